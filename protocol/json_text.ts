@@ -1,0 +1,150 @@
+/**
+ * Looks into JSON text without taking it apart, so that a body can travel on as the bytes it came
+ * in: number formats, key order, duplicate keys and unknown fields survive.
+ */
+
+/** Where one member of an object lies in its text: `text.slice(start, end)` is the value. */
+export interface MemberSpan {
+  key: string;
+  /** Index of the key's opening quote. */
+  keyStart: number;
+  /** Index of the value's first character. */
+  start: number;
+  /** Index just behind the value's last character. */
+  end: number;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+
+/**
+ * Whether the text nests deeper than `limit`. Looks only at brackets outside strings, so it is
+ * safe on text that is not valid JSON, and far cheaper than parsing it.
+ */
+export function nestsDeeperThan(text: string, limit: number): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE:
+        i = skipString(text, i) - 1;
+        break;
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        if (++depth > limit) return true;
+        break;
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        depth--;
+    }
+  }
+  return false;
+}
+
+/**
+ * The members of the object that begins at `from`, in the order they stand, duplicates included.
+ * The text must be valid JSON (parse it first); returns an empty list if no object begins there.
+ */
+export function objectMembers(text: string, from = 0): MemberSpan[] {
+  const members: MemberSpan[] = [];
+  let i = skipSpace(text, from);
+  if (text.charCodeAt(i) !== OPEN_BRACE) return members;
+  i = skipSpace(text, i + 1);
+  while (i < text.length && text.charCodeAt(i) === QUOTE) {
+    const keyStart = i;
+    const keyEnd = skipString(text, i);
+    const colon = skipSpace(text, keyEnd);
+    if (text.charCodeAt(colon) !== COLON) break;
+    const start = skipSpace(text, colon + 1);
+    const end = skipValue(text, start);
+    members.push({ key: JSON.parse(text.slice(keyStart, keyEnd)), keyStart, start, end });
+    i = skipSpace(text, end);
+    if (text.charCodeAt(i) !== COMMA) break;
+    i = skipSpace(text, i + 1);
+  }
+  return members;
+}
+
+/** The span of the member that `JSON.parse` would keep: the last one of that name. */
+export function lastMember(members: readonly MemberSpan[], key: string): MemberSpan | undefined {
+  return members.findLast((member) => member.key === key);
+}
+
+/**
+ * The same object text with one member set to `json`: every occurrence of an existing one is
+ * replaced in place, a missing one is put in front. All other characters stay as they are.
+ */
+export function withMember(text: string, key: string, json: string): string {
+  const spans = objectMembers(text).filter((member) => member.key === key);
+  if (spans.length === 0) return prependMember(text, key, json);
+  let out = "";
+  let from = 0;
+  for (const { start, end } of spans) {
+    out += text.slice(from, start) + json;
+    from = end;
+  }
+  return out + text.slice(from);
+}
+
+function prependMember(text: string, key: string, json: string): string {
+  const open = text.indexOf("{");
+  const rest = text.slice(open + 1);
+  const comma = text.charCodeAt(skipSpace(text, open + 1)) === CLOSE_BRACE ? "" : ",";
+  return `${text.slice(0, open + 1)}${JSON.stringify(key)}:${json}${comma}${rest}`;
+}
+
+function skipSpace(text: string, i: number): number {
+  for (; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) break;
+  }
+  return i;
+}
+
+/** From an opening quote to just behind the closing one. `indexOf` makes long strings cheap. */
+function skipString(text: string, open: number): number {
+  let close = text.indexOf('"', open + 1);
+  while (close !== -1) {
+    let backslashes = 0;
+    while (text.charCodeAt(close - 1 - backslashes) === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return close + 1;
+    close = text.indexOf('"', close + 1);
+  }
+  return text.length;
+}
+
+function skipValue(text: string, start: number): number {
+  const first = text.charCodeAt(start);
+  if (first === QUOTE) return skipString(text, start);
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipNested(text, start);
+  let i = start;
+  for (; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === COMMA || c === CLOSE_BRACE || c === CLOSE_BRACKET || c <= 0x20) break;
+  }
+  return i;
+}
+
+function skipNested(text: string, start: number): number {
+  let depth = 0;
+  for (let i = start; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE:
+        i = skipString(text, i) - 1;
+        break;
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        depth++;
+        break;
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        if (--depth === 0) return i + 1;
+    }
+  }
+  return text.length;
+}

@@ -1,0 +1,23 @@
+/** Sizes and times that both ends of the wire must agree on. */
+
+/** How deep a JSON body may nest. Deeper ones are refused before they are parsed. */
+export const MAX_JSON_DEPTH = 64;
+
+/** How many models one node may announce. */
+export const MAX_MODELS_PER_NODE = 1000;
+
+/** How long one model's name may be, in characters. */
+export const MAX_MODEL_NAME_CHARS = 200;
+
+/** The largest number of calls that one node may take at a time. */
+export const MAX_PARALLEL_LIMIT = 10_000;
+
+/** How many malformed frames in a row end a connection. */
+export const MAX_MALFORMED_IN_A_ROW = 10;
+
+/** How often the gateway pings, and how long a peer may be silent, in milliseconds. */
+export const PING_INTERVAL_MS = 15_000;
+export const SILENCE_LIMIT_MS = 45_000;
+
+/** How soon after connecting a node must have registered, in milliseconds. */
+export const REGISTER_WITHIN_MS = 5_000;

@@ -1,0 +1,7 @@
+/** The language that gateways and nodes speak. Imports nothing else of ours and runs on any runtime. */
+export * from "./api.ts";
+export * from "./close_codes.ts";
+export * from "./codec_v1.ts";
+export * from "./frame.ts";
+export * from "./json_text.ts";
+export * from "./limits.ts";

@@ -1,0 +1,370 @@
+/** Environment → Config, checked once. The only server file that reads the environment. */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+
+/** Everything that can be set, with defaults filled in. Durations are milliseconds. */
+export interface Config {
+  port: number;
+  host: string;
+  /** Null: SQLite in the data folder. */
+  databaseUrl: string | null;
+  /** Null: limits in memory. */
+  redisUrl: string | null;
+  /** Signs sessions; token digests and encryption keys are derived from it. At least 32 bytes. */
+  jwtSecret: string;
+  dataDir: string;
+  /** The address that people reach the gateway by; null: taken from each request. */
+  publicUrl: string | null;
+  defaultRpm: number;
+  registration: "open" | "invite" | "closed";
+  /** CIDRs of proxies whose X-Forwarded-For is believed. */
+  trustedProxies: string[];
+  logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  maxBodyBytes: number;
+  maxFrameBytes: number;
+  maxRetries: number;
+  queuePerModel: number;
+  queuePerAccount: number;
+  queueWaitMs: number;
+  deadlineMs: number;
+  firstTokenMs: number;
+  idleMs: number;
+  keepAliveMs: number;
+  stallMs: number;
+  maxBufferedBytes: number;
+  penaltyMs: number;
+  cancelGraceMs: number;
+  pingMs: number;
+  silenceMs: number;
+  registerMs: number;
+  drainMs: number;
+}
+
+/** A setting's text was not what was expected; `problems` names every one, not only the first. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly problems: readonly string[]) {
+    super(`Cannot start: ${problems.join("; ")}`);
+  }
+}
+
+interface Setting<T = unknown> {
+  env: string;
+  /** As `--help` shows it; the empty string: not set. */
+  fallback: string;
+  unit: string;
+  help: string;
+  parse: z.ZodType<T>;
+}
+
+function setting<T>(
+  env: string,
+  fallback: string,
+  unit: string,
+  help: string,
+  parse: z.ZodType<T>,
+): Setting<T> {
+  return { env, fallback, unit, help, parse };
+}
+
+const number = (min: number, max: number) =>
+  z.string().regex(/^\d+(\.\d+)?$/, { error: `expected a number from ${min} to ${max}` })
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, { error: `expected a number from ${min} to ${max}` });
+const whole = (min: number, max: number) =>
+  number(min, max).refine(Number.isInteger, { error: "expected a whole number" });
+const seconds = (min: number, max: number) => number(min, max).transform((s) => s * 1000);
+const url = (...schemes: string[]) =>
+  z.string().refine((text) => text === "" || schemes.some((s) => text.startsWith(`${s}://`)), {
+    error: `expected ${schemes.map((s) => `${s}://…`).join(" or ")}`,
+  }).transform((text) => text === "" ? null : text);
+const choice = <const T extends readonly [string, ...string[]]>(...names: T) =>
+  z.enum(names, { error: `expected one of ${names.join(", ")}` });
+
+/** One row a setting: name, default, unit, what it is for, what is accepted. `--help` prints this table. */
+const settings = {
+  port: setting("PORT", "8080", "port", "Listen here; 0 takes a free one", whole(0, 65535)),
+  host: setting("COLINK_HOST", "0.0.0.0", "address", "Listen on this address", z.string().min(1)),
+  databaseUrl: setting(
+    "DATABASE_URL",
+    "",
+    "postgres://…",
+    "PostgreSQL; unset: SQLite in the data folder",
+    url("postgres", "postgresql"),
+  ),
+  redisUrl: setting(
+    "REDIS_URL",
+    "",
+    "redis://…",
+    "Redis for limits; unset: in memory",
+    url("redis", "rediss"),
+  ),
+  jwtSecret: setting(
+    "JWT_SECRET",
+    "",
+    "text",
+    "Signs sessions and seals tokens, 32 bytes or more; unset: made once and kept in the data folder (required with PostgreSQL)",
+    z.string(),
+  ),
+  dataDir: setting(
+    "COLINK_DATA_DIR",
+    "~/.local/share/co-link",
+    "folder",
+    "SQLite file and generated secret",
+    z.string().min(1),
+  ),
+  publicUrl: setting(
+    "COLINK_PUBLIC_URL",
+    "",
+    "https://…",
+    "The address that people reach this gateway by; unset: as they typed it",
+    url("http", "https"),
+  ),
+  defaultRpm: setting(
+    "COLINK_DEFAULT_RPM",
+    "60",
+    "calls/min",
+    "Limit of each key without its own; 0 blocks",
+    whole(0, 1_000_000),
+  ),
+  registration: setting(
+    "COLINK_REGISTRATION",
+    "open",
+    "open|invite|closed",
+    "Who may make an account",
+    choice("open", "invite", "closed"),
+  ),
+  trustedProxies: setting(
+    "COLINK_TRUSTED_PROXIES",
+    "",
+    "CIDRs, by comma",
+    "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
+    z.string().transform((text) => text.split(",").map((s) => s.trim()).filter(Boolean)),
+  ),
+  logLevel: setting(
+    "COLINK_LOG_LEVEL",
+    "info",
+    "level",
+    "debug, info, warn, error or silent",
+    choice("debug", "info", "warn", "error", "silent"),
+  ),
+  maxBodyBytes: setting(
+    "COLINK_MAX_BODY_BYTES",
+    "10485760",
+    "bytes",
+    "Largest request body",
+    whole(1024, 1 << 30),
+  ),
+  maxFrameBytes: setting(
+    "COLINK_MAX_FRAME_BYTES",
+    "8388608",
+    "bytes",
+    "Largest frame taken from a node",
+    whole(65536, 1 << 30),
+  ),
+  maxRetries: setting(
+    "COLINK_MAX_RETRIES",
+    "3",
+    "times",
+    "Other nodes tried before the first byte",
+    whole(0, 10),
+  ),
+  queuePerModel: setting(
+    "COLINK_QUEUE_PER_MODEL",
+    "200",
+    "calls",
+    "May wait for one model",
+    whole(0, 100_000),
+  ),
+  queuePerAccount: setting(
+    "COLINK_QUEUE_PER_ACCOUNT",
+    "50",
+    "calls",
+    "May wait for one account, all models together",
+    whole(0, 100_000),
+  ),
+  queueWaitMs: setting(
+    "COLINK_QUEUE_SECONDS",
+    "60",
+    "s",
+    "Longest wait for a free slot",
+    seconds(0, 3600),
+  ),
+  deadlineMs: setting(
+    "COLINK_DEADLINE_SECONDS",
+    "1800",
+    "s",
+    "A call's longest life; X-Stainless-Timeout shortens it",
+    seconds(1, 86_400),
+  ),
+  firstTokenMs: setting(
+    "COLINK_FIRST_TOKEN_SECONDS",
+    "600",
+    "s",
+    "Longest silence before a stream's first chunk",
+    seconds(0.1, 86_400),
+  ),
+  idleMs: setting(
+    "COLINK_IDLE_SECONDS",
+    "300",
+    "s",
+    "Longest silence between two chunks",
+    seconds(0.1, 86_400),
+  ),
+  keepAliveMs: setting(
+    "COLINK_KEEPALIVE_SECONDS",
+    "10",
+    "s",
+    "Comment sent into silent streams this often",
+    seconds(0.1, 3600),
+  ),
+  stallMs: setting(
+    "COLINK_STALL_SECONDS",
+    "30",
+    "s",
+    "A caller that reads nothing this long loses its call",
+    seconds(0.1, 3600),
+  ),
+  maxBufferedBytes: setting(
+    "COLINK_MAX_BUFFERED_BYTES",
+    "1048576",
+    "bytes",
+    "Held for a caller that reads slowly",
+    whole(65536, 1 << 30),
+  ),
+  penaltyMs: setting(
+    "COLINK_PENALTY_SECONDS",
+    "60",
+    "s",
+    "A faulty node gets no calls this long",
+    seconds(0, 86_400),
+  ),
+  cancelGraceMs: setting(
+    "COLINK_CANCEL_GRACE_SECONDS",
+    "60",
+    "s",
+    "A cancelled call keeps its slot this long unless its node confirms",
+    seconds(0, 3600),
+  ),
+  pingMs: setting(
+    "COLINK_PING_SECONDS",
+    "15",
+    "s",
+    "Nodes are pinged this often",
+    seconds(0.1, 300),
+  ),
+  silenceMs: setting(
+    "COLINK_SILENCE_SECONDS",
+    "45",
+    "s",
+    "A node that is silent this long is dropped",
+    seconds(0.2, 900),
+  ),
+  registerMs: setting(
+    "COLINK_REGISTER_SECONDS",
+    "5",
+    "s",
+    "A node must have registered within",
+    seconds(0.1, 60),
+  ),
+  drainMs: setting(
+    "COLINK_DRAIN_SECONDS",
+    "30",
+    "s",
+    "Running calls may end within, after SIGTERM",
+    seconds(0, 3600),
+  ),
+} satisfies { [K in keyof Config]: Setting<unknown> };
+
+/** Secrets that stand in examples and tutorials. */
+const WELL_KNOWN_SECRET = /^(.)\1*$|changeme|change-me|your[-_ ]?(jwt[-_ ]?)?secret|supersecret/i;
+
+/**
+ * Reads and checks every setting. Makes the data folder, and in it the secret, where none is given.
+ * Throws ConfigError with one problem a line for all settings that are wrong.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [field, { env: name, fallback, parse }] of Object.entries(settings)) {
+    const text = env[name]?.trim() || fallback;
+    const result = parse.safeParse(text);
+    if (result.success) values[field] = result.data;
+    else problems.push(`${name}=${shown(name, text)}: ${result.error.issues[0]?.message}`);
+  }
+  for (const name of Object.keys(env)) {
+    if (name.startsWith("COLINK_") && !isKnown(name)) {
+      problems.push(`${name}: no such setting; --help lists all`);
+    }
+  }
+  problems.push(...secretProblems(env));
+  if (problems.length > 0) throw new ConfigError(problems);
+  const config = values as unknown as Config;
+  config.dataDir = config.dataDir.replace(/^~(?=\/|$)/, homedir());
+  if (config.jwtSecret === "") config.jwtSecret = keptSecret(config.dataDir);
+  return config;
+}
+
+/** The lines of `--help` that list every setting. */
+export function settingsHelp(): string {
+  const rows = Object.values(settings).map(({ env, fallback, unit, help }) => ({
+    env,
+    fallback: fallback === "" ? "(unset)" : fallback,
+    unit,
+    help,
+  }));
+  const width = (pick: (row: typeof rows[number]) => string) =>
+    Math.max(...rows.map((row) => pick(row).length));
+  const [w1, w2, w3] = [width((r) => r.env), width((r) => r.fallback), width((r) => r.unit)];
+  return rows.map((r) =>
+    `  ${r.env.padEnd(w1)}  ${r.fallback.padEnd(w2)}  ${r.unit.padEnd(w3)}  ${r.help}`
+  ).join("\n");
+}
+
+/** Variables that other parts of the product read: the tests', the scripts' and the client's own. */
+function isKnown(name: string): boolean {
+  return Object.values(settings).some((setting) => setting.env === name) ||
+    name.startsWith("COLINK_TEST_") || name.startsWith("COLINK_CLIENT_") ||
+    name === "COLINK_API_KEY";
+}
+
+function secretProblems(env: Readonly<Record<string, string | undefined>>): string[] {
+  const secret = env.JWT_SECRET?.trim() ?? "";
+  if (secret === "") {
+    return env.DATABASE_URL?.trim()
+      ? [
+        "JWT_SECRET: required with DATABASE_URL, the same for all gateways; make one with: openssl rand -hex 32",
+      ]
+      : [];
+  }
+  if (new TextEncoder().encode(secret).length < 32) {
+    return ["JWT_SECRET: shorter than 32 bytes; make one with: openssl rand -hex 32"];
+  }
+  return WELL_KNOWN_SECRET.test(secret)
+    ? ["JWT_SECRET: a value from an example; make one with: openssl rand -hex 32"]
+    : [];
+}
+
+/** Values that may hold a password are not repeated. */
+function shown(name: string, text: string): string {
+  return name.endsWith("_URL") || name.endsWith("_SECRET") ? "(not shown)" : JSON.stringify(text);
+}
+
+function keptSecret(dataDir: string): string {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, "secret");
+  if (!existsSync(path)) {
+    const bytes = crypto.getRandomValues(new Uint8Array(32));
+    const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    try {
+      writeFileSync(path, text + "\n", { mode: 0o600, flag: "wx" });
+    } catch (error) {
+      // Another process that started at the same moment made it first: use that one.
+      if ((error as { code?: string }).code !== "EEXIST") throw error;
+    }
+  }
+  return readFileSync(path, "utf8").trim();
+}
