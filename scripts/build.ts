@@ -1,0 +1,85 @@
+/** Builds the console and both executables: `bun scripts/build.ts [web] [server] [client]`; default: all. */
+
+import { mkdirSync } from "node:fs";
+import type { Executable } from "./build/executable.ts";
+import { compile } from "./build/executable.ts";
+import { Stamp } from "./build/stamp.ts";
+import { buildVersion } from "./build/version.ts";
+import { at } from "./root.ts";
+import { Steps } from "./steps.ts";
+
+export type Part = "web" | "server" | "client";
+
+const shared = ["protocol/", "package.json", "bun.lockb", "scripts/build/", "scripts/build_web.ts"];
+
+/** What each part is made from; the server carries the console, so the console is built before it. */
+const inputs: Record<Part, string[]> = {
+  web: ["web/", ...shared],
+  server: ["server/", "dist/", ...shared],
+  client: ["client/", ...shared],
+};
+
+/** Builds the parts that changed since they were built last; says of each whether it was. */
+export async function build(parts: readonly Part[], steps: Steps): Promise<void> {
+  const version = await buildVersion();
+  mkdirSync(at("bin"), { recursive: true });
+  for (const part of ["web", "server", "client"] as const) {
+    if (!parts.includes(part)) continue;
+    await steps.run(names[part], async () => {
+      const stamp = stampOf(part, version);
+      if (stamp.isFresh) return "unchanged";
+      await builders[part](version);
+      stamp.write();
+    });
+  }
+}
+
+function stampOf(part: Part, version: string): Stamp {
+  const memory = at("bin", `.${part}.stamp`);
+  return new Stamp(at(outputs[part]), memory, inputs[part], `${Bun.version} ${version}`);
+}
+
+const names: Record<Part, string> = {
+  web: "build the console (dist/)",
+  server: "build the gateway (bin/server)",
+  client: "build the node (bin/client)",
+};
+
+const outputs: Record<Part, string> = { web: "dist", server: "bin/server", client: "bin/client" };
+
+const builders: Record<Part, (version: string) => Promise<void>> = {
+  async web() {
+    // Only now: it imports dependencies, which may just have been installed.
+    const { buildWeb } = await import("./build_web.ts");
+    await buildWeb();
+  },
+  server: (version) => compile({ ...executables.server, version }),
+  client: (version) => compile({ ...executables.client, version }),
+};
+
+/** How the two executables are made, here and for a release. */
+export const executables: Record<"server" | "client", Omit<Executable, "version">> = {
+  server: { entry: "server/main.ts", output: "bin/server", assets: [at("dist")], needsAddon: true },
+  client: { entry: "client/main.ts", output: "bin/client", needsAddon: false },
+};
+
+function chosenParts(args: readonly string[]): Part[] {
+  const wrong = args.find((arg) => !Object.hasOwn(outputs, arg));
+  if (wrong !== undefined) {
+    console.error(`Cannot build "${wrong}": choose among web, server and client`);
+    process.exit(2);
+  }
+  return args.length === 0 ? ["web", "server", "client"] : args as Part[];
+}
+
+if (import.meta.main) {
+  try {
+    const parts = chosenParts(process.argv.slice(2));
+    // The server is not whole without the console inside it.
+    if (parts.includes("server") && !parts.includes("web")) parts.push("web");
+    await build(parts, new Steps());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  }
+}

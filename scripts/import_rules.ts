@@ -1,0 +1,100 @@
+/** The house's rules of direction, as tables: who may import whom, and who may name what. */
+
+/** A room is a folder or a file; the longest prefix that fits a path is its room. */
+export interface Room {
+  path: string;
+  /** Rooms that it may import besides itself. */
+  may: readonly string[];
+  /** Rooms of which it may import types only. */
+  mayType?: readonly string[];
+}
+
+/** Files that say nothing but types, names and the log's interface: free for every room of the server. */
+const free = ["server/error.ts", "server/log.ts", "server/config.ts", "server/clock.ts"];
+const everyServerRoom = [
+  "server/http",
+  "server/call",
+  "server/node",
+  "server/account",
+  "server/limit",
+  "server/cluster",
+  "server/store",
+];
+
+export const rooms: readonly Room[] = [
+  { path: "protocol", may: [] },
+  { path: "web", may: [], mayType: ["protocol"] },
+  { path: "client", may: ["protocol"] },
+  { path: "server/http", may: ["server/call", "server/node", "server/account", ...below("limit")] },
+  { path: "server/call", may: ["server/node", "server/account", "server/store", ...below()] },
+  { path: "server/cluster", may: ["server/node", "server/call", ...below()] },
+  { path: "server/node", may: below() },
+  { path: "server/account", may: ["server/store", ...below()] },
+  { path: "server/limit", may: free },
+  { path: "server/store", may: free },
+  ...free.map((path) => ({ path, may: free })),
+  // The entry files join the parts.
+  { path: "server", may: [...everyServerRoom, ...below()] },
+  { path: "mod.ts", may: ["server", "client", "protocol", ...free] },
+  { path: "scripts", may: ["server/http"], mayType: ["server", "client", "protocol"] },
+];
+
+function below(...more: string[]): string[] {
+  return ["protocol", ...free, ...more.map((room) => `server/${room}`)];
+}
+
+/** A package or a word that belongs to some places only. */
+export interface Reserved {
+  what: string;
+  packages?: RegExp;
+  words?: RegExp;
+  /** Where the rule holds. */
+  within: readonly string[];
+  /** The places that it belongs to. */
+  only: readonly string[];
+}
+
+export const reserved: readonly Reserved[] = [
+  {
+    what: "Hono",
+    packages: /^(hono|@hono\/.*)(\/.*)?$/,
+    within: ["server", "client", "protocol", "web"],
+    only: ["server/http", "server/app.ts"],
+  },
+  {
+    what: "the web's Request and Response",
+    words: /\b(Request|Response)\b/,
+    within: everyServerRoom.filter((room) => room !== "server/http"),
+    only: ["server/http"],
+  },
+  {
+    what: "SQL",
+    packages: /^(postgres|kysely.*|bun:sqlite)$/,
+    within: ["server", "client", "protocol", "web"],
+    only: ["server/store"],
+  },
+  {
+    what: "Redis",
+    packages: /^(ioredis|rate-limiter-flexible)$/,
+    within: ["server", "client", "protocol", "web"],
+    only: ["server/limit", "server/cluster", "server/gateway.ts"],
+  },
+  {
+    what: "Bun's server and its sockets",
+    words: /\bServerWebSocket\b|\bBun\.serve\b|\bWebSocketHandler\b/,
+    within: ["server", "protocol"],
+    only: [
+      "server/node/link.ts",
+      "server/node/links.ts",
+      "server/http/upgrade.ts",
+      "server/gateway.ts",
+      "server/main.ts",
+    ],
+  },
+  {
+    what: "the environment",
+    words: /\bprocess\.env\b|\bBun\.env\b|\bimport\.meta\.env\b/,
+    within: ["server", "client", "protocol", "web"],
+    only: ["server/config.ts", "client/config.ts", "server/main.ts", "client/main.ts"],
+  },
+];
