@@ -91,6 +91,21 @@ export function withMember(text: string, key: string, json: string): string {
   return out + text.slice(from);
 }
 
+/** The same object text without one member, and without the comma that set it apart. */
+export function withoutMember(text: string, key: string): string {
+  let out = text;
+  for (;;) {
+    const members = objectMembers(out);
+    const at = members.findIndex((member) => member.key === key);
+    const member = members[at];
+    if (member === undefined) return out;
+    const next = members[at + 1];
+    const previous = members[at - 1];
+    const from = next === undefined && previous ? previous.end : member.keyStart;
+    out = out.slice(0, from) + out.slice(next ? next.keyStart : member.end);
+  }
+}
+
 function prependMember(text: string, key: string, json: string): string {
   const open = text.indexOf("{");
   const rest = text.slice(open + 1);

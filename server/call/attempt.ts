@@ -1,0 +1,125 @@
+/** One try of a call on a leased slot: passes on what the node sends, watches its silences, gives the slot back. */
+
+import { ColinkError } from "../error.ts";
+import type { Clock } from "../clock.ts";
+import type { AttemptFailure, Order, RunningAttempt, Tally } from "../node/attempt.ts";
+import type { Lease } from "./lease.ts";
+import { judge, type Refusal } from "./blame.ts";
+
+export interface AttemptTimes {
+  firstTokenMs: number;
+  idleMs: number;
+  cancelGraceMs: number;
+}
+
+/** How an attempt ended. */
+export type AttemptEnd =
+  | { is: "finished" }
+  | { is: "refused"; refusal: Refusal }
+  | { is: "failed"; error: ColinkError }
+  /** The call was stopped from outside. */
+  | { is: "stopped"; error: ColinkError };
+
+const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: false, chunks: 0 };
+
+/**
+ * Runs one attempt to its end. `onData` gets each piece of the answer, synchronously. When the
+ * attempt is ended from this side (stopped, too silent), the promise resolves at once, while the
+ * slot stays held until the node confirms, its connection closes or the grace period is over: until
+ * then the node is still generating.
+ */
+export class Attempt {
+  #running: RunningAttempt | null = null;
+  #callOffSilence: () => void = () => {};
+  #heardMs = 0;
+  #isOver = false;
+  #end: (end: AttemptEnd) => void = () => {};
+
+  constructor(
+    private readonly lease: Lease,
+    private readonly order: Order,
+    private readonly clock: Clock,
+    private readonly times: AttemptTimes,
+    private readonly onData: (text: string) => void,
+  ) {}
+
+  tally(): Tally {
+    return this.#running?.tally() ?? NOTHING;
+  }
+
+  run(signal: AbortSignal): Promise<AttemptEnd> {
+    return new Promise((resolve) => {
+      const onStop = () => {
+        this.#abandon({ is: "stopped", error: signal.reason as ColinkError });
+      };
+      this.#end = (end) => {
+        signal.removeEventListener("abort", onStop);
+        resolve(end);
+      };
+      signal.addEventListener("abort", onStop, { once: true });
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    this.#heardMs = this.clock.monotonic();
+    this.#running = this.lease.node.connection.start(this.order, {
+      data: (text) => this.#data(text),
+      finish: () => this.#ended({ is: "finished" }),
+      fail: (failure) => this.#ended(endOf(failure)),
+    });
+    if (this.#running === null) {
+      const error = new ColinkError("busy", "Cannot send the call: the node reads too slowly");
+      return this.#ended({ is: "failed", error });
+    }
+    // A call that does not stream is silent until it is complete; only its deadline limits it.
+    if (this.order.stream) this.#watchSilence(this.times.firstTokenMs);
+  }
+
+  #data(text: string): void {
+    if (this.#isOver) return;
+    this.#heardMs = this.clock.monotonic();
+    if (text !== "") this.onData(text);
+  }
+
+  /** One timer a silence, not one a chunk: when it rings, it looks how long ago the last chunk came. */
+  #watchSilence(limitMs: number): void {
+    this.#callOffSilence = this.clock.after(limitMs, () => {
+      const silentMs = this.clock.monotonic() - this.#heardMs;
+      const allowedMs = this.tally().chunks > 0 ? this.times.idleMs : this.times.firstTokenMs;
+      if (silentMs < allowedMs) return this.#watchSilence(allowedMs - silentMs);
+      const error = new ColinkError(
+        "node_silent",
+        `Cannot answer: the node sent nothing for ${Math.round(allowedMs / 1000)} s; try again`,
+      );
+      this.#abandon({ is: "failed", error });
+    });
+  }
+
+  /** The node is done with it, one way or the other. */
+  #ended(end: AttemptEnd): void {
+    this.lease.release();
+    this.#finish(end);
+  }
+
+  /** This side is done with it; the node is told, and the slot waits for its confirmation. */
+  #abandon(end: AttemptEnd): void {
+    this.#running?.cancel();
+    this.clock.after(this.times.cancelGraceMs, () => this.lease.release());
+    this.#finish(end);
+  }
+
+  #finish(end: AttemptEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#callOffSilence();
+    this.#end(end);
+  }
+}
+
+function endOf(failure: AttemptFailure): AttemptEnd {
+  const verdict = judge(failure);
+  return verdict.is === "answer"
+    ? { is: "refused", refusal: verdict.refusal }
+    : { is: "failed", error: verdict.error };
+}

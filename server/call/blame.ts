@@ -1,0 +1,76 @@
+/** Whose fault a failed attempt is: the request's, the node's, the upstream's, or nobody's. */
+
+import { type ErrorData, isBusy } from "../../protocol/mod.ts";
+import { ColinkError, type ErrorCode } from "../error.ts";
+import type { AttemptFailure } from "../node/attempt.ts";
+
+/** What the caller gets when the request itself was wrong: the upstream's own refusal. */
+export interface Refusal {
+  status: number;
+  error: { message: string; type: string; param: string | null; code: string | null };
+}
+
+export type Verdict =
+  /** The failure is the answer: relayed as it came, not retried, nobody is blamed. */
+  | { is: "answer"; refusal: Refusal }
+  /** Somebody else may do better. `error.kind` says whether the node is penalised. */
+  | { is: "failure"; error: ColinkError };
+
+interface Reading {
+  code: ErrorCode;
+  message: string;
+}
+
+/**
+ * Statuses of an upstream that speak of the node or its provider, not of the request. All others
+ * from 400 to 499 are answers; all from 500 on are `upstream_error`.
+ */
+const upstreamFaults: Record<number, Reading> = {
+  401: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
+  402: { code: "upstream_auth", message: "the node's account at its provider has no credit" },
+  403: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
+  408: { code: "upstream_error", message: "the node's model server gave up waiting" },
+  429: { code: "upstream_rate_limited", message: "the node's provider limits its calls" },
+};
+
+export function judge(failure: AttemptFailure): Verdict {
+  switch (failure.kind) {
+    case "lost":
+      return fault("node_lost", "the node's connection was lost");
+    case "protocol":
+      return fault("node_protocol", `the node broke the protocol (${failure.reason})`);
+    case "refused":
+      return judgeRefusal(failure.error);
+  }
+}
+
+function judgeRefusal(error: ErrorData): Verdict {
+  if (isBusy(error)) return fault("busy", "every slot of the node is taken");
+  const reading = upstreamFaults[error.code];
+  if (reading) return fault(reading.code, reading.message, error.retry_after_ms);
+  if (error.code >= 400 && error.code < 500) {
+    return { is: "answer", refusal: refusalOf(error) };
+  }
+  if (error.code < 500 || error.code > 599) {
+    return fault("node_protocol", "the node sent an error without a meaning");
+  }
+  return fault("upstream_error", "the node's model server failed", error.retry_after_ms);
+}
+
+function fault(code: ErrorCode, what: string, retryAfterMs?: number): Verdict {
+  const error = new ColinkError(code, `Cannot answer: ${what}; try again`, { retryAfterMs });
+  return { is: "failure", error };
+}
+
+/** What the upstream said, in OpenAI's shape. Only these fields are taken over. */
+function refusalOf({ code, message, error }: ErrorData): Refusal {
+  return {
+    status: code,
+    error: {
+      message: error?.message ?? message,
+      type: error?.type ?? "invalid_request_error",
+      param: error?.param ?? null,
+      code: error?.code === undefined || error.code === null ? null : String(error.code),
+    },
+  };
+}

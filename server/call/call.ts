@@ -1,0 +1,65 @@
+/** One request on its way: who asks, for what, until when. */
+
+import { ColinkError } from "../error.ts";
+
+/** What http has found out about a request before it becomes a Call. */
+export interface CallRequest {
+  id: string;
+  accountId: string;
+  keyId: string;
+  endpoint: string;
+  model: string;
+  stream: boolean;
+  /** Whether the caller asked for usage in its stream. */
+  wantsUsage: boolean;
+  streamOptions: object | null;
+  /** The caller's JSON body, unchanged. */
+  bodyText: string;
+}
+
+/** Why a call is stopped from outside. */
+export type StopCode =
+  | "caller_gone"
+  | "caller_too_slow"
+  | "deadline_exceeded"
+  | "key_revoked"
+  | "shutting_down";
+
+const stopMessages: Record<StopCode, string> = {
+  caller_gone: "Cannot answer: the caller closed the connection",
+  caller_too_slow: "Cannot go on: the caller does not read its answer",
+  deadline_exceeded: "Cannot finish: the call's time is up; ask for less, or allow it more time",
+  key_revoked: "Cannot go on: this key was revoked; use the new one from the console",
+  shutting_down: "Cannot go on: this gateway is restarting; try again",
+};
+
+export class Call {
+  readonly #stop = new AbortController();
+
+  constructor(
+    readonly request: CallRequest,
+    /** Monotonic milliseconds. */
+    readonly startedMs: number,
+    /** UTC milliseconds. */
+    readonly startedAt: number,
+  ) {}
+
+  get id(): string {
+    return this.request.id;
+  }
+
+  /** Aborts when the call must end; its reason is the ColinkError that says why. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Ends the call, wherever it stands. The first reason stays. */
+  stop(code: StopCode): void {
+    if (!this.signal.aborted) this.#stop.abort(new ColinkError(code, stopMessages[code]));
+  }
+
+  /** Why the call was stopped, or null. */
+  get stopped(): ColinkError | null {
+    return this.signal.aborted ? this.signal.reason as ColinkError : null;
+  }
+}

@@ -1,0 +1,208 @@
+/** Every node's socket, from the upgrade to the last byte: joins links to the hub and watches that they live. */
+
+import type { ServerWebSocket, WebSocketHandler } from "bun";
+import { CloseCode } from "../../protocol/mod.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { Hub } from "./hub.ts";
+import { Link, type LinkOwner } from "./link.ts";
+import { Node, type NodeOffer } from "./node.ts";
+
+/** Who is behind a socket, found out before the upgrade. */
+export interface Dialer {
+  accountId: string;
+  keyId: string;
+  /** The peer's address: tells apart v1 nodes that send no identity of their own. */
+  address: string;
+}
+
+/** What Bun keeps beside each socket. */
+export interface SocketData {
+  dialer: Dialer;
+  link: Link | null;
+}
+
+export interface LinksConfig {
+  pingMs: number;
+  silenceMs: number;
+  registerMs: number;
+  maxFrameBytes: number;
+}
+
+export interface LinksParts {
+  hub: Hub;
+  clock: Clock;
+  log: Log;
+  /** Makes a public id of a private identity: stable, unguessable. */
+  publicId: (identity: string) => string;
+}
+
+/** A link that has just been challenged must answer within this time. */
+const CHALLENGE_MS = 5_000;
+
+interface Peer {
+  dialer: Dialer;
+  node: Node | null;
+  /** What `identity` was made of, to give it back. */
+  base: string;
+  ordinal: number;
+  callOffRegisterLimit: () => void;
+}
+
+export class Links implements LinkOwner {
+  readonly #peers = new Map<Link, Peer>();
+  /** By identity and ordinal: two machines may dial with one token and one address. */
+  readonly #twins = new Map<string, Map<number, Link>>();
+  #callOffTick: () => void = () => {};
+  #tickedMs = 0;
+
+  constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {}
+
+  /** Starts the heartbeat. */
+  start(): void {
+    const { clock } = this.parts;
+    const everyMs = Math.min(this.config.pingMs, this.config.silenceMs) / 3;
+    this.#tickedMs = clock.monotonic();
+    const tick = () => {
+      const lateMs = clock.monotonic() - this.#tickedMs - everyMs;
+      this.#tickedMs = clock.monotonic();
+      this.#beat(lateMs);
+      this.#callOffTick = clock.after(everyMs, tick);
+    };
+    this.#callOffTick = clock.after(everyMs, tick);
+  }
+
+  stop(): void {
+    this.#callOffTick();
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  /** What Bun.serve calls for each socket. All handlers are synchronous: async ones would run out of order. */
+  handlers(): WebSocketHandler<SocketData> {
+    return {
+      data: {} as SocketData,
+      maxPayloadLength: this.config.maxFrameBytes,
+      backpressureLimit: 64 * 1024 * 1024,
+      perMessageDeflate: false,
+      // Liveness is ours: Bun's own idle timer would count an event loop that was blocked here.
+      idleTimeout: 0,
+      sendPings: false,
+      open: (ws) => {
+        ws.data.link = this.#open(ws, ws.data.dialer);
+      },
+      message: (ws, message) => ws.data.link?.receive(message),
+      ping: (ws) => ws.data.link?.heard(),
+      pong: (ws) => ws.data.link?.heard(),
+      drain: (ws) => ws.data.link?.heard(),
+      close: (ws, code, reason) => this.#closed(ws.data.link, code, reason),
+    };
+  }
+
+  registered(link: Link, offer: NodeOffer, nodeId: string | null): void {
+    const peer = this.#peers.get(link);
+    if (peer === undefined) return;
+    const { hub, clock, log } = this.parts;
+    if (peer.node) {
+      hub.update(peer.node, offer);
+      log.info({ node: peer.node.who.id, models: offer.models.length }, "node changed its offer");
+      return;
+    }
+    peer.callOffRegisterLimit();
+    const { accountId, keyId, address } = peer.dialer;
+    peer.base = `${keyId}/${nodeId ?? address}`;
+    if (nodeId !== null) this.#challengeTwins(peer.base);
+    peer.ordinal = this.#takeOrdinal(peer.base, link);
+    const identity = peer.ordinal === 0 ? peer.base : `${peer.base}#${peer.ordinal}`;
+    const who = { id: this.parts.publicId(identity), identity, accountId, keyId };
+    peer.node = new Node(who, offer, link, clock.now());
+    hub.add(peer.node);
+    log.info({
+      node: who.id,
+      name: offer.name,
+      models: offer.models.length,
+      max_parallel: offer.maxParallel,
+      agent: offer.agent,
+    }, "node connected");
+  }
+
+  noticed(link: Link, event: string, detail: Record<string, unknown>): void {
+    this.parts.log.warn({ node: this.#peers.get(link)?.node?.who.id, ...detail }, event);
+  }
+
+  /** Ends connections that came in with this key, registered or not. */
+  closeKey(keyId: string): void {
+    for (const [link, peer] of this.#peers) {
+      if (peer.dialer.keyId === keyId) {
+        link.close(CloseCode.revoked, "The client token was revoked");
+      }
+    }
+  }
+
+  closeAll(code: number, reason: string): void {
+    for (const link of this.#peers.keys()) link.close(code, reason);
+  }
+
+  #open(ws: ServerWebSocket<SocketData>, dialer: Dialer): Link {
+    const { clock } = this.parts;
+    const link = new Link(ws, this, () => clock.monotonic());
+    const callOffRegisterLimit = clock.after(this.config.registerMs, () => {
+      link.close(CloseCode.notRegistered, "No REGISTER came in time");
+    });
+    this.#peers.set(link, { dialer, node: null, base: "", ordinal: 0, callOffRegisterLimit });
+    return link;
+  }
+
+  #closed(link: Link | null, code: number, reason: string): void {
+    const peer = link && this.#peers.get(link);
+    if (!link || !peer) return;
+    this.#peers.delete(link);
+    peer.callOffRegisterLimit();
+    if (peer.node) {
+      this.parts.hub.remove(peer.node);
+      this.#giveOrdinalBack(peer);
+      this.parts.log.info({ node: peer.node.who.id, code, reason }, "node disconnected");
+    }
+    // Last: failing the attempts makes their calls look for another node, which must not be this one.
+    link.closed(`connection closed (${code})`);
+  }
+
+  /** An older connection under the same identity is probably half open: it answers at once, or goes. */
+  #challengeTwins(base: string): void {
+    const { clock } = this.parts;
+    for (const link of this.#twins.get(base)?.values() ?? []) {
+      const askedMs = clock.monotonic();
+      link.ping();
+      clock.after(CHALLENGE_MS, () => {
+        if (link.heardMs < askedMs) link.drop();
+      });
+    }
+  }
+
+  #takeOrdinal(base: string, link: Link): number {
+    const twins = this.#twins.get(base) ?? new Map<number, Link>();
+    this.#twins.set(base, twins);
+    let ordinal = 0;
+    while (twins.has(ordinal)) ordinal++;
+    twins.set(ordinal, link);
+    return ordinal;
+  }
+
+  #giveOrdinalBack({ base, ordinal }: Peer): void {
+    const twins = this.#twins.get(base);
+    twins?.delete(ordinal);
+    if (twins?.size === 0) this.#twins.delete(base);
+  }
+
+  /** `lateMs`: how long this process did nothing. Peers that could not be heard meanwhile are not silent. */
+  #beat(lateMs: number): void {
+    const nowMs = this.parts.clock.monotonic();
+    const wasBlocked = lateMs > this.config.silenceMs / 4;
+    for (const link of this.#peers.keys()) {
+      if (nowMs - link.heardMs > this.config.silenceMs && !wasBlocked) link.drop();
+      else if (nowMs - link.pingedMs >= this.config.pingMs * 0.9) link.ping();
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** Reads a v1 node's chunks: makes server-sent events of them and keeps the tally in passing. */
+
+import { withMember, withoutMember } from "../../protocol/mod.ts";
+import type { Order, Tally } from "./attempt.ts";
+
+interface Usage {
+  prompt_tokens?: unknown;
+  completion_tokens?: unknown;
+}
+
+interface Chunk {
+  usage?: Usage | null;
+  choices?: unknown;
+}
+
+export class V1Answer {
+  #promptTokens: number | null = null;
+  #completionTokens: number | null = null;
+  #chunks = 0;
+  #contentChunks = 0;
+
+  constructor(readonly order: Order) {}
+
+  /**
+   * Takes one STREAM's chunk, as value and as text, and returns what the caller gets of it: an
+   * event when the call streams, the JSON itself otherwise, nothing where it was the gateway's own
+   * question about usage that was answered.
+   */
+  take(value: unknown, text: string): string {
+    const chunk = value as Chunk;
+    this.#chunks++;
+    this.#readUsage(chunk.usage);
+    const isUsageOnly = Array.isArray(chunk.choices) && chunk.choices.length === 0;
+    if (!isUsageOnly) this.#contentChunks++;
+    if (!this.order.stream) return text;
+    if (this.order.wantsUsage) return event(text);
+    if (isUsageOnly && chunk.usage) return "";
+    return event(chunk.usage === null ? withoutMember(text, "usage") : text);
+  }
+
+  tally(): Tally {
+    const told = this.#completionTokens !== null;
+    return {
+      promptTokens: this.#promptTokens,
+      // A streaming upstream sends about one token a chunk; a whole answer says nothing about its tokens.
+      completionTokens: told || !this.order.stream ? this.#completionTokens : this.#contentChunks,
+      estimated: !told && this.order.stream && this.#contentChunks > 0,
+      chunks: this.#chunks,
+    };
+  }
+
+  #readUsage(usage: Usage | null | undefined): void {
+    if (typeof usage !== "object" || usage === null) return;
+    this.#promptTokens = tokenCount(usage.prompt_tokens) ?? this.#promptTokens;
+    this.#completionTokens = tokenCount(usage.completion_tokens) ?? this.#completionTokens;
+  }
+}
+
+/**
+ * The body that a v1 node gets: the caller's, asking for usage where the caller did not. Streams
+ * only: upstreams refuse `stream_options` on other calls.
+ */
+export function payloadFor(order: Order): string {
+  if (!order.stream || order.wantsUsage) return order.bodyText;
+  const asking = JSON.stringify({ ...order.streamOptions, include_usage: true });
+  return withMember(order.bodyText, "stream_options", asking);
+}
+
+/** JSON may hold line breaks between its tokens, where an event must not. */
+function event(text: string): string {
+  const oneLine = /[\r\n]/.test(text) ? JSON.stringify(JSON.parse(text)) : text;
+  return `data: ${oneLine}\n\n`;
+}
+
+function tokenCount(value: unknown): number | null {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? value as number : null;
+}
