@@ -20,7 +20,7 @@ const inputs: Record<Part, string[]> = {
 };
 
 /** Builds the parts that changed since they were built last; says of each whether it was. */
-export async function build(parts: readonly Part[], steps: Steps): Promise<void> {
+export async function build(parts: readonly Part[], steps: Pick<Steps, "run">): Promise<void> {
   const version = await buildVersion();
   mkdirSync(at("bin"), { recursive: true });
   for (const part of ["web", "server", "client"] as const) {

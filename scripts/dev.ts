@@ -23,7 +23,7 @@ let gateway: Program | null = null;
 let work: Promise<void> = Promise.resolve();
 
 async function restart(): Promise<void> {
-  await gateway?.stop(2000);
+  await gateway?.stop({ graceMs: 2000 });
   gateway = new Program("gateway", [process.execPath, at("server", "main.ts")], {
     env: { COLINK_DATA_DIR: at("data", "dev"), COLINK_DRAIN_SECONDS: "1", ...process.env },
     onLine: (line) => steps.say(line),
@@ -55,7 +55,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, async () => {
     watchers.forEach((watcher) => watcher.close());
     await work;
-    await gateway?.stop(2000);
+    await gateway?.stop({ graceMs: 2000 });
     process.exit(0);
   });
 }

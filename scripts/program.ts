@@ -90,10 +90,12 @@ export class Program {
     return new Error(`${this.name}: ${state}${words && `; its last lines:\n${words}`}`);
   }
 
-  /** Asks it to end (SIGTERM), makes it end after `graceMs`, and resolves with its exit code. */
-  async stop(graceMs = 10_000): Promise<number> {
+  /** Asks it to end, makes it end after `graceMs`, and resolves with its exit code. */
+  async stop(
+    { graceMs = 10_000, signal = "SIGTERM" }: { graceMs?: number; signal?: NodeJS.Signals } = {},
+  ): Promise<number> {
     const timer = setTimeout(() => this.kill(), graceMs);
-    this.#child.kill("SIGTERM");
+    this.#child.kill(signal);
     const code = await this.ended;
     clearTimeout(timer);
     return code;

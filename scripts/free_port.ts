@@ -1,0 +1,42 @@
+/** Ports of this machine: free ones, and whether one is taken. */
+
+/** A port that nobody listens on at this moment. */
+export function freePort(hostname = "127.0.0.1"): number {
+  const listener = Bun.listen({ hostname, port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+/** The first port from `port` upwards that can be listened on. Throws when none of the next 100 can. */
+export async function nextFreePort(port: number, hostname = "127.0.0.1"): Promise<number> {
+  for (let candidate = port; candidate < Math.min(port + 100, 65_536); candidate++) {
+    if (!await isTaken(candidate, hostname)) return candidate;
+  }
+  throw new Error(`Cannot find a free port: ${port} and the next hundred are taken; set PORT=0`);
+}
+
+export async function isTaken(port: number, hostname = "127.0.0.1"): Promise<boolean> {
+  // Some systems let an address be listened on while another program holds all addresses.
+  return await answers(port, hostname) || !canListen(port, hostname);
+}
+
+async function answers(port: number, hostname: string): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname, port, socket: { data() {} } });
+    socket.terminate();
+    return true;
+  } catch {
+    // Refused: nobody is there.
+    return false;
+  }
+}
+
+function canListen(port: number, hostname: string): boolean {
+  try {
+    Bun.listen({ hostname, port, socket: { data() {} } }).stop(true);
+    return true;
+  } catch {
+    return false;
+  }
+}
