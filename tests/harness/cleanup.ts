@@ -1,0 +1,19 @@
+/** What tests started and have not stopped: ended after each test file, newest first. Preloaded by bunfig.toml. */
+
+import { afterAll } from "bun:test";
+
+type Stop = () => Promise<void> | void;
+
+const stops: Stop[] = [];
+
+/** Remembers how to end something; `stop` must be harmless when it has ended already. */
+export function endAfterTests(stop: Stop): void {
+  stops.push(stop);
+}
+
+async function endAll(): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) await stop();
+}
+
+const END_WITHIN_MS = 20_000;
+afterAll(endAll, END_WITHIN_MS);

@@ -1,0 +1,86 @@
+/** A real gateway: the built executable on a free port, with a data folder of its own. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Program } from "../../scripts/program.ts";
+import { at } from "../../scripts/root.ts";
+import { endAfterTests } from "./cleanup.ts";
+
+export interface Gateway {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** Where nodes dial: `ws://127.0.0.1:PORT/ws` */
+  readonly wsUrl: string;
+  readonly dataDir: string;
+  readonly program: Program;
+  /** The newest lines that it logged. */
+  readonly log: readonly string[];
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number>;
+  /** SIGKILL, as a crash. */
+  kill(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  /** Settings; `PORT`, `COLINK_HOST` and `COLINK_DATA_DIR` are the harness's unless given. */
+  env?: Record<string, string>;
+  /** Keep a folder over several gateways, to restart one; default: a new one, removed afterwards. */
+  dataDir?: string;
+}
+
+const READY_WITHIN_MS = 20_000;
+
+/** Resolves once the gateway listens. Rejects with its last words when it does not. */
+export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
+  const dataDir = options.dataDir ?? temporaryFolder();
+  const program = new Program("gateway", gatewayCommand(), {
+    // Not the folder of the sources: an executable must not care where it stands.
+    cwd: dataDir,
+    env: { ...gatewayEnvironment(dataDir), ...options.env },
+  });
+  endAfterTests(() => program.kill());
+  const url = await program.line(listeningUrl, READY_WITHIN_MS);
+  return {
+    url,
+    wsUrl: `${url.replace(/^http/, "ws")}/ws`,
+    dataDir,
+    program,
+    log: program.lines,
+    stop: () => program.stop({ graceMs: 30_000 }),
+    kill: () => program.kill(),
+  };
+}
+
+/** How the gateway is called: the executable, or with `COLINK_TEST_SOURCE=1` its source. */
+export function gatewayCommand(): string[] {
+  return process.env.COLINK_TEST_SOURCE === "1"
+    ? [process.execPath, at("server", "main.ts")]
+    : [at("bin", "server")];
+}
+
+/** An environment in which nothing of the machine's own settings counts. */
+export function gatewayEnvironment(dataDir: string): Record<string, string> {
+  return {
+    PATH: process.env.PATH ?? "",
+    HOME: dataDir,
+    TMPDIR: tmpdir(),
+    PORT: "0",
+    COLINK_HOST: "127.0.0.1",
+    COLINK_DATA_DIR: dataDir,
+    COLINK_DEFAULT_RPM: "1000000",
+    COLINK_DRAIN_SECONDS: "5",
+  };
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "co-link-gateway-"));
+  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function listeningUrl(line: string): string | undefined {
+  if (!line.startsWith("{")) return undefined;
+  const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
+  return msg === "listening" ? url : undefined;
+}

@@ -1,0 +1,100 @@
+/** A real node: the built executable with a configuration file of its own. */
+
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import type { NodeView } from "../../protocol/api.ts";
+import { Program } from "../../scripts/program.ts";
+import { at } from "../../scripts/root.ts";
+import { endAfterTests } from "./cleanup.ts";
+import { until } from "./wait.ts";
+
+export interface ProviderConfig {
+  type: "openai" | "claude";
+  api_key: string;
+  base_url?: string;
+  models: { local: string; server_mapping: string }[];
+}
+
+export interface NodeOptions {
+  gateway: { url: string; wsUrl: string };
+  clientToken: string;
+  providers: ProviderConfig[];
+  /** Default 3. */
+  maxParallel?: number;
+  env?: Record<string, string>;
+}
+
+export interface RunningNode {
+  readonly program: Program;
+  readonly configFile: string;
+  readonly log: readonly string[];
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number>;
+  /** SIGKILL, as a crash. */
+  kill(): Promise<void>;
+}
+
+const CONNECTED_WITHIN_MS = 20_000;
+
+/** Resolves once the node is connected and the gateway lists every one of its models. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const folder = mkdtempSync(join(tmpdir(), "co-link-node-"));
+  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  const configFile = writeConfig(folder, options);
+  const before = await countAlike(options);
+  const program = new Program("node", [...nodeCommand(), "-c", configFile], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir(), ...options.env },
+  });
+  endAfterTests(() => program.kill());
+  await program.line(isConnected, CONNECTED_WITHIN_MS);
+  await until("the gateway lists the node", async () => await countAlike(options) > before);
+  return {
+    program,
+    configFile,
+    log: program.lines,
+    stop: () => program.stop({ graceMs: 30_000 }),
+    kill: () => program.kill(),
+  };
+}
+
+/** How the node is called: the executable, or with `COLINK_TEST_SOURCE=1` its source. */
+export function nodeCommand(): string[] {
+  return process.env.COLINK_TEST_SOURCE === "1"
+    ? [process.execPath, at("client", "main.ts")]
+    : [at("bin", "client")];
+}
+
+/** The nodes as the gateway tells everybody. */
+export async function listNodes(gateway: { url: string }): Promise<NodeView[]> {
+  const response = await fetch(`${gateway.url}/api/nodes`);
+  return (await response.json() as { nodes: NodeView[] }).nodes;
+}
+
+function writeConfig(folder: string, options: NodeOptions): string {
+  const file = join(folder, "config.yaml");
+  const config = {
+    client_token: options.clientToken,
+    server_url: options.gateway.wsUrl,
+    max_parallel: options.maxParallel ?? 3,
+    providers: options.providers,
+  };
+  writeFileSync(file, stringify(config));
+  chmodSync(file, 0o600);
+  return file;
+}
+
+function isConnected(line: string): true | undefined {
+  if (!line.startsWith("{")) return undefined;
+  return (JSON.parse(line) as { msg?: string }).msg === "connected" || undefined;
+}
+
+/** How many nodes that serve all these models the gateway knows. */
+async function countAlike({ gateway, providers }: NodeOptions): Promise<number> {
+  const models = providers.flatMap((one) => one.models.map((model) => model.server_mapping));
+  const nodes = await listNodes(gateway);
+  return nodes.filter((node) => models.every((model) => node.supported_models.includes(model)))
+    .length;
+}
