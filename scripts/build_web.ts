@@ -1,0 +1,168 @@
+/** web/ → dist/web/: bundled, hashed, compressed, and listed in the manifest that the gateway serves from. */
+
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { basename, extname, join, relative } from "node:path";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
+import { build, type BuildOptions, type Metafile } from "esbuild";
+import type { Asset, Manifest } from "../server/http/assets.ts";
+
+const root = join(import.meta.dir, "..");
+const out = join(root, "dist/web");
+
+/** Of JavaScript, gzipped: the shell, what it imports, and the heaviest page. */
+const FIRST_VIEW_LIMIT_BYTES = 120 * 1024;
+
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+/** Builds the console anew. Throws where the sources do not bundle or the first view is too heavy. */
+export async function buildWeb(): Promise<void> {
+  await rm(out, { recursive: true, force: true });
+  await mkdir(out, { recursive: true });
+  const outputs = await bundle();
+  await writeFile(join(out, "index.html"), await indexPage(outputs));
+  const manifest = await compressAll();
+  const weight = firstViewBytes(outputs, manifest);
+  if (weight > FIRST_VIEW_LIMIT_BYTES) {
+    throw new Error(
+      `Cannot build the console: its first view is ${kib(weight)} of JavaScript, the limit is ${
+        kib(FIRST_VIEW_LIMIT_BYTES)
+      }; split a page or drop a dependency`,
+    );
+  }
+  await writeFile(join(out, "manifest.json"), JSON.stringify(manifest, null, 2));
+  console.log(`dist/web: ${Object.keys(manifest).length} files, first view ${kib(weight)}`);
+}
+
+const common: BuildOptions = {
+  absWorkingDir: root,
+  outdir: "dist/web",
+  entryNames: "assets/[name]-[hash]",
+  chunkNames: "assets/[name]-[hash]",
+  bundle: true,
+  minify: true,
+  metafile: true,
+  target: "es2022",
+  legalComments: "none",
+  logLevel: "warning",
+  loader: { ".svg": "copy" },
+};
+
+type Outputs = Metafile["outputs"];
+
+async function bundle(): Promise<Outputs> {
+  const built = await Promise.all([
+    build({
+      ...common,
+      entryPoints: ["web/main.tsx", "web/style/main.css", "web/icon.svg"],
+      format: "esm",
+      splitting: true,
+    }),
+    // Blocks the first paint, so it is a plain script with nothing to wait for.
+    build({ ...common, entryPoints: ["web/boot.ts"], format: "iife" }),
+  ]);
+  return Object.assign({}, ...built.map((result) => result.metafile?.outputs));
+}
+
+/** web/index.html with each source that it names replaced by what the build made of it. */
+async function indexPage(outputs: Outputs): Promise<string> {
+  const [main] = entry(outputs, "web/main.tsx");
+  const preloads = staticImports(outputs, main).map((file) =>
+    `<link rel="modulepreload" href="${address(file)}">`
+  );
+  const made: Record<string, string> = {
+    "/main.tsx": address(main),
+    "/style/main.css": address(entry(outputs, "web/style/main.css")[0]),
+    "/boot.ts": address(entry(outputs, "web/boot.ts")[0]),
+    "/icon.svg": address(iconFile(outputs)),
+  };
+  const page = await readFile(join(root, "web/index.html"), "utf8");
+  return page
+    .replace(
+      /"(\/[a-z/]+\.[a-z]+)"/g,
+      (quoted, source) => made[source] ? `"${made[source]}"` : quoted,
+    )
+    .replace("</head>", `${preloads.join("")}</head>`)
+    .replace(/\s*\n\s*/g, "");
+}
+
+function entry(outputs: Outputs, source: string): [file: string, output: Outputs[string]] {
+  const found = Object.entries(outputs).find(([, output]) => output.entryPoint === source);
+  if (!found) throw new Error(`Cannot build the console: ${source} made no file`);
+  return found;
+}
+
+/** A copied file is no entry point in the metafile. */
+function iconFile(outputs: Outputs): string {
+  return Object.keys(outputs).find((file) => file.endsWith(".svg")) ?? "";
+}
+
+function address(file: string): string {
+  return "/" + relative("dist/web", file);
+}
+
+/** What a browser must load before `file` runs, itself excluded. */
+function staticImports(outputs: Outputs, file: string, seen: string[] = []): string[] {
+  for (const { path, kind } of outputs[file]?.imports ?? []) {
+    if (kind !== "import-statement" || seen.includes(path)) continue;
+    seen.push(path);
+    staticImports(outputs, path, seen);
+  }
+  return seen;
+}
+
+function firstViewBytes(outputs: Outputs, manifest: Manifest): number {
+  const [main, shell] = entry(outputs, "web/main.tsx");
+  const shellFiles = [main, ...staticImports(outputs, main)];
+  const size = (files: string[]) =>
+    files.reduce((sum, file) => sum + gzipBytes(manifest[address(file)]), 0);
+  const pages = shell.imports
+    .filter(({ kind }) => kind === "dynamic-import")
+    .map(({ path }) => [path, ...staticImports(outputs, path)])
+    .map((files) => size(files.filter((file) => !shellFiles.includes(file))));
+  const boot = gzipBytes(manifest[address(entry(outputs, "web/boot.ts")[0])]);
+  return boot + size(shellFiles) + Math.max(0, ...pages);
+}
+
+function gzipBytes(asset: Asset | undefined): number {
+  return asset?.sizes.gzip ?? asset?.sizes.identity ?? 0;
+}
+
+async function compressAll(): Promise<Manifest> {
+  const files = await readdir(out, { recursive: true });
+  const listed = files.filter((file) => extname(file) in types).sort();
+  const assets = await Promise.all(listed.map(compress));
+  return Object.fromEntries(assets.map((asset) => [`/${asset.file}`, asset]));
+}
+
+async function compress(file: string): Promise<Asset> {
+  const bytes = await readFile(join(out, file));
+  const br = await promisify(brotliCompress)(bytes, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: 11,
+      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+    },
+  });
+  const gz = await promisify(gzip)(bytes, { level: 9 });
+  await writeFile(join(out, `${file}.br`), br);
+  await writeFile(join(out, `${file}.gz`), gz);
+  return {
+    file,
+    type: types[extname(file)] ?? "application/octet-stream",
+    etag: createHash("sha256").update(bytes).digest("base64url").slice(0, 22),
+    immutable: /-[A-Z0-9]{8}\.\w+$/.test(basename(file)),
+    sizes: { identity: bytes.length, br: br.length, gzip: gz.length },
+  };
+}
+
+function kib(bytes: number): string {
+  return `${(bytes / 1024).toFixed(1)} KiB`;
+}
+
+if (import.meta.main) await buildWeb();

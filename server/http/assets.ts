@@ -1,0 +1,114 @@
+/** The console's files, as `scripts/build_web.ts` left them: hashed, compressed beforehand, listed in a manifest. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Context, Handler } from "hono";
+import { accepts } from "hono/accepts";
+
+/** One file of the console, in every encoding that it was stored in. */
+export interface Asset {
+  /** Relative to the manifest's folder; `.br` and `.gz` stand beside it where `sizes` names them. */
+  file: string;
+  type: string;
+  /** Unquoted, of the uncompressed bytes. */
+  etag: string;
+  /** Whether the path carries a digest of its content, so that it may be kept for ever. */
+  immutable: boolean;
+  /** Bytes on disk. */
+  sizes: { identity: number; br?: number; gzip?: number };
+}
+
+/** `manifest.json`: path → file. */
+export type Manifest = Record<string, Asset>;
+
+type Encoding = keyof Asset["sizes"];
+
+const suffixes: Readonly<Record<Encoding, string>> = { identity: "", br: ".br", gzip: ".gz" };
+/** Best first. */
+const encodings: readonly Encoding[] = ["br", "gzip"];
+
+const INDEX = "/index.html";
+
+const guards: Readonly<Record<string, string>> = {
+  "content-security-policy": [
+    "default-src 'self'",
+    "base-uri 'none'",
+    "object-src 'none'",
+    "frame-ancestors 'none'",
+    "form-action 'self'",
+    "img-src 'self' data:",
+  ].join("; "),
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+  "cross-origin-opener-policy": "same-origin",
+};
+
+/**
+ * A handler for GET and HEAD of everything that is not an API: a listed file, else the console's
+ * page, which has its own routes. Paths that name a file (`/assets/…`, or with an extension) and
+ * are not listed go to the app's `notFound`. Reads `manifest.json` in `dir` now, and throws where
+ * the console was not built.
+ */
+export function assets(dir: string): Handler {
+  const manifest = readManifest(dir);
+  return (c) => {
+    const asset = manifest[c.req.path] ?? (namesFile(c.req.path) ? undefined : manifest[INDEX]);
+    return asset ? answer(c, dir, asset) : c.notFound();
+  };
+}
+
+function readManifest(dir: string): Manifest {
+  const path = join(dir, "manifest.json");
+  try {
+    // Null prototype: a path such as "constructor" is not a file.
+    return Object.assign(Object.create(null), JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new Error(`Cannot serve the console: ${path} is missing; run the build:web task`, {
+      cause,
+    });
+  }
+}
+
+function namesFile(path: string): boolean {
+  return path.startsWith("/assets/") || /\.[^/]+$/.test(path);
+}
+
+function answer(c: Context, dir: string, asset: Asset): Response {
+  const encoding = chosenEncoding(c, asset);
+  // Each encoding is other bytes, so each has its own strong tag.
+  const etag = encoding === "identity" ? `"${asset.etag}"` : `"${asset.etag}-${encoding}"`;
+  const headers = new Headers({
+    ...guards,
+    "cache-control": asset.immutable ? "public, max-age=31536000, immutable" : "no-cache",
+    vary: "accept-encoding",
+    etag,
+  });
+  if (isKnown(c.req.header("if-none-match"), etag)) {
+    return new Response(null, { status: 304, headers });
+  }
+  headers.set("content-type", asset.type);
+  // Said here and not left to the runtime, which would answer HEAD with a length of 0.
+  headers.set("content-length", String(asset.sizes[encoding]));
+  if (encoding !== "identity") headers.set("content-encoding", encoding);
+  return new Response(Bun.file(join(dir, asset.file + suffixes[encoding])), { headers });
+}
+
+function chosenEncoding(c: Context, asset: Asset): Encoding {
+  const supports = encodings.filter((encoding) => asset.sizes[encoding] !== undefined);
+  return accepts(c, {
+    header: "Accept-Encoding",
+    supports,
+    default: "identity",
+    match: (accepted) =>
+      supports.find((name) => accepted.some(({ type, q }) => type === name && q > 0)) ?? "identity",
+  }) as Encoding;
+}
+
+/** If-None-Match compares weakly: a proxy may have marked our tag `W/`. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  return header?.split(",").some((tag) => {
+    const bare = tag.trim().replace(/^W\//, "");
+    return bare === etag || bare === "*";
+  }) ?? false;
+}
