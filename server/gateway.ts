@@ -1,0 +1,218 @@
+/** Builds the gateway's parts and joins them. The command line, the tests and mod.ts all come through here. */
+
+import { join } from "node:path";
+import { Accounts } from "./account/accounts.ts";
+import { Keyring } from "./account/keyring.ts";
+import { Passwords } from "./account/passwords.ts";
+import { Sessions } from "./account/sessions.ts";
+import { TokenVault } from "./account/tokens.ts";
+import { createApp } from "./app.ts";
+import { Calls } from "./call/calls.ts";
+import { Relay } from "./call/relay.ts";
+import { Scheduler } from "./call/scheduler.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { originReader } from "./http/address.ts";
+import { assets } from "./http/assets.ts";
+import { Metrics } from "./http/health.ts";
+import type { AppParts } from "./http/parts.ts";
+import { createLimits } from "./limit/open.ts";
+import { createLog, type Log } from "./log.ts";
+import { Hub } from "./node/hub.ts";
+import { Links } from "./node/links.ts";
+import { PenaltyBook } from "./node/penalty.ts";
+import { LedgerWriter } from "./store/ledger_writer.ts";
+import { openStore } from "./store/open.ts";
+import type { Store } from "./store/store.ts";
+import { CloseCode } from "../protocol/mod.ts";
+import { version } from "./version.ts";
+
+/** What surrounds a gateway; each has a real default. */
+export interface GatewayWorld {
+  clock?: Clock;
+  log?: Log;
+  /** From 0 up to 1; breaks ties among equally busy nodes. */
+  random?: () => number;
+  /** The console's built files; null: no console. */
+  consoleDir?: string | null;
+}
+
+export interface Gateway {
+  /** Where it listens: `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly accounts: Accounts;
+  /** Takes nothing new, lets running calls end within the configured time, writes the ledger, closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Opens the store, brings its schema up to date, and listens. Throws ColinkError or the listener's error. */
+export async function createGateway(config: Config, world: GatewayWorld = {}): Promise<Gateway> {
+  const clock = world.clock ?? systemClock;
+  const log = world.log ?? createLog(config.logLevel, false);
+  const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
+  await store.migrate();
+
+  const ledger = new LedgerWriter({ store, dataDir: config.dataDir, log });
+  await ledger.start();
+  const limits = createLimits({ redisUrl: config.redisUrl, log });
+  const vault = new TokenVault(config.jwtSecret);
+  const keyring = new Keyring({ store, vault, log, now: clock.now });
+  const accounts = createAccounts(config, { store, vault, keyring, failures: limits.failures });
+
+  const hub = new Hub();
+  const penalties = new PenaltyBook(clock, config.penaltyMs);
+  const publicId = (identity: string) => vault.publicNodeId(identity);
+  const links = new Links({ hub, clock, log, publicId }, config);
+  const scheduler = new Scheduler({ hub, penalties, clock, random: world.random }, config);
+  const calls = new Calls();
+  const metrics = new Metrics({
+    colink_nodes: { help: "Connected nodes", read: () => hub.size },
+    colink_models: { help: "Models served now", read: () => hub.models().length },
+    colink_calls_running: { help: "Calls running or waiting", read: () => calls.size },
+    colink_calls_waiting: { help: "Calls waiting in line", read: () => scheduler.waiting },
+    colink_ledger_pending: { help: "Ledger entries not yet stored", read: () => ledger.pending },
+    process_resident_memory_bytes: { help: "Memory", read: () => process.memoryUsage.rss() },
+    process_cpu_seconds_total: { help: "CPU time", read: cpuSeconds },
+  });
+  const relay = new Relay({
+    scheduler,
+    calls,
+    ledger,
+    clock,
+    log,
+    nonce: () => crypto.randomUUID().slice(0, 8),
+    onEnd: (entry) => metrics.callEnded(entry),
+  }, config);
+
+  let isDraining = false;
+  const consoleDir = world.consoleDir ?? null;
+  const parts: AppParts = {
+    config,
+    version,
+    startedAt: clock.now(),
+    clock,
+    log,
+    store,
+    ledger,
+    accounts,
+    keyring,
+    limiter: limits.limiter,
+    hub,
+    penalties,
+    calls,
+    relay,
+    metrics,
+    origin: originReader(config.trustedProxies),
+    isDraining: () => isDraining,
+    console: consoleDir === null ? null : assets(consoleDir),
+  };
+
+  await rememberModels(store, hub, log);
+  keyring.onRevoked((keyId) => {
+    calls.stopKey(keyId);
+    links.closeKey(keyId);
+  });
+  keyring.start();
+  links.start();
+
+  const app = createApp(parts);
+  const server = Bun.serve({
+    hostname: config.host,
+    port: config.port,
+    // Seconds in which a request must make progress; calls lift it for themselves.
+    idleTimeout: 30,
+    // Bodies are counted by the handlers, whose refusal has a shape; this is the outer wall.
+    maxRequestBodySize: config.maxBodyBytes * 4,
+    fetch: (request, server) => app.fetch(request, { server }),
+    websocket: links.handlers(),
+  });
+
+  async function stop(): Promise<void> {
+    if (isDraining) return;
+    isDraining = true;
+    log.info(
+      { calls: calls.size, seconds: config.drainMs / 1000 },
+      "stopping: running calls may end",
+    );
+    await within(config.drainMs, calls.idle(), clock);
+    calls.stopAll("shutting_down");
+    await within(1000, calls.idle(), clock);
+    links.stop();
+    links.closeAll(CloseCode.restart, "The gateway is restarting");
+    await server.stop(true);
+    keyring.close();
+    await ledger.close();
+    await limits.close();
+    await store.close();
+    log.info({}, "stopped");
+  }
+
+  return { url: reachableUrl(config.host, server.port ?? config.port), accounts, stop };
+}
+
+/** The accounts alone, for commands that need no listening gateway. */
+export async function openAccounts(config: Config, log: Log): Promise<{
+  accounts: Accounts;
+  close: () => Promise<void>;
+}> {
+  const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
+  await store.migrate();
+  const vault = new TokenVault(config.jwtSecret);
+  const keyring = new Keyring({ store, vault, log, now: systemClock.now });
+  const limits = createLimits({ redisUrl: null, log });
+  const accounts = createAccounts(config, { store, vault, keyring, failures: limits.failures });
+  return { accounts, close: () => store.close() };
+}
+
+/** The folder of the built console: inside the executable, or beside the sources. */
+export function builtConsole(): string {
+  return Bun.isStandaloneExecutable
+    ? join(import.meta.dir, "dist", "web")
+    : join(import.meta.dir, "..", "dist", "web");
+}
+
+function createAccounts(
+  config: Config,
+  parts: Pick<
+    ConstructorParameters<typeof Accounts>[0],
+    "store" | "vault" | "keyring" | "failures"
+  >,
+): Accounts {
+  return new Accounts({
+    ...parts,
+    passwords: new Passwords(),
+    sessions: new Sessions(config.jwtSecret),
+    registration: config.registration,
+  });
+}
+
+/** So that after a restart "nobody is online" is not taken for "no such model". */
+async function rememberModels(store: Store, hub: Hub, log: Log): Promise<void> {
+  hub.remember(await store.knownModels());
+  hub.onNewModels = (models) => {
+    store.addKnownModels(models).catch((error) => {
+      log.warn({ cause: String(error) }, "could not remember models");
+    });
+  };
+}
+
+/** Waits for the work, but no longer than `ms`. */
+async function within(ms: number, work: Promise<void>, clock: Clock): Promise<void> {
+  let callOff = () => {};
+  const limit = new Promise<void>((resolve) => {
+    callOff = clock.after(ms, resolve);
+  });
+  await Promise.race([work, limit]);
+  callOff();
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** An address that can be typed into a browser on this machine. */
+function reachableUrl(host: string, port: number): string {
+  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+}

@@ -1,0 +1,118 @@
+/** One call's way back to its caller: turns what the relay hands over into an HTTP response. */
+
+import type { Refusal } from "../call/blame.ts";
+import type { Call } from "../call/call.ts";
+import type { Outlet } from "../call/relay.ts";
+import type { Clock } from "../clock.ts";
+import type { ColinkError } from "../error.ts";
+import type { Node } from "../node/node.ts";
+import { errorResponse, errorView, refusalResponse } from "./reply.ts";
+import { SseBody, type SseLimits } from "./sse.ts";
+
+const STREAM_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  // Proxies in front must not gather events.
+  "x-accel-buffering": "no",
+};
+
+/**
+ * The status stays open until it is known: until an answer begins or the call has failed. Only a
+ * stream whose node thinks for long is answered early, with 200 and comments; from then on errors
+ * travel inside the stream.
+ */
+export class HttpAnswer implements Outlet {
+  /** Resolves once, when status and headers are decided. */
+  readonly response: Promise<Response>;
+  #resolve!: (response: Response) => void;
+  #body: SseBody | null = null;
+  #wholeBytes = 0;
+  #callOffEarly: () => void = () => {};
+
+  constructor(
+    private readonly call: Call,
+    private readonly clock: Clock,
+    private readonly limits: SseLimits,
+    /** Goes on every answer: request id, rate limits. */
+    private readonly headers: Headers,
+  ) {
+    this.response = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    if (call.request.stream) {
+      this.#callOffEarly = clock.after(limits.keepAliveMs, () => this.#open().comment());
+    }
+  }
+
+  get deliveredBytes(): number {
+    return this.#body?.deliveredBytes ?? this.#wholeBytes;
+  }
+
+  get deliveredChunks(): number {
+    return this.#body?.deliveredChunks ?? (this.#wholeBytes > 0 ? 1 : 0);
+  }
+
+  whole(body: string, node: Node): void {
+    this.#wholeBytes = body.length;
+    this.#nameNode(node);
+    this.headers.set("content-type", "application/json");
+    this.headers.set("openai-processing-ms", this.#elapsedMs());
+    this.#resolve(new Response(body, { status: 200, headers: this.headers }));
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#callOffEarly();
+    if (this.#body) this.#endWith(JSON.stringify({ error: refusal.error }));
+    else this.#resolve(refusalResponse(refusal, this.headers));
+  }
+
+  begin(node: Node): void {
+    this.#nameNode(node);
+    this.#open();
+  }
+
+  write(event: string): void {
+    this.#body?.write(event);
+  }
+
+  end(): void {
+    const body = this.#open();
+    body.write("data: [DONE]\n\n");
+    body.end();
+  }
+
+  /** Inside a stream: an error event and no `[DONE]`, so that no SDK takes the stump for an answer. */
+  fail(error: ColinkError): void {
+    this.#callOffEarly();
+    if (this.#body) this.#endWith(JSON.stringify(errorView(error)));
+    else this.#resolve(errorResponse(error, this.headers));
+  }
+
+  #open(): SseBody {
+    if (this.#body) return this.#body;
+    this.#callOffEarly();
+    this.#body = new SseBody(
+      this.clock,
+      this.limits,
+      () => this.call.stop("caller_too_slow"),
+      () => this.call.stop("caller_gone"),
+    );
+    for (const [name, value] of Object.entries(STREAM_HEADERS)) this.headers.set(name, value);
+    this.headers.set("openai-processing-ms", this.#elapsedMs());
+    this.#resolve(new Response(this.#body.stream, { status: 200, headers: this.headers }));
+    return this.#body;
+  }
+
+  #endWith(json: string): void {
+    this.#body?.write(`data: ${json}\n\n`);
+    this.#body?.end();
+  }
+
+  #nameNode(node: Node): void {
+    this.headers.set("x-colink-node", node.who.id);
+  }
+
+  #elapsedMs(): string {
+    return String(Math.round(this.clock.monotonic() - this.call.startedMs));
+  }
+}

@@ -1,0 +1,86 @@
+/** Finds out who is asking: API keys on /v1, sessions on /api. One function each, used by every route. */
+
+import { getCookie } from "hono/cookie";
+import { ColinkError } from "../error.ts";
+import type { Accounts } from "../account/accounts.ts";
+import type { Key, Keyring } from "../account/keyring.ts";
+import type { Limiter, Verdict } from "../limit/limiter.ts";
+import type { AppContext } from "./env.ts";
+
+export const SESSION_COOKIE = "colink_session";
+
+/** A header that a foreign site's form cannot send: with it, a cookie proves intent. */
+export const CSRF_HEADER = "x-colink-csrf";
+
+/** The key behind `Authorization: Bearer` (or `x-api-key`, `api-key`, as some clients send it). */
+export function apiKey(c: AppContext, keyring: Keyring): Key | Promise<Key> {
+  const token = bearer(c) ?? c.req.header("x-api-key") ?? c.req.header("api-key");
+  if (!token) {
+    throw new ColinkError(
+      "missing_api_key",
+      "Cannot tell who is asking: send the header Authorization: Bearer sk-colink-…; the console shows your key",
+    );
+  }
+  return keyring.cached(token, "api") ?? keyring.authenticate(token, "api");
+}
+
+/** Counts the call against its key's limit; returns the headers that say how much is left, or throws rate_limited. */
+export async function withinLimit(
+  key: Key,
+  limiter: Limiter,
+  defaultRpm: number,
+  headers: Headers,
+) {
+  const rpm = key.rpm ?? defaultRpm;
+  const taken = limiter.take(key.id, rpm);
+  const verdict = taken instanceof Promise ? await taken : taken;
+  setLimitHeaders(headers, verdict);
+  if (verdict.allowed) return;
+  if (rpm === 0) {
+    throw new ColinkError(
+      "key_blocked",
+      "Cannot call: this key is blocked; ask the gateway's operator",
+    );
+  }
+  throw new ColinkError(
+    "rate_limited",
+    `Cannot call: this key's limit of ${rpm} calls a minute is used up; try again later`,
+    { retryAfterMs: verdict.retryAfterMs },
+  );
+}
+
+/** The account behind a session: `Authorization: Bearer <JWT>`, or the console's cookie. */
+export async function sessionAccount(c: AppContext, accounts: Accounts): Promise<string> {
+  const token = bearer(c);
+  if (token) return (await accounts.authenticateSession(token)).accountId;
+  const cookie = getCookie(c, SESSION_COOKIE);
+  if (!cookie) {
+    throw new ColinkError("session_required", "Cannot tell who is asking: sign in first");
+  }
+  if (c.req.method !== "GET" && !c.req.header(CSRF_HEADER)) {
+    throw new ColinkError(
+      "origin_refused",
+      `Cannot change anything by cookie alone: send the header ${CSRF_HEADER}`,
+    );
+  }
+  return (await accounts.authenticateSession(cookie)).accountId;
+}
+
+function bearer(c: AppContext): string | undefined {
+  const header = c.req.header("authorization");
+  if (header === undefined) return undefined;
+  return /^bearer +(\S+) *$/i.exec(header)?.[1];
+}
+
+function setLimitHeaders(headers: Headers, { limit, remaining, resetMs }: Verdict): void {
+  headers.set("x-ratelimit-limit-requests", String(limit));
+  headers.set("x-ratelimit-remaining-requests", String(remaining));
+  headers.set("x-ratelimit-reset-requests", duration(resetMs));
+}
+
+/** As OpenAI writes it: `750ms`, `1s`, `6m0s`. */
+function duration(ms: number): string {
+  if (ms < 1000) return `${Math.ceil(ms)}ms`;
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}

@@ -1,0 +1,54 @@
+/** The inference endpoints, a row each: what their bodies must hold before a call is made of them. */
+
+import { ColinkError } from "../error.ts";
+
+export interface Endpoint {
+  path: string;
+  /** Throws ColinkError invalid_request, naming the field. */
+  check: (body: Record<string, unknown>) => void;
+}
+
+export const endpoints: readonly Endpoint[] = Object.freeze([
+  { path: "/v1/chat/completions", check: checkChat },
+]);
+
+function checkChat(body: Record<string, unknown>): void {
+  if (!("messages" in body) && "input" in body) {
+    throw wrong(
+      "messages",
+      `Cannot read the body: "input" belongs to /v1/responses; send "messages" to /v1/chat/completions`,
+    );
+  }
+  if (!Array.isArray(body.messages) || body.messages.length === 0) {
+    throw wrong(
+      "messages",
+      `Cannot read the body: "messages" must be a list of at least one message`,
+    );
+  }
+  const options = body.stream_options;
+  if (options !== undefined && options !== null && typeof options !== "object") {
+    throw wrong("stream_options", `Cannot read the body: "stream_options" must be an object`);
+  }
+}
+
+/** The fields that routing needs, of every endpoint. */
+export function routingFields(body: Record<string, unknown>): { model: string; stream: boolean } {
+  const { model, stream } = body;
+  if (model === undefined || model === null || model === "") {
+    throw wrong(
+      "model",
+      `Cannot choose a node: "model" is missing; GET /v1/models lists what is offered`,
+    );
+  }
+  if (typeof model !== "string") {
+    throw wrong("model", `Cannot read the body: "model" must be text`);
+  }
+  if (stream !== undefined && stream !== null && typeof stream !== "boolean") {
+    throw wrong("stream", `Cannot read the body: "stream" must be true or false`);
+  }
+  return { model, stream: stream === true };
+}
+
+function wrong(param: string, message: string): ColinkError {
+  return new ColinkError("invalid_request", message, { param });
+}

@@ -1,0 +1,91 @@
+/** Every inference endpoint: from a request to a Call, and from its answer to a response. */
+
+import type { Key } from "../account/keyring.ts";
+import { Call } from "../call/call.ts";
+import { ColinkError } from "../error.ts";
+import { HttpAnswer } from "./answer.ts";
+import { readJson } from "./body.ts";
+import { apiKey, withinLimit } from "./credentials.ts";
+import { type Endpoint, routingFields } from "./endpoints.ts";
+import type { AppContext } from "./env.ts";
+import type { AppParts } from "./parts.ts";
+
+/** Handles one endpoint's calls. */
+export function inference(endpoint: Endpoint, parts: AppParts) {
+  return async (c: AppContext): Promise<Response> => {
+    const { config, clock, keyring, limiter, relay } = parts;
+    const startedMs = clock.monotonic();
+    // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
+    c.env.server.timeout(c.req.raw, 0);
+    const headers = c.get("headers");
+    const key = await apiKey(c, keyring);
+    await withinLimit(key, limiter, config.defaultRpm, headers);
+    if (parts.isDraining()) throw shuttingDown();
+    const call = await readCall(c, endpoint, key, parts, startedMs);
+    const answer = new HttpAnswer(call, clock, config, headers);
+    const callOff = stopWhenOver(c, call, parts);
+    void relay.run(call, answer).finally(callOff);
+    return await answer.response;
+  };
+}
+
+async function readCall(
+  c: AppContext,
+  endpoint: Endpoint,
+  key: Key,
+  { config, clock }: AppParts,
+  startedMs: number,
+): Promise<Call> {
+  const { text, value } = await readJson(c, config.maxBodyBytes);
+  const { model, stream } = routingFields(value);
+  endpoint.check(value);
+  if (key.models !== null && !key.models.includes(model)) {
+    throw new ColinkError(
+      "model_not_allowed",
+      `Cannot call "${model}": this key may not use it; ask the key's owner`,
+      { param: "model" },
+    );
+  }
+  const streamOptions = (value.stream_options ?? null) as { include_usage?: unknown } | null;
+  const request = {
+    id: c.get("requestId"),
+    accountId: key.accountId,
+    keyId: key.id,
+    endpoint: endpoint.path,
+    model,
+    stream,
+    wantsUsage: streamOptions?.include_usage === true,
+    streamOptions,
+    bodyText: text,
+  };
+  return new Call(request, startedMs, clock.now());
+}
+
+/** Ends the call when its caller leaves or its time is up. Returns what undoes that. */
+function stopWhenOver(c: AppContext, call: Call, { clock, config }: AppParts): () => void {
+  const { signal } = c.req.raw;
+  const onGone = () => call.stop("caller_gone");
+  if (signal.aborted) onGone();
+  signal.addEventListener("abort", onGone, { once: true });
+  const callOffDeadline = clock.after(deadlineMs(c, config.deadlineMs), () => {
+    call.stop("deadline_exceeded");
+  });
+  return () => {
+    signal.removeEventListener("abort", onGone);
+    callOffDeadline();
+  };
+}
+
+/** SDKs say how long they will wait; nobody works for longer than that. */
+function deadlineMs(c: AppContext, limitMs: number): number {
+  const asked = Number(c.req.header("x-stainless-timeout")) * 1000;
+  return asked > 0 ? Math.min(asked, limitMs) : limitMs;
+}
+
+function shuttingDown(): ColinkError {
+  return new ColinkError(
+    "shutting_down",
+    "Cannot take the call: this gateway is restarting; try again",
+    { retryAfterMs: 1000 },
+  );
+}

@@ -1,0 +1,39 @@
+/** What the routes are made of. gateway.ts builds it; every handler takes from it what it needs. */
+
+import type { Accounts } from "../account/accounts.ts";
+import type { Keyring } from "../account/keyring.ts";
+import type { Calls } from "../call/calls.ts";
+import type { Relay } from "../call/relay.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import type { Limiter } from "../limit/limiter.ts";
+import type { Log } from "../log.ts";
+import type { Hub } from "../node/hub.ts";
+import type { PenaltyBook } from "../node/penalty.ts";
+import type { Store } from "../store/store.ts";
+import type { Origin } from "./address.ts";
+import type { AppContext } from "./env.ts";
+import type { Metrics } from "./health.ts";
+
+export interface AppParts {
+  config: Config;
+  version: string;
+  /** UTC milliseconds. */
+  startedAt: number;
+  clock: Clock;
+  log: Log;
+  store: Store;
+  ledger: { readonly pending: number };
+  accounts: Accounts;
+  keyring: Keyring;
+  limiter: Limiter;
+  hub: Hub;
+  penalties: PenaltyBook;
+  calls: Calls;
+  relay: Relay;
+  metrics: Metrics;
+  origin: (c: AppContext) => Origin;
+  isDraining: () => boolean;
+  /** Serves the console's files; null where there is none (a library without a build). */
+  console: ((c: AppContext) => Response | Promise<Response>) | null;
+}

@@ -1,0 +1,145 @@
+/** A server-sent-events body that is written into, notices slow and vanished readers, and keeps quiet streams alive. */
+
+import type { Clock } from "../clock.ts";
+
+export interface SseLimits {
+  /** A comment is sent when nothing else was for this long. */
+  keepAliveMs: number;
+  /** A reader that takes nothing for this long is too slow. */
+  stallMs: number;
+  /** So much is held for a reader that stalls, in bytes. */
+  maxBufferedBytes: number;
+}
+
+/** What Bun's direct streams hand to `pull`. A write that the socket cannot take returns a promise. */
+interface DirectController {
+  write(chunk: string): number | Promise<number>;
+  end(): void;
+}
+
+/** Parsers in the field take `: ping` for the end of a stream; this spelling is safe. */
+const KEEP_ALIVE = ": keep-alive\n\n";
+
+export class SseBody {
+  /** The body for a Response. Direct streams cost the least of Bun's ways to write one. */
+  readonly stream: ReadableStream;
+  deliveredBytes = 0;
+  deliveredChunks = 0;
+  #controller: DirectController | null = null;
+  #early: string[] = [];
+  #isEnded = false;
+  #stalledBytes = 0;
+  #isStalled = false;
+  #writtenMs: number;
+  #callOffKeepAlive: () => void = () => {};
+  #callOffStall: () => void = () => {};
+  #finishPull: () => void = () => {};
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly limits: SseLimits,
+    /** Called once, when the reader does not keep up. */
+    private readonly onTooSlow: () => void,
+    onGone: () => void,
+  ) {
+    this.#writtenMs = clock.monotonic();
+    const source = {
+      type: "direct",
+      pull: (controller: DirectController) => this.#pulled(controller),
+      cancel: () => {
+        this.#close();
+        onGone();
+      },
+    };
+    // Direct sources are Bun's own; other runtimes' types do not know them.
+    this.stream = new ReadableStream(
+      source as unknown as ConstructorParameters<typeof ReadableStream>[0],
+    );
+    this.#keepAliveAfter(limits.keepAliveMs);
+  }
+
+  /** Writes one event. */
+  write(event: string): void {
+    if (this.#isEnded) return;
+    this.deliveredChunks++;
+    this.#put(event);
+  }
+
+  comment(): void {
+    if (!this.#isEnded) this.#put(KEEP_ALIVE);
+  }
+
+  /** Ends the stream; nothing can be written any more. Harmless when called again. */
+  end(): void {
+    if (this.#isEnded) return;
+    // Without a controller the reader has not asked yet: what is early is written, and ended, when it does.
+    this.#close();
+    if (this.#controller) this.#endController();
+  }
+
+  #pulled(controller: DirectController): Promise<void> | void {
+    this.#controller = controller;
+    for (const text of this.#early.splice(0)) controller.write(text);
+    if (this.#isEnded) return this.#endController();
+    return new Promise((resolve) => {
+      this.#finishPull = resolve;
+    });
+  }
+
+  #put(text: string): void {
+    this.deliveredBytes += text.length;
+    this.#writtenMs = this.clock.monotonic();
+    if (this.#isStalled) return this.#hold(text);
+    if (this.#controller === null) {
+      this.#early.push(text);
+      return;
+    }
+    const result = this.#controller.write(text);
+    if (result instanceof Promise) this.#stall(result);
+  }
+
+  /** The socket takes no more: what is written now is held by the stream until it drains. */
+  #hold(text: string): void {
+    this.#stalledBytes += text.length;
+    if (this.#stalledBytes > this.limits.maxBufferedBytes) return this.onTooSlow();
+    this.#controller?.write(text);
+  }
+
+  /** One continuation a stall, not one a write. */
+  #stall(drained: Promise<number>): void {
+    this.#isStalled = true;
+    this.#stalledBytes = 0;
+    this.#callOffStall = this.clock.after(this.limits.stallMs, this.onTooSlow);
+    const resume = () => {
+      this.#isStalled = false;
+      this.#callOffStall();
+    };
+    drained.then(resume, resume);
+  }
+
+  /** One timer a silence: when it rings, it looks how long ago the last write was. */
+  #keepAliveAfter(delayMs: number): void {
+    this.#callOffKeepAlive = this.clock.after(delayMs, () => {
+      const { keepAliveMs } = this.limits;
+      const silentMs = this.clock.monotonic() - this.#writtenMs;
+      if (silentMs < keepAliveMs) return this.#keepAliveAfter(keepAliveMs - silentMs);
+      this.comment();
+      this.#keepAliveAfter(keepAliveMs);
+    });
+  }
+
+  #close(): void {
+    this.#isEnded = true;
+    this.#callOffKeepAlive();
+    this.#callOffStall();
+  }
+
+  #endController(): void {
+    try {
+      this.#controller?.end();
+    } catch {
+      // The reader is gone already; its going was reported through `cancel`.
+    }
+    this.#finishPull();
+  }
+}

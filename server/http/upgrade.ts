@@ -1,0 +1,48 @@
+/** `GET /ws`: a node's way in. Its token is checked before the socket is opened. */
+
+import type { AppParts } from "./parts.ts";
+import { ColinkError } from "../error.ts";
+import type { SocketData } from "../node/links.ts";
+import type { AppContext } from "./env.ts";
+
+/** Refused handshakes from one address within a minute, before they are no longer looked at. */
+const REFUSED_PER_MINUTE = 60;
+
+export function upgrade(parts: AppParts) {
+  return async (c: AppContext): Promise<Response> => {
+    if (c.req.header("origin") !== undefined) {
+      throw new ColinkError("origin_refused", "Cannot connect: browsers are not nodes");
+    }
+    if (parts.isDraining()) {
+      throw new ColinkError(
+        "shutting_down",
+        "Cannot connect: this gateway is restarting; dial again",
+        {
+          retryAfterMs: 2000,
+        },
+      );
+    }
+    const { address } = parts.origin(c);
+    const dialer = { ...await authenticated(c, parts, address), address };
+    const data: SocketData = { dialer, link: null };
+    if (c.env.server.upgrade(c.req.raw, { data })) return new Response(null);
+    throw new ColinkError("upgrade_required", "Cannot connect: this path speaks WebSocket");
+  };
+}
+
+async function authenticated(c: AppContext, parts: AppParts, address: string) {
+  try {
+    const key = await parts.keyring.authenticate(c.req.header("client-token") ?? "", "node");
+    return { accountId: key.accountId, keyId: key.id };
+  } catch (error) {
+    const isRefusal = error instanceof ColinkError && error.kind.status === 401;
+    if (!isRefusal) throw error;
+    const verdict = await parts.limiter.take(`handshake:${address}`, REFUSED_PER_MINUTE);
+    if (verdict.allowed) throw error;
+    throw new ColinkError(
+      "login_throttled",
+      "Cannot connect: too many refused tokens from this address; try again later",
+      { retryAfterMs: verdict.retryAfterMs },
+    );
+  }
+}
