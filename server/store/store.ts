@@ -104,23 +104,33 @@ export interface Store {
   accountById(id: string): Promise<AccountRow | null>;
   setRole(accountId: string, role: Role): Promise<void>;
   setPasswordHash(accountId: string, passwordHash: string): Promise<void>;
+  /** Shuts an account out, or lets it in again; its keys show up in `revokedSince`. */
+  setDisabled(accountId: string, disabled: boolean): Promise<void>;
 
   /** The account's keys that are not revoked. */
   keysOfAccount(accountId: string): Promise<KeyRow[]>;
   /** The key with this digest, revoked or not, with its account's state. */
   keyByDigest(digest: string): Promise<{ key: KeyRow; accountDisabled: boolean } | null>;
-  /** Revokes the account's keys of that kind and adds the new one, in one transaction. Returns the revoked ids. */
-  rotateKey(fresh: KeyRow, now: number): Promise<string[]>;
+  /** Revokes the account's keys of that kind by the database's clock and adds the new one, in one transaction. Returns the revoked ids. */
+  rotateKey(fresh: KeyRow): Promise<string[]>;
   /** Changes a key's limits. */
   setKeyLimits(
     keyId: string,
     limits: { rpm?: number | null; models?: string[] | null },
   ): Promise<void>;
-  /** Ids of keys that were revoked, or whose account was disabled, at or after `since` by the database's clock; and that clock's now. */
+  /**
+   * Ids of keys that were revoked, or whose account was disabled, at or after `since` by the
+   * database's clock; and that clock's now. A revocation is stamped before it is committed, so ask
+   * again from a few seconds before the last `now`, or one that was just being committed is missed.
+   */
   revokedSince(since: number): Promise<{ keyIds: string[]; now: number }>;
 
   addInvite(invite: InviteRow): Promise<void>;
 
-  /** Writes entries and adds to both totals, in one transaction; entries that are already there change nothing. */
+  /**
+   * Writes entries and adds to both totals, in one transaction; entries that are already there
+   * change nothing. A call counts once it was served: it ended well, or was cut short after the
+   * node had produced some of the answer.
+   */
   writeLedger(entries: readonly LedgerEntry[]): Promise<void>;
 }

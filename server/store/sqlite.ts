@@ -1,0 +1,99 @@
+/** SQLite as a backend: one file in the data folder, one connection, WAL. */
+
+import { Database } from "bun:sqlite";
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { CompiledQuery, type DatabaseConnection, type Driver, Kysely, sql } from "kysely";
+import { BunSqliteDialect } from "kysely-bun-sqlite";
+import { type Backend, codeOf, storeUnavailable, type Work } from "./backend.ts";
+import type { Schema } from "./schema.ts";
+
+const FILE_NAME = "colink.db";
+
+/** How long work waits for another process that is writing, and how often it looks again. */
+const BUSY_TIMEOUT_MS = 5000;
+const BUSY_POLL_MS = 10;
+
+/** The file is locked, full, read-only, gone or damaged: nothing that the question could change. */
+const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM)/;
+
+/** Opens the database in `dataDir`, and makes both where they are missing, readable by their owner only. */
+export function openSqlite(dataDir: string): Backend {
+  const database = openDatabase(dataDir);
+  const db = new Kysely<Schema>({ dialect: new ImmediateDialect({ database }, database) });
+  let closed = false;
+
+  async function run<T>(work: Work<T>): Promise<T> {
+    const busyUntil = performance.now() + BUSY_TIMEOUT_MS;
+    for (;;) {
+      if (closed) throw storeUnavailable("it is closed");
+      try {
+        return await work(db);
+      } catch (error) {
+        const code = codeOf(error);
+        if (!UNAVAILABLE.test(code)) throw error;
+        // A lock that was not had has changed nothing: the work may simply begin again.
+        if (!code.startsWith("SQLITE_BUSY") || performance.now() > busyUntil) {
+          throw storeUnavailable(`SQLite says ${code}`, error);
+        }
+        await Bun.sleep(BUSY_POLL_MS);
+      }
+    }
+  }
+
+  return {
+    kind: "sqlite",
+    // Not unixepoch('subsec'): the SQLite that macOS brings along may not know it yet.
+    now: sql<number>`cast((julianday('now') - 2440587.5) * 86400000 as integer)`,
+    run,
+    migrate: (work) => run((db) => db.transaction().execute(work)),
+    async close() {
+      if (closed) return;
+      closed = true;
+      await db.destroy();
+      database.close();
+    },
+  };
+}
+
+function openDatabase(dataDir: string): Database {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, FILE_NAME);
+  // Made before SQLite opens it, because the -wal and -shm files take over its mode.
+  closeSync(openSync(path, "a", 0o600));
+  chmodSync(path, 0o600);
+  const database = new Database(path, { create: true, strict: true });
+  database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  database.run("PRAGMA journal_mode = WAL");
+  database.run("PRAGMA synchronous = NORMAL");
+  database.run("PRAGMA foreign_keys = ON");
+  // From here on nobody waits inside SQLite, where waiting would hold up every stream of the process.
+  database.run("PRAGMA busy_timeout = 0");
+  return database;
+}
+
+/**
+ * Transactions take the write lock when they begin: one that reads first and writes later is
+ * refused at once, without waiting, when another process has written in between.
+ */
+class ImmediateDialect extends BunSqliteDialect {
+  constructor(
+    config: ConstructorParameters<typeof BunSqliteDialect>[0],
+    private readonly database: Database,
+  ) {
+    super(config);
+  }
+
+  override createDriver(): Driver {
+    const driver = super.createDriver();
+    driver.beginTransaction = async (connection: DatabaseConnection) => {
+      await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+    };
+    driver.rollbackTransaction = async (connection: DatabaseConnection) => {
+      // A full disk has already rolled back: saying so again would hide the first error.
+      if (!this.database.inTransaction) return;
+      await connection.executeQuery(CompiledQuery.raw("rollback"));
+    };
+    return driver;
+  }
+}

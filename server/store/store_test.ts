@@ -1,0 +1,86 @@
+/** The one suite on both databases, and what only one of them can show. */
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sql } from "kysely";
+import { silentLog } from "../log.ts";
+import { openStore } from "./open.ts";
+import { openSqlite } from "./sqlite.ts";
+import { SqlStore } from "./sql_store.ts";
+import { anAccount, anEntry, storeSuite } from "./store_suite.ts";
+import { testDatabase } from "./test_postgres.ts";
+
+const folders: string[] = [];
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+function emptyFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "colink-store-"));
+  folders.push(folder);
+  return join(folder, "data");
+}
+
+const openIn = (dataDir: string) => openStore({ databaseUrl: null, dataDir, log: silentLog });
+
+describe("SQLite", () => {
+  storeSuite(() => {
+    const dataDir = emptyFolder();
+    return Promise.resolve({ openAgain: () => openIn(dataDir) });
+  });
+
+  test("the file is its owner's only, in a folder that is its owner's only", async () => {
+    const dataDir = emptyFolder();
+    const store = await openIn(dataDir);
+    await store.migrate();
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+    for (const name of ["colink.db", "colink.db-wal", "colink.db-shm"]) {
+      expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
+    }
+    await store.close();
+  });
+
+  test("a schema of a later version is refused, with both versions named", async () => {
+    const dataDir = emptyFolder();
+    const store = await openIn(dataDir);
+    await store.migrate();
+    const raw = new Database(join(dataDir, "colink.db"));
+    raw.run("update colink_schema set version = 999");
+    raw.close();
+    await expect(store.migrate()).rejects.toThrow(/version 999.*up to 1.*newer release/);
+    await store.close();
+  });
+
+  test("a full disk makes writes fail as unavailable, and is recovered from without a restart", async () => {
+    const backend = openSqlite(emptyFolder());
+    const store = new SqlStore(backend);
+    const limitPages = (pages: number) =>
+      backend.run((db) => sql.raw(`pragma max_page_count = ${pages}`).execute(db));
+    await store.migrate();
+    const account = anAccount();
+    await store.addAccount(account, []);
+    const many = Array.from({ length: 5000 }, () => anEntry({ accountId: account.id }));
+    await limitPages(1); // SQLite takes this for the size that the file has now.
+    await expect(store.writeLedger(many)).rejects.toMatchObject({ code: "store_unavailable" });
+    expect(await store.accountById(account.id)).toMatchObject({ totalApiCalls: 0 });
+    await limitPages(1_000_000);
+    await store.writeLedger(many);
+    expect(await store.accountById(account.id)).toMatchObject({ totalApiCalls: 5000 });
+    await store.close();
+  });
+
+  test("a folder that cannot be made is an unavailable store", async () => {
+    await expect(openIn("/dev/null/data")).rejects.toMatchObject({ code: "store_unavailable" });
+  });
+});
+
+describe("PostgreSQL", () => {
+  storeSuite(async () => {
+    const { url, drop } = await testDatabase();
+    return {
+      openAgain: () => openStore({ databaseUrl: url, dataDir: "/nowhere", log: silentLog }),
+      remove: drop,
+    };
+  });
+});
