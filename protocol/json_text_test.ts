@@ -1,0 +1,64 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { nestsDeeperThan, objectMembers, withMember, withoutMember } from "./json_text.ts";
+
+const objects = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 }));
+const spacing = fc.constantFrom("", " ", "\n", "\t");
+
+describe("JSON text", () => {
+  test("every member's span parses to the member's value", () => {
+    fc.assert(fc.property(objects, spacing, (value, space) => {
+      const text = JSON.stringify(value, null, space);
+      const members = objectMembers(text);
+      expect(members.map(({ key }) => key)).toEqual(Object.keys(JSON.parse(text)));
+      for (const { key, start, end } of members) {
+        expect(JSON.parse(text.slice(start, end))).toEqual(JSON.parse(text)[key]);
+      }
+    }));
+  });
+
+  test("setting a member changes nothing else", () => {
+    fc.assert(fc.property(objects, fc.string(), spacing, (value, key, space) => {
+      const text = JSON.stringify(value, null, space);
+      const changed = JSON.parse(withMember(text, key, `"new"`));
+      const expected = JSON.parse(text);
+      Object.defineProperty(expected, key, { value: "new", enumerable: true, configurable: true });
+      expect(changed).toEqual(expected);
+    }));
+  });
+
+  test("removing a member changes nothing else", () => {
+    fc.assert(fc.property(objects, fc.nat(), spacing, (value, at, space) => {
+      const text = JSON.stringify(value, null, space);
+      const keys = Object.keys(value);
+      const key = keys[at % Math.max(1, keys.length)] ?? "none";
+      const expected = JSON.parse(text);
+      delete expected[key];
+      expect(JSON.parse(withoutMember(text, key))).toEqual(expected);
+    }));
+  });
+
+  test("a 64-bit seed, key order and duplicate keys survive a change of model", () => {
+    const text = `{"z":1,"model":"a","seed":9007199254740993,"z":2, "model" : "b"}`;
+    expect(withMember(text, "model", `"local"`)).toBe(
+      `{"z":1,"model":"local","seed":9007199254740993,"z":2, "model" : "local"}`,
+    );
+  });
+
+  test("a key that is only written otherwise is the same key", () => {
+    expect(withMember(`{"mod\\u0065l":"a"}`, "model", `"b"`)).toBe(`{"mod\\u0065l":"b"}`);
+  });
+
+  test("depth counts brackets outside strings only", () => {
+    expect(nestsDeeperThan(`{"a":"[[[[{{{{\\"[[["}`, 1)).toBe(false);
+    expect(nestsDeeperThan("[[[]]]", 3)).toBe(false);
+    expect(nestsDeeperThan("[[[]]]", 2)).toBe(true);
+    expect(nestsDeeperThan("[".repeat(10_000), 64)).toBe(true);
+  });
+
+  test("text that is not JSON is looked at without harm", () => {
+    fc.assert(fc.property(fc.string(), (text) => {
+      nestsDeeperThan(text, 64);
+    }));
+  });
+});
