@@ -215,7 +215,8 @@ export class Scheduler {
       `Cannot serve "${model}": no slot became free within ${
         this.config.queueWaitMs / 1000
       } s; try again later`,
-      { retryAfterMs: this.#expectedWaitMs(model, this.#lines.get(model)?.size ?? 0) },
+      // The one who is told still stands in the line.
+      { retryAfterMs: this.#expectedWaitMs(model, (this.#lines.get(model)?.size ?? 1) - 1) },
     );
   }
 

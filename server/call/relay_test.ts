@@ -1,0 +1,358 @@
+import { describe, expect, test } from "bun:test";
+import { settle } from "../clock_fake.ts";
+import { Kept, World } from "./test_world.ts";
+
+const whole = {
+  choices: [{ message: { content: "hi" } }],
+  usage: { prompt_tokens: 7, completion_tokens: 2 },
+};
+const finishChunk = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
+
+describe("the relay", () => {
+  test("hands a complete answer over and writes one ledger entry", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { outlet, done } = run();
+    await settle();
+    a.received[0]!.chunk(whole);
+    expect(outlet.endings).toBe(0);
+    a.received[0]!.sink.finish();
+    await done;
+    expect(JSON.parse(outlet.body!)).toEqual(whole);
+    expect(world.ledger).toHaveLength(1);
+    expect(world.ledger[0]).toMatchObject({
+      outcome: "ok",
+      status: 200,
+      promptTokens: 7,
+      completionTokens: 2,
+      estimated: false,
+      attempts: 1,
+      nodeId: "a",
+      providerAccountId: "owner-a",
+    });
+    expect(a.node.active).toBe(0);
+  });
+
+  test("streams chunks as they come, and asks for usage without showing it", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { outlet, done } = run({ stream: true });
+    await settle();
+    const [attempt] = a.received;
+    attempt!.chunk({
+      choices: [{ index: 0, delta: { role: "assistant", content: "he" } }],
+      usage: null,
+    });
+    attempt!.text("llo");
+    expect(outlet.text).toBe("hello");
+    attempt!.chunk(finishChunk);
+    attempt!.chunk({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 5 } });
+    attempt!.sink.finish();
+    await done;
+    expect(outlet.events).toHaveLength(3);
+    expect(outlet.events.join("")).not.toContain("usage");
+    expect(world.ledger[0]).toMatchObject({
+      promptTokens: 3,
+      completionTokens: 5,
+      producedChunks: 4,
+    });
+  });
+
+  test("a node that fails before the first byte is penalised and another one answers", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { outlet, done } = run({ stream: true });
+    await settle();
+    const [first, second] = askedFirst(nodes);
+    first.received[0]!.sink.fail({ kind: "lost", reason: "gone" });
+    await settle();
+    second.received[0]!.text("fine");
+    second.received[0]!.sink.finish();
+    await done;
+    expect(outlet.text).toBe("fine");
+    expect(world.penalties.of(first.node.who.identity)).not.toBeNull();
+    expect(world.penalties.of(second.node.who.identity)).toBeNull();
+    expect(world.ledger[0]).toMatchObject({ outcome: "ok", attempts: 2 });
+  });
+
+  test("at most three others are tried, each once, and the last failure is told", async () => {
+    const { world, run } = start();
+    const nodes = ["a", "b", "c", "d", "e"].map((name) => world.node(name));
+    const { outlet, done } = run();
+    const isAnswered = new Set<Scripted>();
+    for (let i = 0; i < 4; i++) {
+      await settle();
+      const asked = nodes.find((node) => node.received.length > 0 && !isAnswered.has(node))!;
+      isAnswered.add(asked);
+      asked.received[0]!.error(500);
+    }
+    await done;
+    expect(nodes.map((n) => n.received.length).sort()).toEqual([0, 1, 1, 1, 1]);
+    expect(outlet.error).toMatchObject({ code: "upstream_error" });
+    expect(world.ledger[0]).toMatchObject({ attempts: 4, status: 502, outcome: "upstream_error" });
+  });
+
+  test("after the first byte nothing is spliced: the stream fails and nobody else is asked", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { outlet, done } = run({ stream: true });
+    await settle();
+    const serving = nodes.find((n) => n.received.length)!;
+    serving.received[0]!.text("half");
+    serving.received[0]!.sink.fail({ kind: "lost", reason: "gone" });
+    await done;
+    expect(outlet.text).toBe("half");
+    expect(outlet.error).toMatchObject({ code: "node_lost" });
+    expect(nodes.flatMap((n) => n.received)).toHaveLength(1);
+    expect(world.ledger[0]).toMatchObject({
+      outcome: "node_lost",
+      producedChunks: 1,
+      completionTokens: 1,
+      estimated: true,
+    });
+  });
+
+  test("an answer that does not stream may be retried until it is complete", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { outlet, done } = run();
+    await settle();
+    const [first, second] = askedFirst(nodes);
+    first.received[0]!.chunk({ choices: [{ message: { content: "of the first" } }] });
+    first.received[0]!.sink.fail({ kind: "lost", reason: "gone before FINISH" });
+    await settle();
+    second.received[0]!.chunk(whole);
+    second.received[0]!.sink.finish();
+    await done;
+    expect(JSON.parse(outlet.body!)).toEqual(whole);
+  });
+
+  const answers = [400, 404, 413, 422];
+  for (const code of answers) {
+    test(`an upstream's ${code} is the answer: relayed, not retried, nobody penalised`, async () => {
+      const { world, run } = start();
+      const nodes = [world.node("a"), world.node("b")];
+      const { outlet, done } = run();
+      await settle();
+      const [serving] = askedFirst(nodes);
+      serving.received[0]!.sink.fail({
+        kind: "refused",
+        error: {
+          code,
+          message: "x",
+          error: { message: "too long", code: "context_length_exceeded" },
+        },
+      });
+      await done;
+      expect(outlet.refusal).toEqual({
+        status: code,
+        error: {
+          message: "too long",
+          type: "invalid_request_error",
+          param: null,
+          code: "context_length_exceeded",
+        },
+      });
+      expect(world.penalties.of(serving.node.who.identity)).toBeNull();
+      expect(world.ledger[0]).toMatchObject({ status: code, outcome: "rejected", attempts: 1 });
+    });
+  }
+
+  const blamed: [code: number, cause: string, status: number][] = [
+    [401, "upstream_auth", 502],
+    [403, "upstream_auth", 502],
+    [429, "upstream_rate_limited", 429],
+    [500, "upstream_error", 502],
+    [503, "upstream_error", 502],
+  ];
+  for (const [code, cause, status] of blamed) {
+    test(`an upstream's ${code} penalises the node and reaches a lonely caller as ${status}`, async () => {
+      const { world, run } = start();
+      const a = world.node("a");
+      const { outlet, done } = run();
+      await settle();
+      a.received[0]!.error(code);
+      await done;
+      expect(outlet.error).toMatchObject({ code: cause, kind: { status } });
+      expect(world.penalties.of(a.node.who.identity)).not.toBeNull();
+    });
+  }
+
+  test("BUSY is nobody's fault: the call goes elsewhere at once", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { outlet, done } = run();
+    await settle();
+    const [first, second] = askedFirst(nodes);
+    first.received[0]!.error(503, "BUSY: full");
+    await settle();
+    second.received[0]!.chunk(whole);
+    second.received[0]!.sink.finish();
+    await done;
+    expect(outlet.body).not.toBeNull();
+    expect(world.penalties.of(first.node.who.identity)).toBeNull();
+    expect(world.ledger[0]).toMatchObject({ attempts: 1 });
+  });
+
+  test("a lonely node that says BUSY is asked again a moment later", async () => {
+    const { world, run } = start();
+    const a = world.node("a", 2);
+    const { outlet, done } = run();
+    await settle();
+    a.received[0]!.error(503, "BUSY: full");
+    await settle();
+    expect(a.received).toHaveLength(1);
+    await world.clock.pass(500);
+    a.received[1]!.chunk(whole);
+    a.received[1]!.sink.finish();
+    await done;
+    expect(outlet.body).not.toBeNull();
+  });
+
+  test("a node that says BUSY for ever does not hold a call for ever", async () => {
+    const { world, run } = start();
+    const a = world.node("a", 2);
+    const { outlet, done } = run();
+    for (let i = 0; i < 30 && outlet.endings === 0; i++) {
+      await settle();
+      a.received[i]?.error(503, "BUSY: full");
+      await world.clock.pass(500);
+    }
+    await done;
+    expect(outlet.error).toMatchObject({ code: "busy" });
+  });
+
+  test("a caller who leaves stops the node's work; the slot is held until the node confirms", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { call, outlet, done } = run({ stream: true });
+    await settle();
+    a.received[0]!.text("one");
+    call.stop("caller_gone");
+    await done;
+    expect(a.received[0]!.isCancelled).toBe(true);
+    expect(a.node.active).toBe(1);
+    a.received[0]!.text("late");
+    expect(outlet.text).toBe("one");
+    a.received[0]!.error(499);
+    expect(a.node.active).toBe(0);
+    expect(world.penalties.of(a.node.who.identity)).toBeNull();
+    expect(world.ledger).toHaveLength(1);
+    expect(world.ledger[0]).toMatchObject({ outcome: "cancelled", status: 499, producedChunks: 1 });
+  });
+
+  test("a node that never confirms a cancel loses the slot's reservation after the grace period, once", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { call, done } = run({ stream: true });
+    await settle();
+    call.stop("caller_gone");
+    await done;
+    await world.clock.pass(4_999);
+    expect(a.node.active).toBe(1);
+    await world.clock.pass(1);
+    expect(a.node.active).toBe(0);
+    a.received[0]!.sink.finish();
+    expect(a.node.active).toBe(0);
+  });
+
+  test("a node that is silent before its first chunk is penalised, and another one answers", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { outlet, done } = run({ stream: true });
+    await settle();
+    const [first, second] = askedFirst(nodes);
+    await world.clock.pass(20_000);
+    expect(first.received[0]!.isCancelled).toBe(true);
+    second.received[0]!.text("here");
+    second.received[0]!.sink.finish();
+    await done;
+    expect(outlet.text).toBe("here");
+    expect(world.penalties.of(first.node.who.identity)).not.toBeNull();
+  });
+
+  test("a stream that falls silent ends with an error, chunks before it notwithstanding", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { outlet, done } = run({ stream: true });
+    await settle();
+    await world.clock.pass(15_000);
+    a.received[0]!.text("one");
+    await world.clock.pass(9_999);
+    a.received[0]!.text("two");
+    await world.clock.pass(10_000);
+    await done;
+    expect(outlet.text).toBe("onetwo");
+    expect(outlet.error).toMatchObject({ code: "node_silent" });
+    expect(world.ledger[0]).toMatchObject({ outcome: "timeout" });
+  });
+
+  test("a call whose time is up fails, and nobody is penalised for it", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { call, outlet, done } = run();
+    await settle();
+    call.stop("deadline_exceeded");
+    await done;
+    expect(outlet.error).toMatchObject({ code: "deadline_exceeded" });
+    expect(a.received[0]!.isCancelled).toBe(true);
+    expect(world.penalties.of(a.node.who.identity)).toBeNull();
+    expect(world.ledger[0]).toMatchObject({ outcome: "timeout", status: 504 });
+  });
+
+  test("a node that cannot be sent the call is passed over", async () => {
+    const { world, run } = start();
+    const stuck = world.node("stuck", 9);
+    stuck.state.refusesSends = true;
+    const { outlet, done } = run();
+    await settle();
+    const fresh = world.node("fresh");
+    await settle();
+    fresh.received[0]!.chunk(whole);
+    fresh.received[0]!.sink.finish();
+    await done;
+    expect(outlet.body).not.toBeNull();
+    expect(stuck.node.active).toBe(0);
+  });
+
+  test("every ending ends once: no call, slot or timer is left", async () => {
+    const { world, run } = start();
+    const a = world.node("a", 10);
+    const runs = Array.from({ length: 5 }, () => run({ stream: true }));
+    await settle();
+    a.received[0]!.text("x");
+    a.received[0]!.sink.finish();
+    a.received[1]!.error(400);
+    a.received[2]!.error(500);
+    runs[3]!.call.stop("caller_gone");
+    a.received[3]!.error(499);
+    a.received[4]!.sink.fail({ kind: "protocol", reason: "x" });
+    await world.clock.pass(100_000);
+    for (const { outlet, done } of runs) {
+      await done;
+      expect(outlet.endings).toBe(1);
+    }
+    expect(world.ledger).toHaveLength(5);
+    expect(world.calls.size).toBe(0);
+    expect(a.node.active).toBe(0);
+    expect(world.clock.pending).toBe(0);
+  });
+});
+
+function start() {
+  const world = new World();
+  const run = (options: { stream?: boolean; account?: string } = {}) => {
+    const call = world.call(options);
+    const outlet = new Kept();
+    return { call, outlet, done: world.relay.run(call, outlet) };
+  };
+  return { world, run };
+}
+
+type Scripted = ReturnType<World["node"]>;
+
+/** Two nodes, the one that was sent the call first. */
+function askedFirst(nodes: Scripted[]): [Scripted, Scripted] {
+  const [a, b] = nodes as [Scripted, Scripted];
+  return a.received.length > 0 ? [a, b] : [b, a];
+}

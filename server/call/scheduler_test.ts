@@ -1,0 +1,232 @@
+import { describe, expect, test } from "bun:test";
+import { settle } from "../clock_fake.ts";
+import type { Lease } from "./lease.ts";
+import { World } from "./test_world.ts";
+
+const none: ReadonlySet<string> = new Set();
+
+describe("the scheduler", () => {
+  test("gives a call to the node with the smallest share of its slots in use", async () => {
+    const world = new World();
+    world.node("small", 2);
+    world.node("large", 10);
+    const taken: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      taken.push((await world.scheduler.lease(world.call(), none, false)).node.who.id);
+    }
+    expect(taken.filter((id) => id === "small")).toHaveLength(2);
+    expect(taken.filter((id) => id === "large")).toHaveLength(10);
+    expect(taken.slice(0, 3)).toContain("small");
+  });
+
+  test("breaks ties among equals at random", async () => {
+    let seed = 7;
+    const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 300; i++) {
+      const world = new World({}, random);
+      for (const name of ["a", "b", "c"]) world.node(name);
+      const { node } = await world.scheduler.lease(world.call(), none, false);
+      counts.set(node.who.id, (counts.get(node.who.id) ?? 0) + 1);
+    }
+    for (const name of ["a", "b", "c"]) expect(counts.get(name)).toBeGreaterThan(60);
+  });
+
+  test("never gives a node more calls than it has slots", async () => {
+    const world = new World();
+    const { node } = world.node("a", 3);
+    for (let i = 0; i < 6; i++) {
+      void world.scheduler.lease(world.call({ account: `u${i}` }), none, false);
+    }
+    await settle();
+    expect(node.active).toBe(3);
+    expect(world.scheduler.waiting).toBe(3);
+  });
+
+  test("serves waiting accounts in turns, and each account's calls in order of arrival", async () => {
+    const world = new World();
+    world.node("a");
+    const order: string[] = [];
+    const first = await world.scheduler.lease(world.call(), none, false);
+    for (const name of ["greedy-1", "greedy-2", "greedy-3", "modest-1", "shy-1"]) {
+      const call = world.call({ account: name.split("-")[0]! });
+      void Promise.resolve(world.scheduler.lease(call, none, false)).then((lease) => {
+        order.push(name);
+        lease.release();
+      });
+    }
+    first.release();
+    await settle();
+    expect(order).toEqual(["greedy-1", "modest-1", "shy-1", "greedy-2", "greedy-3"]);
+  });
+
+  test("a newcomer does not overtake the line", async () => {
+    const world = new World();
+    const a = world.node("a");
+    const held = await world.scheduler.lease(world.call(), none, false);
+    const order: string[] = [];
+    const waits = (name: string) =>
+      void Promise.resolve(world.scheduler.lease(world.call({ account: name }), none, false))
+        .then((lease) => (order.push(name), lease));
+    waits("early");
+    held.release();
+    waits("late");
+    await settle();
+    expect(order).toEqual(["early"]);
+    expect(a.node.active).toBe(1);
+  });
+
+  test("a call that stops while it waits leaves the line with its reason", async () => {
+    const world = new World();
+    world.node("a");
+    await world.scheduler.lease(world.call(), none, false);
+    const call = world.call();
+    const waiting = Promise.resolve(world.scheduler.lease(call, none, false));
+    call.stop("caller_gone");
+    expect(waiting).rejects.toMatchObject({ code: "caller_gone" });
+    expect(world.scheduler.waiting).toBe(0);
+  });
+
+  test("a call waits no longer than it may, and is told when to come back", async () => {
+    const world = new World();
+    world.node("a");
+    await world.scheduler.lease(world.call(), none, false);
+    world.scheduler.measured("m", 8000);
+    const waiting = outcome(world.scheduler.lease(world.call(), none, false));
+    await world.clock.pass(30_000);
+    expect(await waiting).toMatchObject({ code: "queue_timeout", retryAfterMs: 8000 });
+    expect(world.clock.pending).toBe(0);
+  });
+
+  test("a full line refuses, by model and by account, with an estimate from measured speed", async () => {
+    const world = new World({ queuePerModel: 3, queuePerAccount: 2 });
+    world.node("a");
+    await world.scheduler.lease(world.call(), none, false);
+    world.scheduler.measured("m", 4000);
+    const wait = (account: string) =>
+      outcome(world.scheduler.lease(world.call({ account }), none, false));
+    void wait("x");
+    void wait("x");
+    expect(lease(() => world.scheduler.lease(world.call({ account: "x" }), none, false)))
+      .toMatchObject({ code: "queue_full", retryAfterMs: 12_000 });
+    void wait("y");
+    expect(lease(() => world.scheduler.lease(world.call({ account: "z" }), none, false)))
+      .toMatchObject({ code: "queue_full", retryAfterMs: 16_000 });
+  });
+
+  test("an unknown model is not found, and near names are offered", () => {
+    const world = new World();
+    world.node("a", 1, ["llama3:8b", "qwen-72b"]);
+    const refused = lease(() =>
+      world.scheduler.lease(world.call({ model: "lama3:8b" }), none, false)
+    );
+    expect(refused).toMatchObject({ code: "model_not_found", param: "model" });
+    expect(refused.message).toContain(`"llama3:8b"`);
+    expect(refused.message).not.toContain("qwen");
+  });
+
+  test("a known model with nobody online is unavailable for now", () => {
+    const world = new World();
+    world.node("a").leave();
+    expect(lease(() => world.scheduler.lease(world.call(), none, false)))
+      .toMatchObject({ code: "no_node_online", retryAfterMs: 10_000 });
+  });
+
+  test("when every node is penalised, Retry-After is the earliest end", async () => {
+    const world = new World();
+    const [a, b] = [world.node("a"), world.node("b")];
+    world.scheduler.punish(a.node, "bad");
+    await world.clock.pass(20_000);
+    world.scheduler.punish(b.node, "bad");
+    expect(lease(() => world.scheduler.lease(world.call(), none, false)))
+      .toMatchObject({ code: "nodes_penalized", retryAfterMs: 40_000 });
+  });
+
+  test("a penalised node gets no calls until its minute is over, reconnected or not", async () => {
+    const world = new World();
+    const bad = world.node("bad");
+    world.scheduler.punish(bad.node, "bad");
+    bad.leave();
+    world.node("bad");
+    expect(lease(() => world.scheduler.lease(world.call(), none, false))).toMatchObject({
+      code: "nodes_penalized",
+    });
+    await world.clock.pass(60_000);
+    expect((await world.scheduler.lease(world.call(), none, false)).node.who.id).toBe("bad");
+  });
+
+  test("a call that waits is served when a penalty ends", async () => {
+    const world = new World({ queueWaitMs: 120_000 });
+    const [good, bad] = [world.node("good"), world.node("bad")];
+    world.scheduler.punish(bad.node, "bad");
+    await world.scheduler.lease(world.call(), none, false);
+    let served: Lease | null = null;
+    void Promise.resolve(world.scheduler.lease(world.call(), none, false)).then((
+      l,
+    ) => (served = l));
+    await world.clock.pass(59_000);
+    expect(served).toBeNull();
+    await world.clock.pass(1_000);
+    expect(served!).toMatchObject({ node: bad.node });
+    expect(good.node.active).toBe(1);
+  });
+
+  test("a call that waits is served by a node that joins", async () => {
+    const world = new World();
+    world.node("a");
+    await world.scheduler.lease(world.call(), none, false);
+    const waiting = Promise.resolve(world.scheduler.lease(world.call(), none, false));
+    world.node("b");
+    expect((await waiting).node.who.id).toBe("b");
+  });
+
+  test("a slot that is free goes to whoever has waited longest, whatever the model", async () => {
+    const world = new World();
+    world.node("a", 1, ["m", "n"]);
+    const held = await world.scheduler.lease(world.call(), none, false);
+    const order: string[] = [];
+    const wait = async (model: string) => {
+      const leased = await world.scheduler.lease(world.call({ model }), none, false);
+      order.push(model);
+      leased.release();
+    };
+    void wait("n");
+    await world.clock.pass(10);
+    void wait("m");
+    held.release();
+    await settle();
+    expect(order).toEqual(["n", "m"]);
+  });
+
+  test("a lease is released once, however often it is asked", async () => {
+    const world = new World();
+    const { node } = world.node("a", 2);
+    const lease = await world.scheduler.lease(world.call(), none, false);
+    await world.scheduler.lease(world.call(), none, false);
+    lease.release();
+    lease.release();
+    expect(node.active).toBe(1);
+  });
+
+  test("a draining node gets no calls", () => {
+    const world = new World();
+    world.node("a").node.isDraining = true;
+    expect(lease(() => world.scheduler.lease(world.call(), none, false))).toMatchObject({
+      code: "nodes_penalized",
+    });
+  });
+});
+
+/** The error that a refused lease throws at once. */
+function lease(take: () => unknown): { code: string; message: string } {
+  try {
+    take();
+  } catch (error) {
+    return error as { code: string; message: string };
+  }
+  throw new Error("was not refused");
+}
+
+function outcome(lease: Promise<Lease> | Lease): Promise<unknown> {
+  return Promise.resolve(lease).then((value) => value, (error) => error);
+}
