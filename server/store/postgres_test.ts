@@ -1,0 +1,215 @@
+/** PostgreSQL that goes away: cut connections, a paused server, a server that is not there. */
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createServer, type Server, Socket } from "node:net";
+import postgres from "postgres";
+import { silentLog } from "../log.ts";
+import { openStore } from "./open.ts";
+import type { Store } from "./store.ts";
+import { aKey, anAccount, anEntry } from "./store_suite.ts";
+import { type TestDatabase, testDatabase } from "./test_postgres.ts";
+
+/** Short, so that the tests of what takes too long do not. */
+const DEADLINE_MS = 500;
+
+let database: TestDatabase;
+let proxy: Proxy;
+let store: Store;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  proxy = await Proxy.to(database.url);
+  store = await openStore({
+    databaseUrl: proxy.url,
+    dataDir: "/nowhere",
+    log: silentLog,
+    deadlineMs: DEADLINE_MS,
+  });
+  await store.migrate();
+});
+
+afterAll(async () => {
+  await store.close();
+  proxy.close();
+  await database.drop();
+});
+
+test("after all connections were cut, the next question is answered", async () => {
+  const account = anAccount();
+  await store.addAccount(account, [aKey(account)]);
+  await Promise.all(Array.from({ length: 20 }, () => store.ping()));
+  proxy.cut();
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => store.accountById(account.id)),
+  );
+  expect(answers.every((answer) => answer?.id === account.id)).toBe(true);
+});
+
+test("questions under way when the connections are cut are asked once more", async () => {
+  const account = anAccount();
+  await store.addAccount(account, []);
+  proxy.pause();
+  const answers = Array.from({ length: 20 }, () => store.accountById(account.id));
+  await proxy.heard();
+  proxy.cut();
+  proxy.resume();
+  for (const answer of await Promise.all(answers)) expect(answer?.id).toBe(account.id);
+});
+
+test("sessions that the server ends in the middle of writing cost an error, and never the process", async () => {
+  const account = anAccount();
+  await store.addAccount(account, []);
+  const admin = postgres(database.url, { max: 1 });
+  for (let round = 0; round < 10; round++) {
+    const writes = Array.from({ length: 10 }, () => store.rotateKey(aKey(account)));
+    await admin`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`;
+    for (const write of await Promise.allSettled(writes)) {
+      if (write.status === "rejected") expect(write.reason.code).toBe("store_unavailable");
+    }
+  }
+  await admin.end();
+  await store.ping();
+  await store.rotateKey(aKey(account));
+  expect(await store.keysOfAccount(account.id)).toHaveLength(1);
+});
+
+test("a paused server costs a deadline, not for ever, and is used again once it resumes", async () => {
+  const account = anAccount();
+  await store.addAccount(account, []);
+  proxy.pause();
+  const asked = Array.from({ length: 30 }, () => store.accountById(account.id));
+  for (const answer of await Promise.allSettled(asked)) {
+    expect(answer).toMatchObject({
+      status: "rejected",
+      reason: { code: "store_unavailable", retryAfterMs: expect.any(Number) },
+    });
+  }
+  await expect(store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
+  proxy.resume();
+  expect((await store.accountById(account.id))?.id).toBe(account.id);
+});
+
+test("an entry whose writing timed out and was repeated counts once", async () => {
+  const account = anAccount();
+  await store.addAccount(account, []);
+  const entry = anEntry({ accountId: account.id });
+  proxy.pause();
+  await expect(store.writeLedger([entry])).rejects.toMatchObject({ code: "store_unavailable" });
+  proxy.resume();
+  await store.writeLedger([entry]);
+  expect((await store.accountById(account.id))?.totalApiCalls).toBe(1);
+});
+
+test("a statement that waits for somebody's lock ends by its deadline", async () => {
+  const account = anAccount();
+  await store.addAccount(account, []);
+  const admin = postgres(database.url, { max: 1 });
+  await admin.begin(async (transaction) => {
+    await transaction`select 1 from accounts where id = ${account.id} for update`;
+    await expect(store.setRole(account.id, "admin"))
+      .rejects.toMatchObject({ code: "store_unavailable" });
+  });
+  await admin.end();
+  await store.setRole(account.id, "admin");
+});
+
+test("a server that refuses is unavailable at once, and used again once it is back", async () => {
+  proxy.refuse();
+  await expect(store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
+  await expect(store.keyByDigest("x")).rejects.toMatchObject({
+    code: "store_unavailable",
+    message: expect.not.stringContaining("127.0.0.1"),
+  });
+  await proxy.accept();
+  await store.ping();
+});
+
+test("a thousand questions wait for a paused server, and the next is refused at once", async () => {
+  proxy.pause();
+  const waiting = Promise.allSettled(Array.from({ length: 1000 }, () => store.ping()));
+  await expect(store.ping()).rejects.toThrow(/too many questions/);
+  await waiting;
+  proxy.resume();
+  await store.ping();
+});
+
+/** A wire that can be cut, held and taken away. */
+class Proxy {
+  readonly #pairs = new Set<[Socket, Socket]>();
+  #isPaused = false;
+  #hear: () => void = () => {};
+
+  private constructor(
+    private readonly target: URL,
+    private readonly server: Server,
+    readonly url: string,
+    private readonly port: number,
+  ) {}
+
+  static async to(url: string): Promise<Proxy> {
+    const target = new URL(url);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const own = new URL(url);
+    own.hostname = "127.0.0.1";
+    own.port = String(port);
+    const proxy = new Proxy(target, server, own.href, port);
+    server.on("connection", (near) => proxy.#join(near));
+    return proxy;
+  }
+
+  #join(near: Socket): void {
+    const far = new Socket().connect(Number(this.target.port || 5432), this.target.hostname);
+    const pair: [Socket, Socket] = [near, far];
+    this.#pairs.add(pair);
+    const end = () => {
+      this.#pairs.delete(pair);
+      near.destroy();
+      far.destroy();
+    };
+    for (const [from, to] of [[near, far], [far, near]] as const) {
+      const held: Uint8Array[] = [];
+      from.on("data", (bytes: Uint8Array) => {
+        if (!this.#isPaused) return void to.write(bytes);
+        held.push(bytes);
+        this.#hear();
+      });
+      from.on("resume-held", () => held.splice(0).forEach((bytes) => to.write(bytes)));
+      from.on("error", end).on("close", end);
+    }
+  }
+
+  cut(): void {
+    for (const pair of this.#pairs) pair.forEach((socket) => socket.resetAndDestroy());
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** Resolves when something was sent into the paused wire. */
+  heard(): Promise<void> {
+    return new Promise((resolve) => this.#hear = resolve);
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    for (const pair of this.#pairs) pair.forEach((socket) => socket.emit("resume-held"));
+  }
+
+  refuse(): void {
+    this.cut();
+    this.server.close();
+  }
+
+  accept(): Promise<void> {
+    return new Promise((resolve) => this.server.listen(this.port, "127.0.0.1", resolve));
+  }
+
+  close(): void {
+    this.cut();
+    this.server.close();
+  }
+}
