@@ -38,7 +38,7 @@ function readSources(folder: string): Source[] {
 
 /** Tests may reach for whatever they need. */
 function isTest(path: string): boolean {
-  return /_test\.tsx?$|(^|\/)testing\//.test(path);
+  return /_test\.tsx?$|_suite\.ts$|(^|\/)(testing\/|test_)/.test(path);
 }
 
 function readSource(folder: string, path: string): Source[] {

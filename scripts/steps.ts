@@ -8,16 +8,20 @@ export class Steps {
   }
 
   /**
-   * Does `work` under a name; the text that it resolves with, if any, is added to its line.
-   * Prints ✗ and throws on when it fails.
+   * Does `work` under a name; what `describe` makes of its result (a text: the text itself) is
+   * added to its line. Prints ✗ and throws on when it fails.
    */
-  async run<T extends string | void>(name: string, work: () => T | Promise<T>): Promise<T> {
+  async run<T>(
+    name: string,
+    work: () => T | Promise<T>,
+    describe: (result: T) => string = (result) => typeof result === "string" ? result : "",
+  ): Promise<T> {
     const startedAt = performance.now();
     if (this.#isTerminal) this.out.write(`  ${name} …`);
     try {
-      const detail = await work();
-      this.#end(green("✓"), name, startedAt, detail);
-      return detail;
+      const result = await work();
+      this.#end(green("✓"), name, startedAt, describe(result));
+      return result;
     } catch (error) {
       this.#end(red("✗"), name, startedAt);
       throw error;
@@ -29,7 +33,7 @@ export class Steps {
     this.out.write(text + "\n");
   }
 
-  #end(mark: Mark, name: string, startedAt: number, detail?: string | void): void {
+  #end(mark: Mark, name: string, startedAt: number, detail = ""): void {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     const sign = this.#isTerminal ? `\r\x1b[K${mark.coloured}` : mark.plain;
     this.out.write(`${sign} ${name}${detail ? `: ${detail}` : ""} (${seconds} s)\n`);
