@@ -1,0 +1,110 @@
+/** One provider over HTTP: where it is, how it is asked, and what its failures mean. */
+
+import { version } from "../version.ts";
+import type { World } from "../world.ts";
+import { UpstreamFailure } from "./adapter.ts";
+import { type Hide, hideAll } from "./secret.ts";
+
+export interface UpstreamOptions {
+  baseUrl: string;
+  /** What the dialect sends, the key included. */
+  headers: Record<string, string>;
+  /** The owner's own, which win over the dialect's. */
+  extraHeaders?: Record<string, string> | undefined;
+  apiKey?: string | undefined;
+}
+
+export class Upstream {
+  /** Takes the key, the address and the owner's headers out of a text. */
+  readonly hide: Hide;
+  readonly #base: URL;
+  readonly #headers: Headers;
+
+  constructor(
+    private readonly options: UpstreamOptions,
+    private readonly world: Pick<World, "fetch">,
+  ) {
+    this.#base = new URL(options.baseUrl);
+    this.#headers = new Headers({ "user-agent": `co-link/${version}`, ...options.headers });
+    for (const [name, value] of Object.entries(options.extraHeaders ?? {})) {
+      this.#headers.set(name, value);
+    }
+    this.hide = hideAll([
+      options.apiKey,
+      ...Object.values(options.extraHeaders ?? {}),
+      options.baseUrl,
+      this.#base.origin,
+      this.#base.host,
+    ]);
+  }
+
+  /** Whether the base address ends with this, a slash at its end not counted. */
+  baseEndsWith(segment: string): boolean {
+    return trimSlashes(this.#base.pathname).endsWith(segment);
+  }
+
+  /**
+   * Posts JSON text to a path below the base address. Returns whatever was answered, refusals
+   * too; throws an UpstreamFailure with code 502 if nothing was.
+   */
+  async post(
+    path: string,
+    body: string,
+    { stream, signal }: { stream: boolean; signal: AbortSignal },
+  ): Promise<Response> {
+    const headers = new Headers(this.#headers);
+    headers.set("content-type", "application/json");
+    headers.set("accept", stream ? "text/event-stream, application/json" : "application/json");
+    // A proxy that compresses a stream also holds it back.
+    if (stream) headers.set("accept-encoding", "identity");
+    const init = {
+      method: "POST",
+      headers,
+      body,
+      signal,
+      // Followed, a redirect would take the key to whoever is named in it.
+      redirect: "manual" as const,
+      // Bun's own option: a model may think for longer than its five minutes of silence.
+      timeout: false,
+    };
+    try {
+      return await this.world.fetch(this.#url(path), init);
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, { cause });
+    }
+  }
+
+  #url(path: string): string {
+    const url = new URL(this.#base);
+    url.pathname = `${trimSlashes(url.pathname)}/${path}`;
+    return url.href;
+  }
+}
+
+/** The runtimes' own codes, in words. Their messages name the address, so they are not repeated. */
+const connectFaults: Readonly<Record<string, string>> = Object.freeze({
+  ConnectionRefused: "connection refused; is it running?",
+  ECONNREFUSED: "connection refused; is it running?",
+  ConnectionClosed: "the connection was closed",
+  ECONNRESET: "the connection was reset",
+  ENOTFOUND: "its name is not known",
+  EAI_AGAIN: "its name cannot be looked up now",
+  DNSException: "its name is not known",
+  ETIMEDOUT: "no answer in time",
+  ConnectionTimeout: "no answer in time",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is self-signed",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not trusted",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+});
+
+function unreachable(cause: unknown): string {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return connectFaults[code] ?? "no connection";
+}
+
+function trimSlashes(path: string): string {
+  return path.replace(/\/+$/, "");
+}

@@ -1,0 +1,167 @@
+/** config.yaml → NodeConfig, checked whole: every problem is named with its line and column, all at once. */
+
+import { readFileSync, statSync } from "node:fs";
+import { isAlias, isNode, LineCounter, parseDocument, visit } from "yaml";
+import { problemsOf, type ShapeProblem } from "./config_shape.ts";
+
+/** One model that a provider runs. */
+export interface ModelConfig {
+  /** Its name at the provider. */
+  local: string;
+  /** The name that callers ask the gateway for; the same where none is given. */
+  server_mapping?: string | undefined;
+}
+
+/** One upstream. Its key and its address never leave the node. */
+export interface ProviderConfig {
+  type: "openai" | "claude";
+  /** Local servers need none. */
+  api_key?: string | undefined;
+  /** Default: https://api.openai.com/v1 or https://api.anthropic.com. */
+  base_url?: string | undefined;
+  /** Sent with every call to this provider; they win over the node's own. */
+  headers?: Record<string, string> | undefined;
+  /** `claude` only. Default: 2023-06-01. */
+  anthropic_version?: string | undefined;
+  models: ModelConfig[];
+}
+
+/** What a node is told: the contents of config.yaml. */
+export interface NodeConfig {
+  /** `client-…`, from the gateway's dashboard. */
+  client_token: string;
+  /** `ws://` or `wss://`; `http` and `https` stand for them; the path defaults to `/ws`. */
+  server_url: string;
+  /** Calls that run at a time. Default: 1. */
+  max_parallel?: number | undefined;
+  /** A name for people. Default: the machine's. */
+  name?: string | undefined;
+  providers: ProviderConfig[];
+}
+
+export interface LoadedConfig {
+  config: NodeConfig;
+  /** What is allowed but unwise, a sentence each. */
+  warnings: string[];
+}
+
+/** The configuration cannot be used; `problems` names everything that is wrong with it. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("\n"));
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads a configuration file. Throws a ConfigError that names every problem. */
+export function loadConfig(path: string, env: Env): LoadedConfig {
+  const text = readText(path);
+  const config = parseConfig(text, env, path);
+  return { config, warnings: [...fileWarnings(path), ...configWarnings(config)] };
+}
+
+/** The same from text; `path` only names it in the problems. */
+export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeConfig {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lineCounter.linePos(offset);
+    return `${path}:${line}:${col}`;
+  };
+  const broken = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
+  if (broken.length > 0) throw new ConfigError(broken);
+
+  const problems = new Map<number, string[]>();
+  const complain = (offset: number, message: string) =>
+    problems.set(offset, [...problems.get(offset) ?? [], `${at(offset)}: ${message}`]);
+  const unset = new Set<number>();
+  visit(document, {
+    Scalar(key, node) {
+      if (key === "key" || typeof node.value !== "string") return;
+      const offset = node.range?.[0] ?? 0;
+      node.value = expand(node.value, env, (name) => {
+        unset.add(offset);
+        complain(offset, `the environment variable ${name} is not set`);
+      });
+    },
+  });
+
+  const value: unknown = document.toJS();
+  for (const problem of problemsOf(value)) {
+    const offset = offsetOf(document, problem);
+    if (!unset.has(offset)) complain(offset, problem.message);
+  }
+  if (problems.size > 0) {
+    throw new ConfigError([...problems].sort(([a], [b]) => a - b).flatMap(([, lines]) => lines));
+  }
+  return value as NodeConfig;
+}
+
+/** Checks a configuration that did not come from a file. Throws a ConfigError. */
+export function checkConfig(config: NodeConfig): void {
+  const problems = problemsOf(config).map(({ message }) => message);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** The address to dial, as the gateway listens. Expects a checked configuration. */
+export function serverUrl(config: NodeConfig): URL {
+  const url = new URL(config.server_url.replace(/^http/, "ws"));
+  if (url.pathname === "/") url.pathname = "/ws";
+  return url;
+}
+
+function expand(text: string, env: Env, onUnset: (name: string) => void): string {
+  return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+    const value = env[name];
+    if (value === undefined || value === "") onUnset(name);
+    return value ?? "";
+  });
+}
+
+/** Where a problem stands: at the value, at the key if it is the key, else at the nearest thing around it. */
+function offsetOf(document: ReturnType<typeof parseDocument>, problem: ShapeProblem): number {
+  for (let length = problem.path.length; length >= 0; length--) {
+    const path = problem.path.slice(0, length);
+    const found = path.length === 0 ? document.contents : document.getIn(path, true);
+    const node = isAlias(found) ? found : isNode(found) ? found : undefined;
+    if (node === undefined) continue;
+    const key = length === problem.path.length ? problem.key : undefined;
+    return (key === undefined ? undefined : keyOffset(node, key)) ?? node.range?.[0] ?? 0;
+  }
+  return 0;
+}
+
+function keyOffset(node: unknown, key: string): number | undefined {
+  const { items } = node as { items?: { key: { value?: unknown; range?: number[] } }[] };
+  return items?.find((pair) => String(pair.key?.value) === key)?.key.range?.[0];
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? "unreadable";
+    const hint = code === "ENOENT" ? "no such file; name one with --config PATH" : code;
+    throw new ConfigError([`${path}: ${hint}`]);
+  }
+}
+
+function fileWarnings(path: string): string[] {
+  // Windows has no such modes: every file looks readable to all there.
+  const isOpen = globalThis.process?.platform !== "win32" && (statSync(path).mode & 0o077) !== 0;
+  return isOpen
+    ? [`${path} holds your keys and others on this machine can read it; run: chmod 600 ${path}`]
+    : [];
+}
+
+function configWarnings(config: NodeConfig): string[] {
+  const { protocol, hostname } = serverUrl(config);
+  const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  return protocol === "ws:" && !isLocal
+    ? [
+      `server_url is not encrypted: your token and all prompts can be read on the way to ${hostname}; use wss://`,
+    ]
+    : [];
+}

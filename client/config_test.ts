@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigError, loadConfig, parseConfig, serverUrl } from "./config.ts";
+
+const example = `client_token: "client-your-token-here"
+server_url: "ws://your-server:8080/ws"   # wss:// in production
+max_parallel: 3
+providers:
+  - type: "openai"
+    api_key: "sk-your-api-key"
+    base_url: "https://api.openai.com/v1"  # optional, default OpenAI
+    models:
+      - local: "gpt-4-turbo"
+        server_mapping: "pro-model"
+`;
+const usable = example.replace("client-your-token-here", "client-abc");
+
+let folder: string;
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "colink-config-"))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function problemsIn(text: string, env = {}): string[] {
+  try {
+    parseConfig(text, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return [...error.problems];
+    throw error;
+  }
+  return [];
+}
+
+test("the example is accepted once it has a token", () => {
+  expect(parseConfig(usable, {})).toEqual({
+    client_token: "client-abc",
+    server_url: "ws://your-server:8080/ws",
+    max_parallel: 3,
+    providers: [{
+      type: "openai",
+      api_key: "sk-your-api-key",
+      base_url: "https://api.openai.com/v1",
+      models: [{ local: "gpt-4-turbo", server_mapping: "pro-model" }],
+    }],
+  });
+});
+
+test("the example's own token is refused, and it is said where to get one", () => {
+  expect(problemsIn(example)).toEqual([
+    "config.yaml:1:15: client_token is still the example's; copy your own client token from the gateway's dashboard",
+  ]);
+});
+
+test("every problem is named at once, with line and column", () => {
+  const problems = problemsIn(`client_token: abc
+server_url: "ftp://host/ws"
+maxParallel: 3
+max_parallel: "three"
+providers:
+  - type: openai
+    api_key: 12345
+    modles: []
+    models:
+      - local: a
+        server_mapping: one
+      - local: b
+        server_mapping: one
+  - type: gemini
+    models: []
+  - type: claude
+    models: [{}, null]
+`);
+  expect(problems).toEqual([
+    'config.yaml:2:13: server_url must be an address such as "wss://your-server/ws"',
+    "config.yaml:3:1: maxParallel is not known; did you mean max_parallel?",
+    "config.yaml:4:15: max_parallel must be a whole number, not text",
+    "config.yaml:7:14: providers[0].api_key must be text, not a number",
+    "config.yaml:8:5: providers[0].modles is not known; did you mean models?",
+    'config.yaml:13:25: providers[0].models[1].server_mapping: "one" is mapped twice in this provider',
+    'config.yaml:14:11: providers[1].type must be "openai" or "claude"',
+    "config.yaml:17:14: providers[2].models[0].local is missing",
+    "config.yaml:17:18: providers[2].models[1] must be a group of keys, not nothing",
+  ]);
+});
+
+test("text that is not YAML is refused with its place", () => {
+  expect(problemsIn("providers: [")[0]).toStartWith("config.yaml:1:13: ");
+  expect(problemsIn("a: 1\na: 2")[0]).toStartWith("config.yaml:2:1: ");
+  expect(problemsIn("")).toEqual([
+    "config.yaml:1:1: the configuration must be a group of keys, not nothing",
+  ]);
+});
+
+test("a name without server_mapping counts as its own, so mapping it twice is refused", () => {
+  const text = usable.replace(
+    `        server_mapping: "pro-model"`,
+    `      - local: other\n        server_mapping: gpt-4-turbo`,
+  );
+  expect(problemsIn(text)).toEqual([
+    'config.yaml:11:25: providers[0].models[1].server_mapping: "gpt-4-turbo" is mapped twice in this provider',
+  ]);
+});
+
+test("two providers may offer the same name", () => {
+  const second = usable.slice(usable.indexOf("  - type"));
+  expect(parseConfig(usable + second, {}).providers).toHaveLength(2);
+});
+
+test("environment variables are expanded inside values", () => {
+  const text = usable.replace("sk-your-api-key", "Bearer ${PROVIDER_KEY}!");
+  const config = parseConfig(text, { PROVIDER_KEY: "k-1" });
+  expect(config.providers[0]!.api_key).toBe("Bearer k-1!");
+});
+
+test("a variable that is not set is named, and its value is not complained of as well", () => {
+  const text = usable.replace('"https://api.openai.com/v1"', '"${NO_SUCH_URL}"');
+  expect(problemsIn(text)).toEqual([
+    "config.yaml:7:15: the environment variable NO_SUCH_URL is not set",
+  ]);
+});
+
+test("http and https stand for ws and wss, and the path defaults to /ws", () => {
+  const dialled = (url: string) =>
+    serverUrl(parseConfig(usable.replace("ws://your-server:8080/ws", url), {})).href;
+  expect(dialled("http://a:1")).toBe("ws://a:1/ws");
+  expect(dialled("https://a/")).toBe("wss://a/ws");
+  expect(dialled("wss://a/hub/ws")).toBe("wss://a/hub/ws");
+});
+
+test("keys of one provider type are not keys of another", () => {
+  const text = usable.replace("    models:", '    anthropic_version: "2023-06-01"\n    models:');
+  expect(problemsIn(text)).toEqual([
+    "config.yaml:8:5: providers[0].anthropic_version is not for this type of provider",
+  ]);
+  expect(problemsIn(text.replace('"openai"', '"claude"'))).toEqual([]);
+});
+
+test("a file that others can read is warned of, and so is an unencrypted link", () => {
+  const path = join(folder, "open.yaml");
+  writeFileSync(path, usable);
+  chmodSync(path, 0o644);
+  expect(loadConfig(path, {}).warnings).toEqual([
+    `${path} holds your keys and others on this machine can read it; run: chmod 600 ${path}`,
+    "server_url is not encrypted: your token and all prompts can be read on the way to your-server; use wss://",
+  ]);
+});
+
+test("a private file and a link inside the machine are not warned of", () => {
+  const path = join(folder, "private.yaml");
+  writeFileSync(path, usable.replace("your-server", "localhost"), { mode: 0o600 });
+  expect(loadConfig(path, {}).warnings).toEqual([]);
+});
+
+test("a file that is not there is named with the way out", () => {
+  expect(() => loadConfig("/no/such.yaml", {})).toThrow(
+    "/no/such.yaml: no such file; name one with --config PATH",
+  );
+});

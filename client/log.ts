@@ -1,0 +1,32 @@
+/** The node's log: JSON lines for machines, one short line a fact for people at a terminal. */
+
+import pino from "pino";
+import type { Log } from "./world.ts";
+
+/** Writes to standard output; `pretty` is for terminals. A level that does not exist is `info`. */
+export function createLog(wanted: string, pretty: boolean): Log {
+  const level = wanted === "silent" || wanted in pino.levels.values ? wanted : "info";
+  const options = { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime };
+  return pretty
+    ? pino(options, { write: (line) => void process.stdout.write(forPeople(line)) })
+    : pino(options, pino.destination({ dest: 1, sync: true }));
+}
+
+const levelNames: Readonly<Record<number, string>> = Object.freeze({
+  20: "debug ",
+  30: "",
+  40: "WARN ",
+  50: "ERROR ",
+});
+
+/** `12:00:01 connected server=ws://127.0.0.1:8080/ws models=pro-model` */
+function forPeople(line: string): string {
+  const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${shown(value)}`).join("");
+  return `${String(time).slice(11, 19)} ${levelNames[Number(level)] ?? ""}${msg}${rest}\n`;
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.join(",");
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

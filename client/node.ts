@@ -1,0 +1,80 @@
+/** A node: its models, its link to the gateway, its calls. */
+
+import { hostname } from "node:os";
+import { createCatalogue } from "./catalogue.ts";
+import { checkConfig, type NodeConfig, serverUrl } from "./config.ts";
+import { Runner } from "./runner.ts";
+import { Session, type SessionState } from "./session.ts";
+import { version } from "./version.ts";
+import { realWorld, type World } from "./world.ts";
+
+export interface NodeStatus {
+  state: SessionState;
+  /** Why the node was last without a connection, or null if it never was. */
+  lastProblem: string | null;
+  /** The names that callers may ask for. */
+  models: string[];
+  maxParallel: number;
+  /** Calls at work now. */
+  active: number;
+  served: number;
+  failed: number;
+}
+
+/** A node that can be started once and stopped once. */
+export interface Node {
+  /** Begins to dial the gateway, and again whenever the link is lost. */
+  start(): void;
+  /**
+   * Takes nothing new, lets what runs finish for at most `graceMs` (default: 10 minutes; 0 cuts
+   * at once), and leaves. Resolves when the node is gone. A second call may shorten the wait.
+   */
+  stop(options?: { graceMs?: number }): Promise<void>;
+  readonly status: NodeStatus;
+}
+
+/** What differs from the real world, and who this node is. */
+export interface NodeOptions extends Partial<World> {
+  /** A stable random identity; by default a new one for each process. */
+  nodeId?: string;
+}
+
+const DEFAULT_GRACE_MS = 10 * 60_000;
+
+/** Builds a node. Throws a ConfigError that names everything wrong with the configuration. */
+export function createNode(config: NodeConfig, options: NodeOptions = {}): Node {
+  checkConfig(config);
+  const { nodeId = crypto.randomUUID(), ...differences } = options;
+  const world: World = { ...realWorld, ...differences };
+  const maxParallel = config.max_parallel ?? 1;
+  const catalogue = createCatalogue(config, world);
+  const models = [...catalogue.keys()];
+  const runner = new Runner({ catalogue, maxParallel, world });
+  const session = new Session({
+    url: serverUrl(config),
+    token: config.client_token,
+    register: {
+      max_parallel: maxParallel,
+      models,
+      node_id: nodeId,
+      name: config.name ?? hostname(),
+      agent: `co-link/${version}`,
+    },
+    runner,
+    world,
+  });
+  return {
+    start: () => session.start(),
+    stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => session.stop(graceMs),
+    get status() {
+      return {
+        state: session.state,
+        lastProblem: session.lastProblem,
+        models,
+        maxParallel,
+        active: runner.active,
+        ...runner.totals,
+      };
+    },
+  };
+}

@@ -1,0 +1,184 @@
+/** Runs calls: one call → an adapter → the gateway. Guards the node's own limit whatever the gateway thinks. */
+
+import { UpstreamFailure } from "./adapter/adapter.ts";
+import { CALLER_GONE } from "../protocol/mod.ts";
+import type { Catalogue, Offer } from "./catalogue.ts";
+import { type Tally, tallyOf } from "./tally.ts";
+import type { World } from "./world.ts";
+
+/** What the gateway asks for. */
+export interface Call {
+  id: string;
+  /** The name under which callers know the model. */
+  model: string;
+  /** The caller's body, the JSON text as it came. */
+  bodyText: string;
+  stream: boolean;
+}
+
+/** The way back to the gateway, in whatever dialect the link speaks. */
+export interface Reply {
+  /** One piece of the answer. */
+  piece(text: string): void;
+  finish(): void;
+  fail(failure: UpstreamFailure): void;
+  /** Not run: no slot is free, or the node is leaving. */
+  busy(why: string): void;
+  /** Waits while the link holds too much that was not sent yet. */
+  ready(signal: AbortSignal): Promise<void>;
+}
+
+export interface RunnerOptions {
+  catalogue: Catalogue;
+  maxParallel: number;
+  world: Pick<World, "nowMs" | "log">;
+}
+
+export class Runner {
+  readonly #running = new Map<string, AbortController>();
+  readonly #idle: (() => void)[] = [];
+  #isDraining = false;
+  #served = 0;
+  #failed = 0;
+
+  constructor(private readonly options: RunnerOptions) {}
+
+  /** Calls at work now. */
+  get active(): number {
+    return this.#running.size;
+  }
+
+  /** Calls that ended since the start. */
+  get totals(): { served: number; failed: number } {
+    return { served: this.#served, failed: this.#failed };
+  }
+
+  /** Takes a call, or answers at once why not. Never throws. */
+  take(call: Call, reply: Reply): void {
+    if (this.#running.has(call.id)) {
+      this.options.world.log.warn(
+        { request_id: call.id },
+        "ignored a call that is running already",
+      );
+    } else if (this.#isDraining) {
+      reply.busy("this node is draining");
+    } else if (this.#running.size >= this.options.maxParallel) {
+      reply.busy(`all ${this.options.maxParallel} slots are in use`);
+    } else {
+      void this.#run(call, reply);
+    }
+  }
+
+  /** The caller is gone: stops the upstream. The call's end is still reported. */
+  cancel(id: string): void {
+    this.#running.get(id)?.abort(new UpstreamFailure(CALLER_GONE, "Stopped: the caller is gone"));
+  }
+
+  /** The node leaves, or the link is lost: stops every upstream. */
+  cancelAll(): void {
+    const reason = new UpstreamFailure(503, "This node stopped in the middle of the call");
+    for (const controller of this.#running.values()) controller.abort(reason);
+  }
+
+  /** Takes nothing new from now on. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Resolves when nothing runs. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#running.size === 0) resolve();
+      else this.#idle.push(resolve);
+    });
+  }
+
+  async #run(call: Call, reply: Reply): Promise<void> {
+    const controller = new AbortController();
+    this.#running.set(call.id, controller);
+    const startedMs = this.options.world.nowMs();
+    const tally = tallyOf();
+    const outcome = await this.#answer(call, reply, tally, controller.signal);
+    // The slot is free only now: until here the upstream may still have been at work.
+    this.#running.delete(call.id);
+    if (outcome.failure) reply.fail(outcome.failure);
+    else reply.finish();
+    this.#report(call, outcome, tally, startedMs);
+    if (this.#running.size === 0) this.#idle.splice(0).forEach((resolve) => resolve());
+  }
+
+  /** Tries the model's offers in order, until one has said its first word. */
+  async #answer(
+    call: Call,
+    reply: Reply,
+    tally: Tally,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const offers = this.options.catalogue.get(call.model) ?? [];
+    let failure = new UpstreamFailure(404, `This node does not serve the model "${call.model}"`);
+    let provider: string | undefined;
+    for (const offer of offers) {
+      provider = offer.provider;
+      try {
+        await this.#relay(offer, call, reply, tally, signal);
+        return { provider };
+      } catch (error) {
+        failure = failureOf(error, signal);
+        if (tally.pieces > 0 || signal.aborted || !failure.mayWorkElsewhere) break;
+      }
+    }
+    return { failure, provider };
+  }
+
+  async #relay(offer: Offer, call: Call, reply: Reply, tally: Tally, signal: AbortSignal) {
+    const { id, bodyText, stream } = call;
+    for await (
+      const text of offer.adapter.answer({ id, model: offer.local, bodyText, stream, signal })
+    ) {
+      signal.throwIfAborted();
+      tally.count(text);
+      reply.piece(text);
+      await reply.ready(signal);
+    }
+    signal.throwIfAborted();
+  }
+
+  #report(call: Call, { failure, provider }: Outcome, tally: Tally, startedMs: number): void {
+    const fields = {
+      request_id: call.id,
+      model: call.model,
+      status: failure?.code ?? 200,
+      prompt_tokens: tally.promptTokens,
+      completion_tokens: tally.completionTokens,
+      duration_ms: Math.round(this.options.world.nowMs() - startedMs),
+    };
+    if (failure === undefined) {
+      this.#served++;
+      this.options.world.log.info(fields, "call served");
+    } else if (failure.code === CALLER_GONE) {
+      this.options.world.log.info(fields, "call cancelled");
+    } else {
+      this.#failed++;
+      this.options.world.log.warn({ ...fields, provider, fault: faultOf(failure) }, "call failed");
+    }
+  }
+}
+
+interface Outcome {
+  failure?: UpstreamFailure;
+  provider?: string | undefined;
+}
+
+function failureOf(error: unknown, signal: AbortSignal): UpstreamFailure {
+  if (signal.aborted) return signal.reason as UpstreamFailure;
+  if (error instanceof UpstreamFailure) return error;
+  return new UpstreamFailure(502, "This node failed to run the call", { cause: error });
+}
+
+/** What the owner's log says of a failure. Upstreams repeat prompts in their messages, so those stay out. */
+function faultOf({ error, message, cause }: UpstreamFailure): string {
+  if (error !== undefined) return String(error.code ?? error.type ?? "refused by the provider");
+  return cause instanceof Error && !message.startsWith("Cannot reach")
+    ? `${message} (${cause.name})`
+    : message;
+}

@@ -1,0 +1,81 @@
+/** What a node needs of the outside: clock, chance, HTTP, sockets, a log. Tests and simulations pass their own. */
+
+/** Stops a timer; harmless twice and after it fired. */
+export type CancelTimer = () => void;
+
+/** The part of a WebSocket that the session uses. The runtimes' own WebSocket is one. */
+export interface ClientSocket {
+  readonly bufferedAmount: number;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+  /** Cuts the connection without a goodbye, where the runtime can. */
+  terminate?(): void;
+  /** Sends a WebSocket ping, where the runtime can. */
+  ping?(): void;
+  addEventListener(
+    type: "open" | "message" | "error" | "close" | "ping" | "pong",
+    listener: (event: unknown) => void,
+  ): void;
+}
+
+/** What the node reports of itself. Never a key, a prompt or an answer. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface World {
+  /** A clock that never jumps, in milliseconds. */
+  nowMs(): number;
+  /** The time of day, in UTC milliseconds. */
+  todayMs(): number;
+  /** From 0 up to, not including, 1. */
+  random(): number;
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  connect(url: string, headers: Record<string, string>): ClientSocket;
+  after(delayMs: number, run: () => void): CancelTimer;
+  log: Log;
+}
+
+const silent = () => {};
+
+/** For libraries and tests that want silence. */
+export const silentLog: Log = { debug: silent, info: silent, warn: silent, error: silent };
+
+/** The real world, without a log. Everything in it works on Bun and on Deno. */
+export const realWorld: World = {
+  nowMs: () => performance.now(),
+  todayMs: () => Date.now(),
+  random: () => Math.random(),
+  fetch: (url, init) => fetch(url, init),
+  connect: (url, headers) => {
+    // Both runtimes take headers here, which the standard's type does not know.
+    const options = { headers, perMessageDeflate: false } as unknown as string[];
+    return new WebSocket(url, options) as unknown as ClientSocket;
+  },
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+  log: silentLog,
+};
+
+/** Waits, or ends early when the signal aborts. Never rejects. */
+export function pause(
+  world: Pick<World, "after">,
+  delayMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = () => {
+      cancel();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = world.after(delayMs, end);
+    signal.addEventListener("abort", end);
+  });
+}
