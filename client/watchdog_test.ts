@@ -1,0 +1,66 @@
+import { expect, test } from "bun:test";
+import { PROBE_EVERY_MS, Watchdog } from "./watchdog.ts";
+
+/** A clock that stands still until it is moved. */
+function stillClock() {
+  let nowMs = 0;
+  let timers: { atMs: number; run: () => void }[] = [];
+  return {
+    after(delayMs: number, run: () => void) {
+      const timer = { atMs: nowMs + delayMs, run };
+      timers.push(timer);
+      return () => void (timers = timers.filter((other) => other !== timer));
+    },
+    pass(ms: number) {
+      const untilMs = nowMs + ms;
+      for (;;) {
+        const due = timers.filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+        if (due === undefined) break;
+        timers = timers.filter((other) => other !== due);
+        nowMs = due.atMs;
+        due.run();
+      }
+      nowMs = untilMs;
+    },
+  };
+}
+
+function watched(answersProbes = true) {
+  const clock = stillClock();
+  const link = { answersProbes, probes: 0, deaths: 0 };
+  const watchdog = new Watchdog(clock, {
+    answersProbes,
+    probe: () => link.probes++,
+    onDead: () => link.deaths++,
+  });
+  watchdog.start();
+  return { clock, link, watchdog };
+}
+
+test("a link on which nothing comes is dead within 45 seconds", () => {
+  const { clock, link } = watched();
+  clock.pass(45_000);
+  expect(link).toMatchObject({ probes: 3, deaths: 1 });
+});
+
+test("a link that gave any sign of life half a minute ago is not dead", () => {
+  const { clock, link, watchdog } = watched();
+  for (let i = 0; i < 20; i++) {
+    clock.pass(3 * PROBE_EVERY_MS);
+    watchdog.heard();
+  }
+  expect(link.deaths).toBe(0);
+});
+
+test("silence proves nothing where answers to probes cannot be heard, but probing goes on", () => {
+  const { clock, link } = watched(false);
+  clock.pass(600_000);
+  expect(link).toMatchObject({ probes: 60, deaths: 0 });
+});
+
+test("a watchdog that was stopped looks no more", () => {
+  const { clock, link, watchdog } = watched();
+  watchdog.stop();
+  clock.pass(600_000);
+  expect(link).toMatchObject({ probes: 0, deaths: 0 });
+});
