@@ -18,7 +18,7 @@ import { Metrics } from "./http/health.ts";
 import type { AppParts } from "./http/parts.ts";
 import { createLimits } from "./limit/open.ts";
 import { createLog, type Log } from "./log.ts";
-import { Hub } from "./node/hub.ts";
+import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
 import { PenaltyBook } from "./node/penalty.ts";
 import { LedgerWriter } from "./store/ledger_writer.ts";
@@ -107,7 +107,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     console: consoleDir === null ? null : assets(consoleDir),
   };
 
-  await rememberModels(store, hub, log);
+  await rememberModels(store, hub, clock, log);
   keyring.onRevoked((keyId) => {
     calls.stopKey(keyId);
     links.closeKey(keyId);
@@ -187,10 +187,10 @@ function createAccounts(
 }
 
 /** So that after a restart "nobody is online" is not taken for "no such model". */
-async function rememberModels(store: Store, hub: Hub, log: Log): Promise<void> {
-  hub.remember(await store.knownModels());
+async function rememberModels(store: Store, hub: Hub, clock: Clock, log: Log): Promise<void> {
+  hub.remember(await store.knownModels(MAX_REMEMBERED_MODELS));
   hub.onNewModels = (models) => {
-    store.addKnownModels(models).catch((error) => {
+    store.addKnownModels(models, clock.now()).catch((error) => {
       log.warn({ cause: String(error) }, "could not remember models");
     });
   };

@@ -6,7 +6,7 @@ import type { Node, NodeOffer } from "./node.ts";
 export type RoomListener = (node: Node) => void;
 
 /** Models that were served once are remembered, so that "nobody is online" differs from "no such model". */
-const MAX_REMEMBERED_MODELS = 10_000;
+export const MAX_REMEMBERED_MODELS = 10_000;
 
 export class Hub {
   readonly #nodes = new Set<Node>();
@@ -80,7 +80,8 @@ export class Hub {
   }
 
   #index(node: Node): void {
-    const fresh = node.offer.models.filter((model) => !this.#knownModels.has(model));
+    const room = MAX_REMEMBERED_MODELS - this.#knownModels.size;
+    const fresh = node.offer.models.filter((model) => !this.#knownModels.has(model)).slice(0, room);
     for (const model of node.offer.models) {
       const nodes = this.#byModel.get(model);
       if (nodes) nodes.add(node);

@@ -68,4 +68,9 @@ async function createTables(db: Kysely<Schema>): Promise<void> {
     .columns(["account_id", "started_at"]).execute();
   await db.schema.createIndex("ledger_provider").on("ledger")
     .columns(["provider_account_id", "started_at"]).execute();
+
+  await db.schema.createTable("known_models")
+    .addColumn("name", "text", (column) => column.primaryKey())
+    .addColumn("seen_at", "bigint", (column) => column.notNull())
+    .execute();
 }

@@ -53,4 +53,8 @@ export interface Schema {
     duration_ms: number;
     started_at: number;
   };
+  known_models: {
+    name: string;
+    seen_at: number;
+  };
 }

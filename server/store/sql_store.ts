@@ -165,6 +165,22 @@ export class SqlStore implements Store {
     );
   }
 
+  async knownModels(limit: number): Promise<string[]> {
+    const rows = await this.#read((db) =>
+      db.selectFrom("known_models").select("name").orderBy("seen_at", "desc").limit(limit).execute()
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  async addKnownModels(names: readonly string[], now: number): Promise<void> {
+    if (names.length === 0) return;
+    await this.#transaction((db) =>
+      db.insertInto("known_models").values(names.map((name) => ({ name, seen_at: now })))
+        .onConflict((conflict) => conflict.column("name").doNothing())
+        .execute()
+    );
+  }
+
   async writeLedger(entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length > 0) await this.#transaction((db) => writeLedger(db, entries));
   }

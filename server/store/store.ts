@@ -127,6 +127,11 @@ export interface Store {
 
   addInvite(invite: InviteRow): Promise<void>;
 
+  /** Models that were offered some time: the latest `limit` of them. */
+  knownModels(limit: number): Promise<string[]>;
+  /** Remembers models; those that are known already change nothing. */
+  addKnownModels(names: readonly string[], now: number): Promise<void>;
+
   /**
    * Writes entries and adds to both totals, in one transaction; entries that are already there
    * change nothing. A call counts once it was served: it ended well, or was cut short after the

@@ -290,6 +290,13 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     expect((await store.accountById(account.id))?.totalApiCalls).toBe(1000);
   });
 
+  test("models that were offered once are remembered, the latest first, each once", async () => {
+    await store.addKnownModels(["old", "both"], 1);
+    await store.addKnownModels(["both", "new"], 2);
+    expect((await store.knownModels(10)).toSorted()).toEqual(["both", "new", "old"]);
+    expect(await store.knownModels(1)).toEqual(["new"]);
+  });
+
   test("a transaction is never seen half done", async () => {
     const { account } = await added();
     const looks: Promise<number>[] = [];

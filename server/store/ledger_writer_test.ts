@@ -1,0 +1,198 @@
+/** The ledger's way to the store: batches, outages, restarts. */
+
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Log } from "../log.ts";
+import { storeUnavailable } from "./backend.ts";
+import { LedgerWriter, type LedgerWriterOptions } from "./ledger_writer.ts";
+import type { LedgerEntry } from "./store.ts";
+import { anEntry } from "./store_suite.ts";
+
+let dataDir: string;
+let store: FakeStore;
+let timers: { delayMs: number; callback: () => void }[];
+let lines: string[];
+const folders: string[] = [];
+
+beforeEach(() => {
+  folders.push(dataDir = mkdtempSync(join(tmpdir(), "colink-ledger-")));
+  store = new FakeStore();
+  timers = [];
+  lines = [];
+});
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
+
+function aWriter(options: Partial<LedgerWriterOptions> = {}): LedgerWriter {
+  return new LedgerWriter({ store, dataDir, log, after, ...options });
+}
+
+test("entries are written together, a moment after the first", async () => {
+  const ledger = aWriter();
+  await ledger.start();
+  for (let i = 0; i < 20; i++) ledger.record(anEntry());
+  expect(store.batches).toEqual([]);
+  expect(timers.map((timer) => timer.delayMs)).toEqual([50]);
+  timers[0]?.callback();
+  await ledger.flush();
+  expect(store.batches).toEqual([20]);
+  expect(ledger.pending).toBe(0);
+});
+
+test("five hundred entries do not wait for the timer, and none is written in a larger batch", async () => {
+  const ledger = aWriter();
+  for (let i = 0; i < 1201; i++) ledger.record(anEntry());
+  expect(timers.map((timer) => timer.delayMs)).toEqual([0]);
+  await ledger.flush();
+  expect(store.batches).toEqual([500, 500, 201]);
+});
+
+test("during an outage entries lie on disk, its owner's only, and are in the store once it is back", async () => {
+  const ledger = aWriter();
+  store.isAway = true;
+  for (let i = 0; i < 700; i++) ledger.record(anEntry());
+  await ledger.flush();
+  ledger.record(anEntry());
+  await ledger.flush();
+  expect(ledger.pending).toBe(0);
+  expect(spoolFiles()).not.toBeEmpty();
+  for (const name of spoolFiles()) {
+    expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
+  }
+  store.isAway = false;
+  timers.at(-1)?.callback();
+  await ledger.flush();
+  expect(store.rows.size).toBe(701);
+  expect(spoolFiles()).toEqual([]);
+});
+
+test("an outage of many turns is logged once when it begins and once when it ends", async () => {
+  const ledger = aWriter();
+  store.isAway = true;
+  for (let i = 0; i < 5; i++) {
+    ledger.record(anEntry());
+    await ledger.flush();
+  }
+  expect(spoolFiles().length).toBeLessThanOrEqual(2);
+  store.isAway = false;
+  await ledger.flush();
+  await ledger.flush();
+  expect(lines).toEqual([
+    "warn ledger: the database is away, entries are kept on disk",
+    "info ledger: the database is back",
+  ]);
+});
+
+test("what was closed during an outage is written by the next start", async () => {
+  const ledger = aWriter();
+  store.isAway = true;
+  ledger.record(anEntry({ id: "kept" }));
+  await ledger.close();
+  store.isAway = false;
+  await aWriter().start();
+  expect([...store.rows.keys()]).toEqual(["kept"]);
+  expect(spoolFiles()).toEqual([]);
+});
+
+test("closing writes what is waiting", async () => {
+  const ledger = aWriter();
+  ledger.record(anEntry());
+  await ledger.close();
+  expect(store.rows.size).toBe(1);
+});
+
+test("a replay that breaks off is repeated whole, and the store takes each id once", async () => {
+  const ledger = aWriter();
+  store.isAway = true;
+  for (let i = 0; i < 1200; i++) ledger.record(anEntry());
+  await ledger.flush();
+  store.isAway = false;
+  store.goesAwayAfter = 1;
+  await ledger.flush();
+  expect(store.rows.size).toBe(500);
+  store.isAway = false;
+  await ledger.flush();
+  expect(store.rows.size).toBe(1200);
+});
+
+test("a line torn by a crash is left out, and what was appended behind it is not", async () => {
+  writeFileSync(join(dataDir, "ledger.spool.jsonl"), `${JSON.stringify(anEntry())}\n{"id":"to`);
+  const ledger = aWriter();
+  store.isAway = true;
+  ledger.record(anEntry());
+  await ledger.flush();
+  store.isAway = false;
+  await aWriter().start();
+  await ledger.flush();
+  expect(store.rows.size).toBe(2);
+  expect(lines).toContain("warn ledger: lines torn by a crash were left out");
+});
+
+test("an entry that the store can never take does not hold up the others", async () => {
+  const ledger = aWriter();
+  store.poison = "bad";
+  for (const id of ["a", "bad", "b"]) ledger.record(anEntry({ id }));
+  await ledger.flush();
+  expect([...store.rows.keys()].sort()).toEqual(["a", "b"]);
+  expect(lines).toEqual(["error ledger: the store refuses this entry"]);
+});
+
+test("memory and disk are bounded, and what is lost is logged", async () => {
+  const ledger = aWriter({ maxPending: 10, maxSpoolBytes: 100 });
+  for (let i = 0; i < 15; i++) ledger.record(anEntry());
+  expect(ledger.pending).toBe(10);
+  expect(lines[0]).toBe("error ledger: entries were lost, there was no room left");
+  store.isAway = true;
+  await ledger.flush();
+  ledger.record(anEntry());
+  await ledger.flush();
+  appendFileSync(join(dataDir, "ledger.spool.jsonl"), "x".repeat(100));
+  const before = lines.length;
+  for (let i = 0; i < 10; i++) ledger.record(anEntry());
+  await ledger.flush();
+  expect(lines.slice(before)).toEqual(["error ledger: entries were lost, there was no room left"]);
+});
+
+test("with neither database nor disk entries wait in memory", async () => {
+  const ledger = aWriter({ dataDir: "/dev/null/none" });
+  await ledger.start();
+  store.isAway = true;
+  ledger.record(anEntry());
+  await ledger.flush();
+  expect(ledger.pending).toBe(1);
+  store.isAway = false;
+  await ledger.flush();
+  expect(store.rows.size).toBe(1);
+  expect(ledger.pending).toBe(0);
+});
+
+class FakeStore {
+  readonly rows = new Map<string, LedgerEntry>();
+  readonly batches: number[] = [];
+  isAway = false;
+  goesAwayAfter = Infinity;
+  poison = "";
+
+  // deno-lint-ignore require-await -- the store's method is asynchronous, and so are its errors
+  async writeLedger(entries: readonly LedgerEntry[]): Promise<void> {
+    if (this.isAway) throw storeUnavailable("it is away");
+    if (entries.some((entry) => entry.id === this.poison)) throw new Error("not to be stored");
+    this.batches.push(entries.length);
+    for (const entry of entries) this.rows.set(entry.id, entry);
+    if (--this.goesAwayAfter <= 0) this.isAway = true;
+  }
+}
+
+const spoolFiles = () => readdirSync(dataDir).filter((name) => name.startsWith("ledger.spool"));
+
+const after = (delayMs: number, callback: () => void) => {
+  const timer = { delayMs, callback };
+  timers.push(timer);
+  return () => void (timers = timers.filter((other) => other !== timer));
+};
+
+const write = (level: string) => (_: unknown, text?: string) => void lines.push(`${level} ${text}`);
+const log = Object.fromEntries(
+  ["debug", "info", "warn", "error"].map((level) => [level, write(level)]),
+) as unknown as Log;
