@@ -180,7 +180,7 @@ class FakeStore {
     if (entries.some((entry) => entry.id === this.poison)) throw new Error("not to be stored");
     this.batches.push(entries.length);
     for (const entry of entries) this.rows.set(entry.id, entry);
-    if (--this.goesAwayAfter <= 0) this.isAway = true;
+    if (--this.goesAwayAfter === 0) this.isAway = true;
   }
 }
 
