@@ -25,7 +25,12 @@ export const rooms: readonly Room[] = [
   { path: "protocol", may: [] },
   { path: "web", may: [], mayType: ["protocol"] },
   { path: "client", may: ["protocol"] },
-  { path: "server/http", may: ["server/call", "server/node", "server/account", ...below("limit")] },
+  {
+    path: "server/http",
+    may: ["server/call", "server/node", "server/account", ...below("limit")],
+    // It hands the store on to the health page and never asks it anything itself.
+    mayType: ["server/store"],
+  },
   { path: "server/call", may: ["server/node", "server/account", "server/store", ...below()] },
   { path: "server/cluster", may: ["server/node", "server/call", ...below()] },
   { path: "server/node", may: below() },
@@ -95,6 +100,14 @@ export const reserved: readonly Reserved[] = [
     what: "the environment",
     words: /\bprocess\.env\b|\bBun\.env\b|\bimport\.meta\.env\b/,
     within: ["server", "client", "protocol", "web"],
-    only: ["server/config.ts", "client/config.ts", "server/main.ts", "client/main.ts"],
+    only: [
+      "server/config.ts",
+      "client/config.ts",
+      // The entry files hand the environment over.
+      "server/main.ts",
+      "client/main.ts",
+      // Sets a variable of the runtime itself, for the process that it becomes.
+      "client/connection_limit.ts",
+    ],
   },
 ];

@@ -14,7 +14,7 @@ const deno = [bun, at("node_modules", "deno", "bin.cjs")];
 const tsc = [bun, at("node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p"];
 
 export const checks: readonly Check[] = [
-  { name: "format (deno fmt --check)", command: [...deno, "fmt", "--check", "--quiet"] },
+  { name: "format (deno fmt --check)", command: [...deno, "fmt", "--check"] },
   { name: "lint (deno lint)", command: [...deno, "lint", "--quiet"] },
   { name: "types, as Deno sees them (deno check)", command: [...deno, "check", "--quiet"] },
   { name: "types of gateway, node and scripts (tsc)", command: [...tsc, "."] },
@@ -24,6 +24,7 @@ export const checks: readonly Check[] = [
 
 /** Throws with what the check printed when it finds fault. */
 export async function runCheck({ command }: Check): Promise<void> {
-  const { code, output } = await run(command, { cwd: root });
+  const env = { ...process.env, NO_COLOR: "1", RUST_BACKTRACE: undefined };
+  const { code, output } = await run(command, { cwd: root, env });
   if (code !== 0) throw new Error(output);
 }
