@@ -119,6 +119,7 @@ export class Kept implements Outlet {
   events: string[] = [];
   hasBegun = false;
   endings = 0;
+  lateWrites = 0;
 
   whole(body: string): void {
     this.body = body;
@@ -135,6 +136,7 @@ export class Kept implements Outlet {
   }
 
   write(event: string): void {
+    if (this.endings > 0) this.lateWrites++;
     this.events.push(event);
   }
 
