@@ -1,0 +1,54 @@
+/** Limits in memory. */
+
+import { expect, test } from "bun:test";
+import { silentLog } from "../log.ts";
+import { createLimiter } from "./open.ts";
+
+const limits = await createLimiter({ redisUrl: null, log: silentLog });
+
+test("of more calls than a key may make in a minute, exactly so many are allowed", async () => {
+  const verdicts = await Promise.all(Array.from({ length: 50 }, () => limits.take("busy", 20)));
+  expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(20);
+  expect(verdicts[0]).toEqual({
+    allowed: true,
+    limit: 20,
+    remaining: 19,
+    resetMs: 60_000,
+    retryAfterMs: 0,
+  });
+  const refused = verdicts[49];
+  expect(refused).toMatchObject({ allowed: false, limit: 20, remaining: 0 });
+  expect(refused?.retryAfterMs).toBeWithin(1, 60_001);
+  expect(refused?.resetMs).toBe(refused?.retryAfterMs ?? -1);
+});
+
+test("keys do not use up each other's calls", async () => {
+  expect(await limits.take("one", 1)).toMatchObject({ allowed: true });
+  expect(await limits.take("other", 1)).toMatchObject({ allowed: true });
+  expect(await limits.take("one", 1)).toMatchObject({ allowed: false });
+});
+
+test("a key with no calls a minute is never allowed any", async () => {
+  expect(await limits.take("none", 0)).toEqual({
+    allowed: false,
+    limit: 0,
+    remaining: 0,
+    resetMs: 60_000,
+    retryAfterMs: 60_000,
+  });
+});
+
+test("failures are counted by who caused them, until a success clears them", async () => {
+  const counter = limits.failures("login", 900_000);
+  expect(await counter.count("eve")).toEqual({ failures: 0, resetMs: 0 });
+  await counter.add("eve");
+  const twice = await counter.add("eve");
+  expect(twice.failures).toBe(2);
+  expect(twice.resetMs).toBeWithin(1, 900_001);
+  expect((await counter.count("eve")).failures).toBe(2);
+  expect((await counter.count("bob")).failures).toBe(0);
+  await counter.clear("eve");
+  expect((await counter.count("eve")).failures).toBe(0);
+});
+
+test("without Redis nothing is degraded", () => expect(limits.degraded).toBe(false));

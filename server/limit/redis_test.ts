@@ -1,0 +1,192 @@
+/** Limits in Redis: shared by gateways, and what happens when Redis dies, hangs and comes back. */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { type Log, silentLog } from "../log.ts";
+import type { Limits } from "./limiter.ts";
+import { createLimiter } from "./open.ts";
+
+const key = () => crypto.randomUUID();
+
+describe("two gateways on one Redis", () => {
+  let one: Limits;
+  let other: Limits;
+
+  beforeAll(async () => {
+    const redisUrl = process.env.TEST_REDIS_URL;
+    if (!redisUrl) {
+      throw new Error(
+        "Cannot test against Redis: TEST_REDIS_URL is not set; `bun run test` starts one",
+      );
+    }
+    one = await createLimiter({ redisUrl, log: silentLog });
+    other = await createLimiter({ redisUrl, log: silentLog });
+  });
+  afterAll(() => Promise.all([one?.close(), other?.close()]));
+
+  test("of 200 calls at once exactly the limit is allowed, together", async () => {
+    const id = key();
+    const verdicts = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => (i % 2 ? one : other).take(id, 37)),
+    );
+    expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(37);
+    const refused = verdicts.find((verdict) => !verdict.allowed);
+    expect(refused).toMatchObject({ limit: 37, remaining: 0 });
+    expect(refused?.retryAfterMs).toBeWithin(1, 60_001);
+    expect(one.degraded || other.degraded).toBe(false);
+  });
+
+  test("failures that one counts the other sees, and clears", async () => {
+    const id = key();
+    await one.failures("login", 900_000).add(id);
+    await other.failures("login", 900_000).add(id);
+    expect((await one.failures("login", 900_000).count(id)).failures).toBe(2);
+    await other.failures("login", 900_000).clear(id);
+    expect((await one.failures("login", 900_000).count(id)).failures).toBe(0);
+  });
+
+  test("a key with no calls a minute is never allowed any", async () => {
+    expect(await one.take(key(), 0)).toMatchObject({ allowed: false, limit: 0 });
+  });
+
+  test("every counter in Redis ends by itself", async () => {
+    const id = key();
+    await one.take(id, 5);
+    const redis = new Redis(process.env.TEST_REDIS_URL ?? "");
+    const [name] = await redis.keys(`*${id}*`);
+    expect(await redis.pttl(name ?? "")).toBeWithin(1, 60_001);
+    redis.disconnect();
+  });
+});
+
+describe("a Redis that goes away", () => {
+  let redis: PrivateRedis;
+  beforeAll(async () => redis = await PrivateRedis.start());
+  afterAll(() => redis.remove());
+
+  test("is done without while it is dead, said once, and used again when it is back", async () => {
+    const { log, lines, logged } = listeningLog();
+    const limits = await createLimiter({ redisUrl: redis.url, log });
+    const id = key();
+    await limits.take(id, 3);
+    expect(limits.degraded).toBe(false);
+
+    await redis.kill();
+    await logged("warn");
+    expect(limits.degraded).toBe(true);
+    const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
+    expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
+    const failures = limits.failures("login", 900_000);
+    await failures.add("eve");
+    expect((await failures.count("eve")).failures).toBe(1);
+    await failures.clear("eve");
+
+    await redis.restart();
+    await logged("info");
+    expect(limits.degraded).toBe(false);
+    expect(await limits.take(id, 3)).toMatchObject({ allowed: true, remaining: 2 });
+    expect(lines).toEqual(["warn", "info"]);
+    await limits.close();
+  }, 20_000);
+
+  test("that hangs costs one command's time, then nothing, until it answers again", async () => {
+    const { log, lines, logged } = listeningLog();
+    const limits = await createLimiter({ redisUrl: redis.url, log });
+    redis.signal("SIGSTOP");
+    const id = key();
+    const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
+    expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
+    await logged("warn");
+    expect(limits.degraded).toBe(true);
+    redis.signal("SIGCONT");
+    await logged("info");
+    expect(limits.degraded).toBe(false);
+    expect(lines).toEqual(["warn", "info"]);
+    await limits.close();
+  }, 20_000);
+
+  test("that was never there is used as soon as it is", async () => {
+    await redis.kill();
+    const { log, logged } = listeningLog();
+    const limits = await createLimiter({ redisUrl: redis.url, log });
+    expect(limits.degraded).toBe(true);
+    expect(await limits.take(key(), 1)).toMatchObject({ allowed: true });
+    await redis.restart();
+    await logged("info");
+    expect(limits.degraded).toBe(false);
+    await limits.close();
+  }, 20_000);
+});
+
+/** Keeps the levels that were logged, and tells when one is. */
+function listeningLog() {
+  const lines: string[] = [];
+  const waiting = new Map<string, () => void>();
+  const write = (level: string) => () => {
+    lines.push(level);
+    waiting.get(level)?.();
+  };
+  const log = { debug() {}, info: write("info"), warn: write("warn"), error: write("error") };
+  const logged = (level: string) =>
+    new Promise<void>((resolve) => {
+      if (lines.includes(level)) resolve();
+      else waiting.set(level, resolve);
+    });
+  return { log: log as unknown as Log, lines, logged };
+}
+
+/** A redis-server of this test's own, to be killed. */
+class PrivateRedis {
+  #process: Bun.Subprocess | null = null;
+  readonly #folder = mkdtempSync(join(tmpdir(), "colink-redis-"));
+
+  private constructor(private readonly port: number) {}
+
+  static async start(): Promise<PrivateRedis> {
+    const redis = new PrivateRedis(await freePort());
+    await redis.restart();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  async restart(): Promise<void> {
+    const options = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", ""];
+    this.#process = Bun.spawn(["redis-server", ...options, "--dir", this.#folder], {
+      stdout: "ignore",
+    });
+    const probe = new Redis(this.url, { maxRetriesPerRequest: null, retryStrategy: () => 20 });
+    probe.on("error", () => {});
+    await probe.ping();
+    probe.disconnect();
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process?.kill(name);
+  }
+
+  async kill(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.#process?.exited;
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
