@@ -1,0 +1,220 @@
+/** Who is asking: bearer tokens looked up, remembered for seconds, and forgotten at once when they are revoked. */
+
+import { LRUCache } from "lru-cache";
+import { ColinkError } from "../error.ts";
+import type { KeyKind, Store } from "../store/store.ts";
+import { refusal, refuseByLooks } from "./refusal.ts";
+import type { TokenVault } from "./tokens.ts";
+
+/** A token that was accepted. */
+export interface Key {
+  id: string;
+  accountId: string;
+  kind: KeyKind;
+  /** Calls per minute; null: the gateway's default; 0: none. */
+  rpm: number | null;
+  /** The models that it may call; null: all. */
+  models: readonly string[] | null;
+}
+
+/** What is known about a token's digest. */
+interface Found {
+  key: Key;
+  state: "good" | "revoked" | "blocked";
+  /** When the store last said so. */
+  confirmedAt: number;
+}
+
+export interface KeyringOptions {
+  store: Pick<Store, "keyByDigest" | "revokedSince">;
+  vault: Pick<TokenVault, "digest">;
+  now?: () => number;
+  /** Calls back after so many milliseconds; the answer takes that back. */
+  after?: (delayMs: number, callback: () => void) => () => void;
+}
+
+const FRESH_MS = 5000;
+const STALE_MS = 5 * 60_000;
+const MAX_KEYS = 20_000;
+
+const UNKNOWN_FRESH_MS = 2000;
+const MAX_UNKNOWN = 20_000;
+
+const POLL_MS = 2000;
+/** Longer than a revocation can take from its stamp to its commit. */
+const OVERLAP_MS = 10_000;
+const MAX_TOLD = 20_000;
+
+export class Keyring {
+  readonly #store: KeyringOptions["store"];
+  readonly #vault: KeyringOptions["vault"];
+  readonly #now: () => number;
+  readonly #after: NonNullable<KeyringOptions["after"]>;
+  readonly #found = new LRUCache<string, Found>({ max: MAX_KEYS });
+  /** When a digest was not there. Apart, so that a flood of guesses pushes out no real key. */
+  readonly #unknown = new LRUCache<string, number>({ max: MAX_UNKNOWN });
+  readonly #lookups = new Map<string, Promise<Found | null>>();
+  readonly #listeners = new Set<(keyId: string) => void>();
+  /** When listeners were told of a key: polls overlap. */
+  readonly #told = new LRUCache<string, number>({ max: MAX_TOLD });
+  #isStoreAway = false;
+  #since: number | null = null;
+  #isClosed = false;
+  #cancelPoll: () => void = () => {};
+
+  constructor(options: KeyringOptions) {
+    this.#store = options.store;
+    this.#vault = options.vault;
+    this.#now = options.now ?? Date.now;
+    this.#after = options.after ?? afterTimeout;
+  }
+
+  /** Begins to watch for keys that are revoked elsewhere. Does not fail while the store is away. */
+  start(): Promise<void> {
+    return this.#poll();
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelPoll();
+    return Promise.resolve();
+  }
+
+  /** The key, if it is fresh in memory; null: ask `authenticate`, which also says what is wrong. */
+  cached(token: string, kind: KeyKind): Key | null {
+    const found = this.#found.get(this.#vault.digest(token));
+    const isGood = found?.state === "good" && found.key.kind === kind && this.#isFresh(found);
+    return isGood ? found.key : null;
+  }
+
+  /**
+   * The key that a token is. Throws `missing_api_key`, `invalid_api_key`, `invalid_client_token`,
+   * `wrong_token_kind`, `key_revoked` or `key_blocked`; and `store_unavailable` for a token that
+   * is not known here and cannot be looked up now.
+   */
+  async authenticate(token: string, kind: KeyKind): Promise<Key> {
+    refuseByLooks(token, kind);
+    const found = await this.#find(this.#vault.digest(token));
+    if (found === null) throw refusal(kind, "unknown");
+    if (found.key.kind !== kind) throw refusal(kind, "wrongKind");
+    if (found.state !== "good") throw refusal(kind, found.state);
+    return found.key;
+  }
+
+  /** Calls back with the id of each key that was revoked or whose account was shut. Returns how to stop that. */
+  onRevoked(listener: (keyId: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Forgets keys that were just revoked by this gateway, and tells the listeners. */
+  revoked(keyIds: readonly string[]): void {
+    if (keyIds.length === 0) return;
+    const now = this.#now();
+    const gone = new Set(keyIds);
+    for (const [digest, { key }] of this.#found.entries()) {
+      if (gone.has(key.id)) this.#found.delete(digest);
+    }
+    for (const keyId of gone) {
+      this.#told.set(keyId, now);
+      for (const listener of this.#listeners) listener(keyId);
+    }
+  }
+
+  async #find(digest: string): Promise<Found | null> {
+    const known = this.#found.get(digest);
+    if (known !== undefined && this.#isFresh(known)) return known;
+    const unknownAt = this.#unknown.get(digest);
+    if (unknownAt !== undefined && this.#now() - unknownAt < UNKNOWN_FRESH_MS) return null;
+
+    const canWait = known !== undefined && this.#now() - known.confirmedAt < STALE_MS;
+    const lookup = this.#lookup(digest);
+    if (canWait && this.#isStoreAway) {
+      // Asked in the background only, so that an outage costs known keys no time.
+      lookup.catch(() => {});
+      return known;
+    }
+    try {
+      return await lookup;
+    } catch (error) {
+      if (canWait && isUnavailable(error)) return known;
+      throw error;
+    }
+  }
+
+  /** One question for all who ask about the same digest at the same time. */
+  #lookup(digest: string): Promise<Found | null> {
+    let lookup = this.#lookups.get(digest);
+    if (lookup === undefined) {
+      lookup = this.#ask(digest).finally(() => this.#lookups.delete(digest));
+      this.#lookups.set(digest, lookup);
+    }
+    return lookup;
+  }
+
+  async #ask(digest: string): Promise<Found | null> {
+    const confirmedAt = this.#now();
+    const answer = await this.#watched(this.#store.keyByDigest(digest));
+    if (answer === null) {
+      this.#found.delete(digest);
+      this.#unknown.set(digest, confirmedAt);
+      return null;
+    }
+    const { id, accountId, kind, rpm, models, revokedAt } = answer.key;
+    const state = revokedAt !== null ? "revoked" : answer.accountDisabled ? "blocked" : "good";
+    const found: Found = {
+      key: Object.freeze({ id, accountId, kind, rpm, models }),
+      state,
+      confirmedAt,
+    };
+    // An answer from before the revocation that listeners were just told of must not be remembered.
+    if (state === "good" && this.#wasTold(id)) this.#found.delete(digest);
+    else this.#found.set(digest, found);
+    return found;
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      // From nothing, the first question only asks what time it is there.
+      const since = this.#since ?? Number.MAX_SAFE_INTEGER;
+      const { keyIds, now } = await this.#watched(this.#store.revokedSince(since));
+      this.#since = now - OVERLAP_MS;
+      this.revoked(keyIds.filter((keyId) => !this.#wasTold(keyId)));
+    } catch (error) {
+      // The next poll begins where this one would have.
+      if (!isUnavailable(error)) throw error;
+    } finally {
+      if (!this.#isClosed) this.#cancelPoll = this.#after(POLL_MS, () => void this.#poll());
+    }
+  }
+
+  #wasTold(keyId: string): boolean {
+    const at = this.#told.get(keyId);
+    return at !== undefined && this.#now() - at < 2 * OVERLAP_MS;
+  }
+
+  #isFresh(found: Found): boolean {
+    return this.#now() - found.confirmedAt < FRESH_MS;
+  }
+
+  /** Notes whether the store is there. */
+  async #watched<T>(question: Promise<T>): Promise<T> {
+    try {
+      const answer = await question;
+      this.#isStoreAway = false;
+      return answer;
+    } catch (error) {
+      this.#isStoreAway = isUnavailable(error);
+      throw error;
+    }
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof ColinkError && error.code === "store_unavailable";
+}
+
+function afterTimeout(delayMs: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, delayMs);
+  return () => clearTimeout(timer);
+}

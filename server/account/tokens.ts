@@ -1,0 +1,106 @@
+/** Bearer tokens: how they look, how they are looked up, and how they are kept. */
+
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from "node:crypto";
+import type { KeyKind } from "../store/store.ts";
+
+const prefixes: Readonly<Record<KeyKind, string>> = { api: "sk-colink-", node: "client-" };
+
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/** 26 characters of 62 are 154 random bits. */
+const RANDOM_CHARS = 26;
+const CHECK_CHARS = 4;
+
+const shape = new RegExp(`^[0-9A-Za-z]{${RANDOM_CHARS + CHECK_CHARS}}$`);
+
+/** Fills with random bytes. */
+export type RandomBytes = (count: number) => Uint8Array;
+
+const secureBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
+
+/** A fresh token: prefix, random characters, and a checksum that tells a mistyped one without a look-up. */
+export function newToken(kind: KeyKind, randomBytes: RandomBytes = secureBytes): string {
+  const start = prefixes[kind] + randomChars(RANDOM_CHARS, randomBytes);
+  return start + checksum(start);
+}
+
+/** What a token claims to be for, by its prefix; null: it is none of ours. */
+export function tokenKind(text: string): KeyKind | null {
+  if (text.startsWith(prefixes.api)) return "api";
+  return text.startsWith(prefixes.node) ? "node" : null;
+}
+
+/** Whether a token is complete and correctly typed. Says nothing about whether it is anybody's. */
+export function isWellFormed(token: string): boolean {
+  const kind = tokenKind(token);
+  if (kind === null || !shape.test(token.slice(prefixes[kind].length))) return false;
+  return checksum(token.slice(0, -CHECK_CHARS)) === token.slice(-CHECK_CHARS);
+}
+
+/** `count` characters, each of the 62 equally likely. */
+export function randomChars(count: number, randomBytes: RandomBytes = secureBytes): string {
+  let text = "";
+  while (text.length < count) {
+    for (const byte of randomBytes(count)) {
+      // 248 is the last multiple of 62 in a byte: what lies above would favour the first characters.
+      if (byte < 248 && text.length < count) text += ALPHABET[byte % 62];
+    }
+  }
+  return text;
+}
+
+function checksum(text: string): string {
+  const digest = createHash("sha256").update(text).digest();
+  return Array.from(digest.subarray(0, CHECK_CHARS), (byte) => ALPHABET[byte % 62]).join("");
+}
+
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/**
+ * Tokens as the database may see them: a digest to look them up by, and a sealed copy for their
+ * owner's eyes. Each purpose has a key of its own, derived from the gateway's secret.
+ */
+export class TokenVault {
+  readonly #digestKey: Uint8Array;
+  readonly #sealKey: Uint8Array;
+  readonly #nodeIdKey: Uint8Array;
+
+  constructor(secret: string) {
+    const derive = (purpose: string) =>
+      new Uint8Array(hkdfSync("sha256", secret, "co-link", purpose, 32));
+    this.#digestKey = derive("token digest v1");
+    this.#sealKey = derive("token seal v1");
+    this.#nodeIdKey = derive("node id v1");
+  }
+
+  /** HMAC-SHA-256 as hex: always the same for a token, worthless without the secret. */
+  digest(token: string): string {
+    return createHmac("sha256", this.#digestKey).update(token).digest("hex");
+  }
+
+  /** Encrypts a token; each time differently. */
+  seal(token: string): string {
+    const iv = secureBytes(IV_BYTES);
+    const cipher = createCipheriv("aes-256-gcm", this.#sealKey, iv);
+    const body = Buffer.concat([cipher.update(token, "utf8"), cipher.final()]);
+    return Buffer.concat([iv, cipher.getAuthTag(), body]).toString("base64url");
+  }
+
+  /** Decrypts what `seal` made. Throws if it was changed, or sealed under another secret. */
+  open(sealed: string): string {
+    const bytes = Buffer.from(sealed, "base64url");
+    const decipher = createDecipheriv("aes-256-gcm", this.#sealKey, bytes.subarray(0, IV_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
+    decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+    const body = bytes.subarray(IV_BYTES + TAG_BYTES);
+    return Buffer.concat([decipher.update(body), decipher.final()]).toString("utf8");
+  }
+
+  /** A node's id for everybody's eyes: stable for an identity, and tells nothing about it. */
+  publicNodeId(identity: string): string {
+    const digest = createHmac("sha256", this.#nodeIdKey).update(identity).digest("hex");
+    return `node-${digest.slice(0, 24)}`;
+  }
+}
