@@ -18,6 +18,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   app.use(commonHeaders);
   app.onError((error, c) => refused(error, c, parts.log));
+  app.notFound((c) => refused(noSuchPath(c), c, parts.log));
 
   app.get("/livez", livez);
   app.get("/readyz", readyz(parts));
@@ -35,13 +36,16 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.route("/api", consoleApi(parts));
   app.all("/api/*", notFound);
 
-  app.get("*", (c) => parts.console?.(c) ?? notFound(c));
-  app.all("*", notFound);
+  if (parts.console) app.get("*", parts.console);
   return app;
 }
 
 function notFound(c: AppContext): never {
-  throw new ColinkError("not_found", `Cannot ${c.req.method} ${c.req.path}: no such path`);
+  throw noSuchPath(c);
+}
+
+function noSuchPath(c: AppContext): ColinkError {
+  return new ColinkError("not_found", `Cannot ${c.req.method} ${c.req.path}: no such path`);
 }
 
 function methodNotAllowed(c: AppContext): never {

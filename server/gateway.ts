@@ -1,9 +1,9 @@
 /** Builds the gateway's parts and joins them. The command line, the tests and mod.ts all come through here. */
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Accounts } from "./account/accounts.ts";
+import { Accounts, LOGIN_WINDOW_MS } from "./account/accounts.ts";
 import { Keyring } from "./account/keyring.ts";
-import { Passwords } from "./account/passwords.ts";
 import { Sessions } from "./account/sessions.ts";
 import { TokenVault } from "./account/tokens.ts";
 import { createApp } from "./app.ts";
@@ -16,7 +16,8 @@ import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
 import { Metrics } from "./http/health.ts";
 import type { AppParts } from "./http/parts.ts";
-import { createLimits } from "./limit/open.ts";
+import { createLimiter } from "./limit/open.ts";
+import type { Limits } from "./limit/limiter.ts";
 import { createLog, type Log } from "./log.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
@@ -54,10 +55,10 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 
   const ledger = new LedgerWriter({ store, dataDir: config.dataDir, log });
   await ledger.start();
-  const limits = createLimits({ redisUrl: config.redisUrl, log });
+  const limiter = await createLimiter({ redisUrl: config.redisUrl, log });
   const vault = new TokenVault(config.jwtSecret);
-  const keyring = new Keyring({ store, vault, log, now: clock.now });
-  const accounts = createAccounts(config, { store, vault, keyring, failures: limits.failures });
+  const keyring = new Keyring({ store, vault, now: clock.now });
+  const accounts = createAccounts(config, { store, vault, keyring, limiter });
 
   const hub = new Hub();
   const penalties = new PenaltyBook(clock, config.penaltyMs);
@@ -96,7 +97,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     ledger,
     accounts,
     keyring,
-    limiter: limits.limiter,
+    limiter,
     hub,
     penalties,
     calls,
@@ -112,7 +113,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     calls.stopKey(keyId);
     links.closeKey(keyId);
   });
-  keyring.start();
+  await keyring.start();
   links.start();
 
   const app = createApp(parts);
@@ -140,9 +141,9 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     links.stop();
     links.closeAll(CloseCode.restart, "The gateway is restarting");
     await server.stop(true);
-    keyring.close();
+    await keyring.close();
     await ledger.close();
-    await limits.close();
+    await limiter.close();
     await store.close();
     log.info({}, "stopped");
   }
@@ -158,31 +159,38 @@ export async function openAccounts(config: Config, log: Log): Promise<{
   const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
   await store.migrate();
   const vault = new TokenVault(config.jwtSecret);
-  const keyring = new Keyring({ store, vault, log, now: systemClock.now });
-  const limits = createLimits({ redisUrl: null, log });
-  const accounts = createAccounts(config, { store, vault, keyring, failures: limits.failures });
-  return { accounts, close: () => store.close() };
+  const keyring = new Keyring({ store, vault });
+  const limiter = await createLimiter({ redisUrl: null, log });
+  const accounts = createAccounts(config, { store, vault, keyring, limiter });
+  const close = async () => {
+    await limiter.close();
+    await store.close();
+  };
+  return { accounts, close };
 }
 
-/** The folder of the built console: inside the executable, or beside the sources. */
-export function builtConsole(): string {
-  return Bun.isStandaloneExecutable
-    ? join(import.meta.dir, "dist", "web")
-    : join(import.meta.dir, "..", "dist", "web");
+/** The folder of the built console: inside the executable, or beside the sources; null: not built. */
+export function builtConsole(): string | null {
+  if (Bun.isStandaloneExecutable) return join(import.meta.dir, "dist", "web");
+  const dir = join(import.meta.dir, "..", "dist", "web");
+  return existsSync(dir) ? dir : null;
 }
 
-function createAccounts(
-  config: Config,
-  parts: Pick<
-    ConstructorParameters<typeof Accounts>[0],
-    "store" | "vault" | "keyring" | "failures"
-  >,
-): Accounts {
+interface AccountParts {
+  store: Store;
+  vault: TokenVault;
+  keyring: Keyring;
+  limiter: Limits;
+}
+
+function createAccounts(config: Config, { store, vault, keyring, limiter }: AccountParts) {
   return new Accounts({
-    ...parts,
-    passwords: new Passwords(),
+    store,
+    vault,
     sessions: new Sessions(config.jwtSecret),
+    failures: limiter.failures("login", LOGIN_WINDOW_MS),
     registration: config.registration,
+    onRevoked: (keyIds) => keyring.revoked(keyIds),
   });
 }
 

@@ -1,5 +1,6 @@
 /** What the routes are made of. gateway.ts builds it; every handler takes from it what it needs. */
 
+import type { Handler } from "hono";
 import type { Accounts } from "../account/accounts.ts";
 import type { Keyring } from "../account/keyring.ts";
 import type { Calls } from "../call/calls.ts";
@@ -35,5 +36,5 @@ export interface AppParts {
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;
   /** Serves the console's files; null where there is none (a library without a build). */
-  console: ((c: AppContext) => Response | Promise<Response>) | null;
+  console: Handler | null;
 }
