@@ -13,8 +13,10 @@ export interface Usage {
 export interface ToolCallDelta {
   index: number;
   id?: string;
-  type?: "function";
-  function: { name?: string; arguments: string };
+  type?: "function" | "custom";
+  function?: { name?: string; arguments: string };
+  /** Of tools that take free text. */
+  custom?: { name?: string; input: string };
 }
 
 export interface Delta {
@@ -34,11 +36,9 @@ export interface ChatChunk {
   usage?: Usage | null;
 }
 
-export interface ToolCall {
-  id: string;
-  type: "function";
-  function: { name: string; arguments: string };
-}
+export type ToolCall =
+  | { id: string; type: "function"; function: { name: string; arguments: string } }
+  | { id: string; type: "custom"; custom: { name: string; input: string } };
 
 export interface ChatCompletion {
   id: string;

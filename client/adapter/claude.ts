@@ -1,8 +1,97 @@
-/** stub */
-import type { Adapter } from "./adapter.ts";
+/** Speaks to Claude: OpenAI's requests in Anthropic's words, Anthropic's events in OpenAI's. */
+
+import type { ProviderConfig } from "../config.ts";
+import type { World } from "../world.ts";
+import { type Adapter, type AdapterCall, UpstreamFailure } from "./adapter.ts";
+import type { ChatChunk } from "./chat.ts";
+import { readChatRequest } from "./claude/chat_request.ts";
+import { gather } from "./claude/completion.ts";
+import { claudeError } from "./claude/error.ts";
+import { EventDecoder } from "./claude/event_decoder.ts";
+import { translate } from "./claude/request.ts";
+import { ThinkingMemory } from "./claude/thinking_memory.ts";
+import type { ClaudeEvent } from "./claude/wire.ts";
+import { disconnected, readEvents } from "./event_stream.ts";
+import { readRefusal, toFailure } from "./refusal.ts";
+import { Upstream } from "./upstream.ts";
+
+export const CLAUDE_BASE_URL = "https://api.anthropic.com";
+
+/** Newer versions refuse fields that OpenAI's clients always send. */
+export const CLAUDE_VERSION = "2023-06-01";
+
 export class ClaudeAdapter implements Adapter {
-  constructor(..._: unknown[]) {}
-  async *answer(): AsyncIterable<string> {
-    yield "";
+  readonly #upstream: Upstream;
+  readonly #memory = new ThinkingMemory();
+
+  constructor(
+    provider: ProviderConfig,
+    private readonly world: Pick<World, "fetch" | "todayMs">,
+  ) {
+    this.#upstream = new Upstream({
+      baseUrl: provider.base_url ?? CLAUDE_BASE_URL,
+      apiKey: provider.api_key,
+      headers: {
+        "anthropic-version": provider.anthropic_version ?? CLAUDE_VERSION,
+        ...(provider.api_key ? { "x-api-key": provider.api_key } : {}),
+      },
+      extraHeaders: provider.headers,
+    }, world);
   }
+
+  async *answer(call: AdapterCall): AsyncIterable<string> {
+    const chat = readChatRequest(call.bodyText);
+    const { request, customNames, jsonTool } = translate(chat, call.model, this.#memory);
+    const decoder = new EventDecoder({
+      model: chat.model ?? call.model,
+      created: Math.floor(this.world.todayMs() / 1000),
+      includeUsage: chat.stream_options?.include_usage === true,
+      customNames,
+      jsonTool,
+      remember: (toolUseId, thoughts) => this.#memory.keep(call.model, toolUseId, thoughts),
+    });
+    const chunks = this.#chunks(JSON.stringify(request), decoder, call.signal);
+    if (call.stream) {
+      for await (const chunk of chunks) yield JSON.stringify(chunk);
+    } else {
+      yield JSON.stringify(gather(await Array.fromAsync(chunks), decoder.usage));
+    }
+  }
+
+  /** Streams whatever the caller wants: long answers that are not streamed time out on the way. */
+  async *#chunks(
+    body: string,
+    decoder: EventDecoder,
+    signal: AbortSignal,
+  ): AsyncIterable<ChatChunk> {
+    const path = this.#upstream.baseEndsWith("/v1") ? "messages" : "v1/messages";
+    const response = await this.#upstream.post(path, body, { stream: true, signal });
+    if (!response.ok) {
+      throw await readRefusal(
+        response,
+        signal,
+        this.#upstream,
+        this.world.todayMs(),
+        claudeError,
+      );
+    }
+    for await (const { data } of readEvents(response, signal)) {
+      const event = parseEvent(data);
+      if (event.type === "error") {
+        const { code, error } = claudeError(200, event);
+        throw toFailure(code, error, this.#upstream);
+      }
+      yield* decoder.decode(event);
+      if (decoder.isComplete) return;
+    }
+    throw disconnected();
+  }
+}
+
+function parseEvent(data: string): ClaudeEvent {
+  try {
+    const event: unknown = JSON.parse(data);
+    if (typeof event === "object" && event !== null && "type" in event) return event as ClaudeEvent;
+  } catch { /* not JSON: the same complaint */ }
+  throw new UpstreamFailure(502, "The provider sent something that is not one of Claude's events");
 }

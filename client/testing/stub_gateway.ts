@@ -1,7 +1,13 @@
 /** A gateway of one page, for tests: takes nodes, sends them calls, remembers what came back. */
 
 import type { Server, ServerWebSocket } from "bun";
-import { decode, encodeCall, encodeError, type ErrorData, type RegisterData } from "../../protocol/mod.ts";
+import {
+  decode,
+  encodeCall,
+  encodeError,
+  type ErrorData,
+  type RegisterData,
+} from "../../protocol/mod.ts";
 
 /** How one call ended, and what it said before. */
 export interface Ended {
@@ -127,9 +133,8 @@ export class StubGateway {
   }
 
   #settle(): void {
-    const [met, waiting] = [[], []] as [typeof this.#waiting, typeof this.#waiting];
-    for (const entry of this.#waiting) (entry.test() ? met : waiting).push(entry);
-    this.#waiting = waiting;
+    const met = this.#waiting.filter(({ test }) => test());
+    this.#waiting = this.#waiting.filter((entry) => !met.includes(entry));
     for (const { resolve } of met) resolve();
   }
 }

@@ -1,0 +1,65 @@
+/** A stream of chunks, gathered into the one answer that a caller without a stream gets. */
+
+import type { ChatChunk, ChatCompletion, FinishReason, ToolCall, Usage } from "../chat.ts";
+
+/** Gathers every chunk of one answer. Expects at least one. */
+export function gather(chunks: readonly ChatChunk[], usage: Usage): ChatCompletion {
+  const deltas = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta));
+  const joined = (pick: (delta: typeof deltas[number]) => string | null | undefined) =>
+    deltas.map((delta) => pick(delta) ?? "").join("") || null;
+  const reasoning = joined((delta) => delta.reasoning_content);
+  const calls = toolCalls(chunks);
+  const { id, created, model } = chunks[0]!;
+  return {
+    id,
+    object: "chat.completion",
+    created,
+    model,
+    choices: [{
+      index: 0,
+      message: {
+        role: "assistant",
+        content: joined((delta) => delta.content),
+        refusal: joined((delta) => delta.refusal),
+        ...(reasoning === null ? {} : { reasoning_content: reasoning }),
+        ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      },
+      logprobs: null,
+      finish_reason: finishReason(chunks),
+    }],
+    usage,
+  };
+}
+
+function toolCalls(chunks: readonly ChatChunk[]): ToolCall[] {
+  const calls: ToolCall[] = [];
+  for (const { choices } of chunks) {
+    for (const delta of choices[0]?.delta.tool_calls ?? []) {
+      const call = calls[delta.index];
+      if (delta.type === "function" && delta.id !== undefined) {
+        calls[delta.index] = {
+          id: delta.id,
+          type: "function",
+          function: { name: delta.function?.name ?? "", arguments: "" },
+        };
+      } else if (delta.type === "custom" && delta.id !== undefined) {
+        calls[delta.index] = {
+          id: delta.id,
+          type: "custom",
+          custom: { name: delta.custom?.name ?? "", input: "" },
+        };
+      } else if (call?.type === "function") {
+        call.function.arguments += delta.function?.arguments ?? "";
+      } else if (call?.type === "custom") {
+        call.custom.input += delta.custom?.input ?? "";
+      }
+    }
+  }
+  return calls;
+}
+
+function finishReason(chunks: readonly ChatChunk[]): FinishReason {
+  return chunks.flatMap(({ choices }) => choices).findLast(({ finish_reason }) =>
+    finish_reason !== null
+  )?.finish_reason ?? "stop";
+}

@@ -1,0 +1,193 @@
+/** OpenAI chat completion request → Claude Messages request. */
+
+import { unsupported } from "./bad_request.ts";
+import type { ChatRequest } from "./chat_request.ts";
+import { factsOf, type ModelFacts } from "./model_facts.ts";
+import { claudeSchema } from "./output_schema.ts";
+import { type ThinkingPlan, thinkingPlan } from "./thinking.ts";
+import type { ThinkingMemory } from "./thinking_memory.ts";
+import { type Toolbox, toolboxOf } from "./tools.ts";
+import { transcriptOf } from "./transcript.ts";
+import type { Block, CacheControl, ClaudeRequest, Turn } from "./wire.ts";
+
+export interface Translation {
+  request: ClaudeRequest;
+  /** Tools whose input must be unwrapped again. */
+  customNames: ReadonlySet<string>;
+  /** The tool whose input is the answer itself, where a schema had to be told as one. */
+  jsonTool: string | null;
+}
+
+const MAX_CACHE_HINTS = 4;
+
+/** Throws a 400 UpstreamFailure that names the field which cannot be translated. */
+export function translate(chat: ChatRequest, model: string, memory: ThinkingMemory): Translation {
+  refuseUnsupported(chat);
+  const facts = factsOf(model);
+  const answerTokens = Math.min(
+    chat.max_completion_tokens ?? chat.max_tokens ?? facts.maxOutputTokens,
+    facts.maxOutputTokens,
+  );
+  const { system, turns } = transcriptOf(chat.messages, (id) => memory.recall(model, id));
+  const plan = keepToolLoop(thinkingPlan(chat, facts, roomFor(chat, facts, answerTokens)), turns);
+  const output = outputOf(chat, facts, !plan.isOn && facts.forcedTools);
+  const toolbox = output.toolbox ?? toolboxOf(chat, facts, facts.forcedTools && !plan.isOn);
+  const request: ClaudeRequest = {
+    model,
+    max_tokens: Math.min(answerTokens + plan.budgetTokens, facts.maxOutputTokens),
+    stream: true,
+    ...nonEmpty("system", [...system, ...output.instructions]),
+    messages: turns,
+    ...nonEmpty("tools", toolbox.tools),
+    ...(toolbox.choice ? { tool_choice: toolbox.choice } : {}),
+    ...(plan.thinking ? { thinking: plan.thinking } : {}),
+    ...outputConfig(chat, plan, output.config),
+    ...nonEmpty("stop_sequences", stops(chat)),
+    ...sampling(chat, facts, plan),
+    ...metadata(chat),
+    ...passedOn(chat),
+  };
+  limitCacheHints(request);
+  return { request, customNames: toolbox.customNames, jsonTool: output.jsonTool };
+}
+
+function refuseUnsupported(chat: ChatRequest): void {
+  if ((chat.n ?? 1) > 1) throw unsupported("n", "Claude gives one answer a call: n must be 1");
+  if (chat.logprobs === true) throw unsupported("logprobs", "Claude tells no log probabilities");
+  if (chat.modalities?.some((kind) => kind !== "text")) {
+    throw unsupported("modalities", "Claude answers in text only");
+  }
+}
+
+/** Where nobody said how long the answer may be, thinking may take its part of the whole. */
+function roomFor(chat: ChatRequest, facts: ModelFacts, answerTokens: number): number {
+  const isGiven = (chat.max_completion_tokens ?? chat.max_tokens ?? null) !== null;
+  return isGiven ? answerTokens : Math.floor(facts.maxOutputTokens / 2);
+}
+
+/**
+ * With a budget, Claude refuses a tool's result whose call has lost its thinking. Where it was
+ * dropped by the client and is not remembered, this one call goes without thinking.
+ */
+function keepToolLoop(plan: ThinkingPlan, turns: Turn[]): ThinkingPlan {
+  const lastCall = turns.findLast(({ role }) => role === "assistant");
+  const isLoop = turns.at(-1)?.content[0]?.type === "tool_result";
+  const hasThinking = lastCall?.content[0]?.type.includes("thinking") ?? false;
+  const drop = plan.thinking?.type === "enabled" && isLoop && !hasThinking;
+  const kept: ThinkingPlan = drop ? { budgetTokens: 0, isOn: false } : plan;
+  if (drop || kept.thinking?.type === "disabled") removeThinking(turns);
+  return kept;
+}
+
+function removeThinking(turns: Turn[]): void {
+  for (const turn of turns) {
+    turn.content = turn.content.filter(({ type }) => !type.includes("thinking"));
+  }
+}
+
+interface Output {
+  config: Record<string, unknown>;
+  instructions: Block[];
+  toolbox?: Toolbox;
+  jsonTool: string | null;
+}
+
+/** A wanted shape of the answer: native where the model can, else as a tool that it must call. */
+function outputOf(chat: ChatRequest, facts: ModelFacts, canForce: boolean): Output {
+  const none: Output = { config: {}, instructions: [], jsonTool: null };
+  const { response_format: format } = chat;
+  if (format?.type === "json_object") return { ...none, instructions: [instruction()] };
+  if (format?.type !== "json_schema") return none;
+  const schema = format.json_schema?.schema ?? { type: "object" };
+  const native = {
+    ...none,
+    config: { format: { type: "json_schema", schema: claudeSchema(schema) } },
+  };
+  if (facts.structuredOutput) return native;
+  if (chat.tools?.length) return { ...none, instructions: [instruction(schema)] };
+  if (!canForce) return { ...none, instructions: [instruction(schema)] };
+  const name = "json";
+  return {
+    ...none,
+    jsonTool: name,
+    toolbox: {
+      tools: [{
+        name,
+        description: "Gives the answer.",
+        input_schema: { ...schema, type: "object" },
+      }],
+      choice: { type: "tool", name, disable_parallel_tool_use: true },
+      customNames: new Set(),
+    },
+  };
+}
+
+function instruction(schema?: object): Block {
+  const shape = schema ? ` that fits this JSON Schema: ${JSON.stringify(schema)}` : "";
+  return { type: "text", text: `Answer with one valid JSON object${shape}, and nothing else.` };
+}
+
+function outputConfig(
+  chat: ChatRequest,
+  plan: ThinkingPlan,
+  config: Record<string, unknown>,
+): Pick<ClaudeRequest, "output_config"> {
+  const merged = {
+    ...config,
+    ...(plan.effort ? { effort: plan.effort } : {}),
+    ...chat.output_config,
+  };
+  return Object.keys(merged).length > 0 ? { output_config: merged } : {};
+}
+
+function stops({ stop }: ChatRequest): string[] {
+  const all = typeof stop === "string" ? [stop] : stop ?? [];
+  return all.filter((text) => text.trim() !== "");
+}
+
+/** Claude takes one of temperature and top_p, and neither from models or calls that think. */
+function sampling(
+  { temperature, top_p, top_k }: ChatRequest,
+  facts: ModelFacts,
+  plan: ThinkingPlan,
+): Pick<ClaudeRequest, "temperature" | "top_p" | "top_k"> {
+  if (!facts.sampling || plan.isOn) return {};
+  return {
+    ...(typeof temperature === "number" ? { temperature: Math.min(1, temperature) } : {}),
+    ...(typeof top_p === "number" && typeof temperature !== "number" ? { top_p } : {}),
+    ...(typeof top_k === "number" && top_k > 0 ? { top_k } : {}),
+  };
+}
+
+/** Only opaque ids: nobody's address or number is told to the provider. */
+function metadata(chat: ChatRequest): Pick<ClaudeRequest, "metadata"> {
+  const id = chat.user ?? chat.safety_identifier ?? "";
+  const isPersonal = id.includes("@") || /^\+?[\d\s()-]{7,}$/.test(id);
+  return id === "" || isPersonal || id.length > 256 ? {} : { metadata: { user_id: id } };
+}
+
+/** What callers who know Claude say in its own words. */
+function passedOn(chat: ChatRequest): Pick<ClaudeRequest, "service_tier" | "cache_control"> {
+  const { service_tier: tier, cache_control: control } = chat;
+  return {
+    ...(tier === "auto" || tier === "standard_only" ? { service_tier: tier } : {}),
+    ...(control ? { cache_control: control as CacheControl } : {}),
+  };
+}
+
+/** Claude refuses a fifth: the last ones, which reach furthest, stay. */
+function limitCacheHints(request: ClaudeRequest): void {
+  const marked = [
+    ...request.tools ?? [],
+    ...request.system ?? [],
+    ...request.messages.flatMap(({ content }) => content),
+  ].filter((block) => block.cache_control !== undefined);
+  const allowed = MAX_CACHE_HINTS - (request.cache_control ? 1 : 0);
+  for (const block of marked.slice(0, Math.max(0, marked.length - allowed))) {
+    delete block.cache_control;
+  }
+}
+
+function nonEmpty<K extends string, T>(key: K, list: T[]): { [P in K]?: T[] } {
+  return list.length > 0 ? { [key]: list } as { [P in K]?: T[] } : {};
+}

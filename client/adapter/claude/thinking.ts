@@ -1,0 +1,81 @@
+/** How much a model shall think: OpenAI's effort in the terms of each generation. */
+
+import type { ChatRequest } from "./chat_request.ts";
+import type { ModelFacts } from "./model_facts.ts";
+import type { Thinking } from "./wire.ts";
+
+export interface ThinkingPlan {
+  thinking?: Thinking;
+  effort?: string;
+  /** Tokens for thinking, on top of those for the answer. */
+  budgetTokens: number;
+  /** Whether thinking was asked for, which excludes sampling and forced tools. */
+  isOn: boolean;
+}
+
+type Effort = NonNullable<ChatRequest["reasoning_effort"]>;
+
+const MIN_BUDGET_TOKENS = 1024;
+
+const budgets: Readonly<Record<Exclude<Effort, "none">, number>> = Object.freeze({
+  minimal: 1_024,
+  low: 2_048,
+  medium: 8_192,
+  high: 16_384,
+  xhigh: 32_768,
+  max: 32_768,
+});
+
+/** `answerTokens`: what the answer itself may take. */
+export function thinkingPlan(
+  request: ChatRequest,
+  facts: ModelFacts,
+  answerTokens: number,
+): ThinkingPlan {
+  const { thinking: native, reasoning_effort: effort } = request;
+  if (native) {
+    const isOn = native.type !== "disabled" && native.type !== "between_tools";
+    return { thinking: native as Thinking, budgetTokens: 0, isOn };
+  }
+  if (!effort) return { budgetTokens: 0, isOn: false };
+  if (effort === "none") return leastThinking(facts);
+  return facts.thinking === "adaptive"
+    ? {
+      thinking: { type: "adaptive", display: "summarized" },
+      effort: nearestEffort(effort, facts.efforts),
+      budgetTokens: 0,
+      isOn: true,
+    }
+    : budgetPlan(effort, facts, answerTokens);
+}
+
+/** Models of the budget style think only when asked. */
+function leastThinking(facts: ModelFacts): ThinkingPlan {
+  const quiet = { budgetTokens: 0, isOn: false };
+  if (facts.thinking !== "adaptive") return quiet;
+  return facts.thinkingOff === null
+    ? { ...quiet, effort: "low" }
+    : { ...quiet, thinking: { type: facts.thinkingOff } };
+}
+
+function budgetPlan(
+  effort: Exclude<Effort, "none">,
+  facts: ModelFacts,
+  answerTokens: number,
+): ThinkingPlan {
+  const budget = Math.min(budgets[effort], facts.maxOutputTokens - answerTokens);
+  const known = facts.efforts.length > 0 ? { effort: nearestEffort(effort, facts.efforts) } : {};
+  if (facts.thinking === "none" || budget < MIN_BUDGET_TOKENS) {
+    return { ...known, budgetTokens: 0, isOn: false };
+  }
+  const thinking = { type: "enabled", budget_tokens: budget };
+  return { ...known, thinking, budgetTokens: budget, isOn: true };
+}
+
+const scale: readonly Effort[] = ["minimal", "low", "medium", "high", "xhigh", "max"];
+
+/** The effort itself, or the next lower one that the model knows, or its lowest. */
+function nearestEffort(effort: Effort, known: readonly string[]): string {
+  const upTo = scale.slice(0, scale.indexOf(effort) + 1);
+  return upTo.findLast((step) => known.includes(step)) ?? known[0] ?? "low";
+}

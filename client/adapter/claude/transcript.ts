@@ -1,0 +1,207 @@
+/** A chat's messages → Claude's system prompt and turns, which must alternate and pair up strictly. */
+
+import { badRequest } from "./bad_request.ts";
+import type { Message } from "./chat_request.ts";
+import { blocksOf, textBlock, textOf, withCacheHint } from "./content.ts";
+import { toolId } from "./tool_id.ts";
+import type { Block, Turn } from "./wire.ts";
+
+export interface Transcript {
+  system: Block[];
+  turns: Turn[];
+}
+
+/** Finds the thinking that came before a tool call. */
+export type Recall = (toolUseId: string) => Block[];
+
+export function transcriptOf(messages: Message[], recall: Recall): Transcript {
+  const firstOther = messages.findIndex(({ role }) => role !== "system" && role !== "developer");
+  const leading = firstOther < 0 ? messages.length : firstOther;
+  const system = messages.slice(0, leading).flatMap((message, i) =>
+    systemBlocks(message, `messages[${i}].content`)
+  );
+  const turns = alternating(messages.slice(leading), leading, recall);
+  pairTools(turns);
+  if (turns[0]?.role === "assistant") {
+    turns.unshift({ role: "user", content: [{ type: "text", text: "Continue." }] });
+  }
+  trimEnd(turns);
+  if (turns.length === 0) {
+    throw badRequest("messages", "No message says anything: send at least one that is not empty");
+  }
+  return { system, turns };
+}
+
+/** Merges neighbours of one role, and drops what is empty. */
+function alternating(messages: Message[], offset: number, recall: Recall): Turn[] {
+  const turns: Turn[] = [];
+  const functionIds = new Map<string, string>();
+  messages.forEach((message, i) => {
+    const param = `messages[${offset + i}]`;
+    const role = message.role === "assistant" ? "assistant" : "user";
+    const blocks = blocksOfMessage(message, param, functionIds, recall);
+    if (blocks.length === 0) return;
+    const last = turns.at(-1);
+    if (last?.role === role) last.content.push(...blocks);
+    else turns.push({ role, content: blocks });
+  });
+  return turns;
+}
+
+function blocksOfMessage(
+  message: Message,
+  param: string,
+  functionIds: Map<string, string>,
+  recall: Recall,
+): Block[] {
+  switch (message.role) {
+    case "system":
+    case "developer":
+      return inPlaceSystem(message);
+    case "user":
+      return hinted(blocksOf(message.content, `${param}.content`), message);
+    case "assistant":
+      return assistantBlocks(message, param, functionIds, recall);
+    case "tool":
+      return [toolResult(message, message.tool_call_id ?? "", `${param}.content`)];
+    case "function":
+      return [toolResult(message, functionIds.get(message.name ?? "") ?? "", `${param}.content`)];
+  }
+}
+
+function systemBlocks(message: Message, param: string): Block[] {
+  return hinted(
+    blocksOf(message.content, param).map((block) => {
+      if (block.type !== "text") throw badRequest(param, "System messages must be text");
+      return block;
+    }),
+    message,
+  );
+}
+
+/** A later instruction stays where it was said: moved to the front it would mean something else. */
+function inPlaceSystem(message: Message): Block[] {
+  const text = textOf(message.content).trim();
+  return text === "" ? [] : [{ type: "text", text: `<system>${text}</system>` }];
+}
+
+function assistantBlocks(
+  message: Message,
+  param: string,
+  functionIds: Map<string, string>,
+  recall: Recall,
+): Block[] {
+  const calls = (message.tool_calls ?? []).flatMap((call, i) => {
+    const id = toolId(call.id || `${param}_${i}`);
+    if (call.function) {
+      return [toolUse(id, call.function.name, inputOf(call.function.arguments))];
+    }
+    return call.custom ? [toolUse(id, call.custom.name, { input: call.custom.input ?? "" })] : [];
+  });
+  const { function_call: legacy } = message;
+  if (legacy) {
+    const id = toolId(`${param}_${legacy.name}`);
+    functionIds.set(legacy.name, id);
+    calls.push(toolUse(id, legacy.name, inputOf(legacy.arguments)));
+  }
+  const echoed = (message.thinking_blocks ?? []) as Block[];
+  const thinking = echoed.length > 0
+    ? echoed
+    : calls.length > 0
+    ? recall(String(calls[0]!.id))
+    : [];
+  const refusal = textBlock(message.refusal);
+  const said = blocksOf(message.content, `${param}.content`);
+  return [...thinking, ...hinted([...said, ...refusal ? [refusal] : []], message), ...calls];
+}
+
+function toolUse(id: string, name: string, input: object): Block {
+  return { type: "tool_use", id, name, input };
+}
+
+/** Arguments are the model's own text: what is not an object is wrapped, never refused. */
+function inputOf(text: string | null | undefined): object {
+  if (!text?.trim()) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? value : { value };
+  } catch {
+    return { arguments: text };
+  }
+}
+
+function toolResult(message: Message, id: string, param: string): Block {
+  const content = blocksOf(message.content, param);
+  const block: Block = { type: "tool_result", tool_use_id: toolId(id || "unknown") };
+  return withCacheHint(content.length === 0 ? block : { ...block, content }, message);
+}
+
+/** A message's own cache hint marks its last block. */
+function hinted(blocks: Block[], message: Message): Block[] {
+  const last = blocks.at(-1);
+  return last === undefined ? [] : [...blocks.slice(0, -1), withCacheHint(last, message)];
+}
+
+/**
+ * Every tool call is answered in the very next turn, first thing there, exactly once; a result
+ * that answers nothing becomes text.
+ */
+function pairTools(turns: Turn[]): void {
+  for (let i = 0; i < turns.length; i++) {
+    const turn = turns[i]!;
+    if (turn.role === "user") {
+      if (i === 0) turn.content = turn.content.map(resultAsText);
+      continue;
+    }
+    turn.content = onePerId(turn.content);
+    const ids = turn.content.filter(({ type }) => type === "tool_use").map(({ id }) => String(id));
+    // A trailing assistant turn with calls is answered as well: without results it is refused.
+    if (ids.length > 0 && turns[i + 1] === undefined) turns.push({ role: "user", content: [] });
+    const next = turns[i + 1];
+    if (next === undefined) continue;
+    const results = ids.map((id) =>
+      next.content.find((block) => answers(block, id)) ?? noResult(id)
+    );
+    const rest = next.content.filter((block) => !results.includes(block)).map(resultAsText);
+    next.content = [...results, ...rest];
+  }
+}
+
+/** Two calls under one id cannot both be answered: the later ones are dropped. */
+function onePerId(content: Block[]): Block[] {
+  const seen = new Set<unknown>();
+  return content.filter((block) => {
+    if (block.type !== "tool_use") return true;
+    const isNew = !seen.has(block.id);
+    seen.add(block.id);
+    return isNew;
+  });
+}
+
+function answers(block: Block, id: string): boolean {
+  return block.type === "tool_result" && block.tool_use_id === id;
+}
+
+function noResult(id: string): Block {
+  return {
+    type: "tool_result",
+    tool_use_id: id,
+    is_error: true,
+    content: [{ type: "text", text: "No result was given for this call." }],
+  };
+}
+
+function resultAsText(block: Block): Block {
+  if (block.type !== "tool_result") return block;
+  const parts = (block.content ?? []) as Block[];
+  const text = parts.map((part) => part.type === "text" ? String(part.text) : "").join("");
+  return { type: "text", text: `<tool_result>${text}</tool_result>` };
+}
+
+/** Claude refuses a last assistant text that ends in white space. */
+function trimEnd(turns: Turn[]): void {
+  const last = turns.at(-1);
+  const block = last?.role === "assistant" ? last.content.at(-1) : undefined;
+  if (block?.type === "text") block.text = String(block.text).trimEnd();
+}

@@ -1,0 +1,76 @@
+/** Anthropic's Messages API as far as this adapter writes and reads it. */
+
+/** One content block of a request. Fields that callers add travel along. */
+export type Block = { type: string; cache_control?: CacheControl } & Record<string, unknown>;
+
+export interface CacheControl {
+  type: "ephemeral";
+  ttl?: string;
+}
+
+export interface Turn {
+  role: "user" | "assistant";
+  content: Block[];
+}
+
+export interface Tool {
+  name: string;
+  description?: string;
+  input_schema: Record<string, unknown>;
+  strict?: boolean;
+  cache_control?: CacheControl;
+}
+
+export type ToolChoice =
+  | { type: "none" }
+  | { type: "auto" | "any"; disable_parallel_tool_use?: boolean }
+  | { type: "tool"; name: string; disable_parallel_tool_use?: boolean };
+
+export type Thinking = { type: string; budget_tokens?: number; display?: string };
+
+export interface ClaudeRequest {
+  model: string;
+  max_tokens: number;
+  stream: true;
+  system?: Block[];
+  messages: Turn[];
+  tools?: Tool[];
+  tool_choice?: ToolChoice;
+  thinking?: Thinking;
+  output_config?: Record<string, unknown>;
+  stop_sequences?: string[];
+  temperature?: number;
+  top_p?: number;
+  top_k?: number;
+  metadata?: { user_id: string };
+  service_tier?: string;
+  cache_control?: CacheControl;
+}
+
+/** Every count may be missing or null. */
+export interface ClaudeUsage {
+  input_tokens?: number | null;
+  output_tokens?: number | null;
+  cache_read_input_tokens?: number | null;
+  cache_creation_input_tokens?: number | null;
+  output_tokens_details?: { thinking_tokens?: number | null } | null;
+}
+
+/** One event of the stream, told apart by `type`; whatever is unknown is ignored. */
+export interface ClaudeEvent {
+  type: string;
+  index?: number;
+  message?: { id?: string; usage?: ClaudeUsage | null };
+  content_block?: { type: string; id?: string; name?: string; text?: string; input?: unknown };
+  delta?: {
+    type?: string;
+    text?: string;
+    thinking?: string;
+    signature?: string;
+    partial_json?: string;
+    stop_reason?: string | null;
+    stop_details?: { explanation?: string | null } | null;
+  };
+  usage?: ClaudeUsage | null;
+  error?: { type?: string; message?: string } | null;
+}

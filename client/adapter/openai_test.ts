@@ -1,0 +1,290 @@
+import { afterEach, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { ProviderConfig } from "../config.ts";
+import { eventStream, type Seen, sse, StubUpstream } from "../testing/stub_upstream.ts";
+import { realWorld } from "../world.ts";
+import { UpstreamFailure } from "./adapter.ts";
+import { OpenAiAdapter } from "./openai.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+const now = Date.UTC(2026, 10, 23, 12, 0, 0);
+const world = { ...realWorld, todayMs: () => now };
+
+function upstreamOf(answer: (seen: Seen) => Response | Promise<Response>): StubUpstream {
+  const upstream = new StubUpstream(answer);
+  cleanups.push(() => upstream.stop());
+  return upstream;
+}
+
+interface Asked {
+  stream?: boolean;
+  bodyText?: string;
+  provider?: Partial<ProviderConfig>;
+}
+
+/** Pieces, and the failure that ended them, if one did. */
+async function ask(url: string, { stream = true, bodyText = "{}", provider = {} }: Asked = {}) {
+  const adapter = new OpenAiAdapter(
+    { type: "openai", base_url: url, models: [], ...provider },
+    world,
+  );
+  const pieces: string[] = [];
+  const signal = new AbortController().signal;
+  try {
+    for await (const text of adapter.answer({ id: "r", model: "m", bodyText, stream, signal })) {
+      pieces.push(text);
+    }
+  } catch (error) {
+    if (error instanceof UpstreamFailure) return { pieces, failure: error };
+    throw error;
+  }
+  return { pieces, failure: null };
+}
+
+const chunk = (delta: object, finish: string | null = null) =>
+  JSON.stringify({ id: "c", choices: [{ index: 0, delta, finish_reason: finish }] });
+const role = chunk({ role: "assistant", content: "" });
+const text = chunk({ content: "héllo 🙂" });
+const end = chunk({}, "stop");
+
+test("the body travels unchanged but for the model", async () => {
+  const upstream = upstreamOf(() => eventStream([sse(role, end, "[DONE]")]));
+  const bodyText = '{"seed":9007199254740993,\n "model" : "pro", "x_unknown":null,"top_k":1.0}';
+  await ask(upstream.url, { bodyText });
+  expect(upstream.seen[0]!.body).toBe(bodyText.replace('"pro"', '"m"'));
+});
+
+test("payloads come out word for word, however the stream is cut", async () => {
+  const odd =
+    '{"seed":9007199254740993, "choices":[{"delta":{"role":"assistant","content":"\\u00e9"}}]}';
+  const wire = new TextEncoder().encode(
+    `: hello\r\n\r\nevent: x\r\ndata:${odd}\r\n\r\n${sse(text, end)}data: [DONE]\n\n`,
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(fc.integer({ min: 1, max: wire.length - 1 }), { maxLength: 20 }),
+      async (cuts) => {
+        const marks = [0, ...cuts.sort((a, b) => a - b), wire.length];
+        const parts = marks.slice(1).map((to, i) => wire.slice(marks[i], to));
+        const upstream = new StubUpstream(() => eventStream(parts));
+        const { pieces, failure } = await ask(upstream.url);
+        await upstream.stop();
+        expect(failure).toBeNull();
+        expect(pieces).toEqual([odd, text, end]);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test("one byte at a time comes out the same", async () => {
+  const wire = new TextEncoder().encode(sse(role, text, end, "[DONE]"));
+  const upstream = upstreamOf(() => eventStream(Array.from(wire, (byte) => Uint8Array.of(byte))));
+  expect((await ask(upstream.url)).pieces).toEqual([role, text, end]);
+});
+
+test("a first delta without a role is given one, each choice its own", async () => {
+  const bare = { choices: [{ index: 0, delta: { content: "a" } }, { index: 1, delta: {} }] };
+  const ends = { choices: [0, 1].map((index) => ({ index, delta: {}, finish_reason: "stop" })) };
+  const upstream = upstreamOf(() => eventStream([sse(bare, ends)]));
+  const { pieces } = await ask(upstream.url);
+  expect(JSON.parse(pieces[0]!).choices).toEqual([
+    { index: 0, delta: { role: "assistant", content: "a" } },
+    { index: 1, delta: { role: "assistant" } },
+  ]);
+  expect(pieces[1]).toBe(JSON.stringify(ends));
+});
+
+test("reasoning is also told as reasoning_content, unless it is already", async () => {
+  const both = chunk({ reasoning: "a", reasoning_content: "b" });
+  const upstream = upstreamOf(() =>
+    eventStream([sse(chunk({ role: "assistant", reasoning: "hm" }), both, end)])
+  );
+  const { pieces } = await ask(upstream.url);
+  expect(JSON.parse(pieces[0]!).choices[0].delta).toEqual({
+    role: "assistant",
+    reasoning: "hm",
+    reasoning_content: "hm",
+  });
+  expect(pieces[1]).toBe(both);
+});
+
+test("a stream without [DONE] is complete once it has a finish reason", async () => {
+  const upstream = upstreamOf(() => eventStream([sse(role, text, end)]));
+  expect((await ask(upstream.url)).failure).toBeNull();
+});
+
+test("a stream that ends without a finish reason is a failure, never a silent end", async () => {
+  const upstream = upstreamOf(() => eventStream([sse(role, text)]));
+  const { pieces, failure } = await ask(upstream.url);
+  expect(pieces).toEqual([role, text]);
+  expect(failure).toMatchObject({ code: 502, error: { code: "upstream_disconnected" } });
+});
+
+test("a stream that says nothing at all is a failure", async () => {
+  for (const wire of ["", ": hello\n\n", "data: [DONE]\n\n"]) {
+    const upstream = upstreamOf(() => eventStream([wire]));
+    expect((await ask(upstream.url)).failure?.code).toBe(502);
+  }
+});
+
+test("an event that is not JSON is a failure, not a gap", async () => {
+  const upstream = upstreamOf(() => eventStream([sse(role, '{"choices":[', end, "[DONE]")]));
+  const { pieces, failure } = await ask(upstream.url);
+  expect(pieces).toEqual([role]);
+  expect(failure?.code).toBe(502);
+});
+
+test("an error right after 200 is a failure with its own code", async () => {
+  const error = { message: "slow down", type: "rate", code: 429 };
+  const upstream = upstreamOf(() => eventStream([sse({ error })]));
+  expect(await ask(upstream.url)).toMatchObject({ pieces: [], failure: { code: 429, error } });
+});
+
+test("an error in the middle of a stream ends it, in either spelling", async () => {
+  const spellings = [
+    sse({ error: { message: "lost", code: "x" } }),
+    'event: error\ndata: {"message":"lost","code":"x"}\n\n',
+  ];
+  for (const spelling of spellings) {
+    const upstream = upstreamOf(() => eventStream([sse(role), spelling, sse(end)]));
+    expect(await ask(upstream.url)).toMatchObject({
+      pieces: [role],
+      failure: { code: 502, message: "lost", error: { code: "x" } },
+    });
+  }
+});
+
+test("JSON to a streaming call becomes chunks, with usage for who asked for it", async () => {
+  const message = {
+    role: "assistant",
+    content: "hi",
+    tool_calls: [{ id: "t", type: "function", function: { name: "f", arguments: "{}" } }],
+  };
+  const answer = {
+    id: "c",
+    object: "chat.completion",
+    created: 1,
+    model: "m",
+    choices: [{ index: 0, message, finish_reason: "tool_calls" }],
+    usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 },
+  };
+  const upstream = upstreamOf(() => Response.json(answer));
+  const bodyText = '{"stream_options":{"include_usage":true}}';
+  const chunks = (await ask(upstream.url, { bodyText })).pieces.map((piece) => JSON.parse(piece));
+  expect(chunks.map(({ object }) => object)).toEqual(Array(3).fill("chat.completion.chunk"));
+  expect(chunks[0].choices[0].delta).toEqual({
+    ...message,
+    tool_calls: [{ index: 0, ...message.tool_calls[0] }],
+  });
+  expect(chunks[1].choices[0].finish_reason).toBe("tool_calls");
+  expect(chunks[2]).toMatchObject({ choices: [], usage: answer.usage });
+  expect((await ask(upstream.url)).pieces).toHaveLength(2);
+});
+
+test("a whole answer comes back as the text it is", async () => {
+  const body = '{ "choices": [], "created": 9007199254740993 }';
+  const upstream = upstreamOf(() => new Response(`\n\n${body}\n`));
+  expect(await ask(upstream.url, { stream: false })).toEqual({ pieces: [body], failure: null });
+});
+
+test("a whole answer that is an error, or not JSON, is a failure", async () => {
+  const error = upstreamOf(() => Response.json({ error: { message: "no", code: 503 } }));
+  expect((await ask(error.url, { stream: false })).failure?.code).toBe(503);
+  const html = upstreamOf(() => new Response("<html>"));
+  expect((await ask(html.url, { stream: false })).failure?.code).toBe(502);
+});
+
+test("error bodies of every shape keep their status and their words", async () => {
+  const bodies: [unknown, string][] = [
+    [{ error: { message: "m1", type: "t", param: "p", code: "c" } }, "m1"],
+    [{ error: "m2" }, "m2"],
+    [{ object: "error", message: "m3", code: 400 }, "m3"],
+    [{ detail: [{ loc: ["body"], msg: "m4" }, { msg: "m5" }] }, "m4; m5"],
+    [{ detail: "m6" }, "m6"],
+    [{}, "HTTP 422"],
+  ];
+  for (const [body, message] of bodies) {
+    const upstream = upstreamOf(() => Response.json(body, { status: 422 }));
+    expect((await ask(upstream.url)).failure).toMatchObject({ code: 422, message });
+  }
+});
+
+test("the upstream's own error object comes along", async () => {
+  const error = { message: "too long", type: "invalid_request_error", param: "n", code: "c" };
+  const upstream = upstreamOf(() => Response.json({ error }, { status: 400 }));
+  expect((await ask(upstream.url)).failure?.error).toEqual(error);
+});
+
+test("what the upstream says of the node's key is not repeated", async () => {
+  for (const status of [401, 403]) {
+    const upstream = upstreamOf(() =>
+      Response.json({ error: { message: "bad key sk-x" } }, { status })
+    );
+    const { failure } = await ask(upstream.url, { provider: { api_key: "sk-x" } });
+    expect(failure).toMatchObject({ code: status, error: undefined });
+    expect(failure?.message).not.toContain("sk-x");
+  }
+});
+
+test("Retry-After is told in milliseconds, whether seconds or a date", async () => {
+  const delays: [Record<string, string>, number | undefined][] = [
+    [{ "retry-after": "1.5" }, 1500],
+    [{ "retry-after": "Mon, 23 Nov 2026 12:00:07 GMT" }, 7000],
+    [{ "retry-after-ms": "250", "retry-after": "9" }, 250],
+    [{ "retry-after": "soon" }, undefined],
+    [{}, undefined],
+  ];
+  for (const [headers, expected] of delays) {
+    const upstream = upstreamOf(() => Response.json({}, { status: 429, headers }));
+    expect((await ask(upstream.url)).failure?.retryAfterMs).toBe(expected);
+  }
+});
+
+test("an upstream that is not there is a 502 without its address", async () => {
+  const { failure } = await ask("http://127.0.0.1:9/v1");
+  expect(failure).toMatchObject({
+    code: 502,
+    message: "Cannot reach the provider: connection refused; is it running?",
+  });
+});
+
+test("a redirect is not followed: it would take the key along", async () => {
+  const target = upstreamOf(() => Response.json({}));
+  const upstream = upstreamOf(() => Response.redirect(`${target.url}/elsewhere`, 307));
+  expect((await ask(upstream.url)).failure?.code).toBe(502);
+  expect(target.seen).toHaveLength(0);
+});
+
+test("base addresses work with and without a slash at the end, and keep their query", async () => {
+  const upstream = upstreamOf(() => eventStream([sse(role, end)]));
+  for (const tail of ["/v1", "/v1/", "/v1?api-version=2", ""]) await ask(upstream.url + tail);
+  expect(upstream.seen.map(({ path }) => path)).toEqual([
+    "/v1/chat/completions",
+    "/v1/chat/completions",
+    "/v1/chat/completions?api-version=2",
+    "/chat/completions",
+  ]);
+});
+
+test("a server without a key gets none, and the owner's headers win", async () => {
+  const upstream = upstreamOf(() => eventStream([sse(role, end)]));
+  await ask(upstream.url);
+  await ask(upstream.url, { provider: { api_key: "k", headers: { Authorization: "Key mine" } } });
+  expect(upstream.seen.map(({ headers }) => headers.get("authorization"))).toEqual([
+    null,
+    "Key mine",
+  ]);
+});
+
+test("an event that no frame could carry is a failure", async () => {
+  const huge = chunk({ content: "x".repeat(8 << 20) });
+  const upstream = upstreamOf(() => eventStream([sse(role, huge, end)]));
+  const { pieces, failure } = await ask(upstream.url);
+  expect(pieces).toEqual([role]);
+  expect(failure?.message).toContain("too large");
+});
