@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Accounts, LOGIN_WINDOW_MS } from "./account/accounts.ts";
+import { Accounts } from "./account/accounts.ts";
 import { Keyring } from "./account/keyring.ts";
 import { Sessions } from "./account/sessions.ts";
 import { TokenVault } from "./account/tokens.ts";
@@ -16,8 +16,7 @@ import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
 import { Metrics } from "./http/health.ts";
 import type { AppParts } from "./http/parts.ts";
-import { createLimiter } from "./limit/open.ts";
-import type { Limits } from "./limit/limiter.ts";
+import { createLimits, type Limits } from "./limit/open.ts";
 import { createLog, type Log } from "./log.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
@@ -55,10 +54,10 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 
   const ledger = new LedgerWriter({ store, dataDir: config.dataDir, log });
   await ledger.start();
-  const limiter = await createLimiter({ redisUrl: config.redisUrl, log });
+  const limits = createLimits({ redisUrl: config.redisUrl, log });
   const vault = new TokenVault(config.jwtSecret);
-  const keyring = new Keyring({ store, vault, now: clock.now });
-  const accounts = createAccounts(config, { store, vault, keyring, limiter });
+  const keyring = new Keyring({ store, vault, log, now: clock.now });
+  const accounts = createAccounts(config, { store, vault, keyring, limits });
 
   const hub = new Hub();
   const penalties = new PenaltyBook(clock, config.penaltyMs);
@@ -97,7 +96,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     ledger,
     accounts,
     keyring,
-    limiter,
+    limiter: limits.limiter,
     hub,
     penalties,
     calls,
@@ -143,7 +142,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     await server.stop(true);
     await keyring.close();
     await ledger.close();
-    await limiter.close();
+    await limits.close();
     await store.close();
     log.info({}, "stopped");
   }
@@ -159,11 +158,11 @@ export async function openAccounts(config: Config, log: Log): Promise<{
   const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
   await store.migrate();
   const vault = new TokenVault(config.jwtSecret);
-  const keyring = new Keyring({ store, vault });
-  const limiter = await createLimiter({ redisUrl: null, log });
-  const accounts = createAccounts(config, { store, vault, keyring, limiter });
+  const keyring = new Keyring({ store, vault, log });
+  const limits = createLimits({ redisUrl: null, log });
+  const accounts = createAccounts(config, { store, vault, keyring, limits });
   const close = async () => {
-    await limiter.close();
+    await limits.close();
     await store.close();
   };
   return { accounts, close };
@@ -180,17 +179,17 @@ interface AccountParts {
   store: Store;
   vault: TokenVault;
   keyring: Keyring;
-  limiter: Limits;
+  limits: Limits;
 }
 
-function createAccounts(config: Config, { store, vault, keyring, limiter }: AccountParts) {
+function createAccounts(config: Config, { store, vault, keyring, limits }: AccountParts) {
   return new Accounts({
     store,
     vault,
     sessions: new Sessions(config.jwtSecret),
-    failures: limiter.failures("login", LOGIN_WINDOW_MS),
+    keyring,
+    failures: limits.failures,
     registration: config.registration,
-    onRevoked: (keyIds) => keyring.revoked(keyIds),
   });
 }
 
