@@ -3,6 +3,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { build, type Part } from "./build.ts";
 import { installDependencies } from "./install.ts";
+import { onInterruption } from "./interruption.ts";
 import { Program } from "./program.ts";
 import { at } from "./root.ts";
 import { Steps } from "./steps.ts";
@@ -51,11 +52,9 @@ await installDependencies();
 await rebuild("web");
 await restart();
 const watchers = reactions.map(react);
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, async () => {
-    watchers.forEach((watcher) => watcher.close());
-    await work;
-    await gateway?.stop({ graceMs: 2000 });
-    process.exit(0);
-  });
-}
+onInterruption(async () => {
+  watchers.forEach((watcher) => watcher.close());
+  await work;
+  await gateway?.stop({ graceMs: 2000 });
+  process.exit(0);
+});

@@ -10,6 +10,7 @@ import { build } from "./build.ts";
 import { DEMO_MODEL } from "./demo_upstream.ts";
 import { nextFreePort } from "./free_port.ts";
 import { installDependencies } from "./install.ts";
+import { onInterruption } from "./interruption.ts";
 import { ensureAccount } from "./quickstart/account.ts";
 import { findModel } from "./quickstart/find_model.ts";
 import type { ModelSource } from "./quickstart/model_source.ts";
@@ -133,16 +134,16 @@ function readOptions(): Options {
 /** The first Ctrl-C stops in good order, the second one at once. */
 function interruptionBySignal(stack: Stack): AbortSignal {
   const controller = new AbortController();
-  const onSignal = () => {
-    if (controller.signal.aborted) {
-      steps.say("Stopped at once.");
-      stack.kill();
-      process.exit(1);
-    }
+  const stop = () => {
     steps.say("\nStopping the node, then the gateway … (again: at once)");
     controller.abort();
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  const force = () => {
+    steps.say("Stopped at once.");
+    stack.kill();
+    process.exit(1);
+  };
+  onInterruption(stop, force);
   return controller.signal;
 }
 

@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { build } from "./build.ts";
 import { installDependencies } from "./install.ts";
+import { onInterruption } from "./interruption.ts";
 import { root } from "./root.ts";
 import { Steps } from "./steps.ts";
 import { checks, runCheck } from "./testing/checks.ts";
@@ -130,14 +131,12 @@ async function cleanUp(): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.once(signal, async () => {
-    steps.say("Stopped before the end.");
-    running?.kill();
-    await cleanUp();
-    process.exit(130);
-  });
-}
+onInterruption(async () => {
+  steps.say("Stopped before the end.");
+  running?.kill();
+  await cleanUp();
+  process.exit(130);
+});
 
 // Servers that run as another user must get through to their folders in it.
 chmodSync(folder, 0o711);
