@@ -61,8 +61,7 @@ export function assets(dir: string): Handler {
 function readManifest(dir: string): Manifest {
   const path = join(dir, "manifest.json");
   try {
-    // Null prototype: a path such as "constructor" is not a file.
-    return Object.assign(Object.create(null), JSON.parse(readFileSync(path, "utf8")));
+    return JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
     throw new Error(`Cannot serve the console: ${path} is missing; run the build:web task`, {
       cause,

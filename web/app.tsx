@@ -1,0 +1,46 @@
+/** Every page of the console on one screen, and the frame around them. */
+
+import { useSignal } from "@preact/signals";
+import { ErrorBoundary } from "preact-iso/lazy";
+import lazy from "preact-iso/lazy";
+import { LocationProvider, Route, Router } from "preact-iso/router";
+import { Home } from "./page/Home.tsx";
+import { NotFound } from "./page/NotFound.tsx";
+import { Navbar } from "./part/Navbar.tsx";
+import { Notice } from "./part/Notice.tsx";
+import { paths } from "./route.ts";
+import { messages } from "./state/locale.ts";
+
+const Register = lazy(() => import("./page/Register.tsx").then((page) => page.Register));
+const Login = lazy(() => import("./page/Login.tsx").then((page) => page.Login));
+const Dashboard = lazy(() => import("./page/Dashboard.tsx").then((page) => page.Dashboard));
+const Nodes = lazy(() => import("./page/Nodes.tsx").then((page) => page.Nodes));
+
+export function App() {
+  const isBroken = useSignal(false);
+  return (
+    <LocationProvider>
+      <a class="skip" href="#main">{messages.value.skipToContent}</a>
+      <Navbar />
+      <main id="main" tabIndex={-1}>
+        {isBroken.value && <Notice tone="bad">{messages.value.pageBroke}</Notice>}
+        <ErrorBoundary onError={() => isBroken.value = true}>
+          <Router onRouteChange={() => arrive(isBroken)}>
+            <Route path={paths.home} component={Home} />
+            <Route path={paths.register} component={Register} />
+            <Route path={paths.login} component={Login} />
+            <Route path={paths.dashboard} component={Dashboard} />
+            <Route path={paths.nodes} component={Nodes} />
+            <Route default component={NotFound} />
+          </Router>
+        </ErrorBoundary>
+      </main>
+    </LocationProvider>
+  );
+}
+
+/** A new page is read from its beginning, also by those who listen to it. */
+function arrive(isBroken: { value: boolean }): void {
+  isBroken.value = false;
+  document.getElementById("main")?.focus({ preventScroll: true });
+}

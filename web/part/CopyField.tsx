@@ -1,0 +1,51 @@
+/** A secret of the reader's own: masked until asked for, copied without being shown. */
+
+import type { ComponentChildren } from "preact";
+import type { Signal } from "@preact/signals";
+import { messages } from "../state/locale.ts";
+import { CopyButton } from "./CopyButton.tsx";
+import { Icon } from "./Icon.tsx";
+
+interface Props {
+  label: string;
+  hint: string;
+  value: string;
+  /** Shared with whatever else on the page shows the same secret. */
+  isShown: Signal<boolean>;
+  /** More buttons. */
+  children?: ComponentChildren;
+}
+
+export function CopyField({ label, hint, value, isShown, children }: Props) {
+  const t = messages.value;
+  const toggle = () => isShown.value = !isShown.value;
+  return (
+    <section class="copy-field" aria-label={label}>
+      <div class="copy-field-head">
+        <h3>{label}</h3>
+        <p class="hint">{hint}</p>
+      </div>
+      <code class="secret">{isShown.value ? value : masked(value)}</code>
+      <div class="actions">
+        <CopyButton text={value} label={label} />
+        <button
+          type="button"
+          class="button small"
+          aria-pressed={isShown.value}
+          aria-label={`${isShown.value ? t.hide : t.show}: ${label}`}
+          onClick={toggle}
+        >
+          <Icon name={isShown.value ? "eyeOff" : "eye"} />
+          {isShown.value ? t.hide : t.show}
+        </button>
+        {children}
+      </div>
+    </section>
+  );
+}
+
+/** What the secret is for stays readable, and its last four signs, to tell one from another. */
+export function masked(value: string): string {
+  const kind = /^(sk-colink-|client-)/.exec(value)?.[0] ?? "";
+  return `${kind}••••••••${value.slice(-4)}`;
+}

@@ -1,0 +1,62 @@
+/** A labelled input with its hint, and what is wrong with it beside it. */
+
+import { useSignal } from "@preact/signals";
+import { useId } from "preact/hooks";
+import { messages } from "../state/locale.ts";
+import { Icon } from "./Icon.tsx";
+
+const types = {
+  text: { type: "text" },
+  email: { type: "email" },
+  password: { type: "password" },
+} as const;
+
+interface Props {
+  label: string;
+  name: string;
+  type?: keyof typeof types;
+  autocomplete?: string;
+  value: string;
+  onInput: (value: string) => void;
+  hint?: string;
+  /** Shown beside the field, and told to those who cannot see it. */
+  problem?: string;
+}
+
+export function Field({ label, name, type = "text", hint, problem, value, ...rest }: Props) {
+  const id = useId();
+  const isShown = useSignal(false);
+  const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <div class="field-box">
+        <input
+          id={id}
+          name={name}
+          {...types[isShown.value ? "text" : type]}
+          autocomplete={rest.autocomplete}
+          autocapitalize="off"
+          spellcheck={false}
+          value={value}
+          onInput={(event) => rest.onInput(event.currentTarget.value)}
+          aria-invalid={problem !== undefined}
+          aria-describedby={described || undefined}
+        />
+        {type === "password" && (
+          <button
+            type="button"
+            class="button icon-only"
+            aria-label={messages.value.account.showPassword}
+            aria-pressed={isShown.value}
+            onClick={() => isShown.value = !isShown.value}
+          >
+            <Icon name={isShown.value ? "eyeOff" : "eye"} />
+          </button>
+        )}
+      </div>
+      {problem && <p class="problem" id={`${id}-problem`}>{problem}</p>}
+      {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
+    </div>
+  );
+}

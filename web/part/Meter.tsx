@@ -1,0 +1,46 @@
+/** How full something is: one square a slot where they can be counted, a bar where they cannot. */
+
+interface Props {
+  label: string;
+  /** The figures, as text. */
+  text: string;
+  value: number;
+  max: number;
+}
+
+/** More squares than this are no longer seen at a glance. */
+const COUNTABLE = 12;
+
+export function Meter({ label, text, value, max }: Props) {
+  const isFull = value >= max;
+  return (
+    <div
+      class={`meter${isFull ? " full" : ""}`}
+      role="meter"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={max}
+      aria-valuenow={Math.min(value, max)}
+      aria-valuetext={text}
+    >
+      {max <= COUNTABLE ? <Squares value={value} max={max} /> : <Bar value={value} max={max} />}
+      <span class="meter-text">{text}</span>
+    </div>
+  );
+}
+
+function Squares({ value, max }: { value: number; max: number }) {
+  return (
+    <span class="squares" aria-hidden="true">
+      {Array.from({ length: max }, (_, i) => <i key={i} class={i < value ? "on" : ""} />)}
+    </span>
+  );
+}
+
+function Bar({ value, max }: { value: number; max: number }) {
+  return (
+    <span class="bar" aria-hidden="true">
+      <i style={{ width: `${Math.min(100, (100 * value) / max)}%` }} />
+    </span>
+  );
+}

@@ -1,0 +1,78 @@
+/** One node: who it is, what it offers, how full it is, and why it takes calls or does not. */
+
+import { useSignal } from "@preact/signals";
+import type { NodeView } from "../../protocol/api.ts";
+import { type NodeState, nodeState } from "../node_state.ts";
+import { serverNow } from "../state/clock.ts";
+import { now } from "../state/live.ts";
+import { formatAge, formatMoment, messages } from "../state/locale.ts";
+import { Icon } from "./Icon.tsx";
+import { Meter } from "./Meter.tsx";
+
+export function NodeRow({ node }: { node: NodeView }) {
+  const t = messages.value.nodes;
+  const nowMs = serverNow(now.value);
+  const state = nodeState(node, nowMs);
+  return (
+    <li class={`node-row ${state.kind}`}>
+      <div class="node-name">
+        <h2>{node.name}</h2>
+        <p class="hint" title={formatMoment(node.connected_at)}>
+          {t.connected(formatAge(nowMs - node.connected_at))}
+        </p>
+        {node.agent && <p class="hint">{node.agent}</p>}
+      </div>
+      <Models names={node.supported_models} />
+      <Meter
+        label={t.slotsLabel}
+        text={t.slots(node.active_tasks, node.max_parallel)}
+        value={node.active_tasks}
+        max={node.max_parallel}
+      />
+      <div class="node-state">
+        <p class="state">
+          <Icon name={state.kind} /> {t.states[state.kind]}
+        </p>
+        <p class="hint">{cause(state)}</p>
+      </div>
+    </li>
+  );
+}
+
+/** So many names stand in a row before the others fold away. */
+const SHOWN = 4;
+
+function Models({ names }: { names: readonly string[] }) {
+  const t = messages.value.nodes;
+  const isOpen = useSignal(false);
+  if (names.length === 0) return <p class="models hint">{t.noModels}</p>;
+  const shown = isOpen.value ? names : names.slice(0, SHOWN);
+  return (
+    <div class="models">
+      <ul aria-label={t.models}>
+        {shown.map((name) => <li key={name}>{name}</li>)}
+      </ul>
+      {names.length > SHOWN && (
+        <button
+          type="button"
+          class="button quiet small"
+          aria-expanded={isOpen.value}
+          onClick={() => isOpen.value = !isOpen.value}
+        >
+          {isOpen.value ? t.fewer : t.more(names.length - SHOWN)}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function cause(state: NodeState): string {
+  const { causes, unknownReason } = messages.value.nodes;
+  if (state.kind !== "penalised") return causes[state.kind];
+  return causes.penalised(asSentence(state.reason ?? unknownReason), state.secondsLeft);
+}
+
+/** The gateway's reasons end as they like; here they stand before another sentence. */
+function asSentence(reason: string): string {
+  return reason.replace(/[.。\s]*$/, messages.value.nodes.fullStop);
+}

@@ -1,0 +1,50 @@
+/** A sentence that the reader should not miss, with what can be done about it. */
+
+import type { ComponentChildren } from "preact";
+import { ApiError } from "../api.ts";
+import { messages } from "../state/locale.ts";
+import { Icon, type IconName } from "./Icon.tsx";
+
+type Tone = "info" | "good" | "warning" | "bad";
+
+const icons: Readonly<Record<Tone, IconName>> = {
+  info: "info",
+  good: "check",
+  warning: "warning",
+  bad: "warning",
+};
+
+/** Announced when it appears: at once where something failed, else when the reader pauses. */
+export function Notice({ tone, children }: { tone: Tone; children: ComponentChildren }) {
+  return (
+    <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+      <Icon name={icons[tone]} />
+      <div>{children}</div>
+    </div>
+  );
+}
+
+/** A failure of the gateway, in the reader's language, with its code. */
+export function ErrorNotice({ error, retry }: { error: ApiError; retry?: () => void }) {
+  return (
+    <Notice tone="bad">
+      {errorText(error)} <code class="code-tag">{error.code}</code>
+      {retry && (
+        <button type="button" class="button quiet" onClick={retry}>
+          {messages.value.tryAgain}
+        </button>
+      )}
+    </Notice>
+  );
+}
+
+/** By the code where the console has words for it, else as the gateway put it. */
+export function errorText(error: ApiError): string {
+  const { errors, retryAfter } = messages.value;
+  const text = isKnown(error.code, errors) ? errors[error.code] : error.message;
+  return error.retryAfterS === null ? text : `${text} ${retryAfter(error.retryAfterS)}`;
+}
+
+function isKnown<T extends object>(key: PropertyKey, table: T): key is keyof T {
+  return Object.hasOwn(table, key);
+}

@@ -1,0 +1,79 @@
+/** The account's two tokens: show, copy, rotate. */
+
+import { type Signal, useSignal } from "@preact/signals";
+import type { UserView } from "../../protocol/api.ts";
+import type { TokenKind } from "../api.ts";
+import { messages } from "../state/locale.ts";
+import { rotateToken } from "../state/session.ts";
+import { Confirm } from "./Confirm.tsx";
+import { CopyField } from "./CopyField.tsx";
+import { Icon } from "./Icon.tsx";
+import { Notice } from "./Notice.tsx";
+
+interface Props {
+  user: UserView;
+  isApiShown: Signal<boolean>;
+  isClientShown: Signal<boolean>;
+}
+
+export function TokenPanel({ user, isApiShown, isClientShown }: Props) {
+  const t = messages.value.dashboard;
+  return (
+    <section aria-labelledby="tokens">
+      <h2 id="tokens">{t.tokensTitle}</h2>
+      <div class="panel rows">
+        <Token
+          kind="api"
+          label={t.apiToken}
+          hint={t.apiTokenHint}
+          value={user.api_token}
+          isShown={isApiShown}
+          question={t.rotateApi}
+        />
+        <Token
+          kind="client"
+          label={t.clientToken}
+          hint={t.clientTokenHint}
+          value={user.client_token}
+          isShown={isClientShown}
+          question={t.rotateClient}
+        />
+      </div>
+    </section>
+  );
+}
+
+interface TokenProps {
+  kind: TokenKind;
+  label: string;
+  hint: string;
+  value: string;
+  isShown: Signal<boolean>;
+  question: { title: string; text: string };
+}
+
+function Token({ kind, label, hint, value, isShown, question }: TokenProps) {
+  const t = messages.value.dashboard;
+  const isAsking = useSignal(false);
+  const wasRotated = useSignal(false);
+  const rotate = async () => {
+    await rotateToken(kind);
+    wasRotated.value = true;
+  };
+  return (
+    <div>
+      <CopyField label={label} hint={hint} value={value} isShown={isShown}>
+        <button
+          type="button"
+          class="button small"
+          aria-label={`${t.rotate}: ${label}`}
+          onClick={() => isAsking.value = true}
+        >
+          <Icon name="rotate" /> {t.rotate}
+        </button>
+      </CopyField>
+      {wasRotated.value && <Notice tone="good">{t.rotated}</Notice>}
+      <Confirm isOpen={isAsking} {...question} action={t.rotate} onConfirm={rotate} />
+    </div>
+  );
+}

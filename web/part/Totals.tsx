@@ -1,0 +1,31 @@
+/** What a user took from the network and gave to it. */
+
+import type { UserView } from "../../protocol/api.ts";
+import { formatNumber, messages } from "../state/locale.ts";
+
+export function Totals({ user }: { user: UserView }) {
+  const t = messages.value.dashboard;
+  return (
+    <section aria-label={t.totals}>
+      <dl class="totals">
+        <Total name={t.callsMade} hint={t.callsMadeHint} value={user.total_api_calls} />
+        <Total
+          name={t.callsProvided}
+          hint={t.callsProvidedHint}
+          value={user.total_provided_calls}
+        />
+      </dl>
+    </section>
+  );
+}
+
+function Total({ name, hint, value }: { name: string; hint: string; value: number }) {
+  return (
+    <div class="panel">
+      <dt>
+        {name} <span class="hint">{hint}</span>
+      </dt>
+      <dd>{formatNumber(value)}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,110 @@
+/** Lines to copy: each works as it stands once the reader's own token and a live model are in it. */
+
+export interface CallExample {
+  /** `https://gateway.example` */
+  origin: string;
+  apiToken: string;
+  model: string;
+}
+
+/** Programs that make one call, by the name on their tab. */
+export const callSnippets = {
+  curl: ({ origin, apiToken, model }: CallExample) =>
+    `curl ${origin}/v1/chat/completions \\
+  -H "Authorization: Bearer ${apiToken}" \\
+  -H "Content-Type: application/json" \\
+  -d '${json({ model, messages: [{ role: "user", content: "Hello" }] }).replaceAll("'", "'\\''")}'`,
+
+  Python: ({ origin, apiToken, model }: CallExample) =>
+    `from openai import OpenAI
+
+client = OpenAI(base_url=${json(`${origin}/v1`)}, api_key=${json(apiToken)})
+
+stream = client.chat.completions.create(
+    model=${json(model)},
+    messages=[{"role": "user", "content": "Hello"}],
+    stream=True,
+)
+for chunk in stream:
+    if chunk.choices:
+        print(chunk.choices[0].delta.content or "", end="")`,
+
+  JavaScript: ({ origin, apiToken, model }: CallExample) =>
+    `import OpenAI from "openai";
+
+const client = new OpenAI({
+  baseURL: ${json(`${origin}/v1`)},
+  apiKey: ${json(apiToken)},
+});
+
+const stream = await client.chat.completions.create({
+  model: ${json(model)},
+  messages: [{ role: "user", content: "Hello" }],
+  stream: true,
+});
+for await (const chunk of stream) {
+  process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
+}`,
+} as const;
+
+export type SnippetName = keyof typeof callSnippets;
+
+interface Upstream {
+  type: "openai" | "claude";
+  apiKey: string;
+  baseUrl: string | null;
+  model: string;
+}
+
+/** What a machine can serve, by the name on its tab; keys are read from the node's environment. */
+export const upstreams = {
+  Ollama: {
+    type: "openai",
+    apiKey: "ollama",
+    baseUrl: "http://localhost:11434/v1",
+    model: "llama3.2",
+  },
+  vLLM: {
+    type: "openai",
+    apiKey: "none",
+    baseUrl: "http://localhost:8000/v1",
+    model: "Qwen/Qwen3-8B",
+  },
+  OpenAI: { type: "openai", apiKey: "${OPENAI_API_KEY}", baseUrl: null, model: "gpt-5-mini" },
+  Claude: {
+    type: "claude",
+    apiKey: "${ANTHROPIC_API_KEY}",
+    baseUrl: null,
+    model: "claude-sonnet-4-5",
+  },
+} as const satisfies Record<string, Upstream>;
+
+export type UpstreamName = keyof typeof upstreams;
+
+/** The client's config.yaml: complete but for the name of the model. */
+export function clientConfig(origin: string, clientToken: string, name: UpstreamName): string {
+  const { type, apiKey, baseUrl, model }: Upstream = upstreams[name];
+  const lines = [
+    `client_token: ${json(clientToken)}`,
+    `server_url: ${json(webSocketUrl(origin))}`,
+    `max_parallel: 2`,
+    `providers:`,
+    `  - type: ${json(type)}`,
+    `    api_key: ${json(apiKey)}`,
+    ...(baseUrl === null ? [] : [`    base_url: ${json(baseUrl)}`]),
+    `    models:`,
+    `      - local: ${json(model)}`,
+    `        server_mapping: ${json(model)}`,
+  ];
+  return lines.join("\n") + "\n";
+}
+
+/** Where nodes dial, from where the console was opened: `https://…` → `wss://…/ws`. */
+export function webSocketUrl(origin: string): string {
+  return `${origin.replace(/^http/, "ws")}/ws`;
+}
+
+/** A string in JSON is also one in YAML, Python and JavaScript. */
+function json(value: unknown): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,54 @@
+/// <reference types="bun" />
+import { expect, test } from "bun:test";
+import { parse } from "yaml";
+import {
+  callSnippets,
+  clientConfig,
+  type UpstreamName,
+  upstreams,
+  webSocketUrl,
+} from "./snippet.ts";
+
+const example = {
+  origin: "https://colink.example",
+  apiToken: "sk-colink-abc",
+  model: `it's a "model"`,
+};
+
+test("nodes dial the console's own address, by the scheme that goes with it", () => {
+  expect(webSocketUrl("http://192.168.1.20:8080")).toBe("ws://192.168.1.20:8080/ws");
+  expect(webSocketUrl("https://colink.example")).toBe("wss://colink.example/ws");
+});
+
+test("every client config is YAML with the token, the address and one model in it", () => {
+  for (const name of Object.keys(upstreams) as UpstreamName[]) {
+    const config = parse(clientConfig("https://colink.example", "client-abc", name));
+    expect(config.client_token).toBe("client-abc");
+    expect(config.server_url).toBe("wss://colink.example/ws");
+    expect(config.max_parallel).toBeGreaterThan(0);
+    expect(config.providers).toHaveLength(1);
+    expect(config.providers[0].models).toEqual([
+      { local: upstreams[name].model, server_mapping: upstreams[name].model },
+    ]);
+  }
+});
+
+test("keys of cloud providers are read from the node's environment, never written down", () => {
+  expect(parse(clientConfig("http://a", "client-abc", "OpenAI")).providers[0].api_key)
+    .toBe("${OPENAI_API_KEY}");
+  expect(parse(clientConfig("http://a", "client-abc", "Claude")).providers[0].type).toBe("claude");
+});
+
+test("a shell reads the curl line as one call, whatever the model is named", async () => {
+  const line = callSnippets.curl(example).replace(/^curl/, "printf '%s\\n'");
+  const words = (await new Response(Bun.spawn(["sh", "-c", line]).stdout).text()).split("\n");
+  expect(words[0]).toBe("https://colink.example/v1/chat/completions");
+  expect(words).toContain("Authorization: Bearer sk-colink-abc");
+  expect(JSON.parse(words[words.indexOf("-d") + 1] ?? "").model).toBe(example.model);
+});
+
+test("the JavaScript example is JavaScript, whatever the model is named", () => {
+  const code = callSnippets.JavaScript(example);
+  expect(() => new Bun.Transpiler({ loader: "js" }).transformSync(code)).not.toThrow();
+  expect(code).toContain(JSON.stringify(example.model));
+});

@@ -1,0 +1,58 @@
+/** Who is signed in here. */
+
+import { signal } from "@preact/signals";
+import type { UserView } from "../../protocol/api.ts";
+import { api, ApiError, onSignedOut, type Registration, type TokenKind } from "../api.ts";
+
+export type Session =
+  | { state: "unknown" }
+  | { state: "unreachable"; error: ApiError }
+  /** `never` signed in here, the gateway `ended` it, or the user `left`. */
+  | { state: "out"; why: "never" | "ended" | "left" }
+  | { state: "in"; user: UserView };
+
+/** Moved only by the functions below. */
+export const session = signal<Session>({ state: "unknown" });
+
+onSignedOut(() => {
+  const before = session.peek();
+  if (before.state === "out") return;
+  session.value = { state: "out", why: before.state === "in" ? "ended" : "never" };
+});
+
+/** Asks the gateway who we are; keeps what was known where it cannot be reached. */
+export async function refreshSession(signal?: AbortSignal): Promise<void> {
+  try {
+    const { user } = await api.me(signal);
+    session.value = { state: "in", user };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const { state } = session.peek();
+    if (state === "unknown" || state === "unreachable") {
+      session.value = { state: "unreachable", error };
+    }
+    if (state === "in") throw error;
+  }
+}
+
+export async function signIn(email: string, password: string): Promise<void> {
+  const { user } = await api.login(email, password);
+  session.value = { state: "in", user };
+}
+
+/** Makes the account and signs in with it. */
+export async function signUp(form: Registration): Promise<void> {
+  await api.register(form);
+  await signIn(form.email, form.password);
+}
+
+export async function signOut(): Promise<void> {
+  await api.logout();
+  session.value = { state: "out", why: "left" };
+}
+
+/** Replaces one of the user's two tokens; the old one stops working within 5 s. */
+export async function rotateToken(kind: TokenKind): Promise<void> {
+  const { user } = await api.rotate(kind);
+  session.value = { state: "in", user };
+}
