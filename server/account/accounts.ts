@@ -9,18 +9,15 @@ import { Passwords } from "./passwords.ts";
 import { Sessions } from "./sessions.ts";
 import { newToken, randomChars, type TokenVault } from "./tokens.ts";
 
-/** Counts failed sign-ins; forgets them 15 minutes after the first. */
+/** Counts failed sign-ins, and forgets them some time after the first. */
 export interface LoginFailures {
   /** Counts one more; answers how many there are and when they are forgotten, in milliseconds. */
   add(who: string): Promise<{ failures: number; resetMs: number }>;
   clear(who: string): Promise<void>;
 }
 
-/** How many sign-ins of one account from one address may fail within the counter's window. */
-export const MAX_LOGIN_FAILURES = 5;
-
-/** The window that `LoginFailures` should have. */
-export const LOGIN_WINDOW_MS = 15 * 60_000;
+/** How many sign-ins of one account from one address may fail before the counter forgets them. */
+const MAX_LOGIN_FAILURES = 5;
 
 export interface AccountsOptions {
   store: Store;
@@ -28,8 +25,8 @@ export interface AccountsOptions {
   sessions: Sessions;
   failures: LoginFailures;
   registration: "open" | "invite" | "closed";
-  /** Told the ids of keys that were revoked here, when they are. */
-  onRevoked: (keyIds: readonly string[]) => void;
+  /** Told the ids of keys as soon as they are revoked here. */
+  keyring: { revoked(keyIds: readonly string[]): void };
   passwords?: Passwords;
   now?: () => number;
 }
@@ -138,7 +135,7 @@ export class Accounts {
     const before = await this.#options.store.keysOfAccount(accountId);
     const { rpm = null, models = null } = before.findLast((key) => key.kind === kind) ?? {};
     const revoked = await this.#options.store.rotateKey({ ...fresh, rpm, models });
-    this.#options.onRevoked(revoked);
+    this.#options.keyring.revoked(revoked);
     return { ...await this.#viewOf(account), [tokenField[kind]]: token };
   }
 

@@ -2,6 +2,7 @@
 
 import { LRUCache } from "lru-cache";
 import { ColinkError } from "../error.ts";
+import { type Log, silentLog } from "../log.ts";
 import type { KeyKind, Store } from "../store/store.ts";
 import { refusal, refuseByLooks } from "./refusal.ts";
 import type { TokenVault } from "./tokens.ts";
@@ -28,6 +29,7 @@ interface Found {
 export interface KeyringOptions {
   store: Pick<Store, "keyByDigest" | "revokedSince">;
   vault: Pick<TokenVault, "digest">;
+  log?: Log;
   now?: () => number;
   /** Calls back after so many milliseconds; the answer takes that back. */
   after?: (delayMs: number, callback: () => void) => () => void;
@@ -48,6 +50,7 @@ const MAX_TOLD = 20_000;
 export class Keyring {
   readonly #store: KeyringOptions["store"];
   readonly #vault: KeyringOptions["vault"];
+  readonly #log: Log;
   readonly #now: () => number;
   readonly #after: NonNullable<KeyringOptions["after"]>;
   readonly #found = new LRUCache<string, Found>({ max: MAX_KEYS });
@@ -65,6 +68,7 @@ export class Keyring {
   constructor(options: KeyringOptions) {
     this.#store = options.store;
     this.#vault = options.vault;
+    this.#log = options.log ?? silentLog;
     this.#now = options.now ?? Date.now;
     this.#after = options.after ?? afterTimeout;
   }
@@ -181,8 +185,10 @@ export class Keyring {
       this.#since = now - OVERLAP_MS;
       this.revoked(keyIds.filter((keyId) => !this.#wasTold(keyId)));
     } catch (error) {
-      // The next poll begins where this one would have.
-      if (!isUnavailable(error)) throw error;
+      // The next poll begins where this one would have. An outage is for the ledger to report.
+      if (!isUnavailable(error)) {
+        this.#log.error({ err: error }, "keyring: cannot ask for revoked keys");
+      }
     } finally {
       if (!this.#isClosed) this.#cancelPoll = this.#after(POLL_MS, () => void this.#poll());
     }

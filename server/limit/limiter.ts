@@ -32,12 +32,6 @@ export interface FailureCounter {
   clear(who: string): Promise<void>;
 }
 
-/** Everything that is counted, in one place. */
-export interface Limits extends Limiter {
-  /** A counter of its own for each name. */
-  failures(name: string, windowMs: number): FailureCounter;
-}
-
 export const MINUTE_MS = 60_000;
 
 /** What a key gets that may make no calls at all: asking again will not help for a while. */

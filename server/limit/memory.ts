@@ -2,13 +2,13 @@
 
 import { LRUCache } from "lru-cache";
 import { RateLimiterMemory } from "rate-limiter-flexible";
-import { blocked, type FailureCounter, type Limits, MINUTE_MS, type Verdict } from "./limiter.ts";
+import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
 import { countIn, takeFrom } from "./window.ts";
 
 /** Different limits in use at a time; keys of one that was pushed out begin a new minute. */
 const MAX_RATES = 1000;
 
-export class MemoryLimits implements Limits {
+export class MemoryLimits implements Limiter {
   readonly degraded = false;
   readonly #byRpm = new LRUCache<number, RateLimiterMemory>({ max: MAX_RATES });
 
@@ -16,6 +16,7 @@ export class MemoryLimits implements Limits {
     return rpm > 0 ? takeFrom(this.limiterFor(rpm), keyId, rpm) : blocked();
   }
 
+  /** A counter of its own for each name. */
   failures(name: string, windowMs: number): FailureCounter {
     return countIn(failuresInMemory(name, windowMs));
   }

@@ -1,10 +1,9 @@
 /** Limits in memory. */
 
 import { expect, test } from "bun:test";
-import { silentLog } from "../log.ts";
-import { createLimiter } from "./open.ts";
+import { MemoryLimits } from "./memory.ts";
 
-const limits = await createLimiter({ redisUrl: null, log: silentLog });
+const limits = new MemoryLimits();
 
 test("of more calls than a key may make in a minute, exactly so many are allowed", async () => {
   const verdicts = await Promise.all(Array.from({ length: 50 }, () => limits.take("busy", 20)));

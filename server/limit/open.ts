@@ -1,16 +1,28 @@
-/** Configuration → Limits: Redis where a URL is set, else memory. */
+/** Configuration → limits: Redis where a URL is set, else memory. */
 
 import type { Log } from "../log.ts";
-import type { Limits } from "./limiter.ts";
+import type { FailureCounter, Limiter } from "./limiter.ts";
 import { MemoryLimits } from "./memory.ts";
 import { RedisLimits } from "./redis.ts";
 
+/** Failed sign-ins are forgotten so long after the first. */
+const LOGIN_WINDOW_MS = 15 * 60_000;
+
+export interface Limits {
+  limiter: Limiter;
+  /** Failed sign-ins. */
+  failures: FailureCounter;
+  close(): Promise<void>;
+}
+
 /** Never fails: a Redis that is not there yet is used as soon as it is. */
-export async function createLimiter(
+export function createLimits(
   { redisUrl, log }: { redisUrl: string | null; log: Log },
-): Promise<Limits> {
-  if (redisUrl === null) return new MemoryLimits();
-  const limits = new RedisLimits(redisUrl, log);
-  await limits.connect();
-  return limits;
+): Limits {
+  const limiter = redisUrl === null ? new MemoryLimits() : new RedisLimits(redisUrl, log);
+  return {
+    limiter,
+    failures: limiter.failures("login", LOGIN_WINDOW_MS),
+    close: () => limiter.close(),
+  };
 }

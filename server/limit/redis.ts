@@ -4,7 +4,7 @@ import { type Command, Redis } from "ioredis";
 import { LRUCache } from "lru-cache";
 import { RateLimiterRedis } from "rate-limiter-flexible";
 import type { Log } from "../log.ts";
-import { blocked, type FailureCounter, type Limits, MINUTE_MS, type Verdict } from "./limiter.ts";
+import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
 import { failuresInMemory, MemoryLimits } from "./memory.ts";
 import { countIn, takeFrom } from "./window.ts";
 
@@ -15,7 +15,7 @@ const MAX_RECONNECT_DELAY_MS = 1000;
 const COMMAND_TIMEOUT_MS = 250;
 const CONNECT_TIMEOUT_MS = 2000;
 
-export class RedisLimits implements Limits {
+export class RedisLimits implements Limiter {
   readonly #redis: Redis;
   readonly #log: Log;
   readonly #memory = new MemoryLimits();
@@ -41,12 +41,8 @@ export class RedisLimits implements Limits {
     this.#redis.on("error", (error: Error & { code?: string }) => {
       this.#wentAway(error.code ?? error.name);
     });
-  }
-
-  /** Resolves when the first attempt to connect has ended, well or not. */
-  async connect(): Promise<void> {
-    // What went wrong reaches the `error` listener, and ioredis goes on trying.
-    await this.#redis.connect().catch(() => {});
+    // A failure has reached the `error` listener by then, and ioredis goes on trying.
+    void this.#redis.connect().catch(() => {});
   }
 
   get degraded(): boolean {
@@ -57,6 +53,7 @@ export class RedisLimits implements Limits {
     return rpm > 0 ? takeFrom(this.#limiterFor(rpm), keyId, rpm) : blocked();
   }
 
+  /** A counter of its own for each name. */
   failures(name: string, windowMs: number): FailureCounter {
     const insuranceLimiter = failuresInMemory(name, windowMs);
     return countIn(

@@ -7,14 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { type Log, silentLog } from "../log.ts";
-import type { Limits } from "./limiter.ts";
-import { createLimiter } from "./open.ts";
+import { RedisLimits } from "./redis.ts";
 
 const key = () => crypto.randomUUID();
 
 describe("two gateways on one Redis", () => {
-  let one: Limits;
-  let other: Limits;
+  let one: RedisLimits;
+  let other: RedisLimits;
 
   beforeAll(async () => {
     const redisUrl = process.env.TEST_REDIS_URL;
@@ -23,8 +22,8 @@ describe("two gateways on one Redis", () => {
         "Cannot test against Redis: TEST_REDIS_URL is not set; `bun run test` starts one",
       );
     }
-    one = await createLimiter({ redisUrl, log: silentLog });
-    other = await createLimiter({ redisUrl, log: silentLog });
+    one = await connected(redisUrl);
+    other = await connected(redisUrl);
   });
   afterAll(() => Promise.all([one?.close(), other?.close()]));
 
@@ -70,7 +69,7 @@ describe("a Redis that goes away", () => {
 
   test("is done without while it is dead, said once, and used again when it is back", async () => {
     const { log, lines, logged } = listeningLog();
-    const limits = await createLimiter({ redisUrl: redis.url, log });
+    const limits = await connected(redis.url, log);
     const id = key();
     await limits.take(id, 3);
     expect(limits.degraded).toBe(false);
@@ -95,7 +94,7 @@ describe("a Redis that goes away", () => {
 
   test("that hangs costs one command's time, then nothing, until it answers again", async () => {
     const { log, lines, logged } = listeningLog();
-    const limits = await createLimiter({ redisUrl: redis.url, log });
+    const limits = await connected(redis.url, log);
     redis.signal("SIGSTOP");
     const id = key();
     const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
@@ -112,7 +111,7 @@ describe("a Redis that goes away", () => {
   test("that was never there is used as soon as it is", async () => {
     await redis.kill();
     const { log, logged } = listeningLog();
-    const limits = await createLimiter({ redisUrl: redis.url, log });
+    const limits = new RedisLimits(redis.url, log);
     expect(limits.degraded).toBe(true);
     expect(await limits.take(key(), 1)).toMatchObject({ allowed: true });
     await redis.restart();
@@ -121,6 +120,12 @@ describe("a Redis that goes away", () => {
     await limits.close();
   }, 20_000);
 });
+
+async function connected(url: string, log: Log = silentLog): Promise<RedisLimits> {
+  const limits = new RedisLimits(url, log);
+  while (limits.degraded) await Bun.sleep(1);
+  return limits;
+}
 
 /** Keeps the levels that were logged, and tells when one is. */
 function listeningLog() {

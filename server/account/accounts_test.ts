@@ -1,0 +1,230 @@
+/** Accounts, over a real store in a temporary folder. */
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MemoryLimits } from "../limit/memory.ts";
+import { silentLog } from "../log.ts";
+import { openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
+import { Accounts, type AccountsOptions } from "./accounts.ts";
+import { Keyring } from "./keyring.ts";
+import { Passwords } from "./passwords.ts";
+import { Sessions } from "./sessions.ts";
+import { TokenVault } from "./tokens.ts";
+
+const SECRET = "a secret of at least thirty-two bytes";
+const eve = { email: "eve@example.org", password: "correct horse", address: "192.0.2.1" };
+
+let folder: string;
+let store: Store;
+let keyring: Keyring;
+let accounts: Accounts;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "colink-accounts-"));
+  store = await openStore({ databaseUrl: null, dataDir: folder, log: silentLog });
+  await store.migrate();
+  accounts = someAccounts();
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+function someAccounts(options: Partial<AccountsOptions> = {}): Accounts {
+  const vault = new TokenVault(SECRET);
+  keyring = new Keyring({ store, vault });
+  return new Accounts({
+    store,
+    vault,
+    sessions: new Sessions(SECRET),
+    failures: new MemoryLimits().failures("login", 900_000),
+    registration: "open",
+    keyring,
+    passwords: new Passwords({ cost: 4 }),
+    ...options,
+  });
+}
+
+test("who registers can sign in, and both tokens work", async () => {
+  await accounts.register(eve);
+  const { token, user } = await accounts.login(eve);
+  expect(user).toMatchObject({
+    email: "eve@example.org",
+    role: "user",
+    total_api_calls: 0,
+    total_provided_calls: 0,
+  });
+  expect((await keyring.authenticate(user.api_token, "api")).accountId).toBe(user.id);
+  expect((await keyring.authenticate(user.client_token, "node")).accountId).toBe(user.id);
+  expect(await accounts.authenticateSession(token)).toEqual({ accountId: user.id, role: "user" });
+  expect(await accounts.view(user.id)).toEqual(user);
+});
+
+test("an e-mail address is one address, however it is typed", async () => {
+  await accounts.register({ ...eve, email: "  Eve@Example.ORG " });
+  await expect(accounts.register(eve)).rejects.toMatchObject({ code: "email_taken" });
+  expect((await accounts.login({ ...eve, email: "EVE@example.org " })).user.email).toBe(eve.email);
+});
+
+test("what is no e-mail address is refused, and so is a bad password", async () => {
+  const bad = [
+    "",
+    "eve",
+    "@example.org",
+    "eve@",
+    "a b@c.d",
+    "a@b@c.d",
+    "a\0@b.c",
+    "eve@.org",
+    "a@b..c",
+  ];
+  for (const email of [...bad, `${"x".repeat(60)}@${"y".repeat(200)}.org`]) {
+    await expect(accounts.register({ ...eve, email }))
+      .rejects.toMatchObject({ code: "invalid_request", param: "email" });
+  }
+  await expect(accounts.register({ ...eve, password: "short" }))
+    .rejects.toMatchObject({ code: "weak_password" });
+});
+
+test("nothing that opens anything can be read from the stolen database", async () => {
+  await accounts.register(eve);
+  const { user } = await accounts.login(eve);
+  await store.close();
+  const stolen = readdirSync(folder).map((name) => readFileSync(join(folder, name), "latin1"))
+    .join();
+  expect(stolen).toContain(eve.email);
+  for (const secret of [user.api_token, user.client_token, eve.password]) {
+    expect(stolen).not.toContain(secret);
+  }
+});
+
+describe("a failed sign-in", () => {
+  test("is the same for an unknown e-mail as for a wrong password", async () => {
+    await accounts.register(eve);
+    const wrong = await accounts.login({ ...eve, password: "wrong horse" }).catch((e) => e);
+    const unknown = await accounts.login({ ...eve, email: "bob@example.org" }).catch((e) => e);
+    expect(wrong.code).toBe("invalid_credentials");
+    expect(unknown).toMatchObject({ code: wrong.code, message: wrong.message });
+  });
+
+  test("asks bcrypt once, whether the e-mail is known or not", async () => {
+    await accounts.register(eve);
+    const asked: boolean[] = [];
+    class Counting extends Passwords {
+      override verify(password: string, stored: string | null): Promise<boolean> {
+        asked.push(stored !== null);
+        return super.verify(password, stored);
+      }
+    }
+    const counting = someAccounts({ passwords: new Counting({ cost: 4 }) });
+    await counting.login({ ...eve, password: "wrong horse" }).catch(() => {});
+    await counting.login({ ...eve, email: "bob@example.org" }).catch(() => {});
+    expect(asked).toEqual([true, false]);
+  });
+
+  test("five times from one address is throttled there, and neither elsewhere nor for others", async () => {
+    await accounts.register(eve);
+    await accounts.register({ ...eve, email: "bob@example.org" });
+    for (let i = 0; i < 5; i++) {
+      await expect(accounts.login({ ...eve, password: "wrong horse" }))
+        .rejects.toMatchObject({ code: "invalid_credentials" });
+    }
+    await expect(accounts.login(eve)).rejects.toMatchObject({
+      code: "login_throttled",
+      retryAfterMs: expect.any(Number),
+    });
+    await accounts.login({ ...eve, address: "192.0.2.2" });
+    await accounts.login({ ...eve, email: "bob@example.org" });
+  });
+
+  test("many times at once lets no more than five be tried", async () => {
+    await accounts.register(eve);
+    const tries = await Promise.allSettled(
+      Array.from({ length: 30 }, () => accounts.login({ ...eve, password: "wrong horse" })),
+    );
+    const codes = tries.map((one) => one.status === "rejected" && one.reason.code);
+    expect(codes.filter((code) => code === "invalid_credentials")).toHaveLength(5);
+    expect(codes.filter((code) => code === "login_throttled")).toHaveLength(25);
+  });
+
+  test("is forgotten after a success", async () => {
+    await accounts.register(eve);
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 4; i++) {
+        await accounts.login({ ...eve, password: "wrong horse" }).catch(() => {});
+      }
+      await accounts.login(eve);
+    }
+  });
+});
+
+describe("registration", () => {
+  test("closed lets nobody in but administrators made by hand", async () => {
+    const closed = someAccounts({ registration: "closed" });
+    await expect(closed.register(eve)).rejects.toMatchObject({ code: "registration_closed" });
+    await closed.createAdmin("root@example.org", "correct horse");
+    const { user } = await closed.login({ ...eve, email: "root@example.org" });
+    expect(user.role).toBe("admin");
+  });
+
+  test("by invite takes a code, once, and for as long as it is good", async () => {
+    const invited = someAccounts({ registration: "invite" });
+    const required = { code: "invite_required", param: "invite" };
+    await expect(invited.register(eve)).rejects.toMatchObject(required);
+    await expect(invited.register({ ...eve, invite: "guess" })).rejects.toMatchObject(required);
+    const over = await invited.createInvite(-1000);
+    await expect(invited.register({ ...eve, invite: over })).rejects.toMatchObject(required);
+    const invite = await invited.createInvite(60_000);
+    await invited.register({ ...eve, invite });
+    await expect(invited.register({ ...eve, email: "bob@example.org", invite }))
+      .rejects.toMatchObject(required);
+  });
+});
+
+describe("rotation", () => {
+  for (
+    const [kind, field, other] of [
+      ["api", "api_token", "client_token"],
+      ["node", "client_token", "api_token"],
+    ] as const
+  ) {
+    test(`of the ${kind} token ends the old one at once, keeps its limits, and leaves the other`, async () => {
+      await accounts.register(eve);
+      const { user } = await accounts.login(eve);
+      const old = await keyring.authenticate(user[field], kind);
+      await store.setKeyLimits(old.id, { rpm: 3, models: ["llama-3"] });
+      const heard: string[] = [];
+      keyring.onRevoked((keyId) => heard.push(keyId));
+
+      const rotated = await accounts.rotate(user.id, kind);
+      expect(heard).toEqual([old.id]);
+      expect(rotated[field]).not.toBe(user[field]);
+      expect(rotated[other]).toBe(user[other]);
+      await expect(keyring.authenticate(user[field], kind))
+        .rejects.toMatchObject({ code: "key_revoked" });
+      expect(await keyring.authenticate(rotated[field], kind))
+        .toMatchObject({ rpm: 3, models: ["llama-3"] });
+    });
+  }
+});
+
+test("an account that was shut can neither sign in nor go on with its session", async () => {
+  await accounts.register(eve);
+  const { token, user } = await accounts.login(eve);
+  await store.setDisabled(user.id, true);
+  await expect(accounts.login(eve)).rejects.toMatchObject({ code: "invalid_credentials" });
+  await expect(accounts.authenticateSession(token))
+    .rejects.toMatchObject({ code: "session_required" });
+  await expect(accounts.view(user.id)).rejects.toMatchObject({ code: "session_required" });
+});
+
+test("tokens that were sealed under another secret show as none, and rotating replaces them", async () => {
+  await accounts.register(eve);
+  const { user } = await accounts.login(eve);
+  const moved = someAccounts({ vault: new TokenVault("another secret of thirty-two bytes") });
+  expect(await moved.view(user.id)).toMatchObject({ api_token: "", client_token: "" });
+  expect((await moved.rotate(user.id, "api")).api_token).toStartWith("sk-colink-");
+});

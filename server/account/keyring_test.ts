@@ -1,0 +1,353 @@
+/** The keyring: what it remembers, for how long, and how it hears of revocations. */
+
+import { beforeEach, describe, expect, test } from "bun:test";
+import { storeUnavailable } from "../store/backend.ts";
+import type { KeyKind, KeyRow, Store } from "../store/store.ts";
+import { Keyring } from "./keyring.ts";
+import { newToken, TokenVault } from "./tokens.ts";
+
+const vault = new TokenVault("a secret of at least thirty-two bytes");
+
+let nowMs: number;
+let store: FakeStore;
+let keyring: Keyring;
+let polls: (() => void)[];
+
+beforeEach(() => {
+  nowMs = 1_700_000_000_000;
+  store = new FakeStore();
+  polls = [];
+  keyring = new Keyring({
+    store,
+    vault,
+    now: () => nowMs,
+    after: (_, callback) => {
+      polls.push(callback);
+      return () => {};
+    },
+  });
+});
+
+describe("a token that is not accepted says why", () => {
+  const rows: [what: string, token: () => string, kind: KeyKind, code: string, words: RegExp][] = [
+    ["no API key", () => "", "api", "missing_api_key", /Authorization/],
+    ["no Client-Token", () => "", "node", "invalid_client_token", /client_token/],
+    [
+      "another provider's key",
+      () => "sk-proj-abcdefgh",
+      "api",
+      "invalid_api_key",
+      /this looks like another provider's key; Co-Link keys begin with sk-colink-/,
+    ],
+    ["a word", () => "hello", "api", "invalid_api_key", /sk-colink-/],
+    ["a JWT", () => "eyJhbGciOiJub25lIn0.e30.", "api", "invalid_api_key", /console session/],
+    [
+      "a mistyped API key",
+      () => newToken("api").slice(0, -1),
+      "api",
+      "invalid_api_key",
+      /mistyped/,
+    ],
+    ["an API key of nobody", () => newToken("api"), "api", "invalid_api_key", /not known/],
+    [
+      "a Client-Token of nobody",
+      () => newToken("node"),
+      "node",
+      "invalid_client_token",
+      /not known/,
+    ],
+    [
+      "a Client-Token used as an API key",
+      () => store.add("node"),
+      "api",
+      "wrong_token_kind",
+      /connects nodes/,
+    ],
+    [
+      "an API key used as a Client-Token",
+      () => store.add("api"),
+      "node",
+      "wrong_token_kind",
+      /calls models/,
+    ],
+    ["a revoked API key", () => store.add("api", { revokedAt: 1 }), "api", "key_revoked", /newer/],
+    [
+      "a revoked Client-Token",
+      () => store.add("node", { revokedAt: 1 }),
+      "node",
+      "key_revoked",
+      /newer/,
+    ],
+  ];
+  for (const [what, token, kind, code, words] of rows) {
+    test(what, async () => {
+      const text = token();
+      const error = await keyring.authenticate(text, kind).catch((thrown) => thrown);
+      expect(error.code).toBe(code);
+      expect(error.message).toMatch(words);
+      if (text.length > 10) expect(error.message).not.toContain(text);
+    });
+  }
+
+  test("a key of an account that was shut", async () => {
+    const token = store.add("api");
+    store.isAccountDisabled = true;
+    await expect(keyring.authenticate(token, "api")).rejects.toMatchObject({ code: "key_blocked" });
+  });
+});
+
+test("a token is looked up by nothing but its digest, and its key is told", async () => {
+  const token = store.add("api", { rpm: 5, models: ["llama-3"] });
+  const key = await keyring.authenticate(token, "api");
+  expect(key).toEqual({
+    id: store.lastId,
+    accountId: "account",
+    kind: "api",
+    rpm: 5,
+    models: ["llama-3"],
+  });
+  expect(store.asked).toEqual([vault.digest(token)]);
+});
+
+test("a digest presented as a token is not accepted", async () => {
+  const token = store.add("api");
+  await expect(keyring.authenticate(vault.digest(token), "api"))
+    .rejects.toMatchObject({ code: "invalid_api_key" });
+});
+
+test("a key is asked for once in five seconds, and is there without waiting", async () => {
+  const token = store.add("api");
+  expect(keyring.cached(token, "api")).toBeNull();
+  const key = await keyring.authenticate(token, "api");
+  nowMs += 4999;
+  expect(keyring.cached(token, "api")).toEqual(key);
+  expect(keyring.cached(token, "node")).toBeNull();
+  await keyring.authenticate(token, "api");
+  expect(store.asked).toHaveLength(1);
+  nowMs += 1;
+  expect(keyring.cached(token, "api")).toBeNull();
+  await keyring.authenticate(token, "api");
+  expect(store.asked).toHaveLength(2);
+});
+
+test("fifty who ask for one token at once are one question", async () => {
+  const token = store.add("api");
+  await Promise.all(Array.from({ length: 50 }, () => keyring.authenticate(token, "api")));
+  expect(store.asked).toHaveLength(1);
+});
+
+test("a token that is nobody's is asked for once in two seconds", async () => {
+  const token = newToken("api");
+  const refused = { code: "invalid_api_key" };
+  await expect(keyring.authenticate(token, "api")).rejects.toMatchObject(refused);
+  nowMs += 1999;
+  await expect(keyring.authenticate(token, "api")).rejects.toMatchObject(refused);
+  expect(store.asked).toHaveLength(1);
+  nowMs += 1;
+  await expect(keyring.authenticate(token, "api")).rejects.toMatchObject(refused);
+  expect(store.asked).toHaveLength(2);
+});
+
+test("a flood of unknown tokens pushes out no key that is known", async () => {
+  const token = store.add("api");
+  await keyring.authenticate(token, "api");
+  for (let i = 0; i < 25_000; i++) {
+    await keyring.authenticate(newToken("api"), "api").catch(() => {});
+  }
+  expect(keyring.cached(token, "api")).not.toBeNull();
+}, 20_000);
+
+describe("while the store is away", () => {
+  test("known keys are served for five minutes, and then no more", async () => {
+    const token = store.add("api");
+    await keyring.authenticate(token, "api");
+    store.isAway = true;
+    nowMs += 5 * 60_000 - 1;
+    expect(await keyring.authenticate(token, "api")).toMatchObject({ accountId: "account" });
+    nowMs += 1;
+    await expect(keyring.authenticate(token, "api"))
+      .rejects.toMatchObject({ code: "store_unavailable", kind: { status: 503 } });
+  });
+
+  test("unknown tokens are 503, never 401, and right again when it is back", async () => {
+    const token = store.add("api");
+    const nobody = newToken("api");
+    store.isAway = true;
+    for (const unknown of [token, nobody]) {
+      await expect(keyring.authenticate(unknown, "api"))
+        .rejects.toMatchObject({ code: "store_unavailable" });
+    }
+    store.isAway = false;
+    expect(await keyring.authenticate(token, "api")).toMatchObject({ accountId: "account" });
+    await expect(keyring.authenticate(nobody, "api"))
+      .rejects.toMatchObject({ code: "invalid_api_key" });
+  });
+
+  test("a known key waits for no answer once the outage is noticed", async () => {
+    const token = store.add("api");
+    await keyring.authenticate(token, "api");
+    store.isAway = true;
+    await keyring.start();
+    nowMs += 10_000;
+    store.isHanging = true;
+    expect(await keyring.authenticate(token, "api")).toMatchObject({ accountId: "account" });
+  });
+
+  test("a key that was known as revoked stays revoked", async () => {
+    const token = store.add("api", { revokedAt: 1 });
+    await keyring.authenticate(token, "api").catch(() => {});
+    store.isAway = true;
+    nowMs += 60_000;
+    await expect(keyring.authenticate(token, "api")).rejects.toMatchObject({ code: "key_revoked" });
+  });
+});
+
+describe("revocation", () => {
+  test("here is known at once, by the cache and by listeners", async () => {
+    const token = store.add("api");
+    const { id } = await keyring.authenticate(token, "api");
+    const heard: string[] = [];
+    const stop = keyring.onRevoked((keyId) => heard.push(keyId));
+    store.revoke(token);
+    keyring.revoked([id]);
+    expect(heard).toEqual([id]);
+    expect(keyring.cached(token, "api")).toBeNull();
+    await expect(keyring.authenticate(token, "api")).rejects.toMatchObject({ code: "key_revoked" });
+    stop();
+    keyring.revoked(["another"]);
+    expect(heard).toEqual([id]);
+  });
+
+  test("elsewhere is heard of by the next poll, once, though polls overlap", async () => {
+    const token = store.add("api");
+    const { id } = await keyring.authenticate(token, "api");
+    const heard: string[] = [];
+    keyring.onRevoked((keyId) => heard.push(keyId));
+    await keyring.start();
+    store.revoke(token);
+    await poll();
+    expect(heard).toEqual([id]);
+    expect(keyring.cached(token, "api")).toBeNull();
+    nowMs += 2000;
+    await poll();
+    expect(heard).toEqual([id]);
+  });
+
+  test("with a stamp from before the last poll is not missed", async () => {
+    const token = store.add("api");
+    const { id } = await keyring.authenticate(token, "api");
+    const heard: string[] = [];
+    keyring.onRevoked((keyId) => heard.push(keyId));
+    await keyring.start();
+    const stamp = nowMs;
+    nowMs += 2000;
+    await poll();
+    store.revoke(token, stamp); // Committed only now.
+    await poll();
+    expect(heard).toEqual([id]);
+  });
+
+  test("during an outage is heard of when the store is back", async () => {
+    const token = store.add("api");
+    const { id } = await keyring.authenticate(token, "api");
+    const heard: string[] = [];
+    keyring.onRevoked((keyId) => heard.push(keyId));
+    await keyring.start();
+    store.isAway = true;
+    store.revoke(token);
+    for (let i = 0; i < 100; i++) {
+      nowMs += 2000;
+      await poll();
+    }
+    expect(heard).toEqual([]);
+    store.isAway = false;
+    await poll();
+    expect(heard).toEqual([id]);
+  });
+
+  test("is not undone by an answer that was on its way", async () => {
+    const token = store.add("api");
+    const release = store.hold();
+    const late = keyring.authenticate(token, "api");
+    store.revoke(token);
+    keyring.revoked([store.lastId]);
+    release();
+    await late.catch(() => {});
+    expect(keyring.cached(token, "api")).toBeNull();
+  });
+
+  test("is polled for no more once the keyring is closed", async () => {
+    await keyring.start();
+    await keyring.close();
+    await poll();
+    expect(polls).toEqual([]);
+  });
+});
+
+/** Runs the poll that is due, to its end. */
+async function poll(): Promise<void> {
+  const before = store.polled;
+  polls.shift()?.();
+  while (store.polled === before) await Promise.resolve();
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+}
+
+class FakeStore implements Pick<Store, "keyByDigest" | "revokedSince"> {
+  readonly asked: string[] = [];
+  readonly #rows = new Map<string, KeyRow>();
+  isAway = false;
+  isHanging = false;
+  isAccountDisabled = false;
+  lastId = "";
+  polled = 0;
+  #held: Promise<void> | null = null;
+
+  add(kind: KeyKind, change: Partial<KeyRow> = {}): string {
+    const token = newToken(kind);
+    const digest = vault.digest(token);
+    this.lastId = `key-${this.#rows.size}`;
+    this.#rows.set(digest, {
+      id: this.lastId,
+      accountId: "account",
+      kind,
+      digest,
+      sealed: "",
+      rpm: null,
+      models: null,
+      createdAt: 0,
+      revokedAt: null,
+      ...change,
+    });
+    return token;
+  }
+
+  revoke(token: string, at = nowMs): void {
+    const digest = vault.digest(token);
+    const row = this.#rows.get(digest);
+    if (row) this.#rows.set(digest, { ...row, revokedAt: at });
+  }
+
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    return resolve;
+  }
+
+  async keyByDigest(digest: string) {
+    this.asked.push(digest);
+    const key = this.#rows.get(digest);
+    if (this.isHanging) await new Promise(() => {});
+    await this.#held;
+    if (this.isAway) throw storeUnavailable("it is away");
+    return key === undefined ? null : { key, accountDisabled: this.isAccountDisabled };
+  }
+
+  // deno-lint-ignore require-await -- the store's method is asynchronous, and so are its errors
+  async revokedSince(since: number) {
+    this.polled++;
+    if (this.isAway) throw storeUnavailable("it is away");
+    const keyIds = [...this.#rows.values()]
+      .filter((row) => row.revokedAt !== null && row.revokedAt >= since).map((row) => row.id);
+    return { keyIds, now: nowMs };
+  }
+}
