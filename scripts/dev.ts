@@ -1,60 +1,96 @@
-/** Rebuilds and restarts on save: the console into dist/, the gateway (with it) from source. */
+/**
+ * Gateway, node and demo upstream from source: rebuilt and restarted on save. Needs no model; what
+ * it keeps is in data/dev.
+ */
 
-import { type FSWatcher, watch } from "node:fs";
-import { build, type Part } from "./build.ts";
+import { mkdirSync, watch } from "node:fs";
+import { build } from "./build.ts";
+import { DEMO_MODEL } from "./demo_upstream.ts";
+import { nextFreePort } from "./free_port.ts";
 import { installDependencies } from "./install.ts";
 import { onInterruption } from "./interruption.ts";
-import { Program } from "./program.ts";
+import { ensureAccount } from "./quickstart/account.ts";
+import { Stack } from "./quickstart/stack.ts";
+import { curlLine } from "./quickstart/welcome.ts";
 import { at } from "./root.ts";
 import { Steps } from "./steps.ts";
+
+const DEFAULT_PORT = 8080;
 
 /** Editors write a file in several steps; one restart serves them all. */
 const SETTLE_MS = 80;
 
-/** What a change in a folder leads to. */
-const reactions: readonly { folder: string; rebuild?: Part; restart: boolean }[] = [
-  { folder: "web", rebuild: "web", restart: false },
-  { folder: "server", restart: true },
-  { folder: "protocol", rebuild: "web", restart: true },
-];
+type Part = "web" | "gateway" | "node";
 
+/** What a change in a folder makes anew, in this order. */
+const consequences: Readonly<Record<string, readonly Part[]>> = {
+  // The gateway reads the console's list of files when it starts.
+  web: ["web", "gateway"],
+  server: ["gateway"],
+  client: ["node"],
+  protocol: ["web", "gateway", "node"],
+};
+
+const dataDir = at("data", "dev");
 const steps = new Steps();
-let gateway: Program | null = null;
+const stack = new Stack(dataDir, {
+  gateway: [process.execPath, at("server", "main.ts")],
+  node: [process.execPath, at("client", "main.ts")],
+}, (line) => steps.say(line));
+
+const demo = {
+  origin: "the demo upstream",
+  model: DEMO_MODEL,
+  provider: { type: "openai" as const, api_key: "none", base_url: stack.startDemo() },
+};
+let port = 0;
+let url = "";
+
+const renew: Readonly<Record<Part, () => Promise<void>>> = {
+  web: () => build(["web"], steps),
+  async gateway() {
+    await stack.stopGateway();
+    url = await stack.startGateway(port);
+  },
+  async node() {
+    await stack.stopNode();
+    const { user } = await ensureAccount(url, dataDir);
+    await stack.startNode(url, user.client_token, demo);
+    steps.say(`\n${curlLine(url, user.api_token, DEMO_MODEL)}\n`);
+  },
+};
+
+/** A mistake in the sources must not end the session: it is shown, and the next save tries again. */
+async function renewAll(parts: readonly Part[]): Promise<void> {
+  try {
+    for (const part of parts) await renew[part]();
+  } catch (error) {
+    steps.say(error instanceof Error ? error.message : String(error));
+  }
+}
+
 /** One change at a time: the next waits for the one before. */
 let work: Promise<void> = Promise.resolve();
 
-async function restart(): Promise<void> {
-  await gateway?.stop({ graceMs: 2000 });
-  gateway = new Program("gateway", [process.execPath, at("server", "main.ts")], {
-    env: { COLINK_DATA_DIR: at("data", "dev"), COLINK_DRAIN_SECONDS: "1", ...process.env },
-    onLine: (line) => steps.say(line),
-    shielded: true,
-  });
-}
-
-async function rebuild(part: Part): Promise<void> {
-  // A typing error in the console must not end the session: the step shows it.
-  await build([part], steps).catch((error) => steps.say(String(error)));
-}
-
-function react({ folder, rebuild: part, restart: restarts }: typeof reactions[number]): FSWatcher {
+function watchFolder([folder, parts]: [string, readonly Part[]]) {
   let settle: Timer | undefined;
   return watch(at(folder), { recursive: true }, () => {
     clearTimeout(settle);
     settle = setTimeout(() => {
       steps.say(`${folder}/ changed`);
-      work = work.then(() => part && rebuild(part)).then(() => restarts ? restart() : undefined);
+      work = work.then(() => renewAll(parts));
     }, SETTLE_MS);
   });
 }
 
 await installDependencies();
-await rebuild("web");
-await restart();
-const watchers = reactions.map(react);
+mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+port = await nextFreePort(Number(process.env.PORT ?? DEFAULT_PORT));
+await renewAll(["web", "gateway", "node"]);
+const watchers = Object.entries(consequences).map(watchFolder);
 onInterruption(async () => {
   watchers.forEach((watcher) => watcher.close());
   await work;
-  await gateway?.stop({ graceMs: 2000 });
+  await stack.stop();
   process.exit(0);
 });

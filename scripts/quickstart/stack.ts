@@ -13,13 +13,27 @@ const CONNECTED_WITHIN_MS = 30_000;
 /** Quickstart shows the embedded database; a gateway of one's own may be configured in the same shell. */
 const NOT_PASSED_ON = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET"];
 
+/** How the two programs are called. */
+export interface Commands {
+  gateway: string[];
+  node: string[];
+}
+
+const executables: Commands = { gateway: [at("bin", "server")], node: [at("bin", "client")] };
+
 export class Stack {
   #demo: DemoUpstream | null = null;
   #gateway: Program | null = null;
   #node: Program | null = null;
 
-  /** Everything that the programs keep and log lies in `dataDir`. */
-  constructor(readonly dataDir: string) {}
+  /**
+   * Everything that the programs keep and log lies in `dataDir`; `onLine` sees what they log, too.
+   */
+  constructor(
+    readonly dataDir: string,
+    readonly commands: Commands = executables,
+    readonly onLine?: (line: string) => void,
+  ) {}
 
   /** Resolves with the address under which the demo upstream is a provider. */
   startDemo(): string {
@@ -37,7 +51,7 @@ export class Stack {
       COLINK_DATA_DIR: this.dataDir,
     };
     for (const name of NOT_PASSED_ON) delete env[name];
-    this.#gateway = this.#start("gateway", [at("bin", "server")], env);
+    this.#gateway = this.#start("gateway", this.commands.gateway, env);
     return await this.#gateway.line(listeningUrl, LISTENING_WITHIN_MS);
   }
 
@@ -46,7 +60,7 @@ export class Stack {
     const config = join(this.dataDir, "node.yaml");
     const serverUrl = `${url.replace(/^http/, "ws")}/ws`;
     writeNodeConfig(config, { clientToken, serverUrl, source });
-    this.#node = this.#start("node", [at("bin", "client"), "-c", config], process.env);
+    this.#node = this.#start("node", [...this.commands.node, "-c", config], process.env);
     await this.#node.line(isConnected, CONNECTED_WITHIN_MS);
   }
 
@@ -66,9 +80,17 @@ export class Stack {
 
   /** The node first: it finishes what it runs while the gateway is still there to take it. */
   async stop(): Promise<void> {
-    await this.#node?.stop();
-    await this.#gateway?.stop();
+    await this.stopNode();
+    await this.stopGateway();
     await this.#demo?.stop();
+  }
+
+  async stopGateway(): Promise<void> {
+    await this.#gateway?.stop();
+  }
+
+  async stopNode(): Promise<void> {
+    await this.#node?.stop();
   }
 
   kill(): void {
@@ -78,7 +100,8 @@ export class Stack {
 
   #start(name: string, command: string[], env: Record<string, string | undefined>): Program {
     const logFile = join(this.dataDir, `${name}.log`);
-    return new Program(name, command, { env, cwd: this.dataDir, logFile, shielded: true });
+    const { dataDir: cwd, onLine } = this;
+    return new Program(name, command, { env, cwd, logFile, onLine, shielded: true });
   }
 }
 
