@@ -4,11 +4,10 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MemoryLimits } from "../limit/memory.ts";
 import { silentLog } from "../log.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
-import { Accounts, type AccountsOptions } from "./accounts.ts";
+import { Accounts, type AccountsOptions, type LoginFailures } from "./accounts.ts";
 import { Keyring } from "./keyring.ts";
 import { Passwords } from "./passwords.ts";
 import { Sessions } from "./sessions.ts";
@@ -40,7 +39,7 @@ function someAccounts(options: Partial<AccountsOptions> = {}): Accounts {
     store,
     vault,
     sessions: new Sessions(SECRET),
-    failures: new MemoryLimits().failures("login", 900_000),
+    failures: countedFailures(),
     registration: "open",
     keyring,
     passwords: new Passwords({ cost: 4 }),
@@ -228,3 +227,14 @@ test("tokens that were sealed under another secret show as none, and rotating re
   expect(await moved.view(user.id)).toMatchObject({ api_token: "", client_token: "" });
   expect((await moved.rotate(user.id, "api")).api_token).toStartWith("sk-colink-");
 });
+
+function countedFailures(): LoginFailures {
+  const counts = new Map<string, number>();
+  return {
+    add(who) {
+      counts.set(who, (counts.get(who) ?? 0) + 1);
+      return Promise.resolve({ failures: counts.get(who) ?? 0, resetMs: 900_000 });
+    },
+    clear: (who) => Promise.resolve(void counts.delete(who)),
+  };
+}
