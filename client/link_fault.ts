@@ -18,7 +18,8 @@ export function dialFault(error: unknown): LinkFault {
     : statusFaults[status] ?? `the server answered HTTP ${status} instead of a WebSocket`;
   return {
     reason: `cannot connect: ${known ?? "the server cannot be reached"}`,
-    needsOwner: status === "401",
+    // A token that is refused may be one that the gateway does not know yet.
+    needsOwner: false,
   };
 }
 

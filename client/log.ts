@@ -26,7 +26,8 @@ function forPeople(line: string): string {
   return `${String(time).slice(11, 19)} ${levelNames[Number(level)] ?? ""}${msg}${rest}\n`;
 }
 
+/** Names come from elsewhere, and what a terminal obeys must not. */
 function shown(value: unknown): string {
-  if (Array.isArray(value)) return value.join(",");
-  return typeof value === "string" ? value : JSON.stringify(value);
+  const text = Array.isArray(value) ? value.join(",") : value;
+  return typeof text === "string" ? text.replaceAll(/\p{Cc}/gu, "?") : JSON.stringify(text);
 }

@@ -1,5 +1,6 @@
 /** The node as a program: `client -c config.yaml`. Exits by itself only over a bad configuration. */
 
+import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, parseArgs, renderUsage } from "citty";
 import { ConfigError, loadConfig, type LoadedConfig } from "./config.ts";
 import { nodeId } from "./identity.ts";
@@ -38,11 +39,16 @@ async function main(argv: string[]): Promise<void> {
   const problems = problemsOf(argv);
   const args = parseArgs<typeof flags>(argv, flags);
   if (problems.length > 0) return refuse([...problems, "--help shows what can be given"]);
-  if (args.help) return console.log(await renderUsage(command));
+  if (args.help) return console.log(forOutput(await renderUsage(command)));
   if (args.version) return console.log(version);
   const path = args.config ?? DEFAULT_CONFIG;
   const loaded = load(path);
   if (loaded !== null) await run(path, loaded);
+}
+
+/** Colours are for terminals. */
+function forOutput(text: string): string {
+  return process.stdout.isTTY ? text : stripVTControlCharacters(text);
 }
 
 async function run(path: string, { config, warnings }: LoadedConfig): Promise<void> {
@@ -51,8 +57,20 @@ async function run(path: string, { config, warnings }: LoadedConfig): Promise<vo
   for (const warning of warnings) log.warn({}, warning);
   log.info({ version, config: path }, "starting");
   const node = createNode(config, { log, nodeId: await nodeId(path, process.env) });
-  node.start();
+  surviveMistakes(log);
   stopOnSignal(node, log);
+  node.start();
+}
+
+/** A mistake of ours costs one call, not the node. Messages may quote a prompt, so only its place is told. */
+function surviveMistakes(log: Log): void {
+  const report = (error: unknown) => {
+    const { name, stack } = error instanceof Error ? error : new Error();
+    const place = stack?.split("\n").find((line) => line.trim().startsWith("at "))?.trim();
+    log.error({ fault: name, place }, "unexpected fault; please report it");
+  };
+  process.on("uncaughtException", report);
+  process.on("unhandledRejection", report);
 }
 
 /** The first signal drains; the second one cuts. */

@@ -29,12 +29,7 @@ function adapterOver(parts: () => Uint8Array[], provider: Partial<ProviderConfig
       todayMs: () => 1_700_000_000_000,
       fetch: (url, init) => {
         sent.push({ url, headers: new Headers(init.headers), body: JSON.parse(String(init.body)) });
-        const body = ReadableStream.from(parts());
-        return Promise.resolve(
-          new Response(body as unknown as BodyInit, {
-            headers: { "content-type": "text/event-stream" },
-          }),
-        );
+        return Promise.resolve(eventStream(parts()));
       },
     },
   );

@@ -1,0 +1,192 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import OpenAI from "openai";
+import { z } from "zod";
+import { eventStream, sse } from "../testing/stub_upstream.ts";
+import { realWorld } from "../world.ts";
+import { ClaudeAdapter } from "./claude.ts";
+
+const blockTypes = [
+  "text",
+  "thinking",
+  "tool_use",
+  "redacted_thinking",
+  "server_tool_use",
+] as const;
+
+/** One block of an answer, as Claude would tell it. */
+interface Told {
+  type: typeof blockTypes[number];
+  parts: string[];
+}
+
+const anyBlock: fc.Arbitrary<Told> = fc.record({
+  type: fc.constantFrom(...blockTypes),
+  parts: fc.array(fc.string(), { maxLength: 4 }),
+});
+interface Answer {
+  blocks: Told[];
+  stopReason: string | null;
+  pings: boolean;
+}
+
+const anyAnswer: fc.Arbitrary<Answer> = fc.record({
+  blocks: fc.array(anyBlock, { maxLength: 6 }),
+  stopReason: fc.constantFrom("end_turn", "max_tokens", "tool_use", "refusal", "brand_new", null),
+  pings: fc.boolean(),
+});
+
+const deltaTypes = {
+  text: (text: string) => ({ type: "text_delta", text }),
+  thinking: (thinking: string) => ({ type: "thinking_delta", thinking }),
+  tool_use: (partial_json: string) => ({ type: "input_json_delta", partial_json }),
+  server_tool_use: (partial_json: string) => ({ type: "input_json_delta", partial_json }),
+  redacted_thinking: (text: string) => ({ type: "unheard_of", text }),
+};
+
+/** Legal events: a start, blocks one after the other, an end. Tool input is JSON in any cuts. */
+function eventsOf({ blocks, stopReason, pings }: Answer): object[] {
+  const told = blocks.flatMap(({ type, parts }, index) => {
+    const isTool = type.endsWith("tool_use");
+    const pieces = isTool && parts.length > 0
+      ? ["{", `"a":${JSON.stringify(parts.join(""))}`, "}"]
+      : parts;
+    const block = isTool ? { id: `toolu_${index}`, name: "f", input: {} } : { text: "" };
+    return [
+      { type: "content_block_start", index, content_block: { type, ...block } },
+      ...pieces.map((piece) => ({
+        type: "content_block_delta",
+        index,
+        delta: deltaTypes[type](piece),
+      })),
+      ...(pings ? [{ type: "ping" }] : []),
+      { type: "content_block_stop", index },
+    ];
+  });
+  return [
+    { type: "message_start", message: { id: "msg_1", usage: { input_tokens: 3 } } },
+    ...told,
+    { type: "message_delta", delta: { stop_reason: stopReason }, usage: { output_tokens: 5 } },
+    { type: "message_stop" },
+  ];
+}
+
+function adapterTelling(events: object[]): ClaudeAdapter {
+  return new ClaudeAdapter({ type: "claude", models: [] }, {
+    ...realWorld,
+    fetch: () => Promise.resolve(eventStream([sse(...events)])),
+  });
+}
+
+async function answerOf(adapter: ClaudeAdapter, stream: boolean): Promise<string[]> {
+  const bodyText = JSON.stringify({
+    model: "pro",
+    messages: [{ role: "user", content: "hi" }],
+    stream_options: { include_usage: true },
+  });
+  const signal = new AbortController().signal;
+  return await Array.fromAsync(
+    adapter.answer({ id: "r", model: "claude-opus-5", bodyText, stream, signal }),
+  );
+}
+
+// Written after the package's types: a field too many or too few fails.
+const usage = z.strictObject({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+  prompt_tokens_details: z.strictObject({ cached_tokens: z.int(), cache_write_tokens: z.int() }),
+  completion_tokens_details: z.strictObject({ reasoning_tokens: z.int() }),
+});
+const finish = z.enum(["stop", "length", "tool_calls", "content_filter"]);
+const head = { id: z.string(), created: z.int(), model: z.literal("pro") };
+const chunkShape = z.strictObject({
+  ...head,
+  object: z.literal("chat.completion.chunk"),
+  choices: z.array(z.strictObject({
+    index: z.literal(0),
+    delta: z.strictObject({
+      role: z.literal("assistant").optional(),
+      content: z.string().optional(),
+      refusal: z.string().optional(),
+      reasoning_content: z.string().optional(),
+      tool_calls: z.array(z.strictObject({
+        index: z.int(),
+        id: z.string().optional(),
+        type: z.literal("function").optional(),
+        function: z.strictObject({ name: z.string().optional(), arguments: z.string() }),
+      })).optional(),
+    }),
+    logprobs: z.null(),
+    finish_reason: finish.nullable(),
+  })),
+  usage: usage.nullable(),
+});
+const completionShape = z.strictObject({
+  ...head,
+  object: z.literal("chat.completion"),
+  choices: z.array(z.strictObject({
+    index: z.literal(0),
+    message: z.strictObject({
+      role: z.literal("assistant"),
+      content: z.string().nullable(),
+      refusal: z.string().nullable(),
+      reasoning_content: z.string().optional(),
+      tool_calls: z.array(z.strictObject({
+        id: z.string(),
+        type: z.literal("function"),
+        function: z.strictObject({ name: z.string(), arguments: z.string() }),
+      })).optional(),
+    }),
+    logprobs: z.null(),
+    finish_reason: finish,
+  })).length(1),
+  usage,
+});
+
+test("any legal answer becomes chunks of the exact shape, which the SDK's strict helper accepts", async () => {
+  await fc.assert(
+    fc.asyncProperty(anyAnswer, async (answer) => {
+      const pieces = await answerOf(adapterTelling(eventsOf(answer)), true);
+      for (const piece of pieces) chunkShape.parse(JSON.parse(piece));
+      const sdk = new OpenAI({
+        apiKey: "k",
+        maxRetries: 0,
+        fetch: () => Promise.resolve(eventStream([sse(...pieces, "[DONE]")])),
+      });
+      const stream = sdk.chat.completions.stream({
+        model: "pro",
+        messages: [{ role: "user", content: "hi" }],
+      });
+      const gathered = await stream.finalChatCompletion().catch((error: unknown) => error);
+      // What was cut short is the helper's own error, and told as such.
+      if (gathered instanceof Error) {
+        expect(gathered.name === "Error" || /length|filter/i.test(gathered.message)).toBe(true);
+        expect(["max_tokens", "refusal"]).toContain(answer.stopReason ?? "");
+        return;
+      }
+      const text = answer.blocks.filter(({ type }) => type === "text").flatMap(({ parts }) =>
+        parts
+      );
+      const { message } = (gathered as OpenAI.ChatCompletion).choices[0]!;
+      expect(message.content ?? "").toBe(text.join(""));
+      const tools = answer.blocks.filter(({ type }) => type === "tool_use");
+      expect(message.tool_calls?.length ?? 0).toBe(tools.length);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("any legal answer becomes one completion of the exact shape", async () => {
+  await fc.assert(
+    fc.asyncProperty(anyAnswer, async (answer) => {
+      const [piece] = await answerOf(adapterTelling(eventsOf(answer)), false);
+      const completion: OpenAI.ChatCompletion = JSON.parse(piece!);
+      completionShape.parse(completion);
+      for (const call of completion.choices[0]!.message.tool_calls ?? []) {
+        if (call.type === "function") JSON.parse(call.function.arguments);
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
