@@ -23,7 +23,12 @@ const adapters: Readonly<
   Record<ProviderConfig["type"], new (provider: ProviderConfig, world: World) => Adapter>
 > = Object.freeze({ openai: OpenAiAdapter, claude: ClaudeAdapter });
 
-export function createCatalogue(config: NodeConfig, world: World): Catalogue {
+/** `own`: adapters that the library's user brings, by the names that they serve. */
+export function createCatalogue(
+  config: NodeConfig,
+  own: Readonly<Record<string, Adapter>>,
+  world: World,
+): Catalogue {
   const catalogue = new Map<string, Offer[]>();
   config.providers.forEach((provider, position) => {
     const adapter = new adapters[provider.type](provider, world);
@@ -32,5 +37,9 @@ export function createCatalogue(config: NodeConfig, world: World): Catalogue {
       catalogue.set(name, [...catalogue.get(name) ?? [], offer]);
     }
   });
+  for (const [name, adapter] of Object.entries(own)) {
+    const offer = { provider: "own adapter", local: name, adapter };
+    catalogue.set(name, [...catalogue.get(name) ?? [], offer]);
+  }
   return catalogue;
 }

@@ -2,7 +2,7 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { isAlias, isNode, LineCounter, parseDocument, visit } from "yaml";
-import { problemsOf, type ShapeProblem } from "./config_shape.ts";
+import { noProviders, problemsOf, type ShapeProblem } from "./config_shape.ts";
 
 /** One model that a provider runs. */
 export interface ModelConfig {
@@ -89,7 +89,7 @@ export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeC
   });
 
   const value: unknown = document.toJS();
-  for (const problem of problemsOf(value)) {
+  for (const problem of [...problemsOf(value), ...noProviders(value)]) {
     const offset = offsetOf(document, problem);
     if (!unset.has(offset)) complain(offset, problem.message);
   }

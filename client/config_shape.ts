@@ -58,7 +58,7 @@ const shape = z.strictObject({
         error: 'must be a date such as "2023-06-01"',
       }).optional(),
     }),
-  ])).min(1, { error: "must name at least one provider" }),
+  ])),
 });
 
 /** Every key that some level knows, to guess what a misspelt one meant. */
@@ -137,6 +137,14 @@ function duplicateMappings(value: unknown): ShapeProblem[] {
       }];
     });
   });
+}
+
+/** A file without providers offers nothing; a library's user may bring adapters instead. */
+export function noProviders(value: unknown): ShapeProblem[] {
+  const providers = at(value, ["providers"]);
+  return Array.isArray(providers) && providers.length === 0
+    ? [{ path: ["providers"], message: "providers must name at least one provider" }]
+    : [];
 }
 
 function tooManyModels(value: unknown): ShapeProblem[] {

@@ -91,6 +91,12 @@ test("text that is not YAML is refused with its place", () => {
   ]);
 });
 
+test("a file that offers nothing is refused", () => {
+  expect(problemsIn("client_token: a\nserver_url: ws://localhost\nproviders: []")).toEqual([
+    "config.yaml:3:12: providers must name at least one provider",
+  ]);
+});
+
 test("a name without server_mapping counts as its own, so mapping it twice is refused", () => {
   const text = usable.replace(
     `        server_mapping: "pro-model"`,

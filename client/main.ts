@@ -28,7 +28,8 @@ const command: CommandDef = {
   meta: {
     name: "client",
     version,
-    description: "Offers this machine's models through a Co-Link gateway",
+    description:
+      "Offers this machine's models through a Co-Link gateway. COLINK_CLIENT_LOG_LEVEL (debug, info, warn, error, silent) says how much it tells of it.",
   },
   args: flags,
 };

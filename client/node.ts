@@ -1,8 +1,9 @@
 /** A node: its models, its link to the gateway, its calls. */
 
 import { hostname } from "node:os";
+import type { Adapter } from "./adapter/adapter.ts";
 import { createCatalogue } from "./catalogue.ts";
-import { checkConfig, type NodeConfig, serverUrl } from "./config.ts";
+import { checkConfig, ConfigError, type NodeConfig, serverUrl } from "./config.ts";
 import { Runner } from "./runner.ts";
 import { Session, type SessionState } from "./session.ts";
 import { version } from "./version.ts";
@@ -37,6 +38,8 @@ export interface Node {
 export interface NodeOptions extends Partial<World> {
   /** A stable random identity; by default a new one for each process. */
   nodeId?: string;
+  /** More models, by the names that callers ask for, served by adapters of your own. */
+  adapters?: Readonly<Record<string, Adapter>>;
 }
 
 const DEFAULT_GRACE_MS = 10 * 60_000;
@@ -44,10 +47,11 @@ const DEFAULT_GRACE_MS = 10 * 60_000;
 /** Builds a node. Throws a ConfigError that names everything wrong with the configuration. */
 export function createNode(config: NodeConfig, options: NodeOptions = {}): Node {
   checkConfig(config);
-  const { nodeId = crypto.randomUUID(), ...differences } = options;
+  const { nodeId = crypto.randomUUID(), adapters = {}, ...differences } = options;
   const world: World = { ...realWorld, ...differences };
   const maxParallel = config.max_parallel ?? 1;
-  const catalogue = createCatalogue(config, world);
+  const catalogue = createCatalogue(config, adapters, world);
+  if (catalogue.size === 0) throw new ConfigError(["providers must name at least one provider"]);
   const models = [...catalogue.keys()];
   const runner = new Runner({ catalogue, maxParallel, world });
   const session = new Session({

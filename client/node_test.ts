@@ -1,6 +1,10 @@
 import { afterEach, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { type AddressInfo, createServer } from "node:net";
+import type { Adapter } from "./adapter/adapter.ts";
 import type { ModelConfig, NodeConfig } from "./config.ts";
 import { createNode, type Node, type NodeOptions } from "./node.ts";
+import { PROBE_EVERY_MS } from "./watchdog.ts";
 import { StubGateway } from "./testing/stub_gateway.ts";
 import { endlessStream, eventStream, sse, StubUpstream } from "./testing/stub_upstream.ts";
 
@@ -330,4 +334,54 @@ test("an upstream is read no faster than the gateway takes its answer", async ()
   bufferedBytes = 0;
   timers.shift()!();
   expect((await call.ended).pieces).toHaveLength(51);
+});
+
+test("a half-open link, on which pings stay unanswered, is dropped and dialled again", async () => {
+  const dials: string[] = [];
+  const { promise: twice, resolve } = Promise.withResolvers<void>();
+  const server = createServer((socket) => {
+    // Greets like a WebSocket server, and then never says a word.
+    socket.once("data", (request) => {
+      const key = /sec-websocket-key: (.*)\r/i.exec(request.toString())?.[1] ?? "";
+      const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+        .digest("base64");
+      socket.write(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+          `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      );
+      dials.push(key);
+      if (dials.length === 2) resolve();
+    });
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  cleanups.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const node = startNode(gatewayStub(), [unused], { server_url: `ws://127.0.0.1:${port}/ws` }, {
+    after: (delayMs, run) => {
+      const timer = setTimeout(run, delayMs === PROBE_EVERY_MS ? 5 : delayMs);
+      return () => clearTimeout(timer);
+    },
+  });
+  await twice;
+  expect(node.status.lastProblem).toBe(
+    "disconnected: nothing was heard from the gateway for 40 s",
+  );
+});
+
+test("a library's user may serve models with adapters of their own", async () => {
+  const gateway = gatewayStub();
+  const echo: Adapter = {
+    async *answer({ bodyText }) {
+      yield* await Promise.resolve([bodyText]);
+    },
+  };
+  startNode(gateway, [], {}, { adapters: { echo } });
+  expect((await gateway.registered()).models).toEqual(["echo"]);
+  expect((await gateway.call("echo", hello).ended).pieces).toEqual([JSON.stringify(hello)]);
+});
+
+test("a node that would offer nothing is not made", () => {
+  const nothing = { client_token: "a", server_url: "ws://localhost", providers: [] };
+  expect(() => createNode(nothing)).toThrow("providers must name at least one provider");
 });
