@@ -1,0 +1,137 @@
+/**
+ * What Co-Link costs, measured beside nginx: `bun run bench [--quick] [--only FIGURES] [--rounds N]
+ * [--out PATH] [--write-docs]`. Prints a table and writes JSON; see docs/benchmarks.md.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { chooseCores, pinSelf } from "./bench/cores.ts";
+import { writeDocument } from "./bench/document.ts";
+import type { Figure } from "./bench/figure/figure.ts";
+import { figures } from "./bench/figures.ts";
+import {
+  describeMachine,
+  describeVersions,
+  readReport,
+  type Report,
+  writeReport,
+} from "./bench/report.ts";
+import type { Row } from "./bench/row.ts";
+import { stopServers } from "./bench/server_process.ts";
+import { fullSize, quickSize, type Size } from "./bench/size.ts";
+import { type Bench, Stage, startUpstream } from "./bench/stage.ts";
+import { provenance, textTable } from "./bench/table.ts";
+import { wrk } from "./bench/wrk.ts";
+import { build } from "./build.ts";
+import { Steps } from "./steps.ts";
+import { provide, requirements } from "./testing/requirement.ts";
+
+interface Options {
+  isQuick: boolean;
+  chosen: readonly Figure[];
+  size: Size;
+  out: string | undefined;
+  /** Writes the table of a report that stands already, and measures nothing. */
+  writesDocument: boolean;
+}
+
+const steps = new Steps();
+
+async function main(options: Options): Promise<void> {
+  if (options.writesDocument) {
+    return steps.say(`written: ${await writeDocument(readReport(options.out))}`);
+  }
+  await steps.run("find nginx and wrk", async () => {
+    const installed = await provide([requirements.nginx, wrk]);
+    return installed.length > 0 ? `installed ${installed.join(", ")}` : "";
+  });
+  await build(["web", "server", "client"], steps);
+  const report = await measureAll(options);
+  steps.say(`\n${textTable(report.rows)}\n`);
+  for (const { figure, note } of report.rows) if (note) steps.say(`${figure}: ${note}`);
+  steps.say(`${provenance(report)}\n${writeReport(report, options.out)}`);
+}
+
+async function measureAll({ chosen, size, isQuick }: Options): Promise<Report> {
+  const cores = chooseCores();
+  await pinSelf(cores.rest);
+  const folder = mkdtempSync(join(tmpdir(), "co-link-bench-"));
+  const upstream = await startUpstream();
+  try {
+    const date = new Date().toISOString();
+    const rows = await measure({ size, cores, folder, upstream }, chosen);
+    const machine = describeMachine(cores);
+    return { date, machine, versions: await describeVersions(), isQuick, size, rows };
+  } finally {
+    await stopServers();
+    await upstream.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measure(bench: Bench, chosen: readonly Figure[]): Promise<Row[]> {
+  const stage = await steps.run(
+    "start upstream, nginx, gateway and node",
+    () => Stage.set(bench),
+  );
+  const rows: Row[] = [];
+  for (const figure of chosen) {
+    rows.push(...await steps.run(`measure ${figure.about}`, () => figure.measure(stage)));
+  }
+  await stage.strike();
+  return rows;
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      rounds: { type: "string" },
+      out: { type: "string" },
+      "write-docs": { type: "boolean", default: false },
+    },
+  });
+  const size = values.quick ? quickSize : fullSize;
+  return {
+    isQuick: values.quick,
+    chosen: values.only === undefined ? figures : values.only.split(",").map(figureNamed),
+    size: values.rounds === undefined ? size : withRounds(size, Number(values.rounds)),
+    out: values.out,
+    writesDocument: values["write-docs"],
+  };
+}
+
+function figureNamed(name: string): Figure {
+  const figure = figures.find((one) => one.name === name);
+  if (figure === undefined) {
+    const names = figures.map((one) => one.name).join(", ");
+    throw new Error(`Cannot measure "${name}": choose among ${names}`);
+  }
+  return figure;
+}
+
+function withRounds(size: Size, rounds: number): Size {
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds: expected 1 or more");
+  return { ...size, rounds, freshRounds: rounds };
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, async () => {
+    steps.say("\nStopped before the end.");
+    await stopServers();
+    process.exit(130);
+  });
+}
+
+if (import.meta.main) {
+  try {
+    await main(readOptions());
+    process.exit(0);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,89 @@
+/** Processor time per streamed chunk: at the pace of models, and in bursts. */
+
+import { RELAYED_MODEL, type Streaming } from "../chat.ts";
+import { type Cost, metered } from "../meter.ts";
+import { interleaved, over } from "../rounds.ts";
+import { atMost, type Row } from "../row.ts";
+import type { Stage } from "../stage.ts";
+import { loadWithStreams, type StreamLoadResult } from "../stream_load.ts";
+import type { Target } from "../target.ts";
+import type { Figure } from "./figure.ts";
+
+interface Kind {
+  label: string;
+  streams: number;
+  paceMs: number;
+  limit: number;
+}
+
+/** Long enough that asking for it counts for nothing. */
+const BURST_CHUNKS = 5000;
+
+const kinds: readonly Kind[] = [
+  { label: "paced 10 ms, 50 streams", streams: 50, paceMs: 10, limit: 1.2 },
+  { label: "paced 40 ms, 200 streams", streams: 200, paceMs: 40, limit: 1.2 },
+  { label: "burst, 16 streams", streams: 16, paceMs: 0, limit: 2.5 },
+];
+
+export const chunkFigure: Figure = {
+  name: "chunk",
+  about: "streamed chunks, paced and in bursts",
+  async measure(stage) {
+    const rows: Row[] = [];
+    for (const kind of kinds) rows.push(...await measure(stage, kind));
+    return rows;
+  },
+};
+
+type ChunkSample = Cost & StreamLoadResult;
+
+async function measure(stage: Stage, { label, streams, paceMs, limit }: Kind): Promise<Row[]> {
+  const { size } = stage.bench;
+  const loadMs = size.loadSeconds * 1000;
+  const streaming: Streaming = paceMs === 0
+    ? { chunks: BURST_CHUNKS, paceMs }
+    : { chunks: Math.ceil(loadMs / paceMs), paceMs };
+  const repeatMs = paceMs === 0 ? loadMs : 0;
+  const load = (target: Target) => async (): Promise<ChunkSample> => {
+    const { result, ...cost } = await metered(
+      stage.watched,
+      () => loadWithStreams({ target, model: RELAYED_MODEL, streams, streaming, repeatMs }),
+    );
+    stage.forgetLogs();
+    if (result.broken > 0) throw new Error(`${label}: ${result.broken} streams were not whole`);
+    return { ...cost, ...result };
+  };
+  const { nginx, gateway } = stage.targets;
+  const measured = await interleaved({ nginx: load(nginx), gateway: load(gateway) }, size);
+  const { conditions } = measured;
+  return [
+    {
+      figure: `CPU per chunk, ${label}`,
+      unit: "µs",
+      nginx: over(measured, (r) => cpuPerChunk(r.nginx, "nginx")),
+      gateway: over(measured, (r) => cpuPerChunk(r.gateway, "gateway")),
+      node: over(measured, (r) => cpuPerChunk(r.gateway, "node")),
+      compared: over(
+        measured,
+        (r) => cpuPerChunk(r.gateway, "gateway") / cpuPerChunk(r.nginx, "nginx"),
+      ),
+      goal: atMost(limit, "× nginx"),
+      conditions,
+    },
+    {
+      figure: `Node: CPU per chunk, ${label}`,
+      unit: "µs",
+      node: over(measured, (r) => cpuPerChunk(r.gateway, "node")),
+      compared: over(
+        measured,
+        (r) => cpuPerChunk(r.gateway, "node") / cpuPerChunk(r.gateway, "gateway"),
+      ),
+      goal: atMost(1, "× gateway"),
+      conditions,
+    },
+  ];
+}
+
+function cpuPerChunk({ cpuMs, chunks }: ChunkSample, name: string): number {
+  return (cpuMs[name] ?? 0) * 1000 / chunks;
+}

@@ -1,0 +1,24 @@
+/** Everything that is measured, in the order in which the table shows it. */
+
+import { capacityFigure } from "./figure/capacity.ts";
+import { chunkFigure } from "./figure/chunk.ts";
+import type { Figure } from "./figure/figure.ts";
+import { idleNodesFigure } from "./figure/idle_nodes.ts";
+import { latencyFigure } from "./figure/latency.ts";
+import { openStreamsFigure } from "./figure/open_streams.ts";
+import { promptFigure } from "./figure/prompt.ts";
+import { rateFigure } from "./figure/rate.ts";
+import { requestFigure } from "./figure/request.ts";
+import { startFigure } from "./figure/start.ts";
+
+export const figures: readonly Figure[] = [
+  requestFigure,
+  rateFigure,
+  chunkFigure,
+  latencyFigure,
+  capacityFigure,
+  promptFigure,
+  idleNodesFigure,
+  openStreamsFigure,
+  startFigure,
+];

@@ -1,0 +1,82 @@
+/** A real gateway under measurement, as it is run: authenticating, limiting, counting and logging. */
+
+import { existsSync, mkdirSync } from "node:fs";
+import type { NodeView } from "../../protocol/api.ts";
+import { freePort } from "../free_port.ts";
+import { ensureAccount } from "../quickstart/account.ts";
+import { at } from "../root.ts";
+import { canConnect } from "./http_socket.ts";
+import { ServerProcess } from "./server_process.ts";
+import type { Target } from "./target.ts";
+
+export interface Gateway extends Target {
+  readonly url: string;
+  readonly wsUrl: string;
+  readonly clientToken: string;
+  readonly process: ServerProcess;
+}
+
+export interface GatewayOptions {
+  folder: string;
+  cores: string;
+}
+
+/** Starts the executable with an empty SQLite database, makes an account, and resolves with its tokens. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const port = freePort();
+  const process = await startServer(options, port);
+  const url = `http://127.0.0.1:${port}`;
+  const { user } = await ensureAccount(url, options.folder);
+  return {
+    port,
+    url,
+    wsUrl: `ws://127.0.0.1:${port}/ws`,
+    token: user.api_token,
+    clientToken: user.client_token,
+    process,
+  };
+}
+
+/** Only the program; resolves once it takes connections. */
+export async function startServer(
+  { folder, cores }: GatewayOptions,
+  port: number,
+): Promise<ServerProcess> {
+  const program = at("bin", "server");
+  if (!existsSync(program)) throw new Error("Cannot measure: bin/server is missing; bun run build");
+  mkdirSync(folder, { recursive: true });
+  const process = new ServerProcess({
+    name: "gateway",
+    command: [program],
+    folder,
+    cores,
+    env: {
+      PORT: String(port),
+      COLINK_HOST: "127.0.0.1",
+      COLINK_DATA_DIR: folder,
+      // The highest that can be set: the limiter works, and lets all calls through.
+      COLINK_DEFAULT_RPM: "1000000",
+      COLINK_DRAIN_SECONDS: "1",
+    },
+  });
+  await process.ready(() => canConnect(port));
+  return process;
+}
+
+/** Resolves once so many nodes that serve the model are known to the gateway. */
+export async function untilServed(url: string, model: string, nodes: number): Promise<void> {
+  const endMs = performance.now() + 60_000;
+  while (await servedBy(url, model) < nodes) {
+    if (performance.now() > endMs) {
+      throw new Error(`Cannot measure: the gateway does not list ${nodes} nodes for ${model}`);
+    }
+    await Bun.sleep(50);
+  }
+}
+
+async function servedBy(url: string, model: string): Promise<number> {
+  const response = await fetch(`${url}/api/nodes`);
+  if (!response.ok) throw new Error(`GET /api/nodes: ${response.status}`);
+  const { nodes } = await response.json() as { nodes: NodeView[] };
+  return nodes.filter((node) => node.supported_models.includes(model)).length;
+}

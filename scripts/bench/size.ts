@@ -1,0 +1,49 @@
+/** How much is measured: enough to be believed, or just enough to see that everything works. */
+
+export interface Size {
+  rounds: number;
+  /** Rounds of the figures for which a gateway is started anew in each. */
+  freshRounds: number;
+  /** Of a load whose processor time is counted. */
+  loadSeconds: number;
+  /** Calls a round and variant whose times are taken one by one. */
+  timedCalls: number;
+  /** Two populations of nodes; figures per node are the slope between them. */
+  idleNodes: readonly [number, number];
+  openStreams: readonly [number, number];
+  /** After a population has grown, before memory is read. */
+  settleMs: number;
+  /** Streams at a time that are tried, in this order, for how many one core carries. */
+  capacitySteps: readonly number[];
+  capacitySeconds: number;
+  maxForeignCores: number;
+  maxRepeats: number;
+}
+
+export const fullSize: Size = {
+  rounds: 5,
+  freshRounds: 5,
+  loadSeconds: 4,
+  timedCalls: 1500,
+  idleNodes: [2000, 10_000],
+  openStreams: [200, 1200],
+  settleMs: 4000,
+  capacitySteps: [250, 500, 750, 1000, 1250, 1500, 1750, 2000, 2500, 3000],
+  capacitySeconds: 5,
+  maxForeignCores: 0.1,
+  maxRepeats: 10,
+};
+
+export const quickSize: Size = {
+  rounds: 1,
+  freshRounds: 1,
+  loadSeconds: 1,
+  timedCalls: 100,
+  idleNodes: [100, 300],
+  openStreams: [50, 150],
+  settleMs: 500,
+  capacitySteps: [100, 250],
+  capacitySeconds: 2,
+  maxForeignCores: Infinity,
+  maxRepeats: 0,
+};
