@@ -2,7 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import type { Executable } from "./build/executable.ts";
-import { compile } from "./build/executable.ts";
+import { compileApart } from "./build/executable.ts";
 import { Stamp } from "./build/stamp.ts";
 import { buildVersion } from "./build/version.ts";
 import { at } from "./root.ts";
@@ -53,8 +53,8 @@ const builders: Record<Part, (version: string) => Promise<void>> = {
     const { buildWeb } = await import("./build_web.ts");
     await buildWeb();
   },
-  server: (version) => compile({ ...executables.server, version }),
-  client: (version) => compile({ ...executables.client, version }),
+  server: (version) => compileApart({ ...executables.server, version }),
+  client: (version) => compileApart({ ...executables.client, version }),
 };
 
 /** How the two executables are made, here and for a release. */

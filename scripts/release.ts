@@ -6,7 +6,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { build, executables } from "./build.ts";
-import { compile } from "./build/executable.ts";
+import { compileApart } from "./build/executable.ts";
 import { buildVersion } from "./build/version.ts";
 import { run } from "./program.ts";
 import { at, root } from "./root.ts";
@@ -30,7 +30,10 @@ async function release(steps: Steps): Promise<void> {
   for (const target of targets) {
     for (const [name, executable] of Object.entries(executables)) {
       const output = `${OUTPUT}/co-link-${name}-${target.replace("bun-", "")}`;
-      await steps.run(`build ${output}`, () => compile({ ...executable, version, output, target }));
+      await steps.run(
+        `build ${output}`,
+        () => compileApart({ ...executable, version, output, target }),
+      );
       files.push(output);
     }
   }

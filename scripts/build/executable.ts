@@ -2,6 +2,7 @@
 
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { run } from "../program.ts";
 import { root } from "../root.ts";
 
 export interface Executable {
@@ -60,6 +61,16 @@ export async function compile(executable: Executable): Promise<void> {
   }
 }
 
+/**
+ * The same, in a process of its own: the bundler does not see packages that were installed after
+ * its process began.
+ */
+export async function compileApart(executable: Executable): Promise<void> {
+  const command = [process.execPath, import.meta.path, JSON.stringify(executable)];
+  const { code, output } = await run(command, { cwd: root });
+  if (code !== 0) throw new Error(output);
+}
+
 function missingAddon(output: string, target: string | undefined): string {
   return `Cannot build ${output}: the native addon of @node-rs/bcrypt for ` +
     `${target ?? `${process.platform}-${process.arch}`} is not installed, and without it the ` +
@@ -77,5 +88,14 @@ function removeLeftovers(fresh: string): void {
   const name = relative(folder, join(root, fresh));
   for (const path of new Bun.Glob(`${name}*`).scanSync({ cwd: folder })) {
     rmSync(join(folder, path), { force: true });
+  }
+}
+
+if (import.meta.main) {
+  try {
+    await compile(JSON.parse(process.argv[2] ?? ""));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
   }
 }
