@@ -147,7 +147,7 @@ const expected: Record<string, Decoded> = {
     ...whole,
     deltas: [role, { content: "ok" }],
     finish: ["length"],
-    usage: usage(61, 8),
+    usage: usage(66, 8, 5),
   },
   "claude-server-tools": {
     ...whole,

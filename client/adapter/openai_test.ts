@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ProviderConfig } from "../config.ts";
 import { eventStream, type Seen, sse, StubUpstream } from "../testing/stub_upstream.ts";
-import { realWorld } from "../world.ts";
+import { realWorld, type World } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
 import { OpenAiAdapter } from "./openai.ts";
 
@@ -24,13 +24,17 @@ interface Asked {
   stream?: boolean;
   bodyText?: string;
   provider?: Partial<ProviderConfig>;
+  fetch?: World["fetch"];
 }
 
 /** Pieces, and the failure that ended them, if one did. */
-async function ask(url: string, { stream = true, bodyText = "{}", provider = {} }: Asked = {}) {
+async function ask(
+  url: string,
+  { stream = true, bodyText = "{}", provider = {}, fetch = world.fetch }: Asked = {},
+) {
   const adapter = new OpenAiAdapter(
     { type: "openai", base_url: url, models: [], ...provider },
-    world,
+    { ...world, fetch },
   );
   const pieces: string[] = [];
   const signal = new AbortController().signal;
@@ -116,6 +120,23 @@ test("reasoning is also told as reasoning_content, unless it is already", async 
 test("a stream without [DONE] is complete once it has a finish reason", async () => {
   const upstream = upstreamOf(() => eventStream([sse(role, text, end)]));
   expect((await ask(upstream.url)).failure).toBeNull();
+});
+
+test("a connection that breaks after the finish reason has lost nothing", async () => {
+  for (const [last, code] of [[end, undefined], [text, 502]] as const) {
+    const wire = new TextEncoder().encode(sse(role, last));
+    let reads = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        if (reads++ === 0) controller.enqueue(wire);
+        else controller.error(new TypeError("reset"));
+      },
+    });
+    const fetch = () => Promise.resolve(new Response(body));
+    const { pieces, failure } = await ask("http://127.0.0.1:9", { fetch });
+    expect(pieces).toEqual([role, last]);
+    expect(failure?.code).toBe(code);
+  }
 });
 
 test("a stream that ends without a finish reason is a failure, never a silent end", async () => {
@@ -282,9 +303,10 @@ test("a server without a key gets none, and the owner's headers win", async () =
 });
 
 test("an event that no frame could carry is a failure", async () => {
-  const huge = chunk({ content: "x".repeat(8 << 20) });
-  const upstream = upstreamOf(() => eventStream([sse(role, huge, end)]));
-  const { pieces, failure } = await ask(upstream.url);
-  expect(pieces).toEqual([role]);
-  expect(failure?.message).toContain("too large");
+  // The second has few enough characters, but each takes three bytes.
+  for (const content of ["x".repeat(8 << 20), "字".repeat(3 << 20)]) {
+    const upstream = upstreamOf(() => eventStream([sse(role), sse(chunk({ content }), end)]));
+    const { failure } = await ask(upstream.url);
+    expect(failure?.message).toContain("too large");
+  }
 });
