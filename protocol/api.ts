@@ -47,6 +47,8 @@ export interface NodeView {
 export interface InfoView {
   version: string;
   registration: "open" | "invite" | "closed";
+  /** The address that the operator gave; null: the one in the browser's address bar is right. */
+  public_url: string | null;
   nodes: number;
   models: number;
 }

@@ -14,7 +14,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
-import { Metrics } from "./http/health.ts";
+import { Metrics } from "./http/metrics.ts";
 import type { AppParts } from "./http/parts.ts";
 import { createLimits, type Limits } from "./limit/open.ts";
 import { createLog, type Log } from "./log.ts";

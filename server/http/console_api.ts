@@ -42,6 +42,7 @@ const NodeShape: z.ZodType<NodeView> = z.object({
 const Info: z.ZodType<InfoView> = z.object({
   version: z.string(),
   registration: z.enum(["open", "invite", "closed"]),
+  public_url: z.string().nullable(),
   nodes: z.number(),
   models: z.number(),
 }).openapi("Info");
@@ -155,6 +156,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     c.json({
       version,
       registration: config.registration,
+      public_url: config.publicUrl,
       nodes: hub.size,
       models: hub.models().length,
     }, 200));

@@ -14,7 +14,7 @@ import type { PenaltyBook } from "../node/penalty.ts";
 import type { Store } from "../store/store.ts";
 import type { Origin } from "./address.ts";
 import type { AppContext } from "./env.ts";
-import type { Metrics } from "./health.ts";
+import type { Metrics } from "./metrics.ts";
 
 export interface AppParts {
   config: Config;
