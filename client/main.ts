@@ -109,7 +109,7 @@ function problemsOf(argv: string[]): string[] {
   return [
     ...unknown.map((name) => `unknown flag ${name.length === 1 ? "-" : "--"}${name}`),
     ...strays.map((word) => `unexpected argument ${word}`),
-    ...(given.config === "" ? ["--config needs a PATH"] : []),
+    ...("config" in given && !given.config ? ["--config needs a PATH"] : []),
   ];
 }
 

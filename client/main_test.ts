@@ -69,6 +69,15 @@ test("unknown flags and stray words are refused, all at once", async () => {
   );
 });
 
+test("--config without a path is refused", async () => {
+  for (const flags of [["-c"], ["--config="], ["--no-config"]]) {
+    expect(await output(flags)).toMatchObject({
+      code: 2,
+      err: "--config needs a PATH\n--help shows what can be given\n",
+    });
+  }
+});
+
 test("a configuration that is not there ends the program with code 2", async () => {
   expect(await output(["-c", "missing.yaml"])).toMatchObject({
     code: 2,

@@ -93,7 +93,7 @@ export class OpenAiAdapter implements Adapter {
 
   /** Servers that have said 200 can still fail: the error then stands where the answer would. */
   #throwIfError(answer: Json): void {
-    const isError = answer.object === "error" || (answer.error ?? null) !== null;
+    const isError = answer.object === "error" || Boolean(answer.error);
     if (!isError) return;
     const error = errorObject(answer, "The provider failed in the middle of its answer");
     throw toFailure(statusIn(error) ?? 502, error, this.#upstream);

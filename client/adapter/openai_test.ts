@@ -146,6 +146,21 @@ test("a stream that ends without a finish reason is a failure, never a silent en
   expect(failure).toMatchObject({ code: 502, error: { code: "upstream_disconnected" } });
 });
 
+test("an empty finish reason finishes nothing", async () => {
+  const upstream = upstreamOf(() => eventStream([sse(chunk({ role: "assistant" }, ""))]));
+  expect((await ask(upstream.url)).failure?.code).toBe(502);
+});
+
+test("a quiet upstream is not given up: the runtime's own time limit is off", async () => {
+  const inits: object[] = [];
+  const fetch = (_: string, init: object) => {
+    inits.push(init);
+    return Promise.resolve(eventStream([sse(role, end)]));
+  };
+  await ask("http://127.0.0.1:9", { fetch });
+  expect(inits).toMatchObject([{ timeout: false }]);
+});
+
 test("a stream that says nothing at all is a failure", async () => {
   for (const wire of ["", ": hello\n\n", "data: [DONE]\n\n"]) {
     const upstream = upstreamOf(() => eventStream([wire]));

@@ -32,7 +32,7 @@ export class ChunkStream {
       mended = copyReasoning(choice) || mended;
       this.#finished.set(
         index,
-        this.#finished.get(index) === true || typeof choice.finish_reason === "string",
+        this.#finished.get(index) === true || isReason(choice.finish_reason),
       );
     }
     if (mended) return JSON.stringify(chunk);
@@ -47,6 +47,11 @@ export class ChunkStream {
       ? new UpstreamFailure(502, "The provider ended its answer without saying anything")
       : disconnected();
   }
+}
+
+/** Some servers send an empty reason with every chunk. */
+function isReason(reason: unknown): boolean {
+  return typeof reason === "string" && reason !== "";
 }
 
 /** SDK helpers refuse a stream whose first delta names no role. */
