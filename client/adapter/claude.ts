@@ -8,6 +8,7 @@ import { readChatRequest } from "./claude/chat_request.ts";
 import { gather } from "./claude/completion.ts";
 import { claudeError } from "./claude/error.ts";
 import { EventDecoder } from "./claude/event_decoder.ts";
+import { ModelList } from "./claude/model_list.ts";
 import { translate } from "./claude/request.ts";
 import { ThinkingMemory } from "./claude/thinking_memory.ts";
 import type { ClaudeEvent } from "./claude/wire.ts";
@@ -23,10 +24,11 @@ export const CLAUDE_VERSION = "2023-06-01";
 export class ClaudeAdapter implements Adapter {
   readonly #upstream: Upstream;
   readonly #memory = new ThinkingMemory();
+  readonly #models: ModelList;
 
   constructor(
     provider: ProviderConfig,
-    private readonly world: Pick<World, "fetch" | "todayMs">,
+    private readonly world: Pick<World, "fetch" | "todayMs" | "nowMs">,
   ) {
     this.#upstream = new Upstream({
       baseUrl: provider.base_url ?? CLAUDE_BASE_URL,
@@ -37,11 +39,17 @@ export class ClaudeAdapter implements Adapter {
       },
       extraHeaders: provider.headers,
     }, world);
+    this.#models = new ModelList(
+      (model, signal) =>
+        this.#upstream.get(this.#path(`models/${encodeURIComponent(model)}`), signal),
+      world,
+    );
   }
 
   async *answer(call: AdapterCall): AsyncIterable<string> {
     const chat = readChatRequest(call.bodyText);
-    const { request, customNames, jsonTool } = translate(chat, call.model, this.#memory);
+    const facts = await this.#models.factsOf(call.model, call.signal);
+    const { request, customNames, jsonTool } = translate(chat, call.model, facts, this.#memory);
     const decoder = new EventDecoder({
       model: chat.model ?? call.model,
       created: Math.floor(this.world.todayMs() / 1000),
@@ -64,8 +72,10 @@ export class ClaudeAdapter implements Adapter {
     decoder: EventDecoder,
     signal: AbortSignal,
   ): AsyncIterable<ChatChunk> {
-    const path = this.#upstream.baseEndsWith("/v1") ? "messages" : "v1/messages";
-    const response = await this.#upstream.post(path, body, { stream: true, signal });
+    const response = await this.#upstream.post(this.#path("messages"), body, {
+      stream: true,
+      signal,
+    });
     if (!response.ok) {
       throw await readRefusal(
         response,
@@ -85,6 +95,11 @@ export class ClaudeAdapter implements Adapter {
       if (decoder.isComplete) return;
     }
     throw disconnected();
+  }
+
+  /** People write the base address with and without its version. */
+  #path(path: string): string {
+    return this.#upstream.baseEndsWith("/v1") ? path : `v1/${path}`;
   }
 }
 

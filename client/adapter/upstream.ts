@@ -3,7 +3,11 @@
 import { version } from "../version.ts";
 import type { World } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
+import { readWhole } from "./event_stream.ts";
 import { type Hide, hideAll } from "./secret.ts";
+
+/** What a provider may say about itself at once. */
+const MAX_FACTS_BYTES = 256 * 1024;
 
 export interface UpstreamOptions {
   baseUrl: string;
@@ -72,6 +76,18 @@ export class Upstream {
     } catch (cause) {
       signal.throwIfAborted();
       throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, { cause });
+    }
+  }
+
+  /** Gets JSON from a path below the base address; null where it cannot be had, for whatever reason. */
+  async get(path: string, signal: AbortSignal): Promise<unknown> {
+    try {
+      const init = { headers: this.#headers, signal, redirect: "manual" as const };
+      const response = await this.world.fetch(this.#url(path), init);
+      const text = await readWhole(response, signal, MAX_FACTS_BYTES);
+      return response.ok ? JSON.parse(text) : null;
+    } catch {
+      return null;
     }
   }
 

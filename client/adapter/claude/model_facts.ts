@@ -61,13 +61,14 @@ const rows: readonly [RegExp, ModelFacts][] = [
 ];
 
 /** Of a model that is not in the table: what no model refuses. */
-const unknown: ModelFacts = {
+export const unknownModel: ModelFacts = Object.freeze({
   ...current,
   maxOutputTokens: 32 * k,
   thinkingOff: null,
   forcedTools: false,
-};
+});
 
-export function factsOf(model: string): ModelFacts {
-  return rows.find(([pattern]) => pattern.test(model))?.[1] ?? unknown;
+/** What the table says of a model; undefined where it has not heard of it. */
+export function factsOf(model: string): ModelFacts | undefined {
+  return rows.find(([pattern]) => pattern.test(model))?.[1];
 }

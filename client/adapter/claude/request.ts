@@ -2,7 +2,7 @@
 
 import { unsupported } from "./bad_request.ts";
 import type { ChatRequest } from "./chat_request.ts";
-import { factsOf, type ModelFacts } from "./model_facts.ts";
+import type { ModelFacts } from "./model_facts.ts";
 import { claudeSchema } from "./output_schema.ts";
 import { type ThinkingPlan, thinkingPlan } from "./thinking.ts";
 import type { ThinkingMemory } from "./thinking_memory.ts";
@@ -21,9 +21,13 @@ export interface Translation {
 const MAX_CACHE_HINTS = 4;
 
 /** Throws a 400 UpstreamFailure that names the field which cannot be translated. */
-export function translate(chat: ChatRequest, model: string, memory: ThinkingMemory): Translation {
+export function translate(
+  chat: ChatRequest,
+  model: string,
+  facts: ModelFacts,
+  memory: ThinkingMemory,
+): Translation {
   refuseUnsupported(chat);
-  const facts = factsOf(model);
   const answerTokens = Math.min(
     chat.max_completion_tokens ?? chat.max_tokens ?? facts.maxOutputTokens,
     facts.maxOutputTokens,

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { readChatRequest } from "./chat_request.ts";
+import { factsOf, unknownModel } from "./model_facts.ts";
 import { translate } from "./request.ts";
 import { ThinkingMemory } from "./thinking_memory.ts";
 import type { Block, ClaudeRequest } from "./wire.ts";
@@ -11,7 +12,8 @@ const hello = [{ role: "user", content: "hi" }];
 
 function claude(body: object, model = OLD): ClaudeRequest {
   const text = JSON.stringify({ messages: hello, ...body });
-  return translate(readChatRequest(text), model, new ThinkingMemory()).request;
+  const facts = factsOf(model) ?? unknownModel;
+  return translate(readChatRequest(text), model, facts, new ThinkingMemory()).request;
 }
 
 const turns = (...messages: object[]) => claude({ messages }).messages;
