@@ -90,9 +90,9 @@ test("a web page on port 8000 is not taken for a model server", async () => {
 
 test("vLLM and llama.cpp are known by their model lists", async () => {
   const vllm = machine({ "http://127.0.0.1:8000/v1/models": { data: [{ id: "qwen" }] } });
-  expect((await findModel(vllm)).found?.origin).toBe("vLLM at http://127.0.0.1:8000");
+  expect((await findModel(vllm)).found?.origin).toBe("the model server at http://127.0.0.1:8000");
   const llama = machine({ "http://127.0.0.1:8080/v1/models": { data: [{ id: "gemma" }] } });
-  expect((await findModel(llama)).found?.origin).toBe("llama.cpp at http://127.0.0.1:8080");
+  expect((await findModel(llama)).found?.origin).toBe("the model server at http://127.0.0.1:8080");
 });
 
 test("a key in the environment is used by name, never written down", async () => {

@@ -9,9 +9,10 @@ const PROBE_MS = 1500;
 export const localServers: readonly Place[] = [
   ollama,
   lmStudio,
-  openAiServer("vLLM", 8000),
-  // Also where a gateway like ours may listen: that one asks for a key and thereby drops out.
-  openAiServer("llama.cpp", 8080),
+  // vLLM's port, and that of others that speak OpenAI's dialect.
+  openAiServer(8000),
+  // llama.cpp's. Also where a gateway like ours may listen: that one asks for a key and thereby drops out.
+  openAiServer(8080),
 ];
 
 interface OllamaModel {
@@ -71,12 +72,12 @@ async function lmStudio(surroundings: Surroundings): Promise<ModelSource | null>
   return source("LM Studio", base, chosen.id);
 }
 
-function openAiServer(name: string, port: number): Place {
+function openAiServer(port: number): Place {
   return async (surroundings) => {
     const base = `http://127.0.0.1:${port}`;
     const models = await list<{ id: string }>(surroundings, `${base}/v1/models`, "data");
     const chosen = models?.find(({ id }) => typeof id === "string" && isChatModel(id));
-    return chosen === undefined ? null : source(name, base, chosen.id);
+    return chosen === undefined ? null : source("the model server", base, chosen.id);
   };
 }
 
