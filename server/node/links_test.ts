@@ -202,6 +202,30 @@ describe("a node's link in wire v1", () => {
     expect(heard.data).toEqual([`data: ${JSON.stringify(chunk)}\n\n`]);
   });
 
+  test("where the upstream tells no usage, chunks that carry tokens are counted, and marked as a guess", () => {
+    const { desk, socket } = connected();
+    const { running } = call(desk, { stream: true });
+    const chunks = [
+      { delta: { role: "assistant", content: "" } },
+      { delta: { content: "one" } },
+      { delta: { reasoning_content: "two" } },
+      { delta: { tool_calls: [{ index: 0 }] } },
+      { delta: {}, finish_reason: "stop" },
+    ];
+    for (const choice of chunks) {
+      desk.say(socket, {
+        type: "STREAM",
+        data: { request_id: "req-1", chunk: { choices: [choice] } },
+      });
+    }
+    expect(running!.tally()).toEqual({
+      promptTokens: null,
+      completionTokens: 3,
+      estimated: true,
+      chunks: 5,
+    });
+  });
+
   test("late frames of a call that ended are dropped quietly", () => {
     const { desk, socket } = connected();
     const { heard } = call(desk, { stream: true });

@@ -13,6 +13,15 @@ interface Chunk {
   choices?: unknown;
 }
 
+/** What a chunk may carry that a model made of a token: text, thoughts, a refusal, a tool's arguments. */
+interface Delta {
+  content?: unknown;
+  reasoning?: unknown;
+  reasoning_content?: unknown;
+  refusal?: unknown;
+  tool_calls?: unknown;
+}
+
 export class V1Answer {
   #promptTokens: number | null = null;
   #completionTokens: number | null = null;
@@ -31,7 +40,7 @@ export class V1Answer {
     this.#chunks++;
     this.#readUsage(chunk.usage);
     const isUsageOnly = Array.isArray(chunk.choices) && chunk.choices.length === 0;
-    if (!isUsageOnly) this.#contentChunks++;
+    if (carriesTokens(chunk.choices)) this.#contentChunks++;
     if (!this.order.stream) return text;
     if (this.order.wantsUsage) return event(text);
     if (isUsageOnly && chunk.usage) return "";
@@ -64,6 +73,19 @@ export function payloadFor(order: Order): string {
   if (!order.stream || order.wantsUsage) return order.bodyText;
   const asking = JSON.stringify({ ...order.streamOptions, include_usage: true });
   return withMember(order.bodyText, "stream_options", asking);
+}
+
+/** Opening and closing chunks (a role, a finish reason) are not tokens. */
+function carriesTokens(choices: unknown): boolean {
+  if (!Array.isArray(choices)) return false;
+  return choices.some((choice: { delta?: Delta | null; text?: unknown } | null) => {
+    if (choice?.text) return true;
+    const delta = choice?.delta;
+    return Boolean(
+      delta?.content || delta?.reasoning || delta?.reasoning_content || delta?.refusal ||
+        delta?.tool_calls,
+    );
+  });
 }
 
 /** JSON may hold line breaks between its tokens, where an event must not. */

@@ -1,0 +1,80 @@
+/** `mod.ts` as a library: gateway and node in one process on Bun; protocol and node on Deno too. */
+
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createGateway, createNode, readConfig } from "../mod.ts";
+import golden from "../protocol/golden/v1.json" with { type: "json" };
+import { createAccount } from "./harness/account.ts";
+import { chat, hello } from "./harness/api.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
+import { listNodes } from "./harness/node.ts";
+import { echo, startUpstream } from "./harness/upstream.ts";
+import { until } from "./harness/wait.ts";
+
+const root = join(import.meta.dir, "..");
+
+test("a gateway and a node made by the library serve a call, and stop", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "co-link-library-"));
+  endAfterTests(() => rmSync(dataDir, { recursive: true, force: true }));
+  const config = await readConfig({
+    PORT: "0",
+    COLINK_HOST: "127.0.0.1",
+    COLINK_DATA_DIR: dataDir,
+    COLINK_LOG_LEVEL: "silent",
+  });
+  const gateway = await createGateway(config);
+  const owner = await createAccount(gateway);
+  const upstream = startUpstream({ local: echo() });
+  const node = createNode({
+    client_token: owner.clientToken,
+    server_url: `${gateway.url.replace("http", "ws")}/ws`,
+    max_parallel: 1,
+    providers: [{
+      type: "openai",
+      base_url: upstream.url,
+      models: [{ local: "local", server_mapping: "shared" }],
+    }],
+  });
+  node.start();
+  await until("the node is listed", async () => (await listNodes(gateway)).length === 1);
+  const answer = await chat<{ choices: { message: { content: string } }[] }>(
+    gateway,
+    owner.apiToken,
+    hello("shared"),
+  );
+  expect(answer.json.choices[0]?.message.content).toBe("hello");
+  await node.stop();
+  expect(node.status.state).toBe("stopped");
+  await gateway.stop();
+  expect(fetch(`${gateway.url}/livez`)).rejects.toThrow();
+}, 30_000);
+
+test("a bad setting is refused by name before anything is opened", () => {
+  expect(readConfig({ PORT: "many", COLINK_DEFAULT_RPM: "-1" })).rejects.toMatchObject({
+    problems: [expect.stringContaining("PORT"), expect.stringContaining("COLINK_DEFAULT_RPM")],
+  });
+});
+
+test("on Deno, mod.ts offers the protocol and the node", async () => {
+  const program = `
+    import { createNode, decode } from ${JSON.stringify(join(root, "mod.ts"))};
+    const frames = JSON.parse(Deno.args[0]).map(({ text }) => decode(text).kind);
+    let problems = [];
+    try { createNode({ client_token: "", server_url: "", providers: [] }); }
+    catch (error) { problems = error.problems; }
+    console.log(JSON.stringify({ frames, hasProblems: problems.length > 0 }));
+  `;
+  const deno = join(root, "node_modules", ".bin", "deno");
+  const run = Bun.spawn(
+    [deno, "run", "-A", "--config", join(root, "deno.json"), "-", JSON.stringify(golden)],
+    { cwd: root, stdin: new Blob([program]), stdout: "pipe", stderr: "pipe" },
+  );
+  const [output, complaints] = await Promise.all([
+    new Response(run.stdout).text(),
+    new Response(run.stderr).text(),
+  ]);
+  expect(complaints).not.toContain("rror");
+  expect(JSON.parse(output)).toEqual({ frames: golden.map(() => "frame"), hasProblems: true });
+}, 30_000);
