@@ -8,13 +8,15 @@ export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
   deadlineMs = 10_000,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<NonNullable<T>, false>> {
   const endAt = performance.now() + deadlineMs;
   let last: unknown;
   while (performance.now() < endAt) {
     try {
       last = await probe();
-      if (last !== undefined && last !== null && last !== false) return last as NonNullable<T>;
+      if (last !== undefined && last !== null && last !== false) {
+        return last as Exclude<NonNullable<T>, false>;
+      }
     } catch (error) {
       last = error;
     }

@@ -1,0 +1,42 @@
+/** What a gateway wrote down of its calls: its SQLite file, read from outside. */
+
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
+import type { Outcome } from "../../server/store/store.ts";
+import { until } from "./wait.ts";
+
+/** The columns that tests look at. */
+export interface LedgerRow {
+  id: string;
+  model: string;
+  outcome: Outcome;
+  status: number;
+  attempts: number;
+  delivered_chunks: number;
+  produced_chunks: number;
+  completion_tokens: number | null;
+}
+
+/** Every row of one model, oldest first; models are the tests' own, one each. */
+export function ledgerOf(gateway: { dataDir: string }, model: string): LedgerRow[] {
+  const database = new Database(join(gateway.dataDir, "colink.db"), { readonly: true });
+  try {
+    return database.query<LedgerRow, [string]>(
+      "select * from ledger where model = ? order by started_at, id",
+    ).all(model);
+  } finally {
+    database.close();
+  }
+}
+
+/** The model's rows once there are `count` of them: they are written a moment after a call's end. */
+export async function ledgerRows(
+  gateway: { dataDir: string },
+  model: string,
+  count = 1,
+): Promise<LedgerRow[]> {
+  return await until(`the ledger has ${count} of ${model}`, () => {
+    const rows = ledgerOf(gateway, model);
+    return rows.length >= count && rows;
+  });
+}

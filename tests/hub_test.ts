@@ -1,0 +1,205 @@
+/** Who gets a call: nodes over real sockets, by their load, their own word and the waiting line. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import type { ErrorView } from "../protocol/api.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { type Answer, ask, chat, hello } from "./harness/api.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { idle, type JoinedNode, joinNode } from "./harness/joined_node.ts";
+import { until } from "./harness/wait.ts";
+
+let gateway: Gateway;
+let alice: Account;
+let bob: Account;
+
+beforeAll(async () => {
+  gateway = await startGateway({ env: { COLINK_QUEUE_PER_ACCOUNT: "3" } });
+  [alice, bob] = await Promise.all([createAccount(gateway), createAccount(gateway)]);
+}, 60_000);
+
+function join(model: string, maxParallel = 1, more: string[] = []): Promise<JoinedNode> {
+  return joinNode({ gateway, owner: alice, models: [model, ...more], maxParallel });
+}
+
+function call(caller: Account, model: string, said = "hello"): Promise<Answer<ErrorView>> {
+  const messages = [{ role: "user", content: said }];
+  return chat(gateway, caller.apiToken, { model, messages });
+}
+
+function received(node: JoinedNode): number {
+  return node.raw.frames.filter(({ type }) => type === "CALL").length;
+}
+
+async function metric(name: string): Promise<number> {
+  const { text } = await ask(`${gateway.url}/metrics`);
+  return Number(new RegExp(`^${name} (\\S+)`, "m").exec(text)?.[1]);
+}
+
+async function waitingLine(length: number): Promise<void> {
+  await until(`${length} calls wait`, async () => await metric("colink_calls_waiting") === length);
+}
+
+describe("the least busy node", () => {
+  test("gets the call: slots fill in proportion, and no node gets more than it offered", async () => {
+    const nodes = [await join("shared", 10), await join("shared", 5)];
+    const counts = () => nodes.map(received);
+    const total = () => counts().reduce((a, b) => a + b);
+    const answers: Promise<Answer<ErrorView>>[] = [];
+    for (let i = 1; i <= 15; i++) {
+      answers.push(call(alice, "shared"));
+      await until(`call ${i} has reached a node`, () => total() === i);
+      // Twice the slots, twice the calls, at every third call.
+      if (i % 3 === 0) expect(counts()).toEqual([i / 3 * 2, i / 3]);
+    }
+    answers.push(call(alice, "shared"));
+    await waitingLine(1);
+    expect(counts()).toEqual([10, 5]);
+    expect((await nodes[1]!.view())?.active_tasks).toBe(5);
+
+    nodes[1]!.answer(await nodes[1]!.called(), "first");
+    await until("the sixteenth call has the free slot", () => received(nodes[1]!) === 6);
+    for (const node of nodes) {
+      const left = received(node) - (node === nodes[1] ? 1 : 0);
+      for (let i = 0; i < left; i++) node.answer(await node.called(), "rest");
+    }
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(16).fill(200));
+  });
+
+  test("that says BUSY is believed: the call goes elsewhere, and nobody is penalised", async () => {
+    const full = await join("contested", 10);
+    const other = await join("contested", 1);
+    // Fills the other node's only slot, so that the next call goes to the one that will refuse.
+    const [first, occupied] = [call(alice, "contested"), call(alice, "contested")];
+    await until("both calls are out", () => received(full) + received(other) === 2);
+    const refused = call(bob, "contested", "and me");
+    await until("the third call is out", () => received(full) + received(other) === 3);
+    const occupiedId = await other.called();
+    await full.called();
+    full.fail(await full.called(), 503, "BUSY: my owner plays a game");
+    other.answer(occupiedId, "done");
+    other.answer(await other.called(), "I had room");
+    expect((await refused).text).toContain("I had room");
+    expect((await full.view())?.penalized).toBe(false);
+    expect(received(full)).toBe(2);
+    full.answer(
+      full.raw.frames.flatMap((f) => f.type === "CALL" ? [f.data.request_id] : [])[0]!,
+      "x",
+    );
+    await Promise.all([first, occupied]);
+  });
+
+  test("that alone serves a model and says BUSY is asked again a moment later", async () => {
+    const node = await join("moody");
+    const answer = call(alice, "moody");
+    node.fail(await node.called(), 503, "BUSY");
+    node.answer(await node.called(), "now then");
+    expect((await answer).text).toContain("now then");
+    expect((await node.view())?.penalized).toBe(false);
+  });
+});
+
+describe("the waiting line", () => {
+  test("takes turns between accounts, and serves each account's calls in order", async () => {
+    const node = await join("scarce");
+    const running = call(alice, "scarce", "alice 0");
+    const runningId = await node.called();
+    const waiting: Promise<Answer<ErrorView>>[] = [];
+    for (const said of ["alice 1", "alice 2", "alice 3"]) {
+      waiting.push(call(alice, "scarce", said));
+      await waitingLine(waiting.length);
+    }
+    waiting.push(call(bob, "scarce", "bob 1"));
+    await waitingLine(4);
+
+    node.answer(runningId, "0");
+    const served: string[] = [];
+    for (const _ of waiting) {
+      const { data } = await node.raw.next("CALL");
+      const { messages } = data.payload as { messages: { content: string }[] };
+      served.push(messages[0]!.content);
+      node.answer(data.request_id, "next");
+    }
+    expect(served).toEqual(["alice 1", "bob 1", "alice 2", "alice 3"]);
+    await Promise.all([running, ...waiting]);
+  });
+
+  test("that is full for an account refuses with 429 and Retry-After, and lets others in", async () => {
+    const node = await join("crowded");
+    const answers = [call(alice, "crowded")];
+    const firstId = await node.called();
+    for (let i = 1; i <= 3; i++) {
+      answers.push(call(alice, "crowded"));
+      await waitingLine(i);
+    }
+    const refused = await call(alice, "crowded");
+    expect(refused.status).toBe(429);
+    expect(refused.json.error).toMatchObject({ code: "queue_full", type: "requests" });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    expect(Number(refused.headers.get("retry-after-ms"))).toBeGreaterThanOrEqual(1000);
+    expect(refused.headers.get("x-should-retry")).toBe("true");
+
+    answers.push(call(bob, "crowded"));
+    await waitingLine(4);
+    node.answer(firstId, "done");
+    for (let i = 0; i < 4; i++) node.answer(await node.called(), "done");
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(5).fill(200));
+  });
+
+  test("is left with 503 and Retry-After by a call that waited too long", async () => {
+    const hurried = await startGateway({ env: { COLINK_QUEUE_SECONDS: "0.2" } });
+    const owner = await createAccount(hurried);
+    const node = await joinNode({ gateway: hurried, owner, models: ["slow"] });
+    const running = chat(hurried, owner.apiToken, hello("slow"));
+    const runningId = await node.called();
+    const late = await chat(hurried, owner.apiToken, hello("slow"));
+    expect(late.status).toBe(503);
+    expect(late.json.error.code).toBe("queue_timeout");
+    expect(Number(late.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    node.answer(runningId, "done");
+    expect((await running).status).toBe(200);
+  });
+
+  test("moves when a node joins", async () => {
+    const first = await join("growing");
+    const running = call(alice, "growing");
+    const runningId = await first.called();
+    const waiting = call(alice, "growing");
+    await waitingLine(1);
+    const second = await join("growing");
+    second.answer(await second.called(), "help has come");
+    expect((await waiting).text).toContain("help has come");
+    first.answer(runningId, "done");
+    await running;
+  });
+});
+
+describe("a second REGISTER", () => {
+  test("replaces models and capacity at once, while what runs goes on", async () => {
+    const node = await join("before", 1, ["kept"]);
+    const running = call(alice, "before");
+    const runningId = await node.called();
+    const waiting = call(alice, "kept");
+    await waitingLine(1);
+
+    node.raw.send({
+      type: "REGISTER",
+      data: { max_parallel: 2, models: ["kept", "after"], name: node.nodeId },
+    });
+    // The second slot is there now, for the call that waits.
+    node.answer(await node.called(), "in the new slot");
+    expect((await waiting).text).toContain("in the new slot");
+    const listed = await node.view();
+    expect(listed?.supported_models).toEqual(["kept", "after"]);
+    expect(listed?.max_parallel).toBe(2);
+    const gone = await call(alice, "before");
+    expect(gone.status).toBe(503);
+    expect(gone.json.error.code).toBe("no_node_online");
+    const fresh = call(alice, "after");
+    node.answer(await node.called(), "new model");
+    expect((await fresh).status).toBe(200);
+
+    node.answer(runningId, "begun before");
+    expect((await running).text).toContain("begun before");
+    await idle(node);
+  });
+});
