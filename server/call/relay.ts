@@ -104,13 +104,14 @@ export class Relay {
         lease = await this.#lease(call, course);
       } catch (error) {
         if (call.stopped) return { is: "stopped", error: call.stopped };
-        return { is: "failed", error: lastFailure ?? asColinkError(error) };
+        if (lastFailure === null) return { is: "failed", error: asColinkError(error) };
+        return this.#givenUp(call, lastFailure);
       }
       const end = await this.#attempt(call, course, outlet, lease);
       if (end.is !== "failed") return end;
       lastFailure = end.error;
       this.#blame(lease.node, end.error, call);
-      if (!this.#mayRetry(course, lease.node, end.error)) return end;
+      if (!this.#mayRetry(course, lease.node, end.error)) return this.#givenUp(call, end.error);
     }
   }
 
@@ -173,6 +174,13 @@ export class Relay {
     }
     course.tried.add(node.who.id);
     return course.attempts <= this.config.maxRetries;
+  }
+
+  /** Nobody makes the failure good: the caller is told when trying again makes sense, by what the nodes are now. */
+  #givenUp(call: Call, { code, message, retryAfterMs, cause }: ColinkError): CallEnd {
+    const soonestMs = this.parts.scheduler.retryAfterMs(call.request.model);
+    const details = { retryAfterMs: Math.max(retryAfterMs ?? 0, soonestMs), cause };
+    return { is: "failed", error: new ColinkError(code, message, details) };
   }
 
   /** The one ending: the caller gets the rest, the ledger its entry, the log its line. */

@@ -35,6 +35,8 @@ const GUESSED_CALL_MS = 5_000;
 /** Weight of the newest call in the moving average of a model's call times. */
 const NEWEST_CALL_WEIGHT = 0.2;
 
+const NONE: ReadonlySet<string> = new Set();
+
 export class Scheduler {
   readonly #lines = new Map<string, WaitingLine<Lease>>();
   readonly #waitingByAccount = new Map<string, number>();
@@ -79,6 +81,23 @@ export class Scheduler {
   hasOther(model: string, tried: ReadonlySet<string>): boolean {
     for (const _ of this.#able(model, tried)) return true;
     return false;
+  }
+
+  /**
+   * When trying the model again makes sense, in milliseconds from now: after the wait in line where
+   * a node could serve it, else at the end of the first penalty, or when a node may be back.
+   */
+  retryAfterMs(model: string): number {
+    const { hub, penalties, clock } = this.parts;
+    if (this.hasOther(model, NONE)) {
+      return this.#expectedWaitMs(model, this.#lines.get(model)?.size ?? 0);
+    }
+    const ends = [...hub.serving(model)].flatMap((node) =>
+      penalties.of(node.who.identity)?.until ?? []
+    );
+    return ends.length === 0
+      ? RETRY_WHEN_OFFLINE_MS
+      : Math.max(1000, Math.min(...ends) - clock.now());
   }
 
   /** The node says that it is full: it counts as full for a moment, or until one of its slots is freed. */
@@ -130,26 +149,19 @@ export class Scheduler {
   #refuseWhereWaitingIsVain(call: Call, tried: ReadonlySet<string>): void {
     const { model } = call.request;
     if (this.hasOther(model, tried)) return;
-    const { hub, penalties, clock } = this.parts;
-    const nodes = [...hub.serving(model)];
-    if (nodes.length === 0) {
+    const { hub } = this.parts;
+    if (hub.serving(model).size === 0) {
       if (!hub.knows(model)) throw modelNotFound(model, hub.knownModels());
       throw new ColinkError(
         "no_node_online",
         `Cannot serve "${model}": no node that offers it is connected; try again soon`,
-        { retryAfterMs: RETRY_WHEN_OFFLINE_MS },
+        { retryAfterMs: this.retryAfterMs(model) },
       );
     }
-    const ends = nodes.map((node) => penalties.of(node.who.identity)?.until ?? Infinity);
-    const earliest = Math.min(...ends);
     throw new ColinkError(
       "nodes_penalized",
       `Cannot serve "${model}": every node that offers it has failed lately or is leaving; try again later`,
-      {
-        retryAfterMs: earliest === Infinity
-          ? RETRY_WHEN_OFFLINE_MS
-          : Math.max(1000, earliest - clock.now()),
-      },
+      { retryAfterMs: this.retryAfterMs(model) },
     );
   }
 
