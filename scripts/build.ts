@@ -28,8 +28,9 @@ export async function build(parts: readonly Part[], steps: Pick<Steps, "run">): 
     await steps.run(names[part], async () => {
       const stamp = stampOf(part, version);
       if (stamp.isFresh) return "unchanged";
-      await builders[part](version);
+      const said = await builders[part](version);
       stamp.write();
+      return said;
     });
   }
 }
@@ -47,11 +48,12 @@ const names: Record<Part, string> = {
 
 const outputs: Record<Part, string> = { web: "dist", server: "bin/server", client: "bin/client" };
 
-const builders: Record<Part, (version: string) => Promise<void>> = {
+/** What one resolves with is shown beside its step. */
+const builders: Record<Part, (version: string) => Promise<string | void>> = {
   async web() {
     // Only now: it imports dependencies, which may just have been installed.
     const { buildWeb } = await import("./build_web.ts");
-    await buildWeb();
+    return await buildWeb();
   },
   server: (version) => compileApart({ ...executables.server, version }),
   client: (version) => compileApart({ ...executables.client, version }),

@@ -21,8 +21,11 @@ const types: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-/** Builds the console anew. Throws where the sources do not bundle or the first view is too heavy. */
-export async function buildWeb(): Promise<void> {
+/**
+ * Builds the console anew. Resolves with a line that says how large it is. Throws where the
+ * sources do not bundle or the first view is too heavy.
+ */
+export async function buildWeb(): Promise<string> {
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
   const outputs = await bundle();
@@ -37,7 +40,7 @@ export async function buildWeb(): Promise<void> {
     );
   }
   await writeFile(join(out, "manifest.json"), JSON.stringify(manifest, null, 2));
-  console.log(`dist/web: ${Object.keys(manifest).length} files, first view ${kib(weight)}`);
+  return `${Object.keys(manifest).length} files, first view ${kib(weight)}`;
 }
 
 const common: BuildOptions = {
@@ -165,4 +168,4 @@ function kib(bytes: number): string {
   return `${(bytes / 1024).toFixed(1)} KiB`;
 }
 
-if (import.meta.main) await buildWeb();
+if (import.meta.main) console.log(`dist/web: ${await buildWeb()}`);
