@@ -115,7 +115,7 @@ function figureNamed(name: string): Figure {
 
 function withRounds(size: Size, rounds: number): Size {
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds: expected 1 or more");
-  return { ...size, rounds, freshRounds: rounds };
+  return { ...size, rounds, freshRounds: rounds, maxRepeats: Math.min(rounds, size.maxRepeats) };
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

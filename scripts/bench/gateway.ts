@@ -1,7 +1,6 @@
 /** A real gateway under measurement, as it is run: authenticating, limiting, counting and logging. */
 
 import { existsSync, mkdirSync } from "node:fs";
-import type { NodeView } from "../../protocol/api.ts";
 import { freePort } from "../free_port.ts";
 import { ensureAccount } from "../quickstart/account.ts";
 import { at } from "../root.ts";
@@ -63,20 +62,25 @@ export async function startServer(
   return process;
 }
 
-/** Resolves once so many nodes that serve the model are known to the gateway. */
-export async function untilServed(url: string, model: string, nodes: number): Promise<void> {
+/**
+ * Resolves once the gateway's number of connected nodes is as wanted. Asked of its metrics: the
+ * list of many nodes would be work, and memory, of its own.
+ */
+export async function untilNodes(url: string, isWanted: (nodes: number) => boolean): Promise<void> {
   const endMs = performance.now() + 60_000;
-  while (await servedBy(url, model) < nodes) {
+  for (;;) {
+    const nodes = await connectedNodes(url);
+    if (isWanted(nodes)) return;
     if (performance.now() > endMs) {
-      throw new Error(`Cannot measure: the gateway does not list ${nodes} nodes for ${model}`);
+      throw new Error(`Cannot measure: the gateway has ${nodes} nodes, not the number wanted`);
     }
     await Bun.sleep(50);
   }
 }
 
-async function servedBy(url: string, model: string): Promise<number> {
-  const response = await fetch(`${url}/api/nodes`);
-  if (!response.ok) throw new Error(`GET /api/nodes: ${response.status}`);
-  const { nodes } = await response.json() as { nodes: NodeView[] };
-  return nodes.filter((node) => node.supported_models.includes(model)).length;
+export async function connectedNodes(url: string): Promise<number> {
+  const response = await fetch(`${url}/metrics`);
+  const nodes = /^colink_nodes (\d+)$/m.exec(await response.text())?.[1];
+  if (nodes === undefined) throw new Error("Cannot measure: /metrics does not tell colink_nodes");
+  return Number(nodes);
 }

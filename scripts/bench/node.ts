@@ -4,13 +4,13 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { at } from "../root.ts";
 import { RELAYED_MODEL } from "./chat.ts";
-import { type Gateway, untilServed } from "./gateway.ts";
+import { connectedNodes, type Gateway, untilNodes } from "./gateway.ts";
 import { ServerProcess } from "./server_process.ts";
 
 /** More than any load here asks for at a time. */
 const MAX_PARALLEL = 4096;
 
-/** Resolves once the gateway lists it. */
+/** Resolves once the gateway counts it. */
 export async function startNode(
   gateway: Gateway,
   upstreamPort: number,
@@ -34,12 +34,13 @@ providers:
 `,
     { mode: 0o600 },
   );
+  const before = await connectedNodes(gateway.url);
   const node = new ServerProcess({
     name: "node",
     command: [program, "-c", config],
     folder,
     cores: null,
   });
-  await untilServed(gateway.url, RELAYED_MODEL, 1);
+  await untilNodes(gateway.url, (nodes) => nodes === before + 1);
   return node;
 }

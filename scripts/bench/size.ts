@@ -23,15 +23,15 @@ export interface Size {
 export const fullSize: Size = {
   rounds: 5,
   freshRounds: 5,
-  loadSeconds: 4,
+  loadSeconds: 5,
   timedCalls: 1500,
   idleNodes: [2000, 10_000],
   openStreams: [200, 1200],
   settleMs: 4000,
-  capacitySteps: [250, 500, 750, 1000, 1250, 1500, 1750, 2000, 2500, 3000],
+  capacitySteps: [500, 1000, 1500, 2000, 2500, 3000, 4000],
   capacitySeconds: 5,
   maxForeignCores: 0.1,
-  maxRepeats: 10,
+  maxRepeats: 5,
 };
 
 export const quickSize: Size = {

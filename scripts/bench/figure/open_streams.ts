@@ -34,7 +34,7 @@ async function measure(bench: Bench): Promise<Row[]> {
     warmsUp: false,
   });
   return [{
-    figure: `Memory per open stream, ${few} to ${many} streams, 2 chunks/s each`,
+    figure: `Memory per open stream, ${few} to ${many.toLocaleString("en")}, 2 chunks/s each`,
     unit: "KiB",
     nginx: over(measured, (r) => r.streams.nginx),
     gateway: over(measured, (r) => r.streams.gateway),
