@@ -5,12 +5,8 @@
 
 import type { CallData, ErrorData, Frame, RegisterData, StreamData } from "./frame.ts";
 import { lastMember, nestsDeeperThan, objectMembers } from "./json_text.ts";
-import {
-  MAX_JSON_DEPTH,
-  MAX_MODEL_NAME_CHARS,
-  MAX_MODELS_PER_NODE,
-  MAX_PARALLEL_LIMIT,
-} from "./limits.ts";
+import { MAX_JSON_DEPTH } from "./limits.ts";
+import { registerProblem } from "./register.ts";
 
 /**
  * A frame that was read, with the text of the JSON value that it carries for somebody else: the
@@ -87,24 +83,8 @@ export function decode(text: string): Decoded {
 /** Each reader checks one type's data: the data itself when it is right, else what is wrong with it. */
 const readers = Object.freeze({
   REGISTER(data: Record<string, unknown>): RegisterData | string {
-    const { max_parallel, models } = data;
-    if (!Number.isSafeInteger(max_parallel) || (max_parallel as number) < 1) {
-      return "max_parallel must be a whole number of 1 or more";
-    }
-    if ((max_parallel as number) > MAX_PARALLEL_LIMIT) {
-      return `max_parallel must be at most ${MAX_PARALLEL_LIMIT}`;
-    }
-    if (!Array.isArray(models)) return "models must be a list of names";
-    if (models.length > MAX_MODELS_PER_NODE) return `more than ${MAX_MODELS_PER_NODE} models`;
-    if (!models.every(isModelName)) {
-      return `a model's name must be 1 to ${MAX_MODEL_NAME_CHARS} characters without control characters`;
-    }
-    for (const field of ["node_id", "name", "agent"]) {
-      const text = data[field];
-      if (text !== undefined && !(typeof text === "string" && text.length <= 200)) {
-        return `${field} must be text of at most 200 characters`;
-      }
-    }
+    const problem = registerProblem(data);
+    if (problem !== null) return problem;
     return data as unknown as RegisterData;
   },
   CALL(data: Record<string, unknown>): CallData | string {
@@ -137,13 +117,6 @@ function carriedText(text: string, type: string): string {
   const data = lastMember(objectMembers(text), "data");
   const body = data && lastMember(objectMembers(text, data.start), key);
   return body ? text.slice(body.start, body.end) : "";
-}
-
-function isModelName(name: unknown): name is string {
-  // deno-lint-ignore no-control-regex -- control characters are exactly what must not be in a name
-  const control = /[\u0000-\u001f\u007f]/;
-  return typeof name === "string" && name.length > 0 && name.length <= MAX_MODEL_NAME_CHARS &&
-    !control.test(name);
 }
 
 function isId(id: unknown): id is string {

@@ -1,0 +1,274 @@
+/** Wire v2 as bytes: headers, JSON payloads, and the splitting of bodies. Reading never throws. */
+
+import {
+  type CallHead,
+  type Failure,
+  type Finish,
+  FrameTypeV2,
+  type GoAway,
+  type Head,
+  HEADER_BYTES,
+  MAX_CONTROL_BYTES,
+  MAX_FRAME_BYTES,
+  type RegisterV2,
+  type Status,
+  type Welcome,
+} from "./frame_v2.ts";
+import { nestsDeeperThan } from "./json_text.ts";
+import { MAX_JSON_DEPTH } from "./limits.ts";
+import { registerProblem } from "./register.ts";
+
+/** The payload of each type whose payload is JSON. */
+interface JsonPayloads {
+  register: RegisterV2;
+  welcome: Welcome;
+  status: Status;
+  goaway: GoAway;
+  head: Head;
+  finish: Finish;
+  error: Failure;
+}
+
+type JsonType = keyof JsonPayloads;
+
+/** A frame that was read. `bytes` are views into the message: copy what outlives its handler. */
+export type FrameV2 =
+  | { [T in JsonType]: { type: T; stream: number; data: JsonPayloads[T] } }[JsonType]
+  | { type: "call"; stream: number; data: CallHead; bytes: Uint8Array }
+  | { type: "body" | "stream"; stream: number; bytes: Uint8Array }
+  | { type: "credit"; stream: number; bytes: number }
+  | { type: "cancel"; stream: number };
+
+export type DecodedV2 =
+  | { kind: "frame"; frame: FrameV2 }
+  /** A type of a later version: ignored. */
+  | { kind: "unknown"; type: number }
+  | { kind: "malformed"; reason: string };
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** A frame whose payload is JSON. `stream` 0: about the connection. */
+export function encodeJson<T extends JsonType>(
+  type: T,
+  stream: number,
+  data: JsonPayloads[T],
+): Uint8Array<ArrayBuffer> {
+  return encodeBytes(FrameTypeV2[type], stream, encoder.encode(JSON.stringify(data)));
+}
+
+/** One STREAM frame; at most MAX_FRAME_BYTES − HEADER_BYTES of payload. */
+export function encodeStreamV2(stream: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return encodeBytes(FrameTypeV2.stream, stream, bytes);
+}
+
+export function encodeCredit(stream: number, bytes: number): Uint8Array<ArrayBuffer> {
+  const frame = header(FrameTypeV2.credit, stream, 4);
+  writeU32(frame, HEADER_BYTES, bytes);
+  return frame;
+}
+
+export function encodeCancel(stream: number): Uint8Array<ArrayBuffer> {
+  return header(FrameTypeV2.cancel, stream, 0);
+}
+
+/** CALL and as many BODY frames as the body needs, in the order in which they are sent. */
+export function encodeCallV2(
+  stream: number,
+  call: Omit<CallHead, "body_bytes">,
+  body: Uint8Array,
+): Uint8Array<ArrayBuffer>[] {
+  const head = encoder.encode(JSON.stringify({ ...call, body_bytes: body.byteLength }));
+  const room = MAX_FRAME_BYTES - HEADER_BYTES - 4 - head.byteLength;
+  const first = body.subarray(0, Math.max(0, room));
+  const frame = header(FrameTypeV2.call, stream, 4 + head.byteLength + first.byteLength);
+  writeU32(frame, HEADER_BYTES, head.byteLength);
+  frame.set(head, HEADER_BYTES + 4);
+  frame.set(first, HEADER_BYTES + 4 + head.byteLength);
+  const frames = [frame];
+  const step = MAX_FRAME_BYTES - HEADER_BYTES;
+  for (let at = first.byteLength; at < body.byteLength; at += step) {
+    frames.push(encodeBytes(FrameTypeV2.body, stream, body.subarray(at, at + step)));
+  }
+  return frames;
+}
+
+/** Reads one binary message. Never throws. */
+export function decodeV2(message: Uint8Array): DecodedV2 {
+  if (message.byteLength < HEADER_BYTES) return malformed("shorter than a header");
+  if (message.byteLength > MAX_FRAME_BYTES) return malformed("larger than a frame may be");
+  const type = typeNames[message[0]!];
+  if (type === undefined) return { kind: "unknown", type: message[0]! };
+  const stream = readU32(message, 4);
+  const payload = message.subarray(HEADER_BYTES);
+  if ((message[0]! < 16) !== (stream === 0) && type !== "error") {
+    return malformed(`${type} on stream ${stream}`);
+  }
+  return readers[type](type, stream, payload);
+}
+
+type TypeName = keyof typeof FrameTypeV2;
+
+const typeNames: Record<number, TypeName | undefined> = Object.fromEntries(
+  Object.entries(FrameTypeV2).map(([name, number]) => [number, name as TypeName]),
+);
+
+type Reader = (type: TypeName, stream: number, payload: Uint8Array) => DecodedV2;
+
+const readers: Record<TypeName, Reader> = {
+  register: json,
+  welcome: json,
+  status: json,
+  goaway: json,
+  head: json,
+  finish: json,
+  error: json,
+  body: raw,
+  stream: raw,
+  cancel: (_type, stream) => frame({ type: "cancel", stream }),
+  credit: (_type, stream, payload) =>
+    payload.byteLength === 4
+      ? frame({ type: "credit", stream, bytes: readU32(payload, 0) })
+      : malformed("credit without a number"),
+  call: readCall,
+};
+
+function raw(type: TypeName, stream: number, bytes: Uint8Array): DecodedV2 {
+  return frame({ type: type as "body" | "stream", stream, bytes });
+}
+
+function json(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
+  const data = parseObject(payload);
+  if (typeof data === "string") return malformed(`${type}: ${data}`);
+  const problem = problems[type as JsonType](data);
+  return problem === null
+    ? frame({ type, stream, data } as unknown as FrameV2)
+    : malformed(`${type}: ${problem}`);
+}
+
+function readCall(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
+  if (payload.byteLength < 4) return malformed("call without a head");
+  const headEnd = 4 + readU32(payload, 0);
+  if (headEnd > payload.byteLength) return malformed("call whose head is cut off");
+  const data = parseObject(payload.subarray(4, headEnd));
+  if (typeof data === "string") return malformed(`${type}: ${data}`);
+  const bytes = payload.subarray(headEnd);
+  const problem = callProblem(data, bytes.byteLength);
+  if (problem !== null) return malformed(`call: ${problem}`);
+  return frame({ type: "call", stream, data: data as unknown as CallHead, bytes });
+}
+
+type Fields = Record<string, unknown>;
+
+/** What is wrong with each type's data, or null. */
+const problems: Record<JsonType, (data: Fields) => string | null> = {
+  register: (data) => registerProblem(data) ?? capabilitiesProblem(data),
+  status: (data) =>
+    registerProblem({ max_parallel: 1, models: [], ...data }) ?? capabilitiesProblem(data) ??
+      (data.state === undefined || ["serving", "draining", "paused"].includes(String(data.state))
+        ? null
+        : "unknown state"),
+  welcome: (data) =>
+    isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms)
+      ? null
+      : "incomplete",
+  goaway: (data) => isCount(data.redial_within_ms) ? null : "incomplete",
+  head: (data) =>
+    isStatus(data.status) && isObject(data.headers) &&
+      Object.values(data.headers).every((value) => typeof value === "string")
+      ? null
+      : "status or headers are wrong",
+  finish: finishProblem,
+  error: (data) => {
+    if (!isStatus(data.code)) return "code is not a status";
+    if (typeof data.message !== "string") return "no message";
+    return data.tally === undefined || (isObject(data.tally) && finishProblem(data.tally) === null)
+      ? null
+      : "its tally is wrong";
+  },
+};
+
+function finishProblem(data: Fields): string | null {
+  const counts = [data.prompt_tokens, data.completion_tokens];
+  return counts.every((count) => count === null || isCount(count)) &&
+      typeof data.estimated === "boolean"
+    ? null
+    : "its counts are wrong";
+}
+
+function callProblem(data: Fields, bytesHere: number): string | null {
+  if (!isText(data.id) || !isText(data.endpoint) || typeof data.model !== "string") {
+    return "incomplete";
+  }
+  if (typeof data.stream !== "boolean") return "stream is no flag";
+  return isCount(data.body_bytes) && data.body_bytes >= bytesHere ? null : "body_bytes is wrong";
+}
+
+function capabilitiesProblem(data: Fields): string | null {
+  const { capabilities } = data;
+  return capabilities === undefined ||
+      (isObject(capabilities) && Object.values(capabilities).every(isObject))
+    ? null
+    : "capabilities must be an object of objects";
+}
+
+function parseObject(payload: Uint8Array): Fields | string {
+  if (payload.byteLength > MAX_CONTROL_BYTES) return "too large";
+  try {
+    const text = decoder.decode(payload);
+    if (nestsDeeperThan(text, MAX_JSON_DEPTH)) return "nested too deeply";
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : "not an object";
+  } catch {
+    return "not JSON";
+  }
+}
+
+function encodeBytes(type: number, stream: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+  const frame = header(type, stream, payload.byteLength);
+  frame.set(payload, HEADER_BYTES);
+  return frame;
+}
+
+function header(type: number, stream: number, payloadBytes: number): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(HEADER_BYTES + payloadBytes);
+  frame[0] = type;
+  writeU32(frame, 4, stream);
+  return frame;
+}
+
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>>
+    0;
+}
+
+function frame(frame: FrameV2): DecodedV2 {
+  return { kind: "frame", frame };
+}
+
+function malformed(reason: string): DecodedV2 {
+  return { kind: "malformed", reason };
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length > 0 && value.length <= 200;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isStatus(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 100 && (value as number) <= 599;
+}
