@@ -1,7 +1,8 @@
 /** What a configuration must look like, and what is wrong with one, in words. */
 
 import { z } from "zod";
-import { MAX_MODEL_NAME_CHARS, MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "../protocol/mod.ts";
+import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "../protocol/mod.ts";
+import { isModelName, MODEL_NAME_RULE } from "../protocol/model_name.ts";
 import { nearest } from "./nearest.ts";
 
 export interface ShapeProblem {
@@ -14,13 +15,15 @@ export interface ShapeProblem {
 
 const PLACEHOLDER_TOKEN = "client-your-token-here";
 
-// deno-lint-ignore no-control-regex -- control characters are exactly what must not be in a name
-const CONTROL = /[\u0000-\u001f\u007f]/;
+const name = z.string().min(1, { error: "must not be empty" });
 
-const modelName = z.string()
-  .min(1, { error: "must not be empty" })
-  .max(MAX_MODEL_NAME_CHARS, { error: `must be at most ${MAX_MODEL_NAME_CHARS} characters` })
-  .refine((name) => !CONTROL.test(name), { error: "must not contain control characters" });
+const model = z.strictObject({ local: name, server_mapping: name.optional() })
+  .check(({ value, issues }) => {
+    const { local, server_mapping: offered = local } = value;
+    if (isModelName(offered)) return;
+    const path = [value.server_mapping === undefined ? "local" : "server_mapping"];
+    issues.push({ code: "custom", path, input: offered, message: `must be ${MODEL_NAME_RULE}` });
+  });
 
 const headers = z.record(z.string(), z.string())
   .refine(areHeaders, { error: "has a name or a value that HTTP headers cannot have" });
@@ -31,7 +34,7 @@ const provider = {
     error: 'must be an address such as "http://127.0.0.1:11434/v1"',
   }).optional(),
   headers: headers.optional(),
-  models: z.array(z.strictObject({ local: modelName, server_mapping: modelName.optional() }))
+  models: z.array(model)
     .min(1, { error: "must name at least one model" }),
 };
 

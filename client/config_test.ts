@@ -107,6 +107,18 @@ test("a name without server_mapping counts as its own, so mapping it twice is re
   ]);
 });
 
+test("a name that could pass for another one is refused, where callers would see it", () => {
+  const lookalike = "pr\u043e-model";
+  const [problem, ...more] = problemsIn(usable.replace("pro-model", lookalike));
+  expect(problem).toStartWith("config.yaml:10:25: providers[0].models[0].server_mapping must be 1");
+  expect(more).toEqual([]);
+  expect(problemsIn(usable.replace("gpt-4-turbo", lookalike))).toEqual([]);
+  const unmapped = usable.replace("gpt-4-turbo", lookalike).replace(/ *server_mapping.*/, "");
+  expect(problemsIn(unmapped)[0]).toStartWith(
+    "config.yaml:9:16: providers[0].models[0].local must",
+  );
+});
+
 test("two providers may offer the same name", () => {
   const second = usable.slice(usable.indexOf("  - type"));
   expect(parseConfig(usable + second, {}).providers).toHaveLength(2);
