@@ -1,6 +1,7 @@
 /** Environment → Config, checked once. The only server file that reads the environment. */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -78,9 +79,16 @@ const whole = (min: number, max: number) =>
   number(min, max).refine(Number.isInteger, { error: "expected a whole number" });
 const seconds = (min: number, max: number) => number(min, max).transform((s) => s * 1000);
 const url = (...schemes: string[]) =>
-  z.string().refine((text) => text === "" || schemes.some((s) => text.startsWith(`${s}://`)), {
-    error: `expected ${schemes.map((s) => `${s}://…`).join(" or ")}`,
+  z.string().refine((text) => text === "" || isUrl(text, schemes), {
+    error: `expected ${
+      schemes.map((s) => `${s}://…`).join(" or ")
+    }, special characters in it percent-encoded`,
   }).transform((text) => text === "" ? null : text);
+const cidrs = z.string()
+  .transform((text) => text.split(",").map((cidr) => cidr.trim()).filter(Boolean))
+  .refine((list) => list.every(isCidr), {
+    error: "expected addresses or CIDRs such as 10.0.0.0/8, separated by commas",
+  });
 const choice = <const T extends readonly [string, ...string[]]>(...names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });
 
@@ -142,7 +150,7 @@ const settings = {
     "",
     "CIDRs, by comma",
     "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
-    z.string().transform((text) => text.split(",").map((s) => s.trim()).filter(Boolean)),
+    cidrs,
   ),
   logLevel: setting(
     "COLINK_LOG_LEVEL",
@@ -331,6 +339,26 @@ function isKnown(name: string): boolean {
     name === "COLINK_API_KEY";
 }
 
+/** Drivers quote what they cannot read, password and all: so nothing that they cannot reaches them. */
+function isUrl(text: string, schemes: readonly string[]): boolean {
+  // PostgreSQL's may name several hosts, of which URL knows nothing.
+  const withOneHost = text.replace(/^(\w+:\/\/(?:[^/?]*@)?[^/?,]*),[^/?]*/, "$1");
+  try {
+    decodeURIComponent(new URL(withOneHost).href);
+    return schemes.some((scheme) => text.startsWith(`${scheme}://`));
+  } catch {
+    return false;
+  }
+}
+
+/** By IP version. */
+const WIDEST_MASK_BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 };
+
+function isCidr(text: string): boolean {
+  const [, address = "", bits = "0"] = /^([^/]*)(?:\/(\d+))?$/.exec(text) ?? [];
+  return Number(bits) <= (WIDEST_MASK_BITS[isIP(address)] ?? -1);
+}
+
 function secretProblems(env: Readonly<Record<string, string | undefined>>): string[] {
   const secret = env.JWT_SECRET?.trim() ?? "";
   if (secret === "") {
@@ -340,7 +368,7 @@ function secretProblems(env: Readonly<Record<string, string | undefined>>): stri
       ]
       : [];
   }
-  if (new TextEncoder().encode(secret).length < 32) {
+  if (isShort(secret)) {
     return ["JWT_SECRET: shorter than 32 bytes; make one with: openssl rand -hex 32"];
   }
   return WELL_KNOWN_SECRET.test(secret)
@@ -353,18 +381,41 @@ function shown(name: string, text: string): string {
   return name.endsWith("_URL") || name.endsWith("_SECRET") ? "(not shown)" : JSON.stringify(text);
 }
 
+function isShort(secret: string): boolean {
+  return new TextEncoder().encode(secret).length < 32;
+}
+
+/** Throws ConfigError where it can neither be read nor made. */
 function keptSecret(dataDir: string): string {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, "secret");
-  if (!existsSync(path)) {
-    const bytes = crypto.getRandomValues(new Uint8Array(32));
-    const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    try {
-      writeFileSync(path, text + "\n", { mode: 0o600, flag: "wx" });
-    } catch (error) {
-      // Another process that started at the same moment made it first: use that one.
-      if ((error as { code?: string }).code !== "EEXIST") throw error;
-    }
+  try {
+    if (!existsSync(path)) makeSecret(dataDir, path);
+    const secret = readFileSync(path, "utf8").trim();
+    if (!isShort(secret)) return secret;
+  } catch (error) {
+    const state = (error as { code?: string }).code ?? String(error);
+    throw new ConfigError([
+      `COLINK_DATA_DIR="${dataDir}": expected a folder that can be written and read (${state})`,
+    ]);
   }
-  return readFileSync(path, "utf8").trim();
+  throw new ConfigError([
+    `COLINK_DATA_DIR="${dataDir}": its file "secret" is damaged; restore it, or delete it: then ` +
+    "every token and session that was made with it is void",
+  ]);
+}
+
+function makeSecret(dataDir: string, path: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  const draft = `${path}.${crypto.randomUUID()}`;
+  writeFileSync(draft, Buffer.from(bytes).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
+  try {
+    // Appears whole or not at all, and never in the place of one that is there.
+    linkSync(draft, path);
+  } catch (error) {
+    // Another process that started at the same moment made it first: use that one.
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
+  } finally {
+    unlinkSync(draft);
+  }
 }

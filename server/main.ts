@@ -5,6 +5,7 @@ import { ConfigError, readConfig, settingsHelp } from "./config.ts";
 import { ColinkError } from "./error.ts";
 import { builtConsole, createGateway, openAccounts } from "./gateway.ts";
 import { createLog } from "./log.ts";
+import { NewerSchemaError } from "./store/migrate.ts";
 import { version } from "./version.ts";
 
 const EXIT_BAD_CONFIGURATION = 2;
@@ -142,13 +143,36 @@ function explain(error: unknown): number {
     console.error(["Cannot start:", ...error.problems.map((p) => `  ${p}`)].join("\n"));
     return EXIT_BAD_CONFIGURATION;
   }
-  const code = (error as { code?: unknown }).code;
-  if (code === "EADDRINUSE") {
-    console.error(`Cannot listen: the port is taken; set PORT to another one, or 0 for a free one`);
-  } else if (error instanceof ColinkError) {
-    console.error(error.message);
+  if (isUsageError(error)) {
+    console.error(`${error.message.replace(/\.?$/, ";")} --help lists all`);
+    return EXIT_BAD_CONFIGURATION;
+  }
+  const { code, syscall } = error as { code?: string; syscall?: string };
+  if (syscall === "listen") {
+    console.error(
+      `Cannot listen: ${listenProblems[code ?? ""] ?? `${code}; set PORT, COLINK_HOST`}`,
+    );
+  } else if (error instanceof ColinkError || error instanceof NewerSchemaError) {
+    console.error(withCause(error));
   } else console.error(error);
   return EXIT_FAILED;
+}
+
+/** What callers are not told, the operator is: which address did not answer, or who was not let in. */
+function withCause({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message} (${cause.message})` : message;
+}
+
+const listenProblems: Record<string, string> = {
+  EADDRINUSE: "the port is taken; set PORT to another one, or 0 for a free one",
+  EACCES: "this port needs more rights; set PORT to one above 1023",
+  EADDRNOTAVAIL: "this machine has no such address; set COLINK_HOST to one that it has",
+  EINVAL: "that is no address; set COLINK_HOST to one of this machine's",
+};
+
+/** citty's own complaint about what was typed. */
+function isUsageError(error: unknown): error is Error {
+  return error instanceof Error && error.name === "CLIError";
 }
 
 try {
