@@ -1,6 +1,7 @@
 /** An account on a gateway, made and signed in through its API as a person would. */
 
-import type { LoginAnswer, UserView } from "../../protocol/api.ts";
+import type { ErrorView, LoginAnswer, UserView } from "../../protocol/api.ts";
+import { type Answer, ask } from "./api.ts";
 
 export interface Account {
   email: string;
@@ -14,13 +15,48 @@ export interface Account {
   user: UserView;
 }
 
+/** One try to make an account; `more` goes along in the body. */
+export function register(
+  gateway: { url: string },
+  email: string,
+  password: string,
+  more: Record<string, unknown> = {},
+): Promise<Answer<ErrorView>> {
+  return ask(`${gateway.url}/api/auth/register`, asJson({ email, password, ...more }));
+}
+
+/** One try to sign in. */
+export function login(
+  gateway: { url: string },
+  email: string,
+  password: string,
+  headers: Record<string, string> = {},
+): Promise<Answer<LoginAnswer & ErrorView>> {
+  return ask(`${gateway.url}/api/auth/login`, asJson({ email, password }, headers));
+}
+
+/** Replaces one of the account's tokens; the answer knows the new one. */
+export async function rotateToken(
+  gateway: { url: string },
+  account: Account,
+  kind: "api" | "client",
+): Promise<Account> {
+  const { json: { user } } = done(
+    await ask<{ user: UserView }>(`${gateway.url}/api/user/tokens/rotate`, {
+      ...asJson({ kind }),
+      token: account.jwt,
+    }),
+  );
+  return { ...account, ...tokensOf(user), user };
+}
+
 /** Registers a new account (random e-mail unless given) and signs in. */
 export async function createAccount(
   gateway: { url: string },
   email = `${crypto.randomUUID().slice(0, 8)}@example.com`,
   password = "correct horse battery",
 ): Promise<Account> {
-  await post(`${gateway.url}/api/auth/register`, { email, password });
+  done(await register(gateway, email, password));
   return await signIn(gateway, email, password);
 }
 
@@ -29,20 +65,24 @@ export async function signIn(
   email: string,
   password: string,
 ): Promise<Account> {
-  const { token, user } = await post<LoginAnswer>(`${gateway.url}/api/auth/login`, {
-    email,
-    password,
-  });
-  const { api_token: apiToken, client_token: clientToken } = user;
-  return { email, password, jwt: token, apiToken, clientToken, user };
+  const { json: { token, user } } = done(await login(gateway, email, password));
+  return { email, password, jwt: token, ...tokensOf(user), user };
 }
 
-async function post<T>(url: string, body: unknown): Promise<T> {
-  const response = await fetch(url, {
+function tokensOf({ api_token, client_token }: UserView) {
+  return { apiToken: api_token, clientToken: client_token };
+}
+
+function asJson(body: unknown, headers: Record<string, string> = {}): RequestInit {
+  return {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${await response.text()}`);
-  return await response.json() as T;
+  };
+}
+
+/** The answer, unless it is a refusal. */
+function done<T>(answer: Answer<T>): Answer<T> {
+  if (answer.status !== 200) throw new Error(`Refused with ${answer.status}: ${answer.text}`);
+  return answer;
 }

@@ -12,17 +12,20 @@ export async function createDatabase(): Promise<string> {
     );
   }
   const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
-  await execute(server, `create database ${name}`);
-  endAfterTests(() => execute(server, `drop database if exists ${name} with (force)`));
+  await query(server, `create database ${name}`);
+  endAfterTests(async () => {
+    await query(server, `drop database if exists ${name} with (force)`);
+  });
   const url = new URL(server);
   url.pathname = `/${name}`;
   return url.href;
 }
 
-async function execute(url: string, statement: string): Promise<void> {
+/** Runs one statement, as somebody with the database's password could. */
+export async function query<Row>(url: string, statement: string): Promise<Row[]> {
   const sql = new SQL(url, { max: 1 });
   try {
-    await sql.unsafe(statement);
+    return [...await sql.unsafe<Row[]>(statement)];
   } finally {
     await sql.end();
   }

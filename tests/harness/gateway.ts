@@ -3,9 +3,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Program } from "../../scripts/program.ts";
+import { type Outcome, Program } from "../../scripts/program.ts";
 import { at } from "../../scripts/root.ts";
 import { endAfterTests } from "./cleanup.ts";
+import { within } from "./wait.ts";
 
 export interface Gateway {
   /** `http://127.0.0.1:PORT` */
@@ -59,6 +60,24 @@ export function gatewayCommand(): string[] {
     : [at("bin", "server")];
 }
 
+/** Runs a command of the gateway's to its end: `admin create …`, or a start that must be refused. */
+export async function runGateway(
+  args: readonly string[],
+  options: GatewayOptions & { input?: string } = {},
+): Promise<Outcome> {
+  const { dataDir = temporaryFolder(), env, input } = options;
+  const lines: string[] = [];
+  const program = new Program("gateway", [...gatewayCommand(), ...args], {
+    cwd: dataDir,
+    env: { ...gatewayEnvironment(dataDir), ...env },
+    onLine: (line) => lines.push(line),
+    ...(input === undefined ? {} : { input }),
+  });
+  endAfterTests(() => program.kill());
+  const code = await within("the gateway's end", program.ended, READY_WITHIN_MS);
+  return { code, output: lines.join("\n") };
+}
+
 /** An environment in which nothing of the machine's own settings counts. */
 export function gatewayEnvironment(dataDir: string): Record<string, string> {
   return {
@@ -73,7 +92,8 @@ export function gatewayEnvironment(dataDir: string): Record<string, string> {
   };
 }
 
-function temporaryFolder(): string {
+/** Gone after the test file. */
+export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "co-link-gateway-"));
   endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
