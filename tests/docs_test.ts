@@ -1,0 +1,196 @@
+/** The documentation says what the program does: settings, errors, frames, commands, links, both languages. */
+
+import { expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parseConfig } from "../client/config.ts";
+import { CloseCode, decode } from "../protocol/mod.ts";
+import { at } from "../scripts/root.ts";
+import { ConfigError, readConfig, settingsHelp } from "../server/config.ts";
+import { errorKinds } from "../server/error.ts";
+import {
+  anchorOf,
+  fenceOf,
+  type Markdown,
+  readMarkdown,
+  withoutComments,
+} from "./harness/markdown.ts";
+
+const english = readMarkdown("README.md");
+const chinese = readMarkdown("README.zh-CN.md");
+const configuration = readMarkdown("docs/configuration.md");
+const errors = readMarkdown("docs/errors.md");
+const wire = readMarkdown("docs/wire.md");
+const files = [
+  ...readdirSync(at(".")).filter((name) => name.endsWith(".md")),
+  ...readdirSync(at("docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`),
+];
+const all = files.map(readMarkdown);
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function rowOf({ path, rows }: Markdown, first: string): string[] {
+  const found = rows.filter(([cell]) => cell === code(first));
+  if (found.length !== 1) throw new Error(`${path}: ${found.length} rows for ${first}, not 1`);
+  return found[0]!;
+}
+
+/** Name, default and unit of every setting, as `--help` prints them. */
+const settings = settingsHelp().split("\n").map((line) => {
+  const [name = "", fallback = "", unit = ""] = line.trim().split(/\s{2,}/);
+  return { name, fallback, unit };
+});
+
+for (const { name, fallback, unit } of settings) {
+  test(`docs/configuration.md has ${name} with its default and unit`, () => {
+    const [, shownFallback, shownUnit] = rowOf(configuration, name);
+    expect(shownFallback).toBe(fallback === "(unset)" ? "unset" : code(fallback));
+    expect(shownUnit).toBe(unit);
+  });
+}
+
+test("the documented bounds of numbers are the ones that are checked", () => {
+  const bounded = settings.flatMap(({ name }) => {
+    const [, low, high] = /^([\d.]+) – ([\d.]+)$/.exec(rowOf(configuration, name)[3] ?? "") ?? [];
+    return low === undefined || high === undefined ? [] : [{ name, low, high }];
+  });
+  const numbers = settings.filter(({ fallback }) => /^\d+$/.test(fallback));
+  expect(bounded).toHaveLength(numbers.length);
+  for (const { name, low, high } of bounded) {
+    for (const good of [low, high]) {
+      expect(`${name}=${good} ${accepts(name, good)}`).toEndWith("true");
+    }
+    const tooHigh = String(Number(high) + 1);
+    expect(`${name}=${tooHigh} ${accepts(name, tooHigh)}`).toEndWith("false");
+    if (Number(low) === 0) continue;
+    const tooLow = String(Number(low) / 2);
+    expect(`${name}=${tooLow} ${accepts(name, tooLow)}`).toEndWith("false");
+  }
+});
+
+function accepts(name: string, value: string): boolean {
+  try {
+    // With a secret given, nothing is written to the data folder.
+    readConfig({ JWT_SECRET: "0123456789abcdef0123456789abcdef", [name]: value });
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
+}
+
+test("every COLINK_ name in the documentation is one that some part of the product reads", () => {
+  const known = new Set(settings.map(({ name }) => name));
+  const others = /^COLINK_(API_KEY|CLIENT_LOG_LEVEL|TEST_[A-Z]+)$/;
+  const strays = all.flatMap(({ path }) =>
+    [...readFileSync(at(path), "utf8").matchAll(/\bCOLINK_[A-Z_]+\b/g)].map(([name]) => name)
+      .filter((name) => !known.has(name) && !others.test(name)).map((name) => `${path}: ${name}`)
+  );
+  expect(strays).toEqual([]);
+});
+
+for (const kind of Object.values(errorKinds)) {
+  test(`docs/errors.md has ${kind.code} with its status and whether to try again`, () => {
+    const [, status, again, cause] = rowOf(errors, kind.code);
+    expect(status).toBe(String(kind.status));
+    expect(again).toBe(kind.retry === "never" ? "no" : "yes");
+    expect(cause).not.toBe("");
+  });
+}
+
+test("the error codes in the READMEs exist", () => {
+  const codes: string[] = Object.values(errorKinds).map((kind) => kind.code);
+  for (const readme of [english, chinese]) {
+    const head = readme.rows.findIndex(([cell]) => cell === "code");
+    const shown = readme.rows.slice(head + 2).map(([cell = ""]) => cell.replaceAll("`", ""));
+    expect(shown.length).toBeGreaterThan(5);
+    expect(shown.filter((one) => !codes.includes(one))).toEqual([]);
+  }
+});
+
+test("both READMEs have the same sections", () => {
+  expect(chinese.headings.map(({ level }) => level)).toEqual(
+    english.headings.map(({ level }) => level),
+  );
+});
+
+test("both READMEs have the same code, but for comments and pictures", () => {
+  const codeOf = ({ fences }: Markdown) =>
+    fences.map((fence) => fence.language === "text" ? "a picture" : withoutComments(fence));
+  expect(codeOf(chinese)).toEqual(codeOf(english));
+});
+
+test("both READMEs name the same commands, paths, settings and codes", () => {
+  const names = ({ inlineCode }: Markdown) => [...new Set(inlineCode)].sort();
+  expect(names(chinese)).toEqual(names(english));
+});
+
+const { scripts } = JSON.parse(readFileSync(at("package.json"), "utf8")) as {
+  scripts: Record<string, string>;
+};
+
+test("every task that the documentation runs exists", () => {
+  const run = all.flatMap(({ path }) =>
+    [...readFileSync(at(path), "utf8").matchAll(/\bbun(?:@[\d.]+)? run ([a-z:]+)/g)]
+      .map(([, name = ""]) => ({ path, name }))
+  );
+  expect(run.length).toBeGreaterThan(5);
+  expect(run.filter(({ name }) => !Object.hasOwn(scripts, name))).toEqual([]);
+});
+
+test("the READMEs list every task", () => {
+  for (const readme of [english, chinese]) {
+    for (const name of Object.keys(scripts)) expect(rowOf(readme, name)).toHaveLength(2);
+  }
+});
+
+test("every relative link leads to a file, and to a heading in it", () => {
+  const broken = all.flatMap(({ path, links }) =>
+    links.filter((link) => !/^[a-z]+:/.test(link) && !resolves(path, link))
+      .map((link) => `${path}: ${link}`)
+  );
+  expect(broken).toEqual([]);
+});
+
+function resolves(from: string, link: string): boolean {
+  const [file = "", anchor] = link.split("#");
+  const path = file === "" ? from : join(dirname(from), file);
+  if (!existsSync(at(path))) return false;
+  return anchor === undefined ||
+    readMarkdown(path).headings.some(({ text }) => anchorOf(text) === decodeURI(anchor));
+}
+
+test("every frame in docs/wire.md is one that the codec reads", () => {
+  const frames = wire.fences.filter(({ language }) => language === "json")
+    .map(({ text }) => decode(text));
+  expect(frames.filter(({ kind }) => kind !== "frame")).toEqual([]);
+  const types = frames.map((decoded) => decoded.kind === "frame" && decoded.frame.type);
+  expect(new Set(types)).toEqual(new Set(["REGISTER", "CALL", "STREAM", "FINISH", "ERROR"]));
+});
+
+test("every close code in docs/wire.md is the protocol's or WebSocket's own", () => {
+  const shown = wire.rows.map(([cell]) => Number(cell)).filter((n) => n >= 1000);
+  const known: number[] = [...Object.values(CloseCode), 1006, 1009];
+  expect(shown.length).toBeGreaterThan(4);
+  expect(shown.filter((one) => !known.includes(one))).toEqual([]);
+});
+
+test("the configurations that are shown are accepted, once they hold a token", () => {
+  const env = { CLIENT_TOKEN: "client-x", OPENAI_API_KEY: "sk-x", ANTHROPIC_API_KEY: "sk-x" };
+  const shown = [english, chinese, configuration].flatMap(({ fences }) =>
+    fences.filter(({ language }) => language === "yaml")
+  );
+  expect(shown).toHaveLength(4);
+  for (const { text } of shown) {
+    const config = parseConfig(text.replace("client-your-token-here", "client-x"), env);
+    expect(config.client_token).toBe("client-x");
+  }
+});
+
+test("the snippets that are run elsewhere can be found", () => {
+  for (const language of ["python", "javascript"]) {
+    for (const page of [english, wire]) expect(fenceOf(page, language)).not.toBe("");
+  }
+});

@@ -1,0 +1,129 @@
+/** The programs in the README run as they stand there, against a real gateway and node. */
+
+import { beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "../scripts/program.ts";
+import { at } from "../scripts/root.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { fenceOf, readMarkdown } from "./harness/markdown.ts";
+import { startNode } from "./harness/node.ts";
+import { findPython } from "./harness/python.ts";
+import { startUpstream } from "./harness/upstream.ts";
+
+const readme = readMarkdown("README.md");
+const SAID = "Say hello in five words.";
+/** The whole answer, then the streamed one. */
+const BOTH = `${SAID}\n${SAID}`;
+
+let gateway: Gateway;
+let account: Account;
+let folder: string;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  account = await createAccount(gateway);
+  await startNode({
+    gateway,
+    clientToken: account.clientToken,
+    providers: [{
+      type: "openai",
+      api_key: "none",
+      base_url: startUpstream().url,
+      models: [{ local: "echo", server_mapping: "pro-model" }],
+    }],
+  });
+  folder = mkdtempSync(join(tmpdir(), "co-link-readme-"));
+  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  symlinkSync(at("node_modules"), join(folder, "node_modules"));
+}, 60_000);
+
+/** Runs a snippet with the key that the README tells to export, and this gateway's address. */
+async function runSnippet(interpreter: string, file: string, snippet: string): Promise<string> {
+  expect(snippet).toContain("http://127.0.0.1:8080");
+  writeFileSync(join(folder, file), snippet.replaceAll("http://127.0.0.1:8080", gateway.url));
+  const { code, output } = await run([interpreter, file], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, HOME: folder, COLINK_API_KEY: account.apiToken },
+  });
+  expect({ code, output }).toMatchObject({ code: 0 });
+  return output;
+}
+
+test("the JavaScript snippet prints the answer whole, then as a stream", async () => {
+  const output = await runSnippet(process.execPath, "call.mjs", fenceOf(readme, "javascript"));
+  expect(output).toBe(BOTH);
+});
+
+const { python, missing: noPython } = await findPython("openai");
+test.skipIf(noPython !== null)(
+  `the Python snippet prints the same${noPython === null ? "" : ` (not run: ${noPython})`}`,
+  async () => {
+    expect(await runSnippet(python, "call.py", fenceOf(readme, "python"))).toBe(BOTH);
+  },
+);
+
+const noCurl = Bun.which("curl") === null ? "curl is not installed" : null;
+test.skipIf(noCurl !== null)(
+  `the curl lines print a completion, then an event stream${
+    noCurl === null ? "" : ` (not run: ${noCurl})`
+  }`,
+  async () => {
+    const lines = readme.fences.find(({ text }) => text.includes("curl -N"))?.text ?? "";
+    const output = await runSnippet("sh", "call.sh", lines);
+    expect(output).toContain(`"object":"chat.completion"`);
+    expect(output).toContain(SAID);
+    expect(output).toContain(`"object":"chat.completion.chunk"`);
+    expect(output).toContain("data: [DONE]");
+  },
+);
+
+/** Method and path of each row of the API table. */
+const routes = readme.rows
+  .filter(([method]) => method === "GET" || method === "POST")
+  .map(([method = "", path = ""]) => ({ method, path: path.replaceAll("`", "") }));
+
+test("every path of the API table answers to its method", async () => {
+  expect(routes.length).toBeGreaterThan(10);
+  for (const { method, path } of routes) {
+    const response = await fetch(gateway.url + path.replace("{model}", "pro-model"), {
+      method,
+      headers: { authorization: `Bearer ${account.apiToken}` },
+    });
+    const text = await response.text();
+    expect(`${method} ${path} ${response.status} ${text}`)
+      .not.toMatch(/"code":"(not_found|method_not_supported)"/);
+    expect(response.headers.get("content-type")).not.toStartWith("text/html");
+  }
+});
+
+test("the API table names every path that /api documents of itself", async () => {
+  const document = await fetch(`${gateway.url}/api/openapi.json`);
+  const { paths } = await document.json() as { paths: Record<string, object> };
+  const shown = routes.map(({ path }) => path);
+  expect(Object.keys(paths).map((path) => `/api${path}`).filter((path) => !shown.includes(path)))
+    .toEqual([]);
+});
+
+test("the headers that the README names stand on an answer", async () => {
+  const { headers } = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${account.apiToken}` },
+    body: JSON.stringify({ model: "pro-model", messages: [{ role: "user", content: "hi" }] }),
+  });
+  for (const name of ["x-request-id", "x-colink-node", "x-ratelimit-remaining-requests"]) {
+    expect(readme.inlineCode).toContain(name);
+    expect(headers.get(name)).not.toBeNull();
+  }
+});
+
+test("the metrics that docs/deployment.md names exist", async () => {
+  const text = await (await fetch(`${gateway.url}/metrics`)).text();
+  const names = readMarkdown("docs/deployment.md").inlineCode
+    .filter((code) => code.startsWith("colink_"));
+  expect(names.length).toBeGreaterThan(3);
+  for (const name of names) expect(text).toContain(`# TYPE ${name} `);
+});

@@ -1,0 +1,120 @@
+/** The two nodes in docs/wire.md are nodes: they run as they stand there, against a real gateway. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import OpenAI from "openai";
+import { Program } from "../scripts/program.ts";
+import { createAccount } from "./harness/account.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
+import { startGateway } from "./harness/gateway.ts";
+import { fenceOf, readMarkdown } from "./harness/markdown.ts";
+import { listNodes } from "./harness/node.ts";
+import { findPython } from "./harness/python.ts";
+import { cut, hang, refuse, startUpstream, type Upstream } from "./harness/upstream.ts";
+import { until } from "./harness/wait.ts";
+
+const page = readMarkdown("docs/wire.md");
+const { python, missing } = await findPython("websockets");
+
+const nodes = [
+  { language: "javascript", interpreter: process.execPath, file: "node.mjs", missing: null },
+  { language: "python", interpreter: python, file: "node.py", missing },
+];
+
+const messages = [{ role: "user" as const, content: "one two three" }];
+
+for (const { language, interpreter, file, missing } of nodes) {
+  const reason = missing === null ? "" : ` (not run: ${missing})`;
+  describe.skipIf(missing !== null)(`the ${language} node of docs/wire.md${reason}`, () => {
+    let upstream: Upstream;
+    let client: OpenAI;
+    let node: Program;
+    let gateway: { url: string; wsUrl: string };
+
+    beforeAll(async () => {
+      gateway = await startGateway();
+      upstream = startUpstream();
+      const account = await createAccount(gateway);
+      const folder = mkdtempSync(join(tmpdir(), "co-link-wire-"));
+      endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+      writeFileSync(join(folder, file), fenceOf(page, language));
+      node = new Program(language, [interpreter, file], {
+        cwd: folder,
+        env: {
+          PATH: process.env.PATH,
+          GATEWAY: gateway.wsUrl,
+          CLIENT_TOKEN: account.clientToken,
+          UPSTREAM: upstream.url,
+        },
+      });
+      endAfterTests(() => node.kill());
+      await until("the node is listed", async () => (await listNodes(gateway)).length === 1);
+      client = new OpenAI({
+        baseURL: `${gateway.url}/v1`,
+        apiKey: account.apiToken,
+        maxRetries: 0,
+      });
+    }, 60_000);
+
+    test("serves a whole answer, under its upstream's own name of the model", async () => {
+      const answer = await client.chat.completions.create({ model: "pro-model", messages });
+      expect(answer.choices[0]?.message.content).toBe("one two three");
+      expect(upstream.calls.at(-1)?.body.model).toBe("llama3.2");
+    });
+
+    test("serves a stream piece by piece", async () => {
+      const pieces = await piecesOf(client);
+      expect(pieces).toEqual(["one ", "two ", "three"]);
+    });
+
+    test("relays a refusal of the request as it came", async () => {
+      upstream.behave("llama3.2", refuse(422, "no such thing"));
+      await expect(piecesOf(client)).rejects.toMatchObject({ status: 422, code: "upstream_422" });
+    });
+
+    test("stops its upstream when the caller has left a stream", async () => {
+      upstream.behave("llama3.2", language === "python" ? slow() : hang());
+      const caller = new AbortController();
+      const call = piecesOf(client, caller.signal).catch(() => "stopped");
+      await until("the upstream is at work", () => upstream.active === 1);
+      caller.abort();
+      await call;
+      await until("the upstream was let go", () => upstream.active === 0);
+      await until(
+        "the slot is free",
+        async () => (await listNodes(gateway))[0]?.active_tasks === 0,
+      );
+    });
+
+    test("never passes a stump off as an answer", async () => {
+      upstream.behave("llama3.2", cut(2));
+      await expect(piecesOf(client)).rejects.toThrow("model server failed");
+    });
+  });
+}
+
+/** A stream that never ends but is never silent either: a node that only looks between chunks can stop it. */
+function slow(): ReturnType<typeof hang> {
+  return () => {
+    const event = `data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n`;
+    const body = new ReadableStream({
+      async pull(controller) {
+        await Bun.sleep(5);
+        controller.enqueue(new TextEncoder().encode(event));
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+}
+
+async function piecesOf(client: OpenAI, signal?: AbortSignal): Promise<string[]> {
+  const stream = await client.chat.completions.create(
+    { model: "pro-model", messages, stream: true },
+    { signal },
+  );
+  const pieces: string[] = [];
+  for await (const chunk of stream) pieces.push(chunk.choices[0]?.delta.content ?? "");
+  return pieces.filter(Boolean);
+}
