@@ -65,6 +65,7 @@ const rows = {
   upstream_rate_limited: [429, "requests", "upstream_rate_limited", "elsewhere", true],
   upstream_error: [502, server, "upstream_error", "elsewhere", true],
   upstream_unreachable: [502, server, "upstream_unreachable", "elsewhere", true],
+  answer_too_large: [502, server, "answer_too_large", "never", false],
   deadline_exceeded: [504, server, "deadline_exceeded", "later", false],
   queue_timeout: [503, server, "queue_timeout", "later", false],
   no_node_online: [503, server, "no_node_online", "later", false],

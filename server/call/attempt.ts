@@ -22,8 +22,14 @@ export type AttemptEnd =
 
 const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: false, chunks: 0 };
 
+/** What an attempt hands on, synchronously. */
+export interface AttemptListener {
+  head(headers: Readonly<Record<string, string>>): void;
+  data(piece: string | Uint8Array): void;
+}
+
 /**
- * Runs one attempt to its end. `onData` gets each piece of the answer, synchronously. When the
+ * Runs one attempt to its end, handing on each piece of the answer as it comes. When the
  * attempt is ended from this side (stopped, too silent), the promise resolves at once, while the
  * slot stays held until the node confirms, its connection closes or the grace period is over: until
  * then the node is still generating.
@@ -31,20 +37,31 @@ const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: 
 export class Attempt {
   #running: RunningAttempt | null = null;
   #callOffSilence: () => void = () => {};
+  #callOffGrace: () => void = () => {};
   #heardMs = 0;
   #isOver = false;
   #end: (end: AttemptEnd) => void = () => {};
+  #settle: () => void = () => {};
+  /** Resolves when the node is done with it, or the grace period is over: the tally is final. */
+  readonly settled: Promise<void> = new Promise((resolve) => {
+    this.#settle = resolve;
+  });
 
   constructor(
     private readonly lease: Lease,
     private readonly order: Order,
     private readonly clock: Clock,
     private readonly times: AttemptTimes,
-    private readonly onData: (text: string) => void,
+    private readonly listener: AttemptListener,
   ) {}
 
   tally(): Tally {
     return this.#running?.tally() ?? NOTHING;
+  }
+
+  /** So many bytes have left for the caller. */
+  consumed(bytes: number): void {
+    this.#running?.consumed(bytes);
   }
 
   run(signal: AbortSignal): Promise<AttemptEnd> {
@@ -64,7 +81,8 @@ export class Attempt {
   #start(): void {
     this.#heardMs = this.clock.monotonic();
     this.#running = this.lease.node.connection.start(this.order, {
-      data: (text) => this.#data(text),
+      head: (headers) => this.#head(headers),
+      data: (piece) => this.#data(piece),
       finish: () => this.#ended({ is: "finished" }),
       fail: (failure) => this.#ended(endOf(failure)),
     });
@@ -76,10 +94,14 @@ export class Attempt {
     if (this.order.stream) this.#watchSilence(this.times.firstTokenMs);
   }
 
-  #data(text: string): void {
+  #head(headers: Readonly<Record<string, string>>): void {
+    if (!this.#isOver) this.listener.head(headers);
+  }
+
+  #data(piece: string | Uint8Array): void {
     if (this.#isOver) return;
     this.#heardMs = this.clock.monotonic();
-    if (text !== "") this.onData(text);
+    if (piece.length > 0) this.listener.data(piece);
   }
 
   /** One timer a silence, not one a chunk: when it rings, it looks how long ago the last chunk came. */
@@ -98,15 +120,21 @@ export class Attempt {
 
   /** The node is done with it, one way or the other. */
   #ended(end: AttemptEnd): void {
-    this.lease.release();
+    this.#free();
     this.#finish(end);
   }
 
   /** This side is done with it; the node is told, and the slot waits for its confirmation. */
   #abandon(end: AttemptEnd): void {
     this.#running?.cancel();
-    this.clock.after(this.times.cancelGraceMs, () => this.lease.release());
+    this.#callOffGrace = this.clock.after(this.times.cancelGraceMs, () => this.#free());
     this.#finish(end);
+  }
+
+  #free(): void {
+    this.#callOffGrace();
+    this.lease.release();
+    this.#settle();
   }
 
   #finish(end: AttemptEnd): void {

@@ -7,7 +7,10 @@ import type { AttemptFailure } from "../node/attempt.ts";
 /** What the caller gets when the request itself was wrong: the upstream's own refusal. */
 export interface Refusal {
   status: number;
-  error: { message: string; type: string; param: string | null; code: string | null };
+  /** JSON, as the upstream sent it. */
+  body: string;
+  /** The upstream's headers that callers may see. */
+  headers: Readonly<Record<string, string>>;
 }
 
 export type Verdict =
@@ -41,6 +44,8 @@ export function judge(failure: AttemptFailure): Verdict {
       return fault("node_protocol", `the node broke the protocol (${failure.reason})`);
     case "refused":
       return judgeRefusal(failure.error);
+    case "answered":
+      return judgeAnswer(failure);
   }
 }
 
@@ -49,7 +54,8 @@ function judgeRefusal(error: ErrorData): Verdict {
   const reading = upstreamFaults[error.code];
   if (reading) return fault(reading.code, reading.message, error.retry_after_ms);
   if (error.code >= 400 && error.code < 500) {
-    return { is: "answer", refusal: refusalOf(error) };
+    const body = JSON.stringify({ error: errorObject(error) });
+    return { is: "answer", refusal: { status: error.code, body, headers: {} } };
   }
   if (error.code < 500 || error.code > 599) {
     return fault("node_protocol", "the node sent an error without a meaning");
@@ -62,15 +68,39 @@ function fault(code: ErrorCode, what: string, retryAfterMs?: number): Verdict {
   return { is: "failure", error };
 }
 
+/** A status that is no success, with the upstream's own body. */
+function judgeAnswer(
+  { status, headers, body }: Extract<AttemptFailure, { kind: "answered" }>,
+): Verdict {
+  const verdict = judgeRefusal({
+    code: status,
+    message: `The model server answered ${status}`,
+    retry_after_ms: retryAfterMs(headers),
+  });
+  if (verdict.is === "failure" || !isErrorBody(body)) return verdict;
+  return { is: "answer", refusal: { status, body, headers } };
+}
+
+/** SDKs read `error` out of the body; what has none is put in words of ours. */
+function isErrorBody(body: string): boolean {
+  try {
+    return typeof (JSON.parse(body) as { error?: unknown } | null)?.error === "object";
+  } catch {
+    return false;
+  }
+}
+
+function retryAfterMs(headers: Readonly<Record<string, string>>): number | undefined {
+  const ms = Number(headers["retry-after-ms"] ?? Number(headers["retry-after"]) * 1000);
+  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
+}
+
 /** What the upstream said, in OpenAI's shape. Only these fields are taken over. */
-function refusalOf({ code, message, error }: ErrorData): Refusal {
+function errorObject({ message, error }: ErrorData) {
   return {
-    status: code,
-    error: {
-      message: error?.message ?? message,
-      type: error?.type ?? "invalid_request_error",
-      param: error?.param ?? null,
-      code: error?.code === undefined || error.code === null ? null : String(error.code),
-    },
+    message: error?.message ?? message,
+    type: error?.type ?? "invalid_request_error",
+    param: error?.param ?? null,
+    code: error?.code === undefined || error.code === null ? null : String(error.code),
   };
 }

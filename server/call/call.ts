@@ -1,6 +1,7 @@
 /** One request on its way: who asks, for what, until when. */
 
 import { ColinkError } from "../error.ts";
+import type { Body } from "../node/attempt.ts";
 
 /** What http has found out about a request before it becomes a Call. */
 export interface CallRequest {
@@ -14,7 +15,7 @@ export interface CallRequest {
   wantsUsage: boolean;
   streamOptions: object | null;
   /** The caller's JSON body, unchanged. */
-  bodyText: string;
+  body: Body;
 }
 
 /** Why a call is stopped from outside. */
@@ -23,6 +24,7 @@ export type StopCode =
   | "caller_too_slow"
   | "deadline_exceeded"
   | "key_revoked"
+  | "answer_too_large"
   | "shutting_down";
 
 const stopMessages: Record<StopCode, string> = {
@@ -30,6 +32,8 @@ const stopMessages: Record<StopCode, string> = {
   caller_too_slow: "Cannot go on: the caller does not read its answer",
   deadline_exceeded: "Cannot finish: the call's time is up; ask for less, or allow it more time",
   key_revoked: "Cannot go on: this key was revoked; use the new one from the console",
+  answer_too_large:
+    "Cannot give the answer: it is larger than a gateway keeps; ask for less, or for a stream",
   shutting_down: "Cannot go on: this gateway is restarting; try again",
 };
 

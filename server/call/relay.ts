@@ -3,26 +3,31 @@
 import { ColinkError } from "../error.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import type { Tally } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
-import type { LedgerEntry, Outcome } from "../store/store.ts";
+import type { LedgerEntry } from "../store/store.ts";
 import { Attempt, type AttemptEnd, type AttemptTimes } from "./attempt.ts";
 import type { Refusal } from "./blame.ts";
 import type { Call } from "./call.ts";
 import type { Calls } from "./calls.ts";
+import { type CallEnd, Course } from "./course.ts";
 import type { Lease } from "./lease.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** Where an answer goes. http implements it; each call ends in exactly one of `whole`, `end` and `fail`. */
 export interface Outlet {
-  /** The complete answer of a call that does not stream: JSON text. */
-  whole(body: string, node: Node): void;
+  /** The node that answers, and its upstream's headers that the caller may see: before any answer. */
+  answeredBy(node: Node, headers: Readonly<Record<string, string>>): void;
+  /** The complete answer of a call that does not stream: JSON. */
+  whole(body: string | Uint8Array): void;
   /** The upstream's refusal of the request. */
   refuse(refusal: Refusal): void;
   /** The first event of a stream is about to be written. */
-  begin(node: Node): void;
-  /** One server-sent event. */
-  write(event: string): void;
+  begin(): void;
+  /** Server-sent events, one or more. */
+  write(events: string | Uint8Array): void;
+  /** Whether the caller takes nothing at the moment; `onDrained` is called when it does again. */
+  readonly isStalled: boolean;
+  onDrained: () => void;
   /** The stream is complete. */
   end(): void;
   /** There is no answer, or no more of it. */
@@ -53,43 +58,27 @@ export interface RelayParts {
   onEnd?: (entry: LedgerEntry) => void;
 }
 
+/** How long the ledger waits for a node to say what it produced of a call that was stopped. */
+const SETTLED_WITHIN_MS = 1_000;
+
+/** What is kept of an answer that does not stream, in bytes. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
 /** A node that says BUSY does not use up a retry; one that says it this often in one call does. */
 const MAX_BUSY_BOUNCES = 20;
-
-/** What is known of one call's course. */
-interface Course {
-  attempts: number;
-  busyBounces: number;
-  tried: Set<string>;
-  queuedMs: number;
-  firstByteMs: number | null;
-  hasBegun: boolean;
-  answer: string;
-  node: Node | null;
-  tally: Tally;
-}
-
-type CallEnd = AttemptEnd;
 
 export class Relay {
   constructor(private readonly parts: RelayParts, private readonly config: RelayConfig) {}
 
   /** Runs a call to its end. Never rejects: whatever happens reaches the outlet and the ledger, once. */
   async run(call: Call, outlet: Outlet): Promise<void> {
-    const course: Course = {
-      attempts: 0,
-      busyBounces: 0,
-      tried: new Set(),
-      queuedMs: 0,
-      firstByteMs: null,
-      hasBegun: false,
-      answer: "",
-      node: null,
-      tally: { promptTokens: null, completionTokens: null, estimated: false, chunks: 0 },
-    };
+    const course = new Course(call);
     this.parts.calls.add(call);
     try {
-      this.#deliver(call, course, outlet, await this.#tryNodes(call, course, outlet));
+      const end = await this.#tryNodes(call, course, outlet);
+      this.#deliver(course, outlet, end);
+      await this.#settled(course);
+      this.#record(course, outlet, end);
     } finally {
       this.parts.calls.remove(call);
     }
@@ -129,33 +118,60 @@ export class Relay {
   async #attempt(call: Call, course: Course, outlet: Outlet, lease: Lease): Promise<AttemptEnd> {
     const { request } = call;
     const { clock, nonce } = this.parts;
-    course.attempts++;
-    course.node = lease.node;
-    course.answer = "";
     const order = {
       attemptId: `${call.id}-${nonce()}`,
+      endpoint: request.endpoint,
       model: request.model,
-      bodyText: request.bodyText,
+      body: request.body,
       stream: request.stream,
       wantsUsage: request.wantsUsage,
       streamOptions: request.streamOptions,
     };
-    const onData = (text: string) => {
-      course.firstByteMs ??= clock.monotonic() - call.startedMs;
-      if (!request.stream) {
-        course.answer = text;
-        return;
-      }
-      if (!course.hasBegun) {
-        course.hasBegun = true;
-        outlet.begin(lease.node);
-      }
-      outlet.write(text);
+    const pieces = request.stream
+      ? this.#streamed(course, outlet, lease.node, (bytes) => attempt.consumed(bytes))
+      : this.#gathered(course, outlet, lease.node, (bytes) => attempt.consumed(bytes));
+    const attempt = new Attempt(lease, order, clock, this.config, pieces);
+    course.begin(lease.node, attempt);
+    return await attempt.run(call.signal);
+  }
+
+  /** Events are written as they come. The node gets credit for what the caller has taken. */
+  #streamed(course: Course, outlet: Outlet, node: Node, consumed: (bytes: number) => void) {
+    let heldBytes = 0;
+    outlet.onDrained = () => {
+      consumed(heldBytes);
+      heldBytes = 0;
     };
-    const attempt = new Attempt(lease, order, clock, this.config, onData);
-    const end = await attempt.run(call.signal);
-    course.tally = attempt.tally();
-    return end;
+    return {
+      head: (headers: Readonly<Record<string, string>>) => outlet.answeredBy(node, headers),
+      data: (events: string | Uint8Array) => {
+        if (!course.hasBegun) {
+          course.firstByte(this.parts.clock.monotonic());
+          outlet.answeredBy(node, {});
+          outlet.begin();
+        }
+        outlet.write(events);
+        heldBytes += events.length;
+        if (!outlet.isStalled) outlet.onDrained();
+      },
+    };
+  }
+
+  /** An answer that is given whole is kept until it is complete; until then another node may give it. */
+  #gathered(course: Course, outlet: Outlet, node: Node, consumed: (bytes: number) => void) {
+    course.answer = [];
+    let bytes = 0;
+    return {
+      head: (headers: Readonly<Record<string, string>>) => outlet.answeredBy(node, headers),
+      data: (piece: string | Uint8Array) => {
+        course.firstPiece(this.parts.clock.monotonic());
+        outlet.answeredBy(node, {});
+        bytes += piece.length;
+        if (bytes > MAX_ANSWER_BYTES) return course.call.stop("answer_too_large");
+        course.answer.push(piece);
+        consumed(piece.length);
+      },
+    };
   }
 
   #blame(node: Node, error: ColinkError, call: Call): void {
@@ -183,25 +199,35 @@ export class Relay {
     return { is: "failed", error: new ColinkError(code, message, details) };
   }
 
-  /** The one ending: the caller gets the rest, the ledger its entry, the log its line. */
-  #deliver(call: Call, course: Course, outlet: Outlet, end: CallEnd): void {
-    const { ledger, clock, log, scheduler, onEnd } = this.parts;
-    let status = 200;
+  /** The one ending: the caller gets the rest. */
+  #deliver(course: Course, outlet: Outlet, end: CallEnd): void {
+    const { request, startedMs } = course.call;
     switch (end.is) {
       case "finished":
-        if (call.request.stream) outlet.end();
-        else outlet.whole(course.answer, course.node!);
-        scheduler.measured(call.request.model, clock.monotonic() - call.startedMs);
-        break;
+        if (request.stream) outlet.end();
+        else outlet.whole(course.wholeAnswer());
+        this.parts.scheduler.measured(request.model, this.parts.clock.monotonic() - startedMs);
+        return;
       case "refused":
-        status = end.refusal.status;
-        outlet.refuse(end.refusal);
-        break;
+        return outlet.refuse(end.refusal);
       default:
-        status = end.error.kind.status;
-        outlet.fail(end.error);
+        return outlet.fail(end.error);
     }
-    const entry = this.#entry(call, course, outlet, outcomeOf(end), status);
+  }
+
+  /** A node that confirms a cancel does so within a second; one that does not must not keep the ledger waiting. */
+  #settled(course: Course): Promise<void> {
+    return new Promise((resolve) => {
+      if (course.settled === undefined) return resolve();
+      const callOff = this.parts.clock.after(SETTLED_WITHIN_MS, resolve);
+      void course.settled.then(callOff).then(resolve);
+    });
+  }
+
+  /** The ledger its entry, the log its line: once, when all is known. */
+  #record(course: Course, outlet: Outlet, end: CallEnd): void {
+    const { ledger, clock, log, onEnd } = this.parts;
+    const entry = course.entry(end, outlet, clock.monotonic());
     ledger.record(entry);
     onEnd?.(entry);
     log.info({
@@ -218,60 +244,6 @@ export class Relay {
       ms: entry.durationMs,
     }, "call");
   }
-
-  #entry(
-    call: Call,
-    course: Course,
-    outlet: Outlet,
-    outcome: Outcome,
-    status: number,
-  ): LedgerEntry {
-    const { request } = call;
-    return {
-      id: call.id,
-      accountId: request.accountId,
-      keyId: request.keyId,
-      providerAccountId: course.node?.who.accountId ?? null,
-      nodeId: course.node?.who.id ?? null,
-      endpoint: request.endpoint,
-      model: request.model,
-      stream: request.stream,
-      outcome,
-      status,
-      promptTokens: course.tally.promptTokens,
-      completionTokens: course.tally.completionTokens,
-      estimated: course.tally.estimated,
-      deliveredBytes: outlet.deliveredBytes,
-      deliveredChunks: outlet.deliveredChunks,
-      producedChunks: course.tally.chunks,
-      attempts: course.attempts,
-      queuedMs: Math.round(course.queuedMs),
-      firstByteMs: course.firstByteMs === null ? null : Math.round(course.firstByteMs),
-      durationMs: Math.round(this.parts.clock.monotonic() - call.startedMs),
-      startedAt: call.startedAt,
-    };
-  }
-}
-
-const stopOutcomes: Partial<Record<ColinkError["code"], Outcome>> = {
-  caller_gone: "cancelled",
-  caller_too_slow: "cancelled",
-  deadline_exceeded: "timeout",
-  key_revoked: "interrupted",
-  shutting_down: "interrupted",
-  node_lost: "node_lost",
-  node_protocol: "node_lost",
-  node_silent: "timeout",
-  upstream_auth: "upstream_error",
-  upstream_rate_limited: "upstream_error",
-  upstream_error: "upstream_error",
-  upstream_unreachable: "upstream_error",
-};
-
-function outcomeOf(end: CallEnd): Outcome {
-  if (end.is === "finished") return "ok";
-  if (end.is === "refused") return "rejected";
-  return stopOutcomes[end.error.code] ?? "rejected";
 }
 
 /** What everybody may read of a penalty's cause. */

@@ -144,8 +144,8 @@ describe("the relay", () => {
         },
       });
       await done;
-      expect(outlet.refusal).toEqual({
-        status: code,
+      expect(outlet.refusal?.status).toBe(code);
+      expect(JSON.parse(outlet.refusal!.body)).toEqual({
         error: {
           message: "too long",
           type: "invalid_request_error",
@@ -229,16 +229,19 @@ describe("the relay", () => {
     await settle();
     a.received[0]!.text("one");
     call.stop("caller_gone");
-    await done;
+    await settle();
+    expect(outlet.error).toMatchObject({ code: "caller_gone" });
     expect(a.received[0]!.isCancelled).toBe(true);
     expect(a.node.active).toBe(1);
     a.received[0]!.text("late");
     expect(outlet.text).toBe("one");
+    expect(world.ledger).toHaveLength(0);
     a.received[0]!.error(499);
     expect(a.node.active).toBe(0);
+    await done;
     expect(world.penalties.of(a.node.who.identity)).toBeNull();
     expect(world.ledger).toHaveLength(1);
-    expect(world.ledger[0]).toMatchObject({ outcome: "cancelled", status: 499, producedChunks: 1 });
+    expect(world.ledger[0]).toMatchObject({ outcome: "cancelled", status: 499, producedChunks: 2 });
   });
 
   test("a node that never confirms a cancel loses the slot's reservation after the grace period, once", async () => {
@@ -247,8 +250,12 @@ describe("the relay", () => {
     const { call, done } = run({ stream: true });
     await settle();
     call.stop("caller_gone");
+    await world.clock.pass(999);
+    expect(world.ledger).toHaveLength(0);
+    await world.clock.pass(1);
+    expect(world.ledger).toHaveLength(1);
     await done;
-    await world.clock.pass(4_999);
+    await world.clock.pass(3_999);
     expect(a.node.active).toBe(1);
     await world.clock.pass(1);
     expect(a.node.active).toBe(0);
@@ -280,7 +287,7 @@ describe("the relay", () => {
     a.received[0]!.text("one");
     await world.clock.pass(9_999);
     a.received[0]!.text("two");
-    await world.clock.pass(10_000);
+    await world.clock.pass(11_000);
     await done;
     expect(outlet.text).toBe("onetwo");
     expect(outlet.error).toMatchObject({ code: "node_silent" });
@@ -293,11 +300,57 @@ describe("the relay", () => {
     const { call, outlet, done } = run();
     await settle();
     call.stop("deadline_exceeded");
+    await world.clock.pass(1_000);
     await done;
     expect(outlet.error).toMatchObject({ code: "deadline_exceeded" });
     expect(a.received[0]!.isCancelled).toBe(true);
     expect(world.penalties.of(a.node.who.identity)).toBeNull();
     expect(world.ledger[0]).toMatchObject({ outcome: "timeout", status: 504 });
+  });
+
+  test("the node gets credit for what its caller has taken, and none while the caller stalls", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { outlet, done } = run({ stream: true });
+    await settle();
+    const [attempt] = a.received;
+    attempt!.sink.data(new Uint8Array(100));
+    expect(attempt!.consumedBytes).toBe(100);
+    outlet.isStalled = true;
+    attempt!.sink.data(new Uint8Array(30));
+    attempt!.sink.data(new Uint8Array(5));
+    expect(attempt!.consumedBytes).toBe(100);
+    outlet.isStalled = false;
+    outlet.onDrained();
+    expect(attempt!.consumedBytes).toBe(135);
+    attempt!.sink.finish();
+    await done;
+  });
+
+  test("an upstream's own refusal arrives to the letter, with its headers", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { outlet, done } = run();
+    await settle();
+    const refusal = {
+      status: 422,
+      headers: { "x-ratelimit-limit-tokens": "9" },
+      body: `{ "error":{"x":1}}`,
+    };
+    a.received[0]!.sink.fail({ kind: "answered", ...refusal });
+    await done;
+    expect(outlet.refusal).toEqual(refusal);
+  });
+
+  test("an upstream's 429 with a body goes elsewhere, and its Retry-After is remembered", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { outlet, done } = run();
+    await settle();
+    const headers = { "retry-after": "90" };
+    a.received[0]!.sink.fail({ kind: "answered", status: 429, headers, body: `{"error":{}}` });
+    await done;
+    expect(outlet.error).toMatchObject({ code: "upstream_rate_limited", retryAfterMs: 90_000 });
   });
 
   test("a node that cannot be sent the call is passed over", async () => {

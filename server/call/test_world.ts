@@ -17,6 +17,7 @@ import { Scheduler, type SchedulerConfig } from "./scheduler.ts";
 /** One attempt that a scripted node was sent. */
 export class Received {
   isCancelled = false;
+  consumedBytes = 0;
   readonly #answer: V1Answer;
 
   constructor(readonly order: Order, readonly sink: AttemptSink) {
@@ -80,6 +81,9 @@ export class World {
         received.push(attempt);
         return {
           tally: () => attempt.tally(),
+          consumed: (bytes) => {
+            attempt.consumedBytes += bytes;
+          },
           cancel: () => {
             attempt.isCancelled = true;
           },
@@ -105,7 +109,7 @@ export class World {
       stream,
       wantsUsage: false,
       streamOptions: null,
-      bodyText: JSON.stringify({ model, stream }),
+      body: { bytes: new Uint8Array(), text: JSON.stringify({ model, stream }) },
     };
     return new Call(request, this.clock.monotonic(), this.clock.now());
   }
@@ -121,8 +125,13 @@ export class Kept implements Outlet {
   endings = 0;
   lateWrites = 0;
 
-  whole(body: string): void {
-    this.body = body;
+  isStalled = false;
+  onDrained: () => void = () => {};
+
+  answeredBy(): void {}
+
+  whole(body: string | Uint8Array): void {
+    this.body = Buffer.from(body as string).toString();
     this.endings++;
   }
 
@@ -135,9 +144,9 @@ export class Kept implements Outlet {
     this.hasBegun = true;
   }
 
-  write(event: string): void {
+  write(events: string | Uint8Array): void {
     if (this.endings > 0) this.lateWrites++;
-    this.events.push(event);
+    this.events.push(Buffer.from(events as string).toString());
   }
 
   end(): void {

@@ -28,6 +28,7 @@ export class HttpAnswer implements Outlet {
   #body: SseBody | null = null;
   #wholeBytes = 0;
   #callOffEarly: () => void = () => {};
+  onDrained: () => void = () => {};
 
   constructor(
     private readonly call: Call,
@@ -52,27 +53,39 @@ export class HttpAnswer implements Outlet {
     return this.#body?.deliveredChunks ?? (this.#wholeBytes > 0 ? 1 : 0);
   }
 
-  whole(body: string, node: Node): void {
+  get isStalled(): boolean {
+    return this.#body?.isStalled ?? false;
+  }
+
+  answeredBy(node: Node, headers: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(headers)) this.headers.set(name, value);
+    this.headers.set("x-colink-node", node.who.id);
+  }
+
+  whole(body: string | Uint8Array): void {
     this.#wholeBytes = body.length;
-    this.#nameNode(node);
     this.headers.set("content-type", "application/json");
     this.headers.set("openai-processing-ms", this.#elapsedMs());
-    this.#resolve(new Response(body, { status: 200, headers: this.headers }));
+    this.#resolve(
+      new Response(body as string | Uint8Array<ArrayBuffer>, {
+        status: 200,
+        headers: this.headers,
+      }),
+    );
   }
 
   refuse(refusal: Refusal): void {
     this.#callOffEarly();
-    if (this.#body) this.#endWith(JSON.stringify({ error: refusal.error }));
+    if (this.#body) this.#endWith(JSON.stringify(JSON.parse(refusal.body)));
     else this.#resolve(refusalResponse(refusal, this.headers));
   }
 
-  begin(node: Node): void {
-    this.#nameNode(node);
+  begin(): void {
     this.#open();
   }
 
-  write(event: string): void {
-    this.#body?.write(event);
+  write(events: string | Uint8Array): void {
+    this.#body?.write(events);
   }
 
   end(): void {
@@ -91,12 +104,11 @@ export class HttpAnswer implements Outlet {
   #open(): SseBody {
     if (this.#body) return this.#body;
     this.#callOffEarly();
-    this.#body = new SseBody(
-      this.clock,
-      this.limits,
-      () => this.call.stop("caller_too_slow"),
-      () => this.call.stop("caller_gone"),
-    );
+    this.#body = new SseBody(this.clock, this.limits, {
+      tooSlow: () => this.call.stop("caller_too_slow"),
+      gone: () => this.call.stop("caller_gone"),
+      drained: () => this.onDrained(),
+    });
     for (const [name, value] of Object.entries(STREAM_HEADERS)) this.headers.set(name, value);
     this.headers.set("openai-processing-ms", this.#elapsedMs());
     this.#resolve(new Response(this.#body.stream, { status: 200, headers: this.headers }));
@@ -106,10 +118,6 @@ export class HttpAnswer implements Outlet {
   #endWith(json: string): void {
     this.#body?.write(`data: ${json}\n\n`);
     this.#body?.end();
-  }
-
-  #nameNode(node: Node): void {
-    this.headers.set("x-colink-node", node.who.id);
   }
 
   #elapsedMs(): string {

@@ -6,8 +6,9 @@ import { MAX_JSON_DEPTH, nestsDeeperThan } from "../../protocol/mod.ts";
 import { ColinkError } from "../error.ts";
 import type { AppContext } from "./env.ts";
 
-/** A body that is valid JSON, with its text unchanged. */
+/** A body that is valid JSON, with its bytes and text unchanged. */
 export interface JsonBody {
+  bytes: Uint8Array;
   text: string;
   value: Record<string, unknown>;
 }
@@ -19,7 +20,7 @@ const decoders: Record<
 
 /** Throws body_too_large, unsupported_media_type, body_too_deep or invalid_json. */
 export async function readJson(c: AppContext, maxBytes: number): Promise<JsonBody> {
-  const text = await readText(c, maxBytes);
+  const { bytes, text } = await readText(c, maxBytes);
   if (nestsDeeperThan(text, MAX_JSON_DEPTH)) {
     throw new ColinkError(
       "body_too_deep",
@@ -35,16 +36,16 @@ export async function readJson(c: AppContext, maxBytes: number): Promise<JsonBod
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new ColinkError("invalid_json", "Cannot read the body: a JSON object was expected");
   }
-  return { text, value: value as Record<string, unknown> };
+  return { bytes, text, value: value as Record<string, unknown> };
 }
 
-async function readText(c: AppContext, maxBytes: number): Promise<string> {
+async function readText(c: AppContext, maxBytes: number) {
   if (Number(c.req.header("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
   let bytes = await readBytes(c.req.raw.body, maxBytes);
   const encoding = c.req.header("content-encoding")?.toLowerCase() ?? "identity";
   if (encoding !== "identity") bytes = await decoded(bytes, encoding, maxBytes);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return { bytes, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
   } catch {
     throw new ColinkError("invalid_json", "Cannot read the body: it is not UTF-8");
   }

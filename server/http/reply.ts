@@ -26,15 +26,13 @@ export function errorResponse(error: ColinkError, headers?: Headers): Response {
 }
 
 /** The upstream's own refusal, as it came. */
-export function refusalResponse(refusal: Refusal, headers?: Headers): Response {
-  const all = new Headers(headers);
+export function refusalResponse({ status, body, headers }: Refusal, ours?: Headers): Response {
+  const all = new Headers(ours);
+  for (const [name, value] of Object.entries(headers)) all.set(name, value);
   all.set("content-type", "application/json");
   // A conflict upstream will be one again; SDKs would try it twice more.
-  if (isRetriedBySdks(refusal.status)) all.set("x-should-retry", "false");
-  return new Response(JSON.stringify({ error: refusal.error }), {
-    status: refusal.status,
-    headers: all,
-  });
+  if (isRetriedBySdks(status)) all.set("x-should-retry", "false");
+  return new Response(body, { status, headers: all });
 }
 
 function isRetriedBySdks(status: number): boolean {

@@ -11,9 +11,18 @@ export interface SseLimits {
   maxBufferedBytes: number;
 }
 
+/** What the body reports of its reader. */
+export interface SseReader {
+  /** Takes nothing for too long, or too much is held for it. */
+  tooSlow(): void;
+  /** Takes again after a stall. */
+  drained(): void;
+  gone(): void;
+}
+
 /** What Bun's direct streams hand to `pull`. A write that the socket cannot take returns a promise. */
 interface DirectController {
-  write(chunk: string): number | Promise<number>;
+  write(chunk: string | Uint8Array): number | Promise<number>;
   end(): void;
 }
 
@@ -26,7 +35,7 @@ export class SseBody {
   deliveredBytes = 0;
   deliveredChunks = 0;
   #controller: DirectController | null = null;
-  #early: string[] = [];
+  #early: (string | Uint8Array)[] = [];
   #isEnded = false;
   #stalledBytes = 0;
   #isStalled = false;
@@ -38,9 +47,7 @@ export class SseBody {
   constructor(
     private readonly clock: Clock,
     private readonly limits: SseLimits,
-    /** Called once, when the reader does not keep up. */
-    private readonly onTooSlow: () => void,
-    onGone: () => void,
+    private readonly reader: SseReader,
   ) {
     this.#writtenMs = clock.monotonic();
     const source = {
@@ -48,7 +55,7 @@ export class SseBody {
       pull: (controller: DirectController) => this.#pulled(controller),
       cancel: () => {
         this.#close();
-        onGone();
+        reader.gone();
       },
     };
     // Direct sources are Bun's own; other runtimes' types do not know them.
@@ -58,11 +65,16 @@ export class SseBody {
     this.#keepAliveAfter(limits.keepAliveMs);
   }
 
-  /** Writes one event. */
-  write(event: string): void {
+  /** Writes events, one or more. */
+  write(events: string | Uint8Array): void {
     if (this.#isEnded) return;
     this.deliveredChunks++;
-    this.#put(event);
+    this.#put(events);
+  }
+
+  /** Whether the reader takes nothing at the moment. */
+  get isStalled(): boolean {
+    return this.#isStalled;
   }
 
   comment(): void {
@@ -86,7 +98,7 @@ export class SseBody {
     });
   }
 
-  #put(text: string): void {
+  #put(text: string | Uint8Array): void {
     this.deliveredBytes += text.length;
     this.#writtenMs = this.clock.monotonic();
     if (this.#isStalled) return this.#hold(text);
@@ -99,9 +111,9 @@ export class SseBody {
   }
 
   /** The socket takes no more: what is written now is held by the stream until it drains. */
-  #hold(text: string): void {
+  #hold(text: string | Uint8Array): void {
     this.#stalledBytes += text.length;
-    if (this.#stalledBytes > this.limits.maxBufferedBytes) return this.onTooSlow();
+    if (this.#stalledBytes > this.limits.maxBufferedBytes) return this.reader.tooSlow();
     this.#controller?.write(text);
   }
 
@@ -109,10 +121,11 @@ export class SseBody {
   #stall(drained: Promise<number>): void {
     this.#isStalled = true;
     this.#stalledBytes = 0;
-    this.#callOffStall = this.clock.after(this.limits.stallMs, this.onTooSlow);
+    this.#callOffStall = this.clock.after(this.limits.stallMs, () => this.reader.tooSlow());
     const resume = () => {
       this.#isStalled = false;
       this.#callOffStall();
+      this.reader.drained();
     };
     drained.then(resume, resume);
   }

@@ -1,6 +1,7 @@
 /** `GET /ws`: a node's way in. Its token is checked before the socket is opened. */
 
 import type { AppParts } from "./parts.ts";
+import { SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
 import { ColinkError } from "../error.ts";
 import type { SocketData } from "../node/links.ts";
 import type { AppContext } from "./env.ts";
@@ -23,11 +24,19 @@ export function upgrade(parts: AppParts) {
       );
     }
     const { address } = parts.origin(c);
-    const dialer = { ...await authenticated(c, parts, address), address };
+    const wire = asksForV2(c) ? 2 : 1;
+    const dialer = { ...await authenticated(c, parts, address), address, wire } as const;
     const data: SocketData = { dialer, link: null };
-    if (c.env.server.upgrade(c.req.raw, { data })) return new Response(null);
+    const headers = new Headers();
+    if (wire === 2) headers.set("sec-websocket-protocol", SUBPROTOCOL_V2);
+    if (c.env.server.upgrade(c.req.raw, { data, headers })) return new Response(null);
     throw new ColinkError("upgrade_required", "Cannot connect: this path speaks WebSocket");
   };
+}
+
+function asksForV2(c: AppContext): boolean {
+  const asked = c.req.header("sec-websocket-protocol") ?? "";
+  return asked.split(",").some((name) => name.trim() === SUBPROTOCOL_V2);
 }
 
 async function authenticated(c: AppContext, parts: AppParts, address: string) {

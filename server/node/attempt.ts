@@ -2,13 +2,20 @@
 
 import type { ErrorData } from "../../protocol/mod.ts";
 
+/** The caller's JSON body, unchanged, in the two forms that the two versions of the wire carry. */
+export interface Body {
+  bytes: Uint8Array;
+  text: string;
+}
+
 /** What a node is asked to run. */
 export interface Order {
   /** Unguessable, and good for this try only. */
   attemptId: string;
+  /** The endpoint's path. */
+  endpoint: string;
   model: string;
-  /** The caller's JSON body, as text, unchanged. */
-  bodyText: string;
+  body: Body;
   stream: boolean;
   /** Whether the caller asked for usage in its stream; if not, the node is asked anyway and it is hidden again. */
   wantsUsage: boolean;
@@ -31,21 +38,25 @@ export interface Tally {
 export type AttemptFailure =
   /** The node said so, in an ERROR frame. */
   | { kind: "refused"; error: ErrorData }
+  /** The upstream answered with a status that is no success, and this body. */
+  | { kind: "answered"; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The node's connection ended. */
   | { kind: "lost"; reason: string }
   /** The node broke the protocol. */
   | { kind: "protocol"; reason: string };
 
 /**
- * Hears what a node sends for one attempt: any number of `data`, then exactly one of `finish` and
- * `fail`. Called from the socket's handlers, so it must be quick and must not throw.
+ * Hears what a node sends for one attempt: perhaps `head`, any number of `data`, then exactly one
+ * of `finish` and `fail`. Called from the socket's handlers, so it must be quick and must not throw.
  */
 export interface AttemptSink {
+  /** The upstream's headers that callers may see, where the node tells them. */
+  head(headers: Readonly<Record<string, string>>): void;
   /**
-   * A piece of the answer: one server-sent event ready to be written when the call streams, else
-   * the whole JSON body. An event that only the gateway needed arrives as the empty string.
+   * A piece of the answer: server-sent events ready to be written when the call streams, else a
+   * part of the JSON body. Empty where only the gateway was meant. Bytes are the sink's to keep.
    */
-  data(text: string): void;
+  data(piece: string | Uint8Array): void;
   finish(): void;
   fail(failure: AttemptFailure): void;
 }
@@ -54,6 +65,8 @@ export interface AttemptSink {
 export interface RunningAttempt {
   /** What has been produced so far. */
   tally(): Tally;
+  /** So many bytes of data have left for the caller: the node may send as many more. */
+  consumed(bytes: number): void;
   /** Tells the node that nobody wants the answer. The sink still hears how the attempt ends. */
   cancel(): void;
 }

@@ -1,11 +1,13 @@
 /** Every node's socket, from the upgrade to the last byte: joins links to the hub and watches that they live. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
-import { CloseCode } from "../../protocol/mod.ts";
+import { CloseCode, type Status } from "../../protocol/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Hub } from "./hub.ts";
-import { Link, type LinkOwner } from "./link.ts";
+import type { Link, LinkOwner } from "./link.ts";
+import { LinkV1 } from "./link_v1.ts";
+import { LinkV2 } from "./link_v2.ts";
 import { Node, type NodeOffer } from "./node.ts";
 
 /** Who is behind a socket, found out before the upgrade. */
@@ -14,6 +16,8 @@ export interface Dialer {
   keyId: string;
   /** The peer's address: tells apart v1 nodes that send no identity of their own. */
   address: string;
+  /** Which version of the wire was agreed on. */
+  wire: 1 | 2;
 }
 
 /** What Bun keeps beside each socket. */
@@ -101,14 +105,13 @@ export class Links implements LinkOwner {
     };
   }
 
-  registered(link: Link, offer: NodeOffer, nodeId: string | null): void {
-    const peer = this.#peers.get(link);
-    if (peer === undefined) return;
+  registered(link: Link, offer: NodeOffer, nodeId: string | null): string {
+    const peer = this.#peers.get(link)!;
     const { hub, clock, log } = this.parts;
     if (peer.node) {
       hub.update(peer.node, offer);
       log.info({ node: peer.node.who.id, models: offer.models.length }, "node changed its offer");
-      return;
+      return peer.node.who.id;
     }
     peer.callOffRegisterLimit();
     const { accountId, keyId, address } = peer.dialer;
@@ -125,7 +128,24 @@ export class Links implements LinkOwner {
       models: offer.models.length,
       max_parallel: offer.maxParallel,
       agent: offer.agent,
+      wire: peer.dialer.wire,
     }, "node connected");
+    return who.id;
+  }
+
+  changed(link: Link, status: Status): void {
+    const node = this.#peers.get(link)?.node;
+    if (!node) return;
+    const { hub, log } = this.parts;
+    const { max_parallel: maxParallel = node.offer.maxParallel, models = node.offer.models } =
+      status;
+    if (status.state !== undefined) node.isDraining = status.state !== "serving";
+    hub.update(node, { ...node.offer, maxParallel, models: [...new Set(models)] });
+    const { state, reason } = status;
+    log.info(
+      { node: node.who.id, state, reason: reason?.slice(0, 200) },
+      "node changed its status",
+    );
   }
 
   noticed(link: Link, event: string, detail: Record<string, unknown>): void {
@@ -141,13 +161,21 @@ export class Links implements LinkOwner {
     }
   }
 
+  /** Asks every node that can be asked to look for another gateway within the time. */
+  goAway(reason: string, redialWithinMs: number): void {
+    for (const link of this.#peers.keys()) link.goAway(reason, redialWithinMs);
+  }
+
   closeAll(code: number, reason: string): void {
     for (const link of this.#peers.keys()) link.close(code, reason);
   }
 
   #open(ws: ServerWebSocket<SocketData>, dialer: Dialer): Link {
     const { clock } = this.parts;
-    const link = new Link(ws, this, () => clock.monotonic());
+    const monotonic = () => clock.monotonic();
+    const link = dialer.wire === 2
+      ? new LinkV2(ws, this, monotonic).offering(this.config)
+      : new LinkV1(ws, this, monotonic);
     const callOffRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
     });

@@ -16,7 +16,7 @@ class FakeSocket {
   buffered = 0;
 
   constructor(keyId = "key", address = "10.0.0.1") {
-    this.data = { dialer: { accountId: "owner", keyId, address }, link: null };
+    this.data = { dialer: { accountId: "owner", keyId, address, wire: 1 }, link: null };
   }
   send(text: string): number {
     if (this.sendAnswers !== 0) this.sent.push(JSON.parse(text));
@@ -82,7 +82,8 @@ function call(desk: Desk, change: Partial<Order> = {}) {
   const order: Order = {
     attemptId: "req-1",
     model: "m",
-    bodyText: `{"model":"m","seed":9007199254740993}`,
+    endpoint: "/v1/chat/completions",
+    body: bodyOf(`{"model":"m","seed":9007199254740993}`),
     stream: false,
     wantsUsage: false,
     streamOptions: null,
@@ -90,11 +91,16 @@ function call(desk: Desk, change: Partial<Order> = {}) {
   };
   const [node] = desk.hub.nodes();
   const running = node!.connection.start(order, {
-    data: (text) => void heard.data.push(text),
+    head: () => {},
+    data: (piece) => void heard.data.push(piece as string),
     finish: () => void heard.finished++,
     fail: (failure) => void heard.failures.push(failure),
   });
   return { ...heard, heard, running };
+}
+
+function bodyOf(text: string) {
+  return { text, bytes: new TextEncoder().encode(text) };
 }
 
 function connected() {
@@ -140,13 +146,14 @@ describe("a node's link in wire v1", () => {
     const { desk, socket } = connected();
     const [node] = desk.hub.nodes();
     const texts: string[] = [];
-    socket.send = (text) => texts.push(text);
-    const sink = { data() {}, finish() {}, fail() {} };
+    socket.send = (text) => texts.push(text as string);
+    const sink = { head() {}, data() {}, finish() {}, fail() {} };
     const bodyText = `{ "model":"m" ,"seed":9007199254740993,"x":null}`;
     node!.connection.start({
       attemptId: "req-1",
+      endpoint: "/v1/chat/completions",
       model: "m",
-      bodyText,
+      body: bodyOf(bodyText),
       stream: false,
       wantsUsage: false,
       streamOptions: null,
@@ -159,7 +166,11 @@ describe("a node's link in wire v1", () => {
   test("a stream asks for usage where its caller did not, keeping the caller's other options", () => {
     const { desk, socket } = connected();
     const bodyText = `{"model":"m","stream":true,"stream_options":{"include_obfuscation":false}}`;
-    call(desk, { stream: true, bodyText, streamOptions: { include_obfuscation: false } });
+    call(desk, {
+      stream: true,
+      body: bodyOf(bodyText),
+      streamOptions: { include_obfuscation: false },
+    });
     expect(socket.sent.at(-1)!.data.payload).toEqual({
       model: "m",
       stream: true,

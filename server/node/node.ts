@@ -1,6 +1,6 @@
 /** One connected machine: who it is, what it serves, what it is doing. */
 
-import type { NodeView } from "../../protocol/mod.ts";
+import type { NodeView, RegisterData } from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
 
 /** What a Node needs of its connection. */
@@ -27,6 +27,16 @@ export interface NodeOffer {
   agent: string | null;
   maxParallel: number;
   models: readonly string[];
+}
+
+/** What a node offers, as its REGISTER says it. */
+export function offerOf(data: RegisterData): NodeOffer {
+  return {
+    name: data.name ?? "node",
+    agent: data.agent ?? null,
+    maxParallel: data.max_parallel,
+    models: [...new Set(data.models)],
+  };
 }
 
 /** How long a node that said BUSY counts as full, unless one of its slots is freed first. */

@@ -70,9 +70,9 @@ export class V1Answer {
  * only: upstreams refuse `stream_options` on other calls.
  */
 export function payloadFor(order: Order): string {
-  if (!order.stream || order.wantsUsage) return order.bodyText;
+  if (!order.stream || order.wantsUsage) return order.body.text;
   const asking = JSON.stringify({ ...order.streamOptions, include_usage: true });
-  return withMember(order.bodyText, "stream_options", asking);
+  return withMember(order.body.text, "stream_options", asking);
 }
 
 /** Opening and closing chunks (a role, a finish reason) are not tokens. */

@@ -1,0 +1,118 @@
+/** What is known of one call's course, and the ledger entry that is made of it. */
+
+import type { ColinkError } from "../error.ts";
+import type { Tally } from "../node/attempt.ts";
+import type { Node } from "../node/node.ts";
+import type { LedgerEntry, Outcome } from "../store/store.ts";
+import type { Attempt, AttemptEnd } from "./attempt.ts";
+import type { Call } from "./call.ts";
+
+/** A call ends as its last attempt does, or without one. */
+export type CallEnd = AttemptEnd;
+
+/** What was handed to the caller. */
+export interface Delivered {
+  readonly deliveredBytes: number;
+  readonly deliveredChunks: number;
+}
+
+const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: false, chunks: 0 };
+
+export class Course {
+  attempts = 0;
+  busyBounces = 0;
+  queuedMs = 0;
+  /** Public ids of the nodes that failed this call. */
+  readonly tried = new Set<string>();
+  /** Whether the caller was sent a byte of an answer: from then on nothing is retried. */
+  hasBegun = false;
+  /** An answer that is given whole, as far as it has come. */
+  answer: (string | Uint8Array)[] = [];
+  #firstByteMs: number | null = null;
+  #node: Node | null = null;
+  #attempt: Attempt | null = null;
+
+  constructor(readonly call: Call) {}
+
+  /** Another node tries. */
+  begin(node: Node, attempt: Attempt): void {
+    this.attempts++;
+    this.#node = node;
+    this.#attempt = attempt;
+  }
+
+  firstByte(nowMs: number): void {
+    this.hasBegun = true;
+    this.firstPiece(nowMs);
+  }
+
+  firstPiece(nowMs: number): void {
+    this.#firstByteMs ??= nowMs - this.call.startedMs;
+  }
+
+  /** Resolves when the last attempt's tally is final. */
+  get settled(): Promise<void> | undefined {
+    return this.#attempt?.settled;
+  }
+
+  wholeAnswer(): string | Uint8Array {
+    const [first = ""] = this.answer;
+    return this.answer.length <= 1
+      ? first
+      : Buffer.concat(this.answer.map((piece) => Buffer.from(piece)));
+  }
+
+  entry(end: CallEnd, delivered: Delivered, nowMs: number): LedgerEntry {
+    const { request, startedMs, startedAt } = this.call;
+    const tally = this.#attempt?.tally() ?? NOTHING;
+    return {
+      id: request.id,
+      accountId: request.accountId,
+      keyId: request.keyId,
+      providerAccountId: this.#node?.who.accountId ?? null,
+      nodeId: this.#node?.who.id ?? null,
+      endpoint: request.endpoint,
+      model: request.model,
+      stream: request.stream,
+      outcome: outcomeOf(end),
+      status: statusOf(end),
+      promptTokens: tally.promptTokens,
+      completionTokens: tally.completionTokens,
+      estimated: tally.estimated,
+      deliveredBytes: delivered.deliveredBytes,
+      deliveredChunks: delivered.deliveredChunks,
+      producedChunks: tally.chunks,
+      attempts: this.attempts,
+      queuedMs: Math.round(this.queuedMs),
+      firstByteMs: this.#firstByteMs === null ? null : Math.round(this.#firstByteMs),
+      durationMs: Math.round(nowMs - startedMs),
+      startedAt,
+    };
+  }
+}
+
+const outcomes: Partial<Record<ColinkError["code"], Outcome>> = {
+  caller_gone: "cancelled",
+  caller_too_slow: "cancelled",
+  deadline_exceeded: "timeout",
+  key_revoked: "interrupted",
+  shutting_down: "interrupted",
+  node_lost: "node_lost",
+  node_protocol: "node_lost",
+  node_silent: "timeout",
+  upstream_auth: "upstream_error",
+  upstream_rate_limited: "upstream_error",
+  upstream_error: "upstream_error",
+  upstream_unreachable: "upstream_error",
+};
+
+function outcomeOf(end: CallEnd): Outcome {
+  if (end.is === "finished") return "ok";
+  if (end.is === "refused") return "rejected";
+  return outcomes[end.error.code] ?? "rejected";
+}
+
+function statusOf(end: CallEnd): number {
+  if (end.is === "finished") return 200;
+  return end.is === "refused" ? end.refusal.status : end.error.kind.status;
+}

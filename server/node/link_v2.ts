@@ -1,0 +1,247 @@
+/** A node's link in wire v2: binary frames, status first, credits, acknowledged cancel. */
+
+import {
+  BUSY,
+  decodeV2,
+  encodeCallV2,
+  encodeCancel,
+  encodeCredit,
+  encodeJson,
+  type Failure,
+  type Finish,
+  type FrameV2,
+  type Head,
+  MAX_FRAME_BYTES,
+  RELAYED_HEADERS,
+  WINDOW_BYTES,
+} from "../../protocol/mod.ts";
+import type { AttemptSink, Order, RunningAttempt, Tally } from "./attempt.ts";
+import { Link } from "./link.ts";
+import { offerOf } from "./node.ts";
+
+/** What WELCOME tells, apart from the node's own id. */
+export interface WelcomeTerms {
+  pingMs: number;
+  silenceMs: number;
+}
+
+/** An upstream's refusal is kept to this size, in bytes; what is beyond is cut off. */
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+interface OpenStream {
+  order: Order;
+  sink: AttemptSink;
+  head: Head | null;
+  /** Bytes that the node may still send. */
+  credit: number;
+  /** Bytes that have left for the caller and were not granted anew. */
+  consumed: number;
+  chunks: number;
+  finish: Finish | null;
+  /** The body of an answer that is no success. */
+  refusal: Uint8Array[];
+  refusalBytes: number;
+}
+
+const text = new TextDecoder();
+
+/** Attempts are numbered streams. A number is never used twice on one connection. */
+export class LinkV2 extends Link<number, OpenStream> {
+  #lastStream = 0;
+  #terms: WelcomeTerms | null = null;
+
+  /** The terms that a node is welcomed with. */
+  offering(terms: WelcomeTerms): this {
+    this.#terms = terms;
+    return this;
+  }
+
+  override start(order: Order, sink: AttemptSink): RunningAttempt | null {
+    if (!this.takesCalls) return null;
+    const id = ++this.#lastStream;
+    const stream: OpenStream = {
+      order,
+      sink,
+      head: null,
+      credit: WINDOW_BYTES,
+      consumed: 0,
+      chunks: 0,
+      finish: null,
+      refusal: [],
+      refusalBytes: 0,
+    };
+    this.open.set(id, stream);
+    if (!this.#sendCall(id, order)) {
+      this.end(id);
+      return null;
+    }
+    return {
+      tally: () => tallyOf(stream),
+      consumed: (bytes) => this.#grant(id, stream, bytes),
+      cancel: () => this.open.has(id) && this.socket.send(encodeCancel(id)),
+    };
+  }
+
+  override goAway(reason: string, redialWithinMs: number): void {
+    this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
+  }
+
+  protected override read(message: string | Uint8Array): void {
+    if (typeof message === "string") return this.malformed("text in wire v2");
+    const decoded = decodeV2(message);
+    if (decoded.kind === "malformed") return this.malformed(decoded.reason);
+    this.wellFormed();
+    if (decoded.kind === "frame") this.#take(decoded.frame);
+  }
+
+  protected override complain(reason: string): void {
+    this.socket.send(encodeJson("error", 0, { code: 400, message: reason }));
+  }
+
+  #take(frame: FrameV2): void {
+    switch (frame.type) {
+      case "stream":
+        return this.#data(frame.stream, frame.bytes);
+      case "head":
+        return this.#head(frame.stream, frame.data);
+      case "finish":
+        return this.#finish(frame.stream, frame.data);
+      case "error":
+        return this.#error(frame.stream, frame.data);
+      case "register":
+        return this.#register(frame.data);
+      case "status":
+        return this.owner.changed(this, frame.data);
+      default:
+        return this.foreign(frame.type);
+    }
+  }
+
+  #register(data: Parameters<typeof offerOf>[0] & { node_id: string }): void {
+    const node = this.owner.registered(this, offerOf(data), data.node_id ?? null);
+    this.socket.send(encodeJson("welcome", 0, {
+      session: crypto.randomUUID(),
+      node,
+      ping_ms: this.#terms?.pingMs ?? 0,
+      silence_ms: this.#terms?.silenceMs ?? 0,
+      window_bytes: WINDOW_BYTES,
+      max_frame_bytes: MAX_FRAME_BYTES,
+    }));
+  }
+
+  #head(id: number, head: Head): void {
+    const stream = this.open.get(id);
+    if (stream === undefined) return this.notOpen(id, "HEAD");
+    if (stream.head !== null) return this.#breach(id, "a second HEAD");
+    stream.head = head;
+    if (isSuccess(head)) stream.sink.head(relayed(head));
+  }
+
+  /** The hot path: nothing here looks into the bytes. */
+  #data(id: number, bytes: Uint8Array): void {
+    const stream = this.open.get(id);
+    if (stream === undefined) return this.notOpen(id, "STREAM");
+    if (stream.head === null) return this.#breach(id, "STREAM before HEAD");
+    stream.credit -= bytes.byteLength;
+    if (stream.credit < 0) return this.#breach(id, "more bytes than it had credit for");
+    if (!isSuccess(stream.head)) return this.#refuse(id, stream, bytes);
+    stream.chunks++;
+    stream.sink.data(bytes);
+  }
+
+  /** Gathers an upstream's refusal, whose sense is judged when it is complete. */
+  #refuse(id: number, stream: OpenStream, bytes: Uint8Array): void {
+    if (stream.refusalBytes < MAX_REFUSAL_BYTES) stream.refusal.push(bytes.slice());
+    stream.refusalBytes += bytes.byteLength;
+    this.#grant(id, stream, bytes.byteLength);
+  }
+
+  #finish(id: number, finish: Finish): void {
+    const stream = this.open.get(id);
+    if (stream === undefined) return this.notOpen(id, "FINISH");
+    const { head, sink } = stream;
+    if (head === null) return this.#breach(id, "FINISH before HEAD");
+    stream.finish = finish;
+    if (!isSuccess(head)) {
+      const body = text.decode(Buffer.concat(stream.refusal).subarray(0, MAX_REFUSAL_BYTES));
+      const headers = relayed(head);
+      return this.fail(id, { kind: "answered", status: head.status, headers, body });
+    }
+    if (stream.chunks === 0) return this.#breach(id, "finished without an answer");
+    this.end(id);
+    sink.finish();
+  }
+
+  #error(id: number, failure: Failure): void {
+    if (id === 0) return this.reported(failure.code, failure.message);
+    const stream = this.open.get(id);
+    if (stream === undefined) return this.notOpen(id, "ERROR");
+    stream.finish = failure.tally ?? null;
+    const { code, message, retry_after_ms } = failure;
+    this.fail(id, {
+      kind: "refused",
+      error: {
+        code,
+        message: failure.busy ? `${BUSY}: ${message}` : message,
+        ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+      },
+    });
+  }
+
+  /** The node broke the rules for this stream: the attempt has failed, and the node is told to stop. */
+  #breach(id: number, reason: string): void {
+    this.socket.send(encodeCancel(id));
+    this.fail(id, { kind: "protocol", reason });
+  }
+
+  /** Half a window at a time: neither a frame for every chunk, nor a node that waits for one. */
+  #grant(id: number, stream: OpenStream, bytes: number): void {
+    stream.consumed += bytes;
+    if (stream.consumed < WINDOW_BYTES / 2 || !this.open.has(id)) return;
+    stream.credit += stream.consumed;
+    this.socket.send(encodeCredit(id, stream.consumed));
+    stream.consumed = 0;
+  }
+
+  /** Only 0 means that a frame is gone; a call with a gap in its body must not be started. */
+  #sendCall(id: number, order: Order): boolean {
+    const head = {
+      id: order.attemptId,
+      endpoint: order.endpoint,
+      model: order.model,
+      stream: order.stream,
+      hide_usage: order.stream && !order.wantsUsage,
+    };
+    for (const frame of encodeCallV2(id, head, order.body.bytes)) {
+      if (this.socket.send(frame) === 0) {
+        this.socket.send(encodeCancel(id));
+        return false;
+      }
+    }
+    return true;
+  }
+}
+
+function isSuccess(head: Head): boolean {
+  return head.status >= 200 && head.status < 300;
+}
+
+function relayed(head: Head): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(head.headers).filter(([name]) => RELAYED_HEADERS.has(name)),
+  );
+}
+
+/** What the node has told; where it could not (its connection was lost), frames are counted instead. */
+function tallyOf({ finish, chunks, order }: OpenStream): Tally {
+  if (finish === null) {
+    const guess = order.stream && chunks > 0 ? chunks : null;
+    return { promptTokens: null, completionTokens: guess, estimated: guess !== null, chunks };
+  }
+  return {
+    promptTokens: finish.prompt_tokens,
+    completionTokens: finish.completion_tokens,
+    estimated: finish.estimated,
+    chunks,
+  };
+}
