@@ -1,0 +1,217 @@
+/** A caller who leaves stops the work that was done for it, wherever it stands. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import OpenAI from "openai";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask, chat, hello, stream } from "./harness/api.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { idle, type JoinedNode, joinNode } from "./harness/joined_node.ts";
+import { ledgerOf, ledgerRows } from "./harness/ledger.ts";
+import { listNodes, type RunningNode, startNode } from "./harness/node.ts";
+import { hang, stall, startUpstream, type Upstream } from "./harness/upstream.ts";
+import { until, within } from "./harness/wait.ts";
+
+/** What callers and owners are promised: the provider stops charging this soon. */
+const STOPPED_WITHIN_MS = 1_000;
+
+let gateway: Gateway;
+let owner: Account;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  owner = await createAccount(gateway);
+}, 60_000);
+
+async function callsWaiting(): Promise<number> {
+  const { text } = await ask(`${gateway.url}/metrics`);
+  return Number(/^colink_calls_waiting (\d+)/m.exec(text)?.[1]);
+}
+
+/** A call that does not stream, and the caller's way out of it. */
+function leavableCall(model: string) {
+  const caller = new AbortController();
+  const answer = chat(gateway, owner.apiToken, hello(model), { signal: caller.signal });
+  // Leaving rejects it, which is what is wanted.
+  const left = answer.then(() => false, () => true);
+  const leave = async () => {
+    caller.abort();
+    expect(await left).toBe(true);
+  };
+  return { leave };
+}
+
+describe("through a node and its upstream, a caller who leaves", () => {
+  let upstream: Upstream;
+  let node: RunningNode;
+  const models = ["streaming", "thinking", "whole"];
+
+  beforeAll(async () => {
+    upstream = startUpstream({ streaming: stall(3), thinking: hang(), whole: hang() });
+    node = await startNode({
+      gateway,
+      clientToken: owner.clientToken,
+      providers: [{
+        type: "openai",
+        api_key: "sk-upstream",
+        base_url: upstream.url,
+        models: models.map((model) => ({ local: model, server_mapping: model })),
+      }],
+    });
+  }, 60_000);
+
+  async function upstreamHas(model: string) {
+    return await until(
+      "the upstream has the call",
+      () => upstream.calls.find(({ body, signal }) => body.model === model && !signal.aborted),
+    );
+  }
+
+  /** The upstream is let go, the slot is free, nobody is blamed, the ledger and the node's log say so. */
+  async function expectStopped(model: string, { signal }: { signal: AbortSignal }) {
+    const aborted = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => aborted.resolve());
+    if (signal.aborted) aborted.resolve();
+    await within("the upstream to be let go", aborted.promise, STOPPED_WITHIN_MS);
+    await until("the slot is free", async () => {
+      const [view] = await listNodes(gateway);
+      expect(view?.penalized).toBe(false);
+      return view?.active_tasks === 0;
+    });
+    const rows = await ledgerRows(gateway, model);
+    expect(rows).toMatchObject([{ outcome: "cancelled", status: 499, attempts: 1 }]);
+    const lines = node.log.map((line) => JSON.parse(line));
+    expect(lines.filter((line) => line.model === model)).toMatchObject([{ msg: "call cancelled" }]);
+    return rows[0]!;
+  }
+
+  test("in the middle of a stream stops the upstream, and what was produced is counted", async () => {
+    const sdk = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: owner.apiToken, maxRetries: 0 });
+    const answer = await sdk.chat.completions.create({
+      model: "streaming",
+      messages: [{ role: "user", content: "hello" }],
+      stream: true,
+    });
+    const call = await upstreamHas("streaming");
+    const { value } = await answer[Symbol.asyncIterator]().next();
+    expect(value?.choices[0]?.delta.content).toBe("piece 0 ");
+    answer.controller.abort();
+    const row = await expectStopped("streaming", call);
+    expect(row.produced_chunks).toBeGreaterThanOrEqual(1);
+    expect(row.completion_tokens).toBe(row.produced_chunks);
+  });
+
+  test("before a stream's first byte stops the upstream", async () => {
+    const caller = new AbortController();
+    const answer = stream(gateway, owner.apiToken, hello("thinking"), caller.signal)
+      .then(() => "answered", () => "left");
+    const call = await upstreamHas("thinking");
+    caller.abort();
+    expect(await answer).toBe("left");
+    expect(await expectStopped("thinking", call)).toMatchObject({ produced_chunks: 0 });
+  });
+
+  test("while it waits for a whole answer stops the upstream", async () => {
+    const { leave } = leavableCall("whole");
+    const call = await upstreamHas("whole");
+    await leave();
+    expect(await expectStopped("whole", call)).toMatchObject({ produced_chunks: 0 });
+  });
+});
+
+describe("a caller who leaves the waiting line", () => {
+  test("is forgotten: no node hears of it, and whoever stood behind it moves up", async () => {
+    const node = await join("busy");
+    const running = chat(gateway, owner.apiToken, hello("busy"));
+    const runningId = await node.called();
+    const { leave } = leavableCall("busy");
+    await until("it waits", async () => await callsWaiting() === 1);
+    const behind = chat(gateway, owner.apiToken, hello("busy", { user: "the one behind" }));
+    await until("both wait", async () => await callsWaiting() === 2);
+
+    await leave();
+    await until("one waits", async () => await callsWaiting() === 1);
+    expect(await ledgerRows(gateway, "busy")).toMatchObject([
+      { outcome: "cancelled", status: 499, attempts: 0, produced_chunks: 0 },
+    ]);
+    node.answer(runningId, "done");
+    const { data } = await node.raw.next("CALL");
+    expect(data.payload).toMatchObject({ user: "the one behind" });
+    node.answer(data.request_id, "done");
+    expect((await running).status).toBe(200);
+    expect((await behind).status).toBe(200);
+    expect(node.raw.frames.map(({ type }) => type)).toEqual(["CALL", "CALL"]);
+  });
+});
+
+describe("a v1 node whose caller leaves", () => {
+  test("is told 499 with the call's id; its confirmation frees the slot", async () => {
+    for (const confirm of ["finish", "fail"] as const) {
+      const model = `confirmed-by-${confirm}`;
+      const node = await join(model);
+      const { leave } = leavableCall(model);
+      const id = await node.called();
+      await leave();
+      const { data } = await node.raw.next("ERROR");
+      expect(data).toMatchObject({ request_id: id, code: 499 });
+      expect((await node.view())?.active_tasks).toBe(1);
+      if (confirm === "fail") node.fail(id, 499, "stopped");
+      else node.finish(id);
+      await idle(node);
+      expect((await node.view())?.penalized).toBe(false);
+      expect(await ledgerRows(gateway, model)).toMatchObject([{ outcome: "cancelled" }]);
+    }
+  });
+
+  test("and that ignores it keeps its slot until it finishes; its late frames reach nobody", async () => {
+    const node = await join("stubborn");
+    const caller = new AbortController();
+    const first = await startStream("stubborn", node, caller.signal);
+    caller.abort();
+    await node.raw.next("ERROR");
+    const next = stream(gateway, owner.apiToken, hello("stubborn"));
+    await until("the next call waits", async () => await callsWaiting() === 1);
+    for (let i = 0; i < 50; i++) node.say(first, "LATE");
+    expect(await node.view()).toMatchObject({ active_tasks: 1, penalized: false });
+    expect(node.raw.frames.filter(({ type }) => type === "CALL")).toHaveLength(1);
+
+    node.finish(first);
+    const second = await node.called();
+    node.say(first, "LATER STILL");
+    node.say(second, "fresh");
+    node.finish(second);
+    const events = await Array.fromAsync((await next).events);
+    expect(JSON.parse(events[0]!).choices[0].delta.content).toBe("fresh");
+    expect(events.slice(1)).toEqual(["[DONE]"]);
+    await idle(node);
+    const rows = await ledgerRows(gateway, "stubborn", 2);
+    expect(rows.map(({ outcome }) => outcome)).toEqual(["cancelled", "ok"]);
+    expect(ledgerOf(gateway, "stubborn")).toHaveLength(2);
+  });
+
+  test("and that hangs up instead of confirming is not blamed", async () => {
+    const node = await join("leaving");
+    const { leave } = leavableCall("leaving");
+    await node.called();
+    await leave();
+    await node.raw.next("ERROR");
+    await node.raw.close();
+    const back = await join("leaving", node.nodeId);
+    expect(await back.view()).toMatchObject({ active_tasks: 0, penalized: false });
+    const answer = chat(gateway, owner.apiToken, hello("leaving"));
+    back.answer(await back.called(), "again");
+    expect((await answer).status).toBe(200);
+  });
+
+  /** Resolves with the call's id once its caller has read the first piece. */
+  async function startStream(model: string, node: JoinedNode, signal: AbortSignal) {
+    const answer = stream(gateway, owner.apiToken, hello(model), signal);
+    const id = await node.called();
+    node.say(id, "first");
+    await (await answer).events.next();
+    return id;
+  }
+});
+
+function join(model: string, nodeId?: string): Promise<JoinedNode> {
+  return joinNode({ gateway, owner, models: [model], ...(nodeId ? { nodeId } : {}) });
+}
