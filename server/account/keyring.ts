@@ -60,6 +60,7 @@ export class Keyring {
   readonly #listeners = new Set<(keyId: string) => void>();
   /** When listeners were told of a key: polls overlap. */
   readonly #told = new LRUCache<string, number>({ max: MAX_TOLD });
+  #revocations = 0;
   #isStoreAway = false;
   #since: number | null = null;
   #isClosed = false;
@@ -105,6 +106,11 @@ export class Keyring {
     return found.key;
   }
 
+  /** Grows with each key that is revoked: while it stays the same, so does every answer given before. */
+  get revocations(): number {
+    return this.#revocations;
+  }
+
   /** Calls back with the id of each key that was revoked or whose account was shut. Returns how to stop that. */
   onRevoked(listener: (keyId: string) => void): () => void {
     this.#listeners.add(listener);
@@ -116,6 +122,7 @@ export class Keyring {
     if (keyIds.length === 0) return;
     const now = this.#now();
     const gone = new Set(keyIds);
+    this.#revocations += gone.size;
     for (const [digest, { key }] of this.#found.entries()) {
       if (gone.has(key.id)) this.#found.delete(digest);
     }
@@ -141,7 +148,8 @@ export class Keyring {
     try {
       return await lookup;
     } catch (error) {
-      if (canWait && isUnavailable(error)) return known;
+      // Unless it was revoked while the store was waited for.
+      if (canWait && isUnavailable(error) && this.#found.get(digest) === known) return known;
       throw error;
     }
   }
@@ -158,6 +166,7 @@ export class Keyring {
 
   async #ask(digest: string): Promise<Found | null> {
     const confirmedAt = this.#now();
+    const revocations = this.#revocations;
     const answer = await this.#watched(this.#store.keyByDigest(digest));
     if (answer === null) {
       this.#found.delete(digest);
@@ -166,14 +175,15 @@ export class Keyring {
     }
     const { id, accountId, kind, rpm, models, revokedAt } = answer.key;
     const state = revokedAt !== null ? "revoked" : answer.accountDisabled ? "blocked" : "good";
+    // Revoked while the question was under way: listeners know already, and this answer may not.
+    const isOutdated = this.#revocations !== revocations && this.#wasTold(id);
+    if (state === "good" && isOutdated) return await this.#ask(digest);
     const found: Found = {
       key: Object.freeze({ id, accountId, kind, rpm, models }),
       state,
       confirmedAt,
     };
-    // An answer from before the revocation that listeners were just told of must not be remembered.
-    if (state === "good" && this.#wasTold(id)) this.#found.delete(digest);
-    else this.#found.set(digest, found);
+    this.#found.set(digest, found);
     return found;
   }
 

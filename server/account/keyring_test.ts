@@ -272,7 +272,7 @@ describe("revocation", () => {
     store.revoke(token);
     keyring.revoked([store.lastId]);
     release();
-    await late.catch(() => {});
+    await expect(late).rejects.toMatchObject({ code: "key_revoked" });
     expect(keyring.cached(token, "api")).toBeNull();
   });
 

@@ -18,10 +18,13 @@ export function inference(endpoint: Endpoint, parts: AppParts) {
     // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
     c.env.server.timeout(c.req.raw, 0);
     const headers = c.get("headers");
+    const { revocations } = keyring;
     const key = await apiKey(c, keyring);
     await withinLimit(key, limiter, config.defaultRpm, headers);
-    if (parts.isDraining()) throw shuttingDown();
     const call = await readCall(c, endpoint, key, parts, startedMs);
+    // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
+    if (keyring.revocations !== revocations) await apiKey(c, keyring);
+    if (parts.isDraining()) throw shuttingDown();
     const answer = new HttpAnswer(call, clock, config, headers);
     const callOff = stopWhenOver(c, call, parts);
     void relay.run(call, answer).finally(callOff);
@@ -36,7 +39,7 @@ async function readCall(
   { config, clock }: AppParts,
   startedMs: number,
 ): Promise<Call> {
-  const { bytes, text, value } = await readJson(c, config.maxBodyBytes);
+  const { text, value } = await readJson(c, config.maxBodyBytes);
   const { model, stream } = routingFields(value);
   endpoint.check(value);
   if (key.models !== null && !key.models.includes(model)) {
@@ -56,7 +59,7 @@ async function readCall(
     stream,
     wantsUsage: streamOptions?.include_usage === true,
     streamOptions,
-    body: { bytes, text },
+    bodyText: text,
   };
   return new Call(request, startedMs, clock.now());
 }
