@@ -1,0 +1,61 @@
+/** HTTP spoken by hand over a socket of one's own: half sent, contradictory, or too slow. */
+
+import { connect } from "node:net";
+import { endAfterTests } from "./cleanup.ts";
+import { within } from "./wait.ts";
+
+export interface RawAnswer {
+  /** 0: the connection ended without an answer. */
+  status: number;
+  /** Everything that came, head included. */
+  text: string;
+  /** The body as JSON; undefined when it is not. */
+  json: unknown;
+}
+
+export interface RawHttp {
+  write(text: string): void;
+  /** Resolves when the server has closed the connection: send `connection: close`. */
+  answer(deadlineMs?: number): Promise<RawAnswer>;
+  /** Everything that came so far. */
+  readonly received: string;
+}
+
+/** Resolves once the connection stands. */
+export async function dial(gateway: { url: string }): Promise<RawHttp> {
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname);
+  endAfterTests(() => void socket.destroy());
+  const connected = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  let text = "";
+  socket.setEncoding("utf8");
+  socket.on("connect", connected.resolve);
+  socket.on("data", (part) => text += part);
+  // A reset is an end like any other: what came before it is the answer.
+  socket.on("error", (error) => connected.reject(error));
+  socket.on("close", () => closed.resolve());
+  await connected.promise;
+  return {
+    write: (part) => void socket.write(part),
+    answer: async (deadlineMs) => {
+      await within("the end of the connection", closed.promise, deadlineMs);
+      return parsed(text);
+    },
+    get received() {
+      return text;
+    },
+  };
+}
+
+function parsed(text: string): RawAnswer {
+  const [, status = "0"] = /^HTTP\/1\.1 (\d{3})/.exec(text) ?? [];
+  const body = text.slice(text.indexOf("\r\n\r\n") + 4);
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    // Then it is none.
+  }
+  return { status: Number(status), text, json };
+}
