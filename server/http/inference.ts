@@ -39,7 +39,7 @@ async function readCall(
   { config, clock }: AppParts,
   startedMs: number,
 ): Promise<Call> {
-  const { text, value } = await readJson(c, config.maxBodyBytes);
+  const { bytes, text, value } = await readJson(c, config.maxBodyBytes);
   const { model, stream } = routingFields(value);
   endpoint.check(value);
   if (key.models !== null && !key.models.includes(model)) {
@@ -59,7 +59,7 @@ async function readCall(
     stream,
     wantsUsage: streamOptions?.include_usage === true,
     streamOptions,
-    bodyText: text,
+    body: { bytes, text },
   };
   return new Call(request, startedMs, clock.now());
 }
