@@ -83,7 +83,8 @@ function verdict(row: Row): string {
   const value = (row.compared ?? row.gateway)?.median;
   if (met === null || value === undefined || row.goal === undefined) return "";
   const by = Math.abs(value / row.goal.limit - 1) * 100;
-  return met ? "met" : `missed by ${by.toFixed(0)} %`;
+  const result = met ? "met" : `missed by ${by.toFixed(0)} %`;
+  return row.conditions.disturbed > 0 ? `${result}, but disturbed` : result;
 }
 
 /** Cores kept busy by other programs: the middle round, the worst, and how many count although disturbed. */

@@ -30,6 +30,15 @@ test("a missed goal says by how much, in either direction", () => {
   expect(text).toMatch(/≤ 60 MiB +met/);
 });
 
+test("a result from rounds that others disturbed says so", () => {
+  const disturbed = { ...conditions, disturbed: 2 };
+  const text = textTable([
+    row({ gateway: at(50), goal: atMost(60, "MiB"), conditions: disturbed }),
+  ]);
+  expect(text).toContain("met, but disturbed");
+  expect(text).toContain("2 of 5 disturbed");
+});
+
 test("a row shows the middle value with its spread, and how quiet it was", () => {
   const text = textTable([row({ nginx: { median: 20.44, min: 19.8, max: 1234.5 } })]);
   expect(text).toContain("20.4 (19.8–1,235)");

@@ -47,7 +47,10 @@ async function measure(stage: Stage): Promise<Row[]> {
     gateway: over(measured, (r) => r.gateway.streams),
     goal: atLeast(2000, "streams"),
     conditions: measured.conditions,
-    note: `${NODES} scripted nodes answer; more than ${highest} was not tried. At the last step ` +
+    note:
+      `${NODES} scripted nodes answer; more than ${
+        highest.toLocaleString("en")
+      } was not tried. At the last step ` +
       `that went well, the gateway kept ${percent(busy)} of its core busy, nodes and callers ` +
       `${percent(rest)} of one.`,
   }];

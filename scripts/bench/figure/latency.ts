@@ -85,6 +85,5 @@ function row(
     gateway: added("gateway"),
     ...(goal ? { compared, goal } : {}),
     conditions: measured.conditions,
-    note: "Under direct: the whole time without anything between.",
   };
 }
