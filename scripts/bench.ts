@@ -3,7 +3,7 @@
  * [--out PATH] [--write-docs]`. Prints a table and writes JSON; see docs/benchmarks.md.
  */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -38,6 +38,8 @@ interface Options {
 }
 
 const steps = new Steps();
+/** For whatever is written while it runs. */
+const folder = join(tmpdir(), `co-link-bench-${process.pid}`);
 
 async function main(options: Options): Promise<void> {
   if (options.writesDocument) {
@@ -57,7 +59,7 @@ async function main(options: Options): Promise<void> {
 async function measureAll({ chosen, size, isQuick }: Options): Promise<Report> {
   const cores = chooseCores();
   await pinSelf(cores.rest);
-  const folder = mkdtempSync(join(tmpdir(), "co-link-bench-"));
+  mkdirSync(folder, { mode: 0o700 });
   const upstream = await startUpstream();
   try {
     const date = new Date().toISOString();
@@ -65,10 +67,14 @@ async function measureAll({ chosen, size, isQuick }: Options): Promise<Report> {
     const machine = describeMachine(cores);
     return { date, machine, versions: await describeVersions(), isQuick, size, rows };
   } finally {
-    await stopServers();
+    await cleanUp();
     await upstream.stop();
-    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function cleanUp(): Promise<void> {
+  await stopServers();
+  rmSync(folder, { recursive: true, force: true });
 }
 
 async function measure(bench: Bench, chosen: readonly Figure[]): Promise<Row[]> {
@@ -121,7 +127,7 @@ function withRounds(size: Size, rounds: number): Size {
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, async () => {
     steps.say("\nStopped before the end.");
-    await stopServers();
+    await cleanUp();
     process.exit(130);
   });
 }
