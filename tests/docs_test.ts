@@ -100,13 +100,31 @@ for (const kind of Object.values(errorKinds)) {
   });
 }
 
+/** The first cells of the table whose head begins with one of these, backticks taken off. */
+function firstCells({ path, tables }: Markdown, ...heads: string[]): string[] {
+  const table = tables.find(([head]) => heads.includes(head?.[0] ?? ""));
+  if (table === undefined) throw new Error(`${path}: no table with ${heads.join(" or ")}`);
+  return table.slice(1).map(([cell = ""]) => cell.replaceAll("`", ""));
+}
+
 test("the error codes in the READMEs exist", () => {
   const codes: string[] = Object.values(errorKinds).map((kind) => kind.code);
   for (const readme of [english, chinese]) {
-    const head = readme.rows.findIndex(([cell]) => cell === "code");
-    const shown = readme.rows.slice(head + 2).map(([cell = ""]) => cell.replaceAll("`", ""));
+    const shown = firstCells(readme, "code");
     expect(shown.length).toBeGreaterThan(5);
     expect(shown.filter((one) => !codes.includes(one))).toEqual([]);
+  }
+});
+
+test("the settings in the READMEs have the defaults of the program", () => {
+  for (const readme of [english, chinese]) {
+    const shown = firstCells(readme, "setting", "设置");
+    expect(shown).toContain("PORT");
+    for (const name of shown) {
+      const fallback = settings.find((one) => one.name === name)?.fallback ?? "no such setting";
+      // What happens without one is told in words.
+      if (fallback !== "(unset)") expect(rowOf(readme, name)[1]).toBe(code(fallback));
+    }
   }
 });
 
@@ -140,9 +158,9 @@ test("every task that the documentation runs exists", () => {
   expect(run.filter(({ name }) => !Object.hasOwn(scripts, name))).toEqual([]);
 });
 
-test("the READMEs list every task", () => {
+test("the READMEs list every task, and no other", () => {
   for (const readme of [english, chinese]) {
-    for (const name of Object.keys(scripts)) expect(rowOf(readme, name)).toHaveLength(2);
+    expect(firstCells(readme, "task", "任务").sort()).toEqual(Object.keys(scripts).sort());
   }
 });
 

@@ -13,7 +13,9 @@ export interface Markdown {
   path: string;
   headings: { level: number; text: string }[];
   fences: Fence[];
-  /** Table rows by their cells, head rows included. */
+  /** Each by its rows, the head row first, and these by their cells. */
+  tables: string[][][];
+  /** The rows of all tables. */
   rows: string[][];
   /** Where links lead, as they are written. */
   links: string[];
@@ -29,6 +31,7 @@ const FENCE = /^```(\w*)\n([\s\S]*?)^```$/gm;
 export function readMarkdown(path: string): Markdown {
   const text = readFileSync(at(path), "utf8");
   const prose = text.replaceAll(FENCE, "");
+  const tables = [...prose.matchAll(/(?:^\|.*\|\n)+/gm)].map(([lines]) => tableOf(lines));
   return {
     path,
     headings: [...prose.matchAll(/^(#+) (.*)$/gm)].map(([, marks = "", text = ""]) => ({
@@ -36,7 +39,8 @@ export function readMarkdown(path: string): Markdown {
       text,
     })),
     fences: [...text.matchAll(FENCE)].map(([, language = "", text = ""]) => ({ language, text })),
-    rows: [...prose.matchAll(/^\|(.*)\|$/gm)].map(([, cells = ""]) => cellsOf(cells)),
+    tables,
+    rows: tables.flat(),
     links: [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target),
     inlineCode: [...prose.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code.replace(/\s+/g, " ")),
     prose,
@@ -61,6 +65,10 @@ export function withoutComments({ language, text }: Fence): string {
   return text.replaceAll(comment, "");
 }
 
-function cellsOf(row: string): string[] {
-  return row.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+/** Without the line between head and body. */
+function tableOf(lines: string): string[][] {
+  const [head = "", , ...body] = lines.trim().split("\n");
+  return [head, ...body].map((line) =>
+    line.slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"))
+  );
 }
