@@ -1,7 +1,15 @@
 /** One socket's life: dialled, greeted, served, watched, ended. */
 
-import { CloseCode, MAX_MALFORMED_IN_A_ROW, type RegisterData } from "../protocol/mod.ts";
-import { type Asked, greeting, type Outlet, read, replyTo, signOfLife } from "./dialect_v1.ts";
+import {
+  CloseCode,
+  MAX_MALFORMED_IN_A_ROW,
+  type RegisterData,
+  type Status,
+  SUBPROTOCOL_V2,
+} from "../protocol/mod.ts";
+import type { Asked, Dialect, Outlet } from "./dialect.ts";
+import { DialectV1 } from "./dialect_v1.ts";
+import { DialectV2 } from "./dialect_v2.ts";
 import { closeFault, dialFault, type LinkFault } from "./link_fault.ts";
 import type { Runner } from "./runner.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -9,6 +17,8 @@ import { type CancelTimer, type ClientSocket, pause, type World } from "./world.
 
 /** How long the gateway may take to accept a connection. */
 const OPEN_WITHIN_MS = 20_000;
+/** A server that agreed to v2 and does not say HELLO within this time agrees to anything: it is greeted in v1. */
+const HELLO_WITHIN_MS = 1_500;
 /** How long the gateway may take to answer a goodbye. */
 const CLOSE_WITHIN_MS = 2_000;
 /** From this much unsent on, upstreams are not read until it is below the second. */
@@ -23,6 +33,8 @@ export interface ConnectionOptions {
   register: RegisterData;
   runner: Runner;
   world: World;
+  /** Whether wire v2 is asked for. */
+  asksForV2: boolean;
   /** REGISTER was sent. */
   onOpen(): void;
 }
@@ -38,16 +50,20 @@ export class Connection implements Outlet {
   #resolve: (ending: Ending) => void = () => {};
   readonly #socket: ClientSocket;
   readonly #watchdog: Watchdog;
+  #dialect: Dialect = new DialectV1(this);
   #cancelTimer: CancelTimer;
   #openedMs: number | null = null;
+  /** A subprotocol was agreed on, which some servers do with any: v2 is spoken once it is heard. */
+  #awaitsHello = false;
   #isOver = false;
   #malformedInARow = 0;
   #lastError: unknown = null;
 
   constructor(private readonly options: ConnectionOptions) {
-    const { url, token, world } = options;
+    const { url, token, world, asksForV2 } = options;
+    const protocols = asksForV2 ? [SUBPROTOCOL_V2] : [];
     this.ended = new Promise((resolve) => this.#resolve = resolve);
-    this.#socket = world.connect(url.href, { "Client-Token": token });
+    this.#socket = world.connect(url.href, { "Client-Token": token }, protocols);
     this.#watchdog = new Watchdog(world, {
       answersProbes: this.#socket.ping !== undefined,
       probe: () => this.#probe(),
@@ -60,8 +76,13 @@ export class Connection implements Outlet {
     this.#listen();
   }
 
-  send(text: string): void {
-    if (!this.#isOver && this.#openedMs !== null) this.#socket.send(text);
+  send(message: string | Uint8Array<ArrayBuffer>): void {
+    if (!this.#isOver && this.#openedMs !== null) this.#socket.send(message);
+  }
+
+  /** Tells the gateway that the node's state has changed, where the link's version has a word for it. */
+  announce(status: Status): void {
+    this.#dialect.announce(status);
   }
 
   async drained(signal: AbortSignal): Promise<void> {
@@ -84,9 +105,10 @@ export class Connection implements Outlet {
     socket.addEventListener("open", () => this.#open());
     socket.addEventListener("message", (event) => {
       this.#watchdog.heard();
-      const { data } = event as { data: unknown };
-      // Binary frames belong to a later version.
-      if (typeof data === "string") this.#obey(read(data));
+      const { data } = event as { data: string | ArrayBuffer };
+      // Whoever begins in text speaks v1, whatever was agreed.
+      if (this.#awaitsHello && typeof data === "string") this.#speakV1();
+      this.#obey(this.#dialect.read(typeof data === "string" ? data : new Uint8Array(data)));
     });
     socket.addEventListener("ping", () => this.#watchdog.heard());
     socket.addEventListener("pong", () => this.#watchdog.heard());
@@ -102,7 +124,25 @@ export class Connection implements Outlet {
     this.#cancelTimer();
     this.#openedMs = this.options.world.nowMs();
     this.#watchdog.start();
-    this.send(greeting(this.options.register));
+    if (this.#socket.protocol === SUBPROTOCOL_V2) this.#awaitHello();
+    else this.#greet();
+  }
+
+  #awaitHello(): void {
+    this.#awaitsHello = true;
+    this.#dialect = new DialectV2(this, this.options.world);
+    this.#cancelTimer = this.options.world.after(HELLO_WITHIN_MS, () => this.#speakV1());
+  }
+
+  #speakV1(): void {
+    this.#dialect = new DialectV1(this);
+    this.#greet();
+  }
+
+  #greet(): void {
+    this.#awaitsHello = false;
+    this.#cancelTimer();
+    this.#dialect.greet(this.options.register);
     this.options.onOpen();
   }
 
@@ -112,7 +152,7 @@ export class Connection implements Outlet {
     this.#malformedInARow = asked.kind === "malformed" ? this.#malformedInARow + 1 : 0;
     switch (asked.kind) {
       case "run":
-        return runner.take(asked.call, replyTo(asked.call.id, this));
+        return runner.take(asked.call, asked.reply);
       case "cancel":
         return runner.cancel(asked.id);
       case "notice":
@@ -120,6 +160,8 @@ export class Connection implements Outlet {
           { code: asked.code },
           `the gateway says: ${printable(asked.message)}`,
         );
+      case "greet":
+        return this.#greet();
       case "malformed":
         world.log.debug({ reason: asked.reason }, "ignored a malformed frame");
         if (this.#malformedInARow >= MAX_MALFORMED_IN_A_ROW) {
@@ -130,7 +172,7 @@ export class Connection implements Outlet {
 
   #probe(): void {
     if (this.#socket.ping) this.#socket.ping();
-    else this.send(signOfLife);
+    else this.#dialect.signOfLife();
   }
 
   /** Ends without waiting for the other end, which may be unable to answer. */

@@ -7,6 +7,8 @@ export interface LinkFault {
   reason: string;
   /** Dialling again cannot help until somebody acts. */
   needsOwner: boolean;
+  /** The server knows nothing of wire v2: dialled without asking for it, it may take the node. */
+  knowsOnlyV1?: boolean;
 }
 
 /** A link that never opened; `error` is the socket's error event. */
@@ -20,6 +22,7 @@ export function dialFault(error: unknown): LinkFault {
     reason: `cannot connect: ${known ?? "the server cannot be reached"}`,
     // A token that is refused may be one that the gateway does not know yet.
     needsOwner: false,
+    knowsOnlyV1: NO_SUBPROTOCOL.test(text),
   };
 }
 
@@ -33,6 +36,9 @@ export function closeFault(code: number, reason: string): LinkFault {
     needsOwner: closeNeedsOwner.has(code),
   };
 }
+
+/** Bun's words for a server that agreed to no subprotocol, or to another one. */
+const NO_SUBPROTOCOL = /(missing|mismatch) client protocol/i;
 
 const statusFaults: Readonly<Record<string, string>> = Object.freeze({
   401:
@@ -54,6 +60,7 @@ const connectFaults: readonly [RegExp, string][] = [
   [/ENOTFOUND|EAI_AGAIN|dns error/i, "the server's name is not known; check server_url"],
   [/ECONNREFUSED|tcp connect error/i, "connection refused; is the gateway running at this port?"],
   [/ECONNRESET|Connection ended/i, "the server hung up; if it speaks TLS, use wss://"],
+  [NO_SUBPROTOCOL, "the gateway knows only wire v1"],
   [/ETIMEDOUT|timed? ?out/i, "the server does not answer; check server_url and firewalls"],
 ];
 

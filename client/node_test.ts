@@ -338,9 +338,9 @@ test("an upstream is read no faster than the gateway takes its answer", async ()
 
 test("a half-open link, on which pings stay unanswered, is dropped and dialled again", async () => {
   const dials: string[] = [];
-  const { promise: twice, resolve } = Promise.withResolvers<void>();
+  const { promise: again, resolve } = Promise.withResolvers<void>();
   const server = createServer((socket) => {
-    // Greets like a WebSocket server, and then never says a word.
+    // Greets like a WebSocket server of wire v1, and then never says a word.
     socket.once("data", (request) => {
       const key = /sec-websocket-key: (.*)\r/i.exec(request.toString())?.[1] ?? "";
       const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
@@ -349,8 +349,8 @@ test("a half-open link, on which pings stay unanswered, is dropped and dialled a
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
           `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,
       );
-      dials.push(key);
-      if (dials.length === 2) resolve();
+      dials.push(/sec-websocket-protocol: (.*)\r/i.exec(request.toString())?.[1] ?? "none");
+      if (dials.length === 3) resolve();
     });
     socket.on("error", () => {});
   });
@@ -363,7 +363,9 @@ test("a half-open link, on which pings stay unanswered, is dropped and dialled a
       return () => clearTimeout(timer);
     },
   });
-  await twice;
+  await again;
+  // A server that does not know v2 is dialled at once without asking for it, and once more with it.
+  expect(dials).toEqual(["colink.v2", "none", "colink.v2"]);
   expect(node.status.lastProblem).toBe(
     "disconnected: nothing was heard from the gateway for 40 s",
   );

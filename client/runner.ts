@@ -18,10 +18,12 @@ export interface Call {
 
 /** The way back to the gateway, in whatever dialect the link speaks. */
 export interface Reply {
+  /** The upstream has accepted; its headers that callers may see. Another one's replace them until the first piece. */
+  head(headers: Record<string, string>): void;
   /** One piece of the answer. */
   piece(text: string): void;
-  finish(): void;
-  fail(failure: UpstreamFailure): void;
+  finish(tally: Tally): void;
+  fail(failure: UpstreamFailure, tally: Tally): void;
   /** Not run: no slot is free, or the node is leaving. */
   busy(why: string): void;
   /** Waits while the link holds too much that was not sent yet. */
@@ -101,8 +103,8 @@ export class Runner {
     const outcome = await this.#answer(call, reply, tally, controller.signal);
     // The slot is free only now: until here the upstream may still have been at work.
     this.#running.delete(call.id);
-    if (outcome.failure) reply.fail(outcome.failure);
-    else reply.finish();
+    if (outcome.failure) reply.fail(outcome.failure, tally);
+    else reply.finish(tally);
     this.#report(call, outcome, tally, startedMs);
     if (this.#running.size === 0) this.#idle.splice(0).forEach((resolve) => resolve());
   }
@@ -132,9 +134,9 @@ export class Runner {
 
   async #relay(offer: Offer, call: Call, reply: Reply, tally: Tally, signal: AbortSignal) {
     const { id, bodyText, stream } = call;
-    for await (
-      const text of offer.adapter.answer({ id, model: offer.local, bodyText, stream, signal })
-    ) {
+    const onHead = (headers: Record<string, string>) => reply.head(headers);
+    const order = { id, model: offer.local, bodyText, stream, signal, onHead };
+    for await (const text of offer.adapter.answer(order)) {
       signal.throwIfAborted();
       tally.count(text);
       reply.piece(text);

@@ -50,6 +50,7 @@ export class Session {
     const { runner, world } = this.options;
     this.#state = "draining";
     runner.drain();
+    this.#connection?.announce({ state: "draining", reason: "this node is leaving" });
     this.#stopping.abort();
     await this.#finishRunning(graceMs);
     runner.cancelAll();
@@ -70,12 +71,20 @@ export class Session {
 
   async #run(): Promise<void> {
     const { world } = this.options;
+    let knowsOnlyV1 = false;
     while (!this.#stopping.signal.aborted) {
       this.#state = "connecting";
-      this.#connection = new Connection({ ...this.options, onOpen: () => this.#connected() });
-      const { reason, needsOwner, livedMs } = await this.#connection.ended;
+      this.#connection = new Connection({
+        ...this.options,
+        asksForV2: !knowsOnlyV1,
+        onOpen: () => this.#connected(),
+      });
+      const { reason, needsOwner, livedMs, ...fault } = await this.#connection.ended;
       this.#connection = null;
       if (this.#stopping.signal.aborted) return;
+      knowsOnlyV1 = !knowsOnlyV1 && fault.knowsOnlyV1 === true;
+      // Not a failure to back off from: the same server takes nodes of the older kind.
+      if (knowsOnlyV1) continue;
       this.#lastProblem = reason;
       const delayMs = this.#backoff.afterMs(livedMs, needsOwner);
       const seconds = Math.ceil(delayMs / 1000);

@@ -6,7 +6,9 @@ export type CancelTimer = () => void;
 /** The part of a WebSocket that the session uses. The runtimes' own WebSocket is one. */
 export interface ClientSocket {
   readonly bufferedAmount: number;
-  send(text: string): void;
+  /** The subprotocol that the server agreed to, or the empty string. */
+  readonly protocol: string;
+  send(message: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
   /** Cuts the connection without a goodbye, where the runtime can. */
   terminate?(): void;
@@ -34,7 +36,10 @@ export interface World {
   /** From 0 up to, not including, 1. */
   random(): number;
   fetch(url: string, init: RequestInit): Promise<Response>;
-  connect(url: string, headers: Record<string, string>): ClientSocket;
+  /** Binary messages arrive as ArrayBuffers. */
+  connect(url: string, headers: Record<string, string>, protocols: string[]): ClientSocket;
+  /** Runs in the next turn of the event loop. */
+  soon(run: () => void): void;
   after(delayMs: number, run: () => void): CancelTimer;
   log: Log;
 }
@@ -50,11 +55,14 @@ export const realWorld: World = {
   todayMs: () => Date.now(),
   random: () => Math.random(),
   fetch: (url, init) => fetch(url, init),
-  connect: (url, headers) => {
+  connect: (url, headers, protocols) => {
     // Both runtimes take headers here, which the standard's type does not know.
-    const options = { headers, perMessageDeflate: false } as unknown as string[];
-    return new WebSocket(url, options) as unknown as ClientSocket;
+    const options = { headers, protocols, perMessageDeflate: false } as unknown as string[];
+    const socket = new WebSocket(url, options);
+    socket.binaryType = "arraybuffer";
+    return socket as unknown as ClientSocket;
   },
+  soon: (run) => void setImmediate(run),
   after: (delayMs, run) => {
     const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);

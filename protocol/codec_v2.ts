@@ -8,6 +8,7 @@ import {
   type GoAway,
   type Head,
   HEADER_BYTES,
+  type Hello,
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
   type RegisterV2,
@@ -24,6 +25,7 @@ interface JsonPayloads {
   welcome: Welcome;
   status: Status;
   goaway: GoAway;
+  hello: Hello;
   head: Head;
   finish: Finish;
   error: Failure;
@@ -120,6 +122,7 @@ const readers: Record<TypeName, Reader> = {
   welcome: json,
   status: json,
   goaway: json,
+  hello: json,
   head: json,
   finish: json,
   error: json,
@@ -172,6 +175,7 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
     isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms)
       ? null
       : "incomplete",
+  hello: (data) => Array.isArray(data.versions) ? null : "incomplete",
   goaway: (data) => isCount(data.redial_within_ms) ? null : "incomplete",
   head: (data) =>
     isStatus(data.status) && isObject(data.headers) &&

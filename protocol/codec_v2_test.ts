@@ -49,6 +49,7 @@ describe("wire v2", () => {
       }),
     ],
     ["status", encodeJson("status", 0, { state: "draining", reason: "night" })],
+    ["hello", encodeJson("hello", 0, { versions: [1, 2] })],
     ["goaway", encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 5 })],
     ["credit", encodeCredit(9, 4_000_000_000)],
     ["cancel", encodeCancel(9)],

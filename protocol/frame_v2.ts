@@ -39,6 +39,8 @@ export const FrameTypeV2 = Object.freeze({
   status: 3,
   /** Gateway → node: GoAway. */
   goaway: 4,
+  /** Gateway → node, at once after the handshake: Hello. The node registers when it has come. */
+  hello: 5,
   /** Gateway → node: u32 length, CallHead of that length, then the body's first bytes. */
   call: 16,
   /** Gateway → node: more of the body, raw. */
@@ -66,6 +68,15 @@ export interface ModelCapabilities {
   context_length?: number;
   tools?: boolean;
   vision?: boolean;
+}
+
+/**
+ * Says that the gateway really speaks v2. Some WebSocket servers agree to any subprotocol that a
+ * client names; a node that hears no HELLO registers in v1.
+ */
+export interface Hello {
+  /** The versions of the wire that the gateway speaks. */
+  versions: number[];
 }
 
 /** v1's REGISTER, and what the node knows of its models. */

@@ -7,3 +7,4 @@ export * from "./frame.ts";
 export * from "./frame_v2.ts";
 export * from "./json_text.ts";
 export * from "./limits.ts";
+export * from "./usage.ts";

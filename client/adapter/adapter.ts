@@ -12,6 +12,8 @@ export interface AdapterCall {
   stream: boolean;
   /** Aborts when the caller is gone. The adapter then stops its upstream at once. */
   signal: AbortSignal;
+  /** To be told, once the upstream has accepted, its headers that callers may see, by lower-case name. */
+  onHead?: (headers: Record<string, string>) => void;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Passes calls through to any OpenAI-compatible server, and mends what such servers get wrong. */
 
-import { withMember } from "../../protocol/mod.ts";
+import { RELAYED_HEADERS, withMember } from "../../protocol/mod.ts";
 import type { ProviderConfig } from "../config.ts";
 import type { World } from "../world.ts";
 import { type Adapter, type AdapterCall, UpstreamFailure } from "./adapter.ts";
@@ -41,6 +41,7 @@ export class OpenAiAdapter implements Adapter {
         (status, error) => ({ code: status, error: errorObject(error, `HTTP ${status}`) }),
       );
     }
+    call.onHead?.(relayedHeaders(response.headers));
     const type = response.headers.get("content-type") ?? "";
     if (!call.stream) {
       yield await this.#wholeAnswer(response, type, call);
@@ -98,6 +99,10 @@ export class OpenAiAdapter implements Adapter {
     const error = errorObject(answer, "The provider failed in the middle of its answer");
     throw toFailure(statusIn(error) ?? 502, error, this.#upstream);
   }
+}
+
+function relayedHeaders(headers: Headers): Record<string, string> {
+  return Object.fromEntries([...headers].filter(([name]) => RELAYED_HEADERS.has(name)));
 }
 
 /** Whether the caller asked for the usage chunk. */

@@ -1,4 +1,4 @@
-/** A gateway of one page, for tests: takes nodes, sends them calls, remembers what came back. */
+/** A v1 gateway of one page, for tests: takes nodes, sends them calls, remembers what came back. */
 
 import type { Server, ServerWebSocket } from "bun";
 import {
@@ -51,7 +51,11 @@ export class StubGateway {
       },
       websocket: {
         maxPayloadLength: 8 << 20,
-        open: (socket) => void this.#sockets.push(socket),
+        open: (socket) => {
+          this.#sockets.push(socket);
+          // Bun agrees to any subprotocol; a first word in text tells the node that this is v1.
+          socket.send('{"type":"READY","data":{}}');
+        },
         message: (_, text) => this.#hear(String(text)),
         close: (socket, code, reason) => {
           this.#sockets = this.#sockets.filter((other) => other !== socket);

@@ -50,9 +50,10 @@ export class LinkV2 extends Link<number, OpenStream> {
   #lastStream = 0;
   #terms: WelcomeTerms | null = null;
 
-  /** The terms that a node is welcomed with. */
-  offering(terms: WelcomeTerms): this {
+  /** Opens the conversation; `terms` are what a node that registers is welcomed with. */
+  hello(terms: WelcomeTerms): this {
     this.#terms = terms;
+    this.socket.send(encodeJson("hello", 0, { versions: [1, 2] }));
     return this;
   }
 

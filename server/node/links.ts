@@ -174,7 +174,7 @@ export class Links implements LinkOwner {
     const { clock } = this.parts;
     const monotonic = () => clock.monotonic();
     const link = dialer.wire === 2
-      ? new LinkV2(ws, this, monotonic).offering(this.config)
+      ? new LinkV2(ws, this, monotonic).hello(this.config)
       : new LinkV1(ws, this, monotonic);
     const callOffRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");

@@ -1,6 +1,6 @@
 /** Reads a v1 node's chunks: makes server-sent events of them and keeps the tally in passing. */
 
-import { withMember, withoutMember } from "../../protocol/mod.ts";
+import { askForUsage, withoutUsage } from "../../protocol/mod.ts";
 import type { Order, Tally } from "./attempt.ts";
 
 interface Usage {
@@ -39,12 +39,11 @@ export class V1Answer {
     const chunk = value as Chunk;
     this.#chunks++;
     this.#readUsage(chunk.usage);
-    const isUsageOnly = Array.isArray(chunk.choices) && chunk.choices.length === 0;
     if (carriesTokens(chunk.choices)) this.#contentChunks++;
     if (!this.order.stream) return text;
     if (this.order.wantsUsage) return event(text);
-    if (isUsageOnly && chunk.usage) return "";
-    return event(chunk.usage === null ? withoutMember(text, "usage") : text);
+    const shown = withoutUsage(text, chunk);
+    return shown === "" ? "" : event(shown);
   }
 
   tally(): Tally {
@@ -65,14 +64,9 @@ export class V1Answer {
   }
 }
 
-/**
- * The body that a v1 node gets: the caller's, asking for usage where the caller did not. Streams
- * only: upstreams refuse `stream_options` on other calls.
- */
-export function payloadFor(order: Order): string {
-  if (!order.stream || order.wantsUsage) return order.body.text;
-  const asking = JSON.stringify({ ...order.streamOptions, include_usage: true });
-  return withMember(order.body.text, "stream_options", asking);
+/** The body that a v1 node gets: the caller's, asking for usage where the caller did not. */
+export function payloadFor({ stream, wantsUsage, body, streamOptions }: Order): string {
+  return stream && !wantsUsage ? askForUsage(body.text, streamOptions) : body.text;
 }
 
 /** Opening and closing chunks (a role, a finish reason) are not tokens. */

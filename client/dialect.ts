@@ -1,0 +1,34 @@
+/** What both versions of the wire are to a connection: bytes in, what they ask for out, and the way back. */
+
+import type { RegisterData, Status } from "../protocol/mod.ts";
+import type { Call, Reply } from "./runner.ts";
+
+/** What a message from the gateway asks of the node. */
+export type Asked =
+  | { kind: "run"; call: Call; reply: Reply }
+  | { kind: "cancel"; id: string }
+  /** About the connection, for the log. */
+  | { kind: "notice"; code: number; message: string }
+  /** Nothing to do, or a type of a later version, or one that only gateways receive. */
+  | { kind: "nothing" }
+  | { kind: "malformed"; reason: string }
+  /** The gateway has shown that it speaks this version: register. */
+  | { kind: "greet" };
+
+/** Where a dialect's messages go. */
+export interface Outlet {
+  send(message: string | Uint8Array<ArrayBuffer>): void;
+  /** Waits while too much was not sent yet. */
+  drained(signal: AbortSignal): Promise<void>;
+}
+
+export interface Dialect {
+  /** The node's first words. */
+  greet(data: RegisterData): void;
+  /** Reads one message. Never throws. */
+  read(message: string | Uint8Array): Asked;
+  /** Tells that the node's state has changed, where the version has a word for it. */
+  announce(status: Status): void;
+  /** A message that every gateway ignores: it makes the system notice a link that carries nothing any more. */
+  signOfLife(): void;
+}

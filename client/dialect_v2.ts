@@ -1,0 +1,137 @@
+/** Wire v2 as a node speaks it: binary frames, credits per stream, a tally at the end. */
+
+import {
+  askForUsage,
+  CALLER_GONE,
+  type CallHead,
+  decodeV2,
+  encodeJson,
+  type FrameV2,
+  type RegisterData,
+  type Status,
+  WINDOW_BYTES,
+} from "../protocol/mod.ts";
+import type { Asked, Dialect, Outlet } from "./dialect.ts";
+import { StreamReply } from "./stream_reply.ts";
+import type { World } from "./world.ts";
+
+/** A wall against a gateway that announces a body of any size. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+/** A call whose body is still on its way. */
+interface Arriving {
+  head: CallHead;
+  parts: Uint8Array[];
+  missingBytes: number;
+}
+
+const decoder = new TextDecoder();
+const nothing: Asked = { kind: "nothing" };
+
+export class DialectV2 implements Dialect {
+  readonly #arriving = new Map<number, Arriving>();
+  readonly #replies = new Map<number, StreamReply>();
+  #windowBytes = WINDOW_BYTES;
+  #isWelcome = false;
+
+  constructor(
+    private readonly outlet: Outlet,
+    private readonly world: Pick<World, "nowMs" | "soon">,
+  ) {}
+
+  greet(data: RegisterData): void {
+    const { node_id = crypto.randomUUID() } = data;
+    this.outlet.send(encodeJson("register", 0, { ...data, node_id }));
+  }
+
+  read(message: string | Uint8Array): Asked {
+    if (typeof message === "string") return { kind: "malformed", reason: "text in wire v2" };
+    const decoded = decodeV2(message);
+    if (decoded.kind === "malformed") return decoded;
+    return decoded.kind === "unknown" ? nothing : this.#take(decoded.frame);
+  }
+
+  announce(status: Status): void {
+    if (this.#isWelcome) this.outlet.send(encodeJson("status", 0, status));
+  }
+
+  signOfLife(): void {
+    this.announce({});
+  }
+
+  #take(frame: FrameV2): Asked {
+    switch (frame.type) {
+      case "hello":
+        return { kind: "greet" };
+      case "welcome":
+        this.#isWelcome = true;
+        this.#windowBytes = frame.data.window_bytes;
+        return nothing;
+      case "call":
+        return this.#arrive(frame.stream, frame.data, frame.bytes);
+      case "body":
+        return this.#more(frame.stream, frame.bytes);
+      case "credit":
+        this.#replies.get(frame.stream)?.grant(frame.bytes);
+        return nothing;
+      case "cancel":
+        return this.#cancel(frame.stream);
+      case "goaway":
+        return { kind: "notice", code: 503, message: frame.data.reason };
+      case "error":
+        return { kind: "notice", code: frame.data.code, message: frame.data.message };
+      default:
+        return nothing;
+    }
+  }
+
+  #arrive(stream: number, head: CallHead, bytes: Uint8Array): Asked {
+    if (head.body_bytes > MAX_BODY_BYTES) {
+      const message = `This node takes no body of more than ${MAX_BODY_BYTES} bytes`;
+      this.outlet.send(encodeJson("error", stream, { code: 413, message }));
+      return nothing;
+    }
+    this.#arriving.set(stream, { head, parts: [], missingBytes: head.body_bytes });
+    return this.#more(stream, bytes);
+  }
+
+  #more(stream: number, bytes: Uint8Array): Asked {
+    const arriving = this.#arriving.get(stream);
+    if (arriving === undefined) return nothing;
+    arriving.parts.push(bytes);
+    arriving.missingBytes -= bytes.byteLength;
+    if (arriving.missingBytes > 0) return nothing;
+    this.#arriving.delete(stream);
+    return this.#run(stream, arriving);
+  }
+
+  #run(stream: number, { head, parts }: Arriving): Asked {
+    const { id, model, stream: isStream } = head;
+    const text = parts.map((part, i) => decoder.decode(part, { stream: i < parts.length - 1 }))
+      .join("");
+    const bodyText = head.hide_usage ? askForUsage(text, streamOptions(text)) : text;
+    const reply = new StreamReply(stream, head, this.#windowBytes, this.outlet, this.world, () => {
+      this.#replies.delete(stream);
+    });
+    this.#replies.set(stream, reply);
+    return { kind: "run", call: { id, model, bodyText, stream: isStream }, reply };
+  }
+
+  #cancel(stream: number): Asked {
+    const reply = this.#replies.get(stream);
+    if (reply) {
+      // What is done but not delivered is let go here; what still runs is stopped by its runner.
+      reply.letGo();
+      return { kind: "cancel", id: reply.callId };
+    }
+    if (this.#arriving.delete(stream)) {
+      const message = "Stopped before its body had come";
+      this.outlet.send(encodeJson("error", stream, { code: CALLER_GONE, message }));
+    }
+    return nothing;
+  }
+}
+
+function streamOptions(bodyText: string): object | null {
+  return (JSON.parse(bodyText) as { stream_options?: object | null }).stream_options ?? null;
+}

@@ -1,0 +1,222 @@
+/** The way back for one call in wire v2: status first, then bytes at the pace that the gateway grants, then the tally. */
+
+import {
+  CALLER_GONE,
+  type CallHead,
+  encodeJson,
+  encodeStreamV2,
+  type Failure,
+  type Finish,
+  HEADER_BYTES,
+  MAX_FRAME_BYTES,
+  withoutUsage,
+} from "../protocol/mod.ts";
+import type { UpstreamFailure } from "./adapter/adapter.ts";
+import type { Outlet } from "./dialect.ts";
+import type { Reply } from "./runner.ts";
+import type { Tally } from "./tally.ts";
+import type { World } from "./world.ts";
+
+const MAX_DATA_BYTES = MAX_FRAME_BYTES - HEADER_BYTES;
+
+const encoder = new TextEncoder();
+
+export class StreamReply implements Reply {
+  readonly #startedMs: number;
+  #firstByteMs: number | null = null;
+  #headers: Record<string, string> = {};
+  #status = 200;
+  #saidHead = false;
+  /** What was said and not sent: pieces of one upstream read go out as one frame. */
+  #pending: string[] = [];
+  #bytes: Uint8Array = new Uint8Array();
+  #isFlushPlanned = false;
+  /** Sent when everything before it was. */
+  #last: (() => void) | null = null;
+  #isOver = false;
+  #wake: () => void = () => {};
+
+  constructor(
+    private readonly stream: number,
+    private readonly head_: CallHead,
+    /** STREAM bytes that may be sent before the next grant. */
+    private credit: number,
+    private readonly outlet: Outlet,
+    private readonly world: Pick<World, "nowMs" | "soon">,
+    private readonly onEnd: () => void,
+  ) {
+    this.#startedMs = world.nowMs();
+  }
+
+  get callId(): string {
+    return this.head_.id;
+  }
+
+  head(headers: Record<string, string>): void {
+    this.#headers = headers;
+  }
+
+  piece(text: string): void {
+    if (this.#isOver) return;
+    this.#firstByteMs ??= this.world.nowMs() - this.#startedMs;
+    const shown = this.head_.hide_usage ? unasked(text) : text;
+    if (shown === "") return;
+    this.#pending.push(this.head_.stream ? event(shown) : shown);
+    this.#planFlush();
+  }
+
+  finish(tally: Tally): void {
+    this.#endWith(() => this.#send(encodeJson("finish", this.stream, this.#finishOf(tally))));
+  }
+
+  fail(failure: UpstreamFailure, tally: Tally): void {
+    const isAnswer = failure.code >= 400 && failure.code < 500 && failure.code !== CALLER_GONE;
+    if (isAnswer && !this.#saidHead && this.#pending.length === 0) {
+      return this.#refuse(failure, tally);
+    }
+    const { code, message, retryAfterMs } = failure;
+    this.#error({
+      code,
+      message,
+      ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
+      tally: this.#finishOf(tally),
+    }, code === CALLER_GONE);
+  }
+
+  busy(why: string): void {
+    this.#error({ code: 503, message: why, busy: true }, true);
+  }
+
+  /** Waits while the gateway's credit or the link itself holds back what was said. */
+  async ready(signal: AbortSignal): Promise<void> {
+    if (this.#isHeldBack) this.#flush();
+    while (this.#isHeldBack && !signal.aborted && !this.#isOver) {
+      await this.#woken(signal);
+    }
+    await this.outlet.drained(signal);
+  }
+
+  /** The gateway lets so many more bytes pass. */
+  grant(bytes: number): void {
+    this.credit += bytes;
+    this.#flush();
+    this.#wake();
+  }
+
+  /** Nobody wants what was not sent yet. */
+  letGo(): void {
+    this.#pending = [];
+    this.#bytes = new Uint8Array();
+    this.#wake();
+    if (this.#last) this.#flush();
+  }
+
+  #woken(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        signal.removeEventListener("abort", this.#wake);
+        resolve();
+      };
+      signal.addEventListener("abort", this.#wake);
+    });
+  }
+
+  get #isHeldBack(): boolean {
+    return this.credit <= 0 && (this.#bytes.byteLength > 0 || this.#pending.length > 0);
+  }
+
+  /** The upstream's refusal is an answer like any other: its status, its error object, its end. */
+  #refuse({ code, message, error, retryAfterMs }: UpstreamFailure, tally: Tally): void {
+    this.#status = code;
+    this.#headers = retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) };
+    const { type = "invalid_request_error", param = null, code: name = null } = error ?? {};
+    const text = { message: error?.message ?? message, type, param, code: name };
+    this.#pending.push(JSON.stringify({ error: text }));
+    this.finish(tally);
+  }
+
+  #error(failure: Failure, atOnce: boolean): void {
+    if (atOnce) this.letGo();
+    this.#endWith(() => this.#send(encodeJson("error", this.stream, failure)));
+  }
+
+  #endWith(last: () => void): void {
+    if (this.#isOver || this.#last) return;
+    this.#last = last;
+    this.#flush();
+  }
+
+  /** What one upstream read brought is parsed within one turn of the event loop: it leaves as one frame. */
+  #planFlush(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    this.world.soon(() => {
+      this.#isFlushPlanned = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#isOver) return;
+    if (this.#pending.length > 0) this.#gather();
+    while (this.#bytes.byteLength > 0 && this.credit > 0) {
+      this.#sayHead();
+      const size = Math.min(this.#bytes.byteLength, this.credit, MAX_DATA_BYTES);
+      this.#send(encodeStreamV2(this.stream, this.#bytes.subarray(0, size)));
+      this.#bytes = this.#bytes.subarray(size);
+      this.credit -= size;
+    }
+    if (this.#last === null || this.#bytes.byteLength > 0) return;
+    this.#isOver = true;
+    this.#last();
+    this.#wake();
+    this.onEnd();
+  }
+
+  #gather(): void {
+    const fresh = encoder.encode(this.#pending.join(""));
+    this.#pending = [];
+    if (this.#bytes.byteLength === 0) {
+      this.#bytes = fresh;
+      return;
+    }
+    const all = new Uint8Array(this.#bytes.byteLength + fresh.byteLength);
+    all.set(this.#bytes);
+    all.set(fresh, this.#bytes.byteLength);
+    this.#bytes = all;
+  }
+
+  #sayHead(): void {
+    if (this.#saidHead) return;
+    this.#saidHead = true;
+    const head = { status: this.#status, headers: this.#headers };
+    this.#send(encodeJson("head", this.stream, head));
+  }
+
+  #send(frame: Uint8Array<ArrayBuffer>): void {
+    this.outlet.send(frame);
+  }
+
+  #finishOf(tally: Tally): Finish {
+    const { promptTokens, completionTokens, tokenPieces, finishReason } = tally;
+    const isGuess = completionTokens === null && this.head_.stream && tokenPieces > 0;
+    return {
+      prompt_tokens: promptTokens,
+      completion_tokens: isGuess ? tokenPieces : completionTokens,
+      estimated: isGuess,
+      finish_reason: finishReason,
+      first_byte_ms: this.#firstByteMs === null ? null : Math.round(this.#firstByteMs),
+      total_ms: Math.round(this.world.nowMs() - this.#startedMs),
+    };
+  }
+}
+
+/** Most chunks do not speak of usage, and a look at the text is far cheaper than parsing it. */
+function unasked(text: string): string {
+  return text.includes('"usage"') ? withoutUsage(text, JSON.parse(text)) : text;
+}
+
+/** JSON may hold line breaks between its tokens, where an event must not. */
+function event(text: string): string {
+  return `data: ${/[\r\n]/.test(text) ? JSON.stringify(JSON.parse(text)) : text}\n\n`;
+}

@@ -1,0 +1,31 @@
+import { describe, expect, test } from "bun:test";
+import { askForUsage, withoutUsage } from "./usage.ts";
+
+describe("usage that only the books need", () => {
+  test("is asked for beside the caller's other options, everything else staying as it was", () => {
+    const body =
+      `{"seed":9007199254740993, "stream_options":{"include_obfuscation":false},"x":null}`;
+    expect(askForUsage(body, { include_obfuscation: false })).toBe(
+      `{"seed":9007199254740993, "stream_options":{"include_obfuscation":false,"include_usage":true},"x":null}`,
+    );
+    expect(askForUsage(`{"stream":true}`, null)).toBe(
+      `{"stream_options":{"include_usage":true},"stream":true}`,
+    );
+  });
+
+  const seen: [what: string, chunk: string, shown: string][] = [
+    ["the chunk that tells only usage", `{"choices":[],"usage":{"prompt_tokens":1}}`, ""],
+    ["a null beside text", `{"choices":[{"index":0}],"usage":null}`, `{"choices":[{"index":0}]}`],
+    [
+      "usage told unasked beside text",
+      `{"choices":[{}],"usage":{"a":1}}`,
+      `{"choices":[{}],"usage":{"a":1}}`,
+    ],
+    ["no usage at all", `{"choices":[]}`, `{"choices":[]}`],
+  ];
+  for (const [what, chunk, shown] of seen) {
+    test(`${what} is shown as ${shown || "nothing"}`, () => {
+      expect(withoutUsage(chunk, JSON.parse(chunk))).toBe(shown);
+    });
+  }
+});
