@@ -34,6 +34,7 @@ export interface Config {
   firstTokenMs: number;
   idleMs: number;
   keepAliveMs: number;
+  callerIdleMs: number;
   stallMs: number;
   maxBufferedBytes: number;
   penaltyMs: number;
@@ -228,6 +229,13 @@ const settings = {
     "s",
     "Comment sent into silent streams this often",
     seconds(0.1, 3600),
+  ),
+  callerIdleMs: setting(
+    "COLINK_CALLER_IDLE_SECONDS",
+    "30",
+    "s",
+    "A caller's connection is closed when it carries nothing this long while no call runs on it",
+    whole(1, 255).transform((s) => s * 1000),
   ),
   stallMs: setting(
     "COLINK_STALL_SECONDS",

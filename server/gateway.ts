@@ -119,8 +119,8 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const server = Bun.serve({
     hostname: config.host,
     port: config.port,
-    // Seconds in which a request must make progress; calls lift it for themselves.
-    idleTimeout: 30,
+    // Calls lift it while they run.
+    idleTimeout: config.callerIdleMs / 1000,
     // Bodies are counted by the handlers, whose refusal has a shape; this is the outer wall.
     maxRequestBodySize: config.maxBodyBytes * 4,
     fetch: (request, server) => app.fetch(request, { server }),

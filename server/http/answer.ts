@@ -36,6 +36,8 @@ export class HttpAnswer implements Outlet {
     private readonly limits: SseLimits,
     /** Goes on every answer: request id, rate limits. */
     private readonly headers: Headers,
+    /** Called once, before the answer's last bytes are handed over. */
+    private readonly onEnding: () => void,
   ) {
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -63,6 +65,7 @@ export class HttpAnswer implements Outlet {
   }
 
   whole(body: string | Uint8Array): void {
+    this.onEnding();
     this.#wholeBytes = body.length;
     this.headers.set("content-type", "application/json");
     this.headers.set("openai-processing-ms", this.#elapsedMs());
@@ -75,6 +78,7 @@ export class HttpAnswer implements Outlet {
   }
 
   refuse(refusal: Refusal): void {
+    this.onEnding();
     this.#callOffEarly();
     if (this.#body) this.#endWith(JSON.stringify(JSON.parse(refusal.body)));
     else this.#resolve(refusalResponse(refusal, this.headers));
@@ -89,6 +93,7 @@ export class HttpAnswer implements Outlet {
   }
 
   end(): void {
+    this.onEnding();
     const body = this.#open();
     body.write("data: [DONE]\n\n");
     body.end();
@@ -96,6 +101,7 @@ export class HttpAnswer implements Outlet {
 
   /** Inside a stream: an error event and no `[DONE]`, so that no SDK takes the stump for an answer. */
   fail(error: ColinkError): void {
+    this.onEnding();
     this.#callOffEarly();
     if (this.#body) this.#endWith(JSON.stringify(errorView(error)));
     else this.#resolve(errorResponse(error, this.headers));

@@ -15,8 +15,6 @@ export function inference(endpoint: Endpoint, parts: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const { config, clock, keyring, limiter, relay } = parts;
     const startedMs = clock.monotonic();
-    // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
-    c.env.server.timeout(c.req.raw, 0);
     const headers = c.get("headers");
     const { revocations } = keyring;
     const key = await apiKey(c, keyring);
@@ -25,7 +23,12 @@ export function inference(endpoint: Endpoint, parts: AppParts) {
     // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
     if (keyring.revocations !== revocations) await apiKey(c, keyring);
     if (parts.isDraining()) throw shuttingDown();
-    const answer = new HttpAnswer(call, clock, config, headers);
+    // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
+    const limitIdling = (ms: number) => c.env.server.timeout(c.req.raw, ms / 1000);
+    limitIdling(0);
+    // From its end on, a caller who neither takes the rest nor asks anew holds its connection in vain.
+    const onEnding = () => limitIdling(config.callerIdleMs);
+    const answer = new HttpAnswer(call, clock, config, headers, onEnding);
     const callOff = stopWhenOver(c, call, parts);
     void relay.run(call, answer).finally(callOff);
     return await answer.response;

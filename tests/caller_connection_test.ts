@@ -1,0 +1,103 @@
+/** A caller's connection: how long it may carry nothing, and what that has to do with its call. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { type Account, createAccount } from "./harness/account.ts";
+import { hello } from "./harness/api.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { type JoinedNode, joinNode } from "./harness/joined_node.ts";
+import { headOf, RawCaller } from "./harness/raw_caller.ts";
+import { until } from "./harness/wait.ts";
+
+/** Bun looks at idle connections every four seconds only. */
+const NOTICED_WITHIN_MS = 15_000;
+
+let gateway: Gateway;
+let owner: Account;
+let node: JoinedNode;
+
+beforeAll(async () => {
+  // Keep-alive comments would be traffic.
+  const env = { COLINK_CALLER_IDLE_SECONDS: "1", COLINK_KEEPALIVE_SECONDS: "3600" };
+  gateway = await startGateway({ env });
+  owner = await createAccount(gateway);
+  node = await joinNode({ gateway, owner, models: ["pro-model"], maxParallel: 10 });
+}, 60_000);
+
+describe("a connection is closed", () => {
+  const cases: [what: string, act: (caller: RawCaller) => Promise<void> | void][] = [
+    ["in the middle of a request's head", (caller) => caller.write(headOf(owner.apiToken))],
+    ["in the middle of a body", (caller) => {
+      caller.write(`${headOf(owner.apiToken)}content-length: 1000\r\n\r\n{"model":`);
+    }],
+    ["in the middle of a chunked body", (caller) => {
+      caller.write(`${headOf(owner.apiToken)}transfer-encoding: chunked\r\n\r\n5\r\n{"mod\r\n`);
+    }],
+    ["after a whole answer", async (caller) => {
+      node.answer(await callBy(caller), "done");
+      await until("the answer is here", () => caller.text.includes("done"));
+    }],
+    ["after a stream", async (caller) => {
+      const id = await callBy(caller, { stream: true });
+      node.say(id, "streamed");
+      node.finish(id);
+      await until("the stream is here", () => caller.text.includes("[DONE]"));
+    }],
+    ["after a refusal", async (caller) => {
+      caller.call(owner.apiToken, hello("no-such-model"));
+      await until("the refusal is here", () => caller.text.includes("model_not_found"));
+    }],
+  ];
+  for (const [what, act] of cases) {
+    test.concurrent(`${what}, once its time is up`, async () => {
+      const caller = new RawCaller(gateway);
+      await act(caller);
+      await caller.hungUp(NOTICED_WITHIN_MS);
+    });
+  }
+});
+
+describe("a connection stays open", () => {
+  test.concurrent("while its stream thinks longer than an idle one may be quiet", async () => {
+    const caller = new RawCaller(gateway);
+    const id = await callBy(caller, { stream: true });
+    node.say(id, "hm ");
+    await idleOnesAreGone();
+    node.say(id, "thought through");
+    node.finish(id);
+    await until("the answer is whole", () => /thought through[^]*\[DONE\]/.test(caller.text));
+  });
+
+  test.concurrent("while its whole answer takes longer than an idle one may be quiet", async () => {
+    const caller = new RawCaller(gateway);
+    const id = await callBy(caller);
+    await idleOnesAreGone();
+    node.answer(id, "thought through");
+    await until("the answer is here", () => caller.text.includes("thought through"));
+  });
+
+  /** One that began to be quiet now is gone, and another one after it: whoever is timed is too. */
+  async function idleOnesAreGone(): Promise<void> {
+    for (let i = 0; i < 2; i++) {
+      const idle = new RawCaller(gateway);
+      idle.write(`${headOf(owner.apiToken)}content-length: 1000\r\n\r\n`);
+      await idle.hungUp(NOTICED_WITHIN_MS);
+    }
+  }
+});
+
+let calls = 0;
+
+/** Sends a call and resolves with its id at the node; tests run beside each other here. */
+async function callBy(caller: RawCaller, more: Record<string, unknown> = {}): Promise<string> {
+  const user = `caller ${calls++}`;
+  caller.call(owner.apiToken, hello("pro-model", { ...more, user }));
+  return await until(
+    "the call is here",
+    () =>
+      node.raw.frames.flatMap((frame) =>
+        frame.type === "CALL" && (frame.data.payload as { user?: string }).user === user
+          ? [frame.data.request_id]
+          : []
+      )[0],
+  );
+}
