@@ -6,11 +6,10 @@ import { join } from "node:path";
 import { startRedis } from "../scripts/testing/redis.ts";
 import { type Account, createAccount, login } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
-import { whole } from "./harness/chunks.ts";
 import { endAfterTests } from "./harness/cleanup.ts";
 import { createDatabase } from "./harness/database.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { joinNode } from "./harness/joined_node.ts";
+import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
 import { until } from "./harness/wait.ts";
 
 const UNLIMITED = "1000000";
@@ -24,11 +23,7 @@ async function start(rpm: string, ...models: string[]) {
 }
 
 async function serve(gateway: Gateway, owner: Account, models: string[]): Promise<void> {
-  const { raw } = await joinNode({ gateway, owner, models, maxParallel: 1000 });
-  raw.socket.addEventListener("message", ({ data }) => {
-    const frame = JSON.parse(String(data));
-    if (frame.type === "CALL") raw.answer(frame.data.request_id, [whole("hello")]);
-  });
+  answerEveryCall(await joinNode({ gateway, owner, models, maxParallel: 1000 }));
 }
 
 const call = (gateway: Gateway, { apiToken }: Account, model = "pro-model") =>

@@ -26,6 +26,8 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Settings; `PORT`, `COLINK_HOST` and `COLINK_DATA_DIR` are the harness's unless given. */
   env?: Record<string, string>;
+  /** A program that starts it, such as `nice`: its words stand before the gateway's. */
+  through?: readonly string[];
   /** Keep a folder over several gateways, to restart one; default: a new one, removed afterwards. */
   dataDir?: string;
 }
@@ -35,7 +37,7 @@ const READY_WITHIN_MS = 20_000;
 /** Resolves once the gateway listens. Rejects with its last words when it does not. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const dataDir = options.dataDir ?? temporaryFolder();
-  const program = new Program("gateway", gatewayCommand(), {
+  const program = new Program("gateway", [...options.through ?? [], ...gatewayCommand()], {
     // Not the folder of the sources: an executable must not care where it stands.
     cwd: dataDir,
     env: { ...gatewayEnvironment(dataDir), ...options.env },

@@ -1,8 +1,9 @@
 /** A scripted v1 node with an identity of its own, connected and listed by the gateway. */
 
 import type { NodeView } from "../../protocol/api.ts";
+import type { Frame } from "../../protocol/frame.ts";
 import type { Account } from "./account.ts";
-import { piece, whole } from "./chunks.ts";
+import { ending, piece, whole } from "./chunks.ts";
 import { listNodes } from "./node.ts";
 import { connectRawNode, type RawNode } from "./raw_node.ts";
 import { until } from "./wait.ts";
@@ -51,6 +52,17 @@ export async function joinNode(options: JoinOptions): Promise<JoinedNode> {
     fail: (callId, code, message = `no: ${code}`) =>
       raw.send({ type: "ERROR", data: { request_id: callId, code, message } }),
   };
+}
+
+/** From now on the node answers each call at once, streamed or not. */
+export function answerEveryCall({ raw }: JoinedNode, content = "hello"): void {
+  raw.socket.addEventListener("message", ({ data }) => {
+    const frame = JSON.parse(String(data)) as Frame;
+    if (frame.type !== "CALL") return;
+    const { request_id, payload } = frame.data;
+    const { stream } = payload as { stream?: boolean };
+    raw.answer(request_id, stream === true ? [piece(content), ending()] : [whole(content)]);
+  });
 }
 
 /** Resolves once the node is known under a penalty, with the reason that everybody may read. */

@@ -1,0 +1,72 @@
+/** A network between a gateway and a server that tests can cut, freeze and mend. */
+
+import { connect, createServer, type Socket } from "node:net";
+import { endAfterTests } from "./cleanup.ts";
+
+export interface Network {
+  /** The server's URL by way of this network. */
+  readonly url: string;
+  /** Ends every connection, and each new one at once. */
+  cut(): void;
+  /** Connections stay and new ones are taken, but not a byte passes in either direction. */
+  freeze(): void;
+  /** Everything passes again, what was held up first. */
+  mend(): void;
+}
+
+type State = "open" | "cut" | "frozen";
+
+/** Stands between whoever uses its URL and the server behind `url`. */
+export async function networkTo(url: string): Promise<Network> {
+  const target = new URL(url);
+  const sockets = new Set<Socket>();
+  let state: State = "open";
+
+  const server = createServer({ pauseOnConnect: true }, (near) => {
+    if (state === "cut") return void near.resetAndDestroy();
+    const far = connect(Number(target.port), target.hostname);
+    join(near, far);
+    join(far, near);
+  });
+
+  /** What `from` says reaches `to`, and so does its end. */
+  function join(from: Socket, to: Socket): void {
+    sockets.add(from);
+    from.setNoDelay(true);
+    from.on("data", (bytes) => to.write(bytes));
+    from.on("error", () => {});
+    from.on("close", () => {
+      sockets.delete(from);
+      to.destroy();
+    });
+    if (state === "frozen") from.pause();
+    else from.resume();
+  }
+
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  const cut = () => {
+    state = "cut";
+    for (const socket of sockets) socket.destroy();
+  };
+  endAfterTests(() => {
+    cut();
+    server.close();
+  });
+  const address = new URL(url);
+  address.hostname = "127.0.0.1";
+  address.port = String((server.address() as { port: number }).port);
+  return {
+    url: address.href,
+    cut,
+    freeze() {
+      state = "frozen";
+      for (const socket of sockets) socket.pause();
+    },
+    mend() {
+      state = "open";
+      for (const socket of sockets) socket.resume();
+    },
+  };
+}
