@@ -27,6 +27,7 @@ export class HttpAnswer implements Outlet {
   #resolve!: (response: Response) => void;
   #body: SseBody | null = null;
   #wholeBytes = 0;
+  #hasBegun = false;
   #callOffEarly: () => void = () => {};
   onDrained: () => void = () => {};
 
@@ -85,7 +86,13 @@ export class HttpAnswer implements Outlet {
   }
 
   begin(): void {
+    this.#hasBegun = true;
     this.#open();
+  }
+
+  /** Whether the caller has the beginning of an answer; comments are none. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   write(events: string | Uint8Array): void {

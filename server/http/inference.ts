@@ -29,7 +29,7 @@ export function inference(endpoint: Endpoint, parts: AppParts) {
     // From its end on, a caller who neither takes the rest nor asks anew holds its connection in vain.
     const onEnding = () => limitIdling(config.callerIdleMs);
     const answer = new HttpAnswer(call, clock, config, headers, onEnding);
-    const callOff = stopWhenOver(c, call, parts);
+    const callOff = stopWhenOver(c, call, answer, parts);
     void relay.run(call, answer).finally(callOff);
     return await answer.response;
   };
@@ -68,24 +68,33 @@ async function readCall(
 }
 
 /** Ends the call when its caller leaves or its time is up. Returns what undoes that. */
-function stopWhenOver(c: AppContext, call: Call, { clock, config }: AppParts): () => void {
+function stopWhenOver(
+  c: AppContext,
+  call: Call,
+  answer: HttpAnswer,
+  { clock, config }: AppParts,
+): () => void {
   const { signal } = c.req.raw;
   const onGone = () => call.stop("caller_gone");
   if (signal.aborted) onGone();
   signal.addEventListener("abort", onGone, { once: true });
-  const callOffDeadline = clock.after(deadlineMs(c, config.deadlineMs), () => {
-    call.stop("deadline_exceeded");
+  const onLate = () => call.stop("deadline_exceeded");
+  const callOffDeadline = clock.after(config.deadlineMs, onLate);
+  const callOffPatience = clock.after(patienceMs(c), () => {
+    // SDKs wait so long for a whole answer, or for a stream to begin, but not for it to end.
+    if (!answer.hasBegun) onLate();
   });
   return () => {
     signal.removeEventListener("abort", onGone);
     callOffDeadline();
+    callOffPatience();
   };
 }
 
 /** SDKs say how long they will wait; nobody works for longer than that. */
-function deadlineMs(c: AppContext, limitMs: number): number {
+function patienceMs(c: AppContext): number {
   const asked = Number(c.req.header("x-stainless-timeout")) * 1000;
-  return asked > 0 ? Math.min(asked, limitMs) : limitMs;
+  return asked > 0 ? asked : Infinity;
 }
 
 function shuttingDown(): ColinkError {

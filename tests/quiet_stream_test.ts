@@ -1,0 +1,218 @@
+/** Answers that take their time: what callers hear meanwhile, and how long anybody waits. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import OpenAI from "openai";
+import { type Account, createAccount } from "./harness/account.ts";
+import { chat, hello } from "./harness/api.ts";
+import { ending, piece } from "./harness/chunks.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { type JoinedNode, joinNode, penalized } from "./harness/joined_node.ts";
+import { ledgerRows } from "./harness/ledger.ts";
+import { RawCaller } from "./harness/raw_caller.ts";
+import { until, within } from "./harness/wait.ts";
+
+const KEEP_ALIVE = ": keep-alive\n\n";
+
+let gateway: Gateway;
+let owner: Account;
+let models = 0;
+
+beforeAll(async () => {
+  gateway = await startGateway({ env: { COLINK_KEEPALIVE_SECONDS: "0.1" } });
+  owner = await createAccount(gateway);
+}, 60_000);
+
+async function fleet(size = 1): Promise<{ model: string; nodes: JoinedNode[]; node: JoinedNode }> {
+  const model = `model-${models++}`;
+  const nodes = [];
+  for (let i = 0; i < size; i++) nodes.push(await joinNode({ gateway, owner, models: [model] }));
+  return { model, nodes, node: nodes[0]! };
+}
+
+/** A streaming call whose body is read as it comes, to the letter. */
+async function read(model: string, headers: Record<string, string> = {}) {
+  const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${owner.apiToken}`,
+      "content-type": "application/json",
+      ...headers,
+    },
+    body: JSON.stringify(hello(model, { stream: true })),
+  });
+  const seen = { text: "" };
+  const read = async () => {
+    const decoder = new TextDecoder();
+    for await (const bytes of response.body!) seen.text += decoder.decode(bytes, { stream: true });
+  };
+  return { response, seen, ended: within("the end of the stream", read()) };
+}
+
+/** So long that another stream, asked for now, has been told to wait three times. */
+async function silence(): Promise<void> {
+  const { model, node } = await fleet();
+  const { seen, ended } = await read(model);
+  await until("three comments have come", () => commentsIn(seen.text) >= 3);
+  node.raw.answer(await node.called(), [ending()]);
+  await ended;
+}
+
+const commentsIn = (text: string) => text.split(KEEP_ALIVE).length - 1;
+const eventsIn = (text: string) =>
+  text.replaceAll(KEEP_ALIVE, "").split("\n\n").filter(Boolean).map((line) => line.slice(6));
+
+describe("a stream whose node thinks", () => {
+  test("is answered with 200 and comments, before the first token and in gaps", async () => {
+    const { model, node } = await fleet();
+    const { response, seen, ended } = await read(model);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toStartWith("text/event-stream");
+    await until("two comments have come", () => commentsIn(seen.text) >= 2);
+    expect(seen.text.replaceAll(KEEP_ALIVE, "")).toBe("");
+
+    const id = await node.called();
+    node.say(id, "well");
+    await until("the piece has come", () => seen.text.includes("well"));
+    const before = commentsIn(seen.text);
+    await until("two more have come", () => commentsIn(seen.text) >= before + 2);
+    node.raw.answer(id, [ending()]);
+    await ended;
+    expect(eventsIn(seen.text)).toEqual([
+      JSON.stringify(piece("well")),
+      JSON.stringify(ending()),
+      "[DONE]",
+    ]);
+    // Some parsers take these for the end, or for a chunk.
+    expect(seen.text).not.toMatch(/ping|^event:/m);
+  });
+
+  test("sends no comments while it has something to say", async () => {
+    const { model, node } = await fleet();
+    const stream = read(model);
+    const id = await node.called();
+    let said = 0;
+    const talk = setInterval(() => node.say(id, `${said++} `), 10);
+    await until("it has talked for longer than the silence", () => said > 100);
+    clearInterval(talk);
+    node.finish(id);
+    const { seen, ended } = await stream;
+    await ended;
+    expect(commentsIn(seen.text)).toBeLessThan(5);
+    expect(eventsIn(seen.text)).toHaveLength(said + 1);
+  });
+
+  test("means nothing to the SDK, which yields the chunks and no more", async () => {
+    const { model, node } = await fleet();
+    const sdk = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: owner.apiToken, maxRetries: 0 });
+    const answer = sdk.chat.completions.stream({ ...sdkHello(model) });
+    const id = await node.called();
+    await silence();
+    node.say(id, "at last");
+    await silence();
+    node.raw.answer(id, [ending()]);
+    expect((await answer.finalChatCompletion()).choices[0]?.message.content).toBe("at last");
+  });
+
+  test("still goes elsewhere when its node fails: comments are not an answer", async () => {
+    const { model, nodes } = await fleet(2);
+    const { seen, ended } = await read(model);
+    await until("a comment has come", () => commentsIn(seen.text) >= 1);
+    const called = (node: JoinedNode) => node.raw.frames.some(({ type }) => type === "CALL");
+    const first = await until("a node is called", () => nodes.find(called));
+    const second = nodes.find((node) => node !== first)!;
+    first.fail(await first.called(), 500);
+    second.raw.answer(await second.called(), [piece("made good")]);
+    await ended;
+    expect(eventsIn(seen.text)).toEqual([JSON.stringify(piece("made good")), "[DONE]"]);
+    await penalized(first);
+  });
+
+  test("ends with an error event and no [DONE] when it comes to nothing", async () => {
+    for (const [code, shown] of [[400, "upstream says no"], [500, "upstream_error"]] as const) {
+      const { model, node } = await fleet();
+      const { response, seen, ended } = await read(model);
+      expect(response.status).toBe(200);
+      node.fail(await node.called(), code, "upstream says no");
+      await ended;
+      const [last, ...more] = eventsIn(seen.text);
+      expect(more).toEqual([]);
+      expect(Object.keys(JSON.parse(last!))).toEqual(["error"]);
+      expect(last).toContain(shown);
+    }
+  });
+});
+
+describe("a call that does not stream", () => {
+  test("gets no comments and keeps its status open, however long it takes", async () => {
+    const { model, node } = await fleet();
+    const caller = new RawCaller(gateway);
+    caller.call(owner.apiToken, hello(model));
+    const id = await node.called();
+    await silence();
+    expect(caller.text).toBe("");
+    node.fail(id, 422, "now I know");
+    await until("the refusal has come", () => caller.text.includes("now I know"));
+    expect(caller.text).toStartWith("HTTP/1.1 422");
+  });
+});
+
+describe("X-Stainless-Timeout", () => {
+  const patience = (seconds: string) => ({
+    "content-type": "application/json",
+    "x-stainless-timeout": seconds,
+  });
+
+  test("ends a call that does not stream with 504, and the node is told", async () => {
+    const { model, node } = await fleet();
+    const answer = await chat(gateway, owner.apiToken, hello(model), { headers: patience("0.2") });
+    expect(answer.status).toBe(504);
+    expect(answer.json.error).toMatchObject({ code: "deadline_exceeded", type: "server_error" });
+    expect(answer.headers.get("x-should-retry")).toBe("true");
+    const { data } = await node.raw.next("ERROR");
+    expect(data).toMatchObject({ code: 499, request_id: await node.called() });
+    expect((await node.view())?.penalized).toBe(false);
+    expect(await ledgerRows(gateway, model)).toMatchObject([{ outcome: "timeout", status: 504 }]);
+  });
+
+  test("ends a stream that has not begun by then", async () => {
+    const { model, node } = await fleet();
+    const { seen, ended } = await read(model, patience("0.3"));
+    expect((await node.raw.next("ERROR")).data.code).toBe(499);
+    await ended;
+    expect(JSON.parse(eventsIn(seen.text).at(-1)!).error.code).toBe("deadline_exceeded");
+  });
+
+  test("does not end a stream that has begun: SDKs do not count its length", async () => {
+    const { model, node } = await fleet();
+    const stream = read(model, patience("0.3"));
+    const id = await node.called();
+    node.say(id, "a long ");
+    const { seen, ended } = await stream;
+    // Another one, asked for later with the same patience, has run out of it.
+    const late = await chat(gateway, owner.apiToken, hello((await fleet()).model), {
+      headers: patience("0.4"),
+    });
+    expect(late.status).toBe(504);
+    node.say(id, "story");
+    node.finish(id);
+    await ended;
+    expect(eventsIn(seen.text)).toEqual([
+      JSON.stringify(piece("a long ")),
+      JSON.stringify(piece("story")),
+      "[DONE]",
+    ]);
+  });
+
+  test("that is no time is ignored", async () => {
+    const { model, node } = await fleet();
+    for (const nonsense of ["0", "-1", "soon", "", "NaN", "Infinity", "1e99"]) {
+      const answer = chat(gateway, owner.apiToken, hello(model), { headers: patience(nonsense) });
+      node.answer(await node.called(), nonsense);
+      expect((await answer).status).toBe(200);
+    }
+  });
+});
+
+function sdkHello(model: string) {
+  return { model, messages: [{ role: "user" as const, content: "hello" }] };
+}
