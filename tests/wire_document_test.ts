@@ -26,8 +26,11 @@ const nodes = [
 const messages = [{ role: "user" as const, content: "one two three" }];
 
 for (const { language, interpreter, file, missing } of nodes) {
-  const reason = missing === null ? "" : ` (not run: ${missing})`;
-  describe.skipIf(missing !== null)(`the ${language} node of docs/wire.md${reason}`, () => {
+  if (missing !== null) {
+    test.skip(`the ${language} node of docs/wire.md serves calls (not run: ${missing})`, () => {});
+    continue;
+  }
+  describe(`the ${language} node of docs/wire.md`, () => {
     let upstream: Upstream;
     let client: OpenAI;
     let node: Program;
