@@ -12,7 +12,7 @@ import { startGateway } from "./harness/gateway.ts";
 import { fenceOf, readMarkdown } from "./harness/markdown.ts";
 import { listNodes } from "./harness/node.ts";
 import { findPython } from "./harness/python.ts";
-import { cut, hang, refuse, startUpstream, type Upstream } from "./harness/upstream.ts";
+import { type Behaviour, hang, refuse, startUpstream, type Upstream } from "./harness/upstream.ts";
 import { until } from "./harness/wait.ts";
 
 const page = readMarkdown("docs/wire.md");
@@ -92,24 +92,30 @@ for (const { language, interpreter, file, missing } of nodes) {
     });
 
     test("never passes a stump off as an answer", async () => {
-      upstream.behave("llama3.2", cut(2));
+      upstream.behave("llama3.2", () => events(EVENT));
       await expect(piecesOf(client)).rejects.toThrow("model server failed");
     });
   });
 }
 
+const EVENT = new TextEncoder().encode(
+  `data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n`,
+);
+
 /** A stream that never ends but is never silent either: a node that only looks between chunks can stop it. */
-function slow(): ReturnType<typeof hang> {
-  return () => {
-    const event = `data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n`;
-    const body = new ReadableStream({
-      async pull(controller) {
+function slow(): Behaviour {
+  return () =>
+    events(async function* () {
+      for (;;) {
         await Bun.sleep(5);
-        controller.enqueue(new TextEncoder().encode(event));
-      },
-    });
-    return new Response(body, { headers: { "content-type": "text/event-stream" } });
-  };
+        yield EVENT;
+      }
+    }());
+}
+
+/** An event stream that ends, without a fault in its HTTP, where its pieces do. */
+function events(pieces: Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>): Response {
+  return new Response(pieces, { headers: { "content-type": "text/event-stream" } });
 }
 
 async function piecesOf(client: OpenAI, signal?: AbortSignal): Promise<string[]> {
