@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../client/config.ts";
+import { closeFault, dialFault } from "../client/link_fault.ts";
 import { CloseCode, decode, FrameTypeV2 } from "../protocol/mod.ts";
 import { at } from "../scripts/root.ts";
 import { ConfigError, readConfig, settingsHelp } from "../server/config.ts";
@@ -125,6 +126,22 @@ test("the settings in the READMEs have the defaults of the program", () => {
       // What happens without one is told in words.
       if (fallback !== "(unset)") expect(rowOf(readme, name)[1]).toBe(code(fallback));
     }
+  }
+});
+
+test("what a client says when it cannot connect is told in its own words", () => {
+  const dialled = ["401", "404", "502"].map((status) => `status code: ${status}`);
+  const broken = ["ECONNREFUSED", "WRONG_VERSION_NUMBER", "ECONNRESET", "self signed"];
+  const said = [
+    ...[...dialled, ...broken].map((message) => dialFault({ message }).reason),
+    closeFault(CloseCode.revoked, "").reason,
+  ];
+  // A configuration is complained of by its path, line and column.
+  const shown = firstCells(errors, "it says").filter((words) => !words.startsWith("config.yaml:"));
+  expect(shown.length).toBeGreaterThan(5);
+  for (const words of shown) {
+    const known = words.replace(/ …$/, "");
+    expect(said.filter((reason) => reason.includes(known))).not.toEqual([]);
   }
 });
 
