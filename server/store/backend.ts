@@ -6,6 +6,25 @@ import type { Schema } from "./schema.ts";
 
 export type Work<T> = (db: Kysely<Schema>) => Promise<T>;
 
+export interface NewRows {
+  table: keyof Schema;
+  columns: readonly string[];
+  rows: readonly (readonly (string | number | null)[])[];
+}
+
+/** `insert … values (…), (…)` for so many rows, with `placeholder(1)` for the first value. */
+export function insertStatement(
+  { table, columns }: NewRows,
+  rows: number,
+  placeholder: (index: number) => string,
+): string {
+  let next = 1;
+  const row = () => `(${columns.map(() => placeholder(next++)).join(", ")})`;
+  const values = Array.from({ length: rows }, row).join(", ");
+  return `insert into ${table} (${columns.join(", ")}) values ${values} ` +
+    `on conflict (${columns[0]}) do nothing returning ${columns[0]} as id`;
+}
+
 /** One kind of database. `run` and `migrate` throw ColinkError `store_unavailable`, or what the work threw. */
 export interface Backend {
   readonly kind: "sqlite" | "postgres";
@@ -13,6 +32,12 @@ export interface Backend {
   readonly now: RawBuilder<number>;
   /** Runs the work within the deadline. `retry`: the work changes nothing, so once more after a lost connection. */
   run<T>(work: Work<T>, options?: { retry?: boolean }): Promise<T>;
+  /**
+   * Within a transaction, inserts the rows whose id (the first column) is not there yet; resolves
+   * with the ids of those that were added. The way for rows in numbers: a query that is built for
+   * each of them costs the gateway more than all the rest of a call's bookkeeping.
+   */
+  insertNew(db: Kysely<Schema>, table: NewRows): Promise<string[]>;
   /** Runs the work in a transaction that no other process can be in at the same time. */
   migrate(work: Work<void>): Promise<void>;
   close(): Promise<void>;

@@ -1,24 +1,18 @@
 /** Ledger entries into their table, each exactly once, with the accounts' totals in step. */
 
-import type { Insertable, Transaction } from "kysely";
+import type { Transaction } from "kysely";
+import type { Backend } from "./backend.ts";
 import type { Schema } from "./schema.ts";
 import type { LedgerEntry, Outcome } from "./store.ts";
-
-/** Rows of one INSERT. Sizes are powers of two, so that a server keeps few statements prepared. */
-const MAX_ROWS_PER_INSERT = 128;
 
 /** Writes the entries that are not there yet, and adds those to the totals of caller and provider. */
 export async function writeLedger(
   transaction: Transaction<Schema>,
+  backend: Pick<Backend, "insertNew">,
   entries: readonly LedgerEntry[],
 ): Promise<void> {
-  const fresh = new Set<string>();
-  for (const chunk of inStableSizes(entries)) {
-    const inserted = await transaction.insertInto("ledger").values(chunk.map(toRow))
-      .onConflict((conflict) => conflict.column("id").doNothing())
-      .returning("id").execute();
-    for (const { id } of inserted) fresh.add(id);
-  }
+  const rows = entries.map(toRow);
+  const fresh = new Set(await backend.insertNew(transaction, { table: "ledger", columns, rows }));
   const served = entries.filter((entry) => fresh.delete(entry.id) && wasServed(entry));
   for (const [accountId, { made, provided }] of tally(served)) {
     await transaction.updateTable("accounts").where("id", "=", accountId).set((column) => ({
@@ -27,6 +21,31 @@ export async function writeLedger(
     })).execute();
   }
 }
+
+/** Every column, in the order of `toRow`. */
+const columns: readonly (keyof Schema["ledger"])[] = [
+  "id",
+  "account_id",
+  "key_id",
+  "provider_account_id",
+  "node_id",
+  "endpoint",
+  "model",
+  "stream",
+  "outcome",
+  "status",
+  "prompt_tokens",
+  "completion_tokens",
+  "estimated",
+  "delivered_bytes",
+  "delivered_chunks",
+  "produced_chunks",
+  "attempts",
+  "queued_ms",
+  "first_byte_ms",
+  "duration_ms",
+  "started_at",
+];
 
 /** Outcomes of calls that were cut short: served if some of the answer was there already. */
 const cutShort: ReadonlySet<Outcome> = new Set(["cancelled", "interrupted", "node_lost"]);
@@ -56,37 +75,30 @@ function tally(served: readonly LedgerEntry[]): [accountId: string, Tally][] {
   return [...totals].sort(([a], [b]) => a < b ? -1 : 1);
 }
 
-function* inStableSizes<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let size = MAX_ROWS_PER_INSERT, from = 0; from < items.length; from += size) {
-    while (size > items.length - from) size /= 2;
-    yield items.slice(from, from + size);
-  }
-}
-
-function toRow(entry: LedgerEntry): Insertable<Schema["ledger"]> {
-  return {
-    id: entry.id,
-    account_id: entry.accountId,
-    key_id: entry.keyId,
-    provider_account_id: entry.providerAccountId,
-    node_id: entry.nodeId,
-    endpoint: storable(entry.endpoint),
-    model: storable(entry.model),
-    stream: Number(entry.stream),
-    outcome: entry.outcome,
-    status: entry.status,
-    prompt_tokens: entry.promptTokens,
-    completion_tokens: entry.completionTokens,
-    estimated: Number(entry.estimated),
-    delivered_bytes: entry.deliveredBytes,
-    delivered_chunks: entry.deliveredChunks,
-    produced_chunks: entry.producedChunks,
-    attempts: entry.attempts,
-    queued_ms: Math.round(entry.queuedMs),
-    first_byte_ms: entry.firstByteMs === null ? null : Math.round(entry.firstByteMs),
-    duration_ms: Math.round(entry.durationMs),
-    started_at: Math.round(entry.startedAt),
-  };
+function toRow(entry: LedgerEntry): (string | number | null)[] {
+  return [
+    entry.id,
+    entry.accountId,
+    entry.keyId,
+    entry.providerAccountId,
+    entry.nodeId,
+    storable(entry.endpoint),
+    storable(entry.model),
+    Number(entry.stream),
+    entry.outcome,
+    entry.status,
+    entry.promptTokens,
+    entry.completionTokens,
+    Number(entry.estimated),
+    entry.deliveredBytes,
+    entry.deliveredChunks,
+    entry.producedChunks,
+    entry.attempts,
+    Math.round(entry.queuedMs),
+    entry.firstByteMs === null ? null : Math.round(entry.firstByteMs),
+    Math.round(entry.durationMs),
+    Math.round(entry.startedAt),
+  ];
 }
 
 /** PostgreSQL refuses text with NUL in it, and callers choose what stands here. */

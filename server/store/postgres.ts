@@ -3,10 +3,10 @@
  * question is asked on a fresh one, so that recovery never waits for a dead socket.
  */
 
-import { Kysely, sql } from "kysely";
+import { CompiledQuery, Kysely, sql } from "kysely";
 import postgres from "postgres";
 import { ColinkError } from "../error.ts";
-import { type Backend, codeOf, storeUnavailable, type Work } from "./backend.ts";
+import { type Backend, codeOf, insertStatement, storeUnavailable, type Work } from "./backend.ts";
 import { type Client, isSessionLost, postgresDialect } from "./postgres_driver.ts";
 import type { Schema } from "./schema.ts";
 
@@ -90,6 +90,15 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
     kind: "postgres",
     now: sql<number>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`,
     run: (work, { retry = false } = {}) => run(work, retry, deadlineMs),
+    async insertNew(db, newRows) {
+      const added: string[] = [];
+      for (const rows of inStableSizes(newRows.rows)) {
+        const statement = insertStatement(newRows, rows.length, (index) => `$${index}`);
+        const query = CompiledQuery.raw(statement, rows.flat());
+        for (const { id } of (await db.executeQuery<{ id: string }>(query)).rows) added.push(id);
+      }
+      return added;
+    },
     migrate: (work) => {
       const locked: Work<void> = (db) =>
         db.transaction().execute(async (transaction) => {
@@ -106,6 +115,16 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
       await pool.client.end({ timeout: deadlineMs / 1000 });
     },
   };
+}
+
+/** Rows of one INSERT. Sizes are powers of two, so that a server keeps few statements prepared. */
+const MAX_ROWS_PER_INSERT = 128;
+
+function* inStableSizes<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let size = MAX_ROWS_PER_INSERT, from = 0; from < items.length; from += size) {
+    while (size > items.length - from) size /= 2;
+    yield items.slice(from, from + size);
+  }
 }
 
 function openPool(url: string, deadlineMs: number): Pool {

@@ -182,7 +182,8 @@ export class SqlStore implements Store {
   }
 
   async writeLedger(entries: readonly LedgerEntry[]): Promise<void> {
-    if (entries.length > 0) await this.#transaction((db) => writeLedger(db, entries));
+    if (entries.length === 0) return;
+    await this.#transaction((db) => writeLedger(db, this.backend, entries));
   }
 
   #read<T>(work: Work<T>): Promise<T> {

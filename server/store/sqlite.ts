@@ -1,11 +1,11 @@
 /** SQLite as a backend: one file in the data folder, one connection, WAL. */
 
-import { Database } from "bun:sqlite";
+import { Database, type SQLQueryBindings } from "bun:sqlite";
 import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { CompiledQuery, type DatabaseConnection, type Driver, Kysely, sql } from "kysely";
 import { BunSqliteDialect } from "kysely-bun-sqlite";
-import { type Backend, codeOf, storeUnavailable, type Work } from "./backend.ts";
+import { type Backend, codeOf, insertStatement, storeUnavailable, type Work } from "./backend.ts";
 import type { Schema } from "./schema.ts";
 
 const FILE_NAME = "colink.db";
@@ -46,6 +46,14 @@ export function openSqlite(dataDir: string): Backend {
     // Not unixepoch('subsec'): the SQLite that macOS brings along may not know it yet.
     now: sql<number>`cast((julianday('now') - 2440587.5) * 86400000 as integer)`,
     run,
+    // The transaction holds the one connection, so the prepared statement is inside it.
+    insertNew(_db, newRows) {
+      const insert = database.query<{ id: string }, SQLQueryBindings[]>(
+        insertStatement(newRows, 1, () => "?"),
+      );
+      const added = newRows.rows.flatMap((row) => insert.get(...row)?.id ?? []);
+      return Promise.resolve(added);
+    },
     migrate: (work) => run((db) => db.transaction().execute(work)),
     async close() {
       if (closed) return;
