@@ -23,6 +23,8 @@ import { offerOf } from "./node.ts";
 export interface WelcomeTerms {
   pingMs: number;
   silenceMs: number;
+  /** What is held for a caller that reads slowly: no node may have more than that under way. */
+  maxBufferedBytes: number;
 }
 
 /** An upstream's refusal is kept to this size, in bytes; what is beyond is cut off. */
@@ -49,10 +51,12 @@ const text = new TextDecoder();
 export class LinkV2 extends Link<number, OpenStream> {
   #lastStream = 0;
   #terms: WelcomeTerms | null = null;
+  #windowBytes = WINDOW_BYTES;
 
   /** Opens the conversation; `terms` are what a node that registers is welcomed with. */
   hello(terms: WelcomeTerms): this {
     this.#terms = terms;
+    this.#windowBytes = Math.min(WINDOW_BYTES, terms.maxBufferedBytes);
     this.socket.send(encodeJson("hello", 0, { versions: [1, 2] }));
     return this;
   }
@@ -64,7 +68,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       order,
       sink,
       head: null,
-      credit: WINDOW_BYTES,
+      credit: this.#windowBytes,
       consumed: 0,
       chunks: 0,
       finish: null,
@@ -125,7 +129,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       node,
       ping_ms: this.#terms?.pingMs ?? 0,
       silence_ms: this.#terms?.silenceMs ?? 0,
-      window_bytes: WINDOW_BYTES,
+      window_bytes: this.#windowBytes,
       max_frame_bytes: MAX_FRAME_BYTES,
     }));
   }
@@ -198,7 +202,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   /** Half a window at a time: neither a frame for every chunk, nor a node that waits for one. */
   #grant(id: number, stream: OpenStream, bytes: number): void {
     stream.consumed += bytes;
-    if (stream.consumed < WINDOW_BYTES / 2 || !this.open.has(id)) return;
+    if (stream.consumed < this.#windowBytes / 2 || !this.open.has(id)) return;
     stream.credit += stream.consumed;
     this.socket.send(encodeCredit(id, stream.consumed));
     stream.consumed = 0;

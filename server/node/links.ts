@@ -31,6 +31,7 @@ export interface LinksConfig {
   silenceMs: number;
   registerMs: number;
   maxFrameBytes: number;
+  maxBufferedBytes: number;
 }
 
 export interface LinksParts {

@@ -46,7 +46,13 @@ class Desk {
       log: silentLog,
       publicId: (identity) => `public:${identity}`,
     },
-    { pingMs: 15_000, silenceMs: 45_000, registerMs: 5_000, maxFrameBytes: 1 << 20 },
+    {
+      pingMs: 15_000,
+      silenceMs: 45_000,
+      registerMs: 5_000,
+      maxFrameBytes: 1 << 20,
+      maxBufferedBytes: 1 << 20,
+    },
   );
   readonly #handlers = this.links.handlers();
 

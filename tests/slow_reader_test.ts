@@ -1,0 +1,226 @@
+/** Callers who read slowly, or not at all: what it costs them, and that it costs nobody else anything. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask, hello, stream } from "./harness/api.ts";
+import { ending, piece } from "./harness/chunks.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { idle, type JoinedNode, joinNode } from "./harness/joined_node.ts";
+import { ledgerRows } from "./harness/ledger.ts";
+import { listNodes, startNode } from "./harness/node.ts";
+import { RawCaller } from "./harness/raw_caller.ts";
+import { type Behaviour, startUpstream } from "./harness/upstream.ts";
+import { until } from "./harness/wait.ts";
+
+const MIB = 1024 * 1024;
+const LONG = "x".repeat(64 * 1024);
+
+/** Both ends' socket buffers take so much before anybody notices a reader that has stopped. */
+const SYSTEM_BUFFERS_BYTES = 16 * MIB;
+
+let gateway: Gateway;
+let owner: Account;
+
+beforeAll(async () => {
+  gateway = await startGateway({
+    env: {
+      COLINK_STALL_SECONDS: "2",
+      COLINK_MAX_BUFFERED_BYTES: "65536",
+      COLINK_CALLER_IDLE_SECONDS: "1",
+    },
+  });
+  owner = await createAccount(gateway);
+}, 60_000);
+
+/** A caller who has read the beginning of a stream and takes no more. */
+async function stalledCaller(node: JoinedNode, model: string) {
+  const caller = new RawCaller(gateway);
+  caller.call(owner.apiToken, hello(model, { stream: true }));
+  const id = await node.called();
+  node.say(id, "the beginning");
+  await until("the caller has the beginning", () => caller.text.includes("the beginning"));
+  caller.stopReading();
+  return { caller, id };
+}
+
+/** Says much, as fast as the gateway takes it, until it is told to stop; resolves with the bytes said. */
+async function flood(node: JoinedNode, id: string): Promise<number> {
+  const isStopped = () =>
+    node.raw.frames.some(({ type, data }) =>
+      type === "ERROR" && (data as { request_id?: string }).request_id === id
+    );
+  let said = 0;
+  await until("the node is told to stop", () => {
+    for (let i = 0; i < 16 && node.raw.socket.bufferedAmount < MIB; i++) {
+      node.say(id, LONG);
+      said += LONG.length;
+    }
+    return isStopped();
+  });
+  return said;
+}
+
+async function gatewayMemory(): Promise<number> {
+  const { text } = await ask(`${gateway.url}/metrics`);
+  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
+}
+
+describe("a caller who stops reading", () => {
+  test("loses its call when too much waits for it, its node hears 499, and its connection ends", async () => {
+    const node = await joinNode({ gateway, owner, models: ["much"] });
+    const { caller, id } = await stalledCaller(node, "much");
+    expect(await flood(node, id)).toBeLessThan(SYSTEM_BUFFERS_BYTES);
+    node.finish(id);
+    await idle(node);
+    expect((await node.view())?.penalized).toBe(false);
+    expect(await ledgerRows(gateway, "much")).toMatchObject([{
+      outcome: "cancelled",
+      status: 499,
+    }]);
+    // What it reads on finds no end that looks like one, and no connection any more.
+    caller.readOn();
+    await caller.hungUp();
+    expect(caller.text).not.toContain("[DONE]");
+  });
+
+  test("loses its call after a while, although little waits for it", async () => {
+    const patient = await startGateway({
+      env: { COLINK_STALL_SECONDS: "1", COLINK_MAX_BUFFERED_BYTES: String(64 * MIB) },
+    });
+    const other = await createAccount(patient);
+    const node = await joinNode({ gateway: patient, owner: other, models: ["little"] });
+    const caller = new RawCaller(patient);
+    caller.call(other.apiToken, hello("little", { stream: true }));
+    const id = await node.called();
+    node.say(id, "the beginning");
+    await until("the caller has the beginning", () => caller.bytes > 0);
+    caller.stopReading();
+    // So much that the system's buffers are full, and far from the limit of what may be held.
+    for (let said = 0; said < SYSTEM_BUFFERS_BYTES; said += LONG.length) node.say(id, LONG);
+    const { data } = await node.raw.next("ERROR");
+    expect(data).toMatchObject({ request_id: id, code: 499 });
+    expect(await ledgerRows(patient, "little")).toMatchObject([{ outcome: "cancelled" }]);
+  });
+
+  test("disturbs nobody: another stream of the same node goes on piece by piece", async () => {
+    const node = await joinNode({ gateway, owner, models: ["shared"], maxParallel: 2 });
+    const { id } = await stalledCaller(node, "shared");
+    const answer = stream(gateway, owner.apiToken, hello("shared"));
+    const other = await node.called();
+    const flooding = flood(node, id);
+    for (let i = 0; i < 200; i++) {
+      node.say(other, `piece ${i}`);
+      const { value } = await (await answer).events.next();
+      expect(JSON.parse(value!)).toEqual(piece(`piece ${i}`));
+    }
+    await flooding;
+    node.raw.answer(other, [ending()]);
+    const rest = await Array.fromAsync((await answer).events);
+    expect(rest).toEqual([JSON.stringify(ending()), "[DONE]"]);
+  });
+
+  test("costs the gateway a bounded amount of memory, however many do it", async () => {
+    const callers = 40;
+    const node = await joinNode({ gateway, owner, models: ["crowd"], maxParallel: callers });
+    let said = 0;
+    let most = 0;
+    const stall = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        const { id } = await stalledCaller(node, "crowd");
+        said += await flood(node, id);
+        node.finish(id);
+        most = Math.max(most, await gatewayMemory());
+      }
+    };
+    // The first ones warm the gateway up.
+    await stall(callers / 4);
+    const before = most;
+    await stall(callers);
+    await idle(node);
+    expect(said).toBeGreaterThan(100 * MIB);
+    expect(most - before).toBeLessThan(64 * MIB);
+  });
+});
+
+describe("through a real node, a caller", () => {
+  /** Pours pieces for ever, as fast as they are taken; counts them. */
+  function pour(): { behaviour: Behaviour; poured: { pieces: number } } {
+    const poured = { pieces: 0 };
+    const event = new TextEncoder().encode(`data: ${JSON.stringify(piece(LONG))}\n\n`);
+    const behaviour: Behaviour = () =>
+      new Response(
+        new ReadableStream({
+          pull(controller) {
+            poured.pieces++;
+            controller.enqueue(event);
+          },
+        }),
+        { headers: { "content-type": "text/event-stream" } },
+      );
+    return { behaviour, poured };
+  }
+
+  async function startPouring(model: string) {
+    const { behaviour, poured } = pour();
+    const upstream = startUpstream({ [model]: behaviour });
+    await startNode({
+      gateway,
+      clientToken: owner.clientToken,
+      providers: [{
+        type: "openai",
+        api_key: "sk-upstream",
+        base_url: upstream.url,
+        models: [{ local: model, server_mapping: model }],
+      }],
+    });
+    const caller = new RawCaller(gateway);
+    caller.call(owner.apiToken, hello(model, { stream: true }));
+    await until("the caller reads", () => caller.bytes > MIB);
+    return { upstream, poured, caller };
+  }
+
+  test("who stops reading stops the upstream, and loses its call", async () => {
+    const { upstream, poured, caller } = await startPouring("endless");
+    caller.stopReading();
+    const readBytes = caller.bytes;
+    await until("the upstream is let go", () => upstream.calls[0]!.signal.aborted);
+    expect(poured.pieces * LONG.length - readBytes).toBeLessThan(2 * SYSTEM_BUFFERS_BYTES);
+    await until("the slot is free", async () => {
+      const node = (await listNodes(gateway)).find((one) =>
+        one.supported_models.includes("endless")
+      );
+      expect(node?.penalized).toBe(false);
+      return node?.active_tasks === 0;
+    });
+    expect(await ledgerRows(gateway, "endless")).toMatchObject([{ outcome: "cancelled" }]);
+  });
+
+  test("who pauses and reads on misses nothing", async () => {
+    const { poured, caller } = await startPouring("paused");
+    for (let pause = 0; pause < 3; pause++) {
+      caller.stopReading();
+      const before = poured.pieces;
+      await settled(() => poured.pieces);
+      caller.readOn();
+      await until("the upstream goes on", () => poured.pieces > before + 100);
+    }
+    const events = caller.text.slice(caller.text.indexOf("data: ")).split(/\r\n[0-9a-f]+\r\n/)
+      .join("").split("\n\n").slice(0, -1);
+    const whole = events.filter((event) => event.length > LONG.length);
+    expect(whole.length).toBeGreaterThan(100);
+    const expected = `data: ${JSON.stringify(piece(LONG))}`;
+    expect(whole.filter((event) => event !== expected)).toEqual([]);
+    caller.leave();
+  });
+
+  /** Resolves when a count has stayed the same for a few looks. */
+  async function settled(count: () => number): Promise<void> {
+    let last = -1;
+    let same = 0;
+    await until("it has stopped", () => {
+      same = count() === last ? same + 1 : 0;
+      last = count();
+      return same >= 5;
+    });
+  }
+});
