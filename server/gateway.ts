@@ -45,6 +45,9 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** How long a stopping gateway waits for its peers' last words, even when its time is up. */
+const GOODBYE_MS = 1000;
+
 /** Opens the store, brings its schema up to date, and listens. Throws ColinkError or the listener's error. */
 export async function createGateway(config: Config, world: GatewayWorld = {}): Promise<Gateway> {
   const clock = world.clock ?? systemClock;
@@ -134,11 +137,17 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
       { calls: calls.size, seconds: config.drainMs / 1000 },
       "stopping: running calls may end",
     );
+    const untilMs = clock.monotonic() + config.drainMs;
     await within(config.drainMs, calls.idle(), clock);
     calls.stopAll("shutting_down");
-    await within(1000, calls.idle(), clock);
+    await within(GOODBYE_MS, calls.idle(), clock);
     links.stop();
     links.closeAll(CloseCode.restart, "The gateway is restarting");
+    // An answer that was given is not yet one that was read: what is in the sockets' buffers may leave.
+    const flushed = server.stop(false);
+    await within(GOODBYE_MS, flushed, clock);
+    links.dropAll();
+    await within(untilMs - clock.monotonic(), flushed, clock);
     await server.stop(true);
     await keyring.close();
     await ledger.close();

@@ -84,9 +84,14 @@ export class SseBody {
   /** Ends the stream; nothing can be written any more. Harmless when called again. */
   end(): void {
     if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#callOffKeepAlive();
     // Without a controller the reader has not asked yet: what is early is written, and ended, when it does.
-    this.#close();
-    if (this.#controller) this.#endController();
+    if (this.#controller === null) return;
+    if (!this.#isStalled) return this.#endController();
+    // Ended only when the reader has taken all: a server that stops waits for nothing that has ended.
+    this.#callOffStall();
+    this.#callOffStall = this.clock.after(this.limits.stallMs, () => this.#endController());
   }
 
   #pulled(controller: DirectController): Promise<void> | void {
@@ -125,7 +130,8 @@ export class SseBody {
     const resume = () => {
       this.#isStalled = false;
       this.#callOffStall();
-      this.reader.drained();
+      if (this.#isEnded) this.#endController();
+      else this.reader.drained();
     };
     drained.then(resume, resume);
   }

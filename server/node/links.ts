@@ -171,6 +171,11 @@ export class Links implements LinkOwner {
     for (const link of this.#peers.keys()) link.close(code, reason);
   }
 
+  /** Ends connections whose peers have not answered a goodbye. */
+  dropAll(): void {
+    for (const link of this.#peers.keys()) link.drop();
+  }
+
   #open(ws: ServerWebSocket<SocketData>, dialer: Dialer): Link {
     const { clock } = this.parts;
     const monotonic = () => clock.monotonic();
