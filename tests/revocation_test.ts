@@ -6,7 +6,7 @@ import { ask, chat, hello, stream } from "./harness/api.ts";
 import { createDatabase, query } from "./harness/database.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { joinNode } from "./harness/joined_node.ts";
-import { dial } from "./harness/raw_http.ts";
+import { chatHead, dial } from "./harness/raw_http.ts";
 import { connectRawNode } from "./harness/raw_node.ts";
 import { until, within } from "./harness/wait.ts";
 
@@ -94,10 +94,7 @@ describe("an API token that was replaced", () => {
     const { model } = await startStream(here, provider);
     const body = JSON.stringify(hello(model));
     const slow = await dial(here);
-    slow.write(
-      `POST /v1/chat/completions HTTP/1.1\r\nhost: co-link\r\nconnection: close\r\n` +
-        `authorization: Bearer ${caller.apiToken}\r\ncontent-length: ${body.length}\r\n\r\n`,
-    );
+    slow.write(chatHead(caller.apiToken, body.length));
     await counted(caller);
     await rotateToken(here, caller, "api");
     slow.write(body);

@@ -15,10 +15,19 @@ export interface RawAnswer {
 
 export interface RawHttp {
   write(text: string): void;
+  /** Reads no more until `resume`: what comes fills the buffers on the way. */
+  pause(): void;
+  resume(): void;
   /** Resolves when the server has closed the connection: send `connection: close`. */
   answer(deadlineMs?: number): Promise<RawAnswer>;
   /** Everything that came so far. */
   readonly received: string;
+}
+
+/** The head of a chat call, as text; the body has `length` bytes. */
+export function chatHead(token: string, length: number): string {
+  return "POST /v1/chat/completions HTTP/1.1\r\nhost: co-link\r\nconnection: close\r\n" +
+    `authorization: Bearer ${token}\r\ncontent-length: ${length}\r\n\r\n`;
 }
 
 /** Resolves once the connection stands. */
@@ -38,6 +47,8 @@ export async function dial(gateway: { url: string }): Promise<RawHttp> {
   await connected.promise;
   return {
     write: (part) => void socket.write(part),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     answer: async (deadlineMs) => {
       await within("the end of the connection", closed.promise, deadlineMs);
       return parsed(text);
