@@ -142,6 +142,25 @@ export function cut(afterChunks: number): Behaviour {
     });
 }
 
+/** Sends exactly this text as an event stream, whole or in pieces of so many bytes. */
+export function recite(text: string, pieceBytes = Infinity): Behaviour {
+  return () => {
+    const bytes = new TextEncoder().encode(text);
+    let at = 0;
+    const stream = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (at >= bytes.length) return controller.close();
+        const end = Math.min(bytes.length, at + pieceBytes);
+        controller.enqueue(bytes.slice(at, end));
+        at = end;
+        // A turn of the event loop each, so that they are not gathered on the way.
+        if (pieceBytes < Infinity) await Bun.sleep(0);
+      },
+    });
+    return new Response(stream, { headers: { "content-type": "text/event-stream" } });
+  };
+}
+
 /** Waits for `gate` before it does what `behaviour` does: a test opens it when it has seen enough. */
 export function after(gate: Promise<void>, behaviour: Behaviour = echo()): Behaviour {
   return async (call) => {
