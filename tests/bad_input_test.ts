@@ -6,6 +6,7 @@ import type { ErrorView } from "../protocol/api.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { ledgerOf } from "./harness/ledger.ts";
 import { connectRawNode, type RawNode } from "./harness/raw_node.ts";
 import { until } from "./harness/wait.ts";
 
@@ -121,6 +122,17 @@ describe("a body that is wrong", () => {
     const answer = await chat(gateway, account.apiToken, hello("pro-modle"));
     expect(answer.json.error.message).toContain(`"pro-model"`);
     expect(answer.headers.get("x-should-retry")).toBeNull();
+  });
+
+  test("that names a model longer than any may be is neither repeated nor written down", async () => {
+    const model = "m".repeat(201);
+    const answer = await chat(gateway, account.apiToken, hello(model));
+    expect(answer.status).toBe(404);
+    expectShape(answer);
+    expect(answer.json.error).toMatchObject({ code: "model_not_found", param: "model" });
+    expect(answer.text).not.toContain(model);
+    expect(gateway.log.join()).not.toContain(model);
+    expect(ledgerOf(gateway, model)).toEqual([]);
   });
 
   test("that names a model with nobody online says when to come back", async () => {

@@ -1,5 +1,6 @@
 /** The inference endpoints, a row each: what their bodies must hold before a call is made of them. */
 
+import { MAX_MODEL_NAME_CHARS } from "../../protocol/mod.ts";
 import { ColinkError } from "../error.ts";
 
 export interface Endpoint {
@@ -42,6 +43,14 @@ export function routingFields(body: Record<string, unknown>): { model: string; s
   }
   if (typeof model !== "string") {
     throw wrong("model", `Cannot read the body: "model" must be text`);
+  }
+  if (model.length > MAX_MODEL_NAME_CHARS) {
+    // Named no further: what a caller made up is neither logged nor written to the ledger at length.
+    throw new ColinkError(
+      "model_not_found",
+      `Cannot find the model: its name is longer than the ${MAX_MODEL_NAME_CHARS} characters that any may have`,
+      { param: "model" },
+    );
   }
   if (stream !== undefined && stream !== null && typeof stream !== "boolean") {
     throw wrong("stream", `Cannot read the body: "stream" must be true or false`);
