@@ -317,6 +317,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     }
   }
   problems.push(...secretProblems(env));
+  if (Number(values.silenceMs) < 2 * Number(values.pingMs)) {
+    problems.push("COLINK_SILENCE_SECONDS: expected at least twice COLINK_PING_SECONDS");
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   const config = values as unknown as Config;
   config.dataDir = config.dataDir.replace(/^~(?=\/|$)/, homedir());

@@ -1,9 +1,11 @@
 /** The gateway's command line: `server [serve]`, `server admin …`. */
 
-import { defineCommand, renderUsage, runCommand } from "citty";
+import { stripVTControlCharacters } from "node:util";
+import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { admin } from "./admin.ts";
 import { ConfigError, readConfig, settingsHelp } from "./config.ts";
 import { ColinkError } from "./error.ts";
-import { builtConsole, createGateway, openAccounts } from "./gateway.ts";
+import { builtConsole, createGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { version } from "./version.ts";
@@ -14,26 +16,6 @@ const EXIT_FAILED = 1;
 const serve = defineCommand({
   meta: { name: "serve", description: "Run the gateway (the default)" },
   run: runServe,
-});
-
-const createAdmin = defineCommand({
-  meta: {
-    name: "create",
-    description: "Make an administrator; the password is read from standard input",
-  },
-  args: { email: { type: "string", required: true, description: "The account's e-mail" } },
-  run: ({ args }) => runCreateAdmin(args.email),
-});
-
-const invite = defineCommand({
-  meta: { name: "invite", description: "Print a code with which one account can be made" },
-  args: { days: { type: "string", default: "7", description: "How long the code is good" } },
-  run: ({ args }) => runInvite(Number(args.days)),
-});
-
-const admin = defineCommand({
-  meta: { name: "admin", description: "Accounts, from the command line" },
-  subCommands: { create: createAdmin, invite },
 });
 
 const main = defineCommand({
@@ -86,54 +68,52 @@ function greet(url: string): void {
 `);
 }
 
-async function runCreateAdmin(email: string): Promise<void> {
-  const password = (await Bun.stdin.text()).replace(/\r?\n$/, "");
-  const config = readConfig(process.env);
-  const { accounts, close } = await openAccounts(config, createLog("warn", true));
-  await accounts.createAdmin(email, password);
-  await close();
-  console.log(`${email} is an administrator: sign in at the console`);
-}
-
-async function runInvite(days: number): Promise<void> {
-  if (!(days > 0)) throw new ConfigError(["--days: expected a number above 0"]);
-  const { accounts, close } = await openAccounts(
-    readConfig(process.env),
-    createLog("warn", true),
-  );
-  console.log(await accounts.createInvite(days * 24 * 60 * 60 * 1000));
-  await close();
+/** The command that the words lead to, and the words that are left for it. */
+function commandOf(
+  words: readonly string[],
+): { command: CommandDef; path: string[]; rest: string[] } {
+  const path: string[] = ["server"];
+  let command: CommandDef = main;
+  let rest = [...words];
+  for (;;) {
+    const below = command.subCommands as Record<string, CommandDef> | undefined;
+    const next = rest[0] === undefined ? undefined : below?.[rest[0]];
+    if (next === undefined) return { command, path, rest };
+    path.push(rest[0]!);
+    command = next;
+    rest = rest.slice(1);
+  }
 }
 
 /** citty lets unknown flags and commands pass; here each is named. */
-function unknownWord(words: readonly string[]): string | null {
-  const [first, second] = words;
-  if (first === undefined || first === "serve") {
-    return words[first === undefined ? 0 : 1] ?? null;
-  }
-  if (first !== "admin") return first;
-  if (second !== undefined && second !== "create" && second !== "invite") return second;
-  const allowed = second === "create" ? "email" : "days";
-  return words.slice(2).find((word, i, rest) =>
+function unknownWord(command: CommandDef, rest: readonly string[]): string | undefined {
+  const flags = Object.keys(command.args ?? {}).map((name) => `--${name}`);
+  return rest.find((word, i) =>
     word.startsWith("-")
-      ? !new RegExp(`^--${allowed}(=|$)`).test(word)
-      : rest[i - 1] !== `--${allowed}`
-  ) ?? null;
+      ? !flags.some((flag) => word === flag || word.startsWith(`${flag}=`))
+      : !flags.includes(rest[i - 1] ?? "")
+  );
 }
 
-async function help(): Promise<void> {
-  console.log(await renderUsage(main));
-  console.log(`SETTINGS, by environment: name, default, unit, meaning\n\n${settingsHelp()}\n`);
+async function help(command: CommandDef, path: readonly string[]): Promise<void> {
+  const isRoot = command === main;
+  const above = { meta: { name: path.slice(0, -1).join(" ") } };
+  const usage = await renderUsage(command, isRoot ? undefined : above);
+  const text = isRoot
+    ? `${usage}\nSETTINGS, by environment: name, default, unit, meaning\n\n${settingsHelp()}\n`
+    : usage;
+  console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text));
 }
 
 async function run(words: string[]): Promise<void> {
   if (words.includes("--version") || words.includes("-v")) return console.log(version);
-  if (words.includes("--help") || words.includes("-h")) return await help();
-  const unknown = unknownWord(words);
-  if (unknown !== null) {
+  const { command, path, rest } = commandOf(words);
+  if (words.includes("--help") || words.includes("-h")) return await help(command, path);
+  const unknown = unknownWord(command, rest);
+  if (unknown !== undefined) {
     throw new ConfigError([`"${unknown}": no such command or flag; --help lists all`]);
   }
-  if (words.length === 0) words.push("serve");
+  if (words.length === 0) return await runServe();
   await runCommand(main, { rawArgs: words });
 }
 

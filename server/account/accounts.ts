@@ -139,6 +139,35 @@ export class Accounts {
     return { ...await this.#viewOf(account), [tokenField[kind]]: token };
   }
 
+  /** For operators. Throws `not_found` for an unknown e-mail, or `weak_password`. */
+  async setPassword(email: string, password: string): Promise<void> {
+    const { id } = await this.#byEmail(email);
+    await this.#options.store.setPasswordHash(id, await this.#passwords.hash(password));
+  }
+
+  /** For operators: what the account's API key may do. What is absent stays as it is. Throws `not_found`. */
+  async setLimits(
+    email: string,
+    limits: { rpm?: number | null; models?: string[] | null },
+  ): Promise<void> {
+    const { id } = await this.#byEmail(email);
+    for (const key of await this.#options.store.keysOfAccount(id)) {
+      if (key.kind === "api") await this.#options.store.setKeyLimits(key.id, limits);
+    }
+  }
+
+  /** For operators: shuts an account, or opens it again. Throws `not_found`. */
+  async setShut(email: string, isShut: boolean): Promise<void> {
+    const { id } = await this.#byEmail(email);
+    await this.#options.store.setDisabled(id, isShut);
+  }
+
+  async #byEmail(email: string): Promise<AccountRow> {
+    const account = await this.#options.store.accountByEmail(normalizedEmail(email));
+    if (account !== null) return account;
+    throw new ColinkError("not_found", `Cannot find an account with the e-mail ${email}`);
+  }
+
   async #add(email: string, password: string, role: Role, digest?: string): Promise<void> {
     const address = checkedEmail(email);
     const account: AccountRow = {

@@ -1,6 +1,6 @@
 /** Whose fault a failed attempt is: the request's, the node's, the upstream's, or nobody's. */
 
-import { type ErrorData, isBusy } from "../../protocol/mod.ts";
+import { CALLER_GONE, type ErrorData, isBusy } from "../../protocol/mod.ts";
 import { ColinkError, type ErrorCode } from "../error.ts";
 import type { AttemptFailure } from "../node/attempt.ts";
 
@@ -26,7 +26,7 @@ interface Reading {
 
 /**
  * Statuses of an upstream that speak of the node or its provider, not of the request. All others
- * from 400 to 499 are answers; all from 500 on are `upstream_error`.
+ * from 400 to 498 are answers; all from 500 on are `upstream_error`.
  */
 const upstreamFaults: Record<number, Reading> = {
   401: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
@@ -53,7 +53,7 @@ function judgeRefusal(error: ErrorData): Verdict {
   if (isBusy(error)) return fault("busy", "every slot of the node is taken");
   const reading = upstreamFaults[error.code];
   if (reading) return fault(reading.code, reading.message, error.retry_after_ms);
-  if (error.code >= 400 && error.code < 500) {
+  if (error.code >= 400 && error.code < 500 && error.code !== CALLER_GONE) {
     const body = JSON.stringify({ error: errorObject(error) });
     return { is: "answer", refusal: { status: error.code, body, headers: {} } };
   }

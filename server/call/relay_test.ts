@@ -162,6 +162,7 @@ describe("the relay", () => {
     [401, "upstream_auth", 502],
     [403, "upstream_auth", 502],
     [429, "upstream_rate_limited", 429],
+    [499, "node_protocol", 502],
     [500, "upstream_error", 502],
     [503, "upstream_error", 502],
   ];

@@ -1,0 +1,119 @@
+/** `server admin …`: accounts and their limits from the command line, with the gateway running or not. */
+
+import { type CommandDef, defineCommand } from "citty";
+import type { Accounts } from "./account/accounts.ts";
+import { ConfigError, readConfig } from "./config.ts";
+import { openAccounts } from "./gateway.ts";
+import { createLog } from "./log.ts";
+
+const email = { type: "string", required: true, description: "The account's e-mail" } as const;
+
+const create = defineCommand({
+  meta: {
+    name: "create",
+    description: "Make an administrator; the password is read from standard input",
+  },
+  args: { email },
+  run: ({ args }) =>
+    withAccounts(async (accounts) => {
+      await accounts.createAdmin(args.email, await passwordFromInput());
+      return `${args.email} is an administrator: sign in at the console`;
+    }),
+});
+
+const invite = defineCommand({
+  meta: { name: "invite", description: "Print a code with which one account can be made" },
+  args: { days: { type: "string", default: "7", description: "How long the code is good" } },
+  run({ args }) {
+    const days = Number(args.days);
+    if (!(days > 0)) throw new ConfigError(["--days: expected a number above 0"]);
+    return withAccounts((accounts) => accounts.createInvite(days * 24 * 60 * 60 * 1000));
+  },
+});
+
+const password = defineCommand({
+  meta: {
+    name: "password",
+    description: "Give an account a new password, read from standard input",
+  },
+  args: { email },
+  run: ({ args }) =>
+    withAccounts(async (accounts) => {
+      await accounts.setPassword(args.email, await passwordFromInput());
+      return `${args.email} has a new password`;
+    }),
+});
+
+const limits = defineCommand({
+  meta: { name: "limits", description: "Set what an account's API key may do" },
+  args: {
+    email,
+    rpm: { type: "string", description: "Calls per minute; 0 blocks; default: the gateway's" },
+    models: { type: "string", description: "Names by comma; all: every model" },
+  },
+  run({ args }) {
+    const change = {
+      ...(args.rpm === undefined ? {} : { rpm: rpmOf(args.rpm) }),
+      ...(args.models === undefined ? {} : { models: modelsOf(args.models) }),
+    };
+    if (Object.keys(change).length === 0) {
+      throw new ConfigError(["--rpm or --models: one of them is needed"]);
+    }
+    return withAccounts(async (accounts) => {
+      await accounts.setLimits(args.email, change);
+      return `${args.email}: ${JSON.stringify(change)}, within seconds on every gateway`;
+    });
+  },
+});
+
+const shut = defineCommand({
+  meta: { name: "shut", description: "Shut an account: its keys, calls and nodes end in seconds" },
+  args: { email },
+  run: ({ args }) =>
+    withAccounts(async (accounts) => {
+      await accounts.setShut(args.email, true);
+      return `${args.email} is shut; "admin reopen" undoes it`;
+    }),
+});
+
+const reopen = defineCommand({
+  meta: { name: "reopen", description: "Open an account again that was shut" },
+  args: { email },
+  run: ({ args }) =>
+    withAccounts(async (accounts) => {
+      await accounts.setShut(args.email, false);
+      return `${args.email} is open again`;
+    }),
+});
+
+/** The commands below `server admin`. */
+export const admin: CommandDef = defineCommand({
+  meta: { name: "admin", description: "Accounts, from the command line" },
+  subCommands: { create, invite, password, limits, shut, reopen } as Record<string, CommandDef>,
+});
+
+/** Opens the accounts, does the work, closes them again and prints what the work answers. */
+async function withAccounts(work: (accounts: Accounts) => Promise<string>): Promise<void> {
+  const config = readConfig(process.env);
+  const { accounts, close } = await openAccounts(config, createLog("warn", true));
+  try {
+    console.log(await work(accounts));
+  } finally {
+    await close();
+  }
+}
+
+async function passwordFromInput(): Promise<string> {
+  return (await Bun.stdin.text()).replace(/\r?\n$/, "");
+}
+
+function rpmOf(text: string): number | null {
+  if (text === "default") return null;
+  const rpm = Number(text);
+  if (Number.isInteger(rpm) && rpm >= 0 && text.trim() !== "") return rpm;
+  throw new ConfigError([`--rpm=${text}: expected a whole number, or "default"`]);
+}
+
+function modelsOf(text: string): string[] | null {
+  return text === "all" ? null : text.split(",").map((name) => name.trim()).filter(Boolean);
+}
