@@ -77,6 +77,7 @@ test("what is no e-mail address is refused, and so is a bad password", async () 
     "a b@c.d",
     "a@b@c.d",
     "a\0@b.c",
+    "\ud800@b.c",
     "eve@.org",
     "a@b..c",
   ];

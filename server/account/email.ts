@@ -4,8 +4,8 @@ import { ColinkError } from "../error.ts";
 
 const MAX_CHARS = 254;
 
-/** One @ with something on both sides, no spaces, no control characters; mail servers know the rest. */
-const SHAPE = /^[^\s@\p{Cc}]{1,64}@[^\s@\p{Cc}.]+(\.[^\s@\p{Cc}.]+)*$/u;
+/** One @ with something on both sides, no spaces, no control characters, no halves of characters; mail servers know the rest. */
+const SHAPE = /^[^\s@\p{Cc}\p{Cs}]{1,64}@[^\s@\p{Cc}\p{Cs}.]+(\.[^\s@\p{Cc}\p{Cs}.]+)*$/u;
 
 /** One spelling for each address: no spaces around it, lower case. */
 export function normalizedEmail(text: string): string {

@@ -71,6 +71,8 @@ export class SqlStore implements Store {
   }
 
   async #account(column: "email" | "id", value: string): Promise<AccountRow | null> {
+    // PostgreSQL refuses text with NUL in it, even to compare with.
+    if (value.includes("\0")) return null;
     const row = await this.#read((db) =>
       db.selectFrom("accounts").selectAll().where(column, "=", value).executeTakeFirst()
     );

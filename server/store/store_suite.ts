@@ -135,7 +135,9 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     const account = anAccount({ email: hostile });
     await store.addAccount(account, []);
     expect((await store.accountByEmail(hostile))?.id).toBe(account.id);
-    expect(await store.accountByEmail("%")).toBeNull();
+    for (const other of ["%", `${hostile}\0`, "\0", "\ud800"]) {
+      expect(await store.accountByEmail(other)).toBeNull();
+    }
   });
 
   test("an invite lets exactly one account in", async () => {
