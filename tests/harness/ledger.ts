@@ -15,6 +15,8 @@ export interface LedgerRow {
   delivered_chunks: number;
   produced_chunks: number;
   completion_tokens: number | null;
+  /** 1: the tokens were counted from chunks, not told. */
+  estimated: number;
 }
 
 /** Every row of one model, oldest first; models are the tests' own, one each. */
