@@ -175,6 +175,21 @@ describe("an answer", () => {
     upstream.behave("local model", echo());
   });
 
+  test("tells the limits of the caller's key, not those of the node's own provider", async () => {
+    upstream.behave("local model", async (given) => {
+      const response = await echo()(given);
+      response.headers.set("x-ratelimit-limit-requests", "7");
+      response.headers.set("x-ratelimit-remaining-requests", "6");
+      return response;
+    });
+    for (const stream of [true, false]) {
+      const { headers } = await call(hello("model", { stream }));
+      expect(headers.get("x-ratelimit-limit-requests")).toBe("1000000");
+      expect(Number(headers.get("x-ratelimit-remaining-requests"))).toBeGreaterThan(7);
+    }
+    upstream.behave("local model", echo());
+  });
+
   test("that is an error is JSON, also for a call that would have streamed", async () => {
     upstream.behave("local model", refuse(400, "no such parameter"));
     for (const stream of [true, false]) {

@@ -28,6 +28,7 @@ export class HttpAnswer implements Outlet {
   #body: SseBody | null = null;
   #wholeBytes = 0;
   #hasBegun = false;
+  readonly #ownNames: ReadonlySet<string>;
   #callOffEarly: () => void = () => {};
   onDrained: () => void = () => {};
 
@@ -40,6 +41,7 @@ export class HttpAnswer implements Outlet {
     /** Called once, before the answer's last bytes are handed over. */
     private readonly onEnding: () => void,
   ) {
+    this.#ownNames = new Set(headers.keys());
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -61,7 +63,10 @@ export class HttpAnswer implements Outlet {
   }
 
   answeredBy(node: Node, headers: Readonly<Record<string, string>>): void {
-    for (const [name, value] of Object.entries(headers)) this.headers.set(name, value);
+    for (const [name, value] of Object.entries(headers)) {
+      // A provider's limits are its node's affair; the caller goes by those of its own key.
+      if (!this.#ownNames.has(name)) this.headers.set(name, value);
+    }
     this.headers.set("x-colink-node", node.who.id);
   }
 
