@@ -39,6 +39,8 @@ export class Attempt {
   #callOffSilence: () => void = () => {};
   #callOffGrace: () => void = () => {};
   #heardMs = 0;
+  /** Handed on, and not yet taken by the caller. */
+  #heldBytes = 0;
   #isOver = false;
   #end: (end: AttemptEnd) => void = () => {};
   #settle: () => void = () => {};
@@ -61,6 +63,7 @@ export class Attempt {
 
   /** So many bytes have left for the caller. */
   consumed(bytes: number): void {
+    this.#heldBytes -= bytes;
     this.#running?.consumed(bytes);
   }
 
@@ -101,12 +104,16 @@ export class Attempt {
   #data(piece: string | Uint8Array): void {
     if (this.#isOver) return;
     this.#heardMs = this.clock.monotonic();
-    if (piece.length > 0) this.listener.data(piece);
+    if (piece.length === 0) return;
+    this.#heldBytes += piece.length;
+    this.listener.data(piece);
   }
 
   /** One timer a silence, not one a chunk: when it rings, it looks how long ago the last chunk came. */
   #watchSilence(limitMs: number): void {
     this.#callOffSilence = this.clock.after(limitMs, () => {
+      // A node that waits for its caller is not silent; how long it has to is limited elsewhere.
+      if (this.#heldBytes > 0) this.#heardMs = this.clock.monotonic();
       const silentMs = this.clock.monotonic() - this.#heardMs;
       const allowedMs = this.tally().chunks > 0 ? this.times.idleMs : this.times.firstTokenMs;
       if (silentMs < allowedMs) return this.#watchSilence(allowedMs - silentMs);
@@ -127,7 +134,10 @@ export class Attempt {
   /** This side is done with it; the node is told, and the slot waits for its confirmation. */
   #abandon(end: AttemptEnd): void {
     this.#running?.cancel();
-    this.#callOffGrace = this.clock.after(this.times.cancelGraceMs, () => this.#free());
+    this.#callOffGrace = this.clock.after(this.times.cancelGraceMs, () => {
+      this.#running?.forget();
+      this.#free();
+    });
     this.#finish(end);
   }
 

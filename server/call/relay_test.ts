@@ -258,8 +258,11 @@ describe("the relay", () => {
     await done;
     await world.clock.pass(3_999);
     expect(a.node.active).toBe(1);
+    expect(a.received[0]!.isForgotten).toBe(false);
     await world.clock.pass(1);
     expect(a.node.active).toBe(0);
+    // Nothing is kept of it either.
+    expect(a.received[0]!.isForgotten).toBe(true);
     a.received[0]!.sink.finish();
     expect(a.node.active).toBe(0);
   });
@@ -293,6 +296,25 @@ describe("the relay", () => {
     expect(outlet.text).toBe("onetwo");
     expect(outlet.error).toMatchObject({ code: "node_silent" });
     expect(world.ledger[0]).toMatchObject({ outcome: "timeout" });
+  });
+
+  test("a node that waits for its caller to read is not silent, and has its time again afterwards", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { outlet, done } = run({ stream: true });
+    await settle();
+    outlet.isStalled = true;
+    a.received[0]!.text("one");
+    await world.clock.pass(60_000);
+    expect(outlet.error).toBeNull();
+    outlet.isStalled = false;
+    outlet.onDrained();
+    await world.clock.pass(5_000);
+    expect(outlet.error).toBeNull();
+    expect(world.penalties.of(a.node.who.identity)).toBeNull();
+    await world.clock.pass(20_000);
+    await done;
+    expect(outlet.error).toMatchObject({ code: "node_silent" });
   });
 
   test("a call whose time is up fails, and nobody is penalised for it", async () => {

@@ -17,6 +17,7 @@ import { Scheduler, type SchedulerConfig } from "./scheduler.ts";
 /** One attempt that a scripted node was sent. */
 export class Received {
   isCancelled = false;
+  isForgotten = false;
   consumedBytes = 0;
   readonly #answer: V1Answer;
 
@@ -86,6 +87,9 @@ export class World {
           },
           cancel: () => {
             attempt.isCancelled = true;
+          },
+          forget: () => {
+            attempt.isForgotten = true;
           },
         };
       },

@@ -69,4 +69,6 @@ export interface RunningAttempt {
   consumed(bytes: number): void;
   /** Tells the node that nobody wants the answer. The sink still hears how the attempt ends. */
   cancel(): void;
+  /** Nobody waits for the node's confirmation any more: the sink hears nothing from now on. */
+  forget(): void;
 }

@@ -23,6 +23,8 @@ export interface LinkOwner {
   changed(link: Link, status: Status): void;
   /** Something that the log should know. */
   noticed(link: Link, event: string, detail: Record<string, unknown>): void;
+  /** A message made this gateway stumble, which is a fault of its own. */
+  failed(link: Link, error: unknown): void;
 }
 
 /** A node that reads this slowly gets no further calls until it has caught up, in bytes. */
@@ -38,7 +40,8 @@ const MAX_FOREIGN_FRAMES = 10;
 export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { sink: AttemptSink }>
   implements NodeConnection {
   protected readonly open = new Map<Id, Open>();
-  readonly #ended = new Set<Id>();
+  /** With the bytes that may still come for each. */
+  readonly #ended = new Map<Id, number>();
   #malformedInARow = 0;
   #foreign = 0;
   #isClosed = false;
@@ -65,7 +68,14 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   /** Answers a message that could not be read. */
   protected abstract complain(reason: string): void;
 
+  /**
+   * So much of an answer that nobody wants any more is dropped quietly, in bytes: a node may need
+   * a moment to stop. One that sends more loses its connection.
+   */
+  protected abstract readonly lateBytes: number;
+
   close(code: number, reason: string): void {
+    this.#isClosed = true;
     this.socket.close(code, reason);
   }
 
@@ -83,16 +93,27 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.heardMs = this.monotonic();
   }
 
-  /** A message from the socket. */
+  /** A message from the socket. Never throws. */
   receive(message: string | Uint8Array): void {
     this.heard();
-    if (!this.#isClosed) this.read(message);
+    if (this.#isClosed) return;
+    try {
+      this.read(message);
+    } catch (error) {
+      this.owner.failed(this, error);
+      this.drop();
+    }
   }
 
   /** The socket has closed: every open attempt is lost. */
   closed(reason: string): void {
     this.#isClosed = true;
     for (const id of [...this.open.keys()]) this.fail(id, { kind: "lost", reason });
+  }
+
+  /** Sends what must not be lost: a node that leaves so much unread that it was dropped is hung up on. */
+  protected say(message: string | Uint8Array): void {
+    if (!this.#isClosed && this.socket.send(message) === 0) this.drop();
   }
 
   /** Whether the node can be sent a call now. */
@@ -109,15 +130,23 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   /** The attempt is over: what still comes for it is dropped quietly. */
   protected end(id: Id): void {
     if (!this.open.delete(id)) return;
-    this.#ended.add(id);
+    this.#ended.set(id, this.lateBytes);
     if (this.#ended.size <= REMEMBERED_ENDED_ATTEMPTS) return;
-    const oldest = this.#ended.values().next().value;
+    const oldest = this.#ended.keys().next().value;
     if (oldest !== undefined) this.#ended.delete(oldest);
   }
 
-  /** A frame came for an attempt that is not open. */
-  protected notOpen(id: Id, type: string): void {
-    if (!this.#ended.has(id)) this.foreign(type);
+  /** A frame came for an attempt that is not open, with so many bytes of an answer. */
+  protected notOpen(id: Id, type: string, bytes = 0): void {
+    const mayCome = this.#ended.get(id);
+    if (mayCome === undefined) return this.foreign(type);
+    this.#ended.set(id, mayCome - bytes);
+    if (bytes > mayCome) this.floods();
+  }
+
+  /** The node goes on and on with answers that nobody wants. */
+  protected floods(): void {
+    this.close(CloseCode.protocol, "Too much was sent for a call that has ended");
   }
 
   protected foreign(type: string): void {

@@ -16,15 +16,22 @@ import { payloadFor, V1Answer } from "./v1_answer.ts";
 interface OpenAttempt {
   answer: V1Answer;
   sink: AttemptSink;
+  /** Bytes that may still come once the call was called off; null: it is wanted. */
+  lateBytes: number | null;
 }
+
+/** v1 knows no credits, and its nodes need not hear a cancel: whole answers may still come. */
+const LATE_BYTES = 32 * 1024 * 1024;
 
 /** Attempts are known by their id on the wire. v1 has no credits: what is sent is taken. */
 export class LinkV1 extends Link<string, OpenAttempt> {
+  protected override readonly lateBytes = LATE_BYTES;
+
   override start(order: Order, sink: AttemptSink): RunningAttempt | null {
     if (!this.takesCalls) return null;
     const { attemptId } = order;
     const answer = new V1Answer(order);
-    this.open.set(attemptId, { answer, sink });
+    this.open.set(attemptId, { answer, sink, lateBytes: null });
     // −1 is queued and will be sent; only 0 means that the frame is gone.
     if (this.socket.send(encodeCall(attemptId, order.model, payloadFor(order))) === 0) {
       this.open.delete(attemptId);
@@ -34,6 +41,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
       tally: () => answer.tally(),
       consumed: () => {},
       cancel: () => this.#cancel(attemptId),
+      forget: () => this.end(attemptId),
     };
   }
 
@@ -70,7 +78,8 @@ export class LinkV1 extends Link<string, OpenAttempt> {
 
   #stream(attemptId: string, chunk: unknown, text: string): void {
     const attempt = this.open.get(attemptId);
-    if (attempt === undefined) return this.notOpen(attemptId, "STREAM");
+    if (attempt === undefined) return this.notOpen(attemptId, "STREAM", text.length);
+    if (attempt.lateBytes !== null && (attempt.lateBytes -= text.length) < 0) return this.floods();
     if (!attempt.answer.order.stream && attempt.answer.tally().chunks > 0) {
       return this.fail(attemptId, { kind: "protocol", reason: "more than one answer" });
     }
@@ -95,8 +104,10 @@ export class LinkV1 extends Link<string, OpenAttempt> {
   }
 
   #cancel(attemptId: string): void {
-    if (!this.open.has(attemptId)) return;
-    this.socket.send(encodeError({
+    const attempt = this.open.get(attemptId);
+    if (attempt === undefined) return;
+    attempt.lateBytes ??= LATE_BYTES;
+    this.say(encodeError({
       request_id: attemptId,
       code: CALLER_GONE,
       message: "Stop this call: its caller is gone",

@@ -30,9 +30,13 @@ export interface WelcomeTerms {
 /** An upstream's refusal is kept to this size, in bytes; what is beyond is cut off. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
+/** Header values that are passed on: one line of visible characters, and not much of it. */
+const HEADER_VALUE = /^[\x20-\x7e]{1,200}$/;
+
 interface OpenStream {
-  order: Order;
   sink: AttemptSink;
+  /** Whether the caller asked for a stream. */
+  isStream: boolean;
   head: Head | null;
   /** Bytes that the node may still send. */
   credit: number;
@@ -49,6 +53,8 @@ const text = new TextDecoder();
 
 /** Attempts are numbered streams. A number is never used twice on one connection. */
 export class LinkV2 extends Link<number, OpenStream> {
+  protected override readonly lateBytes = WINDOW_BYTES;
+  readonly #session = crypto.randomUUID();
   #lastStream = 0;
   #terms: WelcomeTerms | null = null;
   #windowBytes = WINDOW_BYTES;
@@ -65,8 +71,8 @@ export class LinkV2 extends Link<number, OpenStream> {
     if (!this.takesCalls) return null;
     const id = ++this.#lastStream;
     const stream: OpenStream = {
-      order,
       sink,
+      isStream: order.stream,
       head: null,
       credit: this.#windowBytes,
       consumed: 0,
@@ -83,7 +89,8 @@ export class LinkV2 extends Link<number, OpenStream> {
     return {
       tally: () => tallyOf(stream),
       consumed: (bytes) => this.#grant(id, stream, bytes),
-      cancel: () => this.open.has(id) && this.socket.send(encodeCancel(id)),
+      cancel: () => this.open.has(id) && this.say(encodeCancel(id)),
+      forget: () => this.end(id),
     };
   }
 
@@ -125,7 +132,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   #register(data: Parameters<typeof offerOf>[0] & { node_id: string }): void {
     const node = this.owner.registered(this, offerOf(data), data.node_id ?? null);
     this.socket.send(encodeJson("welcome", 0, {
-      session: crypto.randomUUID(),
+      session: this.#session,
       node,
       ping_ms: this.#terms?.pingMs ?? 0,
       silence_ms: this.#terms?.silenceMs ?? 0,
@@ -145,8 +152,10 @@ export class LinkV2 extends Link<number, OpenStream> {
   /** The hot path: nothing here looks into the bytes. */
   #data(id: number, bytes: Uint8Array): void {
     const stream = this.open.get(id);
-    if (stream === undefined) return this.notOpen(id, "STREAM");
+    if (stream === undefined) return this.notOpen(id, "STREAM", bytes.byteLength);
     if (stream.head === null) return this.#breach(id, "STREAM before HEAD");
+    // Nothing is no sign of work: it must not pass for an answer, nor keep a silent node's call alive.
+    if (bytes.byteLength === 0) return;
     stream.credit -= bytes.byteLength;
     if (stream.credit < 0) return this.#breach(id, "more bytes than it had credit for");
     if (!isSuccess(stream.head)) return this.#refuse(id, stream, bytes);
@@ -154,11 +163,18 @@ export class LinkV2 extends Link<number, OpenStream> {
     stream.sink.data(bytes);
   }
 
-  /** Gathers an upstream's refusal, whose sense is judged when it is complete. */
+  /** Gathers an upstream's refusal, whose sense is judged when it is complete, or longer than any is. */
   #refuse(id: number, stream: OpenStream, bytes: Uint8Array): void {
-    if (stream.refusalBytes < MAX_REFUSAL_BYTES) stream.refusal.push(bytes.slice());
+    stream.refusal.push(bytes);
     stream.refusalBytes += bytes.byteLength;
-    this.#grant(id, stream, bytes.byteLength);
+    if (stream.refusalBytes <= MAX_REFUSAL_BYTES) return;
+    this.say(encodeCancel(id));
+    this.#refused(id, stream, stream.head!);
+  }
+
+  #refused(id: number, { refusal }: OpenStream, head: Head): void {
+    const body = text.decode(Buffer.concat(refusal).subarray(0, MAX_REFUSAL_BYTES));
+    this.fail(id, { kind: "answered", status: head.status, headers: relayed(head), body });
   }
 
   #finish(id: number, finish: Finish): void {
@@ -167,11 +183,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     const { head, sink } = stream;
     if (head === null) return this.#breach(id, "FINISH before HEAD");
     stream.finish = finish;
-    if (!isSuccess(head)) {
-      const body = text.decode(Buffer.concat(stream.refusal).subarray(0, MAX_REFUSAL_BYTES));
-      const headers = relayed(head);
-      return this.fail(id, { kind: "answered", status: head.status, headers, body });
-    }
+    if (!isSuccess(head)) return this.#refused(id, stream, head);
     if (stream.chunks === 0) return this.#breach(id, "finished without an answer");
     this.end(id);
     sink.finish();
@@ -195,7 +207,7 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   /** The node broke the rules for this stream: the attempt has failed, and the node is told to stop. */
   #breach(id: number, reason: string): void {
-    this.socket.send(encodeCancel(id));
+    this.say(encodeCancel(id));
     this.fail(id, { kind: "protocol", reason });
   }
 
@@ -204,7 +216,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     stream.consumed += bytes;
     if (stream.consumed < this.#windowBytes / 2 || !this.open.has(id)) return;
     stream.credit += stream.consumed;
-    this.socket.send(encodeCredit(id, stream.consumed));
+    this.say(encodeCredit(id, stream.consumed));
     stream.consumed = 0;
   }
 
@@ -219,7 +231,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     };
     for (const frame of encodeCallV2(id, head, order.body.bytes)) {
       if (this.socket.send(frame) === 0) {
-        this.socket.send(encodeCancel(id));
+        this.say(encodeCancel(id));
         return false;
       }
     }
@@ -233,14 +245,15 @@ function isSuccess(head: Head): boolean {
 
 function relayed(head: Head): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(head.headers).filter(([name]) => RELAYED_HEADERS.has(name)),
+    Object.entries(head.headers)
+      .filter(([name, value]) => RELAYED_HEADERS.has(name) && HEADER_VALUE.test(value)),
   );
 }
 
 /** What the node has told; where it could not (its connection was lost), frames are counted instead. */
-function tallyOf({ finish, chunks, order }: OpenStream): Tally {
+function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
   if (finish === null) {
-    const guess = order.stream && chunks > 0 ? chunks : null;
+    const guess = isStream && chunks > 0 ? chunks : null;
     return { promptTokens: null, completionTokens: guess, estimated: guess !== null, chunks };
   }
   return {

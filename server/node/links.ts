@@ -136,7 +136,8 @@ export class Links implements LinkOwner {
 
   changed(link: Link, status: Status): void {
     const node = this.#peers.get(link)?.node;
-    if (!node) return;
+    // Nothing in it is a mere sign of life.
+    if (!node || Object.keys(status).length === 0) return;
     const { hub, log } = this.parts;
     const { max_parallel: maxParallel = node.offer.maxParallel, models = node.offer.models } =
       status;
@@ -151,6 +152,11 @@ export class Links implements LinkOwner {
 
   noticed(link: Link, event: string, detail: Record<string, unknown>): void {
     this.parts.log.warn({ node: this.#peers.get(link)?.node?.who.id, ...detail }, event);
+  }
+
+  failed(link: Link, error: unknown): void {
+    const node = this.#peers.get(link)?.node?.who.id;
+    this.parts.log.error({ node, err: error }, "could not handle a node's message");
   }
 
   /** Ends connections that came in with this key, registered or not. */

@@ -1,113 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { FakeClock } from "../clock_fake.ts";
-import { silentLog } from "../log.ts";
-import type { AttemptFailure, Order } from "./attempt.ts";
-import { Hub } from "./hub.ts";
-import { Links, type SocketData } from "./links.ts";
-
-/** A socket that keeps what is sent to it. */
-class FakeSocket {
-  readonly data: SocketData;
-  readonly sent: { type: string; data: Record<string, unknown> }[] = [];
-  pings = 0;
-  closed: { code: number; reason: string } | null = null;
-  isTerminated = false;
-  sendAnswers = 1;
-  buffered = 0;
-
-  constructor(keyId = "key", address = "10.0.0.1") {
-    this.data = { dialer: { accountId: "owner", keyId, address, wire: 1 }, link: null };
-  }
-  send(text: string): number {
-    if (this.sendAnswers !== 0) this.sent.push(JSON.parse(text));
-    return this.sendAnswers;
-  }
-  ping(): void {
-    this.pings++;
-  }
-  close(code: number, reason: string): void {
-    this.closed ??= { code, reason };
-  }
-  terminate(): void {
-    this.isTerminated = true;
-  }
-  getBufferedAmount(): number {
-    return this.buffered;
-  }
-}
-
-class Desk {
-  readonly clock = new FakeClock();
-  readonly hub = new Hub();
-  readonly links = new Links(
-    {
-      hub: this.hub,
-      clock: this.clock,
-      log: silentLog,
-      publicId: (identity) => `public:${identity}`,
-    },
-    {
-      pingMs: 15_000,
-      silenceMs: 45_000,
-      registerMs: 5_000,
-      maxFrameBytes: 1 << 20,
-      maxBufferedBytes: 1 << 20,
-    },
-  );
-  readonly #handlers = this.links.handlers();
-
-  dial(keyId?: string, address?: string): FakeSocket {
-    const socket = new FakeSocket(keyId, address);
-    this.#handlers.open!(socket as never);
-    return socket;
-  }
-  say(socket: FakeSocket, message: unknown): void {
-    const text = typeof message === "string" ? message : JSON.stringify(message);
-    void this.#handlers.message!(socket as never, text as never);
-  }
-  bytes(socket: FakeSocket, bytes: Uint8Array): void {
-    void this.#handlers.message!(socket as never, Buffer.from(bytes) as never);
-  }
-  pong(socket: FakeSocket): void {
-    void this.#handlers.pong!(socket as never, Buffer.alloc(0) as never);
-  }
-  gone(socket: FakeSocket, code = 1006): void {
-    void this.#handlers.close!(socket as never, code, "");
-  }
-  register(socket: FakeSocket, data: Record<string, unknown> = {}): void {
-    this.say(socket, { type: "REGISTER", data: { max_parallel: 2, models: ["m"], ...data } });
-  }
-  get ids(): string[] {
-    return [...this.hub.nodes()].map((node) => node.who.id);
-  }
-}
-
-/** Sends the only node a call; what comes back gathers in the returned record. */
-function call(desk: Desk, change: Partial<Order> = {}) {
-  const heard = { data: [] as string[], finished: 0, failures: [] as AttemptFailure[] };
-  const order: Order = {
-    attemptId: "req-1",
-    model: "m",
-    endpoint: "/v1/chat/completions",
-    body: bodyOf(`{"model":"m","seed":9007199254740993}`),
-    stream: false,
-    wantsUsage: false,
-    streamOptions: null,
-    ...change,
-  };
-  const [node] = desk.hub.nodes();
-  const running = node!.connection.start(order, {
-    head: () => {},
-    data: (piece) => void heard.data.push(piece as string),
-    finish: () => void heard.finished++,
-    fail: (failure) => void heard.failures.push(failure),
-  });
-  return { ...heard, heard, running };
-}
-
-function bodyOf(text: string) {
-  return { text, bytes: new TextEncoder().encode(text) };
-}
+import { bodyOf, call, Desk } from "./test_desk.ts";
 
 function connected() {
   const desk = new Desk();
@@ -256,7 +148,7 @@ describe("a node's link in wire v1", () => {
   test("frames for another node's call reach nobody, and ten of them end the connection", () => {
     const { desk, socket } = connected();
     const { heard } = call(desk, { stream: true });
-    const stranger = desk.dial("other-key");
+    const stranger = desk.dial({ keyId: "other-key" });
     desk.register(stranger);
     for (let i = 0; i < 9; i++) desk.say(stranger, stream("req-1", "injected"));
     expect(stranger.closed).toBeNull();
@@ -378,7 +270,11 @@ describe("a node's link in wire v1", () => {
 
   test("a revoked token's connections are closed, registered or not", () => {
     const desk = new Desk();
-    const [registered, fresh, other] = [desk.dial("k1"), desk.dial("k1"), desk.dial("k2")];
+    const [registered, fresh, other] = [
+      desk.dial({ keyId: "k1" }),
+      desk.dial({ keyId: "k1" }),
+      desk.dial({ keyId: "k2" }),
+    ];
     desk.register(registered);
     desk.links.closeKey("k1");
     expect(registered.closed).toMatchObject({ code: 4001 });

@@ -1,0 +1,683 @@
+import { describe, expect, test } from "bun:test";
+import {
+  encodeCallV2,
+  encodeCancel,
+  encodeCredit,
+  encodeJson,
+  encodeStreamV2,
+  type Failure,
+  type Finish,
+  type FrameV2,
+  type Head,
+  HEADER_BYTES,
+  MAX_FRAME_BYTES,
+  type Status,
+  WINDOW_BYTES,
+} from "../../protocol/mod.ts";
+import { bodyOf, call, Desk, type FakeSocket } from "./test_desk.ts";
+
+const success: Head = { status: 200, headers: {} };
+const told: Finish = {
+  prompt_tokens: 7,
+  completion_tokens: 3,
+  estimated: false,
+  finish_reason: "stop",
+  first_byte_ms: 1,
+  total_ms: 2,
+};
+
+/** A registered v2 node, with what it was sent until then left out. */
+class V2Node {
+  readonly desk: Desk;
+  readonly socket: FakeSocket;
+
+  constructor(options: ConstructorParameters<typeof Desk>[0] = {}) {
+    this.desk = new Desk(options);
+    this.socket = this.desk.dial({ wire: 2 });
+    this.desk.register(this.socket);
+    this.socket.messages.length = 0;
+  }
+
+  call(change: Parameters<typeof call>[1] = { stream: true }) {
+    return call(this.desk, change);
+  }
+
+  send(...frames: Uint8Array[]): void {
+    for (const frame of frames) this.desk.bytes(this.socket, frame);
+  }
+
+  head(stream: number, head: Head = success): void {
+    this.send(encodeJson("head", stream, head));
+  }
+
+  text(stream: number, text: string): void {
+    this.send(encodeStreamV2(stream, new TextEncoder().encode(text)));
+  }
+
+  zeros(stream: number, bytes: number): void {
+    this.send(encodeStreamV2(stream, new Uint8Array(bytes)));
+  }
+
+  finish(stream: number, finish: Finish = told): void {
+    this.send(encodeJson("finish", stream, finish));
+  }
+
+  error(stream: number, failure: Failure): void {
+    this.send(encodeJson("error", stream, failure));
+  }
+
+  status(status: Status): void {
+    this.send(encodeJson("status", 0, status));
+  }
+
+  /** What it was sent since the last look. */
+  heard(): FrameV2[] {
+    const { frames } = this.socket;
+    this.socket.messages.length = 0;
+    return frames;
+  }
+
+  get view() {
+    const [node] = this.desk.hub.nodes();
+    return node!.view(null);
+  }
+}
+
+describe("the beginning of a link in wire v2", () => {
+  test("HELLO comes at once, WELCOME after REGISTER, with the link's terms", () => {
+    const desk = new Desk();
+    const socket = desk.dial({ wire: 2 });
+    expect(socket.frames).toEqual([{ type: "hello", stream: 0, data: { versions: [1, 2] } }]);
+    desk.register(socket, { models: ["a", "b"], max_parallel: 4, name: "studio", agent: "x/1" });
+    expect(socket.frames[1]).toEqual({
+      type: "welcome",
+      stream: 0,
+      data: {
+        session: expect.any(String),
+        node: "public:key/n1",
+        ping_ms: 15_000,
+        silence_ms: 45_000,
+        window_bytes: WINDOW_BYTES,
+        max_frame_bytes: MAX_FRAME_BYTES,
+      },
+    });
+    const [node] = desk.hub.nodes();
+    expect(node!.offer).toEqual({
+      name: "studio",
+      agent: "x/1",
+      maxParallel: 4,
+      models: ["a", "b"],
+    });
+  });
+
+  test("a second REGISTER replaces the offer, and the session stays the same", () => {
+    const desk = new Desk();
+    const socket = desk.dial({ wire: 2 });
+    desk.register(socket);
+    desk.register(socket, { models: ["n"] });
+    expect(desk.hub.models()).toEqual(["n"]);
+    const [first, second] = socket.frames.filter((frame) => frame.type === "welcome");
+    expect(first?.data.session).toBe(second!.data.session);
+  });
+
+  test("text on a link that agreed to v2 is malformed, a REGISTER too", async () => {
+    const desk = new Desk();
+    const socket = desk.dial({ wire: 2 });
+    desk.say(socket, { type: "REGISTER", data: { max_parallel: 1, models: ["m"] } });
+    expect(desk.hub.size).toBe(0);
+    expect(socket.frames[1]).toMatchObject({ type: "error", stream: 0, data: { code: 400 } });
+    await desk.clock.pass(5_000);
+    expect(socket.closed).toMatchObject({ code: 4002 });
+  });
+
+  test("where less may be held for a caller than a window, the window is that", () => {
+    const desk = new Desk({ maxBufferedBytes: 1000 });
+    const socket = desk.dial({ wire: 2 });
+    desk.register(socket);
+    expect(socket.frames[1]).toMatchObject({ data: { window_bytes: 1000 } });
+  });
+});
+
+describe("a call in wire v2", () => {
+  test("carries the caller's body to the byte, in one frame where it fits", () => {
+    const node = new V2Node();
+    const body = bodyOf(`{"model":"m", "seed":9007199254740993,\n"x":"é"}`);
+    node.call({ stream: true, body });
+    const [frame, ...rest] = node.heard();
+    expect(rest).toEqual([]);
+    expect(frame).toEqual({
+      type: "call",
+      stream: 1,
+      data: {
+        id: "req-1",
+        endpoint: "/v1/chat/completions",
+        model: "m",
+        stream: true,
+        hide_usage: true,
+        body_bytes: body.bytes.byteLength,
+      },
+      bytes: body.bytes,
+    });
+  });
+
+  test("whose body is larger than a frame is split, and comes out whole", () => {
+    const node = new V2Node();
+    const body = bodyOf(JSON.stringify({ model: "m", text: "é".repeat(1_200_000) }));
+    node.call({ body });
+    expect(node.socket.messages.every((frame) => frame.length <= MAX_FRAME_BYTES)).toBe(true);
+    const frames = node.heard();
+    expect(frames.map(({ type, stream }) => [type, stream])).toEqual([
+      ["call", 1],
+      ["body", 1],
+      ["body", 1],
+    ]);
+    const bytes = frames.map((frame) => (frame as { bytes: Uint8Array }).bytes);
+    expect(Buffer.concat(bytes).equals(body.bytes)).toBe(true);
+  });
+
+  test("hides usage only from a caller who streams and did not ask for it", () => {
+    const node = new V2Node();
+    node.call({ stream: true, wantsUsage: false });
+    node.call({ stream: true, wantsUsage: true });
+    node.call({ stream: false });
+    expect(node.heard().map((frame) => frame.type === "call" && frame.data.hide_usage)).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test("gets its answer's bytes as they come, and the tally from FINISH", () => {
+    const node = new V2Node();
+    const { heard, running } = node.call();
+    node.head(1);
+    node.text(1, "data: 1\n\ndata: 2");
+    node.text(1, "\n\n");
+    expect(running!.tally()).toEqual({
+      promptTokens: null,
+      completionTokens: 2,
+      estimated: true,
+      chunks: 2,
+    });
+    node.finish(1);
+    expect(heard).toEqual({
+      headers: [{}],
+      data: ["data: 1\n\ndata: 2", "\n\n"],
+      finished: 1,
+      failures: [],
+    });
+    expect(running!.tally()).toEqual({
+      promptTokens: 7,
+      completionTokens: 3,
+      estimated: false,
+      chunks: 2,
+    });
+  });
+
+  test("hears of the upstream's headers that callers may see, and of no others", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    const headers = {
+      "x-ratelimit-remaining-tokens": "17",
+      "retry-after": "1\r\nset-cookie: session=stolen",
+      "x-should-retry": "fal\u0000se",
+      "retry-after-ms": "1".repeat(1000),
+      "openai-processing-ms": "é",
+      "set-cookie": "a=b",
+      "access-control-allow-origin": "*",
+    };
+    node.head(1, { status: 200, headers });
+    expect(heard.headers).toEqual([{ "x-ratelimit-remaining-tokens": "17" }]);
+  });
+
+  test("that the upstream refuses is an answer, with its status, headers and body", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    node.head(1, { status: 429, headers: { "retry-after": "7", "x-secret": "no" } });
+    node.text(1, `{"error":`);
+    node.text(1, `{"message":"slow down"}}`);
+    expect(heard).toMatchObject({ data: [], failures: [], headers: [] });
+    node.finish(1);
+    expect(heard.failures).toEqual([{
+      kind: "answered",
+      status: 429,
+      headers: { "retry-after": "7" },
+      body: `{"error":{"message":"slow down"}}`,
+    }]);
+  });
+
+  test("that is refused at endless length is refused at 64 KiB, and its node told to stop", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    node.heard();
+    node.head(1, { status: 400, headers: {} });
+    for (let sent = 0; sent < WINDOW_BYTES; sent += 16 * 1024) node.zeros(1, 16 * 1024);
+    expect(heard.failures).toMatchObject([{ kind: "answered", status: 400 }]);
+    expect(heard.failures[0]).toHaveProperty("body.length", 64 * 1024);
+    expect(node.heard()).toEqual([{ type: "cancel", stream: 1 }]);
+    expect(node.socket.closed).toBeNull();
+  });
+
+  test("that fails has the upstream's code, its patience and what it cost", () => {
+    const node = new V2Node();
+    const { heard, running } = node.call();
+    node.error(1, { code: 503, message: "overloaded", retry_after_ms: 1500, tally: told });
+    expect(heard.failures).toEqual([
+      { kind: "refused", error: { code: 503, message: "overloaded", retry_after_ms: 1500 } },
+    ]);
+    expect(running!.tally().completionTokens).toBe(3);
+  });
+
+  test("that finds no free slot is nobody's fault", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    node.error(1, { code: 503, message: "all 2 slots are in use", busy: true });
+    expect(heard.failures).toMatchObject([
+      { kind: "refused", error: { message: "BUSY: all 2 slots are in use" } },
+    ]);
+  });
+
+  test("is lost with its connection, with what had come by then", () => {
+    const node = new V2Node();
+    const { heard, running } = node.call();
+    node.head(1);
+    node.text(1, "data: 1\n\n");
+    node.desk.gone(node.socket);
+    expect(node.desk.hub.size).toBe(0);
+    expect(heard.failures).toMatchObject([{ kind: "lost" }]);
+    expect(running!.tally()).toMatchObject({ completionTokens: 1, estimated: true, chunks: 1 });
+  });
+});
+
+describe("an answer that breaks the rules of wire v2 fails its attempt, and its node is told to stop", () => {
+  const breaches: [what: string, send: (node: V2Node) => void, reason: string][] = [
+    ["STREAM before HEAD", (node) => node.text(1, "x"), "STREAM before HEAD"],
+    ["FINISH before HEAD", (node) => node.finish(1), "FINISH before HEAD"],
+    [
+      "a second HEAD",
+      (node) => {
+        node.head(1);
+        node.head(1);
+      },
+      "a second HEAD",
+    ],
+    [
+      "an end without an answer",
+      (node) => {
+        node.head(1);
+        node.finish(1);
+      },
+      "finished without an answer",
+    ],
+    [
+      "an answer of nothing",
+      (node) => {
+        node.head(1);
+        node.text(1, "");
+        node.finish(1);
+      },
+      "finished without an answer",
+    ],
+    [
+      "one byte more than was granted",
+      (node) => {
+        node.head(1);
+        node.zeros(1, WINDOW_BYTES);
+        node.zeros(1, 1);
+      },
+      "more bytes than it had credit for",
+    ],
+  ];
+  for (const [what, send, reason] of breaches) {
+    test(what, () => {
+      const node = new V2Node();
+      const { heard } = node.call();
+      node.heard();
+      send(node);
+      expect(heard.failures).toEqual([{ kind: "protocol", reason }]);
+      expect(heard.finished).toBe(0);
+      expect(node.heard()).toEqual([{ type: "cancel", stream: 1 }]);
+      expect(node.socket.closed).toBeNull();
+    });
+  }
+});
+
+describe("credit", () => {
+  test("is granted anew once half a window has left for the caller, to the byte", () => {
+    const node = new V2Node();
+    const { running } = node.call();
+    node.heard();
+    node.head(1);
+    node.zeros(1, WINDOW_BYTES);
+    running!.consumed(WINDOW_BYTES / 2 - 1);
+    expect(node.heard()).toEqual([]);
+    running!.consumed(2);
+    expect(node.heard()).toEqual([{ type: "credit", stream: 1, bytes: WINDOW_BYTES / 2 + 1 }]);
+    running!.consumed(WINDOW_BYTES / 2 - 1);
+    expect(node.heard()).toEqual([]);
+  });
+
+  test("lasts for an answer of any length while the caller reads", () => {
+    const node = new V2Node();
+    const { heard, running } = node.call();
+    node.head(1);
+    const size = 50_000;
+    for (let i = 0; i < 100; i++) {
+      node.zeros(1, size);
+      running!.consumed(size);
+    }
+    expect(heard.failures).toEqual([]);
+    expect(heard.data).toHaveLength(100);
+  });
+
+  test("is not granted while the caller takes nothing", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    node.heard();
+    node.head(1);
+    for (let i = 0; i < 4; i++) node.zeros(1, WINDOW_BYTES / 4);
+    expect(node.heard()).toEqual([]);
+    expect(heard.failures).toEqual([]);
+  });
+
+  test("of one stream is no other's", () => {
+    const node = new V2Node();
+    const [stalled, other] = [node.call(), node.call({ stream: true, attemptId: "req-2" })];
+    node.head(1);
+    node.head(2);
+    node.zeros(1, WINDOW_BYTES);
+    node.zeros(2, WINDOW_BYTES);
+    other.running!.consumed(WINDOW_BYTES);
+    node.zeros(2, WINDOW_BYTES);
+    expect(other.heard.failures).toEqual([]);
+    node.zeros(1, 1);
+    expect(stalled.heard.failures).toMatchObject([{ kind: "protocol" }]);
+  });
+
+  test("is not granted to a call that has ended", () => {
+    const node = new V2Node();
+    const { running } = node.call();
+    node.head(1);
+    node.zeros(1, WINDOW_BYTES);
+    node.finish(1);
+    node.heard();
+    running!.consumed(WINDOW_BYTES);
+    expect(node.heard()).toEqual([]);
+  });
+});
+
+describe("a cancel", () => {
+  for (const code of [499, 200] as const) {
+    test(`is confirmed by ${code === 499 ? "ERROR 499" : "FINISH"}, with the tally`, () => {
+      const node = new V2Node();
+      const { heard, running } = node.call();
+      node.heard();
+      node.head(1);
+      node.text(1, "data: 1\n\n");
+      running!.cancel();
+      expect(node.heard()).toEqual([{ type: "cancel", stream: 1 }]);
+      if (code === 499) node.error(1, { code, message: "stopped", tally: told });
+      else node.finish(1);
+      expect(heard.finished + heard.failures.length).toBe(1);
+      expect(running!.tally()).toMatchObject({ promptTokens: 7, completionTokens: 3 });
+      running!.cancel();
+      expect(node.heard()).toEqual([]);
+    });
+  }
+
+  test("that nobody confirms ends with the patience for it: what comes later reaches nobody", () => {
+    const node = new V2Node();
+    const { heard, running } = node.call();
+    running!.cancel();
+    running!.forget();
+    node.head(1);
+    node.text(1, "late");
+    node.finish(1);
+    expect(heard).toEqual({ headers: [], data: [], finished: 0, failures: [] });
+    expect(node.socket.closed).toBeNull();
+  });
+});
+
+describe("frames that nobody waits for", () => {
+  test("are dropped quietly when their call has ended", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    node.head(1);
+    node.text(1, "all");
+    node.finish(1);
+    for (let i = 0; i < 50; i++) {
+      node.head(1);
+      node.text(1, "late");
+      node.finish(1);
+      node.error(1, { code: 500, message: "late" });
+    }
+    expect(heard).toMatchObject({ data: ["all"], finished: 1, failures: [] });
+    expect(node.socket.closed).toBeNull();
+    expect(node.desk.log).toEqual(["info node connected"]);
+  });
+
+  test("end the link when more comes than a node needs to stop", () => {
+    const node = new V2Node();
+    node.call();
+    node.head(1);
+    for (let i = 0; i < 8; i++) node.zeros(1, WINDOW_BYTES / 4);
+    expect(node.socket.closed).toBeNull();
+    node.zeros(1, WINDOW_BYTES / 4);
+    node.zeros(1, WINDOW_BYTES / 4);
+    expect(node.socket.closed).toMatchObject({ code: 4003 });
+  });
+
+  test("end the link at the tenth when their stream was never this node's", () => {
+    const node = new V2Node();
+    node.call();
+    const strange = [
+      encodeStreamV2(2, new Uint8Array(1)),
+      encodeJson("head", 3, success),
+      encodeJson("finish", 4, told),
+      encodeJson("error", 5, { code: 500, message: "x" }),
+      encodeCredit(1, 1),
+      encodeCancel(1),
+      ...encodeCallV2(1, {
+        id: "x",
+        endpoint: "/",
+        model: "m",
+        stream: false,
+        hide_usage: false,
+      }, new Uint8Array()),
+      encodeJson("goaway", 0, { reason: "no", redial_within_ms: 1 }),
+      encodeJson("hello", 0, { versions: [2] }),
+    ];
+    node.send(...strange);
+    expect(node.socket.closed).toBeNull();
+    node.text(9, "x");
+    expect(node.socket.closed).toMatchObject({ code: 4003 });
+  });
+
+  test("cannot reach a stream of another node, which has the same number", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    node.head(1);
+    const stranger = node.desk.dial({ wire: 2, keyId: "other" });
+    node.desk.register(stranger, { node_id: "n2" });
+    for (const frame of [encodeStreamV2(1, new Uint8Array(5)), encodeJson("finish", 1, told)]) {
+      node.desk.bytes(stranger, frame);
+    }
+    expect(heard).toMatchObject({ data: [], finished: 0, failures: [] });
+  });
+});
+
+describe("malformed frames", () => {
+  const frames: [what: string, bytes: Uint8Array][] = [
+    ["shorter than a header", new Uint8Array(HEADER_BYTES - 1)],
+    ["a HEAD that is no JSON", new Uint8Array([32, 0, 0, 0, 0, 0, 0, 1, 123])],
+    ["a STREAM on the connection", encodeStreamV2(0, new Uint8Array(1))],
+    ["a REGISTER of no slots", encodeJson("register", 0, { max_parallel: 0, models: [] } as never)],
+    ["a FINISH of −1 tokens", encodeJson("finish", 1, { ...told, prompt_tokens: -1 })],
+  ];
+  for (const [what, bytes] of frames) {
+    test(`are answered, and the tenth in a row ends the link: ${what}`, () => {
+      const node = new V2Node();
+      const { heard } = node.call();
+      node.heard();
+      for (let i = 0; i < 9; i++) node.send(bytes);
+      expect(node.heard()).toEqual(
+        Array(9).fill({ type: "error", stream: 0, data: expect.objectContaining({ code: 400 }) }),
+      );
+      expect(node.socket.closed).toBeNull();
+      node.send(bytes, bytes);
+      expect(node.socket.closed).toMatchObject({ code: 4003 });
+      expect(heard.failures).toEqual([]);
+    });
+  }
+
+  test("are forgiven by a good one, of a type of tomorrow too", () => {
+    const node = new V2Node();
+    for (let i = 0; i < 30; i++) {
+      node.send(i % 6 === 5 ? new Uint8Array([99, 0, 0, 0, 0, 0, 0, 1]) : new Uint8Array(1));
+    }
+    expect(node.socket.closed).toBeNull();
+  });
+
+  test("are not read any more once the link was ended for them", () => {
+    const node = new V2Node();
+    for (let i = 0; i < 50; i++) node.send(new Uint8Array(1));
+    expect(node.heard()).toHaveLength(10);
+  });
+});
+
+describe("STATUS", () => {
+  test("changes capacity and models, and leaves alone what it does not name", () => {
+    const node = new V2Node();
+    node.status({ max_parallel: 5 });
+    expect(node.view).toMatchObject({ max_parallel: 5, supported_models: ["m"] });
+    node.status({ models: ["x", "y", "x"] });
+    expect(node.view).toMatchObject({ max_parallel: 5, supported_models: ["x", "y"] });
+    expect(node.desk.hub.models()).toEqual(["x", "y"]);
+  });
+
+  test("keeps calls away while the node drains or pauses, and lets them in again", () => {
+    const node = new V2Node();
+    const [inHub] = node.desk.hub.nodes();
+    for (const state of ["draining", "paused"] as const) {
+      node.status({ state, reason: "somebody plays a game" });
+      expect(node.view.draining).toBe(true);
+      expect(inHub!.hasRoom(0)).toBe(false);
+      node.status({ state: "serving" });
+      expect(inHub!.hasRoom(0)).toBe(true);
+    }
+  });
+
+  test("lets a waiting call in as soon as there is room", () => {
+    const node = new V2Node();
+    const rooms: number[] = [];
+    node.desk.hub.onRoom(({ offer }) => void rooms.push(offer.maxParallel));
+    node.status({ max_parallel: 9 });
+    expect(rooms).toEqual([9]);
+  });
+
+  test("that says nothing is a sign of life: it is neither logged nor looked into", () => {
+    const node = new V2Node();
+    const rooms: string[] = [];
+    node.desk.hub.onRoom(({ who }) => void rooms.push(who.id));
+    for (let i = 0; i < 10; i++) node.status({});
+    expect(rooms).toEqual([]);
+    expect(node.desk.log).toEqual(["info node connected"]);
+  });
+
+  test("before REGISTER changes nothing", () => {
+    const desk = new Desk();
+    const socket = desk.dial({ wire: 2 });
+    desk.bytes(socket, encodeJson("status", 0, { models: ["m"] }));
+    expect(desk.hub.size).toBe(0);
+  });
+});
+
+describe("what the gateway sends", () => {
+  test("GOAWAY reaches v2 nodes, and v1 nodes nothing", () => {
+    const node = new V2Node();
+    const old = node.desk.dial({ wire: 1 });
+    node.desk.register(old);
+    node.desk.links.goAway("restart", 5_000);
+    expect(node.heard()).toEqual([
+      { type: "goaway", stream: 0, data: { reason: "restart", redial_within_ms: 5_000 } },
+    ]);
+    expect(old.messages).toEqual([]);
+  });
+
+  test("counts as sent when it is queued: a call runs on", () => {
+    const node = new V2Node();
+    node.socket.sendAnswers = -1;
+    const { heard, running } = node.call();
+    expect(running).not.toBeNull();
+    node.head(1);
+    node.zeros(1, WINDOW_BYTES);
+    running!.consumed(WINDOW_BYTES);
+    node.zeros(1, WINDOW_BYTES);
+    expect(heard.failures).toEqual([]);
+    expect(node.socket.isTerminated).toBe(false);
+  });
+
+  test("and is dropped means that a call was not started, however much of its body was sent", () => {
+    const node = new V2Node();
+    const body = bodyOf("x".repeat(2 * MAX_FRAME_BYTES));
+    let sends = 0;
+    const send = node.socket.send.bind(node.socket);
+    node.socket.send = (message) => ++sends === 2 ? 0 : send(message);
+    expect(node.call({ body }).running).toBeNull();
+    expect(node.heard().map(({ type, stream }) => [type, stream])).toEqual([
+      ["call", 1],
+      ["cancel", 1],
+    ]);
+    expect(node.socket.isTerminated).toBe(false);
+    // The number is used up.
+    node.call();
+    expect(node.heard()).toMatchObject([{ type: "call", stream: 2 }]);
+  });
+
+  const needed: [what: string, send: (call: ReturnType<V2Node["call"]>) => void][] = [
+    ["a grant", ({ running }) => running!.consumed(WINDOW_BYTES)],
+    ["a cancel", ({ running }) => running!.cancel()],
+  ];
+  for (const [what, send] of needed) {
+    test(`and is dropped ends the link when its stream would wait for ever: ${what}`, () => {
+      const node = new V2Node();
+      const call = node.call();
+      node.head(1);
+      node.zeros(1, WINDOW_BYTES);
+      node.socket.sendAnswers = 0;
+      send(call);
+      expect(node.socket.isTerminated).toBe(true);
+    });
+  }
+
+  test("is no call for a node that does not read", () => {
+    const node = new V2Node();
+    node.socket.buffered = 9 * 1024 * 1024;
+    expect(node.call().running).toBeNull();
+    expect(node.heard()).toEqual([]);
+  });
+});
+
+test("a fault of the gateway's own costs one link, not the process", () => {
+  const node = new V2Node();
+  const [inHub] = node.desk.hub.nodes();
+  inHub!.connection.start({
+    attemptId: "req-1",
+    model: "m",
+    endpoint: "/v1/chat/completions",
+    body: bodyOf("{}"),
+    stream: true,
+    wantsUsage: false,
+    streamOptions: null,
+  }, {
+    head: () => {
+      throw new Error("a bug");
+    },
+    data: () => {},
+    finish: () => {},
+    fail: () => {},
+  });
+  node.head(1);
+  expect(node.socket.isTerminated).toBe(true);
+  expect(node.desk.log).toContain("error could not handle a node's message");
+});
