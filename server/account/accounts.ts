@@ -97,12 +97,13 @@ export class Accounts {
    */
   async login({ email, password, address }: Credentials): Promise<LoginAnswer> {
     const name = normalizedEmail(email);
+    // Asked first: a database that is away is nobody's failure.
+    const account = await this.#options.store.accountByEmail(name);
     const who = createHash("sha256").update(`${name}\0${address}`).digest("hex");
     // Counted before it is known: tries that run at once must not slip through together.
     const { failures, resetMs } = await this.#options.failures.add(who);
     if (failures > MAX_LOGIN_FAILURES) throw throttled(resetMs);
 
-    const account = await this.#options.store.accountByEmail(name);
     const hash = account?.disabledAt === null ? account.passwordHash : null;
     const matches = await this.#passwords.verify(password, hash);
     if (account === null || !matches) {
@@ -112,15 +113,20 @@ export class Accounts {
       );
     }
     await this.#options.failures.clear(who);
-    const token = await this.#options.sessions.issue(account.id);
+    const token = await this.#options.sessions.issue(account.id, account.passwordHash);
     return { token, user: await this.#viewOf(account) };
   }
 
   /** Whose session a JWT is. Throws `session_required` or `session_expired`. */
   async authenticateSession(jwt: string): Promise<{ accountId: string; role: Role }> {
-    const { accountId } = await this.#options.sessions.verify(jwt);
-    const account = await this.#existing(accountId);
-    return { accountId, role: account.role };
+    const { sessions } = this.#options;
+    const { accountId, passwordStamp } = await sessions.verify(jwt);
+    const { role, passwordHash } = await this.#existing(accountId);
+    if (sessions.passwordStamp(passwordHash) === passwordStamp) return { accountId, role };
+    throw new ColinkError(
+      "session_required",
+      "Cannot go on: the password was changed; sign in with the new one",
+    );
   }
 
   /** The account as its owner sees it, tokens included. Throws `session_required` if there is none. */

@@ -221,6 +221,20 @@ test("an account that was shut can neither sign in nor go on with its session", 
   await expect(accounts.view(user.id)).rejects.toMatchObject({ code: "session_required" });
 });
 
+test("a changed password ends every session that was signed in with the old one", async () => {
+  await accounts.register(eve);
+  const { token } = await accounts.login(eve);
+  const password = "another good password";
+  await accounts.setPassword(eve.email, password);
+  await expect(accounts.authenticateSession(token))
+    .rejects.toMatchObject({
+      code: "session_required",
+      message: expect.stringContaining("password was changed"),
+    });
+  const again = await accounts.login({ ...eve, password });
+  expect(await accounts.authenticateSession(again.token)).toMatchObject({ role: "user" });
+});
+
 test("tokens that were sealed under another secret show as none, and rotating replaces them", async () => {
   await accounts.register(eve);
   const { user } = await accounts.login(eve);

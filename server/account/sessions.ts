@@ -1,5 +1,6 @@
-/** Sessions of the console: JWTs, HS256 and nothing else, good for 24 hours. */
+/** Sessions of the console: JWTs, HS256 and nothing else, good for 24 hours or until the password changes. */
 
+import { createHmac } from "node:crypto";
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import { ColinkError } from "../error.ts";
 
@@ -11,8 +12,18 @@ const AUDIENCE = "co-link-console";
 /** How long a session lasts. */
 export const SESSION_SECONDS = 24 * 60 * 60;
 
+/** 96 bits: enough to tell passwords apart, too few to find one. */
+const STAMP_CHARS = 16;
+
 /** How far clocks of two gateways may be apart. */
 const LEEWAY_SECONDS = 60;
+
+/** Whom a session is of. */
+export interface Session {
+  accountId: string;
+  /** Of the password that was signed in with; see `passwordStamp`. */
+  passwordStamp: string;
+}
 
 export class Sessions {
   readonly #secret: Uint8Array;
@@ -23,10 +34,16 @@ export class Sessions {
     this.#now = now;
   }
 
-  /** A JWT for this account. */
-  issue(accountId: string): Promise<string> {
+  /** Changes with the password that was hashed, and tells nothing about it. */
+  passwordStamp(passwordHash: string): string {
+    return createHmac("sha256", this.#secret).update(`password stamp\0${passwordHash}`)
+      .digest("base64url").slice(0, STAMP_CHARS);
+  }
+
+  /** A JWT for this account and its password as it is now. */
+  issue(accountId: string, passwordHash: string): Promise<string> {
     const nowSeconds = Math.floor(this.#now() / 1000);
-    return new SignJWT()
+    return new SignJWT({ pwd: this.passwordStamp(passwordHash) })
       .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
       .setIssuer(ISSUER)
       .setAudience(AUDIENCE)
@@ -37,7 +54,7 @@ export class Sessions {
   }
 
   /** Whose session it is. Throws `session_expired`, or `session_required` for everything else that is not right. */
-  async verify(jwt: string): Promise<{ accountId: string }> {
+  async verify(jwt: string): Promise<Session> {
     try {
       refuseForeignHeader(jwt);
       const { payload } = await jwtVerify(jwt, this.#secret, {
@@ -49,8 +66,10 @@ export class Sessions {
         clockTolerance: LEEWAY_SECONDS,
         currentDate: new Date(this.#now()),
       });
-      if (!payload.sub) throw new Error("no subject");
-      return { accountId: payload.sub };
+      const { sub: accountId, pwd: passwordStamp } = payload;
+      if (!accountId) throw new Error("no subject");
+      if (typeof passwordStamp !== "string") throw new Error("no password stamp");
+      return { accountId, passwordStamp };
     } catch (cause) {
       if (cause instanceof errors.JWTExpired) {
         throw new ColinkError(

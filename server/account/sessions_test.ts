@@ -10,9 +10,12 @@ const key = new TextEncoder().encode(secret);
 let nowMs = Date.parse("2026-11-01T12:00:00Z");
 const sessions = new Sessions(secret, { now: () => nowMs });
 
+const hash = "$2b$12$hash";
+
 const claims = () => {
   const iat = Math.floor(nowMs / 1000);
-  return { iss: "co-link", aud: "co-link-console", sub: "acc", iat, exp: iat + 3600 };
+  const pwd = sessions.passwordStamp(hash);
+  return { iss: "co-link", aud: "co-link-console", sub: "acc", iat, exp: iat + 3600, pwd };
 };
 const signed = (change: object = {}, header: object = {}) =>
   new SignJWT({ ...claims(), ...change })
@@ -21,15 +24,24 @@ const signed = (change: object = {}, header: object = {}) =>
 const required = { code: "session_required" };
 
 test("a session that was issued names its account", async () => {
-  expect(await sessions.verify(await sessions.issue("acc-1"))).toEqual({ accountId: "acc-1" });
-  expect(await sessions.verify(await signed())).toEqual({ accountId: "acc" });
+  const passwordStamp = sessions.passwordStamp(hash);
+  expect(await sessions.verify(await sessions.issue("acc-1", hash)))
+    .toEqual({ accountId: "acc-1", passwordStamp });
+  expect(await sessions.verify(await signed())).toEqual({ accountId: "acc", passwordStamp });
+});
+
+test("a password's stamp changes with its hash and with the secret, and shows neither", () => {
+  const stamp = sessions.passwordStamp(hash);
+  expect(sessions.passwordStamp("$2b$12$other")).not.toBe(stamp);
+  expect(new Sessions("another secret of thirty-two bytes").passwordStamp(hash)).not.toBe(stamp);
+  expect(stamp).toMatch(/^[\w-]{16}$/);
 });
 
 test("a session is over after 24 hours and a minute's leeway, not before", async () => {
-  const jwt = await sessions.issue("acc");
+  const jwt = await sessions.issue("acc", hash);
   const issuedMs = nowMs;
   nowMs = issuedMs + 24 * 3600_000 + 59_000;
-  expect(await sessions.verify(jwt)).toEqual({ accountId: "acc" });
+  expect(await sessions.verify(jwt)).toMatchObject({ accountId: "acc" });
   nowMs = issuedMs + 24 * 3600_000 + 61_000;
   await expect(sessions.verify(jwt)).rejects.toMatchObject({ code: "session_expired" });
   nowMs = issuedMs;
@@ -50,11 +62,12 @@ const bad: Record<string, () => string | Promise<string>> = {
   "for another audience": () => signed({ aud: "somebody" }),
   "without an end": () => signed({ exp: undefined }),
   "without a subject": () => signed({ sub: undefined }),
+  "without a password stamp": () => signed({ pwd: undefined }),
   "with an empty subject": () => signed({ sub: "" }),
   "signed by another secret": () =>
-    new Sessions("another secret of thirty-two bytes", { now: () => nowMs }).issue("acc"),
+    new Sessions("another secret of thirty-two bytes", { now: () => nowMs }).issue("acc", hash),
   "with another account written in": async () => {
-    const [header, , signature] = (await sessions.issue("acc")).split(".");
+    const [header, , signature] = (await sessions.issue("acc", hash)).split(".");
     const payload = Buffer.from(JSON.stringify({ ...claims(), sub: "admin" })).toString(
       "base64url",
     );
