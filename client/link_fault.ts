@@ -41,6 +41,8 @@ export function closeFault(code: number, reason: string): LinkFault {
 const NO_SUBPROTOCOL = /(missing|mismatch) client protocol/i;
 
 const statusFaults: Readonly<Record<string, string>> = Object.freeze({
+  // A gateway's own console answers whatever path it does not know.
+  200: "a website at this path, no gateway (200); server_url usually ends with /ws",
   401:
     "the gateway refused the client token (401); copy it from the gateway's dashboard into client_token",
   403: "the gateway refused this machine (403)",

@@ -6,6 +6,7 @@ const dials: [string, object, string][] = [
   ["a refused token", { message: "failed: Expected 101 status code: 401" }, "client token (401)"],
   ["a refused token, on Deno", { message: "Invalid status code: 401" }, "client token (401)"],
   ["a wrong path", { message: "failed: Expected 101 status code: 404" }, "usually ends with /ws"],
+  ["a console's path", { message: "failed: Expected 101 status code: 200" }, "ends with /ws"],
   ["no gateway", { message: "Failed to connect", error: { code: "ECONNREFUSED" } }, "refused"],
   ["no gateway, on Deno", { message: "tcp connect error" }, "connection refused"],
   ["an unknown name", { message: "Failed to connect", error: { code: "ENOTFOUND" } }, "name"],

@@ -130,7 +130,7 @@ test("the settings in the READMEs have the defaults of the program", () => {
 });
 
 test("what a client says when it cannot connect is told in its own words", () => {
-  const dialled = ["401", "404", "502"].map((status) => `status code: ${status}`);
+  const dialled = ["200", "401", "404", "502"].map((status) => `status code: ${status}`);
   const broken = ["ECONNREFUSED", "WRONG_VERSION_NUMBER", "ECONNRESET", "self signed"];
   const said = [
     ...[...dialled, ...broken].map((message) => dialFault({ message }).reason),
