@@ -178,6 +178,8 @@ export class Keyring {
     // Revoked while the question was under way: listeners know already, and this answer may not.
     const isOutdated = this.#revocations !== revocations && this.#wasTold(id);
     if (state === "good" && isOutdated) return await this.#ask(digest);
+    // Its account was shut and is open again: when it is shut once more, listeners must hear of it.
+    if (state === "good") this.#told.delete(id);
     const found: Found = {
       key: Object.freeze({ id, accountId, kind, rpm, models }),
       state,

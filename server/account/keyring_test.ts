@@ -276,6 +276,22 @@ describe("revocation", () => {
     expect(keyring.cached(token, "api")).toBeNull();
   });
 
+  test("of an account that is shut, opened and shut again is heard of twice", async () => {
+    const token = store.add("api");
+    const { id } = await keyring.authenticate(token, "api");
+    const heard: string[] = [];
+    keyring.onRevoked((keyId) => heard.push(keyId));
+    await keyring.start();
+    store.revoke(token);
+    await poll();
+    store.restore(token);
+    nowMs += 2000;
+    expect(await keyring.authenticate(token, "api")).toMatchObject({ id });
+    store.revoke(token);
+    await poll();
+    expect(heard).toEqual([id, id]);
+  });
+
   test("is polled for no more once the keyring is closed", async () => {
     await keyring.start();
     await keyring.close();
@@ -319,6 +335,13 @@ class FakeStore implements Pick<Store, "keyByDigest" | "revokedSince"> {
       ...change,
     });
     return token;
+  }
+
+  /** As when the account of a key is opened again. */
+  restore(token: string): void {
+    const digest = vault.digest(token);
+    const row = this.#rows.get(digest);
+    if (row) this.#rows.set(digest, { ...row, revokedAt: null });
   }
 
   revoke(token: string, at = nowMs): void {
