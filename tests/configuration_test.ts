@@ -208,6 +208,20 @@ describe("an administrator", () => {
     expect(taken.code).toBe(1);
   });
 
+  test("gives an account a new password, which ends the sessions of the old one", async () => {
+    const { email, jwt } = await createAccount(gateway);
+    const me = () => ask(`${gateway.url}/api/user/me`, { token: jwt });
+    expect((await me()).status).toBe(200);
+    const { code, output } = await runGateway(["admin", "password", "--email", email], {
+      dataDir: gateway.dataDir,
+      input: "another good password\n",
+    });
+    expect(output).not.toContain("another good password");
+    expect(code).toBe(0);
+    expect((await me()).status).toBe(401);
+    await signIn(gateway, email, "another good password");
+  });
+
   test("cannot be made by registering, whatever is sent along", async () => {
     const more = { role: "admin", is_admin: true, id: "acc_1" };
     await register(gateway, "new@example.com", "a good long password", more);

@@ -1,14 +1,12 @@
 /** How much a key may use: calls a minute, models, and what becomes of it while Redis is away. */
 
-import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { startRedis } from "../scripts/testing/redis.ts";
 import { type Account, createAccount, login } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
 import { endAfterTests } from "./harness/cleanup.ts";
 import { createDatabase } from "./harness/database.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
 import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
 import { until } from "./harness/wait.ts";
 
@@ -29,12 +27,9 @@ async function serve(gateway: Gateway, owner: Account, models: string[]): Promis
 const call = (gateway: Gateway, { apiToken }: Account, model = "pro-model") =>
   chat(gateway, apiToken, hello(model));
 
-/** There is no way yet to do this but in the database. */
-function setKey(gateway: Gateway, { user }: Account, column: "rpm" | "models", value: unknown) {
-  const database = new Database(join(gateway.dataDir, "colink.db"));
-  const set = `update keys set ${column} = ? where account_id = ? and kind = 'api'`;
-  expect(database.run(set, [value as string, user.id]).changes).toBe(1);
-  database.close();
+async function limitKey({ dataDir }: Gateway, { email }: Account, ...limits: string[]) {
+  const done = await runGateway(["admin", "limits", "--email", email, ...limits], { dataDir });
+  expect(done.code).toBe(0);
 }
 
 describe("calls a minute", () => {
@@ -78,7 +73,7 @@ describe("calls a minute", () => {
     expect(refused.headers.get("x-ratelimit-limit-requests")).toBe("0");
 
     const privileged = await createAccount(gateway);
-    setKey(gateway, privileged, "rpm", 2);
+    await limitKey(gateway, privileged, "--rpm", "2");
     const answers = [await call(gateway, privileged), await call(gateway, privileged)];
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect((await call(gateway, privileged)).status).toBe(429);
@@ -95,7 +90,7 @@ describe("calls a minute", () => {
 test("a key that may use some models sees and calls those, and no other", async () => {
   const { gateway, account } = await start(UNLIMITED, "pro-model", "other/model");
   const guest = await createAccount(gateway);
-  setKey(gateway, guest, "models", `["pro-model"]`);
+  await limitKey(gateway, guest, "--models", "pro-model");
 
   expect((await call(gateway, guest, "pro-model")).status).toBe(200);
   const refused = await call(gateway, guest, "other/model");

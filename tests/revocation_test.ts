@@ -3,8 +3,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { type Account, createAccount, rotateToken } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
-import { createDatabase, query } from "./harness/database.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { createDatabase } from "./harness/database.ts";
+import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
 import { joinNode } from "./harness/joined_node.ts";
 import { chatHead, dial } from "./harness/raw_http.ts";
 import { connectRawNode } from "./harness/raw_node.ts";
@@ -15,7 +15,7 @@ const EVERYWHERE_MS = 5000;
 
 const REVOKED = 4001;
 
-let databaseUrl: string;
+const settings = { DATABASE_URL: "", JWT_SECRET: "0123456789abcdef".repeat(4) };
 /** Two gateways over one database: what is revoked on the first must end on both. */
 let here: Gateway;
 let elsewhere: Gateway;
@@ -23,10 +23,9 @@ let elsewhere: Gateway;
 let provider: Account;
 
 beforeAll(async () => {
-  databaseUrl = await createDatabase();
-  const env = { DATABASE_URL: databaseUrl, JWT_SECRET: "0123456789abcdef".repeat(4) };
-  here = await startGateway({ env });
-  elsewhere = await startGateway({ env });
+  settings.DATABASE_URL = await createDatabase();
+  here = await startGateway({ env: settings });
+  elsewhere = await startGateway({ env: settings });
   provider = await createAccount(here);
 }, 60_000);
 
@@ -180,12 +179,7 @@ describe("an account that was shut", () => {
       const account = await createAccount(here);
       const { raw } = await joinNode({ gateway, owner: account, models: ["m"] });
       const { events } = await startStream(gateway, account);
-      // There is no way yet to do this but in the database.
-      const now = "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
-      await query(
-        databaseUrl,
-        `update accounts set disabled_at = ${now} where id = '${account.user.id}'`,
-      );
+      expect((await admin("shut", account)).code).toBe(0);
       await expectCutOff(events);
       expect(await within("the socket's end", raw.closed, EVERYWHERE_MS)).toMatchObject({
         code: REVOKED,
@@ -196,6 +190,15 @@ describe("an account that was shut", () => {
       }, EVERYWHERE_MS);
       const me = await ask(`${gateway.url}/api/user/me`, { token: account.jwt });
       expect(me.status).toBe(401);
+
+      expect((await admin("reopen", account)).code).toBe(0);
+      await until("the key is taken again", async () => {
+        const { status } = await ask(`${gateway.url}/v1/models`, { token: account.apiToken });
+        return status === 200;
+      });
     });
   }
+
+  const admin = (command: string, { email }: Account) =>
+    runGateway(["admin", command, "--email", email], { env: settings });
 });
