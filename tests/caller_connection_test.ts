@@ -5,8 +5,8 @@ import { type Account, createAccount } from "./harness/account.ts";
 import { hello } from "./harness/api.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { type JoinedNode, joinNode } from "./harness/joined_node.ts";
-import { headOf, RawCaller } from "./harness/raw_caller.ts";
-import { until } from "./harness/wait.ts";
+import { dial, headWithoutEnd, type RawHttp, wholeCall } from "./harness/raw_http.ts";
+import { until, within } from "./harness/wait.ts";
 
 /** Bun looks at idle connections every four seconds only. */
 const NOTICED_WITHIN_MS = 15_000;
@@ -24,73 +24,79 @@ beforeAll(async () => {
 }, 60_000);
 
 describe("a connection is closed", () => {
-  const cases: [what: string, act: (caller: RawCaller) => Promise<void> | void][] = [
-    ["in the middle of a request's head", (caller) => caller.write(headOf(owner.apiToken))],
+  const cases: [what: string, act: (caller: RawHttp) => Promise<void> | void][] = [
+    ["in the middle of a request's head", (caller) => caller.write(headWithoutEnd(owner.apiToken))],
     ["in the middle of a body", (caller) => {
-      caller.write(`${headOf(owner.apiToken)}content-length: 1000\r\n\r\n{"model":`);
+      caller.write(`${headWithoutEnd(owner.apiToken)}content-length: 1000\r\n\r\n{"model":`);
     }],
     ["in the middle of a chunked body", (caller) => {
-      caller.write(`${headOf(owner.apiToken)}transfer-encoding: chunked\r\n\r\n5\r\n{"mod\r\n`);
+      caller.write(
+        `${headWithoutEnd(owner.apiToken)}transfer-encoding: chunked\r\n\r\n5\r\n{"mod\r\n`,
+      );
     }],
     ["after a whole answer", async (caller) => {
       node.answer(await callBy(caller), "done");
-      await until("the answer is here", () => caller.text.includes("done"));
+      await until("the answer is here", () => caller.received.includes("done"));
     }],
     ["after a stream", async (caller) => {
       const id = await callBy(caller, { stream: true });
       node.say(id, "streamed");
       node.finish(id);
-      await until("the stream is here", () => caller.text.includes("[DONE]"));
+      await until("the stream is here", () => caller.received.includes("[DONE]"));
     }],
     ["after a refusal", async (caller) => {
-      caller.call(owner.apiToken, hello("no-such-model"));
-      await until("the refusal is here", () => caller.text.includes("model_not_found"));
+      caller.write(wholeCall(owner.apiToken, hello("no-such-model")));
+      await until("the refusal is here", () => caller.received.includes("model_not_found"));
     }],
   ];
   for (const [what, act] of cases) {
     test.concurrent(`${what}, once its time is up`, async () => {
-      const caller = new RawCaller(gateway);
+      const caller = await dial(gateway);
       await act(caller);
-      await caller.hungUp(NOTICED_WITHIN_MS);
+      await hungUp(caller);
     });
   }
 });
 
 describe("a connection stays open", () => {
   test.concurrent("while its stream thinks longer than an idle one may be quiet", async () => {
-    const caller = new RawCaller(gateway);
+    const caller = await dial(gateway);
     const id = await callBy(caller, { stream: true });
     node.say(id, "hm ");
     await idleOnesAreGone();
     node.say(id, "thought through");
     node.finish(id);
-    await until("the answer is whole", () => /thought through[^]*\[DONE\]/.test(caller.text));
+    await until("the answer is whole", () => /thought through[^]*\[DONE\]/.test(caller.received));
   });
 
   test.concurrent("while its whole answer takes longer than an idle one may be quiet", async () => {
-    const caller = new RawCaller(gateway);
+    const caller = await dial(gateway);
     const id = await callBy(caller);
     await idleOnesAreGone();
     node.answer(id, "thought through");
-    await until("the answer is here", () => caller.text.includes("thought through"));
+    await until("the answer is here", () => caller.received.includes("thought through"));
   });
 
   /** One that began to be quiet now is gone, and another one after it: whoever is timed is too. */
   async function idleOnesAreGone(): Promise<void> {
     for (let i = 0; i < 2; i++) {
-      const idle = new RawCaller(gateway);
-      idle.write(`${headOf(owner.apiToken)}content-length: 1000\r\n\r\n`);
-      await idle.hungUp(NOTICED_WITHIN_MS);
+      const idle = await dial(gateway);
+      idle.write(`${headWithoutEnd(owner.apiToken)}content-length: 1000\r\n\r\n`);
+      await hungUp(idle);
     }
   }
 });
 
+async function hungUp(caller: RawHttp): Promise<void> {
+  await within("the gateway to hang up", caller.closed, NOTICED_WITHIN_MS);
+}
+
 let calls = 0;
 
 /** Sends a call and resolves with its id at the node; tests run beside each other here. */
-async function callBy(caller: RawCaller, more: Record<string, unknown> = {}): Promise<string> {
+async function callBy(caller: RawHttp, more: Record<string, unknown> = {}): Promise<string> {
   const user = `caller ${calls++}`;
-  caller.call(owner.apiToken, hello("pro-model", { ...more, user }));
+  caller.write(wholeCall(owner.apiToken, hello("pro-model", { ...more, user })));
   return await until(
     "the call is here",
     () =>

@@ -8,7 +8,7 @@ import { ending, piece } from "./harness/chunks.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { type JoinedNode, joinNode, penalized } from "./harness/joined_node.ts";
 import { ledgerRows } from "./harness/ledger.ts";
-import { RawCaller } from "./harness/raw_caller.ts";
+import { dial, wholeCall } from "./harness/raw_http.ts";
 import { until, within } from "./harness/wait.ts";
 
 const KEEP_ALIVE = ": keep-alive\n\n";
@@ -145,14 +145,14 @@ describe("a stream whose node thinks", () => {
 describe("a call that does not stream", () => {
   test("gets no comments and keeps its status open, however long it takes", async () => {
     const { model, node } = await fleet();
-    const caller = new RawCaller(gateway);
-    caller.call(owner.apiToken, hello(model));
+    const caller = await dial(gateway);
+    caller.write(wholeCall(owner.apiToken, hello(model)));
     const id = await node.called();
     await silence();
-    expect(caller.text).toBe("");
+    expect(caller.received).toBe("");
     node.fail(id, 422, "now I know");
-    await until("the refusal has come", () => caller.text.includes("now I know"));
-    expect(caller.text).toStartWith("HTTP/1.1 422");
+    await until("the refusal has come", () => caller.received.includes("now I know"));
+    expect(caller.received).toStartWith("HTTP/1.1 422");
   });
 });
 

@@ -8,9 +8,9 @@ import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { idle, type JoinedNode, joinNode } from "./harness/joined_node.ts";
 import { ledgerRows } from "./harness/ledger.ts";
 import { listNodes, startNode } from "./harness/node.ts";
-import { RawCaller } from "./harness/raw_caller.ts";
+import { dial, wholeCall } from "./harness/raw_http.ts";
 import { type Behaviour, startUpstream } from "./harness/upstream.ts";
-import { until } from "./harness/wait.ts";
+import { until, within } from "./harness/wait.ts";
 
 const MIB = 1024 * 1024;
 const LONG = "x".repeat(64 * 1024);
@@ -34,12 +34,12 @@ beforeAll(async () => {
 
 /** A caller who has read the beginning of a stream and takes no more. */
 async function stalledCaller(node: JoinedNode, model: string) {
-  const caller = new RawCaller(gateway);
-  caller.call(owner.apiToken, hello(model, { stream: true }));
+  const caller = await dial(gateway);
+  caller.write(wholeCall(owner.apiToken, hello(model, { stream: true })));
   const id = await node.called();
   node.say(id, "the beginning");
-  await until("the caller has the beginning", () => caller.text.includes("the beginning"));
-  caller.stopReading();
+  await until("the caller has the beginning", () => caller.received.includes("the beginning"));
+  caller.pause();
   return { caller, id };
 }
 
@@ -78,9 +78,9 @@ describe("a caller who stops reading", () => {
       status: 499,
     }]);
     // What it reads on finds no end that looks like one, and no connection any more.
-    caller.readOn();
-    await caller.hungUp();
-    expect(caller.text).not.toContain("[DONE]");
+    caller.resume();
+    await within("the gateway to hang up", caller.closed);
+    expect(caller.received).not.toContain("[DONE]");
   });
 
   test("loses its call after a while, although little waits for it", async () => {
@@ -89,12 +89,12 @@ describe("a caller who stops reading", () => {
     });
     const other = await createAccount(patient);
     const node = await joinNode({ gateway: patient, owner: other, models: ["little"] });
-    const caller = new RawCaller(patient);
-    caller.call(other.apiToken, hello("little", { stream: true }));
+    const caller = await dial(patient);
+    caller.write(wholeCall(other.apiToken, hello("little", { stream: true })));
     const id = await node.called();
     node.say(id, "the beginning");
-    await until("the caller has the beginning", () => caller.bytes > 0);
-    caller.stopReading();
+    await until("the caller has the beginning", () => caller.received.length > 0);
+    caller.pause();
     // So much that the system's buffers are full, and far from the limit of what may be held.
     for (let said = 0; said < SYSTEM_BUFFERS_BYTES; said += LONG.length) node.say(id, LONG);
     const { data } = await node.raw.next("ERROR");
@@ -173,16 +173,16 @@ describe("through a real node, a caller", () => {
         models: [{ local: model, server_mapping: model }],
       }],
     });
-    const caller = new RawCaller(gateway);
-    caller.call(owner.apiToken, hello(model, { stream: true }));
-    await until("the caller reads", () => caller.bytes > MIB);
+    const caller = await dial(gateway);
+    caller.write(wholeCall(owner.apiToken, hello(model, { stream: true })));
+    await until("the caller reads", () => caller.received.length > MIB);
     return { upstream, poured, caller };
   }
 
   test("who stops reading stops the upstream, and loses its call", async () => {
     const { upstream, poured, caller } = await startPouring("endless");
-    caller.stopReading();
-    const readBytes = caller.bytes;
+    caller.pause();
+    const readBytes = caller.received.length;
     await until("the upstream is let go", () => upstream.calls[0]!.signal.aborted);
     expect(poured.pieces * LONG.length - readBytes).toBeLessThan(2 * SYSTEM_BUFFERS_BYTES);
     await until("the slot is free", async () => {
@@ -198,19 +198,20 @@ describe("through a real node, a caller", () => {
   test("who pauses and reads on misses nothing", async () => {
     const { poured, caller } = await startPouring("paused");
     for (let pause = 0; pause < 3; pause++) {
-      caller.stopReading();
+      caller.pause();
       const before = poured.pieces;
       await settled(() => poured.pieces);
-      caller.readOn();
+      caller.resume();
       await until("the upstream goes on", () => poured.pieces > before + 100);
     }
-    const events = caller.text.slice(caller.text.indexOf("data: ")).split(/\r\n[0-9a-f]+\r\n/)
+    const events = caller.received.slice(caller.received.indexOf("data: ")).split(
+      /\r\n[0-9a-f]+\r\n/,
+    )
       .join("").split("\n\n").slice(0, -1);
     const whole = events.filter((event) => event.length > LONG.length);
     expect(whole.length).toBeGreaterThan(100);
     const expected = `data: ${JSON.stringify(piece(LONG))}`;
     expect(whole.filter((event) => event !== expected)).toEqual([]);
-    caller.leave();
   });
 
   /** Resolves when a count has stayed the same for a few looks. */

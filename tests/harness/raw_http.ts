@@ -20,14 +20,27 @@ export interface RawHttp {
   resume(): void;
   /** Resolves when the server has closed the connection: send `connection: close`. */
   answer(deadlineMs?: number): Promise<RawAnswer>;
+  /** Resolves when the connection has ended, by the server's will or because it was lost. */
+  readonly closed: Promise<void>;
   /** Everything that came so far. */
   readonly received: string;
 }
 
 /** The head of a chat call, as text; the body has `length` bytes. */
 export function chatHead(token: string, length: number): string {
-  return "POST /v1/chat/completions HTTP/1.1\r\nhost: co-link\r\nconnection: close\r\n" +
-    `authorization: Bearer ${token}\r\ncontent-length: ${length}\r\n\r\n`;
+  return `${headWithoutEnd(token)}connection: close\r\ncontent-length: ${length}\r\n\r\n`;
+}
+
+/** Headers may follow, and an empty line must. */
+export function headWithoutEnd(token: string): string {
+  return "POST /v1/chat/completions HTTP/1.1\r\nhost: co-link\r\n" +
+    `authorization: Bearer ${token}\r\n`;
+}
+
+/** One whole chat call, as text, on a connection that may go on after it. */
+export function wholeCall(token: string, body: Record<string, unknown>): string {
+  const text = JSON.stringify(body);
+  return `${headWithoutEnd(token)}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
 }
 
 /** Resolves once the connection stands. */
@@ -53,6 +66,7 @@ export async function dial(gateway: { url: string }): Promise<RawHttp> {
       await within("the end of the connection", closed.promise, deadlineMs);
       return parsed(text);
     },
+    closed: closed.promise,
     get received() {
       return text;
     },
