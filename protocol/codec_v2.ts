@@ -33,7 +33,7 @@ interface JsonPayloads {
 
 type JsonType = keyof JsonPayloads;
 
-/** A frame that was read. `bytes` are views into the message: copy what outlives its handler. */
+/** A frame that was read. `bytes` are views into the message, which they keep in memory. */
 export type FrameV2 =
   | { [T in JsonType]: { type: T; stream: number; data: JsonPayloads[T] } }[JsonType]
   | { type: "call"; stream: number; data: CallHead; bytes: Uint8Array }
@@ -166,17 +166,14 @@ type Fields = Record<string, unknown>;
 /** What is wrong with each type's data, or null. */
 const problems: Record<JsonType, (data: Fields) => string | null> = {
   register: (data) => registerProblem(data) ?? capabilitiesProblem(data),
-  status: (data) =>
-    registerProblem({ max_parallel: 1, models: [], ...data }) ?? capabilitiesProblem(data) ??
-      (data.state === undefined || ["serving", "draining", "paused"].includes(String(data.state))
-        ? null
-        : "unknown state"),
+  status: statusProblem,
   welcome: (data) =>
     isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms)
       ? null
       : "incomplete",
   hello: (data) => Array.isArray(data.versions) ? null : "incomplete",
-  goaway: (data) => isCount(data.redial_within_ms) ? null : "incomplete",
+  goaway: (data) =>
+    isCount(data.redial_within_ms) && typeof data.reason === "string" ? null : "incomplete",
   head: (data) =>
     isStatus(data.status) && isObject(data.headers) &&
       Object.values(data.headers).every((value) => typeof value === "string")
@@ -191,6 +188,14 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
       : "its tally is wrong";
   },
 };
+
+const states = new Set<unknown>(["serving", "draining", "paused", undefined]);
+
+function statusProblem(data: Fields): string | null {
+  if (!states.has(data.state)) return "unknown state";
+  if (data.reason !== undefined && typeof data.reason !== "string") return "reason must be text";
+  return registerProblem({ max_parallel: 1, models: [], ...data }) ?? capabilitiesProblem(data);
+}
 
 function finishProblem(data: Fields): string | null {
   const counts = [data.prompt_tokens, data.completion_tokens];
