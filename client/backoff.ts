@@ -25,4 +25,9 @@ export class Backoff {
     this.#failures++;
     return Math.round(this.random() * ceilingMs);
   }
+
+  /** The wait that the other end asked for when it left. It counts as no failure. */
+  withinMs(limitMs: number): number {
+    return Math.round(this.random() * Math.min(limitMs, BACKOFF_LAST_MS));
+  }
 }

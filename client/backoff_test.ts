@@ -31,6 +31,13 @@ test("a connection that was stable for a minute clears the failures before it", 
   expect(ceilings(new Backoff(() => 1), [0, 0, 60_000, 0])).toEqual([1_000, 2_000, 1_000, 2_000]);
 });
 
+test("who is asked to dial within a time takes any part of it, up to a minute, and has not failed", () => {
+  const backoff = new Backoff(() => 0.5);
+  expect(backoff.withinMs(10_000)).toBe(5_000);
+  expect(backoff.withinMs(1e9)).toBe(30_000);
+  expect(backoff.afterMs(0)).toBe(500);
+});
+
 test("what only the owner can mend is dialled at the slowest pace at once", () => {
   expect(new Backoff(() => 1).afterMs(0, true)).toBe(60_000);
 });

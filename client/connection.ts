@@ -42,6 +42,8 @@ export interface ConnectionOptions {
 export interface Ending extends LinkFault {
   /** How long the link was open, in milliseconds; 0 if it never was. */
   livedMs: number;
+  /** The gateway had said that it leaves, and within which time it wants to be dialled again. */
+  redialWithinMs: number | null;
 }
 
 export class Connection implements Outlet {
@@ -58,6 +60,7 @@ export class Connection implements Outlet {
   #isOver = false;
   #malformedInARow = 0;
   #lastError: unknown = null;
+  #redialWithinMs: number | null = null;
 
   constructor(private readonly options: ConnectionOptions) {
     const { url, token, world, asksForV2 } = options;
@@ -160,6 +163,9 @@ export class Connection implements Outlet {
           { code: asked.code },
           `the gateway says: ${printable(asked.message)}`,
         );
+      case "leaving":
+        this.#redialWithinMs = asked.redialWithinMs;
+        return world.log.info({}, `the gateway is leaving: ${printable(asked.reason)}`);
       case "greet":
         return this.#greet();
       case "malformed":
@@ -190,7 +196,7 @@ export class Connection implements Outlet {
     this.#watchdog.stop();
     this.options.runner.cancelAll();
     const livedMs = this.#openedMs === null ? 0 : this.options.world.nowMs() - this.#openedMs;
-    this.#resolve({ ...fault, livedMs });
+    this.#resolve({ ...fault, livedMs, redialWithinMs: this.#redialWithinMs });
   }
 }
 

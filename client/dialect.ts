@@ -11,6 +11,8 @@ export type Asked =
   | { kind: "notice"; code: number; message: string }
   /** Nothing to do, or a type of a later version, or one that only gateways receive. */
   | { kind: "nothing" }
+  /** The gateway will end the link; the next one is dialled after a random part of this time. */
+  | { kind: "leaving"; reason: string; redialWithinMs: number }
   | { kind: "malformed"; reason: string }
   /** The gateway has shown that it speaks this version: register. */
   | { kind: "greet" };

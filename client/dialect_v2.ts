@@ -77,7 +77,11 @@ export class DialectV2 implements Dialect {
       case "cancel":
         return this.#cancel(frame.stream);
       case "goaway":
-        return { kind: "notice", code: 503, message: frame.data.reason };
+        return {
+          kind: "leaving",
+          reason: frame.data.reason,
+          redialWithinMs: frame.data.redial_within_ms,
+        };
       case "error":
         return { kind: "notice", code: frame.data.code, message: frame.data.message };
       default:
@@ -87,9 +91,11 @@ export class DialectV2 implements Dialect {
 
   #arrive(stream: number, head: CallHead, bytes: Uint8Array): Asked {
     if (head.body_bytes > MAX_BODY_BYTES) {
-      const message = `This node takes no body of more than ${MAX_BODY_BYTES} bytes`;
-      this.outlet.send(encodeJson("error", stream, { code: 413, message }));
-      return nothing;
+      return this.#refuse(
+        stream,
+        413,
+        `This node takes no body of more than ${MAX_BODY_BYTES} bytes`,
+      );
     }
     this.#arriving.set(stream, { head, parts: [], missingBytes: head.body_bytes });
     return this.#more(stream, bytes);
@@ -102,14 +108,17 @@ export class DialectV2 implements Dialect {
     arriving.missingBytes -= bytes.byteLength;
     if (arriving.missingBytes > 0) return nothing;
     this.#arriving.delete(stream);
-    return this.#run(stream, arriving);
+    return arriving.missingBytes < 0
+      ? this.#refuse(stream, 400, "The body is longer than it was said to be")
+      : this.#run(stream, arriving);
   }
 
   #run(stream: number, { head, parts }: Arriving): Asked {
     const { id, model, stream: isStream } = head;
     const text = parts.map((part, i) => decoder.decode(part, { stream: i < parts.length - 1 }))
       .join("");
-    const bodyText = head.hide_usage ? askForUsage(text, streamOptions(text)) : text;
+    const bodyText = head.hide_usage ? askingForUsage(text) : text;
+    if (bodyText === null) return this.#refuse(stream, 400, "The body is not a JSON object");
     const reply = new StreamReply(stream, head, this.#windowBytes, this.outlet, this.world, () => {
       this.#replies.delete(stream);
     });
@@ -124,14 +133,24 @@ export class DialectV2 implements Dialect {
       reply.letGo();
       return { kind: "cancel", id: reply.callId };
     }
-    if (this.#arriving.delete(stream)) {
-      const message = "Stopped before its body had come";
-      this.outlet.send(encodeJson("error", stream, { code: CALLER_GONE, message }));
-    }
+    return this.#arriving.delete(stream)
+      ? this.#refuse(stream, CALLER_GONE, "Stopped before its body had come")
+      : nothing;
+  }
+
+  /** Ends a call that has not begun. */
+  #refuse(stream: number, code: number, message: string): Asked {
+    this.outlet.send(encodeJson("error", stream, { code, message }));
     return nothing;
   }
 }
 
-function streamOptions(bodyText: string): object | null {
-  return (JSON.parse(bodyText) as { stream_options?: object | null }).stream_options ?? null;
+/** Null: the body is no JSON object. */
+function askingForUsage(bodyText: string): string | null {
+  try {
+    const body = JSON.parse(bodyText) as { stream_options?: object | null };
+    return askForUsage(bodyText, body.stream_options ?? null);
+  } catch {
+    return null;
+  }
 }

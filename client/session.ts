@@ -79,14 +79,17 @@ export class Session {
         asksForV2: !knowsOnlyV1,
         onOpen: () => this.#connected(),
       });
-      const { reason, needsOwner, livedMs, ...fault } = await this.#connection.ended;
+      const { reason, needsOwner, livedMs, redialWithinMs, ...fault } = await this.#connection
+        .ended;
       this.#connection = null;
       if (this.#stopping.signal.aborted) return;
       knowsOnlyV1 = !knowsOnlyV1 && fault.knowsOnlyV1 === true;
       // Not a failure to back off from: the same server takes nodes of the older kind.
       if (knowsOnlyV1) continue;
       this.#lastProblem = reason;
-      const delayMs = this.#backoff.afterMs(livedMs, needsOwner);
+      const delayMs = redialWithinMs === null
+        ? this.#backoff.afterMs(livedMs, needsOwner)
+        : this.#backoff.withinMs(redialWithinMs);
       const seconds = Math.ceil(delayMs / 1000);
       world.log.warn({ server: this.#server() }, `${reason}; dialling again in ${seconds} s`);
       this.#state = "waiting";

@@ -45,6 +45,10 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** So that nodes do not all come back at once, they are given this time each, and at least the second in all. */
+const REDIAL_MS_PER_NODE = 5;
+const REDIAL_WITHIN_MS = 2_000;
+
 /** How long a stopping gateway waits for its peers' last words, even when its time is up. */
 const GOODBYE_MS = 1000;
 
@@ -136,6 +140,10 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     log.info(
       { calls: calls.size, seconds: config.drainMs / 1000 },
       "stopping: running calls may end",
+    );
+    links.goAway(
+      "it is restarting",
+      Math.max(REDIAL_WITHIN_MS, links.size * REDIAL_MS_PER_NODE),
     );
     const untilMs = clock.monotonic() + config.drainMs;
     await within(config.drainMs, calls.idle(), clock);
