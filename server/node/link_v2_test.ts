@@ -77,9 +77,9 @@ class V2Node {
     return frames;
   }
 
-  get view() {
+  get inHub() {
     const [node] = this.desk.hub.nodes();
-    return node!.view(null);
+    return node!;
   }
 }
 
@@ -549,38 +549,29 @@ describe("STATUS", () => {
   test("changes capacity and models, and leaves alone what it does not name", () => {
     const node = new V2Node();
     node.status({ max_parallel: 5 });
-    expect(node.view).toMatchObject({ max_parallel: 5, supported_models: ["m"] });
+    expect(node.inHub.offer).toMatchObject({ maxParallel: 5, models: ["m"] });
     node.status({ models: ["x", "y", "x"] });
-    expect(node.view).toMatchObject({ max_parallel: 5, supported_models: ["x", "y"] });
+    expect(node.inHub.offer).toMatchObject({ maxParallel: 5, models: ["x", "y"] });
     expect(node.desk.hub.models()).toEqual(["x", "y"]);
   });
 
   test("keeps calls away while the node drains or pauses, and lets them in again", () => {
     const node = new V2Node();
-    const [inHub] = node.desk.hub.nodes();
     for (const state of ["draining", "paused"] as const) {
       node.status({ state, reason: "somebody plays a game" });
-      expect(node.view.draining).toBe(true);
-      expect(inHub!.hasRoom(0)).toBe(false);
+      expect(node.inHub.isDraining).toBe(true);
+      node.status({ max_parallel: 3 });
+      expect(node.inHub.isDraining).toBe(true);
       node.status({ state: "serving" });
-      expect(inHub!.hasRoom(0)).toBe(true);
+      expect(node.inHub.isDraining).toBe(false);
     }
   });
 
-  test("lets a waiting call in as soon as there is room", () => {
+  test("that says nothing is a sign of life, and no news for the log", () => {
     const node = new V2Node();
-    const rooms: number[] = [];
-    node.desk.hub.onRoom(({ offer }) => void rooms.push(offer.maxParallel));
-    node.status({ max_parallel: 9 });
-    expect(rooms).toEqual([9]);
-  });
-
-  test("that says nothing is a sign of life: it is neither logged nor looked into", () => {
-    const node = new V2Node();
-    const rooms: string[] = [];
-    node.desk.hub.onRoom(({ who }) => void rooms.push(who.id));
+    const { offer } = node.inHub;
     for (let i = 0; i < 10; i++) node.status({});
-    expect(rooms).toEqual([]);
+    expect(node.inHub.offer).toBe(offer);
     expect(node.desk.log).toEqual(["info node connected"]);
   });
 
@@ -660,8 +651,7 @@ describe("what the gateway sends", () => {
 
 test("a fault of the gateway's own costs one link, not the process", () => {
   const node = new V2Node();
-  const [inHub] = node.desk.hub.nodes();
-  inHub!.connection.start({
+  node.inHub.connection.start({
     attemptId: "req-1",
     model: "m",
     endpoint: "/v1/chat/completions",

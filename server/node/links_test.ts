@@ -145,6 +145,21 @@ describe("a node's link in wire v1", () => {
     expect(socket.closed).toBeNull();
   });
 
+  for (const how of ["has ended", "was called off"]) {
+    test(`a node that floods a call that ${how} loses its connection; one that only goes on does not`, () => {
+      const { desk, socket } = connected();
+      const { running } = call(desk, { stream: true });
+      desk.say(socket, stream("req-1", "a"));
+      if (how === "has ended") desk.say(socket, finish("req-1"));
+      else running!.cancel();
+      const mebibyte = stream("req-1", "x".repeat(1 << 20));
+      for (let i = 0; i < 31; i++) desk.say(socket, mebibyte);
+      expect(socket.closed).toBeNull();
+      for (let i = 0; i < 2; i++) desk.say(socket, mebibyte);
+      expect(socket.closed).toMatchObject({ code: 4003 });
+    });
+  }
+
   test("frames for another node's call reach nobody, and ten of them end the connection", () => {
     const { desk, socket } = connected();
     const { heard } = call(desk, { stream: true });
