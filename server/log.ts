@@ -38,8 +38,13 @@ const levelNames: Record<number, string> = { 20: "debug", 30: "", 40: "WARN ", 5
 function forPeople(line: string): string {
   const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const rest = Object.entries(fields).map(([key, value]) =>
-    ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
+    ` ${key}=${typeof value === "string" ? printable(value) : JSON.stringify(value)}`
   ).join("");
   const name = levelNames[Number(level)] ?? "";
   return `${String(time).slice(11, 19)} ${name}${name && " "}${msg}${rest}\n`;
+}
+
+/** Names come from nodes, and what a terminal obeys must not. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, "?");
 }
