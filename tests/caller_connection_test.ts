@@ -87,6 +87,32 @@ describe("a connection stays open", () => {
   }
 });
 
+describe("a request that a proxy in front might read differently", () => {
+  const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: co-link\r\n";
+  const cases: [what: string, text: string, status: number][] = [
+    [
+      "with both a length and chunks",
+      `${head}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\n\r\n`,
+      400,
+    ],
+    ["with two lengths", `${head}content-length: 5\r\ncontent-length: 6\r\n\r\nhello!`, 400],
+    ["with a negative length", `${head}content-length: -5\r\n\r\nhello`, 400],
+    ["with an unknown transfer encoding", `${head}transfer-encoding: xchunked\r\n\r\n0`, 400],
+    ["with a blank before a colon", `${head}content-length : 5\r\n\r\nhello`, 400],
+    ["with a folded header", `${head}x-a: b\r\n c: d\r\n\r\n`, 400],
+    ["without a host", "GET /livez HTTP/1.1\r\n\r\n", 400],
+    ["with a header of 100,000 bytes", `${head}x-a: ${"b".repeat(100_000)}\r\n\r\n`, 431],
+  ];
+  for (const [what, text, status] of cases) {
+    test(`${what} is refused with ${status}, once, and the connection ends`, async () => {
+      const caller = await dial(gateway);
+      caller.write(text);
+      await hungUp(caller);
+      expect(caller.received.match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`]);
+    });
+  }
+});
+
 async function hungUp(caller: RawHttp): Promise<void> {
   await within("the gateway to hang up", caller.closed, NOTICED_WITHIN_MS);
 }
