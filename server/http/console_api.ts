@@ -1,15 +1,13 @@
 /** `/api`: what the console (and anyone with a session) can ask. Its routes document themselves at /api/openapi.json. */
 
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { deleteCookie, setCookie } from "hono/cookie";
 import { bodyLimit } from "hono/body-limit";
 import type { InfoView, LoginAnswer, NodeView, UserView } from "../../protocol/mod.ts";
 import type { AppParts } from "./parts.ts";
 import { ColinkError } from "../error.ts";
-import { SESSION_COOKIE, sessionAccount } from "./credentials.ts";
+import { sessionAccount } from "./credentials.ts";
 import type { AppEnv } from "./env.ts";
-
-const SESSION_SECONDS = 24 * 60 * 60;
+import { clearSession, refuseForgery, setSession } from "./session_cookie.ts";
 
 /** Nothing that the console sends is larger. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -121,18 +119,13 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   api.openapi(routes.login, async (c) => {
     const { address, isSecure } = origin(c);
     const answer = await accounts.login({ ...c.req.valid("json"), address });
-    setCookie(c, SESSION_COOKIE, answer.token, {
-      httpOnly: true,
-      sameSite: "Strict",
-      path: "/",
-      maxAge: SESSION_SECONDS,
-      secure: isSecure || config.publicUrl?.startsWith("https:") === true,
-    });
+    setSession(c, answer.token, isSecure || config.publicUrl?.startsWith("https:") === true);
     return c.json(answer, 200);
   });
 
   api.openapi(routes.logout, (c) => {
-    deleteCookie(c, SESSION_COOKIE, { path: "/" });
+    refuseForgery(c);
+    clearSession(c);
     return c.json({ message: "Signed out" }, 200);
   });
 

@@ -1,16 +1,11 @@
 /** Finds out who is asking: API keys on /v1, sessions on /api. One function each, used by every route. */
 
-import { getCookie } from "hono/cookie";
 import { ColinkError } from "../error.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { Key, Keyring } from "../account/keyring.ts";
 import type { Limiter, Verdict } from "../limit/limiter.ts";
 import type { AppContext } from "./env.ts";
-
-export const SESSION_COOKIE = "colink_session";
-
-/** A header that a foreign site's form cannot send: with it, a cookie proves intent. */
-export const CSRF_HEADER = "x-colink-csrf";
+import { refuseForgery, sessionCookie } from "./session_cookie.ts";
 
 /** The key behind `Authorization: Bearer` (or `x-api-key`, `api-key`, as some clients send it). */
 export function apiKey(c: AppContext, keyring: Keyring): Key | Promise<Key> {
@@ -53,16 +48,11 @@ export async function withinLimit(
 export async function sessionAccount(c: AppContext, accounts: Accounts): Promise<string> {
   const token = bearer(c);
   if (token) return (await accounts.authenticateSession(token)).accountId;
-  const cookie = getCookie(c, SESSION_COOKIE);
+  const cookie = sessionCookie(c);
   if (!cookie) {
     throw new ColinkError("session_required", "Cannot tell who is asking: sign in first");
   }
-  if (c.req.method !== "GET" && !c.req.header(CSRF_HEADER)) {
-    throw new ColinkError(
-      "origin_refused",
-      `Cannot change anything by cookie alone: send the header ${CSRF_HEADER}`,
-    );
-  }
+  refuseForgery(c);
   return (await accounts.authenticateSession(cookie)).accountId;
 }
 

@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import type { UserView } from "../../protocol/api.ts";
 import { api, ApiError, onSignedOut, type Registration, type TokenKind } from "../api.ts";
+import { isMarked, removeMark } from "./mark.ts";
 
 export type Session =
   | { state: "unknown" }
@@ -15,13 +16,14 @@ export type Session =
 export const session = signal<Session>({ state: "unknown" });
 
 onSignedOut(() => {
-  const before = session.peek();
-  if (before.state === "out") return;
-  session.value = { state: "out", why: before.state === "in" ? "ended" : "never" };
+  removeMark();
+  leave();
 });
 
-/** Asks the gateway who we are; keeps what was known where it cannot be reached. */
+/** Asks the gateway who we are, if anybody signed in here; keeps what was known where it cannot be reached. */
 export async function refreshSession(signal?: AbortSignal): Promise<void> {
+  // Nobody did, or another tab signed out: the gateway could only refuse.
+  if (!isMarked()) return leave();
   try {
     const { user } = await api.me(signal);
     session.value = { state: "in", user };
@@ -33,6 +35,12 @@ export async function refreshSession(signal?: AbortSignal): Promise<void> {
     }
     if (state === "in") throw error;
   }
+}
+
+function leave(): void {
+  const before = session.peek();
+  if (before.state === "out") return;
+  session.value = { state: "out", why: before.state === "in" ? "ended" : "never" };
 }
 
 export async function signIn(email: string, password: string): Promise<void> {

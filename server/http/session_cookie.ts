@@ -1,0 +1,47 @@
+/**
+ * The console's session, in cookies: the JWT, which no script can read, and beside it a mark that
+ * says only that there is one, so that the console need not ask where nobody signed in.
+ */
+
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import type { CookieOptions } from "hono/utils/cookie";
+import { ColinkError } from "../error.ts";
+import { SESSION_SECONDS } from "../account/sessions.ts";
+import type { AppContext } from "./env.ts";
+
+const SESSION = "colink_session";
+/** The console knows it by this name, too: web/state/mark.ts. */
+const MARK = "colink_signed_in";
+
+/** A header that a foreign site's form cannot send: with it, a cookie proves intent. */
+const CSRF_HEADER = "x-colink-csrf";
+
+export function setSession(c: AppContext, jwt: string, isSecure: boolean): void {
+  const options: CookieOptions = {
+    sameSite: "Strict",
+    path: "/",
+    maxAge: SESSION_SECONDS,
+    secure: isSecure,
+  };
+  setCookie(c, SESSION, jwt, { ...options, httpOnly: true });
+  setCookie(c, MARK, "1", options);
+}
+
+export function clearSession(c: AppContext): void {
+  deleteCookie(c, SESSION, { path: "/" });
+  deleteCookie(c, MARK, { path: "/" });
+}
+
+/** The JWT that the browser sent along. */
+export function sessionCookie(c: AppContext): string | undefined {
+  return getCookie(c, SESSION);
+}
+
+/** Throws `origin_refused` where another site may have made the browser send this request. */
+export function refuseForgery(c: AppContext): void {
+  if (c.req.method === "GET" || c.req.header(CSRF_HEADER)) return;
+  throw new ColinkError(
+    "origin_refused",
+    `Cannot change anything by cookie alone: send the header ${CSRF_HEADER}`,
+  );
+}
