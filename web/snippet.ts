@@ -1,24 +1,26 @@
 /** Lines to copy: each works as it stands once the reader's own token and a live model are in it. */
 
+import type { InfoView } from "../protocol/api.ts";
+
 export interface CallExample {
-  /** `https://gateway.example` */
-  origin: string;
+  /** Of the gateway: `https://gateway.example` */
+  address: string;
   apiToken: string;
   model: string;
 }
 
 /** Programs that make one call, by the name on their tab. */
 export const callSnippets = {
-  curl: ({ origin, apiToken, model }: CallExample) =>
-    `curl ${origin}/v1/chat/completions \\
+  curl: ({ address, apiToken, model }: CallExample) =>
+    `curl ${address}/v1/chat/completions \\
   -H "Authorization: Bearer ${apiToken}" \\
   -H "Content-Type: application/json" \\
   -d '${json({ model, messages: [{ role: "user", content: "Hello" }] }).replaceAll("'", "'\\''")}'`,
 
-  Python: ({ origin, apiToken, model }: CallExample) =>
+  Python: ({ address, apiToken, model }: CallExample) =>
     `from openai import OpenAI
 
-client = OpenAI(base_url=${json(`${origin}/v1`)}, api_key=${json(apiToken)})
+client = OpenAI(base_url=${json(`${address}/v1`)}, api_key=${json(apiToken)})
 
 stream = client.chat.completions.create(
     model=${json(model)},
@@ -29,11 +31,11 @@ for chunk in stream:
     if chunk.choices:
         print(chunk.choices[0].delta.content or "", end="")`,
 
-  JavaScript: ({ origin, apiToken, model }: CallExample) =>
+  JavaScript: ({ address, apiToken, model }: CallExample) =>
     `import OpenAI from "openai";
 
 const client = new OpenAI({
-  baseURL: ${json(`${origin}/v1`)},
+  baseURL: ${json(`${address}/v1`)},
   apiKey: ${json(apiToken)},
 });
 
@@ -82,11 +84,11 @@ export const upstreams = {
 export type UpstreamName = keyof typeof upstreams;
 
 /** The client's config.yaml: complete but for the name of the model. */
-export function clientConfig(origin: string, clientToken: string, name: UpstreamName): string {
+export function clientConfig(address: string, clientToken: string, name: UpstreamName): string {
   const { type, apiKey, baseUrl, model }: Upstream = upstreams[name];
   const lines = [
     `client_token: ${json(clientToken)}`,
-    `server_url: ${json(webSocketUrl(origin))}`,
+    `server_url: ${json(webSocketUrl(address))}`,
     `max_parallel: 2`,
     `providers:`,
     `  - type: ${json(type)}`,
@@ -99,9 +101,17 @@ export function clientConfig(origin: string, clientToken: string, name: Upstream
   return lines.join("\n") + "\n";
 }
 
-/** Where nodes dial, from where the console was opened: `https://…` → `wss://…/ws`. */
-export function webSocketUrl(origin: string): string {
-  return `${origin.replace(/^http/, "ws")}/ws`;
+/** Where programs reach the gateway: as its operator says, else where the console was opened. */
+export function gatewayAddress(
+  info: Pick<InfoView, "public_url"> | null,
+  origin: string = location.origin,
+): string {
+  return (info?.public_url ?? origin).replace(/\/+$/, "");
+}
+
+/** Where nodes dial: `https://…` → `wss://…/ws`. */
+export function webSocketUrl(address: string): string {
+  return `${address.replace(/^http/, "ws")}/ws`;
 }
 
 /** A string in JSON is also one in YAML, Python and JavaScript. */

@@ -4,18 +4,27 @@ import { parse } from "yaml";
 import {
   callSnippets,
   clientConfig,
+  gatewayAddress,
   type UpstreamName,
   upstreams,
   webSocketUrl,
 } from "./snippet.ts";
 
 const example = {
-  origin: "https://colink.example",
+  address: "https://colink.example",
   apiToken: "sk-colink-abc",
   model: `it's a "model"`,
 };
 
-test("nodes dial the console's own address, by the scheme that goes with it", () => {
+test("the address is the operator's where there is one, else the console's own", () => {
+  const origin = "http://192.168.1.20:8080";
+  expect(gatewayAddress(null, origin)).toBe(origin);
+  expect(gatewayAddress({ public_url: null }, origin)).toBe(origin);
+  expect(gatewayAddress({ public_url: "https://colink.example/" }, origin))
+    .toBe("https://colink.example");
+});
+
+test("nodes dial the gateway's address, by the scheme that goes with it", () => {
   expect(webSocketUrl("http://192.168.1.20:8080")).toBe("ws://192.168.1.20:8080/ws");
   expect(webSocketUrl("https://colink.example")).toBe("wss://colink.example/ws");
 });

@@ -6,6 +6,12 @@ function count(n: number, one: string, many: string): string {
   return `${number.format(n)} ${n === 1 ? one : many}`;
 }
 
+function wait(seconds: number): string {
+  return seconds < 100
+    ? `${number.format(seconds)} s`
+    : count(Math.ceil(seconds / 60), "minute", "minutes");
+}
+
 export const en = {
   languageSwitch: { label: "中文", lang: "zh-CN" },
   skipToContent: "Skip to content",
@@ -200,7 +206,7 @@ export const en = {
     invite_required: "This invite code is not valid. Ask for a new one.",
     origin_refused: "The gateway refused this page’s address. Open the console at its usual one.",
   },
-  retryAfter: (seconds: number) => `Try again in ${number.format(seconds)} s.`,
+  retryAfter: (failure: string, seconds: number) => `${failure} Try again in ${wait(seconds)}.`,
   pageBroke: "This page broke. Reload it; if it happens again, tell whoever runs this gateway.",
 } as const;
 

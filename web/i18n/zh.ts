@@ -4,6 +4,12 @@ import type { Messages } from "./en.ts";
 
 const number = new Intl.NumberFormat("zh-CN");
 
+function wait(seconds: number): string {
+  return seconds < 100
+    ? `${number.format(seconds)} 秒`
+    : `${number.format(Math.ceil(seconds / 60))} 分钟`;
+}
+
 export const zh: Messages = {
   languageSwitch: { label: "English", lang: "en" },
   skipToContent: "跳到正文",
@@ -186,6 +192,6 @@ export const zh: Messages = {
     invite_required: "邀请码无效，请索取新的邀请码。",
     origin_refused: "网关拒绝了此页面的地址，请用平常的地址打开控制台。",
   },
-  retryAfter: (seconds) => `请在 ${number.format(seconds)} 秒后重试。`,
+  retryAfter: (failure, seconds) => `${failure}请在 ${wait(seconds)}后重试。`,
   pageBroke: "页面出错了，请刷新；若再次出现，请告知网关的管理者。",
 };

@@ -12,11 +12,14 @@ import { Page } from "../part/Page.tsx";
 import { SharePanel } from "../part/SharePanel.tsx";
 import { TokenPanel } from "../part/TokenPanel.tsx";
 import { Totals } from "../part/Totals.tsx";
+import { gatewayAddress } from "../snippet.ts";
 import { useLive } from "../state/live.ts";
 import { formatDay, messages } from "../state/locale.ts";
 import { refreshSession } from "../state/session.ts";
 
 const REFRESH_MS = 5000;
+/** The gateway's address hardly ever changes. */
+const REFRESH_ADDRESS_MS = 60_000;
 
 export function Dashboard() {
   return <Guarded>{(user) => <Overview user={user} />}</Guarded>;
@@ -31,6 +34,8 @@ function Overview({ user }: { user: UserView }) {
     return liveModels(nodes);
   }, REFRESH_MS).value;
 
+  const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);
+
   // The page is drawn only now, so the browser could not find the link's target by itself.
   useEffect(() => {
     document.getElementById(location.hash.slice(1))?.scrollIntoView();
@@ -41,8 +46,13 @@ function Overview({ user }: { user: UserView }) {
       {live.error && <ErrorNotice error={live.error} />}
       <Totals user={user} />
       <TokenPanel user={user} isApiShown={isApiShown} isClientShown={isClientShown} />
-      <CallPanel token={user.api_token} isShown={isApiShown.value} models={live.data} />
-      <SharePanel token={user.client_token} isShown={isClientShown.value} />
+      <CallPanel
+        address={address}
+        token={user.api_token}
+        isShown={isApiShown.value}
+        models={live.data}
+      />
+      <SharePanel address={address} token={user.client_token} isShown={isClientShown.value} />
     </Page>
   );
 }

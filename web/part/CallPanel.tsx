@@ -10,6 +10,8 @@ import { masked } from "./CopyField.tsx";
 import { Notice } from "./Notice.tsx";
 
 interface Props {
+  /** The gateway's. */
+  address: string;
   token: string;
   isShown: boolean;
   /** Online now; null while that is not known. */
@@ -20,14 +22,13 @@ const names = Object.keys(callSnippets) as SnippetName[];
 /** Stands where no model is online. */
 const PLACEHOLDER = "model-name";
 
-export function CallPanel({ token, isShown, models }: Props) {
+export function CallPanel({ address, token, isShown, models }: Props) {
   const t = messages.value.dashboard;
   const language = useSignal<SnippetName>("curl");
   const chosen = useSignal("");
   // A model that has gone offline while chosen gives way to one that is there.
   const model = models?.includes(chosen.value) ? chosen.value : models?.[0] ?? PLACEHOLDER;
-  const snippet = (apiToken: string) =>
-    callSnippets[language.value]({ origin: location.origin, apiToken, model });
+  const snippet = (apiToken: string) => callSnippets[language.value]({ address, apiToken, model });
 
   return (
     <section id="call" aria-labelledby="call-title">

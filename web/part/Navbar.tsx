@@ -101,13 +101,17 @@ function SessionLinks({ leaving }: { leaving: Submit }) {
   if (state === "unknown") return null;
   if (state === "in") {
     return (
-      <button type="button" class="button" onClick={() => leaving.run(signOut)}>{t.signOut}</button>
+      <div class="navbar-session">
+        <button type="button" class="button" onClick={() => leaving.run(signOut)}>
+          {t.signOut}
+        </button>
+      </div>
     );
   }
   return (
-    <>
+    <div class="navbar-session">
       <a class="button" href={paths.login}>{t.signIn}</a>
       <a class="button primary" href={paths.register}>{t.register}</a>
-    </>
+    </div>
   );
 }

@@ -72,7 +72,8 @@ function cause(state: NodeState): string {
   return causes.penalised(asSentence(state.reason ?? unknownReason), state.secondsLeft);
 }
 
-/** The gateway's reasons end as they like; here they stand before another sentence. */
+/** The gateway's reasons are parts of sentences; here one stands before another sentence. */
 function asSentence(reason: string): string {
-  return reason.replace(/[.。\s]*$/, messages.value.nodes.fullStop);
+  const whole = reason.charAt(0).toUpperCase() + reason.slice(1);
+  return whole.replace(/[.。\s]*$/, messages.value.nodes.fullStop);
 }

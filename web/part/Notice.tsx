@@ -42,7 +42,7 @@ export function ErrorNotice({ error, retry }: { error: ApiError; retry?: () => v
 export function errorText(error: ApiError): string {
   const { errors, retryAfter } = messages.value;
   const text = isKnown(error.code, errors) ? errors[error.code] : error.message;
-  return error.retryAfterS === null ? text : `${text} ${retryAfter(error.retryAfterS)}`;
+  return error.retryAfterS === null ? text : retryAfter(text, error.retryAfterS);
 }
 
 function isKnown<T extends object>(key: PropertyKey, table: T): key is keyof T {

@@ -9,11 +9,17 @@ import { masked } from "./CopyField.tsx";
 
 const names = Object.keys(upstreams) as UpstreamName[];
 
-export function SharePanel({ token, isShown }: { token: string; isShown: boolean }) {
+interface Props {
+  /** The gateway's. */
+  address: string;
+  token: string;
+  isShown: boolean;
+}
+
+export function SharePanel({ address, token, isShown }: Props) {
   const t = messages.value.dashboard;
   const upstream = useSignal<UpstreamName>("Ollama");
-  const config = (clientToken: string) =>
-    clientConfig(location.origin, clientToken, upstream.value);
+  const config = (clientToken: string) => clientConfig(address, clientToken, upstream.value);
   return (
     <section id="share" aria-labelledby="share-title">
       <h2 id="share-title">{t.shareTitle}</h2>

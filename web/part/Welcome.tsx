@@ -2,6 +2,7 @@
 
 import { api } from "../api.ts";
 import { paths } from "../route.ts";
+import { gatewayAddress } from "../snippet.ts";
 import { messages } from "../state/locale.ts";
 import { useLive } from "../state/live.ts";
 import { NetworkPicture } from "./NetworkPicture.tsx";
@@ -37,7 +38,7 @@ export function Welcome() {
             <li key={i}>
               <h3>{title}</h3>
               <p>{text}</p>
-              {i === CALL_STEP && <code class="address">{location.origin}/v1</code>}
+              {i === CALL_STEP && <code class="address">{gatewayAddress(live.data)}/v1</code>}
             </li>
           ))}
         </ol>
