@@ -31,6 +31,12 @@ export const requirements = Object.freeze({
     instead: "TEST_REDIS_URL",
   },
   chromium: { name: "Chromium", find: findChromium, debian: "chromium", brew: "--cask chromium" },
+  chineseFont: {
+    name: "a font with Chinese",
+    find: findChineseFont,
+    debian: "fonts-wqy-microhei",
+    brew: "--cask font-noto-sans-cjk-sc",
+  },
   nginx: { name: "nginx", find: () => which("nginx"), debian: "nginx-light", brew: "nginx" },
 }) satisfies Record<string, Requirement>;
 
@@ -94,6 +100,15 @@ function findPostgres(): string | null {
 function findChromium(): string | null {
   const mac = "/Applications/Chromium.app/Contents/MacOS/Chromium";
   return which("chromium", "chromium-browser", "google-chrome") ?? (existsSync(mac) ? mac : null);
+}
+
+/** Without one, a browser draws boxes. macOS brings its own. */
+function findChineseFont(): string | null {
+  if (process.platform === "darwin") return "/System/Library/Fonts";
+  const list = which("fc-list");
+  if (list === null) return null;
+  const { stdout } = Bun.spawnSync([list, ":lang=zh-cn", "file"]);
+  return stdout.toString().split("\n")[0] || null;
 }
 
 function which(...names: string[]): string | null {

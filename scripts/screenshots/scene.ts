@@ -1,0 +1,70 @@
+/** What there is to see in the console: one scene a page and state of it. */
+
+import type { Page } from "playwright-core";
+import type { InfoView, NodeView } from "../../protocol/api.ts";
+
+export interface Scene {
+  name: string;
+  path: string;
+  /** Whether somebody is signed in. */
+  isUser?: boolean;
+  /** What the gateway tells of itself, where its own answer shows less. */
+  info?: Partial<InfoView>;
+  /** The nodes that the gateway lists; default: a crowd in every state. */
+  nodes?: readonly NodeView[];
+  /** Whether only what fits the window is pictured: a dialog covers no more. */
+  isCropped?: boolean;
+  /** Brings the page into the state to be seen. */
+  act?: (page: Page) => Promise<void>;
+}
+
+export const scenes: readonly Scene[] = [
+  { name: "home", path: "/" },
+  { name: "home-idle", path: "/", info: { nodes: 0, models: 0 }, act: openMenu },
+  { name: "home-user", path: "/", isUser: true },
+  { name: "register", path: "/register" },
+  { name: "register-problems", path: "/register", info: { registration: "invite" }, act: submit },
+  { name: "register-closed", path: "/register", info: { registration: "closed" } },
+  { name: "login", path: "/login?next=/dashboard" },
+  { name: "login-refused", path: "/login", act: signInWrongly },
+  { name: "dashboard", path: "/dashboard", isUser: true },
+  { name: "dashboard-shown", path: "/dashboard", isUser: true, nodes: [], act: showTokens },
+  { name: "dashboard-rotate", path: "/dashboard", isUser: true, act: askToRotate, isCropped: true },
+  { name: "nodes", path: "/nodes", isUser: true },
+  { name: "nodes-empty", path: "/nodes", nodes: [] },
+  { name: "nodes-lost", path: "/nodes", act: loseGateway },
+  { name: "not-found", path: "/no/such/page" },
+];
+
+/** Only narrow screens hide it. */
+async function openMenu(page: Page): Promise<void> {
+  const menu = page.locator(".navbar-toggle");
+  if (await menu.isVisible()) await menu.click();
+}
+
+async function submit(page: Page): Promise<void> {
+  await page.locator("[name=email]").fill("lin@");
+  await page.locator("[type=submit]").click();
+  await page.locator(".problem").first().waitFor();
+}
+
+async function signInWrongly(page: Page): Promise<void> {
+  await page.locator("[name=email]").fill(`${crypto.randomUUID()}@example.org`);
+  await page.locator("[name=password]").fill("not the password");
+  await page.locator("[type=submit]").click();
+  await page.locator(".notice.bad").waitFor();
+}
+
+async function showTokens(page: Page): Promise<void> {
+  for (const button of await page.locator(".copy-field [aria-pressed]").all()) await button.click();
+}
+
+async function askToRotate(page: Page): Promise<void> {
+  await page.locator(".copy-field .button").last().click();
+  await page.locator("dialog[open]").waitFor();
+}
+
+async function loseGateway(page: Page): Promise<void> {
+  await page.route("**/api/nodes", (route) => route.abort());
+  await page.locator(".notice.warning").waitFor();
+}
