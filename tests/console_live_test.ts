@@ -1,0 +1,179 @@
+/** The console while things happen: nodes and gateways that come and go, gateways of other settings. */
+
+import { beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { freePort } from "../scripts/free_port.ts";
+import { Program, run } from "../scripts/program.ts";
+import { en } from "../web/i18n/en.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { chat, hello } from "./harness/api.ts";
+import { comeBackTo, inTab, startBrowser } from "./harness/browser.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
+import {
+  button,
+  fill,
+  freshEmail,
+  problemOf,
+  signInBehindThePage,
+  submit,
+  tokenField,
+} from "./harness/console.ts";
+import {
+  type Gateway,
+  gatewayCommand,
+  gatewayEnvironment,
+  startGateway,
+} from "./harness/gateway.ts";
+import { joinNode } from "./harness/joined_node.ts";
+import { nodeCommand } from "./harness/node.ts";
+
+const PASSWORD = "correct horse battery";
+const HOUR_MS = 60 * 60_000;
+
+let browser: Browser;
+let gateway: Gateway;
+let owner: Account;
+
+beforeAll(async () => {
+  [browser, gateway] = await Promise.all([startBrowser(), startGateway()]);
+  owner = await createAccount(gateway);
+}, 60_000);
+
+// All at once: most of their time is waiting for programs, and for the page's next look.
+
+test.concurrent("the config.yaml that the dashboard shows connects a node", () =>
+  inTab(browser, { baseURL: gateway.url }, async (tab, page) => {
+    await signInBehindThePage(tab.context, owner);
+    await page.goto("/dashboard");
+    const config = page.locator("#share pre").first();
+    expect(await config.innerText()).not.toContain(owner.clientToken);
+    await button(tokenField(page, en.dashboard.clientToken), en.show).click();
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "config.yaml"), await config.innerText(), { mode: 0o600 });
+    const [, ...flags] = (await page.locator("#share pre").last().innerText()).split(" ");
+
+    await page.getByRole("link", { name: en.nav.nodes, exact: true }).click();
+    await page.getByRole("heading", { name: en.nodes.title }).waitFor();
+    const env = { PATH: process.env.PATH, HOME: folder };
+    const client = new Program("node", [...nodeCommand(), ...flags], { cwd: folder, env });
+    endAfterTests(() => client.kill());
+    const row = page.locator(".node-row", { hasText: "llama3.2" });
+    await row.getByText(en.nodes.states.ready).waitFor();
+    await client.kill();
+    await row.waitFor({ state: "detached" });
+  }));
+
+test.concurrent("a node is seen to join, work, be penalised and leave, also by a clock that is an hour off", () =>
+  inTab(browser, { baseURL: gateway.url }, async (_tab, page) => {
+    await page.clock.install({ time: Date.now() - HOUR_MS });
+    await page.goto("/nodes");
+    const models = ["live-model", `<img src=x onerror="console.error('ran')">`];
+    const node = await joinNode({ gateway, owner, models, maxParallel: 2 });
+    const row = page.locator(".node-row", { hasText: "live-model" });
+    await row.getByText(en.nodes.states.ready).waitFor();
+    await row.getByText(/connected (now|\d+ seconds? ago)/).waitFor();
+    expect(await row.locator("li").allInnerTexts()).toEqual(models);
+    const meter = row.getByRole("meter", { name: en.nodes.slotsLabel });
+    expect(await meter.getAttribute("aria-valuenow")).toBe("0");
+
+    const good = chat(gateway, owner.apiToken, hello("live-model"));
+    const call = await node.called();
+    await meter.getByText("1 / 2").waitFor();
+    expect(await meter.getAttribute("aria-valuenow")).toBe("1");
+    node.answer(call, "done");
+    expect((await good).status).toBe(200);
+
+    const bad = chat(gateway, owner.apiToken, hello("live-model"));
+    node.fail(await node.called(), 401);
+    expect((await bad).status).toBe(502);
+    await row.getByText(en.nodes.states.penalised).waitFor();
+    await row.getByText(/refused the node's own key\. No calls for another \d\d s\./).waitFor();
+    await meter.getByText("0 / 2").waitFor();
+
+    await node.raw.close();
+    await row.waitFor({ state: "detached" });
+  }));
+
+test.concurrent("a gateway that dies is noticed, what was known stays, and its return needs no reload", async () => {
+  const env = { PORT: String(freePort()) };
+  const first = await startGateway({ env });
+  const account = await createAccount(first);
+  const node = await joinNode({ gateway: first, owner: account, models: ["kept-model"] });
+  await inTab(browser, { baseURL: first.url }, async (tab, nodes) => {
+    await signInBehindThePage(tab.context, account);
+    await nodes.goto("/nodes");
+    await nodes.getByText("kept-model").waitFor();
+    const dashboard = await tab.another();
+    await dashboard.goto("/dashboard");
+    await dashboard.getByText(account.email).waitFor();
+
+    await first.kill();
+    const banner = nodes.getByText(/^Connection to the gateway lost\./);
+    await banner.getByText(/What you see is from \d+ seconds ago/).waitFor();
+    await nodes.getByText("kept-model").waitFor();
+    const alert = dashboard.getByText(en.errors.unreachable);
+    await comeBackTo(dashboard);
+    await alert.waitFor();
+    await dashboard.getByText(account.email).waitFor();
+
+    await node.raw.closed;
+    const second = await startGateway({ env, dataDir: first.dataDir });
+    await joinNode({ gateway: second, owner: account, models: ["new-model"] });
+    await nodes.getByText("new-model").waitFor();
+    await nodes.getByText("kept-model").waitFor({ state: "detached" });
+    await banner.waitFor({ state: "detached" });
+    await comeBackTo(dashboard);
+    await dashboard.locator("#call pre", { hasText: "new-model" }).waitFor();
+    await alert.waitFor({ state: "detached" });
+    tab.expectFault(/net::ERR_/);
+  });
+});
+
+test.concurrent("a closed gateway says so in place of the form", async () => {
+  const closed = await startGateway({ env: { COLINK_REGISTRATION: "closed" } });
+  await inTab(browser, { baseURL: closed.url }, async (_tab, page) => {
+    await page.goto("/register");
+    await page.getByText(en.account.closedText).waitFor();
+    expect(await page.locator("form").count()).toBe(0);
+  });
+});
+
+test.concurrent("an invited one comes in by the link, and reads the gateway's public address everywhere", async () => {
+  const env = { COLINK_REGISTRATION: "invite", COLINK_PUBLIC_URL: "https://colink.example/" };
+  const invited = await startGateway({ env });
+  await inTab(browser, { baseURL: invited.url }, async (tab, page) => {
+    await page.goto("/");
+    await page.getByText("https://colink.example/v1", { exact: true }).waitFor();
+    await page.goto("/register?invite=not-an-invite");
+    await fill(page, { email: freshEmail(), password: PASSWORD });
+    await submit(page);
+    await page.getByText(en.errors.invite_required).waitFor();
+    expect(await problemOf(page, "invite")).toBe(en.errors.invite_required);
+    tab.expectFault(/ 403 .*\/api\/auth\/register/);
+
+    await page.goto(`/register?invite=${await inviteCode(invited)}`);
+    await fill(page, { email: freshEmail(), password: PASSWORD });
+    await submit(page);
+    await page.waitForURL("/dashboard");
+    await page.locator("#call pre", { hasText: "https://colink.example/v1/chat" }).waitFor();
+    await page.locator("#share pre", { hasText: '"wss://colink.example/ws"' }).waitFor();
+    expect(await page.locator("main").innerText()).not.toContain(invited.url);
+  });
+});
+
+async function inviteCode({ dataDir }: Gateway): Promise<string> {
+  const { output } = await run([...gatewayCommand(), "admin", "invite"], {
+    cwd: dataDir,
+    env: gatewayEnvironment(dataDir),
+  });
+  return /invite-\w+/.exec(output)?.[0] ?? "";
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "co-link-console-"));
+  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}

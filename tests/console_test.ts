@@ -1,0 +1,425 @@
+/** The console in a real browser, before the built gateway. */
+
+import { beforeAll, expect, test } from "bun:test";
+import { SignJWT } from "jose";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { UserView } from "../protocol/api.ts";
+import { en } from "../web/i18n/en.ts";
+import { zh } from "../web/i18n/zh.ts";
+import { accessibilityFaults } from "./harness/accessibility.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask } from "./harness/api.ts";
+import {
+  comeBackTo,
+  hasFocus,
+  inTab,
+  type Scene,
+  startBrowser,
+  type Tab,
+  type TabOptions,
+} from "./harness/browser.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
+import {
+  button,
+  copied,
+  DARK,
+  fill,
+  freshEmail,
+  LIGHT,
+  look,
+  problemOf,
+  signInBehindThePage,
+  submit,
+  tokenField,
+} from "./harness/console.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { startNode } from "./harness/node.ts";
+import { runCurl } from "./harness/shell.ts";
+import { say, startUpstream } from "./harness/upstream.ts";
+import { until } from "./harness/wait.ts";
+
+const JWT_SECRET = "a secret of the console's tests, long enough";
+const PASSWORD = "correct horse battery";
+const MODEL = "console-model";
+
+let browser: Browser;
+let gateway: Gateway;
+/** Has a node that serves MODEL. */
+let owner: Account;
+/** The browser's memory of the owner's session. */
+let session: BrowserContextOptions["storageState"];
+
+beforeAll(async () => {
+  [browser, gateway] = await Promise.all([startBrowser(), startGateway({ env: { JWT_SECRET } })]);
+  owner = await createAccount(gateway);
+  const upstream = startUpstream({ "local-model": say("Hello from a live model") });
+  await startNode({
+    gateway,
+    clientToken: owner.clientToken,
+    providers: [{
+      type: "openai",
+      api_key: "sk-upstream",
+      base_url: upstream.url,
+      models: [{ local: "local-model", server_mapping: MODEL }],
+    }],
+  });
+  await inTab(browser, { baseURL: gateway.url }, async ({ context }) => {
+    await signInBehindThePage(context, owner);
+    session = await context.storageState();
+  });
+}, 60_000);
+
+/** In a visitor's tab. */
+function visit(scene: Scene, options: Partial<TabOptions> = {}): () => Promise<void> {
+  return () => inTab(browser, { baseURL: gateway.url, ...options }, scene);
+}
+
+/** In a tab where the owner is signed in. */
+function visitAsOwner(scene: Scene): () => Promise<void> {
+  return () => inTab(browser, { baseURL: gateway.url, storageState: session }, scene);
+}
+
+test(
+  "a visitor reads what this is, and the gateway is not asked who they are",
+  visit(async (tab, page) => {
+    await page.goto("/");
+    await page.getByRole("heading", { name: en.home.headline }).waitFor();
+    await page.getByText(en.online(1, 1)).waitFor();
+    await page.getByText(`${gateway.url}/v1`).waitFor();
+    expect(tab.requests).toContain("GET /api/info");
+    expect(tab.requests).not.toContain("GET /api/user/me");
+  }),
+);
+
+test(
+  "a new user calls a live model with the line that the dashboard shows",
+  visit(async (tab, page) => {
+    await page.goto("/");
+    await page.getByRole("main").getByRole("link", { name: en.nav.register }).click();
+    await fill(page, { email: freshEmail(), password: PASSWORD });
+    await page.locator("[type=submit]").dblclick();
+    await page.waitForURL("/dashboard");
+    expect(tab.requests.filter((one) => one === "POST /api/auth/register")).toHaveLength(1);
+
+    const field = tokenField(page, en.dashboard.apiToken);
+    const token = await copied(tab, field);
+    expect(token).toStartWith("sk-colink-");
+    expect(await page.locator("main").innerText()).not.toContain(token);
+    await button(field, en.show).click();
+    expect(await field.locator("code").innerText()).toBe(token);
+    const line = page.locator("#call pre", { hasText: MODEL });
+    expect(await runCurl(await line.innerText())).toContain("Hello from a live model");
+
+    await until("the call is counted", async () => {
+      const answer = await tab.context.request.get("/api/user/me");
+      const { user } = await answer.json() as { user: UserView };
+      return user.total_api_calls === 1;
+    });
+    await comeBackTo(page);
+    await page.locator(".totals dd").first().getByText("1", { exact: true }).waitFor();
+    await button(field, en.hide).click();
+    expect(await page.locator("main").innerText()).not.toContain(token);
+  }),
+);
+
+test(
+  "a rotated key is asked about first, and the old one stops working",
+  visit(async (tab, page) => {
+    const account = await createAccount(gateway);
+    await signInBehindThePage(tab.context, account);
+    await page.goto("/dashboard");
+    const field = tokenField(page, en.dashboard.apiToken);
+    const dialog = page.getByRole("dialog", { name: en.dashboard.rotateApi.title });
+    await button(field, en.dashboard.rotate).click();
+    await button(dialog, en.cancel).click();
+    await dialog.waitFor({ state: "hidden" });
+    expect(await copied(tab, field)).toBe(account.apiToken);
+    expect(await copied(tab, tokenField(page, en.dashboard.clientToken)))
+      .toBe(account.clientToken);
+
+    await button(field, en.dashboard.rotate).click();
+    await button(dialog, en.dashboard.rotate).click();
+    await page.getByText(en.dashboard.rotated).waitFor();
+    const fresh = await copied(tab, field);
+    expect(fresh).not.toBe(account.apiToken);
+    expect(await statusOf(account.apiToken)).toBe(401);
+    expect(await statusOf(fresh)).toBe(200);
+  }),
+);
+
+test(
+  "who signs out is out in every tab, and comes back to the page that was wanted",
+  visitAsOwner(async (tab, page) => {
+    await page.goto("/dashboard");
+    const other = await tab.another();
+    await other.goto("/dashboard");
+    await other.getByText(owner.email).waitFor();
+    await button(page, en.nav.signOut).click();
+    await page.getByRole("heading", { name: en.home.headline }).waitFor();
+    await comeBackTo(other);
+    await other.getByText(en.account.sessionEnded).waitFor();
+
+    await page.goto("/dashboard");
+    await page.waitForURL("/login?next=%2Fdashboard");
+    await fill(page, { email: owner.email, password: "not the password" });
+    await page.keyboard.press("Enter");
+    await page.getByText(en.errors.invalid_credentials).waitFor();
+    tab.expectFault(/ 401 .*\/api\/auth\/login/);
+    await fill(page, { password: owner.password });
+    await page.keyboard.press("Enter");
+    await page.waitForURL("/dashboard");
+    await page.getByText(owner.email).waitFor();
+  }),
+);
+
+test(
+  "a session that expires leads to the login page and back to where one was",
+  visitAsOwner(async (tab, page) => {
+    await page.goto("/dashboard?from=test");
+    await page.getByText(owner.email).waitFor();
+    await expireSession(tab);
+    await comeBackTo(page);
+    await page.getByText(en.account.sessionEnded).waitFor();
+    tab.expectFault(/ 401 .*\/api\/user\/me/);
+    await fill(page, { email: owner.email, password: owner.password });
+    await submit(page);
+    await page.waitForURL("/dashboard?from=test");
+
+    // Who opens the browser a day later is told so once; from then on the gateway is not asked.
+    await expireSession(tab);
+    await page.reload();
+    await page.waitForURL(/\/login\?next=/);
+    tab.expectFault(/ 401 .*\/api\/user\/me/);
+    await page.goto("/");
+    await page.getByText(en.home.headline).waitFor();
+  }),
+);
+
+test(
+  "a page that could not be loaded says why, and loads at a second try",
+  visitAsOwner(async (tab, page) => {
+    const error = { message: "no", type: "server_error", param: null, code: "store_unavailable" };
+    const answers = "**/api/user/me";
+    await page.route(answers, (route) => route.fulfill({ status: 503, json: { error } }));
+    await page.goto("/dashboard");
+    await page.getByText(en.errors.store_unavailable).waitFor();
+    await page.getByText("store_unavailable").waitFor();
+    tab.expectFault(/ 503 .*\/api\/user\/me/);
+    await page.unroute(answers);
+    await button(page, en.tryAgain).click();
+    await page.getByText(owner.email).waitFor();
+  }),
+);
+
+test(
+  "what is wrong with a form is said beside its field, in the reader's language",
+  visit(async (tab, page) => {
+    await page.goto("/register");
+    await fill(page, { email: "lin", password: "short" });
+    await submit(page);
+    expect(await problemOf(page, "email")).toBe(zh.account.problems.emailWrong);
+    expect(await problemOf(page, "password")).toBe(zh.account.problems.passwordShort);
+    expect(await hasFocus(page, "[name=email]")).toBe(true);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(tab.requests).not.toContain("POST /api/auth/register");
+
+    await fill(page, { email: owner.email, password: PASSWORD });
+    await submit(page);
+    await page.getByText(zh.errors.email_taken).waitFor();
+    expect(await problemOf(page, "email")).toBe(zh.errors.email_taken);
+    tab.expectFault(/ 400 .*\/api\/auth\/register/);
+    await fill(page, { email: freshEmail() });
+    await submit(page);
+    await page.waitForURL("/dashboard");
+  }, { locale: "zh-CN" }),
+);
+
+test(
+  "password managers are told what each field is",
+  visit(async (_tab, page) => {
+    const roleOf = (name: string) => page.locator(`[name=${name}]`).getAttribute("autocomplete");
+    for (
+      const [path, role] of [["/register", "new-password"], ["/login", "current-password"]] as const
+    ) {
+      await page.goto(path);
+      expect(await roleOf("email")).toBe("username");
+      expect(await roleOf("password")).toBe(role);
+    }
+  }),
+);
+
+test(
+  "a chosen language and theme outlive a reload, and are there before the first paint",
+  visit(async (tab, page) => {
+    await page.goto("/nodes");
+    await page.getByRole("heading", { name: en.nodes.title }).waitFor();
+    expect(await look(page)).toEqual({ lang: "en", ground: DARK });
+    await button(page, en.languageSwitch.label).click();
+    await button(page, zh.nav.theme.system).click();
+    await page.getByRole("heading", { name: zh.nodes.title }).waitFor();
+    expect(await look(page)).toEqual({ lang: "zh-CN", ground: LIGHT });
+    await page.reload();
+    await page.getByRole("heading", { name: zh.nodes.title }).waitFor();
+    expect(await look(page)).toEqual({ lang: "zh-CN", ground: LIGHT });
+
+    await page.route("**/assets/main-*.js", (route) => route.abort());
+    await page.reload();
+    expect(await look(page)).toEqual({ lang: "zh-CN", ground: LIGHT });
+    tab.expectFault(/ERR_FAILED/);
+  }, { colorScheme: "dark" }),
+);
+
+test(
+  "every page that a visitor opens by its address fits a phone and is accessible",
+  visit(async (_tab, page) => {
+    await inspect(page, "/", en.home.headline);
+    await inspect(page, "/register", en.account.registerTitle);
+    await inspect(page, "/login", en.account.loginTitle);
+    await inspect(page, "/nodes", en.nodes.title);
+    await inspect(page, "/no/such/page", en.notFound.title);
+  }),
+);
+
+test(
+  "every page that a user opens by its address fits a phone and is accessible",
+  visitAsOwner(async (_tab, page) => {
+    await inspect(page, "/", en.home.welcome);
+    await inspect(page, "/nodes", en.nodes.title);
+    await inspect(page, "/dashboard", en.dashboard.title);
+  }),
+);
+
+test(
+  "without a mouse one can make an account, copy a token and think twice about a new one",
+  visit(async (tab, page) => {
+    await page.goto("/");
+    await tab.tabTo("main a[href='/register']");
+    await page.keyboard.press("Enter");
+    await tab.tabTo("[name=email]");
+    await page.keyboard.type(freshEmail());
+    await tab.tabTo("[name=password]");
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("/dashboard");
+    const copy = `[aria-label="${en.copy}: ${en.dashboard.apiToken}"]`;
+    await tab.tabTo(copy);
+    await page.keyboard.press("Enter");
+    await page.locator(copy).getByText(en.copied).waitFor();
+    expect(await tab.clipboard()).toStartWith("sk-colink-");
+
+    const rotate = `[aria-label="${en.dashboard.rotate}: ${en.dashboard.apiToken}"]`;
+    await tab.tabTo(rotate);
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog");
+    await dialog.waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+    expect(await hasFocus(page, rotate)).toBe(true);
+  }),
+);
+
+test(
+  "no script can read the session, and none that is not the console's runs",
+  visitAsOwner(async (tab, page) => {
+    await page.goto("/dashboard");
+    await page.getByText(owner.email).waitFor();
+    const jwt = (await sessionCookie(tab)).value;
+    const readable = await page.evaluate<string>(
+      "document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)",
+    );
+    expect(readable).toContain("colink_signed_in=1");
+    expect(readable).not.toContain(jwt);
+    expect(await sessionCookie(tab)).toMatchObject({ sameSite: "Strict", path: "/" });
+
+    await page.evaluate(`
+    const script = document.createElement("script");
+    script.textContent = "document.title = 'ran'";
+    document.head.append(script);
+  `);
+    expect(await page.title()).toBe(`${en.dashboard.title} · Co-Link`);
+    tab.expectFault(/Content Security Policy/);
+  }),
+);
+
+test(
+  "another site can neither read a session nor end it nor begin one",
+  visitAsOwner(async (tab, page) => {
+    const site = startForeignSite();
+    const foreign = await tab.context.newPage();
+    for (const path of ["/logout", "/login"]) {
+      await foreign.goto(site + path);
+      await foreign.locator("button").click();
+      await foreign.getByText(/"error"/).waitFor();
+    }
+    await foreign.goto(site);
+    const me = foreign.evaluate(`fetch("${gateway.url}/api/user/me", { credentials: "include" })`);
+    await expect(me).rejects.toThrow("Failed to fetch");
+    await page.goto("/dashboard");
+    await page.getByText(owner.email).waitFor();
+  }),
+);
+
+/** Opens the page and looks at it: on a phone by day, on a desk by night. */
+async function inspect(page: Page, path: string, title: string): Promise<void> {
+  await page.goto(path);
+  await page.getByRole("heading", { level: 1, name: title }).waitFor();
+  await page.locator(".skeleton").waitFor({ state: "detached" });
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
+    expect({ path, drawn }).toEqual({ path, drawn: width });
+  }
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    const faults = await accessibilityFaults(page);
+    expect({ path, colorScheme, faults }).toEqual({ path, colorScheme, faults: [] });
+  }
+}
+
+async function sessionCookie(tab: Tab) {
+  const found = (await tab.context.cookies()).find(({ httpOnly }) => httpOnly);
+  if (found === undefined) throw new Error("The browser has no session");
+  return found;
+}
+
+/** Puts a session in the place of the owner's that this gateway signed too, and that ended an hour ago. */
+async function expireSession(tab: Tab): Promise<void> {
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const value = await new SignJWT()
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .setIssuer("co-link")
+    .setAudience("co-link-console")
+    .setSubject(owner.user.id)
+    .setIssuedAt(nowSeconds - 7200)
+    .setExpirationTime(nowSeconds - 3600)
+    .sign(new TextEncoder().encode(JWT_SECRET));
+  await tab.context.addCookies([{ ...await sessionCookie(tab), value }]);
+}
+
+async function statusOf(apiToken: string): Promise<number> {
+  return (await ask(`${gateway.url}/v1/models`, { token: apiToken })).status;
+}
+
+/** Resolves with the address of a site whose forms end and begin sessions at the gateway. */
+function startForeignSite(): string {
+  const page = (action: string, field = "") => {
+    const html = `<form method=post enctype=text/plain action="${gateway.url}${action}">` +
+      `${field}<button>go</button></form>`;
+    return new Response(html, { headers: { "content-type": "text/html" } });
+  };
+  // A form's `name=value`, sent as plain text, can read as JSON.
+  const login = JSON.stringify({ email: owner.email, password: owner.password, rest: "" });
+  const field = `<input name='${login.slice(0, -2)}' value='"}'>`;
+  const server = Bun.serve({
+    port: 0,
+    routes: {
+      "/logout": page("/api/auth/logout"),
+      "/login": page("/api/auth/login", field),
+      "/*": page("/"),
+    },
+  });
+  endAfterTests(() => server.stop(true));
+  // Not 127.0.0.1, so another site.
+  return `http://localhost:${server.port}`;
+}

@@ -1,0 +1,121 @@
+/** A real browser, and tabs of it that write down whatever goes wrong in them. */
+
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
+import { endAfterTests } from "./cleanup.ts";
+
+/** `baseURL` is where relative addresses lead, and the only host that may be asked. */
+export type TabOptions = BrowserContextOptions & { baseURL: string };
+
+const WAIT_MS = 10_000;
+
+/** Starts Chromium: the one that the test command found, else whatever is called so. */
+export async function startBrowser(): Promise<Browser> {
+  const executablePath = process.env.COLINK_TEST_CHROMIUM ?? Bun.which("chromium") ?? undefined;
+  const browser = await chromium.launch({ executablePath });
+  endAfterTests(() => browser.close());
+  return browser;
+}
+
+export type Scene = (tab: Tab, page: Page) => Promise<void>;
+
+/**
+ * Plays a scene in a tab with cookies and storage of its own; it is English, in the light and 1280
+ * pixels wide, unless told otherwise. Throws when anything went wrong in the tab that the scene did
+ * not expect.
+ */
+export async function inTab(browser: Browser, options: TabOptions, scene: Scene): Promise<void> {
+  const context = await browser.newContext({
+    locale: "en-US",
+    colorScheme: "light",
+    viewport: { width: 1280, height: 800 },
+    permissions: ["clipboard-read", "clipboard-write"],
+    ...options,
+  });
+  context.setDefaultTimeout(WAIT_MS);
+  const tab = new Tab(context, await context.newPage(), new URL(options.baseURL).host);
+  try {
+    await scene(tab, tab.page);
+  } finally {
+    await context.close();
+  }
+  if (tab.faults.length > 0) throw new Error(`Went wrong in the tab:\n${tab.faults.join("\n")}`);
+}
+
+export class Tab {
+  /**
+   * Errors that were logged or thrown in it (a breach of the page's policy is logged, too), and
+   * requests to other hosts; oldest first.
+   */
+  readonly faults: string[] = [];
+  /** `METHOD /path` of every request. */
+  readonly requests: string[] = [];
+
+  constructor(
+    readonly context: BrowserContext,
+    readonly page: Page,
+    readonly host: string,
+  ) {
+    this.#watch(page);
+  }
+
+  /** A second tab beside it, with the same cookies; what goes wrong there is written down here. */
+  async another(): Promise<Page> {
+    const page = await this.context.newPage();
+    this.#watch(page);
+    return page;
+  }
+
+  /** Takes the faults that were meant to happen off the list; throws when there was none. */
+  expectFault(pattern: RegExp): void {
+    const others = this.faults.filter((fault) => !pattern.test(fault));
+    if (others.length === this.faults.length) throw new Error(`Nothing went wrong as ${pattern}`);
+    this.faults.splice(0, Infinity, ...others);
+  }
+
+  /** Presses Tab until `selector` has the focus, as somebody without a mouse would. */
+  async tabTo(selector: string): Promise<void> {
+    for (let presses = 0; presses < MAX_TAB_STOPS; presses++) {
+      if (await hasFocus(this.page, selector)) return;
+      await this.page.keyboard.press("Tab");
+    }
+    throw new Error(`Pressed Tab ${MAX_TAB_STOPS} times and never came to ${selector}`);
+  }
+
+  /** What was copied last. */
+  clipboard(): Promise<string> {
+    return this.page.evaluate<string>("navigator.clipboard.readText()");
+  }
+
+  #watch(page: Page): void {
+    page.on("console", (message) => {
+      if (message.type() !== "error") return;
+      this.faults.push(`${message.text()} (${message.location().url})`);
+    });
+    page.on("pageerror", (error) => this.faults.push(`thrown: ${error.message}`));
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      this.requests.push(`${request.method()} ${url.pathname}`);
+      if (url.host !== this.host) this.faults.push(`asked another host: ${url.href}`);
+    });
+  }
+}
+
+/** No page has more. */
+const MAX_TAB_STOPS = 50;
+
+export function hasFocus(page: Page, selector: string): Promise<boolean> {
+  return page.evaluate<boolean>(
+    `document.activeElement?.matches(${JSON.stringify(selector)}) ?? false`,
+  );
+}
+
+/** What whoever comes back to a tab does to it: a page that follows something asks for it at once. */
+export async function comeBackTo(page: Page): Promise<void> {
+  await page.evaluate(`document.dispatchEvent(new Event("visibilitychange"))`);
+}
