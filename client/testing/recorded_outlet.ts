@@ -1,0 +1,45 @@
+/** A link that keeps what is sent on it, and a loop whose turns a test makes. */
+
+import { decodeV2, type FrameV2 } from "../../protocol/mod.ts";
+import type { Outlet } from "../dialect.ts";
+
+export class RecordedOutlet implements Outlet {
+  /** What was sent and not looked at. */
+  readonly #sent: (string | Uint8Array)[] = [];
+  #soon: (() => void)[] = [];
+  #nowMs = 1_000;
+
+  readonly world = {
+    nowMs: () => this.#nowMs,
+    soon: (run: () => void) => void this.#soon.push(run),
+  };
+
+  send(message: string | Uint8Array): void {
+    this.#sent.push(message);
+  }
+
+  async drained(): Promise<void> {}
+
+  /** The next turn of the event loop, so many milliseconds later. */
+  turn(laterMs = 0): void {
+    this.#nowMs += laterMs;
+    for (const run of this.#soon.splice(0)) run();
+  }
+
+  /** What was sent since the last look; throws if any of it is no frame of wire v2. */
+  frames(): FrameV2[] {
+    return this.#sent.splice(0).map((message) => {
+      const decoded = decodeV2(message as Uint8Array);
+      if (decoded.kind !== "frame") throw new Error(`Sent ${JSON.stringify(decoded)}`);
+      return decoded.frame;
+    });
+  }
+}
+
+/** Resolves with whether the promise has settled once everything that is ready has run. */
+export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  void promise.then(() => settled = true, () => settled = true);
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  return settled;
+}
