@@ -24,6 +24,21 @@ export interface LoginAnswer {
   user: UserView;
 }
 
+/**
+ * `penalized`: its time is not over. `probing`: it is, and one call at a time tries the node, until
+ * one succeeds. Both of the whole node, or of each of its models.
+ */
+export type NodeState = "ready" | "busy" | "probing" | "penalized" | "draining";
+
+export interface NodePenalty {
+  /** Null: for all of the node's models. */
+  model: string | null;
+  /** What happened, in words. */
+  reason: string;
+  /** UTC milliseconds. Past: calls try the node, and none has succeeded yet. */
+  until: number;
+}
+
 /** One connected node, as everybody may see it: `GET /api/nodes`. */
 export interface NodeView {
   /** Random; says nothing about the node's token or address. */
@@ -32,6 +47,11 @@ export interface NodeView {
   max_parallel: number;
   active_tasks: number;
   supported_models: string[];
+  /** In one word; of several that hold, the one that keeps calls away longest. */
+  state: NodeState;
+  /** What stands against it, one by one. */
+  penalties: NodePenalty[];
+  /** No call reaches it now, whatever the model. */
   penalized: boolean;
   /** Why, where the node is penalised: what happened, in words. */
   penalty_reason: string | null;

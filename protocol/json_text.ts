@@ -70,6 +70,24 @@ export function objectMembers(text: string, from = 0): MemberSpan[] {
   return members;
 }
 
+/**
+ * Where the items of the array lie that begins at `from`, in their order. The text must be valid JSON;
+ * returns an empty list if no array begins there.
+ */
+export function arrayItems(text: string, from: number): { start: number; end: number }[] {
+  const items: { start: number; end: number }[] = [];
+  if (text.charCodeAt(from) !== OPEN_BRACKET) return items;
+  let start = skipSpace(text, from + 1);
+  while (start < text.length && text.charCodeAt(start) !== CLOSE_BRACKET) {
+    const end = skipValue(text, start);
+    items.push({ start, end });
+    const comma = skipSpace(text, end);
+    if (text.charCodeAt(comma) !== COMMA) break;
+    start = skipSpace(text, comma + 1);
+  }
+  return items;
+}
+
 /** The span of the member that `JSON.parse` would keep: the last one of that name. */
 export function lastMember(members: readonly MemberSpan[], key: string): MemberSpan | undefined {
   return members.findLast((member) => member.key === key);

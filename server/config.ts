@@ -6,6 +6,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 
+const policyNames = ["least-busy", "fastest", "affinity"] as const;
+type PolicyName = typeof policyNames[number];
+
 /** Everything that can be set, with defaults filled in. Durations are milliseconds. */
 export interface Config {
   port: number;
@@ -38,6 +41,11 @@ export interface Config {
   stallMs: number;
   maxBufferedBytes: number;
   penaltyMs: number;
+  penaltyMaxMs: number;
+  /** How a node is chosen among those that could take a call. */
+  policy: PolicyName;
+  /** By model, where it is another one. */
+  policies: ReadonlyMap<string, PolicyName>;
   cancelGraceMs: number;
   pingMs: number;
   silenceMs: number;
@@ -92,6 +100,25 @@ const cidrs = z.string()
   });
 const choice = <const T extends readonly [string, ...string[]]>(...names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });
+
+const policyList = z.string().transform((text, problems) => {
+  const policies = new Map<string, PolicyName>();
+  for (const pair of text.split(",").map((part) => part.trim()).filter(Boolean)) {
+    const at = pair.lastIndexOf("=");
+    const [model, policy] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+    const known = policyNames.find((name) => name === policy);
+    if (at < 0 || model === "" || known === undefined || policies.has(model)) {
+      const message =
+        `expected each model once, as model=policy, separated by commas; policies are ${
+          policyNames.join(", ")
+        }`;
+      problems.addIssue({ code: "custom", message });
+      return z.NEVER;
+    }
+    policies.set(model, known);
+  }
+  return policies;
+});
 
 /** One row a setting: name, default, unit, what it is for, what is accepted. `--help` prints this table. */
 const settings = {
@@ -255,8 +282,29 @@ const settings = {
     "COLINK_PENALTY_SECONDS",
     "60",
     "s",
-    "A faulty node gets no calls this long",
+    "A faulty node gets no calls this long; 0: it is never kept from them",
     seconds(0, 86_400),
+  ),
+  penaltyMaxMs: setting(
+    "COLINK_PENALTY_MAX_SECONDS",
+    "600",
+    "s",
+    "Each further fault doubles that, up to this",
+    seconds(0, 86_400),
+  ),
+  policy: setting(
+    "COLINK_POLICY",
+    "least-busy",
+    "policy",
+    "How a node is chosen: least-busy, fastest or affinity",
+    choice(...policyNames),
+  ),
+  policies: setting(
+    "COLINK_POLICIES",
+    "",
+    "model=policy, by comma",
+    "Models with a policy of their own",
+    policyList,
   ),
   cancelGraceMs: setting(
     "COLINK_CANCEL_GRACE_SECONDS",

@@ -6,6 +6,9 @@
 /** What the caller or the scheduler may do about it: nothing, another node at once, or the same again later. */
 export type Retry = "never" | "elsewhere" | "later";
 
+/** Whose fault it was: the whole node's, or that of what one model runs on there; false: neither's. */
+export type Scope = "node" | "model" | false;
+
 export interface ErrorKind {
   status: number;
   /** OpenAI's `error.type`. */
@@ -13,11 +16,11 @@ export interface ErrorKind {
   /** OpenAI's `error.code`, what programs compare with. */
   code: string;
   retry: Retry;
-  /** Whether the node that was at work gets no calls for a while. */
-  penalty: boolean;
+  /** What gets no calls for a while: the node that was at work, or only the model of it. */
+  penalty: Scope;
 }
 
-type Row = [status: number, type: string, code: string, retry: Retry, penalty: boolean];
+type Row = [status: number, type: string, code: string, retry: Retry, penalty: Scope];
 
 const request = "invalid_request_error";
 const server = "server_error";
@@ -58,13 +61,13 @@ const rows = {
   key_revoked: [401, request, "key_revoked", "never", false],
   internal: [500, server, "internal_error", "later", false],
   busy: [503, server, "node_busy", "elsewhere", false],
-  node_lost: [502, server, "node_lost", "elsewhere", true],
-  node_silent: [504, server, "node_silent", "elsewhere", true],
-  node_protocol: [502, server, "node_protocol", "elsewhere", true],
-  upstream_auth: [502, server, "upstream_auth", "elsewhere", true],
-  upstream_rate_limited: [429, "requests", "upstream_rate_limited", "elsewhere", true],
-  upstream_error: [502, server, "upstream_error", "elsewhere", true],
-  upstream_unreachable: [502, server, "upstream_unreachable", "elsewhere", true],
+  node_lost: [502, server, "node_lost", "elsewhere", "node"],
+  node_silent: [504, server, "node_silent", "elsewhere", "node"],
+  node_protocol: [502, server, "node_protocol", "elsewhere", "node"],
+  upstream_auth: [502, server, "upstream_auth", "elsewhere", "model"],
+  upstream_rate_limited: [429, "requests", "upstream_rate_limited", "elsewhere", "model"],
+  upstream_error: [502, server, "upstream_error", "elsewhere", "model"],
+  upstream_unreachable: [502, server, "upstream_unreachable", "elsewhere", "model"],
   answer_too_large: [502, server, "answer_too_large", "never", false],
   deadline_exceeded: [504, server, "deadline_exceeded", "later", false],
   queue_timeout: [503, server, "queue_timeout", "later", false],

@@ -8,6 +8,7 @@ import { Sessions } from "./account/sessions.ts";
 import { TokenVault } from "./account/tokens.ts";
 import { createApp } from "./app.ts";
 import { Calls } from "./call/calls.ts";
+import { createPolicies } from "./call/policies.ts";
 import { Relay } from "./call/relay.ts";
 import { Scheduler } from "./call/scheduler.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -67,10 +68,13 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const accounts = createAccounts(config, { store, vault, keyring, limits });
 
   const hub = new Hub();
-  const penalties = new PenaltyBook(clock, config.penaltyMs);
+  const penalties = new PenaltyBook(clock, config);
   const publicId = (identity: string) => vault.publicNodeId(identity);
   const links = new Links({ hub, clock, log, publicId }, config);
-  const scheduler = new Scheduler({ hub, penalties, clock, random: world.random }, config);
+  const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
+  const policies = createPolicies(config, { hub, clock, seed });
+  const { random } = world;
+  const scheduler = new Scheduler({ hub, penalties, policies, clock, log, random }, config);
   const calls = new Calls();
   const metrics = new Metrics({
     colink_nodes: { help: "Connected nodes", read: () => hub.size },

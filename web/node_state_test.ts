@@ -12,6 +12,8 @@ function node(changes: Partial<NodeView> = {}): NodeView {
     max_parallel: 2,
     active_tasks: 0,
     supported_models: ["llama"],
+    state: "ready",
+    penalties: [],
     penalized: false,
     penalty_reason: null,
     penalized_until: null,

@@ -11,6 +11,8 @@ export function crowd(nowMs: number): NodeView[] {
     max_parallel: 2,
     active_tasks: 0,
     supported_models: ["llama3.2"],
+    state: "ready",
+    penalties: [],
     penalized: false,
     penalty_reason: null,
     penalized_until: null,

@@ -4,6 +4,7 @@ import { ColinkError } from "../error.ts";
 import type { Clock } from "../clock.ts";
 import type { AttemptFailure, Order, RunningAttempt, Tally } from "../node/attempt.ts";
 import type { Lease } from "./lease.ts";
+import type { Timing } from "./policy.ts";
 import { judge, type Refusal } from "./blame.ts";
 
 export interface AttemptTimes {
@@ -26,6 +27,8 @@ const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: 
 export interface AttemptListener {
   head(headers: Readonly<Record<string, string>>): void;
   data(piece: string | Uint8Array): void;
+  /** Once, and before the slot is free: whoever gets it next profits from what this attempt has shown. */
+  ended(end: AttemptEnd): void;
 }
 
 /**
@@ -38,6 +41,8 @@ export class Attempt {
   #running: RunningAttempt | null = null;
   #callOffSilence: () => void = () => {};
   #callOffGrace: () => void = () => {};
+  #startedMs = 0;
+  #firstPieceMs: number | null = null;
   #heardMs = 0;
   /** Handed on, and not yet taken by the caller. */
   #heldBytes = 0;
@@ -61,6 +66,15 @@ export class Attempt {
     return this.#running?.tally() ?? NOTHING;
   }
 
+  /** How long it has taken until now. */
+  timing(): Timing {
+    const durationMs = this.clock.monotonic() - this.#startedMs;
+    const firstTokenMs = this.order.stream && this.#firstPieceMs !== null
+      ? this.#firstPieceMs - this.#startedMs
+      : null;
+    return { firstTokenMs, durationMs, completionTokens: this.tally().completionTokens };
+  }
+
   /** So many bytes have left for the caller. */
   consumed(bytes: number): void {
     this.#heldBytes -= bytes;
@@ -82,7 +96,7 @@ export class Attempt {
   }
 
   #start(): void {
-    this.#heardMs = this.clock.monotonic();
+    this.#startedMs = this.#heardMs = this.clock.monotonic();
     this.#running = this.lease.node.connection.start(this.order, {
       head: (headers) => this.#head(headers),
       data: (piece) => this.#data(piece),
@@ -105,6 +119,7 @@ export class Attempt {
     if (this.#isOver) return;
     this.#heardMs = this.clock.monotonic();
     if (piece.length === 0) return;
+    this.#firstPieceMs ??= this.#heardMs;
     this.#heldBytes += piece.length;
     this.listener.data(piece);
   }
@@ -127,8 +142,8 @@ export class Attempt {
 
   /** The node is done with it, one way or the other. */
   #ended(end: AttemptEnd): void {
-    this.#free();
     this.#finish(end);
+    this.#free();
   }
 
   /** This side is done with it; the node is told, and the slot waits for its confirmation. */
@@ -151,6 +166,7 @@ export class Attempt {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#callOffSilence();
+    this.listener.ended(end);
     this.#end(end);
   }
 }

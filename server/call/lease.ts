@@ -4,9 +4,15 @@ import type { Node } from "../node/node.ts";
 
 export class Lease {
   #isReleased = false;
+  /** The node said that it has no such slot: what is released is none. */
+  isBounced = false;
 
-  /** `onRelease` hears of the free slot once. */
-  constructor(readonly node: Node, private readonly onRelease: (node: Node) => void) {
+  /** `onRelease` hears once that the slot is free. */
+  constructor(
+    readonly node: Node,
+    readonly model: string,
+    private readonly onRelease: (lease: Lease) => void,
+  ) {
     node.active++;
   }
 
@@ -15,6 +21,6 @@ export class Lease {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.node.active--;
-    this.onRelease(this.node);
+    this.onRelease(this);
   }
 }

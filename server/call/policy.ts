@@ -1,22 +1,39 @@
-/** Which of the nodes that could take a call gets it: a pure choice. */
+/** Which of the nodes that could take a call gets it: a price for each, and perhaps one that is preferred. */
 
+import type { Config } from "../config.ts";
 import type { Node } from "../node/node.ts";
+import type { CallRequest } from "./call.ts";
 
-/** Chooses one of the candidates, or null where there are none. `random` gives numbers from 0 up to 1. */
-export type Policy = (candidates: Iterable<Node>, random: () => number) => Node | null;
+export interface Policy {
+  /**
+   * What the next call costs on the node, from 0 up to 1e9: the cheapest gets it, equals draw lots.
+   * It may rise at any time; it falls only with the end of a call of the node, or is announced.
+   */
+  cost(node: Node, model: string): number;
+  /** The node that the call had better go to, cheapest or not, if it can take it. */
+  preferred?(request: CallRequest, crowd: Crowd): Node | null;
+  /** A call was answered by the node. */
+  learn?(node: Node, request: CallRequest, timing: Timing): void;
+}
 
-/** The node with the smallest share of its slots in use; ties are broken at random among equals. */
-export const leastBusy: Policy = (candidates, random) => {
-  let best: Node | null = null;
-  let equals = 0;
-  for (const node of candidates) {
-    if (best === null || node.load < best.load) {
-      best = node;
-      equals = 1;
-    } else if (node.load === best.load && random() * ++equals < 1) {
-      // Each of n equals ends up chosen with probability 1/n, without a list of them.
-      best = node;
-    }
-  }
-  return best;
-};
+/** What is known of all nodes of a model together. */
+export interface Crowd {
+  readonly slots: number;
+  readonly active: number;
+}
+
+/** How long an answer took on its node, in milliseconds from when the node was asked. */
+export interface Timing {
+  /** Null: it came in one piece. */
+  firstTokenMs: number | null;
+  durationMs: number;
+  completionTokens: number | null;
+}
+
+/** The node with the smallest share of its slots in use. */
+export const leastBusy: Policy = { cost: (node) => node.load };
+
+/** The policy that is set for a model. */
+export type Policies = (model: string) => Policy;
+
+export type PolicyName = Config["policy"];

@@ -1,15 +1,17 @@
-/** The calls that wait for a slot of one model: bounded, and fair among accounts. */
+/** The calls that wait for a slot of one model: fair among accounts. */
 
 import type { Call } from "./call.ts";
 
 export interface Waiter<T> {
-  call: Call;
+  readonly call: Call;
   /** Nodes that this call has been tried on. */
-  tried: ReadonlySet<string>;
+  readonly tried: ReadonlySet<string>;
   /** Monotonic milliseconds. */
-  sinceMs: number;
-  resolve: (value: T) => void;
-  reject: (error: unknown) => void;
+  readonly sinceMs: number;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+  /** Wants to know how many calls are served before it, itself included. */
+  readonly onPosition?: (position: number) => void;
 }
 
 /**
@@ -32,6 +34,10 @@ export class WaitingLine<T> {
     if (first) waiters.unshift(waiter);
     else waiters.push(waiter);
     this.#size++;
+  }
+
+  has(waiter: Waiter<T>): boolean {
+    return this.#byAccount.get(waiter.call.request.accountId)?.includes(waiter) ?? false;
   }
 
   remove(waiter: Waiter<T>): boolean {
@@ -64,8 +70,12 @@ export class WaitingLine<T> {
     this.#byAccount.set(accountId, rest);
   }
 
-  /** Everyone in the line, in no particular order. */
-  all(): Waiter<T>[] {
-    return [...this.#byAccount.values()].flat();
+  /** Everyone in the line, in the order in which they would be served if nobody came or left. */
+  *inOrder(): Iterable<Waiter<T>> {
+    let accounts = [...this.#byAccount.values()];
+    for (let turn = 0; accounts.length > 0; turn++) {
+      for (const waiters of accounts) yield waiters[turn]!;
+      accounts = accounts.filter((waiters) => waiters.length > turn + 1);
+    }
   }
 }

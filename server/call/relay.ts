@@ -99,7 +99,6 @@ export class Relay {
       const end = await this.#attempt(call, course, outlet, lease);
       if (end.is !== "failed") return end;
       lastFailure = end.error;
-      this.#blame(lease.node, end.error, call);
       if (!this.#mayRetry(course, lease.node, end.error)) return this.#givenUp(call, end.error);
     }
   }
@@ -108,7 +107,7 @@ export class Relay {
     const { scheduler, clock } = this.parts;
     const sinceMs = clock.monotonic();
     const isRetry = course.attempts + course.busyBounces > 0;
-    const lease = await scheduler.lease(call, course.tried, isRetry);
+    const lease = await scheduler.lease(call, { tried: course.tried, isRetry });
     course.queuedMs += clock.monotonic() - sinceMs;
     if (!call.stopped) return lease;
     lease.release();
@@ -130,7 +129,8 @@ export class Relay {
     const pieces = request.stream
       ? this.#streamed(course, outlet, lease.node, (bytes) => attempt.consumed(bytes))
       : this.#gathered(course, outlet, lease.node, (bytes) => attempt.consumed(bytes));
-    const attempt = new Attempt(lease, order, clock, this.config, pieces);
+    const ended = (end: AttemptEnd) => this.#learn(lease, call, attempt, end);
+    const attempt = new Attempt(lease, order, clock, this.config, { ...pieces, ended });
     course.begin(lease.node, attempt);
     return await attempt.run(call.signal);
   }
@@ -174,12 +174,16 @@ export class Relay {
     };
   }
 
-  #blame(node: Node, error: ColinkError, call: Call): void {
+  /** What an attempt has shown of its node. A call that was stopped has shown nothing. */
+  #learn(lease: Lease, call: Call, attempt: Attempt, end: AttemptEnd): void {
     const { scheduler, log } = this.parts;
-    if (error.code === "busy") scheduler.nodeIsFull(node);
-    if (!error.kind.penalty) return;
-    scheduler.punish(node, reasonOf(error));
-    log.warn({ request: call.id, node: node.who.id, cause: error.code }, "node penalised");
+    if (end.is === "finished") return scheduler.answered(lease, call, attempt.timing());
+    if (end.is === "refused") return scheduler.answered(lease, call, null);
+    const penalty = end.is === "failed" ? scheduler.failed(lease, end.error) : null;
+    if (penalty === null || end.is !== "failed") return;
+    const { model, until, faults } = penalty;
+    const [node, cause] = [lease.node.who.id, end.error.code];
+    log.warn({ request: call.id, node, model, cause, until, faults }, "node penalised");
   }
 
   #mayRetry(course: Course, node: Node, error: ColinkError): boolean {
@@ -244,11 +248,6 @@ export class Relay {
       ms: entry.durationMs,
     }, "call");
   }
-}
-
-/** What everybody may read of a penalty's cause. */
-function reasonOf(error: ColinkError): string {
-  return error.message.replace(/^Cannot answer: /, "").replace(/; try again$/, "");
 }
 
 function asColinkError(error: unknown): ColinkError {

@@ -70,8 +70,8 @@ describe("the relay", () => {
     second.received[0]!.sink.finish();
     await done;
     expect(outlet.text).toBe("fine");
-    expect(world.penalties.of(first.node.who.identity)).not.toBeNull();
-    expect(world.penalties.of(second.node.who.identity)).toBeNull();
+    expect(world.circuit(first)).toBe("penalized");
+    expect(world.circuit(second)).toBe("clear");
     expect(world.ledger[0]).toMatchObject({ outcome: "ok", attempts: 2 });
   });
 
@@ -153,7 +153,7 @@ describe("the relay", () => {
           code: "context_length_exceeded",
         },
       });
-      expect(world.penalties.of(serving.node.who.identity)).toBeNull();
+      expect(world.circuit(serving)).toBe("clear");
       expect(world.ledger[0]).toMatchObject({ status: code, outcome: "rejected", attempts: 1 });
     });
   }
@@ -175,7 +175,7 @@ describe("the relay", () => {
       a.received[0]!.error(code);
       await done;
       expect(outlet.error).toMatchObject({ code: cause, kind: { status } });
-      expect(world.penalties.of(a.node.who.identity)).not.toBeNull();
+      expect(world.circuit(a)).toBe("penalized");
     });
   }
 
@@ -191,7 +191,7 @@ describe("the relay", () => {
     second.received[0]!.sink.finish();
     await done;
     expect(outlet.body).not.toBeNull();
-    expect(world.penalties.of(first.node.who.identity)).toBeNull();
+    expect(world.circuit(first)).toBe("clear");
     expect(world.ledger[0]).toMatchObject({ attempts: 1 });
   });
 
@@ -240,7 +240,7 @@ describe("the relay", () => {
     a.received[0]!.error(499);
     expect(a.node.active).toBe(0);
     await done;
-    expect(world.penalties.of(a.node.who.identity)).toBeNull();
+    expect(world.circuit(a)).toBe("clear");
     expect(world.ledger).toHaveLength(1);
     expect(world.ledger[0]).toMatchObject({ outcome: "cancelled", status: 499, producedChunks: 2 });
   });
@@ -279,7 +279,7 @@ describe("the relay", () => {
     second.received[0]!.sink.finish();
     await done;
     expect(outlet.text).toBe("here");
-    expect(world.penalties.of(first.node.who.identity)).not.toBeNull();
+    expect(world.circuit(first)).toBe("penalized");
   });
 
   test("a stream that falls silent ends with an error, chunks before it notwithstanding", async () => {
@@ -311,7 +311,7 @@ describe("the relay", () => {
     outlet.onDrained();
     await world.clock.pass(5_000);
     expect(outlet.error).toBeNull();
-    expect(world.penalties.of(a.node.who.identity)).toBeNull();
+    expect(world.circuit(a)).toBe("clear");
     await world.clock.pass(20_000);
     await done;
     expect(outlet.error).toMatchObject({ code: "node_silent" });
@@ -327,7 +327,7 @@ describe("the relay", () => {
     await done;
     expect(outlet.error).toMatchObject({ code: "deadline_exceeded" });
     expect(a.received[0]!.isCancelled).toBe(true);
-    expect(world.penalties.of(a.node.who.identity)).toBeNull();
+    expect(world.circuit(a)).toBe("clear");
     expect(world.ledger[0]).toMatchObject({ outcome: "timeout", status: 504 });
   });
 

@@ -1,86 +1,95 @@
 /** Decides who runs a call: leases a slot of a fitting node, at once or after a wait in line. */
 
-import { ColinkError } from "../error.ts";
+import type { ColinkError } from "../error.ts";
 import type { Clock } from "../clock.ts";
-import type { Hub } from "../node/hub.ts";
-import { BUSY_PAUSE_MS, type Node } from "../node/node.ts";
-import type { PenaltyBook } from "../node/penalty.ts";
+import type { Log } from "../log.ts";
+import type { Hub, HubWatcher } from "../node/hub.ts";
+import type { Node } from "../node/node.ts";
+import type { Penalty, PenaltyBook } from "../node/penalty.ts";
 import type { Call } from "./call.ts";
 import { Lease } from "./lease.ts";
-import { nearNames } from "./near_names.ts";
-import { leastBusy, type Policy } from "./policy.ts";
-import { type Waiter, WaitingLine } from "./queue.ts";
+import { Lines, type LinesConfig } from "./lines.ts";
+import { Pace } from "./pace.ts";
+import type { Policies, Timing } from "./policy.ts";
+import type { WaitingLine } from "./queue.ts";
+import { allPenalized, lineFull, modelNotFound, nobodyOnline, waitedTooLong } from "./refusals.ts";
+import { FULL } from "./roster.ts";
+import { Rosters } from "./rosters.ts";
 
-export interface SchedulerConfig {
-  queuePerModel: number;
-  queuePerAccount: number;
-  queueWaitMs: number;
-}
+export type SchedulerConfig = LinesConfig;
 
 export interface SchedulerParts {
   hub: Hub;
   penalties: PenaltyBook;
+  policies: Policies;
   clock: Clock;
+  log: Log;
   /** From 0 up to 1. */
   random?: () => number;
-  policy?: Policy;
 }
+
+/** How a call asks for a slot. */
+export interface Wish {
+  /** Nodes that are passed over, by public id. */
+  tried: ReadonlySet<string>;
+  /** The call was admitted before, so that it keeps its place in line. */
+  isRetry: boolean;
+  /** Hears, while the call waits, the how manieth to be served it is. */
+  onPosition?: (position: number) => void;
+}
+
+/** How long a node that said BUSY counts as full, unless one of its slots is freed first. */
+const BUSY_PAUSE_MS = 500;
 
 /** Nobody knows when a node comes back; nodes redial within a minute. */
 const RETRY_WHEN_OFFLINE_MS = 10_000;
 
-/** What a call is taken to last until some were measured. */
-const GUESSED_CALL_MS = 5_000;
-
-/** Weight of the newest call in the moving average of a model's call times. */
-const NEWEST_CALL_WEIGHT = 0.2;
-
 const NONE: ReadonlySet<string> = new Set();
 
-export class Scheduler {
-  readonly #lines = new Map<string, WaitingLine<Lease>>();
-  readonly #waitingByAccount = new Map<string, number>();
-  readonly #callMs = new Map<string, number>();
+export class Scheduler implements HubWatcher {
+  readonly #rosters = new Rosters((node, model) => this.#price(node, model));
+  readonly #lines: Lines<Lease>;
+  readonly #pace = new Pace();
+  /** Nodes that said BUSY a moment ago, each with what calls the end of that moment off. */
+  readonly #busy = new Map<Node, () => void>();
+  /** Calls that try a node on probation, each with what ends the trial. */
+  readonly #trials = new Map<Lease, () => void>();
   readonly #random: () => number;
-  readonly #policy: Policy;
 
   constructor(private readonly parts: SchedulerParts, private readonly config: SchedulerConfig) {
-    this.#random = parts.random ?? Math.random;
-    this.#policy = parts.policy ?? leastBusy;
-    parts.hub.onRoom((node) => this.#serveLines(node));
+    const { hub, penalties, clock, random = Math.random } = parts;
+    this.#random = random;
+    this.#lines = new Lines(clock, config);
+    hub.watch(this);
+    penalties.onRelief = (identity) => this.#relieved(identity);
   }
 
   /** Calls waiting in line now. */
   get waiting(): number {
-    let sum = 0;
-    for (const line of this.#lines.values()) sum += line.size;
-    return sum;
+    return this.#lines.size;
   }
 
   /**
-   * A slot of a node that serves the call's model, best one first; waits in line while all are
-   * full. `tried` names nodes (by public id) that are passed over; `isRetry` says that the call was
-   * admitted before, so that it keeps its place in line.
+   * A slot of a node that serves the call's model, the one that the model's policy chooses; waits in
+   * line while all are full.
    *
    * Throws model_not_found, no_node_online, nodes_penalized, queue_full, queue_timeout, or the
    * reason for which the call was stopped.
    */
-  lease(call: Call, tried: ReadonlySet<string>, isRetry: boolean): Promise<Lease> | Lease {
+  lease(call: Call, wish: Wish): Promise<Lease> | Lease {
     if (call.stopped) throw call.stopped;
     const { model } = call.request;
-    const line = this.#lines.get(model);
-    if (line === undefined) {
-      const node = this.#policy(this.#free(model, tried), this.#random);
-      if (node) return this.#hold(node);
+    if (this.#lines.of(model) === undefined) {
+      const node = this.#choose(call, wish.tried);
+      if (node) return this.#hold(node, model);
     }
-    this.#refuseWhereWaitingIsVain(call, tried);
-    return this.#wait(call, tried, isRetry);
+    if (!this.hasOther(model, wish.tried)) throw this.#noneAble(model);
+    return this.#wait(call, wish);
   }
 
   /** Whether a node that was not tried could serve the model, now or after a wait. */
   hasOther(model: string, tried: ReadonlySet<string>): boolean {
-    for (const _ of this.#able(model, tried)) return true;
-    return false;
+    return this.#rosters.of(model)?.hasAble(tried) ?? false;
   }
 
   /**
@@ -88,198 +97,204 @@ export class Scheduler {
    * a node could serve it, else at the end of the first penalty, or when a node may be back.
    */
   retryAfterMs(model: string): number {
-    const { hub, penalties, clock } = this.parts;
     if (this.hasOther(model, NONE)) {
-      return this.#expectedWaitMs(model, this.#lines.get(model)?.size ?? 0);
+      return this.#expectedWaitMs(model, this.#lines.of(model)?.size ?? 0);
     }
-    const ends = [...hub.serving(model)].flatMap((node) =>
-      penalties.of(node.who.identity)?.until ?? []
-    );
-    return ends.length === 0
-      ? RETRY_WHEN_OFFLINE_MS
-      : Math.max(1000, Math.min(...ends) - clock.now());
+    const opensAt = this.#rosters.of(model)?.opensAt() ?? Infinity;
+    if (opensAt === Infinity) return RETRY_WHEN_OFFLINE_MS;
+    return Math.max(1000, opensAt - this.parts.clock.now());
+  }
+
+  /**
+   * The attempt on this lease failed: where that was a fault, calls are kept away from the node, or
+   * from this model of it, longer each time. To be called before the lease is released. Returns the penalty,
+   * or null where there is none.
+   */
+  failed(lease: Lease, error: ColinkError): Penalty | null {
+    const { node, model } = lease;
+    if (error.code === "busy") this.#bounced(lease);
+    if (!error.kind.penalty) return null;
+    return this.parts.penalties.punish(node.who.identity, {
+      model: error.kind.penalty === "model" ? model : null,
+      reason: reasonOf(error),
+      retryAfterMs: error.retryAfterMs,
+    });
+  }
+
+  /**
+   * The attempt on this lease was answered: whatever stood against the node is settled. To be called
+   * before the lease is released. `timing` is null where the answer was a refusal.
+   */
+  answered({ node, model }: Lease, call: Call, timing: Timing | null): void {
+    const { penalties, policies, log } = this.parts;
+    if (timing !== null) policies(model).learn?.(node, call.request, timing);
+    if (!penalties.absolve(node.who.identity, model)) return;
+    log.info({ node: node.who.id, model }, "node passed its trial: it takes calls again");
+    this.eased(node);
+  }
+
+  /** A call of this model took so long, from its arrival: what waits are estimated from. */
+  measured(model: string, durationMs: number): void {
+    this.#pace.measured(model, durationMs);
+  }
+
+  joined(node: Node): void {
+    this.#rosters.joined(node);
+    this.#serveLines(node);
+  }
+
+  left(node: Node): void {
+    this.#rosters.left(node);
+    this.#notBusy(node);
+  }
+
+  eased(node: Node): void {
+    this.#rosters.eased(node);
+    this.#serveLines(node);
   }
 
   /** The node says that it is full: it counts as full for a moment, or until one of its slots is freed. */
-  nodeIsFull(node: Node): void {
-    node.fullUntilMs = this.parts.clock.monotonic() + BUSY_PAUSE_MS;
-    this.parts.clock.after(BUSY_PAUSE_MS, () => this.#serveLines(node));
-  }
-
-  /** Keeps calls away from a faulty node, and lets waiting ones at it when its time is over. */
-  punish(node: Node, reason: string): void {
-    const { penalties, clock } = this.parts;
-    const penalty = penalties.punish(node.who.identity, reason);
-    clock.after(penalty.until - clock.now(), () => this.#serveLines(node));
-  }
-
-  /** A call of this model took so long: what waits are estimated from. */
-  measured(model: string, durationMs: number): void {
-    const before = this.#callMs.get(model);
-    if (before === undefined && this.#callMs.size > 10_000) return;
-    const average = before === undefined
-      ? durationMs
-      : before + NEWEST_CALL_WEIGHT * (durationMs - before);
-    this.#callMs.set(model, average);
-  }
-
-  /** Nodes that may serve the model, full or not. */
-  *#able(model: string, tried: ReadonlySet<string>): Iterable<Node> {
-    for (const node of this.parts.hub.serving(model)) {
-      if (!node.isDraining && !tried.has(node.who.id) && !this.#isPenalized(node)) yield node;
-    }
-  }
-
-  *#free(model: string, tried: ReadonlySet<string>): Iterable<Node> {
-    const nowMs = this.parts.clock.monotonic();
-    for (const node of this.#able(model, tried)) if (node.hasRoom(nowMs)) yield node;
-  }
-
-  #isPenalized(node: Node): boolean {
-    return this.parts.penalties.of(node.who.identity) !== null;
-  }
-
-  #hold(node: Node): Lease {
-    return new Lease(node, (freed) => {
-      freed.fullUntilMs = 0;
-      this.#serveLines(freed);
+  #bounced(lease: Lease): void {
+    const { node } = lease;
+    lease.isBounced = true;
+    this.#busy.get(node)?.();
+    const callOff = this.parts.clock.after(BUSY_PAUSE_MS, () => {
+      this.#busy.delete(node);
+      this.eased(node);
     });
+    this.#busy.set(node, callOff);
   }
 
-  #refuseWhereWaitingIsVain(call: Call, tried: ReadonlySet<string>): void {
+  #relieved(identity: string): void {
+    const { hub, log } = this.parts;
+    const node = hub.find(identity);
+    if (node === undefined) return;
+    log.info({ node: node.who.id }, "penalty over: one call tries the node");
+    this.eased(node);
+  }
+
+  #choose({ request }: Call, tried: ReadonlySet<string>): Node | null {
+    const { model } = request;
+    const roster = this.#rosters.of(model);
+    if (roster === undefined) return null;
+    const preferred = this.parts.policies(model).preferred?.(request, roster) ?? null;
+    const isToBeHad = preferred !== null && !tried.has(preferred.who.id) &&
+      this.#isOpen(preferred, model);
+    return isToBeHad ? preferred : roster.cheapest(tried, this.#random);
+  }
+
+  #isOpen(node: Node, model: string): boolean {
+    return this.#price(node, model) < FULL;
+  }
+
+  /** See Price. Everything that can lower it calls `eased`, or is a release. */
+  #price(node: Node, model: string): number {
+    if (node.isDraining) return Infinity;
+    const { penalties, policies } = this.parts;
+    const circuit = penalties.circuit(node.who.identity, model);
+    if (circuit === "penalized") return penalties.until(node.who.identity, model);
+    const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node);
+    if (isFull || circuit === "on trial") return FULL;
+    return policies(model).cost(node, model);
+  }
+
+  #hold(node: Node, model: string): Lease {
+    const { penalties } = this.parts;
+    const { identity } = node.who;
+    const isTrial = penalties.circuit(identity, model) === "probation";
+    const lease = new Lease(node, model, this.#onRelease);
+    if (isTrial) this.#trials.set(lease, penalties.beginTrial(identity, model));
+    this.#rosters.taken(node);
+    return lease;
+  }
+
+  readonly #onRelease = (lease: Lease): void => {
+    const { node } = lease;
+    this.#trials.get(lease)?.();
+    this.#trials.delete(lease);
+    if (!lease.isBounced) this.#notBusy(node);
+    this.#rosters.freed(node);
+    this.#serveLines(node);
+  };
+
+  #notBusy(node: Node): void {
+    this.#busy.get(node)?.();
+    this.#busy.delete(node);
+  }
+
+  #wait(call: Call, wish: Wish): Promise<Lease> {
     const { model } = call.request;
-    if (this.hasOther(model, tried)) return;
-    const { hub } = this.parts;
-    if (hub.serving(model).size === 0) {
-      if (!hub.knows(model)) throw modelNotFound(model, hub.knownModels());
-      throw new ColinkError(
-        "no_node_online",
-        `Cannot serve "${model}": no node that offers it is connected; try again soon`,
-        { retryAfterMs: this.retryAfterMs(model) },
-      );
-    }
-    throw new ColinkError(
-      "nodes_penalized",
-      `Cannot serve "${model}": every node that offers it has failed lately or is leaving; try again later`,
-      { retryAfterMs: this.retryAfterMs(model) },
-    );
-  }
-
-  #wait(call: Call, tried: ReadonlySet<string>, isRetry: boolean): Promise<Lease> {
-    const { model, accountId } = call.request;
-    const line = this.#lines.get(model) ?? new WaitingLine<Lease>();
-    const ofAccount = this.#waitingByAccount.get(accountId) ?? 0;
-    if (!isRetry) this.#refuseWhereLineIsFull(model, line.size, ofAccount);
-    this.#lines.set(model, line);
-    this.#waitingByAccount.set(accountId, ofAccount + 1);
-
-    return new Promise<Lease>((resolve, reject) => {
-      const leave = () => {
-        callOff();
-        call.signal.removeEventListener("abort", onStop);
-        this.#left(line, model, accountId);
-      };
-      const waiter: Waiter<Lease> = {
-        call,
-        tried,
-        sinceMs: this.parts.clock.monotonic(),
-        resolve: (lease) => {
-          leave();
-          resolve(lease);
-        },
-        reject: (error) => {
-          line.remove(waiter);
-          leave();
-          reject(error);
-        },
-      };
-      const onStop = () => waiter.reject(call.signal.reason);
-      const callOff = this.parts.clock.after(this.config.queueWaitMs, () => {
-        waiter.reject(this.#waitedTooLong(model));
-      });
-      call.signal.addEventListener("abort", onStop, { once: true });
-      line.add(waiter, isRetry);
-      // Room may be there already: the line is passed through, never around.
-      for (const node of this.parts.hub.serving(model)) this.#serveLine(node, line);
-    });
-  }
-
-  #left(line: WaitingLine<Lease>, model: string, accountId: string): void {
-    if (line.size === 0 && this.#lines.get(model) === line) this.#lines.delete(model);
-    const rest = (this.#waitingByAccount.get(accountId) ?? 1) - 1;
-    if (rest > 0) this.#waitingByAccount.set(accountId, rest);
-    else this.#waitingByAccount.delete(accountId);
-  }
-
-  #refuseWhereLineIsFull(model: string, inLine: number, ofAccount: number): void {
-    if (inLine < this.config.queuePerModel && ofAccount < this.config.queuePerAccount) return;
-    const whose = inLine < this.config.queuePerModel ? "your account's" : `the model's`;
-    throw new ColinkError(
-      "queue_full",
-      `Cannot queue a call for "${model}": ${whose} waiting line is full; try again later`,
-      { retryAfterMs: this.#expectedWaitMs(model, inLine) },
-    );
-  }
-
-  #waitedTooLong(model: string): ColinkError {
-    return new ColinkError(
-      "queue_timeout",
-      `Cannot serve "${model}": no slot became free within ${
-        this.config.queueWaitMs / 1000
-      } s; try again later`,
+    const full = wish.isRetry ? null : this.#lines.fullFor(call);
+    const inLine = this.#lines.of(model)?.size ?? 0;
+    if (full) throw lineFull(model, full, this.#expectedWaitMs(model, inLine));
+    const { line, waiter, served } = this.#lines.enter(call, {
+      tried: wish.tried,
+      isReturning: wish.isRetry,
+      onPosition: wish.onPosition,
       // The one who is told still stands in the line.
-      { retryAfterMs: this.#expectedWaitMs(model, (this.#lines.get(model)?.size ?? 1) - 1) },
-    );
-  }
-
-  /** How long a newcomer would wait, from measured call times and the slots there are. */
-  #expectedWaitMs(model: string, inLine: number): number {
-    let slots = 0;
-    for (const node of this.parts.hub.serving(model)) slots += node.offer.maxParallel;
-    const callMs = this.#callMs.get(model) ?? GUESSED_CALL_MS;
-    return Math.max(1000, Math.ceil(callMs * (inLine + 1) / Math.max(1, slots)));
+      tooLate: () =>
+        waitedTooLong(
+          model,
+          this.config.queueWaitMs,
+          this.#expectedWaitMs(model, (this.#lines.of(model)?.size ?? 1) - 1),
+        ),
+    });
+    // Room may be there already: the line is passed through, never around.
+    while (line.has(waiter)) {
+      const node = this.#choose(call, wish.tried);
+      if (node === null) break;
+      this.#serveLine(node, model, line);
+    }
+    if (line.has(waiter)) this.#lines.tellPositions(line);
+    return served;
   }
 
   /** The node may have room: calls that wait for any of its models get it, longest wait first. */
   #serveLines(node: Node): void {
-    if (this.#lines.size === 0) return;
-    const lines = [...this.#lines].filter(([model]) => this.parts.hub.serving(model).has(node))
-      .map(([, line]) => line);
-    while (lines.length > 0 && this.#mayTake(node)) {
-      const heads = lines.flatMap((line) => {
-        const waiter = line.next(({ tried }) => !tried.has(node.who.id));
-        return waiter ? [{ line, waiter }] : [];
+    if (this.#lines.isEmpty) return;
+    const lines = node.offer.models.flatMap((model) => {
+      const line = this.#lines.of(model);
+      return line ? [{ model, line }] : [];
+    });
+    for (;;) {
+      const heads = lines.flatMap(({ model, line }) => {
+        const waiter = this.#isOpen(node, model) ? headFor(node, line) : null;
+        return waiter ? [{ model, line, waiter }] : [];
       });
       if (heads.length === 0) return;
-      const { line, waiter } = heads.reduce((a, b) => b.waiter.sinceMs < a.waiter.sinceMs ? b : a);
-      this.#grant(node, line, waiter);
+      const longest = heads.reduce((a, b) => b.waiter.sinceMs < a.waiter.sinceMs ? b : a);
+      longest.line.take(longest.waiter);
+      longest.waiter.resolve(this.#hold(node, longest.model));
     }
   }
 
-  #serveLine(node: Node, line: WaitingLine<Lease>): void {
-    while (this.#mayTake(node)) {
-      const waiter = line.next(({ tried }) => !tried.has(node.who.id));
+  #serveLine(node: Node, model: string, line: WaitingLine<Lease>): void {
+    while (this.#isOpen(node, model)) {
+      const waiter = headFor(node, line);
       if (waiter === null) return;
-      this.#grant(node, line, waiter);
+      line.take(waiter);
+      waiter.resolve(this.#hold(node, model));
     }
   }
 
-  #grant(node: Node, line: WaitingLine<Lease>, waiter: Waiter<Lease>): void {
-    line.take(waiter);
-    waiter.resolve(this.#hold(node));
+  #noneAble(model: string): ColinkError {
+    const { hub } = this.parts;
+    if (hub.serves(model)) return allPenalized(model, this.retryAfterMs(model));
+    if (hub.knows(model)) return nobodyOnline(model, this.retryAfterMs(model));
+    return modelNotFound(model, hub.knownModels());
   }
 
-  #mayTake(node: Node): boolean {
-    return node.hasRoom(this.parts.clock.monotonic()) && !this.#isPenalized(node);
+  /** How long a newcomer would wait, from measured call times and the slots there are. */
+  #expectedWaitMs(model: string, inLine: number): number {
+    return this.#pace.expectedWaitMs(model, inLine, this.#rosters.of(model)?.slots ?? 0);
   }
 }
 
-function modelNotFound(model: string, known: Iterable<string>): ColinkError {
-  const near = nearNames(model, known).map((name) => `"${name}"`);
-  const hint = near.length > 0
-    ? `did you mean ${near.join(" or ")}?`
-    : "GET /v1/models lists what is offered";
-  return new ColinkError("model_not_found", `Cannot find the model "${model}": ${hint}`, {
-    param: "model",
-  });
+function headFor(node: Node, line: WaitingLine<Lease>) {
+  return line.next(({ tried }) => !tried.has(node.who.id));
+}
+
+/** What everybody may read of a penalty's cause. */
+function reasonOf(error: ColinkError): string {
+  return error.message.replace(/^Cannot answer: /, "").replace(/; try again$/, "");
 }

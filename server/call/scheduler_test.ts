@@ -3,8 +3,6 @@ import { settle } from "../clock_fake.ts";
 import type { Lease } from "./lease.ts";
 import { World } from "./test_world.ts";
 
-const none: ReadonlySet<string> = new Set();
-
 describe("the scheduler", () => {
   test("gives a call to the node with the smallest share of its slots in use", async () => {
     const world = new World();
@@ -12,7 +10,7 @@ describe("the scheduler", () => {
     world.node("large", 10);
     const taken: string[] = [];
     for (let i = 0; i < 12; i++) {
-      taken.push((await world.scheduler.lease(world.call(), none, false)).node.who.id);
+      taken.push((await world.lease()).node.who.id);
     }
     expect(taken.filter((id) => id === "small")).toHaveLength(2);
     expect(taken.filter((id) => id === "large")).toHaveLength(10);
@@ -26,7 +24,7 @@ describe("the scheduler", () => {
     for (let i = 0; i < 300; i++) {
       const world = new World({}, random);
       for (const name of ["a", "b", "c"]) world.node(name);
-      const { node } = await world.scheduler.lease(world.call(), none, false);
+      const { node } = await world.lease();
       counts.set(node.who.id, (counts.get(node.who.id) ?? 0) + 1);
     }
     for (const name of ["a", "b", "c"]) expect(counts.get(name)).toBeGreaterThan(60);
@@ -36,7 +34,7 @@ describe("the scheduler", () => {
     const world = new World();
     const { node } = world.node("a", 3);
     for (let i = 0; i < 6; i++) {
-      void world.scheduler.lease(world.call({ account: `u${i}` }), none, false);
+      void world.lease(world.call({ account: `u${i}` }));
     }
     await settle();
     expect(node.active).toBe(3);
@@ -47,10 +45,10 @@ describe("the scheduler", () => {
     const world = new World();
     world.node("a");
     const order: string[] = [];
-    const first = await world.scheduler.lease(world.call(), none, false);
+    const first = await world.lease();
     for (const name of ["greedy-1", "greedy-2", "greedy-3", "modest-1", "shy-1"]) {
       const call = world.call({ account: name.split("-")[0]! });
-      void Promise.resolve(world.scheduler.lease(call, none, false)).then((lease) => {
+      void Promise.resolve(world.lease(call)).then((lease) => {
         order.push(name);
         lease.release();
       });
@@ -63,10 +61,10 @@ describe("the scheduler", () => {
   test("a newcomer does not overtake the line", async () => {
     const world = new World();
     const a = world.node("a");
-    const held = await world.scheduler.lease(world.call(), none, false);
+    const held = await world.lease();
     const order: string[] = [];
     const waits = (name: string) =>
-      void Promise.resolve(world.scheduler.lease(world.call({ account: name }), none, false))
+      void Promise.resolve(world.lease(world.call({ account: name })))
         .then((lease) => (order.push(name), lease));
     waits("early");
     held.release();
@@ -79,9 +77,9 @@ describe("the scheduler", () => {
   test("a call that stops while it waits leaves the line with its reason", async () => {
     const world = new World();
     world.node("a");
-    await world.scheduler.lease(world.call(), none, false);
+    await world.lease();
     const call = world.call();
-    const waiting = Promise.resolve(world.scheduler.lease(call, none, false));
+    const waiting = Promise.resolve(world.lease(call));
     call.stop("caller_gone");
     expect(waiting).rejects.toMatchObject({ code: "caller_gone" });
     expect(world.scheduler.waiting).toBe(0);
@@ -90,9 +88,9 @@ describe("the scheduler", () => {
   test("a call waits no longer than it may, and is told when to come back", async () => {
     const world = new World();
     world.node("a");
-    await world.scheduler.lease(world.call(), none, false);
+    await world.lease();
     world.scheduler.measured("m", 8000);
-    const waiting = outcome(world.scheduler.lease(world.call(), none, false));
+    const waiting = outcome(world.lease());
     await world.clock.pass(30_000);
     expect(await waiting).toMatchObject({ code: "queue_timeout", retryAfterMs: 8000 });
     expect(world.clock.pending).toBe(0);
@@ -101,25 +99,22 @@ describe("the scheduler", () => {
   test("a full line refuses, by model and by account, with an estimate from measured speed", async () => {
     const world = new World({ queuePerModel: 3, queuePerAccount: 2 });
     world.node("a");
-    await world.scheduler.lease(world.call(), none, false);
+    await world.lease();
     world.scheduler.measured("m", 4000);
-    const wait = (account: string) =>
-      outcome(world.scheduler.lease(world.call({ account }), none, false));
+    const wait = (account: string) => outcome(world.lease(world.call({ account })));
     void wait("x");
     void wait("x");
-    expect(lease(() => world.scheduler.lease(world.call({ account: "x" }), none, false)))
+    expect(lease(() => world.lease(world.call({ account: "x" }))))
       .toMatchObject({ code: "queue_full", retryAfterMs: 12_000 });
     void wait("y");
-    expect(lease(() => world.scheduler.lease(world.call({ account: "z" }), none, false)))
+    expect(lease(() => world.lease(world.call({ account: "z" }))))
       .toMatchObject({ code: "queue_full", retryAfterMs: 16_000 });
   });
 
   test("an unknown model is not found, and near names are offered", () => {
     const world = new World();
     world.node("a", 1, ["llama3:8b", "qwen-72b"]);
-    const refused = lease(() =>
-      world.scheduler.lease(world.call({ model: "lama3:8b" }), none, false)
-    );
+    const refused = lease(() => world.lease(world.call({ model: "lama3:8b" })));
     expect(refused).toMatchObject({ code: "model_not_found", param: "model" });
     expect(refused.message).toContain(`"llama3:8b"`);
     expect(refused.message).not.toContain("qwen");
@@ -128,40 +123,41 @@ describe("the scheduler", () => {
   test("a known model with nobody online is unavailable for now", () => {
     const world = new World();
     world.node("a").leave();
-    expect(lease(() => world.scheduler.lease(world.call(), none, false)))
+    expect(lease(() => world.lease()))
       .toMatchObject({ code: "no_node_online", retryAfterMs: 10_000 });
   });
 
   test("when every node is penalised, Retry-After is the earliest end", async () => {
     const world = new World();
-    const [a, b] = [world.node("a"), world.node("b")];
-    world.scheduler.punish(a.node, "bad");
+    for (const name of ["a", "b"]) world.node(name);
+    world.fails(await world.lease());
     await world.clock.pass(20_000);
-    world.scheduler.punish(b.node, "bad");
-    expect(lease(() => world.scheduler.lease(world.call(), none, false)))
+    world.fails(await world.lease());
+    expect(lease(() => world.lease()))
       .toMatchObject({ code: "nodes_penalized", retryAfterMs: 40_000 });
   });
 
   test("a penalised node gets no calls until its minute is over, reconnected or not", async () => {
     const world = new World();
     const bad = world.node("bad");
-    world.scheduler.punish(bad.node, "bad");
+    world.fails(await world.lease());
     bad.leave();
     world.node("bad");
-    expect(lease(() => world.scheduler.lease(world.call(), none, false))).toMatchObject({
+    expect(lease(() => world.lease())).toMatchObject({
       code: "nodes_penalized",
     });
     await world.clock.pass(60_000);
-    expect((await world.scheduler.lease(world.call(), none, false)).node.who.id).toBe("bad");
+    expect((await world.lease()).node.who.id).toBe("bad");
   });
 
   test("a call that waits is served when a penalty ends", async () => {
     const world = new World({ queueWaitMs: 120_000 });
-    const [good, bad] = [world.node("good"), world.node("bad")];
-    world.scheduler.punish(bad.node, "bad");
-    await world.scheduler.lease(world.call(), none, false);
+    const bad = world.node("bad");
+    world.fails(await world.lease());
+    const good = world.node("good");
+    await world.lease();
     let served: Lease | null = null;
-    void Promise.resolve(world.scheduler.lease(world.call(), none, false)).then((
+    void Promise.resolve(world.lease()).then((
       l,
     ) => (served = l));
     await world.clock.pass(59_000);
@@ -174,8 +170,8 @@ describe("the scheduler", () => {
   test("a call that waits is served by a node that joins", async () => {
     const world = new World();
     world.node("a");
-    await world.scheduler.lease(world.call(), none, false);
-    const waiting = Promise.resolve(world.scheduler.lease(world.call(), none, false));
+    await world.lease();
+    const waiting = Promise.resolve(world.lease());
     world.node("b");
     expect((await waiting).node.who.id).toBe("b");
   });
@@ -183,10 +179,10 @@ describe("the scheduler", () => {
   test("a slot that is free goes to whoever has waited longest, whatever the model", async () => {
     const world = new World();
     world.node("a", 1, ["m", "n"]);
-    const held = await world.scheduler.lease(world.call(), none, false);
+    const held = await world.lease();
     const order: string[] = [];
     const wait = async (model: string) => {
-      const leased = await world.scheduler.lease(world.call({ model }), none, false);
+      const leased = await world.lease(world.call({ model }));
       order.push(model);
       leased.release();
     };
@@ -201,8 +197,8 @@ describe("the scheduler", () => {
   test("a lease is released once, however often it is asked", async () => {
     const world = new World();
     const { node } = world.node("a", 2);
-    const lease = await world.scheduler.lease(world.call(), none, false);
-    await world.scheduler.lease(world.call(), none, false);
+    const lease = await world.lease();
+    await world.lease();
     lease.release();
     lease.release();
     expect(node.active).toBe(1);
@@ -211,7 +207,7 @@ describe("the scheduler", () => {
   test("a draining node gets no calls", () => {
     const world = new World();
     world.node("a").node.isDraining = true;
-    expect(lease(() => world.scheduler.lease(world.call(), none, false))).toMatchObject({
+    expect(lease(() => world.lease())).toMatchObject({
       code: "nodes_penalized",
     });
   });

@@ -1,16 +1,20 @@
 /** A hub with scripted nodes and a clock in hand: what the call room's tests share. */
 
 import { FakeClock } from "../clock_fake.ts";
+import { ColinkError, type ErrorCode } from "../error.ts";
 import { silentLog } from "../log.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
 import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
-import { PenaltyBook } from "../node/penalty.ts";
+import { type Circuit, PenaltyBook } from "../node/penalty.ts";
 import { V1Answer } from "../node/v1_answer.ts";
 import type { LedgerEntry } from "../store/store.ts";
 import type { Refusal } from "./blame.ts";
 import { Call } from "./call.ts";
 import { Calls } from "./calls.ts";
+import type { Lease } from "./lease.ts";
+import { createPolicies } from "./policies.ts";
+import type { PolicyName, Timing } from "./policy.ts";
 import { type Outlet, Relay } from "./relay.ts";
 import { Scheduler, type SchedulerConfig } from "./scheduler.ts";
 
@@ -43,23 +47,38 @@ export class Received {
   }
 }
 
+export interface WorldConfig extends Partial<SchedulerConfig> {
+  policy?: PolicyName;
+}
+
+/** What a call is about. */
+export interface CallOptions {
+  model?: string;
+  account?: string;
+  stream?: boolean;
+  messages?: string[];
+}
+
 export class World {
   readonly clock = new FakeClock();
   readonly hub = new Hub();
-  readonly penalties = new PenaltyBook(this.clock, 60_000);
+  readonly penalties = new PenaltyBook(this.clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   readonly calls = new Calls();
   readonly ledger: LedgerEntry[] = [];
   readonly scheduler: Scheduler;
   readonly relay: Relay;
   #names = 0;
 
-  constructor(config: Partial<SchedulerConfig> = {}, random: () => number = () => 0) {
+  constructor(config: WorldConfig = {}, random: () => number = () => 0) {
     const { hub, penalties, clock } = this;
-    this.scheduler = new Scheduler({ hub, penalties, clock, random }, {
+    const { policy = "least-busy", ...limits } = config;
+    const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 7n });
+    const parts = { hub, penalties, policies, clock, random, log: silentLog };
+    this.scheduler = new Scheduler(parts, {
       queuePerModel: 10,
       queuePerAccount: 5,
       queueWaitMs: 30_000,
-      ...config,
+      ...limits,
     });
     this.relay = new Relay({
       scheduler: this.scheduler,
@@ -102,7 +121,30 @@ export class World {
     return { node, received, state, leave: () => this.hub.remove(node) };
   }
 
-  call({ model = "m", account = "alice", stream = false } = {}): Call {
+  /** Asks for a slot, as a call that was tried nowhere yet. */
+  lease(call = this.call(), tried: ReadonlySet<string> = new Set()): Promise<Lease> | Lease {
+    return this.scheduler.lease(call, { tried, isRetry: false });
+  }
+
+  /** How a node stands towards the model's calls. */
+  circuit({ node }: { node: Node }, model = "m"): Circuit {
+    return this.penalties.circuit(node.who.identity, model);
+  }
+
+  /** As the relay would after an attempt that failed like this. */
+  fails(lease: Lease, code: ErrorCode = "node_lost", retryAfterMs?: number): void {
+    this.scheduler.failed(lease, new ColinkError(code, `Cannot answer: ${code}`, { retryAfterMs }));
+    lease.release();
+  }
+
+  /** As the relay would after a good answer. */
+  answers(lease: Lease, call = this.call(), timing: Partial<Timing> = {}): void {
+    const answer = { firstTokenMs: 100, durationMs: 1_000, completionTokens: 10, ...timing };
+    this.scheduler.answered(lease, call, answer);
+    lease.release();
+  }
+
+  call({ model = "m", account = "alice", stream = false, messages }: CallOptions = {}): Call {
     const id = `req-${this.#names++}`;
     const request = {
       id,
@@ -113,7 +155,7 @@ export class World {
       stream,
       wantsUsage: false,
       streamOptions: null,
-      body: { bytes: new Uint8Array(), text: JSON.stringify({ model, stream }) },
+      body: { bytes: new Uint8Array(), text: JSON.stringify({ model, messages, stream }) },
     };
     return new Call(request, this.clock.monotonic(), this.clock.now());
   }

@@ -29,6 +29,12 @@ const NodeShape: z.ZodType<NodeView> = z.object({
   max_parallel: z.number(),
   active_tasks: z.number(),
   supported_models: z.array(z.string()),
+  state: z.enum(["ready", "busy", "probing", "penalized", "draining"]),
+  penalties: z.array(z.object({
+    model: z.string().nullable(),
+    reason: z.string(),
+    until: z.number(),
+  })),
   penalized: z.boolean(),
   penalty_reason: z.string().nullable(),
   penalized_until: z.number().nullable(),

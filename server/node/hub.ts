@@ -1,47 +1,50 @@
-/** The nodes connected now, found by the model that they serve. */
+/** The nodes connected now, and the models that they serve. */
 
 import type { Node, NodeOffer } from "./node.ts";
 
-/** Told when a node may have become able to take a waiting call. */
-export type RoomListener = (node: Node) => void;
+/** Told of every change that matters to who can take a call. */
+export interface HubWatcher {
+  joined(node: Node): void;
+  /** Also before its offer is replaced; `joined` follows then. */
+  left(node: Node): void;
+  /** The node may have become able to take a call. */
+  eased(node: Node): void;
+}
 
 /** Models that were served once are remembered, so that "nobody is online" differs from "no such model". */
 export const MAX_REMEMBERED_MODELS = 10_000;
 
 export class Hub {
-  readonly #nodes = new Set<Node>();
-  readonly #byModel = new Map<string, Set<Node>>();
+  /** By private identity, which no two connected nodes share. */
+  readonly #nodes = new Map<string, Node>();
+  /** How many nodes serve each model. */
+  readonly #servers = new Map<string, number>();
   readonly #knownModels = new Set<string>();
-  readonly #roomListeners: RoomListener[] = [];
+  readonly #watchers: HubWatcher[] = [];
 
   /** Called with models that this hub has not seen before. */
   onNewModels: (models: string[]) => void = () => {};
 
-  onRoom(listener: RoomListener): void {
-    this.#roomListeners.push(listener);
-  }
-
-  /** Something about the node changed so that it may take a call. */
-  announceRoom(node: Node): void {
-    for (const listener of this.#roomListeners) listener(node);
+  watch(watcher: HubWatcher): void {
+    this.#watchers.push(watcher);
   }
 
   add(node: Node): void {
-    this.#nodes.add(node);
-    this.#index(node);
-    this.announceRoom(node);
+    this.#nodes.set(node.who.identity, node);
+    this.#join(node);
   }
 
   /** A second REGISTER: the offer is replaced as a whole. */
   update(node: Node, offer: NodeOffer): void {
-    this.#unindex(node);
+    this.#leave(node);
     node.offer = offer;
-    this.#index(node);
-    this.announceRoom(node);
+    this.#join(node);
   }
 
   remove(node: Node): void {
-    if (this.#nodes.delete(node)) this.#unindex(node);
+    if (this.#nodes.get(node.who.identity) !== node) return;
+    this.#nodes.delete(node.who.identity);
+    this.#leave(node);
   }
 
   get size(): number {
@@ -49,17 +52,27 @@ export class Hub {
   }
 
   nodes(): Iterable<Node> {
-    return this.#nodes;
+    return this.#nodes.values();
   }
 
-  /** The connected nodes that serve the model. */
-  serving(model: string): ReadonlySet<Node> {
-    return this.#byModel.get(model) ?? noNodes;
+  /** The connected node of that private identity. */
+  find(identity: string): Node | undefined {
+    return this.#nodes.get(identity);
+  }
+
+  /** Something about the node changed so that it may take a call. */
+  ease(node: Node): void {
+    for (const watcher of this.#watchers) watcher.eased(node);
+  }
+
+  /** Whether a connected node serves the model. */
+  serves(model: string): boolean {
+    return this.#servers.has(model);
   }
 
   /** The models that connected nodes serve, each once. */
   models(): string[] {
-    return [...this.#byModel.keys()].sort();
+    return [...this.#servers.keys()].sort();
   }
 
   /** Whether the model was ever served here. */
@@ -79,26 +92,23 @@ export class Hub {
     return this.#knownModels;
   }
 
-  #index(node: Node): void {
+  #join(node: Node): void {
+    const { models } = node.offer;
     const room = MAX_REMEMBERED_MODELS - this.#knownModels.size;
-    const fresh = node.offer.models.filter((model) => !this.#knownModels.has(model)).slice(0, room);
-    for (const model of node.offer.models) {
-      const nodes = this.#byModel.get(model);
-      if (nodes) nodes.add(node);
-      else this.#byModel.set(model, new Set([node]));
-    }
+    const fresh = models.filter((model) => !this.#knownModels.has(model)).slice(0, room);
+    for (const model of models) this.#servers.set(model, (this.#servers.get(model) ?? 0) + 1);
+    for (const watcher of this.#watchers) watcher.joined(node);
     if (fresh.length === 0) return;
     this.remember(fresh);
     this.onNewModels(fresh);
   }
 
-  #unindex(node: Node): void {
+  #leave(node: Node): void {
     for (const model of node.offer.models) {
-      const nodes = this.#byModel.get(model);
-      nodes?.delete(node);
-      if (nodes?.size === 0) this.#byModel.delete(model);
+      const rest = (this.#servers.get(model) ?? 1) - 1;
+      if (rest > 0) this.#servers.set(model, rest);
+      else this.#servers.delete(model);
     }
+    for (const watcher of this.#watchers) watcher.left(node);
   }
 }
-
-const noNodes: ReadonlySet<Node> = new Set();

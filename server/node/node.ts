@@ -2,6 +2,7 @@
 
 import type { NodeView, RegisterData } from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
+import type { Penalty } from "./penalty.ts";
 
 /** What a Node needs of its connection. */
 export interface NodeConnection {
@@ -39,15 +40,10 @@ export function offerOf(data: RegisterData): NodeOffer {
   };
 }
 
-/** How long a node that said BUSY counts as full, unless one of its slots is freed first. */
-export const BUSY_PAUSE_MS = 500;
-
 export class Node {
   /** Leases held now. */
   active = 0;
   isDraining = false;
-  /** The node said that it is full, whatever the count says. Monotonic milliseconds. */
-  fullUntilMs = 0;
 
   constructor(
     readonly who: NodeIdentity,
@@ -57,29 +53,50 @@ export class Node {
     readonly connectedAt: number,
   ) {}
 
-  hasRoom(monotonicMs: number): boolean {
-    return !this.isDraining && this.active < this.offer.maxParallel &&
-      monotonicMs >= this.fullUntilMs;
-  }
-
   /** Share of its slots in use: 0 is idle, 1 is full. */
   get load(): number {
     return this.active / this.offer.maxParallel;
   }
 
-  view(penalty: { until: number; reason: string } | null): NodeView {
+  serves(model: string): boolean {
+    return this.offer.models.includes(model);
+  }
+
+  /** `penalties` are all that stand against it, also those whose time is over. */
+  view(penalties: readonly Penalty[]): NodeView {
+    const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
     return {
       id: this.who.id,
       name: this.offer.name,
       max_parallel: this.offer.maxParallel,
       active_tasks: this.active,
       supported_models: [...this.offer.models],
-      penalized: penalty !== null,
-      penalty_reason: penalty?.reason ?? null,
-      penalized_until: penalty?.until ?? null,
+      state: this.#state(penalties, bar),
+      penalties: penalties.map(({ model, reason, until }) => ({ model, reason, until })),
+      penalized: bar !== null,
+      penalty_reason: bar?.reason ?? null,
+      penalized_until: bar?.until ?? null,
       draining: this.isDraining,
       connected_at: this.connectedAt,
       agent: this.offer.agent,
     };
+  }
+
+  #state(penalties: readonly Penalty[], bar: Penalty | null): NodeView["state"] {
+    if (this.isDraining) return "draining";
+    if (bar !== null) return "penalized";
+    if (this.#bar(penalties) !== null) return "probing";
+    return this.active < this.offer.maxParallel ? "ready" : "busy";
+  }
+
+  /** Of penalties that together touch every model, the one that is over first; else null. */
+  #bar(penalties: readonly Penalty[]): Penalty | null {
+    const ofAll = penalties.filter(({ model }) => model === null);
+    const ofModel = new Map(penalties.map((penalty) => [penalty.model, penalty]));
+    const each = this.offer.models.map((model) => ofModel.get(model));
+    const barred = ofAll.length > 0 ? ofAll : each;
+    const found = barred.filter((penalty) => penalty !== undefined);
+    if (found.length === 0 || found.length < barred.length) return null;
+    return found.reduce((a, b) => b.until < a.until ? b : a);
   }
 }

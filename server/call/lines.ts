@@ -1,0 +1,134 @@
+/** The waiting lines of all models: bounded, left when a call is stopped or has waited too long. */
+
+import type { Clock } from "../clock.ts";
+import type { Call } from "./call.ts";
+import { type Waiter, WaitingLine } from "./queue.ts";
+
+export interface LinesConfig {
+  queuePerModel: number;
+  queuePerAccount: number;
+  queueWaitMs: number;
+}
+
+/** How a call stands in its line. */
+export interface Stand {
+  /** Nodes that it has been tried on. */
+  tried: ReadonlySet<string>;
+  /** It was sent back by a node: it goes before its account's other calls. */
+  isReturning: boolean;
+  /** Hears its place in the line, 1 being the next: within a second, and then when it has changed. */
+  onPosition?: (position: number) => void;
+  /** What it fails with when it has waited as long as it may. */
+  tooLate: () => unknown;
+}
+
+const TELL_EVERY_MS = 1_000;
+
+export class Lines<T> {
+  readonly #byModel = new Map<string, WaitingLine<T>>();
+  readonly #waitingByAccount = new Map<string, number>();
+  readonly #tellers = new Map<WaitingLine<T>, () => void>();
+  /** The position that each was told last. */
+  readonly #told = new Map<Waiter<T>, number>();
+
+  constructor(private readonly clock: Clock, private readonly config: LinesConfig) {}
+
+  /** Calls waiting now. */
+  get size(): number {
+    let sum = 0;
+    for (const line of this.#byModel.values()) sum += line.size;
+    return sum;
+  }
+
+  get isEmpty(): boolean {
+    return this.#byModel.size === 0;
+  }
+
+  of(model: string): WaitingLine<T> | undefined {
+    return this.#byModel.get(model);
+  }
+
+  /** Whose line has no place left for another call. */
+  fullFor({ request: { model, accountId } }: Call): "model" | "account" | null {
+    if ((this.of(model)?.size ?? 0) >= this.config.queuePerModel) return "model";
+    const ofAccount = this.#waitingByAccount.get(accountId) ?? 0;
+    return ofAccount >= this.config.queuePerAccount ? "account" : null;
+  }
+
+  /**
+   * Puts the call in its model's line, full or not. `served` resolves with what `waiter.resolve` is
+   * given, and rejects when the call is stopped or too late.
+   */
+  enter(call: Call, stand: Stand): { line: WaitingLine<T>; waiter: Waiter<T>; served: Promise<T> } {
+    const { model, accountId } = call.request;
+    const line = this.of(model) ?? new WaitingLine<T>();
+    this.#byModel.set(model, line);
+    this.#waitingByAccount.set(accountId, (this.#waitingByAccount.get(accountId) ?? 0) + 1);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const leave = () => {
+      line.remove(waiter);
+      callOff();
+      call.signal.removeEventListener("abort", onStop);
+      this.#left(line, waiter);
+    };
+    const waiter: Waiter<T> = {
+      call,
+      tried: stand.tried,
+      sinceMs: this.clock.monotonic(),
+      onPosition: stand.onPosition,
+      resolve: (value) => {
+        leave();
+        resolve(value);
+      },
+      reject: (error) => {
+        leave();
+        reject(error);
+      },
+    };
+    const onStop = () => waiter.reject(call.signal.reason);
+    const callOff = this.clock.after(
+      this.config.queueWaitMs,
+      () => waiter.reject(stand.tooLate()),
+    );
+    call.signal.addEventListener("abort", onStop, { once: true });
+    line.add(waiter, stand.isReturning);
+    return { line, waiter, served: promise };
+  }
+
+  /**
+   * Tells those in the line who want to know where they stand: at once where nobody else has asked,
+   * and every second while anybody does. One walk tells all of them.
+   */
+  tellPositions(line: WaitingLine<T>): void {
+    if (!this.#tellers.has(line)) this.#tell(line);
+  }
+
+  #tell(line: WaitingLine<T>): void {
+    let position = 0;
+    let isAnyoneAsking = false;
+    for (const waiter of line.inOrder()) {
+      position++;
+      if (waiter.onPosition === undefined) continue;
+      isAnyoneAsking = true;
+      if (this.#told.get(waiter) === position) continue;
+      this.#told.set(waiter, position);
+      waiter.onPosition(position);
+    }
+    if (isAnyoneAsking) {
+      this.#tellers.set(line, this.clock.after(TELL_EVERY_MS, () => this.#tell(line)));
+    } else this.#tellers.delete(line);
+  }
+
+  #left(line: WaitingLine<T>, waiter: Waiter<T>): void {
+    const { model, accountId } = waiter.call.request;
+    this.#told.delete(waiter);
+    if (line.size === 0) {
+      this.#byModel.delete(model);
+      this.#tellers.get(line)?.();
+      this.#tellers.delete(line);
+    }
+    const rest = (this.#waitingByAccount.get(accountId) ?? 1) - 1;
+    if (rest > 0) this.#waitingByAccount.set(accountId, rest);
+    else this.#waitingByAccount.delete(accountId);
+  }
+}

@@ -1,0 +1,51 @@
+/** What a caller is told who gets no slot. */
+
+import { ColinkError } from "../error.ts";
+import { nearNames } from "./near_names.ts";
+
+export function modelNotFound(model: string, known: Iterable<string>): ColinkError {
+  const near = nearNames(model, known).map((name) => `"${name}"`);
+  const hint = near.length > 0
+    ? `did you mean ${near.join(" or ")}?`
+    : "GET /v1/models lists what is offered";
+  return new ColinkError("model_not_found", `Cannot find the model "${model}": ${hint}`, {
+    param: "model",
+  });
+}
+
+export function nobodyOnline(model: string, retryAfterMs: number): ColinkError {
+  return new ColinkError(
+    "no_node_online",
+    `Cannot serve "${model}": no node that offers it is connected; try again soon`,
+    { retryAfterMs },
+  );
+}
+
+export function allPenalized(model: string, retryAfterMs: number): ColinkError {
+  return new ColinkError(
+    "nodes_penalized",
+    `Cannot serve "${model}": every node that offers it has failed lately or is leaving; try again later`,
+    { retryAfterMs },
+  );
+}
+
+export function lineFull(
+  model: string,
+  whose: "model" | "account",
+  retryAfterMs: number,
+): ColinkError {
+  const owner = whose === "model" ? "the model's" : "your account's";
+  return new ColinkError(
+    "queue_full",
+    `Cannot queue a call for "${model}": ${owner} waiting line is full; try again later`,
+    { retryAfterMs },
+  );
+}
+
+export function waitedTooLong(model: string, waitMs: number, retryAfterMs: number): ColinkError {
+  return new ColinkError(
+    "queue_timeout",
+    `Cannot serve "${model}": no slot became free within ${waitMs / 1000} s; try again later`,
+    { retryAfterMs },
+  );
+}
