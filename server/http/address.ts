@@ -37,7 +37,8 @@ function blockList(cidrs: readonly string[]): BlockList {
   return list;
 }
 
-/** Sockets that listen on IPv6 show IPv4 peers as `::ffff:1.2.3.4`. */
+/** Sockets that listen on IPv6 show IPv4 peers as `::ffff:1.2.3.4`, and some proxies tell ports along. */
 function plain(ip: string): string {
-  return ip.replace(/^::ffff:(?=\d+\.)/i, "");
+  const [, address = ip] = /^\[([^\]]*)\](?::\d+)?$/.exec(ip) ?? /^([\d.]+):\d+$/.exec(ip) ?? [];
+  return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }
