@@ -97,7 +97,9 @@ describe("through a node and its upstream, a caller who leaves", () => {
     answer.controller.abort();
     const row = await expectStopped("streaming", call);
     expect(row.produced_chunks).toBeGreaterThanOrEqual(1);
-    expect(row.completion_tokens).toBe(row.produced_chunks);
+    // One frame may carry the tokens of several chunks.
+    expect(row.completion_tokens).toBeGreaterThanOrEqual(row.produced_chunks);
+    expect(row.completion_tokens).toBeLessThanOrEqual(3);
   });
 
   test("before a stream's first byte stops the upstream", async () => {
