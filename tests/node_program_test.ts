@@ -172,6 +172,7 @@ describe("SIGTERM", () => {
       gateway,
       clientToken: owner.clientToken,
       providers: [provider("drained")],
+      maxParallel: 100,
     });
     const [running, whole] = [
       stream(gateway, owner.apiToken, hello("drained")),
@@ -179,14 +180,19 @@ describe("SIGTERM", () => {
     ];
     await until("the upstream has both", () => upstream.active === 2);
     const staying = await joinNode({ gateway, owner, models: ["drained"], maxParallel: 10 });
+    const held = chat(gateway, owner.apiToken, hello("drained"));
+    const heldId = await staying.called();
     const ended = leaving.stop();
     await says(leaving.program, "draining");
 
+    // The one that stays is the busier one by now, so but for the draining these would go to the other.
     for (let i = 0; i < 4; i++) {
       const answer = chat(gateway, owner.apiToken, hello("drained"));
       staying.answer(await staying.called(), "elsewhere");
       expect((await answer).text).toContain("elsewhere");
     }
+    staying.answer(heldId, "held");
+    expect((await held).status).toBe(200);
     expect(upstream.calls.filter(({ body }) => body.model === "drained")).toHaveLength(2);
     expect((await listNodes(gateway)).some(({ penalized }) => penalized)).toBe(false);
 
