@@ -25,6 +25,8 @@ export const commonHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
   c.set("requestId", requestId);
   c.set("headers", headers);
   await next();
+  // Answers of calls are made with them.
+  if (c.res.headers.has("x-request-id")) return;
   headers.forEach((value, name) => c.res.headers.set(name, value));
 };
 

@@ -80,21 +80,22 @@ function stopWhenOver(
   signal.addEventListener("abort", onGone, { once: true });
   const onLate = () => call.stop("deadline_exceeded");
   const callOffDeadline = clock.after(config.deadlineMs, onLate);
-  const callOffPatience = clock.after(patienceMs(c), () => {
+  const patience = patienceMs(c);
+  const callOffPatience = patience === null ? null : clock.after(patience, () => {
     // SDKs wait so long for a whole answer, or for a stream to begin, but not for it to end.
     if (!answer.hasBegun) onLate();
   });
   return () => {
     signal.removeEventListener("abort", onGone);
     callOffDeadline();
-    callOffPatience();
+    callOffPatience?.();
   };
 }
 
-/** SDKs say how long they will wait; nobody works for longer than that. */
-function patienceMs(c: AppContext): number {
+/** SDKs say how long they will wait; nobody works for longer than that. Null: nothing was said. */
+function patienceMs(c: AppContext): number | null {
   const asked = Number(c.req.header("x-stainless-timeout")) * 1000;
-  return asked > 0 ? asked : Infinity;
+  return asked > 0 ? asked : null;
 }
 
 function shuttingDown(): ColinkError {

@@ -17,6 +17,9 @@ export class Metrics {
     labelNames: ["kind"],
     registers: [this.registry],
   });
+  readonly #promptTokens = this.#tokens.labels({ kind: "prompt" });
+  readonly #completionTokens = this.#tokens.labels({ kind: "completion" });
+  readonly #callsByLabels = new Map<string, Counter.Internal>();
   readonly #attempts = new Counter({
     name: "colink_attempts_total",
     help: "Tries of calls on nodes",
@@ -44,14 +47,20 @@ export class Metrics {
   }
 
   callEnded(entry: LedgerEntry): void {
-    this.#calls.inc({
-      endpoint: entry.endpoint,
-      outcome: entry.outcome,
-      status: String(entry.status),
-    });
+    this.#callsLike(entry).inc();
     this.#attempts.inc(entry.attempts);
-    this.#tokens.inc({ kind: "prompt" }, entry.promptTokens ?? 0);
-    this.#tokens.inc({ kind: "completion" }, entry.completionTokens ?? 0);
+    this.#promptTokens.inc(entry.promptTokens ?? 0);
+    this.#completionTokens.inc(entry.completionTokens ?? 0);
     if (entry.firstByteMs !== null) this.#firstByte.observe(entry.firstByteMs / 1000);
+  }
+
+  /** Looked up by a short text: hashing labels anew for every call costs more than counting it. */
+  #callsLike({ endpoint, outcome, status }: LedgerEntry): Counter.Internal {
+    const key = `${endpoint} ${outcome} ${status}`;
+    const known = this.#callsByLabels.get(key);
+    if (known !== undefined) return known;
+    const counter = this.#calls.labels({ endpoint, outcome, status: String(status) });
+    this.#callsByLabels.set(key, counter);
+    return counter;
   }
 }
