@@ -1,0 +1,246 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { Server } from "bun";
+import { connect, type Socket } from "node:net";
+import { FakeClock } from "../clock_fake.ts";
+import { SseBody } from "./sse.ts";
+
+const limits = { keepAliveMs: 10_000, stallMs: 30_000, maxBufferedBytes: 1_000_000 };
+const CHUNK = "x".repeat(64 * 1024);
+
+/** What a body reports of its reader, in order. */
+type Report = "tooSlow" | "drained" | "gone";
+
+let server: Server<undefined>;
+let clock: FakeClock;
+let body: SseBody;
+let reports: Report[];
+let onReport: () => void;
+/** What the handler does before it returns the response. */
+let first: () => void;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  reports = [];
+  onReport = () => {};
+  first = () => {};
+  const report = (what: Report) => () => {
+    reports.push(what);
+    onReport();
+  };
+  server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    fetch: () => {
+      body = new SseBody(clock, limits, {
+        tooSlow: report("tooSlow"),
+        drained: report("drained"),
+        gone: report("gone"),
+      });
+      first();
+      return new Response(body.stream, { headers: { "content-type": "text/event-stream" } });
+    },
+  });
+});
+afterEach(() => server.stop(true));
+
+/** A reader that can stop reading. */
+class Reader {
+  bytes = 0;
+  text = "";
+  readonly socket: Socket = connect(server.port!, "127.0.0.1");
+  #wake: () => void = () => {};
+
+  constructor() {
+    this.socket.on("data", (data) => {
+      this.bytes += data.length;
+      this.text += data;
+      this.#wake();
+    });
+    this.socket.on("close", () => this.#wake());
+    this.socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  }
+
+  /** What has come of the body, once `isEnough` says so. */
+  async until(isEnough: (text: string) => boolean): Promise<string> {
+    while (!isEnough(this.#body)) {
+      if (this.socket.closed) throw new Error(`It ended with: ${this.#body.slice(-200)}`);
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    return this.#body;
+  }
+
+  async ended(): Promise<string> {
+    while (!this.socket.closed) await new Promise<void>((resolve) => this.#wake = resolve);
+    return this.#body;
+  }
+
+  /** Without the lengths that HTTP puts between its parts. */
+  get #body(): string {
+    const start = this.text.indexOf("\r\n\r\n");
+    if (start < 0) return "";
+    const parts = this.text.slice(start + 4).replaceAll(/(^|\r\n)[0-9a-f]+\r\n/g, "");
+    return parts.replace(/\r\n$/, "");
+  }
+}
+
+/** A reader that reads from the beginning, once it has that. */
+async function reading(): Promise<Reader> {
+  first = () => body.write("data: 1\n\n");
+  const reader = new Reader();
+  await reader.until((text) => text === "data: 1\n\n");
+  return reader;
+}
+
+/** A reader that has stopped, once the body has noticed. Returns also what it was written. */
+async function stalled(): Promise<{ reader: Reader; written: string }> {
+  const reader = await reading();
+  reader.socket.pause();
+  let written = "data: 1\n\n";
+  for (let i = 0; !body.isStalled; i++) {
+    if (i > 1000) throw new Error("64 MiB were written, and nothing stalls");
+    const event = `data: ${i} ${CHUNK}\n\n`;
+    written += event;
+    body.write(event);
+    // What the system can take, it takes now.
+    await Bun.sleep(0);
+  }
+  return { reader, written };
+}
+
+async function reported(what: Report): Promise<void> {
+  while (!reports.includes(what)) await new Promise<void>((resolve) => onReport = resolve);
+}
+
+describe("a body of server-sent events", () => {
+  test("carries what is written, in order, as text and as bytes, until its end", async () => {
+    const reader = await reading();
+    body.write("data: é\n\n");
+    body.write(new TextEncoder().encode("data: 3\n\n"));
+    body.end();
+    expect(await reader.ended()).toBe("data: 1\n\ndata: é\n\ndata: 3\n\n");
+    expect(body.deliveredChunks).toBe(3);
+    expect(reports).toEqual([]);
+  });
+
+  test("keeps what is written before anybody reads", async () => {
+    first = () => {
+      body.write("data: 1\n\n");
+      body.write(new TextEncoder().encode("data: 2\n\n"));
+    };
+    const reader = new Reader();
+    await reader.until((text) => text === "data: 1\n\ndata: 2\n\n");
+    body.end();
+    await reader.ended();
+  });
+
+  test("may have its end before anybody reads", async () => {
+    first = () => {
+      body.write("data: all\n\n");
+      body.end();
+    };
+    expect(await new Reader().ended()).toBe("data: all\n\n");
+    expect(reports).toEqual([]);
+  });
+
+  test("takes nothing after its end", async () => {
+    const reader = await reading();
+    body.end();
+    body.write("data: late\n\n");
+    body.comment();
+    body.end();
+    expect(await reader.ended()).toBe("data: 1\n\n");
+    expect(body.deliveredChunks).toBe(1);
+  });
+
+  test("says that it is alive when nothing was written for a while", async () => {
+    const reader = await reading();
+    await clock.pass(limits.keepAliveMs / 2);
+    body.write("data: 2\n\n");
+    await clock.pass(limits.keepAliveMs - 1);
+    body.write("data: 3\n\n");
+    await clock.pass(limits.keepAliveMs);
+    await clock.pass(limits.keepAliveMs);
+    const expected = "data: 1\n\ndata: 2\n\ndata: 3\n\n: keep-alive\n\n: keep-alive\n\n";
+    expect(await reader.until((text) => text.length >= expected.length)).toBe(expected);
+    expect(body.deliveredChunks).toBe(3);
+    body.end();
+    await reader.ended();
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe("a reader that stops reading", () => {
+  test("is noticed, and nothing of what was written is lost when it reads on", async () => {
+    const { reader, written } = await stalled();
+    const held = `data: held ${CHUNK}\n\n`;
+    body.write(held);
+    expect(reports).toEqual([]);
+    reader.socket.resume();
+    await reported("drained");
+    expect(body.isStalled).toBe(false);
+    body.write("data: last\n\n");
+    body.end();
+    const text = await reader.ended();
+    const expected = written + held + "data: last\n\n";
+    // Compared by length first: a difference in megabytes is no reading for people.
+    expect(text.length).toBe(expected.length);
+    expect(text === expected).toBe(true);
+    expect(reports).toEqual(["drained"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("is too slow once more is held for it than may be", async () => {
+    const { reader } = await stalled();
+    const fits = Math.floor(limits.maxBufferedBytes / CHUNK.length);
+    for (let i = 0; i < fits; i++) body.write(CHUNK);
+    expect(reports).toEqual([]);
+    body.write(CHUNK);
+    expect(reports).toEqual(["tooSlow"]);
+    reader.socket.destroy();
+  });
+
+  test("is too slow once it has taken nothing for too long", async () => {
+    const { reader } = await stalled();
+    await clock.pass(limits.stallMs - 1);
+    expect(reports).toEqual([]);
+    await clock.pass(1);
+    expect(reports).toEqual(["tooSlow"]);
+    reader.socket.destroy();
+  });
+
+  test("has its time again after each pause", async () => {
+    const { reader } = await stalled();
+    await clock.pass(limits.stallMs - 1);
+    reader.socket.resume();
+    await reported("drained");
+    await clock.pass(limits.stallMs);
+    expect(reports).toEqual(["drained"]);
+    body.end();
+    await reader.ended();
+  });
+});
+
+describe("a reader that leaves", () => {
+  test("is reported, and what is written afterwards goes nowhere", async () => {
+    const reader = await reading();
+    reader.socket.destroy();
+    await reported("gone");
+    body.write("data: late\n\n");
+    body.comment();
+    body.end();
+    expect(body.deliveredChunks).toBe(1);
+    await clock.pass(10 * limits.keepAliveMs);
+    expect(reports).toEqual(["gone"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("in the middle of a stall is reported, and its time is not waited for", async () => {
+    const { reader } = await stalled();
+    reader.socket.destroy();
+    await reported("gone");
+    await clock.pass(2 * limits.stallMs);
+    expect(reports).not.toContain("tooSlow");
+    expect(clock.pending).toBe(0);
+  });
+});
