@@ -76,6 +76,11 @@ test.concurrent("a node is seen to join, work, be penalised and leave, also by a
     await row.getByText(en.nodes.states.ready).waitFor();
     await row.getByText(/connected (now|\d+ seconds? ago)/).waitFor();
     expect(await row.locator("li").allInnerTexts()).toEqual(models);
+    const fail = async (model: string) => {
+      const answer = chat(gateway, owner.apiToken, hello(model));
+      node.fail(await node.called(), 401);
+      expect((await answer).status).toBe(502);
+    };
     const meter = row.getByRole("meter", { name: en.nodes.slotsLabel });
     expect(await meter.getAttribute("aria-valuenow")).toBe("0");
 
@@ -86,11 +91,13 @@ test.concurrent("a node is seen to join, work, be penalised and leave, also by a
     node.answer(call, "done");
     expect((await good).status).toBe(200);
 
-    const bad = chat(gateway, owner.apiToken, hello("live-model"));
-    node.fail(await node.called(), 401);
-    expect((await bad).status).toBe(502);
-    await row.getByText(en.nodes.states.penalised).waitFor();
-    await row.getByText(/refused the node's own key\. No calls for another \d\d s\./).waitFor();
+    const away = "The node's provider refused the node's own key. No calls for another";
+    await fail("live-model");
+    await row.getByText(new RegExp(`^live-model: ${away} \\d\\d s\\.$`)).waitFor();
+    await row.getByText(en.nodes.states.ready).waitFor();
+    await fail(models[1]!);
+    await row.getByText(en.nodes.states.penalized).waitFor();
+    await row.getByText(new RegExp(`^${away} \\d\\d s\\.$`)).waitFor();
     await meter.getByText("0 / 2").waitFor();
 
     await node.raw.close();
@@ -129,6 +136,28 @@ test.concurrent("a gateway that dies is noticed, what was known stays, and its r
     await dashboard.locator("#call pre", { hasText: "new-model" }).waitFor();
     await alert.waitFor({ state: "detached" });
     tab.expectFault(/net::ERR_/);
+  });
+});
+
+test.concurrent("tokens from before the gateway's secret was changed are said to be dead, and are replaced", async () => {
+  const first = await startGateway({ env: { JWT_SECRET: "the secret that was there at first" } });
+  const account = await createAccount(first);
+  await first.kill();
+  const second = await startGateway({
+    env: { JWT_SECRET: "the secret that took its place later on" },
+    dataDir: first.dataDir,
+  });
+  await inTab(browser, { baseURL: second.url }, async (tab, page) => {
+    await signInBehindThePage(tab.context, account);
+    await page.goto("/dashboard");
+    await page.getByText(en.dashboard.unreadable).first().waitFor();
+    expect(await page.getByText(en.dashboard.unreadable).count()).toBe(2);
+    const field = tokenField(page, en.dashboard.apiToken);
+    await button(field, en.dashboard.rotate).click();
+    await button(page.getByRole("dialog"), en.dashboard.rotate).click();
+    await page.getByText(en.dashboard.rotated).waitFor();
+    expect(await page.getByText(en.dashboard.unreadable).count()).toBe(1);
+    expect(await field.locator("code").innerText()).toStartWith("sk-colink-");
   });
 });
 

@@ -148,6 +148,20 @@ test(
 );
 
 test(
+  "copying works on an address without TLS, where browsers keep their clipboard from pages",
+  visitAsOwner(async (tab, page) => {
+    await page.addInitScript("delete Navigator.prototype.clipboard");
+    await page.goto("/dashboard");
+    await button(page.locator("#call"), en.copy).click();
+    await button(page.locator("#call"), en.copy).getByText(en.copied).waitFor();
+    const other = await tab.context.newPage();
+    await other.goto("/");
+    const line = await other.evaluate<string>("navigator.clipboard.readText()");
+    expect(line).toContain(`Bearer ${owner.apiToken}`);
+  }),
+);
+
+test(
   "who signs out is out in every tab, and comes back to the page that was wanted",
   visitAsOwner(async (tab, page) => {
     await page.goto("/dashboard");
@@ -192,6 +206,17 @@ test(
     tab.expectFault(/ 401 .*\/api\/user\/me/);
     await page.goto("/");
     await page.getByText(en.home.headline).waitFor();
+  }),
+);
+
+test(
+  "a first step leads to the very place on the dashboard where it is taken",
+  visitAsOwner(async (_tab, page) => {
+    await page.goto("/");
+    await page.getByRole("link", { name: en.home.checks.provided.action }).click();
+    await page.waitForURL("/dashboard#share");
+    const { y = Infinity } = await page.locator("#share").boundingBox() ?? {};
+    expect(y).toBeLessThan(400);
   }),
 );
 
@@ -267,6 +292,16 @@ test(
     expect(await look(page)).toEqual({ lang: "zh-CN", ground: LIGHT });
     tab.expectFault(/ERR_FAILED/);
   }, { colorScheme: "dark" }),
+);
+
+test.each([["light", DARK], ["dark", LIGHT]] as const)(
+  "the first press on the theme switch shows, where the system is %s",
+  (colorScheme, ground) =>
+    visit(async (_tab, page) => {
+      await page.goto("/");
+      await button(page, en.nav.theme.system).click();
+      expect((await look(page)).ground).toBe(ground);
+    }, { colorScheme })(),
 );
 
 test(

@@ -1,27 +1,45 @@
-/** What a node is doing, in one word, and how long that will hold. */
+/** What stands against a node, as the page tells it, and what the nodes together can be asked. */
 
-import type { NodeView } from "../protocol/api.ts";
+import type { NodePenalty, NodeView } from "../protocol/api.ts";
 
-export type NodeState =
-  | { kind: "ready" | "busy" | "draining" }
-  | { kind: "penalised"; reason: string | null; secondsLeft: number };
-
-/** `nowMs` is the gateway's time. What keeps calls away longest is told first. */
-export function nodeState(node: NodeView, nowMs: number): NodeState {
-  if (node.draining) return { kind: "draining" };
-  if (node.penalized) {
-    const leftMs = (node.penalized_until ?? nowMs) - nowMs;
-    return {
-      kind: "penalised",
-      reason: node.penalty_reason,
-      secondsLeft: Math.max(0, Math.ceil(leftMs / 1000)),
-    };
-  }
-  return { kind: node.active_tasks >= node.max_parallel ? "busy" : "ready" };
+/** Something that keeps calls away. */
+export interface Obstacle {
+  /** Null: from all of the node's models. */
+  model: string | null;
+  reason: string | null;
+  /** Until then no call; 0: its time is over, and single calls try the node. */
+  secondsLeft: number;
 }
 
-/** Every model that a node which takes calls offers now, by name; each once. */
-export function liveModels(nodes: readonly NodeView[]): string[] {
-  const taking = nodes.filter((node) => !node.draining && !node.penalized);
-  return [...new Set(taking.flatMap((node) => node.supported_models))].sort();
+/** `nowMs` is the gateway's time. One obstacle where it is the whole node's, else one a model that has one. */
+export function obstacles(node: NodeView, nowMs: number): Obstacle[] {
+  if (node.state === "draining") return [];
+  if (node.state === "penalized") {
+    const left = secondsLeft(node.penalized_until ?? nowMs, nowMs);
+    return [{ model: null, reason: node.penalty_reason, secondsLeft: left }];
+  }
+  if (node.state === "probing") {
+    return [{ model: null, reason: node.penalties[0]?.reason ?? null, secondsLeft: 0 }];
+  }
+  return node.penalties.map(({ model, reason, until }) => ({
+    model,
+    reason,
+    secondsLeft: secondsLeft(until, nowMs),
+  }));
+}
+
+/** Every model that some node takes calls of now, by name; each once. `nowMs` is the gateway's time. */
+export function liveModels(nodes: readonly NodeView[], nowMs: number): string[] {
+  const isBarred = ({ model, until }: NodePenalty, name: string) =>
+    (model === null || model === name) && until > nowMs;
+  const live = nodes
+    .filter((node) => !node.draining && !node.penalized)
+    .flatMap(({ supported_models, penalties }) =>
+      supported_models.filter((name) => !penalties.some((penalty) => isBarred(penalty, name)))
+    );
+  return [...new Set(live)].sort();
+}
+
+function secondsLeft(untilMs: number, nowMs: number): number {
+  return Math.max(0, Math.ceil((untilMs - nowMs) / 1000));
 }

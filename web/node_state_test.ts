@@ -1,7 +1,7 @@
 /// <reference types="bun" />
 import { expect, test } from "bun:test";
 import type { NodeView } from "../protocol/api.ts";
-import { liveModels, nodeState } from "./node_state.ts";
+import { liveModels, obstacles } from "./node_state.ts";
 
 const nowMs = 1_000_000;
 
@@ -24,29 +24,48 @@ function node(changes: Partial<NodeView> = {}): NodeView {
   };
 }
 
-test("a node is ready until every slot is in use", () => {
-  expect(nodeState(node({ active_tasks: 1 }), nowMs).kind).toBe("ready");
-  expect(nodeState(node({ active_tasks: 2 }), nowMs).kind).toBe("busy");
+function penalty(model: string | null, leftMs: number) {
+  return { model, reason: "timeout", until: nowMs + leftMs };
+}
+
+test("nothing stands against a node that was never penalised", () => {
+  expect(obstacles(node(), nowMs)).toEqual([]);
 });
 
 test("a penalised node tells why, and how many seconds are left, never fewer than none", () => {
-  const penalised = node({ penalized: true, penalty_reason: "timeout", active_tasks: 2 });
-  expect(nodeState({ ...penalised, penalized_until: nowMs + 4200 }, nowMs))
-    .toEqual({ kind: "penalised", reason: "timeout", secondsLeft: 5 });
-  expect(nodeState({ ...penalised, penalized_until: nowMs - 9000 }, nowMs))
-    .toEqual({ kind: "penalised", reason: "timeout", secondsLeft: 0 });
+  const penalised = node({ state: "penalized", penalized: true, penalty_reason: "timeout" });
+  const told = (leftMs: number) =>
+    obstacles({ ...penalised, penalized_until: nowMs + leftMs }, nowMs);
+  expect(told(4200)).toEqual([{ model: null, reason: "timeout", secondsLeft: 5 }]);
+  expect(told(-9000)).toEqual([{ model: null, reason: "timeout", secondsLeft: 0 }]);
 });
 
-test("a node that drains says so before anything else: it will not come back by waiting", () => {
-  expect(nodeState(node({ draining: true, penalized: true, active_tasks: 2 }), nowMs).kind)
-    .toBe("draining");
+test("a node that is being tried still tells what it was penalised for", () => {
+  const tried = node({ state: "probing", penalties: [penalty("llama", -1)] });
+  expect(obstacles(tried, nowMs)).toEqual([{ model: null, reason: "timeout", secondsLeft: 0 }]);
 });
 
-test("live models are those of nodes that take calls, each once, by name", () => {
+test("what stands against some models only is told by model", () => {
+  const penalties = [penalty("llama", 4200), penalty("qwen", -1)];
+  expect(obstacles(node({ state: "busy", penalties }), nowMs)).toEqual([
+    { model: "llama", reason: "timeout", secondsLeft: 5 },
+    { model: "qwen", reason: "timeout", secondsLeft: 0 },
+  ]);
+});
+
+test("nothing is told against a node that drains: it will not come back by waiting", () => {
+  expect(obstacles(node({ state: "draining", penalties: [penalty(null, 9000)] }), nowMs)).toEqual(
+    [],
+  );
+});
+
+test("live models are those that some node takes calls of, each once, by name", () => {
   expect(liveModels([
     node({ supported_models: ["qwen", "llama"] }),
     node({ supported_models: ["llama"] }),
     node({ supported_models: ["gone"], draining: true }),
     node({ supported_models: ["failing"], penalized: true }),
-  ])).toEqual(["llama", "qwen"]);
+    node({ supported_models: ["barred", "tried"], penalties: [penalty("barred", 1)] }),
+    node({ supported_models: ["tried"], penalties: [penalty(null, -1)] }),
+  ], nowMs)).toEqual(["llama", "qwen", "tried"]);
 });

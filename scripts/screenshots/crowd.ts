@@ -3,6 +3,7 @@
 import type { NodeView } from "../../protocol/api.ts";
 
 const MINUTE_MS = 60_000;
+const REFUSED_KEY = "the node's provider refused the node's own key";
 
 /** As the gateway would list them at `nowMs`. */
 export function crowd(nowMs: number): NodeView[] {
@@ -21,10 +22,10 @@ export function crowd(nowMs: number): NodeView[] {
     agent: "co-link/0.1.0",
     ...changes,
   });
-  const punished = (reason: string) => ({
-    penalized: true,
-    penalty_reason: reason,
-    penalized_until: nowMs + MINUTE_MS,
+  const penalty = (model: string | null, reason: string, leftMs: number) => ({
+    model,
+    reason,
+    until: nowMs + leftMs,
   });
   return [
     node({ name: "studio-pc", active_tasks: 1, max_parallel: 4 }),
@@ -40,9 +41,10 @@ export function crowd(nowMs: number): NodeView[] {
         "phi4",
         "qwq",
       ],
+      penalties: [penalty("gemma3:27b", "the node's model server failed", 4 * MINUTE_MS)],
       connected_at: nowMs - 26 * 60 * MINUTE_MS,
     }),
-    node({ name: "old-laptop", active_tasks: 1, max_parallel: 1, agent: null }),
+    node({ name: "old-laptop", state: "busy", active_tasks: 1, max_parallel: 1, agent: null }),
     node({
       name: "node-with-a-name-that-somebody-made-far-too-long-for-any-table",
       supported_models: ["organisation/a-model-with-a-very-long-name-instruct-awq-int4"],
@@ -50,8 +52,23 @@ export function crowd(nowMs: number): NodeView[] {
     node({
       name: "cloud-key",
       supported_models: ["gpt-5-mini"],
-      ...punished("the node's provider refused the node's own key"),
+      state: "penalized",
+      penalties: [penalty("gpt-5-mini", REFUSED_KEY, MINUTE_MS)],
+      penalized: true,
+      penalty_reason: REFUSED_KEY,
+      penalized_until: nowMs + MINUTE_MS,
     }),
-    node({ name: "nas", draining: true, active_tasks: 1, supported_models: [] }),
+    node({
+      name: "attic",
+      state: "probing",
+      penalties: [penalty(null, "the node's connection was lost", -MINUTE_MS)],
+    }),
+    node({
+      name: "nas",
+      state: "draining",
+      draining: true,
+      active_tasks: 1,
+      supported_models: [],
+    }),
   ];
 }

@@ -131,6 +131,8 @@ export const en = {
     clientTokenHint: "Connects machines. It goes into config.yaml.",
     rotate: "Rotate",
     rotated: "The new one is in place; the old one has stopped working.",
+    unreadable:
+      "The gateway’s secret has changed, so this token no longer works. Rotate it to get a new one.",
     rotateApi: {
       title: "Rotate the API key?",
       text: "Programs that use the old key stop working within five seconds, open streams too.",
@@ -165,14 +167,24 @@ export const en = {
     more: (n: number) => `+${number.format(n)} more`,
     fewer: "Fewer",
     connected: (age: string) => `connected ${age}`,
-    states: { ready: "Ready", busy: "Busy", penalised: "Penalised", draining: "Draining" },
+    states: {
+      ready: "Ready",
+      busy: "Busy",
+      probing: "On trial",
+      penalized: "Penalised",
+      draining: "Draining",
+    },
+    /** Empty where what stands against the node says it all. */
     causes: {
       ready: "Takes calls.",
       busy: "Every slot is in use; new calls go to other nodes or wait.",
-      penalised: (reason: string, secondsLeft: number) =>
-        `${reason} No calls for another ${number.format(secondsLeft)} s.`,
+      probing: "",
+      penalized: "",
       draining: "Finishes what runs and takes nothing new.",
     },
+    away: (why: string, seconds: number) => `${why} No calls for another ${wait(seconds)}.`,
+    tried: (why: string) => `${why} That is over: one call at a time, until one succeeds.`,
+    ofModel: (model: string, text: string) => `${model}: ${text}`,
     unknownReason: "A call failed on it.",
     fullStop: ".",
     emptyTitle: "No node is connected",

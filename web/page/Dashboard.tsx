@@ -13,6 +13,7 @@ import { SharePanel } from "../part/SharePanel.tsx";
 import { TokenPanel } from "../part/TokenPanel.tsx";
 import { Totals } from "../part/Totals.tsx";
 import { gatewayAddress } from "../snippet.ts";
+import { serverNow } from "../state/clock.ts";
 import { useLive } from "../state/live.ts";
 import { formatDay, messages } from "../state/locale.ts";
 import { refreshSession } from "../state/session.ts";
@@ -31,7 +32,7 @@ function Overview({ user }: { user: UserView }) {
   const isClientShown = useSignal(false);
   const live = useLive(async (signal) => {
     const [{ nodes }] = await Promise.all([api.nodes(signal), refreshSession(signal)]);
-    return liveModels(nodes);
+    return liveModels(nodes, serverNow());
   }, REFRESH_MS).value;
 
   const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);

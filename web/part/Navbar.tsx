@@ -8,7 +8,7 @@ import { paths } from "../route.ts";
 import { type Locale, locale, messages } from "../state/locale.ts";
 import { session, signOut } from "../state/session.ts";
 import { type Submit, useSubmit } from "../state/submit.ts";
-import { theme, themes } from "../state/theme.ts";
+import { switchTheme, theme } from "../state/theme.ts";
 import { Icon } from "./Icon.tsx";
 import { Logo } from "./Logo.tsx";
 import { ErrorNotice } from "./Notice.tsx";
@@ -81,14 +81,13 @@ function LanguageSwitch() {
 function ThemeSwitch() {
   const label = messages.value.nav.theme[theme.value];
   const icon = ({ system: "system", light: "sun", dark: "moon" } as const)[theme.value];
-  const next = themes[(themes.indexOf(theme.value) + 1) % themes.length];
   return (
     <button
       type="button"
       class="button icon-only"
       aria-label={label}
       title={label}
-      onClick={() => theme.value = next ?? "system"}
+      onClick={switchTheme}
     >
       <Icon name={icon} />
     </button>

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { NodeView } from "../../protocol/api.ts";
-import { type NodeState, nodeState } from "../node_state.ts";
+import { type Obstacle, obstacles } from "../node_state.ts";
 import { serverNow } from "../state/clock.ts";
 import { now } from "../state/live.ts";
 import { formatAge, formatMoment, messages } from "../state/locale.ts";
@@ -12,9 +12,8 @@ import { Meter } from "./Meter.tsx";
 export function NodeRow({ node }: { node: NodeView }) {
   const t = messages.value.nodes;
   const nowMs = serverNow(now.value);
-  const state = nodeState(node, nowMs);
   return (
-    <li class={`node-row ${state.kind}`}>
+    <li class={`node-row ${node.state}`}>
       <div class="node-name">
         <h2>{node.name}</h2>
         <p class="hint" title={formatMoment(node.connected_at)}>
@@ -31,9 +30,9 @@ export function NodeRow({ node }: { node: NodeView }) {
       />
       <div class="node-state">
         <p class="state">
-          <Icon name={state.kind} /> {t.states[state.kind]}
+          <Icon name={node.state} /> {t.states[node.state]}
         </p>
-        <p class="hint">{cause(state)}</p>
+        {causes(node, nowMs).map((text, i) => <p key={i} class="hint">{text}</p>)}
       </div>
     </li>
   );
@@ -66,10 +65,19 @@ function Models({ names }: { names: readonly string[] }) {
   );
 }
 
-function cause(state: NodeState): string {
-  const { causes, unknownReason } = messages.value.nodes;
-  if (state.kind !== "penalised") return causes[state.kind];
-  return causes.penalised(asSentence(state.reason ?? unknownReason), state.secondsLeft);
+/** Why it takes calls or does not, sentence by sentence. */
+function causes(node: NodeView, nowMs: number): string[] {
+  const t = messages.value.nodes;
+  const own = t.causes[node.state];
+  const against = obstacles(node, nowMs).map((one) => told(one));
+  return own === "" ? against : [own, ...against];
+}
+
+function told({ model, reason, secondsLeft }: Obstacle): string {
+  const t = messages.value.nodes;
+  const why = asSentence(reason ?? t.unknownReason);
+  const text = secondsLeft > 0 ? t.away(why, secondsLeft) : t.tried(why);
+  return model === null ? text : t.ofModel(model, text);
 }
 
 /** The gateway's reasons are parts of sentences; here one stands before another sentence. */

@@ -72,6 +72,7 @@ function Token({ kind, label, hint, value, isShown, question }: TokenProps) {
           <Icon name="rotate" /> {t.rotate}
         </button>
       </CopyField>
+      {value === "" && <Notice tone="warning">{t.unreadable}</Notice>}
       {wasRotated.value && <Notice tone="good">{t.rotated}</Notice>}
       <Confirm isOpen={isAsking} {...question} action={t.rotate} onConfirm={rotate} />
     </div>

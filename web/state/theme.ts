@@ -3,8 +3,7 @@
 import { effect } from "@preact/signals";
 import { kept } from "./kept.ts";
 
-/** In the order that the switch goes through them. */
-export const themes = ["system", "light", "dark"] as const;
+const themes = ["system", "light", "dark"] as const;
 export type Theme = typeof themes[number];
 
 /** The chosen theme; the stylesheet reads it from the page's `data-theme`. */
@@ -15,3 +14,12 @@ effect(() => {
   if (theme.value === "system") delete page.dataset.theme;
   else page.dataset.theme = theme.value;
 });
+
+/** From one to the next until all were seen; the first press already shows another one than the system's. */
+export function switchTheme(): void {
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const order: readonly Theme[] = isDark
+    ? ["system", "light", "dark"]
+    : ["system", "dark", "light"];
+  theme.value = order[(order.indexOf(theme.value) + 1) % order.length] ?? "system";
+}
