@@ -1,7 +1,7 @@
 /** Every route of the gateway, on one screen. */
 
 import { Hono } from "hono";
-import { ColinkError } from "./error.ts";
+import { ColinkError, type ErrorCode } from "./error.ts";
 import { consoleApi } from "./http/console_api.ts";
 import { endpoints } from "./http/endpoints.ts";
 import type { AppContext, AppEnv } from "./http/env.ts";
@@ -69,10 +69,16 @@ function refused(error: unknown, c: AppContext, log: Log): Response {
   );
 }
 
-/** Hono's own complaints about a body that is not JSON. */
+/** Hono's own complaints about a body, by status. */
+const complaints: Readonly<Record<number, readonly [ErrorCode, string]>> = {
+  400: ["invalid_json", "Cannot read the body: it is not valid JSON"],
+  415: [
+    "unsupported_media_type",
+    "Cannot read the body: it must be JSON; send the header content-type: application/json",
+  ],
+};
+
 function badRequest(error: unknown): ColinkError | null {
-  const status = (error as { status?: unknown }).status;
-  return status === 400
-    ? new ColinkError("invalid_json", "Cannot read the body: it is not valid JSON")
-    : null;
+  const complaint = complaints[Number((error as { status?: unknown }).status)];
+  return complaint === undefined ? null : new ColinkError(...complaint);
 }
