@@ -1,0 +1,350 @@
+/** Who may do what: every route with every kind of credential, two accounts side by side, and text that means harm. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import type { UserView } from "../protocol/api.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask, hello } from "./harness/api.ts";
+import { createDatabase, query } from "./harness/database.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
+import { until } from "./harness/wait.ts";
+
+let databaseUrl: string;
+let gateway: Gateway;
+let alice: Account;
+let bob: Account;
+/** Whose node serves, and who keeps its tokens. */
+let provider: Account;
+
+beforeAll(async () => {
+  databaseUrl = await createDatabase();
+  gateway = await startGateway({
+    env: { DATABASE_URL: databaseUrl, JWT_SECRET: "0123456789abcdef".repeat(4) },
+  });
+  [alice, bob, provider] = await Promise.all([
+    createAccount(gateway),
+    createAccount(gateway),
+    createAccount(gateway),
+  ]);
+  answerEveryCall(await joinNode({ gateway, owner: provider, models: ["m"], maxParallel: 10 }));
+}, 60_000);
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const CSRF = { "x-colink-csrf": "1" };
+
+/** Every way to say who one is. */
+const styles = {
+  none: () => ({}),
+  nonsense: () => bearer("nonsense"),
+  apiKey: ({ apiToken }: Account) => bearer(apiToken),
+  otherHeader: ({ apiToken }: Account) => ({ "x-api-key": apiToken }),
+  clientToken: ({ clientToken }: Account) => bearer(clientToken),
+  clientHeader: ({ clientToken }: Account) => ({ "client-token": clientToken }),
+  session: ({ jwt }: Account) => bearer(jwt),
+  sessionAsKey: ({ jwt }: Account) => ({ "x-api-key": jwt }),
+  cookie: ({ jwt }: Account) => ({ cookie: `colink_session=${jwt}` }),
+  cookieAndCsrf: ({ jwt }: Account) => ({ cookie: `colink_session=${jwt}`, ...CSRF }),
+} satisfies Record<string, (account: Account) => Record<string, string>>;
+type Style = keyof typeof styles;
+
+interface Route {
+  route: string;
+  body?: unknown;
+  /** What each style gets; the others get `others`. */
+  gets: Partial<Record<Style, number>>;
+  others: number;
+}
+
+const anybody = (route: string): Route => ({ route, gets: {}, others: 200 });
+const byKey = (route: string, body?: unknown): Route => ({
+  route,
+  ...(body === undefined ? {} : { body }),
+  gets: { apiKey: 200, otherHeader: 200 },
+  others: 401,
+});
+
+const routes: Route[] = [
+  anybody("GET /livez"),
+  anybody("GET /readyz"),
+  anybody("GET /metrics"),
+  anybody("GET /api/nodes"),
+  anybody("GET /api/info"),
+  anybody("GET /api/openapi.json"),
+  byKey("GET /v1/models"),
+  byKey("GET /v1/models/m"),
+  byKey("POST /v1/chat/completions", hello("m")),
+  byKey("POST /v1/chat/completions", hello("m", { stream: true })),
+  // 426: let in, though not by an upgrade.
+  { route: "GET /ws", gets: { clientHeader: 426 }, others: 401 },
+  {
+    route: "GET /api/user/me",
+    gets: { session: 200, cookie: 200, cookieAndCsrf: 200 },
+    others: 401,
+  },
+  // Replaces tokens, but none of those that are shown here as keys.
+  {
+    route: "POST /api/user/tokens/rotate",
+    body: { kind: "client" },
+    gets: { session: 200, cookieAndCsrf: 200, cookie: 403 },
+    others: 401,
+  },
+];
+
+/** They need no credential, and are tested where accounts are. */
+const elsewhere = ["POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/logout"];
+
+function send({ route, body }: Route, headers: Record<string, string>) {
+  const [method = "", path] = route.split(" ");
+  return ask<{ user: UserView }>(gateway.url + path, {
+    method,
+    headers: { "content-type": "application/json", ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+/** What only the account itself may see. */
+const privateParts = ({ email, user, apiToken, clientToken, jwt }: Account) => [
+  email,
+  user.id,
+  apiToken,
+  clientToken,
+  jwt,
+];
+
+describe("every route", () => {
+  test("of /api that there is stands in the table", async () => {
+    const { json } = await ask<{ paths: Record<string, object> }>(
+      `${gateway.url}/api/openapi.json`,
+    );
+    const documented = Object.entries(json.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} /api${path}`)
+    );
+    expect(documented.length).toBeGreaterThan(5);
+    const known = new Set([...routes.map(({ route }) => route), ...elsewhere]);
+    expect(documented.filter((route) => !known.has(route))).toEqual([]);
+  });
+
+  for (const row of routes) {
+    const name = row.body === undefined ? row.route : `${row.route} ${JSON.stringify(row.body)}`;
+    test(`lets in whom it is for, and shows each account itself alone: ${name}`, async () => {
+      for (const [me, other] of [[alice, bob], [bob, alice]] as const) {
+        const got: Partial<Record<Style, number>> = {};
+        const expected: Partial<Record<Style, number>> = {};
+        for (const style of Object.keys(styles) as Style[]) {
+          const answer = await send(row, styles[style](me));
+          got[style] = answer.status;
+          expected[style] = row.gets[style] ?? row.others;
+          const text = answer.text + JSON.stringify([...answer.headers]);
+          for (const part of privateParts(other)) expect(text).not.toContain(part);
+          if (answer.json?.user !== undefined) expect(answer.json.user.email).toBe(me.email);
+          else for (const part of privateParts(me)) expect(text).not.toContain(part);
+        }
+        expect(got).toEqual(expected);
+      }
+    });
+  }
+});
+
+describe("one account", () => {
+  const me = (headers: Record<string, string>, query = "") =>
+    ask<{ user: UserView }>(`${gateway.url}/api/user/me${query}`, { headers });
+
+  test("does not become another by naming it", async () => {
+    const { id, email } = bob.user;
+    const headers = { ...styles.session(alice), "x-user-id": id, "x-account-id": id };
+    const { json } = await me(headers, `?id=${id}&account_id=${id}&email=${email}`);
+    expect(json.user.id).toBe(alice.user.id);
+    const body = JSON.stringify({ kind: "client", id, account_id: id, email });
+    const rotated = await ask<{ user: UserView }>(`${gateway.url}/api/user/tokens/rotate`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body,
+    });
+    expect(rotated.json.user.id).toBe(alice.user.id);
+  });
+
+  test("is the one of the stronger credential where two are sent, and a bad one is not made up for", async () => {
+    const both = { ...styles.session(alice), ...styles.cookieAndCsrf(bob) };
+    expect((await me(both)).json.user.id).toBe(alice.user.id);
+    const bad = { ...bearer("nonsense"), ...styles.cookieAndCsrf(bob) };
+    expect((await me(bad)).status).toBe(401);
+    const badKey = { ...bearer("nonsense"), ...styles.otherHeader(bob) };
+    expect((await ask(`${gateway.url}/v1/models`, { headers: badKey })).status).toBe(401);
+  });
+
+  test("pays for its own calls, whoever's node serves them", async () => {
+    const totals = async ({ jwt }: Account) => {
+      const { total_api_calls: made, total_provided_calls: provided } =
+        (await me(bearer(jwt))).json.user;
+      return { made, provided };
+    };
+    await until("what went before is written", async () => {
+      return (await ask(`${gateway.url}/metrics`)).text.includes("\ncolink_ledger_pending 0\n");
+    });
+    const [ofAlice, ofBob] = [await totals(alice), await totals(bob)];
+    const ofProvider = await totals(provider);
+    const call = { route: "POST /v1/chat/completions", body: hello("m"), gets: {}, others: 200 };
+    const both = { ...styles.apiKey(bob), ...styles.otherHeader(alice) };
+    expect((await send(call, both)).status).toBe(200);
+    await until("it is counted", async () => (await totals(bob)).made === ofBob.made + 1);
+    expect(await totals(bob)).toEqual({ ...ofBob, made: ofBob.made + 1 });
+    expect(await totals(alice)).toEqual(ofAlice);
+    expect(await totals(provider)).toEqual({ ...ofProvider, provided: ofProvider.provided + 1 });
+  });
+});
+
+describe("text that means harm", () => {
+  const texts = [
+    `'`,
+    `"`,
+    "`",
+    `'; drop table accounts; --`,
+    `' or '1'='1`,
+    `') or ('1'='1' --`,
+    `%`,
+    `_%_`,
+    `\\`,
+    `\0`,
+    `$1`,
+    `\${7*7}`,
+    `%00`,
+    `../../etc/passwd`,
+    `<script>alert(1)</script>`,
+    `\u202e\u2028\ufeff`,
+    `\ud800`,
+    `{"$gt":""}`,
+  ];
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    ask(gateway.url + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+  const get = (path: string, headers: Record<string, string>) =>
+    ask(gateway.url + path, { headers });
+
+  const places: [what: string, send: (text: string) => Promise<{ status: number }>][] = [
+    ["an e-mail that signs in", (text) => {
+      return post("/api/auth/login", { email: text, password: "a good long password" });
+    }],
+    ["a password that signs in", (text) => {
+      return post("/api/auth/login", { email: `${crypto.randomUUID()}@b.c`, password: text });
+    }],
+    ["an e-mail that registers", (text) => {
+      return post("/api/auth/register", { email: text, password: "short" });
+    }],
+    ["an invite", (text) => {
+      return post("/api/auth/register", { email: "a@b.c", password: "short", invite: text });
+    }],
+    ["a kind of token", (text) => {
+      return post("/api/user/tokens/rotate", { kind: text }, styles.session(alice));
+    }],
+    ["a model", (text) => post("/v1/chat/completions", hello(text), styles.apiKey(alice))],
+    ["a field of the call", (text) => {
+      return post("/v1/chat/completions", hello("m", { [text]: text }), styles.apiKey(alice));
+    }],
+    ["a model's path", (text) => {
+      const id = encodeURIComponent(text.toWellFormed());
+      return get(`/v1/models/${id}`, styles.apiKey(alice));
+    }],
+    ["a query", (text) => get(`/api/nodes?q=${encodeURIComponent(text.toWellFormed())}`, {})],
+  ];
+  /** The same in headers, where not every character can stand. */
+  const headers = ["authorization", "x-api-key", "client-token", "cookie", "x-forwarded-for"];
+  const inHeader = texts.filter((text) => /^[\x20-\x7e]+$/.test(text));
+
+  for (const [what, send] of places) {
+    test(`is only text as ${what}`, async () => {
+      const answers = await Promise.all(texts.map(send));
+      texts.forEach((text, i) => expectHarmless(text, answers[i]!.status));
+    });
+  }
+
+  for (const name of headers) {
+    test(`is only text in the header ${name}`, async () => {
+      for (const text of inHeader) {
+        for (const value of [text, `Bearer sk-colink-${text}`, `colink_session=${text}`]) {
+          for (const path of ["/v1/models", "/ws", "/api/user/me"]) {
+            expectHarmless(value, (await get(path, { [name]: value })).status);
+          }
+        }
+      }
+    });
+  }
+
+  test("is only text as a node's name and models, and in its calls", async () => {
+    // A node's models may be refused for what they are; what is taken is taken as it is.
+    for (const text of [`'; drop table known_models; --`, `%_'"\\`]) {
+      answerEveryCall(await joinNode({ gateway, owner: provider, models: [text] }), text);
+      const answer = await post("/v1/chat/completions", hello(text), styles.apiKey(alice));
+      expect(answer.status).toBe(200);
+      await until("the call is written", async () => {
+        const models = await query<{ model: string }>(databaseUrl, "select model from ledger");
+        return models.some(({ model }) => model === text);
+      });
+    }
+  });
+
+  test("has done nothing", async () => {
+    const accounts = await query<{ email: string }>(databaseUrl, "select email from accounts");
+    expect(accounts.map(({ email }) => email).toSorted())
+      .toEqual([alice, bob, provider].map(({ email }) => email).toSorted());
+    expect(gateway.log.filter((line) => line.includes(`"level":50`))).toEqual([]);
+  });
+
+  /** Refused, or taken as it is: never a failure of the gateway. */
+  function expectHarmless(text: string, status: number): void {
+    expect(`${JSON.stringify(text)}: ${status}`).toMatch(/: (200|4\d\d)$/);
+  }
+});
+
+describe("a page of another site", () => {
+  const ORIGIN = { origin: "https://evil.example" };
+
+  test("gets no leave from /api, neither asking first nor at once", async () => {
+    for (const { route } of routes.filter(({ route }) => route.includes("/api/"))) {
+      const [method = "", path] = route.split(" ");
+      const first = await ask(gateway.url + path, {
+        method: "OPTIONS",
+        headers: {
+          ...ORIGIN,
+          "access-control-request-method": method,
+          "access-control-request-headers": "content-type,x-colink-csrf",
+        },
+      });
+      const { headers } = await ask(gateway.url + path, { headers: ORIGIN });
+      for (const answer of [first.headers, headers]) {
+        expect([...answer.keys()].filter((name) => name.startsWith("access-control-"))).toEqual([]);
+      }
+    }
+  });
+
+  test("cannot make a browser change anything with a form, whatever the form says it is", async () => {
+    const cookie = styles.cookieAndCsrf(alice);
+    const types = ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"];
+    for (const type of types) {
+      const answer = await ask(`${gateway.url}/api/user/tokens/rotate`, {
+        method: "POST",
+        headers: { ...cookie, ...ORIGIN, "content-type": type },
+        body: `{"kind":"client"}`,
+      });
+      expect(answer.status).toBe(415);
+      expect(answer.json.error.code).toBe("unsupported_media_type");
+    }
+  });
+
+  test("finds a console that loads nothing from elsewhere and stands in no frame", async () => {
+    for (const path of ["/", "/login", "/dashboard"]) {
+      const { headers } = await ask(gateway.url + path);
+      const policy = headers.get("content-security-policy")!.split("; ");
+      expect(policy).toEqual(expect.arrayContaining([
+        "default-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+      ]));
+      expect(policy.join()).not.toMatch(/unsafe|\*|http:|https:/);
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+    }
+  });
+});
