@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { nestsDeeperThan, objectMembers, withMember, withoutMember } from "./json_text.ts";
+import {
+  arrayItems,
+  nestsDeeperThan,
+  objectMembers,
+  withMember,
+  withoutMember,
+} from "./json_text.ts";
 
 const objects = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 }));
 const spacing = fc.constantFrom("", " ", "\n", "\t");
@@ -15,6 +21,15 @@ describe("JSON text", () => {
         expect(JSON.parse(text.slice(start, end))).toEqual(JSON.parse(text)[key]);
       }
     }));
+  });
+
+  test("every item's span parses to the item, and what is no array has none", () => {
+    fc.assert(fc.property(fc.array(fc.jsonValue({ maxDepth: 4 })), spacing, (value, space) => {
+      const text = JSON.stringify(value, null, space);
+      const items = arrayItems(text, 0).map(({ start, end }) => JSON.parse(text.slice(start, end)));
+      expect(items).toEqual(JSON.parse(text));
+    }));
+    for (const text of ["{}", `"[1]"`, "1", ""]) expect(arrayItems(text, 0)).toEqual([]);
   });
 
   test("setting a member changes nothing else", () => {

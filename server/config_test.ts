@@ -55,6 +55,14 @@ const rows: [setting: string, good: string[], bad: string[]][] = [
     "::/x",
     "10.0.0.0/8, the-proxy",
   ]],
+  ["COLINK_POLICY", ["least-busy", "fastest", "affinity"], ["random", "Affinity"]],
+  ["COLINK_POLICIES", ["m=affinity", "a/b:7b=fastest, x=y=least-busy,", "ü=affinity"], [
+    "m",
+    "=affinity",
+    "m=quickest",
+    "m=affinity,n",
+    "m=affinity,m=fastest",
+  ]],
   ["COLINK_REGISTRATION", ["open", "invite", "closed"], ["Open", "none"]],
 ];
 
@@ -80,6 +88,14 @@ test("an empty setting is one that was not set", () => {
     port: 8080,
     databaseUrl: null,
   });
+});
+
+test("policies are read by model; an equals sign may be part of a model's name", () => {
+  const { policies } = readConfig({
+    JWT_SECRET: secret,
+    COLINK_POLICIES: "llama3.2 = affinity, x=y=fastest",
+  });
+  expect([...policies]).toEqual([["llama3.2", "affinity"], ["x=y", "fastest"]]);
 });
 
 test("a secret that was not set is made once, whole, and for its owner's eyes only", () => {

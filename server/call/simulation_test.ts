@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Call } from "./call.ts";
+import { seeded } from "./test_random.ts";
 import { Kept, type Received, World } from "./test_world.ts";
 
 /**
@@ -27,7 +28,7 @@ class Simulation {
   #names = 0;
 
   constructor(seed: number) {
-    this.random = mulberry32(seed);
+    this.random = seeded(seed);
     this.world = new World({ queuePerModel: 6, queuePerAccount: 3 }, this.random);
   }
 
@@ -185,15 +186,3 @@ describe("the call room, simulated", () => {
     60_000,
   );
 });
-
-/** A small seeded generator: the same seed, the same story. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}

@@ -1,0 +1,125 @@
+import { describe, expect, test } from "bun:test";
+import type { Timing } from "./policy.ts";
+import { seeded } from "./test_random.ts";
+import { World } from "./test_world.ts";
+
+const MINUTE_MS = 60_000;
+
+/** Nodes by name; what an answer takes on each. */
+type Fleet = Record<string, Partial<Timing>>;
+
+function start(fleet: Fleet, slots = 4): World {
+  const world = new World({ policy: "fastest" }, seeded(2));
+  for (const name of Object.keys(fleet)) world.node(name, slots);
+  return world;
+}
+
+/** One whole call, as fast as its node is; returns the node's name. */
+async function serve(world: World, fleet: Fleet): Promise<string> {
+  const call = world.call();
+  const lease = await world.lease(call);
+  world.answers(lease, call, fleet[lease.node.who.id]);
+  return lease.node.who.id;
+}
+
+async function served(world: World, fleet: Fleet, calls: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < calls; i++) {
+    const name = await serve(world, fleet);
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const streamed = (firstTokenMs: number, tokensPerSecond: number): Partial<Timing> => ({
+  firstTokenMs,
+  durationMs: firstTokenMs + 100_000 / tokensPerSecond,
+  completionTokens: 100,
+});
+
+describe("the fastest node", () => {
+  test("gets the calls, once each was measured", async () => {
+    const fleet = { slow: streamed(200, 10), quick: streamed(200, 80), slower: streamed(300, 5) };
+    const world = start(fleet);
+    expect(await served(world, fleet, 3)).toEqual({ slow: 1, quick: 1, slower: 1 });
+    expect(await served(world, fleet, 50)).toEqual({ quick: 50 });
+  });
+
+  test("is known by its first token as well as by its tokens per second", async () => {
+    const fleet = { sleepy: streamed(9_000, 80), awake: streamed(100, 60) };
+    const world = start(fleet);
+    await served(world, fleet, 2);
+    expect(await served(world, fleet, 10)).toEqual({ awake: 10 });
+  });
+
+  test("is found among nodes whose answers come in one piece, too", async () => {
+    const whole = (durationMs: number) => ({
+      firstTokenMs: null,
+      durationMs,
+      completionTokens: 50,
+    });
+    const fleet = { slow: whole(9_000), quick: whole(1_000) };
+    const world = start(fleet);
+    await served(world, fleet, 2);
+    expect(await served(world, fleet, 10)).toEqual({ quick: 10 });
+  });
+
+  test("is filled before one that is twice as slow; like ones share", async () => {
+    const fleet = { a: streamed(100, 60), b: streamed(100, 60), slow: streamed(300, 15) };
+    const world = start(fleet, 3);
+    await served(world, fleet, 3);
+    const taken = [];
+    for (let i = 0; i < 6; i++) taken.push((await world.lease()).node.who.id);
+    expect(taken.toSorted()).toEqual(["a", "a", "a", "b", "b", "b"]);
+    for (const pair of [taken.slice(0, 2), taken.slice(2, 4)]) expect(new Set(pair).size).toBe(2);
+    expect((await world.lease()).node.who.id).toBe("slow");
+  });
+
+  test("is another one as soon as speeds change", async () => {
+    const fleet: Fleet = { a: streamed(100, 60), b: streamed(100, 30) };
+    const world = start(fleet);
+    await served(world, fleet, 2);
+    fleet.a = streamed(100, 5);
+    const counts = await served(world, fleet, 20);
+    expect(counts.b).toBeGreaterThan(15);
+  });
+
+  test("may be one that was slow once: after ten minutes it is tried again, by few calls", async () => {
+    const fleet: Fleet = { a: streamed(100, 30), b: streamed(100, 5) };
+    const world = start(fleet);
+    await served(world, fleet, 2);
+    fleet.b = streamed(100, 90);
+    expect(await served(world, fleet, 40)).toEqual({ a: 40 });
+    await world.clock.pass(10 * MINUTE_MS);
+    const counts = await served(world, fleet, 60);
+    expect(counts.b).toBeGreaterThan(15);
+  });
+
+  test("that is not known yet gets one call at a time while known ones have room", async () => {
+    const fleet = { known: streamed(100, 5) };
+    const world = start(fleet);
+    await serve(world, fleet);
+    world.node("new", 4);
+    expect((await world.lease()).node.who.id).toBe("new");
+    const taken = [];
+    for (let i = 0; i < 5; i++) taken.push((await world.lease()).node.who.id);
+    expect(taken).toEqual(["known", "known", "known", "known", "new"]);
+  });
+
+  test("is known by model: what is quick with one may be slow with another", async () => {
+    const world = new World({ policy: "fastest" }, seeded(2));
+    const msPerToken: Record<string, Record<string, number>> = {
+      m: { a: 10, b: 200 },
+      n: { a: 200, b: 10 },
+    };
+    for (const name of ["a", "b"]) world.node(name, 4, ["m", "n"]);
+    const last: Record<string, string> = {};
+    for (const model of ["m", "n", "m", "n", "m", "n"]) {
+      const call = world.call({ model });
+      const lease = await world.lease(call);
+      last[model] = lease.node.who.id;
+      world.answers(lease, call, { durationMs: 1000 * msPerToken[model]![last[model]!]! });
+    }
+    expect(last).toEqual({ m: "a", n: "b" });
+  });
+});

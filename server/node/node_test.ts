@@ -1,0 +1,64 @@
+import { describe, expect, test } from "bun:test";
+import { Node } from "./node.ts";
+import type { Penalty } from "./penalty.ts";
+
+function node(models: string[], active = 0): Node {
+  const who = { id: "a", identity: "key/a", accountId: "owner", keyId: "key" };
+  const offer = { name: "a", agent: null, maxParallel: 2, models };
+  const made = new Node(who, offer, { start: () => null, close() {} }, 0);
+  made.active = active;
+  return made;
+}
+
+function penalty(model: string | null, until: number, isOver = false): Penalty {
+  return { model, until, isOver, reason: `failed until ${until}`, faults: 1 };
+}
+
+describe("what everybody may see of a node", () => {
+  test("is whether it has a free slot", () => {
+    expect(node(["m"], 1).view([])).toMatchObject({ state: "ready", penalties: [] });
+    expect(node(["m"], 2).view([])).toMatchObject({ state: "busy", penalized: false });
+  });
+
+  test("is one model's penalty, while others go on", () => {
+    expect(node(["m", "n"]).view([penalty("m", 5)])).toMatchObject({
+      state: "ready",
+      penalties: [{ model: "m", reason: "failed until 5", until: 5 }],
+      penalized: false,
+      penalty_reason: null,
+      penalized_until: null,
+    });
+  });
+
+  test("is that no call reaches it, when each of its models is penalised, and until when", () => {
+    expect(node(["m", "n"]).view([penalty("m", 5), penalty("n", 3)])).toMatchObject({
+      state: "penalized",
+      penalized: true,
+      penalty_reason: "failed until 3",
+      penalized_until: 3,
+    });
+  });
+
+  test("is the whole node's penalty before that of a model", () => {
+    expect(node(["m"]).view([penalty("m", 3), penalty(null, 5)])).toMatchObject({
+      state: "penalized",
+      penalized_until: 5,
+    });
+  });
+
+  test("is that calls try it, when its penalty is over and none has succeeded", () => {
+    expect(node(["m"], 1).view([penalty(null, 3, true)])).toMatchObject({
+      state: "probing",
+      penalties: [{ model: null, until: 3 }],
+      penalized: false,
+    });
+    expect(node(["m", "n"]).view([penalty("m", 3, true), penalty("n", 9)]).state).toBe("probing");
+    expect(node(["m", "n"]).view([penalty("m", 3, true)]).state).toBe("ready");
+  });
+
+  test("is that it leaves, before all else", () => {
+    const leaving = node(["m"], 2);
+    leaving.isDraining = true;
+    expect(leaving.view([penalty(null, 3)])).toMatchObject({ state: "draining", draining: true });
+  });
+});
