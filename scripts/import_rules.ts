@@ -105,6 +105,7 @@ export const reserved: readonly Reserved[] = [
       "client/config.ts",
       // The entry files hand the environment over.
       "server/main.ts",
+      "server/admin.ts",
       "client/main.ts",
       // Sets a variable of the runtime itself, for the process that it becomes.
       "client/connection_limit.ts",
