@@ -203,3 +203,27 @@ describe("a second REGISTER", () => {
     await idle(node);
   });
 });
+
+describe("a gateway that was frozen for longer than a node may be silent", () => {
+  test("drops nobody when it wakes, and what ran goes on", async () => {
+    const silenceMs = 2_000;
+    const sleepy = await startGateway({
+      env: { COLINK_PING_SECONDS: "1", COLINK_SILENCE_SECONDS: String(silenceMs / 1000) },
+    });
+    const owner = await createAccount(sleepy);
+    const node = await joinNode({ gateway: sleepy, owner, models: ["m"], maxParallel: 2 });
+    const running = chat(sleepy, owner.apiToken, hello("m"));
+    const runningId = await node.called();
+    sleepy.program.signal("SIGSTOP");
+    await Bun.sleep(silenceMs * 1.5);
+    sleepy.program.signal("SIGCONT");
+
+    const next = chat(sleepy, owner.apiToken, hello("m"));
+    node.answer(await node.called(), "awake");
+    node.answer(runningId, "asked before");
+    expect((await next).text).toContain("awake");
+    expect((await running).text).toContain("asked before");
+    expect(node.raw.socket.readyState).toBe(WebSocket.OPEN);
+    expect(await node.view()).toMatchObject({ penalized: false, active_tasks: 0 });
+  });
+});
