@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { ColinkError } from "../error.ts";
 import type { Node } from "../node/node.ts";
 import { errorResponse, errorView, refusalResponse } from "./reply.ts";
-import { SseBody, type SseLimits } from "./sse.ts";
+import { byteLength, SseBody, type SseLimits } from "./sse.ts";
 
 const STREAM_HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
@@ -72,7 +72,7 @@ export class HttpAnswer implements Outlet {
 
   whole(body: string | Uint8Array): void {
     this.onEnding();
-    this.#wholeBytes = body.length;
+    this.#wholeBytes = byteLength(body);
     this.headers.set("content-type", "application/json");
     this.headers.set("openai-processing-ms", this.#elapsedMs());
     this.#resolve(
@@ -107,7 +107,7 @@ export class HttpAnswer implements Outlet {
   end(): void {
     this.onEnding();
     const body = this.#open();
-    body.write("data: [DONE]\n\n");
+    body.remark("data: [DONE]\n\n");
     body.end();
   }
 
@@ -134,8 +134,7 @@ export class HttpAnswer implements Outlet {
   }
 
   #endWith(json: string): void {
-    this.#body?.write(`data: ${json}\n\n`);
-    this.#body?.end();
+    this.#body?.breakOff(`data: ${json}\n\n`);
   }
 
   #elapsedMs(): string {

@@ -32,12 +32,15 @@ const KEEP_ALIVE = ": keep-alive\n\n";
 export class SseBody {
   /** The body for a Response. Direct streams cost the least of Bun's ways to write one. */
   readonly stream: ReadableStream;
+  /** Of the answer: comments, errors and the end's mark are none of it. */
   deliveredBytes = 0;
   deliveredChunks = 0;
   #controller: DirectController | null = null;
   #early: (string | Uint8Array)[] = [];
   #isEnded = false;
+  /** Of what counts as delivered, held for a reader that takes nothing at the moment. */
   #stalledBytes = 0;
+  #stalledChunks = 0;
   #isStalled = false;
   #writtenMs: number;
   #callOffKeepAlive: () => void = () => {};
@@ -65,11 +68,32 @@ export class SseBody {
     this.#keepAliveAfter(limits.keepAliveMs);
   }
 
-  /** Writes events, one or more. */
+  /** Writes a piece of the answer: events, one or more. */
   write(events: string | Uint8Array): void {
     if (this.#isEnded) return;
+    const bytes = byteLength(events);
+    this.deliveredBytes += bytes;
     this.deliveredChunks++;
+    if (this.#isStalled) {
+      this.#stalledBytes += bytes;
+      this.#stalledChunks++;
+      if (this.#stalledBytes > this.limits.maxBufferedBytes) return this.reader.tooSlow();
+    }
     this.#put(events);
+  }
+
+  /** Writes an event that is no part of the answer. */
+  remark(event: string): void {
+    if (!this.#isEnded) this.#put(event);
+  }
+
+  /** There is no more of the answer: what a reader has not taken by now was not delivered. */
+  breakOff(lastEvent: string): void {
+    this.deliveredBytes -= this.#stalledBytes;
+    this.deliveredChunks -= this.#stalledChunks;
+    this.#forgetStalled();
+    this.remark(lastEvent);
+    this.end();
   }
 
   /** Whether the reader takes nothing at the moment. */
@@ -104,36 +128,33 @@ export class SseBody {
   }
 
   #put(text: string | Uint8Array): void {
-    this.deliveredBytes += text.length;
     this.#writtenMs = this.clock.monotonic();
-    if (this.#isStalled) return this.#hold(text);
     if (this.#controller === null) {
       this.#early.push(text);
       return;
     }
     const result = this.#controller.write(text);
-    if (result instanceof Promise) this.#stall(result);
-  }
-
-  /** The socket takes no more: what is written now is held by the stream until it drains. */
-  #hold(text: string | Uint8Array): void {
-    this.#stalledBytes += text.length;
-    if (this.#stalledBytes > this.limits.maxBufferedBytes) return this.reader.tooSlow();
-    this.#controller?.write(text);
+    // While the socket takes no more, the stream holds what is written, and says so each time.
+    if (result instanceof Promise && !this.#isStalled) this.#stall(result);
   }
 
   /** One continuation a stall, not one a write. */
   #stall(drained: Promise<number>): void {
     this.#isStalled = true;
-    this.#stalledBytes = 0;
     this.#callOffStall = this.clock.after(this.limits.stallMs, () => this.reader.tooSlow());
     const resume = () => {
       this.#isStalled = false;
+      this.#forgetStalled();
       this.#callOffStall();
       if (this.#isEnded) this.#endController();
       else this.reader.drained();
     };
     drained.then(resume, resume);
+  }
+
+  #forgetStalled(): void {
+    this.#stalledBytes = 0;
+    this.#stalledChunks = 0;
   }
 
   /** One timer a silence: when it rings, it looks how long ago the last write was. */
@@ -161,4 +182,9 @@ export class SseBody {
     }
     this.#finishPull();
   }
+}
+
+/** What a text takes on the wire. */
+export function byteLength(text: string | Uint8Array): number {
+  return typeof text === "string" ? Buffer.byteLength(text) : text.byteLength;
 }
