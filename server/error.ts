@@ -114,3 +114,11 @@ export class ColinkError extends Error {
     this.retryAfterMs = details.retryAfterMs ?? null;
   }
 }
+
+/** The error itself, or, for one that nobody foresaw, an `internal` one that has it as its cause. */
+export function asColinkError(error: unknown): ColinkError {
+  if (error instanceof ColinkError) return error;
+  return new ColinkError("internal", "Cannot answer: an unexpected error; try again", {
+    cause: error,
+  });
+}

@@ -1,6 +1,6 @@
 /** One try of a call on a leased slot: passes on what the node sends, watches its silences, gives the slot back. */
 
-import { ColinkError } from "../error.ts";
+import { asColinkError, ColinkError } from "../error.ts";
 import type { Clock } from "../clock.ts";
 import type { AttemptFailure, Order, RunningAttempt, Tally } from "../node/attempt.ts";
 import type { Lease } from "./lease.ts";
@@ -91,7 +91,11 @@ export class Attempt {
         resolve(end);
       };
       signal.addEventListener("abort", onStop, { once: true });
-      this.#start();
+      try {
+        this.#start();
+      } catch (error) {
+        this.#ended({ is: "failed", error: asColinkError(error) });
+      }
     });
   }
 

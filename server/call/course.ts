@@ -29,6 +29,7 @@ export class Course {
   /** An answer that is given whole, as far as it has come. */
   answer: (string | Uint8Array)[] = [];
   #firstByteMs: number | null = null;
+  #durationMs = 0;
   #node: Node | null = null;
   #attempt: Attempt | null = null;
 
@@ -50,6 +51,11 @@ export class Course {
     this.#firstByteMs ??= nowMs - this.call.startedMs;
   }
 
+  /** The caller has, or gets now, all that it will; what the node produced may still have to be told. */
+  ended(nowMs: number): void {
+    this.#durationMs = nowMs - this.call.startedMs;
+  }
+
   /** Resolves when the last attempt's tally is final. */
   get settled(): Promise<void> | undefined {
     return this.#attempt?.settled;
@@ -62,8 +68,8 @@ export class Course {
       : Buffer.concat(this.answer.map((piece) => Buffer.from(piece)));
   }
 
-  entry(end: CallEnd, delivered: Delivered, nowMs: number): LedgerEntry {
-    const { request, startedMs, startedAt } = this.call;
+  entry(end: CallEnd, delivered: Delivered): LedgerEntry {
+    const { request, startedAt } = this.call;
     const tally = this.#attempt?.tally() ?? NOTHING;
     return {
       id: request.id,
@@ -85,7 +91,7 @@ export class Course {
       attempts: this.attempts,
       queuedMs: Math.round(this.queuedMs),
       firstByteMs: this.#firstByteMs === null ? null : Math.round(this.#firstByteMs),
-      durationMs: Math.round(nowMs - startedMs),
+      durationMs: Math.round(this.#durationMs),
       startedAt,
     };
   }

@@ -1,6 +1,6 @@
 /** Moves a call's answer from nodes to its caller: tries, fails over before the first byte, ends exactly once. */
 
-import { ColinkError } from "../error.ts";
+import { asColinkError, ColinkError } from "../error.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Node } from "../node/node.ts";
@@ -76,7 +76,7 @@ export class Relay {
     this.parts.calls.add(call);
     try {
       const end = await this.#tryNodes(call, course, outlet);
-      this.#deliver(course, outlet, end);
+      this.#end(course, outlet, end);
       await this.#settled(course);
       this.#record(course, outlet, end);
     } finally {
@@ -107,11 +107,14 @@ export class Relay {
     const { scheduler, clock } = this.parts;
     const sinceMs = clock.monotonic();
     const isRetry = course.attempts + course.busyBounces > 0;
-    const lease = await scheduler.lease(call, { tried: course.tried, isRetry });
-    course.queuedMs += clock.monotonic() - sinceMs;
-    if (!call.stopped) return lease;
-    lease.release();
-    throw call.stopped;
+    try {
+      const lease = await scheduler.lease(call, { tried: course.tried, isRetry });
+      if (!call.stopped) return lease;
+      lease.release();
+      throw call.stopped;
+    } finally {
+      course.queuedMs += clock.monotonic() - sinceMs;
+    }
   }
 
   async #attempt(call: Call, course: Course, outlet: Outlet, lease: Lease): Promise<AttemptEnd> {
@@ -203,7 +206,17 @@ export class Relay {
     return { is: "failed", error: new ColinkError(code, message, details) };
   }
 
-  /** The one ending: the caller gets the rest. */
+  /** The one ending: the caller gets the rest. Never throws: a call is written down whoever hears of its end. */
+  #end(course: Course, outlet: Outlet, end: CallEnd): void {
+    course.ended(this.parts.clock.monotonic());
+    if ("error" in end && end.error.code === "internal") this.#logFault(course, end.error.cause);
+    try {
+      this.#deliver(course, outlet, end);
+    } catch (error) {
+      this.#logFault(course, error);
+    }
+  }
+
   #deliver(course: Course, outlet: Outlet, end: CallEnd): void {
     const { request, startedMs } = course.call;
     switch (end.is) {
@@ -228,10 +241,15 @@ export class Relay {
     });
   }
 
+  /** A fault of the gateway's own: it costs a call its answer, not its entry in the ledger. */
+  #logFault({ call }: Course, error: unknown): void {
+    this.parts.log.error({ request: call.id, err: error }, "unexpected error");
+  }
+
   /** The ledger its entry, the log its line: once, when all is known. */
   #record(course: Course, outlet: Outlet, end: CallEnd): void {
-    const { ledger, clock, log, onEnd } = this.parts;
-    const entry = course.entry(end, outlet, clock.monotonic());
+    const { ledger, log, onEnd } = this.parts;
+    const entry = course.entry(end, outlet);
     ledger.record(entry);
     onEnd?.(entry);
     log.info({
@@ -248,11 +266,4 @@ export class Relay {
       ms: entry.durationMs,
     }, "call");
   }
-}
-
-function asColinkError(error: unknown): ColinkError {
-  if (error instanceof ColinkError) return error;
-  return new ColinkError("internal", "Cannot answer: an unexpected error; try again", {
-    cause: error,
-  });
 }

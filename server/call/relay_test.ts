@@ -391,6 +391,47 @@ describe("the relay", () => {
     expect(stuck.node.active).toBe(0);
   });
 
+  test("a fault of the gateway's own costs the call its answer, not its entry or the slot", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    a.node.connection.start = () => {
+      throw new Error("broken");
+    };
+    const unsent = run();
+    await unsent.done;
+    expect(unsent.outlet.error?.code).toBe("internal");
+    expect(a.node.active).toBe(0);
+
+    const b = world.node("b");
+    world.hub.remove(a.node);
+    const untold = run();
+    untold.outlet.whole = () => {
+      throw new Error("broken");
+    };
+    await settle();
+    b.received[0]!.chunk(whole);
+    b.received[0]!.sink.finish();
+    await untold.done;
+    expect(world.ledger.map(({ id }) => id)).toEqual([unsent.call.id, untold.call.id]);
+    expect(world.calls.size).toBe(0);
+  });
+
+  test("the ledger has the time in line of a call that left it, and of none the wait for its node", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const running = run({ stream: true });
+    const waiting = run();
+    await world.clock.pass(3_000);
+    waiting.call.stop("caller_gone");
+    await waiting.done;
+    expect(world.ledger[0]).toMatchObject({ queuedMs: 3_000, durationMs: 3_000, attempts: 0 });
+    running.call.stop("caller_gone");
+    await world.clock.pass(500);
+    a.received[0]!.error(499);
+    await running.done;
+    expect(world.ledger[1]).toMatchObject({ queuedMs: 0, durationMs: 3_000, attempts: 1 });
+  });
+
   test("every ending ends once: no call, slot or timer is left", async () => {
     const { world, run } = start();
     const a = world.node("a", 10);
