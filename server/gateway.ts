@@ -161,6 +161,8 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     links.dropAll();
     await within(untilMs - clock.monotonic(), flushed, clock);
     await server.stop(true);
+    // Without their nodes, the calls that were cut off are settled: none may miss the ledger's last page.
+    await within(GOODBYE_MS, calls.idle(), clock);
     await keyring.close();
     await ledger.close();
     await limits.close();
