@@ -47,12 +47,12 @@ export class V1Answer {
   }
 
   tally(): Tally {
-    const told = this.#completionTokens !== null;
+    // A streaming upstream sends about one token a chunk; a whole answer says nothing about its tokens.
+    const isGuess = this.#completionTokens === null && this.order.stream && this.#contentChunks > 0;
     return {
       promptTokens: this.#promptTokens,
-      // A streaming upstream sends about one token a chunk; a whole answer says nothing about its tokens.
-      completionTokens: told || !this.order.stream ? this.#completionTokens : this.#contentChunks,
-      estimated: !told && this.order.stream && this.#contentChunks > 0,
+      completionTokens: isGuess ? this.#contentChunks : this.#completionTokens,
+      estimated: isGuess,
       chunks: this.#chunks,
     };
   }
