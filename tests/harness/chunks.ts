@@ -12,6 +12,17 @@ export function ending() {
   return chunk({}, "stop");
 }
 
+/** The chunk before a stream's end that tells what was used, and nothing else. */
+export function usageOnly(usage: { prompt_tokens: number; completion_tokens: number }) {
+  const total_tokens = usage.prompt_tokens + usage.completion_tokens;
+  return {
+    ...head,
+    object: "chat.completion.chunk",
+    choices: [],
+    usage: { ...usage, total_tokens },
+  };
+}
+
 /** A whole `chat.completion`. */
 export function whole(content: string) {
   const message = { role: "assistant", content, refusal: null };

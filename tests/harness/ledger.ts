@@ -8,15 +8,22 @@ import { until } from "./wait.ts";
 /** The columns that tests look at. */
 export interface LedgerRow {
   id: string;
+  account_id: string;
+  provider_account_id: string | null;
+  node_id: string | null;
   model: string;
+  stream: number;
   outcome: Outcome;
   status: number;
   attempts: number;
+  delivered_bytes: number;
   delivered_chunks: number;
   produced_chunks: number;
+  prompt_tokens: number | null;
   completion_tokens: number | null;
   /** 1: the tokens were counted from chunks, not told. */
   estimated: number;
+  started_at: number;
 }
 
 /** Every row of one model, oldest first; models are the tests' own, one each. */

@@ -1,0 +1,49 @@
+/** Wire v1 in a scripted node's mouth: JSON text frames. */
+
+import type { Frame } from "../../protocol/frame.ts";
+import { piece, usageOnly, whole } from "./chunks.ts";
+import type { Ears, Speech, Usage } from "./speech.ts";
+
+export class SpeechV1 implements Speech {
+  constructor(private readonly send: (message: string) => void, private readonly ears: Ears) {}
+
+  register(offer: Parameters<Speech["register"]>[0]): void {
+    this.#say({ type: "REGISTER", data: offer });
+  }
+
+  read(message: string | ArrayBuffer): void {
+    const frame = JSON.parse(String(message)) as Frame;
+    if (frame.type === "CALL") {
+      const { request_id: id, model, payload } = frame.data;
+      this.ears.called({ id, model, stream: (payload as { stream?: boolean }).stream === true });
+    } else if (frame.type === "ERROR" && frame.data.request_id !== undefined) {
+      this.ears.cancelled(frame.data.request_id);
+    }
+  }
+
+  piece(callId: string, content: string): void {
+    this.#chunk(callId, piece(content));
+  }
+
+  whole(callId: string, content: string, usage?: Usage): void {
+    this.#chunk(callId, { ...whole(content), ...(usage && { usage }) });
+    this.finish(callId);
+  }
+
+  finish(callId: string, usage?: Usage): void {
+    if (usage) this.#chunk(callId, usageOnly(usage));
+    this.#say({ type: "FINISH", data: { request_id: callId } });
+  }
+
+  fail(callId: string, code: number): void {
+    this.#say({ type: "ERROR", data: { request_id: callId, code, message: `no: ${code}` } });
+  }
+
+  #chunk(callId: string, chunk: unknown): void {
+    this.#say({ type: "STREAM", data: { request_id: callId, chunk } });
+  }
+
+  #say(frame: Frame): void {
+    this.send(JSON.stringify(frame));
+  }
+}
