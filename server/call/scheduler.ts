@@ -130,7 +130,6 @@ export class Scheduler implements HubWatcher {
     if (timing !== null) policies(model).learn?.(node, call.request, timing);
     if (!penalties.absolve(node.who.identity, model)) return;
     log.info({ node: node.who.id, model }, "node passed its trial: it takes calls again");
-    this.eased(node);
   }
 
   /** A call of this model took so long, from its arrival: what waits are estimated from. */

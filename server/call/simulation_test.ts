@@ -1,16 +1,20 @@
 import { describe, expect, test } from "bun:test";
+import type { Node } from "../node/node.ts";
 import type { Call } from "./call.ts";
 import { seeded } from "./test_random.ts";
+import { Referee } from "./test_referee.ts";
 import { Kept, type Received, World } from "./test_world.ts";
 
 /**
  * The real hub, scheduler, relay and penalties under a fake clock, with everything else drawn from
- * a seed: nodes that join, leave, fail, say BUSY, ignore cancels, fall silent; callers that leave.
- * A failing seed is printed and replays exactly.
+ * a seed: nodes that join, leave, drain, change their offer, fail, say BUSY, ignore cancels, fall
+ * silent; callers that leave. A referee looks at every choice: of the least busy node, of penalised
+ * nodes and models, of one call at a time after a penalty. A failing seed is printed and replays exactly.
  */
 const SEEDS = Number(process.env.COLINK_TEST_SEEDS ?? 300);
 const STEPS = 250;
 const MODELS = ["m", "n"];
+const POLICIES = ["least-busy", "fastest", "affinity"] as const;
 
 type Scripted = ReturnType<World["node"]>;
 
@@ -25,11 +29,17 @@ class Simulation {
   readonly world: World;
   readonly nodes: (Scripted & { name: string; isConnected: boolean; open: Set<Received> })[] = [];
   readonly runs: Running[] = [];
+  readonly #referee: Referee;
   #names = 0;
 
   constructor(seed: number) {
     this.random = seeded(seed);
-    this.world = new World({ queuePerModel: 6, queuePerAccount: 3 }, this.random);
+    const policy = POLICIES[seed % POLICIES.length]!;
+    // So short that many penalties end while calls still come.
+    const penalties = { penaltyMs: 3_000, penaltyMaxMs: 20_000 };
+    const queue = { queuePerModel: 6, queuePerAccount: 3 };
+    this.world = new World({ ...queue, ...penalties, policy }, this.random);
+    this.#referee = new Referee(this.world);
   }
 
   async run(): Promise<void> {
@@ -37,7 +47,7 @@ class Simulation {
     for (let step = 0; step < STEPS; step++) {
       this.#act();
       await this.world.clock.pass(this.#below(400));
-      this.#checkSlots();
+      this.#referee.check(this.#untried());
     }
     await this.#heal();
     this.#checkEndings();
@@ -50,6 +60,7 @@ class Simulation {
     else if (dice < 0.86) this.#callerLeaves();
     else if (dice < 0.9) this.#join();
     else if (dice < 0.94) this.#nodeDies();
+    else if (dice < 0.97) this.#nodeChanges();
   }
 
   #join(): void {
@@ -59,6 +70,7 @@ class Simulation {
     if (this.nodes.some((n) => n.name === name && n.isConnected)) return;
     const models = this.random() < 0.5 ? MODELS : [this.#oneOf(MODELS)!];
     const node = this.world.node(name, 1 + this.#below(3), models);
+    this.#referee.watch(node);
     this.nodes.push({ ...node, name, isConnected: true, open: new Set() });
   }
 
@@ -66,10 +78,14 @@ class Simulation {
     const call = this.world.call({
       model: this.#oneOf(MODELS)!,
       account: `account-${this.#below(4)}`,
+      // Some go on where others have begun.
+      messages: ["hello", "hi", `it is ${this.#below(3)}`].slice(0, 1 + this.#below(3)),
       stream: this.random() < 0.6,
     });
     const outlet = new Kept();
-    this.runs.push({ call, outlet, done: this.world.relay.run(call, outlet) });
+    this.#referee.comes(call.request.model, () => {
+      this.runs.push({ call, outlet, done: this.world.relay.run(call, outlet) });
+    });
   }
 
   #callerLeaves(): void {
@@ -82,6 +98,15 @@ class Simulation {
     node.isConnected = false;
     node.leave();
     for (const attempt of this.#openOf(node)) this.#end(node, attempt, "lost");
+  }
+
+  /** It drains, serves again, or says anew what it offers. */
+  #nodeChanges(): void {
+    const node = this.#oneOf(this.nodes.filter((n) => n.isConnected))?.node;
+    if (!node) return;
+    if (this.random() < 0.5) node.isDraining = !node.isDraining;
+    const models = MODELS.filter(() => this.random() < 0.8);
+    this.world.hub.update(node, { ...node.offer, models, maxParallel: 1 + this.#below(3) });
   }
 
   #nodeSpeaks(): void {
@@ -97,7 +122,8 @@ class Simulation {
     if (dice < 0.6) this.#say(attempt);
     else if (dice < 0.85) this.#end(node, attempt, "finish");
     else if (dice < 0.9) this.#end(node, attempt, "busy");
-    else if (dice < 0.96) this.#end(node, attempt, "error");
+    else if (dice < 0.94) this.#end(node, attempt, "error");
+    else if (dice < 0.96) this.#end(node, attempt, "limited");
     else this.#end(node, attempt, "refuse");
   }
 
@@ -108,13 +134,16 @@ class Simulation {
     else if (!hasAnswered) attempt.chunk({ choices: [], answer: attempt.order.attemptId });
   }
 
-  #end(node: { open: Set<Received> }, attempt: Received, how: string): void {
+  #end(node: { node: Node; open: Set<Received> }, attempt: Received, how: string): void {
     node.open.add(attempt);
     if (how === "finish") {
       if (attempt.tally().chunks === 0) this.#say(attempt);
       attempt.sink.finish();
     } else if (how === "lost") attempt.sink.fail({ kind: "lost", reason: "gone" });
-    else if (how === "busy") attempt.error(503, "BUSY: full");
+    else if (how === "busy") {
+      this.#referee.saidBusy(node.node);
+      attempt.error(503, "BUSY: full");
+    } else if (how === "limited") attempt.error(429, "slow down", this.#below(8_000));
     else attempt.error(how === "confirm" ? 499 : how === "refuse" ? 400 : 500);
   }
 
@@ -123,15 +152,22 @@ class Simulation {
     return node.received.filter((attempt) => !node.open.has(attempt));
   }
 
-  #checkSlots(): void {
-    for (const { node, isConnected } of this.nodes) {
-      expect(node.active).toBeGreaterThanOrEqual(0);
-      if (isConnected) expect(node.active).toBeLessThanOrEqual(node.offer.maxParallel);
-    }
+  /** Calls that wait, and that no node was sent yet. */
+  #untried(): Call[] {
+    const sent = new Set(
+      this.nodes.flatMap(({ received }) => received.map(({ order }) => callOf(order.attemptId))),
+    );
+    return this.runs.filter(({ call, outlet }) => outlet.endings === 0 && !sent.has(call.id))
+      .map(({ call }) => call);
   }
 
   /** Nodes answer everything, then nothing new happens: all must come to rest. */
   async #heal(): Promise<void> {
+    for (const { node, isConnected } of this.nodes) {
+      if (!isConnected || !node.isDraining) continue;
+      node.isDraining = false;
+      this.world.hub.update(node, node.offer);
+    }
     for (let round = 0; round < 40; round++) {
       for (const node of this.nodes) {
         for (const attempt of this.#openOf(node)) this.#end(node, attempt, "finish");
@@ -186,3 +222,8 @@ describe("the call room, simulated", () => {
     60_000,
   );
 });
+
+/** Attempts' ids begin with their call's. */
+function callOf(attemptId: string): string {
+  return attemptId.slice(0, attemptId.lastIndexOf("-"));
+}

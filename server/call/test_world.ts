@@ -6,7 +6,7 @@ import { silentLog } from "../log.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
 import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
-import { type Circuit, PenaltyBook } from "../node/penalty.ts";
+import { type Circuit, PenaltyBook, type PenaltyTimes } from "../node/penalty.ts";
 import { V1Answer } from "../node/v1_answer.ts";
 import type { LedgerEntry } from "../store/store.ts";
 import type { Refusal } from "./blame.ts";
@@ -38,8 +38,9 @@ export class Received {
     this.chunk({ choices: [{ index: 0, delta: { content } }] });
   }
 
-  error(code: number, message = "no"): void {
-    this.sink.fail({ kind: "refused", error: { request_id: "x", code, message } });
+  error(code: number, message = "no", retryAfterMs?: number): void {
+    const error = { request_id: "x", code, message, retry_after_ms: retryAfterMs };
+    this.sink.fail({ kind: "refused", error });
   }
 
   tally() {
@@ -47,7 +48,7 @@ export class Received {
   }
 }
 
-export interface WorldConfig extends Partial<SchedulerConfig> {
+export interface WorldConfig extends Partial<SchedulerConfig>, Partial<PenaltyTimes> {
   policy?: PolicyName;
 }
 
@@ -62,7 +63,8 @@ export interface CallOptions {
 export class World {
   readonly clock = new FakeClock();
   readonly hub = new Hub();
-  readonly penalties = new PenaltyBook(this.clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
+  readonly penalties: PenaltyBook;
+  readonly policy: PolicyName;
   readonly calls = new Calls();
   readonly ledger: LedgerEntry[] = [];
   readonly scheduler: Scheduler;
@@ -70,8 +72,11 @@ export class World {
   #names = 0;
 
   constructor(config: WorldConfig = {}, random: () => number = () => 0) {
-    const { hub, penalties, clock } = this;
-    const { policy = "least-busy", ...limits } = config;
+    const { hub, clock } = this;
+    const { policy = "least-busy", penaltyMs = 60_000, penaltyMaxMs = 600_000, ...limits } = config;
+    this.policy = policy;
+    const penalties = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
+    this.penalties = penalties;
     const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 7n });
     const parts = { hub, penalties, policies, clock, random, log: silentLog };
     this.scheduler = new Scheduler(parts, {
