@@ -74,7 +74,7 @@ describe("through a node and its upstream, a caller who leaves", () => {
     await within("the upstream to be let go", aborted.promise, STOPPED_WITHIN_MS);
     await until("the slot is free", async () => {
       const [view] = await listNodes(gateway);
-      expect(view?.penalized).toBe(false);
+      expect(view?.penalties).toEqual([]);
       return view?.active_tasks === 0;
     });
     const rows = await ledgerRows(gateway, model);
