@@ -183,7 +183,8 @@ export const en = {
       draining: "Finishes what runs and takes nothing new.",
     },
     away: (why: string, seconds: number) => `${why} No calls for another ${wait(seconds)}.`,
-    tried: (why: string) => `${why} That is over: one call at a time, until one succeeds.`,
+    tried: (why: string) =>
+      `${why} Its penalty is over; it gets one call at a time until one succeeds.`,
     ofModel: (model: string, text: string) => `${model}: ${text}`,
     unknownReason: "A call failed on it.",
     fullStop: ".",
