@@ -44,6 +44,7 @@ export class Attempt {
   #startedMs = 0;
   #firstPieceMs: number | null = null;
   #heardMs = 0;
+  #hasSpoken = false;
   /** Handed on, and not yet taken by the caller. */
   #heldBytes = 0;
   #isOver = false;
@@ -122,10 +123,19 @@ export class Attempt {
   #data(piece: string | Uint8Array): void {
     if (this.#isOver) return;
     this.#heardMs = this.clock.monotonic();
+    if (!this.#hasSpoken) this.#spoke();
     if (piece.length === 0) return;
     this.#firstPieceMs ??= this.#heardMs;
     this.#heldBytes += piece.length;
     this.listener.data(piece);
+  }
+
+  /** From its first word on, the node may be silent for another time than before it. */
+  #spoke(): void {
+    this.#hasSpoken = true;
+    if (!this.order.stream) return;
+    this.#callOffSilence();
+    this.#watchSilence(this.times.idleMs);
   }
 
   /** One timer a silence, not one a chunk: when it rings, it looks how long ago the last chunk came. */
@@ -134,7 +144,7 @@ export class Attempt {
       // A node that waits for its caller is not silent; how long it has to is limited elsewhere.
       if (this.#heldBytes > 0) this.#heardMs = this.clock.monotonic();
       const silentMs = this.clock.monotonic() - this.#heardMs;
-      const allowedMs = this.tally().chunks > 0 ? this.times.idleMs : this.times.firstTokenMs;
+      const allowedMs = this.#hasSpoken ? this.times.idleMs : this.times.firstTokenMs;
       if (silentMs < allowedMs) return this.#watchSilence(allowedMs - silentMs);
       const error = new ColinkError(
         "node_silent",

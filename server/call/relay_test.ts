@@ -298,6 +298,21 @@ describe("the relay", () => {
     expect(world.ledger[0]).toMatchObject({ outcome: "timeout" });
   });
 
+  test("a stream's silence counts from its last chunk, however long its first might have taken", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { outlet, done } = run({ stream: true });
+    await settle();
+    await world.clock.pass(1_000);
+    a.received[0]!.text("one");
+    await world.clock.pass(9_999);
+    expect(outlet.error).toBeNull();
+    await world.clock.pass(1);
+    expect(outlet.error).toMatchObject({ code: "node_silent" });
+    await world.clock.pass(1_000);
+    await done;
+  });
+
   test("a node that waits for its caller to read is not silent, and has its time again afterwards", async () => {
     const { world, run } = start();
     const a = world.node("a");
