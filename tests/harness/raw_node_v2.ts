@@ -32,6 +32,8 @@ export interface RawNodeV2Options {
   models: string[];
   /** Default 1. */
   maxParallel?: number;
+  /** Give one that was used before to come back as the same node; default: a new one. */
+  nodeId?: string;
 }
 
 const decoder = new TextDecoder();
@@ -54,11 +56,12 @@ export class RawNodeV2 {
   readonly closed: Promise<Closing>;
   /** Every frame that came, in order. */
   readonly frames: RawFrame[] = [];
-  readonly nodeId = crypto.randomUUID();
+  readonly nodeId: string;
   readonly #taken = new Set<RawFrame>();
   #wake: () => void = () => {};
 
   constructor(readonly socket: WebSocket, private readonly options: RawNodeV2Options) {
+    this.nodeId = options.nodeId ?? crypto.randomUUID();
     const { promise, resolve } = Promise.withResolvers<Closing>();
     this.closed = promise;
     socket.binaryType = "arraybuffer";

@@ -1,0 +1,249 @@
+/** Credits through real processes: a caller slows down its own call, and no node can push more than it was granted. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { CloseCode } from "../protocol/close_codes.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask, chat, hello, stream } from "./harness/api.ts";
+import { ending, piece, whole } from "./harness/chunks.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { ledgerRows } from "./harness/ledger.ts";
+import { listNodes, startNode } from "./harness/node.ts";
+import { dial, type RawHttp, wholeCall } from "./harness/raw_http.ts";
+import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
+import { type Behaviour, echo, startUpstream } from "./harness/upstream.ts";
+import { until, within } from "./harness/wait.ts";
+
+const MIB = 1024 * 1024;
+const WINDOW_BYTES = 256 * 1024;
+
+/** What the system holds between upstream and node and between gateway and caller, beyond the window. */
+const SYSTEM_BUFFERS_BYTES = 24 * MIB;
+
+/** Callers who stop reading at the same time. The soak takes more. */
+const STALLED_CALLERS = Number(process.env.COLINK_TEST_STALLED_CALLERS ?? 100);
+
+const PADDING = "x".repeat(16 * 1024);
+
+let gateway: Gateway;
+let owner: Account;
+
+beforeAll(async () => {
+  gateway = await startGateway({
+    // Nobody who stalls here is to lose its call for it.
+    env: { COLINK_STALL_SECONDS: "600", COLINK_CALLER_IDLE_SECONDS: "255" },
+  });
+  owner = await createAccount(gateway);
+}, 60_000);
+
+/** Counts to `pieces` in pieces of 16 KiB, as fast as they are taken. */
+function pour(pieces: number): { behaviour: Behaviour; poured: { bytes: number } } {
+  const poured = { bytes: 0 };
+  const encoder = new TextEncoder();
+  const behaviour: Behaviour = () => {
+    let next = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        const chunk = next < pieces ? JSON.stringify(piece(`${next} ${PADDING}`)) : null;
+        const text = chunk ?? `${JSON.stringify(ending())}\n\ndata: [DONE]`;
+        const bytes = encoder.encode(`data: ${text}\n\n`);
+        poured.bytes += bytes.byteLength;
+        controller.enqueue(bytes);
+        if (next++ === pieces) controller.close();
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  return { behaviour, poured };
+}
+
+async function startRealNode(models: Record<string, Behaviour>, maxParallel: number) {
+  const upstream = startUpstream(models);
+  const node = await startNode({
+    gateway,
+    clientToken: owner.clientToken,
+    maxParallel,
+    providers: [{
+      type: "openai",
+      api_key: "sk-upstream",
+      base_url: upstream.url,
+      models: Object.keys(models).map((model) => ({ local: model, server_mapping: model })),
+    }],
+  });
+  return { upstream, node };
+}
+
+/** A caller who has read the beginning of a stream and takes no more. */
+async function stalledCaller(model: string): Promise<RawHttp> {
+  const caller = await dial(gateway);
+  caller.write(wholeCall(owner.apiToken, hello(model, { stream: true })));
+  await until("the caller has the beginning", () => caller.received.includes("data: "));
+  caller.pause();
+  return caller;
+}
+
+/** Resolves with a count once it has stayed the same for a while. */
+async function settled(what: string, count: () => number): Promise<number> {
+  let last = -1;
+  let same = 0;
+  await until(`${what} has stopped`, () => {
+    same = count() === last ? same + 1 : 0;
+    last = count();
+    return same >= 30;
+  });
+  return last;
+}
+
+/** The text of a stream's pieces, of those that are whole. */
+function saidIn(received: string): string[] {
+  return received.slice(received.indexOf("\r\n\r\n") + 4)
+    .replaceAll(/(^|\r\n)[0-9a-f]+\r\n/g, "")
+    .split("\n\n")
+    .filter((event) => event.startsWith("data: {"))
+    .map((event) => JSON.parse(event.slice("data: ".length)).choices[0].delta.content ?? "");
+}
+
+async function gatewayMemory(): Promise<number> {
+  const { text } = await ask(`${gateway.url}/metrics`);
+  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
+}
+
+describe("a caller who stops reading", () => {
+  const PIECES = 64 * MIB / PADDING.length;
+
+  test("stops its node's upstream, and gets every byte in order when it reads on", async () => {
+    const { behaviour, poured } = pour(PIECES);
+    await startRealNode({ poured: behaviour, "beside-it": echo({ chunks: 300 }) }, 2);
+    const caller = await stalledCaller("poured");
+    const stoppedAt = await settled("the upstream", () => poured.bytes);
+    expect(stoppedAt).toBeLessThan(SYSTEM_BUFFERS_BYTES + WINDOW_BYTES);
+
+    // The other stream of the same node and the same link.
+    const { events } = await stream(gateway, owner.apiToken, hello("beside-it"));
+    expect((await Array.fromAsync(events)).at(-1)).toBe("[DONE]");
+    expect(poured.bytes).toBe(stoppedAt);
+
+    caller.resume();
+    await until("all has come", () => caller.received.endsWith("[DONE]\n\n\r\n0\r\n\r\n"), 60_000);
+    const said = saidIn(caller.received);
+    expect(said).toHaveLength(PIECES + 1);
+    expect(said.findIndex((text, i) => text !== `${i} ${PADDING}`)).toBe(PIECES);
+    expect(await ledgerRows(gateway, "poured")).toMatchObject([{ outcome: "ok" }]);
+  }, 120_000);
+
+  test("does so with a hundred others, and the streams beside them are complete", async () => {
+    // More than the system's buffers hold for one caller.
+    const { behaviour } = pour(8 * MIB / PADDING.length);
+    const others = 20;
+    await startRealNode(
+      { flood: behaviour, paced: echo({ chunks: 50, delayMs: 10 }) },
+      STALLED_CALLERS + others,
+    );
+    const before = await gatewayMemory();
+    const stalled = await Promise.all(
+      Array.from({ length: STALLED_CALLERS }, () => stalledCaller("flood")),
+    );
+    const streams = await Promise.all(Array.from({ length: others }, async () => {
+      const { events } = await stream(gateway, owner.apiToken, hello("paced"));
+      return await Array.fromAsync(events);
+    }));
+    for (const events of streams) {
+      expect(events.at(-1)).toBe("[DONE]");
+      expect(saidIn(`\r\n\r\n${events.map((data) => `data: ${data}\n\n`).join("")}`).join(""))
+        .toBe(Array.from({ length: 50 }, (_, i) => `hello${i} `).join(""));
+    }
+    // A stalled call may hold its window, and what Bun keeps beside it.
+    const grownBytes = await gatewayMemory() - before;
+    expect(grownBytes / STALLED_CALLERS).toBeLessThan(2 * WINDOW_BYTES);
+    expect(stalled.every(({ received }) => !received.includes("[DONE]"))).toBe(true);
+  }, 120_000);
+});
+
+describe("a v2 node that ignores its credit", () => {
+  /** Sends 512 MiB as fast as they are taken, or until the link ends; resolves with the gateway's growth. */
+  async function flood(node: RawNodeV2, send: () => void): Promise<number> {
+    const before = await gatewayMemory();
+    let most = before;
+    for (let sent = 0; sent < 512 && node.socket.readyState === WebSocket.OPEN; sent++) {
+      send();
+      await until("it is taken", () => node.socket.bufferedAmount < 4 * MIB);
+      if (sent % 32 === 0) most = Math.max(most, await gatewayMemory());
+    }
+    return Math.max(most, await gatewayMemory()) - before;
+  }
+
+  const mebibyte = new Uint8Array(MIB - 8).fill(0x20);
+
+  test("is penalised, and loses its link when it does not stop", async () => {
+    const node = await joinRawNodeV2({ gateway, owner, models: ["greedy"] });
+    const { response, id } = await calledStream(node, "greedy");
+    node.head(id);
+    const grown = await flood(node, () => node.send("stream", id, mebibyte));
+    expect((await within("the end", node.closed)).code).toBe(CloseCode.protocol);
+    expect(grown).toBeLessThan(64 * MIB);
+    const { status } = await response;
+    expect(status).toBe(502);
+    expect(await ledgerRows(gateway, "greedy")).toMatchObject([{ outcome: "node_lost" }]);
+    const back = await joinRawNodeV2({ gateway, owner, models: ["greedy"], nodeId: node.nodeId });
+    expect(await back.view()).toMatchObject({
+      penalized: true,
+      penalty_reason: expect.stringContaining("more bytes than it had credit for"),
+    });
+  });
+
+  test("by one byte is penalised and told to stop, and keeps its link when it does", async () => {
+    const node = await joinRawNodeV2({ gateway, owner, models: ["careless"] });
+    const { response, id } = await calledStream(node, "careless");
+    node.head(id);
+    node.send("stream", id, new Uint8Array(WINDOW_BYTES + 1).fill(0x20));
+    expect(await node.next("cancel")).toMatchObject({ stream: id });
+    expect((await response).status).toBe(502);
+    expect(await node.view()).toMatchObject({ penalized: true, active_tasks: 0 });
+  });
+
+  test("cannot fill the gateway with frames of types that nobody knows either", async () => {
+    const node = await joinRawNodeV2({ gateway, owner, models: ["chatty"] });
+    const unknown = new Uint8Array(MIB);
+    unknown[0] = 99;
+    expect(await flood(node, () => node.socket.send(unknown))).toBeLessThan(64 * MIB);
+    const answer = chat(gateway, owner.apiToken, hello("chatty"));
+    const { stream: id } = await node.nextCall();
+    node.head(id);
+    node.say(id, JSON.stringify(whole("still here")));
+    node.finish(id);
+    expect((await answer).text).toContain("still here");
+  });
+
+  /** A stream that the node was called for, whose caller reads. */
+  async function calledStream(node: RawNodeV2, model: string) {
+    const response = chat(gateway, owner.apiToken, hello(model, { stream: true }));
+    const { stream: id } = await node.nextCall();
+    return { response, id };
+  }
+});
+
+test("a node whose callers read slowly is not silent: nobody is blamed for the wait", async () => {
+  const hurried = await startGateway({ env: { COLINK_IDLE_SECONDS: "3" } });
+  const account = await createAccount(hurried);
+  const node = await joinRawNodeV2({ gateway: hurried, owner: account, models: ["patient"] });
+  const caller = await dial(hurried);
+  caller.write(wholeCall(account.apiToken, hello("patient", { stream: true })));
+  const { stream: id } = await node.nextCall();
+  node.head(id);
+  const event = `data: ${JSON.stringify(piece(PADDING))}\n\n`;
+  node.say(id, event);
+  await until("the caller has the beginning", () => caller.received.includes("data: "));
+  caller.pause();
+  let sent = event.length;
+  await settled("the caller's end", () => {
+    for (; sent + event.length <= WINDOW_BYTES + node.granted(id); sent += event.length) {
+      node.say(id, event);
+    }
+    return sent;
+  });
+  // Longer than a node may be silent.
+  await Bun.sleep(4_000);
+  caller.resume();
+  node.finish(id);
+  await until("it is complete", () => caller.received.includes("[DONE]"));
+  expect((await listNodes(hurried))[0]?.penalized).toBe(false);
+}, 60_000);
