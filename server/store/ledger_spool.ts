@@ -13,12 +13,19 @@ const TAKEN_NAME = /^ledger\.spool\.[0-9a-f-]+\.jsonl$/;
 
 const REPLAY_ROWS = 500;
 
-/** Appends and replays must not overlap within a process; the LedgerWriter sees to that. */
+/** Appending goes on while a replay runs; two replays at once are not allowed. */
 export class LedgerSpool {
+  /** The last thing that was done to the file that is appended to: one at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+
   constructor(private readonly folder: string, private readonly maxBytes: number) {}
 
   /** Appends entries and returns once they are on the disk; false: the spool is full and they were not. */
-  async append(entries: readonly LedgerEntry[]): Promise<boolean> {
+  append(entries: readonly LedgerEntry[]): Promise<boolean> {
+    return this.#afterTheLast(() => this.#append(entries));
+  }
+
+  async #append(entries: readonly LedgerEntry[]): Promise<boolean> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const file = await open(join(this.folder, FILE_NAME), "a", 0o600);
     try {
@@ -44,7 +51,7 @@ export class LedgerSpool {
         torn += await replayFile(path, write);
         await ignoreMissing(unlink(path));
       }
-    } while (await this.#take());
+    } while (await this.#afterTheLast(() => this.#take()));
     return torn;
   }
 
@@ -53,6 +60,13 @@ export class LedgerSpool {
     const taken = join(this.folder, `ledger.spool.${crypto.randomUUID()}.jsonl`);
     const moved = rename(join(this.folder, FILE_NAME), taken).then(() => true);
     return await ignoreMissing(moved) ?? false;
+  }
+
+  /** What is renamed between being opened and being written would be written where nobody reads any more. */
+  #afterTheLast<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
   }
 
   async #taken(): Promise<string[]> {

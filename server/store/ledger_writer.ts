@@ -19,13 +19,16 @@ export interface LedgerWriterOptions {
 
 const BATCH_ROWS = 500;
 const BATCH_DELAY_MS = 50;
+/** A store that takes longer than this is not waited for: what a crash would cost goes to disk. */
+const PATIENCE_MS = 30;
 const RETRY_DELAY_MS = 1000;
 const MAX_PENDING = 20_000;
 const MAX_SPOOL_BYTES = 256 * 1024 * 1024;
 
 /**
- * Takes entries at once and writes them soon. While the store is unavailable entries go to a file
- * in the data folder, and from there to the store when it is back; the store takes each id once.
+ * Takes entries at once and writes them soon. While the store is slow or unavailable entries go to
+ * a file in the data folder, and from there to the store later; the store takes each id once. So
+ * none is in memory alone for more than a tenth of a second.
  */
 export class LedgerWriter {
   readonly #store: LedgerWriterOptions["store"];
@@ -34,7 +37,10 @@ export class LedgerWriter {
   readonly #after: NonNullable<LedgerWriterOptions["after"]>;
   readonly #maxPending: number;
   #queue: LedgerEntry[] = [];
-  #inHand = 0;
+  /** Offered to the store, which has not taken them yet, and not on disk. */
+  #inHand: LedgerEntry[] = [];
+  #onTheWayToDisk = 0;
+  #isWriting = false;
   #lost = 0;
   #isAway = false;
   /** Left over from before, until looked at. */
@@ -54,7 +60,7 @@ export class LedgerWriter {
 
   /** Entries that are neither in the store nor on disk yet. */
   get pending(): number {
-    return this.#queue.length + this.#inHand;
+    return this.#queue.length + this.#inHand.length + this.#onTheWayToDisk;
   }
 
   /** Writes what an earlier run left on disk. Never fails: what cannot be written now is tried again later. */
@@ -66,14 +72,13 @@ export class LedgerWriter {
   record(entry: LedgerEntry): void {
     if (this.#isClosed || this.#queue.length >= this.#maxPending) return this.#lose(1);
     this.#queue.push(entry);
-    this.#schedule(this.#queue.length >= BATCH_ROWS ? 0 : BATCH_DELAY_MS);
+    const isDue = this.#queue.length >= BATCH_ROWS && !this.#isWriting;
+    this.#schedule(isDue ? 0 : BATCH_DELAY_MS);
   }
 
   /** Resolves when all that was recorded before is in the store, or on disk while the store is away. */
   flush(): Promise<void> {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
-    this.#timerMs = Infinity;
+    this.#callOffTimer();
     return this.#turn = this.#turn.then(() => this.#write());
   }
 
@@ -81,36 +86,58 @@ export class LedgerWriter {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.flush();
-    this.#cancelTimer?.();
+    this.#callOffTimer();
   }
 
   #schedule(delayMs: number): void {
     if (delayMs >= this.#timerMs) return;
-    this.#cancelTimer?.();
+    this.#callOffTimer();
     this.#timerMs = delayMs;
-    this.#cancelTimer = this.#after(delayMs, () => void this.flush());
+    this.#cancelTimer = this.#after(delayMs, () => {
+      this.#callOffTimer();
+      void (this.#isWriting ? this.#rescue() : this.flush());
+    });
+  }
+
+  #callOffTimer(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#timerMs = Infinity;
   }
 
   /** One turn: first what lies on disk, which also tells whether the store is back, then the queue. Turns never overlap. */
   async #write(): Promise<void> {
+    this.#isWriting = true;
+    const callOff = this.#after(PATIENCE_MS, () => void this.#rescue());
     if (this.#hasSpooled && !this.#isClosed) await this.#replay();
-    for (let rows = this.#queue.length; rows > 0; rows -= BATCH_ROWS) {
+    for (let rows = this.#queue.length; rows > 0 && this.#queue.length > 0; rows -= BATCH_ROWS) {
       await this.#writeBatch(this.#queue.splice(0, Math.min(rows, BATCH_ROWS)));
     }
-    if (this.#isAway && !this.#isClosed) this.#schedule(RETRY_DELAY_MS);
+    callOff();
+    this.#isWriting = false;
+    if (this.#isClosed) return;
+    if (this.#isAway) this.#schedule(RETRY_DELAY_MS);
+    else if (this.#hasSpooled || this.#queue.length > 0) this.#schedule(BATCH_DELAY_MS);
   }
 
   async #writeBatch(batch: LedgerEntry[]): Promise<void> {
-    this.#inHand = batch.length;
+    this.#inHand = batch;
     try {
-      if (this.#isAway && this.#hasSpooled) await this.#toDisk(batch);
-      else await this.#toStore(batch);
+      if (!this.#isAway || !this.#hasSpooled) await this.#toStore(batch);
+      else await this.#rescue();
     } catch (error) {
       this.#wentAway(error);
-      await this.#toDisk(batch);
+      await this.#rescue();
     } finally {
-      this.#inHand = 0;
+      this.#inHand = [];
     }
+  }
+
+  /** Whatever is in memory alone goes to disk, also what the store is being offered: it takes each id once. */
+  async #rescue(): Promise<void> {
+    const entries = [...this.#inHand, ...this.#queue.splice(0)];
+    this.#inHand = [];
+    if (entries.length > 0) await this.#toDisk(entries);
   }
 
   /** Throws only what will pass. An entry that the store can never take is reported and left out. */
@@ -131,6 +158,7 @@ export class LedgerWriter {
   }
 
   async #toDisk(batch: LedgerEntry[]): Promise<void> {
+    this.#onTheWayToDisk += batch.length;
     try {
       if (await this.#spool.append(batch)) this.#hasSpooled = true;
       else this.#lose(batch.length);
@@ -139,18 +167,27 @@ export class LedgerWriter {
       // Neither database nor disk: memory is the last place, as far as it goes.
       this.#queue.unshift(...batch);
       this.#lose(this.#queue.splice(this.#maxPending).length);
+    } finally {
+      this.#onTheWayToDisk -= batch.length;
     }
   }
 
   async #replay(): Promise<void> {
+    // Something may be added while this runs.
+    this.#hasSpooled = false;
     try {
       const torn = await this.#spool.replay((entries) => this.#toStore(entries));
       if (torn > 0) this.#log.warn({ lines: torn }, "ledger: lines torn by a crash were left out");
-      this.#hasSpooled = false;
     } catch (error) {
-      if (isUnavailable(error)) return this.#wentAway(error);
-      this.#log.error({ err: error }, "ledger: the spool file cannot be read, it stays for later");
-      this.#hasSpooled = false;
+      if (!isUnavailable(error)) {
+        this.#log.error(
+          { err: error },
+          "ledger: the spool file cannot be read, it stays for later",
+        );
+        return;
+      }
+      this.#hasSpooled = true;
+      this.#wentAway(error);
     }
   }
 

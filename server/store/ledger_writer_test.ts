@@ -1,9 +1,18 @@
 /** The ledger's way to the store: batches, outages, restarts. */
 
-import { afterAll, beforeEach, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../tests/harness/wait.ts";
 import type { Log } from "../log.ts";
 import { storeUnavailable } from "./backend.ts";
 import { LedgerSpool } from "./ledger_spool.ts";
@@ -170,15 +179,86 @@ test("with neither database nor disk entries wait in memory", async () => {
   expect(ledger.pending).toBe(0);
 });
 
+describe("while the store does not answer, entries are on disk a moment later", () => {
+  test("those that it was offered, those behind them, and those that come then", async () => {
+    const ledger = aWriter();
+    await ledger.start();
+    const answer = store.hesitates();
+    ledger.record(anEntry({ id: "offered" }));
+    ring(50);
+    await until("it is so", () => timers.some(({ delayMs }) => delayMs === 30));
+    ledger.record(anEntry({ id: "behind" }));
+    expect(ledger.pending).toBe(2);
+    ring(30);
+    await until("it is so", () => ledger.pending === 0);
+    expect(idsOnDisk()).toEqual(["offered", "behind"]);
+    ledger.record(anEntry({ id: "later" }));
+    ring(50);
+    await until("it is so", () => ledger.pending === 0);
+    expect(idsOnDisk()).toEqual(["offered", "behind", "later"]);
+
+    answer.resolve();
+    await ledger.flush();
+    await ledger.flush();
+    expect([...store.rows.keys()]).toEqual(["offered", "behind", "later"]);
+    expect(spoolFiles()).toEqual([]);
+    expect(lines).toEqual([]);
+  });
+
+  test("also when what it does not answer is a replay", async () => {
+    store.isAway = true;
+    const ledger = aWriter();
+    ledger.record(anEntry({ id: "spooled" }));
+    await ledger.flush();
+    store.isAway = false;
+    const answer = store.hesitates();
+    void ledger.flush();
+    await until("it is so", () => timers.some(({ delayMs }) => delayMs === 30));
+    ledger.record(anEntry({ id: "meanwhile" }));
+    ring(50);
+    await until("it is so", () => ledger.pending === 0);
+    expect(idsOnDisk().toSorted()).toEqual(["meanwhile", "spooled"]);
+    answer.resolve();
+    await ledger.flush();
+    expect([...store.rows.keys()].toSorted()).toEqual(["meanwhile", "spooled"]);
+    expect(spoolFiles()).toEqual([]);
+  });
+
+  test("and a store that refuses at last finds each of them there once", async () => {
+    const ledger = aWriter();
+    await ledger.start();
+    const answer = store.hesitates();
+    ledger.record(anEntry({ id: "offered" }));
+    void ledger.flush();
+    await until("it is so", () => timers.some(({ delayMs }) => delayMs === 30));
+    ring(30);
+    await until("it is so", () => ledger.pending === 0);
+    answer.reject(storeUnavailable("it does not answer"));
+    await until("it is so", () => timers.some(({ delayMs }) => delayMs === 1000));
+    expect(idsOnDisk()).toEqual(["offered"]);
+    await ledger.flush();
+    expect([...store.rows.keys()]).toEqual(["offered"]);
+  });
+});
+
 class FakeStore {
   readonly rows = new Map<string, LedgerEntry>();
   readonly batches: number[] = [];
   isAway = false;
   goesAwayAfter = Infinity;
   poison = "";
+  #answer = Promise.resolve();
 
-  // deno-lint-ignore require-await -- the store's method is asynchronous, and so are its errors
+  /** What is asked from now on is answered when the test says so. */
+  hesitates(): PromiseWithResolvers<void> {
+    const answer = Promise.withResolvers<void>();
+    this.#answer = answer.promise.finally(() => this.#answer = Promise.resolve());
+    this.#answer.catch(() => {});
+    return answer;
+  }
+
   async writeLedger(entries: readonly LedgerEntry[]): Promise<void> {
+    await this.#answer;
     if (this.isAway) throw storeUnavailable("it is away");
     if (entries.some((entry) => entry.id === this.poison)) throw new Error("not to be stored");
     this.batches.push(entries.length);
@@ -188,6 +268,20 @@ class FakeStore {
 }
 
 const spoolFiles = () => readdirSync(dataDir).filter((name) => name.startsWith("ledger.spool"));
+
+const idsOnDisk = () =>
+  spoolFiles().flatMap((name) =>
+    readFileSync(join(dataDir, name), "utf8").split("\n").filter(Boolean)
+      .map((line) => (JSON.parse(line) as LedgerEntry).id)
+  );
+
+/** The newest timer of that length goes off. */
+function ring(delayMs: number): void {
+  const timer = timers.findLast((one) => one.delayMs === delayMs);
+  if (timer === undefined) throw new Error(`No timer of ${delayMs} ms is set`);
+  timers = timers.filter((one) => one !== timer);
+  timer.callback();
+}
 
 const after = (delayMs: number, callback: () => void) => {
   const timer = { delayMs, callback };
