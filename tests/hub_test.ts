@@ -159,6 +159,35 @@ describe("the waiting line", () => {
     expect((await running).status).toBe(200);
   });
 
+  test("tells a stream that asks where it stands, in comments that no SDK sees", async () => {
+    const node = await join("patient");
+    const [running, before] = [call(alice, "patient"), call(alice, "patient")];
+    const runningId = await node.called();
+    await waitingLine(1);
+    const asked = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${bob.apiToken}`, "x-colink-queue-position": "1" },
+      body: JSON.stringify(hello("patient", { stream: true })),
+    });
+    expect(asked.status).toBe(200);
+    let text = "";
+    const reading = (async () => {
+      for await (const bytes of asked.body!) text += new TextDecoder().decode(bytes);
+    })();
+    await until("it knows that another call is before it", () => text === ": queued 2\n\n");
+    node.answer(runningId, "done");
+    await until("it knows that it is next", () => text === ": queued 2\n\n: queued 1\n\n");
+    node.answer(await node.called(), "done");
+    const askedId = await node.called();
+    node.say(askedId, "your turn");
+    node.finish(askedId);
+    await reading;
+    expect(text).toMatch(
+      /^: queued 2\n\n: queued 1\n\ndata: \{.*your turn.*\}\n\ndata: \[DONE\]\n\n$/,
+    );
+    await Promise.all([running, before]);
+  });
+
   test("moves when a node joins", async () => {
     const first = await join("growing");
     const running = call(alice, "growing");

@@ -14,6 +14,8 @@ export interface CallRequest {
   /** Whether the caller asked for usage in its stream. */
   wantsUsage: boolean;
   streamOptions: object | null;
+  /** Whether the caller wants to know its place in line, as comments in its stream. */
+  wantsPosition: boolean;
   /** The caller's JSON body, unchanged. */
   body: Body;
 }

@@ -19,6 +19,8 @@ export interface Outlet {
   answeredBy(node: Node, headers: Readonly<Record<string, string>>): void;
   /** The complete answer of a call that does not stream: JSON. */
   whole(body: string | Uint8Array): void;
+  /** The call waits for a slot; it is the how manieth to get one. Only for calls that want to know. */
+  queued(position: number): void;
   /** The upstream's refusal of the request. */
   refuse(refusal: Refusal): void;
   /** The first event of a stream is about to be written. */
@@ -90,7 +92,7 @@ export class Relay {
     for (;;) {
       let lease: Lease;
       try {
-        lease = await this.#lease(call, course);
+        lease = await this.#lease(call, course, outlet);
       } catch (error) {
         if (call.stopped) return { is: "stopped", error: call.stopped };
         if (lastFailure === null) return { is: "failed", error: asColinkError(error) };
@@ -103,12 +105,15 @@ export class Relay {
     }
   }
 
-  async #lease(call: Call, course: Course): Promise<Lease> {
+  async #lease(call: Call, course: Course, outlet: Outlet): Promise<Lease> {
     const { scheduler, clock } = this.parts;
     const sinceMs = clock.monotonic();
     const isRetry = course.attempts + course.busyBounces > 0;
+    const onPosition = call.request.wantsPosition
+      ? (position: number) => outlet.queued(position)
+      : undefined;
     try {
-      const lease = await scheduler.lease(call, { tried: course.tried, isRetry });
+      const lease = await scheduler.lease(call, { tried: course.tried, isRetry, onPosition });
       if (!call.stopped) return lease;
       lease.release();
       throw call.stopped;

@@ -58,6 +58,7 @@ export interface CallOptions {
   account?: string;
   stream?: boolean;
   messages?: string[];
+  wantsPosition?: boolean;
 }
 
 export class World {
@@ -149,7 +150,9 @@ export class World {
     lease.release();
   }
 
-  call({ model = "m", account = "alice", stream = false, messages }: CallOptions = {}): Call {
+  call(options: CallOptions = {}): Call {
+    const { model = "m", account = "alice", stream = false, messages, wantsPosition = false } =
+      options;
     const id = `req-${this.#names++}`;
     const request = {
       id,
@@ -160,6 +163,7 @@ export class World {
       stream,
       wantsUsage: false,
       streamOptions: null,
+      wantsPosition,
       body: { bytes: new Uint8Array(), text: JSON.stringify({ model, messages, stream }) },
     };
     return new Call(request, this.clock.monotonic(), this.clock.now());
@@ -172,6 +176,7 @@ export class Kept implements Outlet {
   refusal: Refusal | null = null;
   error: { code: string; retryAfterMs: number | null } | null = null;
   events: string[] = [];
+  positions: number[] = [];
   hasBegun = false;
   endings = 0;
   lateWrites = 0;
@@ -184,6 +189,10 @@ export class Kept implements Outlet {
   whole(body: string | Uint8Array): void {
     this.body = Buffer.from(body as string).toString();
     this.endings++;
+  }
+
+  queued(position: number): void {
+    this.positions.push(position);
   }
 
   refuse(refusal: Refusal): void {

@@ -83,6 +83,11 @@ export class HttpAnswer implements Outlet {
     );
   }
 
+  /** The status is given away for it: a call that fails in the line fails inside its stream. */
+  queued(position: number): void {
+    this.#open().remark(`: queued ${position}\n\n`);
+  }
+
   refuse(refusal: Refusal): void {
     this.onEnding();
     this.#callOffEarly();

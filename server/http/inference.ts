@@ -62,6 +62,7 @@ async function readCall(
     stream,
     wantsUsage: streamOptions?.include_usage === true,
     streamOptions,
+    wantsPosition: stream && c.req.header("x-colink-queue-position") === "1",
     body: { bytes, text },
   };
   return new Call(request, startedMs, clock.now());
