@@ -22,6 +22,9 @@ const SYSTEM_BUFFERS_BYTES = 24 * MIB;
 /** Callers who stop reading at the same time. The soak takes more. */
 const STALLED_CALLERS = Number(process.env.COLINK_TEST_STALLED_CALLERS ?? 100);
 
+/** A thousand streams that begin at once take their time. */
+const BEGINNING_WITHIN_MS = 10_000 + 100 * STALLED_CALLERS;
+
 const PADDING = "x".repeat(16 * 1024);
 
 let gateway: Gateway;
@@ -76,7 +79,11 @@ async function startRealNode(models: Record<string, Behaviour>, maxParallel: num
 async function stalledCaller(model: string): Promise<RawHttp> {
   const caller = await dial(gateway);
   caller.write(wholeCall(owner.apiToken, hello(model, { stream: true })));
-  await until("the caller has the beginning", () => caller.received.includes("data: "));
+  await until(
+    "the caller has the beginning",
+    () => caller.received.includes("data: "),
+    BEGINNING_WITHIN_MS,
+  );
   caller.pause();
   return caller;
 }
