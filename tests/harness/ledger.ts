@@ -1,8 +1,10 @@
 /** What a gateway wrote down of its calls: its SQLite file, read from outside. */
 
 import { Database } from "bun:sqlite";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Outcome } from "../../server/store/store.ts";
+import { ask } from "./api.ts";
 import { until } from "./wait.ts";
 
 /** The columns that tests look at. */
@@ -48,4 +50,17 @@ export async function ledgerRows(
     const rows = ledgerOf(gateway, model);
     return rows.length >= count && rows;
   });
+}
+
+/** Resolves once every ended call is in the database or on disk. */
+export async function acknowledged({ url }: { url: string }): Promise<void> {
+  await until("nothing is pending", async () => {
+    const { text } = await ask(`${url}/metrics`);
+    return /^colink_ledger_pending 0$/m.test(text);
+  });
+}
+
+/** What lies on disk for the database to take. */
+export function spools({ dataDir }: { dataDir: string }): string[] {
+  return readdirSync(dataDir).filter((name) => name.includes("spool"));
 }

@@ -10,6 +10,8 @@ export interface Network {
   cut(): void;
   /** Connections stay and new ones are taken, but not a byte passes in either direction. */
   freeze(): void;
+  /** Freezes as soon as the server says this, and loses it. */
+  freezeAt(text: string): void;
   /** Everything passes again, what was held up first. */
   mend(): void;
 }
@@ -21,6 +23,7 @@ export async function networkTo(url: string): Promise<Network> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   let state: State = "open";
+  let lastWords: string | null = null;
 
   const server = createServer({ pauseOnConnect: true }, (near) => {
     if (state === "cut") return void near.resetAndDestroy();
@@ -33,7 +36,11 @@ export async function networkTo(url: string): Promise<Network> {
   function join(from: Socket, to: Socket): void {
     sockets.add(from);
     from.setNoDelay(true);
-    from.on("data", (bytes) => to.write(bytes));
+    from.on("data", (bytes) => {
+      if (lastWords === null || !bytes.includes(lastWords)) return void to.write(bytes);
+      lastWords = null;
+      freeze();
+    });
     from.on("error", () => {});
     from.on("close", () => {
       sockets.delete(from);
@@ -50,6 +57,11 @@ export async function networkTo(url: string): Promise<Network> {
     state = "cut";
     for (const socket of sockets) socket.destroy();
   };
+  function freeze(): void {
+    state = "frozen";
+    for (const socket of sockets) socket.pause();
+  }
+
   endAfterTests(() => {
     cut();
     server.close();
@@ -60,9 +72,9 @@ export async function networkTo(url: string): Promise<Network> {
   return {
     url: address.href,
     cut,
-    freeze() {
-      state = "frozen";
-      for (const socket of sockets) socket.pause();
+    freeze,
+    freezeAt(text) {
+      lastWords = text;
     },
     mend() {
       state = "open";
