@@ -17,8 +17,8 @@ export const MAX_REMEMBERED_MODELS = 10_000;
 export class Hub {
   /** By private identity, which no two connected nodes share. */
   readonly #nodes = new Map<string, Node>();
-  /** How many nodes serve each model. */
-  readonly #servers = new Map<string, number>();
+  /** Models that are served now. Nodes share the name: each has read its own copy from its socket. */
+  readonly #served = new Map<string, { name: string; nodes: number }>();
   readonly #knownModels = new Set<string>();
   readonly #watchers: HubWatcher[] = [];
 
@@ -67,12 +67,12 @@ export class Hub {
 
   /** Whether a connected node serves the model. */
   serves(model: string): boolean {
-    return this.#servers.has(model);
+    return this.#served.has(model);
   }
 
   /** The models that connected nodes serve, each once. */
   models(): string[] {
-    return [...this.#servers.keys()].sort();
+    return [...this.#served.keys()].sort();
   }
 
   /** Whether the model was ever served here. */
@@ -93,10 +93,10 @@ export class Hub {
   }
 
   #join(node: Node): void {
-    const { models } = node.offer;
+    const models = node.offer.models.map((model) => this.#serve(model));
+    node.offer = { ...node.offer, models };
     const room = MAX_REMEMBERED_MODELS - this.#knownModels.size;
     const fresh = models.filter((model) => !this.#knownModels.has(model)).slice(0, room);
-    for (const model of models) this.#servers.set(model, (this.#servers.get(model) ?? 0) + 1);
     for (const watcher of this.#watchers) watcher.joined(node);
     if (fresh.length === 0) return;
     this.remember(fresh);
@@ -105,10 +105,17 @@ export class Hub {
 
   #leave(node: Node): void {
     for (const model of node.offer.models) {
-      const rest = (this.#servers.get(model) ?? 1) - 1;
-      if (rest > 0) this.#servers.set(model, rest);
-      else this.#servers.delete(model);
+      const served = this.#served.get(model);
+      if (served !== undefined && --served.nodes === 0) this.#served.delete(model);
     }
     for (const watcher of this.#watchers) watcher.left(node);
+  }
+
+  /** Counts one more node that serves the model; returns the shared name. */
+  #serve(model: string): string {
+    const served = this.#served.get(model) ?? { name: model, nodes: 0 };
+    this.#served.set(served.name, served);
+    served.nodes++;
+    return served.name;
   }
 }

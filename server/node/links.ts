@@ -56,12 +56,15 @@ interface Peer {
 
 export class Links implements LinkOwner {
   readonly #peers = new Map<Link, Peer>();
-  /** By identity and ordinal: two machines may dial with one token and one address. */
-  readonly #twins = new Map<string, Map<number, Link>>();
+  /** By identity, and in it by ordinal: two machines may dial with one token and one address. */
+  readonly #twins = new Map<string, (Link | undefined)[]>();
+  readonly #monotonic: () => number;
   #callOffTick: () => void = () => {};
   #tickedMs = 0;
 
-  constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {}
+  constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {
+    this.#monotonic = () => parts.clock.monotonic();
+  }
 
   /** Starts the heartbeat. */
   start(): void {
@@ -115,6 +118,8 @@ export class Links implements LinkOwner {
       return peer.node.who.id;
     }
     peer.callOffRegisterLimit();
+    // Thousands of nodes stay for days: none keeps what it needed to come in.
+    peer.callOffRegisterLimit = nothing;
     const { accountId, keyId, address } = peer.dialer;
     peer.base = `${keyId}/${nodeId ?? address}`;
     if (nodeId !== null) this.#challengeTwins(peer.base);
@@ -184,10 +189,9 @@ export class Links implements LinkOwner {
 
   #open(ws: ServerWebSocket<SocketData>, dialer: Dialer): Link {
     const { clock } = this.parts;
-    const monotonic = () => clock.monotonic();
     const link = dialer.wire === 2
-      ? new LinkV2(ws, this, monotonic).hello(this.config)
-      : new LinkV1(ws, this, monotonic);
+      ? new LinkV2(ws, this, this.#monotonic).hello(this.config)
+      : new LinkV1(ws, this, this.#monotonic);
     const callOffRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
     });
@@ -212,7 +216,8 @@ export class Links implements LinkOwner {
   /** An older connection under the same identity is probably half open: it answers at once, or goes. */
   #challengeTwins(base: string): void {
     const { clock } = this.parts;
-    for (const link of this.#twins.get(base)?.values() ?? []) {
+    for (const link of this.#twins.get(base) ?? []) {
+      if (link === undefined) continue;
       const askedMs = clock.monotonic();
       link.ping();
       clock.after(CHALLENGE_MS, () => {
@@ -222,18 +227,18 @@ export class Links implements LinkOwner {
   }
 
   #takeOrdinal(base: string, link: Link): number {
-    const twins = this.#twins.get(base) ?? new Map<number, Link>();
+    const twins = this.#twins.get(base) ?? [];
     this.#twins.set(base, twins);
-    let ordinal = 0;
-    while (twins.has(ordinal)) ordinal++;
-    twins.set(ordinal, link);
+    const free = twins.indexOf(undefined);
+    const ordinal = free < 0 ? twins.length : free;
+    twins[ordinal] = link;
     return ordinal;
   }
 
   #giveOrdinalBack({ base, ordinal }: Peer): void {
-    const twins = this.#twins.get(base);
-    twins?.delete(ordinal);
-    if (twins?.size === 0) this.#twins.delete(base);
+    const twins = this.#twins.get(base) ?? [];
+    twins[ordinal] = undefined;
+    if (twins.every((link) => link === undefined)) this.#twins.delete(base);
   }
 
   /** `lateMs`: how long this process did nothing. Peers that could not be heard meanwhile are not silent. */
@@ -246,3 +251,5 @@ export class Links implements LinkOwner {
     }
   }
 }
+
+function nothing(): void {}
