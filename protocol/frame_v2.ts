@@ -1,5 +1,5 @@
 /**
- * Wire v2: the messages between a gateway and a node as binary frames. Docs: docs/wire.md.
+ * Wire v2: the messages between a gateway and a node as binary frames. Docs: docs/wire-v2.md.
  *
  *     0      1       2            4                          8
  *     +------+-------+------------+--------------------------+-----------
@@ -85,7 +85,7 @@ export interface RegisterV2 extends RegisterData {
   capabilities?: Record<string, ModelCapabilities>;
 }
 
-/** The gateway's answer to the first REGISTER. */
+/** The gateway's answer to a REGISTER. */
 export interface Welcome {
   /** Random; for logs of both ends. */
   session: string;

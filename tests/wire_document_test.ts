@@ -1,4 +1,4 @@
-/** The two nodes in docs/wire.md are nodes: they run as they stand there, against a real gateway. */
+/** The nodes in the pages about the wire are nodes: they run as they stand there, against a real gateway. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -15,22 +15,30 @@ import { findPython } from "./harness/python.ts";
 import { type Behaviour, hang, refuse, startUpstream, type Upstream } from "./harness/upstream.ts";
 import { until } from "./harness/wait.ts";
 
-const page = readMarkdown("docs/wire.md");
+const v1 = readMarkdown("docs/wire.md");
+const v2 = readMarkdown("docs/wire-v2.md");
 const { python, missing } = await findPython("websockets");
 
 const nodes = [
-  { language: "javascript", interpreter: process.execPath, file: "node.mjs", missing: null },
-  { language: "python", interpreter: python, file: "node.py", missing },
+  {
+    page: v1,
+    language: "javascript",
+    interpreter: process.execPath,
+    file: "node.mjs",
+    missing: null,
+  },
+  { page: v1, language: "python", interpreter: python, file: "node.py", missing },
+  { page: v2, language: "python", interpreter: python, file: "node.py", missing },
 ];
 
-const messages = [{ role: "user" as const, content: "one two three" }];
+const QUESTION = "one two three";
 
-for (const { language, interpreter, file, missing } of nodes) {
+for (const { page, language, interpreter, file, missing } of nodes) {
   if (missing !== null) {
-    test.skip(`the ${language} node of docs/wire.md serves calls (not run: ${missing})`, () => {});
+    test.skip(`the ${language} node of ${page.path} serves calls (not run: ${missing})`, () => {});
     continue;
   }
-  describe(`the ${language} node of docs/wire.md`, () => {
+  describe(`the ${language} node of ${page.path}`, () => {
     let upstream: Upstream;
     let client: OpenAI;
     let node: Program;
@@ -62,14 +70,20 @@ for (const { language, interpreter, file, missing } of nodes) {
     }, 60_000);
 
     test("serves a whole answer, under its upstream's own name of the model", async () => {
+      const messages = [{ role: "user" as const, content: QUESTION }];
       const answer = await client.chat.completions.create({ model: "pro-model", messages });
-      expect(answer.choices[0]?.message.content).toBe("one two three");
+      expect(answer.choices[0]?.message.content).toBe(QUESTION);
       expect(upstream.calls.at(-1)?.body.model).toBe("llama3.2");
     });
 
     test("serves a stream piece by piece", async () => {
       const pieces = await piecesOf(client);
       expect(pieces).toEqual(["one ", "two ", "three"]);
+    });
+
+    test("serves a prompt and an answer of 2 MiB, which v2 sends in parts", async () => {
+      const content = "é".repeat(1024 * 1024);
+      expect((await piecesOf(client, { content })).join("")).toBe(content);
     });
 
     test("relays a refusal of the request as it came", async () => {
@@ -80,7 +94,7 @@ for (const { language, interpreter, file, missing } of nodes) {
     test("stops its upstream when the caller has left a stream", async () => {
       upstream.behave("llama3.2", language === "python" ? slow() : hang());
       const caller = new AbortController();
-      const call = piecesOf(client, caller.signal).catch(() => "stopped");
+      const call = piecesOf(client, { signal: caller.signal }).catch(() => "stopped");
       await until("the upstream is at work", () => upstream.active === 1);
       caller.abort();
       await call;
@@ -118,7 +132,11 @@ function events(pieces: Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>): Re
   return new Response(pieces, { headers: { "content-type": "text/event-stream" } });
 }
 
-async function piecesOf(client: OpenAI, signal?: AbortSignal): Promise<string[]> {
+async function piecesOf(
+  client: OpenAI,
+  { content = QUESTION, signal }: { content?: string; signal?: AbortSignal } = {},
+): Promise<string[]> {
+  const messages = [{ role: "user" as const, content }];
   const stream = await client.chat.completions.create(
     { model: "pro-model", messages, stream: true },
     { signal },

@@ -1,0 +1,134 @@
+/** docs/wire-v2.md says what the wire is: its frames are golden ones, its numbers the program's. */
+
+import { describe, expect, test } from "bun:test";
+import golden from "../protocol/golden/v2.json" with { type: "json" };
+import {
+  CloseCode,
+  decodeV2,
+  FrameTypeV2,
+  HEADER_BYTES,
+  MAX_CONTROL_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_JSON_DEPTH,
+  MAX_MALFORMED_IN_A_ROW,
+  REGISTER_WITHIN_MS,
+  RELAYED_HEADERS,
+  SUBPROTOCOL_V2,
+  WINDOW_BYTES,
+} from "../protocol/mod.ts";
+import { settingsHelp } from "../server/config.ts";
+import { readMarkdown } from "./harness/markdown.ts";
+
+const page = readMarkdown("docs/wire-v2.md");
+
+/** Each frame that is shown in hex, with what stands right before it. */
+const shown = page.fences.flatMap(({ language, text }, i) =>
+  language === "hex" ? [{ hex: text.replaceAll(/\s/g, ""), before: page.fences[i - 1]! }] : []
+);
+
+/** The cells of the row that begins so, in the table whose head begins so. */
+function row(head: string, first: string): string[] {
+  const table = page.tables.find(([cells]) => cells?.[0] === head);
+  const found = table?.find(([cell]) => cell?.startsWith(first));
+  if (found === undefined) throw new Error(`${page.path}: no row "${first}" below "${head}"`);
+  return found;
+}
+
+describe("docs/wire-v2.md", () => {
+  test("shows golden frames only, and one of every type", () => {
+    const known = new Map(golden.map(({ hex, frame }) => [hex.replaceAll(" ", ""), frame]));
+    expect(shown.filter(({ hex }) => !known.has(hex))).toEqual([]);
+    const types: string[] = shown.map(({ hex }) => known.get(hex)!.type);
+    expect(new Set(types)).toEqual(new Set(Object.keys(FrameTypeV2)));
+  });
+
+  test("shows each JSON object above its bytes", () => {
+    const pairs = shown.filter(({ before }) => before.language === "json");
+    expect(pairs.length).toBeGreaterThan(12);
+    for (const { hex, before } of pairs) {
+      const decoded = decodeV2(Uint8Array.fromHex(hex));
+      const frame = decoded.kind === "frame" ? decoded.frame : null;
+      expect(frame !== null && "data" in frame && frame.data).toEqual(JSON.parse(before.text));
+    }
+  });
+
+  test("has every type with its number, and the end that sends it", () => {
+    for (const [name, type] of Object.entries(FrameTypeV2)) {
+      const [, number, direction] = row("frame", `\`${name}\``);
+      expect(number).toBe(String(type));
+      const senders = new Set(
+        golden.filter(({ frame }) => frame.type === name).map(({ from }) => from),
+      );
+      const other = { node: "gateway", gateway: "node" } as const;
+      const [only] = senders as Set<"node" | "gateway">;
+      expect(direction).toBe(senders.size === 2 ? "both" : `${only} → ${other[only!]}`);
+    }
+  });
+
+  test("draws the header as long as it is", () => {
+    expect(page.prose).toContain(`a header of ${HEADER_BYTES} bytes`);
+    expect(page.prose).toContain(`subprotocol \`${SUBPROTOCOL_V2}\``);
+  });
+
+  test("names every header that callers may see", () => {
+    const families = /`x-ratelimit-\{(.*?)\}-\{(.*?)\}`/.exec(page.prose)!;
+    const limits = families[1]!.split(",").flatMap((what) =>
+      families[2]!.split(",").map((unit) => `x-ratelimit-${what}-${unit}`)
+    );
+    const others = page.inlineCode.filter((code) => RELAYED_HEADERS.has(code));
+    expect(new Set([...limits, ...others])).toEqual(new Set(RELAYED_HEADERS));
+  });
+
+  const limits: [what: string, numbers: number[]][] = [
+    ["a frame, header included", [MAX_FRAME_BYTES]],
+    ["JSON in a frame", [MAX_CONTROL_BYTES, MAX_JSON_DEPTH]],
+    ["STREAM without CREDIT", [WINDOW_BYTES]],
+    ["STREAM for a stream that has ended", [WINDOW_BYTES]],
+    ["time to REGISTER", [REGISTER_WITHIN_MS / 1000]],
+    ["malformed frames in a row", [MAX_MALFORMED_IN_A_ROW - 1]],
+  ];
+  for (const [what, numbers] of limits) {
+    test(`tells the limit of ${what}`, () => {
+      const told = [...row("what", what)[1]!.matchAll(/\d[\d,]*/g)].map(([number]) =>
+        Number(number.replaceAll(",", ""))
+      );
+      expect(told).toEqual(numbers);
+    });
+  }
+
+  test("tells the defaults of the settings that it names", () => {
+    const defaults = settingsHelp().split("\n").map((line) => line.trim().split(/\s{2,}/));
+    const named = page.rows.flatMap((cells) =>
+      cells.flatMap((cell) => [...cell.matchAll(/([\d,]+) (\S+) \(`(COLINK_\w+)`\)/g)])
+    );
+    expect(named.length).toBeGreaterThan(3);
+    const units: Record<string, number> = { s: 1, MiB: 1024 * 1024 };
+    for (const [, number, unit, setting] of named) {
+      const [, fallback] = defaults.find(([name]) => name === setting)!;
+      expect(Number(number) * units[unit!]!).toBe(Number(fallback));
+    }
+  });
+
+  test("names close codes that the protocol has", () => {
+    const named = [...page.prose.matchAll(/\b(?:4\d{3}|10[01]\d)\b(?! bytes)/g)].map(Number);
+    const known: number[] = Object.values(CloseCode);
+    expect(named.length).toBeGreaterThan(4);
+    expect(named.filter((code) => !known.includes(code))).toEqual([]);
+  });
+
+  test("reckons its example of credit right", () => {
+    const [, ...steps] = page.tables.find(([head]) => head?.[2] === "account")!;
+    let account = 0;
+    for (const [what = "", sent = "", left = ""] of steps) {
+      if (what === "CALL comes") account = WINDOW_BYTES;
+      account += number(/CREDIT ([\d,]+)/.exec(what)?.[1]) - number(sent);
+      expect(account).toBeGreaterThanOrEqual(0);
+      if (left !== "") expect(number(left)).toBe(account);
+    }
+  });
+});
+
+/** A number as people write it; nothing is 0. */
+function number(text = ""): number {
+  return Number(text.replaceAll(",", ""));
+}
