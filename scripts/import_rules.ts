@@ -41,7 +41,16 @@ export const rooms: readonly Room[] = [
   // The entry files join the parts.
   { path: "server", may: [...everyServerRoom, ...below()] },
   { path: "mod.ts", may: ["server", "client", "protocol", ...free] },
-  { path: "scripts", may: ["server/http"], mayType: ["server", "client", "protocol"] },
+  {
+    // Measures the scheduler by itself.
+    path: "scripts/bench/figure/choice.ts",
+    may: ["scripts", "server/call", "server/node", ...below()],
+  },
+  {
+    path: "scripts",
+    may: ["server/http", "scripts/bench/figure/choice.ts"],
+    mayType: ["server", "client", "protocol"],
+  },
 ];
 
 function below(...more: string[]): string[] {

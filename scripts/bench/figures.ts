@@ -1,7 +1,9 @@
 /** Everything that is measured, in the order in which the table shows it. */
 
+import { affinityFigure } from "./figure/affinity.ts";
 import { capacityFigure } from "./figure/capacity.ts";
 import { chunkFigure } from "./figure/chunk.ts";
+import { choiceFigure } from "./figure/choice.ts";
 import type { Figure } from "./figure/figure.ts";
 import { idleNodesFigure } from "./figure/idle_nodes.ts";
 import { latencyFigure } from "./figure/latency.ts";
@@ -19,6 +21,8 @@ export const figures: readonly Figure[] = [
   capacityFigure,
   promptFigure,
   idleNodesFigure,
+  choiceFigure,
+  affinityFigure,
   openStreamsFigure,
   startFigure,
 ];

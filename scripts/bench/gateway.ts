@@ -18,6 +18,8 @@ export interface Gateway extends Target {
 export interface GatewayOptions {
   folder: string;
   cores: string;
+  /** More settings. */
+  env?: Record<string, string>;
 }
 
 /** Starts the executable with an empty SQLite database, makes an account, and resolves with its tokens. */
@@ -38,7 +40,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 /** Only the program; resolves once it takes connections. */
 export async function startServer(
-  { folder, cores }: GatewayOptions,
+  { folder, cores, env }: GatewayOptions,
   port: number,
 ): Promise<ServerProcess> {
   const program = at("bin", "server");
@@ -56,6 +58,7 @@ export async function startServer(
       // The highest that can be set: the limiter works, and lets all calls through.
       COLINK_DEFAULT_RPM: "1000000",
       COLINK_DRAIN_SECONDS: "1",
+      ...env,
     },
   });
   await process.ready(() => canConnect(port));

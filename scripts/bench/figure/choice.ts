@@ -1,0 +1,131 @@
+/** What the choice of a node costs, alone: the real scheduler, in this process, with nodes that are not there. */
+
+import { Call } from "../../../server/call/call.ts";
+import type { Lease } from "../../../server/call/lease.ts";
+import { createPolicies } from "../../../server/call/policies.ts";
+import { Scheduler } from "../../../server/call/scheduler.ts";
+import { systemClock as clock } from "../../../server/clock.ts";
+import { silentLog } from "../../../server/log.ts";
+import { Hub } from "../../../server/node/hub.ts";
+import { Node } from "../../../server/node/node.ts";
+import { PenaltyBook } from "../../../server/node/penalty.ts";
+import { metered } from "../meter.ts";
+import { interleaved, over } from "../rounds.ts";
+import type { Row } from "../row.ts";
+import type { Stage } from "../stage.ts";
+import type { Figure } from "./figure.ts";
+
+const FEW = 10;
+const MANY = 10_000;
+/** Calls that run meanwhile. */
+const RUNNING = 20;
+const CHOICES = 50_000;
+
+export const choiceFigure: Figure = { name: "choice", about: "the choice of a node", measure };
+
+async function measure({ bench }: Stage): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const { what, note, few, many } of comparisons) {
+    const measured = await interleaved({ few: sample(few()), many: sample(many()) }, bench.size);
+    rows.push({
+      figure: `Choosing a node and giving it back, ${what}`,
+      unit: "µs",
+      gateway: over(measured, (r) => r.many.us),
+      compared: over(measured, (r) => r.many.us / r.few.us),
+      conditions: measured.conditions,
+      note: `${note}: ${over(measured, (r) => r.few.us).median.toFixed(2)} µs.`,
+    });
+  }
+  return rows;
+}
+
+interface Comparison {
+  what: string;
+  /** What `few` is. */
+  note: string;
+  few: () => Surroundings;
+  many: () => Surroundings;
+}
+
+const comparisons: readonly Comparison[] = [
+  {
+    what: "10,000 nodes",
+    note: "Among 10 nodes",
+    few: () => nodesOf(FEW),
+    many: () => nodesOf(MANY),
+  },
+  {
+    what: "10,000 nodes, all but 10 penalised",
+    note: "Among 10 nodes",
+    few: () => nodesOf(FEW),
+    many: () => {
+      const nodes = nodesOf(MANY);
+      for (let i = FEW; i < MANY; i++) {
+        nodes.penalties.punish(`key/${i}`, { model: null, reason: "it failed" });
+      }
+      return nodes;
+    },
+  },
+  {
+    what: "100 nodes with 1,000 models each",
+    note: "With one model each",
+    few: () => nodesOf(100),
+    many: () => nodesOf(100, Array.from({ length: 1000 }, (_, i) => `model-${i}`)),
+  },
+];
+
+interface Surroundings {
+  scheduler: Scheduler;
+  penalties: PenaltyBook;
+  model: string;
+}
+
+function nodesOf(count: number, models = ["model-0"]): Surroundings {
+  const hub = new Hub();
+  const times = { penaltyMs: 3_600_000, penaltyMaxMs: 3_600_000 };
+  const penalties = new PenaltyBook(clock, times);
+  const settings = { policy: "least-busy" as const, policies: new Map() };
+  const policies = createPolicies(settings, { hub, clock, seed: 0n });
+  const parts = { hub, penalties, policies, clock, log: silentLog };
+  const scheduler = new Scheduler(parts, { queuePerModel: 0, queuePerAccount: 0, queueWaitMs: 0 });
+  for (let i = 0; i < count; i++) {
+    const who = { id: `${i}`, identity: `key/${i}`, accountId: "owner", keyId: "key" };
+    const offer = { name: "node", agent: null, maxParallel: 4, models };
+    hub.add(new Node(who, offer, { start: () => null, close() {} }, 0));
+  }
+  return { scheduler, penalties, model: models[0]! };
+}
+
+function sample({ scheduler, model }: Surroundings) {
+  const call = callOf(model);
+  const wish = { tried: new Set<string>(), isRetry: false };
+  const take = () => scheduler.lease(call, wish) as Lease;
+  const running = Array.from({ length: RUNNING }, take);
+  return async () => {
+    const { seconds, foreignCores } = await metered({}, () => {
+      for (let i = 0; i < CHOICES; i++) {
+        const place = i % RUNNING;
+        running[place]!.release();
+        running[place] = take();
+      }
+      return Promise.resolve();
+    });
+    return { us: seconds * 1e6 / CHOICES, foreignCores };
+  };
+}
+
+function callOf(model: string): Call {
+  const request = {
+    id: "req-0",
+    accountId: "account",
+    keyId: "key",
+    endpoint: "/v1/chat/completions",
+    model,
+    stream: false,
+    wantsUsage: false,
+    streamOptions: null,
+    wantsPosition: false,
+    body: { bytes: new Uint8Array(), text: "{}" },
+  };
+  return new Call(request, 0, 0);
+}
