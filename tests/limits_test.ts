@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { startRedis } from "../scripts/testing/redis.ts";
-import { type Account, createAccount, login } from "./harness/account.ts";
+import { type Account, createAccount, login, rotateToken } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
 import { endAfterTests } from "./harness/cleanup.ts";
 import { createDatabase } from "./harness/database.ts";
@@ -79,6 +79,13 @@ describe("calls a minute", () => {
     expect((await call(gateway, privileged)).status).toBe(429);
   });
 
+  test("do not begin anew with a new token", async () => {
+    const { gateway, account } = await start("2");
+    for (let i = 0; i < 2; i++) expect((await call(gateway, account)).status).toBe(200);
+    const fresh = await rotateToken(gateway, account, "api");
+    expect((await call(gateway, fresh)).status).toBe(429);
+  });
+
   test("do not slip through when they come all at once", async () => {
     const { gateway, account } = await start("20");
     const answers = await Promise.all(Array.from({ length: 60 }, () => call(gateway, account)));
@@ -103,6 +110,15 @@ test("a key that may use some models sees and calls those, and no other", async 
   const other = `${gateway.url}/v1/models/other/model`;
   expect((await ask(other, { token: guest.apiToken })).status).toBe(404);
   expect((await ask(other, { token: account.apiToken })).status).toBe(200);
+});
+
+test("an account replaces its tokens ten times a minute, and no oftener", async () => {
+  const gateway = await startGateway();
+  let account = await createAccount(gateway);
+  for (let i = 0; i < 10; i++) account = await rotateToken(gateway, account, "client");
+  await expect(rotateToken(gateway, account, "api")).rejects.toThrow("Refused with 429");
+  expect((await ask(`${gateway.url}/v1/models`, { token: account.apiToken })).status).toBe(200);
+  await rotateToken(gateway, await createAccount(gateway), "api");
 });
 
 test("an address that dials with bad tokens is sent away, and one with a good token is let in", async () => {

@@ -9,6 +9,9 @@ import { sessionAccount } from "./credentials.ts";
 import type { AppEnv } from "./env.ts";
 import { clearSession, refuseForgery, setSession } from "./session_cookie.ts";
 
+/** By account. */
+const ROTATIONS_PER_MINUTE = 10;
+
 /** Nothing that the console sends is larger. */
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -109,7 +112,7 @@ const routes = {
 
 /** All of `/api`, to be mounted there. */
 export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
-  const { accounts, hub, penalties, config, origin, version } = parts;
+  const { accounts, hub, limiter, penalties, config, origin, version } = parts;
   const api = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw invalid(result.error);
@@ -142,6 +145,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
 
   api.openapi(routes.rotate, async (c) => {
     const accountId = await sessionAccount(c, accounts);
+    await expectSeldom(accountId);
     const kind = c.req.valid("json").kind === "api" ? "api" : "node";
     return c.json({ user: await accounts.rotate(accountId, kind) }, 200);
   });
@@ -159,6 +163,20 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
       nodes: hub.size,
       models: hub.models().length,
     }, 200));
+
+  /** Replaced tokens stay known as such: nobody may fill the database with them. */
+  async function expectSeldom(accountId: string): Promise<void> {
+    const { allowed, retryAfterMs } = await limiter.take(
+      `rotate:${accountId}`,
+      ROTATIONS_PER_MINUTE,
+    );
+    if (allowed) return;
+    throw new ColinkError(
+      "rate_limited",
+      `Cannot replace the token: this was done ${ROTATIONS_PER_MINUTE} times within a minute; try again later`,
+      { retryAfterMs },
+    );
+  }
 
   api.openAPIRegistry.registerComponent("securitySchemes", "session", {
     type: "http",

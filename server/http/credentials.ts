@@ -27,7 +27,8 @@ export async function withinLimit(
   headers: Headers,
 ) {
   const rpm = key.rpm ?? defaultRpm;
-  const taken = limiter.take(key.id, rpm);
+  // By account: a token that replaced another one brings no minute of its own.
+  const taken = limiter.take(key.accountId, rpm);
   const verdict = taken instanceof Promise ? await taken : taken;
   setLimitHeaders(headers, verdict);
   if (verdict.allowed) return;
