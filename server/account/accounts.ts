@@ -96,6 +96,8 @@ export class Accounts {
    * the password was wrong, or `login_throttled`.
    */
   async login({ email, password, address }: Credentials): Promise<LoginAnswer> {
+    // Before anything is remembered of them: those who are sent away may be very many.
+    this.#passwords.expectRoom();
     const name = normalizedEmail(email);
     // Asked first: a database that is away is nobody's failure.
     const account = await this.#options.store.accountByEmail(name);

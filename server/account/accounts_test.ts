@@ -150,6 +150,22 @@ describe("a failed sign-in", () => {
     expect(codes.filter((code) => code === "login_throttled")).toHaveLength(25);
   });
 
+  test("is not remembered of those who are too many to be looked at", async () => {
+    const passwords = new Passwords({ cost: 4 });
+    const counted: string[] = [];
+    const failures: LoginFailures = {
+      add: (who) => Promise.resolve({ failures: counted.push(who), resetMs: 900_000 }),
+      clear: () => Promise.resolve(),
+    };
+    const besieged = someAccounts({ passwords, failures });
+    const others = Array.from({ length: 4 + 64 }, () => passwords.verify("a password", null));
+    await expect(besieged.login(eve)).rejects.toMatchObject({ code: "login_throttled" });
+    expect(counted).toEqual([]);
+    await Promise.all(others);
+    await expect(besieged.login(eve)).rejects.toMatchObject({ code: "invalid_credentials" });
+    expect(counted).toHaveLength(1);
+  });
+
   test("is forgotten after a success", async () => {
     await accounts.register(eve);
     for (let round = 0; round < 3; round++) {

@@ -66,14 +66,18 @@ export class Passwords {
     }
   }
 
+  /** Throws `login_throttled` while too many are waiting. */
+  expectRoom(): void {
+    if (this.#waiting.length < MAX_WAITING) return;
+    throw new ColinkError(
+      "login_throttled",
+      "Cannot check a password now: too many people are signing in; try again in a few seconds",
+      { retryAfterMs: (MAX_WAITING / MAX_AT_ONCE) * HASH_MS },
+    );
+  }
+
   #turn(): Promise<void> {
-    if (this.#waiting.length >= MAX_WAITING) {
-      throw new ColinkError(
-        "login_throttled",
-        "Cannot check a password now: too many people are signing in; try again in a few seconds",
-        { retryAfterMs: (MAX_WAITING / MAX_AT_ONCE) * HASH_MS },
-      );
-    }
+    this.expectRoom();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 }
