@@ -19,7 +19,7 @@ const name = z.string().min(1, { error: "must not be empty" });
 
 const model = z.strictObject({ local: name, server_mapping: name.optional() })
   .check(({ value, issues }) => {
-    const { local, server_mapping: offered = local } = value;
+    const offered = value.server_mapping ?? value.local;
     if (isModelName(offered)) return;
     const path = [value.server_mapping === undefined ? "local" : "server_mapping"];
     issues.push({ code: "custom", path, input: offered, message: `must be ${MODEL_NAME_RULE}` });

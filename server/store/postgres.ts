@@ -7,7 +7,7 @@ import { CompiledQuery, Kysely, sql } from "kysely";
 import postgres from "postgres";
 import { ColinkError } from "../error.ts";
 import { type Backend, codeOf, insertStatement, storeUnavailable, type Work } from "./backend.ts";
-import { type Client, isSessionLost, postgresDialect } from "./postgres_driver.ts";
+import { type Client, isSessionLost, NotBegunError, postgresDialect } from "./postgres_driver.ts";
 import type { Schema } from "./schema.ts";
 
 /** Connections that one gateway holds. */
@@ -72,7 +72,8 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
     const signal = AbortSignal.timeout(withinMs);
     try {
       return await attempt(work, signal).catch((error) => {
-        if (retry && !signal.aborted && isLost(error)) return attempt(work, signal);
+        const isSafe = retry || error instanceof NotBegunError;
+        if (isSafe && !signal.aborted && isLost(error)) return attempt(work, signal);
         throw error;
       });
     } catch (error) {

@@ -42,6 +42,17 @@ export function isSessionLost(error: unknown): boolean {
   return code !== "" && (SESSION_LOST.test(code) || !SQLSTATE.test(code));
 }
 
+/** The connection was lost before a transaction had begun: nothing was done, so it may be tried again. */
+export class NotBegunError extends Error {
+  override readonly name = "NotBegunError";
+  readonly code: string;
+
+  constructor(cause: unknown) {
+    super("the connection was lost before the transaction began", { cause });
+    this.code = codeOf(cause);
+  }
+}
+
 class PoolDriver implements Driver {
   constructor(private readonly client: Client) {}
 
@@ -108,7 +119,7 @@ class PoolConnection implements DatabaseConnection {
       opened.resolve(sql);
       return verdict.promise;
     });
-    ended.catch(opened.reject);
+    ended.catch((error) => opened.reject(isSessionLost(error) ? new NotBegunError(error) : error));
     const sql = await opened.promise;
     this.#transaction = { sql, commit: verdict.resolve, rollback: verdict.reject, ended };
   }
