@@ -79,6 +79,22 @@ describe("a node that failed", () => {
     expect(good.node.active).toBe(0);
   });
 
+  test("that came back while a call still tried it is tried by the next one when that ends", async () => {
+    const world = new World();
+    const before = world.node("a");
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS);
+    const trial = await world.lease();
+    before.leave();
+    const back = world.node("a");
+    const waiting = outcomeOf(world.lease());
+    await settle();
+    expect(waiting.lease).toBeNull();
+    trial.release();
+    await settle();
+    expect(waiting.lease?.node).toBe(back.node);
+  });
+
   const scopes: [code: "upstream_error" | "node_silent", others: "clear" | "penalized"][] = [
     ["upstream_error", "clear"],
     ["node_silent", "penalized"],

@@ -212,6 +212,10 @@ export class Scheduler implements HubWatcher {
     this.#trials.get(lease)?.();
     this.#trials.delete(lease);
     if (!lease.isBounced) this.#notBusy(node);
+    const connected = this.parts.hub.find(node.who.identity);
+    if (connected === undefined) return;
+    // It may have come back meanwhile: then the trial that has ended was its own.
+    if (connected !== node) return this.eased(connected);
     this.#rosters.freed(node);
     this.#serveLines(node);
   };

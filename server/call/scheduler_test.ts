@@ -176,6 +176,21 @@ describe("the scheduler", () => {
     expect((await waiting).node.who.id).toBe("b");
   });
 
+  test("a slot that comes back from a node which has left is nobody's", async () => {
+    const world = new World();
+    const gone = world.node("gone");
+    const held = await world.lease();
+    const stays = world.node("stays");
+    await world.lease();
+    const waiting = Promise.resolve(world.lease());
+    gone.leave();
+    held.release();
+    expect([gone.node.active, world.scheduler.waiting]).toEqual([0, 1]);
+    const next = world.node("next");
+    expect((await waiting).node).toBe(next.node);
+    expect(stays.node.active).toBe(1);
+  });
+
   test("a slot that is free goes to whoever has waited longest, whatever the model", async () => {
     const world = new World();
     world.node("a", 1, ["m", "n"]);
