@@ -23,6 +23,8 @@ export interface NodeOptions {
   providers: ProviderConfig[];
   /** Default 3. */
   maxParallel?: number;
+  /** What the gateway lists it as; default: the machine's name. */
+  name?: string;
   env?: Record<string, string>;
 }
 
@@ -79,6 +81,7 @@ function writeConfig(folder: string, options: NodeOptions): string {
     client_token: options.clientToken,
     server_url: options.gateway.wsUrl,
     max_parallel: options.maxParallel ?? 3,
+    ...(options.name === undefined ? {} : { name: options.name }),
     providers: options.providers,
   };
   writeFileSync(file, stringify(config));
@@ -91,10 +94,10 @@ function isConnected(line: string): true | undefined {
   return (JSON.parse(line) as { msg?: string }).msg === "connected" || undefined;
 }
 
-/** How many nodes that serve all these models the gateway knows. */
-async function countAlike({ gateway, providers }: NodeOptions): Promise<number> {
+/** How many nodes of that name, where it has one, that serve all these models the gateway knows. */
+async function countAlike({ gateway, providers, name }: NodeOptions): Promise<number> {
   const models = providers.flatMap((one) => one.models.map((model) => model.server_mapping));
-  const nodes = await listNodes(gateway);
+  const nodes = (await listNodes(gateway)).filter((node) => node.name === (name ?? node.name));
   return nodes.filter((node) => models.every((model) => node.supported_models.includes(model)))
     .length;
 }

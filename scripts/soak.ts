@@ -1,0 +1,113 @@
+/**
+ * Campaigns that take longer than tests may: `bun run soak [NAME…] [--seed N] [--runs N]
+ * [--minutes N]`; without a name all of them. Last line: `N passed, N failed, N skipped`. See
+ * docs/soak.md.
+ */
+
+import { parseArgs } from "node:util";
+import { endAll } from "../tests/harness/cleanup.ts";
+import { build } from "./build.ts";
+import { onInterruption } from "./interruption.ts";
+import { type Campaign, Skipped } from "./soak/campaign.ts";
+import { kill, killPostgres } from "./soak/kill.ts";
+import { Steps } from "./steps.ts";
+
+const campaigns: readonly Campaign[] = [kill, killPostgres];
+
+interface Options {
+  chosen: readonly Campaign[];
+  seed: number;
+  runs: number | undefined;
+  minutes: number | undefined;
+}
+
+/** Progress is shown no more often than this. */
+const PROGRESS_EVERY_MS = 15_000;
+
+const steps = new Steps();
+const tally = { passed: 0, failed: 0, skipped: 0 };
+
+async function main({ chosen, ...extent }: Options): Promise<void> {
+  await build(["web", "server", "client"], steps);
+  steps.say(`seed ${extent.seed}`);
+  for (const campaign of chosen) await run(campaign, extent);
+}
+
+async function run({ name, about, run }: Campaign, extent: Omit<Options, "chosen">): Promise<void> {
+  steps.say(`  ${name}: ${about}`);
+  const startedMs = performance.now();
+  const end = (mark: string, result: string) => {
+    const seconds = Math.round((performance.now() - startedMs) / 1000);
+    steps.say(`${mark} ${name}: ${result} (${seconds} s)`);
+  };
+  try {
+    end("✓", await run({ ...extent, progress: progressOf(name) }));
+    tally.passed++;
+  } catch (error) {
+    const isSkipped = error instanceof Skipped;
+    end(isSkipped ? "skipped" : "✗", error instanceof Error ? error.message : String(error));
+    tally[isSkipped ? "skipped" : "failed"]++;
+  } finally {
+    await endAll();
+  }
+}
+
+function progressOf(name: string): (state: string) => void {
+  let saidMs = performance.now();
+  return (state) => {
+    if (performance.now() - saidMs < PROGRESS_EVERY_MS) return;
+    saidMs = performance.now();
+    steps.say(`  ${name}: ${state}`);
+  };
+}
+
+function readOptions(): Options {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seed: { type: "string" },
+      runs: { type: "string" },
+      minutes: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) {
+    steps.say(campaigns.map(({ name, about }) => `${name.padEnd(14)} ${about}`).join("\n"));
+    process.exit(0);
+  }
+  return {
+    chosen: positionals.length === 0 ? campaigns : positionals.map(campaignNamed),
+    seed: positive("--seed", values.seed) ?? Math.floor(Math.random() * 1_000_000),
+    runs: positive("--runs", values.runs),
+    minutes: positive("--minutes", values.minutes),
+  };
+}
+
+function campaignNamed(name: string): Campaign {
+  const campaign = campaigns.find((one) => one.name === name);
+  if (campaign !== undefined) return campaign;
+  const names = campaigns.map((one) => one.name).join(", ");
+  throw new Error(`Cannot run "${name}": choose among ${names}`);
+}
+
+function positive(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (!(number > 0)) throw new Error(`${flag} ${text}: expected a number above 0`);
+  return number;
+}
+
+onInterruption(async () => {
+  steps.say("Stopped before the end.");
+  await endAll();
+  process.exit(130);
+});
+
+try {
+  await main(readOptions());
+} catch (error) {
+  steps.say(error instanceof Error ? error.message : String(error));
+  tally.failed++;
+}
+steps.say(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
+process.exit(tally.failed === 0 ? 0 : 1);

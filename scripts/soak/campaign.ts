@@ -1,0 +1,33 @@
+/** What is tried for longer than a test may take: its name, its extent, and how it went. */
+
+export interface Campaign {
+  /** As it is chosen on the command line. */
+  name: string;
+  about: string;
+  /** Resolves with what was found; rejects with what is wrong, or with Skipped. */
+  run(options: CampaignOptions): Promise<string>;
+}
+
+export interface CampaignOptions {
+  /** What chance begins with; each further run takes the next one. */
+  seed: number;
+  /** How often, in the campaign's own measure; undefined: as often as it thinks right. */
+  runs: number | undefined;
+  /** How long; undefined: by `runs`. */
+  minutes: number | undefined;
+  /** Shows how far it has come. */
+  progress(state: string): void;
+}
+
+/** It was not tried, for a reason that the message tells. */
+export class Skipped extends Error {}
+
+/** The seeds of a campaign's runs, one after the other, until there were enough or time is up. */
+export function* seedsOf(
+  { seed, runs, minutes }: CampaignOptions,
+  defaultRuns: number,
+): Generator<number> {
+  const untilMs = minutes === undefined ? Infinity : performance.now() + minutes * 60_000;
+  const most = runs ?? (minutes === undefined ? defaultRuns : Infinity);
+  for (let run = 0; run < most && performance.now() < untilMs; run++) yield seed + run;
+}

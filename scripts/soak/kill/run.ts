@@ -1,0 +1,75 @@
+/** One run: a story is played, then everything must come to rest and the ledger must be right. */
+
+import type { LedgerRow } from "../../../tests/harness/ledger.ts";
+import { Dice } from "../random.ts";
+import { Lag } from "./lag.ts";
+import { judge, judgeTotals, type Loss, type Witnessed } from "./oracle.ts";
+import { type Plan, planOf, type Strike } from "./plan.ts";
+import { nothingSeen } from "./seen.ts";
+import type { Part } from "./servers.ts";
+import type { World } from "./world.ts";
+
+export interface RunReport {
+  plan: Plan;
+  rows: readonly LedgerRow[];
+  /** How often the gateway was killed. */
+  deaths: number;
+  losses: readonly Loss[];
+}
+
+export interface RunOptions {
+  /** Entries of calls that ended so shortly before the gateway was killed may be missing. */
+  mayCostMs: number;
+}
+
+/** Plays the seed's story. Rejects with everything that is wrong afterwards. */
+export async function play(
+  world: World,
+  seed: number,
+  { mayCostMs }: RunOptions,
+): Promise<RunReport> {
+  const plan = planOf(seed);
+  const parts = partsOf(plan);
+  const before = new Set((await world.books.rows()).map(({ id }) => id));
+  const deathsBefore = world.deathsMs.length;
+  const lag = new Lag();
+  world.direct(parts);
+  world.make(plan.calls);
+  await strikeAll(world, plan.strikes);
+  await world.called();
+  await world.quiet();
+  lag.stop();
+
+  const all = await world.books.rows();
+  const rows = all.filter(({ id }) => !before.has(id));
+  const { seen } = world;
+  const witnessed: Witnessed[] = plan.calls.map((planned) => ({
+    planned,
+    seen: seen.get(planned.model) ?? nothingSeen(planned.model),
+    served: parts.get(planned.model)!.served,
+  }));
+  // On a machine that lets processes wait, the gateway waited too.
+  const deaths = world.deathsMs.slice(deathsBefore)
+    .map((atMs) => ({ atMs, mayCostMs: mayCostMs + lag.worstMs }));
+  const { faults, losses } = judge(witnessed, rows, deaths);
+  faults.push(...judgeTotals(await world.books.totals(), all));
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+  await world.mend();
+  return { plan, rows, deaths: deaths.length, losses };
+}
+
+function partsOf({ seed, calls }: Plan): Map<string, Part> {
+  const dice = new Dice(~seed);
+  return new Map(calls.map(({ model, deed }) => [
+    model,
+    { deed, served: { attempts: 0, pieces: 0 }, confirms: dice.percent(70) },
+  ]));
+}
+
+async function strikeAll(world: World, strikes: readonly Strike[]): Promise<void> {
+  const startedMs = performance.now();
+  for (const strike of strikes) {
+    await Bun.sleep(Math.max(0, startedMs + strike.atMs - performance.now()));
+    world.strike(strike);
+  }
+}

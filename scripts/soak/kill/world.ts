@@ -1,0 +1,235 @@
+/** A gateway, nodes, a model server and callers, all of them processes that can be struck down and are brought back. */
+
+import type { Account } from "../../../tests/harness/account.ts";
+import { createAccount } from "../../../tests/harness/account.ts";
+import { endAll } from "../../../tests/harness/cleanup.ts";
+import { createDatabase } from "../../../tests/harness/database.ts";
+import { type Gateway, startGateway } from "../../../tests/harness/gateway.ts";
+import { listNodes, type RunningNode, startNode } from "../../../tests/harness/node.ts";
+import { connectScriptedNode, type ScriptedNode } from "../../../tests/harness/scripted_node.ts";
+import { startUpstream, type Upstream } from "../../../tests/harness/upstream.ts";
+import { until } from "../../../tests/harness/wait.ts";
+import { freePort } from "../../free_port.ts";
+import { type Books, openBooks } from "./books.ts";
+import { CallerProcess } from "./caller_process.ts";
+import { CALLERS, MODELS, type PlannedCall, type Strike, type Target } from "./plan.ts";
+import type { Seen } from "./seen.ts";
+import { behaviour, direct, type Part } from "./servers.ts";
+
+/** Short, so that a run sees every limit. */
+const LIMITS = {
+  COLINK_DRAIN_SECONDS: "0.4",
+  COLINK_PENALTY_SECONDS: "0.2",
+  COLINK_PENALTY_MAX_SECONDS: "0.4",
+  COLINK_DEADLINE_SECONDS: "1.5",
+  COLINK_FIRST_TOKEN_SECONDS: "0.8",
+  COLINK_IDLE_SECONDS: "0.6",
+  COLINK_KEEPALIVE_SECONDS: "0.2",
+  COLINK_STALL_SECONDS: "1",
+  COLINK_QUEUE_SECONDS: "1",
+  COLINK_CANCEL_GRACE_SECONDS: "0.5",
+  COLINK_PING_SECONDS: "0.3",
+  COLINK_SILENCE_SECONDS: "1",
+};
+
+const REAL_NODES = 2;
+const WIRES = [1, 2] as const;
+const MAX_PARALLEL = 4;
+
+/** Everything must have come to rest so long after the last call's end. */
+const QUIET_WITHIN_MS = 15_000;
+
+export class World {
+  /** When the gateway was killed, UTC milliseconds. */
+  readonly deathsMs: number[] = [];
+  #gateway!: Gateway;
+  #owner!: Account;
+  #provider!: Account;
+  readonly #nodes: RunningNode[] = [];
+  readonly #scripted: ScriptedNode[] = [];
+  readonly #callers: CallerProcess[] = [];
+  #upstream!: Upstream;
+  #parts: ReadonlyMap<string, Part> = new Map();
+  /** What is being brought back. */
+  #mending: Promise<unknown> = Promise.resolve();
+  readonly books: Books;
+
+  private constructor(
+    private readonly env: Record<string, string>,
+    private readonly dataDir: string,
+    databaseUrl: string | null,
+  ) {
+    this.books = openBooks(dataDir, databaseUrl);
+  }
+
+  /** Starts all of it; `end` ends it. */
+  static async start(database: "sqlite" | "postgres"): Promise<World> {
+    const databaseUrl = database === "postgres" ? await createDatabase() : null;
+    const env = {
+      ...LIMITS,
+      PORT: String(freePort()),
+      ...(databaseUrl === null
+        ? {}
+        : { DATABASE_URL: databaseUrl, JWT_SECRET: crypto.randomUUID() }),
+    };
+    const gateway = await startGateway({ env });
+    const world = new World(env, gateway.dataDir, databaseUrl);
+    world.#gateway = gateway;
+    [world.#owner, world.#provider] = [await createAccount(gateway), await createAccount(gateway)];
+    world.#upstream = startUpstream();
+    await world.mend();
+    return world;
+  }
+
+  /** Ends whatever runs, and removes what it has written. */
+  async end(): Promise<void> {
+    await Promise.all(this.#callers.map((caller) => caller.kill()));
+    await endAll();
+  }
+
+  /** What happens with each call of the next run. */
+  direct(parts: ReadonlyMap<string, Part>): void {
+    this.#parts = parts;
+    for (const [model, { deed, served }] of parts) {
+      this.#upstream.behave(model, behaviour(deed, served));
+    }
+  }
+
+  make(calls: readonly PlannedCall[]): void {
+    this.#callers.forEach((caller, index) =>
+      caller.make({
+        url: this.#gateway.url,
+        token: this.#owner.apiToken,
+        calls: calls.filter((call) => call.caller === index),
+      })
+    );
+  }
+
+  /** What all callers have seen, by model. */
+  get seen(): ReadonlyMap<string, Seen> {
+    return new Map(this.#callers.flatMap(({ seen }) => [...seen]));
+  }
+
+  /** Harmless where the target is down already. */
+  strike({ target, signal, lastsMs }: Strike): void {
+    const victim = this.#victim(target);
+    if (!victim.isRunning) return;
+    if (target === "gateway" && signal === "SIGKILL") this.deathsMs.push(Date.now());
+    victim.signal(signal);
+    if (signal === "SIGSTOP") {
+      const wake = Bun.sleep(lastsMs).then(() => victim.signal("SIGCONT"));
+      this.#mending = Promise.all([this.#mending, wake]);
+    } else if (target === "gateway") {
+      const struck = this.#gateway;
+      this.#mending = this.#mending.then(() => this.#replace(struck));
+    }
+  }
+
+  #victim(target: Target): { isRunning: boolean; signal(name: NodeJS.Signals): void } {
+    const [kind, which] = target.split(" ");
+    if (kind === "gateway") return this.#gateway.program;
+    if (kind === "node") return this.#nodes[Number(which)]!.program;
+    if (kind === "caller") return this.#callers[Number(which)]!;
+    const node = this.#scripted[WIRES.findIndex((wire) => `v${wire}` === which)]!;
+    // It has no process of its own: its connection is what it can lose.
+    return { isRunning: node.isConnected, signal: () => node.terminate() };
+  }
+
+  /** Starts the gateway anew, unless another strike has led to that already. */
+  async #replace(struck: Gateway): Promise<void> {
+    await struck.program.ended;
+    if (struck !== this.#gateway) return;
+    this.#gateway = await startGateway({ env: this.env, dataDir: this.dataDir });
+    // Where this gateway is struck too before they are back, they come back with the next one.
+    await this.#mendScripted().catch(() => {});
+  }
+
+  /** Resolves when every caller has seen the end of its calls, or is dead. */
+  async called(): Promise<void> {
+    await until(
+      "every call has ended",
+      () => this.#callers.every(({ isDone }) => isDone),
+      QUIET_WITHIN_MS,
+    );
+  }
+
+  /** Resolves when nobody holds anything of any call any more; rejects when somebody does. */
+  async quiet(): Promise<void> {
+    await until("all that was struck is back", () => this.#mending.then(() => true));
+    await until("nothing runs, waits, or is held", () => this.#heldThings(), QUIET_WITHIN_MS);
+  }
+
+  async #heldThings(): Promise<true> {
+    const { url } = this.#gateway;
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const held = [
+      ...["colink_calls_running", "colink_calls_waiting", "colink_ledger_pending"]
+        .flatMap((name) => new RegExp(`^${name} [^0].*$`, "m").exec(metrics)?.[0] ?? []),
+      ...(await listNodes(this.#gateway)).filter(({ active_tasks }) => active_tasks !== 0)
+        .map(({ name, active_tasks }) => `${name} holds ${active_tasks}`),
+      ...(this.#upstream.active === 0 ? [] : [`the model server has ${this.#upstream.active}`]),
+    ];
+    if (held.length > 0) throw new Error(held.join("; "));
+    return true;
+  }
+
+  /** Brings back what is down, and resolves when the gateway lists just who is there. */
+  async mend(): Promise<void> {
+    await this.#mending;
+    for (let i = 0; i < CALLERS; i++) {
+      if (!this.#callers[i]?.isRunning) this.#callers[i] = new CallerProcess();
+    }
+    await Promise.all([
+      this.#mendScripted(),
+      ...Array.from({ length: REAL_NODES }, (_, i) => this.#mendNode(i)),
+    ]);
+    await until("the gateway lists who is there", async () => {
+      return (await listNodes(this.#gateway)).length === REAL_NODES + WIRES.length;
+    });
+  }
+
+  async #mendScripted(): Promise<void> {
+    for (const [i, wire] of WIRES.entries()) {
+      const before = this.#scripted[i];
+      if (before?.isConnected) continue;
+      const node = await connectScriptedNode({
+        wire,
+        gateway: this.#gateway,
+        clientToken: this.#provider.clientToken,
+        models: [...MODELS],
+        maxParallel: MAX_PARALLEL,
+      });
+      direct(node, (model) => this.#parts.get(model));
+      this.#scripted[i] = node;
+    }
+  }
+
+  /** A node that waits long before it dials again, as it should after many failures, is replaced. */
+  async #mendNode(i: number): Promise<void> {
+    const before = this.#nodes[i];
+    if (before?.program.isRunning) {
+      if (await this.#isListed(nodeName(i))) return;
+      await before.kill();
+    }
+    this.#nodes[i] = await startNode({
+      gateway: this.#gateway,
+      name: nodeName(i),
+      clientToken: this.#provider.clientToken,
+      maxParallel: MAX_PARALLEL,
+      providers: [{
+        type: "openai",
+        api_key: "sk-upstream",
+        base_url: this.#upstream.url,
+        models: MODELS.map((model) => ({ local: model, server_mapping: model })),
+      }],
+    });
+  }
+
+  async #isListed(name: string): Promise<boolean> {
+    return (await listNodes(this.#gateway)).some((node) => node.name === name);
+  }
+}
+
+function nodeName(i: number): string {
+  return `node-${i}`;
+}
