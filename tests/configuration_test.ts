@@ -1,5 +1,6 @@
 /** What an operator sets: mistakes are named, secrets kept, accounts made from the command line. */
 
+import { Database } from "bun:sqlite";
 import { beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -183,6 +184,14 @@ describe("the secret that was not set", () => {
 });
 
 describe("an administrator", () => {
+  test("is not there until somebody makes one: a fresh gateway has no account at all", async () => {
+    const { dataDir } = await startGateway();
+    const database = new Database(join(dataDir, "colink.db"), { readonly: true });
+    expect(database.query("select * from accounts").all()).toEqual([]);
+    expect(database.query("select * from invites").all()).toEqual([]);
+    database.close();
+  });
+
   test("is made from the command line, with the password from standard input, beside a running gateway", async () => {
     const email = "admin@example.com";
     const { code, output } = await runGateway(["admin", "create", "--email", email], {
