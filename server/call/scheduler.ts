@@ -1,32 +1,19 @@
 /** Decides who runs a call: leases a slot of a fitting node, at once or after a wait in line. */
 
 import type { ColinkError } from "../error.ts";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
-import type { Hub, HubWatcher } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
-import type { Penalty, PenaltyBook } from "../node/penalty.ts";
+import type { Penalty } from "../node/penalty.ts";
 import type { Call } from "./call.ts";
-import { Lease } from "./lease.ts";
+import type { Lease } from "./lease.ts";
 import { Lines, type LinesConfig } from "./lines.ts";
 import { Pace } from "./pace.ts";
-import type { Policies, Timing } from "./policy.ts";
+import type { Timing } from "./policy.ts";
 import type { WaitingLine } from "./queue.ts";
 import { allPenalized, lineFull, modelNotFound, nobodyOnline, waitedTooLong } from "./refusals.ts";
-import { FULL } from "./roster.ts";
-import { Rosters } from "./rosters.ts";
+import { Slots, type SlotsParts } from "./slots.ts";
 
 export type SchedulerConfig = LinesConfig;
-
-export interface SchedulerParts {
-  hub: Hub;
-  penalties: PenaltyBook;
-  policies: Policies;
-  clock: Clock;
-  log: Log;
-  /** From 0 up to 1. */
-  random?: () => number;
-}
+export type SchedulerParts = SlotsParts;
 
 /** How a call asks for a slot. */
 export interface Wish {
@@ -38,30 +25,20 @@ export interface Wish {
   onPosition?: (position: number) => void;
 }
 
-/** How long a node that said BUSY counts as full, unless one of its slots is freed first. */
-const BUSY_PAUSE_MS = 500;
-
 /** Nobody knows when a node comes back; nodes redial within a minute. */
 const RETRY_WHEN_OFFLINE_MS = 10_000;
 
 const NONE: ReadonlySet<string> = new Set();
 
-export class Scheduler implements HubWatcher {
-  readonly #rosters = new Rosters((node, model) => this.#price(node, model));
+export class Scheduler {
+  readonly #slots: Slots;
   readonly #lines: Lines<Lease>;
   readonly #pace = new Pace();
-  /** Nodes that said BUSY a moment ago, each with what calls the end of that moment off. */
-  readonly #busy = new Map<Node, () => void>();
-  /** Calls that try a node on probation, each with what ends the trial. */
-  readonly #trials = new Map<Lease, () => void>();
-  readonly #random: () => number;
 
   constructor(private readonly parts: SchedulerParts, private readonly config: SchedulerConfig) {
-    const { hub, penalties, clock, random = Math.random } = parts;
-    this.#random = random;
-    this.#lines = new Lines(clock, config);
-    hub.watch(this);
-    penalties.onRelief = (identity) => this.#relieved(identity);
+    this.#lines = new Lines(parts.clock, config);
+    this.#slots = new Slots(parts);
+    this.#slots.onRoom = (node) => this.#serveLines(node);
   }
 
   /** Calls waiting in line now. */
@@ -80,8 +57,8 @@ export class Scheduler implements HubWatcher {
     if (call.stopped) throw call.stopped;
     const { model } = call.request;
     if (this.#lines.of(model) === undefined) {
-      const node = this.#choose(call, wish.tried);
-      if (node) return this.#hold(node, model);
+      const node = this.#slots.choose(call.request, wish.tried);
+      if (node) return this.#slots.take(node, model);
     }
     if (!this.hasOther(model, wish.tried)) throw this.#noneAble(model);
     return this.#wait(call, wish);
@@ -89,7 +66,7 @@ export class Scheduler implements HubWatcher {
 
   /** Whether a node that was not tried could serve the model, now or after a wait. */
   hasOther(model: string, tried: ReadonlySet<string>): boolean {
-    return this.#rosters.of(model)?.hasAble(tried) ?? false;
+    return this.#slots.hasAble(model, tried);
   }
 
   /**
@@ -100,19 +77,19 @@ export class Scheduler implements HubWatcher {
     if (this.hasOther(model, NONE)) {
       return this.#expectedWaitMs(model, this.#lines.of(model)?.size ?? 0);
     }
-    const opensAt = this.#rosters.of(model)?.opensAt() ?? Infinity;
+    const opensAt = this.#slots.opensAt(model);
     if (opensAt === Infinity) return RETRY_WHEN_OFFLINE_MS;
     return Math.max(1000, opensAt - this.parts.clock.now());
   }
 
   /**
-   * The attempt on this lease failed: where that was a fault, calls are kept away from the node, or
-   * from this model of it, longer each time. To be called before the lease is released. Returns the penalty,
-   * or null where there is none.
+   * The attempt on this lease failed. Where that was a fault, calls are kept away from the node, or
+   * from this model of it: the penalty is returned, else null. To be called before the lease is
+   * released, so that the next call does not run into the same.
    */
   failed(lease: Lease, error: ColinkError): Penalty | null {
     const { node, model } = lease;
-    if (error.code === "busy") this.#bounced(lease);
+    if (error.code === "busy") this.#slots.bounced(lease);
     if (!error.kind.penalty) return null;
     return this.parts.penalties.punish(node.who.identity, {
       model: error.kind.penalty === "model" ? model : null,
@@ -137,94 +114,6 @@ export class Scheduler implements HubWatcher {
     this.#pace.measured(model, durationMs);
   }
 
-  joined(node: Node): void {
-    this.#rosters.joined(node);
-    this.#serveLines(node);
-  }
-
-  left(node: Node): void {
-    this.#rosters.left(node);
-    this.#notBusy(node);
-  }
-
-  eased(node: Node): void {
-    this.#rosters.eased(node);
-    this.#serveLines(node);
-  }
-
-  /** The node says that it is full: it counts as full for a moment, or until one of its slots is freed. */
-  #bounced(lease: Lease): void {
-    const { node } = lease;
-    lease.isBounced = true;
-    this.#busy.get(node)?.();
-    const callOff = this.parts.clock.after(BUSY_PAUSE_MS, () => {
-      this.#busy.delete(node);
-      this.eased(node);
-    });
-    this.#busy.set(node, callOff);
-  }
-
-  #relieved(identity: string): void {
-    const { hub, log } = this.parts;
-    const node = hub.find(identity);
-    if (node === undefined) return;
-    log.info({ node: node.who.id }, "penalty over: one call tries the node");
-    this.eased(node);
-  }
-
-  #choose({ request }: Call, tried: ReadonlySet<string>): Node | null {
-    const { model } = request;
-    const roster = this.#rosters.of(model);
-    if (roster === undefined) return null;
-    const preferred = this.parts.policies(model).preferred?.(request, roster) ?? null;
-    const isToBeHad = preferred !== null && !tried.has(preferred.who.id) &&
-      this.#isOpen(preferred, model);
-    return isToBeHad ? preferred : roster.cheapest(tried, this.#random);
-  }
-
-  #isOpen(node: Node, model: string): boolean {
-    return this.#price(node, model) < FULL;
-  }
-
-  /** See Price. Everything that can lower it calls `eased`, or is a release. */
-  #price(node: Node, model: string): number {
-    if (node.isDraining) return Infinity;
-    const { penalties, policies } = this.parts;
-    const circuit = penalties.circuit(node.who.identity, model);
-    if (circuit === "penalized") return penalties.until(node.who.identity, model);
-    const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node);
-    if (isFull || circuit === "on trial") return FULL;
-    return policies(model).cost(node, model);
-  }
-
-  #hold(node: Node, model: string): Lease {
-    const { penalties } = this.parts;
-    const { identity } = node.who;
-    const isTrial = penalties.circuit(identity, model) === "probation";
-    const lease = new Lease(node, model, this.#onRelease);
-    if (isTrial) this.#trials.set(lease, penalties.beginTrial(identity, model));
-    this.#rosters.taken(node);
-    return lease;
-  }
-
-  readonly #onRelease = (lease: Lease): void => {
-    const { node } = lease;
-    this.#trials.get(lease)?.();
-    this.#trials.delete(lease);
-    if (!lease.isBounced) this.#notBusy(node);
-    const connected = this.parts.hub.find(node.who.identity);
-    if (connected === undefined) return;
-    // It may have come back meanwhile: then the trial that has ended was its own.
-    if (connected !== node) return this.eased(connected);
-    this.#rosters.freed(node);
-    this.#serveLines(node);
-  };
-
-  #notBusy(node: Node): void {
-    this.#busy.get(node)?.();
-    this.#busy.delete(node);
-  }
-
   #wait(call: Call, wish: Wish): Promise<Lease> {
     const { model } = call.request;
     const full = wish.isRetry ? null : this.#lines.fullFor(call);
@@ -234,22 +123,22 @@ export class Scheduler implements HubWatcher {
       tried: wish.tried,
       isReturning: wish.isRetry,
       onPosition: wish.onPosition,
-      // The one who is told still stands in the line.
-      tooLate: () =>
-        waitedTooLong(
-          model,
-          this.config.queueWaitMs,
-          this.#expectedWaitMs(model, (this.#lines.of(model)?.size ?? 1) - 1),
-        ),
+      tooLate: () => this.#tooLate(model),
     });
     // Room may be there already: the line is passed through, never around.
     while (line.has(waiter)) {
-      const node = this.#choose(call, wish.tried);
+      const node = this.#slots.choose(call.request, wish.tried);
       if (node === null) break;
       this.#serveLine(node, model, line);
     }
     if (line.has(waiter)) this.#lines.tellPositions(line);
     return served;
+  }
+
+  #tooLate(model: string): ColinkError {
+    // The one who is told still stands in the line.
+    const inLine = (this.#lines.of(model)?.size ?? 1) - 1;
+    return waitedTooLong(model, this.config.queueWaitMs, this.#expectedWaitMs(model, inLine));
   }
 
   /** The node may have room: calls that wait for any of its models get it, longest wait first. */
@@ -261,22 +150,24 @@ export class Scheduler implements HubWatcher {
     });
     for (;;) {
       const heads = lines.flatMap(({ model, line }) => {
-        const waiter = this.#isOpen(node, model) ? headFor(node, line) : null;
+        const waiter = this.#slots.isOpen(node, model) ? headFor(node, line) : null;
         return waiter ? [{ model, line, waiter }] : [];
       });
       if (heads.length === 0) return;
-      const longest = heads.reduce((a, b) => b.waiter.sinceMs < a.waiter.sinceMs ? b : a);
-      longest.line.take(longest.waiter);
-      longest.waiter.resolve(this.#hold(node, longest.model));
+      const { model, line, waiter } = heads.reduce((a, b) =>
+        b.waiter.sinceMs < a.waiter.sinceMs ? b : a
+      );
+      line.take(waiter);
+      waiter.resolve(this.#slots.take(node, model));
     }
   }
 
   #serveLine(node: Node, model: string, line: WaitingLine<Lease>): void {
-    while (this.#isOpen(node, model)) {
+    while (this.#slots.isOpen(node, model)) {
       const waiter = headFor(node, line);
       if (waiter === null) return;
       line.take(waiter);
-      waiter.resolve(this.#hold(node, model));
+      waiter.resolve(this.#slots.take(node, model));
     }
   }
 
@@ -289,7 +180,7 @@ export class Scheduler implements HubWatcher {
 
   /** How long a newcomer would wait, from measured call times and the slots there are. */
   #expectedWaitMs(model: string, inLine: number): number {
-    return this.#pace.expectedWaitMs(model, inLine, this.#rosters.of(model)?.slots ?? 0);
+    return this.#pace.expectedWaitMs(model, inLine, this.#slots.count(model));
   }
 }
 

@@ -1,0 +1,150 @@
+/** The free slots of all nodes: which one a call gets, and what comes of it when it is given back. */
+
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { Hub, HubWatcher } from "../node/hub.ts";
+import type { Node } from "../node/node.ts";
+import type { PenaltyBook } from "../node/penalty.ts";
+import type { CallRequest } from "./call.ts";
+import { Lease } from "./lease.ts";
+import type { Policies } from "./policy.ts";
+import { FULL } from "./roster.ts";
+import { Rosters } from "./rosters.ts";
+
+export interface SlotsParts {
+  hub: Hub;
+  penalties: PenaltyBook;
+  policies: Policies;
+  clock: Clock;
+  log: Log;
+  /** From 0 up to 1. */
+  random?: () => number;
+}
+
+/** How long a node that said BUSY counts as full, unless one of its slots is given back first. */
+const BUSY_PAUSE_MS = 500;
+
+export class Slots implements HubWatcher {
+  readonly #rosters = new Rosters((node, model) => this.#price(node, model));
+  /** Nodes that said BUSY a moment ago, each with what calls the end of that moment off. */
+  readonly #busy = new Map<Node, () => void>();
+  /** Calls that try a node on probation, each with what ends the trial. */
+  readonly #trials = new Map<Lease, () => void>();
+  readonly #random: () => number;
+
+  /** Called with a node that may have a free slot now. */
+  onRoom: (node: Node) => void = () => {};
+
+  constructor(private readonly parts: SlotsParts) {
+    const { hub, penalties, random = Math.random } = parts;
+    this.#random = random;
+    hub.watch(this);
+    penalties.onRelief = (identity) => this.#relieved(identity);
+  }
+
+  /** The node that the model's policy chooses for the call among those with a free slot; `tried` are passed over. */
+  choose(request: CallRequest, tried: ReadonlySet<string>): Node | null {
+    const { model } = request;
+    const roster = this.#rosters.of(model);
+    if (roster === undefined) return null;
+    const preferred = this.parts.policies(model).preferred?.(request, roster) ?? null;
+    const isToBeHad = preferred !== null && !tried.has(preferred.who.id) &&
+      this.isOpen(preferred, model);
+    return isToBeHad ? preferred : roster.cheapest(tried, this.#random);
+  }
+
+  /** Whether the node, which serves the model, can take a call of it at once. */
+  isOpen(node: Node, model: string): boolean {
+    return this.#price(node, model) < FULL;
+  }
+
+  /** Whether a node that was not tried can take a call of the model, now or when it has room. */
+  hasAble(model: string, tried: ReadonlySet<string>): boolean {
+    return this.#rosters.of(model)?.hasAble(tried) ?? false;
+  }
+
+  /** UTC milliseconds from which on a node takes calls of the model again, where none does; Infinity: nobody knows. */
+  opensAt(model: string): number {
+    return this.#rosters.of(model)?.opensAt() ?? Infinity;
+  }
+
+  /** How many slots there are for the model, free or not. */
+  count(model: string): number {
+    return this.#rosters.of(model)?.slots ?? 0;
+  }
+
+  /** Takes a slot of the node, which is open for the model. */
+  take(node: Node, model: string): Lease {
+    const { penalties } = this.parts;
+    const { identity } = node.who;
+    const isTrial = penalties.circuit(identity, model) === "probation";
+    const lease = new Lease(node, model, this.#released);
+    if (isTrial) this.#trials.set(lease, penalties.beginTrial(identity, model));
+    this.#rosters.taken(node);
+    return lease;
+  }
+
+  /** The node says that it is full, so that this lease was of no slot: it counts as full for a moment. */
+  bounced(lease: Lease): void {
+    const { node } = lease;
+    lease.isBounced = true;
+    this.#busy.get(node)?.();
+    const callOff = this.parts.clock.after(BUSY_PAUSE_MS, () => {
+      this.#busy.delete(node);
+      this.eased(node);
+    });
+    this.#busy.set(node, callOff);
+  }
+
+  joined(node: Node): void {
+    this.#rosters.joined(node);
+    this.onRoom(node);
+  }
+
+  left(node: Node): void {
+    this.#rosters.left(node);
+    this.#notBusy(node);
+  }
+
+  eased(node: Node): void {
+    this.#rosters.eased(node);
+    this.onRoom(node);
+  }
+
+  /** See Price. Everything that can lower it comes through `eased` or is a release. */
+  #price(node: Node, model: string): number {
+    if (node.isDraining) return Infinity;
+    const { penalties, policies } = this.parts;
+    const circuit = penalties.circuit(node.who.identity, model);
+    if (circuit === "penalized") return penalties.until(node.who.identity, model);
+    const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node);
+    if (isFull || circuit === "on trial") return FULL;
+    return policies(model).cost(node, model);
+  }
+
+  readonly #released = (lease: Lease): void => {
+    const { node, isBounced } = lease;
+    this.#trials.get(lease)?.();
+    this.#trials.delete(lease);
+    if (!isBounced) this.#notBusy(node);
+    const connected = this.parts.hub.find(node.who.identity);
+    if (connected === undefined) return;
+    // It may have come back meanwhile: then the trial that has ended was its own.
+    if (connected !== node) return this.eased(connected);
+    this.#rosters.freed(node);
+    this.onRoom(node);
+  };
+
+  #notBusy(node: Node): void {
+    this.#busy.get(node)?.();
+    this.#busy.delete(node);
+  }
+
+  #relieved(identity: string): void {
+    const { hub, log } = this.parts;
+    const node = hub.find(identity);
+    if (node === undefined) return;
+    log.info({ node: node.who.id }, "penalty over: one call tries the node");
+    this.eased(node);
+  }
+}
