@@ -20,16 +20,17 @@ describe("a call that waits", () => {
   test("is told its place in the order in which accounts take turns, and again when it moves", async () => {
     const { world, held } = await start();
     const greedy = [wait(world, "greedy"), wait(world, "greedy"), wait(world, "greedy")];
-    const modest = wait(world, "modest");
+    const modest = [wait(world, "modest"), wait(world, "modest")];
+    const told = (waiting: typeof greedy) => waiting.map(({ outlet }) => outlet.positions);
     await world.clock.pass(1_000);
-    expect(greedy.map(({ outlet }) => outlet.positions)).toEqual([[1], [3], [4]]);
-    expect(modest.outlet.positions).toEqual([2]);
+    expect(told(greedy)).toEqual([[1], [3], [5]]);
+    expect(told(modest)).toEqual([[2], [4]]);
 
     held.release();
     await world.clock.pass(1_000);
-    expect(greedy.map(({ outlet }) => outlet.positions)).toEqual([[1], [3, 2], [4, 3]]);
-    expect(modest.outlet.positions).toEqual([2, 1]);
-    await stop(world, [...greedy, modest]);
+    expect(told(greedy)).toEqual([[1], [3, 2], [5, 4]]);
+    expect(told(modest)).toEqual([[2, 1], [4, 3]]);
+    await stop(world, [...greedy, ...modest]);
   });
 
   test("is told at once when it is the first who asks, and nothing while it does not move", async () => {
@@ -40,7 +41,10 @@ describe("a call that waits", () => {
     await world.clock.pass(10_000);
     expect(first.outlet.positions).toEqual([2]);
     expect(silent.outlet.positions).toEqual([]);
-    await stop(world, [silent, first]);
+    for (const { call } of [silent, first]) call.stop("caller_gone");
+    await Promise.all([silent.done, first.done]);
+    // Nothing goes on ringing for a line that is empty.
+    expect(world.clock.pending).toBe(0);
   });
 
   test("hears of its moves once a second, however fast the line is", async () => {
@@ -67,10 +71,8 @@ describe("a call that waits", () => {
   });
 });
 
-/** Ends the calls; nothing must go on ringing for a line that is empty. */
 async function stop(world: World, waiting: ReturnType<typeof wait>[]): Promise<void> {
   for (const { call } of waiting) call.stop("caller_gone");
   await world.clock.pass(10_000);
   await Promise.all(waiting.map(({ done }) => done));
-  expect(world.clock.pending).toBe(0);
 }

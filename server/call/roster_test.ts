@@ -140,5 +140,9 @@ describe("a roster", () => {
     expect(market.rosters.of("m")).toMatchObject({ slots: 2, active: 0 });
     market.remove(b);
     expect(market.rosters.of("m")).toBeUndefined();
+    // It comes back with a call that still runs.
+    b.active = 1;
+    market.rosters.joined(b);
+    expect(market.rosters.of("m")).toMatchObject({ slots: 2, active: 1 });
   });
 });

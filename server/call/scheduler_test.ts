@@ -176,6 +176,18 @@ describe("the scheduler", () => {
     expect((await waiting).node.who.id).toBe("b");
   });
 
+  test("a node that said BUSY is asked again as soon as one of its slots comes back", async () => {
+    const world = new World();
+    const { node } = world.node("a", 3);
+    const held = await world.lease();
+    world.fails(await world.lease(), "busy");
+    const waiting = Promise.resolve(world.lease());
+    await settle();
+    expect([node.active, world.scheduler.waiting]).toEqual([1, 1]);
+    held.release();
+    expect((await waiting).node).toBe(node);
+  });
+
   test("a slot that comes back from a node which has left is nobody's", async () => {
     const world = new World();
     const gone = world.node("gone");

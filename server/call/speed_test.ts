@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Timing } from "./policy.ts";
 import { seeded } from "./test_random.ts";
-import { World } from "./test_world.ts";
+import { Kept, World } from "./test_world.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -52,6 +52,29 @@ describe("the fastest node", () => {
     expect(await served(world, fleet, 10)).toEqual({ awake: 10 });
   });
 
+  test("is measured from when it was asked to its stream's first piece, and to the end", async () => {
+    const world = new World({ policy: "fastest" }, seeded(2));
+    const waits: Record<string, [firstMs: number, restMs: number]> = {
+      prompt: [100, 4_900],
+      late: [5_000, 0],
+    };
+    for (const [name, [firstMs, restMs]] of Object.entries(waits)) {
+      const { received } = world.node(name);
+      const done = world.relay.run(world.call({ stream: true }), new Kept());
+      await world.clock.pass(firstMs);
+      received[0]!.text("all of it");
+      await world.clock.pass(restMs);
+      received[0]!.sink.finish();
+      await done;
+    }
+    // One token after 5 s, and nothing more to wait for, beats 4.9 s a token.
+    for (let i = 0; i < 5; i++) {
+      const lease = await world.lease();
+      expect(lease.node.who.id).toBe("late");
+      lease.release();
+    }
+  });
+
   test("is found among nodes whose answers come in one piece, too", async () => {
     const whole = (durationMs: number) => ({
       firstTokenMs: null,
@@ -93,6 +116,16 @@ describe("the fastest node", () => {
     await world.clock.pass(10 * MINUTE_MS);
     const counts = await served(world, fleet, 60);
     expect(counts.b).toBeGreaterThan(15);
+  });
+
+  test("is not lost in a crowd of which all is forgotten at once: one call in twenty tries them", async () => {
+    const fleet: Fleet = { quick: streamed(100, 90) };
+    for (let i = 0; i < 20; i++) fleet[`slow-${i}`] = streamed(900, 5);
+    const world = start(fleet);
+    await served(world, fleet, 21);
+    await world.clock.pass(10 * MINUTE_MS);
+    const { quick } = await served(world, fleet, 100);
+    expect(quick).toBeGreaterThanOrEqual(94);
   });
 
   test("that is not known yet gets one call at a time while known ones have room", async () => {
