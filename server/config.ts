@@ -198,7 +198,7 @@ const settings = {
     "COLINK_MAX_FRAME_BYTES",
     "8388608",
     "bytes",
-    "Largest frame taken from a node",
+    "Largest frame taken from a node, and largest answer that does not stream",
     whole(65536, 1 << 30),
   ),
   maxRetries: setting(

@@ -220,6 +220,66 @@ describe("a v2 node that ignores its credit", () => {
     expect((await answer).text).toContain("still here");
   });
 
+  test("or keeps to it, cannot fill the gateway with answers that are given whole", async () => {
+    const node = await joinRawNodeV2({ gateway, owner, models: ["whole"], maxParallel: 64 });
+    // The first ones warm the gateway up.
+    const before = await pushWhole(node, 2);
+    const after = await pushWhole(node, 64);
+    // Of 440 MiB; what was let go waits for the collector.
+    expect(after.memory - before.memory).toBeLessThan(128 * MIB);
+    expect(before.refused).toBe(0);
+    expect(after.refused).toBeGreaterThan(56);
+  });
+
+  test("or sends it in bytes, cannot make the gateway keep a list of them", async () => {
+    const node = await joinRawNodeV2({ gateway, owner, models: ["crumbs"] });
+    const answer = chat(gateway, owner.apiToken, hello("crumbs"));
+    const { stream: id } = await node.nextCall();
+    node.head(id);
+    const before = await gatewayMemory();
+    const crumb = new Uint8Array([0x20]);
+    const crumbs = 1_000_000;
+    let sent = 0;
+    await until("all is taken", () => {
+      for (let i = 0; i < 20_000 && sent < crumbs && sent < WINDOW_BYTES + node.granted(id); i++) {
+        node.send("stream", id, crumb);
+        sent++;
+      }
+      return sent === crumbs;
+    }, 30_000);
+    node.say(id, "{}");
+    // Each of them kept would be over 200 bytes.
+    expect(await gatewayMemory() - before).toBeLessThan(96 * MIB);
+    node.finish(id);
+    expect((await answer).text === " ".repeat(crumbs) + "{}").toBe(true);
+  });
+
+  /** Pushes 7 MiB of a whole answer for each of so many calls, as far as it may: the gateway's memory then, and how many were refused. */
+  async function pushWhole(node: RawNodeV2, count: number) {
+    const answers = Array.from(
+      { length: count },
+      () => chat(gateway, owner.apiToken, hello("whole")),
+    );
+    const ids: number[] = [];
+    while (ids.length < count) ids.push((await node.nextCall()).stream);
+    const part = new Uint8Array(WINDOW_BYTES / 2).fill(0x20);
+    for (const id of ids) {
+      node.head(id);
+      let sent = 0;
+      await until("there is too much of the answer", () => {
+        for (; sent + part.length <= WINDOW_BYTES + node.granted(id); sent += part.length) {
+          node.send("stream", id, part);
+        }
+        return sent > 7 * MIB ||
+          node.frames.some(({ type, stream }) => type === "cancel" && stream === id);
+      });
+    }
+    const memory = await gatewayMemory();
+    for (const id of ids) node.finish(id);
+    const codes = (await Promise.all(answers)).map(({ json }) => json?.error.code);
+    return { memory, refused: codes.filter((code) => code === "answer_too_large").length };
+  }
+
   /** A stream that the node was called for, whose caller reads. */
   async function calledStream(node: RawNodeV2, model: string) {
     const response = chat(gateway, owner.apiToken, hello(model, { stream: true }));

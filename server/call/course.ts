@@ -6,6 +6,7 @@ import type { Node } from "../node/node.ts";
 import type { LedgerEntry, Outcome } from "../store/store.ts";
 import type { Attempt, AttemptEnd } from "./attempt.ts";
 import type { Call } from "./call.ts";
+import { GatheredAnswer } from "./gathered_answer.ts";
 
 /** A call ends as its last attempt does, or without one. */
 export type CallEnd = AttemptEnd;
@@ -26,8 +27,8 @@ export class Course {
   readonly tried = new Set<string>();
   /** Whether the caller was sent a byte of an answer: from then on nothing is retried. */
   hasBegun = false;
-  /** An answer that is given whole, as far as it has come. */
-  answer: (string | Uint8Array)[] = [];
+  /** What has come of an answer that is given whole. */
+  #answer: GatheredAnswer | null = null;
   #firstByteMs: number | null = null;
   #durationMs = 0;
   #node: Node | null = null;
@@ -61,11 +62,20 @@ export class Course {
     return this.#attempt?.settled;
   }
 
+  /** Begins to gather an answer; what an attempt before it had given is let go. */
+  gather(node: Node, maxBytes: number): GatheredAnswer {
+    this.letGo();
+    return this.#answer = new GatheredAnswer(node, maxBytes);
+  }
+
   wholeAnswer(): string | Uint8Array {
-    const [first = ""] = this.answer;
-    return this.answer.length <= 1
-      ? first
-      : Buffer.concat(this.answer.map((piece) => Buffer.from(piece)));
+    return this.#answer?.whole() ?? "";
+  }
+
+  /** Nothing is kept of any answer from now on. */
+  letGo(): void {
+    this.#answer?.letGo();
+    this.#answer = null;
   }
 
   entry(end: CallEnd, delivered: Delivered): LedgerEntry {

@@ -46,6 +46,8 @@ export interface Ledger {
 
 export interface RelayConfig extends AttemptTimes {
   maxRetries: number;
+  /** The largest answer that is given whole: what wire v1 carries in one frame. */
+  maxFrameBytes: number;
 }
 
 export interface RelayParts {
@@ -62,9 +64,6 @@ export interface RelayParts {
 
 /** How long the ledger waits for a node to say what it produced of a call that was stopped. */
 const SETTLED_WITHIN_MS = 1_000;
-
-/** What is kept of an answer that does not stream, in bytes. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** A node that says BUSY does not use up a retry; one that says it this often in one call does. */
 const MAX_BUSY_BOUNCES = 20;
@@ -167,16 +166,13 @@ export class Relay {
 
   /** An answer that is given whole is kept until it is complete; until then another node may give it. */
   #gathered(course: Course, outlet: Outlet, node: Node, consumed: (bytes: number) => void) {
-    course.answer = [];
-    let bytes = 0;
+    const answer = course.gather(node, this.config.maxFrameBytes);
     return {
       head: (headers: Readonly<Record<string, string>>) => outlet.answeredBy(node, headers),
       data: (piece: string | Uint8Array) => {
         course.firstPiece(this.parts.clock.monotonic());
         outlet.answeredBy(node, {});
-        bytes += piece.length;
-        if (bytes > MAX_ANSWER_BYTES) return course.call.stop("answer_too_large");
-        course.answer.push(piece);
+        if (!answer.add(piece)) return course.call.stop("answer_too_large");
         consumed(piece.length);
       },
     };
@@ -220,6 +216,7 @@ export class Relay {
     } catch (error) {
       this.#logFault(course, error);
     }
+    course.letGo();
   }
 
   #deliver(course: Course, outlet: Outlet, end: CallEnd): void {

@@ -365,6 +365,83 @@ describe("the relay", () => {
     await done;
   });
 
+  describe("an answer that is given whole", () => {
+    test("is put together of its pieces, text or bytes, whatever their number", async () => {
+      const { world, run } = start();
+      const a = world.node("a");
+      const { outlet, done } = run();
+      await settle();
+      const { sink } = a.received[0]!;
+      const pieces = [
+        "{",
+        '"é"',
+        new TextEncoder().encode(":"),
+        "1",
+        new TextEncoder().encode("}"),
+      ];
+      for (const piece of pieces) sink.data(piece);
+      expect(a.node.keptBytes).toBe(7);
+      sink.finish();
+      await done;
+      expect(outlet.body).toBe('{"é":1}');
+      expect(a.node.keptBytes).toBe(0);
+    });
+
+    test("is refused when it is too large, and its node told to stop", async () => {
+      const { world, run } = start();
+      const a = world.node("a");
+      const { outlet, done } = run();
+      await settle();
+      a.received[0]!.sink.data(new Uint8Array(1000));
+      expect(outlet.error).toBeNull();
+      a.received[0]!.sink.data(new Uint8Array(1));
+      await world.clock.pass(1_000);
+      await done;
+      expect(outlet.error).toMatchObject({ code: "answer_too_large" });
+      expect(a.received[0]!.isCancelled).toBe(true);
+      expect(a.received[0]!.consumedBytes).toBe(1000);
+      expect(a.node.keptBytes).toBe(0);
+    });
+
+    test("is refused when its node gives too many large ones at a time", async () => {
+      const { world, run } = start();
+      const a = world.node("a", 3);
+      const calls = Array.from({ length: 3 }, () => run());
+      await settle();
+      for (const { sink } of a.received) sink.data(new Uint8Array(1000));
+      await world.clock.pass(1_000);
+      expect(calls.map(({ outlet }) => outlet.error?.code)).toEqual([
+        undefined,
+        undefined,
+        "answer_too_large",
+      ]);
+      a.received[0]!.sink.finish();
+      await calls[0]!.done;
+      const { outlet, done } = run();
+      await settle();
+      a.received[3]!.sink.data(new Uint8Array(1000));
+      a.received[3]!.sink.finish();
+      await done;
+      expect(outlet.error).toBeNull();
+    });
+
+    test("forgets what a node had given that failed, when another one gives it", async () => {
+      const { world, run } = start();
+      const nodes = [world.node("a"), world.node("b")];
+      const { outlet, done } = run();
+      await settle();
+      const [first, second] = askedFirst(nodes);
+      first.received[0]!.sink.data(new Uint8Array(900));
+      first.received[0]!.error(500);
+      await settle();
+      expect(first.node.keptBytes).toBe(0);
+      second.received[0]!.sink.data("{}");
+      second.received[0]!.sink.finish();
+      await done;
+      expect(outlet.body).toBe("{}");
+    });
+  });
+
   test("an upstream's own refusal arrives to the letter, with its headers", async () => {
     const { world, run } = start();
     const a = world.node("a");

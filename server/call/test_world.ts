@@ -93,7 +93,13 @@ export class World {
       log: silentLog,
       ledger: { record: (entry) => void this.ledger.push(entry) },
       nonce: () => String(this.#names++),
-    }, { firstTokenMs: 20_000, idleMs: 10_000, cancelGraceMs: 5_000, maxRetries: 3 });
+    }, {
+      firstTokenMs: 20_000,
+      idleMs: 10_000,
+      cancelGraceMs: 5_000,
+      maxRetries: 3,
+      maxFrameBytes: 1000,
+    });
   }
 
   /** Connects a node; what it is sent gathers in `received`. */

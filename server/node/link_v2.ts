@@ -18,6 +18,7 @@ import {
 import type { AttemptSink, Order, RunningAttempt, Tally } from "./attempt.ts";
 import { Link } from "./link.ts";
 import { offerOf } from "./node.ts";
+import { RefusalBody } from "./refusal_body.ts";
 
 /** What WELCOME tells, apart from the node's own id. */
 export interface WelcomeTerms {
@@ -26,9 +27,6 @@ export interface WelcomeTerms {
   /** What is held for a caller that reads slowly: no node may have more than that under way. */
   maxBufferedBytes: number;
 }
-
-/** An upstream's refusal is kept to this size, in bytes; what is beyond is cut off. */
-const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /** Header values that are passed on: one line of visible characters, and not much of it. */
 const HEADER_VALUE = /^[\x20-\x7e]{1,200}$/;
@@ -44,12 +42,9 @@ interface OpenStream {
   consumed: number;
   chunks: number;
   finish: Finish | null;
-  /** The body of an answer that is no success. */
-  refusal: Uint8Array[];
-  refusalBytes: number;
+  /** The body of an answer that is no success, once it has begun. */
+  refusal: RefusalBody | null;
 }
-
-const text = new TextDecoder();
 
 /** Attempts are numbered streams. A number is never used twice on one connection. */
 export class LinkV2 extends Link<number, OpenStream> {
@@ -78,8 +73,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       consumed: 0,
       chunks: 0,
       finish: null,
-      refusal: [],
-      refusalBytes: 0,
+      refusal: null,
     };
     this.open.set(id, stream);
     if (!this.#sendCall(id, order)) {
@@ -165,15 +159,14 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   /** Gathers an upstream's refusal, whose sense is judged when it is complete, or longer than any is. */
   #refuse(id: number, stream: OpenStream, bytes: Uint8Array): void {
-    stream.refusal.push(bytes);
-    stream.refusalBytes += bytes.byteLength;
-    if (stream.refusalBytes <= MAX_REFUSAL_BYTES) return;
+    stream.refusal ??= new RefusalBody();
+    if (stream.refusal.add(bytes)) return;
     this.say(encodeCancel(id));
     this.#refused(id, stream, stream.head!);
   }
 
   #refused(id: number, { refusal }: OpenStream, head: Head): void {
-    const body = text.decode(Buffer.concat(refusal).subarray(0, MAX_REFUSAL_BYTES));
+    const body = refusal?.end() ?? "";
     this.fail(id, { kind: "answered", status: head.status, headers: relayed(head), body });
   }
 

@@ -234,15 +234,19 @@ describe("a call in wire v2", () => {
     const node = new V2Node();
     const { heard } = node.call();
     node.head(1, { status: 429, headers: { "retry-after": "7", "x-secret": "no" } });
-    node.text(1, `{"error":`);
-    node.text(1, `{"message":"slow down"}}`);
+    const body = new TextEncoder().encode(`{"error":{"message":"slów down"}}`);
+    const middle = body.indexOf(0xc3) + 1;
+    node.send(
+      encodeStreamV2(1, body.subarray(0, middle)),
+      encodeStreamV2(1, body.subarray(middle)),
+    );
     expect(heard).toMatchObject({ data: [], failures: [], headers: [] });
     node.finish(1);
     expect(heard.failures).toEqual([{
       kind: "answered",
       status: 429,
       headers: { "retry-after": "7" },
-      body: `{"error":{"message":"slow down"}}`,
+      body: `{"error":{"message":"slów down"}}`,
     }]);
   });
 

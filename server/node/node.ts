@@ -43,6 +43,8 @@ export function offerOf(data: RegisterData): NodeOffer {
 export class Node {
   /** Leases held now. */
   active = 0;
+  /** Bytes of its answers that are kept because they are given whole. */
+  keptBytes = 0;
   isDraining = false;
 
   constructor(
