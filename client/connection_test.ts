@@ -177,7 +177,7 @@ describe("a link in wire v2", () => {
       ping_ms: 1,
       silence_ms: 2,
       window_bytes: 3,
-      max_frame_bytes: 4,
+      max_frame_bytes: 1024,
     }));
     connection.announce({ state: "draining" });
     expect(socket.said).toEqual(["v2 register", "v2 status"]);

@@ -7,12 +7,13 @@ import {
   decodeV2,
   encodeJson,
   type FrameV2,
+  MAX_FRAME_BYTES,
   type RegisterData,
   type Status,
   WINDOW_BYTES,
 } from "../protocol/mod.ts";
 import type { Asked, Dialect, Outlet } from "./dialect.ts";
-import { StreamReply } from "./stream_reply.ts";
+import { type LinkTerms, StreamReply } from "./stream_reply.ts";
 import type { World } from "./world.ts";
 
 /** A wall against a gateway that announces a body of any size. */
@@ -31,7 +32,7 @@ const nothing: Asked = { kind: "nothing" };
 export class DialectV2 implements Dialect {
   readonly #arriving = new Map<number, Arriving>();
   readonly #replies = new Map<number, StreamReply>();
-  #windowBytes = WINDOW_BYTES;
+  #terms: LinkTerms = { windowBytes: WINDOW_BYTES, maxFrameBytes: MAX_FRAME_BYTES };
   #isWelcome = false;
 
   constructor(
@@ -65,7 +66,10 @@ export class DialectV2 implements Dialect {
         return { kind: "greet" };
       case "welcome":
         this.#isWelcome = true;
-        this.#windowBytes = frame.data.window_bytes;
+        this.#terms = {
+          windowBytes: frame.data.window_bytes,
+          maxFrameBytes: Math.min(MAX_FRAME_BYTES, frame.data.max_frame_bytes),
+        };
         return nothing;
       case "call":
         return this.#arrive(frame.stream, frame.data, frame.bytes);
@@ -119,7 +123,7 @@ export class DialectV2 implements Dialect {
       .join("");
     const bodyText = head.hide_usage ? askingForUsage(text) : text;
     if (bodyText === null) return this.#refuse(stream, 400, "The body is not a JSON object");
-    const reply = new StreamReply(stream, head, this.#windowBytes, this.outlet, this.world, () => {
+    const reply = new StreamReply(stream, head, this.#terms, this.outlet, this.world, () => {
       this.#replies.delete(stream);
     });
     this.#replies.set(stream, reply);

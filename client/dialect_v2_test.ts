@@ -35,14 +35,14 @@ class Wire {
     return asked.at(-1)!;
   }
 
-  welcome(windowBytes = 1000): this {
+  welcome(windowBytes = 1000, maxFrameBytes = MAX_FRAME_BYTES): this {
     this.hear(encodeJson("welcome", 0, {
       session: "s",
       node: "n",
       ping_ms: 1,
       silence_ms: 2,
       window_bytes: windowBytes,
-      max_frame_bytes: MAX_FRAME_BYTES,
+      max_frame_bytes: maxFrameBytes,
     }));
     return this;
   }
@@ -148,6 +148,17 @@ describe("a call in wire v2", () => {
     wire.hear(encodeCredit(2, 100), encodeCredit(1, 9));
     expect(sentBytes(wire)).toBe(9);
     expect(await isSettled(waiting)).toBe(true);
+  });
+
+  test("sends no frame that is larger than WELCOME said", () => {
+    const wire = new Wire().welcome(1000, 8 + 5);
+    const { reply } = wire.call("{}");
+    reply.piece("1");
+    wire.line.turn();
+    const sizes = wire.line.frames().flatMap((frame) =>
+      frame.type === "stream" ? [frame.bytes.byteLength] : []
+    );
+    expect(sizes).toEqual([5, 4]);
   });
 
   test("is forgotten at its end: later credits and cancels are nothing", () => {

@@ -8,7 +8,6 @@ import {
   type Failure,
   type Finish,
   HEADER_BYTES,
-  MAX_FRAME_BYTES,
   withoutUsage,
 } from "../protocol/mod.ts";
 import type { UpstreamFailure } from "./adapter/adapter.ts";
@@ -17,7 +16,12 @@ import type { Reply } from "./runner.ts";
 import type { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
-const MAX_DATA_BYTES = MAX_FRAME_BYTES - HEADER_BYTES;
+/** What WELCOME said. */
+export interface LinkTerms {
+  /** STREAM bytes that a call may send before the first grant. */
+  windowBytes: number;
+  maxFrameBytes: number;
+}
 
 const encoder = new TextEncoder();
 
@@ -35,17 +39,21 @@ export class StreamReply implements Reply {
   #last: (() => void) | null = null;
   #isOver = false;
   #wake: () => void = () => {};
+  /** STREAM bytes that may be sent before the next grant. */
+  #credit: number;
+  readonly #maxDataBytes: number;
 
   constructor(
     private readonly stream: number,
     private readonly head_: CallHead,
-    /** STREAM bytes that may be sent before the next grant. */
-    private credit: number,
+    terms: LinkTerms,
     private readonly outlet: Outlet,
     private readonly world: Pick<World, "nowMs" | "soon">,
     private readonly onEnd: () => void,
   ) {
     this.#startedMs = world.nowMs();
+    this.#credit = terms.windowBytes;
+    this.#maxDataBytes = terms.maxFrameBytes - HEADER_BYTES;
   }
 
   get callId(): string {
@@ -98,7 +106,7 @@ export class StreamReply implements Reply {
 
   /** The gateway lets so many more bytes pass. */
   grant(bytes: number): void {
-    this.credit += bytes;
+    this.#credit += bytes;
     this.#flush();
     this.#wake();
   }
@@ -122,7 +130,7 @@ export class StreamReply implements Reply {
   }
 
   get #isHeldBack(): boolean {
-    return this.credit <= 0 && (this.#bytes.byteLength > 0 || this.#pending.length > 0);
+    return this.#credit <= 0 && (this.#bytes.byteLength > 0 || this.#pending.length > 0);
   }
 
   /** The upstream's refusal is an answer like any other: its status, its error object, its end. */
@@ -159,12 +167,12 @@ export class StreamReply implements Reply {
   #flush(): void {
     if (this.#isOver) return;
     if (this.#pending.length > 0) this.#gather();
-    while (this.#bytes.byteLength > 0 && this.credit > 0) {
+    while (this.#bytes.byteLength > 0 && this.#credit > 0) {
       this.#sayHead();
-      const size = Math.min(this.#bytes.byteLength, this.credit, MAX_DATA_BYTES);
+      const size = Math.min(this.#bytes.byteLength, this.#credit, this.#maxDataBytes);
       this.#send(encodeStreamV2(this.stream, this.#bytes.subarray(0, size)));
       this.#bytes = this.#bytes.subarray(size);
-      this.credit -= size;
+      this.#credit -= size;
     }
     if (this.#last === null || this.#bytes.byteLength > 0) return;
     this.#isOver = true;

@@ -17,13 +17,20 @@ const head: CallHead = {
 const text = new TextDecoder();
 const never = new AbortController().signal;
 
-function start({ credit = 1_000_000, ...change }: Partial<CallHead> & { credit?: number } = {}) {
+interface Start extends Partial<CallHead> {
+  credit?: number;
+  maxFrameBytes?: number;
+}
+
+function start(
+  { credit = 1_000_000, maxFrameBytes = MAX_FRAME_BYTES, ...change }: Start = {},
+) {
   const line = new RecordedOutlet();
   let ends = 0;
   const reply = new StreamReply(
     7,
     { ...head, ...change },
-    credit,
+    { windowBytes: credit, maxFrameBytes },
     line,
     line.world,
     () => void ends++,
@@ -81,6 +88,13 @@ describe("a reply in wire v2", () => {
     const parts = line.frames().flatMap((frame) => frame.type === "stream" ? [frame.bytes] : []);
     expect(parts).toHaveLength(3);
     expect(text.decode(Buffer.concat(parts))).toBe(answer);
+  });
+
+  test("splits what is larger than the frames that this gateway takes", () => {
+    const { line, reply } = start({ stream: false, maxFrameBytes: 12 });
+    reply.piece("123456789");
+    reply.finish(tallyOf());
+    expect(inShort(line.frames())).toEqual(["head", "1234", "5678", "9", "finish"]);
   });
 
   test("tells what was counted, and when the first byte and the last came", () => {

@@ -168,7 +168,8 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
   register: (data) => registerProblem(data) ?? capabilitiesProblem(data),
   status: statusProblem,
   welcome: (data) =>
-    isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms)
+    isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms) &&
+      isCount(data.max_frame_bytes) && data.max_frame_bytes > HEADER_BYTES
       ? null
       : "incomplete",
   hello: (data) => Array.isArray(data.versions) ? null : "incomplete",

@@ -54,7 +54,7 @@ describe("wire v2", () => {
         ping_ms: 1,
         silence_ms: 2,
         window_bytes: 3,
-        max_frame_bytes: 4,
+        max_frame_bytes: 9,
       }),
     ],
     ["status", encodeJson("status", 0, { state: "draining", reason: "night" })],
@@ -120,6 +120,17 @@ describe("wire v2", () => {
     [
       "a REGISTER of −1 slots",
       encodeJson("register", 0, { max_parallel: -1, models: [], node_id: "n" }),
+    ],
+    [
+      "a WELCOME whose frames have no room for anything",
+      encodeJson("welcome", 0, {
+        session: "s",
+        node: "n",
+        ping_ms: 1,
+        silence_ms: 2,
+        window_bytes: 3,
+        max_frame_bytes: 8,
+      }),
     ],
     ["a STATUS in no known state", encodeJson("status", 0, { state: "dancing" } as never)],
     ["a STATUS whose reason is no text", encodeJson("status", 0, { reason: 7 } as never)],

@@ -48,11 +48,11 @@ function event(content: string): string {
 }
 
 /** The provider of a real node, and a node that has it. */
-async function startRealNode(model: string) {
+async function startRealNode(model: string, at = { gateway, owner }) {
   const upstream = startUpstream();
   const node = await startNode({
-    gateway,
-    clientToken: owner.clientToken,
+    gateway: at.gateway,
+    clientToken: at.owner.clientToken,
     maxParallel: 1,
     providers: [{
       type: "openai",
@@ -90,6 +90,18 @@ describe("both programs of this version", () => {
       .toBe("hello");
     const rows = await ledgerRows(gateway, "ours", 2);
     expect(rows.map(({ completion_tokens }) => completion_tokens)).toEqual([2, 1]);
+  });
+
+  test("agree on frames as small as the gateway is set to take", async () => {
+    const narrow = await startGateway({ env: { COLINK_MAX_FRAME_BYTES: "65536" } });
+    const owner = await createAccount(narrow);
+    await startRealNode("narrow", { gateway: narrow, owner });
+    const content = "x".repeat(500_000);
+    const messages = [{ role: "user", content }];
+    const { events } = await stream(narrow, owner.apiToken, { model: "narrow", messages });
+    const said = (await Array.fromAsync(events)).slice(0, -1);
+    expect(said.map((text) => JSON.parse(text).choices[0].delta.content).join("") === content)
+      .toBe(true);
   });
 
   test("serve beside a v1 node: each takes its share of one model", async () => {

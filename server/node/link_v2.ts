@@ -26,6 +26,8 @@ export interface WelcomeTerms {
   silenceMs: number;
   /** What is held for a caller that reads slowly: no node may have more than that under way. */
   maxBufferedBytes: number;
+  /** The largest frame that this gateway takes. */
+  maxFrameBytes: number;
 }
 
 /** Header values that are passed on: one line of visible characters, and not much of it. */
@@ -131,7 +133,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       ping_ms: this.#terms?.pingMs ?? 0,
       silence_ms: this.#terms?.silenceMs ?? 0,
       window_bytes: this.#windowBytes,
-      max_frame_bytes: MAX_FRAME_BYTES,
+      max_frame_bytes: Math.min(MAX_FRAME_BYTES, this.#terms?.maxFrameBytes ?? MAX_FRAME_BYTES),
     }));
   }
 

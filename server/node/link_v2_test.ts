@@ -130,6 +130,13 @@ describe("the beginning of a link in wire v2", () => {
     expect(socket.closed).toMatchObject({ code: 4002 });
   });
 
+  test("frames are to be no larger than the gateway takes", () => {
+    const desk = new Desk({ maxFrameBytes: 65_536 });
+    const socket = desk.dial({ wire: 2 });
+    desk.register(socket);
+    expect(socket.frames[1]).toMatchObject({ data: { max_frame_bytes: 65_536 } });
+  });
+
   test("where less may be held for a caller than a window, the window is that", () => {
     const desk = new Desk({ maxBufferedBytes: 1000 });
     const socket = desk.dial({ wire: 2 });

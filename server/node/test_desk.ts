@@ -66,7 +66,7 @@ export class Desk {
   readonly links: Links;
   readonly #handlers;
 
-  constructor({ maxBufferedBytes = 1 << 20 } = {}) {
+  constructor({ maxBufferedBytes = 1 << 20, maxFrameBytes = 8 << 20 } = {}) {
     const write = (line: string) => {
       const { level, msg } = JSON.parse(line) as { level: number; msg: string };
       this.log.push(`${pino.levels.labels[level]} ${msg}`);
@@ -80,7 +80,7 @@ export class Desk {
       pingMs: 15_000,
       silenceMs: 45_000,
       registerMs: 5_000,
-      maxFrameBytes: 1 << 20,
+      maxFrameBytes,
       maxBufferedBytes,
     });
     this.#handlers = this.links.handlers();
