@@ -25,8 +25,8 @@ export const FULL = 1e11;
  * would cost a node of 1,000 models 1,000 moves a call. So it is noted nowhere: whoever meets a node
  * on too low a shelf moves it up and draws again. Only a fall is noted, and only where the node had
  * been moved up. Each move up is paid for by an earlier fall, so a choice costs the same with 10
- * nodes as with 10,000, whether they are idle, full, penalised or draining: 0.2 to 0.5 µs with the
- * lease and its release (`bun run bench --only choice`). For a node of 1,000 models it is 15 µs,
+ * nodes as with 10,000, whether they are idle, full, penalised or draining: 0.2 to 0.4 µs with the
+ * lease and its release (`bun run bench --only choice`). For a node of 1,000 models it is 9 µs,
  * for each of its rosters keeps the sum of running calls.
  *
  * The choice is exact all the same. On the lowest shelf, a node whose price is the shelf's is one of
