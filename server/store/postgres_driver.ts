@@ -48,7 +48,7 @@ export class NotBegunError extends Error {
   readonly code: string;
 
   constructor(cause: unknown) {
-    super("the connection was lost before the transaction began", { cause });
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
     this.code = codeOf(cause);
   }
 }
