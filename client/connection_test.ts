@@ -9,6 +9,7 @@ import {
 } from "../protocol/mod.ts";
 import type { Adapter } from "./adapter/adapter.ts";
 import { Connection } from "./connection.ts";
+import { createNode } from "./node.ts";
 import { Runner } from "./runner.ts";
 import { type ClientSocket, realWorld } from "./world.ts";
 
@@ -202,6 +203,32 @@ describe("a link in wire v2", () => {
     expect(socket.closed).toBeNull();
     socket.happen("close", { code: 1012, reason: "restart" });
     expect(await connection.ended).toMatchObject({ redialWithinMs: 9_000, needsOwner: false });
+  });
+
+  test("is followed by another one after a random part of that time", async () => {
+    const socket = new FakeSocket();
+    const delays: number[] = [];
+    const node = createNode({
+      client_token: "client-1",
+      server_url: "ws://gateway.example/ws",
+      providers: [{ type: "openai", models: [{ local: "m" }] }],
+    }, {
+      connect: () => socket,
+      after: (delayMs) => {
+        delays.push(delayMs);
+        return () => {};
+      },
+      random: () => 0.5,
+    });
+    node.start();
+    socket.protocol = SUBPROTOCOL_V2;
+    socket.happen("open");
+    socket.hear(hello);
+    socket.hear(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9_000 }));
+    socket.happen("close", { code: 1012, reason: "restart" });
+    await Bun.sleep(0);
+    expect(delays.at(-1)).toBe(4_500);
+    await node.stop();
   });
 
   test("ends without one where the gateway said nothing", async () => {

@@ -6,7 +6,9 @@ import {
   type CallHead,
   decodeV2,
   encodeJson,
+  type Failure,
   type FrameV2,
+  MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
   type RegisterData,
   type Status,
@@ -16,8 +18,9 @@ import type { Asked, Dialect, Outlet } from "./dialect.ts";
 import { type LinkTerms, StreamReply } from "./stream_reply.ts";
 import type { World } from "./world.ts";
 
-/** A wall against a gateway that announces a body of any size. */
+/** Walls against a gateway that announces bodies of any size, or any number of them. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
+const MAX_ARRIVING_BYTES = 256 * 1024 * 1024;
 
 /** A call whose body is still on its way. */
 interface Arriving {
@@ -95,14 +98,22 @@ export class DialectV2 implements Dialect {
 
   #arrive(stream: number, head: CallHead, bytes: Uint8Array): Asked {
     if (head.body_bytes > MAX_BODY_BYTES) {
-      return this.#refuse(
-        stream,
-        413,
-        `This node takes no body of more than ${MAX_BODY_BYTES} bytes`,
-      );
+      const message = `This node takes no body of more than ${MAX_BODY_BYTES} bytes`;
+      return this.#refuse(stream, { code: 413, message });
+    }
+    if (this.#mayArriveBytes() < head.body_bytes) {
+      const message = "Too many bodies are on their way to this node";
+      return this.#refuse(stream, { code: 503, message, busy: true });
     }
     this.#arriving.set(stream, { head, parts: [], missingBytes: head.body_bytes });
     return this.#more(stream, bytes);
+  }
+
+  /** Each body that is on its way counts with its head, however small it is itself. */
+  #mayArriveBytes(): number {
+    let bytes = MAX_ARRIVING_BYTES;
+    for (const { head } of this.#arriving.values()) bytes -= head.body_bytes + MAX_CONTROL_BYTES;
+    return bytes;
   }
 
   #more(stream: number, bytes: Uint8Array): Asked {
@@ -113,7 +124,7 @@ export class DialectV2 implements Dialect {
     if (arriving.missingBytes > 0) return nothing;
     this.#arriving.delete(stream);
     return arriving.missingBytes < 0
-      ? this.#refuse(stream, 400, "The body is longer than it was said to be")
+      ? this.#refuse(stream, { code: 400, message: "The body is longer than it was said to be" })
       : this.#run(stream, arriving);
   }
 
@@ -122,7 +133,9 @@ export class DialectV2 implements Dialect {
     const text = parts.map((part, i) => decoder.decode(part, { stream: i < parts.length - 1 }))
       .join("");
     const bodyText = head.hide_usage ? askingForUsage(text) : text;
-    if (bodyText === null) return this.#refuse(stream, 400, "The body is not a JSON object");
+    if (bodyText === null) {
+      return this.#refuse(stream, { code: 400, message: "The body is not a JSON object" });
+    }
     const reply = new StreamReply(stream, head, this.#terms, this.outlet, this.world, () => {
       this.#replies.delete(stream);
     });
@@ -138,13 +151,13 @@ export class DialectV2 implements Dialect {
       return { kind: "cancel", id: reply.callId };
     }
     return this.#arriving.delete(stream)
-      ? this.#refuse(stream, CALLER_GONE, "Stopped before its body had come")
+      ? this.#refuse(stream, { code: CALLER_GONE, message: "Stopped before its body had come" })
       : nothing;
   }
 
   /** Ends a call that has not begun. */
-  #refuse(stream: number, code: number, message: string): Asked {
-    this.outlet.send(encodeJson("error", stream, { code, message }));
+  #refuse(stream: number, failure: Failure): Asked {
+    this.outlet.send(encodeJson("error", stream, failure));
     return nothing;
   }
 }

@@ -237,6 +237,19 @@ describe("what a gateway should not send", () => {
     });
   }
 
+  test("more bodies than there is room for go elsewhere until one has come", () => {
+    const wire = new Wire();
+    const size = 60 * 1024 * 1024;
+    for (let stream = 1; stream <= 4; stream++) wire.hear(callHead(size, stream));
+    expect(wire.line.frames()).toEqual([]);
+    wire.hear(callHead(size, 5));
+    expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 5, data: { busy: true } }]);
+    wire.hear(encodeCancel(1));
+    wire.line.frames();
+    wire.hear(callHead(size, 6));
+    expect(wire.line.frames()).toEqual([]);
+  });
+
   test("text, and frames that cannot be read, are malformed", () => {
     const wire = new Wire();
     expect(wire.dialect.read("{}").kind).toBe("malformed");
@@ -273,8 +286,8 @@ function sentBytes({ line }: Wire): number {
 }
 
 /** A CALL that announces a body and brings none of it. */
-function callHead(bodyBytes: number): Uint8Array {
-  const [whole] = encodeCallV2(1, head, new Uint8Array());
+function callHead(bodyBytes: number, stream = 1): Uint8Array {
+  const [whole] = encodeCallV2(stream, head, new Uint8Array());
   const json = JSON.stringify({ ...head, body_bytes: bodyBytes });
   const frame = new Uint8Array(HEADER_BYTES + 4 + json.length);
   frame.set(whole!.subarray(0, HEADER_BYTES));
