@@ -234,6 +234,8 @@ describe("credit", () => {
     reply.finish(tallyOf());
     expect(inShort(line.frames())).toEqual(["head", "data"]);
     expect(ends()).toBe(0);
+    // It has ended once already, although nobody knows it yet.
+    reply.fail(new UpstreamFailure(502, "too late"), tallyOf());
     reply.grant(4);
     expect(inShort(line.frames())).toEqual([": 1\n"]);
     reply.grant(4);
@@ -301,8 +303,6 @@ describe("a call that is cancelled", () => {
     reply.piece("1");
     line.turn();
     line.frames();
-    reply.letGo();
-    expect(line.frames()).toEqual([]);
     const tally = tallyOf();
     tally.count(chunk("a"));
     reply.fail(new UpstreamFailure(499, "Stopped: the caller is gone"), tally);
