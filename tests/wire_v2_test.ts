@@ -18,7 +18,7 @@ import { joinNode } from "./harness/joined_node.ts";
 import { ledgerRows } from "./harness/ledger.ts";
 import { nodeCommand, startNode } from "./harness/node.ts";
 import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
-import { startUpstream } from "./harness/upstream.ts";
+import { after, echo, startUpstream } from "./harness/upstream.ts";
 import { until, within } from "./harness/wait.ts";
 
 const WINDOW_BYTES = 256 * 1024;
@@ -108,12 +108,17 @@ describe("both programs of this version", () => {
     await startRealNode("shared");
     const old = await joinNode({ gateway, owner, models: ["shared"] });
     await wiresLogged(2, 1);
+    // Held until the other node was asked, so that both calls are there at the same time.
+    const gate = Promise.withResolvers<void>();
+    upstream.behave("local-model", after(gate.promise));
     const answers = [call("shared"), call("shared")];
     old.answer(await old.called(), "from the older one");
+    gate.resolve();
     const texts = (await Promise.all(answers)).map(({ json }) =>
       (json as unknown as ReturnType<typeof whole>).choices[0]!.message.content
     );
     expect(texts.sort()).toEqual(["from the older one", "hello"]);
+    upstream.behave("local-model", echo());
     await old.raw.close();
   });
 
