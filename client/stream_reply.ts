@@ -33,6 +33,8 @@ export class StreamReply implements Reply {
   #saidHead = false;
   /** What was said and not sent: pieces of one upstream read go out as one frame. */
   #pending: string[] = [];
+  /** Its characters; no more than its bytes. */
+  #pendingLength = 0;
   #bytes: Uint8Array = new Uint8Array();
   #isFlushPlanned = false;
   /** Sent when everything before it was. */
@@ -69,7 +71,9 @@ export class StreamReply implements Reply {
     this.#firstByteMs ??= this.world.nowMs() - this.#startedMs;
     const shown = this.head_.hide_usage ? unasked(text) : text;
     if (shown === "") return;
-    this.#pending.push(this.head_.stream ? event(shown) : shown);
+    const whole = this.head_.stream ? event(shown) : shown;
+    this.#pending.push(whole);
+    this.#pendingLength += whole.length;
     this.#planFlush();
   }
 
@@ -113,7 +117,7 @@ export class StreamReply implements Reply {
 
   /** Nobody wants what was not sent yet. */
   letGo(): void {
-    this.#pending = [];
+    this.#forgetPending();
     this.#bytes = new Uint8Array();
     this.#wake();
     if (this.#last) this.#flush();
@@ -129,8 +133,9 @@ export class StreamReply implements Reply {
     });
   }
 
+  /** More was said than may be sent. What was not flushed counts too: an upstream may say much within one turn. */
   get #isHeldBack(): boolean {
-    return this.#credit <= 0 && (this.#bytes.byteLength > 0 || this.#pending.length > 0);
+    return this.#bytes.byteLength + this.#pendingLength > this.#credit;
   }
 
   /** The upstream's refusal is an answer like any other: its status, its error object, its end. */
@@ -183,7 +188,7 @@ export class StreamReply implements Reply {
 
   #gather(): void {
     const fresh = encoder.encode(this.#pending.join(""));
-    this.#pending = [];
+    this.#forgetPending();
     if (this.#bytes.byteLength === 0) {
       this.#bytes = fresh;
       return;
@@ -192,6 +197,11 @@ export class StreamReply implements Reply {
     all.set(this.#bytes);
     all.set(fresh, this.#bytes.byteLength);
     this.#bytes = all;
+  }
+
+  #forgetPending(): void {
+    this.#pending = [];
+    this.#pendingLength = 0;
   }
 
   #sayHead(): void {

@@ -210,6 +210,16 @@ describe("credit", () => {
     expect(inShort(line.frames()).join("")).toBe("headdata: 1\n\n");
   });
 
+  test("counts what was said within one turn: no more is taken from the upstream than may be sent", async () => {
+    const { line, reply } = start({ credit: 25 });
+    reply.piece("1");
+    expect(await isSettled(reply.ready(never))).toBe(true);
+    reply.piece("2");
+    reply.piece("3");
+    expect(await isSettled(reply.ready(never))).toBe(false);
+    expect(inShort(line.frames()).join("")).toBe("headdata: 1\n\ndata: 2\n\ndata: 3");
+  });
+
   test("that is left makes nobody wait", async () => {
     const { reply } = start({ credit: 100 });
     reply.piece("1");
