@@ -48,9 +48,11 @@ export const rooms: readonly Room[] = [
   },
   {
     path: "scripts",
-    may: ["server/http", "scripts/bench/figure/choice.ts"],
+    may: ["server/http", "scripts/bench/figure/choice.ts", "scripts/soak"],
     mayType: ["server", "client", "protocol"],
   },
+  // Campaigns are nodes by the thousand, which dial as the product's do.
+  { path: "scripts/soak", may: ["scripts", "client"] },
 ];
 
 function below(...more: string[]): string[] {

@@ -10,9 +10,11 @@ import { build } from "./build.ts";
 import { onInterruption } from "./interruption.ts";
 import { type Campaign, Skipped } from "./soak/campaign.ts";
 import { kill, killPostgres } from "./soak/kill.ts";
+import { stalled } from "./soak/stalled.ts";
+import { storm } from "./soak/storm.ts";
 import { Steps } from "./steps.ts";
 
-const campaigns: readonly Campaign[] = [kill, killPostgres];
+const campaigns: readonly Campaign[] = [kill, killPostgres, stalled, storm];
 
 interface Options {
   chosen: readonly Campaign[];
