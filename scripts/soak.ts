@@ -10,11 +10,13 @@ import { build } from "./build.ts";
 import { onInterruption } from "./interruption.ts";
 import { type Campaign, Skipped } from "./soak/campaign.ts";
 import { kill, killPostgres } from "./soak/kill.ts";
+import { leak } from "./soak/leak.ts";
+import { simulate } from "./soak/simulate.ts";
 import { stalled } from "./soak/stalled.ts";
 import { storm } from "./soak/storm.ts";
 import { Steps } from "./steps.ts";
 
-const campaigns: readonly Campaign[] = [kill, killPostgres, stalled, storm];
+const campaigns: readonly Campaign[] = [kill, killPostgres, stalled, storm, simulate, leak];
 
 interface Options {
   chosen: readonly Campaign[];

@@ -1,6 +1,7 @@
 /** Gateway, nodes and callers are killed, stopped and frozen in the middle of calls: the books stay right, and nothing stays held. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { planOf } from "../scripts/soak/kill/plan.ts";
 import { play } from "../scripts/soak/kill/run.ts";
 import { World } from "../scripts/soak/kill/world.ts";
 
@@ -22,8 +23,7 @@ for (const [database, seeds] of databases) {
       test(
         `what is killed in story ${seed} costs no call its row, and leaves no slot held`,
         async () => {
-          const { plan, rows } = await play(world, seed, { mayCostMs: MAY_COST_MS });
-          expect(plan.calls.length).toBeGreaterThan(0);
+          const { rows } = await play(world, planOf(seed), { mayCostMs: MAY_COST_MS });
           expect(rows.length).toBeGreaterThan(0);
         },
         60_000,

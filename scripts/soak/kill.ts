@@ -3,6 +3,7 @@
 import { provide, requirements } from "../testing/requirement.ts";
 import { startPostgres } from "../testing/postgres.ts";
 import { type Campaign, type CampaignOptions, seedsOf, Skipped } from "./campaign.ts";
+import { planOf } from "./kill/plan.ts";
 import { play, type RunReport } from "./kill/run.ts";
 import { World } from "./kill/world.ts";
 
@@ -45,7 +46,7 @@ async function killOn(database: "sqlite" | "postgres", options: CampaignOptions)
     if (runsOfWorld === RUNS_PER_WORLD) await endWorld();
     try {
       world ??= await World.start(database);
-      tally.add(await play(world, seed, { mayCostMs: MAY_COST_MS }));
+      tally.add(await play(world, planOf(seed), { mayCostMs: MAY_COST_MS }));
       runsOfWorld++;
     } catch (error) {
       failures.push(failure(seed, database, error));

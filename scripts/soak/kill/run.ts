@@ -4,7 +4,7 @@ import type { LedgerRow } from "../../../tests/harness/ledger.ts";
 import { Dice } from "../random.ts";
 import { Lag } from "./lag.ts";
 import { judge, judgeTotals, type Loss, type Witnessed } from "./oracle.ts";
-import { type Plan, planOf, type Strike } from "./plan.ts";
+import type { Plan, Strike } from "./plan.ts";
 import { nothingSeen } from "./seen.ts";
 import type { Part } from "./servers.ts";
 import type { World } from "./world.ts";
@@ -22,13 +22,12 @@ export interface RunOptions {
   mayCostMs: number;
 }
 
-/** Plays the seed's story. Rejects with everything that is wrong afterwards. */
+/** Plays the story. Rejects with everything that is wrong afterwards. */
 export async function play(
   world: World,
-  seed: number,
+  plan: Plan,
   { mayCostMs }: RunOptions,
 ): Promise<RunReport> {
-  const plan = planOf(seed);
   const parts = partsOf(plan);
   const before = new Set((await world.books.rows()).map(({ id }) => id));
   const deathsBefore = world.deathsMs.length;

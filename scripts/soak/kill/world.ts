@@ -43,8 +43,9 @@ export class World {
   /** When the gateway was killed, UTC milliseconds. */
   readonly deathsMs: number[] = [];
   #gateway!: Gateway;
-  #owner!: Account;
-  #provider!: Account;
+  /** Who calls, and whose nodes serve. */
+  owner!: Account;
+  provider!: Account;
   readonly #nodes: RunningNode[] = [];
   readonly #scripted: ScriptedNode[] = [];
   readonly #callers: CallerProcess[] = [];
@@ -62,11 +63,15 @@ export class World {
     this.books = openBooks(dataDir, databaseUrl);
   }
 
-  /** Starts all of it; `end` ends it. */
-  static async start(database: "sqlite" | "postgres"): Promise<World> {
+  /** Starts all of it; `end` ends it. `limits`: settings of the gateway's other than the usual ones. */
+  static async start(
+    database: "sqlite" | "postgres",
+    limits: Record<string, string> = {},
+  ): Promise<World> {
     const databaseUrl = database === "postgres" ? await createDatabase() : null;
     const env = {
       ...LIMITS,
+      ...limits,
       PORT: String(freePort()),
       ...(databaseUrl === null
         ? {}
@@ -75,16 +80,26 @@ export class World {
     const gateway = await startGateway({ env });
     const world = new World(env, gateway.dataDir, databaseUrl);
     world.#gateway = gateway;
-    [world.#owner, world.#provider] = [await createAccount(gateway), await createAccount(gateway)];
+    [world.owner, world.provider] = [await createAccount(gateway), await createAccount(gateway)];
     world.#upstream = startUpstream();
     await world.mend();
     return world;
+  }
+
+  get gateway(): Gateway {
+    return this.#gateway;
   }
 
   /** Ends whatever runs, and removes what it has written. */
   async end(): Promise<void> {
     await Promise.all(this.#callers.map((caller) => caller.kill()));
     await endAll();
+  }
+
+  /** The processes of the product, by their names. */
+  get pids(): Readonly<Record<string, number>> {
+    const nodes = this.#nodes.map(({ program }, i) => [nodeName(i), program.pid] as const);
+    return { gateway: this.#gateway.program.pid, ...Object.fromEntries(nodes) };
   }
 
   /** What happens with each call of the next run. */
@@ -99,7 +114,7 @@ export class World {
     this.#callers.forEach((caller, index) =>
       caller.make({
         url: this.#gateway.url,
-        token: this.#owner.apiToken,
+        token: this.owner.apiToken,
         calls: calls.filter((call) => call.caller === index),
       })
     );
@@ -184,7 +199,9 @@ export class World {
       ...Array.from({ length: REAL_NODES }, (_, i) => this.#mendNode(i)),
     ]);
     await until("the gateway lists who is there", async () => {
-      return (await listNodes(this.#gateway)).length === REAL_NODES + WIRES.length;
+      const nodes = await listNodes(this.#gateway);
+      const ours = nodes.filter((node) => node.supported_models.includes(MODELS[0]!));
+      return ours.length === REAL_NODES + WIRES.length;
     });
   }
 
@@ -195,7 +212,7 @@ export class World {
       const node = await connectScriptedNode({
         wire,
         gateway: this.#gateway,
-        clientToken: this.#provider.clientToken,
+        clientToken: this.provider.clientToken,
         models: [...MODELS],
         maxParallel: MAX_PARALLEL,
       });
@@ -214,7 +231,7 @@ export class World {
     this.#nodes[i] = await startNode({
       gateway: this.#gateway,
       name: nodeName(i),
-      clientToken: this.#provider.clientToken,
+      clientToken: this.provider.clientToken,
       maxParallel: MAX_PARALLEL,
       providers: [{
         type: "openai",
