@@ -42,7 +42,10 @@ export interface Gateway {
   /** Where it listens: `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly accounts: Accounts;
-  /** Takes nothing new, lets running calls end within the configured time, writes the ledger, closes everything. */
+  /**
+   * Takes nothing new, lets running calls end within the configured time, writes the ledger, closes
+   * everything. Called again, it waits no longer: what runs is cut off, and written down all the same.
+   */
   stop(): Promise<void>;
 }
 
@@ -138,8 +141,19 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     websocket: links.handlers(),
   });
 
-  async function stop(): Promise<void> {
-    if (isDraining) return;
+  const hurry = Promise.withResolvers<void>();
+  let stopping: Promise<void> | null = null;
+
+  function stop(): Promise<void> {
+    if (stopping !== null) hurry.resolve();
+    return stopping ??= leave();
+  }
+
+  function unlessHurried(ms: number, work: Promise<void>): Promise<void> {
+    return within(ms, Promise.race([work, hurry.promise]), clock);
+  }
+
+  async function leave(): Promise<void> {
     isDraining = true;
     log.info(
       { calls: calls.size, seconds: config.drainMs / 1000 },
@@ -150,16 +164,16 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
       Math.max(REDIAL_WITHIN_MS, links.size * REDIAL_MS_PER_NODE),
     );
     const untilMs = clock.monotonic() + config.drainMs;
-    await within(config.drainMs, calls.idle(), clock);
+    await unlessHurried(config.drainMs, calls.idle());
     calls.stopAll("shutting_down");
     await within(GOODBYE_MS, calls.idle(), clock);
     links.stop();
     links.closeAll(CloseCode.restart, "The gateway is restarting");
     // An answer that was given is not yet one that was read: what is in the sockets' buffers may leave.
     const flushed = server.stop(false);
-    await within(GOODBYE_MS, flushed, clock);
+    await unlessHurried(GOODBYE_MS, flushed);
     links.dropAll();
-    await within(untilMs - clock.monotonic(), flushed, clock);
+    await unlessHurried(untilMs - clock.monotonic(), flushed);
     await server.stop(true);
     // Without their nodes, the calls that were cut off are settled: none may miss the ledger's last page.
     await within(GOODBYE_MS, calls.idle(), clock);

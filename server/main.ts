@@ -43,13 +43,12 @@ async function runServe(): Promise<void> {
   stopOnSignals(() => gateway.stop());
 }
 
-/** The first signal drains, the second one ends at once. */
+/** The first signal drains, the second one waits for nobody, a third one ends at once. */
 function stopOnSignals(stop: () => Promise<void>): void {
-  let isStopping = false;
+  let signals = 0;
   const onSignal = () => {
-    if (isStopping) process.exit(EXIT_FAILED);
-    isStopping = true;
-    stop().then(() => process.exit(0), (error) => {
+    if (++signals > 2) process.exit(EXIT_FAILED);
+    stop().then(() => process.exit(signals === 1 ? 0 : EXIT_FAILED), (error) => {
       console.error(error);
       process.exit(EXIT_FAILED);
     });

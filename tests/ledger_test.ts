@@ -1,6 +1,7 @@
 /** Each call is written down once, however it ends, and with what was really produced: over both versions of the wire. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
 import { piece } from "./harness/chunks.ts";
@@ -317,6 +318,23 @@ for (const wire of [1, 2] as const) {
     });
   });
 
+  test(`a gateway that is killed while a node, over wire v${wire}, has not confirmed leaves one row all the same`, async () => {
+    const killed = await startGateway();
+    const account = await createAccount(killed);
+    const here = await scene(wire, { gateway: killed, owner: account });
+    const { id, caller } = await streaming(here, 2);
+    caller.abort();
+    await here.node.hearsCancel(id);
+    await until("the row is foreseen", () => {
+      return readdirSync(killed.dataDir).some((name) => name.startsWith("ledger.foreseen"));
+    });
+    await killed.kill();
+    const next = await startGateway({ dataDir: killed.dataDir });
+    expect(ledgerOf(next, here.model)).toEqual([
+      expect.objectContaining({ outcome: "cancelled", ...delivered(2), ...counted(2) }),
+    ]);
+  });
+
   describe(`a gateway that is told to stop, over wire v${wire},`, () => {
     for (const confirms of [true, false]) {
       test(
@@ -334,6 +352,8 @@ for (const wire of [1, 2] as const) {
           });
           if (confirms) here.node.onCancel = () => here.node.fail(id, 499, USAGE);
           expect(await stopping.stop()).toBe(0);
+          expect(readdirSync(stopping.dataDir).filter((name) => name.includes("foreseen")))
+            .toEqual([]);
           expect(JSON.parse((await Array.fromAsync(events!)).join())).toHaveProperty("error");
           expect((await waiting).status).toBe(503);
           // v1 has no word for what was used by a call that has no answer.

@@ -50,6 +50,7 @@ export class Attempt {
   #isOver = false;
   #end: (end: AttemptEnd) => void = () => {};
   #settle: () => void = () => {};
+  isSettled = false;
   /** Resolves when the node is done with it, or the grace period is over: the tally is final. */
   readonly settled: Promise<void> = new Promise((resolve) => {
     this.#settle = resolve;
@@ -173,6 +174,7 @@ export class Attempt {
   #free(): void {
     this.#callOffGrace();
     this.lease.release();
+    this.isSettled = true;
     this.#settle();
   }
 

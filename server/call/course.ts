@@ -57,9 +57,13 @@ export class Course {
     this.#durationMs = nowMs - this.call.startedMs;
   }
 
-  /** Resolves when the last attempt's tally is final. */
-  get settled(): Promise<void> | undefined {
-    return this.#attempt?.settled;
+  /** Whether the last attempt's tally is final, and when it will be. */
+  get isSettled(): boolean {
+    return this.#attempt?.isSettled ?? true;
+  }
+
+  get settled(): Promise<void> {
+    return this.#attempt?.settled ?? Promise.resolve();
   }
 
   /** Begins to gather an answer; what an attempt before it had given is let go. */

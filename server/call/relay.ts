@@ -42,6 +42,8 @@ export interface Outlet {
 /** Where ledger entries go; must not block. */
 export interface Ledger {
   record(entry: LedgerEntry): void;
+  /** What would be recorded of a call now; it counts if this process ends before it has recorded the call. */
+  foresee(entry: LedgerEntry): void;
 }
 
 export interface RelayConfig extends AttemptTimes {
@@ -65,6 +67,9 @@ export interface RelayParts {
 /** How long the ledger waits for a node to say what it produced of a call that was stopped. */
 const SETTLED_WITHIN_MS = 1_000;
 
+/** Most nodes say it sooner. For the others' calls a crash must not be the end of all that is known. */
+const FORESEEN_AFTER_MS = 40;
+
 /** A node that says BUSY does not use up a retry; one that says it this often in one call does. */
 const MAX_BUSY_BOUNCES = 20;
 
@@ -78,7 +83,7 @@ export class Relay {
     try {
       const end = await this.#tryNodes(call, course, outlet);
       this.#end(course, outlet, end);
-      await this.#settled(course);
+      if (!course.isSettled) await this.#settled(course, outlet, end);
       this.#record(course, outlet, end);
     } finally {
       this.parts.calls.remove(call);
@@ -235,12 +240,15 @@ export class Relay {
   }
 
   /** A node that confirms a cancel does so within a second; one that does not must not keep the ledger waiting. */
-  #settled(course: Course): Promise<void> {
-    return new Promise((resolve) => {
-      if (course.settled === undefined) return resolve();
-      const callOff = this.parts.clock.after(SETTLED_WITHIN_MS, resolve);
-      void course.settled.then(callOff).then(resolve);
-    });
+  #settled(course: Course, outlet: Outlet, end: CallEnd): Promise<void> {
+    const { clock, ledger } = this.parts;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const callOffs = [
+      clock.after(FORESEEN_AFTER_MS, () => ledger.foresee(course.entry(end, outlet))),
+      clock.after(SETTLED_WITHIN_MS, resolve),
+    ];
+    void course.settled.then(resolve);
+    return promise.finally(() => callOffs.forEach((callOff) => callOff()));
   }
 
   /** A fault of the gateway's own: it costs a call its answer, not its entry in the ledger. */

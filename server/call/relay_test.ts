@@ -524,6 +524,28 @@ describe("the relay", () => {
     expect(world.ledger[1]).toMatchObject({ queuedMs: 0, durationMs: 3_000, attempts: 1 });
   });
 
+  test("a stopped call whose node does not confirm is foreseen, a moment before it is recorded", async () => {
+    const { world, run } = start();
+    const a = world.node("a", 2);
+    const [slow, quick] = [run({ stream: true }), run({ stream: true })];
+    await settle();
+    for (const attempt of a.received) attempt.text("x");
+    slow.call.stop("caller_gone");
+    quick.call.stop("caller_gone");
+    await settle();
+    a.received[1]!.error(499);
+    await quick.done;
+    await world.clock.pass(100);
+    expect(world.ledger.map(({ id }) => id)).toEqual([quick.call.id]);
+    const known = { outcome: "cancelled", producedChunks: 1, durationMs: 0 };
+    expect(world.foreseen).toEqual([expect.objectContaining({ id: slow.call.id, ...known })]);
+    a.received[0]!.text("y");
+    a.received[0]!.error(499);
+    await slow.done;
+    expect(world.ledger[1]).toMatchObject({ id: slow.call.id, producedChunks: 2 });
+    expect(world.foreseen).toHaveLength(1);
+  });
+
   test("every ending ends once: no call, slot or timer is left", async () => {
     const { world, run } = start();
     const a = world.node("a", 10);

@@ -68,6 +68,7 @@ export class World {
   readonly policy: PolicyName;
   readonly calls = new Calls();
   readonly ledger: LedgerEntry[] = [];
+  readonly foreseen: LedgerEntry[] = [];
   readonly scheduler: Scheduler;
   readonly relay: Relay;
   #names = 0;
@@ -91,7 +92,10 @@ export class World {
       calls: this.calls,
       clock,
       log: silentLog,
-      ledger: { record: (entry) => void this.ledger.push(entry) },
+      ledger: {
+        record: (entry) => void this.ledger.push(entry),
+        foresee: (entry) => void this.foreseen.push(entry),
+      },
       nonce: () => String(this.#names++),
     }, {
       firstTokenMs: 20_000,

@@ -6,19 +6,21 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { LedgerEntry } from "./store.ts";
 
-const FILE_NAME = "ledger.spool.jsonl";
-
-/** Files that somebody has taken for replaying; one that was left over is taken again. */
-const TAKEN_NAME = /^ledger\.spool\.[0-9a-f-]+\.jsonl$/;
-
 const REPLAY_ROWS = 500;
+
+const TAKEN_NAME = /\.[0-9a-f]{8}-[0-9a-f-]+\.jsonl$/;
 
 /** Appending goes on while a replay runs; two replays at once are not allowed. */
 export class LedgerSpool {
   /** The last thing that was done to the file that is appended to: one at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly folder: string, private readonly maxBytes: number) {}
+  /** `name`: what its files' names begin with. */
+  constructor(
+    private readonly folder: string,
+    private readonly maxBytes: number,
+    private readonly name = "ledger.spool",
+  ) {}
 
   /** Appends entries and returns once they are on the disk; false: the spool is full and they were not. */
   append(entries: readonly LedgerEntry[]): Promise<boolean> {
@@ -27,7 +29,7 @@ export class LedgerSpool {
 
   async #append(entries: readonly LedgerEntry[]): Promise<boolean> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const file = await open(join(this.folder, FILE_NAME), "a", 0o600);
+    const file = await open(this.#path, "a", 0o600);
     try {
       if ((await file.stat()).size >= this.maxBytes) return false;
       // A line's end in front, so that a line torn by a crash spoils only itself.
@@ -46,20 +48,37 @@ export class LedgerSpool {
    */
   async replay(write: (entries: LedgerEntry[]) => Promise<void>): Promise<number> {
     let torn = 0;
-    do {
-      for (const path of await this.#taken()) {
-        torn += await replayFile(path, write);
-        await ignoreMissing(unlink(path));
-      }
-    } while (await this.#afterTheLast(() => this.#take()));
+    do torn += await this.replayTaken(write); while (await this.take());
     return torn;
   }
 
-  /** Renamed before it is read: what another gateway on this folder appends from now on is in a new file. */
-  async #take(): Promise<boolean> {
-    const taken = join(this.folder, `ledger.spool.${crypto.randomUUID()}.jsonl`);
-    const moved = rename(join(this.folder, FILE_NAME), taken).then(() => true);
-    return await ignoreMissing(moved) ?? false;
+  /** As `replay`, but leaves out what was appended since the last `take`. */
+  async replayTaken(write: (entries: LedgerEntry[]) => Promise<void>): Promise<number> {
+    let torn = 0;
+    for (const path of await this.#taken()) {
+      torn += await replayFile(path, write);
+      await ignoreMissing(unlink(path));
+    }
+    return torn;
+  }
+
+  /** Sets aside what was appended so far, under a name of its own. False: nothing was. */
+  take(): Promise<boolean> {
+    const taken = join(this.folder, `${this.name}.${crypto.randomUUID()}.jsonl`);
+    return this.#afterTheLast(async () => {
+      return await ignoreMissing(rename(this.#path, taken).then(() => true)) ?? false;
+    });
+  }
+
+  /** Forgets what was appended since the last `take`, unless something still speaks against it. */
+  clear(mayClear: () => boolean): Promise<void> {
+    return this.#afterTheLast(async () => {
+      if (mayClear()) await ignoreMissing(unlink(this.#path));
+    });
+  }
+
+  get #path(): string {
+    return join(this.folder, `${this.name}.jsonl`);
   }
 
   /** What is renamed between being opened and being written would be written where nobody reads any more. */
@@ -69,9 +88,11 @@ export class LedgerSpool {
     return done;
   }
 
+  /** Files that somebody has set aside; one that was left over is found again. */
   async #taken(): Promise<string[]> {
     const names = await ignoreMissing(readdir(this.folder)) ?? [];
-    return names.filter((name) => TAKEN_NAME.test(name)).map((name) => join(this.folder, name));
+    return names.filter((name) => name.startsWith(`${this.name}.`) && TAKEN_NAME.test(name))
+      .map((name) => join(this.folder, name));
   }
 }
 

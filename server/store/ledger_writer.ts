@@ -2,6 +2,7 @@
 
 import { ColinkError } from "../error.ts";
 import type { Log } from "../log.ts";
+import { LedgerForesight } from "./ledger_foresight.ts";
 import { LedgerSpool } from "./ledger_spool.ts";
 import type { LedgerEntry, Store } from "./store.ts";
 
@@ -33,6 +34,7 @@ const MAX_SPOOL_BYTES = 256 * 1024 * 1024;
 export class LedgerWriter {
   readonly #store: LedgerWriterOptions["store"];
   readonly #spool: LedgerSpool;
+  readonly #foresight: LedgerForesight;
   readonly #log: Log;
   readonly #after: NonNullable<LedgerWriterOptions["after"]>;
   readonly #maxPending: number;
@@ -53,6 +55,7 @@ export class LedgerWriter {
   constructor(options: LedgerWriterOptions) {
     this.#store = options.store;
     this.#spool = new LedgerSpool(options.dataDir, options.maxSpoolBytes ?? MAX_SPOOL_BYTES);
+    this.#foresight = new LedgerForesight(options.dataDir, options.log);
     this.#log = options.log;
     this.#after = options.after ?? afterTimeout;
     this.#maxPending = options.maxPending ?? MAX_PENDING;
@@ -64,12 +67,22 @@ export class LedgerWriter {
   }
 
   /** Writes what an earlier run left on disk. Never fails: what cannot be written now is tried again later. */
-  start(): Promise<void> {
-    return this.flush();
+  async start(): Promise<void> {
+    await this.#foresight.start();
+    await this.flush();
+  }
+
+  /**
+   * What is known of a call that is over but for its node's last word. It is kept on disk until the
+   * call is recorded, and counts if this process does not live to do that. Returns at once.
+   */
+  foresee(entry: LedgerEntry): void {
+    if (!this.#isClosed) this.#foresight.add(entry);
   }
 
   /** Takes an entry; returns at once. */
   record(entry: LedgerEntry): void {
+    this.#foresight.recorded(entry.id);
     if (this.#isClosed || this.#queue.length >= this.#maxPending) return this.#lose(1);
     this.#queue.push(entry);
     const isDue = this.#queue.length >= BATCH_ROWS && !this.#isWriting;
@@ -113,6 +126,7 @@ export class LedgerWriter {
     for (let rows = this.#queue.length; rows > 0 && this.#queue.length > 0; rows -= BATCH_ROWS) {
       await this.#writeBatch(this.#queue.splice(0, Math.min(rows, BATCH_ROWS)));
     }
+    await this.#foresight.clear(() => this.pending === 0);
     callOff();
     this.#isWriting = false;
     if (this.#isClosed) return;
@@ -176,7 +190,10 @@ export class LedgerWriter {
     // Something may be added while this runs.
     this.#hasSpooled = false;
     try {
-      const torn = await this.#spool.replay((entries) => this.#toStore(entries));
+      const write = (entries: LedgerEntry[]) => this.#toStore(entries);
+      let torn = await this.#spool.replay(write);
+      // Last: what was recorded counts, and not what was foreseen of it.
+      torn += await this.#foresight.replay(write);
       if (torn > 0) this.#log.warn({ lines: torn }, "ledger: lines torn by a crash were left out");
     } catch (error) {
       if (!isUnavailable(error)) {

@@ -241,6 +241,75 @@ describe("while the store does not answer, entries are on disk a moment later", 
   });
 });
 
+describe("an entry that was foreseen", () => {
+  const foreseen = anEntry({ id: "call", completionTokens: 1, estimated: true });
+  const recorded = anEntry({ id: "call", completionTokens: 2, estimated: false });
+  const onDisk = () => until("it is on disk", () => foreseenFiles().length > 0);
+
+  test("counts when the process ends before the call was recorded, and only then", async () => {
+    const crashed = aWriter();
+    await crashed.start();
+    crashed.foresee(foreseen);
+    await onDisk();
+    await crashed.flush();
+    expect(store.rows.size).toBe(0);
+
+    await aWriter().start();
+    expect([...store.rows.values()]).toEqual([foreseen]);
+    expect(foreseenFiles()).toEqual([]);
+  });
+
+  test("gives way to the one that was recorded, whether that is in the store or on disk", async () => {
+    for (const isAway of [false, true]) {
+      store = new FakeStore();
+      const crashed = aWriter();
+      await crashed.start();
+      crashed.foresee(foreseen);
+      await onDisk();
+      const [file] = foreseenFiles();
+      const text = readFileSync(join(dataDir, file!), "utf8");
+      store.isAway = isAway;
+      crashed.record(recorded);
+      await crashed.flush();
+      expect(foreseenFiles()).toEqual([]);
+      // As if it had ended a moment before it cleared that away.
+      writeFileSync(join(dataDir, file!), text);
+      store.isAway = false;
+      await aWriter().start();
+      expect([...store.rows.values()]).toEqual([recorded]);
+      expect([...foreseenFiles(), ...spoolFiles()]).toEqual([]);
+    }
+  });
+
+  test("stays while another call's is still needed, and while what was recorded is in memory only", async () => {
+    const ledger = aWriter();
+    await ledger.start();
+    ledger.foresee(foreseen);
+    ledger.foresee(anEntry({ id: "other" }));
+    await onDisk();
+    ledger.record(recorded);
+    await ledger.flush();
+    expect(foreseenFiles()).not.toBeEmpty();
+    ledger.record(anEntry({ id: "other" }));
+    expect(foreseenFiles()).not.toBeEmpty();
+    await ledger.close();
+    expect(foreseenFiles()).toEqual([]);
+  });
+
+  test("of an earlier run waits for a store that is away", async () => {
+    const crashed = aWriter();
+    crashed.foresee(foreseen);
+    await onDisk();
+    store.isAway = true;
+    const next = aWriter();
+    await next.start();
+    next.foresee(anEntry({ id: "of this run" }));
+    store.isAway = false;
+    await next.flush();
+    expect([...store.rows.keys()]).toEqual(["call"]);
+  });
+});
+
 class FakeStore {
   readonly rows = new Map<string, LedgerEntry>();
   readonly batches: number[] = [];
@@ -262,12 +331,14 @@ class FakeStore {
     if (this.isAway) throw storeUnavailable("it is away");
     if (entries.some((entry) => entry.id === this.poison)) throw new Error("not to be stored");
     this.batches.push(entries.length);
-    for (const entry of entries) this.rows.set(entry.id, entry);
+    for (const entry of entries) if (!this.rows.has(entry.id)) this.rows.set(entry.id, entry);
     if (--this.goesAwayAfter === 0) this.isAway = true;
   }
 }
 
-const spoolFiles = () => readdirSync(dataDir).filter((name) => name.startsWith("ledger.spool"));
+const filesOf = (begin: string) => readdirSync(dataDir).filter((name) => name.startsWith(begin));
+const spoolFiles = () => filesOf("ledger.spool");
+const foreseenFiles = () => filesOf("ledger.foreseen");
 
 const idsOnDisk = () =>
   spoolFiles().flatMap((name) =>

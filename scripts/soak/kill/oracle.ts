@@ -32,9 +32,6 @@ export interface Verdict {
   losses: Loss[];
 }
 
-/** A node that does not confirm a cancel keeps the ledger waiting so long, in milliseconds. */
-const SETTLED_WITHIN_MS = 1_000;
-
 /** Refusals that may come before there is a call to be written down. */
 const EARLY_REFUSALS: ReadonlySet<string> = new Set(["shutting_down", "store_unavailable"]);
 
@@ -88,11 +85,8 @@ function lossOf({ seen }: Witnessed, deaths: readonly Death[]): Loss | null {
   for (const { atMs, mayCostMs } of deaths) {
     // Whoever never heard of an end may have been in the middle of the call.
     if (seen.endedAt === null) return { model: seen.model, endedBeforeMs: 0 };
-    const isSettled = seen.ending === "complete" || seen.ending === "error";
     const endedBeforeMs = Math.max(0, atMs - seen.endedAt);
-    if (endedBeforeMs <= mayCostMs + (isSettled ? 0 : SETTLED_WITHIN_MS)) {
-      return { model: seen.model, endedBeforeMs: isSettled ? endedBeforeMs : 0 };
-    }
+    if (endedBeforeMs <= mayCostMs) return { model: seen.model, endedBeforeMs };
   }
   return null;
 }

@@ -91,9 +91,9 @@ describe("a killed gateway may cost", () => {
     expect(judged(101).faults).not.toBeEmpty();
   });
 
-  test("that of a call whose caller had left a second earlier: its node need not have confirmed", () => {
-    expect(judged(1_100, { ending: "left" }).faults).toEqual([]);
-    expect(judged(1_101, { ending: "left" }).faults).not.toBeEmpty();
+  test("no other, also of those whose node had not confirmed that it stopped", () => {
+    expect(judged(101, { ending: "left" }).faults).not.toBeEmpty();
+    expect(judged(101, { ending: "error", code: "node_silent" }).faults).not.toBeEmpty();
   });
 
   test("that of a call that still ran", () => {

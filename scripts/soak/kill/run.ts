@@ -30,7 +30,7 @@ export async function play(
 ): Promise<RunReport> {
   const parts = partsOf(plan);
   const before = new Set((await world.books.rows()).map(({ id }) => id));
-  const deathsBefore = world.deathsMs.length;
+  const deathsBefore = world.deaths.length;
   const lag = new Lag();
   world.direct(parts);
   world.make(plan.calls);
@@ -47,9 +47,9 @@ export async function play(
     seen: seen.get(planned.model) ?? nothingSeen(planned.model),
     served: parts.get(planned.model)!.served,
   }));
-  // On a machine that lets processes wait, the gateway waited too.
-  const deaths = world.deathsMs.slice(deathsBefore)
-    .map((atMs) => ({ atMs, mayCostMs: mayCostMs + lag.worstMs }));
+  // What is frozen is as good as dead; and on a machine that lets processes wait, the gateway waited too.
+  const deaths = world.deaths.slice(deathsBefore)
+    .map(({ atMs, frozenMs }) => ({ atMs: atMs - frozenMs, mayCostMs: mayCostMs + lag.worstMs }));
   const { faults, losses } = judge(witnessed, rows, deaths);
   faults.push(...judgeTotals(await world.books.totals(), all));
   if (faults.length > 0) throw new Error(faults.join("\n"));

@@ -40,8 +40,9 @@ const MAX_PARALLEL = 4;
 const QUIET_WITHIN_MS = 15_000;
 
 export class World {
-  /** When the gateway was killed, UTC milliseconds. */
-  readonly deathsMs: number[] = [];
+  /** When the gateway was killed, UTC milliseconds, and how long it had been frozen in that run. */
+  readonly deaths: { atMs: number; frozenMs: number }[] = [];
+  #frozenMs = 0;
   #gateway!: Gateway;
   /** Who calls, and whose nodes serve. */
   owner!: Account;
@@ -129,9 +130,12 @@ export class World {
   strike({ target, signal, lastsMs }: Strike): void {
     const victim = this.#victim(target);
     if (!victim.isRunning) return;
-    if (target === "gateway" && signal === "SIGKILL") this.deathsMs.push(Date.now());
+    if (target === "gateway" && signal === "SIGKILL") {
+      this.deaths.push({ atMs: Date.now(), frozenMs: this.#frozenMs });
+    }
     victim.signal(signal);
     if (signal === "SIGSTOP") {
+      if (target === "gateway") this.#frozenMs += lastsMs;
       const wake = Bun.sleep(lastsMs).then(() => victim.signal("SIGCONT"));
       this.#mending = Promise.all([this.#mending, wake]);
     } else if (target === "gateway") {
@@ -191,6 +195,7 @@ export class World {
   /** Brings back what is down, and resolves when the gateway lists just who is there. */
   async mend(): Promise<void> {
     await this.#mending;
+    this.#frozenMs = 0;
     for (let i = 0; i < CALLERS; i++) {
       if (!this.#callers[i]?.isRunning) this.#callers[i] = new CallerProcess();
     }
