@@ -30,6 +30,9 @@ const LONG = { chunks: 20_000, paceMs: 0 };
 /** What the gateway may hold for a reader: its window, and as much again for what Bun keeps beside it. */
 const MAX_KIB_PER_READER = 512;
 
+/** How much later than without them the healthy streams' late pieces may come. */
+const MAX_SLOWDOWN = 2;
+
 async function play(readers: number): Promise<string> {
   const upstream = await startUpstream();
   endAfterTests(() => upstream.stop());
@@ -81,6 +84,7 @@ async function play(readers: number): Promise<string> {
     shownGaps(alone)
   }; beside them ${shownGaps(beside)}`;
   if (heldKib > readers * MAX_KIB_PER_READER) throw new Error(`Too much memory: ${result}`);
+  if (beside.p99Ms >= MAX_SLOWDOWN * alone.p99Ms) throw new Error(`Others wait: ${result}`);
   return result;
 }
 
