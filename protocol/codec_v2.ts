@@ -17,7 +17,7 @@ import {
 } from "./frame_v2.ts";
 import { nestsDeeperThan } from "./json_text.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
-import { registerProblem } from "./register.ts";
+import { capabilitiesProblem, registerProblem } from "./register.ts";
 
 /** The payload of each type whose payload is JSON. */
 interface JsonPayloads {
@@ -165,7 +165,7 @@ type Fields = Record<string, unknown>;
 
 /** What is wrong with each type's data, or null. */
 const problems: Record<JsonType, (data: Fields) => string | null> = {
-  register: (data) => registerProblem(data) ?? capabilitiesProblem(data),
+  register: (data) => registerProblem(data) ?? capabilitiesProblem(data.capabilities),
   status: statusProblem,
   welcome: (data) =>
     isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms) &&
@@ -176,10 +176,7 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
   goaway: (data) =>
     isCount(data.redial_within_ms) && typeof data.reason === "string" ? null : "incomplete",
   head: (data) =>
-    isStatus(data.status) && isObject(data.headers) &&
-      Object.values(data.headers).every((value) => typeof value === "string")
-      ? null
-      : "status or headers are wrong",
+    isStatus(data.status) && isHeaders(data.headers) ? null : "status or headers are wrong",
   finish: finishProblem,
   error: (data) => {
     if (!isStatus(data.code)) return "code is not a status";
@@ -195,15 +192,18 @@ const states = new Set<unknown>(["serving", "draining", "paused", undefined]);
 function statusProblem(data: Fields): string | null {
   if (!states.has(data.state)) return "unknown state";
   if (data.reason !== undefined && typeof data.reason !== "string") return "reason must be text";
-  return registerProblem({ max_parallel: 1, models: [], ...data }) ?? capabilitiesProblem(data);
+  return registerProblem({ max_parallel: 1, models: [], ...data }) ??
+    capabilitiesProblem(data.capabilities);
 }
 
 function finishProblem(data: Fields): string | null {
   const counts = [data.prompt_tokens, data.completion_tokens];
-  return counts.every((count) => count === null || isCount(count)) &&
-      typeof data.estimated === "boolean"
+  const areRight = counts.every((count) => count === null || isCount(count)) &&
+    typeof data.estimated === "boolean";
+  if (!areRight) return "its counts are wrong";
+  return data.response_id === undefined || isText(data.response_id)
     ? null
-    : "its counts are wrong";
+    : "response_id must be text of at most 200 characters";
 }
 
 function callProblem(data: Fields, bytesHere: number): string | null {
@@ -211,15 +211,8 @@ function callProblem(data: Fields, bytesHere: number): string | null {
     return "incomplete";
   }
   if (typeof data.stream !== "boolean") return "stream is no flag";
+  if (data.headers !== undefined && !isHeaders(data.headers)) return "headers are wrong";
   return isCount(data.body_bytes) && data.body_bytes >= bytesHere ? null : "body_bytes is wrong";
-}
-
-function capabilitiesProblem(data: Fields): string | null {
-  const { capabilities } = data;
-  return capabilities === undefined ||
-      (isObject(capabilities) && Object.values(capabilities).every(isObject))
-    ? null
-    : "capabilities must be an object of objects";
 }
 
 function parseObject(payload: Uint8Array): Fields | string {
@@ -269,6 +262,10 @@ function malformed(reason: string): DecodedV2 {
 
 function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isHeaders(value: unknown): value is Record<string, string> {
+  return isObject(value) && Object.values(value).every((text) => typeof text === "string");
 }
 
 function isText(value: unknown): value is string {

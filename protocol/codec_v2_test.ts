@@ -140,6 +140,31 @@ describe("wire v2", () => {
       "a HEAD whose headers are no text",
       encodeJson("head", 1, { status: 200, headers: { a: 1 } } as never),
     ],
+    [
+      "a FINISH whose response_id has 201 characters",
+      encodeJson("finish", 1, { ...tally(), response_id: "r".repeat(201) }),
+    ],
+    [
+      "a CALL whose headers are no text",
+      encodeCallV2(1, { ...head(), headers: { a: 1 } } as never, new Uint8Array())[0]!,
+    ],
+    ...[
+      ["are a list", []],
+      ["of a model are text", { m: "chat" }],
+      ["name endpoints that are no list", { m: { endpoints: "/v1/embeddings" } }],
+      ["name endpoints that are no text", { m: { endpoints: [1] } }],
+      ["name more endpoints than there can be", { m: { endpoints: Array(51).fill("/v1/x") } }],
+      ["tell a context of 0 tokens", { m: { context_length: 0 } }],
+      ["tell of tools in words", { m: { tools: "yes" } }],
+    ].map(([what, capabilities]): [string, Uint8Array] => [
+      `a REGISTER whose capabilities ${what}`,
+      encodeJson("register", 0, {
+        max_parallel: 1,
+        models: ["m"],
+        node_id: "n",
+        capabilities,
+      } as never),
+    ]),
     ["a FINISH with −1 tokens", encodeJson("finish", 1, { ...tally(), completion_tokens: -1 })],
     ["a frame of more than 1 MiB", encodeStreamV2(1, new Uint8Array(MAX_FRAME_BYTES))],
   ];

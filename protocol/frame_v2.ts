@@ -63,8 +63,9 @@ export type FrameTypeV2 = typeof FrameTypeV2[keyof typeof FrameTypeV2];
 
 /** What one model can do, where the node knows. */
 export interface ModelCapabilities {
-  /** Paths such as `/v1/chat/completions`. Absent: that one only. */
+  /** Paths such as `/v1/chat/completions`, see endpoint.ts. Absent: that one only. */
   endpoints?: string[];
+  /** In tokens. */
   context_length?: number;
   tools?: boolean;
   vision?: boolean;
@@ -122,6 +123,8 @@ export interface CallHead {
   id: string;
   /** The endpoint's path: `/v1/chat/completions`. */
   endpoint: string;
+  /** The caller's headers that matter upstream: those of CALL_HEADERS, by lower-case name. */
+  headers?: Record<string, string>;
   model: string;
   stream: boolean;
   /** The whole body's length. */
@@ -147,6 +150,8 @@ export interface Finish {
   /** From CALL to the upstream's first byte, and to its last, in milliseconds. */
   first_byte_ms: number | null;
   total_ms: number;
+  /** Of an answer that the upstream has stored (`/v1/responses`): calls that name it come to this node. */
+  response_id?: string;
 }
 
 /** A call that has no answer, or the connection's trouble. */
@@ -162,14 +167,22 @@ export interface Failure {
   tally?: Finish;
 }
 
-/** The upstream's headers that callers may see. */
-export const RELAYED_HEADERS: ReadonlySet<string> = new Set([
-  "retry-after",
-  "retry-after-ms",
-  "x-should-retry",
-  "openai-processing-ms",
-  ...["limit", "remaining", "reset"].flatMap((what) => [
-    `x-ratelimit-${what}-requests`,
-    `x-ratelimit-${what}-tokens`,
-  ]),
+/** The upstream's headers that callers may see, each with the name under which they see it. */
+export const RELAYED_HEADERS: ReadonlyMap<string, string> = new Map([
+  ...[
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "openai-processing-ms",
+    ...["limit", "remaining", "reset"].flatMap((what) => [
+      `x-ratelimit-${what}-requests`,
+      `x-ratelimit-${what}-tokens`,
+      ...["requests", "tokens", "input-tokens", "output-tokens"].map((unit) =>
+        `anthropic-ratelimit-${unit}-${what}`
+      ),
+    ]),
+  ].map((name) => [name, name] as const),
+  // The gateway's own id of the request keeps its name.
+  ["x-request-id", "x-upstream-request-id"],
+  ["request-id", "x-upstream-request-id"],
 ]);

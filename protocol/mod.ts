@@ -3,6 +3,7 @@ export * from "./api.ts";
 export * from "./close_codes.ts";
 export * from "./codec_v1.ts";
 export * from "./codec_v2.ts";
+export * from "./endpoint.ts";
 export * from "./frame.ts";
 export * from "./frame_v2.ts";
 export * from "./json_text.ts";

@@ -27,3 +27,48 @@ export function registerProblem(data: Record<string, unknown>): string | null {
   }
   return null;
 }
+
+/** No list of endpoints that a model is served at is longer. */
+const MAX_ENDPOINTS = 50;
+
+/** What is wrong with the `capabilities` of a REGISTER or STATUS, or null. Unknown members pass. */
+export function capabilitiesProblem(capabilities: unknown): string | null {
+  if (capabilities === undefined) return null;
+  if (!isObject(capabilities)) return "capabilities must be an object by model";
+  for (const [model, facts] of Object.entries(capabilities)) {
+    const problem = factsProblem(facts);
+    if (problem !== null) {
+      return `capabilities of ${JSON.stringify(model.slice(0, 50))}: ${problem}`;
+    }
+  }
+  return null;
+}
+
+function factsProblem(facts: unknown): string | null {
+  if (!isObject(facts)) return "must be an object";
+  const { endpoints, context_length } = facts;
+  if (endpoints !== undefined && !isListOfPaths(endpoints)) {
+    return `endpoints must be a list of at most ${MAX_ENDPOINTS} paths`;
+  }
+  if (
+    context_length !== undefined &&
+    !(Number.isSafeInteger(context_length) && (context_length as number) > 0)
+  ) {
+    return "context_length must be a whole number of 1 or more";
+  }
+  for (const flag of ["tools", "vision"]) {
+    if (facts[flag] !== undefined && typeof facts[flag] !== "boolean") {
+      return `${flag} must be true or false`;
+    }
+  }
+  return null;
+}
+
+function isListOfPaths(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= MAX_ENDPOINTS &&
+    value.every((path) => typeof path === "string" && path.length <= MAX_TEXT_CHARS);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

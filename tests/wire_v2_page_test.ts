@@ -3,8 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import golden from "../protocol/golden/v2.json" with { type: "json" };
 import {
+  CALL_HEADERS,
   CloseCode,
   decodeV2,
+  endpointStreams,
   FrameTypeV2,
   HEADER_BYTES,
   MAX_CONTROL_BYTES,
@@ -26,10 +28,10 @@ const shown = page.fences.flatMap(({ language, text }, i) =>
   language === "hex" ? [{ hex: text.replaceAll(/\s/g, ""), before: page.fences[i - 1]! }] : []
 );
 
-/** The cells of the row that begins so, in the table whose head begins so. */
+/** The cells of the row that begins so, in a table whose head begins so. */
 function row(head: string, first: string): string[] {
-  const table = page.tables.find(([cells]) => cells?.[0] === head);
-  const found = table?.find(([cell]) => cell?.startsWith(first));
+  const tables = page.tables.filter(([cells]) => cells?.[0] === head);
+  const found = tables.flat().find(([cell]) => cell?.startsWith(first));
   if (found === undefined) throw new Error(`${page.path}: no row "${first}" below "${head}"`);
   return found;
 }
@@ -71,12 +73,29 @@ describe("docs/wire-v2.md", () => {
   });
 
   test("names every header that callers may see", () => {
-    const families = /`x-ratelimit-\{(.*?)\}-\{(.*?)\}`/.exec(page.prose)!;
-    const limits = families[1]!.split(",").flatMap((what) =>
-      families[2]!.split(",").map((unit) => `x-ratelimit-${what}-${unit}`)
-    );
+    const limits = page.inlineCode.flatMap((code) => {
+      const [, family, first, second] = /^(\w+-ratelimit)-\{(.*?)\}-\{(.*?)\}$/.exec(code) ?? [];
+      if (!first || !second) return [];
+      return first.split(",").flatMap((a) => second.split(",").map((b) => `${family}-${a}-${b}`));
+    });
     const others = page.inlineCode.filter((code) => RELAYED_HEADERS.has(code));
-    expect(new Set([...limits, ...others])).toEqual(new Set(RELAYED_HEADERS));
+    expect(new Set([...limits, ...others])).toEqual(new Set(RELAYED_HEADERS.keys()));
+  });
+
+  test("names every header of callers that nodes are told", () => {
+    const [, told = ""] = row("member", "`headers`");
+    expect(new Set(told.match(/[a-z]+-[a-z]+/g))).toEqual(new Set(CALL_HEADERS));
+  });
+
+  test("has every endpoint, and how its streams end", () => {
+    const yes = (is: boolean | undefined) => is === undefined ? "" : is ? "yes" : "no";
+    for (const [path, stream] of Object.entries(endpointStreams)) {
+      expect(row("endpoint", `\`${path}\``).slice(1)).toEqual([
+        yes(stream !== null),
+        yes(stream?.endsWithDone),
+        yes(stream?.isUsageOptional),
+      ]);
+    }
   });
 
   const limits: [what: string, numbers: number[]][] = [

@@ -238,10 +238,13 @@ function isSuccess(head: Head): boolean {
   return head.status >= 200 && head.status < 300;
 }
 
+/** Under the names by which callers may see them. */
 function relayed(head: Head): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(head.headers)
-      .filter(([name, value]) => RELAYED_HEADERS.has(name) && HEADER_VALUE.test(value)),
+    Object.entries(head.headers).flatMap(([name, value]) => {
+      const shown = RELAYED_HEADERS.get(name);
+      return shown !== undefined && HEADER_VALUE.test(value) ? [[shown, value]] : [];
+    }),
   );
 }
 
