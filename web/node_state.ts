@@ -1,6 +1,6 @@
 /** What stands against a node, as the page tells it, and what the nodes together can be asked. */
 
-import type { NodePenalty, NodeView } from "../protocol/api.ts";
+import type { NodePenalty, NodeState, NodeView } from "../protocol/api.ts";
 
 /** Something that keeps calls away. */
 export interface Obstacle {
@@ -11,9 +11,12 @@ export interface Obstacle {
   secondsLeft: number;
 }
 
+/** In these, calls are kept away by somebody's word, whatever else stands against the node. */
+const idle: ReadonlySet<NodeState> = new Set(["draining", "paused", "unapproved"]);
+
 /** `nowMs` is the gateway's time. One obstacle where it is the whole node's, else one a model that has one. */
 export function obstacles(node: NodeView, nowMs: number): Obstacle[] {
-  if (node.state === "draining") return [];
+  if (idle.has(node.state)) return [];
   if (node.state === "penalized") {
     const left = secondsLeft(node.penalized_until ?? nowMs, nowMs);
     return [{ model: null, reason: node.penalty_reason, secondsLeft: left }];
@@ -33,7 +36,7 @@ export function liveModels(nodes: readonly NodeView[], nowMs: number): string[] 
   const isBarred = ({ model, until }: NodePenalty, name: string) =>
     (model === null || model === name) && until > nowMs;
   const live = nodes
-    .filter((node) => !node.draining && !node.penalized)
+    .filter((node) => !idle.has(node.state) && !node.penalized)
     .flatMap(({ supported_models, penalties }) =>
       supported_models.filter((name) => !penalties.some((penalty) => isBarred(penalty, name)))
     );

@@ -20,12 +20,13 @@ function node(changes: Partial<NodeView> = {}): NodeView {
     draining: false,
     connected_at: 0,
     agent: null,
+    mine: false,
     ...changes,
   };
 }
 
 function penalty(model: string | null, leftMs: number) {
-  return { model, reason: "timeout", until: nowMs + leftMs };
+  return { model, code: "node_silent", reason: "timeout", until: nowMs + leftMs };
 }
 
 test("nothing stands against a node that was never penalised", () => {
@@ -63,7 +64,7 @@ test("live models are those that some node takes calls of, each once, by name", 
   expect(liveModels([
     node({ supported_models: ["qwen", "llama"] }),
     node({ supported_models: ["llama"] }),
-    node({ supported_models: ["gone"], draining: true }),
+    node({ supported_models: ["gone"], state: "draining" }),
     node({ supported_models: ["failing"], penalized: true }),
     node({ supported_models: ["barred", "tried"], penalties: [penalty("barred", 1)] }),
     node({ supported_models: ["tried"], penalties: [penalty(null, -1)] }),

@@ -20,10 +20,12 @@ export function crowd(nowMs: number): NodeView[] {
     draining: false,
     connected_at: nowMs - 3 * MINUTE_MS,
     agent: "co-link/0.1.0",
+    mine: false,
     ...changes,
   });
   const penalty = (model: string | null, reason: string, leftMs: number) => ({
     model,
+    code: "upstream_error",
     reason,
     until: nowMs + leftMs,
   });

@@ -93,6 +93,7 @@ export class Scheduler {
     if (!error.kind.penalty) return null;
     return this.parts.penalties.punish(node.who.identity, {
       model: error.kind.penalty === "model" ? model : null,
+      code: error.code,
       reason: reasonOf(error),
       retryAfterMs: error.retryAfterMs,
     });

@@ -113,7 +113,7 @@ export class Slots implements HubWatcher {
 
   /** See Price. Everything that can lower it comes through `eased` or is a release. */
   #price(node: Node, model: string): number {
-    if (node.isDraining) return Infinity;
+    if (node.isOut) return Infinity;
     const { penalties, policies } = this.parts;
     const circuit = penalties.circuit(node.who.identity, model);
     if (circuit === "penalized") return penalties.until(node.who.identity, model);

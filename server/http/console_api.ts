@@ -5,7 +5,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { InfoView, LoginAnswer, NodeView, UserView } from "../../protocol/mod.ts";
 import type { AppParts } from "./parts.ts";
 import { ColinkError } from "../error.ts";
-import { sessionAccount } from "./credentials.ts";
+import { sessionAccount, viewerAccount } from "./credentials.ts";
 import type { AppEnv } from "./env.ts";
 import { clearSession, refuseForgery, setSession } from "./session_cookie.ts";
 
@@ -32,9 +32,10 @@ const NodeShape: z.ZodType<NodeView> = z.object({
   max_parallel: z.number(),
   active_tasks: z.number(),
   supported_models: z.array(z.string()),
-  state: z.enum(["ready", "busy", "probing", "penalized", "draining"]),
+  state: z.enum(["ready", "busy", "probing", "penalized", "draining", "paused", "unapproved"]),
   penalties: z.array(z.object({
     model: z.string().nullable(),
+    code: z.string(),
     reason: z.string(),
     until: z.number(),
   })),
@@ -44,6 +45,7 @@ const NodeShape: z.ZodType<NodeView> = z.object({
   draining: z.boolean(),
   connected_at: z.number(),
   agent: z.string().nullable(),
+  mine: z.boolean(),
 }).openapi("Node");
 
 const Info: z.ZodType<InfoView> = z.object({
@@ -150,8 +152,11 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     return c.json({ user: await accounts.rotate(accountId, kind) }, 200);
   });
 
-  api.openapi(routes.nodes, (c) => {
-    const nodes = [...hub.nodes()].map((node) => node.view(penalties.of(node.who.identity)));
+  api.openapi(routes.nodes, async (c) => {
+    const viewerId = await viewerAccount(c, accounts);
+    const nodes = [...hub.nodes()].map((node) =>
+      node.view(penalties.of(node.who.identity), viewerId)
+    );
     return c.json({ nodes }, 200);
   });
 

@@ -57,6 +57,18 @@ export async function sessionAccount(c: AppContext, accounts: Accounts): Promise
   return (await accounts.authenticateSession(cookie)).accountId;
 }
 
+/** The account behind the session that comes along, where one does and is good; else null. For what everybody may see. */
+export async function viewerAccount(c: AppContext, accounts: Accounts): Promise<string | null> {
+  const token = bearer(c) ?? sessionCookie(c);
+  if (!token) return null;
+  try {
+    return (await accounts.authenticateSession(token)).accountId;
+  } catch (error) {
+    if (error instanceof ColinkError && error.kind.status === 401) return null;
+    throw error;
+  }
+}
+
 function bearer(c: AppContext): string | undefined {
   const header = c.req.header("authorization");
   if (header === undefined) return undefined;

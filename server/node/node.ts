@@ -22,6 +22,9 @@ export interface NodeIdentity {
   keyId: string;
 }
 
+/** `draining`: until it connects again; `paused`: until its owner resumes it; `unapproved`: until an administrator approves it. */
+export type NodeHold = "draining" | "paused" | "unapproved";
+
 /** What REGISTER says; a second REGISTER replaces it. */
 export interface NodeOffer {
   name: string;
@@ -45,7 +48,11 @@ export class Node {
   active = 0;
   /** Bytes of its answers that are kept because they are given whole. */
   keptBytes = 0;
+  /** What its owner calls it; null: as it calls itself. */
+  label: string | null = null;
   isDraining = false;
+  /** Why it gets no calls although it would take some; null: it gets them. */
+  hold: NodeHold | null = null;
 
   constructor(
     readonly who: NodeIdentity,
@@ -60,32 +67,44 @@ export class Node {
     return this.active / this.offer.maxParallel;
   }
 
+  /** Whether new calls are kept away whatever the model, by its own word or by somebody's. */
+  get isOut(): boolean {
+    return this.isDraining || this.hold !== null;
+  }
+
   serves(model: string): boolean {
     return this.offer.models.includes(model);
   }
 
-  /** `penalties` are all that stand against it, also those whose time is over. */
-  view(penalties: readonly Penalty[]): NodeView {
+  /** `penalties` are all that stand against it, also those whose time is over; `viewerId`: the account that looks. */
+  view(penalties: readonly Penalty[], viewerId: string | null = null): NodeView {
     const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
     return {
       id: this.who.id,
-      name: this.offer.name,
+      name: this.label ?? this.offer.name,
       max_parallel: this.offer.maxParallel,
       active_tasks: this.active,
       supported_models: [...this.offer.models],
       state: this.#state(penalties, bar),
-      penalties: penalties.map(({ model, reason, until }) => ({ model, reason, until })),
+      penalties: penalties.map(({ model, code, reason, until }) => ({
+        model,
+        code,
+        reason,
+        until,
+      })),
       penalized: bar !== null,
       penalty_reason: bar?.reason ?? null,
       penalized_until: bar?.until ?? null,
-      draining: this.isDraining,
+      draining: this.isDraining || this.hold === "draining",
       connected_at: this.connectedAt,
       agent: this.offer.agent,
+      mine: this.who.accountId === viewerId,
     };
   }
 
   #state(penalties: readonly Penalty[], bar: Penalty | null): NodeView["state"] {
-    if (this.isDraining) return "draining";
+    if (this.hold !== null && this.hold !== "draining") return this.hold;
+    if (this.isOut) return "draining";
     if (bar !== null) return "penalized";
     if (this.#bar(penalties) !== null) return "probing";
     return this.active < this.offer.maxParallel ? "ready" : "busy";

@@ -11,7 +11,7 @@ function node(models: string[], active = 0): Node {
 }
 
 function penalty(model: string | null, until: number, isOver = false): Penalty {
-  return { model, until, isOver, reason: `failed until ${until}`, faults: 1 };
+  return { model, until, isOver, code: "node_lost", reason: `failed until ${until}`, faults: 1 };
 }
 
 describe("what everybody may see of a node", () => {

@@ -1,11 +1,14 @@
 /** The circuit of every node: how long it gets no calls and why, and the trial that it stands afterwards. */
 
 import type { Clock } from "../clock.ts";
+import type { ErrorCode } from "../error.ts";
 
 /** What a node did wrong. */
 export interface Fault {
   /** The model whose calls it costs; null: all models of the node. */
   model: string | null;
+  /** What happened, as one of our codes. */
+  code: ErrorCode;
   /** What happened, in words that anyone may read. */
   reason: string;
   /** The provider asked for so much patience. */
@@ -15,6 +18,7 @@ export interface Fault {
 export interface Penalty {
   /** Null: it counts for all models of the node. */
   readonly model: string | null;
+  readonly code: ErrorCode;
   readonly reason: string;
   /** UTC milliseconds. */
   readonly until: number;
@@ -66,7 +70,7 @@ export class PenaltyBook {
   constructor(private readonly clock: Clock, private readonly times: PenaltyTimes) {}
 
   /** Keeps calls away from the node, or from one of its models. Null where penalties are turned off. */
-  punish(identity: string, { model, reason, retryAfterMs }: Fault): Penalty | null {
+  punish(identity: string, { model, code, reason, retryAfterMs }: Fault): Penalty | null {
     const { penaltyMs, penaltyMaxMs } = this.times;
     if (penaltyMs === 0) return null;
     const before = this.#sheets.get(identity)?.get(model)?.penalty;
@@ -77,7 +81,7 @@ export class PenaltyBook {
       Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS),
     );
     const until = Math.max(before?.until ?? 0, this.clock.now() + lengthMs);
-    const penalty = { model, reason, until, faults, isOver: false };
+    const penalty = { model, code, reason, until, faults, isOver: false };
     this.#write(identity, penalty);
     return penalty;
   }

@@ -11,7 +11,12 @@ function start({ penaltyMs = MINUTE_MS, penaltyMaxMs = 10 * MINUTE_MS } = {}) {
   book.onRelief = (identity) => relieved.push(identity);
   /** A fault of the node `a`; returns for how many seconds it is kept from calls. */
   const punish = (fault: Partial<Fault> = {}): number => {
-    const penalty = book.punish("a", { model: null, reason: "it failed", ...fault });
+    const penalty = book.punish("a", {
+      model: null,
+      code: "node_lost",
+      reason: "it failed",
+      ...fault,
+    });
     return penalty === null ? 0 : (penalty.until - clock.now()) / 1000;
   };
   return { clock, book, punish, relieved };
@@ -130,7 +135,7 @@ describe("a penalty", () => {
 
   test("of more nodes than are remembered ends for the one that was penalised longest ago", () => {
     const { clock, book, relieved } = start();
-    const fault = { model: null, reason: "it failed" };
+    const fault = { model: null, code: "node_lost", reason: "it failed" } as const;
     for (let i = 0; i < 50_001; i++) book.punish(`node-${i}`, fault);
     expect(book.circuit("node-0", "m")).toBe("clear");
     expect(relieved).toEqual(["node-0"]);

@@ -173,6 +173,8 @@ export const en = {
       probing: "On trial",
       penalized: "Penalised",
       draining: "Draining",
+      paused: "Paused",
+      unapproved: "Awaits approval",
     },
     /** Empty where what stands against the node says it all. */
     causes: {
@@ -181,6 +183,8 @@ export const en = {
       probing: "",
       penalized: "",
       draining: "Finishes what runs and takes nothing new.",
+      paused: "Its owner has paused it: it gets no calls until it is resumed.",
+      unapproved: "It gets no calls until an administrator approves it.",
     },
     away: (why: string, seconds: number) => `${why} No calls for another ${wait(seconds)}.`,
     tried: (why: string) =>

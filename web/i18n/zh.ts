@@ -160,6 +160,8 @@ export const zh: Messages = {
       probing: "试用中",
       penalized: "暂停分配",
       draining: "正在退出",
+      paused: "已暂停",
+      unapproved: "等待批准",
     },
     causes: {
       ready: "可以接受调用。",
@@ -167,6 +169,8 @@ export const zh: Messages = {
       probing: "",
       penalized: "",
       draining: "完成进行中的调用，不再接受新的调用。",
+      paused: "所有者已将其暂停：恢复之前不会分配调用。",
+      unapproved: "管理员批准之前不会分配调用。",
     },
     away: (why, seconds) => `${why}${wait(seconds)}后恢复分配。`,
     tried: (why) => `${why}暂停已结束：每次只分配一个调用，直到有一次成功。`,

@@ -23,6 +23,8 @@ const paths = {
   probing: "M8 3.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9zM8 8v.1",
   penalized: "M8 2.2 14.6 13.5H1.4zM8 6.5v3M8 11.4v.2",
   draining: "M8 2.5v7.5M4.5 7 8 10.5 11.5 7M3 13.5h10",
+  paused: "M5.5 3.5v9M10.5 3.5v9",
+  unapproved: "M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8zM8 4.5V8l2.5 1.5",
 } as const;
 
 export type IconName = keyof typeof paths;

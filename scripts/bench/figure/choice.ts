@@ -61,7 +61,11 @@ const comparisons: readonly Comparison[] = [
     many: () => {
       const nodes = nodesOf(MANY);
       for (let i = FEW; i < MANY; i++) {
-        nodes.penalties.punish(`key/${i}`, { model: null, reason: "it failed" });
+        nodes.penalties.punish(`key/${i}`, {
+          model: null,
+          code: "node_lost",
+          reason: "it failed",
+        });
       }
       return nodes;
     },
