@@ -1,6 +1,7 @@
 /** Which providers of this node serve a name that callers ask for, and what they call it themselves. */
 
-import type { Adapter } from "./adapter/adapter.ts";
+import type { Endpoint, ModelCapabilities } from "../protocol/mod.ts";
+import { type Adapter, endpointsServed } from "./adapter/adapter.ts";
 import { ClaudeAdapter } from "./adapter/claude.ts";
 import { OpenAiAdapter } from "./adapter/openai.ts";
 import type { NodeConfig, ProviderConfig } from "./config.ts";
@@ -12,6 +13,8 @@ export interface Offer {
   provider: string;
   /** The model's name at the provider. */
   local: string;
+  /** Where callers may ask for it. */
+  endpoints: readonly Endpoint[];
   adapter: Adapter;
 }
 
@@ -33,13 +36,30 @@ export function createCatalogue(
   config.providers.forEach((provider, position) => {
     const adapter = new adapters[provider.type](provider, world);
     for (const { local, server_mapping: name = local } of provider.models) {
-      const offer = { provider: `providers[${position}] ${provider.type}`, local, adapter };
+      const endpoints = endpointsServed(adapter);
+      const offer = {
+        provider: `providers[${position}] ${provider.type}`,
+        local,
+        endpoints,
+        adapter,
+      };
       catalogue.set(name, [...catalogue.get(name) ?? [], offer]);
     }
   });
   for (const [name, adapter] of Object.entries(own)) {
-    const offer = { provider: "own adapter", local: name, adapter };
+    const endpoints = endpointsServed(adapter);
+    const offer = { provider: "own adapter", local: name, endpoints, adapter };
     catalogue.set(name, [...catalogue.get(name) ?? [], offer]);
   }
   return catalogue;
+}
+
+/** What each model can do, as gateways want to be told. */
+export function capabilitiesOf(catalogue: Catalogue): Record<string, ModelCapabilities> {
+  return Object.fromEntries(
+    [...catalogue].map(([name, offers]) => [
+      name,
+      { endpoints: [...new Set(offers.flatMap(({ endpoints }) => endpoints))] },
+    ]),
+  );
 }

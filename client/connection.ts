@@ -3,7 +3,7 @@
 import {
   CloseCode,
   MAX_MALFORMED_IN_A_ROW,
-  type RegisterData,
+  type RegisterV2,
   type Status,
   SUBPROTOCOL_V2,
 } from "../protocol/mod.ts";
@@ -30,7 +30,7 @@ const DRAIN_LOOK_MS = 20;
 export interface ConnectionOptions {
   url: URL;
   token: string;
-  register: RegisterData;
+  register: RegisterV2;
   runner: Runner;
   world: World;
   /** Whether wire v2 is asked for. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   decode,
   decodeV2,
+  DEFAULT_ENDPOINTS,
   encodeCallV2,
   encodeCancel,
   encodeJson,
@@ -75,7 +76,7 @@ function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string } = {}) {
       return () => timers.delete(timer);
     },
   };
-  const offer = { provider: "p", local: "m", adapter: silentAdapter };
+  const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter: silentAdapter };
   const runner = new Runner({ catalogue: new Map([["m", [offer]]]), maxParallel: 2, world });
   const connection = new Connection({
     url: new URL("ws://gateway.example/ws"),

@@ -1,6 +1,6 @@
 /** What both versions of the wire are to a connection: bytes in, what they ask for out, and the way back. */
 
-import type { RegisterData, Status } from "../protocol/mod.ts";
+import type { RegisterV2, Status } from "../protocol/mod.ts";
 import type { Call, Reply } from "./runner.ts";
 
 /** What a message from the gateway asks of the node. */
@@ -26,7 +26,7 @@ export interface Outlet {
 
 export interface Dialect {
   /** The node's first words. */
-  greet(data: RegisterData): void;
+  greet(data: RegisterV2): void;
   /** Reads one message. Never throws. */
   read(message: string | Uint8Array): Asked;
   /** Tells that the node's state has changed, where the version has a word for it. */

@@ -1,6 +1,6 @@
 /** Wire v1 as a node speaks it: JSON text frames. */
 
-import type { UpstreamFailure } from "./adapter/adapter.ts";
+import type { Piece, UpstreamFailure } from "./adapter/adapter.ts";
 import {
   BUSY,
   CALLER_GONE,
@@ -9,7 +9,8 @@ import {
   encodeFinish,
   encodeRegister,
   encodeStream,
-  type RegisterData,
+  Endpoint,
+  type RegisterV2,
 } from "../protocol/mod.ts";
 import type { Asked, Dialect, Outlet } from "./dialect.ts";
 import type { Reply } from "./runner.ts";
@@ -17,7 +18,8 @@ import type { Reply } from "./runner.ts";
 export class DialectV1 implements Dialect {
   constructor(private readonly outlet: Outlet) {}
 
-  greet(data: RegisterData): void {
+  /** v1 has no word for what models can do: they chat. */
+  greet({ capabilities: _, ...data }: RegisterV2): void {
     this.outlet.send(encodeRegister(data));
   }
 
@@ -31,7 +33,8 @@ export class DialectV1 implements Dialect {
     if (frame.type === "CALL") {
       const { request_id: id, model, payload } = frame.data;
       const stream = (payload as { stream?: unknown }).stream === true;
-      return { kind: "run", call: { id, model, bodyText, stream }, reply: this.#replyTo(id) };
+      const call = { ...CHAT, id, model, bodyText, stream };
+      return { kind: "run", call, reply: this.#replyTo(id) };
     }
     if (frame.type !== "ERROR") return { kind: "nothing" };
     const { request_id: id, code, message: text } = frame.data;
@@ -50,7 +53,9 @@ export class DialectV1 implements Dialect {
     const { outlet } = this;
     return {
       head: () => {},
-      piece: (text) => outlet.send(encodeStream(id, text)),
+      piece: (piece) => {
+        for (const text of textsOf(piece)) outlet.send(encodeStream(id, text));
+      },
       finish: () => outlet.send(encodeFinish(id)),
       fail: (failure) => outlet.send(errorFrame(id, failure)),
       busy: (why) =>
@@ -58,6 +63,18 @@ export class DialectV1 implements Dialect {
       ready: (signal) => outlet.drained(signal),
     };
   }
+}
+
+/** What v1 cannot say, and therefore always is. Usage that nobody asked for is the gateway's to hide. */
+const CHAT = { endpoint: Endpoint.chat, headers: {}, hidesUsage: false };
+
+const decoder = new TextDecoder();
+
+/** The JSON texts of a piece: each goes out in a frame of its own. */
+function textsOf(piece: Piece): string[] {
+  if (typeof piece === "string") return [piece];
+  const events = decoder.decode(piece.bytes).split("\n\n").slice(0, -1);
+  return events.map((event) => event.slice("data: ".length));
 }
 
 function errorFrame(id: string, failure: UpstreamFailure): string {

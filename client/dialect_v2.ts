@@ -8,14 +8,15 @@ import {
   encodeJson,
   type Failure,
   type FrameV2,
+  isEndpoint,
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
-  type RegisterData,
+  type RegisterV2,
   type Status,
   WINDOW_BYTES,
 } from "../protocol/mod.ts";
 import type { Asked, Dialect, Outlet } from "./dialect.ts";
-import { type LinkTerms, StreamReply } from "./stream_reply.ts";
+import { type KnownCallHead, type LinkTerms, StreamReply } from "./stream_reply.ts";
 import type { World } from "./world.ts";
 
 /** Walls against a gateway that announces bodies of any size, or any number of them. */
@@ -24,7 +25,7 @@ const MAX_ARRIVING_BYTES = 256 * 1024 * 1024;
 
 /** A call whose body is still on its way. */
 interface Arriving {
-  head: CallHead;
+  head: KnownCallHead;
   parts: Uint8Array[];
   missingBytes: number;
 }
@@ -43,9 +44,8 @@ export class DialectV2 implements Dialect {
     private readonly world: Pick<World, "nowMs" | "soon">,
   ) {}
 
-  greet(data: RegisterData): void {
-    const { node_id = crypto.randomUUID() } = data;
-    this.outlet.send(encodeJson("register", 0, { ...data, node_id }));
+  greet(data: RegisterV2): void {
+    this.outlet.send(encodeJson("register", 0, data));
   }
 
   read(message: string | Uint8Array): Asked {
@@ -96,7 +96,12 @@ export class DialectV2 implements Dialect {
     }
   }
 
-  #arrive(stream: number, head: CallHead, bytes: Uint8Array): Asked {
+  #arrive(stream: number, { endpoint, ...rest }: CallHead, bytes: Uint8Array): Asked {
+    if (!isEndpoint(endpoint)) {
+      const message = `This node does not know ${endpoint}; a newer version of it may`;
+      return this.#refuse(stream, { code: 404, message });
+    }
+    const head = { ...rest, endpoint };
     if (head.body_bytes > MAX_BODY_BYTES) {
       const message = `This node takes no body of more than ${MAX_BODY_BYTES} bytes`;
       return this.#refuse(stream, { code: 413, message });
@@ -129,10 +134,10 @@ export class DialectV2 implements Dialect {
   }
 
   #run(stream: number, { head, parts }: Arriving): Asked {
-    const { id, model, stream: isStream } = head;
+    const { id, endpoint, headers = {}, model, stream: isStream, hide_usage: hidesUsage } = head;
     const text = parts.map((part, i) => decoder.decode(part, { stream: i < parts.length - 1 }))
       .join("");
-    const bodyText = head.hide_usage ? askingForUsage(text) : text;
+    const bodyText = hidesUsage ? askingForUsage(text) : text;
     if (bodyText === null) {
       return this.#refuse(stream, { code: 400, message: "The body is not a JSON object" });
     }
@@ -140,7 +145,8 @@ export class DialectV2 implements Dialect {
       this.#replies.delete(stream);
     });
     this.#replies.set(stream, reply);
-    return { kind: "run", call: { id, model, bodyText, stream: isStream }, reply };
+    const call = { id, endpoint, headers, model, bodyText, stream: isStream, hidesUsage };
+    return { kind: "run", call, reply };
   }
 
   #cancel(stream: number): Asked {

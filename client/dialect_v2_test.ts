@@ -6,6 +6,7 @@ import {
   encodeCredit,
   encodeJson,
   encodeStreamV2,
+  Endpoint,
   FrameTypeV2,
   HEADER_BYTES,
   MAX_FRAME_BYTES,
@@ -88,7 +89,15 @@ describe("a call in wire v2", () => {
   test("runs when its body has come, which is passed on to the letter", () => {
     const body = `{"seed":9007199254740993, "x":null,\n"text":"é"}`;
     const { call } = new Wire().call(body, { stream: false });
-    expect(call).toEqual({ id: "req-1", model: "pro", bodyText: body, stream: false });
+    expect(call).toEqual({
+      id: "req-1",
+      endpoint: "/v1/chat/completions",
+      headers: {},
+      model: "pro",
+      bodyText: body,
+      stream: false,
+      hidesUsage: false,
+    });
   });
 
   test("waits for a body of several frames, wherever these cut its letters", () => {
@@ -165,7 +174,7 @@ describe("a call in wire v2", () => {
     const wire = new Wire();
     const { reply } = wire.call("{}");
     reply.piece("1");
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     wire.line.frames();
     expect(wire.hear(encodeCredit(1, 5))).toEqual({ kind: "nothing" });
     expect(wire.hear(encodeCancel(1))).toEqual({ kind: "nothing" });
@@ -196,7 +205,7 @@ describe("CANCEL", () => {
     const wire = new Wire().welcome(3);
     const { reply } = wire.call("{}");
     reply.piece("1");
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     wire.line.frames();
     wire.hear(encodeCancel(1));
     expect(wire.line.frames()).toMatchObject([{ type: "finish", stream: 1 }]);

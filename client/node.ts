@@ -2,7 +2,7 @@
 
 import { hostname } from "node:os";
 import type { Adapter } from "./adapter/adapter.ts";
-import { createCatalogue } from "./catalogue.ts";
+import { capabilitiesOf, createCatalogue } from "./catalogue.ts";
 import { checkConfig, ConfigError, type NodeConfig, serverUrl } from "./config.ts";
 import { Runner } from "./runner.ts";
 import { Session, type SessionState } from "./session.ts";
@@ -63,6 +63,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       node_id: nodeId,
       name: config.name ?? hostname(),
       agent: `co-link/${version}`,
+      capabilities: capabilitiesOf(catalogue),
     },
     runner,
     world,

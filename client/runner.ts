@@ -1,7 +1,7 @@
 /** Runs calls: one call → an adapter → the gateway. Guards the node's own limit whatever the gateway thinks. */
 
-import { UpstreamFailure } from "./adapter/adapter.ts";
-import { CALLER_GONE } from "../protocol/mod.ts";
+import { type Piece, UpstreamFailure } from "./adapter/adapter.ts";
+import { CALLER_GONE, type Endpoint } from "../protocol/mod.ts";
 import type { Catalogue, Offer } from "./catalogue.ts";
 import { type Tally, tallyOf } from "./tally.ts";
 import type { World } from "./world.ts";
@@ -9,19 +9,23 @@ import type { World } from "./world.ts";
 /** What the gateway asks for. */
 export interface Call {
   id: string;
+  endpoint: Endpoint;
+  /** The caller's headers that matter upstream, by lower-case name. */
+  headers: Readonly<Record<string, string>>;
   /** The name under which callers know the model. */
   model: string;
   /** The caller's body, the JSON text as it came. */
   bodyText: string;
   stream: boolean;
+  /** Whether the caller did not ask for the usage that the body asks for. */
+  hidesUsage: boolean;
 }
 
 /** The way back to the gateway, in whatever dialect the link speaks. */
 export interface Reply {
   /** The upstream has accepted; its headers that callers may see. Another one's replace them until the first piece. */
   head(headers: Record<string, string>): void;
-  /** One piece of the answer. */
-  piece(text: string): void;
+  piece(piece: Piece): void;
   finish(tally: Tally): void;
   fail(failure: UpstreamFailure, tally: Tally): void;
   /** Not run: no slot is free, or the node is leaving. */
@@ -99,7 +103,7 @@ export class Runner {
     const controller = new AbortController();
     this.#running.set(call.id, controller);
     const startedMs = this.options.world.nowMs();
-    const tally = tallyOf();
+    const tally = tallyOf(call.endpoint);
     const outcome = await this.#answer(call, reply, tally, controller.signal);
     // The slot is free only now: until here the upstream may still have been at work.
     this.#running.delete(call.id);
@@ -117,9 +121,10 @@ export class Runner {
     signal: AbortSignal,
   ): Promise<Outcome> {
     const offers = this.options.catalogue.get(call.model) ?? [];
-    let failure = new UpstreamFailure(404, `This node does not serve the model "${call.model}"`);
+    let failure = notServed(call, offers);
     let provider: string | undefined;
     for (const offer of offers) {
+      if (!offer.endpoints.includes(call.endpoint)) continue;
       provider = offer.provider;
       try {
         await this.#relay(offer, call, reply, tally, signal);
@@ -133,13 +138,12 @@ export class Runner {
   }
 
   async #relay(offer: Offer, call: Call, reply: Reply, tally: Tally, signal: AbortSignal) {
-    const { id, bodyText, stream } = call;
     const onHead = (headers: Record<string, string>) => reply.head(headers);
-    const order = { id, model: offer.local, bodyText, stream, signal, onHead };
-    for await (const text of offer.adapter.answer(order)) {
+    const order = { ...call, model: offer.local, signal, onHead };
+    for await (const piece of offer.adapter.answer(order)) {
       signal.throwIfAborted();
-      tally.count(text);
-      reply.piece(text);
+      tally.count(piece);
+      reply.piece(piece);
       await reply.ready(signal);
     }
     signal.throwIfAborted();
@@ -148,6 +152,7 @@ export class Runner {
   #report(call: Call, { failure, provider }: Outcome, tally: Tally, startedMs: number): void {
     const fields = {
       request_id: call.id,
+      endpoint: call.endpoint,
       model: call.model,
       status: failure?.code ?? 200,
       prompt_tokens: tally.promptTokens,
@@ -169,6 +174,11 @@ export class Runner {
 interface Outcome {
   failure?: UpstreamFailure;
   provider?: string | undefined;
+}
+
+function notServed({ model, endpoint }: Call, offers: readonly Offer[]): UpstreamFailure {
+  const where = offers.length === 0 ? "" : ` at ${endpoint}`;
+  return new UpstreamFailure(404, `This node does not serve the model "${model}"${where}`);
 }
 
 function failureOf(error: unknown, signal: AbortSignal): UpstreamFailure {

@@ -1,6 +1,6 @@
 /** Keeps a node connected for as long as it is wanted: dials, serves, backs off, dials again, drains. */
 
-import { CloseCode, type RegisterData } from "../protocol/mod.ts";
+import { CloseCode, type RegisterV2 } from "../protocol/mod.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { Runner } from "./runner.ts";
@@ -11,7 +11,7 @@ export type SessionState = "idle" | "connecting" | "connected" | "waiting" | "dr
 export interface SessionOptions {
   url: URL;
   token: string;
-  register: RegisterData;
+  register: RegisterV2;
   runner: Runner;
   world: World;
 }

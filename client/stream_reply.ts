@@ -5,13 +5,16 @@ import {
   type CallHead,
   encodeJson,
   encodeStreamV2,
+  type Endpoint,
   type Failure,
   type Finish,
   HEADER_BYTES,
   withoutUsage,
 } from "../protocol/mod.ts";
-import type { UpstreamFailure } from "./adapter/adapter.ts";
+import type { Piece, UpstreamFailure } from "./adapter/adapter.ts";
 import type { Outlet } from "./dialect.ts";
+import { eventText } from "./event_text.ts";
+import { refusalText } from "./refusal_text.ts";
 import type { Reply } from "./runner.ts";
 import type { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
@@ -23,6 +26,11 @@ export interface LinkTerms {
   maxFrameBytes: number;
 }
 
+/** What the gateway asked for, at an endpoint that this node knows. */
+export interface KnownCallHead extends CallHead {
+  endpoint: Endpoint;
+}
+
 const encoder = new TextEncoder();
 
 export class StreamReply implements Reply {
@@ -32,9 +40,8 @@ export class StreamReply implements Reply {
   #status = 200;
   #saidHead = false;
   /** What was said and not sent: pieces of one upstream read go out as one frame. */
-  #pending: string[] = [];
-  /** Its characters; no more than its bytes. */
-  #pendingLength = 0;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
   #bytes: Uint8Array = new Uint8Array();
   #isFlushPlanned = false;
   /** Sent when everything before it was. */
@@ -47,7 +54,7 @@ export class StreamReply implements Reply {
 
   constructor(
     private readonly stream: number,
-    private readonly head_: CallHead,
+    private readonly head_: KnownCallHead,
     terms: LinkTerms,
     private readonly outlet: Outlet,
     private readonly world: Pick<World, "nowMs" | "soon">,
@@ -66,15 +73,10 @@ export class StreamReply implements Reply {
     this.#headers = headers;
   }
 
-  piece(text: string): void {
+  piece(piece: Piece): void {
     if (this.#isOver) return;
     this.#firstByteMs ??= this.world.nowMs() - this.#startedMs;
-    const shown = this.head_.hide_usage ? unasked(text) : text;
-    if (shown === "") return;
-    const whole = this.head_.stream ? event(shown) : shown;
-    this.#pending.push(whole);
-    this.#pendingLength += whole.length;
-    this.#planFlush();
+    this.#say(typeof piece === "string" ? this.#bytesOf(piece) : piece.bytes);
   }
 
   finish(tally: Tally): void {
@@ -135,16 +137,31 @@ export class StreamReply implements Reply {
 
   /** More was said than may be sent. What was not flushed counts too: an upstream may say much within one turn. */
   get #isHeldBack(): boolean {
-    return this.#bytes.byteLength + this.#pendingLength > this.#credit;
+    return this.#bytes.byteLength + this.#pendingBytes > this.#credit;
+  }
+
+  #say(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.byteLength;
+    this.#planFlush();
+  }
+
+  #bytesOf(text: string): Uint8Array {
+    const { endpoint, stream, hide_usage } = this.head_;
+    const shown = hide_usage ? unasked(text) : text;
+    return encoder.encode(stream && shown !== "" ? eventText(endpoint, shown) : shown);
   }
 
   /** The upstream's refusal is an answer like any other: its status, its error object, its end. */
-  #refuse({ code, message, error, retryAfterMs }: UpstreamFailure, tally: Tally): void {
+  #refuse(failure: UpstreamFailure, tally: Tally): void {
+    const { code, headers, retryAfterMs } = failure;
     this.#status = code;
-    this.#headers = retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) };
-    const { type = "invalid_request_error", param = null, code: name = null } = error ?? {};
-    const text = { message: error?.message ?? message, type, param, code: name };
-    this.#pending.push(JSON.stringify({ error: text }));
+    this.#headers = {
+      ...headers,
+      ...(retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) }),
+    };
+    this.#say(encoder.encode(refusalText(this.head_.endpoint, failure)));
     this.finish(tally);
   }
 
@@ -187,21 +204,14 @@ export class StreamReply implements Reply {
   }
 
   #gather(): void {
-    const fresh = encoder.encode(this.#pending.join(""));
+    const held = this.#bytes.byteLength > 0 ? [this.#bytes, ...this.#pending] : this.#pending;
+    this.#bytes = held.length === 1 ? held[0]! : concat(held);
     this.#forgetPending();
-    if (this.#bytes.byteLength === 0) {
-      this.#bytes = fresh;
-      return;
-    }
-    const all = new Uint8Array(this.#bytes.byteLength + fresh.byteLength);
-    all.set(this.#bytes);
-    all.set(fresh, this.#bytes.byteLength);
-    this.#bytes = all;
   }
 
   #forgetPending(): void {
     this.#pending = [];
-    this.#pendingLength = 0;
+    this.#pendingBytes = 0;
   }
 
   #sayHead(): void {
@@ -216,15 +226,16 @@ export class StreamReply implements Reply {
   }
 
   #finishOf(tally: Tally): Finish {
-    const { promptTokens, completionTokens, tokenPieces, finishReason } = tally;
-    const isGuess = completionTokens === null && this.head_.stream && tokenPieces > 0;
+    const { promptTokens, completionTokens, tokenEvents, finishReason, responseId } = tally;
+    const isGuess = completionTokens === null && this.head_.stream && tokenEvents > 0;
     return {
       prompt_tokens: promptTokens,
-      completion_tokens: isGuess ? tokenPieces : completionTokens,
+      completion_tokens: isGuess ? tokenEvents : completionTokens,
       estimated: isGuess,
       finish_reason: finishReason,
       first_byte_ms: this.#firstByteMs === null ? null : Math.round(this.#firstByteMs),
       total_ms: Math.round(this.world.nowMs() - this.#startedMs),
+      ...(responseId === null ? {} : { response_id: responseId }),
     };
   }
 }
@@ -234,7 +245,12 @@ function unasked(text: string): string {
   return text.includes('"usage"') ? withoutUsage(text, JSON.parse(text)) : text;
 }
 
-/** JSON may hold line breaks between its tokens, where an event must not. */
-function event(text: string): string {
-  return `data: ${/[\r\n]/.test(text) ? JSON.stringify(JSON.parse(text)) : text}\n\n`;
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((bytes, part) => bytes + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.byteLength;
+  }
+  return all;
 }

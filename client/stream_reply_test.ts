@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type CallHead, type FrameV2, MAX_FRAME_BYTES } from "../protocol/mod.ts";
+import { Endpoint, type FrameV2, MAX_FRAME_BYTES } from "../protocol/mod.ts";
 import { UpstreamFailure } from "./adapter/adapter.ts";
-import { StreamReply } from "./stream_reply.ts";
+import { type KnownCallHead, StreamReply } from "./stream_reply.ts";
 import { tallyOf } from "./tally.ts";
 import { isSettled, RecordedOutlet } from "./testing/recorded_outlet.ts";
 
-const head: CallHead = {
+const head: KnownCallHead = {
   id: "req-1",
-  endpoint: "/v1/chat/completions",
+  endpoint: Endpoint.chat,
   model: "m",
   stream: true,
   body_bytes: 2,
@@ -17,7 +17,7 @@ const head: CallHead = {
 const text = new TextDecoder();
 const never = new AbortController().signal;
 
-interface Start extends Partial<CallHead> {
+interface Start extends Partial<KnownCallHead> {
   credit?: number;
   maxFrameBytes?: number;
 }
@@ -69,7 +69,7 @@ describe("a reply in wire v2", () => {
   test("makes no events of an answer that does not stream", () => {
     const { line, reply } = start({ stream: false });
     reply.piece(`{\n"choices":[]}`);
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", `{\n"choices":[]}`, "finish"]);
   });
 
@@ -77,14 +77,14 @@ describe("a reply in wire v2", () => {
     const { line, reply } = start();
     reply.piece(`{\n"a":\r\n1}`);
     line.turn();
-    expect(inShort(line.frames())).toEqual(["head", `data: {"a":1}\n\n`]);
+    expect(inShort(line.frames())).toEqual(["head", `data: { "a": 1}\n\n`]);
   });
 
   test("splits what is larger than a frame", () => {
     const { line, reply } = start({ stream: false, credit: 10 * MAX_FRAME_BYTES });
     const answer = "é".repeat(1_200_000);
     reply.piece(answer);
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     const parts = line.frames().flatMap((frame) => frame.type === "stream" ? [frame.bytes] : []);
     expect(parts).toHaveLength(3);
     expect(text.decode(Buffer.concat(parts))).toBe(answer);
@@ -93,13 +93,13 @@ describe("a reply in wire v2", () => {
   test("splits what is larger than the frames that this gateway takes", () => {
     const { line, reply } = start({ stream: false, maxFrameBytes: 12 });
     reply.piece("123456789");
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "1234", "5678", "9", "finish"]);
   });
 
   test("tells what was counted, and when the first byte and the last came", () => {
     const { line, reply, ends } = start();
-    const tally = tallyOf();
+    const tally = tallyOf(Endpoint.chat);
     line.turn(20);
     reply.piece(chunk("a"));
     line.turn(30);
@@ -125,7 +125,7 @@ describe("a reply in wire v2", () => {
   test("marks tokens as estimated that it counted itself, and guesses none of a whole answer", () => {
     for (const [stream, expected] of [[true, [2, true]], [false, [null, false]]] as const) {
       const { line, reply } = start({ stream });
-      const tally = tallyOf();
+      const tally = tallyOf(Endpoint.chat);
       for (const content of ["", "a", "b"]) {
         tally.count(chunk(content));
         reply.piece(chunk(content));
@@ -161,11 +161,11 @@ describe("a reply in wire v2", () => {
   test("says nothing after its end, and ends once", () => {
     const { line, reply, ends } = start();
     reply.piece("1");
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     line.frames();
     reply.piece("2");
-    reply.finish(tallyOf());
-    reply.fail(new UpstreamFailure(500, "x"), tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
+    reply.fail(new UpstreamFailure(500, "x"), tallyOf(Endpoint.chat));
     reply.busy("x");
     reply.grant(1000);
     line.turn();
@@ -193,7 +193,7 @@ describe("credit", () => {
   test("is spent on no other frame than STREAM", () => {
     const { line, reply } = start({ credit: 9 });
     reply.piece("1");
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data: 1\n\n", "finish"]);
   });
 
@@ -241,11 +241,11 @@ describe("credit", () => {
   test("holds FINISH back until all was sent", () => {
     const { line, reply, ends } = start({ credit: 4 });
     reply.piece("1");
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data"]);
     expect(ends()).toBe(0);
     // It has ended once already, although nobody knows it yet.
-    reply.fail(new UpstreamFailure(502, "too late"), tallyOf());
+    reply.fail(new UpstreamFailure(502, "too late"), tallyOf(Endpoint.chat));
     reply.grant(4);
     expect(inShort(line.frames())).toEqual([": 1\n"]);
     reply.grant(4);
@@ -256,7 +256,7 @@ describe("credit", () => {
   test("holds a failure back, too: what was produced before it arrives", () => {
     const { line, reply } = start({ credit: 4 });
     reply.piece("1");
-    reply.fail(new UpstreamFailure(502, "broke off"), tallyOf());
+    reply.fail(new UpstreamFailure(502, "broke off"), tallyOf(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data"]);
     reply.grant(5);
     expect(inShort(line.frames())).toEqual([": 1\n\n", "error"]);
@@ -293,7 +293,7 @@ describe("credit", () => {
           } else line.turn();
           look();
         }
-        reply.finish(tallyOf());
+        reply.finish(tallyOf(Endpoint.chat));
         look();
         for (; ends() === 0; look()) {
           granted += 7;
@@ -313,7 +313,7 @@ describe("a call that is cancelled", () => {
     reply.piece("1");
     line.turn();
     line.frames();
-    const tally = tallyOf();
+    const tally = tallyOf(Endpoint.chat);
     tally.count(chunk("a"));
     reply.fail(new UpstreamFailure(499, "Stopped: the caller is gone"), tally);
     const [last, ...rest] = line.frames();
@@ -328,7 +328,7 @@ describe("a call that is cancelled", () => {
   test("after its end, and before all was sent, is confirmed by its FINISH", () => {
     const { line, reply } = start({ credit: 4 });
     reply.piece("1");
-    reply.finish(tallyOf());
+    reply.finish(tallyOf(Endpoint.chat));
     line.frames();
     reply.letGo();
     expect(inShort(line.frames())).toEqual(["finish"]);
@@ -354,7 +354,7 @@ describe("what is no answer", () => {
           error: { message: "too long", type: "t", param: "messages", code: "c" },
           retryAfterMs: 1500,
         }),
-        tallyOf(),
+        tallyOf(Endpoint.chat),
       );
       const [first, body, last, ...rest] = line.frames();
       expect(rest).toEqual([]);
@@ -371,7 +371,7 @@ describe("what is no answer", () => {
 
   test("a refusal without an error object is put in words of the node's", () => {
     const { line, reply } = start();
-    reply.fail(new UpstreamFailure(404, "This node does not serve it"), tallyOf());
+    reply.fail(new UpstreamFailure(404, "This node does not serve it"), tallyOf(Endpoint.chat));
     expect(JSON.parse(inShort(line.frames())[1]!)).toEqual({
       error: {
         message: "This node does not serve it",
@@ -384,7 +384,10 @@ describe("what is no answer", () => {
 
   test("an upstream's 5xx is ERROR, with its patience and what it cost", () => {
     const { line, reply } = start();
-    reply.fail(new UpstreamFailure(503, "overloaded", { retryAfterMs: 2000 }), tallyOf());
+    reply.fail(
+      new UpstreamFailure(503, "overloaded", { retryAfterMs: 2000 }),
+      tallyOf(Endpoint.chat),
+    );
     expect(line.frames()).toMatchObject([{
       type: "error",
       stream: 7,
@@ -400,7 +403,7 @@ describe("what is no answer", () => {
   test("a refusal in the middle of an answer is no answer of its own", () => {
     const { line, reply } = start();
     reply.piece("1");
-    reply.fail(new UpstreamFailure(429, "later"), tallyOf());
+    reply.fail(new UpstreamFailure(429, "later"), tallyOf(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data: 1\n\n", "error"]);
   });
 

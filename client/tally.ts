@@ -1,46 +1,125 @@
-/** Counts what one call produced, from the usage that passes by. */
+/** Counts what one call produced, from the pieces that pass by. */
+
+import { Endpoint } from "../protocol/mod.ts";
+import type { Piece } from "./adapter/adapter.ts";
 
 export interface Tally {
   /** Pieces that were sent. */
   readonly pieces: number;
-  /** As the upstream told, or null where it did not. */
+  /** As the upstream told, or null where it did not. Tokens from its cache are part of the prompt. */
   readonly promptTokens: number | null;
   readonly completionTokens: number | null;
-  /** Pieces of a stream that carry text, thoughts or tool arguments: about one token each. */
-  readonly tokenPieces: number;
+  /** Events of a stream that carry text, thoughts or tool arguments: about one token each. */
+  readonly tokenEvents: number;
   /** As the upstream told. */
   readonly finishReason: string | null;
-  count(text: string): void;
+  /** Of a stored response, by which later calls may name it. */
+  readonly responseId: string | null;
+  count(piece: Piece): void;
 }
 
-/** Pieces are not parsed to be counted: a look at the text tells enough. */
-const CARRIES_TOKENS =
-  /"(?:content|text|reasoning|reasoning_content|refusal|arguments)"\s*:\s*"[^"]/;
-const FINISH_REASON = /"finish_reason"\s*:\s*"(\w+)"/;
-
-interface UsageText {
-  usage?: { prompt_tokens?: unknown; completion_tokens?: unknown } | null;
+/** How a dialect tells that tokens pass by, why the answer ended, and what it cost. */
+interface Signs {
+  tokens: RegExp;
+  finishReason: RegExp;
+  /** What must be parsed to be counted: usage, or a stored response's id. */
+  account: RegExp;
 }
 
-export function tallyOf(): Tally {
+const NEVER = /(?!)/;
+const USAGE = /"usage"\s*:\s*\{/;
+
+const chunkSigns: Signs = {
+  tokens: /"(?:content|text|reasoning|reasoning_content|refusal|arguments)"\s*:\s*"[^"]/,
+  finishReason: /"finish_reason"\s*:\s*"(\w+)"/,
+  account: USAGE,
+};
+
+const countSigns: Signs = { tokens: NEVER, finishReason: NEVER, account: USAGE };
+
+/** Most pieces are not parsed to be counted: a look at the text is far cheaper. */
+const signs: Readonly<Record<Endpoint, Signs>> = Object.freeze({
+  [Endpoint.chat]: chunkSigns,
+  [Endpoint.completions]: chunkSigns,
+  [Endpoint.responses]: {
+    tokens: /"delta"\s*:\s*"[^"]/,
+    finishReason: /"type"\s*:\s*"response\.(completed|incomplete|failed)"/,
+    account: /"response"\s*:\s*\{|"object"\s*:\s*"response"/,
+  },
+  [Endpoint.messages]: {
+    tokens: /"(?:text|thinking|partial_json)"\s*:\s*"[^"]/,
+    finishReason: /"stop_reason"\s*:\s*"(\w+)"/,
+    account: USAGE,
+  },
+  [Endpoint.embeddings]: countSigns,
+  [Endpoint.countTokens]: countSigns,
+});
+
+type Counts = Record<string, unknown>;
+
+/** An answer, or an event that holds one. */
+interface Told {
+  usage?: Counts | null;
+  /** `message_start`. */
+  message?: { usage?: Counts | null };
+  /** `response.created` and others. */
+  response?: StoredResponse & { usage?: Counts | null };
+}
+
+interface StoredResponse {
+  object?: unknown;
+  id?: unknown;
+  store?: unknown;
+}
+
+export function tallyOf(endpoint: Endpoint): Tally {
+  const sign = signs[endpoint];
+  /** Later counts replace earlier ones, one by one: some dialects tell the prompt's first. */
+  const usage: Counts = {};
   const tally = {
     pieces: 0,
     promptTokens: null as number | null,
     completionTokens: null as number | null,
-    tokenPieces: 0,
+    tokenEvents: 0,
     finishReason: null as string | null,
-    count(text: string) {
+    responseId: null as string | null,
+    count(piece: Piece) {
       tally.pieces++;
-      if (CARRIES_TOKENS.test(text)) tally.tokenPieces++;
-      tally.finishReason = FINISH_REASON.exec(text)?.[1] ?? tally.finishReason;
-      // Most pieces say nothing of usage, and a look at the text is far cheaper than parsing it.
-      if (!/"usage"\s*:\s*\{/.test(text)) return;
-      const { usage } = JSON.parse(text) as UsageText;
-      tally.promptTokens = countIn(usage?.prompt_tokens) ?? tally.promptTokens;
-      tally.completionTokens = countIn(usage?.completion_tokens) ?? tally.completionTokens;
+      if (typeof piece === "string") countText(piece);
+      else tally.tokenEvents += piece.tokenEvents;
     },
   };
+
+  function countText(text: string): void {
+    if (sign.tokens.test(text)) tally.tokenEvents++;
+    tally.finishReason = sign.finishReason.exec(text)?.[1] ?? tally.finishReason;
+    if (!sign.account.test(text)) return;
+    const told = JSON.parse(text) as Told;
+    Object.assign(usage, told.usage ?? told.response?.usage ?? told.message?.usage);
+    tally.promptTokens = promptTokens(usage) ?? tally.promptTokens;
+    tally.completionTokens = countIn(usage.completion_tokens) ?? countIn(usage.output_tokens) ??
+      tally.completionTokens;
+    if (endpoint === Endpoint.responses) tally.responseId = storedId(told) ?? tally.responseId;
+  }
+
   return tally;
+}
+
+/** Claude counts what its cache holds apart from the rest of the prompt. */
+function promptTokens(usage: Counts): number | null {
+  const told = countIn(usage.prompt_tokens);
+  if (told !== null) return told;
+  const counts = [
+    usage.input_tokens,
+    usage.cache_read_input_tokens,
+    usage.cache_creation_input_tokens,
+  ].map(countIn);
+  return counts[0] === null ? null : counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+}
+
+function storedId(told: Told & StoredResponse): string | null {
+  const response = told.object === "response" ? told : told.response;
+  return typeof response?.id === "string" && response.store !== false ? response.id : null;
 }
 
 function countIn(value: unknown): number | null {

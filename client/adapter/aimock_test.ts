@@ -1,6 +1,7 @@
 import { LLMock } from "@copilotkit/aimock";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ProviderConfig } from "../config.ts";
+import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { realWorld } from "../world.ts";
 import { type Adapter, UpstreamFailure } from "./adapter.ts";
 import type { ChatChunk, ChatCompletion } from "./chat.ts";
@@ -44,12 +45,8 @@ async function ask(adapter: Adapter, model: string, words: string, stream: boole
     messages: [{ role: "user", content: words }],
     tools: [{ type: "function", function: { name: "get_weather" } }],
   });
-  const pieces: string[] = [];
-  const signal = new AbortController().signal;
-  for await (const text of adapter.answer({ id: "r", model, bodyText, stream, signal })) {
-    pieces.push(text);
-  }
-  return pieces;
+  const call = callOf({ model, bodyText, stream });
+  return await Array.fromAsync(textsOf(adapter.answer(call)));
 }
 
 const deltas = (pieces: string[]) =>

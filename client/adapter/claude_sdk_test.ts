@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import OpenAI from "openai";
 import { z } from "zod";
+import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream, sse } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";
 import { ClaudeAdapter } from "./claude.ts";
@@ -84,10 +85,8 @@ async function answerOf(adapter: ClaudeAdapter, stream: boolean): Promise<string
     messages: [{ role: "user", content: "hi" }],
     stream_options: { include_usage: true },
   });
-  const signal = new AbortController().signal;
-  return await Array.fromAsync(
-    adapter.answer({ id: "r", model: "claude-opus-5", bodyText, stream, signal }),
-  );
+  const call = callOf({ model: "claude-opus-5", bodyText, stream });
+  return await Array.fromAsync(textsOf(adapter.answer(call)));
 }
 
 // Written after the package's types: a field too many or too few fails.

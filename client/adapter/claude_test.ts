@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProviderConfig } from "../config.ts";
+import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
@@ -40,10 +41,9 @@ async function ask(adapter: ClaudeAdapter, body: object, model = "claude-sonnet-
   const { stream = false } = body as { stream?: boolean };
   const pieces: string[] = [];
   let failure: UpstreamFailure | null = null;
-  const signal = new AbortController().signal;
   try {
-    const call = { id: "r", model, bodyText: JSON.stringify(body), stream, signal };
-    for await (const text of adapter.answer(call)) pieces.push(text);
+    const call = callOf({ model, bodyText: JSON.stringify(body), stream });
+    for await (const text of textsOf(adapter.answer(call))) pieces.push(text);
   } catch (error) {
     if (!(error instanceof UpstreamFailure)) throw error;
     failure = error;

@@ -1,12 +1,13 @@
 /** Passes calls through to any OpenAI-compatible server, and mends what such servers get wrong. */
 
-import { RELAYED_HEADERS, withMember } from "../../protocol/mod.ts";
+import { withMember } from "../../protocol/mod.ts";
 import type { ProviderConfig } from "../config.ts";
 import type { World } from "../world.ts";
 import { type Adapter, type AdapterCall, UpstreamFailure } from "./adapter.ts";
 import { discard, readEvents, readWhole } from "./event_stream.ts";
 import { ChunkStream, notChunk } from "./openai/chunk_stream.ts";
 import { completionChunks } from "./openai/completion_chunks.ts";
+import { relayedHeaders } from "./relayed_headers.ts";
 import { errorObject, readRefusal, statusIn, toFailure } from "./refusal.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -99,10 +100,6 @@ export class OpenAiAdapter implements Adapter {
     const error = errorObject(answer, "The provider failed in the middle of its answer");
     throw toFailure(statusIn(error) ?? 502, error, this.#upstream);
   }
-}
-
-function relayedHeaders(headers: Headers): Record<string, string> {
-  return Object.fromEntries([...headers].filter(([name]) => RELAYED_HEADERS.has(name)));
 }
 
 /** Whether the caller asked for the usage chunk. */

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ProviderConfig } from "../config.ts";
+import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream, type Seen, sse, StubUpstream } from "../testing/stub_upstream.ts";
 import { realWorld, type World } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
@@ -37,11 +38,9 @@ async function ask(
     { ...world, fetch },
   );
   const pieces: string[] = [];
-  const signal = new AbortController().signal;
   try {
-    for await (const text of adapter.answer({ id: "r", model: "m", bodyText, stream, signal })) {
-      pieces.push(text);
-    }
+    const call = callOf({ bodyText, stream });
+    for await (const text of textsOf(adapter.answer(call))) pieces.push(text);
   } catch (error) {
     if (error instanceof UpstreamFailure) return { pieces, failure: error };
     throw error;
@@ -324,4 +323,24 @@ test("an event that no frame could carry is a failure", async () => {
     const { failure } = await ask(upstream.url);
     expect(failure?.message).toContain("too large");
   }
+});
+
+test("limits and the request's id come along with an answer, and with a refusal", async () => {
+  const headers = {
+    "x-ratelimit-remaining-tokens": "9",
+    "x-request-id": "req_up",
+    "set-cookie": "a=b",
+    "openai-organization": "owner",
+  };
+  const relayed = { "x-ratelimit-remaining-tokens": "9", "x-upstream-request-id": "req_up" };
+  for (const status of [400, 404, 422, 429]) {
+    const upstream = upstreamOf(() => Response.json({ error: "no" }, { status, headers }));
+    expect((await ask(upstream.url)).failure?.headers).toEqual(relayed);
+  }
+  const upstream = upstreamOf(() => Response.json({ choices: [] }, { headers }));
+  const heads: object[] = [];
+  const adapter = new OpenAiAdapter({ type: "openai", base_url: upstream.url, models: [] }, world);
+  const call = callOf({ stream: false, onHead: (head) => void heads.push(head) });
+  await Array.fromAsync(adapter.answer(call));
+  expect(heads).toEqual([relayed]);
 });

@@ -1,17 +1,22 @@
 /** Turns an upstream's refusal into the failure that a caller may see. */
 
-import { type UpstreamErrorObject, UpstreamFailure } from "./adapter.ts";
+import { type FailureDetails, type UpstreamErrorObject, UpstreamFailure } from "./adapter.ts";
 import { discard, readWhole } from "./event_stream.ts";
+import { relayedHeaders } from "./relayed_headers.ts";
 import type { Upstream } from "./upstream.ts";
 
 const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_MESSAGE_CHARS = 2_000;
 
-/** How a dialect reads its error bodies: the code to report, and the error in OpenAI's shape. */
+/**
+ * How a dialect reads its error bodies, given as JSON or, where it is none, as text: the code to
+ * report, and the error in OpenAI's shape. `bodyText`: what callers shall see instead of that shape.
+ */
 export type ReadError = (
   status: number,
   body: unknown,
-) => { code: number; error: UpstreamErrorObject };
+  text: string,
+) => { code: number; error: UpstreamErrorObject; bodyText?: string };
 
 /** Reads a response that is not a success. */
 export async function readRefusal(
@@ -33,8 +38,13 @@ export async function readRefusal(
     signal.throwIfAborted();
     return "";
   });
-  const { code, error } = readError(status, jsonOrText(text));
-  return toFailure(code, error, upstream, retryAfterMs(response.headers, nowMs));
+  const { code, error, bodyText } = readError(status, jsonOrText(text), text);
+  const retryAfter = retryAfterMs(response.headers, nowMs);
+  return toFailure(code, error, upstream, {
+    headers: relayedHeaders(response.headers),
+    ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
+    ...(bodyText === undefined ? {} : { bodyText }),
+  });
 }
 
 /** A failure with the node's secrets taken out; what the upstream says of the node's key is not shown at all. */
@@ -42,9 +52,8 @@ export function toFailure(
   code: number,
   error: UpstreamErrorObject,
   upstream: Upstream,
-  retryAfter?: number,
+  { bodyText, ...details }: FailureDetails = {},
 ): UpstreamFailure {
-  const details = retryAfter === undefined ? {} : { retryAfterMs: retryAfter };
   if (code === 401 || code === 403) {
     return new UpstreamFailure(
       code,
@@ -53,7 +62,11 @@ export function toFailure(
     );
   }
   const shown = hideIn(error, upstream);
-  return new UpstreamFailure(code, shown.message, { ...details, error: shown });
+  return new UpstreamFailure(code, shown.message, {
+    ...details,
+    error: shown,
+    ...(bodyText === undefined ? {} : { bodyText: hideInJson(bodyText, upstream) }),
+  });
 }
 
 /** Milliseconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date). */
@@ -101,6 +114,13 @@ function hideIn(error: UpstreamErrorObject, { hide }: Upstream): UpstreamErrorOb
       typeof value === "string" ? hide(value) : value,
     ]),
   ) as unknown as UpstreamErrorObject;
+}
+
+/** An escape may stand in the middle of a secret, so the text without needless ones is searched. */
+function hideInJson(text: string, { hide }: Upstream): string {
+  const plain = JSON.stringify(jsonOrText(text));
+  const hidden = hide(plain);
+  return hidden === plain ? text : hidden;
 }
 
 function detailText(detail: unknown): unknown {

@@ -35,9 +35,7 @@ export class ChunkStream {
         this.#finished.get(index) === true || isReason(choice.finish_reason),
       );
     }
-    if (mended) return JSON.stringify(chunk);
-    // A line break in JSON text is white space, but in an event stream it ends the line.
-    return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]+/g, " ") : text;
+    return mended ? JSON.stringify(chunk) : text;
   }
 
   /** The upstream's connection ended, with or without `[DONE]`. Throws unless the answer was complete. */

@@ -1,0 +1,34 @@
+/** A failure as the body of an answer with its status, in the words of the endpoint that was asked. */
+
+import { Endpoint } from "../protocol/mod.ts";
+import type { UpstreamFailure } from "./adapter/adapter.ts";
+
+/** JSON text: what the upstream itself said where its adapter kept that, else made of the failure. */
+export function refusalText(endpoint: Endpoint, failure: UpstreamFailure): string {
+  if (failure.bodyText !== undefined) return failure.bodyText;
+  return JSON.stringify(isAnthropic(endpoint) ? anthropicBody(failure) : openAiBody(failure));
+}
+
+function openAiBody({ message, error }: UpstreamFailure): object {
+  const { type = "invalid_request_error", param = null, code = null } = error ?? {};
+  return { error: { message: error?.message ?? message, type, param, code } };
+}
+
+/** Anthropic's names for what its statuses mean. */
+const anthropicTypes: Readonly<Record<number, string>> = Object.freeze({
+  401: "authentication_error",
+  402: "billing_error",
+  403: "permission_error",
+  404: "not_found_error",
+  413: "request_too_large",
+  429: "rate_limit_error",
+});
+
+function anthropicBody({ code, message, error }: UpstreamFailure): object {
+  const type = anthropicTypes[code] ?? "invalid_request_error";
+  return { type: "error", error: { type, message: error?.message ?? message } };
+}
+
+function isAnthropic(endpoint: Endpoint): boolean {
+  return endpoint === Endpoint.messages || endpoint === Endpoint.countTokens;
+}
