@@ -1,6 +1,7 @@
 /** Wire v1 as a node speaks it: JSON text frames. */
 
-import type { Piece, UpstreamFailure } from "./adapter/adapter.ts";
+import type { UpstreamFailure } from "./adapter/adapter.ts";
+import { textsOf } from "./adapter/piece_texts.ts";
 import {
   BUSY,
   CALLER_GONE,
@@ -54,6 +55,7 @@ export class DialectV1 implements Dialect {
     return {
       head: () => {},
       piece: (piece) => {
+        // Each goes out in a frame of its own.
         for (const text of textsOf(piece)) outlet.send(encodeStream(id, text));
       },
       finish: () => outlet.send(encodeFinish(id)),
@@ -67,15 +69,6 @@ export class DialectV1 implements Dialect {
 
 /** What v1 cannot say, and therefore always is. Usage that nobody asked for is the gateway's to hide. */
 const CHAT = { endpoint: Endpoint.chat, headers: {}, hidesUsage: false };
-
-const decoder = new TextDecoder();
-
-/** The JSON texts of a piece: each goes out in a frame of its own. */
-function textsOf(piece: Piece): string[] {
-  if (typeof piece === "string") return [piece];
-  const events = decoder.decode(piece.bytes).split("\n\n").slice(0, -1);
-  return events.map((event) => event.slice("data: ".length));
-}
 
 function errorFrame(id: string, failure: UpstreamFailure): string {
   return encodeError({

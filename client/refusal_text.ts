@@ -26,7 +26,10 @@ const anthropicTypes: Readonly<Record<number, string>> = Object.freeze({
 
 function anthropicBody({ code, message, error }: UpstreamFailure): object {
   const type = anthropicTypes[code] ?? "invalid_request_error";
-  return { type: "error", error: { type, message: error?.message ?? message } };
+  const text = error?.message ?? message;
+  // Anthropic has no field for the parameter's name: it stands before the message.
+  const named = error?.param ? `${error.param}: ${text}` : text;
+  return { type: "error", error: { type, message: named } };
 }
 
 function isAnthropic(endpoint: Endpoint): boolean {

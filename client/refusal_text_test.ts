@@ -23,6 +23,11 @@ test("Anthropic's endpoints have its errors, typed by their status", () => {
   }
 });
 
+test("Anthropic's errors have no field for a parameter, so the message names it", () => {
+  const failure = new UpstreamFailure(400, "x", { error: { message: "too long", param: "n" } });
+  expect(refusal(Endpoint.messages, failure)).toMatchObject({ error: { message: "n: too long" } });
+});
+
 test("a body that the adapter kept goes out to the letter", () => {
   const bodyText = '{ "error": {"message":"m", "extra":1.0} }';
   expect(refusalText(Endpoint.chat, new UpstreamFailure(400, "x", { bodyText }))).toBe(bodyText);

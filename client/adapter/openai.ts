@@ -1,10 +1,12 @@
 /** Passes calls through to any OpenAI-compatible server, and mends what such servers get wrong. */
 
-import { withMember } from "../../protocol/mod.ts";
+import { Endpoint, withMember } from "../../protocol/mod.ts";
 import type { ProviderConfig } from "../config.ts";
 import type { World } from "../world.ts";
 import { type Adapter, type AdapterCall, UpstreamFailure } from "./adapter.ts";
 import { discard, readEvents, readWhole } from "./event_stream.ts";
+import { type ChatManners, mannersOf } from "./messages/chat_request.ts";
+import { messagesOverChat } from "./messages/over_chat.ts";
 import { ChunkStream, notChunk } from "./openai/chunk_stream.ts";
 import { completionChunks } from "./openai/completion_chunks.ts";
 import { relayedHeaders } from "./relayed_headers.ts";
@@ -16,14 +18,18 @@ export const OPENAI_BASE_URL = "https://api.openai.com/v1";
 type Json = Record<string, unknown>;
 
 export class OpenAiAdapter implements Adapter {
+  readonly endpoints: readonly Endpoint[] = [Endpoint.chat, Endpoint.messages];
   readonly #upstream: Upstream;
+  readonly #manners: ChatManners;
 
   constructor(
     provider: ProviderConfig,
     private readonly world: Pick<World, "fetch" | "todayMs">,
   ) {
+    const baseUrl = provider.base_url ?? OPENAI_BASE_URL;
+    this.#manners = mannersOf(new URL(baseUrl).hostname);
     this.#upstream = new Upstream({
-      baseUrl: provider.base_url ?? OPENAI_BASE_URL,
+      baseUrl,
       apiKey: provider.api_key,
       headers: provider.api_key ? { authorization: `Bearer ${provider.api_key}` } : {},
       extraHeaders: provider.headers,
@@ -31,6 +37,14 @@ export class OpenAiAdapter implements Adapter {
   }
 
   async *answer(call: AdapterCall): AsyncIterable<string> {
+    if (call.endpoint === Endpoint.messages) {
+      yield* messagesOverChat(call, this, this.#manners);
+    } else {
+      yield* this.#chat(call);
+    }
+  }
+
+  async *#chat(call: AdapterCall): AsyncIterable<string> {
     const body = withMember(call.bodyText, "model", JSON.stringify(call.model));
     const response = await this.#upstream.post("chat/completions", body, call);
     if (!response.ok) {

@@ -1,7 +1,7 @@
 /** An OpenAI chat completion request, looked at once: afterwards every field that is read has its type. */
 
 import { z } from "zod";
-import { badRequest } from "./bad_request.ts";
+import { badRequest, misshapen } from "../bad_request.ts";
 
 const json = z.record(z.string(), z.unknown());
 
@@ -128,11 +128,7 @@ export function readChatRequest(bodyText: string): ChatRequest {
       "missing_required_parameter",
     );
   }
-  const issue = error.issues[0]!;
-  const param = issue.path.map((step, i) =>
-    typeof step === "number" ? `[${step}]` : i === 0 ? String(step) : `.${String(step)}`
-  ).join("");
-  throw badRequest(param, `Cannot read ${param || "the request"}: ${issue.message}`);
+  throw misshapen(error);
 }
 
 function hasKey(body: unknown, key: string): boolean {

@@ -1,6 +1,6 @@
 /** Content parts of a message → Claude's blocks. */
 
-import { badRequest, unsupported } from "./bad_request.ts";
+import { badRequest, unsupported } from "../bad_request.ts";
 import type { CacheHints, Part } from "./chat_request.ts";
 import type { Block, CacheControl } from "./wire.ts";
 

@@ -1,6 +1,6 @@
 /** OpenAI chat completion request → Claude Messages request. */
 
-import { unsupported } from "./bad_request.ts";
+import { unsupported } from "../bad_request.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import type { ModelFacts } from "./model_facts.ts";
 import { claudeSchema } from "./output_schema.ts";

@@ -1,6 +1,6 @@
 /** Tools and the choice among them, in Claude's words. */
 
-import { badRequest, unsupported } from "./bad_request.ts";
+import { badRequest, unsupported } from "../bad_request.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import { cacheControl } from "./content.ts";
 import type { ModelFacts } from "./model_facts.ts";

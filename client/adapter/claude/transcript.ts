@@ -1,9 +1,10 @@
 /** A chat's messages → Claude's system prompt and turns, which must alternate and pair up strictly. */
 
-import { badRequest } from "./bad_request.ts";
+import { badRequest } from "../bad_request.ts";
 import type { Message } from "./chat_request.ts";
 import { blocksOf, textBlock, textOf, withCacheHint } from "./content.ts";
-import { toolId } from "./tool_id.ts";
+import { toolId } from "../tool_id.ts";
+import { inputOf } from "../tool_input.ts";
 import type { Block, Turn } from "./wire.ts";
 
 export interface Transcript {
@@ -117,18 +118,6 @@ function assistantBlocks(
 
 function toolUse(id: string, name: string, input: object): Block {
   return { type: "tool_use", id, name, input };
-}
-
-/** Arguments are the model's own text: what is not an object is wrapped, never refused. */
-function inputOf(text: string | null | undefined): object {
-  if (!text?.trim()) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? value : { value };
-  } catch {
-    return { arguments: text };
-  }
 }
 
 function toolResult(message: Message, id: string, param: string): Block {

@@ -1,4 +1,4 @@
-/** Names for tool calls that Claude accepts. */
+/** Ids of tool calls that Claude and its clients accept. */
 
 const ALLOWED = /^[a-zA-Z0-9_-]+$/;
 

@@ -1,0 +1,307 @@
+import { expect, test } from "bun:test";
+import { UpstreamFailure } from "../adapter.ts";
+import { chatRequest, mannersOf } from "./chat_request.ts";
+import { readMessagesRequest } from "./messages_request.ts";
+
+const hello = { role: "user", content: "hi" };
+const local = mannersOf("127.0.0.1");
+
+/** The chat body that a request becomes. */
+function chat(change: object, manners = local) {
+  const text = JSON.stringify({ model: "pro", max_tokens: 64, messages: [hello], ...change });
+  return chatRequest(readMessagesRequest(text), "local", manners);
+}
+
+const said = (...messages: object[]) => chat({ messages }).messages;
+const text = (content: string) => ({ type: "text" as const, text: content });
+const weather = { name: "f", description: "d", input_schema: { type: "object", $defs: {} } };
+
+function refusal(change: object): { code: number; param: unknown } {
+  try {
+    chat(change);
+  } catch (failure) {
+    if (failure instanceof UpstreamFailure) {
+      return { code: failure.code, param: failure.error?.param };
+    }
+    throw failure;
+  }
+  throw new Error("It was translated");
+}
+
+test("a plain question becomes a plain chat, with the provider's name of the model", () => {
+  expect(chat({})).toEqual({ model: "local", max_tokens: 64, messages: [hello] } as never);
+});
+
+test("a system prompt, text or blocks, is the first message", () => {
+  const expected = [{ role: "system", content: "a\n\nb" }, hello];
+  expect(chat({ system: "a\n\nb" }).messages).toEqual(expected as never);
+  const blocks = [{ ...text("a"), cache_control: { type: "ephemeral" } }, text(""), text("b")];
+  expect(chat({ system: blocks }).messages).toEqual(expected as never);
+});
+
+test("a later system turn stays where it was said", () => {
+  const brief = { role: "system", content: "be brief" };
+  expect(said(hello, brief, hello)).toEqual([hello, brief, hello] as never);
+});
+
+test("neighbours of one role are one message", () => {
+  expect(said(hello, { role: "user", content: [text("there")] })).toEqual([
+    { role: "user", content: [text("hi"), text("there")] },
+  ] as never);
+});
+
+test("images travel as data or by url", () => {
+  const source = { type: "base64", media_type: "image/png", data: "AAAA" };
+  const content = [
+    text("see"),
+    { type: "image", source },
+    { type: "image", source: { type: "url", url: "https://example.com/a.png" } },
+  ];
+  expect(said({ role: "user", content })[0]!.content).toEqual([
+    text("see"),
+    { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } },
+    { type: "image_url", image_url: { url: "https://example.com/a.png" } },
+  ]);
+});
+
+test("a PDF becomes a file, text documents and search results become text that says what they are", () => {
+  const pdf = { type: "base64", media_type: "application/pdf", data: "JVBE" };
+  const plain = { type: "text", media_type: "text/plain", data: "D" };
+  const content = [
+    { type: "document", source: pdf, title: "a.pdf" },
+    { type: "document", source: plain, title: "T", context: "C" },
+    { type: "document", source: { type: "content", content: "E" } },
+    { type: "search_result", source: "https://x.y", title: "S", content: [text("found")] },
+  ];
+  expect(said({ role: "user", content })[0]!.content).toEqual([
+    {
+      type: "file",
+      file: { filename: "a.pdf", file_data: "data:application/pdf;base64,JVBE" },
+    },
+    text("<document>\n<title>T</title>\n<context>C</context>\nD\n</document>"),
+    text("<document>\nE\n</document>"),
+    text(
+      "<search_result>\n<title>S</title>\n<source>https://x.y</source>\nfound\n</search_result>",
+    ),
+  ]);
+});
+
+test("calls keep their ids, and results are tool messages before what else the user says", () => {
+  const messages = said(
+    hello,
+    {
+      role: "assistant",
+      content: [
+        text("On it."),
+        { type: "tool_use", id: "toolu_1", name: "f", input: { a: 1 } },
+        { type: "tool_use", id: "toolu_2", name: "g", input: {} },
+      ],
+    },
+    {
+      role: "user",
+      content: [
+        text("and then?"),
+        { type: "tool_result", tool_use_id: "toolu_2", is_error: true, content: "no" },
+        { type: "tool_result", tool_use_id: "toolu_1", content: [text("x"), text("y")] },
+      ],
+    },
+  );
+  expect(messages.slice(1)).toEqual([
+    {
+      role: "assistant",
+      content: "On it.",
+      tool_calls: [
+        { id: "toolu_1", type: "function", function: { name: "f", arguments: '{"a":1}' } },
+        { id: "toolu_2", type: "function", function: { name: "g", arguments: "{}" } },
+      ],
+    },
+    { role: "tool", tool_call_id: "toolu_2", content: "Error: no" },
+    { role: "tool", tool_call_id: "toolu_1", content: "x\ny" },
+    { role: "user", content: "and then?" },
+  ]);
+});
+
+test("an image that a tool gave back is shown by the user, since a tool can only say text", () => {
+  const image = { type: "image", source: { type: "url", url: "https://x.y/i.png" } };
+  const [, answer, shown] = said(
+    { role: "assistant", content: [{ type: "tool_use", id: "t", name: "f", input: {} }] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: [image] }] },
+  );
+  expect(answer).toMatchObject({ role: "tool", tool_call_id: "t" });
+  expect(shown).toEqual({
+    role: "user",
+    content: [
+      text("Shown by the tool call t:"),
+      { type: "image_url", image_url: { url: "https://x.y/i.png" } },
+    ],
+  });
+});
+
+test("thinking goes back as reasoning_content, but not to OpenAI itself, and redacted thinking to nobody", () => {
+  const content = [
+    { type: "thinking", thinking: "Plan.", signature: "s" },
+    { type: "redacted_thinking", data: "x" },
+    text("ok"),
+  ];
+  const messages = [hello, { role: "assistant", content }];
+  expect(chat({ messages }).messages[1]).toEqual({
+    role: "assistant",
+    content: "ok",
+    reasoning_content: "Plan.",
+  });
+  const openai = mannersOf("api.openai.com");
+  expect(chat({ messages }, openai).messages[1]).toEqual({ role: "assistant", content: "ok" });
+});
+
+test("the limit is told under the name that the provider knows", () => {
+  expect(chat({}).max_tokens).toBe(64);
+  const openai = chat({}, mannersOf("api.openai.com"));
+  expect([openai.max_tokens, openai.max_completion_tokens]).toEqual([undefined, 64]);
+  expect(mannersOf("me.openai.azure.com").limitName).toBe("max_completion_tokens");
+  expect(mannersOf("notopenai.com").limitName).toBe("max_tokens");
+});
+
+test("a stream is asked for with its usage", () => {
+  expect(chat({ stream: true })).toMatchObject({
+    stream: true,
+    stream_options: { include_usage: true },
+  });
+});
+
+test("sampling, stops, the user and the service tier have their counterparts", () => {
+  const request = chat({
+    temperature: 0.5,
+    top_p: 0.9,
+    top_k: 5,
+    stop_sequences: ["a", "b"],
+    metadata: { user_id: "u-1" },
+    service_tier: "standard_only",
+  });
+  expect(request).toMatchObject({
+    temperature: 0.5,
+    top_p: 0.9,
+    top_k: 5,
+    stop: ["a", "b"],
+    user: "u-1",
+    service_tier: "default",
+  });
+});
+
+test("tools keep their whole schema, and always have one", () => {
+  const tools = [weather, { name: "g", type: "custom", strict: true }];
+  expect(chat({ tools }).tools).toEqual([
+    {
+      type: "function",
+      function: { name: "f", description: "d", parameters: { type: "object", $defs: {} } },
+    },
+    {
+      type: "function",
+      function: { name: "g", parameters: { type: "object", properties: {} }, strict: true },
+    },
+  ]);
+});
+
+test("every tool_choice has its counterpart", () => {
+  const choices: [object, unknown][] = [
+    [{ type: "auto" }, "auto"],
+    [{ type: "any" }, "required"],
+    [{ type: "none" }, "none"],
+    [{ type: "tool", name: "f" }, { type: "function", function: { name: "f" } }],
+  ];
+  for (const [tool_choice, expected] of choices) {
+    expect(chat({ tools: [weather], tool_choice }).tool_choice).toEqual(expected as never);
+  }
+  expect(chat({ tool_choice: { type: "any" } }).tool_choice).toBeUndefined();
+  const single = chat({
+    tools: [weather],
+    tool_choice: { type: "auto", disable_parallel_tool_use: true },
+  });
+  expect(single.parallel_tool_calls).toBe(false);
+});
+
+test("effort is told as such, a budget as the effort that is nearest, and no thinking not at all", () => {
+  const effort = (change: object) => chat(change).reasoning_effort;
+  expect(effort({ output_config: { effort: "max" } })).toBe("max");
+  const budget = (budget_tokens: number) => ({ thinking: { type: "enabled", budget_tokens } });
+  expect([1024, 4096, 16_384].map((tokens) => effort(budget(tokens)))).toEqual([
+    "low",
+    "medium",
+    "high",
+  ]);
+  expect(effort({ thinking: { type: "disabled" } })).toBeUndefined();
+  expect(effort({ thinking: { type: "adaptive" } })).toBeUndefined();
+  expect(effort({})).toBeUndefined();
+});
+
+test("a wanted schema is told as response_format, strict only where OpenAI takes it so", () => {
+  const wants = (schema: object) =>
+    chat({ output_config: { format: { type: "json_schema", schema } } }).response_format;
+  const closed = {
+    type: "object",
+    properties: { n: { type: "integer" } },
+    required: ["n"],
+    additionalProperties: false,
+  };
+  expect(wants(closed)).toEqual({
+    type: "json_schema",
+    json_schema: { name: "answer", schema: closed, strict: true },
+  });
+  const open = { type: "object", properties: { n: closed, m: {} }, required: ["n"] };
+  expect(wants(open)).toEqual({
+    type: "json_schema",
+    json_schema: { name: "answer", schema: open },
+  });
+});
+
+test("what cannot be said in OpenAI's words is a 400 that names it", () => {
+  const user = (...content: object[]) => ({ messages: [{ role: "user", content }] });
+  const cases: [object, string][] = [
+    [{ max_tokens: 0 }, "max_tokens"],
+    [{ max_tokens: undefined }, "max_tokens"],
+    [{ messages: [] }, "messages"],
+    [{ messages: [{ role: "tool", content: "x" }] }, "messages[0].role"],
+    [{ temperature: 2 }, "temperature"],
+    [{ container: { skills: [] } }, "container"],
+    [{ inference_geo: "eu" }, "inference_geo"],
+    [{ mcp_servers: [{ url: "https://x.y" }] }, "mcp_servers"],
+    [{ tools: [{ type: "web_search_20260318", name: "web_search" }] }, "tools[0].type"],
+    [{ tools: [weather], tool_choice: { type: "tool", name: "g" } }, "tool_choice.name"],
+    [{ output_config: { format: { type: "grammar" } } }, "output_config.format"],
+    [user({ type: "container_upload", file_id: "f" }), "messages[0].content[0].type"],
+    [
+      user(text("a"), { type: "image", source: { type: "file", file_id: "f" } }),
+      "messages[0].content[1].source.type",
+    ],
+    [
+      user({ type: "document", source: { type: "url", url: "https://x.y/a.pdf" } }),
+      "messages[0].content[0].source.type",
+    ],
+    [user({ type: "tool_result", content: "x" }), "messages[0].content[0].tool_use_id"],
+    [
+      user({ type: "tool_result", tool_use_id: "t", content: [{ type: "tool_reference" }] }),
+      "messages[0].content[0].content[0].type",
+    ],
+    [
+      {
+        messages: [hello, {
+          role: "assistant",
+          content: [{ type: "server_tool_use", id: "s", name: "web_search", input: {} }],
+        }],
+      },
+      "messages[1].content[0].type",
+    ],
+    [{ system: [{ type: "image" }] }, "system[0].type"],
+  ];
+  for (const [change, param] of cases) expect(refusal(change)).toEqual({ code: 400, param });
+});
+
+test("wishes that only save time or money are left out", () => {
+  const wishes = {
+    cache_control: { type: "ephemeral" },
+    service_tier: "auto",
+    speed: "fast",
+    context_management: { edits: [] },
+    betas: ["x"],
+  };
+  expect(chat(wishes)).toEqual(chat({}));
+});
