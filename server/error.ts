@@ -62,6 +62,7 @@ const rows = {
   internal: [500, server, "internal_error", "later", false],
   busy: [503, server, "node_busy", "elsewhere", false],
   node_lost: [502, server, "node_lost", "elsewhere", "node"],
+  gateway_lost: [502, server, "gateway_lost", "elsewhere", false],
   node_silent: [504, server, "node_silent", "elsewhere", "node"],
   node_protocol: [502, server, "node_protocol", "elsewhere", "node"],
   upstream_auth: [502, server, "upstream_auth", "elsewhere", "model"],

@@ -40,6 +40,8 @@ export function judge(failure: AttemptFailure): Verdict {
   switch (failure.kind) {
     case "lost":
       return fault("node_lost", "the node's connection was lost");
+    case "gateway lost":
+      return fault("gateway_lost", "another gateway of this network does not answer");
     case "protocol":
       return fault("node_protocol", `the node broke the protocol (${failure.reason})`);
     case "refused":

@@ -118,6 +118,7 @@ const outcomes: Partial<Record<ColinkError["code"], Outcome>> = {
   key_revoked: "interrupted",
   shutting_down: "interrupted",
   node_lost: "node_lost",
+  gateway_lost: "node_lost",
   node_protocol: "node_lost",
   node_silent: "timeout",
   upstream_auth: "upstream_error",

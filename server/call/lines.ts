@@ -31,6 +31,9 @@ export class Lines<T> {
   /** The position that each was told last. */
   readonly #told = new Map<Waiter<T>, number>();
 
+  /** Called with the model of each line that a call has entered or left. */
+  onChange: (model: string) => void = () => {};
+
   constructor(private readonly clock: Clock, private readonly config: LinesConfig) {}
 
   /** Calls waiting now. */
@@ -92,6 +95,7 @@ export class Lines<T> {
     );
     call.signal.addEventListener("abort", onStop, { once: true });
     line.add(waiter, stand.isReturning);
+    this.onChange(model);
     return { line, waiter, served: promise };
   }
 
@@ -130,5 +134,6 @@ export class Lines<T> {
     const rest = (this.#waitingByAccount.get(accountId) ?? 1) - 1;
     if (rest > 0) this.#waitingByAccount.set(accountId, rest);
     else this.#waitingByAccount.delete(accountId);
+    this.onChange(model);
   }
 }

@@ -40,6 +40,14 @@ export class Rosters {
     }
   }
 
+  /** So many more of the node's slots are in use by other gateways; below 0: fewer. */
+  loaded(node: Node, by: number): void {
+    for (const place of this.#placesOf(node)) {
+      place.roster.active += by;
+      if (by < 0) place.roster.reprice(place);
+    }
+  }
+
   /** The node may have become cheaper. */
   eased(node: Node): void {
     for (const place of this.#placesOf(node)) place.roster.reprice(place);

@@ -8,8 +8,9 @@ import type { Lease } from "./lease.ts";
 import { Lines, type LinesConfig } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import type { Timing } from "./policy.ts";
-import type { WaitingLine } from "./queue.ts";
+import type { Waiter, WaitingLine } from "./queue.ts";
 import { allPenalized, lineFull, modelNotFound, nobodyOnline, waitedTooLong } from "./refusals.ts";
+import { noRivals, type Rivals } from "./rivals.ts";
 import { Slots, type SlotsParts } from "./slots.ts";
 
 export type SchedulerConfig = LinesConfig;
@@ -34,8 +35,10 @@ export class Scheduler {
   readonly #slots: Slots;
   readonly #lines: Lines<Lease>;
   readonly #pace = new Pace();
+  readonly #rivals: Rivals;
 
   constructor(private readonly parts: SchedulerParts, private readonly config: SchedulerConfig) {
+    this.#rivals = parts.rivals ?? noRivals;
     this.#lines = new Lines(parts.clock, config);
     this.#slots = new Slots(parts);
     this.#slots.onRoom = (node) => this.#serveLines(node);
@@ -115,6 +118,44 @@ export class Scheduler {
     this.#pace.measured(model, durationMs);
   }
 
+  /** Calls back with a model whose waiting line has changed. */
+  set onLineChange(listener: (model: string) => void) {
+    this.#lines.onChange = listener;
+  }
+
+  /** The calls that wait for the model, in the order in which they would be served. */
+  waiters(model: string): Iterable<Waiter<Lease>> {
+    return this.#lines.of(model)?.inOrder() ?? [];
+  }
+
+  /** A slot of a node that is connected here, for a call of another gateway; null: it has none free. */
+  leaseHere(node: Node, model: string): Lease | null {
+    return node.serves(model) && this.#slots.isOpen(node, model)
+      ? this.#slots.take(node, model)
+      : null;
+  }
+
+  /** Rivals have come to wait for the model: the room that there is goes to who has waited longest. */
+  rivalsCame(model: string): void {
+    const seen = new Set<string>();
+    while (this.#rivals.want(model)) {
+      const node = this.#slots.chooseHere(model, seen);
+      if (node === null) return;
+      seen.add(node.who.id);
+      this.#serveLines(node);
+    }
+  }
+
+  /** Another gateway offers a slot of its node: the call whose turn it is gets it. False: none wants it. */
+  takeOffer(node: Node, model: string): boolean {
+    const line = this.#lines.of(model);
+    const waiter = line && headFor(node, line);
+    if (!line || !waiter) return false;
+    line.take(waiter);
+    waiter.resolve(this.#slots.take(node, model));
+    return true;
+  }
+
   #wait(call: Call, wish: Wish): Promise<Lease> {
     const { model } = call.request;
     const full = wish.isRetry ? null : this.#lines.fullFor(call);
@@ -144,23 +185,40 @@ export class Scheduler {
 
   /** The node may have room: calls that wait for any of its models get it, longest wait first. */
   #serveLines(node: Node): void {
-    if (this.#lines.isEmpty) return;
-    const lines = node.offer.models.flatMap((model) => {
-      const line = this.#lines.of(model);
-      return line ? [{ model, line }] : [];
-    });
+    // Who gets the slots of another gateway's node is for that gateway to say: it offers them.
+    if (node.gateway !== null) return;
+    const wanted = this.#wantedOf(node);
     for (;;) {
-      const heads = lines.flatMap(({ model, line }) => {
-        const waiter = this.#slots.isOpen(node, model) ? headFor(node, line) : null;
-        return waiter ? [{ model, line, waiter }] : [];
-      });
+      const heads = wanted.flatMap((model) => this.#headsFor(node, model));
       if (heads.length === 0) return;
-      const { model, line, waiter } = heads.reduce((a, b) =>
-        b.waiter.sinceMs < a.waiter.sinceMs ? b : a
-      );
-      line.take(waiter);
-      waiter.resolve(this.#slots.take(node, model));
+      heads.reduce((a, b) => b.sinceMs < a.sinceMs ? b : a).serve();
     }
+  }
+
+  /** The node's models that calls wait for, here or at other gateways. */
+  #wantedOf({ offer }: Node): readonly string[] {
+    if (this.#lines.isEmpty && this.#rivals === noRivals) return [];
+    return offer.models.filter((model) => this.#lines.of(model) || this.#rivals.want(model));
+  }
+
+  /** Who is next for the model among this gateway's calls, and who among all others'. */
+  #headsFor(node: Node, model: string): { sinceMs: number; serve: () => void }[] {
+    if (!this.#slots.isOpen(node, model)) return [];
+    const heads = [];
+    const line = this.#lines.of(model);
+    const waiter = line && headFor(node, line);
+    if (line && waiter) {
+      const serve = () => {
+        line.take(waiter);
+        waiter.resolve(this.#slots.take(node, model));
+      };
+      heads.push({ sinceMs: waiter.sinceMs, serve });
+    }
+    const sinceMs = this.#rivals.waitingSince(node, model);
+    if (sinceMs !== null) {
+      heads.push({ sinceMs, serve: () => this.#rivals.give(this.#slots.take(node, model)) });
+    }
+    return heads;
   }
 
   #serveLine(node: Node, model: string, line: WaitingLine<Lease>): void {

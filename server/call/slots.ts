@@ -8,6 +8,7 @@ import type { PenaltyBook } from "../node/penalty.ts";
 import type { CallRequest } from "./call.ts";
 import { Lease } from "./lease.ts";
 import type { Policies } from "./policy.ts";
+import type { Rivals } from "./rivals.ts";
 import { FULL } from "./roster.ts";
 import { Rosters } from "./rosters.ts";
 
@@ -19,13 +20,20 @@ export interface SlotsParts {
   log: Log;
   /** From 0 up to 1. */
   random?: () => number;
+  /** Calls of other gateways that wait for slots of nodes that are connected here. */
+  rivals?: Rivals;
 }
 
 /** How long a node that said BUSY counts as full, unless one of its slots is given back first. */
 const BUSY_PAUSE_MS = 500;
 
+/** Added to the cost of another gateway's node: one of this gateway's own is preferred where it is as good. */
+const AWAY_COST = 1e-6;
+
 export class Slots implements HubWatcher {
   readonly #rosters = new Rosters((node, model) => this.#price(node, model));
+  /** The same for the nodes alone that are connected to this gateway, where there are others. */
+  readonly #here: Rosters | null;
   /** Nodes that said BUSY a moment ago, each with what calls the end of that moment off. */
   readonly #busy = new Map<Node, () => void>();
   /** Calls that try a node on probation, each with what ends the trial. */
@@ -36,8 +44,9 @@ export class Slots implements HubWatcher {
   onRoom: (node: Node) => void = () => {};
 
   constructor(private readonly parts: SlotsParts) {
-    const { hub, penalties, random = Math.random } = parts;
+    const { hub, penalties, rivals, random = Math.random } = parts;
     this.#random = random;
+    this.#here = rivals ? new Rosters((node, model) => this.#price(node, model)) : null;
     hub.watch(this);
     penalties.onRelief = (identity) => this.#relieved(identity);
   }
@@ -51,6 +60,11 @@ export class Slots implements HubWatcher {
     const isToBeHad = preferred !== null && !tried.has(preferred.who.id) &&
       this.isOpen(preferred, model);
     return isToBeHad ? preferred : roster.cheapest(tried, this.#random);
+  }
+
+  /** As `choose`, among the nodes that are connected here, and by their cost alone. */
+  chooseHere(model: string, passedOver: ReadonlySet<string>): Node | null {
+    return this.#here?.of(model)?.cheapest(passedOver, this.#random) ?? null;
   }
 
   /** Whether the node, which serves the model, can take a call of it at once. */
@@ -81,6 +95,7 @@ export class Slots implements HubWatcher {
     const lease = new Lease(node, model, this.#released);
     if (isTrial) this.#trials.set(lease, penalties.beginTrial(identity, model));
     this.#rosters.taken(node);
+    this.#here?.taken(node);
     return lease;
   }
 
@@ -98,17 +113,27 @@ export class Slots implements HubWatcher {
 
   joined(node: Node): void {
     this.#rosters.joined(node);
+    if (node.gateway === null) this.#here?.joined(node);
     this.onRoom(node);
   }
 
   left(node: Node): void {
     this.#rosters.left(node);
+    this.#here?.left(node);
     this.#notBusy(node);
   }
 
   eased(node: Node): void {
     this.#rosters.eased(node);
+    this.#here?.eased(node);
     this.onRoom(node);
+  }
+
+  loaded(node: Node, by: number): void {
+    // Its own gateway knows better than a BUSY of a moment ago.
+    this.#notBusy(node);
+    this.#rosters.loaded(node, by);
+    if (by < 0) this.onRoom(node);
   }
 
   /** See Price. Everything that can lower it comes through `eased` or is a release. */
@@ -119,7 +144,8 @@ export class Slots implements HubWatcher {
     if (circuit === "penalized") return penalties.until(node.who.identity, model);
     const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node);
     if (isFull || circuit === "on trial") return FULL;
-    return policies(model).cost(node, model);
+    const cost = policies(model).cost(node, model);
+    return node.gateway === null ? cost : cost + AWAY_COST;
   }
 
   readonly #released = (lease: Lease): void => {
@@ -132,6 +158,7 @@ export class Slots implements HubWatcher {
     // It may have come back meanwhile: then the trial that has ended was its own.
     if (connected !== node) return this.eased(connected);
     this.#rosters.freed(node);
+    this.#here?.freed(node);
     this.onRoom(node);
   };
 

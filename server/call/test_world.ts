@@ -16,6 +16,7 @@ import type { Lease } from "./lease.ts";
 import { createPolicies } from "./policies.ts";
 import type { PolicyName, Timing } from "./policy.ts";
 import { type Outlet, Relay } from "./relay.ts";
+import type { Rivals } from "./rivals.ts";
 import { Scheduler, type SchedulerConfig } from "./scheduler.ts";
 
 /** One attempt that a scripted node was sent. */
@@ -50,6 +51,7 @@ export class Received {
 
 export interface WorldConfig extends Partial<SchedulerConfig>, Partial<PenaltyTimes> {
   policy?: PolicyName;
+  rivals?: Rivals;
 }
 
 /** What a call is about. */
@@ -75,12 +77,18 @@ export class World {
 
   constructor(config: WorldConfig = {}, random: () => number = () => 0) {
     const { hub, clock } = this;
-    const { policy = "least-busy", penaltyMs = 60_000, penaltyMaxMs = 600_000, ...limits } = config;
+    const {
+      policy = "least-busy",
+      penaltyMs = 60_000,
+      penaltyMaxMs = 600_000,
+      rivals,
+      ...limits
+    } = config;
     this.policy = policy;
     const penalties = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
     this.penalties = penalties;
     const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 7n });
-    const parts = { hub, penalties, policies, clock, random, log: silentLog };
+    const parts = { hub, penalties, policies, clock, random, log: silentLog, rivals };
     this.scheduler = new Scheduler(parts, {
       queuePerModel: 10,
       queuePerAccount: 5,
@@ -106,8 +114,8 @@ export class World {
     });
   }
 
-  /** Connects a node; what it is sent gathers in `received`. */
-  node(name: string, maxParallel = 1, models: string[] = ["m"]) {
+  /** Connects a node, here or to another gateway; what it is sent gathers in `received`. */
+  node(name: string, maxParallel = 1, models: string[] = ["m"], gateway: string | null = null) {
     const received: Received[] = [];
     const state = { refusesSends: false };
     const connection = {
@@ -132,7 +140,7 @@ export class World {
     };
     const who = { id: name, identity: `key/${name}`, accountId: `owner-${name}`, keyId: "key" };
     const offer = { name, agent: null, maxParallel, models };
-    const node = new Node(who, offer, connection, this.clock.now());
+    const node = new Node(who, offer, connection, this.clock.now(), gateway);
     this.hub.add(node);
     return { node, received, state, leave: () => this.hub.remove(node) };
   }

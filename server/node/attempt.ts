@@ -43,7 +43,9 @@ export type AttemptFailure =
   /** The node's connection ended. */
   | { kind: "lost"; reason: string }
   /** The node broke the protocol. */
-  | { kind: "protocol"; reason: string };
+  | { kind: "protocol"; reason: string }
+  /** The gateway that the node is connected to does not answer: nothing is known of the node itself. */
+  | { kind: "gateway lost"; reason: string };
 
 /**
  * Hears what a node sends for one attempt: perhaps `head`, any number of `data`, then exactly one

@@ -9,6 +9,8 @@ export interface HubWatcher {
   left(node: Node): void;
   /** The node may have become able to take a call. */
   eased(node: Node): void;
+  /** So many more (or, below 0, fewer) of its slots are in use by other gateways, which it shows already. */
+  loaded(node: Node, by: number): void;
 }
 
 /** Models that were served once are remembered, so that "nobody is online" differs from "no such model". */
@@ -63,6 +65,12 @@ export class Hub {
   /** Something about the node changed so that it may take a call. */
   ease(node: Node): void {
     for (const watcher of this.#watchers) watcher.eased(node);
+  }
+
+  /** Calls of other gateways run on the node: `others` of them, where it was another number before. */
+  load(node: Node, by: number): void {
+    node.active += by;
+    for (const watcher of this.#watchers) watcher.loaded(node, by);
   }
 
   /** Whether a connected node serves the model. */

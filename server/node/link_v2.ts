@@ -2,6 +2,7 @@
 
 import {
   BUSY,
+  type CallHead,
   decodeV2,
   encodeCallV2,
   encodeCancel,
@@ -15,7 +16,7 @@ import {
   RELAYED_HEADERS,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
-import type { AttemptSink, Order, RunningAttempt, Tally } from "./attempt.ts";
+import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "./attempt.ts";
 import { Link } from "./link.ts";
 import { offerOf } from "./node.ts";
 import { RefusalBody } from "./refusal_body.ts";
@@ -189,15 +190,30 @@ export class LinkV2 extends Link<number, OpenStream> {
     const stream = this.open.get(id);
     if (stream === undefined) return this.notOpen(id, "ERROR");
     stream.finish = failure.tally ?? null;
-    const { code, message, retry_after_ms } = failure;
-    this.fail(id, {
+    this.fail(id, this.failureOf(failure));
+  }
+
+  /** What CALL says of the order. */
+  protected headOf(order: Order): Omit<CallHead, "body_bytes"> {
+    return {
+      id: order.attemptId,
+      endpoint: order.endpoint,
+      model: order.model,
+      stream: order.stream,
+      hide_usage: order.stream && !order.wantsUsage,
+    };
+  }
+
+  /** What an ERROR says of its attempt. */
+  protected failureOf({ code, message, busy, retry_after_ms }: Failure): AttemptFailure {
+    return {
       kind: "refused",
       error: {
         code,
-        message: failure.busy ? `${BUSY}: ${message}` : message,
+        message: busy ? `${BUSY}: ${message}` : message,
         ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
       },
-    });
+    };
   }
 
   /** The node broke the rules for this stream: the attempt has failed, and the node is told to stop. */
@@ -217,14 +233,7 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   /** Only 0 means that a frame is gone; a call with a gap in its body must not be started. */
   #sendCall(id: number, order: Order): boolean {
-    const head = {
-      id: order.attemptId,
-      endpoint: order.endpoint,
-      model: order.model,
-      stream: order.stream,
-      hide_usage: order.stream && !order.wantsUsage,
-    };
-    for (const frame of encodeCallV2(id, head, order.body.bytes)) {
+    for (const frame of encodeCallV2(id, this.headOf(order), order.body.bytes)) {
       if (this.socket.send(frame) === 0) {
         this.say(encodeCancel(id));
         return false;

@@ -60,6 +60,8 @@ export class Node {
     readonly connection: NodeConnection,
     /** UTC milliseconds. */
     readonly connectedAt: number,
+    /** The gateway that it is connected to; null: this one. */
+    readonly gateway: string | null = null,
   ) {}
 
   /** Share of its slots in use: 0 is idle, 1 is full. */

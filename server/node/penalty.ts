@@ -66,6 +66,9 @@ export class PenaltyBook {
 
   /** Called when a node of this identity may have become able to take a call. */
   onRelief: (identity: string) => void = () => {};
+  /** Called with what this gateway has found out: others should know. */
+  onPunished: (identity: string, penalty: Penalty) => void = () => {};
+  onAbsolved: (identity: string, model: string | null) => void = () => {};
 
   constructor(private readonly clock: Clock, private readonly times: PenaltyTimes) {}
 
@@ -83,7 +86,24 @@ export class PenaltyBook {
     const until = Math.max(before?.until ?? 0, this.clock.now() + lengthMs);
     const penalty = { model, code, reason, until, faults, isOver: false };
     this.#write(identity, penalty);
+    this.onPunished(identity, penalty);
     return penalty;
+  }
+
+  /** Another gateway has penalised the node; the longer of two penalties stands. */
+  adopt(identity: string, penalty: Omit<Penalty, "isOver">): void {
+    const before = this.#sheets.get(identity)?.get(penalty.model)?.penalty;
+    const isKnown = before !== undefined && before.until >= penalty.until;
+    if (!isKnown && penalty.until > this.clock.now()) {
+      this.#write(identity, { ...penalty, isOver: false });
+    }
+  }
+
+  /** A call of another gateway has succeeded on the node. */
+  pardon(identity: string, model: string | null): void {
+    if (!this.#sheets.get(identity)?.get(model)?.penalty.isOver) return;
+    this.#erase(identity, model);
+    this.onRelief(identity);
   }
 
   /** A call has succeeded: ends the node's probation, for all of its models and for this one. */
@@ -92,6 +112,7 @@ export class PenaltyBook {
     for (const scope of [null, model]) {
       if (!this.#sheets.get(identity)?.get(scope)?.penalty.isOver) continue;
       this.#erase(identity, scope);
+      this.onAbsolved(identity, scope);
       isAnyEnded = true;
     }
     return isAnyEnded;

@@ -143,3 +143,50 @@ describe("a penalty", () => {
     expect(clock.pending).toBe(50_000);
   });
 });
+
+describe("a penalty that another gateway has given", () => {
+  test("counts here as well, and is not told to others again", async () => {
+    const { clock, book } = start();
+    const told: string[] = [];
+    book.onPunished = (identity) => told.push(identity);
+    book.onAbsolved = (identity) => told.push(identity);
+    book.adopt("a", {
+      model: null,
+      code: "node_lost",
+      reason: "far",
+      until: clock.now() + 5_000,
+      faults: 1,
+    });
+    expect(book.circuit("a", "m")).toBe("penalized");
+    await clock.pass(5_000);
+    expect(book.circuit("a", "m")).toBe("probation");
+    book.pardon("a", null);
+    expect(book.circuit("a", "m")).toBe("clear");
+    expect(told).toEqual([]);
+    book.punish("a", { model: null, code: "node_lost", reason: "near" });
+    expect(told).toEqual(["a"]);
+  });
+
+  test("neither shortens one that stands, nor begins when its time is over", () => {
+    const { clock, book, punish } = start();
+    punish();
+    book.adopt("a", {
+      model: null,
+      code: "node_lost",
+      reason: "far",
+      until: clock.now() + 1_000,
+      faults: 1,
+    });
+    expect(book.until("a", "m")).toBe(clock.now() + MINUTE_MS);
+    book.adopt("b", {
+      model: null,
+      code: "node_lost",
+      reason: "far",
+      until: clock.now() - 1,
+      faults: 1,
+    });
+    expect(book.circuit("b", "m")).toBe("clear");
+    book.pardon("a", null);
+    expect(book.circuit("a", "m")).toBe("penalized");
+  });
+});

@@ -1,0 +1,23 @@
+/** The calls of other gateways that wait for slots of this one's nodes. */
+
+import type { Node } from "../node/node.ts";
+import type { Lease } from "./lease.ts";
+
+export interface Rivals {
+  /** Whether a call waits for the model. */
+  want(model: string): boolean;
+  /**
+   * Since when the call has waited, in this process's monotonic milliseconds, that has waited longest
+   * for the model and was not tried on the node; null: there is none.
+   */
+  waitingSince(node: Node, model: string): number | null;
+  /** That call gets the slot. */
+  give(lease: Lease): void;
+}
+
+/** A gateway by itself. */
+export const noRivals: Rivals = {
+  want: () => false,
+  waitingSince: () => null,
+  give: (lease) => lease.release(),
+};

@@ -1,0 +1,115 @@
+/** Several gateways: whose nodes are chosen, and who gets a slot that becomes free. */
+
+import { describe, expect, test } from "bun:test";
+import type { Node } from "../node/node.ts";
+import type { Lease } from "./lease.ts";
+import type { Rivals } from "./rivals.ts";
+import { World } from "./test_world.ts";
+
+/** Calls of one other gateway, all for the model m. */
+class OneRival implements Rivals {
+  readonly given: Lease[] = [];
+  readonly waiting: { sinceMs: number; tried: string[] }[] = [];
+
+  want(model: string): boolean {
+    return model === "m" && this.waiting.length > 0;
+  }
+
+  waitingSince(node: Node, model: string): number | null {
+    return model === "m" ? this.#next(node)?.sinceMs ?? null : null;
+  }
+
+  give(lease: Lease): void {
+    this.waiting.splice(this.waiting.indexOf(this.#next(lease.node)!), 1);
+    this.given.push(lease);
+  }
+
+  #next({ who }: Node) {
+    return this.waiting.find(({ tried }) => !tried.includes(who.id));
+  }
+}
+
+describe("nodes of other gateways", () => {
+  test("are passed over for a node of this gateway that is as good", async () => {
+    const world = new World({ rivals: new OneRival() });
+    const away = world.node("away", 2, ["m"], "other");
+    const near = world.node("near", 2);
+    const chosen = [];
+    for (let i = 0; i < 4; i++) chosen.push((await world.lease()).node);
+    expect(chosen).toEqual([near.node, away.node, near.node, away.node]);
+  });
+
+  test("count what the other gateways run on them", async () => {
+    const world = new World({ rivals: new OneRival() });
+    const { node } = world.node("away", 2, ["m"], "other");
+    world.hub.load(node, 2);
+    const lease = world.lease();
+    let isServed = false;
+    void Promise.resolve(lease).then(() => isServed = true);
+    await world.clock.pass(1_000);
+    expect(isServed).toBe(false);
+    // That a slot is free again is not enough: its gateway offers it, to whoever has waited longest.
+    world.hub.load(node, -1);
+    await world.clock.pass(1_000);
+    expect(isServed).toBe(false);
+    expect(world.scheduler.takeOffer(node, "m")).toBe(true);
+    expect((await lease).node).toBe(node);
+    expect(world.scheduler.takeOffer(node, "m")).toBe(false);
+  });
+});
+
+describe("a slot that becomes free", () => {
+  test("goes to whoever has waited longest, here or at another gateway", async () => {
+    const rivals = new OneRival();
+    const world = new World({ rivals });
+    const { node } = world.node("n");
+    const first = await world.lease();
+    await world.clock.pass(1_000);
+    const here = Promise.resolve(world.lease());
+    rivals.waiting.push({ sinceMs: world.clock.monotonic() - 500, tried: [] });
+    rivals.waiting.push({ sinceMs: world.clock.monotonic() + 500, tried: [] });
+    world.scheduler.rivalsCame("m");
+    expect(rivals.given).toEqual([]);
+    first.release();
+    expect(rivals.given).toHaveLength(1);
+    rivals.given[0]?.release();
+    (await here).release();
+    expect(rivals.given).toHaveLength(2);
+    expect(node.active).toBe(1);
+  });
+
+  test("is not offered to a call that was tried on the node", async () => {
+    const rivals = new OneRival();
+    const world = new World({ rivals });
+    world.node("n");
+    rivals.waiting.push({ sinceMs: 0, tried: ["n"] });
+    world.scheduler.rivalsCame("m");
+    expect(rivals.given).toEqual([]);
+    expect((await world.lease()).node.who.id).toBe("n");
+  });
+
+  test("goes at once to a call of another gateway that comes while it is free", () => {
+    const rivals = new OneRival();
+    const world = new World({ rivals });
+    world.node("away", 1, ["m"], "other");
+    const { node } = world.node("near", 2);
+    rivals.waiting.push({ sinceMs: 0, tried: [] }, { sinceMs: 0, tried: [] }, {
+      sinceMs: 0,
+      tried: [],
+    });
+    world.scheduler.rivalsCame("m");
+    expect(rivals.given.map((lease) => lease.node)).toEqual([node, node]);
+    expect(rivals.waiting).toHaveLength(1);
+  });
+});
+
+test("a lease for another gateway is given while the node is open, and never beyond its slots", () => {
+  const world = new World({ rivals: new OneRival() });
+  const { node } = world.node("n", 1);
+  const lease = world.scheduler.leaseHere(node, "m");
+  expect(lease?.node).toBe(node);
+  expect(world.scheduler.leaseHere(node, "m")).toBe(null);
+  expect(world.scheduler.leaseHere(node, "no such model")).toBe(null);
+  lease?.release();
+  expect(world.scheduler.leaseHere(node, "m")).not.toBe(null);
+});
