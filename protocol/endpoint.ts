@@ -37,10 +37,16 @@ export const endpointStreams: Readonly<Record<Endpoint, EndpointStream | null>> 
 /** What a node serves that says nothing of endpoints: all of v1's, and v2's without `capabilities`. */
 export const DEFAULT_ENDPOINTS: readonly Endpoint[] = Object.freeze([Endpoint.chat]);
 
-/** The endpoints at which a node serves one of its models. Those of a later version stay unknown. */
+const everyEndpoint: readonly Endpoint[] = Object.freeze(Object.values(Endpoint));
+
+/**
+ * The endpoints at which a node serves one of its models, in this file's order. Those of a later
+ * version are passed over.
+ */
 export function endpointsOf(capabilities: ModelCapabilities | undefined): readonly Endpoint[] {
   const announced = capabilities?.endpoints;
-  return announced === undefined ? DEFAULT_ENDPOINTS : [...new Set(announced)].filter(isEndpoint);
+  if (announced === undefined) return DEFAULT_ENDPOINTS;
+  return everyEndpoint.filter((endpoint) => announced.includes(endpoint));
 }
 
 export function isEndpoint(path: string): path is Endpoint {

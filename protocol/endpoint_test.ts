@@ -6,8 +6,8 @@ test("a model without capabilities, or without endpoints in them, is served at c
   expect(endpointsOf({ tools: true })).toEqual([Endpoint.chat]);
 });
 
-test("a model is served at the endpoints that are announced for it, each once", () => {
-  const endpoints = [Endpoint.embeddings, Endpoint.responses, Endpoint.embeddings];
+test("a model is served at the endpoints that are announced for it, each once, in one order", () => {
+  const endpoints = [Endpoint.responses, Endpoint.embeddings, Endpoint.responses];
   expect(endpointsOf({ endpoints })).toEqual([Endpoint.embeddings, Endpoint.responses]);
 });
 

@@ -36,7 +36,7 @@ export class Affinity implements Policy {
     for (const digest of this.#digestsOf(request).slice(0, -1).reverse()) {
       const identity = homes.get(digest);
       const node = identity === undefined ? undefined : this.hub.find(identity);
-      if (!node?.serves(request.model)) continue;
+      if (!node?.serves(request)) continue;
       const share = (active + 1) * node.offer.maxParallel / slots;
       return node.active < Math.ceil(BOUND * share) ? node : null;
     }

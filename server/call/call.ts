@@ -2,14 +2,13 @@
 
 import { ColinkError } from "../error.ts";
 import type { Body } from "../node/attempt.ts";
+import type { Service } from "../node/service.ts";
 
 /** What http has found out about a request before it becomes a Call. */
-export interface CallRequest {
+export interface CallRequest extends Service {
   id: string;
   accountId: string;
   keyId: string;
-  endpoint: string;
-  model: string;
   stream: boolean;
   /** Whether the caller asked for usage in its stream. */
   wantsUsage: boolean;

@@ -106,7 +106,9 @@ describe("a node that failed", () => {
       world.fails(await world.lease(), code);
       expect(world.circuit(a, "m")).toBe("penalized");
       expect(world.circuit(a, "n")).toBe(others);
-      expect(world.scheduler.hasOther("n", new Set())).toBe(others === "clear");
+      expect(world.scheduler.hasOther(world.call({ model: "n" }).request, new Set())).toBe(
+        others === "clear",
+      );
     });
   }
 

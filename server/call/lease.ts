@@ -1,6 +1,7 @@
 /** One of a node's slots, held. Released exactly once, whatever happens. */
 
 import type { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
 
 export class Lease {
   #isReleased = false;
@@ -10,7 +11,7 @@ export class Lease {
   /** `onRelease` hears once that the slot is free. */
   constructor(
     readonly node: Node,
-    readonly model: string,
+    readonly service: Service,
     private readonly onRelease: (lease: Lease) => void,
   ) {
     node.active++;

@@ -1,10 +1,12 @@
-/** The waiting lines of all models: bounded, left when a call is stopped or has waited too long. */
+/** The waiting lines of all services: bounded, left when a call is stopped or has waited too long. */
 
 import type { Clock } from "../clock.ts";
+import { ByService, type Service } from "../node/service.ts";
 import type { Call } from "./call.ts";
 import { type Waiter, WaitingLine } from "./queue.ts";
 
 export interface LinesConfig {
+  /** At all of a model's endpoints together. */
   queuePerModel: number;
   queuePerAccount: number;
   queueWaitMs: number;
@@ -25,47 +27,49 @@ export interface Stand {
 const TELL_EVERY_MS = 1_000;
 
 export class Lines<T> {
-  readonly #byModel = new Map<string, WaitingLine<T>>();
+  readonly #lines = new ByService<WaitingLine<T>>();
   readonly #waitingByAccount = new Map<string, number>();
   readonly #tellers = new Map<WaitingLine<T>, () => void>();
   /** The position that each was told last. */
   readonly #told = new Map<Waiter<T>, number>();
 
-  /** Called with the model of each line that a call has entered or left. */
-  onChange: (model: string) => void = () => {};
+  /** Called with the service of each line that a call has entered or left. */
+  onChange: (service: Service) => void = () => {};
 
   constructor(private readonly clock: Clock, private readonly config: LinesConfig) {}
 
   /** Calls waiting now. */
   get size(): number {
     let sum = 0;
-    for (const line of this.#byModel.values()) sum += line.size;
+    for (const line of this.#lines.values()) sum += line.size;
     return sum;
   }
 
   get isEmpty(): boolean {
-    return this.#byModel.size === 0;
+    return this.#lines.size === 0;
   }
 
-  of(model: string): WaitingLine<T> | undefined {
-    return this.#byModel.get(model);
+  of(service: Service): WaitingLine<T> | undefined {
+    return this.#lines.get(service);
   }
 
   /** Whose line has no place left for another call. */
   fullFor({ request: { model, accountId } }: Call): "model" | "account" | null {
-    if ((this.of(model)?.size ?? 0) >= this.config.queuePerModel) return "model";
+    let ofModel = 0;
+    for (const line of this.#lines.ofModel(model)) ofModel += line.size;
+    if (ofModel >= this.config.queuePerModel) return "model";
     const ofAccount = this.#waitingByAccount.get(accountId) ?? 0;
     return ofAccount >= this.config.queuePerAccount ? "account" : null;
   }
 
   /**
-   * Puts the call in its model's line, full or not. `served` resolves with what `waiter.resolve` is
+   * Puts the call in its service's line, full or not. `served` resolves with what `waiter.resolve` is
    * given, and rejects when the call is stopped or too late.
    */
   enter(call: Call, stand: Stand): { line: WaitingLine<T>; waiter: Waiter<T>; served: Promise<T> } {
-    const { model, accountId } = call.request;
-    const line = this.of(model) ?? new WaitingLine<T>();
-    this.#byModel.set(model, line);
+    const { accountId } = call.request;
+    const line = this.of(call.request) ?? new WaitingLine<T>();
+    this.#lines.set(call.request, line);
     this.#waitingByAccount.set(accountId, (this.#waitingByAccount.get(accountId) ?? 0) + 1);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const leave = () => {
@@ -95,7 +99,7 @@ export class Lines<T> {
     );
     call.signal.addEventListener("abort", onStop, { once: true });
     line.add(waiter, stand.isReturning);
-    this.onChange(model);
+    this.onChange(call.request);
     return { line, waiter, served: promise };
   }
 
@@ -124,16 +128,16 @@ export class Lines<T> {
   }
 
   #left(line: WaitingLine<T>, waiter: Waiter<T>): void {
-    const { model, accountId } = waiter.call.request;
+    const { accountId } = waiter.call.request;
     this.#told.delete(waiter);
     if (line.size === 0) {
-      this.#byModel.delete(model);
+      this.#lines.delete(waiter.call.request);
       this.#tellers.get(line)?.();
       this.#tellers.delete(line);
     }
     const rest = (this.#waitingByAccount.get(accountId) ?? 1) - 1;
     if (rest > 0) this.#waitingByAccount.set(accountId, rest);
     else this.#waitingByAccount.delete(accountId);
-    this.onChange(model);
+    this.onChange(waiter.call.request);
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Config } from "../config.ts";
 import type { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
 import type { CallRequest } from "./call.ts";
 
 export interface Policy {
@@ -9,14 +10,14 @@ export interface Policy {
    * What the next call costs on the node, from 0 up to 1e9: the cheapest gets it, equals draw lots.
    * It may rise at any time; it falls only with the end of a call of the node, or is announced.
    */
-  cost(node: Node, model: string): number;
+  cost(node: Node, service: Service): number;
   /** The node that the call had better go to, cheapest or not, if it can take it. */
   preferred?(request: CallRequest, crowd: Crowd): Node | null;
   /** A call was answered by the node. */
   learn?(node: Node, request: CallRequest, timing: Timing): void;
 }
 
-/** What is known of all nodes of a model together. */
+/** What is known of all nodes of a service together. */
 export interface Crowd {
   readonly slots: number;
   readonly active: number;

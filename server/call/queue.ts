@@ -1,4 +1,4 @@
-/** The calls that wait for a slot of one model: fair among accounts. */
+/** The calls that wait for a slot of one service: fair among accounts. */
 
 import type { Call } from "./call.ts";
 

@@ -1,6 +1,7 @@
 /** What a caller is told who gets no slot. */
 
 import { ColinkError } from "../error.ts";
+import type { Service } from "../node/service.ts";
 import { nearNames } from "./near_names.ts";
 
 export function modelNotFound(model: string, known: Iterable<string>): ColinkError {
@@ -13,10 +14,25 @@ export function modelNotFound(model: string, known: Iterable<string>): ColinkErr
   });
 }
 
-export function nobodyOnline(model: string, retryAfterMs: number): ColinkError {
+/** `offered`: where the model can be called now. */
+export function notAtEndpoint(
+  { model, endpoint }: Service,
+  offered: readonly string[],
+): ColinkError {
+  const hint = offered.length > 0
+    ? `it can be called at ${offered.join(", ")}`
+    : "GET /v1/models lists what is offered";
+  return new ColinkError(
+    "endpoint_not_offered",
+    `Cannot serve "${model}" at ${endpoint}: no node offers it there; ${hint}`,
+    { param: "model" },
+  );
+}
+
+export function nobodyOnline({ model, endpoint }: Service, retryAfterMs: number): ColinkError {
   return new ColinkError(
     "no_node_online",
-    `Cannot serve "${model}": no node that offers it is connected; try again soon`,
+    `Cannot serve "${model}": no node that offers it at ${endpoint} is connected; try again soon`,
     { retryAfterMs },
   );
 }

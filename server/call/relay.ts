@@ -207,7 +207,7 @@ export class Relay {
 
   /** Nobody makes the failure good: the caller is told when trying again makes sense, by what the nodes are now. */
   #givenUp(call: Call, { code, message, retryAfterMs, cause }: ColinkError): CallEnd {
-    const soonestMs = this.parts.scheduler.retryAfterMs(call.request.model);
+    const soonestMs = this.parts.scheduler.retryAfterMs(call.request);
     const details = { retryAfterMs: Math.max(retryAfterMs ?? 0, soonestMs), cause };
     return { is: "failed", error: new ColinkError(code, message, details) };
   }
@@ -230,7 +230,7 @@ export class Relay {
       case "finished":
         if (request.stream) outlet.end();
         else outlet.whole(course.wholeAnswer());
-        this.parts.scheduler.measured(request.model, this.parts.clock.monotonic() - startedMs);
+        this.parts.scheduler.measured(request, this.parts.clock.monotonic() - startedMs);
         return;
       case "refused":
         return outlet.refuse(end.refusal);

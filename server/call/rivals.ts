@@ -1,16 +1,17 @@
 /** The calls of other gateways that wait for slots of this one's nodes. */
 
 import type { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
 import type { Lease } from "./lease.ts";
 
 export interface Rivals {
-  /** Whether a call waits for the model. */
-  want(model: string): boolean;
+  /** Whether a call waits for the service. */
+  want(service: Service): boolean;
   /**
    * Since when the call has waited, in this process's monotonic milliseconds, that has waited longest
-   * for the model and was not tried on the node; null: there is none.
+   * for the service and was not tried on the node; null: there is none.
    */
-  waitingSince(node: Node, model: string): number | null;
+  waitingSince(node: Node, service: Service): number | null;
   /** That call gets the slot. */
   give(lease: Lease): void;
 }

@@ -1,21 +1,25 @@
 /** Several gateways: whose nodes are chosen, and who gets a slot that becomes free. */
 
 import { describe, expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
 import type { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
 import type { Lease } from "./lease.ts";
 import type { Rivals } from "./rivals.ts";
 import { World } from "./test_world.ts";
+
+const chat: Service = { model: "m", endpoint: Endpoint.chat };
 
 /** Calls of one other gateway, all for the model m. */
 class OneRival implements Rivals {
   readonly given: Lease[] = [];
   readonly waiting: { sinceMs: number; tried: string[] }[] = [];
 
-  want(model: string): boolean {
+  want({ model }: Service): boolean {
     return model === "m" && this.waiting.length > 0;
   }
 
-  waitingSince(node: Node, model: string): number | null {
+  waitingSince(node: Node, { model }: Service): number | null {
     return model === "m" ? this.#next(node)?.sinceMs ?? null : null;
   }
 
@@ -32,7 +36,7 @@ class OneRival implements Rivals {
 describe("nodes of other gateways", () => {
   test("are passed over for a node of this gateway that is as good", async () => {
     const world = new World({ rivals: new OneRival() });
-    const away = world.node("away", 2, ["m"], "other");
+    const away = world.node("away", 2, ["m"], { gateway: "other" });
     const near = world.node("near", 2);
     const chosen = [];
     for (let i = 0; i < 4; i++) chosen.push((await world.lease()).node);
@@ -41,7 +45,7 @@ describe("nodes of other gateways", () => {
 
   test("count what the other gateways run on them", async () => {
     const world = new World({ rivals: new OneRival() });
-    const { node } = world.node("away", 2, ["m"], "other");
+    const { node } = world.node("away", 2, ["m"], { gateway: "other" });
     world.hub.load(node, 2);
     const lease = world.lease();
     let isServed = false;
@@ -52,9 +56,9 @@ describe("nodes of other gateways", () => {
     world.hub.load(node, -1);
     await world.clock.pass(1_000);
     expect(isServed).toBe(false);
-    expect(world.scheduler.takeOffer(node, "m")).toBe(true);
+    expect(world.scheduler.takeOffer(node, chat)).toBe(true);
     expect((await lease).node).toBe(node);
-    expect(world.scheduler.takeOffer(node, "m")).toBe(false);
+    expect(world.scheduler.takeOffer(node, chat)).toBe(false);
   });
 });
 
@@ -68,7 +72,7 @@ describe("a slot that becomes free", () => {
     const here = Promise.resolve(world.lease());
     rivals.waiting.push({ sinceMs: world.clock.monotonic() - 500, tried: [] });
     rivals.waiting.push({ sinceMs: world.clock.monotonic() + 500, tried: [] });
-    world.scheduler.rivalsCame("m");
+    world.scheduler.rivalsCame(chat);
     expect(rivals.given).toEqual([]);
     first.release();
     expect(rivals.given).toHaveLength(1);
@@ -83,7 +87,7 @@ describe("a slot that becomes free", () => {
     const world = new World({ rivals });
     world.node("n");
     rivals.waiting.push({ sinceMs: 0, tried: ["n"] });
-    world.scheduler.rivalsCame("m");
+    world.scheduler.rivalsCame(chat);
     expect(rivals.given).toEqual([]);
     expect((await world.lease()).node.who.id).toBe("n");
   });
@@ -91,13 +95,13 @@ describe("a slot that becomes free", () => {
   test("goes at once to a call of another gateway that comes while it is free", () => {
     const rivals = new OneRival();
     const world = new World({ rivals });
-    world.node("away", 1, ["m"], "other");
+    world.node("away", 1, ["m"], { gateway: "other" });
     const { node } = world.node("near", 2);
     rivals.waiting.push({ sinceMs: 0, tried: [] }, { sinceMs: 0, tried: [] }, {
       sinceMs: 0,
       tried: [],
     });
-    world.scheduler.rivalsCame("m");
+    world.scheduler.rivalsCame(chat);
     expect(rivals.given.map((lease) => lease.node)).toEqual([node, node]);
     expect(rivals.waiting).toHaveLength(1);
   });
@@ -106,10 +110,10 @@ describe("a slot that becomes free", () => {
 test("a lease for another gateway is given while the node is open, and never beyond its slots", () => {
   const world = new World({ rivals: new OneRival() });
   const { node } = world.node("n", 1);
-  const lease = world.scheduler.leaseHere(node, "m");
+  const lease = world.scheduler.leaseHere(node, chat);
   expect(lease?.node).toBe(node);
-  expect(world.scheduler.leaseHere(node, "m")).toBe(null);
-  expect(world.scheduler.leaseHere(node, "no such model")).toBe(null);
+  expect(world.scheduler.leaseHere(node, chat)).toBe(null);
+  expect(world.scheduler.leaseHere(node, { ...chat, model: "no such model" })).toBe(null);
   lease?.release();
-  expect(world.scheduler.leaseHere(node, "m")).not.toBe(null);
+  expect(world.scheduler.leaseHere(node, chat)).not.toBe(null);
 });

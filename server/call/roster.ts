@@ -1,6 +1,7 @@
-/** The nodes that serve one model, kept so that the cheapest is found without a look at the others. */
+/** The nodes that serve one model at one endpoint, kept so that the cheapest is found without a look at the others. */
 
 import type { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
 import { type Shelved, Shelves } from "./shelves.ts";
 
 /** A node in a roster. */
@@ -10,12 +11,12 @@ export interface Place extends Shelved<Place> {
 }
 
 /**
- * What the next call of the model costs on the node, on one scale: below FULL, the policy's cost;
+ * What the next call of the service costs on the node, on one scale: below FULL, the policy's cost;
  * FULL: it has to wait until the node has room; above: the node takes no calls until that moment, in
  * UTC milliseconds (Infinity: nobody knows). It may rise at any time. When it may have fallen,
  * `reprice` must be called.
  */
-export type Price = (node: Node, model: string) => number;
+export type Price = (node: Node, service: Service) => number;
 
 export const FULL = 1e11;
 
@@ -37,10 +38,10 @@ export class Roster {
   readonly #shelves = new Shelves<Place>();
   /** Slots of all its nodes. */
   slots = 0;
-  /** Calls that run on its nodes, of whatever model. */
+  /** Calls that run on its nodes, of whatever service. */
   active = 0;
 
-  constructor(readonly model: string, private readonly price: Price) {}
+  constructor(readonly service: Service, private readonly price: Price) {}
 
   get isEmpty(): boolean {
     return this.#shelves.lowest === undefined;
@@ -64,7 +65,7 @@ export class Roster {
   /** The node's price may have fallen. */
   reprice(place: Place): void {
     if (place.shelf === null || place.shelf.key === 0) return;
-    this.#shelves.move(place, this.price(place.node, this.model));
+    this.#shelves.move(place, this.price(place.node, this.service));
   }
 
   /** One of the cheapest nodes that can take a call now, by lot; `tried` (public ids) are passed over. */
@@ -90,7 +91,7 @@ export class Roster {
     let found: Place | null = null;
     for (let shelf; found === null && (shelf = this.#shelves.lowest) !== undefined;) {
       const place = shelf.items[Math.floor(random() * shelf.items.length)]!;
-      const price = this.price(place.node, this.model);
+      const price = this.price(place.node, this.service);
       if (price > shelf.key) {
         this.#shelves.move(place, price);
       } else if (tried.has(place.node.who.id)) {

@@ -1,11 +1,17 @@
 import { describe, expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
 import { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
 import { FULL, type Price } from "./roster.ts";
 import { Rosters } from "./rosters.ts";
 import { seeded } from "./test_random.ts";
 
 const NOBODY: ReadonlySet<string> = new Set();
 const MODELS = ["m", "n", "o"];
+
+function chatWith(model: string): Service {
+  return { model, endpoint: Endpoint.chat };
+}
 
 /** Nodes with prices that a test sets, and a count of how often they are looked at. */
 class Market {
@@ -35,8 +41,8 @@ class Market {
   }
 
   /** What a look at every node would find. */
-  lowest(model: string, tried: ReadonlySet<string> = NOBODY): number {
-    const fitting = this.nodes.filter((node) => node.serves(model) && !tried.has(node.who.id));
+  lowest(service: Service, tried: ReadonlySet<string> = NOBODY): number {
+    const fitting = this.nodes.filter((node) => node.serves(service) && !tried.has(node.who.id));
     return Math.min(Infinity, ...fitting.map((node) => this.prices.get(node)!));
   }
 }
@@ -63,16 +69,16 @@ describe("a roster", () => {
         } else if (dice < 0.3 && node) market.remove(node);
         else if (dice < 0.7 && node) change(node);
 
-        const model = MODELS[below(3)]!;
+        const service = chatWith(MODELS[below(3)]!);
         const tried = new Set(market.nodes.filter(() => random() < 0.2).map(({ who }) => who.id));
-        const lowest = market.lowest(model, tried);
-        const roster = market.rosters.of(model);
+        const lowest = market.lowest(service, tried);
+        const roster = market.rosters.of(service);
         const found = roster?.cheapest(tried, random) ?? null;
         expect(found === null ? null : market.prices.get(found)!)
           .toBe(lowest < FULL ? lowest : null);
-        if (found) expect(tried.has(found.who.id) || !found.serves(model)).toBe(false);
+        if (found) expect(tried.has(found.who.id) || !found.serves(service)).toBe(false);
         expect(roster?.hasAble(tried) ?? false).toBe(lowest <= FULL);
-        expect(roster?.opensAt() ?? Infinity).toBe(market.lowest(model));
+        expect(roster?.opensAt() ?? Infinity).toBe(market.lowest(service));
       }
     }
   });
@@ -85,10 +91,10 @@ describe("a roster", () => {
     for (let i = 0; i < 3000; i++) {
       // One becomes dearer untold, is met so, and falls back.
       market.prices.set(a!, 3);
-      market.rosters.of("m")!.cheapest(NOBODY, random);
+      market.rosters.of(chatWith("m"))!.cheapest(NOBODY, random);
       market.prices.set(a!, 1);
       market.rosters.eased(a!);
-      const node = market.rosters.of("m")!.cheapest(NOBODY, random)!;
+      const node = market.rosters.of(chatWith("m"))!.cheapest(NOBODY, random)!;
       counts.set(node, (counts.get(node) ?? 0) + 1);
     }
     for (const node of [a, b, c]) expect(counts.get(node!)).toBeWithin(900, 1100);
@@ -107,7 +113,7 @@ describe("a roster", () => {
         const market = new Market();
         for (let i = 0; i < others; i++) market.add(price);
         const node = market.add(0);
-        const roster = market.rosters.of("m")!;
+        const roster = market.rosters.of(chatWith("m"))!;
         const random = seeded(1);
         // Whoever meets them first pays for moving them to where they belong.
         roster.cheapest(new Set([node.who.id]), random);
@@ -131,18 +137,18 @@ describe("a roster", () => {
     const [a, b] = [market.add(0), market.add(0, ["m", "n"])];
     b.active = 1;
     market.rosters.taken(b);
-    expect(market.rosters.of("m")).toMatchObject({ slots: 4, active: 1 });
-    expect(market.rosters.of("n")).toMatchObject({ slots: 2, active: 1 });
+    expect(market.rosters.of(chatWith("m"))).toMatchObject({ slots: 4, active: 1 });
+    expect(market.rosters.of(chatWith("n"))).toMatchObject({ slots: 2, active: 1 });
     market.remove(a);
-    expect(market.rosters.of("m")).toMatchObject({ slots: 2, active: 1 });
+    expect(market.rosters.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
     b.active = 0;
     market.rosters.freed(b);
-    expect(market.rosters.of("m")).toMatchObject({ slots: 2, active: 0 });
+    expect(market.rosters.of(chatWith("m"))).toMatchObject({ slots: 2, active: 0 });
     market.remove(b);
-    expect(market.rosters.of("m")).toBeUndefined();
+    expect(market.rosters.of(chatWith("m"))).toBeUndefined();
     // It comes back with a call that still runs.
     b.active = 1;
     market.rosters.joined(b);
-    expect(market.rosters.of("m")).toMatchObject({ slots: 2, active: 1 });
+    expect(market.rosters.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
   });
 });

@@ -1,28 +1,30 @@
-/** The rosters of all models, kept as nodes come, work and go. */
+/** The rosters of all services, kept as nodes come, work and go. */
 
 import type { Node } from "../node/node.ts";
+import { ByService, type Service } from "../node/service.ts";
 import { type Place, type Price, Roster } from "./roster.ts";
 
 export class Rosters {
-  readonly #byModel = new Map<string, Roster>();
+  readonly #rosters = new ByService<Roster>();
   readonly #places = new Map<Node, readonly Place[]>();
 
   constructor(private readonly price: Price) {}
 
-  /** The nodes that serve the model; undefined: there are none. */
-  of(model: string): Roster | undefined {
-    return this.#byModel.get(model);
+  /** The nodes that serve the model at the endpoint; undefined: there are none. */
+  of(service: Service): Roster | undefined {
+    return this.#rosters.get(service);
   }
 
   joined(node: Node): void {
-    this.#places.set(node, node.offer.models.map((model) => this.#rosterFor(model).add(node)));
+    const places = [...node.services()].map((service) => this.#rosterFor(service).add(node));
+    this.#places.set(node, places);
   }
 
   left(node: Node): void {
     for (const place of this.#placesOf(node)) {
       const { roster } = place;
       roster.remove(place);
-      if (roster.isEmpty) this.#byModel.delete(roster.model);
+      if (roster.isEmpty) this.#rosters.delete(roster.service);
     }
     this.#places.delete(node);
   }
@@ -57,11 +59,11 @@ export class Rosters {
     return this.#places.get(node) ?? [];
   }
 
-  #rosterFor(model: string): Roster {
-    const known = this.#byModel.get(model);
+  #rosterFor(service: Service): Roster {
+    const known = this.#rosters.get(service);
     if (known !== undefined) return known;
-    const roster = new Roster(model, this.price);
-    this.#byModel.set(model, roster);
+    const roster = new Roster(service, this.price);
+    this.#rosters.set(service, roster);
     return roster;
   }
 }

@@ -3,13 +3,21 @@
 import type { ColinkError } from "../error.ts";
 import type { Node } from "../node/node.ts";
 import type { Penalty } from "../node/penalty.ts";
+import type { Service } from "../node/service.ts";
 import type { Call } from "./call.ts";
 import type { Lease } from "./lease.ts";
 import { Lines, type LinesConfig } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import type { Timing } from "./policy.ts";
 import type { Waiter, WaitingLine } from "./queue.ts";
-import { allPenalized, lineFull, modelNotFound, nobodyOnline, waitedTooLong } from "./refusals.ts";
+import {
+  allPenalized,
+  lineFull,
+  modelNotFound,
+  nobodyOnline,
+  notAtEndpoint,
+  waitedTooLong,
+} from "./refusals.ts";
 import { noRivals, type Rivals } from "./rivals.ts";
 import { Slots, type SlotsParts } from "./slots.ts";
 
@@ -50,37 +58,37 @@ export class Scheduler {
   }
 
   /**
-   * A slot of a node that serves the call's model, the one that the model's policy chooses; waits in
-   * line while all are full.
+   * A slot of a node that serves the call's model at its endpoint, the one that the model's policy
+   * chooses; waits in line while all are full.
    *
-   * Throws model_not_found, no_node_online, nodes_penalized, queue_full, queue_timeout, or the
-   * reason for which the call was stopped.
+   * Throws model_not_found, endpoint_not_offered, no_node_online, nodes_penalized, queue_full,
+   * queue_timeout, or the reason for which the call was stopped.
    */
   lease(call: Call, wish: Wish): Promise<Lease> | Lease {
     if (call.stopped) throw call.stopped;
-    const { model } = call.request;
-    if (this.#lines.of(model) === undefined) {
-      const node = this.#slots.choose(call.request, wish.tried);
-      if (node) return this.#slots.take(node, model);
+    const { request } = call;
+    if (this.#lines.of(request) === undefined) {
+      const node = this.#slots.choose(request, wish.tried);
+      if (node) return this.#slots.take(node, request);
     }
-    if (!this.hasOther(model, wish.tried)) throw this.#noneAble(model);
+    if (!this.hasOther(request, wish.tried)) throw this.#noneAble(request);
     return this.#wait(call, wish);
   }
 
-  /** Whether a node that was not tried could serve the model, now or after a wait. */
-  hasOther(model: string, tried: ReadonlySet<string>): boolean {
-    return this.#slots.hasAble(model, tried);
+  /** Whether a node that was not tried could serve the call, now or after a wait. */
+  hasOther(service: Service, tried: ReadonlySet<string>): boolean {
+    return this.#slots.hasAble(service, tried);
   }
 
   /**
-   * When trying the model again makes sense, in milliseconds from now: after the wait in line where
+   * When trying the service again makes sense, in milliseconds from now: after the wait in line where
    * a node could serve it, else at the end of the first penalty, or when a node may be back.
    */
-  retryAfterMs(model: string): number {
-    if (this.hasOther(model, NONE)) {
-      return this.#expectedWaitMs(model, this.#lines.of(model)?.size ?? 0);
+  retryAfterMs(service: Service): number {
+    if (this.hasOther(service, NONE)) {
+      return this.#expectedWaitMs(service, this.#lines.of(service)?.size ?? 0);
     }
-    const opensAt = this.#slots.opensAt(model);
+    const opensAt = this.#slots.opensAt(service);
     if (opensAt === Infinity) return RETRY_WHEN_OFFLINE_MS;
     return Math.max(1000, opensAt - this.parts.clock.now());
   }
@@ -91,7 +99,7 @@ export class Scheduler {
    * released, so that the next call does not run into the same.
    */
   failed(lease: Lease, error: ColinkError): Penalty | null {
-    const { node, model } = lease;
+    const { node, service: { model } } = lease;
     if (error.code === "busy") this.#slots.bounced(lease);
     if (!error.kind.penalty) return null;
     return this.parts.penalties.punish(node.who.identity, {
@@ -106,40 +114,41 @@ export class Scheduler {
    * The attempt on this lease was answered: whatever stood against the node is settled. To be called
    * before the lease is released. `timing` is null where the answer was a refusal.
    */
-  answered({ node, model }: Lease, call: Call, timing: Timing | null): void {
+  answered({ node, service }: Lease, call: Call, timing: Timing | null): void {
     const { penalties, policies, log } = this.parts;
+    const { model } = service;
     if (timing !== null) policies(model).learn?.(node, call.request, timing);
     if (!penalties.absolve(node.who.identity, model)) return;
     log.info({ node: node.who.id, model }, "node passed its trial: it takes calls again");
   }
 
-  /** A call of this model took so long, from its arrival: what waits are estimated from. */
-  measured(model: string, durationMs: number): void {
-    this.#pace.measured(model, durationMs);
+  /** A call of this service took so long, from its arrival: what waits are estimated from. */
+  measured(service: Service, durationMs: number): void {
+    this.#pace.measured(service, durationMs);
   }
 
-  /** Calls back with a model whose waiting line has changed. */
-  set onLineChange(listener: (model: string) => void) {
+  /** Calls back with a service whose waiting line has changed. */
+  set onLineChange(listener: (service: Service) => void) {
     this.#lines.onChange = listener;
   }
 
-  /** The calls that wait for the model, in the order in which they would be served. */
-  waiters(model: string): Iterable<Waiter<Lease>> {
-    return this.#lines.of(model)?.inOrder() ?? [];
+  /** The calls that wait for the service, in the order in which they would be served. */
+  waiters(service: Service): Iterable<Waiter<Lease>> {
+    return this.#lines.of(service)?.inOrder() ?? [];
   }
 
   /** A slot of a node that is connected here, for a call of another gateway; null: it has none free. */
-  leaseHere(node: Node, model: string): Lease | null {
-    return node.serves(model) && this.#slots.isOpen(node, model)
-      ? this.#slots.take(node, model)
+  leaseHere(node: Node, service: Service): Lease | null {
+    return node.serves(service) && this.#slots.isOpen(node, service)
+      ? this.#slots.take(node, service)
       : null;
   }
 
-  /** Rivals have come to wait for the model: the room that there is goes to who has waited longest. */
-  rivalsCame(model: string): void {
+  /** Rivals have come to wait for the service: the room that there is goes to who has waited longest. */
+  rivalsCame(service: Service): void {
     const seen = new Set<string>();
-    while (this.#rivals.want(model)) {
-      const node = this.#slots.chooseHere(model, seen);
+    while (this.#rivals.want(service)) {
+      const node = this.#slots.chooseHere(service, seen);
       if (node === null) return;
       seen.add(node.who.id);
       this.#serveLines(node);
@@ -147,99 +156,106 @@ export class Scheduler {
   }
 
   /** Another gateway offers a slot of its node: the call whose turn it is gets it. False: none wants it. */
-  takeOffer(node: Node, model: string): boolean {
-    const line = this.#lines.of(model);
+  takeOffer(node: Node, service: Service): boolean {
+    const line = this.#lines.of(service);
     const waiter = line && headFor(node, line);
     if (!line || !waiter) return false;
     line.take(waiter);
-    waiter.resolve(this.#slots.take(node, model));
+    waiter.resolve(this.#slots.take(node, service));
     return true;
   }
 
   #wait(call: Call, wish: Wish): Promise<Lease> {
-    const { model } = call.request;
+    const { request } = call;
     const full = wish.isRetry ? null : this.#lines.fullFor(call);
-    const inLine = this.#lines.of(model)?.size ?? 0;
-    if (full) throw lineFull(model, full, this.#expectedWaitMs(model, inLine));
+    const inLine = this.#lines.of(request)?.size ?? 0;
+    if (full) throw lineFull(request.model, full, this.#expectedWaitMs(request, inLine));
     const { line, waiter, served } = this.#lines.enter(call, {
       tried: wish.tried,
       isReturning: wish.isRetry,
       onPosition: wish.onPosition,
-      tooLate: () => this.#tooLate(model),
+      tooLate: () => this.#tooLate(request),
     });
     // Room may be there already: the line is passed through, never around.
     while (line.has(waiter)) {
-      const node = this.#slots.choose(call.request, wish.tried);
+      const node = this.#slots.choose(request, wish.tried);
       if (node === null) break;
-      this.#serveLine(node, model, line);
+      this.#serveLine(node, request, line);
     }
     if (line.has(waiter)) this.#lines.tellPositions(line);
     return served;
   }
 
-  #tooLate(model: string): ColinkError {
+  #tooLate(service: Service): ColinkError {
     // The one who is told still stands in the line.
-    const inLine = (this.#lines.of(model)?.size ?? 1) - 1;
-    return waitedTooLong(model, this.config.queueWaitMs, this.#expectedWaitMs(model, inLine));
+    const inLine = (this.#lines.of(service)?.size ?? 1) - 1;
+    const { queueWaitMs } = this.config;
+    return waitedTooLong(service.model, queueWaitMs, this.#expectedWaitMs(service, inLine));
   }
 
-  /** The node may have room: calls that wait for any of its models get it, longest wait first. */
+  /** The node may have room: calls that wait for anything that it serves get it, longest wait first. */
   #serveLines(node: Node): void {
     // Who gets the slots of another gateway's node is for that gateway to say: it offers them.
     if (node.gateway !== null) return;
     const wanted = this.#wantedOf(node);
     for (;;) {
-      const heads = wanted.flatMap((model) => this.#headsFor(node, model));
+      const heads = wanted.flatMap((service) => this.#headsFor(node, service));
       if (heads.length === 0) return;
       heads.reduce((a, b) => b.sinceMs < a.sinceMs ? b : a).serve();
     }
   }
 
-  /** The node's models that calls wait for, here or at other gateways. */
-  #wantedOf({ offer }: Node): readonly string[] {
+  /** Those of the node's services that calls wait for, here or at other gateways. */
+  #wantedOf(node: Node): readonly Service[] {
     if (this.#lines.isEmpty && this.#rivals === noRivals) return [];
-    return offer.models.filter((model) => this.#lines.of(model) || this.#rivals.want(model));
+    return [...node.services()].filter((service) =>
+      this.#lines.of(service) || this.#rivals.want(service)
+    );
   }
 
-  /** Who is next for the model among this gateway's calls, and who among all others'. */
-  #headsFor(node: Node, model: string): { sinceMs: number; serve: () => void }[] {
-    if (!this.#slots.isOpen(node, model)) return [];
+  /** Who is next for the service among this gateway's calls, and who among all others'. */
+  #headsFor(node: Node, service: Service): { sinceMs: number; serve: () => void }[] {
+    if (!this.#slots.isOpen(node, service)) return [];
     const heads = [];
-    const line = this.#lines.of(model);
+    const line = this.#lines.of(service);
     const waiter = line && headFor(node, line);
     if (line && waiter) {
       const serve = () => {
         line.take(waiter);
-        waiter.resolve(this.#slots.take(node, model));
+        waiter.resolve(this.#slots.take(node, service));
       };
       heads.push({ sinceMs: waiter.sinceMs, serve });
     }
-    const sinceMs = this.#rivals.waitingSince(node, model);
+    const sinceMs = this.#rivals.waitingSince(node, service);
     if (sinceMs !== null) {
-      heads.push({ sinceMs, serve: () => this.#rivals.give(this.#slots.take(node, model)) });
+      heads.push({ sinceMs, serve: () => this.#rivals.give(this.#slots.take(node, service)) });
     }
     return heads;
   }
 
-  #serveLine(node: Node, model: string, line: WaitingLine<Lease>): void {
-    while (this.#slots.isOpen(node, model)) {
+  #serveLine(node: Node, service: Service, line: WaitingLine<Lease>): void {
+    while (this.#slots.isOpen(node, service)) {
       const waiter = headFor(node, line);
       if (waiter === null) return;
       line.take(waiter);
-      waiter.resolve(this.#slots.take(node, model));
+      waiter.resolve(this.#slots.take(node, service));
     }
   }
 
-  #noneAble(model: string): ColinkError {
+  #noneAble(service: Service): ColinkError {
     const { hub } = this.parts;
-    if (hub.serves(model)) return allPenalized(model, this.retryAfterMs(model));
-    if (hub.knows(model)) return nobodyOnline(model, this.retryAfterMs(model));
+    const { model } = service;
+    const offered = hub.factsOf(model)?.endpoints;
+    if (offered?.includes(service.endpoint)) return allPenalized(model, this.retryAfterMs(service));
+    // A node that served it here a while ago may come back.
+    if (offered && !hub.hasSeen(service)) return notAtEndpoint(service, offered);
+    if (hub.knows(model)) return nobodyOnline(service, this.retryAfterMs(service));
     return modelNotFound(model, hub.knownModels());
   }
 
   /** How long a newcomer would wait, from measured call times and the slots there are. */
-  #expectedWaitMs(model: string, inLine: number): number {
-    return this.#pace.expectedWaitMs(model, inLine, this.#slots.count(model));
+  #expectedWaitMs(service: Service, inLine: number): number {
+    return this.#pace.expectedWaitMs(service, inLine, this.#slots.count(service));
   }
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
 import { settle } from "../clock_fake.ts";
 import type { Lease } from "./lease.ts";
-import { World } from "./test_world.ts";
+import { servedAt, World } from "./test_world.ts";
 
 describe("the scheduler", () => {
   test("gives a call to the node with the smallest share of its slots in use", async () => {
@@ -89,7 +90,7 @@ describe("the scheduler", () => {
     const world = new World();
     world.node("a");
     await world.lease();
-    world.scheduler.measured("m", 8000);
+    world.scheduler.measured(world.call().request, 8000);
     const waiting = outcome(world.lease());
     await world.clock.pass(30_000);
     expect(await waiting).toMatchObject({ code: "queue_timeout", retryAfterMs: 8000 });
@@ -100,7 +101,7 @@ describe("the scheduler", () => {
     const world = new World({ queuePerModel: 3, queuePerAccount: 2 });
     world.node("a");
     await world.lease();
-    world.scheduler.measured("m", 4000);
+    world.scheduler.measured(world.call().request, 4000);
     const wait = (account: string) => outcome(world.lease(world.call({ account })));
     void wait("x");
     void wait("x");
@@ -125,6 +126,66 @@ describe("the scheduler", () => {
     world.node("a").leave();
     expect(lease(() => world.lease()))
       .toMatchObject({ code: "no_node_online", retryAfterMs: 10_000 });
+  });
+
+  test("a call goes to a node that serves its model at its endpoint, however busy that is", async () => {
+    const world = new World();
+    world.node("chats");
+    const embeds = world.node("embeds", 9, ["m"], { facts: servedAt(Endpoint.embeddings) });
+    for (let i = 0; i < 3; i++) {
+      const lease = await world.lease(world.call({ endpoint: Endpoint.embeddings }));
+      expect(lease.node).toBe(embeds.node);
+    }
+    expect((await world.lease()).node.who.id).toBe("chats");
+  });
+
+  test("a model that is offered, but not at the endpoint, is refused with where it can be called", () => {
+    const world = new World();
+    world.node("a", 1, ["m"], { facts: servedAt(Endpoint.messages, Endpoint.chat) });
+    const refused = lease(() => world.lease(world.call({ endpoint: Endpoint.embeddings })));
+    expect(refused).toMatchObject({
+      code: "endpoint_not_offered",
+      param: "model",
+      message: `Cannot serve "m" at /v1/embeddings: no node offers it there; ` +
+        `it can be called at /v1/chat/completions, /v1/messages`,
+    });
+  });
+
+  test("an endpoint whose only node has left is unavailable for now, though others have the model", () => {
+    const world = new World();
+    world.node("chats");
+    world.node("embeds", 1, ["m"], { facts: servedAt(Endpoint.embeddings) }).leave();
+    expect(lease(() => world.lease(world.call({ endpoint: Endpoint.embeddings }))).code)
+      .toBe("no_node_online");
+  });
+
+  test("a slot that is freed goes to whoever has waited longest, at whatever endpoint", async () => {
+    const world = new World();
+    world.node("a", 1, ["m"], { facts: servedAt(Endpoint.chat, Endpoint.responses) });
+    const running = await world.lease();
+    const served: Endpoint[] = [];
+    const endpoints = [Endpoint.responses, Endpoint.chat, Endpoint.responses] as const;
+    for (const [i, endpoint] of endpoints.entries()) {
+      await world.clock.pass(10);
+      const call = world.call({ endpoint, account: `account-${i}` });
+      void Promise.resolve(world.lease(call)).then((lease) => {
+        served.push(endpoint);
+        lease.release();
+      });
+    }
+    running.release();
+    await world.clock.pass(0);
+    expect(served).toEqual([...endpoints]);
+  });
+
+  test("a model's line is as long as it may be at all its endpoints together", async () => {
+    const world = new World({ queuePerModel: 2 });
+    world.node("a", 1, ["m"], { facts: servedAt(Endpoint.chat, Endpoint.responses) });
+    await world.lease();
+    for (const endpoint of [Endpoint.chat, Endpoint.responses] as const) {
+      void outcome(world.lease(world.call({ endpoint })));
+    }
+    expect(lease(() => world.lease(world.call({ account: "z" }))).code).toBe("queue_full");
   });
 
   test("when every node is penalised, Retry-After is the earliest end", async () => {

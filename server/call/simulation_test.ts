@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
+import { type FactsByModel, factsByModel } from "../node/model_facts.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "./call.ts";
 import { seeded } from "./test_random.ts";
@@ -17,6 +19,7 @@ const FIRST_SEED = Number(process.env.COLINK_TEST_FIRST_SEED ?? 1);
 const SEED_WITHIN_MS = 200;
 const STEPS = 250;
 const MODELS = ["m", "n"];
+const ENDPOINTS = [Endpoint.chat, Endpoint.messages];
 const POLICIES = ["least-busy", "fastest", "affinity"] as const;
 
 type Scripted = ReturnType<World["node"]>;
@@ -72,7 +75,7 @@ class Simulation {
     const name = `node-${this.random() < 0.5 ? this.#below(4) : this.#names++}`;
     if (this.nodes.some((n) => n.name === name && n.isConnected)) return;
     const models = this.random() < 0.5 ? MODELS : [this.#oneOf(MODELS)!];
-    const node = this.world.node(name, 1 + this.#below(3), models);
+    const node = this.world.node(name, 1 + this.#below(3), models, { facts: this.#anyFacts() });
     this.#referee.watch(node);
     this.nodes.push({ ...node, name, isConnected: true, open: new Set() });
   }
@@ -80,13 +83,14 @@ class Simulation {
   #callComes(): void {
     const call = this.world.call({
       model: this.#oneOf(MODELS)!,
+      endpoint: this.#oneOf(ENDPOINTS)!,
       account: `account-${this.#below(4)}`,
       // Some go on where others have begun.
       messages: ["hello", "hi", `it is ${this.#below(3)}`].slice(0, 1 + this.#below(3)),
       stream: this.random() < 0.6,
     });
     const outlet = new Kept();
-    this.#referee.comes(call.request.model, () => {
+    this.#referee.comes(call.request, () => {
       this.runs.push({ call, outlet, done: this.world.relay.run(call, outlet) });
     });
   }
@@ -109,7 +113,17 @@ class Simulation {
     if (!node) return;
     if (this.random() < 0.5) node.isDraining = !node.isDraining;
     const models = MODELS.filter(() => this.random() < 0.8);
-    this.world.hub.update(node, { ...node.offer, models, maxParallel: 1 + this.#below(3) });
+    const maxParallel = 1 + this.#below(3);
+    this.world.hub.update(node, { ...node.offer, models, maxParallel, facts: this.#anyFacts() });
+  }
+
+  /** Half of the models are served at chat only, as they are by v1's nodes. */
+  #anyFacts(): FactsByModel {
+    const told = MODELS.filter(() => this.random() < 0.5).map((model) => [
+      model,
+      { endpoints: ENDPOINTS.filter(() => this.random() < 0.7) },
+    ]);
+    return factsByModel(Object.fromEntries(told), MODELS);
   }
 
   #nodeSpeaks(): void {

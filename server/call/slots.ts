@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import type { Hub, HubWatcher } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
+import type { Service } from "../node/service.ts";
 import type { CallRequest } from "./call.ts";
 import { Lease } from "./lease.ts";
 import type { Policies } from "./policy.ts";
@@ -31,7 +32,7 @@ const BUSY_PAUSE_MS = 500;
 const AWAY_COST = 1e-6;
 
 export class Slots implements HubWatcher {
-  readonly #rosters = new Rosters((node, model) => this.#price(node, model));
+  readonly #rosters = new Rosters((node, service) => this.#price(node, service));
   /** The same for the nodes alone that are connected to this gateway, where there are others. */
   readonly #here: Rosters | null;
   /** Nodes that said BUSY a moment ago, each with what calls the end of that moment off. */
@@ -46,53 +47,53 @@ export class Slots implements HubWatcher {
   constructor(private readonly parts: SlotsParts) {
     const { hub, penalties, rivals, random = Math.random } = parts;
     this.#random = random;
-    this.#here = rivals ? new Rosters((node, model) => this.#price(node, model)) : null;
+    this.#here = rivals ? new Rosters((node, service) => this.#price(node, service)) : null;
     hub.watch(this);
     penalties.onRelief = (identity) => this.#relieved(identity);
   }
 
   /** The node that the model's policy chooses for the call among those with a free slot; `tried` are passed over. */
   choose(request: CallRequest, tried: ReadonlySet<string>): Node | null {
-    const { model } = request;
-    const roster = this.#rosters.of(model);
+    const roster = this.#rosters.of(request);
     if (roster === undefined) return null;
-    const preferred = this.parts.policies(model).preferred?.(request, roster) ?? null;
+    const preferred = this.parts.policies(request.model).preferred?.(request, roster) ?? null;
     const isToBeHad = preferred !== null && !tried.has(preferred.who.id) &&
-      this.isOpen(preferred, model);
+      this.isOpen(preferred, request);
     return isToBeHad ? preferred : roster.cheapest(tried, this.#random);
   }
 
   /** As `choose`, among the nodes that are connected here, and by their cost alone. */
-  chooseHere(model: string, passedOver: ReadonlySet<string>): Node | null {
-    return this.#here?.of(model)?.cheapest(passedOver, this.#random) ?? null;
+  chooseHere(service: Service, passedOver: ReadonlySet<string>): Node | null {
+    return this.#here?.of(service)?.cheapest(passedOver, this.#random) ?? null;
   }
 
-  /** Whether the node, which serves the model, can take a call of it at once. */
-  isOpen(node: Node, model: string): boolean {
-    return this.#price(node, model) < FULL;
+  /** Whether the node, which offers the service, can take a call of it at once. */
+  isOpen(node: Node, service: Service): boolean {
+    return this.#price(node, service) < FULL;
   }
 
-  /** Whether a node that was not tried can take a call of the model, now or when it has room. */
-  hasAble(model: string, tried: ReadonlySet<string>): boolean {
-    return this.#rosters.of(model)?.hasAble(tried) ?? false;
+  /** Whether a node that was not tried can take a call of the service, now or when it has room. */
+  hasAble(service: Service, tried: ReadonlySet<string>): boolean {
+    return this.#rosters.of(service)?.hasAble(tried) ?? false;
   }
 
-  /** UTC milliseconds from which on a node takes calls of the model again, where none does; Infinity: nobody knows. */
-  opensAt(model: string): number {
-    return this.#rosters.of(model)?.opensAt() ?? Infinity;
+  /** UTC milliseconds from which on a node takes calls of the service again, where none does; Infinity: nobody knows. */
+  opensAt(service: Service): number {
+    return this.#rosters.of(service)?.opensAt() ?? Infinity;
   }
 
-  /** How many slots there are for the model, free or not. */
-  count(model: string): number {
-    return this.#rosters.of(model)?.slots ?? 0;
+  /** How many slots there are for the service, free or not. */
+  count(service: Service): number {
+    return this.#rosters.of(service)?.slots ?? 0;
   }
 
-  /** Takes a slot of the node, which is open for the model. */
-  take(node: Node, model: string): Lease {
+  /** Takes a slot of the node, which is open for the service. */
+  take(node: Node, service: Service): Lease {
     const { penalties } = this.parts;
     const { identity } = node.who;
+    const { model } = service;
     const isTrial = penalties.circuit(identity, model) === "probation";
-    const lease = new Lease(node, model, this.#released);
+    const lease = new Lease(node, service, this.#released);
     if (isTrial) this.#trials.set(lease, penalties.beginTrial(identity, model));
     this.#rosters.taken(node);
     this.#here?.taken(node);
@@ -137,14 +138,15 @@ export class Slots implements HubWatcher {
   }
 
   /** See Price. Everything that can lower it comes through `eased` or is a release. */
-  #price(node: Node, model: string): number {
+  #price(node: Node, service: Service): number {
     if (node.isOut) return Infinity;
     const { penalties, policies } = this.parts;
+    const { model } = service;
     const circuit = penalties.circuit(node.who.identity, model);
     if (circuit === "penalized") return penalties.until(node.who.identity, model);
     const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node);
     if (isFull || circuit === "on trial") return FULL;
-    const cost = policies(model).cost(node, model);
+    const cost = policies(model).cost(node, service);
     return node.gateway === null ? cost : cost + AWAY_COST;
   }
 

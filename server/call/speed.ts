@@ -1,13 +1,15 @@
 /** The policy that prefers the nodes whose answers come soonest, as measured lately. */
 
 import { LRUCache } from "lru-cache";
+import type { Endpoint } from "../../protocol/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
 import type { CallRequest } from "./call.ts";
 import type { Policy, Timing } from "./policy.ts";
 
-/** What a node needs for one model, averaged, in milliseconds. */
+/** What a node needs for one model at one endpoint, averaged, in milliseconds. */
 interface Speed {
   firstTokenMs: number;
   perTokenMs: number;
@@ -15,7 +17,7 @@ interface Speed {
   measuredMs: number;
 }
 
-/** Of one model's nodes, by private identity; the one measured longest ago is last. */
+/** Of one service's nodes, by private identity; the one measured longest ago is last. */
 type Speeds = LRUCache<string, Speed>;
 
 /** Weight of the newest answer in the averages. */
@@ -45,24 +47,31 @@ const MAX_MODELS = 200;
  * that are alike share. A node that was never measured, or not lately, gets the next call.
  */
 export class Fastest implements Policy {
-  readonly #byModel = new LRUCache<string, Speeds>({ max: MAX_MODELS });
+  readonly #byModel = new LRUCache<string, Map<Endpoint, Speeds>>({ max: MAX_MODELS });
   #learned = 0;
 
   constructor(private readonly hub: Hub, private readonly clock: Clock) {}
 
-  cost(node: Node, model: string): number {
-    const speed = this.#byModel.peek(model)?.peek(node.who.identity);
+  cost(node: Node, { model, endpoint }: Service): number {
+    const speed = this.#byModel.peek(model)?.get(endpoint)?.peek(node.who.identity);
     if (speed === undefined) return node.active === 0 ? 0 : UNKNOWN_COST;
     const answerMs = speed.firstTokenMs + ANSWER_TOKENS * speed.perTokenMs;
     return STEP ** Math.round(Math.log(1 + answerMs * (1 + node.load)) / Math.log(STEP));
   }
 
-  learn(node: Node, { model }: CallRequest, timing: Timing): void {
-    const speeds: Speeds = this.#byModel.get(model) ?? new LRUCache({ max: MAX_NODES });
-    this.#byModel.set(model, speeds);
+  learn(node: Node, request: CallRequest, timing: Timing): void {
+    const speeds = this.#speedsOf(request);
     const { identity } = node.who;
     speeds.set(identity, averaged(speeds.peek(identity), timing, this.clock.monotonic()));
     if (++this.#learned % CALLS_PER_FORGETTING === 0) this.#forgetOldest(speeds);
+  }
+
+  #speedsOf({ model, endpoint }: Service): Speeds {
+    const byEndpoint: Map<Endpoint, Speeds> = this.#byModel.get(model) ?? new Map();
+    this.#byModel.set(model, byEndpoint);
+    const speeds: Speeds = byEndpoint.get(endpoint) ?? new LRUCache({ max: MAX_NODES });
+    byEndpoint.set(endpoint, speeds);
+    return speeds;
   }
 
   #forgetOldest(speeds: Speeds): void {

@@ -2,6 +2,7 @@
 
 import { expect } from "bun:test";
 import type { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
 import type { Call } from "./call.ts";
 import type { Received, World } from "./test_world.ts";
 
@@ -32,8 +33,8 @@ export class Referee {
   }
 
   /** Lets a call come, and looks at who gets it: where nobody waits, one of the open nodes does. */
-  comes(model: string, come: () => void): void {
-    const open = this.#open(model);
+  comes(service: Service, come: () => void): void {
+    const open = this.#open(service);
     const loads = new Map([...this.world.hub.nodes()].map((node) => [node, node.load]));
     const isLine = this.world.scheduler.waiting > 0;
     come();
@@ -51,18 +52,18 @@ export class Referee {
       const circuit = this.world.circuit({ node }, attempt.order.model);
       if (attempt.isForgotten || circuit !== "on trial") this.#trials.delete(key);
     }
-    for (const { request } of waiting) expect(this.#open(request.model)).toEqual([]);
+    for (const { request } of waiting) expect(this.#open(request)).toEqual([]);
   }
 
   /**
-   * Nodes that can take a call of the model at once, as far as can be seen from outside. One that
+   * Nodes that can take a call of the service at once, as far as can be seen from outside. One that
    * said BUSY may have become so, too.
    */
-  #open(model: string): Node[] {
+  #open(service: Service): Node[] {
     return [...this.world.hub.nodes()].filter((node) => {
-      const circuit = this.world.circuit({ node }, model);
+      const circuit = this.world.circuit({ node }, service.model);
       const busySinceMs = this.#busySinceMs.get(node) ?? -Infinity;
-      return !node.isDraining && node.serves(model) && node.active < node.offer.maxParallel &&
+      return !node.isDraining && node.serves(service) && node.active < node.offer.maxParallel &&
         (circuit === "clear" || circuit === "probation") &&
         busySinceMs + BUSY_PAUSE_MS <= this.world.clock.monotonic();
     });

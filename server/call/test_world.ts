@@ -1,11 +1,13 @@
 /** A hub with scripted nodes and a clock in hand: what the call room's tests share. */
 
+import { Endpoint } from "../../protocol/mod.ts";
 import { FakeClock } from "../clock_fake.ts";
 import { ColinkError, type ErrorCode } from "../error.ts";
 import { silentLog } from "../log.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
 import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
+import { type FactsByModel, factsByModel } from "../node/model_facts.ts";
 import { type Circuit, PenaltyBook, type PenaltyTimes } from "../node/penalty.ts";
 import { V1Answer } from "../node/v1_answer.ts";
 import type { LedgerEntry } from "../store/store.ts";
@@ -57,6 +59,8 @@ export interface WorldConfig extends Partial<SchedulerConfig>, Partial<PenaltyTi
 /** What a call is about. */
 export interface CallOptions {
   model?: string;
+  /** Default: chat. */
+  endpoint?: Endpoint;
   account?: string;
   stream?: boolean;
   messages?: string[];
@@ -115,7 +119,12 @@ export class World {
   }
 
   /** Connects a node, here or to another gateway; what it is sent gathers in `received`. */
-  node(name: string, maxParallel = 1, models: string[] = ["m"], gateway: string | null = null) {
+  node(
+    name: string,
+    maxParallel = 1,
+    models: string[] = ["m"],
+    { gateway = null, facts }: { gateway?: string | null; facts?: FactsByModel } = {},
+  ) {
     const received: Received[] = [];
     const state = { refusesSends: false };
     const connection = {
@@ -139,7 +148,7 @@ export class World {
       close() {},
     };
     const who = { id: name, identity: `key/${name}`, accountId: `owner-${name}`, keyId: "key" };
-    const offer = { name, agent: null, maxParallel, models };
+    const offer = { name, agent: null, maxParallel, models, facts };
     const node = new Node(who, offer, connection, this.clock.now(), gateway);
     this.hub.add(node);
     return { node, received, state, leave: () => this.hub.remove(node) };
@@ -171,12 +180,13 @@ export class World {
   call(options: CallOptions = {}): Call {
     const { model = "m", account = "alice", stream = false, messages, wantsPosition = false } =
       options;
+    const { endpoint = Endpoint.chat } = options;
     const id = `req-${this.#names++}`;
     const request = {
       id,
       accountId: account,
       keyId: `key-${account}`,
-      endpoint: "/v1/chat/completions",
+      endpoint,
       model,
       stream,
       wantsUsage: false,
@@ -186,6 +196,11 @@ export class World {
     };
     return new Call(request, this.clock.monotonic(), this.clock.now());
   }
+}
+
+/** What a node tells of its model "m" that is served at these endpoints. */
+export function servedAt(...endpoints: Endpoint[]): FactsByModel {
+  return factsByModel({ m: { endpoints } }, ["m"]);
 }
 
 /** An outlet that keeps what it is given. */

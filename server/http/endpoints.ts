@@ -1,16 +1,16 @@
 /** The inference endpoints, a row each: what their bodies must hold before a call is made of them. */
 
-import { MAX_MODEL_NAME_CHARS } from "../../protocol/mod.ts";
+import { Endpoint, MAX_MODEL_NAME_CHARS } from "../../protocol/mod.ts";
 import { ColinkError } from "../error.ts";
 
-export interface Endpoint {
-  path: string;
+export interface EndpointRow {
+  path: Endpoint;
   /** Throws ColinkError invalid_request, naming the field. */
   check: (body: Record<string, unknown>) => void;
 }
 
-export const endpoints: readonly Endpoint[] = Object.freeze([
-  { path: "/v1/chat/completions", check: checkChat },
+export const endpoints: readonly EndpointRow[] = Object.freeze([
+  { path: Endpoint.chat, check: checkChat },
 ]);
 
 function checkChat(body: Record<string, unknown>): void {

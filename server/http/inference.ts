@@ -6,12 +6,12 @@ import { ColinkError } from "../error.ts";
 import { HttpAnswer } from "./answer.ts";
 import { readJson } from "./body.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
-import { type Endpoint, routingFields } from "./endpoints.ts";
+import { type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppContext } from "./env.ts";
 import type { AppParts } from "./parts.ts";
 
 /** Handles one endpoint's calls. */
-export function inference(endpoint: Endpoint, parts: AppParts) {
+export function inference(endpoint: EndpointRow, parts: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const { config, clock, keyring, limiter, relay } = parts;
     const startedMs = clock.monotonic();
@@ -37,7 +37,7 @@ export function inference(endpoint: Endpoint, parts: AppParts) {
 
 async function readCall(
   c: AppContext,
-  endpoint: Endpoint,
+  endpoint: EndpointRow,
   key: Key,
   { config, clock }: AppParts,
   startedMs: number,

@@ -27,7 +27,7 @@ export function oneModel({ keyring, hub, startedAt }: AppParts) {
     const path = new URL(c.req.url).pathname.slice(PREFIX.length);
     const id = decoded(path);
     const isVisible = key.models === null || key.models.includes(id);
-    if (!hub.serves(id) || !isVisible) {
+    if (hub.factsOf(id) === null || !isVisible) {
       throw new ColinkError(
         "model_not_found",
         `Cannot find the model "${id}": GET /v1/models lists what is offered`,

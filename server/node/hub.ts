@@ -1,6 +1,9 @@
 /** The nodes connected now, and the models that they serve. */
 
+import { type Endpoint, endpointsOf } from "../../protocol/mod.ts";
+import { type ModelFacts, together } from "./model_facts.ts";
 import type { Node, NodeOffer } from "./node.ts";
+import type { Service } from "./service.ts";
 
 /** Told of every change that matters to who can take a call. */
 export interface HubWatcher {
@@ -16,12 +19,21 @@ export interface HubWatcher {
 /** Models that were served once are remembered, so that "nobody is online" differs from "no such model". */
 export const MAX_REMEMBERED_MODELS = 10_000;
 
+/** A model that is served now. */
+interface Served {
+  /** Nodes share it: each has read its own copy from its socket. */
+  readonly name: string;
+  readonly nodes: Set<Node>;
+  /** What they tell together; null: to be asked anew. */
+  facts: ModelFacts | null;
+}
+
 export class Hub {
   /** By private identity, which no two connected nodes share. */
   readonly #nodes = new Map<string, Node>();
-  /** Models that are served now. Nodes share the name: each has read its own copy from its socket. */
-  readonly #served = new Map<string, { name: string; nodes: number }>();
-  readonly #knownModels = new Set<string>();
+  readonly #served = new Map<string, Served>();
+  /** Models that were ever served here, with the endpoints at which this process has seen them. */
+  readonly #known = new Map<string, readonly Endpoint[]>();
   readonly #watchers: HubWatcher[] = [];
 
   /** Called with models that this hub has not seen before. */
@@ -67,15 +79,10 @@ export class Hub {
     for (const watcher of this.#watchers) watcher.eased(node);
   }
 
-  /** Calls of other gateways run on the node: `others` of them, where it was another number before. */
+  /** Calls of other gateways run on the node: `by` more of them than before. */
   load(node: Node, by: number): void {
     node.active += by;
     for (const watcher of this.#watchers) watcher.loaded(node, by);
-  }
-
-  /** Whether a connected node serves the model. */
-  serves(model: string): boolean {
-    return this.#served.has(model);
   }
 
   /** The models that connected nodes serve, each once. */
@@ -83,47 +90,69 @@ export class Hub {
     return [...this.#served.keys()].sort();
   }
 
+  /** What the connected nodes tell of a model together; null: none serves it. */
+  factsOf(model: string): ModelFacts | null {
+    const served = this.#served.get(model);
+    if (served === undefined) return null;
+    return served.facts ??= together([...served.nodes].map((node) => node.factsOf(model)));
+  }
+
   /** Whether the model was ever served here. */
   knows(model: string): boolean {
-    return this.#knownModels.has(model);
+    return this.#known.has(model);
+  }
+
+  /** Whether this process has seen the model served at this endpoint. */
+  hasSeen({ model, endpoint }: Service): boolean {
+    return this.#known.get(model)?.includes(endpoint) ?? false;
   }
 
   /** Models that were served before this process started. */
   remember(models: Iterable<string>): void {
     for (const model of models) {
-      if (this.#knownModels.size >= MAX_REMEMBERED_MODELS) return;
-      this.#knownModels.add(model);
+      if (this.#known.size >= MAX_REMEMBERED_MODELS) return;
+      this.#known.set(model, this.#known.get(model) ?? []);
     }
   }
 
   knownModels(): Iterable<string> {
-    return this.#knownModels;
+    return this.#known.keys();
   }
 
   #join(node: Node): void {
-    const models = node.offer.models.map((model) => this.#serve(model));
+    const models = node.offer.models.map((model) => this.#serve(node, model));
     node.offer = { ...node.offer, models };
-    const room = MAX_REMEMBERED_MODELS - this.#knownModels.size;
-    const fresh = models.filter((model) => !this.#knownModels.has(model)).slice(0, room);
-    for (const watcher of this.#watchers) watcher.joined(node);
-    if (fresh.length === 0) return;
+    const room = MAX_REMEMBERED_MODELS - this.#known.size;
+    const fresh = models.filter((model) => !this.#known.has(model)).slice(0, room);
     this.remember(fresh);
-    this.onNewModels(fresh);
+    for (const model of models) this.#see(model, node.factsOf(model).endpoints);
+    for (const watcher of this.#watchers) watcher.joined(node);
+    if (fresh.length > 0) this.onNewModels(fresh);
   }
 
   #leave(node: Node): void {
     for (const model of node.offer.models) {
       const served = this.#served.get(model);
-      if (served !== undefined && --served.nodes === 0) this.#served.delete(model);
+      if (served === undefined) continue;
+      served.nodes.delete(node);
+      served.facts = null;
+      if (served.nodes.size === 0) this.#served.delete(model);
     }
     for (const watcher of this.#watchers) watcher.left(node);
   }
 
-  /** Counts one more node that serves the model; returns the shared name. */
-  #serve(model: string): string {
-    const served = this.#served.get(model) ?? { name: model, nodes: 0 };
+  /** One more node serves the model; returns the shared name. */
+  #serve(node: Node, model: string): string {
+    const served = this.#served.get(model) ?? { name: model, nodes: new Set(), facts: null };
     this.#served.set(served.name, served);
-    served.nodes++;
+    served.nodes.add(node);
+    served.facts = null;
     return served.name;
+  }
+
+  #see(model: string, endpoints: readonly Endpoint[]): void {
+    const seen = this.#known.get(model);
+    if (seen === undefined || endpoints.every((endpoint) => seen.includes(endpoint))) return;
+    this.#known.set(model, endpointsOf({ endpoints: [...seen, ...endpoints] }));
   }
 }

@@ -13,6 +13,7 @@ import {
   type FrameV2,
   type Head,
   MAX_FRAME_BYTES,
+  type RegisterV2,
   RELAYED_HEADERS,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
@@ -126,8 +127,12 @@ export class LinkV2 extends Link<number, OpenStream> {
     }
   }
 
-  #register(data: Parameters<typeof offerOf>[0] & { node_id: string }): void {
-    const node = this.owner.registered(this, offerOf(data), data.node_id ?? null);
+  #register(data: RegisterV2): void {
+    const node = this.owner.registered(
+      this,
+      offerOf(data, data.capabilities),
+      data.node_id ?? null,
+    );
     this.socket.send(encodeJson("welcome", 0, {
       session: this.#session,
       node,

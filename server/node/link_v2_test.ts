@@ -110,6 +110,28 @@ describe("the beginning of a link in wire v2", () => {
     });
   });
 
+  test("REGISTER tells what the models can do; of others nothing is kept", () => {
+    const desk = new Desk();
+    const capabilities = {
+      m: { endpoints: ["/v1/messages", "/v9/later"], context_length: 8192, vision: false },
+      stranger: { tools: true },
+    };
+    desk.register(desk.dial({ wire: 2 }), { models: ["m", "n"], capabilities } as never);
+    const [node] = desk.hub.nodes();
+    expect(node!.offer.facts).toEqual(
+      new Map([["m", {
+        endpoints: ["/v1/messages"],
+        contextLength: 8192,
+        tools: null,
+        vision: false,
+      }]]),
+    );
+    expect([...node!.services()]).toEqual([
+      { model: "m", endpoint: "/v1/messages" },
+      { model: "n", endpoint: "/v1/chat/completions" },
+    ]);
+  });
+
   test("a second REGISTER replaces the offer, and the session stays the same", () => {
     const desk = new Desk();
     const socket = desk.dial({ wire: 2 });
@@ -564,6 +586,18 @@ describe("STATUS", () => {
     node.status({ models: ["x", "y", "x"] });
     expect(node.inHub.offer).toMatchObject({ maxParallel: 5, models: ["x", "y"] });
     expect(node.desk.hub.models()).toEqual(["x", "y"]);
+  });
+
+  test("changes what is known of the models, all of them at once", () => {
+    const node = new V2Node();
+    node.status({ models: ["x", "y"], capabilities: { x: { endpoints: ["/v1/embeddings"] } } });
+    expect(node.desk.hub.factsOf("x")?.endpoints).toEqual(["/v1/embeddings"]);
+    expect(node.desk.hub.factsOf("y")?.endpoints).toEqual(["/v1/chat/completions"]);
+    node.status({ max_parallel: 9 });
+    expect(node.desk.hub.factsOf("x")?.endpoints).toEqual(["/v1/embeddings"]);
+    node.status({ capabilities: { y: { tools: true } } });
+    expect(node.desk.hub.factsOf("x")?.endpoints).toEqual(["/v1/chat/completions"]);
+    expect(node.desk.hub.factsOf("y")?.tools).toBe(true);
   });
 
   test("keeps calls away while the node drains or pauses, and lets them in again", () => {

@@ -8,6 +8,7 @@ import type { Hub } from "./hub.ts";
 import type { Link, LinkOwner } from "./link.ts";
 import { LinkV1 } from "./link_v1.ts";
 import { LinkV2 } from "./link_v2.ts";
+import { factsByModel } from "./model_facts.ts";
 import { Node, type NodeOffer } from "./node.ts";
 
 /** Who is behind a socket, found out before the upgrade. */
@@ -144,10 +145,12 @@ export class Links implements LinkOwner {
     // Nothing in it is a mere sign of life.
     if (!node || Object.keys(status).length === 0) return;
     const { hub, log } = this.parts;
-    const { max_parallel: maxParallel = node.offer.maxParallel, models = node.offer.models } =
-      status;
+    const { offer } = node;
+    const { max_parallel: maxParallel = offer.maxParallel, capabilities } = status;
+    const models = [...new Set(status.models ?? offer.models)];
+    const facts = capabilities === undefined ? offer.facts : factsByModel(capabilities, models);
     if (status.state !== undefined) node.isDraining = status.state !== "serving";
-    hub.update(node, { ...node.offer, maxParallel, models: [...new Set(models)] });
+    hub.update(node, { ...offer, maxParallel, models, facts });
     const { state, reason } = status;
     log.info(
       { node: node.who.id, state, reason: reason?.slice(0, 200) },

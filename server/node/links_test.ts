@@ -22,6 +22,13 @@ describe("a node's link in wire v1", () => {
     expect(desk.hub.models()).toEqual(["m"]);
   });
 
+  test("a node is called at chat only, whatever its REGISTER says of endpoints", () => {
+    const { desk, socket } = connected();
+    const capabilities = { m: { endpoints: "/v1/embeddings" } };
+    desk.register(socket, { models: ["m"], capabilities } as never);
+    expect(desk.hub.factsOf("m")?.endpoints).toEqual(["/v1/chat/completions"]);
+  });
+
   test("a second REGISTER replaces the first", () => {
     const { desk, socket } = connected();
     desk.register(socket, { max_parallel: 9, models: ["n", "n", "o"] });

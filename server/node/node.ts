@@ -1,8 +1,10 @@
 /** One connected machine: who it is, what it serves, what it is doing. */
 
-import type { NodeView, RegisterData } from "../../protocol/mod.ts";
+import type { NodeView, RegisterData, RegisterV2 } from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
+import { type FactsByModel, factsByModel, factsIn, type ModelFacts } from "./model_facts.ts";
 import type { Penalty } from "./penalty.ts";
+import type { Service } from "./service.ts";
 
 /** What a Node needs of its connection. */
 export interface NodeConnection {
@@ -31,15 +33,22 @@ export interface NodeOffer {
   agent: string | null;
   maxParallel: number;
   models: readonly string[];
+  /** Of those models that it says something of; the others are served at chat only. */
+  facts?: FactsByModel;
 }
 
 /** What a node offers, as its REGISTER says it. */
-export function offerOf(data: RegisterData): NodeOffer {
+export function offerOf(
+  data: RegisterData,
+  capabilities?: RegisterV2["capabilities"],
+): NodeOffer {
+  const models = [...new Set(data.models)];
   return {
     name: data.name ?? "node",
     agent: data.agent ?? null,
     maxParallel: data.max_parallel,
-    models: [...new Set(data.models)],
+    models,
+    facts: capabilities && factsByModel(capabilities, models),
   };
 }
 
@@ -74,8 +83,20 @@ export class Node {
     return this.isDraining || this.hold !== null;
   }
 
-  serves(model: string): boolean {
-    return this.offer.models.includes(model);
+  serves({ model, endpoint }: Service): boolean {
+    return this.offer.models.includes(model) && this.factsOf(model).endpoints.includes(endpoint);
+  }
+
+  /** What it tells of one of its models. */
+  factsOf(model: string): ModelFacts {
+    return factsIn(this.offer.facts, model);
+  }
+
+  /** Every model at each of its endpoints. */
+  *services(): Iterable<Service> {
+    for (const model of this.offer.models) {
+      for (const endpoint of this.factsOf(model).endpoints) yield { model, endpoint };
+    }
   }
 
   /** `penalties` are all that stand against it, also those whose time is over; `viewerId`: the account that looks. */

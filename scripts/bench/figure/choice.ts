@@ -1,5 +1,6 @@
 /** What the choice of a node costs, alone: the real scheduler, in this process, with nodes that are not there. */
 
+import { Endpoint } from "../../../protocol/mod.ts";
 import { Call } from "../../../server/call/call.ts";
 import type { Lease } from "../../../server/call/lease.ts";
 import { createPolicies } from "../../../server/call/policies.ts";
@@ -123,7 +124,7 @@ function callOf(model: string): Call {
     id: "req-0",
     accountId: "account",
     keyId: "key",
-    endpoint: "/v1/chat/completions",
+    endpoint: Endpoint.chat,
     model,
     stream: false,
     wantsUsage: false,

@@ -1,0 +1,30 @@
+import { expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
+import { factsByModel, factsIn, type ModelFacts, together } from "./model_facts.ts";
+
+const nothing: ModelFacts = {
+  endpoints: [Endpoint.chat],
+  contextLength: null,
+  tools: null,
+  vision: null,
+};
+
+test("of a model that its node says nothing of, nothing is known but that it chats", () => {
+  expect(factsIn(undefined, "m")).toEqual(nothing);
+  expect(factsIn(factsByModel({ m: {} }, ["m"]), "m")).toEqual(nothing);
+  expect(factsIn(factsByModel({}, ["toString"]), "toString")).toEqual(nothing);
+});
+
+test("what nodes tell together holds for each of them, and endpoints are those of any", () => {
+  const facts = together([
+    { ...nothing, contextLength: 8192, tools: true, vision: true },
+    { ...nothing, endpoints: [Endpoint.embeddings], contextLength: 4096, vision: false },
+    { ...nothing, endpoints: [] },
+  ]);
+  expect(facts).toEqual({
+    endpoints: [Endpoint.chat, Endpoint.embeddings],
+    contextLength: 4096,
+    tools: true,
+    vision: false,
+  });
+});
