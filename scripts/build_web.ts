@@ -19,7 +19,11 @@ const types: Readonly<Record<string, string>> = {
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
 };
+
+/** Compressed by their own format: another turn would only cost the reader time. */
+const squeezed: ReadonlySet<string> = new Set([".woff2"]);
 
 /**
  * Builds the console anew. Resolves with a line that says how large it is. Throws where the
@@ -54,7 +58,8 @@ const common: BuildOptions = {
   target: "es2022",
   legalComments: "none",
   logLevel: "warning",
-  loader: { ".svg": "copy" },
+  assetNames: "assets/[name]-[hash]",
+  loader: { ".svg": "copy", ".woff2": "file" },
 };
 
 type Outputs = Metafile["outputs"];
@@ -78,6 +83,11 @@ async function indexPage(outputs: Outputs): Promise<string> {
   const [main] = entry(outputs, "web/main.tsx");
   const preloads = staticImports(outputs, main).map((file) =>
     `<link rel="modulepreload" href="${address(file)}">`
+  );
+  preloads.push(
+    ...fontFiles(outputs).map((file) =>
+      `<link rel="preload" as="font" type="font/woff2" href="${address(file)}" crossorigin>`
+    ),
   );
   const made: Record<string, string> = {
     "/main.tsx": address(main),
@@ -104,6 +114,11 @@ function entry(outputs: Outputs, source: string): [file: string, output: Outputs
 /** A copied file is no entry point in the metafile. */
 function iconFile(outputs: Outputs): string {
   return Object.keys(outputs).find((file) => file.endsWith(".svg")) ?? "";
+}
+
+/** The typeface of the running text; that of code comes when there is some. */
+function fontFiles(outputs: Outputs): string[] {
+  return Object.keys(outputs).filter((file) => /geist-latin-[^/]*\.woff2$/.test(file));
 }
 
 function address(file: string): string {
@@ -146,6 +161,18 @@ async function compressAll(): Promise<Manifest> {
 
 async function compress(file: string): Promise<Asset> {
   const bytes = await readFile(join(out, file));
+  const packed = squeezed.has(extname(file)) ? {} : await pack(file, bytes);
+  return {
+    file,
+    type: types[extname(file)] ?? "application/octet-stream",
+    etag: createHash("sha256").update(bytes).digest("base64url").slice(0, 22),
+    immutable: /-[A-Z0-9]{8}\.\w+$/.test(basename(file)),
+    sizes: { identity: bytes.length, ...packed },
+  };
+}
+
+/** Writes the file's two compressed forms beside it; resolves with their sizes. */
+async function pack(file: string, bytes: Uint8Array): Promise<{ br: number; gzip: number }> {
   const br = await promisify(brotliCompress)(bytes, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: 11,
@@ -155,13 +182,7 @@ async function compress(file: string): Promise<Asset> {
   const gz = await promisify(gzip)(bytes, { level: 9 });
   await writeFile(join(out, `${file}.br`), br);
   await writeFile(join(out, `${file}.gz`), gz);
-  return {
-    file,
-    type: types[extname(file)] ?? "application/octet-stream",
-    etag: createHash("sha256").update(bytes).digest("base64url").slice(0, 22),
-    immutable: /-[A-Z0-9]{8}\.\w+$/.test(basename(file)),
-    sizes: { identity: bytes.length, br: br.length, gzip: gz.length },
-  };
+  return { br: br.length, gzip: gz.length };
 }
 
 function kib(bytes: number): string {

@@ -2,6 +2,7 @@
 
 import type { ErrorView, InfoView, LoginAnswer, NodeView, UserView } from "../protocol/api.ts";
 import { noteServerDate } from "./state/clock.ts";
+import { noteReached } from "./state/connection.ts";
 
 export interface Registration {
   email: string;
@@ -77,9 +78,17 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
   try {
-    return await fetch(path, { ...init, signal, cache: "no-store", credentials: "same-origin" });
+    const answer = await fetch(path, {
+      ...init,
+      signal,
+      cache: "no-store",
+      credentials: "same-origin",
+    });
+    noteReached(true);
+    return answer;
   } catch (error) {
     if (init.signal?.aborted) throw error;
+    noteReached(false);
     throw new ApiError(0, "unreachable", "The gateway cannot be reached");
   }
 }

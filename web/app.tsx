@@ -4,24 +4,23 @@ import { useSignal } from "@preact/signals";
 import { ErrorBoundary } from "preact-iso/lazy";
 import lazy from "preact-iso/lazy";
 import { LocationProvider, Route, Router } from "preact-iso/router";
-import { Home } from "./page/Home.tsx";
+import { Home } from "./page/home/Home.tsx";
 import { NotFound } from "./page/NotFound.tsx";
-import { Navbar } from "./part/Navbar.tsx";
 import { Notice } from "./part/Notice.tsx";
 import { paths } from "./route.ts";
+import { Shell } from "./shell/Shell.tsx";
 import { messages } from "./state/locale.ts";
 
-const Register = lazy(() => import("./page/Register.tsx").then((page) => page.Register));
-const Login = lazy(() => import("./page/Login.tsx").then((page) => page.Login));
+const Register = lazy(() => import("./page/account/Register.tsx").then((page) => page.Register));
+const Login = lazy(() => import("./page/account/Login.tsx").then((page) => page.Login));
 const Dashboard = lazy(() => import("./page/Dashboard.tsx").then((page) => page.Dashboard));
-const Nodes = lazy(() => import("./page/Nodes.tsx").then((page) => page.Nodes));
+const Nodes = lazy(() => import("./page/nodes/Nodes.tsx").then((page) => page.Nodes));
 
 export function App() {
   const isBroken = useSignal(false);
   return (
     <LocationProvider>
-      <a class="skip" href="#main">{messages.value.skipToContent}</a>
-      <Navbar />
+      <Shell />
       <main id="main" tabIndex={-1}>
         {isBroken.value && <Notice tone="bad">{messages.value.pageBroke}</Notice>}
         <ErrorBoundary onError={() => isBroken.value = true}>

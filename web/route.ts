@@ -7,7 +7,24 @@ export const paths = {
   login: "/login",
   dashboard: "/dashboard",
   nodes: "/nodes",
+  node: "/nodes/:id",
+  models: "/models",
+  playground: "/playground",
+  keys: "/keys",
+  calls: "/calls",
+  settings: "/settings",
+  admin: "/admin",
 } as const;
+
+/** One node's own page. */
+export function nodePath(id: string): string {
+  return `${paths.nodes}/${encodeURIComponent(id)}`;
+}
+
+/** The playground with a model chosen. */
+export function tryPath(model: string): string {
+  return `${paths.playground}?model=${encodeURIComponent(model)}`;
+}
 
 /** The login page, told where to go on afterwards. */
 export function loginPath(backTo: string): string {

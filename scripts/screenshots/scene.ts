@@ -33,6 +33,8 @@ export const scenes: readonly Scene[] = [
   { name: "nodes", path: "/nodes", isUser: true },
   { name: "nodes-empty", path: "/nodes", nodes: [] },
   { name: "nodes-lost", path: "/nodes", act: loseGateway },
+  { name: "palette", path: "/nodes", isUser: true, act: openPalette, isCropped: true },
+  { name: "account", path: "/nodes", isUser: true, act: openAccount, isCropped: true },
   { name: "not-found", path: "/no/such/page" },
 ];
 
@@ -40,6 +42,15 @@ export const scenes: readonly Scene[] = [
 async function openMenu(page: Page): Promise<void> {
   const menu = page.locator(".navbar-toggle");
   if (await menu.isVisible()) await menu.click();
+}
+
+async function openPalette(page: Page): Promise<void> {
+  await page.keyboard.press("Control+k");
+  await page.locator(".palette[open]").waitFor();
+}
+
+async function openAccount(page: Page): Promise<void> {
+  await page.locator(".avatar").click();
 }
 
 async function submit(page: Page): Promise<void> {
@@ -65,6 +76,6 @@ async function askToRotate(page: Page): Promise<void> {
 }
 
 async function loseGateway(page: Page): Promise<void> {
-  await page.route("**/api/nodes", (route) => route.abort());
-  await page.locator(".notice.warning").waitFor();
+  await page.route("**/api/*", (route) => route.abort());
+  await page.locator(".banner").waitFor();
 }

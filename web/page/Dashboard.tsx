@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { UserView } from "../../protocol/api.ts";
 import { api } from "../api.ts";
-import { liveModels } from "../node_state.ts";
+import { liveModels } from "./nodes/node_state.ts";
 import { CallPanel } from "../part/CallPanel.tsx";
 import { Guarded } from "../part/Guarded.tsx";
 import { ErrorNotice } from "../part/Notice.tsx";

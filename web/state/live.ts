@@ -3,6 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { type ReadonlySignal, signal, useSignal } from "@preact/signals";
 import { ApiError } from "../api.ts";
+import { lostSinceMs } from "./connection.ts";
 
 export interface Live<T> {
   /** The last answer; kept while the gateway cannot be reached. */
@@ -34,7 +35,12 @@ export function useLive<T>(
     };
     follow();
     document.addEventListener("visibilitychange", follow);
+    // What failed for want of a gateway is asked for again as soon as there is one.
+    const stop = lostSinceMs.subscribe((lost) => {
+      if (lost === null && live.peek().error?.code === "unreachable") follow();
+    });
     return () => {
+      stop();
       document.removeEventListener("visibilitychange", follow);
       watch?.abort();
     };

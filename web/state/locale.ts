@@ -17,6 +17,11 @@ export const locale = kept<Locale>(
 /** Every text of the console in the chosen language. */
 export const messages = computed<Messages>(() => languages[locale.value]);
 
+/** The one that a switch leads to. */
+export function otherLocale(): Locale {
+  return locale.value === "en" ? "zh-CN" : "en";
+}
+
 effect(() => {
   document.documentElement.lang = locale.value;
 });

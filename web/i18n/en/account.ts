@@ -1,0 +1,30 @@
+/** Making an account and signing in, in English. */
+
+import { number } from "./words.ts";
+
+export const account = {
+  registerTitle: "Create an account",
+  registerLead: "It takes an e-mail address and a password. You can call models at once.",
+  registerAction: "Create account",
+  haveAccount: "Already have an account?",
+  loginTitle: "Sign in",
+  loginAction: "Sign in",
+  noAccount: "No account yet?",
+  sessionEnded: "Your session has ended. Sign in to go on where you were.",
+  email: "E-mail",
+  password: "Password",
+  passwordHint: "8 to 72 bytes; a sentence is easier to keep than a riddle.",
+  showPassword: "Show password",
+  invite: "Invite code",
+  inviteHint: "This gateway is open to invited people only.",
+  closedTitle: "Registration is closed",
+  closedText: "Ask whoever runs this gateway for an account.",
+  problems: {
+    emailMissing: "Enter your e-mail address.",
+    emailWrong: "This does not look like an e-mail address.",
+    passwordMissing: "Enter your password.",
+    passwordShort: "Too short: it needs at least 8 bytes.",
+    passwordLong: (bytes: number) => `Too long: ${number.format(bytes)} bytes, 72 fit.`,
+    inviteMissing: "Enter the invite code you were given.",
+  },
+} as const;

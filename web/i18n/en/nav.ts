@@ -1,0 +1,26 @@
+/** The bar at the top, and the menus behind it, in English. */
+
+export const nav = {
+  label: "Main",
+  menu: "Menu",
+  home: "Home",
+  /** By their short names, as a row of links shows them. */
+  pages: {
+    dashboard: "Dashboard",
+    nodes: "Nodes",
+    models: "Models",
+    playground: "Playground",
+    keys: "Keys",
+    calls: "Calls",
+    settings: "Settings",
+    admin: "Administration",
+  },
+  search: "Search",
+  searchKeys: "Ctrl K",
+  account: "Your account",
+  roles: { user: "Member", admin: "Administrator" },
+  signIn: "Sign in",
+  signOut: "Sign out",
+  register: "Create account",
+  theme: { system: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" },
+} as const;

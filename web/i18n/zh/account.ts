@@ -1,0 +1,31 @@
+/** Making an account and signing in, in simplified Chinese. */
+
+import type { Messages } from "../en.ts";
+import { number } from "./words.ts";
+
+export const account: Messages["account"] = {
+  registerTitle: "注册账号",
+  registerLead: "只需邮箱和密码，注册后即可调用模型。",
+  registerAction: "注册",
+  haveAccount: "已有账号？",
+  loginTitle: "登录",
+  loginAction: "登录",
+  noAccount: "还没有账号？",
+  sessionEnded: "会话已结束，请重新登录，之后会回到原来的页面。",
+  email: "邮箱",
+  password: "密码",
+  passwordHint: "8 到 72 字节；一句话比一串谜语更好记。",
+  showPassword: "显示密码",
+  invite: "邀请码",
+  inviteHint: "此网关仅对受邀者开放。",
+  closedTitle: "注册已关闭",
+  closedText: "请向网关的管理者索取账号。",
+  problems: {
+    emailMissing: "请输入邮箱地址。",
+    emailWrong: "这不像是一个邮箱地址。",
+    passwordMissing: "请输入密码。",
+    passwordShort: "太短：至少需要 8 个字节。",
+    passwordLong: (bytes) => `太长：共 ${number.format(bytes)} 字节，最多 72 字节。`,
+    inviteMissing: "请输入你收到的邀请码。",
+  },
+};

@@ -1,0 +1,27 @@
+/** The bar at the top, and the menus behind it, in simplified Chinese. */
+
+import type { Messages } from "../en.ts";
+
+export const nav: Messages["nav"] = {
+  label: "主导航",
+  menu: "菜单",
+  home: "首页",
+  pages: {
+    dashboard: "仪表盘",
+    nodes: "节点",
+    models: "模型",
+    playground: "试验场",
+    keys: "密钥",
+    calls: "调用记录",
+    settings: "设置",
+    admin: "管理",
+  },
+  search: "搜索",
+  searchKeys: "Ctrl K",
+  account: "你的账号",
+  roles: { user: "成员", admin: "管理员" },
+  signIn: "登录",
+  signOut: "退出登录",
+  register: "注册",
+  theme: { system: "主题：跟随系统", light: "主题：浅色", dark: "主题：深色" },
+};

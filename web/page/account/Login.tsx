@@ -1,0 +1,40 @@
+/** Signs in, and goes on where the reader was. */
+
+import { useLocation, useRoute } from "preact-iso/router";
+import { useEffect } from "preact/hooks";
+import { loginProblems } from "./credentials.ts";
+import { AccountForm } from "./AccountForm.tsx";
+import { Notice } from "../../part/Notice.tsx";
+import { Page } from "../../part/Page.tsx";
+import { nextPath, paths } from "../../route.ts";
+import { messages } from "../../state/locale.ts";
+import { session, signIn } from "../../state/session.ts";
+
+export function Login() {
+  const t = messages.value.account;
+  const { query } = useRoute();
+  const { route } = useLocation();
+  const current = session.value;
+
+  useEffect(() => {
+    if (current.state === "in") route(nextPath(query.next), true);
+  }, [current.state]);
+
+  return (
+    <Page title={t.loginTitle} width="narrow">
+      {current.state === "out" && current.why === "ended" && (
+        <Notice tone="info">{t.sessionEnded}</Notice>
+      )}
+      <AccountForm
+        action={t.loginAction}
+        isNew={false}
+        invite={null}
+        problemsOf={(form) => loginProblems(form, t.problems)}
+        onSubmit={({ email, password }) => signIn(email, password)}
+      />
+      <p class="aside">
+        {t.noAccount} <a href={paths.register}>{t.registerAction}</a>
+      </p>
+    </Page>
+  );
+}

@@ -1,0 +1,66 @@
+/** Makes an account, where this gateway lets the reader make one. */
+
+import { useLocation, useRoute } from "preact-iso/router";
+import { useEffect } from "preact/hooks";
+import { api } from "../../api.ts";
+import { type Credentials, registrationProblems } from "./credentials.ts";
+import { AccountForm } from "./AccountForm.tsx";
+import { ErrorNotice, Notice } from "../../part/Notice.tsx";
+import { Page } from "../../part/Page.tsx";
+import { Skeleton } from "../../part/Skeleton.tsx";
+import { nextPath, paths } from "../../route.ts";
+import { useLive } from "../../state/live.ts";
+import { messages } from "../../state/locale.ts";
+import { session, signUp } from "../../state/session.ts";
+
+/** Registration may be opened or closed while the page is open. */
+const REFRESH_MS = 30_000;
+
+export function Register() {
+  const t = messages.value.account;
+  const { query } = useRoute();
+  const { route } = useLocation();
+  const { data: info, error } = useLive(api.info, REFRESH_MS).value;
+  const isSignedIn = session.value.state === "in";
+
+  useEffect(() => {
+    if (isSignedIn) route(nextPath(query.next), true);
+  }, [isSignedIn]);
+
+  if (!info) return error ? <Unreachable error={error} /> : <Skeleton />;
+  const isClosed = info.registration === "closed";
+  const needsInvite = info.registration === "invite";
+  const submit = ({ invite, ...form }: Credentials) =>
+    signUp(needsInvite ? { ...form, invite: invite.trim() } : form);
+
+  return (
+    <Page title={t.registerTitle} lead={!isClosed && t.registerLead} width="narrow">
+      {isClosed
+        ? (
+          <Notice tone="info">
+            <strong>{t.closedTitle}.</strong> {t.closedText}
+          </Notice>
+        )
+        : (
+          <AccountForm
+            action={t.registerAction}
+            isNew
+            invite={needsInvite ? query.invite ?? "" : null}
+            problemsOf={(form) => registrationProblems(form, needsInvite, t.problems)}
+            onSubmit={submit}
+          />
+        )}
+      <p class="aside">
+        {t.haveAccount} <a href={paths.login}>{t.loginAction}</a>
+      </p>
+    </Page>
+  );
+}
+
+function Unreachable({ error }: { error: Parameters<typeof ErrorNotice>[0]["error"] }) {
+  return (
+    <Page title={messages.value.account.registerTitle} width="narrow">
+      <ErrorNotice error={error} />
+    </Page>
+  );
+}

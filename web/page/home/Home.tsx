@@ -1,0 +1,11 @@
+/** The first page: what this is, to a visitor; what to do next, to a user. */
+
+import { Welcome } from "./Welcome.tsx";
+import { session } from "../../state/session.ts";
+import { Checklist } from "./Checklist.tsx";
+
+export function Home() {
+  const current = session.value;
+  if (current.state === "unknown") return null;
+  return current.state === "in" ? <Checklist user={current.user} /> : <Welcome />;
+}

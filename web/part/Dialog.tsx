@@ -1,0 +1,57 @@
+/** The browser's own modal dialog: it holds the focus, closes on Escape and gives the focus back. */
+
+import type { ComponentChildren } from "preact";
+import type { Signal } from "@preact/signals";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { messages } from "../state/locale.ts";
+import { Icon } from "./Icon.tsx";
+
+interface Props {
+  isOpen: Signal<boolean>;
+  title: string;
+  /** A sentence under the title. */
+  text?: string;
+  width?: "narrow" | "wide";
+  /** Told once it is closed, whichever way. */
+  onClose?: () => void;
+  /** Drawn while it is open only, so that what it holds starts afresh each time. */
+  children: ComponentChildren;
+}
+
+export function Dialog({ isOpen, title, text, width = "narrow", onClose, children }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    if (isOpen.value) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [isOpen.value]);
+  const close = () => {
+    isOpen.value = false;
+  };
+  return (
+    <dialog
+      ref={dialog}
+      class={`dialog ${width}`}
+      aria-labelledby={`${id}-title`}
+      aria-describedby={text ? `${id}-text` : undefined}
+      onClose={() => {
+        close();
+        onClose?.();
+      }}
+    >
+      <div class="dialog-head">
+        <h2 id={`${id}-title`}>{title}</h2>
+        <button
+          type="button"
+          class="button icon-only"
+          aria-label={messages.value.close}
+          onClick={close}
+        >
+          <Icon name="close" />
+        </button>
+      </div>
+      {text && <p id={`${id}-text`}>{text}</p>}
+      {isOpen.value && children}
+    </dialog>
+  );
+}

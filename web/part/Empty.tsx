@@ -1,0 +1,23 @@
+/** What belongs here, and the one thing to do about it, while there is nothing. */
+
+import type { ComponentChildren } from "preact";
+import { Icon, type IconName } from "./Icon.tsx";
+
+interface Props {
+  icon: IconName;
+  title: string;
+  text: string;
+  /** The one button or command. */
+  children?: ComponentChildren;
+}
+
+export function Empty({ icon, title, text, children }: Props) {
+  return (
+    <section class="empty">
+      <Icon name={icon} />
+      <h2>{title}</h2>
+      <p>{text}</p>
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,41 @@
+/** What belongs to whoever is signed in: the pages aside, the keyboard's shortcuts, the way out. */
+
+import { useId, useRef } from "preact/hooks";
+import type { UserView } from "../../protocol/api.ts";
+import { Icon } from "../part/Icon.tsx";
+import { ErrorNotice } from "../part/Notice.tsx";
+import { messages } from "../state/locale.ts";
+import { signOut } from "../state/session.ts";
+import { useSubmit } from "../state/submit.ts";
+import { destinations } from "./destinations.ts";
+
+/** The browser's own popover: it closes on Escape and on a click beside it. */
+export function AccountMenu({ user }: { user: UserView }) {
+  const t = messages.value.nav;
+  const id = useId();
+  const menu = useRef<HTMLDivElement>(null);
+  const leaving = useSubmit();
+  const close = () => menu.current?.hidePopover();
+  return (
+    <>
+      <button type="button" class="avatar" popovertarget={id} aria-label={t.account}>
+        {user.email.slice(0, 1)}
+      </button>
+      <div ref={menu} id={id} popover="auto" class="menu">
+        <div class="menu-head">
+          <strong>{user.email}</strong>
+          <p class="hint">{t.roles[user.role]}</p>
+        </div>
+        {destinations().filter(({ isAside }) => isAside).map(({ path, name, icon }) => (
+          <a key={path} class="menu-item" href={path} onClick={close}>
+            <Icon name={icon} /> {t.pages[name]}
+          </a>
+        ))}
+        <button type="button" class="menu-item" onClick={() => leaving.run(signOut)}>
+          <Icon name="leave" /> {t.signOut}
+        </button>
+        {leaving.error.value && <ErrorNotice error={leaving.error.value} />}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+/** The bar at the top of every page: where one can go, what one can look up, who is signed in. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { useLocation } from "preact-iso/router";
+import { Icon } from "../part/Icon.tsx";
+import { Logo } from "../part/Logo.tsx";
+import { paths } from "../route.ts";
+import { messages } from "../state/locale.ts";
+import { session } from "../state/session.ts";
+import { AccountMenu } from "./AccountMenu.tsx";
+import { type Destination, destinations } from "./destinations.ts";
+import { LanguageSwitch, ThemeSwitch } from "./Switches.tsx";
+
+/** On a narrow screen the pages' names hide behind one button. */
+export function Navbar({ onSearch }: { onSearch: () => void }) {
+  const isOpen = useSignal(false);
+  const { path } = useLocation();
+  const t = messages.value.nav;
+  const close = () => {
+    isOpen.value = false;
+  };
+
+  useEffect(close, [path]);
+
+  return (
+    <header class="navbar" onKeyDown={(event) => event.key === "Escape" && close()}>
+      <div class="navbar-row">
+        <a class="brand" href={paths.home} aria-label={`Co-Link: ${t.home}`}>
+          <Logo />
+          Co-Link
+        </a>
+        <div class={`navbar-menu${isOpen.value ? " open" : ""}`}>
+          <nav id="navbar-pages" aria-label={t.label}>
+            {destinations().filter(({ isAside }) => !isAside).map((one) => (
+              <Tab key={one.path} destination={one} />
+            ))}
+          </nav>
+          <div class="navbar-end">
+            <button type="button" class="palette-open" aria-label={t.search} onClick={onSearch}>
+              <Icon name="search" />
+              <span>{t.search}</span>
+              <kbd>{t.searchKeys}</kbd>
+            </button>
+            <LanguageSwitch />
+            <ThemeSwitch />
+            <Session />
+          </div>
+        </div>
+        <button
+          type="button"
+          class="button icon-only navbar-toggle"
+          aria-expanded={isOpen.value}
+          aria-controls="navbar-pages"
+          aria-label={t.menu}
+          onClick={() => isOpen.value = !isOpen.value}
+        >
+          <Icon name={isOpen.value ? "close" : "menu"} />
+        </button>
+      </div>
+    </header>
+  );
+}
+
+function Tab({ destination: { path, name, icon } }: { destination: Destination }) {
+  const here = useLocation().path;
+  const isHere = here === path || here.startsWith(`${path}/`);
+  return (
+    <a class="tab" href={path} aria-current={isHere ? "page" : undefined}>
+      <Icon name={icon} />
+      {messages.value.nav.pages[name]}
+    </a>
+  );
+}
+
+function Session() {
+  const t = messages.value.nav;
+  const current = session.value;
+  if (current.state === "unknown") return null;
+  if (current.state === "in") return <AccountMenu user={current.user} />;
+  return (
+    <>
+      <a class="button quiet" href={paths.login}>{t.signIn}</a>
+      <a class="button primary" href={paths.register}>{t.register}</a>
+    </>
+  );
+}

@@ -1,0 +1,118 @@
+/** The command palette (Ctrl/Cmd-K): one line to type, and everything that it could mean. */
+
+import { type Signal, useSignal } from "@preact/signals";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { useLocation } from "preact-iso/router";
+import type { NodeView } from "../../protocol/api.ts";
+import { api } from "../api.ts";
+import { Icon } from "../part/Icon.tsx";
+import { messages } from "../state/locale.ts";
+import { type Command, commands, found } from "./commands.ts";
+
+/** More than this nobody reads: one more letter is faster. */
+const SHOWN = 50;
+
+export function Palette({ isOpen }: { isOpen: Signal<boolean> }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    if (isOpen.value) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [isOpen.value]);
+  const close = () => {
+    isOpen.value = false;
+  };
+  return (
+    <dialog
+      ref={dialog}
+      class="palette"
+      aria-label={messages.value.palette.title}
+      onClose={close}
+      onClick={(event) => event.target === dialog.current && close()}
+    >
+      {isOpen.value && <Line close={close} />}
+    </dialog>
+  );
+}
+
+function Line({ close }: { close: () => void }) {
+  const t = messages.value.palette;
+  const id = useId();
+  const { route } = useLocation();
+  const query = useSignal("");
+  const chosen = useSignal(0);
+  const nodes = useSignal<readonly NodeView[]>([]);
+  const list = found(commands(nodes.value), query.value, SHOWN);
+  const at = Math.min(chosen.value, list.length - 1);
+
+  useEffect(() => {
+    const asked = new AbortController();
+    // Without an answer the palette still has its pages and actions.
+    api.nodes(asked.signal).then((answer) => nodes.value = answer.nodes, () => {});
+    return () => asked.abort();
+  }, []);
+  useEffect(() => {
+    document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: "nearest" });
+  }, [at]);
+
+  const run = ({ act }: Command) => {
+    close();
+    if (typeof act === "string") route(act);
+    else act();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const one = list[at];
+    if (step !== undefined) chosen.value = (at + step + list.length) % list.length;
+    else if (event.key === "Enter" && one) run(one);
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <>
+      <div class="palette-line">
+        <Icon name="search" />
+        <input
+          type="text"
+          role="combobox"
+          aria-label={t.title}
+          aria-expanded="true"
+          aria-controls={`${id}-list`}
+          aria-activedescendant={list.length > 0 ? `${id}-${at}` : undefined}
+          placeholder={t.placeholder}
+          spellcheck={false}
+          autocomplete="off"
+          autofocus
+          value={query.value}
+          onInput={(event) => {
+            query.value = event.currentTarget.value;
+            chosen.value = 0;
+          }}
+          onKeyDown={onKeyDown}
+        />
+      </div>
+      <div id={`${id}-list`} class="palette-list" role="listbox" aria-label={t.title}>
+        {list.map((command, i) => (
+          <>
+            {command.group !== list[i - 1]?.group && (
+              <p key={command.group} role="presentation">{t.groups[command.group]}</p>
+            )}
+            <div
+              key={`${command.group} ${command.name} ${i}`}
+              id={`${id}-${i}`}
+              role="option"
+              aria-selected={i === at}
+              onClick={() => run(command)}
+              onPointerMove={() => chosen.value = i}
+            >
+              <Icon name={command.icon} />
+              {command.name}
+              {command.keys && <kbd>{command.keys}</kbd>}
+            </div>
+          </>
+        ))}
+      </div>
+      {list.length === 0 && <p class="palette-none" role="status">{t.none}</p>}
+    </>
+  );
+}

@@ -1,0 +1,35 @@
+/** The two choices that every visitor has: language and theme. */
+
+import { Icon } from "../part/Icon.tsx";
+import { locale, messages, otherLocale } from "../state/locale.ts";
+import { switchTheme, theme } from "../state/theme.ts";
+
+export function LanguageSwitch() {
+  const other = messages.value.languageSwitch;
+  return (
+    <button
+      type="button"
+      class="button quiet"
+      lang={other.lang}
+      onClick={() => locale.value = otherLocale()}
+    >
+      {other.label}
+    </button>
+  );
+}
+
+export function ThemeSwitch() {
+  const label = messages.value.nav.theme[theme.value];
+  const icon = ({ system: "system", light: "sun", dark: "moon" } as const)[theme.value];
+  return (
+    <button
+      type="button"
+      class="button icon-only"
+      aria-label={label}
+      title={label}
+      onClick={switchTheme}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}

@@ -1,0 +1,72 @@
+/** What the command palette offers: pages, things to do, and the network's models and nodes. */
+
+import type { NodeView } from "../../protocol/api.ts";
+import type { IconName } from "../part/Icon.tsx";
+import { paths } from "../route.ts";
+import { locale, messages, otherLocale } from "../state/locale.ts";
+import { session, signOut } from "../state/session.ts";
+import { theme } from "../state/theme.ts";
+import { destinations } from "./destinations.ts";
+
+export type Group = "pages" | "actions" | "models" | "nodes";
+
+export interface Command {
+  group: Group;
+  name: string;
+  icon: IconName;
+  /** The keys that do the same, as they are shown. */
+  keys?: string;
+  /** Where it leads, or what it does. */
+  act: string | (() => void);
+}
+
+/** In the order in which they are shown. */
+export function commands(nodes: readonly NodeView[]): Command[] {
+  const t = messages.value;
+  const pages = destinations().map(({ path, name, icon, key }): Command => ({
+    group: "pages",
+    name: t.nav.pages[name],
+    icon,
+    keys: `g ${key}`,
+    act: path,
+  }));
+  return [...pages, ...actions(), ...ofNetwork(nodes)];
+}
+
+function actions(): Command[] {
+  const t = messages.value;
+  const isUser = session.value.state === "in";
+  const action = (name: string, icon: IconName, act: Command["act"]): Command => ({
+    group: "actions",
+    name,
+    icon,
+    act,
+  });
+  return [
+    ...(isUser ? [] : [
+      action(t.nav.signIn, "user", paths.login),
+      action(t.nav.register, "plus", paths.register),
+    ]),
+    action(t.palette.language, "globe", () => locale.value = otherLocale()),
+    action(t.palette.theme.light, "sun", () => theme.value = "light"),
+    action(t.palette.theme.dark, "moon", () => theme.value = "dark"),
+    action(t.palette.theme.system, "system", () => theme.value = "system"),
+    ...(isUser ? [action(t.nav.signOut, "leave", () => void signOut())] : []),
+  ];
+}
+
+function ofNetwork(nodes: readonly NodeView[]): Command[] {
+  return nodes.map(({ name }) => ({ group: "nodes", name, icon: "server", act: paths.nodes }));
+}
+
+/** Those that have every word of `query` in their name, in the order given; at most `limit`. */
+export function found(
+  all: readonly Command[],
+  query: string,
+  limit: number,
+): Command[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return all
+    .filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
+    .slice(0, limit);
+}
