@@ -168,6 +168,7 @@ test(
     const other = await tab.another();
     await other.goto("/dashboard");
     await other.getByText(owner.email).waitFor();
+    await button(page, en.nav.account).click();
     await button(page, en.nav.signOut).click();
     await page.getByRole("heading", { name: en.home.headline }).waitFor();
     await comeBackTo(other);

@@ -1,5 +1,6 @@
 /** What belongs to whoever is signed in: the pages aside, the keyboard's shortcuts, the way out. */
 
+import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
 import type { UserView } from "../../protocol/api.ts";
 import { Icon } from "../part/Icon.tsx";
@@ -14,28 +15,47 @@ export function AccountMenu({ user }: { user: UserView }) {
   const t = messages.value.nav;
   const id = useId();
   const menu = useRef<HTMLDivElement>(null);
-  const leaving = useSubmit();
-  const close = () => menu.current?.hidePopover();
+  const isOpen = useSignal(false);
   return (
     <>
-      <button type="button" class="avatar" popovertarget={id} aria-label={t.account}>
-        {user.email.slice(0, 1)}
-      </button>
-      <div ref={menu} id={id} popover="auto" class="menu">
-        <div class="menu-head">
-          <strong>{user.email}</strong>
-          <p class="hint">{t.roles[user.role]}</p>
-        </div>
-        {destinations().filter(({ isAside }) => isAside).map(({ path, name, icon }) => (
-          <a key={path} class="menu-item" href={path} onClick={close}>
-            <Icon name={icon} /> {t.pages[name]}
-          </a>
-        ))}
-        <button type="button" class="menu-item" onClick={() => leaving.run(signOut)}>
-          <Icon name="leave" /> {t.signOut}
-        </button>
-        {leaving.error.value && <ErrorNotice error={leaving.error.value} />}
+      <button
+        type="button"
+        class="avatar"
+        popovertarget={id}
+        aria-label={t.account}
+        data-letter={user.email.slice(0, 1)}
+      />
+      <div
+        ref={menu}
+        id={id}
+        popover="auto"
+        class="menu"
+        onBeforeToggle={(event) => isOpen.value = event.newState === "open"}
+      >
+        {isOpen.value && <Entries user={user} close={() => menu.current?.hidePopover()} />}
       </div>
+    </>
+  );
+}
+
+function Entries({ user, close }: { user: UserView; close: () => void }) {
+  const t = messages.value.nav;
+  const leaving = useSubmit();
+  return (
+    <>
+      <div class="menu-head">
+        <strong>{user.email}</strong>
+        <p class="hint">{t.roles[user.role]}</p>
+      </div>
+      {destinations().filter(({ isAside }) => isAside).map(({ path, name, icon }) => (
+        <a key={path} class="menu-item" href={path} onClick={close}>
+          <Icon name={icon} /> {t.pages[name]}
+        </a>
+      ))}
+      <button type="button" class="menu-item" onClick={() => leaving.run(signOut)}>
+        <Icon name="leave" /> {t.signOut}
+      </button>
+      {leaving.error.value && <ErrorNotice error={leaving.error.value} />}
     </>
   );
 }

@@ -37,13 +37,15 @@ export function Navbar({ onSearch }: { onSearch: () => void }) {
             ))}
           </nav>
           <div class="navbar-end">
-            <button type="button" class="palette-open" aria-label={t.search} onClick={onSearch}>
+            <button type="button" class="palette-open" onClick={onSearch}>
               <Icon name="search" />
               <span>{t.search}</span>
               <kbd>{t.searchKeys}</kbd>
             </button>
-            <LanguageSwitch />
-            <ThemeSwitch />
+            <div class="navbar-switches">
+              <LanguageSwitch />
+              <ThemeSwitch />
+            </div>
             <Session />
           </div>
         </div>

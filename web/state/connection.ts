@@ -3,12 +3,13 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 
 const lost = signal<number | null>(null);
+let reachedAtMs = Date.now();
 
-/** Since when it cannot, by this browser's clock; null: it can. */
+/** When it was reached last, by this browser's clock, while it cannot be; null: it can. */
 export const lostSinceMs: ReadonlySignal<number | null> = lost;
 
 /** Told by whoever asks the gateway, after each question. */
 export function noteReached(isReached: boolean, nowMs: number = Date.now()): void {
-  if (isReached) lost.value = null;
-  else lost.value ??= nowMs;
+  if (isReached) reachedAtMs = nowMs;
+  lost.value = isReached ? null : reachedAtMs;
 }
