@@ -88,13 +88,20 @@ function letGo(
   reader.read().then(cut, cut);
 }
 
+const DISCONNECTED = "upstream_disconnected";
+
 /** The upstream's connection ended before its answer did. */
 export function disconnected(cause?: unknown): UpstreamFailure {
   const message = "The provider broke off in the middle of its answer";
   return new UpstreamFailure(502, message, {
     cause,
-    error: { message, type: "server_error", param: null, code: "upstream_disconnected" },
+    error: { message, type: "server_error", param: null, code: DISCONNECTED },
   });
+}
+
+/** Whether that is what went wrong. */
+export function isLoss(error: unknown): boolean {
+  return error instanceof UpstreamFailure && error.error?.code === DISCONNECTED;
 }
 
 function answerTooLarge(): UpstreamFailure {

@@ -1,24 +1,27 @@
 /** Passes calls through to any OpenAI-compatible server, and mends what such servers get wrong. */
 
-import { Endpoint, withMember } from "../../protocol/mod.ts";
+import { Endpoint, isEndpoint, withMember } from "../../protocol/mod.ts";
 import type { ProviderConfig } from "../config.ts";
 import type { World } from "../world.ts";
-import { type Adapter, type AdapterCall, UpstreamFailure } from "./adapter.ts";
-import { discard, readEvents, readWhole } from "./event_stream.ts";
+import { type Adapter, type AdapterCall, type Piece, UpstreamFailure } from "./adapter.ts";
+import { discard, isLoss, readEvents, readWhole } from "./event_stream.ts";
 import { type ChatManners, mannersOf } from "./messages/chat_request.ts";
 import { messagesOverChat } from "./messages/over_chat.ts";
-import { ChunkStream, notChunk } from "./openai/chunk_stream.ts";
-import { completionChunks } from "./openai/completion_chunks.ts";
-import { relayedHeaders } from "./relayed_headers.ts";
+import { holdsError, type OpenAiDialect, openAiDialects } from "./openai/dialect.ts";
+import { type Json, parseObject } from "./openai/json_object.ts";
+import { openAiError } from "./openai/openai_error.ts";
+import type { StreamFollower } from "./openai/stream_follower.ts";
 import { errorObject, readRefusal, statusIn, toFailure } from "./refusal.ts";
+import { relayedHeaders } from "./relayed_headers.ts";
 import { Upstream } from "./upstream.ts";
 
 export const OPENAI_BASE_URL = "https://api.openai.com/v1";
 
-type Json = Record<string, unknown>;
-
 export class OpenAiAdapter implements Adapter {
-  readonly endpoints: readonly Endpoint[] = [Endpoint.chat, Endpoint.messages];
+  readonly endpoints: readonly Endpoint[] = [
+    ...Object.keys(openAiDialects).filter(isEndpoint),
+    Endpoint.messages,
+  ];
   readonly #upstream: Upstream;
   readonly #manners: ChatManners;
 
@@ -36,98 +39,81 @@ export class OpenAiAdapter implements Adapter {
     }, world);
   }
 
-  async *answer(call: AdapterCall): AsyncIterable<string> {
-    if (call.endpoint === Endpoint.messages) {
-      yield* messagesOverChat(call, this, this.#manners);
-    } else {
-      yield* this.#chat(call);
-    }
+  answer(call: AdapterCall): AsyncIterable<Piece> {
+    return call.endpoint === Endpoint.messages
+      ? messagesOverChat(call, this, this.#manners)
+      : this.#relay(call);
   }
 
-  async *#chat(call: AdapterCall): AsyncIterable<string> {
+  async *#relay(call: AdapterCall): AsyncIterable<Piece> {
+    const dialect = openAiDialects[call.endpoint];
+    if (dialect === undefined) {
+      throw new UpstreamFailure(404, `This provider has no ${call.endpoint}`);
+    }
     const body = withMember(call.bodyText, "model", JSON.stringify(call.model));
-    const response = await this.#upstream.post("chat/completions", body, call);
+    const response = await this.#upstream.post(dialect.path, body, call);
     if (!response.ok) {
-      throw await readRefusal(
-        response,
-        call.signal,
-        this.#upstream,
-        this.world.todayMs(),
-        (status, error) => ({ code: status, error: errorObject(error, `HTTP ${status}`) }),
-      );
+      const nowMs = this.world.todayMs();
+      throw await readRefusal(response, call.signal, this.#upstream, nowMs, openAiError);
     }
     call.onHead?.(relayedHeaders(response.headers));
-    const type = response.headers.get("content-type") ?? "";
-    if (!call.stream) {
-      yield await this.#wholeAnswer(response, type, call);
-    } else if (/\bjson\b/i.test(type)) {
-      yield* this.#asStream(response, call);
-    } else {
-      yield* this.#stream(response, call);
-    }
+    const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
+    const follower = call.stream ? dialect.follow?.() : undefined;
+    if (follower && !isJson) yield* this.#stream(response, follower, call.signal);
+    else yield* await this.#whole(response, dialect, call);
   }
 
-  async #wholeAnswer(response: Response, type: string, call: AdapterCall): Promise<string> {
-    if (type.includes("text/event-stream")) {
+  async #whole(
+    response: Response,
+    { follow, asStream, isFailure }: OpenAiDialect,
+    call: AdapterCall,
+  ): Promise<string[]> {
+    const isStream = (response.headers.get("content-type") ?? "").includes("text/event-stream");
+    if (isStream) {
       discard(response);
       throw new UpstreamFailure(502, "The provider streams although it was not asked to");
     }
     const text = (await readWhole(response, call.signal)).trim();
     const answer = parseObject(text);
-    this.#throwIfError(answer);
-    return text;
+    if (isFailure(answer)) throw this.#failureIn(answer);
+    if (!call.stream || follow === null) return [text];
+    if (asStream) return asStream(answer, wantsUsage(call.bodyText));
+    throw new UpstreamFailure(502, "The provider does not stream although it was asked to");
   }
 
-  async *#asStream(response: Response, call: AdapterCall): AsyncIterable<string> {
-    const answer = parseObject(await readWhole(response, call.signal));
-    this.#throwIfError(answer);
-    if (!Array.isArray(answer.choices)) throw notChunk();
-    yield* completionChunks({ ...answer, choices: answer.choices }, wantsUsage(call.bodyText));
-  }
-
-  async *#stream(response: Response, call: AdapterCall): AsyncIterable<string> {
-    const chunks = new ChunkStream();
+  async *#stream(
+    response: Response,
+    follower: StreamFollower,
+    signal: AbortSignal,
+  ): AsyncIterable<string> {
     let saidDone = false;
     try {
-      for await (const { event, data } of readEvents(response, call.signal)) {
-        if (data.trim() === "[DONE]") {
-          saidDone = true;
-          break;
-        }
+      for await (const { event, data } of readEvents(response, signal)) {
+        saidDone = data.trim() === "[DONE]";
+        if (saidDone) break;
         if (data.trim() === "") continue;
-        const chunk = parseObject(data);
-        this.#throwIfError(event === "error" && !chunk.error ? { error: chunk } : chunk);
-        yield chunks.pass(data, chunk);
+        const said = parseObject(data);
+        const isError = event === "error" || said.type === "error" || holdsError(said);
+        if (isError) throw this.#failureIn(said);
+        yield follower.pass(data, said);
+        if (follower.isOver) break;
       }
     } catch (error) {
-      const isLoss = error instanceof UpstreamFailure &&
-        error.error?.code === "upstream_disconnected";
-      if (!isLoss || !chunks.isComplete) throw error;
+      if (!isLoss(error) || !follower.isComplete) throw error;
     }
-    chunks.end(saidDone);
+    follower.end(saidDone);
   }
 
-  /** Servers that have said 200 can still fail: the error then stands where the answer would. */
-  #throwIfError(answer: Json): void {
-    const isError = answer.object === "error" || Boolean(answer.error);
-    if (!isError) return;
-    const error = errorObject(answer, "The provider failed in the middle of its answer");
-    throw toFailure(statusIn(error) ?? 502, error, this.#upstream);
+  #failureIn(said: Json): UpstreamFailure {
+    const error = errorObject(said, "The provider failed in the middle of its answer");
+    return toFailure(statusIn(error) ?? 502, error, this.#upstream);
   }
 }
 
 /** Whether the caller asked for the usage chunk. */
-export function wantsUsage(bodyText: string): boolean {
+function wantsUsage(bodyText: string): boolean {
   const { stream_options: options } = JSON.parse(bodyText) as {
     stream_options?: { include_usage?: unknown } | null;
   };
   return options?.include_usage === true;
-}
-
-function parseObject(text: string): Json {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
-  } catch { /* not JSON: the same complaint */ }
-  throw notChunk();
 }

@@ -1,35 +1,40 @@
-/** Passes an upstream's chunks on, mends what SDKs choke on, and knows when an answer is complete. */
+/** Follows the chunks of a chat or a text completion, mends what SDKs choke on, and knows when all is said. */
 
 import { UpstreamFailure } from "../adapter.ts";
 import { disconnected } from "../event_stream.ts";
+import { type Json, notAnAnswer } from "./json_object.ts";
+import type { StreamFollower } from "./stream_follower.ts";
 
 interface Choice {
   index?: unknown;
-  delta?: Record<string, unknown> | null;
+  delta?: Json | null;
   finish_reason?: unknown;
 }
 
-export class ChunkStream {
+export class ChunkStream implements StreamFollower {
+  /** More may follow even if all choices have ended: what they cost. */
+  readonly isOver = false;
   /** Choice indexes that were seen, and whether each is finished. */
   readonly #finished = new Map<number, boolean>();
 
-  /** Whether every choice that began has ended: losing the connection now loses nothing. */
+  /** `text`: its choices have no deltas to mend. */
+  constructor(private readonly kind: "chat" | "text") {}
+
+  /** Whether every choice that began has ended. */
   get isComplete(): boolean {
     return this.#finished.size > 0 && [...this.#finished.values()].every(Boolean);
   }
 
-  /**
-   * One payload as the caller gets it: the same text, unless it had to be mended. Throws an
-   * UpstreamFailure if it is not a chunk; an error object is the adapter's to look for.
-   */
-  pass(text: string, chunk: Record<string, unknown>): string {
+  pass(text: string, chunk: Json): string {
     const choices = Array.isArray(chunk.choices) ? chunk.choices as Choice[] : [];
     let mended = false;
     for (const choice of choices) {
-      if (typeof choice !== "object" || choice === null) throw notChunk();
+      if (typeof choice !== "object" || choice === null) throw notAnAnswer();
       const index = typeof choice.index === "number" ? choice.index : 0;
-      if (!this.#finished.has(index)) mended = giveRole(choice) || mended;
-      mended = copyReasoning(choice) || mended;
+      if (this.kind === "chat") {
+        if (!this.#finished.has(index)) mended = giveRole(choice) || mended;
+        mended = copyReasoning(choice) || mended;
+      }
       this.#finished.set(
         index,
         this.#finished.get(index) === true || isReason(choice.finish_reason),
@@ -38,7 +43,6 @@ export class ChunkStream {
     return mended ? JSON.stringify(chunk) : text;
   }
 
-  /** The upstream's connection ended, with or without `[DONE]`. Throws unless the answer was complete. */
   end(saidDone: boolean): void {
     if (this.isComplete || (saidDone && this.#finished.size > 0)) return;
     throw saidDone
@@ -64,8 +68,4 @@ function copyReasoning({ delta }: Choice): boolean {
   if (typeof delta?.reasoning !== "string" || delta.reasoning_content !== undefined) return false;
   delta.reasoning_content = delta.reasoning;
   return true;
-}
-
-export function notChunk(): UpstreamFailure {
-  return new UpstreamFailure(502, "The provider sent something that is not a chat completion");
 }

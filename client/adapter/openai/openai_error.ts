@@ -1,0 +1,15 @@
+/** Reads an error body of an OpenAI-compatible server. */
+
+import type { ReadError } from "../refusal.ts";
+import { errorObject } from "../refusal.ts";
+
+/** A body in OpenAI's own shape reaches callers to the letter; others are put into that shape. */
+export const openAiError: ReadError = (status, body, text) => {
+  const error = errorObject(body, `HTTP ${status}`);
+  return { code: status, error, ...(isOpenAiBody(body) ? { bodyText: text.trim() } : {}) };
+};
+
+function isOpenAiBody(body: unknown): boolean {
+  const { error } = (body ?? {}) as { error?: { message?: unknown; type?: unknown } | null };
+  return typeof error?.message === "string" && typeof error.type === "string";
+}

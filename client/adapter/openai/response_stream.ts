@@ -1,0 +1,34 @@
+/** Follows the events of `/v1/responses`: they say themselves which of them is the last. */
+
+import { disconnected } from "../event_stream.ts";
+import { type Json, notAnAnswer } from "./json_object.ts";
+import type { StreamFollower } from "./stream_follower.ts";
+
+const LAST_EVENTS: ReadonlySet<unknown> = new Set([
+  "response.completed",
+  "response.incomplete",
+  "response.failed",
+]);
+
+export class ResponseStream implements StreamFollower {
+  #isOver = false;
+
+  get isComplete(): boolean {
+    return this.#isOver;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  pass(text: string, { type }: Json): string {
+    if (typeof type !== "string") throw notAnAnswer();
+    this.#isOver = LAST_EVENTS.has(type);
+    return text;
+  }
+
+  /** `[DONE]` is no end here: the response was still open. */
+  end(): void {
+    if (!this.#isOver) throw disconnected();
+  }
+}
