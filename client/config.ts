@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { isAlias, isNode, LineCounter, parseDocument, visit } from "yaml";
 import { noProviders, problemsOf, type ShapeProblem } from "./config_shape.ts";
+import type { EndpointName, ProviderType } from "./provider_type.ts";
 
 /** One model that a provider runs. */
 export interface ModelConfig {
@@ -10,20 +11,37 @@ export interface ModelConfig {
   local: string;
   /** The name that callers ask the gateway for; the same where none is given. */
   server_mapping?: string | undefined;
+  /** Where it differs from its provider's. */
+  endpoints?: EndpointName[] | undefined;
 }
+
+/** Which models of a provider's own list are offered, and as what. */
+export interface AutoModels {
+  /** Stands before each name that callers ask for. */
+  prefix?: string | undefined;
+  /** Patterns of the provider's names, such as `llama3*`. Default: all that it lists. */
+  allow?: string[] | undefined;
+  /** Patterns that win over `allow`. */
+  deny?: string[] | undefined;
+}
+
+/** Models by name, or whatever the provider lists. */
+export type ModelsConfig = ModelConfig[] | "auto" | { auto: AutoModels };
 
 /** One upstream. Its key and its address never leave the node. */
 export interface ProviderConfig {
-  type: "openai" | "claude";
+  type: ProviderType;
   /** Local servers need none. */
   api_key?: string | undefined;
-  /** Default: https://api.openai.com/v1 or https://api.anthropic.com. */
+  /** Default: https://api.openai.com/v1 or https://api.anthropic.com. A bare host has its API under /v1. */
   base_url?: string | undefined;
   /** Sent with every call to this provider; they win over the node's own. */
   headers?: Record<string, string> | undefined;
   /** `claude` only. Default: 2023-06-01. */
   anthropic_version?: string | undefined;
-  models: ModelConfig[];
+  /** What its models can be asked for. Default: what the provider lists, else all that its type serves. */
+  endpoints?: EndpointName[] | undefined;
+  models: ModelsConfig;
 }
 
 /** What a node is told: the contents of config.yaml. */

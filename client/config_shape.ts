@@ -2,8 +2,9 @@
 
 import { z } from "zod";
 import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "../protocol/mod.ts";
-import { isModelName, MODEL_NAME_RULE } from "../protocol/model_name.ts";
+import { endpointsShape, modelsShape } from "./models_shape.ts";
 import { nearest } from "./nearest.ts";
+import type { ProviderType } from "./provider_type.ts";
 
 export interface ShapeProblem {
   /** Where, as keys and indexes from the top. */
@@ -15,28 +16,24 @@ export interface ShapeProblem {
 
 const PLACEHOLDER_TOKEN = "client-your-token-here";
 
-const name = z.string().min(1, { error: "must not be empty" });
-
-const model = z.strictObject({ local: name, server_mapping: name.optional() })
-  .check(({ value, issues }) => {
-    const offered = value.server_mapping ?? value.local;
-    if (isModelName(offered)) return;
-    const path = [value.server_mapping === undefined ? "local" : "server_mapping"];
-    issues.push({ code: "custom", path, input: offered, message: `must be ${MODEL_NAME_RULE}` });
-  });
-
 const headers = z.record(z.string(), z.string())
   .refine(areHeaders, { error: "has a name or a value that HTTP headers cannot have" });
 
-const provider = {
+const provider = (type: ProviderType) => ({
+  type: z.literal(type),
   api_key: z.string().optional(),
   base_url: z.string().refine((text) => isUrl(text, "http:", "https:"), {
     error: 'must be an address such as "http://127.0.0.1:11434/v1"',
+  }).refine((text) => !ENDPOINT_PATH.test(URL.parse(text)?.pathname ?? ""), {
+    error: "must end before the endpoint: the node appends /chat/completions and others itself",
   }).optional(),
   headers: headers.optional(),
-  models: z.array(model)
-    .min(1, { error: "must name at least one model" }),
-};
+  endpoints: endpointsShape(type).optional(),
+  models: modelsShape(type),
+});
+
+/** What people copy along with an address. */
+const ENDPOINT_PATH = /\/(completions|embeddings|responses|messages|models)\/*$/;
 
 const shape = z.strictObject({
   client_token: z.string().min(1, { error: "must not be empty" })
@@ -53,10 +50,9 @@ const shape = z.strictObject({
     .max(MAX_PARALLEL_LIMIT, { error: `must be at most ${MAX_PARALLEL_LIMIT}` }).optional(),
   name: z.string().max(200, { error: "must be at most 200 characters" }).optional(),
   providers: z.array(z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("openai"), ...provider }),
+    z.strictObject(provider("openai")),
     z.strictObject({
-      type: z.literal("claude"),
-      ...provider,
+      ...provider("claude"),
       anthropic_version: z.string().regex(/^\d{4}-\d\d-\d\d$/, {
         error: 'must be a date such as "2023-06-01"',
       }).optional(),
@@ -67,8 +63,17 @@ const shape = z.strictObject({
 /** Every key that some level knows, to guess what a misspelt one meant. */
 const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
   "": ["client_token", "server_url", "max_parallel", "name", "providers"],
-  providers: ["type", "api_key", "base_url", "headers", "models", "anthropic_version"],
-  models: ["local", "server_mapping"],
+  providers: [
+    "type",
+    "api_key",
+    "base_url",
+    "headers",
+    "endpoints",
+    "models",
+    "anthropic_version",
+  ],
+  models: ["local", "server_mapping", "endpoints", "auto"],
+  auto: ["prefix", "allow", "deny"],
 });
 
 /** Everything that is wrong with a configuration, in the order it stands there. */

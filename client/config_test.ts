@@ -153,6 +153,63 @@ test("keys of one provider type are not keys of another", () => {
   expect(problemsIn(text.replace('"openai"', '"claude"'))).toEqual([]);
 });
 
+/** The example's first provider with other models. */
+const withModels = (models: string) => usable.slice(0, usable.indexOf("    models:")) + models;
+
+test("models may be auto, with rules or without", () => {
+  const [plain] = parseConfig(withModels("    models: auto\n"), {}).providers;
+  expect(plain!.models).toBe("auto");
+  const rules = { prefix: "studio/", allow: ["llama3*", "qwen*"], deny: ["*embed*"] };
+  const text = `    models:\n      auto: ${JSON.stringify(rules)}\n`;
+  expect(parseConfig(withModels(text), {}).providers[0]!.models).toEqual({ auto: rules });
+});
+
+test("what is wrong with auto is named as precisely as everything else", () => {
+  const problems = (models: string) =>
+    problemsIn(withModels(models)).map((line) => line.replace(/^config\.yaml:/, ""));
+  expect(problems("    models: all\n")).toEqual([
+    '8:13: providers[0].models must be a list of models, or "auto"',
+  ]);
+  expect(problems("    models:\n      autom:\n        prefix: a\n")).toEqual([
+    "9:7: providers[0].models.auto is missing",
+    "9:7: providers[0].models.autom is not known; did you mean auto?",
+  ]);
+  expect(problems("    models:\n      auto:\n        prefx: a\n        allow: []\n")).toEqual([
+    "10:9: providers[0].models.auto.prefx is not known; did you mean prefix?",
+    "11:16: providers[0].models.auto.allow must name at least one pattern",
+  ]);
+  expect(problems("    models:\n      auto:\n        allow: llama3*\n        deny: [1]\n")).toEqual(
+    [
+      "10:16: providers[0].models.auto.allow must be a list, not text",
+      "11:16: providers[0].models.auto.deny[0] must be text, not a number",
+    ],
+  );
+  expect(problems('    models:\n      auto:\n        prefix: "a\\tb"\n')).toEqual([
+    "10:17: providers[0].models.auto.prefix must be the beginning of names that callers can ask for",
+  ]);
+  expect(problems("")).toEqual(["5:5: providers[0].models is missing"]);
+});
+
+test("endpoints are those that the type of provider can serve", () => {
+  const openai = usable.replace("    models:", "    endpoints: [chat, embeddings]\n    models:");
+  expect(parseConfig(openai, {}).providers[0]!.endpoints).toEqual(["chat", "embeddings"]);
+  expect(problemsIn(openai.replace('"openai"', '"claude"'))).toEqual([
+    'config.yaml:8:23: providers[0].endpoints[1] must be one of those that a provider of type "claude" can serve: chat, messages, count_tokens',
+  ]);
+  expect(problemsIn(`${usable}        endpoints: []\n`)).toEqual([
+    "config.yaml:11:20: providers[0].models[0].endpoints must name at least one endpoint",
+  ]);
+});
+
+test("an address that goes on to an endpoint is refused", () => {
+  for (const path of ["/chat/completions", "/messages/", "/models"]) {
+    const text = usable.replace("https://api.openai.com/v1", `https://api.openai.com/v1${path}`);
+    expect(problemsIn(text)).toEqual([
+      "config.yaml:7:15: providers[0].base_url must end before the endpoint: the node appends /chat/completions and others itself",
+    ]);
+  }
+});
+
 test("a file that others can read is warned of, and so is an unencrypted link", () => {
   const path = join(folder, "open.yaml");
   writeFileSync(path, usable);

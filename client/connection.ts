@@ -30,7 +30,8 @@ const DRAIN_LOOK_MS = 20;
 export interface ConnectionOptions {
   url: URL;
   token: string;
-  register: RegisterV2;
+  /** What the node is now. */
+  register: () => RegisterV2;
   runner: Runner;
   world: World;
   /** Whether wire v2 is asked for. */
@@ -57,6 +58,7 @@ export class Connection implements Outlet {
   #openedMs: number | null = null;
   /** A subprotocol was agreed on, which some servers do with any: v2 is spoken once it is heard. */
   #awaitsHello = false;
+  #isGreeted = false;
   #isOver = false;
   #malformedInARow = 0;
   #lastError: unknown = null;
@@ -86,6 +88,11 @@ export class Connection implements Outlet {
   /** Tells the gateway that the node's state has changed, where the link's version has a word for it. */
   announce(status: Status): void {
     this.#dialect.announce(status);
+  }
+
+  /** Tells the gateway that the node's models have changed; before the greeting there is no need to. */
+  offer(): void {
+    if (this.#isGreeted) this.#dialect.offer(this.options.register());
   }
 
   async drained(signal: AbortSignal): Promise<void> {
@@ -144,8 +151,9 @@ export class Connection implements Outlet {
 
   #greet(): void {
     this.#awaitsHello = false;
+    this.#isGreeted = true;
     this.#cancelTimer();
-    this.#dialect.greet(this.options.register);
+    this.#dialect.greet(this.options.register());
     this.options.onOpen();
   }
 

@@ -81,7 +81,7 @@ function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string } = {}) {
   const connection = new Connection({
     url: new URL("ws://gateway.example/ws"),
     token: "client-1",
-    register: { max_parallel: 2, models: ["m"], node_id: "n1" },
+    register: () => ({ max_parallel: 2, models: ["m"], node_id: "n1" }),
     runner,
     world,
     asksForV2,
@@ -220,6 +220,7 @@ describe("a link in wire v2", () => {
         return () => {};
       },
       random: () => 0.5,
+      fetch: () => Promise.reject(new Error("no network")),
     });
     node.start();
     socket.protocol = SUBPROTOCOL_V2;
@@ -228,7 +229,7 @@ describe("a link in wire v2", () => {
     socket.hear(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9_000 }));
     socket.happen("close", { code: 1012, reason: "restart" });
     await Bun.sleep(0);
-    expect(delays.at(-1)).toBe(4_500);
+    expect(delays).toContain(4_500);
     await node.stop();
   });
 

@@ -27,6 +27,8 @@ export interface Outlet {
 export interface Dialect {
   /** The node's first words. */
   greet(data: RegisterV2): void;
+  /** Tells that the node's models have changed. */
+  offer(data: RegisterV2): void;
   /** Reads one message. Never throws. */
   read(message: string | Uint8Array): Asked;
   /** Tells that the node's state has changed, where the version has a word for it. */

@@ -11,17 +11,28 @@ import {
   encodeRegister,
   encodeStream,
   Endpoint,
+  endpointsOf,
   type RegisterV2,
 } from "../protocol/mod.ts";
 import type { Asked, Dialect, Outlet } from "./dialect.ts";
 import type { Reply } from "./runner.ts";
 
 export class DialectV1 implements Dialect {
+  /** What the gateway was told. */
+  #models: string[] = [];
+
   constructor(private readonly outlet: Outlet) {}
 
   /** v1 has no word for what models can do: they chat. */
-  greet({ capabilities: _, ...data }: RegisterV2): void {
-    this.outlet.send(encodeRegister(data));
+  greet(data: RegisterV2): void {
+    const { capabilities: _, ...known } = data;
+    this.#models = chatModels(data);
+    this.outlet.send(encodeRegister({ ...known, models: this.#models }));
+  }
+
+  /** A second REGISTER replaces the first. It is sent only for what v1 has words for. */
+  offer(data: RegisterV2): void {
+    if (chatModels(data).join("\n") !== this.#models.join("\n")) this.greet(data);
   }
 
   read(message: string | Uint8Array): Asked {
@@ -69,6 +80,10 @@ export class DialectV1 implements Dialect {
 
 /** What v1 cannot say, and therefore always is. Usage that nobody asked for is the gateway's to hide. */
 const CHAT = { endpoint: Endpoint.chat, headers: {}, hidesUsage: false };
+
+function chatModels({ models, capabilities }: RegisterV2): string[] {
+  return models.filter((model) => endpointsOf(capabilities?.[model]).includes(CHAT.endpoint));
+}
 
 function errorFrame(id: string, failure: UpstreamFailure): string {
   return encodeError({

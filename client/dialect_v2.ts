@@ -13,6 +13,7 @@ import {
   MAX_FRAME_BYTES,
   type RegisterV2,
   type Status,
+  type Welcome,
   WINDOW_BYTES,
 } from "../protocol/mod.ts";
 import type { Asked, Dialect, Outlet } from "./dialect.ts";
@@ -38,6 +39,8 @@ export class DialectV2 implements Dialect {
   readonly #replies = new Map<number, StreamReply>();
   #terms: LinkTerms = { windowBytes: WINDOW_BYTES, maxFrameBytes: MAX_FRAME_BYTES };
   #isWelcome = false;
+  /** What has changed before the gateway's WELCOME. */
+  #changed: Status | null = null;
 
   constructor(
     private readonly outlet: Outlet,
@@ -46,6 +49,12 @@ export class DialectV2 implements Dialect {
 
   greet(data: RegisterV2): void {
     this.outlet.send(encodeJson("register", 0, data));
+  }
+
+  offer({ models, capabilities = {} }: RegisterV2): void {
+    const change = { models, capabilities };
+    if (this.#isWelcome) this.announce(change);
+    else this.#changed = change;
   }
 
   read(message: string | Uint8Array): Asked {
@@ -68,12 +77,7 @@ export class DialectV2 implements Dialect {
       case "hello":
         return { kind: "greet" };
       case "welcome":
-        this.#isWelcome = true;
-        this.#terms = {
-          windowBytes: frame.data.window_bytes,
-          maxFrameBytes: Math.min(MAX_FRAME_BYTES, frame.data.max_frame_bytes),
-        };
-        return nothing;
+        return this.#welcomed(frame.data);
       case "call":
         return this.#arrive(frame.stream, frame.data, frame.bytes);
       case "body":
@@ -94,6 +98,17 @@ export class DialectV2 implements Dialect {
       default:
         return nothing;
     }
+  }
+
+  #welcomed(welcome: Welcome): Asked {
+    this.#terms = {
+      windowBytes: welcome.window_bytes,
+      maxFrameBytes: Math.min(MAX_FRAME_BYTES, welcome.max_frame_bytes),
+    };
+    this.#isWelcome = true;
+    if (this.#changed !== null) this.announce(this.#changed);
+    this.#changed = null;
+    return nothing;
   }
 
   #arrive(stream: number, { endpoint, ...rest }: CallHead, bytes: Uint8Array): Asked {

@@ -83,6 +83,22 @@ describe("the beginning of wire v2", () => {
       { type: "status", stream: 0, data: {} },
     ]);
   });
+
+  test("models that change before WELCOME are told once it has come, the newest only", () => {
+    const wire = new Wire();
+    const register = { max_parallel: 1, node_id: "n1" };
+    wire.dialect.offer({ ...register, models: ["a"], capabilities: {} });
+    wire.dialect.offer({ ...register, models: ["b"], capabilities: { b: { tools: true } } });
+    expect(wire.line.frames()).toEqual([]);
+    wire.welcome();
+    expect(wire.line.frames()).toEqual([
+      {
+        type: "status",
+        stream: 0,
+        data: { models: ["b"], capabilities: { b: { tools: true } } },
+      },
+    ]);
+  });
 });
 
 describe("a call in wire v2", () => {

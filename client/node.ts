@@ -2,8 +2,10 @@
 
 import { hostname } from "node:os";
 import type { Adapter } from "./adapter/adapter.ts";
-import { capabilitiesOf, createCatalogue } from "./catalogue.ts";
+import { announce } from "./announcement.ts";
+import { Catalogue } from "./catalogue.ts";
 import { checkConfig, ConfigError, type NodeConfig, serverUrl } from "./config.ts";
+import { ListWatch } from "./list_watch.ts";
 import { Runner } from "./runner.ts";
 import { Session, type SessionState } from "./session.ts";
 import { version } from "./version.ts";
@@ -50,36 +52,55 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   const { nodeId = crypto.randomUUID(), adapters = {}, ...differences } = options;
   const world: World = { ...realWorld, ...differences };
   const maxParallel = config.max_parallel ?? 1;
-  const catalogue = createCatalogue(config, adapters, world);
-  if (catalogue.size === 0) throw new ConfigError(["providers must name at least one provider"]);
-  const models = [...catalogue.keys()];
+  const catalogue = new Catalogue(config, adapters, world);
+  if (catalogue.isEmpty) throw new ConfigError(["providers must name at least one provider"]);
   const runner = new Runner({ catalogue, maxParallel, world });
+  let offered = offerOf(catalogue, world.log);
   const session = new Session({
     url: serverUrl(config),
     token: config.client_token,
-    register: {
+    register: () => ({
       max_parallel: maxParallel,
-      models,
+      ...offered,
       node_id: nodeId,
       name: config.name ?? hostname(),
       agent: `co-link/${version}`,
-      capabilities: capabilitiesOf(catalogue),
-    },
+    }),
     runner,
     world,
   });
+  const lists = new ListWatch(catalogue, world, () => {
+    offered = offerOf(catalogue, world.log);
+    world.log.info({ models: offered.models }, "offers other models, or knows more of them");
+    session.offer();
+  });
   return {
-    start: () => session.start(),
-    stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => session.stop(graceMs),
+    start: () => {
+      session.start();
+      lists.start();
+    },
+    stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => {
+      lists.stop();
+      return session.stop(graceMs);
+    },
     get status() {
       return {
         state: session.state,
         lastProblem: session.lastProblem,
-        models,
+        models: offered.models,
         maxParallel,
         active: runner.active,
         ...runner.totals,
       };
     },
   };
+}
+
+/** What the gateway is told of the models. */
+function offerOf(catalogue: Catalogue, log: World["log"]) {
+  const { models, capabilities, leftOut } = announce(catalogue.capabilities);
+  if (leftOut > 0) {
+    log.warn({ left_out: leftOut }, "offers more models than a node may; use allow and deny");
+  }
+  return { models, capabilities };
 }

@@ -2,7 +2,8 @@
 
 import { type Piece, UpstreamFailure } from "./adapter/adapter.ts";
 import { CALLER_GONE, type Endpoint } from "../protocol/mod.ts";
-import type { Catalogue, Offer } from "./catalogue.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { Offer } from "./provider.ts";
 import { type Tally, tallyOf } from "./tally.ts";
 import type { World } from "./world.ts";
 
@@ -35,7 +36,7 @@ export interface Reply {
 }
 
 export interface RunnerOptions {
-  catalogue: Catalogue;
+  catalogue: Pick<Catalogue, "get">;
   maxParallel: number;
   world: Pick<World, "nowMs" | "log">;
 }

@@ -11,7 +11,8 @@ export type SessionState = "idle" | "connecting" | "connected" | "waiting" | "dr
 export interface SessionOptions {
   url: URL;
   token: string;
-  register: RegisterV2;
+  /** What the node is now. */
+  register: () => RegisterV2;
   runner: Runner;
   world: World;
 }
@@ -42,6 +43,11 @@ export class Session {
     if (this.#state !== "idle") return;
     this.#state = "connecting";
     this.#loop = this.#run();
+  }
+
+  /** The node's models have changed: the gateway is told, now or when it is reached. */
+  offer(): void {
+    this.#connection?.offer();
   }
 
   /** Takes nothing new, lets what runs finish for at most `graceMs`, then leaves. */
@@ -100,7 +106,7 @@ export class Session {
   #connected(): void {
     const { register, world } = this.options;
     if (this.#state === "connecting") this.#state = "connected";
-    const { models, max_parallel, name } = register;
+    const { models, max_parallel, name } = register();
     world.log.info({ server: this.#server(), models, max_parallel, name }, "connected");
   }
 

@@ -1,6 +1,6 @@
 /** The contract between a node and what speaks an upstream's dialect. Knows no adapter and no wire. */
 
-import { DEFAULT_ENDPOINTS, type Endpoint } from "../../protocol/mod.ts";
+import { DEFAULT_ENDPOINTS, type Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
 
 /** One call for one upstream. */
 export interface AdapterCall {
@@ -55,6 +55,16 @@ export interface Adapter {
   /** The endpoints that it serves, for whatever model. Absent: chat completions only. */
   readonly endpoints?: readonly Endpoint[];
   answer(call: AdapterCall): AsyncIterable<Piece>;
+  /** What the upstream says that it has; absent: it cannot be asked. Throws an UpstreamFailure. */
+  models?(signal: AbortSignal): Promise<ListedModel[]>;
+}
+
+/** A model that an upstream says it has. */
+export interface ListedModel {
+  /** Its name there. */
+  id: string;
+  /** What the upstream tells of it; `endpoints` only where it says so. */
+  capabilities: ModelCapabilities;
 }
 
 /** The endpoints that an adapter serves. */

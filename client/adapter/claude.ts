@@ -2,7 +2,8 @@
 
 import type { ProviderConfig } from "../config.ts";
 import type { World } from "../world.ts";
-import { type Adapter, type AdapterCall, UpstreamFailure } from "./adapter.ts";
+import { type Adapter, type AdapterCall, type ListedModel, UpstreamFailure } from "./adapter.ts";
+import { baseUrlOf } from "./base_url.ts";
 import type { ChatChunk } from "./chat.ts";
 import { readChatRequest } from "./claude/chat_request.ts";
 import { gather } from "./claude/completion.ts";
@@ -12,14 +13,17 @@ import { ModelList } from "./claude/model_list.ts";
 import { translate } from "./claude/request.ts";
 import { ThinkingMemory } from "./claude/thinking_memory.ts";
 import type { ClaudeEvent } from "./claude/wire.ts";
+import { nextPage, readListing } from "./listing.ts";
 import { disconnected, readEvents } from "./event_stream.ts";
 import { readRefusal, toFailure } from "./refusal.ts";
 import { Upstream } from "./upstream.ts";
 
-export const CLAUDE_BASE_URL = "https://api.anthropic.com";
-
 /** Newer versions refuse fields that OpenAI's clients always send. */
 export const CLAUDE_VERSION = "2023-06-01";
+
+/** The largest page that the provider gives, and more of them than anybody has models for. */
+const LIST_PAGE_SIZE = 1000;
+const MAX_LIST_PAGES = 5;
 
 export class ClaudeAdapter implements Adapter {
   readonly #upstream: Upstream;
@@ -31,7 +35,7 @@ export class ClaudeAdapter implements Adapter {
     private readonly world: Pick<World, "fetch" | "todayMs" | "nowMs">,
   ) {
     this.#upstream = new Upstream({
-      baseUrl: provider.base_url ?? CLAUDE_BASE_URL,
+      baseUrl: baseUrlOf(provider),
       apiKey: provider.api_key,
       headers: {
         "anthropic-version": provider.anthropic_version ?? CLAUDE_VERSION,
@@ -40,10 +44,26 @@ export class ClaudeAdapter implements Adapter {
       extraHeaders: provider.headers,
     }, world);
     this.#models = new ModelList(
-      (model, signal) =>
-        this.#upstream.get(this.#path(`models/${encodeURIComponent(model)}`), signal),
+      (model, signal) => this.#upstream.get(`models/${encodeURIComponent(model)}`, signal),
       world,
     );
+  }
+
+  /** All pages of its list. That models take tools is not told there: all of Claude's do. */
+  async models(signal: AbortSignal): Promise<ListedModel[]> {
+    const models: ListedModel[] = [];
+    let after: string | null = null;
+    for (let page = 0; page < MAX_LIST_PAGES && (page === 0 || after !== null); page++) {
+      const query: Record<string, string> = { limit: String(LIST_PAGE_SIZE) };
+      if (after !== null) query.after_id = after;
+      const text = await this.#upstream.read("models", signal, query);
+      models.push(...readListing(text));
+      after = nextPage(text);
+    }
+    return models.map(({ id, capabilities }) => ({
+      id,
+      capabilities: { tools: true, ...capabilities },
+    }));
   }
 
   async *answer(call: AdapterCall): AsyncIterable<string> {
@@ -72,7 +92,7 @@ export class ClaudeAdapter implements Adapter {
     decoder: EventDecoder,
     signal: AbortSignal,
   ): AsyncIterable<ChatChunk> {
-    const response = await this.#upstream.post(this.#path("messages"), body, {
+    const response = await this.#upstream.post("messages", body, {
       stream: true,
       signal,
     });
@@ -95,11 +115,6 @@ export class ClaudeAdapter implements Adapter {
       if (decoder.isComplete) return;
     }
     throw disconnected();
-  }
-
-  /** People write the base address with and without its version. */
-  #path(path: string): string {
-    return this.#upstream.baseEndsWith("/v1") ? path : `v1/${path}`;
   }
 }
 

@@ -3,8 +3,16 @@
 import { Endpoint, isEndpoint, withMember } from "../../protocol/mod.ts";
 import type { ProviderConfig } from "../config.ts";
 import type { World } from "../world.ts";
-import { type Adapter, type AdapterCall, type Piece, UpstreamFailure } from "./adapter.ts";
+import {
+  type Adapter,
+  type AdapterCall,
+  type ListedModel,
+  type Piece,
+  UpstreamFailure,
+} from "./adapter.ts";
+import { baseUrlOf } from "./base_url.ts";
 import { discard, isLoss, readEvents, readWhole } from "./event_stream.ts";
+import { readListing } from "./listing.ts";
 import { type ChatManners, mannersOf } from "./messages/chat_request.ts";
 import { messagesOverChat } from "./messages/over_chat.ts";
 import { holdsError, type OpenAiDialect, openAiDialects } from "./openai/dialect.ts";
@@ -14,8 +22,6 @@ import type { StreamFollower } from "./openai/stream_follower.ts";
 import { errorObject, readRefusal, statusIn, toFailure } from "./refusal.ts";
 import { relayedHeaders } from "./relayed_headers.ts";
 import { Upstream } from "./upstream.ts";
-
-export const OPENAI_BASE_URL = "https://api.openai.com/v1";
 
 export class OpenAiAdapter implements Adapter {
   readonly endpoints: readonly Endpoint[] = [
@@ -29,14 +35,18 @@ export class OpenAiAdapter implements Adapter {
     provider: ProviderConfig,
     private readonly world: Pick<World, "fetch" | "todayMs">,
   ) {
-    const baseUrl = provider.base_url ?? OPENAI_BASE_URL;
-    this.#manners = mannersOf(new URL(baseUrl).hostname);
+    const baseUrl = baseUrlOf(provider);
+    this.#manners = mannersOf(baseUrl.hostname);
     this.#upstream = new Upstream({
       baseUrl,
       apiKey: provider.api_key,
       headers: provider.api_key ? { authorization: `Bearer ${provider.api_key}` } : {},
       extraHeaders: provider.headers,
     }, world);
+  }
+
+  async models(signal: AbortSignal): Promise<ListedModel[]> {
+    return readListing(await this.#upstream.read("models", signal));
   }
 
   answer(call: AdapterCall): AsyncIterable<Piece> {

@@ -295,14 +295,14 @@ test("a redirect is not followed: it would take the key along", async () => {
   expect(target.seen).toHaveLength(0);
 });
 
-test("base addresses work with and without a slash at the end, and keep their query", async () => {
+test("base addresses work with and without version and slash at the end, and keep their query", async () => {
   const upstream = upstreamOf(() => eventStream([sse(role, end)]));
   for (const tail of ["/v1", "/v1/", "/v1?api-version=2", ""]) await ask(upstream.url + tail);
   expect(upstream.seen.map(({ path }) => path)).toEqual([
     "/v1/chat/completions",
     "/v1/chat/completions",
     "/v1/chat/completions?api-version=2",
-    "/chat/completions",
+    "/v1/chat/completions",
   ]);
 });
 

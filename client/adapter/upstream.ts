@@ -3,14 +3,15 @@
 import { version } from "../version.ts";
 import type { World } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
-import { readWhole } from "./event_stream.ts";
+import { discard, readWhole } from "./event_stream.ts";
 import { type Hide, hideAll } from "./secret.ts";
 
 /** What a provider may say about itself at once. */
-const MAX_FACTS_BYTES = 256 * 1024;
+const MAX_FACTS_BYTES = 4 * 1024 * 1024;
 
 export interface UpstreamOptions {
-  baseUrl: string;
+  /** Where its endpoints stand, see base_url.ts. */
+  baseUrl: URL;
   /** What the dialect sends, the key included. */
   headers: Record<string, string>;
   /** The owner's own, which win over the dialect's. */
@@ -28,7 +29,7 @@ export class Upstream {
     private readonly options: UpstreamOptions,
     private readonly world: Pick<World, "fetch">,
   ) {
-    this.#base = new URL(options.baseUrl);
+    this.#base = options.baseUrl;
     this.#headers = new Headers({ "user-agent": `co-link/${version}`, ...options.headers });
     for (const [name, value] of Object.entries(options.extraHeaders ?? {})) {
       this.#headers.set(name, value);
@@ -36,15 +37,11 @@ export class Upstream {
     this.hide = hideAll([
       options.apiKey,
       ...Object.values(options.extraHeaders ?? {}),
-      options.baseUrl,
+      ...this.#base.searchParams.values(),
+      this.#base.href,
       this.#base.origin,
       this.#base.host,
     ]);
-  }
-
-  /** Whether the base address ends with this, a slash at its end not counted. */
-  baseEndsWith(segment: string): boolean {
-    return trimSlashes(this.#base.pathname).endsWith(segment);
   }
 
   /**
@@ -71,29 +68,44 @@ export class Upstream {
       // Bun's own option: a model may think for longer than its five minutes of silence.
       timeout: false,
     };
-    try {
-      return await this.world.fetch(this.#url(path), init);
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, { cause });
-    }
+    return await this.#fetch(this.#url(path), init);
   }
 
   /** Gets JSON from a path below the base address; null where it cannot be had, for whatever reason. */
   async get(path: string, signal: AbortSignal): Promise<unknown> {
     try {
-      const init = { headers: this.#headers, signal, redirect: "manual" as const };
-      const response = await this.world.fetch(this.#url(path), init);
-      const text = await readWhole(response, signal, MAX_FACTS_BYTES);
-      return response.ok ? JSON.parse(text) : null;
+      return JSON.parse(await this.read(path, signal));
     } catch {
       return null;
     }
   }
 
-  #url(path: string): string {
+  /** Gets the text at a path below the base address. Throws an UpstreamFailure where it cannot be had. */
+  async read(
+    path: string,
+    signal: AbortSignal,
+    query: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
+    const init = { headers: this.#headers, signal, redirect: "manual" as const };
+    const response = await this.#fetch(this.#url(path, query), init);
+    if (response.ok) return await readWhole(response, signal, MAX_FACTS_BYTES);
+    discard(response);
+    throw new UpstreamFailure(response.status, `The provider answered HTTP ${response.status}`);
+  }
+
+  async #fetch(url: string, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
+    try {
+      return await this.world.fetch(url, init);
+    } catch (cause) {
+      init.signal.throwIfAborted();
+      throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, { cause });
+    }
+  }
+
+  #url(path: string, query: Readonly<Record<string, string>> = {}): string {
     const url = new URL(this.#base);
-    url.pathname = `${trimSlashes(url.pathname)}/${path}`;
+    url.pathname = `${url.pathname}/${path}`;
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     return url.href;
   }
 }
@@ -119,8 +131,4 @@ const connectFaults: Readonly<Record<string, string>> = Object.freeze({
 function unreachable(cause: unknown): string {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   return connectFaults[code] ?? "no connection";
-}
-
-function trimSlashes(path: string): string {
-  return path.replace(/\/+$/, "");
 }

@@ -11,16 +11,23 @@ export interface Seen {
   signal: AbortSignal;
 }
 
+const NOT_FOUND = { status: 404 };
+
 export class StubUpstream {
   readonly seen: Seen[] = [];
   readonly #server: Server<undefined>;
 
-  constructor(answer: (seen: Seen) => Response | Promise<Response>) {
+  /** `list` answers what is asked for by GET, which is not remembered; by default there is nothing. */
+  constructor(
+    answer: (seen: Seen) => Response | Promise<Response>,
+    list: (request: Request) => Response | Promise<Response> = () => new Response(null, NOT_FOUND),
+  ) {
     this.#server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
       idleTimeout: 0,
       fetch: async (request) => {
+        if (request.method === "GET") return list(request);
         const { pathname, search } = new URL(request.url);
         const seen = {
           path: pathname + search,

@@ -50,7 +50,7 @@ export function startUpstream(behaviours: Record<string, Behaviour> = {}): Upstr
     development: false,
     async fetch(request) {
       const { pathname } = new URL(request.url);
-      if (pathname === "/v1/models") return modelList([...byModel.keys()]);
+      if (request.method === "GET") return modelList([...byModel.keys()]);
       const text = await request.text();
       const body = JSON.parse(text) as ChatBody;
       const { headers, signal } = request;

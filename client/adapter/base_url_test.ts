@@ -1,0 +1,27 @@
+import { expect, test } from "bun:test";
+import { baseUrlOf } from "./base_url.ts";
+
+const of = (type: "openai" | "claude", base_url?: string) => baseUrlOf({ type, base_url }).href;
+
+test("a provider without an address is the one that its dialect is named after", () => {
+  expect(of("openai")).toBe("https://api.openai.com/v1");
+  expect(of("claude")).toBe("https://api.anthropic.com/v1");
+});
+
+test("a bare host has its API under /v1", () => {
+  for (const written of ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1//"]) {
+    expect(of("openai", written)).toBe("http://h:1/v1");
+    expect(of("claude", written)).toBe("http://h:1/v1");
+  }
+});
+
+test("another path is the API's own at OpenAI-compatible servers, and the place of /v1 at Claude's", () => {
+  expect(of("openai", "https://h/openai/")).toBe("https://h/openai");
+  expect(of("claude", "https://h/anthropic/")).toBe("https://h/anthropic/v1");
+});
+
+test("a query stays, and what stands behind # goes", () => {
+  const azure = "https://r.example/openai/deployments/d?api-version=2024-10-21";
+  expect(of("openai", `${azure}#x`)).toBe(azure);
+  expect(of("openai", "http://h?a=b")).toBe("http://h/v1?a=b");
+});
