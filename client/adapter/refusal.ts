@@ -18,13 +18,14 @@ export type ReadError = (
   text: string,
 ) => { code: number; error: UpstreamErrorObject; bodyText?: string };
 
-/** Reads a response that is not a success. */
+/** Reads a response that is not a success. `readHeaders`: those that callers may see, by their names. */
 export async function readRefusal(
   response: Response,
   signal: AbortSignal,
   upstream: Upstream,
   nowMs: number,
   readError: ReadError,
+  readHeaders: (headers: Headers) => Record<string, string> = relayedHeaders,
 ): Promise<UpstreamFailure> {
   const { status } = response;
   if (status < 400) {
@@ -41,7 +42,7 @@ export async function readRefusal(
   const { code, error, bodyText } = readError(status, jsonOrText(text), text);
   const retryAfter = retryAfterMs(response.headers, nowMs);
   return toFailure(code, error, upstream, {
-    headers: relayedHeaders(response.headers),
+    headers: readHeaders(response.headers),
     ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
     ...(bodyText === undefined ? {} : { bodyText }),
   });

@@ -45,15 +45,18 @@ export class Upstream {
   }
 
   /**
-   * Posts JSON text to a path below the base address. Returns whatever was answered, refusals
-   * too; throws an UpstreamFailure with code 502 if nothing was.
+   * Posts JSON text to a path below the base address; `more` are headers of this call, which win.
+   * Returns whatever was answered, refusals too; throws an UpstreamFailure with code 502 if nothing
+   * was.
    */
   async post(
     path: string,
     body: string,
     { stream, signal }: { stream: boolean; signal: AbortSignal },
+    more: Readonly<Record<string, string>> = {},
   ): Promise<Response> {
     const headers = new Headers(this.#headers);
+    for (const [name, value] of Object.entries(more)) headers.set(name, value);
     headers.set("content-type", "application/json");
     headers.set("accept", stream ? "text/event-stream, application/json" : "application/json");
     // A proxy that compresses a stream also holds it back.

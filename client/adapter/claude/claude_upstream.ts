@@ -1,0 +1,120 @@
+/** A provider that speaks Anthropic's API: how it is asked, and how its streams and refusals are read. */
+
+import type { ProviderConfig } from "../../config.ts";
+import type { World } from "../../world.ts";
+import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
+import { baseUrlOf } from "../base_url.ts";
+import { disconnected, readEvents } from "../event_stream.ts";
+import { nextPage, readListing } from "../listing.ts";
+import { type ReadError, readRefusal, toFailure } from "../refusal.ts";
+import { Upstream } from "../upstream.ts";
+import { claudeError } from "./error.ts";
+import { claudeHeaders } from "./rate_limits.ts";
+import type { ClaudeEvent } from "./wire.ts";
+
+/** Newer versions refuse fields that OpenAI's clients always send. */
+export const CLAUDE_VERSION = "2023-06-01";
+
+/** The largest page that the provider gives, and more of them than anybody has models for. */
+const LIST_PAGE_SIZE = 1000;
+const MAX_LIST_PAGES = 5;
+
+/** One event of a stream, as its JSON text. */
+export interface EventJson {
+  type: string;
+  json: string;
+}
+
+export interface Asked {
+  path: string;
+  body: string;
+  stream: boolean;
+  headers?: Record<string, string>;
+  readError?: ReadError;
+}
+
+export class ClaudeUpstream {
+  readonly #upstream: Upstream;
+
+  constructor(
+    provider: ProviderConfig,
+    private readonly world: Pick<World, "fetch" | "todayMs">,
+  ) {
+    this.#upstream = new Upstream({
+      baseUrl: baseUrlOf(provider),
+      apiKey: provider.api_key,
+      headers: {
+        "anthropic-version": provider.anthropic_version ?? CLAUDE_VERSION,
+        ...(provider.api_key ? { "x-api-key": provider.api_key } : {}),
+      },
+      extraHeaders: provider.headers,
+    }, world);
+  }
+
+  /** Asks for an answer, and tells the call its head. Throws an UpstreamFailure for a refusal. */
+  async ask({ path, body, stream, headers, readError }: Asked, call: AdapterCall) {
+    const { signal } = call;
+    const response = await this.#upstream.post(path, body, { stream, signal }, headers);
+    const nowMs = this.world.todayMs();
+    const readHeaders = (all: Headers) => claudeHeaders(all, nowMs);
+    if (!response.ok) {
+      const read = readError ?? claudeError;
+      throw await readRefusal(response, signal, this.#upstream, nowMs, read, readHeaders);
+    }
+    call.onHead?.(readHeaders(response.headers));
+    return response;
+  }
+
+  /** A stream's events up to its last one. Throws an UpstreamFailure where it tells an error or is cut short. */
+  async *events(response: Response, signal: AbortSignal): AsyncIterable<EventJson> {
+    for await (const { data } of readEvents(response, signal)) {
+      const type = typeOf(data);
+      if (type === "error") throw this.#failure(data);
+      yield { type, json: data };
+      if (type === "message_stop") return;
+    }
+    throw disconnected();
+  }
+
+  /** What the provider says of a model; null where it says nothing. */
+  describe(model: string, signal: AbortSignal): Promise<unknown> {
+    return this.#upstream.get(`models/${encodeURIComponent(model)}`, signal);
+  }
+
+  /** All pages of its list. That models take tools is not told there: all of Claude's do. */
+  async models(signal: AbortSignal): Promise<ListedModel[]> {
+    const models: ListedModel[] = [];
+    let after: string | null = null;
+    for (let page = 0; page < MAX_LIST_PAGES && (page === 0 || after !== null); page++) {
+      const query: Record<string, string> = { limit: String(LIST_PAGE_SIZE) };
+      if (after !== null) query.after_id = after;
+      const text = await this.#upstream.read("models", signal, query);
+      models.push(...readListing(text));
+      after = nextPage(text);
+    }
+    return models.map(({ id, capabilities }) => ({
+      id,
+      capabilities: { tools: true, ...capabilities },
+    }));
+  }
+
+  /** Providers that have said 200 can still fail: the error then stands where the answer would. */
+  #failure(data: string): UpstreamFailure {
+    const { code, error } = claudeError(200, parseEvent(data));
+    return toFailure(code, error, this.#upstream);
+  }
+}
+
+/** Reads an event. Throws an UpstreamFailure for what is none. */
+export function parseEvent(json: string): ClaudeEvent {
+  try {
+    const event: unknown = JSON.parse(json);
+    if (typeof event === "object" && event !== null && "type" in event) return event as ClaudeEvent;
+  } catch { /* not JSON: the same complaint */ }
+  throw new UpstreamFailure(502, "The provider sent something that is not one of Claude's events");
+}
+
+/** Events are told apart by their data: not every proxy keeps their names. */
+function typeOf(json: string): string {
+  return /^\{\s*"type"\s*:\s*"(\w+)"/.exec(json)?.[1] ?? parseEvent(json).type;
+}

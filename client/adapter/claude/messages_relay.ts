@@ -1,0 +1,73 @@
+/** Passes calls in Anthropic's own dialect through: only the model's name is exchanged. */
+
+import { Endpoint, withMember } from "../../../protocol/mod.ts";
+import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
+import { discard, readWhole } from "../event_stream.ts";
+import type { ReadError } from "../refusal.ts";
+import type { Asked, ClaudeUpstream } from "./claude_upstream.ts";
+import { claudeError } from "./error.ts";
+
+/** `own`: the headers that the provider's owner has set. */
+export class MessagesRelay {
+  readonly #own: Headers;
+
+  constructor(private readonly upstream: ClaudeUpstream, own: Record<string, string> = {}) {
+    this.#own = new Headers(own);
+  }
+
+  async *answer(call: AdapterCall): AsyncIterable<string> {
+    const response = await this.upstream.ask(this.#asked(call), call);
+    const isStream = response.headers.get("content-type")?.includes("text/event-stream") ?? false;
+    if (isStream !== call.stream) {
+      discard(response);
+      throw new UpstreamFailure(
+        502,
+        isStream
+          ? "The provider streams although it was not asked to"
+          : "The provider was asked for a stream and sent none",
+      );
+    }
+    if (call.stream) {
+      for await (const { json } of this.upstream.events(response, call.signal)) yield json;
+    } else {
+      yield jsonObject(await readWhole(response, call.signal));
+    }
+  }
+
+  #asked(call: AdapterCall): Asked {
+    const { bodyText, endpoint, model, stream } = call;
+    const path = endpoint.slice("/v1/".length);
+    const body = withMember(bodyText, "model", JSON.stringify(model));
+    return { path, body, stream, headers: this.#headers(call), readError };
+  }
+
+  /** The caller's version counts: the body is in its words. The owner's headers win all the same. */
+  #headers({ headers }: AdapterCall): Record<string, string> {
+    const version = this.#own.get("anthropic-version") ?? headers["anthropic-version"];
+    const betas = [this.#own.get("anthropic-beta"), headers["anthropic-beta"]].filter(Boolean);
+    return {
+      ...(version ? { "anthropic-version": version } : {}),
+      ...(betas.length > 0 ? { "anthropic-beta": betas.join(",") } : {}),
+    };
+  }
+}
+
+/** The endpoints whose calls need no translation. */
+export const RELAYED_ENDPOINTS: readonly Endpoint[] = [Endpoint.messages, Endpoint.countTokens];
+
+/** What is the request's fault is told in the provider's own words. */
+const readError: ReadError = (status, body, text) => {
+  const { code, error } = claudeError(status, body);
+  return { code, error, ...(code === status && isObject(body) ? { bodyText: text } : {}) };
+};
+
+function jsonObject(text: string): string {
+  try {
+    if (isObject(JSON.parse(text))) return text.trim();
+  } catch { /* not JSON: the same complaint */ }
+  throw new UpstreamFailure(502, "The provider sent something that is not one of Claude's answers");
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

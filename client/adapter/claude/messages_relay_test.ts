@@ -1,0 +1,233 @@
+import Anthropic from "@anthropic-ai/sdk";
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Endpoint } from "../../../protocol/mod.ts";
+import type { ProviderConfig } from "../../config.ts";
+import { eventText } from "../../event_text.ts";
+import { refusalText } from "../../refusal_text.ts";
+import { callOf } from "../../testing/adapter_call.ts";
+import { eventStream } from "../../testing/stub_upstream.ts";
+import { realWorld } from "../../world.ts";
+import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
+import { ClaudeAdapter } from "../claude.ts";
+
+const folder = join(import.meta.dir, "..", "recorded");
+const recorded = (name: string) => readFileSync(join(folder, `${name}.sse`));
+const body = { model: "pro", max_tokens: 5, messages: [{ role: "user", content: "hi" }] };
+
+interface Sent {
+  url: string;
+  headers: Headers;
+  body: string;
+}
+
+/** Asks a claude provider that answers so, and reads what reaches the caller. */
+async function ask(
+  answer: () => Response,
+  change: Partial<AdapterCall> = {},
+  provider: Partial<ProviderConfig> = {},
+) {
+  const sent: Sent[] = [];
+  const adapter = new ClaudeAdapter({
+    type: "claude",
+    api_key: "sk-ant-secret",
+    models: [],
+    ...provider,
+  }, {
+    ...realWorld,
+    fetch: (url, init) => {
+      sent.push({ url, headers: new Headers(init.headers), body: String(init.body) });
+      return Promise.resolve(answer());
+    },
+  });
+  const texts: string[] = [];
+  let head: Record<string, string> = {};
+  let failure: UpstreamFailure | null = null;
+  const call = callOf({
+    endpoint: Endpoint.messages,
+    model: "claude-opus-5",
+    bodyText: JSON.stringify({ ...body, stream: true }),
+    onHead: (headers) => head = headers,
+    ...change,
+  });
+  try {
+    for await (const text of adapter.answer(call)) texts.push(text);
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure)) throw error;
+    failure = error;
+  }
+  return { texts, failure, head, sent: sent[0]! };
+}
+
+const whole = { stream: false, bodyText: JSON.stringify(body) };
+const json = (value: unknown, init: ResponseInit = {}) => () => Response.json(value, init);
+
+/** The `data:` payloads of a recorded stream. */
+function payloads(wire: string): string[] {
+  return wire.split(/\r?\n\r?\n/).map((event) =>
+    event.split(/\r?\n/).filter((line) => line.startsWith("data:")).map((line) =>
+      line.slice("data:".length).replace(/^ /, "")
+    ).join("\n")
+  ).filter((data) => data !== "");
+}
+
+const names = readdirSync(folder).filter((file) => /^claude-.*\.sse$/.test(file)).map((file) =>
+  file.slice(0, -".sse".length)
+);
+
+for (const name of names) {
+  test(`${name} is relayed payload by payload, whole, byte by byte and in random cuts`, async () => {
+    const wire = recorded(name);
+    const told = payloads(wire.toString());
+    const isError = (text: string) => JSON.parse(text).type === "error";
+    const expected = told.filter((text) => !isError(text));
+    const isComplete = told.at(-1)?.includes("message_stop") ?? false;
+    const relayed = async (parts: Uint8Array[]) => {
+      const { texts, failure } = await ask(() => eventStream(parts));
+      expect(texts).toEqual(expected);
+      expect(failure === null).toBe(isComplete);
+    };
+    await relayed([wire]);
+    await relayed(Array.from(wire, (byte) => Uint8Array.of(byte)));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.integer({ min: 1, max: wire.length - 1 }), { maxLength: 30 }),
+        (cuts) => {
+          const marks = [0, ...cuts.sort((a, b) => a - b), wire.length];
+          return relayed(marks.slice(1).map((to, i) => wire.subarray(marks[i], to)));
+        },
+      ),
+      { numRuns: 10 },
+    );
+  });
+}
+
+test("only the model's name is exchanged in the caller's body", async () => {
+  const bodyText = '{"unknown": 1.0, "model":"pro" ,"max_tokens":5,"seed":12345678901234567890}';
+  const { sent } = await ask(() => eventStream([recorded("claude-text")]), { bodyText });
+  expect(sent.body).toBe(bodyText.replace('"pro"', '"claude-opus-5"'));
+  expect(sent.url).toBe("https://api.anthropic.com/v1/messages");
+});
+
+test("the caller's version and betas go along with the node's key; the owner's headers win", async () => {
+  const headers = { "anthropic-version": "2026-10-21", "anthropic-beta": "b" };
+  const answer = () => eventStream([recorded("claude-text")]);
+  const plain = await ask(answer);
+  expect(plain.sent.headers.get("anthropic-version")).toBe("2023-06-01");
+  expect(plain.sent.headers.has("anthropic-beta")).toBe(false);
+  const asked = await ask(answer, { headers });
+  expect(asked.sent.headers.get("anthropic-version")).toBe("2026-10-21");
+  expect(asked.sent.headers.get("anthropic-beta")).toBe("b");
+  expect(asked.sent.headers.get("x-api-key")).toBe("sk-ant-secret");
+  const owned = await ask(answer, { headers }, {
+    headers: { "Anthropic-Version": "2023-06-01", "anthropic-beta": "a" },
+  });
+  expect(owned.sent.headers.get("anthropic-version")).toBe("2023-06-01");
+  expect(owned.sent.headers.get("anthropic-beta")).toBe("a,b");
+});
+
+test("a whole answer is relayed to the letter", async () => {
+  const text = '{ "type":"message", "content": [], "usage": {"input_tokens": 1.0} }';
+  const answer = () => new Response(text, { headers: { "content-type": "application/json" } });
+  expect(await ask(answer, whole)).toMatchObject({ texts: [text], failure: null });
+});
+
+test("tokens are counted by the provider", async () => {
+  const { texts, sent } = await ask(json({ input_tokens: 7 }), {
+    ...whole,
+    endpoint: Endpoint.countTokens,
+  });
+  expect(texts).toEqual(['{"input_tokens":7}']);
+  expect(sent.url).toBe("https://api.anthropic.com/v1/messages/count_tokens");
+});
+
+const error = (type: string, message = "m") => ({
+  type: "error",
+  error: { type, message, details: { error_code: "x" } },
+  request_id: "req_1",
+});
+
+test("a refusal of the request keeps its status and its words", async () => {
+  const cases: [number, string][] = [
+    [400, "invalid_request_error"],
+    [404, "not_found_error"],
+    [413, "request_too_large"],
+    [429, "rate_limit_error"],
+  ];
+  for (const [status, type] of cases) {
+    const { failure } = await ask(json(error(type), { status }));
+    expect(failure!.code).toBe(status);
+    expect(JSON.parse(refusalText(Endpoint.messages, failure!))).toEqual(error(type));
+  }
+});
+
+test("nothing of the node's key or address shows in a refusal", async () => {
+  const { failure } = await ask(
+    json(error("invalid_request_error", "sk-ant-secret at proxy.me"), {
+      status: 400,
+    }),
+    {},
+    { base_url: "https://proxy.me" },
+  );
+  expect(refusalText(Endpoint.messages, failure!)).toContain("[hidden] at [hidden]");
+  const denied = await ask(json(error("authentication_error", "bad x-api-key"), { status: 401 }));
+  expect(denied.failure).toMatchObject({ code: 401, bodyText: undefined });
+  expect(denied.failure!.message).toContain("its owner must check api_key");
+});
+
+test("an overloaded provider is a 503 with its delay, whether it says so by status or after 200", async () => {
+  const overloaded = error("overloaded_error");
+  const byStatus = await ask(json(overloaded, { status: 529, headers: { "retry-after": "3" } }));
+  expect(byStatus.failure).toMatchObject({ code: 503, retryAfterMs: 3000 });
+  const inStream = await ask(() => eventStream([recorded("claude-error-after-200")]));
+  expect(inStream).toMatchObject({ texts: [], failure: { code: 503 } });
+});
+
+test("an account without credit is a limit, not a bad request", async () => {
+  const empty = error("invalid_request_error", "Your credit balance is too low");
+  const { failure } = await ask(json(empty, { status: 400 }));
+  expect(failure).toMatchObject({ code: 429, bodyText: undefined });
+});
+
+test("limits and the provider's request id are told, with an answer and with a refusal", async () => {
+  const headers = {
+    "request-id": "req_1",
+    "anthropic-ratelimit-requests-limit": "50",
+    "anthropic-ratelimit-requests-remaining": "0",
+  };
+  const shown = {
+    "x-upstream-request-id": "req_1",
+    "anthropic-ratelimit-requests-limit": "50",
+    "x-ratelimit-limit-requests": "50",
+  };
+  const { head } = await ask(json({ type: "message" }, { headers }), whole);
+  expect(head).toMatchObject(shown);
+  const { failure } = await ask(json(error("rate_limit_error"), { status: 429, headers }));
+  expect(failure!.headers).toMatchObject(shown);
+});
+
+test("an answer of another kind than was asked for is the provider's fault", async () => {
+  const stream = () => eventStream([recorded("claude-text")]);
+  expect((await ask(stream, whole)).failure).toMatchObject({ code: 502 });
+  expect((await ask(json({ type: "message" }))).failure).toMatchObject({ code: 502 });
+  expect((await ask(json([1]), whole)).failure).toMatchObject({ code: 502 });
+  const noise = () => eventStream(["data: hello\n\n"]);
+  expect((await ask(noise)).failure).toMatchObject({ code: 502 });
+});
+
+test("what is relayed is what Anthropic's SDK reads", async () => {
+  const { texts } = await ask(() => eventStream([recorded("claude-thinking-text-two-tools")]));
+  const wire = texts.map((text) => eventText(Endpoint.messages, text)).join("");
+  const sdk = new Anthropic({ apiKey: "k", fetch: () => Promise.resolve(eventStream([wire])) });
+  const messages = [{ role: "user" as const, content: "hi" }];
+  const message = await sdk.messages.stream({ ...body, messages }).finalMessage();
+  expect(message.content).toMatchObject([
+    { type: "thinking", thinking: "Plan.", signature: "c2ln" },
+    { type: "text", text: "On it." },
+    { type: "tool_use", id: "toolu_A", input: { city: "SF" } },
+    { type: "tool_use", id: "toolu_B", input: {} },
+  ]);
+  expect(message.stop_reason).toBe("tool_use");
+});

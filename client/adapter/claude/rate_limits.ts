@@ -1,0 +1,33 @@
+/** Anthropic's headers as callers may see them: its limits under OpenAI's names too. */
+
+import { relayedHeaders } from "../relayed_headers.ts";
+
+const PARTS = ["limit", "remaining", "reset"] as const;
+
+/** OpenAI's unit → Anthropic's that say it, the best one first. */
+const units: Readonly<Record<string, readonly string[]>> = Object.freeze({
+  requests: ["requests"],
+  tokens: ["tokens", "input-tokens", "output-tokens"],
+});
+
+/** By the names under which callers see them. `nowMs`: the time of day. */
+export function claudeHeaders(headers: Headers, nowMs: number): Record<string, string> {
+  const translated = Object.entries(units).flatMap(([unit, sources]) => {
+    const source = sources.find((name) => headers.has(`anthropic-ratelimit-${name}-limit`));
+    return source === undefined ? [] : PARTS.flatMap((part) => {
+      const value = headers.get(`anthropic-ratelimit-${source}-${part}`);
+      const shown = part === "reset" ? duration(value, nowMs) : value;
+      return shown === null ? [] : [[`x-ratelimit-${part}-${unit}`, shown]];
+    });
+  });
+  return { ...Object.fromEntries(translated), ...relayedHeaders(headers) };
+}
+
+/** Anthropic tells when a limit is reset, OpenAI how long that takes: `6m0s`. */
+function duration(date: string | null, nowMs: number): string | null {
+  const atMs = Date.parse(date ?? "");
+  if (Number.isNaN(atMs)) return null;
+  const seconds = Math.max(0, Math.ceil((atMs - nowMs) / 1000));
+  const minutes = Math.floor(seconds / 60);
+  return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
+}
