@@ -6,7 +6,7 @@ import { Accounts } from "./account/accounts.ts";
 import { Keyring } from "./account/keyring.ts";
 import { Sessions } from "./account/sessions.ts";
 import { TokenVault } from "./account/tokens.ts";
-import { createApp } from "./app.ts";
+import { callRoutes, createApp } from "./app.ts";
 import { Calls } from "./call/calls.ts";
 import { createPolicies } from "./call/policies.ts";
 import { Relay } from "./call/relay.ts";
@@ -137,6 +137,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     idleTimeout: config.callerIdleMs / 1000,
     // Bodies are counted by the handlers, whose refusal has a shape; this is the outer wall.
     maxRequestBodySize: config.maxBodyBytes * 4,
+    routes: callRoutes(parts),
     fetch: (request, server) => app.fetch(request, { server }),
     websocket: links.handlers(),
   });

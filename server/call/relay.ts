@@ -15,7 +15,7 @@ import type { Scheduler } from "./scheduler.ts";
 
 /** Where an answer goes. http implements it; each call ends in exactly one of `whole`, `end` and `fail`. */
 export interface Outlet {
-  /** The node that answers, and its upstream's headers that the caller may see: before any answer. */
+  /** The node that answers, and its upstream's headers that the caller may see: before any of its answer. */
   answeredBy(node: Node, headers: Readonly<Record<string, string>>): void;
   /** The complete answer of a call that does not stream: JSON. */
   whole(body: string | Uint8Array): void;
@@ -159,7 +159,6 @@ export class Relay {
       data: (events: string | Uint8Array) => {
         if (!course.hasBegun) {
           course.firstByte(this.parts.clock.monotonic());
-          outlet.answeredBy(node, {});
           outlet.begin();
         }
         outlet.write(events);
@@ -176,7 +175,6 @@ export class Relay {
       head: (headers: Readonly<Record<string, string>>) => outlet.answeredBy(node, headers),
       data: (piece: string | Uint8Array) => {
         course.firstPiece(this.parts.clock.monotonic());
-        outlet.answeredBy(node, {});
         if (!answer.add(piece)) return course.call.stop("answer_too_large");
         consumed(piece.length);
       },

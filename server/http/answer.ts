@@ -6,10 +6,13 @@ import type { Outlet } from "../call/relay.ts";
 import type { Clock } from "../clock.ts";
 import type { ColinkError } from "../error.ts";
 import type { Node } from "../node/node.ts";
+import type { AnswerHeaders } from "./env.ts";
 import { errorResponse, errorView, refusalResponse } from "./reply.ts";
 import { byteLength, SseBody, type SseLimits } from "./sse.ts";
 
-const STREAM_HEADERS = {
+const WHOLE_HEADERS: Readonly<AnswerHeaders> = { "content-type": "application/json" };
+
+const STREAM_HEADERS: Readonly<AnswerHeaders> = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-cache",
   // Proxies in front must not gather events.
@@ -28,7 +31,8 @@ export class HttpAnswer implements Outlet {
   #body: SseBody | null = null;
   #wholeBytes = 0;
   #hasBegun = false;
-  readonly #ownNames: ReadonlySet<string>;
+  /** Of the node that answers, or did last. */
+  #nodeHeaders: AnswerHeaders = {};
   #callOffEarly: () => void = () => {};
   onDrained: () => void = () => {};
 
@@ -37,11 +41,10 @@ export class HttpAnswer implements Outlet {
     private readonly clock: Clock,
     private readonly limits: SseLimits,
     /** Goes on every answer: request id, rate limits. */
-    private readonly headers: Headers,
+    private readonly headers: Readonly<AnswerHeaders>,
     /** Called once, before the answer's last bytes are handed over. */
     private readonly onEnding: () => void,
   ) {
-    this.#ownNames = new Set(headers.keys());
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -63,24 +66,14 @@ export class HttpAnswer implements Outlet {
   }
 
   answeredBy(node: Node, headers: Readonly<Record<string, string>>): void {
-    for (const [name, value] of Object.entries(headers)) {
-      // A provider's limits are its node's affair; the caller goes by those of its own key.
-      if (!this.#ownNames.has(name)) this.headers.set(name, value);
-    }
-    this.headers.set("x-colink-node", node.who.id);
+    this.#nodeHeaders = { ...headers, "x-colink-node": node.who.id };
   }
 
   whole(body: string | Uint8Array): void {
     this.onEnding();
     this.#wholeBytes = byteLength(body);
-    this.headers.set("content-type", "application/json");
-    this.headers.set("openai-processing-ms", this.#elapsedMs());
-    this.#resolve(
-      new Response(body as string | Uint8Array<ArrayBuffer>, {
-        status: 200,
-        headers: this.headers,
-      }),
-    );
+    const headers = this.#answerHeaders(WHOLE_HEADERS);
+    this.#resolve(new Response(body as string | Uint8Array<ArrayBuffer>, { headers }));
   }
 
   /** The status is given away for it: a call that fails in the line fails inside its stream. */
@@ -132,9 +125,8 @@ export class HttpAnswer implements Outlet {
       gone: () => this.call.stop("caller_gone"),
       drained: () => this.onDrained(),
     });
-    for (const [name, value] of Object.entries(STREAM_HEADERS)) this.headers.set(name, value);
-    this.headers.set("openai-processing-ms", this.#elapsedMs());
-    this.#resolve(new Response(this.#body.stream, { status: 200, headers: this.headers }));
+    const headers = this.#answerHeaders(STREAM_HEADERS);
+    this.#resolve(new Response(this.#body.stream, { headers }));
     return this.#body;
   }
 
@@ -142,7 +134,14 @@ export class HttpAnswer implements Outlet {
     this.#body?.breakOff(`data: ${json}\n\n`);
   }
 
-  #elapsedMs(): string {
-    return String(Math.round(this.clock.monotonic() - this.call.startedMs));
+  #answerHeaders(more: Readonly<AnswerHeaders>): AnswerHeaders {
+    const elapsedMs = Math.round(this.clock.monotonic() - this.call.startedMs);
+    return {
+      ...this.#nodeHeaders,
+      // A provider's limits are its node's affair; the caller goes by those of its own key.
+      ...this.headers,
+      ...more,
+      "openai-processing-ms": String(elapsedMs),
+    };
   }
 }

@@ -1,16 +1,56 @@
 /** Reads a request's body, once and bounded, and finds in it what routing needs. */
 
+import { isUtf8 } from "node:buffer";
 import { promisify } from "node:util";
 import { gunzip, zstdDecompress } from "node:zlib";
-import { MAX_JSON_DEPTH, nestsDeeperThan } from "../../protocol/mod.ts";
+import {
+  isEmptyArray,
+  JsonFault,
+  type JsonKind,
+  type JsonSpan,
+  MAX_JSON_DEPTH,
+  scanObject,
+} from "../../protocol/mod.ts";
 import { ColinkError } from "../error.ts";
-import type { AppContext } from "./env.ts";
+import type { Body } from "../node/attempt.ts";
 
-/** A body that is valid JSON, with its bytes and text unchanged. */
-export interface JsonBody {
-  bytes: Uint8Array;
-  text: string;
-  value: Record<string, unknown>;
+const decoder = new TextDecoder();
+
+/**
+ * A body that is a valid JSON object. It travels as the bytes that came; single members are made
+ * values of, where somebody asks for them.
+ */
+export class JsonBody implements Body {
+  readonly #members: ReadonlyMap<string, JsonSpan>;
+  #text: string | null = null;
+
+  /** Throws JsonFault. */
+  constructor(readonly bytes: Uint8Array) {
+    this.#members = scanObject(bytes, MAX_JSON_DEPTH);
+  }
+
+  /** Made when it is asked for: calls to v2 nodes can do without. */
+  get text(): string {
+    return this.#text ??= decoder.decode(this.bytes);
+  }
+
+  /** What a member is; undefined: there is none of that name. */
+  kind(name: string): JsonKind | undefined {
+    return this.#members.get(name)?.kind;
+  }
+
+  /** Whether a member is a list without items. */
+  isEmptyList(name: string): boolean {
+    const span = this.#members.get(name);
+    return span !== undefined && isEmptyArray(this.bytes, span);
+  }
+
+  /** A member's value, which is parsed each time; undefined: there is none of that name. */
+  value(name: string): unknown {
+    const span = this.#members.get(name);
+    if (span === undefined) return undefined;
+    return JSON.parse(decoder.decode(this.bytes.subarray(span.start, span.end)));
+  }
 }
 
 const decoders: Record<
@@ -19,40 +59,48 @@ const decoders: Record<
 > = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) };
 
 /** Throws body_too_large, unsupported_media_type, body_too_deep or invalid_json. */
-export async function readJson(c: AppContext, maxBytes: number): Promise<JsonBody> {
-  const { bytes, text } = await readText(c, maxBytes);
-  if (nestsDeeperThan(text, MAX_JSON_DEPTH)) {
-    throw new ColinkError(
-      "body_too_deep",
-      `Cannot read the body: its JSON nests deeper than ${MAX_JSON_DEPTH} levels`,
-    );
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new ColinkError("invalid_json", "Cannot read the body: it is not valid JSON");
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new ColinkError("invalid_json", "Cannot read the body: a JSON object was expected");
-  }
-  return { bytes, text, value: value as Record<string, unknown> };
-}
-
-async function readText(c: AppContext, maxBytes: number) {
-  const announced = c.req.header("content-length");
-  if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  // A body of known length arrives in one piece; walking a stream costs more than all the rest here.
-  let bytes = announced === undefined
-    ? await readBytes(c.req.raw.body, maxBytes)
-    : new Uint8Array(await c.req.raw.arrayBuffer());
-  const encoding = c.req.header("content-encoding")?.toLowerCase() ?? "identity";
-  if (encoding !== "identity") bytes = await decoded(bytes, encoding, maxBytes);
-  try {
-    return { bytes, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
-  } catch {
+export async function readJson(request: Request, maxBytes: number): Promise<JsonBody> {
+  const bytes = withoutMark(await readWhole(request, maxBytes));
+  if (!isUtf8(bytes)) {
     throw new ColinkError("invalid_json", "Cannot read the body: it is not UTF-8");
   }
+  try {
+    return new JsonBody(bytes);
+  } catch (error) {
+    throw error instanceof JsonFault ? refusals[error.problem](error.at) : error;
+  }
+}
+
+const refusals: Readonly<Record<JsonFault["problem"], (at: number) => ColinkError>> = Object.freeze(
+  {
+    "invalid": (at) =>
+      new ColinkError("invalid_json", `Cannot read the body: it is not valid JSON at byte ${at}`),
+    "not an object": () =>
+      new ColinkError("invalid_json", "Cannot read the body: a JSON object was expected"),
+    "too deep": () =>
+      new ColinkError(
+        "body_too_deep",
+        `Cannot read the body: its JSON nests deeper than ${MAX_JSON_DEPTH} levels`,
+      ),
+  },
+);
+
+async function readWhole(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const { headers } = request;
+  const announced = headers.get("content-length");
+  if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  // A body of known length arrives in one piece; walking a stream costs more than all the rest here.
+  const bytes = announced === null
+    ? await readBytes(request.body, maxBytes)
+    : await request.bytes();
+  const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  return encoding === "identity" ? bytes : await decoded(bytes, encoding, maxBytes);
+}
+
+/** Some editors and shells begin what they write with a byte order mark, which JSON does not know. */
+function withoutMark(bytes: Uint8Array): Uint8Array {
+  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return hasMark ? bytes.subarray(3) : bytes;
 }
 
 /** Counts while it reads: a chunked body tells its size only at its end. */

@@ -4,12 +4,12 @@ import { ColinkError } from "../error.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { Key, Keyring } from "../account/keyring.ts";
 import type { Limiter, Verdict } from "../limit/limiter.ts";
-import type { AppContext } from "./env.ts";
+import type { AnswerHeaders, AppContext } from "./env.ts";
 import { refuseForgery, sessionCookie } from "./session_cookie.ts";
 
 /** The key behind `Authorization: Bearer` (or `x-api-key`, `api-key`, as some clients send it). */
-export function apiKey(c: AppContext, keyring: Keyring): Key | Promise<Key> {
-  const token = bearer(c) ?? c.req.header("x-api-key") ?? c.req.header("api-key");
+export function apiKey(headers: Headers, keyring: Keyring): Key | Promise<Key> {
+  const token = bearer(headers) ?? headers.get("x-api-key") ?? headers.get("api-key");
   if (!token) {
     throw new ColinkError(
       "missing_api_key",
@@ -19,13 +19,13 @@ export function apiKey(c: AppContext, keyring: Keyring): Key | Promise<Key> {
   return keyring.cached(token, "api") ?? keyring.authenticate(token, "api");
 }
 
-/** Counts the call against its key's limit; returns the headers that say how much is left, or throws rate_limited. */
+/** Counts the call against its key's limit and puts into `headers` how much is left. Throws rate_limited or key_blocked. */
 export async function withinLimit(
   key: Key,
   limiter: Limiter,
   defaultRpm: number,
-  headers: Headers,
-) {
+  headers: AnswerHeaders,
+): Promise<void> {
   const rpm = key.rpm ?? defaultRpm;
   // By account: a token that replaced another one brings no minute of its own.
   const taken = limiter.take(key.accountId, rpm);
@@ -47,7 +47,7 @@ export async function withinLimit(
 
 /** The account behind a session: `Authorization: Bearer <JWT>`, or the console's cookie. */
 export async function sessionAccount(c: AppContext, accounts: Accounts): Promise<string> {
-  const token = bearer(c);
+  const token = bearer(c.req.raw.headers);
   if (token) return (await accounts.authenticateSession(token)).accountId;
   const cookie = sessionCookie(c);
   if (!cookie) {
@@ -59,7 +59,7 @@ export async function sessionAccount(c: AppContext, accounts: Accounts): Promise
 
 /** The account behind the session that comes along, where one does and is good; else null. For what everybody may see. */
 export async function viewerAccount(c: AppContext, accounts: Accounts): Promise<string | null> {
-  const token = bearer(c) ?? sessionCookie(c);
+  const token = bearer(c.req.raw.headers) ?? sessionCookie(c);
   if (!token) return null;
   try {
     return (await accounts.authenticateSession(token)).accountId;
@@ -69,16 +69,16 @@ export async function viewerAccount(c: AppContext, accounts: Accounts): Promise<
   }
 }
 
-function bearer(c: AppContext): string | undefined {
-  const header = c.req.header("authorization");
-  if (header === undefined) return undefined;
+function bearer(headers: Headers): string | undefined {
+  const header = headers.get("authorization");
+  if (header === null) return undefined;
   return /^bearer +(\S+) *$/i.exec(header)?.[1];
 }
 
-function setLimitHeaders(headers: Headers, { limit, remaining, resetMs }: Verdict): void {
-  headers.set("x-ratelimit-limit-requests", String(limit));
-  headers.set("x-ratelimit-remaining-requests", String(remaining));
-  headers.set("x-ratelimit-reset-requests", duration(resetMs));
+function setLimitHeaders(headers: AnswerHeaders, { limit, remaining, resetMs }: Verdict): void {
+  headers["x-ratelimit-limit-requests"] = String(limit);
+  headers["x-ratelimit-remaining-requests"] = String(remaining);
+  headers["x-ratelimit-reset-requests"] = duration(resetMs);
 }
 
 /** As OpenAI writes it: `750ms`, `1s`, `6m0s`. */

@@ -2,39 +2,40 @@
 
 import { Endpoint, MAX_MODEL_NAME_CHARS } from "../../protocol/mod.ts";
 import { ColinkError } from "../error.ts";
+import type { JsonBody } from "./body.ts";
 
 export interface EndpointRow {
   path: Endpoint;
   /** Throws ColinkError invalid_request, naming the field. */
-  check: (body: Record<string, unknown>) => void;
+  check: (body: JsonBody) => void;
 }
 
 export const endpoints: readonly EndpointRow[] = Object.freeze([
   { path: Endpoint.chat, check: checkChat },
 ]);
 
-function checkChat(body: Record<string, unknown>): void {
-  if (!("messages" in body) && "input" in body) {
+function checkChat(body: JsonBody): void {
+  if (body.kind("messages") === undefined && body.kind("input") !== undefined) {
     throw wrong(
       "messages",
       `Cannot read the body: "input" belongs to /v1/responses; send "messages" to /v1/chat/completions`,
     );
   }
-  if (!Array.isArray(body.messages) || body.messages.length === 0) {
+  if (body.kind("messages") !== "array" || body.isEmptyList("messages")) {
     throw wrong(
       "messages",
       `Cannot read the body: "messages" must be a list of at least one message`,
     );
   }
-  const options = body.stream_options;
-  if (options !== undefined && options !== null && typeof options !== "object") {
+  const options = body.kind("stream_options") ?? "null";
+  if (options !== "null" && options !== "object") {
     throw wrong("stream_options", `Cannot read the body: "stream_options" must be an object`);
   }
 }
 
 /** The fields that routing needs, of every endpoint. */
-export function routingFields(body: Record<string, unknown>): { model: string; stream: boolean } {
-  const { model, stream } = body;
+export function routingFields(body: JsonBody): { model: string; stream: boolean } {
+  const model = body.value("model");
   if (model === undefined || model === null || model === "") {
     throw wrong(
       "model",
@@ -52,10 +53,11 @@ export function routingFields(body: Record<string, unknown>): { model: string; s
       { param: "model" },
     );
   }
-  if (stream !== undefined && stream !== null && typeof stream !== "boolean") {
+  const stream = body.kind("stream") ?? "null";
+  if (stream !== "null" && stream !== "boolean") {
     throw wrong("stream", `Cannot read the body: "stream" must be true or false`);
   }
-  return { model, stream: stream === true };
+  return { model, stream: body.value("stream") === true };
 }
 
 function wrong(param: string, message: string): ColinkError {

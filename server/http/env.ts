@@ -4,16 +4,21 @@ import type { Server } from "bun";
 import type { Context } from "hono";
 import type { SocketData } from "../node/links.ts";
 
+/** The listening server: upgrades sockets, tells addresses, lifts the idle timeout of one request. */
+export type WebServer = Server<SocketData>;
+
+/** An answer's headers, by lower-case name. A plain object, for it costs less than `Headers`. */
+export type AnswerHeaders = Record<string, string>;
+
 export interface AppEnv {
   Bindings: {
-    /** The listening server: upgrades sockets, tells addresses, lifts the idle timeout of one request. */
-    server: Server<SocketData>;
+    server: WebServer;
   };
   Variables: {
     /** On every answer and in every log line: `req-…`. */
     requestId: string;
     /** Go on the answer, whatever it will be. */
-    headers: Headers;
+    headers: AnswerHeaders;
   };
 }
 

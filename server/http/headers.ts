@@ -1,7 +1,7 @@
 /** The headers that go on every answer: the request's id, and what browsers on other sites may do. */
 
 import type { MiddlewareHandler } from "hono";
-import type { AppContext, AppEnv } from "./env.ts";
+import type { AnswerHeaders, AppContext, AppEnv } from "./env.ts";
 
 const EXPOSED = [
   "x-request-id",
@@ -15,27 +15,38 @@ const EXPOSED = [
   "openai-processing-ms",
 ].join(", ");
 
+/** `/v1` may be called from any site, with a key and never with cookies. */
+const openHeaders: Readonly<AnswerHeaders> = Object.freeze({
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": EXPOSED,
+  "openai-version": "2020-10-01",
+});
+
+/** Unguessable. */
+export function newRequestId(): string {
+  return `req-${crypto.randomUUID().replaceAll("-", "")}`;
+}
+
+/** What every answer to a call begins with. */
+export function callHeaders(requestId: string): AnswerHeaders {
+  return { "x-request-id": requestId, ...openHeaders };
+}
+
 /**
  * Gives each request its id and puts the gathered headers on whatever answer comes. They are set in
- * place: making a new Response of a streaming one would lose Bun's direct stream.
+ * place: making a new Response of one that has a body would cost its body.
  */
 export const commonHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const requestId = `req-${crypto.randomUUID().replaceAll("-", "")}`;
-  const headers = new Headers({ "x-request-id": requestId });
+  const requestId = newRequestId();
+  const headers = { "x-request-id": requestId };
   c.set("requestId", requestId);
   c.set("headers", headers);
   await next();
-  // Answers of calls are made with them.
-  if (c.res.headers.has("x-request-id")) return;
-  headers.forEach((value, name) => c.res.headers.set(name, value));
+  for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
 };
 
-/** `/v1` may be called from any site, with a key and never with cookies. */
 export const openToAllSites: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const headers = c.get("headers");
-  headers.set("access-control-allow-origin", "*");
-  headers.set("access-control-expose-headers", EXPOSED);
-  headers.set("openai-version", "2020-10-01");
+  Object.assign(c.get("headers"), openHeaders);
   if (c.req.method === "OPTIONS") return preflight(c);
   await next();
 };
@@ -56,8 +67,9 @@ function preflight(c: AppContext): Response {
 
 /** Nothing under `/api` is for caches or for guessing content types. */
 export const privateAnswers: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const headers = c.get("headers");
-  headers.set("cache-control", "no-store");
-  headers.set("x-content-type-options", "nosniff");
+  Object.assign(c.get("headers"), {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  });
   await next();
 };

@@ -7,44 +7,74 @@ import { HttpAnswer } from "./answer.ts";
 import { readJson } from "./body.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
 import { type EndpointRow, routingFields } from "./endpoints.ts";
-import type { AppContext } from "./env.ts";
+import type { AnswerHeaders, WebServer } from "./env.ts";
+import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
+import { refused } from "./reply.ts";
 
-/** Handles one endpoint's calls. */
+/** One request, as the steps of answering it need it. */
+interface Asking {
+  request: Request;
+  server: WebServer;
+  requestId: string;
+  /** Go on the answer, whatever it will be. */
+  headers: AnswerHeaders;
+  /** Monotonic milliseconds. */
+  startedMs: number;
+}
+
+/**
+ * Handles one endpoint's calls, straight from the socket: a way through the web app's middleware
+ * costs as much as all the rest of a short call.
+ */
 export function inference(endpoint: EndpointRow, parts: AppParts) {
-  return async (c: AppContext): Promise<Response> => {
-    const { config, clock, keyring, limiter, relay } = parts;
-    const startedMs = clock.monotonic();
-    const headers = c.get("headers");
-    const { revocations } = keyring;
-    const key = await apiKey(c, keyring);
-    await withinLimit(key, limiter, config.defaultRpm, headers);
-    const call = await readCall(c, endpoint, key, parts, startedMs);
-    // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
-    if (keyring.revocations !== revocations) await apiKey(c, keyring);
-    if (parts.isDraining()) throw shuttingDown();
-    // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
-    const limitIdling = (ms: number) => c.env.server.timeout(c.req.raw, ms / 1000);
-    limitIdling(0);
-    // From its end on, a caller who neither takes the rest nor asks anew holds its connection in vain.
-    const onEnding = () => limitIdling(config.callerIdleMs);
-    const answer = new HttpAnswer(call, clock, config, headers, onEnding);
-    const callOff = stopWhenOver(c, call, answer, parts);
-    void relay.run(call, answer).finally(callOff);
-    return await answer.response;
+  return async (request: Request, server: WebServer): Promise<Response> => {
+    const requestId = newRequestId();
+    const headers = callHeaders(requestId);
+    const startedMs = parts.clock.monotonic();
+    try {
+      return await answered({ request, server, requestId, headers, startedMs }, endpoint, parts);
+    } catch (error) {
+      const asked = { requestId, method: request.method, path: endpoint.path };
+      return refused(error, asked, parts.log, headers);
+    }
   };
 }
 
+async function answered(
+  asking: Asking,
+  endpoint: EndpointRow,
+  parts: AppParts,
+): Promise<Response> {
+  const { request, server, headers } = asking;
+  const { config, clock, keyring, limiter, relay } = parts;
+  const { revocations } = keyring;
+  const key = await apiKey(request.headers, keyring);
+  await withinLimit(key, limiter, config.defaultRpm, headers);
+  const call = await readCall(asking, endpoint, key, parts);
+  // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
+  if (keyring.revocations !== revocations) await apiKey(request.headers, keyring);
+  if (parts.isDraining()) throw shuttingDown();
+  // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
+  const limitIdling = (ms: number) => server.timeout(request, ms / 1000);
+  limitIdling(0);
+  // From its end on, a caller who neither takes the rest nor asks anew holds its connection in vain.
+  const onEnding = () => limitIdling(config.callerIdleMs);
+  const answer = new HttpAnswer(call, clock, config, headers, onEnding);
+  const callOff = stopWhenOver(request, call, answer, parts);
+  void relay.run(call, answer).finally(callOff);
+  return await answer.response;
+}
+
 async function readCall(
-  c: AppContext,
+  { request, requestId, startedMs }: Asking,
   endpoint: EndpointRow,
   key: Key,
   { config, clock }: AppParts,
-  startedMs: number,
 ): Promise<Call> {
-  const { bytes, text, value } = await readJson(c, config.maxBodyBytes);
-  const { model, stream } = routingFields(value);
-  endpoint.check(value);
+  const body = await readJson(request, config.maxBodyBytes);
+  const { model, stream } = routingFields(body);
+  endpoint.check(body);
   if (key.models !== null && !key.models.includes(model)) {
     throw new ColinkError(
       "model_not_allowed",
@@ -52,9 +82,11 @@ async function readCall(
       { param: "model" },
     );
   }
-  const streamOptions = (value.stream_options ?? null) as { include_usage?: unknown } | null;
-  const request = {
-    id: c.get("requestId"),
+  const streamOptions = (body.value("stream_options") ?? null) as
+    | { include_usage?: unknown }
+    | null;
+  const callRequest = {
+    id: requestId,
     accountId: key.accountId,
     keyId: key.id,
     endpoint: endpoint.path,
@@ -62,26 +94,25 @@ async function readCall(
     stream,
     wantsUsage: streamOptions?.include_usage === true,
     streamOptions,
-    wantsPosition: stream && c.req.header("x-colink-queue-position") === "1",
-    body: { bytes, text },
+    wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
+    body,
   };
-  return new Call(request, startedMs, clock.now());
+  return new Call(callRequest, startedMs, clock.now());
 }
 
 /** Ends the call when its caller leaves or its time is up. Returns what undoes that. */
 function stopWhenOver(
-  c: AppContext,
+  { signal, headers }: Request,
   call: Call,
   answer: HttpAnswer,
   { clock, config }: AppParts,
 ): () => void {
-  const { signal } = c.req.raw;
   const onGone = () => call.stop("caller_gone");
   if (signal.aborted) onGone();
   signal.addEventListener("abort", onGone, { once: true });
   const onLate = () => call.stop("deadline_exceeded");
   const callOffDeadline = clock.after(config.deadlineMs, onLate);
-  const patience = patienceMs(c);
+  const patience = patienceMs(headers);
   const callOffPatience = patience === null ? null : clock.after(patience, () => {
     // SDKs wait so long for a whole answer, or for a stream to begin, but not for it to end.
     if (!answer.hasBegun) onLate();
@@ -94,8 +125,8 @@ function stopWhenOver(
 }
 
 /** SDKs say how long they will wait; nobody works for longer than that. Null: nothing was said. */
-function patienceMs(c: AppContext): number | null {
-  const asked = Number(c.req.header("x-stainless-timeout")) * 1000;
+function patienceMs(headers: Headers): number | null {
+  const asked = Number(headers.get("x-stainless-timeout")) * 1000;
   return asked > 0 ? asked : null;
 }
 

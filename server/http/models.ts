@@ -13,7 +13,7 @@ function modelView(id: string, created: number) {
 
 export function listModels({ keyring, hub, startedAt }: AppParts) {
   return async (c: AppContext): Promise<Response> => {
-    const key = await apiKey(c, keyring);
+    const key = await apiKey(c.req.raw.headers, keyring);
     const created = Math.floor(startedAt / 1000);
     const visible = hub.models().filter((id) => key.models === null || key.models.includes(id));
     return c.json({ object: "list", data: visible.map((id) => modelView(id, created)) });
@@ -23,7 +23,7 @@ export function listModels({ keyring, hub, startedAt }: AppParts) {
 /** Ids may hold slashes, encoded or raw: all that follows the prefix is the id. */
 export function oneModel({ keyring, hub, startedAt }: AppParts) {
   return async (c: AppContext): Promise<Response> => {
-    const key = await apiKey(c, keyring);
+    const key = await apiKey(c.req.raw.headers, keyring);
     const path = new URL(c.req.url).pathname.slice(PREFIX.length);
     const id = decoded(path);
     const isVisible = key.models === null || key.models.includes(id);

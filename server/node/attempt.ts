@@ -2,10 +2,10 @@
 
 import type { ErrorData } from "../../protocol/mod.ts";
 
-/** The caller's JSON body, unchanged, in the two forms that the two versions of the wire carry. */
+/** The caller's JSON body, valid and unchanged, in the two forms that the two versions of the wire carry. */
 export interface Body {
-  bytes: Uint8Array;
-  text: string;
+  readonly bytes: Uint8Array;
+  readonly text: string;
 }
 
 /** What a node is asked to run. */
@@ -48,11 +48,11 @@ export type AttemptFailure =
   | { kind: "gateway lost"; reason: string };
 
 /**
- * Hears what a node sends for one attempt: perhaps `head`, any number of `data`, then exactly one
- * of `finish` and `fail`. Called from the socket's handlers, so it must be quick and must not throw.
+ * Hears what a node sends for one attempt: `head` before any `data`, then exactly one of `finish`
+ * and `fail`. Called from the socket's handlers, so it must be quick and must not throw.
  */
 export interface AttemptSink {
-  /** The upstream's headers that callers may see, where the node tells them. */
+  /** An answer begins. The upstream's headers that callers may see, where the node tells them. */
   head(headers: Readonly<Record<string, string>>): void;
   /**
    * A piece of the answer: server-sent events ready to be written when the call streams, else a

@@ -83,6 +83,8 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     if (!attempt.answer.order.stream && attempt.answer.tally().chunks > 0) {
       return this.fail(attemptId, { kind: "protocol", reason: "more than one answer" });
     }
+    // Nothing is said of headers in v1.
+    if (attempt.answer.tally().chunks === 0) attempt.sink.head({});
     attempt.sink.data(attempt.answer.take(chunk, text));
   }
 
