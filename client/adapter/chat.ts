@@ -1,61 +1,34 @@
-/** The parts of OpenAI's chat completion shapes that adapters build themselves. */
+/** OpenAI's own chat completion shapes, as far as adapters build them, and what compatible servers add. */
 
-export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
+import type OpenAI from "openai";
 
-export interface Usage {
-  prompt_tokens: number;
-  completion_tokens: number;
-  total_tokens: number;
-  prompt_tokens_details?: { cached_tokens: number; cache_write_tokens?: number };
-  completion_tokens_details?: { reasoning_tokens: number };
-}
+export type FinishReason = Exclude<
+  OpenAI.ChatCompletion.Choice["finish_reason"],
+  "function_call"
+>;
 
-export interface ToolCallDelta {
-  index: number;
-  id?: string;
-  type?: "function" | "custom";
-  function?: { name?: string; arguments: string };
-  /** Of tools that take free text. */
-  custom?: { name?: string; input: string };
-}
+export type Usage = OpenAI.CompletionUsage;
+export type ToolCall = OpenAI.ChatCompletionMessageToolCall;
+export type ToolCallDelta = OpenAI.ChatCompletionChunk.Choice.Delta.ToolCall;
+export type Annotation = OpenAI.ChatCompletionMessage.Annotation;
 
-export interface Delta {
-  role?: "assistant";
-  content?: string | null;
-  refusal?: string | null;
+/** What was thought: as text, under the name that most clients read, and signed, to be sent back. */
+export interface Thoughts {
   reasoning_content?: string;
-  tool_calls?: ToolCallDelta[];
+  thinking_blocks?: object[];
 }
 
-export interface ChatChunk {
-  id: string;
-  object: "chat.completion.chunk";
-  created: number;
-  model: string;
-  choices: { index: number; delta: Delta; logprobs: null; finish_reason: FinishReason | null }[];
-  usage?: Usage | null;
+export type Delta = OpenAI.ChatCompletionChunk.Choice.Delta & Thoughts;
+
+type ChunkChoice = Omit<OpenAI.ChatCompletionChunk.Choice, "delta" | "finish_reason"> & {
+  delta: Delta;
+  finish_reason: FinishReason | null;
+};
+
+export interface ChatChunk extends OpenAI.ChatCompletionChunk {
+  choices: ChunkChoice[];
 }
 
-export type ToolCall =
-  | { id: string; type: "function"; function: { name: string; arguments: string } }
-  | { id: string; type: "custom"; custom: { name: string; input: string } };
-
-export interface ChatCompletion {
-  id: string;
-  object: "chat.completion";
-  created: number;
-  model: string;
-  choices: {
-    index: number;
-    message: {
-      role: "assistant";
-      content: string | null;
-      refusal: string | null;
-      reasoning_content?: string;
-      tool_calls?: ToolCall[];
-    };
-    logprobs: null;
-    finish_reason: FinishReason;
-  }[];
-  usage?: Usage;
+export interface ChatCompletion extends OpenAI.ChatCompletion {
+  choices: (OpenAI.ChatCompletion.Choice & { message: OpenAI.ChatCompletionMessage & Thoughts })[];
 }

@@ -12,6 +12,7 @@ import { EventDecoder } from "./claude/event_decoder.ts";
 import { MessagesRelay, RELAYED_ENDPOINTS } from "./claude/messages_relay.ts";
 import { ModelList } from "./claude/model_list.ts";
 import { translate } from "./claude/request.ts";
+import { knowsThinking } from "./claude/thinking_blocks.ts";
 import { ThinkingMemory } from "./claude/thinking_memory.ts";
 
 export class ClaudeAdapter implements Adapter {
@@ -44,7 +45,9 @@ export class ClaudeAdapter implements Adapter {
     const { request, customNames, jsonTool } = translate(chat, call.model, facts, this.#memory);
     const decoder = new EventDecoder({
       model: chat.model ?? call.model,
+      localModel: call.model,
       created: Math.floor(this.world.todayMs() / 1000),
+      tellThinking: knowsThinking(chat),
       includeUsage: chat.stream_options?.include_usage === true,
       customNames,
       jsonTool,
@@ -54,7 +57,7 @@ export class ClaudeAdapter implements Adapter {
     if (call.stream) {
       for await (const chunk of chunks) yield JSON.stringify(chunk);
     } else {
-      yield JSON.stringify(gather(await Array.fromAsync(chunks), decoder.usage));
+      yield JSON.stringify(gather(await Array.fromAsync(chunks), decoder));
     }
   }
 

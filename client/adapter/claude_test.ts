@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProviderConfig } from "../config.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
-import { eventStream } from "../testing/stub_upstream.ts";
+import { eventStream, sse } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
 import type { ChatChunk, ChatCompletion } from "./chat.ts";
@@ -217,6 +217,12 @@ test("a caller without a stream gets the same answer in one piece", async () => 
         content: "On it.",
         refusal: null,
         reasoning_content: "Plan.",
+        thinking_blocks: [{
+          type: "thinking",
+          thinking: "Plan.",
+          signature: "c2ln",
+          signed_for: expect.any(String),
+        }],
         tool_calls: [
           {
             id: "toolu_A",
@@ -277,6 +283,72 @@ test("thinking before a tool call goes back with its result, signed as it was", 
   await ask(adapter, loop, "claude-haiku-4-5");
   expect(sent[2]!.body.thinking).toBeUndefined();
   expect(JSON.stringify(sent[2]!.body.messages)).not.toContain("Plan.");
+});
+
+test("a tool loop goes on at another node, with the thinking that the caller sends back", async () => {
+  const asked = { ...hello, reasoning_effort: "low" };
+  const wire = () => [recorded("claude-thinking-text-two-tools")];
+  const answer: ChatCompletion = JSON.parse(
+    (await ask(adapterOver(wire).adapter, asked)).pieces[0]!,
+  );
+  const results = ["toolu_A", "toolu_B"].map((tool_call_id) => ({
+    role: "tool",
+    tool_call_id,
+    content: "ok",
+  }));
+  const other = adapterOver(wire);
+  const messages = [...hello.messages, answer.choices[0]!.message, ...results];
+  await ask(other.adapter, { ...asked, messages });
+  const [, assistant] = other.sent[0]!.body.messages as { content: object[] }[];
+  expect(assistant!.content[0]).toEqual({ type: "thinking", thinking: "Plan.", signature: "c2ln" });
+  expect(other.sent[0]!.body.thinking).toEqual({ type: "enabled", budget_tokens: 2048 });
+});
+
+test("a stream tells signed thinking to callers who know it, and to no others", async () => {
+  const blocksFor = async (change: object) => {
+    const { adapter } = adapterOver(() => [recorded("claude-redacted-thinking")]);
+    const { pieces } = await ask(adapter, { ...streamed, ...change });
+    return pieces.map((text) => JSON.parse(text) as ChatChunk).flatMap(({ choices }) =>
+      choices.flatMap(({ delta }) => delta.thinking_blocks ?? [])
+    );
+  };
+  expect(await blocksFor({})).toEqual([]);
+  const native = { thinking: { type: "enabled", budget_tokens: 1024 } };
+  expect(await blocksFor(native)).toMatchObject([{ type: "redacted_thinking" }]);
+  const echoed = [{ role: "assistant", content: "a", thinking_blocks: [{ type: "thinking" }] }];
+  const messages = [...hello.messages, ...echoed, ...hello.messages];
+  expect(await blocksFor({ messages })).toHaveLength(1);
+});
+
+test("pages that the text refers to become annotations, placed in the text", async () => {
+  const { adapter } = adapterOver(() => [recorded("claude-server-tools")]);
+  const answer: ChatCompletion = JSON.parse((await ask(adapter, hello)).pieces[0]!);
+  const { content, annotations } = answer.choices[0]!.message;
+  expect(annotations).toEqual([{
+    type: "url_citation",
+    url_citation: {
+      start_index: 10,
+      end_index: 17,
+      url: "https://example.com",
+      title: "https://example.com",
+    },
+  }]);
+  expect(content!.slice(10, 17)).toBe(" Found.");
+});
+
+test("a tool that was left open is closed with whole arguments, and a call that never came is none", async () => {
+  const event = (type: string, rest: object) => sse({ type, ...rest });
+  const start = event("message_start", { message: { id: "m" } });
+  const end = event("message_delta", { delta: { stop_reason: "tool_use" } }) +
+    event("message_stop", {});
+  const tool = { type: "tool_use", id: "t", name: "f", input: { a: 1 } };
+  const open = event("content_block_start", { index: 0, content_block: tool });
+  const encoder = new TextEncoder();
+  const called = await decode(() => [encoder.encode(start + open + end)]);
+  expect(called.deltas.at(-1)).toEqual(args(0, '{"a":1}'));
+  expect(called.finish).toEqual(["tool_calls"]);
+  const none = await decode(() => [encoder.encode(start + end)]);
+  expect(none.finish).toEqual(["stop"]);
 });
 
 test("free-text tools get their text unwrapped", async () => {

@@ -68,12 +68,9 @@ const named = z.looseObject({
   custom: z.looseObject({ name: z.string() }).nullish(),
 });
 
-const toolChoice = z.union([
-  z.enum(["none", "auto", "required"]),
-  named.extend({
-    allowed_tools: z.looseObject({ mode: z.string().nullish(), tools: z.array(named) }).nullish(),
-  }),
-]);
+const namedChoice = named.extend({
+  allowed_tools: z.looseObject({ mode: z.string().nullish(), tools: z.array(named) }).nullish(),
+});
 
 const legacyFunction = z.looseObject({
   name: z.string().min(1),
@@ -92,12 +89,14 @@ const chatRequest = z.looseObject({
   stop: z.union([z.string(), z.array(z.string())]).nullish(),
   n: z.int().min(1).nullish(),
   logprobs: z.boolean().nullish(),
+  web_search_options: json.nullish(),
   modalities: z.array(z.string()).nullish(),
   user: z.string().nullish(),
   safety_identifier: z.string().nullish(),
   tools: z.array(tool).nullish(),
   functions: z.array(legacyFunction).nullish(),
-  tool_choice: toolChoice.nullish(),
+  tool_choice: z.union([z.enum(["none", "auto", "required"]), namedChoice]).nullish(),
+  function_call: z.union([z.enum(["none", "auto"]), namedChoice]).nullish(),
   parallel_tool_calls: z.boolean().nullish(),
   response_format: z.looseObject({
     type: z.string(),

@@ -1,9 +1,25 @@
 /** A stream of chunks, gathered into the one answer that a caller without a stream gets. */
 
-import type { ChatChunk, ChatCompletion, FinishReason, ToolCall, Usage } from "../chat.ts";
+import type {
+  Annotation,
+  ChatChunk,
+  ChatCompletion,
+  FinishReason,
+  ToolCall,
+  Usage,
+} from "../chat.ts";
+
+/** What the chunks do not tell. */
+export interface Notes {
+  usage: Usage;
+  annotations: Annotation[];
+  /** For callers to send back with a tool's result. */
+  thinkingBlocks: object[];
+}
 
 /** Gathers every chunk of one answer. Expects at least one. */
-export function gather(chunks: readonly ChatChunk[], usage: Usage): ChatCompletion {
+export function gather(chunks: readonly ChatChunk[], notes: Notes): ChatCompletion {
+  const { usage, annotations, thinkingBlocks } = notes;
   const deltas = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta));
   const joined = (pick: (delta: typeof deltas[number]) => string | null | undefined) =>
     deltas.map((delta) => pick(delta) ?? "").join("") || null;
@@ -22,6 +38,8 @@ export function gather(chunks: readonly ChatChunk[], usage: Usage): ChatCompleti
         content: joined((delta) => delta.content),
         refusal: joined((delta) => delta.refusal),
         ...(reasoning === null ? {} : { reasoning_content: reasoning }),
+        ...(thinkingBlocks.length === 0 ? {} : { thinking_blocks: thinkingBlocks }),
+        ...(annotations.length === 0 ? {} : { annotations }),
         ...(calls.length === 0 ? {} : { tool_calls: calls }),
       },
       logprobs: null,
@@ -59,7 +77,6 @@ function toolCalls(chunks: readonly ChatChunk[]): ToolCall[] {
 }
 
 function finishReason(chunks: readonly ChatChunk[]): FinishReason {
-  return chunks.flatMap(({ choices }) => choices).findLast(({ finish_reason }) =>
-    finish_reason !== null
-  )?.finish_reason ?? "stop";
+  const reasons = chunks.flatMap(({ choices }) => choices.map((choice) => choice.finish_reason));
+  return reasons.findLast((reason) => reason !== null) ?? "stop";
 }

@@ -1,14 +1,21 @@
 /** Claude's stream of events → OpenAI's chunks, one event at a time. */
 
-import type { ChatChunk, Delta, FinishReason, ToolCallDelta, Usage } from "../chat.ts";
+import type { Annotation, ChatChunk, Delta, FinishReason, ToolCallDelta, Usage } from "../chat.ts";
+import { Citations } from "./citations.ts";
+import { marked } from "./thinking_blocks.ts";
+import { merged, usageOf } from "./usage.ts";
 import type { Block, ClaudeEvent, ClaudeUsage } from "./wire.ts";
 
 export interface DecoderOptions {
   /** The model's name as the answer shall carry it. */
   model: string;
+  /** Its name at the provider. */
+  localModel: string;
   /** Seconds since 1970. */
   created: number;
   includeUsage: boolean;
+  /** Whether the chunks tell signed thinking too, as Claude wants it back. */
+  tellThinking: boolean;
   customNames: ReadonlySet<string>;
   jsonTool: string | null;
   /** Keeps what was thought before a tool call. */
@@ -49,18 +56,24 @@ export class EventDecoder {
   #refusal: string | null = null;
   #usage: ClaudeUsage = {};
   readonly #open = new Map<number, OpenBlock>();
-  #thoughts: Block[] = [];
+  readonly #thoughts: Block[] = [];
+  readonly #citations = new Citations();
 
   constructor(private readonly options: DecoderOptions) {}
-
-  /** Whether `message_stop` came: without it an answer is cut short. */
-  get isComplete(): boolean {
-    return this.#isComplete;
-  }
 
   /** What the upstream counted, so far. */
   get usage(): Usage {
     return usageOf(this.#usage);
+  }
+
+  /** What was thought so far, for callers to send back. */
+  get thinkingBlocks(): Block[] {
+    return marked(this.#thoughts, this.options.localModel);
+  }
+
+  /** The pages that the text so far refers to. */
+  get annotations(): Annotation[] {
+    return this.#citations.annotations;
   }
 
   /** The chunks that one event becomes: none, one or several. `error` events are not for here. */
@@ -80,7 +93,7 @@ export class EventDecoder {
   ]);
 
   #begin({ message }: ClaudeEvent): ChatChunk[] {
-    this.#count(message?.usage);
+    this.#usage = merged(this.#usage, message?.usage);
     // A second one must neither begin a second answer nor change the first one's name.
     if (!this.#hasBegun && message?.id) this.#id = `chatcmpl-${message.id}`;
     return this.#greet();
@@ -105,7 +118,7 @@ export class EventDecoder {
     });
     if (block?.type === "tool_use") this.options.remember(block.id ?? "", this.#thoughts);
     if (kind === "json") this.#usedJsonTool = true;
-    if (kind === "text" && block?.text) return [this.#chunk({ content: block.text })];
+    if (kind === "text") return this.#text(block?.text ?? "");
     return isTool ? [this.#toolChunk(opener(kind, this.#toolCount - 1, block))] : [];
   }
 
@@ -122,7 +135,7 @@ export class EventDecoder {
     if (open === undefined) return [];
     switch (delta.type) {
       case "text_delta":
-        return open.kind === "text" && delta.text ? [this.#chunk({ content: delta.text })] : [];
+        return open.kind === "text" ? this.#text(delta.text ?? "") : [];
       case "thinking_delta":
         return this.#think(open, delta.thinking ?? "");
       case "signature_delta":
@@ -130,11 +143,19 @@ export class EventDecoder {
           open.thought.signature = `${open.thought.signature ?? ""}${delta.signature ?? ""}`;
         }
         return [];
+      case "citations_delta":
+        this.#citations.add(delta.citation);
+        return [];
       case "input_json_delta":
         return this.#input(open, delta.partial_json ?? "");
       default:
         return [];
     }
+  }
+
+  #text(text: string): ChatChunk[] {
+    this.#citations.read(text);
+    return text === "" ? [] : [this.#chunk({ content: text })];
   }
 
   #think({ thought }: OpenBlock, text: string): ChatChunk[] {
@@ -156,6 +177,7 @@ export class EventDecoder {
     const open = this.#open.get(index);
     this.#open.delete(index);
     if (open === undefined) return [];
+    if (open.kind === "text") this.#citations.endBlock();
     if (open.thought) this.#thoughts.push(open.thought);
     if (open.kind === "custom") return [this.#customChunk(open)];
     if (open.hasDeltas) return [];
@@ -167,33 +189,34 @@ export class EventDecoder {
   #noteEnd({ delta = {}, usage }: ClaudeEvent): ChatChunk[] {
     this.#stopReason = delta.stop_reason ?? this.#stopReason;
     this.#refusal = delta.stop_details?.explanation ?? this.#refusal;
-    this.#count(usage);
+    this.#usage = merged(this.#usage, usage);
     return [];
   }
 
   #end(): ChatChunk[] {
     if (this.#isComplete) return [];
     this.#isComplete = true;
+    // What was not closed is complete all the same: its input must be.
+    const closed = [...this.#open.keys()].flatMap((index) => this.#closeBlock({ type: "", index }));
     const reason = this.#finishReason();
     const refused = reason === "content_filter" && this.#refusal
       ? [this.#chunk({ refusal: this.#refusal })]
       : [];
+    const { thinkingBlocks: thinking_blocks } = this;
+    const thinking = this.options.tellThinking && thinking_blocks.length > 0
+      ? [this.#chunk({ thinking_blocks })]
+      : [];
     const usage = this.options.includeUsage
       ? [{ ...this.#chunk({}), choices: [], usage: this.usage }]
       : [];
-    return [...refused, this.#chunk({}, reason), ...usage];
+    return [...closed, ...refused, ...thinking, this.#chunk({}, reason), ...usage];
   }
 
   #finishReason(): FinishReason {
     const reason = finishReasons[this.#stopReason ?? ""] ?? "stop";
-    return reason === "tool_calls" && this.#usedJsonTool ? "stop" : reason;
-  }
-
-  /** Counts are totals so far: a later one replaces an earlier one, a missing one does not. */
-  #count(usage: ClaudeUsage | null | undefined): void {
-    for (const [key, value] of Object.entries(usage ?? {})) {
-      if (value !== null) this.#usage = { ...this.#usage, [key]: value };
-    }
+    // Tools of the provider's own count as calls there, but are none for the caller to make.
+    const hasCalls = this.#toolCount > 0 && !this.#usedJsonTool;
+    return reason === "tool_calls" && !hasCalls ? "stop" : reason;
   }
 
   #argumentsChunk(open: OpenBlock, text: string): ChatChunk {
@@ -219,23 +242,6 @@ export class EventDecoder {
       ...(this.options.includeUsage ? { usage: null } : {}),
     };
   }
-}
-
-/** Claude counts what came from its cache apart; OpenAI counts it as part of the prompt. */
-function usageOf(usage: ClaudeUsage): Usage {
-  const cached = usage.cache_read_input_tokens ?? 0;
-  const written = usage.cache_creation_input_tokens ?? 0;
-  const prompt = (usage.input_tokens ?? 0) + cached + written;
-  const completion = usage.output_tokens ?? 0;
-  return {
-    prompt_tokens: prompt,
-    completion_tokens: completion,
-    total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
-    completion_tokens_details: {
-      reasoning_tokens: usage.output_tokens_details?.thinking_tokens ?? 0,
-    },
-  };
 }
 
 function opener(

@@ -3,8 +3,10 @@
 import { unsupported } from "../bad_request.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import type { ModelFacts } from "./model_facts.ts";
+import { isNative } from "./native_schema.ts";
 import { claudeSchema } from "./output_schema.ts";
 import { type ThinkingPlan, thinkingPlan } from "./thinking.ts";
+import { unmarked } from "./thinking_blocks.ts";
 import type { ThinkingMemory } from "./thinking_memory.ts";
 import { type Toolbox, toolboxOf } from "./tools.ts";
 import { transcriptOf } from "./transcript.ts";
@@ -32,7 +34,10 @@ export function translate(
     chat.max_completion_tokens ?? chat.max_tokens ?? facts.maxOutputTokens,
     facts.maxOutputTokens,
   );
-  const { system, turns } = transcriptOf(chat.messages, (id) => memory.recall(model, id));
+  const { system, turns } = transcriptOf(chat.messages, {
+    recall: (id) => memory.recall(model, id),
+    accept: (blocks) => unmarked(blocks, model),
+  });
   const plan = keepToolLoop(thinkingPlan(chat, facts, roomFor(chat, facts, answerTokens)), turns);
   const output = outputOf(chat, facts, !plan.isOn && facts.forcedTools);
   const toolbox = output.toolbox ?? toolboxOf(chat, facts, facts.forcedTools && !plan.isOn);
@@ -58,6 +63,9 @@ export function translate(
 function refuseUnsupported(chat: ChatRequest): void {
   if ((chat.n ?? 1) > 1) throw unsupported("n", "Claude gives one answer a call: n must be 1");
   if (chat.logprobs === true) throw unsupported("logprobs", "Claude tells no log probabilities");
+  if (chat.web_search_options) {
+    throw unsupported("web_search_options", "Claude nodes do not search the web for their callers");
+  }
   if (chat.modalities?.some((kind) => kind !== "text")) {
     throw unsupported("modalities", "Claude answers in text only");
   }
@@ -103,13 +111,11 @@ function outputOf(chat: ChatRequest, facts: ModelFacts, canForce: boolean): Outp
   if (format?.type === "json_object") return { ...none, instructions: [instruction()] };
   if (format?.type !== "json_schema") return none;
   const schema = format.json_schema?.schema ?? { type: "object" };
-  const native = {
-    ...none,
-    config: { format: { type: "json_schema", schema: claudeSchema(schema) } },
-  };
-  if (facts.structuredOutput) return native;
-  if (chat.tools?.length) return { ...none, instructions: [instruction(schema)] };
-  if (!canForce) return { ...none, instructions: [instruction(schema)] };
+  if (facts.structuredOutput && isNative(schema)) {
+    const native = { format: { type: "json_schema", schema: claudeSchema(schema) } };
+    return { ...none, config: native };
+  }
+  if (chat.tools?.length || !canForce) return { ...none, instructions: [instruction(schema)] };
   const name = "json";
   return {
     ...none,

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { readChatRequest } from "./chat_request.ts";
+import { UpstreamFailure } from "../adapter.ts";
 import { factsOf, unknownModel } from "./model_facts.ts";
 import { translate } from "./request.ts";
+import { marked } from "./thinking_blocks.ts";
 import { ThinkingMemory } from "./thinking_memory.ts";
 import type { Block, ClaudeRequest } from "./wire.ts";
 
@@ -14,6 +16,16 @@ function claude(body: object, model = OLD): ClaudeRequest {
   const text = JSON.stringify({ messages: hello, ...body });
   const facts = factsOf(model) ?? unknownModel;
   return translate(readChatRequest(text), model, facts, new ThinkingMemory()).request;
+}
+
+function refusal(body: object): { code: number; param: unknown } {
+  try {
+    claude(body);
+  } catch (failure) {
+    if (!(failure instanceof UpstreamFailure)) throw failure;
+    return { code: failure.code, param: failure.error?.param };
+  }
+  throw new Error("It was translated");
 }
 
 const turns = (...messages: object[]) => claude({ messages }).messages;
@@ -185,6 +197,28 @@ test("every tool_choice has its counterpart", () => {
   expect(claude({ tool_choice: "required" }).tool_choice).toBeUndefined();
 });
 
+test("the choice of the old form counts where there is no new one", () => {
+  const functions = [{ name: "f" }, { name: "g" }];
+  const chosen = (function_call: unknown) => claude({ functions, function_call }).tool_choice;
+  expect(chosen({ name: "g" })).toEqual({ type: "tool", name: "g" });
+  expect(chosen("none")).toEqual({ type: "none" });
+});
+
+test("names that Claude refuses, and names given twice, are refused before it is asked", () => {
+  const named = (...names: string[]) =>
+    refusal({ tools: names.map((name) => ({ type: "function", function: { name } })) });
+  expect(named("a", "b c")).toEqual({ code: 400, param: "tools[1]" });
+  expect(named("a", "b", "a")).toEqual({ code: 400, param: "tools[2]" });
+  expect(refusal({ tools, functions: [{ name: "f" }] })).toEqual({
+    code: 400,
+    param: "functions[0]",
+  });
+});
+
+test("a search of the web is refused rather than left out", () => {
+  expect(refusal({ web_search_options: {} })).toEqual({ code: 400, param: "web_search_options" });
+});
+
 test("allowed_tools leaves only those", () => {
   const allowed_tools = {
     mode: "required",
@@ -267,10 +301,46 @@ test("a wanted schema is told natively, closed and without what Claude refuses",
   });
 });
 
+test("a schema that Claude cannot hold to becomes a tool that it must call, or words where it cannot be made to", () => {
+  const schema = { type: "object", additionalProperties: { type: "number" } };
+  const response_format = { type: "json_schema", json_schema: { name: "x", schema } };
+  const forced = claude({ response_format });
+  expect(forced.output_config).toBeUndefined();
+  expect(forced.tools).toMatchObject([{ name: "json", input_schema: schema }]);
+  expect(forced.tool_choice).toEqual({
+    type: "tool",
+    name: "json",
+    disable_parallel_tool_use: true,
+  });
+  const unforced = claude({ response_format }, "claude-opus-5-5");
+  expect(unforced.tools).toBeUndefined();
+  expect(JSON.stringify(unforced.system)).toContain("additionalProperties");
+});
+
 test("a JSON object is asked for in words", () => {
   expect(JSON.stringify(claude({ response_format: { type: "json_object" } }).system)).toContain(
     "valid JSON object",
   );
+});
+
+test("a message's own cache hint marks its last block, a tool call too", () => {
+  const cache_control = { type: "ephemeral" };
+  const [, said] = turns(...hello, { ...calling("a"), cache_control }, result("a"));
+  expect(said!.content).toMatchObject([{ type: "tool_use", cache_control }]);
+});
+
+test("thinking that a caller sends back stands first, signed and only for its model", () => {
+  const signed = { type: "thinking", thinking: "Plan.", signature: "s" };
+  const redacted = { type: "redacted_thinking", data: "x" };
+  const unsigned = { type: "thinking", thinking: "Guess.", signature: "" };
+  const elsewhere = marked([signed], NEW);
+  const said = (...thinking_blocks: object[]) =>
+    turns(...hello, { ...calling("a"), content: "On it.", thinking_blocks }, result("a"))[1]!
+      .content.map(({ cache_control: _, ...block }) => block);
+  const rest = [text("On it."), { type: "tool_use", id: "a", name: "f", input: {} }];
+  expect(said(signed, redacted)).toEqual([signed, redacted, ...rest]);
+  expect(said(...marked([signed, redacted], OLD))).toEqual([signed, redacted, ...rest]);
+  expect(said(unsigned, ...elsewhere)).toEqual(rest);
 });
 
 test("cache hints of both dialects are kept, the last four of them", () => {

@@ -17,6 +17,7 @@ export interface Toolbox {
 /** `canForce`: whether this model, thinking as it is asked to, can be made to call a tool. */
 export function toolboxOf(request: ChatRequest, facts: ModelFacts, canForce: boolean): Toolbox {
   const offered = [...toolsOf(request, facts), ...functionsOf(request)];
+  checkNames(offered, request);
   const { tools, choice } = choose(offered, request, canForce);
   return { tools, choice: withParallel(tools, choice, request), customNames: customNames(request) };
 }
@@ -38,6 +39,21 @@ function toolsOf({ tools }: ChatRequest, facts: ModelFacts): Tool[] {
     }
     if (tool.custom) return { ...customTool(tool.custom, `tools[${i}]`), ...hint };
     throw unsupported(`tools[${i}].type`, `Claude nodes do not offer ${tool.type} tools`);
+  });
+}
+
+const NAME = /^[a-zA-Z0-9_-]{1,128}$/;
+
+function checkNames(tools: Tool[], request: ChatRequest): void {
+  const count = request.tools?.length ?? 0;
+  const seen = new Set<string>();
+  tools.forEach(({ name }, i) => {
+    const param = i < count ? `tools[${i}]` : `functions[${i - count}]`;
+    if (!NAME.test(name)) {
+      throw badRequest(param, "A tool's name is 1 to 128 letters, digits, underscores or hyphens");
+    }
+    if (seen.has(name)) throw badRequest(param, `Two tools are called "${name}"`);
+    seen.add(name);
   });
 }
 
@@ -75,11 +91,10 @@ function choose(
   request: ChatRequest,
   canForce: boolean,
 ): { tools: Tool[]; choice: ToolChoice | undefined } {
-  const { tool_choice: wanted } = request;
-  if (tools.length === 0) return { tools, choice: undefined };
-  const mode = typeof wanted === "string" ? wanted : legacyMode(request);
-  if (mode !== undefined) return { tools, choice: modeChoice(mode, canForce) };
-  if (typeof wanted !== "object" || wanted === null) return { tools, choice: undefined };
+  // The second name is that of the old form.
+  const wanted = request.tool_choice ?? request.function_call;
+  if (tools.length === 0 || !wanted) return { tools, choice: undefined };
+  if (typeof wanted === "string") return { tools, choice: modeChoice(wanted, canForce) };
   if (wanted.allowed_tools) {
     const names = (wanted.allowed_tools.tools ?? []).map(nameOf);
     const allowed = tools.filter(({ name }) => names.includes(name));
@@ -109,11 +124,6 @@ function chooseOne(tools: Tool[], name: string | undefined, canForce: boolean) {
 function modeChoice(mode: string, canForce: boolean): ToolChoice {
   if (mode === "none") return { type: "none" };
   return { type: mode === "required" && canForce ? "any" : "auto" };
-}
-
-function legacyMode(request: ChatRequest): string | undefined {
-  const { function_call: mode } = request as { function_call?: unknown };
-  return mode === "none" || mode === "auto" ? mode : undefined;
 }
 
 function withParallel(

@@ -12,16 +12,21 @@ export interface Transcript {
   turns: Turn[];
 }
 
-/** Finds the thinking that came before a tool call. */
-export type Recall = (toolUseId: string) => Block[];
+/** Where the thinking is found that Claude wants back. */
+export interface Thinking {
+  /** What came before a tool call. */
+  recall(toolUseId: string): Block[];
+  /** Those of the blocks that a caller sent back which the model would take. */
+  accept(blocks: Block[]): Block[];
+}
 
-export function transcriptOf(messages: Message[], recall: Recall): Transcript {
+export function transcriptOf(messages: Message[], thinking: Thinking): Transcript {
   const firstOther = messages.findIndex(({ role }) => role !== "system" && role !== "developer");
   const leading = firstOther < 0 ? messages.length : firstOther;
   const system = messages.slice(0, leading).flatMap((message, i) =>
     systemBlocks(message, `messages[${i}].content`)
   );
-  const turns = alternating(messages.slice(leading), leading, recall);
+  const turns = alternating(messages.slice(leading), leading, thinking);
   pairTools(turns);
   if (turns[0]?.role === "assistant") {
     turns.unshift({ role: "user", content: [{ type: "text", text: "Continue." }] });
@@ -34,13 +39,13 @@ export function transcriptOf(messages: Message[], recall: Recall): Transcript {
 }
 
 /** Merges neighbours of one role, and drops what is empty. */
-function alternating(messages: Message[], offset: number, recall: Recall): Turn[] {
+function alternating(messages: Message[], offset: number, thinking: Thinking): Turn[] {
   const turns: Turn[] = [];
   const functionIds = new Map<string, string>();
   messages.forEach((message, i) => {
     const param = `messages[${offset + i}]`;
     const role = message.role === "assistant" ? "assistant" : "user";
-    const blocks = blocksOfMessage(message, param, functionIds, recall);
+    const blocks = blocksOfMessage(message, param, functionIds, thinking);
     if (blocks.length === 0) return;
     const last = turns.at(-1);
     if (last?.role === role) last.content.push(...blocks);
@@ -53,7 +58,7 @@ function blocksOfMessage(
   message: Message,
   param: string,
   functionIds: Map<string, string>,
-  recall: Recall,
+  thinking: Thinking,
 ): Block[] {
   switch (message.role) {
     case "system":
@@ -62,7 +67,7 @@ function blocksOfMessage(
     case "user":
       return hinted(blocksOf(message.content, `${param}.content`), message);
     case "assistant":
-      return assistantBlocks(message, param, functionIds, recall);
+      return assistantBlocks(message, param, functionIds, thinking);
     case "tool":
       return [toolResult(message, message.tool_call_id ?? "", `${param}.content`)];
     case "function":
@@ -90,7 +95,7 @@ function assistantBlocks(
   message: Message,
   param: string,
   functionIds: Map<string, string>,
-  recall: Recall,
+  thinking: Thinking,
 ): Block[] {
   const calls = (message.tool_calls ?? []).flatMap((call, i) => {
     const id = toolId(call.id || `${param}_${i}`);
@@ -105,15 +110,14 @@ function assistantBlocks(
     functionIds.set(legacy.name, id);
     calls.push(toolUse(id, legacy.name, inputOf(legacy.arguments)));
   }
-  const echoed = (message.thinking_blocks ?? []) as Block[];
-  const thinking = echoed.length > 0
+  const echoed = thinking.accept((message.thinking_blocks ?? []) as Block[]);
+  const [first] = calls;
+  const thoughts = echoed.length > 0 || first === undefined
     ? echoed
-    : calls.length > 0
-    ? recall(String(calls[0]!.id))
-    : [];
+    : thinking.recall(String(first.id));
   const refusal = textBlock(message.refusal);
   const said = blocksOf(message.content, `${param}.content`);
-  return [...thinking, ...hinted([...said, ...refusal ? [refusal] : []], message), ...calls];
+  return [...thoughts, ...hinted([...said, ...refusal ? [refusal] : [], ...calls], message)];
 }
 
 function toolUse(id: string, name: string, input: object): Block {

@@ -56,6 +56,13 @@ export interface ClaudeUsage {
   output_tokens_details?: { thinking_tokens?: number | null } | null;
 }
 
+/** What a text refers to; of web pages, their address. */
+export interface Citation {
+  type?: string;
+  url?: string;
+  title?: string | null;
+}
+
 /** One event of the stream, told apart by `type`; whatever is unknown is ignored. */
 export interface ClaudeEvent {
   type: string;
@@ -68,6 +75,7 @@ export interface ClaudeEvent {
     thinking?: string;
     signature?: string;
     partial_json?: string;
+    citation?: Citation | null;
     stop_reason?: string | null;
     stop_details?: { explanation?: string | null } | null;
   };
