@@ -3,7 +3,8 @@
 import { Hono } from "hono";
 import { ColinkError } from "./error.ts";
 import { consoleApi } from "./http/console_api.ts";
-import { endpoints } from "./http/endpoints.ts";
+import { anthropic, type Dialect, openAi } from "./http/dialect.ts";
+import { dialectOf, endpoints } from "./http/endpoints.ts";
 import type { AppContext, AppEnv } from "./http/env.ts";
 import { commonHeaders, openToAllSites, privateAnswers } from "./http/headers.ts";
 import { livez, metrics, readyz } from "./http/health.ts";
@@ -25,8 +26,8 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   app.use(commonHeaders);
   const refuse = (error: unknown, c: AppContext) => {
-    const { method, path } = c.req;
-    return refused(error, { requestId: c.get("requestId"), method, path }, parts.log);
+    const recipient = { dialect: dialectFor(c), requestId: c.get("requestId") };
+    return refused(error, c.req, recipient, parts.log);
   };
   app.onError(refuse);
   app.notFound((c) => refuse(noSuchPath(c), c));
@@ -60,4 +61,10 @@ function noSuchPath(c: AppContext): ColinkError {
 
 function methodNotAllowed(c: AppContext): never {
   throw new ColinkError("method_not_allowed", `Cannot ${c.req.method} ${c.req.path}: use POST`);
+}
+
+/** The endpoint's own; elsewhere, who sends this header has Anthropic's SDK. */
+function dialectFor({ req }: AppContext): Dialect {
+  const isAnthropicSdk = req.header("anthropic-version") !== undefined;
+  return dialectOf(req.path) ?? (isAnthropicSdk ? anthropic : openAi);
 }

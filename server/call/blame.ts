@@ -4,11 +4,19 @@ import { CALLER_GONE, type ErrorData, isBusy } from "../../protocol/mod.ts";
 import { ColinkError, type ErrorCode } from "../error.ts";
 import type { AttemptFailure } from "../node/attempt.ts";
 
+/** What an upstream has to say of a request, in OpenAI's words. */
+export interface UpstreamError {
+  message: string;
+  type: string;
+  param: string | null;
+  code: string | null;
+}
+
 /** What the caller gets when the request itself was wrong: the upstream's own refusal. */
 export interface Refusal {
   status: number;
-  /** JSON, as the upstream sent it. */
-  body: string;
+  /** The JSON that the upstream sent; where it sent none, what is to be said. */
+  said: string | UpstreamError;
   /** The upstream's headers that callers may see. */
   headers: Readonly<Record<string, string>>;
 }
@@ -51,13 +59,12 @@ export function judge(failure: AttemptFailure): Verdict {
   }
 }
 
-function judgeRefusal(error: ErrorData): Verdict {
+function judgeRefusal(error: ErrorData, headers: Refusal["headers"] = {}): Verdict {
   if (isBusy(error)) return fault("busy", "every slot of the node is taken");
   const reading = upstreamFaults[error.code];
   if (reading) return fault(reading.code, reading.message, error.retry_after_ms);
   if (error.code >= 400 && error.code < 500 && error.code !== CALLER_GONE) {
-    const body = JSON.stringify({ error: errorObject(error) });
-    return { is: "answer", refusal: { status: error.code, body, headers: {} } };
+    return { is: "answer", refusal: { status: error.code, said: errorObject(error), headers } };
   }
   if (error.code < 500 || error.code > 599) {
     return fault("node_protocol", "the node sent an error without a meaning");
@@ -78,9 +85,9 @@ function judgeAnswer(
     code: status,
     message: `The model server answered ${status}`,
     retry_after_ms: retryAfterMs(headers),
-  });
+  }, headers);
   if (verdict.is === "failure" || !isErrorBody(body)) return verdict;
-  return { is: "answer", refusal: { status, body, headers } };
+  return { is: "answer", refusal: { status, said: body, headers } };
 }
 
 /** SDKs read `error` out of the body; what has none is put in words of ours. */
@@ -98,7 +105,7 @@ function retryAfterMs(headers: Readonly<Record<string, string>>): number | undef
 }
 
 /** What the upstream said, in OpenAI's shape. Only these fields are taken over. */
-function errorObject({ message, error }: ErrorData) {
+function errorObject({ message, error }: ErrorData): UpstreamError {
   return {
     message: error?.message ?? message,
     type: error?.type ?? "invalid_request_error",

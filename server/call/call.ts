@@ -10,9 +10,11 @@ export interface CallRequest extends Service {
   accountId: string;
   keyId: string;
   stream: boolean;
-  /** Whether the caller asked for usage in its stream. */
+  /** Whether the caller is told usage in its stream: it asked for it, or the endpoint tells it unasked. */
   wantsUsage: boolean;
   streamOptions: object | null;
+  /** The caller's headers that go along to the node, by lower-case name. */
+  headers: Readonly<Record<string, string>> | null;
   /** Whether the caller wants to know its place in line, as comments in its stream. */
   wantsPosition: boolean;
   /** The caller's JSON body, unchanged. */

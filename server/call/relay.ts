@@ -17,6 +17,8 @@ import type { Scheduler } from "./scheduler.ts";
 export interface Outlet {
   /** The node that answers, and its upstream's headers that the caller may see: before any of its answer. */
   answeredBy(node: Node, headers: Readonly<Record<string, string>>): void;
+  /** That node did not answer after all: another one may, or nobody. */
+  notAnswered(): void;
   /** The complete answer of a call that does not stream: JSON. */
   whole(body: string | Uint8Array): void;
   /** The call waits for a slot; it is the how manieth to get one. Only for calls that want to know. */
@@ -104,6 +106,7 @@ export class Relay {
       }
       const end = await this.#attempt(call, course, outlet, lease);
       if (end.is !== "failed") return end;
+      if (!course.hasBegun) outlet.notAnswered();
       lastFailure = end.error;
       if (!this.#mayRetry(course, lease.node, end.error)) return this.#givenUp(call, end.error);
     }
@@ -137,6 +140,7 @@ export class Relay {
       stream: request.stream,
       wantsUsage: request.wantsUsage,
       streamOptions: request.streamOptions,
+      headers: request.headers,
     };
     const pieces = request.stream
       ? this.#streamed(course, outlet, lease.node, (bytes) => attempt.consumed(bytes))

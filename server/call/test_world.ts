@@ -191,6 +191,7 @@ export class World {
       stream,
       wantsUsage: false,
       streamOptions: null,
+      headers: null,
       wantsPosition,
       body: { bytes: new Uint8Array(), text: JSON.stringify({ model, messages, stream }) },
     };
@@ -218,6 +219,8 @@ export class Kept implements Outlet {
   onDrained: () => void = () => {};
 
   answeredBy(): void {}
+
+  notAnswered(): void {}
 
   whole(body: string | Uint8Array): void {
     this.body = Buffer.from(body as string).toString();

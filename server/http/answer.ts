@@ -1,13 +1,15 @@
 /** One call's way back to its caller: turns what the relay hands over into an HTTP response. */
 
+import { endpointStreams } from "../../protocol/mod.ts";
 import type { Refusal } from "../call/blame.ts";
 import type { Call } from "../call/call.ts";
 import type { Outlet } from "../call/relay.ts";
 import type { Clock } from "../clock.ts";
 import type { ColinkError } from "../error.ts";
 import type { Node } from "../node/node.ts";
+import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders } from "./env.ts";
-import { errorResponse, errorView, refusalResponse } from "./reply.ts";
+import { errorBody, errorResponse, type Recipient, refusalBody, refusalResponse } from "./reply.ts";
 import { byteLength, SseBody, type SseLimits } from "./sse.ts";
 
 const WHOLE_HEADERS: Readonly<AnswerHeaders> = { "content-type": "application/json" };
@@ -31,13 +33,14 @@ export class HttpAnswer implements Outlet {
   #body: SseBody | null = null;
   #wholeBytes = 0;
   #hasBegun = false;
-  /** Of the node that answers, or did last. */
+  /** Of the node that answers. */
   #nodeHeaders: AnswerHeaders = {};
   #callOffEarly: () => void = () => {};
   onDrained: () => void = () => {};
 
   constructor(
     private readonly call: Call,
+    private readonly endpoint: EndpointRow,
     private readonly clock: Clock,
     private readonly limits: SseLimits,
     /** Goes on every answer: request id, rate limits. */
@@ -69,6 +72,10 @@ export class HttpAnswer implements Outlet {
     this.#nodeHeaders = { ...headers, "x-colink-node": node.who.id };
   }
 
+  notAnswered(): void {
+    this.#nodeHeaders = {};
+  }
+
   whole(body: string | Uint8Array): void {
     this.onEnding();
     this.#wholeBytes = byteLength(body);
@@ -84,8 +91,8 @@ export class HttpAnswer implements Outlet {
   refuse(refusal: Refusal): void {
     this.onEnding();
     this.#callOffEarly();
-    if (this.#body) this.#endWith(JSON.stringify(JSON.parse(refusal.body)));
-    else this.#resolve(refusalResponse(refusal, this.headers));
+    if (this.#body) this.#endWith(refusalBody(refusal, this.#recipient()));
+    else this.#resolve(refusalResponse(refusal, this.#recipient()));
   }
 
   begin(): void {
@@ -105,16 +112,16 @@ export class HttpAnswer implements Outlet {
   end(): void {
     this.onEnding();
     const body = this.#open();
-    body.remark("data: [DONE]\n\n");
+    if (endpointStreams[this.endpoint.path]?.endsWithDone) body.remark("data: [DONE]\n\n");
     body.end();
   }
 
-  /** Inside a stream: an error event and no `[DONE]`, so that no SDK takes the stump for an answer. */
+  /** Inside a stream: an error event and no other end, so that no SDK takes the stump for an answer. */
   fail(error: ColinkError): void {
     this.onEnding();
     this.#callOffEarly();
-    if (this.#body) this.#endWith(JSON.stringify(errorView(error)));
-    else this.#resolve(errorResponse(error, this.headers));
+    if (this.#body) this.#endWith(errorBody(error, this.#recipient()));
+    else this.#resolve(errorResponse(error, this.#recipient()));
   }
 
   #open(): SseBody {
@@ -130,8 +137,13 @@ export class HttpAnswer implements Outlet {
     return this.#body;
   }
 
-  #endWith(json: string): void {
-    this.#body?.breakOff(`data: ${json}\n\n`);
+  #endWith(errorJson: string): void {
+    this.#body?.breakOff(this.endpoint.dialect.event(errorJson));
+  }
+
+  #recipient(): Recipient {
+    const { dialect } = this.endpoint;
+    return { dialect, requestId: this.call.id, headers: this.headers };
   }
 
   #answerHeaders(more: Readonly<AnswerHeaders>): AnswerHeaders {

@@ -1,35 +1,154 @@
-/** The inference endpoints, a row each: what their bodies must hold before a call is made of them. */
+/** The inference endpoints, a row each: what their bodies must hold, and how their callers are spoken to. */
 
-import { Endpoint, MAX_MODEL_NAME_CHARS } from "../../protocol/mod.ts";
+import {
+  CALL_HEADERS,
+  Endpoint,
+  endpointStreams,
+  isEndpoint,
+  type JsonKind,
+  MAX_MODEL_NAME_CHARS,
+} from "../../protocol/mod.ts";
 import { ColinkError } from "../error.ts";
 import type { JsonBody } from "./body.ts";
+import { anthropic, type Dialect, openAi, openAiResponses } from "./dialect.ts";
 
-export interface EndpointRow {
-  path: Endpoint;
-  /** Throws ColinkError invalid_request, naming the field. */
-  check: (body: JsonBody) => void;
+/** What a member of a body must be. */
+interface Rule {
+  readonly member: string;
+  readonly kinds: readonly JsonKind[];
+  /** Stands after `must be` in messages. */
+  readonly text: string;
+  /** Whether a list may have no items. */
+  readonly mayBeEmpty?: boolean;
+  /** Whether it may be left out; null counts as that. */
+  readonly isOptional?: boolean;
 }
 
+export interface EndpointRow {
+  readonly path: Endpoint;
+  readonly dialect: Dialect;
+  readonly rules: readonly Rule[];
+  /** What it cannot do; throws ColinkError invalid_request, naming the member. */
+  readonly refuse?: (body: JsonBody) => void;
+  /** The caller's headers that go along to the node, by lower-case name. */
+  readonly headers: readonly string[];
+}
+
+const messages: Rule = {
+  member: "messages",
+  kinds: ["array"],
+  text: "a list of at least one message",
+};
+
+const streamOptions: Rule = {
+  member: "stream_options",
+  kinds: ["object"],
+  text: "an object",
+  isOptional: true,
+};
+
 export const endpoints: readonly EndpointRow[] = Object.freeze([
-  { path: Endpoint.chat, check: checkChat },
+  { path: Endpoint.chat, dialect: openAi, rules: [messages, streamOptions], headers: [] },
+  {
+    path: Endpoint.completions,
+    dialect: openAi,
+    rules: [
+      { member: "prompt", kinds: ["string", "array", "null"], text: "text or a list" },
+      streamOptions,
+    ],
+    headers: [],
+  },
+  {
+    path: Endpoint.embeddings,
+    dialect: openAi,
+    rules: [{ member: "input", kinds: ["string", "array"], text: "text or a list of some" }],
+    headers: [],
+  },
+  {
+    path: Endpoint.responses,
+    dialect: openAiResponses,
+    rules: [
+      {
+        member: "input",
+        kinds: ["string", "array"],
+        text: "text or a list",
+        mayBeEmpty: true,
+        isOptional: true,
+      },
+      { member: "previous_response_id", kinds: ["string"], text: "text", isOptional: true },
+    ],
+    refuse: refuseResponse,
+    headers: [],
+  },
+  {
+    path: Endpoint.messages,
+    dialect: anthropic,
+    rules: [messages, { member: "max_tokens", kinds: ["number"], text: "a number" }],
+    headers: [...CALL_HEADERS],
+  },
+  {
+    path: Endpoint.countTokens,
+    dialect: anthropic,
+    rules: [messages],
+    headers: [...CALL_HEADERS],
+  },
 ]);
 
-function checkChat(body: JsonBody): void {
-  if (body.kind("messages") === undefined && body.kind("input") !== undefined) {
+/** The dialect in which a path's callers are told of errors, where the path is an endpoint's. */
+export function dialectOf(path: string): Dialect | undefined {
+  return isEndpoint(path) ? endpoints.find((row) => row.path === path)?.dialect : undefined;
+}
+
+/** Where bodies with such a member belong. */
+const homes: Readonly<Record<string, Endpoint>> = Object.freeze({
+  messages: Endpoint.chat,
+  input: Endpoint.responses,
+  prompt: Endpoint.completions,
+});
+
+/** Throws ColinkError invalid_request, naming the member that is wrong or missing. */
+export function checkBody(endpoint: EndpointRow, body: JsonBody): void {
+  for (const rule of endpoint.rules) checkMember(endpoint, rule, body);
+  endpoint.refuse?.(body);
+  if (endpointStreams[endpoint.path] === null && body.value("stream") === true) {
+    throw wrong("stream", `Cannot stream: ${endpoint.path} answers in one piece`);
+  }
+}
+
+function checkMember(endpoint: EndpointRow, rule: Rule, body: JsonBody): void {
+  const { member, kinds, text, mayBeEmpty = false, isOptional = false } = rule;
+  const kind = body.kind(member);
+  if (isOptional && (kind === undefined || kind === "null")) return;
+  if (kind === undefined) refuseStranger(endpoint, member, body);
+  const isRight = kind !== undefined && kinds.includes(kind) &&
+    (mayBeEmpty || !body.isEmptyList(member));
+  if (!isRight) throw wrong(member, `Cannot read the body: "${member}" must be ${text}`);
+}
+
+/** A body that is made for another endpoint is sent there. */
+function refuseStranger({ path, rules }: EndpointRow, missing: string, body: JsonBody): void {
+  for (const [member, home] of Object.entries(homes)) {
+    const isStranger = rules.every((rule) => rule.member !== member);
+    if (!isStranger || body.kind(member) === undefined) continue;
     throw wrong(
-      "messages",
-      `Cannot read the body: "input" belongs to /v1/responses; send "messages" to /v1/chat/completions`,
+      missing,
+      `Cannot read the body: "${member}" belongs to ${home}; send "${missing}" to ${path}`,
     );
   }
-  if (body.kind("messages") !== "array" || body.isEmptyList("messages")) {
+}
+
+function refuseResponse(body: JsonBody): void {
+  if (body.kind("input") === undefined && body.kind("messages") !== undefined) {
     throw wrong(
-      "messages",
-      `Cannot read the body: "messages" must be a list of at least one message`,
+      "input",
+      `Cannot read the body: "messages" belongs to ${Endpoint.chat}; send "input" to ${Endpoint.responses}`,
     );
   }
-  const options = body.kind("stream_options") ?? "null";
-  if (options !== "null" && options !== "object") {
-    throw wrong("stream_options", `Cannot read the body: "stream_options" must be an object`);
+  if (body.value("background") === true) {
+    throw wrong(
+      "background",
+      "Cannot answer in the background: nobody could fetch the answer; stream it or wait for it",
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 /** The headers that go on every answer: the request's id, and what browsers on other sites may do. */
 
 import type { MiddlewareHandler } from "hono";
+import type { Dialect } from "./dialect.ts";
 import type { AnswerHeaders, AppContext, AppEnv } from "./env.ts";
 
 const EXPOSED = [
@@ -28,8 +29,10 @@ export function newRequestId(): string {
 }
 
 /** What every answer to a call begins with. */
-export function callHeaders(requestId: string): AnswerHeaders {
-  return { "x-request-id": requestId, ...openHeaders };
+export function callHeaders(requestId: string, { requestIdHeader }: Dialect): AnswerHeaders {
+  const headers: AnswerHeaders = { "x-request-id": requestId, ...openHeaders };
+  if (requestIdHeader !== null) headers[requestIdHeader] = requestId;
+  return headers;
 }
 
 /**

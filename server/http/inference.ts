@@ -1,12 +1,13 @@
 /** Every inference endpoint: from a request to a Call, and from its answer to a response. */
 
+import { endpointStreams } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { Call } from "../call/call.ts";
 import { ColinkError } from "../error.ts";
 import { HttpAnswer } from "./answer.ts";
-import { readJson } from "./body.ts";
+import { type JsonBody, readJson } from "./body.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
-import { type EndpointRow, routingFields } from "./endpoints.ts";
+import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AnswerHeaders, WebServer } from "./env.ts";
 import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
@@ -30,13 +31,13 @@ interface Asking {
 export function inference(endpoint: EndpointRow, parts: AppParts) {
   return async (request: Request, server: WebServer): Promise<Response> => {
     const requestId = newRequestId();
-    const headers = callHeaders(requestId);
+    const headers = callHeaders(requestId, endpoint.dialect);
     const startedMs = parts.clock.monotonic();
     try {
       return await answered({ request, server, requestId, headers, startedMs }, endpoint, parts);
     } catch (error) {
-      const asked = { requestId, method: request.method, path: endpoint.path };
-      return refused(error, asked, parts.log, headers);
+      const asked = { method: request.method, path: endpoint.path };
+      return refused(error, asked, { dialect: endpoint.dialect, requestId, headers }, parts.log);
     }
   };
 }
@@ -60,7 +61,7 @@ async function answered(
   limitIdling(0);
   // From its end on, a caller who neither takes the rest nor asks anew holds its connection in vain.
   const onEnding = () => limitIdling(config.callerIdleMs);
-  const answer = new HttpAnswer(call, clock, config, headers, onEnding);
+  const answer = new HttpAnswer(call, endpoint, clock, config, headers, onEnding);
   const callOff = stopWhenOver(request, call, answer, parts);
   void relay.run(call, answer).finally(callOff);
   return await answer.response;
@@ -74,7 +75,7 @@ async function readCall(
 ): Promise<Call> {
   const body = await readJson(request, config.maxBodyBytes);
   const { model, stream } = routingFields(body);
-  endpoint.check(body);
+  checkBody(endpoint, body);
   if (key.models !== null && !key.models.includes(model)) {
     throw new ColinkError(
       "model_not_allowed",
@@ -82,9 +83,8 @@ async function readCall(
       { param: "model" },
     );
   }
-  const streamOptions = (body.value("stream_options") ?? null) as
-    | { include_usage?: unknown }
-    | null;
+  const isUsageOptional = endpointStreams[endpoint.path]?.isUsageOptional ?? false;
+  const streamOptions = isUsageOptional ? optionsIn(body) : null;
   const callRequest = {
     id: requestId,
     accountId: key.accountId,
@@ -92,12 +92,26 @@ async function readCall(
     endpoint: endpoint.path,
     model,
     stream,
-    wantsUsage: streamOptions?.include_usage === true,
+    wantsUsage: !isUsageOptional || streamOptions?.include_usage === true,
     streamOptions,
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
+    headers: headersFor(endpoint, request.headers),
     body,
   };
   return new Call(callRequest, startedMs, clock.now());
+}
+
+function optionsIn(body: JsonBody): { include_usage?: unknown } | null {
+  return (body.value("stream_options") ?? null) as { include_usage?: unknown } | null;
+}
+
+/** Null: none that matters, which is what most callers send. */
+function headersFor({ headers }: EndpointRow, sent: Headers): Record<string, string> | null {
+  const found = headers.flatMap((name) => {
+    const value = sent.get(name);
+    return value === null ? [] : [[name, value]];
+  });
+  return found.length === 0 ? null : Object.fromEntries(found);
 }
 
 /** Ends the call when its caller leaves or its time is up. Returns what undoes that. */

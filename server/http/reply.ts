@@ -1,19 +1,35 @@
-/** Renders errors, once, in the one shape that every path answers with. */
+/** Renders errors, once, in the words of the endpoint that was asked. */
 
-import type { ErrorView } from "../../protocol/mod.ts";
 import type { Refusal } from "../call/blame.ts";
 import { ColinkError, type ErrorCode } from "../error.ts";
 import type { Log } from "../log.ts";
+import { type Dialect, factsOf } from "./dialect.ts";
 import type { AnswerHeaders } from "./env.ts";
 
-export function errorView(error: ColinkError): ErrorView {
-  const { type, code } = error.kind;
-  return { error: { message: error.message, type, param: error.param, code } };
+/** Who is told of an error. */
+export interface Recipient {
+  dialect: Dialect;
+  requestId: string;
+  /** Go along: limits, for instance. */
+  headers?: Readonly<AnswerHeaders>;
 }
 
-/** An error as a complete answer; `headers` go along (the request's id, limits). */
-export function errorResponse(error: ColinkError, headers: AnswerHeaders = {}): Response {
-  const all: AnswerHeaders = { ...headers, "content-type": "application/json" };
+/** JSON. */
+export function errorBody(error: ColinkError, { dialect, requestId }: Recipient): string {
+  return dialect.body(factsOf(error), requestId);
+}
+
+/** JSON: the upstream's own where it sent some. */
+export function refusalBody(
+  { status, said }: Refusal,
+  { dialect, requestId }: Recipient,
+): string {
+  return typeof said === "string" ? said : dialect.body({ status, ...said }, requestId);
+}
+
+/** An error as a complete answer. */
+export function errorResponse(error: ColinkError, recipient: Recipient): Response {
+  const all = headersFor(recipient);
   if (error.retryAfterMs !== null) {
     all["retry-after-ms"] = String(Math.ceil(error.retryAfterMs));
     all["retry-after"] = String(Math.ceil(error.retryAfterMs / 1000));
@@ -23,43 +39,58 @@ export function errorResponse(error: ColinkError, headers: AnswerHeaders = {}): 
     all["x-should-retry"] = String(error.kind.retry !== "never");
   }
   const status = error.kind.status === 499 ? 400 : error.kind.status;
-  return new Response(JSON.stringify(errorView(error)), { status, headers: all });
+  return new Response(errorBody(error, recipient), { status, headers: all });
 }
 
 /** The upstream's own refusal, as it came. */
-export function refusalResponse({ status, body, headers }: Refusal, ours: AnswerHeaders): Response {
-  const all: AnswerHeaders = { ...ours, ...headers, "content-type": "application/json" };
-  // A conflict upstream will be one again; SDKs would try it twice more.
-  if (isRetriedBySdks(status)) all["x-should-retry"] = "false";
-  return new Response(body, { status, headers: all });
+export function refusalResponse(refusal: Refusal, recipient: Recipient): Response {
+  const { status, headers } = refusal;
+  // A provider's limits are its node's affair; the caller goes by those of its own key.
+  const all = { ...headers, ...headersFor(recipient) };
+  // A conflict upstream will be one again, unless it says otherwise; SDKs would try it twice more.
+  if (isRetriedBySdks(status)) all["x-should-retry"] ??= "false";
+  return new Response(refusalBody(refusal, recipient), { status, headers: all });
+}
+
+function headersFor({ dialect, requestId, headers }: Recipient): AnswerHeaders {
+  const { requestIdHeader } = dialect;
+  return {
+    ...headers,
+    ...(requestIdHeader === null ? {} : { [requestIdHeader]: requestId }),
+    "content-type": "application/json",
+  };
 }
 
 function isRetriedBySdks(status: number): boolean {
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
-/** Whose request failed, for the log. */
+/** What was asked, for the log. */
 export interface Asked {
-  requestId: string;
   method: string;
   path: string;
 }
 
 /** What was thrown, as an answer. Unexpected errors are logged whole, and shown as the request's id. */
-export function refused(error: unknown, asked: Asked, log: Log, headers?: AnswerHeaders): Response {
-  const { requestId, method, path } = asked;
+export function refused(
+  error: unknown,
+  { method, path }: Asked,
+  recipient: Recipient,
+  log: Log,
+): Response {
+  const { requestId } = recipient;
   const where = { request: requestId, method, path };
   if (error instanceof ColinkError && error.code !== "internal") {
     const { status } = error.kind;
     log.info({ ...where, status, cause: error.code }, "refused");
-    return errorResponse(error, headers);
+    return errorResponse(error, recipient);
   }
   const malformed = badRequest(error);
-  if (malformed) return errorResponse(malformed, headers);
+  if (malformed) return errorResponse(malformed, recipient);
   log.error({ ...where, err: error }, "unexpected error");
   return errorResponse(
     new ColinkError("internal", `Cannot answer: an unexpected error; report it as ${requestId}`),
-    headers,
+    recipient,
   );
 }
 

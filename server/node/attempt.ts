@@ -1,6 +1,6 @@
 /** One try of a call on one node, as the rooms above see it: what goes out, and what comes back. */
 
-import type { ErrorData } from "../../protocol/mod.ts";
+import type { Endpoint, ErrorData } from "../../protocol/mod.ts";
 
 /** The caller's JSON body, valid and unchanged, in the two forms that the two versions of the wire carry. */
 export interface Body {
@@ -12,15 +12,16 @@ export interface Body {
 export interface Order {
   /** Unguessable, and good for this try only. */
   attemptId: string;
-  /** The endpoint's path. */
-  endpoint: string;
+  endpoint: Endpoint;
   model: string;
   body: Body;
   stream: boolean;
-  /** Whether the caller asked for usage in its stream; if not, the node is asked anyway and it is hidden again. */
+  /** Whether the caller is told usage in its stream; if not, the node is asked anyway and it is hidden again. */
   wantsUsage: boolean;
   /** The body's `stream_options`, where it has any. */
   streamOptions: object | null;
+  /** The caller's headers that go along, by lower-case name. */
+  headers: Readonly<Record<string, string>> | null;
 }
 
 /** What was produced, as far as is known. */

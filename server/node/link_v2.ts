@@ -203,6 +203,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     return {
       id: order.attemptId,
       endpoint: order.endpoint,
+      ...(order.headers === null ? {} : { headers: order.headers }),
       model: order.model,
       stream: order.stream,
       hide_usage: order.stream && !order.wantsUsage,

@@ -704,6 +704,7 @@ test("a fault of the gateway's own costs one link, not the process", () => {
     stream: true,
     wantsUsage: false,
     streamOptions: null,
+    headers: null,
   }, {
     head: () => {
       throw new Error("a bug");

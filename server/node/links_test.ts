@@ -62,6 +62,7 @@ describe("a node's link in wire v1", () => {
       stream: false,
       wantsUsage: false,
       streamOptions: null,
+      headers: null,
     }, sink);
     expect(texts).toEqual([
       `{"type":"CALL","data":{"request_id":"req-1","model":"m","payload":${bodyText}}}`,

@@ -148,6 +148,7 @@ export function call(desk: Desk, change: Partial<Order> = {}): StartedCall {
     stream: false,
     wantsUsage: false,
     streamOptions: null,
+    headers: null,
     ...change,
   };
   const [node] = desk.hub.nodes();

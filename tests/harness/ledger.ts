@@ -13,6 +13,7 @@ export interface LedgerRow {
   account_id: string;
   provider_account_id: string | null;
   node_id: string | null;
+  endpoint: string;
   model: string;
   stream: number;
   outcome: Outcome;

@@ -5,7 +5,7 @@
 
 import type { NodeView } from "../../protocol/api.ts";
 import { type CallHead, type Failure, type Finish, FrameTypeV2 } from "../../protocol/frame_v2.ts";
-import type { RegisterV2, Status, Welcome } from "../../protocol/frame_v2.ts";
+import type { ModelCapabilities, RegisterV2, Status, Welcome } from "../../protocol/frame_v2.ts";
 import type { Account } from "./account.ts";
 import { endAfterTests } from "./cleanup.ts";
 import { listNodes } from "./node.ts";
@@ -32,6 +32,8 @@ export interface RawNodeV2Options {
   models: string[];
   /** Default 1. */
   maxParallel?: number;
+  /** Of all its models; default: none told. */
+  capabilities?: ModelCapabilities;
   /** Give one that was used before to come back as the same node; default: a new one. */
   nodeId?: string;
 }
@@ -167,7 +169,7 @@ export class RawNodeV2 {
 export async function joinRawNodeV2(
   options: RawNodeV2Options,
 ): Promise<RawNodeV2 & { welcome: Welcome }> {
-  const { gateway, owner, models, maxParallel = 1 } = options;
+  const { gateway, owner, models, maxParallel = 1, capabilities } = options;
   const socket = new WebSocket(gateway.wsUrl, {
     headers: { "Client-Token": owner.clientToken },
     protocols: ["colink.v2"],
@@ -180,6 +182,9 @@ export async function joinRawNodeV2(
     models,
     node_id: node.nodeId,
     name: node.nodeId,
+    ...(capabilities && {
+      capabilities: Object.fromEntries(models.map((model) => [model, capabilities])),
+    }),
   };
   node.send("register", 0, register);
   const welcome = await node.nextJson<Welcome>("welcome");

@@ -129,6 +129,7 @@ function callOf(model: string): Call {
     stream: false,
     wantsUsage: false,
     streamOptions: null,
+    headers: null,
     wantsPosition: false,
     body: { bytes: new Uint8Array(), text: "{}" },
   };

@@ -40,6 +40,7 @@ function aRow(change: Partial<LedgerRow> = {}): LedgerRow {
     account_id: "caller",
     provider_account_id: "provider",
     node_id: "node",
+    endpoint: "/v1/chat/completions",
     model: "m",
     stream: 1,
     outcome: "ok",

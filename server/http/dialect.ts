@@ -1,0 +1,70 @@
+/** How the callers of an endpoint are told of errors: as a body, and as the last event of a stream. */
+
+import type { ErrorView } from "../../protocol/mod.ts";
+import type { UpstreamError } from "../call/blame.ts";
+import type { ColinkError } from "../error.ts";
+
+/** What there is to tell. `type`, `param` and `code` are OpenAI's. */
+export type ErrorFacts = UpstreamError & { status: number };
+
+export interface Dialect {
+  /** The header that the request's id goes by, beside `x-request-id`. */
+  readonly requestIdHeader: string | null;
+  /** The JSON of an answer that is an error. */
+  body(error: ErrorFacts, requestId: string): string;
+  /** Ends a stream, given such a body: ours, or an upstream's own. */
+  event(body: string): string;
+}
+
+/** Our own errors as facts. */
+export function factsOf({ message, param, kind }: ColinkError): ErrorFacts {
+  return { status: kind.status, message, type: kind.type, param, code: kind.code };
+}
+
+function openAiBody({ message, type, param, code }: ErrorFacts): string {
+  const view: ErrorView = { error: { message, type, param, code } };
+  return JSON.stringify(view);
+}
+
+/** No `choices` and no `[DONE]`: nobody takes the stump for an answer. */
+export const openAi: Dialect = Object.freeze({
+  requestIdHeader: null,
+  body: openAiBody,
+  event: (body: string) => `data: ${oneLine(body)}\n\n`,
+});
+
+export const openAiResponses: Dialect = Object.freeze({
+  requestIdHeader: null,
+  body: openAiBody,
+  event(body: string): string {
+    const { error } = JSON.parse(body) as { error?: Partial<ErrorFacts> };
+    const { code = null, message = "The model server failed", param = null } = error ?? {};
+    // Nobody has counted the events: they went by as bytes.
+    const event = { type: "error", code, message, param, sequence_number: 0 };
+    return `event: error\ndata: ${JSON.stringify(event)}\n\n`;
+  },
+});
+
+export const anthropic: Dialect = Object.freeze({
+  requestIdHeader: "request-id",
+  body({ status, message }: ErrorFacts, requestId: string): string {
+    const type = anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
+    return JSON.stringify({ type: "error", error: { type, message }, request_id: requestId });
+  },
+  event: (body: string) => `event: error\ndata: ${oneLine(body)}\n\n`,
+});
+
+const anthropicTypes: Readonly<Record<number, string>> = Object.freeze({
+  401: "authentication_error",
+  402: "billing_error",
+  403: "permission_error",
+  404: "not_found_error",
+  429: "rate_limit_error",
+  503: "overloaded_error",
+  504: "timeout_error",
+});
+
+/** JSON may hold line breaks between its tokens, where an event must not. */
+function oneLine(json: string): string {
+  return /[\r\n]/.test(json) ? JSON.stringify(JSON.parse(json)) : json;
+}

@@ -1,0 +1,363 @@
+/** Every endpoint between a caller and a v2 node: what goes out, what comes back, and how errors are told. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { Endpoint, endpointStreams } from "../protocol/mod.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { type Answer, ask } from "./harness/api.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { ledgerRows } from "./harness/ledger.ts";
+import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
+
+let gateway: Gateway;
+let account: Account;
+let models = 0;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  account = await createAccount(gateway);
+}, 60_000);
+
+/** A node with a model of its own, which is served at these endpoints. */
+async function join(...endpoints: string[]): Promise<{ node: RawNodeV2; model: string }> {
+  const model = `model-${models++}`;
+  const node = await joinRawNodeV2({
+    gateway,
+    owner: account,
+    models: [model],
+    maxParallel: 4,
+    capabilities: { endpoints },
+  });
+  return { node, model };
+}
+
+interface OpenAiError {
+  error: { message: string; type: string; param: string | null; code: string | null };
+}
+
+interface AnthropicError {
+  type: "error";
+  error: { type: string; message: string };
+  request_id: string;
+}
+
+function post<T = OpenAiError>(
+  path: string,
+  body: object | string,
+  headers: Record<string, string> = {},
+): Promise<Answer<T>> {
+  return ask<T>(`${gateway.url}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    token: account.apiToken,
+  });
+}
+
+const turns = [{ role: "user", content: "Hi" }];
+
+interface Dialect {
+  /** The smallest body that is right, without its model. */
+  body: Record<string, unknown>;
+  whole: string;
+  /** Events as a node sends them. */
+  events: string;
+  /** What a stream ends with that broke off, but for the message. */
+  broken: RegExp;
+}
+
+const chatEvents = `data: {"choices":[{"index":0,"delta":{"content":"Grüß"}}]}\n\n` +
+  `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n`;
+
+const dialects: Readonly<Record<Endpoint, Dialect>> = {
+  [Endpoint.chat]: {
+    body: { messages: turns },
+    whole: `{ "object":"chat.completion", "seed":9223372036854775807 }`,
+    events: chatEvents,
+    broken:
+      /data: {"error":{"message":"[^"]+","type":"server_error","param":null,"code":"upstream_error"}}\n\n$/,
+  },
+  [Endpoint.completions]: {
+    body: { prompt: "Hi" },
+    whole: `{ "object":"text_completion" }`,
+    events: `data: {"choices":[{"index":0,"text":"x","finish_reason":"stop"}]}\n\n`,
+    broken:
+      /data: {"error":{"message":"[^"]+","type":"server_error","param":null,"code":"upstream_error"}}\n\n$/,
+  },
+  [Endpoint.embeddings]: {
+    body: { input: ["a", "b"], encoding_format: "base64" },
+    whole: `{ "object":"list", "data":[{"embedding":"AAAA"}] }`,
+    events: "",
+    broken: /^$/,
+  },
+  [Endpoint.responses]: {
+    body: { input: "Hi" },
+    whole: `{ "object":"response","id":"resp_1" }`,
+    events: `event: response.created\ndata: {"type":"response.created","sequence_number":0}\n\n` +
+      `event: response.completed\ndata: {"type":"response.completed","sequence_number":1}\n\n`,
+    broken:
+      /event: error\ndata: {"type":"error","code":"upstream_error","message":"[^"]+","param":null,"sequence_number":0}\n\n$/,
+  },
+  [Endpoint.messages]: {
+    body: { max_tokens: 9, messages: turns },
+    whole: `{ "type":"message","id":"msg_1" }`,
+    events: `event: message_start\ndata: {"type":"message_start"}\n\n` +
+      `event: message_stop\ndata: {"type":"message_stop"}\n\n`,
+    broken:
+      /event: error\ndata: {"type":"error","error":{"type":"api_error","message":"[^"]+"},"request_id":"req-[0-9a-f]+"}\n\n$/,
+  },
+  [Endpoint.countTokens]: {
+    body: { messages: turns },
+    whole: `{ "input_tokens": 12 }`,
+    events: "",
+    broken: /^$/,
+  },
+};
+
+for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect][]) {
+  const stream = endpointStreams[endpoint];
+
+  describe(endpoint, () => {
+    test("takes a body to the node to the letter, and its whole answer back", async () => {
+      const { node, model } = await join(endpoint);
+      const sent = JSON.stringify({ ...dialect.body, x: null, model }).replace("{", "{ \n");
+      const answer = post(endpoint, sent);
+      const call = await node.nextCall();
+      expect(call).toMatchObject({ head: { endpoint, model, stream: false, hide_usage: false } });
+      expect(call.body).toBe(sent);
+      node.head(call.stream);
+      node.say(call.stream, dialect.whole);
+      node.finish(call.stream);
+      const { status, text, headers } = await answer;
+      expect({ status, text }).toEqual({ status: 200, text: dialect.whole });
+      expect(headers.get("content-type")).toBe("application/json");
+      const [row] = await ledgerRows(gateway, model);
+      expect(row).toMatchObject({
+        endpoint,
+        outcome: "ok",
+        prompt_tokens: 5,
+        completion_tokens: 2,
+      });
+    });
+
+    test("hands a refusal of the upstream on as it came", async () => {
+      const { node, model } = await join(endpoint);
+      const answer = post(endpoint, { ...dialect.body, model });
+      const { stream } = await node.nextCall();
+      node.head(stream, 422, { "x-ratelimit-remaining-tokens": "7", "request-id": "req_upstream" });
+      node.say(stream, `{ "error": { "message": "no", "details": [1.0] } }`);
+      node.finish(stream);
+      const { status, text, headers } = await answer;
+      expect({ status, text }).toEqual({
+        status: 422,
+        text: `{ "error": { "message": "no", "details": [1.0] } }`,
+      });
+      expect(headers.get("x-ratelimit-remaining-tokens")).toBe("7");
+      expect(headers.get("x-upstream-request-id")).toBe("req_upstream");
+      expect(headers.get("x-request-id")).toMatch(/^req-/);
+    });
+
+    if (stream === null) {
+      test("cannot stream, and says so", async () => {
+        const { model } = await join(endpoint);
+        const answer = await post(endpoint, { ...dialect.body, model, stream: true });
+        expect(answer.status).toBe(400);
+        expect(answer.json.error.message).toContain("answers in one piece");
+      });
+      return;
+    }
+
+    test("streams the node's events to the letter, and ends as its dialect does", async () => {
+      const { node, model } = await join(endpoint);
+      const answer = post(endpoint, { ...dialect.body, model, stream: true });
+      const { stream: id, head } = await node.nextCall();
+      expect(head.hide_usage).toBe(stream.isUsageOptional);
+      node.head(id);
+      node.say(id, dialect.events.slice(0, 20));
+      node.say(id, dialect.events.slice(20));
+      node.finish(id);
+      const { text, headers } = await answer;
+      expect(text).toBe(dialect.events + (stream.endsWithDone ? "data: [DONE]\n\n" : ""));
+      expect(headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+      expect((await ledgerRows(gateway, model))[0]).toMatchObject({ endpoint, stream: 1 });
+    });
+
+    test("tells in its own dialect that a stream has broken off", async () => {
+      const { node, model } = await join(endpoint);
+      const answer = post(endpoint, { ...dialect.body, model, stream: true });
+      const { stream: id } = await node.nextCall();
+      node.head(id);
+      node.say(id, dialect.events.slice(0, dialect.events.indexOf("\n\n") + 2));
+      node.fail(id, { code: 502, message: "it broke off" });
+      const { status, text } = await answer;
+      expect(status).toBe(200);
+      expect(text).toMatch(dialect.broken);
+      expect(text).not.toContain("[DONE]");
+    });
+  });
+}
+
+describe("a model that is not offered at an endpoint", () => {
+  test("is a 404 that says where it can be called", async () => {
+    const { model } = await join(Endpoint.chat, Endpoint.responses);
+    const answer = await post(Endpoint.embeddings, { model, input: "x" });
+    expect(answer.status).toBe(404);
+    expect(answer.json.error).toEqual({
+      message: `Cannot serve "${model}" at /v1/embeddings: no node offers it there; ` +
+        "it can be called at /v1/chat/completions, /v1/responses",
+      type: "invalid_request_error",
+      param: "model",
+      code: "endpoint_not_offered",
+    });
+  });
+
+  test("is one that the whole network offers elsewhere: who offers it there is called", async () => {
+    const { model } = await join(Endpoint.chat);
+    const other = await joinRawNodeV2({
+      gateway,
+      owner: account,
+      models: [model],
+      capabilities: { endpoints: [Endpoint.embeddings] },
+    });
+    const answer = post(Endpoint.embeddings, { model, input: "x" });
+    const { stream } = await other.nextCall();
+    other.head(stream);
+    other.say(stream, "{}");
+    other.finish(stream);
+    expect((await answer).status).toBe(200);
+  });
+});
+
+describe("a body that is wrong", () => {
+  const wrong: [endpoint: Endpoint, body: object, param: string, says: string][] = [
+    [Endpoint.chat, { input: "x" }, "messages", `"input" belongs to /v1/responses`],
+    [Endpoint.chat, { prompt: "x" }, "messages", `"prompt" belongs to /v1/completions`],
+    [Endpoint.chat, { messages: [] }, "messages", "must be a list of at least one message"],
+    [Endpoint.chat, { messages: turns, stream_options: 1 }, "stream_options", "must be an object"],
+    [Endpoint.completions, {}, "prompt", "must be text or a list"],
+    [Endpoint.completions, { messages: turns }, "prompt", `belongs to /v1/chat/completions`],
+    [Endpoint.embeddings, { input: [] }, "input", "must be text or a list"],
+    [Endpoint.embeddings, { input: { a: 1 } }, "input", "must be text or a list"],
+    [Endpoint.embeddings, { prompt: "x" }, "input", `belongs to /v1/completions`],
+    [Endpoint.responses, { messages: turns }, "input", `belongs to /v1/chat/completions`],
+    [Endpoint.responses, { input: 7 }, "input", "must be text or a list"],
+    [Endpoint.responses, { input: "x", background: true }, "background", "in the background"],
+    [Endpoint.responses, { input: "x", previous_response_id: 1 }, "previous_response_id", "text"],
+  ];
+  for (const [endpoint, body, param, says] of wrong) {
+    test(`at ${endpoint} is a 400 that names ${param}: ${JSON.stringify(body)}`, async () => {
+      const answer = await post(endpoint, { model: "nobody", ...body });
+      expect(answer.status).toBe(400);
+      expect(answer.json.error).toMatchObject({ type: "invalid_request_error", param });
+      expect(answer.json.error.message).toContain(says);
+    });
+  }
+
+  for (const body of [{ max_tokens: 9 }, { messages: turns }, { max_tokens: 9, messages: [] }]) {
+    test(`at /v1/messages is a 400 in Anthropic's shape: ${JSON.stringify(body)}`, async () => {
+      const answer = await post<AnthropicError>(Endpoint.messages, { model: "nobody", ...body });
+      const id = answer.headers.get("x-request-id")!;
+      expect(answer.status).toBe(400);
+      expect(answer.json).toEqual({
+        type: "error",
+        error: { type: "invalid_request_error", message: expect.stringContaining("must be a") },
+        request_id: id,
+      });
+      expect(answer.headers.get("request-id")).toBe(id);
+    });
+  }
+});
+
+describe("/v1/messages", () => {
+  test("takes the key as x-api-key, and the version's headers along, and no others", async () => {
+    const { node, model } = await join(Endpoint.messages);
+    const answer = ask(`${gateway.url}/v1/messages`, {
+      method: "POST",
+      headers: {
+        "x-api-key": account.apiToken,
+        "anthropic-version": "2023-06-01",
+        "anthropic-beta": "a-1,b-2",
+        "anthropic-dangerous-direct-browser-access": "true",
+      },
+      body: JSON.stringify({ model, max_tokens: 9, messages: turns }),
+    });
+    const { stream, head } = await node.nextCall();
+    expect(head.headers).toEqual({
+      "anthropic-version": "2023-06-01",
+      "anthropic-beta": "a-1,b-2",
+    });
+    node.head(stream);
+    node.say(stream, "{}");
+    node.finish(stream);
+    const { headers } = await answer;
+    expect(headers.get("request-id")).toBe(headers.get("x-request-id"));
+  });
+
+  const told: [what: string, ask: () => Promise<Answer<AnthropicError>>, number, string][] = [
+    ["no key", () => ask(`${gateway.url}/v1/messages`, { method: "POST" }), 401, "authentication"],
+    [
+      "a model that nobody has",
+      () => {
+        return post(Endpoint.messages, { model: "nobody's", max_tokens: 1, messages: turns });
+      },
+      404,
+      "not_found",
+    ],
+    ["GET", () => ask(`${gateway.url}/v1/messages`), 405, "invalid_request"],
+  ];
+  for (const [what, asked, status, type] of told) {
+    test(`tells of ${what} in Anthropic's shape`, async () => {
+      const answer = await asked();
+      expect(answer.status).toBe(status);
+      expect(answer.json).toEqual({
+        type: "error",
+        error: { type: `${type}_error`, message: expect.any(String) },
+        request_id: answer.headers.get("request-id")!,
+      });
+    });
+  }
+
+  test("words a node's own refusal as Anthropic does", async () => {
+    const { node, model } = await join(Endpoint.messages);
+    const answer = post<AnthropicError>(Endpoint.messages, {
+      model,
+      max_tokens: 1,
+      messages: turns,
+    });
+    const { stream } = await node.nextCall();
+    node.fail(stream, { code: 400, message: "no images here" });
+    expect((await answer).json).toMatchObject({
+      type: "error",
+      error: { type: "invalid_request_error", message: "no images here" },
+    });
+  });
+});
+
+test("what a failed node has told goes away with it", async () => {
+  const { node, model } = await join(Endpoint.chat);
+  const answer = post(Endpoint.chat, { model, messages: turns });
+  const { stream } = await node.nextCall();
+  const other = await joinRawNodeV2({ gateway, owner: account, models: [model] });
+  node.head(stream, 200, { "x-ratelimit-remaining-tokens": "1", "openai-processing-ms": "9" });
+  node.fail(stream, { code: 502, message: "it broke off" });
+  const second = await other.nextCall();
+  other.head(second.stream, 200, { "x-request-id": "second" });
+  other.say(second.stream, "{}");
+  other.finish(second.stream);
+  const { status, headers } = await answer;
+  expect(status).toBe(200);
+  expect(headers.get("x-ratelimit-remaining-tokens")).toBeNull();
+  expect(headers.get("x-upstream-request-id")).toBe("second");
+  expect(headers.get("x-colink-node")).toBe((await other.view())!.id);
+});
+
+test("a call that failed everywhere names no node, and none of its headers", async () => {
+  const { node, model } = await join(Endpoint.chat);
+  const answer = post(Endpoint.chat, { model, messages: turns });
+  const { stream } = await node.nextCall();
+  node.head(stream, 200, { "x-ratelimit-remaining-tokens": "1" });
+  node.fail(stream, { code: 502, message: "it broke off" });
+  const { status, headers } = await answer;
+  expect(status).toBe(502);
+  expect(headers.get("x-ratelimit-remaining-tokens")).toBeNull();
+  expect(headers.get("x-colink-node")).toBeNull();
+});
