@@ -4,18 +4,12 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import type { ProviderConfig } from "../../client/config.ts";
 import type { NodeView } from "../../protocol/api.ts";
 import { Program } from "../../scripts/program.ts";
 import { at } from "../../scripts/root.ts";
 import { endAfterTests } from "./cleanup.ts";
 import { until } from "./wait.ts";
-
-export interface ProviderConfig {
-  type: "openai" | "claude";
-  api_key: string;
-  base_url?: string;
-  models: { local: string; server_mapping: string }[];
-}
 
 export interface NodeOptions {
   gateway: { url: string; wsUrl: string };
@@ -96,7 +90,8 @@ function isConnected(line: string): true | undefined {
 
 /** How many nodes of that name, where it has one, that serve all these models the gateway knows. */
 async function countAlike({ gateway, providers, name }: NodeOptions): Promise<number> {
-  const models = providers.flatMap((one) => one.models.map((model) => model.server_mapping));
+  const models = providers.flatMap((one) => Array.isArray(one.models) ? one.models : [])
+    .map(({ local, server_mapping }) => server_mapping ?? local);
   const nodes = (await listNodes(gateway)).filter((node) => node.name === (name ?? node.name));
   return nodes.filter((node) => models.every((model) => node.supported_models.includes(model)))
     .length;

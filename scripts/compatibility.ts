@@ -1,0 +1,12 @@
+/** Writes docs/compatibility.md from the tests that show it: `bun run compatibility`. */
+
+import { writeFileSync } from "node:fs";
+import { allFeatures } from "../tests/compatibility/all.ts";
+import manifest from "../package.json" with { type: "json" };
+import { compatibilityPage } from "./compatibility/page.ts";
+import { at } from "./root.ts";
+
+writeFileSync(
+  at("docs", "compatibility.md"),
+  compatibilityPage(allFeatures, manifest.devDependencies),
+);

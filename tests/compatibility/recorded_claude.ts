@@ -1,0 +1,30 @@
+/** Anthropic's API over recorded answers: each model answers with the stream that is named after it. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { at } from "../../scripts/root.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
+
+const folder = at("client", "adapter", "recorded");
+const PREFIX = "claude-";
+const SUFFIX = ".sse";
+
+/** By what they hold, such as `redacted-thinking`. */
+export const recordedModels: readonly string[] = readdirSync(folder)
+  .filter((file) => file.startsWith(PREFIX) && file.endsWith(SUFFIX))
+  .map((file) => file.slice(PREFIX.length, -SUFFIX.length));
+
+/** Starts it; it streams whatever is asked, as the node always does. */
+export function startRecordedClaude(): { url: string } {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      if (request.method !== "POST") return new Response(null, { status: 404 });
+      const { model } = await request.json() as { model: string };
+      const stream = readFileSync(`${folder}/${PREFIX}${model}${SUFFIX}`);
+      return new Response(stream, { headers: { "content-type": "text/event-stream" } });
+    },
+  });
+  endAfterTests(() => server.stop(true));
+  return { url: `http://127.0.0.1:${server.port}` };
+}

@@ -1,0 +1,83 @@
+/** One gateway and one node over upstreams that nobody here wrote, for every client to be tried on. */
+
+import Anthropic from "@anthropic-ai/sdk";
+import { LLMock } from "@copilotkit/aimock";
+import OpenAI from "openai";
+import { createAccount } from "../harness/account.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
+import { startGateway } from "../harness/gateway.ts";
+import { startNode } from "../harness/node.ts";
+import { startUpstream, type Upstream } from "../harness/upstream.ts";
+import type { Provider } from "./feature.ts";
+import { tellStories } from "./stories.ts";
+import { recordedModels, startRecordedClaude } from "./recorded_claude.ts";
+
+export interface Scene {
+  /** `http://127.0.0.1:PORT` */
+  gateway: string;
+  apiKey: string;
+  /** What the feature is tried on. */
+  provider: Provider;
+  /** A model of that provider, played by aimock, which tells the stories of stories.ts. */
+  model: string;
+  /** A model of an OpenAI-compatible server of our own, for what aimock lacks. */
+  plainModel: string;
+  plain: Upstream;
+  aimock: LLMock;
+  openai: OpenAI;
+  anthropic: Anthropic;
+}
+
+/** Resolves with the scene of each provider. */
+export async function startScenes(): Promise<Record<Provider, Scene>> {
+  const aimock = tellStories(new LLMock({ port: 0, logLevel: "silent" }));
+  await aimock.start();
+  endAfterTests(() => aimock.stop());
+  const plain = startUpstream();
+  const recorded = startRecordedClaude();
+  // Every fault is its own test's: none may keep the node from the next one's call.
+  const gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0" } });
+  const { clientToken, apiToken } = await createAccount(gateway);
+  await startNode({
+    gateway,
+    clientToken,
+    maxParallel: 10,
+    providers: [
+      {
+        type: "openai",
+        api_key: "sk-aimock",
+        base_url: `${aimock.url}/`,
+        models: [{ local: "gpt-4o", server_mapping: "openai-model" }],
+      },
+      {
+        type: "claude",
+        api_key: "sk-ant-aimock",
+        base_url: aimock.url,
+        models: [{ local: "claude-sonnet-4-5", server_mapping: "claude-model" }],
+      },
+      { type: "openai", base_url: plain.url, models: [{ local: "plain-model" }] },
+      {
+        type: "claude",
+        base_url: `${recorded.url}/v1/`,
+        models: recordedModels.map((local) => ({ local, server_mapping: `recorded/${local}` })),
+      },
+      {
+        type: "openai",
+        base_url: `${aimock.url}/api/v1`,
+        models: { auto: { prefix: "router/", allow: ["openai/*"] } },
+      },
+    ],
+  });
+  const sceneOf = (provider: Provider): Scene => ({
+    gateway: gateway.url,
+    apiKey: apiToken,
+    provider,
+    model: `${provider}-model`,
+    plainModel: "plain-model",
+    plain,
+    aimock,
+    openai: new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: apiToken, maxRetries: 0 }),
+    anthropic: new Anthropic({ baseURL: gateway.url, apiKey: apiToken, maxRetries: 0 }),
+  });
+  return { openai: sceneOf("openai"), claude: sceneOf("claude") };
+}

@@ -1,0 +1,152 @@
+/** What Vercel's AI SDK can do, through its providers for OpenAI-compatible servers and for Anthropic. */
+
+import { expect } from "bun:test";
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { embedMany, generateText, jsonSchema, Output, stepCountIs, streamText, tool } from "ai";
+import { Endpoint } from "../../protocol/mod.ts";
+import { type Feature, features, type Row } from "./feature.ts";
+import type { Scene } from "./scene.ts";
+import { HELLO, PERSON, Say, THOUGHT } from "./stories.ts";
+
+const both = ["openai", "claude"] as const;
+
+type Model = Parameters<typeof generateText>[0]["model"];
+type ModelOf = (scene: Scene) => Model;
+
+const overChat: ModelOf = ({ gateway, apiKey, model }) =>
+  createOpenAICompatible({
+    name: "co-link",
+    baseURL: `${gateway}/v1`,
+    apiKey,
+    includeUsage: true,
+    supportsStructuredOutputs: true,
+  })(model);
+
+const overMessages: ModelOf = ({ gateway, apiKey, model }) =>
+  createAnthropic({ baseURL: `${gateway}/v1`, apiKey })(model);
+
+/** What this SDK does is the same at both endpoints. */
+const rowsWith = (modelOf: ModelOf): Row[] => [
+  {
+    does: "whole answer, with usage",
+    on: both,
+    async run(scene) {
+      const { text, usage, finishReason } = await generateText({
+        model: modelOf(scene),
+        prompt: Say.hello,
+        maxRetries: 0,
+      });
+      expect(text).toBe(HELLO);
+      expect(finishReason).toBe("stop");
+      expect(usage.outputTokens).toBe(7);
+    },
+  },
+  {
+    does: "stream",
+    on: both,
+    async run(scene) {
+      const stream = streamText({ model: modelOf(scene), prompt: Say.hello, maxRetries: 0 });
+      expect((await Array.fromAsync(stream.textStream)).join("")).toBe(HELLO);
+      expect(await stream.finishReason).toBe("stop");
+      expect((await stream.usage).outputTokens).toBe(7);
+    },
+  },
+  {
+    does: "reasoning",
+    on: both,
+    async run(scene) {
+      const stream = streamText({ model: modelOf(scene), prompt: Say.think, maxRetries: 0 });
+      expect(await stream.text).toBe("42");
+      expect(await stream.reasoningText).toBe(THOUGHT);
+    },
+  },
+  {
+    does: "tools, and their results",
+    on: both,
+    async run(scene) {
+      const asked: string[] = [];
+      const { text, steps } = await generateText({
+        model: modelOf(scene),
+        prompt: Say.withResult,
+        maxRetries: 0,
+        stopWhen: stepCountIs(3),
+        tools: {
+          get_weather: tool({
+            inputSchema: jsonSchema<{ city: string }>({
+              type: "object",
+              properties: { city: { type: "string" } },
+            }),
+            execute: ({ city }) => {
+              asked.push(city);
+              return "21 degrees";
+            },
+          }),
+        },
+      });
+      expect(asked).toEqual(["Köln"]);
+      expect(steps).toHaveLength(2);
+      expect(text).toBe("It is 21 degrees.");
+    },
+  },
+  {
+    does: "structured output",
+    on: both,
+    async run(scene) {
+      const { output } = await generateText({
+        model: modelOf(scene),
+        prompt: Say.json,
+        maxRetries: 0,
+        output: Output.object({
+          schema: jsonSchema<typeof PERSON>({
+            type: "object",
+            properties: { name: { type: "string" }, age: { type: "number" } },
+            required: ["name", "age"],
+            additionalProperties: false,
+          }),
+        }),
+      });
+      expect(output).toEqual(PERSON);
+    },
+  },
+  {
+    does: "a stream that breaks off",
+    on: both,
+    but: { note: "an error in the stream, never a silent end" },
+    async run(scene) {
+      const errors: unknown[] = [];
+      const stream = streamText({
+        model: modelOf(scene),
+        prompt: Say.cut,
+        maxRetries: 0,
+        onError: ({ error }) => void errors.push(error),
+      });
+      const kinds = (await Array.fromAsync(stream.fullStream)).map(({ type }) => type);
+      expect(kinds).toContain("text-delta");
+      expect(kinds).toContain("error");
+      expect(errors).toHaveLength(1);
+    },
+  },
+];
+
+const embeddings: Row = {
+  does: "embeddings of several texts",
+  on: ["openai"],
+  async run({ gateway, apiKey, model }) {
+    const provider = createOpenAICompatible({ name: "co-link", baseURL: `${gateway}/v1`, apiKey });
+    const { embeddings } = await embedMany({
+      model: provider.embeddingModel(model),
+      values: ["embed this", "embed this"],
+      maxRetries: 0,
+    });
+    expect(embeddings).toEqual([[0.25, -1.5, 3], [0.25, -1.5, 3]]);
+  },
+};
+
+export const vercelAi: Feature[] = [
+  ...features("ai", Endpoint.chat, rowsWith(overChat)),
+];
+export const vercelAiLater: Feature[] = [
+  ...features("ai", Endpoint.messages, rowsWith(overMessages)),
+  ...features("ai", Endpoint.embeddings, [embeddings]),
+];

@@ -1,0 +1,29 @@
+/** Every client works unchanged: each row of docs/compatibility.md, through a real gateway and a real node. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import manifest from "../package.json" with { type: "json" };
+import { compatibilityPage } from "../scripts/compatibility/page.ts";
+import { at } from "../scripts/root.ts";
+import { allFeatures } from "./compatibility/all.ts";
+import type { Provider } from "./compatibility/feature.ts";
+import { type Scene, startScenes } from "./compatibility/scene.ts";
+
+let scenes: Record<Provider, Scene>;
+
+beforeAll(async () => {
+  scenes = await startScenes();
+}, 60_000);
+
+for (const [client, features] of Map.groupBy(allFeatures, ({ client }) => client)) {
+  describe(client, () => {
+    for (const { path, provider, does, run } of features) {
+      test(`${path} on ${provider}: ${does}`, () => run(scenes[provider]));
+    }
+  });
+}
+
+test("docs/compatibility.md says what these tests show; `bun run compatibility` writes it anew", () => {
+  const page = readFileSync(at("docs", "compatibility.md"), "utf8");
+  expect(page).toBe(compatibilityPage(allFeatures, manifest.devDependencies));
+});
