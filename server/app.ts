@@ -41,6 +41,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/v1/models", listModels(parts));
   app.get("/v1/models/*", oneModel(parts));
   for (const { path } of endpoints) app.all(path, methodNotAllowed);
+  app.all("/v1/responses/*", notKept);
   app.all("/v1/*", notFound);
 
   app.use("/api/*", privateAnswers);
@@ -57,6 +58,14 @@ function notFound(c: AppContext): never {
 
 function noSuchPath(c: AppContext): ColinkError {
   return new ColinkError("not_found", `Cannot ${c.req.method} ${c.req.path}: no such path`);
+}
+
+function notKept(c: AppContext): never {
+  throw new ColinkError(
+    "not_found",
+    `Cannot ${c.req.method} ${c.req.path}: stored responses cannot be fetched here; ` +
+      "go on from one with previous_response_id",
+  );
 }
 
 function methodNotAllowed(c: AppContext): never {

@@ -49,6 +49,7 @@ const rows = {
   origin_refused: [403, request, "origin_refused", "never", false],
   model_not_found: [404, request, "model_not_found", "never", false],
   endpoint_not_offered: [404, request, "endpoint_not_offered", "never", false],
+  response_not_found: [404, request, "previous_response_not_found", "never", false],
   not_found: [404, request, "not_found", "never", false],
   method_not_allowed: [405, request, "method_not_supported", "never", false],
   body_too_large: [413, request, "body_too_large", "never", false],

@@ -8,6 +8,7 @@ import { Sessions } from "./account/sessions.ts";
 import { TokenVault } from "./account/tokens.ts";
 import { callRoutes, createApp } from "./app.ts";
 import { Calls } from "./call/calls.ts";
+import { Pins } from "./call/pins.ts";
 import { createPolicies } from "./call/policies.ts";
 import { Relay } from "./call/relay.ts";
 import { Scheduler } from "./call/scheduler.ts";
@@ -88,8 +89,10 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     process_resident_memory_bytes: { help: "Memory", read: () => process.memoryUsage.rss() },
     process_cpu_seconds_total: { help: "CPU time", read: cpuSeconds },
   });
+  const pins = new Pins(clock);
   const relay = new Relay({
     scheduler,
+    pins,
     calls,
     ledger,
     clock,
@@ -114,6 +117,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     hub,
     penalties,
     calls,
+    pins,
     relay,
     metrics,
     origin: originReader(config.trustedProxies),

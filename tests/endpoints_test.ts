@@ -7,6 +7,7 @@ import { type Answer, ask } from "./harness/api.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { ledgerRows } from "./harness/ledger.ts";
 import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
+import { until } from "./harness/wait.ts";
 
 let gateway: Gateway;
 let account: Account;
@@ -360,4 +361,99 @@ test("a call that failed everywhere names no node, and none of its headers", asy
   expect(status).toBe(502);
   expect(headers.get("x-ratelimit-remaining-tokens")).toBeNull();
   expect(headers.get("x-colink-node")).toBeNull();
+});
+
+describe("a response that its node has stored", () => {
+  const tally = {
+    prompt_tokens: 1,
+    completion_tokens: 1,
+    estimated: false,
+    finish_reason: "completed",
+    first_byte_ms: 1,
+    total_ms: 1,
+  };
+
+  async function respond(node: RawNodeV2, responseId?: string): Promise<string> {
+    const { stream, body } = await node.nextCall();
+    node.head(stream);
+    node.say(stream, "{}");
+    node.finish(stream, { ...tally, ...(responseId && { response_id: responseId }) });
+    return body;
+  }
+
+  function goOn(model: string, id: string, token = account.apiToken): Promise<Answer<OpenAiError>> {
+    return ask(`${gateway.url}${Endpoint.responses}`, {
+      method: "POST",
+      body: JSON.stringify({ model, input: "and?", previous_response_id: id }),
+      token,
+    });
+  }
+
+  /** A node that has stored an answer, and another one that is far less busy. */
+  async function stored() {
+    const { node, model } = await join(Endpoint.responses);
+    const id = `resp_${model}`;
+    const first = post(Endpoint.responses, { model, input: "x" });
+    await respond(node, id);
+    expect((await first).status).toBe(200);
+    const idle = await joinRawNodeV2({
+      gateway,
+      owner: account,
+      models: [model],
+      capabilities: { endpoints: [Endpoint.responses] },
+      maxParallel: 1000,
+    });
+    return { node, idle, model, id };
+  }
+
+  test("is gone on from at that node, and at no other", async () => {
+    const { node, idle, model, id } = await stored();
+    for (let turn = 0; turn < 3; turn++) {
+      const answer = goOn(model, id);
+      expect(await respond(node)).toContain(id);
+      expect((await answer).status).toBe(200);
+    }
+    expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
+  });
+
+  test("is its own account's alone", async () => {
+    const { model, id } = await stored();
+    const stranger = await createAccount(gateway);
+    const answer = await goOn(model, id, stranger.apiToken);
+    expect(answer.status).toBe(404);
+    expect(answer.json.error).toMatchObject({
+      param: "previous_response_id",
+      code: "previous_response_not_found",
+      message: expect.stringContaining("send the whole conversation"),
+    });
+  });
+
+  test("cannot be gone on from while its node is away", async () => {
+    const { node, idle, model, id } = await stored();
+    node.socket.close();
+    await until("the node has left", async () => (await node.view()) === undefined);
+    const answer = await goOn(model, id);
+    expect(answer.status).toBe(404);
+    expect(answer.json.error.message).toContain("is away");
+    expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
+  });
+
+  test("is not asked of another node when its own fails", async () => {
+    const { node, idle, model, id } = await stored();
+    const answer = goOn(model, id);
+    const { stream } = await node.nextCall();
+    node.fail(stream, { code: 500, message: "it failed" });
+    expect((await answer).status).toBe(502);
+    expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
+  });
+
+  test("of which the gateway knows nothing is a 404, whatever is asked of it", async () => {
+    const { model } = await join(Endpoint.responses);
+    expect((await goOn(model, "resp_never")).status).toBe(404);
+    for (const path of ["resp_1", "resp_1/input_items", "resp_1/cancel"]) {
+      const answer = await ask(`${gateway.url}/v1/responses/${path}`, { token: account.apiToken });
+      expect(answer.status).toBe(404);
+      expect(answer.json.error.message).toContain("previous_response_id");
+    }
+  });
 });

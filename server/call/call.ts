@@ -17,6 +17,8 @@ export interface CallRequest extends Service {
   headers: Readonly<Record<string, string>> | null;
   /** Whether the caller wants to know its place in line, as comments in its stream. */
   wantsPosition: boolean;
+  /** The private identity of the only node that can serve it, as that has stored what it goes on from; null: any may. */
+  home: string | null;
   /** The caller's JSON body, unchanged. */
   body: Body;
 }

@@ -11,6 +11,7 @@ import type { Call } from "./call.ts";
 import type { Calls } from "./calls.ts";
 import { type CallEnd, Course } from "./course.ts";
 import type { Lease } from "./lease.ts";
+import type { Pins } from "./pins.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** Where an answer goes. http implements it; each call ends in exactly one of `whole`, `end` and `fail`. */
@@ -56,6 +57,7 @@ export interface RelayConfig extends AttemptTimes {
 
 export interface RelayParts {
   scheduler: Scheduler;
+  pins: Pins;
   calls: Calls;
   ledger: Ledger;
   clock: Clock;
@@ -188,13 +190,23 @@ export class Relay {
   /** What an attempt has shown of its node. A call that was stopped has shown nothing. */
   #learn(lease: Lease, call: Call, attempt: Attempt, end: AttemptEnd): void {
     const { scheduler, log } = this.parts;
-    if (end.is === "finished") return scheduler.answered(lease, call, attempt.timing());
+    if (end.is === "finished") {
+      this.#pin(lease, call, attempt);
+      return scheduler.answered(lease, call, attempt.timing());
+    }
     if (end.is === "refused") return scheduler.answered(lease, call, null);
     const penalty = end.is === "failed" ? scheduler.failed(lease, end.error) : null;
     if (penalty === null || end.is !== "failed") return;
     const { model, until, faults } = penalty;
     const [node, cause] = [lease.node.who.id, end.error.code];
     log.warn({ request: call.id, node, model, cause, until, faults }, "node penalised");
+  }
+
+  /** What goes on from an answer that the node has stored must come to it. */
+  #pin({ node }: Lease, { request }: Call, attempt: Attempt): void {
+    const { responseId } = attempt.tally();
+    if (responseId === undefined) return;
+    this.parts.pins.keep(request.accountId, responseId, node.who.identity);
   }
 
   #mayRetry(course: Course, node: Node, error: ColinkError): boolean {

@@ -4,7 +4,7 @@ import type { ColinkError } from "../error.ts";
 import type { Node } from "../node/node.ts";
 import type { Penalty } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
-import type { Call } from "./call.ts";
+import type { Call, CallRequest } from "./call.ts";
 import type { Lease } from "./lease.ts";
 import { Lines, type LinesConfig } from "./lines.ts";
 import { Pace } from "./pace.ts";
@@ -12,6 +12,7 @@ import type { Timing } from "./policy.ts";
 import type { Waiter, WaitingLine } from "./queue.ts";
 import {
   allPenalized,
+  homeAway,
   lineFull,
   modelNotFound,
   nobodyOnline,
@@ -19,7 +20,7 @@ import {
   waitedTooLong,
 } from "./refusals.ts";
 import { noRivals, type Rivals } from "./rivals.ts";
-import { Slots, type SlotsParts } from "./slots.ts";
+import { Slots, type SlotsParts, type Wanted } from "./slots.ts";
 
 export type SchedulerConfig = LinesConfig;
 export type SchedulerParts = SlotsParts;
@@ -61,8 +62,8 @@ export class Scheduler {
    * A slot of a node that serves the call's model at its endpoint, the one that the model's policy
    * chooses; waits in line while all are full.
    *
-   * Throws model_not_found, endpoint_not_offered, no_node_online, nodes_penalized, queue_full,
-   * queue_timeout, or the reason for which the call was stopped.
+   * Throws model_not_found, endpoint_not_offered, response_not_found, no_node_online,
+   * nodes_penalized, queue_full, queue_timeout, or the reason for which the call was stopped.
    */
   lease(call: Call, wish: Wish): Promise<Lease> | Lease {
     if (call.stopped) throw call.stopped;
@@ -75,20 +76,20 @@ export class Scheduler {
     return this.#wait(call, wish);
   }
 
-  /** Whether a node that was not tried could serve the call, now or after a wait. */
-  hasOther(service: Service, tried: ReadonlySet<string>): boolean {
-    return this.#slots.hasAble(service, tried);
+  /** Whether a node that was not tried could serve such a call, now or after a wait. */
+  hasOther(wanted: Wanted, tried: ReadonlySet<string>): boolean {
+    return this.#slots.hasAble(wanted, tried);
   }
 
   /**
-   * When trying the service again makes sense, in milliseconds from now: after the wait in line where
+   * When trying such a call again makes sense, in milliseconds from now: after the wait in line where
    * a node could serve it, else at the end of the first penalty, or when a node may be back.
    */
-  retryAfterMs(service: Service): number {
-    if (this.hasOther(service, NONE)) {
-      return this.#expectedWaitMs(service, this.#lines.of(service)?.size ?? 0);
+  retryAfterMs(wanted: Wanted): number {
+    if (this.hasOther(wanted, NONE)) {
+      return this.#expectedWaitMs(wanted, this.#lines.of(wanted)?.size ?? 0);
     }
-    const opensAt = this.#slots.opensAt(service);
+    const opensAt = this.#slots.opensAt(wanted);
     if (opensAt === Infinity) return RETRY_WHEN_OFFLINE_MS;
     return Math.max(1000, opensAt - this.parts.clock.now());
   }
@@ -242,14 +243,15 @@ export class Scheduler {
     }
   }
 
-  #noneAble(service: Service): ColinkError {
+  #noneAble(request: CallRequest): ColinkError {
     const { hub } = this.parts;
-    const { model } = service;
+    const { model, endpoint, home } = request;
+    if (home !== null && !hub.find(home)?.serves(request)) return homeAway();
     const offered = hub.factsOf(model)?.endpoints;
-    if (offered?.includes(service.endpoint)) return allPenalized(model, this.retryAfterMs(service));
+    if (offered?.includes(endpoint)) return allPenalized(model, this.retryAfterMs(request));
     // A node that served it here a while ago may come back.
-    if (offered && !hub.hasSeen(service)) return notAtEndpoint(service, offered);
-    if (hub.knows(model)) return nobodyOnline(service, this.retryAfterMs(service));
+    if (offered && !hub.hasSeen(request)) return notAtEndpoint(request, offered);
+    if (hub.knows(model)) return nobodyOnline(request, this.retryAfterMs(request));
     return modelNotFound(model, hub.knownModels());
   }
 
@@ -260,7 +262,10 @@ export class Scheduler {
 }
 
 function headFor(node: Node, line: WaitingLine<Lease>) {
-  return line.next(({ tried }) => !tried.has(node.who.id));
+  const { id, identity } = node.who;
+  return line.next(({ call: { request: { home } }, tried }) =>
+    !tried.has(id) && (home === null || home === identity)
+  );
 }
 
 /** What everybody may read of a penalty's cause. */

@@ -188,6 +188,56 @@ describe("the scheduler", () => {
     expect(lease(() => world.lease(world.call({ account: "z" }))).code).toBe("queue_full");
   });
 
+  describe("of a call that goes on from what one node has stored", () => {
+    test("asks that node alone, however busy it is", async () => {
+      const world = new World();
+      world.node("idle", 9);
+      const home = world.node("home", 2);
+      await world.lease(world.call({ home: "home" }));
+      expect((await world.lease(world.call({ home: "home" }))).node).toBe(home.node);
+      const third = outcome(world.lease(world.call({ home: "home" })));
+      // Others are not held up by the one who waits.
+      expect((await world.lease()).node.who.id).toBe("idle");
+      expect((await world.lease()).node.who.id).toBe("idle");
+      await world.clock.pass(30_000);
+      expect(await third).toMatchObject({ code: "queue_timeout" });
+    });
+
+    test("gives it that node's next slot, though others have waited longer elsewhere", async () => {
+      const world = new World();
+      const [away, home] = [world.node("away"), world.node("home")];
+      const running = await world.lease(world.call({ home: "home" }));
+      const elsewhere = await world.lease(world.call({ home: "away" }));
+      const first = outcome(world.lease(world.call({ home: "away" })));
+      const second = outcome(world.lease(world.call({ home: "home" })));
+      running.release();
+      expect((await second as Lease).node).toBe(home.node);
+      elsewhere.release();
+      expect((await first as Lease).node).toBe(away.node);
+    });
+
+    test("refuses it while that node is away, or does not offer the model", () => {
+      const world = new World();
+      world.node("idle");
+      world.node("home", 1, ["n"]);
+      for (const name of ["home", "gone"]) {
+        expect(lease(() => world.lease(world.call({ home: name })))).toMatchObject({
+          code: "response_not_found",
+          param: "previous_response_id",
+        });
+      }
+    });
+
+    test("says when a penalised node may be tried again, and asks no other meanwhile", async () => {
+      const world = new World();
+      world.node("home");
+      world.fails(await world.lease());
+      world.node("idle");
+      expect(lease(() => world.lease(world.call({ home: "home" }))))
+        .toMatchObject({ code: "nodes_penalized", retryAfterMs: 60_000 });
+    });
+  });
+
   test("when every node is penalised, Retry-After is the earliest end", async () => {
     const world = new World();
     for (const name of ["a", "b"]) world.node(name);

@@ -31,6 +31,11 @@ const BUSY_PAUSE_MS = 500;
 /** Added to the cost of another gateway's node: one of this gateway's own is preferred where it is as good. */
 const AWAY_COST = 1e-6;
 
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** What is asked for: a service of any node, or of the only one that can serve the call. */
+export type Wanted = Service & Partial<Pick<CallRequest, "home">>;
+
 export class Slots implements HubWatcher {
   readonly #rosters = new Rosters((node, service) => this.#price(node, service));
   /** The same for the nodes alone that are connected to this gateway, where there are others. */
@@ -54,6 +59,10 @@ export class Slots implements HubWatcher {
 
   /** The node that the model's policy chooses for the call among those with a free slot; `tried` are passed over. */
   choose(request: CallRequest, tried: ReadonlySet<string>): Node | null {
+    if (request.home) {
+      const home = this.#homeOf(request, tried);
+      return home && this.isOpen(home, request) ? home : null;
+    }
     const roster = this.#rosters.of(request);
     if (roster === undefined) return null;
     const preferred = this.parts.policies(request.model).preferred?.(request, roster) ?? null;
@@ -72,14 +81,18 @@ export class Slots implements HubWatcher {
     return this.#price(node, service) < FULL;
   }
 
-  /** Whether a node that was not tried can take a call of the service, now or when it has room. */
-  hasAble(service: Service, tried: ReadonlySet<string>): boolean {
-    return this.#rosters.of(service)?.hasAble(tried) ?? false;
+  /** Whether a node that was not tried can take such a call, now or when it has room. */
+  hasAble(wanted: Wanted, tried: ReadonlySet<string>): boolean {
+    if (!wanted.home) return this.#rosters.of(wanted)?.hasAble(tried) ?? false;
+    const home = this.#homeOf(wanted, tried);
+    return home !== null && this.#price(home, wanted) <= FULL;
   }
 
-  /** UTC milliseconds from which on a node takes calls of the service again, where none does; Infinity: nobody knows. */
-  opensAt(service: Service): number {
-    return this.#rosters.of(service)?.opensAt() ?? Infinity;
+  /** UTC milliseconds from which on a node takes such calls again, where none does; Infinity: nobody knows. */
+  opensAt(wanted: Wanted): number {
+    if (!wanted.home) return this.#rosters.of(wanted)?.opensAt() ?? Infinity;
+    const home = this.#homeOf(wanted, NOBODY);
+    return home === null ? Infinity : this.#price(home, wanted);
   }
 
   /** How many slots there are for the service, free or not. */
@@ -135,6 +148,12 @@ export class Slots implements HubWatcher {
     this.#notBusy(node);
     this.#rosters.loaded(node, by);
     if (by < 0) this.onRoom(node);
+  }
+
+  /** The only node that can serve the call, if it is connected, offers that and was not tried. */
+  #homeOf(wanted: Wanted, tried: ReadonlySet<string>): Node | null {
+    const node = this.parts.hub.find(wanted.home ?? "");
+    return node?.serves(wanted) && !tried.has(node.who.id) ? node : null;
   }
 
   /** See Price. Everything that can lower it comes through `eased` or is a release. */

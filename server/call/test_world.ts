@@ -16,6 +16,7 @@ import { Call } from "./call.ts";
 import { Calls } from "./calls.ts";
 import type { Lease } from "./lease.ts";
 import { createPolicies } from "./policies.ts";
+import { Pins } from "./pins.ts";
 import type { PolicyName, Timing } from "./policy.ts";
 import { type Outlet, Relay } from "./relay.ts";
 import type { Rivals } from "./rivals.ts";
@@ -65,6 +66,8 @@ export interface CallOptions {
   stream?: boolean;
   messages?: string[];
   wantsPosition?: boolean;
+  /** The name of the only node that can serve it. */
+  home?: string;
 }
 
 export class World {
@@ -75,6 +78,7 @@ export class World {
   readonly calls = new Calls();
   readonly ledger: LedgerEntry[] = [];
   readonly foreseen: LedgerEntry[] = [];
+  readonly pins = new Pins(this.clock);
   readonly scheduler: Scheduler;
   readonly relay: Relay;
   #names = 0;
@@ -101,6 +105,7 @@ export class World {
     });
     this.relay = new Relay({
       scheduler: this.scheduler,
+      pins: this.pins,
       calls: this.calls,
       clock,
       log: silentLog,
@@ -180,7 +185,7 @@ export class World {
   call(options: CallOptions = {}): Call {
     const { model = "m", account = "alice", stream = false, messages, wantsPosition = false } =
       options;
-    const { endpoint = Endpoint.chat } = options;
+    const { endpoint = Endpoint.chat, home } = options;
     const id = `req-${this.#names++}`;
     const request = {
       id,
@@ -192,6 +197,7 @@ export class World {
       wantsUsage: false,
       streamOptions: null,
       headers: null,
+      home: home === undefined ? null : `key/${home}`,
       wantsPosition,
       body: { bytes: new Uint8Array(), text: JSON.stringify({ model, messages, stream }) },
     };

@@ -1,8 +1,10 @@
 /** Every inference endpoint: from a request to a Call, and from its answer to a response. */
 
-import { endpointStreams } from "../../protocol/mod.ts";
+import { Endpoint, endpointStreams } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { Call } from "../call/call.ts";
+import type { Pins } from "../call/pins.ts";
+import { responseNotFound } from "../call/refusals.ts";
 import { ColinkError } from "../error.ts";
 import { HttpAnswer } from "./answer.ts";
 import { type JsonBody, readJson } from "./body.ts";
@@ -71,7 +73,7 @@ async function readCall(
   { request, requestId, startedMs }: Asking,
   endpoint: EndpointRow,
   key: Key,
-  { config, clock }: AppParts,
+  { config, clock, pins }: AppParts,
 ): Promise<Call> {
   const body = await readJson(request, config.maxBodyBytes);
   const { model, stream } = routingFields(body);
@@ -96,6 +98,7 @@ async function readCall(
     streamOptions,
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: headersFor(endpoint, request.headers),
+    home: homeFor(endpoint, body, key, pins),
     body,
   };
   return new Call(callRequest, startedMs, clock.now());
@@ -103,6 +106,16 @@ async function readCall(
 
 function optionsIn(body: JsonBody): { include_usage?: unknown } | null {
   return (body.value("stream_options") ?? null) as { include_usage?: unknown } | null;
+}
+
+/** The node that has what the call goes on from; null: it goes on from nothing that is stored. */
+function homeFor({ path }: EndpointRow, body: JsonBody, key: Key, pins: Pins): string | null {
+  if (path !== Endpoint.responses) return null;
+  const previous = body.value("previous_response_id") ?? null;
+  if (previous === null) return null;
+  const home = pins.homeOf(key.accountId, String(previous));
+  if (home === null) throw responseNotFound();
+  return home;
 }
 
 /** Null: none that matters, which is what most callers send. */

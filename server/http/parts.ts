@@ -4,6 +4,7 @@ import type { Handler } from "hono";
 import type { Accounts } from "../account/accounts.ts";
 import type { Keyring } from "../account/keyring.ts";
 import type { Calls } from "../call/calls.ts";
+import type { Pins } from "../call/pins.ts";
 import type { Relay } from "../call/relay.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
@@ -31,6 +32,7 @@ export interface AppParts {
   hub: Hub;
   penalties: PenaltyBook;
   calls: Calls;
+  pins: Pins;
   relay: Relay;
   metrics: Metrics;
   origin: (c: AppContext) => Origin;

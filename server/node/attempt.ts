@@ -33,6 +33,8 @@ export interface Tally {
   estimated: boolean;
   /** Chunks that the node sent. */
   chunks: number;
+  /** The id of the answer, where the node's upstream has stored it. */
+  responseId?: string;
 }
 
 /** Why an attempt ended without an answer. */

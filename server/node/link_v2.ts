@@ -274,5 +274,6 @@ function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
     completionTokens: finish.completion_tokens,
     estimated: finish.estimated,
     chunks,
+    responseId: finish.response_id,
   };
 }

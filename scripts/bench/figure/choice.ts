@@ -130,6 +130,7 @@ function callOf(model: string): Call {
     wantsUsage: false,
     streamOptions: null,
     headers: null,
+    home: null,
     wantsPosition: false,
     body: { bytes: new Uint8Array(), text: "{}" },
   };

@@ -1,0 +1,48 @@
+/** Which node an answer was stored on: a call that goes on from it can be served there only. */
+
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../clock.ts";
+
+/** Answers beyond this are forgotten, the one used longest ago first. */
+const MAX_ANSWERS = 50_000;
+
+/** So long after it was stored or used last, an answer is forgotten. */
+const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
+
+interface Pin {
+  /** The node's private identity. */
+  identity: string;
+  /** Monotonic milliseconds. */
+  untilMs: number;
+}
+
+/** Answers are their account's own: no other can name them, even knowing their ids. */
+export class Pins {
+  readonly #pins = new LRUCache<string, Pin>({ max: MAX_ANSWERS });
+
+  constructor(private readonly clock: Clock) {}
+
+  /** The node has stored an answer to a call of the account. */
+  keep(accountId: string, responseId: string, identity: string): void {
+    const untilMs = this.clock.monotonic() + FORGET_AFTER_MS;
+    this.#pins.set(keyOf(accountId, responseId), { identity, untilMs });
+  }
+
+  /** The private identity of the node that has stored the answer; null: not known here, or not any more. */
+  homeOf(accountId: string, responseId: string): string | null {
+    const key = keyOf(accountId, responseId);
+    const pin = this.#pins.get(key);
+    if (pin === undefined) return null;
+    const nowMs = this.clock.monotonic();
+    if (pin.untilMs < nowMs) {
+      this.#pins.delete(key);
+      return null;
+    }
+    pin.untilMs = nowMs + FORGET_AFTER_MS;
+    return pin.identity;
+  }
+}
+
+function keyOf(accountId: string, responseId: string): string {
+  return `${accountId} ${responseId}`;
+}
