@@ -11,3 +11,18 @@ test("at a terminal a node's name cannot move the operator's cursor", () => {
     write.mockRestore();
   }
 });
+
+test("lines leave in their order, the last of them when the process ends", async () => {
+  const script = `
+    const { createLog } = await import(${JSON.stringify(import.meta.resolve("./log.ts"))});
+    const log = createLog("info", false);
+    for (let line = 0; line < 500; line++) log.info({ line }, "said");
+    process.exit();`;
+  const child = Bun.spawn([process.execPath, "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines = (await child.stdout.text()).trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line).line)).toEqual(
+    Array.from({ length: 500 }, (_, i) => i),
+  );
+});

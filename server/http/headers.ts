@@ -23,9 +23,12 @@ const openHeaders: Readonly<AnswerHeaders> = Object.freeze({
   "openai-version": "2020-10-01",
 });
 
-/** Unguessable. */
+/**
+ * Unguessable: 62 random bits behind the time. Ids that follow each other lie beside each other in the
+ * ledger, where wholly random ones would make the database write a page for each call.
+ */
 export function newRequestId(): string {
-  return `req-${crypto.randomUUID().replaceAll("-", "")}`;
+  return `req-${Bun.randomUUIDv7("buffer").toString("hex")}`;
 }
 
 /** What every answer to a call begins with. */

@@ -22,7 +22,7 @@ export function insertStatement(
   const row = () => `(${columns.map(() => placeholder(next++)).join(", ")})`;
   const values = Array.from({ length: rows }, row).join(", ");
   return `insert into ${table} (${columns.join(", ")}) values ${values} ` +
-    `on conflict (${columns[0]}) do nothing returning ${columns[0]} as id`;
+    `on conflict (${columns[0]}) do nothing`;
 }
 
 /** One kind of database. `run` and `migrate` throw ColinkError `store_unavailable`, or what the work threw. */

@@ -93,9 +93,10 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
     run: (work, { retry = false } = {}) => run(work, retry, deadlineMs),
     async insertNew(db, newRows) {
       const added: string[] = [];
+      const [idColumn] = newRows.columns;
       for (const rows of inStableSizes(newRows.rows)) {
-        const statement = insertStatement(newRows, rows.length, (index) => `$${index}`);
-        const query = CompiledQuery.raw(statement, rows.flat());
+        const insert = insertStatement(newRows, rows.length, (index) => `$${index}`);
+        const query = CompiledQuery.raw(`${insert} returning ${idColumn} as id`, rows.flat());
         for (const { id } of (await db.executeQuery<{ id: string }>(query)).rows) added.push(id);
       }
       return added;

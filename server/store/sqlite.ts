@@ -48,11 +48,11 @@ export function openSqlite(dataDir: string): Backend {
     run,
     // The transaction holds the one connection, so the prepared statement is inside it.
     insertNew(_db, newRows) {
-      const insert = database.query<{ id: string }, SQLQueryBindings[]>(
+      const insert = database.query<unknown, SQLQueryBindings[]>(
         insertStatement(newRows, 1, () => "?"),
       );
-      const added = newRows.rows.flatMap((row) => insert.get(...row)?.id ?? []);
-      return Promise.resolve(added);
+      const added = newRows.rows.filter((row) => insert.run(...row).changes > 0);
+      return Promise.resolve(added.map(([id]) => String(id)));
     },
     migrate: (work) => run((db) => db.transaction().execute(work)),
     async close() {
