@@ -1,14 +1,20 @@
 /** All that docs/compatibility.md tells, in its order. */
 
+import { anthropicMessages } from "./anthropic_messages.ts";
 import { claudeLimits } from "./claude_limits.ts";
 import type { Feature } from "./feature.ts";
 import { langchain } from "./langchain.ts";
 import { openAiChat } from "./openai_chat.ts";
+import { openAiResponses } from "./openai_responses.ts";
+import { openAiTexts } from "./openai_texts.ts";
 import { vercelAi } from "./vercel_ai.ts";
 
 export const allFeatures: readonly Feature[] = [
   ...openAiChat,
   ...claudeLimits,
+  ...openAiTexts,
+  ...openAiResponses,
+  ...anthropicMessages,
   ...vercelAi,
   ...langchain,
 ];

@@ -90,5 +90,5 @@ const embeddings: Row = {
 
 export const langchain: Feature[] = [
   ...features("@langchain/openai", Endpoint.chat, rows),
+  ...features("@langchain/openai", Endpoint.embeddings, [embeddings]),
 ];
-export const langchainLater = features("@langchain/openai", Endpoint.embeddings, [embeddings]);

@@ -20,6 +20,9 @@ export function startRecordedClaude(): { url: string } {
     port: 0,
     async fetch(request) {
       if (request.method !== "POST") return new Response(null, { status: 404 });
+      if (new URL(request.url).pathname.endsWith("/count_tokens")) {
+        return Response.json({ input_tokens: 11 });
+      }
       const { model } = await request.json() as { model: string };
       const stream = readFileSync(`${folder}/${PREFIX}${model}${SUFFIX}`);
       return new Response(stream, { headers: { "content-type": "text/event-stream" } });

@@ -7,8 +7,9 @@ import { createAccount } from "../harness/account.ts";
 import { endAfterTests } from "../harness/cleanup.ts";
 import { startGateway } from "../harness/gateway.ts";
 import { startNode } from "../harness/node.ts";
-import { startUpstream, type Upstream } from "../harness/upstream.ts";
+import type { Upstream } from "../harness/upstream.ts";
 import type { Provider } from "./feature.ts";
+import { PLAIN_MODEL, startPlainServer } from "./plain_server.ts";
 import { tellStories } from "./stories.ts";
 import { recordedModels, startRecordedClaude } from "./recorded_claude.ts";
 
@@ -33,7 +34,7 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
   const aimock = tellStories(new LLMock({ port: 0, logLevel: "silent" }));
   await aimock.start();
   endAfterTests(() => aimock.stop());
-  const plain = startUpstream();
+  const plain = startPlainServer();
   const recorded = startRecordedClaude();
   // Every fault is its own test's: none may keep the node from the next one's call.
   const gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0" } });
@@ -55,7 +56,7 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
         base_url: aimock.url,
         models: [{ local: "claude-sonnet-4-5", server_mapping: "claude-model" }],
       },
-      { type: "openai", base_url: plain.url, models: [{ local: "plain-model" }] },
+      { type: "openai", base_url: plain.url, models: [{ local: PLAIN_MODEL }] },
       {
         type: "claude",
         base_url: `${recorded.url}/v1/`,
@@ -73,7 +74,7 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
     apiKey: apiToken,
     provider,
     model: `${provider}-model`,
-    plainModel: "plain-model",
+    plainModel: PLAIN_MODEL,
     plain,
     aimock,
     openai: new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: apiToken, maxRetries: 0 }),

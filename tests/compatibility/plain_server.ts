@@ -1,0 +1,67 @@
+/** An OpenAI-compatible server of our own, for what aimock lacks: completions, embeddings in base64, stored responses. */
+
+import { type Behaviour, echo, startUpstream, type Upstream } from "../harness/upstream.ts";
+
+export const PLAIN_MODEL = "plain-model";
+
+/** As doubles and in base64 the same to the bit. */
+export const VECTOR = [0.25, -1.5, 3];
+
+/** Starts it; what it has no answer for, it echoes as a chat. */
+export function startPlainServer(): Upstream {
+  return startUpstream({ [PLAIN_MODEL]: (call) => (answers[call.path] ?? echo())(call) });
+}
+
+const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
+
+const answers: Readonly<Record<string, Behaviour>> = Object.freeze({
+  "/v1/completions": ({ body }) => {
+    const { prompt, stream, stream_options } = body;
+    const piece = (text: string, finish_reason: string | null) => ({
+      id: "cmpl-1",
+      object: "text_completion",
+      created: 1,
+      model: body.model,
+      choices: [{ index: 0, text, logprobs: null, finish_reason }],
+    });
+    if (stream !== true) return Response.json({ ...piece(`${prompt} there`, "stop"), usage });
+    const last = { ...piece("", null), choices: [], usage };
+    const chunks = [
+      piece(`${prompt}`, null),
+      piece(" there", "stop"),
+      ...(stream_options?.include_usage ? [last] : []),
+    ];
+    const text = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("");
+    return new Response(`${text}data: [DONE]\n\n`, {
+      headers: { "content-type": "text/event-stream" },
+    });
+  },
+  "/v1/responses": ({ body }) =>
+    Response.json({
+      id: `resp_${crypto.randomUUID()}`,
+      object: "response",
+      created_at: 1,
+      status: "completed",
+      model: body.model,
+      output: [{
+        id: "msg_1",
+        type: "message",
+        role: "assistant",
+        status: "completed",
+        content: [{ type: "output_text", text: body.input, annotations: [] }],
+      }],
+    }),
+  "/v1/embeddings": ({ body }) => {
+    const inputs = Array.isArray(body.input) ? body.input : [body.input];
+    const bytes = Buffer.from(new Float32Array(VECTOR).buffer);
+    const embedding = body.encoding_format === "base64" ? bytes.toString("base64") : VECTOR;
+    const data = inputs.map((_, index) => ({ object: "embedding", index, embedding }));
+    const { prompt_tokens } = usage;
+    return Response.json({
+      object: "list",
+      data,
+      model: body.model,
+      usage: { prompt_tokens, total_tokens: prompt_tokens },
+    });
+  },
+});
