@@ -1,4 +1,4 @@
-/** Facts about models that the table has not heard of, from the provider itself. */
+/** What each model can: the table's facts, corrected by what the provider itself tells. */
 
 import { LRUCache } from "lru-cache";
 import type { World } from "../../world.ts";
@@ -14,41 +14,62 @@ const GOOD_FOR_MS = 24 * 60 * 60_000;
 const ASK_AGAIN_AFTER_MS = 10 * 60_000;
 const MAX_MODELS = 1_000;
 
+interface Learned {
+  facts: ModelFacts;
+  untilMs: number;
+}
+
 export class ModelList {
-  readonly #learned = new LRUCache<string, { facts: ModelFacts; untilMs: number }>({
-    max: MAX_MODELS,
-  });
+  readonly #learned = new LRUCache<string, Learned>({ max: MAX_MODELS });
+  /** Models that the provider is being asked about. */
+  readonly #asked = new Set<string>();
 
   constructor(private readonly describe: Describe, private readonly world: Pick<World, "nowMs">) {}
 
-  /** The table's facts; else the provider's; else what no model refuses. Never throws but for an abort. */
+  /**
+   * What is known of a model. A call waits for the provider's word only if its model is not in the
+   * table, and what nobody knows is taken to be as no model refuses. Never throws but for an abort.
+   */
   async factsOf(model: string, signal: AbortSignal): Promise<ModelFacts> {
-    const known = factsOf(model) ?? this.#remembered(model);
-    if (known !== undefined) return known;
-    const withinTime = AbortSignal.any([signal, AbortSignal.timeout(ASK_WITHIN_MS)]);
+    const learned = this.#learned.get(model);
+    if (learned && learned.untilMs > this.world.nowMs()) return learned.facts;
+    const known = learned?.facts ?? factsOf(model);
+    if (known === undefined) return await this.#learn(model, signal);
+    if (!this.#asked.has(model)) void this.#refresh(model);
+    return known;
+  }
+
+  async #refresh(model: string): Promise<void> {
+    this.#asked.add(model);
+    // Whatever goes wrong, the table's facts stay.
+    await this.#learn(model).catch(() => {});
+    this.#asked.delete(model);
+  }
+
+  async #learn(model: string, signal?: AbortSignal): Promise<ModelFacts> {
+    const timeout = AbortSignal.timeout(ASK_WITHIN_MS);
+    const withinTime = signal ? AbortSignal.any([signal, timeout]) : timeout;
     const described = await this.describe(model, withinTime);
-    signal.throwIfAborted();
-    const info = isObject(described) ? described : null;
-    const facts = info === null ? unknownModel : factsIn(info);
-    const goodForMs = info === null ? ASK_AGAIN_AFTER_MS : GOOD_FOR_MS;
+    signal?.throwIfAborted();
+    const base = this.#learned.get(model)?.facts ?? factsOf(model) ?? unknownModel;
+    const facts = isObject(described) ? factsIn(described, base) : base;
+    const goodForMs = isObject(described) ? GOOD_FOR_MS : ASK_AGAIN_AFTER_MS;
     this.#learned.set(model, { facts, untilMs: this.world.nowMs() + goodForMs });
     return facts;
   }
-
-  #remembered(model: string): ModelFacts | undefined {
-    const learned = this.#learned.get(model);
-    return learned && learned.untilMs > this.world.nowMs() ? learned.facts : undefined;
-  }
 }
 
-/** Whatever the provider leaves open stays as careful as for a model that nobody knows. */
-function factsIn({ max_tokens, capabilities }: Record<string, unknown>): ModelFacts {
+/** Whatever the provider leaves open stays as it was known. */
+function factsIn(
+  { max_tokens, capabilities }: Record<string, unknown>,
+  base: ModelFacts,
+): ModelFacts {
   const can = isObject(capabilities) ? capabilities : {};
   const thinking = isObject(can.thinking) && isObject(can.thinking.types)
     ? can.thinking.types
     : null;
   const effort = isObject(can.effort) ? can.effort : null;
-  const facts = { ...unknownModel };
+  const facts = { ...base };
   if (Number.isSafeInteger(max_tokens) && Number(max_tokens) > 0) {
     facts.maxOutputTokens = Number(max_tokens);
   }

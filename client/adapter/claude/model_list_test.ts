@@ -16,10 +16,48 @@ function listOver(answers: unknown[]) {
   return { list, asked, clock };
 }
 
-test("of a model in the table the provider is not asked", async () => {
-  const { list, asked } = listOver([]);
-  expect(await list.factsOf("claude-opus-5", signal)).toBe(factsOf("claude-opus-5")!);
-  expect(asked).toEqual([]);
+test("a call for a model in the table does not wait, and later ones know what the provider said", async () => {
+  const { list, asked } = listOver([{
+    max_tokens: 200_000,
+    capabilities: { thinking: null, structured_outputs: no, effort: { low: yes } },
+  }]);
+  const known = factsOf("claude-opus-5")!;
+  expect(await list.factsOf("claude-opus-5", signal)).toBe(known);
+  await Promise.resolve();
+  expect(await list.factsOf("claude-opus-5", signal)).toEqual({
+    ...known,
+    maxOutputTokens: 200_000,
+    structuredOutput: false,
+    efforts: ["low"],
+  });
+  expect(asked).toEqual(["claude-opus-5"]);
+});
+
+test("what was learned holds for a day, then it is asked for again without a wait", async () => {
+  const { list, asked, clock } = listOver([{ max_tokens: 1 }, { max_tokens: 2 }]);
+  const limit = async () => (await list.factsOf("claude-next", signal)).maxOutputTokens;
+  expect(await limit()).toBe(1);
+  clock.ms = 24 * 60 * 60_000;
+  expect(await limit()).toBe(1);
+  await Promise.resolve();
+  expect(await limit()).toBe(2);
+  expect(asked).toHaveLength(2);
+});
+
+test("of a model in the table the provider is asked once at a time, and its silence changes nothing", async () => {
+  const asked: string[] = [];
+  const silent = Promise.withResolvers<never>();
+  const list = new ModelList((model) => {
+    asked.push(model);
+    return silent.promise;
+  }, { nowMs: () => 0 });
+  const known = factsOf("claude-opus-5")!;
+  expect(await list.factsOf("claude-opus-5", signal)).toBe(known);
+  expect(await list.factsOf("claude-opus-5", signal)).toBe(known);
+  expect(asked).toHaveLength(1);
+  silent.reject(new Error("gone"));
+  await Bun.sleep(0);
+  expect(await list.factsOf("claude-opus-5", signal)).toBe(known);
 });
 
 test("of an unknown model the provider's word counts, and is asked for once", async () => {
@@ -54,5 +92,7 @@ test("a provider that gave no answer is asked again after ten minutes, not at ev
   await list.factsOf("claude-next", signal);
   expect(asked).toHaveLength(1);
   clock.ms = 10 * 60_000;
+  await list.factsOf("claude-next", signal);
+  await Promise.resolve();
   expect((await list.factsOf("claude-next", signal)).maxOutputTokens).toBe(5);
 });
