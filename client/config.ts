@@ -39,6 +39,8 @@ export interface ProviderConfig {
   headers?: Record<string, string> | undefined;
   /** `claude` only. Default: 2023-06-01. */
   anthropic_version?: string | undefined;
+  /** `claude` only: whether images that callers name by http:// are fetched. Default: no. */
+  fetch_images?: boolean | undefined;
   /** What its models can be asked for. Default: what the provider lists, else all that its type serves. */
   endpoints?: EndpointName[] | undefined;
   models: ModelsConfig;

@@ -56,6 +56,7 @@ const shape = z.strictObject({
       anthropic_version: z.string().regex(/^\d{4}-\d\d-\d\d$/, {
         error: 'must be a date such as "2023-06-01"',
       }).optional(),
+      fetch_images: z.boolean().optional(),
     }),
   ])),
 });
@@ -71,6 +72,7 @@ const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
     "endpoints",
     "models",
     "anthropic_version",
+    "fetch_images",
   ],
   models: ["local", "server_mapping", "endpoints", "auto"],
   auto: ["prefix", "allow", "deny"],
@@ -109,6 +111,7 @@ const typeNames: Readonly<Record<string, string>> = Object.freeze({
   string: "text",
   int: "a whole number",
   number: "a whole number",
+  boolean: "true or false",
   array: "a list",
   object: "a group of keys",
   record: "a group of keys",

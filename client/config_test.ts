@@ -145,6 +145,18 @@ test("http and https stand for ws and wss, and the path defaults to /ws", () => 
   expect(dialled("wss://a/hub/ws")).toBe("wss://a/hub/ws");
 });
 
+test("fetching images is for claude providers to allow, by true or false", () => {
+  const text = usable.replace("    models:", "    fetch_images: yes please\n    models:");
+  expect(problemsIn(text)).toEqual([
+    "config.yaml:8:5: providers[0].fetch_images is not for this type of provider",
+  ]);
+  expect(problemsIn(text.replace('"openai"', '"claude"'))).toEqual([
+    "config.yaml:8:19: providers[0].fetch_images must be true or false, not text",
+  ]);
+  const allowed = text.replace('"openai"', '"claude"').replace("yes please", "true");
+  expect(problemsIn(allowed)).toEqual([]);
+});
+
 test("keys of one provider type are not keys of another", () => {
   const text = usable.replace("    models:", '    anthropic_version: "2023-06-01"\n    models:');
   expect(problemsIn(text)).toEqual([

@@ -10,10 +10,12 @@ import { ClaudeUpstream, parseEvent } from "./claude/claude_upstream.ts";
 import { gather } from "./claude/completion.ts";
 import { EventDecoder } from "./claude/event_decoder.ts";
 import { MessagesRelay, RELAYED_ENDPOINTS } from "./claude/messages_relay.ts";
+import { fetchImages } from "./claude/image_fetch.ts";
 import { ModelList } from "./claude/model_list.ts";
 import { translate } from "./claude/request.ts";
 import { knowsThinking } from "./claude/thinking_blocks.ts";
 import { ThinkingMemory } from "./claude/thinking_memory.ts";
+import { realWeb, type Web } from "./claude/web.ts";
 
 export class ClaudeAdapter implements Adapter {
   readonly endpoints: readonly Endpoint[] = [Endpoint.chat, ...RELAYED_ENDPOINTS];
@@ -23,8 +25,9 @@ export class ClaudeAdapter implements Adapter {
   readonly #memory = new ThinkingMemory();
 
   constructor(
-    provider: ProviderConfig,
+    private readonly provider: ProviderConfig,
     private readonly world: Pick<World, "fetch" | "todayMs" | "nowMs">,
+    private readonly web: Web = realWeb,
   ) {
     this.#upstream = new ClaudeUpstream(provider, world);
     this.#relay = new MessagesRelay(this.#upstream, provider.headers);
@@ -41,6 +44,7 @@ export class ClaudeAdapter implements Adapter {
 
   async *#chat(call: AdapterCall): AsyncIterable<string> {
     const chat = readChatRequest(call.bodyText);
+    if (this.provider.fetch_images) await fetchImages(chat, this.web, call.signal);
     const facts = await this.#models.factsOf(call.model, call.signal);
     const { request, customNames, jsonTool } = translate(chat, call.model, facts, this.#memory);
     const decoder = new EventDecoder({

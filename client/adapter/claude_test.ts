@@ -9,6 +9,7 @@ import { realWorld } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
 import type { ChatChunk, ChatCompletion } from "./chat.ts";
 import { ClaudeAdapter } from "./claude.ts";
+import type { Web } from "./claude/web.ts";
 
 const folder = join(import.meta.dir, "recorded");
 const recorded = (name: string) => readFileSync(join(folder, `${name}.sse`));
@@ -21,7 +22,11 @@ interface Sent {
 }
 
 /** An adapter whose provider answers with the given bytes, in the given cuts. */
-function adapterOver(parts: () => Uint8Array[], provider: Partial<ProviderConfig> = {}) {
+function adapterOver(
+  parts: () => Uint8Array[],
+  provider: Partial<ProviderConfig> = {},
+  web?: Web,
+) {
   const sent: Sent[] = [];
   const adapter = new ClaudeAdapter(
     { type: "claude", api_key: "sk-ant", models: [], ...provider },
@@ -33,6 +38,7 @@ function adapterOver(parts: () => Uint8Array[], provider: Partial<ProviderConfig
         return Promise.resolve(eventStream(parts()));
       },
     },
+    web,
   );
   return { adapter, sent };
 }
@@ -381,6 +387,39 @@ test("a schema that the model cannot follow by itself is told as a tool, and its
   const [choice] = (JSON.parse(pieces[0]!) as ChatCompletion).choices;
   expect(choice!.message.content).toEndWith('{"city":"SF"}');
   expect(choice!.finish_reason).toBe("stop");
+});
+
+test("a node whose owner allows it fetches images for Claude", async () => {
+  const asked: string[] = [];
+  const web = {
+    resolve: () => Promise.resolve(["93.184.216.34"]),
+    get: (_: string, url: URL) => {
+      asked.push(url.href);
+      const body = (async function* () {
+        yield await Promise.resolve(Buffer.from("GIF89a"));
+      })();
+      return Promise.resolve({
+        status: 200,
+        location: undefined,
+        length: 6,
+        body,
+        close: () => {},
+      });
+    },
+  };
+  const { adapter, sent } = adapterOver(() => [recorded("claude-text")], {
+    fetch_images: true,
+  }, web);
+  const image = { type: "image_url", image_url: { url: "http://a.example/i.gif" } };
+  await ask(adapter, { ...hello, messages: [{ role: "user", content: [image] }] });
+  expect(asked).toEqual(["http://a.example/i.gif"]);
+  expect(sent[0]!.body.messages).toEqual([{
+    role: "user",
+    content: [{
+      type: "image",
+      source: { type: "base64", media_type: "image/gif", data: "R0lGODlh" },
+    }],
+  }]);
 });
 
 test("a request that cannot be translated never reaches the provider", async () => {
