@@ -3,7 +3,7 @@
 import { Hono } from "hono";
 import { ColinkError } from "./error.ts";
 import { consoleApi } from "./http/console_api.ts";
-import { anthropic, type Dialect, openAi } from "./http/dialect.ts";
+import { anthropic, type Dialect, isAnthropicSdk, openAi } from "./http/dialect.ts";
 import { dialectOf, endpoints } from "./http/endpoints.ts";
 import type { AppContext, AppEnv } from "./http/env.ts";
 import { commonHeaders, openToAllSites, privateAnswers } from "./http/headers.ts";
@@ -72,8 +72,7 @@ function methodNotAllowed(c: AppContext): never {
   throw new ColinkError("method_not_allowed", `Cannot ${c.req.method} ${c.req.path}: use POST`);
 }
 
-/** The endpoint's own; elsewhere, who sends this header has Anthropic's SDK. */
+/** The endpoint's own; elsewhere it depends on who asks. */
 function dialectFor({ req }: AppContext): Dialect {
-  const isAnthropicSdk = req.header("anthropic-version") !== undefined;
-  return dialectOf(req.path) ?? (isAnthropicSdk ? anthropic : openAi);
+  return dialectOf(req.path) ?? (isAnthropicSdk(req.raw.headers) ? anthropic : openAi);
 }

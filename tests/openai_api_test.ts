@@ -316,6 +316,7 @@ describe("GET /v1/models", () => {
         object: "model",
         created: expect.any(Number),
         owned_by: expect.any(String),
+        endpoints: expect.arrayContaining(["/v1/chat/completions"]),
       })),
     );
   });

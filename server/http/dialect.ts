@@ -16,6 +16,11 @@ export interface Dialect {
   event(body: string): string;
 }
 
+/** Whether Anthropic's SDK asks, which sends this header with everything. */
+export function isAnthropicSdk(headers: Headers): boolean {
+  return headers.has("anthropic-version");
+}
+
 /** Our own errors as facts. */
 export function factsOf({ message, param, kind }: ColinkError): ErrorFacts {
   return { status: kind.status, message, type: kind.type, param, code: kind.code };

@@ -1,22 +1,32 @@
-/** `GET /v1/models` and `/v1/models/:model`, from the hub: nobody is asked. */
+/** `GET /v1/models` and `/v1/models/:model`, from the hub: nobody is asked. In Anthropic's shape for its SDK. */
 
+import { Endpoint } from "../../protocol/mod.ts";
+import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../error.ts";
-import type { AppParts } from "./parts.ts";
+import type { Hub } from "../node/hub.ts";
+import type { ModelFacts } from "../node/model_facts.ts";
 import { apiKey } from "./credentials.ts";
+import { isAnthropicSdk } from "./dialect.ts";
 import type { AppContext } from "./env.ts";
+import type { AppParts } from "./parts.ts";
 
 const PREFIX = "/v1/models/";
 
-function modelView(id: string, created: number) {
-  return { id, object: "model" as const, created, owned_by: "co-link" };
+/** What Anthropic's list has on a page unless asked for more, and at most. */
+const PAGE_ITEMS = 20;
+const MAX_PAGE_ITEMS = 1000;
+
+interface Model {
+  id: string;
+  facts: ModelFacts;
 }
 
 export function listModels({ keyring, hub, startedAt }: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const key = await apiKey(c.req.raw.headers, keyring);
-    const created = Math.floor(startedAt / 1000);
-    const visible = hub.models().filter((id) => key.models === null || key.models.includes(id));
-    return c.json({ object: "list", data: visible.map((id) => modelView(id, created)) });
+    const models = visibleModels(hub, key);
+    if (isAnthropicSdk(c.req.raw.headers)) return c.json(anthropicPage(c, models, startedAt));
+    return c.json({ object: "list", data: models.map((model) => openAiView(model, startedAt)) });
   };
 }
 
@@ -24,17 +34,78 @@ export function listModels({ keyring, hub, startedAt }: AppParts) {
 export function oneModel({ keyring, hub, startedAt }: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const key = await apiKey(c.req.raw.headers, keyring);
-    const path = new URL(c.req.url).pathname.slice(PREFIX.length);
-    const id = decoded(path);
-    const isVisible = key.models === null || key.models.includes(id);
-    if (hub.factsOf(id) === null || !isVisible) {
+    const id = decoded(new URL(c.req.url).pathname.slice(PREFIX.length));
+    const facts = mayUse(key, id) ? hub.factsOf(id) : null;
+    if (facts === null) {
       throw new ColinkError(
         "model_not_found",
         `Cannot find the model "${id}": GET /v1/models lists what is offered`,
         { param: "model" },
       );
     }
-    return c.json(modelView(id, Math.floor(startedAt / 1000)));
+    const view = isAnthropicSdk(c.req.raw.headers) ? anthropicView : openAiView;
+    return c.json(view({ id, facts }, startedAt));
+  };
+}
+
+function visibleModels(hub: Hub, key: Key): Model[] {
+  return hub.models().flatMap((id) => {
+    const facts = mayUse(key, id) ? hub.factsOf(id) : null;
+    return facts === null ? [] : [{ id, facts }];
+  });
+}
+
+function mayUse(key: Key, model: string): boolean {
+  return key.models === null || key.models.includes(model);
+}
+
+/** What nobody told is left out: there are clients that stumble over null. */
+function openAiView({ id, facts }: Model, startedAt: number) {
+  const { endpoints, contextLength, tools, vision } = facts;
+  return {
+    id,
+    object: "model" as const,
+    created: Math.floor(startedAt / 1000),
+    owned_by: "co-link",
+    endpoints,
+    ...(contextLength === null ? {} : { context_length: contextLength }),
+    ...(tools === null ? {} : { tools }),
+    ...(vision === null ? {} : { vision }),
+  };
+}
+
+/** Only what can be called at /v1/messages, a page at a time. */
+function anthropicPage({ req }: AppContext, models: readonly Model[], startedAt: number) {
+  const callable = models.filter(({ facts }) => facts.endpoints.includes(Endpoint.messages));
+  const asked = Math.floor(Number(req.query("limit")));
+  const limit = asked >= 1 ? Math.min(asked, MAX_PAGE_ITEMS) : PAGE_ITEMS;
+  const [after, before] = [req.query("after_id"), req.query("before_id")].map((id) =>
+    callable.findIndex((model) => model.id === id)
+  );
+  const isBackward = before !== undefined && before >= 0;
+  const rest = isBackward ? callable.slice(0, before) : callable.slice((after ?? -1) + 1);
+  const page = isBackward ? rest.slice(-limit) : rest.slice(0, limit);
+  return {
+    data: page.map((model) => anthropicView(model, startedAt)),
+    has_more: page.length < rest.length,
+    first_id: page.at(0)?.id ?? null,
+    last_id: page.at(-1)?.id ?? null,
+  };
+}
+
+function anthropicView({ id, facts }: Model, startedAt: number) {
+  return {
+    id,
+    type: "model" as const,
+    display_name: id,
+    created_at: new Date(startedAt).toISOString(),
+    capabilities: null,
+    max_input_tokens: facts.contextLength,
+    max_tokens: null,
+    lifecycle: "active" as const,
+    line: null,
+    deprecated_at: null,
+    retires_at: null,
   };
 }
 

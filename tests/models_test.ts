@@ -1,0 +1,103 @@
+/** GET /v1/models: what nodes tell of their models, in the words of whoever asks. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import Anthropic from "@anthropic-ai/sdk";
+import { Endpoint } from "../protocol/mod.ts";
+import type { ModelCapabilities } from "../protocol/frame_v2.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask } from "./harness/api.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
+import { until } from "./harness/wait.ts";
+
+let gateway: Gateway;
+let account: Account;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  account = await createAccount(gateway);
+}, 60_000);
+
+function join(models: string[], capabilities?: ModelCapabilities): Promise<RawNodeV2> {
+  return joinRawNodeV2({ gateway, owner: account, models, capabilities });
+}
+
+async function listed(id: string): Promise<Record<string, unknown> | undefined> {
+  const { json } = await ask<{ data: Record<string, unknown>[] }>(`${gateway.url}/v1/models`, {
+    token: account.apiToken,
+  });
+  return json.data.find((model) => model.id === id);
+}
+
+/** The SDK as its users set it up; it sends the key as x-api-key. */
+function sdk(apiKey = account.apiToken): Anthropic {
+  return new Anthropic({ baseURL: gateway.url, apiKey, maxRetries: 0 });
+}
+
+describe("in OpenAI's shape, a model", () => {
+  test("of which its node tells nothing can be called at chat, and that is all", async () => {
+    await join(["silent"]);
+    expect(await listed("silent")).toEqual({
+      id: "silent",
+      object: "model",
+      created: expect.any(Number),
+      owned_by: "co-link",
+      endpoints: [Endpoint.chat],
+    });
+  });
+
+  test("has what its nodes tell together, and follows what they change", async () => {
+    const endpoints = [Endpoint.chat, Endpoint.messages];
+    const large = await join(["told"], { endpoints, context_length: 200_000, vision: true });
+    await join(["told"], { endpoints: [Endpoint.embeddings], context_length: 8192, tools: true });
+    const told = {
+      endpoints: [Endpoint.chat, Endpoint.embeddings, Endpoint.messages],
+      context_length: 8192,
+      tools: true,
+    };
+    expect(await listed("told")).toMatchObject({ ...told, vision: true });
+    large.status({ capabilities: { told: { endpoints, vision: false } } });
+    await until("the change has come", async () => (await listed("told"))?.vision === false);
+    expect(await listed("told")).toMatchObject({ ...told, vision: false });
+    const one = await ask(`${gateway.url}/v1/models/told`, { token: account.apiToken });
+    expect(one.json as unknown).toEqual(await listed("told"));
+  });
+});
+
+describe("for Anthropic's SDK, the list", () => {
+  test("has the models that can be called at /v1/messages, over as many pages as it takes", async () => {
+    const models = Array.from({ length: 5 }, (_, i) => `talks-${i}`);
+    await join(models, { endpoints: [Endpoint.messages], context_length: 1000 });
+    await join(["chats-only"]);
+    const found: string[] = [];
+    for await (const { id, type, max_input_tokens } of sdk().models.list({ limit: 2 })) {
+      if (!id.startsWith("talks-")) continue;
+      found.push(id);
+      expect({ type, max_input_tokens }).toEqual({ type: "model", max_input_tokens: 1000 });
+    }
+    expect(found).toEqual(models);
+    const backwards = await sdk().models.list({ before_id: "talks-3", limit: 2 });
+    expect(backwards.data.map(({ id }) => id)).toEqual(["talks-1", "talks-2"]);
+    expect(backwards.has_more).toBe(true);
+  });
+
+  test("gives one model by its name, slashes and all", async () => {
+    await join(["org/model:8b"], { endpoints: [Endpoint.messages] });
+    const model = await sdk().models.retrieve("org/model:8b");
+    expect(model).toMatchObject({
+      id: "org/model:8b",
+      type: "model",
+      display_name: "org/model:8b",
+    });
+    expect(Date.parse(model.created_at)).toBeGreaterThan(0);
+  });
+
+  test("and its errors are those that the SDK knows", async () => {
+    const unknown = await sdk().models.retrieve("nobody's").catch((error) => error);
+    expect(unknown).toBeInstanceOf(Anthropic.NotFoundError);
+    expect(unknown).toMatchObject({ type: "not_found_error", requestID: expect.any(String) });
+    const refused = await sdk("sk-colink-wrong").models.list().catch((error) => error);
+    expect(refused).toBeInstanceOf(Anthropic.AuthenticationError);
+    expect(refused.type).toBe("authentication_error");
+  });
+});
