@@ -29,7 +29,8 @@ function anthropicBody({ code, message, error }: UpstreamFailure): object {
   const text = error?.message ?? message;
   // Anthropic has no field for the parameter's name: it stands before the message.
   const named = error?.param ? `${error.param}: ${text}` : text;
-  return { type: "error", error: { type, message: named } };
+  // Whose id that is only the gateway knows, which tells it in a header.
+  return { type: "error", error: { type, message: named }, request_id: null };
 }
 
 function isAnthropic(endpoint: Endpoint): boolean {

@@ -19,6 +19,7 @@ test("Anthropic's endpoints have its errors, typed by their status", () => {
     expect(refusal(Endpoint.messages, new UpstreamFailure(Number(code), "no"))).toEqual({
       type: "error",
       error: { type, message: "no" },
+      request_id: null,
     });
   }
 });

@@ -18,7 +18,10 @@ beforeAll(async () => {
 for (const [client, features] of Map.groupBy(allFeatures, ({ client }) => client)) {
   describe(client, () => {
     for (const { path, provider, does, run } of features) {
-      test(`${path} on ${provider}: ${does}`, () => run(scenes[provider]));
+      test(`${path} on ${provider}: ${does}`, async () => {
+        await run(scenes[provider]);
+        await scenes[provider].verified();
+      });
     }
   });
 }

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import OpenAI from "openai";
-import { z } from "zod";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
+import { chunkShape, completionShape } from "../testing/openai_shapes.ts";
 import { eventStream, sse } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";
 import { ClaudeAdapter } from "./claude.ts";
@@ -88,60 +88,6 @@ async function answerOf(adapter: ClaudeAdapter, stream: boolean): Promise<string
   const call = callOf({ model: "claude-opus-5", bodyText, stream });
   return await Array.fromAsync(textsOf(adapter.answer(call)));
 }
-
-// Written after the package's types: a field too many or too few fails.
-const usage = z.strictObject({
-  prompt_tokens: z.int(),
-  completion_tokens: z.int(),
-  total_tokens: z.int(),
-  prompt_tokens_details: z.strictObject({ cached_tokens: z.int(), cache_write_tokens: z.int() }),
-  completion_tokens_details: z.strictObject({ reasoning_tokens: z.int() }),
-});
-const finish = z.enum(["stop", "length", "tool_calls", "content_filter"]);
-const head = { id: z.string(), created: z.int(), model: z.literal("pro") };
-const chunkShape = z.strictObject({
-  ...head,
-  object: z.literal("chat.completion.chunk"),
-  choices: z.array(z.strictObject({
-    index: z.literal(0),
-    delta: z.strictObject({
-      role: z.literal("assistant").optional(),
-      content: z.string().optional(),
-      refusal: z.string().optional(),
-      reasoning_content: z.string().optional(),
-      tool_calls: z.array(z.strictObject({
-        index: z.int(),
-        id: z.string().optional(),
-        type: z.literal("function").optional(),
-        function: z.strictObject({ name: z.string().optional(), arguments: z.string() }),
-      })).optional(),
-    }),
-    logprobs: z.null(),
-    finish_reason: finish.nullable(),
-  })),
-  usage: usage.nullable(),
-});
-const completionShape = z.strictObject({
-  ...head,
-  object: z.literal("chat.completion"),
-  choices: z.array(z.strictObject({
-    index: z.literal(0),
-    message: z.strictObject({
-      role: z.literal("assistant"),
-      content: z.string().nullable(),
-      refusal: z.string().nullable(),
-      reasoning_content: z.string().optional(),
-      tool_calls: z.array(z.strictObject({
-        id: z.string(),
-        type: z.literal("function"),
-        function: z.strictObject({ name: z.string(), arguments: z.string() }),
-      })).optional(),
-    }),
-    logprobs: z.null(),
-    finish_reason: finish,
-  })).length(1),
-  usage,
-});
 
 test("any legal answer becomes chunks of the exact shape, which the SDK's strict helper accepts", async () => {
   await fc.assert(

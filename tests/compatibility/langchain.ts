@@ -11,12 +11,12 @@ import { HELLO, PERSON, Say } from "./stories.ts";
 
 const both = ["openai", "claude"] as const;
 
-function chat({ gateway, apiKey, model }: Scene): ChatOpenAI {
+function chat({ gateway, apiKey, model, fetch }: Scene): ChatOpenAI {
   return new ChatOpenAI({
     model,
     apiKey,
     maxRetries: 0,
-    configuration: { baseURL: `${gateway}/v1` },
+    configuration: { baseURL: `${gateway}/v1`, fetch },
   });
 }
 

@@ -8,6 +8,7 @@ import { endAfterTests } from "../harness/cleanup.ts";
 import { startGateway } from "../harness/gateway.ts";
 import { startNode } from "../harness/node.ts";
 import type { Upstream } from "../harness/upstream.ts";
+import { checkedFetch } from "./checked_fetch.ts";
 import type { Provider } from "./feature.ts";
 import { PLAIN_MODEL, startPlainServer } from "./plain_server.ts";
 import { tellStories } from "./stories.ts";
@@ -27,6 +28,10 @@ export interface Scene {
   aimock: LLMock;
   openai: OpenAI;
   anthropic: Anthropic;
+  /** For the clients that are not here yet: what it fetches is checked. */
+  fetch: typeof fetch;
+  /** Rejects when the gateway or the node built anything since that is not of the exact shape. */
+  verified(): Promise<void>;
 }
 
 /** Resolves with the scene of each provider. */
@@ -69,16 +74,22 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
       },
     ],
   });
-  const sceneOf = (provider: Provider): Scene => ({
-    gateway: gateway.url,
-    apiKey: apiToken,
-    provider,
-    model: `${provider}-model`,
-    plainModel: PLAIN_MODEL,
-    plain,
-    aimock,
-    openai: new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: apiToken, maxRetries: 0 }),
-    anthropic: new Anthropic({ baseURL: gateway.url, apiKey: apiToken, maxRetries: 0 }),
-  });
+  const sceneOf = (provider: Provider): Scene => {
+    const { fetch, verified } = checkedFetch(provider);
+    const options = { apiKey: apiToken, maxRetries: 0, fetch };
+    return {
+      gateway: gateway.url,
+      apiKey: apiToken,
+      provider,
+      model: `${provider}-model`,
+      plainModel: PLAIN_MODEL,
+      plain,
+      aimock,
+      openai: new OpenAI({ baseURL: `${gateway.url}/v1`, ...options }),
+      anthropic: new Anthropic({ baseURL: gateway.url, ...options }),
+      fetch,
+      verified,
+    };
+  };
   return { openai: sceneOf("openai"), claude: sceneOf("claude") };
 }

@@ -17,17 +17,18 @@ type ModelOf = (scene: Scene) => Model;
 /** Once, and no longer than any model may answer: for names that it does not know it would warn. */
 const once = { maxRetries: 0, maxOutputTokens: 1024 };
 
-const overChat: ModelOf = ({ gateway, apiKey, model }) =>
+const overChat: ModelOf = ({ gateway, apiKey, model, fetch }) =>
   createOpenAICompatible({
     name: "co-link",
     baseURL: `${gateway}/v1`,
     apiKey,
+    fetch,
     includeUsage: true,
     supportsStructuredOutputs: true,
   })(model);
 
-const overMessages: ModelOf = ({ gateway, apiKey, model }) =>
-  createAnthropic({ baseURL: `${gateway}/v1`, apiKey })(model);
+const overMessages: ModelOf = ({ gateway, apiKey, model, fetch }) =>
+  createAnthropic({ baseURL: `${gateway}/v1`, apiKey, fetch })(model);
 
 /** What this SDK does is the same at both endpoints. */
 const rowsWith = (modelOf: ModelOf): Row[] => [

@@ -1,0 +1,50 @@
+/** What the gateway itself answers, written after both packages' types: a field too many or too few fails. */
+
+import type Anthropic from "@anthropic-ai/sdk";
+import type OpenAI from "openai";
+import { z } from "zod";
+
+/** An error as OpenAI's callers are told of it. */
+export const errorShape = z.strictObject({
+  error: z.strictObject({
+    message: z.string().min(1),
+    type: z.string().min(1),
+    param: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+});
+
+/** The last event of a stream of responses that broke off. */
+export const responseErrorShape = z.strictObject({
+  type: z.literal("error"),
+  code: z.string().nullable(),
+  message: z.string().min(1),
+  param: z.string().nullable(),
+  sequence_number: z.int(),
+});
+
+/** An error as Anthropic's callers are told of it. */
+export const anthropicErrorShape = z.strictObject({
+  type: z.literal("error"),
+  error: z.strictObject({
+    type: z.enum([
+      "invalid_request_error",
+      "authentication_error",
+      "billing_error",
+      "permission_error",
+      "not_found_error",
+      "rate_limit_error",
+      "timeout_error",
+      "overloaded_error",
+      "api_error",
+    ]),
+    message: z.string().min(1),
+  }),
+  // Null: a node has written it, and the header has the id.
+  request_id: z.string().startsWith("req-").nullable(),
+});
+
+true satisfies z.infer<typeof errorShape>["error"] extends OpenAI.ErrorObject ? true : false;
+true satisfies z.infer<typeof responseErrorShape> extends OpenAI.Responses.ResponseErrorEvent ? true
+  : false;
+true satisfies z.infer<typeof anthropicErrorShape> extends Anthropic.ErrorResponse ? true : false;
