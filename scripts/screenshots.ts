@@ -11,7 +11,7 @@ import { build } from "./build.ts";
 import { type Credentials, ensureAccount } from "./quickstart/account.ts";
 import { Stack } from "./quickstart/stack.ts";
 import { at } from "./root.ts";
-import { crowd } from "./screenshots/crowd.ts";
+import { pretend } from "./screenshots/pretend.ts";
 import { type Scene, scenes } from "./screenshots/scene.ts";
 import { Steps } from "./steps.ts";
 import { provide, requirements } from "./testing/requirement.ts";
@@ -113,17 +113,6 @@ async function signIn(
   const session = await context.storageState();
   await context.close();
   return session;
-}
-
-/** What the gateway tells of the network is the scene's; everything else is its own. */
-async function pretend(context: BrowserContext, scene: Scene): Promise<void> {
-  const nodes = scene.nodes ?? crowd(Date.now());
-  await context.route("**/api/nodes", (route) => route.fulfill({ json: { nodes } }));
-  await context.route("**/api/info", async (route) => {
-    const answer = await route.fetch();
-    const info = { ...await answer.json(), nodes: 6, models: 9, ...scene.info };
-    await route.fulfill({ json: info });
-  });
 }
 
 if (import.meta.main) {

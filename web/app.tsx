@@ -15,6 +15,9 @@ const Register = lazy(() => import("./page/account/Register.tsx").then((page) =>
 const Login = lazy(() => import("./page/account/Login.tsx").then((page) => page.Login));
 const Dashboard = lazy(() => import("./page/Dashboard.tsx").then((page) => page.Dashboard));
 const Nodes = lazy(() => import("./page/nodes/Nodes.tsx").then((page) => page.Nodes));
+const Playground = lazy(() =>
+  import("./page/playground/Playground.tsx").then((page) => page.Playground)
+);
 
 export function App() {
   const isBroken = useSignal(false);
@@ -30,6 +33,7 @@ export function App() {
             <Route path={paths.login} component={Login} />
             <Route path={paths.dashboard} component={Dashboard} />
             <Route path={paths.nodes} component={Nodes} />
+            <Route path={paths.playground} component={Playground} />
             <Route default component={NotFound} />
           </Router>
         </ErrorBoundary>

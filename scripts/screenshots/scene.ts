@@ -1,6 +1,6 @@
 /** What there is to see in the console: one scene a page and state of it. */
 
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import type { InfoView, NodeView } from "../../protocol/api.ts";
 
 export interface Scene {
@@ -12,6 +12,8 @@ export interface Scene {
   info?: Partial<InfoView>;
   /** The nodes that the gateway lists; default: a crowd in every state. */
   nodes?: readonly NodeView[];
+  /** What else it seems to answer, by the pattern of its address. */
+  answers?: Record<string, (route: Route) => Promise<void>>;
   /** Whether only what fits the window is pictured: a dialog covers no more. */
   isCropped?: boolean;
   /** Brings the page into the state to be seen. */
@@ -33,6 +35,34 @@ export const scenes: readonly Scene[] = [
   { name: "nodes", path: "/nodes", isUser: true },
   { name: "nodes-empty", path: "/nodes", nodes: [] },
   { name: "nodes-lost", path: "/nodes", act: loseGateway },
+  { name: "playground", path: "/playground", isUser: true, isCropped: true },
+  { name: "playground-empty", path: "/playground", isUser: true, nodes: [], isCropped: true },
+  { name: "playground-answer", path: "/playground", isUser: true, act: askModel, isCropped: true },
+  {
+    name: "playground-compare",
+    path: "/playground?model=deepseek-r1:32b",
+    isUser: true,
+    act: compareModels,
+    isCropped: true,
+  },
+  {
+    name: "playground-code",
+    path: "/playground",
+    isUser: true,
+    act: async (page) => {
+      await askModel(page);
+      await tool(page, 1);
+    },
+    isCropped: true,
+  },
+  {
+    name: "playground-failed",
+    path: "/playground",
+    isUser: true,
+    act: askModel,
+    answers: { "**/v1/chat/completions": refuseCall },
+    isCropped: true,
+  },
   { name: "palette", path: "/nodes", isUser: true, act: openPalette, isCropped: true },
   { name: "account", path: "/nodes", isUser: true, act: openAccount, isCropped: true },
   { name: "not-found", path: "/no/such/page" },
@@ -78,4 +108,24 @@ async function askToRotate(page: Page): Promise<void> {
 async function loseGateway(page: Page): Promise<void> {
   await page.route("**/api/*", (route) => route.abort());
   await page.locator(".banner").waitFor();
+}
+
+async function askModel(page: Page): Promise<void> {
+  await page.locator(".samples .button").last().click();
+  await page.locator(".answer footer").last().waitFor();
+}
+
+async function compareModels(page: Page): Promise<void> {
+  await tool(page, 0);
+  await tool(page, 3);
+  await askModel(page);
+}
+
+async function tool(page: Page, nth: number): Promise<void> {
+  await page.locator(".tool").nth(nth).click();
+}
+
+async function refuseCall(route: Route): Promise<void> {
+  const error = { message: "no", type: "server_error", param: null, code: "nodes_penalized" };
+  await route.fulfill({ status: 503, headers: { "retry-after": "42" }, json: { error } });
 }

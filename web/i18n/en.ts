@@ -9,6 +9,7 @@ import { nav } from "./en/nav.ts";
 import { nodes } from "./en/nodes.ts";
 import { notFound } from "./en/not_found.ts";
 import { palette } from "./en/palette.ts";
+import { playground } from "./en/playground.ts";
 
 export const en = {
   ...common,
@@ -18,6 +19,7 @@ export const en = {
   account,
   dashboard,
   nodes,
+  playground,
   notFound,
   errors,
 } as const;

@@ -10,6 +10,7 @@ import { nav } from "./zh/nav.ts";
 import { nodes } from "./zh/nodes.ts";
 import { notFound } from "./zh/not_found.ts";
 import { palette } from "./zh/palette.ts";
+import { playground } from "./zh/playground.ts";
 
 export const zh: Messages = {
   ...common,
@@ -19,6 +20,7 @@ export const zh: Messages = {
   account,
   dashboard,
   nodes,
+  playground,
   notFound,
   errors,
 };

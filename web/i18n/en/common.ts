@@ -9,6 +9,7 @@ export const common = {
   tryAgain: "Try again",
   cancel: "Cancel",
   close: "Close",
+  table: "Table",
   copy: "Copy",
   copied: "Copied",
   copyFailed: "Select the text and press Ctrl+C",

@@ -10,6 +10,7 @@ export const common: Common = {
   tryAgain: "重试",
   cancel: "取消",
   close: "关闭",
+  table: "表格",
   copy: "复制",
   copied: "已复制",
   copyFailed: "请选中文本后按 Ctrl+C",

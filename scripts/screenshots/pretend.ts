@@ -1,0 +1,34 @@
+/** What the gateway seems to answer while pictures are taken: the scene's own words where it has some. */
+
+import type { BrowserContext, Route } from "playwright-core";
+import { crowd } from "./crowd.ts";
+import type { Scene } from "./scene.ts";
+import { speech } from "./speech.ts";
+
+/** Makes the pages of `context` see the scene; what is not listed here the gateway answers itself. */
+export async function pretend(context: BrowserContext, scene: Scene): Promise<void> {
+  const nodes = scene.nodes ?? crowd(Date.now());
+  const json = (body: unknown) => (route: Route) => route.fulfill({ json: body });
+  const answers: Record<string, (route: Route) => Promise<void>> = {
+    "**/api/nodes": json({ nodes }),
+    "**/api/info": async (route) => {
+      const answer = await route.fetch();
+      const info = { ...await answer.json(), nodes: 6, models: 9, ...scene.info };
+      await route.fulfill({ json: info });
+    },
+    "**/v1/chat/completions": (route) => {
+      const { model } = JSON.parse(route.request().postData() ?? "{}") as { model: string };
+      return route.fulfill({
+        headers: {
+          "content-type": "text/event-stream",
+          "x-colink-node": "studio-pc",
+          "x-request-id": "req-0f6b6219c4b94e0d8d8a5be6a7f1c0de",
+        },
+        body: speech(model),
+      });
+    },
+  };
+  for (const [pattern, answer] of Object.entries({ ...answers, ...scene.answers })) {
+    await context.route(pattern, answer);
+  }
+}

@@ -1,0 +1,43 @@
+/** The conversation as a program that makes the same call. */
+
+import { useSignal } from "@preact/signals";
+import { api } from "../../api.ts";
+import { Choice } from "../../part/Choice.tsx";
+import { Code } from "../../part/Code.tsx";
+import { masked } from "../../part/CopyField.tsx";
+import { Dialog } from "../../part/Dialog.tsx";
+import { gatewayAddress } from "../../snippet.ts";
+import { useLive } from "../../state/live.ts";
+import { messages } from "../../state/locale.ts";
+import { type ProgramName, programs } from "./as_code.ts";
+import type { ChatBody } from "./chat_request.ts";
+
+interface Props {
+  body: ChatBody;
+  apiToken: string;
+  onClose: () => void;
+}
+
+const names = Object.keys(programs) as ProgramName[];
+/** The gateway's address hardly ever changes. */
+const REFRESH_ADDRESS_MS = 60_000;
+
+export function CodeDialog({ body, apiToken, onClose }: Props) {
+  const t = messages.value.playground;
+  const isOpen = useSignal(true);
+  const program = useSignal<ProgramName>("curl");
+  const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);
+  const written = (token: string) => programs[program.value]({ address, apiToken: token, body });
+  return (
+    <Dialog
+      isOpen={isOpen}
+      title={t.asCodeTitle}
+      text={t.asCodeText}
+      width="wide"
+      onClose={onClose}
+    >
+      <Choice label={t.language} options={names} value={program} />
+      <Code title={program.value} shown={written(masked(apiToken))} copied={written(apiToken)} />
+    </Dialog>
+  );
+}

@@ -1,0 +1,110 @@
+/** Where one talks to a model, or to two at once, and sees how they answer. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { useRoute } from "preact-iso/router";
+import type { UserView } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Guarded } from "../../part/Guarded.tsx";
+import { useTitle } from "../../part/Page.tsx";
+import { serverNow } from "../../state/clock.ts";
+import { kept } from "../../state/kept.ts";
+import { useLive } from "../../state/live.ts";
+import { messages } from "../../state/locale.ts";
+import { liveModels } from "../nodes/node_state.ts";
+import { CodeDialog } from "./CodeDialog.tsx";
+import { Composer } from "./Composer.tsx";
+import { Conversation } from "./conversation.ts";
+import { belongTo, keep } from "./history.ts";
+import { HistoryDialog } from "./HistoryDialog.tsx";
+import type { UserMessage } from "./chat_request.ts";
+import { Settings } from "./Settings.tsx";
+import { Toolbar } from "./Toolbar.tsx";
+import { Transcript } from "./Transcript.tsx";
+
+const REFRESH_MS = 5000;
+/** The model that was talked to last. */
+const lastModel = kept("playground.model", (text) => text ?? "");
+
+export function Playground() {
+  return <Guarded>{(user) => <Room user={user} />}</Guarded>;
+}
+
+function Room({ user }: { user: UserView }) {
+  const t = messages.value.playground;
+  useTitle(t.title);
+  const { query } = useRoute();
+  const conversation = useSignal(new Conversation());
+  const dialog = useSignal<"code" | "history" | null>(null);
+  const areSettingsOpen = useSignal(false);
+  const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? null;
+  const models = nodes && liveModels(nodes, serverNow());
+  const current = conversation.value;
+
+  useEffect(() => belongTo(user.id), [user.id]);
+  useEffect(() => () => conversation.peek().stop(), []);
+  useEffect(() => {
+    const [first] = current.models.value;
+    if (first || !models?.length) return;
+    const wished = [query.model, lastModel.value].find((one) => one && models.includes(one));
+    current.models.value = [wished ?? models[0] ?? "", ...current.models.value.slice(1)];
+  }, [models?.join("\n"), current, query.model]);
+
+  const ask = async (asked: UserMessage) => {
+    lastModel.value = current.models.value[0] ?? "";
+    await current.ask(asked, user.api_token);
+    keep(current);
+  };
+  const again = async () => {
+    await current.again(user.api_token);
+    keep(current);
+  };
+  const begin = (next: Conversation) => {
+    current.stop();
+    next.models.value = next.models.value[0] ? next.models.value : current.models.value;
+    conversation.value = next;
+  };
+
+  return (
+    <div class={`playground${areSettingsOpen.value ? " with-settings" : ""}`}>
+      <h1 class="off-screen">{t.title}</h1>
+      <Toolbar
+        conversation={current}
+        models={models}
+        areSettingsOpen={areSettingsOpen}
+        onNew={() => begin(new Conversation())}
+        onCode={() => dialog.value = "code"}
+        onHistory={() => dialog.value = "history"}
+      />
+      <div class="playground-talk">
+        <Transcript
+          conversation={current}
+          nodes={nodes}
+          models={models}
+          onAsk={(text) => void ask({ text, images: [] })}
+          onAgain={() => void again()}
+        />
+        <Composer
+          key={current.id}
+          conversation={current}
+          onAsk={ask}
+          onStop={() => current.stop()}
+        />
+      </div>
+      {areSettingsOpen.value && <Settings conversation={current} />}
+      {dialog.value === "code" && (
+        <CodeDialog
+          body={current.lastBody(t.samples[0])}
+          apiToken={user.api_token}
+          onClose={() => dialog.value = null}
+        />
+      )}
+      {dialog.value === "history" && (
+        <HistoryDialog
+          onOpen={begin}
+          onClose={() => dialog.value = null}
+        />
+      )}
+    </div>
+  );
+}

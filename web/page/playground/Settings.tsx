@@ -1,0 +1,84 @@
+/** What is said to the model beforehand, and how it is to choose its words. */
+
+import { useId } from "preact/hooks";
+import { messages } from "../../state/locale.ts";
+import type { Parameters } from "./chat_request.ts";
+import type { Conversation } from "./conversation.ts";
+
+interface Range {
+  name: keyof Parameters;
+  min: number;
+  max: number;
+  step: number;
+}
+
+const ranges: readonly Range[] = [
+  { name: "temperature", min: 0, max: 2, step: 0.1 },
+  { name: "topP", min: 0, max: 1, step: 0.05 },
+  { name: "maxTokens", min: 1, max: 1_000_000, step: 1 },
+];
+
+export function Settings({ conversation }: { conversation: Conversation }) {
+  const t = messages.value.playground;
+  const id = useId();
+  const set = (name: keyof Parameters, value: number | null) =>
+    conversation.parameters.value = { ...conversation.parameters.value, [name]: value };
+  return (
+    <aside class="playground-settings" aria-label={t.settings}>
+      <div class="field">
+        <label for={id}>{t.system}</label>
+        <textarea
+          id={id}
+          rows={6}
+          placeholder={t.systemPlaceholder}
+          value={conversation.system.value}
+          onInput={(event) => conversation.system.value = event.currentTarget.value}
+        />
+      </div>
+      {ranges.map((range) => (
+        <NumberField
+          key={range.name}
+          range={range}
+          label={t.parameters[range.name].label}
+          hint={t.parameters[range.name].hint}
+          value={conversation.parameters.value[range.name]}
+          onChange={(value) => set(range.name, value)}
+        />
+      ))}
+    </aside>
+  );
+}
+
+interface NumberProps {
+  range: Range;
+  label: string;
+  hint: string;
+  value: number | null;
+  onChange: (value: number | null) => void;
+}
+
+/** Empty means: as the model has it. */
+function NumberField({ range: { min, max, step }, label, hint, value, onChange }: NumberProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="number"
+        inputMode="decimal"
+        min={min}
+        max={max}
+        step={step}
+        placeholder={messages.value.playground.asModel}
+        defaultValue={value ?? ""}
+        aria-describedby={`${id}-hint`}
+        onInput={({ currentTarget: input }) => {
+          const isGood = input.value !== "" && input.validity.valid;
+          onChange(isGood ? input.valueAsNumber : null);
+        }}
+      />
+      <p class="hint" id={`${id}-hint`}>{hint}</p>
+    </div>
+  );
+}

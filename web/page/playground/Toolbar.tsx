@@ -1,0 +1,96 @@
+/** Above the conversation: which models answer, and what else can be done with it. */
+
+import type { Signal } from "@preact/signals";
+import { Icon, type IconName } from "../../part/Icon.tsx";
+import { messages } from "../../state/locale.ts";
+import type { Conversation } from "./conversation.ts";
+
+interface Props {
+  conversation: Conversation;
+  /** Online now; null while that is not known. */
+  models: readonly string[] | null;
+  areSettingsOpen: Signal<boolean>;
+  onNew: () => void;
+  onCode: () => void;
+  onHistory: () => void;
+}
+
+export function Toolbar({ conversation, models, areSettingsOpen, ...on }: Props) {
+  const t = messages.value.playground;
+  const chosen = conversation.models.value;
+  const isComparing = chosen.length > 1;
+  const choose = (column: number, model: string) =>
+    conversation.models.value = chosen.map((one, i) => (i === column ? model : one));
+  const compare = () => {
+    const [first = ""] = chosen;
+    const other = models?.find((one) => one !== first) ?? first;
+    conversation.models.value = isComparing ? [first] : [first, other];
+  };
+  return (
+    <div class="playground-bar">
+      <div class="playground-models">
+        {chosen.map((model, column) => (
+          <ModelPicker
+            key={column}
+            label={isComparing ? t.modelOf(column + 1) : t.model}
+            models={models}
+            model={model}
+            onChoose={(name) => choose(column, name)}
+          />
+        ))}
+      </div>
+      <div class="actions">
+        <Tool icon="split" text={t.compare} isPressed={isComparing} onClick={compare} />
+        <Tool icon="code" text={t.asCode} onClick={on.onCode} />
+        <Tool icon="list" text={t.history} onClick={on.onHistory} />
+        <Tool
+          icon="settings"
+          text={t.settings}
+          isPressed={areSettingsOpen.value}
+          onClick={() => areSettingsOpen.value = !areSettingsOpen.value}
+        />
+        <Tool icon="plus" text={t.newChat} onClick={on.onNew} />
+      </div>
+    </div>
+  );
+}
+
+interface PickerProps {
+  label: string;
+  models: readonly string[] | null;
+  model: string;
+  onChoose: (model: string) => void;
+}
+
+/** A model that has gone offline stays chosen, and is said to be gone. */
+function ModelPicker({ label, models, model, onChoose }: PickerProps) {
+  const t = messages.value.playground;
+  const isGone = models !== null && model !== "" && !models.includes(model);
+  return (
+    <select
+      class="model-picker"
+      aria-label={label}
+      value={model}
+      onChange={(event) => onChoose(event.currentTarget.value)}
+    >
+      {models?.length === 0 && model === "" && <option value="">{t.noModel}</option>}
+      {isGone && <option value={model}>{t.gone(model)}</option>}
+      {models?.map((name) => <option key={name} value={name}>{name}</option>)}
+    </select>
+  );
+}
+
+interface ToolProps {
+  icon: IconName;
+  text: string;
+  isPressed?: boolean;
+  onClick: () => void;
+}
+
+function Tool({ icon, text, isPressed, onClick }: ToolProps) {
+  return (
+    <button type="button" class="button quiet tool" aria-pressed={isPressed} onClick={onClick}>
+      <Icon name={icon} /> <span>{text}</span>
+    </button>
+  );
+}

@@ -1,0 +1,116 @@
+/** One streamed answer, as it comes in: the only place of the console that calls models. */
+
+import { createParser } from "eventsource-parser";
+import { ApiError } from "../../api.ts";
+import type { ChatBody } from "./chat_request.ts";
+
+export interface Usage {
+  prompt_tokens?: number;
+  completion_tokens?: number;
+}
+
+/** Told in the order in which things happen. */
+export interface ChatListener {
+  /** The answer begins: which node gives it, and the request's id, where the gateway told. */
+  began(nodeId: string | null, requestId: string | null): void;
+  text(piece: string): void;
+  reasoning(piece: string): void;
+  usage(usage: Usage): void;
+  /** One event's data as it came, for those who want to see it. */
+  raw(data: string): void;
+}
+
+interface Chunk {
+  choices?: {
+    delta?: {
+      content?: string | null;
+      reasoning_content?: string | null;
+      reasoning?: string | null;
+    };
+  }[];
+  usage?: Usage | null;
+  error?: { message?: string; code?: string | null };
+}
+
+/**
+ * Resolves once the answer is whole. Rejects with ApiError where it failed, also in its middle
+ * (status 0), and with AbortError where `signal` was aborted.
+ */
+export async function streamChat(
+  body: ChatBody,
+  apiToken: string,
+  listener: ChatListener,
+  signal: AbortSignal,
+): Promise<void> {
+  const response = await send(body, apiToken, signal);
+  if (!response.ok || !response.body) throw await refusal(response);
+  listener.began(response.headers.get("x-colink-node"), response.headers.get("x-request-id"));
+
+  let isWhole = false;
+  let failure: ApiError | null = null;
+  const parser = createParser({
+    onEvent: ({ data }) => {
+      listener.raw(data);
+      if (data === "[DONE]") isWhole = true;
+      else failure ??= tell(data, listener);
+    },
+  });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      parser.feed(value);
+      if (failure) throw failure;
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof ApiError) throw error;
+    throw new ApiError(0, "stream_lost", "The answer broke off");
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+  if (!isWhole) throw new ApiError(0, "stream_lost", "The answer broke off");
+}
+
+async function send(body: ChatBody, apiToken: string, signal: AbortSignal): Promise<Response> {
+  try {
+    return await fetch("/v1/chat/completions", {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${apiToken}` },
+      body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
+      // The key says who calls; the session has no business here.
+      credentials: "omit",
+      signal,
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new ApiError(0, "unreachable", "The gateway cannot be reached");
+  }
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const body = await response.json().catch(() => null) as Chunk | null;
+  const retryAfterS = Number(response.headers.get("retry-after")) || null;
+  const { code, message } = body?.error ?? {};
+  return new ApiError(
+    response.status,
+    code ?? "unknown",
+    message ?? `The gateway answered ${response.status}`,
+    null,
+    retryAfterS,
+  );
+}
+
+/** Hands one event on; returns the failure that it tells of, else null. */
+function tell(data: string, listener: ChatListener): ApiError | null {
+  const { choices, usage, error } = JSON.parse(data) as Chunk;
+  if (error) {
+    return new ApiError(0, error.code ?? "unknown", error.message ?? "The answer broke off");
+  }
+  const delta = choices?.[0]?.delta;
+  const reasoning = delta?.reasoning_content ?? delta?.reasoning;
+  if (reasoning) listener.reasoning(reasoning);
+  if (delta?.content) listener.text(delta.content);
+  if (usage) listener.usage(usage);
+  return null;
+}
