@@ -12,7 +12,8 @@ import { endAfterTests } from "./cleanup.ts";
 /** `baseURL` is where relative addresses lead, and the only host that may be asked. */
 export type TabOptions = BrowserContextOptions & { baseURL: string };
 
-const WAIT_MS = 10_000;
+/** A machine that is busy with other tests draws slowly. */
+const WAIT_MS = 20_000;
 
 /** Starts Chromium: the one that the test command found, else whatever is called so. */
 export async function startBrowser(): Promise<Browser> {
