@@ -1,5 +1,7 @@
 /** Time, passed in, so that a test can hold it still. */
 
+import { TimerQueues } from "./timer_queues.ts";
+
 export interface Clock {
   /** UTC milliseconds: for what is stored and shown. */
   now(): number;
@@ -9,11 +11,21 @@ export interface Clock {
   after(delayMs: number, task: () => void): () => void;
 }
 
+const MAX_DELAY_MS = 0x7fffffff;
+
+const queues = new TimerQueues({ monotonic: () => performance.now(), setTimeout });
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, task) {
-    const timer = setTimeout(task, Math.min(delayMs, 0x7fffffff));
-    return () => clearTimeout(timer);
+    // What calls wait for is set in whole seconds, the same for all of them.
+    const isCommon = delayMs > 0 && delayMs <= MAX_DELAY_MS && delayMs % 1000 === 0;
+    return (isCommon ? queues.after(delayMs, task) : null) ?? alone(delayMs, task);
   },
 };
+
+function alone(delayMs: number, task: () => void): () => void {
+  const timer = setTimeout(task, Math.min(delayMs, MAX_DELAY_MS));
+  return () => clearTimeout(timer);
+}

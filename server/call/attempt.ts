@@ -23,6 +23,12 @@ export type AttemptEnd =
 
 const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: false, chunks: 0 };
 
+/** What an attempt must know of its call. */
+export interface Stoppable {
+  readonly stopped: ColinkError | null;
+  onStop(listener: () => void): () => void;
+}
+
 /** What an attempt hands on, synchronously. */
 export interface AttemptListener {
   head(headers: Readonly<Record<string, string>>): void;
@@ -83,16 +89,15 @@ export class Attempt {
     this.#running?.consumed(bytes);
   }
 
-  run(signal: AbortSignal): Promise<AttemptEnd> {
+  run(call: Stoppable): Promise<AttemptEnd> {
     return new Promise((resolve) => {
-      const onStop = () => {
-        this.#abandon({ is: "stopped", error: signal.reason as ColinkError });
-      };
+      const unlisten = call.onStop(() => {
+        if (call.stopped) this.#abandon({ is: "stopped", error: call.stopped });
+      });
       this.#end = (end) => {
-        signal.removeEventListener("abort", onStop);
+        unlisten();
         resolve(end);
       };
-      signal.addEventListener("abort", onStop, { once: true });
       try {
         this.#start();
       } catch (error) {

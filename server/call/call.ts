@@ -42,8 +42,10 @@ const stopMessages: Record<StopCode, string> = {
   shutting_down: "Cannot go on: this gateway is restarting; try again",
 };
 
+/** A call's stopping is heard without an AbortSignal, which costs a short call as much as its place in line. */
 export class Call {
-  readonly #stop = new AbortController();
+  #stopped: ColinkError | null = null;
+  readonly #listeners: (() => void)[] = [];
 
   constructor(
     readonly request: CallRequest,
@@ -57,18 +59,24 @@ export class Call {
     return this.request.id;
   }
 
-  /** Aborts when the call must end; its reason is the ColinkError that says why. */
-  get signal(): AbortSignal {
-    return this.#stop.signal;
-  }
-
   /** Ends the call, wherever it stands. The first reason stays. */
   stop(code: StopCode): void {
-    if (!this.signal.aborted) this.#stop.abort(new ColinkError(code, stopMessages[code]));
+    if (this.#stopped !== null) return;
+    this.#stopped = new ColinkError(code, stopMessages[code]);
+    for (const listener of this.#listeners.splice(0)) listener();
   }
 
   /** Why the call was stopped, or null. */
   get stopped(): ColinkError | null {
-    return this.signal.aborted ? this.signal.reason as ColinkError : null;
+    return this.#stopped;
+  }
+
+  /** Calls back once when the call is stopped, if it was not already. Returns how to take that back. */
+  onStop(listener: () => void): () => void {
+    this.#listeners.push(listener);
+    return () => {
+      const at = this.#listeners.indexOf(listener);
+      if (at >= 0) this.#listeners.splice(at, 1);
+    };
   }
 }

@@ -9,10 +9,12 @@ const LARGEST_PER_NODE = 2;
 const SMALL_BYTES = 4 * 1024;
 const BLOCK_BYTES = 64 * 1024;
 
+const NO_BLOCK = new Uint8Array();
+
 export class GatheredAnswer {
   #parts: (string | Uint8Array)[] = [];
   /** Where small pieces go, and how much of it is used. */
-  #block = new Uint8Array();
+  #block: Uint8Array = NO_BLOCK;
   #used = 0;
   #bytes = 0;
 
@@ -46,7 +48,7 @@ export class GatheredAnswer {
     this.node.keptBytes -= this.#bytes;
     this.#bytes = 0;
     this.#parts = [];
-    this.#block = new Uint8Array();
+    this.#block = NO_BLOCK;
     this.#used = 0;
   }
 

@@ -75,7 +75,7 @@ export class Lines<T> {
     const leave = () => {
       line.remove(waiter);
       callOff();
-      call.signal.removeEventListener("abort", onStop);
+      unlisten();
       this.#left(line, waiter);
     };
     const waiter: Waiter<T> = {
@@ -92,12 +92,11 @@ export class Lines<T> {
         reject(error);
       },
     };
-    const onStop = () => waiter.reject(call.signal.reason);
     const callOff = this.clock.after(
       this.config.queueWaitMs,
       () => waiter.reject(stand.tooLate()),
     );
-    call.signal.addEventListener("abort", onStop, { once: true });
+    const unlisten = call.onStop(() => waiter.reject(call.stopped));
     line.add(waiter, stand.isReturning);
     this.onChange(call.request);
     return { line, waiter, served: promise };

@@ -150,7 +150,7 @@ export class Relay {
     const ended = (end: AttemptEnd) => this.#learn(lease, call, attempt, end);
     const attempt = new Attempt(lease, order, clock, this.config, { ...pieces, ended });
     course.begin(lease.node, attempt);
-    return await attempt.run(call.signal);
+    return await attempt.run(call);
   }
 
   /** Events are written as they come. The node gets credit for what the caller has taken. */

@@ -136,6 +136,7 @@ function stopWhenOver(
 ): () => void {
   const onGone = () => call.stop("caller_gone");
   if (signal.aborted) onGone();
+  // Never taken back: a call that has ended does not mind, and the signal goes with its request.
   signal.addEventListener("abort", onGone, { once: true });
   const onLate = () => call.stop("deadline_exceeded");
   const callOffDeadline = clock.after(config.deadlineMs, onLate);
@@ -145,7 +146,6 @@ function stopWhenOver(
     if (!answer.hasBegun) onLate();
   });
   return () => {
-    signal.removeEventListener("abort", onGone);
     callOffDeadline();
     callOffPatience?.();
   };

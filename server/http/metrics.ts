@@ -3,28 +3,16 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { LedgerEntry } from "../store/store.ts";
 
+/**
+ * Counts in plain numbers, which are handed over when somebody asks: prom-client's own counters look
+ * their labels up anew at every call.
+ */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #calls = new Counter({
-    name: "colink_calls_total",
-    help: "Calls that have ended, by outcome",
-    labelNames: ["endpoint", "outcome", "status"],
-    registers: [this.registry],
-  });
-  readonly #tokens = new Counter({
-    name: "colink_tokens_total",
-    help: "Tokens, as upstreams told them or as counted from chunks",
-    labelNames: ["kind"],
-    registers: [this.registry],
-  });
-  readonly #promptTokens = this.#tokens.labels({ kind: "prompt" });
-  readonly #completionTokens = this.#tokens.labels({ kind: "completion" });
-  readonly #callsByLabels = new Map<string, Counter.Internal>();
-  readonly #attempts = new Counter({
-    name: "colink_attempts_total",
-    help: "Tries of calls on nodes",
-    registers: [this.registry],
-  });
+  /** By what their labels say. */
+  readonly #calls = new Map<string, { labels: Record<string, string>; count: number }>();
+  readonly #tokens = { prompt: 0, completion: 0 };
+  #attempts = 0;
   readonly #firstByte = new Histogram({
     name: "colink_first_byte_seconds",
     help: "From a call's arrival to the first byte of its answer",
@@ -34,6 +22,23 @@ export class Metrics {
 
   /** `gauges` are read when somebody asks. */
   constructor(gauges: Record<string, { help: string; read: () => number }>) {
+    this.#counter("colink_calls_total", "Calls that have ended, by outcome", {
+      labelNames: ["endpoint", "outcome", "status"],
+      read: () => [...this.#calls.values()],
+    });
+    this.#counter(
+      "colink_tokens_total",
+      "Tokens, as upstreams told them or as counted from chunks",
+      {
+        labelNames: ["kind"],
+        read: () =>
+          Object.entries(this.#tokens).map(([kind, count]) => ({ labels: { kind }, count })),
+      },
+    );
+    this.#counter("colink_attempts_total", "Tries of calls on nodes", {
+      labelNames: [],
+      read: () => [{ labels: {}, count: this.#attempts }],
+    });
     for (const [name, { help, read }] of Object.entries(gauges)) {
       new Gauge({
         name,
@@ -47,20 +52,35 @@ export class Metrics {
   }
 
   callEnded(entry: LedgerEntry): void {
-    this.#callsLike(entry).inc();
-    this.#attempts.inc(entry.attempts);
-    this.#promptTokens.inc(entry.promptTokens ?? 0);
-    this.#completionTokens.inc(entry.completionTokens ?? 0);
+    this.#callsLike(entry).count++;
+    this.#attempts += entry.attempts;
+    this.#tokens.prompt += entry.promptTokens ?? 0;
+    this.#tokens.completion += entry.completionTokens ?? 0;
     if (entry.firstByteMs !== null) this.#firstByte.observe(entry.firstByteMs / 1000);
   }
 
-  /** Looked up by a short text: hashing labels anew for every call costs more than counting it. */
-  #callsLike({ endpoint, outcome, status }: LedgerEntry): Counter.Internal {
+  #callsLike({ endpoint, outcome, status }: LedgerEntry): { count: number } {
     const key = `${endpoint} ${outcome} ${status}`;
-    const known = this.#callsByLabels.get(key);
+    const known = this.#calls.get(key);
     if (known !== undefined) return known;
-    const counter = this.#calls.labels({ endpoint, outcome, status: String(status) });
-    this.#callsByLabels.set(key, counter);
-    return counter;
+    const fresh = { labels: { endpoint, outcome, status: String(status) }, count: 0 };
+    this.#calls.set(key, fresh);
+    return fresh;
+  }
+
+  #counter(name: string, help: string, { labelNames, read }: {
+    labelNames: string[];
+    read: () => { labels: Record<string, string>; count: number }[];
+  }): void {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { labels, count } of read()) this.inc(labels, count);
+      },
+    });
   }
 }

@@ -51,3 +51,20 @@ test("failures are counted by who caused them, until a success clears them", asy
 });
 
 test("without Redis nothing is degraded", () => expect(limits.degraded).toBe(false));
+
+test("a minute after its first call a key has all of them again", () => {
+  let nowMs = 0;
+  const limits = new MemoryLimits(() => nowMs);
+  limits.take("key", 2);
+  nowMs = 59_999;
+  expect(limits.take("key", 2)).toMatchObject({ allowed: true, remaining: 0, resetMs: 1 });
+  expect(limits.take("key", 2)).toMatchObject({ allowed: false, retryAfterMs: 1 });
+  nowMs = 60_000;
+  expect(limits.take("key", 2)).toMatchObject({ allowed: true, remaining: 1, resetMs: 60_000 });
+});
+
+test("a limit that was lowered counts what was used before", () => {
+  const limits = new MemoryLimits(() => 0);
+  for (let call = 0; call < 3; call++) limits.take("key", 5);
+  expect(limits.take("key", 2)).toMatchObject({ allowed: false, remaining: 0 });
+});

@@ -2,10 +2,10 @@
 
 import { type Command, Redis } from "ioredis";
 import { LRUCache } from "lru-cache";
-import { RateLimiterRedis } from "rate-limiter-flexible";
+import { RateLimiterMemory, RateLimiterRedis } from "rate-limiter-flexible";
 import type { Log } from "../log.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
-import { failuresInMemory, MemoryLimits } from "./memory.ts";
+import { failuresInMemory } from "./memory.ts";
 import { countIn, takeFrom } from "./window.ts";
 
 const MAX_RATES = 1000;
@@ -18,7 +18,6 @@ const CONNECT_TIMEOUT_MS = 2000;
 export class RedisLimits implements Limiter {
   readonly #redis: Redis;
   readonly #log: Log;
-  readonly #memory = new MemoryLimits();
   readonly #byRpm = new LRUCache<number, RateLimiterRedis>({ max: MAX_RATES });
   #isReady = false;
   #isClosed = false;
@@ -68,22 +67,22 @@ export class RedisLimits implements Limiter {
     );
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#isClosed = true;
     this.#redis.disconnect();
-    await this.#memory.close();
+    return Promise.resolve();
   }
 
   #limiterFor(rpm: number): RateLimiterRedis {
     let limiter = this.#byRpm.get(rpm);
     if (limiter === undefined) {
+      const minute = { points: rpm, duration: MINUTE_MS / 1000 };
       limiter = new RateLimiterRedis({
+        ...minute,
         storeClient: this.#redis,
         keyPrefix: "colink:rpm",
-        points: rpm,
-        duration: MINUTE_MS / 1000,
         rejectIfRedisNotReady: true,
-        insuranceLimiter: this.#memory.limiterFor(rpm),
+        insuranceLimiter: new RateLimiterMemory(minute),
       });
       this.#byRpm.set(rpm, limiter);
     }
