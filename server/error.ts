@@ -3,8 +3,11 @@
  * where it is known, rendered once, in http/reply.ts.
  */
 
-/** What the caller or the scheduler may do about it: nothing, another node at once, or the same again later. */
-export type Retry = "never" | "elsewhere" | "later";
+/**
+ * What can be done about it: nothing; the same again later, by the caller; another node at once, and
+ * the same later where no other is left; or only another node, as the same later would be in vain.
+ */
+export type Retry = "never" | "later" | "elsewhere" | "only elsewhere";
 
 /** Whose fault it was: the whole node's, or that of what one model runs on there; false: neither's. */
 export type Scope = "node" | "model" | false;
@@ -67,8 +70,10 @@ const rows = {
   gateway_lost: [502, server, "gateway_lost", "elsewhere", false],
   node_silent: [504, server, "node_silent", "elsewhere", "node"],
   node_protocol: [502, server, "node_protocol", "elsewhere", "node"],
-  upstream_auth: [502, server, "upstream_auth", "elsewhere", "model"],
+  upstream_auth: [502, server, "upstream_auth", "only elsewhere", "model"],
   upstream_rate_limited: [429, "requests", "upstream_rate_limited", "elsewhere", "model"],
+  upstream_overloaded: [503, server, "upstream_overloaded", "elsewhere", "model"],
+  upstream_timeout: [504, server, "upstream_timeout", "elsewhere", "model"],
   upstream_error: [502, server, "upstream_error", "elsewhere", "model"],
   upstream_unreachable: [502, server, "upstream_unreachable", "elsewhere", "model"],
   answer_too_large: [502, server, "answer_too_large", "never", false],

@@ -49,7 +49,7 @@ const error = (code: number): Fault => (node, callId) => node.fail(callId, code)
 const faults: [what: string, act: Fault, status: number, code: string, reason: RegExp][] = [
   ["loses its connection", (node) => node.raw.terminate(), 502, "node_lost", /connection was lost/],
   ["says 500", error(500), 502, "upstream_error", /model server failed/],
-  ["says 503", error(503), 502, "upstream_error", /model server failed/],
+  ["says 503", error(503), 503, "upstream_overloaded", /model server is overloaded/],
   ["says 429", error(429), 429, "upstream_rate_limited", /provider limits/],
   ["says 401", error(401), 502, "upstream_auth", /refused the node's own key/],
   ["says 402", error(402), 502, "upstream_auth", /no credit/],

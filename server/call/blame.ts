@@ -34,14 +34,17 @@ interface Reading {
 
 /**
  * Statuses of an upstream that speak of the node or its provider, not of the request. All others
- * from 400 to 498 are answers; all from 500 on are `upstream_error`.
+ * from 400 to 498 are answers; all others from 500 on are `upstream_error`.
  */
 const upstreamFaults: Record<number, Reading> = {
   401: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
   402: { code: "upstream_auth", message: "the node's account at its provider has no credit" },
   403: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
-  408: { code: "upstream_error", message: "the node's model server gave up waiting" },
+  408: { code: "upstream_timeout", message: "the node's model server gave up waiting" },
   429: { code: "upstream_rate_limited", message: "the node's provider limits its calls" },
+  503: { code: "upstream_overloaded", message: "the node's model server is overloaded" },
+  504: { code: "upstream_timeout", message: "the node's model server took too long" },
+  529: { code: "upstream_overloaded", message: "the node's model server is overloaded" },
 };
 
 export function judge(failure: AttemptFailure): Verdict {

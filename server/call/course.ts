@@ -123,6 +123,8 @@ const outcomes: Partial<Record<ColinkError["code"], Outcome>> = {
   node_silent: "timeout",
   upstream_auth: "upstream_error",
   upstream_rate_limited: "upstream_error",
+  upstream_overloaded: "upstream_error",
+  upstream_timeout: "upstream_error",
   upstream_error: "upstream_error",
   upstream_unreachable: "upstream_error",
 };

@@ -210,7 +210,9 @@ export class Relay {
   }
 
   #mayRetry(course: Course, node: Node, error: ColinkError): boolean {
-    if (course.hasBegun || error.kind.retry !== "elsewhere") return false;
+    const mayHelpElsewhere = error.kind.retry === "elsewhere" ||
+      error.kind.retry === "only elsewhere";
+    if (course.hasBegun || !mayHelpElsewhere) return false;
     if (error.code === "busy" && ++course.busyBounces <= MAX_BUSY_BOUNCES) {
       course.attempts--;
       return true;

@@ -162,7 +162,9 @@ describe("the relay", () => {
     [429, "upstream_rate_limited", 429],
     [499, "node_protocol", 502],
     [500, "upstream_error", 502],
-    [503, "upstream_error", 502],
+    [503, "upstream_overloaded", 503],
+    [529, "upstream_overloaded", 503],
+    [504, "upstream_timeout", 504],
   ];
   for (const [code, cause, status] of blamed) {
     test(`an upstream's ${code} penalises the node and reaches a lonely caller as ${status}`, async () => {

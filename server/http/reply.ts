@@ -1,10 +1,12 @@
 /** Renders errors, once, in the words of the endpoint that was asked. */
 
 import type { Refusal } from "../call/blame.ts";
-import { ColinkError, type ErrorCode } from "../error.ts";
+import { ColinkError, type ErrorCode, type ErrorKind } from "../error.ts";
 import type { Log } from "../log.ts";
 import { type Dialect, factsOf } from "./dialect.ts";
 import type { AnswerHeaders } from "./env.ts";
+
+const GUESSED_PATIENCE_MS = 1000;
 
 /** Who is told of an error. */
 export interface Recipient {
@@ -30,13 +32,14 @@ export function refusalBody(
 /** An error as a complete answer. */
 export function errorResponse(error: ColinkError, recipient: Recipient): Response {
   const all = headersFor(recipient);
-  if (error.retryAfterMs !== null) {
-    all["retry-after-ms"] = String(Math.ceil(error.retryAfterMs));
-    all["retry-after"] = String(Math.ceil(error.retryAfterMs / 1000));
+  const retryAfterMs = error.retryAfterMs ?? patienceMs(error.kind);
+  if (retryAfterMs !== null) {
+    all["retry-after-ms"] = String(Math.ceil(retryAfterMs));
+    all["retry-after"] = String(Math.ceil(retryAfterMs / 1000));
   }
   // SDKs retry by status; where that cannot help, they are told so.
   if (isRetriedBySdks(error.kind.status)) {
-    all["x-should-retry"] = String(error.kind.retry !== "never");
+    all["x-should-retry"] = String(isRetryable(error.kind));
   }
   const status = error.kind.status === 499 ? 400 : error.kind.status;
   return new Response(errorBody(error, recipient), { status, headers: all });
@@ -59,6 +62,17 @@ function headersFor({ dialect, requestId, headers }: Recipient): AnswerHeaders {
     ...(requestIdHeader === null ? {} : { [requestIdHeader]: requestId }),
     "content-type": "application/json",
   };
+}
+
+/** Who is asked to come again is told when, though nobody knows: null where that is not asked. */
+function patienceMs(kind: ErrorKind): number | null {
+  const isAskedAgain = (kind.status === 429 || kind.status === 503) && isRetryable(kind);
+  return isAskedAgain ? GUESSED_PATIENCE_MS : null;
+}
+
+/** Whether the same can succeed later. */
+function isRetryable({ retry }: ErrorKind): boolean {
+  return retry === "later" || retry === "elsewhere";
 }
 
 function isRetriedBySdks(status: number): boolean {

@@ -89,8 +89,8 @@ export class RawNodeV2 {
     return JSON.parse(decoder.decode((await this.next(type)).payload)) as T;
   }
 
-  async nextCall(): Promise<RawCall> {
-    const { stream, payload } = await this.next("call");
+  async nextCall(deadlineMs?: number): Promise<RawCall> {
+    const { stream, payload } = await this.next("call", deadlineMs);
     const headEnd = 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0);
     const head = JSON.parse(decoder.decode(payload.subarray(4, headEnd))) as CallHead;
     const parts = [payload.subarray(headEnd)];

@@ -43,6 +43,8 @@ const outcomeOfCode: Readonly<Record<string, LedgerRow["outcome"]>> = {
   deadline_exceeded: "timeout",
   upstream_auth: "upstream_error",
   upstream_rate_limited: "upstream_error",
+  upstream_overloaded: "upstream_error",
+  upstream_timeout: "upstream_error",
   upstream_error: "upstream_error",
   upstream_unreachable: "upstream_error",
   shutting_down: "interrupted",

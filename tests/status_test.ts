@@ -1,0 +1,333 @@
+/** The status table that OpenAI's SDKs act on, row by row: the class of error, and whether they try again. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import OpenAI, {
+  APIError,
+  AuthenticationError,
+  BadRequestError,
+  ConflictError,
+  InternalServerError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+  UnprocessableEntityError,
+} from "openai";
+import { Endpoint } from "../protocol/mod.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask, hello } from "./harness/api.ts";
+import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
+import { joinRawNodeV2, type RawCall, type RawNodeV2 } from "./harness/raw_node_v2.ts";
+import { until } from "./harness/wait.ts";
+
+let gateway: Gateway;
+let account: Account;
+let models = 0;
+
+beforeAll(async () => {
+  // Nobody is penalised: each test has its failures for itself.
+  gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0" } });
+  account = await createAccount(gateway);
+}, 60_000);
+
+/** A model whose only node does this with each call. */
+async function modelThat(act: (node: RawNodeV2, call: RawCall) => void): Promise<string> {
+  const model = `model-${models++}`;
+  const node = await joinRawNodeV2({ gateway, owner: account, models: [model] });
+  void (async () => {
+    for (;;) act(node, await node.nextCall(60_000));
+  })().catch(() => {});
+  return model;
+}
+
+/** A model whose upstream answers with this status. */
+function modelOf(status: number, headers: Record<string, string> = {}): Promise<string> {
+  const error = { message: `this is ${status}`, type: "t", param: null, code: "c" };
+  return modelThat((node, { stream }) => {
+    node.head(stream, status, headers);
+    node.say(stream, JSON.stringify({ error }));
+    node.finish(stream);
+  });
+}
+
+interface Asked {
+  model: string;
+  apiKey?: string;
+  body?: object;
+  maxRetries?: number;
+}
+
+interface Outcome {
+  error: APIError;
+  /** Requests that the SDK made. */
+  requests: number;
+}
+
+/** What the SDK makes of a call that fails. */
+async function failure(
+  { model, apiKey = account.apiToken, body, maxRetries = 1 }: Asked,
+): Promise<Outcome> {
+  let requests = 0;
+  const counting = (input: string | URL | Request, init?: RequestInit) => {
+    requests++;
+    // Nobody waits here for what a test does not look at.
+    return fetch(input, init).then((response) => {
+      const headers = new Headers(response.headers);
+      if (headers.has("retry-after-ms")) headers.set("retry-after-ms", "1");
+      return new Response(response.body, { status: response.status, headers });
+    });
+  };
+  const sdk = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey, maxRetries, fetch: counting });
+  const error = await sdk.chat.completions.create({ ...hello(model), ...body } as never).then(
+    () => new Error("It did not fail"),
+    (error) => error,
+  );
+  if (!(error instanceof APIError)) throw error;
+  return { error, requests };
+}
+
+type Class = abstract new (...args: never[]) => APIError;
+
+interface Row {
+  what: string;
+  asked: () => Asked | Promise<Asked>;
+  status: number;
+  kind: Class;
+  type: string;
+  code: string;
+  param?: string;
+  isRetried: boolean;
+}
+
+const rows: readonly Row[] = [
+  {
+    what: "400: a body without messages",
+    asked: () => ({ model: "m", body: { messages: undefined } }),
+    status: 400,
+    kind: BadRequestError,
+    type: "invalid_request_error",
+    code: "invalid_request",
+    param: "messages",
+    isRetried: false,
+  },
+  {
+    what: "400 of the upstream",
+    asked: async () => ({ model: await modelOf(400) }),
+    status: 400,
+    kind: BadRequestError,
+    type: "t",
+    code: "c",
+    isRetried: false,
+  },
+  {
+    what: "401: a key that is none",
+    asked: () => ({ model: "m", apiKey: "sk-colink-none" }),
+    status: 401,
+    kind: AuthenticationError,
+    type: "invalid_request_error",
+    code: "invalid_api_key",
+    isRetried: false,
+  },
+  {
+    what: "403: a model that the key may not use",
+    asked: async () => ({ model: "m", apiKey: await keyFor("another") }),
+    status: 403,
+    kind: PermissionDeniedError,
+    type: "invalid_request_error",
+    code: "model_not_allowed",
+    param: "model",
+    isRetried: false,
+  },
+  {
+    what: "404: a model that nobody ever offered",
+    asked: () => ({ model: "nobody's" }),
+    status: 404,
+    kind: NotFoundError,
+    type: "invalid_request_error",
+    code: "model_not_found",
+    param: "model",
+    isRetried: false,
+  },
+  {
+    what: "404 of the upstream",
+    asked: async () => ({ model: await modelOf(404) }),
+    status: 404,
+    kind: NotFoundError,
+    type: "t",
+    code: "c",
+    isRetried: false,
+  },
+  {
+    what: "504 where the upstream says 408",
+    asked: async () => ({ model: await modelOf(408) }),
+    status: 504,
+    kind: InternalServerError,
+    type: "server_error",
+    code: "upstream_timeout",
+    isRetried: true,
+  },
+  {
+    what: "409 of the upstream, which would be one again",
+    asked: async () => ({ model: await modelOf(409) }),
+    status: 409,
+    kind: ConflictError,
+    type: "t",
+    code: "c",
+    isRetried: false,
+  },
+  {
+    what: "409 of an upstream that says itself that trying again helps",
+    asked: async () => ({ model: await modelOf(409, { "x-should-retry": "true" }) }),
+    status: 409,
+    kind: ConflictError,
+    type: "t",
+    code: "c",
+    isRetried: true,
+  },
+  {
+    what: "413: a body that is too large",
+    asked: () => ({ model: "m", body: { padding: "x".repeat(11 * 1024 * 1024) } }),
+    status: 413,
+    kind: APIError,
+    type: "invalid_request_error",
+    code: "body_too_large",
+    isRetried: false,
+  },
+  {
+    what: "422 of the upstream",
+    asked: async () => ({ model: await modelOf(422) }),
+    status: 422,
+    kind: UnprocessableEntityError,
+    type: "t",
+    code: "c",
+    isRetried: false,
+  },
+  {
+    what: "429 where the node's provider limits it",
+    asked: async () => ({ model: await modelOf(429, { "retry-after": "2" }) }),
+    status: 429,
+    kind: RateLimitError,
+    type: "requests",
+    code: "upstream_rate_limited",
+    isRetried: true,
+  },
+  ...[401, 402, 403].map((status): Row => ({
+    what: `502 and not ${status} where the provider refuses the node's own key`,
+    asked: async () => ({ model: await modelOf(status) }),
+    status: 502,
+    kind: InternalServerError,
+    type: "server_error",
+    code: "upstream_auth",
+    isRetried: false,
+  })),
+  {
+    what: "502 where the upstream fails",
+    asked: async () => ({ model: await modelOf(500) }),
+    status: 502,
+    kind: InternalServerError,
+    type: "server_error",
+    code: "upstream_error",
+    isRetried: true,
+  },
+  ...[503, 529].map((status): Row => ({
+    what: `503 where the upstream is overloaded and says ${status}`,
+    asked: async () => ({ model: await modelOf(status) }),
+    status: 503,
+    kind: InternalServerError,
+    type: "server_error",
+    code: "upstream_overloaded",
+    isRetried: true,
+  })),
+  {
+    what: "503 where the node of a known model is offline",
+    asked: async () => {
+      const model = `model-${models++}`;
+      const node = await joinRawNodeV2({ gateway, owner: account, models: [model] });
+      node.socket.close();
+      await until("the node has left", async () => (await node.view()) === undefined);
+      return { model };
+    },
+    status: 503,
+    kind: InternalServerError,
+    type: "server_error",
+    code: "no_node_online",
+    isRetried: true,
+  },
+  {
+    what: "504 where the upstream times out",
+    asked: async () => ({ model: await modelOf(504) }),
+    status: 504,
+    kind: InternalServerError,
+    type: "server_error",
+    code: "upstream_timeout",
+    isRetried: true,
+  },
+];
+
+/** A key that may use one model only, and was never used. */
+async function keyFor(model: string): Promise<string> {
+  const { email, apiToken } = await createAccount(gateway);
+  const command = ["admin", "limits", "--email", email, "--models", model];
+  const { code, output } = await runGateway(command, { dataDir: gateway.dataDir });
+  if (code !== 0) throw new Error(output);
+  return apiToken;
+}
+
+describe("the status table of OpenAI's SDKs", () => {
+  for (const { what, asked, status, kind, type, code, param = null, isRetried } of rows) {
+    test(what, async () => {
+      const { error, requests } = await failure(await asked());
+      expect(error).toBeInstanceOf(kind);
+      expect(error).toMatchObject({ status, type, code, param });
+      expect(error.requestID).toMatch(/^req-/);
+      expect(requests).toBe(isRetried ? 2 : 1);
+      if (!isRetried) return;
+      const wait = Number(error.headers?.get("retry-after"));
+      if (status === 429 || status === 503) expect(wait).toBeGreaterThanOrEqual(1);
+    });
+  }
+
+  test("405: a method that the path does not have", async () => {
+    const { status, json, headers } = await ask(gateway.url + Endpoint.chat, {
+      method: "PUT",
+      token: account.apiToken,
+    });
+    expect(status).toBe(405);
+    expect(json.error).toMatchObject({
+      type: "invalid_request_error",
+      param: null,
+      code: "method_not_supported",
+    });
+    expect(headers.get("x-request-id")).toMatch(/^req-/);
+  });
+
+  test("415: a body in an encoding that nobody knows", async () => {
+    const { status, json } = await ask(gateway.url + Endpoint.chat, {
+      method: "POST",
+      token: account.apiToken,
+      headers: { "content-encoding": "br" },
+      body: "x",
+    });
+    expect(status).toBe(415);
+    expect(json.error).toMatchObject({ type: "invalid_request_error", param: null });
+  });
+
+  test("502: a node that is lost before any output", async () => {
+    const model = await modelThat((node) => node.socket.terminate());
+    const { error } = await failure({ model, maxRetries: 0 });
+    expect(error).toBeInstanceOf(InternalServerError);
+    expect(error).toMatchObject({ status: 502, code: "node_lost", type: "server_error" });
+  });
+
+  test("504: a call whose time is up", async () => {
+    const model = await modelThat(() => {});
+    const sdk = new OpenAI({
+      baseURL: `${gateway.url}/v1`,
+      apiKey: account.apiToken,
+      maxRetries: 0,
+      defaultHeaders: { "x-stainless-timeout": "0.2" },
+    });
+    const error = await sdk.chat.completions.create(hello(model) as never).catch((error) => error);
+    expect(error).toBeInstanceOf(InternalServerError);
+    expect(error).toMatchObject({ status: 504, code: "deadline_exceeded" });
+  });
+});
