@@ -1,5 +1,6 @@
 /** How the callers of an endpoint are told of errors: as a body, and as the last event of a stream. */
 
+import type Anthropic from "@anthropic-ai/sdk";
 import type { ErrorView } from "../../protocol/mod.ts";
 import type { UpstreamError } from "../call/blame.ts";
 import type { ColinkError } from "../error.ts";
@@ -54,12 +55,17 @@ export const anthropic: Dialect = Object.freeze({
   requestIdHeader: "request-id",
   body({ status, message }: ErrorFacts, requestId: string): string {
     const type = anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
-    return JSON.stringify({ type: "error", error: { type, message }, request_id: requestId });
+    const body: Anthropic.ErrorResponse = {
+      type: "error",
+      error: { type, message },
+      request_id: requestId,
+    };
+    return JSON.stringify(body);
   },
   event: (body: string) => `event: error\ndata: ${oneLine(body)}\n\n`,
 });
 
-const anthropicTypes: Readonly<Record<number, string>> = Object.freeze({
+const anthropicTypes: Readonly<Record<number, Anthropic.ErrorObject["type"]>> = Object.freeze({
   401: "authentication_error",
   402: "billing_error",
   403: "permission_error",

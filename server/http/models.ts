@@ -1,6 +1,8 @@
 /** `GET /v1/models` and `/v1/models/:model`, from the hub: nobody is asked. In Anthropic's shape for its SDK. */
 
-import { Endpoint } from "../../protocol/mod.ts";
+import type Anthropic from "@anthropic-ai/sdk";
+import type OpenAI from "openai";
+import { Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../error.ts";
 import type { Hub } from "../node/hub.ts";
@@ -60,14 +62,14 @@ function mayUse(key: Key, model: string): boolean {
 }
 
 /** What nobody told is left out: there are clients that stumble over null. */
-function openAiView({ id, facts }: Model, startedAt: number) {
+function openAiView({ id, facts }: Model, startedAt: number): OpenAI.Model & ModelCapabilities {
   const { endpoints, contextLength, tools, vision } = facts;
   return {
     id,
-    object: "model" as const,
+    object: "model",
     created: Math.floor(startedAt / 1000),
     owned_by: "co-link",
-    endpoints,
+    endpoints: [...endpoints],
     ...(contextLength === null ? {} : { context_length: contextLength }),
     ...(tools === null ? {} : { tools }),
     ...(vision === null ? {} : { vision }),
@@ -93,16 +95,16 @@ function anthropicPage({ req }: AppContext, models: readonly Model[], startedAt:
   };
 }
 
-function anthropicView({ id, facts }: Model, startedAt: number) {
+function anthropicView({ id, facts }: Model, startedAt: number): Anthropic.ModelInfo {
   return {
     id,
-    type: "model" as const,
+    type: "model",
     display_name: id,
     created_at: new Date(startedAt).toISOString(),
     capabilities: null,
     max_input_tokens: facts.contextLength,
     max_tokens: null,
-    lifecycle: "active" as const,
+    lifecycle: "active",
     line: null,
     deprecated_at: null,
     retires_at: null,

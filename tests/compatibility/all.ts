@@ -4,6 +4,7 @@ import { anthropicMessages } from "./anthropic_messages.ts";
 import { claudeLimits } from "./claude_limits.ts";
 import type { Feature } from "./feature.ts";
 import { langchain } from "./langchain.ts";
+import { models } from "./models.ts";
 import { openAiChat } from "./openai_chat.ts";
 import { openAiResponses } from "./openai_responses.ts";
 import { openAiTexts } from "./openai_texts.ts";
@@ -17,4 +18,5 @@ export const allFeatures: readonly Feature[] = [
   ...anthropicMessages,
   ...vercelAi,
   ...langchain,
+  ...models,
 ];

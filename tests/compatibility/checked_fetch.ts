@@ -6,7 +6,12 @@ import { chunkShape, completionShape } from "../../client/testing/openai_shapes.
 import { eventShape, messageShape } from "../../client/testing/anthropic_shapes.ts";
 import { Endpoint } from "../../protocol/mod.ts";
 import type { Provider } from "./feature.ts";
-import { anthropicErrorShape, errorShape, responseErrorShape } from "./gateway_shapes.ts";
+import {
+  anthropicErrorShape,
+  errorShape,
+  modelsShape,
+  responseErrorShape,
+} from "./gateway_shapes.ts";
 
 /** What is built here at an endpoint, where its provider speaks another dialect. */
 interface Built {
@@ -52,7 +57,11 @@ function checkText(provider: Provider, path: string, response: Response, text: s
   const row = built[path]?.for === provider ? built[path] : undefined;
   if (isStream) checkEvents(path, text, row?.event);
   else if (!response.ok) checkRefusal(provider, path, response.status, JSON.parse(text));
-  else row?.whole.parse(JSON.parse(text));
+  else shapeOf(path, row)?.parse(JSON.parse(text));
+}
+
+function shapeOf(path: string, row: Built | undefined): z.ZodType | undefined {
+  return path.startsWith("/v1/models") ? modelsShape : row?.whole;
 }
 
 function checkEvents(path: string, text: string, shape: z.ZodType | undefined): void {

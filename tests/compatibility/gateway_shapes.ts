@@ -44,6 +44,47 @@ export const anthropicErrorShape = z.strictObject({
   request_id: z.string().startsWith("req-").nullable(),
 });
 
+const endpoints = z.array(z.string().startsWith("/v1/")).min(1);
+const modelShape = z.strictObject({
+  id: z.string(),
+  object: z.literal("model"),
+  created: z.int(),
+  owned_by: z.string(),
+  endpoints,
+  context_length: z.int().positive().optional(),
+  tools: z.boolean().optional(),
+  vision: z.boolean().optional(),
+});
+
+const anthropicModelShape = z.strictObject({
+  type: z.literal("model"),
+  id: z.string(),
+  display_name: z.string(),
+  created_at: z.iso.datetime(),
+  capabilities: z.null(),
+  max_input_tokens: z.int().positive().nullable(),
+  max_tokens: z.null(),
+  lifecycle: z.literal("active"),
+  line: z.null(),
+  deprecated_at: z.null(),
+  retires_at: z.null(),
+});
+
+/** The list of models or one of them, as OpenAI's or Anthropic's callers see it. */
+export const modelsShape = z.union([
+  modelShape,
+  z.strictObject({ object: z.literal("list"), data: z.array(modelShape) }),
+  anthropicModelShape,
+  z.strictObject({
+    data: z.array(anthropicModelShape),
+    has_more: z.boolean(),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+  }),
+]);
+
+true satisfies z.infer<typeof modelShape> extends OpenAI.Model ? true : false;
+true satisfies z.infer<typeof anthropicModelShape> extends Anthropic.ModelInfo ? true : false;
 true satisfies z.infer<typeof errorShape>["error"] extends OpenAI.ErrorObject ? true : false;
 true satisfies z.infer<typeof responseErrorShape> extends OpenAI.Responses.ResponseErrorEvent ? true
   : false;

@@ -13,13 +13,26 @@ export const recordedModels: readonly string[] = readdirSync(folder)
   .filter((file) => file.startsWith(PREFIX) && file.endsWith(SUFFIX))
   .map((file) => file.slice(PREFIX.length, -SUFFIX.length));
 
+/** A model as Anthropic's list tells of it, as far as anybody reads it here. */
+function described(id: string) {
+  return {
+    type: "model",
+    id,
+    display_name: id,
+    max_input_tokens: 200_000,
+    max_tokens: null,
+    capabilities: { image_input: { supported: true } },
+    lifecycle: "active",
+  };
+}
+
 /** Starts it; it streams whatever is asked, as the node always does. */
 export function startRecordedClaude(): { url: string } {
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
-      if (request.method !== "POST") return new Response(null, { status: 404 });
+      if (request.method !== "POST") return Response.json({ data: recordedModels.map(described) });
       if (new URL(request.url).pathname.endsWith("/count_tokens")) {
         return Response.json({ input_tokens: 11 });
       }

@@ -3,11 +3,13 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { LLMock } from "@copilotkit/aimock";
 import OpenAI from "openai";
+import { ask } from "../harness/api.ts";
 import { createAccount } from "../harness/account.ts";
 import { endAfterTests } from "../harness/cleanup.ts";
 import { startGateway } from "../harness/gateway.ts";
 import { startNode } from "../harness/node.ts";
 import type { Upstream } from "../harness/upstream.ts";
+import { until } from "../harness/wait.ts";
 import { checkedFetch } from "./checked_fetch.ts";
 import type { Provider } from "./feature.ts";
 import { PLAIN_MODEL, startPlainServer } from "./plain_server.ts";
@@ -73,6 +75,14 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
         models: { auto: { prefix: "router/", allow: ["openai/*"] } },
       },
     ],
+  });
+  await until("the providers' lists are known", async () => {
+    const { json } = await ask<{ data: { id: string; context_length?: number }[] }>(
+      `${gateway.url}/v1/models`,
+      { token: apiToken },
+    );
+    return json.data.filter(({ context_length }) => context_length !== undefined)
+      .length > recordedModels.length;
   });
   const sceneOf = (provider: Provider): Scene => {
     const { fetch, verified } = checkedFetch(provider);
