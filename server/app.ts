@@ -11,6 +11,7 @@ import { livez, metrics, readyz } from "./http/health.ts";
 import { inference } from "./http/inference.ts";
 import { listModels, oneModel } from "./http/models.ts";
 import type { AppParts } from "./http/parts.ts";
+import { peerUpgrade } from "./http/peer_upgrade.ts";
 import { refused } from "./http/reply.ts";
 import { upgrade } from "./http/upgrade.ts";
 
@@ -36,6 +37,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/readyz", readyz(parts));
   app.get("/metrics", metrics(parts));
   app.get("/ws", upgrade(parts));
+  app.get("/cluster", peerUpgrade(parts));
 
   app.use("/v1/*", openToAllSites);
   app.get("/v1/models", listModels(parts));

@@ -6,6 +6,10 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 
+const redisSchemes = ["", "s"].flatMap((s) =>
+  ["", "-sentinel", "-cluster"].map((form) => `redis${s}${form}`)
+);
+
 const policyNames = ["least-busy", "fastest", "affinity"] as const;
 type PolicyName = typeof policyNames[number];
 
@@ -15,8 +19,10 @@ export interface Config {
   host: string;
   /** Null: SQLite in the data folder. */
   databaseUrl: string | null;
-  /** Null: limits in memory. */
+  /** Null: limits in memory, and one gateway. */
   redisUrl: string | null;
+  /** Where other gateways reach this one; null: found out. */
+  advertiseUrl: string | null;
   /** Signs sessions; token digests and encryption keys are derived from it. At least 32 bytes. */
   jwtSecret: string;
   dataDir: string;
@@ -135,8 +141,15 @@ const settings = {
     "REDIS_URL",
     "",
     "redis://…",
-    "Redis for limits; unset: in memory",
-    url("redis", "rediss"),
+    "Redis for limits and for more gateways; unset: one gateway, limits in memory",
+    url(...redisSchemes),
+  ),
+  advertiseUrl: setting(
+    "COLINK_ADVERTISE_URL",
+    "",
+    "http://…",
+    "Where the other gateways on the same Redis reach this one; unset: its own address",
+    url("http", "https"),
   ),
   jwtSecret: setting(
     "JWT_SECRET",

@@ -13,6 +13,9 @@ import { createPolicies } from "./call/policies.ts";
 import { Relay } from "./call/relay.ts";
 import { Scheduler } from "./call/scheduler.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { advertisedUrl } from "./cluster/address.ts";
+import { Cluster, type ClusterParts } from "./cluster/cluster.ts";
+import { RedisBus } from "./cluster/redis_bus.ts";
 import type { Config } from "./config.ts";
 import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
@@ -22,8 +25,10 @@ import { createLimits, type Limits } from "./limit/open.ts";
 import { createLog, type Log } from "./log.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
+import type { Node } from "./node/node.ts";
 import { PenaltyBook } from "./node/penalty.ts";
 import { LedgerWriter } from "./store/ledger_writer.ts";
+import { socketHandlers } from "./sockets.ts";
 import { openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
 import { CloseCode } from "../protocol/mod.ts";
@@ -78,14 +83,29 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
   const policies = createPolicies(config, { hub, clock, seed });
   const { random } = world;
-  const scheduler = new Scheduler({ hub, penalties, policies, clock, log, random }, config);
+  const challenge = (node: Node) => links.challenge(node);
+  const cluster = createCluster(config, {
+    hub,
+    penalties,
+    clock,
+    log,
+    challenge,
+    url: () => ownUrl,
+  });
+  const rivals = cluster?.offers;
+  const scheduler = new Scheduler(
+    { hub, penalties, policies, clock, log, random, ...(rivals && { rivals }) },
+    config,
+  );
+  cluster?.serve(scheduler);
   const calls = new Calls();
   const metrics = new Metrics({
-    colink_nodes: { help: "Connected nodes", read: () => hub.size },
+    colink_nodes: { help: "Nodes, at whatever gateway", read: () => hub.size },
     colink_models: { help: "Models served now", read: () => hub.models().length },
     colink_calls_running: { help: "Calls running or waiting", read: () => calls.size },
     colink_calls_waiting: { help: "Calls waiting in line", read: () => scheduler.waiting },
     colink_ledger_pending: { help: "Ledger entries not yet stored", read: () => ledger.pending },
+    ...(cluster && clusterGauges(cluster)),
     process_resident_memory_bytes: { help: "Memory", read: () => process.memoryUsage.rss() },
     process_cpu_seconds_total: { help: "CPU time", read: cpuSeconds },
   });
@@ -122,6 +142,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     metrics,
     origin: originReader(config.trustedProxies),
     isDraining: () => isDraining,
+    cluster,
     console: consoleDir === null ? null : assets(consoleDir),
   };
 
@@ -143,8 +164,12 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     maxRequestBodySize: config.maxBodyBytes * 4,
     routes: callRoutes(parts),
     fetch: (request, server) => app.fetch(request, { server }),
-    websocket: links.handlers(),
+    websocket: cluster === null
+      ? links.handlers()
+      : socketHandlers(links.handlers(), cluster.handlers()),
   });
+  const ownUrl = advertisedUrl(config, server.port ?? config.port);
+  await cluster?.start();
 
   const hurry = Promise.withResolvers<void>();
   let stopping: Promise<void> | null = null;
@@ -160,6 +185,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 
   async function leave(): Promise<void> {
     isDraining = true;
+    cluster?.drain();
     log.info(
       { calls: calls.size, seconds: config.drainMs / 1000 },
       "stopping: running calls may end",
@@ -169,9 +195,12 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
       Math.max(REDIAL_WITHIN_MS, links.size * REDIAL_MS_PER_NODE),
     );
     const untilMs = clock.monotonic() + config.drainMs;
-    await unlessHurried(config.drainMs, calls.idle());
+    const ended = Promise.all([calls.idle(), cluster?.idle()]).then(() => {});
+    await unlessHurried(config.drainMs, ended);
     calls.stopAll("shutting_down");
     await within(GOODBYE_MS, calls.idle(), clock);
+    // Before the nodes: to other gateways it is this one that is lost, not they.
+    await cluster?.stop();
     links.stop();
     links.closeAll(CloseCode.restart, "The gateway is restarting");
     // An answer that was given is not yet one that was read: what is in the sockets' buffers may leave.
@@ -233,6 +262,38 @@ function createAccounts(config: Config, { store, vault, keyring, limits }: Accou
     failures: limits.failures,
     registration: config.registration,
   });
+}
+
+/** Null for a gateway by itself: others need the same database and the same Redis. */
+function createCluster(
+  config: Config,
+  parts: Omit<ClusterParts, "bus" | "version" | "secret">,
+): Cluster | null {
+  const { redisUrl, databaseUrl, jwtSecret: secret } = config;
+  if (redisUrl === null || databaseUrl === null) return null;
+  const bus = new RedisBus(redisUrl, secret, parts.log);
+  return new Cluster({ ...parts, bus, version, secret }, config);
+}
+
+function clusterGauges(cluster: Cluster) {
+  return {
+    colink_cluster_redis_up: {
+      help: "Whether Redis answers",
+      read: () => Number(cluster.view().isHeard),
+    },
+    colink_cluster_gateways: {
+      help: "Gateways that live, this one included",
+      read: () => cluster.view().gateways,
+    },
+    colink_cluster_gateways_reachable: {
+      help: "Those of them that can be reached, this one included",
+      read: () => cluster.view().reachable,
+    },
+    colink_cluster_nodes_away: {
+      help: "Nodes of other gateways that are offered here",
+      read: () => cluster.view().awayNodes,
+    },
+  };
 }
 
 /** So that after a restart "nobody is online" is not taken for "no such model". */

@@ -133,6 +133,11 @@ export class Scheduler {
     this.#lines.onChange = listener;
   }
 
+  /** Calls back with a node of which a slot was taken or given back. */
+  set onUse(listener: (node: Node) => void) {
+    this.#slots.onUse = listener;
+  }
+
   /** The calls that wait for the service, in the order in which they would be served. */
   waiters(service: Service): Iterable<Waiter<Lease>> {
     return this.#lines.of(service)?.inOrder() ?? [];

@@ -48,6 +48,8 @@ export class Slots implements HubWatcher {
 
   /** Called with a node that may have a free slot now. */
   onRoom: (node: Node) => void = () => {};
+  /** Called with a node of which a slot was taken or given back. */
+  onUse: (node: Node) => void = () => {};
 
   constructor(private readonly parts: SlotsParts) {
     const { hub, penalties, rivals, random = Math.random } = parts;
@@ -110,6 +112,7 @@ export class Slots implements HubWatcher {
     if (isTrial) this.#trials.set(lease, penalties.beginTrial(identity, model));
     this.#rosters.taken(node);
     this.#here?.taken(node);
+    this.onUse(node);
     return lease;
   }
 
@@ -181,6 +184,7 @@ export class Slots implements HubWatcher {
     this.#rosters.freed(node);
     this.#here?.freed(node);
     this.onRoom(node);
+    this.onUse(node);
   };
 
   #notBusy(node: Node): void {

@@ -2,10 +2,11 @@
 
 import type { Server } from "bun";
 import type { Context } from "hono";
+import type { PeerSocketData } from "../cluster/peer_socket.ts";
 import type { SocketData } from "../node/links.ts";
 
 /** The listening server: upgrades sockets, tells addresses, lifts the idle timeout of one request. */
-export type WebServer = Server<SocketData>;
+export type WebServer = Server<SocketData | PeerSocketData>;
 
 /** An answer's headers, by lower-case name. A plain object, for it costs less than `Headers`. */
 export type AnswerHeaders = Record<string, string>;

@@ -1,5 +1,6 @@
 /** `/livez`, `/readyz`, `/metrics`: for load balancers and dashboards. They name no one. */
 
+import type { ClusterView } from "../cluster/cluster.ts";
 import type { AppParts } from "./parts.ts";
 import type { AppContext } from "./env.ts";
 
@@ -11,18 +12,26 @@ export function livez(c: AppContext): Response {
  * 503 only while this gateway should get no calls at all. A database or Redis that is away leaves
  * it able to serve, in part, and is said: `degraded`.
  */
-export function readyz({ store, limiter, isDraining, ledger }: AppParts) {
+export function readyz({ store, limiter, isDraining, ledger, cluster }: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const isStoreUp = await store.ping().then(() => true, () => false);
     const checks = {
       store: isStoreUp ? "ok" : "unavailable: known keys are served for five minutes",
       limiter: limiter.degraded ? "redis unavailable: limits are kept by this gateway alone" : "ok",
       ledger_pending: ledger.pending,
+      ...(cluster && { cluster: clusterState(cluster.view()) }),
     };
-    const isDegraded = !isStoreUp || limiter.degraded;
+    const isCutOff = cluster !== null && clusterState(cluster.view()) !== "ok";
+    const isDegraded = !isStoreUp || limiter.degraded || isCutOff;
     if (isDraining()) return c.json({ status: "draining", checks }, 503);
     return c.json({ status: isDegraded ? "degraded" : "ok", checks });
   };
+}
+
+function clusterState({ isHeard, gateways, reachable }: ClusterView): string {
+  if (!isHeard) return "redis unavailable: nothing new is heard of other gateways";
+  const missing = gateways - reachable;
+  return missing > 0 ? `${missing} of ${gateways} gateways cannot be reached from here` : "ok";
 }
 
 export function metrics({ metrics }: AppParts) {

@@ -7,6 +7,8 @@ import type { Calls } from "../call/calls.ts";
 import type { Pins } from "../call/pins.ts";
 import type { Relay } from "../call/relay.ts";
 import type { Clock } from "../clock.ts";
+import type { ClusterView } from "../cluster/cluster.ts";
+import type { PeerSocketData } from "../cluster/peer_socket.ts";
 import type { Config } from "../config.ts";
 import type { Limiter } from "../limit/limiter.ts";
 import type { Log } from "../log.ts";
@@ -16,6 +18,12 @@ import type { Store } from "../store/store.ts";
 import type { Origin } from "./address.ts";
 import type { AppContext } from "./env.ts";
 import type { Metrics } from "./metrics.ts";
+
+/** What the web app needs of the cluster. */
+export interface ClusterGate {
+  admit(header: string | undefined): PeerSocketData | null;
+  view(): ClusterView;
+}
 
 export interface AppParts {
   config: Config;
@@ -37,6 +45,8 @@ export interface AppParts {
   metrics: Metrics;
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;
+  /** The other gateways; null: there are none. */
+  cluster: ClusterGate | null;
   /** Serves the console's files; null where there is none (a library without a build). */
   console: Handler | null;
 }

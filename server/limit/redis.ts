@@ -1,22 +1,17 @@
 /** Limits in Redis, shared by all gateways; in memory for as long as Redis does not answer. */
 
-import { type Command, Redis } from "ioredis";
 import { LRUCache } from "lru-cache";
 import { RateLimiterMemory, RateLimiterRedis } from "rate-limiter-flexible";
 import type { Log } from "../log.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
 import { failuresInMemory } from "./memory.ts";
+import { openRedis, type RedisClient } from "./redis_client.ts";
 import { countIn, takeFrom } from "./window.ts";
 
 const MAX_RATES = 1000;
-const MAX_RECONNECT_DELAY_MS = 1000;
-
-/** A Redis that is there but does not answer is given up for this call after so long. */
-const COMMAND_TIMEOUT_MS = 250;
-const CONNECT_TIMEOUT_MS = 2000;
 
 export class RedisLimits implements Limiter {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #log: Log;
   readonly #byRpm = new LRUCache<number, RateLimiterRedis>({ max: MAX_RATES });
   #isReady = false;
@@ -25,16 +20,8 @@ export class RedisLimits implements Limiter {
 
   constructor(url: string, log: Log) {
     this.#log = log;
-    this.#redis = new ImpatientRedis(url, {
-      lazyConnect: true,
-      // No call ever waits for a Redis that is away: it fails at once and is counted in memory.
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-      commandTimeout: COMMAND_TIMEOUT_MS,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      retryStrategy: (times) => Math.min(times * 100, MAX_RECONNECT_DELAY_MS),
-    });
+    // While it is away its commands fail at once, and calls are counted in memory.
+    this.#redis = openRedis(url);
     this.#redis.on("ready", () => this.#cameBack());
     this.#redis.on("close", () => this.#wentAway("connection closed"));
     this.#redis.on("error", (error: Error & { code?: string }) => {
@@ -101,19 +88,5 @@ export class RedisLimits implements Limiter {
     if (!this.#hasReported) return;
     this.#hasReported = false;
     this.#log.info({}, "limits: Redis is back, gateways count together again");
-  }
-}
-
-/**
- * Takes a command that timed out for a lost connection: while a Redis hangs, calls are counted
- * elsewhere at once, instead of each waiting for its own timeout.
- */
-class ImpatientRedis extends Redis {
-  override sendCommand(...[command, stream]: Parameters<Redis["sendCommand"]>): unknown {
-    const sent = super.sendCommand(command, stream);
-    (command as Command).promise.catch((error: Error) => {
-      if (error.message === "Command timed out" && this.status === "ready") this.stream.destroy();
-    });
-    return sent;
   }
 }

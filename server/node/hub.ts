@@ -43,7 +43,10 @@ export class Hub {
     this.#watchers.push(watcher);
   }
 
+  /** A node that is connected here takes the place of what another gateway has told of it. */
   add(node: Node): void {
+    const twin = this.#nodes.get(node.who.identity);
+    if (twin !== undefined) this.remove(twin);
     this.#nodes.set(node.who.identity, node);
     this.#join(node);
   }

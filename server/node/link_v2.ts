@@ -56,12 +56,14 @@ export class LinkV2 extends Link<number, OpenStream> {
   readonly #session = crypto.randomUUID();
   #lastStream = 0;
   #terms: WelcomeTerms | null = null;
-  #windowBytes = WINDOW_BYTES;
+  protected windowBytes = WINDOW_BYTES;
+  /** Headers that may be seen by callers, each with the name that it has there. */
+  protected readonly shownNames = RELAYED_HEADERS;
 
   /** Opens the conversation; `terms` are what a node that registers is welcomed with. */
   hello(terms: WelcomeTerms): this {
     this.#terms = terms;
-    this.#windowBytes = Math.min(WINDOW_BYTES, terms.maxBufferedBytes);
+    this.windowBytes = Math.min(WINDOW_BYTES, terms.maxBufferedBytes);
     this.socket.send(encodeJson("hello", 0, { versions: [1, 2] }));
     return this;
   }
@@ -73,7 +75,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       sink,
       isStream: order.stream,
       head: null,
-      credit: this.#windowBytes,
+      credit: this.windowBytes,
       consumed: 0,
       chunks: 0,
       finish: null,
@@ -138,7 +140,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       node,
       ping_ms: this.#terms?.pingMs ?? 0,
       silence_ms: this.#terms?.silenceMs ?? 0,
-      window_bytes: this.#windowBytes,
+      window_bytes: this.windowBytes,
       max_frame_bytes: Math.min(MAX_FRAME_BYTES, this.#terms?.maxFrameBytes ?? MAX_FRAME_BYTES),
     }));
   }
@@ -148,7 +150,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     if (stream === undefined) return this.notOpen(id, "HEAD");
     if (stream.head !== null) return this.#breach(id, "a second HEAD");
     stream.head = head;
-    if (isSuccess(head)) stream.sink.head(relayed(head));
+    if (isSuccess(head)) stream.sink.head(this.#shown(head));
   }
 
   /** The hot path: nothing here looks into the bytes. */
@@ -175,7 +177,7 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   #refused(id: number, { refusal }: OpenStream, head: Head): void {
     const body = refusal?.end() ?? "";
-    this.fail(id, { kind: "answered", status: head.status, headers: relayed(head), body });
+    this.fail(id, { kind: "answered", status: head.status, headers: this.#shown(head), body });
   }
 
   #finish(id: number, finish: Finish): void {
@@ -228,10 +230,20 @@ export class LinkV2 extends Link<number, OpenStream> {
     this.fail(id, { kind: "protocol", reason });
   }
 
+  /** Under the names by which callers may see them. */
+  #shown(head: Head): Record<string, string> {
+    return Object.fromEntries(
+      Object.entries(head.headers).flatMap(([name, value]) => {
+        const shown = this.shownNames.get(name);
+        return shown !== undefined && HEADER_VALUE.test(value) ? [[shown, value]] : [];
+      }),
+    );
+  }
+
   /** Half a window at a time: neither a frame for every chunk, nor a node that waits for one. */
   #grant(id: number, stream: OpenStream, bytes: number): void {
     stream.consumed += bytes;
-    if (stream.consumed < this.#windowBytes / 2 || !this.open.has(id)) return;
+    if (stream.consumed < this.windowBytes / 2 || !this.open.has(id)) return;
     stream.credit += stream.consumed;
     this.say(encodeCredit(id, stream.consumed));
     stream.consumed = 0;
@@ -251,16 +263,6 @@ export class LinkV2 extends Link<number, OpenStream> {
 
 function isSuccess(head: Head): boolean {
   return head.status >= 200 && head.status < 300;
-}
-
-/** Under the names by which callers may see them. */
-function relayed(head: Head): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(head.headers).flatMap(([name, value]) => {
-      const shown = RELAYED_HEADERS.get(name);
-      return shown !== undefined && HEADER_VALUE.test(value) ? [[shown, value]] : [];
-    }),
-  );
 }
 
 /** What the node has told; where it could not (its connection was lost), frames are counted instead. */

@@ -216,17 +216,23 @@ export class Links implements LinkOwner {
     link.closed(`connection closed (${code})`);
   }
 
+  /** Another gateway says that it has the node: it answers here at once, or the connection ends. */
+  challenge(node: Node): void {
+    for (const [link, peer] of this.#peers) if (peer.node === node) this.#challenge(link);
+  }
+
   /** An older connection under the same identity is probably half open: it answers at once, or goes. */
   #challengeTwins(base: string): void {
+    for (const link of this.#twins.get(base) ?? []) if (link !== undefined) this.#challenge(link);
+  }
+
+  #challenge(link: Link): void {
     const { clock } = this.parts;
-    for (const link of this.#twins.get(base) ?? []) {
-      if (link === undefined) continue;
-      const askedMs = clock.monotonic();
-      link.ping();
-      clock.after(CHALLENGE_MS, () => {
-        if (link.heardMs < askedMs) link.drop();
-      });
-    }
+    const askedMs = clock.monotonic();
+    link.ping();
+    clock.after(CHALLENGE_MS, () => {
+      if (link.heardMs < askedMs) link.drop();
+    });
   }
 
   #takeOrdinal(base: string, link: Link): number {

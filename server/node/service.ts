@@ -29,6 +29,12 @@ export class ByService<T> {
     for (const values of this.#byModel.values()) yield* values.values();
   }
 
+  *entries(): Iterable<[Service, T]> {
+    for (const [model, values] of this.#byModel) {
+      for (const [endpoint, value] of values) yield [{ model, endpoint }, value];
+    }
+  }
+
   set({ model, endpoint }: Service, value: T): void {
     const values = this.#byModel.get(model) ?? new Map<Endpoint, T>();
     this.#byModel.set(model, values);

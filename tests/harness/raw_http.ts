@@ -18,6 +18,8 @@ export interface RawHttp {
   /** Reads no more until `resume`: what comes fills the buffers on the way. */
   pause(): void;
   resume(): void;
+  /** Leaves, whatever may still come. */
+  hangUp(): void;
   /** Resolves when the server has closed the connection: send `connection: close`. */
   answer(deadlineMs?: number): Promise<RawAnswer>;
   /** Resolves when the connection has ended, by the server's will or because it was lost. */
@@ -62,6 +64,7 @@ export async function dial(gateway: { url: string }): Promise<RawHttp> {
     write: (part) => void socket.write(part),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
+    hangUp: () => void socket.destroy(),
     answer: async (deadlineMs) => {
       await within("the end of the connection", closed.promise, deadlineMs);
       return parsed(text);

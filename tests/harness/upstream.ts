@@ -111,6 +111,11 @@ export function say(text: string): Behaviour {
   return (call) => answer(call, [text]);
 }
 
+/** Answers with these texts, each a chunk of a stream and a token of its usage. */
+export function pieces(texts: readonly string[]): Behaviour {
+  return (call) => answer(call, texts);
+}
+
 /** Answers with a status and OpenAI's error shape. */
 export function refuse(
   status: number,

@@ -1,0 +1,316 @@
+/** This gateway as one of several: what it tells the others, what it hears of them, and their nodes as its own. */
+
+import type { Lease } from "../call/lease.ts";
+import type { Scheduler } from "../call/scheduler.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { AttemptSink, Order } from "../node/attempt.ts";
+import type { Hub } from "../node/hub.ts";
+import type { Node, NodeConnection } from "../node/node.ts";
+import type { PenaltyBook } from "../node/penalty.ts";
+import type { Service } from "../node/service.ts";
+import { AwayNodes } from "./away_nodes.ts";
+import type { Bus, Message, Presence } from "./bus.ts";
+import { Follower } from "./follower.ts";
+import type { GuestsConfig } from "./guests.ts";
+import { Handshake } from "./handshake.ts";
+import { Loads } from "./loads.ts";
+import { Membership } from "./membership.ts";
+import { type NodeRecord, recordOf } from "./node_record.ts";
+import { Offers } from "./offers.ts";
+import type { PeerMessage } from "./peer_message.ts";
+import { type Dial, Peers } from "./peers.ts";
+import { dialPeer, peerHandlers, type PeerSocketData } from "./peer_socket.ts";
+import { Publisher } from "./publisher.ts";
+import { SharedPenalties } from "./shared_penalties.ts";
+
+export interface ClusterParts {
+  bus: Bus;
+  hub: Hub;
+  penalties: PenaltyBook;
+  clock: Clock;
+  log: Log;
+  version: string;
+  /** All gateways have the same; their links are proved with it. */
+  secret: string;
+  /** Where other gateways reach this one, once it listens. */
+  url: () => string;
+  /** Another gateway has the node: the connection here answers, or ends. */
+  challenge: (node: Node) => void;
+  dial?: Dial;
+}
+
+/** How the network looks from here. */
+export interface ClusterView {
+  /** Whether Redis answers: if not, nothing new is heard of the others. */
+  isHeard: boolean;
+  /** Gateways that live, this one included, and those of them that can be reached from here. */
+  gateways: number;
+  reachable: number;
+  /** Nodes of others that are offered here. */
+  awayNodes: number;
+}
+
+/** What is in Redis may not be what was told, if only seldom: it is read again this often. */
+const REREAD_EVERY_MS = 30_000;
+
+/** Draining is over when no peer's call is left, which is looked at this often. */
+const LOOK_EVERY_MS = 50;
+
+export class Cluster {
+  /** Random, of this process. */
+  readonly id = `gw-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
+  /** The calls of other gateways that wait: the scheduler's rivals. */
+  readonly offers: Offers;
+  readonly #membership: Membership;
+  readonly #publisher: Publisher;
+  readonly #follower: Follower;
+  readonly #away: AwayNodes;
+  readonly #peers: Peers;
+  readonly #loads: Loads;
+  readonly #penalties: SharedPenalties;
+  readonly #handshake: Handshake;
+  /** By public id: the nodes that are connected here. */
+  readonly #here = new Map<string, Node>();
+  #scheduler: Scheduler | null = null;
+  #isDraining = false;
+  #rereadMs = 0;
+
+  constructor(private readonly parts: ClusterParts, config: GuestsConfig) {
+    const { bus, clock, log, hub, dial = dialPeer } = parts;
+    const { id } = this;
+    this.#handshake = new Handshake(parts.secret, id);
+    this.#membership = new Membership({ bus, clock, log, presence: () => this.#presence() });
+    this.#publisher = new Publisher({ bus, clock, log, id, fence: () => this.#membership.fence });
+    this.#follower = new Follower({ bus, log });
+    const say = (peer: string, message: PeerMessage) => this.#peers.find(peer)?.say(message);
+    const sayToAll = (message: PeerMessage) => {
+      for (const peer of this.#peers.ids()) say(peer, message);
+    };
+    this.offers = new Offers({ clock, say, sayToAll });
+    this.#loads = new Loads({ clock, say, peers: () => this.#peers.ids() });
+    this.#penalties = new SharedPenalties({
+      bus,
+      log,
+      id,
+      book: parts.penalties,
+      toShared: (ms) => this.#membership.toShared(ms),
+      toLocal: (ms) => this.#membership.toLocal(ms),
+      now: () => clock.now(),
+    });
+    this.#peers = new Peers({
+      clock,
+      log,
+      id,
+      dial,
+      handshake: this.#handshake,
+      others: () => this.#membership.others,
+      came: (peer) => this.#came(peer),
+      left: (peer) => this.#left(peer),
+      lease: (peer, nodeId, service, grant) => this.#lease(peer, nodeId, service, grant),
+      freed: (peer, lease) => this.#loads.guest(peer, lease.node, -1),
+      heard: (peer, message) => this.#hear(peer, message),
+    }, config);
+    this.#away = new AwayNodes({
+      hub,
+      isLinked: (gateway) => this.#peers.find(gateway) !== undefined,
+      connectionTo: (gateway, nodeId) => this.#connectionTo(gateway, nodeId),
+      claimant: (nodeId) => this.#follower.claimant(nodeId),
+    });
+    this.#watch();
+  }
+
+  /** Where calls wait and slots are leased. To be given before `start`. */
+  serve(scheduler: Scheduler): void {
+    this.#scheduler = scheduler;
+    this.offers.serve(scheduler);
+    scheduler.onLineChange = (service) => this.offers.lineChanged(service);
+    scheduler.onUse = (node) => {
+      if (node.gateway === null) this.#loads.used(node);
+    };
+  }
+
+  /** Joins the others. Does not fail while Redis is away. To be called once the gateway listens. */
+  async start(): Promise<void> {
+    await this.#membership.start();
+    this.#peers.start();
+  }
+
+  view(): ClusterView {
+    return {
+      isHeard: this.#membership.isHeard,
+      gateways: this.#membership.others.size + 1,
+      reachable: this.#peers.size + 1,
+      awayNodes: this.#away.size,
+    };
+  }
+
+  /** What a dialling gateway is let in as; null: nobody that is to be let in. */
+  admit(header: string | undefined): PeerSocketData | null {
+    const admitted = header === undefined ? null : this.#handshake.admit(header);
+    return admitted && { ...admitted, peerLink: null };
+  }
+
+  /** What Bun.serve calls for the sockets of those that were let in. */
+  handlers() {
+    return peerHandlers(this.#peers, (peer) => this.#came(peer));
+  }
+
+  /** This gateway takes no calls any more, neither its own nor others': its nodes go elsewhere. */
+  drain(): void {
+    this.#isDraining = true;
+    this.offers.isClosed = true;
+    this.#publisher.withdraw();
+    this.#membership.beatNow();
+  }
+
+  /** Resolves when no call of others runs on this gateway's nodes. */
+  async idle(): Promise<void> {
+    while (this.#peers.guests > 0) {
+      await new Promise<void>((resolve) => this.parts.clock.after(LOOK_EVERY_MS, resolve));
+    }
+  }
+
+  /** Leaves: the links end, and what this gateway has written is gone. */
+  async stop(): Promise<void> {
+    this.#membership.stop();
+    this.#publisher.stop();
+    this.#peers.stop();
+    await this.parts.bus.leave(this.id).catch(() => {
+      // Redis is away: the lease ends by itself.
+    });
+    this.#peers.dropAll();
+    this.parts.bus.close();
+  }
+
+  #presence(): Presence {
+    return {
+      id: this.id,
+      url: this.parts.url(),
+      version: this.parts.version,
+      seq: this.#publisher.seq,
+      isDraining: this.#isDraining,
+      nodes: this.#publisher.size,
+    };
+  }
+
+  #watch(): void {
+    const { bus, hub } = this.parts;
+    hub.watch({
+      joined: (node) => node.gateway === null && this.#joined(node),
+      left: (node) => node.gateway === null && this.#nodeLeft(node),
+      eased: (node) => node.gateway === null && this.#joined(node),
+      loaded: () => {},
+    });
+    this.#membership.onRoll = (isNew) => this.#roll(isNew);
+    this.#follower.onNode = (_gateway, record) => this.#told(record);
+    this.#follower.onGone = (_gateway, nodeId) => this.#away.reconsider(nodeId);
+    bus.onMessage = (message) => this.#hearAll(message);
+    bus.onHearing = () => {
+      this.#follower.missed();
+      void this.#penalties.read();
+    };
+  }
+
+  /** A sign of life was answered. */
+  #roll(isNew: boolean): void {
+    const { clock } = this.parts;
+    this.#publisher.renew(isNew);
+    this.#follower.roll(this.#membership.others, (id) => this.#peers.find(id) !== undefined);
+    this.#peers.look();
+    if (isNew) void this.#penalties.write();
+    if (clock.monotonic() - this.#rereadMs < REREAD_EVERY_MS) return;
+    this.#rereadMs = clock.monotonic();
+    void this.#penalties.read();
+  }
+
+  #hearAll(message: Message): void {
+    if (message.from === this.id) return;
+    if (message.is === "nodes") this.#follower.heard(message);
+    else this.#penalties.heard(message);
+  }
+
+  /** A node has connected here, or what is to be told of it has changed. */
+  #joined(node: Node): void {
+    const { id } = node.who;
+    const known = this.#here.get(id) === node ? this.#publisher.record(id) : undefined;
+    this.#here.set(id, node);
+    if (this.#isDraining) return;
+    const sinceMs = known?.sinceMs ?? this.#membership.toShared(this.parts.clock.now());
+    const record = recordOf(node, sinceMs);
+    if (JSON.stringify(record) !== JSON.stringify(known)) this.#publisher.put(record);
+  }
+
+  #nodeLeft(node: Node): void {
+    const { id, identity } = node.who;
+    // It is only about to be offered anew.
+    if (this.parts.hub.find(identity) === node) return;
+    if (this.#here.get(id) !== node) return;
+    this.#here.delete(id);
+    this.#publisher.gone(id);
+    this.#loads.left(node);
+  }
+
+  /** Another gateway says that it has the node. */
+  #told({ who, sinceMs }: NodeRecord): void {
+    const here = this.#here.get(who.id);
+    const since = this.#publisher.record(who.id)?.sinceMs ?? Infinity;
+    if (here !== undefined && sinceMs > since) this.parts.challenge(here);
+    this.#away.reconsider(who.id);
+  }
+
+  #came(peer: string): void {
+    this.#loads.peerCame(peer, this.#here.values());
+    for (const { who } of this.#follower.nodesOf(peer)) this.#away.reconsider(who.id);
+    this.offers.peerCame(peer);
+  }
+
+  #left(peer: string): void {
+    this.#loads.peerLeft(peer);
+    this.#away.forgetLoads(peer);
+    this.offers.peerLeft(peer);
+    for (const { who } of this.#follower.nodesOf(peer)) this.#away.reconsider(who.id);
+  }
+
+  #hear(peer: string, message: PeerMessage): void {
+    switch (message.is) {
+      case "loads":
+        for (const [node, others] of message.loads) this.#away.loaded(peer, node, others);
+        return;
+      case "wants":
+        return this.offers.wanted(peer, message.service, message.waiting);
+      case "offer": {
+        const node = this.#away.find(peer, message.node);
+        return this.offers.offered(peer, node, message.service, message.grant);
+      }
+      case "decline":
+        return this.offers.declined(peer, message.grant);
+    }
+  }
+
+  /** A slot of this gateway's node for a peer's call: the one that it was offered, or one that is free. */
+  #lease(peer: string, nodeId: string, service: Service, grant: number | null): Lease | null {
+    const node = this.#here.get(nodeId);
+    const offered = grant === null ? null : this.offers.redeem(peer, grant);
+    if (node === undefined || offered !== null && offered.node !== node) {
+      offered?.release();
+      return null;
+    }
+    const lease = offered ?? (this.#isDraining ? null : this.#scheduler?.leaseHere(node, service));
+    if (lease) this.#loads.guest(peer, node, 1);
+    return lease ?? null;
+  }
+
+  #connectionTo(gateway: string, nodeId: string): NodeConnection {
+    return {
+      start: (order: Order, sink: AttemptSink) => {
+        const link = this.#peers.find(gateway);
+        const node = this.#away.find(gateway, nodeId);
+        if (link === undefined || node === undefined) return null;
+        return link.calls.startOn(nodeId, this.offers.grantFor(node), order, sink);
+      },
+      // It is closed where it is connected.
+      close: () => {},
+    };
+  }
+}

@@ -1,0 +1,112 @@
+/** This gateway's lease on being one of the network's, and the others that hold one. */
+
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { Bus, Presence } from "./bus.ts";
+
+/** A sign of life this often, and for how long one counts. */
+export const BEAT_MS = 1_000;
+export const LEASE_MS = 5_000;
+
+export interface MembershipParts {
+  bus: Pick<Bus, "beat" | "opened">;
+  clock: Clock;
+  log: Log;
+  /** This gateway as it is now. */
+  presence: () => Presence;
+}
+
+export class Membership {
+  readonly #others = new Map<string, Presence>();
+  #fence = 0;
+  /** Redis' clock minus this machine's. */
+  #offsetMs = 0;
+  #isHeard = false;
+  #hasReported = false;
+  #isStopped = false;
+  #callOffBeat: () => void = () => {};
+
+  /** Called after each sign of life that Redis has answered. `isNew`: what was written before is void. */
+  onRoll: (isNew: boolean) => void = () => {};
+
+  constructor(private readonly parts: MembershipParts) {}
+
+  /** Resolves after the first beat, answered or not. */
+  async start(): Promise<void> {
+    await this.parts.bus.opened();
+    await this.#beat();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#callOffBeat();
+  }
+
+  /** The other gateways, as Redis last told: while it is away, those of before. */
+  get others(): ReadonlyMap<string, Presence> {
+    return this.#others;
+  }
+
+  /** Under which this gateway writes. */
+  get fence(): number {
+    return this.#fence;
+  }
+
+  /** Whether Redis answered lately. */
+  get isHeard(): boolean {
+    return this.#isHeard;
+  }
+
+  /** Redis' time for a time of this machine, both in UTC milliseconds. */
+  toShared(localMs: number): number {
+    return localMs + this.#offsetMs;
+  }
+
+  toLocal(sharedMs: number): number {
+    return sharedMs - this.#offsetMs;
+  }
+
+  /** Says at once what has changed. */
+  beatNow(): void {
+    if (this.#isStopped) return;
+    this.#callOffBeat();
+    void this.#beat();
+  }
+
+  async #beat(): Promise<void> {
+    const { bus, clock, presence } = this.parts;
+    const me = presence();
+    try {
+      const { nowMs, fence, gateways } = await bus.beat(me, this.#fence, LEASE_MS);
+      if (this.#isStopped) return;
+      this.#offsetMs = nowMs - clock.now();
+      const isNew = fence !== this.#fence;
+      this.#fence = fence;
+      this.#others.clear();
+      for (const other of gateways) if (other.id !== me.id) this.#others.set(other.id, other);
+      this.#heard(true);
+      this.onRoll(isNew);
+    } catch (error) {
+      if (!this.#isStopped) this.#heard(false, error);
+    } finally {
+      this.#callOffBeat();
+      if (!this.#isStopped) this.#callOffBeat = clock.after(BEAT_MS, () => void this.#beat());
+    }
+  }
+
+  #heard(isHeard: boolean, error?: unknown): void {
+    this.#isHeard = isHeard;
+    if (isHeard !== this.#hasReported) return;
+    this.#hasReported = !isHeard;
+    const { log } = this.parts;
+    if (isHeard) {
+      log.info({ gateways: this.#others.size + 1 }, "cluster: the other gateways are heard again");
+    } else {
+      const cause = error instanceof Error ? error.message : String(error);
+      log.warn(
+        { cause },
+        "cluster: Redis does not answer, this gateway goes on with what it knows",
+      );
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** Bun's two kinds of WebSocket, as the links between gateways use them: dialled and accepted. */
+
+import type { ServerWebSocket, WebSocketHandler } from "bun";
+import type { PeerLink } from "./peer_link.ts";
+import type { DialledSocket, Peers } from "./peers.ts";
+
+/** What Bun keeps beside the socket of a gateway that has dialled. */
+export interface PeerSocketData {
+  peer: string;
+  /** Shows it who was dialled. */
+  answer: string;
+  peerLink: PeerLink | null;
+}
+
+/** Dials another gateway. */
+export function dialPeer(url: string, headers: Record<string, string>): DialledSocket {
+  // Bun's client takes more than the standard's type knows.
+  const options = { headers, perMessageDeflate: false } as unknown as string[];
+  const socket = new WebSocket(url, options);
+  socket.binaryType = "nodebuffer";
+  const dialled: DialledSocket = {
+    onMessage: () => {},
+    onAlive: () => {},
+    onClose: () => {},
+    send(message) {
+      if (socket.readyState !== WebSocket.OPEN) return 0;
+      socket.send(message as Uint8Array<ArrayBuffer>);
+      return message.length;
+    },
+    ping: () => void (socket.readyState === WebSocket.OPEN && socket.ping()),
+    close: (code, reason) => socket.close(code, reason),
+    terminate: () => socket.terminate(),
+    getBufferedAmount: () => socket.bufferedAmount,
+  };
+  socket.addEventListener("message", ({ data }) => dialled.onMessage(data as string | Uint8Array));
+  for (const event of ["ping", "pong"]) socket.addEventListener(event, () => dialled.onAlive());
+  socket.addEventListener("close", ({ code }) => dialled.onClose(`connection closed (${code})`));
+  return dialled;
+}
+
+/** What Bun.serve calls for the socket of each gateway that has dialled. */
+export function peerHandlers(
+  peers: Peers,
+  came: (peer: string) => void,
+): Pick<
+  WebSocketHandler<PeerSocketData>,
+  "open" | "message" | "ping" | "pong" | "drain" | "close"
+> {
+  const heard = ({ data }: ServerWebSocket<PeerSocketData>) => data.peerLink?.heard();
+  return {
+    open: (ws) => {
+      const { peer, answer } = ws.data;
+      ws.data.peerLink = peers.accepted(peer, ws);
+      ws.data.peerLink.say({ is: "hello", answer });
+      came(peer);
+    },
+    message: (ws, message) => ws.data.peerLink?.receive(message),
+    ping: heard,
+    pong: heard,
+    drain: heard,
+    close: (ws, code) => {
+      if (ws.data.peerLink) peers.closed(ws.data.peerLink, `connection closed (${code})`);
+    },
+  };
+}

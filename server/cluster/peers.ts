@@ -1,0 +1,184 @@
+/** The links with all other gateways: one a pair, dialled by one of the two, watched, dialled again. */
+
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { Socket } from "../node/link.ts";
+import type { Presence } from "./bus.ts";
+import type { GuestsConfig } from "./guests.ts";
+import { type Handshake, isEqual, PEER_HEADER } from "./handshake.ts";
+import { PeerLink, type PeerLinkParts } from "./peer_link.ts";
+import { decodePeerMessage, isPeerMessage } from "./peer_message.ts";
+
+/** Where gateways dial each other. */
+export const PEER_PATH = "/cluster";
+
+/** Peers are looked at this often: pinged, dialled, given up after so long a silence. */
+const LOOK_EVERY_MS = 1_000;
+const SILENCE_MS = 5_000;
+const DIAL_WITHIN_MS = 3_000;
+
+/** A socket that this gateway has dialled. */
+export interface DialledSocket extends Socket {
+  onMessage: (message: string | Uint8Array) => void;
+  onAlive: () => void;
+  onClose: (reason: string) => void;
+}
+
+export type Dial = (url: string, headers: Record<string, string>) => DialledSocket;
+
+export interface PeersParts extends PeerLinkParts {
+  clock: Clock;
+  log: Log;
+  id: string;
+  handshake: Handshake;
+  dial: Dial;
+  /** The gateways that should be linked, by id. */
+  others: () => ReadonlyMap<string, Presence>;
+  /** A peer can be reached now, or cannot any more. */
+  came: (peer: string) => void;
+  left: (peer: string) => void;
+}
+
+export class Peers {
+  readonly #links = new Map<string, PeerLink>();
+  readonly #dialling = new Set<string>();
+  #lookedMs = 0;
+  #callOffLook: () => void = () => {};
+  #isStopped = false;
+
+  constructor(private readonly parts: PeersParts, private readonly config: GuestsConfig) {}
+
+  start(): void {
+    this.#lookedMs = this.parts.clock.monotonic();
+    this.#lookLater();
+  }
+
+  /** The ids of those that can be reached. */
+  ids(): Iterable<string> {
+    return this.#links.keys();
+  }
+
+  get size(): number {
+    return this.#links.size;
+  }
+
+  find(peer: string): PeerLink | undefined {
+    return this.#links.get(peer);
+  }
+
+  /** Calls of all peers on this gateway's nodes. */
+  get guests(): number {
+    let sum = 0;
+    for (const link of this.#links.values()) sum += link.guests;
+    return sum;
+  }
+
+  /** Those that are not linked are dialled, as far as it is this gateway's part. */
+  look(): void {
+    const { id, others } = this.parts;
+    for (const peer of others().values()) {
+      // Of two, only one dials: so there is never more than one link.
+      if (peer.id < id && !this.#links.has(peer.id) && !this.#dialling.has(peer.id)) {
+        this.#dial(peer);
+      }
+    }
+  }
+
+  /** A peer has dialled and shown who it is. The link's messages and end are to be handed to it. */
+  accepted(peer: string, socket: Socket): PeerLink {
+    return this.#linked(peer, socket);
+  }
+
+  /** The link's socket has closed. */
+  closed(link: PeerLink, reason: string): void {
+    const { peer } = link;
+    if (this.#links.get(peer) === link) {
+      this.#links.delete(peer);
+      this.parts.left(peer);
+      if (!this.#isStopped) this.parts.log.warn({ peer, reason }, "cluster: a gateway is lost");
+    }
+    // Last: failing the calls makes them look for another node, which must not be one of the peer's.
+    link.closed(reason);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#callOffLook();
+    for (const link of this.#links.values()) link.close();
+  }
+
+  dropAll(): void {
+    for (const link of this.#links.values()) link.drop();
+  }
+
+  #linked(peer: string, socket: Socket): PeerLink {
+    const before = this.#links.get(peer);
+    if (before !== undefined) {
+      before.drop();
+      this.closed(before, "the gateway has dialled anew");
+    }
+    const link = new PeerLink(peer, socket, this.parts, this.config);
+    this.#links.set(peer, link);
+    this.parts.log.info({ peer }, "cluster: a gateway is linked");
+    return link;
+  }
+
+  #dial({ id: peer, url }: Presence): void {
+    const { handshake, dial, clock, log, came } = this.parts;
+    this.#dialling.add(peer);
+    const { header, answer } = handshake.dial(peer);
+    const socket = dial(`${url.replace(/^http/, "ws")}${PEER_PATH}`, { [PEER_HEADER]: header });
+    const callOff = clock.after(DIAL_WITHIN_MS, () => socket.terminate());
+    let link: PeerLink | null = null;
+    socket.onMessage = (message) => {
+      if (link !== null) return link.receive(message);
+      // Whoever cannot show that it knows the secret hears nothing.
+      if (!isHello(message, answer) || this.#isStopped) return socket.terminate();
+      callOff();
+      this.#dialling.delete(peer);
+      link = this.#linked(peer, socket);
+      came(peer);
+    };
+    socket.onAlive = () => link?.heard();
+    socket.onClose = (reason) => {
+      callOff();
+      this.#dialling.delete(peer);
+      if (link === null) log.debug({ peer, reason }, "cluster: cannot reach a gateway");
+      else this.closed(link, reason);
+    };
+  }
+
+  #lookLater(): void {
+    this.#callOffLook = this.parts.clock.after(LOOK_EVERY_MS, () => {
+      this.#watch();
+      this.look();
+      this.#lookLater();
+    });
+  }
+
+  /** Who was silent for too long is given up, unless it was this process that did not listen. */
+  #watch(): void {
+    const nowMs = this.parts.clock.monotonic();
+    const wasBlocked = nowMs - this.#lookedMs > 2 * LOOK_EVERY_MS;
+    this.#lookedMs = nowMs;
+    for (const link of this.#links.values()) {
+      if (nowMs - link.heardMs <= SILENCE_MS || wasBlocked) {
+        link.ping();
+        continue;
+      }
+      link.drop();
+      // A half-open connection may take minutes to close by itself.
+      this.closed(link, "it does not answer");
+    }
+  }
+}
+
+function isHello(message: string | Uint8Array, answer: string): boolean {
+  if (typeof message === "string" || !isPeerMessage(message)) return false;
+  try {
+    const hello = decodePeerMessage(message);
+    return hello.is === "hello" && isEqual(hello.answer, answer);
+  } catch {
+    return false;
+  }
+}

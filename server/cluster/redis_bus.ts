@@ -1,0 +1,207 @@
+/** The bus over a real Redis: one server, Sentinel or Redis Cluster. */
+
+import { createHmac } from "node:crypto";
+import type { Redis } from "ioredis";
+import type { Log } from "../log.ts";
+import { isCluster, openRedis, type RedisClient } from "../limit/redis_client.ts";
+import type {
+  Bus,
+  Message,
+  NodeChange,
+  NodeList,
+  PenaltyNotice,
+  Presence,
+  Roll,
+  WriteOptions,
+} from "./bus.ts";
+import type { NodeRecord } from "./node_record.ts";
+import { BEAT, WRITE } from "./scripts.ts";
+
+/**
+ * Keys whose braces are alike lie on one server of a Redis Cluster, so that one script may touch
+ * them. Installations that share a Redis have secrets of their own, and so names of their own.
+ */
+function keysOf(secret: string) {
+  const tag = createHmac("sha256", secret).update("co-link cluster").digest("hex").slice(0, 12);
+  const common = `colink:{${tag}}`;
+  return {
+    leases: `${common}:leases`,
+    presences: `${common}:gateways`,
+    fence: `${common}:fence`,
+    penalties: `${common}:penalties`,
+    channel: `${common}:changes`,
+    nodes: (id: string) => `colink:{${id}}:nodes`,
+    loads: (id: string) => `colink:{${id}}:loads`,
+  };
+}
+
+/** Forgotten when no gateway has written any for so long: longer than any penalty. */
+const KEEP_PENALTIES_MS = 2 * 60 * 60 * 1000;
+const KEEP_LOADS_MS = 30_000;
+
+/** A gateway that starts waits no longer for Redis. */
+const OPEN_WITHIN_MS = 2_000;
+
+const SCAN_COUNT = 1000;
+
+/** The scripts, as commands of the client. */
+interface Scripts {
+  colinkBeat(...args: (string | number)[]): Promise<[string, string, string[]]>;
+  colinkWrite(...args: (string | number)[]): Promise<number>;
+}
+
+export class RedisBus implements Bus {
+  readonly #redis: RedisClient & Scripts;
+  readonly #ears: RedisClient;
+  readonly #keys: ReturnType<typeof keysOf>;
+  readonly #opened: Promise<unknown>;
+  #isClosed = false;
+  onMessage: (message: Message) => void = () => {};
+  onHearing: () => void = () => {};
+
+  /** `secret`: all gateways of the network have the same. */
+  constructor(url: string, secret: string, private readonly log: Log) {
+    this.#keys = keysOf(secret);
+    const redis = openRedis(url);
+    redis.defineCommand("colinkBeat", BEAT);
+    redis.defineCommand("colinkWrite", WRITE);
+    this.#redis = redis as RedisClient & Scripts;
+    // Nothing is ever asked there but to listen, for as long as it takes.
+    this.#ears = openRedis(url, { commandTimeoutMs: 0 });
+    for (const client of [this.#redis, this.#ears] as Redis[]) {
+      // What goes wrong is said once, by whoever misses an answer.
+      client.on("error", (error: Error) => this.log.debug({ cause: error.message }, "redis"));
+    }
+    (this.#ears as Redis).on("ready", () => void this.#listen());
+    for (const event of ["message", "smessage"]) {
+      (this.#ears as Redis).on(event, (_channel: string, text: string) => this.#heard(text));
+    }
+    // ioredis goes on trying.
+    const [opened] = [this.#redis, this.#ears].map((client) => client.connect().catch(() => {}));
+    this.#opened = Promise.race([
+      opened,
+      new Promise((resolve) => setTimeout(resolve, OPEN_WITHIN_MS)),
+    ]);
+  }
+
+  async opened(): Promise<void> {
+    await this.#opened;
+  }
+
+  async beat(presence: Presence, fence: number, leaseMs: number): Promise<Roll> {
+    const { leases, presences, fence: fenceKey } = this.#keys;
+    const [nowMs, newFence, all] = await this.#redis.colinkBeat(
+      ...[leases, presences, fenceKey],
+      ...[presence.id, fence, JSON.stringify(presence), leaseMs],
+    );
+    const gateways = all.map((text) => JSON.parse(text) as Presence);
+    return { nowMs: Number(nowMs), fence: Number(newFence), gateways };
+  }
+
+  async leave(id: string): Promise<void> {
+    await Promise.all([
+      this.#redis.zrem(this.#keys.leases, id),
+      this.#redis.hdel(this.#keys.presences, id),
+      this.#redis.del(this.#keys.nodes(id)),
+      this.#redis.del(this.#keys.loads(id)),
+    ]);
+  }
+
+  async write(id: string, fence: number, change: NodeChange, options: WriteOptions) {
+    const { seq, put, gone } = change;
+    const done = await this.#redis.colinkWrite(
+      this.#keys.nodes(id),
+      ...[fence, options.keepMs, options.isWhole ? 1 : 0, seq, put.length],
+      ...put.flatMap((record) => [record.who.id, JSON.stringify(record)]),
+      ...gone,
+    );
+    return done === 1;
+  }
+
+  async read(id: string): Promise<NodeList> {
+    let seq = 0;
+    const nodes = new Map<string, NodeRecord>();
+    let cursor = "0";
+    do {
+      const [next, fields] = await this.#redis.hscan(
+        this.#keys.nodes(id),
+        cursor,
+        "COUNT",
+        SCAN_COUNT,
+      );
+      cursor = next;
+      for (let i = 0; i < fields.length; i += 2) {
+        const [name, text] = [fields[i]!, fields[i + 1]!];
+        if (name === "#seq") seq = Number(text);
+        else if (!name.startsWith("#")) nodes.set(name, JSON.parse(text) as NodeRecord);
+      }
+    } while (cursor !== "0");
+    return { seq, nodes: [...nodes.values()] };
+  }
+
+  async writeLoads(id: string, loads: ReadonlyMap<string, number>): Promise<void> {
+    if (loads.size === 0) return;
+    const key = this.#keys.loads(id);
+    await this.#redis.hset(key, new Map(loads));
+    await this.#redis.pexpire(key, KEEP_LOADS_MS);
+  }
+
+  async writePenalty(penalty: PenaltyNotice): Promise<void> {
+    const field = penaltyField(penalty.identity, penalty.model);
+    await this.#redis.hset(this.#keys.penalties, field, JSON.stringify(penalty));
+    await this.#redis.pexpire(this.#keys.penalties, KEEP_PENALTIES_MS);
+  }
+
+  async erasePenalty(identity: string, model: string | null): Promise<void> {
+    await this.#redis.hdel(this.#keys.penalties, penaltyField(identity, model));
+  }
+
+  async readPenalties(nowMs: number): Promise<PenaltyNotice[]> {
+    const all = Object.entries(await this.#redis.hgetall(this.#keys.penalties));
+    const penalties = all.map(([field, text]) => ({
+      field,
+      notice: JSON.parse(text) as PenaltyNotice,
+    }));
+    const over = penalties.filter(({ notice }) => notice.until <= nowMs).map(({ field }) => field);
+    if (over.length > 0) await this.#redis.hdel(this.#keys.penalties, ...over);
+    return penalties.filter(({ notice }) => notice.until > nowMs).map(({ notice }) => notice);
+  }
+
+  async tell(message: Message): Promise<void> {
+    const text = JSON.stringify(message);
+    const { channel } = this.#keys;
+    await (isCluster(this.#redis)
+      ? this.#redis.spublish(channel, text)
+      : this.#redis.publish(channel, text));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#redis.disconnect();
+    this.#ears.disconnect();
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      await (isCluster(this.#ears)
+        ? this.#ears.ssubscribe(this.#keys.channel)
+        : this.#ears.subscribe(this.#keys.channel));
+      this.onHearing();
+    } catch (cause) {
+      // The connection was lost again; `ready` comes once more.
+      if (!this.#isClosed) this.log.debug({ cause: String(cause) }, "cannot listen to redis");
+    }
+  }
+
+  #heard(text: string): void {
+    try {
+      this.onMessage(JSON.parse(text) as Message);
+    } catch (error) {
+      this.log.error({ err: error }, "could not read what another gateway told");
+    }
+  }
+}
+
+function penaltyField(identity: string, model: string | null): string {
+  return JSON.stringify([identity, model]);
+}

@@ -1,0 +1,16 @@
+/** `GET /cluster`: another gateway's way in. Whoever cannot show that it knows the secret finds nothing here. */
+
+import { ColinkError } from "../error.ts";
+import type { AppContext } from "./env.ts";
+import type { AppParts } from "./parts.ts";
+
+/** What the cluster lets in by. */
+const HEADER = "colink-gateway";
+
+export function peerUpgrade({ cluster }: AppParts) {
+  return (c: AppContext): Response => {
+    const data = cluster?.admit(c.req.header(HEADER)) ?? null;
+    if (data !== null && c.env.server.upgrade(c.req.raw, { data })) return new Response(null);
+    throw new ColinkError("not_found", `Cannot GET ${c.req.path}: no such path`);
+  };
+}

@@ -1,0 +1,28 @@
+/** All WebSockets that the gateway accepts, each handed to the room that it belongs to: nodes and gateways. */
+
+import type { ServerWebSocket, WebSocketHandler } from "bun";
+import type { PeerSocketData } from "./cluster/peer_socket.ts";
+import type { SocketData } from "./node/links.ts";
+
+type Data = SocketData | PeerSocketData;
+type Events = "open" | "message" | "ping" | "pong" | "drain" | "close";
+
+/** Bun takes one set of handlers for all; what is no event is as the nodes' handlers say. */
+export function socketHandlers(
+  nodes: WebSocketHandler<SocketData>,
+  peers: Pick<WebSocketHandler<PeerSocketData>, Events>,
+): WebSocketHandler<Data> {
+  const of = (ws: ServerWebSocket<Data>) =>
+    // Each set is given only sockets with its own data.
+    ("peer" in ws.data ? peers : nodes) as Pick<WebSocketHandler<Data>, Events>;
+  return {
+    ...nodes,
+    data: {} as Data,
+    open: (ws) => of(ws).open?.(ws),
+    message: (ws, message) => of(ws).message?.(ws, message),
+    ping: (ws, bytes) => of(ws).ping?.(ws, bytes),
+    pong: (ws, bytes) => of(ws).pong?.(ws, bytes),
+    drain: (ws) => of(ws).drain?.(ws),
+    close: (ws, code, reason) => of(ws).close?.(ws, code, reason),
+  };
+}

@@ -1,0 +1,266 @@
+/** Three gateways as one network: every call matrix through a node of the caller's own gateway, and of another. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import OpenAI from "openai";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask, chat, hello, stream } from "./harness/api.ts";
+import { type ClusterGateway, gauges, listedBy, startCluster } from "./harness/cluster.ts";
+import { type RunningNode, startNode } from "./harness/node.ts";
+import { dial, wholeCall } from "./harness/raw_http.ts";
+import { connectScriptedNode, type ScriptedNode, type Wire } from "./harness/scripted_node.ts";
+import { pieces, say, startUpstream } from "./harness/upstream.ts";
+import { until, within } from "./harness/wait.ts";
+
+let gateways: readonly ClusterGateway[];
+let account: Account;
+let models = 0;
+
+beforeAll(async () => {
+  gateways = (await startCluster(3)).gateways;
+  account = await createAccount(gateways[0]!);
+}, 60_000);
+
+/** A node at the gateway, with a model that no other has. */
+async function joinAt(
+  gateway: ClusterGateway,
+  wire: Wire,
+  options: { models?: string[]; maxParallel?: number } = {},
+) {
+  const model = options.models?.[0] ?? `model-${models++}`;
+  const node = await connectScriptedNode({
+    wire,
+    gateway,
+    clientToken: account.clientToken,
+    models: [model],
+    ...options,
+  });
+  await listedBy(gateways, node.name);
+  return { node, model };
+}
+
+async function isIdle(node: ScriptedNode): Promise<void> {
+  for (const { url } of gateways) {
+    await until("no slot of the node is in use", async () => {
+      const { json } = await ask<{ nodes: { name: string; active_tasks: number }[] }>(
+        `${url}/api/nodes`,
+      );
+      return json.nodes.find(({ name }) => name === node.name)?.active_tasks === 0;
+    });
+  }
+}
+
+/** Text whose loss, repetition or disorder shows. */
+function numbered(pieces: number): string[] {
+  return Array.from({ length: pieces }, (_, i) => `${i} ${"ä".repeat(i % 50)} `);
+}
+
+const places = [
+  { place: "its caller's gateway", of: () => gateways[0]! },
+  { place: "another gateway", of: () => gateways[1]! },
+];
+
+for (const { place, of } of places) {
+  for (const wire of [1, 2] as const) {
+    describe(`a node of wire v${wire} at ${place}`, () => {
+      test("streams every byte, in order, to an official SDK", async () => {
+        const { node, model } = await joinAt(of(), wire);
+        const texts = numbered(700);
+        node.onCall = ({ id }) => {
+          for (const text of texts) node.piece(id, text);
+          node.finish(id, { prompt_tokens: 3, completion_tokens: 700 });
+        };
+        const client = new OpenAI({ baseURL: `${gateways[0]!.url}/v1`, apiKey: account.apiToken });
+        const answer = await client.chat.completions.create({
+          ...hello(model),
+          messages: [{ role: "user", content: "hello" }],
+          stream: true,
+        });
+        let said = "";
+        for await (const { choices } of answer) said += choices[0]?.delta.content ?? "";
+        expect(said === texts.join("")).toBe(true);
+        await isIdle(node);
+      });
+
+      test("answers in one piece", async () => {
+        const { node, model } = await joinAt(of(), wire);
+        // Scripted nodes heed no credit: a whole answer of wire v1 may be larger than a frame between gateways.
+        const content = "ü".repeat(wire === 1 ? 800_000 : 100_000);
+        node.onCall = ({ id }) => node.whole(id, content);
+        const answer = await chat<{ choices: { message: { content: string } }[] }>(
+          gateways[0]!,
+          account.apiToken,
+          hello(model),
+        );
+        expect(answer.status).toBe(200);
+        expect(answer.json.choices[0]?.message.content === content).toBe(true);
+        expect(answer.headers.get("x-colink-node")).toBeTruthy();
+        await isIdle(node);
+      });
+
+      test("gets the caller's body unchanged, also one of many frames", async () => {
+        const { node, model } = await joinAt(of(), wire);
+        node.onCall = ({ id }) => node.whole(id, "got it");
+        const body = hello(model, { padding: "y".repeat(3 * 1024 * 1024) });
+        expect((await chat(gateways[0]!, account.apiToken, body)).status).toBe(200);
+      });
+
+      test("refuses a request in its upstream's words, and is not blamed", async () => {
+        const { node, model } = await joinAt(of(), wire);
+        node.onCall = ({ id }) => node.fail(id, 400);
+        const answer = await chat(gateways[0]!, account.apiToken, hello(model));
+        expect(answer.status).toBe(400);
+        node.onCall = ({ id }) => node.whole(id, "fine");
+        expect((await chat(gateways[0]!, account.apiToken, hello(model))).status).toBe(200);
+      });
+
+      test("that fails is passed over for another, and kept from calls everywhere", async () => {
+        const { node: bad, model } = await joinAt(of(), wire);
+        bad.onCall = ({ id }) => bad.fail(id, 500);
+        const { node: good } = await joinAt(gateways[2]!, wire, { models: [model] });
+        good.onCall = ({ id }) => good.whole(id, "from the good one");
+        await until("the bad one was tried", async () => {
+          const answer = await chat(gateways[0]!, account.apiToken, hello(model));
+          expect(answer.text).toContain("from the good one");
+          return bad.heard.length > 0;
+        });
+        for (const { url } of gateways) {
+          await until(`${url} knows of the penalty`, async () => {
+            const { json } = await ask<{ nodes: { name: string; penalized: boolean }[] }>(
+              `${url}/api/nodes`,
+            );
+            return json.nodes.find(({ name }) => name === bad.name)?.penalized;
+          });
+        }
+      });
+
+      test("is told when the caller leaves, and its slot is free again everywhere", async () => {
+        const { node, model } = await joinAt(of(), wire);
+        const caller = new AbortController();
+        const { events } = await withFirstPiece(node, model, caller.signal);
+        const [call] = node.heard;
+        caller.abort();
+        await within("the cancel", node.hearsCancel(call!.id));
+        node.fail(call!.id, 499);
+        await isIdle(node);
+        await Array.fromAsync(events).catch(() => {});
+      });
+
+      test("that is lost in the middle of a stream ends it with an error, never with [DONE]", async () => {
+        const { node, model } = await joinAt(of(), wire);
+        const { events } = await withFirstPiece(node, model);
+        node.terminate();
+        const rest = await within("the end of the stream", Array.fromAsync(events));
+        expect(rest.at(-1)).toContain(`"code":"node_lost"`);
+        expect(rest).not.toContain("[DONE]");
+      });
+
+      test("serves others while one of its callers reads nothing", async () => {
+        const { node, model } = await joinAt(of(), wire, { maxParallel: 2 });
+        const caller = await dial(gateways[0]!);
+        caller.write(wholeCall(account.apiToken, hello(model, { stream: true })));
+        const slow = await node.next();
+        caller.pause();
+        for (let i = 0; i < 60; i++) node.piece(slow.id, "z".repeat(4_000));
+        node.onCall = ({ id }) => {
+          for (let i = 0; i < 500; i++) node.piece(id, `${i} `);
+          node.finish(id);
+        };
+        const { events } = await stream(gateways[0]!, account.apiToken, hello(model));
+        const said = await within("the other caller's answer", Array.fromAsync(events));
+        expect(said).toHaveLength(501);
+        expect(said.at(-1)).toBe("[DONE]");
+        caller.hangUp();
+        await node.hearsCancel(slow.id);
+      });
+    });
+  }
+}
+
+async function withFirstPiece(node: ScriptedNode, model: string, signal?: AbortSignal) {
+  const started = stream(gateways[0]!, account.apiToken, hello(model), signal);
+  await until("the node is called", () => node.heard.length > 0);
+  node.piece(node.heard[0]!.id, "one");
+  const { events } = await started;
+  expect((await events.next()).value).toContain("one");
+  return { events };
+}
+
+describe("a node program and its model server, at another gateway", () => {
+  const big = numbered(20_000);
+  const models = { big: "big-far", huge: "huge-far" };
+  let node: RunningNode;
+
+  beforeAll(async () => {
+    const upstream = startUpstream({
+      big: pieces(big),
+      huge: say("h".repeat(5 * 1024 * 1024)),
+    });
+    node = await startNode({
+      gateway: gateways[1]!,
+      clientToken: account.clientToken,
+      name: "far",
+      providers: [{
+        type: "openai",
+        api_key: "sk-upstream",
+        base_url: upstream.url,
+        models: Object.entries(models).map(([local, server_mapping]) => ({
+          local,
+          server_mapping,
+        })),
+      }],
+    });
+    await listedBy(gateways, "far");
+  }, 60_000);
+
+  test("streams megabytes on credit, every byte of them", async () => {
+    const client = new OpenAI({ baseURL: `${gateways[0]!.url}/v1`, apiKey: account.apiToken });
+    const answer = await client.chat.completions.create({
+      messages: [{ role: "user", content: "hello" }],
+      model: models.big,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let said = "";
+    let tokens = 0;
+    for await (const { choices, usage } of answer) {
+      said += choices[0]?.delta.content ?? "";
+      tokens = usage?.completion_tokens ?? tokens;
+    }
+    expect(said === big.join("")).toBe(true);
+    expect(tokens).toBe(big.length);
+    expect(node.program.isRunning).toBe(true);
+  });
+
+  test("answers in one piece of megabytes", async () => {
+    const answer = await chat<{ choices: { message: { content: string } }[] }>(
+      gateways[0]!,
+      account.apiToken,
+      hello(models.huge),
+    );
+    expect(answer.json.choices[0]?.message.content.length).toBe(5 * 1024 * 1024);
+  });
+});
+
+describe("who is let in at /cluster", () => {
+  test("is none but a gateway: everybody else finds nothing there", async () => {
+    const url = `${gateways[0]!.url}/cluster`;
+    const proofs = [undefined, "", "gw-1 gw-2 1 x", `${"a ".repeat(5_000)}`];
+    for (const proof of proofs) {
+      const headers: Record<string, string> = proof === undefined
+        ? {}
+        : { "colink-gateway": proof };
+      const { status, json } = await ask(url, {
+        headers: {
+          ...headers,
+          connection: "upgrade",
+          upgrade: "websocket",
+          "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+          "sec-websocket-version": "13",
+        },
+      });
+      expect(status).toBe(404);
+      expect(json.error.code).toBe("not_found");
+    }
+    expect((await gauges(gateways[0]!)).colink_cluster_gateways_reachable).toBe(3);
+  });
+});

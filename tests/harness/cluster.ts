@@ -1,0 +1,97 @@
+/** Several gateways as one network: real processes on one database and one Redis. */
+
+import { createDatabase } from "./database.ts";
+import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
+import { ask } from "./api.ts";
+import { type Network, networkTo } from "./network.ts";
+import { freePort } from "../../scripts/free_port.ts";
+import { until } from "./wait.ts";
+
+export interface ClusterOptions {
+  /** Default: the test command's. */
+  redisUrl?: string;
+  databaseUrl?: string;
+  /** Settings of every gateway. */
+  env?: Record<string, string>;
+}
+
+export interface ClusterGateway extends Gateway {
+  /** The way that other gateways take to this one. */
+  readonly network: Network;
+}
+
+export interface ClusterOfGateways {
+  readonly databaseUrl: string;
+  readonly gateways: readonly ClusterGateway[];
+  /** One more gateway, which was not there before. */
+  add(options?: GatewayOptions): Promise<ClusterGateway>;
+}
+
+/** Resolves once all of them can reach each other. */
+export async function startCluster(
+  count: number,
+  options: ClusterOptions = {},
+): Promise<ClusterOfGateways> {
+  const databaseUrl = options.databaseUrl ?? await createDatabase();
+  const redisUrl = options.redisUrl ?? testRedisUrl();
+  const secret = crypto.randomUUID() + crypto.randomUUID();
+  const add = async (own: GatewayOptions = {}) => {
+    const port = freePort();
+    const network = await networkTo(`http://127.0.0.1:${port}`);
+    const gateway = await startGateway({
+      ...own,
+      env: {
+        PORT: String(port),
+        DATABASE_URL: databaseUrl,
+        REDIS_URL: redisUrl,
+        JWT_SECRET: secret,
+        COLINK_ADVERTISE_URL: network.url.replace(/\/$/, ""),
+        ...options.env,
+        ...own.env,
+      },
+    });
+    return { ...gateway, network };
+  };
+  const gateways = await Promise.all(Array.from({ length: count }, () => add()));
+  await linked(gateways);
+  return { databaseUrl, gateways, add };
+}
+
+/** Resolves once each of them can reach all others, and knows of no more. */
+export async function linked(gateways: readonly { url: string }[]): Promise<void> {
+  for (const gateway of gateways) {
+    await until(`${gateway.url} reaches ${gateways.length} gateways`, async () => {
+      const seen = await gauges(gateway);
+      return seen.colink_cluster_gateways === gateways.length &&
+        seen.colink_cluster_gateways_reachable === gateways.length;
+    });
+  }
+}
+
+/** What the gateway's `/metrics` tell that has no labels. */
+export async function gauges({ url }: { url: string }): Promise<Record<string, number>> {
+  const { text } = await ask(`${url}/metrics`);
+  const lines = text.split("\n").filter((line) => /^\w+ [-\d.e+]+$/.test(line));
+  return Object.fromEntries(lines.map((line) => {
+    const [name = "", value] = line.split(" ");
+    return [name, Number(value)];
+  }));
+}
+
+/** Resolves once every gateway lists the node. */
+export async function listedBy(gateways: readonly { url: string }[], name: string): Promise<void> {
+  for (const { url } of gateways) {
+    await until(`${url} lists ${name}`, async () => {
+      const { json } = await ask<{ nodes: { name: string }[] }>(`${url}/api/nodes`);
+      return json.nodes.some((node) => node.name === name);
+    });
+  }
+}
+
+export function testRedisUrl(): string {
+  const url = process.env.TEST_REDIS_URL;
+  if (url === undefined) {
+    throw new Error("Cannot find Redis: TEST_REDIS_URL is not set; use `bun run test FILE`");
+  }
+  return url;
+}
