@@ -55,8 +55,8 @@ export class Affinity implements Policy {
   #digestsOf(request: CallRequest): readonly bigint[] {
     const known = this.#digests.get(request);
     if (known !== undefined) return known;
-    const { accountId, body } = request;
-    const digests = prefixDigests(body.text, BigInt(Bun.hash(accountId, this.seed)));
+    const { accountId, endpoint, body } = request;
+    const digests = prefixDigests(endpoint, body.text, BigInt(Bun.hash(accountId, this.seed)));
     this.#digests.set(request, digests);
     return digests;
   }

@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
 import { prefixDigests } from "./conversation.ts";
 
 const say = (content: string, role = "user") => ({ role, content });
 
 function digests(messages: unknown, seed = 1n): bigint[] {
-  return prefixDigests(JSON.stringify({ model: "m", messages, n: 1 }), seed);
+  return prefixDigests(Endpoint.chat, JSON.stringify({ model: "m", messages, n: 1 }), seed);
 }
 
 test("what a conversation goes on with does not change the digests of its beginning", () => {
@@ -29,14 +30,39 @@ test("messages are told apart whatever is in them", () => {
     content: [{ text: "[" }],
   }];
   expect(digests(tricky)).toHaveLength(3);
-  expect(prefixDigests(`{ "messages" : [ {"content":"a"} , {"content":"b"} ] }`, 1n)).toEqual(
-    prefixDigests(`{"messages":[{"content":"a"},{"content":"b"}]}`, 1n),
-  );
+  expect(prefixDigests(Endpoint.chat, `{ "messages" : [ {"content":"a"} , {"content":"b"} ] }`, 1n))
+    .toEqual(
+      prefixDigests(Endpoint.chat, `{"messages":[{"content":"a"},{"content":"b"}]}`, 1n),
+    );
 });
 
 test("a body without messages has no digests, a very long conversation a thousand", () => {
   for (const body of ["{}", `{"messages":"no"}`, `{"messages":[]}`]) {
-    expect(prefixDigests(body, 1n)).toEqual([]);
+    expect(prefixDigests(Endpoint.chat, body, 1n)).toEqual([]);
   }
   expect(digests(Array.from({ length: 1500 }, (_, i) => say(`${i}`)))).toHaveLength(1000);
+});
+
+const shapes: [endpoint: Endpoint, messages: string, preamble: string][] = [
+  [Endpoint.messages, "messages", "system"],
+  [Endpoint.responses, "input", "instructions"],
+];
+for (const [endpoint, messages, preamble] of shapes) {
+  test(`at ${endpoint} a conversation is its ${messages}, after its ${preamble}`, () => {
+    const digestsOf = (turns: unknown, before?: string) =>
+      prefixDigests(endpoint, JSON.stringify({ [messages]: turns, [preamble]: before }), 1n);
+    const turns = [say("hi"), say("hello", "assistant"), say("and?")];
+    const all = digestsOf(turns, "be brief");
+    expect(all).toHaveLength(3);
+    expect(digestsOf(turns.slice(0, 2), "be brief")).toEqual(all.slice(0, 2));
+    expect(digestsOf(turns)).not.toContain(all[0]!);
+    expect(digestsOf("only text", "be brief")).toEqual([]);
+  });
+}
+
+test("what is no conversation has no digests", () => {
+  const body = JSON.stringify({ input: ["a", "b"], messages: [say("a")], prompt: "a" });
+  for (const endpoint of [Endpoint.embeddings, Endpoint.completions, Endpoint.countTokens]) {
+    expect(prefixDigests(endpoint, body, 1n)).toEqual([]);
+  }
 });
