@@ -6,7 +6,7 @@ import { consoleApi } from "./http/console_api.ts";
 import { anthropic, type Dialect, isAnthropicSdk, openAi } from "./http/dialect.ts";
 import { dialectOf, endpoints } from "./http/endpoints.ts";
 import type { AppContext, AppEnv } from "./http/env.ts";
-import { commonHeaders, openToAllSites, privateAnswers } from "./http/headers.ts";
+import { apiAnswers, commonHeaders, privateAnswers } from "./http/headers.ts";
 import { livez, metrics, readyz } from "./http/health.ts";
 import { inference } from "./http/inference.ts";
 import { listModels, oneModel } from "./http/models.ts";
@@ -39,7 +39,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/ws", upgrade(parts));
   app.get("/cluster", peerUpgrade(parts));
 
-  app.use("/v1/*", openToAllSites);
+  app.use("/v1/*", apiAnswers);
   app.get("/v1/models", listModels(parts));
   app.get("/v1/models/*", oneModel(parts));
   for (const { path } of endpoints) app.all(path, methodNotAllowed);

@@ -292,8 +292,14 @@ describe("a browser on another site", () => {
         "x-should-retry",
         "x-ratelimit-remaining-requests",
         "openai-processing-ms",
+        "x-ratelimit-remaining-tokens",
+        "anthropic-ratelimit-requests-reset",
+        "x-upstream-request-id",
+        "request-id",
       ]));
     }
+    const { headers } = await call(hello("model"));
+    expect([...headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
   });
 
   test("may read nothing of /api", async () => {

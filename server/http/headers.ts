@@ -1,26 +1,21 @@
 /** The headers that go on every answer: the request's id, and what browsers on other sites may do. */
 
 import type { MiddlewareHandler } from "hono";
+import { RELAYED_HEADERS } from "../../protocol/mod.ts";
 import type { Dialect } from "./dialect.ts";
 import type { AnswerHeaders, AppContext, AppEnv } from "./env.ts";
 
-const EXPOSED = [
-  "x-request-id",
-  "x-colink-node",
-  "retry-after",
-  "retry-after-ms",
-  "x-should-retry",
-  "x-ratelimit-limit-requests",
-  "x-ratelimit-remaining-requests",
-  "x-ratelimit-reset-requests",
-  "openai-processing-ms",
-].join(", ");
+const API_VERSION: Readonly<AnswerHeaders> = Object.freeze({ "openai-version": "2020-10-01" });
 
-/** `/v1` may be called from any site, with a key and never with cookies. */
-const openHeaders: Readonly<AnswerHeaders> = Object.freeze({
+/** `/v1` may be called from any site, with a key and never with cookies. Said to browsers only: it is long. */
+const openToAllSites: Readonly<AnswerHeaders> = Object.freeze({
   "access-control-allow-origin": "*",
-  "access-control-expose-headers": EXPOSED,
-  "openai-version": "2020-10-01",
+  "access-control-expose-headers": [
+    "x-request-id",
+    "request-id",
+    "x-colink-node",
+    ...new Set(RELAYED_HEADERS.values()),
+  ].join(", "),
 });
 
 /**
@@ -31,9 +26,18 @@ export function newRequestId(): string {
   return `req-${Bun.randomUUIDv7("buffer").toString("hex")}`;
 }
 
+/** What every answer under `/v1` has, given what was asked with. */
+function apiHeaders(asked: Headers): Readonly<AnswerHeaders> {
+  return asked.has("origin") ? { ...API_VERSION, ...openToAllSites } : API_VERSION;
+}
+
 /** What every answer to a call begins with. */
-export function callHeaders(requestId: string, { requestIdHeader }: Dialect): AnswerHeaders {
-  const headers: AnswerHeaders = { "x-request-id": requestId, ...openHeaders };
+export function callHeaders(
+  requestId: string,
+  { requestIdHeader }: Dialect,
+  asked: Headers,
+): AnswerHeaders {
+  const headers: AnswerHeaders = { "x-request-id": requestId, ...apiHeaders(asked) };
   if (requestIdHeader !== null) headers[requestIdHeader] = requestId;
   return headers;
 }
@@ -51,8 +55,9 @@ export const commonHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
   for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
 };
 
-export const openToAllSites: MiddlewareHandler<AppEnv> = async (c, next) => {
-  Object.assign(c.get("headers"), openHeaders);
+/** For whatever under `/v1` is no call. */
+export const apiAnswers: MiddlewareHandler<AppEnv> = async (c, next) => {
+  Object.assign(c.get("headers"), apiHeaders(c.req.raw.headers));
   if (c.req.method === "OPTIONS") return preflight(c);
   await next();
 };

@@ -33,7 +33,7 @@ interface Asking {
 export function inference(endpoint: EndpointRow, parts: AppParts) {
   return async (request: Request, server: WebServer): Promise<Response> => {
     const requestId = newRequestId();
-    const headers = callHeaders(requestId, endpoint.dialect);
+    const headers = callHeaders(requestId, endpoint.dialect, request.headers);
     const startedMs = parts.clock.monotonic();
     try {
       return await answered({ request, server, requestId, headers, startedMs }, endpoint, parts);
