@@ -4,11 +4,12 @@ import type { ProviderConfig } from "../../config.ts";
 import type { World } from "../../world.ts";
 import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
 import { baseUrlOf } from "../base_url.ts";
-import { disconnected, readEvents } from "../event_stream.ts";
+import { disconnected, readEvents, readWhole } from "../event_stream.ts";
 import { nextPage, readListing } from "../listing.ts";
 import { type ReadError, readRefusal, toFailure } from "../refusal.ts";
 import { Upstream } from "../upstream.ts";
 import { claudeError } from "./error.ts";
+import { messageEvents } from "./message_events.ts";
 import { claudeHeaders } from "./rate_limits.ts";
 import type { ClaudeEvent } from "./wire.ts";
 
@@ -67,6 +68,7 @@ export class ClaudeUpstream {
 
   /** A stream's events up to its last one. Throws an UpstreamFailure where it tells an error or is cut short. */
   async *events(response: Response, signal: AbortSignal): AsyncIterable<EventJson> {
+    if (isJson(response)) return yield* eventsIn(await readWhole(response, signal));
     for await (const { data } of readEvents(response, signal)) {
       const type = typeOf(data);
       if (type === "error") throw this.#failure(data);
@@ -105,13 +107,34 @@ export class ClaudeUpstream {
   }
 }
 
+/** Whether an answer came in one piece. */
+export function isJson(response: Response): boolean {
+  return /\bjson\b/i.test(response.headers.get("content-type") ?? "");
+}
+
+/** The events of a provider that gives a whole message to who asked for a stream. */
+function eventsIn(text: string): EventJson[] {
+  const message = parseEvent(text);
+  if (message.type !== "message" || !Array.isArray(message.content)) throw notEvent();
+  return messageEvents({ ...message, content: message.content }).map((event) => {
+    const json = JSON.stringify(event);
+    return { type: typeOf(json), json };
+  });
+}
+
 /** Reads an event. Throws an UpstreamFailure for what is none. */
-export function parseEvent(json: string): ClaudeEvent {
+export function parseEvent(json: string): ClaudeEvent & Record<string, unknown> {
   try {
     const event: unknown = JSON.parse(json);
-    if (typeof event === "object" && event !== null && "type" in event) return event as ClaudeEvent;
+    if (typeof event === "object" && event !== null && "type" in event) {
+      return event as ClaudeEvent & Record<string, unknown>;
+    }
   } catch { /* not JSON: the same complaint */ }
-  throw new UpstreamFailure(502, "The provider sent something that is not one of Claude's events");
+  throw notEvent();
+}
+
+function notEvent(): UpstreamFailure {
+  return new UpstreamFailure(502, "The provider sent something that is not one of Claude's events");
 }
 
 /** Events are told apart by their data: not every proxy keeps their names. */

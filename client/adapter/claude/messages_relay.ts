@@ -4,7 +4,7 @@ import { Endpoint, withMember } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
 import { discard, readWhole } from "../event_stream.ts";
 import type { ReadError } from "../refusal.ts";
-import type { Asked, ClaudeUpstream } from "./claude_upstream.ts";
+import { type Asked, type ClaudeUpstream, isJson } from "./claude_upstream.ts";
 import { claudeError } from "./error.ts";
 
 /** `own`: the headers that the provider's owner has set. */
@@ -17,20 +17,13 @@ export class MessagesRelay {
 
   async *answer(call: AdapterCall): AsyncIterable<string> {
     const response = await this.upstream.ask(this.#asked(call), call);
-    const isStream = response.headers.get("content-type")?.includes("text/event-stream") ?? false;
-    if (isStream !== call.stream) {
-      discard(response);
-      throw new UpstreamFailure(
-        502,
-        isStream
-          ? "The provider streams although it was not asked to"
-          : "The provider was asked for a stream and sent none",
-      );
-    }
     if (call.stream) {
       for await (const { json } of this.upstream.events(response, call.signal)) yield json;
-    } else {
+    } else if (isJson(response)) {
       yield jsonObject(await readWhole(response, call.signal));
+    } else {
+      discard(response);
+      throw notAnswer();
     }
   }
 
@@ -65,7 +58,14 @@ function jsonObject(text: string): string {
   try {
     if (isObject(JSON.parse(text))) return text.trim();
   } catch { /* not JSON: the same complaint */ }
-  throw new UpstreamFailure(502, "The provider sent something that is not one of Claude's answers");
+  throw notAnswer();
+}
+
+function notAnswer(): UpstreamFailure {
+  return new UpstreamFailure(
+    502,
+    "The provider sent something that is not one of Claude's answers",
+  );
 }
 
 function isObject(value: unknown): boolean {

@@ -212,9 +212,27 @@ test("an answer of another kind than was asked for is the provider's fault", asy
   const stream = () => eventStream([recorded("claude-text")]);
   expect((await ask(stream, whole)).failure).toMatchObject({ code: 502 });
   expect((await ask(json({ type: "message" }))).failure).toMatchObject({ code: 502 });
+  expect((await ask(json({ content: [] }))).failure).toMatchObject({ code: 502 });
   expect((await ask(json([1]), whole)).failure).toMatchObject({ code: 502 });
   const noise = () => eventStream(["data: hello\n\n"]);
   expect((await ask(noise)).failure).toMatchObject({ code: 502 });
+});
+
+test("a provider that does not stream is told as a stream", async () => {
+  const content = [
+    { type: "thinking", thinking: "Plan.", signature: "s" },
+    { type: "redacted_thinking", data: "x" },
+    { type: "text", text: "On it.", citations: [{ type: "web_search_result_location" }] },
+    { type: "tool_use", id: "t", name: "f", input: { a: 1 } },
+  ];
+  const ending = { stop_reason: "tool_use", stop_sequence: null };
+  const whole = { type: "message", role: "assistant", id: "msg_1", content, ...ending };
+  const { texts } = await ask(json({ ...whole, usage: { input_tokens: 2, output_tokens: 3 } }));
+  const wire = texts.map((text) => eventText(Endpoint.messages, text)).join("");
+  const sdk = new Anthropic({ apiKey: "k", fetch: () => Promise.resolve(eventStream([wire])) });
+  const messages = [{ role: "user" as const, content: "hi" }];
+  const message = await sdk.messages.stream({ ...body, messages }).finalMessage();
+  expect(message).toMatchObject({ ...whole, usage: { input_tokens: 2, output_tokens: 3 } });
 });
 
 test("what is relayed is what Anthropic's SDK reads", async () => {
