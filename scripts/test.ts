@@ -13,6 +13,7 @@ import { root } from "./root.ts";
 import { Steps } from "./steps.ts";
 import { checks, runCheck } from "./testing/checks.ts";
 import { startPostgres } from "./testing/postgres.ts";
+import { findOrFetchPython, type PythonFound } from "./testing/python.ts";
 import { startRedis } from "./testing/redis.ts";
 import { provide, type Requirement, requirements } from "./testing/requirement.ts";
 import { type Service, temporaryFolder } from "./testing/service.ts";
@@ -23,6 +24,9 @@ const SLOW = "tests/slow/**";
 
 /** Real processes on a busy machine are slower than Bun's five seconds allow for. */
 const TEST_TIMEOUT_MS = 30_000;
+
+/** Names the Python that runs the documentation's programs. */
+const PYTHON = "COLINK_TEST_PYTHON";
 
 /** Settings of somebody's own gateway must not reach the ones under test. */
 const FOREIGN = /^(PORT|DATABASE_URL|REDIS_URL|JWT_SECRET|COLINK_(?!TEST_).*|.*_API_KEY)$/;
@@ -54,10 +58,19 @@ async function main(args: readonly string[]): Promise<void> {
 
   if (!await check("install dependencies", installDependencies)) return;
   if (!await check("find or install what tests run against", provideServices)) return;
+  // Takes the network's time, while the build takes the processor's.
+  const python = process.env[PYTHON] === undefined ? findOrFetchPython() : null;
   if (!await check("build the console and both executables", buildAll)) return;
   if (files.length === 0) { for (const one of checks) await check(one.name, () => runCheck(one)); }
   if (!await check("start PostgreSQL and Redis", startServices)) return;
+  if (python !== null) await check("find or fetch a Python", () => providePython(python));
   await runTests(files, isFast);
+}
+
+async function providePython(found: Promise<PythonFound>): Promise<string> {
+  const { python, note } = await found;
+  if (python !== null) process.env[PYTHON] = python;
+  return note;
 }
 
 async function provideServices(): Promise<string | void> {

@@ -236,6 +236,10 @@ test("every model is listed once, also what two providers serve", async () => {
   const { json } = await ask<{ data: { id: string }[] }>(`${gateway.url}/v1/models`, {
     token: account.apiToken,
   });
-  const names = [...addresses.map(({ name }) => name), ...Object.keys(keys), ...Object.keys(shared)];
+  const names = [
+    ...addresses.map(({ name }) => name),
+    ...Object.keys(keys),
+    ...Object.keys(shared),
+  ];
   expect(json.data.map(({ id }) => id).toSorted()).toEqual(names.toSorted());
 });
