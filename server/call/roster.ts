@@ -8,6 +8,8 @@ import { type Shelved, Shelves } from "./shelves.ts";
 export interface Place extends Shelved<Place> {
   readonly node: Node;
   readonly roster: Roster;
+  /** Where places stand that were found dearer than free: when the node is eased, only they are looked at. */
+  readonly raised: Set<Place>;
 }
 
 /**
@@ -26,9 +28,9 @@ export const FULL = 1e11;
  * would cost a node of 1,000 models 1,000 moves a call. So it is noted nowhere: whoever meets a node
  * on too low a shelf moves it up and draws again. Only a fall is noted, and only where the node had
  * been moved up. Each move up is paid for by an earlier fall, so a choice costs the same with 10
- * nodes as with 10,000, whether they are idle, full, penalised or draining: 0.2 to 0.4 µs with the
- * lease and its release (`bun run bench --only choice`). For a node of 1,000 models it is 9 µs,
- * for each of its rosters keeps the sum of running calls.
+ * nodes as with 10,000, whether they are idle, full, penalised or draining, and with nodes of 1,000
+ * models as with those of one: 0.3 to 0.6 µs with the lease and its release (`bun run bench --only
+ * choice`). Only where a policy asks for the crowd is a lease counted in each of its node's rosters.
  *
  * The choice is exact all the same. On the lowest shelf, a node whose price is the shelf's is one of
  * the cheapest, for no other is cheaper than its own shelf; and since all of the cheapest lie there,
@@ -38,34 +40,37 @@ export class Roster {
   readonly #shelves = new Shelves<Place>();
   /** Slots of all its nodes. */
   slots = 0;
-  /** Calls that run on its nodes, of whatever service. */
+  /** Calls that run on its nodes, of whatever service; 0 where nobody asks. */
   active = 0;
 
-  constructor(readonly service: Service, private readonly price: Price) {}
+  constructor(
+    readonly service: Service,
+    private readonly price: Price,
+    readonly countsActive: boolean,
+  ) {}
 
   get isEmpty(): boolean {
     return this.#shelves.lowest === undefined;
   }
 
-  add(node: Node): Place {
-    const place: Place = { node, roster: this, shelf: null, at: 0 };
+  add(node: Node, raised: Set<Place>): Place {
+    const place: Place = { node, roster: this, raised, shelf: null, at: 0 };
     // No price is lower: whoever meets it there looks.
     this.#shelves.put(place, 0);
     this.slots += node.offer.maxParallel;
-    this.active += node.active;
+    if (this.countsActive) this.active += node.active;
     return place;
   }
 
   remove(place: Place): void {
     this.#shelves.take(place);
     this.slots -= place.node.offer.maxParallel;
-    this.active -= place.node.active;
+    if (this.countsActive) this.active -= place.node.active;
   }
 
   /** The node's price may have fallen. */
   reprice(place: Place): void {
-    if (place.shelf === null || place.shelf.key === 0) return;
-    this.#shelves.move(place, this.price(place.node, this.service));
+    if (place.shelf !== null) this.#move(place, this.price(place.node, this.service));
   }
 
   /** One of the cheapest nodes that can take a call now, by lot; `tried` (public ids) are passed over. */
@@ -93,7 +98,7 @@ export class Roster {
       const place = shelf.items[Math.floor(random() * shelf.items.length)]!;
       const price = this.price(place.node, this.service);
       if (price > shelf.key) {
-        this.#shelves.move(place, price);
+        this.#move(place, price);
       } else if (tried.has(place.node.who.id)) {
         this.#shelves.take(place);
         passedOver.push([place, shelf.key]);
@@ -103,6 +108,12 @@ export class Roster {
     }
     for (const [place, key] of passedOver) this.#shelves.put(place, key);
     return found;
+  }
+
+  #move(place: Place, price: number): void {
+    this.#shelves.move(place, price);
+    if (price > 0) place.raised.add(place);
+    else place.raised.delete(place);
   }
 }
 

@@ -22,7 +22,7 @@ class Market {
     this.looks++;
     return this.prices.get(node)!;
   };
-  readonly rosters = new Rosters(this.price);
+  readonly rosters = new Rosters(this.price, () => true);
 
   add(price: number, models: readonly string[] = ["m"]): Node {
     const name = `node-${this.prices.size}`;
@@ -131,6 +131,20 @@ describe("a roster", () => {
       expect(looks[1]).toBeLessThanOrEqual(looks[0]! + 10);
     });
   }
+
+  test("looks at none of a node's other models when the node has room again", () => {
+    const market = new Market();
+    const models = Array.from({ length: 1000 }, (_, i) => `model-${i}`);
+    const node = market.add(0, models);
+    const roster = market.rosters.of(chatWith("model-7"))!;
+    market.prices.set(node, FULL);
+    expect(roster.cheapest(NOBODY, () => 0)).toBeNull();
+    market.prices.set(node, 0);
+    market.looks = 0;
+    market.rosters.freed(node);
+    expect(market.looks).toBe(1);
+    expect(roster.cheapest(NOBODY, () => 0)).toBe(node);
+  });
 
   test("knows the slots and the running calls of its nodes, as they come, work and go", () => {
     const market = new Market();

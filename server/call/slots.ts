@@ -10,7 +10,7 @@ import type { CallRequest } from "./call.ts";
 import { Lease } from "./lease.ts";
 import type { Policies } from "./policy.ts";
 import type { Rivals } from "./rivals.ts";
-import { FULL } from "./roster.ts";
+import { FULL, type Price } from "./roster.ts";
 import { Rosters } from "./rosters.ts";
 
 export interface SlotsParts {
@@ -37,7 +37,7 @@ const NOBODY: ReadonlySet<string> = new Set();
 export type Wanted = Service & Partial<Pick<CallRequest, "home">>;
 
 export class Slots implements HubWatcher {
-  readonly #rosters = new Rosters((node, service) => this.#price(node, service));
+  readonly #rosters: Rosters;
   /** The same for the nodes alone that are connected to this gateway, where there are others. */
   readonly #here: Rosters | null;
   /** Nodes that said BUSY a moment ago, each with what calls the end of that moment off. */
@@ -52,9 +52,12 @@ export class Slots implements HubWatcher {
   onUse: (node: Node) => void = () => {};
 
   constructor(private readonly parts: SlotsParts) {
-    const { hub, penalties, rivals, random = Math.random } = parts;
+    const { hub, penalties, policies, rivals, random = Math.random } = parts;
     this.#random = random;
-    this.#here = rivals ? new Rosters((node, service) => this.#price(node, service)) : null;
+    const price: Price = (node, service) => this.#price(node, service);
+    const isCrowdAsked = ({ model }: Service) => policies(model).preferred !== undefined;
+    this.#rosters = new Rosters(price, isCrowdAsked);
+    this.#here = rivals ? new Rosters(price, isCrowdAsked) : null;
     hub.watch(this);
     penalties.onRelief = (identity) => this.#relieved(identity);
   }
