@@ -116,6 +116,37 @@ test("reasoning is also told as reasoning_content, unless it is already", async 
   expect(pieces[1]).toBe(both);
 });
 
+test("a first delta whose role is null or empty is given one in its place", async () => {
+  for (const role of [null, ""]) {
+    const upstream = upstreamOf(() => eventStream([sse(chunk({ role, content: "a" }), end)]));
+    const [first] = (await ask(upstream.url)).pieces;
+    expect(first).toBe(chunk({ role: "assistant", content: "a" }));
+  }
+});
+
+test("tool calls are numbered from 0 without gaps, by their own numbers, their ids, or their order", async () => {
+  const call = (more: object, text = "") => ({ ...more, function: { arguments: text } });
+  const spellings: object[][] = [
+    [call({ index: 1, id: "a" }), call({ index: 1 }, "{"), call({ index: 4, id: "b" })],
+    [call({ id: "a" }), call({}, "{"), call({ id: "b" })],
+    [call({ id: "a" }), call({ id: "a" }, "{"), call({ index: null, id: "b" })],
+  ];
+  for (const calls of spellings) {
+    const chunks = calls.map((call) => chunk({ role: "assistant", tool_calls: [call] }));
+    const upstream = upstreamOf(() => eventStream([sse(...chunks, chunk({}, "tool_calls"))]));
+    const { pieces } = await ask(upstream.url);
+    const said = pieces.slice(0, 3).map((text) => JSON.parse(text).choices[0].delta.tool_calls[0]);
+    expect(said).toEqual(calls.map((call, i) => ({ ...call, index: [0, 0, 1][i] })));
+  }
+});
+
+test("tool calls that are numbered well pass word for word", async () => {
+  const calls = [{ index: 0, id: "a" }, { index: 1, id: "b" }, { index: 0 }];
+  const chunks = calls.map((call) => chunk({ role: "assistant", tool_calls: [call] }));
+  const upstream = upstreamOf(() => eventStream([sse(...chunks, end)]));
+  expect((await ask(upstream.url)).pieces).toEqual([...chunks, end]);
+});
+
 test("a stream without [DONE] is complete once it has a finish reason", async () => {
   const upstream = upstreamOf(() => eventStream([sse(role, text, end)]));
   expect((await ask(upstream.url)).failure).toBeNull();

@@ -4,6 +4,7 @@ import { UpstreamFailure } from "../adapter.ts";
 import { disconnected } from "../event_stream.ts";
 import { type Json, notAnAnswer } from "./json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
+import { ToolPlaces } from "./tool_places.ts";
 
 interface Choice {
   index?: unknown;
@@ -11,18 +12,23 @@ interface Choice {
   finish_reason?: unknown;
 }
 
+/** What was seen of a choice. */
+interface Progress {
+  hasEnded: boolean;
+  tools: ToolPlaces;
+}
+
 export class ChunkStream implements StreamFollower {
   /** More may follow even if all choices have ended: what they cost. */
   readonly isOver = false;
-  /** Choice indexes that were seen, and whether each is finished. */
-  readonly #finished = new Map<number, boolean>();
+  readonly #choices = new Map<number, Progress>();
 
   /** `text`: its choices have no deltas to mend. */
   constructor(private readonly kind: "chat" | "text") {}
 
   /** Whether every choice that began has ended. */
   get isComplete(): boolean {
-    return this.#finished.size > 0 && [...this.#finished.values()].every(Boolean);
+    return this.#choices.size > 0 && [...this.#choices.values()].every(({ hasEnded }) => hasEnded);
   }
 
   pass(text: string, chunk: Json): string {
@@ -30,24 +36,31 @@ export class ChunkStream implements StreamFollower {
     let mended = false;
     for (const choice of choices) {
       if (typeof choice !== "object" || choice === null) throw notAnAnswer();
-      const index = typeof choice.index === "number" ? choice.index : 0;
-      if (this.kind === "chat") {
-        if (!this.#finished.has(index)) mended = giveRole(choice) || mended;
-        mended = copyReasoning(choice) || mended;
-      }
-      this.#finished.set(
-        index,
-        this.#finished.get(index) === true || isReason(choice.finish_reason),
-      );
+      mended = this.#follow(choice) || mended;
     }
     return mended ? JSON.stringify(chunk) : text;
   }
 
   end(saidDone: boolean): void {
-    if (this.isComplete || (saidDone && this.#finished.size > 0)) return;
+    if (this.isComplete || (saidDone && this.#choices.size > 0)) return;
     throw saidDone
       ? new UpstreamFailure(502, "The provider ended its answer without saying anything")
       : disconnected();
+  }
+
+  /** Returns whether the choice had to be mended. */
+  #follow(choice: Choice): boolean {
+    const index = typeof choice.index === "number" ? choice.index : 0;
+    const known = this.#choices.get(index);
+    const progress = known ?? { hasEnded: false, tools: new ToolPlaces() };
+    this.#choices.set(index, progress);
+    progress.hasEnded ||= isReason(choice.finish_reason);
+    if (this.kind === "text") return false;
+    return [
+      known === undefined && giveRole(choice),
+      copyReasoning(choice),
+      progress.tools.mend(choice.delta?.tool_calls),
+    ].some(Boolean);
   }
 }
 
@@ -58,8 +71,9 @@ function isReason(reason: unknown): boolean {
 
 /** SDK helpers refuse a stream whose first delta names no role. */
 function giveRole(choice: Choice): boolean {
-  if (typeof choice.delta?.role === "string") return false;
-  choice.delta = { role: "assistant", ...choice.delta };
+  const role = "assistant";
+  if (typeof choice.delta?.role === "string" && choice.delta.role !== "") return false;
+  choice.delta = { ...{ role }, ...choice.delta, role };
   return true;
 }
 

@@ -1,0 +1,32 @@
+/** Numbers the tool calls of one choice from 0 without gaps: SDK helpers refuse any other numbers, or none. */
+
+import type { Json } from "./json_object.ts";
+
+export class ToolPlaces {
+  /** By the upstream's own number, else by the call's id. */
+  readonly #places = new Map<unknown, number>();
+  #last = 0;
+
+  /** Corrects the numbers in a delta's `tool_calls`. Returns whether any was wrong. */
+  mend(calls: unknown): boolean {
+    if (!Array.isArray(calls)) return false;
+    let mended = false;
+    for (const call of calls as (Json | null)[]) {
+      if (typeof call !== "object" || call === null) continue;
+      const place = this.#placeOf(call);
+      mended ||= call.index !== place;
+      call.index = place;
+    }
+    return mended;
+  }
+
+  /** What names neither a number nor an id goes on with the last call. */
+  #placeOf({ index, id }: Json): number {
+    const key = index ?? id;
+    if (key !== undefined && key !== null) {
+      this.#last = this.#places.get(key) ?? this.#places.size;
+      this.#places.set(key, this.#last);
+    }
+    return this.#last;
+  }
+}
