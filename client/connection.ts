@@ -95,8 +95,11 @@ export class Connection implements Outlet {
     if (this.#isGreeted) this.#dialect.offer(this.options.register());
   }
 
-  async drained(signal: AbortSignal): Promise<void> {
-    if (this.#socket.bufferedAmount <= HIGH_WATER_BYTES) return;
+  drained(signal: AbortSignal): Promise<void> | null {
+    return this.#socket.bufferedAmount <= HIGH_WATER_BYTES ? null : this.#drain(signal);
+  }
+
+  async #drain(signal: AbortSignal): Promise<void> {
     while (this.#socket.bufferedAmount > LOW_WATER_BYTES && !signal.aborted && !this.#isOver) {
       await pause(this.options.world, DRAIN_LOOK_MS, signal);
     }

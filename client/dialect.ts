@@ -20,8 +20,8 @@ export type Asked =
 /** Where a dialect's messages go. */
 export interface Outlet {
   send(message: string | Uint8Array<ArrayBuffer>): void;
-  /** Waits while too much was not sent yet. */
-  drained(signal: AbortSignal): Promise<void>;
+  /** Waits while too much was not sent yet; null: it is not. */
+  drained(signal: AbortSignal): Promise<void> | null;
 }
 
 export interface Dialect {

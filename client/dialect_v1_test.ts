@@ -6,7 +6,7 @@ function wire() {
   const sent: string[] = [];
   const dialect = new DialectV1({
     send: (message) => void sent.push(String(message)),
-    drained: () => Promise.resolve(),
+    drained: () => null,
   });
   return { dialect, sent };
 }

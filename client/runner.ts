@@ -31,8 +31,8 @@ export interface Reply {
   fail(failure: UpstreamFailure, tally: Tally): void;
   /** Not run: no slot is free, or the node is leaving. */
   busy(why: string): void;
-  /** Waits while the link holds too much that was not sent yet. */
-  ready(signal: AbortSignal): Promise<void>;
+  /** Waits while the link holds too much that was not sent yet; null: it does not. */
+  ready(signal: AbortSignal): Promise<void> | null;
 }
 
 export interface RunnerOptions {
@@ -145,7 +145,8 @@ export class Runner {
       signal.throwIfAborted();
       tally.count(piece);
       reply.piece(piece);
-      await reply.ready(signal);
+      const ready = reply.ready(signal);
+      if (ready !== null) await ready;
     }
     signal.throwIfAborted();
   }

@@ -17,6 +17,7 @@ import { eventText } from "./event_text.ts";
 import { refusalText } from "./refusal_text.ts";
 import type { Reply } from "./runner.ts";
 import type { Tally } from "./tally.ts";
+import { Unsent } from "./unsent.ts";
 import type { World } from "./world.ts";
 
 /** What WELCOME said. */
@@ -39,10 +40,8 @@ export class StreamReply implements Reply {
   #headers: Record<string, string> = {};
   #status = 200;
   #saidHead = false;
-  /** What was said and not sent: pieces of one upstream read go out as one frame. */
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
-  #bytes: Uint8Array = new Uint8Array();
+  /** Pieces of one upstream read go out as one frame. */
+  readonly #unsent = new Unsent();
   #isFlushPlanned = false;
   /** Sent when everything before it was. */
   #last: (() => void) | null = null;
@@ -76,7 +75,10 @@ export class StreamReply implements Reply {
   piece(piece: Piece): void {
     if (this.#isOver) return;
     this.#firstByteMs ??= this.world.nowMs() - this.#startedMs;
-    this.#say(typeof piece === "string" ? this.#bytesOf(piece) : piece.bytes);
+    if (typeof piece === "string") return this.#say(this.#bytesOf(piece));
+    // All that the upstream has said so far, or nearly: there is nothing to wait for.
+    this.#unsent.add(piece.bytes);
+    this.#flush();
   }
 
   finish(tally: Tally): void {
@@ -85,7 +87,7 @@ export class StreamReply implements Reply {
 
   fail(failure: UpstreamFailure, tally: Tally): void {
     const isAnswer = failure.code >= 400 && failure.code < 500 && failure.code !== CALLER_GONE;
-    if (isAnswer && !this.#saidHead && this.#pending.length === 0) {
+    if (isAnswer && !this.#saidHead && this.#unsent.bytes === 0) {
       return this.#refuse(failure, tally);
     }
     const { code, message, retryAfterMs } = failure;
@@ -102,12 +104,8 @@ export class StreamReply implements Reply {
   }
 
   /** Waits while the gateway's credit or the link itself holds back what was said. */
-  async ready(signal: AbortSignal): Promise<void> {
-    if (this.#isHeldBack) this.#flush();
-    while (this.#isHeldBack && !signal.aborted && !this.#isOver) {
-      await this.#woken(signal);
-    }
-    await this.outlet.drained(signal);
+  ready(signal: AbortSignal): Promise<void> | null {
+    return this.#isHeldBack ? this.#released(signal) : this.outlet.drained(signal);
   }
 
   /** The gateway lets so many more bytes pass. */
@@ -119,10 +117,17 @@ export class StreamReply implements Reply {
 
   /** Nobody wants what was not sent yet. */
   letGo(): void {
-    this.#forgetPending();
-    this.#bytes = new Uint8Array();
+    this.#unsent.clear();
     this.#wake();
     if (this.#last) this.#flush();
+  }
+
+  async #released(signal: AbortSignal): Promise<void> {
+    this.#flush();
+    while (this.#isHeldBack && !signal.aborted && !this.#isOver) {
+      await this.#woken(signal);
+    }
+    await this.outlet.drained(signal);
   }
 
   #woken(signal: AbortSignal): Promise<void> {
@@ -137,13 +142,12 @@ export class StreamReply implements Reply {
 
   /** More was said than may be sent. What was not flushed counts too: an upstream may say much within one turn. */
   get #isHeldBack(): boolean {
-    return this.#bytes.byteLength + this.#pendingBytes > this.#credit;
+    return this.#unsent.bytes > this.#credit;
   }
 
   #say(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) return;
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.byteLength;
+    this.#unsent.add(bytes);
     this.#planFlush();
   }
 
@@ -188,30 +192,17 @@ export class StreamReply implements Reply {
 
   #flush(): void {
     if (this.#isOver) return;
-    if (this.#pending.length > 0) this.#gather();
-    while (this.#bytes.byteLength > 0 && this.#credit > 0) {
+    while (this.#unsent.bytes > 0 && this.#credit > 0) {
       this.#sayHead();
-      const size = Math.min(this.#bytes.byteLength, this.#credit, this.#maxDataBytes);
-      this.#send(encodeStreamV2(this.stream, this.#bytes.subarray(0, size)));
-      this.#bytes = this.#bytes.subarray(size);
+      const size = Math.min(this.#unsent.bytes, this.#credit, this.#maxDataBytes);
+      this.#send(encodeStreamV2(this.stream, ...this.#unsent.take(size)));
       this.#credit -= size;
     }
-    if (this.#last === null || this.#bytes.byteLength > 0) return;
+    if (this.#last === null || this.#unsent.bytes > 0) return;
     this.#isOver = true;
     this.#last();
     this.#wake();
     this.onEnd();
-  }
-
-  #gather(): void {
-    const held = this.#bytes.byteLength > 0 ? [this.#bytes, ...this.#pending] : this.#pending;
-    this.#bytes = held.length === 1 ? held[0]! : concat(held);
-    this.#forgetPending();
-  }
-
-  #forgetPending(): void {
-    this.#pending = [];
-    this.#pendingBytes = 0;
   }
 
   #sayHead(): void {
@@ -243,14 +234,4 @@ export class StreamReply implements Reply {
 /** Most chunks do not speak of usage, and a look at the text is far cheaper than parsing it. */
 function unasked(text: string): string {
   return text.includes('"usage"') ? withoutUsage(text, JSON.parse(text)) : text;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((bytes, part) => bytes + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.byteLength;
-  }
-  return all;
 }

@@ -2,6 +2,7 @@
 
 import { Endpoint } from "../protocol/mod.ts";
 import type { Piece } from "./adapter/adapter.ts";
+import { signs } from "./adapter/signs.ts";
 
 export interface Tally {
   /** Pieces that were sent. */
@@ -17,43 +18,6 @@ export interface Tally {
   readonly responseId: string | null;
   count(piece: Piece): void;
 }
-
-/** How a dialect tells that tokens pass by, why the answer ended, and what it cost. */
-interface Signs {
-  tokens: RegExp;
-  finishReason: RegExp;
-  /** What must be parsed to be counted: usage, or a stored response's id. */
-  account: RegExp;
-}
-
-const NEVER = /(?!)/;
-const USAGE = /"usage"\s*:\s*\{/;
-
-const chunkSigns: Signs = {
-  tokens: /"(?:content|text|reasoning|reasoning_content|refusal|arguments)"\s*:\s*"[^"]/,
-  finishReason: /"finish_reason"\s*:\s*"(\w+)"/,
-  account: USAGE,
-};
-
-const countSigns: Signs = { tokens: NEVER, finishReason: NEVER, account: USAGE };
-
-/** Most pieces are not parsed to be counted: a look at the text is far cheaper. */
-const signs: Readonly<Record<Endpoint, Signs>> = Object.freeze({
-  [Endpoint.chat]: chunkSigns,
-  [Endpoint.completions]: chunkSigns,
-  [Endpoint.responses]: {
-    tokens: /"delta"\s*:\s*"[^"]/,
-    finishReason: /"type"\s*:\s*"response\.(completed|incomplete|failed)"/,
-    account: /"response"\s*:\s*\{|"object"\s*:\s*"response"/,
-  },
-  [Endpoint.messages]: {
-    tokens: /"(?:text|thinking|partial_json)"\s*:\s*"[^"]/,
-    finishReason: /"stop_reason"\s*:\s*"(\w+)"/,
-    account: USAGE,
-  },
-  [Endpoint.embeddings]: countSigns,
-  [Endpoint.countTokens]: countSigns,
-});
 
 type Counts = Record<string, unknown>;
 

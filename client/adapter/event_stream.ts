@@ -14,20 +14,29 @@ export async function* readEvents(
   response: Response,
   signal: AbortSignal,
 ): AsyncIterable<EventSourceMessage> {
-  const events: EventSourceMessage[] = [];
-  let tooLarge = false;
-  const parser = createParser({
+  const parser = new EventParser();
+  for await (const bytes of readBytes(response, signal)) yield* parser.feed(bytes);
+}
+
+/** Takes an event stream apart, wherever its bytes are cut. */
+export class EventParser {
+  readonly #decoder = new TextDecoder();
+  #events: EventSourceMessage[] = [];
+  #isTooLarge = false;
+  readonly #parser = createParser({
     maxBufferSize: MAX_PIECE_BYTES,
     onEvent: (event) => {
-      tooLarge ||= !fits(event.data);
-      events.push(event);
+      this.#isTooLarge ||= !fits(event.data);
+      this.#events.push(event);
     },
-    onError: (error) => tooLarge ||= error.type === "max-buffer-size-exceeded",
+    onError: (error) => this.#isTooLarge ||= error.type === "max-buffer-size-exceeded",
   });
-  for await (const text of readPieces(response, signal)) {
-    parser.feed(text);
-    if (tooLarge) throw answerTooLarge();
-    yield* events.splice(0);
+
+  /** The events that these bytes complete. Throws an UpstreamFailure where one is too large. */
+  feed(bytes: Uint8Array): EventSourceMessage[] {
+    this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
+    if (this.#isTooLarge) throw answerTooLarge();
+    return this.#events.splice(0);
   }
 }
 
@@ -37,14 +46,15 @@ export async function readWhole(
   signal: AbortSignal,
   maxBytes = MAX_PIECE_BYTES,
 ): Promise<string> {
-  const pieces: string[] = [];
-  let bytes = 0;
-  for await (const text of readPieces(response, signal)) {
-    pieces.push(text);
-    bytes += byteLength(text);
-    if (bytes > maxBytes) throw answerTooLarge();
+  const decoder = new TextDecoder();
+  const texts: string[] = [];
+  let size = 0;
+  for await (const bytes of readBytes(response, signal)) {
+    texts.push(decoder.decode(bytes, { stream: true }));
+    size += bytes.byteLength;
+    if (size > maxBytes) throw answerTooLarge();
   }
-  return pieces.join("");
+  return texts.join("");
 }
 
 /** Lets an answer go that nobody will read. */
@@ -52,23 +62,39 @@ export function discard(response: Response): void {
   response.body?.cancel().catch(() => {/* it is gone already */});
 }
 
-async function* readPieces(response: Response, signal: AbortSignal): AsyncIterable<string> {
-  if (response.body === null) return;
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
+async function* readBytes(response: Response, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const body = new ResponseBody(response, signal);
   try {
-    while (true) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const text = decoder.decode(value, { stream: true });
-      if (text !== "") yield text;
-    }
-  } catch (cause) {
-    signal.throwIfAborted();
-    if (cause instanceof UpstreamFailure) throw cause;
-    throw disconnected(cause);
+    for (let bytes = await body.read(); bytes !== null; bytes = await body.read()) yield bytes;
   } finally {
-    letGo(reader, signal);
+    body.letGo();
+  }
+}
+
+type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+
+/** An answer's bytes as they come. Whoever opens one lets it go in the end, however that comes. */
+export class ResponseBody {
+  readonly #reader: Reader | undefined;
+
+  constructor(response: Response, private readonly signal: AbortSignal) {
+    this.#reader = response.body?.getReader();
+  }
+
+  /** What has come, once something has; null at the end. Throws an UpstreamFailure when the connection breaks. */
+  async read(): Promise<Uint8Array | null> {
+    if (this.#reader === undefined) return null;
+    try {
+      const { done, value } = await this.#reader.read();
+      return done ? null : value;
+    } catch (cause) {
+      this.signal.throwIfAborted();
+      throw disconnected(cause);
+    }
+  }
+
+  letGo(): void {
+    if (this.#reader) letGo(this.#reader, this.signal);
   }
 }
 
@@ -76,10 +102,7 @@ async function* readPieces(response: Response, signal: AbortSignal): AsyncIterab
  * An answer that is complete for us usually ends a moment later, and its connection can then serve
  * the next call; one that does not end, or that nobody wants, is cut.
  */
-function letGo(
-  reader: Pick<ReadableStreamDefaultReader<unknown>, "read" | "cancel">,
-  signal: AbortSignal,
-): void {
+function letGo(reader: Reader, signal: AbortSignal): void {
   const cut = () => {
     clearTimeout(timer);
     reader.cancel().catch(() => {/* it is gone already */});

@@ -11,14 +11,15 @@ import {
   UpstreamFailure,
 } from "./adapter.ts";
 import { baseUrlOf } from "./base_url.ts";
-import { discard, isLoss, readEvents, readWhole } from "./event_stream.ts";
+import { discard, isLoss, readWhole, ResponseBody } from "./event_stream.ts";
 import { readListing } from "./listing.ts";
 import { type ChatManners, mannersOf } from "./messages/chat_request.ts";
 import { messagesOverChat } from "./messages/over_chat.ts";
-import { holdsError, type OpenAiDialect, openAiDialects } from "./openai/dialect.ts";
+import { type OpenAiDialect, openAiDialects } from "./openai/dialect.ts";
+import { EventRelay } from "./openai/event_relay.ts";
 import { type Json, parseObject } from "./openai/json_object.ts";
 import { openAiError } from "./openai/openai_error.ts";
-import type { StreamFollower } from "./openai/stream_follower.ts";
+import { PlainRuns } from "./plain_runs.ts";
 import { errorObject, readRefusal, statusIn, toFailure } from "./refusal.ts";
 import { relayedHeaders } from "./relayed_headers.ts";
 import { Upstream } from "./upstream.ts";
@@ -60,17 +61,39 @@ export class OpenAiAdapter implements Adapter {
     if (dialect === undefined) {
       throw new UpstreamFailure(404, `This provider has no ${call.endpoint}`);
     }
+    const response = await this.#ask(dialect, call);
+    const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
+    const follower = call.stream ? dialect.follow?.() : undefined;
+    if (follower === undefined || isJson) {
+      yield* await this.#whole(response, dialect, call);
+      return;
+    }
+    const plain = new PlainRuns(call.endpoint, call.hidesUsage);
+    const relay = new EventRelay(follower, (said) => this.#failureIn(said), plain);
+    const body = new ResponseBody(response, call.signal);
+    try {
+      while (!relay.isOver) {
+        const bytes = await body.read();
+        if (bytes === null) break;
+        for (const piece of relay.take(bytes)) yield piece;
+      }
+    } catch (error) {
+      if (!isLoss(error) || !relay.isComplete) throw error;
+    } finally {
+      body.letGo();
+    }
+    relay.end();
+  }
+
+  async #ask({ path }: OpenAiDialect, call: AdapterCall): Promise<Response> {
     const body = withMember(call.bodyText, "model", JSON.stringify(call.model));
-    const response = await this.#upstream.post(dialect.path, body, call);
+    const response = await this.#upstream.post(path, body, call);
     if (!response.ok) {
       const nowMs = this.world.todayMs();
       throw await readRefusal(response, call.signal, this.#upstream, nowMs, openAiError);
     }
     call.onHead?.(relayedHeaders(response.headers));
-    const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
-    const follower = call.stream ? dialect.follow?.() : undefined;
-    if (follower && !isJson) yield* this.#stream(response, follower, call.signal);
-    else yield* await this.#whole(response, dialect, call);
+    return response;
   }
 
   async #whole(
@@ -89,29 +112,6 @@ export class OpenAiAdapter implements Adapter {
     if (!call.stream || follow === null) return [text];
     if (asStream) return asStream(answer, wantsUsage(call.bodyText));
     throw new UpstreamFailure(502, "The provider does not stream although it was asked to");
-  }
-
-  async *#stream(
-    response: Response,
-    follower: StreamFollower,
-    signal: AbortSignal,
-  ): AsyncIterable<string> {
-    let saidDone = false;
-    try {
-      for await (const { event, data } of readEvents(response, signal)) {
-        saidDone = data.trim() === "[DONE]";
-        if (saidDone) break;
-        if (data.trim() === "") continue;
-        const said = parseObject(data);
-        const isError = event === "error" || said.type === "error" || holdsError(said);
-        if (isError) throw this.#failureIn(said);
-        yield follower.pass(data, said);
-        if (follower.isOver) break;
-      }
-    } catch (error) {
-      if (!isLoss(error) || !follower.isComplete) throw error;
-    }
-    follower.end(saidDone);
   }
 
   #failureIn(said: Json): UpstreamFailure {

@@ -18,7 +18,9 @@ export class RecordedOutlet implements Outlet {
     this.#sent.push(message);
   }
 
-  async drained(): Promise<void> {}
+  drained(): null {
+    return null;
+  }
 
   /** The next turn of the event loop, so many milliseconds later. */
   turn(laterMs = 0): void {
@@ -37,9 +39,9 @@ export class RecordedOutlet implements Outlet {
 }
 
 /** Resolves with whether the promise has settled once everything that is ready has run. */
-export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  void promise.then(() => settled = true, () => settled = true);
+export async function isSettled(promise: Promise<unknown> | null): Promise<boolean> {
+  let settled = promise === null;
+  void promise?.then(() => settled = true, () => settled = true);
   for (let i = 0; i < 20; i++) await Promise.resolve();
   return settled;
 }

@@ -1,0 +1,301 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { Endpoint } from "../../../protocol/mod.ts";
+import { StreamReply } from "../../stream_reply.ts";
+import { tallyOf } from "../../tally.ts";
+import { RecordedOutlet } from "../../testing/recorded_outlet.ts";
+import { UpstreamFailure } from "../adapter.ts";
+import { PlainRuns } from "../plain_runs.ts";
+import { openAiDialects } from "./dialect.ts";
+import { EventRelay } from "./event_relay.ts";
+
+const encoder = new TextEncoder();
+
+/** Everything is parsed. */
+const parsesAll = { take: () => null, learn: () => {}, end: 0 };
+
+interface Shown {
+  text: string;
+  failure: string | null;
+  tally: object;
+  /** How many events were not parsed. */
+  plain: number;
+}
+
+/** What a caller gets of these reads, and what is counted. */
+function relayed(
+  endpoint: Endpoint,
+  hidesUsage: boolean,
+  reads: readonly Uint8Array[],
+  plain: Pick<PlainRuns, "take" | "learn" | "end">,
+): Shown {
+  const follower = openAiDialects[endpoint]!.follow!();
+  const relay = new EventRelay(follower, () => new UpstreamFailure(502, "told"), plain);
+  const line = new RecordedOutlet();
+  const head = { id: "r", endpoint, model: "m", stream: true, body_bytes: 0 };
+  const terms = { windowBytes: 1 << 30, maxFrameBytes: 1 << 20 };
+  const reply = new StreamReply(
+    1,
+    { ...head, hide_usage: hidesUsage },
+    terms,
+    line,
+    line.world,
+    () => {},
+  );
+  const tally = tallyOf(endpoint);
+  let plainEvents = 0;
+  let failure: string | null = null;
+  try {
+    for (const read of reads) {
+      for (const piece of relay.take(read)) {
+        tally.count(piece);
+        reply.piece(piece);
+        if (typeof piece !== "string") plainEvents += countOf(piece.bytes);
+      }
+      line.turn();
+    }
+    relay.end();
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure)) throw error;
+    failure = error.message;
+  }
+  reply.finish(tally);
+  const sent = line.frames().flatMap((frame) => frame.type === "stream" ? [frame.bytes] : []);
+  const { count: _, pieces: __, ...counted } = tally;
+  const text = Buffer.concat(sent).toString();
+  return { text, failure, tally: counted, plain: plainEvents };
+}
+
+function countOf(events: Uint8Array): number {
+  return Buffer.from(events).toString().split("\n\n").length - 1;
+}
+
+function cutAt(wire: Uint8Array, marks: readonly number[]): Uint8Array[] {
+  const cuts = [...new Set(marks.map((mark) => mark % (wire.length + 1)))].sort((a, b) => a - b);
+  return [0, ...cuts].map((from, i) => wire.subarray(from, cuts[i] ?? wire.length));
+}
+
+const chunk = (delta: object, more: object = {}) => ({
+  id: "c",
+  object: "chat.completion.chunk",
+  created: 1,
+  choices: [{ index: 0, delta, finish_reason: null }],
+  ...more,
+});
+const data = (json: object | string) =>
+  `data: ${typeof json === "string" ? json : JSON.stringify(json)}\n\n`;
+
+describe("what is not parsed arrives as if it had been", () => {
+  const word = fc.oneof(
+    fc.string({ unit: "grapheme", maxLength: 6 }),
+    fc.constantFrom('"', "\\", "\n\n", "data: ", '"content":"', "é🙂", "", '"usage":{'),
+  );
+  const times = fc.integer({ min: 1, max: 4 });
+
+  /** Events of one shape, with a text in it that may differ. */
+  const shape = fc.constantFrom<(text: string) => string>(
+    (content) => data(chunk({ content })),
+    (content) => data(chunk({ content }, { usage: null })),
+    (content) => data({ usage: null, ...chunk({ content }, { obfuscation: content }) }),
+    (content) => data(chunk({ content }, { usage: { completion_tokens: content.length } })),
+    (content) => data(chunk({ role: "assistant", content })),
+    (content) => data(chunk({ content }, { created: content.length })),
+    (content) => data(JSON.stringify(chunk({ content }), null, 1).replaceAll("\n", " ")),
+    // In lines of their own: one by one, and with other line ends.
+    (content) => data(JSON.stringify(chunk({ content }), null, 1).replaceAll("\n", "\ndata: ")),
+    (content) => data(chunk({ content })).replaceAll("\n", "\r\n"),
+    (content) => data(chunk({ content })).replaceAll("\n", "\r"),
+    (reasoning) => data(chunk({ reasoning })),
+    (content) => data(chunk({ reasoning: "hm", content })),
+    (text) => data(chunk({ reasoning: "hm", reasoning_content: text })),
+    (text) => data(chunk({ tool_calls: [{ index: 0, function: { arguments: text } }] })),
+    (text) => data(chunk({ tool_calls: [{ index: 3, function: { arguments: text } }] })),
+  );
+  const run = fc.tuple(shape, fc.array(word, { minLength: 1, maxLength: 5 }))
+    .map(([make, words]) => words.map(make).join(""));
+  const oddity = fc.constantFrom(
+    ": comment\n\n",
+    "\n",
+    "\r\n\r\n",
+    "event: x\nid: 1\n",
+    "retry: 5\n\n",
+    data(chunk({}, { choices: [] })),
+    data(chunk({}, { choices: [{ index: 1, delta: { content: "a" } }] })),
+    data({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }),
+    data({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } }),
+    data({ error: { message: "no" } }),
+    data(
+      '{"id":"c","object":"chat.completion.chunk","created":1,"choices":[{"index":0,"delta":{"content":"\\x"},"finish_reason":null}]}',
+    ),
+    data(
+      '{"id":"c","object":"chat.completion.chunk","created":1,"choices":[{"index":0,"delta":{"content":"a"b"},"finish_reason":null}]}',
+    ),
+    data("{"),
+    data("[DONE]"),
+  );
+  const stream = fc.array(
+    fc.oneof({ weight: 6, arbitrary: run }, { weight: 1, arbitrary: oddity }),
+    { minLength: 1, maxLength: 8 },
+  ).chain((parts) => fc.tuple(fc.constant(parts), times)).map(([parts, count]) =>
+    parts.map((part) => part.repeat(count)).join("")
+  );
+
+  test("for any chat, however its bytes are cut", () => {
+    let plain = 0;
+    fc.assert(
+      fc.property(
+        stream,
+        fc.boolean(),
+        fc.array(fc.nat(), { maxLength: 12 }),
+        (text, hides, cuts) => {
+          const reads = cutAt(encoder.encode(text), cuts);
+          const fast = relayed(Endpoint.chat, hides, reads, new PlainRuns(Endpoint.chat, hides));
+          const slow = relayed(Endpoint.chat, hides, reads, parsesAll);
+          plain += fast.plain;
+          expect({ ...fast, plain: 0 }).toEqual(slow);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+    expect(plain).toBeGreaterThan(1000);
+  });
+
+  test("in its order, if lines end now so and now otherwise", () => {
+    const ends = ["\n", "\n", "\n", "\r", "\n", "\r\n", "\n", "\r", "\r", "\n"];
+    const events = ends.map((end, i) => data(chunk({ content: `${i}` })).replaceAll("\n", end));
+    const wire = [encoder.encode(events.join(""))];
+    const { text, plain } = relayed(
+      Endpoint.chat,
+      false,
+      wire,
+      new PlainRuns(Endpoint.chat, false),
+    );
+    expect(text.replaceAll(/.*"content":"(\d)".*\n+/g, "$1")).toBe("0123456789");
+    expect(plain).toBeGreaterThan(1);
+  });
+
+  test("for any chat that comes one byte at a time", () => {
+    fc.assert(
+      fc.property(stream, fc.boolean(), (text, hides) => {
+        const wire = encoder.encode(text);
+        const bytes = Array.from(wire, (_, i) => wire.subarray(i, i + 1));
+        const slow = relayed(Endpoint.chat, hides, [wire], parsesAll);
+        const fast = relayed(Endpoint.chat, hides, bytes, new PlainRuns(Endpoint.chat, hides));
+        expect({ ...fast, plain: 0 }).toEqual(slow);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test("for any response", () => {
+    const event = (type: string, more: object) =>
+      `event: ${type}\n${data({ type, ...more, sequence_number: 3 })}`;
+    const delta = (text: string) =>
+      event("response.output_text.delta", { item_id: "i", delta: text, obfuscation: text });
+    const part = fc.oneof(
+      fc.array(word, { minLength: 1, maxLength: 6 }).map((words) => words.map(delta).join("")),
+      word.map((text) => event("response.output_text.done", { text })),
+      word.map((text) => data({ type: "response.output_text.delta", delta: text }).repeat(2)),
+      word.map((text) => `event: other\n${data({ type: "a", delta: text })}`.repeat(2)),
+      fc.constantFrom(
+        event("response.created", { response: { id: "resp_1" } }),
+        event("response.completed", { response: { id: "resp_1", usage: { input_tokens: 1 } } }),
+        event("error", { message: "no" }),
+      ),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(part, { maxLength: 6 }),
+        fc.array(fc.nat(), { maxLength: 12 }),
+        (parts, cuts) => {
+          const reads = cutAt(encoder.encode(parts.join("")), cuts);
+          const { responses } = Endpoint;
+          const fast = relayed(responses, false, reads, new PlainRuns(responses, false));
+          expect({ ...fast, plain: 0 }).toEqual(relayed(responses, false, reads, parsesAll));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("of what streams repeat", () => {
+  const plainOf = (endpoint: Endpoint, hides: boolean, events: string[]) =>
+    relayed(endpoint, hides, [encoder.encode(events.join(""))], new PlainRuns(endpoint, hides))
+      .plain;
+  const words = ["a", "é🙂", '"', "\\", "", "\u0000", "b"];
+  /** The first is given its role, the second is learned from. */
+  const first = data(chunk({ role: "assistant", content: "" }));
+
+  const shapes: Record<string, (text: string) => string> = {
+    "a chat's text": (content) => data(chunk({ content })),
+    "thoughts": (reasoning_content) => data(chunk({ reasoning_content })),
+    "a tool's arguments": (text) =>
+      data(chunk({ tool_calls: [{ index: 0, function: { arguments: text } }] })),
+    "text with padding": (content) => data(chunk({ content }, { obfuscation: content })),
+    "text under a clock": (content) => data(chunk({ content }, { created: 7 + content.length })),
+  };
+  for (const [name, make] of Object.entries(shapes)) {
+    test(`${name} is parsed once`, () => {
+      expect(plainOf(Endpoint.chat, false, [first, ...words.map(make)])).toBe(words.length - 1);
+    });
+  }
+
+  test("text with usage that nobody asked for is parsed once, and comes without it", () => {
+    for (const usage of [{ usage: null }, { usage: null, obfuscation: "x" }]) {
+      const events = words.map((content) => data(chunk({ content }, usage)));
+      const wire = encoder.encode(first + events.join(""));
+      const { text, plain } = relayed(
+        Endpoint.chat,
+        true,
+        [wire],
+        new PlainRuns(Endpoint.chat, true),
+      );
+      expect(plain).toBe(words.length - 1);
+      const { usage: _, ...others } = usage;
+      const shown = words.map((content) => data(chunk({ content }, others)));
+      expect(text).toBe(first + shown.join(""));
+    }
+  });
+
+  test("a completion's text and a response's are parsed once, too", () => {
+    const completion = (text: string) =>
+      data({ choices: [{ index: 0, text, finish_reason: null }] });
+    expect(plainOf(Endpoint.completions, false, words.map(completion))).toBe(words.length - 1);
+    const type = "response.output_text.delta";
+    const event = (delta: string, i: number) =>
+      `event: ${type}\n${data({ type, sequence_number: i, delta, logprobs: [] })}`;
+    expect(plainOf(Endpoint.responses, false, words.map(event))).toBe(words.length - 1);
+  });
+
+  test("an end, usage and what must be mended are always parsed", () => {
+    const always = [
+      (content: string) =>
+        data({ choices: [{ index: 0, delta: { content }, finish_reason: "stop" }] }),
+      (content: string) => data(chunk({ content }, { usage: { completion_tokens: 1 } })),
+      (reasoning: string) => data(chunk({ reasoning })),
+    ];
+    for (const make of always) {
+      expect(plainOf(Endpoint.chat, false, [first, ...words.map(make)])).toBe(0);
+    }
+  });
+
+  test("nothing is learned for a while from a stream that repeats nothing", () => {
+    let learned = 0;
+    class Counted extends PlainRuns {
+      override learn(event: string, name: unknown) {
+        learned++;
+        super.learn(event, name);
+      }
+    }
+    const odd = Array.from(
+      { length: 50 },
+      (_, i) => data(chunk({ content: "a" }, { id: `c${i}` })),
+    );
+    const same = Array.from({ length: 50 }, () => data(chunk({ content: "a" })));
+    const wire = encoder.encode([...odd, ...same].join(""));
+    const { plain } = relayed(Endpoint.chat, false, [wire], new Counted(Endpoint.chat, false));
+    expect(learned).toBeLessThan(100);
+    expect(plain).toBeGreaterThan(25);
+  });
+});
