@@ -2,12 +2,14 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
+import { Endpoint } from "../protocol/mod.ts";
 import { type Account, createAccount } from "./harness/account.ts";
-import { chat, hello } from "./harness/api.ts";
+import { ask, chat, hello } from "./harness/api.ts";
 import { ending, piece } from "./harness/chunks.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { type JoinedNode, joinNode, penalized } from "./harness/joined_node.ts";
 import { ledgerRows } from "./harness/ledger.ts";
+import { joinRawNodeV2 } from "./harness/raw_node_v2.ts";
 import { dial, wholeCall } from "./harness/raw_http.ts";
 import { until, within } from "./harness/wait.ts";
 
@@ -99,6 +101,74 @@ describe("a stream whose node thinks", () => {
     await ended;
     expect(commentsIn(seen.text)).toBeLessThan(5);
     expect(eventsIn(seen.text)).toHaveLength(said + 1);
+  });
+
+  /** By endpoint: a body, the upstream's refusal as it may come, and what is heard of it. */
+  const refusals: [endpoint: Endpoint, body: object, refusal: string, event: string][] = [
+    [
+      Endpoint.chat,
+      { messages: [{ role: "user", content: "x" }] },
+      `{\n "error": { "message": "no", "code": "too_long" } }`,
+      `data: {"error":{"message":"no","code":"too_long"}}\n\n`,
+    ],
+    [
+      Endpoint.responses,
+      { input: "x" },
+      `{"error":{"message":"no","param":"input","code":"too_long"}}`,
+      `event: error\ndata: {"type":"error","code":"too_long","message":"no","param":"input","sequence_number":0}\n\n`,
+    ],
+    [
+      Endpoint.messages,
+      { messages: [{ role: "user", content: "x" }], max_tokens: 9 },
+      `{"type":"error","error":{"type":"invalid_request_error","message":"no"}}`,
+      `event: error\ndata: {"type":"error","error":{"type":"invalid_request_error","message":"no"}}\n\n`,
+    ],
+  ];
+  for (const [endpoint, body, refusal, event] of refusals) {
+    test(`tells a refusal that comes late in the words of ${endpoint}`, async () => {
+      const model = `model-${models++}`;
+      const capabilities = { endpoints: [endpoint] };
+      const node = await joinRawNodeV2({ gateway, owner, models: [model], capabilities });
+      const answer = ask(gateway.url + endpoint, {
+        method: "POST",
+        token: owner.apiToken,
+        body: JSON.stringify({ ...body, model, stream: true }),
+      });
+      const { stream } = await node.nextCall();
+      await silence();
+      node.head(stream, 400);
+      node.say(stream, refusal);
+      node.finish(stream);
+      const { status, text } = await answer;
+      expect({ status, text: text.replaceAll(KEEP_ALIVE, "") }).toEqual({
+        status: 200,
+        text: event,
+      });
+      expect(text).toContain(KEEP_ALIVE);
+    });
+  }
+
+  test("does not wear what another node told before it failed", async () => {
+    const model = `model-${models++}`;
+    const join = () => joinRawNodeV2({ gateway, owner, models: [model] });
+    const calls = [await join(), await join()].map(async (node) => {
+      const { stream } = await node.nextCall();
+      return { node, stream };
+    });
+    const opening = read(model);
+    const { node: failing, stream } = await Promise.race(calls);
+    failing.head(stream, 200, { "x-ratelimit-remaining-tokens": "1" });
+    failing.fail(stream, { code: 502, message: "it broke off" });
+    const { response, ended } = await opening;
+    const { node: thinking, stream: second } = (await Promise.all(calls)).find(({ node }) =>
+      node !== failing
+    )!;
+    expect(response.headers.get("x-ratelimit-remaining-tokens")).toBeNull();
+    expect(response.headers.get("x-colink-node")).toBeNull();
+    thinking.head(second);
+    thinking.say(second, `data: ${JSON.stringify(ending())}\n\n`);
+    thinking.finish(second);
+    await ended;
   });
 
   test("means nothing to the SDK, which yields the chunks and no more", async () => {
