@@ -1,9 +1,11 @@
 /** All that docs/compatibility.md tells, in its order. */
 
 import { anthropicMessages } from "./anthropic_messages.ts";
+import { chatForClaude } from "./chat_for_claude.ts";
 import { claudeLimits } from "./claude_limits.ts";
 import type { Feature } from "./feature.ts";
 import { langchain } from "./langchain.ts";
+import { messagesForOpenAi } from "./messages_for_openai.ts";
 import { models } from "./models.ts";
 import { openAiChat } from "./openai_chat.ts";
 import { openAiResponses } from "./openai_responses.ts";
@@ -12,10 +14,12 @@ import { vercelAi } from "./vercel_ai.ts";
 
 export const allFeatures: readonly Feature[] = [
   ...openAiChat,
+  ...chatForClaude,
   ...claudeLimits,
   ...openAiTexts,
   ...openAiResponses,
   ...anthropicMessages,
+  ...messagesForOpenAi,
   ...vercelAi,
   ...langchain,
   ...models,

@@ -1,8 +1,9 @@
 /** What Anthropic's own package can do with messages. */
 
 import { expect } from "bun:test";
-import Anthropic, { APIError } from "@anthropic-ai/sdk";
+import Anthropic, { type APIError } from "@anthropic-ai/sdk";
 import { Endpoint } from "../../protocol/mod.ts";
+import { anthropicFailure as failure } from "./failure.ts";
 import { type Feature, features, type Row } from "./feature.ts";
 import type { Scene } from "./scene.ts";
 import { CALLS, HELLO, Say, THOUGHT } from "./stories.ts";
@@ -31,13 +32,6 @@ function textOf({ content }: Anthropic.Message): string {
 
 function toolsOf({ content }: Anthropic.Message) {
   return content.flatMap((block) => block.type === "tool_use" ? [block] : []);
-}
-
-/** The failure of a call, which must be of the SDK's own class. */
-async function failure(answer: PromiseLike<unknown>): Promise<APIError> {
-  const error = await answer.then(() => new Error("It did not fail"), (error) => error);
-  expect(error).toBeInstanceOf(APIError);
-  return error;
 }
 
 const typeOf = (error: APIError) => (error.error as { error: { type: string } }).error.type;

@@ -26,8 +26,16 @@ function described(id: string) {
   };
 }
 
-/** Starts it; it streams whatever is asked, as the node always does. */
-export function startRecordedClaude(): { url: string } {
+export interface RecordedClaude {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** The bodies that reached it, oldest first. */
+  readonly asked: readonly { model: string }[];
+}
+
+/** Starts it; models without a stream of their own tell a text. It streams whatever is asked, as the node always does. */
+export function startRecordedClaude(): RecordedClaude {
+  const asked: { model: string }[] = [];
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
@@ -36,11 +44,13 @@ export function startRecordedClaude(): { url: string } {
       if (new URL(request.url).pathname.endsWith("/count_tokens")) {
         return Response.json({ input_tokens: 11 });
       }
-      const { model } = await request.json() as { model: string };
-      const stream = readFileSync(`${folder}/${PREFIX}${model}${SUFFIX}`);
+      const body = await request.json() as { model: string };
+      asked.push(body);
+      const told = recordedModels.includes(body.model) ? body.model : "text";
+      const stream = readFileSync(`${folder}/${PREFIX}${told}${SUFFIX}`);
       return new Response(stream, { headers: { "content-type": "text/event-stream" } });
     },
   });
   endAfterTests(() => server.stop(true));
-  return { url: `http://127.0.0.1:${server.port}` };
+  return { url: `http://127.0.0.1:${server.port}`, asked };
 }

@@ -14,7 +14,7 @@ import { checkedFetch } from "./checked_fetch.ts";
 import type { Provider } from "./feature.ts";
 import { PLAIN_MODEL, startPlainServer } from "./plain_server.ts";
 import { tellStories } from "./stories.ts";
-import { recordedModels, startRecordedClaude } from "./recorded_claude.ts";
+import { type RecordedClaude, recordedModels, startRecordedClaude } from "./recorded_claude.ts";
 
 export interface Scene {
   /** `http://127.0.0.1:PORT` */
@@ -28,6 +28,8 @@ export interface Scene {
   plainModel: string;
   plain: Upstream;
   aimock: LLMock;
+  /** Anthropic's API over recorded answers, as `recorded/…`. */
+  recorded: RecordedClaude;
   openai: OpenAI;
   anthropic: Anthropic;
   /** For the clients that are not here yet: what it fetches is checked. */
@@ -67,7 +69,11 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
       {
         type: "claude",
         base_url: `${recorded.url}/v1/`,
-        models: recordedModels.map((local) => ({ local, server_mapping: `recorded/${local}` })),
+        models: [
+          ...recordedModels.map((local) => ({ local, server_mapping: `recorded/${local}` })),
+          { local: "claude-sonnet-4-5", server_mapping: "recorded-sonnet" },
+          { local: "claude-opus-5-5", server_mapping: "recorded-newest" },
+        ],
       },
       {
         type: "openai",
@@ -95,6 +101,7 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
       plainModel: PLAIN_MODEL,
       plain,
       aimock,
+      recorded,
       openai: new OpenAI({ baseURL: `${gateway.url}/v1`, ...options }),
       anthropic: new Anthropic({ baseURL: gateway.url, ...options }),
       fetch,
