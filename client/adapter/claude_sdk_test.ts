@@ -13,6 +13,8 @@ const blockTypes = [
   "tool_use",
   "redacted_thinking",
   "server_tool_use",
+  "web_search_tool_result",
+  "compaction",
 ] as const;
 
 /** One block of an answer, as Claude would tell it. */
@@ -43,6 +45,8 @@ const deltaTypes = {
   tool_use: (partial_json: string) => ({ type: "input_json_delta", partial_json }),
   server_tool_use: (partial_json: string) => ({ type: "input_json_delta", partial_json }),
   redacted_thinking: (text: string) => ({ type: "unheard_of", text }),
+  web_search_tool_result: (text: string) => ({ type: "citations_delta", citation: { url: text } }),
+  compaction: (content: string) => ({ type: "compaction_delta", content }),
 };
 
 /** Legal events: a start, blocks one after the other, an end. Tool input is JSON in any cuts. */
@@ -67,7 +71,11 @@ function eventsOf({ blocks, stopReason, pings }: Answer): object[] {
   return [
     { type: "message_start", message: { id: "msg_1", usage: { input_tokens: 3 } } },
     ...told,
-    { type: "message_delta", delta: { stop_reason: stopReason }, usage: { output_tokens: 5 } },
+    {
+      type: "message_delta",
+      delta: { stop_reason: stopReason },
+      usage: { output_tokens: 5, input_tokens: null, cache_read_input_tokens: null },
+    },
     { type: "message_stop" },
   ];
 }

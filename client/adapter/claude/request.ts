@@ -6,7 +6,7 @@ import type { ModelFacts } from "./model_facts.ts";
 import { isNative } from "./native_schema.ts";
 import { claudeSchema } from "./output_schema.ts";
 import { type ThinkingPlan, thinkingPlan } from "./thinking.ts";
-import { unmarked } from "./thinking_blocks.ts";
+import { isThinking, unmarked } from "./thinking_blocks.ts";
 import type { ThinkingMemory } from "./thinking_memory.ts";
 import { type Toolbox, toolboxOf } from "./tools.ts";
 import { transcriptOf } from "./transcript.ts";
@@ -84,7 +84,8 @@ function roomFor(chat: ChatRequest, facts: ModelFacts, answerTokens: number): nu
 function keepToolLoop(plan: ThinkingPlan, turns: Turn[]): ThinkingPlan {
   const lastCall = turns.findLast(({ role }) => role === "assistant");
   const isLoop = turns.at(-1)?.content[0]?.type === "tool_result";
-  const hasThinking = lastCall?.content[0]?.type.includes("thinking") ?? false;
+  const [first] = lastCall?.content ?? [];
+  const hasThinking = first !== undefined && isThinking(first);
   const drop = plan.thinking?.type === "enabled" && isLoop && !hasThinking;
   const kept: ThinkingPlan = drop ? { budgetTokens: 0, isOn: false } : plan;
   if (drop || kept.thinking?.type === "disabled") removeThinking(turns);
@@ -93,7 +94,7 @@ function keepToolLoop(plan: ThinkingPlan, turns: Turn[]): ThinkingPlan {
 
 function removeThinking(turns: Turn[]): void {
   for (const turn of turns) {
-    turn.content = turn.content.filter(({ type }) => !type.includes("thinking"));
+    turn.content = turn.content.filter((block) => !isThinking(block));
   }
 }
 

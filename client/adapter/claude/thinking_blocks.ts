@@ -22,6 +22,10 @@ export function unmarked(blocks: readonly Block[], model: string): Block[] {
   );
 }
 
+export function isThinking({ type }: Block): boolean {
+  return type === "thinking" || type === "redacted_thinking";
+}
+
 /** Whether the caller knows Claude's thinking: a stream tells others nothing that they did not ask for. */
 export function knowsThinking({ thinking, messages }: ChatRequest): boolean {
   return Boolean(thinking) || messages.some((message) => message.thinking_blocks?.length);

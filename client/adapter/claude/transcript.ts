@@ -5,6 +5,7 @@ import type { Message } from "./chat_request.ts";
 import { blocksOf, textBlock, textOf, withCacheHint } from "./content.ts";
 import { toolId } from "../tool_id.ts";
 import { inputOf } from "../tool_input.ts";
+import { isThinking } from "./thinking_blocks.ts";
 import type { Block, Turn } from "./wire.ts";
 
 export interface Transcript {
@@ -48,7 +49,8 @@ function alternating(messages: Message[], offset: number, thinking: Thinking): T
     const blocks = blocksOfMessage(message, param, functionIds, thinking);
     if (blocks.length === 0) return;
     const last = turns.at(-1);
-    if (last?.role === role) last.content.push(...blocks);
+    // Thinking belongs at a turn's beginning.
+    if (last?.role === role) last.content.push(...blocks.filter((block) => !isThinking(block)));
     else turns.push({ role, content: blocks });
   });
   return turns;
@@ -117,7 +119,8 @@ function assistantBlocks(
     : thinking.recall(String(first.id));
   const refusal = textBlock(message.refusal);
   const said = blocksOf(message.content, `${param}.content`);
-  return [...thoughts, ...hinted([...said, ...refusal ? [refusal] : [], ...calls], message)];
+  const shown = [...said, ...refusal ? [refusal] : [], ...calls];
+  return shown.length === 0 ? [] : [...thoughts, ...hinted(shown, message)];
 }
 
 function toolUse(id: string, name: string, input: object): Block {
