@@ -43,7 +43,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/v1/models", listModels(parts));
   app.get("/v1/models/*", oneModel(parts));
   for (const { path } of endpoints) app.all(path, methodNotAllowed);
-  app.all("/v1/responses/*", notKept);
+  app.on(["GET", "DELETE"], "/v1/responses/*", notKept);
   app.all("/v1/*", notFound);
 
   app.use("/api/*", privateAnswers);

@@ -1,6 +1,7 @@
-/** The status table that OpenAI's SDKs act on, row by row: the class of error, and whether they try again. */
+/** The status tables that SDKs act on, row by row: the class of error, and whether they try again. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
+import Anthropic from "@anthropic-ai/sdk";
 import OpenAI, {
   APIError,
   AuthenticationError,
@@ -32,7 +33,8 @@ beforeAll(async () => {
 /** A model whose only node does this with each call. */
 async function modelThat(act: (node: RawNodeV2, call: RawCall) => void): Promise<string> {
   const model = `model-${models++}`;
-  const node = await joinRawNodeV2({ gateway, owner: account, models: [model] });
+  const capabilities = { endpoints: Object.values(Endpoint) };
+  const node = await joinRawNodeV2({ gateway, owner: account, models: [model], capabilities });
   void (async () => {
     for (;;) act(node, await node.nextCall(60_000));
   })().catch(() => {});
@@ -330,4 +332,155 @@ describe("the status table of OpenAI's SDKs", () => {
     expect(error).toBeInstanceOf(InternalServerError);
     expect(error).toMatchObject({ status: 504, code: "deadline_exceeded" });
   });
+});
+
+interface AnthropicRow {
+  what: string;
+  asked: () => Promise<Asked> | Asked;
+  status: number;
+  kind: abstract new (...args: never[]) => InstanceType<typeof Anthropic.APIError>;
+  type: string;
+}
+
+/** A model whose upstream refuses in Anthropic's words. */
+function modelThatRefuses(status: number, type: string): Promise<string> {
+  const refusal = { type: "error", error: { type, message: `this is ${status}` } };
+  return modelThat((node, { stream }) => {
+    node.head(stream, status, { "request-id": "req_upstream" });
+    node.say(stream, JSON.stringify(refusal));
+    node.finish(stream);
+  });
+}
+
+const anthropicRows: readonly AnthropicRow[] = [
+  {
+    what: "400: a body without messages",
+    asked: () => ({ model: "m", body: { messages: undefined } }),
+    status: 400,
+    kind: Anthropic.BadRequestError,
+    type: "invalid_request_error",
+  },
+  {
+    what: "400 of the upstream, in its own words",
+    asked: async () => ({ model: await modelThatRefuses(400, "invalid_request_error") }),
+    status: 400,
+    kind: Anthropic.BadRequestError,
+    type: "invalid_request_error",
+  },
+  {
+    what: "401: a key that is none",
+    asked: () => ({ model: "m", apiKey: "sk-colink-none" }),
+    status: 401,
+    kind: Anthropic.AuthenticationError,
+    type: "authentication_error",
+  },
+  {
+    what: "403: a model that the key may not use",
+    asked: async () => ({ model: "m", apiKey: await keyFor("another") }),
+    status: 403,
+    kind: Anthropic.PermissionDeniedError,
+    type: "permission_error",
+  },
+  {
+    what: "404: a model that nobody ever offered",
+    asked: () => ({ model: "nobody's" }),
+    status: 404,
+    kind: Anthropic.NotFoundError,
+    type: "not_found_error",
+  },
+  {
+    what: "429 where the node's provider limits it",
+    asked: async () => ({ model: await modelOf(429) }),
+    status: 429,
+    kind: Anthropic.RateLimitError,
+    type: "rate_limit_error",
+  },
+  ...[401, 403].map((status): AnthropicRow => ({
+    what: `502 and not ${status} where the provider refuses the node's own key`,
+    asked: async () => ({ model: await modelThatRefuses(status, "authentication_error") }),
+    status: 502,
+    kind: Anthropic.InternalServerError,
+    type: "api_error",
+  })),
+  {
+    what: "503 where the upstream is overloaded and says 529",
+    asked: async () => ({ model: await modelThatRefuses(529, "overloaded_error") }),
+    status: 503,
+    kind: Anthropic.InternalServerError,
+    type: "overloaded_error",
+  },
+  {
+    what: "504 where the upstream times out",
+    asked: async () => ({ model: await modelThatRefuses(504, "timeout_error") }),
+    status: 504,
+    kind: Anthropic.InternalServerError,
+    type: "timeout_error",
+  },
+];
+
+describe("the errors of /v1/messages in Anthropic's SDK", () => {
+  const sdkOf = (apiKey = account.apiToken) =>
+    new Anthropic({ baseURL: gateway.url, apiKey, maxRetries: 0 });
+  const request = (model: string, body: object = {}) => ({
+    model,
+    max_tokens: 9,
+    messages: [{ role: "user" as const, content: "Hi" }],
+    ...body,
+  });
+
+  for (const { what, asked, status, kind, type } of anthropicRows) {
+    test(what, async () => {
+      const { model, apiKey, body } = await asked();
+      const error = await sdkOf(apiKey).messages.create(request(model, body)).catch((error) =>
+        error
+      );
+      expect(error).toBeInstanceOf(kind);
+      expect(error).toMatchObject({ status, type, apiMessage: expect.any(String) });
+      expect(error.requestID).toMatch(/^req-/);
+    });
+  }
+
+  test("a stream that breaks off is thrown, with what was said until then", async () => {
+    const events = [
+      { type: "message_start", message: { id: "msg_1", type: "message", content: [], usage: {} } },
+      { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
+      { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "half" } },
+    ];
+    const model = await modelThat((node, { stream }) => {
+      node.head(stream);
+      for (const one of events) {
+        node.say(stream, `event: ${one.type}\ndata: ${JSON.stringify(one)}\n\n`);
+      }
+      node.fail(stream, { code: 502, message: "it broke off" });
+    });
+    let said = "";
+    const stream = sdkOf().messages.stream(request(model)).on(
+      "text",
+      (text) => void (said += text),
+    );
+    const error = await stream.finalMessage().catch((error) => error);
+    expect(error).toBeInstanceOf(Anthropic.APIError);
+    expect(error).toMatchObject({ type: "api_error" });
+    expect(said).toBe("half");
+  });
+});
+
+test("a stream of /v1/responses that breaks off is thrown by OpenAI's SDK", async () => {
+  const created = { type: "response.created", sequence_number: 0, response: { id: "resp_1" } };
+  const model = await modelThat((node, { stream }) => {
+    node.head(stream);
+    node.say(stream, `event: ${created.type}\ndata: ${JSON.stringify(created)}\n\n`);
+    node.fail(stream, { code: 502, message: "it broke off" });
+  });
+  const sdk = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: account.apiToken, maxRetries: 0 });
+  const types: string[] = [];
+  const read = async () => {
+    for await (const event of await sdk.responses.create({ model, input: "Hi", stream: true })) {
+      types.push(event.type);
+    }
+  };
+  const error = await read().catch((error) => error);
+  expect(error).toBeInstanceOf(APIError);
+  expect(error).toMatchObject({ code: "upstream_error" });
+  expect(types).toEqual(["response.created"]);
 });

@@ -30,8 +30,10 @@ export interface EndpointRow {
   readonly rules: readonly Rule[];
   /** What it cannot do; throws ColinkError invalid_request, naming the member. */
   readonly refuse?: (body: JsonBody) => void;
-  /** The caller's headers that go along to the node, by lower-case name. */
-  readonly headers: readonly string[];
+  /** The member that names a stored answer from which the call goes on. */
+  readonly goesOnFrom?: string;
+  /** The caller's headers that go along to the node, by lower-case name; absent: none. */
+  readonly headers?: readonly string[];
 }
 
 const messages: Rule = {
@@ -48,21 +50,27 @@ const streamOptions: Rule = {
 };
 
 export const endpoints: readonly EndpointRow[] = Object.freeze([
-  { path: Endpoint.chat, dialect: openAi, rules: [messages, streamOptions], headers: [] },
+  { path: Endpoint.chat, dialect: openAi, rules: [messages, streamOptions] },
   {
     path: Endpoint.completions,
     dialect: openAi,
     rules: [
-      { member: "prompt", kinds: ["string", "array", "null"], text: "text or a list" },
+      {
+        member: "prompt",
+        kinds: ["string", "array", "null"],
+        text: "text, or a list that is not empty",
+      },
       streamOptions,
     ],
-    headers: [],
   },
   {
     path: Endpoint.embeddings,
     dialect: openAi,
-    rules: [{ member: "input", kinds: ["string", "array"], text: "text or a list of some" }],
-    headers: [],
+    rules: [{
+      member: "input",
+      kinds: ["string", "array"],
+      text: "text, or a list that is not empty",
+    }],
   },
   {
     path: Endpoint.responses,
@@ -78,7 +86,7 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
       { member: "previous_response_id", kinds: ["string"], text: "text", isOptional: true },
     ],
     refuse: refuseResponse,
-    headers: [],
+    goesOnFrom: "previous_response_id",
   },
   {
     path: Endpoint.messages,

@@ -1,29 +1,21 @@
 /** Every inference endpoint: from a request to a Call, and from its answer to a response. */
 
-import { Endpoint, endpointStreams } from "../../protocol/mod.ts";
-import type { Key } from "../account/keyring.ts";
-import { Call } from "../call/call.ts";
-import type { Pins } from "../call/pins.ts";
-import { responseNotFound } from "../call/refusals.ts";
+import type { Call } from "../call/call.ts";
 import { ColinkError } from "../error.ts";
 import { HttpAnswer } from "./answer.ts";
-import { type JsonBody, readJson } from "./body.ts";
+import { type Asked, readCall } from "./call_reader.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
-import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
+import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders, WebServer } from "./env.ts";
 import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { refused } from "./reply.ts";
 
 /** One request, as the steps of answering it need it. */
-interface Asking {
-  request: Request;
+interface Asking extends Asked {
   server: WebServer;
-  requestId: string;
   /** Go on the answer, whatever it will be. */
   headers: AnswerHeaders;
-  /** Monotonic milliseconds. */
-  startedMs: number;
 }
 
 /**
@@ -67,64 +59,6 @@ async function answered(
   const callOff = stopWhenOver(request, call, answer, parts);
   void relay.run(call, answer).finally(callOff);
   return await answer.response;
-}
-
-async function readCall(
-  { request, requestId, startedMs }: Asking,
-  endpoint: EndpointRow,
-  key: Key,
-  { config, clock, pins }: AppParts,
-): Promise<Call> {
-  const body = await readJson(request, config.maxBodyBytes);
-  const { model, stream } = routingFields(body);
-  checkBody(endpoint, body);
-  if (key.models !== null && !key.models.includes(model)) {
-    throw new ColinkError(
-      "model_not_allowed",
-      `Cannot call "${model}": this key may not use it; ask the key's owner`,
-      { param: "model" },
-    );
-  }
-  const isUsageOptional = endpointStreams[endpoint.path]?.isUsageOptional ?? false;
-  const streamOptions = isUsageOptional ? optionsIn(body) : null;
-  const callRequest = {
-    id: requestId,
-    accountId: key.accountId,
-    keyId: key.id,
-    endpoint: endpoint.path,
-    model,
-    stream,
-    wantsUsage: !isUsageOptional || streamOptions?.include_usage === true,
-    streamOptions,
-    wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
-    headers: headersFor(endpoint, request.headers),
-    home: homeFor(endpoint, body, key, pins),
-    body,
-  };
-  return new Call(callRequest, startedMs, clock.now());
-}
-
-function optionsIn(body: JsonBody): { include_usage?: unknown } | null {
-  return (body.value("stream_options") ?? null) as { include_usage?: unknown } | null;
-}
-
-/** The node that has what the call goes on from; null: it goes on from nothing that is stored. */
-function homeFor({ path }: EndpointRow, body: JsonBody, key: Key, pins: Pins): string | null {
-  if (path !== Endpoint.responses) return null;
-  const previous = body.value("previous_response_id") ?? null;
-  if (previous === null) return null;
-  const home = pins.homeOf(key.accountId, String(previous));
-  if (home === null) throw responseNotFound();
-  return home;
-}
-
-/** Null: none that matters, which is what most callers send. */
-function headersFor({ headers }: EndpointRow, sent: Headers): Record<string, string> | null {
-  const found = headers.flatMap((name) => {
-    const value = sent.get(name);
-    return value === null ? [] : [[name, value]];
-  });
-  return found.length === 0 ? null : Object.fromEntries(found);
 }
 
 /** Ends the call when its caller leaves or its time is up. Returns what undoes that. */

@@ -1,0 +1,81 @@
+/** Makes a call of a request: of its body, its headers, and what its key may do. */
+
+import { endpointStreams } from "../../protocol/mod.ts";
+import type { Key } from "../account/keyring.ts";
+import { Call } from "../call/call.ts";
+import type { Pins } from "../call/pins.ts";
+import { responseNotFound } from "../call/refusals.ts";
+import { ColinkError } from "../error.ts";
+import { type JsonBody, readJson } from "./body.ts";
+import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
+import type { AppParts } from "./parts.ts";
+
+export interface Asked {
+  request: Request;
+  requestId: string;
+  /** Monotonic milliseconds. */
+  startedMs: number;
+}
+
+/** Throws ColinkError: what is wrong with the request, or that its key may not use the model. */
+export async function readCall(
+  { request, requestId, startedMs }: Asked,
+  endpoint: EndpointRow,
+  key: Key,
+  { config, clock, pins }: AppParts,
+): Promise<Call> {
+  const body = await readJson(request, config.maxBodyBytes);
+  const { model, stream } = routingFields(body);
+  checkBody(endpoint, body);
+  if (key.models !== null && !key.models.includes(model)) {
+    throw new ColinkError(
+      "model_not_allowed",
+      `Cannot call "${model}": this key may not use it; ask the key's owner`,
+      { param: "model" },
+    );
+  }
+  const isUsageOptional = endpointStreams[endpoint.path]?.isUsageOptional ?? false;
+  const streamOptions = isUsageOptional ? optionsIn(body) : null;
+  const callRequest = {
+    id: requestId,
+    accountId: key.accountId,
+    keyId: key.id,
+    endpoint: endpoint.path,
+    model,
+    stream,
+    wantsUsage: !isUsageOptional || streamOptions?.include_usage === true,
+    streamOptions,
+    wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
+    headers: headersFor(endpoint, request.headers),
+    home: homeFor(endpoint, body, key, pins),
+    body,
+  };
+  return new Call(callRequest, startedMs, clock.now());
+}
+
+function optionsIn(body: JsonBody): { include_usage?: unknown } | null {
+  return (body.value("stream_options") ?? null) as { include_usage?: unknown } | null;
+}
+
+/** The node that has what the call goes on from; null: it goes on from nothing that is stored. */
+function homeFor(
+  { goesOnFrom }: EndpointRow,
+  body: JsonBody,
+  key: Key,
+  pins: Pins,
+): string | null {
+  const previous = goesOnFrom === undefined ? null : body.value(goesOnFrom) ?? null;
+  if (previous === null) return null;
+  const home = pins.homeOf(key.accountId, String(previous));
+  if (home === null) throw responseNotFound();
+  return home;
+}
+
+/** Null: none that matters, which is what most callers send. */
+function headersFor({ headers = [] }: EndpointRow, sent: Headers): Record<string, string> | null {
+  const found = headers.flatMap((name) => {
+    const value = sent.get(name);
+    return value === null ? [] : [[name, value]];
+  });
+  return found.length === 0 ? null : Object.fromEntries(found);
+}
