@@ -43,7 +43,9 @@ export class Provider {
 
   /** Asks it for its models; what it told before stays where it does not answer. Throws an UpstreamFailure. */
   async ask(signal: AbortSignal): Promise<void> {
-    this.#listed = await this.adapter.models?.(signal) ?? [];
+    const listed = await this.adapter.models?.(signal) ?? [];
+    // Some list in another order each time, which is no change.
+    this.#listed = listed.toSorted((a, b) => a.id < b.id ? -1 : 1);
   }
 
   /** What it offers, by the names that callers ask for. */

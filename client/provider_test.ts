@@ -57,7 +57,7 @@ test("allow narrows, deny wins, and both look at the provider's names", async ()
   const rules = { prefix: "x-", allow: ["llama*", "qwen*"], deny: ["*-base", "x-*"] };
   const listed = ["llama3", "llama3-base", "qwen2", "gpt-4", "QWEN3"];
   expect(names(await listing({ auto: rules }, listed)))
-    .toEqual(["x-llama3", "x-qwen2", "x-QWEN3"]);
+    .toEqual(["x-QWEN3", "x-llama3", "x-qwen2"]);
 });
 
 test("names that callers could not ask for are left out and known", async () => {

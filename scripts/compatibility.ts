@@ -2,11 +2,11 @@
 
 import { writeFileSync } from "node:fs";
 import { allFeatures } from "../tests/compatibility/all.ts";
-import manifest from "../package.json" with { type: "json" };
+import { clientVersions } from "./compatibility/client_versions.ts";
 import { compatibilityPage } from "./compatibility/page.ts";
 import { at } from "./root.ts";
 
 writeFileSync(
   at("docs", "compatibility.md"),
-  compatibilityPage(allFeatures, manifest.devDependencies),
+  compatibilityPage(allFeatures, clientVersions),
 );

@@ -6,7 +6,8 @@ import { at } from "../root.ts";
 /** Where nobody named a Python, this is it. */
 const SYSTEM_PYTHON = "python3";
 
-const packages = Object.freeze({ openai: "3.22.1", websockets: "17.4" });
+/** Exactly these, where we fetch them. */
+export const pythonPackages = Object.freeze({ openai: "3.22.1", websockets: "17.4" });
 
 /** Kept between runs. */
 const folder = at("node_modules", ".cache", "co-link-python");
@@ -26,7 +27,7 @@ export async function findOrFetchPython(): Promise<PythonFound> {
   const fetched = `${folder}/bin/python`;
   if (await hasPackages(SYSTEM_PYTHON)) return { python: null, note: "" };
   if (await hasPackages(fetched)) return { python: fetched, note: "" };
-  const pins = Object.entries(packages).map(([name, version]) => `${name}==${version}`);
+  const pins = Object.entries(pythonPackages).map(([name, version]) => `${name}==${version}`);
   const pip = ["-m", "pip", "install", "-q", "--no-input", "--retries", "0", "--timeout", "10"];
   const isMade = await succeeds([SYSTEM_PYTHON, "-m", "venv", "--clear", folder]) &&
     await succeeds([fetched, ...pip, ...pins]);
@@ -36,7 +37,7 @@ export async function findOrFetchPython(): Promise<PythonFound> {
 }
 
 function hasPackages(python: string): Promise<boolean> {
-  return succeeds([python, "-c", `import ${Object.keys(packages).join(", ")}`]);
+  return succeeds([python, "-c", `import ${Object.keys(pythonPackages).join(", ")}`]);
 }
 
 async function succeeds(command: string[]): Promise<boolean> {

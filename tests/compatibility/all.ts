@@ -8,6 +8,7 @@ import { langchain } from "./langchain.ts";
 import { messagesForOpenAi } from "./messages_for_openai.ts";
 import { models } from "./models.ts";
 import { openAiChat } from "./openai_chat.ts";
+import { openAiPython } from "./openai_python.ts";
 import { openAiResponses } from "./openai_responses.ts";
 import { openAiTexts } from "./openai_texts.ts";
 import { vercelAi } from "./vercel_ai.ts";
@@ -22,5 +23,6 @@ export const allFeatures: readonly Feature[] = [
   ...messagesForOpenAi,
   ...vercelAi,
   ...langchain,
+  ...openAiPython,
   ...models,
 ];

@@ -6,6 +6,7 @@ import type { Scene } from "./scene.ts";
 /** The programs that callers use, as they are called at their registry. */
 export type Client =
   | "openai"
+  | "openai (Python)"
   | "@anthropic-ai/sdk"
   | "ai"
   | "@langchain/openai";
@@ -23,6 +24,8 @@ export interface Row {
   on: readonly Provider[];
   /** Absent: it works. Else how it fails, or what is different about it, for the documentation. */
   but?: Shortfall;
+  /** Why it cannot be tried on this machine; absent or null: it can. */
+  missing?: string | null;
   /** Does it, and fails where it is not as the row says. */
   run(scene: Scene): Promise<void>;
 }
