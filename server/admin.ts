@@ -1,10 +1,11 @@
 /** `server admin …`: accounts and their limits from the command line, with the gateway running or not. */
 
 import { type CommandDef, defineCommand } from "citty";
-import type { Accounts } from "./account/accounts.ts";
+import { COMMAND_LINE, type Deed } from "./account/audit_log.ts";
 import { ConfigError, readConfig } from "./config.ts";
-import { openAccounts } from "./gateway.ts";
+import { openMembers } from "./gateway.ts";
 import { createLog } from "./log.ts";
+import type { Members } from "./members.ts";
 
 const email = { type: "string", required: true, description: "The account's e-mail" } as const;
 
@@ -15,8 +16,13 @@ const create = defineCommand({
   },
   args: { email },
   run: ({ args }) =>
-    withAccounts(async (accounts) => {
+    withMembers(async ({ accounts }, note) => {
       await accounts.createAdmin(args.email, await passwordFromInput());
+      await note({
+        action: "account.registered",
+        target: args.email,
+        detail: { role: "admin" },
+      });
       return `${args.email} is an administrator: sign in at the console`;
     }),
 });
@@ -27,7 +33,12 @@ const invite = defineCommand({
   run({ args }) {
     const days = Number(args.days);
     if (!(days > 0)) throw new ConfigError(["--days: expected a number above 0"]);
-    return withAccounts((accounts) => accounts.createInvite(days * 24 * 60 * 60 * 1000));
+    return withMembers(async ({ invites }, note) => {
+      const ttlMs = days * 24 * 60 * 60 * 1000;
+      const { invite, code } = await invites.create({ ttlMs, createdBy: null });
+      await note({ action: "invite.created", target: invite.id, detail: { days } });
+      return code;
+    });
   },
 });
 
@@ -38,14 +49,15 @@ const password = defineCommand({
   },
   args: { email },
   run: ({ args }) =>
-    withAccounts(async (accounts) => {
+    withMembers(async ({ accounts }, note) => {
       await accounts.setPassword(args.email, await passwordFromInput());
+      await note({ action: "password.changed", target: args.email });
       return `${args.email} has a new password`;
     }),
 });
 
 const limits = defineCommand({
-  meta: { name: "limits", description: "Set what an account's API key may do" },
+  meta: { name: "limits", description: "Set what an account may do with all its API keys" },
   args: {
     email,
     rpm: { type: "string", description: "Calls per minute; 0 blocks; default: the gateway's" },
@@ -59,8 +71,14 @@ const limits = defineCommand({
     if (Object.keys(change).length === 0) {
       throw new ConfigError(["--rpm or --models: one of them is needed"]);
     }
-    return withAccounts(async (accounts) => {
+    return withMembers(async ({ accounts }, note) => {
       await accounts.setLimits(args.email, change);
+      const { models, ...detail } = { models: undefined, ...change };
+      await note({
+        action: "user.changed",
+        target: args.email,
+        detail: models === undefined ? detail : { ...detail, models: models?.join(", ") ?? null },
+      });
       return `${args.email}: ${JSON.stringify(change)}, within seconds on every gateway`;
     });
   },
@@ -70,8 +88,9 @@ const shut = defineCommand({
   meta: { name: "shut", description: "Shut an account: its keys, calls and nodes end in seconds" },
   args: { email },
   run: ({ args }) =>
-    withAccounts(async (accounts) => {
+    withMembers(async ({ accounts }, note) => {
       await accounts.setShut(args.email, true);
+      await note({ action: "user.disabled", target: args.email });
       return `${args.email} is shut; "admin reopen" undoes it`;
     }),
 });
@@ -80,8 +99,9 @@ const reopen = defineCommand({
   meta: { name: "reopen", description: "Open an account again that was shut" },
   args: { email },
   run: ({ args }) =>
-    withAccounts(async (accounts) => {
+    withMembers(async ({ accounts }, note) => {
       await accounts.setShut(args.email, false);
+      await note({ action: "user.enabled", target: args.email });
       return `${args.email} is open again`;
     }),
 });
@@ -93,11 +113,13 @@ export const admin: CommandDef = defineCommand({
 });
 
 /** Opens the accounts, does the work, closes them again and prints what the work answers. */
-async function withAccounts(work: (accounts: Accounts) => Promise<string>): Promise<void> {
+async function withMembers(
+  work: (members: Members, note: (deed: Deed) => Promise<void>) => Promise<string>,
+): Promise<void> {
   const config = readConfig(process.env);
-  const { accounts, close } = await openAccounts(config, createLog("warn", true));
+  const { members, close } = await openMembers(config, createLog("warn", true));
   try {
-    console.log(await work(accounts));
+    console.log(await work(members, (deed) => members.audit.write(COMMAND_LINE, deed)));
   } finally {
     await close();
   }

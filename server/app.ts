@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { ColinkError } from "./error.ts";
-import { consoleApi } from "./http/console_api.ts";
+import { consoleApi } from "./http/console/api.ts";
 import { anthropic, type Dialect, isAnthropicSdk, openAi } from "./http/dialect.ts";
 import { dialectOf, endpoints } from "./http/endpoints.ts";
 import type { AppContext, AppEnv } from "./http/env.ts";

@@ -30,6 +30,11 @@ export interface Config {
   publicUrl: string | null;
   defaultRpm: number;
   registration: "open" | "invite" | "closed";
+  /** Whether new nodes wait for an administrator's approval. */
+  nodeApproval: boolean;
+  /** How long calls, and figures by the minute, are kept; 0: for ever. */
+  ledgerMs: number;
+  minutesMs: number;
   /** CIDRs of proxies whose X-Forwarded-For is believed. */
   trustedProxies: string[];
   logLevel: "debug" | "info" | "warn" | "error" | "silent";
@@ -93,6 +98,7 @@ const number = (min: number, max: number) =>
 const whole = (min: number, max: number) =>
   number(min, max).refine(Number.isInteger, { error: "expected a whole number" });
 const seconds = (min: number, max: number) => number(min, max).transform((s) => s * 1000);
+const days = (min: number, max: number) => number(min, max).transform((d) => d * 86_400_000);
 const url = (...schemes: string[]) =>
   z.string().refine((text) => text === "" || isUrl(text, schemes), {
     error: `expected ${
@@ -185,6 +191,27 @@ const settings = {
     "open|invite|closed",
     "Who may make an account",
     choice("open", "invite", "closed"),
+  ),
+  nodeApproval: setting(
+    "COLINK_NODE_APPROVAL",
+    "off",
+    "on|off",
+    "Whether new nodes wait for an administrator's approval",
+    choice("on", "off").transform((word) => word === "on"),
+  ),
+  ledgerMs: setting(
+    "COLINK_LEDGER_DAYS",
+    "365",
+    "days",
+    "Calls are kept one by one for this long; 0: for ever",
+    days(0, 36_500),
+  ),
+  minutesMs: setting(
+    "COLINK_MINUTE_ROLLUP_DAYS",
+    "7",
+    "days",
+    "Figures by the minute are kept for this long; 0: for ever",
+    days(0, 36_500),
   ),
   trustedProxies: setting(
     "COLINK_TRUSTED_PROXIES",

@@ -2,10 +2,12 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Accounts } from "./account/accounts.ts";
+import type { Accounts } from "./account/accounts.ts";
 import { Keyring } from "./account/keyring.ts";
-import { Sessions } from "./account/sessions.ts";
+import { NodeRegister } from "./account/node_register.ts";
+import { OwnNodes } from "./account/own_nodes.ts";
 import { TokenVault } from "./account/tokens.ts";
+import { Users } from "./account/users.ts";
 import { callRoutes, createApp } from "./app.ts";
 import { Calls } from "./call/calls.ts";
 import { Pins } from "./call/pins.ts";
@@ -17,12 +19,15 @@ import { advertisedUrl } from "./cluster/address.ts";
 import { Cluster, type ClusterParts } from "./cluster/cluster.ts";
 import { RedisBus } from "./cluster/redis_bus.ts";
 import type { Config } from "./config.ts";
+import { enforceDecisions, faultsFor, witnessOf } from "./desk.ts";
 import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
+import { Live } from "./http/live/live.ts";
 import { Metrics } from "./http/metrics.ts";
 import type { AppParts } from "./http/parts.ts";
-import { createLimits, type Limits } from "./limit/open.ts";
+import { createLimits } from "./limit/open.ts";
 import { createLog, type Log } from "./log.ts";
+import { createMembers, type Members } from "./members.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
 import type { Node } from "./node/node.ts";
@@ -30,6 +35,7 @@ import { PenaltyBook } from "./node/penalty.ts";
 import { LedgerWriter } from "./store/ledger_writer.ts";
 import { socketHandlers } from "./sockets.ts";
 import { openStore } from "./store/open.ts";
+import { Retention } from "./store/retention.ts";
 import type { Store } from "./store/store.ts";
 import { CloseCode } from "../protocol/mod.ts";
 import { version } from "./version.ts";
@@ -74,12 +80,18 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const limits = createLimits({ redisUrl: config.redisUrl, log });
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, log, now: clock.now });
-  const accounts = createAccounts(config, { store, vault, keyring, limits });
+  const members = createMembers(config, { store, vault, keyring, limits, log });
+  const { accounts, settings, sessions } = members;
 
   const hub = new Hub();
   const penalties = new PenaltyBook(clock, config);
+  const needsApproval = () => settings.values.nodeApproval;
+  const register = new NodeRegister({ store, needsApproval, log, now: clock.now });
+  enforceDecisions(hub, register);
+  settings.onChange = () => register.onDecided(null);
   const publicId = (identity: string) => vault.publicNodeId(identity);
-  const links = new Links({ hub, clock, log, publicId }, config);
+  const witness = witnessOf(register);
+  const links = new Links({ hub, clock, log, publicId, witness }, config);
   const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
   const policies = createPolicies(config, { hub, clock, seed });
   const { random } = world;
@@ -118,8 +130,28 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     clock,
     log,
     nonce: () => crypto.randomUUID().slice(0, 8),
-    onEnd: (entry) => metrics.callEnded(entry),
+    onEnd(entry) {
+      metrics.callEnded(entry);
+      live.callEnded(entry);
+    },
+    ...faultsFor(register),
   }, config);
+  const live = new Live({
+    hub,
+    penalties,
+    clock,
+    log,
+    running: () => calls.size,
+    waiting: () => scheduler.waiting,
+    alive: (sessionIds) => sessions.alive(sessionIds),
+    goneOf: (nodeId) => register.goneOf(nodeId),
+  });
+  sessions.onEnded = (sessionIds) => live.sessionsEnded(sessionIds);
+  const liveNode = (nodeId: string, viewerId: string | null) => {
+    const node = hub.findPublic(nodeId);
+    return node?.view(penalties.of(node.who.identity), viewerId) ?? null;
+  };
+  const retention = new Retention({ store, log, ...config });
 
   let isDraining = false;
   const consoleDir = world.consoleDir ?? null;
@@ -131,7 +163,12 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     log,
     store,
     ledger,
-    accounts,
+    ...members,
+    users: new Users({ store, keyring, sessions, nodesOf: (id) => hub.countOf(id) }),
+    nodes: new OwnNodes({ store, register, live: liveNode, now: clock.now }),
+    liveNode,
+    live,
+    scheduler,
     keyring,
     limiter: limits.limiter,
     hub,
@@ -151,8 +188,9 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     calls.stopKey(keyId);
     links.closeKey(keyId);
   });
-  await keyring.start();
+  await Promise.all([keyring.start(), settings.start(), register.start()]);
   links.start();
+  retention.start();
 
   const app = createApp(parts);
   const server = Bun.serve({
@@ -186,6 +224,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   async function leave(): Promise<void> {
     isDraining = true;
     cluster?.drain();
+    live.close();
     log.info(
       { calls: calls.size, seconds: config.drainMs / 1000 },
       "stopping: running calls may end",
@@ -212,6 +251,9 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     // Without their nodes, the calls that were cut off are settled: none may miss the ledger's last page.
     await within(GOODBYE_MS, calls.idle(), clock);
     await keyring.close();
+    settings.close();
+    retention.close();
+    await register.close();
     await ledger.close();
     await limits.close();
     await store.close();
@@ -222,8 +264,8 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 }
 
 /** The accounts alone, for commands that need no listening gateway. */
-export async function openAccounts(config: Config, log: Log): Promise<{
-  accounts: Accounts;
+export async function openMembers(config: Config, log: Log): Promise<{
+  members: Members;
   close: () => Promise<void>;
 }> {
   const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
@@ -231,12 +273,12 @@ export async function openAccounts(config: Config, log: Log): Promise<{
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, log });
   const limits = createLimits({ redisUrl: null, log });
-  const accounts = createAccounts(config, { store, vault, keyring, limits });
+  const members = createMembers(config, { store, vault, keyring, limits, log });
   const close = async () => {
     await limits.close();
     await store.close();
   };
-  return { accounts, close };
+  return { members, close };
 }
 
 /** The folder of the built console: inside the executable, or beside the sources; null: not built. */
@@ -244,24 +286,6 @@ export function builtConsole(): string | null {
   if (Bun.isStandaloneExecutable) return join(import.meta.dir, "dist", "web");
   const dir = join(import.meta.dir, "..", "dist", "web");
   return existsSync(dir) ? dir : null;
-}
-
-interface AccountParts {
-  store: Store;
-  vault: TokenVault;
-  keyring: Keyring;
-  limits: Limits;
-}
-
-function createAccounts(config: Config, { store, vault, keyring, limits }: AccountParts) {
-  return new Accounts({
-    store,
-    vault,
-    sessions: new Sessions(config.jwtSecret),
-    keyring,
-    failures: limits.failures,
-    registration: config.registration,
-  });
 }
 
 /** Null for a gateway by itself: others need the same database and the same Redis. */

@@ -63,6 +63,21 @@ const byKey = (route: string, body?: unknown): Route => ({
   others: 401,
 });
 
+/** `status`: what those who are signed in get. */
+const bySession = (route: string, status = 200, body?: unknown): Route => ({
+  route,
+  ...(body === undefined ? {} : { body }),
+  gets: {
+    session: status,
+    cookieAndCsrf: status,
+    // A cookie comes along whoever made the browser ask.
+    cookie: route.startsWith("GET ") ? status : 403,
+  },
+  others: 401,
+});
+/** Nobody here is an administrator. */
+const byAdmin = (route: string, body?: unknown): Route => bySession(route, 403, body);
+
 const routes: Route[] = [
   anybody("GET /livez"),
   anybody("GET /readyz"),
@@ -76,22 +91,46 @@ const routes: Route[] = [
   byKey("POST /v1/chat/completions", hello("m", { stream: true })),
   // 426: let in, though not by an upgrade.
   { route: "GET /ws", gets: { clientHeader: 426 }, others: 401 },
-  {
-    route: "GET /api/user/me",
-    gets: { session: 200, cookie: 200, cookieAndCsrf: 200 },
-    others: 401,
-  },
+  bySession("GET /api/user/me"),
   // Replaces tokens, but none of those that are shown here as keys.
-  {
-    route: "POST /api/user/tokens/rotate",
-    body: { kind: "client" },
-    gets: { session: 200, cookieAndCsrf: 200, cookie: 403 },
-    others: 401,
-  },
+  bySession("POST /api/user/tokens/rotate", 200, { kind: "client" }),
+  bySession("GET /api/user/sessions"),
+  bySession("DELETE /api/user/sessions/{id}", 404),
+  bySession("GET /api/keys"),
+  bySession("POST /api/keys", 200, { name: "another" }),
+  bySession("PATCH /api/keys/{id}", 404, { name: "another" }),
+  bySession("DELETE /api/keys/{id}", 404),
+  bySession("POST /api/keys/{id}/rotate", 404, {}),
+  bySession("GET /api/calls"),
+  bySession("GET /api/calls/{id}", 404),
+  bySession("GET /api/usage"),
+  bySession("GET /api/models"),
+  bySession("GET /api/nodes/mine"),
+  bySession("GET /api/nodes/{id}", 404),
+  bySession("PATCH /api/nodes/{id}", 404, { paused: true }),
+  bySession("POST /api/nodes/{id}/drain", 404),
+  bySession("POST /api/nodes/{id}/rotate-token", 404, {}),
+  byAdmin("GET /api/admin/users"),
+  byAdmin("PATCH /api/admin/users/{id}", { role: "admin" }),
+  byAdmin("GET /api/admin/invites"),
+  byAdmin("POST /api/admin/invites", {}),
+  byAdmin("DELETE /api/admin/invites/{id}"),
+  byAdmin("GET /api/admin/settings"),
+  byAdmin("PATCH /api/admin/settings", { registration: "open" }),
+  byAdmin("GET /api/admin/nodes"),
+  byAdmin("PATCH /api/admin/nodes/{id}", { approved: true }),
+  byAdmin("GET /api/admin/audit"),
 ];
 
-/** They need no credential, and are tested where accounts are. */
-const elsewhere = ["POST /api/auth/register", "POST /api/auth/login", "POST /api/auth/logout"];
+/** They need no credential, end the sessions that are used here, or have no end: tests of their own show them. */
+const elsewhere = [
+  "POST /api/auth/register",
+  "POST /api/auth/login",
+  "POST /api/auth/logout",
+  "POST /api/user/password",
+  "DELETE /api/user/sessions",
+  "GET /api/live",
+];
 
 function send({ route, body }: Route, headers: Record<string, string>) {
   const [method = "", path] = route.split(" ");

@@ -427,11 +427,12 @@ function post(path: string, given: unknown) {
   });
 }
 
-/** Every error: JSON, all four members, a request id, nothing of the inside. */
+/** Every error: JSON, all four members (forms say which fields), a request id, nothing of the inside. */
 function expectShape(answer: Answer<ErrorView>): void {
   expect(answer.headers.get("content-type")).toStartWith("application/json");
-  const { error } = answer.json;
+  const { fields, ...error } = answer.json.error;
   expect(Object.keys(error).toSorted()).toEqual(["code", "message", "param", "type"]);
+  expect(fields === undefined || fields.length > 0).toBe(true);
   expect(error).toMatchObject({ message: expect.any(String), type: expect.any(String) });
   expect(error.param === null || typeof error.param === "string").toBe(true);
   expect(typeof error.code).toBe("string");

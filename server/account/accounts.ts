@@ -1,13 +1,15 @@
 /** Accounts: making them, signing in, and what their owner sees of them. */
 
 import { createHash } from "node:crypto";
-import type { LoginAnswer, UserView } from "../../protocol/api.ts";
+import type { LoginAnswer, RegistrationMode, UserView } from "../../protocol/api.ts";
 import { ColinkError } from "../error.ts";
 import type { AccountRow, KeyKind, KeyRow, Role, Store } from "../store/store.ts";
 import { checkedEmail, normalizedEmail } from "./email.ts";
+import { inviteDigest } from "./invites.ts";
+import type { Keys } from "./keys.ts";
 import { Passwords } from "./passwords.ts";
-import { Sessions } from "./sessions.ts";
-import { newToken, randomChars, type TokenVault } from "./tokens.ts";
+import type { SessionBook, Visitor } from "./session_book.ts";
+import { randomChars, type TokenVault } from "./tokens.ts";
 
 /** Counts failed sign-ins, and forgets them some time after the first. */
 export interface LoginFailures {
@@ -22,9 +24,11 @@ const MAX_LOGIN_FAILURES = 5;
 export interface AccountsOptions {
   store: Store;
   vault: TokenVault;
-  sessions: Sessions;
+  keys: Keys;
+  sessions: SessionBook;
   failures: LoginFailures;
-  registration: "open" | "invite" | "closed";
+  /** Who may make an account, as it is now. */
+  registration: () => RegistrationMode;
   /** Told the ids of keys as soon as they are revoked here. */
   keyring: { revoked(keyIds: readonly string[]): void };
   passwords?: Passwords;
@@ -36,6 +40,8 @@ export interface Credentials {
   password: string;
   /** The caller's network address. */
   address: string;
+  /** What the caller's program calls itself. */
+  userAgent?: string | null;
 }
 
 /** Every method throws `store_unavailable` while the database is away. */
@@ -54,8 +60,8 @@ export class Accounts {
    * Makes an account with its two tokens. Throws `registration_closed`, `invite_required`,
    * `invalid_request`, `weak_password`, `email_taken` or `login_throttled`.
    */
-  async register(input: Credentials & { invite?: string }): Promise<void> {
-    const { registration } = this.#options;
+  async register(input: Credentials & { invite?: string }): Promise<{ id: string; email: string }> {
+    const registration = this.#options.registration();
     if (registration === "closed") {
       throw new ColinkError(
         "registration_closed",
@@ -70,41 +76,25 @@ export class Accounts {
       );
     }
     const digest = registration === "invite" ? inviteDigest(input.invite ?? "") : undefined;
-    await this.#add(input.email, input.password, "user", digest);
+    return await this.#add(input.email, input.password, "user", digest);
   }
 
   /** Makes an administrator, whatever the registration mode. Throws as `register` does. */
-  createAdmin(email: string, password: string): Promise<void> {
+  createAdmin(email: string, password: string): Promise<{ id: string; email: string }> {
     return this.#add(email, password, "admin");
-  }
-
-  /** A code that lets one account in, good for `ttlMs`. */
-  async createInvite(ttlMs: number): Promise<string> {
-    const code = `invite-${randomChars(24)}`;
-    const createdAt = this.#now();
-    await this.#options.store.addInvite({
-      digest: inviteDigest(code),
-      createdAt,
-      expiresAt: createdAt + ttlMs,
-      usedBy: null,
-    });
-    return code;
   }
 
   /**
    * Signs in. Throws `invalid_credentials`, the same and after the same time whether the e-mail or
    * the password was wrong, or `login_throttled`.
    */
-  async login({ email, password, address }: Credentials): Promise<LoginAnswer> {
+  async login({ email, password, address, userAgent = null }: Credentials): Promise<LoginAnswer> {
     // Before anything is remembered of them: those who are sent away may be very many.
     this.#passwords.expectRoom();
     const name = normalizedEmail(email);
     // Asked first: a database that is away is nobody's failure.
     const account = await this.#options.store.accountByEmail(name);
-    const who = createHash("sha256").update(`${name}\0${address}`).digest("hex");
-    // Counted before it is known: tries that run at once must not slip through together.
-    const { failures, resetMs } = await this.#options.failures.add(who);
-    if (failures > MAX_LOGIN_FAILURES) throw throttled(resetMs);
+    const clear = await this.#countTry(`${name}\0${address}`);
 
     const hash = account?.disabledAt === null ? account.passwordHash : null;
     const matches = await this.#passwords.verify(password, hash);
@@ -114,21 +104,42 @@ export class Accounts {
         "Cannot sign in: e-mail or password is wrong; check both and try again",
       );
     }
-    await this.#options.failures.clear(who);
-    const token = await this.#options.sessions.issue(account.id, account.passwordHash);
+    await clear();
+    const token = await this.#options.sessions.begin(account.id, { address, userAgent });
     return { token, user: await this.#viewOf(account) };
   }
 
-  /** Whose session a JWT is. Throws `session_required` or `session_expired`. */
-  async authenticateSession(jwt: string): Promise<{ accountId: string; role: Role }> {
-    const { sessions } = this.#options;
-    const { accountId, passwordStamp } = await sessions.verify(jwt);
-    const { role, passwordHash } = await this.#existing(accountId);
-    if (sessions.passwordStamp(passwordHash) === passwordStamp) return { accountId, role };
-    throw new ColinkError(
-      "session_required",
-      "Cannot go on: the password was changed; sign in with the new one",
-    );
+  /** Counts one more failure before it is known: tries that run at once must not slip through together. */
+  async #countTry(who: string): Promise<() => Promise<void>> {
+    const { failures } = this.#options;
+    const id = createHash("sha256").update(who).digest("hex");
+    const counted = await failures.add(id);
+    if (counted.failures > MAX_LOGIN_FAILURES) throw throttled(counted.resetMs);
+    return () => failures.clear(id);
+  }
+
+  /** Who shows this JWT. Throws `session_required` or `session_expired`. */
+  authenticateSession(jwt: string): Promise<Visitor> {
+    return this.#options.sessions.authenticate(jwt);
+  }
+
+  /** Gives the account a new password and ends its other sessions. Throws `invalid_credentials`, `weak_password` or `login_throttled`. */
+  async changePassword(
+    { accountId, sessionId }: Visitor,
+    { current, next, address }: { current: string; next: string; address: string },
+  ): Promise<void> {
+    this.#passwords.expectRoom();
+    const account = await this.#existing(accountId);
+    const clear = await this.#countTry(`${account.email}\0${address}`);
+    if (!await this.#passwords.verify(current, account.passwordHash)) {
+      throw new ColinkError(
+        "invalid_credentials",
+        "Cannot change the password: the current one is wrong; check it and try again",
+        { param: "current_password" },
+      );
+    }
+    await clear();
+    await this.#replacePassword(accountId, next, sessionId);
   }
 
   /** The account as its owner sees it, tokens included. Throws `session_required` if there is none. */
@@ -139,35 +150,42 @@ export class Accounts {
   /** Replaces the account's token of that kind; the old one is dead at once here, and within seconds everywhere. */
   async rotate(accountId: string, kind: KeyKind): Promise<UserView> {
     const account = await this.#existing(accountId);
-    const { fresh, token } = this.#freshKey(accountId, kind);
-    const before = await this.#options.store.keysOfAccount(accountId);
-    const { rpm = null, models = null } = before.findLast((key) => key.kind === kind) ?? {};
-    const revoked = await this.#options.store.rotateKey({ ...fresh, rpm, models });
-    this.#options.keyring.revoked(revoked);
+    const { store, keys, keyring } = this.#options;
+    const before = await store.keys.ofAccount(accountId);
+    const old = before.findLast((key) => key.kind === kind && key.isDefault);
+    const { key, token } = old === undefined
+      ? keys.fresh(accountId, kind, { isDefault: true })
+      : keys.successor(old);
+    const revoked = await store.keys.rotate(key);
+    keyring.revoked(revoked ?? []);
     return { ...await this.#viewOf(account), [tokenField[kind]]: token };
   }
 
-  /** For operators. Throws `not_found` for an unknown e-mail, or `weak_password`. */
+  /** For operators. Ends all of the account's sessions. Throws `not_found` for an unknown e-mail, or `weak_password`. */
   async setPassword(email: string, password: string): Promise<void> {
     const { id } = await this.#byEmail(email);
-    await this.#options.store.setPasswordHash(id, await this.#passwords.hash(password));
+    await this.#replacePassword(id, password, null);
   }
 
-  /** For operators: what the account's API key may do. What is absent stays as it is. Throws `not_found`. */
+  /** For operators: what the account may do with all its keys together. What is absent stays as it is. Throws `not_found`. */
   async setLimits(
     email: string,
     limits: { rpm?: number | null; models?: string[] | null },
   ): Promise<void> {
     const { id } = await this.#byEmail(email);
-    for (const key of await this.#options.store.keysOfAccount(id)) {
-      if (key.kind === "api") await this.#options.store.setKeyLimits(key.id, limits);
-    }
+    await this.#options.store.users.change(id, limits);
   }
 
   /** For operators: shuts an account, or opens it again. Throws `not_found`. */
   async setShut(email: string, isShut: boolean): Promise<void> {
     const { id } = await this.#byEmail(email);
-    await this.#options.store.setDisabled(id, isShut);
+    await this.#options.store.users.change(id, { isDisabled: isShut });
+  }
+
+  async #replacePassword(accountId: string, password: string, exceptSession: string | null) {
+    const { store, sessions } = this.#options;
+    const hash = await this.#passwords.hash(password);
+    sessions.onEnded(await store.setPasswordHash(accountId, hash, exceptSession));
   }
 
   async #byEmail(email: string): Promise<AccountRow> {
@@ -176,7 +194,7 @@ export class Accounts {
     throw new ColinkError("not_found", `Cannot find an account with the e-mail ${email}`);
   }
 
-  async #add(email: string, password: string, role: Role, digest?: string): Promise<void> {
+  async #add(email: string, password: string, role: Role, digest?: string) {
     const address = checkedEmail(email);
     const account: AccountRow = {
       id: `acc_${randomChars(22)}`,
@@ -185,11 +203,16 @@ export class Accounts {
       role,
       createdAt: this.#now(),
       disabledAt: null,
+      rpm: null,
+      models: null,
       totalApiCalls: 0,
       totalProvidedCalls: 0,
     };
-    const keys = (["api", "node"] as const).map((kind) => this.#freshKey(account.id, kind).fresh);
-    await this.#options.store.addAccount(account, keys, digest);
+    const { store, keys } = this.#options;
+    const own = (["api", "node"] as const)
+      .map((kind) => keys.fresh(account.id, kind, { isDefault: true }).key);
+    await store.addAccount(account, own, digest);
+    return { id: account.id, email: address };
   }
 
   async #existing(accountId: string): Promise<AccountRow> {
@@ -202,7 +225,7 @@ export class Accounts {
   }
 
   async #viewOf(account: AccountRow): Promise<UserView> {
-    const keys = await this.#options.store.keysOfAccount(account.id);
+    const keys = await this.#options.store.keys.ofAccount(account.id);
     return {
       id: account.id,
       email: account.email,
@@ -217,7 +240,7 @@ export class Accounts {
 
   /** Empty where the token was sealed under another secret: it opens nothing any more, and rotating replaces it. */
   #shown(keys: readonly KeyRow[], kind: KeyKind): string {
-    const key = keys.findLast((one) => one.kind === kind);
+    const key = keys.findLast((one) => one.kind === kind && one.isDefault);
     if (key === undefined) return "";
     try {
       return this.#options.vault.open(key.sealed);
@@ -225,29 +248,9 @@ export class Accounts {
       return "";
     }
   }
-
-  #freshKey(accountId: string, kind: KeyKind): { fresh: KeyRow; token: string } {
-    const token = newToken(kind);
-    const fresh: KeyRow = {
-      id: `key_${randomChars(22)}`,
-      accountId,
-      kind,
-      digest: this.#options.vault.digest(token),
-      sealed: this.#options.vault.seal(token),
-      rpm: null,
-      models: null,
-      createdAt: this.#now(),
-      revokedAt: null,
-    };
-    return { fresh, token };
-  }
 }
 
 const tokenField = { api: "api_token", node: "client_token" } as const;
-
-function inviteDigest(code: string): string {
-  return createHash("sha256").update(code.trim()).digest("hex");
-}
 
 function throttled(resetMs: number): ColinkError {
   const minutes = Math.max(1, Math.ceil(resetMs / 60_000));

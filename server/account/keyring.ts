@@ -3,7 +3,8 @@
 import { LRUCache } from "lru-cache";
 import { ColinkError } from "../error.ts";
 import { type Log, silentLog } from "../log.ts";
-import type { KeyKind, Store } from "../store/store.ts";
+import type { KeyTable } from "../store/keys.ts";
+import type { KeyKind } from "../store/store.ts";
 import { refusal, refuseByLooks } from "./refusal.ts";
 import type { TokenVault } from "./tokens.ts";
 
@@ -12,8 +13,12 @@ export interface Key {
   id: string;
   accountId: string;
   kind: KeyKind;
-  /** Calls per minute; null: the gateway's default; 0: none. */
+  /** Calls per minute of all the account's keys together; null: the gateway's default; 0: none. */
+  accountRpm: number | null;
+  /** Calls per minute of its own, within the account's; null: no limit of its own. */
   rpm: number | null;
+  /** Keys that replaced each other share their limit under this name. */
+  family: string;
   /** The models that it may call; null: all. */
   models: readonly string[] | null;
 }
@@ -22,12 +27,14 @@ export interface Key {
 interface Found {
   key: Key;
   state: "good" | "revoked" | "blocked";
+  /** UTC milliseconds; Infinity: it does not end by itself. */
+  expiresAt: number;
   /** When the store last said so. */
   confirmedAt: number;
 }
 
 export interface KeyringOptions {
-  store: Pick<Store, "keyByDigest" | "revokedSince">;
+  store: { keys: Pick<KeyTable, "byDigest" | "revokedSince"> };
   vault: Pick<TokenVault, "digest">;
   log?: Log;
   now?: () => number;
@@ -89,12 +96,12 @@ export class Keyring {
   cached(token: string, kind: KeyKind): Key | null {
     const found = this.#found.get(this.#vault.digest(token));
     const isGood = found?.state === "good" && found.key.kind === kind && this.#isFresh(found);
-    return isGood ? found.key : null;
+    return isGood && !this.#isExpired(found) ? found.key : null;
   }
 
   /**
    * The key that a token is. Throws `missing_api_key`, `invalid_api_key`, `invalid_client_token`,
-   * `wrong_token_kind`, `key_revoked` or `key_blocked`; and `store_unavailable` for a token that
+   * `wrong_token_kind`, `key_revoked`, `key_expired` or `key_blocked`; and `store_unavailable` for a token that
    * is not known here and cannot be looked up now.
    */
   async authenticate(token: string, kind: KeyKind): Promise<Key> {
@@ -103,6 +110,7 @@ export class Keyring {
     if (found === null) throw refusal(kind, "unknown");
     if (found.key.kind !== kind) throw refusal(kind, "wrongKind");
     if (found.state !== "good") throw refusal(kind, found.state);
+    if (this.#isExpired(found)) throw refusal(kind, "expired");
     return found.key;
   }
 
@@ -130,6 +138,17 @@ export class Keyring {
       this.#told.set(keyId, now);
       for (const listener of this.#listeners) listener(keyId);
     }
+  }
+
+  /** Forgets a key that was just changed by this gateway: its next use asks the store. */
+  changed(keyId: string): void {
+    for (const [digest, { key }] of this.#found.entries()) {
+      if (key.id === keyId) this.#found.delete(digest);
+    }
+  }
+
+  #isExpired({ expiresAt }: Found): boolean {
+    return expiresAt <= this.#now();
   }
 
   async #find(digest: string): Promise<Found | null> {
@@ -167,22 +186,32 @@ export class Keyring {
   async #ask(digest: string): Promise<Found | null> {
     const confirmedAt = this.#now();
     const revocations = this.#revocations;
-    const answer = await this.#watched(this.#store.keyByDigest(digest));
+    const answer = await this.#watched(this.#store.keys.byDigest(digest));
     if (answer === null) {
       this.#found.delete(digest);
       this.#unknown.set(digest, confirmedAt);
       return null;
     }
-    const { id, accountId, kind, rpm, models, revokedAt } = answer.key;
-    const state = revokedAt !== null ? "revoked" : answer.accountDisabled ? "blocked" : "good";
+    const { id, accountId, kind, rpm, family, revokedAt, expiresAt } = answer.key;
+    const { account } = answer;
+    const state = revokedAt !== null ? "revoked" : account.isDisabled ? "blocked" : "good";
     // Revoked while the question was under way: listeners know already, and this answer may not.
     const isOutdated = this.#revocations !== revocations && this.#wasTold(id);
     if (state === "good" && isOutdated) return await this.#ask(digest);
     // Its account was shut and is open again: when it is shut once more, listeners must hear of it.
     if (state === "good") this.#told.delete(id);
     const found: Found = {
-      key: Object.freeze({ id, accountId, kind, rpm, models }),
+      key: Object.freeze({
+        id,
+        accountId,
+        kind,
+        accountRpm: account.rpm,
+        rpm,
+        family,
+        models: both(account.models, answer.key.models),
+      }),
       state,
+      expiresAt: expiresAt ?? Infinity,
       confirmedAt,
     };
     this.#found.set(digest, found);
@@ -193,7 +222,7 @@ export class Keyring {
     try {
       // From nothing, the first question only asks what time it is there.
       const since = this.#since ?? Number.MAX_SAFE_INTEGER;
-      const { keyIds, now } = await this.#watched(this.#store.revokedSince(since));
+      const { keyIds, now } = await this.#watched(this.#store.keys.revokedSince(since));
       this.#since = now - OVERLAP_MS;
       this.revoked(keyIds.filter((keyId) => !this.#wasTold(keyId)));
     } catch (error) {
@@ -226,6 +255,12 @@ export class Keyring {
       throw error;
     }
   }
+}
+
+/** What both lists allow; null allows all. */
+function both(a: readonly string[] | null, b: readonly string[] | null): readonly string[] | null {
+  if (a === null || b === null) return a ?? b;
+  return a.filter((model) => b.includes(model));
 }
 
 function isUnavailable(error: unknown): boolean {

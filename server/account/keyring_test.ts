@@ -2,7 +2,8 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import { storeUnavailable } from "../store/backend.ts";
-import type { KeyKind, KeyRow, Store } from "../store/store.ts";
+import type { KeyTable } from "../store/keys.ts";
+import type { KeyKind, KeyRow } from "../store/store.ts";
 import { Keyring } from "./keyring.ts";
 import { newToken, TokenVault } from "./tokens.ts";
 
@@ -96,6 +97,31 @@ describe("a token that is not accepted says why", () => {
   });
 });
 
+test("a key may call what both it and its account may", async () => {
+  store.accountModels = ["a", "b"];
+  const models = async (own: string[] | null) =>
+    (await keyring.authenticate(store.add("api", { models: own }), "api")).models;
+  expect(await models(null)).toEqual(["a", "b"]);
+  expect(await models(["b", "c"])).toEqual(["b"]);
+});
+
+test("a key that ends by itself is refused from that moment on, though it is fresh in memory", async () => {
+  const token = store.add("api", { expiresAt: nowMs + 1000 });
+  await keyring.authenticate(token, "api");
+  nowMs += 999;
+  expect(keyring.cached(token, "api")).not.toBeNull();
+  nowMs += 1;
+  expect(keyring.cached(token, "api")).toBeNull();
+  await expect(keyring.authenticate(token, "api")).rejects.toMatchObject({ code: "key_expired" });
+});
+
+test("a key that was changed here is looked up anew", async () => {
+  const token = store.add("api");
+  const { id } = await keyring.authenticate(token, "api");
+  keyring.changed(id);
+  expect(keyring.cached(token, "api")).toBeNull();
+});
+
 test("a token is looked up by nothing but its digest, and its key is told", async () => {
   const token = store.add("api", { rpm: 5, models: ["llama-3"] });
   const key = await keyring.authenticate(token, "api");
@@ -103,7 +129,9 @@ test("a token is looked up by nothing but its digest, and its key is told", asyn
     id: store.lastId,
     accountId: "account",
     kind: "api",
+    accountRpm: null,
     rpm: 5,
+    family: store.lastId,
     models: ["llama-3"],
   });
   expect(store.asked).toEqual([vault.digest(token)]);
@@ -308,12 +336,15 @@ async function poll(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
 }
 
-class FakeStore implements Pick<Store, "keyByDigest" | "revokedSince"> {
+class FakeStore implements Pick<KeyTable, "byDigest" | "revokedSince"> {
+  /** The keyring knows a store by its parts. */
+  readonly keys = this;
   readonly asked: string[] = [];
   readonly #rows = new Map<string, KeyRow>();
   isAway = false;
   isHanging = false;
   isAccountDisabled = false;
+  accountModels: string[] | null = null;
   lastId = "";
   polled = 0;
   #held: Promise<void> | null = null;
@@ -332,6 +363,13 @@ class FakeStore implements Pick<Store, "keyByDigest" | "revokedSince"> {
       models: null,
       createdAt: 0,
       revokedAt: null,
+      name: "",
+      hint: null,
+      family: this.lastId,
+      isDefault: false,
+      lastUsedAt: null,
+      expiresAt: null,
+      replacedBy: null,
       ...change,
     });
     return token;
@@ -356,13 +394,14 @@ class FakeStore implements Pick<Store, "keyByDigest" | "revokedSince"> {
     return resolve;
   }
 
-  async keyByDigest(digest: string) {
+  async byDigest(digest: string) {
     this.asked.push(digest);
     const key = this.#rows.get(digest);
     if (this.isHanging) await new Promise(() => {});
     await this.#held;
     if (this.isAway) throw storeUnavailable("it is away");
-    return key === undefined ? null : { key, accountDisabled: this.isAccountDisabled };
+    const account = { isDisabled: this.isAccountDisabled, rpm: null, models: this.accountModels };
+    return key === undefined ? null : { key, account };
   }
 
   // deno-lint-ignore require-await -- the store's method is asynchronous, and so are its errors

@@ -13,6 +13,7 @@ type Reason =
   | "unknown"
   | "wrongKind"
   | "revoked"
+  | "expired"
   | "blocked";
 
 const SHAPE = "Co-Link keys begin with sk-colink-";
@@ -35,6 +36,7 @@ const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]
       `this is a Client-Token, which connects nodes; calls need an API key, sk-colink-…, ${WHERE}`,
     ],
     revoked: ["key_revoked", `the API key was replaced by a newer one; ${WHERE}`],
+    expired: ["key_expired", `the API key has expired; make another, ${WHERE}`],
     blocked: ["key_blocked", "the key's account was shut; ask who runs this gateway"],
   },
   node: {
@@ -61,6 +63,7 @@ const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]
       `this is an API key, which calls models; nodes need a Client-Token, client-…, ${WHERE}`,
     ],
     revoked: ["key_revoked", `the Client-Token was replaced by a newer one; ${WHERE}`],
+    expired: ["key_expired", `the Client-Token has expired; ${WHERE}`],
     blocked: ["key_blocked", "the token's account was shut; ask who runs this gateway"],
   },
 };

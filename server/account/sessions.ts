@@ -1,6 +1,5 @@
-/** Sessions of the console: JWTs, HS256 and nothing else, good for 24 hours or until the password changes. */
+/** Sessions of the console as their holders have them: JWTs, HS256 and nothing else, good for 24 hours. */
 
-import { createHmac } from "node:crypto";
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import { ColinkError } from "../error.ts";
 
@@ -12,17 +11,13 @@ const AUDIENCE = "co-link-console";
 /** How long a session lasts. */
 export const SESSION_SECONDS = 24 * 60 * 60;
 
-/** 96 bits: enough to tell passwords apart, too few to find one. */
-const STAMP_CHARS = 16;
-
 /** How far clocks of two gateways may be apart. */
 const LEEWAY_SECONDS = 60;
 
-/** Whom a session is of. */
-export interface Session {
+/** What a JWT says. Whether the session still is one, the store knows. */
+export interface SessionClaim {
+  sessionId: string;
   accountId: string;
-  /** Of the password that was signed in with; see `passwordStamp`. */
-  passwordStamp: string;
 }
 
 export class Sessions {
@@ -34,16 +29,10 @@ export class Sessions {
     this.#now = now;
   }
 
-  /** Changes with the password that was hashed, and tells nothing about it. */
-  passwordStamp(passwordHash: string): string {
-    return createHmac("sha256", this.#secret).update(`password stamp\0${passwordHash}`)
-      .digest("base64url").slice(0, STAMP_CHARS);
-  }
-
-  /** A JWT for this account and its password as it is now. */
-  issue(accountId: string, passwordHash: string): Promise<string> {
+  /** A JWT for this account's session. */
+  issue({ accountId, sessionId }: SessionClaim): Promise<string> {
     const nowSeconds = Math.floor(this.#now() / 1000);
-    return new SignJWT({ pwd: this.passwordStamp(passwordHash) })
+    return new SignJWT({ sid: sessionId })
       .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
       .setIssuer(ISSUER)
       .setAudience(AUDIENCE)
@@ -53,8 +42,8 @@ export class Sessions {
       .sign(this.#secret);
   }
 
-  /** Whose session it is. Throws `session_expired`, or `session_required` for everything else that is not right. */
-  async verify(jwt: string): Promise<Session> {
+  /** Which session it claims to be. Throws `session_expired`, or `session_required` for everything else that is not right. */
+  async verify(jwt: string): Promise<SessionClaim> {
     try {
       refuseForeignHeader(jwt);
       const { payload } = await jwtVerify(jwt, this.#secret, {
@@ -66,10 +55,10 @@ export class Sessions {
         clockTolerance: LEEWAY_SECONDS,
         currentDate: new Date(this.#now()),
       });
-      const { sub: accountId, pwd: passwordStamp } = payload;
+      const { sub: accountId, sid: sessionId } = payload;
       if (!accountId) throw new Error("no subject");
-      if (typeof passwordStamp !== "string") throw new Error("no password stamp");
-      return { accountId, passwordStamp };
+      if (typeof sessionId !== "string" || sessionId === "") throw new Error("no session");
+      return { accountId, sessionId };
     } catch (cause) {
       if (cause instanceof errors.JWTExpired) {
         throw new ColinkError(

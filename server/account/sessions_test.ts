@@ -10,12 +10,9 @@ const key = new TextEncoder().encode(secret);
 let nowMs = Date.parse("2026-11-01T12:00:00Z");
 const sessions = new Sessions(secret, { now: () => nowMs });
 
-const hash = "$2b$12$hash";
-
 const claims = () => {
   const iat = Math.floor(nowMs / 1000);
-  const pwd = sessions.passwordStamp(hash);
-  return { iss: "co-link", aud: "co-link-console", sub: "acc", iat, exp: iat + 3600, pwd };
+  return { iss: "co-link", aud: "co-link-console", sub: "acc", iat, exp: iat + 3600, sid: "ses" };
 };
 const signed = (change: object = {}, header: object = {}) =>
   new SignJWT({ ...claims(), ...change })
@@ -23,22 +20,14 @@ const signed = (change: object = {}, header: object = {}) =>
 
 const required = { code: "session_required" };
 
-test("a session that was issued names its account", async () => {
-  const passwordStamp = sessions.passwordStamp(hash);
-  expect(await sessions.verify(await sessions.issue("acc-1", hash)))
-    .toEqual({ accountId: "acc-1", passwordStamp });
-  expect(await sessions.verify(await signed())).toEqual({ accountId: "acc", passwordStamp });
-});
-
-test("a password's stamp changes with its hash and with the secret, and shows neither", () => {
-  const stamp = sessions.passwordStamp(hash);
-  expect(sessions.passwordStamp("$2b$12$other")).not.toBe(stamp);
-  expect(new Sessions("another secret of thirty-two bytes").passwordStamp(hash)).not.toBe(stamp);
-  expect(stamp).toMatch(/^[\w-]{16}$/);
+test("a session that was issued names itself and its account", async () => {
+  const claim = { accountId: "acc-1", sessionId: "ses-1" };
+  expect(await sessions.verify(await sessions.issue(claim))).toEqual(claim);
+  expect(await sessions.verify(await signed())).toEqual({ accountId: "acc", sessionId: "ses" });
 });
 
 test("a session is over after 24 hours and a minute's leeway, not before", async () => {
-  const jwt = await sessions.issue("acc", hash);
+  const jwt = await sessions.issue({ accountId: "acc", sessionId: "ses" });
   const issuedMs = nowMs;
   nowMs = issuedMs + 24 * 3600_000 + 59_000;
   expect(await sessions.verify(jwt)).toMatchObject({ accountId: "acc" });
@@ -62,12 +51,17 @@ const bad: Record<string, () => string | Promise<string>> = {
   "for another audience": () => signed({ aud: "somebody" }),
   "without an end": () => signed({ exp: undefined }),
   "without a subject": () => signed({ sub: undefined }),
-  "without a password stamp": () => signed({ pwd: undefined }),
+  "without a session": () => signed({ sid: undefined }),
+  "with an empty session": () => signed({ sid: "" }),
   "with an empty subject": () => signed({ sub: "" }),
   "signed by another secret": () =>
-    new Sessions("another secret of thirty-two bytes", { now: () => nowMs }).issue("acc", hash),
+    new Sessions("another secret of thirty-two bytes", { now: () => nowMs }).issue({
+      accountId: "acc",
+      sessionId: "ses",
+    }),
   "with another account written in": async () => {
-    const [header, , signature] = (await sessions.issue("acc", hash)).split(".");
+    const [header, , signature] = (await sessions.issue({ accountId: "acc", sessionId: "ses" }))
+      .split(".");
     const payload = Buffer.from(JSON.stringify({ ...claims(), sub: "admin" })).toString(
       "base64url",
     );

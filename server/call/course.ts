@@ -3,7 +3,7 @@
 import type { ColinkError } from "../error.ts";
 import type { Tally } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
-import type { LedgerEntry, Outcome } from "../store/store.ts";
+import type { AttemptEntry, LedgerEntry, Outcome } from "../store/store.ts";
 import type { Attempt, AttemptEnd } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import { GatheredAnswer } from "./gathered_answer.ts";
@@ -31,16 +31,33 @@ export class Course {
   #answer: GatheredAnswer | null = null;
   #firstByteMs: number | null = null;
   #durationMs = 0;
+  readonly #log: AttemptEntry[] = [];
   #node: Node | null = null;
   #attempt: Attempt | null = null;
 
   constructor(readonly call: Call) {}
 
+  /** One attempt that did it needs no words of its own: the call's own figures tell all of it. */
+  #attemptLog(): AttemptEntry[] {
+    const [only] = this.#log;
+    return this.#log.length === 1 && only?.end === "ok" ? [] : this.#log;
+  }
+
   /** Another node tries. */
-  begin(node: Node, attempt: Attempt): void {
+  begin(node: Node, attempt: Attempt, nowMs: number): void {
     this.attempts++;
+    const startMs = Math.round(nowMs - this.call.startedMs);
+    this.#log.push({ node: node.who.id, startMs, durationMs: 0, end: "" });
     this.#node = node;
     this.#attempt = attempt;
+  }
+
+  /** The attempt that began last has ended so. */
+  attemptEnded(end: AttemptEnd, nowMs: number): void {
+    const entry = this.#log.at(-1);
+    if (entry === undefined) return;
+    entry.durationMs = Math.round(nowMs - this.call.startedMs) - entry.startMs;
+    entry.end = end.is === "finished" ? "ok" : end.is === "refused" ? "refused" : causeOf(end);
   }
 
   firstByte(nowMs: number): void {
@@ -107,8 +124,14 @@ export class Course {
       firstByteMs: this.#firstByteMs === null ? null : Math.round(this.#firstByteMs),
       durationMs: Math.round(this.#durationMs),
       startedAt,
+      cause: "error" in end ? causeOf(end) : null,
+      attemptLog: this.#attemptLog(),
     };
   }
+}
+
+function causeOf({ error }: { error: ColinkError }): string {
+  return error.kind.code;
 }
 
 const outcomes: Partial<Record<ColinkError["code"], Outcome>> = {

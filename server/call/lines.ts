@@ -53,11 +53,16 @@ export class Lines<T> {
     return this.#lines.get(service);
   }
 
+  /** Calls waiting for the model, at whatever endpoint. */
+  sizeOf(model: string): number {
+    let size = 0;
+    for (const line of this.#lines.ofModel(model)) size += line.size;
+    return size;
+  }
+
   /** Whose line has no place left for another call. */
   fullFor({ request: { model, accountId } }: Call): "model" | "account" | null {
-    let ofModel = 0;
-    for (const line of this.#lines.ofModel(model)) ofModel += line.size;
-    if (ofModel >= this.config.queuePerModel) return "model";
+    if (this.sizeOf(model) >= this.config.queuePerModel) return "model";
     const ofAccount = this.#waitingByAccount.get(accountId) ?? 0;
     return ofAccount >= this.config.queuePerAccount ? "account" : null;
   }

@@ -4,6 +4,7 @@ import { asColinkError, ColinkError } from "../error.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Node } from "../node/node.ts";
+import type { Penalty } from "../node/penalty.ts";
 import type { LedgerEntry } from "../store/store.ts";
 import { Attempt, type AttemptEnd, type AttemptTimes } from "./attempt.ts";
 import type { Refusal } from "./blame.ts";
@@ -66,6 +67,9 @@ export interface RelayParts {
   nonce: () => string;
   /** Told of every call's end, for metrics. */
   onEnd?: (entry: LedgerEntry) => void;
+  /** Told of nodes that are penalised, and of those that have passed their trial. */
+  onPenalty?: (node: Node, penalty: Penalty) => void;
+  onRecovery?: (node: Node, model: string) => void;
 }
 
 /** How long the ledger waits for a node to say what it produced of a call that was stopped. */
@@ -149,8 +153,10 @@ export class Relay {
       : this.#gathered(course, outlet, lease.node, (bytes) => attempt.consumed(bytes));
     const ended = (end: AttemptEnd) => this.#learn(lease, call, attempt, end);
     const attempt = new Attempt(lease, order, clock, this.config, { ...pieces, ended });
-    course.begin(lease.node, attempt);
-    return await attempt.run(call);
+    course.begin(lease.node, attempt, clock.monotonic());
+    const end = await attempt.run(call);
+    course.attemptEnded(end, clock.monotonic());
+    return end;
   }
 
   /** Events are written as they come. The node gets credit for what the caller has taken. */
@@ -189,14 +195,17 @@ export class Relay {
 
   /** What an attempt has shown of its node. A call that was stopped has shown nothing. */
   #learn(lease: Lease, call: Call, attempt: Attempt, end: AttemptEnd): void {
-    const { scheduler, log } = this.parts;
-    if (end.is === "finished") {
-      this.#pin(lease, call, attempt);
-      return scheduler.answered(lease, call, attempt.timing());
+    const { scheduler, log, onPenalty, onRecovery } = this.parts;
+    if (end.is === "finished" || end.is === "refused") {
+      if (end.is === "finished") this.#pin(lease, call, attempt);
+      const timing = end.is === "finished" ? attempt.timing() : null;
+      const hasRecovered = scheduler.answered(lease, call, timing);
+      if (hasRecovered) onRecovery?.(lease.node, lease.service.model);
+      return;
     }
-    if (end.is === "refused") return scheduler.answered(lease, call, null);
     const penalty = end.is === "failed" ? scheduler.failed(lease, end.error) : null;
     if (penalty === null || end.is !== "failed") return;
+    onPenalty?.(lease.node, penalty);
     const { model, until, faults } = penalty;
     const [node, cause] = [lease.node.who.id, end.error.code];
     log.warn({ request: call.id, node, model, cause, until, faults }, "node penalised");

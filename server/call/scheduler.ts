@@ -58,6 +58,11 @@ export class Scheduler {
     return this.#lines.size;
   }
 
+  /** Calls waiting for the model now. */
+  waitingFor(model: string): number {
+    return this.#lines.sizeOf(model);
+  }
+
   /**
    * A slot of a node that serves the call's model at its endpoint, the one that the model's policy
    * chooses; waits in line while all are full.
@@ -115,12 +120,13 @@ export class Scheduler {
    * The attempt on this lease was answered: whatever stood against the node is settled. To be called
    * before the lease is released. `timing` is null where the answer was a refusal.
    */
-  answered({ node, service }: Lease, call: Call, timing: Timing | null): void {
+  answered({ node, service }: Lease, call: Call, timing: Timing | null): boolean {
     const { penalties, policies, log } = this.parts;
     const { model } = service;
     if (timing !== null) policies(model).learn?.(node, call.request, timing);
-    if (!penalties.absolve(node.who.identity, model)) return;
+    if (!penalties.absolve(node.who.identity, model)) return false;
     log.info({ node: node.who.id, model }, "node passed its trial: it takes calls again");
+    return true;
   }
 
   /** A call of this service took so long, from its arrival: what waits are estimated from. */

@@ -2,6 +2,7 @@
 
 import { ColinkError } from "../error.ts";
 import type { Accounts } from "../account/accounts.ts";
+import type { Visitor } from "../account/session_book.ts";
 import type { Key, Keyring } from "../account/keyring.ts";
 import type { Limiter, Verdict } from "../limit/limiter.ts";
 import type { AnswerHeaders, AppContext } from "./env.ts";
@@ -19,42 +20,61 @@ export function apiKey(headers: Headers, keyring: Keyring): Key | Promise<Key> {
   return keyring.cached(token, "api") ?? keyring.authenticate(token, "api");
 }
 
-/** Counts the call against its key's limit and puts into `headers` how much is left. Throws rate_limited or key_blocked. */
+/** Counts the call against its key's and its account's limits; puts into `headers` how much is left. Throws rate_limited or key_blocked. */
 export async function withinLimit(
   key: Key,
   limiter: Limiter,
   defaultRpm: number,
   headers: AnswerHeaders,
 ): Promise<void> {
-  const rpm = key.rpm ?? defaultRpm;
-  // By account: a token that replaced another one brings no minute of its own.
-  const taken = limiter.take(key.accountId, rpm);
-  const verdict = taken instanceof Promise ? await taken : taken;
+  // A key's own first: what it refuses is not taken from the account.
+  const own = key.rpm === null ? null : await limiter.take(`key:${key.family}`, key.rpm);
+  if (own !== null && !own.allowed) throw refusedBy("key", own, headers);
+  const taken = limiter.take(key.accountId, key.accountRpm ?? defaultRpm);
+  const all = taken instanceof Promise ? await taken : taken;
+  if (!all.allowed) throw refusedBy("account", all, headers);
+  setLimitHeaders(headers, own !== null && own.remaining < all.remaining ? own : all);
+}
+
+function refusedBy(
+  whose: "key" | "account",
+  verdict: Verdict,
+  headers: AnswerHeaders,
+): ColinkError {
   setLimitHeaders(headers, verdict);
-  if (verdict.allowed) return;
-  if (rpm === 0) {
-    throw new ColinkError(
+  if (verdict.limit === 0) {
+    return new ColinkError(
       "key_blocked",
-      "Cannot call: this key is blocked; ask the gateway's operator",
+      `Cannot call: this ${whose} is blocked; ask ${
+        whose === "key" ? "its owner" : "the gateway's operator"
+      }`,
     );
   }
-  throw new ColinkError(
+  return new ColinkError(
     "rate_limited",
-    `Cannot call: this key's limit of ${rpm} calls a minute is used up; try again later`,
+    `Cannot call: this ${whose}'s limit of ${verdict.limit} calls a minute is used up; try again later`,
     { retryAfterMs: verdict.retryAfterMs },
   );
 }
 
-/** The account behind a session: `Authorization: Bearer <JWT>`, or the console's cookie. */
-export async function sessionAccount(c: AppContext, accounts: Accounts): Promise<string> {
+/** Who is behind a session: `Authorization: Bearer <JWT>`, or the console's cookie. */
+export async function sessionVisitor(c: AppContext, accounts: Accounts): Promise<Visitor> {
   const token = bearer(c.req.raw.headers);
-  if (token) return (await accounts.authenticateSession(token)).accountId;
+  if (token) return await accounts.authenticateSession(token);
   const cookie = sessionCookie(c);
   if (!cookie) {
     throw new ColinkError("session_required", "Cannot tell who is asking: sign in first");
   }
   refuseForgery(c);
-  return (await accounts.authenticateSession(cookie)).accountId;
+  return await accounts.authenticateSession(cookie);
+}
+
+/** What a session is shown by, whether it is one or not. Throws `origin_refused` where no header shows it, as another site's form would not. */
+export function shownSession(c: AppContext): string | undefined {
+  const token = bearer(c.req.raw.headers);
+  if (token !== undefined) return token;
+  refuseForgery(c);
+  return sessionCookie(c);
 }
 
 /** The account behind the session that comes along, where one does and is good; else null. For what everybody may see. */

@@ -1,12 +1,17 @@
 /** How the callers of an endpoint are told of errors: as a body, and as the last event of a stream. */
 
 import type Anthropic from "@anthropic-ai/sdk";
-import type { ErrorView } from "../../protocol/mod.ts";
+import type { ErrorView, FieldProblem } from "../../protocol/mod.ts";
 import type { UpstreamError } from "../call/blame.ts";
 import type { ColinkError } from "../error.ts";
+import { FormError } from "./form_error.ts";
 
 /** What there is to tell. `type`, `param` and `code` are OpenAI's. */
-export type ErrorFacts = UpstreamError & { status: number };
+export type ErrorFacts = UpstreamError & {
+  status: number;
+  /** Of a form: every field that is wrong. */
+  fields?: readonly FieldProblem[];
+};
 
 export interface Dialect {
   /** The header that the request's id goes by, beside `x-request-id`. */
@@ -23,12 +28,17 @@ export function isAnthropicSdk(headers: Headers): boolean {
 }
 
 /** Our own errors as facts. */
-export function factsOf({ message, param, kind }: ColinkError): ErrorFacts {
-  return { status: kind.status, message, type: kind.type, param, code: kind.code };
+export function factsOf(error: ColinkError): ErrorFacts {
+  const { message, param, kind } = error;
+  const facts = { status: kind.status, message, type: kind.type, param, code: kind.code };
+  return error instanceof FormError ? { ...facts, fields: error.fields } : facts;
 }
 
-function openAiBody({ message, type, param, code }: ErrorFacts): string {
-  const view: ErrorView = { error: { message, type, param, code } };
+function openAiBody({ message, type, param, code, fields }: ErrorFacts): string {
+  const error = { message, type, param, code };
+  const view: ErrorView = {
+    error: fields === undefined ? error : { ...error, fields: [...fields] },
+  };
   return JSON.stringify(view);
 }
 

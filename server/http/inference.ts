@@ -42,10 +42,10 @@ async function answered(
   parts: AppParts,
 ): Promise<Response> {
   const { request, server, headers } = asking;
-  const { config, clock, keyring, limiter, relay } = parts;
+  const { config, clock, keyring, limiter, relay, settings } = parts;
   const { revocations } = keyring;
   const key = await apiKey(request.headers, keyring);
-  await withinLimit(key, limiter, config.defaultRpm, headers);
+  await withinLimit(key, limiter, settings.values.defaultRpm, headers);
   const call = await readCall(asking, endpoint, key, parts);
   // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
   if (keyring.revocations !== revocations) await apiKey(request.headers, keyring);

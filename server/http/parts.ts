@@ -1,8 +1,18 @@
 /** What the routes are made of. gateway.ts builds it; every handler takes from it what it needs. */
 
 import type { Handler } from "hono";
+import type { NodeView } from "../../protocol/mod.ts";
 import type { Accounts } from "../account/accounts.ts";
+import type { AuditLog } from "../account/audit_log.ts";
+import type { CallHistory } from "../account/call_history.ts";
+import type { Invites } from "../account/invites.ts";
 import type { Keyring } from "../account/keyring.ts";
+import type { Keys } from "../account/keys.ts";
+import type { OwnNodes } from "../account/own_nodes.ts";
+import type { SessionBook } from "../account/session_book.ts";
+import type { Settings } from "../account/settings.ts";
+import type { UsageReport } from "../account/usage_report.ts";
+import type { Users } from "../account/users.ts";
 import type { Calls } from "../call/calls.ts";
 import type { Pins } from "../call/pins.ts";
 import type { Relay } from "../call/relay.ts";
@@ -17,6 +27,7 @@ import type { PenaltyBook } from "../node/penalty.ts";
 import type { Store } from "../store/store.ts";
 import type { Origin } from "./address.ts";
 import type { AppContext } from "./env.ts";
+import type { Live } from "./live/live.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What the web app needs of the cluster. */
@@ -35,6 +46,20 @@ export interface AppParts {
   store: Store;
   ledger: { readonly pending: number };
   accounts: Accounts;
+  sessions: SessionBook;
+  keys: Keys;
+  users: Users;
+  invites: Invites;
+  settings: Settings;
+  audit: AuditLog;
+  history: CallHistory;
+  usage: UsageReport;
+  /** Nodes as their owners see them. */
+  nodes: OwnNodes;
+  /** A node as it is connected now, as that account sees it; null: it is not. */
+  liveNode: (nodeId: string, viewerId: string | null) => NodeView | null;
+  live: Live;
+  scheduler: { waitingFor(model: string): number };
   keyring: Keyring;
   limiter: Limiter;
   hub: Hub;

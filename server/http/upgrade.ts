@@ -42,7 +42,7 @@ function asksForV2(c: AppContext): boolean {
 async function authenticated(c: AppContext, parts: AppParts, address: string) {
   try {
     const key = await parts.keyring.authenticate(c.req.header("client-token") ?? "", "node");
-    return { accountId: key.accountId, keyId: key.id };
+    return { accountId: key.accountId, keyId: key.id, keyFamily: key.family };
   } catch (error) {
     const isRefusal = error instanceof ColinkError && error.kind.status === 401;
     if (!isRefusal) throw error;

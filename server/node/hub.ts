@@ -77,6 +77,19 @@ export class Hub {
     return this.#nodes.get(identity);
   }
 
+  /** The connected node of that public id. Looks at all of them: for people who ask, not for calls. */
+  findPublic(id: string): Node | undefined {
+    for (const node of this.#nodes.values()) if (node.who.id === id) return node;
+    return undefined;
+  }
+
+  /** How many nodes of the account are connected. */
+  countOf(accountId: string): number {
+    let count = 0;
+    for (const { who } of this.#nodes.values()) if (who.accountId === accountId) count++;
+    return count;
+  }
+
   /** Something about the node changed so that it may take a call. */
   ease(node: Node): void {
     for (const watcher of this.#watchers) watcher.eased(node);
@@ -98,6 +111,11 @@ export class Hub {
     const served = this.#served.get(model);
     if (served === undefined) return null;
     return served.facts ??= together([...served.nodes].map((node) => node.factsOf(model)));
+  }
+
+  /** The connected nodes that serve the model. */
+  nodesOf(model: string): Iterable<Node> {
+    return this.#served.get(model)?.nodes ?? [];
   }
 
   /** Whether the model was ever served here. */

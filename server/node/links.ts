@@ -15,6 +15,8 @@ import { Node, type NodeOffer } from "./node.ts";
 export interface Dialer {
   accountId: string;
   keyId: string;
+  /** Stays the same when the key is replaced by a new one. */
+  keyFamily: string;
   /** The peer's address: tells apart v1 nodes that send no identity of their own. */
   address: string;
   /** Which version of the wire was agreed on. */
@@ -41,6 +43,17 @@ export interface LinksParts {
   log: Log;
   /** Makes a public id of a private identity: stable, unguessable. */
   publicId: (identity: string) => string;
+  witness?: NodeWitness;
+}
+
+/** Told of what outlives a connection. */
+export interface NodeWitness {
+  /** Before the node can get any call. */
+  connected(node: Node): void;
+  /** It offers something else now. */
+  changed(node: Node): void;
+  /** `isSilent`: it was hung up on because nothing was heard from it. */
+  left(node: Node, closeCode: number, isSilent: boolean): void;
 }
 
 /** A link that has just been challenged must answer within this time. */
@@ -52,6 +65,7 @@ interface Peer {
   /** What `identity` was made of, to give it back. */
   base: string;
   ordinal: number;
+  isSilent: boolean;
   callOffRegisterLimit: () => void;
 }
 
@@ -112,22 +126,24 @@ export class Links implements LinkOwner {
 
   registered(link: Link, offer: NodeOffer, nodeId: string | null): string {
     const peer = this.#peers.get(link)!;
-    const { hub, clock, log } = this.parts;
+    const { hub, clock, log, witness } = this.parts;
     if (peer.node) {
       hub.update(peer.node, offer);
+      witness?.changed(peer.node);
       log.info({ node: peer.node.who.id, models: offer.models.length }, "node changed its offer");
       return peer.node.who.id;
     }
     peer.callOffRegisterLimit();
     // Thousands of nodes stay for days: none keeps what it needed to come in.
     peer.callOffRegisterLimit = nothing;
-    const { accountId, keyId, address } = peer.dialer;
-    peer.base = `${keyId}/${nodeId ?? address}`;
+    const { accountId, keyId, keyFamily, address } = peer.dialer;
+    peer.base = `${keyFamily}/${nodeId ?? address}`;
     if (nodeId !== null) this.#challengeTwins(peer.base);
     peer.ordinal = this.#takeOrdinal(peer.base, link);
     const identity = peer.ordinal === 0 ? peer.base : `${peer.base}#${peer.ordinal}`;
     const who = { id: this.parts.publicId(identity), identity, accountId, keyId };
     peer.node = new Node(who, offer, link, clock.now());
+    witness?.connected(peer.node);
     hub.add(peer.node);
     log.info({
       node: who.id,
@@ -144,13 +160,14 @@ export class Links implements LinkOwner {
     const node = this.#peers.get(link)?.node;
     // Nothing in it is a mere sign of life.
     if (!node || Object.keys(status).length === 0) return;
-    const { hub, log } = this.parts;
+    const { hub, log, witness } = this.parts;
     const { offer } = node;
     const { max_parallel: maxParallel = offer.maxParallel, capabilities } = status;
     const models = [...new Set(status.models ?? offer.models)];
     const facts = capabilities === undefined ? offer.facts : factsByModel(capabilities, models);
     if (status.state !== undefined) node.isDraining = status.state !== "serving";
     hub.update(node, { ...offer, maxParallel, models, facts });
+    witness?.changed(node);
     const { state, reason } = status;
     log.info(
       { node: node.who.id, state, reason: reason?.slice(0, 200) },
@@ -198,7 +215,14 @@ export class Links implements LinkOwner {
     const callOffRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
     });
-    this.#peers.set(link, { dialer, node: null, base: "", ordinal: 0, callOffRegisterLimit });
+    this.#peers.set(link, {
+      dialer,
+      node: null,
+      base: "",
+      ordinal: 0,
+      isSilent: false,
+      callOffRegisterLimit,
+    });
     return link;
   }
 
@@ -210,6 +234,7 @@ export class Links implements LinkOwner {
     if (peer.node) {
       this.parts.hub.remove(peer.node);
       this.#giveOrdinalBack(peer);
+      this.parts.witness?.left(peer.node, code, peer.isSilent);
       this.parts.log.info({ node: peer.node.who.id, code, reason }, "node disconnected");
     }
     // Last: failing the attempts makes their calls look for another node, which must not be this one.
@@ -254,9 +279,11 @@ export class Links implements LinkOwner {
   #beat(lateMs: number): void {
     const nowMs = this.parts.clock.monotonic();
     const wasBlocked = lateMs > this.config.silenceMs / 4;
-    for (const link of this.#peers.keys()) {
-      if (nowMs - link.heardMs > this.config.silenceMs && !wasBlocked) link.drop();
-      else if (nowMs - link.pingedMs >= this.config.pingMs * 0.9) link.ping();
+    for (const [link, peer] of this.#peers) {
+      if (nowMs - link.heardMs > this.config.silenceMs && !wasBlocked) {
+        peer.isSilent = true;
+        link.drop();
+      } else if (nowMs - link.pingedMs >= this.config.pingMs * 0.9) link.ping();
     }
   }
 }

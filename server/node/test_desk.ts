@@ -19,7 +19,8 @@ export class FakeSocket {
   buffered = 0;
 
   constructor({ wire = 1 as 1 | 2, keyId = "key", address = "10.0.0.1" } = {}) {
-    this.data = { dialer: { accountId: "owner", keyId, address, wire }, link: null };
+    const dialer = { accountId: "owner", keyId, keyFamily: keyId, address, wire };
+    this.data = { dialer, link: null };
   }
 
   send(message: string | Uint8Array): number {

@@ -25,6 +25,21 @@ export function insertStatement(
     `on conflict (${columns[0]}) do nothing`;
 }
 
+/** Rows of counters: those whose key is there already are added to what is there. */
+export interface AddedRows {
+  table: keyof Schema;
+  keyColumns: readonly string[];
+  sumColumns: readonly string[];
+  /** Key columns first; each key once. */
+  rows: readonly (readonly (string | number)[])[];
+}
+
+/** The end of an insert that adds to the rows that are there. */
+export function onConflictAdd({ table, keyColumns, sumColumns }: AddedRows): string {
+  const sums = sumColumns.map((column) => `${column} = ${table}.${column} + excluded.${column}`);
+  return `on conflict (${keyColumns.join(", ")}) do update set ${sums.join(", ")}`;
+}
+
 /** One kind of database. `run` and `migrate` throw ColinkError `store_unavailable`, or what the work threw. */
 export interface Backend {
   readonly kind: "sqlite" | "postgres";
@@ -38,6 +53,8 @@ export interface Backend {
    * each of them costs the gateway more than all the rest of a call's bookkeeping.
    */
   insertNew(db: Kysely<Schema>, table: NewRows): Promise<string[]>;
+  /** Within a transaction, adds counters up: in numbers, as `insertNew`. */
+  addUp(db: Kysely<Schema>, added: AddedRows): Promise<void>;
   /** Runs the work in a transaction that no other process can be in at the same time. */
   migrate(work: Work<void>): Promise<void>;
   close(): Promise<void>;

@@ -2,18 +2,28 @@
 
 import type { Transaction } from "kysely";
 import type { Backend } from "./backend.ts";
+import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
-import type { LedgerEntry, Outcome } from "./store.ts";
+import type { LedgerEntry, Outcome } from "./rows.ts";
+import { keyColumns, rollup, sumColumns } from "./usage_rollup.ts";
 
-/** Writes the entries that are not there yet, and adds those to the totals of caller and provider. */
+/** Writes the entries that are not there yet, and adds those to the totals of caller and provider and to their rollups. */
 export async function writeLedger(
   transaction: Transaction<Schema>,
-  backend: Pick<Backend, "insertNew">,
+  backend: Pick<Backend, "insertNew" | "addUp">,
   entries: readonly LedgerEntry[],
 ): Promise<void> {
   const rows = entries.map(toRow);
   const fresh = new Set(await backend.insertNew(transaction, { table: "ledger", columns, rows }));
-  const served = entries.filter((entry) => fresh.delete(entry.id) && wasServed(entry));
+  const added = entries.filter((entry) => fresh.delete(entry.id));
+  await addToAccounts(transaction, added.filter(wasServed));
+  await backend.addUp(transaction, { table: "usage", keyColumns, sumColumns, rows: rollup(added) });
+}
+
+async function addToAccounts(
+  transaction: Transaction<Schema>,
+  served: readonly LedgerEntry[],
+): Promise<void> {
   for (const [accountId, { made, provided }] of tally(served)) {
     await transaction.updateTable("accounts").where("id", "=", accountId).set((column) => ({
       total_api_calls: column("total_api_calls", "+", made),
@@ -45,6 +55,8 @@ const columns: readonly (keyof Schema["ledger"])[] = [
   "first_byte_ms",
   "duration_ms",
   "started_at",
+  "cause",
+  "attempt_log",
 ];
 
 /** Outcomes of calls that were cut short: served if some of the answer was there already. */
@@ -98,10 +110,8 @@ function toRow(entry: LedgerEntry): (string | number | null)[] {
     entry.firstByteMs === null ? null : Math.round(entry.firstByteMs),
     Math.round(entry.durationMs),
     Math.round(entry.startedAt),
+    // Entries that were spooled by an earlier version have neither.
+    entry.cause ?? null,
+    (entry.attemptLog ?? []).length === 0 ? null : JSON.stringify(entry.attemptLog),
   ];
-}
-
-/** PostgreSQL refuses text with NUL in it, and callers choose what stands here. */
-function storable(text: string): string {
-  return text.replaceAll("\0", "\uFFFD");
 }

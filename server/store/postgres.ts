@@ -6,7 +6,14 @@
 import { CompiledQuery, Kysely, sql } from "kysely";
 import postgres from "postgres";
 import { ColinkError } from "../error.ts";
-import { type Backend, codeOf, insertStatement, storeUnavailable, type Work } from "./backend.ts";
+import {
+  type Backend,
+  codeOf,
+  insertStatement,
+  onConflictAdd,
+  storeUnavailable,
+  type Work,
+} from "./backend.ts";
 import { type Client, isSessionLost, NotBegunError, postgresDialect } from "./postgres_driver.ts";
 import type { Schema } from "./schema.ts";
 
@@ -100,6 +107,20 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
         for (const { id } of (await db.executeQuery<{ id: string }>(query)).rows) added.push(id);
       }
       return added;
+    },
+    async addUp(db, added) {
+      if (added.rows.length === 0) return;
+      const columns = [...added.keyColumns, ...added.sumColumns];
+      // One text, however many rows: a value each would be thousands, and a statement for each number of rows.
+      const rows = added.rows.map((row) =>
+        Object.fromEntries(columns.map((column, at) => [column, row[at]]))
+      );
+      const list = columns.join(", ");
+      const statement = `insert into ${added.table} (${list}) select ${list} ` +
+        `from json_populate_recordset(null::${added.table}, $1::text::json) ${
+          onConflictAdd(added)
+        }`;
+      await db.executeQuery(CompiledQuery.raw(statement, [JSON.stringify(rows)]));
     },
     migrate: (work) => {
       const locked: Work<void> = (db) =>

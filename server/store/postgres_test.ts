@@ -63,7 +63,7 @@ test("sessions that the server ends in the middle of writing cost an error, and 
   for (let round = 0; round < 10; round++) {
     // Heard from the start: one that fails while the sessions are being ended is expected too.
     const writes = Promise.allSettled(
-      Array.from({ length: 10 }, () => store.rotateKey(aKey(account))),
+      Array.from({ length: 10 }, () => store.keys.rotate(aKey(account, { isDefault: true }))),
     );
     await admin`select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid()`;
@@ -73,8 +73,8 @@ test("sessions that the server ends in the middle of writing cost an error, and 
   }
   await admin.end();
   await store.ping();
-  await store.rotateKey(aKey(account));
-  expect(await store.keysOfAccount(account.id)).toHaveLength(1);
+  await store.keys.rotate(aKey(account, { isDefault: true }));
+  expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
 });
 
 test("a paused server costs a deadline, not for ever, and is used again once it resumes", async () => {
@@ -110,17 +110,17 @@ test("a statement that waits for somebody's lock ends by its deadline", async ()
   const admin = postgres(database.url, { max: 1 });
   await admin.begin(async (transaction) => {
     await transaction`select 1 from accounts where id = ${account.id} for update`;
-    await expect(store.setRole(account.id, "admin"))
+    await expect(store.users.change(account.id, { role: "admin" }))
       .rejects.toMatchObject({ code: "store_unavailable" });
   });
   await admin.end();
-  await store.setRole(account.id, "admin");
+  await store.users.change(account.id, { role: "admin" });
 });
 
 test("a server that refuses is unavailable at once, and used again once it is back", async () => {
   proxy.refuse();
   await expect(store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
-  await expect(store.keyByDigest("x")).rejects.toMatchObject({
+  await expect(store.keys.byDigest("x")).rejects.toMatchObject({
     code: "store_unavailable",
     message: expect.not.stringContaining("127.0.0.1"),
   });

@@ -5,7 +5,14 @@ import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { CompiledQuery, type DatabaseConnection, type Driver, Kysely, sql } from "kysely";
 import { BunSqliteDialect } from "kysely-bun-sqlite";
-import { type Backend, codeOf, insertStatement, storeUnavailable, type Work } from "./backend.ts";
+import {
+  type Backend,
+  codeOf,
+  insertStatement,
+  onConflictAdd,
+  storeUnavailable,
+  type Work,
+} from "./backend.ts";
 import type { Schema } from "./schema.ts";
 
 const FILE_NAME = "colink.db";
@@ -53,6 +60,15 @@ export function openSqlite(dataDir: string): Backend {
       );
       const added = newRows.rows.filter((row) => insert.run(...row).changes > 0);
       return Promise.resolve(added.map(([id]) => String(id)));
+    },
+    addUp(_db, added) {
+      const columns = [...added.keyColumns, ...added.sumColumns];
+      const insert = database.query<unknown, SQLQueryBindings[]>(
+        `insert into ${added.table} (${columns.join(", ")}) ` +
+          `values (${columns.map(() => "?").join(", ")}) ${onConflictAdd(added)}`,
+      );
+      for (const row of added.rows) insert.run(...row);
+      return Promise.resolve();
     },
     migrate: (work) => run((db) => db.transaction().execute(work)),
     async close() {

@@ -1,6 +1,7 @@
 /** What every store must do, whatever lies below it: run by store_test.ts against SQLite and PostgreSQL. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { InviteRow } from "./invites.ts";
 import type { AccountRow, KeyRow, LedgerEntry, Store } from "./store.ts";
 
 export interface Subject {
@@ -20,15 +21,18 @@ export function anAccount(change: Partial<AccountRow> = {}): AccountRow {
     role: "user",
     createdAt: 1_700_000_000_000,
     disabledAt: null,
+    rpm: null,
+    models: null,
     totalApiCalls: 0,
     totalProvidedCalls: 0,
     ...change,
   };
 }
 
-export function aKey(account: AccountRow, change: Partial<KeyRow> = {}): KeyRow {
+export function aKey(account: Pick<AccountRow, "id">, change: Partial<KeyRow> = {}): KeyRow {
+  const id = unique("key");
   return {
-    id: unique("key"),
+    id,
     accountId: account.id,
     kind: "api",
     digest: unique("digest"),
@@ -37,6 +41,13 @@ export function aKey(account: AccountRow, change: Partial<KeyRow> = {}): KeyRow 
     models: null,
     createdAt: 1_700_000_000_000,
     revokedAt: null,
+    name: "",
+    hint: null,
+    family: id,
+    isDefault: true,
+    lastUsedAt: null,
+    expiresAt: null,
+    replacedBy: null,
     ...change,
   };
 }
@@ -64,7 +75,22 @@ export function anEntry(change: Partial<LedgerEntry> = {}): LedgerEntry {
     firstByteMs: null,
     durationMs: 1234.5,
     startedAt: 1_700_000_000_000,
+    cause: null,
+    attemptLog: [],
     ...change,
+  };
+}
+
+function anInvite(digest: string, expiresAt: number): InviteRow {
+  return {
+    id: unique("invite"),
+    digest,
+    note: "",
+    createdAt: Date.now(),
+    createdBy: null,
+    expiresAt,
+    usedBy: null,
+    revokedAt: null,
   };
 }
 
@@ -111,7 +137,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     const key = aKey(second);
     await expect(store.addAccount(second, [key])).rejects.toMatchObject({ code: "email_taken" });
     expect(await store.accountById(second.id)).toBeNull();
-    expect(await store.keyByDigest(key.digest)).toBeNull();
+    expect(await store.keys.byDigest(key.digest)).toBeNull();
   });
 
   test("of twenty registrations of one e-mail at once exactly one succeeds", async () => {
@@ -143,7 +169,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
   test("an invite lets exactly one account in", async () => {
     const digest = unique("invite");
     const now = Date.now();
-    await store.addInvite({ digest, createdAt: now, expiresAt: now + 600_000, usedBy: null });
+    await store.invites.add(anInvite(digest, now + 600_000));
     const tries = await Promise.allSettled(
       Array.from({ length: 5 }, () => store.addAccount(anAccount(), [], digest)),
     );
@@ -155,7 +181,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
   test("an invite that is over, or unknown, lets nobody in and does not tell who is there", async () => {
     const { account } = await added();
     const digest = unique("invite");
-    await store.addInvite({ digest, createdAt: 1, expiresAt: Date.now() - 1000, usedBy: null });
+    await store.invites.add(anInvite(digest, Date.now() - 1000));
     const again = anAccount({ email: account.email });
     await expect(store.addAccount(again, [], digest)).rejects.toMatchObject({
       code: "invite_required",
@@ -167,12 +193,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
   test("an invite survives a registration that fails for another reason", async () => {
     const { account } = await added();
     const digest = unique("invite");
-    await store.addInvite({
-      digest,
-      createdAt: 1,
-      expiresAt: Date.now() + 600_000,
-      usedBy: null,
-    });
+    await store.invites.add(anInvite(digest, Date.now() + 600_000));
     await expect(store.addAccount(anAccount({ email: account.email }), [], digest))
       .rejects.toMatchObject({ code: "email_taken" });
     await store.addAccount(anAccount(), [], digest);
@@ -180,8 +201,8 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
 
   test("role and password can be changed", async () => {
     const { account } = await added();
-    await store.setRole(account.id, "admin");
-    await store.setPasswordHash(account.id, "$2b$12$other");
+    await store.users.change(account.id, { role: "admin" });
+    await store.setPasswordHash(account.id, "$2b$12$other", null);
     expect(await store.accountById(account.id))
       .toMatchObject({ role: "admin", passwordHash: "$2b$12$other" });
   });
@@ -189,51 +210,54 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
   test("a key comes back with its limits, and they can be changed one by one", async () => {
     const { account } = await added();
     const key = aKey(account, { kind: "node", rpm: 7, models: ["a/b", "ü"] });
-    await store.rotateKey(key);
-    expect(await store.keyByDigest(key.digest)).toEqual({ key, accountDisabled: false });
-    await store.setKeyLimits(key.id, { rpm: 0 });
-    expect((await store.keyByDigest(key.digest))?.key)
+    await store.keys.rotate(key);
+    expect(await store.keys.byDigest(key.digest)).toEqual({
+      key,
+      account: { isDisabled: false, rpm: null, models: null },
+    });
+    await store.keys.change(account.id, key.id, { rpm: 0 });
+    expect((await store.keys.byDigest(key.digest))?.key)
       .toMatchObject({ rpm: 0, models: ["a/b", "ü"] });
-    await store.setKeyLimits(key.id, { rpm: null, models: null });
-    await store.setKeyLimits(key.id, {});
-    expect((await store.keyByDigest(key.digest))?.key).toMatchObject({ rpm: null, models: null });
+    await store.keys.change(account.id, key.id, { rpm: null, models: null });
+    await store.keys.change(account.id, key.id, {});
+    expect((await store.keys.byDigest(key.digest))?.key).toMatchObject({ rpm: null, models: null });
   });
 
   test("rotation revokes the keys of that kind only, and both stay known by digest", async () => {
     const { account, key } = await added();
     const node = aKey(account, { kind: "node" });
-    await store.rotateKey(node);
+    await store.keys.rotate(node);
     const fresh = aKey(account);
-    expect(await store.rotateKey(fresh)).toEqual([key.id]);
-    expect((await store.keysOfAccount(account.id)).map((one) => one.id).sort())
+    expect(await store.keys.rotate(fresh)).toEqual([key.id]);
+    expect((await store.keys.ofAccount(account.id)).map((one) => one.id).sort())
       .toEqual([fresh.id, node.id].sort());
-    expect((await store.keyByDigest(key.digest))?.key.revokedAt).toBeNumber();
-    expect((await store.keyByDigest(fresh.digest))?.key.revokedAt).toBeNull();
+    expect((await store.keys.byDigest(key.digest))?.key.revokedAt).toBeNumber();
+    expect((await store.keys.byDigest(fresh.digest))?.key.revokedAt).toBeNull();
   });
 
   test("many rotations at once, on two gateways, leave exactly one key", async () => {
     const { account } = await added();
     const other = await subject.openAgain();
     await Promise.all(
-      Array.from({ length: 12 }, (_, i) => (i % 2 ? store : other).rotateKey(aKey(account))),
+      Array.from({ length: 12 }, (_, i) => (i % 2 ? store : other).keys.rotate(aKey(account))),
     );
-    expect(await store.keysOfAccount(account.id)).toHaveLength(1);
+    expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
     await other.close();
   });
 
   test("revoked keys and those of disabled accounts are told from a time of the database's clock on", async () => {
     const { account, key } = await added();
     const shut = await added();
-    const before = await store.revokedSince(0);
-    await store.rotateKey(aKey(account));
-    await store.setDisabled(shut.account.id, true);
-    const after = await store.revokedSince(before.now);
+    const before = await store.keys.revokedSince(0);
+    await store.keys.rotate(aKey(account));
+    await store.users.change(shut.account.id, { isDisabled: true });
+    const after = await store.keys.revokedSince(before.now);
     expect(after.now).toBeGreaterThanOrEqual(before.now);
     expect(after.keyIds.sort()).toEqual([key.id, shut.key.id].sort());
-    expect((await store.revokedSince(after.now + 60_000)).keyIds).toEqual([]);
-    expect((await store.keyByDigest(shut.key.digest))?.accountDisabled).toBe(true);
-    await store.setDisabled(shut.account.id, false);
-    expect((await store.keyByDigest(shut.key.digest))?.accountDisabled).toBe(false);
+    expect((await store.keys.revokedSince(after.now + 60_000)).keyIds).toEqual([]);
+    expect((await store.keys.byDigest(shut.key.digest))?.account.isDisabled).toBe(true);
+    await store.users.change(shut.account.id, { isDisabled: false });
+    expect((await store.keys.byDigest(shut.key.digest))?.account.isDisabled).toBe(false);
   });
 
   test("served calls count for caller and provider; others count for nobody", async () => {
@@ -304,8 +328,8 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     const looks: Promise<number>[] = [];
     const writes = Array.from({ length: 10 }, () => {
       const key = aKey(account);
-      const write = store.rotateKey(key);
-      looks.push(store.keysOfAccount(account.id).then((keys) => keys.length));
+      const write = store.keys.rotate(key);
+      looks.push(store.keys.ofAccount(account.id).then((keys) => keys.length));
       return write;
     });
     await Promise.all(writes);

@@ -1,0 +1,244 @@
+/**
+ * What outlives a node's connection: what it was called and offered, what was decided about it, and
+ * its timeline. Written behind the connection's back, in batches; decided things are read by every
+ * gateway within seconds.
+ */
+
+import { LRUCache } from "lru-cache";
+import type { NodeEventKind, NodeGone } from "../../protocol/api.ts";
+import { ColinkError } from "../error.ts";
+import { type Log, silentLog } from "../log.ts";
+import type { NodeDeparture, NodeEventRow, NodeOrder, NodeSighting } from "../store/nodes.ts";
+import type { Store } from "../store/store.ts";
+import { randomChars } from "./tokens.ts";
+
+/** A connected node, as far as decisions about it go. */
+export interface HeldNode {
+  /** Public. */
+  readonly id: string;
+  /** UTC milliseconds. */
+  readonly connectedAt: number;
+}
+
+/** What is decided about a connected node, in the order of who has the last word. */
+export interface NodeStanding {
+  label: string | null;
+  hold: "unapproved" | "paused" | "draining" | null;
+}
+
+/** One thing that happened to a node. */
+export interface NodeHappening {
+  kind: NodeEventKind;
+  code?: string | null;
+  model?: string | null;
+  detail?: string | null;
+  until?: number | null;
+}
+
+export interface NodeRegisterOptions {
+  store: Pick<Store, "nodes">;
+  /** Whether nodes wait for approval, as it is now. */
+  needsApproval: () => boolean;
+  log?: Log;
+  now?: () => number;
+  /** Calls back after so many milliseconds; the answer takes that back. */
+  after?: (delayMs: number, callback: () => void) => () => void;
+}
+
+/** What was decided on one gateway counts on all others within this. */
+const POLL_MS = 2000;
+/** Longer than a decision can take from its stamp to its commit. */
+const OVERLAP_MS = 10_000;
+const MAX_ORDERS = 100_000;
+
+const WRITE_DELAY_MS = 250;
+const RETRY_DELAY_MS = 2000;
+/** Sightings, departures and events that wait for a database that is away; the oldest are let go. */
+const MAX_WAITING = 30_000;
+
+/** Lines that are kept of one node's timeline, and how many more there may be before they are cut. */
+export const TIMELINE_LINES = 200;
+const TRIM_EVERY = 50;
+
+const MAX_REMEMBERED = 10_000;
+
+export class NodeRegister {
+  readonly #options: Required<NodeRegisterOptions>;
+  readonly #orders = new Map<string, NodeOrder>();
+  readonly #gone = new LRUCache<string, NodeGone>({ max: MAX_REMEMBERED });
+  /** Lines added since a node's timeline was cut. */
+  readonly #added = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  #waiting = emptyBatch();
+  #isWriting = false;
+  #lost = 0;
+  #since = 0;
+  #isClosed = false;
+  #callOffPoll: () => void = () => {};
+  #callOffWrite: (() => void) | null = null;
+
+  /** Called when something was decided about these nodes, here or elsewhere; null: about all. */
+  onDecided: (nodeIds: readonly string[] | null) => void = () => {};
+
+  constructor(options: NodeRegisterOptions) {
+    this.#options = { log: silentLog, now: Date.now, after: afterTimeout, ...options };
+  }
+
+  /** Reads what is decided, and goes on doing so. Does not fail while the store is away. */
+  start(): Promise<void> {
+    return this.#poll();
+  }
+
+  /** Writes what is waiting, for the last time. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#callOffPoll();
+    this.#callOffWrite?.();
+    await this.#write();
+  }
+
+  /** What is decided about a node that connected then. */
+  standing({ id, connectedAt }: HeldNode): NodeStanding {
+    const order = this.#orders.get(id);
+    return { label: order?.label ?? null, hold: this.#hold(order, connectedAt) };
+  }
+
+  #hold(order: NodeOrder | undefined, connectedAt: number): NodeStanding["hold"] {
+    if (this.#options.needsApproval() && (order?.approvedAt ?? null) === null) return "unapproved";
+    if (order === undefined) return null;
+    if (order.pausedAt !== null) return "paused";
+    return order.drainedAt !== null && order.drainedAt > connectedAt ? "draining" : null;
+  }
+
+  /** The node has connected, or offers something else now. */
+  seen(sighting: Omit<NodeSighting, "at">): void {
+    this.#gone.delete(sighting.id);
+    this.#waiting.sightings.push({ ...sighting, at: this.#options.now() });
+    this.#schedule(WRITE_DELAY_MS);
+  }
+
+  /** The node's connection has ended so. */
+  left(id: string, code: NodeGone["code"], closeCode: number): void {
+    const at = this.#options.now();
+    this.#gone.set(id, { at, code, close_code: closeCode });
+    this.#waiting.departures.push({ id, at, code, closeCode });
+    this.happened(id, { kind: "disconnected", code });
+  }
+
+  /** How the node's last connection here ended, if that is remembered. */
+  goneOf(id: string): NodeGone | null {
+    return this.#gone.get(id) ?? null;
+  }
+
+  /** Adds a line to the node's timeline. */
+  happened(
+    nodeId: string,
+    { kind, code = null, model = null, detail = null, until = null }: NodeHappening,
+  ): void {
+    const id = `evt_${randomChars(22)}`;
+    const at = this.#options.now();
+    this.#waiting.events.push({ id, nodeId, at, kind, code, model, detail, until });
+    this.#schedule(WRITE_DELAY_MS);
+  }
+
+  /** Heeds at once what was just decided here. */
+  decided(order: NodeOrder): void {
+    const { id, label, pausedAt, drainedAt, approvedAt } = order;
+    this.#orders.set(id, { id, label, pausedAt, drainedAt, approvedAt });
+    this.onDecided([id]);
+  }
+
+  /** Reads what was decided since it was last read. Throws `store_unavailable`. */
+  async refresh(): Promise<void> {
+    const { orders, now } = await this.#options.store.nodes.orders(this.#since, MAX_ORDERS);
+    this.#since = now - OVERLAP_MS;
+    const fresh = orders.filter((order) =>
+      JSON.stringify(order) !== JSON.stringify(this.#orders.get(order.id))
+    );
+    for (const order of fresh) this.#orders.set(order.id, order);
+    if (fresh.length > 0) this.onDecided(fresh.map(({ id }) => id));
+  }
+
+  async #poll(): Promise<void> {
+    const { log, after } = this.#options;
+    try {
+      await this.refresh();
+    } catch (error) {
+      // The next poll begins where this one would have. An outage is for the ledger to report.
+      if (!isAway(error)) log.error({ err: error }, "cannot read what is decided about nodes");
+    } finally {
+      if (!this.#isClosed) this.#callOffPoll = after(POLL_MS, () => void this.#poll());
+    }
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#callOffWrite !== null || this.#isWriting || this.#isClosed) return;
+    this.#callOffWrite = this.#options.after(delayMs, () => {
+      this.#callOffWrite = null;
+      void this.#write();
+    });
+  }
+
+  async #write(): Promise<void> {
+    const { store, log } = this.#options;
+    const batch = this.#waiting;
+    if (sizeOf(batch) === 0) return;
+    this.#waiting = emptyBatch();
+    this.#isWriting = true;
+    let delayMs = WRITE_DELAY_MS;
+    try {
+      await store.nodes.write(batch);
+      await this.#trim(batch.events);
+    } catch (error) {
+      delayMs = RETRY_DELAY_MS;
+      if (isAway(error)) this.#putBack(batch);
+      else log.error({ err: error }, "cannot write down what nodes did");
+    } finally {
+      this.#isWriting = false;
+    }
+    if (sizeOf(this.#waiting) > 0) this.#schedule(delayMs);
+  }
+
+  async #trim(events: readonly NodeEventRow[]): Promise<void> {
+    for (const { nodeId } of events) this.#added.set(nodeId, (this.#added.get(nodeId) ?? 0) + 1);
+    const long = [...new Set(events.map(({ nodeId }) => nodeId))]
+      .filter((id) => (this.#added.get(id) ?? 0) >= TRIM_EVERY);
+    for (const id of long) this.#added.set(id, 0);
+    await this.#options.store.nodes.trim(long, TIMELINE_LINES);
+  }
+
+  #putBack(batch: Batch): void {
+    const later = this.#waiting;
+    this.#waiting = {
+      sightings: [...batch.sightings, ...later.sightings].slice(-MAX_WAITING),
+      departures: [...batch.departures, ...later.departures].slice(-MAX_WAITING),
+      events: [...batch.events, ...later.events].slice(-MAX_WAITING),
+    };
+    const lost = sizeOf(batch) + sizeOf(later) - sizeOf(this.#waiting);
+    if (lost === 0) return;
+    this.#lost += lost;
+    this.#options.log.warn({ lines: this.#lost }, "what nodes did was not written down");
+  }
+}
+
+interface Batch {
+  sightings: NodeSighting[];
+  departures: NodeDeparture[];
+  events: NodeEventRow[];
+}
+
+function emptyBatch(): Batch {
+  return { sightings: [], departures: [], events: [] };
+}
+
+function sizeOf({ sightings, departures, events }: Batch): number {
+  return sightings.length + departures.length + events.length;
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof ColinkError && error.code === "store_unavailable";
+}
+
+function afterTimeout(delayMs: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, delayMs);
+  return () => clearTimeout(timer);
+}

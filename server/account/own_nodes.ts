@@ -1,0 +1,219 @@
+/** Nodes as their owners and administrators see them and decide about them, connected or not. */
+
+import type {
+  AdminNodeChange,
+  AdminNodeView,
+  NodeChange,
+  NodeEvent,
+  NodeEventKind,
+  NodeGone,
+  NodeModelSpeed,
+  NodeView,
+  OwnNodeView,
+} from "../../protocol/api.ts";
+import { ColinkError } from "../error.ts";
+import type { NodeEventRow, NodeRow, OwnedNodeRow } from "../store/nodes.ts";
+import type { Store } from "../store/store.ts";
+import { type NodeRegister, TIMELINE_LINES } from "./node_register.ts";
+import { figures } from "./usage_report.ts";
+
+export interface OwnNodesOptions {
+  store: Pick<Store, "nodes" | "usage">;
+  register: NodeRegister;
+  /** The node as it is connected now, as that account sees it; null: it is not. */
+  live: (nodeId: string, viewerId: string | null) => NodeView | null;
+  now?: () => number;
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+const SPEED_HOURS = 24;
+const MAX_SPEEDS = 50;
+
+const MAX_OWN = 1_000;
+const MAX_ALL = 10_000;
+
+/** What everybody may know of a node's past. */
+const publicEvents: ReadonlySet<NodeEventKind> = new Set([
+  "connected",
+  "disconnected",
+  "penalized",
+  "recovered",
+]);
+
+/** Every method throws `store_unavailable` while the database is away. */
+export class OwnNodes {
+  readonly #options: OwnNodesOptions;
+  readonly #now: () => number;
+
+  constructor(options: OwnNodesOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Those that were connected last come first. */
+  async list(accountId: string): Promise<OwnNodeView[]> {
+    const rows = await this.#options.store.nodes.ofAccount(accountId, MAX_OWN);
+    return rows.map((row) => this.#view(row));
+  }
+
+  /** A node that was connected some time, whoever's it is. Null: there is none of that id. */
+  async find(nodeId: string): Promise<{ ownerId: string; own: OwnNodeView } | null> {
+    const row = await this.#options.store.nodes.find(nodeId);
+    return row === null ? null : { ownerId: row.accountId, own: this.#view(row) };
+  }
+
+  /** Newest first. */
+  async timeline(nodeId: string, { isOwn }: { isOwn: boolean }): Promise<NodeEvent[]> {
+    const rows = await this.#options.store.nodes.timeline(nodeId, TIMELINE_LINES);
+    const events = rows.map(eventView);
+    return isOwn ? events : events.filter(({ kind }) => publicEvents.has(kind));
+  }
+
+  /** How the node's models did lately, the busiest first. */
+  async speed(nodeId: string, ownerId: string): Promise<NodeModelSpeed[]> {
+    const to = Math.ceil(this.#now() / HOUR_MS) * HOUR_MS;
+    const rows = await this.#options.store.usage.shares(
+      {
+        accountId: ownerId,
+        side: "provided",
+        step: "hour",
+        from: to - SPEED_HOURS * HOUR_MS,
+        to,
+        nodeId,
+      },
+      "model",
+      MAX_SPEEDS,
+    );
+    return rows.map((sum) => {
+      const { calls, errors, first_token_p50_ms, first_token_p95_ms, tokens_per_second } = figures(
+        sum,
+      );
+      return {
+        model: sum.id,
+        calls,
+        errors,
+        first_token_p50_ms,
+        first_token_p95_ms,
+        tokens_per_second,
+      };
+    });
+  }
+
+  /** The owner's word. Throws `not_found` where the account has no such node. */
+  async change(accountId: string, nodeId: string, change: NodeChange): Promise<OwnNodeView> {
+    const { label, paused } = change;
+    const row = await this.#decide(nodeId, accountId, {
+      ...(label === undefined ? {} : { label: label === null || label === "" ? null : label }),
+      ...this.#pause(paused),
+    });
+    if (label !== undefined) this.#happened(row, "renamed", row.label);
+    if (paused !== undefined) this.#happened(row, paused ? "paused" : "resumed", null);
+    return this.#view(row);
+  }
+
+  /** Lets the node's calls end and gives it none until it connects again, or is resumed. */
+  async drain(accountId: string, nodeId: string): Promise<OwnNodeView> {
+    const row = await this.#decide(nodeId, accountId, { drainedAt: this.#now() });
+    this.#happened(row, "drain", null);
+    return this.#view(row);
+  }
+
+  /** Adds to the node's timeline that its key was replaced. */
+  tokenRotated(nodeId: string): void {
+    this.#options.register.happened(nodeId, { kind: "token_rotated" });
+  }
+
+  /** Of all accounts; those that wait for approval first. */
+  async all(): Promise<AdminNodeView[]> {
+    const rows = await this.#options.store.nodes.all(MAX_ALL);
+    return rows.map((row) => this.#adminView(row));
+  }
+
+  /** An administrator's word. Throws `not_found`. */
+  async administer(nodeId: string, { approved, paused }: AdminNodeChange): Promise<AdminNodeView> {
+    const row = await this.#decide(nodeId, null, {
+      ...(approved === undefined ? {} : { approvedAt: approved ? this.#now() : null }),
+      ...this.#pause(paused),
+    });
+    if (approved !== undefined) this.#happened(row, approved ? "approved" : "unapproved", null);
+    if (paused !== undefined) this.#happened(row, paused ? "paused" : "resumed", null);
+    const owned = await this.#options.store.nodes.owned(nodeId);
+    if (owned === null) throw unknownNode();
+    return this.#adminView(owned);
+  }
+
+  /** Approves every node that is known: from now on new ones wait. */
+  async approveAll(): Promise<void> {
+    await this.#options.store.nodes.approveAll(this.#now());
+    await this.#options.register.refresh();
+  }
+
+  /** Who resumes a node wants it to take calls, drained or not. */
+  #pause(paused: boolean | undefined) {
+    if (paused === undefined) return {};
+    return paused ? { pausedAt: this.#now() } : { pausedAt: null, drainedAt: null };
+  }
+
+  async #decide(
+    nodeId: string,
+    accountId: string | null,
+    decision: Parameters<Store["nodes"]["decide"]>[2],
+  ): Promise<NodeRow> {
+    const row = await this.#options.store.nodes.decide(nodeId, accountId, decision);
+    if (row === null) throw unknownNode();
+    this.#options.register.decided(row);
+    return row;
+  }
+
+  #happened({ id }: NodeRow, kind: NodeEventKind, detail: string | null): void {
+    this.#options.register.happened(id, { kind, detail });
+  }
+
+  #view(row: NodeRow): OwnNodeView {
+    const live = this.#options.live(row.id, row.accountId);
+    return {
+      id: row.id,
+      name: row.label ?? row.name,
+      label: row.label,
+      live,
+      models: live?.supported_models ?? row.models,
+      max_parallel: live?.max_parallel ?? row.maxParallel,
+      agent: row.agent,
+      first_seen_at: row.firstSeenAt,
+      last_seen_at: live === null ? row.lastSeenAt : this.#now(),
+      gone: live === null ? goneOf(row) : null,
+      paused_at: row.pausedAt,
+      approved_at: row.approvedAt,
+      key_id: row.keyId,
+    };
+  }
+
+  #adminView(row: OwnedNodeRow): AdminNodeView {
+    const isConnected = this.#options.live(row.id, null) !== null;
+    return {
+      id: row.id,
+      name: row.label ?? row.name,
+      owner_id: row.accountId,
+      owner_email: row.ownerEmail,
+      connected: isConnected,
+      models: row.models,
+      first_seen_at: row.firstSeenAt,
+      last_seen_at: isConnected ? this.#now() : row.lastSeenAt,
+      approved_at: row.approvedAt,
+      paused_at: row.pausedAt,
+    };
+  }
+}
+
+function goneOf({ goneAt, goneCode, closeCode }: NodeRow): NodeGone | null {
+  if (goneAt === null || goneCode === null) return null;
+  return { at: goneAt, code: goneCode as NodeGone["code"], close_code: closeCode ?? 1006 };
+}
+
+function eventView({ at, kind, code, model, detail, until }: NodeEventRow): NodeEvent {
+  return { at, kind: kind as NodeEventKind, code, model, detail, until };
+}
+
+function unknownNode(): ColinkError {
+  return new ColinkError("not_found", "Cannot find the node: this account has none of that id");
+}

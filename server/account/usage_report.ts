@@ -1,0 +1,179 @@
+/** An account's figures over time, and by model, key and node: the dashboard in one answer. */
+
+import type {
+  UsageFigures,
+  UsageFilter,
+  UsageShare,
+  UsageStep,
+  UsageView,
+} from "../../protocol/api.ts";
+import { ColinkError } from "../error.ts";
+import { percentile } from "../store/histogram.ts";
+import type { Store } from "../store/store.ts";
+import type { UsageQuery, UsageSum } from "../store/usage.ts";
+import { steps } from "../store/usage_rollup.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+
+const DEFAULT_RANGE_MS = DAY_MS;
+
+/** Up to which range a step is fine enough to look at and coarse enough to draw. */
+const finest: readonly { step: UsageStep; upToMs: number }[] = [
+  { step: "minute", upToMs: 6 * HOUR_MS },
+  { step: "hour", upToMs: 14 * DAY_MS },
+  { step: "day", upToMs: Infinity },
+];
+
+const MAX_STEPS = 2_000;
+const MAX_SHARES = 50;
+const MAX_MODEL_SERIES = 5;
+
+/** The rollups of usage and what its keys and nodes are called. */
+export type ReportStore = Pick<Store, "usage" | "keys" | "nodes">;
+
+/** Every method throws `store_unavailable` while the database is away. */
+export class UsageReport {
+  readonly #store: ReportStore;
+  readonly #minutesMs: number;
+  readonly #now: () => number;
+
+  /** `minutesMs`: how long figures by the minute are kept; 0: for ever. */
+  constructor(
+    { store, minutesMs = 0, now = Date.now }: {
+      store: ReportStore;
+      minutesMs?: number;
+      now?: () => number;
+    },
+  ) {
+    this.#store = store;
+    this.#minutesMs = minutesMs;
+    this.#now = now;
+  }
+
+  /** Throws `invalid_request` for a time that is none, or of more than 2,000 steps. */
+  async view(accountId: string, filter: UsageFilter): Promise<UsageView> {
+    const query = this.#query(accountId, filter);
+    const { usage } = this.#store;
+    const hasKeys = query.side === "made";
+    const earlier = { ...query, from: query.from - (query.to - query.from), to: query.from };
+    const [series, before, models, keys, nodes] = await Promise.all([
+      usage.series(query),
+      usage.total(earlier),
+      usage.shares(query, "model", MAX_SHARES),
+      hasKeys ? usage.shares(query, "key", MAX_SHARES) : [],
+      usage.shares(query, "node", MAX_SHARES),
+    ]);
+    const busiest = models.slice(0, MAX_MODEL_SERIES).map(({ id }) => id);
+    const [points, keyNames, nodeRows] = await Promise.all([
+      usage.modelSeries(query, busiest),
+      hasKeys ? this.#store.keys.names(accountId) : new Map<string, string>(),
+      this.#store.nodes.known(nodes.map(({ id }) => id)),
+    ]);
+    const nodeNames = new Map(nodeRows.map(({ id, name, label }) => [id, label ?? name]));
+    const { side, step, from, to } = query;
+    return {
+      side,
+      step,
+      step_ms: steps[step].ms,
+      from,
+      to,
+      total: figures(added(series)),
+      before: figures(before),
+      series: series.map((sum) => ({ at: sum.at, ...figures(sum) })),
+      by_model: models.map((sum) => share(sum, sum.id)),
+      by_key: keys.map((sum) => share(sum, keyNames.get(sum.id) ?? null)),
+      by_node: nodes.map((sum) => share(sum, nodeNames.get(sum.id) ?? null)),
+      model_series: busiest.map((id) => ({
+        id,
+        points: points.filter(({ model }) => model === id)
+          .map(({ at, calls, completionTokens }) => ({
+            at,
+            calls,
+            completion_tokens: completionTokens,
+          })),
+      })),
+    };
+  }
+
+  #query(accountId: string, filter: UsageFilter): UsageQuery {
+    const { side = "made", to = this.#now(), from = to - DEFAULT_RANGE_MS } = filter;
+    if (from >= to) {
+      throw new ColinkError("invalid_request", "Cannot show usage: from must be before to", {
+        param: "from",
+      });
+    }
+    const step = filter.step ?? this.#stepFor(from, to);
+    const { ms } = steps[step];
+    const query = {
+      accountId,
+      side,
+      step,
+      from: Math.floor(from / ms) * ms,
+      to: Math.ceil(to / ms) * ms,
+    };
+    if ((query.to - query.from) / ms > MAX_STEPS) {
+      throw new ColinkError(
+        "invalid_request",
+        `Cannot show usage: that is more than ${MAX_STEPS} steps; choose a coarser step`,
+        { param: "step" },
+      );
+    }
+    const { model, key, node } = filter;
+    return {
+      ...query,
+      ...(model === undefined ? {} : { model }),
+      ...(key === undefined || side === "provided" ? {} : { keyId: key }),
+      ...(node === undefined ? {} : { nodeId: node }),
+    };
+  }
+
+  #stepFor(from: number, to: number): UsageStep {
+    const fits = finest.find(({ upToMs }) => to - from <= upToMs)?.step ?? "day";
+    const hasMinutes = this.#minutesMs === 0 || from >= this.#now() - this.#minutesMs;
+    return fits === "minute" && !hasMinutes ? "hour" : fits;
+  }
+}
+
+/** What a sum comes to. */
+export function figures(sum: UsageSum): UsageFigures {
+  return {
+    calls: sum.calls,
+    errors: sum.errors,
+    prompt_tokens: sum.promptTokens,
+    completion_tokens: sum.completionTokens,
+    first_token_p50_ms: percentile(sum.histogram, 0.5),
+    first_token_p95_ms: percentile(sum.histogram, 0.95),
+    tokens_per_second: sum.streamMs === 0
+      ? null
+      : Math.round(sum.streamTokens / sum.streamMs * 10_000) / 10,
+  };
+}
+
+function share(sum: UsageSum & { id: string }, name: string | null): UsageShare {
+  return { id: sum.id, name, ...figures(sum) };
+}
+
+function added(sums: readonly UsageSum[]): UsageSum {
+  const total: UsageSum = {
+    calls: 0,
+    errors: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    streamTokens: 0,
+    streamMs: 0,
+    histogram: [],
+  };
+  for (const sum of sums) {
+    total.calls += sum.calls;
+    total.errors += sum.errors;
+    total.promptTokens += sum.promptTokens;
+    total.completionTokens += sum.completionTokens;
+    total.streamTokens += sum.streamTokens;
+    total.streamMs += sum.streamMs;
+    for (const [at, count] of sum.histogram.entries()) {
+      total.histogram[at] = (total.histogram[at] ?? 0) + count;
+    }
+  }
+  return total;
+}

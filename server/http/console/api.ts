@@ -1,0 +1,56 @@
+/** `/api`: what the console (and anyone with a session) can ask. Its routes document themselves at /api/openapi.json. */
+
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { ColinkError } from "../../error.ts";
+import type { AppEnv } from "../env.ts";
+import { FormError } from "../form_error.ts";
+import type { AppParts } from "../parts.ts";
+import { accountRoutes } from "./account.ts";
+import { adminRoutes } from "./admin.ts";
+import { callRoutes } from "./calls.ts";
+import { keyRoutes } from "./keys.ts";
+import { liveRoutes } from "./live.ts";
+import { modelRoutes } from "./models.ts";
+import { nodeRoutes } from "./nodes.ts";
+import { problemsOf } from "./schema.ts";
+import { usageRoutes } from "./usage.ts";
+
+/** Nothing that the console sends is larger. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** All of `/api`, to be mounted there. */
+export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
+  const api = new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const what = result.target === "json" ? "body" : result.target;
+      throw new FormError(what, problemsOf(result.error));
+    },
+  });
+  api.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
+
+  accountRoutes(api, parts);
+  keyRoutes(api, parts);
+  callRoutes(api, parts);
+  usageRoutes(api, parts);
+  nodeRoutes(api, parts);
+  modelRoutes(api, parts);
+  adminRoutes(api, parts);
+  liveRoutes(api, parts);
+
+  api.openAPIRegistry.registerComponent("securitySchemes", "session", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+  });
+  api.doc31("/openapi.json", {
+    openapi: "3.1.0",
+    info: { title: "Co-Link console API", version: parts.version },
+  });
+  return api;
+}
+
+function tooLarge(_c: unknown): never {
+  throw new ColinkError("body_too_large", "Cannot read the body: it is larger than 64 KiB");
+}

@@ -1,0 +1,104 @@
+/** `/api/models`: what is offered now, by whom, and how busy it is. */
+
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { ModelNode, ModelView, NodeState } from "../../../protocol/api.ts";
+import type { Node } from "../../node/node.ts";
+import type { AppEnv } from "../env.ts";
+import type { AppParts } from "../parts.ts";
+import { nodeState } from "./nodes.ts";
+import { answers, session } from "./schema.ts";
+import { signedIn } from "./visitor.ts";
+
+/** Of one model's nodes. */
+const MAX_NODES = 200;
+
+const Server: z.ZodType<ModelNode> = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: nodeState,
+  active_tasks: z.number(),
+  max_parallel: z.number(),
+  mine: z.boolean(),
+}).openapi("ModelNode");
+
+const Model: z.ZodType<ModelView> = z.object({
+  id: z.string(),
+  state: z.enum(["ready", "busy", "unavailable"]),
+  slots: z.number(),
+  free_slots: z.number(),
+  waiting: z.number(),
+  capabilities: z.object({
+    endpoints: z.array(z.string()),
+    context_length: z.number().nullable(),
+    tools: z.boolean().nullable(),
+    vision: z.boolean().nullable(),
+  }),
+  nodes: z.array(Server),
+}).openapi("Model");
+
+const route = createRoute({
+  method: "get",
+  path: "/models",
+  security: session,
+  responses: answers(z.object({ models: z.array(Model) })),
+});
+
+/** In these, a node takes calls of the model, now or when it has room. */
+const open: ReadonlySet<NodeState> = new Set(["ready", "busy", "probing"]);
+
+export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
+  const { hub, penalties, scheduler } = parts;
+
+  api.openapi(route, async (c) => {
+    const { accountId } = await signedIn(c, parts);
+    return c.json({ models: hub.models().map((model) => view(model, accountId)) }, 200);
+  });
+
+  function view(model: string, accountId: string): ModelView {
+    const nodes = [...hub.nodesOf(model)].map((node) => modelNode(node, model, accountId));
+    const able = nodes.filter(({ state }) => open.has(state));
+    const facts = hub.factsOf(model);
+    const slots = able.reduce((sum, node) => sum + node.max_parallel, 0);
+    const free = able.reduce((sum, node) => sum + freeSlots(node), 0);
+    return {
+      id: model,
+      state: able.length === 0 ? "unavailable" : free > 0 ? "ready" : "busy",
+      slots,
+      free_slots: free,
+      waiting: scheduler.waitingFor(model),
+      capabilities: {
+        endpoints: [...facts?.endpoints ?? []],
+        context_length: facts?.contextLength ?? null,
+        tools: facts?.tools ?? null,
+        vision: facts?.vision ?? null,
+      },
+      nodes: nodes.slice(0, MAX_NODES),
+    };
+  }
+
+  function modelNode(node: Node, model: string, accountId: string): ModelNode {
+    const { id, name, active_tasks, max_parallel, mine, state } = node.view([], accountId);
+    return {
+      id,
+      name,
+      state: stateOf(node, model, state),
+      active_tasks,
+      max_parallel,
+      mine,
+    };
+  }
+
+  /** As `state` is without any penalty, what stands against the model decides. */
+  function stateOf(node: Node, model: string, state: NodeState): NodeState {
+    if (!open.has(state)) return state;
+    const circuit = penalties.circuit(node.who.identity, model);
+    if (circuit === "clear") return state;
+    return circuit === "penalized" ? "penalized" : "probing";
+  }
+}
+
+function freeSlots({ state, active_tasks, max_parallel }: ModelNode): number {
+  const free = Math.max(0, max_parallel - active_tasks);
+  // One call at a time tries a node on probation.
+  return state === "probing" ? Math.min(1, free) : free;
+}

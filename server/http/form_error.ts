@@ -1,0 +1,14 @@
+/** A form with wrong values: what is wrong with each, for the console to say it beside the field. */
+
+import type { FieldProblem } from "../../protocol/api.ts";
+import { ColinkError } from "../error.ts";
+
+export class FormError extends ColinkError {
+  /** `what`: the part of the request that holds the fields. */
+  constructor(what: string, readonly fields: readonly FieldProblem[]) {
+    const wrong = fields.map(({ param, message }) => `${param || what}: ${message}`);
+    super("invalid_request", `Cannot read the ${what}: ${wrong.join("; ")}`, {
+      param: fields[0]?.param || undefined,
+    });
+  }
+}

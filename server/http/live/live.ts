@@ -1,0 +1,301 @@
+/** What changes, told to everybody who looks: one stream of server-sent events a browser. */
+
+import type { LiveSnapshot, LiveTopic, NetworkView, NodeGone } from "../../../protocol/api.ts";
+import { callView } from "../../account/call_history.ts";
+import type { Visitor } from "../../account/session_book.ts";
+import type { Clock } from "../../clock.ts";
+import { ColinkError } from "../../error.ts";
+import type { Log } from "../../log.ts";
+import type { Hub } from "../../node/hub.ts";
+import type { PenaltyBook } from "../../node/penalty.ts";
+import type { LedgerEntry } from "../../store/store.ts";
+import { SseBody } from "../sse.ts";
+import { dataFor, type LiveEvent, LiveHistory } from "./history.ts";
+import { NodeWatch } from "./node_watch.ts";
+import { UsageTally } from "./usage_tally.ts";
+
+export interface LiveParts {
+  hub: Hub;
+  penalties: PenaltyBook;
+  clock: Clock;
+  log: Log;
+  /** Calls that run, and that wait, on this gateway. */
+  running: () => number;
+  waiting: () => number;
+  /** Of these sessions, those that are still good. */
+  alive: (sessionIds: readonly string[]) => Promise<Set<string>>;
+  /** How a node's last connection here ended. */
+  goneOf: (nodeId: string) => NodeGone | null;
+}
+
+export interface LiveRequest {
+  visitor: Visitor;
+  topics: ReadonlySet<LiveTopic>;
+  /** The last event that this browser has seen. */
+  lastEventId?: string;
+}
+
+/** Looks at the nodes and tells what has changed this often. */
+const TICK_MS = 1000;
+/** Sessions are asked for this often, so that one that was ended elsewhere is heeded within five seconds. */
+const TICKS_PER_CHECK = 3;
+const SESSIONS_PER_CHECK = 500;
+
+/** With nobody looking, nothing is watched any more, and nothing is known of before. */
+const IDLE_TICKS = 30;
+
+const MAX_STREAMS = 2_000;
+const MAX_STREAMS_PER_ACCOUNT = 20;
+
+/** Calls of one account that are told one by one between two ticks. */
+const MAX_CALLS_PER_TICK = 20;
+
+const LIMITS = { keepAliveMs: 15_000, stallMs: 30_000, maxBufferedBytes: 1024 * 1024 };
+
+/** When a browser that lost its stream dials again. */
+const RETRY_MS = 2000;
+
+interface Watcher {
+  visitor: Visitor;
+  topics: ReadonlySet<LiveTopic>;
+  body: SseBody;
+}
+
+export class Live {
+  readonly #watchers = new Set<Watcher>();
+  /** Streams by account; also of those whose last one ended a moment ago. */
+  readonly #accounts = new Map<string, number>();
+  readonly #history = new LiveHistory();
+  readonly #nodes: NodeWatch;
+  readonly #usage = new UsageTally();
+  readonly #callsTold = new Map<string, number>();
+  #network = "";
+  #ticks = 0;
+  #idleTicks = 0;
+  #isTicking = false;
+  #isClosed = false;
+  #callOffTick: () => void = () => {};
+
+  constructor(private readonly parts: LiveParts) {
+    this.#nodes = new NodeWatch(parts.hub, parts.penalties);
+  }
+
+  /** A stream for somebody who is signed in. Throws `too_many_streams` or `shutting_down`. */
+  open({ visitor, topics, lastEventId }: LiveRequest): ReadableStream {
+    if (this.#isClosed) {
+      throw new ColinkError(
+        "shutting_down",
+        "Cannot watch: this gateway is restarting; try again",
+        {
+          retryAfterMs: RETRY_MS,
+        },
+      );
+    }
+    this.#expectRoom(visitor.accountId);
+    const watcher: Watcher = {
+      visitor,
+      topics,
+      body: new SseBody(this.parts.clock, LIMITS, {
+        tooSlow: () => this.#drop(watcher),
+        drained: () => {},
+        gone: () => this.#drop(watcher),
+      }),
+    };
+    this.#start();
+    this.#watchers.add(watcher);
+    this.#accounts.set(visitor.accountId, this.#streamsOf(visitor.accountId) + 1);
+    watcher.body.write(`retry: ${RETRY_MS}\n\n`);
+    const missed = this.#history.since(lastEventId);
+    if (missed === null) this.#snapshot(watcher);
+    else for (const { id, event } of missed) this.#tell(watcher, id, event);
+    return watcher.body.stream;
+  }
+
+  /** A call is over: those who made it and whose node served it are told, if they look. */
+  callEnded(entry: LedgerEntry): void {
+    if (this.#accounts.size === 0) return;
+    this.#accountCall(entry.accountId, "made", entry);
+    if (entry.providerAccountId !== null) {
+      this.#accountCall(entry.providerAccountId, "provided", entry);
+    }
+  }
+
+  /** Ends the streams of sessions that are over. */
+  sessionsEnded(sessionIds: readonly string[]): void {
+    const ended = new Set(sessionIds);
+    for (const watcher of this.#watchers) {
+      if (ended.has(watcher.visitor.sessionId)) this.#sayGoodbye(watcher);
+    }
+  }
+
+  /** Ends every stream; browsers dial again elsewhere. */
+  close(): void {
+    this.#isClosed = true;
+    this.#callOffTick();
+    for (const watcher of this.#watchers) this.#drop(watcher);
+  }
+
+  #expectRoom(accountId: string): void {
+    const isFull = this.#watchers.size >= MAX_STREAMS ||
+      this.#streamsOf(accountId) >= MAX_STREAMS_PER_ACCOUNT;
+    if (!isFull) return;
+    throw new ColinkError(
+      "too_many_streams",
+      "Cannot watch: too many pages are open already; close one and try again",
+      { retryAfterMs: 30_000 },
+    );
+  }
+
+  #streamsOf(accountId: string): number {
+    return this.#accounts.get(accountId) ?? 0;
+  }
+
+  /** Begins to watch, from what is there now. */
+  #start(): void {
+    this.#idleTicks = 0;
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    this.#history.forget();
+    this.#nodes.look();
+    this.#network = JSON.stringify(this.#networkView());
+    this.#scheduleTick();
+  }
+
+  #scheduleTick(): void {
+    this.#callOffTick = this.parts.clock.after(TICK_MS, () => {
+      this.#tick();
+      if (this.#isTicking) this.#scheduleTick();
+    });
+  }
+
+  #tick(): void {
+    this.#tellNodes();
+    this.#tellNetwork();
+    this.#tellUsage();
+    this.#callsTold.clear();
+    if (++this.#ticks % TICKS_PER_CHECK === 0) void this.#checkSessions();
+    this.#idleTicks = this.#watchers.size === 0 ? this.#idleTicks + 1 : 0;
+    if (this.#idleTicks < IDLE_TICKS) return;
+    this.#isTicking = false;
+    this.#accounts.clear();
+  }
+
+  #tellNodes(): void {
+    const { changed, gone, load } = this.#nodes.look();
+    for (const node of changed) {
+      const { accountId } = node.who;
+      const data = JSON.stringify(this.#nodes.view(node, null));
+      const own = { accountId, data: JSON.stringify(this.#nodes.view(node, accountId)) };
+      this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own });
+    }
+    for (const { id, name } of gone) {
+      const { now } = this.parts.clock;
+      const how = this.parts.goneOf(id) ?? { at: now(), code: "lost", close_code: 1006 };
+      this.#publishToAll("nodes", "node_gone", { id, name, gone: how });
+    }
+    if (Object.keys(load).length > 0) this.#publishToAll("nodes", "load", load);
+  }
+
+  #tellNetwork(): void {
+    const view = this.#networkView();
+    const text = JSON.stringify(view);
+    if (text === this.#network) return;
+    this.#network = text;
+    this.#publishToAll("network", "network", view);
+  }
+
+  #tellUsage(): void {
+    for (const [onlyFor, increments] of this.#usage.take()) {
+      const data = JSON.stringify(increments);
+      this.#publish({ topic: "calls", name: "usage", data, onlyFor, own: null });
+    }
+  }
+
+  #accountCall(accountId: string, side: "made" | "provided", entry: LedgerEntry): void {
+    if (!this.#accounts.has(accountId)) return;
+    this.#usage.add(accountId, side, entry);
+    const told = this.#callsTold.get(accountId) ?? 0;
+    if (told >= MAX_CALLS_PER_TICK) return;
+    this.#callsTold.set(accountId, told + 1);
+    const data = JSON.stringify(callView(entry, side, this.#names(accountId)));
+    this.#publish({ topic: "calls", name: "call", data, onlyFor: accountId, own: null });
+  }
+
+  /** Of what is connected now; keys' names the browser knows. */
+  #names(accountId: string) {
+    const nodes = [...this.parts.hub.nodes()];
+    return {
+      keys: new Map<string, string>(),
+      nodes: new Map(nodes.map((node) => [node.who.id, node.label ?? node.offer.name])),
+      own: new Set(
+        nodes.filter(({ who }) => who.accountId === accountId).map(({ who }) => who.id),
+      ),
+    };
+  }
+
+  #publishToAll(topic: LiveTopic, name: string, value: unknown): void {
+    this.#publish({ topic, name, data: JSON.stringify(value), onlyFor: null, own: null });
+  }
+
+  #publish(event: LiveEvent): void {
+    const id = this.#history.add(event);
+    for (const watcher of this.#watchers) this.#tell(watcher, id, event);
+  }
+
+  #tell({ visitor, topics, body }: Watcher, id: string, event: LiveEvent): void {
+    if (!topics.has(event.topic)) return;
+    const data = dataFor(event, visitor.accountId);
+    if (data !== null) body.write(`id: ${id}\nevent: ${event.name}\ndata: ${data}\n\n`);
+  }
+
+  #snapshot({ visitor, topics, body }: Watcher): void {
+    const snapshot: LiveSnapshot = {
+      now: this.parts.clock.now(),
+      network: this.#networkView(),
+      ...(topics.has("nodes") ? { nodes: this.#nodes.views(visitor.accountId) } : {}),
+    };
+    const id = this.#history.lastId;
+    body.write(`id: ${id}\nevent: snapshot\ndata: ${JSON.stringify(snapshot)}\n\n`);
+  }
+
+  #networkView(): NetworkView {
+    const { hub, running, waiting } = this.parts;
+    const atWait = waiting();
+    return {
+      nodes: hub.size,
+      models: hub.models().length,
+      running: Math.max(0, running() - atWait),
+      waiting: atWait,
+    };
+  }
+
+  async #checkSessions(): Promise<void> {
+    const watchers = [...this.#watchers];
+    try {
+      for (let at = 0; at < watchers.length; at += SESSIONS_PER_CHECK) {
+        const some = watchers.slice(at, at + SESSIONS_PER_CHECK);
+        const ids = [...new Set(some.map(({ visitor }) => visitor.sessionId))];
+        const alive = await this.parts.alive(ids);
+        for (const watcher of some) {
+          if (!alive.has(watcher.visitor.sessionId)) this.#sayGoodbye(watcher);
+        }
+      }
+    } catch (error) {
+      // Asked again in a moment. An outage is for the ledger to report.
+      this.parts.log.debug({ cause: String(error) }, "live: cannot ask for sessions");
+    }
+  }
+
+  #sayGoodbye(watcher: Watcher): void {
+    watcher.body.remark("event: session_over\ndata: {}\n\n");
+    this.#drop(watcher);
+  }
+
+  #drop(watcher: Watcher): void {
+    if (!this.#watchers.delete(watcher)) return;
+    const { accountId } = watcher.visitor;
+    // Stays at 0 for a while: who dials again at once should miss none of its calls.
+    this.#accounts.set(accountId, Math.max(0, this.#streamsOf(accountId) - 1));
+    watcher.body.end();
+  }
+}

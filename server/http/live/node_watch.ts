@@ -1,0 +1,74 @@
+/** What has changed of the connected nodes since the last look. */
+
+import type { NodeView } from "../../../protocol/api.ts";
+import type { Hub } from "../../node/hub.ts";
+import type { Node } from "../../node/node.ts";
+import type { Penalty, PenaltyBook } from "../../node/penalty.ts";
+
+/** All of a node that is worth an event of its own; its running calls are told in numbers. */
+interface Look {
+  node: Node;
+  offer: Node["offer"];
+  hold: Node["hold"];
+  label: string | null;
+  isDraining: boolean;
+  penalties: string;
+  active: number;
+}
+
+export interface NodeChanges {
+  changed: Node[];
+  gone: { id: string; name: string }[];
+  /** Running calls by public id, of nodes that changed in nothing else. */
+  load: Record<string, number>;
+}
+
+/** Looks at all nodes each time: a call that begins or ends costs nothing for it. */
+export class NodeWatch {
+  #looks = new Map<string, Look>();
+
+  constructor(private readonly hub: Hub, private readonly penalties: PenaltyBook) {}
+
+  look(): NodeChanges {
+    const before = this.#looks;
+    const changes: NodeChanges = { changed: [], gone: [], load: {} };
+    this.#looks = new Map();
+    for (const node of this.hub.nodes()) {
+      const { id } = node.who;
+      const look = this.#lookAt(node);
+      const last = before.get(id);
+      this.#looks.set(id, look);
+      if (last === undefined || differs(last, look)) changes.changed.push(node);
+      else if (last.active !== look.active) changes.load[id] = look.active;
+    }
+    for (const [id, { node }] of before) {
+      if (!this.#looks.has(id)) {
+        changes.gone.push({ id, name: node.label ?? node.offer.name });
+      }
+    }
+    return changes;
+  }
+
+  view(node: Node, viewerId: string | null): NodeView {
+    return node.view(this.penalties.of(node.who.identity), viewerId);
+  }
+
+  views(viewerId: string): NodeView[] {
+    return [...this.hub.nodes()].map((node) => this.view(node, viewerId));
+  }
+
+  #lookAt(node: Node): Look {
+    const { offer, hold, label, isDraining, active } = node;
+    const penalties = this.penalties.of(node.who.identity).map(mark).join(" ");
+    return { node, offer, hold, label, isDraining, penalties, active };
+  }
+}
+
+function mark({ model, until, isOver }: Penalty): string {
+  return `${model ?? ""}/${until}/${isOver}`;
+}
+
+function differs(a: Look, b: Look): boolean {
+  return a.node !== b.node || a.offer !== b.offer || a.hold !== b.hold || a.label !== b.label ||
+    a.isDraining !== b.isDraining || a.penalties !== b.penalties;
+}

@@ -1,0 +1,43 @@
+/** What calls that are over have added to their accounts' figures since it was last told. */
+
+import type { Side, UsageIncrement } from "../../../protocol/api.ts";
+import type { LedgerEntry } from "../../store/store.ts";
+
+/** Models of one account that are told apart between two tellings. */
+const MAX_MODELS = 200;
+
+export class UsageTally {
+  /** By account, and in it by side and model. */
+  readonly #accounts = new Map<string, Map<string, UsageIncrement>>();
+
+  add(accountId: string, side: Side, entry: LedgerEntry): void {
+    const increments = this.#accounts.get(accountId) ?? new Map<string, UsageIncrement>();
+    this.#accounts.set(accountId, increments);
+    const id = `${side} ${entry.model}`;
+    let increment = increments.get(id);
+    if (increment === undefined) {
+      if (increments.size >= MAX_MODELS) return;
+      increment = {
+        side,
+        model: entry.model,
+        calls: 0,
+        errors: 0,
+        prompt_tokens: 0,
+        completion_tokens: 0,
+      };
+      increments.set(id, increment);
+    }
+    increment.calls++;
+    if (entry.outcome !== "ok" && entry.outcome !== "cancelled") increment.errors++;
+    increment.prompt_tokens += entry.promptTokens ?? 0;
+    increment.completion_tokens += entry.completionTokens ?? 0;
+  }
+
+  /** Hands over what came together, and begins anew. */
+  *take(): Generator<[accountId: string, increments: UsageIncrement[]]> {
+    for (const [accountId, increments] of this.#accounts) {
+      yield [accountId, [...increments.values()]];
+    }
+    this.#accounts.clear();
+  }
+}

@@ -1,0 +1,95 @@
+/** Forgets what is older than it is kept: a little at a time, so that nobody waits for it. */
+
+import { ColinkError } from "../error.ts";
+import type { Log } from "../log.ts";
+import type { Store } from "./store.ts";
+
+export interface RetentionOptions {
+  store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "sessions">;
+  log: Log;
+  /** How long calls are kept one by one; 0: for ever. */
+  ledgerMs: number;
+  /** How long rollups by the minute are kept; 0: for ever. */
+  minutesMs: number;
+  now?: () => number;
+  /** Calls back after so many milliseconds; the answer takes that back. */
+  after?: (delayMs: number, callback: () => void) => () => void;
+}
+
+const EVERY_MS = 10 * 60_000;
+/** What follows a full chunk: others get their turn. */
+const BREATH_MS = 200;
+
+const CALLS_PER_CHUNK = 1_000;
+const ACCOUNTS_PER_CHUNK = 100;
+
+/** Nodes' timelines. */
+const EVENTS_MS = 90 * 24 * 60 * 60_000;
+
+export class Retention {
+  readonly #options: Required<RetentionOptions>;
+  #isClosed = false;
+  #callOff: () => void = () => {};
+
+  constructor(options: RetentionOptions) {
+    this.#options = { now: Date.now, after: afterTimeout, ...options };
+  }
+
+  start(): void {
+    this.#schedule(EVERY_MS);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#callOff();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isClosed) return;
+    this.#callOff = this.#options.after(delayMs, () => {
+      this.run().then(() => this.#schedule(EVERY_MS));
+    });
+  }
+
+  /** Forgets all that is due. Never fails: what cannot be forgotten now is so next time. */
+  async run(): Promise<void> {
+    const { store, log, now, ledgerMs, minutesMs } = this.#options;
+    try {
+      if (ledgerMs > 0) await this.#forgetCalls(now() - ledgerMs);
+      if (minutesMs > 0) await this.#forgetMinutes(now() - minutesMs);
+      await store.nodes.prune(now() - EVENTS_MS);
+      await store.sessions.prune(now());
+    } catch (error) {
+      // An outage is for the ledger to report.
+      if (error instanceof ColinkError && error.code === "store_unavailable") return;
+      log.error({ err: error }, "cannot forget what is old");
+    }
+  }
+
+  async #forgetCalls(before: number): Promise<void> {
+    const { calls } = this.#options.store;
+    while (!this.#isClosed && await calls.prune(before, CALLS_PER_CHUNK) === CALLS_PER_CHUNK) {
+      await this.#breathe();
+    }
+  }
+
+  async #forgetMinutes(before: number): Promise<void> {
+    const { usage, users } = this.#options.store;
+    for (let last = ""; !this.#isClosed;) {
+      const ids = await users.ids(last, ACCOUNTS_PER_CHUNK);
+      if (ids.length > 0) await usage.pruneMinutes(ids, before);
+      if (ids.length < ACCOUNTS_PER_CHUNK) return;
+      last = ids.at(-1) ?? "";
+      await this.#breathe();
+    }
+  }
+
+  #breathe(): Promise<void> {
+    return new Promise((resolve) => this.#options.after(BREATH_MS, resolve));
+  }
+}
+
+function afterTimeout(delayMs: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, delayMs);
+  return () => clearTimeout(timer);
+}
