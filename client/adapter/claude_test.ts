@@ -270,6 +270,16 @@ test("the key, the version and the owner's headers go along, to the right path",
   expect(second.sent[0]!.headers.get("anthropic-beta")).toBe("b");
 });
 
+test("a proxy that wants its key elsewhere gets it there", async () => {
+  const { adapter, sent } = adapterOver(() => [recorded("claude-text")], {
+    api_key: undefined,
+    headers: { authorization: "Bearer t" },
+  });
+  await ask(adapter, hello);
+  expect(sent[0]!.headers.has("x-api-key")).toBe(false);
+  expect(sent[0]!.headers.get("authorization")).toBe("Bearer t");
+});
+
 test("thinking before a tool call goes back with its result, signed as it was", async () => {
   const { adapter, sent } = adapterOver(() => [recorded("claude-thinking-text-two-tools")]);
   const asked = { ...hello, reasoning_effort: "low" };

@@ -36,15 +36,15 @@ interface OpenBlock {
   thought: Block | null;
 }
 
-const finishReasons: Readonly<Record<string, FinishReason>> = Object.freeze({
-  end_turn: "stop",
-  stop_sequence: "stop",
-  pause_turn: "stop",
-  tool_use: "tool_calls",
-  max_tokens: "length",
-  model_context_window_exceeded: "length",
-  refusal: "content_filter",
-});
+const finishReasons: ReadonlyMap<string | null, FinishReason> = new Map([
+  ["end_turn", "stop"],
+  ["stop_sequence", "stop"],
+  ["pause_turn", "stop"],
+  ["tool_use", "tool_calls"],
+  ["max_tokens", "length"],
+  ["model_context_window_exceeded", "length"],
+  ["refusal", "content_filter"],
+]);
 
 export class EventDecoder {
   #id = "chatcmpl-claude";
@@ -213,7 +213,7 @@ export class EventDecoder {
   }
 
   #finishReason(): FinishReason {
-    const reason = finishReasons[this.#stopReason ?? ""] ?? "stop";
+    const reason = finishReasons.get(this.#stopReason) ?? "stop";
     // Tools of the provider's own count as calls there, but are none for the caller to make.
     const hasCalls = this.#toolCount > 0 && !this.#usedJsonTool;
     return reason === "tool_calls" && !hasCalls ? "stop" : reason;

@@ -21,13 +21,13 @@ export interface SeenEnd {
 
 export type Outcome = Pick<Anthropic.Message, "stop_reason" | "stop_sequence" | "stop_details">;
 
-const stopReasons: Readonly<Record<string, Anthropic.StopReason>> = Object.freeze({
-  stop: "end_turn",
-  length: "max_tokens",
-  tool_calls: "tool_use",
-  function_call: "tool_use",
-  content_filter: "refusal",
-});
+const stopReasons: ReadonlyMap<string | null | undefined, Anthropic.StopReason> = new Map([
+  ["stop", "end_turn"],
+  ["length", "max_tokens"],
+  ["tool_calls", "tool_use"],
+  ["function_call", "tool_use"],
+  ["content_filter", "refusal"],
+]);
 
 /** `refusal`: what the model said instead of an answer, if it refused. */
 export function outcomeOf(
@@ -37,7 +37,7 @@ export function outcomeOf(
   stops: readonly string[],
 ): Outcome {
   const plain = { stop_sequence: null, stop_details: null };
-  const said = stopReasons[reason ?? ""] ?? "end_turn";
+  const said = stopReasons.get(reason) ?? "end_turn";
   if (refusal !== "" || said === "refusal") {
     const explanation = refusal || null;
     const stop_details = { type: "refusal" as const, category: null, explanation };
