@@ -25,6 +25,7 @@ import { assets } from "./http/assets.ts";
 import { Live } from "./http/live/live.ts";
 import { Metrics } from "./http/metrics.ts";
 import type { AppParts } from "./http/parts.ts";
+import { SendQueues } from "./http/send_queues.ts";
 import { createLimits } from "./limit/open.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMembers, type Members } from "./members.ts";
@@ -177,6 +178,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     pins,
     relay,
     metrics,
+    sendQueues: new SendQueues(),
     origin: originReader(config.trustedProxies),
     isDraining: () => isDraining,
     cluster,

@@ -21,6 +21,14 @@ const STREAM_HEADERS: Readonly<AnswerHeaders> = {
   "x-accel-buffering": "no",
 };
 
+/** The connection that an answer goes to. */
+export interface Caller {
+  /** Called before the answer's last bytes are handed over; for a stream, not while earlier ones wait. */
+  ending(): void;
+  /** See SseReader. */
+  progress(): Promise<string | null>;
+}
+
 /**
  * The status stays open until it is known: until an answer begins or the call has failed. Only a
  * stream whose node thinks for long is answered early, with 200 and comments; from then on errors
@@ -45,8 +53,7 @@ export class HttpAnswer implements Outlet {
     private readonly limits: SseLimits,
     /** Goes on every answer: request id, rate limits. */
     private readonly headers: Readonly<AnswerHeaders>,
-    /** Called once, before the answer's last bytes are handed over. */
-    private readonly onEnding: () => void,
+    private readonly caller: Caller,
   ) {
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -77,7 +84,7 @@ export class HttpAnswer implements Outlet {
   }
 
   whole(body: string | Uint8Array): void {
-    this.onEnding();
+    this.caller.ending();
     this.#wholeBytes = byteLength(body);
     const headers = this.#answerHeaders(WHOLE_HEADERS);
     this.#resolve(new Response(body as string | Uint8Array<ArrayBuffer>, { headers }));
@@ -89,10 +96,8 @@ export class HttpAnswer implements Outlet {
   }
 
   refuse(refusal: Refusal): void {
-    this.onEnding();
-    this.#callOffEarly();
-    if (this.#body) this.#endWith(refusalBody(refusal, this.#recipient()));
-    else this.#resolve(refusalResponse(refusal, this.#recipient()));
+    if (this.#body) return this.#endWith(refusalBody(refusal, this.#recipient()));
+    this.#endBefore(refusalResponse(refusal, this.#recipient()));
   }
 
   begin(): void {
@@ -110,7 +115,6 @@ export class HttpAnswer implements Outlet {
   }
 
   end(): void {
-    this.onEnding();
     const body = this.#open();
     if (endpointStreams[this.endpoint.path]?.endsWithDone) body.remark("data: [DONE]\n\n");
     body.end();
@@ -118,10 +122,8 @@ export class HttpAnswer implements Outlet {
 
   /** Inside a stream: an error event and no other end, so that no SDK takes the stump for an answer. */
   fail(error: ColinkError): void {
-    this.onEnding();
-    this.#callOffEarly();
-    if (this.#body) this.#endWith(errorBody(error, this.#recipient()));
-    else this.#resolve(errorResponse(error, this.#recipient()));
+    if (this.#body) return this.#endWith(errorBody(error, this.#recipient()));
+    this.#endBefore(errorResponse(error, this.#recipient()));
   }
 
   #open(): SseBody {
@@ -131,10 +133,19 @@ export class HttpAnswer implements Outlet {
       tooSlow: () => this.call.stop("caller_too_slow"),
       gone: () => this.call.stop("caller_gone"),
       drained: () => this.onDrained(),
+      ending: () => this.caller.ending(),
+      progress: () => this.caller.progress(),
     });
     const headers = this.#answerHeaders(STREAM_HEADERS);
     this.#resolve(new Response(this.#body.stream, { headers }));
     return this.#body;
+  }
+
+  /** Nothing was sent yet: all of the answer is this. */
+  #endBefore(response: Response): void {
+    this.#callOffEarly();
+    this.caller.ending();
+    this.#resolve(response);
   }
 
   #endWith(errorJson: string): void {

@@ -51,11 +51,13 @@ async function answered(
   if (keyring.revocations !== revocations) await apiKey(request.headers, keyring);
   if (parts.isDraining()) throw shuttingDown();
   // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
-  const limitIdling = (ms: number) => server.timeout(request, ms / 1000);
-  limitIdling(0);
-  // From its end on, a caller who neither takes the rest nor asks anew holds its connection in vain.
-  const onEnding = () => limitIdling(config.callerIdleMs);
-  const answer = new HttpAnswer(call, endpoint, clock, config, headers, onEnding);
+  server.timeout(request, 0);
+  const caller = {
+    // From then on, a caller who neither takes the rest nor asks anew holds its connection in vain.
+    ending: () => server.timeout(request, config.callerIdleMs / 1000),
+    progress: () => parts.sendQueues.of(server.port, server.requestIP(request)?.port),
+  };
+  const answer = new HttpAnswer(call, endpoint, clock, config, headers, caller);
   const callOff = stopWhenOver(request, call, answer, parts);
   void relay.run(call, answer).finally(callOff);
   return await answer.response;

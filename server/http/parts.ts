@@ -29,6 +29,7 @@ import type { Origin } from "./address.ts";
 import type { AppContext } from "./env.ts";
 import type { Live } from "./live/live.ts";
 import type { Metrics } from "./metrics.ts";
+import type { SendQueues } from "./send_queues.ts";
 
 /** What the web app needs of the cluster. */
 export interface ClusterGate {
@@ -68,6 +69,7 @@ export interface AppParts {
   pins: Pins;
   relay: Relay;
   metrics: Metrics;
+  sendQueues: SendQueues;
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;
   /** The other gateways; null: there are none. */

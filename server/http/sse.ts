@@ -11,14 +11,21 @@ export interface SseLimits {
   maxBufferedBytes: number;
 }
 
-/** What the body reports of its reader. */
+/** What the body reports of its reader, and asks about it. */
 export interface SseReader {
   /** Takes nothing for too long, or too much is held for it. */
   tooSlow(): void;
   /** Takes again after a stall. */
   drained(): void;
   gone(): void;
+  /** The body is about to end: all was taken, or nothing more is waited for. */
+  ending?(): void;
+  /** What changes whenever the reader's machine has taken some more; null, or no such question: nobody knows. */
+  progress?(): Promise<string | null>;
 }
+
+/** How often, in its time, a reader that stalls is asked after. */
+const LOOKS_PER_STALL = 3;
 
 /** What Bun's direct streams hand to `pull`. A write that the socket cannot take returns a promise. */
 interface DirectController {
@@ -36,12 +43,16 @@ export class SseBody {
   deliveredBytes = 0;
   deliveredChunks = 0;
   #controller: DirectController | null = null;
+  /** Written before the reader has asked for anything. */
   #early: (string | Uint8Array)[] = [];
   #isEnded = false;
+  /** Whether the reader has its end, or is gone. */
+  #isClosed = false;
   /** Of what counts as delivered, held for a reader that takes nothing at the moment. */
   #stalledBytes = 0;
   #stalledChunks = 0;
-  #isStalled = false;
+  /** A reader that has not asked yet takes nothing either. */
+  #isStalled = true;
   #writtenMs: number;
   #callOffKeepAlive: () => void = () => {};
   #callOffStall: () => void = () => {};
@@ -66,6 +77,7 @@ export class SseBody {
       source as unknown as ConstructorParameters<typeof ReadableStream>[0],
     );
     this.#keepAliveAfter(limits.keepAliveMs);
+    this.#watchStall();
   }
 
   /** Writes a piece of the answer: events, one or more. */
@@ -89,8 +101,11 @@ export class SseBody {
 
   /** There is no more of the answer: what a reader has not taken by now was not delivered. */
   breakOff(lastEvent: string): void {
-    this.deliveredBytes -= this.#stalledBytes;
-    this.deliveredChunks -= this.#stalledChunks;
+    // A reader that has not asked yet will get what is early.
+    if (this.#controller !== null) {
+      this.deliveredBytes -= this.#stalledBytes;
+      this.deliveredChunks -= this.#stalledChunks;
+    }
     this.#forgetStalled();
     this.remark(lastEvent);
     this.end();
@@ -110,21 +125,23 @@ export class SseBody {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#callOffKeepAlive();
-    // Without a controller the reader has not asked yet: what is early is written, and ended, when it does.
-    if (this.#controller === null) return;
-    if (!this.#isStalled) return this.#endController();
-    // Ended only when the reader has taken all: a server that stops waits for nothing that has ended.
-    this.#callOffStall();
-    this.#callOffStall = this.clock.after(this.limits.stallMs, () => this.#endController());
+    // Else when the reader has taken all: a server that stops waits for nothing that has ended.
+    if (!this.#isStalled) this.#endController();
   }
 
   #pulled(controller: DirectController): Promise<void> | void {
     this.#controller = controller;
-    for (const text of this.#early.splice(0)) controller.write(text);
-    if (this.#isEnded) return this.#endController();
-    return new Promise((resolve) => {
+    let held: Promise<number> | null = null;
+    for (const text of this.#early.splice(0)) {
+      const result = controller.write(text);
+      if (result instanceof Promise) held = result;
+    }
+    const finished = new Promise<void>((resolve) => {
       this.#finishPull = resolve;
     });
+    if (held === null) this.#resume();
+    else this.#resumeAfter(held);
+    return finished;
   }
 
   #put(text: string | Uint8Array): void {
@@ -138,18 +155,47 @@ export class SseBody {
     if (result instanceof Promise && !this.#isStalled) this.#stall(result);
   }
 
-  /** One continuation a stall, not one a write. */
   #stall(drained: Promise<number>): void {
     this.#isStalled = true;
-    this.#callOffStall = this.clock.after(this.limits.stallMs, () => this.reader.tooSlow());
-    const resume = () => {
-      this.#isStalled = false;
-      this.#forgetStalled();
-      this.#callOffStall();
-      if (this.#isEnded) this.#endController();
-      else this.reader.drained();
-    };
+    this.#watchStall();
+    this.#resumeAfter(drained);
+  }
+
+  /** One continuation a stall, not one a write. */
+  #resumeAfter(drained: Promise<number>): void {
+    const resume = () => this.#resume();
     drained.then(resume, resume);
+  }
+
+  #resume(): void {
+    this.#isStalled = false;
+    this.#forgetStalled();
+    this.#callOffStall();
+    if (this.#isEnded) this.#endController();
+    else this.reader.drained();
+  }
+
+  /**
+   * A kernel that is full takes no more until there is room for megabytes again, which a slow reader
+   * needs minutes for: it has lost its call only when its machine took nothing in all of its time.
+   */
+  #watchStall(before: string | null = null, quietMs = 0): void {
+    const everyMs = this.limits.stallMs / LOOKS_PER_STALL;
+    let isOver = false;
+    const look = async () => {
+      const seen = await this.reader.progress?.() ?? null;
+      if (isOver) return;
+      const hasMoved = seen !== null && before !== null && seen !== before;
+      const nowQuietMs = hasMoved ? 0 : quietMs + everyMs;
+      if (nowQuietMs < this.limits.stallMs) this.#watchStall(seen, nowQuietMs);
+      else if (this.#isEnded) this.#endController();
+      else this.reader.tooSlow();
+    };
+    const callOff = this.clock.after(everyMs, () => void look());
+    this.#callOffStall = () => {
+      isOver = true;
+      callOff();
+    };
   }
 
   #forgetStalled(): void {
@@ -169,12 +215,16 @@ export class SseBody {
   }
 
   #close(): void {
+    this.#isClosed = true;
     this.#isEnded = true;
     this.#callOffKeepAlive();
     this.#callOffStall();
   }
 
   #endController(): void {
+    if (this.#isClosed) return;
+    this.#close();
+    this.reader.ending?.();
     try {
       this.#controller?.end();
     } catch {

@@ -8,7 +8,7 @@ const limits = { keepAliveMs: 10_000, stallMs: 30_000, maxBufferedBytes: 1_000_0
 const CHUNK = "x".repeat(64 * 1024);
 
 /** What a body reports of its reader, in order. */
-type Report = "tooSlow" | "drained" | "gone";
+type Report = "tooSlow" | "drained" | "gone" | "ending";
 
 let server: Server<undefined>;
 let clock: FakeClock;
@@ -17,8 +17,11 @@ let reports: Report[];
 let onReport: () => void;
 /** What the handler does before it returns the response. */
 let first: () => void;
+/** What is known of what the reader's machine has taken. */
+let progress: string | null;
 
 beforeEach(() => {
+  progress = null;
   clock = new FakeClock();
   reports = [];
   onReport = () => {};
@@ -36,6 +39,8 @@ beforeEach(() => {
         tooSlow: report("tooSlow"),
         drained: report("drained"),
         gone: report("gone"),
+        ending: report("ending"),
+        progress: () => Promise.resolve(progress),
       });
       first();
       return new Response(body.stream, { headers: { "content-type": "text/event-stream" } });
@@ -89,6 +94,7 @@ async function reading(): Promise<Reader> {
   first = () => body.write("data: 1\n\n");
   const reader = new Reader();
   await reader.until((text) => text === "data: 1\n\n");
+  expect(reports.splice(0)).toEqual(["drained"]);
   return reader;
 }
 
@@ -120,7 +126,7 @@ describe("a body of server-sent events", () => {
     body.end();
     expect(await reader.ended()).toBe("data: 1\n\ndata: é\n\ndata: 3\n\n");
     expect(body.deliveredChunks).toBe(3);
-    expect(reports).toEqual([]);
+    expect(reports).toEqual(["ending"]);
   });
 
   test("keeps what is written before anybody reads", async () => {
@@ -140,7 +146,7 @@ describe("a body of server-sent events", () => {
       body.end();
     };
     expect(await new Reader().ended()).toBe("data: all\n\n");
-    expect(reports).toEqual([]);
+    expect(reports).toEqual(["ending"]);
   });
 
   test("takes nothing after its end", async () => {
@@ -186,7 +192,7 @@ describe("a reader that stops reading", () => {
     // Compared by length first: a difference in megabytes is no reading for people.
     expect(text.length).toBe(expected.length);
     expect(text === expected).toBe(true);
-    expect(reports).toEqual(["drained"]);
+    expect(reports).toEqual(["drained", "ending"]);
     expect(clock.pending).toBe(0);
   });
 
@@ -218,6 +224,84 @@ describe("a reader that stops reading", () => {
     expect(reports).toEqual(["drained"]);
     body.end();
     await reader.ended();
+  });
+});
+
+describe("a reader whose machine is known to take something", () => {
+  test("is not too slow, however long it needs", async () => {
+    const { reader } = await stalled();
+    for (let taken = 0; taken < 100; taken++) {
+      progress = String(taken);
+      await clock.pass(limits.stallMs * 0.9);
+    }
+    expect(reports).toEqual([]);
+    reader.socket.destroy();
+  });
+
+  test("is too slow once that has stood still for too long", async () => {
+    const { reader } = await stalled();
+    progress = "some";
+    await clock.pass(limits.stallMs / 3);
+    progress = "more";
+    await clock.pass(limits.stallMs / 3);
+    await clock.pass(limits.stallMs - 1);
+    expect(reports).toEqual([]);
+    await clock.pass(1);
+    expect(reports).toEqual(["tooSlow"]);
+    reader.socket.destroy();
+  });
+
+  test("may take the end of its body as slowly, and no longer than it moves", async () => {
+    const { reader } = await stalled();
+    body.end();
+    for (let taken = 0; taken < 10; taken++) {
+      progress = String(taken);
+      await clock.pass(limits.stallMs * 0.9);
+    }
+    expect(reports).toEqual([]);
+    await clock.pass(2 * limits.stallMs);
+    expect(reports).toEqual(["ending"]);
+    reader.socket.destroy();
+  });
+});
+
+/** A body that is read only when the test says so. */
+function unread() {
+  const seen: Report[] = [];
+  const report = (what: Report) => () => void seen.push(what);
+  const body = new SseBody(clock, limits, {
+    tooSlow: report("tooSlow"),
+    drained: report("drained"),
+    gone: report("gone"),
+    ending: report("ending"),
+    progress: () => Promise.resolve(null),
+  });
+  return { body, seen };
+}
+
+describe("a reader that has not begun to read", () => {
+  test("counts as stalled until it does", async () => {
+    const { body, seen } = unread();
+    body.write("data: 1\n\n");
+    expect(body.isStalled).toBe(true);
+    const text = new Response(body.stream).text();
+    body.end();
+    expect(await text).toBe("data: 1\n\n");
+    expect(seen).toEqual(["drained", "ending"]);
+    expect(body.deliveredChunks).toBe(1);
+  });
+
+  test("is too slow when it never does, or when more is held for it than may be", async () => {
+    const late = unread();
+    late.body.write("data: 1\n\n");
+    await clock.pass(limits.stallMs);
+    expect(late.seen).toEqual(["tooSlow"]);
+    const much = unread();
+    for (let held = 0; held <= limits.maxBufferedBytes; held += CHUNK.length) {
+      expect(much.seen).toEqual([]);
+      much.body.write(CHUNK);
+    }
+    expect(much.seen).toEqual(["tooSlow"]);
   });
 });
 
