@@ -7,7 +7,9 @@ import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";
 import { endAfterTests } from "./harness/cleanup.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { startNode } from "./harness/node.ts";
+import { listNodes, startNode } from "./harness/node.ts";
+
+const NOT_FOUND = { status: 404 };
 
 interface Asked {
   /** Path and query. */
@@ -27,9 +29,10 @@ const server = Bun.serve({
   port: 0,
   async fetch(request) {
     const { pathname, search, host } = new URL(request.url);
-    if (request.method !== "POST") return new Response(null, { status: 404 });
+    if (request.method !== "POST") return new Response(null, NOT_FOUND);
     const { model, stream } = await request.json() as { model: string; stream?: boolean };
     asked.push({ target: pathname + search, headers: request.headers, model });
+    if (pathname.endsWith("/responses")) return new Response("404 page not found", NOT_FOUND);
     const status = Number(model);
     if (status >= 400) {
       const message = `no ${status} at ${host}${pathname}${search}`;
@@ -142,7 +145,7 @@ const shared: Record<string, string[]> = {
 };
 
 beforeAll(async () => {
-  gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0" } });
+  gateway = await startGateway();
   account = await createAccount(gateway);
   const nowhere = `http://127.0.0.1:${freePort()}`;
   const offer = (name: string, local = "echo") => [{ local, server_mapping: name }];
@@ -152,6 +155,16 @@ beforeAll(async () => {
     providers: [
       ...addresses.map(({ name, provider }) => ({ ...provider, models: offer(name) })),
       ...Object.entries(keys).map(([name, provider]) => ({ ...provider, models: offer(name) })),
+      { type: "openai", base_url: `http://${host}`, models: offer("anything") },
+      {
+        type: "openai",
+        base_url: `http://${host}`,
+        endpoints: ["chat", "completions"],
+        models: [
+          ...offer("as its provider says"),
+          { local: "echo", server_mapping: "as itself says", endpoints: ["embeddings"] },
+        ],
+      },
       ...Object.entries(shared).flatMap(([name, locals]) =>
         locals.map((local): ProviderConfig => ({
           type: "openai",
@@ -232,11 +245,43 @@ describe("of two providers of one name, the first", () => {
   });
 });
 
+describe("an endpoint that a provider lacks", () => {
+  const respond = (model: string) =>
+    ask(`${gateway.url}/v1/responses`, {
+      method: "POST",
+      token: account.apiToken,
+      body: JSON.stringify({ model, input: "hello" }),
+    });
+
+  test("is refused in its words, and the node is not blamed", async () => {
+    const { status, json } = await respond("anything");
+    expect(status).toBe(404);
+    expect(json.error.message).toBe("404 page not found");
+    expect((await listNodes(gateway)).flatMap(({ penalties }) => penalties)).toEqual([]);
+  });
+
+  test("is not asked for where the owner said so, model by model or for all of them", async () => {
+    for (const [model, offered] of Object.entries(named)) {
+      const { status, json } = await respond(model);
+      expect(status).toBe(404);
+      expect(json.error.code).toBe("endpoint_not_offered");
+      expect(json.error.message).toEndWith(`it can be called at ${offered}`);
+    }
+  });
+});
+
+const named = {
+  "as its provider says": "/v1/chat/completions, /v1/completions",
+  "as itself says": "/v1/embeddings",
+};
+
 test("every model is listed once, also what two providers serve", async () => {
   const { json } = await ask<{ data: { id: string }[] }>(`${gateway.url}/v1/models`, {
     token: account.apiToken,
   });
   const names = [
+    "anything",
+    ...Object.keys(named),
     ...addresses.map(({ name }) => name),
     ...Object.keys(keys),
     ...Object.keys(shared),
