@@ -6,6 +6,7 @@ import { discard, readWhole } from "../event_stream.ts";
 import type { ReadError } from "../refusal.ts";
 import { type Asked, type ClaudeUpstream, isJson } from "./claude_upstream.ts";
 import { claudeError } from "./error.ts";
+import { withoutUnsignedThinking } from "./unsigned_thinking.ts";
 
 /** `own`: the headers that the provider's owner has set. */
 export class MessagesRelay {
@@ -30,7 +31,7 @@ export class MessagesRelay {
   #asked(call: AdapterCall): Asked {
     const { bodyText, endpoint, model, stream } = call;
     const path = endpoint.slice("/v1/".length);
-    const body = withMember(bodyText, "model", JSON.stringify(model));
+    const body = withMember(withoutUnsignedThinking(bodyText), "model", JSON.stringify(model));
     return { path, body, stream, headers: this.#headers(call), readError };
   }
 

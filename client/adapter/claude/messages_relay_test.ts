@@ -111,6 +111,25 @@ test("only the model's name is exchanged in the caller's body", async () => {
   expect(sent.url).toBe("https://api.anthropic.com/v1/messages");
 });
 
+test("thinking of another provider is left out, and nothing else is touched", async () => {
+  const unsigned = { type: "thinking", thinking: "Hm.", signature: "" };
+  const signed = { type: "thinking", thinking: "Plan.", signature: "s" };
+  const call = { type: "tool_use", id: "t", name: "f", input: { signature: "" } };
+  const turns = (...contents: unknown[]) =>
+    contents.map((content, i) => ({ role: i % 2 === 0 ? "user" : "assistant", content }));
+  const bodyText = JSON.stringify({
+    max_tokens: 5,
+    model: "pro",
+    messages: turns("hi", [unsigned, signed, call], [{ type: "text", text: "x" }], [unsigned]),
+  });
+  const { sent } = await ask(() => eventStream([recorded("claude-text")]), { bodyText });
+  expect(JSON.parse(sent.body)).toEqual({
+    max_tokens: 5,
+    model: "claude-opus-5",
+    messages: turns("hi", [signed, call], [{ type: "text", text: "x" }]),
+  });
+});
+
 test("the caller's version and betas go along with the node's key; the owner's headers win", async () => {
   const headers = { "anthropic-version": "2026-10-21", "anthropic-beta": "b" };
   const answer = () => eventStream([recorded("claude-text")]);

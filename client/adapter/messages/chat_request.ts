@@ -2,6 +2,7 @@
 
 import type OpenAI from "openai";
 import { unsupported } from "../bad_request.ts";
+import { shortHash } from "../short_hash.ts";
 import { type ChatMessage, conversationOf } from "./conversation.ts";
 import type { MessagesRequest } from "./messages_request.ts";
 import { toolsOf } from "./tools.ts";
@@ -45,7 +46,7 @@ export function chatRequest(
     ...toolsOf(request),
     ...effort(request),
     ...format(request),
-    ...(request.metadata?.user_id ? { user: request.metadata.user_id } : {}),
+    ...(request.metadata?.user_id ? { user: userOf(request.metadata.user_id) } : {}),
     ...(request.service_tier === "standard_only" ? { service_tier: "default" } : {}),
   };
 }
@@ -61,6 +62,13 @@ function refuseUntranslatable(request: MessagesRequest): void {
       `${param} is for Anthropic's own servers; this model's provider speaks OpenAI's dialect`,
     );
   }
+}
+
+/** OpenAI takes no longer ids, and Anthropic's own clients send some. */
+const MAX_USER_CHARS = 64;
+
+function userOf(id: string): string {
+  return id.length <= MAX_USER_CHARS ? id : shortHash(id);
 }
 
 /** From here on a budget of tokens means this effort. */

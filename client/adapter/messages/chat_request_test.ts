@@ -187,6 +187,14 @@ test("sampling, stops, the user and the service tier have their counterparts", (
   });
 });
 
+test("a user's id that is too long for OpenAI becomes a short one, always the same", () => {
+  const user = (user_id: string) => chat({ metadata: { user_id } }).user;
+  expect(user("x".repeat(64))).toBe("x".repeat(64));
+  expect(user("x".repeat(65))).toMatch(/^[0-9a-f]{16}$/);
+  expect(user("x".repeat(65))).toBe(user("x".repeat(65))!);
+  expect(user("x".repeat(65))).not.toBe(user("x".repeat(66))!);
+});
+
 test("tools keep their whole schema, and always have one", () => {
   const tools = [weather, { name: "g", type: "custom", strict: true }];
   expect(chat({ tools }).tools).toEqual([
