@@ -52,6 +52,8 @@ export interface NodeConfig {
   client_token: string;
   /** `ws://` or `wss://`; `http` and `https` stand for them; the path defaults to `/ws`. */
   server_url: string;
+  /** More gateways of the same network, dialled in turn when one cannot be reached or leaves. */
+  server_urls?: string[] | undefined;
   /** Calls that run at a time. Default: 1. */
   max_parallel?: number | undefined;
   /** A name for people. Default: the machine's. */
@@ -125,9 +127,20 @@ export function checkConfig(config: NodeConfig): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** The address to dial, as the gateway listens. Expects a checked configuration. */
+/** The address to dial first, as the gateway listens. Expects a checked configuration. */
 export function serverUrl(config: NodeConfig): URL {
-  const url = new URL(config.server_url.replace(/^http/, "ws"));
+  return dialled(config.server_url);
+}
+
+/** All addresses to dial, that one first. */
+export function serverUrls(config: NodeConfig): URL[] {
+  const texts = [config.server_url, ...config.server_urls ?? []];
+  const urls = new Map(texts.map(dialled).map((url) => [url.href, url]));
+  return [...urls.values()];
+}
+
+function dialled(text: string): URL {
+  const url = new URL(text.replace(/^http/, "ws"));
   if (url.pathname === "/") url.pathname = "/ws";
   return url;
 }
@@ -177,11 +190,10 @@ function fileWarnings(path: string): string[] {
 }
 
 function configWarnings(config: NodeConfig): string[] {
-  const { protocol, hostname } = serverUrl(config);
-  const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-  return protocol === "ws:" && !isLocal
-    ? [
-      `server_url is not encrypted: your token and all prompts can be read on the way to ${hostname}; use wss://`,
-    ]
-    : [];
+  const open = serverUrls(config).find(({ protocol, hostname }) =>
+    protocol === "ws:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+  );
+  return open === undefined ? [] : [
+    `server_url is not encrypted: your token and all prompts can be read on the way to ${open.hostname}; use wss://`,
+  ];
 }

@@ -35,6 +35,12 @@ const provider = (type: ProviderType) => ({
 /** What people copy along with an address. */
 const ENDPOINT_PATH = /\/(completions|embeddings|responses|messages|models)\/*$/;
 
+const serverUrl = z.string().refine((text) => isUrl(text, "ws:", "wss:", "http:", "https:"), {
+  error: 'must be an address such as "wss://your-server/ws"',
+});
+
+const MAX_SERVER_URLS = 100;
+
 const shape = z.strictObject({
   client_token: z.string().min(1, { error: "must not be empty" })
     .refine((token) => token !== PLACEHOLDER_TOKEN, {
@@ -43,9 +49,10 @@ const shape = z.strictObject({
     .refine((token) => !/[^\x21-\x7e]/.test(token), {
       error: "has characters that no token has; copy it again from the gateway's dashboard",
     }),
-  server_url: z.string().refine((text) => isUrl(text, "ws:", "wss:", "http:", "https:"), {
-    error: 'must be an address such as "wss://your-server/ws"',
-  }),
+  server_url: serverUrl,
+  server_urls: z.array(serverUrl).max(MAX_SERVER_URLS, {
+    error: `must be at most ${MAX_SERVER_URLS} addresses`,
+  }).optional(),
   max_parallel: z.int().min(1, { error: "must be 1 or more" })
     .max(MAX_PARALLEL_LIMIT, { error: `must be at most ${MAX_PARALLEL_LIMIT}` }).optional(),
   name: z.string().max(200, { error: "must be at most 200 characters" }).optional(),
@@ -63,7 +70,7 @@ const shape = z.strictObject({
 
 /** Every key that some level knows, to guess what a misspelt one meant. */
 const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
-  "": ["client_token", "server_url", "max_parallel", "name", "providers"],
+  "": ["client_token", "server_url", "server_urls", "max_parallel", "name", "providers"],
   providers: [
     "type",
     "api_key",

@@ -19,6 +19,8 @@ import { type CancelTimer, type ClientSocket, pause, type World } from "./world.
 const OPEN_WITHIN_MS = 20_000;
 /** A server that agreed to v2 and does not say HELLO within this time agrees to anything: it is greeted in v1. */
 const HELLO_WITHIN_MS = 1_500;
+/** What a gateway has sent before it reads that the node has moved arrives within this time. */
+const CROSSING_MS = 1_000;
 /** How long the gateway may take to answer a goodbye. */
 const CLOSE_WITHIN_MS = 2_000;
 /** From this much unsent on, upstreams are not read until it is below the second. */
@@ -43,14 +45,15 @@ export interface ConnectionOptions {
 export interface Ending extends LinkFault {
   /** How long the link was open, in milliseconds; 0 if it never was. */
   livedMs: number;
-  /** The gateway had said that it leaves, and within which time it wants to be dialled again. */
-  redialWithinMs: number | null;
 }
 
 export class Connection implements Outlet {
   /** Resolves once, when the socket is gone for whatever reason. */
   readonly ended: Promise<Ending>;
   #resolve: (ending: Ending) => void = () => {};
+  /** Resolves when the gateway says that it leaves, with the time within which it wants to be left. */
+  readonly leaving: Promise<{ redialWithinMs: number }>;
+  #resolveLeaving: (leaving: { redialWithinMs: number }) => void = () => {};
   readonly #socket: ClientSocket;
   readonly #watchdog: Watchdog;
   #dialect: Dialect = new DialectV1(this);
@@ -62,12 +65,12 @@ export class Connection implements Outlet {
   #isOver = false;
   #malformedInARow = 0;
   #lastError: unknown = null;
-  #redialWithinMs: number | null = null;
 
   constructor(private readonly options: ConnectionOptions) {
     const { url, token, world, asksForV2 } = options;
     const protocols = asksForV2 ? [SUBPROTOCOL_V2] : [];
     this.ended = new Promise((resolve) => this.#resolve = resolve);
+    this.leaving = new Promise((resolve) => this.#resolveLeaving = resolve);
     this.#socket = world.connect(url.href, { "Client-Token": token }, protocols);
     this.#watchdog = new Watchdog(world, {
       answersProbes: this.#socket.ping !== undefined,
@@ -103,6 +106,16 @@ export class Connection implements Outlet {
     while (this.#socket.bufferedAmount > LOW_WATER_BYTES && !signal.aborted && !this.#isOver) {
       await pause(this.options.world, DRAIN_LOOK_MS, signal);
     }
+  }
+
+  /** The node is served by another gateway now: this one gets no more work, and ends what runs. */
+  async moveOut(): Promise<void> {
+    const { runner, world } = this.options;
+    this.announce({ state: "draining", reason: "this node has moved to another gateway" });
+    // Calls may be on their way that were sent before this was read.
+    await pause(world, CROSSING_MS, new AbortController().signal);
+    await runner.idle(this);
+    this.close(CloseCode.normal, "this node has moved to another gateway");
   }
 
   /** Says goodbye, and hangs up if it is not answered. */
@@ -166,7 +179,7 @@ export class Connection implements Outlet {
     this.#malformedInARow = asked.kind === "malformed" ? this.#malformedInARow + 1 : 0;
     switch (asked.kind) {
       case "run":
-        return runner.take(asked.call, asked.reply);
+        return runner.take(asked.call, asked.reply, this);
       case "cancel":
         return runner.cancel(asked.id);
       case "notice":
@@ -175,7 +188,7 @@ export class Connection implements Outlet {
           `the gateway says: ${printable(asked.message)}`,
         );
       case "leaving":
-        this.#redialWithinMs = asked.redialWithinMs;
+        this.#resolveLeaving(asked);
         return world.log.info({}, `the gateway is leaving: ${printable(asked.reason)}`);
       case "greet":
         return this.#greet();
@@ -205,9 +218,9 @@ export class Connection implements Outlet {
     this.#isOver = true;
     this.#cancelTimer();
     this.#watchdog.stop();
-    this.options.runner.cancelAll();
+    this.options.runner.cancelAll(this);
     const livedMs = this.#openedMs === null ? 0 : this.options.world.nowMs() - this.#openedMs;
-    this.#resolve({ ...fault, livedMs, redialWithinMs: this.#redialWithinMs });
+    this.#resolve({ ...fault, livedMs });
   }
 }
 

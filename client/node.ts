@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import type { Adapter } from "./adapter/adapter.ts";
 import { announce } from "./announcement.ts";
 import { Catalogue } from "./catalogue.ts";
-import { checkConfig, ConfigError, type NodeConfig, serverUrl } from "./config.ts";
+import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config.ts";
 import { ListWatch } from "./list_watch.ts";
 import { Runner } from "./runner.ts";
 import { Session, type SessionState } from "./session.ts";
@@ -57,7 +57,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   const runner = new Runner({ catalogue, maxParallel, world });
   let offered = offerOf(catalogue, world.log);
   const session = new Session({
-    url: serverUrl(config),
+    urls: serverUrls(config),
     token: config.client_token,
     register: () => ({
       max_parallel: maxParallel,

@@ -76,6 +76,19 @@ test("a node shows its token, and registers its names, its capacity and who it i
   expect(node.status.state).toBe("connected");
 });
 
+test("a node that is given several gateways dials the next when one fails", async () => {
+  const [first, second] = [gatewayStub(), gatewayStub()];
+  first.refuseWith = 503;
+  const servers = { server_urls: [second.url, first.url] };
+  const node = startNode(first, [unused], servers);
+  await second.registered();
+  expect(first.tokens).toEqual(["client-secret-1"]);
+  first.refuseWith = null;
+  second.stop();
+  await first.registered();
+  expect(node.status.state).toBe("connected");
+});
+
 test("a call reaches the upstream under the model's local name, and its answer comes back", async () => {
   const gateway = gatewayStub();
   const chunks = [said("Hel"), said("lo", "stop")];

@@ -42,8 +42,8 @@ export interface RunnerOptions {
 }
 
 export class Runner {
-  readonly #running = new Map<string, AbortController>();
-  readonly #idle: (() => void)[] = [];
+  readonly #running = new Map<string, { controller: AbortController; link: object }>();
+  #waiting: { link: object | undefined; resolve: () => void }[] = [];
   #isDraining = false;
   #served = 0;
   #failed = 0;
@@ -60,8 +60,8 @@ export class Runner {
     return { served: this.#served, failed: this.#failed };
   }
 
-  /** Takes a call, or answers at once why not. Never throws. */
-  take(call: Call, reply: Reply): void {
+  /** Takes a call that came over `link`, or answers at once why not. Never throws. */
+  take(call: Call, reply: Reply, link: object): void {
     if (this.#running.has(call.id)) {
       this.options.world.log.warn(
         { request_id: call.id },
@@ -72,19 +72,23 @@ export class Runner {
     } else if (this.#running.size >= this.options.maxParallel) {
       reply.busy(`all ${this.options.maxParallel} slots are in use`);
     } else {
-      void this.#run(call, reply);
+      void this.#run(call, reply, link);
     }
   }
 
   /** The caller is gone: stops the upstream. The call's end is still reported. */
   cancel(id: string): void {
-    this.#running.get(id)?.abort(new UpstreamFailure(CALLER_GONE, "Stopped: the caller is gone"));
+    this.#running.get(id)?.controller.abort(
+      new UpstreamFailure(CALLER_GONE, "Stopped: the caller is gone"),
+    );
   }
 
-  /** The node leaves, or the link is lost: stops every upstream. */
-  cancelAll(): void {
+  /** The node leaves, or one of its links is lost: stops every upstream, or those whose calls came over it. */
+  cancelAll(link?: object): void {
     const reason = new UpstreamFailure(503, "This node stopped in the middle of the call");
-    for (const controller of this.#running.values()) controller.abort(reason);
+    for (const call of this.#running.values()) {
+      if (link === undefined || call.link === link) call.controller.abort(reason);
+    }
   }
 
   /** Takes nothing new from now on. */
@@ -92,17 +96,26 @@ export class Runner {
     this.#isDraining = true;
   }
 
-  /** Resolves when nothing runs. */
-  idle(): Promise<void> {
+  /** Resolves when nothing runs, or nothing that came over the link. */
+  idle(link?: object): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#running.size === 0) resolve();
-      else this.#idle.push(resolve);
+      this.#waiting.push({ link, resolve });
+      this.#tellIdle();
     });
   }
 
-  async #run(call: Call, reply: Reply): Promise<void> {
+  #tellIdle(): void {
+    const links = new Set([...this.#running.values()].map(({ link }) => link));
+    this.#waiting = this.#waiting.filter(({ link, resolve }) => {
+      if (link === undefined ? links.size > 0 : links.has(link)) return true;
+      resolve();
+      return false;
+    });
+  }
+
+  async #run(call: Call, reply: Reply, link: object): Promise<void> {
     const controller = new AbortController();
-    this.#running.set(call.id, controller);
+    this.#running.set(call.id, { controller, link });
     const startedMs = this.options.world.nowMs();
     const tally = tallyOf(call.endpoint);
     const outcome = await this.#answer(call, reply, tally, controller.signal);
@@ -111,7 +124,7 @@ export class Runner {
     if (outcome.failure) reply.fail(outcome.failure, tally);
     else reply.finish(tally);
     this.#report(call, outcome, tally, startedMs);
-    if (this.#running.size === 0) this.#idle.splice(0).forEach((resolve) => resolve());
+    if (this.#waiting.length > 0) this.#tellIdle();
   }
 
   /** Tries the model's offers in order, until one has said its first word. */

@@ -9,7 +9,8 @@ import { pause, type World } from "./world.ts";
 export type SessionState = "idle" | "connecting" | "connected" | "waiting" | "draining" | "stopped";
 
 export interface SessionOptions {
-  url: URL;
+  /** Gateways of one network: the next is dialled when one fails or leaves. */
+  urls: readonly URL[];
   token: string;
   /** What the node is now. */
   register: () => RegisterV2;
@@ -21,6 +22,10 @@ export class Session {
   #state: SessionState = "idle";
   #lastProblem: string | null = null;
   #connection: Connection | null = null;
+  /** To gateways that leave: what runs over them ends there. */
+  readonly #leaving = new Set<Connection>();
+  /** Which of the addresses is dialled. */
+  #at = 0;
   #loop: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   readonly #backoff: Backoff;
@@ -56,13 +61,17 @@ export class Session {
     const { runner, world } = this.options;
     this.#state = "draining";
     runner.drain();
-    this.#connection?.announce({ state: "draining", reason: "this node is leaving" });
+    for (const connection of this.#connections()) {
+      connection.announce({ state: "draining", reason: "this node is leaving" });
+    }
     this.#stopping.abort();
     await this.#finishRunning(graceMs);
     runner.cancelAll();
     await this.#finishRunning(CANCEL_WITHIN_MS);
-    this.#connection?.close(CloseCode.normal, "this node is leaving");
+    const connections = this.#connections();
+    for (const one of connections) one.close(CloseCode.normal, "this node is leaving");
     await this.#loop;
+    await Promise.all(connections.map(({ ended }) => ended));
     // A second, hurried stop got here first.
     if (this.state === "stopped") return;
     this.#state = "stopped";
@@ -76,46 +85,87 @@ export class Session {
   }
 
   async #run(): Promise<void> {
-    const { world } = this.options;
     let knowsOnlyV1 = false;
     while (!this.#stopping.signal.aborted) {
       this.#state = "connecting";
-      this.#connection = new Connection({
-        ...this.options,
-        asksForV2: !knowsOnlyV1,
-        onOpen: () => this.#connected(),
-      });
-      const { reason, needsOwner, livedMs, redialWithinMs, ...fault } = await this.#connection
-        .ended;
+      const connection = this.#dial(!knowsOnlyV1);
+      const ending = await Promise.race([connection.ended, connection.leaving]);
       this.#connection = null;
+      if ("redialWithinMs" in ending) {
+        this.#leave(connection);
+        knowsOnlyV1 = false;
+        await this.#waitBefore(
+          "the gateway is leaving",
+          this.#backoff.withinMs(ending.redialWithinMs),
+        );
+        continue;
+      }
       if (this.#stopping.signal.aborted) return;
-      knowsOnlyV1 = !knowsOnlyV1 && fault.knowsOnlyV1 === true;
+      knowsOnlyV1 = !knowsOnlyV1 && ending.knowsOnlyV1 === true;
       // Not a failure to back off from: the same server takes nodes of the older kind.
       if (knowsOnlyV1) continue;
+      const { reason, livedMs, needsOwner } = ending;
       this.#lastProblem = reason;
-      const delayMs = redialWithinMs === null
-        ? this.#backoff.afterMs(livedMs, needsOwner)
-        : this.#backoff.withinMs(redialWithinMs);
-      const seconds = Math.ceil(delayMs / 1000);
-      world.log.warn({ server: this.#server() }, `${reason}; dialling again in ${seconds} s`);
-      this.#state = "waiting";
-      await pause(world, delayMs, this.#stopping.signal);
+      // While another gateway still serves what runs, there is no reason to come ever more seldom.
+      const delayMs = this.#leaving.size > 0
+        ? this.#backoff.withinMs(REDIAL_WHILE_LEAVING_MS)
+        : this.#backoff.afterMs(livedMs, needsOwner);
+      await this.#waitBefore(reason, delayMs);
     }
+  }
+
+  #dial(asksForV2: boolean): Connection {
+    const connection = new Connection({
+      ...this.options,
+      url: this.#url,
+      asksForV2,
+      onOpen: () => this.#connected(),
+    });
+    return this.#connection = connection;
+  }
+
+  /** What runs over the connection goes on; what comes next is for another gateway. */
+  #leave(connection: Connection): void {
+    this.#leaving.add(connection);
+    void connection.ended.then(() => this.#leaving.delete(connection));
+    // Told to leave in the middle of its goodbye, it has another one to say.
+    if (this.#stopping.signal.aborted) connection.close(CloseCode.normal, "this node is leaving");
+  }
+
+  /** Waits, then the next of the addresses is tried. */
+  async #waitBefore(reason: string, delayMs: number): Promise<void> {
+    const { world, urls } = this.options;
+    const seconds = Math.ceil(delayMs / 1000);
+    world.log.warn({ server: this.#server() }, `${reason}; dialling again in ${seconds} s`);
+    this.#at = (this.#at + 1) % urls.length;
+    this.#state = "waiting";
+    await pause(world, delayMs, this.#stopping.signal);
+  }
+
+  #connections(): Connection[] {
+    return [...this.#leaving, ...this.#connection === null ? [] : [this.#connection]];
+  }
+
+  get #url(): URL {
+    return this.options.urls[this.#at]!;
   }
 
   #connected(): void {
     const { register, world } = this.options;
     if (this.#state === "connecting") this.#state = "connected";
+    for (const connection of this.#leaving) void connection.moveOut();
     const { models, max_parallel, name } = register();
     world.log.info({ server: this.#server(), models, max_parallel, name }, "connected");
   }
 
   /** Without the query, which some put secrets into. */
   #server(): string {
-    const { origin, host, protocol, pathname } = this.options.url;
+    const { origin, host, protocol, pathname } = this.#url;
     return `${origin === "null" ? `${protocol}//${host}` : origin}${pathname}`;
   }
 }
+
+const REDIAL_WHILE_LEAVING_MS = 2_000;
 
 /** How long upstreams may take to be let go. */
 const CANCEL_WITHIN_MS = 2_000;

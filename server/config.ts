@@ -376,7 +376,7 @@ const settings = {
   ),
   drainMs: setting(
     "COLINK_DRAIN_SECONDS",
-    "30",
+    "120",
     "s",
     "Running calls may end within, after SIGTERM",
     seconds(0, 3600),

@@ -78,7 +78,8 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 
   const ledger = new LedgerWriter({ store, dataDir: config.dataDir, log });
   await ledger.start();
-  const limits = createLimits({ redisUrl: config.redisUrl, log });
+  const gateways = () => cluster?.view().gateways ?? 1;
+  const limits = createLimits({ redisUrl: config.redisUrl, log, gateways });
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, log, now: clock.now });
   const members = createMembers(config, { store, vault, keyring, limits, log });

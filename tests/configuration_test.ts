@@ -136,7 +136,7 @@ test("--help lists every setting that the source reads, with default, unit and m
   for (const row of rows.values()) expect(row).toHaveLength(3);
   expect(rows.get("PORT")).toEqual(["8080", "port", expect.any(String)]);
   expect(rows.get("COLINK_DEFAULT_RPM")?.[0]).toBe("60");
-  expect(rows.get("COLINK_DRAIN_SECONDS")?.slice(0, 2)).toEqual(["30", "s"]);
+  expect(rows.get("COLINK_DRAIN_SECONDS")?.slice(0, 2)).toEqual(["120", "s"]);
   const names = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "COLINK_DATA_DIR", "PORT"];
   expect([...rows.keys()]).toEqual(expect.arrayContaining(names));
 });

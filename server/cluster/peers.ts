@@ -128,9 +128,23 @@ export class Peers {
     this.#dialling.add(peer);
     const { header, answer } = handshake.dial(peer);
     const socket = dial(`${url.replace(/^http/, "ws")}${PEER_PATH}`, { [PEER_HEADER]: header });
-    const callOff = clock.after(DIAL_WITHIN_MS, () => socket.terminate());
     let link: PeerLink | null = null;
+    let isOver = false;
+    const end = (reason: string) => {
+      if (isOver) return;
+      isOver = true;
+      callOff();
+      this.#dialling.delete(peer);
+      if (link === null) log.debug({ peer, reason }, "cluster: cannot reach a gateway");
+      else this.closed(link, reason);
+    };
+    const callOff = clock.after(DIAL_WITHIN_MS, () => {
+      // A socket that is still being opened may never tell that it has ended.
+      end("it does not answer");
+      socket.terminate();
+    });
     socket.onMessage = (message) => {
+      if (isOver) return;
       if (link !== null) return link.receive(message);
       // Whoever cannot show that it knows the secret hears nothing.
       if (!isHello(message, answer) || this.#isStopped) return socket.terminate();
@@ -140,12 +154,7 @@ export class Peers {
       came(peer);
     };
     socket.onAlive = () => link?.heard();
-    socket.onClose = (reason) => {
-      callOff();
-      this.#dialling.delete(peer);
-      if (link === null) log.debug({ peer, reason }, "cluster: cannot reach a gateway");
-      else this.closed(link, reason);
-    };
+    socket.onClose = end;
   }
 
   #lookLater(): void {

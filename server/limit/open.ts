@@ -17,9 +17,9 @@ export interface Limits {
 
 /** Never fails: a Redis that is not there yet is used as soon as it is. */
 export function createLimits(
-  { redisUrl, log }: { redisUrl: string | null; log: Log },
+  { redisUrl, log, gateways }: { redisUrl: string | null; log: Log; gateways?: () => number },
 ): Limits {
-  const limiter = redisUrl === null ? new MemoryLimits() : new RedisLimits(redisUrl, log);
+  const limiter = redisUrl === null ? new MemoryLimits() : new RedisLimits(redisUrl, log, gateways);
   return {
     limiter,
     failures: limiter.failures("login", LOGIN_WINDOW_MS),

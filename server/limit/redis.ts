@@ -1,10 +1,10 @@
 /** Limits in Redis, shared by all gateways; in memory for as long as Redis does not answer. */
 
 import { LRUCache } from "lru-cache";
-import { RateLimiterMemory, RateLimiterRedis } from "rate-limiter-flexible";
+import { RateLimiterRedis } from "rate-limiter-flexible";
 import type { Log } from "../log.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
-import { failuresInMemory } from "./memory.ts";
+import { failuresInMemory, MemoryLimits } from "./memory.ts";
 import { openRedis, type RedisClient } from "./redis_client.ts";
 import { countIn, takeFrom } from "./window.ts";
 
@@ -13,12 +13,14 @@ const MAX_RATES = 1000;
 export class RedisLimits implements Limiter {
   readonly #redis: RedisClient;
   readonly #log: Log;
+  readonly #memory = new MemoryLimits();
   readonly #byRpm = new LRUCache<number, RateLimiterRedis>({ max: MAX_RATES });
   #isReady = false;
   #isClosed = false;
   #hasReported = false;
 
-  constructor(url: string, log: Log) {
+  /** `gateways`: how many share the limits; each counts for itself by its share while Redis is away. */
+  constructor(url: string, log: Log, private readonly gateways: () => number = () => 1) {
     this.#log = log;
     // While it is away its commands fail at once, and calls are counted in memory.
     this.#redis = openRedis(url);
@@ -36,7 +38,21 @@ export class RedisLimits implements Limiter {
   }
 
   take(keyId: string, rpm: number): Verdict | Promise<Verdict> {
-    return rpm > 0 ? takeFrom(this.#limiterFor(rpm), keyId, rpm) : blocked();
+    if (rpm <= 0) return blocked();
+    return this.#isReady ? this.#takeTogether(keyId, rpm) : this.#takeShare(keyId, rpm);
+  }
+
+  async #takeTogether(keyId: string, rpm: number): Promise<Verdict> {
+    try {
+      return await takeFrom(this.#limiterFor(rpm), keyId, rpm);
+    } catch {
+      // It went away in between, which its connection's end has told.
+      return this.#takeShare(keyId, rpm);
+    }
+  }
+
+  #takeShare(keyId: string, rpm: number): Verdict {
+    return this.#memory.take(keyId, Math.max(1, Math.floor(rpm / this.gateways())));
   }
 
   /** A counter of its own for each name. */
@@ -63,13 +79,12 @@ export class RedisLimits implements Limiter {
   #limiterFor(rpm: number): RateLimiterRedis {
     let limiter = this.#byRpm.get(rpm);
     if (limiter === undefined) {
-      const minute = { points: rpm, duration: MINUTE_MS / 1000 };
       limiter = new RateLimiterRedis({
-        ...minute,
+        points: rpm,
+        duration: MINUTE_MS / 1000,
         storeClient: this.#redis,
         keyPrefix: "colink:rpm",
         rejectIfRedisNotReady: true,
-        insuranceLimiter: new RateLimiterMemory(minute),
       });
       this.#byRpm.set(rpm, limiter);
     }

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { type Log, silentLog } from "../log.ts";
+import type { Verdict } from "./limiter.ts";
 import { RedisLimits } from "./redis.ts";
 
 const key = () => crypto.randomUUID();
@@ -79,6 +80,11 @@ describe("a Redis that goes away", () => {
     expect(limits.degraded).toBe(true);
     const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
     expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
+    const ofThree = new RedisLimits(redis.url, silentLog, () => 3);
+    const shares = Array.from({ length: 10 }, () => ofThree.take(id, 9) as Verdict);
+    expect(shares.filter((verdict) => verdict.allowed)).toHaveLength(3);
+    expect(await ofThree.take(key(), 1)).toMatchObject({ allowed: true });
+    await ofThree.close();
     const failures = limits.failures("login", 900_000);
     await failures.add("eve");
     expect((await failures.count("eve")).failures).toBe(1);

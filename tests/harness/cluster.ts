@@ -36,7 +36,7 @@ export async function startCluster(
   const redisUrl = options.redisUrl ?? testRedisUrl();
   const secret = crypto.randomUUID() + crypto.randomUUID();
   const add = async (own: GatewayOptions = {}) => {
-    const port = freePort();
+    const port = Number(own.env?.PORT ?? freePort());
     const network = await networkTo(`http://127.0.0.1:${port}`);
     const gateway = await startGateway({
       ...own,
@@ -62,8 +62,9 @@ export async function linked(gateways: readonly { url: string }[]): Promise<void
   for (const gateway of gateways) {
     await until(`${gateway.url} reaches ${gateways.length} gateways`, async () => {
       const seen = await gauges(gateway);
-      return seen.colink_cluster_gateways === gateways.length &&
-        seen.colink_cluster_gateways_reachable === gateways.length;
+      const { colink_cluster_gateways: live, colink_cluster_gateways_reachable: reachable } = seen;
+      if (live === gateways.length && reachable === gateways.length) return true;
+      throw new Error(`${live} live, ${reachable} reachable`);
     });
   }
 }

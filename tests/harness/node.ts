@@ -13,6 +13,8 @@ import { until } from "./wait.ts";
 
 export interface NodeOptions {
   gateway: { url: string; wsUrl: string };
+  /** Where it dials when the gateway fails or leaves. */
+  serverUrls?: readonly string[];
   clientToken: string;
   providers: ProviderConfig[];
   /** Default 3. */
@@ -74,6 +76,7 @@ function writeConfig(folder: string, options: NodeOptions): string {
   const config = {
     client_token: options.clientToken,
     server_url: options.gateway.wsUrl,
+    ...(options.serverUrls === undefined ? {} : { server_urls: options.serverUrls }),
     max_parallel: options.maxParallel ?? 3,
     ...(options.name === undefined ? {} : { name: options.name }),
     providers: options.providers,

@@ -112,8 +112,8 @@ export function say(text: string): Behaviour {
 }
 
 /** Answers with these texts, each a chunk of a stream and a token of its usage. */
-export function pieces(texts: readonly string[]): Behaviour {
-  return (call) => answer(call, texts);
+export function pieces(texts: readonly string[], delayMs = 0): Behaviour {
+  return (call) => answer(call, texts, delayMs);
 }
 
 /** Answers with a status and OpenAI's error shape. */

@@ -1,0 +1,133 @@
+/** Gateways are replaced one after the other while streams run, and no caller notices. */
+
+import { expect, test } from "bun:test";
+import OpenAI from "openai";
+import { createAccount } from "./harness/account.ts";
+import { ask, chat, hello, stream } from "./harness/api.ts";
+import { startBalancer } from "./harness/balancer.ts";
+import { type ClusterGateway, linked, listedBy, startCluster } from "./harness/cluster.ts";
+import { connectScriptedNode } from "./harness/scripted_node.ts";
+import { startNode } from "./harness/node.ts";
+import { pieces, startUpstream } from "./harness/upstream.ts";
+import { until, within } from "./harness/wait.ts";
+
+const EXIT_OK = 0;
+const CALLERS = 8;
+
+/** How often all gateways are replaced, one by one. The soak does it more often. */
+const ROUNDS = Number(process.env.COLINK_TEST_ROLLING_ROUNDS ?? 1);
+const ROUND_WITHIN_MS = 60_000;
+
+/** Lasts about a second: much shorter than a gateway that leaves gives it. */
+const TEXTS = Array.from({ length: 40 }, (_, i) => `${i} `);
+const PAUSE_MS = 25;
+
+test(
+  "three rolling restarts of three gateways under load: every call is answered, whole",
+  async () => {
+    const cluster = await startCluster(3, { env: { COLINK_DRAIN_SECONDS: "20" } });
+    const gateways = [...cluster.gateways];
+    const account = await createAccount(gateways[0]!);
+    const upstream = startUpstream({ local: pieces(TEXTS, PAUSE_MS) });
+    const names = ["node-a", "node-b", "node-c"];
+    await Promise.all(names.map((name, i) =>
+      startNode({
+        gateway: gateways[i]!,
+        serverUrls: gateways.map(({ wsUrl }) => wsUrl),
+        clientToken: account.clientToken,
+        maxParallel: 3,
+        name,
+        providers: [{
+          type: "openai",
+          api_key: "sk-upstream",
+          base_url: upstream.url,
+          models: [{ local: "local", server_mapping: "shared" }],
+        }],
+      })
+    ));
+    for (const name of names) await listedBy(gateways, name);
+    const balancer = startBalancer(() => gateways.map(({ url }) => url));
+    const client = new OpenAI({ baseURL: `${balancer.url}/v1`, apiKey: account.apiToken });
+
+    let answered = 0;
+    let isOver = false;
+    const failures: unknown[] = [];
+    const callers = Array.from({ length: CALLERS }, async () => {
+      while (!isOver) {
+        try {
+          expect(await said(client)).toBe(TEXTS.join(""));
+          answered++;
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    });
+    for (let n = 0; n < ROUNDS * gateways.length; n++) {
+      const before = answered;
+      await until("calls are answered", () => answered > before + CALLERS);
+      const i = n % gateways.length;
+      gateways[i] = await replaced(cluster, gateways, i);
+    }
+    isOver = true;
+    await within("the last calls", Promise.all(callers), 20_000);
+    expect(failures).toEqual([]);
+    expect(upstream.mostActive).toBeLessThanOrEqual(3 * names.length);
+  },
+  ROUNDS * ROUND_WITHIN_MS + 60_000,
+);
+
+async function said(client: OpenAI): Promise<string> {
+  const answer = await client.chat.completions.create({
+    model: "shared",
+    messages: [{ role: "user", content: "count" }],
+    stream: true,
+  });
+  let text = "";
+  for await (const { choices } of answer) text += choices[0]?.delta.content ?? "";
+  return text;
+}
+
+/** Stops the gateway as a deployment does, and starts another in its place. */
+async function replaced(
+  cluster: Awaited<ReturnType<typeof startCluster>>,
+  gateways: readonly ClusterGateway[],
+  i: number,
+): Promise<ClusterGateway> {
+  const old = gateways[i]!;
+  old.program.signal("SIGTERM");
+  await until("it takes no calls", async () => (await ask(`${old.url}/readyz`)).status === 503);
+  expect(await within("its end", old.program.ended, 30_000)).toBe(EXIT_OK);
+  const next = await cluster.add({ env: { PORT: new URL(old.url).port } });
+  await linked(gateways.map((one, k) => k === i ? next : one));
+  return next;
+}
+
+test("a gateway that leaves ends its peers' calls on its nodes before it goes", async () => {
+  const { gateways: [near, far] } = await startCluster(2, { env: { COLINK_DRAIN_SECONDS: "20" } });
+  const account = await createAccount(near!);
+  const node = await connectScriptedNode({
+    wire: 2,
+    gateway: far!,
+    clientToken: account.clientToken,
+    models: ["m"],
+  });
+  await listedBy([near!], node.name);
+  const answering = stream(near!, account.apiToken, hello("m"));
+  const { id } = await node.next();
+  node.piece(id, "before");
+  const { events } = await answering;
+  expect((await events.next()).value).toContain("before");
+  far!.program.signal("SIGTERM");
+  await until("it takes no calls", async () => (await ask(`${far!.url}/readyz`)).status === 503);
+  await until("its nodes are offered no more", async () => {
+    const { json } = await ask<{ nodes: unknown[] }>(`${near!.url}/api/nodes`);
+    return json.nodes.length === 0;
+  });
+  expect((await chat(near!, account.apiToken, hello("m"))).json.error.code).toBe("no_node_online");
+  node.piece(id, "after");
+  node.finish(id);
+  const rest = await Array.fromAsync(events);
+  expect(rest[0]).toContain("after");
+  expect(rest.at(-1)).toBe("[DONE]");
+  expect(await within("its end", far!.program.ended, 30_000)).toBe(EXIT_OK);
+}, 60_000);
