@@ -77,7 +77,13 @@ export class StreamReply implements Reply {
     this.#firstByteMs ??= this.world.nowMs() - this.#startedMs;
     if (typeof piece === "string") return this.#say(this.#bytesOf(piece));
     // All that the upstream has said so far, or nearly: there is nothing to wait for.
-    this.#unsent.add(piece.bytes);
+    const { bytes } = piece;
+    if (
+      this.#unsent.bytes === 0 && bytes.byteLength <= Math.min(this.#credit, this.#maxDataBytes)
+    ) {
+      return this.#sendData(bytes);
+    }
+    this.#unsent.add(bytes);
     this.#flush();
   }
 
@@ -193,16 +199,20 @@ export class StreamReply implements Reply {
   #flush(): void {
     if (this.#isOver) return;
     while (this.#unsent.bytes > 0 && this.#credit > 0) {
-      this.#sayHead();
       const size = Math.min(this.#unsent.bytes, this.#credit, this.#maxDataBytes);
-      this.#send(encodeStreamV2(this.stream, ...this.#unsent.take(size)));
-      this.#credit -= size;
+      this.#sendData(this.#unsent.take(size));
     }
     if (this.#last === null || this.#unsent.bytes > 0) return;
     this.#isOver = true;
     this.#last();
     this.#wake();
     this.onEnd();
+  }
+
+  #sendData(bytes: Uint8Array): void {
+    this.#sayHead();
+    this.#credit -= bytes.byteLength;
+    this.#send(encodeStreamV2(this.stream, bytes));
   }
 
   #sayHead(): void {

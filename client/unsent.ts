@@ -15,8 +15,23 @@ export class Unsent {
   }
 
   /** Takes the first bytes out, at most so many. */
-  take(maxBytes: number): Uint8Array[] {
-    if (this.#bytes <= maxBytes) return this.clear();
+  take(maxBytes: number): Uint8Array {
+    const taken = this.#first(maxBytes);
+    return taken.length === 1 ? taken[0]! : concat(taken);
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#parts = [];
+    this.#bytes = 0;
+  }
+
+  #first(maxBytes: number): Uint8Array[] {
+    if (this.#bytes <= maxBytes) {
+      const all = this.#parts;
+      this.clear();
+      return all;
+    }
     const taken: Uint8Array[] = [];
     let room = maxBytes;
     let whole = 0;
@@ -34,12 +49,14 @@ export class Unsent {
     this.#bytes -= maxBytes;
     return taken;
   }
+}
 
-  /** Takes everything out. */
-  clear(): Uint8Array[] {
-    const parts = this.#parts;
-    this.#parts = [];
-    this.#bytes = 0;
-    return parts;
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((bytes, part) => bytes + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.byteLength;
   }
+  return all;
 }

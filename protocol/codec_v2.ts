@@ -59,22 +59,9 @@ export function encodeJson<T extends JsonType>(
   return encodeBytes(FrameTypeV2[type], stream, encoder.encode(JSON.stringify(data)));
 }
 
-/** One STREAM frame; at most MAX_FRAME_BYTES − HEADER_BYTES of payload, given in one part or several. */
-export function encodeStreamV2(
-  stream: number,
-  ...parts: readonly Uint8Array[]
-): Uint8Array<ArrayBuffer> {
-  const frame = header(FrameTypeV2.stream, stream, parts.reduce(addBytes, 0));
-  let at = HEADER_BYTES;
-  for (const part of parts) {
-    frame.set(part, at);
-    at += part.byteLength;
-  }
-  return frame;
-}
-
-function addBytes(sum: number, { byteLength }: Uint8Array): number {
-  return sum + byteLength;
+/** One STREAM frame; at most MAX_FRAME_BYTES − HEADER_BYTES of payload. */
+export function encodeStreamV2(stream: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return encodeBytes(FrameTypeV2.stream, stream, bytes);
 }
 
 export function encodeCredit(stream: number, bytes: number): Uint8Array<ArrayBuffer> {

@@ -64,14 +64,23 @@ export function discard(response: Response): void {
 
 async function* readBytes(response: Response, signal: AbortSignal): AsyncIterable<Uint8Array> {
   const body = new ResponseBody(response, signal);
+  const lose = (cause: unknown) => {
+    throw body.lossFrom(cause);
+  };
   try {
-    for (let bytes = await body.read(); bytes !== null; bytes = await body.read()) yield bytes;
+    for (;;) {
+      const { done, value } = await body.read().catch(lose);
+      if (done) return;
+      yield value;
+    }
   } finally {
     body.letGo();
   }
 }
 
 type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+
+export type ReadResult = Bun.ReadableStreamDefaultReadResult<Uint8Array>;
 
 /** An answer's bytes as they come. Whoever opens one lets it go in the end, however that comes. */
 export class ResponseBody {
@@ -81,16 +90,15 @@ export class ResponseBody {
     this.#reader = response.body?.getReader();
   }
 
-  /** What has come, once something has; null at the end. Throws an UpstreamFailure when the connection breaks. */
-  async read(): Promise<Uint8Array | null> {
-    if (this.#reader === undefined) return null;
-    try {
-      const { done, value } = await this.#reader.read();
-      return done ? null : value;
-    } catch (cause) {
-      this.signal.throwIfAborted();
-      throw disconnected(cause);
-    }
+  /** Rejects when the connection breaks, with whatever the runtime says: see `lossFrom`. */
+  read(): Promise<ReadResult> {
+    return this.#reader?.read() ?? Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** What a read that was rejected means. Throws the signal's reason where that broke the connection. */
+  lossFrom(cause: unknown): UpstreamFailure {
+    this.signal.throwIfAborted();
+    return disconnected(cause);
   }
 
   letGo(): void {

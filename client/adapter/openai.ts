@@ -11,7 +11,7 @@ import {
   UpstreamFailure,
 } from "./adapter.ts";
 import { baseUrlOf } from "./base_url.ts";
-import { discard, isLoss, readWhole, ResponseBody } from "./event_stream.ts";
+import { discard, readWhole, ResponseBody } from "./event_stream.ts";
 import { readListing } from "./listing.ts";
 import { type ChatManners, mannersOf } from "./messages/chat_request.ts";
 import { messagesOverChat } from "./messages/over_chat.ts";
@@ -19,6 +19,8 @@ import { type OpenAiDialect, openAiDialects } from "./openai/dialect.ts";
 import { EventRelay } from "./openai/event_relay.ts";
 import { type Json, parseObject } from "./openai/json_object.ts";
 import { openAiError } from "./openai/openai_error.ts";
+import { StreamedAnswer } from "./openai/streamed_answer.ts";
+import { OpenedLater } from "./opened_later.ts";
 import { PlainRuns } from "./plain_runs.ts";
 import { errorObject, readRefusal, statusIn, toFailure } from "./refusal.ts";
 import { relayedHeaders } from "./relayed_headers.ts";
@@ -53,10 +55,10 @@ export class OpenAiAdapter implements Adapter {
   answer(call: AdapterCall): AsyncIterable<Piece> {
     return call.endpoint === Endpoint.messages
       ? messagesOverChat(call, this, this.#manners)
-      : this.#relay(call);
+      : new OpenedLater(() => this.#open(call));
   }
 
-  async *#relay(call: AdapterCall): AsyncIterable<Piece> {
+  async #open(call: AdapterCall): Promise<AsyncIterator<Piece>> {
     const dialect = openAiDialects[call.endpoint];
     if (dialect === undefined) {
       throw new UpstreamFailure(404, `This provider has no ${call.endpoint}`);
@@ -64,25 +66,10 @@ export class OpenAiAdapter implements Adapter {
     const response = await this.#ask(dialect, call);
     const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
     const follower = call.stream ? dialect.follow?.() : undefined;
-    if (follower === undefined || isJson) {
-      yield* await this.#whole(response, dialect, call);
-      return;
-    }
+    if (follower === undefined || isJson) return this.#whole(response, dialect, call);
     const plain = new PlainRuns(call.endpoint, call.hidesUsage);
     const relay = new EventRelay(follower, (said) => this.#failureIn(said), plain);
-    const body = new ResponseBody(response, call.signal);
-    try {
-      while (!relay.isOver) {
-        const bytes = await body.read();
-        if (bytes === null) break;
-        for (const piece of relay.take(bytes)) yield piece;
-      }
-    } catch (error) {
-      if (!isLoss(error) || !relay.isComplete) throw error;
-    } finally {
-      body.letGo();
-    }
-    relay.end();
+    return new StreamedAnswer(new ResponseBody(response, call.signal), relay);
   }
 
   async #ask({ path }: OpenAiDialect, call: AdapterCall): Promise<Response> {
@@ -96,11 +83,11 @@ export class OpenAiAdapter implements Adapter {
     return response;
   }
 
-  async #whole(
+  async *#whole(
     response: Response,
     { follow, asStream, isFailure }: OpenAiDialect,
     call: AdapterCall,
-  ): Promise<string[]> {
+  ): AsyncGenerator<string> {
     const isStream = (response.headers.get("content-type") ?? "").includes("text/event-stream");
     if (isStream) {
       discard(response);
@@ -109,9 +96,13 @@ export class OpenAiAdapter implements Adapter {
     const text = (await readWhole(response, call.signal)).trim();
     const answer = parseObject(text);
     if (isFailure(answer)) throw this.#failureIn(answer);
-    if (!call.stream || follow === null) return [text];
-    if (asStream) return asStream(answer, wantsUsage(call.bodyText));
-    throw new UpstreamFailure(502, "The provider does not stream although it was asked to");
+    if (!call.stream || follow === null) {
+      yield text;
+    } else if (asStream) {
+      yield* asStream(answer, wantsUsage(call.bodyText));
+    } else {
+      throw new UpstreamFailure(502, "The provider does not stream although it was asked to");
+    }
   }
 
   #failureIn(said: Json): UpstreamFailure {

@@ -45,7 +45,7 @@ export class PlainRuns {
     if (end === at) return null;
     this.#hasMatched = true;
     this.end = end;
-    if (kept.length === 0) return { bytes: bytes.subarray(at, end), tokenEvents };
+    if (kept.length === 0) return { bytes: part(bytes, at, end), tokenEvents };
     kept.push(text.slice(from, end));
     return { bytes: Buffer.from(kept.join(""), "latin1"), tokenEvents };
   }
@@ -84,6 +84,11 @@ export class PlainRuns {
       },
     );
   }
+}
+
+/** Most reads are nothing but plain events, and even a view of them costs. */
+function part(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return from === 0 && to === bytes.byteLength ? bytes : bytes.subarray(from, to);
 }
 
 /** Where that lies which is kept from a caller who did not ask for usage. */

@@ -13,6 +13,15 @@ const BLANK_LINE = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
 
 export class EventRelay {
   readonly #parser = new EventParser();
+  #bytes: Uint8Array = new Uint8Array();
+  /** The same, a character a byte. */
+  #text = "";
+  /** How far they are taken. */
+  #at = 0;
+  /** Events that were parsed and not taken, */
+  #parsed: EventSourceMessage[] = [];
+  /** and what they were parsed from, if that is one whole event. */
+  #source: string | null = null;
   /** Whether all that came before are whole events. */
   #isAtStart = true;
   #saidDone = false;
@@ -33,26 +42,33 @@ export class EventRelay {
     return this.follower.isComplete;
   }
 
-  /** The pieces in these bytes, made while they are taken. Throws the UpstreamFailure that they tell. */
-  *take(bytes: Uint8Array): Iterable<Piece> {
-    const text = latin1(bytes);
-    for (let at = 0; at < text.length && !this.isOver;) {
-      const run = this.#isAtStart ? this.plain.take(bytes, text, at) : null;
-      if (run !== null) {
-        at = this.plain.end;
-        yield run;
-        continue;
-      }
-      const end = endOfEvent(text, at);
-      const isWhole = this.#isAtStart && end !== null;
-      this.#isAtStart = end !== null;
-      const from = at;
-      at = end ?? text.length;
-      for (const event of this.#parser.feed(bytes.subarray(from, at))) {
-        const json = this.#pass(event, isWhole ? text.slice(from, at) : null);
-        if (json !== null) yield json;
+  /** What came from the upstream, once all that came before has been taken. */
+  feed(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#text = latin1(bytes);
+    this.#at = 0;
+  }
+
+  /** The next piece in what was fed; null: there is no more. Throws the UpstreamFailure that it tells. */
+  next(): Piece | null {
+    while (!this.isOver) {
+      const event = this.#parsed.shift();
+      if (event !== undefined) {
+        const passed = this.#pass(event);
+        if (passed !== null) return passed;
+      } else if (this.#at >= this.#text.length) {
+        return null;
+      } else {
+        const run = this.#isAtStart ? this.plain.take(this.#bytes, this.#text, this.#at) : null;
+        if (run === null) {
+          this.#parseEvent();
+          continue;
+        }
+        this.#at = this.plain.end;
+        return run;
       }
     }
+    return null;
   }
 
   /** The connection has ended. Throws an UpstreamFailure unless the answer was complete. */
@@ -60,7 +76,16 @@ export class EventRelay {
     this.follower.end(this.#saidDone);
   }
 
-  #pass({ event, data }: EventSourceMessage, source: string | null): string | null {
+  #parseEvent(): void {
+    const [from, end] = [this.#at, endOfEvent(this.#text, this.#at)];
+    const isWhole = this.#isAtStart && end !== null;
+    this.#isAtStart = end !== null;
+    this.#at = end ?? this.#text.length;
+    this.#source = isWhole ? this.#text.slice(from, this.#at) : null;
+    this.#parsed = this.#parser.feed(this.#bytes.subarray(from, this.#at));
+  }
+
+  #pass({ event, data }: EventSourceMessage): string | null {
     this.#saidDone = data.trim() === "[DONE]";
     if (this.#saidDone || data.trim() === "") return null;
     const said = parseObject(data);
@@ -68,7 +93,7 @@ export class EventRelay {
     if (isError) throw this.failureIn(said);
     const { type } = said;
     const passed = this.follower.pass(data, said);
-    if (source !== null && passed === data) this.plain.learn(source, type);
+    if (this.#source !== null && passed === data) this.plain.learn(this.#source, type);
     return passed;
   }
 }

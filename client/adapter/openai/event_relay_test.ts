@@ -47,7 +47,8 @@ function relayed(
   let failure: string | null = null;
   try {
     for (const read of reads) {
-      for (const piece of relay.take(read)) {
+      relay.feed(read);
+      for (let piece = relay.next(); piece !== null; piece = relay.next()) {
         tally.count(piece);
         reply.piece(piece);
         if (typeof piece !== "string") plainEvents += countOf(piece.bytes);

@@ -1,0 +1,58 @@
+/**
+ * The pieces of a streamed answer, each made when it is asked for. An iterator by hand: most pieces
+ * are one read of the upstream, and a generator's own promises would cost more than all that is done
+ * with it.
+ */
+
+import type { Piece } from "../adapter.ts";
+import type { ReadResult, ResponseBody } from "../event_stream.ts";
+import type { EventRelay } from "./event_relay.ts";
+
+const END = { done: true, value: undefined } as const;
+
+export class StreamedAnswer implements AsyncIterator<Piece> {
+  constructor(private readonly body: ResponseBody, private readonly relay: EventRelay) {}
+
+  next(): Promise<IteratorResult<Piece>> {
+    try {
+      const piece = this.relay.next();
+      if (piece !== null) return Promise.resolve({ done: false, value: piece });
+      if (this.relay.isOver) return Promise.resolve(this.#end());
+    } catch (failure) {
+      this.body.letGo();
+      return Promise.reject(failure);
+    }
+    return this.body.read().then(this.#feed, this.#lose);
+  }
+
+  return(): Promise<IteratorResult<Piece>> {
+    this.body.letGo();
+    return Promise.resolve(END);
+  }
+
+  readonly #feed = (read: ReadResult): IteratorResult<Piece> | Promise<IteratorResult<Piece>> => {
+    try {
+      if (read.done) return this.#end();
+      this.relay.feed(read.value);
+      const piece = this.relay.next();
+      if (piece !== null) return { done: false, value: piece };
+    } catch (failure) {
+      this.body.letGo();
+      throw failure;
+    }
+    return this.next();
+  };
+
+  readonly #lose = (cause: unknown): IteratorResult<Piece> => {
+    this.body.letGo();
+    const failure = this.body.lossFrom(cause);
+    if (this.relay.isComplete) return END;
+    throw failure;
+  };
+
+  #end(): IteratorResult<Piece> {
+    this.body.letGo();
+    this.relay.end();
+    return END;
+  }
+}
