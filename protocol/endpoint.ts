@@ -2,6 +2,7 @@
 
 import type { ModelCapabilities } from "./frame_v2.ts";
 
+/** A new one needs its name here, its streams below, and a row in the gateway's table of endpoints. */
 export const Endpoint = Object.freeze({
   chat: "/v1/chat/completions",
   completions: "/v1/completions",

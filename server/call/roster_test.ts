@@ -143,6 +143,9 @@ describe("a roster", () => {
     market.looks = 0;
     market.rosters.freed(node);
     expect(market.looks).toBe(1);
+    // Found free, it need not be looked at again.
+    market.rosters.freed(node);
+    expect(market.looks).toBe(1);
     expect(roster.cheapest(NOBODY, () => 0)).toBe(node);
   });
 

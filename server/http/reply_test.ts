@@ -1,0 +1,78 @@
+import { describe, expect, test } from "bun:test";
+import { ColinkError, type ErrorCode } from "../error.ts";
+import { anthropic, openAi, openAiResponses } from "./dialect.ts";
+import { errorResponse, refusalResponse } from "./reply.ts";
+
+const recipient = { dialect: openAi, requestId: "req-1", headers: { "x-request-id": "req-1" } };
+
+describe("an error", () => {
+  const waits: [code: ErrorCode, retryAfterMs: number | undefined, told: string | null][] = [
+    ["rate_limited", 2500, "3"],
+    ["store_unavailable", undefined, "1"],
+    ["upstream_rate_limited", undefined, "1"],
+    ["node_lost", undefined, null],
+    ["node_lost", 500, "1"],
+    ["model_not_found", undefined, null],
+  ];
+  for (const [code, retryAfterMs, told] of waits) {
+    test(`${code}, ${retryAfterMs ?? "nobody knows when"}, asks to wait ${told ?? "for nothing"}`, () => {
+      const error = new ColinkError(code, "x", { retryAfterMs });
+      const { headers } = errorResponse(error, recipient);
+      expect(headers.get("retry-after")).toBe(told);
+      expect(headers.has("retry-after-ms")).toBe(told !== null);
+    });
+  }
+
+  const retries: [code: ErrorCode, isWorthIt: string | null][] = [
+    ["queue_full", "true"],
+    ["upstream_error", "true"],
+    ["upstream_auth", "false"],
+    ["answer_too_large", "false"],
+    ["invalid_request", null],
+  ];
+  for (const [code, isWorthIt] of retries) {
+    test(`${code} says of trying again: ${isWorthIt ?? "nothing, as no SDK would"}`, () => {
+      const { headers } = errorResponse(new ColinkError(code, "x"), recipient);
+      expect(headers.get("x-should-retry")).toBe(isWorthIt);
+    });
+  }
+
+  test("has its request's id where the dialect looks for it", async () => {
+    const answer = errorResponse(new ColinkError("internal", "x"), {
+      ...recipient,
+      dialect: anthropic,
+    });
+    expect(answer.headers.get("request-id")).toBe("req-1");
+    expect(await answer.json()).toEqual({
+      type: "error",
+      error: { type: "api_error", message: "x" },
+      request_id: "req-1",
+    });
+  });
+});
+
+describe("a refusal of the upstream", () => {
+  test("leaves the headers that are the gateway's own as they are", () => {
+    const own = { "x-ratelimit-remaining-requests": "59" };
+    const { headers } = refusalResponse({
+      status: 400,
+      said: "{}",
+      headers: { "x-ratelimit-remaining-requests": "1", "x-ratelimit-remaining-tokens": "7" },
+    }, { ...recipient, headers: own });
+    expect(headers.get("x-ratelimit-remaining-requests")).toBe("59");
+    expect(headers.get("x-ratelimit-remaining-tokens")).toBe("7");
+  });
+});
+
+test("what an upstream says in whatever shape ends a stream of responses", () => {
+  const event = (said: string) => JSON.parse(openAiResponses.event(said).split("data: ")[1]!);
+  for (const said of [`{}`, `{"error":"text"}`, `{"error":null}`, `{"type":"error","error":{}}`]) {
+    expect(event(said)).toEqual({
+      type: "error",
+      code: null,
+      message: expect.any(String),
+      param: null,
+      sequence_number: 0,
+    });
+  }
+});
