@@ -363,7 +363,7 @@ test("limits and the request's id come along with an answer, and with a refusal"
     "set-cookie": "a=b",
     "openai-organization": "owner",
   };
-  const relayed = { "x-ratelimit-remaining-tokens": "9", "x-upstream-request-id": "req_up" };
+  const relayed = { "x-ratelimit-remaining-tokens": "9", "x-request-id": "req_up" };
   for (const status of [400, 404, 422, 429]) {
     const upstream = upstreamOf(() => Response.json({ error: "no" }, { status, headers }));
     expect((await ask(upstream.url)).failure?.headers).toEqual(relayed);

@@ -2,12 +2,7 @@
 
 import { RELAYED_HEADERS } from "../../protocol/mod.ts";
 
-/** By the names under which callers see them. */
+/** By the upstream's own names: the gateway gives them those under which callers see them. */
 export function relayedHeaders(headers: Headers): Record<string, string> {
-  const relayed: Record<string, string> = {};
-  for (const [name, value] of headers) {
-    const shown = RELAYED_HEADERS.get(name);
-    if (shown !== undefined) relayed[shown] = value;
-  }
-  return relayed;
+  return Object.fromEntries([...headers].filter(([name]) => RELAYED_HEADERS.has(name)));
 }

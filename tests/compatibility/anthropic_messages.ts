@@ -218,6 +218,19 @@ const rows: Row[] = [
     },
   },
   {
+    does: "a provider that answers what is no JSON",
+    on: both,
+    but: { note: "502 `api_error`" },
+    async run(scene) {
+      const request = ask(scene, Say.garbled);
+      for (const stream of [false, true]) {
+        const error = await failure(scene.anthropic.messages.create({ ...request, stream }));
+        expect(error.status).toBe(502);
+        expect(typeOf(error)).toBe("api_error");
+      }
+    },
+  },
+  {
     does: "a stream that breaks off",
     on: both,
     but: { note: "an error in the stream, never a silent end" },

@@ -250,6 +250,29 @@ const rows: Row[] = [
     },
   },
   {
+    does: "a provider that answers what is no JSON",
+    on: both,
+    but: { note: "502" },
+    async run(scene) {
+      const request = ask(scene, Say.garbled);
+      for (const stream of [false, true]) {
+        const answer = scene.openai.chat.completions.create({ ...request, stream });
+        expect(await failure(answer)).toMatchObject({ status: 502 });
+      }
+    },
+  },
+  {
+    does: "the provider's request id, as `x-upstream-request-id`",
+    on: both,
+    async run(scene) {
+      const { response } = await scene.openai.chat.completions.create(ask(scene, Say.hello))
+        .withResponse();
+      const id = response.headers.get("x-upstream-request-id");
+      expect(id).toBeTruthy();
+      expect(id).not.toBe(response.headers.get("x-request-id"));
+    },
+  },
+  {
     does: "a provider that hangs up before it answers",
     on: both,
     but: { note: "502" },

@@ -12,6 +12,7 @@ export const Say = Object.freeze({
   long: "go on for ever",
   cut: "break off",
   disconnect: "hang up",
+  garbled: "talk nonsense",
   limit: "too often",
   wrong: "ask wrongly",
   down: "fail inside",
@@ -57,6 +58,7 @@ export function tellStories(mock: LLMock): LLMock {
       chunkSize: 4,
     })
     .onMessage(Say.disconnect, { content: "never said" }, { chaos: { disconnectRate: 1 } })
+    .onMessage(Say.garbled, { content: "never said" }, { chaos: { malformedRate: 1 } })
     .onMessage(Say.limit, { ...refusal(429, "slow down", "rate_limit_error"), retryAfter: 7 })
     .onMessage(Say.wrong, refusal(400, "top_p is out of range", "invalid_request_error"))
     .onMessage(Say.down, refusal(500, "stack trace of the provider", "api_error"))

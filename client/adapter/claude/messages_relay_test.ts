@@ -217,7 +217,7 @@ test("limits and the provider's request id are told, with an answer and with a r
     "anthropic-ratelimit-requests-remaining": "0",
   };
   const shown = {
-    "x-upstream-request-id": "req_1",
+    "request-id": "req_1",
     "anthropic-ratelimit-requests-limit": "50",
     "x-ratelimit-limit-requests": "50",
   };

@@ -10,7 +10,7 @@ const units: Readonly<Record<string, readonly string[]>> = Object.freeze({
   tokens: ["tokens", "input-tokens", "output-tokens"],
 });
 
-/** By the names under which callers see them. `nowMs`: the time of day. */
+/** `nowMs`: the time of day. */
 export function claudeHeaders(headers: Headers, nowMs: number): Record<string, string> {
   const translated = Object.entries(units).flatMap(([unit, sources]) => {
     const source = sources.find((name) => headers.has(`anthropic-ratelimit-${name}-limit`));

@@ -21,7 +21,7 @@ test("limits are told under OpenAI's names too, the reset as a duration", () => 
     "x-ratelimit-limit-tokens": "1000",
     "x-ratelimit-remaining-tokens": "0",
     "x-ratelimit-reset-tokens": "6m0s",
-    "x-upstream-request-id": "req_1",
+    "request-id": "req_1",
   });
 });
 
