@@ -31,14 +31,6 @@ const refused: [does: string, param: string, more: More][] = [
       file: { file_id: "file-1" },
     }),
   ],
-  [
-    "images at `http://` addresses, where the node's owner has not allowed it",
-    "messages[0].content",
-    saying({
-      type: "image_url",
-      image_url: { url: "http://example.com/a.png" },
-    }),
-  ],
   ["`web_search_options`", "web_search_options", { web_search_options: {} }],
 ];
 
