@@ -97,38 +97,42 @@ async function answerOf(adapter: ClaudeAdapter, stream: boolean): Promise<string
   return await Array.fromAsync(textsOf(adapter.answer(call)));
 }
 
-test("any legal answer becomes chunks of the exact shape, which the SDK's strict helper accepts", async () => {
-  await fc.assert(
-    fc.asyncProperty(anyAnswer, async (answer) => {
-      const pieces = await answerOf(adapterTelling(eventsOf(answer)), true);
-      for (const piece of pieces) chunkShape.parse(JSON.parse(piece));
-      const sdk = new OpenAI({
-        apiKey: "k",
-        maxRetries: 0,
-        fetch: () => Promise.resolve(eventStream([sse(...pieces, "[DONE]")])),
-      });
-      const stream = sdk.chat.completions.stream({
-        model: "pro",
-        messages: [{ role: "user", content: "hi" }],
-      });
-      const gathered = await stream.finalChatCompletion().catch((error: unknown) => error);
-      // What was cut short is the helper's own error, and told as such.
-      if (gathered instanceof Error) {
-        expect(gathered.name === "Error" || /length|filter/i.test(gathered.message)).toBe(true);
-        expect(["max_tokens", "refusal"]).toContain(answer.stopReason ?? "");
-        return;
-      }
-      const text = answer.blocks.filter(({ type }) => type === "text").flatMap(({ parts }) =>
-        parts
-      );
-      const { message } = (gathered as OpenAI.ChatCompletion).choices[0]!;
-      expect(message.content ?? "").toBe(text.join(""));
-      const tools = answer.blocks.filter(({ type }) => type === "tool_use");
-      expect(message.tool_calls?.length ?? 0).toBe(tools.length);
-    }),
-    { numRuns: 100 },
-  );
-});
+test(
+  "any legal answer becomes chunks of the exact shape, which the SDK's strict helper accepts",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(anyAnswer, async (answer) => {
+        const pieces = await answerOf(adapterTelling(eventsOf(answer)), true);
+        for (const piece of pieces) chunkShape.parse(JSON.parse(piece));
+        const sdk = new OpenAI({
+          apiKey: "k",
+          maxRetries: 0,
+          fetch: () => Promise.resolve(eventStream([sse(...pieces, "[DONE]")])),
+        });
+        const stream = sdk.chat.completions.stream({
+          model: "pro",
+          messages: [{ role: "user", content: "hi" }],
+        });
+        const gathered = await stream.finalChatCompletion().catch((error: unknown) => error);
+        // What was cut short is the helper's own error, and told as such.
+        if (gathered instanceof Error) {
+          expect(gathered.name === "Error" || /length|filter/i.test(gathered.message)).toBe(true);
+          expect(["max_tokens", "refusal"]).toContain(answer.stopReason ?? "");
+          return;
+        }
+        const text = answer.blocks.filter(({ type }) => type === "text").flatMap(({ parts }) =>
+          parts
+        );
+        const { message } = (gathered as OpenAI.ChatCompletion).choices[0]!;
+        expect(message.content ?? "").toBe(text.join(""));
+        const tools = answer.blocks.filter(({ type }) => type === "tool_use");
+        expect(message.tool_calls?.length ?? 0).toBe(tools.length);
+      }),
+      { numRuns: 100 },
+    );
+  },
+  30_000,
+);
 
 test("any legal answer becomes one completion of the exact shape", async () => {
   await fc.assert(
@@ -142,4 +146,4 @@ test("any legal answer becomes one completion of the exact shape", async () => {
     }),
     { numRuns: 100 },
   );
-});
+}, 30_000);

@@ -1,16 +1,15 @@
 /** OpenAI chat completion request → Claude Messages request. */
 
 import { unsupported } from "../bad_request.ts";
+import { answerFormat } from "./answer_format.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import type { ModelFacts } from "./model_facts.ts";
-import { isNative } from "./native_schema.ts";
-import { claudeSchema } from "./output_schema.ts";
 import { type ThinkingPlan, thinkingPlan } from "./thinking.ts";
 import { isThinking, unmarked } from "./thinking_blocks.ts";
 import type { ThinkingMemory } from "./thinking_memory.ts";
-import { type Toolbox, toolboxOf } from "./tools.ts";
+import { toolboxOf } from "./tools.ts";
 import { transcriptOf } from "./transcript.ts";
-import type { Block, CacheControl, ClaudeRequest, Turn } from "./wire.ts";
+import type { CacheControl, ClaudeRequest, Turn } from "./wire.ts";
 
 export interface Translation {
   request: ClaudeRequest;
@@ -39,7 +38,7 @@ export function translate(
     accept: (blocks) => unmarked(blocks, model),
   });
   const plan = keepToolLoop(thinkingPlan(chat, facts, roomFor(chat, facts, answerTokens)), turns);
-  const output = outputOf(chat, facts, !plan.isOn && facts.forcedTools);
+  const output = answerFormat(chat, facts, !plan.isOn && facts.forcedTools);
   const toolbox = output.toolbox ?? toolboxOf(chat, facts, facts.forcedTools && !plan.isOn);
   const request: ClaudeRequest = {
     model,
@@ -96,46 +95,6 @@ function removeThinking(turns: Turn[]): void {
   for (const turn of turns) {
     turn.content = turn.content.filter((block) => !isThinking(block));
   }
-}
-
-interface Output {
-  config: Record<string, unknown>;
-  instructions: Block[];
-  toolbox?: Toolbox;
-  jsonTool: string | null;
-}
-
-/** A wanted shape of the answer: native where the model can, else as a tool that it must call. */
-function outputOf(chat: ChatRequest, facts: ModelFacts, canForce: boolean): Output {
-  const none: Output = { config: {}, instructions: [], jsonTool: null };
-  const { response_format: format } = chat;
-  if (format?.type === "json_object") return { ...none, instructions: [instruction()] };
-  if (format?.type !== "json_schema") return none;
-  const schema = format.json_schema?.schema ?? { type: "object" };
-  if (facts.structuredOutput && isNative(schema)) {
-    const native = { format: { type: "json_schema", schema: claudeSchema(schema) } };
-    return { ...none, config: native };
-  }
-  if (chat.tools?.length || !canForce) return { ...none, instructions: [instruction(schema)] };
-  const name = "json";
-  return {
-    ...none,
-    jsonTool: name,
-    toolbox: {
-      tools: [{
-        name,
-        description: "Gives the answer.",
-        input_schema: { ...schema, type: "object" },
-      }],
-      choice: { type: "tool", name, disable_parallel_tool_use: true },
-      customNames: new Set(),
-    },
-  };
-}
-
-function instruction(schema?: object): Block {
-  const shape = schema ? ` that fits this JSON Schema: ${JSON.stringify(schema)}` : "";
-  return { type: "text", text: `Answer with one valid JSON object${shape}, and nothing else.` };
 }
 
 function outputConfig(
