@@ -185,4 +185,6 @@ export const RELAYED_HEADERS: ReadonlyMap<string, string> = new Map([
   // The gateway's own id of the request keeps its name.
   ["x-request-id", "x-upstream-request-id"],
   ["request-id", "x-upstream-request-id"],
+  // From a gateway that has relayed it.
+  ["x-upstream-request-id", "x-upstream-request-id"],
 ]);

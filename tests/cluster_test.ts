@@ -2,10 +2,12 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
+import { Endpoint } from "../protocol/mod.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
 import { type ClusterGateway, gauges, listedBy, startCluster } from "./harness/cluster.ts";
 import { type RunningNode, startNode } from "./harness/node.ts";
+import { joinRawNodeV2 } from "./harness/raw_node_v2.ts";
 import { dial, wholeCall } from "./harness/raw_http.ts";
 import { connectScriptedNode, type ScriptedNode, type Wire } from "./harness/scripted_node.ts";
 import { pieces, say, startUpstream } from "./harness/upstream.ts";
@@ -184,6 +186,46 @@ async function withFirstPiece(node: ScriptedNode, model: string, signal?: AbortS
   expect((await events.next()).value).toContain("one");
   return { events };
 }
+
+describe("an endpoint of a node at another gateway", () => {
+  test("is called with its headers, and refused in its words", async () => {
+    const model = `model-${models++}`;
+    const node = await joinRawNodeV2({
+      gateway: gateways[1]!,
+      owner: account,
+      models: [model],
+      capabilities: { endpoints: [Endpoint.messages] },
+    });
+    await listedBy(gateways, node.nodeId);
+    const body = JSON.stringify({
+      model,
+      max_tokens: 1,
+      messages: [{ role: "user", content: "x" }],
+    });
+    const post = (path: string) =>
+      ask(gateways[0]!.url + path, {
+        method: "POST",
+        headers: { "anthropic-version": "2023-06-01" },
+        token: account.apiToken,
+        body,
+      });
+    const answer = post(Endpoint.messages);
+    const { stream, head } = await node.nextCall();
+    expect(head).toMatchObject({
+      endpoint: Endpoint.messages,
+      headers: { "anthropic-version": "2023-06-01" },
+    });
+    const refusal = `{ "type": "error", "error": { "type": "invalid_request_error" } }`;
+    node.head(stream, 400, { "request-id": "req_upstream" });
+    node.say(stream, refusal);
+    node.finish(stream);
+    const { status, text, headers } = await answer;
+    expect({ status, text }).toEqual({ status: 400, text: refusal });
+    expect(headers.get("x-upstream-request-id")).toBe("req_upstream");
+    const elsewhere = await post(Endpoint.chat);
+    expect(elsewhere.json.error.code).toBe("endpoint_not_offered");
+  });
+});
 
 describe("a node program and its model server, at another gateway", () => {
   const big = numbered(20_000);
