@@ -352,6 +352,7 @@ describe("what is no answer", () => {
       reply.fail(
         new UpstreamFailure(code, "no", {
           error: { message: "too long", type: "t", param: "messages", code: "c" },
+          headers: { "x-upstream-request-id": "req_up" },
           retryAfterMs: 1500,
         }),
         tallyOf(Endpoint.chat),
@@ -360,7 +361,10 @@ describe("what is no answer", () => {
       expect(rest).toEqual([]);
       expect(first).toMatchObject({
         type: "head",
-        data: { status: code, headers: { "retry-after-ms": "1500" } },
+        data: {
+          status: code,
+          headers: { "x-upstream-request-id": "req_up", "retry-after-ms": "1500" },
+        },
       });
       expect(body?.type === "stream" && JSON.parse(text.decode(body.bytes))).toEqual({
         error: { message: "too long", type: "t", param: "messages", code: "c" },

@@ -22,6 +22,8 @@ export class ChunkStream implements StreamFollower {
   /** More may follow even if all choices have ended: what they cost. */
   readonly isOver = false;
   readonly #choices = new Map<number, Progress>();
+  /** What a chunk says beside its choices. */
+  #head: Json = {};
 
   /** `text`: its choices have no deltas to mend. */
   constructor(private readonly kind: "chat" | "text") {}
@@ -33,6 +35,10 @@ export class ChunkStream implements StreamFollower {
 
   pass(text: string, chunk: Json): string {
     const choices = Array.isArray(chunk.choices) ? chunk.choices as Choice[] : [];
+    if (choices.length > 0) {
+      const { choices: _, usage: __, ...head } = chunk;
+      this.#head = head;
+    }
     let mended = false;
     for (const choice of choices) {
       if (typeof choice !== "object" || choice === null) throw notAnAnswer();
@@ -41,11 +47,26 @@ export class ChunkStream implements StreamFollower {
     return mended ? JSON.stringify(chunk) : text;
   }
 
-  end(saidDone: boolean): void {
-    if (this.isComplete || (saidDone && this.#choices.size > 0)) return;
-    throw saidDone
-      ? new UpstreamFailure(502, "The provider ended its answer without saying anything")
-      : disconnected();
+  /** Some servers name no reason at all, but say that they are done: SDK helpers want both. */
+  done(): string | null {
+    if (this.isComplete) return null;
+    if (this.#choices.size === 0) {
+      throw new UpstreamFailure(502, "The provider ended its answer without saying anything");
+    }
+    const open = [...this.#choices].filter(([, { hasEnded }]) => !hasEnded);
+    const choices = open.map(([index, progress]) => {
+      progress.hasEnded = true;
+      const rest = {
+        logprobs: null,
+        finish_reason: progress.tools.isEmpty ? "stop" : "tool_calls",
+      };
+      return this.kind === "chat" ? { index, delta: {}, ...rest } : { index, text: "", ...rest };
+    });
+    return JSON.stringify({ ...this.#head, choices });
+  }
+
+  end(): void {
+    if (!this.isComplete) throw disconnected();
   }
 
   /** Returns whether the choice had to be mended. */

@@ -8,12 +8,14 @@ import { holdsError } from "./dialect.ts";
 import { type Json, parseObject } from "./json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 
+const NOTHING = new Uint8Array();
+
 /** A line's end and an empty line. */
 const BLANK_LINE = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
 
 export class EventRelay {
   readonly #parser = new EventParser();
-  #bytes: Uint8Array = new Uint8Array();
+  #bytes: Uint8Array = NOTHING;
   /** The same, a character a byte. */
   #text = "";
   /** How far they are taken. */
@@ -65,6 +67,8 @@ export class EventRelay {
           continue;
         }
         this.#at = this.plain.end;
+        // It may be long until the next one is asked for.
+        if (this.#at === this.#text.length) this.feed(NOTHING);
         return run;
       }
     }
@@ -73,7 +77,7 @@ export class EventRelay {
 
   /** The connection has ended. Throws an UpstreamFailure unless the answer was complete. */
   end(): void {
-    this.follower.end(this.#saidDone);
+    if (!this.#saidDone) this.follower.end();
   }
 
   #parseEvent(): void {
@@ -87,7 +91,8 @@ export class EventRelay {
 
   #pass({ event, data }: EventSourceMessage): string | null {
     this.#saidDone = data.trim() === "[DONE]";
-    if (this.#saidDone || data.trim() === "") return null;
+    if (this.#saidDone) return this.follower.done();
+    if (data.trim() === "") return null;
     const said = parseObject(data);
     const isError = event === "error" || said.type === "error" || holdsError(said);
     if (isError) throw this.failureIn(said);

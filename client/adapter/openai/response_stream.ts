@@ -27,7 +27,12 @@ export class ResponseStream implements StreamFollower {
     return text;
   }
 
-  /** `[DONE]` is no end here: the response was still open. */
+  /** That is no end here: the response was still open. */
+  done(): null {
+    this.end();
+    return null;
+  }
+
   end(): void {
     if (!this.#isOver) throw disconnected();
   }

@@ -10,6 +10,8 @@ export interface StreamFollower {
   readonly isOver: boolean;
   /** One event's text as the caller gets it: the same, unless it had to be mended. */
   pass(text: string, event: Json): string;
-  /** The connection ended, with or without `[DONE]`. Throws unless the answer was complete. */
-  end(saidDone: boolean): void;
+  /** `[DONE]` has come: one more event where one is missing, or null. Throws if the answer is not complete even so. */
+  done(): string | null;
+  /** The connection ended without `[DONE]`. Throws unless the answer was complete. */
+  end(): void;
 }

@@ -7,6 +7,11 @@ export class ToolPlaces {
   readonly #places = new Map<unknown, number>();
   #last = 0;
 
+  /** Whether no tool was called. */
+  get isEmpty(): boolean {
+    return this.#places.size === 0;
+  }
+
   /** Corrects the numbers in a delta's `tool_calls`. Returns whether any was wrong. */
   mend(calls: unknown): boolean {
     if (!Array.isArray(calls)) return false;
