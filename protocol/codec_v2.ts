@@ -74,13 +74,17 @@ export function encodeCancel(stream: number): Uint8Array<ArrayBuffer> {
   return header(FrameTypeV2.cancel, stream, 0);
 }
 
-/** CALL and as many BODY frames as the body needs, in the order in which they are sent. */
+/**
+ * CALL and as many BODY frames as the body needs, in the order in which they are sent. Of a body of
+ * `bodyBytes`, the beginning may do.
+ */
 export function encodeCallV2(
   stream: number,
   call: Omit<CallHead, "body_bytes">,
   body: Uint8Array,
+  bodyBytes = body.byteLength,
 ): Uint8Array<ArrayBuffer>[] {
-  const head = encoder.encode(JSON.stringify({ ...call, body_bytes: body.byteLength }));
+  const head = encoder.encode(JSON.stringify({ ...call, body_bytes: bodyBytes }));
   const room = MAX_FRAME_BYTES - HEADER_BYTES - 4 - head.byteLength;
   const first = body.subarray(0, Math.max(0, room));
   const frame = header(FrameTypeV2.call, stream, 4 + head.byteLength + first.byteLength);
@@ -90,9 +94,14 @@ export function encodeCallV2(
   const frames = [frame];
   const step = MAX_FRAME_BYTES - HEADER_BYTES;
   for (let at = first.byteLength; at < body.byteLength; at += step) {
-    frames.push(encodeBytes(FrameTypeV2.body, stream, body.subarray(at, at + step)));
+    frames.push(encodeBody(stream, body.subarray(at, at + step)));
   }
   return frames;
+}
+
+/** One BODY frame; at most MAX_FRAME_BYTES − HEADER_BYTES of payload. */
+export function encodeBody(stream: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return encodeBytes(FrameTypeV2.body, stream, bytes);
 }
 
 /** Reads one binary message. Never throws. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import golden from "./golden/v2.json" with { type: "json" };
 import {
   decodeV2,
+  encodeBody,
   encodeCallV2,
   encodeCancel,
   encodeCredit,
@@ -239,7 +240,7 @@ function encoded(frame: FrameV2): Uint8Array {
       return encodeCallV2(frame.stream, head, frame.bytes)[0]!;
     }
     case "body":
-      throw new Error("BODY is written by encodeCallV2, for bodies that are larger than a frame");
+      return encodeBody(frame.stream, frame.bytes);
     default:
       return encodeJson(frame.type, frame.stream, frame.data);
   }

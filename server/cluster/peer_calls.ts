@@ -4,6 +4,7 @@ import { type CallHead, type Failure, RELAYED_HEADERS, WINDOW_BYTES } from "../.
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
 import type { LinkOwner, Socket } from "../node/link.ts";
 import { LinkV2 } from "../node/link_v2.ts";
+import { Outbox } from "../node/outbox.ts";
 
 /** What CALL tells a gateway beside what it tells a node. */
 export interface PeerCallHead extends CallHead {
@@ -34,6 +35,11 @@ const SHOWN_NAMES: ReadonlyMap<string, string> = new Map(
 
 export class PeerCalls extends LinkV2 {
   protected override readonly shownNames = SHOWN_NAMES;
+  /** Gateways are near each other, and many calls share this link: nothing is held back. */
+  protected override readonly outbox = new Outbox(
+    { say: (frame) => this.say(frame), ping: () => {} },
+    Infinity,
+  );
 
   constructor(
     socket: Socket,

@@ -8,7 +8,8 @@ import type { NodeConnection, NodeOffer } from "./node.ts";
 export interface Socket {
   /** Bytes sent; −1: queued; 0: dropped. */
   send(message: string | Uint8Array): number;
-  ping(): void;
+  /** The peer answers with the same text. */
+  ping(text?: string): void;
   close(code: number, reason: string): void;
   /** Ends the connection at once, without a closing handshake. */
   terminate(): void;
@@ -84,13 +85,19 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.socket.terminate();
   }
 
-  ping(): void {
+  /** Whoever is alive answers, with the same text. */
+  ping(text?: string): void {
     this.pingedMs = this.monotonic();
-    this.socket.ping();
+    this.socket.ping(text);
   }
 
   heard(): void {
     this.heardMs = this.monotonic();
+  }
+
+  /** The peer answers a ping, with the text that it carried. */
+  ponged(_text: string): void {
+    this.heard();
   }
 
   /** A message from the socket. Never throws. */

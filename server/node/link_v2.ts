@@ -20,6 +20,7 @@ import {
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "./attempt.ts";
 import { Link } from "./link.ts";
 import { offerOf } from "./node.ts";
+import { Outbox } from "./outbox.ts";
 import { RefusalBody } from "./refusal_body.ts";
 
 /** What WELCOME tells, apart from the node's own id. */
@@ -34,6 +35,9 @@ export interface WelcomeTerms {
 
 /** Header values that are passed on: one line of visible characters, and not much of it. */
 const HEADER_VALUE = /^[\x20-\x7e]{1,200}$/;
+
+/** A node that has so much of bodies still to come gets no further calls, in bytes. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 interface OpenStream {
   sink: AttemptSink;
@@ -54,6 +58,10 @@ interface OpenStream {
 export class LinkV2 extends Link<number, OpenStream> {
   protected override readonly lateBytes = WINDOW_BYTES;
   readonly #session = crypto.randomUUID();
+  protected readonly outbox = new Outbox({
+    say: (frame) => this.say(frame),
+    ping: (text) => this.socket.ping(text),
+  });
   #lastStream = 0;
   #terms: WelcomeTerms | null = null;
   protected windowBytes = WINDOW_BYTES;
@@ -69,7 +77,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   override start(order: Order, sink: AttemptSink): RunningAttempt | null {
-    if (!this.takesCalls) return null;
+    if (!this.takesCalls || this.outbox.waitingBytes > MAX_WAITING_BYTES) return null;
     const id = ++this.#lastStream;
     const stream: OpenStream = {
       sink,
@@ -89,13 +97,27 @@ export class LinkV2 extends Link<number, OpenStream> {
     return {
       tally: () => tallyOf(stream),
       consumed: (bytes) => this.#grant(id, stream, bytes),
-      cancel: () => this.open.has(id) && this.say(encodeCancel(id)),
+      cancel: () => this.#cancel(id),
       forget: () => this.end(id),
     };
   }
 
   override goAway(reason: string, redialWithinMs: number): void {
     this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
+  }
+
+  override ping(): void {
+    super.ping(this.outbox.mark);
+  }
+
+  override ponged(text: string): void {
+    super.ponged(text);
+    this.outbox.arrived(text);
+  }
+
+  protected override end(id: number): void {
+    this.outbox.drop(id);
+    super.end(id);
   }
 
   protected override read(message: string | Uint8Array): void {
@@ -249,15 +271,21 @@ export class LinkV2 extends Link<number, OpenStream> {
     stream.consumed = 0;
   }
 
-  /** Only 0 means that a frame is gone; a call with a gap in its body must not be started. */
+  /** Only 0 means that a frame is gone. */
   #sendCall(id: number, order: Order): boolean {
-    for (const frame of encodeCallV2(id, this.headOf(order), order.body.bytes)) {
-      if (this.socket.send(frame) === 0) {
-        this.say(encodeCancel(id));
-        return false;
-      }
+    const { bytes } = order.body;
+    const first = this.outbox.take(bytes);
+    for (const frame of encodeCallV2(id, this.headOf(order), first, bytes.byteLength)) {
+      if (this.socket.send(frame) === 0) return false;
     }
+    this.outbox.add(id, bytes.subarray(first.byteLength));
     return true;
+  }
+
+  #cancel(id: number): void {
+    if (!this.open.has(id)) return;
+    this.outbox.drop(id);
+    this.say(encodeCancel(id));
   }
 }
 

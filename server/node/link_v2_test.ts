@@ -14,6 +14,7 @@ import {
   type Status,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
+import { UNDER_WAY_BYTES } from "./outbox.ts";
 import { bodyOf, call, Desk, type FakeSocket } from "./test_desk.ts";
 
 const success: Head = { status: 200, headers: {} };
@@ -25,6 +26,13 @@ const told: Finish = {
   first_byte_ms: 1,
   total_ms: 2,
 };
+
+/** What the frames bring of bodies. */
+function bodyBytes(frames: readonly FrameV2[]): Buffer {
+  return Buffer.concat(
+    frames.flatMap((one) => one.type === "call" || one.type === "body" ? [one.bytes] : []),
+  );
+}
 
 /** A registered v2 node, with what it was sent until then left out. */
 class V2Node {
@@ -68,6 +76,12 @@ class V2Node {
 
   status(status: Status): void {
     this.send(encodeJson("status", 0, status));
+  }
+
+  /** Says that it has read all that was sent; returns what comes then. */
+  takesMore(): FrameV2[] {
+    this.desk.pong(this.socket);
+    return this.heard();
   }
 
   /** What it was sent since the last look. */
@@ -189,19 +203,56 @@ describe("a call in wire v2", () => {
     });
   });
 
-  test("whose body is larger than a frame is split, and comes out whole", () => {
+  test("whose body is large goes in pieces, as the node has read those before, and comes out whole", () => {
     const node = new V2Node();
     const body = bodyOf(JSON.stringify({ model: "m", text: "é".repeat(1_200_000) }));
     node.call({ body });
-    expect(node.socket.messages.every((frame) => frame.length <= MAX_FRAME_BYTES)).toBe(true);
     const frames = node.heard();
-    expect(frames.map(({ type, stream }) => [type, stream])).toEqual([
-      ["call", 1],
-      ["body", 1],
-      ["body", 1],
+    expect(bodyBytes(frames).byteLength).toBe(UNDER_WAY_BYTES);
+    for (let more; (more = node.takesMore()).length > 0;) frames.push(...more);
+    expect(new Set(frames.map(({ stream }) => stream))).toEqual(new Set([1]));
+    expect(frames.map(({ type }) => type).lastIndexOf("call")).toBe(0);
+    expect(bodyBytes(frames).equals(body.bytes)).toBe(true);
+  });
+
+  test("whose body is on its way holds up neither other calls nor grants nor cancels", () => {
+    const node = new V2Node();
+    const streaming = node.call();
+    node.head(1);
+    node.heard();
+    const large = node.call({ body: bodyOf("x".repeat(4 * UNDER_WAY_BYTES)) });
+    expect(bodyBytes(node.heard()).byteLength).toBe(UNDER_WAY_BYTES);
+    node.zeros(1, WINDOW_BYTES);
+    streaming.running!.consumed(WINDOW_BYTES);
+    node.call({ body: bodyOf("{}") });
+    large.running!.cancel();
+    expect(node.heard().map(({ type, stream }) => [type, stream])).toEqual([
+      ["credit", 1],
+      ["call", 3],
+      ["cancel", 2],
     ]);
-    const bytes = frames.map((frame) => (frame as { bytes: Uint8Array }).bytes);
-    expect(Buffer.concat(bytes).equals(body.bytes)).toBe(true);
+    // The rest of the large body stays here, and the small one goes.
+    const rest: FrameV2[] = [];
+    for (let more; (more = node.takesMore()).length > 0;) rest.push(...more);
+    expect(rest.map(({ type, stream }) => [type, stream])).toEqual([["body", 3]]);
+  });
+
+  test("whose node has refused it before its body had come sends no more of it", () => {
+    const node = new V2Node();
+    const { heard } = node.call({ body: bodyOf("x".repeat(4 * UNDER_WAY_BYTES)) });
+    node.error(1, { code: 413, message: "too large for this node" });
+    expect(heard.failures).toHaveLength(1);
+    node.heard();
+    expect(node.takesMore()).toEqual([]);
+  });
+
+  test("is not taken by a node that has megabytes of bodies still to come", () => {
+    const node = new V2Node();
+    const body = bodyOf("x".repeat(9 * 1024 * 1024));
+    expect(node.call({ body }).running).not.toBeNull();
+    expect(node.call().running).toBeNull();
+    while (node.takesMore().length > 0);
+    expect(node.call().running).not.toBeNull();
   });
 
   test("hides usage only from a caller who streams and did not ask for it", () => {
@@ -653,21 +704,23 @@ describe("what the gateway sends", () => {
     expect(node.socket.isTerminated).toBe(false);
   });
 
-  test("and is dropped means that a call was not started, however much of its body was sent", () => {
+  test("and is dropped means that a call was not started", () => {
     const node = new V2Node();
-    const body = bodyOf("x".repeat(2 * MAX_FRAME_BYTES));
-    let sends = 0;
-    const send = node.socket.send.bind(node.socket);
-    node.socket.send = (message) => ++sends === 2 ? 0 : send(message);
-    expect(node.call({ body }).running).toBeNull();
-    expect(node.heard().map(({ type, stream }) => [type, stream])).toEqual([
-      ["call", 1],
-      ["cancel", 1],
-    ]);
+    node.socket.sendAnswers = 0;
+    expect(node.call().running).toBeNull();
     expect(node.socket.isTerminated).toBe(false);
+    node.socket.sendAnswers = 1;
     // The number is used up.
     node.call();
     expect(node.heard()).toMatchObject([{ type: "call", stream: 2 }]);
+  });
+
+  test("and is dropped in the middle of a body ends the link, which has a gap now", () => {
+    const node = new V2Node();
+    node.call({ body: bodyOf("x".repeat(2 * UNDER_WAY_BYTES)) });
+    node.socket.sendAnswers = 0;
+    node.takesMore();
+    expect(node.socket.isTerminated).toBe(true);
   });
 
   const needed: [what: string, send: (call: ReturnType<V2Node["call"]>) => void][] = [

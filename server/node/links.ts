@@ -118,7 +118,7 @@ export class Links implements LinkOwner {
       },
       message: (ws, message) => ws.data.link?.receive(message),
       ping: (ws) => ws.data.link?.heard(),
-      pong: (ws) => ws.data.link?.heard(),
+      pong: (ws, bytes) => ws.data.link?.ponged(bytes.toString()),
       drain: (ws) => ws.data.link?.heard(),
       close: (ws, code, reason) => this.#closed(ws.data.link, code, reason),
     };

@@ -11,7 +11,8 @@ import { Links, type SocketData } from "./links.ts";
 export class FakeSocket {
   readonly data: SocketData;
   readonly messages: (string | Uint8Array)[] = [];
-  pings = 0;
+  /** What each ping carried. */
+  readonly pinged: string[] = [];
   closed: { code: number; reason: string } | null = null;
   isTerminated = false;
   /** What `send` returns; a message that it drops (0) is not kept. */
@@ -28,8 +29,12 @@ export class FakeSocket {
     return this.sendAnswers;
   }
 
-  ping(): void {
-    this.pings++;
+  ping(text = ""): void {
+    this.pinged.push(text);
+  }
+
+  get pings(): number {
+    return this.pinged.length;
   }
 
   close(code: number, reason: string): void {
@@ -110,8 +115,9 @@ export class Desk {
     else this.bytes(socket, encodeJson("register", 0, { node_id: "n1", ...data }));
   }
 
+  /** Answers the last ping. */
   pong(socket: FakeSocket): void {
-    void this.#handlers.pong!(socket as never, Buffer.alloc(0) as never);
+    void this.#handlers.pong!(socket as never, Buffer.from(socket.pinged.at(-1) ?? "") as never);
   }
 
   gone(socket: FakeSocket, code = 1006): void {
