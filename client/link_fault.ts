@@ -1,6 +1,6 @@
 /** Why a link to the gateway could not be made or ended, in one line that says what to do. */
 
-import { CloseCode, closeNeedsOwner } from "../protocol/mod.ts";
+import { CloseCode } from "../protocol/mod.ts";
 
 /** How a link ended. */
 export interface LinkFault {
@@ -33,7 +33,7 @@ export function closeFault(code: number, reason: string): LinkFault {
   const meaning = closeMeanings[code] ?? `closed with code ${code}`;
   return {
     reason: `disconnected: ${meaning}${said === "" ? "" : ` (${said})`}`,
-    needsOwner: closeNeedsOwner.has(code),
+    needsOwner: code === CloseCode.revoked,
   };
 }
 
@@ -77,9 +77,6 @@ const closeMeanings: Readonly<Record<number, string>> = Object.freeze({
     "the client token was revoked; copy the new one from the gateway's dashboard into client_token",
   [CloseCode.notRegistered]: "the gateway heard no REGISTER in time",
   [CloseCode.protocol]: "the gateway did not understand this node",
-  [CloseCode.badRegister]: "the gateway refused what this node offers",
-  [CloseCode.silent]: "the gateway heard nothing for too long",
-  [CloseCode.backpressure]: "this node read too slowly",
 });
 
 function faultText(event: unknown): string {

@@ -13,18 +13,6 @@ export const CloseCode = Object.freeze({
   notRegistered: 4002,
   /** Ten malformed frames in a row, or frames for calls that are not this node's. */
   protocol: 4003,
-  /** REGISTER was refused; the reason says which value. */
-  badRegister: 4004,
-  /** Nothing was heard from the peer for too long. */
-  silent: 4005,
-  /** The peer reads too slowly for what it is sent. */
-  backpressure: 4006,
 });
 
 export type CloseCode = typeof CloseCode[keyof typeof CloseCode];
-
-/** Codes after which a node tells its owner to act, and redials only at its slowest pace. */
-export const closeNeedsOwner: ReadonlySet<number> = new Set([
-  CloseCode.revoked,
-  CloseCode.badRegister,
-]);

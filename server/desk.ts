@@ -78,9 +78,6 @@ const goneCodes: Readonly<Record<number, NodeGone["code"]>> = {
   [CloseCode.restart]: "restarted",
   [CloseCode.revoked]: "revoked",
   [CloseCode.protocol]: "protocol",
-  [CloseCode.badRegister]: "protocol",
-  [CloseCode.silent]: "silent",
-  [CloseCode.backpressure]: "silent",
 };
 
 function sightingOf({ who, offer }: Node) {

@@ -79,7 +79,6 @@ const rows = {
   upstream_overloaded: [503, server, "upstream_overloaded", "elsewhere", "model"],
   upstream_timeout: [504, server, "upstream_timeout", "elsewhere", "model"],
   upstream_error: [502, server, "upstream_error", "elsewhere", "model"],
-  upstream_unreachable: [502, server, "upstream_unreachable", "elsewhere", "model"],
   answer_too_large: [502, server, "answer_too_large", "never", false],
   deadline_exceeded: [504, server, "deadline_exceeded", "later", false],
   queue_timeout: [503, server, "queue_timeout", "later", false],

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../client/config.ts";
 import { closeFault, dialFault } from "../client/link_fault.ts";
-import { CloseCode, decode, FrameTypeV2 } from "../protocol/mod.ts";
+import { CloseCode, decode } from "../protocol/mod.ts";
 import { at } from "../scripts/root.ts";
 import { ConfigError, readConfig, settingsHelp } from "../server/config.ts";
 import { errorKinds } from "../server/error.ts";
@@ -204,16 +204,6 @@ test("every frame in docs/wire.md is one that the codec reads", () => {
   expect(frames.filter(({ kind }) => kind !== "frame")).toEqual([]);
   const types = frames.map((decoded) => decoded.kind === "frame" && decoded.frame.type);
   expect(new Set(types)).toEqual(new Set(["REGISTER", "CALL", "STREAM", "FINISH", "ERROR"]));
-});
-
-test("docs/wire.md has every frame of wire v2 with its number", () => {
-  for (const [name, type] of Object.entries(FrameTypeV2)) {
-    expect(wire.rows).toContainEqual([
-      code(name),
-      String(type),
-      ...Array(2).fill(expect.any(String)),
-    ]);
-  }
 });
 
 test("every close code in docs/wire.md is the protocol's or WebSocket's own", () => {

@@ -19,6 +19,7 @@ import {
   WINDOW_BYTES,
 } from "../protocol/mod.ts";
 import { settingsHelp } from "../server/config.ts";
+import { UNDER_WAY_BYTES } from "../server/node/outbox.ts";
 import { readMarkdown } from "./harness/markdown.ts";
 
 const page = readMarkdown("docs/wire-v2.md");
@@ -103,6 +104,7 @@ describe("docs/wire-v2.md", () => {
     ["JSON in a frame", [MAX_CONTROL_BYTES, MAX_JSON_DEPTH]],
     ["STREAM without CREDIT", [WINDOW_BYTES]],
     ["STREAM for a stream that has ended", [WINDOW_BYTES]],
+    ["bodies ahead of what pongs tell of", [UNDER_WAY_BYTES]],
     ["time to REGISTER", [REGISTER_WITHIN_MS / 1000]],
     ["malformed frames in a row", [MAX_MALFORMED_IN_A_ROW - 1]],
   ];

@@ -191,7 +191,7 @@ describe("a node that was written from the page about wire v2", () => {
     });
     const { stream, body } = await node.nextCall();
     expect(JSON.parse(body).messages[0].content).toBe(content);
-    expect(node.frames.filter(({ type }) => type === "body")).toHaveLength(2);
+    expect(node.frames.filter(({ type }) => type === "body").length).toBeGreaterThan(1);
     node.head(stream);
     node.say(stream, JSON.stringify(whole("read it")));
     node.finish(stream);

@@ -149,7 +149,6 @@ const outcomes: Partial<Record<ColinkError["code"], Outcome>> = {
   upstream_overloaded: "upstream_error",
   upstream_timeout: "upstream_error",
   upstream_error: "upstream_error",
-  upstream_unreachable: "upstream_error",
 };
 
 function outcomeOf(end: CallEnd): Outcome {

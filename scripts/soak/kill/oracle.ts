@@ -46,7 +46,6 @@ const outcomeOfCode: Readonly<Record<string, LedgerRow["outcome"]>> = {
   upstream_overloaded: "upstream_error",
   upstream_timeout: "upstream_error",
   upstream_error: "upstream_error",
-  upstream_unreachable: "upstream_error",
   shutting_down: "interrupted",
 };
 

@@ -31,7 +31,6 @@ export const errors = {
     "The node’s provider refused the node’s own key. Its owner has to mend that; other nodes may serve.",
   upstream_rate_limited: "The node’s provider limits the node.",
   upstream_error: "The node’s model server failed. Ask again.",
-  upstream_unreachable: "The node cannot reach its model server. Ask again.",
   deadline_exceeded: "The answer took too long. Ask for a shorter one.",
   key_revoked: "This key was replaced. Reload the page to use the new one.",
   invalid_api_key: "This key is not valid any more. Reload the page.",

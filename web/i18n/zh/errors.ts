@@ -32,7 +32,6 @@ export const errors: Messages["errors"] = {
   upstream_auth: "节点的供应商拒绝了节点自己的密钥，需由其所有者处理；其他节点或许可用。",
   upstream_rate_limited: "节点的供应商限制了该节点的调用频率。",
   upstream_error: "节点的模型服务出错，请重新提问。",
-  upstream_unreachable: "节点无法连接它的模型服务，请重新提问。",
   deadline_exceeded: "回答耗时过长，请让它简短一些。",
   key_revoked: "此密钥已被更换，请刷新页面以使用新的密钥。",
   invalid_api_key: "此密钥已失效，请刷新页面。",
