@@ -86,7 +86,9 @@ export class SseBody {
     const bytes = byteLength(events);
     this.deliveredBytes += bytes;
     this.deliveredChunks++;
-    if (this.#isStalled) {
+    // What is first of all is held against nobody, however large it is: no reader could ask for it yet.
+    const isFirst = this.#controller === null && this.#early.length === 0;
+    if (this.#isStalled && !isFirst) {
       this.#stalledBytes += bytes;
       this.#stalledChunks++;
       if (this.#stalledBytes > this.limits.maxBufferedBytes) return this.reader.tooSlow();

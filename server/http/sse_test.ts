@@ -297,6 +297,7 @@ describe("a reader that has not begun to read", () => {
     await clock.pass(limits.stallMs);
     expect(late.seen).toEqual(["tooSlow"]);
     const much = unread();
+    much.body.write("x".repeat(2 * limits.maxBufferedBytes));
     for (let held = 0; held <= limits.maxBufferedBytes; held += CHUNK.length) {
       expect(much.seen).toEqual([]);
       much.body.write(CHUNK);
