@@ -243,8 +243,47 @@ const narrowed: Row[] = newest.map(([does, asked, absent]) => ({
   },
 }));
 
+/** What only Claude tells, in the place where clients look for it. */
+const told: Row[] = [
+  {
+    does: "signed thinking, in `thinking_blocks`",
+    on: ["claude"],
+    but: { note: "sent back with a tool's result it goes to whatever node serves the call" },
+    async run({ openai, recorded }) {
+      const model = "recorded/thinking-text-two-tools";
+      const answer = await openai.chat.completions.create({ model, messages: [user(Say.hello)] });
+      const { message } = answer.choices[0]!;
+      const results = message.tool_calls!.map(({ id }) => ({
+        role: "tool" as const,
+        tool_call_id: id,
+        content: "ok",
+      }));
+      const messages = [user(Say.hello), message, ...results];
+      await openai.chat.completions.create({ model, messages });
+      const thinking = { type: "thinking", thinking: "Plan.", signature: "c2ln" };
+      expect(recorded.asked.at(-1)).toMatchObject({
+        messages: [{}, { content: [thinking, {}, {}, {}] }, {}],
+      });
+    },
+  },
+  {
+    does: "web pages that an answer cites, in `annotations`",
+    on: ["claude"],
+    but: { note: "in whole answers; a stream does not tell them" },
+    async run({ openai }) {
+      const answer = await openai.chat.completions.create({
+        model: "recorded/server-tools",
+        messages: [user(Say.hello)],
+      });
+      expect(answer.choices[0]!.message.annotations).toMatchObject([
+        { type: "url_citation", url_citation: { url: "https://example.com" } },
+      ]);
+    },
+  },
+];
+
 export const chatForClaude: Feature[] = features(
   "openai",
   Endpoint.chat,
-  [...translated, ...narrowed, ...passedOn, ...refused, large],
+  [...translated, ...narrowed, ...told, ...passedOn, ...refused, large],
 );
