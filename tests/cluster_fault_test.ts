@@ -1,0 +1,290 @@
+/** A network of gateways of which something is gone: Redis, PostgreSQL, a gateway, the way between two, all at once. */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { freePort } from "../scripts/free_port.ts";
+import { startRedis } from "../scripts/testing/redis.ts";
+import type { Service } from "../scripts/testing/service.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { ask, chat, hello, stream } from "./harness/api.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
+import {
+  type ClusterGateway,
+  type ClusterOfGateways,
+  gauges,
+  linked,
+  listedBy,
+  startCluster,
+} from "./harness/cluster.ts";
+import { createDatabase } from "./harness/database.ts";
+import { type Network, networkTo } from "./harness/network.ts";
+import { startNode } from "./harness/node.ts";
+import { connectScriptedNode, type ScriptedNode } from "./harness/scripted_node.ts";
+import { startUpstream } from "./harness/upstream.ts";
+import { until, within } from "./harness/wait.ts";
+
+/** What is promised: from the moment that what was gone is back. */
+const HEALED_WITHIN_MS = 5_000;
+const NODES_BACK_WITHIN_MS = 10_000;
+
+interface World {
+  cluster: ClusterOfGateways;
+  gateways: readonly [ClusterGateway, ClusterGateway];
+  account: Account;
+  redis: () => Service;
+  /** Between the gateways and their database. */
+  database: Network;
+  /** One node at each gateway, with a model of its own and one that both have. */
+  nodes: readonly [ScriptedNode, ScriptedNode];
+  restartRedis: () => Promise<void>;
+}
+
+let world: World;
+
+async function startWorld(env: Record<string, string> = {}): Promise<World> {
+  const port = freePort();
+  let redis = await startRedis(port);
+  endAfterTests(() => redis.stop());
+  const database = await networkTo(await createDatabase());
+  const cluster = await startCluster(2, { redisUrl: redis.url, databaseUrl: database.url, env });
+  const [one, other] = cluster.gateways;
+  const gateways = [one!, other!] as const;
+  const account = await createAccount(one!);
+  const join = (gateway: ClusterGateway, own: string) =>
+    connectScriptedNode({
+      wire: 2,
+      gateway,
+      clientToken: account.clientToken,
+      models: [own, "shared"],
+      maxParallel: 2,
+      nodeId: own,
+    });
+  const nodes = [await join(one!, "near"), await join(other!, "far")] as const;
+  for (const node of nodes) {
+    node.onCall = ({ id, stream }) => !stream && node.whole(id, `from ${node.name}`);
+    await listedBy(gateways, node.name);
+  }
+  const restartRedis = async () => {
+    redis = await startRedis(port);
+  };
+  return { cluster, gateways, account, redis: () => redis, database, nodes, restartRedis };
+}
+
+function call(model: string, gateway = world.gateways[0]) {
+  return chat(gateway, world.account.apiToken, hello(model));
+}
+
+async function serves(model: string, gateway = world.gateways[0]): Promise<void> {
+  await until(`${model} is served`, async () => {
+    const answer = await call(model, gateway);
+    if (answer.status === 200) return true;
+    throw new Error(answer.text);
+  }, HEALED_WITHIN_MS);
+}
+
+/** A stream at the first gateway, of which one piece has come. */
+async function streaming(node: ScriptedNode, model: string) {
+  node.heard.length = 0;
+  const answering = stream(world.gateways[0], world.account.apiToken, hello(model));
+  const { id } = await node.next();
+  node.piece(id, "one");
+  const { events } = await answering;
+  expect((await events.next()).value).toContain("one");
+  return { id, events };
+}
+
+async function readiness(gateway = world.gateways[0]) {
+  const { status, json } = await ask<{ status: string; checks: Record<string, string> }>(
+    `${gateway.url}/readyz`,
+  );
+  return { code: status, ...json };
+}
+
+async function isWell(): Promise<void> {
+  await until("both gateways are well", async () => {
+    for (const gateway of world.gateways) {
+      const found = await readiness(gateway);
+      if (found.status !== "ok") throw new Error(JSON.stringify(found));
+    }
+    return true;
+  }, HEALED_WITHIN_MS);
+}
+
+beforeAll(async () => world = await startWorld(), 60_000);
+
+describe("Redis", () => {
+  const outages = {
+    "that hangs": {
+      begin: () => Promise.resolve(world.redis().program.signal("SIGSTOP")),
+      end: () => Promise.resolve(world.redis().program.signal("SIGCONT")),
+    },
+    "that dies and comes back empty": {
+      begin: () => world.redis().program.kill(),
+      end: () => world.restartRedis(),
+    },
+  };
+  for (const [what, { begin, end }] of Object.entries(outages)) {
+    test(
+      `${what}: calls go on, also to nodes of the other gateway, and all is said and healed`,
+      async () => {
+        const { nodes: [near, far], gateways } = world;
+        const running = await streaming(far, "far");
+        await begin();
+        await until("it is said", async () => {
+          // The limiter finds out by what it is asked.
+          expect((await call("near")).status).toBe(200);
+          const { status, checks, code } = await readiness();
+          expect(code).toBe(200);
+          return status === "degraded" && /redis/.test(checks.cluster ?? "") &&
+            /redis/.test(checks.limiter ?? "");
+        });
+        expect((await gauges(gateways[0])).colink_cluster_redis_up).toBe(0);
+        expect((await call("near")).text).toContain("from near");
+        expect((await call("far")).text).toContain("from far");
+        far.piece(running.id, "two");
+        far.finish(running.id);
+        expect((await Array.fromAsync(running.events)).at(-1)).toBe("[DONE]");
+
+        // A node that connects meanwhile is known to its own gateway, and to the other once Redis is back.
+        const late = await connectScriptedNode({
+          wire: 2,
+          gateway: gateways[1],
+          clientToken: world.account.clientToken,
+          models: [`late ${what}`],
+        });
+        late.onCall = ({ id }) => late.whole(id, "late");
+        expect((await call(`late ${what}`, gateways[1])).status).toBe(200);
+        expect((await call(`late ${what}`)).status).toBe(404);
+        await end();
+        await serves(`late ${what}`);
+        await isWell();
+        expect((await call("far")).text).toContain("from far");
+        expect(near.heard.length).toBeGreaterThan(0);
+        late.terminate();
+      },
+      40_000,
+    );
+  }
+});
+
+describe("PostgreSQL", () => {
+  test("that hangs: known keys are served, by whichever gateway's node", async () => {
+    await call("far");
+    world.database.freeze();
+    expect((await call("far")).status).toBe(200);
+    expect((await call("near")).status).toBe(200);
+    await until("it is said", async () => (await readiness()).status === "degraded");
+    world.database.mend();
+    await isWell();
+  }, 30_000);
+});
+
+describe("the way between two gateways", () => {
+  for (const how of ["cut", "freeze"] as const) {
+    test(
+      `that is ${
+        how === "cut" ? "cut" : "silent"
+      }: each serves by its own nodes, nothing hangs, nothing runs twice`,
+      async () => {
+        const { gateways, nodes: [near, far] } = world;
+        const running = await streaming(far, "far");
+        far.heard.length = near.heard.length = 0;
+        for (const { network } of gateways) network[how]();
+        const rest = await within("the stream's end", Array.fromAsync(running.events), 15_000);
+        expect(rest.at(-1)).toContain("gateway_lost");
+        expect(rest).not.toContain("[DONE]");
+        await within("the node to be told", far.hearsCancel(running.id));
+        far.fail(running.id, 499);
+        await until("it is said", async () => {
+          return /1 of 2 gateways cannot be reached/.test((await readiness()).checks.cluster ?? "");
+        });
+        const refused = await call("far");
+        expect(refused.status).toBe(503);
+        expect(refused.json.error.code).toBe("no_node_online");
+        const answers = await Promise.all(Array.from({ length: 10 }, () => call("shared")));
+        expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+        expect(near.heard).toHaveLength(10);
+        expect(far.heard).toHaveLength(0);
+        for (const { network } of gateways) network.mend();
+        await linked(gateways);
+        await serves("far");
+        const { json } = await ask<{ nodes: { penalized: boolean }[] }>(
+          `${gateways[0].url}/api/nodes`,
+        );
+        expect(json.nodes.map(({ penalized }) => penalized)).toEqual([false, false]);
+      },
+      40_000,
+    );
+  }
+});
+
+describe("a gateway that is killed", () => {
+  test(
+    "its callers' streams end without [DONE], and its nodes are back elsewhere within 10 s",
+    async () => {
+      const { cluster, gateways: [survivor], account } = world;
+      const victim = await cluster.add();
+      await linked([...world.gateways, victim]);
+      const upstream = startUpstream();
+      const node = await startNode({
+        gateway: victim,
+        serverUrls: [survivor.wsUrl],
+        clientToken: account.clientToken,
+        name: "refugee",
+        providers: [{
+          type: "openai",
+          api_key: "sk",
+          base_url: upstream.url,
+          models: [{ local: "local", server_mapping: "refugee" }],
+        }],
+      });
+      await listedBy([survivor], "refugee");
+      expect((await call("refugee")).status).toBe(200);
+      const { nodes: [, far] } = world;
+      far.heard.length = 0;
+      const answering = stream(victim, account.apiToken, hello("far"));
+      const { id } = await far.next();
+      far.piece(id, "one");
+      const { events } = await answering;
+      expect((await events.next()).value).toContain("one");
+      await victim.kill();
+      // A closed connection is an end that no SDK takes for a whole answer.
+      const rest = await within(
+        "the stream's end",
+        Array.fromAsync(events).catch(() => ["cut off"]),
+      );
+      expect(rest).not.toContain("[DONE]");
+      await within("the node to be told", far.hearsCancel(id));
+      far.fail(id, 499);
+      await until(
+        "the node is back",
+        async () => (await call("refugee")).status === 200,
+        NODES_BACK_WITHIN_MS,
+      );
+      await linked(world.gateways);
+      await node.stop();
+    },
+    60_000,
+  );
+});
+
+describe("Redis, PostgreSQL and a gateway, all gone at once", () => {
+  test("what is left serves by its own nodes, and all recovers by itself", async () => {
+    const { cluster, gateways: [survivor], nodes: [near] } = world;
+    const victim = await cluster.add();
+    await linked([...world.gateways, victim]);
+    await world.redis().program.kill();
+    world.database.cut();
+    await victim.kill();
+    expect((await call("near")).text).toContain("from near");
+    expect(near.heard.length).toBeGreaterThan(0);
+    world.database.mend();
+    await world.restartRedis();
+    await linked(world.gateways);
+    await serves("far", survivor);
+    await isWell();
+    const { colink_ledger_pending } = await gauges(survivor);
+    expect(colink_ledger_pending).toBeLessThan(10);
+  }, 60_000);
+});
+
+afterAll(() => world?.redis().stop(), 20_000);
