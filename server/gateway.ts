@@ -97,10 +97,12 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
   const policies = createPolicies(config, { hub, clock, seed });
   const { random } = world;
+  const pins = new Pins(clock);
   const challenge = (node: Node) => links.challenge(node);
   const cluster = createCluster(config, {
     hub,
     penalties,
+    pins,
     clock,
     log,
     challenge,
@@ -123,7 +125,6 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     process_resident_memory_bytes: { help: "Memory", read: () => process.memoryUsage.rss() },
     process_cpu_seconds_total: { help: "CPU time", read: cpuSeconds },
   });
-  const pins = new Pins(clock);
   const relay = new Relay({
     scheduler,
     pins,
@@ -319,6 +320,10 @@ function clusterGauges(cluster: Cluster) {
     colink_cluster_nodes_away: {
       help: "Nodes of other gateways that are offered here",
       read: () => cluster.view().awayNodes,
+    },
+    colink_cluster_calls_waiting_elsewhere: {
+      help: "Calls known to wait at other gateways",
+      read: () => cluster.view().waitingElsewhere,
     },
   };
 }

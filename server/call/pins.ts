@@ -20,10 +20,19 @@ interface Pin {
 export class Pins {
   readonly #pins = new LRUCache<string, Pin>({ max: MAX_ANSWERS });
 
+  /** Called with what this gateway has seen stored: others should know. */
+  onKept: (accountId: string, responseId: string, identity: string) => void = () => {};
+
   constructor(private readonly clock: Clock) {}
 
   /** The node has stored an answer to a call of the account. */
   keep(accountId: string, responseId: string, identity: string): void {
+    this.adopt(accountId, responseId, identity);
+    this.onKept(accountId, responseId, identity);
+  }
+
+  /** Another gateway has seen it stored. */
+  adopt(accountId: string, responseId: string, identity: string): void {
     const untilMs = this.clock.monotonic() + FORGET_AFTER_MS;
     this.#pins.set(keyOf(accountId, responseId), { identity, untilMs });
   }

@@ -2,7 +2,7 @@
 
 import type { Hub } from "../node/hub.ts";
 import { Node, type NodeConnection } from "../node/node.ts";
-import { applyTo, type NodeRecord, offerIn } from "./node_record.ts";
+import { type NodeRecord, offerIn } from "./node_record.ts";
 
 export interface AwayNodesParts {
   hub: Hub;
@@ -90,7 +90,7 @@ export class AwayNodes {
     const { who, connectedAt } = record;
     const connection = connectionTo(gateway, who.id);
     const node = new Node(who, offerIn(record), connection, connectedAt, gateway);
-    applyTo(node, record);
+    node.isDraining = record.isDraining;
     const others = this.#loads.get(gateway)?.get(who.id) ?? 0;
     node.active = others;
     this.#offered.set(who.id, { node, record, others });
@@ -107,7 +107,7 @@ export class AwayNodes {
 
   #update(away: Away, record: NodeRecord): void {
     away.record = record;
-    applyTo(away.node, record);
+    away.node.isDraining = record.isDraining;
     this.parts.hub.update(away.node, offerIn(record));
   }
 }

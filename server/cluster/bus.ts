@@ -38,7 +38,9 @@ export type PenaltyNotice = Omit<Penalty, "isOver"> & { identity: string };
 export type Message =
   | { is: "nodes"; from: string; change: NodeChange }
   | { is: "penalty"; from: string; penalty: PenaltyNotice }
-  | { is: "pardon"; from: string; identity: string; model: string | null };
+  | { is: "pardon"; from: string; identity: string; model: string | null }
+  /** The node, by private identity, has stored an answer: calls that go on from it are for that node. */
+  | { is: "pin"; from: string; account: string; response: string; identity: string };
 
 /** The answer to a sign of life. */
 export interface Roll {

@@ -1,6 +1,7 @@
 /** This gateway as one of several: what it tells the others, what it hears of them, and their nodes as its own. */
 
 import type { Lease } from "../call/lease.ts";
+import type { Pins } from "../call/pins.ts";
 import type { Scheduler } from "../call/scheduler.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
@@ -28,6 +29,7 @@ export interface ClusterParts {
   bus: Bus;
   hub: Hub;
   penalties: PenaltyBook;
+  pins: Pins;
   clock: Clock;
   log: Log;
   version: string;
@@ -49,6 +51,8 @@ export interface ClusterView {
   reachable: number;
   /** Nodes of others that are offered here. */
   awayNodes: number;
+  /** Calls known to wait at other gateways; of each of their lines, no more than the first few are told. */
+  waitingElsewhere: number;
 }
 
 /** What is in Redis may not be what was told, if only seldom: it is read again this often. */
@@ -118,6 +122,7 @@ export class Cluster {
       claimant: (nodeId) => this.#follower.claimant(nodeId),
     });
     this.#watch();
+    this.#sharePins();
   }
 
   /** Where calls wait and slots are leased. To be given before `start`. */
@@ -142,6 +147,7 @@ export class Cluster {
       gateways: this.#membership.others.size + 1,
       reachable: this.#peers.size + 1,
       awayNodes: this.#away.size,
+      waitingElsewhere: this.offers.waitingElsewhere,
     };
   }
 
@@ -226,8 +232,24 @@ export class Cluster {
 
   #hearAll(message: Message): void {
     if (message.from === this.id) return;
-    if (message.is === "nodes") this.#follower.heard(message);
-    else this.#penalties.heard(message);
+    switch (message.is) {
+      case "nodes":
+        return this.#follower.heard(message);
+      case "pin":
+        return this.parts.pins.adopt(message.account, message.response, message.identity);
+      default:
+        return this.#penalties.heard(message);
+    }
+  }
+
+  /** Whoever is asked next for what a node has stored must know which node it was. */
+  #sharePins(): void {
+    const { bus, pins } = this.parts;
+    pins.onKept = (account, response, identity) => {
+      bus.tell({ is: "pin", from: this.id, account, response, identity }).catch(() => {
+        // Redis is away: the others answer that they do not know it.
+      });
+    };
   }
 
   /** A node has connected here, or what is to be told of it has changed. */

@@ -1,13 +1,11 @@
-/** A node, as the gateway that it is connected to tells the others: plain JSON. */
+/** A node, as the gateway that it is connected to tells the others: plain JSON. What is decided about it they read themselves. */
 
 import type { ModelFacts } from "../node/model_facts.ts";
-import type { Node, NodeHold, NodeIdentity, NodeOffer } from "../node/node.ts";
+import type { Node, NodeIdentity, NodeOffer } from "../node/node.ts";
 
 export interface NodeRecord {
   who: NodeIdentity;
   offer: Omit<NodeOffer, "facts"> & { facts?: [model: string, facts: ModelFacts][] };
-  label: string | null;
-  hold: NodeHold | null;
   isDraining: boolean;
   /** UTC milliseconds. */
   connectedAt: number;
@@ -16,13 +14,11 @@ export interface NodeRecord {
 }
 
 export function recordOf(node: Node, sinceMs: number): NodeRecord {
-  const { who, label, hold, isDraining, connectedAt } = node;
+  const { who, isDraining, connectedAt } = node;
   const { facts, ...offer } = node.offer;
   return {
     who,
     offer: facts === undefined ? offer : { ...offer, facts: [...facts] },
-    label,
-    hold,
     isDraining,
     connectedAt,
     sinceMs,
@@ -31,11 +27,4 @@ export function recordOf(node: Node, sinceMs: number): NodeRecord {
 
 export function offerIn({ offer: { facts, ...offer } }: NodeRecord): NodeOffer {
   return facts === undefined ? offer : { ...offer, facts: new Map(facts) };
-}
-
-/** Brings what may change of a node up to date, its offer aside. */
-export function applyTo(node: Node, { label, hold, isDraining }: NodeRecord): void {
-  node.label = label;
-  node.hold = hold;
-  node.isDraining = isDraining;
 }

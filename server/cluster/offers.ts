@@ -64,6 +64,15 @@ export class Offers implements Rivals {
     this.#scheduler = scheduler;
   }
 
+  /** Calls of all peers that are known to wait. */
+  get waitingElsewhere(): number {
+    let sum = 0;
+    for (const wants of this.#wants.values()) {
+      for (const ofPeer of wants.values()) sum += ofPeer.length;
+    }
+    return sum;
+  }
+
   want(service: Service): boolean {
     return !this.isClosed && this.#wants.get(service) !== undefined;
   }

@@ -28,7 +28,7 @@ export class SharedPenalties {
     book.onAbsolved = (identity, model) => void this.#absolved(identity, model);
   }
 
-  heard(message: Exclude<Message, { is: "nodes" }>): void {
+  heard(message: Extract<Message, { is: "penalty" | "pardon" }>): void {
     const { book } = this.parts;
     if (message.is === "penalty") this.#adopt(message.penalty);
     else book.pardon(message.identity, message.model);

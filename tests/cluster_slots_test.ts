@@ -1,0 +1,257 @@
+/** Slots and limits that three gateways share: never more than there are, and to whoever has waited longest. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { Endpoint } from "../protocol/endpoint.ts";
+import { type Account, createAccount, rotateToken } from "./harness/account.ts";
+import { ask, chat, hello, stream } from "./harness/api.ts";
+import { type ClusterGateway, gauges, listedBy, startCluster } from "./harness/cluster.ts";
+import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
+import { connectScriptedNode, type ScriptedNode } from "./harness/scripted_node.ts";
+import { until, within } from "./harness/wait.ts";
+
+const CALLS = 1_000;
+const RPM = 1_200;
+
+let gateways: readonly ClusterGateway[];
+let account: Account;
+
+beforeAll(async () => {
+  const cluster = await startCluster(3, {
+    env: {
+      COLINK_QUEUE_PER_MODEL: "1000",
+      COLINK_QUEUE_PER_ACCOUNT: "1000",
+      COLINK_DEFAULT_RPM: String(RPM),
+    },
+  });
+  gateways = cluster.gateways;
+  account = await createAccount(gateways[0]!);
+}, 60_000);
+
+/** Counts for itself how many calls it has at a time. */
+class CountingNode {
+  most = 0;
+  served = 0;
+  readonly #running = new Set<string>();
+
+  constructor(readonly node: ScriptedNode) {
+    node.onCall = ({ id }) => {
+      this.#running.add(id);
+      this.most = Math.max(this.most, this.#running.size);
+      setTimeout(() => {
+        this.#running.delete(id);
+        this.served++;
+        node.whole(id, "counted");
+      }, 5);
+    };
+  }
+}
+
+async function join(
+  gateway: ClusterGateway,
+  model: string,
+  maxParallel: number,
+  owner = account,
+): Promise<ScriptedNode> {
+  const node = await connectScriptedNode({
+    wire: 2,
+    gateway,
+    clientToken: owner.clientToken,
+    models: [model],
+    maxParallel,
+  });
+  await listedBy(gateways, node.name);
+  return node;
+}
+
+function callAt(i: number, model: string, token = account.apiToken) {
+  return chat(gateways[i % gateways.length]!, token, hello(model));
+}
+
+async function waiting(gateway: ClusterGateway, count: number): Promise<void> {
+  await until(`${count} calls wait`, async () => {
+    return (await gauges(gateway)).colink_calls_waiting === count;
+  });
+}
+
+test(
+  "1,000 calls at once over three gateways: no node ever has more than it offered, and all are answered",
+  async () => {
+    const nodes: CountingNode[] = [];
+    for (let i = 0; i < 6; i++) {
+      nodes.push(new CountingNode(await join(gateways[i % 3]!, "crowded", 3)));
+    }
+    const answers = await Promise.all(
+      Array.from({ length: CALLS }, (_, i) => callAt(i, "crowded")),
+    );
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    for (const { most } of nodes) expect(most).toBeLessThanOrEqual(3);
+    expect(nodes.reduce((sum, { served }) => sum + served, 0)).toBe(CALLS);
+    expect(nodes.every(({ served }) => served > 0)).toBe(true);
+  },
+  60_000,
+);
+
+test(
+  "a slot that becomes free goes to the call that has waited longest, at whatever gateway",
+  async () => {
+    const node = await join(gateways[1]!, "one-slot", 1);
+    const first = callAt(0, "one-slot");
+    const { id } = await node.next();
+    const ended: number[] = [];
+    const answers: Promise<unknown>[] = [];
+    // One after the other, each at another gateway than the one before.
+    for (const [k, i] of [2, 0, 1, 0, 2, 1].entries()) {
+      const before = (await gauges(gateways[i]!)).colink_calls_waiting ?? 0;
+      answers.push(callAt(i, "one-slot").then(() => ended.push(k)));
+      await waiting(gateways[i]!, before + 1);
+    }
+    await until("the node's gateway knows of them", async () => {
+      const { colink_calls_waiting = 0, colink_cluster_calls_waiting_elsewhere = 0 } = await gauges(
+        gateways[1]!,
+      );
+      return colink_calls_waiting + colink_cluster_calls_waiting_elsewhere === answers.length;
+    });
+    node.whole(id, "first");
+    await first;
+    for (let k = 0; k < answers.length; k++) {
+      const call = await node.next();
+      node.whole(call.id, "next");
+      await until("it is answered", () => ended.length === k + 1);
+    }
+    expect(ended).toEqual([0, 1, 2, 3, 4, 5]);
+  },
+  30_000,
+);
+
+test("a call that waits where no node is leaves nothing behind when its caller gives up", async () => {
+  const node = await join(gateways[1]!, "given-up", 1);
+  const first = callAt(1, "given-up");
+  const { id } = await node.next();
+  const caller = new AbortController();
+  const second = chat(gateways[0]!, account.apiToken, hello("given-up"), { signal: caller.signal })
+    .catch(() => "gone");
+  await waiting(gateways[0]!, 1);
+  caller.abort();
+  expect(await second).toBe("gone");
+  await waiting(gateways[0]!, 0);
+  node.whole(id, "first");
+  expect((await first).status).toBe(200);
+  node.onCall = ({ id }) => node.whole(id, "third");
+  expect((await callAt(2, "given-up")).status).toBe(200);
+});
+
+test("a limit counts the calls of all gateways together, exactly", async () => {
+  const limited = await createAccount(gateways[1]!);
+  const node = await join(gateways[0]!, "limited", 1_000, limited);
+  node.onCall = ({ id }) => node.whole(id, "ok");
+  const answers = await Promise.all(
+    Array.from({ length: RPM + 60 }, (_, i) => callAt(i, "limited", limited.apiToken)),
+  );
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(RPM);
+  expect(answers.filter(({ status }) => status === 429)).toHaveLength(60);
+}, 60_000);
+
+describe("what happens at one gateway", () => {
+  const EVERYWHERE_WITHIN_MS = 5_000;
+
+  test(
+    "is a client token revoked: its nodes are gone at all within 5 s, and so are its streams",
+    async () => {
+      const owner = await createAccount(gateways[2]!);
+      const node = await join(gateways[1]!, "revoked", 1, owner);
+      const answering = stream(gateways[0]!, account.apiToken, hello("revoked"));
+      const { id } = await node.next();
+      node.piece(id, "one");
+      const { events } = await answering;
+      await events.next();
+      await rotateToken(gateways[2]!, owner, "client");
+      const rest = await within("the end", Array.fromAsync(events), EVERYWHERE_WITHIN_MS);
+      expect(rest).not.toContain("[DONE]");
+      await within("the node's end", node.closed, EVERYWHERE_WITHIN_MS);
+      for (const { url } of gateways) {
+        await until(`${url} lists it no more`, async () => {
+          const { json } = await ask<{ nodes: { name: string }[] }>(`${url}/api/nodes`);
+          return !json.nodes.some(({ name }) => name === node.name);
+        }, EVERYWHERE_WITHIN_MS);
+      }
+    },
+    20_000,
+  );
+
+  test("is an API key revoked: it is refused at all within 5 s", async () => {
+    const caller = await createAccount(gateways[0]!);
+    const tried = (i: number) => callAt(i, "no-such-model", caller.apiToken);
+    for (let i = 0; i < 3; i++) expect((await tried(i)).status).toBe(404);
+    await rotateToken(gateways[0]!, caller, "api");
+    for (let i = 0; i < 3; i++) {
+      await until(
+        "it is refused",
+        async () => (await tried(i)).status === 401,
+        EVERYWHERE_WITHIN_MS,
+      );
+    }
+  }, 20_000);
+
+  test(
+    "is a node paused by its owner: all know it within 5 s",
+    async () => {
+      const node = await join(gateways[1]!, "paused", 1);
+      const { json } = await ask<{ nodes: { id: string; name: string }[] }>(
+        `${gateways[2]!.url}/api/nodes`,
+      );
+      const id = json.nodes.find(({ name }) => name === node.name)!.id;
+      const pause = (paused: boolean) =>
+        ask(`${gateways[2]!.url}/api/nodes/${id}`, {
+          method: "PATCH",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ paused }),
+          token: account.jwt,
+        });
+      for (const [paused, state] of [[true, "paused"], [false, "ready"]] as const) {
+        // What its owner decides is kept beside what the gateway has written of it, in a moment.
+        await until("it is decided", async () => (await pause(paused)).status === 200);
+        for (const { url } of gateways) {
+          await until(`${url} has it as ${state}`, async () => {
+            const { json } = await ask<{ nodes: { id: string; state: string }[] }>(
+              `${url}/api/nodes`,
+            );
+            return json.nodes.find((one) => one.id === id)?.state === state;
+          }, EVERYWHERE_WITHIN_MS);
+        }
+      }
+    },
+    20_000,
+  );
+
+  test(
+    "is an answer stored by a node: what goes on from it reaches that node from any",
+    async () => {
+      const options = { gateway: gateways[1]!, owner: account, models: ["stored"] };
+      const capabilities = { endpoints: [Endpoint.responses] };
+      const [home, other] = [
+        await joinRawNodeV2({ ...options, capabilities, nodeId: "home" }),
+        await joinRawNodeV2({ ...options, gateway: gateways[2]!, capabilities, nodeId: "other" }),
+      ];
+      for (const name of ["home", "other"]) await listedBy(gateways, name);
+      const responds = async (i: number, more: Record<string, unknown>, node: RawNodeV2) => {
+        const answer = ask(`${gateways[i]!.url}${Endpoint.responses}`, {
+          method: "POST",
+          body: JSON.stringify({ model: "stored", input: "x", ...more }),
+          token: account.apiToken,
+        });
+        const { stream } = await node.nextCall();
+        node.head(stream);
+        node.say(stream, "{}");
+        const tally = { prompt_tokens: 1, completion_tokens: 1, estimated: false };
+        const timing = { finish_reason: null, first_byte_ms: 1, total_ms: 1 };
+        node.finish(stream, { ...tally, ...timing, response_id: "resp_1" });
+        expect((await answer).status).toBe(200);
+      };
+      // A gateway prefers its own node.
+      await responds(1, {}, home);
+      for (const i of [2, 0]) await responds(i, { previous_response_id: "resp_1" }, home);
+      expect(other.frames.some(({ type }) => type === "call")).toBe(false);
+    },
+    20_000,
+  );
+});
