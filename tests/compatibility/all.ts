@@ -11,12 +11,14 @@ import { openAiChat } from "./openai_chat.ts";
 import { openAiPython } from "./openai_python.ts";
 import { openAiResponses } from "./openai_responses.ts";
 import { openAiTexts } from "./openai_texts.ts";
+import { serverQuirks } from "./server_quirks.ts";
 import { vercelAi } from "./vercel_ai.ts";
 
 export const allFeatures: readonly Feature[] = [
   ...openAiChat,
   ...chatForClaude,
   ...claudeLimits,
+  ...serverQuirks,
   ...openAiTexts,
   ...openAiResponses,
   ...anthropicMessages,

@@ -181,7 +181,6 @@ const image = (url: string): More => ({
 
 /** What is refused before any provider is asked, with the field that is wrong. */
 const wrong: [does: string, param: string, asked: object, on: Row["on"]][] = [
-  ["images by `http://`", "messages[0]", image("http://images.example/cat.png"), ["claude"]],
   [
     "images of an unknown type",
     "messages[0]",

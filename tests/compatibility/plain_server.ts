@@ -3,6 +3,8 @@
 import { type Behaviour, echo, startUpstream, type Upstream } from "../harness/upstream.ts";
 
 export const PLAIN_MODEL = "plain-model";
+/** Behaves as a test says. */
+export const QUIRKY_MODEL = "quirky-model";
 
 /** As doubles and in base64 the same to the bit. */
 export const VECTOR = [0.25, -1.5, 3];

@@ -12,7 +12,7 @@ import type { Upstream } from "../harness/upstream.ts";
 import { until } from "../harness/wait.ts";
 import { checkedFetch } from "./checked_fetch.ts";
 import type { Provider } from "./feature.ts";
-import { PLAIN_MODEL, startPlainServer } from "./plain_server.ts";
+import { PLAIN_MODEL, QUIRKY_MODEL, startPlainServer } from "./plain_server.ts";
 import { tellStories } from "./stories.ts";
 import { type RecordedClaude, recordedModels, startRecordedClaude } from "./recorded_claude.ts";
 
@@ -65,7 +65,11 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
         base_url: aimock.url,
         models: [{ local: "claude-sonnet-4-5", server_mapping: "claude-model" }],
       },
-      { type: "openai", base_url: plain.url, models: [{ local: PLAIN_MODEL }] },
+      {
+        type: "openai",
+        base_url: plain.url,
+        models: [{ local: PLAIN_MODEL }, { local: QUIRKY_MODEL }],
+      },
       {
         type: "claude",
         base_url: `${recorded.url}/v1/`,
