@@ -60,7 +60,7 @@ export function nobodyOnline({ model, endpoint }: Service, retryAfterMs: number)
 export function allPenalized(model: string, retryAfterMs: number): ColinkError {
   return new ColinkError(
     "nodes_penalized",
-    `Cannot serve "${model}": every node that offers it has failed lately or is leaving; try again later`,
+    `Cannot serve "${model}": every node that offers it has failed lately, is paused or is leaving; try again later`,
     { retryAfterMs },
   );
 }

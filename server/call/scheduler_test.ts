@@ -342,12 +342,32 @@ describe("the scheduler", () => {
     expect(node.active).toBe(1);
   });
 
-  test("a draining node gets no calls", () => {
+  test("a node that is paused or leaving gets no calls, and none waits for it to change its mind", async () => {
     const world = new World();
-    world.node("a").node.isDraining = true;
+    const { node } = world.node("a");
+    node.isDraining = true;
+    // Nobody knows how long it will be, so the caller is told at once.
     expect(lease(() => world.lease())).toMatchObject({
       code: "nodes_penalized",
+      retryAfterMs: 10_000,
     });
+    node.isDraining = false;
+    world.hub.ease(node);
+    expect((await world.lease()).node).toBe(node);
+  });
+
+  test("a call that waits for a node which is paused meanwhile keeps its place until it serves again", async () => {
+    const world = new World();
+    const { node } = world.node("a");
+    const first = await world.lease();
+    const waiting = Promise.resolve(world.lease());
+    node.isDraining = true;
+    world.hub.ease(node);
+    first.release();
+    expect(world.scheduler.waiting).toBe(1);
+    node.isDraining = false;
+    world.hub.ease(node);
+    expect((await waiting).node).toBe(node);
   });
 });
 

@@ -19,7 +19,7 @@ export const errors = {
   model_not_allowed: "This key may not call this model.",
   endpoint_not_offered: "This model does not chat. Choose another.",
   no_node_online: "No node that offers this model is connected right now.",
-  nodes_penalized: "Every node that offers this model has failed lately.",
+  nodes_penalized: "Every node that offers this model has failed lately, is paused or is leaving.",
   queue_full: "Too many calls wait already.",
   queue_timeout: "No slot became free in time.",
   node_busy: "Every node says that it is full.",

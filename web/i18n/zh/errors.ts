@@ -21,7 +21,7 @@ export const errors: Messages["errors"] = {
   model_not_allowed: "此密钥无权调用该模型。",
   endpoint_not_offered: "此模型不支持对话，请选择其他模型。",
   no_node_online: "目前没有提供此模型的节点在线。",
-  nodes_penalized: "提供此模型的节点最近都出了错。",
+  nodes_penalized: "提供此模型的节点都已暂停、正在退出，或最近出了错。",
   queue_full: "等待中的调用已经太多。",
   queue_timeout: "未能及时等到空闲的并发位。",
   node_busy: "所有节点都表示已满。",
