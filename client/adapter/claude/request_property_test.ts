@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { altered } from "../../testing/altered.ts";
 import { UpstreamFailure } from "../adapter.ts";
 import { readChatRequest } from "./chat_request.ts";
 import { factsOf, type ModelFacts, unknownModel } from "./model_facts.ts";
@@ -204,6 +205,23 @@ test(
   },
   PROPERTY_WITHIN_MS,
 );
+
+test("whatever a request holds, it is translated or refused with a 400 that names a field", () => {
+  fc.assert(
+    fc.property(anyRequest, fc.nat(), fc.jsonValue({ maxDepth: 2 }), (valid, position, other) => {
+      const body = altered(valid, position, other);
+      const model = models[position % models.length]!;
+      const facts = factsOf(model) ?? unknownModel;
+      try {
+        translate(readChatRequest(JSON.stringify(body)), model, facts, new ThinkingMemory());
+      } catch (failure) {
+        if (!(failure instanceof UpstreamFailure)) throw failure;
+        expect([failure.code, typeof failure.error?.param]).toEqual([400, "string"]);
+      }
+    }),
+    { numRuns: 250 },
+  );
+}, PROPERTY_WITHIN_MS);
 
 /** Anthropic's rules, by name, that a request breaks. */
 function brokenRules(request: ClaudeRequest, facts: ModelFacts): string[] {

@@ -2,6 +2,8 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type OpenAI from "openai";
 import { z } from "zod";
+import { altered } from "../../testing/altered.ts";
+import { UpstreamFailure } from "../adapter.ts";
 import { chatRequest, mannersOf } from "./chat_request.ts";
 import { readMessagesRequest } from "./messages_request.ts";
 
@@ -196,6 +198,24 @@ test("any valid request becomes a chat body that breaks none of OpenAI's rules",
       expect(brokenRules(body)).toEqual([]);
     }),
     { numRuns: 200 },
+  );
+}, PROPERTY_WITHIN_MS);
+
+test("whatever a request holds, it is translated or refused with a 400 that names a field", () => {
+  fc.assert(
+    fc.property(anyRequest, fc.nat(), fc.jsonValue({ maxDepth: 2 }), (valid, position, other) => {
+      const { exchanges, ...options } = valid;
+      const whole = { ...options, messages: exchanges.flatMap(turnsOf) };
+      const request = altered(whole, position, other);
+      try {
+        const read = readMessagesRequest(JSON.stringify(request));
+        chatRequest(read, "local", mannersOf("localhost"));
+      } catch (failure) {
+        if (!(failure instanceof UpstreamFailure)) throw failure;
+        expect([failure.code, typeof failure.error?.param]).toEqual([400, "string"]);
+      }
+    }),
+    { numRuns: 250 },
   );
 }, PROPERTY_WITHIN_MS);
 

@@ -1,0 +1,16 @@
+/** JSON with one of its values exchanged, for tests of what reads it. */
+
+/** A copy of the value in which another stands at one of its places; `position` says at which. */
+export function altered(value: object, position: number, other: unknown): object {
+  const copy = JSON.parse(JSON.stringify(value));
+  const places = placesIn(copy);
+  const [holder, key] = places[position % places.length]!;
+  holder[key] = other;
+  return copy;
+}
+
+function placesIn(value: unknown): [Record<string, unknown>, string][] {
+  if (typeof value !== "object" || value === null) return [];
+  const holder = value as Record<string, unknown>;
+  return Object.keys(holder).flatMap((key) => [[holder, key], ...placesIn(holder[key])]);
+}
