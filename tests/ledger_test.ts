@@ -1,7 +1,8 @@
 /** Each call is written down once, however it ends, and with what was really produced: over both versions of the wire. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
 import { piece } from "./harness/chunks.ts";
@@ -326,7 +327,9 @@ for (const wire of [1, 2] as const) {
     caller.abort();
     await here.node.hearsCancel(id);
     await until("the row is foreseen", () => {
-      return readdirSync(killed.dataDir).some((name) => name.startsWith("ledger.foreseen"));
+      // The file stands there before anything is in it.
+      return readdirSync(killed.dataDir).filter((name) => name.startsWith("ledger.foreseen"))
+        .some((name) => readFileSync(join(killed.dataDir, name), "utf8").includes(here.model));
     });
     await killed.kill();
     const next = await startGateway({ dataDir: killed.dataDir });
