@@ -1,0 +1,135 @@
+/** A long history of calls, written by bulk SQL: the ledger's rows, and from them the rollups that the gateway would have kept. */
+
+export type Dialect = "sqlite" | "postgres";
+
+/** Runs one statement. */
+export type Run = (statement: string) => Promise<unknown>;
+
+export interface History {
+  accountId: string;
+  calls: number;
+  days: number;
+  /** UTC milliseconds: when the last call was. */
+  until: number;
+}
+
+export const MODELS = 8;
+export const KEYS = 5;
+export const NODES = 20;
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Upper ends of the counters, as in server/store/histogram.ts. */
+const ENDS_MS = [
+  ...[10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500],
+  ...[10_000, 15_000, 20_000, 30_000, 60_000],
+];
+
+/** How long rollups by the minute are kept. */
+const MINUTE_DAYS = 7;
+
+const SUMS = ["calls", "errors", "prompt_tokens", "completion_tokens", "stream_tokens", "stream_ms"];
+const HISTOGRAM = Array.from({ length: ENDS_MS.length + 1 }, (_, at) => `h${at}`);
+const ALL_SUMS = [...SUMS, ...HISTOGRAM];
+
+/** The account made and served all of it. Yields what is being done. */
+export async function* fill(run: Run, dialect: Dialect, history: History): AsyncGenerator<string> {
+  yield `${history.calls.toLocaleString("en")} calls`;
+  await run(ledger(dialect, history));
+  yield "rollups by the hour";
+  const since = history.until - history.days * DAY_MS;
+  for (const side of [0, 1]) await run(fromLedger(history, side, 1, HOUR_MS, since));
+  yield "rollups by the minute";
+  const minutes = Math.max(since, history.until - MINUTE_DAYS * DAY_MS);
+  for (const side of [0, 1]) await run(fromLedger(history, side, 0, 60_000, minutes));
+  yield "rollups by the day";
+  for (const side of [0, 1]) await run(days(history, side));
+  yield "rollups by model, key and node";
+  for (const side of [0, 1]) {
+    for (const step of [0, 1, 2]) {
+      for (const grain of side === 0 ? [0, 1, 2, 3] : [0, 1, 3]) {
+        await run(coarser(history, side, step, grain));
+      }
+    }
+  }
+  yield "the planner's statistics";
+  await run("analyze");
+}
+
+function ledger(dialect: Dialect, { accountId, calls, days, until }: History): string {
+  const n = dialect === "postgres"
+    ? `generate_series(cast(0 as bigint), ${calls - 1}) as t(n)`
+    : `(with recursive t(n) as (select 0 union all select n + 1 from t where n < ${calls - 1})
+        select n from t) as t`;
+  const text = (number: string, prefix: string) =>
+    `'${prefix}' || cast((${number}) as text)`;
+  // Large odd factors: what stands together in time is different in everything else.
+  const firstByte = "40 + (n * 7919) % 1900 + case when n % 97 = 0 then 6000 else 0 end";
+  return `insert into ledger (id, account_id, key_id, provider_account_id, node_id, endpoint, model,
+      stream, outcome, status, prompt_tokens, completion_tokens, estimated, delivered_bytes,
+      delivered_chunks, produced_chunks, attempts, queued_ms, first_byte_ms, duration_ms, started_at)
+    select 'req-${accountId.slice(-6)}-' || ${padded(dialect)},
+      '${accountId}', ${text(`(n / ${MODELS}) % ${KEYS}`, "key_bench_")}, '${accountId}',
+      ${text(`(n / ${MODELS * KEYS}) % ${NODES}`, "node-bench-")}, '/v1/chat/completions',
+      ${text(`n % ${MODELS}`, "model-")}, 1,
+      case when n % 50 = 0 then 'node_lost' else 'ok' end, case when n % 50 = 0 then 502 else 200 end,
+      100 + n % 900, 20 + n % 700, 0, 4000, 60, 60, 1, 0, ${firstByte},
+      ${firstByte} + 2000 + n % 5000,
+      ${until - days * DAY_MS} + cast(n * ${(days * DAY_MS) / calls} as bigint)
+    from ${n}`;
+}
+
+/** Nine digits: ids in order are written much faster. */
+function padded(dialect: Dialect): string {
+  return dialect === "postgres" ? "lpad(cast(n as text), 9, '0')" : "printf('%09d', n)";
+}
+
+function fromLedger(
+  { accountId, until }: History,
+  side: number,
+  step: number,
+  stepMs: number,
+  since: number,
+): string {
+  const account = side === 0 ? "account_id" : "provider_account_id";
+  const key = side === 0 ? "key_id" : "''";
+  const counters = HISTOGRAM.map((_, at) => {
+    const low = at === 0 ? "" : `first_byte_ms > ${ENDS_MS[at - 1]}`;
+    const high = at === ENDS_MS.length ? "" : `first_byte_ms <= ${ENDS_MS[at]}`;
+    return `sum(case when ${[low, high].filter(Boolean).join(" and ")} then 1 else 0 end)`;
+  });
+  return `insert into usage (${columns()})
+    select '${accountId}', ${side}, ${step}, 4, (started_at / ${stepMs}) * ${stepMs} as begins,
+      model, ${key} as by_key, node_id, count(*), sum(case when outcome = 'ok' then 0 else 1 end),
+      sum(prompt_tokens), sum(completion_tokens), sum(completion_tokens),
+      sum(duration_ms - first_byte_ms), ${counters.join(", ")}
+    from ledger where ${account} = '${accountId}' and started_at >= ${since}
+      and started_at <= ${until}
+    group by begins, model, by_key, node_id`;
+}
+
+/** From the hours. */
+function days({ accountId }: History, side: number): string {
+  return `insert into usage (${columns()})
+    select account_id, side, 2, 4, (at / ${DAY_MS}) * ${DAY_MS} as begins, model, key_id, node_id,
+      ${ALL_SUMS.map((sum) => `sum(${sum})`).join(", ")}
+    from usage where account_id = '${accountId}' and side = ${side} and step = 1 and grain = 4
+    group by account_id, side, begins, model, key_id, node_id`;
+}
+
+/** In all (0), by model (1), key (2) or node (3), from the finest. */
+function coarser({ accountId }: History, side: number, step: number, grain: number): string {
+  const kept = (column: string, of: number) => grain === of ? column : "''";
+  return `insert into usage (${columns()})
+    select account_id, side, step, ${grain}, at, ${kept("model", 1)} as m, ${
+    kept("key_id", 2)
+  } as k, ${kept("node_id", 3)} as n, ${ALL_SUMS.map((sum) => `sum(${sum})`).join(", ")}
+    from usage where account_id = '${accountId}' and side = ${side} and step = ${step} and grain = 4
+    group by account_id, side, step, at, m, k, n`;
+}
+
+function columns(): string {
+  return ["account_id", "side", "step", "grain", "at", "model", "key_id", "node_id", ...ALL_SUMS]
+    .join(", ");
+}
