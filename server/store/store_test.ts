@@ -10,6 +10,7 @@ import { silentLog } from "../log.ts";
 import { openStore } from "./open.ts";
 import { openSqlite } from "./sqlite.ts";
 import { SqlStore } from "./sql_store.ts";
+import { consoleSuite } from "./console_suite.ts";
 import { anAccount, anEntry, storeSuite } from "./store_suite.ts";
 import { testDatabase } from "./test_postgres.ts";
 
@@ -25,10 +26,12 @@ function emptyFolder(): string {
 const openIn = (dataDir: string) => openStore({ databaseUrl: null, dataDir, log: silentLog });
 
 describe("SQLite", () => {
-  storeSuite(() => {
+  const prepare = () => {
     const dataDir = emptyFolder();
     return Promise.resolve({ openAgain: () => openIn(dataDir) });
-  });
+  };
+  storeSuite(prepare);
+  describe("for the console", () => consoleSuite(prepare));
 
   test("the file is its owner's only, in a folder that is its owner's only", async () => {
     const dataDir = emptyFolder();
@@ -76,11 +79,13 @@ describe("SQLite", () => {
 });
 
 describe("PostgreSQL", () => {
-  storeSuite(async () => {
+  const prepare = async () => {
     const { url, drop } = await testDatabase();
     return {
       openAgain: () => openStore({ databaseUrl: url, dataDir: "/nowhere", log: silentLog }),
       remove: drop,
     };
-  });
+  };
+  storeSuite(prepare);
+  describe("for the console", () => consoleSuite(prepare));
 });

@@ -1,6 +1,6 @@
 /** Accounts as administrators look for them. */
 
-import type { ExpressionBuilder } from "kysely";
+import { type ExpressionBuilder, sql } from "kysely";
 import type { Database } from "./database.ts";
 import { containing, storable } from "./database.ts";
 import { listOf, textOf } from "./keys.ts";
@@ -38,9 +38,7 @@ export class UserTable {
       let query = db.selectFrom("accounts").select(columns).select((row) => this.#keys(row));
       if (search !== undefined) {
         const pattern = containing(storable(search));
-        query = query.where((row) =>
-          row(row.ref("email"), "like", row.val(pattern)).$castTo<boolean>()
-        );
+        query = query.where(sql<boolean>`email like ${pattern} escape '\\'`);
       }
       if (after !== undefined) {
         query = query.where((row) =>
