@@ -29,7 +29,14 @@ const ENDS_MS = [
 /** How long rollups by the minute are kept. */
 const MINUTE_DAYS = 7;
 
-const SUMS = ["calls", "errors", "prompt_tokens", "completion_tokens", "stream_tokens", "stream_ms"];
+const SUMS = [
+  "calls",
+  "errors",
+  "prompt_tokens",
+  "completion_tokens",
+  "stream_tokens",
+  "stream_ms",
+];
 const HISTOGRAM = Array.from({ length: ENDS_MS.length + 1 }, (_, at) => `h${at}`);
 const ALL_SUMS = [...SUMS, ...HISTOGRAM];
 
@@ -48,7 +55,8 @@ export async function* fill(run: Run, dialect: Dialect, history: History): Async
   yield "rollups by model, key and node";
   for (const side of [0, 1]) {
     for (const step of [0, 1, 2]) {
-      for (const grain of side === 0 ? [0, 1, 2, 3] : [0, 1, 3]) {
+      const made = step === 0 ? [0, 1, 2, 4] : [0, 1, 2, 3, 4, 5, 6];
+      for (const grain of side === 0 ? made : [0, 1, 4]) {
         await run(coarser(history, side, step, grain));
       }
     }
@@ -62,8 +70,7 @@ function ledger(dialect: Dialect, { accountId, calls, days, until }: History): s
     ? `generate_series(cast(0 as bigint), ${calls - 1}) as t(n)`
     : `(with recursive t(n) as (select 0 union all select n + 1 from t where n < ${calls - 1})
         select n from t) as t`;
-  const text = (number: string, prefix: string) =>
-    `'${prefix}' || cast((${number}) as text)`;
+  const text = (number: string, prefix: string) => `'${prefix}' || cast((${number}) as text)`;
   // Large odd factors: what stands together in time is different in everything else.
   const firstByte = "40 + (n * 7919) % 1900 + case when n % 97 = 0 then 6000 else 0 end";
   return `insert into ledger (id, account_id, key_id, provider_account_id, node_id, endpoint, model,
@@ -100,7 +107,9 @@ function fromLedger(
     return `sum(case when ${[low, high].filter(Boolean).join(" and ")} then 1 else 0 end)`;
   });
   return `insert into usage (${columns()})
-    select '${accountId}', ${side}, ${step}, 4, (started_at / ${stepMs}) * ${stepMs} as begins,
+    select '${accountId}', ${side}, ${step}, ${
+    finest(side)
+  }, (started_at / ${stepMs}) * ${stepMs} as begins,
       model, ${key} as by_key, node_id, count(*), sum(case when outcome = 'ok' then 0 else 1 end),
       sum(prompt_tokens), sum(completion_tokens), sum(completion_tokens),
       sum(duration_ms - first_byte_ms), ${counters.join(", ")}
@@ -112,21 +121,28 @@ function fromLedger(
 /** From the hours. */
 function days({ accountId }: History, side: number): string {
   return `insert into usage (${columns()})
-    select account_id, side, 2, 4, (at / ${DAY_MS}) * ${DAY_MS} as begins, model, key_id, node_id,
+    select account_id, side, 2, grain, (at / ${DAY_MS}) * ${DAY_MS} as begins, model, key_id, node_id,
       ${ALL_SUMS.map((sum) => `sum(${sum})`).join(", ")}
-    from usage where account_id = '${accountId}' and side = ${side} and step = 1 and grain = 4
-    group by account_id, side, begins, model, key_id, node_id`;
+    from usage where account_id = '${accountId}' and side = ${side} and step = 1
+      and grain = ${finest(side)}
+    group by account_id, side, grain, begins, model, key_id, node_id`;
 }
 
-/** In all (0), by model (1), key (2) or node (3), from the finest. */
+/** By model (1), key (2), node (4), or several of them, from the finest. */
 function coarser({ accountId }: History, side: number, step: number, grain: number): string {
-  const kept = (column: string, of: number) => grain === of ? column : "''";
+  const kept = (column: string, of: number) => (grain & of) === 0 ? "''" : column;
   return `insert into usage (${columns()})
     select account_id, side, step, ${grain}, at, ${kept("model", 1)} as m, ${
     kept("key_id", 2)
   } as k, ${kept("node_id", 3)} as n, ${ALL_SUMS.map((sum) => `sum(${sum})`).join(", ")}
-    from usage where account_id = '${accountId}' and side = ${side} and step = ${step} and grain = 4
+    from usage where account_id = '${accountId}' and side = ${side} and step = ${step}
+      and grain = ${finest(side)}
     group by account_id, side, step, at, m, k, n`;
+}
+
+/** Whose calls a node serves is not told apart on its side. */
+function finest(side: number): number {
+  return side === 0 ? 7 : 5;
 }
 
 function columns(): string {

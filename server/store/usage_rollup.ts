@@ -18,18 +18,35 @@ export const steps = {
 } as const;
 export type UsageStep = keyof typeof steps;
 
-/**
- * What a row tells apart, the rest of its key being open. `each` alone would do; the others make
- * questions without a filter, of which a dashboard asks most, cheap over any length of time.
- */
-export const grains = { total: 0, model: 1, key: 2, node: 3, each: 4 } as const;
-export type UsageGrain = keyof typeof grains;
+/** What calls are told apart by, each a bit: a row's `grain` is the sum of those that it tells apart. */
+export const dimensions = { model: 1, key: 2, node: 4 } as const;
+export type UsageDimension = keyof typeof dimensions;
 
-const grainsOf: Readonly<Record<UsageSide, readonly UsageGrain[]>> = {
-  made: ["total", "model", "key", "node", "each"],
-  // Whose calls a node serves is not its owner's business.
-  provided: ["total", "model", "node", "each"],
+/**
+ * The finest grain alone would do. The others make questions cheap that tell fewer things apart,
+ * as most do: a view over months reads as many rows as it shows.
+ */
+const coarse = [0, 1, 2, 4, 7] as const;
+const all = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+/** Whose calls a node serves is not its owner's business. */
+const withoutKeys = [0, 1, 4, 5] as const;
+
+const kept: Readonly<Record<UsageSide, Readonly<Record<UsageStep, readonly number[]>>>> = {
+  made: { minute: coarse, hour: all, day: all },
+  provided: { minute: withoutKeys, hour: withoutKeys, day: withoutKeys },
 };
+
+/** The coarsest grain that is kept and tells these apart. */
+export function grainFor(
+  side: UsageSide,
+  step: UsageStep,
+  apart: Iterable<UsageDimension>,
+): number {
+  const wanted = [...apart].reduce((sum, dimension) => sum | dimensions[dimension], 0);
+  const grains = kept[side][step];
+  const finest = grains.at(-1) ?? 0;
+  return grains.includes(wanted) ? wanted : finest;
+}
 
 export const keyColumns = [
   "account_id",
@@ -63,8 +80,8 @@ const HISTOGRAM_AT = sumColumns.length - BUCKETS;
 export function rollup(entries: readonly LedgerEntry[]): (string | number)[][] {
   const cells = new Map<string, (string | number)[]>();
   for (const finest of finestRows(entries)) {
-    for (const step of Object.values(steps)) {
-      for (const grain of grainsOf[finest.side]) add(cells, finest, step, grain);
+    for (const step of ["minute", "hour", "day"] as const) {
+      for (const grain of kept[finest.side][step]) add(cells, finest, steps[step], grain);
     }
   }
   return [...cells].sort(([a], [b]) => a < b ? -1 : 1).map(([, row]) => row);
@@ -133,18 +150,19 @@ function add(
   cells: Map<string, (string | number)[]>,
   { accountId, side, minute, model, keyId, nodeId, sums }: Finest,
   step: typeof steps[UsageStep],
-  grain: UsageGrain,
+  grain: number,
 ): void {
-  const isEach = grain === "each";
+  const shown = (dimension: UsageDimension, value: string) =>
+    (grain & dimensions[dimension]) === 0 ? "" : value;
   const key = [
     accountId,
     sides[side],
     step.code,
-    grains[grain],
+    grain,
     Math.floor(minute / step.ms) * step.ms,
-    isEach || grain === "model" ? model : "",
-    isEach || grain === "key" ? keyId : "",
-    isEach || grain === "node" ? nodeId : "",
+    shown("model", model),
+    shown("key", keyId),
+    shown("node", nodeId),
   ];
   const id = key.join("\n");
   const cell = cells.get(id);
