@@ -135,7 +135,7 @@ export class Runner {
     signal: AbortSignal,
   ): Promise<Outcome> {
     const offers = this.options.catalogue.get(call.model) ?? [];
-    let failure = notServed(call, offers);
+    let failure: UpstreamFailure | undefined;
     let provider: string | undefined;
     for (const offer of offers) {
       if (!offer.endpoints.includes(call.endpoint)) continue;
@@ -148,7 +148,7 @@ export class Runner {
         if (tally.pieces > 0 || signal.aborted || !failure.mayWorkElsewhere) break;
       }
     }
-    return { failure, provider };
+    return { failure: failure ?? notServed(call, offers), provider };
   }
 
   async #relay(offer: Offer, call: Call, reply: Reply, tally: Tally, signal: AbortSignal) {

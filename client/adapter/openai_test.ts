@@ -375,3 +375,40 @@ test("limits and the request's id come along with an answer, and with a refusal"
   await Array.fromAsync(adapter.answer(call));
   expect(heads).toEqual([relayed]);
 });
+
+test("a whole answer that breaks off is a failure, whether its size was told or not", async () => {
+  const heads = ["content-length: 100\r\n\r\n{", "transfer-encoding: chunked\r\n\r\n64\r\n{"];
+  for (const head of heads) {
+    const server = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data: (socket) => void socket.end(`HTTP/1.1 200 OK\r\n${head}`),
+      },
+    });
+    cleanups.push(() => server.stop(true));
+    const url = `http://127.0.0.1:${server.port}`;
+    const { pieces, failure } = await ask(url, { stream: false });
+    expect([pieces, failure?.code]).toEqual([[], 502]);
+    expect(failure?.error?.code).toBe("upstream_disconnected");
+  }
+});
+
+test("a whole answer that no frame could carry is a 413: nobody is at fault, less can be asked for", async () => {
+  const body = `{"data":"${"x".repeat(8 << 20)}"}`;
+  const answers = [
+    () => new Response(body),
+    () => new Response(Bun.gzipSync(body), { headers: { "content-encoding": "gzip" } }),
+  ];
+  for (const answer of answers) {
+    const { failure } = await ask(upstreamOf(answer).url, { stream: false });
+    expect(failure).toMatchObject({ code: 413, error: { code: "answer_too_large" } });
+  }
+});
+
+test("a compressed answer comes out as it was", async () => {
+  const upstream = upstreamOf(() =>
+    new Response(Bun.gzipSync('{"a":"é"}'), { headers: { "content-encoding": "gzip" } })
+  );
+  expect((await ask(upstream.url, { stream: false })).pieces).toEqual(['{"a":"é"}']);
+});

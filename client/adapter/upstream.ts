@@ -9,6 +9,14 @@ import { type Hide, hideAll } from "./secret.ts";
 /** What a provider may say about itself at once. */
 const MAX_FACTS_BYTES = 4 * 1024 * 1024;
 
+const JSON_HEADERS = { "content-type": "application/json", accept: "application/json" };
+const STREAM_HEADERS = {
+  "content-type": "application/json",
+  accept: "text/event-stream, application/json",
+  // A proxy that compresses a stream also holds it back.
+  "accept-encoding": "identity",
+};
+
 export interface UpstreamOptions {
   /** Where its endpoints stand, see base_url.ts. */
   baseUrl: URL;
@@ -23,17 +31,20 @@ export class Upstream {
   /** Takes the key, the address and the owner's headers out of a text. */
   readonly hide: Hide;
   readonly #base: URL;
-  readonly #headers: Headers;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** Addresses that calls are posted to, by their paths. */
+  readonly #posts = new Map<string, string>();
 
   constructor(
     private readonly options: UpstreamOptions,
     private readonly world: Pick<World, "fetch">,
   ) {
     this.#base = options.baseUrl;
-    this.#headers = new Headers({ "user-agent": `co-link/${version}`, ...options.headers });
+    const headers = new Headers({ "user-agent": `co-link/${version}`, ...options.headers });
     for (const [name, value] of Object.entries(options.extraHeaders ?? {})) {
-      this.#headers.set(name, value);
+      headers.set(name, value);
     }
+    this.#headers = Object.fromEntries(headers);
     this.hide = hideAll([
       options.apiKey,
       ...Object.values(options.extraHeaders ?? {}),
@@ -45,7 +56,8 @@ export class Upstream {
   }
 
   /**
-   * Posts JSON text to a path below the base address; `more` are headers of this call, which win.
+   * Posts JSON text to a path below the base address, one of few; `more` are headers of this call,
+   * by lower-case name, which win.
    * Returns whatever was answered, refusals too; throws an UpstreamFailure with code 502 if nothing
    * was.
    */
@@ -55,15 +67,9 @@ export class Upstream {
     { stream, signal }: { stream: boolean; signal: AbortSignal },
     more: Readonly<Record<string, string>> = {},
   ): Promise<Response> {
-    const headers = new Headers(this.#headers);
-    for (const [name, value] of Object.entries(more)) headers.set(name, value);
-    headers.set("content-type", "application/json");
-    headers.set("accept", stream ? "text/event-stream, application/json" : "application/json");
-    // A proxy that compresses a stream also holds it back.
-    if (stream) headers.set("accept-encoding", "identity");
     const init = {
       method: "POST",
-      headers,
+      headers: { ...this.#headers, ...more, ...(stream ? STREAM_HEADERS : JSON_HEADERS) },
       body,
       signal,
       // Followed, a redirect would take the key to whoever is named in it.
@@ -71,7 +77,9 @@ export class Upstream {
       // Bun's own option: a model may think for longer than its five minutes of silence.
       timeout: false,
     };
-    return await this.#fetch(this.#url(path), init);
+    const url = this.#posts.get(path) ?? this.#url(path);
+    this.#posts.set(path, url);
+    return await this.#fetch(url, init);
   }
 
   /** Gets JSON from a path below the base address; null where it cannot be had, for whatever reason. */

@@ -22,8 +22,8 @@ export class ChunkStream implements StreamFollower {
   /** More may follow even if all choices have ended: what they cost. */
   readonly isOver = false;
   readonly #choices = new Map<number, Progress>();
-  /** What a chunk says beside its choices. */
-  #head: Json = {};
+  /** What is the same in all chunks of an answer. */
+  #head: Json | null = null;
 
   /** `text`: its choices have no deltas to mend. */
   constructor(private readonly kind: "chat" | "text") {}
@@ -35,10 +35,7 @@ export class ChunkStream implements StreamFollower {
 
   pass(text: string, chunk: Json): string {
     const choices = Array.isArray(chunk.choices) ? chunk.choices as Choice[] : [];
-    if (choices.length > 0) {
-      const { choices: _, usage: __, ...head } = chunk;
-      this.#head = head;
-    }
+    this.#head ??= headOf(chunk);
     let mended = false;
     for (const choice of choices) {
       if (typeof choice !== "object" || choice === null) throw notAnAnswer();
@@ -83,6 +80,10 @@ export class ChunkStream implements StreamFollower {
       progress.tools.mend(choice.delta?.tool_calls),
     ].some(Boolean);
   }
+}
+
+function headOf({ id, object, created, model }: Json): Json {
+  return { id, object, created, model };
 }
 
 /** Some servers send an empty reason with every chunk. */
