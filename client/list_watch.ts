@@ -14,6 +14,7 @@ const ANSWER_WITHIN_MS = 10_000;
 const MAX_NAMES_SHOWN = 5;
 
 export class ListWatch {
+  #isStarted = false;
   readonly #stopping = new AbortController();
   /** The last failure of each provider, so that each is told once. */
   readonly #faults = new Map<Provider, string>();
@@ -24,8 +25,10 @@ export class ListWatch {
     private readonly onChange: () => void,
   ) {}
 
-  /** Begins to ask. */
+  /** Begins to ask. Harmless twice. */
   start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     for (const provider of this.catalogue.providers) void this.#watch(provider);
   }
 

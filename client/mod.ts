@@ -1,14 +1,17 @@
 /** The node as a library, on Bun and on Deno: `createNode(config).start()`. */
 export * from "./adapter/adapter.ts";
 export {
+  type AutoModels,
   ConfigError,
   loadConfig,
   type LoadedConfig,
   type ModelConfig,
+  type ModelsConfig,
   type NodeConfig,
   parseConfig,
   type ProviderConfig,
 } from "./config.ts";
+export type { EndpointName, ProviderType } from "./provider_type.ts";
 export { createNode, type Node, type NodeOptions, type NodeStatus } from "./node.ts";
 export type { SessionState } from "./session.ts";
 export type { CancelTimer, ClientSocket, Log, World } from "./world.ts";
