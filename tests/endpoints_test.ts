@@ -450,6 +450,12 @@ describe("a response that its node has stored", () => {
 
   test("of which the gateway knows nothing is a 404, whatever is asked of it", async () => {
     const { model } = await join(Endpoint.responses);
+    const kept = await post(Endpoint.responses, { model, input: "x", conversation: "conv_1" });
+    expect(kept.status).toBe(404);
+    expect(kept.json.error).toMatchObject({
+      param: "conversation",
+      code: "previous_response_not_found",
+    });
     expect((await goOn(model, "resp_never")).status).toBe(404);
     for (const path of ["resp_1", "resp_1/input_items"]) {
       const answer = await ask(`${gateway.url}/v1/responses/${path}`, { token: account.apiToken });

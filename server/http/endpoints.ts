@@ -152,6 +152,14 @@ function refuseResponse(body: JsonBody): void {
       `Cannot read the body: "messages" belongs to ${Endpoint.chat}; send "input" to ${Endpoint.responses}`,
     );
   }
+  if ((body.kind("conversation") ?? "null") !== "null") {
+    throw new ColinkError(
+      "response_not_found",
+      "Cannot go on from a stored conversation: none is kept here; " +
+        "send it whole as input, or go on from a response with previous_response_id",
+      { param: "conversation" },
+    );
+  }
   if (body.value("background") === true) {
     throw wrong(
       "background",
