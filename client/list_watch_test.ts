@@ -63,6 +63,7 @@ test("a provider that is down at the start does not stop the node, and is offere
   const { node, list, minute, said } = nodeWith(gateway.url, "auto");
   node.start();
   expect((await gateway.registered()).models).toEqual([]);
+  await until(() => list.asked > 0);
   list.ids = ["a", "b"];
   await minute();
   expect((await gateway.registered(2)).models).toEqual(["a", "b"]);
