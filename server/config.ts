@@ -440,7 +440,7 @@ function isKnown(name: string): boolean {
 /** Drivers quote what they cannot read, password and all: so nothing that they cannot reaches them. */
 function isUrl(text: string, schemes: readonly string[]): boolean {
   // PostgreSQL's may name several hosts, of which URL knows nothing.
-  const withOneHost = text.replace(/^(\w+:\/\/(?:[^/?]*@)?[^/?,]*),[^/?]*/, "$1");
+  const withOneHost = text.replace(/^([\w-]+:\/\/(?:[^/?]*@)?[^/?,]*),[^/?]*/, "$1");
   try {
     decodeURIComponent(new URL(withOneHost).href);
     return schemes.some((scheme) => text.startsWith(`${scheme}://`));

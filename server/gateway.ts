@@ -21,6 +21,7 @@ import { RedisBus } from "./cluster/redis_bus.ts";
 import type { Config } from "./config.ts";
 import { enforceDecisions, faultsFor, witnessOf } from "./desk.ts";
 import { originReader } from "./http/address.ts";
+import type { WebServer } from "./http/env.ts";
 import { assets } from "./http/assets.ts";
 import { Live } from "./http/live/live.ts";
 import { Metrics } from "./http/metrics.ts";
@@ -49,6 +50,8 @@ export interface GatewayWorld {
   random?: () => number;
   /** The console's built files; null: no console. */
   consoleDir?: string | null;
+  /** One of several at one port: other gateways, and its fellows, reach it at a port of its own. */
+  isWorker?: boolean;
 }
 
 export interface Gateway {
@@ -197,20 +200,22 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   retention.start();
 
   const app = createApp(parts);
-  const server = Bun.serve({
+  const serving = {
     hostname: config.host,
-    port: config.port,
     // Calls lift it while they run.
     idleTimeout: config.callerIdleMs / 1000,
     // Bodies are counted by the handlers, whose refusal has a shape; this is the outer wall.
     maxRequestBodySize: config.maxBodyBytes * 4,
     routes: callRoutes(parts),
-    fetch: (request, server) => app.fetch(request, { server }),
+    fetch: (request: Request, server: WebServer) => app.fetch(request, { server }),
     websocket: cluster === null
       ? links.handlers()
       : socketHandlers(links.handlers(), cluster.handlers()),
-  });
-  const ownUrl = advertisedUrl(config, server.port ?? config.port);
+  };
+  const { isWorker = false } = world;
+  const server = Bun.serve({ ...serving, port: config.port, reusePort: isWorker });
+  const ownServer = isWorker ? Bun.serve({ ...serving, port: 0 }) : server;
+  const ownUrl = advertisedUrl(config, ownServer.port ?? config.port, isWorker);
   await cluster?.start();
 
   const hurry = Promise.withResolvers<void>();
@@ -252,6 +257,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     links.dropAll();
     await unlessHurried(untilMs - clock.monotonic(), flushed);
     await server.stop(true);
+    await ownServer.stop(true);
     // Without their nodes, the calls that were cut off are settled: none may miss the ledger's last page.
     await within(GOODBYE_MS, calls.idle(), clock);
     await keyring.close();

@@ -9,13 +9,21 @@ import { builtConsole, createGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { version } from "./version.ts";
+import { startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
 
 const EXIT_BAD_CONFIGURATION = 2;
 const EXIT_FAILED = 1;
 
 const serve = defineCommand({
   meta: { name: "serve", description: "Run the gateway (the default)" },
-  run: runServe,
+  args: {
+    "workers": {
+      type: "string",
+      description:
+        "So many processes at one port, as one network; needs REDIS_URL and DATABASE_URL",
+    },
+  },
+  run: ({ args }) => args.workers === undefined ? runServe() : runWorkers(args.workers),
 });
 
 const main = defineCommand({
@@ -27,11 +35,11 @@ const main = defineCommand({
   subCommands: { serve, admin },
 });
 
-async function runServe(): Promise<void> {
+async function runServe(isWorker = false): Promise<void> {
   const config = readConfig(process.env);
   const isTerminal = process.stdout.isTTY === true;
   const log = createLog(config.logLevel, isTerminal);
-  const gateway = await createGateway(config, { log, consoleDir: builtConsole() });
+  const gateway = await createGateway(config, { log, consoleDir: builtConsole(), isWorker });
   log.info({
     url: gateway.url,
     version,
@@ -39,8 +47,23 @@ async function runServe(): Promise<void> {
     limits: config.redisUrl ? "redis" : "memory",
     registration: config.registration,
   }, "listening");
-  if (isTerminal) greet(gateway.url);
+  if (isTerminal && !isWorker) greet(gateway.url);
   stopOnSignals(() => gateway.stop());
+  // Whoever started it is gone.
+  if (isWorker) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
+}
+
+async function runWorkers(text: string): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel, process.stdout.isTTY === true);
+  const count = workerCount(text, config);
+  const script = Bun.isStandaloneExecutable ? [] : [Bun.main];
+  const workers = startWorkers(count, [process.execPath, ...script], process.env, config, log);
+  log.info({ workers: count, port: config.port, version }, "started");
+  stopOnSignals(() => workers.stop());
+  const code = await workers.failed;
+  await workers.stop();
+  process.exit(code);
 }
 
 /** The first signal drains, the second one waits for nobody, a third one ends at once. */
@@ -106,6 +129,9 @@ async function help(command: CommandDef, path: readonly string[]): Promise<void>
 
 async function run(words: string[]): Promise<void> {
   if (words.includes("--version") || words.includes("-v")) return console.log(version);
+  if (words.includes(WORKER_FLAG)) return await runServe(true);
+  // Serving is the default, with its flags as well.
+  if (words[0]?.startsWith("--workers")) words.unshift("serve");
   const { command, path, rest } = commandOf(words);
   if (words.includes("--help") || words.includes("-h")) return await help(command, path);
   const unknown = unknownWord(command, rest);

@@ -3,8 +3,10 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
 import { Endpoint } from "../protocol/mod.ts";
+import { startRedisCluster } from "../server/cluster/test_redis.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
 import { type ClusterGateway, gauges, listedBy, startCluster } from "./harness/cluster.ts";
 import { type RunningNode, startNode } from "./harness/node.ts";
 import { joinRawNodeV2 } from "./harness/raw_node_v2.ts";
@@ -282,6 +284,25 @@ describe("a node program and its model server, at another gateway", () => {
     expect(answer.json.choices[0]?.message.content.length).toBe(5 * 1024 * 1024);
   });
 });
+
+test("gateways on a Redis Cluster of three are one network as well", async () => {
+  const redis = await startRedisCluster();
+  endAfterTests(redis.stop);
+  const { gateways: [one, other] } = await startCluster(2, { redisUrl: redis.url });
+  const account = await createAccount(one!);
+  const node = await connectScriptedNode({
+    wire: 2,
+    gateway: other!,
+    clientToken: account.clientToken,
+    models: ["m"],
+  });
+  node.onCall = ({ id }) => node.whole(id, "through the cluster");
+  await listedBy([one!], node.name);
+  const answer = await chat(one!, account.apiToken, hello("m"));
+  expect(answer.text).toContain("through the cluster");
+  expect(Number(answer.headers.get("x-ratelimit-remaining-requests"))).toBeGreaterThan(0);
+  expect((await ask<{ status: string }>(`${one!.url}/readyz`)).json.status).toBe("ok");
+}, 30_000);
 
 describe("who is let in at /cluster", () => {
   test("is none but a gateway: everybody else finds nothing there", async () => {

@@ -86,6 +86,10 @@ export class PeerCalls extends LinkV2 {
     }
   }
 
+  /** A gateway is trusted: what comes late, after a call was given up here, is no reason to part. */
+  protected override foreign(): void {}
+  protected override floods(): void {}
+
   /** The link has ended: nobody knows what has become of the nodes behind it. */
   override closed(reason: string): void {
     for (const id of [...this.open.keys()]) this.fail(id, { kind: "gateway lost", reason });

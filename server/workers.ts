@@ -1,0 +1,83 @@
+/** Several gateways on one machine, at one port, as one: started, watched, replaced when they die, stopped together. */
+
+import { join } from "node:path";
+import { type Config, ConfigError } from "./config.ts";
+import type { Log } from "./log.ts";
+
+/** The flag with which one of them is started; for this program's own use. */
+export const WORKER_FLAG = "--as-worker";
+
+const MAX_WORKERS = 64;
+
+/** A worker that has died is replaced after this long. */
+const REPLACE_AFTER_MS = 1_000;
+
+/** A worker that found its settings wrong would find them wrong again. */
+const EXIT_BAD_CONFIGURATION = 2;
+
+export interface Workers {
+  /** Lets all of them end as a gateway does; called again, they wait for nobody. */
+  stop(): Promise<void>;
+  /** Resolves with an exit code when they cannot go on. */
+  readonly failed: Promise<number>;
+}
+
+/** How many are asked for. Throws ConfigError where they could not work together. */
+export function workerCount(text: string, { redisUrl, databaseUrl, port }: Config): number {
+  const count = Number(text);
+  const problems = [
+    ...Number.isInteger(count) && count >= 1 && count <= MAX_WORKERS
+      ? []
+      : [`--workers ${text}: expected a whole number from 1 to ${MAX_WORKERS}`],
+    ...redisUrl === null || databaseUrl === null
+      ? ["--workers: set REDIS_URL and DATABASE_URL, by which the workers are one network"]
+      : [],
+    ...port === 0 ? ["--workers: set PORT to the one that all workers share"] : [],
+  ];
+  if (problems.length > 0) throw new ConfigError(problems);
+  return count;
+}
+
+/** Starts them: `command` is this program, `env` its environment. */
+export function startWorkers(
+  count: number,
+  command: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  { dataDir }: Config,
+  log: Log,
+): Workers {
+  const running = new Map<number, Bun.Subprocess>();
+  const { promise: failed, resolve: fail } = Promise.withResolvers<number>();
+  let isStopping = false;
+
+  function start(worker: number): void {
+    const child = Bun.spawn([...command, "serve", WORKER_FLAG], {
+      // What one writes down while the database is away must not be another's.
+      env: { ...env, COLINK_DATA_DIR: join(dataDir, `worker-${worker}`) },
+      stdio: ["ignore", "inherit", "inherit"],
+      // Ctrl-C reaches this process alone, which passes it on once.
+      detached: true,
+      // Its end tells the workers that nobody watches over them any more.
+      ipc: () => {},
+    });
+    running.set(worker, child);
+    void child.exited.then((code) => {
+      running.delete(worker);
+      if (isStopping) return;
+      if (code === EXIT_BAD_CONFIGURATION) return fail(code);
+      log.error({ worker, code }, "a worker has died and is replaced");
+      setTimeout(() => isStopping || start(worker), REPLACE_AFTER_MS);
+    });
+  }
+
+  for (let worker = 0; worker < count; worker++) start(worker);
+  return {
+    failed,
+    async stop() {
+      isStopping = true;
+      const children = [...running.values()];
+      for (const child of children) child.kill("SIGTERM");
+      await Promise.all(children.map(({ exited }) => exited));
+    },
+  };
+}
