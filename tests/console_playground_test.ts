@@ -39,8 +39,10 @@ function join(model: string, maxParallel = 2) {
   return joinNode({ gateway, owner, models: [model], maxParallel });
 }
 
-function openPlayground(page: Page, model: string) {
-  return page.goto(`/playground?model=${encodeURIComponent(model)}`);
+/** Resolves once the model is chosen: before that there is nobody to ask. */
+async function openPlayground(page: Page, model: string): Promise<void> {
+  await page.goto(`/playground?model=${model}`);
+  await page.waitForFunction(`document.querySelector(".model-picker")?.value === "${model}"`);
 }
 
 async function ask(page: Page, text: string): Promise<void> {
