@@ -1,6 +1,45 @@
 /** The gateway's API as the console uses it: the only place that fetches. The session is a cookie that no script can read. */
 
-import type { ErrorView, InfoView, LoginAnswer, NodeView, UserView } from "../protocol/api.ts";
+import type {
+  AdminNodeChange,
+  AdminNodeView,
+  AdminUserChange,
+  AdminUserPage,
+  AdminUserView,
+  AuditPage,
+  CallFilter,
+  CallPage,
+  CallView,
+  CreatedInvite,
+  CreatedKey,
+  ErrorView,
+  FieldProblem,
+  InfoView,
+  InviteView,
+  KeyChange,
+  KeyRotation,
+  KeyView,
+  LoginAnswer,
+  MessageView,
+  ModelView,
+  NewInvite,
+  NewKey,
+  NodeChange,
+  NodeDetail,
+  NodeView,
+  OwnNodeAnswer,
+  OwnNodeView,
+  PasswordChange,
+  RotatedKey,
+  SessionsEnded,
+  SessionView,
+  SettingsChange,
+  SettingsView,
+  TokenKind,
+  UsageFilter,
+  UsageView,
+  UserView,
+} from "../protocol/api.ts";
 import { noteServerDate } from "./state/clock.ts";
 import { noteReached } from "./state/connection.ts";
 
@@ -10,18 +49,58 @@ export interface Registration {
   invite?: string;
 }
 
-export type TokenKind = "api" | "client";
+type Signal = AbortSignal | undefined;
 
 /** One function an endpoint. All reject with ApiError, or with AbortError where `signal` was aborted. */
 export const api = {
-  info: (signal?: AbortSignal) => get<InfoView>("/api/info", signal),
-  nodes: (signal?: AbortSignal) => get<{ nodes: NodeView[] }>("/api/nodes", signal),
-  me: (signal?: AbortSignal) => get<{ user: UserView }>("/api/user/me", signal),
-  register: (form: Registration) => post<{ message: string }>("/api/auth/register", form),
+  info: (signal?: Signal) => get<InfoView>("/api/info", signal),
+  me: (signal?: Signal) => get<{ user: UserView }>("/api/user/me", signal),
+  register: (form: Registration) => post<MessageView>("/api/auth/register", form),
   login: (email: string, password: string) =>
     post<LoginAnswer>("/api/auth/login", { email, password }),
-  logout: () => post<{ message: string }>("/api/auth/logout", {}),
+  logout: () => post<MessageView>("/api/auth/logout", {}),
   rotate: (kind: TokenKind) => post<{ user: UserView }>("/api/user/tokens/rotate", { kind }),
+  changePassword: (change: PasswordChange) => post<MessageView>("/api/user/password", change),
+  sessions: (signal?: Signal) => get<{ sessions: SessionView[] }>("/api/user/sessions", signal),
+  endSession: (id: string) => remove<MessageView>(`/api/user/sessions/${id}`),
+  endOtherSessions: () => remove<SessionsEnded>("/api/user/sessions"),
+
+  nodes: (signal?: Signal) => get<{ nodes: NodeView[] }>("/api/nodes", signal),
+  ownNodes: (signal?: Signal) => get<{ nodes: OwnNodeView[] }>("/api/nodes/mine", signal),
+  node: (id: string, signal?: Signal) => get<NodeDetail>(`/api/nodes/${id}`, signal),
+  changeNode: (id: string, change: NodeChange) => patch<OwnNodeAnswer>(`/api/nodes/${id}`, change),
+  drainNode: (id: string) => post<OwnNodeAnswer>(`/api/nodes/${id}/drain`, {}),
+  rotateNodeToken: (id: string, rotation: KeyRotation) =>
+    post<RotatedKey>(`/api/nodes/${id}/rotate-token`, rotation),
+  models: (signal?: Signal) => get<{ models: ModelView[] }>("/api/models", signal),
+
+  keys: (signal?: Signal) => get<{ keys: KeyView[] }>("/api/keys", signal),
+  createKey: (key: NewKey) => post<CreatedKey>("/api/keys", key),
+  changeKey: (id: string, change: KeyChange) => patch<{ key: KeyView }>(`/api/keys/${id}`, change),
+  rotateKey: (id: string, rotation: KeyRotation) =>
+    post<RotatedKey>(`/api/keys/${id}/rotate`, rotation),
+  revokeKey: (id: string) => remove<MessageView>(`/api/keys/${id}`),
+
+  calls: (filter: CallFilter, signal?: Signal) =>
+    get<CallPage>(`/api/calls${query(filter)}`, signal),
+  call: (id: string, signal?: Signal) => get<{ call: CallView }>(`/api/calls/${id}`, signal),
+  usage: (filter: UsageFilter, signal?: Signal) =>
+    get<UsageView>(`/api/usage${query(filter)}`, signal),
+
+  users: (filter: { search?: string; cursor?: string }, signal?: Signal) =>
+    get<AdminUserPage>(`/api/admin/users${query(filter)}`, signal),
+  changeUser: (id: string, change: AdminUserChange) =>
+    patch<{ user: AdminUserView }>(`/api/admin/users/${id}`, change),
+  invites: (signal?: Signal) => get<{ invites: InviteView[] }>("/api/admin/invites", signal),
+  createInvite: (invite: NewInvite) => post<CreatedInvite>("/api/admin/invites", invite),
+  revokeInvite: (id: string) => remove<MessageView>(`/api/admin/invites/${id}`),
+  settings: (signal?: Signal) => get<SettingsView>("/api/admin/settings", signal),
+  changeSettings: (change: SettingsChange) => patch<SettingsView>("/api/admin/settings", change),
+  adminNodes: (signal?: Signal) => get<{ nodes: AdminNodeView[] }>("/api/admin/nodes", signal),
+  changeAdminNode: (id: string, change: AdminNodeChange) =>
+    patch<{ node: AdminNodeView }>(`/api/admin/nodes/${id}`, change),
+  audit: (filter: { actor?: string; action?: string; cursor?: string }, signal?: Signal) =>
+    get<AuditPage>(`/api/admin/audit${query(filter)}`, signal),
 };
 
 /** What the gateway answered instead, or that it did not answer (`code` is then `unreachable`). */
@@ -36,6 +115,8 @@ export class ApiError extends Error {
     readonly param: string | null = null,
     /** When trying again makes sense, in seconds. */
     readonly retryAfterS: number | null = null,
+    /** Of a form: every field that is wrong. */
+    readonly fields: readonly FieldProblem[] = [],
   ) {
     super(message);
   }
@@ -56,11 +137,30 @@ function get<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 function post<T>(path: string, body: unknown): Promise<T> {
+  return change<T>("POST", path, body);
+}
+
+function patch<T>(path: string, body: unknown): Promise<T> {
+  return change<T>("PATCH", path, body);
+}
+
+function remove<T>(path: string): Promise<T> {
+  return change<T>("DELETE", path, {});
+}
+
+function change<T>(method: string, path: string, body: unknown): Promise<T> {
   return call<T>(path, {
-    method: "POST",
+    method,
     headers: { "content-type": "application/json", "x-colink-csrf": "1" },
     body: JSON.stringify(body),
   });
+}
+
+/** `?a=1&b=2` of the parts that are there. */
+function query(parts: object): string {
+  const there = Object.entries(parts).filter(([, value]) => value !== undefined && value !== "");
+  const text = new URLSearchParams(there.map(([name, value]) => [name, String(value)])).toString();
+  return text === "" ? "" : `?${text}`;
 }
 
 async function call<T>(path: string, init: RequestInit): Promise<T> {
@@ -103,5 +203,6 @@ function asError(response: Response, body: ErrorView | null): ApiError {
     known?.message ?? `The gateway answered ${response.status}`,
     known?.param ?? null,
     retryAfterS,
+    known?.fields,
   );
 }

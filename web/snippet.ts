@@ -53,25 +53,17 @@ export type SnippetName = keyof typeof callSnippets;
 
 interface Upstream {
   type: "openai" | "claude";
-  apiKey: string;
+  /** Null: it asks for none. */
+  apiKey: string | null;
   baseUrl: string | null;
-  model: string;
+  /** Null: everything that it lists is offered. */
+  model: string | null;
 }
 
 /** What a machine can serve, by the name on its tab; keys are read from the node's environment. */
 export const upstreams = {
-  Ollama: {
-    type: "openai",
-    apiKey: "ollama",
-    baseUrl: "http://localhost:11434/v1",
-    model: "llama3.2",
-  },
-  vLLM: {
-    type: "openai",
-    apiKey: "none",
-    baseUrl: "http://localhost:8000/v1",
-    model: "Qwen/Qwen3-8B",
-  },
+  Ollama: { type: "openai", apiKey: null, baseUrl: "http://localhost:11434/v1", model: null },
+  vLLM: { type: "openai", apiKey: null, baseUrl: "http://localhost:8000/v1", model: null },
   OpenAI: { type: "openai", apiKey: "${OPENAI_API_KEY}", baseUrl: null, model: "gpt-5-mini" },
   Claude: {
     type: "claude",
@@ -83,7 +75,7 @@ export const upstreams = {
 
 export type UpstreamName = keyof typeof upstreams;
 
-/** The client's config.yaml: complete but for the name of the model. */
+/** The client's config.yaml, complete. */
 export function clientConfig(address: string, clientToken: string, name: UpstreamName): string {
   const { type, apiKey, baseUrl, model }: Upstream = upstreams[name];
   const lines = [
@@ -92,13 +84,17 @@ export function clientConfig(address: string, clientToken: string, name: Upstrea
     `max_parallel: 2`,
     `providers:`,
     `  - type: ${json(type)}`,
-    `    api_key: ${json(apiKey)}`,
+    ...(apiKey === null ? [] : [`    api_key: ${json(apiKey)}`]),
     ...(baseUrl === null ? [] : [`    base_url: ${json(baseUrl)}`]),
-    `    models:`,
-    `      - local: ${json(model)}`,
-    `        server_mapping: ${json(model)}`,
+    ...offered(model),
   ];
   return lines.join("\n") + "\n";
+}
+
+function offered(model: string | null): string[] {
+  if (model === null) return ["    models: auto"];
+  const lines = ["models:", `  - local: ${json(model)}`, `    server_mapping: ${json(model)}`];
+  return lines.map((line) => `    ${line}`);
 }
 
 /** Where programs reach the gateway: as its operator says, else where the console was opened. */

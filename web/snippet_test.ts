@@ -29,16 +29,17 @@ test("nodes dial the gateway's address, by the scheme that goes with it", () => 
   expect(webSocketUrl("https://colink.example")).toBe("wss://colink.example/ws");
 });
 
-test("every client config is YAML with the token, the address and one model in it", () => {
+test("every client config is YAML with the token, the address and what it offers", () => {
   for (const name of Object.keys(upstreams) as UpstreamName[]) {
     const config = parse(clientConfig("https://colink.example", "client-abc", name));
     expect(config.client_token).toBe("client-abc");
     expect(config.server_url).toBe("wss://colink.example/ws");
     expect(config.max_parallel).toBeGreaterThan(0);
     expect(config.providers).toHaveLength(1);
-    expect(config.providers[0].models).toEqual([
-      { local: upstreams[name].model, server_mapping: upstreams[name].model },
-    ]);
+    const { model } = upstreams[name];
+    expect(config.providers[0].models).toEqual(
+      model === null ? "auto" : [{ local: model, server_mapping: model }],
+    );
   }
 });
 

@@ -1,9 +1,8 @@
 /** A made-up crowd of nodes: every state that a node can be in, and names that do not fit. */
 
-import type { NodeView } from "../../protocol/api.ts";
+import type { NodeView, OwnNodeView } from "../../protocol/api.ts";
 
 const MINUTE_MS = 60_000;
-const REFUSED_KEY = "the node's provider refused the node's own key";
 
 /** As the gateway would list them at `nowMs`. */
 export function crowd(nowMs: number): NodeView[] {
@@ -23,14 +22,14 @@ export function crowd(nowMs: number): NodeView[] {
     mine: false,
     ...changes,
   });
-  const penalty = (model: string | null, reason: string, leftMs: number) => ({
+  const penalty = (model: string | null, code: string, leftMs: number) => ({
     model,
-    code: "upstream_error",
-    reason,
+    code,
+    reason: code,
     until: nowMs + leftMs,
   });
   return [
-    node({ name: "studio-pc", active_tasks: 1, max_parallel: 4 }),
+    node({ name: "studio-pc", active_tasks: 1, max_parallel: 4, mine: true }),
     node({
       name: "lab-rack-3",
       active_tasks: 17,
@@ -43,7 +42,7 @@ export function crowd(nowMs: number): NodeView[] {
         "phi4",
         "qwq",
       ],
-      penalties: [penalty("gemma3:27b", "the node's model server failed", 4 * MINUTE_MS)],
+      penalties: [penalty("gemma3:27b", "upstream_error", 4 * MINUTE_MS)],
       connected_at: nowMs - 26 * 60 * MINUTE_MS,
     }),
     node({ name: "old-laptop", state: "busy", active_tasks: 1, max_parallel: 1, agent: null }),
@@ -53,17 +52,18 @@ export function crowd(nowMs: number): NodeView[] {
     }),
     node({
       name: "cloud-key",
+      mine: true,
       supported_models: ["gpt-5-mini"],
       state: "penalized",
-      penalties: [penalty("gpt-5-mini", REFUSED_KEY, MINUTE_MS)],
+      penalties: [penalty("gpt-5-mini", "upstream_auth", MINUTE_MS)],
       penalized: true,
-      penalty_reason: REFUSED_KEY,
+      penalty_reason: "the node's provider refused the node's own key",
       penalized_until: nowMs + MINUTE_MS,
     }),
     node({
       name: "attic",
       state: "probing",
-      penalties: [penalty(null, "the node's connection was lost", -MINUTE_MS)],
+      penalties: [penalty(null, "node_lost", -MINUTE_MS)],
     }),
     node({
       name: "nas",
@@ -73,4 +73,23 @@ export function crowd(nowMs: number): NodeView[] {
       supported_models: [],
     }),
   ];
+}
+
+/** One of the reader's own that is away. */
+export function ownNodes(nowMs: number): OwnNodeView[] {
+  return [{
+    id: "garage",
+    name: "garage",
+    label: null,
+    live: null,
+    models: ["phi4"],
+    max_parallel: 1,
+    agent: "co-link/0.1.0",
+    first_seen_at: nowMs - 90 * 24 * 60 * MINUTE_MS,
+    last_seen_at: nowMs - 47 * MINUTE_MS,
+    gone: { at: nowMs - 47 * MINUTE_MS, code: "lost", close_code: 1006 },
+    paused_at: null,
+    approved_at: null,
+    key_id: "key-1",
+  }];
 }

@@ -1,7 +1,7 @@
 /** What the gateway seems to answer while pictures are taken: the scene's own words where it has some. */
 
 import type { BrowserContext, Route } from "playwright-core";
-import { crowd } from "./crowd.ts";
+import { crowd, ownNodes } from "./crowd.ts";
 import type { Scene } from "./scene.ts";
 import { speech } from "./speech.ts";
 
@@ -11,6 +11,9 @@ export async function pretend(context: BrowserContext, scene: Scene): Promise<vo
   const json = (body: unknown) => (route: Route) => route.fulfill({ json: body });
   const answers: Record<string, (route: Route) => Promise<void>> = {
     "**/api/nodes": json({ nodes }),
+    "**/api/nodes/mine": json({ nodes: nodes.length > 0 ? ownNodes(Date.now()) : [] }),
+    // Pages then ask by themselves.
+    "**/api/live*": (route) => route.fulfill({ status: 503, body: "" }),
     "**/api/info": async (route) => {
       const answer = await route.fetch();
       const info = { ...await answer.json(), nodes: 6, models: 9, ...scene.info };

@@ -33,6 +33,7 @@ export const scenes: readonly Scene[] = [
   { name: "dashboard-shown", path: "/dashboard", isUser: true, nodes: [], act: showTokens },
   { name: "dashboard-rotate", path: "/dashboard", isUser: true, act: askToRotate, isCropped: true },
   { name: "nodes", path: "/nodes", isUser: true },
+  { name: "nodes-add", path: "/nodes?add=1", isUser: true, isCropped: true },
   { name: "nodes-empty", path: "/nodes", nodes: [] },
   { name: "nodes-lost", path: "/nodes", act: loseGateway },
   { name: "playground", path: "/playground", isUser: true, isCropped: true },

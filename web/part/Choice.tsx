@@ -7,10 +7,24 @@ interface Props<T extends string> {
   label: string;
   options: readonly T[];
   value: Signal<T>;
+  /** What an option is called; default: its own name. */
+  name?: (option: T) => string;
 }
 
-export function Choice<T extends string>({ label, options, value }: Props<T>) {
-  const name = useId();
+export function Choice<T extends string>({ value, ...props }: Props<T>) {
+  return <Choices {...props} chosen={value.value} onChoose={(option) => value.value = option} />;
+}
+
+type ChoicesProps<T extends string> = Omit<Props<T>, "value"> & {
+  chosen: T;
+  onChoose: (option: T) => void;
+};
+
+/** The same, for a choice that is kept elsewhere, such as in the page's address. */
+export function Choices<T extends string>(
+  { label, options, chosen, onChoose, name = (option) => option }: ChoicesProps<T>,
+) {
+  const group = useId();
   return (
     <fieldset class="choice">
       <legend class="off-screen">{label}</legend>
@@ -18,11 +32,11 @@ export function Choice<T extends string>({ label, options, value }: Props<T>) {
         <label key={option}>
           <input
             type="radio"
-            name={name}
-            checked={value.value === option}
-            onChange={() => value.value = option}
+            name={group}
+            checked={chosen === option}
+            onChange={() => onChoose(option)}
           />
-          <span>{option}</span>
+          <span>{name(option)}</span>
         </label>
       ))}
     </fieldset>

@@ -40,7 +40,8 @@ export function Dialog({ isOpen, title, text, width = "narrow", onClose, childre
       }}
     >
       <div class="dialog-head">
-        <h2 id={`${id}-title`}>{title}</h2>
+        {/* Read first, and no button is pressed by an Enter too many. */}
+        <h2 id={`${id}-title`} tabIndex={-1} autofocus>{title}</h2>
         <button
           type="button"
           class="button icon-only"

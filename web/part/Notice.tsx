@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { ApiError } from "../api.ts";
 import { messages } from "../state/locale.ts";
+import { has } from "../state/words.ts";
 import { Icon, type IconName } from "./Icon.tsx";
 
 type Tone = "info" | "good" | "warning" | "bad";
@@ -41,10 +42,6 @@ export function ErrorNotice({ error, retry }: { error: ApiError; retry?: () => v
 /** By the code where the console has words for it, else as the gateway put it. */
 export function errorText(error: ApiError): string {
   const { errors, retryAfter } = messages.value;
-  const text = isKnown(error.code, errors) ? errors[error.code] : error.message;
+  const text = has(errors, error.code) ? errors[error.code] : error.message;
   return error.retryAfterS === null ? text : retryAfter(text, error.retryAfterS);
-}
-
-function isKnown<T extends object>(key: PropertyKey, table: T): key is keyof T {
-  return Object.hasOwn(table, key);
 }

@@ -1,8 +1,8 @@
 /** The account's two tokens: show, copy, rotate. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import type { UserView } from "../../protocol/api.ts";
-import type { TokenKind } from "../api.ts";
+import type { TokenKind, UserView } from "../../protocol/api.ts";
+
 import { messages } from "../state/locale.ts";
 import { rotateToken } from "../state/session.ts";
 import { Confirm } from "./Confirm.tsx";

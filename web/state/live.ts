@@ -16,17 +16,21 @@ export interface Live<T> {
 
 /**
  * Calls `load` now and `everyMs` after each answer, for as long as the component is mounted and the
- * tab is visible. A hidden tab asks nothing; when it is shown again it asks at once.
+ * tab is visible. A hidden tab asks nothing; when it is shown again it asks at once, and so it does
+ * when one of `keys` has changed: `load` then asks something else. Null for `everyMs` asks nothing:
+ * what is to be known comes another way.
  */
 export function useLive<T>(
   load: (signal: AbortSignal) => Promise<T>,
-  everyMs: number,
+  everyMs: number | null,
+  keys: readonly unknown[] = [],
 ): ReadonlySignal<Live<T>> {
   const live = useSignal<Live<T>>({ data: null, atMs: 0, error: null });
   const loader = useRef(load);
   loader.current = load;
 
   useEffect(() => {
+    if (everyMs === null) return;
     let watch: AbortController | null = null;
     const follow = () => {
       watch?.abort();
@@ -44,7 +48,7 @@ export function useLive<T>(
       document.removeEventListener("visibilitychange", follow);
       watch?.abort();
     };
-  }, [everyMs]);
+  }, [everyMs, ...keys]);
 
   return live;
 }

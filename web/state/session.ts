@@ -1,8 +1,8 @@
 /** Who is signed in here. */
 
 import { signal } from "@preact/signals";
-import type { UserView } from "../../protocol/api.ts";
-import { api, ApiError, onSignedOut, type Registration, type TokenKind } from "../api.ts";
+import type { TokenKind, UserView } from "../../protocol/api.ts";
+import { api, ApiError, onSignedOut, type Registration } from "../api.ts";
 import { isMarked, removeMark } from "./mark.ts";
 
 export type Session =

@@ -5,7 +5,13 @@ import { number, wait } from "./words.ts";
 
 export const nodes: Messages["nodes"] = {
   title: "节点",
-  lead: "当前已接入的机器。",
+  lead: "共享模型的机器，以及它们此刻的状态。",
+  search: "节点名或模型名",
+  view: "显示",
+  views: { all: "全部", working: "正常", attention: "需留意", mine: "我的" },
+  noneShown: "没有符合的节点，请减少关键词或显示全部。",
+  mine: "我的",
+  tryModel: (model) => `在试验场试用 ${model}`,
   summary: (busy, slots) => `${number.format(slots)} 个并发位中 ${number.format(busy)} 个使用中`,
   slots: (active, max) => `${number.format(active)} / ${number.format(max)}`,
   slotsLabel: "进行中的调用",
@@ -22,6 +28,7 @@ export const nodes: Messages["nodes"] = {
     draining: "正在退出",
     paused: "已暂停",
     unapproved: "等待批准",
+    away: "已离开",
   },
   causes: {
     ready: "可以接受调用。",
@@ -31,6 +38,7 @@ export const nodes: Messages["nodes"] = {
     draining: "完成进行中的调用，不再接受新的调用。",
     paused: "所有者已将其暂停：恢复之前不会分配调用。",
     unapproved: "管理员批准之前不会分配调用。",
+    away: "当前未接入。",
   },
   away: (why, seconds) => `${why}${wait(seconds)}后恢复分配。`,
   tried: (why) => `${why}暂停已结束：每次只分配一个调用，直到有一次成功。`,
@@ -43,4 +51,63 @@ export const nodes: Messages["nodes"] = {
   emptySignedIn: "获取 config.yaml",
   emptySignedOut: "注册账号以添加节点",
   add: "添加节点",
+  faults: {
+    node_lost: {
+      cause: "它的连接在一次调用中途断开。",
+      fix: "请查看节点的日志；休眠的机器会断开连接。",
+    },
+    node_silent: {
+      cause: "它太久没有回应。",
+      fix: "请确认它的模型服务是否仍有回应，以及模型载入需要多久。",
+    },
+    node_protocol: { cause: "无法理解它的回应。", fix: "请更新客户端。" },
+    upstream_auth: {
+      cause: "节点的供应商拒绝了节点自己的密钥。",
+      fix: "请检查 config.yaml 中的 api_key 以及账户余额。",
+    },
+    upstream_rate_limited: {
+      cause: "节点的供应商限制了它的频率。",
+      fix: "请调低 config.yaml 中的 max_parallel。",
+    },
+    upstream_error: {
+      cause: "它的模型服务出错。",
+      fix: "请直接向模型服务发起请求，并查看其日志。",
+    },
+    upstream_unreachable: {
+      cause: "它无法连接自己的模型服务。",
+      fix: "模型服务是否在运行？base_url 是否正确？",
+    },
+  },
+  awaySince: (age) => `最后在线：${age}。`,
+  goneBy: {
+    lost: { cause: "它未作告别便断开了。", fix: "它会自行重新连接：请确认机器是否休眠或断网。" },
+    silent: { cause: "它不再回应。", fix: "请确认机器是否休眠或负载过高。" },
+    closed: { cause: "它已被关闭。", fix: "请重新启动客户端。" },
+    restarted: { cause: "网关重新启动了。", fix: "它会自行重新连接。" },
+    revoked: { cause: "它的令牌已失效。", fix: "请把新的节点令牌写入它的 config.yaml。" },
+    protocol: { cause: "它违反了协议。", fix: "请更新客户端。" },
+    replaced: { cause: "它以新的连接回来了。", fix: "无需处理。" },
+  },
+  adding: {
+    title: "添加节点",
+    programTitle: "把客户端放到那台机器上",
+    programText:
+      "它只有一个文件：Co-Link 构建产物中的 bin/client（Windows 为 bin/client.exe）。它只向外连接，无需开放端口。",
+    commandTitle: "在它旁边的终端中粘贴以下内容",
+    commandName: "终端",
+    upstream: "提供的服务",
+    system: "操作系统",
+    upstreamHints: {
+      Ollama: "提供 Ollama 拥有的全部模型，并随其列表更新。",
+      vLLM: "提供该服务列出的全部模型，并随其列表更新。",
+      OpenAI: "从那台机器的 OPENAI_API_KEY 读取密钥，密钥不会离开那台机器。",
+      Claude: "从那台机器的 ANTHROPIC_API_KEY 读取密钥，密钥不会离开那台机器。",
+    },
+    showToken: "显示令牌",
+    hideToken: "隐藏令牌",
+    waiting: "正在等待机器接入…",
+    here: (name, models) => `${name} 已接入，提供 ${number.format(models)} 个模型。`,
+    tryIt: "与它对话",
+    see: "查看节点",
+  },
 };

@@ -1,15 +1,17 @@
 /** One node: who it is, what it offers, how full it is, and why it takes calls or does not. */
 
 import { useSignal } from "@preact/signals";
-import type { NodeView } from "../../../protocol/api.ts";
-import { type Obstacle, obstacles } from "./node_state.ts";
+import { Meter } from "../../part/Meter.tsx";
+import { State, type Tone } from "../../part/State.tsx";
+import { nodePath, tryPath } from "../../route.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
-import { Meter } from "../../part/Meter.tsx";
-import { State, type Tone } from "../../part/State.tsx";
+import { session } from "../../state/session.ts";
+import { causes } from "./causes.ts";
+import { type ListedNode, type ListedState, stateOf } from "./listed.ts";
 
-const tones: Readonly<Record<NodeView["state"], Tone>> = {
+const tones: Readonly<Record<ListedState, Tone>> = {
   ready: "good",
   busy: "warning",
   probing: "warning",
@@ -17,34 +19,58 @@ const tones: Readonly<Record<NodeView["state"], Tone>> = {
   draining: "quiet",
   paused: "quiet",
   unapproved: "warning",
+  away: "quiet",
 };
 
-export function NodeRow({ node }: { node: NodeView }) {
+export function NodeRow({ node }: { node: ListedNode }) {
   const t = messages.value.nodes;
-  const nowMs = serverNow(now.value);
   return (
-    <li class="node-row">
+    <div class="node-row">
       <div class="node-name">
-        <h2>{node.name}</h2>
-        <p class="hint" title={formatMoment(node.connected_at)}>
-          {t.connected(formatAge(nowMs - node.connected_at))}
-        </p>
-        {node.agent && <p class="hint">{node.agent}</p>}
+        <h2>
+          {session.value.state === "in" ? <a href={nodePath(node.id)}>{node.name}</a> : node.name}
+          {node.isMine && <span class="chip soft">{t.mine}</span>}
+        </h2>
+        <Since node={node} />
       </div>
-      <Models names={node.supported_models} />
-      <Meter
-        label={t.slotsLabel}
-        text={t.slots(node.active_tasks, node.max_parallel)}
-        value={node.active_tasks}
-        max={node.max_parallel}
-      />
-      <div class="node-state">
-        <p>
-          <State tone={tones[node.state]} icon={node.state} text={t.states[node.state]} />
+      <Models names={node.models} />
+      {node.live
+        ? (
+          <Meter
+            label={t.slotsLabel}
+            text={t.slots(node.live.active_tasks, node.live.max_parallel)}
+            value={node.live.active_tasks}
+            max={node.live.max_parallel}
+          />
+        )
+        : <span class="node-no-meter" />}
+      <NodeState node={node} />
+    </div>
+  );
+}
+
+function Since({ node: { live, agent } }: { node: ListedNode }) {
+  const t = messages.value.nodes;
+  const connected = live && t.connected(formatAge(serverNow(now.value) - live.connected_at));
+  const text = [connected, agent].filter(Boolean).join(" · ");
+  return <p class="hint" title={live ? formatMoment(live.connected_at) : undefined}>{text}</p>;
+}
+
+/** Its state in a word, every cause, and for its owner what mends each. */
+export function NodeState({ node }: { node: ListedNode }) {
+  const t = messages.value.nodes;
+  const state = stateOf(node);
+  return (
+    <div class="node-state">
+      <p>
+        <State tone={tones[state]} icon={state} text={t.states[state]} />
+      </p>
+      {causes(node, serverNow(now.value)).map(({ text, fix }, i) => (
+        <p key={i} class="hint">
+          {text} {node.isMine && fix !== null && <span class="fix">{fix}</span>}
         </p>
-        {causes(node, nowMs).map((text, i) => <p key={i} class="hint">{text}</p>)}
-      </div>
-    </li>
+      ))}
+    </div>
   );
 }
 
@@ -54,12 +80,19 @@ const SHOWN = 4;
 function Models({ names }: { names: readonly string[] }) {
   const t = messages.value.nodes;
   const isOpen = useSignal(false);
+  const isUser = session.value.state === "in";
   if (names.length === 0) return <p class="models hint">{t.noModels}</p>;
   const shown = isOpen.value ? names : names.slice(0, SHOWN);
   return (
     <div class="models">
-      <ul aria-label={t.models}>
-        {shown.map((name) => <li key={name}>{name}</li>)}
+      <ul class="chips" aria-label={t.models}>
+        {shown.map((name) => (
+          <li key={name}>
+            {isUser
+              ? <a class="chip" href={tryPath(name)} title={t.tryModel(name)}>{name}</a>
+              : <span class="chip">{name}</span>}
+          </li>
+        ))}
       </ul>
       {names.length > SHOWN && (
         <button
@@ -73,25 +106,4 @@ function Models({ names }: { names: readonly string[] }) {
       )}
     </div>
   );
-}
-
-/** Why it takes calls or does not, sentence by sentence. */
-function causes(node: NodeView, nowMs: number): string[] {
-  const t = messages.value.nodes;
-  const own = t.causes[node.state];
-  const against = obstacles(node, nowMs).map((one) => told(one));
-  return own === "" ? against : [own, ...against];
-}
-
-function told({ model, reason, secondsLeft }: Obstacle): string {
-  const t = messages.value.nodes;
-  const why = asSentence(reason ?? t.unknownReason);
-  const text = secondsLeft > 0 ? t.away(why, secondsLeft) : t.tried(why);
-  return model === null ? text : t.ofModel(model, text);
-}
-
-/** The gateway's reasons are parts of sentences; here one stands before another sentence. */
-function asSentence(reason: string): string {
-  const whole = reason.charAt(0).toUpperCase() + reason.slice(1);
-  return whole.replace(/[.。\s]*$/, messages.value.nodes.fullStop);
 }

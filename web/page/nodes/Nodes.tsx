@@ -1,73 +1,124 @@
-/** Every machine that is connected now, as it changes. */
+/** Every machine of the network, as it changes. */
 
+import { useSignal } from "@preact/signals";
 import type { NodeView } from "../../../protocol/api.ts";
 import { api } from "../../api.ts";
+import { Choices } from "../../part/Choice.tsx";
+import { Empty } from "../../part/Empty.tsx";
+import { Icon } from "../../part/Icon.tsx";
+import { LongList } from "../../part/LongList.tsx";
 import { Meter } from "../../part/Meter.tsx";
-import { NodeRow } from "./NodeRow.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
 import { Page } from "../../part/Page.tsx";
+import { SearchField } from "../../part/SearchField.tsx";
 import { Skeleton } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
+import { useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
+import { useNodes } from "../../state/nodes.ts";
 import { session } from "../../state/session.ts";
+import { useChoices } from "../../state/url.ts";
+import { AddNode } from "./AddNode.tsx";
+import { listed, type ListedNode, narrowed, type View, views } from "./listed.ts";
+import { NodeRow } from "./NodeRow.tsx";
 
-const REFRESH_MS = 2000;
+/** One's own nodes, also those that are away; what changes with them the feed tells. */
+const REFRESH_OWN_MS = 60_000;
+
+/** A row of the list, about. */
+const ROW_PX = 88;
 
 export function Nodes() {
   const t = messages.value.nodes;
-  const live = useLive(api.nodes, REFRESH_MS).value;
-  if (!live.data && !live.error) return <Skeleton />;
-  const nodes = [...live.data?.nodes ?? []].sort(byName);
+  const user = session.value.state === "in" ? session.value.user : null;
+  const choices = useChoices();
+  const nodes = useNodes().value;
+  const went = useSignal(0);
+  useFeed("node_gone", () => went.value++);
+  const own = useLive(api.ownNodes, user ? REFRESH_OWN_MS : null, [went.value]).value.data;
+
+  if (!nodes.connected && !nodes.error) return <Skeleton />;
+  const all = listed(nodes, own?.nodes ?? []);
+  const add = () => choices.set({ add: "1" });
+  const addButton = user
+    ? (
+      <button type="button" class="button primary" onClick={add}>
+        <Icon name="plus" /> {t.add}
+      </button>
+    )
+    : <a class="button primary" href={paths.register}>{t.emptySignedOut}</a>;
   return (
-    <Page
-      title={t.title}
-      lead={t.lead}
-      action={nodes.length > 0 && <a class="button" href={addNodePath()}>{t.add}</a>}
-    >
-      {live.error && live.error.code !== "unreachable" && <ErrorNotice error={live.error} />}
-      {live.data && (nodes.length === 0 ? <Nobody /> : <Connected nodes={nodes} />)}
+    <Page title={t.title} lead={t.lead} action={all.length > 0 && addButton}>
+      {nodes.error && nodes.error.code !== "unreachable" && <ErrorNotice error={nodes.error} />}
+      {nodes.connected && all.length === 0 && (
+        <Empty icon="server" title={t.emptyTitle} text={t.emptyText}>{addButton}</Empty>
+      )}
+      {all.length > 0 && <Listed all={all} connected={nodes.connected ?? []} />}
+      {user && choices.get("add") !== "" && (
+        <AddNode
+          user={user}
+          connected={nodes.connected ?? []}
+          onClose={() => choices.set({ add: "" })}
+        />
+      )}
     </Page>
   );
 }
 
-function Connected({ nodes }: { nodes: readonly NodeView[] }) {
+interface ListedProps {
+  all: readonly ListedNode[];
+  connected: readonly NodeView[];
+}
+
+function Listed({ all, connected }: ListedProps) {
   const t = messages.value.nodes;
-  const busy = nodes.reduce((sum, node) => sum + node.active_tasks, 0);
-  const slots = nodes.reduce((sum, node) => sum + node.max_parallel, 0);
-  const models = new Set(nodes.flatMap((node) => node.supported_models)).size;
+  const choices = useChoices();
+  const view = views.find((one) => one === choices.get("view")) ?? "all";
+  const shown = narrowed(all, view, choices.get("q"));
+  const open = session.value.state === "in" ? views : views.filter((one) => one !== "mine");
   return (
     <>
-      <div class="summary">
-        <span>{messages.value.online(nodes.length, models)}</span>
-        <Meter label={t.slotsLabel} text={t.summary(busy, slots)} value={busy} max={slots} />
+      <Summary connected={connected} />
+      <div class="toolbar">
+        <SearchField
+          label={t.search}
+          value={choices.get("q")}
+          onInput={(q) => choices.set({ q })}
+        />
+        <Choices<View>
+          label={t.view}
+          options={open}
+          chosen={view}
+          name={(one) => t.views[one]}
+          onChoose={(one) => choices.set({ view: one === "all" ? "" : one })}
+        />
       </div>
-      <ul class="nodes">
-        {nodes.map((node) => <NodeRow key={node.id} node={node} />)}
-      </ul>
+      {shown.length === 0 && <p class="none" role="status">{t.noneShown}</p>}
+      <LongList
+        label={t.title}
+        class="nodes"
+        items={shown}
+        keyOf={({ id }) => id}
+        estimatePx={ROW_PX}
+      >
+        {(node) => <NodeRow node={node} />}
+      </LongList>
     </>
   );
 }
 
-function Nobody() {
+function Summary({ connected }: { connected: readonly NodeView[] }) {
   const t = messages.value.nodes;
-  const isSignedIn = session.value.state === "in";
+  const busy = connected.reduce((sum, node) => sum + node.active_tasks, 0);
+  const slots = connected.reduce((sum, node) => sum + node.max_parallel, 0);
+  const models = new Set(connected.flatMap((node) => node.supported_models)).size;
   return (
-    <section class="empty">
-      <h2>{t.emptyTitle}</h2>
-      <p>{t.emptyText}</p>
-      <a class="button primary" href={addNodePath()}>
-        {isSignedIn ? t.emptySignedIn : t.emptySignedOut}
-      </a>
-    </section>
+    <div class="summary">
+      <span>{messages.value.online(connected.length, models)}</span>
+      {slots > 0 && (
+        <Meter label={t.slotsLabel} text={t.summary(busy, slots)} value={busy} max={slots} />
+      )}
+    </div>
   );
-}
-
-function addNodePath(): string {
-  return session.value.state === "in" ? `${paths.dashboard}#share` : paths.register;
-}
-
-/** The gateway lists nodes in no order; on screen they should stay where they are. */
-function byName(a: NodeView, b: NodeView): number {
-  return a.name.localeCompare(b.name) || a.id.localeCompare(b.id);
 }

@@ -6,6 +6,8 @@ import type { NodePenalty, NodeState, NodeView } from "../../../protocol/api.ts"
 export interface Obstacle {
   /** Null: from all of the node's models. */
   model: string | null;
+  /** Of the gateway; null: it told none. */
+  code: string | null;
   reason: string | null;
   /** Until then no call; 0: its time is over, and single calls try the node. */
   secondsLeft: number;
@@ -19,13 +21,16 @@ export function obstacles(node: NodeView, nowMs: number): Obstacle[] {
   if (idle.has(node.state)) return [];
   if (node.state === "penalized") {
     const left = secondsLeft(node.penalized_until ?? nowMs, nowMs);
-    return [{ model: null, reason: node.penalty_reason, secondsLeft: left }];
+    const code = node.penalties[0]?.code ?? null;
+    return [{ model: null, code, reason: node.penalty_reason, secondsLeft: left }];
   }
   if (node.state === "probing") {
-    return [{ model: null, reason: node.penalties[0]?.reason ?? null, secondsLeft: 0 }];
+    const { code = null, reason = null } = node.penalties[0] ?? {};
+    return [{ model: null, code, reason, secondsLeft: 0 }];
   }
-  return node.penalties.map(({ model, reason, until }) => ({
+  return node.penalties.map(({ model, code, reason, until }) => ({
     model,
+    code,
     reason,
     secondsLeft: secondsLeft(until, nowMs),
   }));

@@ -37,20 +37,35 @@ test("a penalised node tells why, and how many seconds are left, never fewer tha
   const penalised = node({ state: "penalized", penalized: true, penalty_reason: "timeout" });
   const told = (leftMs: number) =>
     obstacles({ ...penalised, penalized_until: nowMs + leftMs }, nowMs);
-  expect(told(4200)).toEqual([{ model: null, reason: "timeout", secondsLeft: 5 }]);
-  expect(told(-9000)).toEqual([{ model: null, reason: "timeout", secondsLeft: 0 }]);
+  expect(told(4200)).toEqual([{
+    model: null,
+    code: "node_silent",
+    reason: "timeout",
+    secondsLeft: 5,
+  }]);
+  expect(told(-9000)).toEqual([{
+    model: null,
+    code: "node_silent",
+    reason: "timeout",
+    secondsLeft: 0,
+  }]);
 });
 
 test("a node that is being tried still tells what it was penalised for", () => {
   const tried = node({ state: "probing", penalties: [penalty("llama", -1)] });
-  expect(obstacles(tried, nowMs)).toEqual([{ model: null, reason: "timeout", secondsLeft: 0 }]);
+  expect(obstacles(tried, nowMs)).toEqual([{
+    model: null,
+    code: "node_silent",
+    reason: "timeout",
+    secondsLeft: 0,
+  }]);
 });
 
 test("what stands against some models only is told by model", () => {
   const penalties = [penalty("llama", 4200), penalty("qwen", -1)];
   expect(obstacles(node({ state: "busy", penalties }), nowMs)).toEqual([
-    { model: "llama", reason: "timeout", secondsLeft: 5 },
-    { model: "qwen", reason: "timeout", secondsLeft: 0 },
+    { model: "llama", code: "node_silent", reason: "timeout", secondsLeft: 5 },
+    { model: "qwen", code: "node_silent", reason: "timeout", secondsLeft: 0 },
   ]);
 });
 

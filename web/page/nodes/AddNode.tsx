@@ -1,0 +1,107 @@
+/** How a machine joins: what to paste there, and a look-out that turns green when it has come. */
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import type { NodeView, UserView } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Choice } from "../../part/Choice.tsx";
+import { Code } from "../../part/Code.tsx";
+import { masked } from "../../part/CopyField.tsx";
+import { Dialog } from "../../part/Dialog.tsx";
+import { Icon } from "../../part/Icon.tsx";
+import { nodePath, tryPath } from "../../route.ts";
+import { gatewayAddress, type UpstreamName, upstreams } from "../../snippet.ts";
+import { useLive } from "../../state/live.ts";
+import { messages } from "../../state/locale.ts";
+import { type ShellName, shells } from "./setup.ts";
+
+interface Props {
+  user: UserView;
+  /** As they are now. */
+  connected: readonly NodeView[];
+  onClose: () => void;
+}
+
+const shellNames = Object.keys(shells) as ShellName[];
+const upstreamNames = Object.keys(upstreams) as UpstreamName[];
+/** The gateway's address hardly ever changes. */
+const REFRESH_ADDRESS_MS = 60_000;
+
+export function AddNode({ user, connected, onClose }: Props) {
+  const t = messages.value.nodes.adding;
+  const isOpen = useSignal(true);
+  const isShown = useSignal(false);
+  const shell = useSignal<ShellName>(isWindows() ? "Windows" : "Linux · macOS");
+  const upstream = useSignal<UpstreamName>("Ollama");
+  const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);
+  const written = (clientToken: string) =>
+    shells[shell.value]({ address, clientToken, upstream: upstream.value });
+  const hint = useComputed(() => messages.value.nodes.adding.upstreamHints[upstream.value]);
+  return (
+    <Dialog isOpen={isOpen} title={t.title} width="wide" onClose={onClose}>
+      <ol class="numbered">
+        <li>
+          <h3>{t.programTitle}</h3>
+          <p>{t.programText}</p>
+        </li>
+        <li>
+          <h3>{t.commandTitle}</h3>
+          <p>{hint}</p>
+          <div class="toolbar">
+            <Choice label={t.upstream} options={upstreamNames} value={upstream} />
+            <Choice label={t.system} options={shellNames} value={shell} />
+          </div>
+          <Code
+            title={t.commandName}
+            shown={written(isShown.value ? user.client_token : masked(user.client_token))}
+            copied={written(user.client_token)}
+          />
+          <button
+            type="button"
+            class="link-button"
+            aria-pressed={isShown.value}
+            onClick={() => isShown.value = !isShown.value}
+          >
+            {isShown.value ? t.hideToken : t.showToken}
+          </button>
+        </li>
+        <li>
+          <LookOut connected={connected} />
+        </li>
+      </ol>
+    </Dialog>
+  );
+}
+
+/** Turns green with the first node of the reader's own that was not there when it was opened. */
+function LookOut({ connected }: { connected: readonly NodeView[] }) {
+  const t = messages.value.nodes.adding;
+  const before = useRef(new Map(connected.map(({ id, connected_at }) => [id, connected_at])));
+  const fresh = connected.find(({ id, mine, connected_at }) =>
+    mine && before.current.get(id) !== connected_at
+  );
+  if (!fresh) {
+    return (
+      <div class="look-out" role="status">
+        <span class="pulse" aria-hidden="true" /> {t.waiting}
+      </div>
+    );
+  }
+  const [model] = fresh.supported_models;
+  return (
+    <div class="look-out here" role="status">
+      <Icon name="check" />
+      <p>
+        <strong>{t.here(fresh.name, fresh.supported_models.length)}</strong>
+      </p>
+      <div class="actions">
+        {model && <a class="button primary small" href={tryPath(model)}>{t.tryIt}</a>}
+        <a class="button small" href={nodePath(fresh.id)}>{t.see}</a>
+      </div>
+    </div>
+  );
+}
+
+function isWindows(): boolean {
+  return /Win/.test(navigator.userAgent);
+}

@@ -1,0 +1,55 @@
+/** Why a node takes calls or does not, and what its owner can do about it, in the reader's words. */
+
+import type { NodeGone, NodeView } from "../../../protocol/api.ts";
+import { formatAge, messages } from "../../state/locale.ts";
+import { has } from "../../state/words.ts";
+import type { ListedNode } from "./listed.ts";
+import { type Obstacle, obstacles } from "./node_state.ts";
+
+export interface Cause {
+  text: string;
+  /** What mends it; null: nothing has to be done. */
+  fix: string | null;
+}
+
+/** `nowMs` is the gateway's time. */
+export function causes(node: ListedNode, nowMs: number): Cause[] {
+  return node.live ? ofLive(node.live, nowMs) : ofAway(node, nowMs);
+}
+
+function ofLive(node: NodeView, nowMs: number): Cause[] {
+  const t = messages.value.nodes;
+  const own = t.causes[node.state];
+  const against = obstacles(node, nowMs).map(told);
+  return own === "" ? against : [{ text: own, fix: null }, ...against];
+}
+
+function told({ model, code, reason, secondsLeft }: Obstacle): Cause {
+  const t = messages.value.nodes;
+  const known = code !== null && has(t.faults, code) ? t.faults[code] : null;
+  const why = known?.cause ?? asSentence(reason ?? t.unknownReason);
+  const text = secondsLeft > 0 ? t.away(why, secondsLeft) : t.tried(why);
+  return {
+    text: model === null ? text : t.ofModel(model, text),
+    fix: known?.fix ?? null,
+  };
+}
+
+function ofAway({ gone, lastSeenMs }: ListedNode, nowMs: number): Cause[] {
+  const t = messages.value.nodes;
+  const sinceMs = gone?.at ?? lastSeenMs;
+  const since = sinceMs === null ? null : t.awaySince(formatAge(Math.max(0, nowMs - sinceMs)));
+  const why = gone ? goneText(gone.code) : null;
+  const text = [why?.cause, since].filter((part) => part != null).join(" ");
+  return [{ text: text || t.causes.away, fix: why?.fix ?? null }];
+}
+
+function goneText(code: NodeGone["code"]): { cause: string; fix: string } {
+  return messages.value.nodes.goneBy[code];
+}
+
+/** The gateway's reasons are parts of sentences; here one stands before another sentence. */
+function asSentence(reason: string): string {
+  const whole = reason.charAt(0).toUpperCase() + reason.slice(1);
+  return whole.replace(/[.。\s]*$/, messages.value.nodes.fullStop);
+}

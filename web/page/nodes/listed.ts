@@ -1,0 +1,79 @@
+/** The nodes as the page lists them: those that are here, those that went, and one's own that are away. */
+
+import type { NodeGone, NodeState, NodeView, OwnNodeView } from "../../../protocol/api.ts";
+import type { Nodes } from "../../state/nodes.ts";
+
+export interface ListedNode {
+  id: string;
+  name: string;
+  isMine: boolean;
+  /** Null: it is not connected. */
+  live: NodeView | null;
+  /** How it went, where that is known. */
+  gone: NodeGone | null;
+  models: readonly string[];
+  agent: string | null;
+  lastSeenMs: number | null;
+}
+
+export type ListedState = NodeState | "away";
+
+/** What the page can be narrowed to. */
+export const views = ["all", "working", "attention", "mine"] as const;
+export type View = typeof views[number];
+
+export function stateOf({ live }: ListedNode): ListedState {
+  return live?.state ?? "away";
+}
+
+/** By name, so that they stay where they are on screen. */
+export function listed({ connected, gone }: Nodes, own: readonly OwnNodeView[]): ListedNode[] {
+  const here = (connected ?? []).map((node) => present(node));
+  const went = gone.map(({ last, gone }) => ({ ...present(last), live: null, gone }));
+  const known = new Set([...here, ...went].map(({ id }) => id));
+  const away = own.filter(({ id }) => !known.has(id)).map(absent);
+  return [...here, ...went, ...away].sort(byName);
+}
+
+function present(node: NodeView): ListedNode {
+  const { id, name, mine, supported_models, agent } = node;
+  const live = node;
+  return {
+    id,
+    name,
+    isMine: mine,
+    live,
+    gone: null,
+    models: supported_models,
+    agent,
+    lastSeenMs: null,
+  };
+}
+
+function absent({ id, name, models, agent, gone, last_seen_at }: OwnNodeView): ListedNode {
+  return { id, name, isMine: true, live: null, gone, models, agent, lastSeenMs: last_seen_at };
+}
+
+const healthy: ReadonlySet<ListedState> = new Set(["ready", "busy"]);
+
+/** Those that the view shows and that have every word of `query` in a name of theirs. */
+export function narrowed(nodes: readonly ListedNode[], view: View, query: string): ListedNode[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return nodes.filter((node) => {
+    const text = [node.name, ...node.models].join("\n").toLowerCase();
+    return isIn(node, view) && words.every((word) => text.includes(word));
+  });
+}
+
+function isIn(node: ListedNode, view: View): boolean {
+  if (view === "all") return true;
+  if (view === "mine") return node.isMine;
+  const isWell = healthy.has(stateOf(node)) && node.live?.penalties.length === 0;
+  return isWell === (view === "working");
+}
+
+const collator = new Intl.Collator(undefined, { numeric: true });
+
+function byName(a: ListedNode, b: ListedNode): number {
+  return collator.compare(a.name, b.name) || (a.id < b.id ? -1 : 1);
+}

@@ -1,0 +1,84 @@
+/** A list of any length, of which only what is in sight is drawn. */
+
+import { useSignal } from "@preact/signals";
+import {
+  observeWindowOffset,
+  observeWindowRect,
+  Virtualizer,
+  windowScroll,
+} from "@tanstack/virtual-core";
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+interface Props<T> {
+  label: string;
+  class?: string;
+  items: readonly T[];
+  keyOf: (item: T) => string;
+  /** About how tall one is; each is measured once it is drawn. */
+  estimatePx: number;
+  children: (item: T) => ComponentChildren;
+}
+
+/** So many are simply drawn: the browser's own search then finds them all. */
+const FEW = 40;
+
+export function LongList<T>(props: Props<T>) {
+  return props.items.length <= FEW ? <Whole {...props} /> : <Windowed {...props} />;
+}
+
+function Whole<T>({ label, class: name, items, keyOf, children }: Props<T>) {
+  return (
+    <ul class={name} aria-label={label}>
+      {items.map((item) => <li key={keyOf(item)}>{children(item)}</li>)}
+    </ul>
+  );
+}
+
+/** Drawn beyond the window's edges, so that scrolling finds it there. */
+const OVERSCAN = 6;
+
+function Windowed<T>({ label, class: name, items, keyOf, estimatePx, children }: Props<T>) {
+  const list = useRef<HTMLUListElement>(null);
+  const version = useSignal(0);
+  const options = {
+    count: items.length,
+    getScrollElement: () => globalThis.window,
+    estimateSize: () => estimatePx,
+    getItemKey: (i: number) => keyOf(items[i]!),
+    scrollMargin: list.current?.offsetTop ?? 0,
+    overscan: OVERSCAN,
+    observeElementRect: observeWindowRect,
+    observeElementOffset: observeWindowOffset,
+    scrollToFn: windowScroll,
+    initialRect: { width: innerWidth, height: innerHeight },
+    onChange: () => version.value++,
+  };
+  const [rows] = useState(() => new Virtualizer<Window, HTMLLIElement>(options));
+  rows.setOptions(options);
+  useEffect(() => rows._didMount(), []);
+  useLayoutEffect(() => rows._willUpdate());
+  version.value;
+
+  return (
+    <ul
+      ref={list}
+      class={`windowed ${name ?? ""}`}
+      aria-label={label}
+      style={{ height: `${rows.getTotalSize()}px` }}
+    >
+      {rows.getVirtualItems().map(({ index, key, start }) => (
+        <li
+          key={key}
+          ref={rows.measureElement}
+          data-index={index}
+          aria-setsize={items.length}
+          aria-posinset={index + 1}
+          style={{ transform: `translateY(${start - rows.options.scrollMargin}px)` }}
+        >
+          {children(items[index]!)}
+        </li>
+      ))}
+    </ul>
+  );
+}

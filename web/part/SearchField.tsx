@@ -1,0 +1,27 @@
+/** Narrows what a page lists, word by word; `/` leads to it from anywhere on the page. */
+
+import { Icon } from "./Icon.tsx";
+
+interface Props {
+  label: string;
+  value: string;
+  onInput: (value: string) => void;
+}
+
+export function SearchField({ label, value, onInput }: Props) {
+  return (
+    <div class="search-field">
+      <Icon name="search" />
+      <input
+        type="search"
+        data-filter
+        aria-label={label}
+        placeholder={label}
+        spellcheck={false}
+        autocomplete="off"
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    </div>
+  );
+}
