@@ -13,8 +13,12 @@ import { messages } from "./state/locale.ts";
 
 const Register = lazy(() => import("./page/account/Register.tsx").then((page) => page.Register));
 const Login = lazy(() => import("./page/account/Login.tsx").then((page) => page.Login));
-const Dashboard = lazy(() => import("./page/Dashboard.tsx").then((page) => page.Dashboard));
+const Dashboard = lazy(() =>
+  import("./page/dashboard/Dashboard.tsx").then((page) => page.Dashboard)
+);
 const Nodes = lazy(() => import("./page/nodes/Nodes.tsx").then((page) => page.Nodes));
+const NodeDetail = lazy(() => import("./page/node/NodeDetail.tsx").then((page) => page.NodeDetail));
+const Models = lazy(() => import("./page/models/Models.tsx").then((page) => page.Models));
 const Playground = lazy(() =>
   import("./page/playground/Playground.tsx").then((page) => page.Playground)
 );
@@ -33,6 +37,8 @@ export function App() {
             <Route path={paths.login} component={Login} />
             <Route path={paths.dashboard} component={Dashboard} />
             <Route path={paths.nodes} component={Nodes} />
+            <Route path={paths.node} component={NodeDetail} />
+            <Route path={paths.models} component={Models} />
             <Route path={paths.playground} component={Playground} />
             <Route default component={NotFound} />
           </Router>

@@ -2,8 +2,10 @@
 
 import type { BrowserContext, Route } from "playwright-core";
 import { crowd, ownNodes } from "./crowd.ts";
+import { models, nodeDetail } from "./models.ts";
 import type { Scene } from "./scene.ts";
 import { speech } from "./speech.ts";
+import { usage } from "./usage.ts";
 
 /** Makes the pages of `context` see the scene; what is not listed here the gateway answers itself. */
 export async function pretend(context: BrowserContext, scene: Scene): Promise<void> {
@@ -12,6 +14,22 @@ export async function pretend(context: BrowserContext, scene: Scene): Promise<vo
   const answers: Record<string, (route: Route) => Promise<void>> = {
     "**/api/nodes": json({ nodes }),
     "**/api/nodes/mine": json({ nodes: nodes.length > 0 ? ownNodes(Date.now()) : [] }),
+    "**/api/usage*": (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      const side = query.get("side") === "provided" ? "provided" : "made";
+      const models = nodes.length === 0 ? [] : ["llama3.2", "Qwen/Qwen3-8B", "deepseek-r1:32b"];
+      return route.fulfill({
+        json: usage(side, Number(query.get("from")), Number(query.get("to")), models),
+      });
+    },
+    "**/api/models": json({ models: models(nodes) }),
+    "**/api/nodes/*": (route) => {
+      const id = route.request().url().split("/").at(-1);
+      if (id === "mine") return route.fallback();
+      return route.fulfill({
+        json: nodeDetail(nodes.find((node) => node.id === id) ?? null, Date.now()),
+      });
+    },
     // Pages then ask by themselves.
     "**/api/live*": (route) => route.fulfill({ status: 503, body: "" }),
     "**/api/info": async (route) => {

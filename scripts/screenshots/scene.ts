@@ -30,12 +30,16 @@ export const scenes: readonly Scene[] = [
   { name: "login", path: "/login?next=/dashboard" },
   { name: "login-refused", path: "/login", act: signInWrongly },
   { name: "dashboard", path: "/dashboard", isUser: true },
-  { name: "dashboard-shown", path: "/dashboard", isUser: true, nodes: [], act: showTokens },
+  { name: "dashboard-tokens", path: "/dashboard?range=7d", isUser: true, act: firstToken },
+  { name: "dashboard-empty", path: "/dashboard", isUser: true, nodes: [], act: showTokens },
   { name: "dashboard-rotate", path: "/dashboard", isUser: true, act: askToRotate, isCropped: true },
   { name: "nodes", path: "/nodes", isUser: true },
   { name: "nodes-add", path: "/nodes?add=1", isUser: true, isCropped: true },
   { name: "nodes-empty", path: "/nodes", nodes: [] },
   { name: "nodes-lost", path: "/nodes", act: loseGateway },
+  { name: "node", path: "/nodes/studio-pc", isUser: true },
+  { name: "node-penalized", path: "/nodes/cloud-key", isUser: true },
+  { name: "models", path: "/models", isUser: true },
   { name: "playground", path: "/playground", isUser: true, isCropped: true },
   { name: "playground-empty", path: "/playground", isUser: true, nodes: [], isCropped: true },
   { name: "playground-answer", path: "/playground", isUser: true, act: askModel, isCropped: true },
@@ -99,6 +103,10 @@ async function signInWrongly(page: Page): Promise<void> {
 
 async function showTokens(page: Page): Promise<void> {
   for (const button of await page.locator(".copy-field [aria-pressed]").all()) await button.click();
+}
+
+async function firstToken(page: Page): Promise<void> {
+  await page.locator(".tile").last().click();
 }
 
 async function askToRotate(page: Page): Promise<void> {

@@ -5,6 +5,8 @@ import { common } from "./en/common.ts";
 import { dashboard } from "./en/dashboard.ts";
 import { errors } from "./en/errors.ts";
 import { home } from "./en/home.ts";
+import { models } from "./en/models.ts";
+import { node } from "./en/node.ts";
 import { nav } from "./en/nav.ts";
 import { nodes } from "./en/nodes.ts";
 import { notFound } from "./en/not_found.ts";
@@ -19,6 +21,8 @@ export const en = {
   account,
   dashboard,
   nodes,
+  node,
+  models,
   playground,
   notFound,
   errors,

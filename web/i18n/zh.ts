@@ -6,6 +6,8 @@ import { common } from "./zh/common.ts";
 import { dashboard } from "./zh/dashboard.ts";
 import { errors } from "./zh/errors.ts";
 import { home } from "./zh/home.ts";
+import { models } from "./zh/models.ts";
+import { node } from "./zh/node.ts";
 import { nav } from "./zh/nav.ts";
 import { nodes } from "./zh/nodes.ts";
 import { notFound } from "./zh/not_found.ts";
@@ -20,6 +22,8 @@ export const zh: Messages = {
   account,
   dashboard,
   nodes,
+  node,
+  models,
   playground,
   notFound,
   errors,

@@ -45,3 +45,12 @@ export function errorText(error: ApiError): string {
   const text = has(errors, error.code) ? errors[error.code] : error.message;
   return error.retryAfterS === null ? text : retryAfter(text, error.retryAfterS);
 }
+
+/** What the gateway found wrong with one field of a form, in the reader's language; undefined: nothing. */
+export function fieldProblem({ fields }: ApiError, name: string): string | undefined {
+  const problem = fields.find(({ param }) => param === name);
+  if (!problem) return undefined;
+  const { fieldFaults } = messages.value;
+  const words = has(fieldFaults, problem.code) ? fieldFaults[problem.code] : problem.message;
+  return typeof words === "string" ? words : words(problem.limit ?? 0);
+}

@@ -2,6 +2,17 @@
 
 import { messages } from "../state/locale.ts";
 
+/** Of a part of a page. */
+export function Bones({ count }: { count: number }) {
+  return (
+    <div class="skeleton" role="status">
+      <span class="off-screen">{messages.value.loading}</span>
+      {Array.from({ length: count }, (_, i) => <i key={i} class="bone" />)}
+    </div>
+  );
+}
+
+/** Of a whole one. */
 export function Skeleton() {
   return (
     <div class="page wide skeleton" role="status">

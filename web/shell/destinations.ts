@@ -20,6 +20,7 @@ export interface Destination {
 const all: readonly Destination[] = [
   { path: paths.dashboard, name: "dashboard", icon: "chart", key: "d", who: "user" },
   { path: paths.nodes, name: "nodes", icon: "server", key: "n", who: "anybody" },
+  { path: paths.models, name: "models", icon: "model", key: "m", who: "user" },
   { path: paths.playground, name: "playground", icon: "chat", key: "p", who: "user" },
 ];
 

@@ -1,7 +1,7 @@
 /** Data that is asked for again and again while someone looks at it. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { type ReadonlySignal, signal, useSignal } from "@preact/signals";
+import { type ReadonlySignal, type Signal, signal, useSignal } from "@preact/signals";
 import { ApiError } from "../api.ts";
 import { lostSinceMs } from "./connection.ts";
 
@@ -18,13 +18,13 @@ export interface Live<T> {
  * Calls `load` now and `everyMs` after each answer, for as long as the component is mounted and the
  * tab is visible. A hidden tab asks nothing; when it is shown again it asks at once, and so it does
  * when one of `keys` has changed: `load` then asks something else. Null for `everyMs` asks nothing:
- * what is to be known comes another way.
+ * what is to be known comes another way. Whoever hears of changes in between may move the answer on.
  */
 export function useLive<T>(
   load: (signal: AbortSignal) => Promise<T>,
   everyMs: number | null,
   keys: readonly unknown[] = [],
-): ReadonlySignal<Live<T>> {
+): Signal<Live<T>> {
   const live = useSignal<Live<T>>({ data: null, atMs: 0, error: null });
   const loader = useRef(load);
   loader.current = load;

@@ -54,3 +54,50 @@ export function formatAge(ageMs: number): string {
   }
   return ages.value.format(-Math.max(0, Math.floor(ageMs / 1000)), "second");
 }
+
+const DAY_MS = 86_400_000;
+
+/** A moment on a chart's axis: as exact as a span of `spanMs` asks for, the day too where `isWhole`. */
+export function formatClock(atMs: number, spanMs: number, isWhole: boolean): string {
+  if (spanMs > 2 * DAY_MS) return clocks.value.day.format(atMs);
+  return (isWhole ? clocks.value.whole : clocks.value.time).format(atMs);
+}
+
+const clocks = computed(() => ({
+  day: new Intl.DateTimeFormat(locale.value, { month: "short", day: "numeric" }),
+  time: new Intl.DateTimeFormat(locale.value, { hour: "2-digit", minute: "2-digit" }),
+  whole: new Intl.DateTimeFormat(locale.value, {
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+  }),
+}));
+
+const compact = computed(() =>
+  new Intl.NumberFormat(locale.value, { notation: "compact", maximumFractionDigits: 1 })
+);
+const shares = computed(() =>
+  new Intl.NumberFormat(locale.value, { style: "percent", maximumFractionDigits: 1 })
+);
+
+/** "1.2K": where there is little room. */
+export function formatShort(value: number): string {
+  return compact.value.format(value);
+}
+
+/** Of 1: "2.5%" */
+export function formatShare(value: number): string {
+  return shares.value.format(value);
+}
+
+/** "840 ms", "1.2 s", "2 min": as long as something took. */
+export function formatDuration(ms: number): string {
+  const [value, unit] = ms < 1000
+    ? [Math.round(ms), "millisecond"]
+    : ms < 120_000
+    ? [Math.round(ms / 100) / 10, "second"]
+    : [Math.round(ms / 60_000), "minute"];
+  return new Intl.NumberFormat(locale.value, { style: "unit", unit, unitDisplay: "short" })
+    .format(value);
+}

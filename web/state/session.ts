@@ -1,7 +1,7 @@
 /** Who is signed in here. */
 
 import { signal } from "@preact/signals";
-import type { TokenKind, UserView } from "../../protocol/api.ts";
+import type { Side, TokenKind, UsageIncrement, UserView } from "../../protocol/api.ts";
 import { api, ApiError, onSignedOut, type Registration } from "../api.ts";
 import { isMarked, removeMark } from "./mark.ts";
 
@@ -57,6 +57,23 @@ export async function signUp(form: Registration): Promise<void> {
 export async function signOut(): Promise<void> {
   await api.logout();
   session.value = { state: "out", why: "left" };
+}
+
+/** Adds calls that have ended since, as the feed tells them, to the user's totals. */
+export function countCalls(increments: readonly UsageIncrement[]): void {
+  const current = session.peek();
+  if (current.state !== "in") return;
+  const added = (wanted: Side) =>
+    increments.reduce(
+      (sum, { side, calls, errors }) => sum + (side === wanted ? calls - errors : 0),
+      0,
+    );
+  const user = {
+    ...current.user,
+    total_api_calls: current.user.total_api_calls + added("made"),
+    total_provided_calls: current.user.total_provided_calls + added("provided"),
+  };
+  session.value = { state: "in", user };
 }
 
 /** Replaces one of the user's two tokens; the old one stops working within 5 s. */

@@ -1,5 +1,7 @@
 /** The dashboard, in English. */
 
+import { number } from "./words.ts";
+
 export const dashboard = {
   title: "Dashboard",
   memberSince: (day: string) => `Member since ${day}`,
@@ -37,4 +39,60 @@ export const dashboard = {
     "Save this as config.yaml beside the client, then start it. Copying puts your token in.",
   shareRun: "Start the client",
   upstream: "What it serves",
+  side: "Whose calls",
+  sides: { made: "Made", provided: "Contributed" },
+  range: "Range",
+  ranges: {
+    "15m": "15 min",
+    "1h": "1 h",
+    "24h": "24 h",
+    "7d": "7 d",
+    "30d": "30 d",
+    "90d": "90 d",
+  },
+  trend: "Over time",
+  shown: "What the chart shows",
+  figures: {
+    calls: "Calls",
+    tokens: "Tokens",
+    errors: "Errors",
+    firstToken: "Time to first token",
+  },
+  lines: {
+    all: "all",
+    prompt: "prompt",
+    completion: "completion",
+    errors: "errors",
+    p50: "p50",
+    p95: "p95",
+  },
+  against: "Against the same length of time before",
+  asides: {
+    speed: (perSecond: number) => `${number.format(perSecond)} tokens/s`,
+    tokens: (prompt: number, completion: number) =>
+      `${number.format(prompt)} in, ${number.format(completion)} out`,
+    tokensShort: (tokens: string) => `${tokens} tokens`,
+    share: (share: string) => `${share} of calls`,
+    failed: (share: string) => `${share} failed`,
+    p50: (time: string) => `p50 ${time}`,
+    p95: (time: string) => `p95 ${time}`,
+  },
+  asTable: "Table",
+  time: "Time",
+  by: { model: "By model", key: "By key", node: "By node" },
+  gone: "(deleted)",
+  narrowed: "Narrowed to",
+  widen: (name: string) => `Take away: ${name}`,
+  nothing: {
+    made: {
+      title: "No calls yet",
+      text: "What you call shows up here within a second. The playground makes a first call.",
+      action: "Open the playground",
+    },
+    provided: {
+      title: "Your machines have served no calls yet",
+      text: "Connect one, and what it does for others and for you shows up here.",
+      action: "Add a node",
+    },
+  },
 } as const;

@@ -1,9 +1,10 @@
 /** The dashboard, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
+import { number } from "./words.ts";
 
 export const dashboard: Messages["dashboard"] = {
-  title: "控制台",
+  title: "仪表盘",
   memberSince: (day) => `注册于 ${day}`,
   totals: "总计",
   callsMade: "发起的调用",
@@ -35,4 +36,55 @@ export const dashboard: Messages["dashboard"] = {
   shareText: "将以下内容保存为客户端旁的 config.yaml，然后启动它。复制时会填入你的令牌。",
   shareRun: "启动客户端",
   upstream: "提供的服务",
+  side: "谁的调用",
+  sides: { made: "发起的", provided: "贡献的" },
+  range: "时间范围",
+  ranges: {
+    "15m": "15 分钟",
+    "1h": "1 小时",
+    "24h": "24 小时",
+    "7d": "7 天",
+    "30d": "30 天",
+    "90d": "90 天",
+  },
+  trend: "随时间变化",
+  shown: "图表显示的内容",
+  figures: { calls: "调用", tokens: "词元", errors: "错误", firstToken: "首字时间" },
+  lines: {
+    all: "全部",
+    prompt: "输入",
+    completion: "输出",
+    errors: "错误",
+    p50: "p50",
+    p95: "p95",
+  },
+  against: "与之前同样长的时间相比",
+  asides: {
+    speed: (perSecond) => `${number.format(perSecond)} 词元/秒`,
+    tokens: (prompt, completion) =>
+      `输入 ${number.format(prompt)}，输出 ${number.format(completion)}`,
+    tokensShort: (tokens) => `${tokens} 词元`,
+    share: (share) => `占调用的 ${share}`,
+    failed: (share) => `${share} 失败`,
+    p50: (time) => `p50 ${time}`,
+    p95: (time) => `p95 ${time}`,
+  },
+  asTable: "表格",
+  time: "时间",
+  by: { model: "按模型", key: "按密钥", node: "按节点" },
+  gone: "（已删除）",
+  narrowed: "仅显示",
+  widen: (name) => `取消：${name}`,
+  nothing: {
+    made: {
+      title: "还没有调用",
+      text: "你的调用会在一秒内显示在这里。试验场可以完成第一次调用。",
+      action: "打开试验场",
+    },
+    provided: {
+      title: "你的机器还没有完成过调用",
+      text: "接入一台机器，它为他人和你完成的调用会显示在这里。",
+      action: "添加节点",
+    },
+  },
 };

@@ -1,7 +1,7 @@
 /** What a user took from the network and gave to it. */
 
-import type { UserView } from "../../protocol/api.ts";
-import { formatNumber, messages } from "../state/locale.ts";
+import type { UserView } from "../../../protocol/api.ts";
+import { formatNumber, messages } from "../../state/locale.ts";
 
 export function Totals({ user }: { user: UserView }) {
   const t = messages.value.dashboard;
@@ -21,7 +21,7 @@ export function Totals({ user }: { user: UserView }) {
 
 function Total({ name, hint, value }: { name: string; hint: string; value: number }) {
   return (
-    <div class="panel">
+    <div>
       <dt>
         {name} <span class="hint">{hint}</span>
       </dt>

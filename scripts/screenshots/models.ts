@@ -1,0 +1,86 @@
+/** The made-up crowd's models, and one of its nodes in full. */
+
+import type { ModelView, NodeDetail, NodeEvent, NodeView } from "../../protocol/api.ts";
+
+const MINUTE_MS = 60_000;
+
+/** As the gateway would list them. */
+export function models(nodes: readonly NodeView[]): ModelView[] {
+  const names = [...new Set(nodes.flatMap((node) => node.supported_models))].sort();
+  return names.map((id) => {
+    const servers = nodes.filter((node) => node.supported_models.includes(id));
+    const able = servers.filter(({ state }) => ["ready", "busy", "probing"].includes(state));
+    const slots = able.reduce((sum, node) => sum + node.max_parallel, 0);
+    const free = able.reduce((sum, node) => sum + node.max_parallel - node.active_tasks, 0);
+    const isVision = /gemma|gpt/.test(id);
+    return {
+      id,
+      state: slots === 0 ? "unavailable" : free > 0 ? "ready" : "busy",
+      slots,
+      free_slots: free,
+      waiting: id === "llama3.2" ? 3 : 0,
+      capabilities: {
+        endpoints: ["/v1/chat/completions", ...(isVision ? ["/v1/responses"] : [])],
+        context_length: isVision ? 128_000 : 32_768,
+        tools: /llama|gpt|Qwen/.test(id),
+        vision: isVision,
+      },
+      nodes: servers.map(({ id, name, state, active_tasks, max_parallel, mine }) => ({
+        id,
+        name,
+        state,
+        active_tasks,
+        max_parallel,
+        mine,
+      })),
+    };
+  });
+}
+
+/** A node of the reader's own, with a past. */
+export function nodeDetail(live: NodeView | null, nowMs: number): NodeDetail {
+  const event = (minutes: number, kind: NodeEvent["kind"], more: Partial<NodeEvent> = {}) => ({
+    at: nowMs - minutes * MINUTE_MS,
+    kind,
+    code: null,
+    model: null,
+    detail: null,
+    until: null,
+    ...more,
+  });
+  return {
+    live,
+    own: {
+      id: live?.id ?? "garage",
+      name: live?.name ?? "garage",
+      label: null,
+      live,
+      models: live?.supported_models ?? ["phi4"],
+      max_parallel: 4,
+      agent: "co-link/0.1.0",
+      first_seen_at: nowMs - 90 * 24 * 60 * MINUTE_MS,
+      last_seen_at: nowMs,
+      gone: null,
+      paused_at: null,
+      approved_at: null,
+      key_id: "key-1",
+    },
+    timeline: [
+      event(3, "connected"),
+      event(5, "disconnected", { code: "lost" }),
+      event(64, "recovered", { model: "llama3.2" }),
+      event(66, "penalized", { code: "upstream_error", model: "llama3.2" }),
+      event(400, "resumed"),
+      event(700, "paused"),
+      event(1500, "connected"),
+    ],
+    speed: [{
+      model: "llama3.2",
+      calls: 403,
+      errors: 3,
+      first_token_p50_ms: 412,
+      first_token_p95_ms: 1830,
+      tokens_per_second: 41.3,
+    }],
+  };
+}

@@ -1,0 +1,33 @@
+/** The models' page, in English. */
+
+import { count, number } from "./words.ts";
+
+export const models = {
+  title: "Models",
+  lead: "What you can call now, and who serves it.",
+  search: "Model or node",
+  count: (n: number) => count(n, "model", "models"),
+  states: { ready: "Ready", busy: "Busy", unavailable: "Unavailable" },
+  load: (active: number, slots: number) => `${number.format(active)} / ${number.format(slots)}`,
+  waiting: (n: number) => `${count(n, "call waits", "calls wait")}`,
+  abilities: "What it can do",
+  context: (tokens: string) => `${tokens} context`,
+  tools: "tools",
+  vision: "vision",
+  /** By path. */
+  endpoints: {
+    "/v1/chat/completions": "chat",
+    "/v1/completions": "completions",
+    "/v1/embeddings": "embeddings",
+    "/v1/responses": "responses",
+    "/v1/messages": "messages",
+    "/v1/messages/count_tokens": "count tokens",
+  },
+  servers: "Nodes that serve it",
+  try: "Try",
+  snippet: "Snippet",
+  call: (model: string) => `Call ${model}`,
+  callText: "Copying puts your real key in.",
+  emptyTitle: "No model is online",
+  emptyText: "Models appear here as soon as somebody connects a machine that has some.",
+} as const;

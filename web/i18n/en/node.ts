@@ -1,0 +1,68 @@
+/** One node's own page, in English. */
+
+import { count, number } from "./words.ts";
+
+export const node = {
+  stateTitle: "State",
+  factsTitle: "Facts",
+  inFlight: (active: number, max: number) =>
+    `${number.format(active)} of ${count(max, "slot", "slots")} in use`,
+  facts: {
+    connected: "Connected",
+    lastSeen: "Last seen",
+    firstSeen: "First seen",
+    ownName: "Calls itself",
+    agent: "Client",
+  },
+  speedTitle: "Models",
+  speedHint: "By calls of the last 24 hours",
+  speed: {
+    model: "Model",
+    calls: "Calls",
+    errors: "Errors",
+    p50: "First token p50",
+    p95: "p95",
+    rate: "Speed",
+    perSecond: (tokens: string) => `${tokens} tokens/s`,
+    actions: "Actions",
+  },
+  timelineTitle: "What happened",
+  nothingHappened: "Nothing yet.",
+  earlier: (n: number) => `${count(n, "earlier event", "earlier events")}`,
+  events: {
+    connected: "Connected",
+    disconnected: "Disconnected",
+    offer: "Changed what it offers",
+    penalized: "Penalised",
+    recovered: "Recovered",
+    paused: "Paused",
+    resumed: "Resumed",
+    drain: "Asked to drain",
+    renamed: "Renamed",
+    approved: "Approved",
+    unapproved: "Approval taken back",
+    token_rotated: "Token rotated",
+  },
+  pause: "Pause",
+  resume: "Resume",
+  drain: "Drain",
+  rename: "Rename",
+  rotate: "Rotate token",
+  drainQuestion: {
+    title: "Drain this node?",
+    text: "It finishes what runs and takes nothing new, until its client is started again.",
+  },
+  rotateQuestion: {
+    title: "Rotate this node’s token?",
+    text:
+      "The token that it connects with is replaced: nodes that use it are disconnected within five seconds, until you put the new one into their config.yaml.",
+  },
+  name: "Name",
+  nameHint: "Empty: what the node calls itself.",
+  newToken: "The new node token",
+  newTokenText: "It is shown this once. Put it into the node’s config.yaml as client_token.",
+  saved: "I have saved it",
+  missingTitle: "No such node",
+  missingText: "It may have gone, or the address is mistyped.",
+  missingAction: "See all nodes",
+} as const;

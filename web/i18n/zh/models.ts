@@ -1,0 +1,33 @@
+/** The models' page, in simplified Chinese. */
+
+import type { Messages } from "../en.ts";
+import { number } from "./words.ts";
+
+export const models: Messages["models"] = {
+  title: "模型",
+  lead: "现在可以调用的模型，以及由谁提供。",
+  search: "模型名或节点名",
+  count: (n) => `${number.format(n)} 个模型`,
+  states: { ready: "就绪", busy: "繁忙", unavailable: "不可用" },
+  load: (active, slots) => `${number.format(active)} / ${number.format(slots)}`,
+  waiting: (n) => `${number.format(n)} 个调用在等待`,
+  abilities: "能力",
+  context: (tokens) => `上下文 ${tokens}`,
+  tools: "工具",
+  vision: "视觉",
+  endpoints: {
+    "/v1/chat/completions": "对话",
+    "/v1/completions": "补全",
+    "/v1/embeddings": "向量",
+    "/v1/responses": "responses",
+    "/v1/messages": "messages",
+    "/v1/messages/count_tokens": "词元计数",
+  },
+  servers: "提供它的节点",
+  try: "试用",
+  snippet: "代码",
+  call: (model) => `调用 ${model}`,
+  callText: "复制时会填入你的真实密钥。",
+  emptyTitle: "没有模型在线",
+  emptyText: "一旦有人接入带有模型的机器，模型就会出现在这里。",
+};

@@ -1,0 +1,148 @@
+/** A user's own page: what was called and provided, over time and by what, and the two tokens. */
+
+import { useSignal } from "@preact/signals";
+import type { Side, UsageFilter, UserView } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Choices } from "../../part/Choice.tsx";
+import { Empty } from "../../part/Empty.tsx";
+import { Guarded } from "../../part/Guarded.tsx";
+import { Icon } from "../../part/Icon.tsx";
+import { ErrorNotice } from "../../part/Notice.tsx";
+import { Page } from "../../part/Page.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { TokenPanel } from "../../part/TokenPanel.tsx";
+import { paths } from "../../route.ts";
+import { serverNow } from "../../state/clock.ts";
+import { feedState, useFeed } from "../../state/feed.ts";
+import { useLive } from "../../state/live.ts";
+import { formatDay, messages } from "../../state/locale.ts";
+import { countCalls, refreshSession } from "../../state/session.ts";
+import { type Choices as UrlChoices, useChoices } from "../../state/url.ts";
+import { incremented } from "./increment.ts";
+import { rangeMs, type RangeName, rangeNames, rangeOf } from "./ranges.ts";
+import { Shares } from "./Shares.tsx";
+import { Totals } from "./Totals.tsx";
+import { Trend } from "./Trend.tsx";
+
+/** What changes in between the feed tells. */
+const REFRESH_MS = 30_000;
+/** Where there is no feed. */
+const REFRESH_USER_MS = 5000;
+
+export function Dashboard() {
+  return <Guarded>{(user) => <Overview user={user} />}</Guarded>;
+}
+
+const sides: readonly Side[] = ["made", "provided"];
+/** What the figures can be narrowed to, as the address has it. */
+const filters = ["model", "key", "node"] as const;
+
+function Overview({ user }: { user: UserView }) {
+  const t = messages.value.dashboard;
+  const choices = useChoices();
+  const side = sides.find((one) => one === choices.get("side")) ?? "made";
+  const range = rangeOf(choices.get("range"));
+  const isApiShown = useSignal(false);
+  const isClientShown = useSignal(false);
+  useLive(refreshSession, feedState.value === "open" ? REFRESH_MS : REFRESH_USER_MS);
+  useFeed("usage", countCalls);
+
+  return (
+    <Page
+      title={t.title}
+      lead={`${user.email} · ${t.memberSince(formatDay(user.created_at))}`}
+      action={
+        <div class="toolbar">
+          <Choices<Side>
+            label={t.side}
+            options={sides}
+            chosen={side}
+            name={(one) => t.sides[one]}
+            onChoose={(one) => choices.set({ side: one === "made" ? "" : one, key: "" }, true)}
+          />
+          <Choices<RangeName>
+            label={t.range}
+            options={rangeNames}
+            chosen={range}
+            name={(one) => t.ranges[one]}
+            onChoose={(one) => choices.set({ range: one }, true)}
+          />
+        </div>
+      }
+    >
+      <Totals user={user} />
+      <Usage side={side} range={range} choices={choices} />
+      <TokenPanel user={user} isApiShown={isApiShown} isClientShown={isClientShown} />
+    </Page>
+  );
+}
+
+interface UsageProps {
+  side: Side;
+  range: RangeName;
+  choices: UrlChoices;
+}
+
+function Usage({ side, range, choices }: UsageProps) {
+  const t = messages.value.dashboard;
+  const chosen = Object.fromEntries(
+    filters.map((name) => [name, choices.get(name) || undefined]),
+  ) as Pick<UsageFilter, typeof filters[number]>;
+  const load = (signal: AbortSignal) => {
+    const to = serverNow();
+    return api.usage({ side, from: to - rangeMs[range], to, ...chosen }, signal);
+  };
+  const asked = [side, range, chosen.model, chosen.key, chosen.node].join("\n");
+  const live = useLive(load, REFRESH_MS, [asked]);
+  useFeed("usage", (increments) => {
+    const { data, ...rest } = live.peek();
+    if (!data) return;
+    live.value = { ...rest, data: incremented(data, increments, chosen, serverNow()) };
+  });
+  const { data: view, error } = live.value;
+
+  if (!view) return error ? <Failed error={error} /> : <Bones count={2} />;
+  const isNarrowed = filters.some((name) => chosen[name] !== undefined);
+  if (view.total.calls === 0 && view.before.calls === 0 && !isNarrowed) {
+    return <Nothing side={side} />;
+  }
+  return (
+    <>
+      {error && <Failed error={error} />}
+      {isNarrowed && (
+        <ul class="chips" aria-label={t.narrowed}>
+          {filters.map((name) =>
+            chosen[name] && (
+              <li key={name}>
+                <button
+                  type="button"
+                  class="chip"
+                  aria-label={t.widen(chosen[name])}
+                  onClick={() => choices.set({ [name]: "" })}
+                >
+                  {chosen[name]} <Icon name="close" />
+                </button>
+              </li>
+            )
+          )}
+        </ul>
+      )}
+      <Trend view={view} />
+      <Shares view={view} onNarrow={(name, id) => choices.set({ [name]: id }, true)} />
+    </>
+  );
+}
+
+function Failed({ error }: { error: Parameters<typeof ErrorNotice>[0]["error"] }) {
+  return error.code === "unreachable" ? null : <ErrorNotice error={error} />;
+}
+
+function Nothing({ side }: { side: Side }) {
+  const t = messages.value.dashboard.nothing[side];
+  const href = side === "made" ? paths.playground : `${paths.nodes}?add=1`;
+  return (
+    <Empty icon="chart" title={t.title} text={t.text}>
+      <a class="button primary" href={href}>{t.action}</a>
+    </Empty>
+  );
+}

@@ -1,0 +1,77 @@
+/** The same figures by model, key and node: whose part is how large, and what to look at alone. */
+
+import type { UsageShare, UsageView } from "../../../protocol/api.ts";
+import {
+  formatDuration,
+  formatNumber,
+  formatShare,
+  formatShort,
+  messages,
+} from "../../state/locale.ts";
+
+type Part = "model" | "key" | "node";
+
+interface Props {
+  view: UsageView;
+  onNarrow: (part: Part, id: string) => void;
+}
+
+export function Shares({ view, onNarrow }: Props) {
+  const parts: readonly [Part, readonly UsageShare[]][] = [
+    ["model", view.by_model],
+    ["key", view.by_key],
+    ["node", view.by_node],
+  ];
+  return (
+    <div class="shares">
+      {parts.filter(([, shares]) => shares.length > 0).map(([part, shares]) => (
+        <SharePanel key={part} part={part} shares={shares} onNarrow={onNarrow} />
+      ))}
+    </div>
+  );
+}
+
+/** So many lines show where the weight is. */
+const SHOWN = 8;
+
+interface PanelProps {
+  part: Part;
+  shares: readonly UsageShare[];
+  onNarrow: (part: Part, id: string) => void;
+}
+
+function SharePanel({ part, shares, onNarrow }: PanelProps) {
+  const t = messages.value.dashboard;
+  const most = Math.max(...shares.map(({ calls }) => calls), 1);
+  return (
+    <section class="panel" aria-label={t.by[part]}>
+      <div class="panel-head">
+        <h2>{t.by[part]}</h2>
+      </div>
+      <ul class="share-list">
+        {shares.slice(0, SHOWN).map((share) => (
+          <li key={share.id}>
+            <button type="button" class="share" onClick={() => onNarrow(part, share.id)}>
+              <span class="share-name">{share.name ?? t.gone}</span>
+              <span class="share-calls">{formatNumber(share.calls)}</span>
+              <span class="bar" aria-hidden="true">
+                <i style={{ width: `${(100 * share.calls) / most}%` }} />
+              </span>
+              <span class="hint">{details(share)}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function details({ calls, errors, prompt_tokens, completion_tokens, ...rest }: UsageShare): string {
+  const t = messages.value.dashboard.asides;
+  const { first_token_p50_ms: p50 } = rest;
+  return [
+    t.tokensShort(formatShort(prompt_tokens + completion_tokens)),
+    p50 !== null && t.p50(formatDuration(p50)),
+    errors > 0 && t.failed(formatShare(errors / calls)),
+  ].filter(Boolean).join(" · ");
+}

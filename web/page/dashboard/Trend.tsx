@@ -1,0 +1,148 @@
+/** The figures of the range, each a tile, and the chosen one over time. */
+
+import { useSignal } from "@preact/signals";
+import { useId } from "preact/hooks";
+import type { UsageView } from "../../../protocol/api.ts";
+import { Chart } from "../../part/Chart.tsx";
+import { Icon } from "../../part/Icon.tsx";
+import { formatMoment, formatShare, messages } from "../../state/locale.ts";
+import { csv, download } from "./csv.ts";
+import { allSteps, type Figure, type FigureName, figureNames, figures } from "./figures.ts";
+
+export function Trend({ view }: { view: UsageView }) {
+  const t = messages.value.dashboard;
+  const chosen = useSignal<FigureName>("calls");
+  const isTable = useSignal(false);
+  const steps = allSteps(view);
+  const lines = figures[chosen.value].lines(steps, view);
+  const times = steps.map(({ at }) => at);
+  const { format } = figures[chosen.value];
+  return (
+    <section class="trend" aria-label={t.trend}>
+      <Tiles view={view} chosen={chosen.value} onChoose={(name) => chosen.value = name} />
+      <div class="trend-body">
+        {isTable.value
+          ? <Table times={times} lines={lines} format={format} />
+          : <Chart label={t.figures[chosen.value]} times={times} lines={lines} format={format} />}
+        <div class="actions end">
+          <button
+            type="button"
+            class="button quiet small"
+            aria-pressed={isTable.value}
+            onClick={() => isTable.value = !isTable.value}
+          >
+            <Icon name="list" /> {t.asTable}
+          </button>
+          <button
+            type="button"
+            class="button quiet small"
+            onClick={() => download("co-link-usage.csv", csv(steps))}
+          >
+            <Icon name="draining" /> CSV
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+interface TilesProps {
+  view: UsageView;
+  chosen: FigureName;
+  onChoose: (name: FigureName) => void;
+}
+
+function Tiles({ view, chosen, onChoose }: TilesProps) {
+  const t = messages.value.dashboard;
+  const group = useId();
+  return (
+    <fieldset class="tiles">
+      <legend class="off-screen">{t.shown}</legend>
+      {figureNames.map((name) => (
+        <label key={name} class="tile">
+          <input
+            type="radio"
+            name={group}
+            checked={chosen === name}
+            onChange={() => onChoose(name)}
+          />
+          <span class="tile-name">{t.figures[name]}</span>
+          <Value figure={figures[name]} view={view} />
+          <span class="hint">{aside(name, view)}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function Value({ figure, view }: { figure: Figure; view: UsageView }) {
+  const value = figure.value(view.total);
+  return (
+    <span class="tile-value">
+      {value === null ? "–" : figure.format(value)}
+      <Change figure={figure} view={view} />
+    </span>
+  );
+}
+
+/** Against the same length of time before. */
+function Change({ figure, view }: { figure: Figure; view: UsageView }) {
+  const t = messages.value.dashboard;
+  const value = figure.value(view.total);
+  const before = figure.value(view.before);
+  if (value === null || !before) return null;
+  const change = value / before - 1;
+  if (Math.abs(change) < 0.005) return null;
+  const tone = change > 0 === figure.isBurden ? "bad" : "good";
+  const text = `${change > 0 ? "↑" : "↓"} ${formatShare(Math.abs(change))}`;
+  return <span class={`change ${tone}`} title={t.against}>{text}</span>;
+}
+
+function aside(name: FigureName, { total }: UsageView): string {
+  const t = messages.value.dashboard.asides;
+  if (name === "calls") {
+    return total.tokens_per_second === null ? "" : t.speed(Math.round(total.tokens_per_second));
+  }
+  if (name === "tokens") return t.tokens(total.prompt_tokens, total.completion_tokens);
+  if (name === "errors") {
+    return total.calls === 0 ? "" : t.share(formatShare(total.errors / total.calls));
+  }
+  const { first_token_p95_ms: p95 } = total;
+  return p95 === null ? "" : t.p95(figures.firstToken.format(p95));
+}
+
+interface TableProps {
+  times: readonly number[];
+  lines: ReturnType<Figure["lines"]>;
+  format: (value: number) => string;
+}
+
+/** Steps in which nothing happened are left out: nobody reads rows of nothing. */
+function Table({ times, lines, format }: TableProps) {
+  const t = messages.value.dashboard;
+  const rows = times
+    .map((at, i) => ({ at, values: lines.map(({ values }) => values[i] ?? null) }))
+    .filter(({ values }) => values.some((value) => value));
+  return (
+    <div class="table-box" tabIndex={0} role="region" aria-label={t.trend}>
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">{t.time}</th>
+            {lines.map(({ label }) => <th key={label} scope="col" class="number">{label}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ at, values }) => (
+            <tr key={at}>
+              <th scope="row">{formatMoment(at)}</th>
+              {values.map((value, i) => (
+                <td key={i} class="number">{value === null ? "–" : format(value)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,30 @@
+/** The dashboard's series as a file for a spreadsheet. */
+
+import type { UsagePoint } from "../../../protocol/api.ts";
+
+const columns = [
+  "calls",
+  "errors",
+  "prompt_tokens",
+  "completion_tokens",
+  "first_token_p50_ms",
+  "first_token_p95_ms",
+  "tokens_per_second",
+] as const satisfies readonly (keyof UsagePoint)[];
+
+export function csv(steps: readonly UsagePoint[]): string {
+  const lines = steps.map((step) =>
+    [new Date(step.at).toISOString(), ...columns.map((column) => step[column] ?? "")].join(",")
+  );
+  return [["at", ...columns].join(","), ...lines].join("\r\n") + "\r\n";
+}
+
+/** Hands the browser a file to keep. */
+export function download(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}

@@ -1,0 +1,42 @@
+/** What calls have added since the figures were asked for. */
+
+import type { UsageFigures, UsageIncrement, UsageView } from "../../../protocol/api.ts";
+
+type Counted = Pick<UsageIncrement, "calls" | "errors" | "prompt_tokens" | "completion_tokens">;
+
+/**
+ * The view with what belongs to it added; `nowMs` is the gateway's time. Where the view is of one
+ * key or node nothing is added, for an increment does not tell of which it is.
+ */
+export function incremented(
+  view: UsageView,
+  increments: readonly UsageIncrement[],
+  filter: { model?: string; key?: string; node?: string },
+  nowMs: number,
+): UsageView {
+  if (filter.key !== undefined || filter.node !== undefined) return view;
+  const own = increments.filter(({ side, model }) =>
+    side === view.side && (filter.model === undefined || filter.model === model)
+  );
+  return own.reduce((sum, one) => withOne(sum, one, nowMs), view);
+}
+
+function withOne(view: UsageView, one: UsageIncrement, nowMs: number): UsageView {
+  const at = view.from + Math.floor((nowMs - view.from) / view.step_ms) * view.step_ms;
+  const last = view.series.at(-1);
+  const series = last?.at === at ? [...view.series.slice(0, -1), plus(last, one)] : view.series;
+  const by_model = view.by_model.map((
+    share,
+  ) => (share.id === one.model ? plus(share, one) : share));
+  return { ...view, total: plus(view.total, one), series, by_model };
+}
+
+function plus<F extends UsageFigures>(figures: F, one: Counted): F {
+  return {
+    ...figures,
+    calls: figures.calls + one.calls,
+    errors: figures.errors + one.errors,
+    prompt_tokens: figures.prompt_tokens + one.prompt_tokens,
+    completion_tokens: figures.completion_tokens + one.completion_tokens,
+  };
+}

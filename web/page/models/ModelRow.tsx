@@ -1,0 +1,84 @@
+/** One model: its name and abilities, its load, and the nodes behind it. */
+
+import type { ModelNode, ModelView } from "../../../protocol/api.ts";
+import { Icon, type IconName } from "../../part/Icon.tsx";
+import { Meter } from "../../part/Meter.tsx";
+import { State, type Tone } from "../../part/State.tsx";
+import { nodePath, tryPath } from "../../route.ts";
+import { formatShort, messages } from "../../state/locale.ts";
+
+const signs: Readonly<Record<ModelView["state"], { tone: Tone; icon: IconName }>> = {
+  ready: { tone: "good", icon: "ready" },
+  busy: { tone: "warning", icon: "busy" },
+  unavailable: { tone: "bad", icon: "penalized" },
+};
+
+export function ModelRow({ model, onSnippet }: { model: ModelView; onSnippet: () => void }) {
+  const t = messages.value.models;
+  const { id, state, slots, free_slots, waiting } = model;
+  return (
+    <div class="model-row">
+      <div class="model-name">
+        <h2>{id}</h2>
+        <Abilities model={model} />
+      </div>
+      <div class="model-load">
+        <State {...signs[state]} text={t.states[state]} />
+        {slots > 0 && (
+          <Meter
+            label={messages.value.nodes.slotsLabel}
+            text={t.load(slots - free_slots, slots)}
+            value={slots - free_slots}
+            max={slots}
+          />
+        )}
+        {waiting > 0 && <p class="hint">{t.waiting(waiting)}</p>}
+      </div>
+      <Servers nodes={model.nodes} />
+      <div class="actions end">
+        <a class="button small" href={tryPath(id)}>
+          <Icon name="chat" /> {t.try}
+        </a>
+        <button type="button" class="button small" onClick={onSnippet}>
+          <Icon name="code" /> {t.snippet}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Abilities({ model: { capabilities } }: { model: ModelView }) {
+  const t = messages.value.models;
+  const { context_length: context, tools, vision, endpoints } = capabilities;
+  const texts = [
+    context !== null && t.context(formatShort(context)),
+    tools && t.tools,
+    vision && t.vision,
+    ...endpoints.map((path) => t.endpoints[path as keyof typeof t.endpoints] ?? path),
+  ].filter((text): text is string => typeof text === "string");
+  return (
+    <ul class="chips" aria-label={t.abilities}>
+      {texts.map((text) => <li key={text} class="chip soft">{text}</li>)}
+    </ul>
+  );
+}
+
+/** So many nodes are named. */
+const SHOWN = 3;
+
+function Servers({ nodes }: { nodes: readonly ModelNode[] }) {
+  const t = messages.value;
+  return (
+    <ul class="servers" aria-label={t.models.servers}>
+      {nodes.slice(0, SHOWN).map(({ id, name, state, mine }) => (
+        <li key={id}>
+          <a href={nodePath(id)}>{name}</a>
+          <span class="hint">
+            {[t.nodes.states[state], mine && t.nodes.mine].filter(Boolean).join(" · ")}
+          </span>
+        </li>
+      ))}
+      {nodes.length > SHOWN && <li class="hint">{t.nodes.more(nodes.length - SHOWN)}</li>}
+    </ul>
+  );
+}

@@ -1,0 +1,111 @@
+/** What can be called now: every model, who serves it, what it can do and how busy it is. */
+
+import { useSignal } from "@preact/signals";
+import type { ModelView, UserView } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { CallExamples } from "../../part/CallExamples.tsx";
+import { Dialog } from "../../part/Dialog.tsx";
+import { Empty } from "../../part/Empty.tsx";
+import { Guarded } from "../../part/Guarded.tsx";
+import { LongList } from "../../part/LongList.tsx";
+import { ErrorNotice } from "../../part/Notice.tsx";
+import { Page } from "../../part/Page.tsx";
+import { SearchField } from "../../part/SearchField.tsx";
+import { Skeleton } from "../../part/Skeleton.tsx";
+import { paths } from "../../route.ts";
+import { feedState, useFeed } from "../../state/feed.ts";
+import { useLive } from "../../state/live.ts";
+import { messages } from "../../state/locale.ts";
+import { useChoices } from "../../state/url.ts";
+import { ModelRow } from "./ModelRow.tsx";
+import { useAtMost } from "../../state/pace.ts";
+
+const REFRESH_MS = 3000;
+/** While the feed says when something has changed. */
+const REFRESH_FED_MS = 30_000;
+/** However much changes: a list that moves more often is not read. */
+const CHANGE_MS = 2000;
+const ROW_PX = 112;
+
+export function Models() {
+  return <Guarded>{(user) => <Catalogue user={user} />}</Guarded>;
+}
+
+function Catalogue({ user }: { user: UserView }) {
+  const t = messages.value.models;
+  const choices = useChoices();
+  const changes = useSignal(0);
+  const changed = useAtMost(CHANGE_MS, () => changes.value++);
+  useFeed("node", changed);
+  useFeed("node_gone", changed);
+  useFeed("load", changed);
+  const everyMs = feedState.value === "open" ? REFRESH_FED_MS : REFRESH_MS;
+  const { data, error } = useLive(api.models, everyMs, [changes.value]).value;
+  const calling = useSignal<string | null>(null);
+
+  if (!data && !error) return <Skeleton />;
+  const models = data?.models ?? [];
+  const shown = narrowed(models, choices.get("q"));
+  return (
+    <Page title={t.title} lead={t.lead}>
+      {error && error.code !== "unreachable" && <ErrorNotice error={error} />}
+      {data && models.length === 0 && (
+        <Empty icon="model" title={t.emptyTitle} text={t.emptyText}>
+          <a class="button primary" href={`${paths.nodes}?add=1`}>{messages.value.nodes.add}</a>
+        </Empty>
+      )}
+      {models.length > 0 && (
+        <>
+          <div class="toolbar">
+            <SearchField
+              label={t.search}
+              value={choices.get("q")}
+              onInput={(q) => choices.set({ q })}
+            />
+            <span class="aside">{t.count(shown.length)}</span>
+          </div>
+          <LongList
+            label={t.title}
+            class="nodes"
+            items={shown}
+            keyOf={({ id }) => id}
+            estimatePx={ROW_PX}
+          >
+            {(model) => <ModelRow model={model} onSnippet={() => calling.value = model.id} />}
+          </LongList>
+        </>
+      )}
+      {calling.value !== null && (
+        <CallDialog
+          model={calling.value}
+          token={user.api_token}
+          onClose={() => calling.value = null}
+        />
+      )}
+    </Page>
+  );
+}
+
+interface CallProps {
+  model: string;
+  token: string;
+  onClose: () => void;
+}
+
+function CallDialog({ model, token, onClose }: CallProps) {
+  const t = messages.value.models;
+  const isOpen = useSignal(true);
+  return (
+    <Dialog isOpen={isOpen} title={t.call(model)} text={t.callText} width="wide" onClose={onClose}>
+      <CallExamples token={token} model={model} />
+    </Dialog>
+  );
+}
+
+function narrowed(models: readonly ModelView[], query: string): readonly ModelView[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return models.filter(({ id, nodes }) => {
+    const text = [id, ...nodes.map(({ name }) => name)].join("\n").toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+}

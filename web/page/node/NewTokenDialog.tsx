@@ -1,0 +1,32 @@
+/** A node's new token, which is told this once. */
+
+import { useSignal } from "@preact/signals";
+import { CopyField } from "../../part/CopyField.tsx";
+import { Dialog } from "../../part/Dialog.tsx";
+import { messages } from "../../state/locale.ts";
+
+export function NewTokenDialog({ token, onClose }: { token: string; onClose: () => void }) {
+  const t = messages.value.node;
+  const isOpen = useSignal(true);
+  const isShown = useSignal(false);
+  return (
+    <Dialog isOpen={isOpen} title={t.newToken} text={t.newTokenText} width="wide" onClose={onClose}>
+      <CopyField
+        label={messages.value.dashboard.clientToken}
+        hint={messages.value.dashboard.clientTokenHint}
+        value={token}
+        isShown={isShown}
+      />
+      <div class="actions end">
+        <button
+          type="button"
+          class="button primary"
+          onClick={() =>
+            isOpen.value = false}
+        >
+          {t.saved}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,152 @@
+/** One node's own page: how it fares, what happened to it, how fast it is, and its owner's word over it. */
+
+import { useRoute } from "preact-iso/router";
+import { useSignal } from "@preact/signals";
+import type { NodeDetail as Detail, OwnNodeView } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Guarded } from "../../part/Guarded.tsx";
+import { Meter } from "../../part/Meter.tsx";
+import { ErrorNotice } from "../../part/Notice.tsx";
+import { Page } from "../../part/Page.tsx";
+import { Skeleton } from "../../part/Skeleton.tsx";
+import { paths } from "../../route.ts";
+import { useFeed } from "../../state/feed.ts";
+import { useLive } from "../../state/live.ts";
+import { formatAge, formatMoment, messages } from "../../state/locale.ts";
+import { serverNow } from "../../state/clock.ts";
+import { now } from "../../state/live.ts";
+import type { ListedNode } from "../nodes/listed.ts";
+import { NodeState } from "../nodes/NodeRow.tsx";
+import { OwnerActions } from "./OwnerActions.tsx";
+import { SpeedTable } from "./SpeedTable.tsx";
+import { Timeline } from "./Timeline.tsx";
+
+/** What happens in between the feed tells. */
+const REFRESH_MS = 10_000;
+
+export function NodeDetail() {
+  return <Guarded>{() => <Found />}</Guarded>;
+}
+
+function Found() {
+  const { params: { id = "" } } = useRoute();
+  const changes = useSignal(0);
+  const live = useLive((signal) => api.node(id, signal), REFRESH_MS, [id, changes.value]);
+  const changed = (what: { id: string }) => what.id === id && changes.value++;
+  useFeed("node", changed);
+  useFeed("node_gone", changed);
+  useFeed("load", (load) => {
+    const { data, ...rest } = live.peek();
+    const active = load[id];
+    if (!data?.live || active === undefined) return;
+    live.value = { ...rest, data: { ...data, live: { ...data.live, active_tasks: active } } };
+  });
+  const { data, error } = live.value;
+
+  if (!data) return error ? <Missing error={error} /> : <Skeleton />;
+  return <Node id={id} detail={data} onChange={() => changes.value++} />;
+}
+
+interface NodeProps {
+  id: string;
+  detail: Detail;
+  onChange: () => void;
+}
+
+function Node({ id, detail, onChange }: NodeProps) {
+  const t = messages.value.node;
+  const { live, own, timeline, speed } = detail;
+  const name = own?.name ?? live?.name ?? id;
+  return (
+    <Page
+      title={name}
+      lead={<a href={paths.nodes}>← {messages.value.nodes.title}</a>}
+      action={own && <OwnerActions node={own} onChange={onChange} />}
+    >
+      <div class="node-facts">
+        <section class="panel" aria-label={t.stateTitle}>
+          <NodeState node={asListed(id, detail)} />
+          {live && (
+            <Meter
+              label={messages.value.nodes.slotsLabel}
+              text={t.inFlight(live.active_tasks, live.max_parallel)}
+              value={live.active_tasks}
+              max={live.max_parallel}
+            />
+          )}
+        </section>
+        <section class="panel" aria-label={t.factsTitle}>
+          <Facts detail={detail} />
+        </section>
+      </div>
+      <section class="panel">
+        <div class="panel-head">
+          <h2>{t.speedTitle}</h2>
+          <span class="hint">{t.speedHint}</span>
+        </div>
+        <SpeedTable speed={speed} models={live?.supported_models ?? own?.models ?? []} />
+      </section>
+      <section class="panel">
+        <div class="panel-head">
+          <h2>{t.timelineTitle}</h2>
+        </div>
+        <Timeline events={timeline} />
+      </section>
+    </Page>
+  );
+}
+
+function Facts({ detail: { live, own } }: { detail: Detail }) {
+  const t = messages.value.node.facts;
+  const nowMs = serverNow(now.value);
+  const rows: readonly [string, string | null][] = [
+    [
+      t.connected,
+      live && `${formatAge(nowMs - live.connected_at)} (${formatMoment(live.connected_at)})`,
+    ],
+    [t.lastSeen, own && !live ? formatMoment(own.last_seen_at) : null],
+    [t.firstSeen, own && formatMoment(own.first_seen_at)],
+    [t.ownName, own ? ownName(own) : null],
+    [t.agent, live?.agent ?? own?.agent ?? null],
+  ];
+  return (
+    <dl class="facts">
+      {rows.filter(([, value]) => value !== null).map(([name, value]) => (
+        <>
+          <dt key={name}>{name}</dt>
+          <dd>{value}</dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+/** What it calls itself is told only where its owner calls it something else. */
+function ownName({ label, live }: OwnNodeView): string | null {
+  return label !== null && live && live.name !== label ? live.name : null;
+}
+
+function asListed(id: string, { live, own }: Detail): ListedNode {
+  return {
+    id,
+    name: own?.name ?? live?.name ?? id,
+    isMine: own !== null,
+    live,
+    gone: own?.gone ?? null,
+    models: live?.supported_models ?? own?.models ?? [],
+    agent: live?.agent ?? own?.agent ?? null,
+    lastSeenMs: own?.last_seen_at ?? null,
+  };
+}
+
+function Missing({ error }: { error: Parameters<typeof ErrorNotice>[0]["error"] }) {
+  const t = messages.value.node;
+  return (
+    <Page title={t.missingTitle} lead={error.status === 404 && t.missingText} width="narrow">
+      {error.status !== 404 && <ErrorNotice error={error} />}
+      <div class="actions">
+        <a class="button primary" href={paths.nodes}>{t.missingAction}</a>
+      </div>
+    </Page>
+  );
+}

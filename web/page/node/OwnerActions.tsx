@@ -1,0 +1,75 @@
+/** What a node's owner can have it do: rest, finish, bear another name, get another token. */
+
+import { useSignal } from "@preact/signals";
+import type { OwnNodeView, RotatedKey } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Confirm } from "../../part/Confirm.tsx";
+import { Icon } from "../../part/Icon.tsx";
+import { ErrorNotice } from "../../part/Notice.tsx";
+import { messages } from "../../state/locale.ts";
+import { useSubmit } from "../../state/submit.ts";
+import { RenameDialog } from "./RenameDialog.tsx";
+import { NewTokenDialog } from "./NewTokenDialog.tsx";
+
+interface Props {
+  node: OwnNodeView;
+  onChange: () => void;
+}
+
+export function OwnerActions({ node, onChange }: Props) {
+  const t = messages.value.node;
+  const isRenaming = useSignal(false);
+  const isDraining = useSignal(false);
+  const isRotating = useSignal(false);
+  const rotated = useSignal<RotatedKey | null>(null);
+  const { isBusy, error, run } = useSubmit();
+  const isPaused = node.paused_at !== null;
+
+  const pause = () =>
+    run(async () => {
+      await api.changeNode(node.id, { paused: !isPaused });
+      onChange();
+    });
+  const drain = async () => {
+    await api.drainNode(node.id);
+    onChange();
+  };
+  const rotate = async () => {
+    rotated.value = await api.rotateNodeToken(node.id, {});
+    onChange();
+  };
+  return (
+    <div class="owner-actions">
+      <div class="actions">
+        <button type="button" class="button" aria-disabled={isBusy.value} onClick={pause}>
+          <Icon name={isPaused ? "play" : "pause"} /> {isPaused ? t.resume : t.pause}
+        </button>
+        {node.live && node.live.state !== "draining" && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => isDraining.value = true}
+          >
+            <Icon name="draining" /> {t.drain}
+          </button>
+        )}
+        <button type="button" class="button" onClick={() => isRenaming.value = true}>
+          <Icon name="edit" /> {t.rename}
+        </button>
+        <button type="button" class="button" onClick={() => isRotating.value = true}>
+          <Icon name="rotate" /> {t.rotate}
+        </button>
+      </div>
+      {error.value && <ErrorNotice error={error.value} />}
+      <Confirm isOpen={isDraining} {...t.drainQuestion} action={t.drain} onConfirm={drain} />
+      <Confirm isOpen={isRotating} {...t.rotateQuestion} action={t.rotate} onConfirm={rotate} />
+      <RenameDialog isOpen={isRenaming} node={node} onChange={onChange} />
+      {rotated.value && (
+        <NewTokenDialog
+          token={rotated.value.token}
+          onClose={() => rotated.value = null}
+        />
+      )}
+    </div>
+  );
+}

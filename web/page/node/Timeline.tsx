@@ -1,0 +1,77 @@
+/** What happened to a node, newest first. */
+
+import type { NodeEvent, NodeEventKind } from "../../../protocol/api.ts";
+import { Icon, type IconName } from "../../part/Icon.tsx";
+import type { Tone } from "../../part/State.tsx";
+import { formatMoment, messages } from "../../state/locale.ts";
+import { has } from "../../state/words.ts";
+
+const signs: Readonly<Record<NodeEventKind, { icon: IconName; tone: Tone }>> = {
+  connected: { icon: "check", tone: "good" },
+  disconnected: { icon: "away", tone: "quiet" },
+  offer: { icon: "model", tone: "quiet" },
+  penalized: { icon: "penalized", tone: "bad" },
+  recovered: { icon: "check", tone: "good" },
+  paused: { icon: "paused", tone: "quiet" },
+  resumed: { icon: "play", tone: "good" },
+  drain: { icon: "draining", tone: "quiet" },
+  renamed: { icon: "edit", tone: "quiet" },
+  approved: { icon: "shield", tone: "good" },
+  unapproved: { icon: "shield", tone: "warning" },
+  token_rotated: { icon: "key", tone: "quiet" },
+};
+
+/** So many tell the recent past; the rest is shown when asked for. */
+const SHOWN = 20;
+
+export function Timeline({ events }: { events: readonly NodeEvent[] }) {
+  const t = messages.value.node;
+  if (events.length === 0) return <p class="hint">{t.nothingHappened}</p>;
+  const early = events.slice(SHOWN);
+  return (
+    <>
+      <Events events={events.slice(0, SHOWN)} />
+      {early.length > 0 && (
+        <details>
+          <summary>{t.earlier(early.length)}</summary>
+          <Events events={early} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function Events({ events }: { events: readonly NodeEvent[] }) {
+  const t = messages.value.node;
+  return (
+    <ol class="timeline">
+      {events.map((event, i) => {
+        const { icon, tone } = signs[event.kind];
+        return (
+          <li key={`${event.at} ${i}`}>
+            <span class={`timeline-sign ${tone}`}>
+              <Icon name={icon} />
+            </span>
+            <div>
+              <p>
+                {t.events[event.kind]}
+                {event.model !== null && <code class="chip">{event.model}</code>}
+              </p>
+              <p class="hint">{[why(event), event.detail].filter(Boolean).join(" ")}</p>
+            </div>
+            <time dateTime={new Date(event.at).toISOString()} class="hint">
+              {formatMoment(event.at)}
+            </time>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+function why({ kind, code }: NodeEvent): string | null {
+  const { faults, goneBy } = messages.value.nodes;
+  if (code === null) return null;
+  if (kind === "disconnected" && has(goneBy, code)) return goneBy[code].cause;
+  return has(faults, code) ? faults[code].cause : code;
+}
