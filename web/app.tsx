@@ -22,6 +22,9 @@ const Models = lazy(() => import("./page/models/Models.tsx").then((page) => page
 const Playground = lazy(() =>
   import("./page/playground/Playground.tsx").then((page) => page.Playground)
 );
+const Keys = lazy(() => import("./page/keys/Keys.tsx").then((page) => page.Keys));
+const Calls = lazy(() => import("./page/calls/Calls.tsx").then((page) => page.Calls));
+const Settings = lazy(() => import("./page/settings/Settings.tsx").then((page) => page.Settings));
 
 export function App() {
   const isBroken = useSignal(false);
@@ -40,6 +43,9 @@ export function App() {
             <Route path={paths.node} component={NodeDetail} />
             <Route path={paths.models} component={Models} />
             <Route path={paths.playground} component={Playground} />
+            <Route path={paths.keys} component={Keys} />
+            <Route path={paths.calls} component={Calls} />
+            <Route path={paths.settings} component={Settings} />
             <Route default component={NotFound} />
           </Router>
         </ErrorBoundary>

@@ -7,6 +7,9 @@ import { errors } from "./en/errors.ts";
 import { home } from "./en/home.ts";
 import { models } from "./en/models.ts";
 import { node } from "./en/node.ts";
+import { keys } from "./en/keys.ts";
+import { calls } from "./en/calls.ts";
+import { settings } from "./en/settings.ts";
 import { nav } from "./en/nav.ts";
 import { nodes } from "./en/nodes.ts";
 import { notFound } from "./en/not_found.ts";
@@ -24,6 +27,9 @@ export const en = {
   node,
   models,
   playground,
+  keys,
+  calls,
+  settings,
   notFound,
   errors,
 } as const;

@@ -8,6 +8,9 @@ import { errors } from "./zh/errors.ts";
 import { home } from "./zh/home.ts";
 import { models } from "./zh/models.ts";
 import { node } from "./zh/node.ts";
+import { keys } from "./zh/keys.ts";
+import { calls } from "./zh/calls.ts";
+import { settings } from "./zh/settings.ts";
 import { nav } from "./zh/nav.ts";
 import { nodes } from "./zh/nodes.ts";
 import { notFound } from "./zh/not_found.ts";
@@ -25,6 +28,9 @@ export const zh: Messages = {
   node,
   models,
   playground,
+  keys,
+  calls,
+  settings,
   notFound,
   errors,
 };

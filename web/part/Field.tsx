@@ -9,6 +9,7 @@ const types = {
   text: { type: "text" },
   email: { type: "email" },
   password: { type: "password" },
+  number: { type: "number", inputMode: "numeric", min: 0 },
 } as const;
 
 interface Props {
@@ -19,6 +20,7 @@ interface Props {
   value: string;
   onInput: (value: string) => void;
   hint?: string;
+  placeholder?: string;
   /** Shown beside the field, and told to those who cannot see it. */
   problem?: string;
 }
@@ -36,6 +38,7 @@ export function Field({ label, name, type = "text", hint, problem, value, ...res
           name={name}
           {...types[isShown.value ? "text" : type]}
           autocomplete={rest.autocomplete}
+          placeholder={rest.placeholder}
           autocapitalize="off"
           spellcheck={false}
           value={value}

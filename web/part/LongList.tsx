@@ -17,6 +17,8 @@ interface Props<T> {
   keyOf: (item: T) => string;
   /** About how tall one is; each is measured once it is drawn. */
   estimatePx: number;
+  /** Told when its end comes near, so that there may be more of it. */
+  onEnd?: () => void;
   children: (item: T) => ComponentChildren;
 }
 
@@ -38,7 +40,12 @@ function Whole<T>({ label, class: name, items, keyOf, children }: Props<T>) {
 /** Drawn beyond the window's edges, so that scrolling finds it there. */
 const OVERSCAN = 6;
 
-function Windowed<T>({ label, class: name, items, keyOf, estimatePx, children }: Props<T>) {
+/** So many items before the last, more of them are asked for. */
+const NEAR_END = 40;
+
+function Windowed<T>(
+  { label, class: name, items, keyOf, estimatePx, onEnd, children }: Props<T>,
+) {
   const list = useRef<HTMLUListElement>(null);
   const version = useSignal(0);
   const options = {
@@ -59,6 +66,10 @@ function Windowed<T>({ label, class: name, items, keyOf, estimatePx, children }:
   useEffect(() => rows._didMount(), []);
   useLayoutEffect(() => rows._willUpdate());
   version.value;
+  const last = rows.getVirtualItems().at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (last >= items.length - NEAR_END) onEnd?.();
+  }, [last, items.length]);
 
   return (
     <ul

@@ -22,6 +22,16 @@ const all: readonly Destination[] = [
   { path: paths.nodes, name: "nodes", icon: "server", key: "n", who: "anybody" },
   { path: paths.models, name: "models", icon: "model", key: "m", who: "user" },
   { path: paths.playground, name: "playground", icon: "chat", key: "p", who: "user" },
+  { path: paths.keys, name: "keys", icon: "key", key: "k", who: "user" },
+  { path: paths.calls, name: "calls", icon: "list", key: "c", who: "user" },
+  {
+    path: paths.settings,
+    name: "settings",
+    icon: "settings",
+    key: "s",
+    who: "user",
+    isAside: true,
+  },
 ];
 
 /** Those that whoever sits here may go to now. */

@@ -7,6 +7,9 @@ import { kept } from "./kept.ts";
 
 const languages = { en, "zh-CN": zh } as const satisfies Record<string, Messages>;
 export type Locale = keyof typeof languages;
+export const locales = Object.keys(languages) as readonly Locale[];
+/** Each in its own words. */
+export const languageNames: Readonly<Record<Locale, string>> = { en: "English", "zh-CN": "中文" };
 
 /** The chosen language; at first the browser's. */
 export const locale = kept<Locale>(

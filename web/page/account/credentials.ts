@@ -43,7 +43,8 @@ function emailProblem(email: string, words: Words): string | undefined {
   return /^[^\s@]+@[^\s@]+$/.test(email.trim()) ? undefined : words.emailWrong;
 }
 
-function passwordProblem(password: string, words: Words): string | undefined {
+/** Of one that is being chosen; undefined: nothing is wrong. */
+export function passwordProblem(password: string, words: Words): string | undefined {
   if (password === "") return words.passwordMissing;
   const bytes = new TextEncoder().encode(password).length;
   if (bytes < PASSWORD_MIN_BYTES) return words.passwordShort;

@@ -1,0 +1,50 @@
+/** The calls' page, in English. */
+
+import { number } from "./words.ts";
+
+export const calls = {
+  title: "Calls",
+  lead: "Who called what, when, and how it went. What was said is not kept.",
+  columns: ["Time", "Result", "Model", "Key", "Node", "Tokens", "First byte", "Duration"],
+  outcome: "Result",
+  anyOutcome: "Any result",
+  outcomes: {
+    ok: "Answered",
+    failed: "Failed, any way",
+    upstream_error: "Model server failed",
+    node_lost: "Node lost",
+    cancelled: "Caller left",
+    timeout: "Timed out",
+    rejected: "Rejected",
+    interrupted: "Interrupted",
+  },
+  howToNarrow: "Open a call to see its attempts, and to list only those like it.",
+  narrowings: { model: "Model", key: "Key", node: "Node", status: "Status", endpoint: "Endpoint" },
+  only: (what: string, value: string) => `${what}: only ${value}`,
+  attempts: (n: number) => `${number.format(n)} tries`,
+  tokens: (prompt: number, completion: number) =>
+    `${number.format(prompt)} → ${number.format(completion)}`,
+  streamed: "streamed",
+  facts: {
+    id: "Request id",
+    endpoint: "Endpoint",
+    cause: "Cause",
+    queued: "Waited for a slot",
+    delivered: "Delivered",
+    counted: "Tokens",
+  },
+  bytes: (bytes: string) => `${bytes} bytes`,
+  estimated: "counted by the gateway: the model server did not tell",
+  waterfall: "Attempts",
+  noAttempt: "No node was tried.",
+  goneNode: "(unknown node)",
+  firstByte: "First byte of the answer",
+  span: (start: string, duration: string) => `after ${start}, for ${duration}`,
+  ends: { ok: "answered", refused: "the model server refused the request", busy: "was full" },
+  more: "Older calls",
+  emptyTitle: "No calls yet",
+  emptyText: "Each call stands here within a second of its end. The playground makes a first one.",
+  emptyAction: "Open the playground",
+  noneTitle: "No call fits",
+  noneText: "Take a filter away to see others.",
+} as const;

@@ -1,0 +1,50 @@
+/** The calls' page, in simplified Chinese. */
+
+import type { Messages } from "../en.ts";
+import { number } from "./words.ts";
+
+export const calls: Messages["calls"] = {
+  title: "调用记录",
+  lead: "谁在何时调用了什么，结果如何。对话内容不会保存。",
+  columns: ["时间", "结果", "模型", "密钥", "节点", "词元", "首字节", "耗时"],
+  outcome: "结果",
+  anyOutcome: "任意结果",
+  outcomes: {
+    ok: "已回答",
+    failed: "各种失败",
+    upstream_error: "模型服务出错",
+    node_lost: "节点断开",
+    cancelled: "调用方离开",
+    timeout: "超时",
+    rejected: "被拒绝",
+    interrupted: "被中断",
+  },
+  howToNarrow: "展开一次调用可查看它的各次尝试，并筛选同类调用。",
+  narrowings: { model: "模型", key: "密钥", node: "节点", status: "状态码", endpoint: "端点" },
+  only: (what, value) => `${what}：仅 ${value}`,
+  attempts: (n) => `尝试 ${number.format(n)} 次`,
+  tokens: (prompt, completion) => `${number.format(prompt)} → ${number.format(completion)}`,
+  streamed: "流式",
+  facts: {
+    id: "请求编号",
+    endpoint: "端点",
+    cause: "原因",
+    queued: "等待并发位",
+    delivered: "已送达",
+    counted: "词元",
+  },
+  bytes: (bytes) => `${bytes} 字节`,
+  estimated: "由网关估算：模型服务没有告知",
+  waterfall: "各次尝试",
+  noAttempt: "没有尝试任何节点。",
+  goneNode: "（未知节点）",
+  firstByte: "回答的第一个字节",
+  span: (start, duration) => `${start}后开始，历时 ${duration}`,
+  ends: { ok: "已回答", refused: "模型服务拒绝了请求", busy: "已满" },
+  more: "更早的调用",
+  emptyTitle: "还没有调用",
+  emptyText: "每次调用结束后一秒内会出现在这里。试验场可以完成第一次调用。",
+  emptyAction: "打开试验场",
+  noneTitle: "没有符合的调用",
+  noneText: "去掉一个筛选条件试试。",
+};

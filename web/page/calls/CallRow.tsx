@@ -1,0 +1,70 @@
+/** One call in a line; opened, all that is known of it. */
+
+import { signal } from "@preact/signals";
+import type { CallOutcome, CallView } from "../../../protocol/api.ts";
+import { Icon, type IconName } from "../../part/Icon.tsx";
+import { State, type Tone } from "../../part/State.tsx";
+import { formatDuration, formatMoment, messages } from "../../state/locale.ts";
+import { CallFacts } from "./CallFacts.tsx";
+import type { Narrowing } from "./Calls.tsx";
+
+interface Props {
+  call: CallView;
+  onNarrow: (name: Narrowing, value: string) => void;
+}
+
+/** The calls that are opened; a row that has left the window and comes back is as it was. */
+const opened = signal<ReadonlySet<string>>(new Set());
+
+const signs: Readonly<Record<CallOutcome, { tone: Tone; icon: IconName }>> = {
+  ok: { tone: "good", icon: "check" },
+  upstream_error: { tone: "bad", icon: "penalized" },
+  node_lost: { tone: "bad", icon: "penalized" },
+  timeout: { tone: "bad", icon: "unapproved" },
+  interrupted: { tone: "bad", icon: "penalized" },
+  rejected: { tone: "warning", icon: "warning" },
+  cancelled: { tone: "quiet", icon: "stop" },
+};
+
+export function CallRow({ call, onNarrow }: Props) {
+  const t = messages.value.calls;
+  const isOpen = opened.value.has(call.id);
+  const { prompt_tokens, completion_tokens, first_byte_ms, attempts } = call;
+  return (
+    <div class={`call${isOpen ? " open" : ""}`}>
+      <button
+        type="button"
+        class="call-line"
+        aria-expanded={isOpen}
+        onClick={() => toggle(call.id)}
+      >
+        <span class="call-time">
+          <Icon name="down" /> {formatMoment(call.started_at)}
+        </span>
+        <span class="call-outcome">
+          <State {...signs[call.outcome]} text={`${call.status} ${t.outcomes[call.outcome]}`} />
+        </span>
+        <code class="call-model">{call.model}</code>
+        <span class="call-key">{call.key_name ?? "–"}</span>
+        <span class="call-node">
+          {call.node_name ?? "–"}
+          {attempts.length > 1 && <span class="chip soft">{t.attempts(attempts.length)}</span>}
+        </span>
+        <span class="number">
+          {prompt_tokens === null && completion_tokens === null
+            ? "–"
+            : t.tokens(prompt_tokens ?? 0, completion_tokens ?? 0)}
+        </span>
+        <span class="number">{first_byte_ms === null ? "–" : formatDuration(first_byte_ms)}</span>
+        <span class="number">{formatDuration(call.duration_ms)}</span>
+      </button>
+      {isOpen && <CallFacts call={call} onNarrow={onNarrow} />}
+    </div>
+  );
+}
+
+function toggle(id: string): void {
+  const next = new Set(opened.peek());
+  if (!next.delete(id)) next.add(id);
+  opened.value = next;
+}

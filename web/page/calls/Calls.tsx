@@ -1,0 +1,160 @@
+/** Every call that is over: metadata only, newest first, as far back as one scrolls. */
+
+import type { CallFilter, CallOutcome, Side } from "../../../protocol/api.ts";
+import { Choices } from "../../part/Choice.tsx";
+import { Empty } from "../../part/Empty.tsx";
+import { Failure } from "../../part/Failure.tsx";
+import { Guarded } from "../../part/Guarded.tsx";
+import { Icon } from "../../part/Icon.tsx";
+import { LongList } from "../../part/LongList.tsx";
+import { Page } from "../../part/Page.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { paths } from "../../route.ts";
+import { messages } from "../../state/locale.ts";
+import { type Choices as UrlChoices, useChoices } from "../../state/url.ts";
+import { CallRow } from "./CallRow.tsx";
+import { useCalls } from "./use_calls.ts";
+
+export function Calls() {
+  return <Guarded>{() => <Book />}</Guarded>;
+}
+
+const sides: readonly Side[] = ["made", "provided"];
+const outcomes = [
+  "",
+  "ok",
+  "failed",
+  "cancelled",
+  "upstream_error",
+  "node_lost",
+  "timeout",
+  "rejected",
+  "interrupted",
+] as const;
+/** What a row's own values narrow the list to, as the address has it. */
+export const narrowings = ["model", "key", "node", "status", "endpoint"] as const;
+export type Narrowing = typeof narrowings[number];
+
+const ROW_PX = 46;
+
+function Book() {
+  const t = messages.value.calls;
+  const choices = useChoices();
+  const filter = filterOf(choices);
+  const { calls, error, isWhole, isLoading, more } = useCalls(filter);
+  const isNarrowed = choices.get("outcome") !== "" ||
+    narrowings.some((name) => choices.get(name) !== "");
+  return (
+    <Page title={t.title} lead={t.lead}>
+      <Filters choices={choices} />
+      <Failure error={error} />
+      {!calls && !error && <Bones count={4} />}
+      {calls?.length === 0 && isWhole && (
+        <Empty
+          icon="list"
+          title={isNarrowed ? t.noneTitle : t.emptyTitle}
+          text={isNarrowed ? t.noneText : t.emptyText}
+        >
+          {!isNarrowed && <a class="button primary" href={paths.playground}>{t.emptyAction}</a>}
+        </Empty>
+      )}
+      {calls && calls.length > 0 && (
+        <div class="calls">
+          <div class="call-line call-head" aria-hidden="true">
+            {t.columns.map((name) => <span key={name}>{name}</span>)}
+          </div>
+          <LongList
+            label={t.title}
+            items={calls}
+            keyOf={({ id, side }) => `${side} ${id}`}
+            estimatePx={ROW_PX}
+            onEnd={more}
+          >
+            {(call) => (
+              <CallRow
+                call={call}
+                onNarrow={(name, value) => choices.set({ [name]: value }, true)}
+              />
+            )}
+          </LongList>
+        </div>
+      )}
+      {calls && !isWhole && (
+        <div class="actions">
+          <button type="button" class="button" aria-disabled={isLoading} onClick={more}>
+            {isLoading ? messages.value.loading : t.more}
+          </button>
+        </div>
+      )}
+    </Page>
+  );
+}
+
+function Filters({ choices }: { choices: UrlChoices }) {
+  const t = messages.value.calls;
+  const side = sides.find((one) => one === choices.get("side")) ?? "made";
+  return (
+    <>
+      <div class="toolbar">
+        <Choices<Side>
+          label={messages.value.dashboard.side}
+          options={sides}
+          chosen={side}
+          name={(one) => messages.value.dashboard.sides[one]}
+          onChoose={(one) => choices.set({ side: one === "made" ? "" : one, key: "" }, true)}
+        />
+        <select
+          class="small-select"
+          aria-label={t.outcome}
+          data-filter
+          value={choices.get("outcome")}
+          onChange={(event) => choices.set({ outcome: event.currentTarget.value }, true)}
+        >
+          {outcomes.map((one) => (
+            <option key={one} value={one}>{one === "" ? t.anyOutcome : t.outcomes[one]}</option>
+          ))}
+        </select>
+      </div>
+      <Narrowed choices={choices} />
+    </>
+  );
+}
+
+function Narrowed({ choices }: { choices: UrlChoices }) {
+  const t = messages.value;
+  const chosen = narrowings.filter((name) => choices.get(name) !== "");
+  if (chosen.length === 0) return <p class="hint">{t.calls.howToNarrow}</p>;
+  return (
+    <ul class="chips" aria-label={t.dashboard.narrowed}>
+      {chosen.map((name) => (
+        <li key={name}>
+          <button
+            type="button"
+            class="chip"
+            aria-label={t.dashboard.widen(choices.get(name))}
+            onClick={() => choices.set({ [name]: "" }, true)}
+          >
+            {t.calls.narrowings[name]}: {choices.get(name)} <Icon name="close" />
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function filterOf(choices: UrlChoices): CallFilter {
+  const text = (name: string) => choices.get(name) || undefined;
+  const status = Number(choices.get("status"));
+  return {
+    side: sides.find((one) => one === choices.get("side")),
+    model: text("model"),
+    key: text("key"),
+    node: text("node"),
+    endpoint: text("endpoint"),
+    status: status > 0 ? status : undefined,
+    outcome: outcomes.find((one) => one !== "" && one === choices.get("outcome")) as
+      | CallOutcome
+      | "failed"
+      | undefined,
+  };
+}

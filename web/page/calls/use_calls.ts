@@ -1,0 +1,95 @@
+/** The calls that fit a filter: page after page of those of before, and new ones as they end. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import type { CallFilter, CallView } from "../../../protocol/api.ts";
+import { api, ApiError } from "../../api.ts";
+import { lostSinceMs } from "../../state/connection.ts";
+import { useFeed } from "../../state/feed.ts";
+
+export interface Calls {
+  /** Newest first; null: not known yet. */
+  calls: readonly CallView[] | null;
+  /** Why the last page did not come; asking for more asks for it again. */
+  error: ApiError | null;
+  /** Whether there are none before these. */
+  isWhole: boolean;
+  isLoading: boolean;
+  /** Asks for the page before; does nothing while one is under way. */
+  more: () => void;
+}
+
+const PAGE = 200;
+
+interface State {
+  calls: readonly CallView[] | null;
+  error: ApiError | null;
+  /** Null: there are no calls before. */
+  cursor: string | null | undefined;
+  isLoading: boolean;
+}
+
+const nothing: State = { calls: null, error: null, cursor: undefined, isLoading: false };
+
+export function useCalls(filter: CallFilter): Calls {
+  const asked = JSON.stringify(filter);
+  const state = useSignal(nothing);
+  const asking = useMemo(() => new AbortController(), [asked]);
+
+  const more = async () => {
+    const { isLoading, cursor } = state.peek();
+    if (isLoading || cursor === null || asking.signal.aborted) return;
+    state.value = { ...state.peek(), isLoading: true, error: null };
+    try {
+      const page = await api.calls({ ...filter, cursor, limit: PAGE }, asking.signal);
+      const calls = withoutTwins(state.peek().calls ?? [], page.calls);
+      state.value = { calls, error: null, cursor: page.next_cursor, isLoading: false };
+    } catch (error) {
+      if (asking.signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
+      state.value = { ...state.peek(), error, isLoading: false };
+    }
+  };
+  useEffect(() => {
+    state.value = nothing;
+    void more();
+    return () => asking.abort();
+  }, [asking]);
+  // What failed for want of a gateway is asked for again as soon as there is one.
+  useEffect(() =>
+    lostSinceMs.subscribe((lost) => {
+      if (lost === null && state.peek().error?.code === "unreachable") void more();
+    }), [asking]);
+  useFeed("call", (call) => {
+    const { calls } = state.peek();
+    if (!calls || !fits(call, filter)) return;
+    state.value = { ...state.peek(), calls: withoutTwins([call], calls) };
+  });
+
+  const { calls, error, cursor, isLoading } = state.value;
+  return { calls, error, isWhole: cursor === null, isLoading, more: () => void more() };
+}
+
+/** The second list after the first; a call that both know stands where the first has it. */
+function withoutTwins(
+  first: readonly CallView[],
+  second: readonly CallView[],
+): readonly CallView[] {
+  const known = new Set((first.length < second.length ? first : first.slice(-PAGE)).map(keyOf));
+  return [...first, ...second.filter((call) => !known.has(keyOf(call)))];
+}
+
+function keyOf({ side, id }: CallView): string {
+  return `${side} ${id}`;
+}
+
+/** As the gateway would decide it. */
+export function fits(call: CallView, filter: CallFilter): boolean {
+  const { side = "made", outcome, model, key, node, endpoint, status } = filter;
+  const isOf = (wanted: unknown, is: unknown) => wanted === undefined || wanted === is;
+  const isOutcome = outcome === "failed"
+    ? call.outcome !== "ok" && call.outcome !== "cancelled"
+    : isOf(outcome, call.outcome);
+  return call.side === side && isOutcome && isOf(model, call.model) && isOf(key, call.key_id) &&
+    isOf(node, call.node) && isOf(endpoint, call.endpoint) && isOf(status, call.status);
+}

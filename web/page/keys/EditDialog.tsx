@@ -1,0 +1,37 @@
+/** Changes what a key is called and what it may do. */
+
+import { useSignal } from "@preact/signals";
+import type { KeyView } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Dialog } from "../../part/Dialog.tsx";
+import { messages } from "../../state/locale.ts";
+import { KeyForm } from "./KeyForm.tsx";
+import { limitsOf } from "./limits.ts";
+
+interface Props {
+  entry: KeyView;
+  onChange: () => void;
+  onClose: () => void;
+}
+
+export function EditDialog({ entry, onChange, onClose }: Props) {
+  const isOpen = useSignal(true);
+  const close = () => {
+    isOpen.value = false;
+  };
+  return (
+    <Dialog isOpen={isOpen} title={messages.value.keys.edit(entry.name)} onClose={onClose}>
+      <KeyForm
+        before={entry}
+        initial={limitsOf(entry)}
+        action={messages.value.save}
+        onCancel={close}
+        onSubmit={async (limits) => {
+          await api.changeKey(entry.id, limits);
+          onChange();
+          close();
+        }}
+      />
+    </Dialog>
+  );
+}

@@ -1,0 +1,79 @@
+/** A token that is told this once, ready to be used, and the first call that is made with it. */
+
+import { useSignal } from "@preact/signals";
+import type { CallView, CreatedKey } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { CallExamples } from "../../part/CallExamples.tsx";
+import { CopyField } from "../../part/CopyField.tsx";
+import { Icon } from "../../part/Icon.tsx";
+import { serverNow } from "../../state/clock.ts";
+import { useFeed } from "../../state/feed.ts";
+import { useLive } from "../../state/live.ts";
+import { formatDuration, messages } from "../../state/locale.ts";
+import { liveModels } from "../nodes/node_state.ts";
+
+interface Props {
+  created: CreatedKey;
+  onDone: () => void;
+}
+
+const REFRESH_MS = 10_000;
+/** Stands where no model is online. */
+const PLACEHOLDER = "model-name";
+
+export function FreshKey({ created: { key, token }, onDone }: Props) {
+  const t = messages.value.keys;
+  const isShown = useSignal(true);
+  const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? [];
+  const live = liveModels(nodes, serverNow());
+  const model = live.find((one) => key.models?.includes(one) ?? true) ?? PLACEHOLDER;
+  return (
+    <>
+      <CopyField
+        label={key.name}
+        hint={t.kinds[key.kind]}
+        value={token}
+        isShown={isShown}
+      />
+      {key.kind === "api" && (
+        <>
+          <CallExamples token={token} model={model} />
+          <FirstCall keyId={key.id} />
+        </>
+      )}
+      <div class="actions end">
+        <button type="button" class="button primary" onClick={onDone}>{t.saved}</button>
+      </div>
+    </>
+  );
+}
+
+/** Waits for it, and tells how it went. */
+function FirstCall({ keyId }: { keyId: string }) {
+  const t = messages.value.keys;
+  const first = useSignal<CallView | null>(null);
+  useFeed("call", (call) => {
+    if (call.key_id === keyId) first.value ??= call;
+  });
+  if (!first.value) {
+    return (
+      <div class="look-out" role="status">
+        <span class="pulse" aria-hidden="true" /> {t.waiting}
+      </div>
+    );
+  }
+  const { status, first_byte_ms, node_name } = first.value;
+  const facts = [
+    String(status),
+    first_byte_ms !== null && t.firstByte(formatDuration(first_byte_ms)),
+    node_name,
+  ].filter(Boolean).join(" · ");
+  return (
+    <div class="look-out here" role="status">
+      <Icon name="check" />
+      <p>
+        <strong>{t.received}</strong> {facts}
+      </p>
+    </div>
+  );
+}

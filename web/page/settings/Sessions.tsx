@@ -1,0 +1,88 @@
+/** Where the reader is signed in, and the way to end that. */
+
+import { useSignal } from "@preact/signals";
+import type { SessionView } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Failure } from "../../part/Failure.tsx";
+import { ErrorNotice } from "../../part/Notice.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { serverNow } from "../../state/clock.ts";
+import { now, useLive } from "../../state/live.ts";
+import { formatAge, formatMoment, messages } from "../../state/locale.ts";
+import { useSubmit } from "../../state/submit.ts";
+import { programName } from "./program_name.ts";
+
+const REFRESH_MS = 30_000;
+
+export function Sessions() {
+  const t = messages.value.settings;
+  const changes = useSignal(0);
+  const { data, error } = useLive(api.sessions, REFRESH_MS, [changes.value]).value;
+  const ending = useSubmit();
+  const end = (id: string) =>
+    ending.run(async () => {
+      await api.endSession(id);
+      changes.value++;
+    });
+  const endOthers = () =>
+    ending.run(async () => {
+      await api.endOtherSessions();
+      changes.value++;
+    });
+  if (!data) return error ? <Failure error={error} /> : <Bones count={1} />;
+  return (
+    <div class="setting-body">
+      {ending.error.value && <ErrorNotice error={ending.error.value} />}
+      <ul class="sessions">
+        {data.sessions.map((one) => (
+          <Session
+            key={one.id}
+            session={one}
+            onEnd={() => void end(one.id)}
+          />
+        ))}
+      </ul>
+      {data.sessions.length > 1 && (
+        <div class="actions">
+          <button
+            type="button"
+            class="button"
+            aria-disabled={ending.isBusy.value}
+            onClick={endOthers}
+          >
+            {t.endOthers}
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Session({ session, onEnd }: { session: SessionView; onEnd: () => void }) {
+  const t = messages.value.settings;
+  const { address, user_agent, last_seen_at, created_at, current } = session;
+  const name = programName(user_agent) ?? t.unknownProgram;
+  return (
+    <li>
+      <div>
+        <p>
+          <strong>{name}</strong> {current && <span class="chip soft">{t.thisOne}</span>}
+        </p>
+        <p class="hint">
+          {address} · {t.seen(formatAge(Math.max(0, serverNow(now.value) - last_seen_at)))} ·{" "}
+          {t.since(formatMoment(created_at))}
+        </p>
+      </div>
+      {!current && (
+        <button
+          type="button"
+          class="button small"
+          aria-label={t.endOf(name)}
+          onClick={onEnd}
+        >
+          {t.end}
+        </button>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,54 @@
+/** What belongs to the reader alone: language, look, password, and where they are signed in. */
+
+import type { UserView } from "../../../protocol/api.ts";
+import { Choice } from "../../part/Choice.tsx";
+import { Guarded } from "../../part/Guarded.tsx";
+import { Page } from "../../part/Page.tsx";
+import { languageNames, locale, locales, messages } from "../../state/locale.ts";
+import { theme, themes } from "../../state/theme.ts";
+import { PasswordForm } from "./PasswordForm.tsx";
+import { Sessions } from "./Sessions.tsx";
+
+export function Settings() {
+  return <Guarded>{(user) => <Own user={user} />}</Guarded>;
+}
+
+function Own({ user }: { user: UserView }) {
+  const t = messages.value.settings;
+  return (
+    <Page title={t.title} lead={user.email}>
+      <section class="panel setting" aria-labelledby="look">
+        <h2 id="look">{t.look}</h2>
+        <div class="setting-body">
+          <div class="field">
+            <span class="field-label">{t.language}</span>
+            <Choice
+              label={t.language}
+              options={locales}
+              value={locale}
+              name={(one) => languageNames[one]}
+            />
+          </div>
+          <div class="field">
+            <span class="field-label">{t.theme}</span>
+            <Choice label={t.theme} options={themes} value={theme} name={(one) => t.themes[one]} />
+          </div>
+        </div>
+      </section>
+      <section class="panel setting" aria-labelledby="password">
+        <div>
+          <h2 id="password">{t.password}</h2>
+          <p class="hint">{t.passwordText}</p>
+        </div>
+        <PasswordForm email={user.email} />
+      </section>
+      <section class="panel setting" aria-labelledby="sessions">
+        <div>
+          <h2 id="sessions">{t.sessions}</h2>
+          <p class="hint">{t.sessionsText}</p>
+        </div>
+        <Sessions />
+      </section>
+    </Page>
+  );
+}

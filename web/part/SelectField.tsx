@@ -1,0 +1,35 @@
+/** A labelled choice among many, folded away until it is wanted. */
+
+import { useId } from "preact/hooks";
+
+interface Props<T extends string> {
+  label: string;
+  name?: string;
+  options: readonly T[];
+  chosen: T;
+  onChoose: (option: T) => void;
+  /** What an option is called; default: its own name. */
+  nameOf?: (option: T) => string;
+  hint?: string;
+}
+
+export function SelectField<T extends string>(
+  { label, name, options, chosen, onChoose, nameOf = (option) => option, hint }: Props<T>,
+) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select
+        id={id}
+        name={name}
+        value={chosen}
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        onChange={(event) => onChoose(event.currentTarget.value as T)}
+      >
+        {options.map((option) => <option key={option} value={option}>{nameOf(option)}</option>)}
+      </select>
+      {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
+    </div>
+  );
+}
