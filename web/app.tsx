@@ -25,6 +25,7 @@ const Playground = lazy(() =>
 const Keys = lazy(() => import("./page/keys/Keys.tsx").then((page) => page.Keys));
 const Calls = lazy(() => import("./page/calls/Calls.tsx").then((page) => page.Calls));
 const Settings = lazy(() => import("./page/settings/Settings.tsx").then((page) => page.Settings));
+const Admin = lazy(() => import("./page/admin/Admin.tsx").then((page) => page.Admin));
 
 export function App() {
   const isBroken = useSignal(false);
@@ -46,6 +47,7 @@ export function App() {
             <Route path={paths.keys} component={Keys} />
             <Route path={paths.calls} component={Calls} />
             <Route path={paths.settings} component={Settings} />
+            <Route path={paths.admin} component={Admin} />
             <Route default component={NotFound} />
           </Router>
         </ErrorBoundary>

@@ -1,8 +1,10 @@
 /** What the gateway seems to answer while pictures are taken: the scene's own words where it has some. */
 
 import type { BrowserContext, Route } from "playwright-core";
+import { adminNodes, audit, invites, settings, users } from "./administration.ts";
 import { crowd, ownNodes } from "./crowd.ts";
 import { models, nodeDetail } from "./models.ts";
+import { calls, keys, sessions } from "./records.ts";
 import type { Scene } from "./scene.ts";
 import { speech } from "./speech.ts";
 import { usage } from "./usage.ts";
@@ -30,6 +32,18 @@ export async function pretend(context: BrowserContext, scene: Scene): Promise<vo
         json: nodeDetail(nodes.find((node) => node.id === id) ?? null, Date.now()),
       });
     },
+    "**/api/keys": json({ keys: nodes.length > 0 ? keys(Date.now()) : [] }),
+    "**/api/calls*": json({
+      calls: nodes.length > 0 ? calls(Date.now()) : [],
+      next_cursor: null,
+      looked_to: null,
+    }),
+    "**/api/user/sessions": json({ sessions: sessions(Date.now()) }),
+    "**/api/admin/users*": json({ users: users(Date.now()), next_cursor: null }),
+    "**/api/admin/invites": json({ invites: invites(Date.now()) }),
+    "**/api/admin/settings": json(settings),
+    "**/api/admin/nodes": json({ nodes: adminNodes(Date.now()) }),
+    "**/api/admin/audit*": json({ entries: audit(Date.now()), next_cursor: null }),
     // Pages then ask by themselves.
     "**/api/live*": (route) => route.fulfill({ status: 503, body: "" }),
     "**/api/info": async (route) => {
@@ -49,6 +63,12 @@ export async function pretend(context: BrowserContext, scene: Scene): Promise<vo
       });
     },
   };
+  if (scene.isAdmin) {
+    answers["**/api/user/me"] = async (route) => {
+      const { user } = await (await route.fetch()).json();
+      await route.fulfill({ json: { user: { ...user, role: "admin" } } });
+    };
+  }
   for (const [pattern, answer] of Object.entries({ ...answers, ...scene.answers })) {
     await context.route(pattern, answer);
   }

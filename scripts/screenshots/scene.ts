@@ -2,12 +2,15 @@
 
 import type { Page, Route } from "playwright-core";
 import type { InfoView, NodeView } from "../../protocol/api.ts";
+import { keys } from "./records.ts";
 
 export interface Scene {
   name: string;
   path: string;
   /** Whether somebody is signed in. */
   isUser?: boolean;
+  /** Whether that is one who runs the gateway. */
+  isAdmin?: boolean;
   /** What the gateway tells of itself, where its own answer shows less. */
   info?: Partial<InfoView>;
   /** The nodes that the gateway lists; default: a crowd in every state. */
@@ -68,6 +71,18 @@ export const scenes: readonly Scene[] = [
     answers: { "**/v1/chat/completions": refuseCall },
     isCropped: true,
   },
+  { name: "keys", path: "/keys", isUser: true },
+  { name: "keys-empty", path: "/keys", isUser: true, nodes: [] },
+  { name: "keys-create", path: "/keys?create=1", isUser: true, act: limitKey, isCropped: true },
+  { name: "keys-created", path: "/keys?create=1", isUser: true, act: createKey, isCropped: true },
+  { name: "calls", path: "/calls", isUser: true, act: openCall },
+  { name: "calls-empty", path: "/calls", isUser: true, nodes: [] },
+  { name: "settings", path: "/settings", isUser: true },
+  { name: "admin", path: "/admin", isUser: true, isAdmin: true },
+  { name: "admin-invites", path: "/admin?tab=invites", isUser: true, isAdmin: true },
+  { name: "admin-nodes", path: "/admin?tab=nodes", isUser: true, isAdmin: true },
+  { name: "admin-settings", path: "/admin?tab=settings", isUser: true, isAdmin: true },
+  { name: "admin-audit", path: "/admin?tab=audit", isUser: true, isAdmin: true },
   { name: "palette", path: "/nodes", isUser: true, act: openPalette, isCropped: true },
   { name: "account", path: "/nodes", isUser: true, act: openAccount, isCropped: true },
   { name: "not-found", path: "/no/such/page" },
@@ -137,4 +152,26 @@ async function tool(page: Page, nth: number): Promise<void> {
 async function refuseCall(route: Route): Promise<void> {
   const error = { message: "no", type: "server_error", param: null, code: "nodes_penalized" };
   await route.fulfill({ status: 503, headers: { "retry-after": "42" }, json: { error } });
+}
+
+async function limitKey(page: Page): Promise<void> {
+  await page.locator("dialog[open] .choice label").last().click();
+  await page.locator("dialog[open] [type=submit]").click();
+  await page.locator(".problem").first().waitFor();
+}
+
+async function createKey(page: Page): Promise<void> {
+  const key = keys(Date.now())[0];
+  const token = "sk-colink-Ab3kZr7TqLw9xYz4mNpQ";
+  await page.route("**/api/keys", (route) => {
+    const isMade = route.request().method() === "POST";
+    return isMade ? route.fulfill({ json: { key, token } }) : route.fallback();
+  });
+  await page.locator("dialog[open] [name=name]").fill("laptop");
+  await page.locator("dialog[open] [type=submit]").click();
+  await page.locator(".look-out").waitFor();
+}
+
+async function openCall(page: Page): Promise<void> {
+  await page.locator("button.call-line").nth(1).click();
 }

@@ -1,6 +1,7 @@
 /** Every text of the console, in English: the shape that other languages must fill. */
 
 import { account } from "./en/account.ts";
+import { admin } from "./en/admin.ts";
 import { common } from "./en/common.ts";
 import { dashboard } from "./en/dashboard.ts";
 import { errors } from "./en/errors.ts";
@@ -30,6 +31,7 @@ export const en = {
   keys,
   calls,
   settings,
+  admin,
   notFound,
   errors,
 } as const;

@@ -2,6 +2,7 @@
 
 import type { Messages } from "./en.ts";
 import { account } from "./zh/account.ts";
+import { admin } from "./zh/admin.ts";
 import { common } from "./zh/common.ts";
 import { dashboard } from "./zh/dashboard.ts";
 import { errors } from "./zh/errors.ts";
@@ -31,6 +32,7 @@ export const zh: Messages = {
   keys,
   calls,
   settings,
+  admin,
   notFound,
   errors,
 };

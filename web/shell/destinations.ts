@@ -32,6 +32,7 @@ const all: readonly Destination[] = [
     who: "user",
     isAside: true,
   },
+  { path: paths.admin, name: "admin", icon: "shield", key: "a", who: "admin", isAside: true },
 ];
 
 /** Those that whoever sits here may go to now. */

@@ -25,6 +25,10 @@ export function CallFacts({ call, onNarrow }: Props) {
     <div class="call-facts">
       <Waterfall call={call} />
       <dl class="facts">
+        <dt>{t.facts.id}</dt>
+        <dd class="call-id">
+          <code>{call.id}</code> <CopyButton text={call.id} label={t.facts.id} />
+        </dd>
         {factsOf(call).map(([name, value]) => (
           <>
             <dt key={name}>{name}</dt>
@@ -33,7 +37,6 @@ export function CallFacts({ call, onNarrow }: Props) {
         ))}
       </dl>
       <div class="call-more">
-        <CopyButton text={call.id} label={t.facts.id} />
         {alike.map(([name, value, text]) =>
           value !== null && (
             <button
@@ -56,7 +59,6 @@ function factsOf(call: CallView): [string, string][] {
   const { errors } = messages.value;
   const { cause, estimated, completion_tokens } = call;
   const facts: [string, string | null][] = [
-    [t.facts.id, call.id],
     [t.facts.endpoint, `${call.endpoint}${call.stream ? ` (${t.streamed})` : ""}`],
     [t.facts.cause, cause && (has(errors, cause) ? `${errors[cause]} (${cause})` : cause)],
     [t.facts.queued, call.queued_ms > 0 ? formatDuration(call.queued_ms) : null],

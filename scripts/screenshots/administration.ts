@@ -1,0 +1,100 @@
+/** A made-up gateway with a few people, as its administrator sees it. */
+
+import type {
+  AdminNodeView,
+  AdminUserView,
+  AuditEntry,
+  InviteView,
+  SettingsView,
+} from "../../protocol/api.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+export function users(nowMs: number): AdminUserView[] {
+  const user = (email: string, changes: Partial<AdminUserView> = {}): AdminUserView => ({
+    id: email,
+    email,
+    role: "user",
+    created_at: nowMs - 20 * DAY_MS,
+    disabled_at: null,
+    rpm: null,
+    models: null,
+    total_api_calls: 1204,
+    total_provided_calls: 88,
+    keys: 3,
+    nodes: 1,
+    ...changes,
+  });
+  return [
+    user("you@quickstart.local", { role: "admin", total_api_calls: 21_930, nodes: 4 }),
+    user("lin@lab.example", { rpm: 120, models: ["llama3.2"] }),
+    user("somebody.with.a.very.long.address@department.university.example", { nodes: 0 }),
+    user("gone@lab.example", { disabled_at: nowMs - DAY_MS, total_api_calls: 12 }),
+  ];
+}
+
+export function invites(nowMs: number): InviteView[] {
+  const invite = (note: string, state: InviteView["state"], used_by: string | null = null) => ({
+    id: note,
+    note,
+    state,
+    used_by,
+    created_at: nowMs - 2 * DAY_MS,
+    expires_at: nowMs + 5 * DAY_MS,
+    created_by: "you@quickstart.local",
+  });
+  return [
+    invite("for Chen", "open"),
+    invite("for Lin", "used", "lin@lab.example"),
+    invite("workshop", "expired"),
+  ];
+}
+
+export const settings: SettingsView = {
+  registration: { value: "invite", fallback: "open", is_set: true },
+  default_rpm: { value: 600, fallback: 600, is_set: false },
+  node_approval: { value: true, fallback: false, is_set: true },
+};
+
+export function adminNodes(nowMs: number): AdminNodeView[] {
+  const node = (name: string, changes: Partial<AdminNodeView> = {}): AdminNodeView => ({
+    id: name,
+    name,
+    owner_id: "lin@lab.example",
+    owner_email: "lin@lab.example",
+    connected: true,
+    models: ["llama3.2", "phi4"],
+    first_seen_at: nowMs - 9 * DAY_MS,
+    last_seen_at: nowMs,
+    approved_at: nowMs - 8 * DAY_MS,
+    paused_at: null,
+    ...changes,
+  });
+  return [
+    node("new-workstation", { approved_at: null, first_seen_at: nowMs - 4 * MINUTE_MS }),
+    node("studio-pc"),
+    node("garage", { connected: false, last_seen_at: nowMs - DAY_MS }),
+  ];
+}
+
+export function audit(nowMs: number): AuditEntry[] {
+  const entry = (i: number, action: AuditEntry["action"], changes: Partial<AuditEntry> = {}) => ({
+    id: String(i),
+    at: nowMs - i * 47 * MINUTE_MS,
+    actor: "you@quickstart.local",
+    action,
+    target: null,
+    detail: {},
+    address: "192.168.1.20",
+    ...changes,
+  });
+  return [
+    entry(0, "settings.changed", { detail: { registration: "invite" } }),
+    entry(1, "invite.created", { target: "for Chen" }),
+    entry(2, "user.disabled", { target: "gone@lab.example" }),
+    entry(3, "session.refused", { actor: null, target: "lin@lab.example", address: "203.0.113.7" }),
+    entry(4, "key.rotated", { actor: "lin@lab.example", target: "ci" }),
+    entry(5, "user.changed", { target: "lin@lab.example", detail: { rpm: 120 }, address: null }),
+  ];
+}

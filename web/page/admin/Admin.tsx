@@ -1,0 +1,47 @@
+/** What whoever runs the gateway looks after: people, invites, nodes, settings, and who did what. */
+
+import type { UserView } from "../../../protocol/api.ts";
+import { Choices } from "../../part/Choice.tsx";
+import { Guarded } from "../../part/Guarded.tsx";
+import { Page } from "../../part/Page.tsx";
+import { messages } from "../../state/locale.ts";
+import { useChoices } from "../../state/url.ts";
+import { Audit } from "./Audit.tsx";
+import { GatewaySettings } from "./GatewaySettings.tsx";
+import { Invites } from "./Invites.tsx";
+import { NodeApproval } from "./NodeApproval.tsx";
+import { Users } from "./Users.tsx";
+
+const tabs = {
+  users: Users,
+  invites: Invites,
+  nodes: NodeApproval,
+  settings: GatewaySettings,
+  audit: Audit,
+};
+type Tab = keyof typeof tabs;
+const tabNames = Object.keys(tabs) as Tab[];
+
+export function Admin() {
+  return <Guarded>{(user) => <Office user={user} />}</Guarded>;
+}
+
+function Office({ user }: { user: UserView }) {
+  const t = messages.value.admin;
+  const choices = useChoices();
+  const tab = tabNames.find((one) => one === choices.get("tab")) ?? "users";
+  const Chosen = tabs[tab];
+  if (user.role !== "admin") return <Page title={t.title} lead={t.notAdmin} width="narrow" />;
+  return (
+    <Page title={t.title} lead={t.lead}>
+      <Choices<Tab>
+        label={t.title}
+        options={tabNames}
+        chosen={tab}
+        name={(one) => t.tabs[one]}
+        onChoose={(one) => choices.set({ tab: one, q: "", action: "" }, true)}
+      />
+      <Chosen />
+    </Page>
+  );
+}

@@ -1,0 +1,82 @@
+/** Who did what, when and from where. Nothing in it is ever changed. */
+
+import type { AuditAction, AuditEntry } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Failure } from "../../part/Failure.tsx";
+import { SearchField } from "../../part/SearchField.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { formatMoment, messages } from "../../state/locale.ts";
+import { has } from "../../state/words.ts";
+import { useChoices } from "../../state/url.ts";
+import { MoreButton } from "./MoreButton.tsx";
+import { usePages } from "./use_pages.ts";
+
+export function Audit() {
+  const t = messages.value.admin;
+  const choices = useChoices();
+  const actor = choices.get("q");
+  const action = choices.get("action");
+  const pages = usePages(async (cursor, signal) => {
+    const { entries, next_cursor } = await api.audit({ actor, action, cursor }, signal);
+    return { items: entries, next: next_cursor };
+  }, `${actor}\n${action}`);
+  const actions = Object.keys(t.actions) as AuditAction[];
+  return (
+    <section>
+      <div class="toolbar">
+        <SearchField label={t.searchActor} value={actor} onInput={(q) => choices.set({ q })} />
+        <select
+          class="small-select"
+          aria-label={t.action}
+          value={action}
+          onChange={(event) => choices.set({ action: event.currentTarget.value })}
+        >
+          <option value="">{t.anyAction}</option>
+          {actions.map((one) => <option key={one} value={one}>{t.actions[one]}</option>)}
+        </select>
+      </div>
+      <Failure error={pages.error} />
+      {pages.items ? <Table entries={pages.items} /> : <Bones count={3} />}
+      {pages.items?.length === 0 && <p class="none">{t.noEntries}</p>}
+      <MoreButton pages={pages} />
+    </section>
+  );
+}
+
+function Table({ entries }: { entries: readonly AuditEntry[] }) {
+  const t = messages.value.admin;
+  return (
+    <div class="table-box">
+      <table class="table cards">
+        <thead>
+          <tr>
+            <th scope="col">{t.auditColumns.action}</th>
+            <th scope="col">{t.auditColumns.target}</th>
+            <th scope="col">{t.auditColumns.actor}</th>
+            <th scope="col">{t.auditColumns.address}</th>
+            <th scope="col">{t.auditColumns.at}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map(({ id, at, actor, action, target, detail, address }) => (
+            <tr key={id}>
+              <th scope="row">{has(t.actions, action) ? t.actions[action] : action}</th>
+              <td data-label={t.auditColumns.target}>
+                {target ?? "–"} {details(detail) && <code class="hint">{details(detail)}</code>}
+              </td>
+              <td data-label={t.auditColumns.actor}>
+                {actor ?? (address === null ? t.commandLine : t.nobodySignedIn)}
+              </td>
+              <td data-label={t.auditColumns.address}>{address ?? "–"}</td>
+              <td data-label={t.auditColumns.at}>{formatMoment(at)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function details(detail: AuditEntry["detail"]): string {
+  return Object.entries(detail).map(([name, value]) => `${name}=${value}`).join(" ");
+}

@@ -1,0 +1,159 @@
+/** What can be set while the gateway runs; what is not set here is as the configuration has it. */
+
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import type {
+  RegistrationMode,
+  Setting,
+  SettingsChange,
+  SettingsView,
+} from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Choices } from "../../part/Choice.tsx";
+import { Failure } from "../../part/Failure.tsx";
+import { ErrorNotice } from "../../part/Notice.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { useLive } from "../../state/live.ts";
+import { formatNumber, messages } from "../../state/locale.ts";
+import { useSubmit } from "../../state/submit.ts";
+
+const REFRESH_MS = 15_000;
+const modes: readonly RegistrationMode[] = ["open", "invite", "closed"];
+const answers = ["yes", "no"] as const;
+
+export function GatewaySettings() {
+  const live = useLive(api.settings, REFRESH_MS);
+  const changing = useSubmit();
+  const { data, error } = live.value;
+  const change = (what: SettingsChange) =>
+    void changing.run(async () => {
+      live.value = { data: await api.changeSettings(what), atMs: Date.now(), error: null };
+    });
+  if (!data) return error ? <Failure error={error} /> : <Bones count={3} />;
+  return (
+    <section>
+      <Failure error={error} />
+      {changing.error.value && <ErrorNotice error={changing.error.value} />}
+      <div class="panel rows">
+        <Registration setting={data.registration} onChange={change} />
+        <DefaultRpm settings={data} onChange={change} />
+        <Approval setting={data.node_approval} onChange={change} />
+      </div>
+    </section>
+  );
+}
+
+type OnChange = (change: SettingsChange) => void;
+
+interface RegistrationProps {
+  setting: Setting<RegistrationMode>;
+  onChange: OnChange;
+}
+
+function Registration({ setting, onChange }: RegistrationProps) {
+  const t = messages.value.admin;
+  return (
+    <Row
+      title={t.registration}
+      text={t.registrationText[setting.value]}
+      origin={origin(setting, t.modes[setting.fallback])}
+      onReset={setting.is_set ? () => onChange({ registration: null }) : undefined}
+    >
+      <Choices<RegistrationMode>
+        label={t.registration}
+        options={modes}
+        chosen={setting.value}
+        name={(one) => t.modes[one]}
+        onChoose={(registration) => onChange({ registration })}
+      />
+    </Row>
+  );
+}
+
+function DefaultRpm({ settings, onChange }: { settings: SettingsView; onChange: OnChange }) {
+  const t = messages.value.admin;
+  const setting = settings.default_rpm;
+  const text = useSignal<string | null>(null);
+  const typed = text.value ?? String(setting.value);
+  const isGood = /^\d+$/.test(typed);
+  const save = (event: Event) => {
+    event.preventDefault();
+    if (isGood) onChange({ default_rpm: Number(typed) });
+    text.value = null;
+  };
+  return (
+    <Row
+      title={t.defaultRpm}
+      text={t.defaultRpmText}
+      origin={origin(setting, formatNumber(setting.fallback))}
+      onReset={setting.is_set ? () => onChange({ default_rpm: null }) : undefined}
+    >
+      <form class="number-form field" onSubmit={save}>
+        <input
+          type="number"
+          name="default_rpm"
+          min="0"
+          step="1"
+          aria-label={t.defaultRpm}
+          aria-invalid={!isGood}
+          value={typed}
+          onInput={(event) => text.value = event.currentTarget.value}
+        />
+        <button type="submit" class="button" aria-disabled={!isGood}>{messages.value.save}</button>
+      </form>
+    </Row>
+  );
+}
+
+function Approval({ setting, onChange }: { setting: Setting<boolean>; onChange: OnChange }) {
+  const t = messages.value.admin;
+  return (
+    <Row
+      title={t.approval}
+      text={t.approvalText}
+      origin={origin(setting, t.answers[setting.fallback ? "yes" : "no"])}
+      onReset={setting.is_set ? () => onChange({ node_approval: null }) : undefined}
+    >
+      <Choices
+        label={t.approval}
+        options={answers}
+        chosen={setting.value ? "yes" : "no"}
+        name={(one) => t.answers[one]}
+        onChoose={(one) => onChange({ node_approval: one === "yes" })}
+      />
+    </Row>
+  );
+}
+
+function origin({ is_set }: Setting<unknown>, fallback: string): string {
+  const t = messages.value.admin;
+  return is_set ? t.setHere(fallback) : t.fromConfiguration;
+}
+
+interface RowProps {
+  title: string;
+  text: string;
+  origin: string;
+  /** Absent: it is not set here. */
+  onReset?: () => void;
+  children: ComponentChildren;
+}
+
+function Row({ title, text, origin, onReset, children }: RowProps) {
+  return (
+    <div class="setting-row">
+      <div>
+        <h3>{title}</h3>
+        <p class="hint">{text}</p>
+        <p class="hint">
+          {origin} {onReset && (
+            <button type="button" class="link-button" onClick={onReset}>
+              {messages.value.admin.reset}
+            </button>
+          )}
+        </p>
+      </div>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,164 @@
+/** Invites: made with a note, copied as a link, taken back. */
+
+import { useSignal } from "@preact/signals";
+import type { CreatedInvite, InviteView } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { CopyButton } from "../../part/CopyButton.tsx";
+import { Empty } from "../../part/Empty.tsx";
+import { Failure } from "../../part/Failure.tsx";
+import { Field } from "../../part/Field.tsx";
+import { ErrorNotice, fieldProblem, Notice } from "../../part/Notice.tsx";
+import { SelectField } from "../../part/SelectField.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { paths } from "../../route.ts";
+import { gatewayAddress } from "../../snippet.ts";
+import { useLive } from "../../state/live.ts";
+import { formatMoment, messages } from "../../state/locale.ts";
+import { useSubmit } from "../../state/submit.ts";
+
+const REFRESH_MS = 15_000;
+/** The gateway's address hardly ever changes. */
+const REFRESH_ADDRESS_MS = 60_000;
+
+export function Invites() {
+  const t = messages.value.admin;
+  const changes = useSignal(0);
+  const { data, error } = useLive(api.invites, REFRESH_MS, [changes.value]).value;
+  const changed = () => {
+    changes.value++;
+  };
+  return (
+    <section>
+      <NewInvite onChange={changed} />
+      <Failure error={error} />
+      {!data && <Bones count={2} />}
+      {data?.invites.length === 0 && (
+        <Empty icon="user" title={t.noInvitesTitle} text={t.noInvitesText} />
+      )}
+      {data && data.invites.length > 0 && <Table invites={data.invites} onChange={changed} />}
+    </section>
+  );
+}
+
+const days = ["1", "7", "30"] as const;
+
+function NewInvite({ onChange }: { onChange: () => void }) {
+  const t = messages.value.admin;
+  const note = useSignal("");
+  const lifetime = useSignal<typeof days[number]>("7");
+  const created = useSignal<CreatedInvite | null>(null);
+  const { isBusy, error, run } = useSubmit();
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void run(async () => {
+      created.value = await api.createInvite({
+        note: note.value.trim() || undefined,
+        days: Number(lifetime.value),
+      });
+      note.value = "";
+      onChange();
+    });
+  };
+  return (
+    <div class="panel">
+      <form class="inline-form" noValidate onSubmit={submit}>
+        <Field
+          label={t.note}
+          name="note"
+          autocomplete="off"
+          placeholder={t.notePlaceholder}
+          value={note.value}
+          onInput={(text) => note.value = text}
+          problem={error.value ? fieldProblem(error.value, "note") : undefined}
+        />
+        <SelectField
+          label={t.goodFor}
+          name="days"
+          options={days}
+          chosen={lifetime.value}
+          nameOf={(one) => t.days(Number(one))}
+          onChoose={(one) => lifetime.value = one}
+        />
+        <button type="submit" class="button primary large" aria-disabled={isBusy.value}>
+          {t.invite}
+        </button>
+      </form>
+      {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+      {created.value && <InviteLink code={created.value.code} />}
+    </div>
+  );
+}
+
+function InviteLink({ code }: { code: string }) {
+  const t = messages.value.admin;
+  const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);
+  const link = `${address}${paths.register}?invite=${encodeURIComponent(code)}`;
+  return (
+    <Notice tone="good">
+      <p>{t.linkReady}</p>
+      <p class="invite-link">
+        <code>{link}</code> <CopyButton text={link} label={t.link} />
+      </p>
+    </Notice>
+  );
+}
+
+interface TableProps {
+  invites: readonly InviteView[];
+  onChange: () => void;
+}
+
+function Table({ invites, onChange }: TableProps) {
+  const t = messages.value.admin;
+  const { isBusy, error, run } = useSubmit();
+  const revoke = (id: string) =>
+    run(async () => {
+      await api.revokeInvite(id);
+      onChange();
+    });
+  return (
+    <>
+      {error.value && <ErrorNotice error={error.value} />}
+      <div class="table-box">
+        <table class="table cards">
+          <thead>
+            <tr>
+              <th scope="col">{t.note}</th>
+              <th scope="col">{t.inviteColumns.state}</th>
+              <th scope="col">{t.inviteColumns.usedBy}</th>
+              <th scope="col">{t.inviteColumns.by}</th>
+              <th scope="col">{t.inviteColumns.until}</th>
+              <th scope="col">
+                <span class="off-screen">{messages.value.keys.columns.actions}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {invites.map(({ id, note, state, used_by, created_by, expires_at }) => (
+              <tr key={id} class={state === "open" ? undefined : "faded"}>
+                <th scope="row">{note || "–"}</th>
+                <td data-label={t.inviteColumns.state}>{t.inviteStates[state]}</td>
+                <td data-label={t.inviteColumns.usedBy}>{used_by ?? "–"}</td>
+                <td data-label={t.inviteColumns.by}>{created_by ?? t.commandLine}</td>
+                <td data-label={t.inviteColumns.until}>{formatMoment(expires_at)}</td>
+                <td class="tight">
+                  {state === "open" && (
+                    <button
+                      type="button"
+                      class="button small"
+                      aria-label={t.revokeInvite(note)}
+                      aria-disabled={isBusy.value}
+                      onClick={() => revoke(id)}
+                    >
+                      {messages.value.keys.revokeAction}
+                    </button>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,13 @@
+/** Asks for the page after the last. */
+
+import { messages } from "../../state/locale.ts";
+import type { Pages } from "./use_pages.ts";
+
+export function MoreButton({ pages: { hasMore, more } }: { pages: Pages<unknown> }) {
+  if (!hasMore) return null;
+  return (
+    <div class="actions">
+      <button type="button" class="button" onClick={more}>{messages.value.admin.more}</button>
+    </div>
+  );
+}

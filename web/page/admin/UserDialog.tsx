@@ -1,0 +1,98 @@
+/** What an account may do: its role, its limits, whether it is open at all. */
+
+import { useSignal } from "@preact/signals";
+import type { AdminUserView, Role } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Dialog } from "../../part/Dialog.tsx";
+import { Field } from "../../part/Field.tsx";
+import { ErrorNotice, fieldProblem } from "../../part/Notice.tsx";
+import { SelectField } from "../../part/SelectField.tsx";
+import { messages } from "../../state/locale.ts";
+import { useSubmit } from "../../state/submit.ts";
+
+interface Props {
+  user: AdminUserView;
+  onChange: () => void;
+  onClose: () => void;
+}
+
+const roles: readonly Role[] = ["user", "admin"];
+
+export function UserDialog({ user, onChange, onClose }: Props) {
+  const t = messages.value.admin;
+  const isOpen = useSignal(true);
+  const role = useSignal<Role>(user.role);
+  const rpm = useSignal(user.rpm === null ? "" : String(user.rpm));
+  const models = useSignal(user.models?.join(", ") ?? "");
+  const { isBusy, error, run } = useSubmit();
+  const change = (what: Parameters<typeof api.changeUser>[1]) =>
+    run(async () => {
+      await api.changeUser(user.id, what);
+      isOpen.value = false;
+      onChange();
+    });
+  const save = (event: Event) => {
+    event.preventDefault();
+    const names = models.value.split(",").map((name) => name.trim()).filter(Boolean);
+    void change({
+      role: role.value,
+      rpm: rpm.value.trim() === "" ? null : Number(rpm.value),
+      models: names.length === 0 ? null : names,
+    });
+  };
+  const problem = (name: string) => (error.value ? fieldProblem(error.value, name) : undefined);
+  return (
+    <Dialog isOpen={isOpen} title={t.editUser(user.email)} onClose={onClose}>
+      <form class="form" noValidate onSubmit={save}>
+        {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+        <SelectField
+          label={t.role}
+          name="role"
+          options={roles}
+          chosen={role.value}
+          nameOf={(one) => messages.value.nav.roles[one]}
+          onChoose={(one) => role.value = one}
+        />
+        <Field
+          label={messages.value.keys.rpm}
+          name="rpm"
+          type="number"
+          autocomplete="off"
+          placeholder={t.asDefault}
+          value={rpm.value}
+          onInput={(text) => rpm.value = text}
+          hint={t.userRpmHint}
+          problem={problem("rpm")}
+        />
+        <Field
+          label={messages.value.keys.columns.models}
+          name="models"
+          autocomplete="off"
+          placeholder={messages.value.keys.allModels}
+          value={models.value}
+          onInput={(text) => models.value = text}
+          hint={t.userModelsHint}
+          problem={problem("models")}
+        />
+        <div class="toolbar">
+          <button
+            type="button"
+            class={`button ${user.disabled_at === null ? "danger" : ""}`}
+            aria-disabled={isBusy.value}
+            onClick={() => change({ disabled: user.disabled_at === null })}
+          >
+            {user.disabled_at === null ? t.disable : t.enable}
+          </button>
+          <div class="actions end">
+            <button type="button" class="button" onClick={() => isOpen.value = false}>
+              {messages.value.cancel}
+            </button>
+            <button type="submit" class="button primary" aria-disabled={isBusy.value}>
+              {messages.value.save}
+            </button>
+          </div>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
