@@ -42,7 +42,9 @@ function join(model: string, maxParallel = 2) {
 /** Resolves once the model is chosen: before that there is nobody to ask. */
 async function openPlayground(page: Page, model: string): Promise<void> {
   await page.goto(`/playground?model=${model}`);
-  await page.waitForFunction(`document.querySelector(".model-picker")?.value === "${model}"`);
+  await page.locator(`.model-picker option[value="${model}"]:checked`).waitFor({
+    state: "attached",
+  });
 }
 
 async function ask(page: Page, text: string): Promise<void> {

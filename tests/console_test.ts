@@ -2,13 +2,12 @@
 
 import { beforeAll, expect, test } from "bun:test";
 import { SignJWT } from "jose";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import type { UserView } from "../protocol/api.ts";
+import type { Browser, Page } from "playwright-core";
 import { en } from "../web/i18n/en.ts";
 import { zh } from "../web/i18n/zh.ts";
 import { accessibilityFaults } from "./harness/accessibility.ts";
 import { type Account, createAccount } from "./harness/account.ts";
-import { ask } from "./harness/api.ts";
+import { ask, chat, hello } from "./harness/api.ts";
 import {
   comeBackTo,
   hasFocus,
@@ -36,7 +35,6 @@ import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { startNode } from "./harness/node.ts";
 import { runCurl } from "./harness/shell.ts";
 import { say, startUpstream } from "./harness/upstream.ts";
-import { until } from "./harness/wait.ts";
 
 const JWT_SECRET = "a secret of the console's tests, long enough";
 const PASSWORD = "correct horse battery";
@@ -46,8 +44,6 @@ let browser: Browser;
 let gateway: Gateway;
 /** Has a node that serves MODEL. */
 let owner: Account;
-/** The browser's memory of the owner's session. */
-let session: BrowserContextOptions["storageState"];
 
 beforeAll(async () => {
   [browser, gateway] = await Promise.all([startBrowser(), startGateway({ env: { JWT_SECRET } })]);
@@ -63,10 +59,6 @@ beforeAll(async () => {
       models: [{ local: "local-model", server_mapping: MODEL }],
     }],
   });
-  await inTab(browser, { baseURL: gateway.url }, async ({ context }) => {
-    await signInBehindThePage(context, owner);
-    session = await context.storageState();
-  });
 }, 60_000);
 
 /** In a visitor's tab. */
@@ -74,9 +66,12 @@ function visit(scene: Scene, options: Partial<TabOptions> = {}): () => Promise<v
   return () => inTab(browser, { baseURL: gateway.url, ...options }, scene);
 }
 
-/** In a tab where the owner is signed in. */
+/** In a tab where the owner is signed in, in a session of its own. */
 function visitAsOwner(scene: Scene): () => Promise<void> {
-  return () => inTab(browser, { baseURL: gateway.url, storageState: session }, scene);
+  return visit(async (tab, page) => {
+    await signInBehindThePage(tab.context, owner);
+    await scene(tab, page);
+  });
 }
 
 test(
@@ -92,7 +87,7 @@ test(
 );
 
 test(
-  "a new user calls a live model with the line that the dashboard shows",
+  "a new user calls a live model with the line that comes with a key of their own, and sees it arrive",
   visit(async (tab, page) => {
     await page.goto("/");
     await page.getByRole("main").getByRole("link", { name: en.nav.register }).click();
@@ -100,23 +95,31 @@ test(
     await page.locator("[type=submit]").dblclick();
     await page.waitForURL("/dashboard");
     expect(tab.requests.filter((one) => one === "POST /api/auth/register")).toHaveLength(1);
-
     const field = tokenField(page, en.dashboard.apiToken);
     const token = await copied(tab, field);
     expect(token).toStartWith("sk-colink-");
     expect(await page.locator("main").innerText()).not.toContain(token);
+
+    await page.goto("/keys?create=1");
+    await fill(page, { name: "my laptop" });
+    await submit(page);
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText(en.keys.waiting).waitFor();
+    await dialog.locator("pre", { hasText: MODEL }).waitFor();
+    await button(dialog, `${en.copy}: curl`).click();
+    await button(dialog, `${en.copy}: curl`).getByText(en.copied).waitFor();
+    const line = await tab.clipboard();
+    expect(line).toMatch(/Bearer sk-colink-\w+"/);
+    expect(await dialog.locator("pre").innerText()).toContain("Bearer sk-colink-••••");
+    expect(await runCurl(line)).toContain("Hello from a live model");
+    await dialog.getByText(en.keys.received).waitFor();
+    await button(dialog, en.keys.saved).click();
+    await page.getByRole("row", { name: /my laptop/ }).waitFor();
+
+    await page.goto("/dashboard");
+    await page.locator(".totals dd").first().getByText("1", { exact: true }).waitFor();
     await button(field, en.show).click();
     expect(await field.locator("code").innerText()).toBe(token);
-    const line = page.locator("#call pre", { hasText: MODEL });
-    expect(await runCurl(await line.innerText())).toContain("Hello from a live model");
-
-    await until("the call is counted", async () => {
-      const answer = await tab.context.request.get("/api/user/me");
-      const { user } = await answer.json() as { user: UserView };
-      return user.total_api_calls === 1;
-    });
-    await comeBackTo(page);
-    await page.locator(".totals dd").first().getByText("1", { exact: true }).waitFor();
     await button(field, en.hide).click();
     expect(await page.locator("main").innerText()).not.toContain(token);
   }),
@@ -152,12 +155,13 @@ test(
   visitAsOwner(async (tab, page) => {
     await page.addInitScript("delete Navigator.prototype.clipboard");
     await page.goto("/dashboard");
-    await button(page.locator("#call"), en.copy).click();
-    await button(page.locator("#call"), en.copy).getByText(en.copied).waitFor();
+    const field = tokenField(page, en.dashboard.apiToken);
+    await button(field, en.copy).click();
+    await button(field, en.copy).getByText(en.copied).waitFor();
     const other = await tab.context.newPage();
     await other.goto("/");
     const line = await other.evaluate<string>("navigator.clipboard.readText()");
-    expect(line).toContain(`Bearer ${owner.apiToken}`);
+    expect(line).toBe(owner.apiToken);
   }),
 );
 
@@ -171,7 +175,6 @@ test(
     await button(page, en.nav.account).click();
     await button(page, en.nav.signOut).click();
     await page.getByRole("heading", { name: en.home.headline }).waitFor();
-    await comeBackTo(other);
     await other.getByText(en.account.sessionEnded).waitFor();
 
     await page.goto("/dashboard");
@@ -195,7 +198,7 @@ test(
     await expireSession(tab);
     await comeBackTo(page);
     await page.getByText(en.account.sessionEnded).waitFor();
-    tab.expectFault(/ 401 .*\/api\/user\/me/);
+    tab.expectFault(/ 401 .*\/api\//);
     await fill(page, { email: owner.email, password: owner.password });
     await submit(page);
     await page.waitForURL("/dashboard?from=test");
@@ -211,13 +214,24 @@ test(
 );
 
 test(
-  "a first step leads to the very place on the dashboard where it is taken",
-  visitAsOwner(async (_tab, page) => {
+  "first steps tick themselves off as they are taken, and can be put away",
+  visit(async (tab, page) => {
+    const account = await createAccount(gateway);
+    await signInBehindThePage(tab.context, account);
     await page.goto("/");
-    await page.getByRole("link", { name: en.home.checks.provided.action }).click();
-    await page.waitForURL("/dashboard#share");
-    const { y = Infinity } = await page.locator("#share").boundingBox() ?? {};
-    expect(y).toBeLessThan(400);
+    const { checks } = en.home;
+    const step = (title: string) => page.locator(".checklist li", { hasText: title });
+    await step(checks.online.title).getByText(en.home.done).waitFor();
+    await step(checks.called.title).getByText(en.home.toDo).waitFor();
+    expect((await chat(gateway, account.apiToken, hello(MODEL))).status).toBe(200);
+    await step(checks.called.title).getByText(en.home.done).waitFor();
+    await step(checks.provided.title).getByRole("link").click();
+    await page.waitForURL("/nodes?add=1");
+    await page.goBack();
+    await button(page, en.home.dismiss).click();
+    await page.getByText(en.home.doors.talk.title).waitFor();
+    await page.reload();
+    await page.getByText(en.home.doors.talk.title).waitFor();
   }),
 );
 
@@ -321,7 +335,14 @@ test(
   visitAsOwner(async (_tab, page) => {
     await inspect(page, "/", en.home.welcome);
     await inspect(page, "/nodes", en.nodes.title);
+    await inspect(page, "/nodes?add=1", en.nodes.title);
+    await inspect(page, "/models", en.models.title);
+    await inspect(page, "/playground", en.playground.title);
     await inspect(page, "/dashboard", en.dashboard.title);
+    await inspect(page, "/keys", en.keys.title);
+    await inspect(page, "/keys?create=1", en.keys.title);
+    await inspect(page, "/calls", en.calls.title);
+    await inspect(page, "/settings", en.settings.title);
   }),
 );
 

@@ -6,7 +6,7 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { LiveEvents } from "../../protocol/api.ts";
-import { refreshSession, session } from "./session.ts";
+import { session, sessionOver } from "./session.ts";
 
 /** `off`: nobody listens, or may. `broken`: it should be there and is not; pages then ask by themselves. */
 export type FeedState = "off" | "opening" | "open" | "broken";
@@ -78,7 +78,7 @@ function open(): () => void {
   }
   source.addEventListener("session_over", () => {
     source.close();
-    void refreshSession();
+    sessionOver();
   });
   return () => {
     clearTimeout(reopening);

@@ -15,10 +15,16 @@ export type Session =
 /** Moved only by the functions below. */
 export const session = signal<Session>({ state: "unknown" });
 
-onSignedOut(() => {
+/** Whether the user has just asked to leave: the gateway may end the session before it says so. */
+let isLeaving = false;
+
+onSignedOut(sessionOver);
+
+/** The gateway has said that nobody is signed in here any more. */
+export function sessionOver(): void {
   removeMark();
   leave();
-});
+}
 
 /** Asks the gateway who we are, if anybody signed in here; keeps what was known where it cannot be reached. */
 export async function refreshSession(signal?: AbortSignal): Promise<void> {
@@ -40,7 +46,8 @@ export async function refreshSession(signal?: AbortSignal): Promise<void> {
 function leave(): void {
   const before = session.peek();
   if (before.state === "out") return;
-  session.value = { state: "out", why: before.state === "in" ? "ended" : "never" };
+  const why = isLeaving ? "left" : before.state === "in" ? "ended" : "never";
+  session.value = { state: "out", why };
 }
 
 export async function signIn(email: string, password: string): Promise<void> {
@@ -55,8 +62,13 @@ export async function signUp(form: Registration): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  await api.logout();
-  session.value = { state: "out", why: "left" };
+  isLeaving = true;
+  try {
+    await api.logout();
+    session.value = { state: "out", why: "left" };
+  } finally {
+    isLeaving = false;
+  }
 }
 
 /** Adds calls that have ended since, as the feed tells them, to the user's totals. */

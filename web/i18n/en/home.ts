@@ -1,12 +1,13 @@
 /** The first page, in English. */
 
-import { count } from "./words.ts";
+import { count, number } from "./words.ts";
 
 export const home = {
   title: "Home",
   headline: "Many people’s models, one address.",
   lead:
     "Machines with models on them dial out to this gateway. Your programs call all of them through one OpenAI-compatible API.",
+  seeNodes: "See nodes",
   nobodyOnline: "Nobody is online right now",
   joinTitle: "How to join",
   steps: [
@@ -30,24 +31,40 @@ export const home = {
   pictureGateway: "Co-Link",
   welcome: "Welcome back",
   checklistTitle: "First steps",
-  checklistDone: "All done. The network is yours to use.",
+  dismiss: "Not now",
+  load: (running: number, waiting: number) =>
+    waiting === 0
+      ? `${count(running, "call runs", "calls run")}`
+      : `${count(running, "call runs", "calls run")}, ${number.format(waiting)} waiting`,
+  doors: {
+    talk: { title: "Talk to a model", text: "One, or two side by side" },
+    look: { title: "See what is used", text: "Calls, tokens, errors, speed" },
+    key: { title: "Create a key", text: "For a program of yours" },
+    share: { title: "Share a machine", text: "One paste into its terminal" },
+  },
   done: "done",
   toDo: "to do",
   checks: {
     online: {
       title: "A model is online",
-      open: "No node is connected yet. Share a machine, or wait for somebody else’s.",
-      action: "See nodes",
+      open: "No node is connected yet. Add one, or wait for somebody else’s.",
+      action: "Add a node",
     },
     called: {
       title: "Make your first call",
-      open: "Copy a ready line from the dashboard and run it.",
-      action: "Get the line",
+      open: "The playground makes it for you, and shows the code.",
+      action: "Open the playground",
     },
     provided: {
       title: "Share a machine",
       open: "Connect one node and serve a first call with it.",
-      action: "Get the config",
+      action: "Add a node",
+    },
+    secure: {
+      title: "Turn on TLS",
+      open:
+        "Without it, anybody on the way can read tokens, prompts and answers. See docs/deployment.md.",
+      action: "",
     },
   },
 } as const;

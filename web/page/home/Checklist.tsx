@@ -1,60 +1,100 @@
-/** Home for a user: the first steps, which tick themselves off as they happen. */
+/** Home for a user: the first steps, which tick themselves off as they happen; then how the network fares. */
 
-import type { InfoView, UserView } from "../../../protocol/api.ts";
+import { useSignal } from "@preact/signals";
+import type { InfoView, NetworkView, UserView } from "../../../protocol/api.ts";
 import { api } from "../../api.ts";
 import type { Messages } from "../../i18n/en.ts";
+import { Icon, type IconName } from "../../part/Icon.tsx";
+import { Page } from "../../part/Page.tsx";
 import { paths } from "../../route.ts";
+import { feedState, useFeed } from "../../state/feed.ts";
+import { kept } from "../../state/kept.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
-import { refreshSession } from "../../state/session.ts";
-import { Icon } from "../../part/Icon.tsx";
+import { countCalls, refreshSession } from "../../state/session.ts";
 import { NetworkStatus } from "./NetworkStatus.tsx";
-import { Page } from "../../part/Page.tsx";
 
 interface Check {
   key: keyof Messages["home"]["checks"];
-  href: string;
+  /** Null: it is not done from here. */
+  href: string | null;
   isDone: (user: UserView, info: InfoView | null) => boolean;
+  /** Only whoever runs the gateway can do it. */
+  isAdmins?: boolean;
 }
 
 const checks: readonly Check[] = [
-  { key: "online", href: paths.nodes, isDone: (_, info) => (info?.models ?? 0) > 0 },
-  { key: "called", href: `${paths.dashboard}#call`, isDone: (user) => user.total_api_calls > 0 },
+  {
+    key: "online",
+    href: `${paths.nodes}?add=1`,
+    isDone: (_, info) => (info?.models ?? 0) > 0,
+  },
+  { key: "called", href: paths.playground, isDone: (user) => user.total_api_calls > 0 },
   {
     key: "provided",
-    href: `${paths.dashboard}#share`,
+    href: `${paths.nodes}?add=1`,
     isDone: (user) => user.total_provided_calls > 0,
   },
+  { key: "secure", href: null, isDone: () => isSecureContext, isAdmins: true },
 ];
 
+/** What changes in between the feed tells. */
+const REFRESH_FED_MS = 30_000;
 const REFRESH_MS = 5000;
+
+/** The steps that were open when the user put the list away: others bring it back. */
+const dismissed = kept("checklist.dismissed", (text) => text ?? "");
 
 export function Checklist({ user }: { user: UserView }) {
   const t = messages.value.home;
+  const network = useSignal<NetworkView | null>(null);
   const live = useLive(async (signal) => {
     const [info] = await Promise.all([api.info(signal), refreshSession(signal)]);
     return info;
-  }, REFRESH_MS).value;
-  const isAllDone = checks.every(({ isDone }) => isDone(user, live.data));
+  }, feedState.value === "open" ? REFRESH_FED_MS : REFRESH_MS);
+  useFeed("usage", countCalls);
+  const heard = (now: NetworkView) => {
+    network.value = now;
+    const { data, ...rest } = live.peek();
+    if (data) live.value = { ...rest, data: { ...data, nodes: now.nodes, models: now.models } };
+  };
+  useFeed("snapshot", (snapshot) => heard(snapshot.network));
+  useFeed("network", heard);
+
+  const info = live.value.data;
+  const own = checks.filter(({ isAdmins }) => !isAdmins || user.role === "admin");
+  const open = own.filter(({ isDone }) => !isDone(user, info)).map(({ key }) => key).join(" ");
+  const isShown = info !== null && open !== "" && dismissed.value !== open;
   return (
-    <Page title={t.welcome} lead={user.email} width="narrow">
-      <NetworkStatus live={live} />
-      <section class="panel" aria-labelledby="first-steps">
-        <h2 id="first-steps">{t.checklistTitle}</h2>
-        <ol class="checklist">
-          {checks.map(({ key, href, isDone }) => (
-            <Step key={key} words={t.checks[key]} href={href} isDone={isDone(user, live.data)} />
-          ))}
-        </ol>
-        {isAllDone && <p class="hint">{t.checklistDone}</p>}
-      </section>
+    <Page title={t.welcome} lead={user.email} width={isShown ? "narrow" : "wide"}>
+      <NetworkStatus live={live.value} network={network.value} />
+      {isShown && (
+        <section class="panel" aria-labelledby="first-steps">
+          <div class="panel-head">
+            <h2 id="first-steps">{t.checklistTitle}</h2>
+            <button
+              type="button"
+              class="button quiet small"
+              onClick={() => dismissed.value = open}
+            >
+              {t.dismiss}
+            </button>
+          </div>
+          <ol class="checklist">
+            {own.map(({ key, href, isDone }) => (
+              <Step key={key} words={t.checks[key]} href={href} isDone={isDone(user, info)} />
+            ))}
+          </ol>
+        </section>
+      )}
+      {info !== null && !isShown && <Doors />}
     </Page>
   );
 }
 
 interface StepProps {
   words: Messages["home"]["checks"][Check["key"]];
-  href: string;
+  href: string | null;
   isDone: boolean;
 }
 
@@ -70,9 +110,36 @@ function Step({ words, href, isDone }: StepProps) {
         <h3>{words.title}</h3>
         {!isDone && <p>{words.open}</p>}
       </div>
-      <a class="button small" href={href}>
-        {words.action} <Icon name="arrow" />
-      </a>
+      {!isDone && href !== null && (
+        <a class="button small" href={href}>
+          {words.action} <Icon name="arrow" />
+        </a>
+      )}
     </li>
+  );
+}
+
+const doors: readonly { name: keyof Messages["home"]["doors"]; href: string; icon: IconName }[] = [
+  { name: "talk", href: paths.playground, icon: "chat" },
+  { name: "look", href: paths.dashboard, icon: "chart" },
+  { name: "key", href: `${paths.keys}?create=1`, icon: "key" },
+  { name: "share", href: `${paths.nodes}?add=1`, icon: "server" },
+];
+
+/** What one comes back for. */
+function Doors() {
+  const t = messages.value.home.doors;
+  return (
+    <ul class="doors">
+      {doors.map(({ name, href, icon }) => (
+        <li key={name}>
+          <a class="panel door" href={href}>
+            <Icon name={icon} />
+            <strong>{t[name].title}</strong>
+            <span class="hint">{t[name].text}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -1,17 +1,24 @@
 /** Whether the network is alive, in one line. */
 
-import type { InfoView } from "../../../protocol/api.ts";
+import type { InfoView, NetworkView } from "../../../protocol/api.ts";
+import { Failure } from "../../part/Failure.tsx";
 import type { Live } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
-import { ErrorNotice } from "../../part/Notice.tsx";
 
-export function NetworkStatus({ live: { data, error } }: { live: Live<InfoView> }) {
+interface Props {
+  live: Live<InfoView>;
+  /** What runs now, where that is told. */
+  network?: NetworkView | null;
+}
+
+export function NetworkStatus({ live: { data, error }, network = null }: Props) {
   const t = messages.value;
-  if (error) return <ErrorNotice error={error} />;
-  if (!data) return <p class="network-status">{t.loading}</p>;
+  if (!data) return error ? <Failure error={error} /> : <p class="network-status">{t.loading}</p>;
+  const text = data.nodes > 0 ? t.online(data.nodes, data.models) : t.home.nobodyOnline;
+  const load = network && data.nodes > 0 ? t.home.load(network.running, network.waiting) : null;
   return (
     <p class={`network-status${data.nodes > 0 ? " alive" : ""}`} role="status">
-      {data.nodes > 0 ? t.online(data.nodes, data.models) : t.home.nobodyOnline}
+      {[text, load].filter(Boolean).join(" · ")}
     </p>
   );
 }

@@ -25,7 +25,7 @@ export function Welcome() {
           <p class="lead">{t.lead}</p>
           <div class="actions">
             <a class="button primary large" href={paths.register}>{messages.value.nav.register}</a>
-            <a class="button large" href={paths.nodes}>{t.checks.online.action}</a>
+            <a class="button large" href={paths.nodes}>{t.seeNodes}</a>
           </div>
           <NetworkStatus live={live} />
         </div>

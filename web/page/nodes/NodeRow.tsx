@@ -67,7 +67,8 @@ export function NodeState({ node }: { node: ListedNode }) {
       </p>
       {causes(node, serverNow(now.value)).map(({ text, fix }, i) => (
         <p key={i} class="hint">
-          {text} {node.isMine && fix !== null && <span class="fix">{fix}</span>}
+          {text}
+          {node.isMine && fix !== null && <span class="fix">{` ${fix}`}</span>}
         </p>
       ))}
     </div>
