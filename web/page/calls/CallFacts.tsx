@@ -5,7 +5,7 @@ import { CopyButton } from "../../part/CopyButton.tsx";
 import { nodePath } from "../../route.ts";
 import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
-import type { Narrowing } from "./Calls.tsx";
+import type { Narrowing } from "./narrowing.ts";
 
 interface Props {
   call: CallView;

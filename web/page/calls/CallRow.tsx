@@ -6,7 +6,7 @@ import { Icon, type IconName } from "../../part/Icon.tsx";
 import { State, type Tone } from "../../part/State.tsx";
 import { formatDuration, formatMoment, messages } from "../../state/locale.ts";
 import { CallFacts } from "./CallFacts.tsx";
-import type { Narrowing } from "./Calls.tsx";
+import type { Narrowing } from "./narrowing.ts";
 
 interface Props {
   call: CallView;

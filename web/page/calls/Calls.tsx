@@ -13,6 +13,7 @@ import { paths } from "../../route.ts";
 import { messages } from "../../state/locale.ts";
 import { type Choices as UrlChoices, useChoices } from "../../state/url.ts";
 import { CallRow } from "./CallRow.tsx";
+import { narrowings } from "./narrowing.ts";
 import { useCalls } from "./use_calls.ts";
 
 export function Calls() {
@@ -31,9 +32,6 @@ const outcomes = [
   "rejected",
   "interrupted",
 ] as const;
-/** What a row's own values narrow the list to, as the address has it. */
-export const narrowings = ["model", "key", "node", "status", "endpoint"] as const;
-export type Narrowing = typeof narrowings[number];
 
 const ROW_PX = 46;
 
