@@ -131,6 +131,18 @@ test("a tool's empty pieces are left out; its input counts where no piece comes"
   expect(args(piece(""), piece('{"y":'), piece("2}"))).toEqual(['{"y":', "2}"]);
 });
 
+test("a block that begins before another of its place was closed leaves that one whole", () => {
+  const tool = (id: string) => open(0, { type: "tool_use", id, name: "f", input: {} });
+  const { chunks } = decode([begin, tool("a"), tool("b"), close(0), stop]);
+  const calls = deltas(chunks).flatMap((each) => each.tool_calls ?? []);
+  expect(calls.map((call) => [call.index, call.function?.arguments])).toEqual([
+    [0, ""],
+    [0, "{}"],
+    [1, ""],
+    [1, "{}"],
+  ]);
+});
+
 test("what was thought is remembered with each call that follows, signed, in order, redacted too", () => {
   const { remembered } = decode([
     begin,
