@@ -44,6 +44,7 @@ export function createMembers(
   const settings = new Settings({ store, fallback, log });
   const sessions = new SessionBook({ store, sessions: new Sessions(config.jwtSecret), log });
   const keys = new Keys({ store, vault, keyring });
+  const audit = new AuditLog({ store });
   const accounts = new Accounts({
     store,
     vault,
@@ -52,6 +53,12 @@ export function createMembers(
     keyring,
     failures: limits.failures,
     registration: () => settings.values.registration,
+    onRefused(email, address) {
+      const nobody = { accountId: null, email: null, address };
+      audit.write(nobody, { action: "session.refused", target: email }).catch((error) => {
+        log.warn({ cause: String(error) }, "could not write down a refused sign-in");
+      });
+    },
   });
   return {
     accounts,
@@ -59,7 +66,7 @@ export function createMembers(
     keys,
     invites: new Invites({ store }),
     settings,
-    audit: new AuditLog({ store }),
+    audit,
     history: new CallHistory(store),
     usage: new UsageReport({ store, minutesMs: config.minutesMs }),
   };

@@ -80,6 +80,8 @@ async function askForEverything(gateway: Gateway, caller: Account) {
   seen["a client token as a key"] = await chat(gateway, caller.clientToken, hello("m"));
   seen["a session as a key"] = await chat(gateway, caller.jwt, hello("m"));
   seen["a key as a session"] = await ask(`${url}/api/user/me`, { token: caller.apiToken });
+  const own = ["keys", "user/sessions", "calls", "usage", "models", "nodes", "nodes/mine"];
+  for (const path of own) seen[path] = await ask(`${url}/api/${path}`, { token: caller.jwt });
   seen["a mistyped key"] = await chat(gateway, `${caller.apiToken}x`, hello("m"));
   seen["a key as a client token"] = await ask(`${url}/ws`, {
     headers: { "client-token": caller.apiToken },

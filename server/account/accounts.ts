@@ -31,6 +31,8 @@ export interface AccountsOptions {
   registration: () => RegistrationMode;
   /** Told the ids of keys as soon as they are revoked here. */
   keyring: { revoked(keyIds: readonly string[]): void };
+  /** Told when somebody has tried an account with a wrong password. Nobody waits for it: answers take the same time with and without an account. */
+  onRefused?: (email: string, address: string) => void;
   passwords?: Passwords;
   now?: () => number;
 }
@@ -99,6 +101,7 @@ export class Accounts {
     const hash = account?.disabledAt === null ? account.passwordHash : null;
     const matches = await this.#passwords.verify(password, hash);
     if (account === null || !matches) {
+      if (account !== null) this.#options.onRefused?.(account.email, address);
       throw new ColinkError(
         "invalid_credentials",
         "Cannot sign in: e-mail or password is wrong; check both and try again",

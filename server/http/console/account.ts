@@ -9,7 +9,6 @@ import type {
   SessionView,
   UserView,
 } from "../../../protocol/api.ts";
-import { ColinkError } from "../../error.ts";
 import { shownSession } from "../credentials.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
@@ -131,13 +130,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const { address, isSecure } = origin(c);
     const form = c.req.valid("json");
     const userAgent = c.req.header("user-agent") ?? null;
-    const answer = await accounts.login({ ...form, address, userAgent }).catch(async (error) => {
-      if (error instanceof ColinkError && error.code === "invalid_credentials") {
-        const target = form.email.slice(0, 254);
-        await audit(c, parts, null, { action: "session.refused", target });
-      }
-      throw error;
-    });
+    const answer = await accounts.login({ ...form, address, userAgent });
     const { id: accountId, email } = answer.user;
     await audit(c, parts, { accountId, email }, { action: "session.started" });
     setSession(c, answer.token, isSecure || config.publicUrl?.startsWith("https:") === true);

@@ -1,0 +1,177 @@
+/** Live changes by a fake clock: what is told, to whom, how much of it, and what is told again. */
+
+import { beforeEach, expect, test } from "bun:test";
+import type { Visitor } from "../../account/session_book.ts";
+import { FakeClock, settle } from "../../clock_fake.ts";
+import { silentLog } from "../../log.ts";
+import { Hub } from "../../node/hub.ts";
+import { Node } from "../../node/node.ts";
+import { PenaltyBook } from "../../node/penalty.ts";
+import { anEntry } from "../../store/store_suite.ts";
+import { Live } from "./live.ts";
+
+let clock: FakeClock;
+let hub: Hub;
+let penalties: PenaltyBook;
+let alive: Set<string>;
+let live: Live;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  hub = new Hub();
+  penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
+  alive = new Set(["session"]);
+  live = new Live({
+    hub,
+    penalties,
+    clock,
+    log: silentLog,
+    running: () => 3,
+    waiting: () => 1,
+    alive: (ids) => Promise.resolve(new Set(ids.filter((id) => alive.has(id)))),
+    goneOf: () => null,
+  });
+});
+
+function visitor(accountId: string): Visitor {
+  return { accountId, email: "a@example.org", role: "user", sessionId: "session" };
+}
+
+function join(id: string, accountId = "owner"): Node {
+  const who = { id, identity: `key/${id}`, accountId, keyId: "key" };
+  const offer = { name: id, agent: null, maxParallel: 2, models: ["m"] };
+  const node = new Node(who, offer, { start: () => null, close() {} }, 0);
+  hub.add(node);
+  return node;
+}
+
+interface Heard {
+  id: string | undefined;
+  name: string;
+  data: unknown;
+}
+
+/** Opens a stream; what it has said so far is in `heard`. */
+function listen(accountId: string, lastEventId?: string) {
+  const heard: Heard[] = [];
+  let isOver = false;
+  const stream = live.open({
+    visitor: visitor(accountId),
+    topics: new Set(["network", "nodes", "calls"]),
+    ...(lastEventId === undefined ? {} : { lastEventId }),
+  });
+  const reader = stream.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  let rest = "";
+  const read = async () => {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      rest += new TextDecoder().decode(value);
+      const blocks = rest.split("\n\n");
+      rest = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1];
+        const name = field("event");
+        if (name !== undefined) {
+          heard.push({ id: field("id"), name, data: JSON.parse(field("data") ?? "null") });
+        }
+      }
+    }
+    isOver = true;
+  };
+  void read();
+  return {
+    heard,
+    names: () => heard.map(({ name }) => name),
+    isOver: () => isOver,
+    leave: () => reader.cancel(),
+  };
+}
+
+async function tick(): Promise<void> {
+  await clock.pass(1000);
+  for (let i = 0; i < 5; i++) await Bun.sleep(0);
+  await settle();
+}
+
+test("a node that takes calls changes a number, and anything else the node", async () => {
+  const node = join("n");
+  const { heard, names } = listen("owner");
+  await tick();
+  expect(names()).toEqual(["snapshot"]);
+  node.active = 1;
+  await tick();
+  expect(heard.at(-1)).toMatchObject({ name: "load", data: { n: 1 } });
+  node.hold = "paused";
+  await tick();
+  expect(heard.at(-1)).toMatchObject({ name: "node", data: { state: "paused", mine: true } });
+  penalties.punish("key/n", { model: null, code: "node_lost", reason: "it was lost" });
+  await tick();
+  expect(heard.at(-1)).toMatchObject({
+    name: "node",
+    data: { penalties: [{ code: "node_lost" }] },
+  });
+  await tick();
+  expect(names()).toEqual(["snapshot", "load", "node", "node"]);
+});
+
+test("calls of a busy account are told twenty a second, and all of them counted", async () => {
+  const { heard, names } = listen("me");
+  const stranger = listen("stranger");
+  for (let i = 0; i < 50; i++) live.callEnded(anEntry({ accountId: "me", promptTokens: 2 }));
+  await tick();
+  expect(names().filter((name) => name === "call")).toHaveLength(20);
+  expect(heard.at(-1)).toMatchObject({ name: "usage", data: [{ calls: 50, prompt_tokens: 100 }] });
+  expect(stranger.names()).toEqual(["snapshot"]);
+});
+
+test("who comes back with the last event gets what was missed, once", async () => {
+  const first = listen("me");
+  await tick();
+  const lastId = first.heard.at(-1)!.id!;
+  await first.leave();
+  join("late");
+  live.callEnded(anEntry({ accountId: "me" }));
+  live.callEnded(anEntry({ accountId: "somebody" }));
+  await tick();
+  const { names } = listen("me", lastId);
+  await tick();
+  expect(names().filter((name) => name !== "network")).toEqual(["call", "node", "usage"]);
+});
+
+test("what was long ago is not known any more: the next one begins with a snapshot", async () => {
+  const first = listen("me");
+  await tick();
+  const lastId = first.heard.at(-1)!.id!;
+  await first.leave();
+  for (let i = 0; i < 40; i++) await tick();
+  const { names } = listen("me", lastId);
+  await tick();
+  expect(names()).toEqual(["snapshot"]);
+});
+
+test("with nobody looking, nothing is watched, and calls cost nothing", async () => {
+  const { leave } = listen("me");
+  await tick();
+  await leave();
+  for (let i = 0; i < 40; i++) await tick();
+  expect(clock.pending).toBe(0);
+});
+
+test("a session that was ended elsewhere ends its stream within seconds", async () => {
+  const { names, isOver } = listen("me");
+  await tick();
+  alive.clear();
+  for (let i = 0; i < 4; i++) await tick();
+  expect(names().at(-1)).toBe("session_over");
+  expect(isOver()).toBe(true);
+});
+
+test("streams end with the gateway, and no more are opened", async () => {
+  const { isOver } = listen("me");
+  await tick();
+  live.close();
+  for (let i = 0; i < 5; i++) await Bun.sleep(0);
+  expect(isOver()).toBe(true);
+  expect(() => listen("me")).toThrow("restarting");
+});

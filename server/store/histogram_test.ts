@@ -1,0 +1,47 @@
+/** Histograms: what a percentile is told from counters, against the times themselves. */
+
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { bucketOf, BUCKETS, percentile } from "./histogram.ts";
+
+function counted(times: readonly number[]): number[] {
+  const counts = new Array<number>(BUCKETS).fill(0);
+  for (const ms of times) counts[bucketOf(ms)]!++;
+  return counts;
+}
+
+test("of nothing there is no percentile", () => {
+  expect(percentile([], 0.5)).toBeNull();
+  expect(percentile(counted([]), 0.95)).toBeNull();
+});
+
+test("a percentile lies in the bucket of the time that it stands for", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 59_000 }), { minLength: 1, maxLength: 200 }),
+      fc.constantFrom(0.5, 0.95),
+      (times, p) => {
+        const sorted = times.toSorted((a, b) => a - b);
+        const exact = sorted[Math.ceil(p * sorted.length) - 1]!;
+        const told = percentile(counted(times), p)!;
+        const bucket = bucketOf(exact);
+        expect(bucketOf(told) === bucket || bucketOf(told + 1) === bucket).toBe(true);
+      },
+    ),
+  );
+});
+
+test("percentiles of many times are within a tenth of the exact ones", () => {
+  const times = Array.from({ length: 10_000 }, (_, i) => 40 + i * 0.3);
+  for (const p of [0.5, 0.95]) {
+    const exact = times[Math.ceil(p * times.length) - 1]!;
+    expect(Math.abs(percentile(counted(times), p)! - exact) / exact).toBeLessThan(0.1);
+  }
+});
+
+test("histograms add up: of both together is told what of one over all times would be", () => {
+  const [a, b] = [[5, 70, 800], [9000, 120_000]];
+  const sum = counted(a).map((count, at) => count + counted(b)[at]!);
+  expect(sum).toEqual(counted([...a, ...b]));
+  expect(percentile(sum, 1)).toBe(60_000);
+});
