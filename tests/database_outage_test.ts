@@ -147,8 +147,12 @@ for (const [name, begin] of outages) {
 
 test("calls that PostgreSQL has written, but could not say so, are written and counted once", async () => {
   const world = await startWorld();
-  const { gateway, network, account, firstId } = world;
+  const { databaseUrl, gateway, network, account, firstId } = world;
   await ledgerIs(world, [firstId]);
+  // So that the next commit is one of the ledger's.
+  await until("the node is written down", async () => {
+    return (await query(databaseUrl, "select id from node_events")).length > 0;
+  });
   network.freezeAt("COMMIT");
   const ids = [firstId, ...await serveMany(5, gateway, account)];
   await ledgerIs(world, ids);

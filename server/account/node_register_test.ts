@@ -1,0 +1,145 @@
+/** The register of nodes, over a real store and by a fake clock. */
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FakeClock, settle } from "../clock_fake.ts";
+import { ColinkError } from "../error.ts";
+import { silentLog } from "../log.ts";
+import { openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
+import { anAccount } from "../store/store_suite.ts";
+import { NodeRegister } from "./node_register.ts";
+
+let folder: string;
+let store: Store;
+let clock: FakeClock;
+let needsApproval: boolean;
+let isAway: boolean;
+let register: NodeRegister;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "colink-register-"));
+  store = await openStore({ databaseUrl: null, dataDir: folder, log: silentLog });
+  await store.migrate();
+  await store.addAccount(anAccount({ id: "owner" }), []);
+  clock = new FakeClock();
+  [needsApproval, isAway] = [false, false];
+  register = new NodeRegister({
+    store: { nodes: failing(store.nodes) },
+    needsApproval: () => needsApproval,
+    now: () => clock.now(),
+    after: (delayMs, callback) => clock.after(delayMs, callback),
+  });
+});
+afterEach(async () => {
+  isAway = false;
+  await register.close();
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** The table, unless it is away. */
+function failing(nodes: Store["nodes"]): Store["nodes"] {
+  return new Proxy(nodes, {
+    get(target, name: keyof Store["nodes"]) {
+      const method = target[name] as (...args: unknown[]) => unknown;
+      return (...args: unknown[]) => {
+        if (isAway) return Promise.reject(new ColinkError("store_unavailable", "it is away"));
+        return method.apply(target, args);
+      };
+    },
+  });
+}
+
+const sighting = {
+  id: "node-1",
+  accountId: "owner",
+  keyId: "key",
+  name: "studio",
+  agent: null,
+  models: ["m"],
+  maxParallel: 1,
+};
+
+/** Long enough for a write and a poll. */
+async function pass(ms = 3000): Promise<void> {
+  await clock.pass(ms);
+  for (let i = 0; i < 20; i++) await Bun.sleep(0);
+  await settle();
+}
+
+const standing = (connectedAt = 0) => register.standing({ id: "node-1", connectedAt });
+
+test("what a node does is written behind its back, in one batch", async () => {
+  register.seen(sighting);
+  register.happened("node-1", { kind: "connected" });
+  register.left("node-1", "silent", 1006);
+  expect(await store.nodes.find("node-1")).toBeNull();
+  expect(register.goneOf("node-1")).toMatchObject({ code: "silent" });
+  await pass();
+  expect(await store.nodes.find("node-1")).toMatchObject({ name: "studio", goneCode: "silent" });
+  expect((await store.nodes.timeline("node-1", 9)).map(({ kind }) => kind).sort())
+    .toEqual(["connected", "disconnected"]);
+  register.seen(sighting);
+  expect(register.goneOf("node-1")).toBeNull();
+});
+
+test("what cannot be written while the database is away is written when it is back", async () => {
+  isAway = true;
+  register.seen(sighting);
+  register.happened("node-1", { kind: "connected" });
+  await pass();
+  register.happened("node-1", { kind: "offer" });
+  await pass();
+  isAway = false;
+  await pass();
+  expect(await store.nodes.timeline("node-1", 9)).toHaveLength(2);
+});
+
+test("closing writes what waits", async () => {
+  register.seen(sighting);
+  await register.close();
+  expect(await store.nodes.find("node-1")).not.toBeNull();
+});
+
+test("what is decided on another gateway holds here within seconds", async () => {
+  await register.start();
+  register.seen(sighting);
+  await pass();
+  const heard: (readonly string[] | null)[] = [];
+  register.onDecided = (ids) => heard.push(ids);
+  await store.nodes.decide("node-1", "owner", { label: "attic", pausedAt: 5 });
+  expect(standing()).toEqual({ label: null, hold: null });
+  await pass();
+  expect(standing()).toEqual({ label: "attic", hold: "paused" });
+  // The polls overlap: it is told once all the same.
+  await pass();
+  expect(heard).toEqual([["node-1"]]);
+});
+
+test("a drain holds for connections from before it; a pause for all; approval comes first", () => {
+  const order = { id: "node-1", label: null, pausedAt: null, drainedAt: 100, approvedAt: null };
+  register.decided(order);
+  expect(standing(99).hold).toBe("draining");
+  expect(standing(100).hold).toBeNull();
+  register.decided({ ...order, pausedAt: 50 });
+  expect(standing(100).hold).toBe("paused");
+  needsApproval = true;
+  expect(standing(100).hold).toBe("unapproved");
+  expect(register.standing({ id: "never seen", connectedAt: 0 }).hold).toBe("unapproved");
+  register.decided({ ...order, approvedAt: 1 });
+  expect(standing(100).hold).toBeNull();
+});
+
+test("a timeline is cut to its newest lines now and then", async () => {
+  for (let i = 0; i < 300; i++) {
+    register.happened("node-1", { kind: "offer", detail: String(i) });
+    await clock.pass(1);
+  }
+  await pass();
+  const lines = await store.nodes.timeline("node-1", 1000);
+  expect(lines.length).toBeLessThan(260);
+  expect(lines[0]).toMatchObject({ detail: "299" });
+});

@@ -1,0 +1,58 @@
+/** Settings: what counts while something is set, and while nothing is. */
+
+import { expect, test } from "bun:test";
+import { FakeClock } from "../clock_fake.ts";
+import type { Store } from "../store/store.ts";
+import { Settings } from "./settings.ts";
+
+function start() {
+  const stored = new Map<string, unknown>();
+  const clock = new FakeClock();
+  const table = {
+    all: () => Promise.resolve(new Map(stored)),
+    set(name: string, value: unknown) {
+      if (value === undefined) stored.delete(name);
+      else stored.set(name, value);
+      return Promise.resolve();
+    },
+  };
+  const settings = new Settings({
+    store: { settings: table as unknown as Store["settings"] },
+    fallback: { registration: "invite", defaultRpm: 60, nodeApproval: false },
+    after: (delayMs, callback) => clock.after(delayMs, callback),
+  });
+  return { settings, stored, clock };
+}
+
+test("the configuration counts until something is set, and again when that is taken back", async () => {
+  const { settings } = start();
+  expect(settings.values).toEqual({ registration: "invite", defaultRpm: 60, nodeApproval: false });
+  const view = await settings.change({ registration: "open", default_rpm: 5 });
+  expect(view.registration).toEqual({ value: "open", fallback: "invite", is_set: true });
+  expect(settings.values).toMatchObject({ registration: "open", defaultRpm: 5 });
+  await settings.change({ registration: null });
+  expect(settings.values).toMatchObject({ registration: "invite", defaultRpm: 5 });
+  expect(settings.view().registration.is_set).toBe(false);
+});
+
+test("what another gateway has set counts here with the next poll, and is told once", async () => {
+  const { settings, stored, clock } = start();
+  let changes = 0;
+  settings.onChange = () => changes++;
+  await settings.start();
+  stored.set("node_approval", true);
+  await clock.pass(2000);
+  expect(settings.values.nodeApproval).toBe(true);
+  await clock.pass(10_000);
+  expect(changes).toBe(1);
+  settings.close();
+  expect(clock.pending).toBe(0);
+});
+
+test("what no version of ours has set is not heeded", async () => {
+  const { settings, stored } = start();
+  stored.set("registration", "anarchy");
+  stored.set("default_rpm", -1);
+  await settings.refresh();
+  expect(settings.values).toMatchObject({ registration: "invite", defaultRpm: 60 });
+});

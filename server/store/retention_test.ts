@@ -1,0 +1,51 @@
+/** Retention, over a real store: what goes, and what stays. */
+
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { silentLog } from "../log.ts";
+import { openStore } from "./open.ts";
+import { Retention } from "./retention.ts";
+import { anAccount, anEntry } from "./store_suite.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+
+test("calls and minutes go when their time is over; hours, days and totals stay", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "colink-retention-"));
+  const store = await openStore({ databaseUrl: null, dataDir: folder, log: silentLog });
+  await store.migrate();
+  const account = anAccount();
+  await store.addAccount(account, []);
+  const now = Date.now();
+  const entries = (daysAgo: number, count: number) =>
+    Array.from(
+      { length: count },
+      () => anEntry({ accountId: account.id, startedAt: now - daysAgo * DAY_MS }),
+    );
+  // More than go at once.
+  await store.writeLedger([...entries(40, 2500), ...entries(10, 3), ...entries(1, 2)]);
+
+  const left = async () => {
+    const ask = { accountId: account.id, side: "made" } as const;
+    const range = { from: now - 100 * DAY_MS, to: now + DAY_MS };
+    const { calls } = await store.calls.page({ ...ask, limit: 100 });
+    const sum = async (step: "minute" | "hour" | "day") =>
+      (await store.usage.total({ ...ask, ...range, step })).calls;
+    return { calls: calls.length, minutes: await sum("minute"), hours: await sum("hour") };
+  };
+  const options = { store, log: silentLog, after: soon };
+  await new Retention({ ...options, ledgerMs: 0, minutesMs: 0 }).run();
+  expect(await left()).toMatchObject({ minutes: 2505, hours: 2505 });
+  await new Retention({ ...options, ledgerMs: 30 * DAY_MS, minutesMs: 7 * DAY_MS }).run();
+  expect(await left()).toEqual({ calls: 5, minutes: 2, hours: 2505 });
+  expect((await store.accountById(account.id))?.totalApiCalls).toBe(2505);
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Nobody else waits for a turn here. */
+function soon(_delayMs: number, callback: () => void): () => void {
+  queueMicrotask(callback);
+  return () => {};
+}
