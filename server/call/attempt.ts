@@ -55,12 +55,8 @@ export class Attempt {
   #heldBytes = 0;
   #isOver = false;
   #end: (end: AttemptEnd) => void = () => {};
-  #settle: () => void = () => {};
+  readonly #settled: (() => void)[] = [];
   isSettled = false;
-  /** Resolves when the node is done with it, or the grace period is over: the tally is final. */
-  readonly settled: Promise<void> = new Promise((resolve) => {
-    this.#settle = resolve;
-  });
 
   constructor(
     private readonly lease: Lease,
@@ -69,6 +65,12 @@ export class Attempt {
     private readonly times: AttemptTimes,
     private readonly listener: AttemptListener,
   ) {}
+
+  /** Resolves when the node is done with it, or the grace period is over: the tally is final. */
+  get settled(): Promise<void> {
+    if (this.isSettled) return Promise.resolve();
+    return new Promise((resolve) => void this.#settled.push(resolve));
+  }
 
   tally(): Tally {
     return this.#running?.tally() ?? NOTHING;
@@ -180,7 +182,7 @@ export class Attempt {
     this.#callOffGrace();
     this.lease.release();
     this.isSettled = true;
-    this.#settle();
+    for (const resolve of this.#settled) resolve();
   }
 
   #finish(end: AttemptEnd): void {

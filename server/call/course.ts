@@ -19,12 +19,13 @@ export interface Delivered {
 
 const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: false, chunks: 0 };
 
+const NOBODY: ReadonlySet<string> = new Set();
+
 export class Course {
   attempts = 0;
   busyBounces = 0;
   queuedMs = 0;
-  /** Public ids of the nodes that failed this call. */
-  readonly tried = new Set<string>();
+  #tried: Set<string> | null = null;
   /** Whether the caller was sent a byte of an answer: from then on nothing is retried. */
   hasBegun = false;
   /** What has come of an answer that is given whole. */
@@ -58,6 +59,15 @@ export class Course {
     if (entry === undefined) return;
     entry.durationMs = Math.round(nowMs - this.call.startedMs) - entry.startMs;
     entry.end = end.is === "finished" ? "ok" : end.is === "refused" ? "refused" : causeOf(end);
+  }
+
+  /** Public ids of the nodes that failed this call. */
+  get tried(): ReadonlySet<string> {
+    return this.#tried ?? NOBODY;
+  }
+
+  failedOn(node: Node): void {
+    (this.#tried ??= new Set()).add(node.who.id);
   }
 
   firstByte(nowMs: number): void {

@@ -67,7 +67,8 @@ export class GatheredAnswer {
   }
 
   #closeBlock(): void {
-    if (this.#used > 0) this.#parts.push(this.#block.subarray(0, this.#used));
+    if (this.#used === 0) return;
+    this.#parts.push(this.#block.subarray(0, this.#used));
     this.#block = this.#block.subarray(this.#used);
     this.#used = 0;
   }

@@ -104,7 +104,8 @@ export class Relay {
     for (;;) {
       let lease: Lease;
       try {
-        lease = await this.#lease(call, course, outlet);
+        const leased = this.#lease(call, course, outlet);
+        lease = leased instanceof Promise ? await leased : leased;
       } catch (error) {
         if (call.stopped) return { is: "stopped", error: call.stopped };
         if (lastFailure === null) return { is: "failed", error: asColinkError(error) };
@@ -118,15 +119,21 @@ export class Relay {
     }
   }
 
-  async #lease(call: Call, course: Course, outlet: Outlet): Promise<Lease> {
-    const { scheduler, clock } = this.parts;
-    const sinceMs = clock.monotonic();
+  #lease(call: Call, course: Course, outlet: Outlet): Lease | Promise<Lease> {
     const isRetry = course.attempts + course.busyBounces > 0;
     const onPosition = call.request.wantsPosition
       ? (position: number) => outlet.queued(position)
       : undefined;
+    const wish = { tried: course.tried, isRetry, onPosition };
+    const lease = this.parts.scheduler.lease(call, wish);
+    return lease instanceof Promise ? this.#waited(call, course, lease) : lease;
+  }
+
+  async #waited(call: Call, course: Course, served: Promise<Lease>): Promise<Lease> {
+    const { clock } = this.parts;
+    const sinceMs = clock.monotonic();
     try {
-      const lease = await scheduler.lease(call, { tried: course.tried, isRetry, onPosition });
+      const lease = await served;
       if (!call.stopped) return lease;
       lease.release();
       throw call.stopped;
@@ -135,7 +142,7 @@ export class Relay {
     }
   }
 
-  async #attempt(call: Call, course: Course, outlet: Outlet, lease: Lease): Promise<AttemptEnd> {
+  #attempt(call: Call, course: Course, outlet: Outlet, lease: Lease): Promise<AttemptEnd> {
     const { request } = call;
     const { clock, nonce } = this.parts;
     const order = {
@@ -151,12 +158,13 @@ export class Relay {
     const pieces = request.stream
       ? this.#streamed(course, outlet, lease.node, (bytes) => attempt.consumed(bytes))
       : this.#gathered(course, outlet, lease.node, (bytes) => attempt.consumed(bytes));
-    const ended = (end: AttemptEnd) => this.#learn(lease, call, attempt, end);
+    const ended = (end: AttemptEnd) => {
+      course.attemptEnded(end, clock.monotonic());
+      this.#learn(lease, call, attempt, end);
+    };
     const attempt = new Attempt(lease, order, clock, this.config, { ...pieces, ended });
     course.begin(lease.node, attempt, clock.monotonic());
-    const end = await attempt.run(call);
-    course.attemptEnded(end, clock.monotonic());
-    return end;
+    return attempt.run(call);
   }
 
   /** Events are written as they come. The node gets credit for what the caller has taken. */
@@ -226,7 +234,7 @@ export class Relay {
       course.attempts--;
       return true;
     }
-    course.tried.add(node.who.id);
+    course.failedOn(node);
     return course.attempts <= this.config.maxRetries;
   }
 

@@ -159,12 +159,9 @@ export class HttpAnswer implements Outlet {
 
   #answerHeaders(more: Readonly<AnswerHeaders>): AnswerHeaders {
     const elapsedMs = Math.round(this.clock.monotonic() - this.call.startedMs);
-    return {
-      ...this.#nodeHeaders,
-      // A provider's limits are its node's affair; the caller goes by those of its own key.
-      ...this.headers,
-      ...more,
-      "openai-processing-ms": String(elapsedMs),
-    };
+    // A provider's limits are its node's affair; the caller goes by those of its own key.
+    const all = Object.assign(this.#nodeHeaders, this.headers, more);
+    all["openai-processing-ms"] = String(elapsedMs);
+    return all;
   }
 }

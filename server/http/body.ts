@@ -24,9 +24,21 @@ export class JsonBody implements Body {
   readonly #members: ReadonlyMap<string, JsonSpan>;
   #text: string | null = null;
 
-  /** Throws JsonFault. */
-  constructor(readonly bytes: Uint8Array) {
+  private constructor(readonly bytes: Uint8Array) {
     this.#members = scanObject(bytes, MAX_JSON_DEPTH);
+  }
+
+  /** Throws invalid_json or body_too_deep. */
+  static of(received: Uint8Array): JsonBody {
+    const bytes = withoutMark(received);
+    if (!isUtf8(bytes)) {
+      throw new ColinkError("invalid_json", "Cannot read the body: it is not UTF-8");
+    }
+    try {
+      return new JsonBody(bytes);
+    } catch (error) {
+      throw error instanceof JsonFault ? refusals[error.problem](error.at) : error;
+    }
   }
 
   /** Made when it is asked for: calls to v2 nodes can do without. */
@@ -53,23 +65,21 @@ export class JsonBody implements Body {
   }
 }
 
+/** A request's whole body. Throws body_too_large, unsupported_media_type or invalid_json. */
+export function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const { headers } = request;
+  const announced = headers.get("content-length");
+  if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  // A body of known length arrives in one piece; walking a stream costs more than all the rest here.
+  const bytes = announced === null ? readBytes(request.body, maxBytes) : request.bytes();
+  const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  return encoding === "identity" ? bytes : decoded(bytes, encoding, maxBytes);
+}
+
 const decoders: Record<
   string,
   (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>
 > = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) };
-
-/** Throws body_too_large, unsupported_media_type, body_too_deep or invalid_json. */
-export async function readJson(request: Request, maxBytes: number): Promise<JsonBody> {
-  const bytes = withoutMark(await readWhole(request, maxBytes));
-  if (!isUtf8(bytes)) {
-    throw new ColinkError("invalid_json", "Cannot read the body: it is not UTF-8");
-  }
-  try {
-    return new JsonBody(bytes);
-  } catch (error) {
-    throw error instanceof JsonFault ? refusals[error.problem](error.at) : error;
-  }
-}
 
 const refusals: Readonly<Record<JsonFault["problem"], (at: number) => ColinkError>> = Object.freeze(
   {
@@ -84,18 +94,6 @@ const refusals: Readonly<Record<JsonFault["problem"], (at: number) => ColinkErro
       ),
   },
 );
-
-async function readWhole(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const { headers } = request;
-  const announced = headers.get("content-length");
-  if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  // A body of known length arrives in one piece; walking a stream costs more than all the rest here.
-  const bytes = announced === null
-    ? await readBytes(request.body, maxBytes)
-    : await request.bytes();
-  const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
-  return encoding === "identity" ? bytes : await decoded(bytes, encoding, maxBytes);
-}
 
 /** Some editors and shells begin what they write with a byte order mark, which JSON does not know. */
 function withoutMark(bytes: Uint8Array): Uint8Array {
@@ -115,7 +113,7 @@ async function readBytes(body: ReadableStream<Uint8Array> | null, maxBytes: numb
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-async function decoded(bytes: Uint8Array, encoding: string, maxBytes: number) {
+async function decoded(bytes: Promise<Uint8Array>, encoding: string, maxBytes: number) {
   const decode = decoders[encoding];
   if (decode === undefined) {
     throw new ColinkError(
@@ -125,7 +123,7 @@ async function decoded(bytes: Uint8Array, encoding: string, maxBytes: number) {
   }
   try {
     // Bounded while it unpacks: a small body may hide a huge one.
-    return await decode(bytes, { maxOutputLength: maxBytes });
+    return await decode(await bytes, { maxOutputLength: maxBytes });
   } catch (error) {
     if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes);
     throw new ColinkError("invalid_json", `Cannot read the body: it is not valid ${encoding}`);

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { ColinkError } from "../error.ts";
-import { readJson } from "./body.ts";
+import { JsonBody, readBody } from "./body.ts";
 
 const MAX_BYTES = 1000;
 
-function read(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) {
-  return readJson(new Request("http://gateway/v1", { method: "POST", body, headers }), MAX_BYTES);
+async function read(body: string | Uint8Array<ArrayBuffer>): Promise<JsonBody> {
+  const request = new Request("http://gateway/v1", { method: "POST", body });
+  return JsonBody.of(await readBody(request, MAX_BYTES));
 }
 
 /** The error's code and message. */

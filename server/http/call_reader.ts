@@ -6,7 +6,7 @@ import { Call } from "../call/call.ts";
 import type { Pins } from "../call/pins.ts";
 import { responseNotFound } from "../call/refusals.ts";
 import { ColinkError } from "../error.ts";
-import { type JsonBody, readJson } from "./body.ts";
+import { JsonBody, readBody } from "./body.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
 
@@ -24,7 +24,7 @@ export async function readCall(
   key: Key,
   { config, clock, pins }: AppParts,
 ): Promise<Call> {
-  const body = await readJson(request, config.maxBodyBytes);
+  const body = JsonBody.of(await readBody(request, config.maxBodyBytes));
   const { model, stream } = routingFields(body);
   checkBody(endpoint, body);
   if (key.models !== null && !key.models.includes(model)) {

@@ -23,16 +23,15 @@ interface Asking extends Asked {
  * costs as much as all the rest of a short call.
  */
 export function inference(endpoint: EndpointRow, parts: AppParts) {
-  return async (request: Request, server: WebServer): Promise<Response> => {
+  return (request: Request, server: WebServer): Promise<Response> => {
     const requestId = newRequestId();
     const headers = callHeaders(requestId, endpoint.dialect, request.headers);
     const startedMs = parts.clock.monotonic();
-    try {
-      return await answered({ request, server, requestId, headers, startedMs }, endpoint, parts);
-    } catch (error) {
+    const asking = { request, server, requestId, headers, startedMs };
+    return answered(asking, endpoint, parts).catch((error) => {
       const asked = { method: request.method, path: endpoint.path };
       return refused(error, asked, { dialect: endpoint.dialect, requestId, headers }, parts.log);
-    }
+    });
   };
 }
 
@@ -44,7 +43,8 @@ async function answered(
   const { request, server, headers } = asking;
   const { config, clock, keyring, limiter, relay, settings } = parts;
   const { revocations } = keyring;
-  const key = await apiKey(request.headers, keyring);
+  const found = apiKey(request.headers, keyring);
+  const key = found instanceof Promise ? await found : found;
   await withinLimit(key, limiter, settings.values.defaultRpm, headers);
   const call = await readCall(asking, endpoint, key, parts);
   // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
@@ -59,8 +59,8 @@ async function answered(
   };
   const answer = new HttpAnswer(call, endpoint, clock, config, headers, caller);
   const callOff = stopWhenOver(request, call, answer, parts);
-  void relay.run(call, answer).finally(callOff);
-  return await answer.response;
+  void relay.run(call, answer).then(callOff);
+  return answer.response;
 }
 
 /** Ends the call when its caller leaves or its time is up. Returns what undoes that. */

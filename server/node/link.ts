@@ -31,7 +31,7 @@ export interface LinkOwner {
 /** A node that reads this slowly gets no further calls until it has caught up, in bytes. */
 const MAX_SEND_BUFFER_BYTES = 8 * 1024 * 1024;
 
-/** Late frames of calls that ended are nobody's fault; older ones than this many are forgotten. */
+/** Late frames of calls that ended are nobody's fault; so many are remembered, and up to twice as many. */
 const REMEMBERED_ENDED_ATTEMPTS = 1024;
 
 /** Frames for calls that were never this node's, before the connection ends. */
@@ -42,7 +42,9 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   implements NodeConnection {
   protected readonly open = new Map<Id, Open>();
   /** With the bytes that may still come for each. */
-  readonly #ended = new Map<Id, number>();
+  #ended = new Map<Id, number>();
+  /** Those before them: both go at once, for to forget one at a time costs a call more than to end it. */
+  #endedBefore = this.#ended;
   #malformedInARow = 0;
   #foreign = 0;
   #isClosed = false;
@@ -138,16 +140,17 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   protected end(id: Id): void {
     if (!this.open.delete(id)) return;
     this.#ended.set(id, this.lateBytes);
-    if (this.#ended.size <= REMEMBERED_ENDED_ATTEMPTS) return;
-    const oldest = this.#ended.keys().next().value;
-    if (oldest !== undefined) this.#ended.delete(oldest);
+    if (this.#ended.size < REMEMBERED_ENDED_ATTEMPTS) return;
+    this.#endedBefore = this.#ended;
+    this.#ended = new Map();
   }
 
   /** A frame came for an attempt that is not open, with so many bytes of an answer. */
   protected notOpen(id: Id, type: string, bytes = 0): void {
-    const mayCome = this.#ended.get(id);
+    const ended = this.#ended.has(id) ? this.#ended : this.#endedBefore;
+    const mayCome = ended.get(id);
     if (mayCome === undefined) return this.foreign(type);
-    this.#ended.set(id, mayCome - bytes);
+    ended.set(id, mayCome - bytes);
     if (bytes > mayCome) this.floods();
   }
 
