@@ -17,7 +17,6 @@ import { Scheduler } from "./call/scheduler.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { advertisedUrl } from "./cluster/address.ts";
 import { Cluster, type ClusterParts } from "./cluster/cluster.ts";
-import { RedisBus } from "./cluster/redis_bus.ts";
 import type { Config } from "./config.ts";
 import { enforceDecisions, faultsFor, witnessOf } from "./desk.ts";
 import { originReader } from "./http/address.ts";
@@ -82,7 +81,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const ledger = new LedgerWriter({ store, dataDir: config.dataDir, log });
   await ledger.start();
   const gateways = () => cluster?.view().gateways ?? 1;
-  const limits = createLimits({ redisUrl: config.redisUrl, log, gateways });
+  const limits = await createLimits({ redisUrl: config.redisUrl, log, gateways });
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, log, now: clock.now });
   const members = createMembers(config, { store, vault, keyring, limits, log });
@@ -102,7 +101,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const { random } = world;
   const pins = new Pins(clock);
   const challenge = (node: Node) => links.challenge(node);
-  const cluster = createCluster(config, {
+  const cluster = await createCluster(config, {
     hub,
     penalties,
     pins,
@@ -282,7 +281,7 @@ export async function openMembers(config: Config, log: Log): Promise<{
   await store.migrate();
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, log });
-  const limits = createLimits({ redisUrl: null, log });
+  const limits = await createLimits({ redisUrl: null, log });
   const members = createMembers(config, { store, vault, keyring, limits, log });
   const close = async () => {
     await limits.close();
@@ -299,12 +298,13 @@ export function builtConsole(): string | null {
 }
 
 /** Null for a gateway by itself: others need the same database and the same Redis. */
-function createCluster(
+async function createCluster(
   config: Config,
   parts: Omit<ClusterParts, "bus" | "version" | "secret">,
-): Cluster | null {
+): Promise<Cluster | null> {
   const { redisUrl, databaseUrl, jwtSecret: secret } = config;
   if (redisUrl === null || databaseUrl === null) return null;
+  const { RedisBus } = await import("./cluster/redis_bus.ts");
   const bus = new RedisBus(redisUrl, secret, parts.log);
   return new Cluster({ ...parts, bus, version, secret }, config);
 }

@@ -113,7 +113,8 @@ async function readBytes(body: ReadableStream<Uint8Array> | null, maxBytes: numb
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-async function decoded(bytes: Promise<Uint8Array>, encoding: string, maxBytes: number) {
+async function decoded(packed: Promise<Uint8Array>, encoding: string, maxBytes: number) {
+  const bytes = await packed;
   const decode = decoders[encoding];
   if (decode === undefined) {
     throw new ColinkError(
@@ -123,7 +124,7 @@ async function decoded(bytes: Promise<Uint8Array>, encoding: string, maxBytes: n
   }
   try {
     // Bounded while it unpacks: a small body may hide a huge one.
-    return await decode(await bytes, { maxOutputLength: maxBytes });
+    return await decode(bytes, { maxOutputLength: maxBytes });
   } catch (error) {
     if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes);
     throw new ColinkError("invalid_json", `Cannot read the body: it is not valid ${encoding}`);

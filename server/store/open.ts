@@ -1,6 +1,5 @@
 /** Configuration → Store: PostgreSQL where a URL is set, else SQLite in the data folder. */
 
-import { openPostgres } from "./postgres.ts";
 import { SqlStore } from "./sql_store.ts";
 import { openSqlite } from "./sqlite.ts";
 import { storeUnavailable } from "./backend.ts";
@@ -22,15 +21,19 @@ const DEADLINE_MS = 2000;
  * Opens the store without touching its schema: call `migrate()` before anything else. PostgreSQL
  * is dialled when first asked. Throws ColinkError `store_unavailable` if the file cannot be opened.
  */
-export function openStore(options: StoreOptions): Promise<Store> {
+export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, dataDir, log, deadlineMs = DEADLINE_MS } = options;
-  return Promise.resolve().then(() => {
-    const backend = databaseUrl === null
-      ? openFile(dataDir)
-      : openPostgres(databaseUrl, deadlineMs);
-    log.debug({ database: backend.kind }, "store opened");
-    return new SqlStore(backend);
-  });
+  const backend = databaseUrl === null
+    ? openFile(dataDir)
+    : await openServer(databaseUrl, deadlineMs);
+  log.debug({ database: backend.kind }, "store opened");
+  return new SqlStore(backend);
+}
+
+/** Its driver costs megabytes, which a gateway with a file saves. */
+async function openServer(url: string, deadlineMs: number) {
+  const { openPostgres } = await import("./postgres.ts");
+  return openPostgres(url, deadlineMs);
 }
 
 function openFile(dataDir: string) {
