@@ -6,9 +6,10 @@ import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";
 import { ending, piece } from "./harness/chunks.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { ledgerOf, ledgerRows } from "./harness/ledger.ts";
+import { ledgerOf, type LedgerRow } from "./harness/ledger.ts";
 import { listNodes, startNode } from "./harness/node.ts";
 import { echo, recite, refuse, startUpstream, type Upstream } from "./harness/upstream.ts";
+import { until } from "./harness/wait.ts";
 
 let gateway: Gateway;
 let account: Account;
@@ -34,6 +35,14 @@ beforeAll(async () => {
 
 function call(body: unknown, init: RequestInit = {}): Promise<Answer<ErrorView>> {
   return chat(gateway, account.apiToken, body, init);
+}
+
+/** The ledger's row of the call that was answered with these headers. */
+function rowOf(headers: Headers): Promise<LedgerRow> {
+  const id = headers.get("x-request-id");
+  return until("the call is in the ledger", () => {
+    return ledgerOf(gateway, "model").find((row) => row.id === id);
+  });
 }
 
 /** The newest body that reached the upstream, to the letter. */
@@ -220,10 +229,9 @@ describe("usage", () => {
 
   test("is hidden from a caller who did not ask for it, and counted all the same", async () => {
     upstream.behave("local model", recite(spoken));
-    const before = ledgerOf(gateway, "model").length;
-    const { text } = await call(hello("model", { stream: true }));
+    const { text, headers } = await call(hello("model", { stream: true }));
     expect(text).toBe(sse(piece("one"), ending(), "[DONE]"));
-    const row = (await ledgerRows(gateway, "model", before + 1)).at(-1);
+    const row = await rowOf(headers);
     expect(row).toMatchObject({ outcome: "ok", completion_tokens: 2, estimated: 0 });
     upstream.behave("local model", echo());
   });
@@ -237,9 +245,8 @@ describe("usage", () => {
 
   test("that an upstream never tells is estimated from what it sent", async () => {
     upstream.behave("local model", recite(sse(piece("a"), piece("b"), ending(), "[DONE]")));
-    const before = ledgerOf(gateway, "model").length;
-    await call(hello("model", { stream: true }));
-    const row = (await ledgerRows(gateway, "model", before + 1)).at(-1);
+    const { headers } = await call(hello("model", { stream: true }));
+    const row = await rowOf(headers);
     expect(row).toMatchObject({ completion_tokens: 2, estimated: 1 });
     upstream.behave("local model", echo());
   });
