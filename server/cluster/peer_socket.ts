@@ -17,7 +17,7 @@ export function dialPeer(url: string, headers: Record<string, string>): DialledS
   // Bun's client takes more than the standard's type knows.
   const options = { headers, perMessageDeflate: false } as unknown as string[];
   const socket = new WebSocket(url, options);
-  socket.binaryType = "nodebuffer";
+  socket.binaryType = "arraybuffer";
   const dialled: DialledSocket = {
     onMessage: () => {},
     onAlive: () => {},
@@ -32,7 +32,9 @@ export function dialPeer(url: string, headers: Record<string, string>): DialledS
     terminate: () => socket.terminate(),
     getBufferedAmount: () => socket.bufferedAmount,
   };
-  socket.addEventListener("message", ({ data }) => dialled.onMessage(data as string | Uint8Array));
+  socket.addEventListener("message", ({ data }) => {
+    dialled.onMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
+  });
   for (const event of ["ping", "pong"]) socket.addEventListener(event, () => dialled.onAlive());
   socket.addEventListener("close", ({ code }) => dialled.onClose(`connection closed (${code})`));
   return dialled;
