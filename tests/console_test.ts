@@ -252,6 +252,123 @@ test(
 );
 
 test(
+  "a page whose data did not come says why beside what it still has, and mends itself",
+  visitAsOwner(async (tab, page) => {
+    const error = { message: "no", type: "server_error", param: null, code: "internal_error" };
+    await page.goto("/keys");
+    const answers = "**/api/keys";
+    await page.getByText(en.keys.emptyTitle).waitFor();
+    await page.route(answers, (route) => route.fulfill({ status: 500, json: { error } }));
+    await comeBackTo(page);
+    await page.getByRole("alert").getByText(en.errors.internal_error).waitFor();
+    await page.getByText(en.keys.emptyTitle).waitFor();
+    tab.expectFault(/ 500 .*\/api\/keys/);
+    await page.unroute(answers);
+    await comeBackTo(page);
+    await page.getByRole("alert").waitFor({ state: "detached" });
+  }),
+);
+
+test(
+  "a key is limited, changed, rotated with an overlap and revoked; one that is gone meanwhile says so",
+  visit(async (tab, page) => {
+    const account = await createAccount(gateway);
+    await signInBehindThePage(tab.context, account);
+    await page.goto("/keys");
+    await button(page.getByRole("main"), en.keys.create).click();
+    const dialog = page.getByRole("dialog");
+    await submit(page);
+    expect(await problemOf(page, "name")).toBe(en.keys.problems.nameMissing);
+    await dialog.getByText(en.keys.someModels).click();
+    await dialog.getByRole("checkbox", { name: MODEL }).check();
+    await fill(page, { name: "ci", rpm: "5" });
+    await submit(page);
+    await button(dialog, en.keys.saved).click();
+    const row = page.getByRole("row", { name: /ci/ });
+    await row.getByText(MODEL).waitFor();
+    await row.getByText("5", { exact: true }).waitFor();
+
+    await button(row, en.keys.edit("ci")).click();
+    await fill(page, { name: "build server" });
+    await submit(page);
+    const renamed = page.getByRole("row", { name: /build server/ });
+    await button(renamed, en.keys.rotate("build server")).click();
+    await button(dialog, en.keys.rotateAction).click();
+    await button(dialog, en.keys.saved).click();
+    await page.getByText(en.keys.replaced).waitFor();
+    expect(await renamed.count()).toBe(2);
+
+    const old = renamed.filter({ hasText: en.keys.replaced });
+    await button(old, en.keys.revoke("build server")).click();
+    await button(dialog, en.keys.revokeAction).dblclick();
+    await old.waitFor({ state: "detached" });
+
+    // Another tab is faster.
+    const other = await tab.another();
+    await other.goto("/keys");
+    for (const tabPage of [page, other]) {
+      const left = tabPage.getByRole("row", { name: /build server/ });
+      await button(left, en.keys.revoke("build server")).click();
+    }
+    await button(other.getByRole("dialog"), en.keys.revokeAction).click();
+    await other.getByText(en.keys.emptyTitle).waitFor();
+    await button(dialog, en.keys.revokeAction).click();
+    await dialog.getByRole("alert").waitFor();
+    tab.expectFault(/ 404 .*\/api\/keys/);
+  }),
+);
+
+test(
+  "a call stands in the list within a moment of its end, opens to its attempts, and narrows the list",
+  visit(async (tab, page) => {
+    const account = await createAccount(gateway);
+    await signInBehindThePage(tab.context, account);
+    await page.goto("/calls");
+    await page.getByText(en.calls.emptyTitle).waitFor();
+    expect((await chat(gateway, account.apiToken, hello(MODEL))).status).toBe(200);
+    const line = page.locator("button.call-line", { hasText: MODEL });
+    await line.waitFor();
+    await line.click();
+    await page.locator(".waterfall li").getByText(en.calls.ends.ok).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button(page, en.calls.only(en.calls.narrowings.status, "200")).click();
+    await page.waitForURL(/status=200/);
+    await page.getByLabel(en.calls.outcome).selectOption("failed");
+    await page.getByText(en.calls.noneTitle).waitFor();
+    await page.goBack();
+    await line.waitFor();
+  }),
+);
+
+test(
+  "who changes the password stays, and is out everywhere else",
+  visit(async (tab, page) => {
+    const account = await createAccount(gateway);
+    await signInBehindThePage(tab.context, account);
+    await inTab(browser, { baseURL: gateway.url }, async (elsewhere, otherPage) => {
+      await signInBehindThePage(elsewhere.context, account);
+      await otherPage.goto("/settings");
+      await page.goto("/settings");
+      await page.getByText(en.settings.endOthers).waitFor();
+      await fill(page, { current_password: "not it at all", new_password: "short" });
+      await submit(page);
+      expect(await problemOf(page, "new_password")).toBe(en.account.problems.passwordShort);
+      await fill(page, { new_password: "a better horse battery" });
+      await submit(page);
+      await page.getByText(en.errors.invalid_credentials).waitFor();
+      expect(await problemOf(page, "current_password")).toBe(en.errors.invalid_credentials);
+      tab.expectFault(/ 401 .*\/api\/user\/password/);
+      await fill(page, { current_password: account.password });
+      await submit(page);
+      await page.getByText(en.settings.passwordChanged).waitFor();
+      await otherPage.getByText(en.account.sessionEnded).waitFor();
+    });
+    await page.reload();
+    await page.getByText(en.settings.thisOne).waitFor();
+  }),
+);
+
+test(
   "what is wrong with a form is said beside its field, in the reader's language",
   visit(async (tab, page) => {
     await page.goto("/register");

@@ -8,7 +8,7 @@ import {
   windowScroll,
 } from "@tanstack/virtual-core";
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 interface Props<T> {
   label: string;
@@ -48,11 +48,14 @@ function Windowed<T>(
 ) {
   const list = useRef<HTMLUListElement>(null);
   const version = useSignal(0);
+  const usualPx = useRef(estimatePx);
+  // Only what has changed is measured anew: the same function says that nothing has.
+  const getItemKey = useMemo(() => (i: number) => keyOf(items[i]!), [items]);
   const options = {
     count: items.length,
     getScrollElement: () => globalThis.window,
-    estimateSize: () => estimatePx,
-    getItemKey: (i: number) => keyOf(items[i]!),
+    estimateSize: () => usualPx.current,
+    getItemKey,
     scrollMargin: list.current?.offsetTop ?? 0,
     overscan: OVERSCAN,
     observeElementRect: observeWindowRect,
@@ -65,6 +68,13 @@ function Windowed<T>(
   rows.setOptions(options);
   useEffect(() => rows._didMount(), []);
   useLayoutEffect(() => rows._willUpdate());
+  // Most are as tall as the first: taken for that, they need no measuring one by one.
+  useLayoutEffect(() => {
+    const firstPx = list.current?.firstElementChild?.getBoundingClientRect().height;
+    if (!firstPx || firstPx === usualPx.current) return;
+    usualPx.current = firstPx;
+    rows.measure();
+  }, []);
   version.value;
   const last = rows.getVirtualItems().at(-1)?.index ?? 0;
   useEffect(() => {

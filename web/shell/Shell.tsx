@@ -2,7 +2,9 @@
 
 import { useSignal } from "@preact/signals";
 import { useLocation } from "preact-iso/router";
+import { useFeed } from "../state/feed.ts";
 import { messages } from "../state/locale.ts";
+import { sessionOver } from "../state/session.ts";
 import { Banner } from "./Banner.tsx";
 import { Navbar } from "./Navbar.tsx";
 import { Palette } from "./Palette.tsx";
@@ -19,6 +21,8 @@ export function Shell() {
   const openHelp = () => {
     isHelping.value = true;
   };
+  // Whatever page one is on: a session that is ended elsewhere is over here at once.
+  useFeed("session_over", sessionOver);
   useShortcuts({ openPalette, openHelp, go: route });
   return (
     <>

@@ -6,7 +6,7 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { LiveEvents } from "../../protocol/api.ts";
-import { session, sessionOver } from "./session.ts";
+import { session } from "./session.ts";
 
 /** `off`: nobody listens, or may. `broken`: it should be there and is not; pages then ask by themselves. */
 export type FeedState = "off" | "opening" | "open" | "broken";
@@ -76,10 +76,7 @@ function open(): () => void {
   for (const name of names) {
     source.addEventListener(name, ({ data }: MessageEvent<string>) => tell(name, data));
   }
-  source.addEventListener("session_over", () => {
-    source.close();
-    sessionOver();
-  });
+  source.addEventListener("session_over", () => source.close());
   return () => {
     clearTimeout(reopening);
     close();

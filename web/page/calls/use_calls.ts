@@ -6,6 +6,7 @@ import type { CallFilter, CallView } from "../../../protocol/api.ts";
 import { api, ApiError } from "../../api.ts";
 import { lostSinceMs } from "../../state/connection.ts";
 import { useFeed } from "../../state/feed.ts";
+import { fits } from "./fits.ts";
 
 export interface Calls {
   /** Newest first; null: not known yet. */
@@ -81,15 +82,4 @@ function withoutTwins(
 
 function keyOf({ side, id }: CallView): string {
   return `${side} ${id}`;
-}
-
-/** As the gateway would decide it. */
-export function fits(call: CallView, filter: CallFilter): boolean {
-  const { side = "made", outcome, model, key, node, endpoint, status } = filter;
-  const isOf = (wanted: unknown, is: unknown) => wanted === undefined || wanted === is;
-  const isOutcome = outcome === "failed"
-    ? call.outcome !== "ok" && call.outcome !== "cancelled"
-    : isOf(outcome, call.outcome);
-  return call.side === side && isOutcome && isOf(model, call.model) && isOf(key, call.key_id) &&
-    isOf(node, call.node) && isOf(endpoint, call.endpoint) && isOf(status, call.status);
 }

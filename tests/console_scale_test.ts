@@ -1,0 +1,129 @@
+/** The console with more on the page than anybody reads: a thousand nodes, a hundred thousand calls. */
+
+import { beforeAll, expect, test } from "bun:test";
+import type { Browser, Page } from "playwright-core";
+import type { CallView, NodeView } from "../protocol/api.ts";
+import { en } from "../web/i18n/en.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { inTab, startBrowser, type Tab } from "./harness/browser.ts";
+import { signInBehindThePage } from "./harness/console.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { longestTaskMs } from "./harness/long_task.ts";
+
+/** More at once is felt as a jolt. */
+const LIMIT_MS = 100;
+
+let browser: Browser;
+let gateway: Gateway;
+let owner: Account;
+
+beforeAll(async () => {
+  [browser, gateway] = await Promise.all([startBrowser(), startGateway()]);
+  owner = await createAccount(gateway);
+}, 60_000);
+
+test("a thousand nodes are listed, searched and scrolled through without a jolt", () =>
+  inTab(browser, { baseURL: gateway.url }, async ({ context }, page) => {
+    const nodes = Array.from({ length: 1000 }, (_, i) => madeUpNode(i));
+    // Each time it is asked, some of them have more to do.
+    await context.route("**/api/nodes", (route) => {
+      for (const node of nodes) node.active_tasks = Math.floor(Math.random() * 5);
+      return route.fulfill({ json: { nodes } });
+    });
+    await page.goto("/login");
+    const longest = await longestTaskMs(browser, page, async () => {
+      await page.getByRole("link", { name: en.nav.pages.nodes }).click();
+      await page.locator(".node-row", { hasText: "node-0000" }).waitFor();
+      await scrollBy(page, 20_000, 20);
+      await page.locator("[data-filter]").fill("node-0999");
+      await page.locator(".node-row", { hasText: "node-0999" }).waitFor();
+    });
+    expect(await page.locator(".node-row").count()).toBe(1);
+    expect(longest).toBeLessThan(LIMIT_MS);
+  }));
+
+test("a hundred thousand calls are gone back through without a jolt", () =>
+  inTab(browser, { baseURL: gateway.url }, async (tab, page) => {
+    await signInBehindThePage(tab.context, owner);
+    await serveCalls(tab, 100_000);
+    await page.goto("/settings");
+    const longest = await longestTaskMs(browser, page, async () => {
+      await page.getByRole("link", { name: en.nav.pages.calls }).click();
+      await page.locator(".call").first().waitFor();
+      await scrollToEnd(page);
+    });
+    await page.locator(`[aria-setsize="100000"][aria-posinset="100000"]`).waitFor();
+    expect(await page.locator(".call").count()).toBeLessThan(100);
+    expect(longest).toBeLessThan(LIMIT_MS);
+  }));
+
+/** Pages as the gateway gives them, but larger: so many small ones would be most of the test's time. */
+const PAGE = 4000;
+
+async function serveCalls({ context }: Tab, count: number): Promise<void> {
+  await context.route("**/api/calls*", (route) => {
+    const from = Number(new URL(route.request().url()).searchParams.get("cursor") ?? 0);
+    const calls = Array.from({ length: PAGE }, (_, i) => madeUpCall(from + i));
+    const next = from + PAGE;
+    const next_cursor = next < count ? String(next) : null;
+    return route.fulfill({ json: { calls, next_cursor, looked_to: null } });
+  });
+}
+
+async function scrollBy(page: Page, pixels: number, steps: number): Promise<void> {
+  for (let step = 0; step < steps; step++) await page.mouse.wheel(0, pixels / steps);
+}
+
+/** Again and again, for the page grows while one scrolls. */
+async function scrollToEnd(page: Page): Promise<void> {
+  const last = page.locator(`[aria-setsize="100000"]`).first();
+  while (await last.count() === 0) {
+    await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)");
+  }
+  await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)");
+}
+
+function madeUpNode(i: number): NodeView {
+  return {
+    id: `id-${i}`,
+    name: `node-${String(i).padStart(4, "0")}`,
+    max_parallel: 4,
+    active_tasks: 0,
+    supported_models: [`model-${i % 40}`, `other-${i % 7}`],
+    state: "ready",
+    penalties: [],
+    penalized: false,
+    penalty_reason: null,
+    penalized_until: null,
+    draining: false,
+    connected_at: Date.now() - i * 1000,
+    agent: "co-link/0.1.0",
+    mine: false,
+  };
+}
+
+function madeUpCall(i: number): CallView {
+  return {
+    id: `req-${i}`,
+    side: "made",
+    started_at: Date.now() - i * 1000,
+    endpoint: "/v1/chat/completions",
+    model: `model-${i % 40}`,
+    stream: true,
+    outcome: "ok",
+    status: 200,
+    cause: null,
+    key_id: "k",
+    key_name: "laptop",
+    node: "n",
+    node_name: "studio-pc",
+    prompt_tokens: i,
+    completion_tokens: i,
+    estimated: false,
+    delivered_bytes: i,
+    queued_ms: 0,
+    first_byte_ms: 300,
+    duration_ms: 2000,
+    attempts: [{ node: "n", node_name: "studio-pc", start_ms: 1, duration_ms: 1999, end: "ok" }],
+  };
+}

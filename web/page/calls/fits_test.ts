@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import type { CallFilter, CallView } from "../../../protocol/api.ts";
+import { fits } from "./fits.ts";
+
+const call: CallView = {
+  id: "req-1",
+  side: "made",
+  started_at: 0,
+  endpoint: "/v1/chat/completions",
+  model: "llama",
+  stream: true,
+  outcome: "node_lost",
+  status: 502,
+  cause: "node_lost",
+  key_id: "k1",
+  key_name: "laptop",
+  node: "n1",
+  node_name: "studio",
+  prompt_tokens: null,
+  completion_tokens: null,
+  estimated: false,
+  delivered_bytes: 0,
+  queued_ms: 0,
+  first_byte_ms: null,
+  duration_ms: 10,
+  attempts: [],
+};
+
+test("a call that has just ended is listed where every part of the filter fits it", () => {
+  const good: CallFilter[] = [{}, { model: "llama", key: "k1" }, { outcome: "failed" }, {
+    status: 502,
+    node: "n1",
+  }];
+  const bad: CallFilter[] = [{ side: "provided" }, { model: "qwen" }, { outcome: "ok" }, {
+    key: "k1",
+    status: 200,
+  }];
+  for (const filter of good) expect(fits(call, filter)).toBe(true);
+  for (const filter of bad) expect(fits(call, filter)).toBe(false);
+});
+
+test("a caller who left is no failure", () => {
+  expect(fits({ ...call, outcome: "cancelled", status: 499 }, { outcome: "failed" })).toBe(false);
+});

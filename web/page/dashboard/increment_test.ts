@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import type { UsageFigures, UsageView } from "../../../protocol/api.ts";
+import { incremented } from "./increment.ts";
+
+const figures: UsageFigures = {
+  calls: 10,
+  errors: 1,
+  prompt_tokens: 100,
+  completion_tokens: 50,
+  first_token_p50_ms: null,
+  first_token_p95_ms: null,
+  tokens_per_second: null,
+};
+
+const view: UsageView = {
+  side: "made",
+  step: "minute",
+  step_ms: 60_000,
+  from: 0,
+  to: 180_000,
+  total: figures,
+  before: figures,
+  series: [{ at: 60_000, ...figures }, { at: 120_000, ...figures }],
+  by_model: [{ id: "llama", name: "llama", ...figures }],
+  by_key: [],
+  by_node: [],
+  model_series: [],
+};
+
+const one = {
+  side: "made",
+  model: "llama",
+  calls: 2,
+  errors: 1,
+  prompt_tokens: 7,
+  completion_tokens: 3,
+} as const;
+
+test("what has just ended is added to the sum, to its model and to the step that it belongs to", () => {
+  const now = incremented(view, [one], {}, 130_000);
+  expect(now.total).toMatchObject({ calls: 12, errors: 2, prompt_tokens: 107 });
+  expect(now.series.map(({ calls }) => calls)).toEqual([10, 12]);
+  expect(now.by_model[0]?.calls).toBe(12);
+});
+
+test("what belongs to another side, another model or nobody knows which key changes nothing", () => {
+  expect(incremented(view, [{ ...one, side: "provided" }], {}, 0)).toEqual(view);
+  expect(incremented(view, [one], { model: "qwen" }, 0)).toEqual(view);
+  expect(incremented(view, [one], { key: "k1" }, 0)).toEqual(view);
+});
