@@ -3,13 +3,13 @@
  * while somebody is signed in, looks at the tab, and something on the page listens.
  */
 
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { LiveEvents } from "../../protocol/api.ts";
 import { session } from "./session.ts";
 
 /** `off`: nobody listens, or may. `broken`: it should be there and is not; pages then ask by themselves. */
-export type FeedState = "off" | "opening" | "open" | "broken";
+type FeedState = "off" | "opening" | "open" | "broken";
 
 type Name = keyof LiveEvents;
 type Listener<N extends Name> = (data: LiveEvents[N]) => void;
@@ -22,7 +22,10 @@ const listeners = new Map<Name, Set<Listener<never>>>();
 const isWanted = signal(false);
 const isSeen = signal(!document.hidden);
 
-export const feedState: ReadonlySignal<FeedState> = state;
+/** Whether changes are told, or will be in a moment: pages need not ask again and again. */
+export const isFed: ReadonlySignal<boolean> = computed(() =>
+  state.value === "open" || state.value === "opening"
+);
 
 document.addEventListener("visibilitychange", () => isSeen.value = !document.hidden);
 

@@ -4,7 +4,7 @@ import { type ReadonlySignal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { NodeGone, NodeView } from "../../protocol/api.ts";
 import { api, type ApiError } from "../api.ts";
-import { feedState, useFeed } from "./feed.ts";
+import { isFed, useFeed } from "./feed.ts";
 import { useLive } from "./live.ts";
 
 /** Without the feed. */
@@ -25,7 +25,7 @@ export interface Nodes {
 
 export function useNodes(): ReadonlySignal<Nodes> {
   const nodes = useSignal<Nodes>({ connected: null, gone: [], error: null });
-  const isAsking = feedState.value === "off" || feedState.value === "broken";
+  const isAsking = !isFed.value;
   const asked = useLive(api.nodes, isAsking ? REFRESH_MS : null).value;
 
   const move = (change: (nodes: Nodes) => Nodes) => nodes.value = change(nodes.peek());

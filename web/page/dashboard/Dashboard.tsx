@@ -13,7 +13,7 @@ import { Bones } from "../../part/Skeleton.tsx";
 import { TokenPanel } from "../../part/TokenPanel.tsx";
 import { paths } from "../../route.ts";
 import { serverNow } from "../../state/clock.ts";
-import { feedState, useFeed } from "../../state/feed.ts";
+import { isFed, useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { formatDay, messages } from "../../state/locale.ts";
 import { countCalls, refreshSession } from "../../state/session.ts";
@@ -44,7 +44,7 @@ function Overview({ user }: { user: UserView }) {
   const range = rangeOf(choices.get("range"));
   const isApiShown = useSignal(false);
   const isClientShown = useSignal(false);
-  useLive(refreshSession, feedState.value === "open" ? REFRESH_MS : REFRESH_USER_MS);
+  useLive(refreshSession, isFed.value ? REFRESH_MS : REFRESH_USER_MS);
   useFeed("usage", countCalls);
 
   return (

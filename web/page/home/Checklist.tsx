@@ -7,7 +7,7 @@ import type { Messages } from "../../i18n/en.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import { Page } from "../../part/Page.tsx";
 import { paths } from "../../route.ts";
-import { feedState, useFeed } from "../../state/feed.ts";
+import { isFed, useFeed } from "../../state/feed.ts";
 import { kept } from "../../state/kept.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
@@ -51,7 +51,7 @@ export function Checklist({ user }: { user: UserView }) {
   const live = useLive(async (signal) => {
     const [info] = await Promise.all([api.info(signal), refreshSession(signal)]);
     return info;
-  }, feedState.value === "open" ? REFRESH_FED_MS : REFRESH_MS);
+  }, isFed.value ? REFRESH_FED_MS : REFRESH_MS);
   useFeed("usage", countCalls);
   const heard = (now: NetworkView) => {
     network.value = now;

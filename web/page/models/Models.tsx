@@ -13,7 +13,7 @@ import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Skeleton } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
-import { feedState, useFeed } from "../../state/feed.ts";
+import { isFed, useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
@@ -39,7 +39,7 @@ function Catalogue({ user }: { user: UserView }) {
   useFeed("node", changed);
   useFeed("node_gone", changed);
   useFeed("load", changed);
-  const everyMs = feedState.value === "open" ? REFRESH_FED_MS : REFRESH_MS;
+  const everyMs = isFed.value ? REFRESH_FED_MS : REFRESH_MS;
   const { data, error } = useLive(api.models, everyMs, [changes.value]).value;
   const calling = useSignal<string | null>(null);
 
