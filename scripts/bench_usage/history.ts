@@ -134,7 +134,7 @@ function coarser({ accountId }: History, side: number, step: number, grain: numb
   return `insert into usage (${columns()})
     select account_id, side, step, ${grain}, at, ${kept("model", 1)} as m, ${
     kept("key_id", 2)
-  } as k, ${kept("node_id", 3)} as n, ${ALL_SUMS.map((sum) => `sum(${sum})`).join(", ")}
+  } as k, ${kept("node_id", 4)} as n, ${ALL_SUMS.map((sum) => `sum(${sum})`).join(", ")}
     from usage where account_id = '${accountId}' and side = ${side} and step = ${step}
       and grain = ${finest(side)}
     group by account_id, side, step, at, m, k, n`;
