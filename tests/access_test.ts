@@ -1,9 +1,10 @@
 /** Who may do what: every route with every kind of credential, two accounts side by side, and text that means harm. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { UserView } from "../protocol/api.ts";
+import type { CreatedKey, KeyView, NodeView, SessionView, UserView } from "../protocol/api.ts";
 import { type Account, createAccount } from "./harness/account.ts";
-import { ask, hello } from "./harness/api.ts";
+import { ask, chat, hello } from "./harness/api.ts";
+import { asked, done } from "./harness/console_api.ts";
 import { createDatabase, query } from "./harness/database.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
@@ -209,6 +210,47 @@ describe("one account", () => {
     expect((await me(bad)).status).toBe(401);
     const badKey = { ...bearer("nonsense"), ...styles.otherHeader(bob) };
     expect((await ask(`${gateway.url}/v1/models`, { headers: badKey })).status).toBe(401);
+  });
+
+  test("finds nothing of another's, by whatever id it asks, and changes nothing of it", async () => {
+    const { url } = gateway;
+    const { key } = await done<CreatedKey>(gateway, bob, "POST /keys", { name: "bob's" });
+    const { headers } = await chat(gateway, bob.apiToken, hello("m"));
+    const call = headers.get("x-request-id")!;
+    const ofBob = async () => ({
+      ...await done<{ keys: KeyView[] }>(gateway, bob, "GET /keys"),
+      ...await done<{ sessions: SessionView[] }>(gateway, bob, "GET /user/sessions"),
+    });
+    await until("the call is written down", async () => {
+      return (await asked(gateway, bob, `GET /calls/${call}`)).status === 200;
+    });
+    const before = await ofBob();
+    const { id: session } = before.sessions[0]!;
+    const { id: node } = (await done<{ nodes: NodeView[] }>(gateway, bob, "GET /nodes")).nodes[0]!;
+    const tries: [Parameters<typeof asked>[2], unknown?][] = [
+      [`PATCH /keys/${key.id}`, { name: "mine" }],
+      [`DELETE /keys/${key.id}`],
+      [`POST /keys/${key.id}/rotate`, {}],
+      [`DELETE /user/sessions/${session}`],
+      [`GET /calls/${call}`],
+      [`PATCH /nodes/${node}`, { paused: true }],
+      [`POST /nodes/${node}/drain`],
+      [`POST /nodes/${node}/rotate-token`, {}],
+    ];
+    for (const [request, body] of tries) {
+      const answer = await asked(gateway, alice, request, body);
+      expect(`${request} ${answer.status}`).toBe(`${request} 404`);
+    }
+    const lists = [`/api/calls?key=${key.id}`, "/api/calls?side=provided", "/api/usage"];
+    for (const path of lists) {
+      const { text } = await ask(url + path, { token: alice.jwt });
+      expect(text).not.toContain(call);
+      expect(text).not.toContain(key.id);
+    }
+    const listed = (state: Awaited<ReturnType<typeof ofBob>>) =>
+      [...state.keys, ...state.sessions].map(({ id }) => id);
+    expect(listed(await ofBob())).toEqual(listed(before));
+    expect((await chat(gateway, bob.apiToken, hello("m"))).status).toBe(200);
   });
 
   test("pays for its own calls, whoever's node serves them", async () => {
