@@ -52,8 +52,13 @@ const OVERLAP_MS = 10_000;
 const MAX_ORDERS = 100_000;
 
 const WRITE_DELAY_MS = 250;
+/** What follows a write that has not taken all: others get their turn. */
+const BREATH_MS = 20;
 const RETRY_DELAY_MS = 2000;
-/** Sightings, departures and events that wait for a database that is away; the oldest are let go. */
+/** So many nodes and lines are written at once: when thousands come back together, calls go on. */
+const NODES_PER_WRITE = 100;
+const LINES_PER_WRITE = 200;
+/** Lines, and nodes, that wait for a database that is away; the oldest are let go. */
 const MAX_WAITING = 30_000;
 
 /** Lines that are kept of one node's timeline, and how many more there may be before they are cut. */
@@ -68,7 +73,9 @@ export class NodeRegister {
   readonly #gone = new LRUCache<string, NodeGone>({ max: MAX_REMEMBERED });
   /** Lines added since a node's timeline was cut. */
   readonly #added = new LRUCache<string, number>({ max: MAX_REMEMBERED });
-  #waiting = emptyBatch();
+  /** By node: what it was and whether it left, in the order in which they were first heard of. */
+  readonly #states = new Map<string, NodeState>();
+  #lines: NodeEventRow[] = [];
   #isWriting = false;
   #lost = 0;
   #since = 0;
@@ -93,7 +100,12 @@ export class NodeRegister {
     this.#isClosed = true;
     this.#callOffPoll();
     this.#callOffWrite?.();
-    await this.#write();
+    let before = Infinity;
+    // As long as it helps: a database that is away takes nothing.
+    while (this.#isAnyWaiting && this.#states.size + this.#lines.length < before) {
+      before = this.#states.size + this.#lines.length;
+      await this.#write();
+    }
   }
 
   /** What is decided about a node that connected then. */
@@ -112,15 +124,16 @@ export class NodeRegister {
   /** The node has connected, or offers something else now. */
   seen(sighting: Omit<NodeSighting, "at">): void {
     this.#gone.delete(sighting.id);
-    this.#waiting.sightings.push({ ...sighting, at: this.#options.now() });
-    this.#schedule(WRITE_DELAY_MS);
+    const at = this.#options.now();
+    this.#note(sighting.id, { sighting: { ...sighting, at }, departure: null });
   }
 
   /** The node's connection has ended so. */
   left(id: string, code: NodeGone["code"], closeCode: number): void {
     const at = this.#options.now();
     this.#gone.set(id, { at, code, close_code: closeCode });
-    this.#waiting.departures.push({ id, at, code, closeCode });
+    const sighting = this.#states.get(id)?.sighting ?? null;
+    this.#note(id, { sighting, departure: { id, at, code, closeCode } });
     this.happened(id, { kind: "disconnected", code });
   }
 
@@ -136,7 +149,8 @@ export class NodeRegister {
   ): void {
     const id = `evt_${randomChars(22)}`;
     const at = this.#options.now();
-    this.#waiting.events.push({ id, nodeId, at, kind, code, model, detail, until });
+    this.#lines.push({ id, nodeId, at, kind, code, model, detail, until });
+    if (this.#lines.length > MAX_WAITING) this.#lose(this.#lines.splice(0, LINES_PER_WRITE).length);
     this.#schedule(WRITE_DELAY_MS);
   }
 
@@ -170,6 +184,16 @@ export class NodeRegister {
     }
   }
 
+  #note(id: string, state: NodeState): void {
+    this.#states.set(id, state);
+    const [oldest] = this.#states.keys();
+    if (this.#states.size > MAX_WAITING && oldest !== undefined) {
+      this.#states.delete(oldest);
+      this.#lose(1);
+    }
+    this.#schedule(WRITE_DELAY_MS);
+  }
+
   #schedule(delayMs: number): void {
     if (this.#callOffWrite !== null || this.#isWriting || this.#isClosed) return;
     this.#callOffWrite = this.#options.after(delayMs, () => {
@@ -178,24 +202,44 @@ export class NodeRegister {
     });
   }
 
+  get #isAnyWaiting(): boolean {
+    return this.#states.size > 0 || this.#lines.length > 0;
+  }
+
+  /** One write; what is left follows in another. */
   async #write(): Promise<void> {
-    const { store, log } = this.#options;
-    const batch = this.#waiting;
-    if (sizeOf(batch) === 0) return;
-    this.#waiting = emptyBatch();
+    if (!this.#isAnyWaiting) return;
+    const states = [...this.#states].slice(0, NODES_PER_WRITE);
+    for (const [id] of states) this.#states.delete(id);
+    const lines = this.#lines.splice(0, LINES_PER_WRITE);
     this.#isWriting = true;
-    let delayMs = WRITE_DELAY_MS;
+    const isWritten = await this.#toStore(states, lines);
+    this.#isWriting = false;
+    if (this.#isAnyWaiting) this.#schedule(isWritten ? BREATH_MS : RETRY_DELAY_MS);
+  }
+
+  /** False: the database is away, and all of it waits again. */
+  async #toStore(
+    states: readonly (readonly [string, NodeState])[],
+    events: NodeEventRow[],
+  ): Promise<boolean> {
+    const { store, log } = this.#options;
     try {
-      await store.nodes.write(batch);
-      await this.#trim(batch.events);
+      await store.nodes.write({
+        sightings: states.flatMap(([, { sighting }]) => sighting ?? []),
+        departures: states.flatMap(([, { departure }]) => departure ?? []),
+        events,
+      });
+      await this.#trim(events);
+      return true;
     } catch (error) {
-      delayMs = RETRY_DELAY_MS;
-      if (isAway(error)) this.#putBack(batch);
-      else log.error({ err: error }, "cannot write down what nodes did");
-    } finally {
-      this.#isWriting = false;
+      if (isAway(error)) {
+        this.#putBack(states, events);
+        return false;
+      }
+      log.error({ err: error }, "cannot write down what nodes did");
+      return true;
     }
-    if (sizeOf(this.#waiting) > 0) this.#schedule(delayMs);
   }
 
   async #trim(events: readonly NodeEventRow[]): Promise<void> {
@@ -206,32 +250,30 @@ export class NodeRegister {
     await this.#options.store.nodes.trim(long, TIMELINE_LINES);
   }
 
-  #putBack(batch: Batch): void {
-    const later = this.#waiting;
-    this.#waiting = {
-      sightings: [...batch.sightings, ...later.sightings].slice(-MAX_WAITING),
-      departures: [...batch.departures, ...later.departures].slice(-MAX_WAITING),
-      events: [...batch.events, ...later.events].slice(-MAX_WAITING),
-    };
-    const lost = sizeOf(batch) + sizeOf(later) - sizeOf(this.#waiting);
-    if (lost === 0) return;
-    this.#lost += lost;
+  /** What was heard of a node meanwhile is newer. */
+  #putBack(states: readonly (readonly [string, NodeState])[], events: NodeEventRow[]): void {
+    for (const [id, { sighting, departure }] of states) {
+      const newer = this.#states.get(id);
+      if (newer === undefined) this.#note(id, { sighting, departure });
+      else newer.sighting ??= sighting;
+    }
+    this.#lines.unshift(...events);
+    this.#lose(this.#lines.splice(0, Math.max(0, this.#lines.length - MAX_WAITING)).length);
+  }
+
+  /** Logged at the first, and again each time their number has doubled. */
+  #lose(lines: number): void {
+    const before = this.#lost;
+    this.#lost += lines;
+    if (lines === 0 || this.#lost < before * 2) return;
     this.#options.log.warn({ lines: this.#lost }, "what nodes did was not written down");
   }
 }
 
-interface Batch {
-  sightings: NodeSighting[];
-  departures: NodeDeparture[];
-  events: NodeEventRow[];
-}
-
-function emptyBatch(): Batch {
-  return { sightings: [], departures: [], events: [] };
-}
-
-function sizeOf({ sightings, departures, events }: Batch): number {
-  return sightings.length + departures.length + events.length;
+/** What is to be written of a node: as it was seen last, and how it left if it did after that. */
+interface NodeState {
+  sighting: NodeSighting | null;
+  departure: NodeDeparture | null;
 }
 
 function isAway(error: unknown): boolean {

@@ -98,6 +98,31 @@ test("what cannot be written while the database is away is written when it is ba
   expect(await store.nodes.timeline("node-1", 9)).toHaveLength(2);
 });
 
+test("a node that left and came back is there, and one that came and left is gone", async () => {
+  register.seen(sighting);
+  await pass();
+  register.left("node-1", "lost", 1006);
+  register.seen(sighting);
+  register.seen({ ...sighting, id: "node-2" });
+  register.left("node-2", "lost", 1006);
+  await pass();
+  expect(await store.nodes.find("node-1")).toMatchObject({ goneCode: null });
+  expect(await store.nodes.find("node-2")).toMatchObject({ goneCode: "lost" });
+});
+
+test("thousands that come back together are written a hundred at a time", async () => {
+  const sizes: number[] = [];
+  const write = store.nodes.write.bind(store.nodes);
+  store.nodes.write = (batch) => {
+    sizes.push(batch.sightings.length);
+    return write(batch);
+  };
+  for (let i = 0; i < 1000; i++) register.seen({ ...sighting, id: `node-${i}` });
+  await register.close();
+  expect(sizes).toEqual(Array.from({ length: 10 }, () => 100));
+  expect(await store.nodes.ofAccount("owner", 2000)).toHaveLength(1000);
+});
+
 test("closing writes what waits", async () => {
   register.seen(sighting);
   await register.close();
