@@ -63,6 +63,20 @@ describe("a body that is wrong", () => {
         "invalid_request",
         "model",
       ],
+      [
+        "names a second model in other letters",
+        body({ Model: "hidden" }),
+        400,
+        "invalid_request",
+        "model",
+      ],
+      [
+        "asks for a stream in other letters",
+        body({ "\u017ftream": true }),
+        400,
+        "invalid_request",
+        "stream",
+      ],
       ["has a stream that is no flag", body({ stream: "yes" }), 400, "invalid_request", "stream"],
       ["has no messages", `{"model":"pro-model"}`, 400, "invalid_request", "messages"],
       [

@@ -46,6 +46,11 @@ export class JsonBody implements Body {
     return this.#text ??= decoder.decode(this.bytes);
   }
 
+  /** Of all members; each once. */
+  get names(): Iterable<string> {
+    return this.#members.keys();
+  }
+
   /** What a member is; undefined: there is none of that name. */
   kind(name: string): JsonKind | undefined {
     return this.#members.get(name)?.kind;
@@ -76,10 +81,12 @@ export function readBody(request: Request, maxBytes: number): Promise<Uint8Array
   return encoding === "identity" ? bytes : decoded(bytes, encoding, maxBytes);
 }
 
-const decoders: Record<
-  string,
-  (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>
-> = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) };
+type Decode = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
+
+const decoders: ReadonlyMap<string, Decode> = new Map<string, Decode>([
+  ["gzip", promisify(gunzip)],
+  ["zstd", promisify(zstdDecompress)],
+]);
 
 const refusals: Readonly<Record<JsonFault["problem"], (at: number) => ColinkError>> = Object.freeze(
   {
@@ -115,7 +122,7 @@ async function readBytes(body: ReadableStream<Uint8Array> | null, maxBytes: numb
 
 async function decoded(packed: Promise<Uint8Array>, encoding: string, maxBytes: number) {
   const bytes = await packed;
-  const decode = decoders[encoding];
+  const decode = decoders.get(encoding);
   if (decode === undefined) {
     throw new ColinkError(
       "unsupported_media_type",

@@ -37,6 +37,13 @@ describe("a body", () => {
     expect(Buffer.from(body.bytes).toString()).toBe(`{"model":"m"}`);
   });
 
+  test("is unpacked by the names of codings only", async () => {
+    const headers = { "content-encoding": "constructor" };
+    const request = new Request("http://gateway/v1", { method: "POST", body: "{}", headers });
+    await expect(readBody(request, MAX_BYTES))
+      .rejects.toMatchObject({ code: "unsupported_media_type" });
+  });
+
   test("that is wrong is refused with the place or the reason", async () => {
     expect(await refusal(`{"a":1,}`)).toStartWith("invalid_json: ");
     expect(await refusal(`{"a":1,}`)).toContain("at byte 7");

@@ -170,6 +170,7 @@ function refuseResponse(body: JsonBody): void {
 
 /** The fields that routing needs, of every endpoint. */
 export function routingFields(body: JsonBody): { model: string; stream: boolean } {
+  for (const name of body.names) refuseSecondReading(name);
   const model = body.value("model");
   if (model === undefined || model === null || model === "") {
     throw wrong(
@@ -194,6 +195,18 @@ export function routingFields(body: JsonBody): { model: string; stream: boolean 
   }
   return { model, stream: body.value("stream") === true };
 }
+
+/** Servers written in Go heed `Model` as they do `model`: they would run another than was allowed. */
+function refuseSecondReading(name: string): void {
+  const meant = routed.get(name.toUpperCase());
+  if (meant === undefined || meant === name) return;
+  throw wrong(meant, `Cannot read the body: "${meant}" must be written in small letters`);
+}
+
+/** By their names in capitals, which are also those of their rarer letters. */
+const routed: ReadonlyMap<string, string> = new Map(
+  ["model", "stream"].map((name) => [name.toUpperCase(), name]),
+);
 
 function wrong(param: string, message: string): ColinkError {
   return new ColinkError("invalid_request", message, { param });
