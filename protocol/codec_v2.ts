@@ -74,24 +74,20 @@ export function encodeCancel(stream: number): Uint8Array<ArrayBuffer> {
   return header(FrameTypeV2.cancel, stream, 0);
 }
 
-/**
- * CALL and as many BODY frames as the body needs, in the order in which they are sent. Of a body of
- * `bodyBytes`, the beginning may do.
- */
+/** Gives so many bytes to write a frame into. They may be used again once the frame was sent. */
+export type Room = (bytes: number) => Uint8Array<ArrayBuffer>;
+
+const freshRoom: Room = (bytes) => new Uint8Array(bytes);
+
+/** CALL and as many BODY frames as the body needs, in the order in which they are sent. */
 export function encodeCallV2(
   stream: number,
   call: Omit<CallHead, "body_bytes">,
   body: Uint8Array,
-  bodyBytes = body.byteLength,
 ): Uint8Array<ArrayBuffer>[] {
-  const head = encoder.encode(JSON.stringify({ ...call, body_bytes: bodyBytes }));
-  const room = MAX_FRAME_BYTES - HEADER_BYTES - 4 - head.byteLength;
-  const first = body.subarray(0, Math.max(0, room));
-  const frame = header(FrameTypeV2.call, stream, 4 + head.byteLength + first.byteLength);
-  writeU32(frame, HEADER_BYTES, head.byteLength);
-  frame.set(head, HEADER_BYTES + 4);
-  frame.set(first, HEADER_BYTES + 4 + head.byteLength);
-  const frames = [frame];
+  const head = encoder.encode(JSON.stringify({ ...call, body_bytes: body.byteLength }));
+  const first = body.subarray(0, Math.max(0, MAX_FRAME_BYTES - HEADER_BYTES - 4 - head.byteLength));
+  const frames = [callFrame(stream, head, first, freshRoom)];
   const step = MAX_FRAME_BYTES - HEADER_BYTES;
   for (let at = first.byteLength; at < body.byteLength; at += step) {
     frames.push(encodeBody(stream, body.subarray(at, at + step)));
@@ -99,9 +95,38 @@ export function encodeCallV2(
   return frames;
 }
 
+/** CALL alone, with the beginning of a body of `bodyBytes`: whoever sends it sends the rest in BODY frames. */
+export function encodeCallStart(
+  stream: number,
+  call: Omit<CallHead, "body_bytes">,
+  first: Uint8Array,
+  bodyBytes: number,
+  room: Room = freshRoom,
+): Uint8Array<ArrayBuffer> {
+  const head = encoder.encode(JSON.stringify({ ...call, body_bytes: bodyBytes }));
+  return callFrame(stream, head, first, room);
+}
+
+function callFrame(
+  stream: number,
+  head: Uint8Array,
+  first: Uint8Array,
+  room: Room,
+): Uint8Array<ArrayBuffer> {
+  const frame = header(FrameTypeV2.call, stream, 4 + head.byteLength + first.byteLength, room);
+  writeU32(frame, HEADER_BYTES, head.byteLength);
+  frame.set(head, HEADER_BYTES + 4);
+  frame.set(first, HEADER_BYTES + 4 + head.byteLength);
+  return frame;
+}
+
 /** One BODY frame; at most MAX_FRAME_BYTES − HEADER_BYTES of payload. */
-export function encodeBody(stream: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return encodeBytes(FrameTypeV2.body, stream, bytes);
+export function encodeBody(
+  stream: number,
+  bytes: Uint8Array,
+  room: Room = freshRoom,
+): Uint8Array<ArrayBuffer> {
+  return encodeBytes(FrameTypeV2.body, stream, bytes, room);
 }
 
 /** Reads one binary message. Never throws. */
@@ -236,15 +261,25 @@ function parseObject(payload: Uint8Array): Fields | string {
   }
 }
 
-function encodeBytes(type: number, stream: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
-  const frame = header(type, stream, payload.byteLength);
+function encodeBytes(
+  type: number,
+  stream: number,
+  payload: Uint8Array,
+  room: Room = freshRoom,
+): Uint8Array<ArrayBuffer> {
+  const frame = header(type, stream, payload.byteLength, room);
   frame.set(payload, HEADER_BYTES);
   return frame;
 }
 
-function header(type: number, stream: number, payloadBytes: number): Uint8Array<ArrayBuffer> {
-  const frame = new Uint8Array(HEADER_BYTES + payloadBytes);
-  frame[0] = type;
+function header(
+  type: number,
+  stream: number,
+  payloadBytes: number,
+  room: Room = freshRoom,
+): Uint8Array<ArrayBuffer> {
+  const frame = room(HEADER_BYTES + payloadBytes);
+  writeU32(frame, 0, type << 24);
   writeU32(frame, 4, stream);
   return frame;
 }

@@ -6,7 +6,7 @@ import type { NodeConnection, NodeOffer } from "./node.ts";
 
 /** What a Link needs of a WebSocket. Bun's ServerWebSocket is one. */
 export interface Socket {
-  /** Bytes sent; −1: queued; 0: dropped. */
+  /** Takes a copy. Bytes sent; −1: queued; 0: dropped. */
   send(message: string | Uint8Array): number;
   /** The peer answers with the same text. */
   ping(text?: string): void;

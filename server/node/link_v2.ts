@@ -4,7 +4,7 @@ import {
   BUSY,
   type CallHead,
   decodeV2,
-  encodeCallV2,
+  encodeCallStart,
   encodeCancel,
   encodeCredit,
   encodeJson,
@@ -20,7 +20,7 @@ import {
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "./attempt.ts";
 import { Link } from "./link.ts";
 import { offerOf } from "./node.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, sharedRoom } from "./outbox.ts";
 import { RefusalBody } from "./refusal_body.ts";
 
 /** What WELCOME tells, apart from the node's own id. */
@@ -275,9 +275,9 @@ export class LinkV2 extends Link<number, OpenStream> {
   #sendCall(id: number, order: Order): boolean {
     const { bytes } = order.body;
     const first = this.outbox.take(bytes);
-    for (const frame of encodeCallV2(id, this.headOf(order), first, bytes.byteLength)) {
-      if (this.socket.send(frame) === 0) return false;
-    }
+    const head = this.headOf(order);
+    const frame = encodeCallStart(id, head, first, bytes.byteLength, sharedRoom);
+    if (this.socket.send(frame) === 0) return false;
     this.outbox.add(id, bytes.subarray(first.byteLength));
     return true;
   }

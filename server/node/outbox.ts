@@ -1,14 +1,23 @@
 /** Calls' bodies on their way to a node: in pieces, no more of them under way than what may overtake them has time for. */
 
-import { encodeBody } from "../../protocol/mod.ts";
+import { encodeBody, HEADER_BYTES, MAX_CONTROL_BYTES, type Room } from "../../protocol/mod.ts";
 
 /** What goes out in one frame, and how much may be under way: a CANCEL waits behind no more. */
 export const PIECE_BYTES = 128 * 1024;
 export const UNDER_WAY_BYTES = 4 * PIECE_BYTES;
 
+const room = new Uint8Array(HEADER_BYTES + MAX_CONTROL_BYTES + PIECE_BYTES);
+
+/**
+ * The memory of every frame that goes to a node with a piece of a body: sockets copy what they keep.
+ * Fresh memory for each long prompt would cost more than to check the prompt.
+ */
+export const sharedRoom: Room = (bytes) =>
+  bytes <= room.byteLength ? room.subarray(0, bytes) : new Uint8Array(bytes);
+
 /** What an Outbox needs of its link. */
 export interface Wire {
-  /** Sends a frame that must not be lost. */
+  /** Sends a frame that must not be lost; takes a copy of what it keeps. */
   say(frame: Uint8Array): void;
   /** The node gives the text back when it has read all that was sent before. */
   ping(text: string): void;
@@ -86,7 +95,7 @@ export class Outbox {
     this.#askWhenDue();
     for (let rest; this.#mayGo && (rest = this.#rests.shift()) !== undefined;) {
       const piece = rest.bytes.subarray(0, PIECE_BYTES);
-      this.wire.say(encodeBody(rest.stream, piece));
+      this.wire.say(encodeBody(rest.stream, piece, sharedRoom));
       this.#sentBytes += piece.byteLength;
       this.#waitingBytes -= piece.byteLength;
       rest.bytes = rest.bytes.subarray(piece.byteLength);

@@ -11,7 +11,7 @@ function outbox(underWayBytes?: number) {
     say(frame) {
       const decoded = decodeV2(frame);
       if (decoded.kind !== "frame" || decoded.frame.type !== "body") throw new Error("no BODY");
-      sent.push({ stream: decoded.frame.stream, bytes: decoded.frame.bytes });
+      sent.push({ stream: decoded.frame.stream, bytes: decoded.frame.bytes.slice() });
     },
     ping: (text) => void pings.push(text),
   }, underWayBytes);

@@ -25,7 +25,7 @@ export class FakeSocket {
   }
 
   send(message: string | Uint8Array): number {
-    if (this.sendAnswers !== 0) this.messages.push(message);
+    if (this.sendAnswers !== 0) this.messages.push(message.slice());
     return this.sendAnswers;
   }
 
