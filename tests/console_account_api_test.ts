@@ -210,8 +210,8 @@ for (const [database, settings] of databases) {
           param: "current_password",
         });
         const weak = { current_password: me.password, new_password: "short" };
-        expect((await asked(gateway, me, "POST /user/password", weak)).json.error.code)
-          .toBe("weak_password");
+        expect((await asked(gateway, me, "POST /user/password", weak)).json.error)
+          .toMatchObject({ code: "weak_password", param: "new_password" });
         await done(gateway, me, "POST /user/password", {
           ...change,
           current_password: me.password,

@@ -142,7 +142,8 @@ export class Accounts {
       );
     }
     await clear();
-    await this.#replacePassword(accountId, next, sessionId);
+    const hash = await this.#passwords.hash(next, "new_password");
+    await this.#replacePassword(accountId, hash, sessionId);
   }
 
   /** The account as its owner sees it, tokens included. Throws `session_required` if there is none. */
@@ -167,7 +168,7 @@ export class Accounts {
   /** For operators. Ends all of the account's sessions. Throws `not_found` for an unknown e-mail, or `weak_password`. */
   async setPassword(email: string, password: string): Promise<void> {
     const { id } = await this.#byEmail(email);
-    await this.#replacePassword(id, password, null);
+    await this.#replacePassword(id, await this.#passwords.hash(password), null);
   }
 
   /** For operators: what the account may do with all its keys together. What is absent stays as it is. Throws `not_found`. */
@@ -185,9 +186,8 @@ export class Accounts {
     await this.#options.store.users.change(id, { isDisabled: isShut });
   }
 
-  async #replacePassword(accountId: string, password: string, exceptSession: string | null) {
+  async #replacePassword(accountId: string, hash: string, exceptSession: string | null) {
     const { store, sessions } = this.#options;
-    const hash = await this.#passwords.hash(password);
     sessions.onEnded(await store.setPasswordHash(accountId, hash, exceptSession));
   }
 

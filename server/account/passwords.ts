@@ -27,12 +27,12 @@ export class Passwords {
     this.#cost = cost;
   }
 
-  /** A hash to be stored. Throws `weak_password`, or `login_throttled` when too many are waiting. */
-  async hash(password: string): Promise<string> {
+  /** A hash to be stored. Throws `weak_password`, which names the form's field, or `login_throttled` when too many are waiting. */
+  async hash(password: string, field = "password"): Promise<string> {
     const problem = problemWith(password);
     if (problem !== null) {
       throw new ColinkError("weak_password", `Cannot take this password: ${problem}`, {
-        param: "password",
+        param: field,
       });
     }
     return await this.#oneOfFew(() => hash(password, this.#cost));
