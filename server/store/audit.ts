@@ -46,7 +46,7 @@ export class AuditTable {
     const rows = await this.database.read((db) => {
       let query = db.selectFrom("audit").selectAll();
       if (actor !== undefined) query = query.where("actor", "=", storable(actor));
-      if (action !== undefined) query = query.where("action", "=", action);
+      if (action !== undefined) query = query.where("action", "=", storable(action));
       if (after !== undefined) {
         query = query.where((row) =>
           row.or([

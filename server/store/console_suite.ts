@@ -153,6 +153,36 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect((await store.keys.ofAccount(account.id)).map(({ id }) => id)).toEqual([fresh.id]);
     });
 
+    test("that are ended in the past are told as ended now, and do not come back", async () => {
+      const account = await added();
+      const key = aKey(account);
+      await store.keys.add(key);
+      await store.keys.change(account.id, key.id, { expiresAt: 1 });
+      const { now } = await store.keys.revokedSince(Number.MAX_SAFE_INTEGER);
+      expect((await store.keys.revokedSince(now - MINUTE_MS)).keyIds).toContain(key.id);
+      expect(await store.keys.change(account.id, key.id, { expiresAt: null })).toBeNull();
+    });
+
+    test("are not more for being replaced with an overlap", async () => {
+      const account = await added();
+      const keys = Array.from({ length: 200 }, () => aKey(account, { isDefault: false }));
+      await Promise.all(keys.map((key) => store.keys.add(key)));
+      const rotate = (overlapMs: number) =>
+        store.keys.rotate(aKey(account, { isDefault: false }), {
+          replaced: keys[0]!.id,
+          overlapMs,
+        });
+      await expect(rotate(HOUR_MS)).rejects.toMatchObject({ code: "too_many" });
+      expect(await rotate(0)).toEqual([keys[0]!.id]);
+    });
+
+    test("and invites and deeds of no possible name are not found", async () => {
+      const account = await added();
+      expect(await store.keys.change(account.id, "\0", { rpm: 1 })).toBeNull();
+      expect(await store.invites.revoke("\0")).toBeNull();
+      expect(await store.audit.page({ action: "\0", limit: 1 })).toEqual([]);
+    });
+
     test("keep an end that comes before their overlap's", async () => {
       const account = await added();
       const soon = Date.now() + MINUTE_MS;
@@ -454,6 +484,13 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         });
       expect((await store.nodes.ofAccount(account.id, 10)).map(({ id }) => id)).toEqual([first.id]);
       expect(await store.nodes.known([first.id, "unknown"])).toMatchObject([{ id: first.id }]);
+    });
+
+    test("that have come again are not taken for gone, whatever of it is written first", async () => {
+      const node = sighting(await added(), { at: DAY + 2 });
+      const departure = { id: node.id, at: DAY + 1, code: "lost", closeCode: 1006 };
+      await store.nodes.write({ ...nothing, sightings: [node], departures: [departure] });
+      expect(await store.nodes.find(node.id)).toMatchObject({ lastSeenAt: DAY + 2, goneAt: null });
     });
 
     test("are decided about by their owner only, and that outlives reconnecting", async () => {

@@ -3,6 +3,7 @@
 import type { Selectable, Transaction } from "kysely";
 import { ColinkError } from "../error.ts";
 import type { Database } from "./database.ts";
+import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
 
 export interface InviteRow {
@@ -66,7 +67,11 @@ export class InviteTable {
   /** The invite, which lets nobody in from now on; null: there is none, or it is used or revoked. */
   async revoke(id: string): Promise<InviteRow | null> {
     const row = await this.database.change((db) =>
-      db.updateTable("invites").set({ revoked_at: this.database.now }).where("id", "=", id)
+      db.updateTable("invites").set({ revoked_at: this.database.now }).where(
+        "id",
+        "=",
+        storable(id),
+      )
         .where("used_by", "is", null).where("revoked_at", "is", null)
         .returningAll().executeTakeFirst()
     );

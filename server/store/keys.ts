@@ -4,6 +4,7 @@ import { type Insertable, type Selectable, sql, type Transaction } from "kysely"
 import { LRUCache } from "lru-cache";
 import { ColinkError } from "../error.ts";
 import type { Database } from "./database.ts";
+import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
 import type { KeyKind, KeyRow, LedgerEntry } from "./rows.ts";
 
@@ -69,33 +70,25 @@ export class KeyTable {
   add(key: KeyRow): Promise<void> {
     return this.database.transaction(async (db) => {
       await this.#lock(db, key.accountId);
-      const { count } = await db.selectFrom("keys")
-        .select((row) => row.fn.countAll<number>().as("count"))
-        .where("account_id", "=", key.accountId).where("revoked_at", "is", null)
-        .where((row) =>
-          row.or([row("expires_at", "is", null), row("expires_at", ">", this.database.now)])
-        ).executeTakeFirstOrThrow();
-      if (Number(count) >= MAX_PER_ACCOUNT) {
-        throw new ColinkError(
-          "too_many",
-          `Cannot make a key: this account has ${MAX_PER_ACCOUNT}; revoke one first`,
-        );
-      }
+      await this.#expectRoom(db, key.accountId);
       await db.insertInto("keys").values(keyToRow(key)).execute();
     });
   }
 
-  /** The key as it is afterwards; null: the account has no such key that works. */
+  /** The key as it is afterwards; null: the account has no such key that works. An end in the past is now. */
   async change(accountId: string, keyId: string, change: KeyChange): Promise<KeyRow | null> {
     const set = {
       ...(change.name === undefined ? {} : { name: change.name }),
       ...(change.rpm === undefined ? {} : { rpm: change.rpm }),
       ...(change.models === undefined ? {} : { models: textOf(change.models) }),
-      ...(change.expiresAt === undefined ? {} : { expires_at: change.expiresAt }),
+      ...(change.expiresAt === undefined ? {} : { expires_at: this.#notBefore(change.expiresAt) }),
     };
     const row = await this.database.change((db) =>
-      db.updateTable("keys").set({ id: sql.ref("id"), ...set }).where("id", "=", keyId)
+      db.updateTable("keys").set({ id: sql.ref("id"), ...set }).where("id", "=", storable(keyId))
         .where("account_id", "=", accountId).where("revoked_at", "is", null)
+        .where((key) =>
+          key.or([key("expires_at", "is", null), key("expires_at", ">", this.database.now)])
+        )
         .returningAll().executeTakeFirst()
     );
     return row === undefined ? null : fromRow(row);
@@ -114,7 +107,8 @@ export class KeyTable {
   /**
    * Puts the new key in the place of the account's default of its kind, or of the key `replaced`.
    * The old one is revoked, or works for `overlapMs` more. Resolves with the ids of those that were
-   * revoked; null: `replaced` is not there, or was replaced already, and nothing is changed.
+   * revoked; null: `replaced` is not there, or was replaced already, and nothing is changed. Throws
+   * `too_many` where the account would have more that work than it may.
    */
   rotate(
     fresh: KeyRow,
@@ -123,6 +117,7 @@ export class KeyTable {
     return this.database.transaction(async (db) => {
       // Of two rotations at once, the second replaces the first's key.
       await this.#lock(db, fresh.accountId);
+      if (overlapMs > 0) await this.#expectRoom(db, fresh.accountId);
       const end = overlapMs === 0
         ? { revoked_at: this.database.now }
         : { expires_at: this.#sooner(overlapMs) };
@@ -189,6 +184,29 @@ export class KeyTable {
     return sql<
       number
     >`case when expires_at is not null and expires_at < ${end} then expires_at else ${end} end`;
+  }
+
+  /** Polls tell of keys that have just ended: one that ended long ago would never be told of. */
+  #notBefore(expiresAt: number | null) {
+    if (expiresAt === null) return null;
+    const { now } = this.database;
+    return sql<number>`case when ${now} > ${sql.lit(expiresAt)} then ${now} else ${
+      sql.lit(expiresAt)
+    } end`;
+  }
+
+  async #expectRoom(db: Transaction<Schema>, accountId: string): Promise<void> {
+    const { count } = await db.selectFrom("keys")
+      .select((row) => row.fn.countAll<number>().as("count"))
+      .where("account_id", "=", accountId).where("revoked_at", "is", null)
+      .where((row) =>
+        row.or([row("expires_at", "is", null), row("expires_at", ">", this.database.now)])
+      ).executeTakeFirstOrThrow();
+    if (Number(count) < MAX_PER_ACCOUNT) return;
+    throw new ColinkError(
+      "too_many",
+      `Cannot make a key: this account has ${MAX_PER_ACCOUNT}; revoke one first`,
+    );
   }
 
   /** The account's row, locked until the transaction ends. */

@@ -129,10 +129,11 @@ export class NodeTable {
     await db.updateTable("keys").set({ last_used_at: at }).where("id", "in", keyIds).execute();
   }
 
+  /** Unless it has come again since: what one batch holds is not written in the order it happened. */
   async #left(db: Kysely<Schema>, { id, at, code, closeCode }: NodeDeparture): Promise<void> {
     await db.updateTable("nodes")
       .set({ gone_at: at, gone_code: code, close_code: closeCode, last_seen_at: at })
-      .where("id", "=", id).execute();
+      .where("id", "=", id).where("last_seen_at", "<=", at).execute();
   }
 
   async find(id: string): Promise<NodeRow | null> {

@@ -20,7 +20,6 @@ export interface SessionRow {
 export interface SessionAccount {
   role: Role;
   email: string;
-  passwordHash: string;
 }
 
 /** Sessions of an account beyond these end when another begins, the oldest first. */
@@ -47,14 +46,14 @@ export class SessionTable {
     const row = await this.database.read((db) =>
       db.selectFrom("sessions").innerJoin("accounts", "accounts.id", "sessions.account_id")
         .selectAll("sessions")
-        .select(["accounts.role", "accounts.email", "accounts.password_hash"])
+        .select(["accounts.role", "accounts.email"])
         .where("sessions.id", "=", id).where("accounts.disabled_at", "is", null)
         .where("sessions.expires_at", ">", this.database.now)
         .executeTakeFirst()
     );
     if (row === undefined) return null;
-    const { role, email, password_hash: passwordHash } = row;
-    return { ...fromRow(row), account: { role: role as Role, email, passwordHash } };
+    const { role, email } = row;
+    return { ...fromRow(row), account: { role: role as Role, email } };
   }
 
   /** Of these sessions, those that are still good. */
