@@ -1,12 +1,15 @@
 /**
  * What Co-Link costs, measured beside nginx: `bun run bench [--quick] [--only FIGURES] [--rounds N]
- * [--out PATH] [--write-docs]`. Prints a table and writes JSON; see docs/benchmarks.md.
+ * [--out PATH] [--write-docs]`. Prints a table and writes JSON; see docs/benchmarks.md. With `--cluster`
+ * it measures several gateways together instead; see docs/scaling.md.
  */
 
 import { mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { measureCluster } from "./bench/cluster/measure.ts";
+import { growths } from "./bench/cluster/growths.ts";
 import { chooseCores, pinSelf } from "./bench/cores.ts";
 import { writeDocument } from "./bench/document.ts";
 import type { Figure } from "./bench/figure/figure.ts";
@@ -33,6 +36,8 @@ interface Options {
   chosen: readonly Figure[];
   size: Size;
   out: string | undefined;
+  /** Measures several gateways together, and nothing else. */
+  isCluster: boolean;
   /** Writes the table of a report that stands already, and measures nothing. */
   writesDocument: boolean;
 }
@@ -50,6 +55,7 @@ async function main(options: Options): Promise<void> {
     return installed.length > 0 ? `installed ${installed.join(", ")}` : "";
   });
   await build(["web", "server", "client"], steps);
+  if (options.isCluster) return await measureNetworks(options.size);
   const report = await measureAll(options);
   steps.say(`\n${textTable(report.rows)}\n`);
   for (const { figure, note } of report.rows) if (note) steps.say(`${figure}: ${note}`);
@@ -66,6 +72,22 @@ async function measureAll({ chosen, size, isQuick }: Options): Promise<Report> {
     const rows = await measure({ size, cores, folder, upstream }, chosen);
     const machine = describeMachine(cores);
     return { date, machine, versions: await describeVersions(), isQuick, size, rows };
+  } finally {
+    await cleanUp();
+    await upstream.stop();
+  }
+}
+
+async function measureNetworks(size: Size): Promise<void> {
+  const cores = chooseCores();
+  await pinSelf(cores.rest);
+  mkdirSync(folder, { mode: 0o700 });
+  const upstream = await startUpstream();
+  try {
+    const bench = { size, cores, folder, upstream };
+    const findings = await steps.run("measure several gateways", () => measureCluster(bench));
+    for (const { what, value, goal } of findings) steps.say(`${what}: ${value}  ${goal}`);
+    for (const line of await growths()) steps.say(line);
   } finally {
     await cleanUp();
     await upstream.stop();
@@ -97,6 +119,7 @@ function readOptions(): Options {
       only: { type: "string" },
       rounds: { type: "string" },
       out: { type: "string" },
+      cluster: { type: "boolean", default: false },
       "write-docs": { type: "boolean", default: false },
     },
   });
@@ -106,6 +129,7 @@ function readOptions(): Options {
     chosen: values.only === undefined ? figures : values.only.split(",").map(figureNamed),
     size: values.rounds === undefined ? size : withRounds(size, Number(values.rounds)),
     out: values.out,
+    isCluster: values.cluster,
     writesDocument: values["write-docs"],
   };
 }

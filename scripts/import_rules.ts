@@ -48,8 +48,18 @@ export const rooms: readonly Room[] = [
     may: ["scripts", "server/call", "server/node", ...below()],
   },
   {
+    // Simulates one gateway among very many.
+    path: "scripts/bench/cluster",
+    may: ["scripts", "server", "server/call", "server/cluster", "server/node", ...below()],
+  },
+  {
     path: "scripts",
-    may: ["server/http", "scripts/bench/figure/choice.ts", "scripts/soak"],
+    may: [
+      "server/http",
+      "scripts/bench/figure/choice.ts",
+      "scripts/bench/cluster",
+      "scripts/soak",
+    ],
     mayType: ["server", "client", "protocol"],
   },
   // Campaigns are nodes by the thousand, which dial as the product's do.

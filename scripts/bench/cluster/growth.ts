@@ -1,0 +1,254 @@
+/**
+ * How a network grows: real gateways' scheduler, hub and cluster under a fake clock, among as many
+ * others as there are to be, which are only what they have published. A program of its own:
+ * `bun scripts/bench/cluster/growth.ts GATEWAYS NODES` prints one line of JSON.
+ */
+
+import { createPolicies } from "../../../server/call/policies.ts";
+import { Call } from "../../../server/call/call.ts";
+import { Pins } from "../../../server/call/pins.ts";
+import { Scheduler } from "../../../server/call/scheduler.ts";
+import { FakeClock } from "../../../server/clock_fake.ts";
+import { Cluster } from "../../../server/cluster/cluster.ts";
+import { Handshake } from "../../../server/cluster/handshake.ts";
+import { recordOf } from "../../../server/cluster/node_record.ts";
+import { encodePeerMessage } from "../../../server/cluster/peer_message.ts";
+import type { DialledSocket } from "../../../server/cluster/peers.ts";
+import { silentLog } from "../../../server/log.ts";
+import { Hub } from "../../../server/node/hub.ts";
+import { Node } from "../../../server/node/node.ts";
+import { PenaltyBook } from "../../../server/node/penalty.ts";
+import { Exchange } from "./exchange.ts";
+
+export interface Growth {
+  gateways: number;
+  nodes: number;
+  /** Of one gateway, for all nodes. */
+  memoryMb: number;
+  /** With a lease and its release, on nodes anywhere. */
+  choiceUs: number;
+  /** From a node's arrival at one gateway to its being offered at another. */
+  knownAfterMs: number;
+  /** What one gateway reads from Redis a second for signs of life. */
+  beatKbPerSecond: number;
+  /** What it reads when every node dials anew once an hour. */
+  changeKbPerSecond: number;
+  /** What it says to its peers of its nodes' loads, and how often, at this many calls a second. */
+  loadKbPerSecond: number;
+  loadMessagesPerSecond: number;
+  loadCpuPercent: number;
+}
+
+const SECRET = "s".repeat(32);
+const MODELS = 60;
+const CALLS_PER_SECOND = 200;
+const CHOICES = 20_000;
+const WARM_UPS = 20;
+const GUESTS = {
+  maxBodyBytes: 1,
+  maxFrameBytes: 1,
+  maxBufferedBytes: 1 << 20,
+  cancelGraceMs: 1_000,
+};
+
+const said = { messages: 0, bytes: 0 };
+
+function gateway(exchange: Exchange, clock: FakeClock) {
+  const hub = new Hub();
+  const penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
+  const cluster = new Cluster({
+    bus: exchange.bus(),
+    hub,
+    penalties,
+    pins: new Pins(clock),
+    clock,
+    log: silentLog,
+    version: "1",
+    secret: SECRET,
+    url: () => "http://10.0.0.1:8080",
+    challenge: () => {},
+    dial: (_url, headers) => silentPeer(Object.values(headers)[0] ?? ""),
+  }, GUESTS);
+  const policies = createPolicies({ policy: "least-busy", policies: new Map() }, {
+    hub,
+    clock,
+    seed: 1n,
+  });
+  const rivals = cluster.offers;
+  const scheduler = new Scheduler(
+    { hub, penalties, policies, clock, log: silentLog, rivals },
+    { queuePerModel: 100, queuePerAccount: 100, queueWaitMs: 60_000 },
+  );
+  cluster.serve(scheduler);
+  return { hub, cluster, scheduler };
+}
+
+/** Answers as a gateway does that has been dialled, and listens. */
+function silentPeer(header: string): DialledSocket {
+  const peer = header.split(" ")[1] ?? "";
+  const socket: DialledSocket = {
+    onMessage: () => {},
+    onAlive: () => {},
+    onClose: () => {},
+    send(message) {
+      said.messages++;
+      said.bytes += message.length;
+      return message.length;
+    },
+    ping: () => socket.onAlive(),
+    close: () => {},
+    terminate: () => {},
+    getBufferedAmount: () => 0,
+  };
+  queueMicrotask(() => {
+    const admitted = new Handshake(SECRET, peer).admit(header);
+    if (admitted === null) throw new Error("the peer is not let in");
+    socket.onMessage(encodePeerMessage({ is: "hello", answer: admitted.answer }));
+  });
+  return socket;
+}
+
+function node(id: string, n: number): Node {
+  const models = [0, 7, 19].map((step) => `model-${(n + step) % MODELS}`);
+  const who = {
+    id,
+    identity: `${id}-key/${id}-node-identity`,
+    accountId: `account-${n}`,
+    keyId: `key-${n}`,
+  };
+  const offer = { name: `node-${n}`, agent: "co-link/1.0.0", maxParallel: 4, models };
+  const connection = { start: () => null, close: () => {} };
+  return new Node(who, offer, connection, 1);
+}
+
+async function measure(gateways: number, nodes: number): Promise<Growth> {
+  const clock = new FakeClock();
+  const exchange = new Exchange(clock);
+  const each = Math.floor(nodes / gateways);
+  const one = gateway(exchange, clock);
+  Bun.gc(true);
+  const before = process.memoryUsage.rss();
+  for (let g = 0; g < gateways - 1; g++) {
+    // Dialled by the real ones, whose ids come later in the alphabet.
+    const id = `gw-!${String(g).padStart(15, "0")}`;
+    const url = `http://10.0.${g}.1:8080`;
+    exchange.presences.set(id, { id, url, version: "1", seq: 1, isDraining: false, nodes: each });
+    const records = Array.from({ length: each }, (_, i) => {
+      return recordOf(node(`node-${String(g * each + i).padStart(24, "0")}`, g * each + i), 1);
+    });
+    exchange.lists.set(id, { seq: 1, nodes: records });
+  }
+  await one.cluster.start();
+  await clock.pass(3_000);
+  for (let i = 0; i < each; i++) one.hub.add(node(`own-${String(i).padStart(24, "0")}`, i));
+  await clock.pass(3_000);
+  // What lies in the exchange is Redis', not the gateway's.
+  exchange.lists.clear();
+  Bun.gc(true);
+  const memoryMb = (process.memoryUsage.rss() - before) / 2 ** 20;
+
+  const other = gateway(exchange, clock);
+  await other.cluster.start();
+  await clock.pass(3_000);
+  const toldBefore = exchange.toldBytes;
+  const newcomer = node("newcomer", 1);
+  // Of two that only seem to be dialled, one has reached the other: that one looks.
+  const [host, looker] = one.cluster.id < other.cluster.id ? [one, other] : [other, one];
+  host.hub.add(newcomer);
+  let knownAfterMs = 0;
+  while (looker.hub.find(newcomer.who.identity) === undefined && knownAfterMs < 10_000) {
+    await clock.pass(1);
+    knownAfterMs++;
+  }
+  const changeBytes = exchange.toldBytes - toldBefore;
+
+  exchange.beats = exchange.beatBytes = 0;
+  await clock.pass(10_000);
+  const beatKbPerSecond = exchange.beatBytes / exchange.beats / 1024;
+
+  const choiceUs = costOfChoice(one.scheduler, clock);
+  const load = await costOfLoads(one, clock);
+  return {
+    gateways,
+    nodes: one.hub.size,
+    memoryMb: Math.round(memoryMb),
+    choiceUs,
+    knownAfterMs,
+    beatKbPerSecond: round(beatKbPerSecond),
+    changeKbPerSecond: round(changeBytes * nodes * 2 / 3_600 / 1024),
+    ...load,
+  };
+}
+
+function callOf(n: number, clock: FakeClock): Call {
+  const model = `model-${n % MODELS}`;
+  const body = { bytes: new Uint8Array(), text: "{}" };
+  return new Call(
+    {
+      id: `req-${n}`,
+      accountId: "account",
+      keyId: "key",
+      endpoint: "/v1/chat/completions",
+      model,
+      stream: false,
+      wantsUsage: false,
+      streamOptions: null,
+      wantsPosition: false,
+      headers: null,
+      home: null,
+      body,
+    },
+    clock.monotonic(),
+    clock.now(),
+  );
+}
+
+function costOfChoice(scheduler: Scheduler, clock: FakeClock): number {
+  const wish = { tried: new Set<string>(), isRetry: false };
+  const calls = Array.from({ length: CHOICES }, (_, i) => callOf(i, clock));
+  const choose = () => {
+    for (const call of calls) {
+      const lease = scheduler.lease(call, wish);
+      if (lease instanceof Promise) throw new Error("no slot was free");
+      lease.release();
+    }
+  };
+  // Each node is looked at once when it is new: that is the price of its coming, not of a call.
+  for (let i = 0; i < WARM_UPS; i++) choose();
+  const before = process.cpuUsage();
+  for (let i = 0; i < WARM_UPS; i++) choose();
+  return round(process.cpuUsage(before).user / CHOICES / WARM_UPS);
+}
+
+/** A second in which calls begin on the gateway's own nodes and others end. */
+async function costOfLoads({ hub, scheduler }: ReturnType<typeof gateway>, clock: FakeClock) {
+  const own = [...hub.nodes()].filter((one) => one.gateway === null);
+  const before = { ...said };
+  let cpuMs = 0;
+  const leases = [];
+  for (let i = 0; i < CALLS_PER_SECOND; i++) {
+    const chosen = own[i % own.length]!;
+    const model = chosen.offer.models[0]!;
+    const lease = scheduler.leaseHere(chosen, { model, endpoint: "/v1/chat/completions" });
+    if (lease) leases.push(lease);
+    if (i >= 10) leases[i - 10]?.release();
+    const used = process.cpuUsage();
+    await clock.pass(1_000 / CALLS_PER_SECOND);
+    cpuMs += process.cpuUsage(used).user / 1_000;
+  }
+  return {
+    loadKbPerSecond: round((said.bytes - before.bytes) / 1024),
+    loadMessagesPerSecond: said.messages - before.messages,
+    loadCpuPercent: round(cpuMs / 10),
+  };
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+if (import.meta.main) {
+  const [gateways = 3, nodes = 10_000] = process.argv.slice(2).map(Number);
+  console.log(JSON.stringify(await measure(gateways, nodes)));
+  process.exit(0);
+}

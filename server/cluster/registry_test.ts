@@ -1,0 +1,187 @@
+/** What is published of nodes and what others make of it, also when something was lost on the way. */
+
+import { describe, expect, test } from "bun:test";
+import { FakeClock, settle } from "../clock_fake.ts";
+import { silentLog } from "../log.ts";
+import type { Message, NodeChange, NodeList, Presence, WriteOptions } from "./bus.ts";
+import { Follower } from "./follower.ts";
+import type { NodeRecord } from "./node_record.ts";
+import { Publisher } from "./publisher.ts";
+
+function record(id: string, sinceMs = 1): NodeRecord {
+  return {
+    who: { id, identity: `key/${id}`, accountId: "a", keyId: "k" },
+    offer: { name: id, agent: null, maxParallel: 1, models: ["m"] },
+    isDraining: false,
+    connectedAt: 1,
+    sinceMs,
+  };
+}
+
+class Following {
+  /** What Redis has of each gateway. */
+  readonly lists = new Map<string, NodeList>();
+  reads = 0;
+  isAway = false;
+  readonly follower = new Follower({
+    bus: {
+      read: (id) => {
+        this.reads++;
+        if (this.isAway) return Promise.reject(new Error("away"));
+        return Promise.resolve(this.lists.get(id) ?? { seq: 0, nodes: [] });
+      },
+    },
+    log: silentLog,
+  });
+
+  async roll(seqs: Record<string, number>, kept: string[] = []): Promise<void> {
+    const others = Object.entries(seqs).map(([id, seq]): [string, Presence] => [
+      id,
+      { id, url: "http://x", version: "1", seq, isDraining: false, nodes: 0 },
+    ]);
+    this.follower.roll(new Map(others), (id) => kept.includes(id));
+    await settle();
+  }
+
+  async hears(from: string, seq: number, put: string[], gone: string[] = []): Promise<void> {
+    const change = { seq, put: put.map((id) => record(id)), gone };
+    this.follower.heard({ is: "nodes", from, change });
+    await settle();
+  }
+
+  nodes(gateway: string): string[] {
+    return [...this.follower.nodesOf(gateway)].map(({ who }) => who.id).sort();
+  }
+}
+
+describe("a follower", () => {
+  test("reads a gateway that is new to it, and goes by what it tells from then on", async () => {
+    const one = new Following();
+    one.lists.set("gw", { seq: 4, nodes: [record("a")] });
+    await one.roll({ gw: 4 });
+    await one.hears("gw", 5, ["b"], ["a"]);
+    expect(one.nodes("gw")).toEqual(["b"]);
+    // An old message that comes late changes nothing.
+    await one.hears("gw", 4, ["z"]);
+    await one.roll({ gw: 5 });
+    expect(one.nodes("gw")).toEqual(["b"]);
+    expect(one.reads).toBe(1);
+  });
+
+  test("reads anew when it has missed something, by the next number or by a sign of life", async () => {
+    const one = new Following();
+    await one.roll({ gw: 0 });
+    one.lists.set("gw", { seq: 3, nodes: [record("a"), record("c")] });
+    await one.hears("gw", 3, ["c"]);
+    expect(one.nodes("gw")).toEqual(["a", "c"]);
+    one.lists.set("gw", { seq: 4, nodes: [record("c")] });
+    // It may only be on its way.
+    await one.roll({ gw: 4 });
+    expect(one.nodes("gw")).toEqual(["a", "c"]);
+    await one.roll({ gw: 4 });
+    expect(one.nodes("gw")).toEqual(["c"]);
+  });
+
+  test("keeps what it knows while Redis is away, and of a gateway that it can still reach", async () => {
+    const one = new Following();
+    one.lists.set("gw", { seq: 1, nodes: [record("a")] });
+    await one.roll({ gw: 1 });
+    one.isAway = true;
+    one.follower.missed();
+    await settle();
+    expect(one.nodes("gw")).toEqual(["a"]);
+    await one.roll({}, ["gw"]);
+    expect(one.nodes("gw")).toEqual(["a"]);
+    const gone: string[] = [];
+    one.follower.onGone = (_gateway, id) => void gone.push(id);
+    await one.roll({});
+    expect(gone).toEqual(["a"]);
+  });
+
+  test("takes the gateway that has a node last for the one that has it", async () => {
+    const one = new Following();
+    one.lists.set("old", { seq: 1, nodes: [record("a", 10)] });
+    one.lists.set("new", { seq: 1, nodes: [record("a", 20)] });
+    await one.roll({ old: 1, new: 1 });
+    expect(one.follower.claimant("a")?.gateway).toBe("new");
+    await one.hears("new", 2, [], ["a"]);
+    expect(one.follower.claimant("a")?.gateway).toBe("old");
+    expect(one.follower.claimant("b")).toBeNull();
+  });
+});
+
+describe("a publisher", () => {
+  function publishing() {
+    const clock = new FakeClock();
+    const written: (NodeChange & WriteOptions)[] = [];
+    const told: Message[] = [];
+    const state = { answer: true as boolean | Error, fence: 1 };
+    const publisher = new Publisher({
+      bus: {
+        write: (_id, _fence, change, options) => {
+          if (state.answer instanceof Error) return Promise.reject(state.answer);
+          written.push({ ...change, ...options });
+          return Promise.resolve(state.answer);
+        },
+        tell: (message) => {
+          told.push(message);
+          return Promise.resolve();
+        },
+      },
+      clock,
+      log: silentLog,
+      id: "gw",
+      fence: () => state.fence,
+    });
+    return { clock, written, told, state, publisher };
+  }
+
+  test("writes all at first, then what has changed, gathered and numbered", async () => {
+    const { clock, written, told, publisher } = publishing();
+    publisher.put(record("a"));
+    publisher.put(record("b"));
+    await clock.pass(100);
+    publisher.gone("a");
+    publisher.gone("never there");
+    await clock.pass(100);
+    expect(written.map(({ seq, isWhole, put, gone }) => [seq, isWhole, put.length, gone])).toEqual([
+      [1, true, 2, []],
+      [2, false, 0, ["a"]],
+    ]);
+    expect(told).toHaveLength(2);
+  });
+
+  test("writes all again when what was written is void, or Redis was away", async () => {
+    const { clock, written, state, publisher } = publishing();
+    publisher.put(record("a"));
+    await clock.pass(100);
+    state.answer = new Error("away");
+    publisher.put(record("b"));
+    await clock.pass(100);
+    state.answer = true;
+    publisher.renew(false);
+    await clock.pass(100);
+    publisher.renew(true);
+    await clock.pass(100);
+    expect(written.map(({ isWhole, put }) => [isWhole, put.length])).toEqual([
+      [true, 1],
+      [true, 2],
+      [true, 2],
+    ]);
+  });
+
+  test("keeps its record from being forgotten, and writes nothing more when all is withdrawn", async () => {
+    const { clock, written, publisher } = publishing();
+    publisher.put(record("a"));
+    await clock.pass(100);
+    publisher.renew(false);
+    await clock.pass(10_000);
+    publisher.renew(false);
+    await clock.pass(100);
+    expect(written).toHaveLength(2);
+    publisher.withdraw();
+    await clock.pass(100);
+    expect(written.at(-1)?.gone).toEqual(["a"]);
+    expect(publisher.size).toBe(0);
+  });
+});
