@@ -24,6 +24,8 @@ export class Session {
   #connection: Connection | null = null;
   /** To gateways that leave: what runs over them ends there. */
   readonly #leaving = new Set<Connection>();
+  /** How a gateway that leaves wanted its nodes spread. */
+  #redialWithinMs = 0;
   /** Which of the addresses is dialled. */
   #at = 0;
   #loop: Promise<void> = Promise.resolve();
@@ -92,6 +94,7 @@ export class Session {
       const ending = await Promise.race([connection.ended, connection.leaving]);
       this.#connection = null;
       if ("redialWithinMs" in ending) {
+        this.#redialWithinMs = ending.redialWithinMs;
         this.#leave(connection);
         knowsOnlyV1 = false;
         await this.#waitBefore(
@@ -106,9 +109,10 @@ export class Session {
       if (knowsOnlyV1) continue;
       const { reason, livedMs, needsOwner } = ending;
       this.#lastProblem = reason;
-      // While another gateway still serves what runs, there is no reason to come ever more seldom.
+      // While another gateway still serves what runs, there is no reason to come ever more seldom; nor
+      // to come more often than it has asked for.
       const delayMs = this.#leaving.size > 0
-        ? this.#backoff.withinMs(REDIAL_WHILE_LEAVING_MS)
+        ? this.#backoff.withinMs(this.#redialWithinMs)
         : this.#backoff.afterMs(livedMs, needsOwner);
       await this.#waitBefore(reason, delayMs);
     }
@@ -164,8 +168,6 @@ export class Session {
     return `${origin === "null" ? `${protocol}//${host}` : origin}${pathname}`;
   }
 }
-
-const REDIAL_WHILE_LEAVING_MS = 2_000;
 
 /** How long upstreams may take to be let go. */
 const CANCEL_WITHIN_MS = 2_000;

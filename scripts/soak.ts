@@ -11,12 +11,21 @@ import { onInterruption } from "./interruption.ts";
 import { type Campaign, Skipped } from "./soak/campaign.ts";
 import { kill, killPostgres } from "./soak/kill.ts";
 import { leak } from "./soak/leak.ts";
+import { rolling } from "./soak/rolling.ts";
 import { simulate } from "./soak/simulate.ts";
 import { stalled } from "./soak/stalled.ts";
 import { storm } from "./soak/storm.ts";
 import { Steps } from "./steps.ts";
 
-const campaigns: readonly Campaign[] = [kill, killPostgres, stalled, storm, simulate, leak];
+const campaigns: readonly Campaign[] = [
+  kill,
+  killPostgres,
+  stalled,
+  storm,
+  rolling,
+  simulate,
+  leak,
+];
 
 interface Options {
   chosen: readonly Campaign[];

@@ -230,3 +230,18 @@ test("the snippets that are run elsewhere can be found", () => {
     for (const page of [english, wire]) expect(fenceOf(page, language)).not.toBe("");
   }
 });
+
+test("every row of the table of faults names a test that there is", () => {
+  const table = readMarkdown("docs/scaling.md").tables.find(([head]) =>
+    head?.[0] === "what is gone"
+  );
+  const [, ...rows] = table ?? [];
+  expect(rows.length).toBeGreaterThan(6);
+  for (const [what, , shown = ""] of rows) {
+    const named = [...shown.matchAll(/\]\(\.\.\/(tests\/\w+\.ts)\)(?:: "([^"]+)")?/g)];
+    expect([what, named.length]).not.toEqual([what, 0]);
+    for (const [, path = "", name = ""] of named) {
+      expect(readFileSync(at(path), "utf8")).toContain(name);
+    }
+  }
+});

@@ -62,4 +62,6 @@ export interface InfoView {
   public_url: string | null;
   nodes: number;
   models: number;
+  /** This gateway hears or reaches not all others of its network: what it shows of them may be old. */
+  cut_off: boolean;
 }

@@ -21,11 +21,16 @@ export function readyz({ store, limiter, isDraining, ledger, cluster }: AppParts
       ledger_pending: ledger.pending,
       ...(cluster && { cluster: clusterState(cluster.view()) }),
     };
-    const isCutOff = cluster !== null && clusterState(cluster.view()) !== "ok";
-    const isDegraded = !isStoreUp || limiter.degraded || isCutOff;
+    const isDegraded = !isStoreUp || limiter.degraded ||
+      cluster !== null && isCutOff(cluster.view());
     if (isDraining()) return c.json({ status: "draining", checks }, 503);
     return c.json({ status: isDegraded ? "degraded" : "ok", checks });
   };
+}
+
+/** Whether not all other gateways are heard and can be reached. */
+export function isCutOff(view: ClusterView): boolean {
+  return clusterState(view) !== "ok";
 }
 
 function clusterState({ isHeard, gateways, reachable }: ClusterView): string {

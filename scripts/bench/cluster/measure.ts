@@ -27,6 +27,9 @@ export interface Finding {
 
 const NODES = 10_000;
 const CALLERS = 16;
+
+/** Each of the nodes is looked at once when it is new. */
+const WARM_UP_MS = 6_000;
 const SECRET = "0123456789abcdef".repeat(4);
 
 interface Network {
@@ -175,11 +178,11 @@ async function callsAmongPeers(bench: Bench): Promise<Finding[]> {
     const total = each * network.gateways.length;
     await untilNodes(network.gateways[0]!.url, (nodes) => nodes === total);
     const perNode = (await usedMemory(network.redis) - emptyBytes) / total;
-    await callRepeatedly(network.gateways[0]!, 1_000);
+    await callRepeatedly(network.gateways[0]!, WARM_UP_MS);
     const before = await operations(network.redis);
     const { result: calls, cpuMs } = await metered(
       network.watched,
-      () => callRepeatedly(network.gateways[0]!, bench.size.loadSeconds * 1000),
+      () => callRepeatedly(network.gateways[0]!, bench.size.loadSeconds * 4_000),
     );
     const perCall = (await operations(network.redis) - before) / calls;
     const cpu = (cpuMs["gateway 0"] ?? 0) * 1000 / calls;

@@ -13,6 +13,7 @@ import { shownSession } from "../credentials.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { clearSession, setSession } from "../session_cookie.ts";
+import { isCutOff } from "../health.ts";
 import { answers, body, idParam, Message, session } from "./schema.ts";
 import { audit, expectSeldom, signedIn } from "./visitor.ts";
 
@@ -36,6 +37,7 @@ const Info: z.ZodType<InfoView> = z.object({
   public_url: z.string().nullable(),
   nodes: z.number(),
   models: z.number(),
+  cut_off: z.boolean(),
 }).openapi("Info");
 
 const Login: z.ZodType<LoginAnswer> = z.object({ token: z.string(), user: User }).openapi("Login");
@@ -115,7 +117,7 @@ const routes = {
 };
 
 export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { accounts, sessions, settings, hub, config, origin, version } = parts;
+  const { accounts, sessions, settings, hub, config, origin, version, cluster } = parts;
 
   api.openapi(routes.register, async (c) => {
     const { id, email } = await accounts.register({
@@ -194,5 +196,6 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       public_url: config.publicUrl,
       nodes: hub.size,
       models: hub.models().length,
+      cut_off: cluster !== null && isCutOff(cluster.view()),
     }, 200));
 }

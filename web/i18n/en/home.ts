@@ -9,6 +9,7 @@ export const home = {
     "Machines with models on them dial out to this gateway. Your programs call all of them through one OpenAI-compatible API.",
   seeNodes: "See nodes",
   nobodyOnline: "Nobody is online right now",
+  cutOff: "This gateway cannot reach all others: what it shows of them may be old",
   joinTitle: "How to join",
   steps: [
     {

@@ -9,6 +9,7 @@ export const home: Messages["home"] = {
   lead: "装有模型的机器主动连接到这个网关，你的程序通过一个兼容 OpenAI 的 API 调用它们全部。",
   seeNodes: "查看节点",
   nobodyOnline: "目前没有节点在线",
+  cutOff: "此网关无法联系到所有其他网关，显示的内容可能不是最新的",
   joinTitle: "如何加入",
   steps: [
     { title: "注册账号", text: "你会得到两个令牌：一个用来调用模型，一个用来接入机器。" },

@@ -18,7 +18,7 @@ export function NetworkStatus({ live: { data, error }, network = null }: Props) 
   const load = network && data.nodes > 0 ? t.home.load(network.running, network.waiting) : null;
   return (
     <p class={`network-status${data.nodes > 0 ? " alive" : ""}`} role="status">
-      {[text, load].filter(Boolean).join(" · ")}
+      {[text, load, data.cut_off && t.home.cutOff].filter(Boolean).join(" · ")}
     </p>
   );
 }
