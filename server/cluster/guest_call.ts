@@ -43,6 +43,7 @@ export class GuestCall implements AttemptSink {
   /** What is said last, once everything held is gone. */
   #lastFrame: Uint8Array | null = null;
   #isOver = false;
+  #isCancelled = false;
   #callOffGrace: () => void = () => {};
   readonly #startedMs: number;
 
@@ -73,6 +74,7 @@ export class GuestCall implements AttemptSink {
 
   /** The peer's caller is gone, or the peer is: the slot is held until the node confirms that it has stopped. */
   cancel(): void {
+    this.#isCancelled = true;
     this.#held.length = this.#heldBytes = 0;
     this.#closeWhenEmpty();
     if (this.#running === null) return;
@@ -154,6 +156,8 @@ export class GuestCall implements AttemptSink {
 
   /** Sends it as far as credit goes; the rest is held. */
   #offer(bytes: Uint8Array): void {
+    // Nobody grants credit for it any more: what is said last would wait for ever.
+    if (this.#isCancelled) return;
     this.#held.push(bytes);
     this.#heldBytes += bytes.byteLength;
     this.#flush();

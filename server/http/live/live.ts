@@ -41,7 +41,7 @@ const TICK_MS = 1000;
 const TICKS_PER_CHECK = 3;
 const SESSIONS_PER_CHECK = 500;
 
-/** With nobody looking, nothing is watched any more, and nothing is known of before. */
+/** With nobody looking, nothing is watched any more, and nothing is known of before; for one account as for all. */
 const IDLE_TICKS = 30;
 
 const MAX_STREAMS = 2_000;
@@ -65,6 +65,8 @@ export class Live {
   readonly #watchers = new Set<Watcher>();
   /** Streams by account; also of those whose last one ended a moment ago. */
   readonly #accounts = new Map<string, number>();
+  /** At which tick the last stream of an account has ended. */
+  readonly #leftAt = new Map<string, number>();
   readonly #history = new LiveHistory();
   readonly #nodes: NodeWatch;
   readonly #usage = new UsageTally();
@@ -102,10 +104,11 @@ export class Live {
       }),
     };
     this.#start();
+    const missed = this.#accounts.has(visitor.accountId) ? this.#history.since(lastEventId) : null;
     this.#watchers.add(watcher);
     this.#accounts.set(visitor.accountId, this.#streamsOf(visitor.accountId) + 1);
+    this.#leftAt.delete(visitor.accountId);
     watcher.body.write(`retry: ${RETRY_MS}\n\n`);
-    const missed = this.#history.since(lastEventId);
     if (missed === null) this.#snapshot(watcher);
     else for (const { id, event } of missed) this.#tell(watcher, id, event);
     return watcher.body.stream;
@@ -174,10 +177,17 @@ export class Live {
     this.#tellUsage();
     this.#callsTold.clear();
     if (++this.#ticks % TICKS_PER_CHECK === 0) void this.#checkSessions();
+    this.#forgetAccounts();
     this.#idleTicks = this.#watchers.size === 0 ? this.#idleTicks + 1 : 0;
-    if (this.#idleTicks < IDLE_TICKS) return;
-    this.#isTicking = false;
-    this.#accounts.clear();
+    if (this.#idleTicks >= IDLE_TICKS) this.#isTicking = false;
+  }
+
+  #forgetAccounts(): void {
+    for (const [accountId, tick] of this.#leftAt) {
+      if (this.#ticks - tick < IDLE_TICKS) continue;
+      this.#leftAt.delete(accountId);
+      this.#accounts.delete(accountId);
+    }
   }
 
   #tellNodes(): void {
@@ -294,8 +304,10 @@ export class Live {
   #drop(watcher: Watcher): void {
     if (!this.#watchers.delete(watcher)) return;
     const { accountId } = watcher.visitor;
+    const streams = Math.max(0, this.#streamsOf(accountId) - 1);
     // Stays at 0 for a while: who dials again at once should miss none of its calls.
-    this.#accounts.set(accountId, Math.max(0, this.#streamsOf(accountId) - 1));
+    this.#accounts.set(accountId, streams);
+    if (streams === 0) this.#leftAt.set(accountId, this.#ticks);
     watcher.body.end();
   }
 }

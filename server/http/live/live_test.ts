@@ -150,6 +150,21 @@ test("what was long ago is not known any more: the next one begins with a snapsh
   expect(names()).toEqual(["snapshot"]);
 });
 
+test("an account that nobody looks at is forgotten, whoever else looks", async () => {
+  const me = listen("me");
+  const other = listen("other");
+  await tick();
+  const lastId = me.heard.at(-1)!.id!;
+  await me.leave();
+  for (let i = 0; i < 40; i++) await tick();
+  const before = other.heard.length;
+  live.callEnded(anEntry({ accountId: "me" }));
+  const { names } = listen("me", lastId);
+  await tick();
+  expect(names()).toEqual(["snapshot"]);
+  expect(other.heard).toHaveLength(before);
+});
+
 test("with nobody looking, nothing is watched, and calls cost nothing", async () => {
   const { leave } = listen("me");
   await tick();
