@@ -16,6 +16,9 @@ export interface ShapeProblem {
 
 const PLACEHOLDER_TOKEN = "client-your-token-here";
 
+/** The dashboard shows both, one below the other. */
+const API_KEY_PREFIX = "sk-colink-";
+
 const headers = z.record(z.string(), z.string())
   .refine(areHeaders, { error: "has a name or a value that HTTP headers cannot have" });
 
@@ -45,6 +48,9 @@ const shape = z.strictObject({
   client_token: z.string().min(1, { error: "must not be empty" })
     .refine((token) => token !== PLACEHOLDER_TOKEN, {
       error: "is still the example's; copy your own client token from the gateway's dashboard",
+    })
+    .refine((token) => !token.startsWith(API_KEY_PREFIX), {
+      error: "is an API key, which calls models; nodes need the client token, client-…",
     })
     .refine((token) => !/[^\x21-\x7e]/.test(token), {
       error: "has characters that no token has; copy it again from the gateway's dashboard",

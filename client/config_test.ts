@@ -51,6 +51,12 @@ test("the example's own token is refused, and it is said where to get one", () =
   ]);
 });
 
+test("an API key in the place of the client token is named before a gateway refuses it", () => {
+  expect(problemsIn(example.replace("client-your-token-here", "sk-colink-abc"))).toEqual([
+    "config.yaml:1:15: client_token is an API key, which calls models; nodes need the client token, client-…",
+  ]);
+});
+
 test("every problem is named at once, with line and column", () => {
   const problems = problemsIn(`client_token: abc
 server_url: "ftp://host/ws"

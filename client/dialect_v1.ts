@@ -89,7 +89,7 @@ function errorFrame(id: string, failure: UpstreamFailure): string {
   return encodeError({
     request_id: id,
     code: failure.code,
-    message: failure.message,
+    message: failure.isBusy ? `${BUSY}: ${failure.message}` : failure.message,
     ...(failure.error === undefined ? {} : { error: failure.error }),
     ...(failure.retryAfterMs === undefined ? {} : { retry_after_ms: failure.retryAfterMs }),
   });

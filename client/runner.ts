@@ -85,7 +85,9 @@ export class Runner {
 
   /** The node leaves, or one of its links is lost: stops every upstream, or those whose calls came over it. */
   cancelAll(link?: object): void {
-    const reason = new UpstreamFailure(503, "This node stopped in the middle of the call");
+    const reason = new UpstreamFailure(503, "this node stopped in the middle of the call", {
+      isBusy: true,
+    });
     for (const call of this.#running.values()) {
       if (link === undefined || call.link === link) call.controller.abort(reason);
     }

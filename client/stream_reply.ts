@@ -96,10 +96,11 @@ export class StreamReply implements Reply {
     if (isAnswer && !this.#saidHead && this.#unsent.bytes === 0) {
       return this.#refuse(failure, tally);
     }
-    const { code, message, retryAfterMs } = failure;
+    const { code, message, isBusy, retryAfterMs } = failure;
     this.#error({
       code,
       message,
+      ...(isBusy ? { busy: true } : {}),
       ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
       tally: this.#finishOf(tally),
     }, code === CALLER_GONE);

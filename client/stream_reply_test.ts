@@ -411,6 +411,17 @@ describe("what is no answer", () => {
     expect(inShort(line.frames())).toEqual(["head", "data: 1\n\n", "error"]);
   });
 
+  test("a node that stops says that nobody is at fault, after what it has said", () => {
+    const { line, reply } = start();
+    reply.piece("1");
+    const stopped = new UpstreamFailure(503, "this node stopped", { isBusy: true });
+    reply.fail(stopped, tallyOf(Endpoint.chat));
+    expect(line.frames().at(-1)).toMatchObject({
+      type: "error",
+      data: { code: 503, message: "this node stopped", busy: true },
+    });
+  });
+
   test("a node without a free slot says so at once", () => {
     const { line, reply, ends } = start({ credit: 0 });
     reply.busy("all 2 slots are in use");

@@ -126,6 +126,7 @@ async function withMembers(
 }
 
 async function passwordFromInput(): Promise<string> {
+  if (process.stdin.isTTY) console.error("Type the password, Enter, and Ctrl-D:");
   return (await Bun.stdin.text()).replace(/\r?\n$/, "");
 }
 

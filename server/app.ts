@@ -10,6 +10,7 @@ import { apiAnswers, commonHeaders, privateAnswers } from "./http/headers.ts";
 import { livez, metrics, readyz } from "./http/health.ts";
 import { inference } from "./http/inference.ts";
 import { listModels, oneModel } from "./http/models.ts";
+import { nearPath } from "./http/near_path.ts";
 import type { AppParts } from "./http/parts.ts";
 import { peerUpgrade } from "./http/peer_upgrade.ts";
 import { refused } from "./http/reply.ts";
@@ -59,7 +60,9 @@ function notFound(c: AppContext): never {
 }
 
 function noSuchPath(c: AppContext): ColinkError {
-  return new ColinkError("not_found", `Cannot ${c.req.method} ${c.req.path}: no such path`);
+  const near = nearPath(c.req.path);
+  const hint = near === null ? "" : `; did you mean ${near}? Then mend the base URL`;
+  return new ColinkError("not_found", `Cannot ${c.req.method} ${c.req.path}: no such path${hint}`);
 }
 
 function notKept(c: AppContext): never {

@@ -182,7 +182,7 @@ const settings = {
     "COLINK_DEFAULT_RPM",
     "60",
     "calls/min",
-    "Limit of each key without its own; 0 blocks",
+    "Of each account without a limit of its own, all its keys together; 0 blocks",
     whole(0, 1_000_000),
   ),
   registration: setting(

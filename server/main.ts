@@ -122,7 +122,7 @@ async function help(command: CommandDef, path: readonly string[]): Promise<void>
   const above = { meta: { name: path.slice(0, -1).join(" ") } };
   const usage = await renderUsage(command, isRoot ? undefined : above);
   const text = isRoot
-    ? `${usage}\nSETTINGS, by environment: name, default, unit, meaning\n\n${settingsHelp()}\n`
+    ? `${usage}\n\nSETTINGS, by environment: name, default, unit, meaning\n\n${settingsHelp()}\n`
     : usage;
   console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text));
 }

@@ -89,6 +89,8 @@ export interface FailureDetails {
   headers?: Record<string, string>;
   /** When trying again makes sense, in milliseconds, where the upstream said so. */
   retryAfterMs?: number;
+  /** The node itself cannot go on: another may take the call, and nobody is at fault. */
+  isBusy?: boolean;
   cause?: unknown;
 }
 
@@ -103,6 +105,7 @@ export class UpstreamFailure extends Error {
   readonly bodyText: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly retryAfterMs: number | undefined;
+  readonly isBusy: boolean;
 
   constructor(readonly code: number, message: string, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
@@ -110,6 +113,7 @@ export class UpstreamFailure extends Error {
     this.bodyText = details.bodyText;
     this.headers = details.headers ?? {};
     this.retryAfterMs = details.retryAfterMs;
+    this.isBusy = details.isBusy ?? false;
   }
 
   /** Whether another provider might do better: this one, not the request, is at fault. */

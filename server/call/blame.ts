@@ -63,7 +63,7 @@ export function judge(failure: AttemptFailure): Verdict {
 }
 
 function judgeRefusal(error: ErrorData, headers: Refusal["headers"] = {}): Verdict {
-  if (isBusy(error)) return fault("busy", "every slot of the node is taken");
+  if (isBusy(error)) return fault("busy", "the node is full or is leaving");
   const reading = upstreamFaults[error.code];
   if (reading) return fault(reading.code, reading.message, error.retry_after_ms);
   if (error.code >= 400 && error.code < 500 && error.code !== CALLER_GONE) {
