@@ -121,12 +121,6 @@ describe("a gateway that cannot be joined is named in one line, and dialled agai
       "the gateway refused the client token (401); copy it from the gateway's dashboard",
     ],
     [
-      "because it was given the API key for its token",
-      () => gateway.wsUrl,
-      () => owner.apiToken,
-      "the gateway refused the client token (401)",
-    ],
-    [
       "because nothing listens there",
       () => "ws://127.0.0.1:9/ws",
       () => owner.clientToken,
