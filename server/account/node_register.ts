@@ -77,6 +77,7 @@ export class NodeRegister {
   readonly #states = new Map<string, NodeState>();
   #lines: NodeEventRow[] = [];
   #isWriting = false;
+  #lastWrite: Promise<void> = Promise.resolve();
   #lost = 0;
   #since = 0;
   #isClosed = false;
@@ -100,6 +101,8 @@ export class NodeRegister {
     this.#isClosed = true;
     this.#callOffPoll();
     this.#callOffWrite?.();
+    // What it cannot write waits again.
+    await this.#lastWrite;
     let before = Infinity;
     // As long as it helps: a database that is away takes nothing.
     while (this.#isAnyWaiting && this.#states.size + this.#lines.length < before) {
@@ -198,7 +201,7 @@ export class NodeRegister {
     if (this.#callOffWrite !== null || this.#isWriting || this.#isClosed) return;
     this.#callOffWrite = this.#options.after(delayMs, () => {
       this.#callOffWrite = null;
-      void this.#write();
+      this.#lastWrite = this.#write();
     });
   }
 

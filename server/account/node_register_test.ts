@@ -129,6 +129,21 @@ test("closing writes what waits", async () => {
   expect(await store.nodes.find("node-1")).not.toBeNull();
 });
 
+test("closing waits for a write that is under way", async () => {
+  const gate = Promise.withResolvers<void>();
+  const write = store.nodes.write.bind(store.nodes);
+  store.nodes.write = (batch) => gate.promise.then(() => write(batch));
+  register.seen(sighting);
+  await pass();
+  let isClosed = false;
+  const closed = register.close().then(() => isClosed = true);
+  for (let i = 0; i < 20; i++) await Bun.sleep(0);
+  expect(isClosed).toBe(false);
+  gate.resolve();
+  await closed;
+  expect(await store.nodes.find("node-1")).not.toBeNull();
+});
+
 test("what is decided on another gateway holds here within seconds", async () => {
   await register.start();
   register.seen(sighting);

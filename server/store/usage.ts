@@ -97,7 +97,7 @@ export class UsageTable {
     }));
   }
 
-  /** Forgets up to `limit` rows by the minute from before then. Resolves with how many those were. */
+  /** Forgets these accounts' rows by the minute from before then. Resolves with how many those were. */
   async pruneMinutes(accountIds: readonly string[], before: number): Promise<number> {
     const result = await this.database.change((db) =>
       db.deleteFrom("usage").where("account_id", "in", accountIds)
