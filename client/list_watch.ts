@@ -10,6 +10,8 @@ const AUTO_EVERY_MS = 60_000;
 const FACTS_EVERY_MS = 60 * 60_000;
 const ANSWER_WITHIN_MS = 10_000;
 
+const KEY_REFUSED = 401;
+
 /** Names that a log line shows of many. */
 const MAX_NAMES_SHOWN = 5;
 
@@ -51,7 +53,8 @@ export class ListWatch {
       await provider.ask(AbortSignal.any([late.signal, this.#stopping.signal]));
       this.#heard(provider);
     } catch (error) {
-      this.#failed(provider, late.signal.aborted ? "no answer in time" : reasonOf(error));
+      const reason = late.signal.aborted ? "no answer in time" : reasonOf(error);
+      if (provider.isAuto || isForOwner(error)) this.#failed(provider, reason);
     } finally {
       cancel();
     }
@@ -71,16 +74,26 @@ export class ListWatch {
     this.onChange();
   }
 
-  /** Only where it matters: a provider without a list can serve the models that the owner named. */
   #failed(provider: Provider, reason: string): void {
-    if (this.#stopping.signal.aborted || !provider.isAuto) return;
-    if (this.#faults.get(provider) === reason) return;
+    if (this.#stopping.signal.aborted || this.#faults.get(provider) === reason) return;
     this.#faults.set(provider, reason);
-    const meanwhile = provider.isHeard
-      ? "what it listed before stays offered"
-      : "nothing of it is offered until it does";
-    this.world.log.warn({}, `${provider.place} does not list its models: ${reason}; ${meanwhile}`);
+    const text = `${provider.place} does not list its models: ${reason}; ${meanwhile(provider)}`;
+    this.world.log.warn({}, text);
   }
+}
+
+function meanwhile({ isAuto, isHeard }: Provider): string {
+  if (!isAuto) return "the models that you named stay offered, and calls of them may fail";
+  return isHeard ? "what it listed before stays offered" : "nothing of it is offered until it does";
+}
+
+/**
+ * Whether calls would fail for the same reason. Otherwise it does not matter for models that the
+ * owner named: a provider without a list can serve them.
+ */
+function isForOwner(error: unknown): boolean {
+  return error instanceof UpstreamFailure &&
+    (error.code === KEY_REFUSED || error.message.startsWith("Cannot reach"));
 }
 
 function reasonOf(error: unknown): string {

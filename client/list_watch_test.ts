@@ -23,11 +23,15 @@ function nodeWith(
   models: ModelsConfig,
   options: { connect?: typeof realWorld.connect } = {},
 ) {
-  const list: { ids: string[] | null; asked: number } = { ids: null, asked: 0 };
+  const list: { ids: string[] | null; refusal: number; asked: number } = {
+    ids: null,
+    refusal: 503,
+    asked: 0,
+  };
   const upstream = new StubUpstream(() => new Response(null, { status: 500 }), () => {
     list.asked++;
     return list.ids === null
-      ? new Response(null, { status: 503 })
+      ? new Response(null, { status: list.refusal })
       : Response.json({ data: list.ids.map((id) => ({ id, context_length: 8192 })) });
   });
   cleanups.push(() => upstream.stop());
@@ -54,7 +58,7 @@ function nodeWith(
     await until(() => minutes.length > 0);
     minutes.shift()!();
   };
-  return { node, list, minute, said };
+  return { node, upstream, list, minute, said };
 }
 
 test("a provider that is down at the start does not stop the node, and is offered once it lists", async () => {
@@ -102,6 +106,30 @@ test("models that the owner named are asked about once, and need no list", async
   await until(() => list.asked > 0);
   expect(list.asked).toBe(1);
   expect(said.filter((line) => line.includes("list"))).toEqual([]);
+});
+
+test("named models whose provider cannot be reached are offered, and the owner is told why they fail", async () => {
+  const gateway = new StubGateway();
+  cleanups.push(() => gateway.stop());
+  const { node, upstream, said } = nodeWith(gateway.url, [{ local: "a" }]);
+  await upstream.stop();
+  node.start();
+  expect((await gateway.registered()).models).toEqual(["a"]);
+  await until(() => said.some((line) => line.includes("list")));
+  expect(said.filter((line) => line.includes("list"))).toEqual([
+    "providers[0] openai does not list its models: Cannot reach the provider: connection refused; is it running?; " +
+    "the models that you named stay offered, and calls of them may fail",
+  ]);
+});
+
+test("named models whose provider refuses the key are told of, too", async () => {
+  const gateway = new StubGateway();
+  cleanups.push(() => gateway.stop());
+  const { node, list, said } = nodeWith(gateway.url, [{ local: "a" }]);
+  list.refusal = 401;
+  node.start();
+  await until(() => said.some((line) => line.includes("list")));
+  expect(said.find((line) => line.includes("list"))).toContain("HTTP 401");
 });
 
 /** A v2 gateway of a few lines: remembers REGISTER and STATUS. */
