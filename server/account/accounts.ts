@@ -7,6 +7,7 @@ import type { AccountRow, KeyKind, KeyRow, Role, Store } from "../store/store.ts
 import { checkedEmail, normalizedEmail } from "./email.ts";
 import { inviteDigest } from "./invites.ts";
 import type { Keys } from "./keys.ts";
+import { networkOf } from "./network.ts";
 import { Passwords } from "./passwords.ts";
 import type { SessionBook, Visitor } from "./session_book.ts";
 import { randomChars, type TokenVault } from "./tokens.ts";
@@ -18,7 +19,7 @@ export interface LoginFailures {
   clear(who: string): Promise<void>;
 }
 
-/** How many sign-ins of one account from one address may fail before the counter forgets them. */
+/** How many sign-ins of one account from one network may fail before the counter forgets them. */
 const MAX_LOGIN_FAILURES = 5;
 
 export interface AccountsOptions {
@@ -96,7 +97,7 @@ export class Accounts {
     const name = normalizedEmail(email);
     // Asked first: a database that is away is nobody's failure.
     const account = await this.#options.store.accountByEmail(name);
-    const clear = await this.#countTry(`${name}\0${address}`);
+    const clear = await this.#countTry(`${name}\0${networkOf(address)}`);
 
     const hash = account?.disabledAt === null ? account.passwordHash : null;
     const matches = await this.#passwords.verify(password, hash);
@@ -133,7 +134,7 @@ export class Accounts {
   ): Promise<void> {
     this.#passwords.expectRoom();
     const account = await this.#existing(accountId);
-    const clear = await this.#countTry(`${account.email}\0${address}`);
+    const clear = await this.#countTry(`${account.email}\0${networkOf(address)}`);
     if (!await this.#passwords.verify(current, account.passwordHash)) {
       throw new ColinkError(
         "invalid_credentials",

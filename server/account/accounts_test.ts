@@ -149,6 +149,18 @@ describe("a failed sign-in", () => {
     await accounts.login({ ...eve, email: "bob@example.org" });
   });
 
+  test("from many addresses of one IPv6 network counts as from one", async () => {
+    await accounts.register(eve);
+    for (const host of [":1", ":2", "a:b:c:d", "0:0:0:5", "ffff::"]) {
+      const address = `2001:db8:0:7:${host}`;
+      await accounts.login({ ...eve, address, password: "wrong horse" }).catch(() => {});
+    }
+    await expect(accounts.login({ ...eve, address: "2001:db8:0:7::9" }))
+      .rejects.toMatchObject({ code: "login_throttled" });
+    await accounts.login({ ...eve, address: "2001:db8:0:8::9" });
+    await accounts.login({ ...eve, address: "::1" });
+  });
+
   test("many times at once lets no more than five be tried", async () => {
     await accounts.register(eve);
     const tries = await Promise.allSettled(

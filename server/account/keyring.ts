@@ -1,6 +1,7 @@
 /** Who is asking: bearer tokens looked up, remembered for seconds, and forgotten at once when they are revoked. */
 
 import { LRUCache } from "lru-cache";
+import { type Clock, systemClock } from "../clock.ts";
 import { ColinkError } from "../error.ts";
 import { type Log, silentLog } from "../log.ts";
 import type { KeyTable } from "../store/keys.ts";
@@ -39,7 +40,7 @@ export interface KeyringOptions {
   log?: Log;
   now?: () => number;
   /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: (delayMs: number, callback: () => void) => () => void;
+  after?: Clock["after"];
 }
 
 const FRESH_MS = 5000;
@@ -59,7 +60,7 @@ export class Keyring {
   readonly #vault: KeyringOptions["vault"];
   readonly #log: Log;
   readonly #now: () => number;
-  readonly #after: NonNullable<KeyringOptions["after"]>;
+  readonly #after: Clock["after"];
   readonly #found = new LRUCache<string, Found>({ max: MAX_KEYS });
   /** When a digest was not there. Apart, so that a flood of guesses pushes out no real key. */
   readonly #unknown = new LRUCache<string, number>({ max: MAX_UNKNOWN });
@@ -78,7 +79,7 @@ export class Keyring {
     this.#vault = options.vault;
     this.#log = options.log ?? silentLog;
     this.#now = options.now ?? Date.now;
-    this.#after = options.after ?? afterTimeout;
+    this.#after = options.after ?? systemClock.after;
   }
 
   /** Begins to watch for keys that are revoked elsewhere. Does not fail while the store is away. */
@@ -265,9 +266,4 @@ function both(a: readonly string[] | null, b: readonly string[] | null): readonl
 
 function isUnavailable(error: unknown): boolean {
   return error instanceof ColinkError && error.code === "store_unavailable";
-}
-
-function afterTimeout(delayMs: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, delayMs);
-  return () => clearTimeout(timer);
 }

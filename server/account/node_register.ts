@@ -6,6 +6,7 @@
 
 import { LRUCache } from "lru-cache";
 import type { NodeEventKind, NodeGone } from "../../protocol/api.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { ColinkError } from "../error.ts";
 import { type Log, silentLog } from "../log.ts";
 import type { NodeDeparture, NodeEventRow, NodeOrder, NodeSighting } from "../store/nodes.ts";
@@ -42,7 +43,7 @@ export interface NodeRegisterOptions {
   log?: Log;
   now?: () => number;
   /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: (delayMs: number, callback: () => void) => () => void;
+  after?: Clock["after"];
 }
 
 /** What was decided on one gateway counts on all others within this. */
@@ -88,7 +89,7 @@ export class NodeRegister {
   onDecided: (nodeIds: readonly string[] | null) => void = () => {};
 
   constructor(options: NodeRegisterOptions) {
-    this.#options = { log: silentLog, now: Date.now, after: afterTimeout, ...options };
+    this.#options = { log: silentLog, now: Date.now, after: systemClock.after, ...options };
   }
 
   /** Reads what is decided, and goes on doing so. Does not fail while the store is away. */
@@ -281,9 +282,4 @@ interface NodeState {
 
 function isAway(error: unknown): boolean {
   return error instanceof ColinkError && error.code === "store_unavailable";
-}
-
-function afterTimeout(delayMs: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, delayMs);
-  return () => clearTimeout(timer);
 }

@@ -1,6 +1,7 @@
 /** What administrators set while the gateway runs. The configuration says what counts while nothing is set. */
 
 import type { RegistrationMode, SettingsChange, SettingsView } from "../../protocol/api.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { ColinkError } from "../error.ts";
 import { type Log, silentLog } from "../log.ts";
 import type { Store } from "../store/store.ts";
@@ -17,7 +18,7 @@ export interface SettingsOptions {
   fallback: SettingValues;
   log?: Log;
   /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: (delayMs: number, callback: () => void) => () => void;
+  after?: Clock["after"];
 }
 
 /** What is set on one gateway counts on all others within this. */
@@ -50,7 +51,7 @@ export class Settings {
   onChange: () => void = () => {};
 
   constructor(options: SettingsOptions) {
-    this.#options = { log: silentLog, after: afterTimeout, ...options };
+    this.#options = { log: silentLog, after: systemClock.after, ...options };
     this.#values = options.fallback;
   }
 
@@ -119,9 +120,4 @@ export class Settings {
       if (!this.#isClosed) this.#callOffPoll = after(POLL_MS, () => void this.#poll());
     }
   }
-}
-
-function afterTimeout(delayMs: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, delayMs);
-  return () => clearTimeout(timer);
 }

@@ -1,5 +1,6 @@
 /** Ledger entries on their way to the store: in batches, off the request's path, through outages and restarts. */
 
+import { type Clock, systemClock } from "../clock.ts";
 import { ColinkError } from "../error.ts";
 import type { Log } from "../log.ts";
 import { LedgerForesight } from "./ledger_foresight.ts";
@@ -12,7 +13,7 @@ export interface LedgerWriterOptions {
   dataDir: string;
   log: Log;
   /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: (delayMs: number, callback: () => void) => () => void;
+  after?: Clock["after"];
   /** Entries held in memory, and bytes on disk, beyond which entries are lost and that is logged. */
   maxPending?: number;
   maxSpoolBytes?: number;
@@ -36,7 +37,7 @@ export class LedgerWriter {
   readonly #spool: LedgerSpool;
   readonly #foresight: LedgerForesight;
   readonly #log: Log;
-  readonly #after: NonNullable<LedgerWriterOptions["after"]>;
+  readonly #after: Clock["after"];
   readonly #maxPending: number;
   #queue: LedgerEntry[] = [];
   /** Offered to the store, which has not taken them yet, and not on disk. */
@@ -57,7 +58,7 @@ export class LedgerWriter {
     this.#spool = new LedgerSpool(options.dataDir, options.maxSpoolBytes ?? MAX_SPOOL_BYTES);
     this.#foresight = new LedgerForesight(options.dataDir, options.log);
     this.#log = options.log;
-    this.#after = options.after ?? afterTimeout;
+    this.#after = options.after ?? systemClock.after;
     this.#maxPending = options.maxPending ?? MAX_PENDING;
   }
 
@@ -231,9 +232,4 @@ export class LedgerWriter {
 
 function isUnavailable(error: unknown): boolean {
   return error instanceof ColinkError && error.code === "store_unavailable";
-}
-
-function afterTimeout(delayMs: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, delayMs);
-  return () => clearTimeout(timer);
 }

@@ -1,5 +1,6 @@
 /** Forgets what is older than it is kept: a little at a time, so that nobody waits for it. */
 
+import { type Clock, systemClock } from "../clock.ts";
 import { ColinkError } from "../error.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "./store.ts";
@@ -13,7 +14,7 @@ export interface RetentionOptions {
   minutesMs: number;
   now?: () => number;
   /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: (delayMs: number, callback: () => void) => () => void;
+  after?: Clock["after"];
 }
 
 const EVERY_MS = 10 * 60_000;
@@ -32,7 +33,7 @@ export class Retention {
   #callOff: () => void = () => {};
 
   constructor(options: RetentionOptions) {
-    this.#options = { now: Date.now, after: afterTimeout, ...options };
+    this.#options = { now: Date.now, after: systemClock.after, ...options };
   }
 
   start(): void {
@@ -87,9 +88,4 @@ export class Retention {
   #breathe(): Promise<void> {
     return new Promise((resolve) => this.#options.after(BREATH_MS, resolve));
   }
-}
-
-function afterTimeout(delayMs: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, delayMs);
-  return () => clearTimeout(timer);
 }
