@@ -11,6 +11,8 @@ const MAX_RECONNECT_DELAY_MS = 1000;
 /** A Redis that is there but does not answer is given up for this command after so long. */
 const COMMAND_TIMEOUT_MS = 250;
 const CONNECT_TIMEOUT_MS = 2000;
+/** A timer that rings so much of its time too late was held up by other work. */
+const LATE_SHARE = 5;
 
 /**
  * Opens one, which never gives up and never queues: while Redis is away, commands fail at once.
@@ -28,7 +30,6 @@ export function openRedis(
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    ...(commandTimeoutMs > 0 ? { commandTimeout: commandTimeoutMs } : {}),
     ...(isSecure ? { tls: {} } : {}),
     ...(username ? { username } : {}),
     ...(password ? { password } : {}),
@@ -43,14 +44,14 @@ export function openRedis(
       slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
       redisOptions: common,
     });
-    cluster.on("+node", (node: Redis) => makeImpatient(node));
+    cluster.on("+node", (node: Redis) => makeImpatient(node, commandTimeoutMs));
     return cluster;
   }
   const where: RedisOptions = kind === "sentinel"
     ? { sentinels: hosts, name: path, sentinelRetryStrategy: retryStrategy }
     : { ...hosts[0], db: Number(path) || 0 };
   const redis = new Redis({ ...common, ...where, retryStrategy });
-  makeImpatient(redis);
+  makeImpatient(redis, commandTimeoutMs);
   return redis;
 }
 
@@ -86,16 +87,34 @@ function hostOf(text: string, defaultPort: number): { host: string; port: number
 }
 
 /**
- * Takes a command that timed out for a lost connection: while a Redis hangs, everything fails at
- * once, instead of each command waiting for its own timeout.
+ * Takes a command that is not answered in time for a lost connection: while a Redis hangs,
+ * everything fails at once, instead of each command waiting for its own timeout.
  */
-function makeImpatient(redis: Redis): void {
+function makeImpatient(redis: Redis, timeoutMs: number): void {
+  if (timeoutMs === 0) return;
   const send = redis.sendCommand.bind(redis);
+  const giveUp = () => {
+    if (redis.status === "ready" || redis.status === "connect") redis.stream.destroy();
+  };
   redis.sendCommand = (...args: Parameters<Redis["sendCommand"]>) => {
     const sent = send(...args);
-    (args[0] as Command).promise.catch((error: Error) => {
-      if (error.message === "Command timed out" && redis.status === "ready") redis.stream.destroy();
-    });
+    unlessAnswered((args[0] as Command).promise, timeoutMs, giveUp);
     return sent;
   };
+}
+
+/** Not where it was this process that did not listen: then the answer may lie there unread. */
+function unlessAnswered(answer: Promise<unknown>, withinMs: number, onLate: () => void): void {
+  let timer: ReturnType<typeof setTimeout>;
+  const wait = () => {
+    const dueMs = performance.now() + withinMs;
+    timer = setTimeout(() => {
+      const lateMs = performance.now() - dueMs;
+      if (lateMs > withinMs / LATE_SHARE) wait();
+      else onLate();
+    }, withinMs);
+  };
+  wait();
+  const stop = () => clearTimeout(timer);
+  answer.then(stop, stop);
 }
