@@ -1,22 +1,25 @@
 /**
  * Pictures of every page of the console, to be looked at: `bun run screenshots [SCENE…]`. Both
- * themes, both languages, a phone's width and a desk's, into data/screenshots/.
+ * themes, both languages, a phone's width and a desk's, into data/screenshots/. With `--docs`, those
+ * that the documentation shows, into docs/screenshots/.
  */
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, type BrowserContext, chromium } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { build } from "./build.ts";
 import { type Credentials, ensureAccount } from "./quickstart/account.ts";
 import { Stack } from "./quickstart/stack.ts";
 import { at } from "./root.ts";
 import { pretend } from "./screenshots/pretend.ts";
 import { type Scene, scenes } from "./screenshots/scene.ts";
+import { serveSpeech } from "./screenshots/speech.ts";
 import { Steps } from "./steps.ts";
 import { provide, requirements } from "./testing/requirement.ts";
 
 const OUTPUT = "data/screenshots";
+const DOCS_OUTPUT = "docs/screenshots";
 
 interface Look {
   width: number;
@@ -30,10 +33,22 @@ const looks: readonly Look[] = [360, 1280].flatMap((width) =>
   )
 );
 
+/** What the documentation shows, by scene. */
+const shown: readonly (readonly [scene: string, theme: Look["theme"]])[] = [
+  ["home", "light"],
+  ["dashboard", "light"],
+  ["nodes", "dark"],
+  ["playground-compare", "light"],
+  ["calls", "dark"],
+  ["keys-created", "light"],
+];
+
 const steps = new Steps();
 
-async function main(names: readonly string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
+  const names = args.filter((arg) => !arg.startsWith("--"));
   const chosen = names.length === 0 ? scenes : scenes.filter(({ name }) => names.includes(name));
+  const isForDocs = args.includes("--docs");
   const { chromium: browser, chineseFont } = requirements;
   await steps.run("find a browser and a font with Chinese", async () => {
     const installed = await provide([browser, chineseFont]);
@@ -46,39 +61,99 @@ async function main(names: readonly string[]): Promise<void> {
   try {
     const url = await stack.startGateway(0);
     const account = await ensureAccount(url, folder);
-    await steps.run("take the pictures", () => takeAll(chosen, url, account));
+    await steps.run(
+      "take the pictures",
+      () =>
+        withStage(url, account, (stage) => isForDocs ? takeShown(stage) : takeAll(stage, chosen)),
+    );
   } finally {
     await stack.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function takeAll(
-  chosen: readonly Scene[],
+/** What every picture is taken with. */
+interface Stage {
+  browser: Browser;
+  /** Of the gateway. */
+  url: string;
+  session: Session;
+  speechUrl: string;
+}
+
+async function withStage(
   url: string,
   account: Credentials,
+  work: (stage: Stage) => Promise<string>,
 ): Promise<string> {
-  mkdirSync(at(OUTPUT), { recursive: true });
   const executablePath = requirements.chromium.find() ?? undefined;
   const browser = await chromium.launch({ executablePath });
+  const speech = serveSpeech();
   try {
     const session = await signIn(browser, url, account);
-    // Most of a picture's time is waiting, so all looks of a scene are taken at once.
-    for (const scene of chosen) {
-      await Promise.all(looks.map((look) => take(browser, url, session, scene, look)));
-    }
+    return await work({ browser, url, session, speechUrl: speech.url });
   } finally {
     await browser.close();
+    speech.stop();
+  }
+}
+
+async function takeAll(stage: Stage, chosen: readonly Scene[]): Promise<string> {
+  mkdirSync(at(OUTPUT), { recursive: true });
+  for (const scene of chosen) {
+    // Most of a picture's time is waiting, so all looks of a scene are taken at once.
+    await Promise.all(looks.map((look) => {
+      const file = `${scene.name}-${look.width}-${look.theme}-${look.language}.png`;
+      return take(
+        stage,
+        scene,
+        look,
+        (page) => page.screenshot({ path: at(OUTPUT, file), fullPage: !scene.isCropped }),
+      );
+    }));
   }
   return `${chosen.length * looks.length} in ${OUTPUT}/`;
 }
 
+/** At a desk's width and no higher than a window, as small files as look good. */
+async function takeShown(stage: Stage): Promise<string> {
+  mkdirSync(at(DOCS_OUTPUT), { recursive: true });
+  for (const [name, theme] of shown) {
+    const scene = scenes.find((one) => one.name === name);
+    if (!scene) throw new Error(`Cannot take ${name}: there is no such scene`);
+    await take(stage, scene, { width: 1280, theme, language: "en" }, async (page) => {
+      const webp = await asWebp(stage.browser, await page.screenshot());
+      writeFileSync(at(DOCS_OUTPUT, `${name}.webp`), webp);
+    });
+  }
+  return `${shown.length} in ${DOCS_OUTPUT}/`;
+}
+
+const WEBP_QUALITY = 0.82;
+
+/** The browser itself is the one program at hand that writes the format. */
+async function asWebp(browser: Browser, png: Uint8Array): Promise<Uint8Array> {
+  const page = await browser.newPage();
+  const source = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  const webp = await page.evaluate<string>(`(async () => {
+    const image = new Image();
+    image.src = ${JSON.stringify(source)};
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = image.width;
+    canvas.height = image.height;
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    return canvas.toDataURL("image/webp", ${WEBP_QUALITY});
+  })()`);
+  await page.close();
+  return Buffer.from(webp.slice(webp.indexOf(",") + 1), "base64");
+}
+
 async function take(
-  browser: Browser,
-  url: string,
-  session: Session,
+  { browser, url, session, speechUrl }: Stage,
   scene: Scene,
   look: Look,
+  picture: (page: Page) => Promise<unknown>,
 ): Promise<void> {
   const context = await browser.newContext({
     baseURL: url,
@@ -88,16 +163,16 @@ async function take(
     reducedMotion: "reduce",
     ...(scene.isUser && { storageState: session }),
   });
-  await pretend(context, scene);
+  await pretend(context, scene, speechUrl);
   const page = await context.newPage();
   await page.goto(scene.path);
   await page.locator("h1").waitFor();
   await scene.act?.(page);
-  // What was asked for at the start has come.
+  // What was asked for at the start has come, and the typeface with it.
   await page.waitForLoadState("networkidle");
+  await page.evaluate("document.fonts.ready");
   await page.evaluate("scrollTo(0, 0)");
-  const file = `${scene.name}-${look.width}-${look.theme}-${look.language}.png`;
-  await page.screenshot({ path: at(OUTPUT, file), fullPage: !scene.isCropped });
+  await picture(page);
   await context.close();
 }
 

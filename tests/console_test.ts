@@ -35,6 +35,7 @@ import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { startNode } from "./harness/node.ts";
 import { runCurl } from "./harness/shell.ts";
 import { say, startUpstream } from "./harness/upstream.ts";
+import { until } from "./harness/wait.ts";
 
 const JWT_SECRET = "a secret of the console's tests, long enough";
 const PASSWORD = "correct horse battery";
@@ -248,6 +249,32 @@ test(
     await page.unroute(answers);
     await button(page, en.tryAgain).click();
     await page.getByText(owner.email).waitFor();
+  }),
+);
+
+test(
+  "one connection tells what changes, and it rests while nobody looks at the tab",
+  visitAsOwner(async (tab, page) => {
+    const opened = () => tab.requests.filter((one) => one === "GET /api/live").length;
+    await page.goto("/dashboard");
+    await page.getByText(owner.email).waitFor();
+    await until("the connection is there", () => opened() === 1);
+    for (const name of [en.nav.pages.nodes, en.nav.pages.models, en.nav.pages.dashboard]) {
+      await page.getByRole("link", { name, exact: true }).click();
+      await page.getByRole("heading", { level: 1, name }).waitFor();
+    }
+    await comeBackTo(page);
+    await page.getByText(owner.email).waitFor();
+    expect(opened()).toBe(1);
+
+    const show = (isHidden: boolean) =>
+      page.evaluate(
+        `Object.defineProperty(document, "hidden", { value: ${isHidden}, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));`,
+      );
+    await show(true);
+    await show(false);
+    await until("the connection is there again", () => opened() === 2);
   }),
 );
 

@@ -6,11 +6,17 @@ import { crowd, ownNodes } from "./crowd.ts";
 import { models, nodeDetail } from "./models.ts";
 import { calls, keys, sessions } from "./records.ts";
 import type { Scene } from "./scene.ts";
-import { speech } from "./speech.ts";
 import { usage } from "./usage.ts";
 
-/** Makes the pages of `context` see the scene; what is not listed here the gateway answers itself. */
-export async function pretend(context: BrowserContext, scene: Scene): Promise<void> {
+/**
+ * Makes the pages of `context` see the scene; what is not listed here the gateway answers itself.
+ * Models are asked at `speechUrl`.
+ */
+export async function pretend(
+  context: BrowserContext,
+  scene: Scene,
+  speechUrl: string,
+): Promise<void> {
   const nodes = scene.nodes ?? crowd(Date.now());
   const json = (body: unknown) => (route: Route) => route.fulfill({ json: body });
   const answers: Record<string, (route: Route) => Promise<void>> = {
@@ -51,17 +57,7 @@ export async function pretend(context: BrowserContext, scene: Scene): Promise<vo
       const info = { ...await answer.json(), nodes: 6, models: 9, ...scene.info };
       await route.fulfill({ json: info });
     },
-    "**/v1/chat/completions": (route) => {
-      const { model } = JSON.parse(route.request().postData() ?? "{}") as { model: string };
-      return route.fulfill({
-        headers: {
-          "content-type": "text/event-stream",
-          "x-colink-node": "studio-pc",
-          "x-request-id": "req-0f6b6219c4b94e0d8d8a5be6a7f1c0de",
-        },
-        body: speech(model),
-      });
-    },
+    "**/v1/chat/completions": (route) => route.continue({ url: speechUrl }),
   };
   if (scene.isAdmin) {
     answers["**/api/user/me"] = async (route) => {

@@ -22,8 +22,39 @@ def walk(hours: float) -> float:
 \`\`\`
 `;
 
-/** A whole answer as server-sent events; models whose name ends in r1 think first. */
-export function speech(model: string): string {
+/** Between two words: a good desktop's speed. */
+const WORD_MS = 18;
+
+/** A model server that answers anything with the same words, at a speed to be seen. */
+export function serveSpeech(): { url: string; stop: () => void } {
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      const { model } = await request.json() as { model: string };
+      const events = speech(model);
+      const body = new ReadableStream({
+        async pull(controller) {
+          const event = events.shift();
+          if (event === undefined) return controller.close();
+          await Bun.sleep(WORD_MS);
+          controller.enqueue(new TextEncoder().encode(event));
+        },
+      });
+      return new Response(body, {
+        headers: {
+          "content-type": "text/event-stream",
+          "x-colink-node": "studio-pc",
+          "x-request-id": "req-0f6b6219c4b94e0d8d8a5be6a7f1c0de",
+        },
+      });
+    },
+  });
+  return { url: `http://127.0.0.1:${server.port}/`, stop: () => void server.stop(true) };
+}
+
+/** A whole answer as server-sent events; models of some families think first. */
+function speech(model: string): string[] {
   const chunk = (delta: object) =>
     `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`;
   const usage = { prompt_tokens: 18, completion_tokens: 164 };
@@ -33,5 +64,5 @@ export function speech(model: string): string {
     ...(words.match(/\S+\s*/g) ?? []).map((content) => chunk({ content })),
     `data: ${JSON.stringify({ choices: [], usage })}\n\n`,
     "data: [DONE]\n\n",
-  ].join("");
+  ];
 }

@@ -29,10 +29,12 @@ export const isFed: ReadonlySignal<boolean> = computed(() =>
 
 document.addEventListener("visibilitychange", () => isSeen.value = !document.hidden);
 
+/** Of the session only this: its user's figures change all the time. */
+const isThere = computed(() => isWanted.value && isSeen.value && session.value.state === "in");
+
 effect(() => {
-  const isThere = isWanted.value && isSeen.value && session.value.state === "in";
-  state.value = isThere ? "opening" : "off";
-  return isThere ? open() : undefined;
+  state.value = isThere.value ? "opening" : "off";
+  return isThere.value ? open() : undefined;
 });
 
 /** Hears one kind of event until the returned function is called. */
