@@ -9,6 +9,8 @@ import { useLive } from "./live.ts";
 
 /** Without the feed. */
 const REFRESH_MS = 2000;
+/** With it, once would do; this mends what may have been missed. */
+const REFRESH_FED_MS = 60_000;
 
 /** A node that was here while the page was open. */
 export interface GoneNode {
@@ -25,14 +27,14 @@ export interface Nodes {
 
 export function useNodes(): ReadonlySignal<Nodes> {
   const nodes = useSignal<Nodes>({ connected: null, gone: [], error: null });
-  const isAsking = !isFed.value;
-  const asked = useLive(api.nodes, isAsking ? REFRESH_MS : null).value;
+  const asked = useLive(api.nodes, isFed.value ? REFRESH_FED_MS : REFRESH_MS).value;
 
   const move = (change: (nodes: Nodes) => Nodes) => nodes.value = change(nodes.peek());
   useEffect(() => {
-    if (asked.data && isAsking) move((now) => withAll(now, asked.data?.nodes ?? []));
-    move((now) => ({ ...now, error: isAsking ? asked.error : null }));
-  }, [asked, isAsking]);
+    const { data, error } = asked;
+    if (error) move((now) => ({ ...now, error }));
+    else if (data) move((now) => withAll(now, data.nodes));
+  }, [asked]);
   useFeed("snapshot", (told) => told.nodes && move((now) => withAll(now, told.nodes ?? [])));
   useFeed("node", (node) => move((now) => withOne(now, node)));
   useFeed("node_gone", ({ id, gone }) => move((now) => without(now, id, gone)));
