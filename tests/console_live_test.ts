@@ -56,7 +56,7 @@ test.concurrent("what Add node says to paste connects a node, and the dialog tur
     await dialog.getByText(t.adding.waiting).waitFor();
     expect(await dialog.locator("pre").innerText()).not.toContain(account.clientToken);
     await button(dialog, `${en.copy}: ${t.adding.commandName}`).click();
-    await button(dialog, `${en.copy}: ${t.adding.commandName}`).getByText(en.copied).waitFor();
+    await button(dialog, `${en.copied}: ${t.adding.commandName}`).waitFor();
 
     const folder = temporaryFolder();
     const client = nodeCommand().map((word) => `'${word}'`).join(" ");

@@ -108,7 +108,7 @@ test(
     await dialog.getByText(en.keys.waiting).waitFor();
     await dialog.locator("pre", { hasText: MODEL }).waitFor();
     await button(dialog, `${en.copy}: curl`).click();
-    await button(dialog, `${en.copy}: curl`).getByText(en.copied).waitFor();
+    await button(dialog, `${en.copied}: curl`).waitFor();
     const line = await tab.clipboard();
     expect(line).toMatch(/Bearer sk-colink-\w+"/);
     expect(await dialog.locator("pre").innerText()).toContain("Bearer sk-colink-••••");
@@ -158,7 +158,7 @@ test(
     await page.goto("/dashboard");
     const field = tokenField(page, en.dashboard.apiToken);
     await button(field, en.copy).click();
-    await button(field, en.copy).getByText(en.copied).waitFor();
+    await button(field, en.copied).waitFor();
     const other = await tab.context.newPage();
     await other.goto("/");
     const line = await other.evaluate<string>("navigator.clipboard.readText()");
@@ -505,7 +505,7 @@ test(
     const copy = `[aria-label="${en.copy}: ${en.dashboard.apiToken}"]`;
     await tab.tabTo(copy);
     await page.keyboard.press("Enter");
-    await page.locator(copy).getByText(en.copied).waitFor();
+    await page.locator(`[aria-label="${en.copied}: ${en.dashboard.apiToken}"]`).waitFor();
     expect(await tab.clipboard()).toStartWith("sk-colink-");
 
     const rotate = `[aria-label="${en.dashboard.rotate}: ${en.dashboard.apiToken}"]`;

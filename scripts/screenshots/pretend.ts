@@ -59,10 +59,12 @@ export async function pretend(
     },
     "**/v1/chat/completions": (route) => route.continue({ url: speechUrl }),
   };
-  if (scene.isAdmin) {
+  if (scene.isUser && nodes.length > 0) {
     answers["**/api/user/me"] = async (route) => {
       const { user } = await (await route.fetch()).json();
-      await route.fulfill({ json: { user: { ...user, role: "admin" } } });
+      const role = scene.isAdmin ? "admin" : "user";
+      const totals = { total_api_calls: 21_930, total_provided_calls: 8114 };
+      await route.fulfill({ json: { user: { ...user, ...totals, role } } });
     };
   }
   for (const [pattern, answer] of Object.entries({ ...answers, ...scene.answers })) {

@@ -27,6 +27,7 @@ export const scenes: readonly Scene[] = [
   { name: "home", path: "/" },
   { name: "home-idle", path: "/", info: { nodes: 0, models: 0 }, act: openMenu },
   { name: "home-user", path: "/", isUser: true },
+  { name: "home-first", path: "/", isUser: true, nodes: [] },
   { name: "register", path: "/register" },
   { name: "register-problems", path: "/register", info: { registration: "invite" }, act: submit },
   { name: "register-closed", path: "/register", info: { registration: "closed" } },

@@ -49,7 +49,7 @@ export function tokenField(page: Page, label: string): Locator {
 /** What its Copy button puts on the clipboard. */
 export async function copied(tab: Tab, field: Locator): Promise<string> {
   await button(field, en.copy).click();
-  await button(field, en.copy).getByText(en.copied).waitFor();
+  await button(field, en.copied).waitFor();
   return await tab.clipboard();
 }
 

@@ -17,10 +17,11 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     setTimeout(() => said.value = null, SAID_MS);
   };
 
+  const shown = said.value ? t[said.value] : t.copy;
   return (
-    <button type="button" class="button small" onClick={onClick} aria-label={`${t.copy}: ${label}`}>
+    <button type="button" class="button small" onClick={onClick} aria-label={`${shown}: ${label}`}>
       <Icon name={said.value === "copied" ? "check" : "copy"} />
-      <span role="status">{said.value ? t[said.value] : t.copy}</span>
+      <span role="status">{shown}</span>
     </button>
   );
 }

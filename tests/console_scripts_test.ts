@@ -1,0 +1,183 @@
+/** The first minutes of an operator, a contributor, a caller and a curious colleague, start to end. */
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import type { Browser, Page } from "playwright-core";
+import { run } from "../scripts/program.ts";
+import { en, type Messages } from "../web/i18n/en.ts";
+import { zh } from "../web/i18n/zh.ts";
+import { accessibilityFaults } from "./harness/accessibility.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { inTab, startBrowser, type Tab } from "./harness/browser.ts";
+import { button, fill, freshEmail, submit } from "./harness/console.ts";
+import { createDatabase } from "./harness/database.ts";
+import {
+  type Gateway,
+  gatewayCommand,
+  gatewayEnvironment,
+  startGateway,
+} from "./harness/gateway.ts";
+import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
+import { runCurl } from "./harness/shell.ts";
+
+/** Gateways on one database share it. */
+const JWT_SECRET = "a secret of the scripts, which is long enough";
+const PASSWORD = "correct horse battery";
+
+/** What one sees the console in, and what it stands on. */
+interface Look {
+  name: string;
+  words: Messages;
+  locale: string;
+  colorScheme: "light" | "dark";
+  width: number;
+  environment: () => Promise<Record<string, string>>;
+}
+
+const looks: readonly Look[] = [
+  {
+    name: "in English, by day, on a desk, on SQLite",
+    words: en,
+    locale: "en-US",
+    colorScheme: "light",
+    width: 1280,
+    environment: () => Promise.resolve({}),
+  },
+  {
+    name: "in Chinese, by night, on a phone, on PostgreSQL",
+    words: zh,
+    locale: "zh-CN",
+    colorScheme: "dark",
+    width: 360,
+    environment: async () => ({ DATABASE_URL: await createDatabase(), JWT_SECRET }),
+  },
+];
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await startBrowser();
+}, 60_000);
+
+describe.each(looks)("$name", (look) => {
+  const { words: t } = look;
+  let gateway: Gateway;
+  let environment: Record<string, string>;
+  /** Has a node that answers anything. */
+  let host: Account;
+
+  const play = (scene: (tab: Tab, page: Page) => Promise<void>) => () =>
+    inTab(browser, {
+      baseURL: gateway.url,
+      locale: look.locale,
+      colorScheme: look.colorScheme,
+      viewport: { width: look.width, height: 800 },
+    }, async (tab, page) => {
+      await scene(tab, page);
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth"))
+        .toBe(look.width);
+      expect(await accessibilityFaults(page)).toEqual([]);
+    });
+
+  beforeAll(async () => {
+    environment = await look.environment();
+    gateway = await startGateway({ env: environment });
+    host = await createAccount(gateway);
+    const node = await joinNode({ gateway, owner: host, models: ["a-model"], maxParallel: 2 });
+    answerEveryCall(node, "Gladly.");
+  }, 60_000);
+
+  test(
+    "a caller makes an account, a key and a first call, and sees it arrive",
+    async () => {
+      await play(async (tab, page) => {
+        await page.goto("/register");
+        await fill(page, { email: freshEmail(), password: PASSWORD });
+        await submit(page);
+        await page.waitForURL("/dashboard");
+        await page.goto("/keys");
+        await button(page.getByRole("main"), t.keys.create).click();
+        await fill(page, { name: "laptop" });
+        await submit(page);
+        const dialog = page.getByRole("dialog");
+        await dialog.locator("pre", { hasText: "a-model" }).waitFor();
+        await button(dialog, `${t.copy}: curl`).click();
+        expect(await runCurl(await tab.clipboard())).toContain("Gladly.");
+        await dialog.getByText(t.keys.received).waitFor();
+      })();
+    },
+  );
+
+  test("a contributor is told what to paste, and sees the machine come", async () => {
+    await play(async (tab, page) => {
+      const email = freshEmail();
+      await page.goto("/register?next=/nodes?add=1");
+      await fill(page, { email, password: PASSWORD });
+      await submit(page);
+      const dialog = page.getByRole("dialog", { name: t.nodes.adding.title });
+      await dialog.getByText(t.nodes.adding.waiting).waitFor();
+      await button(dialog, t.nodes.adding.showToken).click();
+      const pasted = await dialog.locator("pre").innerText();
+      const clientToken = /client_token: "(client-[^"]+)"/.exec(pasted)?.[1] ?? "";
+      await joinNode({ gateway, owner: { ...host, clientToken }, models: ["mine"] });
+      await dialog.locator(".look-out.here").waitFor();
+      await dialog.getByRole("link", { name: t.nodes.adding.see }).click();
+      await page.getByText(t.node.timelineTitle).waitFor();
+      await page.getByText(t.nodes.causes.ready).waitFor();
+      expect(tab.faults).toEqual([]);
+    })();
+  });
+
+  test("a colleague looks around and talks to a model", async () => {
+    await play(async (_tab, page) => {
+      await page.goto("/");
+      await page.getByRole("heading", { name: t.home.headline }).waitFor();
+      await page.goto("/login?next=/dashboard");
+      await fill(page, { email: host.email, password: host.password });
+      await page.keyboard.press("Enter");
+      await page.getByRole("link", { name: t.dashboard.nothing.made.action }).click();
+      await page.locator(".samples .button").first().click();
+      await page.getByText("Gladly.").waitFor();
+      await page.getByText(t.playground.firstToken("X").split("X")[0]!.trim()).waitFor();
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type(t.nav.pages.nodes);
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { level: 1, name: t.nodes.title }).waitFor();
+      await page.locator(".node-row").first().getByRole("link").first().click();
+      await page.getByText(t.node.timelineTitle).waitFor();
+    })();
+  });
+
+  test("an operator invites somebody, who comes in, and finds both in the log", async () => {
+    const email = freshEmail();
+    const guest = freshEmail();
+    await run([...gatewayCommand(), "admin", "create", "--email", email], {
+      cwd: gateway.dataDir,
+      env: { ...gatewayEnvironment(gateway.dataDir), ...environment },
+      input: `${PASSWORD}\n`,
+    });
+    await play(async (tab, page) => {
+      await page.goto("/login?next=/admin?tab=settings");
+      await fill(page, { email, password: PASSWORD });
+      await submit(page);
+      const main = page.getByRole("main");
+      await main.getByText(t.admin.modes.invite, { exact: true }).click();
+      await main.getByText(t.admin.registrationText.invite).waitFor();
+      await main.getByText(t.admin.tabs.invites, { exact: true }).click();
+      await fill(page, { note: "for a friend" });
+      await submit(page);
+      const link = await main.locator(".invite-link code").innerText();
+      await inTab(browser, { baseURL: gateway.url }, async (_guestTab, guestPage) => {
+        await guestPage.goto(link);
+        await fill(guestPage, { email: guest, password: PASSWORD });
+        await submit(guestPage);
+        await guestPage.waitForURL("/dashboard");
+      });
+      await main.getByText(t.admin.tabs.audit, { exact: true }).click();
+      const log = main.getByRole("row");
+      await log.getByText(t.admin.actions["invite.created"]).waitFor();
+      await log.getByText(t.admin.actions["account.registered"]).first().waitFor();
+      await main.getByText(t.admin.tabs.users, { exact: true }).click();
+      await main.getByText(guest).waitFor();
+      expect(tab.faults).toEqual([]);
+    })();
+  });
+});
