@@ -164,7 +164,9 @@ for (const [database, settings] of databases) {
             ["rpm", "too_small", 0],
           ]);
         const missing = await asked(gateway, alice, "POST /keys", {});
-        expect(missing.json.error.fields).toMatchObject([{ param: "name", code: "required" }]);
+        expect(missing.json.error.fields).toEqual([
+          { param: "name", code: "required", message: "is missing" },
+        ]);
       });
     });
 

@@ -91,9 +91,11 @@ export function problemsOf(error: z.core.$ZodError): FieldProblem[] {
           message,
         }));
       case "invalid_type":
-        return [{ param, code: isMissing(issue) ? "required" : "wrong_type", message }];
+        return isMissing(issue)
+          ? [{ param, code: "required", message: "is missing" }]
+          : [{ param, code: "wrong_type", message }];
       case "invalid_value":
-        return [{ param, code: isMissing(issue) ? "required" : "not_allowed", message }];
+        return [{ param, code: "not_allowed", message }];
       default:
         return [{ param, code: "wrong_format", message }];
     }
