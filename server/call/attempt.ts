@@ -2,7 +2,7 @@
 
 import { asColinkError, ColinkError } from "../error.ts";
 import type { Clock } from "../clock.ts";
-import type { AttemptFailure, Order, RunningAttempt, Tally } from "../node/attempt.ts";
+import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "../node/attempt.ts";
 import type { Lease } from "./lease.ts";
 import type { Timing } from "./policy.ts";
 import { judge, type Refusal } from "./blame.ts";
@@ -43,7 +43,7 @@ export interface AttemptListener {
  * slot stays held until the node confirms, its connection closes or the grace period is over: until
  * then the node is still generating.
  */
-export class Attempt {
+export class Attempt implements AttemptSink {
   #running: RunningAttempt | null = null;
   #callOffSilence: () => void = () => {};
   #callOffGrace: () => void = () => {};
@@ -110,12 +110,7 @@ export class Attempt {
 
   #start(): void {
     this.#startedMs = this.#heardMs = this.clock.monotonic();
-    this.#running = this.lease.node.connection.start(this.order, {
-      head: (headers) => this.#head(headers),
-      data: (piece) => this.#data(piece),
-      finish: () => this.#ended({ is: "finished" }),
-      fail: (failure) => this.#ended(endOf(failure)),
-    });
+    this.#running = this.lease.node.connection.start(this.order, this);
     if (this.#running === null) {
       const error = new ColinkError("busy", "Cannot send the call: the node reads too slowly");
       return this.#ended({ is: "failed", error });
@@ -124,11 +119,20 @@ export class Attempt {
     if (this.order.stream) this.#watchSilence(this.times.firstTokenMs);
   }
 
-  #head(headers: Readonly<Record<string, string>>): void {
+  /** What the node says, as AttemptSink has it. */
+  head(headers: Readonly<Record<string, string>>): void {
     if (!this.#isOver) this.listener.head(headers);
   }
 
-  #data(piece: string | Uint8Array): void {
+  finish(): void {
+    this.#ended({ is: "finished" });
+  }
+
+  fail(failure: AttemptFailure): void {
+    this.#ended(endOf(failure));
+  }
+
+  data(piece: string | Uint8Array): void {
     if (this.#isOver) return;
     this.#heardMs = this.clock.monotonic();
     if (!this.#hasSpoken) this.#spoke();

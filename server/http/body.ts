@@ -20,11 +20,10 @@ const decoder = new TextDecoder();
  * A body that is a valid JSON object. It travels as the bytes that came; single members are made
  * values of, where somebody asks for them.
  */
-export class JsonBody implements Body {
+export class JsonBody {
   readonly #members: ReadonlyMap<string, JsonSpan>;
-  #text: string | null = null;
 
-  private constructor(readonly bytes: Uint8Array) {
+  private constructor(private readonly bytes: Uint8Array) {
     this.#members = scanObject(bytes, MAX_JSON_DEPTH);
   }
 
@@ -41,9 +40,9 @@ export class JsonBody implements Body {
     }
   }
 
-  /** Made when it is asked for: calls to v2 nodes can do without. */
-  get text(): string {
-    return this.#text ??= decoder.decode(this.bytes);
+  /** What a call keeps of it. */
+  get whole(): Body {
+    return new WholeBody(this.bytes);
   }
 
   /** Of all members; each once. */
@@ -67,6 +66,17 @@ export class JsonBody implements Body {
     const span = this.#members.get(name);
     if (span === undefined) return undefined;
     return JSON.parse(decoder.decode(this.bytes.subarray(span.start, span.end)));
+  }
+}
+
+class WholeBody implements Body {
+  #text: string | null = null;
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  /** Made when it is asked for: calls to v2 nodes can do without. */
+  get text(): string {
+    return this.#text ??= decoder.decode(this.bytes);
   }
 }
 

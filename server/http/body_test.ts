@@ -20,8 +20,8 @@ describe("a body", () => {
   test("keeps its bytes, and tells of its members what is asked", async () => {
     const text = `{ "model":"é", "n":1.0, "messages":[ ], "stop":null, "n":2.50 }`;
     const body = await read(text);
-    expect(Buffer.from(body.bytes).toString()).toBe(text);
-    expect(body.text).toBe(text);
+    expect(Buffer.from(body.whole.bytes).toString()).toBe(text);
+    expect(body.whole.text).toBe(text);
     expect(body.value("model")).toBe("é");
     expect(body.value("n")).toBe(2.5);
     expect(body.value("none")).toBe(undefined);
@@ -34,7 +34,7 @@ describe("a body", () => {
 
   test("may begin with a byte order mark, which does not travel on", async () => {
     const body = await read(`\ufeff{"model":"m"}`);
-    expect(Buffer.from(body.bytes).toString()).toBe(`{"model":"m"}`);
+    expect(Buffer.from(body.whole.bytes).toString()).toBe(`{"model":"m"}`);
   });
 
   test("is unpacked by the names of codings only", async () => {

@@ -48,7 +48,7 @@ export async function readCall(
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: headersFor(endpoint, request.headers),
     home: homeFor(endpoint, body, key, pins),
-    body,
+    body: body.whole,
   };
   return new Call(callRequest, startedMs, clock.now());
 }
