@@ -2,7 +2,7 @@
 
 import type { NodeView } from "../../protocol/api.ts";
 import type { IconName } from "../part/Icon.tsx";
-import { paths } from "../route.ts";
+import { nodePath, paths, tryPath } from "../route.ts";
 import { locale, messages, otherLocale } from "../state/locale.ts";
 import { session, signOut } from "../state/session.ts";
 import { theme } from "../state/theme.ts";
@@ -51,12 +51,34 @@ function actions(): Command[] {
     action(t.palette.theme.light, "sun", () => theme.value = "light"),
     action(t.palette.theme.dark, "moon", () => theme.value = "dark"),
     action(t.palette.theme.system, "system", () => theme.value = "system"),
+    ...(isUser
+      ? [
+        action(t.nodes.add, "plus", `${paths.nodes}?add=1`),
+        action(t.keys.create, "key", `${paths.keys}?create=1`),
+      ]
+      : []),
     ...(isUser ? [action(t.nav.signOut, "leave", () => void signOut())] : []),
   ];
 }
 
+/** Without a session there is nothing to try, and no node has a page of its own. */
 function ofNetwork(nodes: readonly NodeView[]): Command[] {
-  return nodes.map(({ name }) => ({ group: "nodes", name, icon: "server", act: paths.nodes }));
+  const isUser = session.value.state === "in";
+  const models = [...new Set(nodes.flatMap((node) => node.supported_models))].sort();
+  return [
+    ...(isUser ? models : []).map((name): Command => ({
+      group: "models",
+      name,
+      icon: "model",
+      act: tryPath(name),
+    })),
+    ...nodes.map(({ id, name }): Command => ({
+      group: "nodes",
+      name,
+      icon: "server",
+      act: isUser ? nodePath(id) : paths.nodes,
+    })),
+  ];
 }
 
 /** Those that have every word of `query` in their name, in the order given; at most `limit`. */
