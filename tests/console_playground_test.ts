@@ -12,6 +12,7 @@ import { button, fill, signInBehindThePage } from "./harness/console.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { joinNode } from "./harness/joined_node.ts";
 import { connectScriptedNode } from "./harness/scripted_node.ts";
+import { until } from "./harness/wait.ts";
 import { xssPayloads } from "./harness/xss_payloads.ts";
 
 const t = en.playground;
@@ -42,9 +43,8 @@ function join(model: string, maxParallel = 2) {
 /** Resolves once the model is chosen: before that there is nobody to ask. */
 async function openPlayground(page: Page, model: string): Promise<void> {
   await page.goto(`/playground?model=${model}`);
-  await page.locator(`.model-picker option[value="${model}"]:checked`).waitFor({
-    state: "attached",
-  });
+  const picker = page.locator(".model-picker");
+  await until("the model is chosen", async () => await picker.inputValue() === model);
 }
 
 async function ask(page: Page, text: string): Promise<void> {
