@@ -147,6 +147,11 @@ describe("with Redis", () => {
       COLINK_DEFAULT_RPM: rpm,
     };
     const gateways = [await startGateway({ env }), await startGateway({ env })] as const;
+    for (const { url } of gateways) {
+      await until("they know of each other", async () => {
+        return /^colink_cluster_gateways 2$/m.test((await ask(`${url}/metrics`)).text);
+      });
+    }
     return { redis, gateways };
   }
 
