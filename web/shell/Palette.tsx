@@ -1,7 +1,7 @@
 /** The command palette (Ctrl/Cmd-K): one line to type, and everything that it could mean. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { useLocation } from "preact-iso/router";
 import type { NodeView } from "../../protocol/api.ts";
 import { api } from "../api.ts";
@@ -14,7 +14,8 @@ const SHOWN = 50;
 
 export function Palette({ isOpen }: { isOpen: Signal<boolean> }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key is pressed: it belongs to the line.
+  useLayoutEffect(() => {
     if (isOpen.value) dialog.current?.showModal();
     else dialog.current?.close();
   }, [isOpen.value]);
