@@ -364,6 +364,11 @@ test(
     await page.getByText(en.calls.noneTitle).waitFor();
     await page.goBack();
     await line.waitFor();
+    await page.getByLabel(en.calls.day).fill("2020-02-29");
+    await page.waitForURL(/day=2020-02-29/);
+    await page.getByText(en.calls.noneTitle).waitFor();
+    await page.getByLabel(en.calls.day).fill("");
+    await line.waitFor();
   }),
 );
 

@@ -7,6 +7,7 @@ export const calls = {
   lead: "Who called what, when, and how it went. What was said is not kept.",
   columns: ["Time", "Result", "Model", "Key", "Node", "Tokens", "First byte", "Duration"],
   outcome: "Result",
+  day: "Day",
   anyOutcome: "Any result",
   outcomes: {
     ok: "Answered",

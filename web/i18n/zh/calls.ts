@@ -8,6 +8,7 @@ export const calls: Messages["calls"] = {
   lead: "谁在何时调用了什么，结果如何。对话内容不会保存。",
   columns: ["时间", "结果", "模型", "密钥", "节点", "词元", "首字节", "耗时"],
   outcome: "结果",
+  day: "日期",
   anyOutcome: "任意结果",
   outcomes: {
     ok: "已回答",

@@ -13,6 +13,7 @@ import { paths } from "../../route.ts";
 import { messages } from "../../state/locale.ts";
 import { type Choices as UrlChoices, useChoices } from "../../state/url.ts";
 import { CallRow } from "./CallRow.tsx";
+import { dayOf } from "./day.ts";
 import { narrowings } from "./narrowing.ts";
 import { useCalls } from "./use_calls.ts";
 
@@ -40,8 +41,7 @@ function Book() {
   const choices = useChoices();
   const filter = filterOf(choices);
   const { calls, error, isWhole, isLoading, more } = useCalls(filter);
-  const isNarrowed = choices.get("outcome") !== "" ||
-    narrowings.some((name) => choices.get(name) !== "");
+  const isNarrowed = ["outcome", "day", ...narrowings].some((name) => choices.get(name) !== "");
   return (
     <Page title={t.title} lead={t.lead}>
       <Filters choices={choices} />
@@ -101,6 +101,13 @@ function Filters({ choices }: { choices: UrlChoices }) {
           name={(one) => messages.value.dashboard.sides[one]}
           onChoose={(one) => choices.set({ side: one === "made" ? "" : one, key: "" }, true)}
         />
+        <input
+          type="date"
+          class="small-select"
+          aria-label={t.day}
+          value={choices.get("day")}
+          onChange={(event) => choices.set({ day: event.currentTarget.value }, true)}
+        />
         <select
           class="small-select"
           aria-label={t.outcome}
@@ -145,6 +152,7 @@ function filterOf(choices: UrlChoices): CallFilter {
   const status = Number(choices.get("status"));
   return {
     side: sides.find((one) => one === choices.get("side")),
+    ...dayOf(choices.get("day")),
     model: text("model"),
     key: text("key"),
     node: text("node"),

@@ -4,11 +4,23 @@ import type { CallFilter, CallView } from "../../../protocol/api.ts";
 
 /** As the gateway would decide it. */
 export function fits(call: CallView, filter: CallFilter): boolean {
-  const { side = "made", outcome, model, key, node, endpoint, status } = filter;
+  const {
+    side = "made",
+    from = -Infinity,
+    to = Infinity,
+    outcome,
+    model,
+    key,
+    node,
+    endpoint,
+    status,
+  } = filter;
   const isOf = (wanted: unknown, is: unknown) => wanted === undefined || wanted === is;
   const isOutcome = outcome === "failed"
     ? call.outcome !== "ok" && call.outcome !== "cancelled"
     : isOf(outcome, call.outcome);
-  return call.side === side && isOutcome && isOf(model, call.model) && isOf(key, call.key_id) &&
+  const isOfTime = call.started_at >= from && call.started_at < to;
+  return call.side === side && isOfTime && isOutcome && isOf(model, call.model) &&
+    isOf(key, call.key_id) &&
     isOf(node, call.node) && isOf(endpoint, call.endpoint) && isOf(status, call.status);
 }

@@ -5,7 +5,7 @@ import { fits } from "./fits.ts";
 const call: CallView = {
   id: "req-1",
   side: "made",
-  started_at: 0,
+  started_at: 1_000,
   endpoint: "/v1/chat/completions",
   model: "llama",
   stream: true,
@@ -30,11 +30,18 @@ test("a call that has just ended is listed where every part of the filter fits i
   const good: CallFilter[] = [{}, { model: "llama", key: "k1" }, { outcome: "failed" }, {
     status: 502,
     node: "n1",
-  }];
-  const bad: CallFilter[] = [{ side: "provided" }, { model: "qwen" }, { outcome: "ok" }, {
-    key: "k1",
-    status: 200,
-  }];
+  }, { from: 1_000, to: 1_001 }];
+  const bad: CallFilter[] = [
+    { side: "provided" },
+    { model: "qwen" },
+    { outcome: "ok" },
+    {
+      key: "k1",
+      status: 200,
+    },
+    { from: 1_001 },
+    { to: 1_000 },
+  ];
   for (const filter of good) expect(fits(call, filter)).toBe(true);
   for (const filter of bad) expect(fits(call, filter)).toBe(false);
 });
