@@ -101,24 +101,26 @@ function Filters({ choices }: { choices: UrlChoices }) {
           name={(one) => messages.value.dashboard.sides[one]}
           onChoose={(one) => choices.set({ side: one === "made" ? "" : one, key: "" }, true)}
         />
-        <input
-          type="date"
-          class="small-select"
-          aria-label={t.day}
-          value={choices.get("day")}
-          onChange={(event) => choices.set({ day: event.currentTarget.value }, true)}
-        />
-        <select
-          class="small-select"
-          aria-label={t.outcome}
-          data-filter
-          value={choices.get("outcome")}
-          onChange={(event) => choices.set({ outcome: event.currentTarget.value }, true)}
-        >
-          {outcomes.map((one) => (
-            <option key={one} value={one}>{one === "" ? t.anyOutcome : t.outcomes[one]}</option>
-          ))}
-        </select>
+        <div class="actions">
+          <input
+            type="date"
+            class="small-select"
+            aria-label={t.day}
+            value={choices.get("day")}
+            onChange={(event) => choices.set({ day: event.currentTarget.value }, true)}
+          />
+          <select
+            class="small-select"
+            aria-label={t.outcome}
+            data-filter
+            value={choices.get("outcome")}
+            onChange={(event) => choices.set({ outcome: event.currentTarget.value }, true)}
+          >
+            {outcomes.map((one) => (
+              <option key={one} value={one}>{one === "" ? t.anyOutcome : t.outcomes[one]}</option>
+            ))}
+          </select>
+        </div>
       </div>
       <Narrowed choices={choices} />
     </>
