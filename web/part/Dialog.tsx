@@ -2,9 +2,10 @@
 
 import type { ComponentChildren } from "preact";
 import type { Signal } from "@preact/signals";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId } from "preact/hooks";
 import { messages } from "../state/locale.ts";
 import { Icon } from "./Icon.tsx";
+import { useModal } from "./use_modal.ts";
 
 interface Props {
   isOpen: Signal<boolean>;
@@ -19,12 +20,8 @@ interface Props {
 }
 
 export function Dialog({ isOpen, title, text, width = "narrow", onClose, children }: Props) {
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal(isOpen);
   const id = useId();
-  useEffect(() => {
-    if (isOpen.value) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [isOpen.value]);
   const close = () => {
     isOpen.value = false;
   };

@@ -1,11 +1,12 @@
 /** The command palette (Ctrl/Cmd-K): one line to type, and everything that it could mean. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useId } from "preact/hooks";
 import { useLocation } from "preact-iso/router";
 import type { NodeView } from "../../protocol/api.ts";
 import { api } from "../api.ts";
 import { Icon } from "../part/Icon.tsx";
+import { useModal } from "../part/use_modal.ts";
 import { messages } from "../state/locale.ts";
 import { type Command, commands, found } from "./commands.ts";
 
@@ -13,12 +14,7 @@ import { type Command, commands, found } from "./commands.ts";
 const SHOWN = 50;
 
 export function Palette({ isOpen }: { isOpen: Signal<boolean> }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  // Before the next key is pressed: it belongs to the line.
-  useLayoutEffect(() => {
-    if (isOpen.value) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [isOpen.value]);
+  const dialog = useModal(isOpen);
   const close = () => {
     isOpen.value = false;
   };
