@@ -2,6 +2,7 @@
 
 import { Endpoint } from "../protocol/mod.ts";
 import type { UpstreamFailure } from "./adapter/adapter.ts";
+import { typesByStatus } from "./adapter/claude/error.ts";
 
 /** JSON text: what the upstream itself said where its adapter kept that, else made of the failure. */
 export function refusalText(endpoint: Endpoint, failure: UpstreamFailure): string {
@@ -14,18 +15,8 @@ function openAiBody({ message, error }: UpstreamFailure): object {
   return { error: { message: error?.message ?? message, type, param, code } };
 }
 
-/** Anthropic's names for what its statuses mean. */
-const anthropicTypes: Readonly<Record<number, string>> = Object.freeze({
-  401: "authentication_error",
-  402: "billing_error",
-  403: "permission_error",
-  404: "not_found_error",
-  413: "request_too_large",
-  429: "rate_limit_error",
-});
-
 function anthropicBody({ code, message, error }: UpstreamFailure): object {
-  const type = anthropicTypes[code] ?? "invalid_request_error";
+  const type = typesByStatus[code] ?? "invalid_request_error";
   const text = error?.message ?? message;
   // Anthropic has no field for the parameter's name: it stands before the message.
   const named = error?.param ? `${error.param}: ${text}` : text;

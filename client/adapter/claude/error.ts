@@ -19,8 +19,8 @@ const rows: Readonly<Record<string, Row>> = Object.freeze({
   overloaded_error: [503, "server_error", "overloaded"],
 });
 
-/** For bodies without a type, such as a proxy's. */
-const byStatus: Readonly<Record<number, string>> = Object.freeze({
+/** Anthropic's names for what its statuses mean: for bodies without a type, such as a proxy's. */
+export const typesByStatus: Readonly<Record<number, string>> = Object.freeze({
   400: "invalid_request_error",
   401: "authentication_error",
   402: "billing_error",
@@ -43,7 +43,7 @@ export function claudeError(
 }
 
 function rowOf(status: number, { type = "", message }: UpstreamErrorObject): Row {
-  const known = Object.hasOwn(rows, type) ? type : byStatus[status] ?? "api_error";
+  const known = Object.hasOwn(rows, type) ? type : typesByStatus[status] ?? "api_error";
   if (known === "invalid_request_error") {
     if (/prompt is too long|context window/i.test(message)) {
       return [400, "invalid_request_error", "context_length_exceeded"];
@@ -51,7 +51,7 @@ function rowOf(status: number, { type = "", message }: UpstreamErrorObject): Row
     // An empty account is told as a bad request, but no request is at fault.
     if (/credit balance|usage limit|spend limit/i.test(message)) return rows.billing_error!;
   }
-  const isOddStatus = !Object.hasOwn(rows, type) && byStatus[status] === undefined &&
+  const isOddStatus = !Object.hasOwn(rows, type) && typesByStatus[status] === undefined &&
     status >= 400 && status < 500;
   return isOddStatus ? [status, "invalid_request_error", null] : rows[known]!;
 }
