@@ -53,11 +53,17 @@ export const rooms: readonly Room[] = [
     may: ["scripts", "server", "server/call", "server/cluster", "server/node", ...below()],
   },
   {
+    // Fills the store's own tables.
+    path: "scripts/bench_usage/history.ts",
+    may: ["server/store", ...below()],
+  },
+  {
     path: "scripts",
     may: [
       "server/http",
       "scripts/bench/figure/choice.ts",
       "scripts/bench/cluster",
+      "scripts/bench_usage/history.ts",
       "scripts/soak",
     ],
     mayType: ["server", "client", "protocol"],

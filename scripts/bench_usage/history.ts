@@ -1,5 +1,8 @@
 /** A long history of calls, written by bulk SQL: the ledger's rows, and from them the rollups that the gateway would have kept. */
 
+import { ENDS_MS } from "../../server/store/histogram.ts";
+import { histogramColumns, keyColumns, sumColumns } from "../../server/store/usage_rollup.ts";
+
 export type Dialect = "sqlite" | "postgres";
 
 /** Runs one statement. */
@@ -20,25 +23,8 @@ export const NODES = 20;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Upper ends of the counters, as in server/store/histogram.ts. */
-const ENDS_MS = [
-  ...[10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500],
-  ...[10_000, 15_000, 20_000, 30_000, 60_000],
-];
-
 /** How long rollups by the minute are kept. */
 const MINUTE_DAYS = 7;
-
-const SUMS = [
-  "calls",
-  "errors",
-  "prompt_tokens",
-  "completion_tokens",
-  "stream_tokens",
-  "stream_ms",
-];
-const HISTOGRAM = Array.from({ length: ENDS_MS.length + 1 }, (_, at) => `h${at}`);
-const ALL_SUMS = [...SUMS, ...HISTOGRAM];
 
 /** The account made and served all of it. Yields what is being done. */
 export async function* fill(run: Run, dialect: Dialect, history: History): AsyncGenerator<string> {
@@ -101,7 +87,7 @@ function fromLedger(
 ): string {
   const account = side === 0 ? "account_id" : "provider_account_id";
   const key = side === 0 ? "key_id" : "''";
-  const counters = HISTOGRAM.map((_, at) => {
+  const counters = histogramColumns.map((_, at) => {
     const low = at === 0 ? "" : `first_byte_ms > ${ENDS_MS[at - 1]}`;
     const high = at === ENDS_MS.length ? "" : `first_byte_ms <= ${ENDS_MS[at]}`;
     return `sum(case when ${[low, high].filter(Boolean).join(" and ")} then 1 else 0 end)`;
@@ -122,7 +108,7 @@ function fromLedger(
 function days({ accountId }: History, side: number): string {
   return `insert into usage (${columns()})
     select account_id, side, 2, grain, (at / ${DAY_MS}) * ${DAY_MS} as begins, model, key_id, node_id,
-      ${ALL_SUMS.map((sum) => `sum(${sum})`).join(", ")}
+      ${sumColumns.map((sum) => `sum(${sum})`).join(", ")}
     from usage where account_id = '${accountId}' and side = ${side} and step = 1
       and grain = ${finest(side)}
     group by account_id, side, grain, begins, model, key_id, node_id`;
@@ -134,7 +120,7 @@ function coarser({ accountId }: History, side: number, step: number, grain: numb
   return `insert into usage (${columns()})
     select account_id, side, step, ${grain}, at, ${kept("model", 1)} as m, ${
     kept("key_id", 2)
-  } as k, ${kept("node_id", 4)} as n, ${ALL_SUMS.map((sum) => `sum(${sum})`).join(", ")}
+  } as k, ${kept("node_id", 4)} as n, ${sumColumns.map((sum) => `sum(${sum})`).join(", ")}
     from usage where account_id = '${accountId}' and side = ${side} and step = ${step}
       and grain = ${finest(side)}
     group by account_id, side, step, at, m, k, n`;
@@ -146,6 +132,6 @@ function finest(side: number): number {
 }
 
 function columns(): string {
-  return ["account_id", "side", "step", "grain", "at", "model", "key_id", "node_id", ...ALL_SUMS]
+  return [...keyColumns, ...sumColumns]
     .join(", ");
 }

@@ -1,7 +1,7 @@
 /** Times in a row of counters: histograms that can be added up, and percentiles told from them. */
 
 /** Upper ends in milliseconds; the last counter takes what is longer. */
-const ENDS_MS = [
+export const ENDS_MS = [
   10,
   20,
   30,
