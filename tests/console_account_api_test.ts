@@ -13,21 +13,13 @@ import type {
 import { type Account, createAccount, login, signIn } from "./harness/account.ts";
 import { chat, hello, stream } from "./harness/api.ts";
 import { asked, done } from "./harness/console_api.ts";
-import { createDatabase } from "./harness/database.ts";
+import { databases } from "./harness/database.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
 import { until } from "./harness/wait.ts";
 
 /** What is done on one gateway holds on all others within this. */
 const EVERYWHERE_MS = 5000;
-
-const databases = [
-  ["SQLite", () => Promise.resolve({}) as Promise<Record<string, string>>],
-  ["PostgreSQL", async () => ({
-    DATABASE_URL: await createDatabase(),
-    JWT_SECRET: "0123456789abcdef".repeat(4),
-  })],
-] as const;
 
 for (const [database, settings] of databases) {
   describe(`on ${database}`, () => {

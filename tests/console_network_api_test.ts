@@ -20,7 +20,7 @@ import type {
 import { type Account, createAccount, register, signIn } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
 import { asked, done, watch } from "./harness/console_api.ts";
-import { createDatabase } from "./harness/database.ts";
+import { databases } from "./harness/database.ts";
 import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
 import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
 import { connectRawNode } from "./harness/raw_node.ts";
@@ -30,14 +30,6 @@ const ROOT = { email: "root@example.com", password: "a root's own password" };
 
 /** What is done on one gateway holds on all others within this. */
 const EVERYWHERE_MS = 5000;
-
-const databases = [
-  ["SQLite", () => Promise.resolve<Record<string, string>>({})],
-  ["PostgreSQL", async () => ({
-    DATABASE_URL: await createDatabase(),
-    JWT_SECRET: "0123456789abcdef".repeat(4),
-  })],
-] as const;
 
 for (const [database, settings] of databases) {
   describe(`on ${database}`, () => {

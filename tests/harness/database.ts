@@ -3,6 +3,16 @@
 import { SQL } from "bun";
 import { endAfterTests } from "./cleanup.ts";
 
+/** Both kinds, with the settings of gateways on a fresh one; several may share those on PostgreSQL. */
+export const databases: readonly [name: string, settings: () => Promise<Record<string, string>>][] =
+  [
+    ["SQLite", () => Promise.resolve({})],
+    ["PostgreSQL", async () => ({
+      DATABASE_URL: await createDatabase(),
+      JWT_SECRET: "0123456789abcdef".repeat(4),
+    })],
+  ];
+
 /** Resolves with its URL; it is dropped after the test file. */
 export async function createDatabase(): Promise<string> {
   const server = process.env.TEST_DATABASE_URL;

@@ -1,26 +1,10 @@
 import { expect, test } from "bun:test";
 import type { NodeView, OwnNodeView } from "../../../protocol/api.ts";
 import { listed, narrowed, stateOf } from "./listed.ts";
+import { aNode } from "./test_node.ts";
 
-function node(name: string, changes: Partial<NodeView> = {}): NodeView {
-  return {
-    id: name,
-    name,
-    max_parallel: 1,
-    active_tasks: 0,
-    supported_models: ["llama"],
-    state: "ready",
-    penalties: [],
-    penalized: false,
-    penalty_reason: null,
-    penalized_until: null,
-    draining: false,
-    connected_at: 0,
-    agent: null,
-    mine: false,
-    ...changes,
-  };
-}
+const node = (name: string, changes: Partial<NodeView> = {}) =>
+  aNode({ id: name, name, max_parallel: 1, ...changes });
 
 const gone = { at: 1, code: "lost", close_code: 1006 } as const;
 const away: OwnNodeView = {

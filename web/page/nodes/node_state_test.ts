@@ -1,40 +1,20 @@
 /// <reference types="bun" />
 import { expect, test } from "bun:test";
-import type { NodeView } from "../../../protocol/api.ts";
 import { liveModels, obstacles } from "./node_state.ts";
+import { aNode } from "./test_node.ts";
 
 const nowMs = 1_000_000;
-
-function node(changes: Partial<NodeView> = {}): NodeView {
-  return {
-    id: "n1",
-    name: "studio-pc",
-    max_parallel: 2,
-    active_tasks: 0,
-    supported_models: ["llama"],
-    state: "ready",
-    penalties: [],
-    penalized: false,
-    penalty_reason: null,
-    penalized_until: null,
-    draining: false,
-    connected_at: 0,
-    agent: null,
-    mine: false,
-    ...changes,
-  };
-}
 
 function penalty(model: string | null, leftMs: number) {
   return { model, code: "node_silent", reason: "timeout", until: nowMs + leftMs };
 }
 
 test("nothing stands against a node that was never penalised", () => {
-  expect(obstacles(node(), nowMs)).toEqual([]);
+  expect(obstacles(aNode(), nowMs)).toEqual([]);
 });
 
 test("a penalised node tells why, and how many seconds are left, never fewer than none", () => {
-  const penalised = node({ state: "penalized", penalized: true, penalty_reason: "timeout" });
+  const penalised = aNode({ state: "penalized", penalized: true, penalty_reason: "timeout" });
   const told = (leftMs: number) =>
     obstacles({ ...penalised, penalized_until: nowMs + leftMs }, nowMs);
   const why = { model: null, code: null, reason: "timeout" };
@@ -43,7 +23,7 @@ test("a penalised node tells why, and how many seconds are left, never fewer tha
 });
 
 test("a node that is being tried still tells what it was penalised for", () => {
-  const tried = node({ state: "probing", penalties: [penalty("llama", -1)] });
+  const tried = aNode({ state: "probing", penalties: [penalty("llama", -1)] });
   expect(obstacles(tried, nowMs)).toEqual([{
     model: null,
     code: "node_silent",
@@ -54,25 +34,25 @@ test("a node that is being tried still tells what it was penalised for", () => {
 
 test("what stands against some models only is told by model", () => {
   const penalties = [penalty("llama", 4200), penalty("qwen", -1)];
-  expect(obstacles(node({ state: "busy", penalties }), nowMs)).toEqual([
+  expect(obstacles(aNode({ state: "busy", penalties }), nowMs)).toEqual([
     { model: "llama", code: "node_silent", reason: "timeout", secondsLeft: 5 },
     { model: "qwen", code: "node_silent", reason: "timeout", secondsLeft: 0 },
   ]);
 });
 
 test("nothing is told against a node that drains: it will not come back by waiting", () => {
-  expect(obstacles(node({ state: "draining", penalties: [penalty(null, 9000)] }), nowMs)).toEqual(
+  expect(obstacles(aNode({ state: "draining", penalties: [penalty(null, 9000)] }), nowMs)).toEqual(
     [],
   );
 });
 
 test("live models are those that some node takes calls of, each once, by name", () => {
   expect(liveModels([
-    node({ supported_models: ["qwen", "llama"] }),
-    node({ supported_models: ["llama"] }),
-    node({ supported_models: ["gone"], state: "draining" }),
-    node({ supported_models: ["failing"], penalized: true }),
-    node({ supported_models: ["barred", "tried"], penalties: [penalty("barred", 1)] }),
-    node({ supported_models: ["tried"], penalties: [penalty(null, -1)] }),
+    aNode({ supported_models: ["qwen", "llama"] }),
+    aNode({ supported_models: ["llama"] }),
+    aNode({ supported_models: ["gone"], state: "draining" }),
+    aNode({ supported_models: ["failing"], penalized: true }),
+    aNode({ supported_models: ["barred", "tried"], penalties: [penalty("barred", 1)] }),
+    aNode({ supported_models: ["tried"], penalties: [penalty(null, -1)] }),
   ], nowMs)).toEqual(["llama", "qwen", "tried"]);
 });
