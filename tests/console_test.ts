@@ -205,8 +205,9 @@ test(
     await page.waitForURL("/dashboard?from=test");
 
     // Who opens the browser a day later is told so once; from then on the gateway is not asked.
+    await page.goto("about:blank");
     await expireSession(tab);
-    await page.reload();
+    await page.goto("/dashboard?from=test");
     await page.waitForURL(/\/login\?next=/);
     tab.expectFault(/ 401 .*\/api\/user\/me/);
     await page.goto("/");
