@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { LoginAnswer, RegistrationMode, UserView } from "../../protocol/api.ts";
 import { ColinkError } from "../error.ts";
-import type { AccountRow, KeyKind, KeyRow, Role, Store } from "../store/store.ts";
+import type { AccountRow, KeyKind, KeyRow, NewPasswordHash, Role, Store } from "../store/store.ts";
 import { checkedEmail, normalizedEmail } from "./email.ts";
 import { inviteDigest } from "./invites.ts";
 import type { Keys } from "./keys.ts";
@@ -101,7 +101,11 @@ export class Accounts {
 
     const hash = account?.disabledAt === null ? account.passwordHash : null;
     const matches = await this.#passwords.verify(password, hash);
-    if (account === null || !matches) {
+    const origin = { address, userAgent };
+    const token = account !== null && matches
+      ? await this.#options.sessions.begin(account, origin)
+      : null;
+    if (account === null || token === null) {
       if (account !== null) this.#options.onRefused?.(account.email, address);
       throw new ColinkError(
         "invalid_credentials",
@@ -109,7 +113,6 @@ export class Accounts {
       );
     }
     await clear();
-    const token = await this.#options.sessions.begin(account.id, { address, userAgent });
     return { token, user: await this.#viewOf(account) };
   }
 
@@ -135,16 +138,20 @@ export class Accounts {
     this.#passwords.expectRoom();
     const account = await this.#existing(accountId);
     const clear = await this.#countTry(`${account.email}\0${networkOf(address)}`);
-    if (!await this.#passwords.verify(current, account.passwordHash)) {
-      throw new ColinkError(
+    const refused = () =>
+      new ColinkError(
         "invalid_credentials",
         "Cannot change the password: the current one is wrong; check it and try again",
         { param: "current_password" },
       );
-    }
+    if (!await this.#passwords.verify(current, account.passwordHash)) throw refused();
     await clear();
-    const hash = await this.#passwords.hash(next, "new_password");
-    await this.#replacePassword(accountId, hash, sessionId);
+    const change = {
+      hash: await this.#passwords.hash(next, "new_password"),
+      replacing: account.passwordHash,
+      exceptSession: sessionId,
+    };
+    if (!await this.#setPasswordHash(accountId, change)) throw refused();
   }
 
   /** The account as its owner sees it, tokens included. Throws `session_required` if there is none. */
@@ -169,7 +176,7 @@ export class Accounts {
   /** For operators. Ends all of the account's sessions. Throws `not_found` for an unknown e-mail, or `weak_password`. */
   async setPassword(email: string, password: string): Promise<void> {
     const { id } = await this.#byEmail(email);
-    await this.#replacePassword(id, await this.#passwords.hash(password), null);
+    await this.#setPasswordHash(id, { hash: await this.#passwords.hash(password) });
   }
 
   /** For operators: what the account may do with all its keys together. What is absent stays as it is. Throws `not_found`. */
@@ -187,9 +194,12 @@ export class Accounts {
     await this.#options.store.users.change(id, { isDisabled: isShut });
   }
 
-  async #replacePassword(accountId: string, hash: string, exceptSession: string | null) {
+  /** False: it has another password by now than the one to replace. */
+  async #setPasswordHash(accountId: string, change: NewPasswordHash): Promise<boolean> {
     const { store, sessions } = this.#options;
-    sessions.onEnded(await store.setPasswordHash(accountId, hash, exceptSession));
+    const ended = await store.setPasswordHash(accountId, change);
+    sessions.onEnded(ended ?? []);
+    return ended !== null;
   }
 
   async #byEmail(email: string): Promise<AccountRow> {

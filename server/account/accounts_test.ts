@@ -271,6 +271,38 @@ test("a changed password ends every session that was signed in with the old one"
   expect(await accounts.authenticateSession(again.token)).toMatchObject({ role: "user" });
 });
 
+describe("a password that is changed while it is checked", () => {
+  const password = "another good password";
+  /** Checks as usual; another password takes its place before the answer is there. */
+  const overtaken = () =>
+    someAccounts({
+      passwords: new class extends Passwords {
+        override async verify(...args: Parameters<Passwords["verify"]>) {
+          const matches = await super.verify(...args);
+          await accounts.setPassword(eve.email, password);
+          return matches;
+        }
+      }({ cost: 4 }),
+    });
+
+  test("signs nobody in any more", async () => {
+    await accounts.register(eve);
+    await expect(overtaken().login(eve)).rejects.toMatchObject({ code: "invalid_credentials" });
+    const account = await store.accountByEmail(eve.email);
+    expect(await store.sessions.ofAccount(account?.id ?? "")).toEqual([]);
+  });
+
+  test("cannot be replaced on the word of who knew the old one", async () => {
+    await accounts.register(eve);
+    const { token } = await accounts.login(eve);
+    const visitor = await accounts.authenticateSession(token);
+    const change = { current: eve.password, next: "the thief's own", address: eve.address };
+    await expect(overtaken().changePassword(visitor, change))
+      .rejects.toMatchObject({ code: "invalid_credentials" });
+    expect((await accounts.login({ ...eve, password })).user.email).toBe(eve.email);
+  });
+});
+
 test("tokens that were sealed under another secret show as none, and rotating replaces them", async () => {
   await accounts.register(eve);
   const { user } = await accounts.login(eve);

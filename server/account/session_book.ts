@@ -4,7 +4,7 @@ import type { SessionView } from "../../protocol/api.ts";
 import { ColinkError } from "../error.ts";
 import { type Log, silentLog } from "../log.ts";
 import type { SessionRow } from "../store/sessions.ts";
-import type { Role, Store } from "../store/store.ts";
+import type { AccountRow, Role, Store } from "../store/store.ts";
 import { SESSION_SECONDS, type Sessions } from "./sessions.ts";
 import { randomChars } from "./tokens.ts";
 
@@ -51,11 +51,17 @@ export class SessionBook {
     this.#now = now;
   }
 
-  /** Begins a session; the JWT is what its holder shows. */
-  async begin(accountId: string, { address, userAgent }: Origin): Promise<string> {
+  /**
+   * Begins a session of somebody whose password was found to be the account's; the JWT is what its
+   * holder shows. Null: the account has another password by now.
+   */
+  async begin(
+    { id: accountId, passwordHash }: Pick<AccountRow, "id" | "passwordHash">,
+    { address, userAgent }: Origin,
+  ): Promise<string | null> {
     const now = this.#now();
     const sessionId = `ses_${randomChars(22)}`;
-    await this.#store.sessions.add({
+    const session = {
       id: sessionId,
       accountId,
       createdAt: now,
@@ -63,8 +69,9 @@ export class SessionBook {
       expiresAt: now + SESSION_SECONDS * 1000,
       address,
       userAgent: userAgent?.slice(0, MAX_USER_AGENT_CHARS).replaceAll("\0", "") ?? null,
-    });
-    return await this.#sessions.issue({ accountId, sessionId });
+    };
+    const isBegun = await this.#store.sessions.add(session, passwordHash);
+    return isBegun ? await this.#sessions.issue({ accountId, sessionId }) : null;
   }
 
   /** Who shows this JWT. Throws `session_required` or `session_expired`. */

@@ -39,7 +39,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
 
     async function begun(account: AccountRow, change: object = {}): Promise<string> {
       const id = crypto.randomUUID();
-      await store.sessions.add({
+      const session = {
         id,
         accountId: account.id,
         createdAt: Date.now(),
@@ -48,7 +48,8 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         address: "192.0.2.1",
         userAgent: null,
         ...change,
-      });
+      };
+      expect(await store.sessions.add(session, account.passwordHash)).toBe(true);
       return id;
     }
 
@@ -86,9 +87,31 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
     test("end with a new password, all but the one that changed it", async () => {
       const account = await added();
       const [here, there] = [await begun(account), await begun(account)];
-      expect(await store.setPasswordHash(account.id, "$2b$12$new", here)).toEqual([there]);
+      expect(
+        await store.setPasswordHash(account.id, {
+          hash: "$2b$12$new",
+          exceptSession: here,
+        }),
+      ).toEqual([there]);
       expect(await store.sessions.alive([here, there])).toEqual(new Set([here]));
       expect((await store.accountById(account.id))?.passwordHash).toBe("$2b$12$new");
+    });
+
+    test("do not begin with a password that was changed meanwhile, nor is one that was changed replaced", async () => {
+      const account = await added();
+      const change = { hash: "$2b$12$new", replacing: account.passwordHash };
+      expect(await store.setPasswordHash(account.id, change)).toEqual([]);
+      expect(await store.setPasswordHash(account.id, change)).toBeNull();
+      await expect(begun(account)).rejects.toThrow();
+      expect(await store.sessions.ofAccount(account.id)).toEqual([]);
+    });
+
+    test("that begin while the password is changed are over with it, whichever comes first", async () => {
+      const account = await added();
+      const begins = Array.from({ length: 4 }, () => begun(account).catch(() => null));
+      const changed = store.setPasswordHash(account.id, { hash: "$2b$12$new" });
+      await Promise.all([changed, ...begins]);
+      expect(await store.sessions.ofAccount(account.id)).toEqual([]);
     });
 
     test("beyond fifty end, the oldest first", async () => {

@@ -28,9 +28,18 @@ const MAX_PER_ACCOUNT = 50;
 export class SessionTable {
   constructor(private readonly database: Database) {}
 
-  async add(session: SessionRow): Promise<void> {
+  /**
+   * Adds a session that was begun with the password of that hash, and ends the account's oldest ones
+   * beyond so many. False, and nothing is added: the account has another password by now.
+   */
+  add(session: SessionRow, passwordHash: string): Promise<boolean> {
     const { accountId } = session;
-    await this.database.transaction(async (db) => {
+    return this.database.transaction(async (db) => {
+      // Holds the account's row: whoever changes the password has done so, or ends this session too.
+      const held = await db.updateTable("accounts").set({ password_hash: passwordHash })
+        .where("id", "=", accountId).where("password_hash", "=", passwordHash)
+        .returning("id").executeTakeFirst();
+      if (held === undefined) return false;
       await db.deleteFrom("sessions").where("account_id", "=", accountId).where(
         "id",
         "in",
@@ -38,6 +47,7 @@ export class SessionTable {
           .orderBy("created_at", "desc").orderBy("id").offset(MAX_PER_ACCOUNT - 1).limit(1000),
       ).execute();
       await db.insertInto("sessions").values(toRow(session)).execute();
+      return true;
     });
   }
 

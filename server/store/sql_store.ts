@@ -14,7 +14,7 @@ import { NodeTable } from "./nodes.ts";
 import type { Schema } from "./schema.ts";
 import { SessionTable } from "./sessions.ts";
 import { SettingTable } from "./settings.ts";
-import type { AccountRow, KeyRow, LedgerEntry, Role, Store } from "./store.ts";
+import type { AccountRow, KeyRow, LedgerEntry, NewPasswordHash, Role, Store } from "./store.ts";
 import { UsageTable } from "./usage.ts";
 import { UserTable } from "./users.ts";
 
@@ -98,13 +98,18 @@ export class SqlStore implements Store {
 
   setPasswordHash(
     accountId: string,
-    passwordHash: string,
-    exceptSession: string | null,
-  ): Promise<string[]> {
+    { hash, replacing, exceptSession }: NewPasswordHash,
+  ): Promise<string[] | null> {
     return this.#database.transaction(async (db) => {
-      await db.updateTable("accounts").set({ password_hash: passwordHash })
-        .where("id", "=", accountId).execute();
-      return await this.sessions.endAll(db, accountId, exceptSession);
+      let update = db.updateTable("accounts").set({ password_hash: hash }).where(
+        "id",
+        "=",
+        accountId,
+      );
+      if (replacing !== undefined) update = update.where("password_hash", "=", replacing);
+      const changed = await update.returning("id").executeTakeFirst();
+      if (changed === undefined) return null;
+      return await this.sessions.endAll(db, accountId, exceptSession ?? null);
     });
   }
 

@@ -13,6 +13,15 @@ import type { AccountRow, KeyRow, LedgerEntry } from "./rows.ts";
 
 export type * from "./rows.ts";
 
+/** A password as it is to be stored from now on. */
+export interface NewPasswordHash {
+  hash: string;
+  /** The hash that it takes the place of; absent: whatever is there. */
+  replacing?: string;
+  /** The session of whoever changes it. */
+  exceptSession?: string;
+}
+
 /**
  * Everything that the gateway asks of a database. Each method has a deadline of its own and throws
  * ColinkError `store_unavailable` when the database cannot be reached or does not answer in time.
@@ -30,12 +39,11 @@ export interface Store {
   addAccount(account: AccountRow, keys: readonly KeyRow[], inviteDigest?: string): Promise<void>;
   accountByEmail(email: string): Promise<AccountRow | null>;
   accountById(id: string): Promise<AccountRow | null>;
-  /** Ends the account's sessions too, all but `exceptSession`; resolves with their ids. */
-  setPasswordHash(
-    accountId: string,
-    passwordHash: string,
-    exceptSession: string | null,
-  ): Promise<string[]>;
+  /**
+   * Ends the account's sessions too, all but `exceptSession`; resolves with their ids. Null, and
+   * nothing has changed: there is no such account, or its password is another than the one to replace.
+   */
+  setPasswordHash(accountId: string, change: NewPasswordHash): Promise<string[] | null>;
   readonly keys: KeyTable;
   readonly sessions: SessionTable;
   readonly users: UserTable;
