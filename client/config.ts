@@ -81,7 +81,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function loadConfig(path: string, env: Env): LoadedConfig {
   const text = readText(path);
   const config = parseConfig(text, env, path);
-  return { config, warnings: [...fileWarnings(path), ...configWarnings(config)] };
+  refuseOpenFile(path, text, config);
+  return { config, warnings: configWarnings(config) };
 }
 
 /** The same from text; `path` only names it in the problems. */
@@ -181,12 +182,24 @@ function readText(path: string): string {
   }
 }
 
-function fileWarnings(path: string): string[] {
+/** Others on the machine may read a file whose secrets all come from the environment, and no other. */
+function refuseOpenFile(path: string, text: string, config: NodeConfig): void {
   // Windows has no such modes: every file looks readable to all there.
   const isOpen = globalThis.process?.platform !== "win32" && (statSync(path).mode & 0o077) !== 0;
-  return isOpen
-    ? [`${path} holds your keys and others on this machine can read it; run: chmod 600 ${path}`]
-    : [];
+  if (!isOpen || !secretsOf(config).some((secret) => text.includes(secret))) return;
+  throw new ConfigError([
+    `${path}: holds your keys, and others on this machine can read it; run: chmod 600 ${path}`,
+  ]);
+}
+
+const SECRET_HEADER = /auth|cookie|key|secret|token/i;
+
+function secretsOf({ client_token, providers }: NodeConfig): string[] {
+  const given = providers.flatMap(({ api_key, headers = {} }) => [
+    api_key,
+    ...Object.entries(headers).map(([name, value]) => SECRET_HEADER.test(name) ? value : undefined),
+  ]);
+  return [client_token, ...given].filter((secret): secret is string => Boolean(secret));
 }
 
 function configWarnings(config: NodeConfig): string[] {

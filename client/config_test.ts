@@ -228,12 +228,32 @@ test("an address that goes on to an endpoint is refused", () => {
   }
 });
 
-test("a file that others can read is warned of, and so is an unencrypted link", () => {
+test("a file with keys that others can read is refused, and says how to close it", () => {
   const path = join(folder, "open.yaml");
   writeFileSync(path, usable);
-  chmodSync(path, 0o644);
+  for (const mode of [0o644, 0o640, 0o604]) {
+    chmodSync(path, mode);
+    expect(() => loadConfig(path, {})).toThrow(
+      `${path}: holds your keys, and others on this machine can read it; run: chmod 600 ${path}`,
+    );
+  }
+});
+
+test("others may read a file whose keys all come from the environment", () => {
+  const path = join(folder, "keyless.yaml");
+  const token = "client-from-the-environment";
+  const keyless = usable.replace(/client_token: .*/, "client_token: ${TOKEN}")
+    .replace(/api_key: .*/, "api_key: ${KEY}");
+  writeFileSync(path, keyless, { mode: 0o644 });
+  expect(loadConfig(path, { TOKEN: token, KEY: "sk-x" }).config.client_token).toBe(token);
+  writeFileSync(path, keyless.replace("${KEY}", "sk-written-down"));
+  expect(() => loadConfig(path, { TOKEN: token })).toThrow("chmod 600");
+});
+
+test("an unencrypted link to another machine is warned of", () => {
+  const path = join(folder, "plain.yaml");
+  writeFileSync(path, usable, { mode: 0o600 });
   expect(loadConfig(path, {}).warnings).toEqual([
-    `${path} holds your keys and others on this machine can read it; run: chmod 600 ${path}`,
     "server_url is not encrypted: your token and all prompts can be read on the way to your-server; use wss://",
   ]);
 });
