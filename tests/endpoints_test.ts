@@ -93,10 +93,10 @@ const dialects: Readonly<Record<Endpoint, Dialect>> = {
   [Endpoint.responses]: {
     body: { input: "Hi" },
     whole: `{ "object":"response","id":"resp_1" }`,
-    events: `event: response.created\ndata: {"type":"response.created","sequence_number":0}\n\n` +
-      `event: response.completed\ndata: {"type":"response.completed","sequence_number":1}\n\n`,
+    events: `event: response.created\ndata: {"type":"response.created","sequence_number":7}\n\n` +
+      `event: response.completed\ndata: {"type":"response.completed","sequence_number":8}\n\n`,
     broken:
-      /event: error\ndata: {"type":"error","code":"upstream_error","message":"[^"]+","param":null,"sequence_number":0}\n\n$/,
+      /event: error\ndata: {"type":"error","code":"upstream_error","message":"[^"]+","param":null,"sequence_number":8}\n\n$/,
   },
   [Endpoint.messages]: {
     body: { max_tokens: 9, messages: turns },
@@ -193,6 +193,19 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       expect(status).toBe(200);
       expect(text).toMatch(dialect.broken);
       expect(text).not.toContain("[DONE]");
+    });
+
+    test("tells it as an event of its own, even of a node that is lost in the middle of one", async () => {
+      const { node, model } = await join(endpoint);
+      const answer = post(endpoint, { ...dialect.body, model, stream: true });
+      const { stream: id } = await node.nextCall();
+      const firstEnd = dialect.events.indexOf("\n\n") + 2;
+      node.head(id);
+      node.say(id, dialect.events.slice(0, firstEnd + 20));
+      node.socket.close();
+      const { text } = await answer;
+      expect(text.slice(0, firstEnd)).toBe(dialect.events.slice(0, firstEnd));
+      expect(text.slice(firstEnd)).toMatch(/^(event: error\n)?data: \{.*node.*\}\n\n$/);
     });
   });
 }

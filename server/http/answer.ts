@@ -21,6 +21,8 @@ const STREAM_HEADERS: Readonly<AnswerHeaders> = {
   "x-accel-buffering": "no",
 };
 
+const DONE = "data: [DONE]\n\n";
+
 /** The connection that an answer goes to. */
 export interface Caller {
   /** Called before the answer's last bytes are handed over; for a stream, not while earlier ones wait. */
@@ -115,9 +117,7 @@ export class HttpAnswer implements Outlet {
   }
 
   end(): void {
-    const body = this.#open();
-    if (endpointStreams[this.endpoint.path]?.endsWithDone) body.remark("data: [DONE]\n\n");
-    body.end();
+    this.#open().end(endpointStreams[this.endpoint.path]?.endsWithDone ? DONE : "");
   }
 
   /** Inside a stream: an error event and no other end, so that no SDK takes the stump for an answer. */
@@ -149,7 +149,8 @@ export class HttpAnswer implements Outlet {
   }
 
   #endWith(errorJson: string): void {
-    this.#body?.breakOff(this.endpoint.dialect.event(errorJson));
+    const body = this.#open();
+    body.breakOff(this.endpoint.dialect.event(errorJson, body.last));
   }
 
   #recipient(): Recipient {

@@ -6,6 +6,8 @@ import type { UpstreamError } from "../call/blame.ts";
 import type { ColinkError } from "../error.ts";
 import { FormError } from "./form_error.ts";
 
+const decoder = new TextDecoder();
+
 /** What there is to tell. `type`, `param` and `code` are OpenAI's. */
 export type ErrorFacts = UpstreamError & {
   status: number;
@@ -18,8 +20,8 @@ export interface Dialect {
   readonly requestIdHeader: string | null;
   /** The JSON of an answer that is an error. */
   body(error: ErrorFacts, requestId: string): string;
-  /** Ends a stream, given such a body: ours, or an upstream's own. */
-  event(body: string): string;
+  /** Ends a stream, given such a body (ours, or an upstream's own) and the events that went before. */
+  event(body: string, before: string | Uint8Array): string;
 }
 
 /** Whether Anthropic's SDK asks, which sends this header with everything. */
@@ -52,14 +54,20 @@ export const openAi: Dialect = Object.freeze({
 export const openAiResponses: Dialect = Object.freeze({
   requestIdHeader: null,
   body: openAiBody,
-  event(body: string): string {
+  event(body: string, before: string | Uint8Array): string {
     const { error } = JSON.parse(body) as { error?: Partial<ErrorFacts> };
     const { code = null, message = "The model server failed", param = null } = error ?? {};
-    // Nobody has counted the events: they went by as bytes.
-    const event = { type: "error", code, message, param, sequence_number: 0 };
+    const event = { type: "error", code, message, param, sequence_number: nextNumber(before) };
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`;
   },
 });
+
+/** Nobody counts the events, which go by as bytes: they say themselves how many there were. */
+function nextNumber(before: string | Uint8Array): number {
+  const text = typeof before === "string" ? before : decoder.decode(before);
+  const last = [...text.matchAll(/"sequence_number"\s*:\s*(\d+)/g)].at(-1)?.[1];
+  return last === undefined ? 0 : Number(last) + 1;
+}
 
 export const anthropic: Dialect = Object.freeze({
   requestIdHeader: "request-id",

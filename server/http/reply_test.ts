@@ -65,7 +65,7 @@ describe("a refusal of the upstream", () => {
 });
 
 test("what an upstream says in whatever shape ends a stream of responses", () => {
-  const event = (said: string) => JSON.parse(openAiResponses.event(said).split("data: ")[1]!);
+  const event = (said: string) => JSON.parse(openAiResponses.event(said, "").split("data: ")[1]!);
   for (const said of [`{}`, `{"error":"text"}`, `{"error":null}`, `{"type":"error","error":{}}`]) {
     expect(event(said)).toEqual({
       type: "error",
@@ -75,4 +75,16 @@ test("what an upstream says in whatever shape ends a stream of responses", () =>
       sequence_number: 0,
     });
   }
+});
+
+test("the error that ends a stream of responses is numbered after the last event that went before", () => {
+  const numberAfter = (before: string | Uint8Array) => {
+    const event = openAiResponses.event("{}", before);
+    return JSON.parse(event.split("data: ")[1]!).sequence_number;
+  };
+  const delta = (number: number, delta: string) =>
+    `data: ${JSON.stringify({ type: "x", delta, sequence_number: number })}\n\n`;
+  expect(numberAfter(delta(3, "a") + delta(4, '"sequence_number": 9'))).toBe(5);
+  expect(numberAfter(new TextEncoder().encode(delta(41, "é")))).toBe(42);
+  expect(numberAfter('data: {"type":"x"}\n\n')).toBe(0);
 });

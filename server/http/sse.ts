@@ -1,6 +1,7 @@
 /** A server-sent-events body that is written into, notices slow and vanished readers, and keeps quiet streams alive. */
 
 import type { Clock } from "../clock.ts";
+import { WholeEvents } from "./whole_events.ts";
 
 export interface SseLimits {
   /** A comment is sent when nothing else was for this long. */
@@ -36,6 +37,9 @@ interface DirectController {
 /** Parsers in the field take `: ping` for the end of a stream; this spelling is safe. */
 const KEEP_ALIVE = ": keep-alive\n\n";
 
+/** Ends whatever event has begun. */
+const BLANK_LINE = "\n\n";
+
 export class SseBody {
   /** The body for a Response. Direct streams cost the least of Bun's ways to write one. */
   readonly stream: ReadableStream;
@@ -45,6 +49,9 @@ export class SseBody {
   #controller: DirectController | null = null;
   /** Written before the reader has asked for anything. */
   #early: (string | Uint8Array)[] = [];
+  readonly #events = new WholeEvents();
+  /** The events that were written last. */
+  #last: string | Uint8Array = "";
   #isEnded = false;
   /** Whether the reader has its end, or is gone. */
   #isClosed = false;
@@ -80,9 +87,15 @@ export class SseBody {
     this.#watchStall();
   }
 
-  /** Writes a piece of the answer: events, one or more. */
-  write(events: string | Uint8Array): void {
+  /** Writes a piece of the answer, cut wherever it may be; of an event that is not whole yet, nothing. */
+  write(piece: string | Uint8Array): void {
     if (this.#isEnded) return;
+    const events = this.#events.take(piece);
+    if (events !== null) this.#write(events);
+  }
+
+  #write(events: string | Uint8Array): void {
+    this.#last = events;
     const bytes = byteLength(events);
     this.deliveredBytes += bytes;
     this.deliveredChunks++;
@@ -101,16 +114,22 @@ export class SseBody {
     if (!this.#isEnded) this.#put(event);
   }
 
+  /** What was written last of the answer: whole events, as a rule. */
+  get last(): string | Uint8Array {
+    return this.#last;
+  }
+
   /** There is no more of the answer: what a reader has not taken by now was not delivered. */
   breakOff(lastEvent: string): void {
+    this.#events.rest();
     // A reader that has not asked yet will get what is early.
     if (this.#controller !== null) {
       this.deliveredBytes -= this.#stalledBytes;
       this.deliveredChunks -= this.#stalledChunks;
     }
     this.#forgetStalled();
-    this.remark(lastEvent);
-    this.end();
+    this.remark(this.#events.isCut ? BLANK_LINE + lastEvent : lastEvent);
+    this.#end();
   }
 
   /** Whether the reader takes nothing at the moment. */
@@ -119,11 +138,20 @@ export class SseBody {
   }
 
   comment(): void {
-    if (!this.#isEnded) this.#put(KEEP_ALIVE);
+    if (!this.#isEnded && !this.#events.isCut) this.#put(KEEP_ALIVE);
   }
 
-  /** Ends the stream; nothing can be written any more. Harmless when called again. */
-  end(): void {
+  /** The answer is complete: ends the stream with the mark of its dialect. Nothing can be written any more; harmless when called again. */
+  end(mark = ""): void {
+    if (this.#isEnded) return;
+    const rest = this.#events.rest();
+    if (rest !== null) this.#write(rest);
+    if (rest !== null || this.#events.isCut) this.remark(BLANK_LINE);
+    if (mark !== "") this.remark(mark);
+    this.#end();
+  }
+
+  #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#callOffKeepAlive();

@@ -176,6 +176,46 @@ describe("a body of server-sent events", () => {
   });
 });
 
+describe("an event that comes in parts", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+
+  test("is never parted by a comment", async () => {
+    const reader = await reading();
+    body.write(bytes("data: 2\n\nda"));
+    await clock.pass(limits.keepAliveMs);
+    await reader.until((text) => text.includes(": keep-alive"));
+    body.write(bytes("ta: 3\n\n"));
+    body.end();
+    expect(await reader.ended()).toBe("data: 1\n\ndata: 2\n\n: keep-alive\n\ndata: 3\n\n");
+  });
+
+  test("is given up when the answer breaks off, and what is told of that is whole", async () => {
+    const reader = await reading();
+    body.write(bytes("data: 2"));
+    expect(body.last).toBe("data: 1\n\n");
+    body.breakOff("data: error\n\n");
+    expect(await reader.ended()).toBe("data: 1\n\ndata: error\n\n");
+  });
+
+  test("and is too long to be kept is ended first, and is parted by no comment either", async () => {
+    const reader = await reading();
+    const long = `data: ${"x".repeat(70_000)}`;
+    body.write(bytes(long));
+    await clock.pass(limits.keepAliveMs);
+    body.breakOff("data: error\n\n");
+    const text = await reader.ended();
+    expect(text === `data: 1\n\n${long}\n\ndata: error\n\n`).toBe(true);
+  });
+
+  test("is ended with its answer", async () => {
+    const reader = await reading();
+    body.write(bytes("data: 2"));
+    body.end("data: [DONE]\n\n");
+    expect(await reader.ended()).toBe("data: 1\n\ndata: 2\n\ndata: [DONE]\n\n");
+    expect(body.deliveredChunks).toBe(2);
+  });
+});
+
 describe("a reader that stops reading", () => {
   test("is noticed, and nothing of what was written is lost when it reads on", async () => {
     const { reader, written } = await stalled();
