@@ -43,6 +43,8 @@ export class LedgerWriter {
   /** Offered to the store, which has not taken them yet, and not on disk. */
   #inHand: LedgerEntry[] = [];
   #onTheWayToDisk = 0;
+  /** Settles when what was last sent to disk is there. */
+  #saved: Promise<void> = Promise.resolve();
   #isWriting = false;
   #lost = 0;
   #isAway = false;
@@ -127,6 +129,8 @@ export class LedgerWriter {
     for (let rows = this.#queue.length; rows > 0 && this.#queue.length > 0; rows -= BATCH_ROWS) {
       await this.#writeBatch(this.#queue.splice(0, Math.min(rows, BATCH_ROWS)));
     }
+    // Only from here on is it known to lie on disk, and fetched from there.
+    while (this.#onTheWayToDisk > 0) await this.#saved;
     await this.#foresight.clear(() => this.pending === 0);
     callOff();
     this.#isWriting = false;
@@ -152,7 +156,7 @@ export class LedgerWriter {
   async #rescue(): Promise<void> {
     const entries = [...this.#inHand, ...this.#queue.splice(0)];
     this.#inHand = [];
-    if (entries.length > 0) await this.#toDisk(entries);
+    if (entries.length > 0) await (this.#saved = this.#toDisk(entries));
   }
 
   /** Throws only what will pass. An entry that the store can never take is reported and left out. */

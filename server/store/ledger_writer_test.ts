@@ -205,6 +205,30 @@ describe("while the store does not answer, entries are on disk a moment later", 
     expect(lines).toEqual([]);
   });
 
+  for (const ending of ["the next turn", "a close"] as const) {
+    test(`and ${ending} finds what was on its way to disk when the store answered`, async () => {
+      const ledger = aWriter();
+      await ledger.start();
+      const answer = store.hesitates();
+      ledger.record(anEntry({ id: "offered" }));
+      const written = ledger.flush();
+      await until("it is so", () => timers.some(({ delayMs }) => delayMs === 30));
+      ledger.record(anEntry({ id: "meanwhile" }));
+      ring(50);
+      answer.resolve();
+      if (ending === "a close") {
+        await ledger.close();
+        expect(ledger.pending).toBe(0);
+        expect([...store.rows.keys(), ...idsOnDisk()]).toContain("meanwhile");
+      } else {
+        await written;
+        ring(50);
+        await ledger.flush();
+        expect([...store.rows.keys()]).toEqual(["offered", "meanwhile"]);
+      }
+    });
+  }
+
   test("also when what it does not answer is a replay", async () => {
     store.isAway = true;
     const ledger = aWriter();
