@@ -10,7 +10,7 @@ import { apiAnswers, commonHeaders, privateAnswers } from "./http/headers.ts";
 import { livez, metrics, readyz } from "./http/health.ts";
 import { inference } from "./http/inference.ts";
 import { listModels, oneModel } from "./http/models.ts";
-import { nearPath } from "./http/near_path.ts";
+import { nearPathHint } from "./http/near_path.ts";
 import type { AppParts } from "./http/parts.ts";
 import { peerUpgrade } from "./http/peer_upgrade.ts";
 import { refused } from "./http/reply.ts";
@@ -60,8 +60,7 @@ function notFound(c: AppContext): never {
 }
 
 function noSuchPath(c: AppContext): ColinkError {
-  const near = nearPath(c.req.path);
-  const hint = near === null ? "" : `; did you mean ${near}? Then mend the base URL`;
+  const hint = nearPathHint(c.req.path);
   return new ColinkError("not_found", `Cannot ${c.req.method} ${c.req.path}: no such path${hint}`);
 }
 

@@ -1,6 +1,7 @@
 /** The HTTP of it: what reaches the upstream to the letter, and what comes back, byte by byte and header by header. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
+import OpenAI from "openai";
 import type { ErrorView } from "../protocol/api.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";
@@ -249,6 +250,31 @@ describe("usage", () => {
     const row = await rowOf(headers);
     expect(row).toMatchObject({ completion_tokens: 2, estimated: 1 });
     upstream.behave("local model", echo());
+  });
+});
+
+describe("a base URL", () => {
+  const sdk = (baseURL: string) =>
+    new OpenAI({ baseURL: gateway.url + baseURL, apiKey: account.apiToken, maxRetries: 0 });
+  const asks: [what: string, ask: (sdk: OpenAI) => PromiseLike<unknown>][] = [
+    ["the list of models", (sdk) => sdk.models.list()],
+    ["one model", (sdk) => sdk.models.retrieve("meta/llama")],
+    ["a chat", (sdk) => sdk.chat.completions.create({ model: "model", messages: [] })],
+    ["an embedding", (sdk) => sdk.embeddings.create({ model: "model", input: "x" })],
+    ["a stored response", (sdk) => sdk.responses.retrieve("resp_1")],
+  ];
+  for (const [what, ask] of asks) {
+    test(`without /v1 is an error that says so, when ${what} is asked for`, async () => {
+      const error = await Promise.resolve(ask(sdk(""))).then(() => null, (error) => error);
+      expect(error).toBeInstanceOf(OpenAI.NotFoundError);
+      expect(error.message).toContain("add /v1 to the base URL");
+    });
+  }
+
+  test("with too much in it is one, too", async () => {
+    const error = await sdk("/v1/v1").models.list().then(() => null, (error) => error);
+    expect(error).toBeInstanceOf(OpenAI.NotFoundError);
+    expect(error.message).toContain("did you mean /v1/models? Then mend the base URL");
   });
 });
 

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Context, Handler } from "hono";
 import { accepts } from "hono/accepts";
+import { isApiCaller } from "./credentials.ts";
 
 /** One file of the console, in every encoding that it was stored in. */
 export interface Asset {
@@ -47,13 +48,14 @@ const guards: Readonly<Record<string, string>> = {
 /**
  * A handler for GET and HEAD of everything that is not an API: a listed file, else the console's
  * page, which has its own routes. Paths that name a file (`/assets/…`, or with an extension) and
- * are not listed go to the app's `notFound`. Reads `manifest.json` in `dir` now, and throws where
+ * are not listed go to the app's `notFound`, and so do programs that have lost their way to the API:
+ * an SDK takes a page for an empty answer. Reads `manifest.json` in `dir` now, and throws where
  * the console was not built.
  */
 export function assets(dir: string): Handler {
   const manifest = readManifest(dir);
   return (c) => {
-    const asset = manifest[c.req.path] ?? (namesFile(c.req.path) ? undefined : manifest[INDEX]);
+    const asset = manifest[c.req.path] ?? (isPage(c) ? manifest[INDEX] : undefined);
     return asset ? answer(c, dir, asset) : c.notFound();
   };
 }
@@ -67,6 +69,10 @@ function readManifest(dir: string): Manifest {
       cause,
     });
   }
+}
+
+function isPage({ req }: Context): boolean {
+  return req.path === "/" || !namesFile(req.path) && !isApiCaller(req.raw.headers);
 }
 
 function namesFile(path: string): boolean {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { Hono } from "hono";
+import OpenAI from "openai";
 import { assets, type Manifest } from "./assets.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "colink-assets-"));
@@ -110,6 +111,34 @@ test("the console's own routes answer with its page", async () => {
     expect(answer.status).toBe(200);
     expect(answer.headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(await answer.text()).toBe(page);
+  }
+});
+
+test("a program that looks for the API gets no page, whatever shows that it is one", async () => {
+  const signs: Record<string, string>[] = [
+    { accept: "application/json" },
+    { authorization: "Bearer sk-colink-x" },
+    { "x-api-key": "sk-colink-x" },
+    { "api-key": "sk-colink-x" },
+  ];
+  for (const headers of signs) {
+    for (const path of ["/models", "/models/gpt-4", "/responses/resp_1", "/nothing"]) {
+      const answer = await get(path, headers);
+      expect(answer.status).toBe(404);
+      expect(await answer.json()).toEqual({ error: { code: "not_found" } });
+    }
+    expect((await get("/", headers)).status).toBe(200);
+    expect((await get(main, headers)).status).toBe(200);
+  }
+  const sdk = new OpenAI({ apiKey: "x", baseURL: server.url.href, maxRetries: 0 });
+  const error = await sdk.models.list().then(() => null, (error) => error);
+  expect(error).toBeInstanceOf(OpenAI.NotFoundError);
+});
+
+test("a browser that opens a page gets it, whatever else it would take", async () => {
+  const accept = "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8";
+  for (const headers of [{ accept }, { accept: "*/*" }]) {
+    expect(await (await get("/models", headers)).text()).toBe(page);
   }
 });
 

@@ -8,9 +8,16 @@ import type { Limiter, Verdict } from "../limit/limiter.ts";
 import type { AnswerHeaders, AppContext } from "./env.ts";
 import { refuseForgery, sessionCookie } from "./session_cookie.ts";
 
+/** Whether a program asks that wants the API, as keys and the wish for JSON show: browsers open pages without them. */
+export function isApiCaller(headers: Headers): boolean {
+  const accepts = headers.get("accept") ?? "";
+  const wantsJson = accepts.includes("application/json") && !accepts.includes("text/html");
+  return wantsJson || keyIn(headers) !== null;
+}
+
 /** The key behind `Authorization: Bearer` (or `x-api-key`, `api-key`, as some clients send it). */
 export function apiKey(headers: Headers, keyring: Keyring): Key | Promise<Key> {
-  const token = bearer(headers) ?? headers.get("x-api-key") ?? headers.get("api-key");
+  const token = keyIn(headers);
   if (!token) {
     throw new ColinkError(
       "missing_api_key",
@@ -87,6 +94,10 @@ export async function viewerAccount(c: AppContext, accounts: Accounts): Promise<
     if (error instanceof ColinkError && error.kind.status === 401) return null;
     throw error;
   }
+}
+
+function keyIn(headers: Headers): string | null {
+  return bearer(headers) ?? headers.get("x-api-key") ?? headers.get("api-key");
 }
 
 function bearer(headers: Headers): string | undefined {

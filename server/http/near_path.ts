@@ -8,8 +8,17 @@ const API = "/v1";
 const endings = [...endpoints.map(({ path }) => path.slice(API.length)), "/models"]
   .toSorted((a, b) => b.length - a.length);
 
-/** The path of `/v1` that ends as this one does, or null. */
+/** The path of `/v1` that ends as this one does, or that goes on as this one; null: there is none. */
 export function nearPath(path: string): string | null {
   const ending = endings.find((ending) => path.endsWith(ending));
-  return ending === undefined ? null : API + ending;
+  if (ending !== undefined) return API + ending;
+  return endings.some((ending) => path.startsWith(`${ending}/`)) ? API + path : null;
+}
+
+/** What whoever asked for the path should do, as the end of a message; empty where nobody knows. */
+export function nearPathHint(path: string): string {
+  const near = nearPath(path);
+  if (near === null) return "";
+  const remedy = near === API + path ? `add ${API} to the base URL` : "mend the base URL";
+  return `; did you mean ${near}? Then ${remedy}`;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { nearPath } from "./near_path.ts";
+import { nearPath, nearPathHint } from "./near_path.ts";
 
 const cases: [why: string, path: string, near: string | null][] = [
   ["a base URL without /v1", "/chat/completions", "/v1/chat/completions"],
@@ -8,6 +8,8 @@ const cases: [why: string, path: string, near: string | null][] = [
   ["a base URL that has the endpoint in it", "/v1/embeddings/models", "/v1/models"],
   ["one endpoint twice", "/v1/completions/completions", "/v1/completions"],
   ["another server's prefix", "/openai/v1/responses", "/v1/responses"],
+  ["one model without /v1", "/models/meta-llama/Llama-3", "/v1/models/meta-llama/Llama-3"],
+  ["a stored response without /v1", "/responses/resp_1", "/v1/responses/resp_1"],
   ["an endpoint that is not there", "/v1/images/generations", null],
   ["nothing alike", "/", null],
 ];
@@ -15,3 +17,11 @@ const cases: [why: string, path: string, near: string | null][] = [
 for (const [why, path, near] of cases) {
   test(`${why}: ${path} is near ${near}`, () => expect(nearPath(path)).toBe(near));
 }
+
+test("who left /v1 out is told to add it, who wrote too much to mend it, and others nothing", () => {
+  expect(nearPathHint("/models")).toEndWith(
+    "did you mean /v1/models? Then add /v1 to the base URL",
+  );
+  expect(nearPathHint("/v1/v1/models")).toEndWith("? Then mend the base URL");
+  expect(nearPathHint("/nodes")).toBe("");
+});
