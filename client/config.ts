@@ -35,6 +35,8 @@ export interface ProviderConfig {
   api_key?: string | undefined;
   /** Default: https://api.openai.com/v1 or https://api.anthropic.com. A bare host has its API under /v1. */
   base_url?: string | undefined;
+  /** Where its API begins below `base_url`. Default: /v1 where the dialect's servers have it there. */
+  api_path?: string | undefined;
   /** Sent with every call to this provider; they win over the node's own. */
   headers?: Record<string, string> | undefined;
   /** `claude` only. Default: 2023-06-01. */

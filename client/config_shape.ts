@@ -30,13 +30,16 @@ const provider = (type: ProviderType) => ({
   }).refine((text) => !ENDPOINT_PATH.test(URL.parse(text)?.pathname ?? ""), {
     error: "must end before the endpoint: the node appends /chat/completions and others itself",
   }).optional(),
+  api_path: z.string().regex(/^\/[^?#]*$/, {
+    error: 'must be a path such as "/v1", or "/" where the API has none',
+  }).optional(),
   headers: headers.optional(),
   endpoints: endpointsShape(type).optional(),
   models: modelsShape(type),
 });
 
 /** What people copy along with an address. */
-const ENDPOINT_PATH = /\/(completions|embeddings|responses|messages|models)\/*$/;
+const ENDPOINT_PATH = /\/(completions|embeddings|moderations|rerank|responses|messages|models)\/*$/;
 
 const serverUrl = z.string().refine((text) => isUrl(text, "ws:", "wss:", "http:", "https:"), {
   error: 'must be an address such as "wss://your-server/ws"',
@@ -81,6 +84,7 @@ const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
     "type",
     "api_key",
     "base_url",
+    "api_path",
     "headers",
     "endpoints",
     "models",

@@ -219,6 +219,19 @@ test("endpoints are those that the type of provider can serve", () => {
   ]);
 });
 
+test("a path of the API's own begins with a slash", () => {
+  const withPath = (path: string) =>
+    usable.replace("    models:", `    api_path: ${JSON.stringify(path)}\n    models:`);
+  for (const path of ["/", "/v3", "/openai/v1/"]) {
+    expect(parseConfig(withPath(path), {}).providers[0]!.api_path).toBe(path);
+  }
+  for (const path of ["", "v1", "/v1?a=b", "/#x"]) {
+    expect(problemsIn(withPath(path))).toEqual([
+      'config.yaml:8:15: providers[0].api_path must be a path such as "/v1", or "/" where the API has none',
+    ]);
+  }
+});
+
 test("an address that goes on to an endpoint is refused", () => {
   for (const path of ["/chat/completions", "/messages/", "/models"]) {
     const text = usable.replace("https://api.openai.com/v1", `https://api.openai.com/v1${path}`);

@@ -83,13 +83,15 @@ export class Provider {
     const listed = this.#listed?.find(({ id }) => id === local)?.capabilities ?? {};
     const { endpoints: told, ...capabilities } = listed;
     const said = model.endpoints ?? this.config.endpoints;
-    const wanted = said === undefined ? withTranslated(told) : endpointPaths(said);
     const served = endpointsServed(this.adapter);
+    const wanted = said === undefined
+      ? withTranslated(told) ?? this.adapter.usualEndpoints ?? served
+      : endpointPaths(said);
     return {
       provider: this.place,
       local,
       adapter: this.adapter,
-      endpoints: served.filter((endpoint) => wanted?.includes(endpoint) ?? true),
+      endpoints: served.filter((endpoint) => wanted.includes(endpoint)),
       capabilities,
     };
   }

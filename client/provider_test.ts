@@ -101,6 +101,22 @@ test("a model's endpoints are its own, else its provider's, else the list's, els
   expect(endpointsOf(provider)).toEqual({ own: [messages], listed: [chat], unlisted: [chat] });
 });
 
+test("what few servers have is offered only where somebody says that the model has it", async () => {
+  const models = [{ local: "own", endpoints: ["rerank" as const] }, { local: "unsaid" }];
+  const adapter = { endpoints: [chat, Endpoint.rerank], usualEndpoints: [chat] };
+  expect(endpointsOf(providerOf(models, adapter))).toEqual({
+    own: [Endpoint.rerank],
+    unsaid: [chat],
+  });
+  const capabilities = { endpoints: [Endpoint.rerank] as string[] };
+  const listed = providerOf("auto", {
+    ...adapter,
+    models: () => Promise.resolve([{ id: "ranker", capabilities }]),
+  });
+  await listed.ask(now);
+  expect(endpointsOf(listed)).toEqual({ ranker: [Endpoint.rerank] });
+});
+
 test("what an upstream chats can be asked in messages too, for they are translated", async () => {
   const capabilities = { endpoints: [chat, responses] as string[] };
   expect(endpointsOf(await listing("auto", [{ id: "a", capabilities }])))

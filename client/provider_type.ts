@@ -9,12 +9,22 @@ const paths = {
   responses: Endpoint.responses,
   messages: Endpoint.messages,
   count_tokens: Endpoint.countTokens,
+  rerank: Endpoint.rerank,
+  moderations: Endpoint.moderations,
 } as const;
 
 export type EndpointName = keyof typeof paths;
 
 const served = {
-  openai: ["chat", "completions", "embeddings", "responses", "messages"],
+  openai: [
+    "chat",
+    "completions",
+    "embeddings",
+    "responses",
+    "messages",
+    "rerank",
+    "moderations",
+  ],
   claude: ["chat", "messages", "count_tokens"],
 } as const satisfies Record<string, readonly EndpointName[]>;
 

@@ -2,7 +2,7 @@
 
 import { Endpoint } from "../protocol/mod.ts";
 import type { Piece } from "./adapter/adapter.ts";
-import { signs } from "./adapter/signs.ts";
+import { signsOf } from "./adapter/signs.ts";
 
 export interface Tally {
   /** Pieces that were sent. */
@@ -37,7 +37,7 @@ interface StoredResponse {
 }
 
 export function tallyOf(endpoint: Endpoint): Tally {
-  const sign = signs[endpoint];
+  const sign = signsOf(endpoint);
   /** Later counts replace earlier ones, one by one: some dialects tell the prompt's first. */
   const usage: Counts = {};
   const tally = {
@@ -60,9 +60,9 @@ export function tallyOf(endpoint: Endpoint): Tally {
     if (!sign.account.test(text)) return;
     const told = JSON.parse(text) as Told;
     Object.assign(usage, told.usage ?? told.response?.usage ?? told.message?.usage);
-    tally.promptTokens = promptTokens(usage) ?? tally.promptTokens;
     tally.completionTokens = countIn(usage.completion_tokens) ?? countIn(usage.output_tokens) ??
       tally.completionTokens;
+    tally.promptTokens = promptTokens(usage) ?? tally.promptTokens;
     if (endpoint === Endpoint.responses) tally.responseId = storedId(told) ?? tally.responseId;
   }
 
@@ -73,12 +73,19 @@ export function tallyOf(endpoint: Endpoint): Tally {
 function promptTokens(usage: Counts): number | null {
   const told = countIn(usage.prompt_tokens);
   if (told !== null) return told;
+  if (usage.input_tokens === undefined) return onlyTotal(usage);
   const counts = [
     usage.input_tokens,
     usage.cache_read_input_tokens,
     usage.cache_creation_input_tokens,
   ].map(countIn);
   return counts[0] === null ? null : counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+}
+
+/** Of what was only read, some servers tell nothing but the sum. */
+function onlyTotal(usage: Counts): number | null {
+  const hasMade = usage.completion_tokens !== undefined || usage.output_tokens !== undefined;
+  return hasMade ? null : countIn(usage.total_tokens);
 }
 
 function storedId(told: Told & StoredResponse): string | null {

@@ -52,6 +52,14 @@ test("embeddings have a prompt only", () => {
   });
 });
 
+test("what was only read cost the sum, where no server tells more", () => {
+  const ranked = (usage: object) => counted(Endpoint.rerank, { results: [], usage });
+  expect(ranked({ total_tokens: 9 })).toMatchObject({ promptTokens: 9, completionTokens: null });
+  expect(ranked({ prompt_tokens: 8, total_tokens: 9 })).toMatchObject({ promptTokens: 8 });
+  expect(counted(Endpoint.chat, { usage: { completion_tokens: 3, total_tokens: 9 } }))
+    .toMatchObject({ promptTokens: null, completionTokens: 3 });
+});
+
 test("a response's events tell its tokens, its end and its id", () => {
   const response = { object: "response", id: "resp_1", store: true };
   const usage = { input_tokens: 5, output_tokens: 6, input_tokens_details: { cached_tokens: 2 } };

@@ -2,7 +2,10 @@
 
 import type { ModelCapabilities } from "./frame_v2.ts";
 
-/** A new one needs its name here, its streams below, and a row in the gateway's table of endpoints. */
+/**
+ * A new one that takes and gives JSON needs its path here and its streams below, a row in the
+ * gateway's table, and on the node one in its adapter's table and its name for configurations.
+ */
 export const Endpoint = Object.freeze({
   chat: "/v1/chat/completions",
   completions: "/v1/completions",
@@ -10,6 +13,8 @@ export const Endpoint = Object.freeze({
   responses: "/v1/responses",
   messages: "/v1/messages",
   countTokens: "/v1/messages/count_tokens",
+  rerank: "/v1/rerank",
+  moderations: "/v1/moderations",
 });
 
 export type Endpoint = typeof Endpoint[keyof typeof Endpoint];
@@ -33,6 +38,8 @@ export const endpointStreams: Readonly<Record<Endpoint, EndpointStream | null>> 
   [Endpoint.responses]: eventStream,
   [Endpoint.messages]: eventStream,
   [Endpoint.countTokens]: null,
+  [Endpoint.rerank]: null,
+  [Endpoint.moderations]: null,
 });
 
 /** What a node serves that says nothing of endpoints: all of v1's, and v2's without `capabilities`. */

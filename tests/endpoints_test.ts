@@ -2,6 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { Endpoint, endpointStreams } from "../protocol/mod.ts";
+import { at } from "../scripts/root.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask } from "./harness/api.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
@@ -112,6 +113,18 @@ const dialects: Readonly<Record<Endpoint, Dialect>> = {
     events: "",
     broken: /^$/,
   },
+  [Endpoint.rerank]: {
+    body: { query: "fruit", documents: ["apple", { text: "car" }], top_n: 1 },
+    whole: `{ "results":[{"index":0,"relevance_score":0.98e0}] }`,
+    events: "",
+    broken: /^$/,
+  },
+  [Endpoint.moderations]: {
+    body: { input: ["a", "b"] },
+    whole: `{ "id":"modr-1", "results":[{"flagged":false}] }`,
+    events: "",
+    broken: /^$/,
+  },
 };
 
 for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect][]) {
@@ -210,6 +223,27 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
   });
 }
 
+test("an endpoint that takes and gives JSON is a row in each of a few tables, and no more", async () => {
+  const sources = new Bun.Glob("{protocol,server,client}/**/*.ts").scan({ cwd: at(".") });
+  const found: string[] = [];
+  for await (const path of sources) {
+    if (path.endsWith("_test.ts")) continue;
+    const lines = (await Bun.file(at(path)).text()).split("\n");
+    const rows = lines.filter((line) => /\bEndpoint\.rerank\b|^ *rerank:|^ *"rerank",$/.test(line));
+    if (rows.length > 0) found.push(`${path}: ${rows.length}`);
+  }
+  expect(found.toSorted()).toEqual([
+    // What servers call such models in their lists: a guess that may be left out.
+    "client/adapter/listing.ts: 2",
+    "client/adapter/openai/dialect.ts: 1",
+    // Its name in configurations, and who serves it.
+    "client/provider_type.ts: 2",
+    // Its path, and that it does not stream.
+    "protocol/endpoint.ts: 2",
+    "server/http/endpoints.ts: 1",
+  ]);
+});
+
 describe("a model that is not offered at an endpoint", () => {
   test("is a 404 that says where it can be called", async () => {
     const { model } = await join(Endpoint.chat, Endpoint.responses);
@@ -253,6 +287,10 @@ describe("a body that is wrong", () => {
     [Endpoint.embeddings, { input: [] }, "input", "a list that is not empty"],
     [Endpoint.embeddings, { input: { a: 1 } }, "input", "must be text, or a list"],
     [Endpoint.embeddings, { prompt: "x" }, "input", `belongs to /v1/completions`],
+    [Endpoint.rerank, { documents: ["a"] }, "query", "must be text"],
+    [Endpoint.rerank, { query: "a", documents: [] }, "documents", "a list that is not empty"],
+    [Endpoint.rerank, { messages: turns }, "query", "belongs to /v1/chat/completions"],
+    [Endpoint.moderations, {}, "input", "must be text, or a list"],
     [Endpoint.responses, { messages: turns }, "input", `belongs to /v1/chat/completions`],
     [Endpoint.responses, { input: 7 }, "input", "must be text or a list"],
     [Endpoint.responses, { input: "x", background: true }, "background", "in the background"],

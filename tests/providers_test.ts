@@ -98,6 +98,21 @@ const addresses: Address[] = [
     target: "/api/openai/chat/completions",
   },
   {
+    name: "an API at the root",
+    provider: { type: "openai", base_url: `http://${host}`, api_path: "/" },
+    target: "/chat/completions",
+  },
+  {
+    name: "an API at a path of its own",
+    provider: { type: "openai", base_url: `http://${host}/`, api_path: "/api/v3/" },
+    target: "/api/v3/chat/completions",
+  },
+  {
+    name: "Claude at the root",
+    provider: { type: "claude", base_url: `http://${host}/anthropic`, api_path: "/" },
+    target: "/anthropic/messages",
+  },
+  {
     name: "a query",
     provider: { type: "openai", base_url: `http://${host}${AZURE}?api-version=2024-10-21` },
     target: `${AZURE}/chat/completions?api-version=2024-10-21`,

@@ -54,6 +54,8 @@ export interface PlainEvents {
 export interface Adapter {
   /** The endpoints that it serves, for whatever model. Absent: chat completions only. */
   readonly endpoints?: readonly Endpoint[];
+  /** Those of them that a model has where nobody says what it has. Absent: all. */
+  readonly usualEndpoints?: readonly Endpoint[];
   answer(call: AdapterCall): AsyncIterable<Piece>;
   /** What the upstream says that it has; absent: it cannot be asked. Throws an UpstreamFailure. */
   models?(signal: AbortSignal): Promise<ListedModel[]>;

@@ -1,5 +1,6 @@
 /** Where a provider's API begins: people write its address with and without the version, a slash, a query. */
 
+import type { Endpoint } from "../../protocol/mod.ts";
 import type { ProviderConfig } from "../config.ts";
 
 export const OPENAI_BASE_URL = "https://api.openai.com/v1";
@@ -19,12 +20,23 @@ const conventions: Readonly<Record<ProviderConfig["type"], Convention>> = Object
   claude: { base: CLAUDE_BASE_URL, lacksVersion: (path) => !path.endsWith(VERSION) },
 });
 
-/** The address below which the endpoints stand, without a slash at its end; a query stays. */
-export function baseUrlOf({ type, base_url }: Pick<ProviderConfig, "type" | "base_url">): URL {
+type Address = Pick<ProviderConfig, "type" | "base_url" | "api_path">;
+
+/** The address below which the endpoints stand, without a slash at its end but for a bare host's; a query stays. */
+export function baseUrlOf({ type, base_url, api_path }: Address): URL {
   const { base, lacksVersion } = conventions[type];
   const url = new URL(base_url ?? base);
-  const path = url.pathname.replace(/\/+$/, "");
-  url.pathname = lacksVersion(path) ? path + VERSION : path;
+  const path = bare(url.pathname);
+  url.pathname = path + (api_path === undefined && lacksVersion(path) ? VERSION : bare(api_path));
   url.hash = "";
   return url;
+}
+
+/** An endpoint's path below the base address. */
+export function pathBelowBase(endpoint: Endpoint): string {
+  return endpoint.slice(`${VERSION}/`.length);
+}
+
+function bare(path = ""): string {
+  return path.replace(/\/+$/, "");
 }

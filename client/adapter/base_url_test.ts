@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { baseUrlOf } from "./base_url.ts";
 
-const of = (type: "openai" | "claude", base_url?: string) => baseUrlOf({ type, base_url }).href;
+const of = (type: "openai" | "claude", base_url?: string, api_path?: string) =>
+  baseUrlOf({ type, base_url, api_path }).href;
 
 test("a provider without an address is the one that its dialect is named after", () => {
   expect(of("openai")).toBe("https://api.openai.com/v1");
@@ -18,6 +19,14 @@ test("a bare host has its API under /v1", () => {
 test("another path is the API's own at OpenAI-compatible servers, and the place of /v1 at Claude's", () => {
   expect(of("openai", "https://h/openai/")).toBe("https://h/openai");
   expect(of("claude", "https://h/anthropic/")).toBe("https://h/anthropic/v1");
+});
+
+test("whose API stands elsewhere can say so, the root included", () => {
+  for (const type of ["openai", "claude"] as const) {
+    expect(of(type, "http://h:1", "/")).toBe("http://h:1/");
+    expect(of(type, "http://h:1/", "/api/v3/")).toBe("http://h:1/api/v3");
+    expect(of(type, "https://h/proxy/?a=b", "/")).toBe("https://h/proxy?a=b");
+  }
 });
 
 test("a query stays, and what stands behind # goes", () => {

@@ -75,13 +75,23 @@ function capabilitiesIn(entry: Json): ModelCapabilities {
   return capabilities;
 }
 
+/** Servers' own words for models that do one thing only. */
+const onlyEndpoints: ReadonlyMap<string, Endpoint> = new Map([
+  ["embedding", Endpoint.embeddings],
+  ["embeddings", Endpoint.embeddings],
+  ["rerank", Endpoint.rerank],
+  ["reranker", Endpoint.rerank],
+  ["moderation", Endpoint.moderations],
+]);
+
 /** Other gateways like ours name them; some servers only set apart what cannot talk. */
 function endpointsIn({ endpoints, type }: Json): Endpoint[] | undefined {
   if (Array.isArray(endpoints)) {
     const known = endpoints.filter((path) => typeof path === "string" && isEndpoint(path));
     return known.length > 0 ? known : undefined;
   }
-  return type === "embedding" || type === "embeddings" ? [Endpoint.embeddings] : undefined;
+  const only = typeof type === "string" ? onlyEndpoints.get(type) : undefined;
+  return only === undefined ? undefined : [only];
 }
 
 function firstTold(signs: readonly Sign[], entry: Json): boolean | undefined {

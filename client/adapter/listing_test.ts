@@ -58,10 +58,12 @@ for (const [server, entry, tools, vision] of abilities) {
   });
 }
 
-test("endpoints are known where a gateway like ours names them, or where the model only embeds", () => {
+test("endpoints are known where a gateway like ours names them, or where the model does one thing only", () => {
   const named = ["/v1/chat/completions", "/v1/brand/new", "/v1/embeddings"];
   expect(factsOf({ endpoints: named }).endpoints).toEqual([named[0]!, named[2]!]);
   expect(factsOf({ type: "embeddings" }).endpoints).toEqual(["/v1/embeddings"]);
+  expect(factsOf({ type: "rerank" }).endpoints).toEqual(["/v1/rerank"]);
+  expect(factsOf({ type: "moderation" }).endpoints).toEqual(["/v1/moderations"]);
   expect(factsOf({ type: "llm" })).toEqual({});
 });
 

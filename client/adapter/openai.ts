@@ -10,7 +10,7 @@ import {
   type Piece,
   UpstreamFailure,
 } from "./adapter.ts";
-import { baseUrlOf } from "./base_url.ts";
+import { baseUrlOf, pathBelowBase } from "./base_url.ts";
 import { discard, readWhole, ResponseBody } from "./event_stream.ts";
 import { readListing } from "./listing.ts";
 import { type ChatManners, mannersOf } from "./messages/chat_request.ts";
@@ -31,6 +31,7 @@ export class OpenAiAdapter implements Adapter {
     ...Object.keys(openAiDialects).filter(isEndpoint),
     Endpoint.messages,
   ];
+  readonly usualEndpoints = this.endpoints.filter((path) => !openAiDialects[path]?.isRare);
   readonly #upstream: Upstream;
   readonly #manners: ChatManners;
 
@@ -63,7 +64,7 @@ export class OpenAiAdapter implements Adapter {
     if (dialect === undefined) {
       throw new UpstreamFailure(404, `This provider has no ${call.endpoint}`);
     }
-    const response = await this.#ask(dialect, call);
+    const response = await this.#ask(call);
     const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
     const follower = call.stream ? dialect.follow?.() : undefined;
     if (follower === undefined || isJson) return this.#whole(response, dialect, call);
@@ -72,9 +73,9 @@ export class OpenAiAdapter implements Adapter {
     return new StreamedAnswer(new ResponseBody(response, call.signal), relay);
   }
 
-  async #ask({ path }: OpenAiDialect, call: AdapterCall): Promise<Response> {
+  async #ask(call: AdapterCall): Promise<Response> {
     const body = withMember(call.bodyText, "model", JSON.stringify(call.model));
-    const response = await this.#upstream.post(path, body, call);
+    const response = await this.#upstream.post(pathBelowBase(call.endpoint), body, call);
     if (!response.ok) {
       const nowMs = this.world.todayMs();
       throw await readRefusal(response, call.signal, this.#upstream, nowMs, openAiError);

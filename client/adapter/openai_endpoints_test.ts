@@ -51,6 +51,8 @@ test("each endpoint is asked for by its path, with the caller's body but for the
     [Endpoint.completions, "/v1/completions", '{"prompt":[1,2],\n"suffix":null,"model":"pro"}'],
     [Endpoint.embeddings, "/v1/embeddings", '{"input":"é","model":"pro","dimensions":12}'],
     [Endpoint.responses, "/v1/responses", '{"model":"pro","input":"hi","store":false,"x":[null]}'],
+    [Endpoint.rerank, "/v1/rerank", '{"model":"pro","query":"a","documents":["b"],"top_n":1.0}'],
+    [Endpoint.moderations, "/v1/moderations", '{"input":["é"], "model":"pro"}'],
   ];
   for (const [endpoint, path, bodyText] of bodies) {
     const call = { endpoint, bodyText, stream: false };

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { type Endpoint, endpointStreams, withoutUsage } from "../../protocol/mod.ts";
 import type { PlainEvents } from "./adapter.ts";
 import { EventPattern } from "./event_pattern.ts";
-import { signs } from "./signs.ts";
+import { signsOf } from "./signs.ts";
 
 /** After so many patterns that fitted nothing, a stream is taken to repeat nothing, */
 const MAX_WASTED = 4;
@@ -72,7 +72,7 @@ export class PlainRuns {
     const head = isNamed ? `event: ${name}\ndata: ` : "data: ";
     if (!event.startsWith(`${head}{`) || !event.endsWith("}\n\n")) return null;
     const json = event.slice(head.length, -"\n\n".length);
-    const { tokens, finishReason, account } = signs[this.endpoint];
+    const { tokens, finishReason, account } = signsOf(this.endpoint);
     if (/[\r\n]/.test(json) || finishReason.test(json) || account.test(json)) return null;
     const hidden = this.hidesUsage ? hiddenIn(json) : null;
     return EventPattern.of(

@@ -20,10 +20,9 @@ const chunkSigns: Signs = {
   account: USAGE,
 };
 
-const countSigns: Signs = { tokens: NEVER, finishReason: NEVER, account: USAGE };
+const wholeSigns: Signs = { tokens: NEVER, finishReason: NEVER, account: USAGE };
 
-/** Most of an answer is not parsed to be counted: a look at the text is far cheaper. */
-export const signs: Readonly<Record<Endpoint, Signs>> = Object.freeze({
+const streamSigns: Readonly<Partial<Record<Endpoint, Signs>>> = Object.freeze({
   [Endpoint.chat]: chunkSigns,
   [Endpoint.completions]: chunkSigns,
   [Endpoint.responses]: {
@@ -36,6 +35,9 @@ export const signs: Readonly<Record<Endpoint, Signs>> = Object.freeze({
     finishReason: /"stop_reason"\s*:\s*"(\w+)"/,
     account: USAGE,
   },
-  [Endpoint.embeddings]: countSigns,
-  [Endpoint.countTokens]: countSigns,
 });
+
+/** Most of an answer is not parsed to be counted: a look at the text is far cheaper. What comes in one piece tells only its cost. */
+export function signsOf(endpoint: Endpoint): Signs {
+  return streamSigns[endpoint] ?? wholeSigns;
+}

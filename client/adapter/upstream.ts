@@ -115,7 +115,7 @@ export class Upstream {
 
   #url(path: string, query: Readonly<Record<string, string>> = {}): string {
     const url = new URL(this.#base);
-    url.pathname = `${url.pathname}/${path}`;
+    url.pathname = `${url.pathname === "/" ? "" : url.pathname}/${path}`;
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     return url.href;
   }

@@ -22,7 +22,8 @@ export function compatibilityPage(
   const paths = Map.groupBy(shown, ({ path }) => path);
   const sections = [...paths].map(([path, rows]) => `## ${path}\n\n${endpointTable(rows)}`);
   const clients = [...new Set(shown.map(({ client }) => client))];
-  return [beginning, clientTable(clients, versions), reading, ...sections].join("\n\n") + "\n";
+  const parts = [beginning, clientTable(clients, versions), reading, ...sections, missing];
+  return parts.join("\n\n") + "\n";
 }
 
 const beginning = `# Compatibility
@@ -41,6 +42,16 @@ const reading =
 by what the caller is told, other words by how it works. A dash: not asked for there. What a server
 of its own lacks, it refuses in its own words, which the caller sees. How errors look:
 [errors.md](errors.md).`;
+
+const missing = `## What is missing for the last two
+
+- **Forms** (\`multipart/form-data\`: transcription and translation of sound, edits and variations of
+  pictures). The gateway finds the model in a body's JSON, and exchanges it for the node's own name
+  for it there. It would have to do both in a form, and CALL to tell the body's content type.
+- **Sound as the answer** (speech). What nodes answer is JSON or events of JSON. HEAD would have to
+  tell the content type, and the ledger what sound costs.
+- **Pictures of a text** take and give JSON. They need what \`/v1/rerank\` needed, a row in each of
+  four tables, and an answer limit above 8 MiB for several large ones.`;
 
 function clientTable(
   clients: readonly string[],

@@ -42,6 +42,12 @@ const messages: Rule = {
   text: "a list of at least one message",
 };
 
+const texts: Rule = {
+  member: "input",
+  kinds: ["string", "array"],
+  text: "text, or a list that is not empty",
+};
+
 const streamOptions: Rule = {
   member: "stream_options",
   kinds: ["object"],
@@ -66,11 +72,7 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
   {
     path: Endpoint.embeddings,
     dialect: openAi,
-    rules: [{
-      member: "input",
-      kinds: ["string", "array"],
-      text: "text, or a list that is not empty",
-    }],
+    rules: [texts],
   },
   {
     path: Endpoint.responses,
@@ -100,6 +102,15 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
     rules: [messages],
     headers: [...CALL_HEADERS],
   },
+  {
+    path: Endpoint.rerank,
+    dialect: openAi,
+    rules: [
+      { member: "query", kinds: ["string", "object"], text: "text" },
+      { member: "documents", kinds: ["array", "object"], text: "a list that is not empty" },
+    ],
+  },
+  { path: Endpoint.moderations, dialect: openAi, rules: [texts] },
 ]);
 
 /** The dialect in which a path's callers are told of errors, where the path is an endpoint's. */

@@ -8,6 +8,7 @@ import { langchain } from "./langchain.ts";
 import { messagesForOpenAi } from "./messages_for_openai.ts";
 import { models } from "./models.ts";
 import { openAiChat } from "./openai_chat.ts";
+import { openAiJudgements } from "./openai_judgements.ts";
 import { openAiPython } from "./openai_python.ts";
 import { openAiResponses } from "./openai_responses.ts";
 import { openAiTexts } from "./openai_texts.ts";
@@ -27,4 +28,5 @@ export const allFeatures: readonly Feature[] = [
   ...langchain,
   ...openAiPython,
   ...models,
+  ...openAiJudgements,
 ];

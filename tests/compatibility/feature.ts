@@ -14,8 +14,8 @@ export type Client =
 /** The types of provider that a node may have. */
 export type Provider = "openai" | "claude";
 
-/** The paths that are looked at: inference, and what is asked before it. */
-export type Path = Endpoint | "/v1/models";
+/** The paths that are looked at: inference, what is asked before it, and what is not there yet. */
+export type Path = Endpoint | "/v1/models" | "/v1/audio" | "/v1/images";
 
 /** One thing that callers do, at whatever providers it comes out the same. */
 export interface Row {

@@ -3,6 +3,8 @@
 import { type Behaviour, echo, startUpstream, type Upstream } from "../harness/upstream.ts";
 
 export const PLAIN_MODEL = "plain-model";
+/** Judges texts, and writes none. */
+export const JUDGE_MODEL = "local-judge";
 /** Behaves as a test says. */
 export const QUIRKY_MODEL = "quirky-model";
 
@@ -11,7 +13,8 @@ export const VECTOR = [0.25, -1.5, 3];
 
 /** Starts it; what it has no answer for, it echoes as a chat. */
 export function startPlainServer(): Upstream {
-  return startUpstream({ [PLAIN_MODEL]: (call) => (answers[call.path] ?? echo())(call) });
+  const answer: Behaviour = (call) => (answers[call.path] ?? echo())(call);
+  return startUpstream({ [PLAIN_MODEL]: answer, [JUDGE_MODEL]: answer });
 }
 
 const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
@@ -52,6 +55,38 @@ const answers: Readonly<Record<string, Behaviour>> = Object.freeze({
         status: "completed",
         content: [{ type: "output_text", text: body.input, annotations: [] }],
       }],
+    }),
+  "/v1/rerank": ({ body }) => {
+    const documents = body.documents as string[];
+    if (documents.includes("")) {
+      const message = "documents must not be empty";
+      const error = { message, type: "invalid_request_error", param: "documents", code: null };
+      return Response.json({ error }, { status: 422 });
+    }
+    const results = documents.map((text, index) => ({
+      index,
+      document: { text },
+      relevance_score: text === body.query ? 0.98 : 0.02,
+    })).toSorted((a, b) => b.relevance_score - a.relevance_score);
+    return Response.json({
+      id: "rerank-1",
+      model: body.model,
+      results,
+      usage: { total_tokens: 7 },
+    });
+  },
+  "/v1/moderations": ({ body }) =>
+    Response.json({
+      id: "modr-1",
+      model: body.model,
+      results: [body.input].flat().map((text) => {
+        const flagged = text === "bad";
+        return {
+          flagged,
+          categories: { violence: flagged },
+          category_scores: { violence: Number(flagged) },
+        };
+      }),
     }),
   "/v1/embeddings": ({ body }) => {
     const inputs = Array.isArray(body.input) ? body.input : [body.input];

@@ -12,7 +12,7 @@ import type { Upstream } from "../harness/upstream.ts";
 import { until } from "../harness/wait.ts";
 import { checkedFetch } from "./checked_fetch.ts";
 import type { Provider } from "./feature.ts";
-import { PLAIN_MODEL, QUIRKY_MODEL, startPlainServer } from "./plain_server.ts";
+import { JUDGE_MODEL, PLAIN_MODEL, QUIRKY_MODEL, startPlainServer } from "./plain_server.ts";
 import { tellStories } from "./stories.ts";
 import { type RecordedClaude, recordedModels, startRecordedClaude } from "./recorded_claude.ts";
 
@@ -26,6 +26,8 @@ export interface Scene {
   model: string;
   /** A model of an OpenAI-compatible server of our own, for what aimock lacks. */
   plainModel: string;
+  /** A model of the same server that judges texts and writes none. */
+  judgeModel: string;
   plain: Upstream;
   aimock: LLMock;
   /** Anthropic's API over recorded answers, as `recorded/…`. */
@@ -68,7 +70,11 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
       {
         type: "openai",
         base_url: plain.url,
-        models: [{ local: PLAIN_MODEL }, { local: QUIRKY_MODEL }],
+        models: [
+          { local: PLAIN_MODEL },
+          { local: QUIRKY_MODEL },
+          { local: JUDGE_MODEL, server_mapping: "judge", endpoints: ["rerank", "moderations"] },
+        ],
       },
       {
         type: "claude",
@@ -103,6 +109,7 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
       provider,
       model: `${provider}-model`,
       plainModel: PLAIN_MODEL,
+      judgeModel: "judge",
       plain,
       aimock,
       recorded,

@@ -2,6 +2,7 @@
 
 import { Endpoint, withMember } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
+import { pathBelowBase } from "../base_url.ts";
 import { discard, readWhole } from "../event_stream.ts";
 import type { ReadError } from "../refusal.ts";
 import { type Asked, type ClaudeUpstream, isJson } from "./claude_upstream.ts";
@@ -30,9 +31,8 @@ export class MessagesRelay {
 
   #asked(call: AdapterCall): Asked {
     const { bodyText, endpoint, model, stream } = call;
-    const path = endpoint.slice("/v1/".length);
     const body = withMember(withoutUnsignedThinking(bodyText), "model", JSON.stringify(model));
-    return { path, body, stream, headers: this.#headers(call), readError };
+    return { path: pathBelowBase(endpoint), body, stream, headers: this.#headers(call), readError };
   }
 
   /** The caller's version counts: the body is in its words. The owner's headers win all the same. */

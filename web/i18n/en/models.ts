@@ -22,6 +22,8 @@ export const models = {
     "/v1/responses": "responses",
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "count tokens",
+    "/v1/rerank": "reranking",
+    "/v1/moderations": "moderations",
   },
   servers: "Nodes that serve it",
   try: "Try",

@@ -22,6 +22,8 @@ export const models: Messages["models"] = {
     "/v1/responses": "responses",
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "词元计数",
+    "/v1/rerank": "重排",
+    "/v1/moderations": "内容审核",
   },
   servers: "提供它的节点",
   try: "试用",
