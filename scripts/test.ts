@@ -74,8 +74,8 @@ async function providePython(found: Promise<PythonFound>): Promise<string> {
 }
 
 async function provideServices(): Promise<string | void> {
-  const { postgres, redis, chromium } = requirements;
-  const all: Requirement[] = [postgres, redis, chromium];
+  const { postgres, redis, chromium, nginx } = requirements;
+  const all: Requirement[] = [postgres, redis, chromium, nginx];
   const needed = all.filter(({ instead }) => instead === undefined || !process.env[instead]);
   const installed = await provide(needed);
   if (installed.length > 0) return `installed ${installed.join(", ")}`;

@@ -29,11 +29,14 @@ test(
     const gateways = [...cluster.gateways];
     const account = await createAccount(gateways[0]!);
     const upstream = startUpstream({ local: pieces(TEXTS, PAUSE_MS) });
+    const balancer = await startBalancer(gateways.map(({ url }) => url));
+    const direct = gateways.map(({ wsUrl }) => wsUrl);
+    const dialled = [direct, direct.toReversed(), [balancer.wsUrl]];
     const names = ["node-a", "node-b", "node-c"];
     await Promise.all(names.map((name, i) =>
       startNode({
-        gateway: gateways[i]!,
-        serverUrls: gateways.map(({ wsUrl }) => wsUrl),
+        gateway: { url: gateways[i]!.url, wsUrl: dialled[i]![0]! },
+        serverUrls: dialled[i]!,
         clientToken: account.clientToken,
         maxParallel: 3,
         name,
@@ -46,7 +49,6 @@ test(
       })
     ));
     for (const name of names) await listedBy(gateways, name);
-    const balancer = startBalancer(() => gateways.map(({ url }) => url));
     const client = new OpenAI({ baseURL: `${balancer.url}/v1`, apiKey: account.apiToken });
 
     let answered = 0;

@@ -1,55 +1,66 @@
-/** A load balancer as operators run one: takes turns among gateways, and passes over those that take no calls. */
+/** nginx before several gateways, as `compose.cluster.yaml` sets it up. */
 
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { freePort } from "../../scripts/free_port.ts";
+import { Program } from "../../scripts/program.ts";
+import { at } from "../../scripts/root.ts";
+import { requirements } from "../../scripts/testing/requirement.ts";
 import { endAfterTests } from "./cleanup.ts";
+import { temporaryFolder } from "./gateway.ts";
+import { until } from "./wait.ts";
 
 export interface Balancer {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  stop(): void;
+  /** Where nodes dial. */
+  readonly wsUrl: string;
 }
 
-/** Like nginx with `proxy_next_upstream error http_503 non_idempotent`: what did not begin is tried at the next. */
-export function startBalancer(backends: () => readonly string[]): Balancer {
-  let turn = 0;
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    idleTimeout: 0,
-    development: false,
-    async fetch(request) {
-      const { pathname, search } = new URL(request.url);
-      const body = request.body === null ? null : await request.bytes();
-      const all = backends();
-      let last = new Response("no gateway", { status: 502 });
-      for (let i = 0; i < all.length; i++) {
-        const { method, headers, signal } = request;
-        const url = `${all[turn++ % all.length]}${pathname}${search}`;
-        try {
-          last = passedOn(await fetch(url, { method, headers, body, signal, keepalive: false }));
-          if (last.status !== 503) return last;
-        } catch {
-          // Nobody is there: the next one.
-        }
-      }
-      return last;
-    },
+/** Resolves once it listens. `gateways`: three URLs, which stay while what is behind them is replaced. */
+export async function startBalancer(gateways: readonly string[]): Promise<Balancer> {
+  const program = requirements.nginx.find();
+  if (program === null) throw new Error("Cannot start nginx: not found");
+  const port = freePort();
+  const folder = join(temporaryFolder(), "nginx");
+  mkdirSync(folder);
+  const config = join(folder, "nginx.conf");
+  writeFileSync(config, configuration(port, folder, gateways));
+  const errors = join(folder, "error.log");
+  const nginx = new Program("nginx", [program, "-p", folder, "-c", config, "-e", errors], {
+    cwd: folder,
   });
-  const stop = () => void server.stop(true);
-  endAfterTests(stop);
-  return { url: `http://127.0.0.1:${server.port}`, stop };
+  endAfterTests(() => nginx.kill());
+  const url = `http://127.0.0.1:${port}`;
+  await until("nginx listens", async () => (await fetch(`${url}/healthz`)).ok);
+  return { url, wsUrl: `ws://127.0.0.1:${port}/ws` };
 }
 
-/** Read and written by hand: Bun may lose the end of a fetched body that is returned as it is. */
-function passedOn(answer: Response): Response {
-  const reader = answer.body?.getReader();
-  if (reader === undefined) return answer;
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  });
-  return new Response(body, { status: answer.status, headers: answer.headers });
+function configuration(port: number, folder: string, gateways: readonly string[]): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
+  return `${process.getuid?.() === 0 ? "user root;" : ""}
+daemon off;
+pid ${folder}/nginx.pid;
+events {}
+http {
+${temporary}
+access_log off;
+${fromCompose(port, gateways)}
+}
+`;
+}
+
+/** Names become addresses, and asking Docker for names is left out: Debian's nginx knows no `resolve`. */
+function fromCompose(port: number, gateways: readonly string[]): string {
+  const compose = parse(readFileSync(at("compose.cluster.yaml"), "utf8"), { merge: true }) as {
+    configs: { balancer: { content: string } };
+  };
+  return compose.configs.balancer.content
+    .replaceAll("$$", "$")
+    .replace("listen 8080;", `listen 127.0.0.1:${port};`)
+    .replace(/resolver [^;]+;/, "")
+    .replaceAll(" resolve ", " ")
+    .replace(/gateway-(\d):8080/g, (_, n: string) => new URL(gateways[Number(n) - 1]!).host);
 }
