@@ -203,7 +203,7 @@ export class Cluster {
   #watch(): void {
     const { bus, hub } = this.parts;
     hub.watch({
-      joined: (node) => node.gateway === null && this.#joined(node),
+      joined: (node) => node.gateway === null ? this.#joined(node) : this.offers.nodeCame(node),
       left: (node) => node.gateway === null && this.#nodeLeft(node),
       eased: (node) => node.gateway === null && this.#joined(node),
       loaded: () => {},

@@ -14,6 +14,12 @@ const MAX_TOLD = 16;
 /** Changes of a line that come so close together are told as one. */
 const GATHER_MS = 5;
 
+/**
+ * While calls wait they are told of again this often: whoever offers a slot forgets the want, and the
+ * offer may have come before the node that it is of was known here.
+ */
+const RETELL_EVERY_MS = 1_000;
+
 /** A slot that is offered is held for so long. */
 const GRANT_MS = 2_000;
 
@@ -54,6 +60,7 @@ export class Offers implements Rivals {
   readonly #dirty = new ByService<Service>();
   readonly #told = new ByService<Service>();
   #callOffTelling: (() => void) | null = null;
+  #callOffRetelling: (() => void) | null = null;
   #scheduler: OfferedTo | null = null;
   /** Its own nodes are leaving: nothing is offered. */
   isClosed = false;
@@ -151,6 +158,14 @@ export class Offers implements Rivals {
     for (const service of this.#told.values()) this.parts.say(peer, this.#wantsMessage(service));
   }
 
+  /** A node of a peer is known now, and what the peer offered of it before was declined. */
+  nodeCame(node: Node): void {
+    if (node.gateway === null) return;
+    for (const service of this.#told.values()) {
+      if (node.serves(service)) this.parts.say(node.gateway, this.#wantsMessage(service));
+    }
+  }
+
   /** A peer cannot be reached any more. */
   peerLeft(peer: string): void {
     for (const [service, wants] of this.#wants.entries()) {
@@ -179,6 +194,15 @@ export class Offers implements Rivals {
     if (message.waiting.length > 0) this.#told.set(service, service);
     else this.#told.delete(service);
     this.parts.sayToAll(message);
+    this.#retell();
+  }
+
+  #retell(): void {
+    if (this.#told.size === 0) return;
+    this.#callOffRetelling ??= this.parts.clock.after(RETELL_EVERY_MS, () => {
+      this.#callOffRetelling = null;
+      for (const service of [...this.#told.values()]) this.#tell(service);
+    });
   }
 
   #wantsMessage(service: Service): Extract<PeerMessage, { is: "wants" }> {

@@ -86,4 +86,40 @@ describe("a gateway whose own calls wait", () => {
       { is: "decline", grant: 9 },
     ]);
   });
+
+  test("tells of them again to the gateway of a node that it offered before it was known here", async () => {
+    const { offers, world, said, clock } = start();
+    const { node: full } = world.node("away", 1, ["m"], { gateway: "gw-1" });
+    world.hub.load(full, 1);
+    void Promise.resolve(world.lease()).catch(() => {});
+    await clock.pass(10);
+    offers.offered("gw-2", undefined, service, 1);
+    said.length = 0;
+    const other = world.node("other", 1, ["another"], { gateway: "gw-2" });
+    offers.nodeCame(other.node);
+    expect(said).toEqual([]);
+    const late = world.node("late", 1, ["m"], { gateway: "gw-2" });
+    offers.nodeCame(late.node);
+    expect(said).toMatchObject([{
+      peer: "gw-2",
+      message: { is: "wants", service, waiting: [{}] },
+    }]);
+  });
+
+  test("tells of them again and again while they wait, and then no more", async () => {
+    const { offers, world, said, clock } = start();
+    const { node } = world.node("away", 1, ["m"], { gateway: "gw-1" });
+    world.hub.load(node, 1);
+    const waiting = Promise.resolve(world.lease());
+    await clock.pass(10);
+    said.length = 0;
+    await clock.pass(3_000);
+    expect(said).toHaveLength(3);
+    offers.offered("gw-1", node, service, 7);
+    await waiting;
+    await clock.pass(10);
+    said.length = 0;
+    await clock.pass(3_000);
+    expect(said.filter(({ message }) => message.is === "wants")).toEqual([]);
+  });
 });
