@@ -35,6 +35,7 @@ export interface Config {
   /** How long calls, and figures by the minute, are kept; 0: for ever. */
   ledgerMs: number;
   minutesMs: number;
+  auditMs: number;
   /** CIDRs of proxies whose X-Forwarded-For is believed. */
   trustedProxies: string[];
   logLevel: "debug" | "info" | "warn" | "error" | "silent";
@@ -211,6 +212,13 @@ const settings = {
     "7",
     "days",
     "Figures by the minute are kept for this long; 0: for ever",
+    days(0, 36_500),
+  ),
+  auditMs: setting(
+    "COLINK_AUDIT_DAYS",
+    "365",
+    "days",
+    "The audit log is kept this long; 0: for ever",
     days(0, 36_500),
   ),
   trustedProxies: setting(

@@ -1,4 +1,4 @@
-/** Who did what, when, from where. Rows are added and never changed. */
+/** Who did what, when, from where. Rows are added, never changed, and forgotten when they are old. */
 
 import type { Database } from "./database.ts";
 import { storable } from "./database.ts";
@@ -39,6 +39,18 @@ export class AuditTable {
         address: row.address,
       }).execute()
     );
+  }
+
+  /** Forgets what was done before then, at most `limit` rows of it; resolves with how many those were. */
+  async prune(before: number, limit: number): Promise<number> {
+    const result = await this.database.change((db) =>
+      db.deleteFrom("audit").where(
+        "id",
+        "in",
+        db.selectFrom("audit").select("id").where("at", "<", before).orderBy("at").limit(limit),
+      ).executeTakeFirst()
+    );
+    return Number(result.numDeletedRows);
   }
 
   /** Newest first. */

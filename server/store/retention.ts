@@ -6,12 +6,14 @@ import type { Log } from "../log.ts";
 import type { Store } from "./store.ts";
 
 export interface RetentionOptions {
-  store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "sessions">;
+  store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "sessions" | "audit">;
   log: Log;
   /** How long calls are kept one by one; 0: for ever. */
   ledgerMs: number;
   /** How long rollups by the minute are kept; 0: for ever. */
   minutesMs: number;
+  /** How long the audit log is kept; 0: for ever. */
+  auditMs: number;
   now?: () => number;
   /** Calls back after so many milliseconds; the answer takes that back. */
   after?: Clock["after"];
@@ -21,7 +23,7 @@ const EVERY_MS = 10 * 60_000;
 /** What follows a full chunk: others get their turn. */
 const BREATH_MS = 200;
 
-const CALLS_PER_CHUNK = 1_000;
+const ROWS_PER_CHUNK = 1_000;
 const ACCOUNTS_PER_CHUNK = 100;
 
 /** Nodes' timelines. */
@@ -54,9 +56,10 @@ export class Retention {
 
   /** Forgets all that is due. Never fails: what cannot be forgotten now is so next time. */
   async run(): Promise<void> {
-    const { store, log, now, ledgerMs, minutesMs } = this.#options;
+    const { store, log, now, ledgerMs, minutesMs, auditMs } = this.#options;
     try {
-      if (ledgerMs > 0) await this.#forgetCalls(now() - ledgerMs);
+      if (ledgerMs > 0) await this.#forgetRows(store.calls, now() - ledgerMs);
+      if (auditMs > 0) await this.#forgetRows(store.audit, now() - auditMs);
       if (minutesMs > 0) await this.#forgetMinutes(now() - minutesMs);
       await store.nodes.prune(now() - EVENTS_MS);
       await store.sessions.prune(now());
@@ -67,9 +70,8 @@ export class Retention {
     }
   }
 
-  async #forgetCalls(before: number): Promise<void> {
-    const { calls } = this.#options.store;
-    while (!this.#isClosed && await calls.prune(before, CALLS_PER_CHUNK) === CALLS_PER_CHUNK) {
+  async #forgetRows(table: Pick<Store["calls" | "audit"], "prune">, before: number): Promise<void> {
+    while (!this.#isClosed && await table.prune(before, ROWS_PER_CHUNK) === ROWS_PER_CHUNK) {
       await this.#breathe();
     }
   }

@@ -34,12 +34,39 @@ test("calls and minutes go when their time is over; hours, days and totals stay"
       (await store.usage.total({ ...ask, ...range, step })).calls;
     return { calls: calls.length, minutes: await sum("minute"), hours: await sum("hour") };
   };
-  const options = { store, log: silentLog, after: soon };
+  const options = { store, log: silentLog, after: soon, auditMs: 0 };
   await new Retention({ ...options, ledgerMs: 0, minutesMs: 0 }).run();
   expect(await left()).toMatchObject({ minutes: 2505, hours: 2505 });
   await new Retention({ ...options, ledgerMs: 30 * DAY_MS, minutesMs: 7 * DAY_MS }).run();
   expect(await left()).toEqual({ calls: 5, minutes: 2, hours: 2505 });
   expect((await store.accountById(account.id))?.totalApiCalls).toBe(2505);
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("the audit log forgets what was done longer ago than it is kept, and nothing else", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "colink-retention-"));
+  const store = await openStore({ databaseUrl: null, dataDir: folder, log: silentLog });
+  await store.migrate();
+  const now = Date.now();
+  for (const daysAgo of [400, 31, 29, 0]) {
+    await store.audit.add({
+      id: `aud-${daysAgo}`,
+      at: now - daysAgo * DAY_MS,
+      actorId: null,
+      actor: null,
+      action: "user.changed",
+      target: null,
+      detail: {},
+      address: null,
+    });
+  }
+  const left = async () => (await store.audit.page({ limit: 9 })).map(({ id }) => id);
+  const options = { store, log: silentLog, after: soon, ledgerMs: 0, minutesMs: 0, now: () => now };
+  await new Retention({ ...options, auditMs: 0 }).run();
+  expect(await left()).toHaveLength(4);
+  await new Retention({ ...options, auditMs: 30 * DAY_MS }).run();
+  expect(await left()).toEqual(["aud-0", "aud-29"]);
   await store.close();
   rmSync(folder, { recursive: true });
 });
