@@ -2,10 +2,11 @@
 
 import { type CommandDef, defineCommand } from "citty";
 import { COMMAND_LINE, type Deed } from "./account/audit_log.ts";
-import { ConfigError, readConfig } from "./config.ts";
+import { type Config, ConfigError, readConfig } from "./config.ts";
 import { openMembers } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import type { Members } from "./members.ts";
+import { consoleUrls, setupLink } from "./reach.ts";
 
 const email = { type: "string", required: true, description: "The account's e-mail" } as const;
 
@@ -24,6 +25,20 @@ const create = defineCommand({
         detail: { role: "admin" },
       });
       return `${args.email} is an administrator: sign in at the console`;
+    }),
+});
+
+const setup = defineCommand({
+  meta: {
+    name: "setup",
+    description: "Print a link with which the first administrator is made in the browser",
+  },
+  run: () =>
+    withMembers(async ({ setup }, _note, config) => {
+      const code = await setup.code();
+      if (code === null) return "This gateway has been set up already: its administrators sign in";
+      const links = consoleUrls(config, config.port).map((url) => setupLink(url, code));
+      return [...links, "One of them, once, within 30 minutes."].join("\n");
     }),
 });
 
@@ -109,17 +124,24 @@ const reopen = defineCommand({
 /** The commands below `server admin`. */
 export const admin: CommandDef = defineCommand({
   meta: { name: "admin", description: "Accounts, from the command line" },
-  subCommands: { create, invite, password, limits, shut, reopen } as Record<string, CommandDef>,
+  subCommands: { setup, create, invite, password, limits, shut, reopen } as Record<
+    string,
+    CommandDef
+  >,
 });
 
 /** Opens the accounts, does the work, closes them again and prints what the work answers. */
 async function withMembers(
-  work: (members: Members, note: (deed: Deed) => Promise<void>) => Promise<string>,
+  work: (
+    members: Members,
+    note: (deed: Deed) => Promise<void>,
+    config: Config,
+  ) => Promise<string>,
 ): Promise<void> {
   const config = readConfig(process.env);
   const { members, close } = await openMembers(config, createLog("warn", true));
   try {
-    console.log(await work(members, (deed) => members.audit.write(COMMAND_LINE, deed)));
+    console.log(await work(members, (deed) => members.audit.write(COMMAND_LINE, deed), config));
   } finally {
     await close();
   }

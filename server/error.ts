@@ -52,6 +52,7 @@ const rows = {
   key_blocked: [403, request, "key_blocked", "never", false],
   registration_closed: [403, request, "registration_closed", "never", false],
   invite_required: [403, request, "invite_required", "never", false],
+  setup_refused: [403, request, "setup_refused", "never", false],
   origin_refused: [403, request, "origin_refused", "never", false],
   model_not_found: [404, request, "model_not_found", "never", false],
   endpoint_not_offered: [404, request, "endpoint_not_offered", "never", false],

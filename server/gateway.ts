@@ -6,6 +6,7 @@ import type { Accounts } from "./account/accounts.ts";
 import { Keyring } from "./account/keyring.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
+import type { Setup } from "./account/setup.ts";
 import { TokenVault } from "./account/tokens.ts";
 import { Users } from "./account/users.ts";
 import { callRoutes, createApp } from "./app.ts";
@@ -34,6 +35,7 @@ import { Links } from "./node/links.ts";
 import type { Node } from "./node/node.ts";
 import { PenaltyBook } from "./node/penalty.ts";
 import { LedgerWriter } from "./store/ledger_writer.ts";
+import { reachableUrl } from "./reach.ts";
 import { socketHandlers } from "./sockets.ts";
 import { openStore } from "./store/open.ts";
 import { Retention } from "./store/retention.ts";
@@ -57,6 +59,7 @@ export interface Gateway {
   /** Where it listens: `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly accounts: Accounts;
+  readonly setup: Setup;
   /**
    * Takes nothing new, lets running calls end within the configured time, writes the ledger, closes
    * everything. Called again, it waits no longer: what runs is cut off, and written down all the same.
@@ -85,7 +88,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, log, now: clock.now });
   const members = createMembers(config, { store, vault, keyring, limits, log });
-  const { accounts, settings, sessions } = members;
+  const { accounts, setup, settings, sessions } = members;
 
   const hub = new Hub();
   const penalties = new PenaltyBook(clock, config);
@@ -269,7 +272,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     log.info({}, "stopped");
   }
 
-  return { url: reachableUrl(config.host, server.port ?? config.port), accounts, stop };
+  return { url: reachableUrl(config.host, server.port ?? config.port), accounts, setup, stop };
 }
 
 /** The accounts alone, for commands that need no listening gateway. */
@@ -357,10 +360,4 @@ async function within(ms: number, work: Promise<void>, clock: Clock): Promise<vo
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
-}
-
-/** An address that can be typed into a browser on this machine. */
-function reachableUrl(host: string, port: number): string {
-  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }

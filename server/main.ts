@@ -3,10 +3,11 @@
 import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { admin } from "./admin.ts";
-import { ConfigError, readConfig, settingsHelp } from "./config.ts";
+import { type Config, ConfigError, readConfig, settingsHelp } from "./config.ts";
 import { ColinkError } from "./error.ts";
-import { builtConsole, createGateway } from "./gateway.ts";
-import { createLog } from "./log.ts";
+import { builtConsole, createGateway, type Gateway } from "./gateway.ts";
+import { createLog, type Log } from "./log.ts";
+import { consoleUrls, setupLink } from "./reach.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { version } from "./version.ts";
 import { startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
@@ -47,7 +48,7 @@ async function runServe(isWorker = false): Promise<void> {
     limits: config.redisUrl ? "redis" : "memory",
     registration: config.registration,
   }, "listening");
-  if (isTerminal && !isWorker) greet(gateway.url);
+  if (!isWorker) await (isTerminal ? greet(gateway, config) : noteSetup(gateway, log));
   stopOnSignals(() => gateway.stop());
   // Whoever started it is gone.
   if (isWorker) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
@@ -80,14 +81,29 @@ function stopOnSignals(stop: () => Promise<void>): void {
   process.on("SIGINT", onSignal);
 }
 
-function greet(url: string): void {
+async function greet({ url, setup }: Gateway, config: Config): Promise<void> {
+  const code = await setup.code();
+  const port = Number(new URL(url).port);
+  const links = code === null ? [] : consoleUrls(config, port).map((url) => setupLink(url, code));
   console.log(`
   Console   ${url}
   API       ${url}/v1
   Nodes     ${url.replace(/^http/, "ws")}/ws
-
-  Open the console to make an account and copy its two tokens. Ctrl-C stops; again, at once.
+${links.map((link) => `  Setup     ${link}\n`).join("")}
+  ${links.length > 0 ? SETUP_HINT : ACCOUNT_HINT} Ctrl-C stops; again, at once.
 `);
+}
+
+const SETUP_HINT = "Open a setup link within 30 minutes to make yourself its administrator.";
+const ACCOUNT_HINT = "Open the console to make an account and copy its two tokens.";
+
+/** A log may be kept and read by others, so it says only where the link comes from. */
+async function noteSetup({ setup }: Gateway, log: Log): Promise<void> {
+  if (!await setup.isOpen()) return;
+  log.info(
+    {},
+    "nobody administers this gateway yet; print a link to set it up: server admin setup",
+  );
 }
 
 /** The command that the words lead to, and the words that are left for it. */

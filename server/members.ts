@@ -9,6 +9,7 @@ import { Keys } from "./account/keys.ts";
 import { SessionBook } from "./account/session_book.ts";
 import { Sessions } from "./account/sessions.ts";
 import { Settings } from "./account/settings.ts";
+import { Setup } from "./account/setup.ts";
 import type { TokenVault } from "./account/tokens.ts";
 import { UsageReport } from "./account/usage_report.ts";
 import type { Config } from "./config.ts";
@@ -18,6 +19,7 @@ import type { Store } from "./store/store.ts";
 
 export interface Members {
   accounts: Accounts;
+  setup: Setup;
   sessions: SessionBook;
   keys: Keys;
   invites: Invites;
@@ -62,6 +64,7 @@ export function createMembers(
   });
   return {
     accounts,
+    setup: new Setup({ secret: config.jwtSecret, store, accounts }),
     sessions,
     keys,
     invites: new Invites({ store }),

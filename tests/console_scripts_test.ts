@@ -2,7 +2,6 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
-import { run } from "../scripts/program.ts";
 import { en, type Messages } from "../web/i18n/en.ts";
 import { zh } from "../web/i18n/zh.ts";
 import { accessibilityFaults } from "./harness/accessibility.ts";
@@ -10,12 +9,7 @@ import { type Account, createAccount } from "./harness/account.ts";
 import { inTab, startBrowser, type Tab } from "./harness/browser.ts";
 import { button, fill, freshEmail, submit } from "./harness/console.ts";
 import { createDatabase } from "./harness/database.ts";
-import {
-  type Gateway,
-  gatewayCommand,
-  gatewayEnvironment,
-  startGateway,
-} from "./harness/gateway.ts";
+import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
 import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
 import { runCurl } from "./harness/shell.ts";
 
@@ -149,17 +143,19 @@ describe.each(looks)("$name", (look) => {
   test("an operator invites somebody, who comes in, and finds both in the log", async () => {
     const email = freshEmail();
     const guest = freshEmail();
-    await run([...gatewayCommand(), "admin", "create", "--email", email], {
-      cwd: gateway.dataDir,
-      env: { ...gatewayEnvironment(gateway.dataDir), ...environment },
-      input: `${PASSWORD}\n`,
+    const { output } = await runGateway(["admin", "setup"], {
+      dataDir: gateway.dataDir,
+      env: environment,
     });
     await play(async (tab, page) => {
-      await page.goto("/login?next=/admin?tab=settings");
+      await page.goto("/");
+      await page.getByText(t.setup.notice).waitFor();
+      await page.goto(/\/setup#\S+/.exec(output)?.[0] ?? "");
       await fill(page, { email, password: PASSWORD });
       await submit(page);
+      await page.getByRole("heading", { name: t.home.checklistTitle }).waitFor();
+      await page.goto("/admin?tab=settings");
       const main = page.getByRole("main");
-      await main.getByText(t.admin.modes.invite, { exact: true }).click();
       await main.getByText(t.admin.registrationText.invite).waitFor();
       await main.getByText(t.admin.tabs.invites, { exact: true }).click();
       await fill(page, { note: "for a friend" });

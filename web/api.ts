@@ -14,6 +14,7 @@ import type {
   CreatedKey,
   ErrorView,
   FieldProblem,
+  FirstAdmin,
   InfoView,
   InviteView,
   KeyChange,
@@ -58,6 +59,7 @@ export const api = {
   register: (form: Registration) => post<MessageView>("/api/auth/register", form),
   login: (email: string, password: string) =>
     post<LoginAnswer>("/api/auth/login", { email, password }),
+  setUp: (form: FirstAdmin) => post<LoginAnswer>("/api/setup", form),
   logout: () => post<MessageView>("/api/auth/logout", {}),
   rotate: (kind: TokenKind) => post<{ user: UserView }>("/api/user/tokens/rotate", { kind }),
   changePassword: (change: PasswordChange) => post<MessageView>("/api/user/password", change),

@@ -5,6 +5,7 @@ export const paths = {
   home: "/",
   register: "/register",
   login: "/login",
+  setup: "/setup",
   dashboard: "/dashboard",
   nodes: "/nodes",
   node: "/nodes/:id",

@@ -25,6 +25,16 @@ export interface LoginAnswer {
   user: UserView;
 }
 
+/** `POST /api/setup` → `LoginAnswer`: makes the first administrator and signs it in; 404 once there is one. */
+export interface FirstAdmin {
+  /** `setup-…`, from the gateway's terminal or `server admin setup`; good for half an hour. */
+  code: string;
+  email: string;
+  password: string;
+  /** Who may make an account from now on; absent: as configured. */
+  registration?: RegistrationMode;
+}
+
 /** `POST /api/user/password`: ends every other session of the account. */
 export interface PasswordChange {
   current_password: string;
@@ -62,6 +72,8 @@ export interface InfoView {
   public_url: string | null;
   nodes: number;
   models: number;
+  /** Whether the first administrator is still to be made. */
+  setup: boolean;
   /** This gateway hears or reaches not all others of its network: what it shows of them may be old. */
   cut_off: boolean;
 }

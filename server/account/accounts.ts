@@ -87,6 +87,16 @@ export class Accounts {
     return this.#add(email, password, "admin");
   }
 
+  /** As `createAdmin`, once and for all time. Null, and nothing was made: there is or was an administrator. */
+  async createFirstAdmin(
+    email: string,
+    password: string,
+  ): Promise<{ id: string; email: string } | null> {
+    const { account, keys } = await this.#fresh(email, password, "admin");
+    const isFirst = await this.#options.store.addFirstAdmin(account, keys);
+    return isFirst ? { id: account.id, email: account.email } : null;
+  }
+
   /**
    * Signs in. Throws `invalid_credentials`, the same and after the same time whether the e-mail or
    * the password was wrong, or `login_throttled`.
@@ -209,10 +219,16 @@ export class Accounts {
   }
 
   async #add(email: string, password: string, role: Role, digest?: string) {
-    const address = checkedEmail(email);
+    const { account, keys } = await this.#fresh(email, password, role);
+    await this.#options.store.addAccount(account, keys, digest);
+    return { id: account.id, email: account.email };
+  }
+
+  /** A new account with its own two keys, for the store. */
+  async #fresh(email: string, password: string, role: Role) {
     const account: AccountRow = {
       id: `acc_${randomChars(22)}`,
-      email: address,
+      email: checkedEmail(email),
       passwordHash: await this.#passwords.hash(password),
       role,
       createdAt: this.#now(),
@@ -222,11 +238,9 @@ export class Accounts {
       totalApiCalls: 0,
       totalProvidedCalls: 0,
     };
-    const { store, keys } = this.#options;
-    const own = (["api", "node"] as const)
-      .map((kind) => keys.fresh(account.id, kind, { isDefault: true }).key);
-    await store.addAccount(account, own, digest);
-    return { id: account.id, email: address };
+    const keys = (["api", "node"] as const)
+      .map((kind) => this.#options.keys.fresh(account.id, kind, { isDefault: true }).key);
+    return { account, keys };
   }
 
   async #existing(accountId: string): Promise<AccountRow> {

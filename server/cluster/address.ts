@@ -4,7 +4,8 @@ import { networkInterfaces } from "node:os";
 
 const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
-type Interfaces = typeof networkInterfaces;
+/** Tells the addresses of a machine. */
+export type Interfaces = typeof networkInterfaces;
 
 /**
  * The address that the operator gave, with this gateway's own port where that is another

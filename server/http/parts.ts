@@ -11,6 +11,7 @@ import type { Keys } from "../account/keys.ts";
 import type { OwnNodes } from "../account/own_nodes.ts";
 import type { SessionBook } from "../account/session_book.ts";
 import type { Settings } from "../account/settings.ts";
+import type { Setup } from "../account/setup.ts";
 import type { UsageReport } from "../account/usage_report.ts";
 import type { Users } from "../account/users.ts";
 import type { Calls } from "../call/calls.ts";
@@ -47,6 +48,7 @@ export interface AppParts {
   store: Store;
   ledger: { readonly pending: number };
   accounts: Accounts;
+  setup: Setup;
   sessions: SessionBook;
   keys: Keys;
   users: Users;

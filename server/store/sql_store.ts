@@ -1,6 +1,6 @@
 /** The Store, in queries that mean the same on both databases. */
 
-import { type Insertable, type Selectable, sql } from "kysely";
+import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { ColinkError } from "../error.ts";
 import { AuditTable } from "./audit.ts";
 import type { Backend } from "./backend.ts";
@@ -65,17 +65,27 @@ export class SqlStore implements Store {
     return this.#database.transaction(async (db) => {
       // The invite first: without a good one nobody learns which addresses are taken.
       if (inviteDigest !== undefined) await this.invites.use(db, inviteDigest, account.id);
-      const added = await db.insertInto("accounts").values(fromAccount(account))
-        .onConflict((conflict) => conflict.column("email").doNothing())
-        .returning("id").executeTakeFirst();
-      if (added === undefined) {
-        throw new ColinkError(
-          "email_taken",
-          "Cannot register: this e-mail address has an account already; sign in instead",
-          { param: "email" },
-        );
-      }
-      if (keys.length > 0) await db.insertInto("keys").values(keys.map(keyToRow)).execute();
+      await insertAccount(db, account, keys);
+    });
+  }
+
+  addFirstAdmin(account: AccountRow, keys: readonly KeyRow[]): Promise<boolean> {
+    return this.#database.transaction(async (db) => {
+      // Of two at once, the second waits here, and finds it done.
+      const first = await db.insertInto("settings").values({ name: SET_UP, value: "true" })
+        .onConflict((conflict) => conflict.column("name").doNothing())
+        .returning("name").executeTakeFirst();
+      if (first === undefined || await hasAdmin(db)) return false;
+      await insertAccount(db, account, keys);
+      return true;
+    });
+  }
+
+  isSetUp(): Promise<boolean> {
+    return this.#database.read(async (db) => {
+      const done = await db.selectFrom("settings").select("name").where("name", "=", SET_UP)
+        .executeTakeFirst();
+      return done !== undefined || await hasAdmin(db);
     });
   }
 
@@ -136,6 +146,34 @@ export class SqlStore implements Store {
       await this.keys.used(db, entries);
     });
   }
+}
+
+/** Stands among the settings for ever once there was a first administrator: taking away its rights opens nothing again. */
+const SET_UP = "set_up";
+
+/** Within a transaction. Throws `email_taken`. */
+async function insertAccount(
+  db: Transaction<Schema>,
+  account: AccountRow,
+  keys: readonly KeyRow[],
+): Promise<void> {
+  const added = await db.insertInto("accounts").values(fromAccount(account))
+    .onConflict((conflict) => conflict.column("email").doNothing())
+    .returning("id").executeTakeFirst();
+  if (added === undefined) {
+    throw new ColinkError(
+      "email_taken",
+      "Cannot register: this e-mail address has an account already; sign in instead",
+      { param: "email" },
+    );
+  }
+  if (keys.length > 0) await db.insertInto("keys").values(keys.map(keyToRow)).execute();
+}
+
+async function hasAdmin(db: Kysely<Schema>): Promise<boolean> {
+  const admin = await db.selectFrom("accounts").select("id").where("role", "=", "admin").limit(1)
+    .executeTakeFirst();
+  return admin !== undefined;
 }
 
 function fromAccount(account: AccountRow): Insertable<Schema["accounts"]> {

@@ -37,6 +37,13 @@ export interface Store {
 
   /** Adds an account with its keys, in one transaction. Throws `email_taken`. With `inviteDigest`, uses that invite up or throws `invite_required`. */
   addAccount(account: AccountRow, keys: readonly KeyRow[], inviteDigest?: string): Promise<void>;
+  /**
+   * Adds an administrator with its keys, if there never was one. False, and nothing is added: there is
+   * or was. Throws `email_taken`.
+   */
+  addFirstAdmin(account: AccountRow, keys: readonly KeyRow[]): Promise<boolean>;
+  /** Whether there is an administrator, or ever was a first one. */
+  isSetUp(): Promise<boolean>;
   accountByEmail(email: string): Promise<AccountRow | null>;
   accountById(id: string): Promise<AccountRow | null>;
   /**

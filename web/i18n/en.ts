@@ -11,6 +11,7 @@ import { node } from "./en/node.ts";
 import { keys } from "./en/keys.ts";
 import { calls } from "./en/calls.ts";
 import { settings } from "./en/settings.ts";
+import { setup } from "./en/setup.ts";
 import { nav } from "./en/nav.ts";
 import { nodes } from "./en/nodes.ts";
 import { notFound } from "./en/not_found.ts";
@@ -23,6 +24,7 @@ export const en = {
   palette,
   home,
   account,
+  setup,
   dashboard,
   nodes,
   node,

@@ -12,6 +12,7 @@ import { node } from "./zh/node.ts";
 import { keys } from "./zh/keys.ts";
 import { calls } from "./zh/calls.ts";
 import { settings } from "./zh/settings.ts";
+import { setup } from "./zh/setup.ts";
 import { nav } from "./zh/nav.ts";
 import { nodes } from "./zh/nodes.ts";
 import { notFound } from "./zh/not_found.ts";
@@ -24,6 +25,7 @@ export const zh: Messages = {
   palette,
   home,
   account,
+  setup,
   dashboard,
   nodes,
   node,

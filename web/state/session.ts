@@ -1,7 +1,7 @@
 /** Who is signed in here. */
 
 import { signal } from "@preact/signals";
-import type { Side, TokenKind, UsageIncrement, UserView } from "../../protocol/api.ts";
+import type { FirstAdmin, Side, TokenKind, UsageIncrement, UserView } from "../../protocol/api.ts";
 import { api, ApiError, onSignedOut, type Registration } from "../api.ts";
 import { isMarked, removeMark } from "./mark.ts";
 
@@ -52,6 +52,12 @@ function leave(): void {
 
 export async function signIn(email: string, password: string): Promise<void> {
   const { user } = await api.login(email, password);
+  session.value = { state: "in", user };
+}
+
+/** Makes the gateway's first administrator, who is signed in then. */
+export async function setUp(form: FirstAdmin): Promise<void> {
+  const { user } = await api.setUp(form);
   session.value = { state: "in", user };
 }
 

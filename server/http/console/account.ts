@@ -2,6 +2,7 @@
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type {
+  FirstAdmin,
   InfoView,
   LoginAnswer,
   PasswordChange,
@@ -9,8 +10,9 @@ import type {
   SessionView,
   UserView,
 } from "../../../protocol/api.ts";
+import { ColinkError } from "../../error.ts";
 import { shownSession } from "../credentials.ts";
-import type { AppEnv } from "../env.ts";
+import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { clearSession, setSession } from "../session_cookie.ts";
 import { isCutOff } from "../health.ts";
@@ -31,12 +33,15 @@ const User: z.ZodType<UserView> = z.object({
   created_at: z.number(),
 }).openapi("User");
 
+const registration = z.enum(["open", "invite", "closed"]);
+
 const Info: z.ZodType<InfoView> = z.object({
   version: z.string(),
-  registration: z.enum(["open", "invite", "closed"]),
+  registration,
   public_url: z.string().nullable(),
   nodes: z.number(),
   models: z.number(),
+  setup: z.boolean(),
   cut_off: z.boolean(),
 }).openapi("Info");
 
@@ -55,12 +60,23 @@ const Session: z.ZodType<SessionView> = z.object({
 const Ended: z.ZodType<SessionsEnded> = z.object({ ended: z.number() }).openapi("SessionsEnded");
 
 const Credentials = z.object({ email: z.string(), password: z.string() });
+const First: z.ZodType<FirstAdmin> = Credentials.extend({
+  code: z.string(),
+  registration: registration.optional(),
+}).openapi("FirstAdmin");
+
 const NewPassword: z.ZodType<PasswordChange> = z.object({
   current_password: z.string(),
   new_password: z.string(),
 }).openapi("PasswordChange");
 
 const routes = {
+  setup: createRoute({
+    method: "post",
+    path: "/setup",
+    request: body(First),
+    responses: answers(Login),
+  }),
   register: createRoute({
     method: "post",
     path: "/auth/register",
@@ -117,7 +133,29 @@ const routes = {
 };
 
 export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { accounts, sessions, settings, hub, config, origin, version, cluster } = parts;
+  const { accounts, setup, sessions, settings, hub, config, origin, version, cluster } = parts;
+
+  const signIn = async (c: AppContext, form: { email: string; password: string }) => {
+    const { address, isSecure } = origin(c);
+    const userAgent = c.req.header("user-agent") ?? null;
+    const answer = await accounts.login({ ...form, address, userAgent });
+    const { id: accountId, email } = answer.user;
+    await audit(c, parts, { accountId, email }, { action: "session.started" });
+    setSession(c, answer.token, isSecure || config.publicUrl?.startsWith("https:") === true);
+    return answer;
+  };
+
+  api.openapi(routes.setup, async (c) => {
+    const { code, registration, ...form } = c.req.valid("json");
+    const { id: accountId, email } = await setup.claim(code, form);
+    const admin = { accountId, email };
+    await audit(c, parts, admin, { action: "account.registered", detail: { role: "admin" } });
+    if (registration !== undefined) {
+      await settings.change({ registration });
+      await audit(c, parts, admin, { action: "settings.changed", detail: { registration } });
+    }
+    return c.json(await signIn(c, form), 200);
+  });
 
   api.openapi(routes.register, async (c) => {
     const { id, email } = await accounts.register({
@@ -128,16 +166,10 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     return c.json({ message: "Account created: sign in to see your tokens" }, 200);
   });
 
-  api.openapi(routes.login, async (c) => {
-    const { address, isSecure } = origin(c);
-    const form = c.req.valid("json");
-    const userAgent = c.req.header("user-agent") ?? null;
-    const answer = await accounts.login({ ...form, address, userAgent });
-    const { id: accountId, email } = answer.user;
-    await audit(c, parts, { accountId, email }, { action: "session.started" });
-    setSession(c, answer.token, isSecure || config.publicUrl?.startsWith("https:") === true);
-    return c.json(answer, 200);
-  });
+  api.openapi(
+    routes.login,
+    async (c) => c.json(await signIn(c, c.req.valid("json")), 200),
+  );
 
   api.openapi(routes.logout, async (c) => {
     const token = shownSession(c);
@@ -189,13 +221,20 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     return c.json({ ended }, 200);
   });
 
-  api.openapi(routes.info, (c) =>
+  api.openapi(routes.info, async (c) =>
     c.json({
       version,
       registration: settings.values.registration,
       public_url: config.publicUrl,
       nodes: hub.size,
       models: hub.models().length,
+      setup: await setup.isOpen().catch(asClosed),
       cut_off: cluster !== null && isCutOff(cluster.view()),
     }, 200));
+}
+
+/** Whoever asks how the gateway is need not wait for its database. */
+function asClosed(error: unknown): false {
+  if (error instanceof ColinkError && error.code === "store_unavailable") return false;
+  throw error;
 }

@@ -13,6 +13,7 @@ export const errors = {
   rate_limit_exceeded: "Too many requests.",
   registration_closed: "Registration is closed on this gateway.",
   invite_required: "This invite code is not valid. Ask for a new one.",
+  setup_refused: "This link is wrong or too old. Print a new one: server admin setup",
   origin_refused: "The gateway refused this page’s address. Open the console at its usual one.",
   stream_lost: "The answer broke off before its end. Ask again.",
   model_not_found: "No node has ever offered this model. Choose another.",

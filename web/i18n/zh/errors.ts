@@ -15,6 +15,7 @@ export const errors: Messages["errors"] = {
   rate_limit_exceeded: "请求过于频繁。",
   registration_closed: "此网关已关闭注册。",
   invite_required: "邀请码无效，请索取新的邀请码。",
+  setup_refused: "链接有误或已过期，请重新生成：server admin setup",
   origin_refused: "网关拒绝了此页面的地址，请用平常的地址打开控制台。",
   stream_lost: "回答在结束之前中断，请重新提问。",
   model_not_found: "从未有节点提供过此模型，请选择其他模型。",

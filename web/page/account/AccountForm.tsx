@@ -18,6 +18,7 @@ interface Props {
   invite: string | null;
   problemsOf: (form: Credentials) => Problems;
   onSubmit: (form: Credentials) => Promise<void>;
+  /** More fields. */
   children?: ComponentChildren;
 }
 
@@ -89,10 +90,10 @@ export function AccountForm({ action, isNew, invite, problemsOf, onSubmit, child
           problem={problems.invite}
         />
       )}
+      {children}
       <button type="submit" class="button primary large" aria-disabled={isBusy.value}>
         {isBusy.value ? messages.value.loading : action}
       </button>
-      {children}
     </form>
   );
 }

@@ -2,18 +2,25 @@
 
 import { useLocation, useRoute } from "preact-iso/router";
 import { useEffect } from "preact/hooks";
+import { api } from "../../api.ts";
 import { loginProblems } from "./credentials.ts";
 import { AccountForm } from "./AccountForm.tsx";
 import { Notice } from "../../part/Notice.tsx";
 import { Page } from "../../part/Page.tsx";
 import { nextPath, paths } from "../../route.ts";
+import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { session, signIn } from "../../state/session.ts";
+import { SetupNotice } from "./SetupNotice.tsx";
+
+/** What a visitor is told of the gateway hardly changes. */
+const REFRESH_MS = 30_000;
 
 export function Login() {
   const t = messages.value.account;
   const { query } = useRoute();
   const { route } = useLocation();
+  const info = useLive(api.info, REFRESH_MS).value.data;
   const current = session.value;
 
   useEffect(() => {
@@ -22,6 +29,7 @@ export function Login() {
 
   return (
     <Page title={t.loginTitle} width="narrow">
+      <SetupNotice info={info} />
       {current.state === "out" && current.why === "ended" && (
         <Notice tone="info">{t.sessionEnded}</Notice>
       )}

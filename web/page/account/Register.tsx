@@ -12,6 +12,7 @@ import { nextPath, paths } from "../../route.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { session, signUp } from "../../state/session.ts";
+import { SetupNotice } from "./SetupNotice.tsx";
 
 /** Registration may be opened or closed while the page is open. */
 const REFRESH_MS = 30_000;
@@ -35,6 +36,7 @@ export function Register() {
 
   return (
     <Page title={t.registerTitle} lead={!isClosed && t.registerLead} width="narrow">
+      <SetupNotice info={info} />
       {isClosed
         ? (
           <Notice tone="info">

@@ -2,6 +2,7 @@
 
 import { api } from "../../api.ts";
 import { paths } from "../../route.ts";
+import { SetupNotice } from "../account/SetupNotice.tsx";
 import { gatewayAddress } from "../../snippet.ts";
 import { messages } from "../../state/locale.ts";
 import { useLive } from "../../state/live.ts";
@@ -19,6 +20,7 @@ export function Welcome() {
   useTitle(t.title);
   return (
     <div class="page wide">
+      <SetupNotice info={live.data} />
       <section class="hero">
         <div>
           <h1>{t.headline}</h1>

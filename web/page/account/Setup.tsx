@@ -1,0 +1,106 @@
+/** Makes the first administrator, for whoever comes with the code that only the gateway's operator is shown. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { useLocation } from "preact-iso/router";
+import type { RegistrationMode } from "../../../protocol/api.ts";
+import { api } from "../../api.ts";
+import { Code } from "../../part/Code.tsx";
+import { Failure } from "../../part/Failure.tsx";
+import { Notice } from "../../part/Notice.tsx";
+import { Page } from "../../part/Page.tsx";
+import { SelectField } from "../../part/SelectField.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { paths } from "../../route.ts";
+import { useLive } from "../../state/live.ts";
+import { messages } from "../../state/locale.ts";
+import { setUp } from "../../state/session.ts";
+import { AccountForm } from "./AccountForm.tsx";
+import { registrationProblems } from "./credentials.ts";
+
+/** It may be set up in another tab, or by the command line. */
+const REFRESH_MS = 5000;
+
+export function Setup() {
+  const t = messages.value.setup;
+  const { data: info, error } = useLive(api.info, REFRESH_MS).value;
+  // It stays in the address until it was used: whoever reloads the page has it still.
+  const code = location.hash.slice(1);
+  if (!info) {
+    return (
+      <Page title={t.title} width="narrow">
+        {error ? <Failure error={error} /> : <Bones count={3} />}
+      </Page>
+    );
+  }
+  return (
+    <Page title={t.title} lead={info.setup && t.lead} width="narrow">
+      {!info.setup ? <Done /> : code === "" ? <WayIn /> : <FirstAdmin code={code} />}
+    </Page>
+  );
+}
+
+const modes: readonly RegistrationMode[] = ["invite", "open", "closed"];
+
+function FirstAdmin({ code }: { code: string }) {
+  const t = messages.value;
+  const { route } = useLocation();
+  const registration = useSignal<RegistrationMode>("invite");
+  return (
+    <>
+      <AccountForm
+        action={t.setup.action}
+        isNew
+        invite={null}
+        problemsOf={(form) => registrationProblems(form, false, t.account.problems)}
+        onSubmit={async ({ email, password }) => {
+          await setUp({ code, email, password, registration: registration.value });
+          route(paths.home, true);
+        }}
+      >
+        <SelectField
+          label={t.setup.registration}
+          options={modes}
+          chosen={registration.value}
+          nameOf={(mode) => t.admin.modes[mode]}
+          onChoose={(mode) => registration.value = mode}
+          hint={`${t.admin.registrationText[registration.value]} ${t.setup.changeLater}`}
+        />
+      </AccountForm>
+      <details class="aside">
+        <summary>{t.setup.newLink}</summary>
+        <WayIn />
+      </details>
+    </>
+  );
+}
+
+/** How whoever runs the gateway comes by the link. */
+function WayIn() {
+  const t = messages.value.setup;
+  return (
+    <>
+      <p>{t.wayIn}</p>
+      <Code title={t.terminal} shown="server admin setup" />
+      <p class="hint">{t.container}</p>
+      <Code title="Docker" shown="docker compose exec gateway server admin setup" />
+    </>
+  );
+}
+
+function Done() {
+  const t = messages.value;
+  const { route } = useLocation();
+  useEffect(() => {
+    // What was in the address opens nothing any more.
+    if (location.hash !== "") route(paths.setup, true);
+  }, []);
+  return (
+    <>
+      <Notice tone="good">{t.setup.done}</Notice>
+      <p class="aside">
+        <a href={paths.login}>{t.account.loginAction}</a>
+      </p>
+    </>
+  );
+}

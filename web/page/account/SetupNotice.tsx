@@ -1,0 +1,16 @@
+/** Tells the first one who comes to a new gateway that it has no administrator yet, and where one is made. */
+
+import type { InfoView } from "../../../protocol/api.ts";
+import { Notice } from "../../part/Notice.tsx";
+import { paths } from "../../route.ts";
+import { messages } from "../../state/locale.ts";
+
+export function SetupNotice({ info }: { info: InfoView | null }) {
+  const t = messages.value.setup;
+  if (!info?.setup) return null;
+  return (
+    <Notice tone="info">
+      {t.notice} <a href={paths.setup}>{t.noticeAction}</a>
+    </Notice>
+  );
+}
