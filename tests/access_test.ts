@@ -8,6 +8,7 @@ import { asked, done } from "./harness/console_api.ts";
 import { createDatabase, query } from "./harness/database.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
+import { written } from "./harness/ledger.ts";
 import { until } from "./harness/wait.ts";
 
 let databaseUrl: string;
@@ -259,9 +260,7 @@ describe("one account", () => {
         (await me(bearer(jwt))).json.user;
       return { made, provided };
     };
-    await until("what went before is written", async () => {
-      return (await ask(`${gateway.url}/metrics`)).text.includes("\ncolink_ledger_pending 0\n");
-    });
+    await written(gateway);
     const [ofAlice, ofBob] = [await totals(alice), await totals(bob)];
     const ofProvider = await totals(provider);
     const call = { route: "POST /v1/chat/completions", body: hello("m"), gets: {}, others: 200 };

@@ -7,7 +7,7 @@ import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
 import { piece } from "./harness/chunks.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { ledgerOf, type LedgerRow, ledgerRows } from "./harness/ledger.ts";
+import { ledgerOf, type LedgerRow, ledgerRows, written } from "./harness/ledger.ts";
 import { listNodes, startNode } from "./harness/node.ts";
 import { connectScriptedNode, type ScriptedNode, type Wire } from "./harness/scripted_node.ts";
 import { cut, echo, hang, refuse, stall, startUpstream } from "./harness/upstream.ts";
@@ -62,9 +62,7 @@ async function onlyRow({ gateway, node, model }: Scene): Promise<LedgerRow> {
     const view = (await listNodes(gateway)).find(({ name }) => name === node.name);
     return (view?.active_tasks ?? 0) === 0;
   });
-  await until("nothing is on its way to the ledger", async () => {
-    return /^colink_ledger_pending 0$/m.test((await ask(`${gateway.url}/metrics`)).text);
-  });
+  await written(gateway);
   const rows = ledgerOf(gateway, model);
   expect(rows).toHaveLength(1);
   return rows[0]!;

@@ -61,6 +61,14 @@ export async function acknowledged({ url }: { url: string }): Promise<void> {
   });
 }
 
+/** Resolves once every ended call is in the database. While no call ends, that is. */
+export async function written(gateway: { url: string; dataDir: string }): Promise<void> {
+  await until("nothing is to be written", async () => {
+    await acknowledged(gateway);
+    return spools(gateway).length === 0;
+  });
+}
+
 /** What lies on disk for the database to take. */
 export function spools({ dataDir }: { dataDir: string }): string[] {
   return readdirSync(dataDir).filter((name) => name.includes("spool"));

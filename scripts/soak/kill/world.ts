@@ -5,6 +5,7 @@ import { createAccount } from "../../../tests/harness/account.ts";
 import { endAll } from "../../../tests/harness/cleanup.ts";
 import { createDatabase } from "../../../tests/harness/database.ts";
 import { type Gateway, startGateway } from "../../../tests/harness/gateway.ts";
+import { spools } from "../../../tests/harness/ledger.ts";
 import { listNodes, type RunningNode, startNode } from "../../../tests/harness/node.ts";
 import { connectScriptedNode, type ScriptedNode } from "../../../tests/harness/scripted_node.ts";
 import { startUpstream, type Upstream } from "../../../tests/harness/upstream.ts";
@@ -186,6 +187,7 @@ export class World {
         .flatMap((name) => new RegExp(`^${name} [^0].*$`, "m").exec(metrics)?.[0] ?? []),
       ...(await listNodes(this.#gateway)).filter(({ active_tasks }) => active_tasks !== 0)
         .map(({ name, active_tasks }) => `${name} holds ${active_tasks}`),
+      ...spools(this.#gateway).map((name) => `${name} is not written`),
       ...(this.#upstream.active === 0 ? [] : [`the model server has ${this.#upstream.active}`]),
     ];
     if (held.length > 0) throw new Error(held.join("; "));
