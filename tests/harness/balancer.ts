@@ -31,7 +31,8 @@ export async function startBalancer(gateways: readonly string[]): Promise<Balanc
   const nginx = new Program("nginx", [program, "-p", folder, "-c", config, "-e", errors], {
     cwd: folder,
   });
-  endAfterTests(() => nginx.kill());
+  // Asked, and not killed: its worker would go on without it.
+  endAfterTests(async () => void await nginx.stop());
   const url = `http://127.0.0.1:${port}`;
   await until("nginx listens", async () => (await fetch(`${url}/healthz`)).ok);
   return { url, wsUrl: `ws://127.0.0.1:${port}/ws` };
