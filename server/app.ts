@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { ColinkError } from "./error.ts";
-import { consoleApi } from "./http/console/api.ts";
+import { consoleWhenAsked } from "./http/console/when_asked.ts";
 import { anthropic, type Dialect, isAnthropicSdk, openAi } from "./http/dialect.ts";
 import { dialectOf, endpoints } from "./http/endpoints.ts";
 import type { AppContext, AppEnv } from "./http/env.ts";
@@ -48,8 +48,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.all("/v1/*", notFound);
 
   app.use("/api/*", privateAnswers);
-  app.route("/api", consoleApi(parts));
-  app.all("/api/*", notFound);
+  app.all("/api/*", consoleWhenAsked(parts, notFound));
 
   if (parts.console) app.get("*", parts.console);
   return app;
