@@ -1,10 +1,20 @@
 /** Environment → Config, checked once. The only server file that reads the environment. */
 
 import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
-import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
+import {
+  byModel,
+  choice,
+  cidrs,
+  days,
+  type Reader,
+  seconds,
+  times,
+  Unexpected,
+  url,
+  whole,
+} from "./setting.ts";
 
 const redisSchemes = ["", "s"].flatMap((s) =>
   ["", "-sentinel", "-cluster"].map((form) => `redis${s}${form}`)
@@ -79,7 +89,7 @@ interface Setting<T = unknown> {
   fallback: string;
   unit: string;
   help: string;
-  parse: z.ZodType<T>;
+  read: Reader<T>;
 }
 
 function setting<T>(
@@ -87,56 +97,17 @@ function setting<T>(
   fallback: string,
   unit: string,
   help: string,
-  parse: z.ZodType<T>,
+  read: Reader<T>,
 ): Setting<T> {
-  return { env, fallback, unit, help, parse };
+  return { env, fallback, unit, help, read };
 }
 
-const number = (min: number, max: number) =>
-  z.string().regex(/^\d+(\.\d+)?$/, { error: `expected a number from ${min} to ${max}` })
-    .transform(Number)
-    .refine((n) => n >= min && n <= max, { error: `expected a number from ${min} to ${max}` });
-const whole = (min: number, max: number) =>
-  number(min, max).refine(Number.isInteger, { error: "expected a whole number" });
-const seconds = (min: number, max: number) => number(min, max).transform((s) => s * 1000);
-const days = (min: number, max: number) => number(min, max).transform((d) => d * 86_400_000);
-const url = (...schemes: string[]) =>
-  z.string().refine((text) => text === "" || isUrl(text, schemes), {
-    error: `expected ${
-      schemes.map((s) => `${s}://…`).join(" or ")
-    }, special characters in it percent-encoded`,
-  }).transform((text) => text === "" ? null : text);
-const cidrs = z.string()
-  .transform((text) => text.split(",").map((cidr) => cidr.trim()).filter(Boolean))
-  .refine((list) => list.every(isCidr), {
-    error: "expected addresses or CIDRs such as 10.0.0.0/8, separated by commas",
-  });
-const choice = <const T extends readonly [string, ...string[]]>(...names: T) =>
-  z.enum(names, { error: `expected one of ${names.join(", ")}` });
-
-const policyList = z.string().transform((text, problems) => {
-  const policies = new Map<string, PolicyName>();
-  for (const pair of text.split(",").map((part) => part.trim()).filter(Boolean)) {
-    const at = pair.lastIndexOf("=");
-    const [model, policy] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
-    const known = policyNames.find((name) => name === policy);
-    if (at < 0 || model === "" || known === undefined || policies.has(model)) {
-      const message =
-        `expected each model once, as model=policy, separated by commas; policies are ${
-          policyNames.join(", ")
-        }`;
-      problems.addIssue({ code: "custom", message });
-      return z.NEVER;
-    }
-    policies.set(model, known);
-  }
-  return policies;
-});
+const text: Reader<string> = (given) => given;
 
 /** One row a setting: name, default, unit, what it is for, what is accepted. `--help` prints this table. */
 const settings = {
   port: setting("PORT", "8080", "port", "Listen here; 0 takes a free one", whole(0, 65535)),
-  host: setting("COLINK_HOST", "0.0.0.0", "address", "Listen on this address", z.string().min(1)),
+  host: setting("COLINK_HOST", "0.0.0.0", "address", "Listen on this address", text),
   databaseUrl: setting(
     "DATABASE_URL",
     "",
@@ -163,14 +134,14 @@ const settings = {
     "",
     "text",
     "Signs sessions and seals tokens, 32 bytes or more; unset: made once and kept in the data folder (required with PostgreSQL)",
-    z.string(),
+    text,
   ),
   dataDir: setting(
     "COLINK_DATA_DIR",
     "~/.local/share/co-link",
     "folder",
     "SQLite file and generated secret",
-    z.string().min(1),
+    text,
   ),
   publicUrl: setting(
     "COLINK_PUBLIC_URL",
@@ -198,7 +169,7 @@ const settings = {
     "off",
     "on|off",
     "Whether new nodes wait for an administrator's approval",
-    choice("on", "off").transform((word) => word === "on"),
+    (given) => choice("on", "off")(given) === "on",
   ),
   ledgerMs: setting(
     "COLINK_LEDGER_DAYS",
@@ -310,7 +281,7 @@ const settings = {
     "30",
     "s",
     "A caller's connection is closed when it carries nothing this long while no call runs on it",
-    whole(1, 255).transform((s) => s * 1000),
+    times(1000, whole(1, 255)),
   ),
   stallMs: setting(
     "COLINK_STALL_SECONDS",
@@ -352,7 +323,7 @@ const settings = {
     "",
     "model=policy, by comma",
     "Models with a policy of their own",
-    policyList,
+    byModel(...policyNames),
   ),
   cancelGraceMs: setting(
     "COLINK_CANCEL_GRACE_SECONDS",
@@ -401,11 +372,14 @@ const WELL_KNOWN_SECRET = /^(.)\1*$|changeme|change-me|your[-_ ]?(jwt[-_ ]?)?sec
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [field, { env: name, fallback, parse }] of Object.entries(settings)) {
-    const text = env[name]?.trim() || fallback;
-    const result = parse.safeParse(text);
-    if (result.success) values[field] = result.data;
-    else problems.push(`${name}=${shown(name, text)}: ${result.error.issues[0]?.message}`);
+  for (const [field, { env: name, fallback, read }] of Object.entries(settings)) {
+    const given = env[name]?.trim() || fallback;
+    try {
+      values[field] = read(given);
+    } catch (error) {
+      if (!(error instanceof Unexpected)) throw error;
+      problems.push(`${name}=${shown(name, given)}: ${error.message}`);
+    }
   }
   for (const name of Object.keys(env)) {
     if (name.startsWith("COLINK_") && !isKnown(name)) {
@@ -443,26 +417,6 @@ function isKnown(name: string): boolean {
   return Object.values(settings).some((setting) => setting.env === name) ||
     name.startsWith("COLINK_TEST_") || name.startsWith("COLINK_CLIENT_") ||
     name === "COLINK_API_KEY";
-}
-
-/** Drivers quote what they cannot read, password and all: so nothing that they cannot reaches them. */
-function isUrl(text: string, schemes: readonly string[]): boolean {
-  // PostgreSQL's may name several hosts, of which URL knows nothing.
-  const withOneHost = text.replace(/^([\w-]+:\/\/(?:[^/?]*@)?[^/?,]*),[^/?]*/, "$1");
-  try {
-    decodeURIComponent(new URL(withOneHost).href);
-    return schemes.some((scheme) => text.startsWith(`${scheme}://`));
-  } catch {
-    return false;
-  }
-}
-
-/** By IP version. */
-const WIDEST_MASK_BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 };
-
-function isCidr(text: string): boolean {
-  const [, address = "", bits = "0"] = /^([^/]*)(?:\/(\d+))?$/.exec(text) ?? [];
-  return Number(bits) <= (WIDEST_MASK_BITS[isIP(address)] ?? -1);
 }
 
 function secretProblems(env: Readonly<Record<string, string | undefined>>): string[] {
