@@ -3,6 +3,7 @@
 import type { ClusterView } from "../cluster/cluster.ts";
 import type { AppParts } from "./parts.ts";
 import type { AppContext } from "./env.ts";
+import { EXPOSITION_TYPE } from "./exposition.ts";
 
 export function livez(c: AppContext): Response {
   return c.json({ status: "ok" });
@@ -40,8 +41,6 @@ function clusterState({ isHeard, gateways, reachable }: ClusterView): string {
 }
 
 export function metrics({ metrics }: AppParts) {
-  return async (): Promise<Response> =>
-    new Response(await metrics.registry.metrics(), {
-      headers: { "content-type": metrics.registry.contentType },
-    });
+  return (): Response =>
+    new Response(metrics.text(), { headers: { "content-type": EXPOSITION_TYPE } });
 }

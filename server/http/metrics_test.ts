@@ -13,26 +13,35 @@ function entry(more: Partial<LedgerEntry>): LedgerEntry {
   } as LedgerEntry;
 }
 
-test("calls are counted by outcome, with their tokens and attempts, however often somebody asks", async () => {
+test("calls are counted by outcome, with their tokens and attempts, however often somebody asks", () => {
   const metrics = new Metrics({ colink_nodes: { help: "Connected nodes", read: () => 4 } });
   metrics.callEnded(entry({}));
   metrics.callEnded(entry({ attempts: 3 }));
-  await metrics.registry.metrics();
+  metrics.text();
   metrics.callEnded(
     entry({ outcome: "cancelled", status: 499, promptTokens: null, firstByteMs: null }),
   );
-  const lines = (await metrics.registry.metrics()).split("\n");
+  // A limit counts as its own; what is above all of them is counted, too.
+  metrics.callEnded(entry({ attempts: 0, firstByteMs: 100, promptTokens: 0, completionTokens: 0 }));
+  metrics.callEnded(
+    entry({ attempts: 0, firstByteMs: 400_000, promptTokens: 0, completionTokens: 0 }),
+  );
+  const lines = metrics.text().split("\n");
   const where = `endpoint="/v1/chat/completions"`;
   for (
     const line of [
-      `colink_calls_total{${where},outcome="ok",status="200"} 2`,
+      `colink_calls_total{${where},outcome="ok",status="200"} 4`,
       `colink_calls_total{${where},outcome="cancelled",status="499"} 1`,
       `colink_tokens_total{kind="prompt"} 4`,
       `colink_tokens_total{kind="completion"} 9`,
       "colink_attempts_total 5",
       "colink_nodes 4",
       `colink_first_byte_seconds_bucket{le="0.05"} 0`,
-      `colink_first_byte_seconds_bucket{le="0.1"} 2`,
+      `colink_first_byte_seconds_bucket{le="0.1"} 3`,
+      `colink_first_byte_seconds_bucket{le="300"} 3`,
+      `colink_first_byte_seconds_bucket{le="+Inf"} 4`,
+      "colink_first_byte_seconds_sum 400.24",
+      "colink_first_byte_seconds_count 4",
     ]
   ) expect(lines).toContain(line);
 });
