@@ -9,8 +9,16 @@ export interface Room {
   mayType?: readonly string[];
 }
 
-/** Files that say nothing but types, names and the log's interface: free for every room of the server. */
-const free = ["server/error.ts", "server/log.ts", "server/config.ts", "server/clock.ts"];
+/** Files that say nothing but types, names and what all need alike: free for every room of the server. */
+const free = [
+  "server/error.ts",
+  "server/log.ts",
+  "server/config.ts",
+  "server/clock.ts",
+  "server/newest.ts",
+];
+/** Parts of those. */
+const beneath = ["server/setting.ts", "server/timer_queues.ts"];
 const everyServerRoom = [
   "server/http",
   "server/call",
@@ -37,8 +45,8 @@ export const rooms: readonly Room[] = [
   { path: "server/account", may: ["server/store", ...below()] },
   { path: "server/limit", may: free },
   { path: "server/store", may: free },
-  ...free.map((path) => ({ path, may: [...free, "server/timer_queues.ts"] })),
-  { path: "server/timer_queues.ts", may: [] },
+  ...free.map((path) => ({ path, may: [...free, ...beneath] })),
+  ...beneath.map((path) => ({ path, may: [] })),
   // The entry files join the parts.
   { path: "server", may: [...everyServerRoom, ...below()] },
   { path: "mod.ts", may: ["server", "client", "protocol", ...free] },

@@ -4,11 +4,11 @@
  * gateway within seconds.
  */
 
-import { LRUCache } from "lru-cache";
 import type { NodeEventKind, NodeGone } from "../../protocol/api.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { ColinkError } from "../error.ts";
 import { type Log, silentLog } from "../log.ts";
+import { Newest } from "../newest.ts";
 import type { NodeDeparture, NodeEventRow, NodeOrder, NodeSighting } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { randomChars } from "./tokens.ts";
@@ -71,9 +71,9 @@ const MAX_REMEMBERED = 10_000;
 export class NodeRegister {
   readonly #options: Required<NodeRegisterOptions>;
   readonly #orders = new Map<string, NodeOrder>();
-  readonly #gone = new LRUCache<string, NodeGone>({ max: MAX_REMEMBERED });
+  readonly #gone = new Newest<string, NodeGone>(MAX_REMEMBERED);
   /** Lines added since a node's timeline was cut. */
-  readonly #added = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  readonly #added = new Newest<string, number>(MAX_REMEMBERED);
   /** By node: what it was and whether it left, in the order in which they were first heard of. */
   readonly #states = new Map<string, NodeState>();
   #lines: NodeEventRow[] = [];

@@ -1,6 +1,6 @@
 /** The policy that brings a conversation back to the node that has its beginning in its cache. */
 
-import { LRUCache } from "lru-cache";
+import { Newest } from "../newest.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
 import type { CallRequest } from "./call.ts";
@@ -22,7 +22,7 @@ const MAX_MODELS = 200;
  */
 export class Affinity implements Policy {
   /** By model: digest of all messages of an answered call → private identity of the node that has them. */
-  readonly #homes = new LRUCache<string, LRUCache<bigint, string>>({ max: MAX_MODELS });
+  readonly #homes = new Newest<string, Newest<bigint, string>>(MAX_MODELS);
   readonly #digests = new WeakMap<CallRequest, readonly bigint[]>();
   readonly cost = leastBusy.cost;
 
@@ -46,7 +46,7 @@ export class Affinity implements Policy {
   learn(node: Node, request: CallRequest): void {
     const whole = this.#digestsOf(request).at(-1);
     if (whole === undefined) return;
-    const homes = this.#homes.get(request.model) ?? new LRUCache({ max: MAX_CONVERSATIONS });
+    const homes = this.#homes.get(request.model) ?? new Newest(MAX_CONVERSATIONS);
     this.#homes.set(request.model, homes);
     homes.set(whole, node.who.identity);
   }

@@ -1,7 +1,7 @@
 /** Which node an answer was stored on: a call that goes on from it can be served there only. */
 
-import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.ts";
+import { Newest } from "../newest.ts";
 
 /** Answers beyond this are forgotten, the one used longest ago first. */
 const MAX_ANSWERS = 50_000;
@@ -18,7 +18,7 @@ interface Pin {
 
 /** Answers are their account's own: no other can name them, even knowing their ids. */
 export class Pins {
-  readonly #pins = new LRUCache<string, Pin>({ max: MAX_ANSWERS });
+  readonly #pins = new Newest<string, Pin>(MAX_ANSWERS);
 
   /** Called with what this gateway has seen stored: others should know. */
   onKept: (accountId: string, responseId: string, identity: string) => void = () => {};

@@ -1,8 +1,8 @@
 /** The policy that prefers the nodes whose answers come soonest, as measured lately. */
 
-import { LRUCache } from "lru-cache";
 import type { Endpoint } from "../../protocol/mod.ts";
 import type { Clock } from "../clock.ts";
+import { Newest } from "../newest.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
@@ -18,7 +18,7 @@ interface Speed {
 }
 
 /** Of one service's nodes, by private identity; the one measured longest ago is last. */
-type Speeds = LRUCache<string, Speed>;
+type Speeds = Newest<string, Speed>;
 
 /** Weight of the newest answer in the averages. */
 const NEWEST_WEIGHT = 0.3;
@@ -47,7 +47,7 @@ const MAX_MODELS = 200;
  * that are alike share. A node that was never measured, or not lately, gets the next call.
  */
 export class Fastest implements Policy {
-  readonly #byModel = new LRUCache<string, Map<Endpoint, Speeds>>({ max: MAX_MODELS });
+  readonly #byModel = new Newest<string, Map<Endpoint, Speeds>>(MAX_MODELS);
   #learned = 0;
 
   constructor(private readonly hub: Hub, private readonly clock: Clock) {}
@@ -69,7 +69,7 @@ export class Fastest implements Policy {
   #speedsOf({ model, endpoint }: Service): Speeds {
     const byEndpoint: Map<Endpoint, Speeds> = this.#byModel.get(model) ?? new Map();
     this.#byModel.set(model, byEndpoint);
-    const speeds: Speeds = byEndpoint.get(endpoint) ?? new LRUCache({ max: MAX_NODES });
+    const speeds: Speeds = byEndpoint.get(endpoint) ?? new Newest(MAX_NODES);
     byEndpoint.set(endpoint, speeds);
     return speeds;
   }
