@@ -66,10 +66,10 @@ export class OpenAiAdapter implements Adapter {
     }
     const response = await this.#ask(call);
     const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
-    const follower = call.stream ? dialect.follow?.() : undefined;
-    if (follower === undefined || isJson) return this.#whole(response, dialect, call);
+    const stream = call.stream ? dialect.stream : null;
+    if (stream === null || isJson) return this.#whole(response, dialect, call);
     const plain = new PlainRuns(call.endpoint, call.hidesUsage);
-    const relay = new EventRelay(follower, (said) => this.#failureIn(said), plain);
+    const relay = new EventRelay(stream.follow(), (said) => this.#failureIn(said), plain);
     return new StreamedAnswer(new ResponseBody(response, call.signal), relay);
   }
 
@@ -86,7 +86,7 @@ export class OpenAiAdapter implements Adapter {
 
   async *#whole(
     response: Response,
-    { follow, asStream, isFailure }: OpenAiDialect,
+    { stream, isFailure }: OpenAiDialect,
     call: AdapterCall,
   ): AsyncGenerator<string> {
     const isStream = (response.headers.get("content-type") ?? "").includes("text/event-stream");
@@ -97,13 +97,8 @@ export class OpenAiAdapter implements Adapter {
     const text = (await readWhole(response, call.signal)).trim();
     const answer = parseObject(text);
     if (isFailure(answer)) throw this.#failureIn(answer);
-    if (!call.stream || follow === null) {
-      yield text;
-    } else if (asStream) {
-      yield* asStream(answer, wantsUsage(call.bodyText));
-    } else {
-      throw new UpstreamFailure(502, "The provider does not stream although it was asked to");
-    }
+    if (call.stream && stream !== null) yield* stream.tell(answer, wantsUsage(call.bodyText));
+    else yield text;
   }
 
   #failureIn(said: Json): UpstreamFailure {

@@ -179,9 +179,23 @@ describe("responses", () => {
     }
   });
 
-  test("given whole to who wants a stream are a failure that says so", async () => {
-    const { failure } = await ask(call, whole('{"object":"response"}'));
-    expect(failure?.message).toContain("does not stream");
+  test("given whole to who wants a stream become one, failed ones too", async () => {
+    for (const status of ["completed", "failed"]) {
+      const error = status === "failed" ? { code: "server_error", message: "lost" } : null;
+      const response = { object: "response", id: "resp_1", status, error, output: [] };
+      const { pieces, failure } = await ask(call, whole(JSON.stringify(response)));
+      expect(failure).toBeNull();
+      expect(pieces.map((text) => JSON.parse(text).type)).toEqual([
+        "response.created",
+        "response.in_progress",
+        `response.${status}`,
+      ]);
+    }
+  });
+
+  test("given whole before they have ended are a failure that says so", async () => {
+    const queued = '{"object":"response","status":"queued","output":[]}';
+    expect((await ask(call, whole(queued))).failure?.message).toContain("does not stream");
   });
 });
 

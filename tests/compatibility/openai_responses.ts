@@ -127,6 +127,15 @@ const rows: Row[] = [
       expect(error.message).not.toBe("");
     },
   },
+  {
+    does: "a server that answers whole although it was asked to stream",
+    on: ["openai"],
+    but: { note: "mended" },
+    async run({ openai, plainModel: model }) {
+      const answer = await openai.responses.stream({ model, input: "Grüße" }).finalResponse();
+      expect(answer).toMatchObject({ status: "completed", output_text: "Grüße" });
+    },
+  },
   notOffered(({ openai, model }) => openai.responses.create({ model, input: Say.hello })),
 ];
 

@@ -4,38 +4,40 @@ import { Endpoint } from "../../../protocol/mod.ts";
 import { chatChunks, completionChunks } from "./answer_chunks.ts";
 import { ChunkStream } from "./chunk_stream.ts";
 import type { Json } from "./json_object.ts";
+import { responseEvents } from "./response_events.ts";
 import { ResponseStream } from "./response_stream.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 
 export interface OpenAiDialect {
-  /** Null: its answers are always whole. */
-  follow: (() => StreamFollower) | null;
-  /** A whole answer, told as the stream that was asked for. Null: cannot be told so. */
-  asStream: ((answer: Json, includeUsage: boolean) => string[]) | null;
+  /** How its streams are read. Null: its answers are always whole. */
+  stream: DialectStream | null;
   /** Whether a whole answer tells of a failure although its status was 200. */
   isFailure(answer: Json): boolean;
   /** Few servers have it: a model is offered there only where its owner or its server says so. */
   isRare?: true;
 }
 
-const whole: OpenAiDialect = { follow: null, asStream: null, isFailure: holdsError };
+const whole: OpenAiDialect = { stream: null, isFailure: holdsError };
+
+export interface DialectStream {
+  follow(): StreamFollower;
+  /** A whole answer, told as the stream that was asked for. */
+  tell(answer: Json, includeUsage: boolean): string[];
+}
 
 /** A new endpoint is a row here. */
 export const openAiDialects: Readonly<Partial<Record<Endpoint, OpenAiDialect>>> = Object.freeze({
   [Endpoint.chat]: {
-    follow: () => new ChunkStream("chat"),
-    asStream: chatChunks,
+    stream: { follow: () => new ChunkStream("chat"), tell: chatChunks },
     isFailure: holdsError,
   },
   [Endpoint.completions]: {
-    follow: () => new ChunkStream("text"),
-    asStream: completionChunks,
+    stream: { follow: () => new ChunkStream("text"), tell: completionChunks },
     isFailure: holdsError,
   },
   [Endpoint.embeddings]: whole,
   [Endpoint.responses]: {
-    follow: () => new ResponseStream(),
-    asStream: null,
+    stream: { follow: () => new ResponseStream(), tell: responseEvents },
     // A response that failed is an answer: it says so itself.
     isFailure: (answer) => answer.object !== "response" && holdsError(answer),
   },

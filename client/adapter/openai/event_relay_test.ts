@@ -29,7 +29,7 @@ function relayed(
   reads: readonly Uint8Array[],
   plain: Pick<PlainRuns, "take" | "learn" | "end">,
 ): Shown {
-  const follower = openAiDialects[endpoint]!.follow!();
+  const follower = openAiDialects[endpoint]!.stream!.follow();
   const relay = new EventRelay(follower, () => new UpstreamFailure(502, "told"), plain);
   const line = new RecordedOutlet();
   const head = { id: "r", endpoint, model: "m", stream: true, body_bytes: 0 };

@@ -8,9 +8,13 @@ export type Json = Record<string, unknown>;
 export function parseObject(text: string): Json {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
+    if (isJsonObject(value)) return value;
   } catch { /* not JSON: the same complaint */ }
   throw notAnAnswer();
+}
+
+export function isJsonObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What came is no part of the answer that was asked for. */

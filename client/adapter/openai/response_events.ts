@@ -1,0 +1,151 @@
+/** A whole response told as the stream that it would have been, for servers that do not stream responses. */
+
+import type OpenAI from "openai";
+import { UpstreamFailure } from "../adapter.ts";
+import { isJsonObject, type Json, notAnAnswer } from "./json_object.ts";
+
+type EventType = OpenAI.Responses.ResponseStreamEvent["type"];
+type Event = Json & { type: EventType };
+
+/** How a response that has ended says so: its status, and its last event. */
+const endings: ReadonlyMap<unknown, EventType> = new Map([
+  ["completed", "response.completed"],
+  ["incomplete", "response.incomplete"],
+  ["failed", "response.failed"],
+]);
+
+/** Its events from `response.created` to the one that ends it, each as JSON. Throws an UpstreamFailure for what is no response, or none that has ended. */
+export function responseEvents(response: Json): string[] {
+  const { output, status = "completed" } = response;
+  if (response.object !== "response" || !Array.isArray(output)) throw notAnAnswer();
+  const ending = endings.get(status);
+  if (ending === undefined) {
+    throw new UpstreamFailure(502, "The provider does not stream although it was asked to");
+  }
+  const begun = { ...response, status: "in_progress", output: [], usage: null };
+  const events: Event[] = [
+    { type: "response.created", response: begun },
+    { type: "response.in_progress", response: begun },
+    ...output.flatMap((item: unknown, index) => itemEvents(objectIn(item), index)),
+    { type: ending, response },
+  ];
+  return events.map(({ type, ...event }, sequence_number) =>
+    JSON.stringify({ type, sequence_number, ...event })
+  );
+}
+
+function itemEvents(item: Json, output_index: number): Event[] {
+  const { opening, events } = itemTellers.get(item.type)?.(item) ?? untold(item);
+  const at = { item_id: String(item.id ?? ""), output_index };
+  return [
+    { type: "response.output_item.added", output_index, item: opening },
+    ...events.map(({ type, ...event }): Event => ({ type, ...at, ...event })),
+    { type: "response.output_item.done", output_index, item },
+  ];
+}
+
+/** How something begins, and what is told of it from then on. */
+interface Told {
+  opening: Json;
+  events: Event[];
+}
+
+/** What is not told piece by piece stands whole in its first event, as in its last. */
+function untold(opening: Json): Told {
+  return { opening, events: [] };
+}
+
+type Teller = (thing: Json) => Told;
+
+/** By an item's type. */
+const itemTellers: ReadonlyMap<unknown, Teller> = new Map<string, Teller>([
+  ["message", (item) => ({
+    opening: { ...item, status: "in_progress", content: [] },
+    events: contentEvents(item),
+  })],
+  ["reasoning", (item) => ({
+    opening: { ...item, summary: [], ...(item.content ? { content: [] } : {}) },
+    events: [...summaryEvents(item), ...contentEvents(item)],
+  })],
+  ["function_call", argumentTeller("arguments", "response.function_call_arguments")],
+  ["custom_tool_call", argumentTeller("input", "response.custom_tool_call_input")],
+]);
+
+function argumentTeller(member: string, name: ArgumentEvents): Teller {
+  return (item) => ({
+    opening: { ...item, status: "in_progress", [member]: "" },
+    events: [
+      { type: `${name}.delta`, delta: item[member] ?? "" },
+      { type: `${name}.done`, [member]: item[member] ?? "" },
+    ],
+  });
+}
+
+type ArgumentEvents = "response.function_call_arguments" | "response.custom_tool_call_input";
+
+function contentEvents(item: Json): Event[] {
+  return listIn(item.content).flatMap((part, content_index) => {
+    const { opening, events } = partTellers.get(part.type)?.(part) ?? untold(part);
+    const all: Event[] = [
+      { type: "response.content_part.added", part: opening },
+      ...events,
+      { type: "response.content_part.done", part },
+    ];
+    return all.map(({ type, ...event }): Event => ({ type, content_index, ...event }));
+  });
+}
+
+/** By a part's type. */
+const partTellers: ReadonlyMap<unknown, Teller> = new Map<string, Teller>([
+  ["output_text", (part) => {
+    const { text = "", logprobs = [], annotations = [] } = part;
+    return {
+      opening: { ...part, text: "", annotations: [], ...(part.logprobs ? { logprobs: [] } : {}) },
+      events: [
+        { type: "response.output_text.delta", delta: text, logprobs },
+        ...listIn(annotations).map((annotation, annotation_index): Event => ({
+          type: "response.output_text.annotation.added",
+          annotation_index,
+          annotation,
+        })),
+        { type: "response.output_text.done", text, logprobs },
+      ],
+    };
+  }],
+  ["refusal", ({ refusal = "", ...rest }) => ({
+    opening: { ...rest, refusal: "" },
+    events: [
+      { type: "response.refusal.delta", delta: refusal },
+      { type: "response.refusal.done", refusal },
+    ],
+  })],
+  ["reasoning_text", ({ text = "", ...rest }) => ({
+    opening: { ...rest, text: "" },
+    events: [
+      { type: "response.reasoning_text.delta", delta: text },
+      { type: "response.reasoning_text.done", text },
+    ],
+  })],
+]);
+
+function summaryEvents(item: Json): Event[] {
+  return listIn(item.summary).flatMap((part, summary_index) => {
+    const { text = "" } = part;
+    const all: Event[] = [
+      { type: "response.reasoning_summary_part.added", part: { ...part, text: "" } },
+      { type: "response.reasoning_summary_text.delta", delta: text },
+      { type: "response.reasoning_summary_text.done", text },
+      { type: "response.reasoning_summary_part.done", part },
+    ];
+    return all.map(({ type, ...event }): Event => ({ type, summary_index, ...event }));
+  });
+}
+
+function listIn(value: unknown): Json[] {
+  return Array.isArray(value) ? value.map(objectIn) : [];
+}
+
+function objectIn(value: unknown): Json {
+  if (isJsonObject(value)) return value;
+  throw notAnAnswer();
+}
