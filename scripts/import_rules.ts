@@ -13,6 +13,7 @@ export interface Room {
 const free = [
   "server/error.ts",
   "server/log.ts",
+  "server/log_file.ts",
   "server/config.ts",
   "server/clock.ts",
   "server/newest.ts",

@@ -1,8 +1,8 @@
 /** Links over fake sockets, with the clock in hand: what this room's tests share. */
 
-import pino from "pino";
 import { decodeV2, encodeJson, type FrameV2, type RegisterData } from "../../protocol/mod.ts";
 import { FakeClock } from "../clock_fake.ts";
+import type { Fields, Log } from "../log.ts";
 import type { AttemptFailure, Order, RunningAttempt } from "./attempt.ts";
 import { Hub } from "./hub.ts";
 import { Links, type SocketData } from "./links.ts";
@@ -73,14 +73,12 @@ export class Desk {
   readonly #handlers;
 
   constructor({ maxBufferedBytes = 1 << 20, maxFrameBytes = 8 << 20 } = {}) {
-    const write = (line: string) => {
-      const { level, msg } = JSON.parse(line) as { level: number; msg: string };
-      this.log.push(`${pino.levels.labels[level]} ${msg}`);
-    };
+    const say = (level: keyof Log) => (_fields: Fields, message: string) =>
+      void this.log.push(`${level} ${message}`);
     this.links = new Links({
       hub: this.hub,
       clock: this.clock,
-      log: pino({}, { write }),
+      log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
       publicId: (identity) => `public:${identity}`,
     }, {
       pingMs: 15_000,
