@@ -37,7 +37,11 @@ const nothing: Asked = { kind: "nothing" };
 export class DialectV2 implements Dialect {
   readonly #arriving = new Map<number, Arriving>();
   readonly #replies = new Map<number, StreamReply>();
-  #terms: LinkTerms = { windowBytes: WINDOW_BYTES, maxFrameBytes: MAX_FRAME_BYTES };
+  #terms: LinkTerms = {
+    windowBytes: WINDOW_BYTES,
+    maxFrameBytes: MAX_FRAME_BYTES,
+    takesPacks: false,
+  };
   #isWelcome = false;
   /** What has changed before the gateway's WELCOME. */
   #changed: Status | null = null;
@@ -104,6 +108,7 @@ export class DialectV2 implements Dialect {
     this.#terms = {
       windowBytes: welcome.window_bytes,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, welcome.max_frame_bytes),
+      takesPacks: welcome.takes_packs === true,
     };
     this.#isWelcome = true;
     if (this.#changed !== null) this.announce(this.#changed);

@@ -36,7 +36,7 @@ class Wire {
     return asked.at(-1)!;
   }
 
-  welcome(windowBytes = 1000, maxFrameBytes = MAX_FRAME_BYTES): this {
+  welcome(windowBytes = 1000, maxFrameBytes = MAX_FRAME_BYTES, takesPacks = false): this {
     this.hear(encodeJson("welcome", 0, {
       session: "s",
       node: "n",
@@ -44,6 +44,7 @@ class Wire {
       silence_ms: 2,
       window_bytes: windowBytes,
       max_frame_bytes: maxFrameBytes,
+      ...(takesPacks ? { takes_packs: true } : {}),
     }));
     return this;
   }
@@ -82,6 +83,17 @@ describe("the beginning of wire v2", () => {
       { type: "status", stream: 0, data: { state: "draining", reason: "night" } },
       { type: "status", stream: 0, data: {} },
     ]);
+  });
+
+  test("frames leave together only where WELCOME says that they may", () => {
+    for (const takesPacks of [true, false]) {
+      const wire = new Wire().welcome(1000, MAX_FRAME_BYTES, takesPacks);
+      const { reply } = wire.call("{}");
+      reply.piece({ bytes: new TextEncoder().encode("first"), tokenEvents: 1 });
+      expect(wire.line.messages()).toEqual(
+        takesPacks ? [["head", "first"]] : [["head"], ["first"]],
+      );
+    }
   });
 
   test("models that change before WELCOME are told once it has come, the newest only", () => {

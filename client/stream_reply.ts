@@ -4,6 +4,7 @@ import {
   CALLER_GONE,
   type CallHead,
   encodeJson,
+  encodePack,
   encodeStreamV2,
   type Endpoint,
   type Failure,
@@ -25,12 +26,17 @@ export interface LinkTerms {
   /** STREAM bytes that a call may send before the first grant. */
   windowBytes: number;
   maxFrameBytes: number;
+  /** Whether frames may leave together. */
+  takesPacks: boolean;
 }
 
 /** What the gateway asked for, at an endpoint that this node knows. */
 export interface KnownCallHead extends CallHead {
   endpoint: Endpoint;
 }
+
+/** To copy what is larger costs more than a message of its own. */
+const MAX_PACK_BYTES = 16 * 1024;
 
 const encoder = new TextEncoder();
 
@@ -47,6 +53,8 @@ export class StreamReply implements Reply {
   #last: (() => void) | null = null;
   #isOver = false;
   #wake: () => void = () => {};
+  /** Frames that leave together. */
+  #leaving: Uint8Array<ArrayBuffer>[] = [];
   /** STREAM bytes that may be sent before the next grant. */
   #credit: number;
   readonly #maxDataBytes: number;
@@ -54,7 +62,7 @@ export class StreamReply implements Reply {
   constructor(
     private readonly stream: number,
     private readonly head_: KnownCallHead,
-    terms: LinkTerms,
+    private readonly terms: LinkTerms,
     private readonly outlet: Outlet,
     private readonly world: Pick<World, "nowMs" | "soon">,
     private readonly onEnd: () => void,
@@ -81,7 +89,8 @@ export class StreamReply implements Reply {
     if (
       this.#unsent.bytes === 0 && bytes.byteLength <= Math.min(this.#credit, this.#maxDataBytes)
     ) {
-      return this.#sendData(bytes);
+      this.#sendData(bytes);
+      return this.#leave();
     }
     this.#unsent.add(bytes);
     this.#flush();
@@ -203,9 +212,10 @@ export class StreamReply implements Reply {
       const size = Math.min(this.#unsent.bytes, this.#credit, this.#maxDataBytes);
       this.#sendData(this.#unsent.take(size));
     }
-    if (this.#last === null || this.#unsent.bytes > 0) return;
+    if (this.#last === null || this.#unsent.bytes > 0) return this.#leave();
     this.#isOver = true;
     this.#last();
+    this.#leave();
     this.#wake();
     this.onEnd();
   }
@@ -224,7 +234,19 @@ export class StreamReply implements Reply {
   }
 
   #send(frame: Uint8Array<ArrayBuffer>): void {
-    this.outlet.send(frame);
+    this.#leaving.push(frame);
+  }
+
+  /** A status and its first words, or the last words and the tally, are one message: each costs both ends a system call. */
+  #leave(): void {
+    const frames = this.#leaving;
+    if (frames.length === 0) return;
+    this.#leaving = [];
+    const { takesPacks, maxFrameBytes } = this.terms;
+    const pack = frames.length > 1 && takesPacks
+      ? encodePack(frames, Math.min(MAX_PACK_BYTES, maxFrameBytes))
+      : null;
+    for (const message of pack === null ? frames : [pack]) this.outlet.send(message);
   }
 
   #finishOf(tally: Tally): Finish {

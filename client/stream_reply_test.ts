@@ -15,22 +15,25 @@ const head: KnownCallHead = {
   hide_usage: false,
 };
 const text = new TextDecoder();
+const encoder = new TextEncoder();
 const never = new AbortController().signal;
 
 interface Start extends Partial<KnownCallHead> {
   credit?: number;
   maxFrameBytes?: number;
+  takesPacks?: boolean;
 }
 
 function start(
-  { credit = 1_000_000, maxFrameBytes = MAX_FRAME_BYTES, ...change }: Start = {},
+  { credit = 1_000_000, maxFrameBytes = MAX_FRAME_BYTES, takesPacks = false, ...change }: Start =
+    {},
 ) {
   const line = new RecordedOutlet();
   let ends = 0;
   const reply = new StreamReply(
     7,
     { ...head, ...change },
-    { windowBytes: credit, maxFrameBytes },
+    { windowBytes: credit, maxFrameBytes, takesPacks },
     line,
     line.world,
     () => void ends++,
@@ -48,6 +51,35 @@ function chunk(content: string): string {
 }
 
 describe("a reply in wire v2", () => {
+  describe("to a gateway that takes packs", () => {
+    const bytes = (content: string) => ({ bytes: encoder.encode(content), tokenEvents: 1 });
+
+    test("says status and first words in one message, later words in their own", () => {
+      const { line, reply } = start({ takesPacks: true });
+      reply.piece(bytes("first"));
+      expect(line.messages()).toEqual([["head", "first"]]);
+      reply.piece(bytes("second"));
+      expect(line.messages()).toEqual([["second"]]);
+    });
+
+    test("says a whole answer and its tally in one message", () => {
+      const { line, reply } = start({ takesPacks: true, stream: false });
+      reply.piece("{}");
+      reply.finish(tallyOf(head.endpoint));
+      expect(line.messages()).toEqual([["head", "{}", "finish"]]);
+    });
+
+    test("says what is long in frames of their own, and what would be larger than a frame may be", () => {
+      const long = "x".repeat(20_000);
+      const toMany = start({ takesPacks: true });
+      toMany.reply.piece(bytes(long));
+      expect(toMany.line.messages()).toEqual([["head"], [long]]);
+      const toFew = start({ takesPacks: true, maxFrameBytes: 60 });
+      toFew.reply.piece(bytes("first"));
+      expect(toFew.line.messages()).toEqual([["head"], ["first"]]);
+    });
+  });
+
   test("sends the pieces of one turn as one frame, after HEAD", () => {
     const { line, reply } = start();
     reply.head({ "x-ratelimit-remaining-tokens": "5" });

@@ -36,6 +36,7 @@ type JsonType = keyof JsonPayloads;
 /** A frame that was read. `bytes` are views into the message, which they keep in memory. */
 export type FrameV2 =
   | { [T in JsonType]: { type: T; stream: number; data: JsonPayloads[T] } }[JsonType]
+  | { type: "pack"; stream: number; messages: Uint8Array[] }
   | { type: "call"; stream: number; data: CallHead; bytes: Uint8Array }
   | { type: "body" | "stream"; stream: number; bytes: Uint8Array }
   | { type: "credit"; stream: number; bytes: number }
@@ -46,6 +47,9 @@ export type DecodedV2 =
   /** A type of a later version: ignored. */
   | { kind: "unknown"; type: number }
   | { kind: "malformed"; reason: string };
+
+/** Before each frame of a PACK. */
+const LENGTH_BYTES = 4;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -129,6 +133,23 @@ export function encodeBody(
   return encodeBytes(FrameTypeV2.body, stream, bytes, room);
 }
 
+/** One PACK of two frames or more, none of them a PACK; null: it would have more than `maxBytes`. */
+export function encodePack(
+  frames: readonly Uint8Array[],
+  maxBytes = MAX_FRAME_BYTES,
+): Uint8Array<ArrayBuffer> | null {
+  const bytes = frames.reduce((sum, { byteLength }) => sum + LENGTH_BYTES + byteLength, 0);
+  if (HEADER_BYTES + bytes > maxBytes) return null;
+  const pack = header(FrameTypeV2.pack, 0, bytes);
+  let at = HEADER_BYTES;
+  for (const one of frames) {
+    writeU32(pack, at, one.byteLength);
+    pack.set(one, at + LENGTH_BYTES);
+    at += LENGTH_BYTES + one.byteLength;
+  }
+  return pack;
+}
+
 /** Reads one binary message. Never throws. */
 export function decodeV2(message: Uint8Array): DecodedV2 {
   if (message.byteLength < HEADER_BYTES) return malformed("shorter than a header");
@@ -157,6 +178,7 @@ const readers: Record<TypeName, Reader> = {
   status: json,
   goaway: json,
   hello: json,
+  pack: readPack,
   head: json,
   finish: json,
   error: json,
@@ -181,6 +203,22 @@ function json(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
   return problem === null
     ? frame({ type, stream, data } as unknown as FrameV2)
     : malformed(`${type}: ${problem}`);
+}
+
+function readPack(_type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
+  const messages: Uint8Array[] = [];
+  for (let at = 0; at < payload.byteLength;) {
+    const start = at + LENGTH_BYTES;
+    const end = start <= payload.byteLength ? start + readU32(payload, at) : Infinity;
+    if (end > payload.byteLength) return malformed("pack that is cut off");
+    const message = payload.subarray(start, end);
+    // Packs within packs could go on without end.
+    if (message[0] === FrameTypeV2.pack) return malformed("pack within a pack");
+    messages.push(message);
+    at = end;
+  }
+  if (messages.length < 2) return malformed("pack of less than two frames");
+  return frame({ type: "pack", stream, messages });
 }
 
 function readCall(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {

@@ -8,6 +8,7 @@ import {
   encodeCancel,
   encodeCredit,
   encodeJson,
+  encodePack,
   encodeStreamV2,
   FrameTypeV2,
   type FrameV2,
@@ -66,6 +67,7 @@ describe("wire v2", () => {
     ["head", encodeJson("head", 9, { status: 200, headers: { "retry-after": "1" } })],
     ["stream", encodeStreamV2(9, new Uint8Array([1, 2, 3]))],
     ["finish", encodeJson("finish", 9, tally())],
+    ["pack", encodePack([encodeCancel(9), encodeJson("finish", 9, tally())])!],
     ["error", encodeJson("error", 9, { code: 503, message: "x", busy: true, tally: tally() })],
     ["error", encodeJson("error", 0, { code: 400, message: "about the connection" })],
   ];
@@ -167,6 +169,12 @@ describe("wire v2", () => {
       } as never),
     ]),
     ["a FINISH with −1 tokens", encodeJson("finish", 1, { ...tally(), completion_tokens: -1 })],
+    ["a PACK of one frame", encodePack([encodeCancel(1)])!],
+    ["a PACK on a stream", encodePack([encodeCancel(1), encodeCancel(2)])!.with(7, 1)],
+    [
+      "a PACK within a PACK",
+      encodePack([encodePack([encodeCancel(1), encodeCancel(2)])!, encodeCancel(3)])!,
+    ],
     ["a frame of more than 1 MiB", encodeStreamV2(1, new Uint8Array(MAX_FRAME_BYTES))],
   ];
   for (const [what, bytes] of wrong) {
@@ -174,6 +182,13 @@ describe("wire v2", () => {
       expect(decodeV2(bytes).kind).toBe("malformed");
     });
   }
+
+  test("frames that would be too much together are not packed", () => {
+    const frames = [encodeStreamV2(1, new Uint8Array(80)), encodeCancel(1)];
+    const packed = encodePack(frames)!;
+    expect(encodePack(frames, packed.byteLength)).toEqual(packed);
+    expect(encodePack(frames, packed.byteLength - 1)).toBeNull();
+  });
 
   test("a type of a later version is unknown, not malformed", () => {
     expect(decodeV2(new Uint8Array([99, 0, 0, 0, 0, 0, 0, 1]))).toEqual({
@@ -209,13 +224,16 @@ interface Golden {
   name: string;
   hex: string;
   /** Raw bytes stand there as text, or, where they are a part of some, in hex. */
-  frame: { type: string; bytes?: string | number | { hex: string } };
+  frame: { type: string; bytes?: string | number | { hex: string }; messages?: string[] };
   /** This version does not write it so: it has what a later one may add, or is split finer. */
   isOnlyRead?: true;
 }
 
 function withBytes(frame: Golden["frame"]): FrameV2 {
-  const { bytes } = frame;
+  const { bytes, messages } = frame;
+  if (messages !== undefined) {
+    return { ...frame, messages: messages.map((hex) => Uint8Array.fromHex(hex)) } as never;
+  }
   if (bytes === undefined || typeof bytes === "number") return frame as FrameV2;
   const raw = typeof bytes === "string"
     ? new TextEncoder().encode(bytes)
@@ -241,6 +259,8 @@ function encoded(frame: FrameV2): Uint8Array {
     }
     case "body":
       return encodeBody(frame.stream, frame.bytes);
+    case "pack":
+      return encodePack(frame.messages)!;
     default:
       return encodeJson(frame.type, frame.stream, frame.data);
   }

@@ -41,6 +41,8 @@ export const FrameTypeV2 = Object.freeze({
   goaway: 4,
   /** Gateway → node, at once after the handshake: Hello. The node registers when it has come. */
   hello: 5,
+  /** Node → gateway, if WELCOME allows it: frames that leave together, each behind its length as u32; none of them a PACK. */
+  pack: 6,
   /** Gateway → node: u32 length, CallHead of that length, then the body's first bytes. */
   call: 16,
   /** Gateway → node: more of the body, raw. */
@@ -98,6 +100,8 @@ export interface Welcome {
   /** STREAM bytes that a fresh stream may send before any CREDIT. */
   window_bytes: number;
   max_frame_bytes: number;
+  /** Whether it takes PACK frames. Absent: it does not. */
+  takes_packs?: boolean;
 }
 
 /** A change that needs no new connection. What is absent stays as it was. */

@@ -144,6 +144,7 @@ describe("a node that was written from the page about wire v2", () => {
       silence_ms: 45_000,
       window_bytes: WINDOW_BYTES,
       max_frame_bytes: 1024 * 1024,
+      takes_packs: true,
     });
   });
 

@@ -30,12 +30,24 @@ export class RecordedOutlet implements Outlet {
 
   /** What was sent since the last look; throws if any of it is no frame of wire v2. */
   frames(): FrameV2[] {
-    return this.#sent.splice(0).map((message) => {
-      const decoded = decodeV2(message as Uint8Array);
-      if (decoded.kind !== "frame") throw new Error(`Sent ${JSON.stringify(decoded)}`);
-      return decoded.frame;
-    });
+    return this.#sent.splice(0).flatMap((message) => framesOf(message as Uint8Array));
   }
+
+  /** The same by messages, with each frame in short: STREAM by its text, others by their type. */
+  messages(): string[][] {
+    return this.#sent.splice(0).map((message) => framesOf(message as Uint8Array).map(inShort));
+  }
+}
+
+function framesOf(message: Uint8Array): FrameV2[] {
+  const decoded = decodeV2(message);
+  if (decoded.kind !== "frame") throw new Error(`Sent ${JSON.stringify(decoded)}`);
+  const { frame } = decoded;
+  return frame.type === "pack" ? frame.messages.flatMap(framesOf) : [frame];
+}
+
+export function inShort(frame: FrameV2): string {
+  return frame.type === "stream" ? new TextDecoder().decode(frame.bytes) : frame.type;
 }
 
 /** Resolves with whether the promise has settled once everything that is ready has run. */

@@ -125,6 +125,11 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     if (!this.#isClosed && this.socket.send(message) === 0) this.drop();
   }
 
+  /** Whether anything that it sends is still read. */
+  protected get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
   /** Whether the node can be sent a call now. */
   protected get takesCalls(): boolean {
     return !this.#isClosed && this.socket.getBufferedAmount() <= MAX_SEND_BUFFER_BYTES;

@@ -124,6 +124,9 @@ export class LinkV2 extends Link<number, OpenStream> {
     if (typeof message === "string") return this.malformed("text in wire v2");
     const decoded = decodeV2(message);
     if (decoded.kind === "malformed") return this.malformed(decoded.reason);
+    if (decoded.kind === "frame" && decoded.frame.type === "pack") {
+      return this.#unpack(decoded.frame.messages);
+    }
     this.wellFormed();
     if (decoded.kind === "frame") this.#take(decoded.frame);
   }
@@ -151,6 +154,14 @@ export class LinkV2 extends Link<number, OpenStream> {
     }
   }
 
+  #unpack(messages: readonly Uint8Array[]): void {
+    for (const message of messages) {
+      // One of them may have been the last that this node was forgiven.
+      if (!this.isOpen) return;
+      this.read(message);
+    }
+  }
+
   #register(data: RegisterV2): void {
     const node = this.owner.registered(
       this,
@@ -164,6 +175,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       silence_ms: this.#terms?.silenceMs ?? 0,
       window_bytes: this.windowBytes,
       max_frame_bytes: Math.min(MAX_FRAME_BYTES, this.#terms?.maxFrameBytes ?? MAX_FRAME_BYTES),
+      takes_packs: true,
     }));
   }
 

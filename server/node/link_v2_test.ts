@@ -4,6 +4,7 @@ import {
   encodeCancel,
   encodeCredit,
   encodeJson,
+  encodePack,
   encodeStreamV2,
   type Failure,
   type Finish,
@@ -113,6 +114,7 @@ describe("the beginning of a link in wire v2", () => {
         silence_ms: 45_000,
         window_bytes: WINDOW_BYTES,
         max_frame_bytes: MAX_FRAME_BYTES,
+        takes_packs: true,
       },
     });
     const [node] = desk.hub.nodes();
@@ -587,6 +589,30 @@ describe("frames that nobody waits for", () => {
       node.desk.bytes(stranger, frame);
     }
     expect(heard).toMatchObject({ data: [], finished: 0, failures: [] });
+  });
+});
+
+describe("frames that come together", () => {
+  test("count as if each had come by itself", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    const text = new TextEncoder().encode("hi");
+    node.send(
+      encodePack([
+        encodeJson("head", 1, success),
+        encodeStreamV2(1, text),
+        encodeJson("finish", 1, told),
+      ])!,
+    );
+    expect(heard).toMatchObject({ data: ["hi"], finished: 1, failures: [] });
+  });
+
+  test("are not read any further once one of them has ended the link", () => {
+    const node = new V2Node();
+    const malformed = encodeJson("head", 1, { status: 7, headers: {} });
+    node.send(encodePack(Array.from({ length: 1000 }, () => malformed))!);
+    expect(node.socket.closed?.code).toBe(4003);
+    expect(node.desk.log.filter((line) => line.includes("malformed"))).toHaveLength(10);
   });
 });
 

@@ -33,7 +33,7 @@ function relayed(
   const relay = new EventRelay(follower, () => new UpstreamFailure(502, "told"), plain);
   const line = new RecordedOutlet();
   const head = { id: "r", endpoint, model: "m", stream: true, body_bytes: 0 };
-  const terms = { windowBytes: 1 << 30, maxFrameBytes: 1 << 20 };
+  const terms = { windowBytes: 1 << 30, maxFrameBytes: 1 << 20, takesPacks: false };
   const reply = new StreamReply(
     1,
     { ...head, hide_usage: hidesUsage },
