@@ -155,7 +155,7 @@ export class Runner {
 
   async #relay(offer: Offer, call: Call, reply: Reply, tally: Tally, signal: AbortSignal) {
     const onHead = (headers: Record<string, string>) => reply.head(headers);
-    const order = { ...call, model: offer.local, signal, onHead };
+    const order = { ...call, model: offer.local, askedModel: call.model, signal, onHead };
     for await (const piece of offer.adapter.answer(order)) {
       signal.throwIfAborted();
       tally.count(piece);

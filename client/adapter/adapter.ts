@@ -12,6 +12,8 @@ export interface AdapterCall {
   headers: Readonly<Record<string, string>>;
   /** The model's name at the provider. */
   model: string;
+  /** The name under which the caller asked for it, and finds it in the answer. */
+  askedModel: string;
   /** The caller's body, in the endpoint's dialect: the JSON text as it came. */
   bodyText: string;
   /** Whether the caller asked for a stream. */

@@ -48,7 +48,7 @@ export class ClaudeAdapter implements Adapter {
     const facts = await this.#models.factsOf(call.model, call.signal);
     const { request, customNames, jsonTool } = translate(chat, call.model, facts, this.#memory);
     const decoder = new EventDecoder({
-      model: chat.model ?? call.model,
+      model: call.askedModel,
       localModel: call.model,
       created: Math.floor(this.world.todayMs() / 1000),
       tellThinking: knowsThinking(chat),

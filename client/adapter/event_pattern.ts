@@ -37,42 +37,50 @@ interface Hole {
   countsTokens: boolean;
 }
 
-/** A part of each event that callers shall not see, by its place behind a segment's beginning. */
-export interface Cut {
-  segment: number;
+/** What stands in each event and callers see otherwise, or not at all. */
+export interface Change {
   from: number;
   to: number;
+  by: string;
+}
+
+/** The same, by its place behind a segment's beginning. */
+interface Cut extends Change {
+  segment: number;
 }
 
 export class EventPattern {
   /** Whether the event that matched last carries tokens. */
   hasTokens = false;
-  /** Where the cut of the event that matched last begins. */
-  cutAt = 0;
+  /** Where the cuts of the event that matched last begin. */
+  readonly cutsAt: number[] = [];
 
   private constructor(
     /** What stands before, between and behind the holes. */
     private readonly segments: readonly string[],
     private readonly holes: readonly Hole[],
-    readonly cut: Cut | null,
+    /** In their order. */
+    readonly cuts: readonly Cut[],
   ) {}
 
   /**
-   * The pattern of a whole event, valid in all its parts. `hidden`: where that lies in it which
-   * callers shall not see. Null if nothing in it may differ, or if more than texts says tokens.
+   * The pattern of a whole event, valid in all its parts. `changes`: what callers see otherwise, in
+   * its order. Null if nothing in it may differ, or if more than texts says tokens.
    */
   static of(
     event: string,
     tokens: RegExp,
-    hidden: { from: number; to: number } | null,
+    changes: readonly Change[],
   ): EventPattern | null {
     const segments: string[] = [];
     const holes: Hole[] = [];
-    let cut: Cut | null = null;
+    const cuts: Cut[] = [];
     let from = 0;
     const close = (end: number) => {
-      if (hidden && hidden.from >= from && hidden.to <= end) {
-        cut = { segment: segments.length, from: hidden.from - from, to: hidden.to - from };
+      for (const change of changes) {
+        if (change.from < from || change.to > end) continue;
+        const { by } = change;
+        cuts.push({ segment: segments.length, from: change.from - from, to: change.to - from, by });
       }
       segments.push(event.slice(from, end));
     };
@@ -89,19 +97,20 @@ export class EventPattern {
     }
     close(event.length);
     const isFit = holes.some(({ filling }) => filling === "text") &&
-      !tokens.test(segments.join("")) && (hidden === null || cut !== null);
-    return isFit ? new EventPattern(segments, holes, cut) : null;
+      !tokens.test(segments.join("")) && cuts.length === changes.length;
+    return isFit ? new EventPattern(segments, holes, cuts) : null;
   }
 
   /** Where the event ends that begins at `at`, if it is one of these; else -1. */
   match(text: string, at: number): number {
-    const { segments, holes, cut } = this;
+    const { segments, holes, cuts, cutsAt } = this;
     this.hasTokens = false;
     let end = at;
+    let cut = 0;
     for (let i = 0; i < segments.length; i++) {
       const segment = segments[i]!;
       if (!text.startsWith(segment, end)) return -1;
-      if (cut?.segment === i) this.cutAt = end + cut.from;
+      for (; cuts[cut]?.segment === i; cut++) cutsAt[cut] = end + cuts[cut]!.from;
       end += segment.length;
       const hole = holes[i];
       if (hole === undefined) continue;

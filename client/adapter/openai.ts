@@ -10,6 +10,7 @@ import {
   type Piece,
   UpstreamFailure,
 } from "./adapter.ts";
+import { withAskedModel } from "./asked_model.ts";
 import { baseUrlOf, pathBelowBase } from "./base_url.ts";
 import { discard, readWhole, ResponseBody } from "./event_stream.ts";
 import { readListing } from "./listing.ts";
@@ -68,8 +69,9 @@ export class OpenAiAdapter implements Adapter {
     const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
     const stream = call.stream ? dialect.stream : null;
     if (stream === null || isJson) return this.#whole(response, dialect, call);
-    const plain = new PlainRuns(call.endpoint, call.hidesUsage);
-    const relay = new EventRelay(stream.follow(), (said) => this.#failureIn(said), plain);
+    const plain = new PlainRuns(call);
+    const failureIn = (said: Json) => this.#failureIn(said);
+    const relay = new EventRelay(stream.follow(), failureIn, call, plain);
     return new StreamedAnswer(new ResponseBody(response, call.signal), relay);
   }
 
@@ -97,8 +99,9 @@ export class OpenAiAdapter implements Adapter {
     const text = (await readWhole(response, call.signal)).trim();
     const answer = parseObject(text);
     if (isFailure(answer)) throw this.#failureIn(answer);
-    if (call.stream && stream !== null) yield* stream.tell(answer, wantsUsage(call.bodyText));
-    else yield text;
+    const isTold = call.stream && stream !== null;
+    const pieces = isTold ? stream.tell(answer, wantsUsage(call.bodyText)) : [text];
+    for (const piece of pieces) yield withAskedModel(piece, JSON.parse(piece), call);
   }
 
   #failureIn(said: Json): UpstreamFailure {

@@ -62,6 +62,28 @@ test("each endpoint is asked for by its path, with the caller's body but for the
   }
 });
 
+test("each endpoint's answer names the model as it was asked for, whole and streamed", async () => {
+  const streams: [Endpoint, object[]][] = [
+    [Endpoint.chat, [{ model: "m", choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }]],
+    [Endpoint.completions, [{ model: "m", choices: [{ index: 0, text: "", finish_reason: "a" }] }]],
+    [Endpoint.responses, [
+      { type: "response.created", response: { model: "m" } },
+      { type: "response.completed", response: { model: "m" } },
+    ]],
+  ];
+  const bodyText = '{"model":"pro"}';
+  for (const [endpoint, events] of streams) {
+    const { pieces } = await ask({ endpoint, bodyText }, stream(...events));
+    expect(pieces).toHaveLength(events.length);
+    for (const piece of pieces) expect(piece).toMatch(/"model":"pro"/);
+  }
+  for (const endpoint of Object.values(Endpoint)) {
+    if (endpoint === Endpoint.messages || endpoint === Endpoint.countTokens) continue;
+    const { pieces } = await ask({ endpoint, bodyText, stream: false }, whole('{"model":"m"}'));
+    expect(pieces).toEqual(['{"model":"pro"}']);
+  }
+});
+
 test("an endpoint that it does not have is a 404, and the provider is not asked", async () => {
   const { failure, seen } = await ask({ endpoint: Endpoint.countTokens }, whole("{}"));
   expect([failure?.code, seen]).toEqual([404, []]);

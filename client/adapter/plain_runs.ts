@@ -1,9 +1,10 @@
 /** Finds runs of plain events in what an upstream sends, so that they travel on as the bytes they are. */
 
 import { Buffer } from "node:buffer";
-import { type Endpoint, endpointStreams, withoutUsage } from "../../protocol/mod.ts";
-import type { PlainEvents } from "./adapter.ts";
-import { EventPattern } from "./event_pattern.ts";
+import { endpointStreams, withoutUsage } from "../../protocol/mod.ts";
+import type { AdapterCall, PlainEvents } from "./adapter.ts";
+import { type ModelNames, withAskedModel } from "./asked_model.ts";
+import { type Change, EventPattern } from "./event_pattern.ts";
 import { signsOf } from "./signs.ts";
 
 /** After so many patterns that fitted nothing, a stream is taken to repeat nothing, */
@@ -17,6 +18,9 @@ export function latin1(bytes: Uint8Array): string {
   return Buffer.prototype.toString.call(bytes, "latin1");
 }
 
+/** What of a call decides how its events are shown. */
+export type RelayedCall = Pick<AdapterCall, "endpoint" | "hidesUsage" | keyof ModelNames>;
+
 export class PlainRuns {
   #pattern: EventPattern | null = null;
   #hasMatched = false;
@@ -25,7 +29,7 @@ export class PlainRuns {
   /** Where the run that was taken last ends. */
   end = 0;
 
-  constructor(private readonly endpoint: Endpoint, private readonly hidesUsage: boolean) {}
+  constructor(private readonly call: RelayedCall) {}
 
   /** The plain events that begin at `at`, where an event begins; null if there are none. `text` is Latin-1. */
   take(bytes: Uint8Array, text: string, at: number): PlainEvents | null {
@@ -38,9 +42,11 @@ export class PlainRuns {
     for (let next = pattern.match(text, at); next >= 0; next = pattern.match(text, end)) {
       end = next;
       if (pattern.hasTokens) tokenEvents++;
-      if (pattern.cut === null) continue;
-      kept.push(text.slice(from, pattern.cutAt));
-      from = pattern.cutAt + pattern.cut.to - pattern.cut.from;
+      for (let i = 0; i < pattern.cuts.length; i++) {
+        const [cut, cutAt] = [pattern.cuts[i]!, pattern.cutsAt[i]!];
+        kept.push(text.slice(from, cutAt), cut.by);
+        from = cutAt + cut.to - cut.from;
+      }
     }
     if (end === at) return null;
     this.#hasMatched = true;
@@ -68,21 +74,34 @@ export class PlainRuns {
   }
 
   #patternOf(event: string, name: unknown): EventPattern | null {
-    const isNamed = endpointStreams[this.endpoint]?.endsWithDone === false;
+    const { endpoint } = this.call;
+    const isNamed = endpointStreams[endpoint]?.endsWithDone === false;
     const head = isNamed ? `event: ${name}\ndata: ` : "data: ";
     if (!event.startsWith(`${head}{`) || !event.endsWith("}\n\n")) return null;
     const json = event.slice(head.length, -"\n\n".length);
-    const { tokens, finishReason, account } = signsOf(this.endpoint);
+    const { tokens, finishReason, account } = signsOf(endpoint);
     if (/[\r\n]/.test(json) || finishReason.test(json) || account.test(json)) return null;
-    const hidden = this.hidesUsage ? hiddenIn(json) : null;
-    return EventPattern.of(
-      event,
-      tokens,
-      hidden && {
-        from: hidden.from + head.length,
-        to: hidden.to + head.length,
-      },
-    );
+    const changes = this.#changesIn(json).map(({ from, to, by }) => ({
+      from: from + head.length,
+      to: to + head.length,
+      by,
+    }));
+    return EventPattern.of(event, tokens, changes);
+  }
+
+  /** What callers see otherwise: usage that they did not ask for, and the model's name. */
+  #changesIn(json: string): Change[] {
+    const { hidesUsage, model, askedModel } = this.call;
+    if (!hidesUsage && model === askedModel) return [];
+    const said = JSON.parse(json) as Record<string, unknown>;
+    // The names as the event is told here: each of its bytes a character.
+    const names = { model: bytesOf(model), askedModel: bytesOf(askedModel) };
+    const shown = [
+      hidesUsage && json.includes('"usage"') ? withoutUsage(json, said) : json,
+      withAskedModel(json, said, names),
+    ];
+    return shown.filter((text) => text !== json).map((text) => changeBetween(json, text))
+      .toSorted((a, b) => a.from - b.from);
   }
 }
 
@@ -91,12 +110,16 @@ function part(bytes: Uint8Array, from: number, to: number): Uint8Array {
   return from === 0 && to === bytes.byteLength ? bytes : bytes.subarray(from, to);
 }
 
-/** Where that lies which is kept from a caller who did not ask for usage. */
-function hiddenIn(json: string): { from: number; to: number } | null {
-  if (!json.includes('"usage"')) return null;
-  const shown = withoutUsage(json, JSON.parse(json));
-  if (shown === json) return null;
+function bytesOf(text: string): string {
+  return latin1(Buffer.from(text));
+}
+
+/** What makes one text of another. */
+function changeBetween(text: string, other: string): Change {
   let from = 0;
-  while (shown[from] === json[from]) from++;
-  return { from, to: from + json.length - shown.length };
+  while (text[from] === other[from]) from++;
+  const most = Math.min(text.length, other.length) - from;
+  let same = 0;
+  while (same < most && text.at(-1 - same) === other.at(-1 - same)) same++;
+  return { from, to: text.length - same, by: other.slice(from, other.length - same) };
 }

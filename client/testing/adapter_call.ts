@@ -6,12 +6,14 @@ import { textsOf as textsOfPiece } from "../adapter/piece_texts.ts";
 
 /** A streamed chat that is never cancelled, except for what is given. */
 export function callOf(change: Partial<AdapterCall> = {}): AdapterCall {
+  const { model = "m", bodyText = "{}" } = change;
   return {
     id: "req-1",
     endpoint: Endpoint.chat,
     headers: {},
-    model: "m",
-    bodyText: "{}",
+    model,
+    askedModel: (JSON.parse(bodyText) as { model?: string }).model ?? model,
+    bodyText,
     stream: true,
     hidesUsage: false,
     signal: new AbortController().signal,

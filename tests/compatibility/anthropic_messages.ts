@@ -53,6 +53,19 @@ const rows: Row[] = [
     },
   },
   {
+    does: "`model` in the answer",
+    on: both,
+    but: {
+      note: "as it was asked for, unless the provider tells another than the node's owner named",
+    },
+    async run(scene) {
+      const { messages } = scene.anthropic;
+      expect((await messages.create(ask(scene, Say.hello))).model).toBe(scene.model);
+      const streamed = await messages.stream(ask(scene, Say.hello)).finalMessage();
+      expect(streamed.model).toBe(scene.model);
+    },
+  },
+  {
     does: "stream, event by event",
     on: both,
     async run(scene) {

@@ -50,6 +50,19 @@ const rows: Row[] = [
     },
   },
   {
+    does: "`model` in the answer",
+    on: both,
+    but: {
+      note: "as it was asked for, unless the provider tells another than the node's owner named",
+    },
+    async run({ openai, model }) {
+      const request = { model, messages: [{ role: "user" as const, content: Say.hello }] };
+      expect((await openai.chat.completions.create(request)).model).toBe(model);
+      const chunks = await openai.chat.completions.create({ ...request, stream: true });
+      for await (const chunk of chunks) expect(chunk.model).toBe(model);
+    },
+  },
+  {
     does: "stream",
     on: both,
     async run(scene) {

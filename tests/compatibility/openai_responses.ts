@@ -28,6 +28,18 @@ const rows: Row[] = [
     },
   },
   {
+    does: "`model` in the answer",
+    on: ["openai"],
+    but: {
+      note: "as it was asked for, unless the provider tells another than the node's owner named",
+    },
+    async run({ openai, model }) {
+      const request = { model, input: Say.hello };
+      expect((await openai.responses.create(request)).model).toBe(model);
+      expect((await openai.responses.stream(request).finalResponse()).model).toBe(model);
+    },
+  },
+  {
     does: "stream, event by event",
     on: ["openai"],
     async run({ openai, model }) {

@@ -2,6 +2,7 @@
 
 import { Endpoint, withMember } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
+import { withAskedModel } from "../asked_model.ts";
 import { pathBelowBase } from "../base_url.ts";
 import { discard, readWhole } from "../event_stream.ts";
 import type { ReadError } from "../refusal.ts";
@@ -20,9 +21,12 @@ export class MessagesRelay {
   async *answer(call: AdapterCall): AsyncIterable<string> {
     const response = await this.upstream.ask(this.#asked(call), call);
     if (call.stream) {
-      for await (const { json } of this.upstream.events(response, call.signal)) yield json;
+      for await (const { type, json } of this.upstream.events(response, call.signal)) {
+        yield type === "message_start" ? withAskedModel(json, JSON.parse(json), call) : json;
+      }
     } else if (isJson(response)) {
-      yield jsonObject(await readWhole(response, call.signal));
+      const text = jsonObject(await readWhole(response, call.signal));
+      yield withAskedModel(text, JSON.parse(text), call);
     } else {
       discard(response);
       throw notAnswer();

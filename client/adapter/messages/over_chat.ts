@@ -20,7 +20,7 @@ export async function* messagesOverChat(
 ): AsyncIterable<string> {
   const request = readMessagesRequest(call.bodyText);
   const terms: AnswerTerms = {
-    model: request.model ?? call.model,
+    model: call.askedModel,
     stops: request.stop_sequences ?? [],
     newId,
   };

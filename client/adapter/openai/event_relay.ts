@@ -2,6 +2,7 @@
 
 import type { EventSourceMessage } from "eventsource-parser";
 import type { Piece, UpstreamFailure } from "../adapter.ts";
+import { type ModelNames, withAskedModel } from "../asked_model.ts";
 import { EventParser } from "../event_stream.ts";
 import { latin1, PlainRuns } from "../plain_runs.ts";
 import { holdsError } from "./dialect.ts";
@@ -31,6 +32,7 @@ export class EventRelay {
   constructor(
     private readonly follower: StreamFollower,
     private readonly failureIn: (said: Json) => UpstreamFailure,
+    private readonly names: ModelNames,
     private readonly plain: Pick<PlainRuns, "take" | "learn" | "end">,
   ) {}
 
@@ -99,7 +101,7 @@ export class EventRelay {
     const { type } = said;
     const passed = this.follower.pass(data, said);
     if (this.#source !== null && passed === data) this.plain.learn(this.#source, type);
-    return passed;
+    return withAskedModel(passed, said, this.names);
   }
 }
 

@@ -5,7 +5,7 @@ import { StreamReply } from "../../stream_reply.ts";
 import { tallyOf } from "../../tally.ts";
 import { RecordedOutlet } from "../../testing/recorded_outlet.ts";
 import { UpstreamFailure } from "../adapter.ts";
-import { PlainRuns } from "../plain_runs.ts";
+import { PlainRuns, type RelayedCall } from "../plain_runs.ts";
 import { openAiDialects } from "./dialect.ts";
 import { EventRelay } from "./event_relay.ts";
 
@@ -22,15 +22,22 @@ interface Shown {
   plain: number;
 }
 
+const MODEL = "mödel";
+
+/** A call for a model that has the same name everywhere, or another one here. */
+function callTo(endpoint: Endpoint, hidesUsage = false, askedModel = MODEL): RelayedCall {
+  return { endpoint, hidesUsage, model: MODEL, askedModel };
+}
+
 /** What a caller gets of these reads, and what is counted. */
 function relayed(
-  endpoint: Endpoint,
-  hidesUsage: boolean,
+  call: RelayedCall,
   reads: readonly Uint8Array[],
-  plain: Pick<PlainRuns, "take" | "learn" | "end">,
+  plain: Pick<PlainRuns, "take" | "learn" | "end"> = new PlainRuns(call),
 ): Shown {
+  const { endpoint, hidesUsage } = call;
   const follower = openAiDialects[endpoint]!.stream!.follow();
-  const relay = new EventRelay(follower, () => new UpstreamFailure(502, "told"), plain);
+  const relay = new EventRelay(follower, () => new UpstreamFailure(502, "told"), call, plain);
   const line = new RecordedOutlet();
   const head = { id: "r", endpoint, model: "m", stream: true, body_bytes: 0 };
   const terms = { windowBytes: 1 << 30, maxFrameBytes: 1 << 20, takesPacks: false };
@@ -80,6 +87,7 @@ const chunk = (delta: object, more: object = {}) => ({
   id: "c",
   object: "chat.completion.chunk",
   created: 1,
+  model: MODEL,
   choices: [{ index: 0, delta, finish_reason: null }],
   ...more,
 });
@@ -92,6 +100,7 @@ describe("what is not parsed arrives as if it had been", () => {
     fc.constantFrom('"', "\\", "\n\n", "data: ", '"content":"', "é🙂", "", '"usage":{'),
   );
   const times = fc.integer({ min: 1, max: 4 });
+  const asked = fc.constantFrom(MODEL, '"pro" 🙂', "mö", "mödel-2");
 
   /** Events of one shape, with a text in it that may differ. */
   const shape = fc.constantFrom<(text: string) => string>(
@@ -147,11 +156,13 @@ describe("what is not parsed arrives as if it had been", () => {
       fc.property(
         stream,
         fc.boolean(),
+        asked,
         fc.array(fc.nat(), { maxLength: 12 }),
-        (text, hides, cuts) => {
+        (text, hides, askedModel, cuts) => {
+          const call = callTo(Endpoint.chat, hides, askedModel);
           const reads = cutAt(encoder.encode(text), cuts);
-          const fast = relayed(Endpoint.chat, hides, reads, new PlainRuns(Endpoint.chat, hides));
-          const slow = relayed(Endpoint.chat, hides, reads, parsesAll);
+          const fast = relayed(call, reads);
+          const slow = relayed(call, reads, parsesAll);
           plain += fast.plain;
           expect({ ...fast, plain: 0 }).toEqual(slow);
         },
@@ -165,23 +176,19 @@ describe("what is not parsed arrives as if it had been", () => {
     const ends = ["\n", "\n", "\n", "\r", "\n", "\r\n", "\n", "\r", "\r", "\n"];
     const events = ends.map((end, i) => data(chunk({ content: `${i}` })).replaceAll("\n", end));
     const wire = [encoder.encode(events.join(""))];
-    const { text, plain } = relayed(
-      Endpoint.chat,
-      false,
-      wire,
-      new PlainRuns(Endpoint.chat, false),
-    );
+    const { text, plain } = relayed(callTo(Endpoint.chat), wire);
     expect(text.replaceAll(/.*"content":"(\d)".*\n+/g, "$1")).toBe("0123456789");
     expect(plain).toBeGreaterThan(1);
   });
 
   test("for any chat that comes one byte at a time", () => {
     fc.assert(
-      fc.property(stream, fc.boolean(), (text, hides) => {
+      fc.property(stream, fc.boolean(), asked, (text, hides, askedModel) => {
+        const call = callTo(Endpoint.chat, hides, askedModel);
         const wire = encoder.encode(text);
         const bytes = Array.from(wire, (_, i) => wire.subarray(i, i + 1));
-        const slow = relayed(Endpoint.chat, hides, [wire], parsesAll);
-        const fast = relayed(Endpoint.chat, hides, bytes, new PlainRuns(Endpoint.chat, hides));
+        const slow = relayed(call, [wire], parsesAll);
+        const fast = relayed(call, bytes);
         expect({ ...fast, plain: 0 }).toEqual(slow);
       }),
       { numRuns: 100 },
@@ -199,7 +206,7 @@ describe("what is not parsed arrives as if it had been", () => {
       word.map((text) => data({ type: "response.output_text.delta", delta: text }).repeat(2)),
       word.map((text) => `event: other\n${data({ type: "a", delta: text })}`.repeat(2)),
       fc.constantFrom(
-        event("response.created", { response: { id: "resp_1" } }),
+        event("response.created", { response: { id: "resp_1", model: MODEL } }),
         event("response.completed", { response: { id: "resp_1", usage: { input_tokens: 1 } } }),
         event("error", { message: "no" }),
       ),
@@ -207,12 +214,12 @@ describe("what is not parsed arrives as if it had been", () => {
     fc.assert(
       fc.property(
         fc.array(part, { maxLength: 6 }),
+        asked,
         fc.array(fc.nat(), { maxLength: 12 }),
-        (parts, cuts) => {
+        (parts, askedModel, cuts) => {
+          const call = callTo(Endpoint.responses, false, askedModel);
           const reads = cutAt(encoder.encode(parts.join("")), cuts);
-          const { responses } = Endpoint;
-          const fast = relayed(responses, false, reads, new PlainRuns(responses, false));
-          expect({ ...fast, plain: 0 }).toEqual(relayed(responses, false, reads, parsesAll));
+          expect({ ...relayed(call, reads), plain: 0 }).toEqual(relayed(call, reads, parsesAll));
         },
       ),
       { numRuns: 500 },
@@ -222,8 +229,7 @@ describe("what is not parsed arrives as if it had been", () => {
 
 describe("of what streams repeat", () => {
   const plainOf = (endpoint: Endpoint, hides: boolean, events: string[]) =>
-    relayed(endpoint, hides, [encoder.encode(events.join(""))], new PlainRuns(endpoint, hides))
-      .plain;
+    relayed(callTo(endpoint, hides), [encoder.encode(events.join(""))]).plain;
   const words = ["a", "é🙂", '"', "\\", "", "\u0000", "b"];
   /** The first is given its role, the second is learned from. */
   const first = data(chunk({ role: "assistant", content: "" }));
@@ -246,17 +252,23 @@ describe("of what streams repeat", () => {
     for (const usage of [{ usage: null }, { usage: null, obfuscation: "x" }]) {
       const events = words.map((content) => data(chunk({ content }, usage)));
       const wire = encoder.encode(first + events.join(""));
-      const { text, plain } = relayed(
-        Endpoint.chat,
-        true,
-        [wire],
-        new PlainRuns(Endpoint.chat, true),
-      );
+      const { text, plain } = relayed(callTo(Endpoint.chat, true), [wire]);
       expect(plain).toBe(words.length - 1);
       const { usage: _, ...others } = usage;
       const shown = words.map((content) => data(chunk({ content }, others)));
       expect(text).toBe(first + shown.join(""));
     }
+  });
+
+  test("text under the provider's name of the model is parsed once, and comes under the one that was asked for", () => {
+    const asked = "prö 🙂";
+    const events = words.map((content) => data(chunk({ content }, { usage: null })));
+    const wire = encoder.encode(first + events.join(""));
+    const { text, plain } = relayed(callTo(Endpoint.chat, true, asked), [wire]);
+    expect(plain).toBe(words.length - 1);
+    expect(text).toBe(
+      (first + events.join("")).replaceAll(MODEL, asked).replaceAll(',"usage":null', ""),
+    );
   });
 
   test("a completion's text and a response's are parsed once, too", () => {
@@ -295,7 +307,8 @@ describe("of what streams repeat", () => {
     );
     const same = Array.from({ length: 50 }, () => data(chunk({ content: "a" })));
     const wire = encoder.encode([...odd, ...same].join(""));
-    const { plain } = relayed(Endpoint.chat, false, [wire], new Counted(Endpoint.chat, false));
+    const call = callTo(Endpoint.chat);
+    const { plain } = relayed(call, [wire], new Counted(call));
     expect(learned).toBeLessThan(100);
     expect(plain).toBeGreaterThan(25);
   });
