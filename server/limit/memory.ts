@@ -24,11 +24,12 @@ export class MemoryLimits implements Limiter {
 
   take(keyId: string, rpm: number): Verdict {
     if (rpm <= 0) return blocked();
-    const nowMs = this.monotonic();
+    // Whole ones: a fraction's rounding made a minute a millisecond too long.
+    const nowMs = Math.floor(this.monotonic());
     const minute = this.#minuteOf(keyId, nowMs);
     const allowed = minute.used < rpm;
     if (allowed) minute.used++;
-    const resetMs = Math.ceil(minute.endMs - nowMs);
+    const resetMs = minute.endMs - nowMs;
     return {
       allowed,
       limit: rpm,

@@ -63,6 +63,11 @@ test("a minute after its first call a key has all of them again", () => {
   expect(limits.take("key", 2)).toMatchObject({ allowed: true, remaining: 1, resetMs: 60_000 });
 });
 
+test("a minute is never told as more than one, whatever fraction the clock shows", () => {
+  const limits = new MemoryLimits(() => 22096.346913257607);
+  expect(limits.take("key", 2).resetMs).toBe(60_000);
+});
+
 test("a limit that was lowered counts what was used before", () => {
   const limits = new MemoryLimits(() => 0);
   for (let call = 0; call < 3; call++) limits.take("key", 5);
