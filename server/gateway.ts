@@ -17,7 +17,7 @@ import { Relay } from "./call/relay.ts";
 import { Scheduler } from "./call/scheduler.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { advertisedUrl } from "./cluster/address.ts";
-import { Cluster, type ClusterParts } from "./cluster/cluster.ts";
+import type { Cluster, ClusterParts } from "./cluster/cluster.ts";
 import type { Config } from "./config.ts";
 import { enforceDecisions, faultsFor, witnessOf } from "./desk.ts";
 import { originReader } from "./http/address.ts";
@@ -307,6 +307,8 @@ async function createCluster(
 ): Promise<Cluster | null> {
   const { redisUrl, databaseUrl, jwtSecret: secret } = config;
   if (redisUrl === null || databaseUrl === null) return null;
+  // A gateway by itself needs nothing of them.
+  const { Cluster } = await import("./cluster/cluster.ts");
   const { RedisBus } = await import("./cluster/redis_bus.ts");
   const bus = new RedisBus(redisUrl, secret, parts.log);
   return new Cluster({ ...parts, bus, version, secret }, config);

@@ -40,6 +40,9 @@ export async function compile(executable: Executable): Promise<void> {
     minify: true,
     bytecode: true,
     format: "esm",
+    // What is imported when it is needed lies apart, where it costs nothing until then.
+    splitting: true,
+    plugins: [strictAddonLoader],
     sourcemap: "linked",
     define: { BUILD_VERSION: JSON.stringify(version) },
     metafile: true,
@@ -60,6 +63,20 @@ export async function compile(executable: Executable): Promise<void> {
     removeLeftovers(fresh);
   }
 }
+
+/**
+ * The loader of a native addon, as its generator writes it, replaces the `require` that it has by
+ * its equal. In a module of its own that is a constant, and the program would end there.
+ */
+const strictAddonLoader: Bun.BunPlugin = {
+  name: "strict addon loader",
+  setup(build) {
+    build.onLoad({ filter: /@node-rs[\\/]bcrypt[\\/]binding\.js$/ }, async ({ path }) => {
+      const code = await Bun.file(path).text();
+      return { contents: code.replace("require = createRequire(__filename)", ""), loader: "js" };
+    });
+  },
+};
 
 /**
  * The same, in a process of its own: the bundler does not see packages that were installed after
