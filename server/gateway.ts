@@ -40,6 +40,7 @@ import { socketHandlers } from "./sockets.ts";
 import { openStore } from "./store/open.ts";
 import { Retention } from "./store/retention.ts";
 import type { Store } from "./store/store.ts";
+import { UsageFolder } from "./store/usage_folder.ts";
 import { CloseCode } from "../protocol/mod.ts";
 import { version } from "./version.ts";
 
@@ -160,6 +161,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     return node?.view(penalties.of(node.who.identity), viewerId) ?? null;
   };
   const retention = new Retention({ store, log, ...config });
+  const folder = new UsageFolder({ store, log, clock });
 
   let isDraining = false;
   const consoleDir = world.consoleDir ?? null;
@@ -200,6 +202,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   await Promise.all([keyring.start(), settings.start(), register.start()]);
   links.start();
   retention.start();
+  folder.start();
 
   const app = createApp(parts);
   const serving = {
@@ -265,6 +268,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     await keyring.close();
     settings.close();
     retention.close();
+    await folder.close();
     await register.close();
     await ledger.close();
     await limits.close();

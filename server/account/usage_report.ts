@@ -10,7 +10,8 @@ import type {
 import { ColinkError } from "../error.ts";
 import { percentile } from "../store/histogram.ts";
 import type { Store } from "../store/store.ts";
-import type { UsageQuery, UsageSum } from "../store/usage.ts";
+import type { UsageSum } from "../store/usage.ts";
+import type { UsageQuery } from "../store/usage_query.ts";
 import { steps } from "../store/usage_rollup.ts";
 
 const HOUR_MS = 60 * 60 * 1000;

@@ -40,6 +40,12 @@ export function onConflictAdd({ table, keyColumns, sumColumns }: AddedRows): str
   return `on conflict (${keyColumns.join(", ")}) do update set ${sums.join(", ")}`;
 }
 
+export interface FirstRows<Table extends keyof Schema> {
+  table: Table;
+  keyColumns: readonly (keyof Schema[Table] & string)[];
+  limit: number;
+}
+
 /** One kind of database. `run` and `migrate` throw ColinkError `store_unavailable`, or what the work threw. */
 export interface Backend {
   readonly kind: "sqlite" | "postgres";
@@ -55,6 +61,14 @@ export interface Backend {
   insertNew(db: Kysely<Schema>, table: NewRows): Promise<string[]>;
   /** Within a transaction, adds counters up: in numbers, as `insertNew`. */
   addUp(db: Kysely<Schema>, added: AddedRows): Promise<void>;
+  /**
+   * Within a transaction, removes a table's first rows by its key, but for those that somebody else
+   * is changing, and resolves with them.
+   */
+  takeFirst<Table extends keyof Schema>(
+    db: Kysely<Schema>,
+    first: FirstRows<Table>,
+  ): Promise<Schema[Table][]>;
   /** Runs the work in a transaction that no other process can be in at the same time. */
   migrate(work: Work<void>): Promise<void>;
   close(): Promise<void>;

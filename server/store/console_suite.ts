@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { NodeSighting } from "./nodes.ts";
 import type { AccountRow, LedgerEntry, Store } from "./store.ts";
 import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
-import type { UsageQuery } from "./usage.ts";
+import type { UsageQuery } from "./usage_query.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

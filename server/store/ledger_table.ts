@@ -5,9 +5,9 @@ import type { Backend } from "./backend.ts";
 import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
 import type { LedgerEntry, Outcome } from "./rows.ts";
-import { keyColumns, rollup, sumColumns } from "./usage_rollup.ts";
+import { freshKeyColumns, freshRows, freshSumColumns } from "./usage_fresh.ts";
 
-/** Writes the entries that are not there yet, and adds those to the totals of caller and provider and to their rollups. */
+/** Writes the entries that are not there yet, and adds those to the totals of caller and provider and to their usage. */
 export async function writeLedger(
   transaction: Transaction<Schema>,
   backend: Pick<Backend, "insertNew" | "addUp">,
@@ -17,7 +17,12 @@ export async function writeLedger(
   const fresh = new Set(await backend.insertNew(transaction, { table: "ledger", columns, rows }));
   const added = entries.filter((entry) => fresh.delete(entry.id));
   await addToAccounts(transaction, added.filter(wasServed));
-  await backend.addUp(transaction, { table: "usage", keyColumns, sumColumns, rows: rollup(added) });
+  await backend.addUp(transaction, {
+    table: "usage_fresh",
+    keyColumns: freshKeyColumns,
+    sumColumns: freshSumColumns,
+    rows: freshRows(added),
+  });
 }
 
 async function addToAccounts(

@@ -9,6 +9,7 @@ import { ColinkError } from "../error.ts";
 import {
   type Backend,
   codeOf,
+  type FirstRows,
   insertStatement,
   onConflictAdd,
   storeUnavailable,
@@ -121,6 +122,15 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
           onConflictAdd(added)
         }`;
       await db.executeQuery(CompiledQuery.raw(statement, [JSON.stringify(rows)]));
+    },
+    async takeFirst<Table extends keyof Schema>(db: Kysely<Schema>, first: FirstRows<Table>) {
+      const { table, keyColumns, limit } = first;
+      // An array is made once: a plain subquery may be asked again for each row, and its limit be no limit.
+      const statement = `delete from ${table} where ctid = any(array(` +
+        `select ctid from ${table} order by ${keyColumns.join(", ")} limit $1 ` +
+        "for update skip locked)) returning *";
+      const query = CompiledQuery.raw(statement, [limit]);
+      return (await db.executeQuery<Schema[Table]>(query)).rows;
     },
     migrate: (work) => {
       const locked: Work<void> = (db) =>

@@ -107,6 +107,25 @@ export interface Schema {
     attempt_log: string | null;
   };
   usage: UsageKey & UsageSums;
+  /** What a call leaves open is the empty string, and bucket -1. */
+  usage_fresh: {
+    account_id: string;
+    model: string;
+    key_id: string;
+    node_id: string;
+    /** The account whose node served. */
+    provider_id: string;
+    /** When the minute begins. */
+    at: number;
+    /** Of the histogram of times to first token. */
+    bucket: number;
+    calls: number;
+    errors: number;
+    prompt_tokens: number;
+    completion_tokens: number;
+    stream_tokens: number;
+    stream_ms: number;
+  };
   settings: { name: string; value: string };
   audit: {
     id: string;

@@ -8,6 +8,7 @@ import { BunSqliteDialect } from "kysely-bun-sqlite";
 import {
   type Backend,
   codeOf,
+  type FirstRows,
   insertStatement,
   onConflictAdd,
   storeUnavailable,
@@ -69,6 +70,14 @@ export function openSqlite(dataDir: string): Backend {
       );
       for (const row of added.rows) insert.run(...row);
       return Promise.resolve();
+    },
+    takeFirst<Table extends keyof Schema>(_db: unknown, first: FirstRows<Table>) {
+      const { table, keyColumns, limit } = first;
+      const take = database.query<Schema[Table], [number]>(
+        `delete from ${table} where rowid in ` +
+          `(select rowid from ${table} order by ${keyColumns.join(", ")} limit ?) returning *`,
+      );
+      return Promise.resolve(take.all(limit));
     },
     migrate: (work) => run((db) => db.transaction().execute(work)),
     async close() {

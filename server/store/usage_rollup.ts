@@ -1,9 +1,8 @@
-/** Calls added up by minute, hour and day: which rows of `usage` an entry adds to, and what. */
+/** Calls added up by minute, hour and day: which rows of `usage` a fresh cell is folded into. */
 
-import { bucketOf, BUCKETS } from "./histogram.ts";
+import { BUCKETS } from "./histogram.ts";
 import type { UsageKey, UsageSums } from "./schema.ts";
-import { storable } from "./database.ts";
-import type { LedgerEntry } from "./rows.ts";
+import { type FreshCell, freshSumColumns, NO_BUCKET } from "./usage_fresh.ts";
 
 export const sides = { made: 0, provided: 1 } as const;
 export type UsageSide = keyof typeof sides;
@@ -64,30 +63,28 @@ export const histogramColumns = Array.from(
   (_, bucket) => `h${bucket}` as const,
 );
 
-export const sumColumns: readonly (keyof UsageSums)[] = [
-  "calls",
-  "errors",
-  "prompt_tokens",
-  "completion_tokens",
-  "stream_tokens",
-  "stream_ms",
-  ...histogramColumns,
-];
+export const sumColumns: readonly (keyof UsageSums)[] = [...freshSumColumns, ...histogramColumns];
 
-const HISTOGRAM_AT = sumColumns.length - BUCKETS;
+const HISTOGRAM_AT = freshSumColumns.length;
 
-/** Rows to be added to the table, key columns first, each key once and in an order that all gateways share. */
-export function rollup(entries: readonly LedgerEntry[]): (string | number)[][] {
-  const cells = new Map<string, (string | number)[]>();
-  for (const finest of finestRows(entries)) {
-    for (const step of ["minute", "hour", "day"] as const) {
-      for (const grain of kept[finest.side][step]) add(cells, finest, steps[step], grain);
-    }
+/** Rows to be added to `usage`, key columns first, each key once and in an order that all gateways share. */
+export function rollup(cells: readonly FreshCell[]): (string | number)[][] {
+  const rows = new Map<string, Row>();
+  for (const finest of finestRows(cells)) {
+    for (const step of ["minute", "hour", "day"] as const) addAtStep(rows, finest, step);
   }
-  return [...cells].sort(([a], [b]) => a < b ? -1 : 1).map(([, row]) => row);
+  return [...rows].sort(([a], [b]) => a < b ? -1 : 1)
+    .map(([, { key, sums }]) => [...key, ...sums]);
 }
 
-/** Entries of one account, side, minute, model, key and node, added up. */
+interface Row {
+  /** In the order of `keyColumns`. */
+  key: (string | number)[];
+  /** In the order of `sumColumns`. */
+  sums: number[];
+}
+
+/** Cells of one account, side, minute, model, key and node, added up. */
 interface Finest {
   accountId: string;
   side: UsageSide;
@@ -98,79 +95,51 @@ interface Finest {
   sums: number[];
 }
 
-/** First by all that tells them apart: what follows is done once for calls that are alike. */
-function finestRows(entries: readonly LedgerEntry[]): Iterable<Finest> {
+/** First by all that tells rows apart: what follows is done once for cells that only their bucket tells apart. */
+function finestRows(cells: readonly FreshCell[]): Iterable<Finest> {
   const rows = new Map<string, Finest>();
-  for (const entry of entries) {
-    const minute = Math.floor(entry.startedAt / MINUTE_MS) * MINUTE_MS;
-    for (const [side, accountId] of accountsOf(entry)) {
-      const keyId = side === "made" ? entry.keyId : "";
-      const nodeId = entry.nodeId ?? "";
-      const id = [accountId, side, minute, entry.model, keyId, nodeId].join("\n");
+  for (const cell of cells) {
+    for (const [side, accountId] of accountsOf(cell)) {
+      const keyId = side === "made" ? cell.key_id : "";
+      const { at: minute, model, node_id: nodeId } = cell;
+      const id = `${accountId}\n${side}\n${minute}\n${model}\n${keyId}\n${nodeId}`;
       let row = rows.get(id);
       if (row === undefined) {
         const sums = new Array<number>(sumColumns.length).fill(0);
-        row = { accountId, side, minute, model: storable(entry.model), keyId, nodeId, sums };
-        rows.set(id, row);
+        rows.set(id, row = { accountId, side, minute, model, keyId, nodeId, sums });
       }
-      count(row.sums, entry);
+      addCell(row.sums, cell);
     }
   }
   return rows.values();
 }
 
-function accountsOf(entry: LedgerEntry): [UsageSide, string][] {
-  const made: [UsageSide, string] = ["made", entry.accountId];
-  const { providerAccountId } = entry;
-  return providerAccountId === null ? [made] : [made, ["provided", providerAccountId]];
+function accountsOf(cell: FreshCell): [UsageSide, string][] {
+  const made: [UsageSide, string] = ["made", cell.account_id];
+  return cell.provider_id === "" ? [made] : [made, ["provided", cell.provider_id]];
 }
 
-function count(sums: number[], entry: LedgerEntry): void {
-  const { promptTokens, completionTokens, stream, firstByteMs, durationMs } = entry;
-  const streamMs = stream && firstByteMs !== null ? durationMs - firstByteMs : 0;
-  const isTimed = completionTokens !== null && completionTokens > 0 && streamMs > 0;
-  const added = [
-    1,
-    Number(isError(entry)),
-    promptTokens ?? 0,
-    completionTokens ?? 0,
-    isTimed ? completionTokens : 0,
-    isTimed ? Math.round(streamMs) : 0,
-  ];
-  for (const [at, amount] of added.entries()) sums[at]! += amount;
-  if (stream && firstByteMs !== null) sums[HISTOGRAM_AT + bucketOf(firstByteMs)]!++;
+function addCell(sums: number[], cell: FreshCell): void {
+  freshSumColumns.forEach((column, index) => sums[index]! += cell[column]);
+  if (cell.bucket !== NO_BUCKET) sums[HISTOGRAM_AT + cell.bucket]! += cell.calls;
 }
 
-/** Neither answered nor left by its caller. */
-export function isError({ outcome }: Pick<LedgerEntry, "outcome">): boolean {
-  return outcome !== "ok" && outcome !== "cancelled";
-}
-
-function add(
-  cells: Map<string, (string | number)[]>,
-  { accountId, side, minute, model, keyId, nodeId, sums }: Finest,
-  step: typeof steps[UsageStep],
-  grain: number,
-): void {
-  const shown = (dimension: UsageDimension, value: string) =>
-    (grain & dimensions[dimension]) === 0 ? "" : value;
-  const key = [
-    accountId,
-    sides[side],
-    step.code,
-    grain,
-    Math.floor(minute / step.ms) * step.ms,
-    shown("model", model),
-    shown("key", keyId),
-    shown("node", nodeId),
-  ];
-  const id = key.join("\n");
-  const cell = cells.get(id);
-  if (cell === undefined) {
-    cells.set(id, [...key, ...sums]);
-    return;
-  }
-  for (const [at, amount] of sums.entries()) {
-    cell[key.length + at] = Number(cell[key.length + at]) + amount;
+/** Many rows for each call that is like no other: a text is made for each, and nothing else that is not kept. */
+function addAtStep(rows: Map<string, Row>, finest: Finest, step: UsageStep): void {
+  const { accountId, side, minute, sums } = finest;
+  const { code, ms } = steps[step];
+  const at = minute - minute % ms;
+  for (const grain of kept[side][step]) {
+    const model = (grain & dimensions.model) === 0 ? "" : finest.model;
+    const keyId = (grain & dimensions.key) === 0 ? "" : finest.keyId;
+    const nodeId = (grain & dimensions.node) === 0 ? "" : finest.nodeId;
+    const id = `${accountId}\n${side}\n${code}\n${grain}\n${at}\n${model}\n${keyId}\n${nodeId}`;
+    const row = rows.get(id);
+    if (row === undefined) {
+      const key = [accountId, sides[side], code, grain, at, model, keyId, nodeId];
+      rows.set(id, { key, sums: [...sums] });
+    } else {
+      for (let index = 0; index < sums.length; index++) row.sums[index]! += sums[index]!;
+    }
   }
 }
