@@ -1,6 +1,7 @@
 /** A long history of calls, written by bulk SQL: the ledger's rows, and from them the rollups that the gateway would have kept. */
 
 import { ENDS_MS } from "../../server/store/histogram.ts";
+import { freshKeyColumns, freshSumColumns } from "../../server/store/usage_fresh.ts";
 import { histogramColumns, keyColumns, sumColumns } from "../../server/store/usage_rollup.ts";
 
 export type Dialect = "sqlite" | "postgres";
@@ -22,6 +23,9 @@ export const NODES = 20;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+
+/** As many as wait at most to be folded into the rollups: the calls of one busy minute. */
+export const FRESH_CELLS = 19_000;
 
 /** How long rollups by the minute are kept. */
 const MINUTE_DAYS = 7;
@@ -47,16 +51,13 @@ export async function* fill(run: Run, dialect: Dialect, history: History): Async
       }
     }
   }
+  yield `${FRESH_CELLS.toLocaleString("en")} calls that were not folded into the rollups yet`;
+  await run(freshCells(dialect, history));
   yield "the planner's statistics";
   await run("analyze");
 }
 
 function ledger(dialect: Dialect, { accountId, calls, days, until }: History): string {
-  const n = dialect === "postgres"
-    ? `generate_series(cast(0 as bigint), ${calls - 1}) as t(n)`
-    : `(with recursive t(n) as (select 0 union all select n + 1 from t where n < ${calls - 1})
-        select n from t) as t`;
-  const text = (number: string, prefix: string) => `'${prefix}' || cast((${number}) as text)`;
   // Large odd factors: what stands together in time is different in everything else.
   const firstByte = "40 + (n * 7919) % 1900 + case when n % 97 = 0 then 6000 else 0 end";
   return `insert into ledger (id, account_id, key_id, provider_account_id, node_id, endpoint, model,
@@ -70,7 +71,29 @@ function ledger(dialect: Dialect, { accountId, calls, days, until }: History): s
       100 + n % 900, 20 + n % 700, 0, 4000, 60, 60, 1, 0, ${firstByte},
       ${firstByte} + 2000 + n % 5000,
       ${until - days * DAY_MS} + cast(n * ${(days * DAY_MS) / calls} as bigint)
-    from ${n}`;
+    from ${numbers(dialect, calls)}`;
+}
+
+/** Each of a node of its own, as the last minute brings them. */
+function freshCells(dialect: Dialect, { accountId, until }: History): string {
+  const minute = Math.floor(until / 60_000) * 60_000;
+  return `insert into usage_fresh (${[...freshKeyColumns, ...freshSumColumns].join(", ")})
+    select '${accountId}', ${text(`n % ${MODELS}`, "model-")}, ${
+    text(`n % ${KEYS}`, "key_bench_")
+  }, ${text("n", "node-fresh-")}, '${accountId}', ${minute}, n % 20, 1, 0, 100, 20, 20, 2000
+    from ${numbers(dialect, FRESH_CELLS)}`;
+}
+
+/** From zero up, in a column `n`. */
+function numbers(dialect: Dialect, count: number): string {
+  return dialect === "postgres"
+    ? `generate_series(cast(0 as bigint), ${count - 1}) as t(n)`
+    : `(with recursive t(n) as (select 0 union all select n + 1 from t where n < ${count - 1})
+        select n from t) as t`;
+}
+
+function text(number: string, prefix: string): string {
+  return `'${prefix}' || cast((${number}) as text)`;
 }
 
 /** Nine digits: ids in order are written much faster. */

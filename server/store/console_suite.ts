@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { NodeSighting } from "./nodes.ts";
 import type { AccountRow, LedgerEntry, Store } from "./store.ts";
 import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
-import type { UsageQuery } from "./usage_query.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -346,113 +345,6 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.calls.prune(2000, 5)).toBe(2);
       const { calls } = await store.calls.page({ accountId: account.id, side: "made", limit: 9 });
       expect(calls.map(({ id }) => id)).toEqual([fresh.id]);
-    });
-  });
-
-  describe("rollups", () => {
-    const query = (account: AccountRow, change: Partial<UsageQuery> = {}): UsageQuery => ({
-      accountId: account.id,
-      side: "made",
-      step: "day",
-      from: DAY,
-      to: DAY + 2 * DAY_MS,
-      ...change,
-    });
-
-    test("hold what the ledger holds, at each step, grain and filter", async () => {
-      const [caller, provider] = [await added(), await added()];
-      const all = Array.from({ length: 300 }, (_, i) =>
-        anEntry({
-          accountId: caller.id,
-          providerAccountId: i % 5 === 0 ? null : provider.id,
-          keyId: `k${i % 2}`,
-          nodeId: i % 5 === 0 ? null : `n${i % 7}`,
-          model: `m${i % 3}`,
-          outcome: i % 4 === 0 ? "timeout" : i % 11 === 0 ? "cancelled" : "ok",
-          promptTokens: i,
-          completionTokens: i % 6 === 0 ? null : 2 * i,
-          startedAt: DAY + i * 7 * MINUTE_MS,
-          firstByteMs: 100 + i,
-          durationMs: 1100 + i,
-        }));
-      // In several batches, and one of them twice.
-      for (let at = 0; at < 300; at += 90) await store.writeLedger(all.slice(at, at + 90));
-      await store.writeLedger(all.slice(90, 180));
-
-      const sides = { made: caller, provided: provider };
-      const filters = [{}, { model: "m1" }, { nodeId: "n3" }, { model: "m2", nodeId: "n4" }];
-      for (const side of ["made", "provided"] as const) {
-        for (const step of ["minute", "hour", "day"] as const) {
-          for (const filter of filters) {
-            const mine = all.filter((entry) =>
-              (side === "made" || entry.providerAccountId !== null) &&
-              (filter.model === undefined || entry.model === filter.model) &&
-              (filter.nodeId === undefined || entry.nodeId === filter.nodeId)
-            );
-            const asked = query(sides[side], { side, step, ...filter });
-            expect({ side, step, filter, ...await store.usage.total(asked) })
-              .toMatchObject({ side, step, filter, ...expected(mine) });
-            const series = await store.usage.series(asked);
-            expect(series.reduce((sum, { calls }) => sum + calls, 0)).toBe(mine.length);
-            for (const dimension of ["model", "node"] as const) {
-              const shares = await store.usage.shares(asked, dimension, 50);
-              for (const share of shares) {
-                const part = mine.filter((entry) =>
-                  (dimension === "model" ? entry.model : entry.nodeId) === share.id
-                );
-                expect(share).toMatchObject(expected(part));
-              }
-            }
-          }
-        }
-      }
-      const keys = await store.usage.shares(query(caller, { model: "m1" }), "key", 50);
-      expect(keys.map(({ id, calls }) => [id, calls])).toEqual([["k0", 50], ["k1", 50]]);
-      expect(await store.usage.shares(query(provider, { side: "provided" }), "key", 50)).toEqual(
-        [],
-      );
-      const points = await store.usage.modelSeries(query(caller), ["m0", "m2"]);
-      expect(points.reduce((sum, { calls }) => sum + calls, 0)).toBe(200);
-    });
-
-    function expected(entries: readonly LedgerEntry[]) {
-      const sum = (value: (entry: LedgerEntry) => number) =>
-        entries.reduce((total, entry) => total + value(entry), 0);
-      const timed = entries.filter(({ completionTokens }) => (completionTokens ?? 0) > 0);
-      return {
-        calls: entries.length,
-        errors: entries.filter(({ outcome }) => outcome === "timeout").length,
-        promptTokens: sum(({ promptTokens }) => promptTokens ?? 0),
-        completionTokens: sum(({ completionTokens }) => completionTokens ?? 0),
-        streamMs: timed.length * 1000,
-      };
-    }
-
-    test("of two gateways that write at once add up", async () => {
-      const account = await added();
-      const other = await subject.openAgain();
-      const batch = (i: number) =>
-        Array.from(
-          { length: 30 },
-          (_, n) =>
-            anEntry({ accountId: account.id, startedAt: DAY + n, model: `m${(n + i) % 4}` }),
-        );
-      await Promise.all(
-        Array.from({ length: 20 }, (_, i) => (i % 2 ? store : other).writeLedger(batch(i))),
-      );
-      expect((await store.usage.total(query(account))).calls).toBe(600);
-      const shares = await store.usage.shares(query(account), "model", 50);
-      expect(shares.reduce((sum, { calls }) => sum + calls, 0)).toBe(600);
-      await other.close();
-    });
-
-    test("by the minute that are old are forgotten; hours and days stay", async () => {
-      const account = await added();
-      await store.writeLedger([anEntry({ accountId: account.id, startedAt: DAY })]);
-      expect(await store.usage.pruneMinutes([account.id], DAY)).toBe(0);
-      expect(await store.usage.pruneMinutes([account.id], DAY + 1)).toBeGreaterThan(0);
-      expect((await store.usage.total(query(account, { step: "minute" }))).calls).toBe(0);
-      expect((await store.usage.total(query(account, { step: "hour" }))).calls).toBe(1);
     });
   });
 

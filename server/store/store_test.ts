@@ -13,6 +13,7 @@ import { SqlStore } from "./sql_store.ts";
 import { consoleSuite } from "./console_suite.ts";
 import { anAccount, anEntry, storeSuite } from "./store_suite.ts";
 import { testDatabase } from "./test_postgres.ts";
+import { usageSuite } from "./usage_suite.ts";
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
@@ -32,6 +33,7 @@ describe("SQLite", () => {
   };
   storeSuite(prepare);
   describe("for the console", () => consoleSuite(prepare));
+  describe("usage", () => usageSuite(prepare));
 
   test("the file is its owner's only, in a folder that is its owner's only", async () => {
     const dataDir = emptyFolder();
@@ -88,4 +90,5 @@ describe("PostgreSQL", () => {
   };
   storeSuite(prepare);
   describe("for the console", () => consoleSuite(prepare));
+  describe("usage", () => usageSuite(prepare));
 });

@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import type { Store } from "./store.ts";
 
 export interface UsageFolderOptions {
-  store: Pick<Store, "usage">;
+  store: { usage: Pick<Store["usage"], "waiting" | "fold"> };
   log: Log;
   clock?: Pick<Clock, "monotonic" | "after">;
   /** Cells that are not left to wait for more of their hour. */
