@@ -7,7 +7,6 @@ import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 
 /** The beginning of a day, and so of an hour and of a minute. */
 const DAY = Date.UTC(2026, 9, 1);
