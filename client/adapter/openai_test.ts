@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ProviderConfig } from "../config.ts";
+import { objectMembers } from "../../protocol/mod.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream, type Seen, sse, StubUpstream } from "../testing/stub_upstream.ts";
 import { realWorld, type World } from "../world.ts";
@@ -59,6 +60,29 @@ test("the body travels unchanged but for the model", async () => {
   const bodyText = '{"seed":9007199254740993,\n "model" : "pro", "x_unknown":null,"top_k":1.0}';
   await ask(upstream.url, { bodyText });
   expect(upstream.seen[0]!.body).toBe(bodyText.replace('"pro"', '"m"'));
+});
+
+test("no second model travels beside the one that was asked for, however its name is written", async () => {
+  const upstream = upstreamOf(() => Response.json({}));
+  const spellings = ['"model"', '"m\\u006fdel"', '"\\u006Dodel"', '"model" ', '"mode\\u006c"\n'];
+  const letters = fc.constantFrom(...spellings);
+  const values = fc.constantFrom('"secret"', "null", "1", '{"model":"x"}', '["model"]', '"}"');
+  const others = fc.constantFrom('"x":{"model":"kept"}', '"y":"\\"model\\":1"', '"model2":0');
+  const member = fc.oneof(
+    fc.tuple(letters, values).map(([name, value]) => `${name}:${value}`),
+    others,
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(member, { minLength: 1, maxLength: 6 }), async (members) => {
+      await ask(upstream.url, { bodyText: `{${members.join(", ")}}`, stream: false });
+      const { body } = upstream.seen.at(-1)!;
+      const told = objectMembers(body).filter(({ key }) => key === "model");
+      expect(told.length).toBeGreaterThan(0);
+      expect(body).not.toContain("secret");
+      for (const { start, end } of told) expect(body.slice(start, end)).toBe('"m"');
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test("payloads come out word for word, however the stream is cut", async () => {
