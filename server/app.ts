@@ -43,7 +43,8 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.use("/v1/*", apiAnswers);
   app.get("/v1/models", listModels(parts));
   app.get("/v1/models/*", oneModel(parts));
-  for (const { path } of endpoints) app.all(path, methodNotAllowed);
+  for (const path of ["/v1/models", "/v1/models/*"]) app.all(path, only("GET"));
+  for (const { path } of endpoints) app.all(path, only("POST"));
   app.on(["GET", "DELETE"], "/v1/responses/*", notKept);
   app.all("/v1/*", notFound);
 
@@ -71,8 +72,14 @@ function notKept(c: AppContext): never {
   );
 }
 
-function methodNotAllowed(c: AppContext): never {
-  throw new ColinkError("method_not_allowed", `Cannot ${c.req.method} ${c.req.path}: use POST`);
+function only(method: "GET" | "POST") {
+  return (c: AppContext): never => {
+    c.get("headers").allow = method;
+    throw new ColinkError(
+      "method_not_allowed",
+      `Cannot ${c.req.method} ${c.req.path}: use ${method}`,
+    );
+  };
 }
 
 /** The endpoint's own; elsewhere it depends on who asks. */

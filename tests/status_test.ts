@@ -288,19 +288,27 @@ describe("the status table of OpenAI's SDKs", () => {
     });
   }
 
-  test("405: a method that the path does not have", async () => {
-    const { status, json, headers } = await ask(gateway.url + Endpoint.chat, {
-      method: "PUT",
-      token: account.apiToken,
+  const methods: [method: string, path: string, allowed: string][] = [
+    ["PUT", Endpoint.chat, "POST"],
+    ["GET", Endpoint.responses, "POST"],
+    ["POST", "/v1/models", "GET"],
+    ["DELETE", "/v1/models/meta/llama", "GET"],
+  ];
+  for (const [method, path, allowed] of methods) {
+    test(`405: a method that the path does not have: ${method} ${path}`, async () => {
+      const url = gateway.url + path;
+      const { status, json, headers } = await ask(url, { method, token: account.apiToken });
+      expect(status).toBe(405);
+      expect(json.error).toEqual({
+        message: `Cannot ${method} ${path}: use ${allowed}`,
+        type: "invalid_request_error",
+        param: null,
+        code: "method_not_supported",
+      });
+      expect(headers.get("allow")).toBe(allowed);
+      expect(headers.get("x-request-id")).toMatch(/^req-/);
     });
-    expect(status).toBe(405);
-    expect(json.error).toMatchObject({
-      type: "invalid_request_error",
-      param: null,
-      code: "method_not_supported",
-    });
-    expect(headers.get("x-request-id")).toMatch(/^req-/);
-  });
+  }
 
   test("415: a body in an encoding that nobody knows", async () => {
     const { status, json } = await ask(gateway.url + Endpoint.chat, {

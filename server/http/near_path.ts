@@ -9,7 +9,8 @@ const endings = [...endpoints.map(({ path }) => path.slice(API.length)), "/model
   .toSorted((a, b) => b.length - a.length);
 
 /** The path of `/v1` that ends as this one does, or that goes on as this one; null: there is none. */
-export function nearPath(path: string): string | null {
+export function nearPath(asked: string): string | null {
+  const path = asked.replace(/\/+$/, "");
   const ending = endings.find((ending) => path.endsWith(ending));
   if (ending !== undefined) return API + ending;
   return endings.some((ending) => path.startsWith(`${ending}/`)) ? API + path : null;

@@ -10,6 +10,8 @@ const cases: [why: string, path: string, near: string | null][] = [
   ["another server's prefix", "/openai/v1/responses", "/v1/responses"],
   ["one model without /v1", "/models/meta-llama/Llama-3", "/v1/models/meta-llama/Llama-3"],
   ["a stored response without /v1", "/responses/resp_1", "/v1/responses/resp_1"],
+  ["a slash too many", "/v1/chat/completions/", "/v1/chat/completions"],
+  ["another one too many", "/v1//embeddings", "/v1/embeddings"],
   ["an endpoint that is not there", "/v1/images/generations", null],
   ["nothing alike", "/", null],
 ];
