@@ -1,5 +1,6 @@
 /** The shape that a caller wants of the answer, in Claude's words. */
 
+import { badRequest, unsupported } from "../bad_request.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import type { ModelFacts } from "./model_facts.ts";
 import { isNative } from "./native_schema.ts";
@@ -24,6 +25,7 @@ export function answerFormat(
 ): AnswerFormat {
   const none: AnswerFormat = { config: {}, instructions: [], jsonTool: null };
   const { response_format: format } = chat;
+  if (format) refuseFormless(format);
   if (format?.type === "json_object") return { ...none, instructions: [instruction()] };
   if (format?.type !== "json_schema") return none;
   const schema = format.json_schema?.schema ?? { type: "object" };
@@ -46,6 +48,20 @@ export function answerFormat(
       customNames: new Set(),
     },
   };
+}
+
+const FORMATS: readonly string[] = ["text", "json_object", "json_schema"];
+
+function refuseFormless({ type, json_schema }: NonNullable<ChatRequest["response_format"]>): void {
+  if (!FORMATS.includes(type)) {
+    throw unsupported(
+      "response_format.type",
+      `Claude answers in ${FORMATS.join(", ")}, not ${type}`,
+    );
+  }
+  if (type === "json_schema" && !json_schema) {
+    throw badRequest("response_format.json_schema", "response_format has no json_schema");
+  }
 }
 
 function instruction(schema?: object): Block {

@@ -108,6 +108,8 @@ function pdfBlock(data: string): Block {
   return { type: "document", source: { type: "base64", media_type: "application/pdf", data } };
 }
 
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
 /** `data:TYPE[;parameter=value];base64,DATA` */
 function dataUrl(url: string, param: string): { type: string; data: string } {
   const comma = url.indexOf(",");
@@ -115,8 +117,9 @@ function dataUrl(url: string, param: string): { type: string; data: string } {
   if (!url.startsWith("data:") || comma < 0 || rest.at(-1)?.trim() !== "base64") {
     throw badRequest(param, "Expected data:TYPE;base64,DATA");
   }
-  const data = url.slice(comma + 1).trim();
+  const data = url.slice(comma + 1).replaceAll(/\s+/g, "");
   if (data === "") throw badRequest(param, "The data: address holds no data");
+  if (!BASE64.test(data)) throw badRequest(param, "The data is not base64");
   return { type: type.trim().toLowerCase(), data };
 }
 

@@ -52,6 +52,14 @@ test("a search of the web is refused rather than left out", () => {
   expect(refusal({ web_search_options: {} })).toEqual({ code: 400, param: "web_search_options" });
 });
 
+test("a form of the answer that nobody knows, or that says no schema, is refused", () => {
+  const asked = (response_format: object) => refusal({ response_format });
+  expect(asked({ type: "yaml" })).toEqual({ code: 400, param: "response_format.type" });
+  expect(asked({ type: "json_schema" }))
+    .toEqual({ code: 400, param: "response_format.json_schema" });
+  expect(claude({ response_format: { type: "text" } })).toEqual(claude({}));
+});
+
 test("effort becomes what each generation understands", () => {
   const effort = (model: string, reasoning_effort: string) => {
     const { thinking, output_config } = claude({ reasoning_effort }, model);

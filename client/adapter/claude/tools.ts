@@ -38,6 +38,9 @@ function toolsOf({ tools }: ChatRequest, facts: ModelFacts): Tool[] {
       };
     }
     if (tool.custom) return { ...customTool(tool.custom, `tools[${i}]`), ...hint };
+    if (tool.type === "function" || tool.type === "custom") {
+      throw badRequest(`tools[${i}].${tool.type}`, `The tool has no ${tool.type}`);
+    }
     throw unsupported(`tools[${i}].type`, `Claude nodes do not offer ${tool.type} tools`);
   });
 }

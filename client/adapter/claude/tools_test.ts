@@ -14,6 +14,8 @@ test("free-text tools take an object with their text, and a grammar is refused",
     },
   }]);
   expect(refusal(custom({ type: "grammar" })).param).toBe("tools[0].custom.format");
+  expect(refusal({ tools: [{ type: "function" }] }).param).toBe("tools[0].function");
+  expect(refusal({ tools: [{ type: "web_search" }] }).param).toBe("tools[0].type");
   const call = { id: "a", type: "custom", custom: { name: "c", input: "x" } };
   expect(turns(...hello, { role: "assistant", tool_calls: [call] })[1]!.content).toEqual([
     { type: "tool_use", id: "a", name: "c", input: { input: "x" } },

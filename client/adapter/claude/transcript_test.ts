@@ -120,6 +120,19 @@ test("what a message may hold and Claude cannot take is refused by its name", ()
     `${param}.file.file_data`,
   );
   expect(asked({ type: "video_url" })).toBe(`${param}.type`);
+  for (const data of ["@@@@", "AA%3D", "=AAA", ""]) {
+    const image_url = { url: `data:image/png;base64,${data}` };
+    expect(asked({ type: "image_url", image_url })).toBe(`${param}.image_url.url`);
+    const file = { file_data: `data:application/pdf;base64,${data}` };
+    expect(asked({ type: "file", file })).toBe(`${param}.file.file_data`);
+  }
+});
+
+test("base64 in lines is told in one", () => {
+  const url = "data:image/png;base64, AAAA\r\n BBB=\n";
+  const [block] = turns({ role: "user", content: [{ type: "image_url", image_url: { url } }] })[0]!
+    .content;
+  expect(block).toMatchObject({ source: { data: "AAAABBB=" } });
 });
 
 test("a refusal that was given is said again, and unsigned reasoning is not", () => {
