@@ -72,6 +72,9 @@ export interface Gateway {
 const REDIAL_MS_PER_NODE = 5;
 const REDIAL_WITHIN_MS = 2_000;
 
+/** More than these are not done between two looks; and if so, a page is told a little less. */
+const LATEST_DEEDS = 50;
+
 /** How long a stopping gateway waits for its peers' last words, even when its time is up. */
 const GOODBYE_MS = 1000;
 
@@ -152,6 +155,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     log,
     running: () => calls.size,
     waiting: () => scheduler.waiting,
+    deeds: () => store.audit.page({ limit: LATEST_DEEDS }),
     alive: (sessionIds) => sessions.alive(sessionIds),
     goneOf: (nodeId) => register.goneOf(nodeId),
   });

@@ -1,7 +1,7 @@
 /**
  * `GET /api/live`: server-sent events of what changes, for whoever is signed in. The first event is
  * `snapshot`, unless the browser comes back with a `Last-Event-ID` that is still known: then what it
- * missed is sent, and no snapshot. `?topics=network,nodes,calls` chooses; default: all.
+ * missed is sent, and no snapshot. `?topics=network,nodes,calls,changes` chooses; default: all.
  *
  * The stream ends with the session, and when its reader is too slow; EventSource then dials again.
  * What a page has loaded before a `snapshot` came may be out of date, so it loads again.
@@ -10,7 +10,10 @@
 import type { CallView, Side } from "./calls.ts";
 import type { NodeGone, NodeView } from "./nodes.ts";
 
-export type LiveTopic = "network" | "nodes" | "calls";
+export type LiveTopic = "network" | "nodes" | "calls" | "changes";
+
+/** What somebody has changed: of the account its `keys` or `sessions`; the rest is told to administrators only. */
+export type Changed = "keys" | "sessions" | "users" | "invites" | "nodes" | "settings" | "audit";
 
 /** By event name, what its `data` holds as JSON. */
 export interface LiveEvents {
@@ -27,6 +30,8 @@ export interface LiveEvents {
   call: CallView;
   /** Topic `calls`: what has come to the account's figures, at most once a second. */
   usage: UsageIncrement[];
+  /** Topic `changes`: within 5 s, at whatever gateway it was done. Pages that show it ask for it again. */
+  changed: { what: Changed[] };
   /** The session is over: sign in again. The stream's last event. */
   session_over: Record<string, never>;
 }

@@ -64,6 +64,7 @@ const names: readonly Name[] = [
   "load",
   "call",
   "usage",
+  "changed",
   "session_over",
 ];
 

@@ -7,7 +7,7 @@ import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
 import { signedIn } from "./visitor.ts";
 
-const topicNames = ["network", "nodes", "calls"] as const satisfies readonly LiveTopic[];
+const topicNames = ["network", "nodes", "calls", "changes"] as const satisfies readonly LiveTopic[];
 
 const topics = z.string().default(topicNames.join(","))
   .transform((text) => text.split(",").map((name) => name.trim()))

@@ -1,6 +1,7 @@
 /** The events of a while, numbered, so that a browser that lost its connection gets what it missed. */
 
 import type { LiveTopic } from "../../../protocol/api.ts";
+import type { Visitor } from "../../account/session_book.ts";
 
 /** One event as it is written; `to`: whom it concerns. */
 export interface LiveEvent {
@@ -10,6 +11,8 @@ export interface LiveEvent {
   data: string;
   /** Null: everybody. */
   onlyFor: string | null;
+  /** Whether it is for administrators only. */
+  isForAdmins?: boolean;
   /** What its owner sees instead. */
   own: { accountId: string; data: string } | null;
 }
@@ -57,8 +60,12 @@ export class LiveHistory {
   }
 }
 
-/** What the account gets of an event; null: nothing. */
-export function dataFor(event: LiveEvent, accountId: string): string | null {
+/** What a visitor gets of an event; null: nothing. */
+export function dataFor(
+  event: LiveEvent,
+  { accountId, role }: Pick<Visitor, "accountId" | "role">,
+): string | null {
+  if (event.isForAdmins && role !== "admin") return null;
   if (event.onlyFor !== null && event.onlyFor !== accountId) return null;
   return event.own?.accountId === accountId ? event.own.data : event.data;
 }

@@ -1,6 +1,13 @@
 /** What changes, told to everybody who looks: one stream of server-sent events a browser. */
 
-import type { LiveSnapshot, LiveTopic, NetworkView, NodeGone } from "../../../protocol/api.ts";
+import type {
+  Changed,
+  LiveEvents,
+  LiveSnapshot,
+  LiveTopic,
+  NetworkView,
+  NodeGone,
+} from "../../../protocol/api.ts";
 import { callView } from "../../account/call_history.ts";
 import type { Visitor } from "../../account/session_book.ts";
 import type { Clock } from "../../clock.ts";
@@ -10,6 +17,7 @@ import type { Hub } from "../../node/hub.ts";
 import type { PenaltyBook } from "../../node/penalty.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 import { SseBody } from "../sse.ts";
+import { type Deed, DeedWatch } from "./deed_watch.ts";
 import { dataFor, type LiveEvent, LiveHistory } from "./history.ts";
 import { NodeWatch } from "./node_watch.ts";
 import { UsageTally } from "./usage_tally.ts";
@@ -24,6 +32,8 @@ export interface LiveParts {
   waiting: () => number;
   /** Of these sessions, those that are still good. */
   alive: (sessionIds: readonly string[]) => Promise<Set<string>>;
+  /** The newest entries of the audit log. */
+  deeds: () => Promise<readonly Deed[]>;
   /** How a node's last connection here ended. */
   goneOf: (nodeId: string) => NodeGone | null;
 }
@@ -37,7 +47,7 @@ export interface LiveRequest {
 
 /** Looks at the nodes and tells what has changed this often. */
 const TICK_MS = 1000;
-/** Sessions are asked for this often, so that one that was ended elsewhere is heeded within five seconds. */
+/** Sessions and deeds are asked for this often, so that what was done elsewhere is heeded within five seconds. */
 const TICKS_PER_CHECK = 3;
 const SESSIONS_PER_CHECK = 500;
 
@@ -70,6 +80,7 @@ export class Live {
   readonly #history = new LiveHistory();
   readonly #nodes: NodeWatch;
   readonly #usage = new UsageTally();
+  readonly #deeds: DeedWatch;
   readonly #callsTold = new Map<string, number>();
   #network = "";
   #ticks = 0;
@@ -80,6 +91,7 @@ export class Live {
 
   constructor(private readonly parts: LiveParts) {
     this.#nodes = new NodeWatch(parts.hub, parts.penalties);
+    this.#deeds = new DeedWatch(parts.deeds);
   }
 
   /** A stream for somebody who is signed in. Throws `too_many_streams` or `shutting_down`. */
@@ -160,6 +172,8 @@ export class Live {
     this.#isTicking = true;
     this.#history.forget();
     this.#nodes.look();
+    this.#deeds.forget();
+    void this.#tellDeeds();
     this.#network = JSON.stringify(this.#networkView());
     this.#scheduleTick();
   }
@@ -176,7 +190,10 @@ export class Live {
     this.#tellNetwork();
     this.#tellUsage();
     this.#callsTold.clear();
-    if (++this.#ticks % TICKS_PER_CHECK === 0) void this.#checkSessions();
+    if (++this.#ticks % TICKS_PER_CHECK === 0) {
+      void this.#checkSessions();
+      void this.#tellDeeds();
+    }
     this.#forgetAccounts();
     this.#idleTicks = this.#watchers.size === 0 ? this.#idleTicks + 1 : 0;
     if (this.#idleTicks >= IDLE_TICKS) this.#isTicking = false;
@@ -254,7 +271,7 @@ export class Live {
 
   #tell({ visitor, topics, body }: Watcher, id: string, event: LiveEvent): void {
     if (!topics.has(event.topic)) return;
-    const data = dataFor(event, visitor.accountId);
+    const data = dataFor(event, visitor);
     if (data !== null) body.write(`id: ${id}\nevent: ${event.name}\ndata: ${data}\n\n`);
   }
 
@@ -277,6 +294,26 @@ export class Live {
       running: Math.max(0, running() - atWait),
       waiting: atWait,
     };
+  }
+
+  async #tellDeeds(): Promise<void> {
+    try {
+      const { own, admins } = await this.#deeds.look();
+      for (const [accountId, what] of own) {
+        if (this.#accounts.has(accountId)) this.#publishChanged(what, { onlyFor: accountId });
+      }
+      if (admins.size > 0) this.#publishChanged(admins, { onlyFor: null, isForAdmins: true });
+    } catch (error) {
+      this.parts.log.debug({ cause: String(error) }, "live: cannot ask what was done");
+    }
+  }
+
+  #publishChanged(
+    what: ReadonlySet<Changed>,
+    to: Pick<LiveEvent, "onlyFor" | "isForAdmins">,
+  ): void {
+    const data = JSON.stringify({ what: [...what] } satisfies LiveEvents["changed"]);
+    this.#publish({ topic: "changes", name: "changed", data, own: null, ...to });
   }
 
   async #checkSessions(): Promise<void> {

@@ -8,12 +8,14 @@ import { Hub } from "../../node/hub.ts";
 import { Node } from "../../node/node.ts";
 import { PenaltyBook } from "../../node/penalty.ts";
 import { anEntry } from "../../store/store_suite.ts";
+import type { Deed } from "./deed_watch.ts";
 import { Live } from "./live.ts";
 
 let clock: FakeClock;
 let hub: Hub;
 let penalties: PenaltyBook;
 let alive: Set<string>;
+let deeds: Deed[];
 let live: Live;
 
 beforeEach(() => {
@@ -21,6 +23,7 @@ beforeEach(() => {
   hub = new Hub();
   penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   alive = new Set(["session"]);
+  deeds = [];
   live = new Live({
     hub,
     penalties,
@@ -29,12 +32,14 @@ beforeEach(() => {
     running: () => 3,
     waiting: () => 1,
     alive: (ids) => Promise.resolve(new Set(ids.filter((id) => alive.has(id)))),
+    deeds: () => Promise.resolve(deeds),
     goneOf: () => null,
   });
 });
 
 function visitor(accountId: string): Visitor {
-  return { accountId, email: "a@example.org", role: "user", sessionId: "session" };
+  const role = accountId === "admin" ? "admin" : "user";
+  return { accountId, email: "a@example.org", role, sessionId: "session" };
 }
 
 function join(id: string, accountId = "owner"): Node {
@@ -57,7 +62,7 @@ function listen(accountId: string, lastEventId?: string) {
   let isOver = false;
   const stream = live.open({
     visitor: visitor(accountId),
-    topics: new Set(["network", "nodes", "calls"]),
+    topics: new Set(["network", "nodes", "calls", "changes"]),
     ...(lastEventId === undefined ? {} : { lastEventId }),
   });
   const reader = stream.getReader() as ReadableStreamDefaultReader<Uint8Array>;
@@ -189,4 +194,22 @@ test("streams end with the gateway, and no more are opened", async () => {
   for (let i = 0; i < 5; i++) await Bun.sleep(0);
   expect(isOver()).toBe(true);
   expect(() => listen("me")).toThrow("restarting");
+});
+
+test("what somebody did is told within three seconds: to them what is theirs, to administrators the rest", async () => {
+  deeds = [{ id: "before", actorId: "somebody", action: "key.created" }];
+  const [own, other, admin] = [listen("somebody"), listen("other"), listen("admin")];
+  await tick();
+  deeds = [
+    { id: "new", actorId: "somebody", action: "key.revoked" },
+    { id: "newer", actorId: null, action: "session.refused" },
+    { id: "newest", actorId: "away", action: "settings.changed" },
+    ...deeds,
+  ];
+  for (let i = 0; i < 6; i++) await tick();
+  const told = ({ heard }: ReturnType<typeof listen>) =>
+    heard.filter(({ name }) => name === "changed").map(({ data }) => data);
+  expect(told(own)).toEqual([{ what: ["keys"] }]);
+  expect(told(other)).toEqual([]);
+  expect(told(admin)).toEqual([{ what: ["audit", "users", "settings"] }]);
 });
