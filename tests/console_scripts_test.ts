@@ -17,32 +17,50 @@ import { runCurl } from "./harness/shell.ts";
 const JWT_SECRET = "a secret of the scripts, which is long enough";
 const PASSWORD = "correct horse battery";
 
-/** What one sees the console in, and what it stands on. */
+type Script = "caller" | "contributor" | "colleague" | "operator";
+
+/** What one sees the console in. */
 interface Look {
-  name: string;
   words: Messages;
   locale: string;
   colorScheme: "light" | "dark";
   width: number;
-  environment: () => Promise<Record<string, string>>;
 }
 
-const looks: readonly Look[] = [
+const look = (words: Messages, colorScheme: Look["colorScheme"], width: number): Look => ({
+  words,
+  locale: words === en ? "en-US" : "zh-CN",
+  colorScheme,
+  width,
+});
+
+interface Stage {
+  database: string;
+  environment: () => Promise<Record<string, string>>;
+  looks: Readonly<Record<Script, Look>>;
+}
+
+/** Each script is played in both languages, in both themes, at both widths and on both databases; together, in all eight looks. */
+const stages: readonly Stage[] = [
   {
-    name: "in English, by day, on a desk, on SQLite",
-    words: en,
-    locale: "en-US",
-    colorScheme: "light",
-    width: 1280,
+    database: "SQLite",
     environment: () => Promise.resolve({}),
+    looks: {
+      caller: look(en, "light", 1280),
+      contributor: look(en, "dark", 360),
+      colleague: look(zh, "light", 360),
+      operator: look(zh, "dark", 1280),
+    },
   },
   {
-    name: "in Chinese, by night, on a phone, on PostgreSQL",
-    words: zh,
-    locale: "zh-CN",
-    colorScheme: "dark",
-    width: 360,
+    database: "PostgreSQL",
     environment: async () => ({ DATABASE_URL: await createDatabase(), JWT_SECRET }),
+    looks: {
+      caller: look(zh, "dark", 360),
+      contributor: look(zh, "light", 1280),
+      colleague: look(en, "dark", 1280),
+      operator: look(en, "light", 360),
+    },
   },
 ];
 
@@ -51,28 +69,29 @@ beforeAll(async () => {
   browser = await startBrowser();
 }, 60_000);
 
-describe.each(looks)("$name", (look) => {
-  const { words: t } = look;
+describe.each(stages)("on $database", (stage) => {
   let gateway: Gateway;
   let environment: Record<string, string>;
   /** Has a node that answers anything. */
   let host: Account;
 
-  const play = (scene: (tab: Tab, page: Page) => Promise<void>) => () =>
-    inTab(browser, {
-      baseURL: gateway.url,
-      locale: look.locale,
-      colorScheme: look.colorScheme,
-      viewport: { width: look.width, height: 800 },
-    }, async (tab, page) => {
-      await scene(tab, page);
-      expect(await page.evaluate<number>("document.documentElement.scrollWidth"))
-        .toBe(look.width);
+  const play = (
+    script: Script,
+    scene: (tab: Tab, page: Page, words: Messages) => Promise<void>,
+  ) => {
+    const { words, locale, colorScheme, width } = stage.looks[script];
+    const viewport = { width, height: 800 };
+    const options = { baseURL: gateway.url, locale, colorScheme, viewport };
+    return inTab(browser, options, async (tab, page) => {
+      await scene(tab, page, words);
+      const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
+      expect(drawn).toBe(width);
       expect(await accessibilityFaults(page)).toEqual([]);
     });
+  };
 
   beforeAll(async () => {
-    environment = await look.environment();
+    environment = await stage.environment();
     gateway = await startGateway({ env: environment });
     host = await createAccount(gateway);
     const node = await joinNode({ gateway, owner: host, models: ["a-model"], maxParallel: 2 });
@@ -82,7 +101,7 @@ describe.each(looks)("$name", (look) => {
   test(
     "a caller makes an account, a key and a first call, and sees it arrive",
     async () => {
-      await play(async (tab, page) => {
+      await play("caller", async (tab, page, t) => {
         await page.goto("/register");
         await fill(page, { email: freshEmail(), password: PASSWORD });
         await submit(page);
@@ -96,12 +115,12 @@ describe.each(looks)("$name", (look) => {
         await button(dialog, `${t.copy}: curl`).click();
         expect(await runCurl(await tab.clipboard())).toContain("Gladly.");
         await dialog.getByText(t.keys.received).waitFor();
-      })();
+      });
     },
   );
 
   test("a contributor is told what to paste, and sees the machine come", async () => {
-    await play(async (tab, page) => {
+    await play("contributor", async (tab, page, t) => {
       const email = freshEmail();
       await page.goto("/register?next=/nodes?add=1");
       await fill(page, { email, password: PASSWORD });
@@ -117,11 +136,11 @@ describe.each(looks)("$name", (look) => {
       await page.getByText(t.node.timelineTitle).waitFor();
       await page.getByText(t.nodes.causes.ready).waitFor();
       expect(tab.faults).toEqual([]);
-    })();
+    });
   });
 
   test("a colleague looks around and talks to a model", async () => {
-    await play(async (_tab, page) => {
+    await play("colleague", async (_tab, page, t) => {
       await page.goto("/");
       await page.getByRole("heading", { name: t.home.headline }).waitFor();
       await page.goto("/login?next=/dashboard");
@@ -137,7 +156,7 @@ describe.each(looks)("$name", (look) => {
       await page.getByRole("heading", { level: 1, name: t.nodes.title }).waitFor();
       await page.locator(".node-row").first().getByRole("link").first().click();
       await page.getByText(t.node.timelineTitle).waitFor();
-    })();
+    });
   });
 
   test("an operator invites somebody, who comes in, and finds both in the log", async () => {
@@ -147,7 +166,7 @@ describe.each(looks)("$name", (look) => {
       dataDir: gateway.dataDir,
       env: environment,
     });
-    await play(async (tab, page) => {
+    await play("operator", async (tab, page, t) => {
       await page.goto("/");
       await page.getByText(t.setup.notice).waitFor();
       await page.goto(/\/setup#\S+/.exec(output)?.[0] ?? "");
@@ -174,6 +193,6 @@ describe.each(looks)("$name", (look) => {
       await main.getByText(t.admin.tabs.users, { exact: true }).click();
       await main.getByText(guest).waitFor();
       expect(tab.faults).toEqual([]);
-    })();
+    });
   });
 });

@@ -2,10 +2,10 @@
 
 import { beforeAll, expect, test } from "bun:test";
 import { SignJWT } from "jose";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { en } from "../web/i18n/en.ts";
 import { zh } from "../web/i18n/zh.ts";
-import { accessibilityFaults } from "./harness/accessibility.ts";
+import { accessibilityFaults, inspect } from "./harness/accessibility.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
 import {
@@ -566,23 +566,6 @@ test(
     await page.getByText(owner.email).waitFor();
   }),
 );
-
-/** Opens the page and looks at it: on a phone by day, on a desk by night. */
-async function inspect(page: Page, path: string, title: string): Promise<void> {
-  await page.goto(path);
-  await page.getByRole("heading", { level: 1, name: title }).waitFor();
-  await page.locator(".skeleton").waitFor({ state: "detached" });
-  for (const width of [360, 1280]) {
-    await page.setViewportSize({ width, height: 800 });
-    const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
-    expect({ path, drawn }).toEqual({ path, drawn: width });
-  }
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    const faults = await accessibilityFaults(page);
-    expect({ path, colorScheme, faults }).toEqual({ path, colorScheme, faults: [] });
-  }
-}
 
 async function sessionCookie(tab: Tab) {
   const found = (await tab.context.cookies()).find(({ httpOnly }) => httpOnly);

@@ -1,5 +1,6 @@
-/** What axe finds in a page. */
+/** What axe finds in a page, and what does not fit it. */
 
+import { expect } from "bun:test";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 
@@ -10,4 +11,26 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);
+}
+
+/** Opens the page and looks at it: on a phone and on a desk, by day and by night. */
+export async function inspect(page: Page, path: string, title: string): Promise<void> {
+  await page.goto(path);
+  await page.getByRole("heading", { level: 1, name: title }).waitFor();
+  await page.locator(".skeleton").waitFor({ state: "detached" });
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
+    expect({ path, drawn }).toEqual({ path, drawn: width });
+  }
+  await inspectAsIs(page, path);
+}
+
+/** Looks at what is open now, which `name` stands for, by day and by night. */
+export async function inspectAsIs(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    const faults = await accessibilityFaults(page);
+    expect({ name, colorScheme, faults }).toEqual({ name, colorScheme, faults: [] });
+  }
 }

@@ -1,0 +1,144 @@
+/** Everybody's way through what only some see: the administration, one's own node, dialogs, the palette. */
+
+import { beforeAll, expect, test } from "bun:test";
+import type { Browser, Locator, Page } from "playwright-core";
+import { en } from "../web/i18n/en.ts";
+import { inspect, inspectAsIs } from "./harness/accessibility.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { hasFocus, inTab, type Scene, startBrowser } from "./harness/browser.ts";
+import { button, fill, signInBehindThePage, submit } from "./harness/console.ts";
+import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
+import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
+
+const MODEL = "some-model";
+
+let browser: Browser;
+let gateway: Gateway;
+/** Has a node; becomes an administrator by another's hand. */
+let owner: Account;
+
+beforeAll(async () => {
+  [browser, gateway] = await Promise.all([startBrowser(), startGateway()]);
+  owner = await createAccount(gateway);
+  const node = await joinNode({ gateway, owner, models: [MODEL] });
+  answerEveryCall(node, "Gladly.");
+}, 60_000);
+
+function visit(scene: Scene): () => Promise<void> {
+  return () => inTab(browser, { baseURL: gateway.url }, scene);
+}
+
+function visitAsOwner(scene: Scene): () => Promise<void> {
+  return visit(async (tab, page) => {
+    await signInBehindThePage(tab.context, owner);
+    await scene(tab, page);
+  });
+}
+
+const dialogOf = (page: Page) => page.locator("dialog[open]");
+
+/** Opens a dialog with the keyboard, looks at it, closes it, and is where it was. */
+async function inspectDialog(page: Page, opener: Locator, name: string): Promise<void> {
+  await opener.focus();
+  await page.keyboard.press("Enter");
+  await dialogOf(page).waitFor();
+  await inspectAsIs(page, name);
+  await page.keyboard.press("Escape");
+  await dialogOf(page).waitFor({ state: "detached" });
+  expect({ name, isBack: await opener.evaluate((one) => one.matches(":focus")) })
+    .toEqual({ name, isBack: true });
+}
+
+test(
+  "the first administrator's pages, and every tab of the administration, fit a phone and are accessible",
+  visit(async (_tab, page) => {
+    await inspect(page, "/", en.home.headline);
+    await inspect(page, "/setup", en.setup.title);
+    const { output } = await runGateway(["admin", "setup"], { dataDir: gateway.dataDir });
+    await inspect(page, /\/setup#\S+/.exec(output)?.[0] ?? "", en.setup.title);
+    await fill(page, { email: "op@example.com", password: "correct horse battery" });
+    await submit(page);
+    await page.getByRole("heading", { level: 1, name: en.home.welcome }).waitFor();
+    await inspect(page, "/", en.home.welcome);
+    for (const tab of ["users", "nodes", "settings", "audit"]) {
+      await inspect(page, `/admin?tab=${tab}`, en.admin.title);
+    }
+    await page.goto("/admin?tab=invites");
+    await fill(page, { note: "for a friend" });
+    await submit(page);
+    await page.locator(".invite-link").waitFor();
+    await page.getByRole("row", { name: /for a friend/ }).waitFor();
+    await inspectAsIs(page, "an invite's link");
+    await page.goto("/admin");
+    await inspectDialog(page, button(page, en.admin.editUser(owner.email)), "a user's limits");
+  }),
+  60_000,
+);
+
+test(
+  "every dialog is opened and left by keyboard, gives the focus back, and is accessible",
+  visitAsOwner(async (_tab, page) => {
+    await page.goto("/nodes");
+    const add = button(page.getByRole("main"), en.nodes.add);
+    await inspectDialog(page, add, "how a node is added");
+    await page.locator(".node-row").getByRole("link").first().click();
+    await page.getByText(en.node.timelineTitle).waitFor();
+    await inspectAsIs(page, "a node's page");
+    for (const name of [en.node.rename, en.node.rotate]) {
+      await inspectDialog(page, button(page.getByRole("main"), name), name);
+    }
+
+    await page.goto("/models");
+    await inspectDialog(page, button(page, en.models.snippet), "a model's snippet");
+
+    await page.goto("/keys");
+    await inspectDialog(page, button(page.getByRole("main"), en.keys.create), "a new key");
+    await button(page.getByRole("main"), en.keys.create).click();
+    await fill(page, { name: "ci" });
+    await submit(page);
+    await page.locator(".look-out").waitFor();
+    await inspectAsIs(page, "a key that was made");
+    await button(dialogOf(page), en.keys.saved).click();
+    for (const tool of [en.keys.edit, en.keys.rotate, en.keys.revoke]) {
+      await inspectDialog(page, button(page, tool("ci")), tool("ci"));
+    }
+
+    await page.goto("/playground");
+    await page.locator(".samples .button").first().click();
+    await page.getByText("Gladly.").waitFor();
+    await inspectAsIs(page, "an answer");
+    const { asCode, history, raw } = en.playground;
+    for (const name of [asCode, history, raw]) {
+      await inspectDialog(page, button(page, name), name);
+    }
+    await button(page, en.playground.compare).click();
+    await button(page, en.playground.settings).click();
+    await inspectAsIs(page, "two models and their settings");
+  }),
+  60_000,
+);
+
+test(
+  "the palette and the list of shortcuts are accessible, and end where they began",
+  visitAsOwner(async (_tab, page) => {
+    await page.goto("/calls");
+    await page.getByRole("heading", { level: 1, name: en.calls.title }).waitFor();
+    await page.keyboard.press("?");
+    await dialogOf(page).waitFor();
+    await inspectAsIs(page, "the shortcuts");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+k");
+    await dialogOf(page).waitFor();
+    await inspectAsIs(page, "the palette");
+    await page.keyboard.type("nothing is called so");
+    await page.getByText(en.palette.none).waitFor();
+    await inspectAsIs(page, "the palette without a find");
+    await page.keyboard.press("Escape");
+    await dialogOf(page).waitFor({ state: "detached" });
+    await button(page, en.nav.account).click();
+    await inspectAsIs(page, "the account's menu");
+    await page.keyboard.press("Escape");
+    expect(await hasFocus(page, ".avatar")).toBe(true);
+  }),
+  60_000,
+);
