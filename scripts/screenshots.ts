@@ -169,7 +169,7 @@ async function take(
   await page.locator("h1").waitFor();
   await scene.act?.(page);
   // What was asked for at the start has come, and the typeface with it.
-  await page.waitForLoadState("networkidle");
+  if (!scene.isLoading) await page.waitForLoadState("networkidle");
   await page.evaluate("document.fonts.ready");
   await page.evaluate("scrollTo(0, 0)");
   await picture(page);

@@ -25,6 +25,7 @@ import {
   type Gateway,
   gatewayCommand,
   gatewayEnvironment,
+  runGateway,
   startGateway,
 } from "./harness/gateway.ts";
 import { joinNode } from "./harness/joined_node.ts";
@@ -218,6 +219,29 @@ test.concurrent("an invited one comes in by the link, and reads the gateway's pu
     await button(page, en.playground.asCode).click();
     await page.locator("pre", { hasText: "https://colink.example/v1/chat" }).waitFor();
     expect(await page.locator("body").innerText()).not.toContain(invited.url);
+  });
+});
+
+test.concurrent("what one administrator changes, another sees, and the log with it, without asking", async () => {
+  const gateway = await startGateway();
+  const { output } = await runGateway(["admin", "setup"], { dataDir: gateway.dataDir });
+  await inTab(browser, { baseURL: gateway.url }, async (tab, page) => {
+    await page.goto(/\/setup#\S+/.exec(output)?.[0] ?? "");
+    await fill(page, { email: freshEmail(), password: PASSWORD });
+    await submit(page);
+    await page.getByText(en.home.checklistTitle).waitFor();
+    await page.goto("/admin?tab=settings");
+    await page.getByText(en.admin.registrationText.invite).waitFor();
+    const log = await tab.another();
+    await log.goto("/admin?tab=audit");
+    const entries = log.getByRole("row", { name: en.admin.actions["settings.changed"] });
+    await entries.first().waitFor();
+    const known = await entries.count();
+    const other = await tab.another();
+    await other.goto("/admin?tab=settings");
+    await other.getByText(en.admin.modes.closed, { exact: true }).click();
+    await page.getByText(en.admin.registrationText.closed).waitFor();
+    await entries.nth(known).waitFor();
   });
 });
 

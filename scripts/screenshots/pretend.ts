@@ -54,7 +54,7 @@ export async function pretend(
     "**/api/live*": (route) => route.fulfill({ status: 503, body: "" }),
     "**/api/info": async (route) => {
       const answer = await route.fetch();
-      const info = { ...await answer.json(), nodes: 6, models: 9, ...scene.info };
+      const info = { ...await answer.json(), nodes: 6, models: 9, setup: false, ...scene.info };
       await route.fulfill({ json: info });
     },
     "**/v1/chat/completions": (route) => route.continue({ url: speechUrl }),

@@ -17,6 +17,8 @@ export interface Scene {
   nodes?: readonly NodeView[];
   /** What else it seems to answer, by the pattern of its address. */
   answers?: Record<string, (route: Route) => Promise<void>>;
+  /** Whether something is asked for and does not come. */
+  isLoading?: boolean;
   /** Whether only what fits the window is pictured: a dialog covers no more. */
   isCropped?: boolean;
   /** Brings the page into the state to be seen. */
@@ -31,6 +33,9 @@ export const scenes: readonly Scene[] = [
   { name: "register", path: "/register" },
   { name: "register-problems", path: "/register", info: { registration: "invite" }, act: submit },
   { name: "register-closed", path: "/register", info: { registration: "closed" } },
+  { name: "setup", path: "/setup#setup-t0yc3k-4f1d", info: { setup: true } },
+  { name: "setup-way-in", path: "/setup", info: { setup: true } },
+  { name: "home-new", path: "/", info: { nodes: 0, models: 0, setup: true } },
   { name: "login", path: "/login?next=/dashboard" },
   { name: "login-refused", path: "/login", act: signInWrongly },
   { name: "dashboard", path: "/dashboard", isUser: true },
@@ -84,6 +89,71 @@ export const scenes: readonly Scene[] = [
   { name: "admin-nodes", path: "/admin?tab=nodes", isUser: true, isAdmin: true },
   { name: "admin-settings", path: "/admin?tab=settings", isUser: true, isAdmin: true },
   { name: "admin-audit", path: "/admin?tab=audit", isUser: true, isAdmin: true },
+  {
+    name: "admin-user",
+    path: "/admin",
+    isUser: true,
+    isAdmin: true,
+    act: editUser,
+    isCropped: true,
+  },
+  {
+    name: "admin-invited",
+    path: "/admin?tab=invites",
+    isUser: true,
+    isAdmin: true,
+    act: invite,
+  },
+  {
+    name: "keys-rotate",
+    path: "/keys",
+    isUser: true,
+    act: (page) => page.locator(".table .button").nth(1).click(),
+    isCropped: true,
+  },
+  {
+    name: "keys-loading",
+    path: "/keys",
+    isUser: true,
+    answers: { "**/api/keys": never },
+    isLoading: true,
+  },
+  {
+    name: "nodes-loading",
+    path: "/nodes",
+    isUser: true,
+    answers: { "**/api/nodes": never },
+    isLoading: true,
+  },
+  {
+    name: "dashboard-failed",
+    path: "/dashboard",
+    isUser: true,
+    answers: { "**/api/usage*": fail },
+  },
+  { name: "calls-failed", path: "/calls", isUser: true, answers: { "**/api/calls*": fail } },
+  { name: "node-gone", path: "/nodes/nobody", isUser: true, answers: { "**/api/nodes/*": miss } },
+  { name: "help", path: "/nodes", isUser: true, act: openHelp, isCropped: true },
+  {
+    name: "playground-history",
+    path: "/playground",
+    isUser: true,
+    act: async (page) => {
+      await askModel(page);
+      await tool(page, 2);
+    },
+    isCropped: true,
+  },
+  {
+    name: "playground-raw",
+    path: "/playground",
+    isUser: true,
+    act: async (page) => {
+      await askModel(page);
+      await page.locator(".answer footer .button").nth(1).click();
+    },
+    isCropped: true,
+  },
   { name: "palette", path: "/nodes", isUser: true, act: openPalette, isCropped: true },
   { name: "account", path: "/nodes", isUser: true, act: openAccount, isCropped: true },
   { name: "not-found", path: "/no/such/page" },
@@ -98,6 +168,42 @@ async function openMenu(page: Page): Promise<void> {
 async function openPalette(page: Page): Promise<void> {
   await page.keyboard.press("Control+k");
   await page.locator(".palette[open]").waitFor();
+}
+
+async function openHelp(page: Page): Promise<void> {
+  await page.keyboard.press("?");
+  await page.locator("dialog[open]").waitFor();
+}
+
+async function editUser(page: Page): Promise<void> {
+  await page.locator(".table .button").nth(1).click();
+  await page.locator("dialog[open]").waitFor();
+}
+
+async function invite(page: Page): Promise<void> {
+  await page.route("**/api/admin/invites", (route) => {
+    const isMade = route.request().method() === "POST";
+    return isMade
+      ? route.fulfill({ json: { code: "invite-Ab3kZr7TqLw9xYz4mNpQ" } })
+      : route.fallback();
+  });
+  await page.locator("[type=submit]").click();
+  await page.locator(".invite-link").waitFor();
+}
+
+/** What is asked for does not come. */
+function never(): Promise<void> {
+  return Promise.resolve();
+}
+
+function fail(route: Route): Promise<void> {
+  const error = { message: "no", type: "server_error", param: null, code: "store_unavailable" };
+  return route.fulfill({ status: 503, json: { error } });
+}
+
+function miss(route: Route): Promise<void> {
+  const error = { message: "no", type: "server_error", param: null, code: "not_found" };
+  return route.fulfill({ status: 404, json: { error } });
 }
 
 async function openAccount(page: Page): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { formatClock, locale } from "../state/locale.ts";
+import { formatShortDay, formatTime, locale } from "../state/locale.ts";
 import { isDark } from "../state/theme.ts";
 
 export interface ChartLine {
@@ -74,7 +74,7 @@ function looks(
   return {
     width: element.clientWidth,
     height: HEIGHT_PX,
-    padding: [12, 8, 0, 0],
+    padding: [12, 28, 0, 0],
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     legend: { live: true },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max, 1e-9) * 1.1] } },
@@ -84,8 +84,9 @@ function looks(
         font,
         grid: { show: false },
         ticks: { ...grid, size: 4 },
-        values: (_plot, times) =>
-          times.map((at, i) => formatClock(at * 1000, spanMs(times), i === 0)),
+        space: TICK_PX,
+        incrs: (_plot, _axis, min, max) => isOfDays(min, max) ? dayStepsS : timeStepsS,
+        values: ({ scales: { x } }, times) => tickTexts(times, isOfDays(x?.min ?? 0, x?.max ?? 0)),
       },
       {
         stroke: ink,
@@ -97,7 +98,7 @@ function looks(
       },
     ],
     series: [
-      { label: "", value: (_plot, at) => (at === null ? "" : formatClock(at * 1000, 0, true)) },
+      { label: "", value: (_plot, at) => (at === null ? "" : moment(at * 1000)) },
       ...lines.map(({ label, colour: n, isArea }): uPlot.Series => {
         const stroke = colour(element, `--series-${n}`);
         return {
@@ -113,8 +114,33 @@ function looks(
   };
 }
 
-function spanMs(times: readonly number[]): number {
-  return ((times.at(-1) ?? 0) - (times[0] ?? 0)) * 1000;
+const MINUTE_S = 60;
+const HOUR_S = 60 * MINUTE_S;
+const DAY_S = 24 * HOUR_S;
+
+/** Between two texts of the time axis, at least: the longest of them fits. */
+const TICK_PX = 62;
+const timeStepsS = [1, 5, 15, 30].map((n) => n * MINUTE_S)
+  .concat([1, 2, 3, 4, 6, 8, 12].map((n) => n * HOUR_S));
+const dayStepsS = [1, 2, 5, 10, 15, 30].map((n) => n * DAY_S);
+
+/** Beyond two days, hours are nobody's question. */
+function isOfDays(fromS: number, toS: number): boolean {
+  return toS - fromS > 2 * DAY_S;
+}
+
+/** Days; or times, with the day below the first one of each. */
+function tickTexts(timesS: readonly number[], isOfDays: boolean): string[] {
+  const days = timesS.map((at) => formatShortDay(at * 1000));
+  if (isOfDays) return days;
+  return timesS.map((at, i) => {
+    const time = formatTime(at * 1000);
+    return days[i] === days[i - 1] ? time : `${time}\n${days[i]}`;
+  });
+}
+
+function moment(atMs: number): string {
+  return `${formatShortDay(atMs)}, ${formatTime(atMs)}`;
 }
 
 /** A canvas knows no variables, and these say their light and their dark value at once. */

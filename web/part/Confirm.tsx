@@ -13,9 +13,11 @@ interface Props {
   /** On the button that does it. */
   action: string;
   onConfirm: () => Promise<void>;
+  /** Told once it is closed, whichever way. */
+  onClose?: () => void;
 }
 
-export function Confirm({ isOpen, title, text, action, onConfirm }: Props) {
+export function Confirm({ isOpen, title, text, action, onConfirm, onClose }: Props) {
   const { isBusy, error, run } = useSubmit();
   const confirm = () =>
     run(async () => {
@@ -23,7 +25,7 @@ export function Confirm({ isOpen, title, text, action, onConfirm }: Props) {
       isOpen.value = false;
     });
   return (
-    <Dialog isOpen={isOpen} title={title} text={text}>
+    <Dialog isOpen={isOpen} title={title} text={text} onClose={onClose}>
       {error.value && <ErrorNotice error={error.value} />}
       <div class="actions end">
         <button type="button" class="button" onClick={() => isOpen.value = false}>

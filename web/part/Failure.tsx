@@ -3,6 +3,12 @@
 import type { ApiError } from "../api.ts";
 import { ErrorNotice } from "./Notice.tsx";
 
-export function Failure({ error }: { error: ApiError | null }) {
-  return error && error.code !== "unreachable" ? <ErrorNotice error={error} /> : null;
+interface Props {
+  error: ApiError | null;
+  /** For what is not asked again by itself. */
+  retry?: () => void;
+}
+
+export function Failure({ error, retry }: Props) {
+  return error && error.code !== "unreachable" ? <ErrorNotice error={error} retry={retry} /> : null;
 }

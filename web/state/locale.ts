@@ -58,24 +58,36 @@ export function formatAge(ageMs: number): string {
   return ages.value.format(-Math.max(0, Math.floor(ageMs / 1000)), "second");
 }
 
-const DAY_MS = 86_400_000;
+const recents = computed(() => ({
+  withYear: moments.value,
+  withoutYear: new Intl.DateTimeFormat(locale.value, {
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+  }),
+}));
 
-/** A moment on a chart's axis: as exact as a span of `spanMs` asks for, the day too where `isWhole`. */
-export function formatClock(atMs: number, spanMs: number, isWhole: boolean): string {
-  if (spanMs > 2 * DAY_MS) return clocks.value.day.format(atMs);
-  return (isWhole ? clocks.value.whole : clocks.value.time).format(atMs);
+/** As `formatMoment`, without the year where it is this one: for lists. */
+export function formatRecent(atMs: number, nowMs: number = Date.now()): string {
+  const isThisYear = new Date(atMs).getFullYear() === new Date(nowMs).getFullYear();
+  return recents.value[isThisYear ? "withoutYear" : "withYear"].format(atMs);
 }
 
 const clocks = computed(() => ({
   day: new Intl.DateTimeFormat(locale.value, { month: "short", day: "numeric" }),
-  time: new Intl.DateTimeFormat(locale.value, { hour: "2-digit", minute: "2-digit" }),
-  whole: new Intl.DateTimeFormat(locale.value, {
-    month: "short",
-    day: "numeric",
-    hour: "2-digit",
-    minute: "2-digit",
-  }),
+  time: new Intl.DateTimeFormat(locale.value, { hour: "numeric", minute: "2-digit" }),
 }));
+
+/** "Nov 23": a day without its year. */
+export function formatShortDay(atMs: number): string {
+  return clocks.value.day.format(atMs);
+}
+
+/** "10:24 AM": a moment without its day. */
+export function formatTime(atMs: number): string {
+  return clocks.value.time.format(atMs);
+}
 
 const compact = computed(() =>
   new Intl.NumberFormat(locale.value, { notation: "compact", maximumFractionDigits: 1 })
@@ -84,9 +96,12 @@ const shares = computed(() =>
   new Intl.NumberFormat(locale.value, { style: "percent", maximumFractionDigits: 1 })
 );
 
-/** "1.2K": where there is little room. */
+/** Below this, all digits take no more room than a rounded number. */
+const COMPACT_FROM = 10_000;
+
+/** "12.3K": where there is little room. */
 export function formatShort(value: number): string {
-  return compact.value.format(value);
+  return (Math.abs(value) < COMPACT_FROM ? numbers : compact).value.format(value);
 }
 
 /** Of 1: "2.5%" */
@@ -96,11 +111,9 @@ export function formatShare(value: number): string {
 
 /** "840 ms", "1.2 s", "2 min": as long as something took. */
 export function formatDuration(ms: number): string {
-  const [value, unit] = ms < 1000
-    ? [Math.round(ms), "millisecond"]
-    : ms < 120_000
-    ? [Math.round(ms / 100) / 10, "second"]
-    : [Math.round(ms / 60_000), "minute"];
-  return new Intl.NumberFormat(locale.value, { style: "unit", unit, unitDisplay: "short" })
-    .format(value);
+  const { duration } = messages.value;
+  if (ms < 1000) return duration.ms(Math.round(ms));
+  return ms < 120_000
+    ? duration.s(Math.round(ms / 100) / 10)
+    : duration.min(Math.round(ms / 60_000));
 }

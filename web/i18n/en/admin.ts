@@ -52,7 +52,7 @@ export const admin = {
   nodeColumns: { name: "Node", state: "State", owner: "Owner", firstSeen: "First seen" },
   connected: "Connected",
   approve: "Approve",
-  unapprove: "Take back",
+  unapprove: "Withdraw",
   registration: "Registration",
   registrationText: {
     open: "Whoever reaches the gateway can make an account.",
@@ -89,7 +89,7 @@ export const admin = {
     "node.resumed": "Node resumed",
     "node.drained": "Node drained",
     "node.approved": "Node approved",
-    "node.unapproved": "Node’s approval taken back",
+    "node.unapproved": "Node’s approval withdrawn",
     "user.changed": "Account changed",
     "user.disabled": "Account disabled",
     "user.enabled": "Account enabled",

@@ -10,6 +10,8 @@ export const common = {
   cancel: "Cancel",
   close: "Close",
   table: "Table",
+  /** Above the column of buttons. */
+  tools: "Actions",
   save: "Save",
   programmingLanguage: "Language",
   copy: "Copy",
@@ -30,6 +32,11 @@ export const common = {
     wrong_format: "This does not look right.",
     not_allowed: "This cannot be chosen.",
     unknown_field: "The gateway does not know this field.",
+  },
+  duration: {
+    ms: (n: number) => `${number.format(n)} ms`,
+    s: (n: number) => `${number.format(n)} s`,
+    min: (n: number) => `${number.format(n)} min`,
   },
   retryAfter: (failure: string, seconds: number) => `${failure} Try again in ${wait(seconds)}.`,
   lost: (age: string) => `Connection to the gateway lost. What you see is from ${age}; retrying.`,

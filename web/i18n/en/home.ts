@@ -30,7 +30,7 @@ export const home = {
     `Your program calls the gateway, and the gateway calls ${count(nodes, "node", "nodes")}`,
   pictureYou: "your program",
   pictureGateway: "Co-Link",
-  welcome: "Welcome back",
+  welcome: "Welcome",
   checklistTitle: "First steps",
   dismiss: "Not now",
   load: (running: number, waiting: number) =>

@@ -12,7 +12,6 @@ export const keys = {
     models: "Models",
     rpm: "Calls / min",
     expires: "Ends",
-    actions: "Actions",
   },
   kinds: { api: "Calls models", client: "Connects nodes" },
   replaced: "replaced, works until it ends",

@@ -24,7 +24,6 @@ export const node = {
     p95: "p95",
     rate: "Speed",
     perSecond: (tokens: string) => `${tokens} tokens/s`,
-    actions: "Actions",
   },
   timelineTitle: "What happened",
   nothingHappened: "Nothing yet.",

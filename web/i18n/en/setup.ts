@@ -5,7 +5,7 @@ export const setup = {
   lead: "Make its first administrator: whoever invites people, approves nodes and sets limits.",
   action: "Create the administrator",
   registration: "Who may make an account",
-  changeLater: "You can change this later.",
+  changeLater: (mode: string) => `${mode} You can change this later.`,
   newLink: "The link is too old?",
   wayIn:
     "Open the link that the gateway has printed in its terminal, or print a new one where it runs:",

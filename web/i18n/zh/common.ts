@@ -11,6 +11,8 @@ export const common: Common = {
   cancel: "取消",
   close: "关闭",
   table: "表格",
+  /** Above the column of buttons. */
+  tools: "操作",
   save: "保存",
   programmingLanguage: "语言",
   copy: "复制",
@@ -30,6 +32,11 @@ export const common: Common = {
     wrong_format: "此处的格式不对。",
     not_allowed: "不能选择此项。",
     unknown_field: "网关不认识此项。",
+  },
+  duration: {
+    ms: (n) => `${number.format(n)} 毫秒`,
+    s: (n) => `${number.format(n)} 秒`,
+    min: (n) => `${number.format(n)} 分钟`,
   },
   retryAfter: (failure, seconds) => `${failure}请在 ${wait(seconds)}后重试。`,
   lost: (age) => `与网关的连接已中断，当前显示的是${age}的数据，正在重试。`,

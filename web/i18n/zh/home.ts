@@ -26,7 +26,7 @@ export const home: Messages["home"] = {
   picture: (nodes) => `你的程序调用网关，网关调用 ${number.format(nodes)} 个节点`,
   pictureYou: "你的程序",
   pictureGateway: "Co-Link",
-  welcome: "欢迎回来",
+  welcome: "欢迎",
   checklistTitle: "开始使用",
   dismiss: "以后再说",
   load: (running, waiting) =>

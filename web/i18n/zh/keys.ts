@@ -14,7 +14,6 @@ export const keys: Messages["keys"] = {
     models: "模型",
     rpm: "次/分钟",
     expires: "到期",
-    actions: "操作",
   },
   kinds: { api: "调用模型", client: "接入节点" },
   replaced: "已更换，到期前仍可用",

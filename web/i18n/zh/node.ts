@@ -24,7 +24,6 @@ export const node: Messages["node"] = {
     p95: "p95",
     rate: "速度",
     perSecond: (tokens) => `${tokens} 词元/秒`,
-    actions: "操作",
   },
   timelineTitle: "发生过的事",
   nothingHappened: "还没有。",

@@ -7,7 +7,7 @@ export const setup: Messages["setup"] = {
   lead: "创建第一位管理员，由其邀请成员、批准节点、设定限额。",
   action: "创建管理员",
   registration: "谁可以注册",
-  changeLater: "之后可以修改。",
+  changeLater: (mode) => `${mode}之后可以修改。`,
   newLink: "链接已过期？",
   wayIn: "请打开网关启动时在终端里显示的链接，或在它运行的机器上重新生成：",
   container: "在容器中：",

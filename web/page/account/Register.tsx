@@ -40,7 +40,7 @@ export function Register() {
       {isClosed
         ? (
           <Notice tone="info">
-            <strong>{t.closedTitle}.</strong> {t.closedText}
+            <strong>{t.closedTitle}</strong> {t.closedText}
           </Notice>
         )
         : (

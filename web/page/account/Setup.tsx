@@ -64,7 +64,7 @@ function FirstAdmin({ code }: { code: string }) {
           chosen={registration.value}
           nameOf={(mode) => t.admin.modes[mode]}
           onChoose={(mode) => registration.value = mode}
-          hint={`${t.admin.registrationText[registration.value]} ${t.setup.changeLater}`}
+          hint={t.setup.changeLater(t.admin.registrationText[registration.value])}
         />
       </AccountForm>
       <details class="aside">

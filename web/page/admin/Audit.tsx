@@ -5,6 +5,7 @@ import { api } from "../../api.ts";
 import { Failure } from "../../part/Failure.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
+import { Table } from "../../part/Table.tsx";
 import { formatMoment, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import { useChoices } from "../../state/url.ts";
@@ -16,10 +17,14 @@ export function Audit() {
   const choices = useChoices();
   const actor = choices.get("q");
   const action = choices.get("action");
-  const pages = usePages(async (cursor, signal) => {
-    const { entries, next_cursor } = await api.audit({ actor, action, cursor }, signal);
-    return { items: entries, next: next_cursor };
-  }, `${actor}\n${action}`);
+  const pages = usePages({
+    what: "audit",
+    key: `${actor}\n${action}`,
+    load: async (cursor, signal) => {
+      const { entries, next_cursor } = await api.audit({ actor, action, cursor }, signal);
+      return { items: entries, next: next_cursor };
+    },
+  });
   const actions = Object.keys(t.actions) as AuditAction[];
   return (
     <section>
@@ -35,45 +40,41 @@ export function Audit() {
           {actions.map((one) => <option key={one} value={one}>{t.actions[one]}</option>)}
         </select>
       </div>
-      <Failure error={pages.error} />
-      {pages.items ? <Table entries={pages.items} /> : <Bones count={3} />}
+      <Failure error={pages.error} retry={pages.retry} />
+      {pages.items ? <Entries entries={pages.items} /> : !pages.error && <Bones count={3} />}
       {pages.items?.length === 0 && <p class="none">{t.noEntries}</p>}
       <MoreButton pages={pages} />
     </section>
   );
 }
 
-function Table({ entries }: { entries: readonly AuditEntry[] }) {
+function Entries({ entries }: { entries: readonly AuditEntry[] }) {
   const t = messages.value.admin;
   return (
-    <div class="table-box">
-      <table class="table cards">
-        <thead>
-          <tr>
-            <th scope="col">{t.auditColumns.action}</th>
-            <th scope="col">{t.auditColumns.target}</th>
-            <th scope="col">{t.auditColumns.actor}</th>
-            <th scope="col">{t.auditColumns.address}</th>
-            <th scope="col">{t.auditColumns.at}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {entries.map(({ id, at, actor, action, target, detail, address }) => (
-            <tr key={id}>
-              <th scope="row">{has(t.actions, action) ? t.actions[action] : action}</th>
-              <td data-label={t.auditColumns.target}>
-                {target ?? "–"} {details(detail) && <code class="hint">{details(detail)}</code>}
-              </td>
-              <td data-label={t.auditColumns.actor}>
-                {actor ?? (address === null ? t.commandLine : t.nobodySignedIn)}
-              </td>
-              <td data-label={t.auditColumns.address}>{address ?? "–"}</td>
-              <td data-label={t.auditColumns.at}>{formatMoment(at)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[
+        { name: t.auditColumns.action },
+        { name: t.auditColumns.target },
+        { name: t.auditColumns.actor },
+        { name: t.auditColumns.address },
+        { name: t.auditColumns.at },
+      ]}
+    >
+      {entries.map(({ id, at, actor, action, target, detail, address }) => (
+        <tr key={id}>
+          <th scope="row">{has(t.actions, action) ? t.actions[action] : action}</th>
+          <td data-label={t.auditColumns.target}>
+            {target ?? (details(detail) === "" && "–")}{" "}
+            {details(detail) && <code class="hint">{details(detail)}</code>}
+          </td>
+          <td data-label={t.auditColumns.actor}>
+            {actor ?? (address === null ? t.commandLine : t.nobodySignedIn)}
+          </td>
+          <td data-label={t.auditColumns.address}>{address ?? "–"}</td>
+          <td data-label={t.auditColumns.at}>{formatMoment(at)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -13,16 +13,15 @@ import { Choices } from "../../part/Choice.tsx";
 import { Failure } from "../../part/Failure.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
-import { useLive } from "../../state/live.ts";
+import { useChanging } from "../../state/changing.ts";
 import { formatNumber, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 
-const REFRESH_MS = 15_000;
 const modes: readonly RegistrationMode[] = ["open", "invite", "closed"];
 const answers = ["yes", "no"] as const;
 
 export function GatewaySettings() {
-  const live = useLive(api.settings, REFRESH_MS);
+  const { live } = useChanging("settings", api.settings);
   const changing = useSubmit();
   const { data, error } = live.value;
   const change = (what: SettingsChange) =>

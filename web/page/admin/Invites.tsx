@@ -10,32 +10,30 @@ import { Field } from "../../part/Field.tsx";
 import { ErrorNotice, fieldProblem, Notice } from "../../part/Notice.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
+import { Table } from "../../part/Table.tsx";
 import { paths } from "../../route.ts";
 import { gatewayAddress } from "../../snippet.ts";
+import { useChanging } from "../../state/changing.ts";
 import { useLive } from "../../state/live.ts";
 import { formatMoment, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 
-const REFRESH_MS = 15_000;
 /** The gateway's address hardly ever changes. */
 const REFRESH_ADDRESS_MS = 60_000;
 
 export function Invites() {
   const t = messages.value.admin;
-  const changes = useSignal(0);
-  const { data, error } = useLive(api.invites, REFRESH_MS, [changes.value]).value;
-  const changed = () => {
-    changes.value++;
-  };
+  const { live, again } = useChanging("invites", api.invites);
+  const { data, error } = live.value;
   return (
     <section>
-      <NewInvite onChange={changed} />
+      <NewInvite onChange={again} />
       <Failure error={error} />
-      {!data && <Bones count={2} />}
+      {!data && !error && <Bones count={2} />}
       {data?.invites.length === 0 && (
         <Empty icon="user" title={t.noInvitesTitle} text={t.noInvitesText} />
       )}
-      {data && data.invites.length > 0 && <Table invites={data.invites} onChange={changed} />}
+      {data && data.invites.length > 0 && <InviteTable invites={data.invites} onChange={again} />}
     </section>
   );
 }
@@ -103,12 +101,12 @@ function InviteLink({ code }: { code: string }) {
   );
 }
 
-interface TableProps {
+interface InviteTableProps {
   invites: readonly InviteView[];
   onChange: () => void;
 }
 
-function Table({ invites, onChange }: TableProps) {
+function InviteTable({ invites, onChange }: InviteTableProps) {
   const t = messages.value.admin;
   const { isBusy, error, run } = useSubmit();
   const revoke = (id: string) =>
@@ -119,46 +117,39 @@ function Table({ invites, onChange }: TableProps) {
   return (
     <>
       {error.value && <ErrorNotice error={error.value} />}
-      <div class="table-box">
-        <table class="table cards">
-          <thead>
-            <tr>
-              <th scope="col">{t.note}</th>
-              <th scope="col">{t.inviteColumns.state}</th>
-              <th scope="col">{t.inviteColumns.usedBy}</th>
-              <th scope="col">{t.inviteColumns.by}</th>
-              <th scope="col">{t.inviteColumns.until}</th>
-              <th scope="col">
-                <span class="off-screen">{messages.value.keys.columns.actions}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {invites.map(({ id, note, state, used_by, created_by, expires_at }) => (
-              <tr key={id} class={state === "open" ? undefined : "faded"}>
-                <th scope="row">{note || "–"}</th>
-                <td data-label={t.inviteColumns.state}>{t.inviteStates[state]}</td>
-                <td data-label={t.inviteColumns.usedBy}>{used_by ?? "–"}</td>
-                <td data-label={t.inviteColumns.by}>{created_by ?? t.commandLine}</td>
-                <td data-label={t.inviteColumns.until}>{formatMoment(expires_at)}</td>
-                <td class="tight">
-                  {state === "open" && (
-                    <button
-                      type="button"
-                      class="button small"
-                      aria-label={t.revokeInvite(note)}
-                      aria-disabled={isBusy.value}
-                      onClick={() => revoke(id)}
-                    >
-                      {messages.value.keys.revokeAction}
-                    </button>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        columns={[
+          { name: t.note },
+          { name: t.inviteColumns.state },
+          { name: t.inviteColumns.usedBy },
+          { name: t.inviteColumns.by },
+          { name: t.inviteColumns.until },
+        ]}
+        hasTools
+      >
+        {invites.map(({ id, note, state, used_by, created_by, expires_at }) => (
+          <tr key={id} class={state === "open" ? undefined : "faded"}>
+            <th scope="row">{note || "–"}</th>
+            <td data-label={t.inviteColumns.state}>{t.inviteStates[state]}</td>
+            <td data-label={t.inviteColumns.usedBy}>{used_by ?? "–"}</td>
+            <td data-label={t.inviteColumns.by}>{created_by ?? t.commandLine}</td>
+            <td data-label={t.inviteColumns.until}>{formatMoment(expires_at)}</td>
+            <td class="tight">
+              {state === "open" && (
+                <button
+                  type="button"
+                  class="button small"
+                  aria-label={t.revokeInvite(note)}
+                  aria-disabled={isBusy.value}
+                  onClick={() => revoke(id)}
+                >
+                  {messages.value.keys.revokeAction}
+                </button>
+              )}
+            </td>
+          </tr>
+        ))}
+      </Table>
     </>
   );
 }

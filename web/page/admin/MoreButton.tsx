@@ -3,7 +3,9 @@
 import { messages } from "../../state/locale.ts";
 import type { Pages } from "./use_pages.ts";
 
-export function MoreButton({ pages: { hasMore, more } }: { pages: Pages<unknown> }) {
+export function MoreButton(
+  { pages: { hasMore, more } }: { pages: Pick<Pages<unknown>, "hasMore" | "more"> },
+) {
   if (!hasMore) return null;
   return (
     <div class="actions">

@@ -1,6 +1,5 @@
 /** Every node of everybody: let in, kept out, put to rest. */
 
-import { useSignal } from "@preact/signals";
 import type { AdminNodeChange, AdminNodeView } from "../../../protocol/api.ts";
 import { api } from "../../api.ts";
 import { Empty } from "../../part/Empty.tsx";
@@ -8,23 +7,31 @@ import { Failure } from "../../part/Failure.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { State } from "../../part/State.tsx";
+import { Table } from "../../part/Table.tsx";
 import { nodePath } from "../../route.ts";
+import { useChanging } from "../../state/changing.ts";
 import { serverNow } from "../../state/clock.ts";
-import { now, useLive } from "../../state/live.ts";
+import { useFeed } from "../../state/feed.ts";
+import { now } from "../../state/live.ts";
 import { formatAge, messages } from "../../state/locale.ts";
+import { useAtMost } from "../../state/pace.ts";
 import { useSubmit } from "../../state/submit.ts";
 
-const REFRESH_MS = 10_000;
+/** A busy network is not asked for at every change of a node. */
+const CHANGES_EVERY_MS = 2000;
 
 export function NodeApproval() {
   const t = messages.value.admin;
-  const changes = useSignal(0);
-  const { data, error } = useLive(api.adminNodes, REFRESH_MS, [changes.value]).value;
+  const { live, again } = useChanging("nodes", api.adminNodes);
+  const { data, error } = live.value;
+  const changed = useAtMost(CHANGES_EVERY_MS, again);
+  useFeed("node", changed);
+  useFeed("node_gone", changed);
   const changing = useSubmit();
   const change = (id: string, what: AdminNodeChange) =>
     changing.run(async () => {
       await api.changeAdminNode(id, what);
-      changes.value++;
+      again();
     });
   if (!data) return error ? <Failure error={error} /> : <Bones count={3} />;
   if (data.nodes.length === 0) {
@@ -34,31 +41,24 @@ export function NodeApproval() {
     <section>
       <Failure error={error} />
       {changing.error.value && <ErrorNotice error={changing.error.value} />}
-      <div class="table-box">
-        <table class="table cards">
-          <thead>
-            <tr>
-              <th scope="col">{t.nodeColumns.name}</th>
-              <th scope="col">{t.nodeColumns.state}</th>
-              <th scope="col">{t.nodeColumns.owner}</th>
-              <th scope="col">{messages.value.nodes.models}</th>
-              <th scope="col">{t.nodeColumns.firstSeen}</th>
-              <th scope="col">
-                <span class="off-screen">{messages.value.keys.columns.actions}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {data.nodes.map((node) => (
-              <Row
-                key={node.id}
-                node={node}
-                onChange={(what) => void change(node.id, what)}
-              />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        columns={[
+          { name: t.nodeColumns.name },
+          { name: t.nodeColumns.state },
+          { name: t.nodeColumns.owner },
+          { name: messages.value.nodes.models },
+          { name: t.nodeColumns.firstSeen },
+        ]}
+        hasTools
+      >
+        {data.nodes.map((node) => (
+          <Row
+            key={node.id}
+            node={node}
+            onChange={(what) => void change(node.id, what)}
+          />
+        ))}
+      </Table>
     </section>
   );
 }

@@ -8,11 +8,12 @@ import { Field } from "../../part/Field.tsx";
 import { ErrorNotice, fieldProblem } from "../../part/Notice.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
 import { messages } from "../../state/locale.ts";
+import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 
 interface Props {
   user: AdminUserView;
-  onChange: () => void;
+  onChange: (user: AdminUserView) => void;
   onClose: () => void;
 }
 
@@ -25,11 +26,14 @@ export function UserDialog({ user, onChange, onClose }: Props) {
   const rpm = useSignal(user.rpm === null ? "" : String(user.rpm));
   const models = useSignal(user.models?.join(", ") ?? "");
   const { isBusy, error, run } = useSubmit();
+  const current = session.value;
+  // Nobody takes their own rights away.
+  const isSelf = current.state === "in" && current.user.id === user.id;
   const change = (what: Parameters<typeof api.changeUser>[1]) =>
     run(async () => {
-      await api.changeUser(user.id, what);
+      const changed = await api.changeUser(user.id, what);
       isOpen.value = false;
-      onChange();
+      onChange(changed.user);
     });
   const save = (event: Event) => {
     event.preventDefault();
@@ -45,14 +49,16 @@ export function UserDialog({ user, onChange, onClose }: Props) {
     <Dialog isOpen={isOpen} title={t.editUser(user.email)} onClose={onClose}>
       <form class="form" noValidate onSubmit={save}>
         {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
-        <SelectField
-          label={t.role}
-          name="role"
-          options={roles}
-          chosen={role.value}
-          nameOf={(one) => messages.value.nav.roles[one]}
-          onChoose={(one) => role.value = one}
-        />
+        {!isSelf && (
+          <SelectField
+            label={t.role}
+            name="role"
+            options={roles}
+            chosen={role.value}
+            nameOf={(one) => messages.value.nav.roles[one]}
+            onChoose={(one) => role.value = one}
+          />
+        )}
         <Field
           label={messages.value.keys.rpm}
           name="rpm"
@@ -75,14 +81,16 @@ export function UserDialog({ user, onChange, onClose }: Props) {
           problem={problem("models")}
         />
         <div class="toolbar">
-          <button
-            type="button"
-            class={`button ${user.disabled_at === null ? "danger" : ""}`}
-            aria-disabled={isBusy.value}
-            onClick={() => change({ disabled: user.disabled_at === null })}
-          >
-            {user.disabled_at === null ? t.disable : t.enable}
-          </button>
+          {!isSelf && (
+            <button
+              type="button"
+              class={`button ${user.disabled_at === null ? "danger" : ""}`}
+              aria-disabled={isBusy.value}
+              onClick={() => change({ disabled: user.disabled_at === null })}
+            >
+              {user.disabled_at === null ? t.disable : t.enable}
+            </button>
+          )}
           <div class="actions end">
             <button type="button" class="button" onClick={() => isOpen.value = false}>
               {messages.value.cancel}

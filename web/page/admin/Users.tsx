@@ -7,6 +7,7 @@ import { Failure } from "../../part/Failure.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
+import { Table } from "../../part/Table.tsx";
 import { formatDay, formatNumber, messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
 import { MoreButton } from "./MoreButton.tsx";
@@ -17,54 +18,53 @@ export function Users() {
   const t = messages.value.admin;
   const choices = useChoices();
   const search = choices.get("q");
-  const pages = usePages(async (cursor, signal) => {
-    const { users, next_cursor } = await api.users({ search, cursor }, signal);
-    return { items: users, next: next_cursor };
-  }, search);
+  const pages = usePages({
+    what: "users",
+    key: search,
+    load: async (cursor, signal) => {
+      const { users, next_cursor } = await api.users({ search, cursor }, signal);
+      return { items: users, next: next_cursor };
+    },
+  });
   return (
     <section>
       <SearchField label={t.searchUsers} value={search} onInput={(q) => choices.set({ q })} />
-      <Failure error={pages.error} />
-      {pages.items ? <Table users={pages.items} onChange={pages.again} /> : <Bones count={3} />}
+      <Failure error={pages.error} retry={pages.retry} />
+      {pages.items
+        ? <UserTable users={pages.items} onChange={pages.put} />
+        : !pages.error && <Bones count={3} />}
       {pages.items?.length === 0 && <p class="none">{t.nobody}</p>}
       <MoreButton pages={pages} />
     </section>
   );
 }
 
-interface TableProps {
+interface UserTableProps {
   users: readonly AdminUserView[];
-  onChange: () => void;
+  onChange: (user: AdminUserView) => void;
 }
 
-function Table({ users, onChange }: TableProps) {
+function UserTable({ users, onChange }: UserTableProps) {
   const t = messages.value.admin.userColumns;
   return (
-    <div class="table-box">
-      <table class="table cards">
-        <thead>
-          <tr>
-            <th scope="col">{t.email}</th>
-            <th scope="col">{t.since}</th>
-            <th scope="col" class="number">{t.made}</th>
-            <th scope="col" class="number">{t.provided}</th>
-            <th scope="col" class="number">{t.keys}</th>
-            <th scope="col" class="number">{t.nodes}</th>
-            <th scope="col" class="number">{t.rpm}</th>
-            <th scope="col">
-              <span class="off-screen">{messages.value.keys.columns.actions}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {users.map((user) => <Row key={user.id} user={user} onChange={onChange} />)}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[
+        { name: t.email },
+        { name: t.since },
+        { name: t.made, isNumber: true },
+        { name: t.provided, isNumber: true },
+        { name: t.keys, isNumber: true },
+        { name: t.nodes, isNumber: true },
+        { name: t.rpm, isNumber: true },
+      ]}
+      hasTools
+    >
+      {users.map((user) => <Row key={user.id} user={user} onChange={onChange} />)}
+    </Table>
   );
 }
 
-function Row({ user, onChange }: { user: AdminUserView; onChange: () => void }) {
+function Row({ user, onChange }: { user: AdminUserView; onChange: (user: AdminUserView) => void }) {
   const t = messages.value.admin;
   const isEditing = useSignal(false);
   return (

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { CallOutcome, CallView } from "../../../protocol/api.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import { State, type Tone } from "../../part/State.tsx";
-import { formatDuration, formatMoment, messages } from "../../state/locale.ts";
+import { formatDuration, formatRecent, messages } from "../../state/locale.ts";
 import { CallFacts } from "./CallFacts.tsx";
 import type { Narrowing } from "./narrowing.ts";
 
@@ -39,7 +39,7 @@ export function CallRow({ call, onNarrow }: Props) {
         onClick={() => toggle(call.id)}
       >
         <span class="call-time">
-          <Icon name="down" /> {formatMoment(call.started_at)}
+          <Icon name="down" /> {formatRecent(call.started_at)}
         </span>
         <span class="call-outcome">
           <State {...signs[call.outcome]} text={`${call.status} ${t.outcomes[call.outcome]}`} />

@@ -45,7 +45,7 @@ function Book() {
   return (
     <Page title={t.title} lead={t.lead}>
       <Filters choices={choices} />
-      <Failure error={error} />
+      <Failure error={error} retry={more} />
       {!calls && !error && <Bones count={4} />}
       {calls?.length === 0 && isWhole && (
         <Empty

@@ -26,6 +26,8 @@ import { Trend } from "./Trend.tsx";
 
 /** What changes in between the feed tells. */
 const REFRESH_MS = 30_000;
+/** A call that ended a moment before the page was opened is told by neither the feed nor the first answer. */
+const REFRESH_USER_FED_MS = 10_000;
 /** Where there is no feed. */
 const REFRESH_USER_MS = 5000;
 
@@ -44,7 +46,7 @@ function Overview({ user }: { user: UserView }) {
   const range = rangeOf(choices.get("range"));
   const isApiShown = useSignal(false);
   const isClientShown = useSignal(false);
-  useLive(refreshSession, isFed.value ? REFRESH_MS : REFRESH_USER_MS);
+  useLive(refreshSession, isFed.value ? REFRESH_USER_FED_MS : REFRESH_USER_MS);
   useFeed("usage", countCalls);
 
   return (

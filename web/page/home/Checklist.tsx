@@ -6,6 +6,7 @@ import { api } from "../../api.ts";
 import type { Messages } from "../../i18n/en.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import { Page } from "../../part/Page.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
 import { isFed, useFeed } from "../../state/feed.ts";
 import { kept } from "../../state/kept.ts";
@@ -66,10 +67,10 @@ export function Checklist({ user }: { user: UserView }) {
   const open = own.filter(({ isDone }) => !isDone(user, info)).map(({ key }) => key).join(" ");
   const isShown = info !== null && open !== "" && dismissed.value !== open;
   return (
-    <Page title={t.welcome} lead={user.email} width={isShown ? "narrow" : "wide"}>
+    <Page title={t.welcome} lead={user.email}>
       <NetworkStatus live={live.value} network={network.value} />
       {isShown && (
-        <section class="panel" aria-labelledby="first-steps">
+        <section class="panel first-steps" aria-labelledby="first-steps">
           <div class="panel-head">
             <h2 id="first-steps">{t.checklistTitle}</h2>
             <button
@@ -88,6 +89,7 @@ export function Checklist({ user }: { user: UserView }) {
         </section>
       )}
       {info !== null && !isShown && <Doors />}
+      {info === null && live.value.error === null && <Bones count={3} />}
     </Page>
   );
 }

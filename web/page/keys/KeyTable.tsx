@@ -1,48 +1,36 @@
 /** Keys in a table: what each may do, when it was used, and what can be done with it. */
 
-import { useSignal } from "@preact/signals";
 import type { KeyView } from "../../../protocol/api.ts";
-import { api } from "../../api.ts";
-import { Confirm } from "../../part/Confirm.tsx";
 import { Icon } from "../../part/Icon.tsx";
+import { Table } from "../../part/Table.tsx";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, formatNumber, messages } from "../../state/locale.ts";
-import { EditDialog } from "./EditDialog.tsx";
-import { RotateDialog } from "./RotateDialog.tsx";
+
+/** What can be done with a key. */
+export type KeyTool = "edit" | "rotate" | "revoke";
 
 interface Props {
   keys: readonly KeyView[];
-  onChange: () => void;
+  onTool: (tool: KeyTool, entry: KeyView) => void;
 }
 
-export function KeyTable({ keys, onChange }: Props) {
+export function KeyTable({ keys, onTool }: Props) {
   const t = messages.value.keys.columns;
   return (
-    <div class="table-box">
-      <table class="table cards">
-        <thead>
-          <tr>
-            <th scope="col">{t.name}</th>
-            <th scope="col">{t.token}</th>
-            <th scope="col">{t.lastUsed}</th>
-            <th scope="col">{t.models}</th>
-            <th scope="col" class="number">{t.rpm}</th>
-            <th scope="col">{t.expires}</th>
-            <th scope="col">
-              <span class="off-screen">{t.actions}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => <Row key={key.id} entry={key} onChange={onChange} />)}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[{ name: t.name }, { name: t.token }, { name: t.lastUsed }, { name: t.models }, {
+        name: t.rpm,
+        isNumber: true,
+      }, { name: t.expires }]}
+      hasTools
+    >
+      {keys.map((key) => <Row key={key.id} entry={key} onTool={onTool} />)}
+    </Table>
   );
 }
 
-function Row({ entry, onChange }: { entry: KeyView; onChange: () => void }) {
+function Row({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
   const t = messages.value.keys;
   const nowMs = serverNow(now.value);
   const { name, kind, hint, state, last_used_at, models, rpm, expires_at } = entry;
@@ -66,7 +54,7 @@ function Row({ entry, onChange }: { entry: KeyView; onChange: () => void }) {
         {expires_at === null ? t.noEnd : <Expiry atMs={expires_at} nowMs={nowMs} />}
       </td>
       <td class="tight">
-        <Actions entry={entry} onChange={onChange} />
+        <Actions entry={entry} onTool={onTool} />
       </td>
     </tr>
   );
@@ -83,46 +71,21 @@ function Expiry({ atMs, nowMs }: { atMs: number; nowMs: number }) {
   );
 }
 
-function Actions({ entry, onChange }: { entry: KeyView; onChange: () => void }) {
+function Actions({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
   const t = messages.value.keys;
-  const isEditing = useSignal(false);
-  const isRotating = useSignal(false);
-  const isRevoking = useSignal(false);
-  const revoke = async () => {
-    await api.revokeKey(entry.id);
-    onChange();
-  };
-  const open = (dialog: { value: boolean }) => () => dialog.value = true;
   return (
     <div class="actions end">
       {entry.state === "active" && (
         <>
-          <Tool icon="edit" label={t.edit(entry.name)} onClick={open(isEditing)} />
-          <Tool icon="rotate" label={t.rotate(entry.name)} onClick={open(isRotating)} />
+          <Tool icon="edit" label={t.edit(entry.name)} onClick={() => onTool("edit", entry)} />
+          <Tool
+            icon="rotate"
+            label={t.rotate(entry.name)}
+            onClick={() => onTool("rotate", entry)}
+          />
         </>
       )}
-      <Tool icon="trash" label={t.revoke(entry.name)} onClick={open(isRevoking)} />
-      {isEditing.value && (
-        <EditDialog
-          entry={entry}
-          onChange={onChange}
-          onClose={() => isEditing.value = false}
-        />
-      )}
-      {isRotating.value && (
-        <RotateDialog
-          entry={entry}
-          onChange={onChange}
-          onClose={() => isRotating.value = false}
-        />
-      )}
-      <Confirm
-        isOpen={isRevoking}
-        title={t.revokeTitle(entry.name)}
-        text={t.revokeText}
-        action={t.revokeAction}
-        onConfirm={revoke}
-      />
+      <Tool icon="trash" label={t.revoke(entry.name)} onClick={() => onTool("revoke", entry)} />
     </div>
   );
 }

@@ -10,13 +10,17 @@ import { Icon } from "../../part/Icon.tsx";
 import { Page } from "../../part/Page.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { TokenPanel } from "../../part/TokenPanel.tsx";
-import { useLive } from "../../state/live.ts";
+import { useChanging } from "../../state/changing.ts";
+import { useFeed } from "../../state/feed.ts";
 import { messages } from "../../state/locale.ts";
+import { useAtMost } from "../../state/pace.ts";
 import { useChoices } from "../../state/url.ts";
 import { KeyDialog } from "./KeyDialog.tsx";
-import { KeyTable } from "./KeyTable.tsx";
+import { KeyTable, type KeyTool } from "./KeyTable.tsx";
+import { KeyToolDialog } from "./KeyToolDialog.tsx";
 
-const REFRESH_MS = 15_000;
+/** How exactly that is shown. */
+const USED_EVERY_MS = 10_000;
 
 export function Keys() {
   return <Guarded>{(user) => <Ring user={user} />}</Guarded>;
@@ -27,11 +31,11 @@ function Ring({ user }: { user: UserView }) {
   const choices = useChoices();
   const isApiShown = useSignal(false);
   const isClientShown = useSignal(false);
-  const changes = useSignal(0);
-  const { data, error } = useLive(api.keys, REFRESH_MS, [changes.value]).value;
-  const changed = () => {
-    changes.value++;
-  };
+  const { live, again } = useChanging("keys", api.keys);
+  const { data, error } = live.value;
+  // They say when they were used last.
+  useFeed("usage", useAtMost(USED_EVERY_MS, again));
+  const acting = useSignal<{ tool: KeyTool; entry: KeyView } | null>(null);
   const others = data?.keys.filter(({ is_default }) => !is_default) ?? [];
   const create = (
     <button
@@ -47,12 +51,24 @@ function Ring({ user }: { user: UserView }) {
       <Failure error={error} />
       <section aria-labelledby="own-keys">
         <h2 id="own-keys">{t.own}</h2>
-        <Own keys={data ? others : null} onChange={changed} />
+        {(data || !error) && (
+          <Own
+            keys={data ? others : null}
+            onTool={(tool, entry) => acting.value = { tool, entry }}
+          />
+        )}
       </section>
       <TokenPanel user={user} isApiShown={isApiShown} isClientShown={isClientShown} />
+      {acting.value && (
+        <KeyToolDialog
+          {...acting.value}
+          onChange={again}
+          onClose={() => acting.value = null}
+        />
+      )}
       {choices.get("create") !== "" && (
         <KeyDialog
-          onChange={changed}
+          onChange={again}
           onClose={() => choices.set({ create: "" })}
         />
       )}
@@ -60,9 +76,14 @@ function Ring({ user }: { user: UserView }) {
   );
 }
 
-function Own({ keys, onChange }: { keys: readonly KeyView[] | null; onChange: () => void }) {
+interface OwnProps {
+  keys: readonly KeyView[] | null;
+  onTool: (tool: KeyTool, entry: KeyView) => void;
+}
+
+function Own({ keys, onTool }: OwnProps) {
   const t = messages.value.keys;
   if (!keys) return <Bones count={2} />;
-  if (keys.length > 0) return <KeyTable keys={keys} onChange={onChange} />;
+  if (keys.length > 0) return <KeyTable keys={keys} onTool={onTool} />;
   return <Empty icon="key" title={t.emptyTitle} text={t.emptyText} />;
 }

@@ -5,7 +5,7 @@ import { Icon, type IconName } from "../../part/Icon.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { State, type Tone } from "../../part/State.tsx";
 import { nodePath, tryPath } from "../../route.ts";
-import { formatShort, messages } from "../../state/locale.ts";
+import { messages } from "../../state/locale.ts";
 
 const signs: Readonly<Record<ModelView["state"], { tone: Tone; icon: IconName }>> = {
   ready: { tone: "good", icon: "ready" },
@@ -51,7 +51,7 @@ function Abilities({ model: { capabilities } }: { model: ModelView }) {
   const t = messages.value.models;
   const { context_length: context, tools, vision, endpoints } = capabilities;
   const texts = [
-    context !== null && t.context(formatShort(context)),
+    context !== null && t.context(thousands(context)),
     tools && t.tools,
     vision && t.vision,
     ...endpoints.map((path) => t.endpoints[path as keyof typeof t.endpoints] ?? path),
@@ -61,6 +61,13 @@ function Abilities({ model: { capabilities } }: { model: ModelView }) {
       {texts.map((text) => <li key={text} class="chip soft">{text}</li>)}
     </ul>
   );
+}
+
+/** As models are described: 32768 tokens are 32K, and so are 32000. */
+function thousands(tokens: number): string {
+  const unit = tokens % 1024 === 0 ? 1024 : 1000;
+  const count = Math.round(tokens / unit);
+  return count < unit ? `${count}K` : `${Math.round(count / unit * 10) / 10}M`;
 }
 
 /** So many nodes are named. */

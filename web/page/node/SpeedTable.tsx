@@ -2,6 +2,7 @@
 
 import type { NodeModelSpeed } from "../../../protocol/api.ts";
 import { Icon } from "../../part/Icon.tsx";
+import { Table } from "../../part/Table.tsx";
 import { tryPath } from "../../route.ts";
 import { formatDuration, formatNumber, formatShare, messages } from "../../state/locale.ts";
 
@@ -17,49 +18,45 @@ export function SpeedTable({ speed, models }: Props) {
   const names = [...new Set([...models, ...known.keys()])].sort();
   if (names.length === 0) return <p class="hint">{messages.value.nodes.noModels}</p>;
   return (
-    <table class="table cards inset">
-      <thead>
-        <tr>
-          <th scope="col">{t.model}</th>
-          <th scope="col" class="number">{t.calls}</th>
-          <th scope="col" class="number">{t.errors}</th>
-          <th scope="col" class="number">{t.p50}</th>
-          <th scope="col" class="number">{t.p95}</th>
-          <th scope="col" class="number">{t.rate}</th>
-          <th scope="col">
-            <span class="off-screen">{t.actions}</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {names.map((name) => {
-          const one = known.get(name);
-          const { first_token_p50_ms: p50 = null, first_token_p95_ms: p95 = null } = one ?? {};
-          return (
-            <tr key={name}>
-              <th scope="row">
-                <code>{name}</code>
-              </th>
-              <td class="number" data-label={t.calls}>{formatNumber(one?.calls ?? 0)}</td>
-              <td class="number" data-label={t.errors}>
-                {one && one.calls > 0 ? formatShare(one.errors / one.calls) : "–"}
-              </td>
-              <td class="number" data-label={t.p50}>{p50 === null ? "–" : formatDuration(p50)}</td>
-              <td class="number" data-label={t.p95}>{p95 === null ? "–" : formatDuration(p95)}</td>
-              <td class="number" data-label={t.rate}>
-                {one?.tokens_per_second == null
-                  ? "–"
-                  : t.perSecond(formatNumber(Math.round(one.tokens_per_second)))}
-              </td>
-              <td class="tight">
-                <a class="button small" href={tryPath(name)}>
-                  <Icon name="chat" /> {messages.value.models.try}
-                </a>
-              </td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    <Table
+      columns={[
+        { name: t.model },
+        { name: t.calls, isNumber: true },
+        { name: t.errors, isNumber: true },
+        { name: t.p50, isNumber: true },
+        { name: t.p95, isNumber: true },
+        { name: t.rate, isNumber: true },
+      ]}
+      hasTools
+      isInset
+    >
+      {names.map((name) => {
+        const one = known.get(name);
+        const { first_token_p50_ms: p50 = null, first_token_p95_ms: p95 = null } = one ?? {};
+        return (
+          <tr key={name}>
+            <th scope="row">
+              <code>{name}</code>
+            </th>
+            <td class="number" data-label={t.calls}>{formatNumber(one?.calls ?? 0)}</td>
+            <td class="number" data-label={t.errors}>
+              {one && one.calls > 0 ? formatShare(one.errors / one.calls) : "–"}
+            </td>
+            <td class="number" data-label={t.p50}>{p50 === null ? "–" : formatDuration(p50)}</td>
+            <td class="number" data-label={t.p95}>{p95 === null ? "–" : formatDuration(p95)}</td>
+            <td class="number" data-label={t.rate}>
+              {one?.tokens_per_second == null
+                ? "–"
+                : t.perSecond(formatNumber(Math.round(one.tokens_per_second)))}
+            </td>
+            <td class="tight">
+              <a class="button small" href={tryPath(name)}>
+                <Icon name="chat" /> {messages.value.models.try}
+              </a>
+            </td>
+          </tr>
+        );
+      })}
+    </Table>
   );
 }

@@ -3,7 +3,7 @@
 import type { NodeEvent, NodeEventKind } from "../../../protocol/api.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import type { Tone } from "../../part/State.tsx";
-import { formatMoment, messages } from "../../state/locale.ts";
+import { formatRecent, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 
 const signs: Readonly<Record<NodeEventKind, { icon: IconName; tone: Tone }>> = {
@@ -60,7 +60,7 @@ function Events({ events }: { events: readonly NodeEvent[] }) {
               <p class="hint">{[why(event), event.detail].filter(Boolean).join(" ")}</p>
             </div>
             <time dateTime={new Date(event.at).toISOString()} class="hint">
-              {formatMoment(event.at)}
+              {formatRecent(event.at)}
             </time>
           </li>
         );

@@ -75,7 +75,9 @@ function ModelPicker({ label, models, model, onChoose }: PickerProps) {
     >
       {models?.length === 0 && model === "" && <option value="">{t.noModel}</option>}
       {isGone && <option value={model}>{t.gone(model)}</option>}
-      {models?.map((name) => <option key={name} value={name}>{name}</option>)}
+      {models?.map((name) => (
+        <option key={name} value={name} selected={name === model}>{name}</option>
+      ))}
     </select>
   );
 }

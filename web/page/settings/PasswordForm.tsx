@@ -3,53 +3,42 @@
 import { useSignal } from "@preact/signals";
 import { api, type ApiError } from "../../api.ts";
 import { Field } from "../../part/Field.tsx";
-import { ErrorNotice, errorText, fieldProblem, Notice } from "../../part/Notice.tsx";
+import { ErrorNotice, errorText, Notice } from "../../part/Notice.tsx";
 import { messages } from "../../state/locale.ts";
-import { useSubmit } from "../../state/submit.ts";
+import { useForm } from "../../state/form.ts";
 import { passwordProblem } from "../account/credentials.ts";
 
-interface Form {
+type Passwords = {
   current_password: string;
   new_password: string;
-}
-
-const empty: Form = { current_password: "", new_password: "" };
+};
 
 /** The gateway's codes that are about one field. */
-const fieldOfCode: Readonly<Record<string, keyof Form>> = {
+const fieldOfCode: Readonly<Record<string, keyof Passwords>> = {
   invalid_credentials: "current_password",
   weak_password: "new_password",
 };
 
 export function PasswordForm({ email }: { email: string }) {
   const t = messages.value.settings;
-  const form = useSignal(empty);
-  const wasTried = useSignal(false);
   const wasChanged = useSignal(false);
-  const { isBusy, error, run } = useSubmit();
-  const own = problems(form.value);
-  const problem = (name: keyof Form) =>
-    (wasTried.value ? own[name] : undefined) ??
-      (error.value ? refused(error.value, name) : undefined);
-  const set = (name: keyof Form) => (text: string) => {
-    form.value = { ...form.value, [name]: text };
-    wasChanged.value = false;
-  };
-  const submit = (event: Event) => {
-    event.preventDefault();
-    wasTried.value = true;
-    if (own.current_password || own.new_password) return;
-    void run(async () => {
-      await api.changePassword(form.value);
-      form.value = empty;
-      wasTried.value = false;
+  const form = useForm<Passwords>({
+    initial: { current_password: "", new_password: "" },
+    problemsOf,
+    refusalOf,
+    onSubmit: async (passwords) => {
+      await api.changePassword(passwords);
+      form.clear();
       wasChanged.value = true;
-    });
+    },
+  });
+  const set = (field: keyof Passwords) => (text: string) => {
+    wasChanged.value = false;
+    form.set(field)(text);
   };
-  const isBesideField = problem("current_password") ?? problem("new_password");
   return (
-    <form class="form setting-body" noValidate onSubmit={submit}>
-      {error.value && !isBesideField && <ErrorNotice error={error.value} />}
+    <form ref={form.element} class="form setting-body" noValidate onSubmit={form.submit}>
+      {form.failure && <ErrorNotice error={form.failure} />}
       {wasChanged.value && <Notice tone="good">{t.passwordChanged}</Notice>}
       {/* Password managers want to know whose it is. */}
       <input type="text" name="email" autocomplete="username" value={email} readOnly hidden />
@@ -58,22 +47,22 @@ export function PasswordForm({ email }: { email: string }) {
         name="current_password"
         type="password"
         autocomplete="current-password"
-        value={form.value.current_password}
+        value={form.values.current_password}
         onInput={set("current_password")}
-        problem={problem("current_password")}
+        problem={form.problem("current_password")}
       />
       <Field
         label={t.newPassword}
         name="new_password"
         type="password"
         autocomplete="new-password"
-        value={form.value.new_password}
+        value={form.values.new_password}
         onInput={set("new_password")}
         hint={messages.value.account.passwordHint}
-        problem={problem("new_password")}
+        problem={form.problem("new_password")}
       />
       <div class="actions">
-        <button type="submit" class="button primary" aria-disabled={isBusy.value}>
+        <button type="submit" class="button primary" aria-disabled={form.isBusy.value}>
           {t.changePassword}
         </button>
       </div>
@@ -81,14 +70,15 @@ export function PasswordForm({ email }: { email: string }) {
   );
 }
 
-function problems(form: Form): Partial<Form> {
+function problemsOf({ current_password, new_password }: Passwords) {
   const words = messages.value.account.problems;
   return {
-    current_password: form.current_password === "" ? words.passwordMissing : undefined,
-    new_password: passwordProblem(form.new_password, words),
+    current_password: current_password === "" ? words.passwordMissing : undefined,
+    new_password: passwordProblem(new_password, words),
   };
 }
 
-function refused(error: ApiError, name: keyof Form): string | undefined {
-  return fieldOfCode[error.code] === name ? errorText(error) : fieldProblem(error, name);
+function refusalOf(error: ApiError) {
+  const field = fieldOfCode[error.code];
+  return field === undefined ? null : { field, text: errorText(error) };
 }

@@ -1,33 +1,31 @@
 /** Where the reader is signed in, and the way to end that. */
 
-import { useSignal } from "@preact/signals";
 import type { SessionView } from "../../../protocol/api.ts";
 import { api } from "../../api.ts";
 import { Failure } from "../../part/Failure.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
+import { useChanging } from "../../state/changing.ts";
 import { serverNow } from "../../state/clock.ts";
-import { now, useLive } from "../../state/live.ts";
+import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { programName } from "./program_name.ts";
 
-const REFRESH_MS = 30_000;
-
 export function Sessions() {
   const t = messages.value.settings;
-  const changes = useSignal(0);
-  const { data, error } = useLive(api.sessions, REFRESH_MS, [changes.value]).value;
+  const { live, again } = useChanging("sessions", api.sessions);
+  const { data, error } = live.value;
   const ending = useSubmit();
   const end = (id: string) =>
     ending.run(async () => {
       await api.endSession(id);
-      changes.value++;
+      again();
     });
   const endOthers = () =>
     ending.run(async () => {
       await api.endOtherSessions();
-      changes.value++;
+      again();
     });
   if (!data) return error ? <Failure error={error} /> : <Bones count={1} />;
   return (
