@@ -40,6 +40,7 @@ export interface OffersParts {
 interface Want {
   sinceMs: number;
   tried: ReadonlySet<string>;
+  home: string | null;
 }
 
 interface Grant {
@@ -116,9 +117,10 @@ export class Offers implements Rivals {
   /** What a peer's line for the service is like now. */
   wanted(peer: string, service: Service, waiting: readonly Waiting[]): void {
     const nowMs = this.parts.clock.monotonic();
-    const wants = waiting.slice(0, MAX_TOLD).map(({ age_ms, tried }) => ({
+    const wants = waiting.slice(0, MAX_TOLD).map(({ age_ms, tried, home = null }) => ({
       sinceMs: nowMs - age_ms,
       tried: new Set(tried),
+      home,
     }));
     this.#replace(peer, service, wants);
     if (wants.length > 0 && !this.isClosed) this.#scheduler?.rivalsCame(service);
@@ -208,21 +210,24 @@ export class Offers implements Rivals {
   #wantsMessage(service: Service): Extract<PeerMessage, { is: "wants" }> {
     const nowMs = this.parts.clock.monotonic();
     const waiting: Waiting[] = [];
-    for (const { sinceMs, tried } of this.#scheduler?.waiters(service) ?? []) {
+    for (const { sinceMs, tried, call } of this.#scheduler?.waiters(service) ?? []) {
       if (waiting.length === MAX_TOLD) break;
+      const { home } = call.request;
       waiting.push({
         age_ms: nowMs - sinceMs,
         ...(tried.size === 0 ? {} : { tried: [...tried] }),
+        ...(home === null ? {} : { home }),
       });
     }
     return { is: "wants", service: plain(service), waiting };
   }
 
   #longest(node: Node, service: Service): { peer: string; want: Want } | null {
+    const { id, identity } = node.who;
     let longest: { peer: string; want: Want } | null = null;
     for (const [peer, wants] of this.#wants.get(service) ?? []) {
       for (const want of wants) {
-        if (want.tried.has(node.who.id)) continue;
+        if (want.tried.has(id) || want.home !== null && want.home !== identity) continue;
         if (longest === null || want.sinceMs < longest.want.sinceMs) longest = { peer, want };
       }
     }

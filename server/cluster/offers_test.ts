@@ -53,6 +53,15 @@ describe("a gateway whose peers' calls wait", () => {
     expect(offers.waitingElsewhere).toBe(0);
   });
 
+  test("offers a slot only to calls that its node can serve", () => {
+    const { offers, world, offered } = start();
+    offers.wanted("gw-1", service, [{ age_ms: 9, home: "key/other" }, { age_ms: 5, tried: ["n"] }]);
+    world.node("n", 1);
+    expect(offered()).toEqual([]);
+    offers.wanted("gw-1", service, [{ age_ms: 9, home: "key/n" }]);
+    expect(offered()).toHaveLength(1);
+  });
+
   test("offers nothing while it leaves", () => {
     const { offers, world, offered } = start();
     offers.isClosed = true;

@@ -9,6 +9,8 @@ export interface Waiting {
   age_ms: number;
   /** Public ids of nodes that must not be offered. */
   tried?: string[];
+  /** Private identity of the only node that can serve it. */
+  home?: string;
 }
 
 export type PeerMessage =
