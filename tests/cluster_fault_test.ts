@@ -164,7 +164,62 @@ describe("Redis", () => {
       40_000,
     );
   }
+
+  test(
+    "that hangs for less than a lease: what one gateway found out meanwhile the other knows, too",
+    async () => {
+      const node = await failingAt(world.gateways[0], "short outage");
+      world.redis().program.signal("SIGSTOP");
+      await until("it is said", async () => /redis/.test((await readiness()).checks.cluster ?? ""));
+      await call("short outage");
+      world.redis().program.signal("SIGCONT");
+      await isPenalized(node, world.gateways[1]);
+      node.terminate();
+    },
+    40_000,
+  );
+
+  test(
+    "that tells a gateway nothing any more, though the connection stands: it is heard again",
+    async () => {
+      const way = await networkTo(world.redis().url);
+      const deaf = await world.cluster.add({ env: { REDIS_URL: way.url } });
+      const all = [...world.gateways, deaf];
+      await linked(all);
+      const node = await failingAt(world.gateways[0], "told to all");
+      await listedBy(all, node.name);
+      way.freezeThose("subscribe");
+      await call("told to all");
+      await isPenalized(node, deaf);
+      node.terminate();
+      await deaf.stop();
+      await linked(world.gateways);
+    },
+    40_000,
+  );
 });
+
+/** A node at the gateway that fails whatever it is called for. */
+async function failingAt(gateway: ClusterGateway, model: string): Promise<ScriptedNode> {
+  const node = await connectScriptedNode({
+    wire: 2,
+    gateway,
+    clientToken: world.account.clientToken,
+    models: [model],
+  });
+  node.onCall = ({ id }) => node.fail(id, 500);
+  await listedBy(world.gateways, node.name);
+  return node;
+}
+
+async function isPenalized({ name }: ScriptedNode, gateway: ClusterGateway): Promise<void> {
+  await until(`${gateway.url} keeps calls from ${name}`, async () => {
+    const { json } = await ask<{ nodes: { name: string; penalized: boolean }[] }>(
+      `${gateway.url}/api/nodes`,
+    );
+    return json.nodes.find((node) => node.name === name)?.penalized;
+  }, HEALED_WITHIN_MS);
+}
 
 describe("PostgreSQL", () => {
   test("that hangs: known keys are served, by whichever gateway's node", async () => {

@@ -30,6 +30,8 @@ function keysOf(secret: string) {
     fence: `${common}:fence`,
     penalties: `${common}:penalties`,
     channel: `${common}:changes`,
+    /** On it a gateway hears itself. */
+    echo: `${common}:echo:${crypto.randomUUID()}`,
     nodes: (id: string) => `colink:{${id}}:nodes`,
     loads: (id: string) => `colink:{${id}}:loads`,
   };
@@ -44,6 +46,9 @@ const OPEN_WITHIN_MS = 2_000;
 
 const SCAN_COUNT = 1000;
 
+/** Of a connection that seems to stand and says nothing any more, so many echoes are waited for. */
+const MAX_UNHEARD_ECHOES = 2;
+
 /** The scripts, as commands of the client. */
 interface Scripts {
   colinkBeat(...args: (string | number)[]): Promise<[string, string, string[]]>;
@@ -52,7 +57,8 @@ interface Scripts {
 
 export class RedisBus implements Bus {
   readonly #redis: RedisClient & Scripts;
-  readonly #ears: RedisClient;
+  #ears: RedisClient;
+  #unheardEchoes = 0;
   readonly #keys: ReturnType<typeof keysOf>;
   readonly #opened: Promise<unknown>;
   #isClosed = false;
@@ -60,26 +66,15 @@ export class RedisBus implements Bus {
   onHearing: () => void = () => {};
 
   /** `secret`: all gateways of the network have the same. */
-  constructor(url: string, secret: string, private readonly log: Log) {
+  constructor(private readonly url: string, secret: string, private readonly log: Log) {
     this.#keys = keysOf(secret);
     const redis = openRedis(url);
     redis.defineCommand("colinkBeat", BEAT);
     redis.defineCommand("colinkWrite", WRITE);
     this.#redis = redis as RedisClient & Scripts;
-    // Nothing is ever asked there but to listen, for as long as it takes.
-    this.#ears = openRedis(url, { commandTimeoutMs: 0 });
-    for (const client of [this.#redis, this.#ears] as Redis[]) {
-      // What goes wrong is said once, by whoever misses an answer.
-      client.on("error", (error: Error) => this.log.debug({ cause: error.message }, "redis"));
-    }
-    (this.#ears as Redis).on("ready", () => void this.#listen());
-    for (const event of ["message", "smessage"]) {
-      (this.#ears as Redis).on(event, (_channel: string, text: string) => this.#heard(text));
-    }
-    // ioredis goes on trying.
-    const [opened] = [this.#redis, this.#ears].map((client) => client.connect().catch(() => {}));
+    this.#ears = this.#openEars();
     this.#opened = Promise.race([
-      opened,
+      this.#connect(redis),
       new Promise((resolve) => setTimeout(resolve, OPEN_WITHIN_MS)),
     ]);
   }
@@ -95,6 +90,7 @@ export class RedisBus implements Bus {
       ...[presence.id, fence, JSON.stringify(presence), leaseMs],
     );
     const gateways = all.map((text) => JSON.parse(text) as Presence);
+    this.#listenToSelf();
     return { nowMs: Number(nowMs), fence: Number(newFence), gateways };
   }
 
@@ -168,11 +164,7 @@ export class RedisBus implements Bus {
   }
 
   async tell(message: Message): Promise<void> {
-    const text = JSON.stringify(message);
-    const { channel } = this.#keys;
-    await (isCluster(this.#redis)
-      ? this.#redis.spublish(channel, text)
-      : this.#redis.publish(channel, text));
+    await this.#publish(this.#keys.channel, JSON.stringify(message));
   }
 
   close(): void {
@@ -181,11 +173,54 @@ export class RedisBus implements Bus {
     this.#ears.disconnect();
   }
 
-  async #listen(): Promise<void> {
+  /** Does not fail: ioredis goes on trying. */
+  #connect(client: RedisClient): Promise<void> {
+    // What goes wrong is said once, by whoever misses an answer.
+    const hush = (error: Error) => this.log.debug({ cause: error.message }, "redis");
+    (client as Redis).on("error", hush);
+    return client.connect().catch(hush);
+  }
+
+  /** Nothing is ever asked there but to listen, for as long as it takes. */
+  #openEars(): RedisClient {
+    const ears = openRedis(this.url, { commandTimeoutMs: 0 });
+    (ears as Redis).on("ready", () => void this.#listen(ears));
+    for (const event of ["message", "smessage"]) {
+      (ears as Redis).on(event, (channel: string, text: string) => this.#heard(channel, text));
+    }
+    void this.#connect(ears);
+    return ears;
+  }
+
+  /**
+   * A connection of which the other end has gone without a word looks like one on which nobody
+   * speaks. Redis has just answered on another one, so what is said now must be heard.
+   */
+  #listenToSelf(): void {
+    if (this.#unheardEchoes >= MAX_UNHEARD_ECHOES) {
+      this.log.warn({}, "cluster: nothing is heard any more, listening anew");
+      this.#unheardEchoes = 0;
+      this.#ears.disconnect();
+      this.#ears = this.#openEars();
+    }
+    this.#unheardEchoes++;
+    this.#publish(this.#keys.echo, "").catch(() => {
+      // Redis has gone away again.
+      this.#unheardEchoes = 0;
+    });
+  }
+
+  async #publish(channel: string, text: string): Promise<void> {
+    await (isCluster(this.#redis)
+      ? this.#redis.spublish(channel, text)
+      : this.#redis.publish(channel, text));
+  }
+
+  async #listen(ears: RedisClient): Promise<void> {
+    const { channel, echo } = this.#keys;
     try {
-      await (isCluster(this.#ears)
-        ? this.#ears.ssubscribe(this.#keys.channel)
-        : this.#ears.subscribe(this.#keys.channel));
+      await (isCluster(ears) ? ears.ssubscribe(channel, echo) : ears.subscribe(channel, echo));
+      this.#unheardEchoes = 0;
       this.onHearing();
     } catch (cause) {
       // The connection was lost again; `ready` comes once more.
@@ -193,7 +228,9 @@ export class RedisBus implements Bus {
     }
   }
 
-  #heard(text: string): void {
+  #heard(channel: string, text: string): void {
+    this.#unheardEchoes = 0;
+    if (channel === this.#keys.echo) return;
     try {
       this.onMessage(JSON.parse(text) as Message);
     } catch (error) {

@@ -19,16 +19,22 @@ export interface SharedPenaltiesParts {
 /** What was found out while Redis was away, told when it is back; more is not kept. */
 const MAX_UNTOLD = 1_000;
 
+type Verdict = Extract<Message, { is: "penalty" | "pardon" }>;
+
 export class SharedPenalties {
-  readonly #untold = new Map<string, PenaltyNotice>();
+  /** By node and model: what was found out last. */
+  readonly #untold = new Map<string, Verdict>();
+  #isWriting = false;
 
   constructor(private readonly parts: SharedPenaltiesParts) {
-    const { book } = parts;
-    book.onPunished = (identity, penalty) => void this.#punished(identity, penalty);
-    book.onAbsolved = (identity, model) => void this.#absolved(identity, model);
+    const { book, id } = parts;
+    book.onPunished = (identity, penalty) => void this.#tell(this.#verdict(identity, penalty));
+    book.onAbsolved = (identity, model) => {
+      void this.#tell({ is: "pardon", from: id, identity, model });
+    };
   }
 
-  heard(message: Extract<Message, { is: "penalty" | "pardon" }>): void {
+  heard(message: Verdict): void {
     const { book } = this.parts;
     if (message.is === "penalty") this.#adopt(message.penalty);
     else book.pardon(message.identity, message.model);
@@ -46,35 +52,34 @@ export class SharedPenalties {
 
   /** Tells what could not be told. */
   async write(): Promise<void> {
-    for (const notice of [...this.#untold.values()]) await this.#tell(notice);
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    for (const verdict of [...this.#untold.values()]) await this.#tell(verdict);
+    this.#isWriting = false;
   }
 
   #adopt({ identity, ...penalty }: PenaltyNotice): void {
     this.parts.book.adopt(identity, { ...penalty, until: this.parts.toLocal(penalty.until) });
   }
 
-  async #punished(identity: string, { isOver: _, ...penalty }: Penalty): Promise<void> {
-    await this.#tell({ ...penalty, identity, until: this.parts.toShared(penalty.until) });
+  #verdict(identity: string, { isOver: _, ...penalty }: Penalty): Verdict {
+    const notice = { ...penalty, identity, until: this.parts.toShared(penalty.until) };
+    return { is: "penalty", from: this.parts.id, penalty: notice };
   }
 
-  async #tell(penalty: PenaltyNotice): Promise<void> {
-    const { bus, id } = this.parts;
-    const key = JSON.stringify([penalty.identity, penalty.model]);
+  /** Never rejects: what cannot be told is kept. */
+  async #tell(verdict: Verdict): Promise<void> {
+    const { bus } = this.parts;
+    const { identity, model } = verdict.is === "penalty" ? verdict.penalty : verdict;
+    const key = JSON.stringify([identity, model]);
+    // An older one must not be told after it.
+    const isRoom = this.#untold.size < MAX_UNTOLD || this.#untold.has(key);
+    if (isRoom) this.#untold.set(key, verdict);
     try {
-      await bus.writePenalty(penalty);
-      await bus.tell({ is: "penalty", from: id, penalty });
-      this.#untold.delete(key);
-    } catch (error) {
-      if (this.#untold.size < MAX_UNTOLD) this.#untold.set(key, penalty);
-      this.#isAway(error);
-    }
-  }
-
-  async #absolved(identity: string, model: string | null): Promise<void> {
-    const { bus, id } = this.parts;
-    try {
-      await bus.erasePenalty(identity, model);
-      await bus.tell({ is: "pardon", from: id, identity, model });
+      if (verdict.is === "penalty") await bus.writePenalty(verdict.penalty);
+      else await bus.erasePenalty(identity, model);
+      await bus.tell(verdict);
+      if (this.#untold.get(key) === verdict) this.#untold.delete(key);
     } catch (error) {
       this.#isAway(error);
     }

@@ -12,6 +12,8 @@ export interface Network {
   freeze(): void;
   /** Freezes as soon as the server says this, and loses it. */
   freezeAt(text: string): void;
+  /** The same for those connections alone over which this was said last. */
+  freezeThose(said: string): void;
   /** Everything passes again, what was held up first. */
   mend(): void;
 }
@@ -22,6 +24,8 @@ type State = "open" | "cut" | "frozen";
 export async function networkTo(url: string): Promise<Network> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
+  /** What came over each last, and where it went. */
+  const talks = new Map<Socket, { to: Socket; said: string }>();
   let state: State = "open";
   let lastWords: string | null = null;
 
@@ -37,6 +41,7 @@ export async function networkTo(url: string): Promise<Network> {
     sockets.add(from);
     from.setNoDelay(true);
     from.on("data", (bytes) => {
+      talks.set(from, { to, said: bytes.toString() });
       if (lastWords === null || !bytes.includes(lastWords)) return void to.write(bytes);
       lastWords = null;
       freeze();
@@ -44,6 +49,7 @@ export async function networkTo(url: string): Promise<Network> {
     from.on("error", () => {});
     from.on("close", () => {
       sockets.delete(from);
+      talks.delete(from);
       to.destroy();
     });
     if (state === "frozen") from.pause();
@@ -75,6 +81,11 @@ export async function networkTo(url: string): Promise<Network> {
     freeze,
     freezeAt(text) {
       lastWords = text;
+    },
+    freezeThose(words) {
+      for (const [from, { to, said }] of talks) {
+        if (said.includes(words)) { for (const socket of [from, to]) socket.pause(); }
+      }
     },
     mend() {
       state = "open";
