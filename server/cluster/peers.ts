@@ -17,6 +17,9 @@ const LOOK_EVERY_MS = 1_000;
 const SILENCE_MS = 5_000;
 const DIAL_WITHIN_MS = 3_000;
 
+/** A gateway that has just died is still on the roll: only after so many tries people are told. */
+const TRIES_UNTOLD = 20;
+
 /** A socket that this gateway has dialled. */
 export interface DialledSocket extends Socket {
   onMessage: (message: string | Uint8Array) => void;
@@ -42,6 +45,8 @@ export interface PeersParts extends PeerLinkParts {
 export class Peers {
   readonly #links = new Map<string, PeerLink>();
   readonly #dialling = new Set<string>();
+  /** How often in a row each of the others could not be reached. */
+  readonly #failures = new Map<string, number>();
   #lookedMs = 0;
   #callOffLook: () => void = () => {};
   #isStopped = false;
@@ -66,6 +71,11 @@ export class Peers {
     return this.#links.get(peer);
   }
 
+  /** Whether the peer can be reached, or at least was dialled. */
+  wasTried(peer: string): boolean {
+    return this.#links.has(peer) || this.#failures.has(peer);
+  }
+
   /** Calls of all peers on this gateway's nodes. */
   get guests(): number {
     let sum = 0;
@@ -76,6 +86,9 @@ export class Peers {
   /** Those that are not linked are dialled, as far as it is this gateway's part. */
   look(): void {
     const { id, others } = this.parts;
+    for (const peer of this.#failures.keys()) {
+      if (!others().has(peer)) this.#failures.delete(peer);
+    }
     for (const peer of others().values()) {
       // Of two, only one dials: so there is never more than one link.
       if (peer.id < id && !this.#links.has(peer.id) && !this.#dialling.has(peer.id)) {
@@ -119,15 +132,21 @@ export class Peers {
     }
     const link = new PeerLink(peer, socket, this.parts, this.config);
     this.#links.set(peer, link);
+    this.#failures.delete(peer);
     this.parts.log.info({ peer }, "cluster: a gateway is linked");
     return link;
   }
 
   #dial({ id: peer, url }: Presence): void {
-    const { handshake, dial, clock, log, came } = this.parts;
-    this.#dialling.add(peer);
+    const { handshake, dial, clock, came } = this.parts;
     const { header, answer } = handshake.dial(peer);
-    const socket = dial(`${url.replace(/^http/, "ws")}${PEER_PATH}`, { [PEER_HEADER]: header });
+    let socket: DialledSocket;
+    try {
+      socket = dial(`${url.replace(/^http/, "ws")}${PEER_PATH}`, { [PEER_HEADER]: header });
+    } catch (error) {
+      return this.#failed({ peer, url, reason: String(error) });
+    }
+    this.#dialling.add(peer);
     let link: PeerLink | null = null;
     let isOver = false;
     const end = (reason: string) => {
@@ -135,7 +154,7 @@ export class Peers {
       isOver = true;
       callOff();
       this.#dialling.delete(peer);
-      if (link === null) log.debug({ peer, reason }, "cluster: cannot reach a gateway");
+      if (link === null) this.#failed({ peer, url, reason });
       else this.closed(link, reason);
     };
     const callOff = clock.after(DIAL_WITHIN_MS, () => {
@@ -155,6 +174,16 @@ export class Peers {
     };
     socket.onAlive = () => link?.heard();
     socket.onClose = end;
+  }
+
+  /** It is dialled again at the next look. */
+  #failed({ peer, url, reason }: { peer: string; url: string; reason: string }): void {
+    const tries = (this.#failures.get(peer) ?? 0) + 1;
+    this.#failures.set(peer, tries);
+    this.parts.log[tries === TRIES_UNTOLD ? "warn" : "debug"](
+      { peer, url, reason, tries },
+      "cluster: cannot reach a gateway: is its COLINK_ADVERTISE_URL right, and open to this machine?",
+    );
   }
 
   #lookLater(): void {
