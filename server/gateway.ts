@@ -70,7 +70,10 @@ export interface Gateway {
 
 /** So that nodes do not all come back at once, they are given this time each, and at least the second in all. */
 const REDIAL_MS_PER_NODE = 5;
-const REDIAL_WITHIN_MS = 2_000;
+const REDIAL_WITHIN_MS = 1_000;
+
+/** How much longer than that their moving to another gateway may take. */
+const MOVE_MARGIN_MS = 1_000;
 
 /** More than these are not done between two looks; and if so, a page is told a little less. */
 const LATEST_DEEDS = 50;
@@ -241,16 +244,14 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 
   async function leave(): Promise<void> {
     isDraining = true;
-    cluster?.drain();
+    const redialWithinMs = Math.max(REDIAL_WITHIN_MS, links.size * REDIAL_MS_PER_NODE);
+    cluster?.drain(redialWithinMs + MOVE_MARGIN_MS);
     live.close();
     log.info(
       { calls: calls.size, seconds: config.drainMs / 1000 },
       "stopping: running calls may end",
     );
-    links.goAway(
-      "it is restarting",
-      Math.max(REDIAL_WITHIN_MS, links.size * REDIAL_MS_PER_NODE),
-    );
+    links.goAway("it is restarting", redialWithinMs);
     const untilMs = clock.monotonic() + config.drainMs;
     const ended = Promise.all([calls.idle(), cluster?.idle()]).then(() => {});
     await unlessHurried(config.drainMs, ended);

@@ -36,6 +36,8 @@ export type PenaltyNotice = Omit<Penalty, "isOver"> & { identity: string };
 
 /** What a gateway says to all others. */
 export type Message =
+  /** The sender has come, or is leaving: the roll is another now. */
+  | { is: "roll"; from: string }
   | { is: "nodes"; from: string; change: NodeChange }
   | { is: "penalty"; from: string; penalty: PenaltyNotice }
   | { is: "pardon"; from: string; identity: string; model: string | null }

@@ -46,6 +46,8 @@ export interface ClusterParts {
 export interface ClusterView {
   /** Whether Redis answers: if not, nothing new is heard of the others. */
   isHeard: boolean;
+  /** It has only just come, and has not met all the others yet. */
+  isJoining: boolean;
   /** Gateways that live, this one included, and those of them that can be reached from here. */
   gateways: number;
   reachable: number;
@@ -57,6 +59,10 @@ export interface ClusterView {
 
 /** What is in Redis may not be what was told, if only seldom: it is read again this often. */
 const REREAD_EVERY_MS = 30_000;
+
+/** A gateway that comes waits for the others so long, and looks this often whether all are met. */
+const MEET_WITHIN_MS = 1_000;
+const MEET_LOOK_MS = 5;
 
 /** Draining is over when no peer's call is left, which is looked at this often. */
 const LOOK_EVERY_MS = 50;
@@ -77,7 +83,11 @@ export class Cluster {
   /** By public id: the nodes that are connected here. */
   readonly #here = new Map<string, Node>();
   #scheduler: Scheduler | null = null;
+  #isJoining = true;
   #isDraining = false;
+  /** Of a gateway that leaves: its nodes serve no other gateway's calls any more. */
+  #hasWithdrawn = false;
+  #callOffWithdrawal = () => {};
   #rereadMs = 0;
 
   constructor(private readonly parts: ClusterParts, config: GuestsConfig) {
@@ -135,15 +145,23 @@ export class Cluster {
     };
   }
 
-  /** Joins the others. Does not fail while Redis is away. To be called once the gateway listens. */
+  /**
+   * Joins the others: resolves when it has met them, or has tried for a second. Does not fail while
+   * Redis is away. To be called once the gateway listens.
+   */
   async start(): Promise<void> {
+    const { clock } = this.parts;
     await this.#membership.start();
     this.#peers.start();
+    const untilMs = clock.monotonic() + MEET_WITHIN_MS;
+    while (!this.#hasMetAll() && clock.monotonic() < untilMs) await this.#pause(MEET_LOOK_MS);
+    this.#isJoining = false;
   }
 
   view(): ClusterView {
     return {
       isHeard: this.#membership.isHeard,
+      isJoining: this.#isJoining,
       gateways: this.#membership.others.size + 1,
       reachable: this.#peers.size + 1,
       awayNodes: this.#away.size,
@@ -162,31 +180,60 @@ export class Cluster {
     return peerHandlers(this.#peers, (peer) => this.#came(peer));
   }
 
-  /** This gateway takes no calls any more, neither its own nor others': its nodes go elsewhere. */
-  drain(): void {
+  /**
+   * This gateway leaves, and its nodes go elsewhere, one after the other. Until a node has gone it
+   * serves the other gateways' calls from here; after `moveWithinMs` those that are left serve none.
+   */
+  drain(moveWithinMs: number): void {
     this.#isDraining = true;
-    this.offers.isClosed = true;
-    this.#publisher.withdraw();
     this.#membership.beatNow();
+    if (!this.#hasSuccessor()) return this.#withdraw();
+    this.#callOffWithdrawal = this.parts.clock.after(moveWithinMs, () => this.#withdraw());
   }
 
-  /** Resolves when no call of others runs on this gateway's nodes. */
+  /** Resolves when this gateway's nodes have gone to others, as far as they do, and run no call of others. */
   async idle(): Promise<void> {
-    while (this.#peers.guests > 0) {
-      await new Promise<void>((resolve) => this.parts.clock.after(LOOK_EVERY_MS, resolve));
-    }
+    while (this.#peers.guests > 0 || this.#areNodesMoving()) await this.#pause(LOOK_EVERY_MS);
   }
 
   /** Leaves: the links end, and what this gateway has written is gone. */
   async stop(): Promise<void> {
+    this.#callOffWithdrawal();
     this.#membership.stop();
     this.#publisher.stop();
     this.#peers.stop();
-    await this.parts.bus.leave(this.id).catch(() => {
+    try {
+      await this.parts.bus.leave(this.id);
+      await this.parts.bus.tell({ is: "roll", from: this.id });
+    } catch {
       // Redis is away: the lease ends by itself.
-    });
+    }
     this.#peers.dropAll();
     this.parts.bus.close();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.parts.clock.after(ms, resolve));
+  }
+
+  #withdraw(): void {
+    this.#hasWithdrawn = true;
+    this.offers.isClosed = true;
+    this.#publisher.withdraw();
+  }
+
+  #hasSuccessor(): boolean {
+    return [...this.#membership.others.values()].some(({ isDraining }) => !isDraining);
+  }
+
+  /** One that has moved says so, and stays only for what it still runs. */
+  #areNodesMoving(): boolean {
+    return !this.#hasWithdrawn && [...this.#here.values()].some(({ isDraining }) => !isDraining);
+  }
+
+  #hasMetAll(): boolean {
+    return [...this.#membership.others.keys()]
+      .every((peer) => this.#peers.wasTried(peer) && this.#follower.knows(peer));
   }
 
   #presence(): Presence {
@@ -224,15 +271,25 @@ export class Cluster {
     this.#publisher.renew(isNew);
     this.#follower.roll(this.#membership.others, (id) => this.#peers.find(id) !== undefined);
     this.#peers.look();
-    if (isNew) void this.#penalties.write();
+    if (isNew) this.#announce();
+    void this.#penalties.write();
     if (clock.monotonic() - this.#rereadMs < REREAD_EVERY_MS) return;
     this.#rereadMs = clock.monotonic();
     void this.#penalties.read();
   }
 
+  /** The others need not wait for their next sign of life to know of this gateway. */
+  #announce(): void {
+    this.parts.bus.tell({ is: "roll", from: this.id }).catch(() => {
+      // Redis is away again.
+    });
+  }
+
   #hearAll(message: Message): void {
     if (message.from === this.id) return;
     switch (message.is) {
+      case "roll":
+        return this.#membership.beatSoon();
       case "nodes":
         return this.#follower.heard(message);
       case "pin":
@@ -257,7 +314,7 @@ export class Cluster {
     const { id } = node.who;
     const known = this.#here.get(id) === node ? this.#publisher.record(id) : undefined;
     this.#here.set(id, node);
-    if (this.#isDraining) return;
+    if (this.#hasWithdrawn) return;
     const sinceMs = known?.sinceMs ?? this.#membership.toShared(this.parts.clock.now());
     const record = recordOf(node, sinceMs);
     if (JSON.stringify(record) !== JSON.stringify(known)) this.#publisher.put(record);
@@ -318,7 +375,8 @@ export class Cluster {
       offered?.release();
       return null;
     }
-    const lease = offered ?? (this.#isDraining ? null : this.#scheduler?.leaseHere(node, service));
+    const lease = offered ??
+      (this.#hasWithdrawn ? null : this.#scheduler?.leaseHere(node, service));
     if (lease) this.#loads.guest(peer, node, 1);
     return lease ?? null;
   }

@@ -75,6 +75,11 @@ export class Follower {
     return latest;
   }
 
+  /** Whether the gateway's nodes were read. */
+  knows(gateway: string): boolean {
+    return (this.#gateways.get(gateway)?.seq ?? -1) >= 0;
+  }
+
   nodesOf(gateway: string): Iterable<NodeRecord> {
     return this.#gateways.get(gateway)?.nodes.values() ?? [];
   }

@@ -8,6 +8,9 @@ import type { Bus, Presence } from "./bus.ts";
 export const BEAT_MS = 1_000;
 export const LEASE_MS = 5_000;
 
+/** Who comes or leaves says so; of many that do so at once, the roll is asked for once. */
+const GATHER_MS = 20;
+
 export interface MembershipParts {
   bus: Pick<Bus, "beat" | "opened">;
   clock: Clock;
@@ -23,7 +26,10 @@ export class Membership {
   #offsetMs = 0;
   #isHeard = false;
   #hasReported = false;
-  #isStopped = false;
+  /** From the first sign of life until it leaves. */
+  #isActive = false;
+  /** The next sign of life comes before its time. */
+  #isSoon = false;
   #callOffBeat: () => void = () => {};
 
   /** Called after each sign of life that Redis has answered. `isNew`: what was written before is void. */
@@ -34,11 +40,12 @@ export class Membership {
   /** Resolves after the first beat, answered or not. */
   async start(): Promise<void> {
     await this.parts.bus.opened();
+    this.#isActive = true;
     await this.#beat();
   }
 
   stop(): void {
-    this.#isStopped = true;
+    this.#isActive = false;
     this.#callOffBeat();
   }
 
@@ -68,17 +75,30 @@ export class Membership {
 
   /** Says at once what has changed. */
   beatNow(): void {
-    if (this.#isStopped) return;
+    if (!this.#isActive) return;
     this.#callOffBeat();
     void this.#beat();
   }
 
+  /** The roll is another than the one that is known: asks for it. */
+  beatSoon(): void {
+    if (!this.#isActive || this.#isSoon) return;
+    this.#isSoon = true;
+    this.#schedule(GATHER_MS);
+  }
+
+  #schedule(delayMs: number): void {
+    this.#callOffBeat();
+    this.#callOffBeat = this.parts.clock.after(delayMs, () => void this.#beat());
+  }
+
   async #beat(): Promise<void> {
     const { bus, clock, presence } = this.parts;
+    this.#isSoon = false;
     const me = presence();
     try {
       const { nowMs, fence, gateways } = await bus.beat(me, this.#fence, LEASE_MS);
-      if (this.#isStopped) return;
+      if (!this.#isActive) return;
       this.#offsetMs = nowMs - clock.now();
       const isNew = fence !== this.#fence;
       this.#fence = fence;
@@ -87,10 +107,9 @@ export class Membership {
       this.#heard(true);
       this.onRoll(isNew);
     } catch (error) {
-      if (!this.#isStopped) this.#heard(false, error);
+      if (this.#isActive) this.#heard(false, error);
     } finally {
-      this.#callOffBeat();
-      if (!this.#isStopped) this.#callOffBeat = clock.after(BEAT_MS, () => void this.#beat());
+      if (this.#isActive) this.#schedule(this.#isSoon ? GATHER_MS : BEAT_MS);
     }
   }
 

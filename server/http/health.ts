@@ -11,7 +11,8 @@ export function livez(c: AppContext): Response {
 
 /**
  * 503 only while this gateway should get no calls at all. A database or Redis that is away leaves
- * it able to serve, in part, and is said: `degraded`.
+ * it able to serve, in part, and is said: `degraded`. One that has not met the other gateways yet
+ * would refuse calls that they have nodes for.
  */
 export function readyz({ store, limiter, isDraining, ledger, cluster }: AppParts) {
   return async (c: AppContext): Promise<Response> => {
@@ -25,6 +26,7 @@ export function readyz({ store, limiter, isDraining, ledger, cluster }: AppParts
     const isDegraded = !isStoreUp || limiter.degraded ||
       cluster !== null && isCutOff(cluster.view());
     if (isDraining()) return c.json({ status: "draining", checks }, 503);
+    if (cluster?.view().isJoining) return c.json({ status: "starting", checks }, 503);
     return c.json({ status: isDegraded ? "degraded" : "ok", checks });
   };
 }

@@ -138,8 +138,7 @@ async function measure(gateways: number, nodes: number): Promise<Growth> {
     });
     exchange.lists.set(id, { seq: 1, nodes: records });
   }
-  await one.cluster.start();
-  await clock.pass(3_000);
+  await started(one.cluster, clock);
   for (let i = 0; i < each; i++) one.hub.add(node(`own-${String(i).padStart(24, "0")}`, i));
   await clock.pass(3_000);
   // What lies in the exchange is Redis', not the gateway's.
@@ -148,8 +147,7 @@ async function measure(gateways: number, nodes: number): Promise<Growth> {
   const memoryMb = (process.memoryUsage.rss() - before) / 2 ** 20;
 
   const other = gateway(exchange, clock);
-  await other.cluster.start();
-  await clock.pass(3_000);
+  await started(other.cluster, clock);
   const toldBefore = exchange.toldBytes;
   const newcomer = node("newcomer", 1);
   // Of two that only seem to be dialled, one has reached the other: that one looks.
@@ -178,6 +176,12 @@ async function measure(gateways: number, nodes: number): Promise<Growth> {
     changeKbPerSecond: round(changeBytes * nodes * 2 / 3_600 / 1024),
     ...load,
   };
+}
+
+async function started(cluster: Cluster, clock: FakeClock): Promise<void> {
+  const hasStarted = cluster.start();
+  await clock.pass(3_000);
+  await hasStarted;
 }
 
 function callOf(n: number, clock: FakeClock): Call {
