@@ -293,7 +293,7 @@ export class Cluster {
       case "nodes":
         return this.#follower.heard(message);
       case "pin":
-        return this.parts.pins.adopt(message.account, message.response, message.identity);
+        return this.#adopt(message);
       default:
         return this.#penalties.heard(message);
     }
@@ -303,10 +303,16 @@ export class Cluster {
   #sharePins(): void {
     const { bus, pins } = this.parts;
     pins.onKept = (account, response, identity) => {
-      bus.tell({ is: "pin", from: this.id, account, response, identity }).catch(() => {
-        // Redis is away: the others answer that they do not know it.
+      const pin = { is: "pin", from: this.id, account, response, identity } as const;
+      for (const peer of this.#peers.ids()) this.#peers.find(peer)?.say(pin);
+      bus.tell(pin).catch(() => {
+        // Redis is away: those that cannot be reached answer that they do not know it.
       });
     };
+  }
+
+  #adopt({ account, response, identity }: Extract<Message, { is: "pin" }>): void {
+    this.parts.pins.adopt(account, response, identity);
   }
 
   /** A node has connected here, or what is to be told of it has changed. */
@@ -362,6 +368,8 @@ export class Cluster {
         const node = this.#away.find(peer, message.node);
         return this.offers.offered(peer, node, message.service, message.grant);
       }
+      case "pin":
+        return this.#adopt(message);
       case "decline":
         return this.offers.declined(peer, message.grant);
     }

@@ -1,6 +1,7 @@
 /** What gateways say to each other on their link beside the frames of wire v2: JSON in frames of one more type. */
 
 import type { Service } from "../node/service.ts";
+import type { Message } from "./bus.ts";
 import { HEADER_BYTES, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 
 /** A call that waits for a slot. */
@@ -23,7 +24,9 @@ export type PeerMessage =
   /** One slot of the sender's node is held for a call of the receiver's. */
   | { is: "offer"; grant: number; node: string; service: Service }
   /** Nobody needs the slot any more. */
-  | { is: "decline"; grant: number };
+  | { is: "decline"; grant: number }
+  /** As on the bus, but sooner: the caller's next call may come right away. */
+  | Extract<Message, { is: "pin" }>;
 
 /** Above all types of wire v2, which leaves these to the gateways. */
 const PEER_MESSAGE = 64;
