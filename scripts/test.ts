@@ -23,7 +23,7 @@ import { readTally, type Tally } from "./testing/tally.ts";
 const SLOW = "tests/slow/**";
 
 /** Real processes on a busy machine are slower than Bun's five seconds allow for. */
-const TEST_TIMEOUT_MS = 30_000;
+const TEST_TIMEOUT_MS = 60_000;
 
 /** Names the Python that runs the documentation's programs. */
 const PYTHON = "COLINK_TEST_PYTHON";

@@ -37,7 +37,7 @@ test("limits set from the command line hold within seconds", async () => {
   expect(set.code).toBe(0);
   await until("the model list holds", async () => await refusal("nobody") === "model_not_allowed");
   expect(await refusal("two")).toBe("model_not_found");
-}, 30_000);
+}, 60_000);
 
 test("a password set from the command line replaces the old one", async () => {
   const set = await admin(["password", "--email", account.email], "a new password\n");
@@ -61,7 +61,7 @@ test(
       return (await ask(`${gateway.url}/v1/models`, { token: account.apiToken })).status === 200;
     });
   },
-  30_000,
+  60_000,
 );
 
 const mistakes: [words: string[], complaint: string][] = [

@@ -161,7 +161,7 @@ describe("Redis", () => {
         expect(near.heard.length).toBeGreaterThan(0);
         late.terminate();
       },
-      40_000,
+      60_000,
     );
   }
 
@@ -176,7 +176,7 @@ describe("Redis", () => {
       await isPenalized(node, world.gateways[1]);
       node.terminate();
     },
-    40_000,
+    60_000,
   );
 
   test(
@@ -195,7 +195,7 @@ describe("Redis", () => {
       await deaf.stop();
       await linked(world.gateways);
     },
-    40_000,
+    60_000,
   );
 });
 
@@ -230,7 +230,7 @@ describe("PostgreSQL", () => {
     await until("it is said", async () => (await readiness()).status === "degraded");
     world.database.mend();
     await isWell();
-  }, 30_000);
+  }, 60_000);
 });
 
 describe("the way between two gateways", () => {
@@ -267,7 +267,7 @@ describe("the way between two gateways", () => {
         );
         expect(json.nodes.map(({ penalized }) => penalized)).toEqual([false, false]);
       },
-      40_000,
+      60_000,
     );
   }
 });

@@ -302,7 +302,7 @@ test("gateways on a Redis Cluster of three are one network as well", async () =>
   expect(answer.text).toContain("through the cluster");
   expect(Number(answer.headers.get("x-ratelimit-remaining-requests"))).toBeGreaterThan(0);
   expect((await ask<{ status: string }>(`${one!.url}/readyz`)).json.status).toBe("ok");
-}, 30_000);
+}, 60_000);
 
 describe("who is let in at /cluster", () => {
   test("is none but a gateway: everybody else finds nothing there", async () => {

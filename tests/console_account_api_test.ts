@@ -100,7 +100,7 @@ for (const [database, settings] of databases) {
           return await codeOf(made.token, "none", elsewhere) === "key_revoked";
         }, EVERYWHERE_MS);
         expect((await asked(gateway, alice, `DELETE /keys/${id}`)).status).toBe(404);
-      }, 30_000);
+      }, 60_000);
 
       test("are replaced with an overlap in which both work, and share their limit", async () => {
         const name = model();
@@ -121,7 +121,7 @@ for (const [database, settings] of databases) {
         expect(await codeOf(rotated.token, "none")).not.toBe("key_expired");
         const again = await asked(gateway, alice, `POST /keys/${made.key.id}/rotate`, {});
         expect(again.status).toBe(404);
-      }, 30_000);
+      }, 60_000);
 
       test("end by themselves, and a default one is replaced rather than revoked", async () => {
         const me = await createAccount(gateway);
@@ -309,7 +309,7 @@ for (const [database, settings] of databases) {
         expect(ofProvider.series.reduce((sum, { calls }) => sum + calls, 0)).toBe(2);
         const wide = await asked(gateway, caller, `GET /usage?from=0&step=minute`);
         expect(wide.json.error).toMatchObject({ code: "invalid_request", param: "step" });
-      }, 30_000);
+      }, 60_000);
     });
   });
 }

@@ -126,7 +126,7 @@ for (const [database, settings] of databases) {
         expect(others).toContain("disconnected");
         expect(others).not.toContain("paused");
         expect((await detail(other, id)).own).toBeNull();
-      }, 30_000);
+      }, 60_000);
 
       test("that is drained gets no calls until it connects again or is resumed", async () => {
         const me = alice;
@@ -190,7 +190,7 @@ for (const [database, settings] of databases) {
             return (await kinds(me, id)).includes("token_rotated");
           });
         },
-        30_000,
+        60_000,
       );
 
       test("of somebody else can be neither changed nor looked into", async () => {
@@ -246,7 +246,7 @@ for (const [database, settings] of databases) {
           role: "user",
         });
         expect(self.json.error).toMatchObject({ code: "invalid_request", param: "role" });
-      }, 30_000);
+      }, 60_000);
 
       test("gives and takes rights, which hold from the next request on", async () => {
         const me = await signIn(gateway, carol.email, carol.password);
@@ -331,7 +331,7 @@ for (const [database, settings] of databases) {
           expect((await chat(gateway, me.apiToken, hello(after))).status).toBe(200);
           await done(gateway, root, "PATCH /admin/settings", { node_approval: null });
         },
-        30_000,
+        60_000,
       );
 
       test("reads who did what, when and from where", async () => {
@@ -399,7 +399,7 @@ for (const [database, settings] of databases) {
           mine.leave();
           others.leave();
         },
-        30_000,
+        60_000,
       );
 
       test("go on where they broke off, and begin anew where that is not known", async () => {

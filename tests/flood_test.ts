@@ -48,7 +48,7 @@ async function flood({ raw: { socket } }: JoinedNode, text: string): Promise<Flo
         sent += text.length;
       }
       return sent >= total && socket.bufferedAmount === 0;
-    }, 20_000);
+    }, 60_000);
   // A gateway that has just begun grows by itself.
   await send(FLOOD_BYTES / 8);
   const before = await gatewayMemory();

@@ -249,7 +249,7 @@ describe("a v2 node that ignores its credit", () => {
         sent++;
       }
       return sent === crumbs;
-    }, 30_000);
+    }, 60_000);
     node.say(id, "{}");
     // Each of them kept would be over 200 bytes.
     expect(await gatewayMemory() - before).toBeLessThan(96 * MIB);

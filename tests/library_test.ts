@@ -49,7 +49,7 @@ test("a gateway and a node made by the library serve a call, and stop", async ()
   expect(node.status.state).toBe("stopped");
   await gateway.stop();
   expect(fetch(`${gateway.url}/livez`)).rejects.toThrow();
-}, 30_000);
+}, 60_000);
 
 test("a bad setting is refused by name before anything is opened", () => {
   expect(readConfig({ PORT: "many", COLINK_DEFAULT_RPM: "-1" })).rejects.toMatchObject({
@@ -77,4 +77,4 @@ test("on Deno, mod.ts offers the protocol and the node", async () => {
   ]);
   expect(complaints).not.toContain("rror");
   expect(JSON.parse(output)).toEqual({ frames: golden.map(() => "frame"), hasProblems: true });
-}, 30_000);
+}, 60_000);

@@ -75,5 +75,5 @@ test.each(databases)(
     // A log may be read by many.
     expect(gateway.log.join("\n")).not.toContain(code);
   },
-  30_000,
+  60_000,
 );

@@ -41,7 +41,7 @@ async function startWorkers(): Promise<{ url: string; wsUrl: string; program: Pr
 async function areTogether(url: string): Promise<void> {
   await until("the workers reach each other", async () => {
     return (await gauges({ url })).colink_cluster_gateways_reachable === WORKERS;
-  }, 20_000);
+  }, 60_000);
 }
 
 /** The process ids that the log names as listening now. */

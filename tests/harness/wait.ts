@@ -7,7 +7,7 @@
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  deadlineMs = 10_000,
+  deadlineMs = 20_000,
 ): Promise<Exclude<NonNullable<T>, false>> {
   const endAt = performance.now() + deadlineMs;
   let last: unknown;
@@ -26,7 +26,7 @@ export async function until<T>(
 }
 
 /** Rejects when `promise` is not settled within `deadlineMs`. */
-export function within<T>(what: string, promise: Promise<T>, deadlineMs = 10_000): Promise<T> {
+export function within<T>(what: string, promise: Promise<T>, deadlineMs = 20_000): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => reject(new Error(`Waited ${deadlineMs} ms for ${what}: it did not come`)),
