@@ -246,6 +246,10 @@ test(
     await page.goto("/dashboard");
     await page.getByText(en.errors.store_unavailable).waitFor();
     await page.getByText("store_unavailable").waitFor();
+    await button(page, `${en.copy}: ${en.errorDetails}`).click();
+    await button(page, `${en.copied}: ${en.errorDetails}`).waitFor();
+    expect(JSON.parse(await tab.clipboard()))
+      .toMatchObject({ code: "store_unavailable", status: 503, page: "/dashboard" });
     tab.expectFault(/ 503 .*\/api\/user\/me/);
     await page.unroute(answers);
     await button(page, en.tryAgain).click();

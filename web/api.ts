@@ -119,6 +119,8 @@ export class ApiError extends Error {
     readonly retryAfterS: number | null = null,
     /** Of a form: every field that is wrong. */
     readonly fields: readonly FieldProblem[] = [],
+    /** What the gateway's log has it under. */
+    readonly requestId: string | null = null,
   ) {
     super(message);
   }
@@ -206,5 +208,6 @@ function asError(response: Response, body: ErrorView | null): ApiError {
     known?.param ?? null,
     retryAfterS,
     known?.fields,
+    response.headers.get("x-request-id"),
   );
 }

@@ -9,7 +9,7 @@ export interface CallExample {
   model: string;
 }
 
-/** Programs that make one call, by the name on their tab. */
+/** Programs that make one call, and what others are told by, by the name on their tab. */
 export const callSnippets = {
   curl: ({ address, apiToken, model }: CallExample) =>
     `curl ${address}/v1/chat/completions \\
@@ -47,6 +47,11 @@ const stream = await client.chat.completions.create({
 for await (const chunk of stream) {
   process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
 }`,
+
+  env: ({ address, apiToken, model }: CallExample) =>
+    `export OPENAI_BASE_URL=${json(`${address}/v1`)}
+export OPENAI_API_KEY=${json(apiToken)}
+# ${model}`,
 } as const;
 
 export type SnippetName = keyof typeof callSnippets;

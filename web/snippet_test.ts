@@ -62,3 +62,11 @@ test("the JavaScript example is JavaScript, whatever the model is named", () => 
   expect(() => new Bun.Transpiler({ loader: "js" }).transformSync(code)).not.toThrow();
   expect(code).toContain(JSON.stringify(example.model));
 });
+
+test("the variables are what a shell gives to the programs that it starts", () => {
+  const script = `${
+    callSnippets.env(example)
+  }\nprintf '%s %s' "$OPENAI_BASE_URL" "$OPENAI_API_KEY"`;
+  const { stdout } = Bun.spawnSync(["sh", "-c", script]);
+  expect(stdout.toString()).toBe("https://colink.example/v1 sk-colink-abc");
+});

@@ -2,8 +2,10 @@
 
 import type { ComponentChildren } from "preact";
 import { ApiError } from "../api.ts";
+import { serverNow } from "../state/clock.ts";
 import { messages } from "../state/locale.ts";
 import { has } from "../state/words.ts";
+import { CopyButton } from "./CopyButton.tsx";
 import { Icon, type IconName } from "./Icon.tsx";
 
 type Tone = "info" | "good" | "warning" | "bad";
@@ -29,7 +31,10 @@ export function Notice({ tone, children }: { tone: Tone; children: ComponentChil
 export function ErrorNotice({ error, retry }: { error: ApiError; retry?: () => void }) {
   return (
     <Notice tone="bad">
-      {errorText(error)} <code class="code-tag">{error.code}</code>
+      {errorText(error)} <code class="code-tag">{error.code}</code>{" "}
+      {isForOperator(error) && (
+        <CopyButton text={details(error)} label={messages.value.errorDetails} />
+      )}
       {retry && (
         <button type="button" class="button quiet" onClick={retry}>
           {messages.value.tryAgain}
@@ -37,6 +42,16 @@ export function ErrorNotice({ error, retry }: { error: ApiError; retry?: () => v
       )}
     </Notice>
   );
+}
+
+/** Whoever runs the gateway can do something about it, and asks what happened. */
+function isForOperator({ status, code }: ApiError): boolean {
+  return status >= 500 || code === "unknown";
+}
+
+function details({ code, status, message, requestId }: ApiError): string {
+  const at = new Date(serverNow()).toISOString();
+  return JSON.stringify({ code, status, message, requestId, page: location.pathname, at }, null, 2);
 }
 
 /** By the code where the console has words for it, else as the gateway put it. */

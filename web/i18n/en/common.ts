@@ -17,6 +17,7 @@ export const common = {
   copy: "Copy",
   copied: "Copied",
   copyFailed: "Select the text and press Ctrl+C",
+  errorDetails: "what happened, for whoever runs this gateway",
   show: "Show",
   hide: "Hide",
   online: (nodes: number, models: number) =>

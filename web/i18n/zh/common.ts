@@ -18,6 +18,7 @@ export const common: Common = {
   copy: "复制",
   copied: "已复制",
   copyFailed: "请选中文本后按 Ctrl+C",
+  errorDetails: "错误详情，可发给网关的管理者",
   show: "显示",
   hide: "隐藏",
   online: (nodes, models) =>
