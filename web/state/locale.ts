@@ -58,12 +58,15 @@ export function formatAge(ageMs: number): string {
   return ages.value.format(-Math.max(0, Math.floor(ageMs / 1000)), "second");
 }
 
+/** In Chinese, hours stand below each other only with both digits. */
+const hour = computed(() => locale.value === "en" ? "numeric" : "2-digit");
+
 const recents = computed(() => ({
   withYear: moments.value,
   withoutYear: new Intl.DateTimeFormat(locale.value, {
     month: "short",
     day: "numeric",
-    hour: "numeric",
+    hour: hour.value,
     minute: "2-digit",
   }),
 }));
@@ -76,7 +79,7 @@ export function formatRecent(atMs: number, nowMs: number = Date.now()): string {
 
 const clocks = computed(() => ({
   day: new Intl.DateTimeFormat(locale.value, { month: "short", day: "numeric" }),
-  time: new Intl.DateTimeFormat(locale.value, { hour: "numeric", minute: "2-digit" }),
+  time: new Intl.DateTimeFormat(locale.value, { hour: hour.value, minute: "2-digit" }),
 }));
 
 /** "Nov 23": a day without its year. */

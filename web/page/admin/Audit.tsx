@@ -64,8 +64,10 @@ function Entries({ entries }: { entries: readonly AuditEntry[] }) {
         <tr key={id}>
           <th scope="row">{has(t.actions, action) ? t.actions[action] : action}</th>
           <td data-label={t.auditColumns.target}>
-            {target ?? (details(detail) === "" && "–")}{" "}
-            {details(detail) && <code class="hint">{details(detail)}</code>}
+            <span>
+              {target ?? (details(detail) === "" && "–")}{" "}
+              {details(detail) && <code class="hint">{details(detail)}</code>}
+            </span>
           </td>
           <td data-label={t.auditColumns.actor}>
             {actor ?? (address === null ? t.commandLine : t.nobodySignedIn)}

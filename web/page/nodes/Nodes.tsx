@@ -54,11 +54,11 @@ export function Nodes() {
       {nodes.connected && all.length === 0 && (
         <Empty icon="server" title={t.emptyTitle} text={t.emptyText}>{addButton}</Empty>
       )}
-      {all.length > 0 && <Listed all={all} connected={nodes.connected ?? []} />}
-      {user && choices.get("add") !== "" && (
+      {all.length > 0 && <Listed all={all} connected={nodes.connected} />}
+      {user && nodes.connected && choices.get("add") !== "" && (
         <AddNode
           user={user}
-          connected={nodes.connected ?? []}
+          connected={nodes.connected}
           onClose={() => choices.set({ add: "" })}
         />
       )}
@@ -68,7 +68,8 @@ export function Nodes() {
 
 interface ListedProps {
   all: readonly ListedNode[];
-  connected: readonly NodeView[];
+  /** Null: not known yet. */
+  connected: readonly NodeView[] | null;
 }
 
 function Listed({ all, connected }: ListedProps) {
@@ -79,7 +80,7 @@ function Listed({ all, connected }: ListedProps) {
   const open = session.value.state === "in" ? views : views.filter((one) => one !== "mine");
   return (
     <>
-      <Summary connected={connected} />
+      {connected && <Summary connected={connected} />}
       <div class="toolbar">
         <SearchField
           label={t.search}
