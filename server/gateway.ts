@@ -161,7 +161,9 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     deeds: () => store.audit.page({ limit: LATEST_DEEDS }),
     alive: (sessionIds) => sessions.alive(sessionIds),
     goneOf: (nodeId) => register.goneOf(nodeId),
+    elsewhere: cluster?.watches,
   });
+  if (cluster) cluster.watches.onTold = (...event) => live.hear(...event);
   sessions.onEnded = (sessionIds) => live.sessionsEnded(sessionIds);
   const liveNode = (nodeId: string, viewerId: string | null) => {
     const node = hub.findPublic(nodeId);

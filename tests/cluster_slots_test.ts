@@ -5,6 +5,7 @@ import { Endpoint } from "../protocol/endpoint.ts";
 import { type Account, createAccount, rotateToken } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
 import { type ClusterGateway, gauges, listedBy, startCluster } from "./harness/cluster.ts";
+import { watch } from "./harness/console_api.ts";
 import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
 import { connectScriptedNode, type ScriptedNode } from "./harness/scripted_node.ts";
 import { until, within } from "./harness/wait.ts";
@@ -221,6 +222,30 @@ describe("what happens at one gateway", () => {
       }
     },
     60_000,
+  );
+
+  test(
+    "is a call over: who made it and whose node served it see it at any other, within 5 s",
+    async () => {
+      const caller = await createAccount(gateways[0]!);
+      const node = await join(gateways[1]!, "looked-at", 1);
+      node.onCall = ({ id }) => node.whole(id, "seen");
+      const [mine, theirs] = [
+        await watch(gateways[2]!, caller, { topics: "calls" }),
+        await watch(gateways[2]!, account, { topics: "calls" }),
+      ];
+      await until("both see it", async () => {
+        expect((await callAt(0, "looked-at", caller.apiToken)).status).toBe(200);
+        return [mine, theirs].every(({ events }) =>
+          events.some(({ name, data }) => name === "call" && data.model === "looked-at")
+        );
+      }, EVERYWHERE_WITHIN_MS);
+      const [usage] = await mine.next("usage");
+      expect(usage).toMatchObject({ side: "made", model: "looked-at" });
+      const [served] = await theirs.next("usage");
+      expect(served).toMatchObject({ side: "provided", model: "looked-at" });
+    },
+    20_000,
   );
 
   test(

@@ -24,6 +24,7 @@ import { type Dial, Peers } from "./peers.ts";
 import { dialPeer, peerHandlers, type PeerSocketData } from "./peer_socket.ts";
 import { Publisher } from "./publisher.ts";
 import { SharedPenalties } from "./shared_penalties.ts";
+import { Watches } from "./watches.ts";
 
 export interface ClusterParts {
   bus: Bus;
@@ -72,6 +73,8 @@ export class Cluster {
   readonly id = `gw-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
   /** The calls of other gateways that wait: the scheduler's rivals. */
   readonly offers: Offers;
+  /** Whose calls are looked at elsewhere. */
+  readonly watches: Watches;
   readonly #membership: Membership;
   readonly #publisher: Publisher;
   readonly #follower: Follower;
@@ -102,6 +105,7 @@ export class Cluster {
       for (const peer of this.#peers.ids()) say(peer, message);
     };
     this.offers = new Offers({ clock, say, sayToAll });
+    this.watches = new Watches({ say, sayToAll });
     this.#loads = new Loads({ clock, say, peers: () => this.#peers.ids() });
     this.#penalties = new SharedPenalties({
       bus,
@@ -348,12 +352,14 @@ export class Cluster {
     this.#loads.peerCame(peer, this.#here.values());
     for (const { who } of this.#follower.nodesOf(peer)) this.#away.reconsider(who.id);
     this.offers.peerCame(peer);
+    this.watches.peerCame(peer);
   }
 
   #left(peer: string): void {
     this.#loads.peerLeft(peer);
     this.#away.forgetLoads(peer);
     this.offers.peerLeft(peer);
+    this.watches.peerLeft(peer);
     for (const { who } of this.#follower.nodesOf(peer)) this.#away.reconsider(who.id);
   }
 
@@ -370,6 +376,9 @@ export class Cluster {
       }
       case "pin":
         return this.#adopt(message);
+      case "watch":
+      case "live":
+        return this.watches.heard(peer, message);
       case "decline":
         return this.offers.declined(peer, message.grant);
     }

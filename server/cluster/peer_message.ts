@@ -25,6 +25,10 @@ export type PeerMessage =
   | { is: "offer"; grant: number; node: string; service: Service }
   /** Nobody needs the slot any more. */
   | { is: "decline"; grant: number }
+  /** At the sender, somebody looks at these accounts' calls; or nobody does any more. */
+  | { is: "watch"; accounts: string[]; isWatched: boolean }
+  /** An event for whoever looks at the account's calls at the receiver: its data is JSON. */
+  | { is: "live"; account: string; name: string; data: string }
   /** As on the bus, but sooner: the caller's next call may come right away. */
   | Extract<Message, { is: "pin" }>;
 

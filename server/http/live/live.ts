@@ -36,6 +36,18 @@ export interface LiveParts {
   deeds: () => Promise<readonly Deed[]>;
   /** How a node's last connection here ended. */
   goneOf: (nodeId: string) => NodeGone | null;
+  /** Undefined: there is no other gateway. */
+  elsewhere?: Elsewhere | undefined;
+}
+
+/** Those who look at other gateways. */
+export interface Elsewhere {
+  /** Somebody begins to look at the account's calls here, or nobody does any more. */
+  watch(accountId: string, isWatched: boolean): void;
+  /** Whether somebody looks at them elsewhere. */
+  isWatched(accountId: string): boolean;
+  /** Tells them; `data` is JSON. */
+  tell(accountId: string, name: string, data: string): void;
 }
 
 export interface LiveRequest {
@@ -120,6 +132,7 @@ export class Live {
     this.#watchers.add(watcher);
     this.#accounts.set(visitor.accountId, this.#streamsOf(visitor.accountId) + 1);
     this.#leftAt.delete(visitor.accountId);
+    this.parts.elsewhere?.watch(visitor.accountId, true);
     watcher.body.write(`retry: ${RETRY_MS}\n\n`);
     if (missed === null) this.#snapshot(watcher);
     else for (const { id, event } of missed) this.#tell(watcher, id, event);
@@ -128,11 +141,18 @@ export class Live {
 
   /** A call is over: those who made it and whose node served it are told, if they look. */
   callEnded(entry: LedgerEntry): void {
-    if (this.#accounts.size === 0) return;
+    if (this.#accounts.size === 0 && this.parts.elsewhere === undefined) return;
     this.#accountCall(entry.accountId, "made", entry);
     if (entry.providerAccountId !== null) {
       this.#accountCall(entry.providerAccountId, "provided", entry);
     }
+  }
+
+  /** Another gateway tells of a call of the account. */
+  hear(accountId: string, name: string, data: string): void {
+    if (!this.#accounts.has(accountId)) return;
+    if (name === "call" && !this.#mayTellCall(accountId)) return;
+    this.#publish({ topic: "calls", name, data, onlyFor: accountId, own: null });
   }
 
   /** Ends the streams of sessions that are over. */
@@ -204,6 +224,7 @@ export class Live {
       if (this.#ticks - tick < IDLE_TICKS) continue;
       this.#leftAt.delete(accountId);
       this.#accounts.delete(accountId);
+      this.parts.elsewhere?.watch(accountId, false);
     }
   }
 
@@ -233,19 +254,31 @@ export class Live {
 
   #tellUsage(): void {
     for (const [onlyFor, increments] of this.#usage.take()) {
-      const data = JSON.stringify(increments);
-      this.#publish({ topic: "calls", name: "usage", data, onlyFor, own: null });
+      this.#publishCall(onlyFor, "usage", increments);
     }
   }
 
   #accountCall(accountId: string, side: "made" | "provided", entry: LedgerEntry): void {
-    if (!this.#accounts.has(accountId)) return;
+    const isWatched = this.#accounts.has(accountId) ||
+      this.parts.elsewhere?.isWatched(accountId) === true;
+    if (!isWatched || this.#isClosed) return;
+    // For those who look elsewhere, too, calls are counted from tick to tick.
+    this.#start();
     this.#usage.add(accountId, side, entry);
+    if (!this.#mayTellCall(accountId)) return;
+    this.#publishCall(accountId, "call", callView(entry, side, this.#names(accountId)));
+  }
+
+  #mayTellCall(accountId: string): boolean {
     const told = this.#callsTold.get(accountId) ?? 0;
-    if (told >= MAX_CALLS_PER_TICK) return;
     this.#callsTold.set(accountId, told + 1);
-    const data = JSON.stringify(callView(entry, side, this.#names(accountId)));
-    this.#publish({ topic: "calls", name: "call", data, onlyFor: accountId, own: null });
+    return told < MAX_CALLS_PER_TICK;
+  }
+
+  #publishCall(onlyFor: string, name: string, value: unknown): void {
+    const data = JSON.stringify(value);
+    this.#publish({ topic: "calls", name, data, onlyFor, own: null });
+    this.parts.elsewhere?.tell(onlyFor, name, data);
   }
 
   /** Of what is connected now; keys' names the browser knows. */

@@ -17,12 +17,17 @@ let penalties: PenaltyBook;
 let alive: Set<string>;
 let deeds: Deed[];
 let live: Live;
+/** Accounts that are looked at elsewhere, and what was told there. */
+let lookedAt: Set<string>;
+let told: string[];
+let said: [accountId: string, isWatched: boolean][];
 
 beforeEach(() => {
   clock = new FakeClock();
   hub = new Hub();
   penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   alive = new Set(["session"]);
+  [lookedAt, told, said] = [new Set(), [], []];
   deeds = [];
   live = new Live({
     hub,
@@ -34,6 +39,11 @@ beforeEach(() => {
     alive: (ids) => Promise.resolve(new Set(ids.filter((id) => alive.has(id)))),
     deeds: () => Promise.resolve(deeds),
     goneOf: () => null,
+    elsewhere: {
+      watch: (...watch) => void said.push(watch),
+      isWatched: (accountId) => lookedAt.has(accountId),
+      tell: (accountId, name) => void (lookedAt.has(accountId) && told.push(name)),
+    },
   });
 });
 
@@ -130,6 +140,27 @@ test("calls of a busy account are told twenty a second, and all of them counted"
   expect(stranger.names()).toEqual(["snapshot"]);
 });
 
+test("calls of an account that somebody looks at elsewhere are told and counted there", async () => {
+  live.callEnded(anEntry({ accountId: "me" }));
+  expect(clock.pending).toBe(0);
+  lookedAt.add("me");
+  for (let i = 0; i < 50; i++) live.callEnded(anEntry({ accountId: "me" }));
+  await tick();
+  expect(told).toEqual([...Array(20).fill("call"), "usage"]);
+});
+
+test("what another gateway tells is shown here, within the same bounds, and told no further", async () => {
+  live.hear("me", "call", "{}");
+  const { names } = listen("me");
+  expect(said).toEqual([["me", true]]);
+  lookedAt.add("me");
+  for (let i = 0; i < 50; i++) live.hear("me", "call", "{}");
+  live.hear("me", "usage", "[]");
+  await tick();
+  expect(names()).toEqual(["snapshot", ...Array(20).fill("call"), "usage"]);
+  expect(told).toEqual([]);
+});
+
 test("who comes back with the last event gets what was missed, once", async () => {
   const first = listen("me");
   await tick();
@@ -176,6 +207,7 @@ test("with nobody looking, nothing is watched, and calls cost nothing", async ()
   await leave();
   for (let i = 0; i < 40; i++) await tick();
   expect(clock.pending).toBe(0);
+  expect(said.at(-1)).toEqual(["me", false]);
 });
 
 test("a session that was ended elsewhere ends its stream within seconds", async () => {
