@@ -179,7 +179,7 @@ const readers: Record<TypeName, Reader> = {
   goaway: json,
   hello: json,
   pack: readPack,
-  head: json,
+  head: readHead,
   finish: json,
   error: json,
   body: raw,
@@ -194,6 +194,24 @@ const readers: Record<TypeName, Reader> = {
 
 function raw(type: TypeName, stream: number, bytes: Uint8Array): DecodedV2 {
   return frame({ type: type as "body" | "stream", stream, bytes });
+}
+
+const MAX_REMEMBERED_CHARS = 1024;
+
+/** What the last good HEAD said. Answers mostly begin alike, and the same text is not taken apart anew. */
+let lastHead: { text: string; data: Head } | null = null;
+
+function readHead(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
+  const text = textOf(payload);
+  if (text !== null && text === lastHead?.text) {
+    return frame({ type: "head", stream, data: lastHead.data });
+  }
+  const decoded = json(type, stream, payload);
+  const isShort = text !== null && text.length <= MAX_REMEMBERED_CHARS;
+  if (isShort && decoded.kind === "frame" && decoded.frame.type === "head") {
+    lastHead = { text, data: decoded.frame.data };
+  }
+  return decoded;
 }
 
 function json(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
@@ -289,13 +307,23 @@ function callProblem(data: Fields, bytesHere: number): string | null {
 
 function parseObject(payload: Uint8Array): Fields | string {
   if (payload.byteLength > MAX_CONTROL_BYTES) return "too large";
+  const text = textOf(payload);
+  if (text === null) return "not JSON";
   try {
-    const text = decoder.decode(payload);
     if (nestsDeeperThan(text, MAX_JSON_DEPTH)) return "nested too deeply";
     const value: unknown = JSON.parse(text);
     return isObject(value) ? value : "not an object";
   } catch {
     return "not JSON";
+  }
+}
+
+/** Null: the bytes are no UTF-8. */
+function textOf(payload: Uint8Array): string | null {
+  try {
+    return decoder.decode(payload);
+  } catch {
+    return null;
   }
 }
 

@@ -6,7 +6,7 @@ import { Call } from "../call/call.ts";
 import type { Pins } from "../call/pins.ts";
 import { responseNotFound } from "../call/refusals.ts";
 import { ColinkError } from "../error.ts";
-import { JsonBody, readBody } from "./body.ts";
+import { JsonBody } from "./body.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
 
@@ -18,13 +18,14 @@ export interface Asked {
 }
 
 /** Throws ColinkError: what is wrong with the request, or that its key may not use the model. */
-export async function readCall(
+export function readCall(
   { request, requestId, startedMs }: Asked,
+  bytes: Uint8Array,
   endpoint: EndpointRow,
   key: Key,
-  { config, clock, pins }: AppParts,
-): Promise<Call> {
-  const body = JsonBody.of(await readBody(request, config.maxBodyBytes));
+  { clock, pins }: AppParts,
+): Call {
+  const body = JsonBody.of(bytes);
   const { model, stream } = routingFields(body);
   checkBody(endpoint, body);
   if (key.models !== null && !key.models.includes(model)) {

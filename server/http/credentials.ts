@@ -28,19 +28,26 @@ export function apiKey(headers: Headers, keyring: Keyring): Key | Promise<Key> {
 }
 
 /** Counts the call against its key's and its account's limits; puts into `headers` how much is left. Throws rate_limited or key_blocked. */
-export async function withinLimit(
+export function withinLimit(
   key: Key,
   limiter: Limiter,
   defaultRpm: number,
   headers: AnswerHeaders,
-): Promise<void> {
+): void | Promise<void> {
   // A key's own first: what it refuses is not taken from the account.
-  const own = key.rpm === null ? null : await limiter.take(`key:${key.family}`, key.rpm);
-  if (own !== null && !own.allowed) throw refusedBy("key", own, headers);
-  const taken = limiter.take(key.accountId, key.accountRpm ?? defaultRpm);
-  const all = taken instanceof Promise ? await taken : taken;
-  if (!all.allowed) throw refusedBy("account", all, headers);
-  setLimitHeaders(headers, own !== null && own.remaining < all.remaining ? own : all);
+  const ownVerdict = key.rpm === null ? null : limiter.take(`key:${key.family}`, key.rpm);
+  return whenKnown(ownVerdict, (own) => {
+    if (own !== null && !own.allowed) throw refusedBy("key", own, headers);
+    return whenKnown(limiter.take(key.accountId, key.accountRpm ?? defaultRpm), (all) => {
+      if (!all.allowed) throw refusedBy("account", all, headers);
+      setLimitHeaders(headers, own !== null && own.remaining < all.remaining ? own : all);
+    });
+  });
+}
+
+/** At once where nothing has to be waited for: limits in memory are most gateways' limits. */
+function whenKnown<T, R>(value: T | Promise<T>, use: (value: T) => R): R | Promise<Awaited<R>> {
+  return value instanceof Promise ? value.then(use) as Promise<Awaited<R>> : use(value);
 }
 
 function refusedBy(

@@ -3,6 +3,7 @@
 import type { Call } from "../call/call.ts";
 import { ColinkError } from "../error.ts";
 import { HttpAnswer } from "./answer.ts";
+import { readBody } from "./body.ts";
 import { type Asked, readCall } from "./call_reader.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
@@ -23,15 +24,17 @@ interface Asking extends Asked {
  * costs as much as all the rest of a short call.
  */
 export function inference(endpoint: EndpointRow, parts: AppParts) {
-  return (request: Request, server: WebServer): Promise<Response> => {
+  return async (request: Request, server: WebServer): Promise<Response> => {
     const requestId = newRequestId();
     const headers = callHeaders(requestId, endpoint.dialect, request.headers);
     const startedMs = parts.clock.monotonic();
     const asking = { request, server, requestId, headers, startedMs };
-    return answered(asking, endpoint, parts).catch((error) => {
+    try {
+      return await answered(asking, endpoint, parts);
+    } catch (error) {
       const asked = { method: request.method, path: endpoint.path };
       return refused(error, asked, { dialect: endpoint.dialect, requestId, headers }, parts.log);
-    });
+    }
   };
 }
 
@@ -45,8 +48,10 @@ async function answered(
   const { revocations } = keyring;
   const found = apiKey(request.headers, keyring);
   const key = found instanceof Promise ? await found : found;
-  await withinLimit(key, limiter, settings.values.defaultRpm, headers);
-  const call = await readCall(asking, endpoint, key, parts);
+  const counted = withinLimit(key, limiter, settings.values.defaultRpm, headers);
+  if (counted instanceof Promise) await counted;
+  const bytes = await readBody(request, config.maxBodyBytes);
+  const call = readCall(asking, bytes, endpoint, key, parts);
   // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
   if (keyring.revocations !== revocations) await apiKey(request.headers, keyring);
   if (parts.isDraining()) throw shuttingDown();

@@ -266,12 +266,13 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   /** Under the names by which callers may see them. */
   #shown(head: Head): Record<string, string> {
-    return Object.fromEntries(
-      Object.entries(head.headers).flatMap(([name, value]) => {
-        const shown = this.shownNames.get(name);
-        return shown !== undefined && HEADER_VALUE.test(value) ? [[shown, value]] : [];
-      }),
-    );
+    const all: Record<string, string> = {};
+    for (const name of Object.keys(head.headers)) {
+      const shown = this.shownNames.get(name);
+      const value = head.headers[name]!;
+      if (shown !== undefined && HEADER_VALUE.test(value)) all[shown] = value;
+    }
+    return all;
   }
 
   /** Half a window at a time: neither a frame for every chunk, nor a node that waits for one. */
