@@ -24,8 +24,8 @@ export const NODES = 20;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** As many as wait at most to be folded into the rollups: the calls of one busy minute. */
-export const FRESH_CELLS = 19_000;
+/** Nearly as many as are left to wait to be folded into the rollups: the calls of one busy minute. */
+export const FRESH_CELLS = 9_500;
 
 /** How long rollups by the minute are kept. */
 const MINUTE_DAYS = 7;

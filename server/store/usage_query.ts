@@ -57,6 +57,7 @@ function rolledUp(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
   return by.length === 0 ? totals : totals.groupBy(by);
 }
 
+/** Cell by cell: they are added up together with the rollups, once. */
 function fresh(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
   const { accountId, side, step, from, to } = query;
   let rows = db.selectFrom("usage_fresh")
@@ -69,20 +70,18 @@ function fresh(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
   const columns = by.map((column) =>
     column === "at" ? sql<number>`at - at % ${ms}`.as("at") : column
   );
-  const totals = rows.select([...columns, ...sums.map(freshTotal)]);
-  return by.length === 0 ? totals : totals.groupBy(by);
+  return rows.select([...columns, ...sums.map(ofCell)]);
 }
 
 function total(column: SumColumn) {
   return sql<number | null>`sum(${sql.ref(column)})`.as(column);
 }
 
-/** Cells have their bucket instead of a histogram. */
-function freshTotal(column: SumColumn) {
+/** A cell has its bucket instead of a histogram. */
+function ofCell(column: SumColumn) {
   const bucket = histogramColumns.findIndex((counter) => counter === column);
-  if (bucket < 0) return total(column);
-  return sql<number | null>`sum(case bucket when ${sql.lit(bucket)} then calls else 0 end)`
-    .as(column);
+  if (bucket < 0) return sql<number | null>`${sql.ref(column)}`.as(column);
+  return sql<number | null>`case bucket when ${sql.lit(bucket)} then calls else 0 end`.as(column);
 }
 
 /** What the question tells apart, be it to show or to choose. */
