@@ -129,13 +129,15 @@ export class HttpAnswer implements Outlet {
   #open(): SseBody {
     if (this.#body) return this.#body;
     this.#callOffEarly();
-    this.#body = new SseBody(this.clock, this.limits, {
+    const reader = {
       tooSlow: () => this.call.stop("caller_too_slow"),
       gone: () => this.call.stop("caller_gone"),
       drained: () => this.onDrained(),
       ending: () => this.caller.ending(),
       progress: () => this.caller.progress(),
-    });
+    };
+    const { numbersEvents } = this.endpoint.dialect;
+    this.#body = new SseBody(this.clock, this.limits, reader, numbersEvents);
     const headers = this.#answerHeaders(STREAM_HEADERS);
     this.#resolve(new Response(this.#body.stream, { headers }));
     return this.#body;

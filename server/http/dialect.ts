@@ -18,9 +18,11 @@ export type ErrorFacts = UpstreamError & {
 export interface Dialect {
   /** The header that the request's id goes by, beside `x-request-id`. */
   readonly requestIdHeader: string | null;
+  /** Whether events are numbered, the one that ends a stream too: it is told after which. */
+  readonly numbersEvents: boolean;
   /** The JSON of an answer that is an error. */
   body(error: ErrorFacts, requestId: string): string;
-  /** Ends a stream, given such a body (ours, or an upstream's own) and the events that went before. */
+  /** Ends a stream, given such a body (ours, or an upstream's own) and the end of what went before. */
   event(body: string, before: string | Uint8Array): string;
 }
 
@@ -47,12 +49,14 @@ function openAiBody({ message, type, param, code, fields }: ErrorFacts): string 
 /** No `choices` and no `[DONE]`: nobody takes the stump for an answer. */
 export const openAi: Dialect = Object.freeze({
   requestIdHeader: null,
+  numbersEvents: false,
   body: openAiBody,
   event: (body: string) => `data: ${oneLine(body)}\n\n`,
 });
 
 export const openAiResponses: Dialect = Object.freeze({
   requestIdHeader: null,
+  numbersEvents: true,
   body: openAiBody,
   event(body: string, before: string | Uint8Array): string {
     const { error } = JSON.parse(body) as { error?: Partial<ErrorFacts> };
@@ -71,6 +75,7 @@ function nextNumber(before: string | Uint8Array): number {
 
 export const anthropic: Dialect = Object.freeze({
   requestIdHeader: "request-id",
+  numbersEvents: false,
   body({ status, message }: ErrorFacts, requestId: string): string {
     const type = anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
     const body: Anthropic.ErrorResponse = {

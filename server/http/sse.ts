@@ -37,6 +37,9 @@ interface DirectController {
 /** Parsers in the field take `: ping` for the end of a stream; this spelling is safe. */
 const KEEP_ALIVE = ": keep-alive\n\n";
 
+/** So much is kept of what was written last, in bytes or characters. */
+const MAX_LAST = 16 * 1024;
+
 /** Ends whatever event has begun. */
 const BLANK_LINE = "\n\n";
 
@@ -49,8 +52,7 @@ export class SseBody {
   #controller: DirectController | null = null;
   /** Written before the reader has asked for anything. */
   #early: (string | Uint8Array)[] = [];
-  readonly #events = new WholeEvents();
-  /** The events that were written last. */
+  readonly #events = new WholeEvents((events) => this.#write(events));
   #last: string | Uint8Array = "";
   #isEnded = false;
   /** Whether the reader has its end, or is gone. */
@@ -69,6 +71,8 @@ export class SseBody {
     private readonly clock: Clock,
     private readonly limits: SseLimits,
     private readonly reader: SseReader,
+    /** Whether `last` will be asked for. */
+    private readonly keepsLast = false,
   ) {
     this.#writtenMs = clock.monotonic();
     const source = {
@@ -89,13 +93,11 @@ export class SseBody {
 
   /** Writes a piece of the answer, cut wherever it may be; of an event that is not whole yet, nothing. */
   write(piece: string | Uint8Array): void {
-    if (this.#isEnded) return;
-    const events = this.#events.take(piece);
-    if (events !== null) this.#write(events);
+    if (!this.#isEnded) this.#events.take(piece);
   }
 
   #write(events: string | Uint8Array): void {
-    this.#last = events;
+    if (this.keepsLast) this.#last = endOf(events);
     const bytes = byteLength(events);
     this.deliveredBytes += bytes;
     this.deliveredChunks++;
@@ -114,7 +116,7 @@ export class SseBody {
     if (!this.#isEnded) this.#put(event);
   }
 
-  /** What was written last of the answer: whole events, as a rule. */
+  /** The end of what was written last of the answer. */
   get last(): string | Uint8Array {
     return this.#last;
   }
@@ -262,6 +264,11 @@ export class SseBody {
     }
     this.#finishPull();
   }
+}
+
+/** A copy of it where it is long: a view would keep the whole. */
+function endOf(events: string | Uint8Array): string | Uint8Array {
+  return events.length <= MAX_LAST ? events : events.slice(-MAX_LAST);
 }
 
 /** What a text takes on the wire. */

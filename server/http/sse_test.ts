@@ -41,7 +41,7 @@ beforeEach(() => {
         gone: report("gone"),
         ending: report("ending"),
         progress: () => Promise.resolve(progress),
-      });
+      }, true);
       first();
       return new Response(body.stream, { headers: { "content-type": "text/event-stream" } });
     },
