@@ -23,6 +23,10 @@ export interface PeerFailure extends Failure {
   fault?: "lost" | "protocol" | "gateway";
 }
 
+/** Many nodes' calls share the link, and gateways are near each other: more than to a node, in bytes. */
+const UNDER_WAY_BYTES = 2 * 1024 * 1024;
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+
 interface PeerOrder extends Order {
   node: string;
   grant: number | null;
@@ -35,10 +39,10 @@ const SHOWN_NAMES: ReadonlyMap<string, string> = new Map(
 
 export class PeerCalls extends LinkV2 {
   protected override readonly shownNames = SHOWN_NAMES;
-  /** Gateways are near each other, and many calls share this link: nothing is held back. */
+  protected override readonly maxWaitingBytes = MAX_WAITING_BYTES;
   protected override readonly outbox = new Outbox(
-    { say: (frame) => this.say(frame), ping: () => {} },
-    Infinity,
+    { say: (frame) => this.say(frame), ping: (text) => this.socket.ping(text) },
+    UNDER_WAY_BYTES,
   );
 
   constructor(

@@ -91,7 +91,13 @@ export class PeerLink {
   }
 
   ping(): void {
-    this.socket.ping();
+    this.calls.ping();
+  }
+
+  /** The peer answers a ping, with the text that it carried. */
+  ponged(text: string): void {
+    this.heard();
+    if (!this.#isClosed) this.calls.ponged(text);
   }
 
   close(): void {

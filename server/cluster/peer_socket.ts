@@ -20,14 +20,15 @@ export function dialPeer(url: string, headers: Record<string, string>): DialledS
   socket.binaryType = "arraybuffer";
   const dialled: DialledSocket = {
     onMessage: () => {},
-    onAlive: () => {},
+    onPing: () => {},
+    onPong: () => {},
     onClose: () => {},
     send(message) {
       if (socket.readyState !== WebSocket.OPEN) return 0;
       socket.send(message as Uint8Array<ArrayBuffer>);
       return message.length;
     },
-    ping: () => void (socket.readyState === WebSocket.OPEN && socket.ping()),
+    ping: (text) => void (socket.readyState === WebSocket.OPEN && socket.ping(text)),
     close: (code, reason) => socket.close(code, reason),
     terminate: () => socket.terminate(),
     getBufferedAmount: () => socket.bufferedAmount,
@@ -35,7 +36,11 @@ export function dialPeer(url: string, headers: Record<string, string>): DialledS
   socket.addEventListener("message", ({ data }) => {
     dialled.onMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
   });
-  for (const event of ["ping", "pong"]) socket.addEventListener(event, () => dialled.onAlive());
+  socket.addEventListener("ping", () => dialled.onPing());
+  socket.addEventListener("pong", (event) => {
+    const { data } = event as MessageEvent<ArrayBuffer>;
+    dialled.onPong(new TextDecoder().decode(data));
+  });
   socket.addEventListener("close", ({ code }) => dialled.onClose(`connection closed (${code})`));
   return dialled;
 }
@@ -58,7 +63,7 @@ export function peerHandlers(
     },
     message: (ws, message) => ws.data.peerLink?.receive(message),
     ping: heard,
-    pong: heard,
+    pong: ({ data }, bytes) => data.peerLink?.ponged(bytes.toString()),
     drain: heard,
     close: (ws, code) => {
       if (ws.data.peerLink) peers.closed(ws.data.peerLink, `connection closed (${code})`);

@@ -23,7 +23,8 @@ const TRIES_UNTOLD = 20;
 /** A socket that this gateway has dialled. */
 export interface DialledSocket extends Socket {
   onMessage: (message: string | Uint8Array) => void;
-  onAlive: () => void;
+  onPing: () => void;
+  onPong: (text: string) => void;
   onClose: (reason: string) => void;
 }
 
@@ -172,7 +173,8 @@ export class Peers {
       link = this.#linked(peer, socket);
       came(peer);
     };
-    socket.onAlive = () => link?.heard();
+    socket.onPing = () => link?.heard();
+    socket.onPong = (text) => link?.ponged(text);
     socket.onClose = end;
   }
 

@@ -48,7 +48,8 @@ beforeEach(() => {
 function deafSocket(): DialledSocket {
   return {
     onMessage: () => {},
-    onAlive: () => {},
+    onPing: () => {},
+    onPong: () => {},
     onClose: () => {},
     send: (message) => message.length,
     ping: () => {},

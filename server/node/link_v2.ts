@@ -65,6 +65,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   #lastStream = 0;
   #terms: WelcomeTerms | null = null;
   protected windowBytes = WINDOW_BYTES;
+  protected readonly maxWaitingBytes: number = MAX_WAITING_BYTES;
   /** Headers that may be seen by callers, each with the name that it has there. */
   protected readonly shownNames = RELAYED_HEADERS;
 
@@ -77,7 +78,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   override start(order: Order, sink: AttemptSink): RunningAttempt | null {
-    if (!this.takesCalls || this.outbox.waitingBytes > MAX_WAITING_BYTES) return null;
+    if (!this.takesCalls || this.outbox.waitingBytes > this.maxWaitingBytes) return null;
     const id = ++this.#lastStream;
     const stream: OpenStream = {
       sink,

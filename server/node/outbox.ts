@@ -40,7 +40,6 @@ export class Outbox {
   #pingedBytes = 0;
   #arrivedBytes = 0;
 
-  /** `underWayBytes`: Infinity where nothing has to overtake. */
   constructor(private readonly wire: Wire, private readonly underWayBytes = UNDER_WAY_BYTES) {}
 
   /** Of bodies that have begun, what was not sent. */
@@ -108,6 +107,6 @@ export class Outbox {
   #askWhenDue(): void {
     const unaskedBytes = this.#sentBytes - this.#pingedBytes;
     const isDue = unaskedBytes >= PIECE_BYTES || (unaskedBytes > 0 && this.#rests.length > 0);
-    if (isDue && this.underWayBytes < Infinity) this.wire.ping(this.mark);
+    if (isDue) this.wire.ping(this.mark);
   }
 }

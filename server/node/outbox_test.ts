@@ -70,13 +70,6 @@ describe("bodies on their way to a node", () => {
     expect(sentBytes()).toBe(UNDER_WAY_BYTES);
   });
 
-  test("go at once where nothing has to overtake them", () => {
-    const { send, pings, sentBytes } = outbox(Infinity);
-    send(1, new Uint8Array(10 * UNDER_WAY_BYTES));
-    expect(sentBytes()).toBe(10 * UNDER_WAY_BYTES);
-    expect(pings).toEqual([]);
-  });
-
   test("all arrive whole and in order, whatever their sizes and whenever the node answers", () => {
     const sizes = fc.array(fc.nat({ max: 3 * UNDER_WAY_BYTES }), { minLength: 1, maxLength: 8 });
     fc.assert(

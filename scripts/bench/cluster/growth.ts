@@ -88,14 +88,15 @@ function silentPeer(header: string): DialledSocket {
   const peer = header.split(" ")[1] ?? "";
   const socket: DialledSocket = {
     onMessage: () => {},
-    onAlive: () => {},
+    onPing: () => {},
+    onPong: () => {},
     onClose: () => {},
     send(message) {
       said.messages++;
       said.bytes += message.length;
       return message.length;
     },
-    ping: () => socket.onAlive(),
+    ping: (text = "") => socket.onPong(text),
     close: () => {},
     terminate: () => {},
     getBufferedAmount: () => 0,
