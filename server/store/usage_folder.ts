@@ -18,7 +18,7 @@ const LOOK_EVERY_MS = 5_000;
 /** Cells of one hour share most of their rows, so that the longer they wait, the less each costs. */
 const FOLD_EVERY_MS = 10 * 60_000;
 
-/** A view asks six questions, and each reads those of its account: so many take some 60 ms. */
+/** A view asks six questions, and each reads those of its account: so many take 60 to 90 ms. */
 const MAX_WAITING = 10_000;
 
 /** Each adds to sixteen rows. With SQLite, nothing else happens in the process meanwhile. */
