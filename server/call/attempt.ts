@@ -23,6 +23,8 @@ export type AttemptEnd =
 
 const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: false, chunks: 0 };
 
+const NOTHING_TO_DO = (): void => {};
+
 /** What an attempt must know of its call. */
 export interface Stoppable {
   readonly stopped: ColinkError | null;
@@ -45,8 +47,8 @@ export interface AttemptListener {
  */
 export class Attempt implements AttemptSink {
   #running: RunningAttempt | null = null;
-  #callOffSilence: () => void = () => {};
-  #callOffGrace: () => void = () => {};
+  #callOffSilence = NOTHING_TO_DO;
+  #callOffGrace = NOTHING_TO_DO;
   #startedMs = 0;
   #firstPieceMs: number | null = null;
   #heardMs = 0;
@@ -54,7 +56,7 @@ export class Attempt implements AttemptSink {
   /** Handed on, and not yet taken by the caller. */
   #heldBytes = 0;
   #isOver = false;
-  #end: (end: AttemptEnd) => void = () => {};
+  #end: (end: AttemptEnd) => void = NOTHING_TO_DO;
   readonly #settled: (() => void)[] = [];
   isSettled = false;
 

@@ -10,7 +10,7 @@ import type { Node } from "../node/node.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders } from "./env.ts";
 import { errorBody, errorResponse, type Recipient, refusalBody, refusalResponse } from "./reply.ts";
-import { byteLength, SseBody, type SseLimits } from "./sse.ts";
+import { byteLength, SseBody, type SseLimits, type SseReader } from "./sse.ts";
 
 const WHOLE_HEADERS: Readonly<AnswerHeaders> = { "content-type": "application/json" };
 
@@ -20,6 +20,8 @@ const STREAM_HEADERS: Readonly<AnswerHeaders> = {
   // Proxies in front must not gather events.
   "x-accel-buffering": "no",
 };
+
+const NOTHING = (): void => {};
 
 const DONE = "data: [DONE]\n\n";
 
@@ -36,7 +38,7 @@ export interface Caller {
  * stream whose node thinks for long is answered early, with 200 and comments; from then on errors
  * travel inside the stream.
  */
-export class HttpAnswer implements Outlet {
+export class HttpAnswer implements Outlet, SseReader {
   /** Resolves once, when status and headers are decided. */
   readonly response: Promise<Response>;
   #resolve!: (response: Response) => void;
@@ -45,8 +47,8 @@ export class HttpAnswer implements Outlet {
   #hasBegun = false;
   /** Of the node that answers. */
   #nodeHeaders: AnswerHeaders = {};
-  #callOffEarly: () => void = () => {};
-  onDrained: () => void = () => {};
+  #callOffEarly = NOTHING;
+  onDrained = NOTHING;
 
   constructor(
     private readonly call: Call,
@@ -126,18 +128,33 @@ export class HttpAnswer implements Outlet {
     this.#endBefore(errorResponse(error, this.#recipient()));
   }
 
+  /** What the stream's body reports of its reader, as SseReader has it: a thousand readers have no closures of their own. */
+  tooSlow(): void {
+    this.call.stop("caller_too_slow");
+  }
+
+  gone(): void {
+    this.call.stop("caller_gone");
+  }
+
+  drained(): void {
+    this.onDrained();
+  }
+
+  ending(): void {
+    this.caller.ending();
+  }
+
+  progress(): Promise<string | null> {
+    return this.caller.progress();
+  }
+
   #open(): SseBody {
     if (this.#body) return this.#body;
     this.#callOffEarly();
-    const reader = {
-      tooSlow: () => this.call.stop("caller_too_slow"),
-      gone: () => this.call.stop("caller_gone"),
-      drained: () => this.onDrained(),
-      ending: () => this.caller.ending(),
-      progress: () => this.caller.progress(),
-    };
+    this.#callOffEarly = NOTHING;
     const { numbersEvents } = this.endpoint.dialect;
-    this.#body = new SseBody(this.clock, this.limits, reader, numbersEvents);
+    this.#body = new SseBody(this.clock, this.limits, this, numbersEvents);
     const headers = this.#answerHeaders(STREAM_HEADERS);
     this.#resolve(new Response(this.#body.stream, { headers }));
     return this.#body;
@@ -165,6 +182,8 @@ export class HttpAnswer implements Outlet {
     // A provider's limits are its node's affair; the caller goes by those of its own key.
     const all = Object.assign(this.#nodeHeaders, this.headers, more);
     all["openai-processing-ms"] = String(elapsedMs);
+    // They are on their way: a stream that runs for long need not keep them.
+    this.#nodeHeaders = {};
     return all;
   }
 }

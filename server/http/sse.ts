@@ -40,6 +40,8 @@ const KEEP_ALIVE = ": keep-alive\n\n";
 /** So much is kept of what was written last, in bytes or characters. */
 const MAX_LAST = 16 * 1024;
 
+const NOTHING = (): void => {};
+
 /** Ends whatever event has begun. */
 const BLANK_LINE = "\n\n";
 
@@ -63,9 +65,9 @@ export class SseBody {
   /** A reader that has not asked yet takes nothing either. */
   #isStalled = true;
   #writtenMs: number;
-  #callOffKeepAlive: () => void = () => {};
-  #callOffStall: () => void = () => {};
-  #finishPull: () => void = () => {};
+  #callOffKeepAlive = NOTHING;
+  #callOffStall = NOTHING;
+  #finishPull = NOTHING;
 
   constructor(
     private readonly clock: Clock,
@@ -203,6 +205,8 @@ export class SseBody {
     this.#isStalled = false;
     this.#forgetStalled();
     this.#callOffStall();
+    // It holds the watch's timer and what that saw, which a reader that keeps up needs no more.
+    this.#callOffStall = NOTHING;
     if (this.#isEnded) this.#endController();
     else this.reader.drained();
   }

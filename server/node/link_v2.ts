@@ -36,6 +36,9 @@ export interface WelcomeTerms {
 /** Header values that are passed on: one line of visible characters, and not much of it. */
 const HEADER_VALUE = /^[\x20-\x7e]{1,200}$/;
 
+/** All that a stream keeps of a head that is none of a refusal: the rest is told at once. */
+const SUCCESS: Head = { status: 200, headers: {} };
+
 /** A node that has so much of bodies still to come gets no further calls, in bytes. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
@@ -184,8 +187,11 @@ export class LinkV2 extends Link<number, OpenStream> {
     const stream = this.open.get(id);
     if (stream === undefined) return this.notOpen(id, "HEAD");
     if (stream.head !== null) return this.#breach(id, "a second HEAD");
-    stream.head = head;
-    if (isSuccess(head)) stream.sink.head(this.#shown(head));
+    if (!isSuccess(head)) stream.head = head;
+    else {
+      stream.head = SUCCESS;
+      stream.sink.head(this.#shown(head));
+    }
   }
 
   /** The hot path: nothing here looks into the bytes. */
