@@ -129,6 +129,7 @@ const elsewhere = [
   "POST /api/auth/register",
   "POST /api/auth/login",
   "POST /api/auth/logout",
+  "POST /api/setup",
   "POST /api/user/password",
   "DELETE /api/user/sessions",
   "GET /api/live",
