@@ -155,7 +155,7 @@ test("the same configuration has the same node id after a restart, and another o
   cleanups.push(() => gateway.stop());
   const path = writeConfig(gateway.url, "http://127.0.0.1:9");
   const other = join(folder, "other.yaml");
-  writeFileSync(other, readFileSync(path));
+  writeFileSync(other, readFileSync(path), { mode: 0o600 });
   for (const [i, config] of [path, path, other].entries()) {
     const client = start(["-c", config]);
     await gateway.registered(i + 1);

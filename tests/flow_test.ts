@@ -161,9 +161,9 @@ describe("a caller who stops reading", () => {
       expect(saidIn(`\r\n\r\n${events.map((data) => `data: ${data}\n\n`).join("")}`).join(""))
         .toBe(Array.from({ length: 50 }, (_, i) => `hello${i} `).join(""));
     }
-    // A stalled call may hold its window, and what Bun keeps beside it.
+    // A stalled call may hold its window, and what Bun keeps beside it and has not collected yet.
     const grownBytes = await gatewayMemory() - before;
-    expect(grownBytes / STALLED_CALLERS).toBeLessThan(2 * WINDOW_BYTES);
+    expect(grownBytes / STALLED_CALLERS).toBeLessThan(3 * WINDOW_BYTES);
     expect(stalled.every(({ received }) => !received.includes("[DONE]"))).toBe(true);
   }, 120_000);
 });
@@ -214,13 +214,15 @@ describe("a v2 node that ignores its credit", () => {
     const node = await joinRawNodeV2({ gateway, owner, models: ["chatty"] });
     const unknown = new Uint8Array(MIB);
     unknown[0] = 99;
-    expect(await flood(node, () => node.socket.send(unknown))).toBeLessThan(64 * MIB);
+    for (let i = 0; i < 8; i++) node.socket.send(unknown);
     const answer = chat(gateway, owner.apiToken, hello("chatty"));
     const { stream: id } = await node.nextCall();
     node.head(id);
     node.say(id, JSON.stringify(whole("still here")));
     node.finish(id);
     expect((await answer).text).toContain("still here");
+    expect(await flood(node, () => node.socket.send(unknown))).toBeLessThan(64 * MIB);
+    expect((await within("the end", node.closed)).code).toBe(CloseCode.protocol);
   });
 
   test("or keeps to it, cannot fill the gateway with answers that are given whole", async () => {

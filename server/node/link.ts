@@ -1,6 +1,12 @@
 /** A node's socket, whatever it speaks: liveness, the attempts that run on it, and what a broken peer does to it. */
 
-import { CloseCode, MAX_MALFORMED_IN_A_ROW, type Status } from "../../protocol/mod.ts";
+import {
+  CloseCode,
+  IGNORED_WITHIN_MS,
+  MAX_IGNORED_BYTES,
+  MAX_MALFORMED_IN_A_ROW,
+  type Status,
+} from "../../protocol/mod.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "./attempt.ts";
 import type { NodeConnection, NodeOffer } from "./node.ts";
 
@@ -47,6 +53,9 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   #endedBefore = this.#ended;
   #malformedInARow = 0;
   #foreign = 0;
+  /** Of the minute that began then. */
+  #ignoredBytes = 0;
+  #ignoredSinceMs = -Infinity;
   #isClosed = false;
   /** Monotonic milliseconds of the last sign of life. */
   heardMs: number;
@@ -169,6 +178,22 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.owner.noticed(this, "node sent a frame for a call that is not its own", { type });
     if (this.#foreign >= MAX_FOREIGN_FRAMES) {
       this.close(CloseCode.protocol, "Too many frames for calls that are not this node's");
+    }
+  }
+
+  /**
+   * A frame came that a later version may know. Few are to be expected, and many would be garbage
+   * faster than it is collected.
+   */
+  protected ignored(bytes: number): void {
+    const nowMs = this.monotonic();
+    if (nowMs - this.#ignoredSinceMs >= IGNORED_WITHIN_MS) {
+      this.#ignoredBytes = 0;
+      this.#ignoredSinceMs = nowMs;
+    }
+    this.#ignoredBytes += bytes;
+    if (this.#ignoredBytes > MAX_IGNORED_BYTES) {
+      this.close(CloseCode.protocol, "Too much was sent that this gateway does not know");
     }
   }
 

@@ -54,6 +54,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     if (decoded.kind === "malformed") return this.malformed(decoded.reason);
     this.wellFormed();
     if (decoded.kind === "frame") this.#take(decoded.frame, decoded.bodyText);
+    else this.ignored(message.length);
   }
 
   protected override complain(reason: string): void {

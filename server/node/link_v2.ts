@@ -133,6 +133,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     }
     this.wellFormed();
     if (decoded.kind === "frame") this.#take(decoded.frame);
+    else this.ignored(message.byteLength);
   }
 
   protected override complain(reason: string): void {

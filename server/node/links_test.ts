@@ -210,6 +210,21 @@ describe("a node's link in wire v1", () => {
     expect(socket.sent).toEqual([]);
   });
 
+  test("more than 16 MiB of such frames within a minute end the link", async () => {
+    const { desk, socket } = connected();
+    const mebibyte = { type: "LATER", data: { x: "x".repeat(1024 * 1024) } };
+    for (let i = 0; i < 15; i++) desk.say(socket, mebibyte);
+    // The desk pings each node, and whoever does not answer is gone.
+    for (let i = 0; i < 6; i++) {
+      await desk.clock.pass(10_000);
+      desk.say(socket, { type: "LATER", data: {} });
+    }
+    for (let i = 0; i < 15; i++) desk.say(socket, mebibyte);
+    expect(socket.closed).toBeNull();
+    desk.say(socket, mebibyte);
+    expect(socket.closed).toMatchObject({ code: 4003 });
+  });
+
   test("an attempt whose node finishes without an answer, or answers twice, has failed", () => {
     const { desk, socket } = connected();
     const empty = call(desk, { attemptId: "req-1" });
