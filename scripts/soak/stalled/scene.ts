@@ -68,10 +68,11 @@ async function play(readers: number): Promise<string> {
   const heldKib = residentKib(gateway.program.pid) - beforeKib;
   const nodeKib = residentKib(node!.program.pid);
 
+  // The kernel asks, ever more seldom, whether there is room, and for a minute or so some bytes find it.
   console.log("waiting until the stalled callers lose their calls");
   await until("every stalled call is over", async () => {
     return (await listNodes(gateway)).every(({ active_tasks }) => active_tasks === 0);
-  }, 3_000 * STALL_SECONDS);
+  }, 10_000 * STALL_SECONDS);
   const rows = await until("the ledger has them all", () => {
     const rows = ledgerOf(gateway, "stalling");
     return rows.length >= readers && rows;
