@@ -18,10 +18,3 @@ export const MAX_MALFORMED_IN_A_ROW = 10;
 /** How many bytes of frames that nobody knows may come within a minute before they end a connection. */
 export const MAX_IGNORED_BYTES = 16 * 1024 * 1024;
 export const IGNORED_WITHIN_MS = 60_000;
-
-/** How often the gateway pings, and how long a peer may be silent, in milliseconds. */
-export const PING_INTERVAL_MS = 15_000;
-export const SILENCE_LIMIT_MS = 45_000;
-
-/** How soon after connecting a node must have registered, in milliseconds. */
-export const REGISTER_WITHIN_MS = 5_000;

@@ -11,9 +11,9 @@ import {
   HEADER_BYTES,
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
+  MAX_IGNORED_BYTES,
   MAX_JSON_DEPTH,
   MAX_MALFORMED_IN_A_ROW,
-  REGISTER_WITHIN_MS,
   RELAYED_HEADERS,
   SUBPROTOCOL_V2,
   WINDOW_BYTES,
@@ -105,7 +105,7 @@ describe("docs/wire-v2.md", () => {
     ["STREAM without CREDIT", [WINDOW_BYTES]],
     ["STREAM for a stream that has ended", [WINDOW_BYTES]],
     ["bodies ahead of what pongs tell of", [UNDER_WAY_BYTES]],
-    ["time to REGISTER", [REGISTER_WITHIN_MS / 1000]],
+    ["frames of unknown types in a minute", [MAX_IGNORED_BYTES]],
     ["malformed frames in a row", [MAX_MALFORMED_IN_A_ROW - 1]],
   ];
   for (const [what, numbers] of limits) {

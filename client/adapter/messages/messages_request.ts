@@ -82,7 +82,6 @@ export type MessagesRequest = z.infer<typeof messagesRequest>;
 export type Turn = MessagesRequest["messages"][number];
 export type Block = z.infer<typeof block>;
 export type Source = z.infer<typeof source>;
-export type MessagesTool = z.infer<typeof tool>;
 
 /** Reads a body. Throws a 400 that names the first field that is wrong. */
 export function readMessagesRequest(bodyText: string): MessagesRequest {
