@@ -22,6 +22,20 @@ describe("a node that failed", () => {
     expect(world.circuit(a)).toBe("clear");
   });
 
+  test("is waited for by a call that comes a moment before its penalty is over, and by none before", async () => {
+    const world = new World();
+    const a = world.node("a");
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS - 51);
+    expect(() => world.lease()).toThrow("every node that offers it has failed lately");
+    await world.clock.pass(1);
+    const waiting = outcomeOf(world.lease());
+    await world.clock.pass(49);
+    expect([a.node.active, waiting.lease]).toEqual([0, null]);
+    await world.clock.pass(1);
+    expect(waiting.lease?.node).toBe(a.node);
+  });
+
   test("is left alone for twice as long when the call that tries it fails", async () => {
     const world = new World({ queueWaitMs: 5 * MINUTE_MS });
     const a = world.node("a", 3);

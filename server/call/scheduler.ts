@@ -38,6 +38,12 @@ export interface Wish {
 /** Nobody knows when a node comes back; nodes redial within a minute. */
 const RETRY_WHEN_OFFLINE_MS = 10_000;
 
+/**
+ * Who waited just as long as it was told, by a clock of its own, may be back before our timer has
+ * rung: it waits for that in line.
+ */
+const SOON_MS = 50;
+
 const NONE: ReadonlySet<string> = new Set();
 
 export class Scheduler {
@@ -77,7 +83,9 @@ export class Scheduler {
       const node = this.#slots.choose(request, wish.tried);
       if (node) return this.#slots.take(node, request);
     }
-    if (!this.hasOther(request, wish.tried)) throw this.#noneAble(request);
+    if (!this.hasOther(request, wish.tried) && !this.#opensSoon(request, wish)) {
+      throw this.#noneAble(request);
+    }
     return this.#wait(call, wish);
   }
 
@@ -175,6 +183,11 @@ export class Scheduler {
     line.take(waiter);
     waiter.resolve(this.#slots.take(node, service));
     return true;
+  }
+
+  /** Whether a penalty that keeps such a call from its first node is as good as over. */
+  #opensSoon(request: CallRequest, { tried }: Wish): boolean {
+    return tried.size === 0 && this.#slots.opensAt(request) - this.parts.clock.now() <= SOON_MS;
   }
 
   #wait(call: Call, wish: Wish): Promise<Lease> {
