@@ -13,10 +13,11 @@
  * ```
  */
 
-import type { Config } from "./server/config.ts";
+import type { Config } from "./server/base/config.ts";
 import type { Gateway, GatewayWorld } from "./server/gateway.ts";
 
 export * from "./client/mod.ts";
+export type * from "./api/mod.ts";
 export * from "./protocol/mod.ts";
 export type { Config, Gateway, GatewayWorld };
 
@@ -36,6 +37,6 @@ export async function createGateway(config: Config, world?: GatewayWorld): Promi
 export async function readConfig(
   settings: Readonly<Record<string, string | undefined>>,
 ): Promise<Config> {
-  const config = await import("./server/config.ts");
+  const config = await import("./server/base/config.ts");
   return config.readConfig(settings);
 }

@@ -2,11 +2,11 @@
 
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, parseArgs, renderUsage } from "citty";
-import { ConfigError, loadConfig, type LoadedConfig } from "./config.ts";
-import { nodeId } from "./identity.ts";
+import { ConfigError, loadConfig, type LoadedConfig } from "./config/config.ts";
+import { nodeId } from "./link/identity.ts";
 import { createLog } from "./log.ts";
 import { createNode, type Node } from "./node.ts";
-import { raiseConnectionLimit } from "./connection_limit.ts";
+import { raiseConnectionLimit } from "./run/connection_limit.ts";
 import { version } from "./version.ts";
 import type { Log } from "./world.ts";
 

@@ -10,8 +10,8 @@ export {
   type NodeConfig,
   parseConfig,
   type ProviderConfig,
-} from "./config.ts";
-export type { EndpointName, ProviderType } from "./provider_type.ts";
+} from "./config/config.ts";
+export type { EndpointName, ProviderType } from "./config/provider_type.ts";
 export { createNode, type Node, type NodeOptions, type NodeStatus } from "./node.ts";
-export type { SessionState } from "./session.ts";
+export type { SessionState } from "./link/session.ts";
 export type { CancelTimer, ClientSocket, Log, World } from "./world.ts";

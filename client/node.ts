@@ -2,12 +2,12 @@
 
 import { hostname } from "node:os";
 import type { Adapter } from "./adapter/adapter.ts";
-import { announce } from "./announcement.ts";
-import { Catalogue } from "./catalogue.ts";
-import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config.ts";
-import { ListWatch } from "./list_watch.ts";
-import { Runner } from "./runner.ts";
-import { Session, type SessionState } from "./session.ts";
+import { announce } from "./link/announcement.ts";
+import { Catalogue } from "./run/catalogue.ts";
+import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config/config.ts";
+import { ListWatch } from "./run/model_watch.ts";
+import { Runner } from "./run/runner.ts";
+import { Session, type SessionState } from "./link/session.ts";
 import { version } from "./version.ts";
 import { realWorld, type World } from "./world.ts";
 

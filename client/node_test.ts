@@ -2,9 +2,9 @@ import { afterEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";
 import type { Adapter } from "./adapter/adapter.ts";
-import type { ModelConfig, NodeConfig } from "./config.ts";
+import type { ModelConfig, NodeConfig } from "./config/config.ts";
 import { createNode, type Node, type NodeOptions } from "./node.ts";
-import { PROBE_EVERY_MS } from "./watchdog.ts";
+import { PROBE_EVERY_MS } from "./link/watchdog.ts";
 import { StubGateway } from "./testing/stub_gateway.ts";
 import { endlessStream, eventStream, sse, StubUpstream } from "./testing/stub_upstream.ts";
 

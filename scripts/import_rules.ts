@@ -9,20 +9,10 @@ export interface Room {
   mayType?: readonly string[];
 }
 
-/** Files that say nothing but types, names and what all need alike: free for every room of the server. */
-const free = [
-  "server/error.ts",
-  "server/log.ts",
-  "server/log_file.ts",
-  "server/config.ts",
-  "server/clock.ts",
-  "server/newest.ts",
-];
-/** Parts of those. */
-const beneath = ["server/setting.ts", "server/timer_queues.ts"];
 const everyServerRoom = [
   "server/http",
   "server/call",
+  "server/schedule",
   "server/node",
   "server/account",
   "server/limit",
@@ -30,41 +20,45 @@ const everyServerRoom = [
   "server/store",
 ];
 
+/** What every room of the server may import. */
+const base = ["server/base", "protocol"];
+
 export const rooms: readonly Room[] = [
   { path: "protocol", may: [] },
-  { path: "web", may: [], mayType: ["protocol"] },
+  { path: "api", may: [] },
+  { path: "web", may: [], mayType: ["api"] },
   { path: "client", may: ["protocol"] },
   {
     path: "server/http",
-    may: ["server/call", "server/node", "server/account", ...below("limit")],
-    // It hands the store on to the health page and never asks it anything itself.
-    mayType: ["server/store", "server/cluster"],
+    may: below("call", "schedule", "node", "account", "limit"),
+    // It hands the store on to the health page and never queries the store itself.
+    mayType: ["api", "server/store", "server/cluster"],
   },
-  { path: "server/call", may: ["server/node", "server/account", "server/store", ...below()] },
-  { path: "server/cluster", may: ["server/node", "server/call", ...below("limit")] },
-  { path: "server/node", may: below() },
-  { path: "server/account", may: ["server/store", ...below()] },
-  { path: "server/limit", may: free },
-  { path: "server/store", may: free },
-  ...free.map((path) => ({ path, may: [...free, ...beneath] })),
-  ...beneath.map((path) => ({ path, may: [] })),
+  { path: "server/call", may: below("schedule", "node", "store") },
+  { path: "server/schedule", may: below("node") },
+  { path: "server/cluster", may: below("node", "schedule", "call", "limit") },
+  { path: "server/node", may: below(), mayType: ["api"] },
+  { path: "server/account", may: below("store"), mayType: ["api"] },
+  { path: "server/limit", may: below() },
+  { path: "server/store", may: below(), mayType: ["api"] },
+  { path: "server/base", may: [], mayType: ["api"] },
   // The entry files join the parts.
-  { path: "server", may: [...everyServerRoom, ...below()] },
-  { path: "mod.ts", may: ["server", "client", "protocol", ...free] },
+  { path: "server", may: [...everyServerRoom, ...below()], mayType: ["api"] },
+  { path: "mod.ts", may: ["server", "client", "protocol", "server/base"], mayType: ["api"] },
   {
     // Measures the scheduler by itself.
     path: "scripts/bench/figure/choice.ts",
-    may: ["scripts", "server/call", "server/node", ...below()],
+    may: ["scripts", ...below("call", "schedule", "node")],
   },
   {
     // Simulates one gateway among very many.
     path: "scripts/bench/cluster",
-    may: ["scripts", "server", "server/call", "server/cluster", "server/node", ...below()],
+    may: ["scripts", "server", ...below("call", "schedule", "cluster", "node")],
   },
   {
     // Fills the store's own tables.
     path: "scripts/bench_usage/history.ts",
-    may: ["server/store", ...below()],
+    may: below("store"),
   },
   {
     path: "scripts",
@@ -75,14 +69,14 @@ export const rooms: readonly Room[] = [
       "scripts/bench_usage/history.ts",
       "scripts/soak",
     ],
-    mayType: ["server", "client", "protocol"],
+    mayType: ["server", "client", "protocol", "api"],
   },
-  // Campaigns are nodes by the thousand, which dial as the product's do.
+  // Campaigns start nodes by the thousand, which dial as the product's nodes do.
   { path: "scripts/soak", may: ["scripts", "client"] },
 ];
 
 function below(...more: string[]): string[] {
-  return ["protocol", ...free, ...more.map((room) => `server/${room}`)];
+  return [...base, ...more.map((room) => `server/${room}`)];
 }
 
 /** A package or a word that belongs to some places only. */
@@ -100,7 +94,7 @@ export const reserved: readonly Reserved[] = [
   {
     what: "Hono",
     packages: /^(hono|@hono\/.*)(\/.*)?$/,
-    within: ["server", "client", "protocol", "web"],
+    within: ["server", "client", "protocol", "api", "web"],
     only: ["server/http", "server/app.ts"],
   },
   {
@@ -112,13 +106,13 @@ export const reserved: readonly Reserved[] = [
   {
     what: "SQL",
     packages: /^(postgres|kysely.*|bun:sqlite)$/,
-    within: ["server", "client", "protocol", "web"],
+    within: ["server", "client", "protocol", "api", "web"],
     only: ["server/store"],
   },
   {
     what: "Redis",
     packages: /^(ioredis|rate-limiter-flexible)$/,
-    within: ["server", "client", "protocol", "web"],
+    within: ["server", "client", "protocol", "api", "web"],
     only: ["server/limit", "server/cluster", "server/gateway.ts"],
   },
   {
@@ -138,16 +132,16 @@ export const reserved: readonly Reserved[] = [
   {
     what: "the environment",
     words: /\bprocess\.env\b|\bBun\.env\b|\bimport\.meta\.env\b/,
-    within: ["server", "client", "protocol", "web"],
+    within: ["server", "client", "protocol", "api", "web"],
     only: [
-      "server/config.ts",
-      "client/config.ts",
+      "server/base/config.ts",
+      "client/config/config.ts",
       // The entry files hand the environment over.
       "server/main.ts",
       "server/admin.ts",
       "client/main.ts",
       // Sets a variable of the runtime itself, for the process that it becomes.
-      "client/connection_limit.ts",
+      "client/run/connection_limit.ts",
     ],
   },
 ];

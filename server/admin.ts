@@ -1,12 +1,12 @@
 /** `server admin …`: accounts and their limits from the command line, with the gateway running or not. */
 
 import { type CommandDef, defineCommand } from "citty";
-import { COMMAND_LINE, type Deed } from "./account/audit_log.ts";
-import { type Config, ConfigError, readConfig } from "./config.ts";
+import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
+import { type Config, ConfigError, readConfig } from "./base/config.ts";
 import { openMembers } from "./gateway.ts";
-import { createLog } from "./log.ts";
-import type { Members } from "./members.ts";
-import { consoleUrls, setupLink } from "./reach.ts";
+import { createLog } from "./base/log.ts";
+import type { Members } from "./account_services.ts";
+import { consoleUrls, setupLink } from "./urls.ts";
 
 const email = { type: "string", required: true, description: "The account's e-mail" } as const;
 
@@ -134,7 +134,7 @@ export const admin: CommandDef = defineCommand({
 async function withMembers(
   work: (
     members: Members,
-    note: (deed: Deed) => Promise<void>,
+    note: (deed: AuditEvent) => Promise<void>,
     config: Config,
   ) => Promise<string>,
 ): Promise<void> {

@@ -1,9 +1,9 @@
 /** Every route of the gateway, on one screen. */
 
 import { Hono } from "hono";
-import { ColinkError } from "./error.ts";
+import { ColinkError } from "./base/error.ts";
 import { consoleWhenAsked } from "./http/console/when_asked.ts";
-import { anthropic, type Dialect, isAnthropicSdk, openAi } from "./http/dialect.ts";
+import { anthropic, type ErrorFormat, isAnthropicSdk, openAi } from "./http/error_format.ts";
 import { dialectOf, endpoints } from "./http/endpoints.ts";
 import type { AppContext, AppEnv } from "./http/env.ts";
 import { apiAnswers, commonHeaders, privateAnswers } from "./http/headers.ts";
@@ -83,6 +83,6 @@ function only(method: "GET" | "POST") {
 }
 
 /** The endpoint's own; elsewhere it depends on who asks. */
-function dialectFor({ req }: AppContext): Dialect {
+function dialectFor({ req }: AppContext): ErrorFormat {
   return dialectOf(req.path) ?? (isAnthropicSdk(req.raw.headers) ? anthropic : openAi);
 }

@@ -11,15 +11,15 @@ import { TokenVault } from "./account/tokens.ts";
 import { Users } from "./account/users.ts";
 import { callRoutes, createApp } from "./app.ts";
 import { Calls } from "./call/calls.ts";
-import { Pins } from "./call/pins.ts";
-import { createPolicies } from "./call/policies.ts";
+import { ResponseAffinity } from "./call/response_affinity.ts";
+import { createPolicies } from "./schedule/policy/registry.ts";
 import { Relay } from "./call/relay.ts";
-import { Scheduler } from "./call/scheduler.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { Scheduler } from "./schedule/scheduler.ts";
+import { type Clock, systemClock } from "./base/clock.ts";
 import { advertisedUrl } from "./cluster/address.ts";
 import type { Cluster, ClusterParts } from "./cluster/cluster.ts";
-import type { Config } from "./config.ts";
-import { enforceDecisions, faultsFor, witnessOf } from "./desk.ts";
+import type { Config } from "./base/config.ts";
+import { enforceDecisions, faultsFor, nodeObserverOf } from "./node_lifecycle.ts";
 import { originReader } from "./http/address.ts";
 import type { WebServer } from "./http/env.ts";
 import { assets } from "./http/assets.ts";
@@ -28,21 +28,21 @@ import { Metrics } from "./http/metrics.ts";
 import type { AppParts } from "./http/parts.ts";
 import { SendQueues } from "./http/send_queues.ts";
 import { createLimits } from "./limit/open.ts";
-import { createLog, type Log } from "./log.ts";
-import { createMembers, type Members } from "./members.ts";
+import { createLog, type Log } from "./base/log.ts";
+import { createMembers, type Members } from "./account_services.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
 import type { Node } from "./node/node.ts";
 import { PenaltyBook } from "./node/penalty.ts";
 import { LedgerWriter } from "./store/ledger_writer.ts";
-import { reachableUrl } from "./reach.ts";
+import { reachableUrl } from "./urls.ts";
 import { socketHandlers } from "./sockets.ts";
 import { openStore } from "./store/open.ts";
 import { Retention } from "./store/retention.ts";
 import type { Store } from "./store/store.ts";
 import { UsageFolder } from "./store/usage_folder.ts";
 import { CloseCode } from "../protocol/mod.ts";
-import { version } from "./version.ts";
+import { version } from "./base/version.ts";
 
 /** What surrounds a gateway; each has a real default. */
 export interface GatewayWorld {
@@ -76,7 +76,7 @@ const REDIAL_WITHIN_MS = 1_000;
 const MOVE_MARGIN_MS = 1_000;
 
 /** More than these are not done between two looks; and if so, a page is told a little less. */
-const LATEST_DEEDS = 50;
+const LATEST_AUDIT_EVENTS = 50;
 
 /** How long a stopping gateway waits for its peers' last words, even when its time is up. */
 const GOODBYE_MS = 1000;
@@ -104,25 +104,25 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   enforceDecisions(hub, register);
   settings.onChange = () => register.onDecided(null);
   const publicId = (identity: string) => vault.publicNodeId(identity);
-  const witness = witnessOf(register);
-  const links = new Links({ hub, clock, log, publicId, witness }, config);
+  const observer = nodeObserverOf(register);
+  const links = new Links({ hub, clock, log, publicId, observer }, config);
   const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
   const policies = createPolicies(config, { hub, clock, seed });
   const { random } = world;
-  const pins = new Pins(clock);
+  const responseAffinity = new ResponseAffinity(clock);
   const challenge = (node: Node) => links.challenge(node);
   const cluster = await createCluster(config, {
     hub,
     penalties,
-    pins,
+    responseAffinity,
     clock,
     log,
     challenge,
     url: () => ownUrl,
   });
-  const rivals = cluster?.offers;
+  const remoteWaiters = cluster?.offers;
   const scheduler = new Scheduler(
-    { hub, penalties, policies, clock, log, random, ...(rivals && { rivals }) },
+    { hub, penalties, policies, clock, log, random, ...(remoteWaiters && { remoteWaiters }) },
     config,
   );
   cluster?.serve(scheduler);
@@ -139,7 +139,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   });
   const relay = new Relay({
     scheduler,
-    pins,
+    responseAffinity,
     calls,
     ledger,
     clock,
@@ -158,7 +158,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     log,
     running: () => calls.size,
     waiting: () => scheduler.waiting,
-    deeds: () => store.audit.page({ limit: LATEST_DEEDS }),
+    auditEvents: () => store.audit.page({ limit: LATEST_AUDIT_EVENTS }),
     alive: (sessionIds) => sessions.alive(sessionIds),
     goneOf: (nodeId) => register.goneOf(nodeId),
     elsewhere: cluster?.watches,
@@ -167,7 +167,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   sessions.onEnded = (sessionIds) => live.sessionsEnded(sessionIds);
   const liveNode = (nodeId: string, viewerId: string | null) => {
     const node = hub.findPublic(nodeId);
-    return node?.view(penalties.of(node.who.identity), viewerId) ?? null;
+    return node?.view(penalties.of(node.who.nodeKey), viewerId) ?? null;
   };
   const retention = new Retention({ store, log, ...config });
   const folder = new UsageFolder({ store, log, clock });
@@ -193,7 +193,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     hub,
     penalties,
     calls,
-    pins,
+    responseAffinity,
     relay,
     metrics,
     sendQueues: new SendQueues(),
@@ -362,12 +362,12 @@ async function rememberModels(store: Store, hub: Hub, clock: Clock, log: Log): P
 
 /** Waits for the work, but no longer than `ms`. */
 async function within(ms: number, work: Promise<void>, clock: Clock): Promise<void> {
-  let callOff = () => {};
+  let cancel = () => {};
   const limit = new Promise<void>((resolve) => {
-    callOff = clock.after(ms, resolve);
+    cancel = clock.after(ms, resolve);
   });
   await Promise.race([work, limit]);
-  callOff();
+  cancel();
 }
 
 function cpuSeconds(): number {

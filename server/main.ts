@@ -3,13 +3,13 @@
 import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { admin } from "./admin.ts";
-import { type Config, ConfigError, readConfig, settingsHelp } from "./config.ts";
-import { ColinkError } from "./error.ts";
+import { type Config, ConfigError, readConfig, settingsHelp } from "./base/config.ts";
+import { ColinkError } from "./base/error.ts";
 import { builtConsole, createGateway, type Gateway } from "./gateway.ts";
-import { createLog, type Log } from "./log.ts";
-import { consoleUrls, setupLink } from "./reach.ts";
+import { createLog, type Log } from "./base/log.ts";
+import { consoleUrls, setupLink } from "./urls.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
-import { version } from "./version.ts";
+import { version } from "./base/version.ts";
 import { startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
 
 const EXIT_BAD_CONFIGURATION = 2;

@@ -1,8 +1,8 @@
 /** Several gateways on one machine, at one port, as one: started, watched, replaced when they die, stopped together. */
 
 import { join } from "node:path";
-import { type Config, ConfigError } from "./config.ts";
-import type { Log } from "./log.ts";
+import { type Config, ConfigError } from "./base/config.ts";
+import type { Log } from "./base/log.ts";
 
 /** The flag with which one of them is started; for this program's own use. */
 export const WORKER_FLAG = "--as-worker";

@@ -1,7 +1,7 @@
 /** Who may do what: every route with every kind of credential, two accounts side by side, and text that means harm. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { CreatedKey, KeyView, NodeView, SessionView, UserView } from "../protocol/api.ts";
+import type { CreatedKey, KeyView, NodeView, SessionView, UserView } from "../api/mod.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
 import { asked, done } from "./harness/console_api.ts";

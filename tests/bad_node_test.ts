@@ -1,7 +1,7 @@
 /** What a node can do wrong, by mistake or on purpose: it costs that node something, and nobody else. */
 
 import { afterEach, beforeAll, describe, expect, test } from "bun:test";
-import type { ErrorView } from "../protocol/api.ts";
+import type { ErrorView } from "../api/mod.ts";
 import { CloseCode } from "../protocol/close_codes.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, chat, hello, stream } from "./harness/api.ts";

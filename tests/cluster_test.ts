@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
 import { Endpoint } from "../protocol/mod.ts";
-import { startRedisCluster } from "../server/cluster/test_redis.ts";
+import { startRedisCluster } from "../server/cluster/testing/redis.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
 import { endAfterTests } from "./harness/cleanup.ts";

@@ -9,7 +9,7 @@ import type {
   RotatedKey,
   SessionView,
   UsageView,
-} from "../protocol/api.ts";
+} from "../api/mod.ts";
 import { type Account, createAccount, login, signIn } from "./harness/account.ts";
 import { chat, hello, stream } from "./harness/api.ts";
 import { asked, done } from "./harness/console_api.ts";

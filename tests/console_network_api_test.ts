@@ -16,7 +16,7 @@ import type {
   OwnNodeView,
   RotatedKey,
   SettingsView,
-} from "../protocol/api.ts";
+} from "../api/mod.ts";
 import { type Account, createAccount, register, signIn } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
 import { asked, done, watch } from "./harness/console_api.ts";

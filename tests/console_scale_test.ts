@@ -2,7 +2,7 @@
 
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
-import type { CallView, NodeView } from "../protocol/api.ts";
+import type { CallView, NodeView } from "../api/mod.ts";
 import { en } from "../web/i18n/en.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { inTab, startBrowser, type Tab } from "./harness/browser.ts";

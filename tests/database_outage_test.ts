@@ -1,7 +1,7 @@
 /** PostgreSQL or its network goes away: calls go on, and nothing that was acknowledged is lost or counted twice. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { ErrorView } from "../protocol/api.ts";
+import type { ErrorView } from "../api/mod.ts";
 import { type Account, createAccount, login, register, signIn } from "./harness/account.ts";
 import { type Answer, ask, chat, hello, stream } from "./harness/api.ts";
 import { createDatabase, query } from "./harness/database.ts";

@@ -3,12 +3,12 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { parseConfig } from "../client/config.ts";
-import { closeFault, dialFault } from "../client/link_fault.ts";
+import { parseConfig } from "../client/config/config.ts";
+import { closeFault, dialFault } from "../client/link/link_error.ts";
 import { CloseCode, decode } from "../protocol/mod.ts";
 import { at } from "../scripts/root.ts";
-import { ConfigError, readConfig, settingsHelp } from "../server/config.ts";
-import { errorKinds } from "../server/error.ts";
+import { ConfigError, readConfig, settingsHelp } from "../server/base/config.ts";
+import { errorKinds } from "../server/base/error.ts";
 import {
   anchorOf,
   fenceOf,

@@ -234,10 +234,10 @@ test("an endpoint that takes and gives JSON is a row in each of a few tables, an
   }
   expect(found.toSorted()).toEqual([
     // What servers call such models in their lists: a guess that may be left out.
-    "client/adapter/listing.ts: 2",
-    "client/adapter/openai/dialect.ts: 1",
+    "client/adapter/upstream/model_listing.ts: 2",
+    "client/adapter/openai/chat_dialect.ts: 1",
     // Its name in configurations, and who serves it.
-    "client/provider_type.ts: 2",
+    "client/config/provider_type.ts: 2",
     // Its path, and that it does not stream.
     "protocol/endpoint.ts: 2",
     "server/http/endpoints.ts: 1",

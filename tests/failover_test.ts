@@ -1,7 +1,7 @@
 /** Failed attempts: whose fault they are, who tries next, and what a caller may never see. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { ErrorView } from "../protocol/api.ts";
+import type { ErrorView } from "../api/mod.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, chat, hello, stream } from "./harness/api.ts";
 import { ending, piece, whole } from "./harness/chunks.ts";

@@ -1,7 +1,7 @@
 /** Who gets a call: nodes over real sockets, by their load, their own word and the waiting line. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { ErrorView } from "../protocol/api.ts";
+import type { ErrorView } from "../api/mod.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
-import type { ErrorView } from "../protocol/api.ts";
+import type { ErrorView } from "../api/mod.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";
 import { ending, piece } from "./harness/chunks.ts";

@@ -1,7 +1,7 @@
 /** Providers as people configure them: addresses of every kind, keys in odd places, one name at several providers. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { ProviderConfig } from "../client/config.ts";
+import type { ProviderConfig } from "../client/config/config.ts";
 import { freePort } from "../scripts/free_port.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";

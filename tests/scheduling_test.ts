@@ -1,7 +1,7 @@
 /** What becomes of a node after a fault, and which node a policy chooses: through the program, as owners and callers see it. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { ErrorView } from "../protocol/api.ts";
+import type { ErrorView } from "../api/mod.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";

@@ -1,7 +1,7 @@
 /** A new gateway's first administrator, made through its API with the code that the operator prints. */
 
 import { expect, test } from "bun:test";
-import type { AuditPage, LoginAnswer, SettingsView } from "../protocol/api.ts";
+import type { AuditPage, LoginAnswer, SettingsView } from "../api/mod.ts";
 import { createAccount } from "./harness/account.ts";
 import { type Answer, ask } from "./harness/api.ts";
 import { createDatabase } from "./harness/database.ts";
@@ -65,8 +65,8 @@ test.each(databases)(
     const settings = await ask<SettingsView>(`${gateway.url}/api/admin/settings`, session);
     expect(settings.json.registration).toMatchObject({ value: "invite", is_set: true });
     const log = await ask<AuditPage>(`${gateway.url}/api/admin/audit`, session);
-    const deeds = log.json.entries.filter(({ actor }) => actor === json.user.email);
-    expect(deeds.map(({ action }) => action).toSorted())
+    const auditEvents = log.json.entries.filter(({ actor }) => actor === json.user.email);
+    expect(auditEvents.map(({ action }) => action).toSorted())
       .toEqual(["account.registered", "session.started", "settings.changed"]);
 
     expect((await claim(gateway, { code, email: "late@example.com" })).status).toBe(404);

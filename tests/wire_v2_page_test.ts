@@ -18,7 +18,7 @@ import {
   SUBPROTOCOL_V2,
   WINDOW_BYTES,
 } from "../protocol/mod.ts";
-import { settingsHelp } from "../server/config.ts";
+import { settingsHelp } from "../server/base/config.ts";
 import { UNDER_WAY_BYTES } from "../server/node/outbox.ts";
 import { readMarkdown } from "./harness/markdown.ts";
 

@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import type { ErrorView } from "../protocol/api.ts";
+import type { ErrorView } from "../api/mod.ts";
 import type { GoAway } from "../protocol/frame_v2.ts";
 import { StubGateway } from "../client/testing/stub_gateway.ts";
 import { Program } from "../scripts/program.ts";

@@ -40,7 +40,7 @@ import type {
   UsageFilter,
   UsageView,
   UserView,
-} from "../protocol/api.ts";
+} from "../api/mod.ts";
 import { noteServerDate } from "./state/clock.ts";
 import { noteReached } from "./state/connection.ts";
 

@@ -1,6 +1,6 @@
 /** Lines to copy: each works as it stands once the reader's own token and a live model are in it. */
 
-import type { InfoView } from "../protocol/api.ts";
+import type { InfoView } from "../api/mod.ts";
 
 export interface CallExample {
   /** Of the gateway: `https://gateway.example` */

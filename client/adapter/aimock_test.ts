@@ -1,6 +1,6 @@
 import { LLMock } from "@copilotkit/aimock";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { ProviderConfig } from "../config.ts";
+import type { ProviderConfig } from "../config/config.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { realWorld } from "../world.ts";
 import { type Adapter, UpstreamFailure } from "./adapter.ts";

@@ -1,7 +1,7 @@
 /** Speaks to Claude: OpenAI's requests in Anthropic's words, and Anthropic's own as they come. */
 
 import { Endpoint } from "../../protocol/mod.ts";
-import type { ProviderConfig } from "../config.ts";
+import type { ProviderConfig } from "../config/config.ts";
 import type { World } from "../world.ts";
 import type { Adapter, AdapterCall, ListedModel } from "./adapter.ts";
 import type { ChatChunk } from "./chat.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ProviderConfig } from "../config.ts";
+import type { ProviderConfig } from "../config/config.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream, sse } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";

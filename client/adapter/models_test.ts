@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { endpointNamesOf, endpointPaths, type ProviderType } from "../provider_type.ts";
+import { endpointNamesOf, endpointPaths, type ProviderType } from "../config/provider_type.ts";
 import { realWorld } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
 import { ClaudeAdapter } from "./claude.ts";

@@ -1,7 +1,7 @@
 /** Passes calls through to any OpenAI-compatible server, and mends what such servers get wrong. */
 
 import { Endpoint, isEndpoint, withMember } from "../../protocol/mod.ts";
-import type { ProviderConfig } from "../config.ts";
+import type { ProviderConfig } from "../config/config.ts";
 import type { World } from "../world.ts";
 import {
   type Adapter,
@@ -11,21 +11,21 @@ import {
   UpstreamFailure,
 } from "./adapter.ts";
 import { withAskedModel } from "./asked_model.ts";
-import { baseUrlOf, pathBelowBase } from "./base_url.ts";
-import { discard, readWhole, ResponseBody } from "./event_stream.ts";
-import { readListing } from "./listing.ts";
-import { type ChatManners, mannersOf } from "./messages/chat_request.ts";
+import { baseUrlOf, pathBelowBase } from "./upstream/base_url.ts";
+import { discard, readWhole, ResponseBody } from "./sse/event_stream.ts";
+import { readListing } from "./upstream/model_listing.ts";
+import { mannersOf, type ProviderQuirks } from "./messages/chat_request.ts";
 import { messagesOverChat } from "./messages/over_chat.ts";
-import { type OpenAiDialect, openAiDialects } from "./openai/dialect.ts";
+import { type OpenAiDialect, openAiDialects } from "./openai/chat_dialect.ts";
 import { EventRelay } from "./openai/event_relay.ts";
 import { type Json, parseObject } from "./openai/json_object.ts";
 import { openAiError } from "./openai/openai_error.ts";
 import { StreamedAnswer } from "./openai/streamed_answer.ts";
-import { OpenedLater } from "./opened_later.ts";
-import { PlainRuns } from "./plain_runs.ts";
-import { errorObject, readRefusal, statusIn, toFailure } from "./refusal.ts";
-import { relayedHeaders } from "./relayed_headers.ts";
-import { Upstream } from "./upstream.ts";
+import { OpenedLater } from "./sse/opened_later.ts";
+import { PlainRuns } from "./sse/plain_runs.ts";
+import { errorObject, readRefusal, statusIn, toFailure } from "./upstream/upstream_error.ts";
+import { relayedHeaders } from "./upstream/relayed_headers.ts";
+import { Upstream } from "./upstream/upstream.ts";
 
 export class OpenAiAdapter implements Adapter {
   readonly endpoints: readonly Endpoint[] = [
@@ -34,7 +34,7 @@ export class OpenAiAdapter implements Adapter {
   ];
   readonly usualEndpoints = this.endpoints.filter((path) => !openAiDialects[path]?.isRare);
   readonly #upstream: Upstream;
-  readonly #manners: ChatManners;
+  readonly #manners: ProviderQuirks;
 
   constructor(
     provider: ProviderConfig,

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import OpenAI from "openai";
-import { eventText } from "../event_text.ts";
+import { eventText } from "./sse/event_text.ts";
 import { Endpoint } from "../../protocol/mod.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream, sse } from "../testing/stub_upstream.ts";

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { ProviderConfig } from "../config.ts";
+import type { ProviderConfig } from "../config/config.ts";
 import { objectMembers } from "../../protocol/mod.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream, type Seen, sse, StubUpstream } from "../testing/stub_upstream.ts";

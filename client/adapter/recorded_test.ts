@@ -5,7 +5,7 @@ import type OpenAI from "openai";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Endpoint } from "../../protocol/mod.ts";
-import type { ProviderConfig } from "../config.ts";
+import type { ProviderConfig } from "../config/config.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";

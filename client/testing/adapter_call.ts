@@ -2,7 +2,7 @@
 
 import { Endpoint } from "../../protocol/mod.ts";
 import type { AdapterCall, Piece } from "../adapter/adapter.ts";
-import { textsOf as textsOfPiece } from "../adapter/piece_texts.ts";
+import { textsOf as textsOfPiece } from "../adapter/sse/piece_texts.ts";
 
 /** A streamed chat that is never cancelled, except for what is given. */
 export function callOf(change: Partial<AdapterCall> = {}): AdapterCall {

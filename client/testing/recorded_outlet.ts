@@ -1,7 +1,7 @@
 /** A link that keeps what is sent on it, and a loop whose turns a test makes. */
 
 import { decodeV2, type FrameV2 } from "../../protocol/mod.ts";
-import type { Outlet } from "../dialect.ts";
+import type { Outlet } from "../link/wire_session.ts";
 
 export class RecordedOutlet implements Outlet {
   /** What was sent and not looked at. */

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LoginAnswer, UserView } from "../../protocol/api.ts";
+import type { LoginAnswer, UserView } from "../../api/mod.ts";
 
 export interface Credentials {
   email: string;

@@ -6,7 +6,7 @@ import type {
   AuditEntry,
   InviteView,
   SettingsView,
-} from "../../protocol/api.ts";
+} from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;

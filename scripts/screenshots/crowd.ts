@@ -1,6 +1,6 @@
 /** A made-up crowd of nodes: every state that a node can be in, and names that do not fit. */
 
-import type { NodeView, OwnNodeView } from "../../protocol/api.ts";
+import type { NodeView, OwnNodeView } from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
 

@@ -1,6 +1,6 @@
 /** The made-up crowd's models, and one of its nodes in full. */
 
-import type { ModelView, NodeDetail, NodeEvent, NodeView } from "../../protocol/api.ts";
+import type { ModelView, NodeDetail, NodeEvent, NodeView } from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
 

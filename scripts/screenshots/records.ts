@@ -1,6 +1,6 @@
 /** Made-up keys, calls and sessions: short and long names, good ends and bad ones. */
 
-import type { AttemptView, CallView, KeyView, SessionView } from "../../protocol/api.ts";
+import type { AttemptView, CallView, KeyView, SessionView } from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;

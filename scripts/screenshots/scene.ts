@@ -1,7 +1,7 @@
 /** What there is to see in the console: one scene a page and state of it. */
 
 import type { Page, Route } from "playwright-core";
-import type { InfoView, NodeView } from "../../protocol/api.ts";
+import type { InfoView, NodeView } from "../../api/mod.ts";
 import { keys } from "./records.ts";
 
 export interface Scene {

@@ -1,6 +1,6 @@
 /** Made-up figures of a day with its rush hours, by model, key and node. */
 
-import type { Side, UsageFigures, UsageShare, UsageView } from "../../protocol/api.ts";
+import type { Side, UsageFigures, UsageShare, UsageView } from "../../api/mod.ts";
 
 const STEPS: readonly [name: UsageView["step"], stepMs: number, maxRangeMs: number][] = [
   ["minute", 60_000, 6 * 3_600_000],

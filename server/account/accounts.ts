@@ -1,8 +1,8 @@
 /** Accounts: making them, signing in, and what their owner sees of them. */
 
 import { createHash } from "node:crypto";
-import type { LoginAnswer, RegistrationMode, UserView } from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
+import type { LoginAnswer, RegistrationMode, UserView } from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
 import type { AccountRow, KeyKind, KeyRow, NewPasswordHash, Role, Store } from "../store/store.ts";
 import { checkedEmail, normalizedEmail } from "./email.ts";
 import { inviteDigest } from "./invites.ts";

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentLog } from "../log.ts";
+import { silentLog } from "../base/log.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { Accounts, type AccountsOptions, type LoginFailures } from "./accounts.ts";

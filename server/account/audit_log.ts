@@ -1,6 +1,6 @@
 /** Who did what, when, from where: written once, read by administrators, never changed. */
 
-import type { AuditAction, AuditPage } from "../../protocol/api.ts";
+import type { AuditAction, AuditPage } from "../../api/mod.ts";
 import type { AuditRow } from "../store/audit.ts";
 import type { Store } from "../store/store.ts";
 import { cursorOf, positionOf } from "./cursor.ts";
@@ -16,7 +16,7 @@ export interface Actor {
 }
 
 /** Something that was done. */
-export interface Deed {
+export interface AuditEvent {
   action: AuditAction;
   target?: string | null;
   detail?: AuditRow["detail"];
@@ -33,7 +33,7 @@ export class AuditLog {
     this.#now = now;
   }
 
-  write(actor: Actor, { action, target = null, detail = {} }: Deed): Promise<void> {
+  write(actor: Actor, { action, target = null, detail = {} }: AuditEvent): Promise<void> {
     return this.#store.audit.add({
       id: `aud_${randomChars(22)}`,
       at: this.#now(),
@@ -46,7 +46,7 @@ export class AuditLog {
     });
   }
 
-  /** Newest first. Throws `invalid_request` for a cursor that is none. */
+  /** LruCache first. Throws `invalid_request` for a cursor that is none. */
   async page(
     { actor, action, cursor, limit }: {
       actor?: string;

@@ -1,7 +1,7 @@
 /** An account's calls as it may see them: those it made, and those that its nodes served for others. */
 
-import type { AttemptView, CallFilter, CallPage, CallView, Side } from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
+import type { AttemptView, CallFilter, CallPage, CallView, Side } from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
 import type { AttemptEntry, LedgerEntry, Outcome, Store } from "../store/store.ts";
 import { cursorOf, positionOf } from "./cursor.ts";
 
@@ -30,7 +30,7 @@ export type HistoryStore = Pick<Store, "calls" | "keys" | "nodes">;
 export class CallHistory {
   constructor(private readonly store: HistoryStore) {}
 
-  /** Newest first. Throws `invalid_request` for a cursor that is none. */
+  /** LruCache first. Throws `invalid_request` for a cursor that is none. */
   async page(accountId: string, filter: CallFilter): Promise<CallPage> {
     const { side = "made", limit = DEFAULT_LIMIT, outcome } = filter;
     const after = positionOf(filter.cursor);

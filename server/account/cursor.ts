@@ -1,6 +1,6 @@
 /** Where a page ended, as a text that the next request sends back. */
 
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 
 export interface Position {
   /** UTC milliseconds. */

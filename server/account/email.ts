@@ -1,6 +1,6 @@
 /** E-mail addresses, as far as a gateway that sends no mail needs to understand them. */
 
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 
 const MAX_CHARS = 254;
 

@@ -1,8 +1,8 @@
 /** Invites: codes that let one account in each, made by administrators. */
 
 import { createHash } from "node:crypto";
-import type { CreatedInvite, InviteView } from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
+import type { CreatedInvite, InviteView } from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
 import type { InviteListing, InviteRow } from "../store/invites.ts";
 import type { Store } from "../store/store.ts";
 import { randomChars } from "./tokens.ts";
@@ -46,7 +46,7 @@ export class Invites {
     return { invite: this.#view(listing), code };
   }
 
-  /** Newest first. */
+  /** LruCache first. */
   async list(): Promise<InviteView[]> {
     const rows = await this.#store.invites.list(this.#now() - SHOWN_MS);
     return rows.map((row) => this.#view(row));

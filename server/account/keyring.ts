@@ -1,12 +1,12 @@
 /** Who is asking: bearer tokens looked up, remembered for seconds, and forgotten at once when they are revoked. */
 
-import { type Clock, systemClock } from "../clock.ts";
-import { ColinkError } from "../error.ts";
-import { type Log, silentLog } from "../log.ts";
-import { Newest } from "../newest.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
+import { type Log, silentLog } from "../base/log.ts";
+import { LruCache } from "../base/lru.ts";
 import type { KeyTable } from "../store/keys.ts";
 import type { KeyKind } from "../store/store.ts";
-import { refusal, refuseByLooks } from "./refusal.ts";
+import { refusal, refuseByLooks } from "./token_error.ts";
 import type { TokenVault } from "./tokens.ts";
 
 /** A token that was accepted. */
@@ -61,13 +61,13 @@ export class Keyring {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #after: Clock["after"];
-  readonly #found = new Newest<string, Found>(MAX_KEYS);
+  readonly #found = new LruCache<string, Found>(MAX_KEYS);
   /** When a digest was not there. Apart, so that a flood of guesses pushes out no real key. */
-  readonly #unknown = new Newest<string, number>(MAX_UNKNOWN);
+  readonly #unknown = new LruCache<string, number>(MAX_UNKNOWN);
   readonly #lookups = new Map<string, Promise<Found | null>>();
   readonly #listeners = new Set<(keyId: string) => void>();
   /** When listeners were told of a key: polls overlap. */
-  readonly #told = new Newest<string, number>(MAX_TOLD);
+  readonly #told = new LruCache<string, number>(MAX_TOLD);
   #revocations = 0;
   #isStoreAway = false;
   #since: number | null = null;

@@ -7,8 +7,8 @@ import type {
   NewKey,
   RotatedKey,
   TokenKind,
-} from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
+} from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
 import type { KeyKind, KeyRow, Store } from "../store/store.ts";
 import { newToken, randomChars, type TokenVault } from "./tokens.ts";
 

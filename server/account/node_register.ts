@@ -4,11 +4,11 @@
  * gateway within seconds.
  */
 
-import type { NodeEventKind, NodeGone } from "../../protocol/api.ts";
-import { type Clock, systemClock } from "../clock.ts";
-import { ColinkError } from "../error.ts";
-import { type Log, silentLog } from "../log.ts";
-import { Newest } from "../newest.ts";
+import type { NodeEventKind, NodeGone } from "../../api/mod.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
+import { type Log, silentLog } from "../base/log.ts";
+import { LruCache } from "../base/lru.ts";
 import type { NodeDeparture, NodeEventRow, NodeOrder, NodeSighting } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { randomChars } from "./tokens.ts";
@@ -71,9 +71,9 @@ const MAX_REMEMBERED = 10_000;
 export class NodeRegister {
   readonly #options: Required<NodeRegisterOptions>;
   readonly #orders = new Map<string, NodeOrder>();
-  readonly #gone = new Newest<string, NodeGone>(MAX_REMEMBERED);
+  readonly #gone = new LruCache<string, NodeGone>(MAX_REMEMBERED);
   /** Lines added since a node's timeline was cut. */
-  readonly #added = new Newest<string, number>(MAX_REMEMBERED);
+  readonly #added = new LruCache<string, number>(MAX_REMEMBERED);
   /** By node: what it was and whether it left, in the order in which they were first heard of. */
   readonly #states = new Map<string, NodeState>();
   #lines: NodeEventRow[] = [];
@@ -82,8 +82,8 @@ export class NodeRegister {
   #lost = 0;
   #since = 0;
   #isClosed = false;
-  #callOffPoll: () => void = () => {};
-  #callOffWrite: (() => void) | null = null;
+  #cancelPoll: () => void = () => {};
+  #cancelWrite: (() => void) | null = null;
 
   /** Called when something was decided about these nodes, here or elsewhere; null: about all. */
   onDecided: (nodeIds: readonly string[] | null) => void = () => {};
@@ -100,8 +100,8 @@ export class NodeRegister {
   /** Writes what is waiting, for the last time. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#callOffPoll();
-    this.#callOffWrite?.();
+    this.#cancelPoll();
+    this.#cancelWrite?.();
     // What it cannot write waits again.
     await this.#lastWrite;
     let before = Infinity;
@@ -184,7 +184,7 @@ export class NodeRegister {
       // The next poll begins where this one would have. An outage is for the ledger to report.
       if (!isAway(error)) log.error({ err: error }, "cannot read what is decided about nodes");
     } finally {
-      if (!this.#isClosed) this.#callOffPoll = after(POLL_MS, () => void this.#poll());
+      if (!this.#isClosed) this.#cancelPoll = after(POLL_MS, () => void this.#poll());
     }
   }
 
@@ -199,9 +199,9 @@ export class NodeRegister {
   }
 
   #schedule(delayMs: number): void {
-    if (this.#callOffWrite !== null || this.#isWriting || this.#isClosed) return;
-    this.#callOffWrite = this.#options.after(delayMs, () => {
-      this.#callOffWrite = null;
+    if (this.#cancelWrite !== null || this.#isWriting || this.#isClosed) return;
+    this.#cancelWrite = this.#options.after(delayMs, () => {
+      this.#cancelWrite = null;
       this.#lastWrite = this.#write();
     });
   }

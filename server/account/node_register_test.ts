@@ -4,12 +4,12 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FakeClock, settle } from "../clock_fake.ts";
-import { ColinkError } from "../error.ts";
-import { silentLog } from "../log.ts";
+import { FakeClock, settle } from "../base/testing/fake_clock.ts";
+import { ColinkError } from "../base/error.ts";
+import { silentLog } from "../base/log.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
-import { anAccount } from "../store/store_suite.ts";
+import { anAccount } from "../store/testing/store_suite.ts";
 import { NodeRegister } from "./node_register.ts";
 
 let folder: string;

@@ -10,8 +10,8 @@ import type {
   NodeModelSpeed,
   NodeView,
   OwnNodeView,
-} from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
+} from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
 import type { NodeEventRow, NodeRow, OwnedNodeRow } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { type NodeRegister, TIMELINE_LINES } from "./node_register.ts";
@@ -62,7 +62,7 @@ export class OwnNodes {
     return row === null ? null : { ownerId: row.accountId, own: this.#view(row) };
   }
 
-  /** Newest first. */
+  /** LruCache first. */
   async timeline(nodeId: string, { isOwn }: { isOwn: boolean }): Promise<NodeEvent[]> {
     const rows = await this.#options.store.nodes.timeline(nodeId, TIMELINE_LINES);
     const events = rows.map(eventView);

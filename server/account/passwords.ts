@@ -1,7 +1,7 @@
 /** Passwords: bcrypt, off the event loop, a few at a time. */
 
 import { hash, verify } from "@node-rs/bcrypt";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 
 const COST = 12;
 const MAX_AT_ONCE = 4;

@@ -1,8 +1,8 @@
 /** Who is signed in, from where, since when; and the end of it, which every gateway heeds at once. */
 
-import type { SessionView } from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
-import { type Log, silentLog } from "../log.ts";
+import type { SessionView } from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import type { SessionRow } from "../store/sessions.ts";
 import type { AccountRow, Role, Store } from "../store/store.ts";
 import { SESSION_SECONDS, type Sessions } from "./sessions.ts";

@@ -1,7 +1,7 @@
 /** Sessions of the console as their holders have them: JWTs, HS256 and nothing else, good for 24 hours. */
 
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 
 const ALGORITHM = "HS256";
 const TYPE = "JWT";

@@ -1,9 +1,9 @@
 /** What administrators set while the gateway runs. The configuration says what counts while nothing is set. */
 
-import type { RegistrationMode, SettingsChange, SettingsView } from "../../protocol/api.ts";
-import { type Clock, systemClock } from "../clock.ts";
-import { ColinkError } from "../error.ts";
-import { type Log, silentLog } from "../log.ts";
+import type { RegistrationMode, SettingsChange, SettingsView } from "../../api/mod.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import type { Store } from "../store/store.ts";
 
 export interface SettingValues {
@@ -45,7 +45,7 @@ export class Settings {
   #set: Partial<SettingValues> = {};
   #values: SettingValues;
   #isClosed = false;
-  #callOffPoll: () => void = () => {};
+  #cancelPoll: () => void = () => {};
 
   /** Called when something has changed. */
   onChange: () => void = () => {};
@@ -67,7 +67,7 @@ export class Settings {
 
   close(): void {
     this.#isClosed = true;
-    this.#callOffPoll();
+    this.#cancelPoll();
   }
 
   view(): SettingsView {
@@ -117,7 +117,7 @@ export class Settings {
       const isAway = error instanceof ColinkError && error.code === "store_unavailable";
       if (!isAway) log.error({ err: error }, "cannot read the settings");
     } finally {
-      if (!this.#isClosed) this.#callOffPoll = after(POLL_MS, () => void this.#poll());
+      if (!this.#isClosed) this.#cancelPoll = after(POLL_MS, () => void this.#poll());
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Settings: what counts while something is set, and while nothing is. */
 
 import { expect, test } from "bun:test";
-import { FakeClock } from "../clock_fake.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
 import type { Store } from "../store/store.ts";
 import { Settings } from "./settings.ts";
 

@@ -1,7 +1,7 @@
 /** The first administrator of a new gateway: made once, by whoever has the code that only its operator is shown. */
 
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { Store } from "../store/store.ts";
 import type { Accounts, Credentials } from "./accounts.ts";
 

@@ -1,13 +1,7 @@
 /** An account's figures over time, and by model, key and node: the dashboard in one answer. */
 
-import type {
-  UsageFigures,
-  UsageFilter,
-  UsageShare,
-  UsageStep,
-  UsageView,
-} from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
+import type { UsageFigures, UsageFilter, UsageShare, UsageStep, UsageView } from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
 import { percentile } from "../store/histogram.ts";
 import type { Store } from "../store/store.ts";
 import type { UsageSum } from "../store/usage.ts";

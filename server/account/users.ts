@@ -1,7 +1,7 @@
 /** Accounts as administrators see and change them. */
 
-import type { AdminUserChange, AdminUserPage, AdminUserView } from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
+import type { AdminUserChange, AdminUserPage, AdminUserView } from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
 import type { Store } from "../store/store.ts";
 import type { UserRow } from "../store/users.ts";
 import { cursorOf, positionOf } from "./cursor.ts";
@@ -19,7 +19,7 @@ export interface UsersOptions {
 export class Users {
   constructor(private readonly options: UsersOptions) {}
 
-  /** Newest account first. Throws `invalid_request` for a cursor that is none. */
+  /** LruCache account first. Throws `invalid_request` for a cursor that is none. */
   async page(
     { search, cursor, limit }: { search?: string; cursor?: string; limit: number },
   ): Promise<AdminUserPage> {

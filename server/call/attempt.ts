@@ -1,11 +1,11 @@
 /** One try of a call on a leased slot: passes on what the node sends, watches its silences, gives the slot back. */
 
-import { asColinkError, ColinkError } from "../error.ts";
-import type { Clock } from "../clock.ts";
+import { asColinkError, ColinkError } from "../base/error.ts";
+import type { Clock } from "../base/clock.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "../node/attempt.ts";
-import type { Lease } from "./lease.ts";
-import type { Timing } from "./policy.ts";
-import { judge, type Refusal } from "./blame.ts";
+import type { Lease } from "../schedule/lease.ts";
+import type { Timing } from "../schedule/policy/policy.ts";
+import { classifyFailure, type UpstreamRejection } from "./classify_failure.ts";
 
 export interface AttemptTimes {
   firstTokenMs: number;
@@ -16,7 +16,7 @@ export interface AttemptTimes {
 /** How an attempt ended. */
 export type AttemptEnd =
   | { is: "finished" }
-  | { is: "refused"; refusal: Refusal }
+  | { is: "refused"; refusal: UpstreamRejection }
   | { is: "failed"; error: ColinkError }
   /** The call was stopped from outside. */
   | { is: "stopped"; error: ColinkError };
@@ -47,8 +47,8 @@ export interface AttemptListener {
  */
 export class Attempt implements AttemptSink {
   #running: RunningAttempt | null = null;
-  #callOffSilence = NOTHING_TO_DO;
-  #callOffGrace = NOTHING_TO_DO;
+  #cancelSilence = NOTHING_TO_DO;
+  #cancelGrace = NOTHING_TO_DO;
   #startedMs = 0;
   #firstPieceMs: number | null = null;
   #heardMs = 0;
@@ -148,13 +148,13 @@ export class Attempt implements AttemptSink {
   #spoke(): void {
     this.#hasSpoken = true;
     if (!this.order.stream) return;
-    this.#callOffSilence();
+    this.#cancelSilence();
     this.#watchSilence(this.times.idleMs);
   }
 
   /** One timer a silence, not one a chunk: when it rings, it looks how long ago the last chunk came. */
   #watchSilence(limitMs: number): void {
-    this.#callOffSilence = this.clock.after(limitMs, () => {
+    this.#cancelSilence = this.clock.after(limitMs, () => {
       // A node that waits for its caller is not silent; how long it has to is limited elsewhere.
       if (this.#heldBytes > 0) this.#heardMs = this.clock.monotonic();
       const silentMs = this.clock.monotonic() - this.#heardMs;
@@ -177,7 +177,7 @@ export class Attempt implements AttemptSink {
   /** This side is done with it; the node is told, and the slot waits for its confirmation. */
   #abandon(end: AttemptEnd): void {
     this.#running?.cancel();
-    this.#callOffGrace = this.clock.after(this.times.cancelGraceMs, () => {
+    this.#cancelGrace = this.clock.after(this.times.cancelGraceMs, () => {
       this.#running?.forget();
       this.#free();
     });
@@ -185,7 +185,7 @@ export class Attempt implements AttemptSink {
   }
 
   #free(): void {
-    this.#callOffGrace();
+    this.#cancelGrace();
     this.lease.release();
     this.isSettled = true;
     for (const resolve of this.#settled) resolve();
@@ -194,14 +194,14 @@ export class Attempt implements AttemptSink {
   #finish(end: AttemptEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#callOffSilence();
+    this.#cancelSilence();
     this.listener.ended(end);
     this.#end(end);
   }
 }
 
 function endOf(failure: AttemptFailure): AttemptEnd {
-  const verdict = judge(failure);
+  const verdict = classifyFailure(failure);
   return verdict.is === "answer"
     ? { is: "refused", refusal: verdict.refusal }
     : { is: "failed", error: verdict.error };

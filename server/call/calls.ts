@@ -1,6 +1,6 @@
 /** The calls that are running or waiting now, so that a revoked key or a stopping gateway can end them. */
 
-import type { Call, StopCode } from "./call.ts";
+import type { Call, StopCode } from "../schedule/call.ts";
 
 export class Calls {
   readonly #calls = new Set<Call>();

@@ -1,19 +1,19 @@
 /** Moves a call's answer from nodes to its caller: tries, fails over before the first byte, ends exactly once. */
 
-import { asColinkError, ColinkError } from "../error.ts";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import { asColinkError, ColinkError } from "../base/error.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import type { Node } from "../node/node.ts";
 import type { Penalty } from "../node/penalty.ts";
 import type { LedgerEntry } from "../store/store.ts";
 import { Attempt, type AttemptEnd, type AttemptTimes } from "./attempt.ts";
-import type { Refusal } from "./blame.ts";
-import type { Call } from "./call.ts";
+import type { UpstreamRejection } from "./classify_failure.ts";
+import type { Call } from "../schedule/call.ts";
 import type { Calls } from "./calls.ts";
-import { type CallEnd, Course } from "./course.ts";
-import type { Lease } from "./lease.ts";
-import type { Pins } from "./pins.ts";
-import type { Scheduler } from "./scheduler.ts";
+import { type CallEnd, CallRecord } from "./call_record.ts";
+import type { Lease } from "../schedule/lease.ts";
+import type { ResponseAffinity } from "./response_affinity.ts";
+import type { Scheduler } from "../schedule/scheduler.ts";
 
 /** Where an answer goes. http implements it; each call ends in exactly one of `whole`, `end` and `fail`. */
 export interface Outlet {
@@ -26,7 +26,7 @@ export interface Outlet {
   /** The call waits for a slot; it is the how manieth to get one. Only for calls that want to know. */
   queued(position: number): void;
   /** The upstream's refusal of the request. */
-  refuse(refusal: Refusal): void;
+  refuse(refusal: UpstreamRejection): void;
   /** The first event of a stream is about to be written. */
   begin(): void;
   /** Server-sent events, one or more. */
@@ -47,7 +47,7 @@ export interface Outlet {
 export interface Ledger {
   record(entry: LedgerEntry): void;
   /** What would be recorded of a call now; it counts if this process ends before it has recorded the call. */
-  foresee(entry: LedgerEntry): void;
+  recordProvisional(entry: LedgerEntry): void;
 }
 
 export interface RelayConfig extends AttemptTimes {
@@ -58,7 +58,7 @@ export interface RelayConfig extends AttemptTimes {
 
 export interface RelayParts {
   scheduler: Scheduler;
-  pins: Pins;
+  responseAffinity: ResponseAffinity;
   calls: Calls;
   ledger: Ledger;
   clock: Clock;
@@ -76,7 +76,7 @@ export interface RelayParts {
 const SETTLED_WITHIN_MS = 1_000;
 
 /** Most nodes say it sooner. For the others' calls a crash must not be the end of all that is known. */
-const FORESEEN_AFTER_MS = 40;
+const PROVISIONAL_AFTER_MS = 40;
 
 /** A node that says BUSY does not use up a retry; one that says it this often in one call does. */
 const MAX_BUSY_BOUNCES = 20;
@@ -86,50 +86,50 @@ export class Relay {
 
   /** Runs a call to its end. Never rejects: whatever happens reaches the outlet and the ledger, once. */
   async run(call: Call, outlet: Outlet): Promise<void> {
-    const course = new Course(call);
+    const record = new CallRecord(call);
     this.parts.calls.add(call);
     try {
-      const end = await this.#tryNodes(call, course, outlet);
-      this.#end(course, outlet, end);
-      if (!course.isSettled) await this.#settled(course, outlet, end);
-      this.#record(course, outlet, end);
+      const end = await this.#tryNodes(call, record, outlet);
+      this.#end(record, outlet, end);
+      if (!record.isSettled) await this.#settled(record, outlet, end);
+      this.#record(record, outlet, end);
     } finally {
       this.parts.calls.remove(call);
     }
   }
 
   /** Attempts until one ends the call: an answer, a refusal, a stop, or a failure that nobody can make good. */
-  async #tryNodes(call: Call, course: Course, outlet: Outlet): Promise<CallEnd> {
+  async #tryNodes(call: Call, record: CallRecord, outlet: Outlet): Promise<CallEnd> {
     let lastFailure: ColinkError | null = null;
     for (;;) {
       let lease: Lease;
       try {
-        const leased = this.#lease(call, course, outlet);
+        const leased = this.#lease(call, record, outlet);
         lease = leased instanceof Promise ? await leased : leased;
       } catch (error) {
         if (call.stopped) return { is: "stopped", error: call.stopped };
         if (lastFailure === null) return { is: "failed", error: asColinkError(error) };
         return this.#givenUp(call, lastFailure);
       }
-      const end = await this.#attempt(call, course, outlet, lease);
+      const end = await this.#attempt(call, record, outlet, lease);
       if (end.is !== "failed") return end;
-      if (!course.hasBegun) outlet.notAnswered();
+      if (!record.hasBegun) outlet.notAnswered();
       lastFailure = end.error;
-      if (!this.#mayRetry(course, lease.node, end.error)) return this.#givenUp(call, end.error);
+      if (!this.#mayRetry(record, lease.node, end.error)) return this.#givenUp(call, end.error);
     }
   }
 
-  #lease(call: Call, course: Course, outlet: Outlet): Lease | Promise<Lease> {
-    const isRetry = course.attempts + course.busyBounces > 0;
+  #lease(call: Call, record: CallRecord, outlet: Outlet): Lease | Promise<Lease> {
+    const isRetry = record.attempts + record.busyBounces > 0;
     const onPosition = call.request.wantsPosition
       ? (position: number) => outlet.queued(position)
       : undefined;
-    const wish = { tried: course.tried, isRetry, onPosition };
+    const wish = { tried: record.tried, isRetry, onPosition };
     const lease = this.parts.scheduler.lease(call, wish);
-    return lease instanceof Promise ? this.#waited(call, course, lease) : lease;
+    return lease instanceof Promise ? this.#waited(call, record, lease) : lease;
   }
 
-  async #waited(call: Call, course: Course, served: Promise<Lease>): Promise<Lease> {
+  async #waited(call: Call, record: CallRecord, served: Promise<Lease>): Promise<Lease> {
     const { clock } = this.parts;
     const sinceMs = clock.monotonic();
     try {
@@ -138,11 +138,11 @@ export class Relay {
       lease.release();
       throw call.stopped;
     } finally {
-      course.queuedMs += clock.monotonic() - sinceMs;
+      record.queuedMs += clock.monotonic() - sinceMs;
     }
   }
 
-  #attempt(call: Call, course: Course, outlet: Outlet, lease: Lease): Promise<AttemptEnd> {
+  #attempt(call: Call, record: CallRecord, outlet: Outlet, lease: Lease): Promise<AttemptEnd> {
     const { request } = call;
     const { clock, nonce } = this.parts;
     const order = {
@@ -156,19 +156,19 @@ export class Relay {
       headers: request.headers,
     };
     const pieces = request.stream
-      ? this.#streamed(course, outlet, lease.node, (bytes) => attempt.consumed(bytes))
-      : this.#gathered(course, outlet, lease.node, (bytes) => attempt.consumed(bytes));
+      ? this.#streamed(record, outlet, lease.node, (bytes) => attempt.consumed(bytes))
+      : this.#gathered(record, outlet, lease.node, (bytes) => attempt.consumed(bytes));
     const ended = (end: AttemptEnd) => {
-      course.attemptEnded(end, clock.monotonic());
+      record.attemptEnded(end, clock.monotonic());
       this.#learn(lease, call, attempt, end);
     };
     const attempt = new Attempt(lease, order, clock, this.config, { ...pieces, ended });
-    course.begin(lease.node, attempt, clock.monotonic());
+    record.begin(lease.node, attempt, clock.monotonic());
     return attempt.run(call);
   }
 
   /** Events are written as they come. The node gets credit for what the caller has taken. */
-  #streamed(course: Course, outlet: Outlet, node: Node, consumed: (bytes: number) => void) {
+  #streamed(record: CallRecord, outlet: Outlet, node: Node, consumed: (bytes: number) => void) {
     let heldBytes = 0;
     outlet.onDrained = () => {
       consumed(heldBytes);
@@ -177,8 +177,8 @@ export class Relay {
     return {
       head: (headers: Readonly<Record<string, string>>) => outlet.answeredBy(node, headers),
       data: (events: string | Uint8Array) => {
-        if (!course.hasBegun) {
-          course.firstByte(this.parts.clock.monotonic());
+        if (!record.hasBegun) {
+          record.firstByte(this.parts.clock.monotonic());
           outlet.begin();
         }
         outlet.write(events);
@@ -189,13 +189,13 @@ export class Relay {
   }
 
   /** An answer that is given whole is kept until it is complete; until then another node may give it. */
-  #gathered(course: Course, outlet: Outlet, node: Node, consumed: (bytes: number) => void) {
-    const answer = course.gather(node, this.config.maxFrameBytes);
+  #gathered(record: CallRecord, outlet: Outlet, node: Node, consumed: (bytes: number) => void) {
+    const answer = record.gather(node, this.config.maxFrameBytes);
     return {
       head: (headers: Readonly<Record<string, string>>) => outlet.answeredBy(node, headers),
       data: (piece: string | Uint8Array) => {
-        course.firstPiece(this.parts.clock.monotonic());
-        if (!answer.add(piece)) return course.call.stop("answer_too_large");
+        record.firstPiece(this.parts.clock.monotonic());
+        if (!answer.add(piece)) return record.call.stop("answer_too_large");
         consumed(piece.length);
       },
     };
@@ -215,7 +215,7 @@ export class Relay {
     if (penalty === null || end.is !== "failed") return;
     onPenalty?.(lease.node, penalty);
     const { model, until, faults } = penalty;
-    const [node, cause] = [lease.node.who.id, end.error.code];
+    const [node, cause] = [lease.node.who.publicId, end.error.code];
     log.warn({ request: call.id, node, model, cause, until, faults }, "node penalised");
   }
 
@@ -223,19 +223,19 @@ export class Relay {
   #pin({ node }: Lease, { request }: Call, attempt: Attempt): void {
     const { responseId } = attempt.tally();
     if (responseId === undefined) return;
-    this.parts.pins.keep(request.accountId, responseId, node.who.identity);
+    this.parts.responseAffinity.keep(request.accountId, responseId, node.who.nodeKey);
   }
 
-  #mayRetry(course: Course, node: Node, error: ColinkError): boolean {
+  #mayRetry(record: CallRecord, node: Node, error: ColinkError): boolean {
     const mayHelpElsewhere = error.kind.retry === "elsewhere" ||
       error.kind.retry === "only elsewhere";
-    if (course.hasBegun || !mayHelpElsewhere) return false;
-    if (error.code === "busy" && ++course.busyBounces <= MAX_BUSY_BOUNCES) {
-      course.attempts--;
+    if (record.hasBegun || !mayHelpElsewhere) return false;
+    if (error.code === "busy" && ++record.busyBounces <= MAX_BUSY_BOUNCES) {
+      record.attempts--;
       return true;
     }
-    course.failedOn(node);
-    return course.attempts <= this.config.maxRetries;
+    record.failedOn(node);
+    return record.attempts <= this.config.maxRetries;
   }
 
   /** Nobody makes the failure good: the caller is told when trying again makes sense, by what the nodes are now. */
@@ -246,23 +246,23 @@ export class Relay {
   }
 
   /** The one ending: the caller gets the rest. Never throws: a call is written down whoever hears of its end. */
-  #end(course: Course, outlet: Outlet, end: CallEnd): void {
-    course.ended(this.parts.clock.monotonic());
-    if ("error" in end && end.error.code === "internal") this.#logFault(course, end.error.cause);
+  #end(record: CallRecord, outlet: Outlet, end: CallEnd): void {
+    record.ended(this.parts.clock.monotonic());
+    if ("error" in end && end.error.code === "internal") this.#logFault(record, end.error.cause);
     try {
-      this.#deliver(course, outlet, end);
+      this.#deliver(record, outlet, end);
     } catch (error) {
-      this.#logFault(course, error);
+      this.#logFault(record, error);
     }
-    course.letGo();
+    record.letGo();
   }
 
-  #deliver(course: Course, outlet: Outlet, end: CallEnd): void {
-    const { request, startedMs } = course.call;
+  #deliver(record: CallRecord, outlet: Outlet, end: CallEnd): void {
+    const { request, startedMs } = record.call;
     switch (end.is) {
       case "finished":
         if (request.stream) outlet.end();
-        else outlet.whole(course.wholeAnswer());
+        else outlet.whole(record.wholeAnswer());
         this.parts.scheduler.measured(request, this.parts.clock.monotonic() - startedMs);
         return;
       case "refused":
@@ -273,26 +273,26 @@ export class Relay {
   }
 
   /** A node that confirms a cancel does so within a second; one that does not must not keep the ledger waiting. */
-  #settled(course: Course, outlet: Outlet, end: CallEnd): Promise<void> {
+  #settled(record: CallRecord, outlet: Outlet, end: CallEnd): Promise<void> {
     const { clock, ledger } = this.parts;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const callOffs = [
-      clock.after(FORESEEN_AFTER_MS, () => ledger.foresee(course.entry(end, outlet))),
+    const cancels = [
+      clock.after(PROVISIONAL_AFTER_MS, () => ledger.recordProvisional(record.entry(end, outlet))),
       clock.after(SETTLED_WITHIN_MS, resolve),
     ];
-    void course.settled.then(resolve);
-    return promise.finally(() => callOffs.forEach((callOff) => callOff()));
+    void record.settled.then(resolve);
+    return promise.finally(() => cancels.forEach((cancel) => cancel()));
   }
 
   /** A fault of the gateway's own: it costs a call its answer, not its entry in the ledger. */
-  #logFault({ call }: Course, error: unknown): void {
+  #logFault({ call }: CallRecord, error: unknown): void {
     this.parts.log.error({ request: call.id, err: error }, "unexpected error");
   }
 
   /** The ledger its entry, the log its line: once, when all is known. */
-  #record(course: Course, outlet: Outlet, end: CallEnd): void {
+  #record(record: CallRecord, outlet: Outlet, end: CallEnd): void {
     const { ledger, log, onEnd } = this.parts;
-    const entry = course.entry(end, outlet);
+    const entry = record.entry(end, outlet);
     ledger.record(entry);
     onEnd?.(entry);
     log.info({

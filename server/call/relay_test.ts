@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { settle } from "../clock_fake.ts";
-import { Kept, World } from "./test_world.ts";
+import { settle } from "../base/testing/fake_clock.ts";
+import { Kept, World } from "./testing/world.ts";
 
 const whole = {
   choices: [{ message: { content: "hi" } }],
@@ -525,7 +525,7 @@ describe("the relay", () => {
     expect(world.ledger[1]).toMatchObject({ queuedMs: 0, durationMs: 3_000, attempts: 1 });
   });
 
-  test("a stopped call whose node does not confirm is foreseen, a moment before it is recorded", async () => {
+  test("a stopped call whose node does not confirm is provisional, a moment before it is recorded", async () => {
     const { world, run } = start();
     const a = world.node("a", 2);
     const [slow, quick] = [run({ stream: true }), run({ stream: true })];
@@ -539,12 +539,12 @@ describe("the relay", () => {
     await world.clock.pass(100);
     expect(world.ledger.map(({ id }) => id)).toEqual([quick.call.id]);
     const known = { outcome: "cancelled", producedChunks: 1, durationMs: 0 };
-    expect(world.foreseen).toEqual([expect.objectContaining({ id: slow.call.id, ...known })]);
+    expect(world.provisional).toEqual([expect.objectContaining({ id: slow.call.id, ...known })]);
     a.received[0]!.text("y");
     a.received[0]!.error(499);
     await slow.done;
     expect(world.ledger[1]).toMatchObject({ id: slow.call.id, producedChunks: 2 });
-    expect(world.foreseen).toHaveLength(1);
+    expect(world.provisional).toHaveLength(1);
   });
 
   test("every ending ends once: no call, slot or timer is left", async () => {

@@ -2,10 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import { type FactsByModel, factsByModel } from "../node/model_facts.ts";
 import type { Node } from "../node/node.ts";
-import type { Call } from "./call.ts";
-import { seeded } from "./test_random.ts";
-import { Referee } from "./test_referee.ts";
-import { Kept, type Received, World } from "./test_world.ts";
+import type { Call } from "../schedule/call.ts";
+import { seeded } from "./testing/random.ts";
+import { Referee } from "./testing/referee.ts";
+import { Kept, type Received, World } from "./testing/world.ts";
 
 /**
  * The real hub, scheduler, relay and penalties under a fake clock, with everything else drawn from

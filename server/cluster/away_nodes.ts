@@ -2,7 +2,7 @@
 
 import type { Hub } from "../node/hub.ts";
 import { Node, type NodeConnection } from "../node/node.ts";
-import { type NodeRecord, offerIn } from "./node_record.ts";
+import { identityIn, type NodeRecord, offerIn } from "./node_record.ts";
 
 export interface AwayNodesParts {
   hub: Hub;
@@ -79,21 +79,22 @@ export class AwayNodes {
   #left(node: Node): void {
     if (node.gateway === null) {
       // Only now can its twin elsewhere be offered.
-      queueMicrotask(() => this.reconsider(node.who.id));
-    } else if (this.parts.hub.find(node.who.identity) !== node) {
-      this.#offered.delete(node.who.id);
+      queueMicrotask(() => this.reconsider(node.who.publicId));
+    } else if (this.parts.hub.find(node.who.nodeKey) !== node) {
+      this.#offered.delete(node.who.publicId);
     }
   }
 
   #offer(gateway: string, record: NodeRecord): void {
     const { hub, connectionTo } = this.parts;
-    const { who, connectedAt } = record;
-    const connection = connectionTo(gateway, who.id);
+    const { connectedAt } = record;
+    const who = identityIn(record);
+    const connection = connectionTo(gateway, who.publicId);
     const node = new Node(who, offerIn(record), connection, connectedAt, gateway);
     node.isDraining = record.isDraining;
-    const others = this.#loads.get(gateway)?.get(who.id) ?? 0;
+    const others = this.#loads.get(gateway)?.get(who.publicId) ?? 0;
     node.active = others;
-    this.#offered.set(who.id, { node, record, others });
+    this.#offered.set(who.publicId, { node, record, others });
     hub.add(node);
   }
 

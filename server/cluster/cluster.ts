@@ -1,10 +1,10 @@
 /** This gateway as one of several: what it tells the others, what it hears of them, and their nodes as its own. */
 
-import type { Lease } from "../call/lease.ts";
-import type { Pins } from "../call/pins.ts";
-import type { Scheduler } from "../call/scheduler.ts";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { Lease } from "../schedule/lease.ts";
+import type { ResponseAffinity } from "../call/response_affinity.ts";
+import type { Scheduler } from "../schedule/scheduler.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import type { AttemptSink, Order } from "../node/attempt.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node, NodeConnection } from "../node/node.ts";
@@ -13,7 +13,7 @@ import type { Service } from "../node/service.ts";
 import { AwayNodes } from "./away_nodes.ts";
 import type { Bus, Message, Presence } from "./bus.ts";
 import { Follower } from "./follower.ts";
-import type { GuestsConfig } from "./guests.ts";
+import type { GuestsConfig } from "./inbound_calls.ts";
 import { Handshake } from "./handshake.ts";
 import { Loads } from "./loads.ts";
 import { Membership } from "./membership.ts";
@@ -30,7 +30,7 @@ export interface ClusterParts {
   bus: Bus;
   hub: Hub;
   penalties: PenaltyBook;
-  pins: Pins;
+  responseAffinity: ResponseAffinity;
   clock: Clock;
   log: Log;
   version: string;
@@ -71,7 +71,7 @@ const LOOK_EVERY_MS = 50;
 export class Cluster {
   /** Random, of this process. */
   readonly id = `gw-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
-  /** The calls of other gateways that wait: the scheduler's rivals. */
+  /** The calls of other gateways that wait: the scheduler's remoteWaiters. */
   readonly offers: Offers;
   /** Whose calls are looked at elsewhere. */
   readonly watches: Watches;
@@ -90,7 +90,7 @@ export class Cluster {
   #isDraining = false;
   /** Of a gateway that leaves: its nodes serve no other gateway's calls any more. */
   #hasWithdrawn = false;
-  #callOffWithdrawal = () => {};
+  #cancelWithdrawal = () => {};
   #rereadMs = 0;
 
   constructor(private readonly parts: ClusterParts, config: GuestsConfig) {
@@ -192,17 +192,17 @@ export class Cluster {
     this.#isDraining = true;
     this.#membership.beatNow();
     if (!this.#hasSuccessor()) return this.#withdraw();
-    this.#callOffWithdrawal = this.parts.clock.after(moveWithinMs, () => this.#withdraw());
+    this.#cancelWithdrawal = this.parts.clock.after(moveWithinMs, () => this.#withdraw());
   }
 
   /** Resolves when this gateway's nodes have gone to others, as far as they do, and run no call of others. */
   async idle(): Promise<void> {
-    while (this.#peers.guests > 0 || this.#areNodesMoving()) await this.#pause(LOOK_EVERY_MS);
+    while (this.#peers.inboundCalls > 0 || this.#areNodesMoving()) await this.#pause(LOOK_EVERY_MS);
   }
 
   /** Leaves: the links end, and what this gateway has written is gone. */
   async stop(): Promise<void> {
-    this.#callOffWithdrawal();
+    this.#cancelWithdrawal();
     this.#membership.stop();
     this.#publisher.stop();
     this.#peers.stop();
@@ -305,8 +305,8 @@ export class Cluster {
 
   /** Whoever is asked next for what a node has stored must know which node it was. */
   #sharePins(): void {
-    const { bus, pins } = this.parts;
-    pins.onKept = (account, response, identity) => {
+    const { bus, responseAffinity } = this.parts;
+    responseAffinity.onKept = (account, response, identity) => {
       const pin = { is: "pin", from: this.id, account, response, identity } as const;
       for (const peer of this.#peers.ids()) this.#peers.find(peer)?.say(pin);
       bus.tell(pin).catch(() => {
@@ -316,14 +316,14 @@ export class Cluster {
   }
 
   #adopt({ account, response, identity }: Extract<Message, { is: "pin" }>): void {
-    this.parts.pins.adopt(account, response, identity);
+    this.parts.responseAffinity.adopt(account, response, identity);
   }
 
   /** A node has connected here, or what is to be told of it has changed. */
   #joined(node: Node): void {
-    const { id } = node.who;
-    const known = this.#here.get(id) === node ? this.#publisher.record(id) : undefined;
-    this.#here.set(id, node);
+    const { publicId } = node.who;
+    const known = this.#here.get(publicId) === node ? this.#publisher.record(publicId) : undefined;
+    this.#here.set(publicId, node);
     if (this.#hasWithdrawn) return;
     const sinceMs = known?.sinceMs ?? this.#membership.toShared(this.parts.clock.now());
     const record = recordOf(node, sinceMs);
@@ -331,12 +331,12 @@ export class Cluster {
   }
 
   #nodeLeft(node: Node): void {
-    const { id, identity } = node.who;
+    const { publicId, nodeKey } = node.who;
     // It is only about to be offered anew.
-    if (this.parts.hub.find(identity) === node) return;
-    if (this.#here.get(id) !== node) return;
-    this.#here.delete(id);
-    this.#publisher.gone(id);
+    if (this.parts.hub.find(nodeKey) === node) return;
+    if (this.#here.get(publicId) !== node) return;
+    this.#here.delete(publicId);
+    this.#publisher.gone(publicId);
     this.#loads.left(node);
   }
 

@@ -1,6 +1,6 @@
 /** What the other gateways have published of their nodes: kept by what they tell, mended by looking. */
 
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import type { Bus, Message, Presence } from "./bus.ts";
 import type { NodeRecord } from "./node_record.ts";
 

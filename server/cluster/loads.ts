@@ -1,6 +1,6 @@
 /** How busy this gateway's nodes are, told to each peer without what that peer itself runs on them. */
 
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Node } from "../node/node.ts";
 import type { PeerMessage } from "./peer_message.ts";
 
@@ -18,31 +18,31 @@ export interface LoadsParts {
 
 export class Loads {
   /** Slots that peers hold, by node and peer. */
-  readonly #guests = new Map<Node, Map<string, number>>();
+  readonly #inboundCalls = new Map<Node, Map<string, number>>();
   /** What each peer was told last of each node, where it is not 0. */
   readonly #told = new Map<string, Map<string, number>>();
   readonly #changed = new Set<Node>();
-  #callOffTelling: (() => void) | null = null;
+  #cancelTelling: (() => void) | null = null;
 
   constructor(private readonly parts: LoadsParts) {}
 
   /** A slot of the node was taken or given back. */
   used(node: Node): void {
     this.#changed.add(node);
-    this.#callOffTelling ??= this.parts.clock.after(TELL_EVERY_MS, () => {
-      this.#callOffTelling = null;
+    this.#cancelTelling ??= this.parts.clock.after(TELL_EVERY_MS, () => {
+      this.#cancelTelling = null;
       this.#tellAll();
     });
   }
 
   /** A peer holds one more of the node's slots; or, by −1, one less. */
   guest(peer: string, node: Node, by: 1 | -1): void {
-    const guests = this.#guests.get(node) ?? new Map<string, number>();
-    this.#guests.set(node, guests);
-    const count = (guests.get(peer) ?? 0) + by;
-    if (count > 0) guests.set(peer, count);
-    else guests.delete(peer);
-    if (guests.size === 0) this.#guests.delete(node);
+    const inboundCalls = this.#inboundCalls.get(node) ?? new Map<string, number>();
+    this.#inboundCalls.set(node, inboundCalls);
+    const count = (inboundCalls.get(peer) ?? 0) + by;
+    if (count > 0) inboundCalls.set(peer, count);
+    else inboundCalls.delete(peer);
+    if (inboundCalls.size === 0) this.#inboundCalls.delete(node);
     this.used(node);
   }
 
@@ -60,8 +60,8 @@ export class Loads {
   left(node: Node): void {
     this.#changed.delete(node);
     for (const [peer, told] of this.#told) {
-      if (told.delete(node.who.id)) {
-        this.parts.say(peer, { is: "loads", loads: [[node.who.id, 0]] });
+      if (told.delete(node.who.publicId)) {
+        this.parts.say(peer, { is: "loads", loads: [[node.who.publicId, 0]] });
       }
     }
   }
@@ -77,12 +77,12 @@ export class Loads {
     if (told === undefined) return;
     let loads: [string, number][] = [];
     for (const node of nodes) {
-      const { id } = node.who;
-      const others = node.active - (this.#guests.get(node)?.get(peer) ?? 0);
-      if (others === (told.get(id) ?? 0)) continue;
-      if (others > 0) told.set(id, others);
-      else told.delete(id);
-      loads.push([id, others]);
+      const { publicId } = node.who;
+      const others = node.active - (this.#inboundCalls.get(node)?.get(peer) ?? 0);
+      if (others === (told.get(publicId) ?? 0)) continue;
+      if (others > 0) told.set(publicId, others);
+      else told.delete(publicId);
+      loads.push([publicId, others]);
       if (loads.length < MAX_PER_MESSAGE) continue;
       this.parts.say(peer, { is: "loads", loads });
       loads = [];

@@ -1,7 +1,7 @@
 /** This gateway's lease on being one of the network's, and the others that hold one. */
 
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import type { Bus, Presence } from "./bus.ts";
 
 /** A sign of life this often, and for how long one counts. */
@@ -30,7 +30,7 @@ export class Membership {
   #isActive = false;
   /** The next sign of life comes before its time. */
   #isSoon = false;
-  #callOffBeat: () => void = () => {};
+  #cancelBeat: () => void = () => {};
 
   /** Called after each sign of life that Redis has answered. `isNew`: what was written before is void. */
   onRoll: (isNew: boolean) => void = () => {};
@@ -46,7 +46,7 @@ export class Membership {
 
   stop(): void {
     this.#isActive = false;
-    this.#callOffBeat();
+    this.#cancelBeat();
   }
 
   /** The other gateways, as Redis last told: while it is away, those of before. */
@@ -76,7 +76,7 @@ export class Membership {
   /** Says at once what has changed. */
   beatNow(): void {
     if (!this.#isActive) return;
-    this.#callOffBeat();
+    this.#cancelBeat();
     void this.#beat();
   }
 
@@ -88,8 +88,8 @@ export class Membership {
   }
 
   #schedule(delayMs: number): void {
-    this.#callOffBeat();
-    this.#callOffBeat = this.parts.clock.after(delayMs, () => void this.#beat());
+    this.#cancelBeat();
+    this.#cancelBeat = this.parts.clock.after(delayMs, () => void this.#beat());
   }
 
   async #beat(): Promise<void> {

@@ -1,8 +1,8 @@
 /** A gateway's signs of life: when they come, and when they come sooner. */
 
 import { beforeEach, expect, test } from "bun:test";
-import { FakeClock } from "../clock_fake.ts";
-import { silentLog } from "../log.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
+import { silentLog } from "../base/log.ts";
 import { BEAT_MS, Membership } from "./membership.ts";
 
 const presence = { id: "gw", url: "http://gw", version: "1", seq: 0, isDraining: false, nodes: 0 };

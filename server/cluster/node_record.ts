@@ -3,8 +3,10 @@
 import type { ModelFacts } from "../node/model_facts.ts";
 import type { Node, NodeIdentity, NodeOffer } from "../node/node.ts";
 
+/** Field names are part of the format that gateways of different versions share. */
 export interface NodeRecord {
-  who: NodeIdentity;
+  /** `id` is the node's public id, `identity` its node key. */
+  who: { id: string; identity: string; accountId: string; keyId: string };
   offer: Omit<NodeOffer, "facts"> & { facts?: [model: string, facts: ModelFacts][] };
   isDraining: boolean;
   /** UTC milliseconds. */
@@ -14,15 +16,19 @@ export interface NodeRecord {
 }
 
 export function recordOf(node: Node, sinceMs: number): NodeRecord {
-  const { who, isDraining, connectedAt } = node;
+  const { who: { publicId, nodeKey, accountId, keyId }, isDraining, connectedAt } = node;
   const { facts, ...offer } = node.offer;
   return {
-    who,
+    who: { id: publicId, identity: nodeKey, accountId, keyId },
     offer: facts === undefined ? offer : { ...offer, facts: [...facts] },
     isDraining,
     connectedAt,
     sinceMs,
   };
+}
+
+export function identityIn({ who: { id, identity, accountId, keyId } }: NodeRecord): NodeIdentity {
+  return { publicId: id, nodeKey: identity, accountId, keyId };
 }
 
 export function offerIn({ offer: { facts, ...offer } }: NodeRecord): NodeOffer {

@@ -1,9 +1,9 @@
 /** Slots for calls that wait at another gateway than their node's: who wants one, and who is offered one. */
 
-import type { Lease } from "../call/lease.ts";
-import type { Waiter } from "../call/queue.ts";
-import type { Rivals } from "../call/rivals.ts";
-import type { Clock } from "../clock.ts";
+import type { Lease } from "../schedule/lease.ts";
+import type { Waiter } from "../schedule/fair_queue.ts";
+import type { RemoteWaiters } from "../schedule/remote_waiters.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Node } from "../node/node.ts";
 import { ByService, type Service } from "../node/service.ts";
 import type { PeerMessage, Waiting } from "./peer_message.ts";
@@ -27,7 +27,7 @@ const GRANT_MS = 2_000;
 export interface OfferedTo {
   waiters(service: Service): Iterable<Waiter<Lease>>;
   takeOffer(node: Node, service: Service): boolean;
-  rivalsCame(service: Service): void;
+  remoteWaitersArrived(service: Service): void;
 }
 
 export interface OffersParts {
@@ -46,10 +46,10 @@ interface Want {
 interface Grant {
   peer: string;
   lease: Lease;
-  callOff: () => void;
+  cancel: () => void;
 }
 
-export class Offers implements Rivals {
+export class Offers implements RemoteWaiters {
   /** What peers want, by peer. */
   readonly #wants = new ByService<Map<string, Want[]>>();
   /** What this gateway has offered and holds. */
@@ -60,8 +60,8 @@ export class Offers implements Rivals {
   /** Lines whose change was not told yet, and those that were told of and not yet as empty. */
   readonly #dirty = new ByService<Service>();
   readonly #told = new ByService<Service>();
-  #callOffTelling: (() => void) | null = null;
-  #callOffRetelling: (() => void) | null = null;
+  #cancelTelling: (() => void) | null = null;
+  #cancelRetelling: (() => void) | null = null;
   #scheduler: OfferedTo | null = null;
   /** Its own nodes are leaving: nothing is offered. */
   isClosed = false;
@@ -81,7 +81,7 @@ export class Offers implements Rivals {
     return sum;
   }
 
-  want(service: Service): boolean {
+  hasWaiting(service: Service): boolean {
     return !this.isClosed && this.#wants.get(service) !== undefined;
   }
 
@@ -89,16 +89,16 @@ export class Offers implements Rivals {
     return this.isClosed ? null : this.#longest(node, service)?.want.sinceMs ?? null;
   }
 
-  give(lease: Lease): void {
+  grant(lease: Lease): void {
     const { node, service } = lease;
     const longest = this.#longest(node, service);
     if (longest === null) return lease.release();
     const { peer, want } = longest;
     this.#replace(peer, service, this.#wantsOf(peer, service).filter((one) => one !== want));
     const grant = ++this.#lastGrant;
-    const callOff = this.parts.clock.after(GRANT_MS, () => this.declined(peer, grant));
-    this.#grants.set(grant, { peer, lease, callOff });
-    this.parts.say(peer, { is: "offer", grant, node: node.who.id, service: plain(service) });
+    const cancel = this.parts.clock.after(GRANT_MS, () => this.declined(peer, grant));
+    this.#grants.set(grant, { peer, lease, cancel });
+    this.parts.say(peer, { is: "offer", grant, node: node.who.publicId, service: plain(service) });
   }
 
   /** The peer comes with a call for what it was offered; null: too late. */
@@ -106,7 +106,7 @@ export class Offers implements Rivals {
     const held = this.#grants.get(grant);
     if (held === undefined || held.peer !== peer) return null;
     this.#grants.delete(grant);
-    held.callOff();
+    held.cancel();
     return held.lease;
   }
 
@@ -123,14 +123,14 @@ export class Offers implements Rivals {
       home,
     }));
     this.#replace(peer, service, wants);
-    if (wants.length > 0 && !this.isClosed) this.#scheduler?.rivalsCame(service);
+    if (wants.length > 0 && !this.isClosed) this.#scheduler?.remoteWaitersArrived(service);
   }
 
   /** This gateway's own line for the service has changed. */
   lineChanged(service: Service): void {
     this.#dirty.set(service, plain(service));
-    this.#callOffTelling ??= this.parts.clock.after(GATHER_MS, () => {
-      this.#callOffTelling = null;
+    this.#cancelTelling ??= this.parts.clock.after(GATHER_MS, () => {
+      this.#cancelTelling = null;
       for (const one of [...this.#dirty.values()]) this.#tell(one);
     });
   }
@@ -201,8 +201,8 @@ export class Offers implements Rivals {
 
   #retell(): void {
     if (this.#told.size === 0) return;
-    this.#callOffRetelling ??= this.parts.clock.after(RETELL_EVERY_MS, () => {
-      this.#callOffRetelling = null;
+    this.#cancelRetelling ??= this.parts.clock.after(RETELL_EVERY_MS, () => {
+      this.#cancelRetelling = null;
       for (const service of [...this.#told.values()]) this.#tell(service);
     });
   }
@@ -212,22 +212,22 @@ export class Offers implements Rivals {
     const waiting: Waiting[] = [];
     for (const { sinceMs, tried, call } of this.#scheduler?.waiters(service) ?? []) {
       if (waiting.length === MAX_TOLD) break;
-      const { home } = call.request;
+      const { requiredNode } = call.request;
       waiting.push({
         age_ms: nowMs - sinceMs,
         ...(tried.size === 0 ? {} : { tried: [...tried] }),
-        ...(home === null ? {} : { home }),
+        ...(requiredNode === null ? {} : { home: requiredNode }),
       });
     }
     return { is: "wants", service: plain(service), waiting };
   }
 
   #longest(node: Node, service: Service): { peer: string; want: Want } | null {
-    const { id, identity } = node.who;
+    const { publicId, nodeKey } = node.who;
     let longest: { peer: string; want: Want } | null = null;
     for (const [peer, wants] of this.#wants.get(service) ?? []) {
       for (const want of wants) {
-        if (want.tried.has(id) || want.home !== null && want.home !== identity) continue;
+        if (want.tried.has(publicId) || want.home !== null && want.home !== nodeKey) continue;
         if (longest === null || want.sinceMs < longest.want.sinceMs) longest = { peer, want };
       }
     }

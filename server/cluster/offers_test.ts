@@ -1,8 +1,8 @@
 /** Slots that are offered to calls which wait elsewhere: to whom, for how long, and what becomes of those not used. */
 
 import { describe, expect, test } from "bun:test";
-import { World } from "../call/test_world.ts";
-import { FakeClock } from "../clock_fake.ts";
+import { World } from "../call/testing/world.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
 import { Offers } from "./offers.ts";
 import type { PeerMessage } from "./peer_message.ts";
 
@@ -13,7 +13,7 @@ function start() {
   const clock = new FakeClock();
   const say = (peer: string, message: PeerMessage) => void said.push({ peer, message });
   const offers = new Offers({ clock, say, sayToAll: (message) => say("all", message) });
-  const world = new World({ rivals: offers });
+  const world = new World({ remoteWaiters: offers });
   offers.serve(world.scheduler);
   world.scheduler.onLineChange = (one) => offers.lineChanged(one);
   const offered = () => said.filter(({ message }) => message.is === "offer");

@@ -1,13 +1,13 @@
 /** The one link with another gateway: this one's calls on its nodes, its calls on this one's, and what they tell each other. */
 
 import { CloseCode, decodeV2, FrameTypeV2 } from "../../protocol/mod.ts";
-import type { Lease } from "../call/lease.ts";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { Lease } from "../schedule/lease.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import type { Socket } from "../node/link.ts";
 import type { Service } from "../node/service.ts";
-import { Guests, type GuestsConfig } from "./guests.ts";
-import { PeerCalls } from "./peer_calls.ts";
+import { type GuestsConfig, InboundCalls } from "./inbound_calls.ts";
+import { OutboundCalls } from "./outbound_calls.ts";
 import {
   decodePeerMessage,
   encodePeerMessage,
@@ -33,8 +33,8 @@ const OF_GUESTS: ReadonlySet<number | undefined> = new Set([
 
 export class PeerLink {
   /** This gateway's calls on the peer's nodes. */
-  readonly calls: PeerCalls;
-  readonly #guests: Guests;
+  readonly calls: OutboundCalls;
+  readonly #inboundCalls: InboundCalls;
   #isClosed = false;
   /** Monotonic milliseconds of the last sign of life. */
   heardMs: number;
@@ -56,8 +56,8 @@ export class PeerLink {
       failed: (_link: unknown, error: unknown) =>
         log.error({ peer, err: error }, "could not handle a gateway's message"),
     };
-    this.calls = new PeerCalls(socket, owner, monotonic, config);
-    this.#guests = new Guests({
+    this.calls = new OutboundCalls(socket, owner, monotonic, config);
+    this.#inboundCalls = new InboundCalls({
       clock,
       say: (frame) => this.#send(frame),
       lease: (nodeId, service, grant) => lease(peer, nodeId, service, grant),
@@ -66,8 +66,8 @@ export class PeerLink {
   }
 
   /** Calls of the peer on this gateway's nodes. */
-  get guests(): number {
-    return this.#guests.size;
+  get inboundCalls(): number {
+    return this.#inboundCalls.size;
   }
 
   say(message: PeerMessage): void {
@@ -113,7 +113,7 @@ export class PeerLink {
   closed(reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#guests.cancelAll();
+    this.#inboundCalls.cancelAll();
     this.calls.closed(reason);
   }
 
@@ -124,7 +124,7 @@ export class PeerLink {
     } else if (OF_GUESTS.has(message[0] as FrameTypeV2)) {
       const decoded = decodeV2(message);
       if (decoded.kind !== "frame") throw new Error("a malformed frame from a gateway");
-      this.#guests.read(decoded.frame);
+      this.#inboundCalls.read(decoded.frame);
     } else {
       this.calls.receive(message);
     }

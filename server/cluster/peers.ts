@@ -1,10 +1,10 @@
 /** The links with all other gateways: one a pair, dialled by one of the two, watched, dialled again. */
 
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import type { Socket } from "../node/link.ts";
 import type { Presence } from "./bus.ts";
-import type { GuestsConfig } from "./guests.ts";
+import type { GuestsConfig } from "./inbound_calls.ts";
 import { type Handshake, isEqual, PEER_HEADER } from "./handshake.ts";
 import { PeerLink, type PeerLinkParts } from "./peer_link.ts";
 import { decodePeerMessage, isPeerMessage } from "./peer_message.ts";
@@ -49,7 +49,7 @@ export class Peers {
   /** How often in a row each of the others could not be reached. */
   readonly #failures = new Map<string, number>();
   #lookedMs = 0;
-  #callOffLook: () => void = () => {};
+  #cancelLook: () => void = () => {};
   #isStopped = false;
 
   constructor(private readonly parts: PeersParts, private readonly config: GuestsConfig) {}
@@ -78,9 +78,9 @@ export class Peers {
   }
 
   /** Calls of all peers on this gateway's nodes. */
-  get guests(): number {
+  get inboundCalls(): number {
     let sum = 0;
-    for (const link of this.#links.values()) sum += link.guests;
+    for (const link of this.#links.values()) sum += link.inboundCalls;
     return sum;
   }
 
@@ -117,7 +117,7 @@ export class Peers {
 
   stop(): void {
     this.#isStopped = true;
-    this.#callOffLook();
+    this.#cancelLook();
     for (const link of this.#links.values()) link.close();
   }
 
@@ -153,12 +153,12 @@ export class Peers {
     const end = (reason: string) => {
       if (isOver) return;
       isOver = true;
-      callOff();
+      cancel();
       this.#dialling.delete(peer);
       if (link === null) this.#failed({ peer, url, reason });
       else this.closed(link, reason);
     };
-    const callOff = clock.after(DIAL_WITHIN_MS, () => {
+    const cancel = clock.after(DIAL_WITHIN_MS, () => {
       // A socket that is still being opened may never tell that it has ended.
       end("it does not answer");
       socket.terminate();
@@ -168,7 +168,7 @@ export class Peers {
       if (link !== null) return link.receive(message);
       // Whoever cannot show that it knows the secret hears nothing.
       if (!isHello(message, answer) || this.#isStopped) return socket.terminate();
-      callOff();
+      cancel();
       this.#dialling.delete(peer);
       link = this.#linked(peer, socket);
       came(peer);
@@ -189,7 +189,7 @@ export class Peers {
   }
 
   #lookLater(): void {
-    this.#callOffLook = this.parts.clock.after(LOOK_EVERY_MS, () => {
+    this.#cancelLook = this.parts.clock.after(LOOK_EVERY_MS, () => {
       this.#watch();
       this.look();
       this.#lookLater();

@@ -1,8 +1,8 @@
 /** The links with other gateways: who is dialled, how often, and what people are told of who cannot be reached. */
 
 import { beforeEach, expect, test } from "bun:test";
-import { FakeClock } from "../clock_fake.ts";
-import { type Log, silentLog } from "../log.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import type { Presence } from "./bus.ts";
 import { Handshake, PEER_HEADER } from "./handshake.ts";
 import { encodePeerMessage } from "./peer_message.ts";

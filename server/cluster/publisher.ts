@@ -1,7 +1,7 @@
 /** Tells the other gateways of this one's nodes, and keeps the record in Redis whole. */
 
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import type { Bus } from "./bus.ts";
 import { LEASE_MS } from "./membership.ts";
 import type { NodeRecord } from "./node_record.ts";
@@ -33,7 +33,7 @@ export class Publisher {
   #isWriting = false;
   #isStopped = false;
   #writtenMs = -Infinity;
-  #callOffFlush: (() => void) | null = null;
+  #cancelFlush: (() => void) | null = null;
 
   constructor(private readonly parts: PublisherParts) {}
 
@@ -72,13 +72,13 @@ export class Publisher {
 
   stop(): void {
     this.#isStopped = true;
-    this.#callOffFlush?.();
+    this.#cancelFlush?.();
   }
 
   #changed(id: string): void {
     this.#dirty.add(id);
-    this.#callOffFlush ??= this.parts.clock.after(GATHER_MS, () => {
-      this.#callOffFlush = null;
+    this.#cancelFlush ??= this.parts.clock.after(GATHER_MS, () => {
+      this.#cancelFlush = null;
       void this.#flush();
     });
   }

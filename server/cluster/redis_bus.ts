@@ -2,7 +2,7 @@
 
 import { createHmac } from "node:crypto";
 import type { Redis } from "ioredis";
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import { isCluster, openRedis, type RedisClient } from "../limit/redis_client.ts";
 import type {
   Bus,
@@ -57,7 +57,7 @@ interface Scripts {
 
 export class RedisBus implements Bus {
   readonly #redis: RedisClient & Scripts;
-  #ears: RedisClient;
+  #subscriber: RedisClient;
   #unheardEchoes = 0;
   readonly #keys: ReturnType<typeof keysOf>;
   readonly #opened: Promise<unknown>;
@@ -72,7 +72,7 @@ export class RedisBus implements Bus {
     redis.defineCommand("colinkBeat", BEAT);
     redis.defineCommand("colinkWrite", WRITE);
     this.#redis = redis as RedisClient & Scripts;
-    this.#ears = this.#openEars();
+    this.#subscriber = this.#openEars();
     this.#opened = Promise.race([
       this.#connect(redis),
       new Promise((resolve) => setTimeout(resolve, OPEN_WITHIN_MS)),
@@ -170,26 +170,29 @@ export class RedisBus implements Bus {
   close(): void {
     this.#isClosed = true;
     this.#redis.disconnect();
-    this.#ears.disconnect();
+    this.#subscriber.disconnect();
   }
 
   /** Does not fail: ioredis goes on trying. */
   #connect(client: RedisClient): Promise<void> {
     // What goes wrong is said once, by whoever misses an answer.
-    const hush = (error: Error) => this.log.debug({ cause: error.message }, "redis");
-    (client as Redis).on("error", hush);
-    return client.connect().catch(hush);
+    const ignoreError = (error: Error) => this.log.debug({ cause: error.message }, "redis");
+    (client as Redis).on("error", ignoreError);
+    return client.connect().catch(ignoreError);
   }
 
   /** Nothing is ever asked there but to listen, for as long as it takes. */
   #openEars(): RedisClient {
-    const ears = openRedis(this.url, { commandTimeoutMs: 0 });
-    (ears as Redis).on("ready", () => void this.#listen(ears));
+    const subscriber = openRedis(this.url, { commandTimeoutMs: 0 });
+    (subscriber as Redis).on("ready", () => void this.#listen(subscriber));
     for (const event of ["message", "smessage"]) {
-      (ears as Redis).on(event, (channel: string, text: string) => this.#heard(channel, text));
+      (subscriber as Redis).on(
+        event,
+        (channel: string, text: string) => this.#heard(channel, text),
+      );
     }
-    void this.#connect(ears);
-    return ears;
+    void this.#connect(subscriber);
+    return subscriber;
   }
 
   /**
@@ -200,8 +203,8 @@ export class RedisBus implements Bus {
     if (this.#unheardEchoes >= MAX_UNHEARD_ECHOES) {
       this.log.warn({}, "cluster: nothing is heard any more, listening anew");
       this.#unheardEchoes = 0;
-      this.#ears.disconnect();
-      this.#ears = this.#openEars();
+      this.#subscriber.disconnect();
+      this.#subscriber = this.#openEars();
     }
     this.#unheardEchoes++;
     this.#publish(this.#keys.echo, "").catch(() => {
@@ -216,10 +219,12 @@ export class RedisBus implements Bus {
       : this.#redis.publish(channel, text));
   }
 
-  async #listen(ears: RedisClient): Promise<void> {
+  async #listen(subscriber: RedisClient): Promise<void> {
     const { channel, echo } = this.#keys;
     try {
-      await (isCluster(ears) ? ears.ssubscribe(channel, echo) : ears.subscribe(channel, echo));
+      await (isCluster(subscriber)
+        ? subscriber.ssubscribe(channel, echo)
+        : subscriber.subscribe(channel, echo));
       this.#unheardEchoes = 0;
       this.onHearing();
     } catch (cause) {

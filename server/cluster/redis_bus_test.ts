@@ -1,11 +1,11 @@
 /** The bus on every form of Redis: leases, fences, records, and what gateways tell each other. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { silentLog } from "../log.ts";
+import { silentLog } from "../base/log.ts";
 import type { Message, Presence } from "./bus.ts";
 import type { NodeRecord } from "./node_record.ts";
 import { RedisBus } from "./redis_bus.ts";
-import { startRedisCluster, startSentinel, type TestRedis } from "./test_redis.ts";
+import { startRedisCluster, startSentinel, type TestRedis } from "./testing/redis.ts";
 
 const LEASE_MS = 60_000;
 const whole = { isWhole: true, keepMs: 60_000 };
@@ -107,10 +107,15 @@ for (const [form, start] of Object.entries(forms)) {
       const [one, other] = [await opened(), await opened()];
       const heard: Message[] = [];
       other.onMessage = (message) => void heard.push(message);
-      const pardon = { is: "pardon", from: "gw-1", identity: "key/n", model: null } as const;
-      await one.tell(pardon);
+      const clearRemote = {
+        is: "clearRemote",
+        from: "gw-1",
+        identity: "key/n",
+        model: null,
+      } as const;
+      await one.tell(clearRemote);
       await waitedFor(() => Promise.resolve(heard.length > 0));
-      expect(heard).toEqual([pardon]);
+      expect(heard).toEqual([clearRemote]);
 
       const penalty = {
         identity: "key/n",

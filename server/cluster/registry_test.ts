@@ -1,8 +1,8 @@
 /** What is published of nodes and what others make of it, also when something was lost on the way. */
 
 import { describe, expect, test } from "bun:test";
-import { FakeClock, settle } from "../clock_fake.ts";
-import { silentLog } from "../log.ts";
+import { FakeClock, settle } from "../base/testing/fake_clock.ts";
+import { silentLog } from "../base/log.ts";
 import type { Message, NodeChange, NodeList, Presence, WriteOptions } from "./bus.ts";
 import { Follower } from "./follower.ts";
 import type { NodeRecord } from "./node_record.ts";

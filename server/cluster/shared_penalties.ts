@@ -1,6 +1,6 @@
 /** Penalties that hold at every gateway: told when they are given, kept in Redis for those that come later. */
 
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import type { Penalty, PenaltyBook } from "../node/penalty.ts";
 import type { Bus, Message, PenaltyNotice } from "./bus.ts";
 
@@ -19,7 +19,7 @@ export interface SharedPenaltiesParts {
 /** What was found out while Redis was away, told when it is back; more is not kept. */
 const MAX_UNTOLD = 1_000;
 
-type Verdict = Extract<Message, { is: "penalty" | "pardon" }>;
+type Verdict = Extract<Message, { is: "penalty" | "clearRemote" }>;
 
 export class SharedPenalties {
   /** By node and model: what was found out last. */
@@ -30,14 +30,14 @@ export class SharedPenalties {
     const { book, id } = parts;
     book.onPunished = (identity, penalty) => void this.#tell(this.#verdict(identity, penalty));
     book.onAbsolved = (identity, model) => {
-      void this.#tell({ is: "pardon", from: id, identity, model });
+      void this.#tell({ is: "clearRemote", from: id, identity, model });
     };
   }
 
   heard(message: Verdict): void {
     const { book } = this.parts;
     if (message.is === "penalty") this.#adopt(message.penalty);
-    else book.pardon(message.identity, message.model);
+    else book.clearRemote(message.identity, message.model);
   }
 
   /** Takes over what others have found out meanwhile. */

@@ -1,8 +1,8 @@
 /** Penalties that hold everywhere: what is told of them when Redis was away for a moment. */
 
 import { beforeEach, expect, test } from "bun:test";
-import { FakeClock, settle } from "../clock_fake.ts";
-import { silentLog } from "../log.ts";
+import { FakeClock, settle } from "../base/testing/fake_clock.ts";
+import { silentLog } from "../base/log.ts";
 import { PenaltyBook } from "../node/penalty.ts";
 import type { Message, PenaltyNotice } from "./bus.ts";
 import { SharedPenalties } from "./shared_penalties.ts";
@@ -45,7 +45,7 @@ beforeEach(() => {
 
 test("what was found out while Redis was away is told once it is back, and only once", async () => {
   isAway = true;
-  book.punish("key/n", fault);
+  book.penalize("key/n", fault);
   await settle();
   await shared.write();
   expect(told).toEqual([]);
@@ -58,12 +58,12 @@ test("what was found out while Redis was away is told once it is back, and only 
 
 test("of a node that failed and served again meanwhile, only the last is told", async () => {
   isAway = true;
-  book.punish("key/n", fault);
+  book.penalize("key/n", fault);
   await clock.pass(PENALTY_MS);
-  book.absolve("key/n", "m");
+  book.clear("key/n", "m");
   await settle();
   isAway = false;
   await shared.write();
-  expect(told.map(({ is }) => is)).toEqual(["pardon"]);
+  expect(told.map(({ is }) => is)).toEqual(["clearRemote"]);
   expect(written.size).toBe(0);
 });

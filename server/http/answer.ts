@@ -1,11 +1,11 @@
 /** One call's way back to its caller: turns what the relay hands over into an HTTP response. */
 
 import { endpointStreams } from "../../protocol/mod.ts";
-import type { Refusal } from "../call/blame.ts";
-import type { Call } from "../call/call.ts";
+import type { UpstreamRejection } from "../call/classify_failure.ts";
+import type { Call } from "../schedule/call.ts";
 import type { Outlet } from "../call/relay.ts";
-import type { Clock } from "../clock.ts";
-import type { ColinkError } from "../error.ts";
+import type { Clock } from "../base/clock.ts";
+import type { ColinkError } from "../base/error.ts";
 import type { Node } from "../node/node.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders } from "./env.ts";
@@ -47,7 +47,7 @@ export class HttpAnswer implements Outlet, SseReader {
   #hasBegun = false;
   /** Of the node that answers. */
   #nodeHeaders: AnswerHeaders = {};
-  #callOffEarly = NOTHING;
+  #cancelEarly = NOTHING;
   onDrained = NOTHING;
 
   constructor(
@@ -63,7 +63,7 @@ export class HttpAnswer implements Outlet, SseReader {
       this.#resolve = resolve;
     });
     if (call.request.stream) {
-      this.#callOffEarly = clock.after(limits.keepAliveMs, () => this.#open().comment());
+      this.#cancelEarly = clock.after(limits.keepAliveMs, () => this.#open().comment());
     }
   }
 
@@ -80,7 +80,7 @@ export class HttpAnswer implements Outlet, SseReader {
   }
 
   answeredBy(node: Node, headers: Readonly<Record<string, string>>): void {
-    this.#nodeHeaders = { ...headers, "x-colink-node": node.who.id };
+    this.#nodeHeaders = { ...headers, "x-colink-node": node.who.publicId };
   }
 
   notAnswered(): void {
@@ -99,7 +99,7 @@ export class HttpAnswer implements Outlet, SseReader {
     this.#open().remark(`: queued ${position}\n\n`);
   }
 
-  refuse(refusal: Refusal): void {
+  refuse(refusal: UpstreamRejection): void {
     if (this.#body) return this.#endWith(refusalBody(refusal, this.#recipient()));
     this.#endBefore(refusalResponse(refusal, this.#recipient()));
   }
@@ -151,8 +151,8 @@ export class HttpAnswer implements Outlet, SseReader {
 
   #open(): SseBody {
     if (this.#body) return this.#body;
-    this.#callOffEarly();
-    this.#callOffEarly = NOTHING;
+    this.#cancelEarly();
+    this.#cancelEarly = NOTHING;
     const { numbersEvents } = this.endpoint.dialect;
     this.#body = new SseBody(this.clock, this.limits, this, numbersEvents);
     const headers = this.#answerHeaders(STREAM_HEADERS);
@@ -162,7 +162,7 @@ export class HttpAnswer implements Outlet, SseReader {
 
   /** Nothing was sent yet: all of the answer is this. */
   #endBefore(response: Response): void {
-    this.#callOffEarly();
+    this.#cancelEarly();
     this.caller.ending();
     this.#resolve(response);
   }

@@ -11,7 +11,7 @@ import {
   MAX_JSON_DEPTH,
   scanObject,
 } from "../../protocol/mod.ts";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { Body } from "../node/attempt.ts";
 
 const decoder = new TextDecoder();

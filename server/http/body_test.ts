@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import { JsonBody, readBody } from "./body.ts";
 
 const MAX_BYTES = 1000;

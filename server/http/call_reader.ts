@@ -2,10 +2,10 @@
 
 import { endpointStreams } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
-import { Call } from "../call/call.ts";
-import type { Pins } from "../call/pins.ts";
-import { responseNotFound } from "../call/refusals.ts";
-import { ColinkError } from "../error.ts";
+import { Call } from "../schedule/call.ts";
+import type { ResponseAffinity } from "../call/response_affinity.ts";
+import { responseNotFound } from "../schedule/unavailable.ts";
+import { ColinkError } from "../base/error.ts";
 import { JsonBody } from "./body.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
@@ -23,7 +23,7 @@ export function readCall(
   bytes: Uint8Array,
   endpoint: EndpointRow,
   key: Key,
-  { clock, pins }: AppParts,
+  { clock, responseAffinity }: AppParts,
 ): Call {
   const body = JsonBody.of(bytes);
   const { model, stream } = routingFields(body);
@@ -48,7 +48,7 @@ export function readCall(
     streamOptions,
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: headersFor(endpoint, request.headers),
-    home: homeFor(endpoint, body, key, pins),
+    requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
     body: body.whole,
   };
   return new Call(callRequest, startedMs, clock.now());
@@ -59,15 +59,15 @@ function optionsIn(body: JsonBody): { include_usage?: unknown } | null {
 }
 
 /** The node that has what the call goes on from; null: it goes on from nothing that is stored. */
-function homeFor(
+function requiredNodeFor(
   { goesOnFrom }: EndpointRow,
   body: JsonBody,
   key: Key,
-  pins: Pins,
+  responseAffinity: ResponseAffinity,
 ): string | null {
   const previous = goesOnFrom === undefined ? null : body.value(goesOnFrom) ?? null;
   if (previous === null) return null;
-  const home = pins.homeOf(key.accountId, String(previous));
+  const home = responseAffinity.requiredNodeOf(key.accountId, String(previous));
   if (home === null) throw responseNotFound();
   return home;
 }

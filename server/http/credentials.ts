@@ -1,6 +1,6 @@
 /** Finds out who is asking: API keys on /v1, sessions on /api. One function each, used by every route. */
 
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { Visitor } from "../account/session_book.ts";
 import type { Key, Keyring } from "../account/keyring.ts";

@@ -8,9 +8,9 @@ import {
   type JsonKind,
   MAX_MODEL_NAME_CHARS,
 } from "../../protocol/mod.ts";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { JsonBody } from "./body.ts";
-import { anthropic, type Dialect, openAi, openAiResponses } from "./dialect.ts";
+import { anthropic, type ErrorFormat, openAi, openAiResponses } from "./error_format.ts";
 
 /** What a member of a body must be. */
 interface Rule {
@@ -26,7 +26,7 @@ interface Rule {
 
 export interface EndpointRow {
   readonly path: Endpoint;
-  readonly dialect: Dialect;
+  readonly dialect: ErrorFormat;
   readonly rules: readonly Rule[];
   /** What it cannot do; throws ColinkError invalid_request, naming the member. */
   readonly refuse?: (body: JsonBody) => void;
@@ -114,7 +114,7 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
 ]);
 
 /** The dialect in which a path's callers are told of errors, where the path is an endpoint's. */
-export function dialectOf(path: string): Dialect | undefined {
+export function dialectOf(path: string): ErrorFormat | undefined {
   return isEndpoint(path) ? endpoints.find((row) => row.path === path)?.dialect : undefined;
 }
 

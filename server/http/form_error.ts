@@ -1,7 +1,7 @@
 /** A form with wrong values: what is wrong with each, for the console to say it beside the field. */
 
-import type { FieldProblem } from "../../protocol/api.ts";
-import { ColinkError } from "../error.ts";
+import type { FieldProblem } from "../../api/mod.ts";
+import { ColinkError } from "../base/error.ts";
 
 export class FormError extends ColinkError {
   /** `what`: the part of the request that holds the fields. */

@@ -2,7 +2,7 @@
 
 import type { MiddlewareHandler } from "hono";
 import { RELAYED_HEADERS } from "../../protocol/mod.ts";
-import type { Dialect } from "./dialect.ts";
+import type { ErrorFormat } from "./error_format.ts";
 import type { AnswerHeaders, AppContext, AppEnv } from "./env.ts";
 
 const API_VERSION: Readonly<AnswerHeaders> = Object.freeze({ "openai-version": "2020-10-01" });
@@ -34,7 +34,7 @@ function apiHeaders(asked: Headers): Readonly<AnswerHeaders> {
 /** What every answer to a call begins with. */
 export function callHeaders(
   requestId: string,
-  { requestIdHeader }: Dialect,
+  { requestIdHeader }: ErrorFormat,
   asked: Headers,
 ): AnswerHeaders {
   const headers: AnswerHeaders = { "x-request-id": requestId, ...apiHeaders(asked) };

@@ -1,7 +1,7 @@
 /** Every inference endpoint: from a request to a Call, and from its answer to a response. */
 
-import type { Call } from "../call/call.ts";
-import { ColinkError } from "../error.ts";
+import type { Call } from "../schedule/call.ts";
+import { ColinkError } from "../base/error.ts";
 import { HttpAnswer } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { type Asked, readCall } from "./call_reader.ts";
@@ -63,8 +63,8 @@ async function answered(
     progress: () => parts.sendQueues.of(server.port, server.requestIP(request)?.port),
   };
   const answer = new HttpAnswer(call, endpoint, clock, config, headers, caller);
-  const callOff = stopWhenOver(request, call, answer, parts);
-  void relay.run(call, answer).then(callOff);
+  const cancel = stopWhenOver(request, call, answer, parts);
+  void relay.run(call, answer).then(cancel);
   return answer.response;
 }
 
@@ -80,15 +80,15 @@ function stopWhenOver(
   // Never taken back: a call that has ended does not mind, and the signal goes with its request.
   signal.addEventListener("abort", onGone, { once: true });
   const onLate = () => call.stop("deadline_exceeded");
-  const callOffDeadline = clock.after(config.deadlineMs, onLate);
+  const cancelDeadline = clock.after(config.deadlineMs, onLate);
   const patience = patienceMs(headers);
-  const callOffPatience = patience === null ? null : clock.after(patience, () => {
+  const cancelPatience = patience === null ? null : clock.after(patience, () => {
     // SDKs wait so long for a whole answer, or for a stream to begin, but not for it to end.
     if (!answer.hasBegun) onLate();
   });
   return () => {
-    callOffDeadline();
-    callOffPatience?.();
+    cancelDeadline();
+    cancelPatience?.();
   };
 }
 

@@ -4,11 +4,11 @@ import type Anthropic from "@anthropic-ai/sdk";
 import type OpenAI from "openai";
 import { Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { Hub } from "../node/hub.ts";
 import type { ModelFacts } from "../node/model_facts.ts";
 import { apiKey } from "./credentials.ts";
-import { isAnthropicSdk } from "./dialect.ts";
+import { isAnthropicSdk } from "./error_format.ts";
 import type { AppContext } from "./env.ts";
 import type { AppParts } from "./parts.ts";
 

@@ -1,7 +1,7 @@
 /** What the routes are made of. gateway.ts builds it; every handler takes from it what it needs. */
 
 import type { Handler } from "hono";
-import type { NodeView } from "../../protocol/mod.ts";
+import type { NodeView } from "../../api/mod.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { AuditLog } from "../account/audit_log.ts";
 import type { CallHistory } from "../account/call_history.ts";
@@ -15,14 +15,14 @@ import type { Setup } from "../account/setup.ts";
 import type { UsageReport } from "../account/usage_report.ts";
 import type { Users } from "../account/users.ts";
 import type { Calls } from "../call/calls.ts";
-import type { Pins } from "../call/pins.ts";
+import type { ResponseAffinity } from "../call/response_affinity.ts";
 import type { Relay } from "../call/relay.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { ClusterView } from "../cluster/cluster.ts";
 import type { PeerSocketData } from "../cluster/peer_socket.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../base/config.ts";
 import type { Limiter } from "../limit/limiter.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import type { Hub } from "../node/hub.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { Store } from "../store/store.ts";
@@ -68,7 +68,7 @@ export interface AppParts {
   hub: Hub;
   penalties: PenaltyBook;
   calls: Calls;
-  pins: Pins;
+  responseAffinity: ResponseAffinity;
   relay: Relay;
   metrics: Metrics;
   sendQueues: SendQueues;

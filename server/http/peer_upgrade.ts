@@ -1,6 +1,6 @@
 /** `GET /cluster`: another gateway's way in. Whoever cannot show that it knows the secret finds nothing here. */
 
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { AppContext } from "./env.ts";
 import type { AppParts } from "./parts.ts";
 

@@ -1,16 +1,16 @@
 /** Renders errors, once, in the words of the endpoint that was asked. */
 
-import type { Refusal } from "../call/blame.ts";
-import { ColinkError, type ErrorCode, type ErrorKind } from "../error.ts";
-import type { Log } from "../log.ts";
-import { type Dialect, factsOf } from "./dialect.ts";
+import type { UpstreamRejection } from "../call/classify_failure.ts";
+import { ColinkError, type ErrorCode, type ErrorKind } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
+import { type ErrorFormat, factsOf } from "./error_format.ts";
 import type { AnswerHeaders } from "./env.ts";
 
 const GUESSED_PATIENCE_MS = 1000;
 
 /** Who is told of an error. */
 export interface Recipient {
-  dialect: Dialect;
+  dialect: ErrorFormat;
   requestId: string;
   /** Go along: limits, for instance. */
   headers?: Readonly<AnswerHeaders>;
@@ -23,7 +23,7 @@ export function errorBody(error: ColinkError, { dialect, requestId }: Recipient)
 
 /** JSON: the upstream's own where it sent some. */
 export function refusalBody(
-  { status, said }: Refusal,
+  { status, said }: UpstreamRejection,
   { dialect, requestId }: Recipient,
 ): string {
   return typeof said === "string" ? said : dialect.body({ status, ...said }, requestId);
@@ -46,7 +46,7 @@ export function errorResponse(error: ColinkError, recipient: Recipient): Respons
 }
 
 /** The upstream's own refusal, as it came. */
-export function refusalResponse(refusal: Refusal, recipient: Recipient): Response {
+export function refusalResponse(refusal: UpstreamRejection, recipient: Recipient): Response {
   const { status, headers } = refusal;
   // A provider's limits are its node's affair; the caller goes by those of its own key.
   const all = { ...headers, ...headersFor(recipient) };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { ColinkError, type ErrorCode } from "../error.ts";
-import { anthropic, openAi, openAiResponses } from "./dialect.ts";
+import { ColinkError, type ErrorCode } from "../base/error.ts";
+import { anthropic, openAi, openAiResponses } from "./error_format.ts";
 import { errorResponse, refusalResponse } from "./reply.ts";
 
 const recipient = { dialect: openAi, requestId: "req-1", headers: { "x-request-id": "req-1" } };

@@ -5,7 +5,7 @@
 
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { CookieOptions } from "hono/utils/cookie";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import { SESSION_SECONDS } from "../account/sessions.ts";
 import type { AppContext } from "./env.ts";
 

@@ -1,6 +1,6 @@
 /** A server-sent-events body that is written into, notices slow and vanished readers, and keeps quiet streams alive. */
 
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { WholeEvents } from "./whole_events.ts";
 
 export interface SseLimits {
@@ -65,8 +65,8 @@ export class SseBody {
   /** A reader that has not asked yet takes nothing either. */
   #isStalled = true;
   #writtenMs: number;
-  #callOffKeepAlive = NOTHING;
-  #callOffStall = NOTHING;
+  #cancelKeepAlive = NOTHING;
+  #cancelStall = NOTHING;
   #finishPull = NOTHING;
 
   constructor(
@@ -158,7 +158,7 @@ export class SseBody {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#callOffKeepAlive();
+    this.#cancelKeepAlive();
     // Else when the reader has taken all: a server that stops waits for nothing that has ended.
     if (!this.#isStalled) this.#endController();
   }
@@ -204,9 +204,9 @@ export class SseBody {
   #resume(): void {
     this.#isStalled = false;
     this.#forgetStalled();
-    this.#callOffStall();
+    this.#cancelStall();
     // It holds the watch's timer and what that saw, which a reader that keeps up needs no more.
-    this.#callOffStall = NOTHING;
+    this.#cancelStall = NOTHING;
     if (this.#isEnded) this.#endController();
     else this.reader.drained();
   }
@@ -227,10 +227,10 @@ export class SseBody {
       else if (this.#isEnded) this.#endController();
       else this.reader.tooSlow();
     };
-    const callOff = this.clock.after(everyMs, () => void look());
-    this.#callOffStall = () => {
+    const cancel = this.clock.after(everyMs, () => void look());
+    this.#cancelStall = () => {
       isOver = true;
-      callOff();
+      cancel();
     };
   }
 
@@ -241,7 +241,7 @@ export class SseBody {
 
   /** One timer a silence: when it rings, it looks how long ago the last write was. */
   #keepAliveAfter(delayMs: number): void {
-    this.#callOffKeepAlive = this.clock.after(delayMs, () => {
+    this.#cancelKeepAlive = this.clock.after(delayMs, () => {
       const { keepAliveMs } = this.limits;
       const silentMs = this.clock.monotonic() - this.#writtenMs;
       if (silentMs < keepAliveMs) return this.#keepAliveAfter(keepAliveMs - silentMs);
@@ -253,8 +253,8 @@ export class SseBody {
   #close(): void {
     this.#isClosed = true;
     this.#isEnded = true;
-    this.#callOffKeepAlive();
-    this.#callOffStall();
+    this.#cancelKeepAlive();
+    this.#cancelStall();
   }
 
   #endController(): void {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Server } from "bun";
 import { connect, type Socket } from "node:net";
-import { FakeClock } from "../clock_fake.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
 import { SseBody } from "./sse.ts";
 
 const limits = { keepAliveMs: 10_000, stallMs: 30_000, maxBufferedBytes: 1_000_000 };

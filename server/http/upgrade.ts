@@ -2,7 +2,7 @@
 
 import type { AppParts } from "./parts.ts";
 import { SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { SocketData } from "../node/links.ts";
 import type { AppContext } from "./env.ts";
 

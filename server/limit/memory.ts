@@ -1,7 +1,7 @@
 /** Limits in this process's memory: one gateway, nothing else to install. */
 
 import { RateLimiterMemory } from "rate-limiter-flexible";
-import { Newest } from "../newest.ts";
+import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
 import { countIn } from "./window.ts";
 
@@ -17,7 +17,7 @@ interface Minute {
 /** Counts at once, where a library's promise would cost a call more than all of the counting. */
 export class MemoryLimits implements Limiter {
   readonly degraded = false;
-  readonly #minutes = new Newest<string, Minute>(MAX_KEYS);
+  readonly #minutes = new LruCache<string, Minute>(MAX_KEYS);
 
   /** `monotonic` tells milliseconds. */
   constructor(private readonly monotonic: () => number = () => performance.now()) {}

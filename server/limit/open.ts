@@ -1,6 +1,6 @@
 /** Configuration → limits: Redis where a URL is set, else memory. */
 
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import type { FailureCounter, Limiter } from "./limiter.ts";
 import { MemoryLimits } from "./memory.ts";
 

@@ -1,8 +1,8 @@
 /** Limits in Redis, shared by all gateways; in memory for as long as Redis does not answer. */
 
 import { RateLimiterRedis } from "rate-limiter-flexible";
-import type { Log } from "../log.ts";
-import { Newest } from "../newest.ts";
+import type { Log } from "../base/log.ts";
+import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
 import { failuresInMemory, MemoryLimits } from "./memory.ts";
 import { openRedis, type RedisClient } from "./redis_client.ts";
@@ -14,7 +14,7 @@ export class RedisLimits implements Limiter {
   readonly #redis: RedisClient;
   readonly #log: Log;
   readonly #memory = new MemoryLimits();
-  readonly #byRpm = new Newest<number, RateLimiterRedis>(MAX_RATES);
+  readonly #byRpm = new LruCache<number, RateLimiterRedis>(MAX_RATES);
   #isReady = false;
   #isClosed = false;
   #hasReported = false;

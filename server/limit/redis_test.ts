@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { type Log, silentLog } from "../log.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import type { Verdict } from "./limiter.ts";
 import { RedisLimits } from "./redis.ts";
 

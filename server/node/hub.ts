@@ -45,9 +45,9 @@ export class Hub {
 
   /** A node that is connected here takes the place of what another gateway has told of it. */
   add(node: Node): void {
-    const twin = this.#nodes.get(node.who.identity);
+    const twin = this.#nodes.get(node.who.nodeKey);
     if (twin !== undefined) this.remove(twin);
-    this.#nodes.set(node.who.identity, node);
+    this.#nodes.set(node.who.nodeKey, node);
     this.#join(node);
   }
 
@@ -59,8 +59,8 @@ export class Hub {
   }
 
   remove(node: Node): void {
-    if (this.#nodes.get(node.who.identity) !== node) return;
-    this.#nodes.delete(node.who.identity);
+    if (this.#nodes.get(node.who.nodeKey) !== node) return;
+    this.#nodes.delete(node.who.nodeKey);
     this.#leave(node);
   }
 
@@ -79,7 +79,7 @@ export class Hub {
 
   /** The connected node of that public id. Looks at all of them: for people who ask, not for calls. */
   findPublic(id: string): Node | undefined {
-    for (const node of this.#nodes.values()) if (node.who.id === id) return node;
+    for (const node of this.#nodes.values()) if (node.who.publicId === id) return node;
     return undefined;
   }
 

@@ -5,7 +5,7 @@ import { factsByModel } from "./model_facts.ts";
 import { Node } from "./node.ts";
 
 function node(name: string, endpoints: Endpoint[], models = ["m"]): Node {
-  const who = { id: name, identity: `key/${name}`, accountId: "owner", keyId: "key" };
+  const who = { publicId: name, nodeKey: `key/${name}`, accountId: "owner", keyId: "key" };
   const facts = factsByModel({ m: { endpoints } }, models);
   const offer = { name, agent: null, maxParallel: 1, models, facts };
   return new Node(who, offer, { start: () => null, close() {} }, 0);

@@ -16,7 +16,7 @@ import {
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
 import { UNDER_WAY_BYTES } from "./outbox.ts";
-import { bodyOf, call, Desk, type FakeSocket } from "./test_desk.ts";
+import { bodyOf, call, Desk, type FakeSocket } from "./testing/link_harness.ts";
 
 const success: Head = { status: 200, headers: {} };
 const told: Finish = {

@@ -2,8 +2,8 @@
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import { CloseCode, type Status } from "../../protocol/mod.ts";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
 import type { Hub } from "./hub.ts";
 import type { Link, LinkOwner } from "./link.ts";
 import { LinkV1 } from "./link_v1.ts";
@@ -43,11 +43,11 @@ export interface LinksParts {
   log: Log;
   /** Makes a public id of a private identity: stable, unguessable. */
   publicId: (identity: string) => string;
-  witness?: NodeWitness;
+  observer?: NodeObserver;
 }
 
 /** Told of what outlives a connection. */
-export interface NodeWitness {
+export interface NodeObserver {
   /** Before the node can get any call. */
   connected(node: Node): void;
   /** It offers something else now. */
@@ -66,7 +66,7 @@ interface Peer {
   base: string;
   ordinal: number;
   isSilent: boolean;
-  callOffRegisterLimit: () => void;
+  cancelRegisterLimit: () => void;
 }
 
 export class Links implements LinkOwner {
@@ -74,7 +74,7 @@ export class Links implements LinkOwner {
   /** By identity, and in it by ordinal: two machines may dial with one token and one address. */
   readonly #twins = new Map<string, (Link | undefined)[]>();
   readonly #monotonic: () => number;
-  #callOffTick: () => void = () => {};
+  #cancelTick: () => void = () => {};
   #tickedMs = 0;
 
   constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {
@@ -90,13 +90,13 @@ export class Links implements LinkOwner {
       const lateMs = clock.monotonic() - this.#tickedMs - everyMs;
       this.#tickedMs = clock.monotonic();
       this.#beat(lateMs);
-      this.#callOffTick = clock.after(everyMs, tick);
+      this.#cancelTick = clock.after(everyMs, tick);
     };
-    this.#callOffTick = clock.after(everyMs, tick);
+    this.#cancelTick = clock.after(everyMs, tick);
   }
 
   stop(): void {
-    this.#callOffTick();
+    this.#cancelTick();
   }
 
   get size(): number {
@@ -126,61 +126,64 @@ export class Links implements LinkOwner {
 
   registered(link: Link, offer: NodeOffer, nodeId: string | null): string {
     const peer = this.#peers.get(link)!;
-    const { hub, clock, log, witness } = this.parts;
+    const { hub, clock, log, observer } = this.parts;
     if (peer.node) {
       hub.update(peer.node, offer);
-      witness?.changed(peer.node);
-      log.info({ node: peer.node.who.id, models: offer.models.length }, "node changed its offer");
-      return peer.node.who.id;
+      observer?.changed(peer.node);
+      log.info(
+        { node: peer.node.who.publicId, models: offer.models.length },
+        "node changed its offer",
+      );
+      return peer.node.who.publicId;
     }
-    peer.callOffRegisterLimit();
+    peer.cancelRegisterLimit();
     // Thousands of nodes stay for days: none keeps what it needed to come in.
-    peer.callOffRegisterLimit = nothing;
+    peer.cancelRegisterLimit = nothing;
     const { accountId, keyId, keyFamily, address } = peer.dialer;
     peer.base = `${keyFamily}/${nodeId ?? address}`;
     if (nodeId !== null) this.#challengeTwins(peer.base);
     peer.ordinal = this.#takeOrdinal(peer.base, link);
-    const identity = peer.ordinal === 0 ? peer.base : `${peer.base}#${peer.ordinal}`;
-    const who = { id: this.parts.publicId(identity), identity, accountId, keyId };
+    const nodeKey = peer.ordinal === 0 ? peer.base : `${peer.base}#${peer.ordinal}`;
+    const who = { publicId: this.parts.publicId(nodeKey), nodeKey, accountId, keyId };
     peer.node = new Node(who, offer, link, clock.now());
-    witness?.connected(peer.node);
+    observer?.connected(peer.node);
     hub.add(peer.node);
     log.info({
-      node: who.id,
+      node: who.publicId,
       name: offer.name,
       models: offer.models.length,
       max_parallel: offer.maxParallel,
       agent: offer.agent,
       wire: peer.dialer.wire,
     }, "node connected");
-    return who.id;
+    return who.publicId;
   }
 
   changed(link: Link, status: Status): void {
     const node = this.#peers.get(link)?.node;
     // Nothing in it is a mere sign of life.
     if (!node || Object.keys(status).length === 0) return;
-    const { hub, log, witness } = this.parts;
+    const { hub, log, observer } = this.parts;
     const { offer } = node;
     const { max_parallel: maxParallel = offer.maxParallel, capabilities } = status;
     const models = [...new Set(status.models ?? offer.models)];
     const facts = capabilities === undefined ? offer.facts : factsByModel(capabilities, models);
     if (status.state !== undefined) node.isDraining = status.state !== "serving";
     hub.update(node, { ...offer, maxParallel, models, facts });
-    witness?.changed(node);
+    observer?.changed(node);
     const { state, reason } = status;
     log.info(
-      { node: node.who.id, state, reason: reason?.slice(0, 200) },
+      { node: node.who.publicId, state, reason: reason?.slice(0, 200) },
       "node changed its status",
     );
   }
 
   noticed(link: Link, event: string, detail: Record<string, unknown>): void {
-    this.parts.log.warn({ node: this.#peers.get(link)?.node?.who.id, ...detail }, event);
+    this.parts.log.warn({ node: this.#peers.get(link)?.node?.who.publicId, ...detail }, event);
   }
 
   failed(link: Link, error: unknown): void {
-    const node = this.#peers.get(link)?.node?.who.id;
+    const node = this.#peers.get(link)?.node?.who.publicId;
     this.parts.log.error({ node, err: error }, "could not handle a node's message");
   }
 
@@ -212,7 +215,7 @@ export class Links implements LinkOwner {
     const link = dialer.wire === 2
       ? new LinkV2(ws, this, this.#monotonic).hello(this.config)
       : new LinkV1(ws, this, this.#monotonic);
-    const callOffRegisterLimit = clock.after(this.config.registerMs, () => {
+    const cancelRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
     });
     this.#peers.set(link, {
@@ -221,7 +224,7 @@ export class Links implements LinkOwner {
       base: "",
       ordinal: 0,
       isSilent: false,
-      callOffRegisterLimit,
+      cancelRegisterLimit,
     });
     return link;
   }
@@ -230,12 +233,12 @@ export class Links implements LinkOwner {
     const peer = link && this.#peers.get(link);
     if (!link || !peer) return;
     this.#peers.delete(link);
-    peer.callOffRegisterLimit();
+    peer.cancelRegisterLimit();
     if (peer.node) {
       this.parts.hub.remove(peer.node);
       this.#giveOrdinalBack(peer);
-      this.parts.witness?.left(peer.node, code, peer.isSilent);
-      this.parts.log.info({ node: peer.node.who.id, code, reason }, "node disconnected");
+      this.parts.observer?.left(peer.node, code, peer.isSilent);
+      this.parts.log.info({ node: peer.node.who.publicId, code, reason }, "node disconnected");
     }
     // Last: failing the attempts makes their calls look for another node, which must not be this one.
     link.closed(`connection closed (${code})`);

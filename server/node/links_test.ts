@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { bodyOf, call, Desk } from "./test_desk.ts";
+import { bodyOf, call, Desk } from "./testing/link_harness.ts";
 
 function connected() {
   const desk = new Desk();

@@ -1,6 +1,7 @@
 /** One connected machine: who it is, what it serves, what it is doing. */
 
-import type { NodeView, RegisterData, RegisterV2 } from "../../protocol/mod.ts";
+import type { NodeView } from "../../api/mod.ts";
+import type { RegisterData, RegisterV2 } from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
 import { type FactsByModel, factsByModel, factsIn, type ModelFacts } from "./model_facts.ts";
 import type { Penalty } from "./penalty.ts";
@@ -16,9 +17,9 @@ export interface NodeConnection {
 /** What does not change while a node is connected. */
 export interface NodeIdentity {
   /** Public, stable over reconnects, says nothing about token or address. */
-  id: string;
+  publicId: string;
   /** Penalties are kept under this. Never shown. */
-  identity: string;
+  nodeKey: string;
   accountId: string;
   /** The client token's key: when it is revoked, the connection ends. */
   keyId: string;
@@ -103,7 +104,7 @@ export class Node {
   view(penalties: readonly Penalty[], viewerId: string | null = null): NodeView {
     const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
     return {
-      id: this.who.id,
+      id: this.who.publicId,
       name: this.label ?? this.offer.name,
       max_parallel: this.offer.maxParallel,
       active_tasks: this.active,

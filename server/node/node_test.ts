@@ -3,7 +3,7 @@ import { Node } from "./node.ts";
 import type { Penalty } from "./penalty.ts";
 
 function node(models: string[], active = 0): Node {
-  const who = { id: "a", identity: "key/a", accountId: "owner", keyId: "key" };
+  const who = { publicId: "a", nodeKey: "key/a", accountId: "owner", keyId: "key" };
   const offer = { name: "a", agent: null, maxParallel: 2, models };
   const made = new Node(who, offer, { start: () => null, close() {} }, 0);
   made.active = active;

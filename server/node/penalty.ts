@@ -1,7 +1,7 @@
 /** The circuit of every node: how long it gets no calls and why, and the trial that it stands afterwards. */
 
-import type { Clock } from "../clock.ts";
-import type { ErrorCode } from "../error.ts";
+import type { Clock } from "../base/clock.ts";
+import type { ErrorCode } from "../base/error.ts";
 
 /** What a node did wrong. */
 export interface Fault {
@@ -44,7 +44,7 @@ export interface PenaltyTimes {
 interface Entry {
   penalty: Penalty;
   isOnTrial: boolean;
-  callOffEnd: () => void;
+  cancelEnd: () => void;
 }
 
 /** What stands against one node, by model; under null what counts for all of them. */
@@ -73,7 +73,7 @@ export class PenaltyBook {
   constructor(private readonly clock: Clock, private readonly times: PenaltyTimes) {}
 
   /** Keeps calls away from the node, or from one of its models. Null where penalties are turned off. */
-  punish(identity: string, { model, code, reason, retryAfterMs }: Fault): Penalty | null {
+  penalize(identity: string, { model, code, reason, retryAfterMs }: Fault): Penalty | null {
     const { penaltyMs, penaltyMaxMs } = this.times;
     if (penaltyMs === 0) return null;
     const before = this.#sheets.get(identity)?.get(model)?.penalty;
@@ -100,14 +100,14 @@ export class PenaltyBook {
   }
 
   /** A call of another gateway has succeeded on the node. */
-  pardon(identity: string, model: string | null): void {
+  clearRemote(identity: string, model: string | null): void {
     if (!this.#sheets.get(identity)?.get(model)?.penalty.isOver) return;
     this.#erase(identity, model);
     this.onRelief(identity);
   }
 
   /** A call has succeeded: ends the node's probation, for all of its models and for this one. */
-  absolve(identity: string, model: string): boolean {
+  clear(identity: string, model: string): boolean {
     let isAnyEnded = false;
     for (const scope of [null, model]) {
       if (!this.#sheets.get(identity)?.get(scope)?.penalty.isOver) continue;
@@ -152,16 +152,16 @@ export class PenaltyBook {
   #write(identity: string, penalty: Penalty): void {
     const { model, until } = penalty;
     this.#erase(identity, model);
-    // Newest last: those at the front are forgotten first.
+    // LruCache last: those at the front are forgotten first.
     const sheet: Sheet = this.#sheets.get(identity) ?? new Map();
     this.#sheets.delete(identity);
     this.#sheets.set(identity, sheet);
     // The timer ends it, not a look at the clock: one that rings a little early would be missed.
-    const callOffEnd = this.clock.after(until - this.clock.now(), () => {
+    const cancelEnd = this.clock.after(until - this.clock.now(), () => {
       entry.penalty = { ...penalty, isOver: true };
       this.onRelief(identity);
     });
-    const entry: Entry = { penalty, isOnTrial: false, callOffEnd };
+    const entry: Entry = { penalty, isOnTrial: false, cancelEnd };
     sheet.set(model, entry);
     this.#size++;
     if (this.#size > MAX_PENALTIES) this.#forgetOldest();
@@ -171,7 +171,7 @@ export class PenaltyBook {
     const sheet = this.#sheets.get(identity);
     const entry = sheet?.get(model);
     if (sheet === undefined || entry === undefined) return;
-    entry.callOffEnd();
+    entry.cancelEnd();
     sheet.delete(model);
     this.#size--;
     if (sheet.size === 0) this.#sheets.delete(identity);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { FakeClock } from "../clock_fake.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
 import { type Fault, PenaltyBook } from "./penalty.ts";
 
 const MINUTE_MS = 60_000;
@@ -10,8 +10,8 @@ function start({ penaltyMs = MINUTE_MS, penaltyMaxMs = 10 * MINUTE_MS } = {}) {
   const relieved: string[] = [];
   book.onRelief = (identity) => relieved.push(identity);
   /** A fault of the node `a`; returns for how many seconds it is kept from calls. */
-  const punish = (fault: Partial<Fault> = {}): number => {
-    const penalty = book.punish("a", {
+  const penalize = (fault: Partial<Fault> = {}): number => {
+    const penalty = book.penalize("a", {
       model: null,
       code: "node_lost",
       reason: "it failed",
@@ -19,14 +19,14 @@ function start({ penaltyMs = MINUTE_MS, penaltyMaxMs = 10 * MINUTE_MS } = {}) {
     });
     return penalty === null ? 0 : (penalty.until - clock.now()) / 1000;
   };
-  return { clock, book, punish, relieved };
+  return { clock, book, penalize, relieved };
 }
 
 describe("a penalty", () => {
   test("lasts its time; then calls try the node, until one succeeds", async () => {
-    const { clock, book, punish, relieved } = start();
+    const { clock, book, penalize, relieved } = start();
     expect(book.circuit("a", "m")).toBe("clear");
-    expect(punish()).toBe(60);
+    expect(penalize()).toBe(60);
     await clock.pass(MINUTE_MS - 1);
     expect(book.circuit("a", "m")).toBe("penalized");
     expect(relieved).toEqual([]);
@@ -37,86 +37,86 @@ describe("a penalty", () => {
     expect(book.circuit("a", "m")).toBe("on trial");
     end();
     expect(book.circuit("a", "m")).toBe("probation");
-    expect(book.absolve("a", "m")).toBe(true);
+    expect(book.clear("a", "m")).toBe(true);
     expect(book.circuit("a", "m")).toBe("clear");
     expect(book.of("a")).toEqual([]);
     expect(clock.pending).toBe(0);
   });
 
   test("doubles with each fault in a row, up to the longest", async () => {
-    const { clock, punish } = start();
+    const { clock, penalize } = start();
     const lengths = [];
     for (let i = 0; i < 6; i++) {
-      lengths.push(punish());
+      lengths.push(penalize());
       await clock.pass(lengths.at(-1)! * 1000);
     }
     expect(lengths).toEqual([60, 120, 240, 480, 600, 600]);
   });
 
   test("is short again after a success", async () => {
-    const { clock, book, punish } = start();
-    for (let i = 0; i < 3; i++) await clock.pass(punish() * 1000);
-    book.absolve("a", "m");
-    expect(punish()).toBe(60);
+    const { clock, book, penalize } = start();
+    for (let i = 0; i < 3; i++) await clock.pass(penalize() * 1000);
+    book.clear("a", "m");
+    expect(penalize()).toBe(60);
   });
 
   test("is not ended by the success of a call that ran already", () => {
-    const { book, punish } = start();
-    punish();
-    expect(book.absolve("a", "m")).toBe(false);
+    const { book, penalize } = start();
+    penalize();
+    expect(book.clear("a", "m")).toBe(false);
     expect(book.circuit("a", "m")).toBe("penalized");
   });
 
   test("counts what fails together as one fault, and lasts its time from the last of it", async () => {
-    const { clock, punish } = start();
-    punish();
+    const { clock, penalize } = start();
+    penalize();
     await clock.pass(10_000);
-    expect(punish()).toBe(60);
-    expect(punish()).toBe(60);
+    expect(penalize()).toBe(60);
+    expect(penalize()).toBe(60);
     await clock.pass(MINUTE_MS);
-    expect(punish()).toBe(120);
+    expect(penalize()).toBe(120);
   });
 
   test("is as long as the provider asks for where that is longer, but for an hour at most", () => {
-    expect(start().punish({ retryAfterMs: 90_000 })).toBe(90);
-    expect(start().punish({ retryAfterMs: 5_000 })).toBe(60);
-    expect(start().punish({ retryAfterMs: 1e12 })).toBe(3600);
+    expect(start().penalize({ retryAfterMs: 90_000 })).toBe(90);
+    expect(start().penalize({ retryAfterMs: 5_000 })).toBe(60);
+    expect(start().penalize({ retryAfterMs: 1e12 })).toBe(3600);
   });
 
   test("is not shortened by a later fault for which the provider asks for less", () => {
-    const { punish } = start();
-    punish({ retryAfterMs: 90_000 });
-    expect(punish()).toBe(90);
+    const { penalize } = start();
+    penalize({ retryAfterMs: 90_000 });
+    expect(penalize()).toBe(90);
   });
 
   test("of one model leaves the others alone; one of the whole node counts for all", async () => {
-    const { clock, book, punish } = start();
-    punish({ model: "m" });
+    const { clock, book, penalize } = start();
+    penalize({ model: "m" });
     expect(book.circuit("a", "m")).toBe("penalized");
     expect(book.circuit("a", "n")).toBe("clear");
     await clock.pass(MINUTE_MS);
-    punish();
+    penalize();
     expect(book.circuit("a", "m")).toBe("penalized");
     expect(book.circuit("a", "n")).toBe("penalized");
     await clock.pass(MINUTE_MS);
     // A success with one model says nothing of another one that failed.
-    book.absolve("a", "n");
+    book.clear("a", "n");
     expect(book.circuit("a", "m")).toBe("probation");
     expect(book.circuit("a", "n")).toBe("clear");
   });
 
   test("is of one node only", () => {
-    const { book, punish } = start();
-    punish();
+    const { book, penalize } = start();
+    penalize();
     expect(book.circuit("b", "m")).toBe("clear");
   });
 
   test("begins anew when the trial fails: the next one waits for its end", async () => {
-    const { clock, book, punish } = start();
-    punish();
+    const { clock, book, penalize } = start();
+    penalize();
     await clock.pass(MINUTE_MS);
     const end = book.beginTrial("a", "m");
-    punish();
+    penalize();
     end();
     expect(book.circuit("a", "m")).toBe("penalized");
     await clock.pass(2 * MINUTE_MS);
@@ -124,19 +124,19 @@ describe("a penalty", () => {
   });
 
   test("is no longer than the first where the longest is set shorter than that", () => {
-    expect(start({ penaltyMaxMs: 1000 }).punish()).toBe(60);
+    expect(start({ penaltyMaxMs: 1000 }).penalize()).toBe(60);
   });
 
   test("does not exist where it is turned off", () => {
-    const { book, punish } = start({ penaltyMs: 0 });
-    expect(punish({ retryAfterMs: 90_000 })).toBe(0);
+    const { book, penalize } = start({ penaltyMs: 0 });
+    expect(penalize({ retryAfterMs: 90_000 })).toBe(0);
     expect(book.circuit("a", "m")).toBe("clear");
   });
 
   test("of more nodes than are remembered ends for the one that was penalised longest ago", () => {
     const { clock, book, relieved } = start();
     const fault = { model: null, code: "node_lost", reason: "it failed" } as const;
-    for (let i = 0; i < 50_001; i++) book.punish(`node-${i}`, fault);
+    for (let i = 0; i < 50_001; i++) book.penalize(`node-${i}`, fault);
     expect(book.circuit("node-0", "m")).toBe("clear");
     expect(relieved).toEqual(["node-0"]);
     expect(book.circuit("node-1", "m")).toBe("penalized");
@@ -160,16 +160,16 @@ describe("a penalty that another gateway has given", () => {
     expect(book.circuit("a", "m")).toBe("penalized");
     await clock.pass(5_000);
     expect(book.circuit("a", "m")).toBe("probation");
-    book.pardon("a", null);
+    book.clearRemote("a", null);
     expect(book.circuit("a", "m")).toBe("clear");
     expect(told).toEqual([]);
-    book.punish("a", { model: null, code: "node_lost", reason: "near" });
+    book.penalize("a", { model: null, code: "node_lost", reason: "near" });
     expect(told).toEqual(["a"]);
   });
 
   test("neither shortens one that stands, nor begins when its time is over", () => {
-    const { clock, book, punish } = start();
-    punish();
+    const { clock, book, penalize } = start();
+    penalize();
     book.adopt("a", {
       model: null,
       code: "node_lost",
@@ -186,7 +186,7 @@ describe("a penalty that another gateway has given", () => {
       faults: 1,
     });
     expect(book.circuit("b", "m")).toBe("clear");
-    book.pardon("a", null);
+    book.clearRemote("a", null);
     expect(book.circuit("a", "m")).toBe("penalized");
   });
 });

@@ -53,7 +53,7 @@ export class AuditTable {
     return Number(result.numDeletedRows);
   }
 
-  /** Newest first. */
+  /** LruCache first. */
   async page({ actor, action, after, limit }: AuditQuery): Promise<AuditRow[]> {
     const rows = await this.database.read((db) => {
       let query = db.selectFrom("audit").selectAll();

@@ -1,7 +1,7 @@
 /** What the store needs of a database: connections, a deadline, a clock and a lock for migrations. */
 
 import type { Kysely, RawBuilder } from "kysely";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { Schema } from "./schema.ts";
 
 export type Work<T> = (db: Kysely<Schema>) => Promise<T>;

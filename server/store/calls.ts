@@ -44,7 +44,7 @@ const accountColumns = { made: "account_id", provided: "provider_account_id" } a
 export class CallTable {
   constructor(private readonly database: Database) {}
 
-  /** Newest first. */
+  /** LruCache first. */
   page(query: CallQuery): Promise<CallPageRows> {
     return this.database.read((db) => isFiltered(query) ? search(db, query) : next(db, query));
   }

@@ -1,7 +1,7 @@
 /** Codes that let one account in each. */
 
 import type { Selectable, Transaction } from "kysely";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { Database } from "./database.ts";
 import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
@@ -47,7 +47,7 @@ export class InviteTable {
     );
   }
 
-  /** Newest first; those that were over before `overSince` are left out. */
+  /** LruCache first; those that were over before `overSince` are left out. */
   async list(overSince: number): Promise<InviteListing[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("invites")

@@ -1,8 +1,8 @@
 /** Bearer tokens: digests, limits, and when they end. */
 
 import { type Insertable, type Selectable, sql, type Transaction } from "kysely";
-import { ColinkError } from "../error.ts";
-import { Newest } from "../newest.ts";
+import { ColinkError } from "../base/error.ts";
+import { LruCache } from "../base/lru.ts";
 import type { Database } from "./database.ts";
 import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
@@ -28,7 +28,7 @@ const USED_EVERY_MS = 60_000;
 const MAX_USED = 10_000;
 
 export class KeyTable {
-  readonly #usedAt = new Newest<string, number>(MAX_USED);
+  readonly #usedAt = new LruCache<string, number>(MAX_USED);
 
   constructor(private readonly database: Database) {}
 

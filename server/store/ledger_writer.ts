@@ -1,9 +1,9 @@
 /** Ledger entries on their way to the store: in batches, off the request's path, through outages and restarts. */
 
-import { type Clock, systemClock } from "../clock.ts";
-import { ColinkError } from "../error.ts";
-import type { Log } from "../log.ts";
-import { LedgerForesight } from "./ledger_foresight.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
+import { ProvisionalSpool } from "./provisional_spool.ts";
 import { LedgerSpool } from "./ledger_spool.ts";
 import type { LedgerEntry, Store } from "./store.ts";
 
@@ -35,7 +35,7 @@ const MAX_SPOOL_BYTES = 256 * 1024 * 1024;
 export class LedgerWriter {
   readonly #store: LedgerWriterOptions["store"];
   readonly #spool: LedgerSpool;
-  readonly #foresight: LedgerForesight;
+  readonly #provisional: ProvisionalSpool;
   readonly #log: Log;
   readonly #after: Clock["after"];
   readonly #maxPending: number;
@@ -51,14 +51,14 @@ export class LedgerWriter {
   /** Left over from before, until looked at. */
   #hasSpooled = true;
   #isClosed = false;
-  #cancelTimer: (() => void) | null = null;
+  #disarm: (() => void) | null = null;
   #timerMs = Infinity;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: LedgerWriterOptions) {
     this.#store = options.store;
     this.#spool = new LedgerSpool(options.dataDir, options.maxSpoolBytes ?? MAX_SPOOL_BYTES);
-    this.#foresight = new LedgerForesight(options.dataDir, options.log);
+    this.#provisional = new ProvisionalSpool(options.dataDir, options.log);
     this.#log = options.log;
     this.#after = options.after ?? systemClock.after;
     this.#maxPending = options.maxPending ?? MAX_PENDING;
@@ -71,7 +71,7 @@ export class LedgerWriter {
 
   /** Writes what an earlier run left on disk. Never fails: what cannot be written now is tried again later. */
   async start(): Promise<void> {
-    await this.#foresight.start();
+    await this.#provisional.start();
     await this.flush();
   }
 
@@ -79,13 +79,13 @@ export class LedgerWriter {
    * What is known of a call that is over but for its node's last word. It is kept on disk until the
    * call is recorded, and counts if this process does not live to do that. Returns at once.
    */
-  foresee(entry: LedgerEntry): void {
-    if (!this.#isClosed) this.#foresight.add(entry);
+  recordProvisional(entry: LedgerEntry): void {
+    if (!this.#isClosed) this.#provisional.add(entry);
   }
 
   /** Takes an entry; returns at once. */
   record(entry: LedgerEntry): void {
-    this.#foresight.recorded(entry.id);
+    this.#provisional.recorded(entry.id);
     if (this.#isClosed || this.#queue.length >= this.#maxPending) return this.#lose(1);
     this.#queue.push(entry);
     const isDue = this.#queue.length >= BATCH_ROWS && !this.#isWriting;
@@ -94,7 +94,7 @@ export class LedgerWriter {
 
   /** Resolves when all that was recorded before is in the store, or on disk while the store is away. */
   flush(): Promise<void> {
-    this.#callOffTimer();
+    this.#cancelTimer();
     return this.#turn = this.#turn.then(() => this.#write());
   }
 
@@ -102,37 +102,37 @@ export class LedgerWriter {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.flush();
-    this.#callOffTimer();
+    this.#cancelTimer();
   }
 
   #schedule(delayMs: number): void {
     if (delayMs >= this.#timerMs) return;
-    this.#callOffTimer();
+    this.#cancelTimer();
     this.#timerMs = delayMs;
-    this.#cancelTimer = this.#after(delayMs, () => {
-      this.#callOffTimer();
+    this.#disarm = this.#after(delayMs, () => {
+      this.#cancelTimer();
       void (this.#isWriting ? this.#rescue() : this.flush());
     });
   }
 
-  #callOffTimer(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
+  #cancelTimer(): void {
+    this.#disarm?.();
+    this.#disarm = null;
     this.#timerMs = Infinity;
   }
 
   /** One turn: first what lies on disk, which also tells whether the store is back, then the queue. Turns never overlap. */
   async #write(): Promise<void> {
     this.#isWriting = true;
-    const callOff = this.#after(PATIENCE_MS, () => void this.#rescue());
+    const cancel = this.#after(PATIENCE_MS, () => void this.#rescue());
     if (this.#hasSpooled && !this.#isClosed) await this.#replay();
     for (let rows = this.#queue.length; rows > 0 && this.#queue.length > 0; rows -= BATCH_ROWS) {
       await this.#writeBatch(this.#queue.splice(0, Math.min(rows, BATCH_ROWS)));
     }
     // Only from here on is it known to lie on disk, and fetched from there.
     while (this.#onTheWayToDisk > 0) await this.#saved;
-    await this.#foresight.clear(() => this.pending === 0);
-    callOff();
+    await this.#provisional.clear(() => this.pending === 0);
+    cancel();
     this.#isWriting = false;
     if (this.#isClosed) return;
     if (this.#isAway) this.#schedule(RETRY_DELAY_MS);
@@ -198,7 +198,7 @@ export class LedgerWriter {
       const write = (entries: LedgerEntry[]) => this.#toStore(entries);
       let torn = await this.#spool.replay(write);
       // Last: what was recorded counts, and not what was foreseen of it.
-      torn += await this.#foresight.replay(write);
+      torn += await this.#provisional.replay(write);
       if (torn > 0) this.#log.warn({ lines: torn }, "ledger: lines torn by a crash were left out");
     } catch (error) {
       if (!isUnavailable(error)) {

@@ -13,12 +13,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../tests/harness/wait.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import { storeUnavailable } from "./backend.ts";
 import { LedgerSpool } from "./ledger_spool.ts";
 import { LedgerWriter, type LedgerWriterOptions } from "./ledger_writer.ts";
 import type { LedgerEntry } from "./store.ts";
-import { anEntry } from "./store_suite.ts";
+import { anEntry } from "./testing/store_suite.ts";
 
 let dataDir: string;
 let store: FakeStore;
@@ -265,22 +265,22 @@ describe("while the store does not answer, entries are on disk a moment later", 
   });
 });
 
-describe("an entry that was foreseen", () => {
-  const foreseen = anEntry({ id: "call", completionTokens: 1, estimated: true });
+describe("an entry that was provisional", () => {
+  const provisional = anEntry({ id: "call", completionTokens: 1, estimated: true });
   const recorded = anEntry({ id: "call", completionTokens: 2, estimated: false });
-  const onDisk = () => until("it is on disk", () => foreseenFiles().length > 0);
+  const onDisk = () => until("it is on disk", () => provisionalFiles().length > 0);
 
   test("counts when the process ends before the call was recorded, and only then", async () => {
     const crashed = aWriter();
     await crashed.start();
-    crashed.foresee(foreseen);
+    crashed.recordProvisional(provisional);
     await onDisk();
     await crashed.flush();
     expect(store.rows.size).toBe(0);
 
     await aWriter().start();
-    expect([...store.rows.values()]).toEqual([foreseen]);
-    expect(foreseenFiles()).toEqual([]);
+    expect([...store.rows.values()]).toEqual([provisional]);
+    expect(provisionalFiles()).toEqual([]);
   });
 
   test("gives way to the one that was recorded, whether that is in the store or on disk", async () => {
@@ -288,46 +288,46 @@ describe("an entry that was foreseen", () => {
       store = new FakeStore();
       const crashed = aWriter();
       await crashed.start();
-      crashed.foresee(foreseen);
+      crashed.recordProvisional(provisional);
       await onDisk();
-      const [file] = foreseenFiles();
+      const [file] = provisionalFiles();
       const text = readFileSync(join(dataDir, file!), "utf8");
       store.isAway = isAway;
       crashed.record(recorded);
       await crashed.flush();
-      expect(foreseenFiles()).toEqual([]);
+      expect(provisionalFiles()).toEqual([]);
       // As if it had ended a moment before it cleared that away.
       writeFileSync(join(dataDir, file!), text);
       store.isAway = false;
       await aWriter().start();
       expect([...store.rows.values()]).toEqual([recorded]);
-      expect([...foreseenFiles(), ...spoolFiles()]).toEqual([]);
+      expect([...provisionalFiles(), ...spoolFiles()]).toEqual([]);
     }
   });
 
   test("stays while another call's is still needed, and while what was recorded is in memory only", async () => {
     const ledger = aWriter();
     await ledger.start();
-    ledger.foresee(foreseen);
-    ledger.foresee(anEntry({ id: "other" }));
+    ledger.recordProvisional(provisional);
+    ledger.recordProvisional(anEntry({ id: "other" }));
     await onDisk();
     ledger.record(recorded);
     await ledger.flush();
-    expect(foreseenFiles()).not.toBeEmpty();
+    expect(provisionalFiles()).not.toBeEmpty();
     ledger.record(anEntry({ id: "other" }));
-    expect(foreseenFiles()).not.toBeEmpty();
+    expect(provisionalFiles()).not.toBeEmpty();
     await ledger.close();
-    expect(foreseenFiles()).toEqual([]);
+    expect(provisionalFiles()).toEqual([]);
   });
 
   test("of an earlier run waits for a store that is away", async () => {
     const crashed = aWriter();
-    crashed.foresee(foreseen);
+    crashed.recordProvisional(provisional);
     await onDisk();
     store.isAway = true;
     const next = aWriter();
     await next.start();
-    next.foresee(anEntry({ id: "of this run" }));
+    next.recordProvisional(anEntry({ id: "of this run" }));
     store.isAway = false;
     await next.flush();
     expect([...store.rows.keys()]).toEqual(["call"]);
@@ -362,7 +362,7 @@ class FakeStore {
 
 const filesOf = (begin: string) => readdirSync(dataDir).filter((name) => name.startsWith(begin));
 const spoolFiles = () => filesOf("ledger.spool");
-const foreseenFiles = () => filesOf("ledger.foreseen");
+const provisionalFiles = () => filesOf("ledger.foreseen");
 
 const idsOnDisk = () =>
   spoolFiles().flatMap((name) =>

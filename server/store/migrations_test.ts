@@ -6,13 +6,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
-import { silentLog } from "../log.ts";
+import { silentLog } from "../base/log.ts";
 import type { Backend } from "./backend.ts";
 import { createTables } from "./migration/base.ts";
 import { openStore } from "./open.ts";
 import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
-import { testDatabase } from "./test_postgres.ts";
+import { testDatabase } from "./testing/postgres.ts";
 
 const rows = [
   `insert into accounts values ('acc', 'a@example.org', 'hash', 'user', 1, null, 7, 8)`,

@@ -222,7 +222,7 @@ export class NodeTable {
     });
   }
 
-  /** Newest first. */
+  /** LruCache first. */
   async timeline(nodeId: string, limit: number): Promise<NodeEventRow[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("node_events").selectAll().where("node_id", "=", storable(nodeId))

@@ -3,7 +3,7 @@
 import { SqlStore } from "./sql_store.ts";
 import { openSqlite } from "./sqlite.ts";
 import { storeUnavailable } from "./backend.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 import type { Store } from "./store.ts";
 
 export interface StoreOptions {

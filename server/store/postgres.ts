@@ -5,7 +5,7 @@
 
 import { CompiledQuery, Kysely, sql } from "kysely";
 import postgres from "postgres";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import {
   type Backend,
   codeOf,

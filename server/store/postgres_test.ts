@@ -3,11 +3,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createServer, type Server, Socket } from "node:net";
 import postgres from "postgres";
-import { silentLog } from "../log.ts";
+import { silentLog } from "../base/log.ts";
 import { openStore } from "./open.ts";
 import type { Store } from "./store.ts";
-import { aKey, anAccount, anEntry } from "./store_suite.ts";
-import { type TestDatabase, testDatabase } from "./test_postgres.ts";
+import { aKey, anAccount, anEntry } from "./testing/store_suite.ts";
+import { type TestDatabase, testDatabase } from "./testing/postgres.ts";
 
 /** Short, so that the tests of what takes too long do not. */
 const DEADLINE_MS = 500;

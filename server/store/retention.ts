@@ -1,8 +1,8 @@
 /** Forgets what is older than it is kept: a little at a time, so that nobody waits for it. */
 
-import { type Clock, systemClock } from "../clock.ts";
-import { ColinkError } from "../error.ts";
-import type { Log } from "../log.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
 import type { Store } from "./store.ts";
 
 export interface RetentionOptions {
@@ -32,7 +32,7 @@ const EVENTS_MS = 90 * 24 * 60 * 60_000;
 export class Retention {
   readonly #options: Required<RetentionOptions>;
   #isClosed = false;
-  #callOff: () => void = () => {};
+  #cancel: () => void = () => {};
 
   constructor(options: RetentionOptions) {
     this.#options = { now: Date.now, after: systemClock.after, ...options };
@@ -44,12 +44,12 @@ export class Retention {
 
   close(): void {
     this.#isClosed = true;
-    this.#callOff();
+    this.#cancel();
   }
 
   #schedule(delayMs: number): void {
     if (this.#isClosed) return;
-    this.#callOff = this.#options.after(delayMs, () => {
+    this.#cancel = this.#options.after(delayMs, () => {
       this.run().then(() => this.#schedule(EVERY_MS));
     });
   }

@@ -4,10 +4,10 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentLog } from "../log.ts";
+import { silentLog } from "../base/log.ts";
 import { openStore } from "./open.ts";
 import { Retention } from "./retention.ts";
-import { anAccount, anEntry } from "./store_suite.ts";
+import { anAccount, anEntry } from "./testing/store_suite.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 

@@ -78,7 +78,7 @@ export class SessionTable {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** Newest first. */
+  /** LruCache first. */
   async ofAccount(accountId: string): Promise<SessionRow[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("sessions").selectAll().where("account_id", "=", accountId)

@@ -1,7 +1,7 @@
 /** The Store, in queries that mean the same on both databases. */
 
 import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from "kysely";
-import { ColinkError } from "../error.ts";
+import { ColinkError } from "../base/error.ts";
 import { AuditTable } from "./audit.ts";
 import type { Backend } from "./backend.ts";
 import { CallTable } from "./calls.ts";

@@ -1,8 +1,8 @@
 /** Folds fresh cells into the rollups: a few at a time, so that nobody waits for it. */
 
-import { type Clock, systemClock } from "../clock.ts";
-import { ColinkError } from "../error.ts";
-import type { Log } from "../log.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
 import type { Store } from "./store.ts";
 
 export interface UsageFolderOptions {
@@ -31,7 +31,7 @@ export class UsageFolder {
   readonly #options: Required<UsageFolderOptions>;
   #foldedAt: number;
   #isClosed = false;
-  #callOff: () => void = () => {};
+  #cancel: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: UsageFolderOptions) {
@@ -41,7 +41,7 @@ export class UsageFolder {
 
   start(): void {
     if (this.#isClosed) return;
-    this.#callOff = this.#options.clock.after(LOOK_EVERY_MS, () => {
+    this.#cancel = this.#options.clock.after(LOOK_EVERY_MS, () => {
       this.#running = this.look().then(() => this.start());
     });
   }
@@ -49,7 +49,7 @@ export class UsageFolder {
   /** Resolves when nothing of it runs any more. Cells that still wait are counted, and folded by who comes next. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#callOff();
+    this.#cancel();
     await this.#running;
   }
 

@@ -1,8 +1,8 @@
 /** The folder, over cells that are only counted: when it folds, how much at a time, and when it stops. */
 
 import { expect, test } from "bun:test";
-import { ColinkError } from "../error.ts";
-import { silentLog } from "../log.ts";
+import { ColinkError } from "../base/error.ts";
+import { silentLog } from "../base/log.ts";
 import { UsageFolder } from "./usage_folder.ts";
 
 const MANY = 100;

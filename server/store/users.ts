@@ -32,7 +32,7 @@ export interface UserQuery {
 export class UserTable {
   constructor(private readonly database: Database) {}
 
-  /** Newest first. */
+  /** LruCache first. */
   async page({ search, after, limit }: UserQuery): Promise<UserRow[]> {
     const rows = await this.database.read((db) => {
       let query = db.selectFrom("accounts").select(columns).select((row) => this.#keys(row));

@@ -1,6 +1,6 @@
 /** An account on a gateway, made and signed in through its API as a person would. */
 
-import type { ErrorView, LoginAnswer, UserView } from "../../protocol/api.ts";
+import type { ErrorView, LoginAnswer, UserView } from "../../api/mod.ts";
 import { type Answer, ask } from "./api.ts";
 
 export interface Account {

@@ -1,6 +1,6 @@
 /** Plain requests to a gateway, for tests that send what no SDK would. */
 
-import type { ErrorView } from "../../protocol/api.ts";
+import type { ErrorView } from "../../api/mod.ts";
 
 export interface Answer<T = unknown> {
   status: number;

@@ -1,6 +1,6 @@
 /** The console's API as a signed-in person uses it, and its live changes. */
 
-import type { ErrorView, LiveEvents } from "../../protocol/api.ts";
+import type { ErrorView, LiveEvents } from "../../api/mod.ts";
 import type { Account } from "./account.ts";
 import { type Answer, ask } from "./api.ts";
 import { endAfterTests } from "./cleanup.ts";

@@ -1,6 +1,6 @@
 /** A scripted v1 node with an identity of its own, connected and listed by the gateway. */
 
-import type { NodeView } from "../../protocol/api.ts";
+import type { NodeView } from "../../api/mod.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import type { Account } from "./account.ts";
 import { ending, piece, whole } from "./chunks.ts";

@@ -3,7 +3,7 @@
  * docs/wire-v2.md says, so that it proves the page and not the codec.
  */
 
-import type { NodeView } from "../../protocol/api.ts";
+import type { NodeView } from "../../api/mod.ts";
 import { type CallHead, type Failure, type Finish, FrameTypeV2 } from "../../protocol/frame_v2.ts";
 import type { ModelCapabilities, RegisterV2, Status, Welcome } from "../../protocol/frame_v2.ts";
 import type { Account } from "./account.ts";

@@ -5,7 +5,10 @@ import { piece, usageOnly, whole } from "./chunks.ts";
 import type { Ears, Speech, Usage } from "./speech.ts";
 
 export class SpeechV1 implements Speech {
-  constructor(private readonly send: (message: string) => void, private readonly ears: Ears) {}
+  constructor(
+    private readonly send: (message: string) => void,
+    private readonly subscriber: Ears,
+  ) {}
 
   register(offer: Parameters<Speech["register"]>[0]): void {
     this.#say({ type: "REGISTER", data: offer });
@@ -15,9 +18,13 @@ export class SpeechV1 implements Speech {
     const frame = JSON.parse(String(message)) as Frame;
     if (frame.type === "CALL") {
       const { request_id: id, model, payload } = frame.data;
-      this.ears.called({ id, model, stream: (payload as { stream?: boolean }).stream === true });
+      this.subscriber.called({
+        id,
+        model,
+        stream: (payload as { stream?: boolean }).stream === true,
+      });
     } else if (frame.type === "ERROR" && frame.data.request_id !== undefined) {
-      this.ears.cancelled(frame.data.request_id);
+      this.subscriber.cancelled(frame.data.request_id);
     }
   }
 

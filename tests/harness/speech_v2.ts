@@ -21,7 +21,7 @@ export class SpeechV2 implements Speech {
 
   constructor(
     private readonly send: (message: Uint8Array<ArrayBuffer>) => void,
-    private readonly ears: Ears,
+    private readonly subscriber: Ears,
   ) {}
 
   register(offer: Parameters<Speech["register"]>[0]): void {
@@ -61,7 +61,7 @@ export class SpeechV2 implements Speech {
   #hear(frame: FrameV2): void {
     switch (frame.type) {
       case "hello":
-        return this.ears.greeted();
+        return this.subscriber.greeted();
       case "call": {
         const { data: head, stream } = frame;
         this.#open.set(head.id, { head, stream, missingBytes: head.body_bytes, pieces: 0 });
@@ -71,7 +71,7 @@ export class SpeechV2 implements Speech {
         return this.#more(frame.stream, frame.bytes.byteLength);
       case "cancel": {
         const call = this.#on(frame.stream);
-        if (call) this.ears.cancelled(call.head.id);
+        if (call) this.subscriber.cancelled(call.head.id);
       }
     }
   }
@@ -81,7 +81,7 @@ export class SpeechV2 implements Speech {
     if (call === undefined) return;
     call.missingBytes -= bytes;
     const { id, model, stream: isStream } = call.head;
-    if (call.missingBytes === 0) this.ears.called({ id, model, stream: isStream });
+    if (call.missingBytes === 0) this.subscriber.called({ id, model, stream: isStream });
   }
 
   #on(stream: number): OpenCall | undefined {

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { useLocation } from "preact-iso/router";
-import type { UserView } from "../../protocol/api.ts";
+import type { UserView } from "../../api/mod.ts";
 import { loginPath, paths } from "../route.ts";
 import { refreshSession, session } from "../state/session.ts";
 import { ErrorNotice } from "./Notice.tsx";

@@ -1,7 +1,7 @@
 /** The account's two tokens: show, copy, rotate. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import type { TokenKind, UserView } from "../../protocol/api.ts";
+import type { TokenKind, UserView } from "../../api/mod.ts";
 
 import { messages } from "../state/locale.ts";
 import { rotateToken } from "../state/session.ts";

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
-import type { UserView } from "../../protocol/api.ts";
+import type { UserView } from "../../api/mod.ts";
 import { Icon } from "../part/Icon.tsx";
 import { ErrorNotice } from "../part/Notice.tsx";
 import { messages } from "../state/locale.ts";

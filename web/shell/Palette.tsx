@@ -3,7 +3,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
 import { useLocation } from "preact-iso/router";
-import type { NodeView } from "../../protocol/api.ts";
+import type { NodeView } from "../../api/mod.ts";
 import { api } from "../api.ts";
 import { Icon } from "../part/Icon.tsx";
 import { useModal } from "../part/use_modal.ts";

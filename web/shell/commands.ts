@@ -1,6 +1,6 @@
 /** What the command palette offers: pages, things to do, and the network's models and nodes. */
 
-import type { NodeView } from "../../protocol/api.ts";
+import type { NodeView } from "../../api/mod.ts";
 import type { IconName } from "../part/Icon.tsx";
 import { nodePath, paths, tryPath } from "../route.ts";
 import { locale, messages, otherLocale } from "../state/locale.ts";

@@ -1,7 +1,7 @@
 /** What people change by hand, here or elsewhere: asked for, and again when the feed tells that it has changed. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import type { Changed } from "../../protocol/api.ts";
+import type { Changed } from "../../api/mod.ts";
 import { isFed, useFeed } from "./feed.ts";
 import { type Live, useLive } from "./live.ts";
 

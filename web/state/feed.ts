@@ -5,7 +5,7 @@
 
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { LiveEvents } from "../../protocol/api.ts";
+import type { LiveEvents } from "../../api/mod.ts";
 import { session } from "./session.ts";
 
 /** `off`: nobody listens, or may. `broken`: it should be there and is not; pages then ask by themselves. */

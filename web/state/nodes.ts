@@ -2,7 +2,7 @@
 
 import { type ReadonlySignal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { NodeGone, NodeView } from "../../protocol/api.ts";
+import type { NodeGone, NodeView } from "../../api/mod.ts";
 import { api, type ApiError } from "../api.ts";
 import { isFed, useFeed } from "./feed.ts";
 import { useLive } from "./live.ts";

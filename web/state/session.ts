@@ -1,7 +1,7 @@
 /** Who is signed in here. */
 
 import { signal } from "@preact/signals";
-import type { FirstAdmin, Side, TokenKind, UsageIncrement, UserView } from "../../protocol/api.ts";
+import type { FirstAdmin, Side, TokenKind, UsageIncrement, UserView } from "../../api/mod.ts";
 import { api, ApiError, onSignedOut, type Registration } from "../api.ts";
 import { isMarked, removeMark } from "./mark.ts";
 

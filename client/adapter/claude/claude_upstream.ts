@@ -1,13 +1,13 @@
 /** A provider that speaks Anthropic's API: how it is asked, and how its streams and refusals are read. */
 
-import type { ProviderConfig } from "../../config.ts";
+import type { ProviderConfig } from "../../config/config.ts";
 import type { World } from "../../world.ts";
 import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
-import { baseUrlOf } from "../base_url.ts";
-import { disconnected, readEvents, readWhole } from "../event_stream.ts";
-import { nextPage, readListing } from "../listing.ts";
-import { type ReadError, readRefusal, toFailure } from "../refusal.ts";
-import { Upstream } from "../upstream.ts";
+import { baseUrlOf } from "../upstream/base_url.ts";
+import { disconnected, readEvents, readWhole } from "../sse/event_stream.ts";
+import { nextPage, readListing } from "../upstream/model_listing.ts";
+import { type ReadError, readRefusal, toFailure } from "../upstream/upstream_error.ts";
+import { Upstream } from "../upstream/upstream.ts";
 import { claudeError } from "./error.ts";
 import { messageEvents } from "./message_events.ts";
 import { claudeHeaders } from "./rate_limits.ts";

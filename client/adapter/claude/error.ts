@@ -1,7 +1,7 @@
 /** Claude's errors in OpenAI's terms. */
 
 import type { UpstreamErrorObject } from "../adapter.ts";
-import { errorObject } from "../refusal.ts";
+import { errorObject } from "../upstream/upstream_error.ts";
 
 type Row = [code: number, type: string, errorCode: string | null];
 

@@ -3,9 +3,9 @@
 import { Endpoint, withMember } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
 import { withAskedModel } from "../asked_model.ts";
-import { pathBelowBase } from "../base_url.ts";
-import { discard, readWhole } from "../event_stream.ts";
-import type { ReadError } from "../refusal.ts";
+import { pathBelowBase } from "../upstream/base_url.ts";
+import { discard, readWhole } from "../sse/event_stream.ts";
+import type { ReadError } from "../upstream/upstream_error.ts";
 import { type Asked, type ClaudeUpstream, isJson } from "./claude_upstream.ts";
 import { claudeError } from "./error.ts";
 import { withoutUnsignedThinking } from "./unsigned_thinking.ts";

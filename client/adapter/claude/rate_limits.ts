@@ -1,6 +1,6 @@
 /** Anthropic's headers as callers may see them: its limits under OpenAI's names too. */
 
-import { relayedHeaders } from "../relayed_headers.ts";
+import { relayedHeaders } from "../upstream/relayed_headers.ts";
 
 const PARTS = ["limit", "remaining", "reset"] as const;
 

@@ -8,7 +8,7 @@ import type { MessagesRequest } from "./messages_request.ts";
 import { toolsOf } from "./tools.ts";
 
 /** What providers of OpenAI's dialect differ in. */
-export interface ChatManners {
+export interface ProviderQuirks {
   /** The name under which the provider takes the limit of an answer. */
   limitName: "max_tokens" | "max_completion_tokens";
   /** Whether it takes thinking back, as `reasoning_content`. */
@@ -16,7 +16,7 @@ export interface ChatManners {
 }
 
 /** OpenAI itself refuses what every other server expects. */
-export function mannersOf(host: string): ChatManners {
+export function mannersOf(host: string): ProviderQuirks {
   return /(^|\.)(openai\.com|openai\.azure\.com)$/.test(host)
     ? { limitName: "max_completion_tokens", echoThinking: false }
     : { limitName: "max_tokens", echoThinking: true };
@@ -30,7 +30,7 @@ export type ChatBody =
 export function chatRequest(
   request: MessagesRequest,
   model: string,
-  manners: ChatManners,
+  manners: ProviderQuirks,
 ): ChatBody {
   refuseUntranslatable(request);
   const { max_tokens, stop_sequences: stops, temperature, top_p, top_k } = request;

@@ -2,7 +2,7 @@
 
 import type Anthropic from "@anthropic-ai/sdk";
 import { toolId } from "../tool_id.ts";
-import { type ContentEvent, ContentTeller } from "./content_teller.ts";
+import { BlockEncoder, type ContentEvent } from "./block_encoder.ts";
 import { outcomeOf, type SeenEnd, type SeenUsage, usageOf } from "./outcome.ts";
 
 export interface AnswerTerms {
@@ -35,7 +35,7 @@ interface SeenCall {
 }
 
 export class EventEncoder {
-  readonly #content = new ContentTeller();
+  readonly #content = new BlockEncoder();
   #hasBegun = false;
   #end: SeenEnd = {};
   #refusal = "";

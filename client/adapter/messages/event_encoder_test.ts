@@ -2,7 +2,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Endpoint } from "../../../protocol/mod.ts";
-import { eventText } from "../../event_text.ts";
+import { eventText } from "../sse/event_text.ts";
 import { eventShape } from "../../testing/anthropic_shapes.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
 import { EventEncoder, type SeenChunk } from "./event_encoder.ts";

@@ -2,8 +2,8 @@
 
 import { Endpoint } from "../../../protocol/mod.ts";
 import { type Adapter, type AdapterCall, type Piece, UpstreamFailure } from "../adapter.ts";
-import { textsOf } from "../piece_texts.ts";
-import { type ChatManners, chatRequest } from "./chat_request.ts";
+import { textsOf } from "../sse/piece_texts.ts";
+import { chatRequest, type ProviderQuirks } from "./chat_request.ts";
 import { type AnswerTerms, EventEncoder, type SeenChunk } from "./event_encoder.ts";
 import { messageOf, type SeenCompletion } from "./message.ts";
 import { readMessagesRequest } from "./messages_request.ts";
@@ -15,7 +15,7 @@ import { readMessagesRequest } from "./messages_request.ts";
 export async function* messagesOverChat(
   call: AdapterCall,
   chat: Adapter,
-  manners: ChatManners,
+  manners: ProviderQuirks,
   newId: () => string = () => crypto.randomUUID().replaceAll("-", ""),
 ): AsyncIterable<string> {
   const request = readMessagesRequest(call.bodyText);

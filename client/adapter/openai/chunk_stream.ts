@@ -1,7 +1,7 @@
 /** Follows the chunks of a chat or a text completion, mends what SDKs choke on, and knows when all is said. */
 
 import { UpstreamFailure } from "../adapter.ts";
-import { disconnected } from "../event_stream.ts";
+import { disconnected } from "../sse/event_stream.ts";
 import { type Json, notAnAnswer } from "./json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 import { ToolPlaces } from "./tool_places.ts";

@@ -3,9 +3,9 @@
 import type { EventSourceMessage } from "eventsource-parser";
 import type { Piece, UpstreamFailure } from "../adapter.ts";
 import { type ModelNames, withAskedModel } from "../asked_model.ts";
-import { EventParser } from "../event_stream.ts";
-import { latin1, PlainRuns } from "../plain_runs.ts";
-import { holdsError } from "./dialect.ts";
+import { EventParser } from "../sse/event_stream.ts";
+import { latin1, PlainRuns } from "../sse/plain_runs.ts";
+import { holdsError } from "./chat_dialect.ts";
 import { type Json, parseObject } from "./json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 

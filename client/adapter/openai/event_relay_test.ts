@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Endpoint } from "../../../protocol/mod.ts";
-import { StreamReply } from "../../stream_reply.ts";
-import { tallyOf } from "../../tally.ts";
+import { StreamReply } from "../../link/answer_stream.ts";
+import { tallyOf } from "../tally.ts";
 import { RecordedOutlet } from "../../testing/recorded_outlet.ts";
 import { UpstreamFailure } from "../adapter.ts";
-import { PlainRuns, type RelayedCall } from "../plain_runs.ts";
-import { openAiDialects } from "./dialect.ts";
+import { PlainRuns, type RelayedCall } from "../sse/plain_runs.ts";
+import { openAiDialects } from "./chat_dialect.ts";
 import { EventRelay } from "./event_relay.ts";
 
 const encoder = new TextEncoder();

@@ -1,7 +1,7 @@
 /** Reads an error body of an OpenAI-compatible server. */
 
-import type { ReadError } from "../refusal.ts";
-import { errorObject } from "../refusal.ts";
+import type { ReadError } from "../upstream/upstream_error.ts";
+import { errorObject } from "../upstream/upstream_error.ts";
 
 /** A body in OpenAI's own shape reaches callers to the letter; others are put into that shape. */
 export const openAiError: ReadError = (status, body, text) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import OpenAI from "openai";
 import { UpstreamFailure } from "../adapter.ts";
-import { eventText } from "../../event_text.ts";
+import { eventText } from "../sse/event_text.ts";
 import { Endpoint } from "../../../protocol/mod.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
 import type { Json } from "./json_object.ts";

@@ -1,6 +1,6 @@
 /** Follows the events of `/v1/responses`: they say themselves which of them is the last. */
 
-import { disconnected } from "../event_stream.ts";
+import { disconnected } from "../sse/event_stream.ts";
 import { type Json, notAnAnswer } from "./json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import type { Piece } from "../adapter.ts";
-import type { ReadResult, ResponseBody } from "../event_stream.ts";
+import type { ReadResult, ResponseBody } from "../sse/event_stream.ts";
 import type { EventRelay } from "./event_relay.ts";
 
 const END = { done: true, value: undefined } as const;

@@ -9,7 +9,7 @@ import type {
   Presence,
   Roll,
 } from "../../../server/cluster/bus.ts";
-import type { Clock } from "../../../server/clock.ts";
+import type { Clock } from "../../../server/base/clock.ts";
 
 /** What a message takes from one gateway to the others. */
 const DELIVERY_MS = 1;
@@ -17,7 +17,7 @@ const DELIVERY_MS = 1;
 export class Exchange {
   readonly presences = new Map<string, Presence>();
   readonly lists = new Map<string, NodeList>();
-  readonly #ears = new Set<MemoryBus>();
+  readonly #subscriber = new Set<MemoryBus>();
   /** Of signs of life and their answers, and of changes that were told, each to one gateway. */
   beatBytes = 0;
   beats = 0;
@@ -29,7 +29,7 @@ export class Exchange {
 
   bus(): MemoryBus {
     const bus = new MemoryBus(this);
-    this.#ears.add(bus);
+    this.#subscriber.add(bus);
     return bus;
   }
 
@@ -42,7 +42,7 @@ export class Exchange {
     const text = JSON.stringify(message);
     this.toldBytes += text.length;
     this.clock.after(DELIVERY_MS, () => {
-      for (const bus of this.#ears) bus.onMessage(JSON.parse(text) as Message);
+      for (const bus of this.#subscriber) bus.onMessage(JSON.parse(text) as Message);
     });
   }
 }

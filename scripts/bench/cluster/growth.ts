@@ -4,17 +4,17 @@
  * `bun scripts/bench/cluster/growth.ts GATEWAYS NODES` prints one line of JSON.
  */
 
-import { createPolicies } from "../../../server/call/policies.ts";
-import { Call } from "../../../server/call/call.ts";
-import { Pins } from "../../../server/call/pins.ts";
-import { Scheduler } from "../../../server/call/scheduler.ts";
-import { FakeClock } from "../../../server/clock_fake.ts";
+import { createPolicies } from "../../../server/schedule/policy/registry.ts";
+import { Call } from "../../../server/schedule/call.ts";
+import { ResponseAffinity } from "../../../server/call/response_affinity.ts";
+import { Scheduler } from "../../../server/schedule/scheduler.ts";
+import { FakeClock } from "../../../server/base/testing/fake_clock.ts";
 import { Cluster } from "../../../server/cluster/cluster.ts";
 import { Handshake } from "../../../server/cluster/handshake.ts";
 import { recordOf } from "../../../server/cluster/node_record.ts";
 import { encodePeerMessage } from "../../../server/cluster/peer_message.ts";
 import type { DialledSocket } from "../../../server/cluster/peers.ts";
-import { silentLog } from "../../../server/log.ts";
+import { silentLog } from "../../../server/base/log.ts";
 import { Hub } from "../../../server/node/hub.ts";
 import { Node } from "../../../server/node/node.ts";
 import { PenaltyBook } from "../../../server/node/penalty.ts";
@@ -60,7 +60,7 @@ function gateway(exchange: Exchange, clock: FakeClock) {
     bus: exchange.bus(),
     hub,
     penalties,
-    pins: new Pins(clock),
+    responseAffinity: new ResponseAffinity(clock),
     clock,
     log: silentLog,
     version: "1",
@@ -74,9 +74,9 @@ function gateway(exchange: Exchange, clock: FakeClock) {
     clock,
     seed: 1n,
   });
-  const rivals = cluster.offers;
+  const remoteWaiters = cluster.offers;
   const scheduler = new Scheduler(
-    { hub, penalties, policies, clock, log: silentLog, rivals },
+    { hub, penalties, policies, clock, log: silentLog, remoteWaiters },
     { queuePerModel: 100, queuePerAccount: 100, queueWaitMs: 60_000 },
   );
   cluster.serve(scheduler);
@@ -112,8 +112,8 @@ function silentPeer(header: string): DialledSocket {
 function node(id: string, n: number): Node {
   const models = [0, 7, 19].map((step) => `model-${(n + step) % MODELS}`);
   const who = {
-    id,
-    identity: `${id}-key/${id}-node-identity`,
+    publicId: id,
+    nodeKey: `${id}-key/${id}-node-identity`,
     accountId: `account-${n}`,
     keyId: `key-${n}`,
   };
@@ -155,7 +155,7 @@ async function measure(gateways: number, nodes: number): Promise<Growth> {
   const [host, looker] = one.cluster.id < other.cluster.id ? [one, other] : [other, one];
   host.hub.add(newcomer);
   let knownAfterMs = 0;
-  while (looker.hub.find(newcomer.who.identity) === undefined && knownAfterMs < 10_000) {
+  while (looker.hub.find(newcomer.who.nodeKey) === undefined && knownAfterMs < 10_000) {
     await clock.pass(1);
     knownAfterMs++;
   }
@@ -200,7 +200,7 @@ function callOf(n: number, clock: FakeClock): Call {
       streamOptions: null,
       wantsPosition: false,
       headers: null,
-      home: null,
+      requiredNode: null,
       body,
     },
     clock.monotonic(),

@@ -1,12 +1,12 @@
 /** What the choice of a node costs, alone: the real scheduler, in this process, with nodes that are not there. */
 
 import { Endpoint } from "../../../protocol/mod.ts";
-import { Call } from "../../../server/call/call.ts";
-import type { Lease } from "../../../server/call/lease.ts";
-import { createPolicies } from "../../../server/call/policies.ts";
-import { Scheduler } from "../../../server/call/scheduler.ts";
-import { systemClock as clock } from "../../../server/clock.ts";
-import { silentLog } from "../../../server/log.ts";
+import { Call } from "../../../server/schedule/call.ts";
+import type { Lease } from "../../../server/schedule/lease.ts";
+import { createPolicies } from "../../../server/schedule/policy/registry.ts";
+import { Scheduler } from "../../../server/schedule/scheduler.ts";
+import { systemClock as clock } from "../../../server/base/clock.ts";
+import { silentLog } from "../../../server/base/log.ts";
 import { Hub } from "../../../server/node/hub.ts";
 import { Node } from "../../../server/node/node.ts";
 import { PenaltyBook } from "../../../server/node/penalty.ts";
@@ -62,7 +62,7 @@ const comparisons: readonly Comparison[] = [
     many: () => {
       const nodes = nodesOf(MANY);
       for (let i = FEW; i < MANY; i++) {
-        nodes.penalties.punish(`key/${i}`, {
+        nodes.penalties.penalize(`key/${i}`, {
           model: null,
           code: "node_lost",
           reason: "it failed",
@@ -94,7 +94,7 @@ function nodesOf(count: number, models = ["model-0"]): Surroundings {
   const parts = { hub, penalties, policies, clock, log: silentLog };
   const scheduler = new Scheduler(parts, { queuePerModel: 0, queuePerAccount: 0, queueWaitMs: 0 });
   for (let i = 0; i < count; i++) {
-    const who = { id: `${i}`, identity: `key/${i}`, accountId: "owner", keyId: "key" };
+    const who = { publicId: `${i}`, nodeKey: `key/${i}`, accountId: "owner", keyId: "key" };
     const offer = { name: "node", agent: null, maxParallel: 4, models };
     hub.add(new Node(who, offer, { start: () => null, close() {} }, 0));
   }
@@ -130,7 +130,7 @@ function callOf(model: string): Call {
     wantsUsage: false,
     streamOptions: null,
     headers: null,
-    home: null,
+    requiredNode: null,
     wantsPosition: false,
     body: { bytes: new Uint8Array(), text: "{}" },
   };

@@ -3,7 +3,7 @@
 import { Dice } from "../random.ts";
 
 /** What a model server does with a call; scripted nodes do the same without one. */
-export type Deed =
+export type AuditEvent =
   /** Pieces at a pace, then a proper end. Whole answers take as long as all pieces together. */
   | { is: "answer"; pieces: number; everyMs: number; tellsUsage: boolean }
   /** Some pieces, perhaps none, then the connection is cut. */
@@ -22,7 +22,7 @@ export interface PlannedCall {
   leavesAfterMs: number | null;
   /** Which of the callers makes it. */
   caller: number;
-  deed: Deed;
+  deed: AuditEvent;
 }
 
 /** Names of all that can be struck. */
@@ -79,7 +79,7 @@ function callOf(model: string, dice: Dice): PlannedCall {
   };
 }
 
-function deedOf(dice: Dice): Deed {
+function deedOf(dice: Dice): AuditEvent {
   const everyMs = dice.between(0, 50);
   const fate = dice.between(1, 100);
   if (fate <= 72) {

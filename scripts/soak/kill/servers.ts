@@ -3,7 +3,7 @@
 import type { Behaviour, UpstreamCall } from "../../../tests/harness/upstream.ts";
 import type { ScriptedNode } from "../../../tests/harness/scripted_node.ts";
 import type { HeardCall, Usage } from "../../../tests/harness/speech.ts";
-import type { Deed } from "./plan.ts";
+import type { AuditEvent } from "./plan.ts";
 
 /** What was asked of all servers together for one call, and said by them. */
 export interface Served {
@@ -14,13 +14,13 @@ export interface Served {
 const WORD = "né漢 ";
 
 /** What a server tells, if it does. */
-export function usageOf(deed: Deed): Usage | undefined {
+export function usageOf(deed: AuditEvent): Usage | undefined {
   if (deed.is !== "answer" || !deed.tellsUsage) return undefined;
   return { prompt_tokens: 3, completion_tokens: deed.pieces };
 }
 
 /** The deed, as a model server does it. */
-export function behaviour(deed: Deed, served: Served): Behaviour {
+export function behaviour(deed: AuditEvent, served: Served): Behaviour {
   return async (call) => {
     served.attempts++;
     if (deed.is === "refuse") return refusal(deed.status);
@@ -42,7 +42,7 @@ export function behaviour(deed: Deed, served: Served): Behaviour {
 }
 
 function streamed(
-  deed: Exclude<Deed, { is: "refuse" }>,
+  deed: Exclude<AuditEvent, { is: "refuse" }>,
   served: Served,
   call: UpstreamCall,
 ): Response {
@@ -66,7 +66,7 @@ function streamed(
   return new Response(stream, { headers: { "content-type": "text/event-stream" } });
 }
 
-function endingOf(deed: Deed): unknown[] {
+function endingOf(deed: AuditEvent): unknown[] {
   const usage = usageOf(deed);
   return [
     chunk({}, "stop"),
@@ -104,7 +104,7 @@ function hangingUp({ signal }: UpstreamCall): Promise<never> {
 
 /** The part of a run that a scripted node looks up for each call. */
 export interface Part {
-  deed: Deed;
+  deed: AuditEvent;
   served: Served;
   /** Whether it confirms a cancel; if not, it goes on as if nothing had happened. */
   confirms: boolean;

@@ -9,8 +9,8 @@ import type {
   SessionsEnded,
   SessionView,
   UserView,
-} from "../../../protocol/api.ts";
-import { ColinkError } from "../../error.ts";
+} from "../../../api/mod.ts";
+import { ColinkError } from "../../base/error.ts";
 import { shownSession } from "../credentials.ts";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";

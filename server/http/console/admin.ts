@@ -14,7 +14,7 @@ import type {
   NewInvite,
   SettingsChange,
   SettingsView,
-} from "../../../protocol/api.ts";
+} from "../../../api/mod.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, limitText, Message, modelList, rpm, session } from "./schema.ts";

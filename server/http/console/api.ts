@@ -2,7 +2,7 @@
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
-import { ColinkError } from "../../error.ts";
+import { ColinkError } from "../../base/error.ts";
 import type { AppEnv } from "../env.ts";
 import { FormError } from "../form_error.ts";
 import type { AppParts } from "../parts.ts";

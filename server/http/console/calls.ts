@@ -1,7 +1,7 @@
 /** `/api/calls`: what became of an account's calls, made and provided. Metadata only. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { AttemptView, CallFilter, CallPage, CallView } from "../../../protocol/api.ts";
+import type { AttemptView, CallFilter, CallPage, CallView } from "../../../api/mod.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, idParam, limitText, session, timeText } from "./schema.ts";

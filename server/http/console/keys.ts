@@ -8,7 +8,7 @@ import type {
   KeyView,
   NewKey,
   RotatedKey,
-} from "../../../protocol/api.ts";
+} from "../../../api/mod.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, label, Message, modelList, rpm, session, time } from "./schema.ts";

@@ -1,7 +1,7 @@
 /** `/api/live`: what changes, as server-sent events. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { LiveTopic } from "../../../protocol/api.ts";
+import type { LiveTopic } from "../../../api/mod.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
@@ -24,7 +24,7 @@ const route = createRoute({
   responses: {
     ...answers(z.object({})),
     200: {
-      description: "Events; protocol/api/live.ts tells which, and what their data holds",
+      description: "Events; api/live.ts tells which, and what their data holds",
       content: { "text/event-stream": { schema: z.string() } },
     },
   },

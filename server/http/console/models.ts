@@ -1,7 +1,7 @@
 /** `/api/models`: what is offered now, by whom, and how busy it is. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { ModelNode, ModelView, NodeState } from "../../../protocol/api.ts";
+import type { ModelNode, ModelView, NodeState } from "../../../api/mod.ts";
 import type { Node } from "../../node/node.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
@@ -91,7 +91,7 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   /** As `state` is without any penalty, what stands against the model decides. */
   function stateOf(node: Node, model: string, state: NodeState): NodeState {
     if (!open.has(state)) return state;
-    const circuit = penalties.circuit(node.who.identity, model);
+    const circuit = penalties.circuit(node.who.nodeKey, model);
     if (circuit === "clear") return state;
     return circuit === "penalized" ? "penalized" : "probing";
   }

@@ -9,8 +9,8 @@ import type {
   NodeModelSpeed,
   NodeView,
   OwnNodeView,
-} from "../../../protocol/api.ts";
-import { ColinkError } from "../../error.ts";
+} from "../../../api/mod.ts";
+import { ColinkError } from "../../base/error.ts";
 import { viewerAccount } from "../credentials.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
@@ -170,7 +170,7 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.all, async (c) => {
     const viewerId = await viewerAccount(c, accounts);
     const views = [...hub.nodes()].map((node) =>
-      node.view(penalties.of(node.who.identity), viewerId)
+      node.view(penalties.of(node.who.nodeKey), viewerId)
     );
     return c.json({ nodes: views }, 200);
   });

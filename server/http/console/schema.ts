@@ -1,7 +1,7 @@
 /** How the routes of the API describe themselves: bodies, answers, and what is wrong with a form. */
 
 import { z } from "@hono/zod-openapi";
-import type { ErrorView, FieldFault, FieldProblem, MessageView } from "../../../protocol/api.ts";
+import type { ErrorView, FieldFault, FieldProblem, MessageView } from "../../../api/mod.ts";
 
 const Fault: z.ZodType<FieldFault> = z.enum([
   "required",

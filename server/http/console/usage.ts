@@ -1,7 +1,7 @@
 /** `/api/usage`: the dashboard in one answer. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { UsageFilter, UsageView } from "../../../protocol/api.ts";
+import type { UsageFilter, UsageView } from "../../../api/mod.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session, timeText } from "./schema.ts";

@@ -1,8 +1,8 @@
 /** Who is signed in, what they may do, and what is written down of it: one function each, used by every route. */
 
-import type { Actor, Deed } from "../../account/audit_log.ts";
+import type { Actor, AuditEvent } from "../../account/audit_log.ts";
 import type { Visitor } from "../../account/session_book.ts";
-import { ColinkError } from "../../error.ts";
+import { ColinkError } from "../../base/error.ts";
 import { sessionVisitor } from "../credentials.ts";
 import type { AppContext } from "../env.ts";
 import type { AppParts } from "../parts.ts";
@@ -24,7 +24,7 @@ export function audit(
   c: AppContext,
   parts: AppParts,
   who: Pick<Visitor, "accountId" | "email"> | null,
-  deed: Deed,
+  deed: AuditEvent,
 ): Promise<void> {
   const actor: Actor = {
     accountId: who?.accountId ?? null,

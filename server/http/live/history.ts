@@ -1,6 +1,6 @@
 /** The events of a while, numbered, so that a browser that lost its connection gets what it missed. */
 
-import type { LiveTopic } from "../../../protocol/api.ts";
+import type { LiveTopic } from "../../../api/mod.ts";
 import type { Visitor } from "../../account/session_book.ts";
 
 /** One event as it is written; `to`: whom it concerns. */

@@ -7,17 +7,17 @@ import type {
   LiveTopic,
   NetworkView,
   NodeGone,
-} from "../../../protocol/api.ts";
+} from "../../../api/mod.ts";
 import { callView } from "../../account/call_history.ts";
 import type { Visitor } from "../../account/session_book.ts";
-import type { Clock } from "../../clock.ts";
-import { ColinkError } from "../../error.ts";
-import type { Log } from "../../log.ts";
+import type { Clock } from "../../base/clock.ts";
+import { ColinkError } from "../../base/error.ts";
+import type { Log } from "../../base/log.ts";
 import type { Hub } from "../../node/hub.ts";
 import type { PenaltyBook } from "../../node/penalty.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 import { SseBody } from "../sse.ts";
-import { type Deed, DeedWatch } from "./deed_watch.ts";
+import { type AuditEvent, AuditFeed } from "./audit_feed.ts";
 import { dataFor, type LiveEvent, LiveHistory } from "./history.ts";
 import { NodeWatch } from "./node_watch.ts";
 import { UsageTally } from "./usage_tally.ts";
@@ -33,7 +33,7 @@ export interface LiveParts {
   /** Of these sessions, those that are still good. */
   alive: (sessionIds: readonly string[]) => Promise<Set<string>>;
   /** The newest entries of the audit log. */
-  deeds: () => Promise<readonly Deed[]>;
+  auditEvents: () => Promise<readonly AuditEvent[]>;
   /** How a node's last connection here ended. */
   goneOf: (nodeId: string) => NodeGone | null;
   /** Undefined: there is no other gateway. */
@@ -92,18 +92,18 @@ export class Live {
   readonly #history = new LiveHistory();
   readonly #nodes: NodeWatch;
   readonly #usage = new UsageTally();
-  readonly #deeds: DeedWatch;
+  readonly #auditEvents: AuditFeed;
   readonly #callsTold = new Map<string, number>();
   #network = "";
   #ticks = 0;
   #idleTicks = 0;
   #isTicking = false;
   #isClosed = false;
-  #callOffTick: () => void = () => {};
+  #cancelTick: () => void = () => {};
 
   constructor(private readonly parts: LiveParts) {
     this.#nodes = new NodeWatch(parts.hub, parts.penalties);
-    this.#deeds = new DeedWatch(parts.deeds);
+    this.#auditEvents = new AuditFeed(parts.auditEvents);
   }
 
   /** A stream for somebody who is signed in. Throws `too_many_streams` or `shutting_down`. */
@@ -166,7 +166,7 @@ export class Live {
   /** Ends every stream; browsers dial again elsewhere. */
   close(): void {
     this.#isClosed = true;
-    this.#callOffTick();
+    this.#cancelTick();
     for (const watcher of this.#watchers) this.#drop(watcher);
   }
 
@@ -192,14 +192,14 @@ export class Live {
     this.#isTicking = true;
     this.#history.forget();
     this.#nodes.look();
-    this.#deeds.forget();
+    this.#auditEvents.forget();
     void this.#tellDeeds();
     this.#network = JSON.stringify(this.#networkView());
     this.#scheduleTick();
   }
 
   #scheduleTick(): void {
-    this.#callOffTick = this.parts.clock.after(TICK_MS, () => {
+    this.#cancelTick = this.parts.clock.after(TICK_MS, () => {
       this.#tick();
       if (this.#isTicking) this.#scheduleTick();
     });
@@ -286,9 +286,9 @@ export class Live {
     const nodes = [...this.parts.hub.nodes()];
     return {
       keys: new Map<string, string>(),
-      nodes: new Map(nodes.map((node) => [node.who.id, node.label ?? node.offer.name])),
+      nodes: new Map(nodes.map((node) => [node.who.publicId, node.label ?? node.offer.name])),
       own: new Set(
-        nodes.filter(({ who }) => who.accountId === accountId).map(({ who }) => who.id),
+        nodes.filter(({ who }) => who.accountId === accountId).map(({ who }) => who.publicId),
       ),
     };
   }
@@ -331,7 +331,7 @@ export class Live {
 
   async #tellDeeds(): Promise<void> {
     try {
-      const { own, admins } = await this.#deeds.look();
+      const { own, admins } = await this.#auditEvents.look();
       for (const [accountId, what] of own) {
         if (this.#accounts.has(accountId)) this.#publishChanged(what, { onlyFor: accountId });
       }

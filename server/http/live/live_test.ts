@@ -2,20 +2,20 @@
 
 import { beforeEach, expect, test } from "bun:test";
 import type { Visitor } from "../../account/session_book.ts";
-import { FakeClock, settle } from "../../clock_fake.ts";
-import { silentLog } from "../../log.ts";
+import { FakeClock, settle } from "../../base/testing/fake_clock.ts";
+import { silentLog } from "../../base/log.ts";
 import { Hub } from "../../node/hub.ts";
 import { Node } from "../../node/node.ts";
 import { PenaltyBook } from "../../node/penalty.ts";
-import { anEntry } from "../../store/store_suite.ts";
-import type { Deed } from "./deed_watch.ts";
+import { anEntry } from "../../store/testing/store_suite.ts";
+import type { AuditEvent } from "./audit_feed.ts";
 import { Live } from "./live.ts";
 
 let clock: FakeClock;
 let hub: Hub;
 let penalties: PenaltyBook;
 let alive: Set<string>;
-let deeds: Deed[];
+let auditEvents: AuditEvent[];
 let live: Live;
 /** Accounts that are looked at elsewhere, and what was told there. */
 let lookedAt: Set<string>;
@@ -28,7 +28,7 @@ beforeEach(() => {
   penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   alive = new Set(["session"]);
   [lookedAt, told, said] = [new Set(), [], []];
-  deeds = [];
+  auditEvents = [];
   live = new Live({
     hub,
     penalties,
@@ -37,7 +37,7 @@ beforeEach(() => {
     running: () => 3,
     waiting: () => 1,
     alive: (ids) => Promise.resolve(new Set(ids.filter((id) => alive.has(id)))),
-    deeds: () => Promise.resolve(deeds),
+    auditEvents: () => Promise.resolve(auditEvents),
     goneOf: () => null,
     elsewhere: {
       watch: (...watch) => void said.push(watch),
@@ -53,7 +53,7 @@ function visitor(accountId: string): Visitor {
 }
 
 function join(id: string, accountId = "owner"): Node {
-  const who = { id, identity: `key/${id}`, accountId, keyId: "key" };
+  const who = { publicId: id, nodeKey: `key/${id}`, accountId, keyId: "key" };
   const offer = { name: id, agent: null, maxParallel: 2, models: ["m"] };
   const node = new Node(who, offer, { start: () => null, close() {} }, 0);
   hub.add(node);
@@ -120,7 +120,7 @@ test("a node that takes calls changes a number, and anything else the node", asy
   node.hold = "paused";
   await tick();
   expect(heard.at(-1)).toMatchObject({ name: "node", data: { state: "paused", mine: true } });
-  penalties.punish("key/n", { model: null, code: "node_lost", reason: "it was lost" });
+  penalties.penalize("key/n", { model: null, code: "node_lost", reason: "it was lost" });
   await tick();
   expect(heard.at(-1)).toMatchObject({
     name: "node",
@@ -229,14 +229,14 @@ test("streams end with the gateway, and no more are opened", async () => {
 });
 
 test("what somebody did is told within three seconds: to them what is theirs, to administrators the rest", async () => {
-  deeds = [{ id: "before", actorId: "somebody", action: "key.created" }];
+  auditEvents = [{ id: "before", actorId: "somebody", action: "key.created" }];
   const [own, other, admin] = [listen("somebody"), listen("other"), listen("admin")];
   await tick();
-  deeds = [
+  auditEvents = [
     { id: "new", actorId: "somebody", action: "key.revoked" },
     { id: "newer", actorId: null, action: "session.refused" },
     { id: "newest", actorId: "away", action: "settings.changed" },
-    ...deeds,
+    ...auditEvents,
   ];
   for (let i = 0; i < 6; i++) await tick();
   const told = ({ heard }: ReturnType<typeof listen>) =>

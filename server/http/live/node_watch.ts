@@ -1,6 +1,6 @@
 /** What has changed of the connected nodes since the last look. */
 
-import type { NodeView } from "../../../protocol/api.ts";
+import type { NodeView } from "../../../api/mod.ts";
 import type { Hub } from "../../node/hub.ts";
 import type { Node } from "../../node/node.ts";
 import type { Penalty, PenaltyBook } from "../../node/penalty.ts";
@@ -34,12 +34,12 @@ export class NodeWatch {
     const changes: NodeChanges = { changed: [], gone: [], load: {} };
     this.#looks = new Map();
     for (const node of this.hub.nodes()) {
-      const { id } = node.who;
+      const { publicId } = node.who;
       const look = this.#lookAt(node);
-      const last = before.get(id);
-      this.#looks.set(id, look);
+      const last = before.get(publicId);
+      this.#looks.set(publicId, look);
       if (last === undefined || differs(last, look)) changes.changed.push(node);
-      else if (last.active !== look.active) changes.load[id] = look.active;
+      else if (last.active !== look.active) changes.load[publicId] = look.active;
     }
     for (const [id, { node }] of before) {
       if (!this.#looks.has(id)) {
@@ -50,7 +50,7 @@ export class NodeWatch {
   }
 
   view(node: Node, viewerId: string | null): NodeView {
-    return node.view(this.penalties.of(node.who.identity), viewerId);
+    return node.view(this.penalties.of(node.who.nodeKey), viewerId);
   }
 
   views(viewerId: string): NodeView[] {
@@ -59,7 +59,7 @@ export class NodeWatch {
 
   #lookAt(node: Node): Look {
     const { offer, hold, label, isDraining, active } = node;
-    const penalties = this.penalties.of(node.who.identity).map(mark).join(" ");
+    const penalties = this.penalties.of(node.who.nodeKey).map(mark).join(" ");
     return { node, offer, hold, label, isDraining, penalties, active };
   }
 }

@@ -1,6 +1,6 @@
 /** What calls that are over have added to their accounts' figures since it was last told. */
 
-import type { Side, UsageIncrement } from "../../../protocol/api.ts";
+import type { Side, UsageIncrement } from "../../../api/mod.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 
 /** Models of one account that are told apart between two tellings. */

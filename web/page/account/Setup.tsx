@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { useLocation } from "preact-iso/router";
-import type { RegistrationMode } from "../../../protocol/api.ts";
+import type { RegistrationMode } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Code } from "../../part/Code.tsx";
 import { Failure } from "../../part/Failure.tsx";

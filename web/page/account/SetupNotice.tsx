@@ -1,6 +1,6 @@
 /** Tells the first one who comes to a new gateway that it has no administrator yet, and where one is made. */
 
-import type { InfoView } from "../../../protocol/api.ts";
+import type { InfoView } from "../../../api/mod.ts";
 import { Notice } from "../../part/Notice.tsx";
 import { paths } from "../../route.ts";
 import { messages } from "../../state/locale.ts";

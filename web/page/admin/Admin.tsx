@@ -1,6 +1,6 @@
 /** What whoever runs the gateway looks after: people, invites, nodes, settings, and who did what. */
 
-import type { UserView } from "../../../protocol/api.ts";
+import type { UserView } from "../../../api/mod.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";

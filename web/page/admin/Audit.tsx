@@ -1,6 +1,6 @@
 /** Who did what, when and from where. Nothing in it is ever changed. */
 
-import type { AuditAction, AuditEntry } from "../../../protocol/api.ts";
+import type { AuditAction, AuditEntry } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Failure } from "../../part/Failure.tsx";
 import { SearchField } from "../../part/SearchField.tsx";

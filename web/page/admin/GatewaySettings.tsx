@@ -2,12 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import type {
-  RegistrationMode,
-  Setting,
-  SettingsChange,
-  SettingsView,
-} from "../../../protocol/api.ts";
+import type { RegistrationMode, Setting, SettingsChange, SettingsView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Failure } from "../../part/Failure.tsx";

@@ -1,7 +1,7 @@
 /** Invites: made with a note, copied as a link, taken back. */
 
 import { useSignal } from "@preact/signals";
-import type { CreatedInvite, InviteView } from "../../../protocol/api.ts";
+import type { CreatedInvite, InviteView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { CopyButton } from "../../part/CopyButton.tsx";
 import { Empty } from "../../part/Empty.tsx";

@@ -1,6 +1,6 @@
 /** Every node of everybody: let in, kept out, put to rest. */
 
-import type { AdminNodeChange, AdminNodeView } from "../../../protocol/api.ts";
+import type { AdminNodeChange, AdminNodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Failure.tsx";
@@ -14,7 +14,7 @@ import { serverNow } from "../../state/clock.ts";
 import { useFeed } from "../../state/feed.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, messages } from "../../state/locale.ts";
-import { useAtMost } from "../../state/pace.ts";
+import { useAtMost } from "../../state/throttle.ts";
 import { useSubmit } from "../../state/submit.ts";
 
 /** A busy network is not asked for at every change of a node. */

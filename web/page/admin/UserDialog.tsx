@@ -1,7 +1,7 @@
 /** What an account may do: its role, its limits, whether it is open at all. */
 
 import { useSignal } from "@preact/signals";
-import type { AdminUserView, Role } from "../../../protocol/api.ts";
+import type { AdminUserView, Role } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Field } from "../../part/Field.tsx";

@@ -1,7 +1,7 @@
 /** Everybody who has an account: what they use, what they give, and what they may. */
 
 import { useSignal } from "@preact/signals";
-import type { AdminUserView } from "../../../protocol/api.ts";
+import type { AdminUserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Failure } from "../../part/Failure.tsx";
 import { Icon } from "../../part/Icon.tsx";

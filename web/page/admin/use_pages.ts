@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Changed } from "../../../protocol/api.ts";
+import type { Changed } from "../../../api/mod.ts";
 import { ApiError } from "../../api.ts";
 import { useChange } from "../../state/changing.ts";
 

@@ -1,6 +1,6 @@
 /** All that is known of a call, its attempts as a waterfall, and how to see more like it. */
 
-import type { AttemptView, CallView } from "../../../protocol/api.ts";
+import type { AttemptView, CallView } from "../../../api/mod.ts";
 import { CopyButton } from "../../part/CopyButton.tsx";
 import { nodePath } from "../../route.ts";
 import { formatDuration, formatNumber, messages } from "../../state/locale.ts";

@@ -1,7 +1,7 @@
 /** One call in a line; opened, all that is known of it. */
 
 import { signal } from "@preact/signals";
-import type { CallOutcome, CallView } from "../../../protocol/api.ts";
+import type { CallOutcome, CallView } from "../../../api/mod.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import { State, type Tone } from "../../part/State.tsx";
 import { formatDuration, formatRecent, messages } from "../../state/locale.ts";

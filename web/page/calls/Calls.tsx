@@ -1,6 +1,6 @@
 /** Every call that is over: metadata only, newest first, as far back as one scrolls. */
 
-import type { CallFilter, CallOutcome, Side } from "../../../protocol/api.ts";
+import type { CallFilter, CallOutcome, Side } from "../../../api/mod.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Failure.tsx";

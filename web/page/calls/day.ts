@@ -1,6 +1,6 @@
 /** One day by this browser's calendar, as the page's address has it. */
 
-import type { CallFilter } from "../../../protocol/api.ts";
+import type { CallFilter } from "../../../api/mod.ts";
 
 /** From its first moment to the next day's; of anything but `2026-11-23` nothing, which is any time. */
 export function dayOf(text: string): Pick<CallFilter, "from" | "to"> {

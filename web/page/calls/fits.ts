@@ -1,6 +1,6 @@
 /** Whether a call belongs to what is listed. */
 
-import type { CallFilter, CallView } from "../../../protocol/api.ts";
+import type { CallFilter, CallView } from "../../../api/mod.ts";
 
 /** As the gateway would decide it. */
 export function fits(call: CallView, filter: CallFilter): boolean {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { CallFilter, CallView } from "../../../protocol/api.ts";
+import type { CallFilter, CallView } from "../../../api/mod.ts";
 import { fits } from "./fits.ts";
 
 const call: CallView = {

@@ -2,14 +2,14 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import type { CallFilter, CallView } from "../../../protocol/api.ts";
+import type { CallFilter, CallView } from "../../../api/mod.ts";
 import { api, ApiError } from "../../api.ts";
 import { lostSinceMs } from "../../state/connection.ts";
 import { useFeed } from "../../state/feed.ts";
 import { fits } from "./fits.ts";
 
 export interface Calls {
-  /** Newest first; null: not known yet. */
+  /** LruCache first; null: not known yet. */
   calls: readonly CallView[] | null;
   /** Why the last page did not come; asking for more asks for it again. */
   error: ApiError | null;

@@ -1,7 +1,7 @@
 /** A user's own page: what was called and provided, over time and by what, and the two tokens. */
 
 import { useSignal } from "@preact/signals";
-import type { Side, UsageFilter, UserView } from "../../../protocol/api.ts";
+import type { Side, UsageFilter, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";

@@ -1,6 +1,6 @@
 /** The same figures by model, key and node: whose part is how large, and what to look at alone. */
 
-import type { UsageShare, UsageView } from "../../../protocol/api.ts";
+import type { UsageShare, UsageView } from "../../../api/mod.ts";
 import {
   formatDuration,
   formatNumber,

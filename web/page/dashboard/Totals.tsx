@@ -1,6 +1,6 @@
 /** What a user took from the network and gave to it. */
 
-import type { UserView } from "../../../protocol/api.ts";
+import type { UserView } from "../../../api/mod.ts";
 import { formatNumber, messages } from "../../state/locale.ts";
 
 export function Totals({ user }: { user: UserView }) {

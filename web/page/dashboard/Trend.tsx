@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import type { UsageView } from "../../../protocol/api.ts";
+import type { UsageView } from "../../../api/mod.ts";
 import { Chart } from "../../part/Chart.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { formatMoment, formatShare, messages } from "../../state/locale.ts";

@@ -1,6 +1,6 @@
 /** The dashboard's series as a file for a spreadsheet. */
 
-import type { UsagePoint } from "../../../protocol/api.ts";
+import type { UsagePoint } from "../../../api/mod.ts";
 
 const columns = [
   "calls",

@@ -1,6 +1,6 @@
 /** The dashboard's figures: what each is called, where it is in an answer, and how it is drawn. */
 
-import type { UsageFigures, UsagePoint, UsageView } from "../../../protocol/api.ts";
+import type { UsageFigures, UsagePoint, UsageView } from "../../../api/mod.ts";
 import type { ChartLine } from "../../part/Chart.tsx";
 import { formatDuration, formatShort, messages } from "../../state/locale.ts";
 

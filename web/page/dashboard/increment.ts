@@ -1,6 +1,6 @@
 /** What calls have added since the figures were asked for. */
 
-import type { UsageFigures, UsageIncrement, UsageView } from "../../../protocol/api.ts";
+import type { UsageFigures, UsageIncrement, UsageView } from "../../../api/mod.ts";
 
 type Counted = Pick<UsageIncrement, "calls" | "errors" | "prompt_tokens" | "completion_tokens">;
 

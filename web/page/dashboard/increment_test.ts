@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { UsageFigures, UsageView } from "../../../protocol/api.ts";
+import type { UsageFigures, UsageView } from "../../../api/mod.ts";
 import { incremented } from "./increment.ts";
 
 const figures: UsageFigures = {

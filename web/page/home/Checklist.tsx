@@ -1,7 +1,7 @@
 /** Home for a user: the first steps, which tick themselves off as they happen; then how the network fares. */
 
 import { useSignal } from "@preact/signals";
-import type { InfoView, NetworkView, UserView } from "../../../protocol/api.ts";
+import type { InfoView, NetworkView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import type { Messages } from "../../i18n/en.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";

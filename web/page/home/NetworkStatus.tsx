@@ -1,6 +1,6 @@
 /** Whether the network is alive, in one line. */
 
-import type { InfoView, NetworkView } from "../../../protocol/api.ts";
+import type { InfoView, NetworkView } from "../../../api/mod.ts";
 import { Failure } from "../../part/Failure.tsx";
 import type { Live } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";

@@ -1,7 +1,7 @@
 /** Changes what a key is called and what it may do. */
 
 import { useSignal } from "@preact/signals";
-import type { KeyView } from "../../../protocol/api.ts";
+import type { KeyView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { messages } from "../../state/locale.ts";

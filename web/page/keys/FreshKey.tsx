@@ -1,7 +1,7 @@
 /** A token that is told this once, ready to be used, and the first call that is made with it. */
 
 import { useSignal } from "@preact/signals";
-import type { CallView, CreatedKey } from "../../../protocol/api.ts";
+import type { CallView, CreatedKey } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { CallExamples } from "../../part/CallExamples.tsx";
 import { CopyField } from "../../part/CopyField.tsx";

@@ -1,7 +1,7 @@
 /** Makes a key; then shows its token once, with a program that makes the first call. */
 
 import { useSignal } from "@preact/signals";
-import type { CreatedKey } from "../../../protocol/api.ts";
+import type { CreatedKey } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { messages } from "../../state/locale.ts";

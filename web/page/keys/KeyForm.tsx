@@ -1,7 +1,7 @@
 /** The form that both making a key and changing one are. */
 
 import { useSignal } from "@preact/signals";
-import type { KeyView } from "../../../protocol/api.ts";
+import type { KeyView } from "../../../api/mod.ts";
 import { ErrorNotice } from "../../part/Notice.tsx";
 import { serverNow } from "../../state/clock.ts";
 import { messages } from "../../state/locale.ts";

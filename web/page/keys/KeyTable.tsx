@@ -1,6 +1,6 @@
 /** Keys in a table: what each may do, when it was used, and what can be done with it. */
 
-import type { KeyView } from "../../../protocol/api.ts";
+import type { KeyView } from "../../../api/mod.ts";
 import { Icon } from "../../part/Icon.tsx";
 import { Table } from "../../part/Table.tsx";
 import { serverNow } from "../../state/clock.ts";

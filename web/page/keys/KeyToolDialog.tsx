@@ -1,7 +1,7 @@
 /** What is being done with a key. It stays while it is open, also when the key is gone from the list meanwhile. */
 
 import { useSignal } from "@preact/signals";
-import type { KeyView } from "../../../protocol/api.ts";
+import type { KeyView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Confirm } from "../../part/Confirm.tsx";
 import { messages } from "../../state/locale.ts";

@@ -1,7 +1,7 @@
 /** The user's keys: many, each with its own name, limits and end; and the two that every account has. */
 
 import { useSignal } from "@preact/signals";
-import type { KeyView, UserView } from "../../../protocol/api.ts";
+import type { KeyView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Failure.tsx";
@@ -13,7 +13,7 @@ import { TokenPanel } from "../../part/TokenPanel.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { useFeed } from "../../state/feed.ts";
 import { messages } from "../../state/locale.ts";
-import { useAtMost } from "../../state/pace.ts";
+import { useAtMost } from "../../state/throttle.ts";
 import { useChoices } from "../../state/url.ts";
 import { KeyDialog } from "./KeyDialog.tsx";
 import { KeyTable, type KeyTool } from "./KeyTable.tsx";

@@ -1,7 +1,7 @@
 /** Gives a key a new token, and says how long the old one shall work beside it. */
 
 import { useSignal } from "@preact/signals";
-import type { KeyView, RotatedKey } from "../../../protocol/api.ts";
+import type { KeyView, RotatedKey } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";

@@ -1,6 +1,6 @@
 /** What a key may do, as the form has it and as the gateway takes it. */
 
-import type { KeyView } from "../../../protocol/api.ts";
+import type { KeyView } from "../../../api/mod.ts";
 
 export const lifetimes = ["never", "30", "90", "365", "kept"] as const;
 /** In days; `kept`: as it was. */

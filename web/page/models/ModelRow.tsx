@@ -1,6 +1,6 @@
 /** One model: its name and abilities, its load, and the nodes behind it. */
 
-import type { ModelNode, ModelView } from "../../../protocol/api.ts";
+import type { ModelNode, ModelView } from "../../../api/mod.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { State, type Tone } from "../../part/State.tsx";

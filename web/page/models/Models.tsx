@@ -1,7 +1,7 @@
 /** What can be called now: every model, who serves it, what it can do and how busy it is. */
 
 import { useSignal } from "@preact/signals";
-import type { ModelView, UserView } from "../../../protocol/api.ts";
+import type { ModelView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { CallExamples } from "../../part/CallExamples.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
@@ -18,7 +18,7 @@ import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
 import { ModelRow } from "./ModelRow.tsx";
-import { useAtMost } from "../../state/pace.ts";
+import { useAtMost } from "../../state/throttle.ts";
 
 const REFRESH_MS = 3000;
 /** While the feed says when something has changed. */

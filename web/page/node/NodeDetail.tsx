@@ -2,7 +2,7 @@
 
 import { useRoute } from "preact-iso/router";
 import { useSignal } from "@preact/signals";
-import type { NodeDetail as Detail, OwnNodeView } from "../../../protocol/api.ts";
+import type { NodeDetail as Detail, OwnNodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Meter } from "../../part/Meter.tsx";

@@ -1,7 +1,7 @@
 /** What a node's owner can have it do: rest, finish, bear another name, get another token. */
 
 import { useSignal } from "@preact/signals";
-import type { OwnNodeView, RotatedKey } from "../../../protocol/api.ts";
+import type { OwnNodeView, RotatedKey } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Confirm } from "../../part/Confirm.tsx";
 import { Icon } from "../../part/Icon.tsx";

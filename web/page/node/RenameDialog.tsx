@@ -1,7 +1,7 @@
 /** Gives a node the name that its owner wants to see, or takes it away again. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import type { OwnNodeView } from "../../../protocol/api.ts";
+import type { OwnNodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Field } from "../../part/Field.tsx";

@@ -1,6 +1,6 @@
 /** How each model did on a node, by its calls of the last day. */
 
-import type { NodeModelSpeed } from "../../../protocol/api.ts";
+import type { NodeModelSpeed } from "../../../api/mod.ts";
 import { Icon } from "../../part/Icon.tsx";
 import { Table } from "../../part/Table.tsx";
 import { tryPath } from "../../route.ts";

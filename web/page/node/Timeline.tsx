@@ -1,6 +1,6 @@
 /** What happened to a node, newest first. */
 
-import type { NodeEvent, NodeEventKind } from "../../../protocol/api.ts";
+import type { NodeEvent, NodeEventKind } from "../../../api/mod.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import type { Tone } from "../../part/State.tsx";
 import { formatRecent, messages } from "../../state/locale.ts";

@@ -2,7 +2,7 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import type { NodeView, UserView } from "../../../protocol/api.ts";
+import type { NodeView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choice } from "../../part/Choice.tsx";
 import { Code } from "../../part/Code.tsx";

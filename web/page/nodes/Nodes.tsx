@@ -1,7 +1,7 @@
 /** Every machine of the network, as it changes. */
 
 import { useSignal } from "@preact/signals";
-import type { NodeView } from "../../../protocol/api.ts";
+import type { NodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";

@@ -1,6 +1,6 @@
 /** Why a node takes calls or does not, and what its owner can do about it, in the reader's words. */
 
-import type { NodeGone, NodeView } from "../../../protocol/api.ts";
+import type { NodeGone, NodeView } from "../../../api/mod.ts";
 import { formatAge, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import type { ListedNode } from "./listed.ts";

@@ -1,6 +1,6 @@
 /** The nodes as the page lists them: those that are here, those that went, and one's own that are away. */
 
-import type { NodeGone, NodeState, NodeView, OwnNodeView } from "../../../protocol/api.ts";
+import type { NodeGone, NodeState, NodeView, OwnNodeView } from "../../../api/mod.ts";
 import type { Nodes } from "../../state/nodes.ts";
 
 export interface ListedNode {

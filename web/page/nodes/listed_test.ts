@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import type { NodeView, OwnNodeView } from "../../../protocol/api.ts";
+import type { NodeView, OwnNodeView } from "../../../api/mod.ts";
 import { listed, narrowed, stateOf } from "./listed.ts";
-import { aNode } from "./test_node.ts";
+import { aNode } from "../../testing/node.ts";
 
 const node = (name: string, changes: Partial<NodeView> = {}) =>
   aNode({ id: name, name, max_parallel: 1, ...changes });

@@ -1,6 +1,6 @@
 /** What stands against a node, as the page tells it, and what the nodes together can be asked. */
 
-import type { NodePenalty, NodeState, NodeView } from "../../../protocol/api.ts";
+import type { NodePenalty, NodeState, NodeView } from "../../../api/mod.ts";
 
 /** Something that keeps calls away. */
 export interface Obstacle {

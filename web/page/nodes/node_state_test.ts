@@ -1,7 +1,7 @@
 /// <reference types="bun" />
 import { expect, test } from "bun:test";
 import { liveModels, obstacles } from "./node_state.ts";
-import { aNode } from "./test_node.ts";
+import { aNode } from "../../testing/node.ts";
 
 const nowMs = 1_000_000;
 

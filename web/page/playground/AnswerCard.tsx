@@ -1,7 +1,7 @@
 /** One answer: its model, its thoughts folded away, its words, and how fast and from where they came. */
 
 import { useSignal } from "@preact/signals";
-import type { NodeView } from "../../../protocol/api.ts";
+import type { NodeView } from "../../../api/mod.ts";
 import { CopyButton } from "../../part/CopyButton.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { useRoute } from "preact-iso/router";
-import type { UserView } from "../../../protocol/api.ts";
+import type { UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Guarded } from "../../part/Guarded.tsx";
 import { useTitle } from "../../part/Page.tsx";

@@ -2,7 +2,7 @@
 
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { NodeView } from "../../../protocol/api.ts";
+import type { NodeView } from "../../../api/mod.ts";
 import { Icon } from "../../part/Icon.tsx";
 import { paths } from "../../route.ts";
 import { messages } from "../../state/locale.ts";

@@ -1,6 +1,6 @@
 /** Where the reader is signed in, and the way to end that. */
 
-import type { SessionView } from "../../../protocol/api.ts";
+import type { SessionView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Failure } from "../../part/Failure.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";

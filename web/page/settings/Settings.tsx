@@ -1,6 +1,6 @@
 /** What belongs to the reader alone: language, look, password, and where they are signed in. */
 
-import type { UserView } from "../../../protocol/api.ts";
+import type { UserView } from "../../../api/mod.ts";
 import { Choice } from "../../part/Choice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";

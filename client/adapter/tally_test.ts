@@ -1,0 +1,116 @@
+import { expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
+import { tallyOf } from "./tally.ts";
+
+function counted(endpoint: Endpoint, ...pieces: (object | string)[]) {
+  const { count: _, ...tally } = countedTally(endpoint, pieces);
+  return tally;
+}
+
+function countedTally(endpoint: Endpoint, pieces: (object | string)[]) {
+  const tally = tallyOf(endpoint);
+  for (const piece of pieces) {
+    tally.count(typeof piece === "string" ? piece : JSON.stringify(piece));
+  }
+  return tally;
+}
+
+test("chat chunks are counted by what they carry, and their usage is told", () => {
+  const delta = (delta: object, finish_reason: string | null = null) => ({
+    choices: [{ index: 0, delta, finish_reason }],
+  });
+  expect(counted(
+    Endpoint.chat,
+    delta({ role: "assistant", content: "" }),
+    delta({ content: "a" }),
+    delta({ reasoning_content: "b" }),
+    delta({ tool_calls: [{ index: 0, function: { arguments: "{" } }] }),
+    delta({}, "tool_calls"),
+    { choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } },
+  )).toEqual({
+    pieces: 6,
+    promptTokens: 3,
+    completionTokens: 4,
+    tokenEvents: 3,
+    finishReason: "tool_calls",
+    responseId: null,
+  });
+});
+
+test("events that come as bytes are counted by what they were said to carry", () => {
+  const tally = tallyOf(Endpoint.chat);
+  tally.count({ bytes: new Uint8Array(9), tokenEvents: 5 });
+  expect([tally.pieces, tally.tokenEvents]).toEqual([1, 5]);
+});
+
+test("embeddings have a prompt only", () => {
+  const answer = { object: "list", data: [], usage: { prompt_tokens: 8, total_tokens: 8 } };
+  expect(counted(Endpoint.embeddings, answer)).toMatchObject({
+    promptTokens: 8,
+    completionTokens: null,
+    tokenEvents: 0,
+  });
+});
+
+test("what was only read cost the sum, where no server tells more", () => {
+  const ranked = (usage: object) => counted(Endpoint.rerank, { results: [], usage });
+  expect(ranked({ total_tokens: 9 })).toMatchObject({ promptTokens: 9, completionTokens: null });
+  expect(ranked({ prompt_tokens: 8, total_tokens: 9 })).toMatchObject({ promptTokens: 8 });
+  expect(counted(Endpoint.chat, { usage: { completion_tokens: 3, total_tokens: 9 } }))
+    .toMatchObject({ promptTokens: null, completionTokens: 3 });
+});
+
+test("a response's events tell its tokens, its end and its id", () => {
+  const response = { object: "response", id: "resp_1", store: true };
+  const usage = { input_tokens: 5, output_tokens: 6, input_tokens_details: { cached_tokens: 2 } };
+  expect(counted(
+    Endpoint.responses,
+    { type: "response.created", response },
+    { type: "response.output_text.delta", delta: "a" },
+    { type: "response.output_text.done", text: "a" },
+    { type: "response.completed", response: { ...response, usage } },
+  )).toMatchObject({
+    promptTokens: 5,
+    completionTokens: 6,
+    tokenEvents: 1,
+    finishReason: "completed",
+    responseId: "resp_1",
+  });
+});
+
+test("a whole response tells the same, and one that was not stored has no id to come back to", () => {
+  const usage = { input_tokens: 5, output_tokens: 6 };
+  const answer = (store: boolean) => ({ object: "response", id: "resp_1", store, usage });
+  expect(counted(Endpoint.responses, answer(true))).toMatchObject({
+    promptTokens: 5,
+    completionTokens: 6,
+    responseId: "resp_1",
+  });
+  expect(counted(Endpoint.responses, answer(false)).responseId).toBeNull();
+});
+
+test("Claude's cache is part of the prompt, and later counts replace earlier ones", () => {
+  const start = {
+    input_tokens: 5,
+    cache_read_input_tokens: 10,
+    cache_creation_input_tokens: 20,
+    output_tokens: 1,
+  };
+  expect(counted(
+    Endpoint.messages,
+    { type: "message_start", message: { id: "msg_1", usage: start } },
+    { type: "content_block_delta", delta: { type: "text_delta", text: "a" } },
+    { type: "content_block_delta", delta: { type: "input_json_delta", partial_json: "{" } },
+    {
+      type: "message_delta",
+      delta: { stop_reason: "end_turn" },
+      usage: { input_tokens: 6, output_tokens: 7 },
+    },
+  )).toMatchObject({
+    promptTokens: 36,
+    completionTokens: 7,
+    tokenEvents: 2,
+    finishReason: "end_turn",
+    responseId: null,
+  });
+});

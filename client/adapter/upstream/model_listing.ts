@@ -1,0 +1,127 @@
+/** Reads a provider's list of its models, in whatever shape compatible servers give it. */
+
+import { Endpoint, isEndpoint, type ModelCapabilities } from "../../../protocol/mod.ts";
+import { type ListedModel, UpstreamFailure } from "../adapter.ts";
+
+type Json = Record<string, unknown>;
+
+/** The models in a list's JSON text, each once. Throws an UpstreamFailure if it is no list. */
+export function readListing(text: string): ListedModel[] {
+  const models = new Map<string, ListedModel>();
+  for (const entry of entriesIn(text)) {
+    const id = entry.id ?? entry.name;
+    if (typeof id !== "string" || id === "" || entry.lifecycle === "retired") continue;
+    if (!models.has(id)) models.set(id, { id, capabilities: capabilitiesIn(entry) });
+  }
+  return [...models.values()];
+}
+
+/** Where the rest of a list begins that came in pages; null: this was all of it. */
+export function nextPage(text: string): string | null {
+  const { has_more, last_id } = JSON.parse(text) as Json;
+  return has_more === true && typeof last_id === "string" ? last_id : null;
+}
+
+function entriesIn(text: string): Json[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    const entries = Array.isArray(value) ? value : (value as Json | null)?.data;
+    if (Array.isArray(entries)) return entries.filter(isObject);
+  } catch { /* not JSON: the same complaint */ }
+  throw new UpstreamFailure(502, "The provider's answer is no list of models");
+}
+
+/** Servers' own names for the same facts; the first that an entry has counts. */
+const lengths: readonly string[][] = [
+  ["context_length"],
+  ["max_model_len"],
+  ["max_input_tokens"],
+  ["context_window"],
+  ["max_context_length"],
+  ["meta", "n_ctx"],
+  ["meta", "n_ctx_train"],
+];
+
+const toolSigns: readonly Sign[] = [
+  isTrue("tools"),
+  isTrue("capabilities", "function_calling"),
+  isTrue("capabilities", "tools"),
+  names(["supported_parameters"], "tools"),
+  names(["capabilities"], "tools", "tool_use"),
+];
+
+const visionSigns: readonly Sign[] = [
+  isTrue("vision"),
+  isTrue("capabilities", "vision"),
+  isTrue("capabilities", "image_input"),
+  names(["architecture", "input_modalities"], "image"),
+  names(["input_modalities"], "image"),
+  names(["capabilities"], "vision", "multimodal"),
+];
+
+/** Whether an entry tells of an ability, and which way; undefined: it does not tell. */
+type Sign = (entry: Json) => boolean | undefined;
+
+function capabilitiesIn(entry: Json): ModelCapabilities {
+  const capabilities: ModelCapabilities = {};
+  const endpoints = endpointsIn(entry);
+  const length = lengths.map((path) => at(entry, path)).find(isPositive);
+  const tools = firstTold(toolSigns, entry);
+  const vision = firstTold(visionSigns, entry);
+  if (endpoints !== undefined) capabilities.endpoints = endpoints;
+  if (length !== undefined) capabilities.context_length = length;
+  if (tools !== undefined) capabilities.tools = tools;
+  if (vision !== undefined) capabilities.vision = vision;
+  return capabilities;
+}
+
+/** Servers' own words for models that do one thing only. */
+const onlyEndpoints: ReadonlyMap<string, Endpoint> = new Map([
+  ["embedding", Endpoint.embeddings],
+  ["embeddings", Endpoint.embeddings],
+  ["rerank", Endpoint.rerank],
+  ["reranker", Endpoint.rerank],
+  ["moderation", Endpoint.moderations],
+]);
+
+/** Other gateways like ours name them; some servers only set apart what cannot talk. */
+function endpointsIn({ endpoints, type }: Json): Endpoint[] | undefined {
+  if (Array.isArray(endpoints)) {
+    const known = endpoints.filter((path) => typeof path === "string" && isEndpoint(path));
+    return known.length > 0 ? known : undefined;
+  }
+  const only = typeof type === "string" ? onlyEndpoints.get(type) : undefined;
+  return only === undefined ? undefined : [only];
+}
+
+function firstTold(signs: readonly Sign[], entry: Json): boolean | undefined {
+  return signs.map((sign) => sign(entry)).find((told) => told !== undefined);
+}
+
+/** Abilities are told as `true` or as `{"supported": true}`. */
+function isTrue(...path: string[]): Sign {
+  return (entry) => {
+    const value = at(entry, path);
+    const flag = isObject(value) ? value.supported : value;
+    return typeof flag === "boolean" ? flag : undefined;
+  };
+}
+
+function names(path: string[], ...words: string[]): Sign {
+  return (entry) => {
+    const list = at(entry, path);
+    return Array.isArray(list) ? list.some((word) => words.includes(String(word))) : undefined;
+  };
+}
+
+function at(entry: Json, path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, key) => isObject(inner) ? inner[key] : undefined, entry);
+}
+
+function isPositive(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

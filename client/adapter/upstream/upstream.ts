@@ -1,0 +1,145 @@
+/** One provider over HTTP: where it is, how it is asked, and what its failures mean. */
+
+import { version } from "../../version.ts";
+import type { World } from "../../world.ts";
+import { UpstreamFailure } from "../adapter.ts";
+import { discard, readWhole } from "../sse/event_stream.ts";
+import { type Hide, hideAll } from "./redact.ts";
+
+/** What a provider may say about itself at once. */
+const MAX_FACTS_BYTES = 4 * 1024 * 1024;
+
+const JSON_HEADERS = { "content-type": "application/json", accept: "application/json" };
+const STREAM_HEADERS = {
+  "content-type": "application/json",
+  accept: "text/event-stream, application/json",
+  // A proxy that compresses a stream also holds it back.
+  "accept-encoding": "identity",
+};
+
+export interface UpstreamOptions {
+  /** Where its endpoints stand, see base_url.ts. */
+  baseUrl: URL;
+  /** What the dialect sends, the key included. */
+  headers: Record<string, string>;
+  /** The owner's own, which win over the dialect's. */
+  extraHeaders?: Record<string, string> | undefined;
+  apiKey?: string | undefined;
+}
+
+export class Upstream {
+  /** Takes the key, the address and the owner's headers out of a text. */
+  readonly hide: Hide;
+  readonly #base: URL;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** Addresses that calls are posted to, by their paths. */
+  readonly #posts = new Map<string, string>();
+
+  constructor(
+    private readonly options: UpstreamOptions,
+    private readonly world: Pick<World, "fetch">,
+  ) {
+    this.#base = options.baseUrl;
+    const headers = new Headers({ "user-agent": `co-link/${version}`, ...options.headers });
+    for (const [name, value] of Object.entries(options.extraHeaders ?? {})) {
+      headers.set(name, value);
+    }
+    this.#headers = Object.fromEntries(headers);
+    this.hide = hideAll([
+      options.apiKey,
+      ...Object.values(options.extraHeaders ?? {}),
+      ...this.#base.searchParams.values(),
+      this.#base.href,
+      this.#base.origin,
+      this.#base.host,
+    ]);
+  }
+
+  /**
+   * Posts JSON text to a path below the base address, one of few; `more` are headers of this call,
+   * by lower-case name, which win.
+   * Returns whatever was answered, refusals too; throws an UpstreamFailure with code 502 if nothing
+   * was.
+   */
+  async post(
+    path: string,
+    body: string,
+    { stream, signal }: { stream: boolean; signal: AbortSignal },
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    const init = {
+      method: "POST",
+      headers: { ...this.#headers, ...more, ...(stream ? STREAM_HEADERS : JSON_HEADERS) },
+      body,
+      signal,
+      // Followed, a redirect would take the key to whoever is named in it.
+      redirect: "manual" as const,
+      // Bun's own option: a model may think for longer than its five minutes of silence.
+      timeout: false,
+    };
+    const url = this.#posts.get(path) ?? this.#url(path);
+    this.#posts.set(path, url);
+    return await this.#fetch(url, init);
+  }
+
+  /** Gets JSON from a path below the base address; null where it cannot be had, for whatever reason. */
+  async get(path: string, signal: AbortSignal): Promise<unknown> {
+    try {
+      return JSON.parse(await this.read(path, signal));
+    } catch {
+      return null;
+    }
+  }
+
+  /** Gets the text at a path below the base address. Throws an UpstreamFailure where it cannot be had. */
+  async read(
+    path: string,
+    signal: AbortSignal,
+    query: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
+    const init = { headers: this.#headers, signal, redirect: "manual" as const };
+    const response = await this.#fetch(this.#url(path, query), init);
+    if (response.ok) return await readWhole(response, signal, MAX_FACTS_BYTES);
+    discard(response);
+    throw new UpstreamFailure(response.status, `The provider answered HTTP ${response.status}`);
+  }
+
+  async #fetch(url: string, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
+    try {
+      return await this.world.fetch(url, init);
+    } catch (cause) {
+      init.signal.throwIfAborted();
+      throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, { cause });
+    }
+  }
+
+  #url(path: string, query: Readonly<Record<string, string>> = {}): string {
+    const url = new URL(this.#base);
+    url.pathname = `${url.pathname === "/" ? "" : url.pathname}/${path}`;
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    return url.href;
+  }
+}
+
+/** The runtimes' own codes, in words. Their messages name the address, so they are not repeated. */
+const connectFaults: Readonly<Record<string, string>> = Object.freeze({
+  ConnectionRefused: "connection refused; is it running?",
+  ECONNREFUSED: "connection refused; is it running?",
+  ConnectionClosed: "the connection was closed",
+  ECONNRESET: "the connection was reset",
+  ENOTFOUND: "its name is not known",
+  EAI_AGAIN: "its name cannot be looked up now",
+  DNSException: "its name is not known",
+  ETIMEDOUT: "no answer in time",
+  ConnectionTimeout: "no answer in time",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is self-signed",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not trusted",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+});
+
+function unreachable(cause: unknown): string {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return connectFaults[code] ?? "no connection";
+}

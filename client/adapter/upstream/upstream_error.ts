@@ -1,0 +1,146 @@
+/** Turns an upstream's refusal into the failure that a caller may see. */
+
+import { type FailureDetails, type UpstreamErrorObject, UpstreamFailure } from "../adapter.ts";
+import { discard, readWhole } from "../sse/event_stream.ts";
+import { relayedHeaders } from "./relayed_headers.ts";
+import type { Upstream } from "./upstream.ts";
+
+const MAX_ERROR_BYTES = 64 * 1024;
+const MAX_MESSAGE_CHARS = 2_000;
+
+/**
+ * How a dialect reads its error bodies, given as JSON or, where it is none, as text: the code to
+ * report, and the error in OpenAI's shape. `bodyText`: what callers shall see instead of that shape.
+ */
+export type ReadError = (
+  status: number,
+  body: unknown,
+  text: string,
+) => { code: number; error: UpstreamErrorObject; bodyText?: string };
+
+/** Reads a response that is not a success. `readHeaders`: those that callers may see, by their names. */
+export async function readRefusal(
+  response: Response,
+  signal: AbortSignal,
+  upstream: Upstream,
+  nowMs: number,
+  readError: ReadError,
+  readHeaders: (headers: Headers) => Record<string, string> = relayedHeaders,
+): Promise<UpstreamFailure> {
+  const { status } = response;
+  if (status < 400) {
+    discard(response);
+    return new UpstreamFailure(
+      502,
+      "The provider redirects: its base_url must be the final address",
+    );
+  }
+  const text = await readWhole(response, signal, MAX_ERROR_BYTES).catch(() => {
+    signal.throwIfAborted();
+    return "";
+  });
+  const { code, error, bodyText } = readError(status, jsonOrText(text), text);
+  const retryAfter = retryAfterMs(response.headers, nowMs);
+  return toFailure(code, error, upstream, {
+    headers: readHeaders(response.headers),
+    ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
+    ...(bodyText === undefined ? {} : { bodyText }),
+  });
+}
+
+/** A failure with the node's secrets taken out; what the upstream says of the node's key is not shown at all. */
+export function toFailure(
+  code: number,
+  error: UpstreamErrorObject,
+  upstream: Upstream,
+  { bodyText, ...details }: FailureDetails = {},
+): UpstreamFailure {
+  if (code === 401 || code === 403) {
+    return new UpstreamFailure(
+      code,
+      `The provider refused this node's key: HTTP ${code}; its owner must check api_key`,
+      details,
+    );
+  }
+  const shown = hideIn(error, upstream);
+  return new UpstreamFailure(code, shown.message, {
+    ...details,
+    error: shown,
+    ...(bodyText === undefined ? {} : { bodyText: hideInJson(bodyText, upstream) }),
+  });
+}
+
+/** Milliseconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date). */
+export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
+  const exact = Number.parseFloat(headers.get("retry-after-ms") ?? "");
+  if (Number.isFinite(exact)) return Math.max(0, Math.round(exact));
+  const text = headers.get("retry-after")?.trim() ?? "";
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1000);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+}
+
+/**
+ * The error object in whatever shape compatible servers send: OpenAI's, a bare string (Ollama),
+ * `message` (vLLM), `detail` (FastAPI), or text that is not JSON.
+ */
+export function errorObject(body: unknown, fallback: string): UpstreamErrorObject {
+  if (typeof body === "string") {
+    const isSentence = body.length > 0 && body.length <= 300 && !body.includes("<");
+    return { message: isSentence ? body.trim() : fallback };
+  }
+  if (!isObject(body)) return { message: fallback };
+  const inner = isObject(body.error) ? body.error : body;
+  const message = [inner.message, body.error, body.message, detailText(body.detail)]
+    .find((text) => typeof text === "string" && text !== "");
+  return {
+    message: String(message ?? fallback).slice(0, MAX_MESSAGE_CHARS),
+    ...(typeof inner.type === "string" ? { type: inner.type } : {}),
+    ...(typeof inner.param === "string" || inner.param === null ? { param: inner.param } : {}),
+    ...(isCode(inner.code) ? { code: inner.code } : {}),
+  };
+}
+
+/** The HTTP status that an error inside a stream names, if it does. */
+export function statusIn(error: UpstreamErrorObject & { status?: unknown }): number | undefined {
+  return [error.code, error.status].map(Number).find((n) =>
+    Number.isInteger(n) && n >= 400 && n < 600
+  );
+}
+
+function hideIn(error: UpstreamErrorObject, { hide }: Upstream): UpstreamErrorObject {
+  return Object.fromEntries(
+    Object.entries(error).map(([key, value]) => [
+      key,
+      typeof value === "string" ? hide(value) : value,
+    ]),
+  ) as unknown as UpstreamErrorObject;
+}
+
+/** An escape may stand in the middle of a secret, so the text without needless ones is searched. */
+function hideInJson(text: string, { hide }: Upstream): string {
+  const plain = JSON.stringify(jsonOrText(text));
+  const hidden = hide(plain);
+  return hidden === plain ? text : hidden;
+}
+
+function detailText(detail: unknown): unknown {
+  if (!Array.isArray(detail)) return detail;
+  return detail.map((item) => isObject(item) ? String(item.msg ?? "") : String(item)).join("; ");
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function isCode(code: unknown): code is string | number | null {
+  return typeof code === "string" || typeof code === "number" || code === null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,214 @@
+/** config.yaml → NodeConfig, checked whole: every problem is named with its line and column, all at once. */
+
+import { readFileSync, statSync } from "node:fs";
+import { isAlias, isNode, LineCounter, parseDocument, visit } from "yaml";
+import { noProviders, problemsOf, type ShapeProblem } from "./shape.ts";
+import type { EndpointName, ProviderType } from "./provider_type.ts";
+
+/** One model that a provider runs. */
+export interface ModelConfig {
+  /** Its name at the provider. */
+  local: string;
+  /** The name that callers ask the gateway for; the same where none is given. */
+  server_mapping?: string | undefined;
+  /** Where it differs from its provider's. */
+  endpoints?: EndpointName[] | undefined;
+}
+
+/** Which models of a provider's own list are offered, and as what. */
+export interface AutoModels {
+  /** Stands before each name that callers ask for. */
+  prefix?: string | undefined;
+  /** Patterns of the provider's names, such as `llama3*`. Default: all that it lists. */
+  allow?: string[] | undefined;
+  /** Patterns that win over `allow`. */
+  deny?: string[] | undefined;
+}
+
+/** Models by name, or whatever the provider lists. */
+export type ModelsConfig = ModelConfig[] | "auto" | { auto: AutoModels };
+
+/** One upstream. Its key and its address never leave the node. */
+export interface ProviderConfig {
+  type: ProviderType;
+  /** Local servers need none. */
+  api_key?: string | undefined;
+  /** Default: https://api.openai.com/v1 or https://api.anthropic.com. A bare host has its API under /v1. */
+  base_url?: string | undefined;
+  /** Where its API begins below `base_url`. Default: /v1 where the dialect's servers have it there. */
+  api_path?: string | undefined;
+  /** Sent with every call to this provider; they win over the node's own. */
+  headers?: Record<string, string> | undefined;
+  /** `claude` only. Default: 2023-06-01. */
+  anthropic_version?: string | undefined;
+  /** `claude` only: whether images that callers name by http:// are fetched. Default: no. */
+  fetch_images?: boolean | undefined;
+  /** What its models can be asked for. Default: what the provider lists, else all that its type serves. */
+  endpoints?: EndpointName[] | undefined;
+  models: ModelsConfig;
+}
+
+/** What a node is told: the contents of config.yaml. */
+export interface NodeConfig {
+  /** `client-…`, from the gateway's dashboard. */
+  client_token: string;
+  /** `ws://` or `wss://`; `http` and `https` stand for them; the path defaults to `/ws`. */
+  server_url: string;
+  /** More gateways of the same network, dialled in turn when one cannot be reached or leaves. */
+  server_urls?: string[] | undefined;
+  /** Calls that run at a time. Default: 1. */
+  max_parallel?: number | undefined;
+  /** A name for people. Default: the machine's. */
+  name?: string | undefined;
+  providers: ProviderConfig[];
+}
+
+export interface LoadedConfig {
+  config: NodeConfig;
+  /** What is allowed but unwise, a sentence each. */
+  warnings: string[];
+}
+
+/** The configuration cannot be used; `problems` names everything that is wrong with it. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("\n"));
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads a configuration file. Throws a ConfigError that names every problem. */
+export function loadConfig(path: string, env: Env): LoadedConfig {
+  const text = readText(path);
+  const config = parseConfig(text, env, path);
+  refuseOpenFile(path, text, config);
+  return { config, warnings: configWarnings(config) };
+}
+
+/** The same from text; `path` only names it in the problems. */
+export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeConfig {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lineCounter.linePos(offset);
+    return `${path}:${line}:${col}`;
+  };
+  const broken = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
+  if (broken.length > 0) throw new ConfigError(broken);
+
+  const problems = new Map<number, string[]>();
+  const complain = (offset: number, message: string) =>
+    problems.set(offset, [...problems.get(offset) ?? [], `${at(offset)}: ${message}`]);
+  const unset = new Set<number>();
+  visit(document, {
+    Scalar(key, node) {
+      if (key === "key" || typeof node.value !== "string") return;
+      const offset = node.range?.[0] ?? 0;
+      node.value = expand(node.value, env, (name) => {
+        unset.add(offset);
+        complain(offset, `the environment variable ${name} is not set`);
+      });
+    },
+  });
+
+  const value: unknown = document.toJS();
+  for (const problem of [...problemsOf(value), ...noProviders(value)]) {
+    const offset = offsetOf(document, problem);
+    if (!unset.has(offset)) complain(offset, problem.message);
+  }
+  if (problems.size > 0) {
+    throw new ConfigError([...problems].sort(([a], [b]) => a - b).flatMap(([, lines]) => lines));
+  }
+  return value as NodeConfig;
+}
+
+/** Checks a configuration that did not come from a file. Throws a ConfigError. */
+export function checkConfig(config: NodeConfig): void {
+  const problems = problemsOf(config).map(({ message }) => message);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** The address to dial first, as the gateway listens. Expects a checked configuration. */
+export function serverUrl(config: NodeConfig): URL {
+  return dialled(config.server_url);
+}
+
+/** All addresses to dial, that one first. */
+export function serverUrls(config: NodeConfig): URL[] {
+  const texts = [config.server_url, ...config.server_urls ?? []];
+  const urls = new Map(texts.map(dialled).map((url) => [url.href, url]));
+  return [...urls.values()];
+}
+
+function dialled(text: string): URL {
+  const url = new URL(text.replace(/^http/, "ws"));
+  if (url.pathname === "/") url.pathname = "/ws";
+  return url;
+}
+
+function expand(text: string, env: Env, onUnset: (name: string) => void): string {
+  return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+    const value = env[name];
+    if (value === undefined || value === "") onUnset(name);
+    return value ?? "";
+  });
+}
+
+/** Where a problem stands: at the value, at the key if it is the key, else at the nearest thing around it. */
+function offsetOf(document: ReturnType<typeof parseDocument>, problem: ShapeProblem): number {
+  for (let length = problem.path.length; length >= 0; length--) {
+    const path = problem.path.slice(0, length);
+    const found = path.length === 0 ? document.contents : document.getIn(path, true);
+    const node = isAlias(found) ? found : isNode(found) ? found : undefined;
+    if (node === undefined) continue;
+    const key = length === problem.path.length ? problem.key : undefined;
+    return (key === undefined ? undefined : keyOffset(node, key)) ?? node.range?.[0] ?? 0;
+  }
+  return 0;
+}
+
+function keyOffset(node: unknown, key: string): number | undefined {
+  const { items } = node as { items?: { key: { value?: unknown; range?: number[] } }[] };
+  return items?.find((pair) => String(pair.key?.value) === key)?.key.range?.[0];
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? "unreadable";
+    const hint = code === "ENOENT" ? "no such file; name one with --config PATH" : code;
+    throw new ConfigError([`${path}: ${hint}`]);
+  }
+}
+
+/** Others on the machine may read a file whose secrets all come from the environment, and no other. */
+function refuseOpenFile(path: string, text: string, config: NodeConfig): void {
+  // Windows has no such modes: every file looks readable to all there.
+  const isOpen = globalThis.process?.platform !== "win32" && (statSync(path).mode & 0o077) !== 0;
+  if (!isOpen || !secretsOf(config).some((secret) => text.includes(secret))) return;
+  throw new ConfigError([
+    `${path}: holds your keys, and others on this machine can read it; run: chmod 600 ${path}`,
+  ]);
+}
+
+const SECRET_HEADER = /auth|cookie|key|secret|token/i;
+
+function secretsOf({ client_token, providers }: NodeConfig): string[] {
+  const given = providers.flatMap(({ api_key, headers = {} }) => [
+    api_key,
+    ...Object.entries(headers).map(([name, value]) => SECRET_HEADER.test(name) ? value : undefined),
+  ]);
+  return [client_token, ...given].filter((secret): secret is string => Boolean(secret));
+}
+
+function configWarnings(config: NodeConfig): string[] {
+  const open = serverUrls(config).find(({ protocol, hostname }) =>
+    protocol === "ws:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+  );
+  return open === undefined ? [] : [
+    `server_url is not encrypted: your token and all prompts can be read on the way to ${open.hostname}; use wss://`,
+  ];
+}

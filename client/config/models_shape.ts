@@ -1,0 +1,53 @@
+/** What may stand under a provider's `models`: a list of them, `auto`, or `auto` with rules. */
+
+import { z } from "zod";
+import { isModelName, MODEL_NAME_RULE } from "../../protocol/model_name.ts";
+import { endpointNamesOf, type ProviderType } from "./provider_type.ts";
+
+const text = z.string().min(1, { error: "must not be empty" });
+
+const patterns = z.array(text).min(1, { error: "must name at least one pattern" }).optional();
+
+const rules = z.strictObject({
+  prefix: z.string().refine((prefix) => isModelName(`${prefix}x`), {
+    error: "must be the beginning of names that callers can ask for",
+  }).optional(),
+  allow: patterns,
+  deny: patterns,
+});
+
+const auto = z.literal("auto", { error: 'must be a list of models, or "auto"' });
+const autoWithRules = z.strictObject({ auto: rules });
+
+/** The endpoints that the operator says a provider or a model has. */
+export function endpointsShape(type: ProviderType) {
+  const names = endpointNamesOf(type);
+  return z.array(z.enum(names, {
+    error: `must be one of those that a provider of type "${type}" can serve: ${names.join(", ")}`,
+  })).min(1, { error: "must name at least one endpoint" });
+}
+
+/** Whichever of the three is meant is checked as that one, so that the problems are precise. */
+export function modelsShape(type: ProviderType) {
+  const list = z.array(modelShape(type)).min(1, { error: "must name at least one model" });
+  return z.unknown().check(({ value, issues }) => {
+    const isGroup = typeof value === "object" && value !== null && !Array.isArray(value);
+    const shape = typeof value === "string" ? auto : isGroup ? autoWithRules : list;
+    for (const issue of shape.safeParse(value).error?.issues ?? []) {
+      issues.push({ ...issue, input: issue.input } as typeof issues[number]);
+    }
+  });
+}
+
+function modelShape(type: ProviderType) {
+  return z.strictObject({
+    local: text,
+    server_mapping: text.optional(),
+    endpoints: endpointsShape(type).optional(),
+  }).check(({ value, issues }) => {
+    const offered = value.server_mapping ?? value.local;
+    if (isModelName(offered)) return;
+    const path = [value.server_mapping === undefined ? "local" : "server_mapping"];
+    issues.push({ code: "custom", path, input: offered, message: `must be ${MODEL_NAME_RULE}` });
+  });
+}

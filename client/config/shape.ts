@@ -1,0 +1,228 @@
+/** What a configuration must look like, and what is wrong with one, in words. */
+
+import { z } from "zod";
+import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "../../protocol/mod.ts";
+import { endpointsShape, modelsShape } from "./models_shape.ts";
+import { nearest } from "./did_you_mean.ts";
+import type { ProviderType } from "./provider_type.ts";
+
+export interface ShapeProblem {
+  /** Where, as keys and indexes from the top. */
+  path: (string | number)[];
+  /** Set where the key itself, not its value, is what is wrong. */
+  key?: string;
+  message: string;
+}
+
+const PLACEHOLDER_TOKEN = "client-your-token-here";
+
+/** The dashboard shows both, one below the other. */
+const API_KEY_PREFIX = "sk-colink-";
+
+const headers = z.record(z.string(), z.string())
+  .refine(areHeaders, { error: "has a name or a value that HTTP headers cannot have" });
+
+const provider = (type: ProviderType) => ({
+  type: z.literal(type),
+  api_key: z.string().optional(),
+  base_url: z.string().refine((text) => isUrl(text, "http:", "https:"), {
+    error: 'must be an address such as "http://127.0.0.1:11434/v1"',
+  }).refine((text) => !ENDPOINT_PATH.test(URL.parse(text)?.pathname ?? ""), {
+    error: "must end before the endpoint: the node appends /chat/completions and others itself",
+  }).optional(),
+  api_path: z.string().regex(/^\/[^?#]*$/, {
+    error: 'must be a path such as "/v1", or "/" where the API has none',
+  }).optional(),
+  headers: headers.optional(),
+  endpoints: endpointsShape(type).optional(),
+  models: modelsShape(type),
+});
+
+/** What people copy along with an address. */
+const ENDPOINT_PATH = /\/(completions|embeddings|moderations|rerank|responses|messages|models)\/*$/;
+
+const serverUrl = z.string().refine((text) => isUrl(text, "ws:", "wss:", "http:", "https:"), {
+  error: 'must be an address such as "wss://your-server/ws"',
+});
+
+const MAX_SERVER_URLS = 100;
+
+const shape = z.strictObject({
+  client_token: z.string().min(1, { error: "must not be empty" })
+    .refine((token) => token !== PLACEHOLDER_TOKEN, {
+      error: "is still the example's; copy your own client token from the gateway's dashboard",
+    })
+    .refine((token) => !token.startsWith(API_KEY_PREFIX), {
+      error: "is an API key, which calls models; nodes need the client token, client-…",
+    })
+    .refine((token) => !/[^\x21-\x7e]/.test(token), {
+      error: "has characters that no token has; copy it again from the gateway's dashboard",
+    }),
+  server_url: serverUrl,
+  server_urls: z.array(serverUrl).max(MAX_SERVER_URLS, {
+    error: `must be at most ${MAX_SERVER_URLS} addresses`,
+  }).optional(),
+  max_parallel: z.int().min(1, { error: "must be 1 or more" })
+    .max(MAX_PARALLEL_LIMIT, { error: `must be at most ${MAX_PARALLEL_LIMIT}` }).optional(),
+  name: z.string().max(200, { error: "must be at most 200 characters" }).optional(),
+  providers: z.array(z.discriminatedUnion("type", [
+    z.strictObject(provider("openai")),
+    z.strictObject({
+      ...provider("claude"),
+      anthropic_version: z.string().regex(/^\d{4}-\d\d-\d\d$/, {
+        error: 'must be a date such as "2023-06-01"',
+      }).optional(),
+      fetch_images: z.boolean().optional(),
+    }),
+  ])),
+});
+
+/** Every key that some level knows, to guess what a misspelt one meant. */
+const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
+  "": ["client_token", "server_url", "server_urls", "max_parallel", "name", "providers"],
+  providers: [
+    "type",
+    "api_key",
+    "base_url",
+    "api_path",
+    "headers",
+    "endpoints",
+    "models",
+    "anthropic_version",
+    "fetch_images",
+  ],
+  models: ["local", "server_mapping", "endpoints", "auto"],
+  auto: ["prefix", "allow", "deny"],
+});
+
+/** Everything that is wrong with a configuration, in the order it stands there. */
+export function problemsOf(value: unknown): ShapeProblem[] {
+  const result = shape.safeParse(value);
+  const issues = result.success
+    ? []
+    : result.error.issues.flatMap((issue) => inWords(issue, value));
+  return [...issues, ...duplicateMappings(value), ...tooManyModels(value)];
+}
+
+function inWords(issue: z.core.$ZodIssue, value: unknown): ShapeProblem[] {
+  const path = issue.path.map((step) => typeof step === "number" ? step : String(step));
+  const name = nameOf(path);
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return issue.keys.map((key) => ({ path, key, message: unknownKey(path, key) }));
+    case "invalid_type": {
+      const found = at(value, path);
+      const message = found === undefined
+        ? `${name} is missing`
+        : `${name} must be ${typeNames[issue.expected] ?? issue.expected}, not ${kindOf(found)}`;
+      return [{ path, message }];
+    }
+    case "invalid_union":
+      return [{ path, message: `${name} must be "openai" or "claude"` }];
+    default:
+      return [{ path, message: `${name} ${issue.message}` }];
+  }
+}
+
+const typeNames: Readonly<Record<string, string>> = Object.freeze({
+  string: "text",
+  int: "a whole number",
+  number: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a group of keys",
+  record: "a group of keys",
+});
+
+function unknownKey(path: (string | number)[], key: string): string {
+  const level = path.findLast((step) => typeof step === "string") ?? "";
+  const known = knownKeys[level] ?? [];
+  const name = nameOf([...path, key]);
+  if (known.includes(key)) return `${name} is not for this type of provider`;
+  const guess = nearest(key, known);
+  return `${name} is not known${guess === null ? "" : `; did you mean ${guess}?`}`;
+}
+
+/** Inside one provider a name means one model; in two it means failover, which is allowed. */
+function duplicateMappings(value: unknown): ShapeProblem[] {
+  const providers = at(value, ["providers"]);
+  if (!Array.isArray(providers)) return [];
+  return providers.flatMap((provider: unknown, p) => {
+    const models = at(provider, ["models"]);
+    if (!Array.isArray(models)) return [];
+    const seen = new Set<unknown>();
+    return models.flatMap((model: unknown, m) => {
+      const mapped = at(model, ["server_mapping"]);
+      const name = mapped ?? at(model, ["local"]);
+      if (typeof name !== "string") return [];
+      const isFirst = !seen.has(name);
+      seen.add(name);
+      if (isFirst) return [];
+      const path = ["providers", p, "models", m, mapped === undefined ? "local" : "server_mapping"];
+      return [{
+        path,
+        message: `${nameOf(path)}: "${name}" is mapped twice in this provider`,
+      }];
+    });
+  });
+}
+
+/** A file without providers offers nothing; a library's user may bring adapters instead. */
+export function noProviders(value: unknown): ShapeProblem[] {
+  const providers = at(value, ["providers"]);
+  return Array.isArray(providers) && providers.length === 0
+    ? [{ path: ["providers"], message: "providers must name at least one provider" }]
+    : [];
+}
+
+function tooManyModels(value: unknown): ShapeProblem[] {
+  const providers = at(value, ["providers"]);
+  if (!Array.isArray(providers)) return [];
+  const count = providers.reduce((sum: number, provider: unknown) => {
+    const models = at(provider, ["models"]);
+    return sum + (Array.isArray(models) ? models.length : 0);
+  }, 0);
+  return count <= MAX_MODELS_PER_NODE ? [] : [{
+    path: ["providers"],
+    message: `providers offer ${count} models; a node may offer ${MAX_MODELS_PER_NODE}`,
+  }];
+}
+
+function nameOf(path: readonly (string | number)[]): string {
+  if (path.length === 0) return "the configuration";
+  return path.map((step, i) => typeof step === "number" ? `[${step}]` : i === 0 ? step : `.${step}`)
+    .join("");
+}
+
+function at(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>(
+    (inner, step) =>
+      typeof inner === "object" && inner !== null
+        ? (inner as Record<string | number, unknown>)[step]
+        : undefined,
+    value,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  return { string: "text", object: "a group of keys", boolean: "true or false" }[
+    typeof value as string
+  ] ?? `a ${typeof value}`;
+}
+
+function isUrl(text: string, ...protocols: string[]): boolean {
+  const url = URL.parse(text);
+  return url !== null && protocols.includes(url.protocol) && url.hostname !== "" &&
+    url.username === "" && url.password === "";
+}
+
+function areHeaders(map: Record<string, string>): boolean {
+  try {
+    new Headers(map);
+    return true;
+  } catch {
+    return false;
+  }
+}

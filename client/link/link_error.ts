@@ -1,0 +1,89 @@
+/** Why a link to the gateway could not be made or ended, in one line that says what to do. */
+
+import { CloseCode } from "../../protocol/mod.ts";
+
+/** How a link ended. */
+export interface LinkFault {
+  reason: string;
+  /** Dialling again cannot help until somebody acts. */
+  needsOwner: boolean;
+  /** The server knows nothing of wire v2: dialled without asking for it, it may take the node. */
+  knowsOnlyV1?: boolean;
+}
+
+/** A link that never opened; `error` is the socket's error event. */
+export function dialFault(error: unknown): LinkFault {
+  const text = faultText(error);
+  const status = /status code: (\d{3})/.exec(text)?.[1];
+  const known = status === undefined
+    ? connectFaults.find(([pattern]) => pattern.test(text))?.[1]
+    : statusFaults[status] ?? `the server answered HTTP ${status} instead of a WebSocket`;
+  return {
+    reason: `cannot connect: ${known ?? "the server cannot be reached"}`,
+    // A token that is refused may be one that the gateway does not know yet.
+    needsOwner: false,
+    knowsOnlyV1: NO_SUBPROTOCOL.test(text),
+  };
+}
+
+/** A link that was open and was closed with a code, and perhaps a reason. */
+export function closeFault(code: number, reason: string): LinkFault {
+  // Printed to a terminal, so nothing in it may move the cursor.
+  const said = reason.replaceAll(/\p{Cc}/gu, " ").slice(0, 200).trim();
+  const meaning = closeMeanings[code] ?? `closed with code ${code}`;
+  return {
+    reason: `disconnected: ${meaning}${said === "" ? "" : ` (${said})`}`,
+    needsOwner: code === CloseCode.revoked,
+  };
+}
+
+/** Bun's words for a server that agreed to no subprotocol, or to another one. */
+const NO_SUBPROTOCOL = /(missing|mismatch) client protocol/i;
+
+const statusFaults: Readonly<Record<string, string>> = Object.freeze({
+  // A gateway's own console answers whatever path it does not know.
+  200: "a website at this path, no gateway (200); server_url usually ends with /ws",
+  401:
+    "the gateway refused the client token (401); copy it from the gateway's dashboard into client_token",
+  403: "the gateway refused this machine (403)",
+  404: "no gateway at this path (404); server_url usually ends with /ws",
+  429: "the gateway takes no more connections now (429)",
+  502: "the proxy before the gateway does not reach it (502)",
+  503: "the gateway takes no connections now (503)",
+});
+
+/** The runtimes' words, Bun's and Deno's. */
+const connectFaults: readonly [RegExp, string][] = [
+  [/WRONG_VERSION_NUMBER|corrupt message/i, "the server does not speak TLS; try ws:// or its port"],
+  [/self.signed/i, "TLS: the server's certificate is self-signed"],
+  [/CERT_HAS_EXPIRED|certificate.*expired/i, "TLS: the server's certificate has expired"],
+  [/ALTNAME|NotValidForName/i, "TLS: the server's certificate is for another name"],
+  [/TLS|SSL|certificate/i, "TLS: the server's certificate is not trusted"],
+  [/ENOTFOUND|EAI_AGAIN|dns error/i, "the server's name is not known; check server_url"],
+  [/ECONNREFUSED|tcp connect error/i, "connection refused; is the gateway running at this port?"],
+  [/ECONNRESET|Connection ended/i, "the server hung up; if it speaks TLS, use wss://"],
+  [NO_SUBPROTOCOL, "the gateway knows only wire v1"],
+  [/ETIMEDOUT|timed? ?out/i, "the server does not answer; check server_url and firewalls"],
+];
+
+const closeMeanings: Readonly<Record<number, string>> = Object.freeze({
+  [CloseCode.normal]: "the gateway said goodbye",
+  1001: "the gateway is going away",
+  1005: "the gateway closed the link",
+  1006: "the connection was lost",
+  1009: "a frame was too large for the gateway",
+  [CloseCode.restart]: "the gateway is restarting",
+  [CloseCode.revoked]:
+    "the client token was revoked; copy the new one from the gateway's dashboard into client_token",
+  [CloseCode.notRegistered]: "the gateway heard no REGISTER in time",
+  [CloseCode.protocol]: "the gateway did not understand this node",
+});
+
+function faultText(event: unknown): string {
+  const { message, error } = (event ?? {}) as {
+    message?: unknown;
+    error?: { code?: unknown; message?: unknown };
+  };
+  return [error?.code, message, error?.message].filter((text) => typeof text === "string")
+    .join(" ");
+}

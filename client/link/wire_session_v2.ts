@@ -1,0 +1,199 @@
+/** Wire v2 as a node speaks it: binary frames, credits per stream, a tally at the end. */
+
+import {
+  askForUsage,
+  CALLER_GONE,
+  type CallHead,
+  decodeV2,
+  encodeJson,
+  type Failure,
+  type FrameV2,
+  isEndpoint,
+  MAX_CONTROL_BYTES,
+  MAX_FRAME_BYTES,
+  type RegisterV2,
+  type Status,
+  type Welcome,
+  WINDOW_BYTES,
+} from "../../protocol/mod.ts";
+import type { Asked, Outlet, WireSession } from "./wire_session.ts";
+import { type KnownCallHead, type LinkTerms, StreamReply } from "./answer_stream.ts";
+import type { World } from "../world.ts";
+
+/** Walls against a gateway that announces bodies of any size, or any number of them. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+const MAX_ARRIVING_BYTES = 256 * 1024 * 1024;
+
+/** A call whose body is still on its way. */
+interface Arriving {
+  head: KnownCallHead;
+  parts: Uint8Array[];
+  missingBytes: number;
+}
+
+const decoder = new TextDecoder();
+const nothing: Asked = { kind: "nothing" };
+
+export class DialectV2 implements WireSession {
+  readonly #arriving = new Map<number, Arriving>();
+  readonly #replies = new Map<number, StreamReply>();
+  #terms: LinkTerms = {
+    windowBytes: WINDOW_BYTES,
+    maxFrameBytes: MAX_FRAME_BYTES,
+    takesPacks: false,
+  };
+  #isWelcome = false;
+  /** What has changed before the gateway's WELCOME. */
+  #changed: Status | null = null;
+
+  constructor(
+    private readonly outlet: Outlet,
+    private readonly world: Pick<World, "nowMs" | "soon">,
+  ) {}
+
+  greet(data: RegisterV2): void {
+    this.outlet.send(encodeJson("register", 0, data));
+  }
+
+  offer({ models, capabilities = {} }: RegisterV2): void {
+    const change = { models, capabilities };
+    if (this.#isWelcome) this.announce(change);
+    else this.#changed = change;
+  }
+
+  read(message: string | Uint8Array): Asked {
+    if (typeof message === "string") return { kind: "malformed", reason: "text in wire v2" };
+    const decoded = decodeV2(message);
+    if (decoded.kind === "malformed") return decoded;
+    return decoded.kind === "unknown" ? nothing : this.#take(decoded.frame);
+  }
+
+  announce(status: Status): void {
+    if (this.#isWelcome) this.outlet.send(encodeJson("status", 0, status));
+  }
+
+  signOfLife(): void {
+    this.announce({});
+  }
+
+  #take(frame: FrameV2): Asked {
+    switch (frame.type) {
+      case "hello":
+        return { kind: "greet" };
+      case "welcome":
+        return this.#welcomed(frame.data);
+      case "call":
+        return this.#arrive(frame.stream, frame.data, frame.bytes);
+      case "body":
+        return this.#more(frame.stream, frame.bytes);
+      case "credit":
+        this.#replies.get(frame.stream)?.grant(frame.bytes);
+        return nothing;
+      case "cancel":
+        return this.#cancel(frame.stream);
+      case "goaway":
+        return {
+          kind: "leaving",
+          reason: frame.data.reason,
+          redialWithinMs: frame.data.redial_within_ms,
+        };
+      case "error":
+        return { kind: "notice", code: frame.data.code, message: frame.data.message };
+      default:
+        return nothing;
+    }
+  }
+
+  #welcomed(welcome: Welcome): Asked {
+    this.#terms = {
+      windowBytes: welcome.window_bytes,
+      maxFrameBytes: Math.min(MAX_FRAME_BYTES, welcome.max_frame_bytes),
+      takesPacks: welcome.takes_packs === true,
+    };
+    this.#isWelcome = true;
+    if (this.#changed !== null) this.announce(this.#changed);
+    this.#changed = null;
+    return nothing;
+  }
+
+  #arrive(stream: number, { endpoint, ...rest }: CallHead, bytes: Uint8Array): Asked {
+    if (!isEndpoint(endpoint)) {
+      const message = `This node does not know ${endpoint}; a newer version of it may`;
+      return this.#refuse(stream, { code: 404, message });
+    }
+    const head = { ...rest, endpoint };
+    if (head.body_bytes > MAX_BODY_BYTES) {
+      const message = `This node takes no body of more than ${MAX_BODY_BYTES} bytes`;
+      return this.#refuse(stream, { code: 413, message });
+    }
+    if (this.#mayArriveBytes() < head.body_bytes) {
+      const message = "Too many bodies are on their way to this node";
+      return this.#refuse(stream, { code: 503, message, busy: true });
+    }
+    this.#arriving.set(stream, { head, parts: [], missingBytes: head.body_bytes });
+    return this.#more(stream, bytes);
+  }
+
+  /** Each body that is on its way counts with its head, however small it is itself. */
+  #mayArriveBytes(): number {
+    let bytes = MAX_ARRIVING_BYTES;
+    for (const { head } of this.#arriving.values()) bytes -= head.body_bytes + MAX_CONTROL_BYTES;
+    return bytes;
+  }
+
+  #more(stream: number, bytes: Uint8Array): Asked {
+    const arriving = this.#arriving.get(stream);
+    if (arriving === undefined) return nothing;
+    arriving.parts.push(bytes);
+    arriving.missingBytes -= bytes.byteLength;
+    if (arriving.missingBytes > 0) return nothing;
+    this.#arriving.delete(stream);
+    return arriving.missingBytes < 0
+      ? this.#refuse(stream, { code: 400, message: "The body is longer than it was said to be" })
+      : this.#run(stream, arriving);
+  }
+
+  #run(stream: number, { head, parts }: Arriving): Asked {
+    const { id, endpoint, headers = {}, model, stream: isStream, hide_usage: hidesUsage } = head;
+    const text = parts.map((part, i) => decoder.decode(part, { stream: i < parts.length - 1 }))
+      .join("");
+    const bodyText = hidesUsage ? askingForUsage(text) : text;
+    if (bodyText === null) {
+      return this.#refuse(stream, { code: 400, message: "The body is not a JSON object" });
+    }
+    const reply = new StreamReply(stream, head, this.#terms, this.outlet, this.world, () => {
+      this.#replies.delete(stream);
+    });
+    this.#replies.set(stream, reply);
+    const call = { id, endpoint, headers, model, bodyText, stream: isStream, hidesUsage };
+    return { kind: "run", call, reply };
+  }
+
+  #cancel(stream: number): Asked {
+    const reply = this.#replies.get(stream);
+    if (reply) {
+      // What is done but not delivered is let go here; what still runs is stopped by its runner.
+      reply.letGo();
+      return { kind: "cancel", id: reply.callId };
+    }
+    return this.#arriving.delete(stream)
+      ? this.#refuse(stream, { code: CALLER_GONE, message: "Stopped before its body had come" })
+      : nothing;
+  }
+
+  /** Ends a call that has not begun. */
+  #refuse(stream: number, failure: Failure): Asked {
+    this.outlet.send(encodeJson("error", stream, failure));
+    return nothing;
+  }
+}
+
+/** Null: the body is no JSON object. */
+function askingForUsage(bodyText: string): string | null {
+  try {
+    const body = JSON.parse(bodyText) as { stream_options?: object | null };
+    return askForUsage(bodyText, body.stream_options ?? null);
+  } catch {
+    return null;
+  }
+}

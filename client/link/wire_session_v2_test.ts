@@ -1,0 +1,340 @@
+import { describe, expect, test } from "bun:test";
+import {
+  type CallHead,
+  encodeCallV2,
+  encodeCancel,
+  encodeCredit,
+  encodeJson,
+  encodeStreamV2,
+  Endpoint,
+  FrameTypeV2,
+  HEADER_BYTES,
+  MAX_FRAME_BYTES,
+} from "../../protocol/mod.ts";
+import golden from "../../protocol/golden/v2.json" with { type: "json" };
+import type { Asked } from "./wire_session.ts";
+import { DialectV2 } from "./wire_session_v2.ts";
+import { tallyOf } from "../adapter/tally.ts";
+import { isSettled, RecordedOutlet } from "../testing/recorded_outlet.ts";
+
+const head: Omit<CallHead, "body_bytes"> = {
+  id: "req-1",
+  endpoint: "/v1/chat/completions",
+  model: "pro",
+  stream: true,
+  hide_usage: false,
+};
+
+/** A node's end, and the gateway's voice. */
+class Wire {
+  readonly line = new RecordedOutlet();
+  readonly dialect = new DialectV2(this.line, this.line.world);
+
+  /** What the last of the frames asks for. */
+  hear(...frames: Uint8Array[]): Asked {
+    const asked = frames.map((frame) => this.dialect.read(frame));
+    return asked.at(-1)!;
+  }
+
+  welcome(windowBytes = 1000, maxFrameBytes = MAX_FRAME_BYTES, takesPacks = false): this {
+    this.hear(encodeJson("welcome", 0, {
+      session: "s",
+      node: "n",
+      ping_ms: 1,
+      silence_ms: 2,
+      window_bytes: windowBytes,
+      max_frame_bytes: maxFrameBytes,
+      ...(takesPacks ? { takes_packs: true } : {}),
+    }));
+    return this;
+  }
+
+  call(body: string, change: Partial<typeof head> = {}, stream = 1) {
+    const bytes = new TextEncoder().encode(body);
+    return run(this.hear(...encodeCallV2(stream, { ...head, ...change }, bytes)));
+  }
+}
+
+function run(asked: Asked) {
+  if (asked.kind !== "run") throw new Error(`Asked for ${asked.kind}`);
+  return asked;
+}
+
+const never = new AbortController().signal;
+
+describe("the beginning of wire v2", () => {
+  test("HELLO asks for a greeting, which is REGISTER", () => {
+    const { dialect, line } = new Wire();
+    expect(dialect.read(encodeJson("hello", 0, { versions: [1, 2] }))).toEqual({ kind: "greet" });
+    const data = { max_parallel: 2, models: ["pro"], node_id: "n1", name: "studio", agent: "a/1" };
+    dialect.greet(data);
+    expect(line.frames()).toEqual([{ type: "register", stream: 0, data }]);
+  });
+
+  test("STATUS is said after WELCOME, and a sign of life is an empty one", () => {
+    const wire = new Wire();
+    wire.dialect.announce({ state: "draining" });
+    wire.dialect.signOfLife();
+    expect(wire.line.frames()).toEqual([]);
+    wire.welcome();
+    wire.dialect.announce({ state: "draining", reason: "night" });
+    wire.dialect.signOfLife();
+    expect(wire.line.frames()).toEqual([
+      { type: "status", stream: 0, data: { state: "draining", reason: "night" } },
+      { type: "status", stream: 0, data: {} },
+    ]);
+  });
+
+  test("frames leave together only where WELCOME says that they may", () => {
+    for (const takesPacks of [true, false]) {
+      const wire = new Wire().welcome(1000, MAX_FRAME_BYTES, takesPacks);
+      const { reply } = wire.call("{}");
+      reply.piece({ bytes: new TextEncoder().encode("first"), tokenEvents: 1 });
+      expect(wire.line.messages()).toEqual(
+        takesPacks ? [["head", "first"]] : [["head"], ["first"]],
+      );
+    }
+  });
+
+  test("models that change before WELCOME are told once it has come, the newest only", () => {
+    const wire = new Wire();
+    const register = { max_parallel: 1, node_id: "n1" };
+    wire.dialect.offer({ ...register, models: ["a"], capabilities: {} });
+    wire.dialect.offer({ ...register, models: ["b"], capabilities: { b: { tools: true } } });
+    expect(wire.line.frames()).toEqual([]);
+    wire.welcome();
+    expect(wire.line.frames()).toEqual([
+      {
+        type: "status",
+        stream: 0,
+        data: { models: ["b"], capabilities: { b: { tools: true } } },
+      },
+    ]);
+  });
+});
+
+describe("a call in wire v2", () => {
+  test("runs when its body has come, which is passed on to the letter", () => {
+    const body = `{"seed":9007199254740993, "x":null,\n"text":"é"}`;
+    const { call } = new Wire().call(body, { stream: false });
+    expect(call).toEqual({
+      id: "req-1",
+      endpoint: "/v1/chat/completions",
+      headers: {},
+      model: "pro",
+      bodyText: body,
+      stream: false,
+      hidesUsage: false,
+    });
+  });
+
+  test("waits for a body of several frames, wherever these cut its letters", () => {
+    const body = JSON.stringify({ text: "é€😀".repeat(150_000) });
+    const bytes = new TextEncoder().encode(body);
+    const wire = new Wire();
+    const frames = encodeCallV2(1, head, bytes);
+    expect(frames.length).toBeGreaterThan(1);
+    for (const frame of frames.slice(0, -1)) expect(wire.hear(frame).kind).toBe("nothing");
+    expect(run(wire.hear(frames.at(-1)!)).call.bodyText).toBe(body);
+  });
+
+  test("reads the golden file's split body", () => {
+    const wire = new Wire();
+    const frames = golden.filter(({ name, frame }) => frame.stream === 8 && /CALL|BODY/.test(name));
+    expect(frames).toHaveLength(3);
+    const asked = frames.map(({ hex }) => wire.hear(Uint8Array.fromHex(hex.replaceAll(" ", ""))));
+    expect(asked.map(({ kind }) => kind)).toEqual(["nothing", "nothing", "run"]);
+    expect(run(asked[2]!).call.bodyText).toContain("Grüß dich");
+  });
+
+  test("two bodies may arrive in turns", () => {
+    const wire = new Wire();
+    const bodies = ["a", "b"].map((letter) => JSON.stringify(letter.repeat(MAX_FRAME_BYTES)));
+    const [one, two] = bodies.map((body, i) =>
+      encodeCallV2(i + 1, head, new TextEncoder().encode(body))
+    );
+    const asked = [one![0]!, two![0]!, one![1]!, two![1]!].map((frame) => wire.hear(frame));
+    expect(asked.map((one) => one.kind === "run" && one.call.bodyText)).toEqual([
+      false,
+      false,
+      ...bodies,
+    ]);
+  });
+
+  test("asks the upstream for usage where only the gateway wants it", () => {
+    const wire = new Wire();
+    const asked = `{"stream":true,"stream_options":{"include_obfuscation":false}}`;
+    expect(JSON.parse(wire.call(asked, { hide_usage: true }).call.bodyText)).toEqual({
+      stream: true,
+      stream_options: { include_obfuscation: false, include_usage: true },
+    });
+    expect(wire.call(asked, { hide_usage: false }, 2).call.bodyText).toBe(asked);
+    const { call } = wire.call(`{"stream":true,"stream_options":null}`, { hide_usage: true }, 3);
+    expect(JSON.parse(call.bodyText).stream_options).toEqual({ include_usage: true });
+  });
+
+  test("has the window that WELCOME said, and more by CREDIT", async () => {
+    const wire = new Wire().welcome(9);
+    const { reply } = wire.call("{}");
+    reply.piece("1");
+    reply.piece("2");
+    wire.line.turn();
+    const waiting = reply.ready(never);
+    expect(await isSettled(waiting)).toBe(false);
+    expect(sentBytes(wire)).toBe(9);
+    wire.hear(encodeCredit(2, 100), encodeCredit(1, 9));
+    expect(sentBytes(wire)).toBe(9);
+    expect(await isSettled(waiting)).toBe(true);
+  });
+
+  test("sends no frame that is larger than WELCOME said", () => {
+    const wire = new Wire().welcome(1000, 8 + 5);
+    const { reply } = wire.call("{}");
+    reply.piece("1");
+    wire.line.turn();
+    const sizes = wire.line.frames().flatMap((frame) =>
+      frame.type === "stream" ? [frame.bytes.byteLength] : []
+    );
+    expect(sizes).toEqual([5, 4]);
+  });
+
+  test("is forgotten at its end: later credits and cancels are nothing", () => {
+    const wire = new Wire();
+    const { reply } = wire.call("{}");
+    reply.piece("1");
+    reply.finish(tallyOf(Endpoint.chat));
+    wire.line.frames();
+    expect(wire.hear(encodeCredit(1, 5))).toEqual({ kind: "nothing" });
+    expect(wire.hear(encodeCancel(1))).toEqual({ kind: "nothing" });
+    expect(wire.line.frames()).toEqual([]);
+  });
+});
+
+describe("CANCEL", () => {
+  test("stops the call that runs on the stream", () => {
+    const wire = new Wire();
+    wire.call("{}");
+    wire.call("{}", { id: "req-2" }, 2);
+    expect(wire.hear(encodeCancel(2))).toEqual({ kind: "cancel", id: "req-2" });
+    expect(wire.line.frames()).toEqual([]);
+  });
+
+  test("before the body has come is confirmed at once, and the rest of the body ignored", () => {
+    const wire = new Wire();
+    const frames = encodeCallV2(1, head, new Uint8Array(3 * MAX_FRAME_BYTES));
+    wire.hear(frames[0]!, frames[1]!);
+    expect(wire.hear(encodeCancel(1))).toEqual({ kind: "nothing" });
+    expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 1, data: { code: 499 } }]);
+    expect(wire.hear(frames[2]!, frames[3]!)).toEqual({ kind: "nothing" });
+    expect(wire.line.frames()).toEqual([]);
+  });
+
+  test("of a call whose answer waits for credit lets it go: FINISH confirms", () => {
+    const wire = new Wire().welcome(3);
+    const { reply } = wire.call("{}");
+    reply.piece("1");
+    reply.finish(tallyOf(Endpoint.chat));
+    wire.line.frames();
+    wire.hear(encodeCancel(1));
+    expect(wire.line.frames()).toMatchObject([{ type: "finish", stream: 1 }]);
+  });
+});
+
+describe("what a gateway should not send", () => {
+  const bodies: [what: string, send: (wire: Wire) => Asked, code: number][] = [
+    [
+      "a body over 64 MiB",
+      (wire) => wire.hear(callHead(64 * 1024 * 1024 + 1)),
+      413,
+    ],
+    [
+      "a body longer than announced",
+      (wire) => wire.hear(callHead(2), body(new Uint8Array(3))),
+      400,
+    ],
+    [
+      "a body that is no JSON where usage is to be asked for",
+      (wire) => wire.hear(...encodeCallV2(1, { ...head, hide_usage: true }, new Uint8Array(2))),
+      400,
+    ],
+    [
+      "a body of null where usage is to be asked for",
+      (wire) =>
+        wire.hear(
+          ...encodeCallV2(1, { ...head, hide_usage: true }, new TextEncoder().encode("null")),
+        ),
+      400,
+    ],
+  ];
+  for (const [what, send, code] of bodies) {
+    test(`${what} is refused with ${code}, and nothing runs`, () => {
+      const wire = new Wire();
+      expect(send(wire)).toEqual({ kind: "nothing" });
+      expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 1, data: { code } }]);
+    });
+  }
+
+  test("more bodies than there is room for go elsewhere until one has come", () => {
+    const wire = new Wire();
+    const size = 60 * 1024 * 1024;
+    for (let stream = 1; stream <= 4; stream++) wire.hear(callHead(size, stream));
+    expect(wire.line.frames()).toEqual([]);
+    wire.hear(callHead(size, 5));
+    expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 5, data: { busy: true } }]);
+    wire.hear(encodeCancel(1));
+    wire.line.frames();
+    wire.hear(callHead(size, 6));
+    expect(wire.line.frames()).toEqual([]);
+  });
+
+  test("text, and frames that cannot be read, are malformed", () => {
+    const wire = new Wire();
+    expect(wire.dialect.read("{}").kind).toBe("malformed");
+    expect(wire.hear(new Uint8Array(3)).kind).toBe("malformed");
+    expect(wire.hear(encodeStreamV2(0, new Uint8Array(3))).kind).toBe("malformed");
+  });
+
+  test("types that only gateways receive, or of tomorrow, are nothing", () => {
+    const wire = new Wire();
+    expect(wire.hear(encodeStreamV2(1, new Uint8Array(3)))).toEqual({ kind: "nothing" });
+    expect(wire.hear(new Uint8Array([99, 0, 0, 0, 0, 0, 0, 1]))).toEqual({ kind: "nothing" });
+  });
+});
+
+test("GOAWAY says that the gateway leaves, an ERROR about the connection is for the log", () => {
+  const wire = new Wire();
+  expect(wire.hear(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9 }))).toEqual({
+    kind: "leaving",
+    reason: "restart",
+    redialWithinMs: 9,
+  });
+  expect(wire.hear(encodeJson("error", 0, { code: 400, message: "hm" }))).toEqual({
+    kind: "notice",
+    code: 400,
+    message: "hm",
+  });
+});
+
+function sentBytes({ line }: Wire): number {
+  return line.frames().reduce(
+    (sum, frame) => sum + (frame.type === "stream" ? frame.bytes.byteLength : 0),
+    0,
+  );
+}
+
+/** A CALL that announces a body and brings none of it. */
+function callHead(bodyBytes: number, stream = 1): Uint8Array {
+  const [whole] = encodeCallV2(stream, head, new Uint8Array());
+  const json = JSON.stringify({ ...head, body_bytes: bodyBytes });
+  const frame = new Uint8Array(HEADER_BYTES + 4 + json.length);
+  frame.set(whole!.subarray(0, HEADER_BYTES));
+  new DataView(frame.buffer).setUint32(HEADER_BYTES, json.length);
+  frame.set(new TextEncoder().encode(json), HEADER_BYTES + 4);
+  return frame;
+}
+
+function body(bytes: Uint8Array): Uint8Array {
+  const frame = encodeStreamV2(1, bytes);
+  frame[0] = FrameTypeV2.body;
+  return frame;
+}

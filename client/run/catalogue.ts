@@ -1,0 +1,86 @@
+/** Which providers of this node serve a name that callers ask for, and what they call it themselves. */
+
+import type { ModelCapabilities } from "../../protocol/mod.ts";
+import { type Adapter, endpointsServed } from "../adapter/adapter.ts";
+import { ClaudeAdapter } from "../adapter/claude.ts";
+import { OpenAiAdapter } from "../adapter/openai.ts";
+import type { NodeConfig, ProviderConfig } from "../config/config.ts";
+import { type Offer, Provider } from "./provider.ts";
+import type { World } from "../world.ts";
+
+/** A new provider type is a row here. */
+const adapters: Readonly<
+  Record<ProviderConfig["type"], new (provider: ProviderConfig, world: World) => Adapter>
+> = Object.freeze({ openai: OpenAiAdapter, claude: ClaudeAdapter });
+
+export class Catalogue {
+  readonly providers: readonly Provider[];
+  readonly #own: readonly (readonly [string, Offer])[];
+  #offers: ReadonlyMap<string, readonly Offer[]> = new Map();
+
+  /** `own`: adapters that the library's user brings, by the names that they serve. */
+  constructor(config: NodeConfig, own: Readonly<Record<string, Adapter>>, world: World) {
+    this.providers = config.providers.map((provider, position) => {
+      const adapter = new adapters[provider.type](provider, world);
+      return new Provider(`providers[${position}] ${provider.type}`, provider, adapter);
+    });
+    this.#own = Object.entries(own).map(([name, adapter]) => [name, ownOffer(name, adapter)]);
+    this.update();
+  }
+
+  /** Whether there is anything that could ever offer a model. */
+  get isEmpty(): boolean {
+    return this.providers.length === 0 && this.#own.length === 0;
+  }
+
+  /** Takes over what the providers offer now. Returns whether that differs from what they did. */
+  update(): boolean {
+    const offers = new Map<string, Offer[]>();
+    const all = [...this.providers.flatMap((provider) => [...provider.offers()]), ...this.#own];
+    for (const [name, offer] of all) offers.set(name, [...offers.get(name) ?? [], offer]);
+    const before = JSON.stringify(this.capabilities);
+    this.#offers = offers;
+    return JSON.stringify(this.capabilities) !== before;
+  }
+
+  /** Who serves a name, in the order in which they are tried. */
+  get(name: string): readonly Offer[] | undefined {
+    return this.#offers.get(name);
+  }
+
+  /** Every name that callers may ask for, with what is known of it. */
+  get capabilities(): Record<string, ModelCapabilities> {
+    return Object.fromEntries(
+      [...this.#offers].map(([name, offers]) => [name, capabilitiesOf(offers)]),
+    );
+  }
+}
+
+function ownOffer(name: string, adapter: Adapter): Offer {
+  return {
+    provider: "own adapter",
+    local: name,
+    adapter,
+    endpoints: endpointsServed(adapter),
+  };
+}
+
+/** Any of the offers may get the call, so what only one of them can is not promised. */
+function capabilitiesOf(offers: readonly Offer[]): ModelCapabilities {
+  const all = offers.map(({ capabilities = {} }) => capabilities);
+  const lengths = all.flatMap(({ context_length }) => context_length ?? []);
+  const tools = everyOf(all.map(({ tools }) => tools));
+  const vision = everyOf(all.map(({ vision }) => vision));
+  return {
+    endpoints: [...new Set(offers.flatMap(({ endpoints }) => endpoints))],
+    ...(lengths.length > 0 && { context_length: Math.min(...lengths) }),
+    ...(tools !== undefined && { tools }),
+    ...(vision !== undefined && { vision }),
+  };
+}
+
+/** Undefined where not all are known and none of those that are is false. */
+function everyOf(flags: readonly (boolean | undefined)[]): boolean | undefined {
+  if (flags.includes(false)) return false;
+  return flags.includes(undefined) ? undefined : true;
+}

@@ -1,0 +1,29 @@
+/** A failure as the body of an answer with its status, in the words of the endpoint that was asked. */
+
+import { Endpoint } from "../../protocol/mod.ts";
+import type { UpstreamFailure } from "../adapter/adapter.ts";
+import { typesByStatus } from "../adapter/claude/error.ts";
+
+/** JSON text: what the upstream itself said where its adapter kept that, else made of the failure. */
+export function refusalText(endpoint: Endpoint, failure: UpstreamFailure): string {
+  if (failure.bodyText !== undefined) return failure.bodyText;
+  return JSON.stringify(isAnthropic(endpoint) ? anthropicBody(failure) : openAiBody(failure));
+}
+
+function openAiBody({ message, error }: UpstreamFailure): object {
+  const { type = "invalid_request_error", param = null, code = null } = error ?? {};
+  return { error: { message: error?.message ?? message, type, param, code } };
+}
+
+function anthropicBody({ code, message, error }: UpstreamFailure): object {
+  const type = typesByStatus[code] ?? "invalid_request_error";
+  const text = error?.message ?? message;
+  // Anthropic has no field for the parameter's name: it stands before the message.
+  const named = error?.param ? `${error.param}: ${text}` : text;
+  // Whose id that is only the gateway knows, which tells it in a header.
+  return { type: "error", error: { type, message: named }, request_id: null };
+}
+
+function isAnthropic(endpoint: Endpoint): boolean {
+  return endpoint === Endpoint.messages || endpoint === Endpoint.countTokens;
+}

@@ -1,0 +1,180 @@
+import { afterEach, expect, test } from "bun:test";
+import { decodeV2, encodeJson, type RegisterV2, type Status } from "../../protocol/mod.ts";
+import type { ModelsConfig } from "../config/config.ts";
+import { createNode, type Node } from "../node.ts";
+import { StubGateway } from "../testing/stub_gateway.ts";
+import { StubUpstream } from "../testing/stub_upstream.ts";
+import { realWorld } from "../world.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const MINUTE_MS = 60_000;
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await Bun.sleep(1);
+}
+
+/** A node whose minutes pass when the test says so, what it logged, and a provider's list to be changed. */
+function nodeWith(
+  server_url: string,
+  models: ModelsConfig,
+  options: { connect?: typeof realWorld.connect } = {},
+) {
+  const list: { ids: string[] | null; refusal: number; asked: number } = {
+    ids: null,
+    refusal: 503,
+    asked: 0,
+  };
+  const upstream = new StubUpstream(() => new Response(null, { status: 500 }), () => {
+    list.asked++;
+    return list.ids === null
+      ? new Response(null, { status: list.refusal })
+      : Response.json({ data: list.ids.map((id) => ({ id, context_length: 8192 })) });
+  });
+  cleanups.push(() => upstream.stop());
+  const minutes: (() => void)[] = [];
+  const said: string[] = [];
+  const note = (_: object, message: string) => void said.push(message);
+  const node: Node = createNode({
+    client_token: "client-1",
+    server_url,
+    providers: [{ type: "openai", base_url: upstream.url, models }],
+  }, {
+    ...options,
+    after: (delayMs, run) => {
+      if (delayMs !== MINUTE_MS) return realWorld.after(delayMs, run);
+      minutes.push(run);
+      return () => {};
+    },
+    log: { debug: note, info: note, warn: note, error: note },
+    nodeId: "n1",
+  });
+  cleanups.push(() => node.stop({ graceMs: 0 }));
+  /** Lets a minute pass, once the node waits for it. */
+  const minute = async () => {
+    await until(() => minutes.length > 0);
+    minutes.shift()!();
+  };
+  return { node, upstream, list, minute, said };
+}
+
+test("a provider that is down at the start does not stop the node, and is offered once it lists", async () => {
+  const gateway = new StubGateway();
+  cleanups.push(() => gateway.stop());
+  const { node, list, minute, said } = nodeWith(gateway.url, "auto");
+  node.start();
+  expect((await gateway.registered()).models).toEqual([]);
+  await until(() => list.asked > 0);
+  list.ids = ["a", "b"];
+  await minute();
+  expect((await gateway.registered(2)).models).toEqual(["a", "b"]);
+  expect(node.status.models).toEqual(["a", "b"]);
+  expect(said.filter((line) => line.includes("list"))).toEqual([
+    "providers[0] openai does not list its models: The provider answered HTTP 503; nothing of it is offered until it does",
+    "providers[0] openai lists its models again",
+  ]);
+});
+
+test("a list that changes is announced by a second REGISTER in v1, and one that does not is not", async () => {
+  const gateway = new StubGateway();
+  cleanups.push(() => gateway.stop());
+  const { node, list, minute } = nodeWith(gateway.url, { auto: { deny: ["*-base"] } });
+  list.ids = ["a"];
+  node.start();
+  await gateway.until(() => gateway.registers.at(-1)?.models[0] === "a");
+  const before = gateway.registers.length;
+  list.ids = ["a", "a-base"];
+  await minute();
+  // Asked again, the node has worked off what came before.
+  await minute();
+  list.ids = ["b"];
+  await minute();
+  expect((await gateway.registered(before + 1)).models).toEqual(["b"]);
+  expect(gateway.registers.at(-1)).not.toHaveProperty("capabilities");
+});
+
+test("models that the owner named are asked about once, and need no list", async () => {
+  const gateway = new StubGateway();
+  cleanups.push(() => gateway.stop());
+  const { node, list, said } = nodeWith(gateway.url, [{ local: "a" }]);
+  node.start();
+  node.start();
+  expect((await gateway.registered()).models).toEqual(["a"]);
+  await until(() => list.asked > 0);
+  expect(list.asked).toBe(1);
+  expect(said.filter((line) => line.includes("list"))).toEqual([]);
+});
+
+test("named models whose provider cannot be reached are offered, and the owner is told why they fail", async () => {
+  const gateway = new StubGateway();
+  cleanups.push(() => gateway.stop());
+  const { node, upstream, said } = nodeWith(gateway.url, [{ local: "a" }]);
+  await upstream.stop();
+  node.start();
+  expect((await gateway.registered()).models).toEqual(["a"]);
+  await until(() => said.some((line) => line.includes("list")));
+  expect(said.filter((line) => line.includes("list"))).toEqual([
+    "providers[0] openai does not list its models: Cannot reach the provider: connection refused; is it running?; " +
+    "the models that you named stay offered, and calls of them may fail",
+  ]);
+});
+
+test("named models whose provider refuses the key are told of, too", async () => {
+  const gateway = new StubGateway();
+  cleanups.push(() => gateway.stop());
+  const { node, list, said } = nodeWith(gateway.url, [{ local: "a" }]);
+  list.refusal = 401;
+  node.start();
+  await until(() => said.some((line) => line.includes("list")));
+  expect(said.find((line) => line.includes("list"))).toContain("HTTP 401");
+});
+
+/** A v2 gateway of a few lines: remembers REGISTER and STATUS. */
+function gatewayV2() {
+  const registers: RegisterV2[] = [];
+  const statuses: Status[] = [];
+  const server = Bun.serve<undefined>({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, server) =>
+      server.upgrade(request) ? undefined : new Response(null, { status: 426 }),
+    websocket: {
+      open: (socket) => void socket.send(encodeJson("hello", 0, { versions: [1, 2] })),
+      message: (socket, message) => {
+        const decoded = decodeV2(message as Buffer);
+        if (decoded.kind !== "frame") return;
+        if (decoded.frame.type === "register") {
+          registers.push(decoded.frame.data);
+          const welcome = { session: "s", node: "n", ping_ms: 1, silence_ms: 1 };
+          socket.send(encodeJson("welcome", 0, {
+            ...welcome,
+            window_bytes: 1 << 18,
+            max_frame_bytes: 1 << 20,
+          }));
+        }
+        if (decoded.frame.type === "status") statuses.push(decoded.frame.data);
+      },
+    },
+  });
+  cleanups.push(() => server.stop(true));
+  return { url: `ws://127.0.0.1:${server.port}/ws`, registers, statuses };
+}
+
+test("a list that changes is announced by STATUS in v2, with what it tells of the models", async () => {
+  const gateway = gatewayV2();
+  const { node, list, minute } = nodeWith(gateway.url, { auto: { prefix: "p/" } });
+  node.start();
+  await until(() => gateway.registers.length > 0);
+  expect(gateway.registers[0]).toMatchObject({ models: [], capabilities: {} });
+  list.ids = ["a"];
+  await minute();
+  await until(() => gateway.statuses.length > 0);
+  expect(gateway.statuses).toMatchObject([{
+    models: ["p/a"],
+    capabilities: { "p/a": { context_length: 8192 } },
+  }]);
+  expect(gateway.registers).toHaveLength(1);
+});

@@ -1,0 +1,97 @@
+/** Why a token is not accepted, in words that lead to the right one. */
+
+import { ColinkError, type ErrorCode } from "../base/error.ts";
+import type { KeyKind } from "../store/store.ts";
+import { isWellFormed, tokenKind } from "./tokens.ts";
+
+type Reason =
+  | "missing"
+  | "foreign"
+  | "session"
+  | "notOurs"
+  | "mistyped"
+  | "unknown"
+  | "wrongKind"
+  | "revoked"
+  | "expired"
+  | "blocked";
+
+const SHAPE = "Co-Link keys begin with sk-colink-";
+const WHERE = "the console's dashboard shows yours";
+
+/** By what was asked for and what was wrong with it. */
+const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]>>> = {
+  api: {
+    missing: [
+      "missing_api_key",
+      `no API key was sent; add the header Authorization: Bearer sk-colink-…, ${WHERE}`,
+    ],
+    foreign: ["invalid_api_key", `this looks like another provider's key; ${SHAPE}, ${WHERE}`],
+    session: ["invalid_api_key", `this is a console session, not an API key; ${SHAPE}, ${WHERE}`],
+    notOurs: ["invalid_api_key", `this is no Co-Link API key; ${SHAPE}, ${WHERE}`],
+    mistyped: ["invalid_api_key", `the API key is mistyped or incomplete; copy it again, ${WHERE}`],
+    unknown: ["invalid_api_key", `the API key is not known here; ${WHERE}`],
+    wrongKind: [
+      "wrong_token_kind",
+      `this is a Client-Token, which connects nodes; calls need an API key, sk-colink-…, ${WHERE}`,
+    ],
+    revoked: ["key_revoked", `the API key was replaced by a newer one; ${WHERE}`],
+    expired: ["key_expired", `the API key has expired; make another, ${WHERE}`],
+    blocked: ["key_blocked", "the key's account was shut; ask who runs this gateway"],
+  },
+  node: {
+    missing: [
+      "invalid_client_token",
+      `no Client-Token was sent; set client_token in the node's configuration, ${WHERE}`,
+    ],
+    foreign: [
+      "invalid_client_token",
+      `this looks like a provider's key; Client-Tokens begin with client-, ${WHERE}`,
+    ],
+    session: [
+      "invalid_client_token",
+      `this is a console session; Client-Tokens begin with client-, ${WHERE}`,
+    ],
+    notOurs: ["invalid_client_token", `this is no Client-Token; they begin with client-, ${WHERE}`],
+    mistyped: [
+      "invalid_client_token",
+      `the Client-Token is mistyped or incomplete; copy it again, ${WHERE}`,
+    ],
+    unknown: ["invalid_client_token", `the Client-Token is not known here; ${WHERE}`],
+    wrongKind: [
+      "wrong_token_kind",
+      `this is an API key, which calls models; nodes need a Client-Token, client-…, ${WHERE}`,
+    ],
+    revoked: ["key_revoked", `the Client-Token was replaced by a newer one; ${WHERE}`],
+    expired: ["key_expired", `the Client-Token has expired; ${WHERE}`],
+    blocked: ["key_blocked", "the token's account was shut; ask who runs this gateway"],
+  },
+};
+
+const action: Readonly<Record<KeyKind, string>> = {
+  api: "Cannot accept the API key",
+  node: "Cannot connect the node",
+};
+
+/** The error for a token that was used as `kind`. */
+export function refusal(kind: KeyKind, reason: Reason): ColinkError {
+  const [code, state] = rows[kind][reason];
+  return new ColinkError(code, `${action[kind]}: ${state}`);
+}
+
+/** Throws for a token that cannot be one of that kind, before anybody looks it up. */
+export function refuseByLooks(token: string, kind: KeyKind): void {
+  const reason = badLooks(token, kind);
+  if (reason !== null) throw refusal(kind, reason);
+}
+
+function badLooks(token: string, kind: KeyKind): Reason | null {
+  if (token === "") return "missing";
+  const claimed = tokenKind(token);
+  if (claimed === null) {
+    if (token.startsWith("sk-")) return "foreign";
+    return /^eyJ[^.]*\.[^.]*\.[^.]*$/.test(token) ? "session" : "notOurs";
+  }
+  if (claimed !== kind) return "wrongKind";
+  return isWellFormed(token) ? null : "mistyped";
+}

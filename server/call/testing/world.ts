@@ -1,0 +1,282 @@
+/** A hub with scripted nodes and a clock in hand: what the call room's tests share. */
+
+import { Endpoint } from "../../../protocol/mod.ts";
+import { FakeClock } from "../../base/testing/fake_clock.ts";
+import { ColinkError, type ErrorCode } from "../../base/error.ts";
+import { silentLog } from "../../base/log.ts";
+import type { AttemptSink, Order, RunningAttempt } from "../../node/attempt.ts";
+import { Hub } from "../../node/hub.ts";
+import { Node } from "../../node/node.ts";
+import { type FactsByModel, factsByModel } from "../../node/model_facts.ts";
+import { type Circuit, PenaltyBook, type PenaltyTimes } from "../../node/penalty.ts";
+import { V1Answer } from "../../node/v1_answer.ts";
+import type { LedgerEntry } from "../../store/store.ts";
+import type { UpstreamRejection } from "../classify_failure.ts";
+import { Call } from "../../schedule/call.ts";
+import { Calls } from "../calls.ts";
+import type { Lease } from "../../schedule/lease.ts";
+import { createPolicies } from "../../schedule/policy/registry.ts";
+import { ResponseAffinity } from "../response_affinity.ts";
+import type { PolicyName, Timing } from "../../schedule/policy/policy.ts";
+import { type Outlet, Relay } from "../relay.ts";
+import type { RemoteWaiters } from "../../schedule/remote_waiters.ts";
+import { Scheduler, type SchedulerConfig } from "../../schedule/scheduler.ts";
+
+/** One attempt that a scripted node was sent. */
+export class Received {
+  isCancelled = false;
+  isForgotten = false;
+  consumedBytes = 0;
+  readonly #answer: V1Answer;
+
+  constructor(readonly order: Order, readonly sink: AttemptSink) {
+    this.#answer = new V1Answer(order);
+  }
+
+  /** The node sends one chunk (or the whole answer of a call that does not stream). */
+  chunk(value: unknown): void {
+    this.sink.data(this.#answer.take(value, JSON.stringify(value)));
+  }
+
+  text(content: string): void {
+    this.chunk({ choices: [{ index: 0, delta: { content } }] });
+  }
+
+  error(code: number, message = "no", retryAfterMs?: number): void {
+    const error = { request_id: "x", code, message, retry_after_ms: retryAfterMs };
+    this.sink.fail({ kind: "refused", error });
+  }
+
+  tally() {
+    return this.#answer.tally();
+  }
+}
+
+export interface WorldConfig extends Partial<SchedulerConfig>, Partial<PenaltyTimes> {
+  policy?: PolicyName;
+  remoteWaiters?: RemoteWaiters;
+}
+
+/** What a call is about. */
+export interface CallOptions {
+  model?: string;
+  /** Default: chat. */
+  endpoint?: Endpoint;
+  account?: string;
+  stream?: boolean;
+  messages?: string[];
+  wantsPosition?: boolean;
+  /** The name of the only node that can serve it. */
+  home?: string;
+}
+
+export class World {
+  readonly clock = new FakeClock();
+  readonly hub = new Hub();
+  readonly penalties: PenaltyBook;
+  readonly policy: PolicyName;
+  readonly calls = new Calls();
+  readonly ledger: LedgerEntry[] = [];
+  readonly provisional: LedgerEntry[] = [];
+  readonly responseAffinity = new ResponseAffinity(this.clock);
+  readonly scheduler: Scheduler;
+  readonly relay: Relay;
+  #names = 0;
+
+  constructor(config: WorldConfig = {}, random: () => number = () => 0) {
+    const { hub, clock } = this;
+    const {
+      policy = "least-busy",
+      penaltyMs = 60_000,
+      penaltyMaxMs = 600_000,
+      remoteWaiters,
+      ...limits
+    } = config;
+    this.policy = policy;
+    const penalties = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
+    this.penalties = penalties;
+    const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 7n });
+    const parts = { hub, penalties, policies, clock, random, log: silentLog, remoteWaiters };
+    this.scheduler = new Scheduler(parts, {
+      queuePerModel: 10,
+      queuePerAccount: 5,
+      queueWaitMs: 30_000,
+      ...limits,
+    });
+    this.relay = new Relay({
+      scheduler: this.scheduler,
+      responseAffinity: this.responseAffinity,
+      calls: this.calls,
+      clock,
+      log: silentLog,
+      ledger: {
+        record: (entry) => void this.ledger.push(entry),
+        recordProvisional: (entry) => void this.provisional.push(entry),
+      },
+      nonce: () => String(this.#names++),
+    }, {
+      firstTokenMs: 20_000,
+      idleMs: 10_000,
+      cancelGraceMs: 5_000,
+      maxRetries: 3,
+      maxFrameBytes: 1000,
+    });
+  }
+
+  /** Connects a node, here or to another gateway; what it is sent gathers in `received`. */
+  node(
+    name: string,
+    maxParallel = 1,
+    models: string[] = ["m"],
+    { gateway = null, facts }: { gateway?: string | null; facts?: FactsByModel } = {},
+  ) {
+    const received: Received[] = [];
+    const state = { refusesSends: false };
+    const connection = {
+      start(order: Order, sink: AttemptSink): RunningAttempt | null {
+        if (state.refusesSends) return null;
+        const attempt = new Received(order, sink);
+        received.push(attempt);
+        return {
+          tally: () => attempt.tally(),
+          consumed: (bytes) => {
+            attempt.consumedBytes += bytes;
+          },
+          cancel: () => {
+            attempt.isCancelled = true;
+          },
+          forget: () => {
+            attempt.isForgotten = true;
+          },
+        };
+      },
+      close() {},
+    };
+    const who = {
+      publicId: name,
+      nodeKey: `key/${name}`,
+      accountId: `owner-${name}`,
+      keyId: "key",
+    };
+    const offer = { name, agent: null, maxParallel, models, facts };
+    const node = new Node(who, offer, connection, this.clock.now(), gateway);
+    this.hub.add(node);
+    return { node, received, state, leave: () => this.hub.remove(node) };
+  }
+
+  /** Asks for a slot, as a call that was tried nowhere yet. */
+  lease(call = this.call(), tried: ReadonlySet<string> = new Set()): Promise<Lease> | Lease {
+    return this.scheduler.lease(call, { tried, isRetry: false });
+  }
+
+  /** How a node stands towards the model's calls. */
+  circuit({ node }: { node: Node }, model = "m"): Circuit {
+    return this.penalties.circuit(node.who.nodeKey, model);
+  }
+
+  /** As the relay would after an attempt that failed like this. */
+  fails(lease: Lease, code: ErrorCode = "node_lost", retryAfterMs?: number): void {
+    this.scheduler.failed(lease, new ColinkError(code, `Cannot answer: ${code}`, { retryAfterMs }));
+    lease.release();
+  }
+
+  /** As the relay would after a good answer. */
+  answers(lease: Lease, call = this.call(), timing: Partial<Timing> = {}): void {
+    const answer = { firstTokenMs: 100, durationMs: 1_000, completionTokens: 10, ...timing };
+    this.scheduler.answered(lease, call, answer);
+    lease.release();
+  }
+
+  call(options: CallOptions = {}): Call {
+    const { model = "m", account = "alice", stream = false, messages, wantsPosition = false } =
+      options;
+    const { endpoint = Endpoint.chat, home } = options;
+    const id = `req-${this.#names++}`;
+    const request = {
+      id,
+      accountId: account,
+      keyId: `key-${account}`,
+      endpoint,
+      model,
+      stream,
+      wantsUsage: false,
+      streamOptions: null,
+      headers: null,
+      requiredNode: home === undefined ? null : `key/${home}`,
+      wantsPosition,
+      body: { bytes: new Uint8Array(), text: JSON.stringify({ model, messages, stream }) },
+    };
+    return new Call(request, this.clock.monotonic(), this.clock.now());
+  }
+}
+
+/** What a node tells of its model "m" that is served at these endpoints. */
+export function servedAt(...endpoints: Endpoint[]): FactsByModel {
+  return factsByModel({ m: { endpoints } }, ["m"]);
+}
+
+/** An outlet that keeps what it is given. */
+export class Kept implements Outlet {
+  body: string | null = null;
+  refusal: UpstreamRejection | null = null;
+  error: { code: string; retryAfterMs: number | null } | null = null;
+  events: string[] = [];
+  positions: number[] = [];
+  hasBegun = false;
+  endings = 0;
+  lateWrites = 0;
+
+  isStalled = false;
+  onDrained: () => void = () => {};
+
+  answeredBy(): void {}
+
+  notAnswered(): void {}
+
+  whole(body: string | Uint8Array): void {
+    this.body = Buffer.from(body as string).toString();
+    this.endings++;
+  }
+
+  queued(position: number): void {
+    this.positions.push(position);
+  }
+
+  refuse(refusal: UpstreamRejection): void {
+    this.refusal = refusal;
+    this.endings++;
+  }
+
+  begin(): void {
+    this.hasBegun = true;
+  }
+
+  write(events: string | Uint8Array): void {
+    if (this.endings > 0) this.lateWrites++;
+    this.events.push(Buffer.from(events as string).toString());
+  }
+
+  end(): void {
+    this.endings++;
+  }
+
+  fail(error: { code: string; retryAfterMs: number | null }): void {
+    this.error = error;
+    this.endings++;
+  }
+
+  get deliveredBytes(): number {
+    return this.events.join("").length + (this.body?.length ?? 0);
+  }
+
+  get deliveredChunks(): number {
+    return this.events.length;
+  }
+
+  /** The text of all content deltas. */
+  get text(): string {
+    return this.events.map((event) =>
+      JSON.parse(event.slice("data: ".length)).choices[0]?.delta.content ?? ""
+    ).join("");
+  }
+}

@@ -1,0 +1,171 @@
+/** Links over fake sockets, with the clock in hand: what this room's tests share. */
+
+import { decodeV2, encodeJson, type FrameV2, type RegisterData } from "../../../protocol/mod.ts";
+import { FakeClock } from "../../base/testing/fake_clock.ts";
+import type { Fields, Log } from "../../base/log.ts";
+import type { AttemptFailure, Order, RunningAttempt } from "../attempt.ts";
+import { Hub } from "../hub.ts";
+import { Links, type SocketData } from "../links.ts";
+
+/** A socket that keeps what is sent to it. */
+export class FakeSocket {
+  readonly data: SocketData;
+  readonly messages: (string | Uint8Array)[] = [];
+  /** What each ping carried. */
+  readonly pinged: string[] = [];
+  closed: { code: number; reason: string } | null = null;
+  isTerminated = false;
+  /** What `send` returns; a message that it drops (0) is not kept. */
+  sendAnswers = 1;
+  buffered = 0;
+
+  constructor({ wire = 1 as 1 | 2, keyId = "key", address = "10.0.0.1" } = {}) {
+    const dialer = { accountId: "owner", keyId, keyFamily: keyId, address, wire };
+    this.data = { dialer, link: null };
+  }
+
+  send(message: string | Uint8Array): number {
+    if (this.sendAnswers !== 0) this.messages.push(message.slice());
+    return this.sendAnswers;
+  }
+
+  ping(text = ""): void {
+    this.pinged.push(text);
+  }
+
+  get pings(): number {
+    return this.pinged.length;
+  }
+
+  close(code: number, reason: string): void {
+    this.closed ??= { code, reason };
+  }
+
+  terminate(): void {
+    this.isTerminated = true;
+  }
+
+  getBufferedAmount(): number {
+    return this.buffered;
+  }
+
+  /** What a v1 node was sent. */
+  get sent(): { type: string; data: Record<string, unknown> }[] {
+    return this.messages.map((text) => JSON.parse(text as string));
+  }
+
+  /** What a v2 node was sent. */
+  get frames(): FrameV2[] {
+    return this.messages.map((bytes) => {
+      const decoded = decodeV2(bytes as Uint8Array);
+      if (decoded.kind !== "frame") throw new Error(`The gateway sent ${JSON.stringify(decoded)}`);
+      return decoded.frame;
+    });
+  }
+}
+
+export class Desk {
+  readonly clock = new FakeClock();
+  readonly hub = new Hub();
+  /** Every line, as its level and its event: `info node connected`. */
+  readonly log: string[] = [];
+  readonly links: Links;
+  readonly #handlers;
+
+  constructor({ maxBufferedBytes = 1 << 20, maxFrameBytes = 8 << 20 } = {}) {
+    const say = (level: keyof Log) => (_fields: Fields, message: string) =>
+      void this.log.push(`${level} ${message}`);
+    this.links = new Links({
+      hub: this.hub,
+      clock: this.clock,
+      log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
+      publicId: (identity) => `public:${identity}`,
+    }, {
+      pingMs: 15_000,
+      silenceMs: 45_000,
+      registerMs: 5_000,
+      maxFrameBytes,
+      maxBufferedBytes,
+    });
+    this.#handlers = this.links.handlers();
+  }
+
+  dial(dialer: ConstructorParameters<typeof FakeSocket>[0] = {}): FakeSocket {
+    const socket = new FakeSocket(dialer);
+    this.#handlers.open!(socket as never);
+    return socket;
+  }
+
+  /** A text message; what is not text goes out as JSON. */
+  say(socket: FakeSocket, message: unknown): void {
+    const text = typeof message === "string" ? message : JSON.stringify(message);
+    void this.#handlers.message!(socket as never, text as never);
+  }
+
+  bytes(socket: FakeSocket, bytes: Uint8Array): void {
+    void this.#handlers.message!(socket as never, Buffer.from(bytes) as never);
+  }
+
+  /** In the words of the socket's own wire. */
+  register(socket: FakeSocket, change: Partial<RegisterData> = {}): void {
+    const data = { max_parallel: 2, models: ["m"], ...change };
+    if (socket.data.dialer.wire === 1) this.say(socket, { type: "REGISTER", data });
+    else this.bytes(socket, encodeJson("register", 0, { node_id: "n1", ...data }));
+  }
+
+  /** Answers the last ping. */
+  pong(socket: FakeSocket): void {
+    void this.#handlers.pong!(socket as never, Buffer.from(socket.pinged.at(-1) ?? "") as never);
+  }
+
+  gone(socket: FakeSocket, code = 1006): void {
+    void this.#handlers.close!(socket as never, code, "");
+  }
+
+  get ids(): string[] {
+    return [...this.hub.nodes()].map((node) => node.who.publicId);
+  }
+}
+
+/** What a call's sink heard. */
+export interface Heard {
+  headers: Readonly<Record<string, string>>[];
+  /** Pieces as text. */
+  data: string[];
+  finished: number;
+  failures: AttemptFailure[];
+}
+
+export interface StartedCall {
+  heard: Heard;
+  /** Null: the connection did not take it. */
+  running: RunningAttempt | null;
+}
+
+/** Sends the only node a call. */
+export function call(desk: Desk, change: Partial<Order> = {}): StartedCall {
+  const heard: Heard = { headers: [], data: [], finished: 0, failures: [] };
+  const order: Order = {
+    attemptId: "req-1",
+    model: "m",
+    endpoint: "/v1/chat/completions",
+    body: bodyOf(`{"model":"m","seed":9007199254740993}`),
+    stream: false,
+    wantsUsage: false,
+    streamOptions: null,
+    headers: null,
+    ...change,
+  };
+  const [node] = desk.hub.nodes();
+  const running = node!.connection.start(order, {
+    head: (headers) => void heard.headers.push(headers),
+    data: (piece) => void heard.data.push(Buffer.from(piece as string).toString()),
+    finish: () => void heard.finished++,
+    fail: (failure) => void heard.failures.push(failure),
+  });
+  return { heard, running };
+}
+
+export function bodyOf(text: string): Order["body"] {
+  return { text, bytes: new TextEncoder().encode(text) };
+}

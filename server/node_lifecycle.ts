@@ -1,0 +1,103 @@
+/** Joins what outlives connections and calls to those who see it happen: nodes' register, live streams, retention. */
+
+import type { NodeGone } from "../api/mod.ts";
+import type { NodeRegister } from "./account/node_register.ts";
+import type { Hub } from "./node/hub.ts";
+import type { NodeObserver } from "./node/links.ts";
+import type { Node } from "./node/node.ts";
+import type { Penalty } from "./node/penalty.ts";
+import { CloseCode } from "../protocol/mod.ts";
+
+/** Faults of one burst come within this, and are one line of a node's timeline. */
+const BURST_MS = 1000;
+
+/** Writes into the register what nodes do. */
+export function nodeObserverOf(register: NodeRegister): NodeObserver {
+  return {
+    connected(node) {
+      register.seen(sightingOf(node));
+      register.happened(node.who.publicId, { kind: "connected", detail: node.offer.agent });
+    },
+    changed(node) {
+      register.seen(sightingOf(node));
+      const { models, maxParallel } = node.offer;
+      const detail = `${models.length} models, ${maxParallel} at once`;
+      register.happened(node.who.publicId, { kind: "offer", detail });
+    },
+    left(node, closeCode, isSilent) {
+      register.left(
+        node.who.publicId,
+        isSilent ? "silent" : goneCodes[closeCode] ?? "lost",
+        closeCode,
+      );
+    },
+  };
+}
+
+/** What the relay tells of nodes that fail and recover, for their timelines. */
+export function faultsFor(register: NodeRegister): {
+  onPenalty: (node: Node, penalty: Penalty) => void;
+  onRecovery: (node: Node, model: string) => void;
+} {
+  const last = new WeakMap<Node, { mark: string; until: number }>();
+  return {
+    onPenalty(node, { model, code, reason, until, faults }) {
+      const mark = `${model}/${faults}`;
+      const before = last.get(node);
+      if (before?.mark === mark && until - before.until < BURST_MS) return;
+      last.set(node, { mark, until });
+      register.happened(node.who.publicId, {
+        kind: "penalized",
+        code,
+        model,
+        detail: reason,
+        until,
+      });
+    },
+    onRecovery(node, model) {
+      register.happened(node.who.publicId, { kind: "recovered", model });
+    },
+  };
+}
+
+/** Keeps what is decided about nodes in force: for those that join, and when something is decided. */
+export function enforceDecisions(hub: Hub, register: NodeRegister): void {
+  const apply = (node: Node) => {
+    const { publicId } = node.who;
+    const { label, hold } = register.standing({ id: publicId, connectedAt: node.connectedAt });
+    const isFreed = node.hold !== null && hold === null;
+    node.label = label;
+    node.hold = hold;
+    return isFreed;
+  };
+  // To be the first of the hub's watchers: before anybody gives the node a call.
+  hub.watch({ joined: apply, left() {}, eased() {}, loaded() {} });
+  register.onDecided = (nodeIds) => {
+    const ids = nodeIds === null ? null : new Set(nodeIds);
+    for (const node of hub.nodes()) {
+      if (ids !== null && !ids.has(node.who.publicId)) continue;
+      if (apply(node)) hub.ease(node);
+    }
+  };
+}
+
+/** By WebSocket's close code; what is not here was lost. */
+const goneCodes: Readonly<Record<number, NodeGone["code"]>> = {
+  [CloseCode.normal]: "closed",
+  1001: "closed",
+  [CloseCode.restart]: "restarted",
+  [CloseCode.revoked]: "revoked",
+  [CloseCode.protocol]: "protocol",
+};
+
+function sightingOf({ who, offer }: Node) {
+  return {
+    id: who.publicId,
+    accountId: who.accountId,
+    keyId: who.keyId,
+    name: offer.name,
+    agent: offer.agent,
+    models: [...offer.models],
+    maxParallel: offer.maxParallel,
+  };
+}

@@ -1,0 +1,186 @@
+import { describe, expect, test } from "bun:test";
+import { settle } from "../base/testing/fake_clock.ts";
+import type { Lease } from "./lease.ts";
+import { Kept, World } from "../call/testing/world.ts";
+
+const MINUTE_MS = 60_000;
+
+describe("a node that failed", () => {
+  test("gets one call at a time when its penalty is over, until one succeeds; then all", async () => {
+    const world = new World();
+    const a = world.node("a", 3);
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS);
+    const trial = await world.lease();
+    const [second] = [outcomeOf(world.lease()), outcomeOf(world.lease())];
+    await settle();
+    expect([a.node.active, world.scheduler.waiting]).toEqual([1, 2]);
+    world.answers(trial);
+    await settle();
+    expect([a.node.active, world.scheduler.waiting]).toEqual([2, 0]);
+    expect(second.lease?.node).toBe(a.node);
+    expect(world.circuit(a)).toBe("clear");
+  });
+
+  test("is waited for by a call that comes a moment before its penalty is over, and by none before", async () => {
+    const world = new World();
+    const a = world.node("a");
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS - 51);
+    expect(() => world.lease()).toThrow("every node that offers it has failed lately");
+    await world.clock.pass(1);
+    const waiting = outcomeOf(world.lease());
+    await world.clock.pass(49);
+    expect([a.node.active, waiting.lease]).toEqual([0, null]);
+    await world.clock.pass(1);
+    expect(waiting.lease?.node).toBe(a.node);
+  });
+
+  test("is left alone for twice as long when the call that tries it fails", async () => {
+    const world = new World({ queueWaitMs: 5 * MINUTE_MS });
+    const a = world.node("a", 3);
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS);
+    const trial = await world.lease();
+    const waiting = outcomeOf(world.lease());
+    world.fails(trial);
+    await world.clock.pass(2 * MINUTE_MS - 1);
+    expect([a.node.active, waiting.lease]).toEqual([0, null]);
+    await world.clock.pass(1);
+    expect(waiting.lease?.node).toBe(a.node);
+  });
+
+  test("is tried by the next call when the one that tried it was stopped before it showed anything", async () => {
+    const world = new World();
+    const a = world.node("a", 3);
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS);
+    const trial = await world.lease();
+    const waiting = outcomeOf(world.lease());
+    trial.release();
+    await settle();
+    expect(waiting.lease?.node).toBe(a.node);
+    expect(world.circuit(a)).toBe("on trial");
+  });
+
+  test("does not get the next waiting call with the slot of the one that failed", async () => {
+    const world = new World();
+    const a = world.node("a");
+    const [first, second] = [run(world), run(world)];
+    await settle();
+    a.received[0]!.error(500);
+    await settle();
+    expect(a.received).toHaveLength(1);
+    second.call.stop("caller_gone");
+    await Promise.all([first.done, second.done]);
+  });
+
+  test("takes calls again after its penalty though it has reconnected meanwhile", async () => {
+    const world = new World({ queueWaitMs: 5 * MINUTE_MS });
+    const good = world.node("good");
+    const held = await world.lease();
+    const bad = world.node("bad");
+    world.fails(await world.lease());
+    const waiting = outcomeOf(world.lease());
+    await world.clock.pass(10_000);
+    bad.leave();
+    const back = world.node("bad");
+    await world.clock.pass(MINUTE_MS - 10_001);
+    expect(waiting.lease).toBeNull();
+    await world.clock.pass(1);
+    expect(waiting.lease?.node).toBe(back.node);
+    held.release();
+    expect(good.node.active).toBe(0);
+  });
+
+  test("that came back while a call still tried it is tried by the next one when that ends", async () => {
+    const world = new World();
+    const before = world.node("a");
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS);
+    const trial = await world.lease();
+    before.leave();
+    const back = world.node("a");
+    const waiting = outcomeOf(world.lease());
+    await settle();
+    expect(waiting.lease).toBeNull();
+    trial.release();
+    await settle();
+    expect(waiting.lease?.node).toBe(back.node);
+  });
+
+  const scopes: [code: "upstream_error" | "node_silent", others: "clear" | "penalized"][] = [
+    ["upstream_error", "clear"],
+    ["node_silent", "penalized"],
+  ];
+  for (const [code, others] of scopes) {
+    test(`with ${code} is ${others} for its other models`, async () => {
+      const world = new World();
+      const a = world.node("a", 2, ["m", "n"]);
+      world.fails(await world.lease(), code);
+      expect(world.circuit(a, "m")).toBe("penalized");
+      expect(world.circuit(a, "n")).toBe(others);
+      expect(world.scheduler.hasOther(world.call({ model: "n" }).request, new Set())).toBe(
+        others === "clear",
+      );
+    });
+  }
+
+  test("with its provider's 429 is left alone as long as that asks, and callers are told so", async () => {
+    const world = new World();
+    const a = world.node("a");
+    const { outlet, done } = run(world);
+    await settle();
+    const headers = { "retry-after": "90" };
+    a.received[0]!.sink.fail({ kind: "answered", status: 429, headers, body: `{"error":{}}` });
+    await done;
+    expect(outlet.error).toMatchObject({ retryAfterMs: 90_000 });
+    await world.clock.pass(89_999);
+    expect(world.circuit(a)).toBe("penalized");
+    await world.clock.pass(1);
+    expect(world.circuit(a)).toBe("probation");
+  });
+
+  test("passes its trial also with a refusal: what refuses a wrong request works", async () => {
+    const world = new World();
+    const a = world.node("a");
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS);
+    const { done } = run(world);
+    await settle();
+    a.received[0]!.error(400);
+    await done;
+    expect(world.circuit(a)).toBe("clear");
+  });
+
+  test("neither passes nor fails its trial by saying BUSY", async () => {
+    const world = new World();
+    const a = world.node("a");
+    world.fails(await world.lease());
+    await world.clock.pass(MINUTE_MS);
+    const { outlet, done } = run(world);
+    await settle();
+    a.received[0]!.error(503, "BUSY: my owner plays");
+    await settle();
+    expect(world.circuit(a)).toBe("probation");
+    await world.clock.pass(500);
+    a.received[1]!.chunk({ choices: [] });
+    a.received[1]!.sink.finish();
+    await done;
+    expect(outlet.error).toBeNull();
+    expect(world.circuit(a)).toBe("clear");
+  });
+});
+
+function run(world: World) {
+  const call = world.call();
+  const outlet = new Kept();
+  return { call, outlet, done: world.relay.run(call, outlet) };
+}
+
+/** What has become of a wish for a slot. */
+function outcomeOf(wish: Promise<Lease> | Lease): { lease: Lease | null } {
+  const outcome: { lease: Lease | null } = { lease: null };
+  Promise.resolve(wish).then((lease) => outcome.lease = lease, () => {});
+  return outcome;
+}

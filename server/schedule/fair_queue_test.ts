@@ -1,0 +1,78 @@
+import { describe, expect, test } from "bun:test";
+import { settle } from "../base/testing/fake_clock.ts";
+import type { Lease } from "./lease.ts";
+import { Kept, World } from "../call/testing/world.ts";
+
+/** A call that waits, and the places in line that it was told. */
+function wait(world: World, account: string, wantsPosition = true) {
+  const call = world.call({ account, stream: true, wantsPosition });
+  const outlet = new Kept();
+  return { call, outlet, done: world.relay.run(call, outlet) };
+}
+
+async function start(): Promise<{ world: World; held: Lease }> {
+  const world = new World({ queuePerAccount: 10 });
+  world.node("a");
+  return { world, held: await world.lease() };
+}
+
+describe("a call that waits", () => {
+  test("is told its place in the order in which accounts take turns, and again when it moves", async () => {
+    const { world, held } = await start();
+    const greedy = [wait(world, "greedy"), wait(world, "greedy"), wait(world, "greedy")];
+    const modest = [wait(world, "modest"), wait(world, "modest")];
+    const told = (waiting: typeof greedy) => waiting.map(({ outlet }) => outlet.positions);
+    await world.clock.pass(1_000);
+    expect(told(greedy)).toEqual([[1], [3], [5]]);
+    expect(told(modest)).toEqual([[2], [4]]);
+
+    held.release();
+    await world.clock.pass(1_000);
+    expect(told(greedy)).toEqual([[1], [3, 2], [5, 4]]);
+    expect(told(modest)).toEqual([[2, 1], [4, 3]]);
+    await stop(world, [...greedy, ...modest]);
+  });
+
+  test("is told at once when it is the first who asks, and nothing while it does not move", async () => {
+    const { world } = await start();
+    const silent = wait(world, "silent", false);
+    const first = wait(world, "curious");
+    expect(first.outlet.positions).toEqual([2]);
+    await world.clock.pass(10_000);
+    expect(first.outlet.positions).toEqual([2]);
+    expect(silent.outlet.positions).toEqual([]);
+    for (const { call } of [silent, first]) call.stop("caller_gone");
+    await Promise.all([silent.done, first.done]);
+    // Nothing goes on ringing for a line that is empty.
+    expect(world.clock.pending).toBe(0);
+  });
+
+  test("hears of its moves once a second, however fast the line is", async () => {
+    const { world } = await start();
+    const others = Array.from({ length: 5 }, (_, i) => wait(world, `other-${i}`, false));
+    const last = wait(world, "curious");
+    for (const { call } of others) {
+      await world.clock.pass(150);
+      call.stop("caller_gone");
+    }
+    expect(last.outlet.positions).toEqual([6]);
+    await world.clock.pass(250);
+    expect(last.outlet.positions).toEqual([6, 1]);
+    await stop(world, [...others, last]);
+  });
+
+  test("is told nothing when a node is free", async () => {
+    const { world, held } = await start();
+    held.release();
+    const lucky = wait(world, "lucky");
+    await settle();
+    expect(lucky.outlet.positions).toEqual([]);
+    await stop(world, [lucky]);
+  });
+});
+
+async function stop(world: World, waiting: ReturnType<typeof wait>[]): Promise<void> {
+  for (const { call } of waiting) call.stop("caller_gone");
+  await world.clock.pass(10_000);
+  await Promise.all(waiting.map(({ done }) => done));
+}

@@ -1,0 +1,175 @@
+import { describe, expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
+import { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
+import { FULL, type Price } from "./node_pool.ts";
+import { NodePools } from "./node_pools.ts";
+import { seeded } from "../call/testing/random.ts";
+
+const NOBODY: ReadonlySet<string> = new Set();
+const MODELS = ["m", "n", "o"];
+
+function chatWith(model: string): Service {
+  return { model, endpoint: Endpoint.chat };
+}
+
+/** Nodes with prices that a test sets, and a count of how often they are looked at. */
+class Market {
+  readonly prices = new Map<Node, number>();
+  readonly nodes: Node[] = [];
+  looks = 0;
+  readonly price: Price = (node) => {
+    this.looks++;
+    return this.prices.get(node)!;
+  };
+  readonly pools = new NodePools(this.price, () => true);
+
+  add(price: number, models: readonly string[] = ["m"]): Node {
+    const name = `node-${this.prices.size}`;
+    const who = { publicId: name, nodeKey: `key/${name}`, accountId: "owner", keyId: "key" };
+    const offer = { name, agent: null, maxParallel: 2, models };
+    const node = new Node(who, offer, { start: () => null, close() {} }, 0);
+    this.prices.set(node, price);
+    this.nodes.push(node);
+    this.pools.joined(node);
+    return node;
+  }
+
+  remove(node: Node): void {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    this.pools.left(node);
+  }
+
+  /** What a look at every node would find. */
+  lowest(service: Service, tried: ReadonlySet<string> = NOBODY): number {
+    const fitting = this.nodes.filter((node) =>
+      node.serves(service) && !tried.has(node.who.publicId)
+    );
+    return Math.min(Infinity, ...fitting.map((node) => this.prices.get(node)!));
+  }
+}
+
+describe("a pool", () => {
+  test("finds what a look at every node would find, whatever became of them meanwhile", () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const random = seeded(seed);
+      const below = (limit: number) => Math.floor(random() * limit);
+      const market = new Market();
+      const anyPrice = () =>
+        [below(3), below(3) / 2, FULL, FULL + 1 + below(5), Infinity][below(5)]!;
+      const change = (node: Node) => {
+        const before = market.prices.get(node)!;
+        market.prices.set(node, anyPrice());
+        // Only what falls is told.
+        if (market.prices.get(node)! < before) market.pools.eased(node);
+      };
+      for (let step = 0; step < 300; step++) {
+        const dice = random();
+        const node = market.nodes[below(market.nodes.length)];
+        if (dice < 0.2 && market.nodes.length < 20) {
+          market.add(anyPrice(), MODELS.filter(() => random() < 0.6));
+        } else if (dice < 0.3 && node) market.remove(node);
+        else if (dice < 0.7 && node) change(node);
+
+        const service = chatWith(MODELS[below(3)]!);
+        const tried = new Set(
+          market.nodes.filter(() => random() < 0.2).map(({ who }) => who.publicId),
+        );
+        const lowest = market.lowest(service, tried);
+        const pool = market.pools.of(service);
+        const found = pool?.cheapest(tried, random) ?? null;
+        expect(found === null ? null : market.prices.get(found)!)
+          .toBe(lowest < FULL ? lowest : null);
+        if (found) expect(tried.has(found.who.publicId) || !found.serves(service)).toBe(false);
+        expect(pool?.hasAble(tried) ?? false).toBe(lowest <= FULL);
+        expect(pool?.opensAt() ?? Infinity).toBe(market.lowest(service));
+      }
+    }
+  });
+
+  test("draws each of the cheapest as often as the others, also after it met them too cheap", () => {
+    const market = new Market();
+    const random = seeded(3);
+    const [a, b, c, d] = [1, 1, 1, 2].map((price) => market.add(price));
+    const counts = new Map<Node, number>();
+    for (let i = 0; i < 3000; i++) {
+      // One becomes dearer untold, is met so, and falls back.
+      market.prices.set(a!, 3);
+      market.pools.of(chatWith("m"))!.cheapest(NOBODY, random);
+      market.prices.set(a!, 1);
+      market.pools.eased(a!);
+      const node = market.pools.of(chatWith("m"))!.cheapest(NOBODY, random)!;
+      counts.set(node, (counts.get(node) ?? 0) + 1);
+    }
+    for (const node of [a, b, c]) expect(counts.get(node!)).toBeWithin(900, 1100);
+    expect(counts.has(d!)).toBe(false);
+  });
+
+  const unfit: [what: string, price: number][] = [
+    ["idle", 0],
+    ["full", FULL],
+    ["penalised", FULL + 9],
+    ["draining", Infinity],
+  ];
+  for (const [what, price] of unfit) {
+    test(`looks at no more nodes when 10,000 others are ${what} than when 10 are`, () => {
+      const looks = [10, 10_000].map((others) => {
+        const market = new Market();
+        for (let i = 0; i < others; i++) market.add(price);
+        const node = market.add(0);
+        const pool = market.pools.of(chatWith("m"))!;
+        const random = seeded(1);
+        // Whoever meets them first pays for moving them to where they belong.
+        pool.cheapest(new Set([node.who.publicId]), random);
+        market.looks = 0;
+        for (let i = 0; i < 100; i++) {
+          pool.cheapest(NOBODY, random);
+          pool.hasAble(NOBODY);
+          market.prices.set(node, 0.5);
+          pool.cheapest(NOBODY, random);
+          market.prices.set(node, 0);
+          market.pools.eased(node);
+        }
+        return market.looks;
+      });
+      expect(looks[1]).toBeLessThanOrEqual(looks[0]! + 10);
+    });
+  }
+
+  test("looks at none of a node's other models when the node has room again", () => {
+    const market = new Market();
+    const models = Array.from({ length: 1000 }, (_, i) => `model-${i}`);
+    const node = market.add(0, models);
+    const pool = market.pools.of(chatWith("model-7"))!;
+    market.prices.set(node, FULL);
+    expect(pool.cheapest(NOBODY, () => 0)).toBeNull();
+    market.prices.set(node, 0);
+    market.looks = 0;
+    market.pools.freed(node);
+    expect(market.looks).toBe(1);
+    // Found free, it need not be looked at again.
+    market.pools.freed(node);
+    expect(market.looks).toBe(1);
+    expect(pool.cheapest(NOBODY, () => 0)).toBe(node);
+  });
+
+  test("knows the slots and the running calls of its nodes, as they come, work and go", () => {
+    const market = new Market();
+    const [a, b] = [market.add(0), market.add(0, ["m", "n"])];
+    b.active = 1;
+    market.pools.taken(b);
+    expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 4, active: 1 });
+    expect(market.pools.of(chatWith("n"))).toMatchObject({ slots: 2, active: 1 });
+    market.remove(a);
+    expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
+    b.active = 0;
+    market.pools.freed(b);
+    expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 0 });
+    market.remove(b);
+    expect(market.pools.of(chatWith("m"))).toBeUndefined();
+    // It comes back with a call that still runs.
+    b.active = 1;
+    market.pools.joined(b);
+    expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
+  });
+});

@@ -1,0 +1,145 @@
+import { describe, expect, test } from "bun:test";
+import type { Call } from "../call.ts";
+import type { Lease } from "../lease.ts";
+import { seeded } from "../../call/testing/random.ts";
+import { type CallOptions, World } from "../../call/testing/world.ts";
+
+function start(nodes: number, slots = 4): World {
+  const world = new World({ policy: "affinity" }, seeded(5));
+  for (let i = 0; i < nodes; i++) world.node(`node-${i}`, slots);
+  return world;
+}
+
+/** One whole call; returns the node's name. */
+async function serve(world: World, options: CallOptions): Promise<string> {
+  const call = world.call(options);
+  const lease = await world.lease(call);
+  world.answers(lease, call);
+  return lease.node.who.publicId;
+}
+
+/** What a client sends at its nth turn. */
+function turns(name: string, count: number): string[] {
+  return Array.from({ length: 2 * count - 1 }, (_, i) => `${name} ${i}`);
+}
+
+describe("affinity", () => {
+  test("brings each conversation back to its node, turn after turn", async () => {
+    const world = start(8);
+    for (let i = 0; i < 40; i++) {
+      const homes = new Set<string>();
+      for (let turn = 1; turn <= 5; turn++) {
+        homes.add(await serve(world, { messages: turns(`talk ${i}`, turn) }));
+      }
+      expect(homes.size).toBe(1);
+    }
+  });
+
+  test("spreads new conversations, also when they begin alike, and calls that are sent again", async () => {
+    const world = start(4);
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 400; i++) {
+      const messages = i % 2 ? ["be brief", `question ${i}`] : ["the very same"];
+      const home = await serve(world, { messages });
+      counts.set(home, (counts.get(home) ?? 0) + 1);
+    }
+    for (const count of counts.values()) expect(count).toBeWithin(70, 130);
+    expect(counts.size).toBe(4);
+  });
+
+  test("takes the longest beginning that is known: a conversation that was moved stays where it went", async () => {
+    const world = start(2, 1);
+    const first = await serve(world, { messages: turns("talk", 1) });
+    const blocker = leaseOf(world, first);
+    const second = await serve(world, { messages: turns("talk", 2) });
+    expect(second).not.toBe(first);
+    blocker.release();
+    expect(await serve(world, { messages: turns("talk", 3) })).toBe(second);
+  });
+
+  test("asks no more of a node than 1.25 times its share: then the least busy one is called", async () => {
+    const world = start(4, 8);
+    const home = await serve(world, { messages: turns("talk", 1) });
+    const taken: string[] = [];
+    for (let i = 0; i < 16; i++) {
+      // Answers that branch off one conversation, all at once.
+      const call = world.call({ messages: [...turns("talk", 1), "answer", `branch ${i}`] });
+      taken.push((await world.lease(call)).node.who.publicId);
+      const atHome = taken.filter((name) => name === home).length;
+      expect(atHome).toBeLessThanOrEqual(Math.ceil(1.25 * taken.length / 4));
+    }
+    // A quarter of 16 is each node's share; home got a quarter more.
+    expect(taken.filter((name) => name === home)).toHaveLength(5);
+  });
+
+  test("weighs a node's share by its slots", async () => {
+    const world = start(1, 12);
+    const home = await serve(world, { messages: turns("talk", 1) });
+    world.node("small", 4);
+    const taken: string[] = [];
+    for (let i = 0; i < 8; i++) {
+      const call = world.call({ messages: [...turns("talk", 1), "answer", `branch ${i}`] });
+      taken.push((await world.lease(call)).node.who.publicId);
+    }
+    expect(taken.filter((name) => name === home).length).toBeGreaterThanOrEqual(7);
+  });
+
+  test("looks elsewhere when the node is full, was tried, failed, left or dropped the model", async () => {
+    const losses: ((world: World, home: string) => void)[] = [
+      (world, home) => void leaseOf(world, home),
+      (world, home) => world.fails(leaseOf(world, home)),
+      (world, home) => world.hub.remove(world.hub.find(`key/${home}`)!),
+      (world, home) => {
+        const node = world.hub.find(`key/${home}`)!;
+        world.hub.update(node, { ...node.offer, models: ["another"] });
+      },
+    ];
+    for (const lose of losses) {
+      const world = start(3, 1);
+      const home = await serve(world, { messages: turns("talk", 1) });
+      lose(world, home);
+      expect(await serve(world, { messages: turns("talk", 2) })).not.toBe(home);
+    }
+    const world = start(3, 1);
+    const home = await serve(world, { messages: turns("talk", 1) });
+    const again = await world.lease(world.call({ messages: turns("talk", 2) }), new Set([home]));
+    expect(again.node.who.publicId).not.toBe(home);
+  });
+
+  test("does not show one account what another one has said", async () => {
+    const world = start(16);
+    const homes = new Set<string>();
+    await serve(world, { messages: turns("talk", 1), account: "alice" });
+    for (let i = 0; i < 40; i++) {
+      homes.add(await serve(world, { messages: turns("talk", 2), account: `mallory-${i}` }));
+    }
+    expect(homes.size).toBeGreaterThan(8);
+  });
+
+  test("starves no node: with conversations of all lengths, each serves its share", async () => {
+    const world = start(6, 4);
+    const random = seeded(11);
+    const served = new Map<string, number>();
+    const talks = Array.from({ length: 60 }, (_, i) => ({ name: `talk ${i}`, turn: 1 }));
+    let running: { call: Call; lease: Lease }[] = [];
+    for (let step = 0; step < 3000; step++) {
+      const talk = talks[Math.floor(random() * talks.length)]!;
+      if (random() < 0.05) Object.assign(talk, { name: `talk ${step}`, turn: 1 });
+      const call = world.call({ messages: turns(talk.name, talk.turn++) });
+      const lease = await world.lease(call);
+      served.set(lease.node.who.publicId, (served.get(lease.node.who.publicId) ?? 0) + 1);
+      running.push({ call, lease });
+      if (running.length < 12) continue;
+      for (const done of running) world.answers(done.lease, done.call);
+      running = [];
+    }
+    for (const count of served.values()) expect(count).toBeWithin(350, 650);
+    expect(served.size).toBe(6);
+  });
+});
+
+/** A slot of this node and no other. */
+function leaseOf(world: World, name: string): Lease {
+  const others = [...world.hub.nodes()].map(({ who }) => who.publicId).filter((id) => id !== name);
+  return world.lease(world.call(), new Set(others)) as Lease;
+}

@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+import { Endpoint } from "../../../protocol/mod.ts";
+import { prefixDigests } from "./conversation.ts";
+
+const say = (content: string, role = "user") => ({ role, content });
+
+function digests(messages: unknown, seed = 1n): bigint[] {
+  return prefixDigests(Endpoint.chat, JSON.stringify({ model: "m", messages, n: 1 }), seed);
+}
+
+test("what a conversation goes on with does not change the digests of its beginning", () => {
+  const turns = [say("be brief", "system"), say("hi"), say("hello", "assistant"), say("and?")];
+  const all = digests(turns);
+  expect(all).toHaveLength(4);
+  expect(digests(turns.slice(0, 2))).toEqual(all.slice(0, 2));
+  expect(new Set(all).size).toBe(4);
+});
+
+test("another word, another order, another seed: another digest from there on", () => {
+  const [a, b] = [say("a"), say("b")];
+  expect(digests([a, say("c")])[0]).toBe(digests([a, b])[0]!);
+  expect(digests([a, say("c")])[1]).not.toBe(digests([a, b])[1]!);
+  expect(digests([b, a])[1]).not.toBe(digests([a, b])[1]!);
+  expect(digests([a], 2n)[0]).not.toBe(digests([a], 1n)[0]!);
+});
+
+test("messages are told apart whatever is in them", () => {
+  const tricky = [say(`"},{"role":"user"`), say("]}\\"), {
+    role: "user",
+    content: [{ text: "[" }],
+  }];
+  expect(digests(tricky)).toHaveLength(3);
+  expect(prefixDigests(Endpoint.chat, `{ "messages" : [ {"content":"a"} , {"content":"b"} ] }`, 1n))
+    .toEqual(
+      prefixDigests(Endpoint.chat, `{"messages":[{"content":"a"},{"content":"b"}]}`, 1n),
+    );
+});
+
+test("a body without messages has no digests, a very long conversation a thousand", () => {
+  for (const body of ["{}", `{"messages":"no"}`, `{"messages":[]}`]) {
+    expect(prefixDigests(Endpoint.chat, body, 1n)).toEqual([]);
+  }
+  expect(digests(Array.from({ length: 1500 }, (_, i) => say(`${i}`)))).toHaveLength(1000);
+});
+
+const shapes: [endpoint: Endpoint, messages: string, preamble: string][] = [
+  [Endpoint.messages, "messages", "system"],
+  [Endpoint.responses, "input", "instructions"],
+];
+for (const [endpoint, messages, preamble] of shapes) {
+  test(`at ${endpoint} a conversation is its ${messages}, after its ${preamble}`, () => {
+    const digestsOf = (turns: unknown, before?: string) =>
+      prefixDigests(endpoint, JSON.stringify({ [messages]: turns, [preamble]: before }), 1n);
+    const turns = [say("hi"), say("hello", "assistant"), say("and?")];
+    const all = digestsOf(turns, "be brief");
+    expect(all).toHaveLength(3);
+    expect(digestsOf(turns.slice(0, 2), "be brief")).toEqual(all.slice(0, 2));
+    expect(digestsOf(turns)).not.toContain(all[0]!);
+    expect(digestsOf("only text", "be brief")).toEqual([]);
+  });
+}
+
+test("what is no conversation has no digests", () => {
+  const body = JSON.stringify({ input: ["a", "b"], messages: [say("a")], prompt: "a" });
+  for (const endpoint of [Endpoint.embeddings, Endpoint.completions, Endpoint.countTokens]) {
+    expect(prefixDigests(endpoint, body, 1n)).toEqual([]);
+  }
+});

@@ -1,0 +1,27 @@
+/** The policies by the names under which they are set. */
+
+import type { Clock } from "../../base/clock.ts";
+import type { Config } from "../../base/config.ts";
+import type { Hub } from "../../node/hub.ts";
+import { Affinity } from "./affinity.ts";
+import { leastBusy, type Policies, type Policy, type PolicyName } from "./policy.ts";
+import { Fastest } from "./fastest.ts";
+
+export interface PolicyParts {
+  hub: Hub;
+  clock: Clock;
+  /** Of this process alone; digests of conversations depend on it. */
+  seed: bigint;
+}
+
+export function createPolicies(
+  { policy, policies }: Pick<Config, "policy" | "policies">,
+  { hub, clock, seed }: PolicyParts,
+): Policies {
+  const byName: Readonly<{ [N in PolicyName]: Policy }> = {
+    "least-busy": leastBusy,
+    "fastest": new Fastest(hub, clock),
+    "affinity": new Affinity(hub, seed),
+  };
+  return (model) => byName[policies.get(model) ?? policy];
+}

@@ -1,0 +1,386 @@
+import { describe, expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
+import { settle } from "../base/testing/fake_clock.ts";
+import type { Lease } from "./lease.ts";
+import { servedAt, World } from "../call/testing/world.ts";
+
+describe("the scheduler", () => {
+  test("gives a call to the node with the smallest share of its slots in use", async () => {
+    const world = new World();
+    world.node("small", 2);
+    world.node("large", 10);
+    const taken: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      taken.push((await world.lease()).node.who.publicId);
+    }
+    expect(taken.filter((id) => id === "small")).toHaveLength(2);
+    expect(taken.filter((id) => id === "large")).toHaveLength(10);
+    expect(taken.slice(0, 3)).toContain("small");
+  });
+
+  test("breaks ties among equals at random", async () => {
+    let seed = 7;
+    const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 300; i++) {
+      const world = new World({}, random);
+      for (const name of ["a", "b", "c"]) world.node(name);
+      const { node } = await world.lease();
+      counts.set(node.who.publicId, (counts.get(node.who.publicId) ?? 0) + 1);
+    }
+    for (const name of ["a", "b", "c"]) expect(counts.get(name)).toBeGreaterThan(60);
+  });
+
+  test("never gives a node more calls than it has slots", async () => {
+    const world = new World();
+    const { node } = world.node("a", 3);
+    for (let i = 0; i < 6; i++) {
+      void world.lease(world.call({ account: `u${i}` }));
+    }
+    await settle();
+    expect(node.active).toBe(3);
+    expect(world.scheduler.waiting).toBe(3);
+  });
+
+  test("serves waiting accounts in turns, and each account's calls in order of arrival", async () => {
+    const world = new World();
+    world.node("a");
+    const order: string[] = [];
+    const first = await world.lease();
+    for (const name of ["greedy-1", "greedy-2", "greedy-3", "modest-1", "shy-1"]) {
+      const call = world.call({ account: name.split("-")[0]! });
+      void Promise.resolve(world.lease(call)).then((lease) => {
+        order.push(name);
+        lease.release();
+      });
+    }
+    first.release();
+    await settle();
+    expect(order).toEqual(["greedy-1", "modest-1", "shy-1", "greedy-2", "greedy-3"]);
+  });
+
+  test("a newcomer does not overtake the line", async () => {
+    const world = new World();
+    const a = world.node("a");
+    const held = await world.lease();
+    const order: string[] = [];
+    const waits = (name: string) =>
+      void Promise.resolve(world.lease(world.call({ account: name })))
+        .then((lease) => (order.push(name), lease));
+    waits("early");
+    held.release();
+    waits("late");
+    await settle();
+    expect(order).toEqual(["early"]);
+    expect(a.node.active).toBe(1);
+  });
+
+  test("a call that stops while it waits leaves the line with its reason", async () => {
+    const world = new World();
+    world.node("a");
+    await world.lease();
+    const call = world.call();
+    const waiting = Promise.resolve(world.lease(call));
+    call.stop("caller_gone");
+    expect(waiting).rejects.toMatchObject({ code: "caller_gone" });
+    expect(world.scheduler.waiting).toBe(0);
+  });
+
+  test("a call waits no longer than it may, and is told when to come back", async () => {
+    const world = new World();
+    world.node("a");
+    await world.lease();
+    world.scheduler.measured(world.call().request, 8000);
+    const waiting = outcome(world.lease());
+    await world.clock.pass(30_000);
+    expect(await waiting).toMatchObject({ code: "queue_timeout", retryAfterMs: 8000 });
+    expect(world.clock.pending).toBe(0);
+  });
+
+  test("a full line refuses, by model and by account, with an estimate from measured speed", async () => {
+    const world = new World({ queuePerModel: 3, queuePerAccount: 2 });
+    world.node("a");
+    await world.lease();
+    world.scheduler.measured(world.call().request, 4000);
+    const wait = (account: string) => outcome(world.lease(world.call({ account })));
+    void wait("x");
+    void wait("x");
+    expect(lease(() => world.lease(world.call({ account: "x" }))))
+      .toMatchObject({ code: "queue_full", retryAfterMs: 12_000 });
+    void wait("y");
+    expect(lease(() => world.lease(world.call({ account: "z" }))))
+      .toMatchObject({ code: "queue_full", retryAfterMs: 16_000 });
+  });
+
+  test("an unknown model is not found, and near names are offered", () => {
+    const world = new World();
+    world.node("a", 1, ["llama3:8b", "qwen-72b"]);
+    const refused = lease(() => world.lease(world.call({ model: "lama3:8b" })));
+    expect(refused).toMatchObject({ code: "model_not_found", param: "model" });
+    expect(refused.message).toContain(`"llama3:8b"`);
+    expect(refused.message).not.toContain("qwen");
+  });
+
+  test("a known model with nobody online is unavailable for now", () => {
+    const world = new World();
+    world.node("a").leave();
+    expect(lease(() => world.lease()))
+      .toMatchObject({ code: "no_node_online", retryAfterMs: 10_000 });
+  });
+
+  test("a call goes to a node that serves its model at its endpoint, however busy that is", async () => {
+    const world = new World();
+    world.node("chats");
+    const embeds = world.node("embeds", 9, ["m"], { facts: servedAt(Endpoint.embeddings) });
+    for (let i = 0; i < 3; i++) {
+      const lease = await world.lease(world.call({ endpoint: Endpoint.embeddings }));
+      expect(lease.node).toBe(embeds.node);
+    }
+    expect((await world.lease()).node.who.publicId).toBe("chats");
+  });
+
+  test("a model that is offered, but not at the endpoint, is refused with where it can be called", () => {
+    const world = new World();
+    world.node("a", 1, ["m"], { facts: servedAt(Endpoint.messages, Endpoint.chat) });
+    const refused = lease(() => world.lease(world.call({ endpoint: Endpoint.embeddings })));
+    expect(refused).toMatchObject({
+      code: "endpoint_not_offered",
+      param: "model",
+      message: `Cannot serve "m" at /v1/embeddings: no node offers it there; ` +
+        `it can be called at /v1/chat/completions, /v1/messages`,
+    });
+  });
+
+  test("an endpoint whose only node has left is unavailable for now, though others have the model", () => {
+    const world = new World();
+    world.node("chats");
+    world.node("embeds", 1, ["m"], { facts: servedAt(Endpoint.embeddings) }).leave();
+    expect(lease(() => world.lease(world.call({ endpoint: Endpoint.embeddings }))).code)
+      .toBe("no_node_online");
+  });
+
+  test("a slot that is freed goes to whoever has waited longest, at whatever endpoint", async () => {
+    const world = new World();
+    world.node("a", 1, ["m"], { facts: servedAt(Endpoint.chat, Endpoint.responses) });
+    const running = await world.lease();
+    const served: Endpoint[] = [];
+    const endpoints = [Endpoint.responses, Endpoint.chat, Endpoint.responses] as const;
+    for (const [i, endpoint] of endpoints.entries()) {
+      await world.clock.pass(10);
+      const call = world.call({ endpoint, account: `account-${i}` });
+      void Promise.resolve(world.lease(call)).then((lease) => {
+        served.push(endpoint);
+        lease.release();
+      });
+    }
+    running.release();
+    await world.clock.pass(0);
+    expect(served).toEqual([...endpoints]);
+  });
+
+  test("a model's line is as long as it may be at all its endpoints together", async () => {
+    const world = new World({ queuePerModel: 2 });
+    world.node("a", 1, ["m"], { facts: servedAt(Endpoint.chat, Endpoint.responses) });
+    await world.lease();
+    for (const endpoint of [Endpoint.chat, Endpoint.responses] as const) {
+      void outcome(world.lease(world.call({ endpoint })));
+    }
+    expect(lease(() => world.lease(world.call({ account: "z" }))).code).toBe("queue_full");
+  });
+
+  describe("of a call that goes on from what one node has stored", () => {
+    test("asks that node alone, however busy it is", async () => {
+      const world = new World();
+      world.node("idle", 9);
+      const home = world.node("home", 2);
+      await world.lease(world.call({ home: "home" }));
+      expect((await world.lease(world.call({ home: "home" }))).node).toBe(home.node);
+      const third = outcome(world.lease(world.call({ home: "home" })));
+      // Others are not held up by the one who waits.
+      expect((await world.lease()).node.who.publicId).toBe("idle");
+      expect((await world.lease()).node.who.publicId).toBe("idle");
+      await world.clock.pass(30_000);
+      expect(await third).toMatchObject({ code: "queue_timeout" });
+    });
+
+    test("gives it that node's next slot, though others have waited longer elsewhere", async () => {
+      const world = new World();
+      const [away, home] = [world.node("away"), world.node("home")];
+      const running = await world.lease(world.call({ home: "home" }));
+      const elsewhere = await world.lease(world.call({ home: "away" }));
+      const first = outcome(world.lease(world.call({ home: "away" })));
+      const second = outcome(world.lease(world.call({ home: "home" })));
+      running.release();
+      expect((await second as Lease).node).toBe(home.node);
+      elsewhere.release();
+      expect((await first as Lease).node).toBe(away.node);
+    });
+
+    test("refuses it while that node is away, or does not offer the model", () => {
+      const world = new World();
+      world.node("idle");
+      world.node("home", 1, ["n"]);
+      for (const name of ["home", "gone"]) {
+        expect(lease(() => world.lease(world.call({ home: name })))).toMatchObject({
+          code: "response_not_found",
+          param: "previous_response_id",
+        });
+      }
+    });
+
+    test("says when a penalised node may be tried again, and asks no other meanwhile", async () => {
+      const world = new World();
+      world.node("home");
+      world.fails(await world.lease());
+      world.node("idle");
+      expect(lease(() => world.lease(world.call({ home: "home" }))))
+        .toMatchObject({ code: "nodes_penalized", retryAfterMs: 60_000 });
+    });
+  });
+
+  test("when every node is penalised, Retry-After is the earliest end", async () => {
+    const world = new World();
+    for (const name of ["a", "b"]) world.node(name);
+    world.fails(await world.lease());
+    await world.clock.pass(20_000);
+    world.fails(await world.lease());
+    expect(lease(() => world.lease()))
+      .toMatchObject({ code: "nodes_penalized", retryAfterMs: 40_000 });
+  });
+
+  test("a penalised node gets no calls until its minute is over, reconnected or not", async () => {
+    const world = new World();
+    const bad = world.node("bad");
+    world.fails(await world.lease());
+    bad.leave();
+    world.node("bad");
+    expect(lease(() => world.lease())).toMatchObject({
+      code: "nodes_penalized",
+    });
+    await world.clock.pass(60_000);
+    expect((await world.lease()).node.who.publicId).toBe("bad");
+  });
+
+  test("a call that waits is served when a penalty ends", async () => {
+    const world = new World({ queueWaitMs: 120_000 });
+    const bad = world.node("bad");
+    world.fails(await world.lease());
+    const good = world.node("good");
+    await world.lease();
+    let served: Lease | null = null;
+    void Promise.resolve(world.lease()).then((
+      l,
+    ) => (served = l));
+    await world.clock.pass(59_000);
+    expect(served).toBeNull();
+    await world.clock.pass(1_000);
+    expect(served!).toMatchObject({ node: bad.node });
+    expect(good.node.active).toBe(1);
+  });
+
+  test("a call that waits is served by a node that joins", async () => {
+    const world = new World();
+    world.node("a");
+    await world.lease();
+    const waiting = Promise.resolve(world.lease());
+    world.node("b");
+    expect((await waiting).node.who.publicId).toBe("b");
+  });
+
+  test("a node that said BUSY is asked again as soon as one of its slots comes back", async () => {
+    const world = new World();
+    const { node } = world.node("a", 3);
+    const held = await world.lease();
+    world.fails(await world.lease(), "busy");
+    const waiting = Promise.resolve(world.lease());
+    await settle();
+    expect([node.active, world.scheduler.waiting]).toEqual([1, 1]);
+    held.release();
+    expect((await waiting).node).toBe(node);
+  });
+
+  test("a slot that comes back from a node which has left is nobody's", async () => {
+    const world = new World();
+    const gone = world.node("gone");
+    const held = await world.lease();
+    const stays = world.node("stays");
+    await world.lease();
+    const waiting = Promise.resolve(world.lease());
+    gone.leave();
+    held.release();
+    expect([gone.node.active, world.scheduler.waiting]).toEqual([0, 1]);
+    const next = world.node("next");
+    expect((await waiting).node).toBe(next.node);
+    expect(stays.node.active).toBe(1);
+  });
+
+  test("a slot that is free goes to whoever has waited longest, whatever the model", async () => {
+    const world = new World();
+    world.node("a", 1, ["m", "n"]);
+    const held = await world.lease();
+    const order: string[] = [];
+    const wait = async (model: string) => {
+      const leased = await world.lease(world.call({ model }));
+      order.push(model);
+      leased.release();
+    };
+    void wait("n");
+    await world.clock.pass(10);
+    void wait("m");
+    held.release();
+    await settle();
+    expect(order).toEqual(["n", "m"]);
+  });
+
+  test("a lease is released once, however often it is asked", async () => {
+    const world = new World();
+    const { node } = world.node("a", 2);
+    const lease = await world.lease();
+    await world.lease();
+    lease.release();
+    lease.release();
+    expect(node.active).toBe(1);
+  });
+
+  test("a node that is paused or leaving gets no calls, and none waits for it to change its mind", async () => {
+    const world = new World();
+    const { node } = world.node("a");
+    node.isDraining = true;
+    // Nobody knows how long it will be, so the caller is told at once.
+    expect(lease(() => world.lease())).toMatchObject({
+      code: "nodes_penalized",
+      retryAfterMs: 10_000,
+    });
+    node.isDraining = false;
+    world.hub.ease(node);
+    expect((await world.lease()).node).toBe(node);
+  });
+
+  test("a call that waits for a node which is paused meanwhile keeps its place until it serves again", async () => {
+    const world = new World();
+    const { node } = world.node("a");
+    const first = await world.lease();
+    const waiting = Promise.resolve(world.lease());
+    node.isDraining = true;
+    world.hub.ease(node);
+    first.release();
+    expect(world.scheduler.waiting).toBe(1);
+    node.isDraining = false;
+    world.hub.ease(node);
+    expect((await waiting).node).toBe(node);
+  });
+});
+
+/** The error that a refused lease throws at once. */
+function lease(take: () => unknown): { code: string; message: string } {
+  try {
+    take();
+  } catch (error) {
+    return error as { code: string; message: string };
+  }
+  throw new Error("was not refused");
+}
+
+function outcome(lease: Promise<Lease> | Lease): Promise<unknown> {
+  return Promise.resolve(lease).then((value) => value, (error) => error);
+}

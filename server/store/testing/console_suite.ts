@@ -1,0 +1,548 @@
+/** What every store must do for the console, whatever lies below it: run by store_test.ts against SQLite and PostgreSQL. */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { NodeSighting } from "../nodes.ts";
+import type { AccountRow, LedgerEntry, Store } from "../store.ts";
+import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** The beginning of a day, and so of an hour and of a minute. */
+const DAY = Date.UTC(2026, 9, 1);
+
+/** Declares the tests; call it inside a `describe`. */
+export function consoleSuite(prepare: () => Promise<Subject>): void {
+  let subject: Subject;
+  let store: Store;
+
+  beforeAll(async () => {
+    subject = await prepare();
+    store = await subject.openAgain();
+    await store.migrate();
+  });
+  afterAll(async () => {
+    await store?.close();
+    await subject?.remove?.();
+  });
+
+  async function added(change: Partial<AccountRow> = {}): Promise<AccountRow> {
+    const account = anAccount(change);
+    await store.addAccount(account, []);
+    return account;
+  }
+
+  describe("sessions", () => {
+    const later = () => Date.now() + HOUR_MS;
+
+    async function begun(account: AccountRow, change: object = {}): Promise<string> {
+      const id = crypto.randomUUID();
+      const session = {
+        id,
+        accountId: account.id,
+        createdAt: Date.now(),
+        lastSeenAt: Date.now(),
+        expiresAt: later(),
+        address: "192.0.2.1",
+        userAgent: null,
+        ...change,
+      };
+      expect(await store.sessions.add(session, account.passwordHash)).toBe(true);
+      return id;
+    }
+
+    test("are found with their account until they are ended, over, or the account is shut", async () => {
+      const account = await added({ role: "admin" });
+      const [kept, ended, over] = [
+        await begun(account),
+        await begun(account),
+        await begun(account, { expiresAt: Date.now() - 1 }),
+      ];
+      expect(await store.sessions.find(kept)).toMatchObject({
+        id: kept,
+        accountId: account.id,
+        account: { role: "admin", email: account.email },
+      });
+      expect(await store.sessions.end(account.id, ended)).toBe(true);
+      expect(await store.sessions.end(account.id, ended)).toBe(false);
+      expect(await store.sessions.find(ended)).toBeNull();
+      expect(await store.sessions.find(over)).toBeNull();
+      expect(await store.sessions.alive([kept, ended, over])).toEqual(new Set([kept]));
+      expect((await store.sessions.ofAccount(account.id)).map(({ id }) => id)).toEqual([kept]);
+      await store.users.change(account.id, { isDisabled: true });
+      expect(await store.sessions.find(kept)).toBeNull();
+      expect(await store.sessions.alive([kept])).toEqual(new Set());
+    });
+
+    test("are ended by their own account only", async () => {
+      const [account, other] = [await added(), await added()];
+      const id = await begun(account);
+      expect(await store.sessions.end(other.id, id)).toBe(false);
+      expect(await store.sessions.endOthers(other.id, null)).toEqual([]);
+      expect(await store.sessions.find(id)).not.toBeNull();
+    });
+
+    test("end with a new password, all but the one that changed it", async () => {
+      const account = await added();
+      const [here, there] = [await begun(account), await begun(account)];
+      expect(
+        await store.setPasswordHash(account.id, {
+          hash: "$2b$12$new",
+          exceptSession: here,
+        }),
+      ).toEqual([there]);
+      expect(await store.sessions.alive([here, there])).toEqual(new Set([here]));
+      expect((await store.accountById(account.id))?.passwordHash).toBe("$2b$12$new");
+    });
+
+    test("do not begin with a password that was changed meanwhile, nor is one that was changed replaced", async () => {
+      const account = await added();
+      const change = { hash: "$2b$12$new", replacing: account.passwordHash };
+      expect(await store.setPasswordHash(account.id, change)).toEqual([]);
+      expect(await store.setPasswordHash(account.id, change)).toBeNull();
+      await expect(begun(account)).rejects.toThrow();
+      expect(await store.sessions.ofAccount(account.id)).toEqual([]);
+    });
+
+    test("that begin while the password is changed are over with it, whichever comes first", async () => {
+      const account = await added();
+      const begins = Array.from({ length: 4 }, () => begun(account).catch(() => null));
+      const changed = store.setPasswordHash(account.id, { hash: "$2b$12$new" });
+      await Promise.all([changed, ...begins]);
+      expect(await store.sessions.ofAccount(account.id)).toEqual([]);
+    });
+
+    test("beyond fifty end, the oldest first", async () => {
+      const account = await added();
+      const oldest = await begun(account, { createdAt: 1 });
+      for (let i = 0; i < 50; i++) await begun(account, { createdAt: 2 + i });
+      expect(await store.sessions.find(oldest)).toBeNull();
+      expect(await store.sessions.ofAccount(account.id)).toHaveLength(50);
+    });
+
+    test("that are over are forgotten", async () => {
+      const account = await added();
+      const [over, good] = [await begun(account, { expiresAt: 5 }), await begun(account)];
+      await store.sessions.prune(Date.now());
+      expect(await store.sessions.end(account.id, over)).toBe(false);
+      expect(await store.sessions.find(good)).not.toBeNull();
+    });
+  });
+
+  describe("keys", () => {
+    test("of one account may be many, and each is revoked by itself", async () => {
+      const account = await added();
+      const [one, two] = [
+        aKey(account, { isDefault: false }),
+        aKey(account, { isDefault: false, name: "two" }),
+      ];
+      await store.keys.add(one);
+      await store.keys.add(two);
+      const before = await store.keys.revokedSince(0);
+      expect(await store.keys.revoke("somebody", one.id)).toBe(false);
+      expect(await store.keys.revoke(account.id, one.id)).toBe(true);
+      expect((await store.keys.ofAccount(account.id)).map(({ name }) => name)).toEqual(["two"]);
+      expect((await store.keys.revokedSince(before.now)).keyIds).toContain(one.id);
+    });
+
+    test("are at most 200 an account, however many are made at once", async () => {
+      const account = await added();
+      const tries = await Promise.allSettled(
+        Array.from({ length: 205 }, () => store.keys.add(aKey(account, { isDefault: false }))),
+      );
+      expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(200);
+      await expect(store.keys.add(aKey(account))).rejects.toMatchObject({ code: "too_many" });
+    });
+
+    test("work for a while beside those that replaced them, and are told when that is over", async () => {
+      const account = await added();
+      const old = aKey(account, { isDefault: false });
+      await store.keys.add(old);
+      const fresh = aKey(account, { isDefault: false, family: old.family });
+      expect(await store.keys.rotate(fresh, { replaced: old.id, overlapMs: HOUR_MS })).toEqual([]);
+      const [first, second] = await store.keys.ofAccount(account.id);
+      expect([first?.id, second?.id].sort()).toEqual([old.id, fresh.id].sort());
+      const end = (await store.keys.byDigest(old.digest))?.key.expiresAt ?? 0;
+      expect(Math.abs(end - Date.now() - HOUR_MS)).toBeLessThan(MINUTE_MS);
+      const again = aKey(account, { isDefault: false });
+      expect(await store.keys.rotate(again, { replaced: old.id })).toBeNull();
+      expect(await store.keys.byDigest(again.digest)).toBeNull();
+
+      await store.keys.change(account.id, old.id, { expiresAt: Date.now() - 1000 });
+      const { now } = await store.keys.revokedSince(Number.MAX_SAFE_INTEGER);
+      expect((await store.keys.revokedSince(now - MINUTE_MS)).keyIds).toContain(old.id);
+      expect((await store.keys.ofAccount(account.id)).map(({ id }) => id)).toEqual([fresh.id]);
+    });
+
+    test("that are ended in the past are told as ended now, and do not come back", async () => {
+      const account = await added();
+      const key = aKey(account);
+      await store.keys.add(key);
+      await store.keys.change(account.id, key.id, { expiresAt: 1 });
+      const { now } = await store.keys.revokedSince(Number.MAX_SAFE_INTEGER);
+      expect((await store.keys.revokedSince(now - MINUTE_MS)).keyIds).toContain(key.id);
+      expect(await store.keys.change(account.id, key.id, { expiresAt: null })).toBeNull();
+    });
+
+    test("are not more for being replaced with an overlap", async () => {
+      const account = await added();
+      const keys = Array.from({ length: 200 }, () => aKey(account, { isDefault: false }));
+      await Promise.all(keys.map((key) => store.keys.add(key)));
+      const rotate = (overlapMs: number) =>
+        store.keys.rotate(aKey(account, { isDefault: false }), {
+          replaced: keys[0]!.id,
+          overlapMs,
+        });
+      await expect(rotate(HOUR_MS)).rejects.toMatchObject({ code: "too_many" });
+      expect(await rotate(0)).toEqual([keys[0]!.id]);
+    });
+
+    test("and invites and deeds of no possible name are not found", async () => {
+      const account = await added();
+      expect(await store.keys.change(account.id, "\0", { rpm: 1 })).toBeNull();
+      expect(await store.invites.revoke("\0")).toBeNull();
+      expect(await store.audit.page({ action: "\0", limit: 1 })).toEqual([]);
+    });
+
+    test("keep an end that comes before their overlap's", async () => {
+      const account = await added();
+      const soon = Date.now() + MINUTE_MS;
+      const old = aKey(account, { isDefault: false, expiresAt: soon });
+      await store.keys.add(old);
+      await store.keys.rotate(aKey(account), { replaced: old.id, overlapMs: HOUR_MS });
+      expect((await store.keys.byDigest(old.digest))?.key.expiresAt).toBe(soon);
+    });
+
+    test("say when they made a call last, once a minute", async () => {
+      const account = await added();
+      const key = aKey(account);
+      await store.keys.add(key);
+      const called = (startedAt: number) =>
+        store.writeLedger([anEntry({ accountId: account.id, keyId: key.id, startedAt })]);
+      const usedAt = async () => (await store.keys.byDigest(key.digest))?.key.lastUsedAt;
+      expect(await usedAt()).toBeNull();
+      await called(DAY);
+      await called(DAY + 1000);
+      expect(await usedAt()).toBe(DAY);
+      await called(DAY + MINUTE_MS);
+      expect(await usedAt()).toBe(DAY + MINUTE_MS);
+    });
+  });
+
+  describe("calls", () => {
+    const entries = (account: AccountRow, count: number, change: Partial<LedgerEntry> = {}) =>
+      Array.from(
+        { length: count },
+        (_, i) =>
+          anEntry({ accountId: account.id, startedAt: DAY + i, model: `m${i % 3}`, ...change }),
+      );
+
+    test("come back as they went in, newest first, page by page, each once", async () => {
+      const account = await added();
+      const all = entries(account, 25);
+      // Some of the same millisecond.
+      all.push(...entries(account, 5, { startedAt: DAY + 10 }));
+      all.push(anEntry({
+        accountId: account.id,
+        startedAt: DAY + 100,
+        cause: "node_lost",
+        attemptLog: [{ node: "node-1", startMs: 0, durationMs: 7, end: "node_lost" }],
+      }));
+      await store.writeLedger(all);
+      const seen: LedgerEntry[] = [];
+      let after: { startedAt: number; id: string } | undefined;
+      do {
+        const page = await store.calls.page({
+          accountId: account.id,
+          side: "made",
+          limit: 4,
+          ...(after === undefined ? {} : { after }),
+        });
+        seen.push(...page.calls);
+        after = page.end ?? undefined;
+      } while (after !== undefined);
+      expect(seen.map(({ id }) => id).toSorted()).toEqual(all.map(({ id }) => id).toSorted());
+      expect(seen[0]).toEqual({ ...all.at(-1)!, queuedMs: 0, durationMs: 1235 });
+      expect(seen.map(({ startedAt }) => startedAt))
+        .toEqual(all.map(({ startedAt }) => startedAt).toSorted((a, b) => b - a));
+    });
+
+    test("are filtered by whatever is asked for", async () => {
+      const [account, provider] = [await added(), await added()];
+      const wanted = anEntry({
+        accountId: account.id,
+        providerAccountId: provider.id,
+        keyId: "k",
+        model: "%",
+        nodeId: "n",
+        endpoint: "/v1/embeddings",
+        status: 502,
+        outcome: "node_lost",
+        startedAt: DAY + 5,
+      });
+      await store.writeLedger([wanted, ...entries(account, 20)]);
+      const filters = [
+        { keyId: "k" },
+        { model: "%" },
+        { nodeId: "n" },
+        { endpoint: "/v1/embeddings" },
+        { status: 502 },
+        { outcomes: ["node_lost", "timeout"] as const },
+        { model: "%", from: DAY + 5, to: DAY + 6 },
+        { side: "provided" as const, accountId: provider.id },
+      ];
+      for (const filter of filters) {
+        const { calls, end } = await store.calls.page({
+          accountId: account.id,
+          side: "made",
+          limit: 5,
+          ...filter,
+        });
+        expect({ filter, ids: calls.map(({ id }) => id), end })
+          .toEqual({ filter, ids: [wanted.id], end: null });
+      }
+      const none = { accountId: account.id, side: "made", limit: 5, model: "none\0" } as const;
+      expect((await store.calls.page(none)).calls).toEqual([]);
+    });
+
+    test("are looked at 10,000 for a page, and the next page goes on from there", async () => {
+      const account = await added();
+      const oldest = anEntry({ accountId: account.id, model: "rare", startedAt: DAY - 1 });
+      await store.writeLedger([oldest]);
+      for (let i = 0; i < 4; i++) {
+        await store.writeLedger(
+          Array.from(
+            { length: 2_500 },
+            (_, n) => anEntry({ accountId: account.id, startedAt: DAY + i * 2_500 + n }),
+          ),
+        );
+      }
+      const ask = { accountId: account.id, side: "made", model: "rare", limit: 5 } as const;
+      const first = await store.calls.page(ask);
+      expect(first.calls).toEqual([]);
+      const second = await store.calls.page({ ...ask, after: first.end! });
+      expect(second.calls.map(({ id }) => id)).toEqual([oldest.id]);
+      expect(second.end).toBeNull();
+    });
+
+    test("are found by those who made or provided them, and by nobody else", async () => {
+      const [caller, provider, stranger] = [await added(), await added(), await added()];
+      const entry = anEntry({ accountId: caller.id, providerAccountId: provider.id });
+      await store.writeLedger([entry]);
+      expect((await store.calls.find(caller.id, entry.id))?.id).toBe(entry.id);
+      expect((await store.calls.find(provider.id, entry.id))?.id).toBe(entry.id);
+      expect(await store.calls.find(stranger.id, entry.id)).toBeNull();
+    });
+
+    test("that are old are forgotten, so many at a time", async () => {
+      const account = await added();
+      // Older than what other tests here have written.
+      const old = entries(account, 7, { startedAt: 1000 });
+      const fresh = anEntry({ accountId: account.id, startedAt: 2000 });
+      await store.writeLedger([...old, fresh]);
+      expect(await store.calls.prune(2000, 5)).toBe(5);
+      expect(await store.calls.prune(2000, 5)).toBe(2);
+      const { calls } = await store.calls.page({ accountId: account.id, side: "made", limit: 9 });
+      expect(calls.map(({ id }) => id)).toEqual([fresh.id]);
+    });
+  });
+
+  describe("nodes", () => {
+    const sighting = (account: AccountRow, change: Partial<NodeSighting> = {}): NodeSighting => ({
+      id: `node-${crypto.randomUUID()}`,
+      accountId: account.id,
+      keyId: "some-key",
+      name: "studio",
+      agent: null,
+      models: ["m", "ü"],
+      maxParallel: 2,
+      at: DAY,
+      ...change,
+    });
+    const nothing = { sightings: [], departures: [], events: [] };
+    const event = (nodeId: string, at: number, kind = "connected") => ({
+      id: crypto.randomUUID(),
+      nodeId,
+      at,
+      kind,
+      code: null,
+      model: null,
+      detail: null,
+      until: null,
+    });
+
+    test("are known by what they said last, and how they left", async () => {
+      const account = await added();
+      const key = aKey(account, { kind: "node" });
+      await store.keys.add(key);
+      const first = sighting(account, { keyId: key.id });
+      const second = { ...first, name: "renamed", models: ["x"], at: DAY + 5 };
+      await store.nodes.write({ ...nothing, sightings: [first, second] });
+      const departure = { id: first.id, at: DAY + 9, code: "lost", closeCode: 1006 };
+      await store.nodes.write({ ...nothing, departures: [departure] });
+      expect(await store.nodes.find(first.id)).toMatchObject({
+        name: "renamed",
+        models: ["x"],
+        lastSeenAt: DAY + 9,
+        goneCode: "lost",
+        closeCode: 1006,
+      });
+      expect((await store.keys.byDigest(key.digest))?.key.lastUsedAt).toBe(DAY + 5);
+      await store.nodes.write({ ...nothing, sightings: [{ ...first, at: DAY + 20 }] });
+      expect(await store.nodes.find(first.id))
+        .toMatchObject({
+          firstSeenAt: DAY + 5,
+          lastSeenAt: DAY + 20,
+          goneAt: null,
+          goneCode: null,
+        });
+      expect((await store.nodes.ofAccount(account.id, 10)).map(({ id }) => id)).toEqual([first.id]);
+      expect(await store.nodes.known([first.id, "unknown"])).toMatchObject([{ id: first.id }]);
+    });
+
+    test("that have come again are not taken for gone, whatever of it is written first", async () => {
+      const node = sighting(await added(), { at: DAY + 2 });
+      const departure = { id: node.id, at: DAY + 1, code: "lost", closeCode: 1006 };
+      await store.nodes.write({ ...nothing, sightings: [node], departures: [departure] });
+      expect(await store.nodes.find(node.id)).toMatchObject({ lastSeenAt: DAY + 2, goneAt: null });
+    });
+
+    test("are decided about by their owner only, and that outlives reconnecting", async () => {
+      const [account, other] = [await added(), await added()];
+      const node = sighting(account);
+      await store.nodes.write({ ...nothing, sightings: [node] });
+      expect(await store.nodes.decide(node.id, other.id, { pausedAt: 1 })).toBeNull();
+      const before = await store.nodes.orders(Number.MAX_SAFE_INTEGER, 10);
+      await store.nodes.decide(node.id, account.id, { label: "mine", pausedAt: 7 });
+      await store.nodes.write({ ...nothing, sightings: [node] });
+      const { orders } = await store.nodes.orders(before.now, 10);
+      expect(orders).toContainEqual({
+        id: node.id,
+        label: "mine",
+        pausedAt: 7,
+        drainedAt: null,
+        approvedAt: null,
+      });
+      await store.nodes.approveAll(9);
+      expect(await store.nodes.owned(node.id))
+        .toMatchObject({ approvedAt: 9, pausedAt: 7, ownerEmail: account.email });
+    });
+
+    test("have a timeline, newest first, that is cut to its newest lines", async () => {
+      const account = await added();
+      const { id } = sighting(account);
+      const events = Array.from({ length: 30 }, (_, i) => event(id, DAY + i));
+      await store.nodes.write({ ...nothing, events: [...events, event("another", DAY)] });
+      await store.nodes.trim([id], 10);
+      const lines = await store.nodes.timeline(id, 100);
+      expect(lines.map(({ at }) => at - DAY)).toEqual([29, 28, 27, 26, 25, 24, 23, 22, 21, 20]);
+      expect(await store.nodes.timeline("another", 10)).toHaveLength(1);
+      await store.nodes.prune(DAY + 25);
+      expect(await store.nodes.timeline(id, 100)).toHaveLength(5);
+    });
+
+    test("by the thousand are written at once", async () => {
+      const account = await added();
+      const sightings = Array.from({ length: 3000 }, () => sighting(account));
+      const events = sightings.map(({ id }) => event(id, DAY));
+      await store.nodes.write({ ...nothing, sightings, events });
+      expect(await store.nodes.ofAccount(account.id, 5000)).toHaveLength(3000);
+    });
+  });
+
+  describe("administration", () => {
+    test("finds accounts by a part of their e-mail, wildcards being letters, page by page", async () => {
+      const mark = crypto.randomUUID().slice(0, 8);
+      const made = [];
+      for (const [i, name] of ["a%b", "a_b", "axb", "axxb"].entries()) {
+        made.push(await added({ email: `${name}-${mark}@example.org`, createdAt: DAY + i }));
+      }
+      const found = async (search: string) =>
+        (await store.users.page({ search, limit: 10 })).map(({ email }) => email.split("-")[0]);
+      expect(await found(`a%b-${mark}`)).toEqual(["a%b"]);
+      expect(await found(`a_b-${mark}`)).toEqual(["a_b"]);
+      expect(await found(mark)).toEqual(["axxb", "axb", "a_b", "a%b"]);
+      const [first] = await store.users.page({ search: mark, limit: 1 });
+      const after = { at: first!.createdAt, id: first!.id };
+      const rest = await store.users.page({ search: mark, after, limit: 10 });
+      expect(rest.map(({ id }) => id)).toEqual(made.slice(0, 3).reverse().map(({ id }) => id));
+    });
+
+    test("changes an account's role, state and limits one by one", async () => {
+      const account = await added();
+      await store.keys.add(aKey(account));
+      await store.users.change(account.id, { rpm: 5, models: ["m"] });
+      await store.users.change(account.id, { role: "admin" });
+      expect(await store.users.find(account.id)).toMatchObject({
+        role: "admin",
+        rpm: 5,
+        models: ["m"],
+        disabledAt: null,
+        keys: 1,
+      });
+      await store.users.change(account.id, {});
+      await store.users.change(account.id, { isDisabled: true, rpm: null });
+      expect(await store.users.find(account.id))
+        .toMatchObject({ rpm: null, models: ["m"], disabledAt: expect.any(Number) });
+      expect(await store.users.find("unknown")).toBeNull();
+    });
+
+    test("keeps settings, and forgets them", async () => {
+      await store.settings.set("registration", "closed");
+      await store.settings.set("registration", "invite");
+      await store.settings.set("default_rpm", 7);
+      await store.settings.set("default_rpm", undefined);
+      expect(await store.settings.all()).toEqual(new Map([["registration", "invite"]]));
+    });
+
+    test("lists invites with those who made and used them, and revokes what is unused", async () => {
+      const [maker, guest] = [await added(), anAccount()];
+      const invite = (change: object = {}) => ({
+        id: crypto.randomUUID(),
+        digest: crypto.randomUUID(),
+        note: "",
+        createdAt: Date.now(),
+        createdBy: maker.id,
+        expiresAt: Date.now() + HOUR_MS,
+        usedBy: null,
+        revokedAt: null,
+        ...change,
+      });
+      const [used, revoked] = [invite(), invite()];
+      await store.invites.add(used);
+      await store.invites.add(revoked);
+      await store.addAccount(guest, [], used.digest);
+      expect((await store.invites.revoke(revoked.id))?.id).toBe(revoked.id);
+      expect(await store.invites.revoke(revoked.id)).toBeNull();
+      expect(await store.invites.revoke(used.id)).toBeNull();
+      await expect(store.addAccount(anAccount(), [], revoked.digest))
+        .rejects.toMatchObject({ code: "invite_required" });
+      const listed = await store.invites.list(0);
+      expect(listed.find(({ id }) => id === used.id))
+        .toMatchObject({ createdByEmail: maker.email, usedByEmail: guest.email });
+    });
+
+    test("writes down what was done, newest first, page by page", async () => {
+      const actor = `${crypto.randomUUID()}@example.org`;
+      for (let i = 0; i < 5; i++) {
+        await store.audit.add({
+          id: `aud-${actor}-${i}`,
+          at: DAY + Math.floor(i / 2),
+          actorId: null,
+          actor,
+          action: i % 2 === 0 ? "key.created" : "key.revoked",
+          target: "ü\0",
+          detail: { i },
+          address: null,
+        });
+      }
+      const first = await store.audit.page({ actor, limit: 3 });
+      expect(first.map(({ detail }) => detail.i)).toEqual([4, 3, 2]);
+      const after = { at: first[2]!.at, id: first[2]!.id };
+      const rest = await store.audit.page({ actor, after, limit: 3 });
+      expect(rest.map(({ detail }) => detail.i)).toEqual([1, 0]);
+      const some = await store.audit.page({ actor, action: "key.revoked", limit: 9 });
+      expect(some.map(({ detail }) => detail.i)).toEqual([3, 1]);
+    });
+  });
+}

@@ -1,0 +1,346 @@
+/** What every store must do, whatever lies below it: run by store_test.ts against SQLite and PostgreSQL. */
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { InviteRow } from "../invites.ts";
+import type { AccountRow, KeyRow, LedgerEntry, Store } from "../store.ts";
+
+export interface Subject {
+  /** Opens the same database again and again, empty at first: each answer is a gateway of its own. */
+  openAgain(): Promise<Store>;
+  remove?(): Promise<void>;
+}
+
+let serial = 0;
+const unique = (prefix: string) => `${prefix}-${++serial}-${crypto.randomUUID()}`;
+
+export function anAccount(change: Partial<AccountRow> = {}): AccountRow {
+  return {
+    id: unique("account"),
+    email: `${unique("someone")}@example.org`,
+    passwordHash: "$2b$12$hash",
+    role: "user",
+    createdAt: 1_700_000_000_000,
+    disabledAt: null,
+    rpm: null,
+    models: null,
+    totalApiCalls: 0,
+    totalProvidedCalls: 0,
+    ...change,
+  };
+}
+
+export function aKey(account: Pick<AccountRow, "id">, change: Partial<KeyRow> = {}): KeyRow {
+  const id = unique("key");
+  return {
+    id,
+    accountId: account.id,
+    kind: "api",
+    digest: unique("digest"),
+    sealed: "sealed",
+    rpm: null,
+    models: null,
+    createdAt: 1_700_000_000_000,
+    revokedAt: null,
+    name: "",
+    hint: null,
+    family: id,
+    isDefault: true,
+    lastUsedAt: null,
+    expiresAt: null,
+    replacedBy: null,
+    ...change,
+  };
+}
+
+export function anEntry(change: Partial<LedgerEntry> = {}): LedgerEntry {
+  return {
+    id: unique("call"),
+    accountId: "nobody",
+    keyId: "no-key",
+    providerAccountId: null,
+    nodeId: "node-1",
+    endpoint: "/v1/chat/completions",
+    model: "llama-3",
+    stream: true,
+    outcome: "ok",
+    status: 200,
+    promptTokens: 12,
+    completionTokens: null,
+    estimated: false,
+    deliveredBytes: 5_000_000_000,
+    deliveredChunks: 4,
+    producedChunks: 4,
+    attempts: 1,
+    queuedMs: 0.4,
+    firstByteMs: null,
+    durationMs: 1234.5,
+    startedAt: 1_700_000_000_000,
+    cause: null,
+    attemptLog: [],
+    ...change,
+  };
+}
+
+function anInvite(digest: string, expiresAt: number): InviteRow {
+  return {
+    id: unique("invite"),
+    digest,
+    note: "",
+    createdAt: Date.now(),
+    createdBy: null,
+    expiresAt,
+    usedBy: null,
+    revokedAt: null,
+  };
+}
+
+/** Declares the tests; call it inside a `describe`. */
+export function storeSuite(prepare: () => Promise<Subject>): void {
+  let subject: Subject;
+  let store: Store;
+
+  beforeAll(async () => {
+    subject = await prepare();
+    store = await subject.openAgain();
+  });
+  afterAll(async () => {
+    await store?.close();
+    await subject?.remove?.();
+  });
+
+  async function added(): Promise<{ account: AccountRow; key: KeyRow }> {
+    const account = anAccount();
+    const key = aKey(account);
+    await store.addAccount(account, [key]);
+    return { account, key };
+  }
+
+  test("two gateways that migrate an empty database at once both succeed", async () => {
+    const other = await subject.openAgain();
+    await Promise.all([store.migrate(), other.migrate()]);
+    await store.migrate();
+    await other.ping();
+    await other.close();
+  });
+
+  test("an account comes back as it went in, by id and by e-mail", async () => {
+    const { account } = await added();
+    expect(await store.accountById(account.id)).toEqual(account);
+    expect(await store.accountByEmail(account.email)).toEqual(account);
+    expect(await store.accountById("unknown")).toBeNull();
+    expect(await store.accountByEmail("unknown@example.org")).toBeNull();
+  });
+
+  test("a taken e-mail is refused, and nothing of the second account stays", async () => {
+    const { account } = await added();
+    const second = anAccount({ email: account.email });
+    const key = aKey(second);
+    await expect(store.addAccount(second, [key])).rejects.toMatchObject({ code: "email_taken" });
+    expect(await store.accountById(second.id)).toBeNull();
+    expect(await store.keys.byDigest(key.digest)).toBeNull();
+  });
+
+  test("of twenty registrations of one e-mail at once exactly one succeeds", async () => {
+    const email = `${unique("race")}@example.org`;
+    const tries = await Promise.allSettled(
+      Array.from({ length: 20 }, () => store.addAccount(anAccount({ email }), [])),
+    );
+    expect(tries.filter((one) => one.status === "fulfilled")).toHaveLength(1);
+  });
+
+  test("an account whose keys cannot be stored is not stored either", async () => {
+    const { key } = await added();
+    const account = anAccount();
+    await expect(store.addAccount(account, [aKey(account, { digest: key.digest })])).rejects
+      .toThrow();
+    expect(await store.accountById(account.id)).toBeNull();
+  });
+
+  test("text with quotes, wildcards and statements in it is only text", async () => {
+    const hostile = `%_'";-- \\ drop table accounts; ü 🦙`;
+    const account = anAccount({ email: hostile });
+    await store.addAccount(account, []);
+    expect((await store.accountByEmail(hostile))?.id).toBe(account.id);
+    for (const other of ["%", `${hostile}\0`, "\0", "\ud800"]) {
+      expect(await store.accountByEmail(other)).toBeNull();
+    }
+  });
+
+  test("an invite lets exactly one account in", async () => {
+    const digest = unique("invite");
+    const now = Date.now();
+    await store.invites.add(anInvite(digest, now + 600_000));
+    const tries = await Promise.allSettled(
+      Array.from({ length: 5 }, () => store.addAccount(anAccount(), [], digest)),
+    );
+    expect(tries.filter((one) => one.status === "fulfilled")).toHaveLength(1);
+    await expect(store.addAccount(anAccount(), [], digest))
+      .rejects.toMatchObject({ code: "invite_required" });
+  });
+
+  test("an invite that is over, or unknown, lets nobody in and does not tell who is there", async () => {
+    const { account } = await added();
+    const digest = unique("invite");
+    await store.invites.add(anInvite(digest, Date.now() - 1000));
+    const again = anAccount({ email: account.email });
+    await expect(store.addAccount(again, [], digest)).rejects.toMatchObject({
+      code: "invite_required",
+    });
+    await expect(store.addAccount(again, [], "unknown"))
+      .rejects.toMatchObject({ code: "invite_required" });
+  });
+
+  test("an invite survives a registration that fails for another reason", async () => {
+    const { account } = await added();
+    const digest = unique("invite");
+    await store.invites.add(anInvite(digest, Date.now() + 600_000));
+    await expect(store.addAccount(anAccount({ email: account.email }), [], digest))
+      .rejects.toMatchObject({ code: "email_taken" });
+    await store.addAccount(anAccount(), [], digest);
+  });
+
+  test("role and password can be changed", async () => {
+    const { account } = await added();
+    await store.users.change(account.id, { role: "admin" });
+    await store.setPasswordHash(account.id, { hash: "$2b$12$other" });
+    expect(await store.accountById(account.id))
+      .toMatchObject({ role: "admin", passwordHash: "$2b$12$other" });
+  });
+
+  test("a key comes back with its limits, and they can be changed one by one", async () => {
+    const { account } = await added();
+    const key = aKey(account, { kind: "node", rpm: 7, models: ["a/b", "ü"] });
+    await store.keys.rotate(key);
+    expect(await store.keys.byDigest(key.digest)).toEqual({
+      key,
+      account: { isDisabled: false, rpm: null, models: null },
+    });
+    await store.keys.change(account.id, key.id, { rpm: 0 });
+    expect((await store.keys.byDigest(key.digest))?.key)
+      .toMatchObject({ rpm: 0, models: ["a/b", "ü"] });
+    await store.keys.change(account.id, key.id, { rpm: null, models: null });
+    await store.keys.change(account.id, key.id, {});
+    expect((await store.keys.byDigest(key.digest))?.key).toMatchObject({ rpm: null, models: null });
+  });
+
+  test("rotation revokes the keys of that kind only, and both stay known by digest", async () => {
+    const { account, key } = await added();
+    const node = aKey(account, { kind: "node" });
+    await store.keys.rotate(node);
+    const fresh = aKey(account);
+    expect(await store.keys.rotate(fresh)).toEqual([key.id]);
+    expect((await store.keys.ofAccount(account.id)).map((one) => one.id).sort())
+      .toEqual([fresh.id, node.id].sort());
+    expect((await store.keys.byDigest(key.digest))?.key.revokedAt).toBeNumber();
+    expect((await store.keys.byDigest(fresh.digest))?.key.revokedAt).toBeNull();
+  });
+
+  test("many rotations at once, on two gateways, leave exactly one key", async () => {
+    const { account } = await added();
+    const other = await subject.openAgain();
+    await Promise.all(
+      Array.from({ length: 12 }, (_, i) => (i % 2 ? store : other).keys.rotate(aKey(account))),
+    );
+    expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
+    await other.close();
+  });
+
+  test("revoked keys and those of disabled accounts are told from a time of the database's clock on", async () => {
+    const { account, key } = await added();
+    const shut = await added();
+    const before = await store.keys.revokedSince(0);
+    await store.keys.rotate(aKey(account));
+    await store.users.change(shut.account.id, { isDisabled: true });
+    const after = await store.keys.revokedSince(before.now);
+    expect(after.now).toBeGreaterThanOrEqual(before.now);
+    expect(after.keyIds.sort()).toEqual([key.id, shut.key.id].sort());
+    expect((await store.keys.revokedSince(after.now + 60_000)).keyIds).toEqual([]);
+    expect((await store.keys.byDigest(shut.key.digest))?.account.isDisabled).toBe(true);
+    await store.users.change(shut.account.id, { isDisabled: false });
+    expect((await store.keys.byDigest(shut.key.digest))?.account.isDisabled).toBe(false);
+  });
+
+  test("served calls count for caller and provider; others count for nobody", async () => {
+    const { account: caller } = await added();
+    const { account: provider } = await added();
+    const entry = (change: Partial<LedgerEntry>) =>
+      anEntry({ accountId: caller.id, providerAccountId: provider.id, ...change });
+    await store.writeLedger([
+      entry({ outcome: "ok" }),
+      entry({ outcome: "cancelled", producedChunks: 1 }),
+      entry({ outcome: "interrupted", producedChunks: 1 }),
+      entry({ outcome: "node_lost", producedChunks: 1 }),
+      entry({ outcome: "cancelled", producedChunks: 0 }),
+      entry({ outcome: "upstream_error", producedChunks: 3 }),
+      entry({ outcome: "timeout", producedChunks: 3 }),
+      entry({ outcome: "rejected", producedChunks: 0, providerAccountId: null }),
+    ]);
+    expect(await store.accountById(caller.id))
+      .toMatchObject({ totalApiCalls: 4, totalProvidedCalls: 0 });
+    expect(await store.accountById(provider.id))
+      .toMatchObject({ totalApiCalls: 0, totalProvidedCalls: 4 });
+  });
+
+  test("an entry that is written again, in another batch or in the same one, counts once", async () => {
+    const { account } = await added();
+    const first = anEntry({ accountId: account.id, providerAccountId: account.id });
+    const second = anEntry({ accountId: account.id });
+    await store.writeLedger([first, first]);
+    await store.writeLedger([first, second]);
+    await store.writeLedger([]);
+    expect(await store.accountById(account.id))
+      .toMatchObject({ totalApiCalls: 2, totalProvidedCalls: 1 });
+  });
+
+  test("batches of two gateways that hold the same accounts, in any order, all get through", async () => {
+    const accounts = await Promise.all(Array.from({ length: 6 }, () => added()));
+    const other = await subject.openAgain();
+    const batch = (reverse: boolean) => {
+      const entries = accounts.map(({ account }) => anEntry({ accountId: account.id }));
+      return reverse ? entries.reverse() : entries;
+    };
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? store : other).writeLedger(batch(i % 2 === 0))),
+    );
+    for (const { account } of accounts) {
+      expect((await store.accountById(account.id))?.totalApiCalls).toBe(20);
+    }
+    await other.close();
+  });
+
+  test("a batch of a thousand, with NUL in a model's name, is written whole", async () => {
+    const { account } = await added();
+    await store.writeLedger(
+      Array.from({ length: 1000 }, () => anEntry({ accountId: account.id, model: "a\0b" })),
+    );
+    expect((await store.accountById(account.id))?.totalApiCalls).toBe(1000);
+  });
+
+  test("models that were offered once are remembered, the latest first, each once", async () => {
+    await store.addKnownModels(["old", "both"], 1);
+    await store.addKnownModels(["both", "new"], 2);
+    expect((await store.knownModels(10)).toSorted()).toEqual(["both", "new", "old"]);
+    expect(await store.knownModels(1)).toEqual(["new"]);
+  });
+
+  test("a transaction is never seen half done", async () => {
+    const { account } = await added();
+    const looks: Promise<number>[] = [];
+    const writes = Array.from({ length: 10 }, () => {
+      const key = aKey(account);
+      const write = store.keys.rotate(key);
+      looks.push(store.keys.ofAccount(account.id).then((keys) => keys.length));
+      return write;
+    });
+    await Promise.all(writes);
+    expect(new Set(await Promise.all(looks))).toEqual(new Set([1]));
+  });
+
+  test("a closed store says that it is unavailable, and closing twice is harmless", async () => {
+    const other = await subject.openAgain();
+    await other.ping();
+    await other.close();
+    await other.close();
+    await expect(other.ping()).rejects.toMatchObject({ code: "store_unavailable" });
+  });
+}

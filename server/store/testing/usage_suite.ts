@@ -1,0 +1,208 @@
+/** What every store must tell of what was used, whatever lies below it: run by store_test.ts against SQLite and PostgreSQL. */
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { seeded } from "../../call/testing/random.ts";
+import { storable } from "../database.ts";
+import { bucketOf, BUCKETS } from "../histogram.ts";
+import type { AccountRow, LedgerEntry, Store } from "../store.ts";
+import { anAccount, anEntry, type Subject } from "./store_suite.ts";
+import type { UsageSum } from "../usage.ts";
+import type { UsageQuery } from "../usage_query.ts";
+import { steps } from "../usage_rollup.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+/** The beginning of a day, and so of an hour and of a minute. */
+const DAY = Date.UTC(2026, 9, 1);
+
+/** Declares the tests; call it inside a `describe`. */
+export function usageSuite(prepare: () => Promise<Subject>): void {
+  let subject: Subject;
+  let store: Store;
+
+  beforeAll(async () => {
+    subject = await prepare();
+    store = await subject.openAgain();
+    await store.migrate();
+  });
+  afterAll(async () => {
+    await store?.close();
+    await subject?.remove?.();
+  });
+
+  async function added(): Promise<AccountRow> {
+    const account = anAccount();
+    await store.addAccount(account, []);
+    return account;
+  }
+
+  const query = (account: AccountRow, change: Partial<UsageQuery> = {}): UsageQuery => ({
+    accountId: account.id,
+    side: "made",
+    step: "day",
+    from: DAY,
+    to: DAY + 2 * DAY_MS,
+    ...change,
+  });
+
+  for (const seed of [1, 2, 3]) {
+    test(`is what the ledger holds, whatever was folded and when (seed ${seed})`, async () => {
+      const random = seeded(seed);
+      const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
+      const upTo = (most: number) => 1 + Math.floor(random() * most);
+      const accounts = [await added(), await added(), await added()];
+      const someEntry = () => anEntryOf(pick(accounts), pick([...accounts, null]), random);
+      const ledger: LedgerEntry[] = [];
+      for (let turn = 0; turn < 40; turn++) {
+        const batch = Array.from({ length: upTo(12) }, someEntry);
+        // As after an outage: some of them are written a second time.
+        await store.writeLedger([...batch, ...ledger.slice(-upTo(3))]);
+        ledger.push(...batch);
+        if (random() < 0.5) await store.usage.fold(upTo(20));
+        const asked = query(pick(accounts), {
+          side: pick(["made", "provided"]),
+          step: pick(["minute", "hour", "day"]),
+          ...(random() < 0.3 && { model: pick(models) }),
+          ...(random() < 0.3 && { nodeId: pick(nodes) }),
+        });
+        const keyed = asked.side === "made" && random() < 0.3 ? { keyId: pick(keys) } : {};
+        await expectTold(ledger, { ...asked, ...keyed });
+      }
+      while (await store.usage.fold(100) > 0);
+      expect(await store.usage.waiting(1)).toBe(0);
+      for (const account of accounts) await expectTold(ledger, query(account));
+    });
+  }
+
+  /** Every answer to the question is what a walk through the ledger comes to. */
+  async function expectTold(ledger: readonly LedgerEntry[], asked: UsageQuery): Promise<void> {
+    const mine = ledger.filter((entry) => fits(entry, asked));
+    expect(await store.usage.total(asked)).toEqual(sumOf(mine));
+    const { ms } = steps[asked.step];
+    const series = [...Map.groupBy(mine, ({ startedAt }) => startedAt - startedAt % ms)]
+      .map(([at, entries]) => ({ at, ...sumOf(entries) })).sort((a, b) => a.at - b.at);
+    expect(await store.usage.series(asked)).toEqual(series);
+    const shares = {
+      model: ({ model }: LedgerEntry) => storable(model),
+      key: ({ keyId }: LedgerEntry) => asked.side === "made" ? keyId : null,
+      node: ({ nodeId }: LedgerEntry) => nodeId,
+    };
+    for (const dimension of ["model", "key", "node"] as const) {
+      const parts = [...Map.groupBy(mine, shares[dimension])]
+        .flatMap(([id, entries]) => id === null ? [] : [{ id, ...sumOf(entries) }])
+        .sort((a, b) => b.calls - a.calls || (a.id < b.id ? -1 : 1));
+      expect(await store.usage.shares(asked, dimension, 50)).toEqual(parts);
+    }
+    const points = await store.usage.modelSeries(asked, ["m0"]);
+    const ofModel = mine.filter(({ model }) => model === "m0");
+    expect(points.reduce((sum, { calls }) => sum + calls, 0)).toBe(ofModel.length);
+  }
+
+  test("is exact at every moment, while two gateways write and both of them fold", async () => {
+    const account = await added();
+    const other = await subject.openAgain();
+    let begun = 0;
+    let written = 0;
+    const work = async (gateway: Store, mark: number) => {
+      for (let i = 0; i < 20; i++) {
+        const batch = Array.from({ length: 30 }, (_, n) =>
+          anEntry({
+            accountId: account.id,
+            nodeId: `n${n % 9}`,
+            startedAt: DAY + n,
+            model: `m${(n + i + mark) % 4}`,
+          }));
+        begun += batch.length;
+        await gateway.writeLedger(batch);
+        written += batch.length;
+        await gateway.usage.fold(20);
+      }
+    };
+    let isOver = false;
+    const watch = async () => {
+      while (!isOver) {
+        const atLeast = written;
+        const { calls } = await store.usage.total(query(account, { step: "hour" }));
+        expect(calls).toBeGreaterThanOrEqual(atLeast);
+        expect(calls).toBeLessThanOrEqual(begun);
+        // A gateway that waits for SQLite's lock waits for a timer.
+        await new Promise(setImmediate);
+      }
+    };
+    const watching = watch();
+    await Promise.all([work(store, 0), work(other, 1)]);
+    isOver = true;
+    await watching;
+    for (const step of ["minute", "hour", "day"] as const) {
+      expect((await store.usage.total(query(account, { step }))).calls).toBe(1200);
+    }
+    await other.close();
+  });
+
+  test("by the minute that is old is forgotten; hours and days stay", async () => {
+    const account = await added();
+    await store.writeLedger([anEntry({ accountId: account.id, startedAt: DAY })]);
+    while (await store.usage.fold(100) > 0);
+    expect(await store.usage.pruneMinutes([account.id], DAY)).toBe(0);
+    expect(await store.usage.pruneMinutes([account.id], DAY + 1)).toBeGreaterThan(0);
+    expect((await store.usage.total(query(account, { step: "minute" }))).calls).toBe(0);
+    expect((await store.usage.total(query(account, { step: "hour" }))).calls).toBe(1);
+  });
+}
+
+/** Two that are the same to a database. */
+const models = ["m0", "m\0", "m\uFFFD"];
+const keys = ["k0", "k1"];
+const nodes = ["n0", "n1", "n2", "n3"];
+
+function anEntryOf(
+  caller: AccountRow,
+  provider: AccountRow | null,
+  random: () => number,
+): LedgerEntry {
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
+  return anEntry({
+    accountId: caller.id,
+    providerAccountId: provider?.id ?? null,
+    nodeId: provider === null ? null : pick(nodes),
+    model: pick(models),
+    keyId: pick(keys),
+    stream: random() < 0.7,
+    outcome: pick(["ok", "ok", "timeout", "cancelled", "node_lost"]),
+    promptTokens: pick([null, 5, 1000]),
+    completionTokens: pick([null, 0, 7, 300]),
+    firstByteMs: pick([null, 4, 90, 800, 90_000]),
+    durationMs: pick([4, 1000, 90_500]),
+    startedAt: DAY + Math.floor(random() * 6 * 60) * 5 * MINUTE_MS + pick([0, 1, 59_999]),
+  });
+}
+
+function fits(entry: LedgerEntry, { accountId, side, from, to, model, keyId, nodeId }: UsageQuery) {
+  return accountId === (side === "made" ? entry.accountId : entry.providerAccountId) &&
+    entry.startedAt >= from && entry.startedAt < to &&
+    (model === undefined || storable(entry.model) === storable(model)) &&
+    (keyId === undefined || entry.keyId === keyId) &&
+    (nodeId === undefined || entry.nodeId === nodeId);
+}
+
+function sumOf(entries: readonly LedgerEntry[]): UsageSum {
+  const sum = (value: (entry: LedgerEntry) => number) =>
+    entries.reduce((total, entry) => total + value(entry), 0);
+  const streamed = entries.filter(({ stream, firstByteMs }) => stream && firstByteMs !== null);
+  const streamMs = (entry: LedgerEntry) => entry.durationMs - (entry.firstByteMs ?? 0);
+  const timed = streamed.filter((entry) =>
+    (entry.completionTokens ?? 0) > 0 && streamMs(entry) > 0
+  );
+  const histogram = new Array<number>(BUCKETS).fill(0);
+  for (const { firstByteMs } of streamed) histogram[bucketOf(firstByteMs ?? 0)]!++;
+  return {
+    calls: entries.length,
+    errors: entries.filter(({ outcome }) => outcome !== "ok" && outcome !== "cancelled").length,
+    promptTokens: sum(({ promptTokens }) => promptTokens ?? 0),
+    completionTokens: sum(({ completionTokens }) => completionTokens ?? 0),
+    streamTokens: timed.reduce((total, { completionTokens }) => total + (completionTokens ?? 0), 0),
+    streamMs: timed.reduce((total, entry) => total + streamMs(entry), 0),
+    histogram,
+  };
+}

@@ -1,0 +1,23 @@
+/** A node as the gateway would list it, for tests: idle, and nothing stands against it. */
+
+import type { NodeView } from "../../api/mod.ts";
+
+export function aNode(changes: Partial<NodeView> = {}): NodeView {
+  return {
+    id: "n1",
+    name: "studio-pc",
+    max_parallel: 2,
+    active_tasks: 0,
+    supported_models: ["llama"],
+    state: "ready",
+    penalties: [],
+    penalized: false,
+    penalty_reason: null,
+    penalized_until: null,
+    draining: false,
+    connected_at: 0,
+    agent: null,
+    mine: false,
+    ...changes,
+  };
+}
