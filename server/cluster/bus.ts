@@ -40,7 +40,7 @@ export type Message =
   | { is: "roll"; from: string }
   | { is: "nodes"; from: string; change: NodeChange }
   | { is: "penalty"; from: string; penalty: PenaltyNotice }
-  | { is: "clearRemote"; from: string; identity: string; model: string | null }
+  | { is: "pardon"; from: string; identity: string; model: string | null }
   /** The node, by private identity, has stored an answer: calls that go on from it are for that node. */
   | { is: "pin"; from: string; account: string; response: string; identity: string };
 

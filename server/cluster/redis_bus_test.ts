@@ -107,15 +107,10 @@ for (const [form, start] of Object.entries(forms)) {
       const [one, other] = [await opened(), await opened()];
       const heard: Message[] = [];
       other.onMessage = (message) => void heard.push(message);
-      const clearRemote = {
-        is: "clearRemote",
-        from: "gw-1",
-        identity: "key/n",
-        model: null,
-      } as const;
-      await one.tell(clearRemote);
+      const pardon = { is: "pardon", from: "gw-1", identity: "key/n", model: null } as const;
+      await one.tell(pardon);
       await waitedFor(() => Promise.resolve(heard.length > 0));
-      expect(heard).toEqual([clearRemote]);
+      expect(heard).toEqual([pardon]);
 
       const penalty = {
         identity: "key/n",

@@ -19,7 +19,7 @@ export interface SharedPenaltiesParts {
 /** What was found out while Redis was away, told when it is back; more is not kept. */
 const MAX_UNTOLD = 1_000;
 
-type Verdict = Extract<Message, { is: "penalty" | "clearRemote" }>;
+type Verdict = Extract<Message, { is: "penalty" | "pardon" }>;
 
 export class SharedPenalties {
   /** By node and model: what was found out last. */
@@ -30,7 +30,7 @@ export class SharedPenalties {
     const { book, id } = parts;
     book.onPunished = (identity, penalty) => void this.#tell(this.#verdict(identity, penalty));
     book.onAbsolved = (identity, model) => {
-      void this.#tell({ is: "clearRemote", from: id, identity, model });
+      void this.#tell({ is: "pardon", from: id, identity, model });
     };
   }
 

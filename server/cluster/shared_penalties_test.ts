@@ -64,6 +64,6 @@ test("of a node that failed and served again meanwhile, only the last is told", 
   await settle();
   isAway = false;
   await shared.write();
-  expect(told.map(({ is }) => is)).toEqual(["clearRemote"]);
+  expect(told.map(({ is }) => is)).toEqual(["pardon"]);
   expect(written.size).toBe(0);
 });
