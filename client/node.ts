@@ -5,7 +5,7 @@ import type { Adapter } from "./adapter/adapter.ts";
 import { announce } from "./link/announcement.ts";
 import { Catalogue } from "./run/catalogue.ts";
 import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config/config.ts";
-import { ListWatch } from "./run/model_watch.ts";
+import { ModelWatch } from "./run/model_watch.ts";
 import { Runner } from "./run/runner.ts";
 import { Session, type SessionState } from "./link/session.ts";
 import { version } from "./version.ts";
@@ -69,7 +69,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     runner,
     world,
   });
-  const lists = new ListWatch(catalogue, world, () => {
+  const lists = new ModelWatch(catalogue, world, () => {
     offered = offerOf(catalogue, world.log);
     world.log.info({ models: offered.models }, "offers other models, or knows more of them");
     session.offer();

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../client/config/config.ts";
-import { closeFault, dialFault } from "../client/link/link_error.ts";
+import { closeError, dialError } from "../client/link/link_error.ts";
 import { CloseCode, decode } from "../protocol/mod.ts";
 import { at } from "../scripts/root.ts";
 import { ConfigError, readConfig, settingsHelp } from "../server/base/config.ts";
@@ -134,8 +134,8 @@ test("what a client says when it cannot connect is told in its own words", () =>
   const dialled = ["200", "401", "404", "502"].map((status) => `status code: ${status}`);
   const broken = ["ECONNREFUSED", "WRONG_VERSION_NUMBER", "ECONNRESET", "self signed"];
   const said = [
-    ...[...dialled, ...broken].map((message) => dialFault({ message }).reason),
-    closeFault(CloseCode.revoked, "").reason,
+    ...[...dialled, ...broken].map((message) => dialError({ message }).reason),
+    closeError(CloseCode.revoked, "").reason,
   ];
   // A configuration is complained of by its path, line and column.
   const shown = firstCells(errors, "it says").filter((words) => !words.startsWith("config.yaml:"));

@@ -1,7 +1,7 @@
 /** Guesses which known word a misspelt one meant. */
 
 /** The known word that takes the fewest edits, or null if none is near. */
-export function nearest(word: string, known: readonly string[]): string | null {
+export function didYouMean(word: string, known: readonly string[]): string | null {
   const [best] = known
     .map((candidate) => ({ candidate, edits: edits(plain(word), plain(candidate)) }))
     .filter(({ candidate, edits }) => edits <= Math.max(2, Math.floor(candidate.length / 3)))

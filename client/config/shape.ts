@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "../../protocol/mod.ts";
 import { endpointsShape, modelsShape } from "./models_shape.ts";
-import { nearest } from "./did_you_mean.ts";
+import { didYouMean } from "./did_you_mean.ts";
 import type { ProviderType } from "./provider_type.ts";
 
 export interface ShapeProblem {
@@ -139,7 +139,7 @@ function unknownKey(path: (string | number)[], key: string): string {
   const known = knownKeys[level] ?? [];
   const name = nameOf([...path, key]);
   if (known.includes(key)) return `${name} is not for this type of provider`;
-  const guess = nearest(key, known);
+  const guess = didYouMean(key, known);
   return `${name} is not known${guess === null ? "" : `; did you mean ${guess}?`}`;
 }
 

@@ -15,10 +15,10 @@ import {
 import type { Piece, UpstreamFailure } from "../adapter/adapter.ts";
 import type { Outlet } from "./wire_session.ts";
 import { eventText } from "../adapter/sse/event_text.ts";
-import { refusalText } from "../run/error_body.ts";
+import { errorBody } from "../run/error_body.ts";
 import type { Reply } from "../run/runner.ts";
 import type { Tally } from "../adapter/tally.ts";
-import { Unsent } from "./send_buffer.ts";
+import { SendBuffer } from "./send_buffer.ts";
 import type { World } from "../world.ts";
 
 /** What WELCOME said. */
@@ -40,14 +40,14 @@ const MAX_PACK_BYTES = 16 * 1024;
 
 const encoder = new TextEncoder();
 
-export class StreamReply implements Reply {
+export class AnswerStream implements Reply {
   readonly #startedMs: number;
   #firstByteMs: number | null = null;
   #headers: Record<string, string> = {};
   #status = 200;
   #saidHead = false;
   /** Pieces of one upstream read go out as one frame. */
-  readonly #unsent = new Unsent();
+  readonly #unsent = new SendBuffer();
   #isFlushPlanned = false;
   /** Sent when everything before it was. */
   #last: (() => void) | null = null;
@@ -181,7 +181,7 @@ export class StreamReply implements Reply {
       ...headers,
       ...(retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) }),
     };
-    this.#say(encoder.encode(refusalText(this.head_.endpoint, failure)));
+    this.#say(encoder.encode(errorBody(this.head_.endpoint, failure)));
     this.finish(tally);
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Endpoint, type FrameV2, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 import { UpstreamFailure } from "../adapter/adapter.ts";
-import { type KnownCallHead, StreamReply } from "./answer_stream.ts";
+import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";
 import { tallyOf } from "../adapter/tally.ts";
 import { isSettled, RecordedOutlet } from "../testing/recorded_outlet.ts";
 
@@ -30,7 +30,7 @@ function start(
 ) {
   const line = new RecordedOutlet();
   let ends = 0;
-  const reply = new StreamReply(
+  const reply = new AnswerStream(
     7,
     { ...head, ...change },
     { windowBytes: credit, maxFrameBytes, takesPacks },

@@ -7,10 +7,10 @@ import {
   type Status,
   SUBPROTOCOL_V2,
 } from "../../protocol/mod.ts";
-import type { Asked, Outlet, WireSession } from "./wire_session.ts";
-import { DialectV1 } from "./wire_session_v1.ts";
-import { DialectV2 } from "./wire_session_v2.ts";
-import { closeFault, dialFault, type LinkFault } from "./link_error.ts";
+import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
+import { WireSessionV1 } from "./wire_session_v1.ts";
+import { WireSessionV2 } from "./wire_session_v2.ts";
+import { closeError, dialError, type LinkError } from "./link_error.ts";
 import type { Runner } from "../run/runner.ts";
 import { Watchdog } from "./watchdog.ts";
 import { type CancelTimer, type ClientSocket, pause, type World } from "../world.ts";
@@ -42,21 +42,21 @@ export interface ConnectionOptions {
   onOpen(): void;
 }
 
-export interface Ending extends LinkFault {
+export interface ConnectionEnd extends LinkError {
   /** How long the link was open, in milliseconds; 0 if it never was. */
   livedMs: number;
 }
 
 export class Connection implements Outlet {
   /** Resolves once, when the socket is gone for whatever reason. */
-  readonly ended: Promise<Ending>;
-  #resolve: (ending: Ending) => void = () => {};
+  readonly ended: Promise<ConnectionEnd>;
+  #resolve: (ending: ConnectionEnd) => void = () => {};
   /** Resolves when the gateway says that it leaves, with the time within which it wants to be left. */
   readonly leaving: Promise<{ redialWithinMs: number }>;
   #resolveLeaving: (leaving: { redialWithinMs: number }) => void = () => {};
   readonly #socket: ClientSocket;
   readonly #watchdog: Watchdog;
-  #dialect: WireSession = new DialectV1(this);
+  #dialect: WireSession = new WireSessionV1(this);
   #cancelTimer: CancelTimer;
   #openedMs: number | null = null;
   /** A subprotocol was agreed on, which some servers do with any: v2 is spoken once it is heard. */
@@ -141,7 +141,7 @@ export class Connection implements Outlet {
     socket.addEventListener("error", (event) => this.#lastError = event);
     socket.addEventListener("close", (event) => {
       const { code, reason } = event as { code: number; reason: string };
-      this.#end(this.#openedMs === null ? dialFault(this.#lastError) : closeFault(code, reason));
+      this.#end(this.#openedMs === null ? dialError(this.#lastError) : closeError(code, reason));
     });
   }
 
@@ -156,12 +156,12 @@ export class Connection implements Outlet {
 
   #awaitHello(): void {
     this.#awaitsHello = true;
-    this.#dialect = new DialectV2(this, this.options.world);
+    this.#dialect = new WireSessionV2(this, this.options.world);
     this.#cancelTimer = this.options.world.after(HELLO_WITHIN_MS, () => this.#speakV1());
   }
 
   #speakV1(): void {
-    this.#dialect = new DialectV1(this);
+    this.#dialect = new WireSessionV1(this);
     this.#greet();
   }
 
@@ -173,7 +173,7 @@ export class Connection implements Outlet {
     this.options.onOpen();
   }
 
-  #obey(asked: Asked): void {
+  #obey(asked: WireEvent): void {
     if (this.#isOver) return;
     const { runner, world } = this.options;
     this.#malformedInARow = asked.kind === "malformed" ? this.#malformedInARow + 1 : 0;
@@ -213,7 +213,7 @@ export class Connection implements Outlet {
   }
 
   /** The one ending: whatever ran on this link has lost its way back. */
-  #end(fault: LinkFault): void {
+  #end(fault: LinkError): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelTimer();

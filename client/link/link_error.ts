@@ -3,7 +3,7 @@
 import { CloseCode } from "../../protocol/mod.ts";
 
 /** How a link ended. */
-export interface LinkFault {
+export interface LinkError {
   reason: string;
   /** Dialling again cannot help until somebody acts. */
   needsOwner: boolean;
@@ -12,7 +12,7 @@ export interface LinkFault {
 }
 
 /** A link that never opened; `error` is the socket's error event. */
-export function dialFault(error: unknown): LinkFault {
+export function dialError(error: unknown): LinkError {
   const text = faultText(error);
   const status = /status code: (\d{3})/.exec(text)?.[1];
   const known = status === undefined
@@ -27,7 +27,7 @@ export function dialFault(error: unknown): LinkFault {
 }
 
 /** A link that was open and was closed with a code, and perhaps a reason. */
-export function closeFault(code: number, reason: string): LinkFault {
+export function closeError(code: number, reason: string): LinkError {
   // Printed to a terminal, so nothing in it may move the cursor.
   const said = reason.replaceAll(/\p{Cc}/gu, " ").slice(0, 200).trim();
   const meaning = closeMeanings[code] ?? `closed with code ${code}`;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { closeFault, dialFault } from "./link_error.ts";
+import { closeError, dialError } from "./link_error.ts";
 
 // Word for word what Bun 1.4.5 and Deno 2.9.6 say, the addresses shortened.
 const dials: [string, object, string][] = [
@@ -18,7 +18,7 @@ const dials: [string, object, string][] = [
 
 for (const [name, error, words] of dials) {
   test(`${name} is explained in one line`, () => {
-    const { reason } = dialFault(error);
+    const { reason } = dialError(error);
     expect(reason).toStartWith("cannot connect: ");
     expect(reason).toContain(words);
     expect(reason).not.toContain("\n");
@@ -26,10 +26,10 @@ for (const [name, error, words] of dials) {
 }
 
 test("a revoked token needs the owner, a restart does not", () => {
-  expect(closeFault(4001, "").needsOwner).toBe(true);
-  expect(closeFault(1012, "").needsOwner).toBe(false);
+  expect(closeError(4001, "").needsOwner).toBe(true);
+  expect(closeError(1012, "").needsOwner).toBe(false);
 });
 
 test("a gateway's words cannot move the owner's cursor", () => {
-  expect(closeFault(4002, "a\u001b[2Jb\nc").reason).toEndWith("(a [2Jb c)");
+  expect(closeError(4002, "a\u001b[2Jb\nc").reason).toEndWith("(a [2Jb c)");
 });

@@ -1,6 +1,6 @@
 /** What was said and not sent yet, in its order. */
 
-export class Unsent {
+export class SendBuffer {
   #parts: Uint8Array[] = [];
   #bytes = 0;
 

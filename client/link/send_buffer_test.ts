@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Unsent } from "./send_buffer.ts";
+import { SendBuffer } from "./send_buffer.ts";
 
 test("whatever is added and taken comes out in order, never more than was asked for", () => {
   const step = fc.oneof(
@@ -9,7 +9,7 @@ test("whatever is added and taken comes out in order, never more than was asked 
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const unsent = new Unsent();
+      const unsent = new SendBuffer();
       const added: number[] = [];
       const taken: number[] = [];
       for (const step of steps) {

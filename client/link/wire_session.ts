@@ -4,7 +4,7 @@ import type { RegisterV2, Status } from "../../protocol/mod.ts";
 import type { Call, Reply } from "../run/runner.ts";
 
 /** What a message from the gateway asks of the node. */
-export type Asked =
+export type WireEvent =
   | { kind: "run"; call: Call; reply: Reply }
   | { kind: "cancel"; id: string }
   /** About the connection, for the log. */
@@ -30,7 +30,7 @@ export interface WireSession {
   /** Tells that the node's models have changed. */
   offer(data: RegisterV2): void;
   /** Reads one message. Never throws. */
-  read(message: string | Uint8Array): Asked;
+  read(message: string | Uint8Array): WireEvent;
   /** Tells that the node's state has changed, where the version has a word for it. */
   announce(status: Status): void;
   /** A message that every gateway ignores: it makes the system notice a link that carries nothing any more. */

@@ -14,10 +14,10 @@ import {
   endpointsOf,
   type RegisterV2,
 } from "../../protocol/mod.ts";
-import type { Asked, Outlet, WireSession } from "./wire_session.ts";
+import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
 import type { Reply } from "../run/runner.ts";
 
-export class DialectV1 implements WireSession {
+export class WireSessionV1 implements WireSession {
   /** What the gateway was told. */
   #models: string[] = [];
 
@@ -35,7 +35,7 @@ export class DialectV1 implements WireSession {
     if (chatModels(data).join("\n") !== this.#models.join("\n")) this.greet(data);
   }
 
-  read(message: string | Uint8Array): Asked {
+  read(message: string | Uint8Array): WireEvent {
     // Binary frames belong to a later version.
     if (typeof message !== "string") return { kind: "nothing" };
     const decoded = decode(message);

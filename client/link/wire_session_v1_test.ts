@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { encodeCall } from "../../protocol/mod.ts";
-import { DialectV1 } from "./wire_session_v1.ts";
+import { WireSessionV1 } from "./wire_session_v1.ts";
 
 function wire() {
   const sent: string[] = [];
-  const dialect = new DialectV1({
+  const dialect = new WireSessionV1({
     send: (message) => void sent.push(String(message)),
     drained: () => null,
   });

@@ -16,8 +16,8 @@ import {
   type Welcome,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
-import type { Asked, Outlet, WireSession } from "./wire_session.ts";
-import { type KnownCallHead, type LinkTerms, StreamReply } from "./answer_stream.ts";
+import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
+import { AnswerStream, type KnownCallHead, type LinkTerms } from "./answer_stream.ts";
 import type { World } from "../world.ts";
 
 /** Walls against a gateway that announces bodies of any size, or any number of them. */
@@ -32,11 +32,11 @@ interface Arriving {
 }
 
 const decoder = new TextDecoder();
-const nothing: Asked = { kind: "nothing" };
+const nothing: WireEvent = { kind: "nothing" };
 
-export class DialectV2 implements WireSession {
+export class WireSessionV2 implements WireSession {
   readonly #arriving = new Map<number, Arriving>();
-  readonly #replies = new Map<number, StreamReply>();
+  readonly #replies = new Map<number, AnswerStream>();
   #terms: LinkTerms = {
     windowBytes: WINDOW_BYTES,
     maxFrameBytes: MAX_FRAME_BYTES,
@@ -61,7 +61,7 @@ export class DialectV2 implements WireSession {
     else this.#changed = change;
   }
 
-  read(message: string | Uint8Array): Asked {
+  read(message: string | Uint8Array): WireEvent {
     if (typeof message === "string") return { kind: "malformed", reason: "text in wire v2" };
     const decoded = decodeV2(message);
     if (decoded.kind === "malformed") return decoded;
@@ -76,7 +76,7 @@ export class DialectV2 implements WireSession {
     this.announce({});
   }
 
-  #take(frame: FrameV2): Asked {
+  #take(frame: FrameV2): WireEvent {
     switch (frame.type) {
       case "hello":
         return { kind: "greet" };
@@ -104,7 +104,7 @@ export class DialectV2 implements WireSession {
     }
   }
 
-  #welcomed(welcome: Welcome): Asked {
+  #welcomed(welcome: Welcome): WireEvent {
     this.#terms = {
       windowBytes: welcome.window_bytes,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, welcome.max_frame_bytes),
@@ -116,7 +116,7 @@ export class DialectV2 implements WireSession {
     return nothing;
   }
 
-  #arrive(stream: number, { endpoint, ...rest }: CallHead, bytes: Uint8Array): Asked {
+  #arrive(stream: number, { endpoint, ...rest }: CallHead, bytes: Uint8Array): WireEvent {
     if (!isEndpoint(endpoint)) {
       const message = `This node does not know ${endpoint}; a newer version of it may`;
       return this.#refuse(stream, { code: 404, message });
@@ -141,7 +141,7 @@ export class DialectV2 implements WireSession {
     return bytes;
   }
 
-  #more(stream: number, bytes: Uint8Array): Asked {
+  #more(stream: number, bytes: Uint8Array): WireEvent {
     const arriving = this.#arriving.get(stream);
     if (arriving === undefined) return nothing;
     arriving.parts.push(bytes);
@@ -153,7 +153,7 @@ export class DialectV2 implements WireSession {
       : this.#run(stream, arriving);
   }
 
-  #run(stream: number, { head, parts }: Arriving): Asked {
+  #run(stream: number, { head, parts }: Arriving): WireEvent {
     const { id, endpoint, headers = {}, model, stream: isStream, hide_usage: hidesUsage } = head;
     const text = parts.map((part, i) => decoder.decode(part, { stream: i < parts.length - 1 }))
       .join("");
@@ -161,7 +161,7 @@ export class DialectV2 implements WireSession {
     if (bodyText === null) {
       return this.#refuse(stream, { code: 400, message: "The body is not a JSON object" });
     }
-    const reply = new StreamReply(stream, head, this.#terms, this.outlet, this.world, () => {
+    const reply = new AnswerStream(stream, head, this.#terms, this.outlet, this.world, () => {
       this.#replies.delete(stream);
     });
     this.#replies.set(stream, reply);
@@ -169,7 +169,7 @@ export class DialectV2 implements WireSession {
     return { kind: "run", call, reply };
   }
 
-  #cancel(stream: number): Asked {
+  #cancel(stream: number): WireEvent {
     const reply = this.#replies.get(stream);
     if (reply) {
       // What is done but not delivered is let go here; what still runs is stopped by its runner.
@@ -182,7 +182,7 @@ export class DialectV2 implements WireSession {
   }
 
   /** Ends a call that has not begun. */
-  #refuse(stream: number, failure: Failure): Asked {
+  #refuse(stream: number, failure: Failure): WireEvent {
     this.outlet.send(encodeJson("error", stream, failure));
     return nothing;
   }

@@ -12,8 +12,8 @@ import {
   MAX_FRAME_BYTES,
 } from "../../protocol/mod.ts";
 import golden from "../../protocol/golden/v2.json" with { type: "json" };
-import type { Asked } from "./wire_session.ts";
-import { DialectV2 } from "./wire_session_v2.ts";
+import type { WireEvent } from "./wire_session.ts";
+import { WireSessionV2 } from "./wire_session_v2.ts";
 import { tallyOf } from "../adapter/tally.ts";
 import { isSettled, RecordedOutlet } from "../testing/recorded_outlet.ts";
 
@@ -28,10 +28,10 @@ const head: Omit<CallHead, "body_bytes"> = {
 /** A node's end, and the gateway's voice. */
 class Wire {
   readonly line = new RecordedOutlet();
-  readonly dialect = new DialectV2(this.line, this.line.world);
+  readonly dialect = new WireSessionV2(this.line, this.line.world);
 
   /** What the last of the frames asks for. */
-  hear(...frames: Uint8Array[]): Asked {
+  hear(...frames: Uint8Array[]): WireEvent {
     const asked = frames.map((frame) => this.dialect.read(frame));
     return asked.at(-1)!;
   }
@@ -55,7 +55,7 @@ class Wire {
   }
 }
 
-function run(asked: Asked) {
+function run(asked: WireEvent) {
   if (asked.kind !== "run") throw new Error(`Asked for ${asked.kind}`);
   return asked;
 }
@@ -241,7 +241,7 @@ describe("CANCEL", () => {
 });
 
 describe("what a gateway should not send", () => {
-  const bodies: [what: string, send: (wire: Wire) => Asked, code: number][] = [
+  const bodies: [what: string, send: (wire: Wire) => WireEvent, code: number][] = [
     [
       "a body over 64 MiB",
       (wire) => wire.hear(callHead(64 * 1024 * 1024 + 1)),

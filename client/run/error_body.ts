@@ -5,7 +5,7 @@ import type { UpstreamFailure } from "../adapter/adapter.ts";
 import { typesByStatus } from "../adapter/claude/error.ts";
 
 /** JSON text: what the upstream itself said where its adapter kept that, else made of the failure. */
-export function refusalText(endpoint: Endpoint, failure: UpstreamFailure): string {
+export function errorBody(endpoint: Endpoint, failure: UpstreamFailure): string {
   if (failure.bodyText !== undefined) return failure.bodyText;
   return JSON.stringify(isAnthropic(endpoint) ? anthropicBody(failure) : openAiBody(failure));
 }

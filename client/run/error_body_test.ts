@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import { UpstreamFailure } from "../adapter/adapter.ts";
-import { refusalText } from "./error_body.ts";
+import { errorBody } from "./error_body.ts";
 
 const refusal = (endpoint: Endpoint, failure: UpstreamFailure): unknown =>
-  JSON.parse(refusalText(endpoint, failure));
+  JSON.parse(errorBody(endpoint, failure));
 
 test("OpenAI's endpoints have all four members of its errors", () => {
   const error = { message: "too long", param: "n" };
@@ -31,5 +31,5 @@ test("Anthropic's errors have no field for a parameter, so the message names it"
 
 test("a body that the adapter kept goes out to the letter", () => {
   const bodyText = '{ "error": {"message":"m", "extra":1.0} }';
-  expect(refusalText(Endpoint.chat, new UpstreamFailure(400, "x", { bodyText }))).toBe(bodyText);
+  expect(errorBody(Endpoint.chat, new UpstreamFailure(400, "x", { bodyText }))).toBe(bodyText);
 });

@@ -15,7 +15,7 @@ const KEY_REFUSED = 401;
 /** Names that a log line shows of many. */
 const MAX_NAMES_SHOWN = 5;
 
-export class ListWatch {
+export class ModelWatch {
   #isStarted = false;
   readonly #stopping = new AbortController();
   /** The last failure of each provider, so that each is told once. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Endpoint } from "../../../protocol/mod.ts";
 import type { ProviderConfig } from "../../config/config.ts";
 import { eventText } from "../sse/event_text.ts";
-import { refusalText } from "../../run/error_body.ts";
+import { errorBody } from "../../run/error_body.ts";
 import { callOf } from "../../testing/adapter_call.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
 import { realWorld } from "../../world.ts";
@@ -178,7 +178,7 @@ test("a refusal of the request keeps its status and its words", async () => {
   for (const [status, type] of cases) {
     const { failure } = await ask(json(error(type), { status }));
     expect(failure!.code).toBe(status);
-    expect(JSON.parse(refusalText(Endpoint.messages, failure!))).toEqual(error(type));
+    expect(JSON.parse(errorBody(Endpoint.messages, failure!))).toEqual(error(type));
   }
 });
 
@@ -190,7 +190,7 @@ test("nothing of the node's key or address shows in a refusal", async () => {
     {},
     { base_url: "https://proxy.me" },
   );
-  expect(refusalText(Endpoint.messages, failure!)).toContain("[hidden] at [hidden]");
+  expect(errorBody(Endpoint.messages, failure!)).toContain("[hidden] at [hidden]");
   const denied = await ask(json(error("authentication_error", "bad x-api-key"), { status: 401 }));
   expect(denied.failure).toMatchObject({ code: 401, bodyText: undefined });
   expect(denied.failure!.message).toContain("its owner must check api_key");

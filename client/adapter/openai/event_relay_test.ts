@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Endpoint } from "../../../protocol/mod.ts";
-import { StreamReply } from "../../link/answer_stream.ts";
+import { AnswerStream } from "../../link/answer_stream.ts";
 import { tallyOf } from "../tally.ts";
 import { RecordedOutlet } from "../../testing/recorded_outlet.ts";
 import { UpstreamFailure } from "../adapter.ts";
@@ -41,7 +41,7 @@ function relayed(
   const line = new RecordedOutlet();
   const head = { id: "r", endpoint, model: "m", stream: true, body_bytes: 0 };
   const terms = { windowBytes: 1 << 30, maxFrameBytes: 1 << 20, takesPacks: false };
-  const reply = new StreamReply(
+  const reply = new AnswerStream(
     1,
     { ...head, hide_usage: hidesUsage },
     terms,
