@@ -1,0 +1,163 @@
+/**
+ * Changes the product's code in small ways and counts how many of the changes a test notices:
+ * `bun run mutants FOLDER… [--most N] [--seed N] [--system]`. Tests run against a copy of the
+ * sources. `--system` runs the whole-system tests of a room against the mutants that its unit tests
+ * do not notice. Prints every unnoticed change, then a line per folder.
+ */
+
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { onInterruption } from "./interruption.ts";
+import { isEquivalent } from "./mutants/equivalent.ts";
+import { type Mutation, mutationsOf } from "./mutants/mutation.ts";
+import { nearestTests } from "./mutants/nearest_tests.ts";
+import { systemTestsOf } from "./mutants/system_tests.ts";
+import { run } from "./program.ts";
+import { at, root } from "./root.ts";
+import { Dice } from "./soak/random.ts";
+import { startPostgres } from "./testing/postgres.ts";
+import { startRedis } from "./testing/redis.ts";
+import { type Service, temporaryFolder } from "./testing/service.ts";
+
+/** A mutant may make tests wait for ever; this counts as noticed. */
+const UNIT_TEST_TIMEOUT_MS = 10_000;
+const SYSTEM_TEST_TIMEOUT_MS = 60_000;
+
+/** One change of one file. */
+interface Mutant extends Mutation {
+  path: string;
+}
+
+interface Score {
+  noticed: number;
+  unnoticed: number;
+  equivalent: number;
+}
+
+const copy = temporaryFolder("mutants");
+const services: Service[] = [];
+
+async function main(): Promise<void> {
+  const { values, positionals: folders } = parseArgs({
+    allowPositionals: true,
+    options: {
+      most: { type: "string", default: "60" },
+      seed: { type: "string", default: "1" },
+      system: { type: "boolean", default: false },
+    },
+  });
+  if (folders.length === 0) throw new Error("Cannot choose what to change: name a folder");
+  const paths = await copySources();
+  await startServices();
+  for (const folder of folders) {
+    const mutants = choose(mutantsIn(folder, paths), Number(values.most), Number(values.seed));
+    const score = await tryAll(mutants, paths, values.system);
+    const { noticed, unnoticed, equivalent } = score;
+    const share = (100 * noticed / Math.max(1, noticed + unnoticed)).toFixed(0);
+    console.log(
+      `${folder}: ${noticed} of ${noticed + unnoticed} noticed, ${share} %` +
+        ` (${equivalent} judged equivalent, seed ${values.seed})`,
+    );
+  }
+}
+
+/** Copies every file of the project; returns their paths. */
+async function copySources(): Promise<string[]> {
+  const listed = await run(["git", "ls-files", "-co", "--exclude-standard"], { cwd: root });
+  const paths = listed.output.split("\n").filter((path) => path !== "" && Bun.file(at(path)).size);
+  for (const path of paths) {
+    mkdirSync(dirname(join(copy, path)), { recursive: true });
+    cpSync(at(path), join(copy, path));
+  }
+  symlinkSync(at("node_modules"), join(copy, "node_modules"));
+  symlinkSync(at("dist"), join(copy, "dist"));
+  return paths;
+}
+
+/** Unit tests of the store and of the cluster run against real databases. */
+async function startServices(): Promise<void> {
+  const starts = { TEST_DATABASE_URL: startPostgres, TEST_REDIS_URL: startRedis };
+  for (const [variable, start] of Object.entries(starts)) {
+    if (process.env[variable]) continue;
+    const service = await start();
+    services.push(service);
+    process.env[variable] = service.url;
+  }
+}
+
+function mutantsIn(folder: string, paths: readonly string[]): Mutant[] {
+  return paths.filter((path) => path.startsWith(folder) && isProduct(path))
+    .flatMap((path) =>
+      mutationsOf(readFileSync(at(path), "utf8")).map((mutation) => ({ path, ...mutation }))
+    );
+}
+
+function isProduct(path: string): boolean {
+  return /\.tsx?$/.test(path) && !/_test\.tsx?$|_harness\.ts$|(^|\/)testing\//.test(path);
+}
+
+function choose(mutants: Mutant[], most: number, seed: number): Mutant[] {
+  const dice = new Dice(seed);
+  while (mutants.length > most) mutants.splice(dice.between(0, mutants.length - 1), 1);
+  return mutants;
+}
+
+async function tryAll(
+  mutants: readonly Mutant[],
+  paths: readonly string[],
+  isSystem: boolean,
+): Promise<Score> {
+  const score: Score = { noticed: 0, unnoticed: 0, equivalent: 0 };
+  for (const mutant of mutants) {
+    if (isEquivalent(mutant)) score.equivalent++;
+    else if (await isNoticed(mutant, paths, isSystem)) score.noticed++;
+    else {
+      score.unnoticed++;
+      console.log(`unnoticed  ${mutant.path}:${mutant.line}  ${mutant.what}\n    ${mutant.text}`);
+    }
+  }
+  return score;
+}
+
+async function isNoticed(
+  mutant: Mutant,
+  paths: readonly string[],
+  isSystem: boolean,
+): Promise<boolean> {
+  const file = join(copy, mutant.path);
+  const original = readFileSync(file, "utf8");
+  writeFileSync(file, mutant.apply(original));
+  try {
+    const unit = nearestTests(mutant.path, paths);
+    if (unit.length > 0 && !await pass(unit, UNIT_TEST_TIMEOUT_MS)) return true;
+    const system = isSystem ? systemTestsOf(mutant.path) : [];
+    return system.length > 0 && !await pass(system, SYSTEM_TEST_TIMEOUT_MS);
+  } finally {
+    writeFileSync(file, original);
+  }
+}
+
+async function pass(tests: readonly string[], timeoutMs: number): Promise<boolean> {
+  const command = [process.execPath, "test", "--no-orphans", "--bail", `--timeout=${timeoutMs}`];
+  // A system test starts the programs from these sources, not from bin/.
+  const env = { ...process.env, COLINK_TEST_SOURCE: "1" };
+  const { code } = await run([...command, ...tests.map((path) => `./${path}`)], { cwd: copy, env });
+  return code === 0;
+}
+
+async function cleanUp(): Promise<void> {
+  await Promise.all(services.map((service) => service.stop()));
+  rmSync(copy, { recursive: true, force: true });
+}
+
+onInterruption(async () => {
+  await cleanUp();
+  process.exit(130);
+});
+
+try {
+  await main();
+} finally {
+  await cleanUp();
+}
