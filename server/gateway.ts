@@ -274,7 +274,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     await within(GOODBYE_MS, calls.idle(), clock);
     await keyring.close();
     settings.close();
-    retention.close();
+    await retention.close();
     await folder.close();
     await register.close();
     await ledger.close();

@@ -35,7 +35,7 @@ interface Found {
 }
 
 export interface KeyringOptions {
-  store: { keys: Pick<KeyTable, "byDigest" | "revokedSince"> };
+  store: { keys: Pick<KeyTable, "byDigest" | "endedSince"> };
   vault: Pick<TokenVault, "digest">;
   log?: Log;
   now?: () => number;
@@ -223,9 +223,9 @@ export class Keyring {
     try {
       // From nothing, the first question only asks what time it is there.
       const since = this.#since ?? Number.MAX_SAFE_INTEGER;
-      const { keyIds, now } = await this.#watched(this.#store.keys.revokedSince(since));
+      const { changes, now } = await this.#watched(this.#store.keys.endedSince(since));
       this.#since = now - OVERLAP_MS;
-      this.revoked(keyIds.filter((keyId) => !this.#wasTold(keyId)));
+      this.revoked(changes.map(({ id }) => id).filter((keyId) => !this.#wasTold(keyId)));
     } catch (error) {
       // The next poll begins where this one would have. An outage is for the ledger to report.
       if (!isUnavailable(error)) {

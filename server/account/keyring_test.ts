@@ -336,7 +336,7 @@ async function poll(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
 }
 
-class FakeStore implements Pick<KeyTable, "byDigest" | "revokedSince"> {
+class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
   /** The keyring knows a store by its parts. */
   readonly keys = this;
   readonly asked: string[] = [];
@@ -405,11 +405,11 @@ class FakeStore implements Pick<KeyTable, "byDigest" | "revokedSince"> {
   }
 
   // deno-lint-ignore require-await -- the store's method is asynchronous, and so are its errors
-  async revokedSince(since: number) {
+  async endedSince(since: number) {
     this.polled++;
     if (this.isAway) throw storeUnavailable("it is away");
-    const keyIds = [...this.#rows.values()]
-      .filter((row) => row.revokedAt !== null && row.revokedAt >= since).map((row) => row.id);
-    return { keyIds, now: nowMs };
+    const changes = [...this.#rows.values()]
+      .flatMap(({ id, revokedAt: at }) => at !== null && at >= since ? [{ id, at }] : []);
+    return { changes, now: nowMs };
   }
 }

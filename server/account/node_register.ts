@@ -167,9 +167,10 @@ export class NodeRegister {
 
   /** Reads what was decided since it was last read. Throws `store_unavailable`. */
   async refresh(): Promise<void> {
-    const { orders, now } = await this.#options.store.nodes.orders(this.#since, MAX_ORDERS);
+    const { nodes } = this.#options.store;
+    const { changes, now } = await nodes.decidedSince(this.#since, MAX_ORDERS);
     this.#since = now - OVERLAP_MS;
-    const fresh = orders.filter((order) =>
+    const fresh = changes.map(({ at: _, ...order }) => order).filter((order) =>
       JSON.stringify(order) !== JSON.stringify(this.#orders.get(order.id))
     );
     for (const order of fresh) this.#orders.set(order.id, order);

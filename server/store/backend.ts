@@ -86,6 +86,11 @@ export function storeUnavailable(state: string, cause?: unknown): ColinkError {
   );
 }
 
+/** Whether an error says that the database is away, and the same work may succeed later. */
+export function isStoreUnavailable(error: unknown): boolean {
+  return error instanceof ColinkError && error.code === "store_unavailable";
+}
+
 /** An error's `code` where it has one: an SQLSTATE, an SQLite or a system error name. */
 export function codeOf(error: unknown): string {
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;

@@ -1,8 +1,9 @@
 /** Bearer tokens: digests, limits, and when they end. */
 
-import { type Insertable, type Selectable, sql, type Transaction } from "kysely";
+import { type Insertable, type NotNull, type Selectable, sql, type Transaction } from "kysely";
 import { ColinkError } from "../base/error.ts";
 import { LruCache } from "../base/lru.ts";
+import type { Changes } from "./change_poll.ts";
 import type { Database } from "./database.ts";
 import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
@@ -18,6 +19,12 @@ export interface KeyAccount {
   rpm: number | null;
   /** The models that it may call; null: all. */
   models: string[] | null;
+}
+
+/** A key stopped working at that time. */
+export interface KeyEnd {
+  id: string;
+  at: number;
 }
 
 /** Keys of an account that work at the same time. */
@@ -134,21 +141,23 @@ export class KeyTable {
     });
   }
 
-  /** Ids of keys that ended or lost their account since then; see Store.revokedSince. */
-  revokedSince(since: number): Promise<{ keyIds: string[]; now: number }> {
+  /** Keys that ended, or whose account was shut, at or after `since` by the database's clock. */
+  endedSince(since: number): Promise<Changes<KeyEnd>> {
     return this.database.read(async (db) => {
-      // The clock first: what is stamped between the two questions is seen by this one or the next.
+      // The clock first: a key that ends between the two questions is in this answer or the next.
       const now = await this.database.clock(db);
-      const rows = await db.selectFrom("keys").select("id").where("revoked_at", ">=", since)
+      const changes = await db.selectFrom("keys").where("revoked_at", ">=", since)
+        .select(["id", "revoked_at as at"])
         .union(
-          db.selectFrom("keys").select("id").where("expires_at", ">=", since)
-            .where("expires_at", "<=", now),
+          db.selectFrom("keys").where("expires_at", ">=", since).where("expires_at", "<=", now)
+            .select(["id", "expires_at as at"]),
         )
         .union(
           db.selectFrom("keys").innerJoin("accounts", "accounts.id", "keys.account_id")
-            .select("keys.id").where("accounts.disabled_at", ">=", since),
-        ).execute();
-      return { keyIds: rows.map((row) => row.id), now };
+            .where("accounts.disabled_at", ">=", since)
+            .select(["keys.id", "accounts.disabled_at as at"]),
+        ).$narrowType<{ at: NotNull }>().execute();
+      return { changes, now };
     });
   }
 

@@ -1,6 +1,7 @@
 /** Nodes that were connected some time: what they were, what was decided about them, and their timeline. */
 
 import { type Kysely, type Selectable, sql } from "kysely";
+import type { Changes } from "./change_poll.ts";
 import type { Database } from "./database.ts";
 import { storable } from "./database.ts";
 import { listOf } from "./keys.ts";
@@ -57,6 +58,9 @@ export interface NodeEventRow {
 
 /** What gateways do on somebody's word. */
 export type NodeOrder = Pick<NodeRow, "id" | "label" | "pausedAt" | "drainedAt" | "approvedAt">;
+
+/** What is decided about a node, and since when. */
+export type DecidedNode = NodeOrder & { at: number };
 
 /** What is decided about a node. What is absent stays as it is. */
 export type NodeDecision = Partial<Omit<NodeOrder, "id">>;
@@ -201,24 +205,22 @@ export class NodeTable {
     );
   }
 
-  /**
-   * What was decided at or after `since` by the database's clock, and that clock's now. As with
-   * Store.revokedSince, ask again from a few seconds before the last `now`.
-   */
-  orders(since: number, limit: number): Promise<{ orders: NodeOrder[]; now: number }> {
+  /** Nodes about which something was decided at or after `since` by the database's clock. */
+  decidedSince(since: number, limit: number): Promise<Changes<DecidedNode>> {
     return this.database.read(async (db) => {
       const now = await this.database.clock(db);
       const rows = await db.selectFrom("nodes")
-        .select(["id", "label", "paused_at", "drained_at", "approved_at"])
+        .select(["id", "label", "paused_at", "drained_at", "approved_at", "changed_at"])
         .where("changed_at", ">=", Math.max(since, 1)).limit(limit).execute();
-      const orders = rows.map((row) => ({
+      const changes = rows.map((row) => ({
         id: row.id,
         label: row.label,
         pausedAt: row.paused_at,
         drainedAt: row.drained_at,
         approvedAt: row.approved_at,
+        at: row.changed_at,
       }));
-      return { orders, now };
+      return { changes, now };
     });
   }
 

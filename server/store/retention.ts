@@ -1,8 +1,8 @@
 /** Forgets what is older than it is kept: a little at a time, so that nobody waits for it. */
 
 import { type Clock, systemClock } from "../base/clock.ts";
-import { ColinkError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
+import { PeriodicTask } from "./periodic_task.ts";
 import type { Store } from "./store.ts";
 
 export interface RetentionOptions {
@@ -20,6 +20,7 @@ export interface RetentionOptions {
 }
 
 const EVERY_MS = 10 * 60_000;
+const FAILURE = "cannot forget what is old";
 /** What follows a full chunk: others get their turn. */
 const BREATH_MS = 200;
 
@@ -31,54 +32,43 @@ const EVENTS_MS = 90 * 24 * 60 * 60_000;
 
 export class Retention {
   readonly #options: Required<RetentionOptions>;
-  #isClosed = false;
-  #cancel: () => void = () => {};
+  readonly #task: PeriodicTask;
 
   constructor(options: RetentionOptions) {
     this.#options = { now: Date.now, after: systemClock.after, ...options };
+    const { log, after } = this.#options;
+    const run = () => this.run();
+    this.#task = new PeriodicTask({ everyMs: EVERY_MS, run, failure: FAILURE, log, after });
   }
 
   start(): void {
-    this.#schedule(EVERY_MS);
+    this.#task.start();
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#cancel();
+  /** Resolves when the statement that is under way has ended. */
+  close(): Promise<void> {
+    return this.#task.close();
   }
 
-  #schedule(delayMs: number): void {
-    if (this.#isClosed) return;
-    this.#cancel = this.#options.after(delayMs, () => {
-      this.run().then(() => this.#schedule(EVERY_MS));
-    });
-  }
-
-  /** Forgets all that is due. Never fails: what cannot be forgotten now is so next time. */
+  /** Removes everything that is due. */
   async run(): Promise<void> {
-    const { store, log, now, ledgerMs, minutesMs, auditMs } = this.#options;
-    try {
-      if (ledgerMs > 0) await this.#forgetRows(store.calls, now() - ledgerMs);
-      if (auditMs > 0) await this.#forgetRows(store.audit, now() - auditMs);
-      if (minutesMs > 0) await this.#forgetMinutes(now() - minutesMs);
-      await store.nodes.prune(now() - EVENTS_MS);
-      await store.sessions.prune(now());
-    } catch (error) {
-      // An outage is for the ledger to report.
-      if (error instanceof ColinkError && error.code === "store_unavailable") return;
-      log.error({ err: error }, "cannot forget what is old");
-    }
+    const { store, now, ledgerMs, minutesMs, auditMs } = this.#options;
+    if (ledgerMs > 0) await this.#forgetRows(store.calls, now() - ledgerMs);
+    if (auditMs > 0) await this.#forgetRows(store.audit, now() - auditMs);
+    if (minutesMs > 0) await this.#forgetMinutes(now() - minutesMs);
+    await store.nodes.prune(now() - EVENTS_MS);
+    await store.sessions.prune(now());
   }
 
   async #forgetRows(table: Pick<Store["calls" | "audit"], "prune">, before: number): Promise<void> {
-    while (!this.#isClosed && await table.prune(before, ROWS_PER_CHUNK) === ROWS_PER_CHUNK) {
+    while (!this.#task.isClosed && await table.prune(before, ROWS_PER_CHUNK) === ROWS_PER_CHUNK) {
       await this.#breathe();
     }
   }
 
   async #forgetMinutes(before: number): Promise<void> {
     const { usage, users } = this.#options.store;
-    for (let last = ""; !this.#isClosed;) {
+    for (let last = ""; !this.#task.isClosed;) {
       const ids = await users.ids(last, ACCOUNTS_PER_CHUNK);
       if (ids.length > 0) await usage.pruneMinutes(ids, before);
       if (ids.length < ACCOUNTS_PER_CHUNK) return;

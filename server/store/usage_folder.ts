@@ -1,8 +1,8 @@
 /** Folds fresh cells into the rollups: a few at a time, so that nobody waits for it. */
 
 import { type Clock, systemClock } from "../base/clock.ts";
-import { ColinkError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
+import { PeriodicTask } from "./periodic_task.ts";
 import type { Store } from "./store.ts";
 
 export interface UsageFolderOptions {
@@ -29,51 +29,46 @@ const BREATH_MS = 10;
 
 export class UsageFolder {
   readonly #options: Required<UsageFolderOptions>;
+  readonly #task: PeriodicTask;
   #foldedAt: number;
-  #isClosed = false;
-  #cancel: () => void = () => {};
-  #running: Promise<void> = Promise.resolve();
 
   constructor(options: UsageFolderOptions) {
     this.#options = { clock: systemClock, maxWaiting: MAX_WAITING, ...options };
-    this.#foldedAt = this.#options.clock.monotonic();
-  }
-
-  start(): void {
-    if (this.#isClosed) return;
-    this.#cancel = this.#options.clock.after(LOOK_EVERY_MS, () => {
-      this.#running = this.look().then(() => this.start());
+    const { log, clock } = this.#options;
+    this.#foldedAt = clock.monotonic();
+    this.#task = new PeriodicTask({
+      everyMs: LOOK_EVERY_MS,
+      run: () => this.look(),
+      failure: "cannot fold what was used into the rollups",
+      log,
+      after: (delayMs, task) => clock.after(delayMs, task),
     });
   }
 
-  /** Resolves when nothing of it runs any more. Cells that still wait are counted, and folded by who comes next. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#cancel();
-    await this.#running;
+  start(): void {
+    this.#task.start();
   }
 
-  /** Folds what waits if there is much of it, or if the time has come. Never fails: cells wait until they can be folded. */
+  /** Resolves when the piece that is under way is folded. Cells that still wait are counted, and folded later. */
+  close(): Promise<void> {
+    return this.#task.close();
+  }
+
+  /** Folds the waiting cells if there are many, or if the time has come. */
   async look(): Promise<void> {
     const { store, log, clock, maxWaiting } = this.#options;
-    try {
-      const waiting = await store.usage.waiting(maxWaiting);
-      const startedAt = clock.monotonic();
-      if (waiting < maxWaiting && startedAt - this.#foldedAt < FOLD_EVERY_MS) return;
-      this.#foldedAt = startedAt;
-      await this.#fold(waiting);
-      log.debug({ cells: waiting, ms: clock.monotonic() - startedAt }, "usage folded");
-    } catch (error) {
-      // An outage is for the ledger to report.
-      if (error instanceof ColinkError && error.code === "store_unavailable") return;
-      log.error({ err: error }, "cannot fold what was used into the rollups");
-    }
+    const waiting = await store.usage.waiting(maxWaiting);
+    const startedAt = clock.monotonic();
+    if (waiting < maxWaiting && startedAt - this.#foldedAt < FOLD_EVERY_MS) return;
+    this.#foldedAt = startedAt;
+    await this.#fold(waiting);
+    log.debug({ cells: waiting, ms: clock.monotonic() - startedAt }, "usage folded");
   }
 
   /** Not more than there were: what comes meanwhile may wait for its like. */
   async #fold(cells: number): Promise<void> {
     const { store, clock } = this.#options;
-    for (let left = cells; left > 0 && !this.#isClosed;) {
+    for (let left = cells; left > 0 && !this.#task.isClosed;) {
       const folded = await store.usage.fold(Math.min(left, CELLS_PER_PIECE));
       if (folded === 0) return;
       left -= folded;

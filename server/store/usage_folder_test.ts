@@ -88,7 +88,7 @@ test("cells that cannot be folded now are folded later", async () => {
     around.onPiece = () => {};
     throw new ColinkError("store_unavailable", "Cannot reach the account database: it is away");
   };
-  await folder.look();
+  await expect(folder.look()).rejects.toMatchObject({ code: "store_unavailable" });
   around.cells = MANY;
   await folder.look();
   expect(around.cells).toBe(0);

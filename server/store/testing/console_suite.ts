@@ -130,6 +130,9 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
   });
 
   describe("keys", () => {
+    const endedSince = async (since: number) =>
+      (await store.keys.endedSince(since)).changes.map(({ id }) => id);
+
     test("of one account may be many, and each is revoked by itself", async () => {
       const account = await added();
       const [one, two] = [
@@ -138,11 +141,11 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       ];
       await store.keys.add(one);
       await store.keys.add(two);
-      const before = await store.keys.revokedSince(0);
+      const before = await store.keys.endedSince(0);
       expect(await store.keys.revoke("somebody", one.id)).toBe(false);
       expect(await store.keys.revoke(account.id, one.id)).toBe(true);
       expect((await store.keys.ofAccount(account.id)).map(({ name }) => name)).toEqual(["two"]);
-      expect((await store.keys.revokedSince(before.now)).keyIds).toContain(one.id);
+      expect(await endedSince(before.now)).toContain(one.id);
     });
 
     test("are at most 200 an account, however many are made at once", async () => {
@@ -169,8 +172,8 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.keys.byDigest(again.digest)).toBeNull();
 
       await store.keys.change(account.id, old.id, { expiresAt: Date.now() - 1000 });
-      const { now } = await store.keys.revokedSince(Number.MAX_SAFE_INTEGER);
-      expect((await store.keys.revokedSince(now - MINUTE_MS)).keyIds).toContain(old.id);
+      const { now } = await store.keys.endedSince(Number.MAX_SAFE_INTEGER);
+      expect(await endedSince(now - MINUTE_MS)).toContain(old.id);
       expect((await store.keys.ofAccount(account.id)).map(({ id }) => id)).toEqual([fresh.id]);
     });
 
@@ -179,8 +182,8 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       const key = aKey(account);
       await store.keys.add(key);
       await store.keys.change(account.id, key.id, { expiresAt: 1 });
-      const { now } = await store.keys.revokedSince(Number.MAX_SAFE_INTEGER);
-      expect((await store.keys.revokedSince(now - MINUTE_MS)).keyIds).toContain(key.id);
+      const { now } = await store.keys.endedSince(Number.MAX_SAFE_INTEGER);
+      expect(await endedSince(now - MINUTE_MS)).toContain(key.id);
       expect(await store.keys.change(account.id, key.id, { expiresAt: null })).toBeNull();
     });
 
@@ -412,16 +415,17 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       const node = sighting(account);
       await store.nodes.write({ ...nothing, sightings: [node] });
       expect(await store.nodes.decide(node.id, other.id, { pausedAt: 1 })).toBeNull();
-      const before = await store.nodes.orders(Number.MAX_SAFE_INTEGER, 10);
+      const before = await store.nodes.decidedSince(Number.MAX_SAFE_INTEGER, 10);
       await store.nodes.decide(node.id, account.id, { label: "mine", pausedAt: 7 });
       await store.nodes.write({ ...nothing, sightings: [node] });
-      const { orders } = await store.nodes.orders(before.now, 10);
-      expect(orders).toContainEqual({
+      const { changes } = await store.nodes.decidedSince(before.now, 10);
+      expect(changes).toContainEqual({
         id: node.id,
         label: "mine",
         pausedAt: 7,
         drainedAt: null,
         approvedAt: null,
+        at: expect.any(Number),
       });
       await store.nodes.approveAll(9);
       expect(await store.nodes.owned(node.id))

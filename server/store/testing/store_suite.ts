@@ -248,13 +248,14 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
   test("revoked keys and those of disabled accounts are told from a time of the database's clock on", async () => {
     const { account, key } = await added();
     const shut = await added();
-    const before = await store.keys.revokedSince(0);
+    const before = await store.keys.endedSince(0);
     await store.keys.rotate(aKey(account));
     await store.users.change(shut.account.id, { isDisabled: true });
-    const after = await store.keys.revokedSince(before.now);
+    const after = await store.keys.endedSince(before.now);
     expect(after.now).toBeGreaterThanOrEqual(before.now);
-    expect(after.keyIds.sort()).toEqual([key.id, shut.key.id].sort());
-    expect((await store.keys.revokedSince(after.now + 60_000)).keyIds).toEqual([]);
+    expect(after.changes.map(({ id }) => id).sort()).toEqual([key.id, shut.key.id].sort());
+    for (const { at } of after.changes) expect(at).toBeWithin(before.now, after.now + 1);
+    expect((await store.keys.endedSince(after.now + 60_000)).changes).toEqual([]);
     expect((await store.keys.byDigest(shut.key.digest))?.account.isDisabled).toBe(true);
     await store.users.change(shut.account.id, { isDisabled: false });
     expect((await store.keys.byDigest(shut.key.digest))?.account.isDisabled).toBe(false);

@@ -1,0 +1,88 @@
+/** Learns from the database what other gateways have changed: a poll whose readings overlap. */
+
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { PeriodicTask } from "./periodic_task.ts";
+
+/** One reading of a table's recent changes. */
+export interface Changes<Change> {
+  changes: Change[];
+  /** The database's clock, read before the changes were. UTC milliseconds. */
+  now: number;
+}
+
+export interface ChangePollOptions<Change extends { at: number }> {
+  /**
+   * Reads the changes whose stamp `at` is `since` or later. The database's clock gives the stamps,
+   * and a change carries its own, so that a row that is changed back counts as changed again.
+   */
+  read(since: number): Promise<Changes<Change>>;
+  /** Takes changes that no earlier poll has delivered: never an empty list. */
+  deliver(changes: readonly Change[]): void;
+  /** Where the first poll starts; `now` skips what was changed before the process started. */
+  from: "beginning" | "now";
+  /** The log line of a poll that failed for another reason than an outage. */
+  failure: string;
+  log: Log;
+  after?: Clock["after"] | undefined;
+}
+
+/** A change made on one gateway reaches the others within this time. */
+const POLL_MS = 2000;
+
+/**
+ * Each reading goes back this far before the last one: longer than a change can take from its stamp
+ * to its commit, so that a change that is committed late is still read.
+ */
+const OVERLAP_MS = 10_000;
+
+/** Only the database's clock is compared with stamps; the gateway's own clock may differ. */
+export class ChangePoll<Change extends { at: number }> {
+  readonly #options: ChangePollOptions<Change>;
+  readonly #task: PeriodicTask;
+  #since: number;
+  /** Changes that the next reading can return again. */
+  #delivered = new Set<string>();
+  #reading: Promise<void> = Promise.resolve();
+
+  constructor(options: ChangePollOptions<Change>) {
+    this.#options = options;
+    this.#since = options.from === "now" ? Number.MAX_SAFE_INTEGER : 0;
+    this.#task = new PeriodicTask({ ...options, everyMs: POLL_MS, run: () => this.refresh() });
+  }
+
+  /** Polls now and from now on; resolves after the first poll. Never rejects. */
+  start(): Promise<void> {
+    return this.#task.runNow();
+  }
+
+  /** Delivers nothing more. */
+  close(): Promise<void> {
+    return this.#task.close();
+  }
+
+  /**
+   * Reads and delivers what was committed before the call. Throws what `read` throws; the next
+   * reading then starts where this one would have.
+   */
+  refresh(): Promise<void> {
+    const reading = this.#reading.then(() => this.#read());
+    this.#reading = reading.catch(() => {});
+    return reading;
+  }
+
+  async #read(): Promise<void> {
+    const { changes, now } = await this.#options.read(this.#since);
+    if (this.#task.isClosed) return;
+    const since = now - OVERLAP_MS;
+    const known = this.#delivered;
+    this.#since = since;
+    this.#delivered = new Set(changes.filter(({ at }) => at >= since).map(identityOf));
+    const fresh = changes.filter((change) => !known.has(identityOf(change)));
+    if (fresh.length > 0) this.#options.deliver(fresh);
+  }
+}
+
+function identityOf(change: object): string {
+  return JSON.stringify(change);
+}
