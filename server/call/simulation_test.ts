@@ -3,7 +3,7 @@ import { Endpoint } from "../../protocol/mod.ts";
 import { type FactsByModel, factsByModel } from "../node/model_facts.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
-import { seeded } from "./testing/random.ts";
+import { seeded } from "../base/testing/random.ts";
 import { Referee } from "./testing/referee.ts";
 import { Kept, type Received, World } from "./testing/world.ts";
 

@@ -4,7 +4,7 @@ import { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import { FULL, type Price } from "./node_pool.ts";
 import { NodePools } from "./node_pools.ts";
-import { seeded } from "../call/testing/random.ts";
+import { seeded } from "../base/testing/random.ts";
 
 const NOBODY: ReadonlySet<string> = new Set();
 const MODELS = ["m", "n", "o"];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Call } from "../call.ts";
 import type { Lease } from "../lease.ts";
-import { seeded } from "../../call/testing/random.ts";
+import { seeded } from "../../base/testing/random.ts";
 import { type CallOptions, World } from "../../call/testing/world.ts";
 
 function start(nodes: number, slots = 4): World {

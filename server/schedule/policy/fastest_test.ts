@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Timing } from "./policy.ts";
-import { seeded } from "../../call/testing/random.ts";
+import { seeded } from "../../base/testing/random.ts";
 import { Kept, World } from "../../call/testing/world.ts";
 
 const MINUTE_MS = 60_000;

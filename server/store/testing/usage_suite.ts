@@ -1,7 +1,7 @@
 /** What every store must tell of what was used, whatever lies below it: run by store_test.ts against SQLite and PostgreSQL. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { seeded } from "../../call/testing/random.ts";
+import { seeded } from "../../base/testing/random.ts";
 import { storable } from "../database.ts";
 import { bucketOf, BUCKETS } from "../histogram.ts";
 import type { AccountRow, LedgerEntry, Store } from "../store.ts";

@@ -1,4 +1,4 @@
-/** A small seeded generator of numbers from 0 up to 1: the same seed, the same story. */
+/** A small seeded generator of numbers from 0 up to 1: the same seed gives the same numbers. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
