@@ -1,6 +1,6 @@
 /** Calls that are over: metadata, never what was said. Times are UTC milliseconds, durations milliseconds. */
 
-/** What became of a call. */
+/** What became of a call; docs/errors.md says which failure has which outcome. */
 export type CallOutcome =
   | "ok"
   | "upstream_error"
@@ -22,7 +22,7 @@ export interface AttemptView {
   /** After the call's arrival. */
   start_ms: number;
   duration_ms: number;
-  /** `ok`; `refused`: the upstream refused the request; else the code of the failure (`node_lost`, `busy` …). */
+  /** `ok`; `refused`: the upstream refused the request; else the code of the failure (`node_lost`, `node_busy` …). */
   end: string;
 }
 

@@ -76,7 +76,7 @@ function only(method: "GET" | "POST") {
   return (c: AppContext): never => {
     c.get("headers").allow = method;
     throw new ColinkError(
-      "method_not_allowed",
+      "method_not_supported",
       `Cannot ${c.req.method} ${c.req.path}: use ${method}`,
     );
   };

@@ -9,6 +9,7 @@ import { CloseCode, decode } from "../protocol/mod.ts";
 import { at } from "../scripts/root.ts";
 import { ConfigError, readConfig, settingsHelp } from "../server/base/config.ts";
 import { errorKinds } from "../server/base/error.ts";
+import { outcomes } from "../server/base/outcome.ts";
 import {
   anchorOf,
   fenceOf,
@@ -32,7 +33,9 @@ function code(text: string): string {
   return `\`${text}\``;
 }
 
-function rowOf({ path, rows }: Markdown, first: string): string[] {
+/** The only row that begins with the code; `head`: in tables whose first column has that name. */
+function rowOf({ path, tables }: Markdown, first: string, head?: string): string[] {
+  const rows = tables.filter(([names]) => head === undefined || names?.[0] === head).flat();
   const found = rows.filter(([cell]) => cell === code(first));
   if (found.length !== 1) throw new Error(`${path}: ${found.length} rows for ${first}, not 1`);
   return found[0]!;
@@ -92,15 +95,26 @@ test("every COLINK_ name in the documentation is one that some part of the produ
   expect(strays).toEqual([]);
 });
 
-for (const kind of Object.values(errorKinds)) {
-  test(`docs/errors.md has ${kind.code} with its status and whether to try again`, () => {
-    const [, status, again, cause] = rowOf(errors, kind.code);
+for (const [errorCode, kind] of Object.entries(errorKinds)) {
+  test(`docs/errors.md has ${errorCode} with its status and whether to try again`, () => {
+    const [, status, again, cause] = rowOf(errors, errorCode, "code");
     expect(status).toBe(String(kind.status));
     const isVain = kind.retry === "never" || kind.retry === "only elsewhere";
     expect(again).toBe(isVain ? "no" : "yes");
     expect(cause).not.toBe("");
   });
 }
+
+test("docs/errors.md says which codes have which outcome in the ledger", () => {
+  for (const [errorCode, { outcome }] of Object.entries(errorKinds)) {
+    const named = Object.keys(outcomes).filter((one) =>
+      rowOf(errors, one, "outcome")[1]?.includes(code(errorCode))
+    );
+    expect([errorCode, ...named]).toEqual(
+      outcome === "rejected" ? [errorCode] : [errorCode, outcome],
+    );
+  }
+});
 
 /** The first cells of the table whose head begins with one of these, backticks taken off. */
 function firstCells({ path, tables }: Markdown, ...heads: string[]): string[] {
@@ -110,7 +124,7 @@ function firstCells({ path, tables }: Markdown, ...heads: string[]): string[] {
 }
 
 test("the error codes in the READMEs exist", () => {
-  const codes: string[] = Object.values(errorKinds).map((kind) => kind.code);
+  const codes = Object.keys(errorKinds);
   for (const readme of [english, chinese]) {
     const shown = firstCells(readme, "code");
     expect(shown.length).toBeGreaterThan(5);

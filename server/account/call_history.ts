@@ -2,19 +2,13 @@
 
 import type { AttemptView, CallFilter, CallPage, CallView, Side } from "../../api/mod.ts";
 import { ColinkError } from "../base/error.ts";
-import type { AttemptEntry, LedgerEntry, Outcome, Store } from "../store/store.ts";
+import { type Outcome, outcomes } from "../base/outcome.ts";
+import type { AttemptEntry, LedgerEntry, Store } from "../store/store.ts";
 import { cursorOf, positionOf } from "./cursor.ts";
 
 const DEFAULT_LIMIT = 50;
 
-/** What `failed` stands for. */
-const failures: readonly Outcome[] = [
-  "upstream_error",
-  "node_lost",
-  "timeout",
-  "rejected",
-  "interrupted",
-];
+const failures = (Object.keys(outcomes) as Outcome[]).filter((one) => outcomes[one].failed);
 
 /** What people call keys and nodes, by id. */
 export interface Names {

@@ -1,108 +1,113 @@
-/**
- * Everything that can go wrong on the way of a request, as data: one class, one table. Thrown
- * where it is known, rendered once, in http/reply.ts.
- */
+/** Everything that can go wrong with a request: one class and one table. http/reply.ts renders it. */
+
+import type { CallOutcome, ErrorCode, NodeFault } from "../../api/mod.ts";
+
+export type { ErrorCode };
 
 /**
- * What can be done about it: nothing; the same again later, by the caller; another node at once, and
- * the same later where no other is left; or only another node, as the same later would be in vain.
+ * Whether trying again helps: `later`: the same request may succeed later; `elsewhere`: another node
+ * may succeed at once, and the same request later; `only elsewhere`: another node may, waiting does not help.
  */
 export type Retry = "never" | "later" | "elsewhere" | "only elsewhere";
 
-/** Whose fault it was: the whole node's, or that of what one model runs on there; false: neither's. */
-export type Scope = "node" | "model" | false;
+/** The calls that a node at fault no longer gets: all of them, or those of one model. */
+export type PenaltyScope = "node" | "model";
 
 export interface ErrorKind {
-  status: number;
+  readonly status: number;
   /** OpenAI's `error.type`. */
-  type: string;
-  /** OpenAI's `error.code`, what programs compare with. */
-  code: string;
-  retry: Retry;
-  /** What gets no calls for a while: the node that was at work, or only the model of it. */
-  penalty: Scope;
+  readonly type: string;
+  readonly retry: Retry;
+  /** The outcome that the ledger records for a call which fails with the code. */
+  readonly outcome: CallOutcome;
+  /** Null: the node is not at fault. */
+  readonly penalty: PenaltyScope | null;
 }
 
-type Row = [status: number, type: string, code: string, retry: Retry, penalty: Scope];
-
-const request = "invalid_request_error";
-const server = "server_error";
+type Row<Penalty extends PenaltyScope | null> = readonly [
+  status: number,
+  retry: Retry,
+  outcome: CallOutcome,
+  penalty: Penalty,
+];
 
 /**
- * Our code → what the world sees. A status that SDKs retry (408, 409, 429, 5xx) stands only where
- * a retry can help, or `x-should-retry: false` goes with it (`retry: "never"`).
+ * SDKs retry the statuses 408, 409, 429 and 5xx. Such a status stands only where a retry can help, or
+ * `x-should-retry: false` goes with it (`never`, `only elsewhere`).
  */
-const rows = {
-  invalid_json: [400, request, "invalid_json", "never", false],
-  invalid_request: [400, request, "invalid_request", "never", false],
-  body_too_deep: [400, request, "body_too_deep", "never", false],
-  email_taken: [400, request, "email_taken", "never", false],
-  weak_password: [400, request, "weak_password", "never", false],
-  missing_api_key: [401, request, "missing_api_key", "never", false],
-  invalid_api_key: [401, request, "invalid_api_key", "never", false],
-  wrong_token_kind: [401, request, "wrong_token_kind", "never", false],
-  invalid_client_token: [401, request, "invalid_client_token", "never", false],
-  invalid_credentials: [401, request, "invalid_credentials", "never", false],
-  session_required: [401, request, "session_required", "never", false],
-  session_expired: [401, request, "session_expired", "never", false],
-  key_expired: [401, request, "key_expired", "never", false],
-  too_many: [400, request, "too_many", "never", false],
-  admin_required: [403, request, "admin_required", "never", false],
-  model_not_allowed: [403, request, "model_not_allowed", "never", false],
-  key_blocked: [403, request, "key_blocked", "never", false],
-  registration_closed: [403, request, "registration_closed", "never", false],
-  invite_required: [403, request, "invite_required", "never", false],
-  setup_refused: [403, request, "setup_refused", "never", false],
-  origin_refused: [403, request, "origin_refused", "never", false],
-  model_not_found: [404, request, "model_not_found", "never", false],
-  endpoint_not_offered: [404, request, "endpoint_not_offered", "never", false],
-  response_not_found: [404, request, "previous_response_not_found", "never", false],
-  not_found: [404, request, "not_found", "never", false],
-  method_not_allowed: [405, request, "method_not_supported", "never", false],
-  body_too_large: [413, request, "body_too_large", "never", false],
-  unsupported_media_type: [415, request, "unsupported_media_type", "never", false],
-  upgrade_required: [426, request, "upgrade_required", "never", false],
-  rate_limited: [429, "requests", "rate_limit_exceeded", "later", false],
-  login_throttled: [429, "requests", "login_throttled", "later", false],
-  too_many_streams: [429, "requests", "too_many_streams", "later", false],
-  queue_full: [429, "requests", "queue_full", "later", false],
-  caller_gone: [499, request, "caller_gone", "never", false],
-  caller_too_slow: [499, request, "caller_too_slow", "never", false],
-  key_revoked: [401, request, "key_revoked", "never", false],
-  internal: [500, server, "internal_error", "later", false],
-  busy: [503, server, "node_busy", "elsewhere", false],
-  node_lost: [502, server, "node_lost", "elsewhere", "node"],
-  gateway_lost: [502, server, "gateway_lost", "elsewhere", false],
-  node_silent: [504, server, "node_silent", "elsewhere", "node"],
-  node_protocol: [502, server, "node_protocol", "elsewhere", "node"],
-  upstream_auth: [502, server, "upstream_auth", "only elsewhere", "model"],
-  upstream_rate_limited: [429, "requests", "upstream_rate_limited", "elsewhere", "model"],
-  upstream_overloaded: [503, server, "upstream_overloaded", "elsewhere", "model"],
-  upstream_timeout: [504, server, "upstream_timeout", "elsewhere", "model"],
-  upstream_error: [502, server, "upstream_error", "elsewhere", "model"],
-  answer_too_large: [502, server, "answer_too_large", "never", false],
-  deadline_exceeded: [504, server, "deadline_exceeded", "later", false],
-  queue_timeout: [503, server, "queue_timeout", "later", false],
-  no_node_online: [503, server, "no_node_online", "later", false],
-  nodes_penalized: [503, server, "nodes_penalized", "later", false],
-  store_unavailable: [503, server, "store_unavailable", "later", false],
-  shutting_down: [503, server, "shutting_down", "later", false],
-} as const satisfies Record<string, Row>;
+const rows: { readonly [C in ErrorCode]: Row<C extends NodeFault ? PenaltyScope : null> } = {
+  invalid_json: [400, "never", "rejected", null],
+  invalid_request: [400, "never", "rejected", null],
+  body_too_deep: [400, "never", "rejected", null],
+  email_taken: [400, "never", "rejected", null],
+  weak_password: [400, "never", "rejected", null],
+  too_many: [400, "never", "rejected", null],
+  missing_api_key: [401, "never", "rejected", null],
+  invalid_api_key: [401, "never", "rejected", null],
+  wrong_token_kind: [401, "never", "rejected", null],
+  invalid_client_token: [401, "never", "rejected", null],
+  invalid_credentials: [401, "never", "rejected", null],
+  session_required: [401, "never", "rejected", null],
+  session_expired: [401, "never", "rejected", null],
+  key_expired: [401, "never", "rejected", null],
+  key_revoked: [401, "never", "interrupted", null],
+  admin_required: [403, "never", "rejected", null],
+  model_not_allowed: [403, "never", "rejected", null],
+  key_blocked: [403, "never", "rejected", null],
+  registration_closed: [403, "never", "rejected", null],
+  invite_required: [403, "never", "rejected", null],
+  setup_refused: [403, "never", "rejected", null],
+  origin_refused: [403, "never", "rejected", null],
+  model_not_found: [404, "never", "rejected", null],
+  endpoint_not_offered: [404, "never", "rejected", null],
+  previous_response_not_found: [404, "never", "rejected", null],
+  not_found: [404, "never", "rejected", null],
+  method_not_supported: [405, "never", "rejected", null],
+  body_too_large: [413, "never", "rejected", null],
+  unsupported_media_type: [415, "never", "rejected", null],
+  upgrade_required: [426, "never", "rejected", null],
+  rate_limit_exceeded: [429, "later", "rejected", null],
+  login_throttled: [429, "later", "rejected", null],
+  too_many_streams: [429, "later", "rejected", null],
+  queue_full: [429, "later", "rejected", null],
+  queue_timeout: [503, "later", "rejected", null],
+  no_node_online: [503, "later", "rejected", null],
+  nodes_penalized: [503, "later", "rejected", null],
+  store_unavailable: [503, "later", "rejected", null],
+  node_busy: [503, "elsewhere", "rejected", null],
+  node_lost: [502, "elsewhere", "node_lost", "node"],
+  node_silent: [504, "elsewhere", "timeout", "node"],
+  node_protocol: [502, "elsewhere", "node_lost", "node"],
+  gateway_lost: [502, "elsewhere", "node_lost", null],
+  upstream_auth: [502, "only elsewhere", "upstream_error", "model"],
+  upstream_rate_limited: [429, "elsewhere", "upstream_error", "model"],
+  upstream_overloaded: [503, "elsewhere", "upstream_error", "model"],
+  upstream_timeout: [504, "elsewhere", "upstream_error", "model"],
+  upstream_error: [502, "elsewhere", "upstream_error", "model"],
+  caller_gone: [499, "never", "cancelled", null],
+  caller_too_slow: [499, "never", "cancelled", null],
+  deadline_exceeded: [504, "later", "timeout", null],
+  answer_too_large: [502, "never", "interrupted", null],
+  shutting_down: [503, "later", "interrupted", null],
+  internal_error: [500, "later", "interrupted", null],
+};
 
-export type ErrorCode = keyof typeof rows;
-
-/** The table, by our own codes. */
 export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = Object.freeze(
   Object.fromEntries(
-    Object.entries(rows).map(([key, [status, type, code, retry, penalty]]) => [
-      key,
-      Object.freeze({ status, type, code, retry, penalty }),
+    Object.entries(rows).map(([code, [status, retry, outcome, penalty]]) => [
+      code,
+      Object.freeze({ status, type: typeOf(status), retry, outcome, penalty }),
     ]),
   ) as Record<ErrorCode, ErrorKind>,
 );
 
+function typeOf(status: number): string {
+  if (status === 429) return "requests";
+  return status < 500 ? "invalid_request_error" : "server_error";
+}
+
 export interface ErrorDetails {
-  /** The request's field that is wrong, where one is. */
+  /** The request's field that is wrong. */
   param?: string;
   /** When trying again makes sense, in milliseconds from now. */
   retryAfterMs?: number;
@@ -127,10 +132,10 @@ export class ColinkError extends Error {
   }
 }
 
-/** The error itself, or, for one that nobody foresaw, an `internal` one that has it as its cause. */
+/** The error itself where it is a ColinkError; any other becomes the cause of an `internal_error`. */
 export function asColinkError(error: unknown): ColinkError {
   if (error instanceof ColinkError) return error;
-  return new ColinkError("internal", "Cannot answer: an unexpected error; try again", {
+  return new ColinkError("internal_error", "Cannot answer: an unexpected error; try again", {
     cause: error,
   });
 }

@@ -114,7 +114,7 @@ export class Attempt implements AttemptSink {
     this.#startedMs = this.#heardMs = this.clock.monotonic();
     this.#running = this.lease.node.connection.start(this.order, this);
     if (this.#running === null) {
-      const error = new ColinkError("busy", "Cannot send the call: the node reads too slowly");
+      const error = new ColinkError("node_busy", "Cannot send the call: the node reads too slowly");
       return this.#ended({ is: "failed", error });
     }
     // A call that does not stream is silent until it is complete; only its deadline limits it.

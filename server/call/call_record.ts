@@ -3,7 +3,8 @@
 import type { ColinkError } from "../base/error.ts";
 import type { Tally } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
-import type { AttemptEntry, LedgerEntry, Outcome } from "../store/store.ts";
+import type { Outcome } from "../base/outcome.ts";
+import type { AttemptEntry, LedgerEntry } from "../store/store.ts";
 import type { Attempt, AttemptEnd } from "./attempt.ts";
 import type { Call } from "../schedule/call.ts";
 import { GatheredAnswer } from "./gathered_answer.ts";
@@ -58,7 +59,7 @@ export class CallRecord {
     const entry = this.#log.at(-1);
     if (entry === undefined) return;
     entry.durationMs = Math.round(nowMs - this.call.startedMs) - entry.startMs;
-    entry.end = end.is === "finished" ? "ok" : end.is === "refused" ? "refused" : causeOf(end);
+    entry.end = end.is === "finished" ? "ok" : end.is === "refused" ? "refused" : end.error.code;
   }
 
   /** Public ids of the nodes that failed this call. */
@@ -134,37 +135,16 @@ export class CallRecord {
       firstByteMs: this.#firstByteMs === null ? null : Math.round(this.#firstByteMs),
       durationMs: Math.round(this.#durationMs),
       startedAt,
-      cause: "error" in end ? causeOf(end) : null,
+      cause: "error" in end ? end.error.code : null,
       attemptLog: this.#attemptLog(),
     };
   }
 }
 
-function causeOf({ error }: { error: ColinkError }): string {
-  return error.kind.code;
-}
-
-const outcomes: Partial<Record<ColinkError["code"], Outcome>> = {
-  caller_gone: "cancelled",
-  caller_too_slow: "cancelled",
-  deadline_exceeded: "timeout",
-  key_revoked: "interrupted",
-  shutting_down: "interrupted",
-  node_lost: "node_lost",
-  gateway_lost: "node_lost",
-  node_protocol: "node_lost",
-  node_silent: "timeout",
-  upstream_auth: "upstream_error",
-  upstream_rate_limited: "upstream_error",
-  upstream_overloaded: "upstream_error",
-  upstream_timeout: "upstream_error",
-  upstream_error: "upstream_error",
-};
-
 function outcomeOf(end: CallEnd): Outcome {
   if (end.is === "finished") return "ok";
   if (end.is === "refused") return "rejected";
-  return outcomes[end.error.code] ?? "rejected";
+  return end.error.kind.outcome;
 }
 
 function statusOf(end: CallEnd): number {

@@ -63,7 +63,7 @@ export function classifyFailure(failure: AttemptFailure): FailureClass {
 }
 
 function judgeRefusal(error: ErrorData, headers: UpstreamRejection["headers"] = {}): FailureClass {
-  if (isBusy(error)) return fault("busy", "the node is full or is leaving");
+  if (isBusy(error)) return fault("node_busy", "the node is full or is leaving");
   const reading = upstreamFaults[error.code];
   if (reading) return fault(reading.code, reading.message, error.retry_after_ms);
   if (error.code >= 400 && error.code < 500 && error.code !== CALLER_GONE) {

@@ -230,7 +230,7 @@ export class Relay {
     const mayHelpElsewhere = error.kind.retry === "elsewhere" ||
       error.kind.retry === "only elsewhere";
     if (record.hasBegun || !mayHelpElsewhere) return false;
-    if (error.code === "busy" && ++record.busyBounces <= MAX_BUSY_BOUNCES) {
+    if (error.code === "node_busy" && ++record.busyBounces <= MAX_BUSY_BOUNCES) {
       record.attempts--;
       return true;
     }
@@ -248,7 +248,9 @@ export class Relay {
   /** The one ending: the caller gets the rest. Never throws: a call is written down whoever hears of its end. */
   #end(record: CallRecord, outlet: Outlet, end: CallEnd): void {
     record.ended(this.parts.clock.monotonic());
-    if ("error" in end && end.error.code === "internal") this.#logFault(record, end.error.cause);
+    if ("error" in end && end.error.code === "internal_error") {
+      this.#logFault(record, end.error.cause);
+    }
     try {
       this.#deliver(record, outlet, end);
     } catch (error) {

@@ -220,7 +220,7 @@ describe("the relay", () => {
       await world.clock.pass(500);
     }
     await done;
-    expect(outlet.error).toMatchObject({ code: "busy" });
+    expect(outlet.error).toMatchObject({ code: "node_busy" });
   });
 
   test("a caller who leaves stops the node's work; the slot is held until the node confirms", async () => {
@@ -398,6 +398,7 @@ describe("the relay", () => {
       await world.clock.pass(1_000);
       await done;
       expect(outlet.error).toMatchObject({ code: "answer_too_large" });
+      expect(world.ledger[0]).toMatchObject({ outcome: "interrupted", cause: "answer_too_large" });
       expect(a.received[0]!.isCancelled).toBe(true);
       expect(a.received[0]!.consumedBytes).toBe(1000);
       expect(a.node.keptBytes).toBe(0);
@@ -492,7 +493,8 @@ describe("the relay", () => {
     };
     const unsent = run();
     await unsent.done;
-    expect(unsent.outlet.error?.code).toBe("internal");
+    expect(unsent.outlet.error?.code).toBe("internal_error");
+    expect(world.ledger[0]).toMatchObject({ outcome: "interrupted", cause: "internal_error" });
     expect(a.node.active).toBe(0);
 
     const b = world.node("b");

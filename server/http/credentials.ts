@@ -65,7 +65,7 @@ function refusedBy(
     );
   }
   return new ColinkError(
-    "rate_limited",
+    "rate_limit_exceeded",
     `Cannot call: this ${whose}'s limit of ${verdict.limit} calls a minute is used up; try again later`,
     { retryAfterMs: verdict.retryAfterMs },
   );

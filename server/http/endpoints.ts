@@ -165,7 +165,7 @@ function refuseResponse(body: JsonBody): void {
   }
   if ((body.kind("conversation") ?? "null") !== "null") {
     throw new ColinkError(
-      "response_not_found",
+      "previous_response_not_found",
       "Cannot go on from a stored conversation: none is kept here; " +
         "send it whole as input, or go on from a response with previous_response_id",
       { param: "conversation" },

@@ -33,8 +33,8 @@ export function isAnthropicSdk(headers: Headers): boolean {
 
 /** Our own errors as facts. */
 export function factsOf(error: ColinkError): ErrorFacts {
-  const { message, param, kind } = error;
-  const facts = { status: kind.status, message, type: kind.type, param, code: kind.code };
+  const { code, message, param, kind: { status, type } } = error;
+  const facts = { status, message, type, param, code };
   return error instanceof FormError ? { ...facts, fields: error.fields } : facts;
 }
 

@@ -94,7 +94,7 @@ export function refused(
 ): Response {
   const { requestId } = recipient;
   const where = { request: requestId, method, path };
-  if (error instanceof ColinkError && error.code !== "internal") {
+  if (error instanceof ColinkError && error.code !== "internal_error") {
     const { status } = error.kind;
     log.info({ ...where, status, cause: error.code }, "refused");
     return errorResponse(error, recipient);
@@ -103,7 +103,10 @@ export function refused(
   if (malformed) return errorResponse(malformed, recipient);
   log.error({ ...where, err: error }, "unexpected error");
   return errorResponse(
-    new ColinkError("internal", `Cannot answer: an unexpected error; report it as ${requestId}`),
+    new ColinkError(
+      "internal_error",
+      `Cannot answer: an unexpected error; report it as ${requestId}`,
+    ),
     recipient,
   );
 }

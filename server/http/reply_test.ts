@@ -7,7 +7,7 @@ const recipient = { dialect: openAi, requestId: "req-1", headers: { "x-request-i
 
 describe("an error", () => {
   const waits: [code: ErrorCode, retryAfterMs: number | undefined, told: string | null][] = [
-    ["rate_limited", 2500, "3"],
+    ["rate_limit_exceeded", 2500, "3"],
     ["store_unavailable", undefined, "1"],
     ["upstream_rate_limited", undefined, "1"],
     ["node_lost", undefined, null],
@@ -38,7 +38,7 @@ describe("an error", () => {
   }
 
   test("has its request's id where the dialect looks for it", async () => {
-    const answer = errorResponse(new ColinkError("internal", "x"), {
+    const answer = errorResponse(new ColinkError("internal_error", "x"), {
       ...recipient,
       dialect: anthropic,
     });

@@ -114,7 +114,7 @@ export class Scheduler {
    */
   failed(lease: Lease, error: ColinkError): Penalty | null {
     const { node, service: { model } } = lease;
-    if (error.code === "busy") this.#slots.bounced(lease);
+    if (error.code === "node_busy") this.#slots.bounced(lease);
     if (!error.kind.penalty) return null;
     return this.parts.penalties.penalize(node.who.nodeKey, {
       model: error.kind.penalty === "model" ? model : null,

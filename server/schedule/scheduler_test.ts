@@ -222,7 +222,7 @@ describe("the scheduler", () => {
       world.node("home", 1, ["n"]);
       for (const name of ["home", "gone"]) {
         expect(lease(() => world.lease(world.call({ home: name })))).toMatchObject({
-          code: "response_not_found",
+          code: "previous_response_not_found",
           param: "previous_response_id",
         });
       }
@@ -291,7 +291,7 @@ describe("the scheduler", () => {
     const world = new World();
     const { node } = world.node("a", 3);
     const held = await world.lease();
-    world.fails(await world.lease(), "busy");
+    world.fails(await world.lease(), "node_busy");
     const waiting = Promise.resolve(world.lease());
     await settle();
     expect([node.active, world.scheduler.waiting]).toEqual([1, 1]);

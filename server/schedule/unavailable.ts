@@ -32,7 +32,7 @@ export function notAtEndpoint(
 /** The stored answer that a call goes on from is not known here. */
 export function responseNotFound(): ColinkError {
   return new ColinkError(
-    "response_not_found",
+    "previous_response_not_found",
     "Cannot go on from the previous response: this gateway does not know it, or not any more; " +
       "send the whole conversation as input",
     { param: "previous_response_id" },
@@ -42,7 +42,7 @@ export function responseNotFound(): ColinkError {
 /** It is known, but not to be had. */
 export function requiredNodeOffline(): ColinkError {
   return new ColinkError(
-    "response_not_found",
+    "previous_response_not_found",
     "Cannot go on from the previous response: the node that has it is away, or does not offer this " +
       "model; try again later, or send the whole conversation as input",
     { param: "previous_response_id" },

@@ -4,7 +4,8 @@ import { type Kysely, type Selectable, sql } from "kysely";
 import type { Database } from "./database.ts";
 import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
-import type { AttemptEntry, LedgerEntry, Outcome } from "./rows.ts";
+import type { Outcome } from "../base/outcome.ts";
+import type { AttemptEntry, LedgerEntry } from "./rows.ts";
 
 export interface CallQuery {
   accountId: string;

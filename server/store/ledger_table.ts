@@ -2,9 +2,10 @@
 
 import type { Transaction } from "kysely";
 import type { Backend } from "./backend.ts";
+import { outcomes } from "../base/outcome.ts";
 import { storable } from "./database.ts";
 import type { Schema } from "./schema.ts";
-import type { LedgerEntry, Outcome } from "./rows.ts";
+import type { LedgerEntry } from "./rows.ts";
 import { freshKeyColumns, freshRows, freshSumColumns } from "./usage_fresh.ts";
 
 /** Writes the entries that are not there yet, and adds those to the totals of caller and provider and to their usage. */
@@ -64,11 +65,9 @@ const columns: readonly (keyof Schema["ledger"])[] = [
   "attempt_log",
 ];
 
-/** Outcomes of calls that were cut short: served if some of the answer was there already. */
-const cutShort: ReadonlySet<Outcome> = new Set(["cancelled", "interrupted", "node_lost"]);
-
 function wasServed({ outcome, producedChunks }: LedgerEntry): boolean {
-  return outcome === "ok" || (cutShort.has(outcome) && producedChunks > 0);
+  const { served } = outcomes[outcome];
+  return served === "always" || (served === "begun" && producedChunks > 0);
 }
 
 interface Tally {

@@ -1,5 +1,7 @@
 /** What the store keeps of accounts, keys and calls. Times are UTC milliseconds. */
 
+import type { Outcome } from "../base/outcome.ts";
+
 export type Role = "user" | "admin";
 
 /** What a bearer token is for: calling models, or connecting a node. */
@@ -47,16 +49,6 @@ export interface KeyRow {
   expiresAt: number | null;
   replacedBy: string | null;
 }
-
-/** What became of a call. */
-export type Outcome =
-  | "ok"
-  | "upstream_error"
-  | "node_lost"
-  | "cancelled"
-  | "timeout"
-  | "rejected"
-  | "interrupted";
 
 /** One try of a call on a node, in milliseconds after the call's arrival. */
 export interface AttemptEntry {

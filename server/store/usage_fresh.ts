@@ -5,6 +5,7 @@
  * ends up in.
  */
 
+import { isFailed } from "../base/outcome.ts";
 import { storable } from "./database.ts";
 import { bucketOf } from "./histogram.ts";
 import type { LedgerEntry } from "./rows.ts";
@@ -90,16 +91,11 @@ function bucketFor({ stream, firstByteMs }: LedgerEntry): number {
 function count(sums: Sums, entry: LedgerEntry): void {
   const { promptTokens, completionTokens, stream, firstByteMs, durationMs } = entry;
   sums.calls++;
-  if (isError(entry)) sums.errors++;
+  if (isFailed(entry)) sums.errors++;
   sums.prompt_tokens += promptTokens ?? 0;
   sums.completion_tokens += completionTokens ?? 0;
   const streamMs = stream && firstByteMs !== null ? durationMs - firstByteMs : 0;
   if (completionTokens === null || completionTokens <= 0 || streamMs <= 0) return;
   sums.stream_tokens += completionTokens;
   sums.stream_ms += Math.round(streamMs);
-}
-
-/** Neither answered nor left by its caller. */
-function isError({ outcome }: LedgerEntry): boolean {
-  return outcome !== "ok" && outcome !== "cancelled";
 }

@@ -3,7 +3,7 @@
 import { Database } from "bun:sqlite";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Outcome } from "../../server/store/store.ts";
+import type { Outcome } from "../../server/base/outcome.ts";
 import { ask } from "./api.ts";
 import { until } from "./wait.ts";
 

@@ -47,6 +47,8 @@ const outcomeOfCode: Readonly<Record<string, LedgerRow["outcome"]>> = {
   upstream_timeout: "upstream_error",
   upstream_error: "upstream_error",
   shutting_down: "interrupted",
+  answer_too_large: "interrupted",
+  internal_error: "interrupted",
 };
 
 /** Holds the rows of one run to what was witnessed. */

@@ -44,7 +44,7 @@ export async function expectSeldom(
   const { allowed, retryAfterMs } = await limiter.take(`${deed}:${accountId}`, perMinute);
   if (allowed) return;
   throw new ColinkError(
-    "rate_limited",
+    "rate_limit_exceeded",
     `Cannot do this now: it was done ${perMinute} times within a minute; try again later`,
     { retryAfterMs },
   );

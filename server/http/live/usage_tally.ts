@@ -1,6 +1,7 @@
 /** What calls that are over have added to their accounts' figures since it was last told. */
 
 import type { Side, UsageIncrement } from "../../../api/mod.ts";
+import { isFailed } from "../../base/outcome.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 
 /** Models of one account that are told apart between two tellings. */
@@ -28,7 +29,7 @@ export class UsageTally {
       increments.set(id, increment);
     }
     increment.calls++;
-    if (entry.outcome !== "ok" && entry.outcome !== "cancelled") increment.errors++;
+    if (isFailed(entry)) increment.errors++;
     increment.prompt_tokens += entry.promptTokens ?? 0;
     increment.completion_tokens += entry.completionTokens ?? 0;
   }

@@ -41,7 +41,7 @@ export const calls = {
   goneNode: "(unknown node)",
   firstByte: "First byte of the answer",
   span: (start: string, duration: string) => `after ${start}, for ${duration}`,
-  ends: { ok: "answered", refused: "the model server refused the request", busy: "was full" },
+  ends: { ok: "answered", refused: "the model server refused the request", node_busy: "was full" },
   more: "Older calls",
   emptyTitle: "No calls yet",
   emptyText: "Each call stands here within a second of its end. The playground makes a first one.",

@@ -1,4 +1,9 @@
-/** Failures, by the gateway’s code. A code that is not here is shown in the gateway’s own words, in English. */
+/** Failures in English, by the gateway’s code. A code that is not here is shown with the gateway’s own message. */
+
+import type { ErrorCode } from "../../../api/mod.ts";
+
+/** Failures that the console itself finds. */
+type ConsoleError = "unreachable" | "unknown" | "stream_lost";
 
 export const errors = {
   unreachable: "The gateway cannot be reached. Check your connection and try again.",
@@ -6,9 +11,20 @@ export const errors = {
   internal_error: "Something went wrong in the gateway. Try again in a moment.",
   store_unavailable: "The gateway cannot reach its database. Try again in a moment.",
   invalid_request: "The gateway did not take this. Check what was entered.",
+  invalid_json: "The request is not valid JSON.",
+  body_too_deep: "The request’s JSON nests too deeply.",
+  unsupported_media_type: "The request’s encoding is not supported.",
+  method_not_supported: "The gateway’s path does not support this method.",
+  upgrade_required: "This path takes WebSocket connections only.",
   not_found: "This is not there any more: somebody may have removed it.",
   too_many: "There are too many of these. Remove one first.",
+  too_many_streams: "Too many pages watch the network at once. Close some.",
+  session_required: "Sign in to see this.",
+  session_expired: "The session has ended. Sign in again.",
   admin_required: "Only administrators may do this.",
+  missing_api_key: "The request has no API key.",
+  wrong_token_kind: "This is a node token; an API key is needed.",
+  invalid_client_token: "This node token is not valid.",
   key_blocked: "This key or its account may not call anything.",
   key_expired: "This key has ended. Create another.",
   body_too_large: "This is too large for the gateway.",
@@ -26,6 +42,8 @@ export const errors = {
   model_not_found: "No node has ever offered this model. Choose another.",
   model_not_allowed: "This key may not call this model.",
   endpoint_not_offered: "This model does not chat. Choose another.",
+  previous_response_not_found:
+    "The answer that this call goes on from is not known any more. Send the whole conversation.",
   no_node_online: "No node that offers this model is connected right now.",
   nodes_penalized: "Every node that offers this model has failed lately, is paused or is leaving.",
   queue_full: "Too many calls wait already.",
@@ -38,8 +56,13 @@ export const errors = {
   upstream_auth:
     "The node’s provider refused the node’s own key. Its owner has to mend that; other nodes may serve.",
   upstream_rate_limited: "The node’s provider limits the node.",
+  upstream_overloaded: "The node’s model server has too much to do. Try again in a moment.",
+  upstream_timeout: "The node’s model server took too long. Ask for a shorter answer.",
   upstream_error: "The node’s model server failed. Ask again.",
+  answer_too_large: "The answer is too large to be given in one piece. Stream it, or ask for less.",
+  caller_gone: "The caller closed the connection.",
+  caller_too_slow: "The caller did not read its answer.",
   deadline_exceeded: "The answer took too long. Ask for a shorter one.",
   key_revoked: "This key was replaced. Reload the page to use the new one.",
   invalid_api_key: "This key is not valid any more. Reload the page.",
-} as const;
+} as const satisfies Record<ErrorCode | ConsoleError, string>;

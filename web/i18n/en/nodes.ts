@@ -1,5 +1,6 @@
 /** The nodes’ pages, in English. */
 
+import type { NodeFault } from "../../../api/mod.ts";
 import { count, number, wait } from "./words.ts";
 
 export const nodes = {
@@ -75,15 +76,20 @@ export const nodes = {
       cause: "The node’s provider limits it.",
       fix: "Lower max_parallel in its config.yaml.",
     },
+    upstream_overloaded: {
+      cause: "Its model server has too much to do, or is starting.",
+      fix: "Lower max_parallel in its config.yaml.",
+    },
+    upstream_timeout: {
+      cause: "Its model server, or a proxy before it, gave up waiting.",
+      fix: "Raise the time limit there.",
+    },
     upstream_error: {
-      cause: "Its model server failed.",
-      fix: "Ask the model server directly, and look at its log.",
+      cause: "Its model server failed or cannot be reached.",
+      fix:
+        "See whether the model server is running and base_url is right, and look at the server’s log.",
     },
-    upstream_unreachable: {
-      cause: "It cannot reach its model server.",
-      fix: "Is the model server running, and is base_url right?",
-    },
-  },
+  } satisfies Record<NodeFault, { cause: string; fix: string }>,
   awaySince: (age: string) => `Last seen ${age}.`,
   /** How its connection ended, and what its owner can do. */
   goneBy: {

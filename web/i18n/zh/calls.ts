@@ -41,7 +41,7 @@ export const calls: Messages["calls"] = {
   goneNode: "（未知节点）",
   firstByte: "回答的第一个字节",
   span: (start, duration) => `${start}后开始，历时 ${duration}`,
-  ends: { ok: "已回答", refused: "模型服务拒绝了请求", busy: "已满" },
+  ends: { ok: "已回答", refused: "模型服务拒绝了请求", node_busy: "已满" },
   more: "更早的调用",
   emptyTitle: "还没有调用",
   emptyText: "每次调用结束后一秒内会出现在这里。试验场可以完成第一次调用。",

@@ -1,4 +1,4 @@
-/** Failures, by the gateway’s code. A code that is not here is shown in the gateway’s own words, in simplified Chinese. */
+/** Failures in simplified Chinese, by the gateway’s code. A code that is not here is shown with the gateway’s own message. */
 
 import type { Messages } from "../en.ts";
 
@@ -8,9 +8,20 @@ export const errors: Messages["errors"] = {
   internal_error: "网关内部出错，请稍后重试。",
   store_unavailable: "网关无法连接数据库，请稍后重试。",
   invalid_request: "网关未接受此内容，请检查填写的内容。",
+  invalid_json: "请求不是有效的 JSON。",
+  body_too_deep: "请求的 JSON 嵌套过深。",
+  unsupported_media_type: "不支持请求所用的编码。",
+  method_not_supported: "网关的此路径不支持该方法。",
+  upgrade_required: "此路径仅接受 WebSocket 连接。",
   not_found: "它已不存在，可能已被他人移除。",
   too_many: "数量已达上限，请先删除一个。",
+  too_many_streams: "同时查看网络状态的页面过多，请关闭一些。",
+  session_required: "请登录后查看。",
+  session_expired: "会话已结束，请重新登录。",
   admin_required: "只有管理员可以执行此操作。",
+  missing_api_key: "请求没有附带 API 密钥。",
+  wrong_token_kind: "这是节点令牌；此处需要 API 密钥。",
+  invalid_client_token: "此节点令牌无效。",
   key_blocked: "此密钥或其账号已被禁止调用。",
   key_expired: "此密钥已到期，请另建一个。",
   body_too_large: "内容过大，网关无法接受。",
@@ -28,6 +39,7 @@ export const errors: Messages["errors"] = {
   model_not_found: "从未有节点提供过此模型，请选择其他模型。",
   model_not_allowed: "此密钥无权调用该模型。",
   endpoint_not_offered: "此模型不支持对话，请选择其他模型。",
+  previous_response_not_found: "此调用所延续的回答已不可用，请发送完整的对话。",
   no_node_online: "目前没有提供此模型的节点在线。",
   nodes_penalized: "提供此模型的节点都已暂停、正在退出，或最近出了错。",
   queue_full: "等待中的调用已经太多。",
@@ -39,7 +51,12 @@ export const errors: Messages["errors"] = {
   gateway_lost: "此网络的另一个网关没有回应，请重新提问。",
   upstream_auth: "节点的供应商拒绝了节点自己的密钥，需由其所有者处理；其他节点或许可用。",
   upstream_rate_limited: "节点的供应商限制了该节点的调用频率。",
+  upstream_overloaded: "节点的模型服务负载过高，请稍后重试。",
+  upstream_timeout: "节点的模型服务耗时过长，请让回答简短一些。",
   upstream_error: "节点的模型服务出错，请重新提问。",
+  answer_too_large: "回答过大，无法一次给出，请使用流式或缩小请求。",
+  caller_gone: "调用方已断开连接。",
+  caller_too_slow: "调用方没有读取回答。",
   deadline_exceeded: "回答耗时过长，请让它简短一些。",
   key_revoked: "此密钥已被更换，请刷新页面以使用新的密钥。",
   invalid_api_key: "此密钥已失效，请刷新页面。",

@@ -69,13 +69,17 @@ export const nodes: Messages["nodes"] = {
       cause: "节点的供应商限制了它的频率。",
       fix: "请调低 config.yaml 中的 max_parallel。",
     },
-    upstream_error: {
-      cause: "它的模型服务出错。",
-      fix: "请直接向模型服务发起请求，并查看其日志。",
+    upstream_overloaded: {
+      cause: "它的模型服务负载过高，或正在启动。",
+      fix: "请调低 config.yaml 中的 max_parallel。",
     },
-    upstream_unreachable: {
-      cause: "它无法连接自己的模型服务。",
-      fix: "模型服务是否在运行？base_url 是否正确？",
+    upstream_timeout: {
+      cause: "它的模型服务或前面的代理等待超时。",
+      fix: "请调高那里的时间限制。",
+    },
+    upstream_error: {
+      cause: "它的模型服务出错或无法连接。",
+      fix: "请确认模型服务是否在运行、base_url 是否正确，并查看其日志。",
     },
   },
   awaySince: (age) => `最后在线：${age}。`,

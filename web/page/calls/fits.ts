@@ -1,6 +1,17 @@
 /** Whether a call belongs to what is listed. */
 
-import type { CallFilter, CallView } from "../../../api/mod.ts";
+import type { CallFilter, CallOutcome, CallView } from "../../../api/mod.ts";
+
+/** As the gateway counts them in server/base/outcome.ts. */
+export const isFailed: Readonly<Record<CallOutcome, boolean>> = {
+  ok: false,
+  cancelled: false,
+  interrupted: true,
+  node_lost: true,
+  upstream_error: true,
+  timeout: true,
+  rejected: true,
+};
 
 /** As the gateway would decide it. */
 export function fits(call: CallView, filter: CallFilter): boolean {
@@ -16,9 +27,7 @@ export function fits(call: CallView, filter: CallFilter): boolean {
     status,
   } = filter;
   const isOf = (wanted: unknown, is: unknown) => wanted === undefined || wanted === is;
-  const isOutcome = outcome === "failed"
-    ? call.outcome !== "ok" && call.outcome !== "cancelled"
-    : isOf(outcome, call.outcome);
+  const isOutcome = outcome === "failed" ? isFailed[call.outcome] : isOf(outcome, call.outcome);
   const isOfTime = call.started_at >= from && call.started_at < to;
   return call.side === side && isOfTime && isOutcome && isOf(model, call.model) &&
     isOf(key, call.key_id) &&
