@@ -1,6 +1,5 @@
 /** What is known of one call's record, and the ledger entry that is made of it. */
 
-import type { ColinkError } from "../base/error.ts";
 import type { Tally } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
 import type { Outcome } from "../base/outcome.ts";
