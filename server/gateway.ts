@@ -88,7 +88,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
   await store.migrate();
 
-  const ledger = new LedgerWriter({ store, dataDir: config.dataDir, log });
+  const ledger = new LedgerWriter({ store, dataDir: config.dataDir, clock, log });
   await ledger.start();
   const gateways = () => cluster?.view().gateways ?? 1;
   const limits = await createLimits({ redisUrl: config.redisUrl, log, gateways });
@@ -169,8 +169,8 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     const node = hub.findPublic(nodeId);
     return node?.view(penalties.of(node.who.nodeKey), viewerId) ?? null;
   };
-  const retention = new Retention({ store, log, ...config });
-  const folder = new UsageFolder({ store, log, clock });
+  const retention = new Retention({ store, clock, log, ...config });
+  const folder = new UsageFolder({ store, clock, log });
 
   let isDraining = false;
   const consoleDir = world.consoleDir ?? null;

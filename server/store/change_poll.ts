@@ -23,8 +23,8 @@ export interface ChangePollOptions<Change extends { at: number }> {
   from: "beginning" | "now";
   /** The log line of a poll that failed for another reason than an outage. */
   failure: string;
+  clock: Clock;
   log: Log;
-  after?: Clock["after"] | undefined;
 }
 
 /** A change made on one gateway reaches the others within this time. */

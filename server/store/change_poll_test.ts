@@ -42,8 +42,8 @@ function aPoll(change: { from?: "beginning" | "now" } = {}): ChangePoll<Row> {
     deliver: (changes) => void delivered.push(...changes.map(({ id }) => id)),
     from: "now",
     failure: "cannot poll",
+    clock,
     log: silentLog,
-    after: (delayMs, task) => clock.after(delayMs, task),
     ...change,
   });
 }
@@ -147,6 +147,7 @@ test("a refresh during a reading reads anew, because that reading may be older t
     deliver: (changes) => void delivered.push(...changes.map(({ id }) => id)),
     from: "beginning",
     failure: "cannot poll",
+    clock,
     log: silentLog,
   });
   const first = poll.refresh();

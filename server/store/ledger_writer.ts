@@ -1,6 +1,6 @@
 /** Ledger entries on their way to the store: in batches, off the request's path, through outages and restarts. */
 
-import { type Clock, systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
 import { ProvisionalSpool } from "./provisional_spool.ts";
@@ -11,9 +11,8 @@ export interface LedgerWriterOptions {
   store: Pick<Store, "writeLedger">;
   /** Where `ledger.spool.jsonl` lies. */
   dataDir: string;
+  clock: Clock;
   log: Log;
-  /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: Clock["after"];
   /** Entries held in memory, and bytes on disk, beyond which entries are lost and that is logged. */
   maxPending?: number;
   maxSpoolBytes?: number;
@@ -37,7 +36,7 @@ export class LedgerWriter {
   readonly #spool: LedgerSpool;
   readonly #provisional: ProvisionalSpool;
   readonly #log: Log;
-  readonly #after: Clock["after"];
+  readonly #clock: Clock;
   readonly #maxPending: number;
   #queue: LedgerEntry[] = [];
   /** Offered to the store, which has not taken them yet, and not on disk. */
@@ -60,7 +59,7 @@ export class LedgerWriter {
     this.#spool = new LedgerSpool(options.dataDir, options.maxSpoolBytes ?? MAX_SPOOL_BYTES);
     this.#provisional = new ProvisionalSpool(options.dataDir, options.log);
     this.#log = options.log;
-    this.#after = options.after ?? systemClock.after;
+    this.#clock = options.clock;
     this.#maxPending = options.maxPending ?? MAX_PENDING;
   }
 
@@ -109,7 +108,7 @@ export class LedgerWriter {
     if (delayMs >= this.#timerMs) return;
     this.#cancelTimer();
     this.#timerMs = delayMs;
-    this.#disarm = this.#after(delayMs, () => {
+    this.#disarm = this.#clock.after(delayMs, () => {
       this.#cancelTimer();
       void (this.#isWriting ? this.#rescue() : this.flush());
     });
@@ -124,7 +123,7 @@ export class LedgerWriter {
   /** One turn: first what lies on disk, which also tells whether the store is back, then the queue. Turns never overlap. */
   async #write(): Promise<void> {
     this.#isWriting = true;
-    const cancel = this.#after(PATIENCE_MS, () => void this.#rescue());
+    const cancel = this.#clock.after(PATIENCE_MS, () => void this.#rescue());
     if (this.#hasSpooled && !this.#isClosed) await this.#replay();
     for (let rows = this.#queue.length; rows > 0 && this.#queue.length > 0; rows -= BATCH_ROWS) {
       await this.#writeBatch(this.#queue.splice(0, Math.min(rows, BATCH_ROWS)));

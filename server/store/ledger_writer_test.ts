@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../tests/harness/wait.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { storeUnavailable } from "./backend.ts";
 import { LedgerSpool } from "./ledger_spool.ts";
@@ -35,7 +36,7 @@ beforeEach(() => {
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
 
 function aWriter(options: Partial<LedgerWriterOptions> = {}): LedgerWriter {
-  return new LedgerWriter({ store, dataDir, log, after, ...options });
+  return new LedgerWriter({ store, dataDir, clock, log, ...options });
 }
 
 test("entries are written together, a moment after the first", async () => {
@@ -378,10 +379,13 @@ function ring(delayMs: number): void {
   timer.callback();
 }
 
-const after = (delayMs: number, callback: () => void) => {
-  const timer = { delayMs, callback };
-  timers.push(timer);
-  return () => void (timers = timers.filter((other) => other !== timer));
+const clock: Clock = {
+  ...systemClock,
+  after(delayMs, callback) {
+    const timer = { delayMs, callback };
+    timers.push(timer);
+    return () => void (timers = timers.filter((other) => other !== timer));
+  },
 };
 
 const write = (level: string) => (_: unknown, text?: string) => void lines.push(`${level} ${text}`);

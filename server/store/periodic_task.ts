@@ -1,6 +1,6 @@
 /** Work on the database that is repeated as long as the process runs, through outages. */
 
-import { type Clock, systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { isStoreUnavailable } from "./backend.ts";
 
@@ -10,21 +10,19 @@ export interface PeriodicTaskOptions {
   run(): Promise<void>;
   /** The log line of a failed run. An outage is not logged here: the ledger writer reports it. */
   failure: string;
+  clock: Clock;
   log: Log;
-  after?: Clock["after"] | undefined;
 }
 
 /** Runs never overlap, and a run that fails changes nothing about the next one. */
 export class PeriodicTask {
   readonly #options: PeriodicTaskOptions;
-  readonly #after: Clock["after"];
   #running: Promise<void> = Promise.resolve();
   #isClosed = false;
   #cancelTimer: () => void = () => {};
 
   constructor(options: PeriodicTaskOptions) {
     this.#options = options;
-    this.#after = options.after ?? systemClock.after;
   }
 
   get isClosed(): boolean {
@@ -34,7 +32,8 @@ export class PeriodicTask {
   /** Schedules the first run. */
   start(): void {
     if (this.#isClosed) return;
-    this.#cancelTimer = this.#after(this.#options.everyMs, () => void this.runNow());
+    const { clock, everyMs } = this.#options;
+    this.#cancelTimer = clock.after(everyMs, () => void this.runNow());
   }
 
   /** Makes the first run now; resolves at its end, when the next one is scheduled. Never rejects. */

@@ -28,8 +28,8 @@ function aTask(): PeriodicTask {
       return work();
     },
     failure: "the work failed",
+    clock,
     log: { error } as unknown as Log,
-    after: (delayMs, task) => clock.after(delayMs, task),
   });
 }
 

@@ -1,12 +1,13 @@
 /** Forgets what is older than it is kept: a little at a time, so that nobody waits for it. */
 
-import { type Clock, systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { PeriodicTask } from "./periodic_task.ts";
 import type { Store } from "./store.ts";
 
 export interface RetentionOptions {
   store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "sessions" | "audit">;
+  clock: Clock;
   log: Log;
   /** How long calls are kept one by one; 0: for ever. */
   ledgerMs: number;
@@ -14,9 +15,6 @@ export interface RetentionOptions {
   minutesMs: number;
   /** How long the audit log is kept; 0: for ever. */
   auditMs: number;
-  now?: () => number;
-  /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: Clock["after"];
 }
 
 const EVERY_MS = 10 * 60_000;
@@ -31,14 +29,14 @@ const ACCOUNTS_PER_CHUNK = 100;
 const EVENTS_MS = 90 * 24 * 60 * 60_000;
 
 export class Retention {
-  readonly #options: Required<RetentionOptions>;
+  readonly #options: RetentionOptions;
   readonly #task: PeriodicTask;
 
   constructor(options: RetentionOptions) {
-    this.#options = { now: Date.now, after: systemClock.after, ...options };
-    const { log, after } = this.#options;
+    this.#options = options;
+    const { clock, log } = options;
     const run = () => this.run();
-    this.#task = new PeriodicTask({ everyMs: EVERY_MS, run, failure: FAILURE, log, after });
+    this.#task = new PeriodicTask({ everyMs: EVERY_MS, run, failure: FAILURE, clock, log });
   }
 
   start(): void {
@@ -52,12 +50,12 @@ export class Retention {
 
   /** Removes everything that is due. */
   async run(): Promise<void> {
-    const { store, now, ledgerMs, minutesMs, auditMs } = this.#options;
-    if (ledgerMs > 0) await this.#forgetRows(store.calls, now() - ledgerMs);
-    if (auditMs > 0) await this.#forgetRows(store.audit, now() - auditMs);
-    if (minutesMs > 0) await this.#forgetMinutes(now() - minutesMs);
-    await store.nodes.prune(now() - EVENTS_MS);
-    await store.sessions.prune(now());
+    const { store, clock, ledgerMs, minutesMs, auditMs } = this.#options;
+    if (ledgerMs > 0) await this.#forgetRows(store.calls, clock.now() - ledgerMs);
+    if (auditMs > 0) await this.#forgetRows(store.audit, clock.now() - auditMs);
+    if (minutesMs > 0) await this.#forgetMinutes(clock.now() - minutesMs);
+    await store.nodes.prune(clock.now() - EVENTS_MS);
+    await store.sessions.prune(clock.now());
   }
 
   async #forgetRows(table: Pick<Store["calls" | "audit"], "prune">, before: number): Promise<void> {
@@ -78,6 +76,6 @@ export class Retention {
   }
 
   #breathe(): Promise<void> {
-    return new Promise((resolve) => this.#options.after(BREATH_MS, resolve));
+    return new Promise((resolve) => this.#options.clock.after(BREATH_MS, resolve));
   }
 }

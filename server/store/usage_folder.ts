@@ -1,6 +1,6 @@
 /** Folds fresh cells into the rollups: a few at a time, so that nobody waits for it. */
 
-import { type Clock, systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { PeriodicTask } from "./periodic_task.ts";
 import type { Store } from "./store.ts";
@@ -8,7 +8,7 @@ import type { Store } from "./store.ts";
 export interface UsageFolderOptions {
   store: { usage: Pick<Store["usage"], "waiting" | "fold"> };
   log: Log;
-  clock?: Pick<Clock, "monotonic" | "after">;
+  clock: Clock;
   /** Cells that are not left to wait for more of their hour. */
   maxWaiting?: number;
 }
@@ -33,15 +33,15 @@ export class UsageFolder {
   #foldedAt: number;
 
   constructor(options: UsageFolderOptions) {
-    this.#options = { clock: systemClock, maxWaiting: MAX_WAITING, ...options };
+    this.#options = { maxWaiting: MAX_WAITING, ...options };
     const { log, clock } = this.#options;
     this.#foldedAt = clock.monotonic();
     this.#task = new PeriodicTask({
       everyMs: LOOK_EVERY_MS,
       run: () => this.look(),
       failure: "cannot fold what was used into the rollups",
+      clock,
       log,
-      after: (delayMs, task) => clock.after(delayMs, task),
     });
   }
 

@@ -27,6 +27,10 @@ class Surroundings {
     return Promise.resolve(folded);
   }
 
+  now(): number {
+    return this.nowMs;
+  }
+
   monotonic(): number {
     return this.nowMs;
   }
