@@ -163,7 +163,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     goneOf: (nodeId) => register.goneOf(nodeId),
     elsewhere: cluster?.watches,
   });
-  if (cluster) cluster.watches.onTold = (...event) => live.hear(...event);
+  cluster?.watches.onEvent.subscribe((...event) => live.hear(...event));
   sessions.onEnded = (sessionIds) => live.sessionsEnded(sessionIds);
   const liveNode = (nodeId: string, viewerId: string | null) => {
     const node = hub.findPublic(nodeId);
@@ -314,15 +314,16 @@ export function builtConsole(): string | null {
 /** Null for a gateway by itself: others need the same database and the same Redis. */
 async function createCluster(
   config: Config,
-  parts: Omit<ClusterParts, "bus" | "version" | "secret">,
+  parts: Omit<ClusterParts, "openBus" | "version" | "secret">,
 ): Promise<Cluster | null> {
   const { redisUrl, databaseUrl, jwtSecret: secret } = config;
   if (redisUrl === null || databaseUrl === null) return null;
   // A gateway by itself needs nothing of them.
   const { Cluster } = await import("./cluster/cluster.ts");
   const { RedisBus } = await import("./cluster/redis_bus.ts");
-  const bus = new RedisBus(redisUrl, secret, parts.log);
-  return new Cluster({ ...parts, bus, version, secret }, config);
+  const openBus: ClusterParts["openBus"] = (listener) =>
+    new RedisBus(redisUrl, secret, parts.log, listener);
+  return new Cluster({ ...parts, openBus, version, secret }, config);
 }
 
 function clusterGauges(cluster: Cluster) {

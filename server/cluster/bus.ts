@@ -72,18 +72,20 @@ export interface Bus {
   write(id: string, fence: number, change: NodeChange, options: WriteOptions): Promise<boolean>;
   /** All nodes of one gateway. */
   read(id: string): Promise<NodeList>;
-  /** Running calls of the gateway's nodes, by public id: what others see of nodes that they cannot reach. */
-  writeLoads(id: string, loads: ReadonlyMap<string, number>): Promise<void>;
   writePenalty(penalty: PenaltyNotice): Promise<void>;
   erasePenalty(identity: string, model: string | null): Promise<void>;
   readPenalties(nowMs: number): Promise<PenaltyNotice[]>;
   /** Tells all other gateways that listen. */
   tell(message: Message): Promise<void>;
-  /** Called with what others tell. Whatever is told while Redis is away is lost. */
-  onMessage: (message: Message) => void;
-  /** Called when others can be heard again: meanwhile anything may have been told. */
-  onHearing: () => void;
   close(): void;
+}
+
+/** Receives what arrives over a bus. */
+export interface BusListener {
+  /** A message of a gateway, this one included. Messages sent while Redis is away are lost. */
+  received(message: Message): void;
+  /** Messages arrive from now on; any number may have been lost before. */
+  subscribed(): void;
 }
 
 export interface WriteOptions {

@@ -11,7 +11,7 @@ import type { Node, NodeConnection } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
 import { AwayNodes } from "./away_nodes.ts";
-import type { Bus, Message, Presence } from "./bus.ts";
+import type { Bus, BusListener, Message, Presence } from "./bus.ts";
 import { Follower } from "./follower.ts";
 import type { GuestsConfig } from "./inbound_calls.ts";
 import { Handshake } from "./handshake.ts";
@@ -27,7 +27,7 @@ import { SharedPenalties } from "./shared_penalties.ts";
 import { Watches } from "./watches.ts";
 
 export interface ClusterParts {
-  bus: Bus;
+  openBus: (listener: BusListener) => Bus;
   hub: Hub;
   penalties: PenaltyBook;
   responseAffinity: ResponseAffinity;
@@ -75,6 +75,7 @@ export class Cluster {
   readonly offers: Offers;
   /** Whose calls are looked at elsewhere. */
   readonly watches: Watches;
+  readonly #bus: Bus;
   readonly #membership: Membership;
   readonly #publisher: Publisher;
   readonly #follower: Follower;
@@ -94,12 +95,31 @@ export class Cluster {
   #rereadMs = 0;
 
   constructor(private readonly parts: ClusterParts, config: GuestsConfig) {
-    const { bus, clock, log, hub, dial = dialPeer } = parts;
+    const { clock, log, hub, dial = dialPeer } = parts;
     const { id } = this;
+    const bus = parts.openBus({
+      received: (message) => this.#hearAll(message),
+      subscribed: () => {
+        this.#follower.missed();
+        void this.#penalties.read();
+      },
+    });
+    this.#bus = bus;
     this.#handshake = new Handshake(parts.secret, id);
-    this.#membership = new Membership({ bus, clock, log, presence: () => this.#presence() });
+    this.#membership = new Membership({
+      bus,
+      clock,
+      log,
+      presence: () => this.#presence(),
+      onBeat: (isNew) => this.#roll(isNew),
+    });
     this.#publisher = new Publisher({ bus, clock, log, id, fence: () => this.#membership.fence });
-    this.#follower = new Follower({ bus, log });
+    this.#follower = new Follower({
+      bus,
+      log,
+      onNode: (record) => this.#told(record),
+      onGone: (nodeId) => this.#away.reconsider(nodeId),
+    });
     const say = (peer: string, message: PeerMessage) => this.#peers.find(peer)?.say(message);
     const sayToAll = (message: PeerMessage) => {
       for (const peer of this.#peers.ids()) say(peer, message);
@@ -207,13 +227,13 @@ export class Cluster {
     this.#publisher.stop();
     this.#peers.stop();
     try {
-      await this.parts.bus.leave(this.id);
-      await this.parts.bus.tell({ is: "roll", from: this.id });
+      await this.#bus.leave(this.id);
+      await this.#bus.tell({ is: "roll", from: this.id });
     } catch {
       // Redis is away: the lease ends by itself.
     }
     this.#peers.dropAll();
-    this.parts.bus.close();
+    this.#bus.close();
   }
 
   #pause(ms: number): Promise<void> {
@@ -252,21 +272,12 @@ export class Cluster {
   }
 
   #watch(): void {
-    const { bus, hub } = this.parts;
-    hub.watch({
+    this.parts.hub.watch({
       joined: (node) => node.gateway === null ? this.#joined(node) : this.offers.nodeCame(node),
       left: (node) => node.gateway === null && this.#nodeLeft(node),
       eased: (node) => node.gateway === null && this.#joined(node),
       loaded: () => {},
     });
-    this.#membership.onRoll = (isNew) => this.#roll(isNew);
-    this.#follower.onNode = (_gateway, record) => this.#told(record);
-    this.#follower.onGone = (_gateway, nodeId) => this.#away.reconsider(nodeId);
-    bus.onMessage = (message) => this.#hearAll(message);
-    bus.onHearing = () => {
-      this.#follower.missed();
-      void this.#penalties.read();
-    };
   }
 
   /** A sign of life was answered. */
@@ -284,7 +295,7 @@ export class Cluster {
 
   /** The others need not wait for their next sign of life to know of this gateway. */
   #announce(): void {
-    this.parts.bus.tell({ is: "roll", from: this.id }).catch(() => {
+    this.#bus.tell({ is: "roll", from: this.id }).catch(() => {
       // Redis is away again.
     });
   }
@@ -305,11 +316,11 @@ export class Cluster {
 
   /** Whoever is asked next for what a node has stored must know which node it was. */
   #sharePins(): void {
-    const { bus, responseAffinity } = this.parts;
+    const { responseAffinity } = this.parts;
     responseAffinity.onKept = (account, response, identity) => {
       const pin = { is: "pin", from: this.id, account, response, identity } as const;
       for (const peer of this.#peers.ids()) this.#peers.find(peer)?.say(pin);
-      bus.tell(pin).catch(() => {
+      this.#bus.tell(pin).catch(() => {
         // Redis is away: those that cannot be reached answer that they do not know it.
       });
     };

@@ -10,6 +10,10 @@ const PATIENCE = 2;
 export interface FollowerParts {
   bus: Pick<Bus, "read">;
   log: Log;
+  /** A gateway has a node that is new or has changed. */
+  onNode: (record: NodeRecord) => void;
+  /** A gateway has lost a node. */
+  onGone: (nodeId: string) => void;
 }
 
 interface Followed {
@@ -24,10 +28,6 @@ interface Followed {
 
 export class Follower {
   readonly #gateways = new Map<string, Followed>();
-
-  /** A node of another gateway has come, changed or left. */
-  onNode: (gateway: string, record: NodeRecord) => void = () => {};
-  onGone: (gateway: string, nodeId: string) => void = () => {};
 
   constructor(private readonly parts: FollowerParts) {}
 
@@ -54,8 +54,8 @@ export class Follower {
       return void this.#read(from, followed);
     }
     followed.seq = change.seq;
-    for (const record of change.put) this.#put(from, followed, record);
-    for (const id of change.gone) this.#remove(from, followed, id);
+    for (const record of change.put) this.#put(followed, record);
+    for (const id of change.gone) this.#remove(followed, id);
   }
 
   /** Whatever was told may have been missed. */
@@ -96,7 +96,7 @@ export class Follower {
   #forget(id: string): void {
     const followed = this.#gateways.get(id);
     this.#gateways.delete(id);
-    for (const nodeId of followed?.nodes.keys() ?? []) this.onGone(id, nodeId);
+    for (const nodeId of followed?.nodes.keys() ?? []) this.parts.onGone(nodeId);
   }
 
   async #read(id: string, followed: Followed): Promise<void> {
@@ -107,7 +107,7 @@ export class Follower {
         followed.isStale = false;
         const { seq, nodes } = await this.parts.bus.read(id);
         if (this.#gateways.get(id) !== followed) return;
-        this.#replace(id, followed, seq, nodes);
+        this.#replace(followed, seq, nodes);
       } while (followed.isStale);
       followed.behind = 0;
     } catch (error) {
@@ -118,22 +118,22 @@ export class Follower {
     }
   }
 
-  #replace(id: string, followed: Followed, seq: number, nodes: readonly NodeRecord[]): void {
+  #replace(followed: Followed, seq: number, nodes: readonly NodeRecord[]): void {
     const left = new Set(followed.nodes.keys());
     followed.seq = Math.max(seq, followed.seq, 0);
     for (const record of nodes) {
       left.delete(record.who.id);
-      this.#put(id, followed, record);
+      this.#put(followed, record);
     }
-    for (const nodeId of left) this.#remove(id, followed, nodeId);
+    for (const nodeId of left) this.#remove(followed, nodeId);
   }
 
-  #put(id: string, followed: Followed, record: NodeRecord): void {
+  #put(followed: Followed, record: NodeRecord): void {
     followed.nodes.set(record.who.id, record);
-    this.onNode(id, record);
+    this.parts.onNode(record);
   }
 
-  #remove(id: string, followed: Followed, nodeId: string): void {
-    if (followed.nodes.delete(nodeId)) this.onGone(id, nodeId);
+  #remove(followed: Followed, nodeId: string): void {
+    if (followed.nodes.delete(nodeId)) this.parts.onGone(nodeId);
   }
 }

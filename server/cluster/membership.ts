@@ -17,6 +17,8 @@ export interface MembershipParts {
   log: Log;
   /** This gateway as it is now. */
   presence: () => Presence;
+  /** Called after each heartbeat that Redis has answered. `isNew`: what was written before is void. */
+  onBeat: (isNew: boolean) => void;
 }
 
 export class Membership {
@@ -31,9 +33,6 @@ export class Membership {
   /** The next sign of life comes before its time. */
   #isSoon = false;
   #cancelBeat: () => void = () => {};
-
-  /** Called after each sign of life that Redis has answered. `isNew`: what was written before is void. */
-  onRoll: (isNew: boolean) => void = () => {};
 
   constructor(private readonly parts: MembershipParts) {}
 
@@ -93,7 +92,7 @@ export class Membership {
   }
 
   async #beat(): Promise<void> {
-    const { bus, clock, presence } = this.parts;
+    const { bus, clock, presence, onBeat } = this.parts;
     this.#isSoon = false;
     const me = presence();
     try {
@@ -105,7 +104,7 @@ export class Membership {
       this.#others.clear();
       for (const other of gateways) if (other.id !== me.id) this.#others.set(other.id, other);
       this.#heard(true);
-      this.onRoll(isNew);
+      onBeat(isNew);
     } catch (error) {
       if (this.#isActive) this.#heard(false, error);
     } finally {

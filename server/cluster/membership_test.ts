@@ -22,6 +22,7 @@ beforeEach(() => {
     clock,
     log: silentLog,
     presence: () => presence,
+    onBeat: () => {},
   });
 });
 

@@ -2,7 +2,8 @@
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { PeerLink } from "./peer_link.ts";
-import type { DialledSocket, Peers } from "./peers.ts";
+import type { Socket } from "../node/link.ts";
+import type { DialListener, Peers } from "./peers.ts";
 
 /** What Bun keeps beside the socket of a gateway that has dialled. */
 export interface PeerSocketData {
@@ -13,16 +14,25 @@ export interface PeerSocketData {
 }
 
 /** Dials another gateway. */
-export function dialPeer(url: string, headers: Record<string, string>): DialledSocket {
+export function dialPeer(
+  url: string,
+  headers: Record<string, string>,
+  listener: DialListener,
+): Socket {
   // Bun's client takes more than the standard's type knows.
   const options = { headers, perMessageDeflate: false } as unknown as string[];
   const socket = new WebSocket(url, options);
   socket.binaryType = "arraybuffer";
-  const dialled: DialledSocket = {
-    onMessage: () => {},
-    onPing: () => {},
-    onPong: () => {},
-    onClose: () => {},
+  socket.addEventListener("message", ({ data }) => {
+    listener.message(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
+  });
+  socket.addEventListener("ping", () => listener.ping());
+  socket.addEventListener("pong", (event) => {
+    const { data } = event as MessageEvent<ArrayBuffer>;
+    listener.pong(new TextDecoder().decode(data));
+  });
+  socket.addEventListener("close", ({ code }) => listener.closed(`connection closed (${code})`));
+  return {
     send(message) {
       if (socket.readyState !== WebSocket.OPEN) return 0;
       socket.send(message as Uint8Array<ArrayBuffer>);
@@ -33,16 +43,6 @@ export function dialPeer(url: string, headers: Record<string, string>): DialledS
     terminate: () => socket.terminate(),
     getBufferedAmount: () => socket.bufferedAmount,
   };
-  socket.addEventListener("message", ({ data }) => {
-    dialled.onMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
-  });
-  socket.addEventListener("ping", () => dialled.onPing());
-  socket.addEventListener("pong", (event) => {
-    const { data } = event as MessageEvent<ArrayBuffer>;
-    dialled.onPong(new TextDecoder().decode(data));
-  });
-  socket.addEventListener("close", ({ code }) => dialled.onClose(`connection closed (${code})`));
-  return dialled;
 }
 
 /** What Bun.serve calls for the socket of each gateway that has dialled. */

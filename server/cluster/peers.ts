@@ -20,15 +20,19 @@ const DIAL_WITHIN_MS = 3_000;
 /** A gateway that has just died is still on the roll: only after so many tries people are told. */
 const TRIES_UNTOLD = 20;
 
-/** A socket that this gateway has dialled. */
-export interface DialledSocket extends Socket {
-  onMessage: (message: string | Uint8Array) => void;
-  onPing: () => void;
-  onPong: (text: string) => void;
-  onClose: (reason: string) => void;
+/** Receives what happens on a socket that this gateway has dialled. */
+export interface DialListener {
+  message(message: string | Uint8Array): void;
+  ping(): void;
+  pong(text: string): void;
+  closed(reason: string): void;
 }
 
-export type Dial = (url: string, headers: Record<string, string>) => DialledSocket;
+export type Dial = (
+  url: string,
+  headers: Record<string, string>,
+  listener: DialListener,
+) => Socket;
 
 export interface PeersParts extends PeerLinkParts {
   clock: Clock;
@@ -141,41 +145,44 @@ export class Peers {
   #dial({ id: peer, url }: Presence): void {
     const { handshake, dial, clock, came } = this.parts;
     const { header, answer } = handshake.dial(peer);
-    let socket: DialledSocket;
-    try {
-      socket = dial(`${url.replace(/^http/, "ws")}${PEER_PATH}`, { [PEER_HEADER]: header });
-    } catch (error) {
-      return this.#failed({ peer, url, reason: String(error) });
-    }
-    this.#dialling.add(peer);
     let link: PeerLink | null = null;
     let isOver = false;
     const end = (reason: string) => {
       if (isOver) return;
       isOver = true;
-      cancel();
+      cancelTimeout();
       this.#dialling.delete(peer);
       if (link === null) this.#failed({ peer, url, reason });
       else this.closed(link, reason);
     };
-    const cancel = clock.after(DIAL_WITHIN_MS, () => {
+    const listener: DialListener = {
+      message: (message) => {
+        if (isOver) return;
+        if (link !== null) return link.receive(message);
+        // Whoever cannot show that it knows the secret hears nothing.
+        if (!isHello(message, answer) || this.#isStopped) return socket.terminate();
+        cancelTimeout();
+        this.#dialling.delete(peer);
+        link = this.#linked(peer, socket);
+        came(peer);
+      },
+      ping: () => link?.heard(),
+      pong: (text) => link?.ponged(text),
+      closed: end,
+    };
+    let socket: Socket;
+    try {
+      const peerUrl = `${url.replace(/^http/, "ws")}${PEER_PATH}`;
+      socket = dial(peerUrl, { [PEER_HEADER]: header }, listener);
+    } catch (error) {
+      return this.#failed({ peer, url, reason: String(error) });
+    }
+    this.#dialling.add(peer);
+    const cancelTimeout = clock.after(DIAL_WITHIN_MS, () => {
       // A socket that is still being opened may never tell that it has ended.
       end("it does not answer");
       socket.terminate();
     });
-    socket.onMessage = (message) => {
-      if (isOver) return;
-      if (link !== null) return link.receive(message);
-      // Whoever cannot show that it knows the secret hears nothing.
-      if (!isHello(message, answer) || this.#isStopped) return socket.terminate();
-      cancel();
-      this.#dialling.delete(peer);
-      link = this.#linked(peer, socket);
-      came(peer);
-    };
-    socket.onPing = () => link?.heard();
-    socket.onPong = (text) => link?.ponged(text);
-    socket.onClose = end;
   }
 
   /** It is dialled again at the next look. */

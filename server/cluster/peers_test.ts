@@ -6,13 +6,14 @@ import { type Log, silentLog } from "../base/log.ts";
 import type { Presence } from "./bus.ts";
 import { Handshake, PEER_HEADER } from "./handshake.ts";
 import { encodePeerMessage } from "./peer_message.ts";
-import { type DialledSocket, Peers } from "./peers.ts";
+import type { Socket } from "../node/link.ts";
+import { type DialListener, Peers } from "./peers.ts";
 
 const SECRET = "s".repeat(32);
 
 let clock: FakeClock;
 let others: Map<string, Presence>;
-let dialled: { url: string; header: string; socket: DialledSocket }[];
+let dialled: { url: string; header: string; listener: DialListener }[];
 let warnings: Record<string, unknown>[];
 let peers: Peers;
 
@@ -28,12 +29,11 @@ beforeEach(() => {
     log,
     id: "gw-2",
     handshake: new Handshake(SECRET, "gw-2"),
-    dial(url, headers) {
+    dial(url, headers, listener) {
       // As a WebSocket does.
       const { href } = new URL(url);
-      const socket = deafSocket();
-      dialled.push({ url: href, header: headers[PEER_HEADER] ?? "", socket });
-      return socket;
+      dialled.push({ url: href, header: headers[PEER_HEADER] ?? "", listener });
+      return deafSocket();
     },
     others: () => others,
     came: () => {},
@@ -45,12 +45,8 @@ beforeEach(() => {
   peers.start();
 });
 
-function deafSocket(): DialledSocket {
+function deafSocket(): Socket {
   return {
-    onMessage: () => {},
-    onPing: () => {},
-    onPong: () => {},
-    onClose: () => {},
     send: (message) => message.length,
     ping: () => {},
     close: () => {},
@@ -71,10 +67,10 @@ test("a gateway with an address that is none is named to people once, and linked
   expect(warnings[0]).toMatchObject({ peer: "gw-1", url: "http://gw 1:8080" });
   isThere("gw-1", "http://gw-1:8080");
   await clock.pass(1_000);
-  const { header, socket, url } = dialled[0]!;
+  const { header, listener, url } = dialled[0]!;
   expect(url).toBe("ws://gw-1:8080/cluster");
   const { answer } = new Handshake(SECRET, "gw-1").admit(header)!;
-  socket.onMessage(encodePeerMessage({ is: "hello", answer }));
+  listener.message(encodePeerMessage({ is: "hello", answer }));
   expect([...peers.ids()]).toEqual(["gw-1"]);
 });
 

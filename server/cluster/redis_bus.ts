@@ -6,6 +6,7 @@ import type { Log } from "../base/log.ts";
 import { isCluster, openRedis, type RedisClient } from "../limit/redis_client.ts";
 import type {
   Bus,
+  BusListener,
   Message,
   NodeChange,
   NodeList,
@@ -33,13 +34,11 @@ function keysOf(secret: string) {
     /** On it a gateway hears itself. */
     echo: `${common}:echo:${crypto.randomUUID()}`,
     nodes: (id: string) => `colink:{${id}}:nodes`,
-    loads: (id: string) => `colink:{${id}}:loads`,
   };
 }
 
 /** Forgotten when no gateway has written any for so long: longer than any penalty. */
 const KEEP_PENALTIES_MS = 2 * 60 * 60 * 1000;
-const KEEP_LOADS_MS = 30_000;
 
 /** A gateway that starts waits no longer for Redis. */
 const OPEN_WITHIN_MS = 2_000;
@@ -62,11 +61,14 @@ export class RedisBus implements Bus {
   readonly #keys: ReturnType<typeof keysOf>;
   readonly #opened: Promise<unknown>;
   #isClosed = false;
-  onMessage: (message: Message) => void = () => {};
-  onHearing: () => void = () => {};
 
   /** `secret`: all gateways of the network have the same. */
-  constructor(private readonly url: string, secret: string, private readonly log: Log) {
+  constructor(
+    private readonly url: string,
+    secret: string,
+    private readonly log: Log,
+    private readonly listener: BusListener,
+  ) {
     this.#keys = keysOf(secret);
     const redis = openRedis(url);
     redis.defineCommand("colinkBeat", BEAT);
@@ -99,7 +101,6 @@ export class RedisBus implements Bus {
       this.#redis.zrem(this.#keys.leases, id),
       this.#redis.hdel(this.#keys.presences, id),
       this.#redis.del(this.#keys.nodes(id)),
-      this.#redis.del(this.#keys.loads(id)),
     ]);
   }
 
@@ -133,13 +134,6 @@ export class RedisBus implements Bus {
       }
     } while (cursor !== "0");
     return { seq, nodes: [...nodes.values()] };
-  }
-
-  async writeLoads(id: string, loads: ReadonlyMap<string, number>): Promise<void> {
-    if (loads.size === 0) return;
-    const key = this.#keys.loads(id);
-    await this.#redis.hset(key, new Map(loads));
-    await this.#redis.pexpire(key, KEEP_LOADS_MS);
   }
 
   async writePenalty(penalty: PenaltyNotice): Promise<void> {
@@ -226,7 +220,7 @@ export class RedisBus implements Bus {
         ? subscriber.ssubscribe(channel, echo)
         : subscriber.subscribe(channel, echo));
       this.#unheardEchoes = 0;
-      this.onHearing();
+      this.listener.subscribed();
     } catch (cause) {
       // The connection was lost again; `ready` comes once more.
       if (!this.#isClosed) this.log.debug({ cause: String(cause) }, "cannot listen to redis");
@@ -237,7 +231,7 @@ export class RedisBus implements Bus {
     this.#unheardEchoes = 0;
     if (channel === this.#keys.echo) return;
     try {
-      this.onMessage(JSON.parse(text) as Message);
+      this.listener.received(JSON.parse(text) as Message);
     } catch (error) {
       this.log.error({ err: error }, "could not read what another gateway told");
     }

@@ -40,12 +40,15 @@ for (const [form, start] of Object.entries(forms)) {
     let redis: TestRedis;
     const buses: RedisBus[] = [];
     const secret = crypto.randomUUID();
-    const opened = async (its: string = secret): Promise<RedisBus> => {
-      const bus = new RedisBus(redis.url, its, silentLog);
-      const hears = new Promise<void>((resolve) => bus.onHearing = resolve);
+    const opened = async (
+      its: string = secret,
+      received: (message: Message) => void = () => {},
+    ): Promise<RedisBus> => {
+      const { promise, resolve: subscribed } = Promise.withResolvers<void>();
+      const bus = new RedisBus(redis.url, its, silentLog, { received, subscribed });
       buses.push(bus);
       await bus.opened();
-      await hears;
+      await promise;
       return bus;
     };
     beforeAll(async () => redis = await start(), 20_000);
@@ -104,9 +107,9 @@ for (const [form, start] of Object.entries(forms)) {
     });
 
     test("what one tells all others hear, and penalties are found by those who come later", async () => {
-      const [one, other] = [await opened(), await opened()];
       const heard: Message[] = [];
-      other.onMessage = (message) => void heard.push(message);
+      const one = await opened();
+      const other = await opened(secret, (message) => void heard.push(message));
       const pardon = { is: "pardon", from: "gw-1", identity: "key/n", model: null } as const;
       await one.tell(pardon);
       await waitedFor(() => Promise.resolve(heard.length > 0));

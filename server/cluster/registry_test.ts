@@ -23,6 +23,8 @@ class Following {
   readonly lists = new Map<string, NodeList>();
   reads = 0;
   isAway = false;
+  /** Ids of nodes that were reported as gone. */
+  readonly gone: string[] = [];
   readonly follower = new Follower({
     bus: {
       read: (id) => {
@@ -32,6 +34,8 @@ class Following {
       },
     },
     log: silentLog,
+    onNode: () => {},
+    onGone: (id) => void this.gone.push(id),
   });
 
   async roll(seqs: Record<string, number>, kept: string[] = []): Promise<void> {
@@ -92,10 +96,8 @@ describe("a follower", () => {
     expect(one.nodes("gw")).toEqual(["a"]);
     await one.roll({}, ["gw"]);
     expect(one.nodes("gw")).toEqual(["a"]);
-    const gone: string[] = [];
-    one.follower.onGone = (_gateway, id) => void gone.push(id);
     await one.roll({});
-    expect(gone).toEqual(["a"]);
+    expect(one.gone).toEqual(["a"]);
   });
 
   test("takes the gateway that has a node last for the one that has it", async () => {

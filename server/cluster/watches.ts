@@ -1,5 +1,6 @@
 /** Whose calls somebody looks at, at which gateway: only these are told there as they end. */
 
+import { Emitter } from "../base/emitter.ts";
 import type { PeerMessage } from "./peer_message.ts";
 
 /** More accounts than this are not remembered of one peer, and go into one message. */
@@ -16,8 +17,8 @@ export class Watches {
   readonly #here = new Set<string>();
   readonly #there = new Map<string, Set<string>>();
 
-  /** Called with an event of an account that is looked at here; `data` is JSON. */
-  onTold: (accountId: string, name: string, data: string) => void = () => {};
+  /** An event of an account that is looked at here; `data` is JSON. */
+  readonly onEvent = new Emitter<[accountId: string, name: string, data: string]>();
 
   constructor(private readonly parts: WatchesParts) {}
 
@@ -43,7 +44,9 @@ export class Watches {
   }
 
   heard(peer: string, message: Extract<PeerMessage, { is: "watch" | "live" }>): void {
-    if (message.is === "live") return this.onTold(message.account, message.name, message.data);
+    if (message.is === "live") {
+      return this.onEvent.emit(message.account, message.name, message.data);
+    }
     const accounts = this.#there.get(peer) ?? new Set<string>();
     this.#there.set(peer, accounts);
     for (const account of message.accounts) {

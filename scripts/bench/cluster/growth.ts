@@ -13,12 +13,13 @@ import { Cluster } from "../../../server/cluster/cluster.ts";
 import { Handshake } from "../../../server/cluster/handshake.ts";
 import { recordOf } from "../../../server/cluster/node_record.ts";
 import { encodePeerMessage } from "../../../server/cluster/peer_message.ts";
-import type { DialledSocket } from "../../../server/cluster/peers.ts";
+import type { DialListener } from "../../../server/cluster/peers.ts";
+import { MemoryRedis } from "../../../server/cluster/testing/memory_redis.ts";
 import { silentLog } from "../../../server/base/log.ts";
 import { Hub } from "../../../server/node/hub.ts";
 import { Node } from "../../../server/node/node.ts";
 import { PenaltyBook } from "../../../server/node/penalty.ts";
-import { Exchange } from "./exchange.ts";
+import type { Socket } from "../../../server/node/link.ts";
 
 export interface Growth {
   gateways: number;
@@ -53,11 +54,11 @@ const GUESTS = {
 
 const said = { messages: 0, bytes: 0 };
 
-function gateway(exchange: Exchange, clock: FakeClock) {
+function gateway(redis: MemoryRedis, clock: FakeClock) {
   const hub = new Hub();
   const penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   const cluster = new Cluster({
-    bus: exchange.bus(),
+    openBus: (listener) => redis.openBus(listener),
     hub,
     penalties,
     responseAffinity: new ResponseAffinity(clock),
@@ -67,7 +68,7 @@ function gateway(exchange: Exchange, clock: FakeClock) {
     secret: SECRET,
     url: () => "http://10.0.0.1:8080",
     challenge: () => {},
-    dial: (_url, headers) => silentPeer(Object.values(headers)[0] ?? ""),
+    dial: (_url, headers, listener) => silentPeer(Object.values(headers)[0] ?? "", listener),
   }, GUESTS);
   const policies = createPolicies({ policy: "least-busy", policies: new Map() }, {
     hub,
@@ -84,29 +85,24 @@ function gateway(exchange: Exchange, clock: FakeClock) {
 }
 
 /** Answers as a gateway does that has been dialled, and listens. */
-function silentPeer(header: string): DialledSocket {
+function silentPeer(header: string, listener: DialListener): Socket {
   const peer = header.split(" ")[1] ?? "";
-  const socket: DialledSocket = {
-    onMessage: () => {},
-    onPing: () => {},
-    onPong: () => {},
-    onClose: () => {},
+  queueMicrotask(() => {
+    const admitted = new Handshake(SECRET, peer).admit(header);
+    if (admitted === null) throw new Error("the peer is not let in");
+    listener.message(encodePeerMessage({ is: "hello", answer: admitted.answer }));
+  });
+  return {
     send(message) {
       said.messages++;
       said.bytes += message.length;
       return message.length;
     },
-    ping: (text = "") => socket.onPong(text),
+    ping: (text = "") => listener.pong(text),
     close: () => {},
     terminate: () => {},
     getBufferedAmount: () => 0,
   };
-  queueMicrotask(() => {
-    const admitted = new Handshake(SECRET, peer).admit(header);
-    if (admitted === null) throw new Error("the peer is not let in");
-    socket.onMessage(encodePeerMessage({ is: "hello", answer: admitted.answer }));
-  });
-  return socket;
 }
 
 function node(id: string, n: number): Node {
@@ -124,32 +120,32 @@ function node(id: string, n: number): Node {
 
 async function measure(gateways: number, nodes: number): Promise<Growth> {
   const clock = new FakeClock();
-  const exchange = new Exchange(clock);
+  const redis = new MemoryRedis(clock);
   const each = Math.floor(nodes / gateways);
-  const one = gateway(exchange, clock);
+  const one = gateway(redis, clock);
   Bun.gc(true);
   const before = process.memoryUsage.rss();
   for (let g = 0; g < gateways - 1; g++) {
     // Dialled by the real ones, whose ids come later in the alphabet.
     const id = `gw-!${String(g).padStart(15, "0")}`;
     const url = `http://10.0.${g}.1:8080`;
-    exchange.presences.set(id, { id, url, version: "1", seq: 1, isDraining: false, nodes: each });
+    const presence = { id, url, version: "1", seq: 1, isDraining: false, nodes: each };
     const records = Array.from({ length: each }, (_, i) => {
       return recordOf(node(`node-${String(g * each + i).padStart(24, "0")}`, g * each + i), 1);
     });
-    exchange.lists.set(id, { seq: 1, nodes: records });
+    redis.place(presence, records);
   }
   await started(one.cluster, clock);
   for (let i = 0; i < each; i++) one.hub.add(node(`own-${String(i).padStart(24, "0")}`, i));
   await clock.pass(3_000);
-  // What lies in the exchange is Redis', not the gateway's.
-  exchange.lists.clear();
+  // What lies there is Redis', not the gateway's.
+  redis.clearNodes();
   Bun.gc(true);
   const memoryMb = (process.memoryUsage.rss() - before) / 2 ** 20;
 
-  const other = gateway(exchange, clock);
+  const other = gateway(redis, clock);
   await started(other.cluster, clock);
-  const toldBefore = exchange.toldBytes;
+  const toldBefore = redis.publishedBytes;
   const newcomer = node("newcomer", 1);
   // Of two that only seem to be dialled, one has reached the other: that one looks.
   const [host, looker] = one.cluster.id < other.cluster.id ? [one, other] : [other, one];
@@ -159,11 +155,11 @@ async function measure(gateways: number, nodes: number): Promise<Growth> {
     await clock.pass(1);
     knownAfterMs++;
   }
-  const changeBytes = exchange.toldBytes - toldBefore;
+  const changeBytes = redis.publishedBytes - toldBefore;
 
-  exchange.beats = exchange.beatBytes = 0;
+  redis.beats = redis.beatBytes = 0;
   await clock.pass(10_000);
-  const beatKbPerSecond = exchange.beatBytes / exchange.beats / 1024;
+  const beatKbPerSecond = redis.beatBytes / redis.beats / 1024;
 
   const choiceUs = costOfChoice(one.scheduler, clock);
   const load = await costOfLoads(one, clock);
