@@ -2,54 +2,71 @@
 
 import type { ModelCapabilities } from "./frame_v2.ts";
 
-/**
- * A new one that takes and gives JSON needs its path here and its streams below, a row in the
- * gateway's table, and on the node one in its adapter's table and its name for configurations.
- */
-export const Endpoint = Object.freeze({
-  chat: "/v1/chat/completions",
-  completions: "/v1/completions",
-  embeddings: "/v1/embeddings",
-  responses: "/v1/responses",
-  messages: "/v1/messages",
-  countTokens: "/v1/messages/count_tokens",
-  rerank: "/v1/rerank",
-  moderations: "/v1/moderations",
-});
+/** What both ends must know of an endpoint. */
+export interface EndpointSpec {
+  readonly path: string;
+  /** The API that it belongs to: gives its bodies and errors their shape. */
+  readonly api: "openai" | "anthropic";
+  /** How its answers stream; null: they come in one piece. */
+  readonly stream: EndpointStream | null;
+  /** Few servers have it: a model has it only where its owner or its server's list names it. */
+  readonly isOptIn?: true;
+}
 
-export type Endpoint = typeof Endpoint[keyof typeof Endpoint];
-
-/** What both ends must know of an endpoint's streams. */
 export interface EndpointStream {
-  /** Whether `data: [DONE]` is their last event. The gateway writes it, a node leaves it out. */
+  /** Whether `data: [DONE]` is the last event. The gateway writes it, a node leaves it out. */
   readonly endsWithDone: boolean;
-  /** Whether usage is told only where `stream_options` asks for it. */
+  /** Whether usage is reported only where `stream_options` asks for it. */
   readonly isUsageOptional: boolean;
 }
 
-const openAiStream: EndpointStream = Object.freeze({ endsWithDone: true, isUsageOptional: true });
-const eventStream: EndpointStream = Object.freeze({ endsWithDone: false, isUsageOptional: false });
+const chunks: EndpointStream = Object.freeze({ endsWithDone: true, isUsageOptional: true });
+const namedEvents: EndpointStream = Object.freeze({ endsWithDone: false, isUsageOptional: false });
 
-/** Each endpoint's streams; null: its answers come in one piece. */
-export const endpointStreams: Readonly<Record<Endpoint, EndpointStream | null>> = Object.freeze({
-  [Endpoint.chat]: openAiStream,
-  [Endpoint.completions]: openAiStream,
-  [Endpoint.embeddings]: null,
-  [Endpoint.responses]: eventStream,
-  [Endpoint.messages]: eventStream,
-  [Endpoint.countTokens]: null,
-  [Endpoint.rerank]: null,
-  [Endpoint.moderations]: null,
-});
+/**
+ * A new endpoint that takes and gives JSON is a row here and one in `server/http/endpoints.ts`. The
+ * keys are the names that a node's configuration uses.
+ */
+const specs = {
+  chat: { path: "/v1/chat/completions", api: "openai", stream: chunks },
+  completions: { path: "/v1/completions", api: "openai", stream: chunks },
+  embeddings: { path: "/v1/embeddings", api: "openai", stream: null },
+  responses: { path: "/v1/responses", api: "openai", stream: namedEvents },
+  messages: { path: "/v1/messages", api: "anthropic", stream: namedEvents },
+  count_tokens: { path: "/v1/messages/count_tokens", api: "anthropic", stream: null },
+  rerank: { path: "/v1/rerank", api: "openai", stream: null, isOptIn: true },
+  moderations: { path: "/v1/moderations", api: "openai", stream: null, isOptIn: true },
+} as const satisfies Readonly<Record<string, EndpointSpec>>;
+
+type Specs = typeof specs;
+
+export type EndpointName = keyof Specs;
+
+/** Paths by name. */
+export const Endpoint = Object.freeze(
+  Object.fromEntries(Object.entries(specs).map(([name, { path }]) => [name, path])),
+) as { readonly [Name in EndpointName]: Specs[Name]["path"] };
+
+export type Endpoint = typeof Endpoint[EndpointName];
+
+/** Those whose answers can stream. */
+export type StreamingEndpoint = {
+  [Name in EndpointName]: Specs[Name]["stream"] extends null ? never : Specs[Name]["path"];
+}[EndpointName];
+
+/** Rows by path. */
+export const endpointSpecs = Object.freeze(
+  Object.fromEntries(Object.values(specs).map((spec) => [spec.path, spec])),
+) as Readonly<Record<Endpoint, EndpointSpec>>;
 
 /** What a node serves that says nothing of endpoints: all of v1's, and v2's without `capabilities`. */
 export const DEFAULT_ENDPOINTS: readonly Endpoint[] = Object.freeze([Endpoint.chat]);
 
-const everyEndpoint: readonly Endpoint[] = Object.freeze(Object.values(Endpoint));
+export const everyEndpoint: readonly Endpoint[] = Object.freeze(Object.values(Endpoint));
 
 /**
- * The endpoints at which a node serves one of its models, in this file's order. Those of a later
- * version are passed over.
+ * The endpoints at which a node serves one of its models, in this file's order. Endpoints of a later
+ * version are left out.
  */
 export function endpointsOf(capabilities: ModelCapabilities | undefined): readonly Endpoint[] {
   const announced = capabilities?.endpoints;
@@ -58,7 +75,7 @@ export function endpointsOf(capabilities: ModelCapabilities | undefined): readon
 }
 
 export function isEndpoint(path: string): path is Endpoint {
-  return Object.hasOwn(endpointStreams, path);
+  return Object.hasOwn(endpointSpecs, path);
 }
 
 /** The caller's headers that travel with a CALL, by lower-case name. No others do. */

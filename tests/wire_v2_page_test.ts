@@ -6,7 +6,7 @@ import {
   CALL_HEADERS,
   CloseCode,
   decodeV2,
-  endpointStreams,
+  endpointSpecs,
   FrameTypeV2,
   HEADER_BYTES,
   MAX_CONTROL_BYTES,
@@ -90,7 +90,7 @@ describe("docs/wire-v2.md", () => {
 
   test("has every endpoint, and how its streams end", () => {
     const yes = (is: boolean | undefined) => is === undefined ? "" : is ? "yes" : "no";
-    for (const [path, stream] of Object.entries(endpointStreams)) {
+    for (const { path, stream } of Object.values(endpointSpecs)) {
       expect(row("endpoint", `\`${path}\``).slice(1)).toEqual([
         yes(stream !== null),
         yes(stream?.endsWithDone),

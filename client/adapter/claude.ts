@@ -1,7 +1,7 @@
 /** Speaks to Claude: OpenAI's requests in Anthropic's words, and Anthropic's own as they come. */
 
-import { Endpoint } from "../../protocol/mod.ts";
-import type { ProviderConfig } from "../config/config.ts";
+import { z } from "zod";
+import { Endpoint, endpointSpecs, everyEndpoint } from "../../protocol/mod.ts";
 import type { World } from "../world.ts";
 import type { Adapter, AdapterCall, ListedModel } from "./adapter.ts";
 import type { ChatChunk } from "./chat.ts";
@@ -9,23 +9,34 @@ import { readChatRequest } from "./claude/chat_request.ts";
 import { ClaudeUpstream, parseEvent } from "./claude/claude_upstream.ts";
 import { gather } from "./claude/completion.ts";
 import { EventDecoder } from "./claude/event_decoder.ts";
-import { MessagesRelay, RELAYED_ENDPOINTS } from "./claude/messages_relay.ts";
+import { MessagesRelay } from "./claude/messages_relay.ts";
 import { fetchImages } from "./claude/image_fetch.ts";
 import { ModelList } from "./claude/model_list.ts";
 import { translate } from "./claude/request.ts";
 import { knowsThinking } from "./claude/thinking_blocks.ts";
 import { ThinkingMemory } from "./claude/thinking_memory.ts";
 import { realWeb, type Web } from "./claude/web.ts";
+import type { ProviderOptions } from "./provider_options.ts";
 
 export class ClaudeAdapter implements Adapter {
-  readonly endpoints: readonly Endpoint[] = [Endpoint.chat, ...RELAYED_ENDPOINTS];
+  /** Chats are translated to messages. */
+  static readonly endpoints: readonly Endpoint[] = everyEndpoint.filter((path) =>
+    isRelayed(path) || path === Endpoint.chat
+  );
+  static readonly options = {
+    anthropic_version: z.string().regex(/^\d{4}-\d\d-\d\d$/, {
+      error: 'must be a date such as "2023-06-01"',
+    }).optional(),
+    fetch_images: z.boolean().optional(),
+  };
+  readonly endpoints = ClaudeAdapter.endpoints;
   readonly #upstream: ClaudeUpstream;
   readonly #relay: MessagesRelay;
   readonly #models: ModelList;
   readonly #memory = new ThinkingMemory();
 
   constructor(
-    private readonly provider: ProviderConfig,
+    private readonly provider: ProviderOptions,
     private readonly world: Pick<World, "fetch" | "todayMs" | "nowMs">,
     private readonly web: Web = realWeb,
   ) {
@@ -39,7 +50,7 @@ export class ClaudeAdapter implements Adapter {
   }
 
   answer(call: AdapterCall): AsyncIterable<string> {
-    return RELAYED_ENDPOINTS.includes(call.endpoint) ? this.#relay.answer(call) : this.#chat(call);
+    return isRelayed(call.endpoint) ? this.#relay.answer(call) : this.#chat(call);
   }
 
   async *#chat(call: AdapterCall): AsyncIterable<string> {
@@ -76,4 +87,9 @@ export class ClaudeAdapter implements Adapter {
       yield* decoder.decode(parseEvent(json));
     }
   }
+}
+
+/** Whether calls are in the provider's own dialect, and need no translation. */
+function isRelayed(endpoint: Endpoint): boolean {
+  return endpointSpecs[endpoint].api === "anthropic";
 }

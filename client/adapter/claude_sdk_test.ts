@@ -81,7 +81,7 @@ function eventsOf({ blocks, stopReason, pings }: Answer): object[] {
 }
 
 function adapterTelling(events: object[]): ClaudeAdapter {
-  return new ClaudeAdapter({ type: "claude", models: [] }, {
+  return new ClaudeAdapter({}, {
     ...realWorld,
     fetch: () => Promise.resolve(eventStream([sse(...events)])),
   });

@@ -1,7 +1,6 @@
 /** Passes calls through to any OpenAI-compatible server, and mends what such servers get wrong. */
 
-import { Endpoint, isEndpoint, withMember } from "../../protocol/mod.ts";
-import type { ProviderConfig } from "../config/config.ts";
+import { Endpoint, endpointSpecs, everyEndpoint, withMember } from "../../protocol/mod.ts";
 import type { World } from "../world.ts";
 import {
   type Adapter,
@@ -11,7 +10,8 @@ import {
   UpstreamFailure,
 } from "./adapter.ts";
 import { withAskedModel } from "./asked_model.ts";
-import { baseUrlOf, pathBelowBase } from "./upstream/base_url.ts";
+import type { ProviderOptions } from "./provider_options.ts";
+import { type AddressRule, baseUrlOf, pathBelowBase } from "./upstream/base_url.ts";
 import { discard, readWhole, ResponseBody } from "./sse/event_stream.ts";
 import { readListing } from "./upstream/model_listing.ts";
 import { mannersOf, type ProviderQuirks } from "./messages/chat_request.ts";
@@ -27,20 +27,27 @@ import { errorObject, readRefusal, statusIn, toFailure } from "./upstream/upstre
 import { relayedHeaders } from "./upstream/relayed_headers.ts";
 import { Upstream } from "./upstream/upstream.ts";
 
+/** Many servers have the API elsewhere (`/openai`, `/api/v1beta`), so only a bare host lacks the version for sure. */
+export const openAiAddress: AddressRule = {
+  base: "https://api.openai.com/v1",
+  lacksVersion: (path) => path === "",
+};
+
 export class OpenAiAdapter implements Adapter {
-  readonly endpoints: readonly Endpoint[] = [
-    ...Object.keys(openAiDialects).filter(isEndpoint),
-    Endpoint.messages,
-  ];
-  readonly usualEndpoints = this.endpoints.filter((path) => !openAiDialects[path]?.isRare);
+  /** Messages are translated to chats. */
+  static readonly endpoints: readonly Endpoint[] = everyEndpoint.filter((path) =>
+    endpointSpecs[path].api === "openai" || path === Endpoint.messages
+  );
+  readonly endpoints = OpenAiAdapter.endpoints;
+  readonly usualEndpoints = this.endpoints.filter((path) => !endpointSpecs[path].isOptIn);
   readonly #upstream: Upstream;
   readonly #manners: ProviderQuirks;
 
   constructor(
-    provider: ProviderConfig,
+    provider: ProviderOptions,
     private readonly world: Pick<World, "fetch" | "todayMs">,
   ) {
-    const baseUrl = baseUrlOf(provider);
+    const baseUrl = baseUrlOf(provider, openAiAddress);
     this.#manners = mannersOf(baseUrl.hostname);
     this.#upstream = new Upstream({
       baseUrl,

@@ -25,11 +25,10 @@ async function ask(
   const upstream = new StubUpstream(answer);
   cleanups.push(() => upstream.stop());
   const provider = {
-    type: "openai" as const,
     base_url: `${upstream.url}/v1`,
     api_key: "sk-secret",
   };
-  const adapter = new OpenAiAdapter({ ...provider, models: [] }, realWorld);
+  const adapter = new OpenAiAdapter(provider, realWorld);
   const pieces: string[] = [];
   let failure: UpstreamFailure | null = null;
   try {
@@ -78,14 +77,14 @@ test("each endpoint's answer names the model as it was asked for, whole and stre
     for (const piece of pieces) expect(piece).toMatch(/"model":"pro"/);
   }
   for (const endpoint of Object.values(Endpoint)) {
-    if (endpoint === Endpoint.messages || endpoint === Endpoint.countTokens) continue;
+    if (endpoint === Endpoint.messages || endpoint === Endpoint.count_tokens) continue;
     const { pieces } = await ask({ endpoint, bodyText, stream: false }, whole('{"model":"m"}'));
     expect(pieces).toEqual(['{"model":"pro"}']);
   }
 });
 
 test("an endpoint that it does not have is a 404, and the provider is not asked", async () => {
-  const { failure, seen } = await ask({ endpoint: Endpoint.countTokens }, whole("{}"));
+  const { failure, seen } = await ask({ endpoint: Endpoint.count_tokens }, whole("{}"));
   expect([failure?.code, seen]).toEqual([404, []]);
 });
 

@@ -394,7 +394,7 @@ test("limits and the request's id come along with an answer, and with a refusal"
   }
   const upstream = upstreamOf(() => Response.json({ choices: [] }, { headers }));
   const heads: object[] = [];
-  const adapter = new OpenAiAdapter({ type: "openai", base_url: upstream.url, models: [] }, world);
+  const adapter = new OpenAiAdapter({ base_url: upstream.url }, world);
   const call = callOf({ stream: false, onHead: (head) => void heads.push(head) });
   await Array.fromAsync(adapter.answer(call));
   expect(heads).toEqual([relayed]);

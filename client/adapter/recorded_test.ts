@@ -5,13 +5,11 @@ import type OpenAI from "openai";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Endpoint } from "../../protocol/mod.ts";
-import type { ProviderConfig } from "../config/config.ts";
+import { type ProviderType, providerTypes } from "./provider_types.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";
 import { type Adapter, UpstreamFailure } from "./adapter.ts";
-import { ClaudeAdapter } from "./claude.ts";
-import { OpenAiAdapter } from "./openai.ts";
 
 /** What servers answered that were really asked, SERVER-DIALECT-CASE; see recorded/README.md. */
 const folder = join(import.meta.dir, "recorded");
@@ -74,12 +72,9 @@ function adapterOver(file: string, parts: () => Uint8Array[]): Adapter {
       status,
       headers: { "content-type": "application/json" },
     });
-  const type: ProviderConfig["type"] = file.includes("-openai-") ? "openai" : "claude";
+  const type: ProviderType = file.includes("-openai-") ? "openai" : "claude";
   const world = { ...realWorld, fetch: () => Promise.resolve(answer()) };
-  const provider = { type, models: [] };
-  return type === "openai"
-    ? new OpenAiAdapter(provider, world)
-    : new ClaudeAdapter(provider, world);
+  return new providerTypes[type]({}, world);
 }
 
 const asked = {

@@ -3,7 +3,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { isAlias, isNode, LineCounter, parseDocument, visit } from "yaml";
 import { noProviders, problemsOf, type ShapeProblem } from "./shape.ts";
-import type { EndpointName, ProviderType } from "./provider_type.ts";
+import type { ProviderOptions } from "../adapter/provider_options.ts";
+import type { ProviderType } from "../adapter/provider_types.ts";
+import type { EndpointName } from "../../protocol/endpoint.ts";
 
 /** One model that a provider runs. */
 export interface ModelConfig {
@@ -29,20 +31,8 @@ export interface AutoModels {
 export type ModelsConfig = ModelConfig[] | "auto" | { auto: AutoModels };
 
 /** One upstream. Its key and its address never leave the node. */
-export interface ProviderConfig {
+export interface ProviderConfig extends ProviderOptions {
   type: ProviderType;
-  /** Local servers need none. */
-  api_key?: string | undefined;
-  /** Default: https://api.openai.com/v1 or https://api.anthropic.com. A bare host has its API under /v1. */
-  base_url?: string | undefined;
-  /** Where its API begins below `base_url`. Default: /v1 where the dialect's servers have it there. */
-  api_path?: string | undefined;
-  /** Sent with every call to this provider; they win over the node's own. */
-  headers?: Record<string, string> | undefined;
-  /** `claude` only. Default: 2023-06-01. */
-  anthropic_version?: string | undefined;
-  /** `claude` only: whether images that callers name by http:// are fetched. Default: no. */
-  fetch_images?: boolean | undefined;
   /** What its models can be asked for. Default: what the provider lists, else all that its type serves. */
   endpoints?: EndpointName[] | undefined;
   models: ModelsConfig;

@@ -211,6 +211,9 @@ test("what is wrong with auto is named as precisely as everything else", () => {
 test("endpoints are those that the type of provider can serve", () => {
   const openai = usable.replace("    models:", "    endpoints: [chat, embeddings]\n    models:");
   expect(parseConfig(openai, {}).providers[0]!.endpoints).toEqual(["chat", "embeddings"]);
+  expect(problemsIn(openai.replace("embeddings", "count_tokens"))).toEqual([
+    'config.yaml:8:23: providers[0].endpoints[1] must be one of those that a provider of type "openai" can serve: chat, completions, embeddings, responses, messages, rerank, moderations',
+  ]);
   expect(problemsIn(openai.replace('"openai"', '"claude"'))).toEqual([
     'config.yaml:8:23: providers[0].endpoints[1] must be one of those that a provider of type "claude" can serve: chat, messages, count_tokens',
   ]);
@@ -233,7 +236,7 @@ test("a path of the API's own begins with a slash", () => {
 });
 
 test("an address that goes on to an endpoint is refused", () => {
-  for (const path of ["/chat/completions", "/messages/", "/models"]) {
+  for (const path of ["/chat/completions", "/messages/count_tokens/", "/rerank", "/models"]) {
     const text = usable.replace("https://api.openai.com/v1", `https://api.openai.com/v1${path}`);
     expect(problemsIn(text)).toEqual([
       "config.yaml:7:15: providers[0].base_url must end before the endpoint: the node appends /chat/completions and others itself",

@@ -1,8 +1,9 @@
-/** What may stand under a provider's `models`: a list of them, `auto`, or `auto` with rules. */
+/** What may stand under a provider's `models`: a list of models, `auto`, or `auto` with rules. */
 
 import { z } from "zod";
+import { Endpoint, type EndpointName } from "../../protocol/endpoint.ts";
 import { isModelName, MODEL_NAME_RULE } from "../../protocol/model_name.ts";
-import { endpointNamesOf, type ProviderType } from "./provider_type.ts";
+import { type ProviderType, providerTypes } from "../adapter/provider_types.ts";
 
 const text = z.string().min(1, { error: "must not be empty" });
 
@@ -19,15 +20,20 @@ const rules = z.strictObject({
 const auto = z.literal("auto", { error: 'must be a list of models, or "auto"' });
 const autoWithRules = z.strictObject({ auto: rules });
 
-/** The endpoints that the operator says a provider or a model has. */
+/** The keys that stand under `models` and under `auto`, for whatever type of provider. */
+export const modelKeys = [...Object.keys(modelShape("openai").shape), "auto"];
+export const autoKeys = Object.keys(rules.shape);
+
+/** A list of endpoints by name, each one that the type can serve. */
 export function endpointsShape(type: ProviderType) {
-  const names = endpointNamesOf(type);
+  const names = (Object.keys(Endpoint) as EndpointName[])
+    .filter((name) => providerTypes[type].endpoints.includes(Endpoint[name]));
   return z.array(z.enum(names, {
     error: `must be one of those that a provider of type "${type}" can serve: ${names.join(", ")}`,
   })).min(1, { error: "must name at least one endpoint" });
 }
 
-/** Whichever of the three is meant is checked as that one, so that the problems are precise. */
+/** Checked as the one of the three forms that was meant, so that the problems are precise. */
 export function modelsShape(type: ProviderType) {
   const list = z.array(modelShape(type)).min(1, { error: "must name at least one model" });
   return z.unknown().check(({ value, issues }) => {

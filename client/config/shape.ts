@@ -2,9 +2,10 @@
 
 import { z } from "zod";
 import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "../../protocol/mod.ts";
-import { endpointsShape, modelsShape } from "./models_shape.ts";
+import { everyEndpoint } from "../../protocol/endpoint.ts";
+import { type ProviderType, providerTypes } from "../adapter/provider_types.ts";
 import { didYouMean } from "./did_you_mean.ts";
-import type { ProviderType } from "./provider_type.ts";
+import { autoKeys, endpointsShape, modelKeys, modelsShape } from "./models_shape.ts";
 
 export interface ShapeProblem {
   /** Where, as keys and indexes from the top. */
@@ -22,24 +23,33 @@ const API_KEY_PREFIX = "sk-colink-";
 const headers = z.record(z.string(), z.string())
   .refine(areHeaders, { error: "has a name or a value that HTTP headers cannot have" });
 
-const provider = (type: ProviderType) => ({
-  type: z.literal(type),
-  api_key: z.string().optional(),
-  base_url: z.string().refine((text) => isUrl(text, "http:", "https:"), {
-    error: 'must be an address such as "http://127.0.0.1:11434/v1"',
-  }).refine((text) => !ENDPOINT_PATH.test(URL.parse(text)?.pathname ?? ""), {
-    error: "must end before the endpoint: the node appends /chat/completions and others itself",
-  }).optional(),
-  api_path: z.string().regex(/^\/[^?#]*$/, {
-    error: 'must be a path such as "/v1", or "/" where the API has none',
-  }).optional(),
-  headers: headers.optional(),
-  endpoints: endpointsShape(type).optional(),
-  models: modelsShape(type),
-});
+/** The endings that people copy along with an address: an endpoint's last step, or the list of models. */
+const ENDPOINT_PATH = new RegExp(
+  `/(${["models", ...everyEndpoint.map((path) => path.split("/").at(-1))].join("|")})/*$`,
+);
 
-/** What people copy along with an address. */
-const ENDPOINT_PATH = /\/(completions|embeddings|moderations|rerank|responses|messages|models)\/*$/;
+const providerShape = (type: ProviderType) =>
+  z.strictObject({
+    type: z.literal(type),
+    api_key: z.string().optional(),
+    base_url: z.string().refine((text) => isUrl(text, "http:", "https:"), {
+      error: 'must be an address such as "http://127.0.0.1:11434/v1"',
+    }).refine((text) => !ENDPOINT_PATH.test(URL.parse(text)?.pathname ?? ""), {
+      error: "must end before the endpoint: the node appends /chat/completions and others itself",
+    }).optional(),
+    api_path: z.string().regex(/^\/[^?#]*$/, {
+      error: 'must be a path such as "/v1", or "/" where the API has none',
+    }).optional(),
+    headers: headers.optional(),
+    endpoints: endpointsShape(type).optional(),
+    models: modelsShape(type),
+    ...providerTypes[type].options,
+  });
+
+type ProviderShape = ReturnType<typeof providerShape>;
+
+const typeNames = Object.keys(providerTypes) as ProviderType[];
+const providerShapes = typeNames.map(providerShape) as [ProviderShape, ...ProviderShape[]];
 
 const serverUrl = z.string().refine((text) => isUrl(text, "ws:", "wss:", "http:", "https:"), {
   error: 'must be an address such as "wss://your-server/ws"',
@@ -65,34 +75,15 @@ const shape = z.strictObject({
   max_parallel: z.int().min(1, { error: "must be 1 or more" })
     .max(MAX_PARALLEL_LIMIT, { error: `must be at most ${MAX_PARALLEL_LIMIT}` }).optional(),
   name: z.string().max(200, { error: "must be at most 200 characters" }).optional(),
-  providers: z.array(z.discriminatedUnion("type", [
-    z.strictObject(provider("openai")),
-    z.strictObject({
-      ...provider("claude"),
-      anthropic_version: z.string().regex(/^\d{4}-\d\d-\d\d$/, {
-        error: 'must be a date such as "2023-06-01"',
-      }).optional(),
-      fetch_images: z.boolean().optional(),
-    }),
-  ])),
+  providers: z.array(z.discriminatedUnion("type", providerShapes)),
 });
 
 /** Every key that some level knows, to guess what a misspelt one meant. */
 const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
-  "": ["client_token", "server_url", "server_urls", "max_parallel", "name", "providers"],
-  providers: [
-    "type",
-    "api_key",
-    "base_url",
-    "api_path",
-    "headers",
-    "endpoints",
-    "models",
-    "anthropic_version",
-    "fetch_images",
-  ],
-  models: ["local", "server_mapping", "endpoints", "auto"],
-  auto: ["prefix", "allow", "deny"],
+  "": Object.keys(shape.shape),
+  providers: [...new Set(providerShapes.flatMap((one) => Object.keys(one.shape)))],
+  models: modelKeys,
+  auto: autoKeys,
 });
 
 /** Everything that is wrong with a configuration, in the order it stands there. */
@@ -114,17 +105,20 @@ function inWords(issue: z.core.$ZodIssue, value: unknown): ShapeProblem[] {
       const found = at(value, path);
       const message = found === undefined
         ? `${name} is missing`
-        : `${name} must be ${typeNames[issue.expected] ?? issue.expected}, not ${kindOf(found)}`;
+        : `${name} must be ${kindNames[issue.expected] ?? issue.expected}, not ${kindOf(found)}`;
       return [{ path, message }];
     }
     case "invalid_union":
-      return [{ path, message: `${name} must be "openai" or "claude"` }];
+      return [{
+        path,
+        message: `${name} must be ${typeNames.map((type) => `"${type}"`).join(" or ")}`,
+      }];
     default:
       return [{ path, message: `${name} ${issue.message}` }];
   }
 }
 
-const typeNames: Readonly<Record<string, string>> = Object.freeze({
+const kindNames: Readonly<Record<string, string>> = Object.freeze({
   string: "text",
   int: "a whole number",
   number: "a whole number",

@@ -2,16 +2,10 @@
 
 import type { ModelCapabilities } from "../../protocol/mod.ts";
 import { type Adapter, endpointsServed } from "../adapter/adapter.ts";
-import { ClaudeAdapter } from "../adapter/claude.ts";
-import { OpenAiAdapter } from "../adapter/openai.ts";
-import type { NodeConfig, ProviderConfig } from "../config/config.ts";
+import { providerTypes } from "../adapter/provider_types.ts";
+import type { NodeConfig } from "../config/config.ts";
 import { type Offer, Provider } from "./provider.ts";
 import type { World } from "../world.ts";
-
-/** A new provider type is a row here. */
-const adapters: Readonly<
-  Record<ProviderConfig["type"], new (provider: ProviderConfig, world: World) => Adapter>
-> = Object.freeze({ openai: OpenAiAdapter, claude: ClaudeAdapter });
 
 export class Catalogue {
   readonly providers: readonly Provider[];
@@ -21,7 +15,7 @@ export class Catalogue {
   /** `own`: adapters that the library's user brings, by the names that they serve. */
   constructor(config: NodeConfig, own: Readonly<Record<string, Adapter>>, world: World) {
     this.providers = config.providers.map((provider, position) => {
-      const adapter = new adapters[provider.type](provider, world);
+      const adapter = new providerTypes[provider.type](provider, world);
       return new Provider(`providers[${position}] ${provider.type}`, provider, adapter);
     });
     this.#own = Object.entries(own).map(([name, adapter]) => [name, ownOffer(name, adapter)]);

@@ -1,13 +1,13 @@
 /** A failure as the body of an answer with its status, in the words of the endpoint that was asked. */
 
-import { Endpoint } from "../../protocol/mod.ts";
+import { type Endpoint, endpointSpecs } from "../../protocol/mod.ts";
 import type { UpstreamFailure } from "../adapter/adapter.ts";
 import { typesByStatus } from "../adapter/claude/error.ts";
 
 /** JSON text: what the upstream itself said where its adapter kept that, else made of the failure. */
 export function errorBody(endpoint: Endpoint, failure: UpstreamFailure): string {
   if (failure.bodyText !== undefined) return failure.bodyText;
-  return JSON.stringify(isAnthropic(endpoint) ? anthropicBody(failure) : openAiBody(failure));
+  return JSON.stringify(bodies[endpointSpecs[endpoint].api](failure));
 }
 
 function openAiBody({ message, error }: UpstreamFailure): object {
@@ -24,6 +24,4 @@ function anthropicBody({ code, message, error }: UpstreamFailure): object {
   return { type: "error", error: { type, message: named }, request_id: null };
 }
 
-function isAnthropic(endpoint: Endpoint): boolean {
-  return endpoint === Endpoint.messages || endpoint === Endpoint.countTokens;
-}
+const bodies = { openai: openAiBody, anthropic: anthropicBody };

@@ -4,7 +4,6 @@ import { Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
 import { isModelName } from "../../protocol/model_name.ts";
 import { type Adapter, endpointsServed, type ListedModel } from "../adapter/adapter.ts";
 import type { AutoModels, ModelConfig, ProviderConfig } from "../config/config.ts";
-import { endpointPaths } from "../config/provider_type.ts";
 import { fitsPattern } from "../config/name_pattern.ts";
 
 /** One provider's way to serve a name. */
@@ -86,7 +85,7 @@ export class Provider {
     const served = endpointsServed(this.adapter);
     const wanted = said === undefined
       ? withTranslated(told) ?? this.adapter.usualEndpoints ?? served
-      : endpointPaths(said);
+      : said.map((name) => Endpoint[name]);
     return {
       provider: this.place,
       local,

@@ -50,8 +50,8 @@ const missing = `## What is missing for the last two
   for it there. It would have to do both in a form, and CALL to tell the body's content type.
 - **Sound as the answer** (speech). What nodes answer is JSON or events of JSON. HEAD would have to
   tell the content type, and the ledger what sound costs.
-- **Pictures of a text** take and give JSON. They need what \`/v1/rerank\` needed, a row in each of
-  four tables, and an answer limit above 8 MiB for several large ones.`;
+- **Pictures of a text** take and give JSON. They need what \`/v1/rerank\` needed, a row in the table
+  of each end, and an answer limit above 8 MiB for several large ones.`;
 
 function clientTable(
   clients: readonly string[],

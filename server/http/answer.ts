@@ -1,6 +1,6 @@
 /** One call's way back to its caller: turns what the relay hands over into an HTTP response. */
 
-import { endpointStreams } from "../../protocol/mod.ts";
+import { endpointSpecs } from "../../protocol/mod.ts";
 import type { UpstreamRejection } from "../call/classify_failure.ts";
 import type { Call } from "../schedule/call.ts";
 import type { Outlet } from "../call/relay.ts";
@@ -119,7 +119,7 @@ export class HttpAnswer implements Outlet, SseReader {
   }
 
   end(): void {
-    this.#open().end(endpointStreams[this.endpoint.path]?.endsWithDone ? DONE : "");
+    this.#open().end(endpointSpecs[this.endpoint.path].stream?.endsWithDone ? DONE : "");
   }
 
   /** Inside a stream: an error event and no other end, so that no SDK takes the stump for an answer. */

@@ -1,6 +1,6 @@
 /** Makes a call of a request: of its body, its headers, and what its key may do. */
 
-import { endpointStreams } from "../../protocol/mod.ts";
+import { endpointSpecs } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { Call } from "../schedule/call.ts";
 import type { ResponseAffinity } from "../call/response_affinity.ts";
@@ -35,7 +35,7 @@ export function readCall(
       { param: "model" },
     );
   }
-  const isUsageOptional = endpointStreams[endpoint.path]?.isUsageOptional ?? false;
+  const isUsageOptional = endpointSpecs[endpoint.path].stream?.isUsageOptional ?? false;
   const streamOptions = isUsageOptional ? optionsIn(body) : null;
   const callRequest = {
     id: requestId,

@@ -3,7 +3,7 @@
 import {
   CALL_HEADERS,
   Endpoint,
-  endpointStreams,
+  endpointSpecs,
   isEndpoint,
   type JsonKind,
   MAX_MODEL_NAME_CHARS,
@@ -97,7 +97,7 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
     headers: [...CALL_HEADERS],
   },
   {
-    path: Endpoint.countTokens,
+    path: Endpoint.count_tokens,
     dialect: anthropic,
     rules: [messages],
     headers: [...CALL_HEADERS],
@@ -129,7 +129,7 @@ const homes: Readonly<Record<string, Endpoint>> = Object.freeze({
 export function checkBody(endpoint: EndpointRow, body: JsonBody): void {
   for (const rule of endpoint.rules) checkMember(endpoint, rule, body);
   endpoint.refuse?.(body);
-  if (endpointStreams[endpoint.path] === null && body.value("stream") === true) {
+  if (endpointSpecs[endpoint.path].stream === null && body.value("stream") === true) {
     throw wrong("stream", `Cannot stream: ${endpoint.path} answers in one piece`);
   }
 }

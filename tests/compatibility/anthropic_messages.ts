@@ -335,5 +335,5 @@ const counting: Row[] = [
 
 export const anthropicMessages: Feature[] = [
   ...features("@anthropic-ai/sdk", Endpoint.messages, [...rows, ...recorded]),
-  ...features("@anthropic-ai/sdk", Endpoint.countTokens, counting),
+  ...features("@anthropic-ai/sdk", Endpoint.count_tokens, counting),
 ];

@@ -1,9 +1,9 @@
 /** A provider that speaks Anthropic's API: how it is asked, and how its streams and refusals are read. */
 
-import type { ProviderConfig } from "../../config/config.ts";
 import type { World } from "../../world.ts";
 import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
-import { baseUrlOf } from "../upstream/base_url.ts";
+import type { ProviderOptions } from "../provider_options.ts";
+import { type AddressRule, baseUrlOf } from "../upstream/base_url.ts";
 import { disconnected, readEvents, readWhole } from "../sse/event_stream.ts";
 import { nextPage, readListing } from "../upstream/model_listing.ts";
 import { type ReadError, readRefusal, toFailure } from "../upstream/upstream_error.ts";
@@ -12,6 +12,12 @@ import { claudeError } from "./error.ts";
 import { messageEvents } from "./message_events.ts";
 import { claudeHeaders } from "./rate_limits.ts";
 import type { ClaudeEvent } from "./wire.ts";
+
+/** Proxies have the API below a path of their own, where the version still follows. */
+export const claudeAddress: AddressRule = {
+  base: "https://api.anthropic.com",
+  lacksVersion: (path) => !path.endsWith("/v1"),
+};
 
 /** Newer versions refuse fields that OpenAI's clients always send. */
 export const CLAUDE_VERSION = "2023-06-01";
@@ -38,11 +44,11 @@ export class ClaudeUpstream {
   readonly #upstream: Upstream;
 
   constructor(
-    provider: ProviderConfig,
+    provider: ProviderOptions,
     private readonly world: Pick<World, "fetch" | "todayMs">,
   ) {
     this.#upstream = new Upstream({
-      baseUrl: baseUrlOf(provider),
+      baseUrl: baseUrlOf(provider, claudeAddress),
       apiKey: provider.api_key,
       headers: {
         "anthropic-version": provider.anthropic_version ?? CLAUDE_VERSION,

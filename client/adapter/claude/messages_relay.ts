@@ -1,6 +1,6 @@
 /** Passes calls in Anthropic's own dialect through: only the model's name is exchanged. */
 
-import { Endpoint, withMember } from "../../../protocol/mod.ts";
+import { withMember } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
 import { withAskedModel } from "../asked_model.ts";
 import { pathBelowBase } from "../upstream/base_url.ts";
@@ -49,9 +49,6 @@ export class MessagesRelay {
     };
   }
 }
-
-/** The endpoints whose calls need no translation. */
-export const RELAYED_ENDPOINTS: readonly Endpoint[] = [Endpoint.messages, Endpoint.countTokens];
 
 /** What is the request's fault is told in the provider's own words. */
 const readError: ReadError = (status, body, text) => {

@@ -156,7 +156,7 @@ test("a whole answer is relayed to the letter", async () => {
 test("tokens are counted by the provider", async () => {
   const { texts, sent } = await ask(json({ input_tokens: 7 }), {
     ...whole,
-    endpoint: Endpoint.countTokens,
+    endpoint: Endpoint.count_tokens,
   });
   expect(texts).toEqual(['{"input_tokens":7}']);
   expect(sent.url).toBe("https://api.anthropic.com/v1/messages/count_tokens");

@@ -1,6 +1,11 @@
 /** OpenAI's endpoints, and others in their manner: how the streams of each are followed, and how a whole answer becomes one. */
 
-import { Endpoint } from "../../../protocol/mod.ts";
+import {
+  Endpoint,
+  endpointSpecs,
+  everyEndpoint,
+  type StreamingEndpoint,
+} from "../../../protocol/mod.ts";
 import { chatChunks, completionChunks } from "./answer_chunks.ts";
 import { ChunkStream } from "./chunk_stream.ts";
 import type { Json } from "./json_object.ts";
@@ -13,8 +18,6 @@ export interface OpenAiDialect {
   stream: DialectStream | null;
   /** Whether a whole answer tells of a failure although its status was 200. */
   isFailure(answer: Json): boolean;
-  /** Few servers have it: a model is offered there only where its owner or its server says so. */
-  isRare?: true;
 }
 
 const whole: OpenAiDialect = { stream: null, isFailure: holdsError };
@@ -25,8 +28,8 @@ export interface DialectStream {
   tell(answer: Json, includeUsage: boolean): string[];
 }
 
-/** A new endpoint is a row here. */
-export const openAiDialects: Readonly<Partial<Record<Endpoint, OpenAiDialect>>> = Object.freeze({
+/** A new endpoint whose answers stream is a row here. */
+const streaming: Readonly<Record<Exclude<StreamingEndpoint, "/v1/messages">, OpenAiDialect>> = {
   [Endpoint.chat]: {
     stream: { follow: () => new ChunkStream("chat"), tell: chatChunks },
     isFailure: holdsError,
@@ -35,14 +38,19 @@ export const openAiDialects: Readonly<Partial<Record<Endpoint, OpenAiDialect>>> 
     stream: { follow: () => new ChunkStream("text"), tell: completionChunks },
     isFailure: holdsError,
   },
-  [Endpoint.embeddings]: whole,
   [Endpoint.responses]: {
     stream: { follow: () => new ResponseStream(), tell: responseEvents },
     // A response that failed is an answer: it says so itself.
     isFailure: (answer) => answer.object !== "response" && holdsError(answer),
   },
-  [Endpoint.rerank]: { ...whole, isRare: true },
-  [Endpoint.moderations]: { ...whole, isRare: true },
+};
+
+const ofOpenAi = everyEndpoint.filter((path) => endpointSpecs[path].api === "openai");
+
+/** Every endpoint of OpenAI's API. */
+export const openAiDialects: Readonly<Partial<Record<Endpoint, OpenAiDialect>>> = Object.freeze({
+  ...Object.fromEntries(ofOpenAi.map((path) => [path, whole])),
+  ...streaming,
 });
 
 /** Servers that have said 200 can still fail: the error then stands where the answer would. */

@@ -1,6 +1,6 @@
 /** One JSON text as an event of a stream, framed as its endpoint's dialect does. */
 
-import { type Endpoint, endpointStreams } from "../../../protocol/mod.ts";
+import { type Endpoint, endpointSpecs } from "../../../protocol/mod.ts";
 
 /** The event's text, with the empty line that ends it. The text must be valid JSON. */
 export function eventText(endpoint: Endpoint, json: string): string {
@@ -11,7 +11,7 @@ export function eventText(endpoint: Endpoint, json: string): string {
 
 /** Dialects whose last event says that it is the last one name their events. */
 function hasNames(endpoint: Endpoint): boolean {
-  return endpointStreams[endpoint]?.endsWithDone === false;
+  return endpointSpecs[endpoint].stream?.endsWithDone === false;
 }
 
 function typeOf(json: string): string {

@@ -1,7 +1,7 @@
 /** Finds runs of plain events in what an upstream sends, so that they travel on as the bytes they are. */
 
 import { Buffer } from "node:buffer";
-import { endpointStreams, withoutUsage } from "../../../protocol/mod.ts";
+import { endpointSpecs, withoutUsage } from "../../../protocol/mod.ts";
 import type { AdapterCall, PlainEvents } from "../adapter.ts";
 import { type ModelNames, withAskedModel } from "../asked_model.ts";
 import { type Change, EventPattern } from "./event_pattern.ts";
@@ -75,7 +75,7 @@ export class PlainRuns {
 
   #patternOf(event: string, name: unknown): EventPattern | null {
     const { endpoint } = this.call;
-    const isNamed = endpointStreams[endpoint]?.endsWithDone === false;
+    const isNamed = endpointSpecs[endpoint].stream?.endsWithDone === false;
     const head = isNamed ? `event: ${name}\ndata: ` : "data: ";
     if (!event.startsWith(`${head}{`) || !event.endsWith("}\n\n")) return null;
     const json = event.slice(head.length, -"\n\n".length);

@@ -1,8 +1,12 @@
 import { expect, test } from "bun:test";
+import { claudeAddress } from "../claude/claude_upstream.ts";
+import { openAiAddress } from "../openai.ts";
 import { baseUrlOf } from "./base_url.ts";
 
+const addresses = { openai: openAiAddress, claude: claudeAddress };
+
 const of = (type: "openai" | "claude", base_url?: string, api_path?: string) =>
-  baseUrlOf({ type, base_url, api_path }).href;
+  baseUrlOf({ base_url, api_path }, addresses[type]).href;
 
 test("a provider without an address is the one that its dialect is named after", () => {
   expect(of("openai")).toBe("https://api.openai.com/v1");

@@ -62,7 +62,7 @@ for (const [endpoint, messages, preamble] of shapes) {
 
 test("what is no conversation has no digests", () => {
   const body = JSON.stringify({ input: ["a", "b"], messages: [say("a")], prompt: "a" });
-  for (const endpoint of [Endpoint.embeddings, Endpoint.completions, Endpoint.countTokens]) {
+  for (const endpoint of [Endpoint.embeddings, Endpoint.completions, Endpoint.count_tokens]) {
     expect(prefixDigests(endpoint, body, 1n)).toEqual([]);
   }
 });

@@ -1,0 +1,23 @@
+/** The types of provider that a configuration may name, a row each; everything else about a type is its adapter's. */
+
+import type { z } from "zod";
+import type { Endpoint } from "../../protocol/mod.ts";
+import type { World } from "../world.ts";
+import type { Adapter } from "./adapter.ts";
+import { ClaudeAdapter } from "./claude.ts";
+import { OpenAiAdapter } from "./openai.ts";
+import type { ProviderOptions } from "./provider_options.ts";
+
+interface AdapterClass {
+  new (provider: ProviderOptions, world: World): Adapter;
+  /** All that a provider of the type can serve. */
+  readonly endpoints: readonly Endpoint[];
+  /** The options that only this type has. */
+  readonly options?: z.ZodRawShape;
+}
+
+const rows = { openai: OpenAiAdapter, claude: ClaudeAdapter };
+
+export type ProviderType = keyof typeof rows;
+
+export const providerTypes: Readonly<Record<ProviderType, AdapterClass>> = Object.freeze(rows);
