@@ -18,7 +18,7 @@ export const rolling: Campaign = {
     try {
       const timeoutMs = (rounds + 1) * ROUND_MINUTES * 60_000;
       const command = [process.execPath, "test", `--timeout=${timeoutMs}`];
-      const { code, output } = await run([...command, "tests/cluster_upgrade_test.ts"], {
+      const { code, output } = await run([...command, "tests/slow/cluster_upgrade_test.ts"], {
         cwd: root,
         env: {
           ...process.env,

@@ -2,16 +2,16 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
-import { en, type Messages } from "../web/i18n/en.ts";
-import { zh } from "../web/i18n/zh.ts";
-import { accessibilityFaults } from "./harness/accessibility.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { inTab, startBrowser, type Tab } from "./harness/browser.ts";
-import { button, fill, freshEmail, submit } from "./harness/console.ts";
-import { createDatabase } from "./harness/database.ts";
-import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
-import { runCurl } from "./harness/shell.ts";
+import { en, type Messages } from "../../web/i18n/en.ts";
+import { zh } from "../../web/i18n/zh.ts";
+import { accessibilityFaults } from "../harness/accessibility.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { inTab, startBrowser, type Tab } from "../harness/browser.ts";
+import { button, fill, freshEmail, submit } from "../harness/console.ts";
+import { createDatabase } from "../harness/database.ts";
+import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
+import { runCurl } from "../harness/shell.ts";
 
 /** Gateways on one database share it. */
 const JWT_SECRET = "a secret of the scripts, which is long enough";

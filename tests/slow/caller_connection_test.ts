@@ -1,12 +1,12 @@
 /** A caller's connection: how long it may carry nothing, and what that has to do with its call. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { type Account, createAccount } from "./harness/account.ts";
-import { hello } from "./harness/api.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { type JoinedNode, joinNode } from "./harness/joined_node.ts";
-import { dial, headWithoutEnd, type RawHttp, wholeCall } from "./harness/raw_http.ts";
-import { until, within } from "./harness/wait.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { hello } from "../harness/api.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { type JoinedNode, joinNode } from "../harness/joined_node.ts";
+import { dial, headWithoutEnd, type RawHttp, wholeCall } from "../harness/raw_http.ts";
+import { until, within } from "../harness/wait.ts";
 
 /** Bun looks at idle connections every four seconds only. */
 const NOTICED_WITHIN_MS = 15_000;

@@ -1,12 +1,12 @@
 /** A network of gateways of which something is gone: Redis, PostgreSQL, a gateway, the way between two, all at once. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { freePort } from "../scripts/free_port.ts";
-import { startRedis } from "../scripts/testing/redis.ts";
-import type { Service } from "../scripts/testing/service.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { freePort } from "../../scripts/free_port.ts";
+import { startRedis } from "../../scripts/testing/redis.ts";
+import type { Service } from "../../scripts/testing/service.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, chat, hello, stream } from "../harness/api.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
 import {
   type ClusterGateway,
   type ClusterOfGateways,
@@ -14,13 +14,13 @@ import {
   linked,
   listedBy,
   startCluster,
-} from "./harness/cluster.ts";
-import { createDatabase } from "./harness/database.ts";
-import { type Network, networkTo } from "./harness/network.ts";
-import { startNode } from "./harness/node.ts";
-import { connectScriptedNode, type ScriptedNode } from "./harness/scripted_node.ts";
-import { startUpstream } from "./harness/upstream.ts";
-import { until, within } from "./harness/wait.ts";
+} from "../harness/cluster.ts";
+import { createDatabase } from "../harness/database.ts";
+import { type Network, networkTo } from "../harness/network.ts";
+import { startNode } from "../harness/node.ts";
+import { connectScriptedNode, type ScriptedNode } from "../harness/scripted_node.ts";
+import { startUpstream } from "../harness/upstream.ts";
+import { until, within } from "../harness/wait.ts";
 
 /** What is promised: from the moment that what was gone is back. */
 const HEALED_WITHIN_MS = 5_000;

@@ -1,9 +1,9 @@
 /** Gateway, nodes and callers are killed, stopped and frozen in the middle of calls: the books stay right, and nothing stays held. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { planOf } from "../scripts/soak/kill/plan.ts";
-import { play } from "../scripts/soak/kill/run.ts";
-import { World } from "../scripts/soak/kill/world.ts";
+import { planOf } from "../../scripts/soak/kill/plan.ts";
+import { play } from "../../scripts/soak/kill/run.ts";
+import { World } from "../../scripts/soak/kill/world.ts";
 
 /** A busy machine may hold a gateway up before it is killed; `bun run soak kill` is stricter. */
 const MAY_COST_MS = 1_000;

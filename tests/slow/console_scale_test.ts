@@ -2,13 +2,13 @@
 
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
-import type { CallView, NodeView } from "../api/mod.ts";
-import { en } from "../web/i18n/en.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { inTab, startBrowser, type Tab } from "./harness/browser.ts";
-import { signInBehindThePage } from "./harness/console.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { longestTaskMs } from "./harness/long_task.ts";
+import type { CallView, NodeView } from "../../api/mod.ts";
+import { en } from "../../web/i18n/en.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { inTab, startBrowser, type Tab } from "../harness/browser.ts";
+import { signInBehindThePage } from "../harness/console.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { longestTaskMs } from "../harness/long_task.ts";
 
 /** More at once is felt as a jolt. */
 const LIMIT_MS = 100;

@@ -1,11 +1,11 @@
 /** A new gateway's first administrator, made through its API with the code that the operator prints. */
 
 import { expect, test } from "bun:test";
-import type { AuditPage, LoginAnswer, SettingsView } from "../api/mod.ts";
-import { createAccount } from "./harness/account.ts";
-import { type Answer, ask } from "./harness/api.ts";
-import { createDatabase } from "./harness/database.ts";
-import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
+import type { AuditPage, LoginAnswer, SettingsView } from "../../api/mod.ts";
+import { createAccount } from "../harness/account.ts";
+import { type Answer, ask } from "../harness/api.ts";
+import { createDatabase } from "../harness/database.ts";
+import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
 
 const JWT_SECRET = "a secret of the setup's tests, long enough";
 const password = "correct horse battery";

@@ -1,14 +1,14 @@
 /** A gateway that is told to stop takes nothing new, lets what runs end, and writes all of it down. */
 
 import { describe, expect, test } from "bun:test";
-import { CloseCode } from "../protocol/close_codes.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, type JoinedNode, joinNode } from "./harness/joined_node.ts";
-import { ledgerOf } from "./harness/ledger.ts";
-import { chatHead, dial } from "./harness/raw_http.ts";
-import { until, within } from "./harness/wait.ts";
+import { CloseCode } from "../../protocol/close_codes.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, chat, hello, stream } from "../harness/api.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, type JoinedNode, joinNode } from "../harness/joined_node.ts";
+import { ledgerOf } from "../harness/ledger.ts";
+import { chatHead, dial } from "../harness/raw_http.ts";
+import { until, within } from "../harness/wait.ts";
 
 const MIB = 1024 * 1024;
 const EXIT_OK = 0;

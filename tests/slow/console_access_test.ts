@@ -2,13 +2,13 @@
 
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, Locator, Page } from "playwright-core";
-import { en } from "../web/i18n/en.ts";
-import { inspect, inspectAsIs } from "./harness/accessibility.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { hasFocus, inTab, type Scene, startBrowser } from "./harness/browser.ts";
-import { button, fill, signInBehindThePage, submit } from "./harness/console.ts";
-import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
+import { en } from "../../web/i18n/en.ts";
+import { inspect, inspectAsIs } from "../harness/accessibility.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { hasFocus, inTab, type Scene, startBrowser } from "../harness/browser.ts";
+import { button, fill, signInBehindThePage, submit } from "../harness/console.ts";
+import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
 
 const MODEL = "some-model";
 

@@ -1,8 +1,8 @@
 /** Guessing passwords: who is slowed down, who is not, and whose word counts for where a request comes from. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { type Account, createAccount, login } from "./harness/account.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { type Account, createAccount, login } from "../harness/account.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
 
 const WRONG = "a wrong password";
 

@@ -2,18 +2,18 @@
 
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { en } from "../web/i18n/en.ts";
-import { zh } from "../web/i18n/zh.ts";
-import { accessibilityFaults } from "./harness/accessibility.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { inTab, type Scene, startBrowser, type TabOptions } from "./harness/browser.ts";
-import { ending, piece } from "./harness/chunks.ts";
-import { button, fill, signInBehindThePage } from "./harness/console.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { joinNode } from "./harness/joined_node.ts";
-import { connectScriptedNode } from "./harness/scripted_node.ts";
-import { until } from "./harness/wait.ts";
-import { xssPayloads } from "./harness/xss_payloads.ts";
+import { en } from "../../web/i18n/en.ts";
+import { zh } from "../../web/i18n/zh.ts";
+import { accessibilityFaults } from "../harness/accessibility.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { inTab, type Scene, startBrowser, type TabOptions } from "../harness/browser.ts";
+import { ending, piece } from "../harness/chunks.ts";
+import { button, fill, signInBehindThePage } from "../harness/console.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { joinNode } from "../harness/joined_node.ts";
+import { connectScriptedNode } from "../harness/scripted_node.ts";
+import { until } from "../harness/wait.ts";
+import { xssPayloads } from "../harness/xss_payloads.ts";
 
 const t = en.playground;
 

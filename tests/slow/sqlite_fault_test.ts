@@ -3,16 +3,16 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { freePort } from "../scripts/free_port.ts";
-import { createAccount, register, signIn } from "./harness/account.ts";
-import { chat, hello } from "./harness/api.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
-import { acknowledged, ledgerOf, spools } from "./harness/ledger.ts";
-import { startNode } from "./harness/node.ts";
-import { serveMany } from "./harness/served.ts";
-import { hang, startUpstream } from "./harness/upstream.ts";
-import { until } from "./harness/wait.ts";
+import { freePort } from "../../scripts/free_port.ts";
+import { createAccount, register, signIn } from "../harness/account.ts";
+import { chat, hello } from "../harness/api.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
+import { acknowledged, ledgerOf, spools } from "../harness/ledger.ts";
+import { startNode } from "../harness/node.ts";
+import { serveMany } from "../harness/served.ts";
+import { hang, startUpstream } from "../harness/upstream.ts";
+import { until } from "../harness/wait.ts";
 
 test("with a full disk calls go on, what must be stored gets 503, and nothing is lost once there is room", async () => {
   const first = await startGateway();

@@ -5,13 +5,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
-import { freePort } from "../scripts/free_port.ts";
-import { Program, run } from "../scripts/program.ts";
-import { en } from "../web/i18n/en.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { chat, hello } from "./harness/api.ts";
-import { inTab, startBrowser } from "./harness/browser.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { freePort } from "../../scripts/free_port.ts";
+import { Program, run } from "../../scripts/program.ts";
+import { en } from "../../web/i18n/en.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { chat, hello } from "../harness/api.ts";
+import { inTab, startBrowser } from "../harness/browser.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
 import {
   button,
   fill,
@@ -20,16 +20,16 @@ import {
   signInBehindThePage,
   submit,
   tokenField,
-} from "./harness/console.ts";
+} from "../harness/console.ts";
 import {
   type Gateway,
   gatewayCommand,
   gatewayEnvironment,
   runGateway,
   startGateway,
-} from "./harness/gateway.ts";
-import { joinNode } from "./harness/joined_node.ts";
-import { nodeCommand } from "./harness/node.ts";
+} from "../harness/gateway.ts";
+import { joinNode } from "../harness/joined_node.ts";
+import { nodeCommand } from "../harness/node.ts";
 
 const t = en.nodes;
 const PASSWORD = "correct horse battery";

@@ -1,16 +1,16 @@
 /** Callers who read slowly, or not at all: what it costs them, and that it costs nobody else anything. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, hello, stream } from "./harness/api.ts";
-import { ending, piece } from "./harness/chunks.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { idle, type JoinedNode, joinNode } from "./harness/joined_node.ts";
-import { ledgerRows } from "./harness/ledger.ts";
-import { listNodes, startNode } from "./harness/node.ts";
-import { dial, wholeCall } from "./harness/raw_http.ts";
-import { type Behaviour, startUpstream } from "./harness/upstream.ts";
-import { until, within } from "./harness/wait.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, hello, stream } from "../harness/api.ts";
+import { ending, piece } from "../harness/chunks.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { idle, type JoinedNode, joinNode } from "../harness/joined_node.ts";
+import { ledgerRows } from "../harness/ledger.ts";
+import { listNodes, startNode } from "../harness/node.ts";
+import { dial, wholeCall } from "../harness/raw_http.ts";
+import { type Behaviour, startUpstream } from "../harness/upstream.ts";
+import { until, within } from "../harness/wait.ts";
 
 const MIB = 1024 * 1024;
 const LONG = "x".repeat(64 * 1024);

@@ -1,7 +1,7 @@
 /** Many nodes lose their gateway at once: all come back by themselves, and streams go on meanwhile. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { StormStage, STREAMS } from "../scripts/soak/storm/stage.ts";
+import { StormStage, STREAMS } from "../../scripts/soak/storm/stage.ts";
 
 /** `bun run soak storm` takes 10,000. */
 const NODES = 500;

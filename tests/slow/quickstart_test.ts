@@ -4,9 +4,9 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Program, run } from "../scripts/program.ts";
-import { at, root } from "../scripts/root.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { Program, run } from "../../scripts/program.ts";
+import { at, root } from "../../scripts/root.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
 
 const WITHIN_MS = 60_000;
 

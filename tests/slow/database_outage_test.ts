@@ -1,17 +1,17 @@
 /** PostgreSQL or its network goes away: calls go on, and nothing that was acknowledged is lost or counted twice. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { ErrorView } from "../api/mod.ts";
-import { type Account, createAccount, login, register, signIn } from "./harness/account.ts";
-import { type Answer, ask, chat, hello, stream } from "./harness/api.ts";
-import { createDatabase, query } from "./harness/database.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
-import { acknowledged, spools } from "./harness/ledger.ts";
-import { type Network, networkTo } from "./harness/network.ts";
-import { connectRawNode } from "./harness/raw_node.ts";
-import { BOUNDED_MS, serve, serveMany } from "./harness/served.ts";
-import { until, within } from "./harness/wait.ts";
+import type { ErrorView } from "../../api/mod.ts";
+import { type Account, createAccount, login, register, signIn } from "../harness/account.ts";
+import { type Answer, ask, chat, hello, stream } from "../harness/api.ts";
+import { createDatabase, query } from "../harness/database.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
+import { acknowledged, spools } from "../harness/ledger.ts";
+import { type Network, networkTo } from "../harness/network.ts";
+import { connectRawNode } from "../harness/raw_node.ts";
+import { BOUNDED_MS, serve, serveMany } from "../harness/served.ts";
+import { until, within } from "../harness/wait.ts";
 
 const JWT_SECRET = "0123456789abcdef".repeat(4);
 

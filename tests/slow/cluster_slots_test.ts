@@ -1,14 +1,14 @@
 /** Slots and limits that three gateways share: never more than there are, and to whoever has waited longest. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { Endpoint } from "../protocol/endpoint.ts";
-import { type Account, createAccount, rotateToken } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
-import { type ClusterGateway, gauges, listedBy, startCluster } from "./harness/cluster.ts";
-import { watch } from "./harness/console_api.ts";
-import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
-import { connectScriptedNode, type ScriptedNode } from "./harness/scripted_node.ts";
-import { until, within } from "./harness/wait.ts";
+import { Endpoint } from "../../protocol/endpoint.ts";
+import { type Account, createAccount, rotateToken } from "../harness/account.ts";
+import { ask, chat, hello, stream } from "../harness/api.ts";
+import { type ClusterGateway, gauges, listedBy, startCluster } from "../harness/cluster.ts";
+import { watch } from "../harness/console_api.ts";
+import { joinRawNodeV2, type RawNodeV2 } from "../harness/raw_node_v2.ts";
+import { connectScriptedNode, type ScriptedNode } from "../harness/scripted_node.ts";
+import { until, within } from "../harness/wait.ts";
 
 const CALLS = 1_000;
 const RPM = 1_200;

@@ -1,14 +1,14 @@
 /** How much a key may use: calls a minute, models, and what becomes of it while Redis is away. */
 
 import { describe, expect, test } from "bun:test";
-import { startRedis } from "../scripts/testing/redis.ts";
-import { type Account, createAccount, login, rotateToken } from "./harness/account.ts";
-import { ask, chat, hello } from "./harness/api.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
-import { createDatabase } from "./harness/database.ts";
-import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
-import { until } from "./harness/wait.ts";
+import { startRedis } from "../../scripts/testing/redis.ts";
+import { type Account, createAccount, login, rotateToken } from "../harness/account.ts";
+import { ask, chat, hello } from "../harness/api.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
+import { createDatabase } from "../harness/database.ts";
+import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
+import { until } from "../harness/wait.ts";
 
 const UNLIMITED = "1000000";
 

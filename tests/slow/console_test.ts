@@ -3,11 +3,11 @@
 import { beforeAll, expect, test } from "bun:test";
 import { SignJWT } from "jose";
 import type { Browser } from "playwright-core";
-import { en } from "../web/i18n/en.ts";
-import { zh } from "../web/i18n/zh.ts";
-import { accessibilityFaults, inspect } from "./harness/accessibility.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello } from "./harness/api.ts";
+import { en } from "../../web/i18n/en.ts";
+import { zh } from "../../web/i18n/zh.ts";
+import { accessibilityFaults, inspect } from "../harness/accessibility.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, chat, hello } from "../harness/api.ts";
 import {
   comeBackTo,
   hasFocus,
@@ -16,8 +16,8 @@ import {
   startBrowser,
   type Tab,
   type TabOptions,
-} from "./harness/browser.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+} from "../harness/browser.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
 import {
   button,
   copied,
@@ -30,12 +30,12 @@ import {
   signInBehindThePage,
   submit,
   tokenField,
-} from "./harness/console.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { startNode } from "./harness/node.ts";
-import { runCurl } from "./harness/shell.ts";
-import { say, startUpstream } from "./harness/upstream.ts";
-import { until } from "./harness/wait.ts";
+} from "../harness/console.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { startNode } from "../harness/node.ts";
+import { runCurl } from "../harness/shell.ts";
+import { say, startUpstream } from "../harness/upstream.ts";
+import { until } from "../harness/wait.ts";
 
 const JWT_SECRET = "a secret of the console's tests, long enough";
 const PASSWORD = "correct horse battery";

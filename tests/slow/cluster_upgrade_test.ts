@@ -2,14 +2,14 @@
 
 import { expect, test } from "bun:test";
 import OpenAI from "openai";
-import { createAccount } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
-import { startBalancer } from "./harness/balancer.ts";
-import { type ClusterGateway, linked, listedBy, startCluster } from "./harness/cluster.ts";
-import { connectScriptedNode } from "./harness/scripted_node.ts";
-import { startNode } from "./harness/node.ts";
-import { pieces, startUpstream } from "./harness/upstream.ts";
-import { until, within } from "./harness/wait.ts";
+import { createAccount } from "../harness/account.ts";
+import { ask, chat, hello, stream } from "../harness/api.ts";
+import { startBalancer } from "../harness/balancer.ts";
+import { type ClusterGateway, linked, listedBy, startCluster } from "../harness/cluster.ts";
+import { connectScriptedNode } from "../harness/scripted_node.ts";
+import { startNode } from "../harness/node.ts";
+import { pieces, startUpstream } from "../harness/upstream.ts";
+import { until, within } from "../harness/wait.ts";
 
 const EXIT_OK = 0;
 const CALLERS = 8;

@@ -1,17 +1,17 @@
 /** Credits through real processes: a caller slows down its own call, and no node can push more than it was granted. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { CloseCode } from "../protocol/close_codes.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
-import { ending, piece, whole } from "./harness/chunks.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { ledgerRows } from "./harness/ledger.ts";
-import { listNodes, startNode } from "./harness/node.ts";
-import { dial, type RawHttp, wholeCall } from "./harness/raw_http.ts";
-import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
-import { type Behaviour, echo, startUpstream } from "./harness/upstream.ts";
-import { until, within } from "./harness/wait.ts";
+import { CloseCode } from "../../protocol/close_codes.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, chat, hello, stream } from "../harness/api.ts";
+import { ending, piece, whole } from "../harness/chunks.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { ledgerRows } from "../harness/ledger.ts";
+import { listNodes, startNode } from "../harness/node.ts";
+import { dial, type RawHttp, wholeCall } from "../harness/raw_http.ts";
+import { joinRawNodeV2, type RawNodeV2 } from "../harness/raw_node_v2.ts";
+import { type Behaviour, echo, startUpstream } from "../harness/upstream.ts";
+import { until, within } from "../harness/wait.ts";
 
 const MIB = 1024 * 1024;
 const WINDOW_BYTES = 256 * 1024;

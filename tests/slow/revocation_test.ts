@@ -1,14 +1,14 @@
 /** A token that was replaced, or whose account was shut, stops working within five seconds: everywhere, and in what already runs. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { type Account, createAccount, rotateToken } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
-import { createDatabase } from "./harness/database.ts";
-import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
-import { joinNode } from "./harness/joined_node.ts";
-import { chatHead, dial } from "./harness/raw_http.ts";
-import { connectRawNode } from "./harness/raw_node.ts";
-import { until, within } from "./harness/wait.ts";
+import { type Account, createAccount, rotateToken } from "../harness/account.ts";
+import { ask, chat, hello, stream } from "../harness/api.ts";
+import { createDatabase } from "../harness/database.ts";
+import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
+import { joinNode } from "../harness/joined_node.ts";
+import { chatHead, dial } from "../harness/raw_http.ts";
+import { connectRawNode } from "../harness/raw_node.ts";
+import { until, within } from "../harness/wait.ts";
 
 /** The product's promise. */
 const EVERYWHERE_MS = 5000;
