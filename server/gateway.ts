@@ -9,7 +9,7 @@ import { OwnNodes } from "./account/own_nodes.ts";
 import type { Setup } from "./account/setup.ts";
 import { TokenVault } from "./account/tokens.ts";
 import { Users } from "./account/users.ts";
-import { callRoutes, createApp } from "./app.ts";
+import { createApp } from "./app.ts";
 import { Calls } from "./call/calls.ts";
 import { ResponseAffinity } from "./call/response_affinity.ts";
 import { createPolicies } from "./schedule/policy/registry.ts";
@@ -220,7 +220,6 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     idleTimeout: config.callerIdleMs / 1000,
     // Bodies are counted by the handlers, whose refusal has a shape; this is the outer wall.
     maxRequestBodySize: config.maxBodyBytes * 4,
-    routes: callRoutes(parts),
     fetch: (request: Request, server: WebServer) => app.fetch(request, { server }),
     websocket: cluster === null
       ? links.handlers()

@@ -153,7 +153,7 @@ export class HttpAnswer implements Outlet, SseReader {
     if (this.#body) return this.#body;
     this.#cancelEarly();
     this.#cancelEarly = NOTHING;
-    const { numbersEvents } = this.endpoint.dialect;
+    const { numbersEvents } = this.endpoint.errorFormat;
     this.#body = new SseBody(this.clock, this.limits, this, numbersEvents);
     const headers = this.#answerHeaders(STREAM_HEADERS);
     this.#resolve(new Response(this.#body.stream, { headers }));
@@ -169,12 +169,12 @@ export class HttpAnswer implements Outlet, SseReader {
 
   #endWith(errorJson: string): void {
     const body = this.#open();
-    body.breakOff(this.endpoint.dialect.event(errorJson, body.last));
+    body.breakOff(this.endpoint.errorFormat.event(errorJson, body.last));
   }
 
   #recipient(): Recipient {
-    const { dialect } = this.endpoint;
-    return { dialect, requestId: this.call.id, headers: this.headers };
+    const { errorFormat: format } = this.endpoint;
+    return { format, requestId: this.call.id, headers: this.headers };
   }
 
   #answerHeaders(more: Readonly<AnswerHeaders>): AnswerHeaders {

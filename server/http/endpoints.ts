@@ -26,7 +26,7 @@ interface Rule {
 
 export interface EndpointRow {
   readonly path: Endpoint;
-  readonly dialect: ErrorFormat;
+  readonly errorFormat: ErrorFormat;
   readonly rules: readonly Rule[];
   /** What it cannot do; throws ColinkError invalid_request, naming the member. */
   readonly refuse?: (body: JsonBody) => void;
@@ -56,10 +56,10 @@ const streamOptions: Rule = {
 };
 
 export const endpoints: readonly EndpointRow[] = Object.freeze([
-  { path: Endpoint.chat, dialect: openAi, rules: [messages, streamOptions] },
+  { path: Endpoint.chat, errorFormat: openAi, rules: [messages, streamOptions] },
   {
     path: Endpoint.completions,
-    dialect: openAi,
+    errorFormat: openAi,
     rules: [
       {
         member: "prompt",
@@ -71,12 +71,12 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
   },
   {
     path: Endpoint.embeddings,
-    dialect: openAi,
+    errorFormat: openAi,
     rules: [texts],
   },
   {
     path: Endpoint.responses,
-    dialect: openAiResponses,
+    errorFormat: openAiResponses,
     rules: [
       {
         member: "input",
@@ -92,30 +92,30 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
   },
   {
     path: Endpoint.messages,
-    dialect: anthropic,
+    errorFormat: anthropic,
     rules: [messages, { member: "max_tokens", kinds: ["number"], text: "a number" }],
     headers: [...CALL_HEADERS],
   },
   {
     path: Endpoint.count_tokens,
-    dialect: anthropic,
+    errorFormat: anthropic,
     rules: [messages],
     headers: [...CALL_HEADERS],
   },
   {
     path: Endpoint.rerank,
-    dialect: openAi,
+    errorFormat: openAi,
     rules: [
       { member: "query", kinds: ["string", "object"], text: "text" },
       { member: "documents", kinds: ["array", "object"], text: "a list that is not empty" },
     ],
   },
-  { path: Endpoint.moderations, dialect: openAi, rules: [texts] },
+  { path: Endpoint.moderations, errorFormat: openAi, rules: [texts] },
 ]);
 
 /** The dialect in which a path's callers are told of errors, where the path is an endpoint's. */
-export function dialectOf(path: string): ErrorFormat | undefined {
-  return isEndpoint(path) ? endpoints.find((row) => row.path === path)?.dialect : undefined;
+export function errorFormatOf(path: string): ErrorFormat | undefined {
+  return isEndpoint(path) ? endpoints.find((row) => row.path === path)?.errorFormat : undefined;
 }
 
 /** Where bodies with such a member belong. */

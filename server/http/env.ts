@@ -11,15 +11,16 @@ export type WebServer = Server<SocketData | PeerSocketData>;
 /** An answer's headers, by lower-case name. A plain object, for it costs less than `Headers`. */
 export type AnswerHeaders = Record<string, string>;
 
+/** Those that every answer has. */
+export type CommonHeaders = AnswerHeaders & { "x-request-id": string };
+
 export interface AppEnv {
   Bindings: {
     server: WebServer;
   };
   Variables: {
-    /** On every answer and in every log line: `req-…`. */
-    requestId: string;
-    /** Go on the answer, whatever it will be. */
-    headers: AnswerHeaders;
+    /** See answerHeaders. */
+    headers?: CommonHeaders;
   };
 }
 

@@ -1,13 +1,13 @@
-/** The headers that go on every answer: the request's id, and what browsers on other sites may do. */
+/** The headers of every answer: the request's id, caching, and what browsers on other sites may do. */
 
 import type { MiddlewareHandler } from "hono";
 import { RELAYED_HEADERS } from "../../protocol/mod.ts";
 import type { ErrorFormat } from "./error_format.ts";
-import type { AnswerHeaders, AppContext, AppEnv } from "./env.ts";
+import type { AnswerHeaders, AppContext, AppEnv, CommonHeaders } from "./env.ts";
 
 const API_VERSION: Readonly<AnswerHeaders> = Object.freeze({ "openai-version": "2020-10-01" });
 
-/** `/v1` may be called from any site, with a key and never with cookies. Said to browsers only: it is long. */
+/** `/v1` may be called from any site, with a key and never with cookies. Sent to browsers only: it is long. */
 const openToAllSites: Readonly<AnswerHeaders> = Object.freeze({
   "access-control-allow-origin": "*",
   "access-control-expose-headers": [
@@ -18,6 +18,12 @@ const openToAllSites: Readonly<AnswerHeaders> = Object.freeze({
   ].join(", "),
 });
 
+/** Nothing under `/api` may be cached, and no browser may guess its content types. */
+const privateHeaders: Readonly<AnswerHeaders> = Object.freeze({
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+});
+
 /**
  * Unguessable: 62 random bits behind the time. Ids that follow each other lie beside each other in the
  * ledger, where wholly random ones would make the database write a page for each call.
@@ -26,44 +32,38 @@ export function newRequestId(): string {
   return `req-${Bun.randomUUIDv7("buffer").toString("hex")}`;
 }
 
-/** What every answer under `/v1` has, given what was asked with. */
-function apiHeaders(asked: Headers): Readonly<AnswerHeaders> {
-  return asked.has("origin") ? { ...API_VERSION, ...openToAllSites } : API_VERSION;
-}
-
-/** What every answer to a call begins with. */
+/** The headers that every answer to a call begins with. */
 export function callHeaders(
   requestId: string,
   { requestIdHeader }: ErrorFormat,
-  asked: Headers,
+  sent: Headers,
 ): AnswerHeaders {
-  const headers: AnswerHeaders = { "x-request-id": requestId, ...apiHeaders(asked) };
+  const headers: AnswerHeaders = { "x-request-id": requestId, ...v1Headers(sent) };
   if (requestIdHeader !== null) headers[requestIdHeader] = requestId;
   return headers;
 }
 
+/** The headers that any other answer has, whatever it will be. The same object for one request each time. */
+export function answerHeaders(c: AppContext): CommonHeaders {
+  const known = c.get("headers");
+  if (known !== undefined) return known;
+  const headers = { "x-request-id": newRequestId(), ...pathHeaders(c) };
+  c.set("headers", headers);
+  return headers;
+}
+
 /**
- * Gives each request its id and puts the gathered headers on whatever answer comes. They are set in
- * place: making a new Response of one that has a body would cost its body.
+ * Puts a request's headers on its answer. They are set in place: making a new Response of one that has
+ * a body would cost its body.
  */
 export const commonHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const requestId = newRequestId();
-  const headers = { "x-request-id": requestId };
-  c.set("requestId", requestId);
-  c.set("headers", headers);
+  const headers = answerHeaders(c);
   await next();
   for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
 };
 
-/** For whatever under `/v1` is no call. */
-export const apiAnswers: MiddlewareHandler<AppEnv> = async (c, next) => {
-  Object.assign(c.get("headers"), apiHeaders(c.req.raw.headers));
-  if (c.req.method === "OPTIONS") return preflight(c);
-  await next();
-};
-
-/** Answered without a key: browsers send none here. `*` would not cover `authorization`, so the list is reflected. */
-function preflight(c: AppContext): Response {
+/** Needs no key: browsers send none here. `*` would not cover `authorization`, so the list is reflected. */
+export function preflight(c: AppContext): Response {
   return new Response(null, {
     status: 204,
     headers: {
@@ -76,11 +76,15 @@ function preflight(c: AppContext): Response {
   });
 }
 
-/** Nothing under `/api` is for caches or for guessing content types. */
-export const privateAnswers: MiddlewareHandler<AppEnv> = async (c, next) => {
-  Object.assign(c.get("headers"), {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-  });
-  await next();
-};
+function pathHeaders({ req }: AppContext): Readonly<AnswerHeaders> {
+  if (isUnder("/v1", req.path)) return v1Headers(req.raw.headers);
+  return isUnder("/api", req.path) ? privateHeaders : {};
+}
+
+function isUnder(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
+
+function v1Headers(sent: Headers): Readonly<AnswerHeaders> {
+  return sent.has("origin") ? { ...API_VERSION, ...openToAllSites } : API_VERSION;
+}

@@ -7,10 +7,10 @@ import { readBody } from "./body.ts";
 import { type Asked, readCall } from "./call_reader.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
-import type { AnswerHeaders, WebServer } from "./env.ts";
+import type { AnswerHeaders, AppContext, WebServer } from "./env.ts";
 import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
-import { refused } from "./reply.ts";
+import { renderError } from "./reply.ts";
 
 /** One request, as the steps of answering it need it. */
 interface Asking extends Asked {
@@ -19,21 +19,23 @@ interface Asking extends Asked {
   headers: AnswerHeaders;
 }
 
-/**
- * Handles one endpoint's calls, straight from the socket: a way through the web app's middleware
- * costs as much as all the rest of a short call.
- */
+/** Handles one endpoint's calls. Its headers are set here: middleware for them would cost as much as all the rest of a short call. */
 export function inference(endpoint: EndpointRow, parts: AppParts) {
-  return async (request: Request, server: WebServer): Promise<Response> => {
+  return async (c: AppContext): Promise<Response> => {
+    const request = c.req.raw;
+    const { server } = c.env;
     const requestId = newRequestId();
-    const headers = callHeaders(requestId, endpoint.dialect, request.headers);
+    const headers = callHeaders(requestId, endpoint.errorFormat, request.headers);
     const startedMs = parts.clock.monotonic();
     const asking = { request, server, requestId, headers, startedMs };
     try {
       return await answered(asking, endpoint, parts);
     } catch (error) {
-      const asked = { method: request.method, path: endpoint.path };
-      return refused(error, asked, { dialect: endpoint.dialect, requestId, headers }, parts.log);
+      return renderError(error, { method: request.method, path: endpoint.path }, {
+        format: endpoint.errorFormat,
+        requestId,
+        headers,
+      }, parts.log);
     }
   };
 }

@@ -3,30 +3,32 @@
 import type { UpstreamRejection } from "../call/classify_failure.ts";
 import { ColinkError, type ErrorCode, type ErrorKind } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
-import { type ErrorFormat, factsOf } from "./error_format.ts";
-import type { AnswerHeaders } from "./env.ts";
+import { errorFormatOf } from "./endpoints.ts";
+import type { AnswerHeaders, AppContext } from "./env.ts";
+import { anthropic, type ErrorFormat, factsOf, isAnthropicSdk, openAi } from "./error_format.ts";
+import { answerHeaders } from "./headers.ts";
 
 const GUESSED_PATIENCE_MS = 1000;
 
 /** Who is told of an error. */
 export interface Recipient {
-  dialect: ErrorFormat;
+  format: ErrorFormat;
   requestId: string;
   /** Go along: limits, for instance. */
   headers?: Readonly<AnswerHeaders>;
 }
 
 /** JSON. */
-export function errorBody(error: ColinkError, { dialect, requestId }: Recipient): string {
-  return dialect.body(factsOf(error), requestId);
+export function errorBody(error: ColinkError, { format, requestId }: Recipient): string {
+  return format.body(factsOf(error), requestId);
 }
 
 /** JSON: the upstream's own where it sent some. */
 export function refusalBody(
   { status, said }: UpstreamRejection,
-  { dialect, requestId }: Recipient,
+  { format, requestId }: Recipient,
 ): string {
-  return typeof said === "string" ? said : dialect.body({ status, ...said }, requestId);
+  return typeof said === "string" ? said : format.body({ status, ...said }, requestId);
 }
 
 /** An error as a complete answer. */
@@ -55,8 +57,8 @@ export function refusalResponse(refusal: UpstreamRejection, recipient: Recipient
   return new Response(refusalBody(refusal, recipient), { status, headers: all });
 }
 
-function headersFor({ dialect, requestId, headers }: Recipient): AnswerHeaders {
-  const { requestIdHeader } = dialect;
+function headersFor({ format, requestId, headers }: Recipient): AnswerHeaders {
+  const { requestIdHeader } = format;
   return {
     ...headers,
     ...(requestIdHeader === null ? {} : { [requestIdHeader]: requestId }),
@@ -79,16 +81,21 @@ function isRetriedBySdks(status: number): boolean {
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
-/** What was asked, for the log. */
-export interface Asked {
-  method: string;
-  path: string;
+/**
+ * The answer to a request whose handler threw `error`, or that no route matched: in the format of its
+ * endpoint, or elsewhere in that of the caller's SDK.
+ */
+export function refuse(error: unknown, c: AppContext, log: Log): Response {
+  const { path, raw } = c.req;
+  const format = errorFormatOf(path) ?? (isAnthropicSdk(raw.headers) ? anthropic : openAi);
+  const headers = answerHeaders(c);
+  return renderError(error, c.req, { format, requestId: headers["x-request-id"], headers }, log);
 }
 
-/** What was thrown, as an answer. Unexpected errors are logged whole, and shown as the request's id. */
-export function refused(
+/** Renders and logs whatever was thrown. An unexpected error is logged whole; the caller gets the request's id. */
+export function renderError(
   error: unknown,
-  { method, path }: Asked,
+  { method, path }: { method: string; path: string },
   recipient: Recipient,
   log: Log,
 ): Response {

@@ -3,7 +3,7 @@ import { ColinkError, type ErrorCode } from "../base/error.ts";
 import { anthropic, openAi, openAiResponses } from "./error_format.ts";
 import { errorResponse, refusalResponse } from "./reply.ts";
 
-const recipient = { dialect: openAi, requestId: "req-1", headers: { "x-request-id": "req-1" } };
+const recipient = { format: openAi, requestId: "req-1", headers: { "x-request-id": "req-1" } };
 
 describe("an error", () => {
   const waits: [code: ErrorCode, retryAfterMs: number | undefined, told: string | null][] = [
@@ -40,7 +40,7 @@ describe("an error", () => {
   test("has its request's id where the dialect looks for it", async () => {
     const answer = errorResponse(new ColinkError("internal_error", "x"), {
       ...recipient,
-      dialect: anthropic,
+      format: anthropic,
     });
     expect(answer.headers.get("request-id")).toBe("req-1");
     expect(await answer.json()).toEqual({

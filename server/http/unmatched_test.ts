@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { nearPath, nearPathHint } from "./near_path.ts";
+import { nearPath, nearPathHint } from "./unmatched.ts";
 
 const cases: [why: string, path: string, near: string | null][] = [
   ["a base URL without /v1", "/chat/completions", "/v1/chat/completions"],
