@@ -134,7 +134,9 @@ describe("a reply in wire v2", () => {
     const tally = tallyOf(Endpoint.chat);
     line.turn(20);
     reply.piece(chunk("a"));
-    line.turn(30);
+    line.turn(10);
+    reply.piece(chunk("b"));
+    line.turn(20);
     tally.count(
       `{"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`,
     );
@@ -252,6 +254,18 @@ describe("credit", () => {
     expect(inShort(line.frames()).join("")).toBe("headdata: 1\n\ndata: 2\n\ndata: 3");
   });
 
+  test("that has come at last does not help while the link itself holds too much", async () => {
+    const { line, reply } = start({ credit: 1 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    reply.piece("1");
+    const waiting = reply.ready(never);
+    line.drained = () => promise;
+    reply.grant(100);
+    expect(await isSettled(waiting)).toBe(false);
+    resolve();
+    expect(await isSettled(waiting)).toBe(true);
+  });
+
   test("that is left makes nobody wait", async () => {
     const { reply } = start({ credit: 100 });
     reply.piece("1");
@@ -362,7 +376,7 @@ describe("a call that is cancelled", () => {
     reply.piece("1");
     reply.finish(tallyOf(Endpoint.chat));
     line.frames();
-    reply.letGo();
+    reply.discard();
     expect(inShort(line.frames())).toEqual(["finish"]);
   });
 
@@ -372,7 +386,7 @@ describe("a call that is cancelled", () => {
     reply.grant(0);
     const waiting = reply.ready(never);
     expect(await isSettled(waiting)).toBe(false);
-    reply.letGo();
+    reply.discard();
     expect(await isSettled(waiting)).toBe(true);
   });
 });
@@ -418,17 +432,17 @@ describe("what is no answer", () => {
     });
   });
 
-  test("an upstream's 5xx is ERROR, with its patience and what it cost", () => {
+  test.each([500, 503])("an upstream's %d is ERROR, with its patience and what it cost", (code) => {
     const { line, reply } = start();
     reply.fail(
-      new UpstreamFailure(503, "overloaded", { retryAfterMs: 2000 }),
+      new UpstreamFailure(code, "overloaded", { retryAfterMs: 2000 }),
       tallyOf(Endpoint.chat),
     );
     expect(line.frames()).toMatchObject([{
       type: "error",
       stream: 7,
       data: {
-        code: 503,
+        code,
         message: "overloaded",
         retry_after_ms: 2000,
         tally: { completion_tokens: null },
@@ -441,6 +455,15 @@ describe("what is no answer", () => {
     reply.piece("1");
     reply.fail(new UpstreamFailure(429, "later"), tallyOf(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data: 1\n\n", "error"]);
+  });
+
+  test("nor is one that comes once all that was said has been sent", () => {
+    const { line, reply } = start();
+    reply.piece("1");
+    line.turn();
+    line.frames();
+    reply.fail(new UpstreamFailure(429, "later"), tallyOf(Endpoint.chat));
+    expect(line.frames()).toMatchObject([{ type: "error", data: { code: 429 } }]);
   });
 
   test("a node that stops says that nobody is at fault, after what it has said", () => {

@@ -1,6 +1,7 @@
 /** Wire v2 as a node speaks it: binary frames, credits per stream, a tally at the end. */
 
 import {
+  type AnswerTerms,
   askForUsage,
   CALLER_GONE,
   type CallHead,
@@ -17,7 +18,7 @@ import {
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
 import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
-import { AnswerStream, type KnownCallHead, type LinkTerms } from "./answer_stream.ts";
+import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";
 import type { World } from "../world.ts";
 
 /** Walls against a gateway that announces bodies of any size, or any number of them. */
@@ -37,7 +38,7 @@ const nothing: WireEvent = { kind: "nothing" };
 export class WireSessionV2 implements WireSession {
   readonly #arriving = new Map<number, Arriving>();
   readonly #replies = new Map<number, AnswerStream>();
-  #terms: LinkTerms = {
+  #terms: AnswerTerms = {
     windowBytes: WINDOW_BYTES,
     maxFrameBytes: MAX_FRAME_BYTES,
     takesPacks: false,
@@ -173,7 +174,7 @@ export class WireSessionV2 implements WireSession {
     const reply = this.#replies.get(stream);
     if (reply) {
       // What is done but not delivered is let go here; what still runs is stopped by its runner.
-      reply.letGo();
+      reply.discard();
       return { kind: "cancel", id: reply.callId };
     }
     return this.#arriving.delete(stream)

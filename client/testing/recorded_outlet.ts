@@ -18,7 +18,7 @@ export class RecordedOutlet implements Outlet {
     this.#sent.push(message);
   }
 
-  drained(): null {
+  drained(): Promise<void> | null {
     return null;
   }
 

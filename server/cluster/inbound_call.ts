@@ -1,11 +1,9 @@
 /** A peer's call on a node of this gateway: passes on what the node sends, as far as the peer grants credit. */
 
 import {
+  AnswerWriter,
   CALLER_GONE,
-  encodeJson,
-  encodeStreamV2,
   type Finish,
-  HEADER_BYTES,
   isBusy,
   MAX_FRAME_BYTES,
 } from "../../protocol/mod.ts";
@@ -16,45 +14,39 @@ import type { PeerFailure } from "./outbound_calls.ts";
 
 export interface GuestTimes {
   cancelGraceMs: number;
-  /** What is held for a peer whose caller does not read: a whole answer of wire v1, which knows no credit. */
+  /** The largest answer that is kept for a peer whose caller does not read: a whole answer of wire v1, which has no credit. */
   maxFrameBytes: number;
 }
 
 export interface GuestParts {
   clock: Clock;
-  /** Sends a frame; the link ends where it is lost. */
+  /** Sends a frame; a frame that is lost ends the link. */
   say: (frame: Uint8Array) => void;
-  /** The node is done with the call: its slot is free in a moment. */
+  /** Called when the node is done with the call, just before the slot is free. */
   onFree: () => void;
-  /** The peer hears no more of the call. */
+  /** Called after the last frame of the call was sent. */
   onEnd: () => void;
 }
 
 const encoder = new TextEncoder();
-const MAX_PIECE_BYTES = MAX_FRAME_BYTES - HEADER_BYTES;
 const MAX_REFUSAL_STATUS = 498;
 
 export class InboundCall implements AttemptSink {
+  readonly #writer: AnswerWriter;
   #running: RunningAttempt | null = null;
-  #hasHead = false;
-  /** Came from the node, and there is no credit for it yet. */
-  readonly #held: Uint8Array[] = [];
-  #heldBytes = 0;
-  /** What is said last, once everything held is gone. */
-  #lastFrame: Uint8Array | null = null;
-  #isOver = false;
-  #isCancelled = false;
   #cancelGrace: () => void = () => {};
   readonly #startedMs: number;
 
   constructor(
-    private readonly stream: number,
+    stream: number,
     private readonly lease: Lease,
-    private credit: number,
+    credit: number,
     private readonly parts: GuestParts,
     private readonly times: GuestTimes,
   ) {
     this.#startedMs = parts.clock.monotonic();
+    const terms = { windowBytes: credit, maxFrameBytes: MAX_FRAME_BYTES, takesPacks: false };
+    this.#writer = new AnswerWriter(stream, terms, { send: parts.say }, parts.onEnd);
   }
 
   /** Sends the call to its node. */
@@ -65,18 +57,15 @@ export class InboundCall implements AttemptSink {
     this.#free();
   }
 
-  /** So many more bytes may be sent: the peer's caller has read as many. */
+  /** The peer's caller has read so many bytes: as many more may be sent. */
   grant(bytes: number): void {
-    this.credit += bytes;
     this.#running?.consumed(bytes);
-    this.#flush();
+    this.#writer.grant(bytes);
   }
 
-  /** The peer's caller is gone, or the peer is: the slot is held until the node confirms that it has stopped. */
+  /** The peer or its caller is gone. The slot is held until the node confirms that it has stopped. */
   cancel(): void {
-    this.#isCancelled = true;
-    this.#held.length = this.#heldBytes = 0;
-    this.#closeWhenEmpty();
+    this.#writer.discard();
     if (this.#running === null) return;
     this.#running.cancel();
     this.#cancelGrace();
@@ -88,18 +77,20 @@ export class InboundCall implements AttemptSink {
   }
 
   head(headers: Readonly<Record<string, string>>): void {
-    this.#head(200, headers);
+    this.#writer.setHead({ status: 200, headers });
+    this.#writer.sendHead();
   }
 
   data(piece: string | Uint8Array): void {
-    const bytes = typeof piece === "string" ? encoder.encode(piece) : piece;
-    if (bytes.byteLength === 0 || this.#isOver) return;
-    if (!this.#hasHead) this.#head(200, {});
-    this.#offer(bytes);
+    this.#writer.write(typeof piece === "string" ? encoder.encode(piece) : piece);
+    // Only a node of wire v1 sends more than it was granted.
+    if (this.#writer.unsentBytes <= this.times.maxFrameBytes) return;
+    this.#fail({ code: 502, message: "The caller reads too slowly", fault: "gateway" });
+    this.cancel();
   }
 
   finish(): void {
-    this.#last(encodeJson("finish", this.stream, this.#tally()));
+    this.#writer.finish(this.#tally());
     this.#free();
   }
 
@@ -116,7 +107,7 @@ export class InboundCall implements AttemptSink {
   }
 
   #refuse({ code, message, retry_after_ms, error }: Refused): void {
-    // The upstream's own words, which ERROR has no room for.
+    // ERROR has no field for the upstream's error object, so an answer carries it.
     if (error !== undefined && code >= 400 && code <= MAX_REFUSAL_STATUS) {
       const headers: Record<string, string> = retry_after_ms === undefined
         ? {}
@@ -135,67 +126,22 @@ export class InboundCall implements AttemptSink {
     });
   }
 
-  /** A refusal with the upstream's own status and body. */
+  /** Passes on a refusal with the upstream's own status and body. */
   #answer(status: number, headers: Readonly<Record<string, string>>, body: string): void {
-    if (this.#hasHead) return this.#fail({ code: status, message: "The upstream broke off" });
-    this.#head(status, headers);
-    const bytes = encoder.encode(body);
-    if (bytes.byteLength > 0) this.#offer(bytes);
-    this.#last(encodeJson("finish", this.stream, this.#tally()));
+    if (this.#writer.hasBegun) {
+      return this.#fail({ code: status, message: "The upstream broke off" });
+    }
+    this.#writer.setHead({ status, headers });
+    this.#writer.sendHead();
+    this.#writer.write(encoder.encode(body));
+    this.#writer.finish(this.#tally());
   }
 
   #fail(failure: PeerFailure): void {
-    this.#last(encodeJson("error", this.stream, { ...failure, tally: this.#tally() }));
+    this.#writer.fail({ ...failure, tally: this.#tally() });
   }
 
-  #head(status: number, headers: Readonly<Record<string, string>>): void {
-    if (this.#hasHead || this.#isOver) return;
-    this.#hasHead = true;
-    this.parts.say(encodeJson("head", this.stream, { status, headers: { ...headers } }));
-  }
-
-  /** Sends it as far as credit goes; the rest is held. */
-  #offer(bytes: Uint8Array): void {
-    // Nobody grants credit for it any more: what is said last would wait for ever.
-    if (this.#isCancelled) return;
-    this.#held.push(bytes);
-    this.#heldBytes += bytes.byteLength;
-    this.#flush();
-    if (this.#heldBytes <= this.times.maxFrameBytes) return;
-    // Only a node of wire v1 sends more than it was granted.
-    this.#held.length = this.#heldBytes = 0;
-    this.#fail({ code: 502, message: "The caller reads too slowly", fault: "gateway" });
-    this.cancel();
-  }
-
-  #flush(): void {
-    while (this.#held.length > 0 && this.credit > 0) {
-      const [piece] = this.#held;
-      const sent = piece!.subarray(0, Math.min(this.credit, MAX_PIECE_BYTES));
-      if (sent.byteLength === piece!.byteLength) this.#held.shift();
-      else this.#held[0] = piece!.subarray(sent.byteLength);
-      this.credit -= sent.byteLength;
-      this.#heldBytes -= sent.byteLength;
-      this.parts.say(encodeStreamV2(this.stream, sent));
-    }
-    this.#closeWhenEmpty();
-  }
-
-  #last(frame: Uint8Array): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#lastFrame = frame;
-    this.#closeWhenEmpty();
-  }
-
-  #closeWhenEmpty(): void {
-    if (this.#lastFrame === null || this.#held.length > 0) return;
-    this.parts.say(this.#lastFrame);
-    this.#lastFrame = null;
-    this.parts.onEnd();
-  }
-
-  /** The node is done with it, or given up. */
+  /** The node is done with the call, or is given up. */
   #free(): void {
     this.#cancelGrace();
     this.#running = null;

@@ -9,23 +9,23 @@ test("whatever is added and taken comes out in order, never more than was asked 
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const unsent = new SendBuffer();
+      const buffer = new SendBuffer();
       const added: number[] = [];
       const taken: number[] = [];
       for (const step of steps) {
         if ("part" in step) {
-          unsent.add(step.part);
+          buffer.add(step.part);
           added.push(...step.part);
         } else {
-          const held = unsent.bytes;
-          const bytes = unsent.take(step.take);
+          const held = buffer.bytes;
+          const bytes = buffer.take(step.take);
           expect(bytes.length).toBe(Math.min(held, step.take));
           taken.push(...bytes);
         }
-        expect(unsent.bytes).toBe(added.length - taken.length);
+        expect(buffer.bytes).toBe(added.length - taken.length);
       }
-      expect([...taken, ...unsent.take(unsent.bytes)]).toEqual(added);
-      expect(unsent.bytes).toBe(0);
+      expect([...taken, ...buffer.take(buffer.bytes)]).toEqual(added);
+      expect(buffer.bytes).toBe(0);
     }),
   );
 });

@@ -1,4 +1,4 @@
-/** What was said and not sent yet, in its order. */
+/** Bytes in their order, added in pieces of any size and taken out in others. */
 
 export class SendBuffer {
   #parts: Uint8Array[] = [];
@@ -8,19 +8,19 @@ export class SendBuffer {
     return this.#bytes;
   }
 
+  /** Appends the bytes, which are kept as they are and not copied. */
   add(part: Uint8Array): void {
     if (part.byteLength === 0) return;
     this.#parts.push(part);
     this.#bytes += part.byteLength;
   }
 
-  /** Takes the first bytes out, at most so many. */
+  /** Removes and returns the first bytes, at most `maxBytes`. */
   take(maxBytes: number): Uint8Array {
     const taken = this.#first(maxBytes);
     return taken.length === 1 ? taken[0]! : concat(taken);
   }
 
-  /** Forgets everything. */
   clear(): void {
     this.#parts = [];
     this.#bytes = 0;
