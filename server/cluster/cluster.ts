@@ -309,7 +309,8 @@ export class Cluster {
         return this.#follower.heard(message);
       case "pin":
         return this.#adopt(message);
-      default:
+      case "penalty":
+      case "pardon":
         return this.#penalties.heard(message);
     }
   }

@@ -144,6 +144,8 @@ export class MemoryRedis {
 
 export class MemoryBus implements Bus {
   isAway = false;
+  /** Whether messages get lost on their way to this gateway. */
+  isDeaf = false;
   #isClosed = false;
 
   constructor(private readonly redis: MemoryRedis, private readonly listener: BusListener) {
@@ -156,7 +158,9 @@ export class MemoryBus implements Bus {
   }
 
   receive(text: string): void {
-    if (!this.isAway && !this.#isClosed) this.listener.received(JSON.parse(text) as Message);
+    if (!this.isAway && !this.isDeaf && !this.#isClosed) {
+      this.listener.received(JSON.parse(text) as Message);
+    }
   }
 
   async opened(): Promise<void> {}

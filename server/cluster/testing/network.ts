@@ -43,31 +43,43 @@ export class TestNetwork {
   readonly #links = new Map<string, MemoryLink>();
   readonly #silenced = new Set<string>();
 
-  /** One more gateway, which has joined the others when this resolves. */
-  async add(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  /** One more gateway, which has not started. */
+  create(options: TestGatewayOptions = {}): TestGateway {
     const gateway = new TestGateway(this, options);
     this.gateways.push(gateway);
+    return gateway;
+  }
+
+  /** One more gateway, which has joined the others when this resolves. */
+  async add(options: TestGatewayOptions = {}): Promise<TestGateway> {
+    const gateway = this.create(options);
     const started = gateway.cluster.start();
     await this.clock.pass(SETTLED_MS);
     await started;
     return gateway;
   }
 
-  async addMany(count: number): Promise<TestGateway[]> {
-    const added = [];
-    for (let i = 0; i < count; i++) added.push(await this.add());
-    return added;
-  }
-
   /** From now on nothing passes between the two, and neither is notified. */
   silence(one: TestGateway, other: TestGateway): void {
     this.#silenced.add(pairOf(one.id, other.id));
-    this.linkOf(one, other).isSilent = true;
+    const link = this.#links.get(pairOf(one.id, other.id));
+    if (link) link.isSilent = true;
+  }
+
+  silenceAll(gateway: TestGateway): void {
+    for (const other of this.gateways) if (other !== gateway) this.silence(gateway, other);
   }
 
   /** The two can reach each other again. */
   mend(one: TestGateway, other: TestGateway): void {
     this.#silenced.delete(pairOf(one.id, other.id));
+  }
+
+  /** The process is gone without a word: its sockets close, and Redis receives nothing more from it. */
+  kill(gateway: TestGateway): void {
+    gateway.isDead = true;
+    gateway.bus.isAway = true;
+    for (const other of this.gateways) this.#links.get(pairOf(gateway.id, other.id))?.end(0, 1006);
   }
 
   linkOf(one: TestGateway, other: TestGateway): MemoryLink {
@@ -78,7 +90,8 @@ export class TestNetwork {
     const to = this.gateways.find((gateway) => gateway.url === url.replace(/^ws/, "http"));
     const admitted = to?.cluster.admit(header) ?? null;
     const link = new MemoryLink(this.clock);
-    const isReachable = to !== undefined && !this.#silenced.has(pairOf(from.id, to.id));
+    const isReachable = to !== undefined && !to.isDead && !from.isDead &&
+      !this.#silenced.has(pairOf(from.id, to.id));
     link.isSilent = !isReachable;
     let accepted: LinkEnd | null = null;
     link.ends = [{
@@ -188,6 +201,7 @@ export class TestGateway {
   readonly challenged: Node[] = [];
   readonly url: string;
   bus!: MemoryBus;
+  isDead = false;
   readonly #clock: Clock;
   #calls = 0;
 
