@@ -6,10 +6,8 @@
  */
 
 import {
-  CompiledQuery,
-  type DatabaseConnection,
+  type CompiledQuery,
   type Dialect,
-  type Driver,
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
@@ -17,6 +15,7 @@ import {
 } from "kysely";
 import type postgres from "postgres";
 import { codeOf } from "./backend.ts";
+import { Connection, driverOver } from "./driver.ts";
 
 export type Client = postgres.Sql<{ bigint: number }>;
 
@@ -24,7 +23,7 @@ export type Client = postgres.Sql<{ bigint: number }>;
 export function postgresDialect(client: Client): Dialect {
   return {
     createAdapter: () => new PostgresAdapter(),
-    createDriver: () => new PoolDriver(client),
+    createDriver: () => driverOver(() => new PoolConnection(client)),
     createIntrospector: (db) => new PostgresIntrospector(db),
     createQueryCompiler: () => new PostgresQueryCompiler(),
   };
@@ -53,32 +52,6 @@ export class NotBegunError extends Error {
   }
 }
 
-class PoolDriver implements Driver {
-  constructor(private readonly client: Client) {}
-
-  async init(): Promise<void> {}
-
-  acquireConnection(): Promise<PoolConnection> {
-    return Promise.resolve(new PoolConnection(this.client));
-  }
-
-  beginTransaction(connection: PoolConnection): Promise<void> {
-    return connection.begin();
-  }
-
-  commitTransaction(connection: PoolConnection): Promise<void> {
-    return connection.commit();
-  }
-
-  rollbackTransaction(connection: PoolConnection): Promise<void> {
-    return connection.rollback();
-  }
-
-  async releaseConnection(): Promise<void> {}
-
-  async destroy(): Promise<void> {}
-}
-
 interface OpenTransaction {
   sql: postgres.TransactionSql<{ bigint: number }>;
   commit(): void;
@@ -86,11 +59,13 @@ interface OpenTransaction {
   ended: Promise<unknown>;
 }
 
-class PoolConnection implements DatabaseConnection {
+class PoolConnection extends Connection {
   #transaction: OpenTransaction | null = null;
   #isLost = false;
 
-  constructor(private readonly client: Client) {}
+  constructor(private readonly client: Client) {
+    super();
+  }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const sql = this.#transaction?.sql ?? this.client;
@@ -106,10 +81,6 @@ class PoolConnection implements DatabaseConnection {
       this.#isLost ||= isSessionLost(error);
       throw error;
     }
-  }
-
-  streamQuery(): never {
-    throw new Error("Cannot stream a query's rows: nothing in the store does");
   }
 
   async begin(): Promise<void> {

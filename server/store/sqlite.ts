@@ -3,8 +3,7 @@
 import { Database, type SQLQueryBindings } from "bun:sqlite";
 import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { CompiledQuery, type DatabaseConnection, type Driver, Kysely, sql } from "kysely";
-import { BunSqliteDialect } from "kysely-bun-sqlite";
+import { Kysely, sql } from "kysely";
 import {
   type Backend,
   codeOf,
@@ -15,6 +14,7 @@ import {
   type Work,
 } from "./backend.ts";
 import type { Schema } from "./schema.ts";
+import { sqliteDialect } from "./sqlite_driver.ts";
 
 const FILE_NAME = "colink.db";
 
@@ -28,7 +28,7 @@ const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|N
 /** Opens the database in `dataDir`, and makes both where they are missing, readable by their owner only. */
 export function openSqlite(dataDir: string): Backend {
   const database = openDatabase(dataDir);
-  const db = new Kysely<Schema>({ dialect: new ImmediateDialect({ database }, database) });
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
   let closed = false;
 
   async function run<T>(work: Work<T>): Promise<T> {
@@ -103,30 +103,4 @@ function openDatabase(dataDir: string): Database {
   // From here on nobody waits inside SQLite, where waiting would hold up every stream of the process.
   database.run("PRAGMA busy_timeout = 0");
   return database;
-}
-
-/**
- * Transactions take the write lock when they begin: one that reads first and writes later is
- * refused at once, without waiting, when another process has written in between.
- */
-class ImmediateDialect extends BunSqliteDialect {
-  constructor(
-    config: ConstructorParameters<typeof BunSqliteDialect>[0],
-    private readonly database: Database,
-  ) {
-    super(config);
-  }
-
-  override createDriver(): Driver {
-    const driver = super.createDriver();
-    driver.beginTransaction = async (connection: DatabaseConnection) => {
-      await connection.executeQuery(CompiledQuery.raw("begin immediate"));
-    };
-    driver.rollbackTransaction = async (connection: DatabaseConnection) => {
-      // A full disk has already rolled back: saying so again would hide the first error.
-      if (!this.database.inTransaction) return;
-      await connection.executeQuery(CompiledQuery.raw("rollback"));
-    };
-    return driver;
-  }
 }
