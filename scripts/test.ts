@@ -61,7 +61,8 @@ async function main(args: readonly string[]): Promise<void> {
   // Takes the network's time, while the build takes the processor's.
   const python = process.env[PYTHON] === undefined ? findOrFetchPython() : null;
   if (!await check("build the console and both executables", buildAll)) return;
-  if (files.length === 0) { for (const one of checks) await check(one.name, () => runCheck(one)); }
+  const chosen = files.length > 0 ? [] : checks.filter(({ isSlow }) => !(isFast && isSlow));
+  for (const one of chosen) await check(one.name, () => runCheck(one));
   if (!await check("start PostgreSQL and Redis", startServices)) return;
   if (python !== null) await check("find or fetch a Python", () => providePython(python));
   await runTests(files, isFast);

@@ -6,6 +6,8 @@ import { at, root } from "../root.ts";
 export interface Check {
   name: string;
   command: string[];
+  /** Takes long: `--fast` leaves it out, like the tests in tests/slow. */
+  isSlow?: boolean;
 }
 
 const bun = process.execPath;
@@ -16,7 +18,11 @@ const tsc = [bun, at("node_modules", "typescript", "bin", "tsc"), "--noEmit", "-
 export const checks: readonly Check[] = [
   { name: "format (deno fmt --check)", command: [...deno, "fmt", "--check"] },
   { name: "lint (deno lint)", command: [...deno, "lint", "--quiet"] },
-  { name: "types, as Deno sees them (deno check)", command: [...deno, "check", "--quiet"] },
+  {
+    name: "types, as Deno sees them (deno check)",
+    command: [...deno, "check", "--quiet"],
+    isSlow: true,
+  },
   { name: "types of gateway, node and scripts (tsc)", command: [...tsc, "."] },
   { name: "types of the console (tsc)", command: [...tsc, "web"] },
   { name: "import rules", command: [bun, at("scripts", "check_imports.ts")] },
