@@ -67,13 +67,13 @@ describe("after a fault, a node", () => {
     expect(probing.penalties).toHaveLength(1);
 
     const answers = [call(), call(), call()];
-    const trial = await node.called();
+    const probe = await node.called();
     await until("the others wait", async () => {
       const { text } = await ask(`${lenient.url}/metrics`);
       return text.includes("colink_calls_waiting 2");
     });
     expect(received(node)).toBe(2);
-    node.answer(trial, "I am well");
+    node.answer(probe, "I am well");
     for (let i = 0; i < 2; i++) node.answer(await node.called(), "and more");
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200]);
     expect(await node.view()).toMatchObject({ state: "ready", penalties: [] });
@@ -84,8 +84,8 @@ describe("after a fault, a node", () => {
       model: "fragile",
       faults: 1,
     });
-    await told("penalty over: one call tries the node");
-    await told("node passed its trial: it takes calls again");
+    await told("penalty over: one call probes the node");
+    await told("node answered again: it takes calls as before");
   });
 
   test("of one model's upstream goes on with the others", async () => {

@@ -1,57 +1,56 @@
-/** Which node an answer was stored on: a call that goes on from it can be served there only. */
+/** The nodes that have stored responses: a call that goes on from a stored response can be served there only. */
 
 import type { Clock } from "../base/clock.ts";
+import { Emitter } from "../base/emitter.ts";
 import { LruCache } from "../base/lru.ts";
 
-/** Answers beyond this are forgotten, the one used longest ago first. */
-const MAX_ANSWERS = 50_000;
+/** Beyond this number, the response used longest ago is forgotten. */
+const MAX_RESPONSES = 50_000;
 
-/** So long after it was stored or used last, an answer is forgotten. */
+/** A response is forgotten so long after it was stored or last used. */
 const FORGET_AFTER_MS = 24 * 60 * 60 * 1000;
 
-interface Pin {
-  /** The node's private identity. */
-  identity: string;
+interface Stored {
+  nodeKey: string;
   /** Monotonic milliseconds. */
   untilMs: number;
 }
 
-/** Answers are their account's own: no other can name them, even knowing their ids. */
+/** Responses belong to their account: no other account can name them, even knowing their ids. */
 export class ResponseAffinity {
-  readonly #pins = new LruCache<string, Pin>(MAX_ANSWERS);
-
-  /** Called with what this gateway has seen stored: others should know. */
-  onKept: (accountId: string, responseId: string, identity: string) => void = () => {};
+  readonly #stored = new LruCache<string, Stored>(MAX_RESPONSES);
+  /** A node of a call that ran here has stored a response: the other gateways must know. */
+  readonly onStored = new Emitter<[accountId: string, responseId: string, nodeKey: string]>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** The node has stored an answer to a call of the account. */
-  keep(accountId: string, responseId: string, identity: string): void {
-    this.adopt(accountId, responseId, identity);
-    this.onKept(accountId, responseId, identity);
+  /** The node has stored the response to a call of the account, which ran at this gateway. */
+  keep(accountId: string, responseId: string, nodeKey: string): void {
+    this.adopt(accountId, responseId, nodeKey);
+    this.onStored.emit(accountId, responseId, nodeKey);
   }
 
-  /** Another gateway has seen it stored. */
-  adopt(accountId: string, responseId: string, identity: string): void {
+  /** As `keep`, for a call that ran at another gateway. */
+  adopt(accountId: string, responseId: string, nodeKey: string): void {
     const untilMs = this.clock.monotonic() + FORGET_AFTER_MS;
-    this.#pins.set(keyOf(accountId, responseId), { identity, untilMs });
+    this.#stored.set(cacheKey(accountId, responseId), { nodeKey, untilMs });
   }
 
-  /** The private identity of the node that has stored the answer; null: not known here, or not any more. */
+  /** The key of the node that has stored the response; null: unknown here, or forgotten. */
   requiredNodeOf(accountId: string, responseId: string): string | null {
-    const key = keyOf(accountId, responseId);
-    const pin = this.#pins.get(key);
-    if (pin === undefined) return null;
+    const key = cacheKey(accountId, responseId);
+    const stored = this.#stored.get(key);
+    if (stored === undefined) return null;
     const nowMs = this.clock.monotonic();
-    if (pin.untilMs < nowMs) {
-      this.#pins.delete(key);
+    if (stored.untilMs < nowMs) {
+      this.#stored.delete(key);
       return null;
     }
-    pin.untilMs = nowMs + FORGET_AFTER_MS;
-    return pin.identity;
+    stored.untilMs = nowMs + FORGET_AFTER_MS;
+    return stored.nodeKey;
   }
 }
 
-function keyOf(accountId: string, responseId: string): string {
+function cacheKey(accountId: string, responseId: string): string {
   return `${accountId} ${responseId}`;
 }

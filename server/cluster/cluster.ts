@@ -163,10 +163,10 @@ export class Cluster {
   serve(scheduler: Scheduler): void {
     this.#scheduler = scheduler;
     this.offers.serve(scheduler);
-    scheduler.onLineChange = (service) => this.offers.lineChanged(service);
-    scheduler.onUse = (node) => {
+    scheduler.onQueueChange.subscribe((service) => this.offers.lineChanged(service));
+    scheduler.onSlotUse.subscribe((node) => {
       if (node.gateway === null) this.#loads.used(node);
-    };
+    });
   }
 
   /**
@@ -318,13 +318,13 @@ export class Cluster {
   /** Whoever is asked next for what a node has stored must know which node it was. */
   #sharePins(): void {
     const { responseAffinity } = this.parts;
-    responseAffinity.onKept = (account, response, identity) => {
+    responseAffinity.onStored.subscribe((account, response, identity) => {
       const pin = { is: "pin", from: this.id, account, response, identity } as const;
       for (const peer of this.#peers.ids()) this.#peers.find(peer)?.say(pin);
       this.#bus.tell(pin).catch(() => {
         // Redis is away: those that cannot be reached answer that they do not know it.
       });
-    };
+    });
   }
 
   #adopt({ account, response, identity }: Extract<Message, { is: "pin" }>): void {
@@ -405,7 +405,7 @@ export class Cluster {
       return null;
     }
     const lease = offered ??
-      (this.#hasWithdrawn ? null : this.#scheduler?.leaseHere(node, service));
+      (this.#hasWithdrawn ? null : this.#scheduler?.leaseLocal(node, service));
     if (lease) this.#loads.guest(peer, node, 1);
     return lease ?? null;
   }

@@ -15,7 +15,7 @@ function start() {
   const offers = new Offers({ clock, say, sayToAll: (message) => say("all", message) });
   const world = new World({ remoteWaiters: offers });
   offers.serve(world.scheduler);
-  world.scheduler.onLineChange = (one) => offers.lineChanged(one);
+  world.scheduler.onQueueChange.subscribe((one) => offers.lineChanged(one));
   const offered = () => said.filter(({ message }) => message.is === "offer");
   return { said, clock, offers, world, offered };
 }

@@ -1,4 +1,4 @@
-/** The circuit of every node: how long it gets no calls and why, and the trial that it stands afterwards. */
+/** The circuit of every node: how long it gets no calls and why, and the call that probes it afterwards. */
 
 import type { Clock } from "../base/clock.ts";
 import type { ErrorCode } from "../base/error.ts";
@@ -30,9 +30,9 @@ export interface Penalty {
 
 /**
  * How a node stands towards calls of one model: `clear`, or `penalized` (no calls), or its time is
- * over and it may get the one call that tries it (`probation`), or that call is out (`on trial`).
+ * over and one call may probe it (`probation`), or that call is running (`probing`).
  */
-export type Circuit = "clear" | "probation" | "on trial" | "penalized";
+export type Circuit = "clear" | "probation" | "probing" | "penalized";
 
 export interface PenaltyTimes {
   /** The first penalty; 0: nobody is ever penalised. Each further fault in a row doubles it. */
@@ -43,7 +43,7 @@ export interface PenaltyTimes {
 
 interface Entry {
   penalty: Penalty;
-  isOnTrial: boolean;
+  isProbing: boolean;
   cancelEnd: () => void;
 }
 
@@ -125,13 +125,13 @@ export class PenaltyBook {
     return severity[all] > severity[one] ? all : one;
   }
 
-  /** Begins the one call that tries a node on probation; the returned function ends the trial. */
-  beginTrial(identity: string, model: string): () => void {
+  /** Begins the one call that probes a node on probation. Returns what ends the probe. */
+  beginProbe(identity: string, model: string): () => void {
     const sheet = this.#sheets.get(identity);
     const tried = [sheet?.get(null), sheet?.get(model)].filter((entry) => entry !== undefined);
-    for (const entry of tried) entry.isOnTrial = true;
+    for (const entry of tried) entry.isProbing = true;
     return () => {
-      for (const entry of tried) entry.isOnTrial = false;
+      for (const entry of tried) entry.isProbing = false;
     };
   }
 
@@ -161,7 +161,7 @@ export class PenaltyBook {
       entry.penalty = { ...penalty, isOver: true };
       this.onRelief(identity);
     });
-    const entry: Entry = { penalty, isOnTrial: false, cancelEnd };
+    const entry: Entry = { penalty, isProbing: false, cancelEnd };
     sheet.set(model, entry);
     this.#size++;
     if (this.#size > MAX_PENALTIES) this.#forgetOldest();
@@ -189,12 +189,12 @@ export class PenaltyBook {
 const severity: Readonly<{ [C in Circuit]: number }> = {
   "clear": 0,
   "probation": 1,
-  "on trial": 2,
+  "probing": 2,
   "penalized": 3,
 };
 
 function circuitOf(entry: Entry | undefined): Circuit {
   if (entry === undefined) return "clear";
   if (!entry.penalty.isOver) return "penalized";
-  return entry.isOnTrial ? "on trial" : "probation";
+  return entry.isProbing ? "probing" : "probation";
 }

@@ -33,8 +33,8 @@ describe("a penalty", () => {
     await clock.pass(1);
     expect(book.circuit("a", "m")).toBe("probation");
     expect(relieved).toEqual(["a"]);
-    const end = book.beginTrial("a", "m");
-    expect(book.circuit("a", "m")).toBe("on trial");
+    const end = book.beginProbe("a", "m");
+    expect(book.circuit("a", "m")).toBe("probing");
     end();
     expect(book.circuit("a", "m")).toBe("probation");
     expect(book.clear("a", "m")).toBe(true);
@@ -111,11 +111,11 @@ describe("a penalty", () => {
     expect(book.circuit("b", "m")).toBe("clear");
   });
 
-  test("begins anew when the trial fails: the next one waits for its end", async () => {
+  test("begins anew when the probe fails: the next one waits for its end", async () => {
     const { clock, book, penalize } = start();
     penalize();
     await clock.pass(MINUTE_MS);
-    const end = book.beginTrial("a", "m");
+    const end = book.beginProbe("a", "m");
     penalize();
     end();
     expect(book.circuit("a", "m")).toBe("penalized");

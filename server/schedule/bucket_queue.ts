@@ -1,63 +1,63 @@
-/** Things on numbered shelves, lowest first: one of the lowest is found, and one is moved, without looking at the rest. */
+/** A priority queue for few distinct keys: items with equal keys share a bucket, and any item can be moved. */
 
-/** What can lie on a shelf; it knows where, so that it is taken away without a search. */
+/** An item of a BucketQueue; it knows its place, so that it is removed without a search. */
 export interface Bucketed<T> {
-  shelf: Shelf<T> | null;
-  /** Its index there. */
-  at: number;
+  bucket: Bucket<T> | null;
+  /** Its index in the bucket. */
+  index: number;
 }
 
-export interface Shelf<T> {
+export interface Bucket<T> {
   readonly key: number;
-  /** In no order. */
+  /** Unordered. */
   readonly items: T[];
 }
 
-/**
- * BucketQueue exist only while something lies on them. They are kept sorted: there are few, since what
- * is alike shares one. Putting and taking cost a binary search among shelves, however many items lie there.
- */
+/** Buckets are kept sorted by key. Adding and removing cost a binary search among buckets, however many items they hold. */
 export class BucketQueue<T extends Bucketed<T>> {
-  readonly #shelves: Shelf<T>[] = [];
+  /** None is empty. */
+  readonly #buckets: Bucket<T>[] = [];
 
-  get lowest(): Shelf<T> | undefined {
-    return this.#shelves[0];
+  /** The bucket with the lowest key. */
+  get lowest(): Bucket<T> | undefined {
+    return this.#buckets[0];
   }
 
-  put(item: T, key: number): void {
-    const index = this.#indexOf(key);
-    let shelf = this.#shelves[index];
-    if (shelf === undefined || shelf.key !== key) {
-      shelf = { key, items: [] };
-      this.#shelves.splice(index, 0, shelf);
+  add(item: T, key: number): void {
+    const position = this.#positionOf(key);
+    let bucket = this.#buckets[position];
+    if (bucket === undefined || bucket.key !== key) {
+      bucket = { key, items: [] };
+      this.#buckets.splice(position, 0, bucket);
     }
-    item.shelf = shelf;
-    item.at = shelf.items.push(item) - 1;
+    item.bucket = bucket;
+    item.index = bucket.items.push(item) - 1;
   }
 
-  take(item: T): void {
-    const { shelf, at } = item;
-    if (shelf === null) return;
-    item.shelf = null;
-    const last = shelf.items.pop();
+  /** Harmless for an item that is in no bucket. */
+  remove(item: T): void {
+    const { bucket, index } = item;
+    if (bucket === null) return;
+    item.bucket = null;
+    const last = bucket.items.pop();
     if (last !== undefined && last !== item) {
-      shelf.items[at] = last;
-      last.at = at;
+      bucket.items[index] = last;
+      last.index = index;
     }
-    if (shelf.items.length === 0) this.#shelves.splice(this.#indexOf(shelf.key), 1);
+    if (bucket.items.length === 0) this.#buckets.splice(this.#positionOf(bucket.key), 1);
   }
 
   move(item: T, key: number): void {
-    this.take(item);
-    this.put(item, key);
+    this.remove(item);
+    this.add(item, key);
   }
 
-  /** Where the first shelf with this key or a higher one stands. */
-  #indexOf(key: number): number {
-    let [low, high] = [0, this.#shelves.length];
+  /** The position of the first bucket whose key is `key` or higher. */
+  #positionOf(key: number): number {
+    let [low, high] = [0, this.#buckets.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#shelves[middle]!.key < key) low = middle + 1;
+      if (this.#buckets[middle]!.key < key) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -1,23 +1,23 @@
-/** One request on its way: who asks, for what, until when. */
+/** A caller's request on its way to an answer. */
 
 import { ColinkError } from "../base/error.ts";
 import type { Body } from "../node/attempt.ts";
 import type { Service } from "../node/service.ts";
 
-/** What http has found out about a request before it becomes a Call. */
+/** What http reads from a request. */
 export interface CallRequest extends Service {
   id: string;
   accountId: string;
   keyId: string;
   stream: boolean;
-  /** Whether the caller is told usage in its stream: it asked for it, or the endpoint tells it unasked. */
+  /** Whether the stream shows usage to the caller: the caller asked for it, or the endpoint always shows it. */
   wantsUsage: boolean;
   streamOptions: object | null;
-  /** The caller's headers that go along to the node, by lower-case name. */
+  /** The caller's headers that are passed on to the node, by lower-case name. */
   headers: Readonly<Record<string, string>> | null;
-  /** Whether the caller wants to know its place in line, as comments in its stream. */
+  /** Whether the stream reports the call's queue position in comments. */
   wantsPosition: boolean;
-  /** The private identity of the only node that can serve it, as that has stored what it goes on from; null: any may. */
+  /** The private key of the only node that can serve the call, because it has stored the response that the call goes on from; null: any node. */
   requiredNode: string | null;
   /** The caller's JSON body, unchanged. */
   body: Body;
@@ -42,7 +42,7 @@ const stopMessages: Record<StopCode, string> = {
   shutting_down: "Cannot go on: this gateway is restarting; try again",
 };
 
-/** A call's stopping is heard without an AbortSignal, which costs a short call as much as its place in line. */
+/** Has its own stop listeners: an AbortSignal would cost a short call as much as its place in the queue. */
 export class Call {
   #stopped: ColinkError | null = null;
   readonly #listeners: (() => void)[] = [];
@@ -59,24 +59,24 @@ export class Call {
     return this.request.id;
   }
 
-  /** Ends the call, wherever it stands. The first reason stays. */
+  /** Ends the call in whatever state it is. Only the first reason counts. */
   stop(code: StopCode): void {
     if (this.#stopped !== null) return;
     this.#stopped = new ColinkError(code, stopMessages[code]);
     for (const listener of this.#listeners.splice(0)) listener();
   }
 
-  /** Why the call was stopped, or null. */
+  /** Why the call was stopped; null: it was not. */
   get stopped(): ColinkError | null {
     return this.#stopped;
   }
 
-  /** Calls back once when the call is stopped, if it was not already. Returns how to take that back. */
+  /** Calls `listener` once when the call is stopped; not if it already was. Returns how to unsubscribe. */
   onStop(listener: () => void): () => void {
     this.#listeners.push(listener);
     return () => {
-      const at = this.#listeners.indexOf(listener);
-      if (at >= 0) this.#listeners.splice(at, 1);
+      const index = this.#listeners.indexOf(listener);
+      if (index >= 0) this.#listeners.splice(index, 1);
     };
   }
 }

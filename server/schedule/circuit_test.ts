@@ -60,7 +60,7 @@ describe("a node that failed", () => {
     trial.release();
     await settle();
     expect(waiting.lease?.node).toBe(a.node);
-    expect(world.circuit(a)).toBe("on trial");
+    expect(world.circuit(a)).toBe("probing");
   });
 
   test("does not get the next waiting call with the slot of the one that failed", async () => {

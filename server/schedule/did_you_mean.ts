@@ -2,11 +2,11 @@
 
 import { distance } from "fastest-levenshtein";
 
-/** A name that takes more edits was meant otherwise. */
+/** Names further away are not suggested. */
 const MAX_EDITS = 5;
 
-/** At most three known names that are a few typing mistakes away, or contain what was typed; nearest first. */
-export function nearNames(typed: string, known: Iterable<string>): string[] {
+/** At most three known names, nearest first, that are a few edits away from `typed`, contain it or are part of it. */
+export function didYouMean(typed: string, known: Iterable<string>): string[] {
   const wanted = typed.toLowerCase();
   const maxEdits = Math.min(Math.max(2, Math.floor(wanted.length / 3)), MAX_EDITS);
   const scored: [edits: number, name: string][] = [];
@@ -24,8 +24,9 @@ export function nearNames(typed: string, known: Iterable<string>): string[] {
 const counts = new Int16Array(128);
 
 /**
- * A lower bound of the distance, from how often each character stands in either text. Far cheaper
- * than the distance: any caller may ask, among thousands of names that any node may have chosen.
+ * A lower bound of the distance, computed from how often each character occurs in either text. It
+ * is far cheaper than the distance, which matters because callers choose `typed` and nodes choose
+ * thousands of names.
  */
 function minEdits(a: string, b: string): number {
   counts.fill(0);

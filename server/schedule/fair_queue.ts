@@ -1,22 +1,22 @@
-/** The calls that wait for a slot of one service: fair among accounts. */
+/** The calls that wait for a slot of one service, fair among accounts. */
 
 import type { Call } from "./call.ts";
 
 export interface Waiter<T> {
   readonly call: Call;
-  /** Nodes that this call has been tried on. */
+  /** Nodes that the call was tried on, by public id. */
   readonly tried: ReadonlySet<string>;
-  /** Monotonic milliseconds. */
+  /** When the call began to wait, in monotonic milliseconds. */
   readonly sinceMs: number;
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
-  /** Wants to know how many calls are served before it, itself included. */
-  readonly onPosition?: (position: number) => void;
+  /** Called with the call's 1-based position in the queue; absent: the caller does not ask for it. */
+  readonly onPosition?: ((position: number) => void) | undefined;
 }
 
 /**
- * Accounts take turns; within one account, calls are served in order of arrival. A Map keeps its
- * keys in the order in which they were set, so the account at its front is the one whose turn it is.
+ * Accounts take turns; the calls of one account are served in order of arrival. The account whose
+ * turn it is comes first in the Map, which keeps its keys in the order in which they were set.
  */
 export class FairQueue<T> {
   readonly #byAccount = new Map<string, Waiter<T>[]>();
@@ -26,12 +26,12 @@ export class FairQueue<T> {
     return this.#size;
   }
 
-  /** `first`: this call has waited before and was sent back by a node. */
-  add(waiter: Waiter<T>, first = false): void {
+  /** `isFirst`: before the other calls of its account. */
+  add(waiter: Waiter<T>, isFirst = false): void {
     const { accountId } = waiter.call.request;
     const waiters = this.#byAccount.get(accountId) ?? [];
     this.#byAccount.set(accountId, waiters);
-    if (first) waiters.unshift(waiter);
+    if (isFirst) waiters.unshift(waiter);
     else waiters.push(waiter);
     this.#size++;
   }
@@ -40,18 +40,18 @@ export class FairQueue<T> {
     return this.#byAccount.get(waiter.call.request.accountId)?.includes(waiter) ?? false;
   }
 
-  remove(waiter: Waiter<T>): boolean {
+  /** Harmless for a waiter that is not in the queue. */
+  remove(waiter: Waiter<T>): void {
     const { accountId } = waiter.call.request;
     const waiters = this.#byAccount.get(accountId);
-    const at = waiters?.indexOf(waiter) ?? -1;
-    if (waiters === undefined || at < 0) return false;
-    waiters.splice(at, 1);
+    const index = waiters?.indexOf(waiter) ?? -1;
+    if (waiters === undefined || index < 0) return;
+    waiters.splice(index, 1);
     this.#size--;
     if (waiters.length === 0) this.#byAccount.delete(accountId);
-    return true;
   }
 
-  /** The call whose turn it is among those that `fits` accepts; it stays in the line until it is taken. */
+  /** The waiter whose turn it is among those that `fits` accepts; it stays in the queue. */
   next(fits: (waiter: Waiter<T>) => boolean): Waiter<T> | null {
     for (const waiters of this.#byAccount.values()) {
       const waiter = waiters.find(fits);
@@ -60,7 +60,7 @@ export class FairQueue<T> {
     return null;
   }
 
-  /** Takes a call out because it is served now: its account goes to the back. */
+  /** Removes a waiter that is served now; its account goes to the end. */
   take(waiter: Waiter<T>): void {
     this.remove(waiter);
     const { accountId } = waiter.call.request;
@@ -70,7 +70,7 @@ export class FairQueue<T> {
     this.#byAccount.set(accountId, rest);
   }
 
-  /** Everyone in the line, in the order in which they would be served if nobody came or left. */
+  /** All waiters, in the order in which they would be served if none joined or left. */
   *inOrder(): Iterable<Waiter<T>> {
     let accounts = [...this.#byAccount.values()];
     for (let turn = 0; accounts.length > 0; turn++) {

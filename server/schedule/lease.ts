@@ -1,14 +1,14 @@
-/** One of a node's slots, held. Released exactly once, whatever happens. */
+/** One of a node's slots, held by a call. */
 
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 
 export class Lease {
   #isReleased = false;
-  /** The node said that it has no such slot: what is released is none. */
+  /** The node answered BUSY: its slot was never free. */
   isBounced = false;
 
-  /** `onRelease` hears once that the slot is free. */
+  /** `onRelease` is called once, after the slot is free. */
   constructor(
     readonly node: Node,
     readonly service: Service,

@@ -1,46 +1,47 @@
-/** The nodes that serve one model at one endpoint, kept so that the cheapest is found without a look at the others. */
+/** The nodes that serve one model at one endpoint, kept so that the cheapest is found without looking at the others. */
 
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import { type Bucketed, BucketQueue } from "./bucket_queue.ts";
 
-/** A node in a pool. */
+/** A node's membership in a pool. */
 export interface Place extends Bucketed<Place> {
   readonly node: Node;
   readonly pool: NodePool;
-  /** Where places stand that were found dearer than free: when the node is eased, only they are looked at. */
+  /** The node's places, over all pools, whose key may be too high once the node gets cheaper. */
   readonly stale: Set<Place>;
 }
 
 /**
- * What the next call of the service costs on the node, on one scale: below FULL, the policy's cost;
- * FULL: it has to wait until the node has room; above: the node takes no calls until that moment, in
- * UTC milliseconds (Infinity: nobody knows). It may rise at any time. When it may have fallen,
- * `reprice` must be called.
+ * What the next call of the service costs on the node, on one scale. Below FULL: the policy's cost.
+ * FULL: the call has to wait until the node has room. Above FULL: the node takes no calls until that
+ * moment, in UTC milliseconds; Infinity: until an unknown moment. A price may rise at any time; when
+ * it may have fallen, `NodePool.update` must be called.
  */
 export type Price = (node: Node, service: Service) => number;
 
 export const FULL = 1e11;
 
 /**
- * Every node lies on the shelf of a price that is no higher than its own: what it was when somebody
- * last looked. A lease makes a node dearer for all of its models at once; to note that everywhere
- * would cost a node of 1,000 models 1,000 moves a call. So it is noted nowhere: whoever meets a node
- * on too low a shelf moves it up and draws again. Only a fall is noted, and only where the node had
- * been moved up. Each move up is paid for by an earlier fall, so a choice costs the same with 10
- * nodes as with 10,000, whether they are idle, full, penalised or draining, and with nodes of 1,000
- * models as with those of one: 0.3 to 0.6 µs with the lease and its release (`bun run bench --only
- * choice`). Only where a policy asks for the crowd is a lease counted in each of its node's pools.
+ * A place's key is a lower bound of its node's price: the price when it was last looked at. A lease
+ * raises a node's price in all of its pools at once, and updating every key would cost a node of
+ * 1,000 models 1,000 moves a call. So rises are not recorded: a place that is drawn with too low a
+ * key is moved to its present price, and the draw is repeated. Falls are recorded, and only for
+ * places that were moved up. Each move up is thus paid for by an earlier fall, and a choice costs the
+ * same with 10 nodes as with 10,000, whether they are idle, full, penalised or draining, and with
+ * nodes of 1,000 models as with those of one: 0.3 to 0.6 µs with the lease and its release (`bun run
+ * bench --only choice`). A lease is counted in each of its node's pools only where a policy asks for
+ * the pool's load.
  *
- * The choice is exact all the same. On the lowest shelf, a node whose price is the shelf's is one of
- * the cheapest, for no other is cheaper than its own shelf; and since all of the cheapest lie there,
- * each is as likely to be drawn.
+ * The choice is exact. In the lowest bucket, a node whose price equals the key is one of the
+ * cheapest, because no other node is cheaper than its own key; and since all of the cheapest are in
+ * that bucket, each is drawn with the same probability.
  */
 export class NodePool {
-  readonly #shelves = new BucketQueue<Place>();
+  readonly #queue = new BucketQueue<Place>();
   /** Slots of all its nodes. */
   slots = 0;
-  /** Calls that run on its nodes, of whatever service; 0 where nobody asks. */
+  /** Calls of any service that run on its nodes; stays 0 unless `countsActive`. */
   active = 0;
 
   constructor(
@@ -50,30 +51,30 @@ export class NodePool {
   ) {}
 
   get isEmpty(): boolean {
-    return this.#shelves.lowest === undefined;
+    return this.#queue.lowest === undefined;
   }
 
   add(node: Node, stale: Set<Place>): Place {
-    const place: Place = { node, pool: this, stale, shelf: null, at: 0 };
-    // No price is lower: whoever meets it there looks.
-    this.#shelves.put(place, 0);
+    const place: Place = { node, pool: this, stale, bucket: null, index: 0 };
+    // A lower bound of every price; the first draw computes the real one.
+    this.#queue.add(place, 0);
     this.slots += node.offer.maxParallel;
     if (this.countsActive) this.active += node.active;
     return place;
   }
 
   remove(place: Place): void {
-    this.#shelves.take(place);
+    this.#queue.remove(place);
     this.slots -= place.node.offer.maxParallel;
     if (this.countsActive) this.active -= place.node.active;
   }
 
-  /** The node's price may have fallen. */
+  /** Recomputes the key of a place whose node's price may have fallen. */
   update(place: Place): void {
-    if (place.shelf !== null) this.#move(place, this.price(place.node, this.service));
+    if (place.bucket !== null) this.#move(place, this.price(place.node, this.service));
   }
 
-  /** One of the cheapest nodes that can take a call now, by lot; `tried` (public ids) are passed over. */
+  /** One of the cheapest nodes that can take a call now, at random; `tried` (public ids) are skipped. */
   cheapest(tried: ReadonlySet<string>, random: () => number): Node | null {
     const place = this.#draw(tried, random);
     return place !== null && keyOf(place) < FULL ? place.node : null;
@@ -85,40 +86,40 @@ export class NodePool {
     return place !== null && keyOf(place) <= FULL;
   }
 
-  /** UTC milliseconds from which on one of its nodes takes calls again, where none does now; Infinity: nobody knows. */
+  /** When, in a pool that takes no calls, the first node takes calls again, in UTC milliseconds; Infinity: unknown. */
   opensAt(): number {
-    const place = this.#draw(NOBODY);
+    const place = this.#draw(NONE);
     return place === null ? Infinity : keyOf(place);
   }
 
   #draw(tried: ReadonlySet<string>, random: () => number = () => 0): Place | null {
-    const passedOver: [place: Place, key: number][] = [];
+    const skipped: [place: Place, key: number][] = [];
     let found: Place | null = null;
-    for (let shelf; found === null && (shelf = this.#shelves.lowest) !== undefined;) {
-      const place = shelf.items[Math.floor(random() * shelf.items.length)]!;
+    for (let bucket; found === null && (bucket = this.#queue.lowest) !== undefined;) {
+      const place = bucket.items[Math.floor(random() * bucket.items.length)]!;
       const price = this.price(place.node, this.service);
-      if (price > shelf.key) {
+      if (price > bucket.key) {
         this.#move(place, price);
       } else if (tried.has(place.node.who.publicId)) {
-        this.#shelves.take(place);
-        passedOver.push([place, shelf.key]);
+        this.#queue.remove(place);
+        skipped.push([place, bucket.key]);
       } else {
         found = place;
       }
     }
-    for (const [place, key] of passedOver) this.#shelves.put(place, key);
+    for (const [place, key] of skipped) this.#queue.add(place, key);
     return found;
   }
 
   #move(place: Place, price: number): void {
-    this.#shelves.move(place, price);
+    this.#queue.move(place, price);
     if (price > 0) place.stale.add(place);
     else place.stale.delete(place);
   }
 }
 
-const NOBODY: ReadonlySet<string> = new Set();
+const NONE: ReadonlySet<string> = new Set();
 
 function keyOf(place: Place): number {
-  return place.shelf?.key ?? Infinity;
+  return place.bucket?.key ?? Infinity;
 }

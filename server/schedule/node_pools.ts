@@ -1,61 +1,61 @@
-/** The rosters of all services, kept as nodes come, work and go. */
+/** The node pools of all services, kept up to date as nodes join, work and leave. */
 
 import type { Node } from "../node/node.ts";
 import { ByService, type Service } from "../node/service.ts";
 import { NodePool, type Place, type Price } from "./node_pool.ts";
 
-/** Where a node stands. */
-interface Standing {
-  places: readonly Place[];
-  /** Those of its places that may be dearer than it is now. */
-  raised: Set<Place>;
-  /** Those of its rosters that count running calls. */
-  counting: readonly NodePool[];
+/** A node's places in all pools. */
+interface Membership {
+  readonly places: readonly Place[];
+  /** Places whose key may be higher than the node's price. */
+  readonly stale: ReadonlySet<Place>;
+  /** Pools of the node that count running calls. */
+  readonly counting: readonly NodePool[];
 }
 
 export class NodePools {
   readonly #pools = new ByService<NodePool>();
-  readonly #standings = new Map<Node, Standing>();
+  readonly #memberships = new Map<Node, Membership>();
 
-  /** `countsActive`: whether the calls that run on a service's nodes are to be counted. */
+  /** `countsActive`: whether a service's pool counts the calls that run on its nodes. */
   constructor(
     private readonly price: Price,
     private readonly countsActive: (service: Service) => boolean,
   ) {}
 
-  /** The nodes that serve the model at the endpoint; undefined: there are none. */
+  /** Undefined: no node serves the model at the endpoint. */
   of(service: Service): NodePool | undefined {
     return this.#pools.get(service);
   }
 
   joined(node: Node): void {
-    const raised = new Set<Place>();
-    const places = [...node.services()].map((one) => this.#rosterFor(one).add(node, raised));
+    const stale = new Set<Place>();
+    const places = [...node.services()].map((service) => this.#poolFor(service).add(node, stale));
     const counting = places.map(({ pool }) => pool).filter((pool) => pool.countsActive);
-    this.#standings.set(node, { places, raised, counting });
+    this.#memberships.set(node, { places, stale, counting });
   }
 
   left(node: Node): void {
-    for (const place of this.#standings.get(node)?.places ?? []) {
+    for (const place of this.#memberships.get(node)?.places ?? []) {
       const { pool } = place;
       pool.remove(place);
       if (pool.isEmpty) this.#pools.delete(pool.service);
     }
-    this.#standings.delete(node);
+    this.#memberships.delete(node);
   }
 
-  /** A slot was taken. */
+  /** A slot of the node was taken. */
   taken(node: Node): void {
     this.#count(node, 1);
   }
 
-  /** A slot was given back. */
+  /** A slot of the node was given back. */
   freed(node: Node): void {
     this.#count(node, -1);
     this.eased(node);
   }
 
-  /** So many more of the node's slots are in use by other gateways; below 0: fewer. */
+  /** Other gateways use `by` more of the node's slots than before; negative: fewer. */
   loaded(node: Node, by: number): void {
     this.#count(node, by);
     if (by < 0) this.eased(node);
@@ -63,14 +63,14 @@ export class NodePools {
 
   /** The node may have become cheaper. */
   eased(node: Node): void {
-    for (const place of this.#standings.get(node)?.raised ?? []) place.pool.update(place);
+    for (const place of this.#memberships.get(node)?.stale ?? []) place.pool.update(place);
   }
 
   #count(node: Node, by: number): void {
-    for (const pool of this.#standings.get(node)?.counting ?? []) pool.active += by;
+    for (const pool of this.#memberships.get(node)?.counting ?? []) pool.active += by;
   }
 
-  #rosterFor(service: Service): NodePool {
+  #poolFor(service: Service): NodePool {
     const known = this.#pools.get(service);
     if (known !== undefined) return known;
     const pool = new NodePool(service, this.price, this.countsActive(service));

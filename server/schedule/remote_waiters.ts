@@ -1,4 +1,4 @@
-/** The calls of other gateways that wait for slots of this one's nodes. */
+/** The calls of other gateways that wait for slots of this gateway's nodes. */
 
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
@@ -8,15 +8,15 @@ export interface RemoteWaiters {
   /** Whether a call waits for the service. */
   hasWaiting(service: Service): boolean;
   /**
-   * Since when the call has waited, in this process's monotonic milliseconds, that has waited longest
-   * for the service and was not tried on the node; null: there is none.
+   * When the oldest call that waits for the service and was not tried on the node began to wait, in
+   * this process's monotonic milliseconds; null: no such call waits.
    */
   waitingSince(node: Node, service: Service): number | null;
-  /** That call gets the slot. */
+  /** Gives the slot to that call. */
   grant(lease: Lease): void;
 }
 
-/** A gateway by itself. */
+/** For a gateway that is not part of a cluster. */
 export const noRemoteWaiters: RemoteWaiters = {
   hasWaiting: () => false,
   waitingSince: () => null,

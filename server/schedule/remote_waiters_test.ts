@@ -110,10 +110,10 @@ describe("a slot that becomes free", () => {
 test("a lease for another gateway is given while the node is open, and never beyond its slots", () => {
   const world = new World({ remoteWaiters: new OneRival() });
   const { node } = world.node("n", 1);
-  const lease = world.scheduler.leaseHere(node, chat);
+  const lease = world.scheduler.leaseLocal(node, chat);
   expect(lease?.node).toBe(node);
-  expect(world.scheduler.leaseHere(node, chat)).toBe(null);
-  expect(world.scheduler.leaseHere(node, { ...chat, model: "no such model" })).toBe(null);
+  expect(world.scheduler.leaseLocal(node, chat)).toBe(null);
+  expect(world.scheduler.leaseLocal(node, { ...chat, model: "no such model" })).toBe(null);
   lease?.release();
-  expect(world.scheduler.leaseHere(node, chat)).not.toBe(null);
+  expect(world.scheduler.leaseLocal(node, chat)).not.toBe(null);
 });

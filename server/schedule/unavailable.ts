@@ -1,11 +1,11 @@
-/** What a caller is told who gets no slot. */
+/** The errors of a call that gets no slot. */
 
 import { ColinkError } from "../base/error.ts";
 import type { Service } from "../node/service.ts";
-import { nearNames } from "./did_you_mean.ts";
+import { didYouMean } from "./did_you_mean.ts";
 
 export function modelNotFound(model: string, known: Iterable<string>): ColinkError {
-  const near = nearNames(model, known).map((name) => `"${name}"`);
+  const near = didYouMean(model, known).map((name) => `"${name}"`);
   const hint = near.length > 0
     ? `did you mean ${near.join(" or ")}?`
     : "GET /v1/models lists what is offered";
@@ -14,8 +14,8 @@ export function modelNotFound(model: string, known: Iterable<string>): ColinkErr
   });
 }
 
-/** `offered`: where the model can be called now. */
-export function notAtEndpoint(
+/** `offered`: the endpoints at which the model can be called now. */
+export function endpointNotOffered(
   { model, endpoint }: Service,
   offered: readonly string[],
 ): ColinkError {
@@ -29,7 +29,7 @@ export function notAtEndpoint(
   );
 }
 
-/** The stored answer that a call goes on from is not known here. */
+/** The gateway does not know the stored response that a call goes on from. */
 export function responseNotFound(): ColinkError {
   return new ColinkError(
     "previous_response_not_found",
@@ -39,7 +39,7 @@ export function responseNotFound(): ColinkError {
   );
 }
 
-/** It is known, but not to be had. */
+/** The node that has stored the response is not connected, or does not serve the model. */
 export function requiredNodeOffline(): ColinkError {
   return new ColinkError(
     "previous_response_not_found",
@@ -49,7 +49,7 @@ export function requiredNodeOffline(): ColinkError {
   );
 }
 
-export function nobodyOnline({ model, endpoint }: Service, retryAfterMs: number): ColinkError {
+export function noNodeOnline({ model, endpoint }: Service, retryAfterMs: number): ColinkError {
   return new ColinkError(
     "no_node_online",
     `Cannot serve "${model}": no node that offers it at ${endpoint} is connected; try again soon`,
@@ -57,7 +57,7 @@ export function nobodyOnline({ model, endpoint }: Service, retryAfterMs: number)
   );
 }
 
-export function allPenalized(model: string, retryAfterMs: number): ColinkError {
+export function nodesPenalized(model: string, retryAfterMs: number): ColinkError {
   return new ColinkError(
     "nodes_penalized",
     `Cannot serve "${model}": every node that offers it has failed lately, is paused or is leaving; try again later`,
@@ -65,20 +65,21 @@ export function allPenalized(model: string, retryAfterMs: number): ColinkError {
   );
 }
 
-export function lineFull(
+/** `limit`: the one that is reached. */
+export function queueFull(
   model: string,
-  whose: "model" | "account",
+  limit: "model" | "account",
   retryAfterMs: number,
 ): ColinkError {
-  const owner = whose === "model" ? "the model's" : "your account's";
+  const owner = limit === "model" ? "the model's" : "your account's";
   return new ColinkError(
     "queue_full",
-    `Cannot queue a call for "${model}": ${owner} waiting line is full; try again later`,
+    `Cannot queue a call for "${model}": ${owner} queue is full; try again later`,
     { retryAfterMs },
   );
 }
 
-export function waitedTooLong(model: string, waitMs: number, retryAfterMs: number): ColinkError {
+export function queueTimeout(model: string, waitMs: number, retryAfterMs: number): ColinkError {
   return new ColinkError(
     "queue_timeout",
     `Cannot serve "${model}": no slot became free within ${waitMs / 1000} s; try again later`,

@@ -1,32 +1,32 @@
-/** How long calls of each service take, as far as was measured: what waits are estimated from. */
+/** Estimates how long a call waits for a slot, from the measured durations of earlier calls. */
 
 import { ByService, type Service } from "../node/service.ts";
 
-/** What a call is taken to last until some were measured. */
-const GUESSED_CALL_MS = 5_000;
+/** The assumed duration of a call while none of its service was measured. */
+const DEFAULT_CALL_MS = 5_000;
 
-/** Weight of the newest call in the moving average of a service's call times. */
+/** Weight of the newest call in the moving average of a service's call durations. */
 const NEWEST_CALL_WEIGHT = 0.2;
 
-/** Services beyond this are not measured. */
+/** Services beyond this number are not measured. */
 const MAX_SERVICES = 10_000;
 
 export class WaitEstimate {
   readonly #callMs = new ByService<number>();
 
-  /** A call of the service took so long. */
+  /** Records the duration of a call of the service. */
   measured(service: Service, durationMs: number): void {
-    const before = this.#callMs.get(service);
-    if (before === undefined && this.#callMs.size >= MAX_SERVICES) return;
-    const average = before === undefined
+    const average = this.#callMs.get(service);
+    if (average === undefined && this.#callMs.size >= MAX_SERVICES) return;
+    const updated = average === undefined
       ? durationMs
-      : before + NEWEST_CALL_WEIGHT * (durationMs - before);
-    this.#callMs.set(service, average);
+      : average + NEWEST_CALL_WEIGHT * (durationMs - average);
+    this.#callMs.set(service, updated);
   }
 
-  /** How long a newcomer would wait behind so many others for one of so many slots; a second or more. */
-  expectedWaitMs(service: Service, inLine: number, slots: number): number {
-    const callMs = this.#callMs.get(service) ?? GUESSED_CALL_MS;
-    return Math.max(1000, Math.ceil(callMs * (inLine + 1) / Math.max(1, slots)));
+  /** How long a new call would wait behind `waiting` others for one of `slots`, in milliseconds; at least a second. */
+  expectedWaitMs(service: Service, waiting: number, slots: number): number {
+    const callMs = this.#callMs.get(service) ?? DEFAULT_CALL_MS;
+    return Math.max(1000, Math.ceil(callMs * (waiting + 1) / Math.max(1, slots)));
   }
 }

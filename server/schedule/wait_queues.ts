@@ -1,4 +1,4 @@
-/** The waiting lines of all services: bounded, left when a call is stopped or has waited too long. */
+/** The wait queues of all services: bounded, and left by a call that is stopped or has waited too long. */
 
 import type { Clock } from "../base/clock.ts";
 import { ByService, type Service } from "../node/service.ts";
@@ -12,85 +12,92 @@ export interface WaitQueuesConfig {
   queueWaitMs: number;
 }
 
-/** How a call stands in its line. */
+/** How a call waits. */
 export interface QueueEntry {
-  /** Nodes that it has been tried on. */
+  /** Nodes that the call was tried on, by public id. */
   tried: ReadonlySet<string>;
-  /** It was sent back by a node: it goes before its account's other calls. */
+  /** A node sent the call back: it goes before the other calls of its account. */
   isReturning: boolean;
-  /** Hears its place in the line, 1 being the next: within a second, and then when it has changed. */
-  onPosition?: (position: number) => void;
-  /** What it fails with when it has waited as long as it may. */
-  tooLate: () => unknown;
+  /** Called with the call's 1-based position: within a second, and after each change at most once a second. */
+  onPosition?: ((position: number) => void) | undefined;
+  /** Makes the error that the call fails with when it has waited too long. */
+  timeoutError: () => unknown;
 }
 
-const TELL_EVERY_MS = 1_000;
+const REPORT_EVERY_MS = 1_000;
 
 export class WaitQueues<T> {
-  readonly #lines = new ByService<FairQueue<T>>();
+  readonly #queues = new ByService<FairQueue<T>>();
   readonly #waitingByAccount = new Map<string, number>();
-  readonly #tellers = new Map<FairQueue<T>, () => void>();
-  /** The position that each was told last. */
-  readonly #told = new Map<Waiter<T>, number>();
+  /** Queues whose positions are reported, each with what cancels the next report. */
+  readonly #reports = new Map<FairQueue<T>, () => void>();
+  readonly #reported = new Map<Waiter<T>, number>();
 
-  /** Called with the service of each line that a call has entered or left. */
-  onChange: (service: Service) => void = () => {};
+  /** `onChange` is called with the service of each queue that a call has entered or left. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly config: WaitQueuesConfig,
+    private readonly onChange: (service: Service) => void,
+  ) {}
 
-  constructor(private readonly clock: Clock, private readonly config: WaitQueuesConfig) {}
-
-  /** Calls waiting now. */
+  /** Calls that wait now. */
   get size(): number {
     let sum = 0;
-    for (const line of this.#lines.values()) sum += line.size;
+    for (const queue of this.#queues.values()) sum += queue.size;
     return sum;
   }
 
   get isEmpty(): boolean {
-    return this.#lines.size === 0;
+    return this.#queues.size === 0;
   }
 
   of(service: Service): FairQueue<T> | undefined {
-    return this.#lines.get(service);
+    return this.#queues.get(service);
   }
 
-  /** Calls waiting for the model, at whatever endpoint. */
-  sizeOf(model: string): number {
+  /** Calls that wait for the service. */
+  sizeOf(service: Service): number {
+    return this.of(service)?.size ?? 0;
+  }
+
+  /** Calls that wait for the model, at all of its endpoints. */
+  sizeOfModel(model: string): number {
     let size = 0;
-    for (const line of this.#lines.ofModel(model)) size += line.size;
+    for (const queue of this.#queues.ofModel(model)) size += queue.size;
     return size;
   }
 
-  /** Whose line has no place left for another call. */
+  /** Which limit keeps the call out; null: none. */
   fullFor({ request: { model, accountId } }: Call): "model" | "account" | null {
-    if (this.sizeOf(model) >= this.config.queuePerModel) return "model";
+    if (this.sizeOfModel(model) >= this.config.queuePerModel) return "model";
     const ofAccount = this.#waitingByAccount.get(accountId) ?? 0;
     return ofAccount >= this.config.queuePerAccount ? "account" : null;
   }
 
   /**
-   * Puts the call in its service's line, full or not. `served` resolves with what `waiter.resolve` is
-   * given, and rejects when the call is stopped or too late.
+   * Adds the call to its service's queue, whatever the limits. `granted` resolves with what
+   * `waiter.resolve` is called with, and rejects when the call is stopped or has waited too long.
    */
   enter(
     call: Call,
-    stand: QueueEntry,
-  ): { line: FairQueue<T>; waiter: Waiter<T>; served: Promise<T> } {
+    { tried, isReturning, onPosition, timeoutError }: QueueEntry,
+  ): { queue: FairQueue<T>; waiter: Waiter<T>; granted: Promise<T> } {
     const { accountId } = call.request;
-    const line = this.of(call.request) ?? new FairQueue<T>();
-    this.#lines.set(call.request, line);
+    const queue = this.of(call.request) ?? new FairQueue<T>();
+    this.#queues.set(call.request, queue);
     this.#waitingByAccount.set(accountId, (this.#waitingByAccount.get(accountId) ?? 0) + 1);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const leave = () => {
-      line.remove(waiter);
-      cancel();
-      unlisten();
-      this.#left(line, waiter);
+      queue.remove(waiter);
+      cancelTimeout();
+      unsubscribe();
+      this.#left(queue, waiter);
     };
     const waiter: Waiter<T> = {
       call,
-      tried: stand.tried,
+      tried,
       sinceMs: this.clock.monotonic(),
-      onPosition: stand.onPosition,
+      onPosition,
       resolve: (value) => {
         leave();
         resolve(value);
@@ -100,47 +107,47 @@ export class WaitQueues<T> {
         reject(error);
       },
     };
-    const cancel = this.clock.after(
+    const cancelTimeout = this.clock.after(
       this.config.queueWaitMs,
-      () => waiter.reject(stand.tooLate()),
+      () => waiter.reject(timeoutError()),
     );
-    const unlisten = call.onStop(() => waiter.reject(call.stopped));
-    line.add(waiter, stand.isReturning);
+    const unsubscribe = call.onStop(() => waiter.reject(call.stopped));
+    queue.add(waiter, isReturning);
     this.onChange(call.request);
-    return { line, waiter, served: promise };
+    return { queue, waiter, granted: promise };
   }
 
   /**
-   * Tells those in the line who want to know where they stand: at once where nobody else has asked,
-   * and every second while anybody does. One walk tells all of them.
+   * Reports positions to the waiters of the queue that ask for them: at once if no other waiter
+   * asks, and every second while any does. One walk serves all of them.
    */
-  tellPositions(line: FairQueue<T>): void {
-    if (!this.#tellers.has(line)) this.#tell(line);
+  reportPositions(queue: FairQueue<T>): void {
+    if (!this.#reports.has(queue)) this.#report(queue);
   }
 
-  #tell(line: FairQueue<T>): void {
+  #report(queue: FairQueue<T>): void {
     let position = 0;
-    let isAnyoneAsking = false;
-    for (const waiter of line.inOrder()) {
+    let isAsked = false;
+    for (const waiter of queue.inOrder()) {
       position++;
       if (waiter.onPosition === undefined) continue;
-      isAnyoneAsking = true;
-      if (this.#told.get(waiter) === position) continue;
-      this.#told.set(waiter, position);
+      isAsked = true;
+      if (this.#reported.get(waiter) === position) continue;
+      this.#reported.set(waiter, position);
       waiter.onPosition(position);
     }
-    if (isAnyoneAsking) {
-      this.#tellers.set(line, this.clock.after(TELL_EVERY_MS, () => this.#tell(line)));
-    } else this.#tellers.delete(line);
+    if (isAsked) {
+      this.#reports.set(queue, this.clock.after(REPORT_EVERY_MS, () => this.#report(queue)));
+    } else this.#reports.delete(queue);
   }
 
-  #left(line: FairQueue<T>, waiter: Waiter<T>): void {
+  #left(queue: FairQueue<T>, waiter: Waiter<T>): void {
     const { accountId } = waiter.call.request;
-    this.#told.delete(waiter);
-    if (line.size === 0) {
-      this.#lines.delete(waiter.call.request);
-      this.#tellers.get(line)?.();
-      this.#tellers.delete(line);
+    this.#reported.delete(waiter);
+    if (queue.size === 0) {
+      this.#queues.delete(waiter.call.request);
+      this.#reports.get(queue)?.();
+      this.#reports.delete(queue);
     }
     const rest = (this.#waitingByAccount.get(accountId) ?? 1) - 1;
     if (rest > 0) this.#waitingByAccount.set(accountId, rest);

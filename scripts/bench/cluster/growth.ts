@@ -230,7 +230,7 @@ async function costOfLoads({ hub, scheduler }: ReturnType<typeof gateway>, clock
   for (let i = 0; i < CALLS_PER_SECOND; i++) {
     const chosen = own[i % own.length]!;
     const model = chosen.offer.models[0]!;
-    const lease = scheduler.leaseHere(chosen, { model, endpoint: "/v1/chat/completions" });
+    const lease = scheduler.leaseLocal(chosen, { model, endpoint: "/v1/chat/completions" });
     if (lease) leases.push(lease);
     if (i >= 10) leases[i - 10]?.release();
     const used = process.cpuUsage();

@@ -50,7 +50,7 @@ export class Referee {
   check(waiting: readonly Call[]): void {
     for (const [key, { node, attempt }] of this.#trials) {
       const circuit = this.world.circuit({ node }, attempt.order.model);
-      if (attempt.isForgotten || circuit !== "on trial") this.#trials.delete(key);
+      if (attempt.isForgotten || circuit !== "probing") this.#trials.delete(key);
     }
     for (const { request } of waiting) expect(this.#open(request)).toEqual([]);
   }
@@ -73,7 +73,7 @@ export class Referee {
     const { model } = attempt.order;
     expect(node.isDraining).toBe(false);
     expect(node.active).toBeLessThanOrEqual(node.offer.maxParallel);
-    expect(["clear", "on trial"]).toContain(this.world.circuit({ node }, model));
+    expect(["clear", "probing"]).toContain(this.world.circuit({ node }, model));
     for (const penalty of this.world.penalties.of(node.who.nodeKey)) {
       if (penalty.model !== null && penalty.model !== model) continue;
       const key = `${node.who.nodeKey} ${penalty.model}`;

@@ -1,4 +1,4 @@
-/** The policy that brings a conversation back to the node that has its beginning in its cache. */
+/** The policy that sends a conversation back to the node that has its beginning in its cache. */
 
 import { LruCache } from "../../base/lru.ts";
 import type { Hub } from "../../node/hub.ts";
@@ -7,35 +7,35 @@ import type { CallRequest } from "../call.ts";
 import { prefixDigests } from "./conversation.ts";
 import { leastBusy, type Policy, type PoolLoad } from "./policy.ts";
 
-/** So much more than its share of the calls may run on a node because their conversations live there. */
+/** How many times its share of the calls a node may run because their conversations were there before. */
 const BOUND = 1.25;
 
-/** Conversations of each model that are remembered, and models; the ones used longest ago are forgotten. */
+/** Conversations remembered per model, and models; those used longest ago are forgotten. */
 const MAX_CONVERSATIONS = 10_000;
 const MAX_MODELS = 200;
 
 /**
- * New conversations go to the least busy node, so none starves. One that goes on returns to its node, unless
- * that already runs 1.25 times its share of the calls: the share goes by slots and is rounded up to
- * a whole call. (These are the bounds of consistent hashing with bounded loads; there is no hashing, as what is
- * remembered is where each conversation really was.)
+ * A new conversation goes to the least busy node, so that no node starves. A conversation that goes
+ * on returns to its node, unless the node already runs 1.25 times its share of the calls; the share
+ * is proportional to slots and rounded up to a whole call. These are the bounds of consistent hashing
+ * with bounded loads, without the hashing: the policy remembers where each conversation was.
  */
 export class Affinity implements Policy {
-  /** By model: digest of all messages of an answered call → private identity of the node that has them. */
-  readonly #homes = new LruCache<string, LruCache<bigint, string>>(MAX_MODELS);
+  /** By model: digest of all messages of an answered call → key of the node that has them. */
+  readonly #byModel = new LruCache<string, LruCache<bigint, string>>(MAX_MODELS);
   readonly #digests = new WeakMap<CallRequest, readonly bigint[]>();
   readonly cost = leastBusy.cost;
 
-  /** `seed` is this process's own secret: it keeps digests from being made elsewhere. */
+  /** `seed` is secret to this process, so that digests cannot be computed elsewhere. */
   constructor(private readonly hub: Hub, private readonly seed: bigint) {}
 
-  /** The longest beginning that was answered decides. A whole call is no beginning: sent again, it may go anywhere. */
+  /** The node of the longest beginning that was answered. The whole call does not count: sent again, it may go anywhere. */
   preferred(request: CallRequest, { slots, active }: PoolLoad): Node | null {
-    const homes = this.#homes.get(request.model);
-    if (homes === undefined) return null;
+    const nodeKeys = this.#byModel.get(request.model);
+    if (nodeKeys === undefined) return null;
     for (const digest of this.#digestsOf(request).slice(0, -1).reverse()) {
-      const identity = homes.get(digest);
-      const node = identity === undefined ? undefined : this.hub.find(identity);
+      const nodeKey = nodeKeys.get(digest);
+      const node = nodeKey === undefined ? undefined : this.hub.find(nodeKey);
       if (!node?.serves(request)) continue;
       const share = (active + 1) * node.offer.maxParallel / slots;
       return node.active < Math.ceil(BOUND * share) ? node : null;
@@ -46,12 +46,12 @@ export class Affinity implements Policy {
   learn(node: Node, request: CallRequest): void {
     const whole = this.#digestsOf(request).at(-1);
     if (whole === undefined) return;
-    const homes = this.#homes.get(request.model) ?? new LruCache(MAX_CONVERSATIONS);
-    this.#homes.set(request.model, homes);
-    homes.set(whole, node.who.nodeKey);
+    const nodeKeys = this.#byModel.get(request.model) ?? new LruCache(MAX_CONVERSATIONS);
+    this.#byModel.set(request.model, nodeKeys);
+    nodeKeys.set(whole, node.who.nodeKey);
   }
 
-  /** Accounts do not share beginnings: nobody is to find out what others have said from where a call goes. */
+  /** Seeded by account: where a call goes must not tell an account what others have said. */
   #digestsOf(request: CallRequest): readonly bigint[] {
     const known = this.#digests.get(request);
     if (known !== undefined) return known;

@@ -1,19 +1,19 @@
-/** A conversation's beginnings as numbers that say nothing of what was said. */
+/** Digests of a conversation's beginnings. */
 
 import { arrayItems, Endpoint, lastMember, objectMembers } from "../../../protocol/mod.ts";
 
-/** Longer conversations are known by this many of their messages at the start. */
+/** Messages beyond this number have no digest. */
 const MAX_MESSAGES = 1_000;
 
-/** Where a conversation lies in an endpoint's bodies. */
+/** The members of an endpoint's bodies that hold a conversation. */
 interface Shape {
   /** The list of its messages. */
   readonly messages: string;
-  /** What a model reads before all of them. */
+  /** What the model reads before the messages. */
   readonly preamble?: string;
 }
 
-/** Endpoints that are not here know no conversations. */
+/** Other endpoints have no conversations. */
 const shapes: Readonly<{ [E in Endpoint]?: Shape }> = Object.freeze({
   [Endpoint.chat]: { messages: "messages" },
   [Endpoint.messages]: { messages: "messages", preamble: "system" },
@@ -21,9 +21,9 @@ const shapes: Readonly<{ [E in Endpoint]?: Shape }> = Object.freeze({
 });
 
 /**
- * A digest of the first message of a body, of the first two, and so on. Equal beginnings have equal
- * digests as long as the client writes its messages the same way each time, as they do. The digests
- * are no secret-keepers: who knows `seed` can test a guess.
+ * Digests of a body's first message, of its first two, and so on. Equal beginnings have equal digests
+ * as long as the client serialises its messages the same way each time. With the seed, a guessed
+ * message can be tested against a digest.
  */
 export function prefixDigests(endpoint: Endpoint, bodyText: string, seed: bigint): bigint[] {
   const shape = shapes[endpoint];

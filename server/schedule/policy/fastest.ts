@@ -1,4 +1,4 @@
-/** The policy that prefers the nodes whose answers come soonest, as measured lately. */
+/** The policy that prefers the nodes whose latest answers were the fastest. */
 
 import type { Endpoint } from "../../../protocol/mod.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -9,42 +9,42 @@ import type { Service } from "../../node/service.ts";
 import type { CallRequest } from "../call.ts";
 import type { Policy, Timing } from "./policy.ts";
 
-/** What a node needs for one model at one endpoint, averaged, in milliseconds. */
+/** A node's averages for one model at one endpoint. */
 interface Speed {
   firstTokenMs: number;
   perTokenMs: number;
-  /** When it was measured last: monotonic milliseconds. */
+  /** When it was last measured, in monotonic milliseconds. */
   measuredMs: number;
 }
 
-/** Of one service's nodes, by private identity; the one measured longest ago is last. */
+/** The speeds of one service's nodes by node key; the one measured longest ago is last. */
 type Speeds = LruCache<string, Speed>;
 
 /** Weight of the newest answer in the averages. */
 const NEWEST_WEIGHT = 0.3;
 
-/** Measurements as old as this are forgotten, so that a node which was slow then is tried again. */
+/** The age at which a measurement is forgotten, so that a node which was slow then is tried again. */
 const FORGET_AFTER_MS = 10 * 60 * 1000;
 
-/** At most one node is forgotten in so many calls: what is tried again must not be most of what is called. */
+/** At most one measurement is forgotten per this many calls, so that few calls go to nodes that may be slow. */
 const CALLS_PER_FORGETTING = 20;
 
-/** Nodes are compared by the time that they would take for an answer of this length. */
+/** Nodes are compared by the time that they need for an answer of this length. */
 const ANSWER_TOKENS = 200;
 
-/** Times that differ by less than this factor count as equal: then chance decides. */
+/** Times that differ by less than this factor count as equal, and the node is chosen at random. */
 const STEP = 1.1;
 
-/** The cost of a second call on a node whose first is still being measured: known nodes go first. */
+/** The cost of a second call on a node whose first call is still running: measured nodes go first. */
 const UNKNOWN_COST = 1e8;
 
 const MAX_NODES = 20_000;
 const MAX_MODELS = 200;
 
 /**
- * A node costs the time that it would take for a typical answer, once when it is idle and up to twice when it
- * is full: one that is twice as fast as another is filled before the other is called, and those
- * that are alike share. A node that was never measured, or not lately, gets the next call.
+ * A node's cost is the time that it needs for a typical answer, once when it is idle and up to twice
+ * when it is full: a node twice as fast as another is filled before the other is called, and equally
+ * fast nodes share. A node without a recent measurement gets the next call.
  */
 export class Fastest implements Policy {
   readonly #byModel = new LruCache<string, Map<Endpoint, Speeds>>(MAX_MODELS);
@@ -75,17 +75,17 @@ export class Fastest implements Policy {
   }
 
   #forgetOldest(speeds: Speeds): void {
-    const [identity] = speeds.rkeys();
-    const speed = identity === undefined ? undefined : speeds.peek(identity);
-    if (identity === undefined || speed === undefined) return;
+    const [nodeKey] = speeds.rkeys();
+    const speed = nodeKey === undefined ? undefined : speeds.peek(nodeKey);
+    if (nodeKey === undefined || speed === undefined) return;
     if (this.clock.monotonic() - speed.measuredMs < FORGET_AFTER_MS) return;
-    speeds.delete(identity);
-    const node = this.hub.find(identity);
+    speeds.delete(nodeKey);
+    const node = this.hub.find(nodeKey);
     if (node) this.hub.ease(node);
   }
 }
 
-/** An answer in one piece does not show when it began: it counts as if it had begun as others of the node do. */
+/** An answer in one piece does not show its first token; the node's average stands in for it. */
 function averaged(before: Speed | undefined, timing: Timing, measuredMs: number): Speed {
   const { durationMs, completionTokens } = timing;
   const firstTokenMs = timing.firstTokenMs ?? before?.firstTokenMs ?? 0;

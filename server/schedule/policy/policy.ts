@@ -1,4 +1,4 @@
-/** Which of the nodes that could take a call gets it: a price for each, and perhaps one that is preferred. */
+/** Which of the nodes that could take a call gets it: a cost for each node, and possibly a preferred one. */
 
 import type { Config } from "../../base/config.ts";
 import type { Node } from "../../node/node.ts";
@@ -7,34 +7,35 @@ import type { CallRequest } from "../call.ts";
 
 export interface Policy {
   /**
-   * What the next call costs on the node, from 0 up to 1e9: the cheapest gets it, equals draw lots.
-   * It may rise at any time; it falls only with the end of a call of the node, or is announced.
+   * What the next call costs on the node, from 0 up to 1e9: a cheapest node gets the call, at random
+   * among equals. A cost may rise at any time. It may fall when a call of the node ends; at any other
+   * time the hub must be told (`Hub.ease`).
    */
   cost(node: Node, service: Service): number;
-  /** The node that the call had better go to, cheapest or not, if it can take it. */
-  preferred?(request: CallRequest, crowd: PoolLoad): Node | null;
-  /** A call was answered by the node. */
+  /** The node that gets the call if it can take it, whatever its cost. */
+  preferred?(request: CallRequest, load: PoolLoad): Node | null;
+  /** The node has answered the call. */
   learn?(node: Node, request: CallRequest, timing: Timing): void;
 }
 
-/** What is known of all nodes of a service together. */
+/** All nodes of a service together. */
 export interface PoolLoad {
   readonly slots: number;
   readonly active: number;
 }
 
-/** How long an answer took on its node, in milliseconds from when the node was asked. */
+/** How long a node took to answer, in milliseconds since it was sent the call. */
 export interface Timing {
-  /** Null: it came in one piece. */
+  /** Null: the answer came in one piece. */
   firstTokenMs: number | null;
   durationMs: number;
   completionTokens: number | null;
 }
 
-/** The node with the smallest share of its slots in use. */
+/** Prefers the node with the smallest share of its slots in use. */
 export const leastBusy: Policy = { cost: (node) => node.load };
 
-/** The policy that is set for a model. */
+/** The policy that is configured for a model. */
 export type Policies = (model: string) => Policy;
 
 export type PolicyName = Config["policy"];

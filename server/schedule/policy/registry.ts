@@ -1,4 +1,4 @@
-/** The policies by the names under which they are set. */
+/** The policies by their configured names. */
 
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config.ts";
@@ -10,7 +10,7 @@ import { Fastest } from "./fastest.ts";
 export interface PolicyParts {
   hub: Hub;
   clock: Clock;
-  /** Of this process alone; digests of conversations depend on it. */
+  /** Secret to this process; digests of conversations depend on it. */
   seed: bigint;
 }
 
