@@ -1,28 +1,28 @@
-/** The contract between a node and what speaks an upstream's dialect. Knows no adapter and no wire. */
+/** The contract between a node and the adapters that speak upstreams' dialects. Imports no adapter and no wire. */
 
 import { DEFAULT_ENDPOINTS, type Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
 
-/** One call for one upstream. */
+/** One call to one upstream. */
 export interface AdapterCall {
-  /** The gateway's id of this attempt. For logs; upstreams are not told. */
+  /** The gateway's id of this attempt, for logs; never sent upstream. */
   id: string;
-  /** What the caller asked for; one of those that the adapter serves. */
+  /** The endpoint that the caller requested; one that the adapter serves. */
   endpoint: Endpoint;
   /** The caller's headers that matter upstream, by lower-case name. */
   headers: Readonly<Record<string, string>>;
   /** The model's name at the provider. */
   model: string;
-  /** The name under which the caller asked for it, and finds it in the answer. */
+  /** The name under which the caller requested the model; the answer carries it too. */
   askedModel: string;
-  /** The caller's body, in the endpoint's dialect: the JSON text as it came. */
+  /** The caller's body in the endpoint's dialect: JSON text, unchanged. */
   bodyText: string;
-  /** Whether the caller asked for a stream. */
+  /** Whether the caller requested a stream. */
   stream: boolean;
-  /** Whether usage was asked for in the caller's name only, so that the caller shall not see it. */
+  /** Whether the gateway requested usage that the caller did not: it is counted and hidden. */
   hidesUsage: boolean;
-  /** Aborts when the caller is gone. The adapter then stops its upstream at once. */
+  /** Aborts when the caller is gone. The adapter then cancels its upstream request at once. */
   signal: AbortSignal;
-  /** To be told, once the upstream has accepted, its headers that callers may see, by lower-case name. */
+  /** Called once the upstream has accepted, with the headers that callers may see, by lower-case name. */
   onHead?: (headers: Record<string, string>) => void;
 }
 
@@ -30,44 +30,44 @@ export interface AdapterCall {
  * A part of an answer, in the endpoint's dialect. A string is one JSON text:
  *
  * - of a stream, the `data:` of one event. Where a dialect names its events (responses, messages),
- *   the name is the text's `type`. `[DONE]` is left out. Usage may be told even if it `hidesUsage`.
+ *   the name is the text's `type`. `[DONE]` is left out. Usage may be included even if it `hidesUsage`.
  * - otherwise the whole answer, exactly one.
  */
 export type Piece = string | PlainEvents;
 
 /**
- * Events that need no look any more, as the bytes that the caller shall see: whole ones, each framed
- * as `data: JSON` and an empty line, with an `event:` line before it where the dialect has one. They
- * tell neither usage nor an end, and there is nothing in them that the caller shall not see.
+ * Events that need no further processing, as the bytes that the caller receives: whole events, each
+ * framed as `data: JSON` and an empty line, with an `event:` line before it where the dialect has
+ * one. They hold no usage, no finish reason and nothing that the caller must not see.
  */
 export interface PlainEvents {
   bytes: Uint8Array;
-  /** How many of them carry text, thoughts or tool arguments: about one token each. */
+  /** How many of the events carry text, reasoning or tool arguments: about one token each. */
   tokenEvents: number;
 }
 
 /**
- * Speaks one upstream's dialect. `answer` yields an answer's pieces in their order. Ending the
- * iteration says that the answer is complete. Whatever else happens (an upstream that cannot be
- * reached, refuses, breaks off, or ends without a finish reason) throws an UpstreamFailure; after an
- * abort the iteration ends with any error, as soon as the upstream has been let go. The consumer's
- * pace is the upstream's: nothing is read ahead without bound.
+ * Speaks one upstream's dialect. `answer` yields an answer's pieces in order; the end of the
+ * iteration means that the answer is complete. Every other outcome (an upstream that cannot be
+ * reached, rejects, disconnects, or ends without a finish reason) throws an UpstreamFailure; after an
+ * abort the iteration ends with any error, once the upstream request is cancelled. The consumer sets
+ * the pace: reading ahead is bounded.
  */
 export interface Adapter {
-  /** The endpoints that it serves, for whatever model. Absent: chat completions only. */
+  /** The endpoints that the adapter can serve. Absent: chat completions only. */
   readonly endpoints?: readonly Endpoint[];
-  /** Those of them that a model has where nobody says what it has. Absent: all. */
+  /** The endpoints of a model whose own are unknown. Absent: all that the adapter can serve. */
   readonly usualEndpoints?: readonly Endpoint[];
   answer(call: AdapterCall): AsyncIterable<Piece>;
-  /** What the upstream says that it has; absent: it cannot be asked. Throws an UpstreamFailure. */
+  /** Lists the upstream's models; absent: the upstream has no list. Throws an UpstreamFailure. */
   models?(signal: AbortSignal): Promise<ListedModel[]>;
 }
 
-/** A model that an upstream says it has. */
+/** A model in an upstream's list. */
 export interface ListedModel {
-  /** Its name there. */
+  /** The model's name at the upstream. */
   id: string;
-  /** What the upstream tells of it; `endpoints` only where it says so. */
+  /** Capabilities as listed; `endpoints` only where the list names them. */
   capabilities: ModelCapabilities;
 }
 
@@ -85,23 +85,23 @@ export interface UpstreamErrorObject {
 }
 
 export interface FailureDetails {
-  /** The upstream's own error object, where it sent one that callers may see. */
+  /** The upstream's own error object, if it sent one that callers may see. */
   error?: UpstreamErrorObject;
-  /** The upstream's answer as callers shall see it, in the endpoint's dialect; else it is made of the error. */
+  /** The error body for the caller, in the endpoint's dialect; absent: built from `error`. */
   bodyText?: string;
   /** The upstream's headers that callers may see, by lower-case name. */
   headers?: Record<string, string>;
-  /** When trying again makes sense, in milliseconds, where the upstream said so. */
+  /** When to retry, in milliseconds, if the upstream gave a time. */
   retryAfterMs?: number;
-  /** The node itself cannot go on: another may take the call, and nobody is at fault. */
+  /** The node itself cannot go on: another node may take the call, without a penalty. */
   isBusy?: boolean;
   cause?: unknown;
 }
 
 /**
- * An upstream that failed or refused. `code` is its HTTP status, or the one that describes it best
- * (502: unreachable or broken off). The message and the error object are shown to callers: no key,
- * no address.
+ * A request that the upstream failed or rejected. `code` is its HTTP status, or the closest one
+ * (502: unreachable or disconnected). Callers see the message and the error object, so neither holds
+ * a key or an address.
  */
 export class UpstreamFailure extends Error {
   override readonly name = "UpstreamFailure";
@@ -120,7 +120,7 @@ export class UpstreamFailure extends Error {
     this.isBusy = details.isBusy ?? false;
   }
 
-  /** Whether another provider might do better: this one, not the request, is at fault. */
+  /** Whether another provider may succeed: the provider, not the request, is at fault. */
   get mayWorkElsewhere(): boolean {
     return this.code >= 500 || [401, 402, 403, 408, 429].includes(this.code);
   }

@@ -8,7 +8,7 @@ import type { ChatChunk, ChatCompletion } from "./chat.ts";
 import { ClaudeAdapter } from "./claude.ts";
 import { OpenAiAdapter } from "./openai.ts";
 
-/** An upstream that nobody here wrote, asked in both dialects. */
+/** Runs both adapters against aimock, an independent implementation of both dialects. */
 const mock = new LLMock({ port: 0, logLevel: "silent" });
 const weather = { name: "get_weather", arguments: '{"city":"SF"}' };
 
@@ -73,10 +73,10 @@ for (const [dialect, create, model] of dialects) {
   test(`${dialect}: tool calls have dense indexes and whole arguments`, async () => {
     const choices = deltas(await ask(create(), model, "tool", true));
     const calls = choices.flatMap(({ delta }) => delta.tool_calls ?? []);
-    const told = (index: number) =>
+    const argumentsAt = (index: number) =>
       calls.filter((call) => call.index === index)
         .map((call) => call.function?.arguments ?? "").join("");
-    expect([told(0), told(1)]).toEqual([weather.arguments, "{}"]);
+    expect([argumentsAt(0), argumentsAt(1)]).toEqual([weather.arguments, "{}"]);
     expect(choices.at(-1)!.finish_reason).toBe("tool_calls");
   });
 

@@ -1,35 +1,34 @@
 /**
- * Gives answers back the name under which their model was asked for. The node has exchanged it for
- * the provider's on the way there; what the provider calls something else of its own (a dated
- * version, say) it tells as it is.
+ * Restores the model name that the caller requested: requests carry the provider's name instead. A
+ * third name in the answer (a dated version, say) passes unchanged.
  */
 
 import { lastMember, objectMembers, withMember } from "../../protocol/mod.ts";
 
 /** A model's two names. */
 export interface ModelNames {
-  /** At the provider. */
+  /** The provider's name for the model. */
   readonly model: string;
-  /** At the gateway. */
+  /** The name that callers use at the gateway. */
   readonly askedModel: string;
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What an event may hold that names the model: a response, a message. */
+/** Members of an event that may hold the model's name: a response, a message. */
 const HOLDERS = ["response", "message"];
 
-/** The JSON text of an answer, or of one of its events, that says `said`: the same, but for the model's name. */
+/** Returns the answer or event with the requested model's name. `text` is the JSON text of `value`. */
 export function withAskedModel(
   text: string,
-  said: Json,
+  value: Json,
   { model, askedModel }: ModelNames,
 ): string {
   if (model === askedModel) return text;
-  const asked = JSON.stringify(askedModel);
-  if (said.model === model) return withMember(text, "model", asked);
-  const holder = HOLDERS.find((name) => (said[name] as Json | null | undefined)?.model === model);
+  const requested = JSON.stringify(askedModel);
+  if (value.model === model) return withMember(text, "model", requested);
+  const holder = HOLDERS.find((name) => (value[name] as Json | null | undefined)?.model === model);
   if (holder === undefined) return text;
   const { start, end } = lastMember(objectMembers(text), holder)!;
-  return withMember(text, holder, withMember(text.slice(start, end), "model", asked));
+  return withMember(text, holder, withMember(text.slice(start, end), "model", requested));
 }

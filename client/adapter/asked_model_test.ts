@@ -4,19 +4,19 @@ import { withAskedModel } from "./asked_model.ts";
 const names = { model: "local", askedModel: 'pro "1"' };
 const shown = (text: string) => withAskedModel(text, JSON.parse(text), names);
 
-test("an answer names the model as it was asked for, and is the same to the letter but for that", () => {
+test("an answer carries the requested model name and is otherwise unchanged", () => {
   expect(shown('{ "seed":9007199254740993, "model" : "local", "x":[1.0] }'))
     .toBe('{ "seed":9007199254740993, "model" : "pro \\"1\\"", "x":[1.0] }');
 });
 
-test("what an event holds names it so, too", () => {
+test("the response or message inside an event carries the requested name too", () => {
   for (const holder of ["response", "message"]) {
     expect(shown(`{"type":"t", "${holder}":{ "id":"1","model":"local" },"n":1.0}`))
       .toBe(`{"type":"t", "${holder}":{ "id":"1","model":"pro \\"1\\"" },"n":1.0}`);
   }
 });
 
-test("another name is the provider's own word, and stays", () => {
+test("a third model name passes unchanged", () => {
   const others = [
     '{"model":"local-2026-11-23"}',
     '{"model":null,"message":null}',

@@ -1,9 +1,9 @@
-/** A request that a dialect cannot say: the caller's to mend, known before anyone is asked. */
+/** Requests that cannot be sent upstream: the failures that tell callers which field to correct. */
 
 import type { z } from "zod";
 import { UpstreamFailure } from "./adapter.ts";
 
-/** A 400 that names the field. `code` is what programs compare with. */
+/** A 400 that names the field. `code` is the machine-readable error code. */
 export function badRequest(
   param: string,
   message: string,
@@ -13,13 +13,13 @@ export function badRequest(
   return new UpstreamFailure(400, message, { error });
 }
 
-/** A 400 for what one dialect knows and the other does not. */
+/** A 400 for a field that the provider's dialect cannot express. */
 export function unsupported(param: string, message: string): UpstreamFailure {
   return badRequest(param, message, "unsupported_value");
 }
 
-/** A 400 for a body that does not fit its shape: names the first field that is wrong. */
-export function misshapen({ issues }: z.ZodError): UpstreamFailure {
+/** A 400 for a body of the wrong shape; names its first invalid field. */
+export function invalidShape({ issues }: z.ZodError): UpstreamFailure {
   const { path, message } = issues[0]!;
   const param = path.map((step, i) =>
     typeof step === "number" ? `[${step}]` : i === 0 ? String(step) : `.${String(step)}`

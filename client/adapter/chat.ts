@@ -1,4 +1,4 @@
-/** OpenAI's own chat completion shapes, as far as adapters build them, and what compatible servers add. */
+/** The chat completion shapes that adapters build: OpenAI's, with the extensions of compatible servers. */
 
 import type OpenAI from "openai";
 
@@ -12,7 +12,7 @@ export type ToolCall = OpenAI.ChatCompletionMessageToolCall;
 export type ToolCallDelta = OpenAI.ChatCompletionChunk.Choice.Delta.ToolCall;
 export type Annotation = OpenAI.ChatCompletionMessage.Annotation;
 
-/** What was thought: as text, under the name that most clients read, and signed, to be sent back. */
+/** Reasoning as text, under the name that most clients read, and signed for the next request. */
 export interface Thoughts {
   reasoning_content?: string;
   thinking_blocks?: object[];

@@ -1,4 +1,4 @@
-/** Speaks to Claude: OpenAI's requests in Anthropic's words, and Anthropic's own as they come. */
+/** The adapter for Anthropic's API: translates chat completions, and relays Messages calls unchanged. */
 
 import { z } from "zod";
 import { Endpoint, endpointSpecs, everyEndpoint } from "../../protocol/mod.ts";
@@ -19,7 +19,7 @@ import { realWeb, type Web } from "./claude/web.ts";
 import type { ProviderOptions } from "./provider_options.ts";
 
 export class ClaudeAdapter implements Adapter {
-  /** Chats are translated to messages. */
+  /** Chat completions are translated to messages. */
   static readonly endpoints: readonly Endpoint[] = everyEndpoint.filter((path) =>
     isRelayed(path) || path === Endpoint.chat
   );
@@ -62,7 +62,7 @@ export class ClaudeAdapter implements Adapter {
       model: call.askedModel,
       localModel: call.model,
       created: Math.floor(this.world.todayMs() / 1000),
-      tellThinking: knowsThinking(chat),
+      includeThinking: knowsThinking(chat),
       includeUsage: chat.stream_options?.include_usage === true,
       customNames,
       jsonTool,
@@ -76,13 +76,13 @@ export class ClaudeAdapter implements Adapter {
     }
   }
 
-  /** Streams whatever the caller wants: long answers that are not streamed time out on the way. */
+  /** Always streams from the upstream: a long answer that is not streamed times out on the way. */
   async *#chunks(
     body: string,
     decoder: EventDecoder,
     call: AdapterCall,
   ): AsyncIterable<ChatChunk> {
-    const response = await this.#upstream.ask({ path: "messages", body, stream: true }, call);
+    const response = await this.#upstream.post({ path: "messages", body, stream: true }, call);
     for await (const { json } of this.#upstream.events(response, call.signal)) {
       yield* decoder.decode(parseEvent(json));
     }

@@ -17,7 +17,7 @@ const blockTypes = [
   "compaction",
 ] as const;
 
-/** One block of an answer, as Claude would tell it. */
+/** One block of an answer. */
 interface Told {
   type: typeof blockTypes[number];
   parts: string[];
@@ -49,9 +49,9 @@ const deltaTypes = {
   compaction: (content: string) => ({ type: "compaction_delta", content }),
 };
 
-/** Legal events: a start, blocks one after the other, an end. Tool input is JSON in any cuts. */
+/** Valid events: a start, consecutive blocks, an end. Tool input is JSON split anywhere. */
 function eventsOf({ blocks, stopReason, pings }: Answer): object[] {
-  const told = blocks.flatMap(({ type, parts }, index) => {
+  const events = blocks.flatMap(({ type, parts }, index) => {
     const isTool = type.endsWith("tool_use");
     const pieces = isTool && parts.length > 0
       ? ["{", `"a":${JSON.stringify(parts.join(""))}`, "}"]
@@ -70,7 +70,7 @@ function eventsOf({ blocks, stopReason, pings }: Answer): object[] {
   });
   return [
     { type: "message_start", message: { id: "msg_1", usage: { input_tokens: 3 } } },
-    ...told,
+    ...events,
     {
       type: "message_delta",
       delta: { stop_reason: stopReason },
@@ -114,7 +114,7 @@ test(
           messages: [{ role: "user", content: "hi" }],
         });
         const gathered = await stream.finalChatCompletion().catch((error: unknown) => error);
-        // What was cut short is the helper's own error, and told as such.
+        // The helper reports truncated answers as its own errors.
         if (gathered instanceof Error) {
           expect(gathered.name === "Error" || /length|filter/i.test(gathered.message)).toBe(true);
           expect(["max_tokens", "refusal"]).toContain(answer.stopReason ?? "");
@@ -134,7 +134,7 @@ test(
   30_000,
 );
 
-test("any legal answer becomes one completion of the exact shape", async () => {
+test("any valid answer becomes one completion of the exact shape", async () => {
   await fc.assert(
     fc.asyncProperty(anyAnswer, async (answer) => {
       const [piece] = await answerOf(adapterTelling(eventsOf(answer)), false);

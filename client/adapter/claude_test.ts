@@ -21,7 +21,7 @@ interface Sent {
   body: Record<string, unknown>;
 }
 
-/** An adapter whose provider answers with the given bytes, in the given cuts. */
+/** An adapter whose provider answers with the given slices of bytes. */
 function adapterOver(
   parts: () => Uint8Array[],
   provider: Partial<ProviderConfig> = {},
@@ -59,7 +59,7 @@ async function ask(adapter: ClaudeAdapter, body: object, model = "claude-sonnet-
 
 const streamed = { ...hello, stream: true, stream_options: { include_usage: true } };
 
-/** What a recorded stream decodes to: deltas, how it ended, what it cost, or why it failed. */
+/** The expected decoding of a recorded stream: deltas, finish reason, usage, or failure. */
 async function decode(parts: () => Uint8Array[]) {
   const { pieces, failure } = await ask(adapterOver(parts).adapter, streamed);
   const chunks = pieces.map((text) => JSON.parse(text) as ChatChunk);
@@ -206,7 +206,7 @@ for (const [name, result] of Object.entries(expected)) {
   });
 }
 
-test("a caller without a stream gets the same answer in one piece", async () => {
+test("a caller without a stream gets the same answer whole", async () => {
   const { adapter, sent } = adapterOver(() => [recorded("claude-thinking-text-two-tools")]);
   const { pieces } = await ask(adapter, hello);
   expect(pieces).toHaveLength(1);
@@ -246,13 +246,13 @@ test("a caller without a stream gets the same answer in one piece", async () => 
   expect(sent[0]!.body.stream).toBe(true);
 });
 
-test("usage is told only to who asked for it", async () => {
+test("usage is sent only on request", async () => {
   const { adapter } = adapterOver(() => [recorded("claude-text")]);
   const { pieces } = await ask(adapter, { ...hello, stream: true });
   expect(pieces.join()).not.toContain("usage");
 });
 
-test("the key, the version and the owner's headers go along, to the right path", async () => {
+test("the key, the version and the owner's headers are sent to the right path", async () => {
   const wire = () => [recorded("claude-text")];
   const first = adapterOver(wire);
   await ask(first.adapter, hello);
@@ -270,7 +270,7 @@ test("the key, the version and the owner's headers go along, to the right path",
   expect(second.sent[0]!.headers.get("anthropic-beta")).toBe("b");
 });
 
-test("a proxy that wants its key elsewhere gets it there", async () => {
+test("a proxy's key can be sent in another header", async () => {
   const { adapter, sent } = adapterOver(() => [recorded("claude-text")], {
     api_key: undefined,
     headers: { authorization: "Bearer t" },
@@ -280,32 +280,32 @@ test("a proxy that wants its key elsewhere gets it there", async () => {
   expect(sent[0]!.headers.get("authorization")).toBe("Bearer t");
 });
 
-test("thinking before a tool call goes back with its result, signed as it was", async () => {
+test("thinking before a tool call is sent back with its result, signature included", async () => {
   const { adapter, sent } = adapterOver(() => [recorded("claude-thinking-text-two-tools")]);
-  const asked = { ...hello, reasoning_effort: "low" };
-  const answer: ChatCompletion = JSON.parse((await ask(adapter, asked)).pieces[0]!);
+  const request = { ...hello, reasoning_effort: "low" };
+  const answer: ChatCompletion = JSON.parse((await ask(adapter, request)).pieces[0]!);
   const { reasoning_content: _, ...said } = answer.choices[0]!.message;
   const results = ["toolu_A", "toolu_B"].map((tool_call_id) => ({
     role: "tool",
     tool_call_id,
     content: "ok",
   }));
-  const loop = { ...asked, messages: [...hello.messages, said, ...results] };
+  const loop = { ...request, messages: [...hello.messages, said, ...results] };
   await ask(adapter, loop);
   const [, assistant] = sent[1]!.body.messages as { content: object[] }[];
   expect(assistant!.content[0]).toEqual({ type: "thinking", thinking: "Plan.", signature: "c2ln" });
   expect(sent[1]!.body.thinking).toEqual({ type: "enabled", budget_tokens: 2048 });
-  // Another model's signature is worth nothing, and without one a budget would be refused.
+  // Another model's signature is invalid, and a budget without a signature would be rejected.
   await ask(adapter, loop, "claude-haiku-4-5");
   expect(sent[2]!.body.thinking).toBeUndefined();
   expect(JSON.stringify(sent[2]!.body.messages)).not.toContain("Plan.");
 });
 
-test("a tool loop goes on at another node, with the thinking that the caller sends back", async () => {
-  const asked = { ...hello, reasoning_effort: "low" };
+test("a tool loop continues on another node with the thinking that the caller sends back", async () => {
+  const request = { ...hello, reasoning_effort: "low" };
   const wire = () => [recorded("claude-thinking-text-two-tools")];
   const answer: ChatCompletion = JSON.parse(
-    (await ask(adapterOver(wire).adapter, asked)).pieces[0]!,
+    (await ask(adapterOver(wire).adapter, request)).pieces[0]!,
   );
   const results = ["toolu_A", "toolu_B"].map((tool_call_id) => ({
     role: "tool",
@@ -314,13 +314,13 @@ test("a tool loop goes on at another node, with the thinking that the caller sen
   }));
   const other = adapterOver(wire);
   const messages = [...hello.messages, answer.choices[0]!.message, ...results];
-  await ask(other.adapter, { ...asked, messages });
+  await ask(other.adapter, { ...request, messages });
   const [, assistant] = other.sent[0]!.body.messages as { content: object[] }[];
   expect(assistant!.content[0]).toEqual({ type: "thinking", thinking: "Plan.", signature: "c2ln" });
   expect(other.sent[0]!.body.thinking).toEqual({ type: "enabled", budget_tokens: 2048 });
 });
 
-test("a stream tells signed thinking to callers who know it, and to no others", async () => {
+test("a stream carries signed thinking only for callers that understand it", async () => {
   const blocksFor = async (change: object) => {
     const { adapter } = adapterOver(() => [recorded("claude-redacted-thinking")]);
     const { pieces } = await ask(adapter, { ...streamed, ...change });
@@ -336,7 +336,7 @@ test("a stream tells signed thinking to callers who know it, and to no others", 
   expect(await blocksFor({ messages })).toHaveLength(1);
 });
 
-test("pages that the text refers to become annotations, placed in the text", async () => {
+test("web citations become annotations with positions in the text", async () => {
   const { adapter } = adapterOver(() => [recorded("claude-server-tools")]);
   const answer: ChatCompletion = JSON.parse((await ask(adapter, hello)).pieces[0]!);
   const { content, annotations } = answer.choices[0]!.message;
@@ -352,7 +352,7 @@ test("pages that the text refers to become annotations, placed in the text", asy
   expect(content!.slice(10, 17)).toBe(" Found.");
 });
 
-test("a tool that was left open is closed with whole arguments, and a call that never came is none", async () => {
+test("an unclosed tool call gets whole arguments, and a missing one is not invented", async () => {
   const event = (type: string, rest: object) => sse({ type, ...rest });
   const start = event("message_start", { message: { id: "m" } });
   const end = event("message_delta", { delta: { stop_reason: "tool_use" } }) +
@@ -367,7 +367,7 @@ test("a tool that was left open is closed with whole arguments, and a call that 
   expect(none.finish).toEqual(["stop"]);
 });
 
-test("free-text tools get their text unwrapped", async () => {
+test("a free-text tool's input is unwrapped", async () => {
   const wire = recorded("claude-thinking-text-two-tools").toString()
     .replace('{\\"city\\":', '{\\"input\\":');
   const { adapter, sent } = adapterOver(() => [new TextEncoder().encode(wire)]);
@@ -382,7 +382,7 @@ test("free-text tools get their text unwrapped", async () => {
   expect(sent[0]!.body.tools).toMatchObject([{ input_schema: { required: ["input"] } }]);
 });
 
-test("a schema that the model cannot follow by itself is told as a tool, and its input is the answer", async () => {
+test("an unsupported schema becomes a tool, and the tool's input is the answer", async () => {
   const wire = recorded("claude-thinking-text-two-tools").toString()
     .replace('"name":"get_weather"', '"name":"json"');
   const { adapter, sent } = adapterOver(() => [new TextEncoder().encode(wire)]);
@@ -399,12 +399,12 @@ test("a schema that the model cannot follow by itself is told as a tool, and its
   expect(choice!.finish_reason).toBe("stop");
 });
 
-test("a node whose owner allows it fetches images for Claude", async () => {
-  const asked: string[] = [];
+test("the node fetches images for Claude if its owner allows it", async () => {
+  const fetched: string[] = [];
   const web = {
     resolve: () => Promise.resolve(["93.184.216.34"]),
     get: (_: string, url: URL) => {
-      asked.push(url.href);
+      fetched.push(url.href);
       const body = (async function* () {
         yield await Promise.resolve(Buffer.from("GIF89a"));
       })();
@@ -422,7 +422,7 @@ test("a node whose owner allows it fetches images for Claude", async () => {
   }, web);
   const image = { type: "image_url", image_url: { url: "http://a.example/i.gif" } };
   await ask(adapter, { ...hello, messages: [{ role: "user", content: [image] }] });
-  expect(asked).toEqual(["http://a.example/i.gif"]);
+  expect(fetched).toEqual(["http://a.example/i.gif"]);
   expect(sent[0]!.body.messages).toEqual([{
     role: "user",
     content: [{

@@ -7,30 +7,30 @@ import { OpenAiAdapter } from "./openai.ts";
 
 const adapters = { openai: OpenAiAdapter, claude: ClaudeAdapter };
 
-/** An adapter whose provider answers a GET like this, and what it was asked. */
+/** An adapter with the given answer to GET requests, and the requests it sent. */
 function adapterOver(type: ProviderType, answer: (url: URL) => Response) {
-  const asked: string[] = [];
+  const requests: string[] = [];
   const provider = { type, base_url: "http://h?a=b", api_key: "k-secret", models: [] };
   const adapter = new adapters[type](provider, {
     ...realWorld,
     fetch: (text, init) => {
       const url = new URL(text);
-      asked.push(`${init.method ?? "GET"} ${url.pathname}${url.search}`);
+      requests.push(`${init.method ?? "GET"} ${url.pathname}${url.search}`);
       return Promise.resolve(answer(url));
     },
   });
-  return { adapter, asked };
+  return { adapter, requests };
 }
 
 const { signal } = new AbortController();
 
 for (const type of ["openai", "claude"] as const) {
-  test(`a provider of type ${type} serves what a configuration may name for it`, () => {
+  test(`a provider of type ${type} serves the endpoints that its configuration may name`, () => {
     const { adapter } = adapterOver(type, () => Response.json({}));
     expect(adapter.endpoints).toEqual(providerTypes[type].endpoints);
   });
 
-  test(`a provider of type ${type} that refuses its list says why`, async () => {
+  test(`a provider of type ${type} whose model list fails reports the status`, async () => {
     const { adapter } = adapterOver(type, () => new Response("no", { status: 403 }));
     const failure = await adapter.models(signal).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(UpstreamFailure);
@@ -38,18 +38,18 @@ for (const type of ["openai", "claude"] as const) {
   });
 }
 
-test("an OpenAI-compatible server is asked for its list below its address", async () => {
-  const { adapter, asked } = adapterOver("openai", () => Response.json({ data: [{ id: "m" }] }));
+test("an OpenAI-compatible server's list is read below its base URL", async () => {
+  const { adapter, requests } = adapterOver("openai", () => Response.json({ data: [{ id: "m" }] }));
   expect(await adapter.models(signal)).toEqual([{ id: "m", capabilities: {} }]);
-  expect(asked).toEqual(["GET /v1/models?a=b"]);
+  expect(requests).toEqual(["GET /v1/models?a=b"]);
 });
 
-test("Claude's list is read to its last page, and all of its models take tools", async () => {
+test("Claude's list is read to its last page, and all of its models support tools", async () => {
   const pages: Record<string, object> = {
     "": { data: [{ id: "a", max_input_tokens: 8 }], has_more: true, last_id: "a" },
     a: { data: [{ id: "b", lifecycle: "retired" }, { id: "c" }], has_more: false, last_id: "c" },
   };
-  const { adapter, asked } = adapterOver(
+  const { adapter, requests } = adapterOver(
     "claude",
     (url) => Response.json(pages[url.searchParams.get("after_id") ?? ""]),
   );
@@ -57,17 +57,17 @@ test("Claude's list is read to its last page, and all of its models take tools",
     { id: "a", capabilities: { tools: true, context_length: 8 } },
     { id: "c", capabilities: { tools: true } },
   ]);
-  expect(asked).toEqual([
+  expect(requests).toEqual([
     "GET /v1/models?a=b&limit=1000",
     "GET /v1/models?a=b&limit=1000&after_id=a",
   ]);
 });
 
-test("a list that never ends is not read for ever", async () => {
-  const { adapter, asked } = adapterOver(
+test("an endless list is read up to a bound", async () => {
+  const { adapter, requests } = adapterOver(
     "claude",
     () => Response.json({ data: [{ id: "a" }], has_more: true, last_id: "a" }),
   );
   await adapter.models(signal);
-  expect(asked).toHaveLength(5);
+  expect(requests).toHaveLength(5);
 });

@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-/** Asks an upstream that answers so. */
+/** Sends a call to an upstream with the given answer. */
 async function ask(
   change: Partial<AdapterCall>,
   answer: (seen: Seen) => Response | Promise<Response>,
@@ -44,7 +44,7 @@ const whole = (body: string) => () =>
   new Response(body, { headers: { "content-type": "application/json" } });
 const stream = (...payloads: (object | string)[]) => () => eventStream([sse(...payloads)]);
 
-test("each endpoint is asked for by its path, with the caller's body but for the model", async () => {
+test("each endpoint is called at its path, with the caller's body except for the model", async () => {
   const bodies: [Endpoint, string, string][] = [
     [Endpoint.chat, "/v1/chat/completions", '{"model":"pro", "messages":[], "top_k":1.0}'],
     [Endpoint.completions, "/v1/completions", '{"prompt":[1,2],\n"suffix":null,"model":"pro"}'],
@@ -61,7 +61,7 @@ test("each endpoint is asked for by its path, with the caller's body but for the
   }
 });
 
-test("each endpoint's answer names the model as it was asked for, whole and streamed", async () => {
+test("each endpoint's answer carries the requested model name, whole and streamed", async () => {
   const streams: [Endpoint, object[]][] = [
     [Endpoint.chat, [{ model: "m", choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }]],
     [Endpoint.completions, [{ model: "m", choices: [{ index: 0, text: "", finish_reason: "a" }] }]],
@@ -83,14 +83,14 @@ test("each endpoint's answer names the model as it was asked for, whole and stre
   }
 });
 
-test("an endpoint that it does not have is a 404, and the provider is not asked", async () => {
+test("an unknown endpoint is a 404 without a request", async () => {
   const { failure, seen } = await ask({ endpoint: Endpoint.count_tokens }, whole("{}"));
   expect([failure?.code, seen]).toEqual([404, []]);
 });
 
 describe("embeddings", () => {
   for (const vector of ['"AACAPwAAAEA="', "[1.0, 2e0, -0.0, 9007199254740993]"]) {
-    test(`come back as the text they are: ${vector}`, async () => {
+    test(`are relayed as the same text: ${vector}`, async () => {
       const body =
         `{"object":"list", "data":[{"object":"embedding","index":0,"embedding":${vector}}],` +
         `"model":"m","usage":{"prompt_tokens":1,"total_tokens":1}}`;
@@ -99,7 +99,7 @@ describe("embeddings", () => {
     });
   }
 
-  test("never stream, whatever the call says", async () => {
+  test("never stream, even if the call requests it", async () => {
     const call = { endpoint: Endpoint.embeddings, stream: true };
     expect((await ask(call, whole('{"data":[]}'))).pieces).toEqual(['{"data":[]}']);
   });
@@ -110,7 +110,7 @@ describe("completions", () => {
     JSON.stringify({ object: "text_completion", choices: [{ index: 0, text, finish_reason }] });
   const call = { endpoint: Endpoint.completions };
 
-  test("pass word for word: they have no roles to give", async () => {
+  test("pass unchanged: they have no roles to add", async () => {
     const events = [part("a"), part("b", "length")];
     expect(await ask(call, stream(...events, "[DONE]"))).toMatchObject({
       pieces: events,
@@ -123,7 +123,7 @@ describe("completions", () => {
     expect([pieces, failure?.error?.code]).toEqual([[part("a")], "upstream_disconnected"]);
   });
 
-  test("that come whole although a stream was asked for become one", async () => {
+  test("that come whole although a stream was requested become one", async () => {
     const choices = [{ text: "ab", index: 0, logprobs: null, finish_reason: "stop" }];
     const head = { id: "c", object: "text_completion", created: 1, model: "m" };
     const usage = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 };
@@ -165,7 +165,7 @@ describe("responses", () => {
     }
   });
 
-  test("that break off after such an event have lost nothing", async () => {
+  test("that disconnect after such an event are complete", async () => {
     const { failure } = await ask(call, () => eventStream([named(created, ends[0]!), "data: {"]));
     expect(failure).toBeNull();
   });
@@ -186,7 +186,7 @@ describe("responses", () => {
     }
   });
 
-  test("of chunks are no responses", async () => {
+  test("of chat chunks are a failure", async () => {
     expect((await ask(call, stream({ choices: [] }))).failure?.code).toBe(502);
   });
 
@@ -200,7 +200,7 @@ describe("responses", () => {
     }
   });
 
-  test("given whole to who wants a stream become one, failed ones too", async () => {
+  test("given whole although a stream was requested become one, failed ones too", async () => {
     for (const status of ["completed", "failed"]) {
       const error = status === "failed" ? { code: "server_error", message: "lost" } : null;
       const response = { object: "response", id: "resp_1", status, error, output: [] };
@@ -214,31 +214,31 @@ describe("responses", () => {
     }
   });
 
-  test("given whole before they have ended are a failure that says so", async () => {
+  test("given whole before they have ended are a failure", async () => {
     const queued = '{"object":"response","status":"queued","output":[]}';
     expect((await ask(call, whole(queued))).failure?.message).toContain("does not stream");
   });
 });
 
-describe("a refusal's body", () => {
+describe("an error body", () => {
   const refused = async (endpoint: Endpoint, body: string, status = 400) =>
     (await ask({ endpoint }, () => new Response(body, { status }))).failure;
 
-  test("in OpenAI's shape comes to the letter, whatever else it says", async () => {
+  test("in OpenAI's shape is relayed unchanged", async () => {
     const body = '{ "error": {"message":"no", "type":"t", "param":null, "code":1.0, "x":[]} }';
     for (const endpoint of [Endpoint.chat, Endpoint.embeddings, Endpoint.responses]) {
       expect((await refused(endpoint, body))?.bodyText).toBe(body);
     }
   });
 
-  test("in any other shape is put into it", async () => {
+  test("in any other shape is converted to OpenAI's", async () => {
     for (const body of ['{"error":"no"}', '{"detail":"no"}', '{"error":{"message":"no"}}', "no"]) {
       const failure = await refused(Endpoint.chat, body, 422);
       expect([failure?.bodyText, failure?.message]).toEqual([undefined, "no"]);
     }
   });
 
-  test("does not show the provider's key, however it is written", async () => {
+  test("does not show the provider's key, however it is escaped", async () => {
     for (const key of ["sk-secret", "sk\\u002dsecret"]) {
       const body = `{"error":{"message":"bad ${key}","type":"t","param":"${key}"}}`;
       const failure = await refused(Endpoint.chat, body);

@@ -1,8 +1,8 @@
-/** What upstreams really send, and what an SDK's strict helper makes of it once it has been mended. */
+/** Streams that real upstreams send, repaired for an SDK's strict helper. */
 
 import { describe, expect, test } from "bun:test";
 import OpenAI from "openai";
-import { eventText } from "./sse/event_text.ts";
+import { frameEvent } from "./sse/event_text.ts";
 import { Endpoint } from "../../protocol/mod.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream, sse } from "../testing/stub_upstream.ts";
@@ -23,14 +23,14 @@ const call = (index: number, id?: string) => ({
   function: { ...(id ? { name: "f" } : {}), arguments: id ? "" : '{"a":1}' },
 });
 
-/** What the helper gathers from an upstream that answers so. */
+/** What the helper gathers from an upstream with the given answer. */
 async function gathered(upstream: Response): Promise<OpenAI.ChatCompletion.Choice[]> {
   const fetch = () => Promise.resolve(upstream);
   const provider = { type: "openai" as const, base_url: "http://127.0.0.1:9", models: [] };
   const adapter = new OpenAiAdapter(provider, { ...realWorld, fetch });
   const events: string[] = [];
   for await (const text of textsOf(adapter.answer(callOf()))) {
-    events.push(eventText(Endpoint.chat, text));
+    events.push(frameEvent(Endpoint.chat, text));
   }
   const sdk = new OpenAI({
     apiKey: "k",
@@ -41,34 +41,34 @@ async function gathered(upstream: Response): Promise<OpenAI.ChatCompletion.Choic
   return (await stream.finalChatCompletion()).choices;
 }
 
-const says = (content: string) => [{ message: { role: "assistant", content } }];
+const answering = (content: string) => [{ message: { role: "assistant", content } }];
 
-describe("an SDK's strict helper takes a stream", () => {
+describe("an SDK's strict helper accepts a stream", () => {
   const streams: [name: string, wire: string, choices: object[]][] = [
-    ["as OpenAI sends it", sse(role, chunk({ content: "hi" }), end, "[DONE]"), says("hi")],
-    ["without a role", sse(chunk({ content: "hi" }), end, "[DONE]"), says("hi")],
-    ["without [DONE]", sse(role, chunk({ content: "hi" }), end), says("hi")],
+    ["as OpenAI sends it", sse(role, chunk({ content: "hi" }), end, "[DONE]"), answering("hi")],
+    ["without a role", sse(chunk({ content: "hi" }), end, "[DONE]"), answering("hi")],
+    ["without [DONE]", sse(role, chunk({ content: "hi" }), end), answering("hi")],
     [
-      "that says [DONE], but not why it ended",
+      "that answering [DONE], but not why it ended",
       sse(role, chunk({ content: "hi" }), "[DONE]"),
-      [{ ...says("hi")[0], finish_reason: "stop" }],
+      [{ ...answering("hi")[0], finish_reason: "stop" }],
     ],
     [
-      "that says [DONE], but not that tools are called",
+      "that answering [DONE], but not that tools are called",
       sse(role, chunk({ tool_calls: [call(0, "t")] }), "[DONE]"),
       [{ finish_reason: "tool_calls" }],
     ],
     [
       "whose first content is null",
       sse(chunk({ role: "assistant", content: null }), chunk({ content: "hi" }), end),
-      says("hi"),
+      answering("hi"),
     ],
     [
       "with the role in every chunk",
       sse(...["h", "i"].map((content) => chunk({ role: "assistant", content })), end),
-      says("hi"),
+      answering("hi"),
     ],
-    ["with thoughts before the role", sse(chunk({ reasoning: "hm" }), role, end), says("")],
+    ["with thoughts before the role", sse(chunk({ reasoning: "hm" }), role, end), answering("")],
     [
       "with choices that take turns",
       sse(
@@ -77,19 +77,19 @@ describe("an SDK's strict helper takes a stream", () => {
         chunk({ content: "a" }, "stop", 1),
         chunk({ content: "b" }, "stop", 0),
       ),
-      [...says("bb"), ...says("aa")],
+      [...answering("bb"), ...answering("aa")],
     ],
     [
       "with usage on its last chunk",
       sse(role, { ...chunk({ content: "hi" }, "stop"), usage: { prompt_tokens: 1 } }),
-      says("hi"),
+      answering("hi"),
     ],
     [
       "with comments, other line ends and unknown fields",
       `: hello\r\n\r\n${
         sse(role, chunk({ content: "hi" }), end).replaceAll("\n", "\r\n")
       }id: 1\n\n`,
-      says("hi"),
+      answering("hi"),
     ],
     [
       "with tools numbered from 1",
@@ -99,7 +99,7 @@ describe("an SDK's strict helper takes a stream", () => {
     [
       "with an empty finish reason in every chunk",
       sse(chunk({ role: "assistant", content: "hi" }, ""), end),
-      says("hi"),
+      answering("hi"),
     ],
   ];
   for (const [name, wire, choices] of streams) {
@@ -108,18 +108,18 @@ describe("an SDK's strict helper takes a stream", () => {
     });
   }
 
-  test("that is one JSON answer, because its upstream does not stream", async () => {
+  test("made from one JSON answer of an upstream that does not stream", async () => {
     const message = { role: "assistant", content: "hi" };
     const choices = [{ index: 0, message, logprobs: null, finish_reason: "stop" }];
     const answer = Response.json({ ...head, object: "chat.completion", choices });
-    expect(await gathered(answer)).toMatchObject(says("hi"));
+    expect(await gathered(answer)).toMatchObject(answering("hi"));
   });
 });
 
-describe("a failure is what comes of a stream", () => {
+describe("a failure results from a stream", () => {
   const broken: [name: string, wire: string][] = [
     ["that ends without a finish reason", sse(role, chunk({ content: "hi" }))],
-    ["that says [DONE] at once", sse("[DONE]")],
+    ["that answering [DONE] at once", sse("[DONE]")],
     ["one choice of which is cut off", sse(chunk({}, "stop", 0), chunk({ content: "a" }, null, 1))],
     ["that ends in the middle of an event", sse(role) + 'data: {"choices":[{"delta'],
     ["with an error in it", sse(role, { error: { message: "no" } }, end, "[DONE]")],

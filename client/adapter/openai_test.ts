@@ -29,7 +29,7 @@ interface Asked {
   fetch?: World["fetch"];
 }
 
-/** Pieces, and the failure that ended them, if one did. */
+/** Pieces, and the failure after them, if any. */
 async function ask(
   url: string,
   { stream = true, bodyText = "{}", provider = {}, fetch = world.fetch }: Asked = {},
@@ -55,14 +55,14 @@ const role = chunk({ role: "assistant", content: "" });
 const text = chunk({ content: "héllo 🙂" });
 const end = chunk({}, "stop");
 
-test("the body travels unchanged but for the model", async () => {
+test("the body is sent unchanged except for the model", async () => {
   const upstream = upstreamOf(() => eventStream([sse(role, end, "[DONE]")]));
   const bodyText = '{"seed":9007199254740993,\n "model" : "pro", "x_unknown":null,"top_k":1.0}';
   await ask(upstream.url, { bodyText });
   expect(upstream.seen[0]!.body).toBe(bodyText.replace('"pro"', '"m"'));
 });
 
-test("no second model travels beside the one that was asked for, however its name is written", async () => {
+test("no duplicate model member is sent, however its name is escaped", async () => {
   const upstream = upstreamOf(() => Response.json({}));
   const spellings = ['"model"', '"m\\u006fdel"', '"\\u006Dodel"', '"model" ', '"mode\\u006c"\n'];
   const letters = fc.constantFrom(...spellings);
@@ -76,16 +76,16 @@ test("no second model travels beside the one that was asked for, however its nam
     fc.asyncProperty(fc.array(member, { minLength: 1, maxLength: 6 }), async (members) => {
       await ask(upstream.url, { bodyText: `{${members.join(", ")}}`, stream: false });
       const { body } = upstream.seen.at(-1)!;
-      const told = objectMembers(body).filter(({ key }) => key === "model");
-      expect(told.length).toBeGreaterThan(0);
+      const models = objectMembers(body).filter(({ key }) => key === "model");
+      expect(models.length).toBeGreaterThan(0);
       expect(body).not.toContain("secret");
-      for (const { start, end } of told) expect(body.slice(start, end)).toBe('"m"');
+      for (const { start, end } of models) expect(body.slice(start, end)).toBe('"m"');
     }),
     { numRuns: 50 },
   );
 });
 
-test("payloads come out word for word, however the stream is cut", async () => {
+test("payloads are relayed unchanged, however the stream is split", async () => {
   const odd =
     '{"seed":9007199254740993, "choices":[{"delta":{"role":"assistant","content":"\\u00e9"}}]}';
   const wire = new TextEncoder().encode(
@@ -108,13 +108,13 @@ test("payloads come out word for word, however the stream is cut", async () => {
   );
 });
 
-test("one byte at a time comes out the same", async () => {
+test("a stream sent byte by byte is relayed the same", async () => {
   const wire = new TextEncoder().encode(sse(role, text, end, "[DONE]"));
   const upstream = upstreamOf(() => eventStream(Array.from(wire, (byte) => Uint8Array.of(byte))));
   expect((await ask(upstream.url)).pieces).toEqual([role, text, end]);
 });
 
-test("a first delta without a role is given one, each choice its own", async () => {
+test("a first delta without a role gets one, per choice", async () => {
   const bare = { choices: [{ index: 0, delta: { content: "a" } }, { index: 1, delta: {} }] };
   const ends = { choices: [0, 1].map((index) => ({ index, delta: {}, finish_reason: "stop" })) };
   const upstream = upstreamOf(() => eventStream([sse(bare, ends)]));
@@ -126,7 +126,7 @@ test("a first delta without a role is given one, each choice its own", async () 
   expect(pieces[1]).toBe(JSON.stringify(ends));
 });
 
-test("reasoning is also told as reasoning_content, unless it is already", async () => {
+test("reasoning is copied to reasoning_content, unless that is present", async () => {
   const both = chunk({ reasoning: "a", reasoning_content: "b" });
   const upstream = upstreamOf(() =>
     eventStream([sse(chunk({ role: "assistant", reasoning: "hm" }), both, end)])
@@ -140,7 +140,7 @@ test("reasoning is also told as reasoning_content, unless it is already", async 
   expect(pieces[1]).toBe(both);
 });
 
-test("a first delta whose role is null or empty is given one in its place", async () => {
+test("a null or empty role in a first delta is replaced", async () => {
   for (const role of [null, ""]) {
     const upstream = upstreamOf(() => eventStream([sse(chunk({ role, content: "a" }), end)]));
     const [first] = (await ask(upstream.url)).pieces;
@@ -148,7 +148,7 @@ test("a first delta whose role is null or empty is given one in its place", asyn
   }
 });
 
-test("tool calls are numbered from 0 without gaps, by their own numbers, their ids, or their order", async () => {
+test("tool calls are numbered from 0 without gaps, by their indexes, their ids, or their order", async () => {
   const call = (more: object, text = "") => ({ ...more, function: { arguments: text } });
   const spellings: object[][] = [
     [call({ index: 1, id: "a" }), call({ index: 1 }, "{"), call({ index: 4, id: "b" })],
@@ -159,12 +159,14 @@ test("tool calls are numbered from 0 without gaps, by their own numbers, their i
     const chunks = calls.map((call) => chunk({ role: "assistant", tool_calls: [call] }));
     const upstream = upstreamOf(() => eventStream([sse(...chunks, chunk({}, "tool_calls"))]));
     const { pieces } = await ask(upstream.url);
-    const said = pieces.slice(0, 3).map((text) => JSON.parse(text).choices[0].delta.tool_calls[0]);
-    expect(said).toEqual(calls.map((call, i) => ({ ...call, index: [0, 0, 1][i] })));
+    const relayed = pieces.slice(0, 3).map((text) =>
+      JSON.parse(text).choices[0].delta.tool_calls[0]
+    );
+    expect(relayed).toEqual(calls.map((call, i) => ({ ...call, index: [0, 0, 1][i] })));
   }
 });
 
-test("tool calls that are numbered well pass word for word", async () => {
+test("correctly numbered tool calls pass unchanged", async () => {
   const calls = [{ index: 0, id: "a" }, { index: 1, id: "b" }, { index: 0 }];
   const chunks = calls.map((call) => chunk({ role: "assistant", tool_calls: [call] }));
   const upstream = upstreamOf(() => eventStream([sse(...chunks, end)]));
@@ -176,7 +178,7 @@ test("a stream without [DONE] is complete once it has a finish reason", async ()
   expect((await ask(upstream.url)).failure).toBeNull();
 });
 
-test("a connection that breaks after the finish reason has lost nothing", async () => {
+test("a connection lost after the finish reason leaves a complete answer", async () => {
   for (const [last, code] of [[end, undefined], [text, 502]] as const) {
     const wire = new TextEncoder().encode(sse(role, last));
     let reads = 0;
@@ -200,12 +202,12 @@ test("a stream that ends without a finish reason is a failure, never a silent en
   expect(failure).toMatchObject({ code: 502, error: { code: "upstream_disconnected" } });
 });
 
-test("an empty finish reason finishes nothing", async () => {
+test("an empty finish reason does not end the answer", async () => {
   const upstream = upstreamOf(() => eventStream([sse(chunk({ role: "assistant" }, ""))]));
   expect((await ask(upstream.url)).failure?.code).toBe(502);
 });
 
-test("a quiet upstream is not given up: the runtime's own time limit is off", async () => {
+test("a silent upstream is not timed out by the runtime", async () => {
   const inits: object[] = [];
   const fetch = (_: string, init: object) => {
     inits.push(init);
@@ -215,7 +217,7 @@ test("a quiet upstream is not given up: the runtime's own time limit is off", as
   expect(inits).toMatchObject([{ timeout: false }]);
 });
 
-test("a stream that says nothing at all is a failure", async () => {
+test("an empty stream is a failure", async () => {
   for (const wire of ["", ": hello\n\n", "data: [DONE]\n\n"]) {
     const upstream = upstreamOf(() => eventStream([wire]));
     expect((await ask(upstream.url)).failure?.code).toBe(502);
@@ -229,13 +231,13 @@ test("an event that is not JSON is a failure, not a gap", async () => {
   expect(failure?.code).toBe(502);
 });
 
-test("an error right after 200 is a failure with its own code", async () => {
+test("an error event right after 200 is a failure with its own code", async () => {
   const error = { message: "slow down", type: "rate", code: 429 };
   const upstream = upstreamOf(() => eventStream([sse({ error })]));
   expect(await ask(upstream.url)).toMatchObject({ pieces: [], failure: { code: 429, error } });
 });
 
-test("an error in the middle of a stream ends it, in either spelling", async () => {
+test("an error event in the middle of a stream ends it, in either form", async () => {
   const spellings = [
     sse({ error: { message: "lost", code: "x" } }),
     'event: error\ndata: {"message":"lost","code":"x"}\n\n',
@@ -249,7 +251,7 @@ test("an error in the middle of a stream ends it, in either spelling", async () 
   }
 });
 
-test("JSON to a streaming call becomes chunks, with usage for who asked for it", async () => {
+test("a JSON answer to a streaming call becomes chunks, with usage on request", async () => {
   const message = {
     role: "assistant",
     content: "hi",
@@ -276,7 +278,7 @@ test("JSON to a streaming call becomes chunks, with usage for who asked for it",
   expect((await ask(upstream.url)).pieces).toHaveLength(2);
 });
 
-test("a whole answer comes back as the text it is", async () => {
+test("a whole answer is relayed as the same text", async () => {
   const body = '{ "choices": [], "created": 9007199254740993 }';
   const upstream = upstreamOf(() => new Response(`\n\n${body}\n`));
   expect(await ask(upstream.url, { stream: false })).toEqual({ pieces: [body], failure: null });
@@ -289,7 +291,7 @@ test("a whole answer that is an error, or not JSON, is a failure", async () => {
   expect((await ask(html.url, { stream: false })).failure?.code).toBe(502);
 });
 
-test("error bodies of every shape keep their status and their words", async () => {
+test("error bodies of every shape keep their status and message", async () => {
   const bodies: [unknown, string][] = [
     [{ error: { message: "m1", type: "t", param: "p", code: "c" } }, "m1"],
     [{ error: "m2" }, "m2"],
@@ -304,13 +306,13 @@ test("error bodies of every shape keep their status and their words", async () =
   }
 });
 
-test("the upstream's own error object comes along", async () => {
+test("the upstream's own error object is kept", async () => {
   const error = { message: "too long", type: "invalid_request_error", param: "n", code: "c" };
   const upstream = upstreamOf(() => Response.json({ error }, { status: 400 }));
   expect((await ask(upstream.url)).failure?.error).toEqual(error);
 });
 
-test("what the upstream says of the node's key is not repeated", async () => {
+test("the upstream's errors about the node's key are not relayed", async () => {
   for (const status of [401, 403]) {
     const upstream = upstreamOf(() =>
       Response.json({ error: { message: "bad key sk-x" } }, { status })
@@ -321,7 +323,7 @@ test("what the upstream says of the node's key is not repeated", async () => {
   }
 });
 
-test("Retry-After is told in milliseconds, whether seconds or a date", async () => {
+test("Retry-After is read in milliseconds, from seconds or a date", async () => {
   const delays: [Record<string, string>, number | undefined][] = [
     [{ "retry-after": "1.5" }, 1500],
     [{ "retry-after": "Mon, 23 Nov 2026 12:00:07 GMT" }, 7000],
@@ -335,7 +337,7 @@ test("Retry-After is told in milliseconds, whether seconds or a date", async () 
   }
 });
 
-test("an upstream that is not there is a 502 without its address", async () => {
+test("an unreachable upstream is a 502 without its address", async () => {
   const { failure } = await ask("http://127.0.0.1:9/v1");
   expect(failure).toMatchObject({
     code: 502,
@@ -343,14 +345,14 @@ test("an upstream that is not there is a 502 without its address", async () => {
   });
 });
 
-test("a redirect is not followed: it would take the key along", async () => {
+test("a redirect is not followed: it would leak the key", async () => {
   const target = upstreamOf(() => Response.json({}));
   const upstream = upstreamOf(() => Response.redirect(`${target.url}/elsewhere`, 307));
   expect((await ask(upstream.url)).failure?.code).toBe(502);
   expect(target.seen).toHaveLength(0);
 });
 
-test("base addresses work with and without version and slash at the end, and keep their query", async () => {
+test("base URLs work with and without version and trailing slash, and keep their query", async () => {
   const upstream = upstreamOf(() => eventStream([sse(role, end)]));
   for (const tail of ["/v1", "/v1/", "/v1?api-version=2", ""]) await ask(upstream.url + tail);
   expect(upstream.seen.map(({ path }) => path)).toEqual([
@@ -361,7 +363,7 @@ test("base addresses work with and without version and slash at the end, and kee
   ]);
 });
 
-test("a server without a key gets none, and the owner's headers win", async () => {
+test("without a key none is sent, and the owner's headers win", async () => {
   const upstream = upstreamOf(() => eventStream([sse(role, end)]));
   await ask(upstream.url);
   await ask(upstream.url, { provider: { api_key: "k", headers: { Authorization: "Key mine" } } });
@@ -371,8 +373,8 @@ test("a server without a key gets none, and the owner's headers win", async () =
   ]);
 });
 
-test("an event that no frame could carry is a failure", async () => {
-  // The second has few enough characters, but each takes three bytes.
+test("an event larger than a frame is a failure", async () => {
+  // The second has few enough characters, but three bytes each.
   for (const content of ["x".repeat(8 << 20), "字".repeat(3 << 20)]) {
     const upstream = upstreamOf(() => eventStream([sse(role), sse(chunk({ content }), end)]));
     const { failure } = await ask(upstream.url);
@@ -380,7 +382,7 @@ test("an event that no frame could carry is a failure", async () => {
   }
 });
 
-test("limits and the request's id come along with an answer, and with a refusal", async () => {
+test("rate limits and the request id are relayed, with answers and with errors", async () => {
   const headers = {
     "x-ratelimit-remaining-tokens": "9",
     "x-request-id": "req_up",
@@ -400,7 +402,7 @@ test("limits and the request's id come along with an answer, and with a refusal"
   expect(heads).toEqual([relayed]);
 });
 
-test("a whole answer that breaks off is a failure, whether its size was told or not", async () => {
+test("a truncated whole answer is a failure, with and without content-length", async () => {
   const heads = ["content-length: 100\r\n\r\n{", "transfer-encoding: chunked\r\n\r\n64\r\n{"];
   for (const head of heads) {
     const server = Bun.listen({
@@ -418,7 +420,7 @@ test("a whole answer that breaks off is a failure, whether its size was told or 
   }
 });
 
-test("a whole answer that no frame could carry is a 413: nobody is at fault, less can be asked for", async () => {
+test("a whole answer larger than a frame is a 413: the caller can ask for less", async () => {
   const body = `{"data":"${"x".repeat(8 << 20)}"}`;
   const answers = [
     () => new Response(body),
@@ -430,7 +432,7 @@ test("a whole answer that no frame could carry is a 413: nobody is at fault, les
   }
 });
 
-test("a compressed answer comes out as it was", async () => {
+test("a compressed answer is relayed decompressed", async () => {
   const upstream = upstreamOf(() =>
     new Response(Bun.gzipSync('{"a":"é"}'), { headers: { "content-encoding": "gzip" } })
   );

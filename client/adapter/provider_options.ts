@@ -1,16 +1,16 @@
-/** How a provider is reached: what its adapter takes from the configuration. */
+/** The part of a provider's configuration that its adapter reads. */
 
 export interface ProviderOptions {
-  /** Local servers need none. */
+  /** Not required by local servers. */
   api_key?: string | undefined;
-  /** Default: https://api.openai.com/v1 or https://api.anthropic.com. A bare host has its API under /v1. */
+  /** Default: https://api.openai.com/v1 or https://api.anthropic.com. A bare host gets /v1. */
   base_url?: string | undefined;
-  /** Where the API begins below `base_url`. Default: /v1 where servers of the type have it there. */
+  /** The API's path below `base_url`. Default: /v1 if servers of the type have it there. */
   api_path?: string | undefined;
-  /** Sent with every call to this provider; they win over the node's own. */
+  /** Sent with every request to this provider; they override the node's own. */
   headers?: Record<string, string> | undefined;
   /** `claude` only. Default: 2023-06-01. */
   anthropic_version?: string | undefined;
-  /** `claude` only: whether images that callers name by http:// are fetched. Default: no. */
+  /** `claude` only: whether the node fetches images at http:// URLs. Default: no. */
   fetch_images?: boolean | undefined;
 }

@@ -1,4 +1,4 @@
-/** The types of provider that a configuration may name, a row each; everything else about a type is its adapter's. */
+/** The provider types of the configuration, one row each; the adapter defines everything else about its type. */
 
 import type { z } from "zod";
 import type { Endpoint } from "../../protocol/mod.ts";
@@ -10,9 +10,9 @@ import type { ProviderOptions } from "./provider_options.ts";
 
 interface AdapterClass {
   new (provider: ProviderOptions, world: World): Adapter;
-  /** All that a provider of the type can serve. */
+  /** All endpoints that a provider of the type can serve. */
   readonly endpoints: readonly Endpoint[];
-  /** The options that only this type has. */
+  /** The options of this type only. */
   readonly options?: z.ZodRawShape;
 }
 

@@ -11,11 +11,11 @@ import { eventStream } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";
 import { type Adapter, UpstreamFailure } from "./adapter.ts";
 
-/** What servers answered that were really asked, SERVER-DIALECT-CASE; see recorded/README.md. */
+/** Recorded answers of real servers, named SERVER-DIALECT-CASE; see recorded/README.md. */
 const folder = join(import.meta.dir, "recorded");
 const files = readdirSync(folder).filter((name) => /^\w+-(openai|claude)-/.test(name));
 
-/** What an answer says, whatever the dialect in which it reaches the caller. */
+/** An answer's content, independent of the dialect. */
 interface Answer {
   text: string;
   thinking: string;
@@ -25,38 +25,38 @@ interface Answer {
 }
 
 const greeting = "Hello from afar: Grüße, 世界 🙂";
-const said = { text: "", thinking: "", calls: [] as string[], isCut: false, tokens: 0 };
+const nothing = { text: "", thinking: "", calls: [] as string[], isCut: false, tokens: 0 };
 const weather = ['get_weather {"city":"Zürich"}', "get_time {}"];
 
 const expected: Readonly<Record<string, Answer | number>> = {
   "aimock-claude-refused-400.json": 400,
-  "aimock-claude-text.sse": { ...said, text: greeting },
+  "aimock-claude-text.sse": { ...nothing, text: greeting },
   "aimock-claude-thinking.sse": {
-    ...said,
+    ...nothing,
     text: "It is 54.",
     thinking: "Six by nine, in base ten.",
   },
-  "aimock-claude-tools.sse": { ...said, calls: weather },
-  "aimock-claude-whole.json": { ...said, text: greeting },
+  "aimock-claude-tools.sse": { ...nothing, calls: weather },
+  "aimock-claude-whole.json": { ...nothing, text: greeting },
   "aimock-openai-refused-400.json": 400,
-  "aimock-openai-text.sse": { ...said, text: greeting, tokens: 8 },
+  "aimock-openai-text.sse": { ...nothing, text: greeting, tokens: 8 },
   "aimock-openai-thinking.sse": {
-    ...said,
+    ...nothing,
     text: "It is 54.",
     thinking: "Six by nine, in base ten.",
     tokens: 3,
   },
-  "aimock-openai-tools.sse": { ...said, calls: weather, tokens: 10 },
-  "aimock-openai-whole.json": { ...said, text: greeting, tokens: 8 },
-  "llamacpp-openai-length.sse": { ...said, text: "hello from one to a", isCut: true },
+  "aimock-openai-tools.sse": { ...nothing, calls: weather, tokens: 10 },
+  "aimock-openai-whole.json": { ...nothing, text: greeting, tokens: 8 },
+  "llamacpp-openai-length.sse": { ...nothing, text: "hello from one to a", isCut: true },
   "llamacpp-openai-text.sse": {
-    ...said,
+    ...nothing,
     text: `hello, hello, hello, hello!\n? ${"?\n".repeat(19)}`,
     isCut: true,
   },
-  "llamacpp-openai-tools.sse": { ...said, calls: ['get_weather {"city":"Zürich,"}'] },
+  "llamacpp-openai-tools.sse": { ...nothing, calls: ['get_weather {"city":"Zürich,"}'] },
   "llamacpp-openai-whole.json": {
-    ...said,
+    ...nothing,
     text:
       "hello, hello, hello, how are you?\n najwyemy\nhi, hey, hey, hey, hey, hey, hey, hey, hi." +
       "\n najwywyklucznie\nhi!\n najwyższymy\nhello",
@@ -77,7 +77,7 @@ function adapterOver(file: string, parts: () => Uint8Array[]): Adapter {
   return new providerTypes[type]({}, world);
 }
 
-const asked = {
+const callers = {
   model: "pro",
   max_tokens: 48,
   stream_options: { include_usage: true },
@@ -89,7 +89,7 @@ async function textsFrom(file: string, endpoint: Endpoint, parts: () => Uint8Arr
     endpoint,
     model: "claude-sonnet-4-5",
     stream: file.endsWith(".sse"),
-    bodyText: JSON.stringify(asked),
+    bodyText: JSON.stringify(callers),
   });
   return await Array.fromAsync(textsOf(adapterOver(file, parts).answer(call)));
 }
@@ -102,7 +102,7 @@ interface ChunkOrCompletion {
 
 type Decode = (texts: string[]) => Answer;
 
-/** The endpoints at which a recorded answer can be asked for, and how what comes is read. */
+/** The endpoints that serve a recorded answer, and how each one's answers are read. */
 const readers: [Endpoint, Decode][] = [[Endpoint.chat, readChat], [
   Endpoint.messages,
   readMessages,
@@ -172,13 +172,13 @@ function compact(input: unknown): string {
   return JSON.stringify(typeof input === "string" ? JSON.parse(input) : input);
 }
 
-test("every recorded answer is known here", () => {
+test("every recorded answer has a test", () => {
   expect(files.toSorted()).toEqual(Object.keys(expected).toSorted());
 });
 
 for (const file of files) {
   for (const [endpoint, read] of readers) {
-    test(`${file} at ${endpoint} says the same whole, byte by byte and in random cuts`, async () => {
+    test(`${file} at ${endpoint} decodes the same whole, byte by byte and in random cuts`, async () => {
       const wire = readFileSync(join(folder, file));
       const answered = (parts: Uint8Array[]) =>
         textsFrom(file, endpoint, () => parts).then(read, (error: unknown) => {

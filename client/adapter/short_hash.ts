@@ -1,6 +1,6 @@
-/** A short name for a text, to tell the texts of one conversation apart. */
+/** A short hash that distinguishes the texts of one conversation. */
 
-/** 16 hexadecimal digits: FNV-1a, twice with different seeds. Tells apart, and hides nothing. */
+/** 16 hexadecimal digits: FNV-1a, twice with different seeds. Not a cryptographic hash. */
 export function shortHash(text: string): string {
   return [0x811c9dc5, 0x1b873593].map((seed) => {
     let value = seed;

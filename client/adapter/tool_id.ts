@@ -1,12 +1,12 @@
-/** Ids of tool calls that Claude and its clients accept. */
+/** Tool call ids that Claude and its clients accept. */
 
 import { shortHash } from "./short_hash.ts";
 
 const ALLOWED = /^[a-zA-Z0-9_-]+$/;
 
 /**
- * The same id where Claude takes it; otherwise one that only this id becomes, so that a call and
- * its result still find each other.
+ * Returns the id unchanged if Claude accepts it, else a sanitised one. Equal ids map to equal ids and
+ * different ones to different ones, so a result still matches its call.
  */
 export function toolId(id: string): string {
   if (ALLOWED.test(id)) return id;

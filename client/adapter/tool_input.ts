@@ -1,6 +1,6 @@
-/** A tool's arguments, which OpenAI tells as text and Claude as an object. */
+/** A tool call's arguments: text in OpenAI's dialects, an object in Claude's. */
 
-/** Arguments are a model's own words: what is not an object is wrapped, never refused. */
+/** The arguments as an object. A model may generate anything: other values are wrapped, never rejected. */
 export function inputOf(text: string | null | undefined): object {
   if (!text?.trim()) return {};
   try {

@@ -12,10 +12,10 @@ import {
 } from "../../protocol/mod.ts";
 import type { Piece, UpstreamFailure } from "../adapter/adapter.ts";
 import type { Outlet } from "./wire_session.ts";
-import { eventText } from "../adapter/sse/event_text.ts";
+import { frameEvent } from "../adapter/sse/event_text.ts";
 import { errorBody } from "../run/error_body.ts";
 import type { Reply } from "../run/runner.ts";
-import type { Tally } from "../adapter/tally.ts";
+import type { UsageMeter } from "../adapter/usage_meter.ts";
 import type { World } from "../world.ts";
 
 /** The head of a CALL at an endpoint that this node knows. */
@@ -65,11 +65,11 @@ export class AnswerStream implements Reply {
     this.#writer.write(piece.bytes);
   }
 
-  finish(tally: Tally): void {
+  finish(tally: UsageMeter): void {
     this.#writer.finish(this.#finishOf(tally));
   }
 
-  fail(failure: UpstreamFailure, tally: Tally): void {
+  fail(failure: UpstreamFailure, tally: UsageMeter): void {
     const { code, message, isBusy, retryAfterMs } = failure;
     const isAnswer = code >= 400 && code < 500 && code !== CALLER_GONE;
     if (isAnswer && !this.#writer.hasBegun) return this.#reject(failure, tally);
@@ -126,11 +126,11 @@ export class AnswerStream implements Reply {
   #bytesOf(text: string): Uint8Array {
     const { endpoint, stream, hide_usage } = this.call;
     const shown = hide_usage ? withoutHiddenUsage(text) : text;
-    return encoder.encode(stream && shown !== "" ? eventText(endpoint, shown) : shown);
+    return encoder.encode(stream && shown !== "" ? frameEvent(endpoint, shown) : shown);
   }
 
   /** Answers with the upstream's own status and error object. */
-  #reject(failure: UpstreamFailure, tally: Tally): void {
+  #reject(failure: UpstreamFailure, tally: UsageMeter): void {
     const { code, headers, retryAfterMs } = failure;
     this.#writer.setHead({
       status: code,
@@ -153,7 +153,7 @@ export class AnswerStream implements Reply {
     });
   }
 
-  #finishOf(tally: Tally): Finish {
+  #finishOf(tally: UsageMeter): Finish {
     const { promptTokens, completionTokens, tokenEvents, finishReason, responseId } = tally;
     const isGuess = completionTokens === null && this.call.stream && tokenEvents > 0;
     return {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Endpoint, type FrameV2, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 import { UpstreamFailure } from "../adapter/adapter.ts";
 import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";
-import { tallyOf } from "../adapter/tally.ts";
+import { usageMeter } from "../adapter/usage_meter.ts";
 import { isSettled, RecordedOutlet } from "../testing/recorded_outlet.ts";
 
 const head: KnownCallHead = {
@@ -65,7 +65,7 @@ describe("a reply in wire v2", () => {
     test("says a whole answer and its tally in one message", () => {
       const { line, reply } = start({ takesPacks: true, stream: false });
       reply.piece("{}");
-      reply.finish(tallyOf(head.endpoint));
+      reply.finish(usageMeter(head.endpoint));
       expect(line.messages()).toEqual([["head", "{}", "finish"]]);
     });
 
@@ -101,7 +101,7 @@ describe("a reply in wire v2", () => {
   test("makes no events of an answer that does not stream", () => {
     const { line, reply } = start({ stream: false });
     reply.piece(`{\n"choices":[]}`);
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", `{\n"choices":[]}`, "finish"]);
   });
 
@@ -116,7 +116,7 @@ describe("a reply in wire v2", () => {
     const { line, reply } = start({ stream: false, credit: 10 * MAX_FRAME_BYTES });
     const answer = "é".repeat(1_200_000);
     reply.piece(answer);
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     const parts = line.frames().flatMap((frame) => frame.type === "stream" ? [frame.bytes] : []);
     expect(parts).toHaveLength(3);
     expect(text.decode(Buffer.concat(parts))).toBe(answer);
@@ -125,13 +125,13 @@ describe("a reply in wire v2", () => {
   test("splits what is larger than the frames that this gateway takes", () => {
     const { line, reply } = start({ stream: false, maxFrameBytes: 12 });
     reply.piece("123456789");
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "1234", "5678", "9", "finish"]);
   });
 
   test("tells what was counted, and when the first byte and the last came", () => {
     const { line, reply, ends } = start();
-    const tally = tallyOf(Endpoint.chat);
+    const tally = usageMeter(Endpoint.chat);
     line.turn(20);
     reply.piece(chunk("a"));
     line.turn(10);
@@ -159,7 +159,7 @@ describe("a reply in wire v2", () => {
   test("marks tokens as estimated that it counted itself, and guesses none of a whole answer", () => {
     for (const [stream, expected] of [[true, [2, true]], [false, [null, false]]] as const) {
       const { line, reply } = start({ stream });
-      const tally = tallyOf(Endpoint.chat);
+      const tally = usageMeter(Endpoint.chat);
       for (const content of ["", "a", "b"]) {
         tally.count(chunk(content));
         reply.piece(chunk(content));
@@ -195,11 +195,11 @@ describe("a reply in wire v2", () => {
   test("says nothing after its end, and ends once", () => {
     const { line, reply, ends } = start();
     reply.piece("1");
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     line.frames();
     reply.piece("2");
-    reply.finish(tallyOf(Endpoint.chat));
-    reply.fail(new UpstreamFailure(500, "x"), tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
+    reply.fail(new UpstreamFailure(500, "x"), usageMeter(Endpoint.chat));
     reply.busy("x");
     reply.grant(1000);
     line.turn();
@@ -227,7 +227,7 @@ describe("credit", () => {
   test("is spent on no other frame than STREAM", () => {
     const { line, reply } = start({ credit: 9 });
     reply.piece("1");
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data: 1\n\n", "finish"]);
   });
 
@@ -287,11 +287,11 @@ describe("credit", () => {
   test("holds FINISH back until all was sent", () => {
     const { line, reply, ends } = start({ credit: 4 });
     reply.piece("1");
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data"]);
     expect(ends()).toBe(0);
     // It has ended once already, although nobody knows it yet.
-    reply.fail(new UpstreamFailure(502, "too late"), tallyOf(Endpoint.chat));
+    reply.fail(new UpstreamFailure(502, "too late"), usageMeter(Endpoint.chat));
     reply.grant(4);
     expect(inShort(line.frames())).toEqual([": 1\n"]);
     reply.grant(4);
@@ -302,7 +302,7 @@ describe("credit", () => {
   test("holds a failure back, too: what was produced before it arrives", () => {
     const { line, reply } = start({ credit: 4 });
     reply.piece("1");
-    reply.fail(new UpstreamFailure(502, "broke off"), tallyOf(Endpoint.chat));
+    reply.fail(new UpstreamFailure(502, "broke off"), usageMeter(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data"]);
     reply.grant(5);
     expect(inShort(line.frames())).toEqual([": 1\n\n", "error"]);
@@ -339,7 +339,7 @@ describe("credit", () => {
           } else line.turn();
           look();
         }
-        reply.finish(tallyOf(Endpoint.chat));
+        reply.finish(usageMeter(Endpoint.chat));
         look();
         for (; ends() === 0; look()) {
           granted += 7;
@@ -359,7 +359,7 @@ describe("a call that is cancelled", () => {
     reply.piece("1");
     line.turn();
     line.frames();
-    const tally = tallyOf(Endpoint.chat);
+    const tally = usageMeter(Endpoint.chat);
     tally.count(chunk("a"));
     reply.fail(new UpstreamFailure(499, "Stopped: the caller is gone"), tally);
     const [last, ...rest] = line.frames();
@@ -374,7 +374,7 @@ describe("a call that is cancelled", () => {
   test("after its end, and before all was sent, is confirmed by its FINISH", () => {
     const { line, reply } = start({ credit: 4 });
     reply.piece("1");
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     line.frames();
     reply.discard();
     expect(inShort(line.frames())).toEqual(["finish"]);
@@ -401,7 +401,7 @@ describe("what is no answer", () => {
           headers: { "x-upstream-request-id": "req_up" },
           retryAfterMs: 1500,
         }),
-        tallyOf(Endpoint.chat),
+        usageMeter(Endpoint.chat),
       );
       const [first, body, last, ...rest] = line.frames();
       expect(rest).toEqual([]);
@@ -421,7 +421,7 @@ describe("what is no answer", () => {
 
   test("a refusal without an error object is put in words of the node's", () => {
     const { line, reply } = start();
-    reply.fail(new UpstreamFailure(404, "This node does not serve it"), tallyOf(Endpoint.chat));
+    reply.fail(new UpstreamFailure(404, "This node does not serve it"), usageMeter(Endpoint.chat));
     expect(JSON.parse(inShort(line.frames())[1]!)).toEqual({
       error: {
         message: "This node does not serve it",
@@ -436,7 +436,7 @@ describe("what is no answer", () => {
     const { line, reply } = start();
     reply.fail(
       new UpstreamFailure(code, "overloaded", { retryAfterMs: 2000 }),
-      tallyOf(Endpoint.chat),
+      usageMeter(Endpoint.chat),
     );
     expect(line.frames()).toMatchObject([{
       type: "error",
@@ -453,7 +453,7 @@ describe("what is no answer", () => {
   test("a refusal in the middle of an answer is no answer of its own", () => {
     const { line, reply } = start();
     reply.piece("1");
-    reply.fail(new UpstreamFailure(429, "later"), tallyOf(Endpoint.chat));
+    reply.fail(new UpstreamFailure(429, "later"), usageMeter(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data: 1\n\n", "error"]);
   });
 
@@ -462,7 +462,7 @@ describe("what is no answer", () => {
     reply.piece("1");
     line.turn();
     line.frames();
-    reply.fail(new UpstreamFailure(429, "later"), tallyOf(Endpoint.chat));
+    reply.fail(new UpstreamFailure(429, "later"), usageMeter(Endpoint.chat));
     expect(line.frames()).toMatchObject([{ type: "error", data: { code: 429 } }]);
   });
 
@@ -470,7 +470,7 @@ describe("what is no answer", () => {
     const { line, reply } = start();
     reply.piece("1");
     const stopped = new UpstreamFailure(503, "this node stopped", { isBusy: true });
-    reply.fail(stopped, tallyOf(Endpoint.chat));
+    reply.fail(stopped, usageMeter(Endpoint.chat));
     expect(line.frames().at(-1)).toMatchObject({
       type: "error",
       data: { code: 503, message: "this node stopped", busy: true },

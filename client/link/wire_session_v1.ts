@@ -1,7 +1,7 @@
 /** Wire v1 as a node speaks it: JSON text frames. */
 
 import type { UpstreamFailure } from "../adapter/adapter.ts";
-import { textsOf } from "../adapter/sse/piece_texts.ts";
+import { jsonTexts } from "../adapter/sse/json_texts.ts";
 import {
   BUSY,
   CALLER_GONE,
@@ -67,7 +67,7 @@ export class WireSessionV1 implements WireSession {
       head: () => {},
       piece: (piece) => {
         // Each goes out in a frame of its own.
-        for (const text of textsOf(piece)) outlet.send(encodeStream(id, text));
+        for (const text of jsonTexts(piece)) outlet.send(encodeStream(id, text));
       },
       finish: () => outlet.send(encodeFinish(id)),
       fail: (failure) => outlet.send(errorFrame(id, failure)),

@@ -14,7 +14,7 @@ import {
 import golden from "../../protocol/golden/v2.json" with { type: "json" };
 import type { WireEvent } from "./wire_session.ts";
 import { WireSessionV2 } from "./wire_session_v2.ts";
-import { tallyOf } from "../adapter/tally.ts";
+import { usageMeter } from "../adapter/usage_meter.ts";
 import { isSettled, RecordedOutlet } from "../testing/recorded_outlet.ts";
 
 const head: Omit<CallHead, "body_bytes"> = {
@@ -202,7 +202,7 @@ describe("a call in wire v2", () => {
     const wire = new Wire();
     const { reply } = wire.call("{}");
     reply.piece("1");
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     wire.line.frames();
     expect(wire.hear(encodeCredit(1, 5))).toEqual({ kind: "nothing" });
     expect(wire.hear(encodeCancel(1))).toEqual({ kind: "nothing" });
@@ -233,7 +233,7 @@ describe("CANCEL", () => {
     const wire = new Wire().welcome(3);
     const { reply } = wire.call("{}");
     reply.piece("1");
-    reply.finish(tallyOf(Endpoint.chat));
+    reply.finish(usageMeter(Endpoint.chat));
     wire.line.frames();
     wire.hear(encodeCancel(1));
     expect(wire.line.frames()).toMatchObject([{ type: "finish", stream: 1 }]);

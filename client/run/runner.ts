@@ -4,7 +4,7 @@ import { type Piece, UpstreamFailure } from "../adapter/adapter.ts";
 import { CALLER_GONE, type Endpoint } from "../../protocol/mod.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Offer } from "./provider.ts";
-import { type Tally, tallyOf } from "../adapter/tally.ts";
+import { type UsageMeter, usageMeter } from "../adapter/usage_meter.ts";
 import type { World } from "../world.ts";
 
 /** What the gateway asks for. */
@@ -27,8 +27,8 @@ export interface Reply {
   /** The upstream has accepted; its headers that callers may see. Another one's replace them until the first piece. */
   head(headers: Record<string, string>): void;
   piece(piece: Piece): void;
-  finish(tally: Tally): void;
-  fail(failure: UpstreamFailure, tally: Tally): void;
+  finish(tally: UsageMeter): void;
+  fail(failure: UpstreamFailure, tally: UsageMeter): void;
   /** Not run: no slot is free, or the node is leaving. */
   busy(why: string): void;
   /** Waits while the link holds too much that was not sent yet; null: it does not. */
@@ -119,7 +119,7 @@ export class Runner {
     const controller = new AbortController();
     this.#running.set(call.id, { controller, link });
     const startedMs = this.options.world.nowMs();
-    const tally = tallyOf(call.endpoint);
+    const tally = usageMeter(call.endpoint);
     const outcome = await this.#answer(call, reply, tally, controller.signal);
     // The slot is free only now: until here the upstream may still have been at work.
     this.#running.delete(call.id);
@@ -133,7 +133,7 @@ export class Runner {
   async #answer(
     call: Call,
     reply: Reply,
-    tally: Tally,
+    tally: UsageMeter,
     signal: AbortSignal,
   ): Promise<Outcome> {
     const offers = this.options.catalogue.get(call.model) ?? [];
@@ -153,7 +153,7 @@ export class Runner {
     return { failure: failure ?? notServed(call, offers), provider };
   }
 
-  async #relay(offer: Offer, call: Call, reply: Reply, tally: Tally, signal: AbortSignal) {
+  async #relay(offer: Offer, call: Call, reply: Reply, tally: UsageMeter, signal: AbortSignal) {
     const onHead = (headers: Record<string, string>) => reply.head(headers);
     const order = { ...call, model: offer.local, askedModel: call.model, signal, onHead };
     for await (const piece of offer.adapter.answer(order)) {
@@ -166,7 +166,7 @@ export class Runner {
     signal.throwIfAborted();
   }
 
-  #report(call: Call, { failure, provider }: Outcome, tally: Tally, startedMs: number): void {
+  #report(call: Call, { failure, provider }: Outcome, tally: UsageMeter, startedMs: number): void {
     const fields = {
       request_id: call.id,
       endpoint: call.endpoint,

@@ -1,10 +1,10 @@
-/** Asks an adapter as a runner does, and reads what it says. */
+/** Calls an adapter as a runner does, and reads its answer. */
 
 import { Endpoint } from "../../protocol/mod.ts";
 import type { AdapterCall, Piece } from "../adapter/adapter.ts";
-import { textsOf as textsOfPiece } from "../adapter/sse/piece_texts.ts";
+import { jsonTexts as textsOfPiece } from "../adapter/sse/json_texts.ts";
 
-/** A streamed chat that is never cancelled, except for what is given. */
+/** A streamed chat call with the given changes. */
 export function callOf(change: Partial<AdapterCall> = {}): AdapterCall {
   const { model = "m", bodyText = "{}" } = change;
   return {
@@ -21,7 +21,7 @@ export function callOf(change: Partial<AdapterCall> = {}): AdapterCall {
   };
 }
 
-/** The JSON texts of an answer: each event's `data:`, or the whole. */
+/** The JSON texts of an answer: each event's `data:`, or the whole answer. */
 export async function* textsOf(pieces: AsyncIterable<Piece>): AsyncIterable<string> {
   for await (const piece of pieces) yield* textsOfPiece(piece);
 }

@@ -1,6 +1,6 @@
-/** JSON with one of its values exchanged, for tests of what reads it. */
+/** Replaces one value inside JSON, for tests of parsers. */
 
-/** A copy of the value in which another stands at one of its places; `position` says at which. */
+/** A copy of the value with the member at `position` replaced. */
 export function altered(value: object, position: number, other: unknown): object {
   const copy = JSON.parse(JSON.stringify(value));
   const places = placesIn(copy);

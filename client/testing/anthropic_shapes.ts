@@ -1,4 +1,4 @@
-/** Anthropic's answers, written after its SDK's types: a field too many or too few fails. */
+/** Anthropic's answers, following its SDK's types: an extra or a missing field fails. */
 
 import type Anthropic from "@anthropic-ai/sdk";
 import { z } from "zod";
@@ -89,6 +89,6 @@ export const eventShape = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("message_stop") }),
 ]);
 
-// What fits the shapes is what the package's own types describe.
+// The shapes are assignable to the package's own types.
 true satisfies z.infer<typeof messageShape> extends Anthropic.Message ? true : false;
 true satisfies z.infer<typeof eventShape> extends Anthropic.RawMessageStreamEvent ? true : false;

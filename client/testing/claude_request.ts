@@ -1,4 +1,4 @@
-/** Chat requests as a Claude model is asked them, for tests of the translation. */
+/** Translates chat requests for a Claude model, for tests. */
 
 import { UpstreamFailure } from "../adapter/adapter.ts";
 import { readChatRequest } from "../adapter/claude/chat_request.ts";
@@ -7,22 +7,22 @@ import { translate } from "../adapter/claude/request.ts";
 import { ThinkingMemory } from "../adapter/claude/thinking_memory.ts";
 import type { ClaudeRequest } from "../adapter/claude/wire.ts";
 
-/** A model that takes sampling and thinks by a budget. */
+/** A model that accepts sampling parameters and a thinking budget. */
 export const OLD = "claude-sonnet-4-5";
-/** A model that takes no sampling and thinks by effort. */
+/** A model that rejects sampling parameters and takes an effort. */
 export const NEW = "claude-opus-5";
 
 export const hello = [{ role: "user", content: "hi" }];
 
-/** What a chat becomes; a greeting, except for what is given. */
+/** Translates a chat request: a greeting with the given changes. */
 export function claude(body: object, model = OLD): ClaudeRequest {
   const text = JSON.stringify({ messages: hello, ...body });
   const facts = factsOf(model) ?? unknownModel;
   return translate(readChatRequest(text), model, facts, new ThinkingMemory()).request;
 }
 
-/** Why a chat cannot be translated. Throws if it can. */
-export function refusal(body: object): { code: number; param: unknown } {
+/** The rejection of a chat request. Throws if it is translated. */
+export function rejection(body: object): { code: number; param: unknown } {
   try {
     claude(body);
   } catch (failure) {
@@ -32,12 +32,12 @@ export function refusal(body: object): { code: number; param: unknown } {
   throw new Error("It was translated");
 }
 
-/** The turns that messages become. */
+/** Translates messages into turns. */
 export function turns(...messages: object[]) {
   return claude({ messages }).messages;
 }
 
-/** A message that calls the tool `f` under each of the ids. */
+/** An assistant message that calls the tool `f` with each of the ids. */
 export function calling(...ids: string[]) {
   return {
     role: "assistant",
@@ -50,7 +50,7 @@ export function toolCall(id: string, name = "f", args = "{}") {
   return { id, type: "function", function: { name, arguments: args } };
 }
 
-/** What the call of that id gave. */
+/** The tool message with a call's result. */
 export function result(id: string, content: unknown = "r") {
   return { role: "tool", tool_call_id: id, content };
 }

@@ -1,4 +1,4 @@
-/** OpenAI's answers as the Claude adapter builds them, written after its package's types: a field too many or too few fails. */
+/** OpenAI's answers as the Claude adapter builds them, following its package's types: an extra or a missing field fails. */
 
 import type OpenAI from "openai";
 import { z } from "zod";
@@ -13,7 +13,7 @@ const usage = z.strictObject({
   completion_tokens_details: z.strictObject({ reasoning_tokens: count }),
 });
 
-/** Signed thinking, and which model's it is. No part of OpenAI's shapes: clients send it back unread. */
+/** Signed thinking with its model. No part of OpenAI's shapes: clients send it back unread. */
 const sealed = { signed_for: z.string() };
 const thinkingBlocks = z.array(z.discriminatedUnion("type", [
   z.strictObject({
@@ -34,7 +34,7 @@ const toolId = z.string().regex(/^[a-zA-Z0-9_-]+$/);
 const finishReason = z.enum(["stop", "length", "tool_calls", "content_filter"]);
 const head = { id: z.string().startsWith("chatcmpl-"), created: z.int(), model: z.string() };
 
-/** A tool call begins with its id and name, and goes on with its index alone. */
+/** A tool call begins with its id and name; later deltas have its index only. */
 const callDelta = z.union([
   z.strictObject({
     index: count,
@@ -110,7 +110,7 @@ export const completionShape = z.strictObject({
   usage,
 });
 
-// What fits the shapes is what the package's own types describe, and nothing that they do not know.
+// The shapes are assignable to the package's own types and add nothing to them.
 type Chunk = z.infer<typeof chunkShape>;
 type Completion = z.infer<typeof completionShape>;
 type Delta = OpenAI.ChatCompletionChunk.Choice.Delta & Thoughts;

@@ -1,13 +1,13 @@
-/** A provider of one page, for tests: remembers what it was asked and answers what the test says. */
+/** A provider for tests: records requests and answers as the test defines. */
 
 import type { Server } from "bun";
 
-/** One request that came in. */
+/** A received request. */
 export interface Seen {
   path: string;
   headers: Headers;
   body: string;
-  /** Aborts when the node hangs up. */
+  /** Aborts when the node disconnects. */
   signal: AbortSignal;
 }
 
@@ -17,7 +17,7 @@ export class StubUpstream {
   readonly seen: Seen[] = [];
   readonly #server: Server<undefined>;
 
-  /** `list` answers what is asked for by GET, which is not remembered; by default there is nothing. */
+  /** `list` answers GET requests, which are not recorded; by default with 404. */
   constructor(
     answer: (seen: Seen) => Response | Promise<Response>,
     list: (request: Request) => Response | Promise<Response> = () => new Response(null, NOT_FOUND),
@@ -50,7 +50,7 @@ export class StubUpstream {
   }
 }
 
-/** An event stream of the given text, sent in the given pieces and then ended. */
+/** An event stream sent in the given pieces. */
 export function eventStream(pieces: readonly (string | Uint8Array)[]): Response {
   const encoder = new TextEncoder();
   const body = new ReadableStream({
@@ -65,7 +65,7 @@ export function eventStream(pieces: readonly (string | Uint8Array)[]): Response 
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
-/** Events that begin and then never end, until the reader leaves. */
+/** An event stream that never ends. */
 export function endlessStream(begin: string): Response {
   const body = new ReadableStream({
     start: (controller) => controller.enqueue(new TextEncoder().encode(begin)),
@@ -74,7 +74,7 @@ export function endlessStream(begin: string): Response {
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
-/** `data:` lines for payloads; text stands as it is. */
+/** `data:` lines for payloads; strings are used as they are. */
 export function sse(...payloads: (object | string)[]): string {
   return payloads.map((payload) =>
     `data: ${typeof payload === "string" ? payload : JSON.stringify(payload)}\n\n`

@@ -1,4 +1,4 @@
-/** The shape that a caller wants of the answer, in Claude's words. */
+/** OpenAI's `response_format` → Claude's structured output. */
 
 import { badRequest, unsupported } from "../bad_request.ts";
 import type { ChatRequest } from "./chat_request.ts";
@@ -8,7 +8,7 @@ import { claudeSchema } from "./output_schema.ts";
 import type { Toolbox } from "./tools.ts";
 import type { Block } from "./wire.ts";
 
-/** How a wanted shape of the answer is told. */
+/** The parts of a Claude request that ask for a format. */
 export interface AnswerFormat {
   config: Record<string, unknown>;
   instructions: Block[];
@@ -17,7 +17,7 @@ export interface AnswerFormat {
   jsonTool: string | null;
 }
 
-/** A wanted shape of the answer: native where the model can, else as a tool that it must call. */
+/** Native structured output if the model supports it, else a tool that it must call, else instructions. */
 export function answerFormat(
   chat: ChatRequest,
   facts: ModelFacts,
@@ -25,7 +25,7 @@ export function answerFormat(
 ): AnswerFormat {
   const none: AnswerFormat = { config: {}, instructions: [], jsonTool: null };
   const { response_format: format } = chat;
-  if (format) refuseFormless(format);
+  if (format) checkFormat(format);
   if (format?.type === "json_object") return { ...none, instructions: [instruction()] };
   if (format?.type !== "json_schema") return none;
   const schema = format.json_schema?.schema ?? { type: "object" };
@@ -52,7 +52,7 @@ export function answerFormat(
 
 const FORMATS: readonly string[] = ["text", "json_object", "json_schema"];
 
-function refuseFormless({ type, json_schema }: NonNullable<ChatRequest["response_format"]>): void {
+function checkFormat({ type, json_schema }: NonNullable<ChatRequest["response_format"]>): void {
   if (!FORMATS.includes(type)) {
     throw unsupported(
       "response_format.type",

@@ -1,7 +1,7 @@
-/** An OpenAI chat completion request, looked at once: afterwards every field that is read has its type. */
+/** Parses a chat completion request once: every field that is read has its type afterwards. */
 
 import { z } from "zod";
-import { badRequest, misshapen } from "../bad_request.ts";
+import { badRequest, invalidShape } from "../bad_request.ts";
 
 const json = z.record(z.string(), z.unknown());
 
@@ -115,7 +115,7 @@ export type Message = ChatRequest["messages"][number];
 export type Part = z.infer<typeof part>;
 export type CacheHints = Pick<Part, "cache_control" | "prompt_cache_breakpoint">;
 
-/** Reads a body. Throws a 400 that names the first field that is wrong. */
+/** Reads a body. Throws a 400 that names the first invalid field. */
 export function readChatRequest(bodyText: string): ChatRequest {
   const body: unknown = JSON.parse(bodyText);
   const { success, data, error } = chatRequest.safeParse(body);
@@ -127,7 +127,7 @@ export function readChatRequest(bodyText: string): ChatRequest {
       "missing_required_parameter",
     );
   }
-  throw misshapen(error);
+  throw invalidShape(error);
 }
 
 function hasKey(body: unknown, key: string): boolean {

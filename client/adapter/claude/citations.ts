@@ -1,26 +1,26 @@
-/** The web pages that Claude's text refers to, placed in the text as OpenAI's annotations are. */
+/** Converts Claude's web citations into OpenAI's annotations, with their positions in the text. */
 
 import type { Annotation } from "../chat.ts";
 import type { Citation } from "./wire.ts";
 
 export class Citations {
   readonly annotations: Annotation[] = [];
-  /** Where the text block began that is being told, and where the text ends now, in characters. */
+  /** Start of the open text block and end of the text so far, in characters. */
   #start = 0;
   #end = 0;
   #open: Citation[] = [];
 
-  /** More text of the block that is being told. */
+  /** Counts more text of the open block. */
   read(text: string): void {
     this.#end += text.length;
   }
 
-  /** The block refers to something. Only what has an address can be told in OpenAI's words. */
+  /** Adds a citation of the open block. OpenAI's annotations require a URL. */
   add(citation: Citation | null | undefined): void {
     if (citation?.url) this.#open.push(citation);
   }
 
-  /** The block is over: what it referred to holds for all of it. */
+  /** Ends the block: its citations span all of it. */
   endBlock(): void {
     for (const { url = "", title } of this.#open.splice(0)) {
       const place = { start_index: this.#start, end_index: this.#end };

@@ -1,4 +1,4 @@
-/** A provider that speaks Anthropic's API: how it is asked, and how its streams and refusals are read. */
+/** An HTTP client for Anthropic's API: sends requests, reads streams, errors and model lists. */
 
 import type { World } from "../../world.ts";
 import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
@@ -6,23 +6,23 @@ import type { ProviderOptions } from "../provider_options.ts";
 import { type AddressRule, baseUrlOf } from "../upstream/base_url.ts";
 import { disconnected, readEvents, readWhole } from "../sse/event_stream.ts";
 import { nextPage, readListing } from "../upstream/model_listing.ts";
-import { type ReadError, readRefusal, toFailure } from "../upstream/upstream_error.ts";
+import { type ReadError, readFailure, toFailure } from "../upstream/upstream_error.ts";
 import { Upstream } from "../upstream/upstream.ts";
 import { claudeError } from "./error.ts";
 import { messageEvents } from "./message_events.ts";
 import { claudeHeaders } from "./rate_limits.ts";
 import type { ClaudeEvent } from "./wire.ts";
 
-/** Proxies have the API below a path of their own, where the version still follows. */
+/** Proxies put the API below a path of their own, still followed by the version. */
 export const claudeAddress: AddressRule = {
   base: "https://api.anthropic.com",
   lacksVersion: (path) => !path.endsWith("/v1"),
 };
 
-/** Newer versions refuse fields that OpenAI's clients always send. */
+/** Newer versions reject fields that OpenAI's clients always send. */
 export const CLAUDE_VERSION = "2023-06-01";
 
-/** The largest page that the provider gives, and more of them than anybody has models for. */
+/** The API's largest page size, and a bound that no account's model list reaches. */
 const LIST_PAGE_SIZE = 1000;
 const MAX_LIST_PAGES = 5;
 
@@ -32,7 +32,7 @@ export interface EventJson {
   json: string;
 }
 
-export interface Asked {
+export interface UpstreamRequest {
   path: string;
   body: string;
   stream: boolean;
@@ -58,21 +58,21 @@ export class ClaudeUpstream {
     }, world);
   }
 
-  /** Asks for an answer, and tells the call its head. Throws an UpstreamFailure for a refusal. */
-  async ask({ path, body, stream, headers, readError }: Asked, call: AdapterCall) {
+  /** Posts a request and reports the response's headers. Throws an UpstreamFailure for an error status. */
+  async post({ path, body, stream, headers, readError }: UpstreamRequest, call: AdapterCall) {
     const { signal } = call;
     const response = await this.#upstream.post(path, body, { stream, signal }, headers);
     const nowMs = this.world.todayMs();
     const readHeaders = (all: Headers) => claudeHeaders(all, nowMs);
     if (!response.ok) {
       const read = readError ?? claudeError;
-      throw await readRefusal(response, signal, this.#upstream, nowMs, read, readHeaders);
+      throw await readFailure(response, signal, this.#upstream, nowMs, read, readHeaders);
     }
     call.onHead?.(readHeaders(response.headers));
     return response;
   }
 
-  /** A stream's events up to its last one. Throws an UpstreamFailure where it tells an error or is cut short. */
+  /** A stream's events up to the last one. Throws an UpstreamFailure for an error event or a truncated stream. */
   async *events(response: Response, signal: AbortSignal): AsyncIterable<EventJson> {
     if (isJson(response)) return yield* eventsIn(await readWhole(response, signal));
     for await (const { data } of readEvents(response, signal)) {
@@ -84,12 +84,12 @@ export class ClaudeUpstream {
     throw disconnected();
   }
 
-  /** What the provider says of a model; null where it says nothing. */
+  /** The provider's description of a model; null if it has none. */
   describe(model: string, signal: AbortSignal): Promise<unknown> {
     return this.#upstream.get(`models/${encodeURIComponent(model)}`, signal);
   }
 
-  /** All pages of its list. That models take tools is not told there: all of Claude's do. */
+  /** All pages of the model list. The list does not mention tools, which every Claude model supports. */
   async models(signal: AbortSignal): Promise<ListedModel[]> {
     const models: ListedModel[] = [];
     let after: string | null = null;
@@ -106,19 +106,19 @@ export class ClaudeUpstream {
     }));
   }
 
-  /** Providers that have said 200 can still fail: the error then stands where the answer would. */
+  /** The failure in an `error` event, sent after status 200. */
   #failure(data: string): UpstreamFailure {
     const { code, error } = claudeError(200, parseEvent(data));
     return toFailure(code, error, this.#upstream);
   }
 }
 
-/** Whether an answer came in one piece. */
+/** Whether the response is JSON, not a stream. */
 export function isJson(response: Response): boolean {
   return /\bjson\b/i.test(response.headers.get("content-type") ?? "");
 }
 
-/** The events of a provider that gives a whole message to who asked for a stream. */
+/** Expands a whole message, sent although a stream was requested, into events. */
 function eventsIn(text: string): EventJson[] {
   const message = parseEvent(text);
   if (message.type !== "message" || !Array.isArray(message.content)) throw notEvent();
@@ -128,14 +128,14 @@ function eventsIn(text: string): EventJson[] {
   });
 }
 
-/** Reads an event. Throws an UpstreamFailure for what is none. */
+/** Parses an event. Throws an UpstreamFailure for any other text. */
 export function parseEvent(json: string): ClaudeEvent & Record<string, unknown> {
   try {
     const event: unknown = JSON.parse(json);
     if (typeof event === "object" && event !== null && "type" in event) {
       return event as ClaudeEvent & Record<string, unknown>;
     }
-  } catch { /* not JSON: the same complaint */ }
+  } catch { /* not JSON: the same failure */ }
   throw notEvent();
 }
 
@@ -143,7 +143,7 @@ function notEvent(): UpstreamFailure {
   return new UpstreamFailure(502, "The provider sent something that is not one of Claude's events");
 }
 
-/** Events are told apart by their data: not every proxy keeps their names. */
+/** The type is read from the data: some proxies drop the `event:` lines. */
 function typeOf(json: string): string {
   return /^\{\s*"type"\s*:\s*"(\w+)"/.exec(json)?.[1] ?? parseEvent(json).type;
 }

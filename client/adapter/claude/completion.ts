@@ -1,4 +1,4 @@
-/** A stream of chunks, gathered into the one answer that a caller without a stream gets. */
+/** Gathers a stream of chunks into one chat completion, for callers that requested no stream. */
 
 import type {
   Annotation,
@@ -9,17 +9,17 @@ import type {
   Usage,
 } from "../chat.ts";
 
-/** What the chunks do not tell. */
-export interface Notes {
+/** The parts of a completion that its chunks do not carry. */
+export interface Gathered {
   usage: Usage;
   annotations: Annotation[];
-  /** For callers to send back with a tool's result. */
+  /** Signed thinking, which callers send back with a tool's result. */
   thinkingBlocks: object[];
 }
 
-/** Gathers every chunk of one answer. Expects at least one. */
-export function gather(chunks: readonly ChatChunk[], notes: Notes): ChatCompletion {
-  const { usage, annotations, thinkingBlocks } = notes;
+/** Gathers all chunks of one answer; at least one. */
+export function gather(chunks: readonly ChatChunk[], gathered: Gathered): ChatCompletion {
+  const { usage, annotations, thinkingBlocks } = gathered;
   const deltas = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta));
   const joined = (pick: (delta: typeof deltas[number]) => string | null | undefined) =>
     deltas.map((delta) => pick(delta) ?? "").join("") || null;

@@ -1,4 +1,4 @@
-/** Content parts of a message → Claude's blocks. */
+/** A message's content parts → Claude's blocks. */
 
 import { badRequest, unsupported } from "../bad_request.ts";
 import type { CacheHints, Part } from "./chat_request.ts";
@@ -12,7 +12,7 @@ const IMAGE_TYPES: ReadonlySet<string> = new Set([
   "image/webp",
 ]);
 
-/** The blocks of one message's content; empty and white text is dropped, which Claude refuses. */
+/** The blocks of a message's content, without blank texts, which Claude rejects. */
 export function blocksOf(content: string | Part[] | null | undefined, param: string): Block[] {
   const parts = typeof content === "string" ? [{ type: "text", text: content }] : content ?? [];
   return parts.flatMap((part, i) => {
@@ -25,18 +25,18 @@ export function blocksOf(content: string | Part[] | null | undefined, param: str
   });
 }
 
-/** The text of a content, its parts joined. */
+/** The text of a message's content, with its parts joined. */
 export function textOf(content: string | Part[] | null | undefined): string {
   if (typeof content === "string") return content;
   return (content ?? []).map((part) => part.text ?? part.refusal ?? "").join("");
 }
 
-/** A text block, or null where nothing would be seen. */
+/** A text block, or null for blank text. */
 export function textBlock(text: string | null | undefined): Block | null {
   return text === null || text === undefined || text.trim() === "" ? null : { type: "text", text };
 }
 
-/** Marks a prompt's reusable part, where the caller said so in either dialect. */
+/** Adds a cache hint given in either dialect. */
 export function withCacheHint(block: Block, hints: CacheHints): Block {
   const control = cacheControl(hints);
   return control === undefined ? block : { ...block, cache_control: control };
@@ -46,7 +46,7 @@ export function cacheControl(hints: CacheHints): CacheControl | undefined {
   const { cache_control, prompt_cache_breakpoint: mark } = hints;
   if (cache_control) return cache_control as CacheControl;
   if (!mark) return undefined;
-  // Claude knows two lifetimes; any other falls back to its default.
+  // Claude supports two lifetimes; any other falls back to the default.
   return mark.ttl === "1h" || mark.ttl === "5m"
     ? { type: "ephemeral", ttl: mark.ttl }
     : { type: "ephemeral" };

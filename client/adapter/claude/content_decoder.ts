@@ -1,4 +1,4 @@
-/** The content blocks of Claude's stream → the deltas of OpenAI's. */
+/** The content blocks of Claude's stream → OpenAI's deltas. */
 
 import type { Annotation, Delta, ToolCallDelta } from "../chat.ts";
 import { Citations } from "./citations.ts";
@@ -6,30 +6,30 @@ import { isThinking } from "./thinking_blocks.ts";
 import type { Block, ClaudeEvent } from "./wire.ts";
 
 export interface ContentTerms {
-  /** Tools whose input must be unwrapped. */
+  /** Free-text tools, whose input must be unwrapped. */
   customNames: ReadonlySet<string>;
   /** The tool whose input is the answer itself. */
   jsonTool: string | null;
-  /** Keeps what was thought before a tool call. */
+  /** Stores the thinking that preceded a tool call. */
   remember(toolUseId: string, thoughts: readonly Block[]): void;
 }
 
-/** A block that is being told. */
+/** A block that has started and not ended. */
 interface OpenBlock {
   kind: "text" | "tool" | "custom" | "json" | "thinking" | "other";
-  /** The tool call's position among tool calls, not among blocks. */
+  /** The position among tool calls, not among blocks. */
   toolIndex: number;
-  /** What the block began with, where no delta repeats it. */
+  /** The input in the block's start event, used if there are no deltas. */
   input: unknown;
-  /** Input told so far: of free-text tools, which must be unwrapped whole. */
+  /** Input received so far, for free-text tools: it must be unwrapped as a whole. */
   inputText: string;
   hasDeltas: boolean;
-  /** Thinking as it must be sent back. */
+  /** The thinking block as callers must send it back. */
   thought: Block | null;
 }
 
 export class ContentDecoder {
-  /** What was thought so far, as Claude said it. */
+  /** The thinking blocks so far, verbatim. */
   readonly thoughts: Block[] = [];
   readonly #open = new Map<number, OpenBlock>();
   readonly #citations = new Citations();
@@ -38,12 +38,12 @@ export class ContentDecoder {
 
   constructor(private readonly terms: ContentTerms) {}
 
-  /** The pages that the text so far refers to. */
+  /** The citations of the text so far. */
   get annotations(): Annotation[] {
     return this.#citations.annotations;
   }
 
-  /** Whether the caller has calls to make. Tools that Claude itself runs are none. */
+  /** Whether the caller has tools to call. Anthropic runs server tools itself. */
   get hasCalls(): boolean {
     return this.#toolCount > 0 && !this.#usedJsonTool;
   }
@@ -97,7 +97,7 @@ export class ContentDecoder {
     return wholeInput(open);
   }
 
-  /** What was not closed is complete all the same: its input must be. */
+  /** Ends all blocks that the stream left open. */
   endAll(): Delta[] {
     return [...this.#open.keys()].flatMap((index) => this.end({ index }));
   }
@@ -138,7 +138,7 @@ function input(open: OpenBlock, text: string): Delta[] {
   return [];
 }
 
-/** Input that no delta told, or that could not be told in pieces. */
+/** Input that came without deltas, or that could not be emitted in pieces. */
 function wholeInput({ kind, toolIndex: index, input, inputText, hasDeltas }: OpenBlock): Delta[] {
   const whole = hasDeltas ? inputText : JSON.stringify(input ?? {});
   if (kind === "custom") return [call({ index, custom: { input: freeText(whole) } })];
@@ -162,7 +162,7 @@ function opener(
     : { index, id, type: "function", function: { name, arguments: "" } };
 }
 
-/** The text that a free-text tool was called with, out of the object that it was wrapped in. */
+/** Unwraps a free-text tool's input. */
 function freeText(json: string): string {
   try {
     const { input } = JSON.parse(json) as { input?: unknown };

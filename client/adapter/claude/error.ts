@@ -1,11 +1,11 @@
-/** Claude's errors in OpenAI's terms. */
+/** Claude's errors → OpenAI's. */
 
 import type { UpstreamErrorObject } from "../adapter.ts";
 import { errorObject } from "../upstream/upstream_error.ts";
 
 type Row = [code: number, type: string, errorCode: string | null];
 
-/** Anthropic's error type → the status to report, and OpenAI's type and code. */
+/** Anthropic's error type → status, OpenAI's type and code. */
 const rows: Readonly<Record<string, Row>> = Object.freeze({
   invalid_request_error: [400, "invalid_request_error", null],
   authentication_error: [401, "server_error", "upstream_auth"],
@@ -19,7 +19,7 @@ const rows: Readonly<Record<string, Row>> = Object.freeze({
   overloaded_error: [503, "server_error", "overloaded"],
 });
 
-/** Anthropic's names for what its statuses mean: for bodies without a type, such as a proxy's. */
+/** Anthropic's error types by status, for bodies without a type, such as a proxy's. */
 export const typesByStatus: Readonly<Record<number, string>> = Object.freeze({
   400: "invalid_request_error",
   401: "authentication_error",
@@ -37,9 +37,9 @@ export function claudeError(
   status: number,
   body: unknown,
 ): { code: number; error: UpstreamErrorObject } {
-  const said = errorObject(body, status === 200 ? "The provider failed" : `HTTP ${status}`);
-  const [code, type, errorCode] = rowOf(status, said);
-  return { code, error: { message: said.message, type, param: null, code: errorCode } };
+  const read = errorObject(body, status === 200 ? "The provider failed" : `HTTP ${status}`);
+  const [code, type, errorCode] = rowOf(status, read);
+  return { code, error: { message: read.message, type, param: null, code: errorCode } };
 }
 
 function rowOf(status: number, { type = "", message }: UpstreamErrorObject): Row {
@@ -48,7 +48,7 @@ function rowOf(status: number, { type = "", message }: UpstreamErrorObject): Row
     if (/prompt is too long|context window/i.test(message)) {
       return [400, "invalid_request_error", "context_length_exceeded"];
     }
-    // An empty account is told as a bad request, but no request is at fault.
+    // An account out of credit is reported as a bad request, but the request is not at fault.
     if (/credit balance|usage limit|spend limit/i.test(message)) return rows.billing_error!;
   }
   const isOddStatus = !Object.hasOwn(rows, type) && typesByStatus[status] === undefined &&

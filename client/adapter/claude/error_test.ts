@@ -3,7 +3,7 @@ import { claudeError } from "./error.ts";
 
 const body = (type: string, message = "m") => ({ type: "error", error: { type, message } });
 
-/** Status, Anthropic's type → the code to report, OpenAI's type and code. */
+/** Status, Anthropic's type → reported code, OpenAI's type and code. */
 const rows: [number, string, number, string, string | null][] = [
   [400, "invalid_request_error", 400, "invalid_request_error", null],
   [401, "authentication_error", 401, "server_error", "upstream_auth"],
@@ -18,22 +18,25 @@ const rows: [number, string, number, string, string | null][] = [
 ];
 
 for (const [status, type, code, openAiType, openAiCode] of rows) {
-  test(`${status} ${type} is told as ${code} ${openAiType}`, () => {
-    const told = { code, error: { message: "m", type: openAiType, param: null, code: openAiCode } };
-    expect(claudeError(status, body(type))).toEqual(told);
-    // The same in a stream, where there is no status.
-    expect(claudeError(200, body(type))).toEqual(told);
+  test(`${status} ${type} becomes ${code} ${openAiType}`, () => {
+    const expected = {
+      code,
+      error: { message: "m", type: openAiType, param: null, code: openAiCode },
+    };
+    expect(claudeError(status, body(type))).toEqual(expected);
+    // The same in a stream, which has no status.
+    expect(claudeError(200, body(type))).toEqual(expected);
   });
 }
 
-test("a status without a type that is known says enough", () => {
+test("an error of unknown type is mapped by its status", () => {
   const code = (status: number) => claudeError(status, "<html>").code;
   expect([400, 401, 402, 404, 413, 422, 429, 500, 502, 529].map(code)).toEqual([
     ...[400, 401, 429, 404, 413, 422, 429, 502, 502, 503],
   ]);
 });
 
-test("a prompt that is too long is told as the context's length", () => {
+test("a prompt that is too long becomes context_length_exceeded", () => {
   const long = body("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum");
   expect(claudeError(400, long)).toMatchObject({
     code: 400,
@@ -41,7 +44,7 @@ test("a prompt that is too long is told as the context's length", () => {
   });
 });
 
-test("an account at its limit is no bad request", () => {
+test("an account at its limit becomes insufficient_quota, not a bad request", () => {
   for (const words of ["Your credit balance is too low", "You have reached your usage limits"]) {
     expect(claudeError(400, body("invalid_request_error", words))).toMatchObject({
       code: 429,

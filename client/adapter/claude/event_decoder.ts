@@ -1,4 +1,4 @@
-/** Claude's stream of events → OpenAI's chunks, one event at a time. */
+/** Claude's stream events → OpenAI's chunks, one event at a time. */
 
 import type { Annotation, ChatChunk, Delta, FinishReason, Usage } from "../chat.ts";
 import { ContentDecoder, type ContentTerms } from "./content_decoder.ts";
@@ -7,15 +7,15 @@ import { merged, usageOf } from "./usage.ts";
 import type { Block, ClaudeEvent, ClaudeUsage } from "./wire.ts";
 
 export interface DecoderOptions extends ContentTerms {
-  /** The model's name as the answer shall carry it. */
+  /** The model's name in the answer. */
   model: string;
-  /** Its name at the provider. */
+  /** The provider's name for the model. */
   localModel: string;
   /** Seconds since 1970. */
   created: number;
   includeUsage: boolean;
-  /** Whether the chunks tell signed thinking too, as Claude wants it back. */
-  tellThinking: boolean;
+  /** Whether the chunks carry signed thinking, for callers that send it back. */
+  includeThinking: boolean;
 }
 
 const finishReasons: ReadonlyMap<string | null, FinishReason> = new Map([
@@ -41,26 +41,26 @@ export class EventDecoder {
     this.#content = new ContentDecoder(options);
   }
 
-  /** What the upstream counted, so far. */
+  /** The upstream's usage so far. */
   get usage(): Usage {
     return usageOf(this.#usage);
   }
 
-  /** What was thought so far, for callers to send back. */
+  /** The signed thinking so far, which callers send back. */
   get thinkingBlocks(): Block[] {
     return marked(this.#content.thoughts, this.options.localModel);
   }
 
-  /** The pages that the text so far refers to. */
+  /** The citations of the text so far. */
   get annotations(): Annotation[] {
     return this.#content.annotations;
   }
 
-  /** The chunks that one event becomes: none, one or several. `error` events are not for here. */
+  /** Returns the chunks of one event: none, one or several. `error` events are handled before. */
   decode(event: ClaudeEvent): ChatChunk[] {
     const chunks = this.#handlers.get(event.type)?.(event) ?? [];
-    // Proxies have been seen to lose or delay the first event; the role comes first all the same.
-    return chunks.length > 0 ? [...this.#greet(), ...chunks] : chunks;
+    // Some proxies lose or delay the first event; the role must come first all the same.
+    return chunks.length > 0 ? [...this.#role(), ...chunks] : chunks;
   }
 
   readonly #handlers: ReadonlyMap<string, (event: ClaudeEvent) => ChatChunk[]> = new Map([
@@ -74,12 +74,12 @@ export class EventDecoder {
 
   #begin({ message }: ClaudeEvent): ChatChunk[] {
     this.#usage = merged(this.#usage, message?.usage);
-    // A second one must neither begin a second answer nor change the first one's name.
+    // A second start event must neither begin a second answer nor change the id.
     if (!this.#hasBegun && message?.id) this.#id = `chatcmpl-${message.id}`;
-    return this.#greet();
+    return this.#role();
   }
 
-  #greet(): ChatChunk[] {
+  #role(): ChatChunk[] {
     if (this.#hasBegun) return [];
     this.#hasBegun = true;
     return [this.#chunk({ role: "assistant", content: "" })];
@@ -99,7 +99,7 @@ export class EventDecoder {
     const reason = this.#finishReason();
     if (reason === "content_filter" && this.#refusal) last.push({ refusal: this.#refusal });
     const { thinkingBlocks: thinking_blocks } = this;
-    if (this.options.tellThinking && thinking_blocks.length > 0) last.push({ thinking_blocks });
+    if (this.options.includeThinking && thinking_blocks.length > 0) last.push({ thinking_blocks });
     const usage = this.options.includeUsage
       ? [{ ...this.#chunk({}), choices: [], usage: this.usage }]
       : [];

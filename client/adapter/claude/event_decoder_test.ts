@@ -3,7 +3,7 @@ import type { ChatChunk, FinishReason } from "../chat.ts";
 import { type DecoderOptions, EventDecoder } from "./event_decoder.ts";
 import type { Block, ClaudeEvent } from "./wire.ts";
 
-/** The chunks of a stream of events, and what was remembered of it. */
+/** Returns the chunks of a stream of events, and the thinking that was remembered. */
 function decode(events: object[], change: Partial<DecoderOptions> = {}) {
   const remembered: [string, readonly Block[]][] = [];
   const decoder = new EventDecoder({
@@ -11,7 +11,7 @@ function decode(events: object[], change: Partial<DecoderOptions> = {}) {
     localModel: "claude-opus-5",
     created: 1,
     includeUsage: false,
-    tellThinking: false,
+    includeThinking: false,
     customNames: new Set(),
     jsonTool: null,
     remember: (id, thoughts) => remembered.push([id, [...thoughts]]),
@@ -44,7 +44,7 @@ const ending = (stop_reason: string | null, usage: object = {}) => ({
 });
 const role = { role: "assistant" as const, content: "" };
 
-test("every chunk has the message's id, the asked model and one time", () => {
+test("every chunk has the message's id, the requested model and the same time", () => {
   const { chunks } = decode([begin, open(0, { type: "text", text: "" }), stop]);
   for (const { id, model, created, object } of chunks) {
     expect([id, model, created, object]).toEqual([
@@ -56,7 +56,7 @@ test("every chunk has the message's id, the asked model and one time", () => {
   }
 });
 
-test("every stop_reason has its finish_reason, and none is ever passed on as it is", () => {
+test("every stop_reason is mapped to a finish_reason, unknown ones to stop", () => {
   const finish = (reason: string | null) =>
     decode([begin, open(0, { type: "tool_use", id: "t", name: "f" }), ending(reason), stop])
       .chunks.at(-1)!.choices[0]!.finish_reason;
@@ -76,7 +76,7 @@ test("every stop_reason has its finish_reason, and none is ever passed on as it 
   expect(finish(null)).toBe("stop");
 });
 
-test("a refusal tells its explanation before it ends", () => {
+test("a refusal's explanation precedes its end", () => {
   const refused = {
     type: "message_delta",
     delta: { stop_reason: "refusal", stop_details: { explanation: "No." } },
@@ -85,7 +85,7 @@ test("a refusal tells its explanation before it ends", () => {
   expect(deltas(chunks)).toEqual([role, { refusal: "No." }, {}]);
 });
 
-test("text that stands in a block's beginning is told, and pings and what nobody knows are not", () => {
+test("text in a block's start event is emitted; pings and unknown events are not", () => {
   const { chunks } = decode([
     begin,
     { type: "ping" },
@@ -101,7 +101,7 @@ test("text that stands in a block's beginning is told, and pings and what nobody
   expect(deltas(chunks)).toEqual([role, { content: "a" }, { content: "b" }, {}]);
 });
 
-test("tool calls are counted among themselves, whatever blocks stand between them", () => {
+test("tool calls are numbered among themselves, regardless of the blocks between them", () => {
   const tool = (id: string) => ({ type: "tool_use", id, name: "f", input: {} });
   const { chunks } = decode([
     begin,
@@ -120,7 +120,7 @@ test("tool calls are counted among themselves, whatever blocks stand between the
   ]);
 });
 
-test("a tool's empty pieces are left out; its input counts where no piece comes", () => {
+test("a tool's empty deltas are dropped; without deltas the start event's input is used", () => {
   const tool = { type: "tool_use", id: "a", name: "f", input: { x: 1 } };
   const args = (...events: object[]) =>
     deltas(decode([begin, open(0, tool), ...events, close(0), stop]).chunks)
@@ -131,7 +131,7 @@ test("a tool's empty pieces are left out; its input counts where no piece comes"
   expect(args(piece(""), piece('{"y":'), piece("2}"))).toEqual(['{"y":', "2}"]);
 });
 
-test("a block that begins before another of its place was closed leaves that one whole", () => {
+test("a block that starts at an open block's index completes that block first", () => {
   const tool = (id: string) => open(0, { type: "tool_use", id, name: "f", input: {} });
   const { chunks } = decode([begin, tool("a"), tool("b"), close(0), stop]);
   const calls = deltas(chunks).flatMap((each) => each.tool_calls ?? []);
@@ -143,7 +143,7 @@ test("a block that begins before another of its place was closed leaves that one
   ]);
 });
 
-test("what was thought is remembered with each call that follows, signed, in order, redacted too", () => {
+test("thinking is remembered with each following call, signed, in order, including redacted blocks", () => {
   const { remembered } = decode([
     begin,
     open(0, { type: "thinking", thinking: "", signature: "" }),
@@ -163,7 +163,7 @@ test("what was thought is remembered with each call that follows, signed, in ord
   ]]]);
 });
 
-test("later counts replace earlier ones, and missing ones do not", () => {
+test("later counts replace earlier ones; missing ones do not", () => {
   const started = {
     type: "message_start",
     message: { id: "m", usage: { input_tokens: 43, output_tokens: 1, cache_read_input_tokens: 5 } },
@@ -190,9 +190,9 @@ test("later counts replace earlier ones, and missing ones do not", () => {
     .toMatchObject({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 });
 });
 
-test("the usage chunk comes last, and only if it was asked for", () => {
-  const asked = decode([begin, stop], { includeUsage: true }).chunks;
-  expect(asked.map(({ choices, usage }) => [choices.length, usage === null])).toEqual([
+test("the usage chunk comes last, and only on request", () => {
+  const withUsage = decode([begin, stop], { includeUsage: true }).chunks;
+  expect(withUsage.map(({ choices, usage }) => [choices.length, usage === null])).toEqual([
     [1, true],
     [1, true],
     [0, false],

@@ -1,7 +1,7 @@
 /**
- * Fetches images that callers name by http://, which Claude itself does not. Only where the node's
- * owner allows it, and only from the public Internet: callers are strangers, and the node stands
- * inside its owner's network.
+ * Fetches images at http:// URLs, which Claude itself does not. Only if the node's owner allows it,
+ * and only from the public Internet: callers are untrusted, and the node is inside its owner's
+ * network.
  */
 
 import { isIP } from "node:net";
@@ -13,13 +13,13 @@ import type { Web, WebAnswer } from "./web.ts";
 
 const MAX_REDIRECTS = 3;
 const MAX_IMAGE_BYTES = 10 * 1024 * 1024;
-/** Of one request: Claude takes 32 MB, and base64 adds a third. */
+/** Per request: Claude accepts 32 MB, and base64 adds a third. */
 const MAX_TOTAL_BYTES = 20 * 1024 * 1024;
 const FETCH_WITHIN_MS = 15_000;
 
 /**
- * Puts the images themselves in the place of their http:// addresses. Throws a 400 that names the
- * one which cannot be had.
+ * Replaces http:// URLs by the images' data. Throws a 400 that names an image that cannot be
+ * fetched.
  */
 export async function fetchImages(
   { messages }: ChatRequest,
@@ -39,7 +39,7 @@ export async function fetchImages(
   }
 }
 
-/** Where an http:// address stands in a request. */
+/** An image with an http:// URL in a request. */
 interface PlainImage {
   part: Part;
   address: string;
@@ -67,7 +67,7 @@ async function fetchImage(
 ): Promise<{ url: string; bytes: number }> {
   let url = parseUrl(address, param);
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    // Claude fetches what is safe to fetch.
+    // Claude fetches https:// URLs itself.
     if (url.protocol === "https:") return { url: url.href, bytes: 0 };
     const answer = await open(url, param, web, signal);
     try {
@@ -90,7 +90,7 @@ function parseUrl(address: string, param: string, base?: URL): URL {
   return url;
 }
 
-/** Every address of the name must be public, and the very one that was checked is asked. */
+/** Every address of the host must be public; the request goes to a checked address. */
 async function open(url: URL, param: string, web: Web, signal: AbortSignal): Promise<WebAnswer> {
   try {
     const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -106,7 +106,7 @@ async function open(url: URL, param: string, web: Web, signal: AbortSignal): Pro
   }
 }
 
-/** For a wait that cannot be ended: its result is not waited for any longer. */
+/** Stops waiting for a promise that cannot be cancelled. */
 function unlessAborted<T>(wait: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -145,7 +145,7 @@ async function asDataUrl(
   return { url: `data:${type};base64,${data.toString("base64")}`, bytes };
 }
 
-/** By its first bytes: what a server says of its files is often wrong. */
+/** Detects the type by the first bytes: servers often send a wrong content type. */
 function imageType(data: Buffer): string | undefined {
   const begins = data.toString("latin1", 0, 12);
   return signatures.find(([pattern]) => pattern.test(begins))?.[1];

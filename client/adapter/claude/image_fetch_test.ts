@@ -16,14 +16,14 @@ interface Page {
   body?: Uint8Array[];
 }
 
-/** A web of the given names and pages, which remembers from whom it was asked for what. */
+/** A fake web of the given hosts and pages; `requests` records address and URL of each request. */
 function webOf(names: Record<string, string[]>, pages: Record<string, Page>) {
-  const asked: string[] = [];
+  const requests: string[] = [];
   const web: Web = {
     resolve: (host) =>
       names[host] ? Promise.resolve(names[host]) : Promise.reject(new Error("ENOTFOUND")),
     get: (address, url) => {
-      asked.push(`${url.href} at ${address}`);
+      requests.push(`${url.href} at ${address}`);
       const { status = 200, location, length, body = [PNG] } = pages[url.href] ?? { status: 404 };
       const answer: WebAnswer = {
         status,
@@ -37,7 +37,7 @@ function webOf(names: Record<string, string[]>, pages: Record<string, Page>) {
       return Promise.resolve(answer);
     },
   };
-  return { web, asked };
+  return { web, requests };
 }
 
 async function fetched(urls: string | string[], web: Web): Promise<unknown[]> {
@@ -48,7 +48,7 @@ async function fetched(urls: string | string[], web: Web): Promise<unknown[]> {
   return parts.map(({ image_url }) => image_url.url);
 }
 
-async function refusal(urls: string | string[], web: Web) {
+async function rejection(urls: string | string[], web: Web) {
   const failure = await fetched(urls, web).catch((error: unknown) => error);
   if (!(failure instanceof UpstreamFailure)) throw new Error("It was fetched");
   return { code: failure.code, param: failure.error?.param, why: failure.message };
@@ -56,22 +56,22 @@ async function refusal(urls: string | string[], web: Web) {
 
 test("an image at a public http:// address is fetched, from the address that was checked", async () => {
   const page = "http://pics.example/a.png?x=1";
-  const { web, asked } = webOf({ "pics.example": ["93.184.216.34"] }, { [page]: {} });
+  const { web, requests } = webOf({ "pics.example": ["93.184.216.34"] }, { [page]: {} });
   expect(await fetched(page, web)).toEqual([
     `data:image/png;base64,${PNG.toString("base64")}`,
   ]);
-  expect(asked).toEqual([`${page} at 93.184.216.34`]);
+  expect(requests).toEqual([`${page} at 93.184.216.34`]);
 });
 
-test("what is not http:// is left as it is", async () => {
-  const { web, asked } = webOf({}, {});
+test("other URLs than http:// are left unchanged", async () => {
+  const { web, requests } = webOf({}, {});
   const urls = ["https://10.0.0.1/a.png", "data:image/png;base64,AAAA"];
   expect(await fetched(urls, web)).toEqual(urls);
-  expect(asked).toEqual([]);
+  expect(requests).toEqual([]);
 });
 
-test("nothing is asked at an address that is not public, however it is written", async () => {
-  const { web, asked } = webOf({
+test("no request goes to a non-public address, however it is written", async () => {
+  const { web, requests } = webOf({
     "inside.example": ["10.0.0.1"],
     "both.example": ["93.184.216.34", "127.0.0.1"],
     "six.example": ["::ffff:10.0.0.1"],
@@ -93,14 +93,14 @@ test("nothing is asked at an address that is not public, however it is written",
     "user:pw@93.184.216.34",
   ];
   for (const host of hosts) {
-    expect(await refusal(`http://${host}/a.png`, web)).toMatchObject({ code: 400, param: PARAM });
+    expect(await rejection(`http://${host}/a.png`, web)).toMatchObject({ code: 400, param: PARAM });
   }
-  expect(asked).toEqual([]);
+  expect(requests).toEqual([]);
 });
 
-test("a redirect is checked like the first address, and one to https:// is left to Claude", async () => {
+test("a redirect is checked like the first address; one to https:// is left to Claude", async () => {
   const names = { "a.example": ["93.184.216.34"], "b.example": ["10.0.0.1"] };
-  const { web, asked } = webOf(names, {
+  const { web, requests } = webOf(names, {
     "http://a.example/in": { status: 302, location: "http://b.example/secret" },
     "http://a.example/local": { status: 301, location: "//127.0.0.1/" },
     "http://a.example/file": { status: 301, location: "file:///etc/passwd" },
@@ -110,15 +110,15 @@ test("a redirect is checked like the first address, and one to https:// is left 
     "http://a.example/loop": { status: 302, location: "/loop" },
   });
   for (const page of ["in", "local", "file", "loop"]) {
-    expect((await refusal(`http://a.example/${page}`, web)).param).toBe(PARAM);
+    expect((await rejection(`http://a.example/${page}`, web)).param).toBe(PARAM);
   }
   expect(await fetched("http://a.example/safe", web)).toEqual(["https://b.example/i.png"]);
   expect((await fetched("http://a.example/there", web))[0]).toStartWith("data:image/png");
-  expect(asked.every((each) => each.startsWith("http://a.example/"))).toBe(true);
-  expect(asked.filter((each) => each.includes("loop"))).toHaveLength(4);
+  expect(requests.every((each) => each.startsWith("http://a.example/"))).toBe(true);
+  expect(requests.filter((each) => each.includes("loop"))).toHaveLength(4);
 });
 
-test("what is too large, missing or no image is refused", async () => {
+test("an image that is too large, missing or of another type is rejected", async () => {
   const MiB = 1024 * 1024;
   const large = Buffer.alloc(6 * MiB, PNG);
   const { web } = webOf({ "a.example": ["93.184.216.34"] }, {
@@ -128,7 +128,7 @@ test("what is too large, missing or no image is refused", async () => {
     "http://a.example/text": { body: [Buffer.from("<html>")] },
   });
   const why = async (...pages: string[]) =>
-    (await refusal(pages.map((page) => `http://a.example/${page}`), web)).why;
+    (await rejection(pages.map((page) => `http://a.example/${page}`), web)).why;
   expect(await why("said")).toContain("too large");
   expect(await why("sent")).toContain("too large");
   expect(await why("big", "big", "big", "big")).toContain("20 MiB in all");
@@ -136,7 +136,7 @@ test("what is too large, missing or no image is refused", async () => {
   expect(await why("gone")).toContain("HTTP 404");
 });
 
-test("a caller who leaves does not wait for a name that is never found", async () => {
+test("an aborted call does not wait for a DNS lookup", async () => {
   const leave = new AbortController();
   const web: Web = { ...webOf({}, {}).web, resolve: () => new Promise(() => {}) };
   const content = [{ type: "image_url", image_url: { url: "http://a.example/" } }];
@@ -146,7 +146,7 @@ test("a caller who leaves does not wait for a name that is never found", async (
   expect(await fetching.catch((error: unknown) => error)).toEqual(new Error("gone"));
 });
 
-test("the real web asks the address it is given, under the name that the page has", async () => {
+test("the real web sends the request to the given address with the URL's host", async () => {
   const seen: string[] = [];
   const upstream = new StubUpstream(() => new Response(), (request) => {
     seen.push(request.url);

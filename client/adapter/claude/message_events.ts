@@ -1,8 +1,8 @@
-/** A whole message told as the stream that it would have been, for providers that do not stream. */
+/** Expands a whole message into its stream of events, for providers that do not stream. */
 
 import type { Block } from "./wire.ts";
 
-/** A message as a provider gives it; whatever else it holds is told too. */
+/** A provider's message; unknown members are kept. */
 export interface WholeMessage extends Record<string, unknown> {
   content: Block[];
   stop_reason?: unknown;
@@ -11,7 +11,7 @@ export interface WholeMessage extends Record<string, unknown> {
   usage?: unknown;
 }
 
-/** Its events from `message_start` to `message_stop`. */
+/** The events from `message_start` to `message_stop`. */
 export function messageEvents(message: WholeMessage): object[] {
   const { content, stop_reason = null, stop_sequence = null, stop_details = null } = message;
   const { usage = null } = message;
@@ -25,8 +25,8 @@ export function messageEvents(message: WholeMessage): object[] {
 }
 
 function blockEvents(block: Block, index: number): object[] {
-  const [content_block, deltas] = Object.hasOwn(tellers, block.type)
-    ? tellers[block.type]!(block)
+  const [content_block, deltas] = Object.hasOwn(expanders, block.type)
+    ? expanders[block.type]!(block)
     : [block, []];
   return [
     { type: "content_block_start", index, content_block },
@@ -35,11 +35,11 @@ function blockEvents(block: Block, index: number): object[] {
   ];
 }
 
-type Told = [start: Block, deltas: object[]];
+type Expansion = [start: Block, deltas: object[]];
 
-/** What of a block is told by deltas; of all others, nothing. */
-const tellers: Readonly<Record<string, (block: Block) => Told>> = Object.freeze({
-  text: ({ text, citations, ...rest }): Told => [
+/** The deltas of each block type; other blocks are whole in their start event. */
+const expanders: Readonly<Record<string, (block: Block) => Expansion>> = Object.freeze({
+  text: ({ text, citations, ...rest }): Expansion => [
     { ...rest, text: "" },
     [
       { type: "text_delta", text },
@@ -49,11 +49,11 @@ const tellers: Readonly<Record<string, (block: Block) => Told>> = Object.freeze(
       })),
     ],
   ],
-  thinking: ({ thinking, signature, ...rest }): Told => [
+  thinking: ({ thinking, signature, ...rest }): Expansion => [
     { ...rest, thinking: "", signature: "" },
     [{ type: "thinking_delta", thinking }, { type: "signature_delta", signature }],
   ],
-  tool_use: ({ input, ...rest }): Told => [
+  tool_use: ({ input, ...rest }): Expansion => [
     { ...rest, input: {} },
     [{ type: "input_json_delta", partial_json: JSON.stringify(input ?? {}) }],
   ],

@@ -1,4 +1,4 @@
-/** Passes calls in Anthropic's own dialect through: only the model's name is exchanged. */
+/** Relays calls in Anthropic's own dialect: only the model's name is replaced. */
 
 import { withMember } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
@@ -6,11 +6,12 @@ import { withAskedModel } from "../asked_model.ts";
 import { pathBelowBase } from "../upstream/base_url.ts";
 import { discard, readWhole } from "../sse/event_stream.ts";
 import type { ReadError } from "../upstream/upstream_error.ts";
-import { type Asked, type ClaudeUpstream, isJson } from "./claude_upstream.ts";
+import { type ClaudeUpstream, isJson, type UpstreamRequest } from "./claude_upstream.ts";
 import { claudeError } from "./error.ts";
 import { withoutUnsignedThinking } from "./unsigned_thinking.ts";
+import { isObject } from "../json_object.ts";
 
-/** `own`: the headers that the provider's owner has set. */
+/** `own`: the headers set by the provider's owner. */
 export class MessagesRelay {
   readonly #own: Headers;
 
@@ -19,7 +20,7 @@ export class MessagesRelay {
   }
 
   async *answer(call: AdapterCall): AsyncIterable<string> {
-    const response = await this.upstream.ask(this.#asked(call), call);
+    const response = await this.upstream.post(this.#request(call), call);
     if (call.stream) {
       for await (const { type, json } of this.upstream.events(response, call.signal)) {
         yield type === "message_start" ? withAskedModel(json, JSON.parse(json), call) : json;
@@ -33,13 +34,13 @@ export class MessagesRelay {
     }
   }
 
-  #asked(call: AdapterCall): Asked {
+  #request(call: AdapterCall): UpstreamRequest {
     const { bodyText, endpoint, model, stream } = call;
     const body = withMember(withoutUnsignedThinking(bodyText), "model", JSON.stringify(model));
     return { path: pathBelowBase(endpoint), body, stream, headers: this.#headers(call), readError };
   }
 
-  /** The caller's version counts: the body is in its words. The owner's headers win all the same. */
+  /** The caller's version applies, because the body is the caller's; the owner's headers override it. */
   #headers({ headers }: AdapterCall): Record<string, string> {
     const version = this.#own.get("anthropic-version") ?? headers["anthropic-version"];
     const betas = [this.#own.get("anthropic-beta"), headers["anthropic-beta"]].filter(Boolean);
@@ -50,7 +51,7 @@ export class MessagesRelay {
   }
 }
 
-/** What is the request's fault is told in the provider's own words. */
+/** Keeps the provider's own error body if the request is at fault. */
 const readError: ReadError = (status, body, text) => {
   const { code, error } = claudeError(status, body);
   return { code, error, ...(code === status && isObject(body) ? { bodyText: text } : {}) };
@@ -59,7 +60,7 @@ const readError: ReadError = (status, body, text) => {
 function jsonObject(text: string): string {
   try {
     if (isObject(JSON.parse(text))) return text.trim();
-  } catch { /* not JSON: the same complaint */ }
+  } catch { /* not JSON: the same failure */ }
   throw notAnswer();
 }
 
@@ -68,8 +69,4 @@ function notAnswer(): UpstreamFailure {
     502,
     "The provider sent something that is not one of Claude's answers",
   );
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

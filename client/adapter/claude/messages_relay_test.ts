@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Endpoint } from "../../../protocol/mod.ts";
 import type { ProviderConfig } from "../../config/config.ts";
-import { eventText } from "../sse/event_text.ts";
+import { frameEvent } from "../sse/event_text.ts";
 import { errorBody } from "../../run/error_body.ts";
 import { callOf } from "../../testing/adapter_call.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
@@ -23,7 +23,7 @@ interface Sent {
   body: string;
 }
 
-/** Asks a claude provider that answers so, and reads what reaches the caller. */
+/** Sends a call to a claude provider with the given answer, and returns what reaches the caller. */
 async function ask(
   answer: () => Response,
   change: Partial<AdapterCall> = {},
@@ -80,10 +80,10 @@ const names = readdirSync(folder).filter((file) => /^claude-.*\.sse$/.test(file)
 for (const name of names) {
   test(`${name} is relayed payload by payload, whole, byte by byte and in random cuts`, async () => {
     const wire = recorded(name);
-    const told = payloads(wire.toString());
+    const all = payloads(wire.toString());
     const isError = (text: string) => JSON.parse(text).type === "error";
-    const expected = told.filter((text) => !isError(text));
-    const isComplete = told.at(-1)?.includes("message_stop") ?? false;
+    const expected = all.filter((text) => !isError(text));
+    const isComplete = all.at(-1)?.includes("message_stop") ?? false;
     const relayed = async (parts: Uint8Array[]) => {
       const { texts, failure } = await ask(() => eventStream(parts));
       expect(texts).toEqual(expected);
@@ -104,14 +104,14 @@ for (const name of names) {
   });
 }
 
-test("only the model's name is exchanged in the caller's body", async () => {
+test("only the model's name is replaced in the caller's body", async () => {
   const bodyText = '{"unknown": 1.0, "model":"pro" ,"max_tokens":5,"seed":12345678901234567890}';
   const { sent } = await ask(() => eventStream([recorded("claude-text")]), { bodyText });
   expect(sent.body).toBe(bodyText.replace('"pro"', '"claude-opus-5"'));
   expect(sent.url).toBe("https://api.anthropic.com/v1/messages");
 });
 
-test("thinking of another provider is left out, and nothing else is touched", async () => {
+test("thinking of another provider is removed, and nothing else changes", async () => {
   const unsigned = { type: "thinking", thinking: "Hm.", signature: "" };
   const signed = { type: "thinking", thinking: "Plan.", signature: "s" };
   const call = { type: "tool_use", id: "t", name: "f", input: { signature: "" } };
@@ -130,16 +130,16 @@ test("thinking of another provider is left out, and nothing else is touched", as
   });
 });
 
-test("the caller's version and betas go along with the node's key; the owner's headers win", async () => {
+test("the caller's version and betas are sent with the node's key; the owner's headers override them", async () => {
   const headers = { "anthropic-version": "2026-10-21", "anthropic-beta": "b" };
   const answer = () => eventStream([recorded("claude-text")]);
   const plain = await ask(answer);
   expect(plain.sent.headers.get("anthropic-version")).toBe("2023-06-01");
   expect(plain.sent.headers.has("anthropic-beta")).toBe(false);
-  const asked = await ask(answer, { headers });
-  expect(asked.sent.headers.get("anthropic-version")).toBe("2026-10-21");
-  expect(asked.sent.headers.get("anthropic-beta")).toBe("b");
-  expect(asked.sent.headers.get("x-api-key")).toBe("sk-ant-secret");
+  const seen = await ask(answer, { headers });
+  expect(seen.sent.headers.get("anthropic-version")).toBe("2026-10-21");
+  expect(seen.sent.headers.get("anthropic-beta")).toBe("b");
+  expect(seen.sent.headers.get("x-api-key")).toBe("sk-ant-secret");
   const owned = await ask(answer, { headers }, {
     headers: { "Anthropic-Version": "2023-06-01", "anthropic-beta": "a" },
   });
@@ -147,7 +147,7 @@ test("the caller's version and betas go along with the node's key; the owner's h
   expect(owned.sent.headers.get("anthropic-beta")).toBe("a,b");
 });
 
-test("a whole answer is relayed to the letter", async () => {
+test("a whole answer is relayed unchanged", async () => {
   const text = '{ "type":"message", "content": [], "usage": {"input_tokens": 1.0} }';
   const answer = () => new Response(text, { headers: { "content-type": "application/json" } });
   expect(await ask(answer, whole)).toMatchObject({ texts: [text], failure: null });
@@ -168,7 +168,7 @@ const error = (type: string, message = "m") => ({
   request_id: "req_1",
 });
 
-test("a refusal of the request keeps its status and its words", async () => {
+test("a rejected request keeps the provider's status and body", async () => {
   const cases: [number, string][] = [
     [400, "invalid_request_error"],
     [404, "not_found_error"],
@@ -182,7 +182,7 @@ test("a refusal of the request keeps its status and its words", async () => {
   }
 });
 
-test("nothing of the node's key or address shows in a refusal", async () => {
+test("an error body shows neither the node's key nor its address", async () => {
   const { failure } = await ask(
     json(error("invalid_request_error", "sk-ant-secret at proxy.me"), {
       status: 400,
@@ -196,7 +196,7 @@ test("nothing of the node's key or address shows in a refusal", async () => {
   expect(denied.failure!.message).toContain("its owner must check api_key");
 });
 
-test("an overloaded provider is a 503 with its delay, whether it says so by status or after 200", async () => {
+test("an overloaded provider becomes a 503 with its delay, by status or by an event after 200", async () => {
   const overloaded = error("overloaded_error");
   const byStatus = await ask(json(overloaded, { status: 529, headers: { "retry-after": "3" } }));
   expect(byStatus.failure).toMatchObject({ code: 503, retryAfterMs: 3000 });
@@ -204,13 +204,13 @@ test("an overloaded provider is a 503 with its delay, whether it says so by stat
   expect(inStream).toMatchObject({ texts: [], failure: { code: 503 } });
 });
 
-test("an account without credit is a limit, not a bad request", async () => {
+test("an account without credit becomes a 429, not a bad request", async () => {
   const empty = error("invalid_request_error", "Your credit balance is too low");
   const { failure } = await ask(json(empty, { status: 400 }));
   expect(failure).toMatchObject({ code: 429, bodyText: undefined });
 });
 
-test("limits and the provider's request id are told, with an answer and with a refusal", async () => {
+test("rate limits and the request id are relayed, with answers and with errors", async () => {
   const headers = {
     "request-id": "req_1",
     "anthropic-ratelimit-requests-limit": "50",
@@ -227,7 +227,7 @@ test("limits and the provider's request id are told, with an answer and with a r
   expect(failure!.headers).toMatchObject(shown);
 });
 
-test("an answer of another kind than was asked for is the provider's fault", async () => {
+test("an answer of the wrong content type is the provider's failure", async () => {
   const stream = () => eventStream([recorded("claude-text")]);
   expect((await ask(stream, whole)).failure).toMatchObject({ code: 502 });
   expect((await ask(json({ type: "message" }))).failure).toMatchObject({ code: 502 });
@@ -237,7 +237,7 @@ test("an answer of another kind than was asked for is the provider's fault", asy
   expect((await ask(noise)).failure).toMatchObject({ code: 502 });
 });
 
-test("a provider that does not stream is told as a stream", async () => {
+test("a whole answer is expanded if a stream was requested", async () => {
   const content = [
     { type: "thinking", thinking: "Plan.", signature: "s" },
     { type: "redacted_thinking", data: "x" },
@@ -247,16 +247,16 @@ test("a provider that does not stream is told as a stream", async () => {
   const ending = { stop_reason: "tool_use", stop_sequence: null };
   const whole = { type: "message", role: "assistant", id: "msg_1", content, ...ending };
   const { texts } = await ask(json({ ...whole, usage: { input_tokens: 2, output_tokens: 3 } }));
-  const wire = texts.map((text) => eventText(Endpoint.messages, text)).join("");
+  const wire = texts.map((text) => frameEvent(Endpoint.messages, text)).join("");
   const sdk = new Anthropic({ apiKey: "k", fetch: () => Promise.resolve(eventStream([wire])) });
   const messages = [{ role: "user" as const, content: "hi" }];
   const message = await sdk.messages.stream({ ...body, messages }).finalMessage();
   expect(message).toMatchObject({ ...whole, usage: { input_tokens: 2, output_tokens: 3 } });
 });
 
-test("what is relayed is what Anthropic's SDK reads", async () => {
+test("Anthropic's SDK reads the relayed stream", async () => {
   const { texts } = await ask(() => eventStream([recorded("claude-thinking-text-two-tools")]));
-  const wire = texts.map((text) => eventText(Endpoint.messages, text)).join("");
+  const wire = texts.map((text) => frameEvent(Endpoint.messages, text)).join("");
   const sdk = new Anthropic({ apiKey: "k", fetch: () => Promise.resolve(eventStream([wire])) });
   const messages = [{ role: "user" as const, content: "hi" }];
   const message = await sdk.messages.stream({ ...body, messages }).finalMessage();

@@ -1,21 +1,21 @@
-/** What each Claude model takes and gives. The first row that matches counts. */
+/** Claude's models: limits and features. The first matching row counts. */
 
-/** How a model's thinking is asked for: by effort, by a budget of tokens, or not at all. */
+/** How thinking is requested: by effort, by a token budget, or not at all. */
 export type ThinkingStyle = "adaptive" | "budget" | "none";
 
 export interface ModelFacts {
-  /** The most tokens that it may be asked for. */
+  /** The largest accepted `max_tokens`. */
   maxOutputTokens: number;
-  /** Whether it takes temperature, top_p and top_k. */
+  /** Whether the model accepts temperature, top_p and top_k. */
   sampling: boolean;
   thinking: ThinkingStyle;
-  /** The `thinking` that asks for the least of it; null: it always thinks, or never by itself. */
+  /** The `thinking` type for the least thinking; null: the model always thinks, or only on request. */
   thinkingOff: "disabled" | "between_tools" | null;
-  /** The efforts that it knows; none: it takes no effort. */
+  /** The supported efforts; empty: the model accepts no effort. */
   efforts: readonly string[];
-  /** Whether it can be made to call a tool. */
+  /** Whether tool calls can be forced. */
   forcedTools: boolean;
-  /** Whether it answers to a schema by itself. */
+  /** Whether the model supports structured output. */
   structuredOutput: boolean;
 }
 
@@ -24,7 +24,7 @@ const noEffort: readonly string[] = [];
 const fourEfforts: readonly string[] = ["low", "medium", "high", "max"];
 const allEfforts: readonly string[] = ["low", "medium", "high", "xhigh", "max"];
 
-/** What has held for each generation since Opus 4.7. */
+/** Common to each generation since Opus 4.7. */
 const current: ModelFacts = {
   maxOutputTokens: 128 * k,
   sampling: false,
@@ -60,7 +60,7 @@ const rows: readonly [RegExp, ModelFacts][] = [
   [/claude-3/, { ...budget, maxOutputTokens: 4096, thinking: "none", thinkingOff: null }],
 ];
 
-/** Of a model that is not in the table: what no model refuses. */
+/** For models missing from the table: what no model rejects. */
 export const unknownModel: ModelFacts = Object.freeze({
   ...current,
   maxOutputTokens: 32 * k,
@@ -68,7 +68,7 @@ export const unknownModel: ModelFacts = Object.freeze({
   forcedTools: false,
 });
 
-/** What the table says of a model; undefined where it has not heard of it. */
+/** A model's row in the table; undefined: not in the table. */
 export function factsOf(model: string): ModelFacts | undefined {
   return rows.find(([pattern]) => pattern.test(model))?.[1];
 }

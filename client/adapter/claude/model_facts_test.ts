@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { factsOf, unknownModel } from "./model_facts.ts";
 
-/** Model, most tokens in thousands, sampling, thinking and what switches it off, forced tools. */
+/** Model, output limit in thousands of tokens, sampling, thinking style, thinking off, forced tools. */
 const rows: [string, number, boolean, string, string | null, boolean][] = [
   ["claude-sonnet-5-5", 128, false, "adaptive", "between_tools", false],
   ["claude-opus-5-5", 128, false, "adaptive", null, false],
@@ -35,19 +35,19 @@ for (const [model, thousand, sampling, thinking, thinkingOff, forcedTools] of ro
   });
 }
 
-test("schemas are kept to natively from Opus 4.1 and the 4.5 models on", () => {
+test("structured output is native from Opus 4.1 and the 4.5 models on", () => {
   const native = (model: string) => factsOf(`claude-${model}`)!.structuredOutput;
   expect(["opus-4-1", "opus-4-5", "haiku-4-5", "sonnet-4-6", "opus-5-5"].every(native)).toBe(true);
   expect(["opus-4-20250514", "sonnet-4-20250514", "3-haiku"].some(native)).toBe(false);
 });
 
-test("effort is for Opus 4.5 and whatever came after the 4.5 models", () => {
+test("effort is supported by Opus 4.5 and every model after the 4.5 generation", () => {
   const efforts = (model: string) => factsOf(`claude-${model}`)!.efforts.length > 0;
   expect(["opus-4-5", "opus-4-6", "sonnet-4-6", "opus-5", "fable-5"].every(efforts)).toBe(true);
   expect(["sonnet-4-5", "haiku-4-5", "opus-4-1"].some(efforts)).toBe(false);
 });
 
-test("a model that nobody knows is taken for one of the newest, which take the least", () => {
+test("an unknown model is treated like the newest ones, which accept the least", () => {
   expect(factsOf("claude-of-tomorrow")).toBeUndefined();
   expect(unknownModel).toMatchObject({ sampling: false, forcedTools: false, thinkingOff: null });
 });

@@ -1,15 +1,16 @@
-/** What each model can: the table's facts, corrected by what the provider itself tells. */
+/** Each model's facts: the table's, corrected by the provider's own description. */
 
 import { LRUCache } from "lru-cache";
 import type { World } from "../../world.ts";
 import { factsOf, type ModelFacts, unknownModel } from "./model_facts.ts";
+import { isObject } from "../json_object.ts";
 
-/** Asks the provider for one model's description; null where it has none to give. */
+/** Fetches the provider's description of a model; null if it has none. */
 export type Describe = (model: string, signal: AbortSignal) => Promise<unknown>;
 
-/** A call does not wait longer than this to learn what its model can. */
+/** The longest that a call waits for its model's description. */
 const ASK_WITHIN_MS = 3_000;
-/** How long an answer holds, and how soon a provider that gave none is asked again. */
+/** How long a description is valid, and how soon a failed request is repeated. */
 const GOOD_FOR_MS = 24 * 60 * 60_000;
 const ASK_AGAIN_AFTER_MS = 10 * 60_000;
 const MAX_MODELS = 1_000;
@@ -21,29 +22,29 @@ interface Learned {
 
 export class ModelList {
   readonly #learned = new LRUCache<string, Learned>({ max: MAX_MODELS });
-  /** Models that the provider is being asked about. */
-  readonly #asked = new Set<string>();
+  /** Models whose description is being fetched. */
+  readonly #pending = new Set<string>();
 
   constructor(private readonly describe: Describe, private readonly world: Pick<World, "nowMs">) {}
 
   /**
-   * What is known of a model. A call waits for the provider's word only if its model is not in the
-   * table, and what nobody knows is taken to be as no model refuses. Never throws but for an abort.
+   * The facts of a model. Waits for the provider's description only if the model is not in the
+   * table; unknown facts default to what no model rejects. Throws only on abort.
    */
   async factsOf(model: string, signal: AbortSignal): Promise<ModelFacts> {
     const learned = this.#learned.get(model);
     if (learned && learned.untilMs > this.world.nowMs()) return learned.facts;
     const known = learned?.facts ?? factsOf(model);
     if (known === undefined) return await this.#learn(model, signal);
-    if (!this.#asked.has(model)) void this.#refresh(model);
+    if (!this.#pending.has(model)) void this.#refresh(model);
     return known;
   }
 
   async #refresh(model: string): Promise<void> {
-    this.#asked.add(model);
-    // Whatever goes wrong, the table's facts stay.
+    this.#pending.add(model);
+    // On any failure the table's facts stay.
     await this.#learn(model).catch(() => {});
-    this.#asked.delete(model);
+    this.#pending.delete(model);
   }
 
   async #learn(model: string, signal?: AbortSignal): Promise<ModelFacts> {
@@ -59,7 +60,7 @@ export class ModelList {
   }
 }
 
-/** Whatever the provider leaves open stays as it was known. */
+/** Facts that the description leaves out stay as in `base`. */
 function factsIn(
   { max_tokens, capabilities }: Record<string, unknown>,
   base: ModelFacts,
@@ -88,11 +89,7 @@ function factsIn(
   return facts;
 }
 
-/** Capabilities are told as `true` or as `{"supported": true}`. */
+/** Capabilities are listed as `true` or as `{"supported": true}`. */
 function isSupported(value: unknown): boolean {
   return value === true || (isObject(value) && value.supported === true);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

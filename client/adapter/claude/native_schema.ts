@@ -1,15 +1,17 @@
-/** Which JSON Schemas Claude can hold an answer to by itself. */
+/** Decides which JSON Schemas Claude's structured output supports. */
+
+import { isObject } from "../json_object.ts";
 
 type Schema = Record<string, unknown>;
 
-/** Claude refuses a schema with more optional properties. */
+/** Claude rejects a schema with more optional properties. */
 const MAX_OPTIONAL_PROPERTIES = 24;
-/** More than anyone writes; following them all would take too long. */
+/** No real schema has more; following them all would take too long. */
 const MAX_REFERENCES = 1_000;
 
 /**
- * It refuses one that refers to itself or leaves much open, and of an object with any keys it gives
- * only the empty one.
+ * Claude rejects recursive schemas and those with many optional properties, and generates only the
+ * empty object for one with arbitrary keys.
  */
 export function isNative(schema: Schema): boolean {
   const all = [...schemasIn(schema)];
@@ -17,7 +19,7 @@ export function isNative(schema: Schema): boolean {
   return optional <= MAX_OPTIONAL_PROPERTIES && !all.some(isOpenMap) && !isRecursive(schema);
 }
 
-/** Every object in a schema, itself included. */
+/** Every object in a schema, including itself. */
 function* schemasIn(value: unknown): Generator<Schema> {
   if (typeof value !== "object" || value === null) return;
   if (isObject(value)) yield value;
@@ -36,7 +38,7 @@ function isOpenMap({ type, properties, additionalProperties: others }: Schema): 
   return isObject(others) || (isEmpty && others !== false);
 }
 
-/** Whether following its references leads back to one that is being followed. */
+/** Whether following the references reaches one that is being followed. */
 function isRecursive(root: Schema): boolean {
   const finished = new Set<string>();
   const followed = new Set<string>();
@@ -57,7 +59,7 @@ function referencesIn(value: unknown): string[] {
   return [...new Set(references.filter((ref) => typeof ref === "string"))];
 }
 
-/** What a reference names; undefined where that is not in this document. */
+/** The target of a reference; undefined if it is not in this document. */
 function resolve(root: Schema, ref: string): unknown {
   if (!ref.startsWith("#")) return undefined;
   const steps = ref.slice(1).split("/").filter((step) => step !== "");
@@ -66,8 +68,4 @@ function resolve(root: Schema, ref: string): unknown {
       isObject(inner) ? inner[step.replaceAll("~1", "/").replaceAll("~0", "~")] : undefined,
     root,
   );
-}
-
-function isObject(value: unknown): value is Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

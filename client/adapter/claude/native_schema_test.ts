@@ -7,14 +7,14 @@ const closed = (properties: object, required = Object.keys(properties)) => ({
   required,
 });
 
-test("a plain schema is native, and so is one that refers to a part of itself without a loop", () => {
+test("a plain schema is native, and so is one with references without a loop", () => {
   expect(isNative(closed({ a: { type: "string" } }))).toBe(true);
   const point = closed({ x: { type: "number" } });
   const line = { ...closed({ from: { $ref: "#/$defs/p" }, to: { $ref: "#/$defs/p" } }) };
   expect(isNative({ ...line, $defs: { p: point } })).toBe(true);
 });
 
-test("a schema that leads back to itself is not, however long the way", () => {
+test("a recursive schema is not native, however long the loop", () => {
   expect(isNative(closed({ child: { $ref: "#" } }))).toBe(false);
   expect(isNative(closed({ a: closed({ b: { $ref: "#/properties/a" } }) }))).toBe(false);
   const $defs = {
@@ -32,13 +32,13 @@ test("more than 24 optional properties in all are too many", () => {
   expect(isNative(closed({ a: closed(properties(24), []), b: {} }, ["a"]))).toBe(false);
 });
 
-test("an object with any keys is not", () => {
+test("an object with arbitrary keys is not native", () => {
   expect(isNative({ type: "object", additionalProperties: { type: "string" } })).toBe(false);
   expect(isNative(closed({ map: { type: "object" } }))).toBe(false);
   expect(isNative({ type: "object", additionalProperties: false })).toBe(true);
 });
 
-test("references to nowhere and of odd shapes are no loop, and many are not followed for long", () => {
+test("dangling and odd references are no loop, and the number followed is bounded", () => {
   expect(isNative(closed({ a: { $ref: "https://x.y/z" }, b: { $ref: "#/none/1" } }))).toBe(true);
   const $defs = Object.fromEntries(
     Array.from({ length: 2000 }, (_, i) => [`d${i}`, { $ref: `#/$defs/d${i + 1}` }]),

@@ -1,8 +1,10 @@
-/** JSON Schema as Claude's structured output takes it: what it refuses moves into the description. */
+/** JSON Schema → the subset of Claude's structured output; rejected keywords move into the description. */
+
+import { isObject } from "../json_object.ts";
 
 type Schema = Record<string, unknown>;
 
-/** Keywords that Claude does not check. Told to the model in words, so that nothing is lost in silence. */
+/** Keywords that Claude does not enforce; the model reads them in the description instead. */
 const UNCHECKED: ReadonlySet<string> = new Set([
   "minimum",
   "maximum",
@@ -33,7 +35,7 @@ const FORMATS: ReadonlySet<unknown> = new Set([
   "uuid",
 ]);
 
-/** The same schema, closed and without what Claude refuses. */
+/** The schema with closed objects and without rejected keywords. */
 export function claudeSchema(schema: Schema): Schema {
   const out: Schema = {};
   const dropped: string[] = [];
@@ -56,21 +58,17 @@ const mapKeys: ReadonlySet<string> = new Set(["properties", "$defs", "definition
 
 function inner(key: string, value: unknown): unknown {
   if (listKeys.has(key) && Array.isArray(value)) return value.map(schemaOr);
-  if (mapKeys.has(key) && isSchema(value)) {
+  if (mapKeys.has(key) && isObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([name, sub]) => [name, schemaOr(sub)]));
   }
   return key === "items" ? schemaOr(value) : value;
 }
 
 function schemaOr(value: unknown): unknown {
-  return isSchema(value) ? claudeSchema(value) : value;
+  return isObject(value) ? claudeSchema(value) : value;
 }
 
 function isObjectSchema({ type, properties }: Schema): boolean {
-  return type === "object" || isSchema(properties) ||
+  return type === "object" || isObject(properties) ||
     (Array.isArray(type) && type.includes("object"));
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,8 @@
-/** Which network addresses anyone may ask: those of the public Internet, and no one's own network. */
+/** Tells public Internet addresses from private and reserved ones. */
 
 import { BlockList, isIP } from "node:net";
 
-/** What is set aside in IPv4: own networks, this machine, documentation, groups. */
+/** Reserved IPv4 networks: private, loopback, documentation, multicast. */
 const reservedV4: readonly [network: string, prefix: number][] = [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -21,7 +21,7 @@ const reservedV4: readonly [network: string, prefix: number][] = [
   ["240.0.0.0", 4],
 ];
 
-/** What is set aside within the public part of IPv6: tunnels that lead to IPv4, documentation. */
+/** Reserved networks within IPv6's public range: tunnels to IPv4, documentation. */
 const reservedV6: readonly [network: string, prefix: number][] = [
   ["2001::", 23],
   ["2001:db8::", 32],
@@ -36,7 +36,7 @@ for (const [network, prefix] of reservedV6) reserved.addSubnet(network, prefix, 
 const publicV6 = new BlockList();
 publicV6.addSubnet("2000::", 3, "ipv6");
 
-/** False also for what is no address, and for IPv4 in IPv6's clothes. */
+/** False also for invalid addresses and for IPv4-mapped IPv6. */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:

@@ -7,7 +7,7 @@ test("addresses of the public Internet are public", () => {
   }
 });
 
-test("no one's own network is, in whatever clothes it comes", () => {
+test("private and reserved addresses are not public, in any notation", () => {
   const addresses = [
     "0.0.0.0",
     "10.1.2.3",

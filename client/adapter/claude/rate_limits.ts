@@ -1,10 +1,10 @@
-/** Anthropic's headers as callers may see them: its limits under OpenAI's names too. */
+/** The Anthropic headers that callers may see, with rate limits under OpenAI's names too. */
 
 import { relayedHeaders } from "../upstream/relayed_headers.ts";
 
 const PARTS = ["limit", "remaining", "reset"] as const;
 
-/** OpenAI's unit → Anthropic's that say it, the best one first. */
+/** OpenAI's unit → Anthropic's equivalents, the best one first. */
 const units: Readonly<Record<string, readonly string[]>> = Object.freeze({
   requests: ["requests"],
   tokens: ["tokens", "input-tokens", "output-tokens"],
@@ -23,7 +23,7 @@ export function claudeHeaders(headers: Headers, nowMs: number): Record<string, s
   return { ...Object.fromEntries(translated), ...relayedHeaders(headers) };
 }
 
-/** Anthropic tells when a limit is reset, OpenAI how long that takes: `6m0s`. */
+/** Anthropic sends a limit's reset time, OpenAI the duration until it: `6m0s`. */
 function duration(date: string | null, nowMs: number): string | null {
   const atMs = Date.parse(date ?? "");
   if (Number.isNaN(atMs)) return null;

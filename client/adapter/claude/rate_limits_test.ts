@@ -8,7 +8,7 @@ const limits = (unit: string, limit: string, remaining: string, reset: string) =
   [`anthropic-ratelimit-${unit}-reset`]: reset,
 });
 
-test("limits are told under OpenAI's names too, the reset as a duration", () => {
+test("limits are relayed under OpenAI's names too, with the reset as a duration", () => {
   const own = {
     ...limits("requests", "50", "49", "2026-11-23T10:00:01Z"),
     ...limits("tokens", "1000", "0", "2026-11-23T10:06:00Z"),
@@ -25,7 +25,7 @@ test("limits are told under OpenAI's names too, the reset as a duration", () => 
   });
 });
 
-test("where only input tokens are limited, they are the tokens", () => {
+test("if only input tokens are limited, they become the token limit", () => {
   const own = limits("input-tokens", "8", "7", "2026-11-23T09:00:00Z");
   expect(claudeHeaders(new Headers(own), now)).toEqual({
     ...own,
@@ -35,7 +35,7 @@ test("where only input tokens are limited, they are the tokens", () => {
   });
 });
 
-test("without limits nothing is made up, and what a proxy tells in OpenAI's names wins", () => {
+test("without limits no header is added, and a proxy's headers with OpenAI's names win", () => {
   expect(claudeHeaders(new Headers(), now)).toEqual({});
   const both = { ...limits("requests", "50", "49", "soon"), "x-ratelimit-limit-requests": "5" };
   expect(claudeHeaders(new Headers(both), now)["x-ratelimit-limit-requests"]).toBe("5");

@@ -1,4 +1,4 @@
-/** OpenAI chat completion request → Claude Messages request. */
+/** A chat completion request → Claude's Messages request. */
 
 import { unsupported } from "../bad_request.ts";
 import { answerFormat } from "./answer_format.ts";
@@ -13,22 +13,22 @@ import type { CacheControl, ClaudeRequest, Turn } from "./wire.ts";
 
 export interface Translation {
   request: ClaudeRequest;
-  /** Tools whose input must be unwrapped again. */
+  /** Free-text tools, whose input must be unwrapped again. */
   customNames: ReadonlySet<string>;
-  /** The tool whose input is the answer itself, where a schema had to be told as one. */
+  /** The tool whose input is the answer itself, if a schema had to become a tool. */
   jsonTool: string | null;
 }
 
 const MAX_CACHE_HINTS = 4;
 
-/** Throws a 400 UpstreamFailure that names the field which cannot be translated. */
+/** Throws a 400 UpstreamFailure that names a field that cannot be translated. */
 export function translate(
   chat: ChatRequest,
   model: string,
   facts: ModelFacts,
   memory: ThinkingMemory,
 ): Translation {
-  refuseUnsupported(chat);
+  rejectUnsupported(chat);
   const answerTokens = Math.min(
     chat.max_completion_tokens ?? chat.max_tokens ?? facts.maxOutputTokens,
     facts.maxOutputTokens,
@@ -59,9 +59,9 @@ export function translate(
   return { request, customNames: toolbox.customNames, jsonTool: output.jsonTool };
 }
 
-function refuseUnsupported(chat: ChatRequest): void {
+function rejectUnsupported(chat: ChatRequest): void {
   if ((chat.n ?? 1) > 1) throw unsupported("n", "Claude gives one answer a call: n must be 1");
-  if (chat.logprobs === true) throw unsupported("logprobs", "Claude tells no log probabilities");
+  if (chat.logprobs === true) throw unsupported("logprobs", "Claude gives no log probabilities");
   if (chat.web_search_options) {
     throw unsupported("web_search_options", "Claude nodes do not search the web for their callers");
   }
@@ -70,15 +70,15 @@ function refuseUnsupported(chat: ChatRequest): void {
   }
 }
 
-/** Where nobody said how long the answer may be, thinking may take its part of the whole. */
+/** Without a requested limit, thinking may take up to half of the model's. */
 function roomFor(chat: ChatRequest, facts: ModelFacts, answerTokens: number): number {
   const isGiven = (chat.max_completion_tokens ?? chat.max_tokens ?? null) !== null;
   return isGiven ? answerTokens : Math.floor(facts.maxOutputTokens / 2);
 }
 
 /**
- * With a budget, Claude refuses a tool's result whose call has lost its thinking. Where it was
- * dropped by the client and is not remembered, this one call goes without thinking.
+ * With a thinking budget, Claude rejects a tool result whose call has lost its thinking. If the
+ * client dropped the thinking and it is not in memory, this one call goes without thinking.
  */
 function keepToolLoop(plan: ThinkingPlan, turns: Turn[]): ThinkingPlan {
   const lastCall = turns.findLast(({ role }) => role === "assistant");
@@ -115,7 +115,7 @@ function stops({ stop }: ChatRequest): string[] {
   return all.filter((text) => text.trim() !== "");
 }
 
-/** Claude takes one of temperature and top_p, and neither from models or calls that think. */
+/** Claude accepts one of temperature and top_p, and neither while thinking. */
 function sampling(
   { temperature, top_p, top_k }: ChatRequest,
   facts: ModelFacts,
@@ -129,14 +129,14 @@ function sampling(
   };
 }
 
-/** Only opaque ids: nobody's address or number is told to the provider. */
+/** Only opaque ids are sent: no e-mail addresses or phone numbers. */
 function metadata(chat: ChatRequest): Pick<ClaudeRequest, "metadata"> {
   const id = chat.user ?? chat.safety_identifier ?? "";
   const isPersonal = id.includes("@") || /^\+?[\d\s()-]{7,}$/.test(id);
   return id === "" || isPersonal || id.length > 256 ? {} : { metadata: { user_id: id } };
 }
 
-/** What callers who know Claude say in its own words. */
+/** Claude's own fields in a chat request. */
 function passedOn(chat: ChatRequest): Pick<ClaudeRequest, "service_tier" | "cache_control"> {
   const { service_tier: tier, cache_control: control } = chat;
   return {
@@ -145,7 +145,7 @@ function passedOn(chat: ChatRequest): Pick<ClaudeRequest, "service_tier" | "cach
   };
 }
 
-/** Claude refuses a fifth: the last ones, which reach furthest, stay. */
+/** Claude rejects a fifth cache hint: the last ones stay, which cover the longest prefix. */
 function limitCacheHints(request: ClaudeRequest): void {
   const marked = [
     ...request.tools ?? [],

@@ -8,10 +8,10 @@ import { translate } from "./request.ts";
 import { ThinkingMemory } from "./thinking_memory.ts";
 import type { Block, ClaudeRequest, Turn } from "./wire.ts";
 
-/** Many runs take their time on a machine that has other work. */
+/** Many runs are slow on a busy machine. */
 const PROPERTY_WITHIN_MS = 30_000;
 
-/** Any request that OpenAI's API takes, as far as Claude has words for it. */
+/** Any valid OpenAI request that Claude's dialect can express. */
 const text = fc.oneof(fc.constant(""), fc.constant(" \n"), fc.string());
 const id = fc.constantFrom("a", "b", "f:0", "f.0", "f_0", "");
 const cacheHints = {
@@ -192,7 +192,7 @@ test(
           const chat = readChatRequest(JSON.stringify(body));
           request = translate(chat, model, facts, new ThinkingMemory()).request;
         } catch (failure) {
-          // A choice among tools that are not offered, or nothing said at all.
+          // A choice of a missing tool, or no message with content.
           if (!(failure instanceof UpstreamFailure)) throw failure;
           expect(failure.code).toBe(400);
           expect(["messages", "tool_choice"]).toContain(failure.error!.param!);
@@ -206,7 +206,7 @@ test(
   PROPERTY_WITHIN_MS,
 );
 
-test("whatever a request holds, it is translated or refused with a 400 that names a field", () => {
+test("any request is translated or rejected with a 400 that names a field", () => {
   fc.assert(
     fc.property(anyRequest, fc.nat(), fc.jsonValue({ maxDepth: 2 }), (valid, position, other) => {
       const body = altered(valid, position, other);
@@ -223,7 +223,7 @@ test("whatever a request holds, it is translated or refused with a 400 that name
   );
 }, PROPERTY_WITHIN_MS);
 
-/** Anthropic's rules, by name, that a request breaks. */
+/** The names of Anthropic's rules that a request breaks. */
 function brokenRules(request: ClaudeRequest, facts: ModelFacts): string[] {
   const broken = { ...turnRules(request), ...toolRules(request), ...optionRules(request, facts) };
   return Object.entries(broken).filter(([, isBroken]) => isBroken).map(([rule]) => rule);
@@ -344,7 +344,7 @@ function callsIn({ content }: Turn): string[] {
   return content.filter(({ type }) => type === "tool_use").map(({ id }) => String(id));
 }
 
-/** Whether every object schema within is closed, and nothing is left that Claude refuses. */
+/** Whether every object schema is closed and no rejected keyword is left. */
 function isClosed(value: unknown, isMap = false): boolean {
   if (typeof value !== "object" || value === null) return true;
   if (Array.isArray(value)) return value.every((inner) => isClosed(inner));

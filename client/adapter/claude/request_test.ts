@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { claude, NEW, OLD, refusal } from "../../testing/claude_request.ts";
+import { claude, NEW, OLD, rejection } from "../../testing/claude_request.ts";
 
-test("what Claude has no use for is left out", () => {
+test("fields that Claude ignores are left out", () => {
   const extras = {
     seed: 1,
     frequency_penalty: 1,
@@ -17,30 +17,30 @@ test("what Claude has no use for is left out", () => {
   expect(claude(extras)).toEqual(claude({}));
 });
 
-test("max_tokens is the caller's, within what the model can, or all that it can", () => {
+test("max_tokens is the caller's up to the model's limit, or that limit", () => {
   expect(claude({ max_tokens: 5, max_completion_tokens: 7 }).max_tokens).toBe(7);
   expect(claude({}).max_tokens).toBe(64_000);
   expect(claude({ max_tokens: 1_000_000 }).max_tokens).toBe(64_000);
 });
 
-test("sampling is told only to models that take it, and never both kinds", () => {
-  const asked = { temperature: 1.5, top_p: 0.5, top_k: 3 };
-  expect(claude(asked)).toMatchObject({ temperature: 1, top_k: 3 });
-  expect(claude(asked).top_p).toBeUndefined();
+test("sampling parameters are sent only to models that accept them, and never both", () => {
+  const rejected = { temperature: 1.5, top_p: 0.5, top_k: 3 };
+  expect(claude(rejected)).toMatchObject({ temperature: 1, top_k: 3 });
+  expect(claude(rejected).top_p).toBeUndefined();
   expect(claude({ top_p: 0.5 }).top_p).toBe(0.5);
   for (const model of [NEW, "claude-of-tomorrow"]) {
-    const { temperature, top_p, top_k } = claude(asked, model);
+    const { temperature, top_p, top_k } = claude(rejected, model);
     expect([temperature, top_p, top_k]).toEqual([undefined, undefined, undefined]);
   }
 });
 
-test("stops become a list without the blank ones", () => {
+test("stop becomes a list without blank entries", () => {
   expect(claude({ stop: "x" }).stop_sequences).toEqual(["x"]);
   expect(claude({ stop: ["", "\n", "y"] }).stop_sequences).toEqual(["y"]);
   expect(claude({ stop: null }).stop_sequences).toBeUndefined();
 });
 
-test("only opaque user ids are told", () => {
+test("only opaque user ids are sent", () => {
   expect(claude({ user: "u-1" }).metadata).toEqual({ user_id: "u-1" });
   expect(claude({ safety_identifier: "s-1" }).metadata).toEqual({ user_id: "s-1" });
   for (const user of ["a@b.c", "+49 170 1234567"]) {
@@ -48,19 +48,19 @@ test("only opaque user ids are told", () => {
   }
 });
 
-test("a search of the web is refused rather than left out", () => {
-  expect(refusal({ web_search_options: {} })).toEqual({ code: 400, param: "web_search_options" });
+test("web_search_options is rejected, not dropped", () => {
+  expect(rejection({ web_search_options: {} })).toEqual({ code: 400, param: "web_search_options" });
 });
 
-test("a form of the answer that nobody knows, or that says no schema, is refused", () => {
-  const asked = (response_format: object) => refusal({ response_format });
-  expect(asked({ type: "yaml" })).toEqual({ code: 400, param: "response_format.type" });
-  expect(asked({ type: "json_schema" }))
+test("an unknown response_format, or one without a schema, is rejected", () => {
+  const rejected = (response_format: object) => rejection({ response_format });
+  expect(rejected({ type: "yaml" })).toEqual({ code: 400, param: "response_format.type" });
+  expect(rejected({ type: "json_schema" }))
     .toEqual({ code: 400, param: "response_format.json_schema" });
   expect(claude({ response_format: { type: "text" } })).toEqual(claude({}));
 });
 
-test("effort becomes what each generation understands", () => {
+test("effort is mapped to each generation's parameters", () => {
   const effort = (model: string, reasoning_effort: string) => {
     const { thinking, output_config } = claude({ reasoning_effort }, model);
     return [thinking?.type, thinking?.budget_tokens, output_config?.effort];
@@ -75,14 +75,14 @@ test("effort becomes what each generation understands", () => {
   expect(effort("claude-opus-5-5", "none")).toEqual([undefined, undefined, "low"]);
 });
 
-test("a budget for thinking comes on top of the answer and stays below the model's limit", () => {
+test("a thinking budget is added to the answer's limit and stays below the model's", () => {
   const request = claude({ max_tokens: 100, reasoning_effort: "medium" });
   expect(request.max_tokens).toBe(8_292);
   const full = claude({ max_tokens: 63_500, reasoning_effort: "high" });
   expect(full.thinking).toBeUndefined();
 });
 
-test("what is said in Claude's own words wins", () => {
+test("Claude's own fields override derived ones", () => {
   const request = claude({
     reasoning_effort: "low",
     thinking: { type: "enabled", budget_tokens: 5_000 },
@@ -95,7 +95,7 @@ test("what is said in Claude's own words wins", () => {
   expect(claude({ service_tier: "flex" }).service_tier).toBeUndefined();
 });
 
-test("a wanted schema is told natively, closed and without what Claude refuses", () => {
+test("a schema is sent natively, closed and without rejected keywords", () => {
   const schema = {
     type: "object",
     properties: { n: { type: "integer", minimum: 1, description: "count" } },
@@ -113,7 +113,7 @@ test("a wanted schema is told natively, closed and without what Claude refuses",
   });
 });
 
-test("a schema that Claude cannot hold to becomes a tool that it must call, or words where it cannot be made to", () => {
+test("an unsupported schema becomes a forced tool, or instructions if tools cannot be forced", () => {
   const schema = { type: "object", additionalProperties: { type: "number" } };
   const response_format = { type: "json_schema", json_schema: { name: "x", schema } };
   const forced = claude({ response_format });
@@ -129,7 +129,7 @@ test("a schema that Claude cannot hold to becomes a tool that it must call, or w
   expect(JSON.stringify(unforced.system)).toContain("additionalProperties");
 });
 
-test("alternatives, formats and what Claude does not check are told in its way", () => {
+test("oneOf, formats and unchecked keywords are converted", () => {
   const schema = {
     type: "object",
     properties: {
@@ -160,7 +160,7 @@ test("alternatives, formats and what Claude does not check are told in its way",
   });
 });
 
-test("a JSON object is asked for in words", () => {
+test("json_object becomes an instruction", () => {
   expect(JSON.stringify(claude({ response_format: { type: "json_object" } }).system)).toContain(
     "valid JSON object",
   );

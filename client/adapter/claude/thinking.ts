@@ -1,4 +1,4 @@
-/** How much a model shall think: OpenAI's effort in the terms of each generation. */
+/** OpenAI's reasoning effort → the thinking parameters of each Claude generation. */
 
 import type { ChatRequest } from "./chat_request.ts";
 import type { ModelFacts } from "./model_facts.ts";
@@ -9,7 +9,7 @@ export interface ThinkingPlan {
   effort?: string;
   /** Tokens for thinking, on top of those for the answer. */
   budgetTokens: number;
-  /** Whether thinking was asked for, which excludes sampling and forced tools. */
+  /** Whether thinking is on, which excludes sampling parameters and forced tools. */
   isOn: boolean;
 }
 
@@ -26,7 +26,7 @@ const budgets: Readonly<Record<Exclude<Effort, "none">, number>> = Object.freeze
   max: 32_768,
 });
 
-/** `answerTokens`: what the answer itself may take. */
+/** `answerTokens`: the limit of the answer without thinking. */
 export function thinkingPlan(
   request: ChatRequest,
   facts: ModelFacts,
@@ -49,7 +49,7 @@ export function thinkingPlan(
     : budgetPlan(effort, facts, answerTokens);
 }
 
-/** Models of the budget style think only when asked. */
+/** Models with a thinking budget think only on request. */
 function leastThinking(facts: ModelFacts): ThinkingPlan {
   const quiet = { budgetTokens: 0, isOn: false };
   if (facts.thinking !== "adaptive") return quiet;
@@ -74,7 +74,7 @@ function budgetPlan(
 
 const scale: readonly Effort[] = ["minimal", "low", "medium", "high", "xhigh", "max"];
 
-/** The effort itself, or the next lower one that the model knows, or its lowest. */
+/** The effort itself, else the next lower supported one, else the lowest. */
 function nearestEffort(effort: Effort, known: readonly string[]): string {
   const upTo = scale.slice(0, scale.indexOf(effort) + 1);
   return upTo.findLast((step) => known.includes(step)) ?? known[0] ?? "low";

@@ -1,21 +1,21 @@
 /**
- * Signed thinking on its way through callers: a tool loop may go on at another node, which has not
- * seen the blocks that Claude wants back with the tool's result.
+ * Signed thinking in callers' hands: a tool loop may continue on another node, which has not seen
+ * the blocks that Claude requires with the tool's result.
  */
 
 import { shortHash } from "../short_hash.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import type { Block } from "./wire.ts";
 
-/** Names the model without telling how its provider calls it. */
+/** Identifies the model without revealing the provider's name for it. */
 const MARK = "signed_for";
 
-/** Blocks as callers get them: marked, since a signature is worth nothing at another model. */
+/** Marks blocks for callers: a signature is valid for one model only. */
 export function marked(blocks: readonly Block[], model: string): Block[] {
   return blocks.filter(isSigned).map((block) => ({ ...block, [MARK]: shortHash(model) }));
 }
 
-/** Blocks that a caller sent back, verbatim as Claude said them; none that the model would refuse. */
+/** Restores blocks that a caller sent back, without those that the model would reject. */
 export function unmarked(blocks: readonly Block[], model: string): Block[] {
   return blocks.flatMap(({ [MARK]: mark, ...block }) =>
     isSigned(block) && (mark === undefined || mark === shortHash(model)) ? [block] : []
@@ -26,7 +26,7 @@ export function isThinking({ type }: Block): boolean {
   return type === "thinking" || type === "redacted_thinking";
 }
 
-/** Whether the caller knows Claude's thinking: a stream tells others nothing that they did not ask for. */
+/** Whether the caller understands signed thinking: other callers' streams carry none. */
 export function knowsThinking({ thinking, messages }: ChatRequest): boolean {
   return Boolean(thinking) || messages.some((message) => message.thinking_blocks?.length);
 }

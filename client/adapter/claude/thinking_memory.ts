@@ -1,6 +1,6 @@
 /**
- * Remembers a model's signed thinking by the tool call that followed it: clients of this API drop
- * it, and Claude refuses the tool's result without it.
+ * Remembers a model's signed thinking by the tool call that followed it: OpenAI's clients drop the
+ * thinking, and Claude rejects the tool's result without it.
  */
 
 import { LRUCache } from "lru-cache";
@@ -16,12 +16,12 @@ export class ThinkingMemory {
     sizeCalculation: (blocks) => 1 + JSON.stringify(blocks).length,
   });
 
-  /** Keeps what was thought before a tool call. Signatures hold for one model only. */
+  /** Stores the thinking before a tool call. A signature is valid for one model only. */
   keep(model: string, toolUseId: string, blocks: readonly Block[]): void {
     if (blocks.length > 0) this.#blocks.set(key(model, toolUseId), [...blocks]);
   }
 
-  /** The same blocks, verbatim and in order; none where they were never seen or are forgotten. */
+  /** The stored blocks, verbatim and in order; empty if unknown or evicted. */
   recall(model: string, toolUseId: string): Block[] {
     return this.#blocks.get(key(model, toolUseId)) ?? [];
   }

@@ -1,10 +1,10 @@
-/** Calls and their results, which Claude wants to stand together. */
+/** Pairs tool calls with their results, as Claude requires. */
 
 import type { Block, Turn } from "./wire.ts";
 
 /**
- * Every tool call is answered in the very next turn, first thing there, exactly once; a result
- * that answers nothing becomes text.
+ * Makes every tool call answered exactly once, at the start of the next turn. A result without a
+ * call becomes text.
  */
 export function pairTools(turns: Turn[]): void {
   for (let i = 0; i < turns.length; i++) {
@@ -15,7 +15,7 @@ export function pairTools(turns: Turn[]): void {
     }
     turn.content = onePerId(turn.content);
     const ids = turn.content.filter(({ type }) => type === "tool_use").map(({ id }) => String(id));
-    // A trailing assistant turn with calls is answered as well: without results it is refused.
+    // Claude also rejects a last turn whose calls have no results.
     if (ids.length > 0 && turns[i + 1] === undefined) turns.push({ role: "user", content: [] });
     const next = turns[i + 1];
     if (next === undefined) continue;
@@ -27,7 +27,7 @@ export function pairTools(turns: Turn[]): void {
   }
 }
 
-/** Two calls under one id cannot both be answered: the later ones are dropped. */
+/** Drops later calls with the same id: only one of them can be answered. */
 function onePerId(content: Block[]): Block[] {
   const seen = new Set<unknown>();
   return content.filter((block) => {

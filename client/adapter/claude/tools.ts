@@ -1,4 +1,4 @@
-/** Tools and the choice among them, in Claude's words. */
+/** OpenAI's tools and tool choice → Claude's. */
 
 import { badRequest, unsupported } from "../bad_request.ts";
 import type { ChatRequest } from "./chat_request.ts";
@@ -10,11 +10,11 @@ import type { Tool, ToolChoice } from "./wire.ts";
 export interface Toolbox {
   tools: Tool[];
   choice: ToolChoice | undefined;
-  /** Tools whose input is free text: wrapped for Claude, unwrapped on the way back. */
+  /** Free-text tools: their input is wrapped for Claude and unwrapped in the answer. */
   customNames: ReadonlySet<string>;
 }
 
-/** `canForce`: whether this model, thinking as it is asked to, can be made to call a tool. */
+/** `canForce`: whether a tool call can be forced with this model and its thinking settings. */
 export function toolboxOf(request: ChatRequest, facts: ModelFacts, canForce: boolean): Toolbox {
   const offered = [...toolsOf(request, facts), ...functionsOf(request)];
   checkNames(offered, request);
@@ -60,7 +60,7 @@ function checkNames(tools: Tool[], request: ChatRequest): void {
   });
 }
 
-/** The form that tools had before 2023-11. */
+/** The deprecated form of tools, before 2023-11. */
 function functionsOf({ functions }: ChatRequest): Tool[] {
   return (functions ?? []).map(({ name, description, parameters }) => ({
     name,
@@ -84,7 +84,7 @@ function customTool(
   return { name, ...(description ? { description: String(description) } : {}), input_schema };
 }
 
-/** The whole schema as it came; Claude insists only on an object at the top. */
+/** The schema unchanged, except that Claude requires an object at the top. */
 function objectSchema(parameters: Record<string, unknown> | null | undefined) {
   return { properties: {}, ...parameters, type: "object" };
 }
@@ -94,7 +94,7 @@ function choose(
   request: ChatRequest,
   canForce: boolean,
 ): { tools: Tool[]; choice: ToolChoice | undefined } {
-  // The second name is that of the old form.
+  // `function_call` is the deprecated form.
   const wanted = request.tool_choice ?? request.function_call;
   if (tools.length === 0 || !wanted) return { tools, choice: undefined };
   if (typeof wanted === "string") return { tools, choice: modeChoice(wanted, canForce) };
@@ -111,7 +111,7 @@ function choose(
   return chooseOne(tools, nameOf(wanted), canForce);
 }
 
-/** A tool that cannot be forced is at least the only one. */
+/** If the tool cannot be forced, it is offered alone. */
 function chooseOne(tools: Tool[], name: string | undefined, canForce: boolean) {
   const only = tools.filter((tool) => tool.name === name);
   if (name === undefined || only.length === 0) {

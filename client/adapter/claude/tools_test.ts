@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { claude, hello, refusal, turns } from "../../testing/claude_request.ts";
+import { claude, hello, rejection, turns } from "../../testing/claude_request.ts";
 
-test("free-text tools take an object with their text, and a grammar is refused", () => {
+test("a free-text tool takes an object with its text; a grammar is rejected", () => {
   const custom = (format: object) => ({
     tools: [{ type: "custom", custom: { name: "c", format } }],
   });
@@ -13,16 +13,16 @@ test("free-text tools take an object with their text, and a grammar is refused",
       required: ["input"],
     },
   }]);
-  expect(refusal(custom({ type: "grammar" })).param).toBe("tools[0].custom.format");
-  expect(refusal({ tools: [{ type: "function" }] }).param).toBe("tools[0].function");
-  expect(refusal({ tools: [{ type: "web_search" }] }).param).toBe("tools[0].type");
+  expect(rejection(custom({ type: "grammar" })).param).toBe("tools[0].custom.format");
+  expect(rejection({ tools: [{ type: "function" }] }).param).toBe("tools[0].function");
+  expect(rejection({ tools: [{ type: "web_search" }] }).param).toBe("tools[0].type");
   const call = { id: "a", type: "custom", custom: { name: "c", input: "x" } };
   expect(turns(...hello, { role: "assistant", tool_calls: [call] })[1]!.content).toEqual([
     { type: "tool_use", id: "a", name: "c", input: { input: "x" } },
   ]);
 });
 
-test("strict tools are strict where the model can keep to a schema", () => {
+test("strict tools are strict if the model supports structured output", () => {
   const parameters = { type: "object", properties: { a: { type: "integer", minimum: 1 } } };
   const tools = [{ type: "function", function: { name: "f", parameters, strict: true } }];
   expect(claude({ tools }).tools).toMatchObject([{
@@ -46,7 +46,7 @@ test("tools keep their whole schema, and always have one", () => {
   ]);
 });
 
-test("every tool_choice has its counterpart", () => {
+test("every tool_choice is mapped", () => {
   const choices: [unknown, unknown][] = [
     ["none", { type: "none" }],
     ["auto", { type: "auto" }],
@@ -60,25 +60,25 @@ test("every tool_choice has its counterpart", () => {
   expect(claude({ tool_choice: "required" }).tool_choice).toBeUndefined();
 });
 
-test("the choice of the old form counts where there is no new one", () => {
+test("function_call applies if there is no tool_choice", () => {
   const functions = [{ name: "f" }, { name: "g" }];
   const chosen = (function_call: unknown) => claude({ functions, function_call }).tool_choice;
   expect(chosen({ name: "g" })).toEqual({ type: "tool", name: "g" });
   expect(chosen("none")).toEqual({ type: "none" });
 });
 
-test("names that Claude refuses, and names given twice, are refused before it is asked", () => {
+test("invalid and duplicate tool names are rejected before the request is sent", () => {
   const named = (...names: string[]) =>
-    refusal({ tools: names.map((name) => ({ type: "function", function: { name } })) });
+    rejection({ tools: names.map((name) => ({ type: "function", function: { name } })) });
   expect(named("a", "b c")).toEqual({ code: 400, param: "tools[1]" });
   expect(named("a", "b", "a")).toEqual({ code: 400, param: "tools[2]" });
-  expect(refusal({ tools, functions: [{ name: "f" }] })).toEqual({
+  expect(rejection({ tools, functions: [{ name: "f" }] })).toEqual({
     code: 400,
     param: "functions[0]",
   });
 });
 
-test("allowed_tools leaves only those", () => {
+test("allowed_tools keeps only the named tools", () => {
   const allowed_tools = {
     mode: "required",
     tools: [{ type: "function", function: { name: "g" } }],
@@ -88,7 +88,7 @@ test("allowed_tools leaves only those", () => {
   expect(request.tool_choice).toEqual({ type: "any" });
 });
 
-test("where a tool cannot be forced, it is the only one", () => {
+test("a tool that cannot be forced is offered alone", () => {
   const forced = { tools, tool_choice: { type: "function", function: { name: "g" } } };
   for (
     const request of [
@@ -101,7 +101,7 @@ test("where a tool cannot be forced, it is the only one", () => {
   }
 });
 
-test("parallel calls are switched off inside the choice", () => {
+test("parallel calls are disabled inside the tool choice", () => {
   const off = { tools, parallel_tool_calls: false };
   expect(claude(off).tool_choice).toEqual({ type: "auto", disable_parallel_tool_use: true });
   expect(claude({ ...off, tool_choice: "none" }).tool_choice).toEqual({ type: "none" });

@@ -1,4 +1,4 @@
-/** A chat's messages → Claude's system prompt and turns, which must alternate and pair up strictly. */
+/** A chat's messages → Claude's system prompt and strictly alternating turns. */
 
 import { badRequest } from "../bad_request.ts";
 import type { Message } from "./chat_request.ts";
@@ -14,15 +14,15 @@ export interface Transcript {
   turns: Turn[];
 }
 
-/** Where the thinking is found that Claude wants back. */
-export interface Thinking {
-  /** What came before a tool call. */
+/** Supplies the past thinking that Claude requires. */
+export interface ThinkingSource {
+  /** The thinking before a tool call. */
   recall(toolUseId: string): Block[];
-  /** Those of the blocks that a caller sent back which the model would take. */
+  /** Filters a caller's blocks to those that the model accepts. */
   accept(blocks: Block[]): Block[];
 }
 
-export function transcriptOf(messages: Message[], thinking: Thinking): Transcript {
+export function transcriptOf(messages: Message[], thinking: ThinkingSource): Transcript {
   const firstOther = messages.findIndex(({ role }) => role !== "system" && role !== "developer");
   const leading = firstOther < 0 ? messages.length : firstOther;
   const system = messages.slice(0, leading).flatMap((message, i) =>
@@ -35,13 +35,13 @@ export function transcriptOf(messages: Message[], thinking: Thinking): Transcrip
   }
   trimEnd(turns);
   if (turns.length === 0) {
-    throw badRequest("messages", "No message says anything: send at least one that is not empty");
+    throw badRequest("messages", "Every message is empty: send at least one that is not");
   }
   return { system, turns };
 }
 
-/** Merges neighbours of one role, and drops what is empty. */
-function alternating(messages: Message[], offset: number, thinking: Thinking): Turn[] {
+/** Merges neighbours of one role and drops empty messages. */
+function alternating(messages: Message[], offset: number, thinking: ThinkingSource): Turn[] {
   const turns: Turn[] = [];
   const functionIds = new Map<string, string>();
   messages.forEach((message, i) => {
@@ -50,7 +50,7 @@ function alternating(messages: Message[], offset: number, thinking: Thinking): T
     const blocks = blocksOfMessage(message, param, functionIds, thinking);
     if (blocks.length === 0) return;
     const last = turns.at(-1);
-    // Thinking belongs at a turn's beginning.
+    // Thinking is valid only at the start of a turn.
     if (last?.role === role) last.content.push(...blocks.filter((block) => !isThinking(block)));
     else turns.push({ role, content: blocks });
   });
@@ -61,7 +61,7 @@ function blocksOfMessage(
   message: Message,
   param: string,
   functionIds: Map<string, string>,
-  thinking: Thinking,
+  thinking: ThinkingSource,
 ): Block[] {
   switch (message.role) {
     case "system":
@@ -88,7 +88,7 @@ function systemBlocks(message: Message, param: string): Block[] {
   );
 }
 
-/** A later instruction stays where it was said: moved to the front it would mean something else. */
+/** A later system message stays in place: at the front its meaning would change. */
 function inPlaceSystem(message: Message): Block[] {
   const text = textOf(message.content).trim();
   return text === "" ? [] : [{ type: "text", text: `<system>${text}</system>` }];
@@ -98,7 +98,7 @@ function assistantBlocks(
   message: Message,
   param: string,
   functionIds: Map<string, string>,
-  thinking: Thinking,
+  thinking: ThinkingSource,
 ): Block[] {
   const calls = (message.tool_calls ?? []).flatMap((call, i) => {
     const id = toolId(call.id || `${param}_${i}`);
@@ -115,13 +115,13 @@ function assistantBlocks(
   }
   const echoed = thinking.accept((message.thinking_blocks ?? []) as Block[]);
   const [first] = calls;
-  const thoughts = echoed.length > 0 || first === undefined
+  const past = echoed.length > 0 || first === undefined
     ? echoed
     : thinking.recall(String(first.id));
   const refusal = textBlock(message.refusal);
-  const said = blocksOf(message.content, `${param}.content`);
-  const shown = [...said, ...refusal ? [refusal] : [], ...calls];
-  return shown.length === 0 ? [] : [...thoughts, ...hinted(shown, message)];
+  const content = blocksOf(message.content, `${param}.content`);
+  const blocks = [...content, ...refusal ? [refusal] : [], ...calls];
+  return blocks.length === 0 ? [] : [...past, ...hinted(blocks, message)];
 }
 
 function toolUse(id: string, name: string, input: object): Block {
@@ -140,7 +140,7 @@ function hinted(blocks: Block[], message: Message): Block[] {
   return last === undefined ? [] : [...blocks.slice(0, -1), withCacheHint(last, message)];
 }
 
-/** Claude refuses a last assistant text that ends in white space. */
+/** Claude rejects a final assistant text with trailing white space. */
 function trimEnd(turns: Turn[]): void {
   const last = turns.at(-1);
   const block = last?.role === "assistant" ? last.content.at(-1) : undefined;

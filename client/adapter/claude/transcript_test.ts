@@ -5,7 +5,7 @@ import {
   hello,
   NEW,
   OLD,
-  refusal,
+  rejection,
   result,
   toolCall,
   turns,
@@ -15,7 +15,7 @@ import type { Block } from "./wire.ts";
 
 const text = (content: string) => ({ type: "text", text: content });
 
-test("leading system and developer messages become the system prompt, a block each", () => {
+test("leading system and developer messages become the system prompt, one block each", () => {
   const request = claude({
     messages: [{ role: "system", content: "a" }, { role: "developer", content: "b" }, ...hello],
   });
@@ -23,22 +23,22 @@ test("leading system and developer messages become the system prompt, a block ea
   expect(request.messages).toEqual([{ role: "user", content: [text("hi")] }]);
 });
 
-test("a later system message stays where it was said", () => {
+test("a later system message stays in place", () => {
   expect(turns(...hello, { role: "system", content: "be brief" })).toEqual([
     { role: "user", content: [text("hi"), text("<system>be brief</system>")] },
   ]);
 });
 
-test("neighbours of one role are merged, and a first assistant turn gets a user turn before it", () => {
-  const said = (content: string) => ({ role: "assistant", content });
-  expect(turns(said("a"), said("b"), ...hello, ...hello)).toEqual([
+test("neighbours of one role are merged, and a leading assistant turn gets a user turn before it", () => {
+  const assistant = (content: string) => ({ role: "assistant", content });
+  expect(turns(assistant("a"), assistant("b"), ...hello, ...hello)).toEqual([
     { role: "user", content: [text("Continue.")] },
     { role: "assistant", content: [text("a"), text("b")] },
     { role: "user", content: [text("hi"), text("hi")] },
   ]);
 });
 
-test("all results of a turn come first in one user turn, in the calls' order", () => {
+test("all tool results of a turn come first in one user turn, in the calls' order", () => {
   const messages = [...hello, calling("a", "b"), result("b"), ...hello, result("a")];
   expect(turns(...messages)[2]).toEqual({
     role: "user",
@@ -50,13 +50,13 @@ test("all results of a turn come first in one user turn, in the calls' order", (
   });
 });
 
-test("a call without a result gets one that says so, and a result without a call becomes text", () => {
+test("a call without a result gets an error result; a result without a call becomes text", () => {
   const [, , answer] = turns(...hello, calling("a"), result("z", "stray"));
   expect(answer!.content[0]).toMatchObject({ tool_use_id: "a", is_error: true });
   expect(answer!.content[1]).toEqual(text("<tool_result>stray</tool_result>"));
 });
 
-test("arguments that are no JSON object are wrapped, not refused", () => {
+test("arguments that are no JSON object are wrapped, not rejected", () => {
   const inputs = ["", "{bad", "[1]", '{"a":1}'].map((args) =>
     turns(...hello, { role: "assistant", tool_calls: [toolCall("a", "f", args)] })[1]!.content[0]!
       .input
@@ -64,7 +64,7 @@ test("arguments that are no JSON object are wrapped, not refused", () => {
   expect(inputs).toEqual([{}, { arguments: "{bad" }, { value: [1] }, { a: 1 }]);
 });
 
-test("ids that Claude refuses are changed alike in call and result, and never collide", () => {
+test("invalid ids are changed alike in call and result, and never collide", () => {
   const [, calls, results] = turns(...hello, calling("f:0", "f.0"), result("f.0"), result("f:0"));
   const ids = calls!.content.map(({ id }) => String(id));
   expect(new Set(ids).size).toBe(2);
@@ -72,21 +72,21 @@ test("ids that Claude refuses are changed alike in call and result, and never co
   expect(results!.content.map(({ tool_use_id }) => tool_use_id)).toEqual(ids);
 });
 
-test("functions of the old form find their results", () => {
-  const [, said, answer] = turns(
+test("results of deprecated functions are matched to their calls", () => {
+  const [, assistant, answer] = turns(
     ...hello,
     { role: "assistant", content: null, function_call: { name: "f", arguments: "{}" } },
     { role: "function", name: "f", content: "42" },
   );
   expect(answer!.content[0]).toMatchObject({
     type: "tool_result",
-    tool_use_id: said!.content[0]!.id,
+    tool_use_id: assistant!.content[0]!.id,
   });
 });
 
-test("white text is dropped and the end of a last assistant turn trimmed", () => {
-  const said = { role: "assistant", content: [{ type: "text", text: " " }, text("a  \n")] };
-  expect(turns(...hello, said)[1]!.content).toEqual([text("a")]);
+test("blank text is dropped and the end of a final assistant turn trimmed", () => {
+  const assistant = { role: "assistant", content: [{ type: "text", text: " " }, text("a  \n")] };
+  expect(turns(...hello, assistant)[1]!.content).toEqual([text("a")]);
 });
 
 test("images and documents become their blocks", () => {
@@ -111,37 +111,43 @@ test("images and documents become their blocks", () => {
   ]);
 });
 
-test("what a message may hold and Claude cannot take is refused by its name", () => {
-  const asked = (part: object) => refusal({ messages: [{ role: "user", content: [part] }] }).param;
+test("unsupported content parts are rejected by name", () => {
+  const rejected = (part: object) =>
+    rejection({ messages: [{ role: "user", content: [part] }] }).param;
   const param = "messages[0].content[0]";
-  expect(asked({ type: "input_audio", input_audio: { data: "", format: "wav" } })).toBe(param);
-  expect(asked({ type: "file", file: { file_id: "file-1" } })).toBe(`${param}.file.file_data`);
-  expect(asked({ type: "file", file: { file_data: "data:video/mp4;base64,AA" } })).toBe(
+  expect(rejected({ type: "input_audio", input_audio: { data: "", format: "wav" } })).toBe(param);
+  expect(rejected({ type: "file", file: { file_id: "file-1" } })).toBe(`${param}.file.file_data`);
+  expect(rejected({ type: "file", file: { file_data: "data:video/mp4;base64,AA" } })).toBe(
     `${param}.file.file_data`,
   );
-  expect(asked({ type: "video_url" })).toBe(`${param}.type`);
+  expect(rejected({ type: "video_url" })).toBe(`${param}.type`);
   for (const data of ["@@@@", "AA%3D", "=AAA", ""]) {
     const image_url = { url: `data:image/png;base64,${data}` };
-    expect(asked({ type: "image_url", image_url })).toBe(`${param}.image_url.url`);
+    expect(rejected({ type: "image_url", image_url })).toBe(`${param}.image_url.url`);
     const file = { file_data: `data:application/pdf;base64,${data}` };
-    expect(asked({ type: "file", file })).toBe(`${param}.file.file_data`);
+    expect(rejected({ type: "file", file })).toBe(`${param}.file.file_data`);
   }
 });
 
-test("base64 in lines is told in one", () => {
+test("line breaks in base64 are removed", () => {
   const url = "data:image/png;base64, AAAA\r\n BBB=\n";
   const [block] = turns({ role: "user", content: [{ type: "image_url", image_url: { url } }] })[0]!
     .content;
   expect(block).toMatchObject({ source: { data: "AAAABBB=" } });
 });
 
-test("a refusal that was given is said again, and unsigned reasoning is not", () => {
-  const refused = { role: "assistant", content: [{ type: "refusal", refusal: "No." }] };
-  const said = { role: "assistant", content: null, refusal: "Never.", reasoning_content: "Hm." };
-  expect(turns(...hello, refused, said)[1]!.content).toEqual([text("No."), text("Never.")]);
+test("a past refusal is sent again; unsigned reasoning is not", () => {
+  const withPart = { role: "assistant", content: [{ type: "refusal", refusal: "No." }] };
+  const assistant = {
+    role: "assistant",
+    content: null,
+    refusal: "Never.",
+    reasoning_content: "Hm.",
+  };
+  expect(turns(...hello, withPart, assistant)[1]!.content).toEqual([text("No."), text("Never.")]);
 });
 
-test("a tool may give back images, or nothing at all", () => {
+test("a tool result may hold images, or nothing", () => {
   const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };
   const [, , answer] = turns(
     ...hello,
@@ -156,9 +162,9 @@ test("a tool may give back images, or nothing at all", () => {
   ]);
 });
 
-test("text stands before the calls of its turn", () => {
-  const said = { ...calling("a"), content: "On it." };
-  expect(turns(...hello, said, result("a"))[1]!.content.map(({ type }) => type)).toEqual([
+test("text precedes the calls of its turn", () => {
+  const assistant = { ...calling("a"), content: "On it." };
+  expect(turns(...hello, assistant, result("a"))[1]!.content.map(({ type }) => type)).toEqual([
     "text",
     "tool_use",
   ]);
@@ -166,25 +172,25 @@ test("text stands before the calls of its turn", () => {
 
 test("a message's own cache hint marks its last block, a tool call too", () => {
   const cache_control = { type: "ephemeral" };
-  const [, said] = turns(...hello, { ...calling("a"), cache_control }, result("a"));
-  expect(said!.content).toMatchObject([{ type: "tool_use", cache_control }]);
+  const [, assistant] = turns(...hello, { ...calling("a"), cache_control }, result("a"));
+  expect(assistant!.content).toMatchObject([{ type: "tool_use", cache_control }]);
 });
 
-test("thinking that a caller sends back stands first, signed and only for its model", () => {
+test("thinking that a caller sends back comes first, signed and only for its model", () => {
   const signed = { type: "thinking", thinking: "Plan.", signature: "s" };
   const redacted = { type: "redacted_thinking", data: "x" };
   const unsigned = { type: "thinking", thinking: "Guess.", signature: "" };
   const elsewhere = marked([signed], NEW);
-  const said = (...thinking_blocks: object[]) =>
+  const assistant = (...thinking_blocks: object[]) =>
     turns(...hello, { ...calling("a"), content: "On it.", thinking_blocks }, result("a"))[1]!
       .content.map(({ cache_control: _, ...block }) => block);
   const rest = [text("On it."), { type: "tool_use", id: "a", name: "f", input: {} }];
-  expect(said(signed, redacted)).toEqual([signed, redacted, ...rest]);
-  expect(said(...marked([signed, redacted], OLD))).toEqual([signed, redacted, ...rest]);
-  expect(said(unsigned, ...elsewhere)).toEqual(rest);
+  expect(assistant(signed, redacted)).toEqual([signed, redacted, ...rest]);
+  expect(assistant(...marked([signed, redacted], OLD))).toEqual([signed, redacted, ...rest]);
+  expect(assistant(unsigned, ...elsewhere)).toEqual(rest);
 });
 
-test("cache hints of both dialects are kept, the last four of them", () => {
+test("the last four cache hints of either dialect are kept", () => {
   const hint = { type: "ephemeral" };
   const parts = [1, 2, 3, 4].map((n) => ({ ...text(`${n}`), cache_control: hint }));
   const marked = { ...text("5"), prompt_cache_breakpoint: { mode: "explicit", ttl: "1h" } };

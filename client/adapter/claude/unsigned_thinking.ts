@@ -1,6 +1,6 @@
 /**
- * Thinking that Claude has not signed: an answer of another provider under the same name, which the
- * caller sends back. Claude refuses it.
+ * Removes thinking without Claude's signature: another provider of the same model name generated it,
+ * and Claude rejects it.
  */
 
 import { withMember } from "../../../protocol/mod.ts";
@@ -11,7 +11,7 @@ interface Turn {
   content?: unknown;
 }
 
-/** The same body without it; to the letter where there is none. The text must be valid JSON. */
+/** The body without unsigned thinking; unchanged if there is none. `bodyText` must be valid JSON. */
 export function withoutUnsignedThinking(bodyText: string): string {
   if (!UNSIGNED.test(bodyText)) return bodyText;
   const { messages } = JSON.parse(bodyText) as { messages?: Turn[] };

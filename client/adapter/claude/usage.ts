@@ -1,18 +1,18 @@
-/** What an answer cost, gathered from Claude's events and told in OpenAI's words. */
+/** Gathers usage from Claude's events and converts it to OpenAI's. */
 
 import type { Usage } from "../chat.ts";
 import type { ClaudeUsage } from "./wire.ts";
 
-/** Counts are totals so far: a later one replaces an earlier one, a missing one does not. */
+/** Claude's counts are cumulative: a later one replaces an earlier one; null does not. */
 export function merged(
   earlier: ClaudeUsage,
   later: ClaudeUsage | null | undefined,
 ): ClaudeUsage {
-  const told = Object.entries(later ?? {}).filter(([, count]) => count !== null);
-  return { ...earlier, ...Object.fromEntries(told) };
+  const known = Object.entries(later ?? {}).filter(([, count]) => count !== null);
+  return { ...earlier, ...Object.fromEntries(known) };
 }
 
-/** Claude counts what came from its cache apart; OpenAI counts it as part of the prompt. */
+/** Claude counts cached tokens apart; OpenAI counts them as part of the prompt. */
 export function usageOf(usage: ClaudeUsage): Usage {
   const cached = usage.cache_read_input_tokens ?? 0;
   const written = usage.cache_creation_input_tokens ?? 0;

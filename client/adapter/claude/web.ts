@@ -1,23 +1,23 @@
-/** The web as far as a node looks into it: names, and what stands at http:// addresses. */
+/** DNS lookups and plain http:// requests, behind an interface for tests. */
 
 import { lookup } from "node:dns/promises";
 import { request } from "node:http";
 
 export interface WebAnswer {
   status: number;
-  /** Where a redirect leads. */
+  /** The target of a redirect. */
   location: string | undefined;
-  /** As announced, in bytes. */
+  /** The announced size in bytes. */
   length: number | undefined;
   body: AsyncIterable<Uint8Array>;
-  /** Lets the answer go that was not read to its end. */
+  /** Closes an answer that was not read to its end. */
   close(): void;
 }
 
 export interface Web {
-  /** The addresses of a host's name. Rejects for one that has none. */
+  /** The addresses of a host name. Rejects if there are none. */
   resolve(host: string): Promise<string[]>;
-  /** Gets what a http:// address names from this very network address, whatever its name means by then. */
+  /** Gets a http:// URL from the given network address, without another DNS lookup. */
   get(address: string, url: URL, signal: AbortSignal): Promise<WebAnswer>;
 }
 
@@ -25,7 +25,7 @@ export const realWeb: Web = {
   resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
   get: (address, url, signal) =>
     new Promise((resolve, reject) => {
-      const asked = request({
+      const sent = request({
         host: address,
         port: url.port === "" ? 80 : Number(url.port),
         path: url.pathname + url.search,
@@ -42,7 +42,7 @@ export const realWeb: Web = {
           close: () => void response.destroy(),
         });
       });
-      asked.on("error", reject);
-      asked.end();
+      sent.on("error", reject);
+      sent.end();
     }),
 };

@@ -1,6 +1,6 @@
-/** Anthropic's Messages API as far as this adapter writes and reads it. */
+/** The parts of Anthropic's Messages API that the adapter writes and reads. */
 
-/** One content block of a request. Fields that callers add travel along. */
+/** A content block of a request. Unknown members are kept. */
 export type Block = { type: string; cache_control?: CacheControl } & Record<string, unknown>;
 
 export interface CacheControl {
@@ -47,7 +47,7 @@ export interface ClaudeRequest {
   cache_control?: CacheControl;
 }
 
-/** Every count may be missing or null. */
+/** Any count may be missing or null. */
 export interface ClaudeUsage {
   input_tokens?: number | null;
   output_tokens?: number | null;
@@ -56,14 +56,14 @@ export interface ClaudeUsage {
   output_tokens_details?: { thinking_tokens?: number | null } | null;
 }
 
-/** What a text refers to; of web pages, their address. */
+/** A citation; web pages have a URL. */
 export interface Citation {
   type?: string;
   url?: string;
   title?: string | null;
 }
 
-/** One event of the stream, told apart by `type`; whatever is unknown is ignored. */
+/** A stream event, discriminated by `type`; unknown types are ignored. */
 export interface ClaudeEvent {
   type: string;
   index?: number;

@@ -1,6 +1,6 @@
 /**
- * Tells content as Claude's blocks, of which only one may be open at a time. OpenAI's streams may
- * mix what belongs to several: what must wait for its turn is kept.
+ * Encodes content as Claude's blocks, of which only one may be open at a time. OpenAI's streams may
+ * interleave several, so the deltas of later blocks are queued.
  */
 
 import type Anthropic from "@anthropic-ai/sdk";
@@ -12,24 +12,24 @@ export type ContentEvent =
   | Anthropic.RawContentBlockDeltaEvent
   | Anthropic.RawContentBlockStopEvent;
 
-/** What may wait for its turn, in characters. */
-const MAX_WAITING_CHARS = 4 * 1024 * 1024;
+/** The most characters that may be queued. */
+const MAX_QUEUED_CHARS = 4 * 1024 * 1024;
 
 interface QueuedBlock {
   kind: "text" | "thinking" | "tool";
   id: string;
   name: string;
-  /** All that was said so far. */
+  /** All content received so far. */
   text: string;
-  /** So much of it was told. */
-  toldChars: number;
+  /** The length of the part already emitted. */
+  emittedChars: number;
   isOpen: boolean;
 }
 
 export class BlockEncoder {
-  /** The first one is told while it grows, the others wait. */
+  /** The first block is emitted as it grows; the others wait. */
   readonly #queue: QueuedBlock[] = [];
-  /** The tool calls by their index in OpenAI's stream. */
+  /** The tool calls, by their index in OpenAI's stream. */
   readonly #tools = new Map<number, QueuedBlock>();
   #index = 0;
 
@@ -38,8 +38,8 @@ export class BlockEncoder {
     return this.#tools.size > 0;
   }
 
-  /** More text or thinking. */
-  say(kind: "text" | "thinking", text: string): ContentEvent[] {
+  /** Appends text or thinking. */
+  append(kind: "text" | "thinking", text: string): ContentEvent[] {
     if (text === "") return [];
     const last = this.#queue.at(-1);
     const block = last?.kind === kind ? last : this.#enqueue(kind, "", "");
@@ -47,13 +47,13 @@ export class BlockEncoder {
     return this.#advance();
   }
 
-  /** Whether a tool call at `index` was begun. */
+  /** Whether a tool call has begun at `index`. */
   hasCall(index: number): boolean {
     return this.#tools.has(index);
   }
 
-  /** More of the tool call at `index`; a new id there begins a new call. */
-  call(index: number, id: string, name: string, argumentsText: string): ContentEvent[] {
+  /** Appends to the tool call at `index`; a new id there begins a new call. */
+  appendCall(index: number, id: string, name: string, argumentsText: string): ContentEvent[] {
     let block = this.#tools.get(index);
     if (block === undefined || (id !== "" && block.id !== id)) {
       block = this.#enqueue("tool", id, name);
@@ -63,13 +63,13 @@ export class BlockEncoder {
     return this.#advance();
   }
 
-  /** Nothing more comes. */
+  /** Closes all blocks at the end of the answer. */
   end(): ContentEvent[] {
     return this.#advance(true);
   }
 
   #enqueue(kind: QueuedBlock["kind"], id: string, name: string): QueuedBlock {
-    const block = { kind, id, name, text: "", toldChars: 0, isOpen: false };
+    const block = { kind, id, name, text: "", emittedChars: 0, isOpen: false };
     this.#queue.push(block);
     return block;
   }
@@ -78,12 +78,12 @@ export class BlockEncoder {
     const events: ContentEvent[] = [];
     for (let block = this.#queue[0]; block !== undefined; block = this.#queue[0]) {
       if (!block.isOpen) events.push(this.#start(block));
-      events.push(...this.#tell(block));
+      events.push(...this.#emit(block));
       const isOver = isEnd || (this.#queue.length > 1 && isComplete(block));
       if (!isOver) break;
       events.push(...this.#stop(block));
     }
-    this.#guardWaiting();
+    this.#checkQueueSize();
     return events;
   }
 
@@ -92,31 +92,34 @@ export class BlockEncoder {
     return { type: "content_block_start", index: this.#index, content_block: emptyBlock(block) };
   }
 
-  /** Input that is no object is told whole at its end: it must be wrapped first. */
-  #tell(block: QueuedBlock): ContentEvent[] {
-    const fresh = block.text.slice(block.toldChars);
+  /** Input that is no object is emitted at the block's end, because it must be wrapped first. */
+  #emit(block: QueuedBlock): ContentEvent[] {
+    const fresh = block.text.slice(block.emittedChars);
     if (fresh === "" || (block.kind === "tool" && !block.text.trimStart().startsWith("{"))) {
       return [];
     }
-    block.toldChars = block.text.length;
+    block.emittedChars = block.text.length;
     return [this.#delta(block, fresh)];
   }
 
   #stop(block: QueuedBlock): ContentEvent[] {
     this.#queue.shift();
-    const untold = block.kind === "tool" && block.toldChars === 0 && block.text.trim() !== ""
+    const wrapped = block.kind === "tool" && block.emittedChars === 0 && block.text.trim() !== ""
       ? [this.#delta(block, JSON.stringify(inputOf(block.text)))]
       : [];
-    return [...untold, { type: "content_block_stop", index: this.#index++ }];
+    return [...wrapped, { type: "content_block_stop", index: this.#index++ }];
   }
 
   #delta({ kind }: QueuedBlock, text: string): ContentEvent {
     return { type: "content_block_delta", index: this.#index, delta: deltas[kind](text) };
   }
 
-  #guardWaiting(): void {
-    const chars = this.#queue.reduce((sum, block) => sum + block.text.length - block.toldChars, 0);
-    if (chars <= MAX_WAITING_CHARS) return;
+  #checkQueueSize(): void {
+    const chars = this.#queue.reduce(
+      (sum, block) => sum + block.text.length - block.emittedChars,
+      0,
+    );
+    if (chars <= MAX_QUEUED_CHARS) return;
     throw new UpstreamFailure(502, "The provider mixes tool calls that are too large to be sorted");
   }
 }
@@ -142,7 +145,7 @@ function emptyBlock(
   }
 }
 
-/** Text is complete when something else follows; a tool's input when it is whole JSON. */
+/** Text is complete when another block follows; a tool's input when it is whole JSON. */
 function isComplete({ kind, text }: QueuedBlock): boolean {
   if (kind !== "tool") return true;
   if (!text.trimEnd().endsWith("}")) return false;

@@ -6,21 +6,21 @@ import type { Block, Source } from "./messages_request.ts";
 
 export type Part = OpenAI.ChatCompletionContentPart;
 
-/** What a user or a tool said, as parts; what is empty is dropped. `param` names the content. */
+/** A user's or a tool's content as parts, without empty ones. `param` is the content's path. */
 export function partsOf(content: string | readonly Block[], param: string): Part[] {
   return typeof content === "string"
     ? textPart(content)
     : content.flatMap((block, i) => partsOfBlock(block, `${param}[${i}]`));
 }
 
-/** One block's parts. Throws a 400 that names the block where OpenAI has no word for it. */
+/** One block's parts. Throws a 400 that names the block if OpenAI's dialect has no equivalent. */
 export function partsOfBlock(block: Block, param: string): Part[] {
   const write = Object.hasOwn(writers, block.type) ? writers[block.type] : undefined;
   if (write === undefined) throw untranslatable(block, param);
   return write(block, param);
 }
 
-/** The text of content that can be nothing else. */
+/** The text of content that must be text. */
 export function textOf(content: string | readonly Block[], param: string): string {
   if (typeof content === "string") return content;
   return content.map((block, i) => {
@@ -29,7 +29,7 @@ export function textOf(content: string | readonly Block[], param: string): strin
   }).filter((text) => text !== "").join("\n\n");
 }
 
-/** A 400 for a block that OpenAI has no word for. */
+/** A 400 for a block without an equivalent in OpenAI's dialect. */
 export function untranslatable({ type }: Pick<Block, "type">, param: string) {
   return unsupported(
     `${param}.type`,
@@ -37,7 +37,7 @@ export function untranslatable({ type }: Pick<Block, "type">, param: string) {
   );
 }
 
-/** Parts as a message's content: plain text where that says it all, which every server reads. */
+/** Parts as a message's content: a plain string if possible, which every server accepts. */
 export function contentOf(parts: Part[]): string | Part[] {
   const [first] = parts;
   return parts.length === 1 && first?.type === "text" ? first.text : parts;
@@ -86,7 +86,7 @@ function searchResult({ title, source, content }: Block, param: string): Part[] 
   return framed("search_result", [["title", title], ["source", source]], found);
 }
 
-/** What OpenAI has no part for is told in text, set off from what surrounds it. */
+/** Content without an equivalent part becomes text between tags. */
 function framed(
   tag: string,
   head: readonly [name: string, text: string | null | undefined][],
@@ -105,5 +105,5 @@ function framed(
 
 function sourceOf(source: Block["source"], param: string): Source {
   if (typeof source === "object" && source !== null) return source;
-  throw badRequest(param, "Expected an object that says where the bytes are");
+  throw badRequest(param, "Expected an object that holds the data or its URL");
 }

@@ -7,16 +7,16 @@ import { type ChatMessage, conversationOf } from "./conversation.ts";
 import type { MessagesRequest } from "./messages_request.ts";
 import { toolsOf } from "./tools.ts";
 
-/** What providers of OpenAI's dialect differ in. */
+/** How a provider deviates from the usual OpenAI dialect. */
 export interface ProviderQuirks {
-  /** The name under which the provider takes the limit of an answer. */
+  /** The parameter that limits the answer's tokens. */
   limitName: "max_tokens" | "max_completion_tokens";
-  /** Whether it takes thinking back, as `reasoning_content`. */
+  /** Whether the provider accepts past reasoning, as `reasoning_content`. */
   echoThinking: boolean;
 }
 
-/** OpenAI itself refuses what every other server expects. */
-export function mannersOf(host: string): ProviderQuirks {
+/** OpenAI itself rejects what every other server expects. */
+export function quirksOf(host: string): ProviderQuirks {
   return /(^|\.)(openai\.com|openai\.azure\.com)$/.test(host)
     ? { limitName: "max_completion_tokens", echoThinking: false }
     : { limitName: "max_tokens", echoThinking: true };
@@ -26,18 +26,18 @@ export type ChatBody =
   & Omit<OpenAI.ChatCompletionCreateParams, "messages">
   & { messages: ChatMessage[]; top_k?: number };
 
-/** Throws a 400 that names the field which OpenAI has no word for. */
+/** Throws a 400 that names a field without an equivalent in OpenAI's dialect. */
 export function chatRequest(
   request: MessagesRequest,
   model: string,
-  manners: ProviderQuirks,
+  quirks: ProviderQuirks,
 ): ChatBody {
-  refuseUntranslatable(request);
+  rejectUntranslatable(request);
   const { max_tokens, stop_sequences: stops, temperature, top_p, top_k } = request;
   return {
     model,
-    messages: conversationOf(request, manners.echoThinking),
-    [manners.limitName]: max_tokens,
+    messages: conversationOf(request, quirks.echoThinking),
+    [quirks.limitName]: max_tokens,
     ...(request.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
     ...(stops?.length ? { stop: stops } : {}),
     ...(typeof temperature === "number" ? { temperature } : {}),
@@ -51,11 +51,11 @@ export function chatRequest(
   };
 }
 
-/** Fields that would change what is done, not just how well: left out in silence they would be missed. */
-function refuseUntranslatable(request: MessagesRequest): void {
+/** Rejects fields that change what the call does; dropping them silently would mislead the caller. */
+function rejectUntranslatable(request: MessagesRequest): void {
   const { container, inference_geo: place, mcp_servers: servers } = request;
-  const asked = { container, inference_geo: place, mcp_servers: servers?.length ? servers : null };
-  for (const [param, value] of Object.entries(asked)) {
+  const fields = { container, inference_geo: place, mcp_servers: servers?.length ? servers : null };
+  for (const [param, value] of Object.entries(fields)) {
     if (value === undefined || value === null) continue;
     throw unsupported(
       param,
@@ -64,14 +64,14 @@ function refuseUntranslatable(request: MessagesRequest): void {
   }
 }
 
-/** OpenAI takes no longer ids, and Anthropic's own clients send some. */
+/** OpenAI rejects longer ids; Anthropic's clients send some. */
 const MAX_USER_CHARS = 64;
 
 function userOf(id: string): string {
   return id.length <= MAX_USER_CHARS ? id : shortHash(id);
 }
 
-/** From here on a budget of tokens means this effort. */
+/** The least thinking budget that each effort stands for. */
 const efforts: readonly [budgetTokens: number, effort: "low" | "medium" | "high"][] = [
   [16_384, "high"],
   [4_096, "medium"],
@@ -79,8 +79,8 @@ const efforts: readonly [budgetTokens: number, effort: "low" | "medium" | "high"
 ];
 
 /**
- * How hard to think, where the caller said it. Not to think at all cannot be asked for: only some
- * models know how, and the others refuse the whole call.
+ * The requested reasoning effort. "No thinking" is left out: only some models support it, and the
+ * others reject the whole call.
  */
 function effort(
   { thinking, output_config: output }: MessagesRequest,
@@ -101,7 +101,7 @@ function format({ output_config: output }: MessagesRequest): Pick<ChatBody, "res
   return { response_format: { type, json_schema: { name: "answer", schema, ...strict } } };
 }
 
-/** OpenAI holds an answer to a schema only if every object in it is closed and complete. */
+/** OpenAI's strict mode requires every object in a schema to be closed and all its properties required. */
 function isStrict(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;
   const { type, properties, required, additionalProperties } = value as Record<string, unknown>;

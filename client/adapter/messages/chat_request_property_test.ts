@@ -4,13 +4,13 @@ import type OpenAI from "openai";
 import { z } from "zod";
 import { altered } from "../../testing/altered.ts";
 import { UpstreamFailure } from "../adapter.ts";
-import { chatRequest, mannersOf } from "./chat_request.ts";
+import { chatRequest, quirksOf } from "./chat_request.ts";
 import { readMessagesRequest } from "./messages_request.ts";
 
-/** Many runs take their time on a machine that has other work. */
+/** Many runs are slow on a busy machine. */
 const PROPERTY_WITHIN_MS = 30_000;
 
-/** Any request that Anthropic's API takes, as far as OpenAI's dialect has words for it. */
+/** Any valid Anthropic request that OpenAI's dialect can express. */
 const text = fc.string({ minLength: 1 });
 const cache_control = fc.constantFrom(null, { type: "ephemeral" });
 const textBlock = fc.record({
@@ -55,7 +55,7 @@ const result = fc.record({
   is_error: fc.option(fc.boolean(), { nil: undefined }),
 });
 
-/** One exchange: what the user says, and what is answered, perhaps with calls and their results. */
+/** One exchange: a user turn and an assistant turn, possibly with tool calls and results. */
 const exchange = fc.record({
   user: fc.oneof(text, blocks(shown)),
   thoughts: fc.array(thinking, { maxLength: 2 }),
@@ -67,7 +67,7 @@ const exchange = fc.record({
 type Exchange = typeof exchange extends fc.Arbitrary<infer T> ? T : never;
 
 function turnsOf({ user, thoughts, words, calls, isMixed }: Exchange, n: number): object[] {
-  const said = [
+  const content = [
     ...thoughts,
     ...words,
     ...calls.map((call, i) => ({
@@ -85,7 +85,7 @@ function turnsOf({ user, thoughts, words, calls, isMixed }: Exchange, n: number)
   const more = isMixed ? [{ type: "text", text: "and?" }] : [];
   return [
     { role: "user", content: user },
-    ...(said.length > thoughts.length ? [{ role: "assistant", content: said }] : []),
+    ...(content.length > thoughts.length ? [{ role: "assistant", content: content }] : []),
     ...(results.length > 0 ? [{ role: "user", content: [...results, ...more] }] : []),
   ];
 }
@@ -124,7 +124,7 @@ const anyRequest = fc.record({
   service_tier: fc.constantFrom("auto", "standard_only"),
 }, { requiredKeys: ["model", "max_tokens", "exchanges"] });
 
-// Written after the package's types: a field too many or too few fails.
+// Follows the package's types: an extra or a missing field fails.
 const textPart = z.strictObject({ type: z.literal("text"), text: z.string().min(1) });
 const part = z.discriminatedUnion("type", [
   textPart,
@@ -189,19 +189,19 @@ const chatBody = z.strictObject({
 
 type Body = z.infer<typeof chatBody>;
 
-test("any valid request becomes a chat body that breaks none of OpenAI's rules", () => {
+test("any valid request becomes a chat body that obeys OpenAI's rules", () => {
   fc.assert(
     fc.property(anyRequest, ({ exchanges, ...options }) => {
       const request = { ...options, messages: exchanges.flatMap(turnsOf) };
       const read = readMessagesRequest(JSON.stringify(request));
-      const body: Body = chatBody.parse(chatRequest(read, "local", mannersOf("localhost")));
+      const body: Body = chatBody.parse(chatRequest(read, "local", quirksOf("localhost")));
       expect(brokenRules(body)).toEqual([]);
     }),
     { numRuns: 200 },
   );
 }, PROPERTY_WITHIN_MS);
 
-test("whatever a request holds, it is translated or refused with a 400 that names a field", () => {
+test("any request is translated or rejected with a 400 that names a field", () => {
   fc.assert(
     fc.property(anyRequest, fc.nat(), fc.jsonValue({ maxDepth: 2 }), (valid, position, other) => {
       const { exchanges, ...options } = valid;
@@ -209,7 +209,7 @@ test("whatever a request holds, it is translated or refused with a 400 that name
       const request = altered(whole, position, other);
       try {
         const read = readMessagesRequest(JSON.stringify(request));
-        chatRequest(read, "local", mannersOf("localhost"));
+        chatRequest(read, "local", quirksOf("localhost"));
       } catch (failure) {
         if (!(failure instanceof UpstreamFailure)) throw failure;
         expect([failure.code, typeof failure.error?.param]).toEqual([400, "string"]);
@@ -219,7 +219,7 @@ test("whatever a request holds, it is translated or refused with a 400 that name
   );
 }, PROPERTY_WITHIN_MS);
 
-/** OpenAI's rules, by name, that a body breaks. */
+/** The names of OpenAI's rules that a body breaks. */
 function brokenRules({ messages, tools, tool_choice: choice }: Body): string[] {
   const broken = {
     "calls are answered at once, each one once": messages.some((message, i) => {
@@ -242,7 +242,7 @@ function brokenRules({ messages, tools, tool_choice: choice }: Body): string[] {
   return Object.entries(broken).filter(([, isBroken]) => isBroken).map(([rule]) => rule);
 }
 
-// What fits the shape is what the package's own types describe.
+// The shape is assignable to the package's own types.
 true satisfies Omit<Body, "messages"> extends Omit<OpenAI.ChatCompletionCreateParams, "messages">
   ? true
   : false;

@@ -1,22 +1,22 @@
 import { expect, test } from "bun:test";
 import { UpstreamFailure } from "../adapter.ts";
-import { chatRequest, mannersOf } from "./chat_request.ts";
+import { chatRequest, quirksOf } from "./chat_request.ts";
 import { readMessagesRequest } from "./messages_request.ts";
 
 const hello = { role: "user", content: "hi" };
-const local = mannersOf("127.0.0.1");
+const local = quirksOf("127.0.0.1");
 
-/** The chat body that a request becomes. */
+/** Translates a request into a chat body. */
 function chat(change: object, manners = local) {
   const text = JSON.stringify({ model: "pro", max_tokens: 64, messages: [hello], ...change });
   return chatRequest(readMessagesRequest(text), "local", manners);
 }
 
-const said = (...messages: object[]) => chat({ messages }).messages;
+const messagesOf = (...messages: object[]) => chat({ messages }).messages;
 const text = (content: string) => ({ type: "text" as const, text: content });
 const weather = { name: "f", description: "d", input_schema: { type: "object", $defs: {} } };
 
-function refusal(change: object): { code: number; param: unknown } {
+function rejection(change: object): { code: number; param: unknown } {
   try {
     chat(change);
   } catch (failure) {
@@ -28,7 +28,7 @@ function refusal(change: object): { code: number; param: unknown } {
   throw new Error("It was translated");
 }
 
-test("a plain question becomes a plain chat, with the provider's name of the model", () => {
+test("a plain question becomes a plain chat with the provider's model name", () => {
   expect(chat({})).toEqual({ model: "local", max_tokens: 64, messages: [hello] } as never);
 });
 
@@ -39,32 +39,32 @@ test("a system prompt, text or blocks, is the first message", () => {
   expect(chat({ system: blocks }).messages).toEqual(expected as never);
 });
 
-test("a later system turn stays where it was said", () => {
+test("a later system turn stays in place", () => {
   const brief = { role: "system", content: "be brief" };
-  expect(said(hello, brief, hello)).toEqual([hello, brief, hello] as never);
+  expect(messagesOf(hello, brief, hello)).toEqual([hello, brief, hello] as never);
 });
 
 test("neighbours of one role are one message", () => {
-  expect(said(hello, { role: "user", content: [text("there")] })).toEqual([
+  expect(messagesOf(hello, { role: "user", content: [text("there")] })).toEqual([
     { role: "user", content: [text("hi"), text("there")] },
   ] as never);
 });
 
-test("images travel as data or by url", () => {
+test("images are sent as data or by URL", () => {
   const source = { type: "base64", media_type: "image/png", data: "AAAA" };
   const content = [
     text("see"),
     { type: "image", source },
     { type: "image", source: { type: "url", url: "https://example.com/a.png" } },
   ];
-  expect(said({ role: "user", content })[0]!.content).toEqual([
+  expect(messagesOf({ role: "user", content })[0]!.content).toEqual([
     text("see"),
     { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } },
     { type: "image_url", image_url: { url: "https://example.com/a.png" } },
   ]);
 });
 
-test("a PDF becomes a file, text documents and search results become text that says what they are", () => {
+test("a PDF becomes a file; text documents and search results become tagged text", () => {
   const pdf = { type: "base64", media_type: "application/pdf", data: "JVBE" };
   const plain = { type: "text", media_type: "text/plain", data: "D" };
   const content = [
@@ -73,7 +73,7 @@ test("a PDF becomes a file, text documents and search results become text that s
     { type: "document", source: { type: "content", content: "E" } },
     { type: "search_result", source: "https://x.y", title: "S", content: [text("found")] },
   ];
-  expect(said({ role: "user", content })[0]!.content).toEqual([
+  expect(messagesOf({ role: "user", content })[0]!.content).toEqual([
     {
       type: "file",
       file: { filename: "a.pdf", file_data: "data:application/pdf;base64,JVBE" },
@@ -86,8 +86,8 @@ test("a PDF becomes a file, text documents and search results become text that s
   ]);
 });
 
-test("calls keep their ids, and results are tool messages before what else the user says", () => {
-  const messages = said(
+test("calls keep their ids, and results are tool messages before the user's own content", () => {
+  const messages = messagesOf(
     hello,
     {
       role: "assistant",
@@ -121,9 +121,9 @@ test("calls keep their ids, and results are tool messages before what else the u
   ]);
 });
 
-test("an image that a tool gave back is shown by the user, since a tool can only say text", () => {
+test("an image in a tool result moves to a user message, because tool messages hold only text", () => {
   const image = { type: "image", source: { type: "url", url: "https://x.y/i.png" } };
-  const [, answer, shown] = said(
+  const [, answer, shown] = messagesOf(
     { role: "assistant", content: [{ type: "tool_use", id: "t", name: "f", input: {} }] },
     { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: [image] }] },
   );
@@ -137,7 +137,7 @@ test("an image that a tool gave back is shown by the user, since a tool can only
   });
 });
 
-test("thinking goes back as reasoning_content, but not to OpenAI itself, and redacted thinking to nobody", () => {
+test("thinking is sent as reasoning_content, except to OpenAI itself; redacted thinking is dropped", () => {
   const content = [
     { type: "thinking", thinking: "Plan.", signature: "s" },
     { type: "redacted_thinking", data: "x" },
@@ -149,26 +149,26 @@ test("thinking goes back as reasoning_content, but not to OpenAI itself, and red
     content: "ok",
     reasoning_content: "Plan.",
   });
-  const openai = mannersOf("api.openai.com");
+  const openai = quirksOf("api.openai.com");
   expect(chat({ messages }, openai).messages[1]).toEqual({ role: "assistant", content: "ok" });
 });
 
-test("the limit is told under the name that the provider knows", () => {
+test("max_tokens is sent under the provider's name for it", () => {
   expect(chat({}).max_tokens).toBe(64);
-  const openai = chat({}, mannersOf("api.openai.com"));
+  const openai = chat({}, quirksOf("api.openai.com"));
   expect([openai.max_tokens, openai.max_completion_tokens]).toEqual([undefined, 64]);
-  expect(mannersOf("me.openai.azure.com").limitName).toBe("max_completion_tokens");
-  expect(mannersOf("notopenai.com").limitName).toBe("max_tokens");
+  expect(quirksOf("me.openai.azure.com").limitName).toBe("max_completion_tokens");
+  expect(quirksOf("notopenai.com").limitName).toBe("max_tokens");
 });
 
-test("a stream is asked for with its usage", () => {
+test("a stream is requested with its usage", () => {
   expect(chat({ stream: true })).toMatchObject({
     stream: true,
     stream_options: { include_usage: true },
   });
 });
 
-test("sampling, stops, the user and the service tier have their counterparts", () => {
+test("sampling, stops, user and service tier are mapped", () => {
   const request = chat({
     temperature: 0.5,
     top_p: 0.9,
@@ -187,7 +187,7 @@ test("sampling, stops, the user and the service tier have their counterparts", (
   });
 });
 
-test("a user's id that is too long for OpenAI becomes a short one, always the same", () => {
+test("a user id that is too long for OpenAI becomes a short one, always the same", () => {
   const user = (user_id: string) => chat({ metadata: { user_id } }).user;
   expect(user("x".repeat(64))).toBe("x".repeat(64));
   expect(user("x".repeat(65))).toMatch(/^[0-9a-f]{16}$/);
@@ -209,7 +209,7 @@ test("tools keep their whole schema, and always have one", () => {
   ]);
 });
 
-test("every tool_choice has its counterpart", () => {
+test("every tool_choice is mapped", () => {
   const choices: [object, unknown][] = [
     [{ type: "auto" }, "auto"],
     [{ type: "any" }, "required"],
@@ -227,7 +227,7 @@ test("every tool_choice has its counterpart", () => {
   expect(single.parallel_tool_calls).toBe(false);
 });
 
-test("effort is told as such, a budget as the effort that is nearest, and no thinking not at all", () => {
+test("effort is kept, a budget becomes the nearest effort, and disabled thinking is left out", () => {
   const effort = (change: object) => chat(change).reasoning_effort;
   expect(effort({ output_config: { effort: "max" } })).toBe("max");
   const budget = (budget_tokens: number) => ({ thinking: { type: "enabled", budget_tokens } });
@@ -241,7 +241,7 @@ test("effort is told as such, a budget as the effort that is nearest, and no thi
   expect(effort({})).toBeUndefined();
 });
 
-test("a wanted schema is told as response_format, strict only where OpenAI takes it so", () => {
+test("a schema becomes response_format, strict only if OpenAI accepts it so", () => {
   const wants = (schema: object) =>
     chat({ output_config: { format: { type: "json_schema", schema } } }).response_format;
   const closed = {
@@ -261,7 +261,7 @@ test("a wanted schema is told as response_format, strict only where OpenAI takes
   });
 });
 
-test("what cannot be said in OpenAI's words is a 400 that names it", () => {
+test("a field without an equivalent is a 400 that names it", () => {
   const user = (...content: object[]) => ({ messages: [{ role: "user", content }] });
   const cases: [object, string][] = [
     [{ max_tokens: 0 }, "max_tokens"],
@@ -300,10 +300,10 @@ test("what cannot be said in OpenAI's words is a 400 that names it", () => {
     ],
     [{ system: [{ type: "image" }] }, "system[0].type"],
   ];
-  for (const [change, param] of cases) expect(refusal(change)).toEqual({ code: 400, param });
+  for (const [change, param] of cases) expect(rejection(change)).toEqual({ code: 400, param });
 });
 
-test("wishes that only save time or money are left out", () => {
+test("fields that only save time or money are left out", () => {
   const wishes = {
     cache_control: { type: "ephemeral" },
     service_tier: "auto",

@@ -1,28 +1,30 @@
-/** Claude's turns → OpenAI's messages: tool results, calls and thinking go where OpenAI has them. */
+/** Claude's turns → OpenAI's messages, with tool results, calls and thinking in OpenAI's places. */
 
 import type OpenAI from "openai";
 import { badRequest } from "../bad_request.ts";
 import { contentOf, type Part, partsOf, partsOfBlock, textOf, untranslatable } from "./blocks.ts";
 import type { Block, MessagesRequest } from "./messages_request.ts";
 
-/** An assistant's message with what it thought, where the provider wants to hear it again. */
-type Said = OpenAI.ChatCompletionAssistantMessageParam & { reasoning_content?: string };
-export type ChatMessage = Exclude<OpenAI.ChatCompletionMessageParam, { role: "assistant" }> | Said;
+/** An assistant's message with its reasoning, for providers that accept it. */
+type AssistantMessage = OpenAI.ChatCompletionAssistantMessageParam & { reasoning_content?: string };
+export type ChatMessage =
+  | Exclude<OpenAI.ChatCompletionMessageParam, { role: "assistant" }>
+  | AssistantMessage;
 
-/** `echoThinking`: whether the provider takes thinking back. Throws a 400 that names a block. */
+/** `echoThinking`: whether the provider accepts past reasoning. Throws a 400 that names a block. */
 export function conversationOf(
   { system, messages }: Pick<MessagesRequest, "system" | "messages">,
   echoThinking: boolean,
 ): ChatMessage[] {
   const prompt = systemMessage(textOf(system ?? "", "system"));
-  const said = mergedTurns(messages).flatMap(({ role, blocks }) => {
+  const turns = mergedTurns(messages).flatMap(({ role, blocks }) => {
     if (role === "system") return systemMessage(blocks.map(systemText).join("\n\n"));
     return role === "user" ? userMessages(blocks) : assistantMessage(blocks, echoThinking);
   });
-  return [...prompt, ...said];
+  return [...prompt, ...turns];
 }
 
-/** A block, and where the caller put it. */
+/** A block and its path in the request. */
 interface Placed {
   block: Block;
   param: string;
@@ -33,7 +35,7 @@ interface MergedTurn {
   blocks: Placed[];
 }
 
-/** Claude takes neighbours of one role for one turn; many servers refuse them. */
+/** Merges neighbours of one role: Claude treats them as one turn, and many servers reject them. */
 function mergedTurns(messages: MessagesRequest["messages"]): MergedTurn[] {
   const turns: MergedTurn[] = [];
   messages.forEach(({ role, content }, i) => {
@@ -57,27 +59,27 @@ function systemText({ block, param }: Placed): string {
   return block.text ?? "";
 }
 
-/** Every result is a message of its own, before anything else that the user says. */
+/** Every tool result is its own message, before the rest of the user's turn. */
 function userMessages(blocks: readonly Placed[]): ChatMessage[] {
   const results: ChatMessage[] = [];
-  const shown: Part[] = [];
-  const said: Part[] = [];
+  const attached: Part[] = [];
+  const own: Part[] = [];
   for (const { block, param } of blocks) {
     if (block.type !== "tool_result") {
-      said.push(...partsOfBlock(block, param));
+      own.push(...partsOfBlock(block, param));
       continue;
     }
     const { message, attachments } = toolMessage(block, param);
     results.push(message);
-    shown.push(...attachments);
+    attached.push(...attachments);
   }
-  const content = [...shown, ...said];
+  const content = [...attached, ...own];
   return content.length === 0
     ? results
     : [...results, { role: "user", content: contentOf(content) }];
 }
 
-/** A result as OpenAI's tools give it: text. Images and files are left for the user to show. */
+/** A tool result as text, the only form in OpenAI's dialect. Images and files become the user's. */
 function toolMessage(block: Block, param: string): { message: ChatMessage; attachments: Part[] } {
   const { tool_use_id: id, content, is_error: isError } = block;
   if (!id) throw badRequest(`${param}.tool_use_id`, "A tool_result names the call that it answers");
@@ -108,7 +110,7 @@ function assistantMessage(blocks: readonly Placed[], echoThinking: boolean): Cha
         thoughts.push(block.thinking ?? "");
         break;
       case "redacted_thinking":
-        // Only Claude itself can read it.
+        // Only Anthropic can decrypt it.
         break;
       case "tool_use":
         calls.push(toolCall(block, param));

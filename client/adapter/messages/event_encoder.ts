@@ -3,32 +3,32 @@
 import type Anthropic from "@anthropic-ai/sdk";
 import { toolId } from "../tool_id.ts";
 import { BlockEncoder, type ContentEvent } from "./block_encoder.ts";
-import { outcomeOf, type SeenEnd, type SeenUsage, usageOf } from "./outcome.ts";
+import { type ChatEnd, type ChatUsage, outcomeOf, usageOf } from "./outcome.ts";
 
 export interface AnswerTerms {
-  /** The model's name as the answer shall carry it. */
+  /** The model's name in the answer. */
   model: string;
-  /** The sequences that the caller wanted the answer to stop at. */
+  /** The stop sequences that the caller requested. */
   stops: readonly string[];
-  /** Unguessable, for what the provider gave no id. */
+  /** Generates an unguessable id where the provider sent none. */
   newId(): string;
 }
 
-/** A chunk as far as it is read here. Providers leave out and null what they like. */
-export interface SeenChunk {
+/** The members of a chunk that are read; providers omit or null any of them. */
+export interface ChatChunk {
   id?: string | null;
-  choices?: (SeenEnd & { index?: number | null; delta?: SeenDelta | null })[] | null;
-  usage?: SeenUsage | null;
+  choices?: (ChatEnd & { index?: number | null; delta?: ChatDelta | null })[] | null;
+  usage?: ChatUsage | null;
 }
 
-interface SeenDelta {
+interface ChatDelta {
   content?: string | null;
   refusal?: string | null;
   reasoning_content?: string | null;
-  tool_calls?: SeenCall[] | null;
+  tool_calls?: ChatCall[] | null;
 }
 
-interface SeenCall {
+interface ChatCall {
   index?: number | null;
   id?: string | null;
   function?: { name?: string | null; arguments?: string | null } | null;
@@ -37,19 +37,19 @@ interface SeenCall {
 export class EventEncoder {
   readonly #content = new BlockEncoder();
   #hasBegun = false;
-  #end: SeenEnd = {};
+  #end: ChatEnd = {};
   #refusal = "";
-  #usage: SeenUsage | null = null;
+  #usage: ChatUsage | null = null;
 
   constructor(private readonly terms: AnswerTerms) {}
 
   /** The events that one chunk becomes. */
-  encode(chunk: SeenChunk): Anthropic.RawMessageStreamEvent[] {
+  encode(chunk: ChatChunk): Anthropic.RawMessageStreamEvent[] {
     this.#usage = chunk.usage ?? this.#usage;
-    // Several answers to one question are nothing that Claude's callers can ask for.
+    // The Messages API has no `n`: only the first choice counts.
     const choice = chunk.choices?.find(({ index }) => (index ?? 0) === 0);
     if (choice?.finish_reason) this.#end = choice;
-    return [...this.#begin(chunk), ...this.#tell(choice?.delta ?? {})];
+    return [...this.#begin(chunk), ...this.#append(choice?.delta ?? {})];
   }
 
   /** The events that end a complete answer. */
@@ -68,32 +68,32 @@ export class EventEncoder {
     ];
   }
 
-  #begin({ id }: SeenChunk): Anthropic.RawMessageStreamEvent[] {
+  #begin({ id }: ChatChunk): Anthropic.RawMessageStreamEvent[] {
     if (this.#hasBegun) return [];
     this.#hasBegun = true;
     return [{ type: "message_start", message: emptyMessage(id, this.terms) }];
   }
 
-  #tell(delta: SeenDelta): Anthropic.RawMessageStreamEvent[] {
-    const { reasoning_content: thought, content, refusal, tool_calls: calls } = delta;
+  #append(delta: ChatDelta): Anthropic.RawMessageStreamEvent[] {
+    const { reasoning_content: reasoning, content, refusal, tool_calls: calls } = delta;
     this.#refusal += refusal ?? "";
     return [
-      ...this.#content.say("thinking", thought ?? ""),
-      ...this.#content.say("text", content ?? ""),
-      ...this.#content.say("text", refusal ?? ""),
+      ...this.#content.append("thinking", reasoning ?? ""),
+      ...this.#content.append("text", content ?? ""),
+      ...this.#content.append("text", refusal ?? ""),
       ...(calls ?? []).flatMap((call, i) => this.#call(call, i)),
     ];
   }
 
-  #call({ index, id, function: called }: SeenCall, position: number): ContentEvent[] {
+  #call({ index, id, function: called }: ChatCall, position: number): ContentEvent[] {
     const at = index ?? position;
     const newId = this.#content.hasCall(at) ? "" : `toolu_${this.terms.newId()}`;
     const { name, arguments: text } = called ?? {};
-    return this.#content.call(at, id ? toolId(id) : newId, name ?? "", text ?? "");
+    return this.#content.appendCall(at, id ? toolId(id) : newId, name ?? "", text ?? "");
   }
 }
 
-/** A message before its first word. */
+/** The message in `message_start`, without content. */
 export function emptyMessage(
   id: string | null | undefined,
   { model, newId }: AnswerTerms,

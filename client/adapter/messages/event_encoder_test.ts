@@ -2,13 +2,13 @@ import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Endpoint } from "../../../protocol/mod.ts";
-import { eventText } from "../sse/event_text.ts";
+import { frameEvent } from "../sse/event_text.ts";
 import { eventShape } from "../../testing/anthropic_shapes.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
-import { EventEncoder, type SeenChunk } from "./event_encoder.ts";
+import { type ChatChunk, EventEncoder } from "./event_encoder.ts";
 
-/** The events that a stream of chunks becomes, each checked against the exact shape. */
-function eventsOf(chunks: SeenChunk[], stops: string[] = []): Anthropic.RawMessageStreamEvent[] {
+/** Encodes a stream of chunks, and checks each event against the exact shape. */
+function eventsOf(chunks: ChatChunk[], stops: string[] = []): Anthropic.RawMessageStreamEvent[] {
   let ids = 0;
   const encoder = new EventEncoder({ model: "pro", stops, newId: () => `new${ids++}` });
   const events = [...chunks.flatMap((chunk) => encoder.encode(chunk)), ...encoder.end()];
@@ -16,7 +16,7 @@ function eventsOf(chunks: SeenChunk[], stops: string[] = []): Anthropic.RawMessa
   return events;
 }
 
-const chunk = (delta: object, more: object = {}): SeenChunk => ({
+const chunk = (delta: object, more: object = {}): ChatChunk => ({
   id: "chatcmpl-1",
   choices: [{ index: 0, delta, finish_reason: null, ...more }],
 });
@@ -26,7 +26,7 @@ const opener = (index: number, id: string, name: string, text = "") =>
   chunk({ tool_calls: [{ index, id, type: "function", function: { name, arguments: text } }] });
 const args = (index: number, text: string) =>
   chunk({ tool_calls: [{ index, function: { arguments: text } }] });
-const cost: SeenChunk = {
+const cost: ChatChunk = {
   id: "chatcmpl-1",
   choices: [],
   usage: {
@@ -37,8 +37,8 @@ const cost: SeenChunk = {
   },
 };
 
-/** Events in short: what begins, what is said, what ends. */
-function told(events: Anthropic.RawMessageStreamEvent[]): unknown[] {
+/** Events in short: starts, deltas, ends. */
+function brief(events: Anthropic.RawMessageStreamEvent[]): unknown[] {
   return events.map((event) => {
     switch (event.type) {
       case "content_block_start":
@@ -59,7 +59,7 @@ function told(events: Anthropic.RawMessageStreamEvent[]): unknown[] {
   });
 }
 
-test("thinking, text and two tools come as one block after the other", () => {
+test("thinking, text and two tools become consecutive blocks", () => {
   const events = eventsOf([
     role,
     chunk({ reasoning_content: "Plan." }),
@@ -71,7 +71,7 @@ test("thinking, text and two tools come as one block after the other", () => {
     end("tool_calls"),
     cost,
   ]);
-  expect(told(events)).toEqual([
+  expect(brief(events)).toEqual([
     "message_start",
     [0, "thinking", ""],
     [0, "Plan."],
@@ -91,8 +91,8 @@ test("thinking, text and two tools come as one block after the other", () => {
   expect(events[0]).toMatchObject({ message: { id: "msg_1", model: "pro" } });
 });
 
-test("usage is told with the end, cached tokens apart; without any it is zero", () => {
-  const usageIn = (chunks: SeenChunk[]) =>
+test("usage comes with the end, cached tokens apart; without usage it is zero", () => {
+  const usageIn = (chunks: ChatChunk[]) =>
     eventsOf(chunks).find((event) => event.type === "message_delta")!.usage;
   expect(usageIn([role, end("stop"), cost])).toEqual({
     input_tokens: 90,
@@ -105,20 +105,20 @@ test("usage is told with the end, cached tokens apart; without any it is zero", 
   expect(usageIn([role, end("stop")])).toMatchObject({ input_tokens: 0, output_tokens: 0 });
 });
 
-test("every finish_reason has its stop_reason", () => {
-  const stopReason = (...chunks: SeenChunk[]) => told(eventsOf([role, ...chunks])).at(-2);
+test("every finish_reason is mapped to a stop_reason", () => {
+  const stopReason = (...chunks: ChatChunk[]) => brief(eventsOf([role, ...chunks])).at(-2);
   expect(stopReason(end("stop"))).toBe("end_turn");
   expect(stopReason(end("length"))).toBe("max_tokens");
   expect(stopReason(end("content_filter"))).toBe("refusal");
   expect(stopReason(end("brand_new"))).toBe("end_turn");
   expect(stopReason(opener(0, "a", "f", "{}"), end("tool_calls"))).toBe("tool_use");
-  // Servers that confuse the two: what was called is what counts.
+  // Some servers confuse the two: actual calls decide.
   expect(stopReason(opener(0, "a", "f", "{}"), end("stop"))).toBe("tool_use");
   expect(stopReason(end("tool_calls"))).toBe("end_turn");
   expect(stopReason(opener(0, "a", "f", '{"cut'), end("length"))).toBe("max_tokens");
 });
 
-test("the stop sequence is named where the provider tells it and the caller gave it", () => {
+test("the stop sequence is named if the provider reports one that the caller gave", () => {
   const delta = (stop_reason: unknown) =>
     eventsOf([role, end("stop", { stop_reason })], ["END"]).at(-2);
   expect(delta("END")).toMatchObject({
@@ -127,9 +127,9 @@ test("the stop sequence is named where the provider tells it and the caller gave
   expect(delta(128_009)).toMatchObject({ delta: { stop_reason: "end_turn", stop_sequence: null } });
 });
 
-test("a refusal is shown, and explains the end", () => {
+test("a refusal is text, and explains the end", () => {
   const events = eventsOf([role, chunk({ refusal: "I " }), chunk({ refusal: "won't." })]);
-  expect(told(events)).toContainEqual([0, "won't."]);
+  expect(brief(events)).toContainEqual([0, "won't."]);
   expect(events.at(-2)).toMatchObject({
     delta: {
       stop_reason: "refusal",
@@ -138,7 +138,7 @@ test("a refusal is shown, and explains the end", () => {
   });
 });
 
-test("a tool call that comes while another is not complete waits for it", () => {
+test("a tool call that begins while another is incomplete waits for it", () => {
   const events = eventsOf([
     opener(0, "a", "f", '{"x":'),
     opener(1, "b", "g", '{"y":'),
@@ -147,7 +147,7 @@ test("a tool call that comes while another is not complete waits for it", () => 
     chunk({ content: "done" }),
     end("tool_calls"),
   ]);
-  expect(told(events).slice(1, -2)).toEqual([
+  expect(brief(events).slice(1, -2)).toEqual([
     [0, "tool_use", "f"],
     [0, '{"x":'],
     [0, "1}"],
@@ -164,15 +164,15 @@ test("a tool call that comes while another is not complete waits for it", () => 
 
 test("input that is no JSON object is wrapped into one", () => {
   const events = eventsOf([opener(0, "a", "f", "[1"), args(0, "]"), end("tool_calls")]);
-  expect(told(events)).toContainEqual([0, '{"value":[1]}']);
+  expect(brief(events)).toContainEqual([0, '{"value":[1]}']);
 });
 
-test("calls that share an index are told apart by their ids", () => {
+test("calls that share an index are distinguished by their ids", () => {
   const events = eventsOf([opener(0, "a", "f", "{}"), opener(0, "b", "g", "{}"), end("stop")]);
-  expect(told(events)).toContainEqual([1, "tool_use", "g"]);
+  expect(brief(events)).toContainEqual([1, "tool_use", "g"]);
 });
 
-test("ids are given where the provider gives none, and mended where Claude's clients refuse them", () => {
+test("missing ids are generated, and invalid ones sanitised", () => {
   const calls = [{ function: { name: "f", arguments: "{}" } }, {
     index: 1,
     id: "Bash:0",
@@ -189,15 +189,15 @@ test("ids are given where the provider gives none, and mended where Claude's cli
   expect(ids[1]).toMatch(/^Bash_0_\w+$/);
 });
 
-test("an answer without a word is a message without content", () => {
-  expect(told(eventsOf([role, end("stop")]))).toEqual([
+test("an empty answer is a message without content", () => {
+  expect(brief(eventsOf([role, end("stop")]))).toEqual([
     "message_start",
     "end_turn",
     "message_stop",
   ]);
 });
 
-test("calls that are mixed without end are refused rather than kept", () => {
+test("interleaved calls beyond the queue's bound are a failure", () => {
   const encoder = new EventEncoder({ model: "pro", stops: [], newId: () => "x" });
   encoder.encode(opener(0, "a", "f", "{"));
   encoder.encode(opener(1, "b", "g", "{"));
@@ -207,7 +207,7 @@ test("calls that are mixed without end are refused rather than kept", () => {
   }).toThrow("too large");
 });
 
-/** Something that an answer says: a piece of text, of a thought, or of the n-th call's input. */
+/** A delta of an answer: text, thinking, or part of the n-th call's input. */
 type Word = { kind: "content" | "reasoning_content"; text: string } | {
   kind: "tool";
   call: number;
@@ -219,7 +219,7 @@ interface Answer {
   finish: string;
 }
 
-/** What JSON can tell: no −0, and no key that objects keep for themselves. */
+/** Values that JSON round-trips: no −0, and no `__proto__` key. */
 const anyInput = fc.dictionary(
   fc.string().filter((key) => key !== "__proto__"),
   fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.array(fc.string())),
@@ -241,11 +241,11 @@ const anyAnswer: fc.Arbitrary<Answer> = fc.record({
   finish: fc.constantFrom("stop", "length", "tool_calls", "content_filter", "brand_new"),
 });
 
-/** Chunks in which every call's input is cut into as many pieces as it has words, mixed as they come. */
-function chunksOf({ words, inputs, finish }: Answer): SeenChunk[] {
+/** Chunks that split each call's input into as many pieces as it has words, interleaved. */
+function chunksOf({ words, inputs, finish }: Answer): ChatChunk[] {
   const left = inputs.map((input) => JSON.stringify(input));
   const begun = new Set<number>();
-  const said = words.map((word) => {
+  const deltas = words.map((word) => {
     if (word.kind !== "tool") return chunk({ [word.kind]: word.text });
     const { call } = word;
     if (!begun.has(call)) {
@@ -257,7 +257,7 @@ function chunksOf({ words, inputs, finish }: Answer): SeenChunk[] {
     return args(call, piece);
   });
   const rest = [...begun].map((call) => args(call, left[call]!));
-  return [role, ...said, ...rest, end(finish), cost];
+  return [role, ...deltas, ...rest, end(finish), cost];
 }
 
 test(
@@ -266,7 +266,7 @@ test(
     await fc.assert(
       fc.asyncProperty(anyAnswer, async (answer) => {
         const events = eventsOf(chunksOf(answer));
-        const wire = events.map((event) => eventText(Endpoint.messages, JSON.stringify(event)));
+        const wire = events.map((event) => frameEvent(Endpoint.messages, JSON.stringify(event)));
         const sdk = new Anthropic({
           apiKey: "k",
           maxRetries: 0,

@@ -5,16 +5,16 @@ import { UpstreamFailure } from "../adapter.ts";
 import { toolId } from "../tool_id.ts";
 import { inputOf } from "../tool_input.ts";
 import { type AnswerTerms, emptyMessage } from "./event_encoder.ts";
-import { outcomeOf, type SeenEnd, type SeenUsage, usageOf } from "./outcome.ts";
+import { type ChatEnd, type ChatUsage, outcomeOf, usageOf } from "./outcome.ts";
 
-/** A completion as far as it is read here. */
-export interface SeenCompletion {
+/** The members of a chat completion that are read. */
+export interface ChatCompletion {
   id?: string | null;
-  choices?: (SeenEnd & { message?: SeenMessage | null })[] | null;
-  usage?: SeenUsage | null;
+  choices?: (ChatEnd & { message?: ChatAnswer | null })[] | null;
+  usage?: ChatUsage | null;
 }
 
-interface SeenMessage {
+interface ChatAnswer {
   content?: string | null;
   refusal?: string | null;
   reasoning_content?: string | null;
@@ -27,8 +27,8 @@ interface SeenMessage {
     | null;
 }
 
-/** Throws an UpstreamFailure where there is no answer to translate. */
-export function messageOf(completion: SeenCompletion, terms: AnswerTerms): Anthropic.Message {
+/** Throws an UpstreamFailure for anything but a chat completion. */
+export function messageOf(completion: ChatCompletion, terms: AnswerTerms): Anthropic.Message {
   const choice = completion.choices?.[0];
   if (!choice?.message) {
     throw new UpstreamFailure(502, "The provider sent something that is not a chat completion");
@@ -43,7 +43,7 @@ export function messageOf(completion: SeenCompletion, terms: AnswerTerms): Anthr
   };
 }
 
-function contentOf(message: SeenMessage, { newId }: AnswerTerms): Anthropic.ContentBlock[] {
+function contentOf(message: ChatAnswer, { newId }: AnswerTerms): Anthropic.ContentBlock[] {
   const thinking = message.reasoning_content ?? message.reasoning ?? "";
   const text = (message.content ?? "") + (message.refusal ?? "");
   return [

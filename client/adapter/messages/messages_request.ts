@@ -1,7 +1,7 @@
-/** A request to /v1/messages, looked at once: afterwards every field that is read has its type. */
+/** Parses a request to /v1/messages once: every field that is read has its type afterwards. */
 
 import { z } from "zod";
-import { misshapen } from "../bad_request.ts";
+import { invalidShape } from "../bad_request.ts";
 
 const json = z.record(z.string(), z.unknown());
 
@@ -15,17 +15,17 @@ const source = z.looseObject({
   },
 });
 
-/** Any content block; which fields it must have is for the block's own translation to say. */
+/** Any content block; each block's translation checks the fields that it requires. */
 const block = z.looseObject({
   type: z.string(),
   text: z.string().nullish(),
-  /** Of search results, an address; of images and documents, where their bytes are. */
+  /** The URL of a search result; the data of an image or document. */
   get source() {
     return z.union([z.string(), source]).nullish();
   },
   title: z.string().nullish(),
   context: z.string().nullish(),
-  /** What a tool gave back, or a search found. */
+  /** The output of a tool or a search. */
   get content() {
     return z.union([z.string(), z.array(block), json]).nullish();
   },
@@ -83,9 +83,9 @@ export type Turn = MessagesRequest["messages"][number];
 export type Block = z.infer<typeof block>;
 export type Source = z.infer<typeof source>;
 
-/** Reads a body. Throws a 400 that names the first field that is wrong. */
+/** Reads a body. Throws a 400 that names the first invalid field. */
 export function readMessagesRequest(bodyText: string): MessagesRequest {
   const { success, data, error } = messagesRequest.safeParse(JSON.parse(bodyText));
   if (success) return data;
-  throw misshapen(error);
+  throw invalidShape(error);
 }

@@ -1,9 +1,9 @@
-/** How an OpenAI answer ended and what it cost, in Claude's words. */
+/** An OpenAI answer's finish reason and usage → Claude's. */
 
 import type Anthropic from "@anthropic-ai/sdk";
 
 /** Every field may be missing, and every count null. */
-export interface SeenUsage {
+export interface ChatUsage {
   prompt_tokens?: number | null;
   completion_tokens?: number | null;
   prompt_tokens_details?: {
@@ -13,9 +13,9 @@ export interface SeenUsage {
   completion_tokens_details?: { reasoning_tokens?: number | null } | null;
 }
 
-export interface SeenEnd {
+export interface ChatEnd {
   finish_reason?: string | null;
-  /** vLLM's: the stop sequence that ended the answer. */
+  /** Sent by vLLM: the stop sequence that ended the answer. */
   stop_reason?: unknown;
 }
 
@@ -29,22 +29,22 @@ const stopReasons: ReadonlyMap<string | null | undefined, Anthropic.StopReason> 
   ["content_filter", "refusal"],
 ]);
 
-/** `refusal`: what the model said instead of an answer, if it refused. */
+/** `refusal`: the model's refusal text, or empty. */
 export function outcomeOf(
-  { finish_reason: reason, stop_reason: matched }: SeenEnd,
+  { finish_reason: reason, stop_reason: matched }: ChatEnd,
   calledTools: boolean,
   refusal: string,
   stops: readonly string[],
 ): Outcome {
   const plain = { stop_sequence: null, stop_details: null };
-  const said = stopReasons.get(reason) ?? "end_turn";
-  if (refusal !== "" || said === "refusal") {
+  const mapped = stopReasons.get(reason) ?? "end_turn";
+  if (refusal !== "" || mapped === "refusal") {
     const explanation = refusal || null;
     const stop_details = { type: "refusal" as const, category: null, explanation };
     return { ...plain, stop_reason: "refusal", stop_details };
   }
-  if (said === "max_tokens") return { ...plain, stop_reason: said };
-  // Servers say "stop" after calls, and have been seen to say "tool_calls" without any.
+  if (mapped === "max_tokens") return { ...plain, stop_reason: mapped };
+  // Some servers send "stop" after calls; some send "tool_calls" without any.
   if (calledTools) return { ...plain, stop_reason: "tool_use" };
   if (typeof matched === "string" && stops.includes(matched)) {
     return { ...plain, stop_reason: "stop_sequence", stop_sequence: matched };
@@ -52,8 +52,8 @@ export function outcomeOf(
   return { ...plain, stop_reason: "end_turn" };
 }
 
-/** OpenAI counts what came from a cache as part of the prompt; Claude counts it apart. */
-export function usageOf(usage: SeenUsage | null | undefined): Anthropic.Usage {
+/** OpenAI counts cached tokens as part of the prompt; Claude counts them apart. */
+export function usageOf(usage: ChatUsage | null | undefined): Anthropic.Usage {
   const { prompt_tokens_details: prompt, completion_tokens_details: completion } = usage ?? {};
   const read = countOf(prompt?.cached_tokens);
   const written = countOf(prompt?.cache_write_tokens);

@@ -1,21 +1,21 @@
-/** Serves /v1/messages with a provider that knows chat completions only: translates there and back. */
+/** Serves /v1/messages through a provider of chat completions: translates requests and answers. */
 
 import { Endpoint } from "../../../protocol/mod.ts";
 import { type Adapter, type AdapterCall, type Piece, UpstreamFailure } from "../adapter.ts";
-import { textsOf } from "../sse/piece_texts.ts";
+import { jsonTexts } from "../sse/json_texts.ts";
 import { chatRequest, type ProviderQuirks } from "./chat_request.ts";
-import { type AnswerTerms, EventEncoder, type SeenChunk } from "./event_encoder.ts";
-import { messageOf, type SeenCompletion } from "./message.ts";
+import { type AnswerTerms, type ChatChunk, EventEncoder } from "./event_encoder.ts";
+import { type ChatCompletion, messageOf } from "./message.ts";
 import { readMessagesRequest } from "./messages_request.ts";
 
 /**
- * Answers a call to /v1/messages through `chat`, which serves chat completions. What `chat` yields
- * is expected to be mended already: chunks or a completion, and a failure for whatever is cut short.
+ * Answers a call to /v1/messages through `chat`, an adapter for chat completions, whose pieces are
+ * already repaired: complete chunks or one completion, and a failure for a truncated answer.
  */
 export async function* messagesOverChat(
   call: AdapterCall,
   chat: Adapter,
-  manners: ProviderQuirks,
+  quirks: ProviderQuirks,
   newId: () => string = () => crypto.randomUUID().replaceAll("-", ""),
 ): AsyncIterable<string> {
   const request = readMessagesRequest(call.bodyText);
@@ -24,7 +24,7 @@ export async function* messagesOverChat(
     stops: request.stop_sequences ?? [],
     newId,
   };
-  const body = chatRequest({ ...request, stream: call.stream }, call.model, manners);
+  const body = chatRequest({ ...request, stream: call.stream }, call.model, quirks);
   const pieces = chat.answer({
     ...call,
     endpoint: Endpoint.chat,
@@ -42,8 +42,8 @@ export async function* messagesOverChat(
 async function* eventsOf(pieces: AsyncIterable<Piece>, terms: AnswerTerms): AsyncIterable<string> {
   const encoder = new EventEncoder(terms);
   for await (const piece of pieces) {
-    for (const text of textsOf(piece)) {
-      for (const event of encoder.encode(JSON.parse(text) as SeenChunk)) {
+    for (const text of jsonTexts(piece)) {
+      for (const event of encoder.encode(JSON.parse(text) as ChatChunk)) {
         yield JSON.stringify(event);
       }
     }
@@ -53,13 +53,13 @@ async function* eventsOf(pieces: AsyncIterable<Piece>, terms: AnswerTerms): Asyn
 
 async function* messageIn(pieces: AsyncIterable<Piece>, terms: AnswerTerms): AsyncIterable<string> {
   for await (const piece of pieces) {
-    for (const text of textsOf(piece)) {
-      yield JSON.stringify(messageOf(JSON.parse(text) as SeenCompletion, terms));
+    for (const text of jsonTexts(piece)) {
+      yield JSON.stringify(messageOf(JSON.parse(text) as ChatCompletion, terms));
     }
   }
 }
 
-/** The provider's own words are in OpenAI's dialect; the failure itself can be told in any. */
+/** Drops the provider's error body, which is in OpenAI's dialect; the error object stays. */
 function withoutBody(failure: UpstreamFailure): UpstreamFailure {
   const { code, message, error, headers, retryAfterMs, cause } = failure;
   return new UpstreamFailure(code, message, {

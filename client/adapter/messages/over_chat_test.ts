@@ -4,17 +4,17 @@ import { Endpoint } from "../../../protocol/mod.ts";
 import { callOf, textsOf } from "../../testing/adapter_call.ts";
 import { messageShape } from "../../testing/anthropic_shapes.ts";
 import { type AdapterCall, type Piece, UpstreamFailure } from "../adapter.ts";
-import { mannersOf } from "./chat_request.ts";
+import { quirksOf } from "./chat_request.ts";
 import { messagesOverChat } from "./over_chat.ts";
 
 const body = { model: "pro", max_tokens: 5, messages: [{ role: "user", content: "hi" }] };
 
-/** Asks for a message of a chat provider that says the given pieces. */
+/** Requests a message from a chat adapter that yields the given pieces. */
 function ask(pieces: (Piece | UpstreamFailure)[], change: Partial<AdapterCall> = {}) {
-  const asked: AdapterCall[] = [];
+  const calls: AdapterCall[] = [];
   const chat = {
     async *answer(call: AdapterCall) {
-      asked.push(call);
+      calls.push(call);
       for await (const piece of pieces) {
         if (piece instanceof UpstreamFailure) throw piece;
         yield piece;
@@ -22,8 +22,8 @@ function ask(pieces: (Piece | UpstreamFailure)[], change: Partial<AdapterCall> =
     },
   };
   const call = callOf({ endpoint: Endpoint.messages, bodyText: JSON.stringify(body), ...change });
-  const texts = textsOf(messagesOverChat(call, chat, mannersOf("localhost"), () => "new"));
-  return { asked, texts: Array.fromAsync(texts) };
+  const texts = textsOf(messagesOverChat(call, chat, quirksOf("localhost"), () => "new"));
+  return { calls, texts: Array.fromAsync(texts) };
 }
 
 const completion = {
@@ -43,7 +43,7 @@ const completion = {
 };
 
 test("a whole completion becomes a message of the exact shape", async () => {
-  const { asked, texts } = ask([JSON.stringify(completion)], { stream: false });
+  const { calls, texts } = ask([JSON.stringify(completion)], { stream: false });
   const [text, ...rest] = await texts;
   expect(rest).toEqual([]);
   const message: Anthropic.Message = messageShape.parse(JSON.parse(text!));
@@ -58,11 +58,11 @@ test("a whole completion becomes a message of the exact shape", async () => {
     stop_reason: "tool_use",
     usage: { input_tokens: 9, output_tokens: 4 },
   });
-  expect(asked[0]).toMatchObject({ endpoint: Endpoint.chat, stream: false, headers: {} });
-  expect(JSON.parse(asked[0]!.bodyText)).not.toHaveProperty("stream");
+  expect(calls[0]).toMatchObject({ endpoint: Endpoint.chat, stream: false, headers: {} });
+  expect(JSON.parse(calls[0]!.bodyText)).not.toHaveProperty("stream");
 });
 
-test("chunks that come as bytes are translated like any others", async () => {
+test("chunks that arrive as bytes are translated like any others", async () => {
   const bytes = new TextEncoder().encode(
     `data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n` +
       `data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"b"}}]}\n\n`,
@@ -74,14 +74,14 @@ test("chunks that come as bytes are translated like any others", async () => {
   expect(deltas.map(({ delta }) => delta.text)).toEqual(["a", "b"]);
 });
 
-test("whether the answer streams is what the call says, whatever the body holds", async () => {
+test("the call decides whether the answer streams, not the body", async () => {
   const bodyText = JSON.stringify({ ...body, stream: true });
-  const { asked, texts } = ask([JSON.stringify(completion)], { stream: false, bodyText });
+  const { calls, texts } = ask([JSON.stringify(completion)], { stream: false, bodyText });
   await texts;
-  expect(JSON.parse(asked[0]!.bodyText)).not.toHaveProperty("stream");
+  expect(JSON.parse(calls[0]!.bodyText)).not.toHaveProperty("stream");
 });
 
-test("a failure keeps its code, headers and delay, but not the body in OpenAI's dialect", async () => {
+test("a failure keeps code, headers and delay, but not the body in OpenAI's dialect", async () => {
   const failure = new UpstreamFailure(429, "slow down", {
     bodyText: '{"error":{}}',
     headers: { "x-ratelimit-limit-requests": "1" },
@@ -97,17 +97,17 @@ test("a failure keeps its code, headers and delay, but not the body in OpenAI's 
   });
 });
 
-test("a completion without an answer is the provider's fault", async () => {
+test("a completion without choices is the provider's failure", async () => {
   const thrown = await ask(['{"choices":[]}'], { stream: false }).texts.catch((error) => error);
   expect(thrown).toMatchObject({ code: 502 });
 });
 
 test("a request that cannot be translated reaches no provider", async () => {
   const bodyText = JSON.stringify({ ...body, container: "c" });
-  const { asked, texts } = ask([], { bodyText });
+  const { calls, texts } = ask([], { bodyText });
   expect(await texts.catch((error: unknown) => error)).toMatchObject({
     code: 400,
     error: { param: "container" },
   });
-  expect(asked).toEqual([]);
+  expect(calls).toEqual([]);
 });

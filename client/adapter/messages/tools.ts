@@ -1,4 +1,4 @@
-/** Claude's tools and the choice among them, in OpenAI's words. */
+/** Claude's tools and tool choice → OpenAI's. */
 
 import type OpenAI from "openai";
 import { badRequest, unsupported } from "../bad_request.ts";
@@ -9,7 +9,7 @@ type ChatTools = Pick<
   "tools" | "tool_choice" | "parallel_tool_calls"
 >;
 
-/** Throws a 400 for tools that only Anthropic's own servers can run. */
+/** Throws a 400 for tools that only Anthropic's servers can run. */
 export function toolsOf({ tools, tool_choice: choice }: MessagesRequest): ChatTools {
   if (!tools?.length) return {};
   const functions = tools.map(functionOf);

@@ -1,6 +1,6 @@
-/** A whole answer told as a stream, for upstreams that ignore `stream: true`. */
+/** Expands a whole answer into stream chunks, for upstreams that ignore `stream: true`. */
 
-import { type Json, notAnAnswer } from "./json_object.ts";
+import { type Json, notAnAnswer } from "../json_object.ts";
 
 interface Choice extends Json {
   index?: number;
@@ -13,25 +13,25 @@ interface Message extends Json {
   tool_calls?: object[];
 }
 
-/** The chunks of a chat that a streaming upstream would have sent: what was said, how it ended, what it cost. */
+/** The chunks of a chat completion: content, finish reason, usage. */
 export function chatChunks(answer: Json, includeUsage: boolean): string[] {
   const choices = choicesOf(answer);
-  const said = choices.map(({ index, message = {}, logprobs = null }) => ({
+  const content = choices.map(({ index, message = {}, logprobs = null }) => ({
     index,
     delta: deltaOf(message),
     logprobs,
     finish_reason: null,
   }));
-  const ended = choices.map(({ index, finish_reason }) => ({
+  const finish = choices.map(({ index, finish_reason }) => ({
     index,
     delta: {},
     logprobs: null,
     finish_reason: finish_reason ?? "stop",
   }));
-  return chunksOf(answer, "chat.completion.chunk", [said, ended], includeUsage);
+  return chunksOf(answer, "chat.completion.chunk", [content, finish], includeUsage);
 }
 
-/** The same for a completion of plain text: its one chunk, and what it cost. */
+/** The chunks of a text completion: its text, usage. */
 export function completionChunks(answer: Json, includeUsage: boolean): string[] {
   const choices = choicesOf(answer).map((choice) => ({
     ...choice,
@@ -51,7 +51,7 @@ function chunksOf(
   return chunks.map((chunk) => JSON.stringify(chunk));
 }
 
-/** Each with its index; its place where it has none. */
+/** The choices; one without an index gets its position. */
 function choicesOf({ choices }: Json): Choice[] {
   if (!Array.isArray(choices)) throw notAnAnswer();
   return choices.map((choice: Choice, place) => {

@@ -1,4 +1,4 @@
-/** OpenAI's endpoints, and others in their manner: how the streams of each are followed, and how a whole answer becomes one. */
+/** The endpoints of OpenAI-compatible servers: how each one's streams are followed and whole answers expanded. */
 
 import {
   Endpoint,
@@ -8,15 +8,15 @@ import {
 } from "../../../protocol/mod.ts";
 import { chatChunks, completionChunks } from "./answer_chunks.ts";
 import { ChunkStream } from "./chunk_stream.ts";
-import type { Json } from "./json_object.ts";
+import type { Json } from "../json_object.ts";
 import { responseEvents } from "./response_events.ts";
 import { ResponseStream } from "./response_stream.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 
 export interface OpenAiDialect {
-  /** How its streams are read. Null: its answers are always whole. */
+  /** How the endpoint's streams are read. Null: answers are always whole. */
   stream: DialectStream | null;
-  /** Whether a whole answer tells of a failure although its status was 200. */
+  /** Whether a whole answer reports a failure despite status 200. */
   isFailure(answer: Json): boolean;
 }
 
@@ -24,23 +24,23 @@ const whole: OpenAiDialect = { stream: null, isFailure: holdsError };
 
 export interface DialectStream {
   follow(): StreamFollower;
-  /** A whole answer, told as the stream that was asked for. */
-  tell(answer: Json, includeUsage: boolean): string[];
+  /** Expands a whole answer into the events of the requested stream. */
+  expand(answer: Json, includeUsage: boolean): string[];
 }
 
 /** A new endpoint whose answers stream is a row here. */
 const streaming: Readonly<Record<Exclude<StreamingEndpoint, "/v1/messages">, OpenAiDialect>> = {
   [Endpoint.chat]: {
-    stream: { follow: () => new ChunkStream("chat"), tell: chatChunks },
+    stream: { follow: () => new ChunkStream("chat"), expand: chatChunks },
     isFailure: holdsError,
   },
   [Endpoint.completions]: {
-    stream: { follow: () => new ChunkStream("text"), tell: completionChunks },
+    stream: { follow: () => new ChunkStream("text"), expand: completionChunks },
     isFailure: holdsError,
   },
   [Endpoint.responses]: {
-    stream: { follow: () => new ResponseStream(), tell: responseEvents },
-    // A response that failed is an answer: it says so itself.
+    stream: { follow: () => new ResponseStream(), expand: responseEvents },
+    // A failed response is a valid answer: its status reports the failure.
     isFailure: (answer) => answer.object !== "response" && holdsError(answer),
   },
 };
@@ -53,7 +53,7 @@ export const openAiDialects: Readonly<Partial<Record<Endpoint, OpenAiDialect>>> 
   ...streaming,
 });
 
-/** Servers that have said 200 can still fail: the error then stands where the answer would. */
+/** A failure after status 200: an error object in place of the answer. */
 export function holdsError(answer: Json): boolean {
   return answer.object === "error" || Boolean(answer.error);
 }

@@ -1,8 +1,8 @@
-/** Follows the chunks of a chat or a text completion, mends what SDKs choke on, and knows when all is said. */
+/** Follows the chunks of a chat or text completion, repairs what SDKs reject, and detects the end. */
 
 import { UpstreamFailure } from "../adapter.ts";
 import { disconnected } from "../sse/event_stream.ts";
-import { type Json, notAnAnswer } from "./json_object.ts";
+import { type Json, notAnAnswer } from "../json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 import { ToolPlaces } from "./tool_places.ts";
 
@@ -12,20 +12,20 @@ interface Choice {
   finish_reason?: unknown;
 }
 
-/** What was seen of a choice. */
+/** The state of one choice. */
 interface Progress {
   hasEnded: boolean;
   tools: ToolPlaces;
 }
 
 export class ChunkStream implements StreamFollower {
-  /** More may follow even if all choices have ended: what they cost. */
+  /** A usage chunk may follow the last choice's end, so the stream is read to its own end. */
   readonly isOver = false;
   readonly #choices = new Map<number, Progress>();
-  /** What is the same in all chunks of an answer. */
+  /** The members that all chunks of an answer share. */
   #head: Json | null = null;
 
-  /** `text`: its choices have no deltas to mend. */
+  /** `text`: the choices have no deltas to repair. */
   constructor(private readonly kind: "chat" | "text") {}
 
   /** Whether every choice that began has ended. */
@@ -36,15 +36,15 @@ export class ChunkStream implements StreamFollower {
   pass(text: string, chunk: Json): string {
     const choices = Array.isArray(chunk.choices) ? chunk.choices as Choice[] : [];
     this.#head ??= headOf(chunk);
-    let mended = false;
+    let repaired = false;
     for (const choice of choices) {
       if (typeof choice !== "object" || choice === null) throw notAnAnswer();
-      mended = this.#follow(choice) || mended;
+      repaired = this.#follow(choice) || repaired;
     }
-    return mended ? JSON.stringify(chunk) : text;
+    return repaired ? JSON.stringify(chunk) : text;
   }
 
-  /** Some servers name no reason at all, but say that they are done: SDK helpers want both. */
+  /** Some servers send `[DONE]` without a finish reason; SDK helpers require both. */
   done(): string | null {
     if (this.isComplete) return null;
     if (this.#choices.size === 0) {
@@ -66,7 +66,7 @@ export class ChunkStream implements StreamFollower {
     if (!this.isComplete) throw disconnected();
   }
 
-  /** Returns whether the choice had to be mended. */
+  /** Returns whether the choice was repaired. */
   #follow(choice: Choice): boolean {
     const index = typeof choice.index === "number" ? choice.index : 0;
     const known = this.#choices.get(index);
@@ -86,12 +86,12 @@ function headOf({ id, object, created, model }: Json): Json {
   return { id, object, created, model };
 }
 
-/** Some servers send an empty reason with every chunk. */
+/** Some servers send an empty finish reason with every chunk. */
 function isReason(reason: unknown): boolean {
   return typeof reason === "string" && reason !== "";
 }
 
-/** SDK helpers refuse a stream whose first delta names no role. */
+/** SDK helpers reject a stream whose first delta has no role. */
 function giveRole(choice: Choice): boolean {
   const role = "assistant";
   if (typeof choice.delta?.role === "string" && choice.delta.role !== "") return false;
@@ -99,7 +99,7 @@ function giveRole(choice: Choice): boolean {
   return true;
 }
 
-/** vLLM and others say `reasoning`; several clients read only `reasoning_content`. */
+/** vLLM and others send `reasoning`; several clients read only `reasoning_content`. */
 function copyReasoning({ delta }: Choice): boolean {
   if (typeof delta?.reasoning !== "string" || delta.reasoning_content !== undefined) return false;
   delta.reasoning_content = delta.reasoning;

@@ -1,59 +1,59 @@
-/** Makes pieces of what an upstream streams: plain events travel on as bytes, others are parsed and mended. */
+/** Turns an upstream's stream into pieces: plain events pass as bytes, others are parsed and repaired. */
 
 import type { EventSourceMessage } from "eventsource-parser";
 import type { Piece, UpstreamFailure } from "../adapter.ts";
 import { type ModelNames, withAskedModel } from "../asked_model.ts";
 import { EventParser } from "../sse/event_stream.ts";
-import { latin1, PlainRuns } from "../sse/plain_runs.ts";
+import { latin1, PassthroughScanner } from "../sse/passthrough_scanner.ts";
 import { holdsError } from "./chat_dialect.ts";
-import { type Json, parseObject } from "./json_object.ts";
+import { type Json, parseObject } from "../json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 
 const NOTHING = new Uint8Array();
 
-/** A line's end and an empty line. */
+/** The end of a line, followed by an empty line. */
 const BLANK_LINE = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
 
 export class EventRelay {
   readonly #parser = new EventParser();
   #bytes: Uint8Array = NOTHING;
-  /** The same, a character a byte. */
+  /** The bytes as Latin-1 text, one character per byte. */
   #text = "";
-  /** How far they are taken. */
+  /** The position of the first byte not yet consumed. */
   #at = 0;
-  /** Events that were parsed and not taken, */
+  /** Parsed events not yet returned. */
   #parsed: EventSourceMessage[] = [];
-  /** and what they were parsed from, if that is one whole event. */
+  /** The text that `#parsed` was parsed from, if it is exactly one whole event. */
   #source: string | null = null;
-  /** Whether all that came before are whole events. */
+  /** Whether `#at` is at the start of an event. */
   #isAtStart = true;
-  #saidDone = false;
+  #sawDone = false;
 
   constructor(
     private readonly follower: StreamFollower,
-    private readonly failureIn: (said: Json) => UpstreamFailure,
+    private readonly failureIn: (event: Json) => UpstreamFailure,
     private readonly names: ModelNames,
-    private readonly plain: Pick<PlainRuns, "take" | "learn" | "end">,
+    private readonly scanner: Pick<PassthroughScanner, "take" | "learn" | "end">,
   ) {}
 
-  /** Whether nothing more need be read. */
+  /** Whether nothing more needs to be read. */
   get isOver(): boolean {
-    return this.#saidDone || this.follower.isOver;
+    return this.#sawDone || this.follower.isOver;
   }
 
-  /** Whether losing the connection now loses nothing. */
+  /** Whether the answer is complete even if the connection is lost now. */
   get isComplete(): boolean {
     return this.follower.isComplete;
   }
 
-  /** What came from the upstream, once all that came before has been taken. */
+  /** Takes the next bytes of the stream, once `next` has returned null. */
   feed(bytes: Uint8Array): void {
     this.#bytes = bytes;
     this.#text = latin1(bytes);
     this.#at = 0;
   }
 
-  /** The next piece in what was fed; null: there is no more. Throws the UpstreamFailure that it tells. */
+  /** Returns the next piece in the fed bytes; null: none left. Throws an UpstreamFailure for an error event. */
   next(): Piece | null {
     while (!this.isOver) {
       const event = this.#parsed.shift();
@@ -63,13 +63,13 @@ export class EventRelay {
       } else if (this.#at >= this.#text.length) {
         return null;
       } else {
-        const run = this.#isAtStart ? this.plain.take(this.#bytes, this.#text, this.#at) : null;
+        const run = this.#isAtStart ? this.scanner.take(this.#bytes, this.#text, this.#at) : null;
         if (run === null) {
           this.#parseEvent();
           continue;
         }
-        this.#at = this.plain.end;
-        // It may be long until the next one is asked for.
+        this.#at = this.scanner.end;
+        // Release the buffer: the next call may come much later.
         if (this.#at === this.#text.length) this.feed(NOTHING);
         return run;
       }
@@ -79,7 +79,7 @@ export class EventRelay {
 
   /** The connection has ended. Throws an UpstreamFailure unless the answer was complete. */
   end(): void {
-    if (!this.#saidDone) this.follower.end();
+    if (!this.#sawDone) this.follower.end();
   }
 
   #parseEvent(): void {
@@ -92,20 +92,20 @@ export class EventRelay {
   }
 
   #pass({ event, data }: EventSourceMessage): string | null {
-    this.#saidDone = data.trim() === "[DONE]";
-    if (this.#saidDone) return this.follower.done();
+    this.#sawDone = data.trim() === "[DONE]";
+    if (this.#sawDone) return this.follower.done();
     if (data.trim() === "") return null;
-    const said = parseObject(data);
-    const isError = event === "error" || said.type === "error" || holdsError(said);
-    if (isError) throw this.failureIn(said);
-    const { type } = said;
-    const passed = this.follower.pass(data, said);
-    if (this.#source !== null && passed === data) this.plain.learn(this.#source, type);
-    return withAskedModel(passed, said, this.names);
+    const body = parseObject(data);
+    const isError = event === "error" || body.type === "error" || holdsError(body);
+    if (isError) throw this.failureIn(body);
+    const { type } = body;
+    const passed = this.follower.pass(data, body);
+    if (this.#source !== null && passed === data) this.scanner.learn(this.#source, type);
+    return withAskedModel(passed, body, this.names);
   }
 }
 
-/** Behind the empty line that ends the event; null: it goes on in what is still to come. */
+/** The position after the blank line that ends the event; null: the event is incomplete. */
 function endOfEvent(text: string, at: number): number | null {
   BLANK_LINE.lastIndex = at;
   return BLANK_LINE.test(text) ? BLANK_LINE.lastIndex : null;

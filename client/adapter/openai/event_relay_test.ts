@@ -2,38 +2,38 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Endpoint } from "../../../protocol/mod.ts";
 import { AnswerStream } from "../../link/answer_stream.ts";
-import { tallyOf } from "../tally.ts";
+import { usageMeter } from "../usage_meter.ts";
 import { RecordedOutlet } from "../../testing/recorded_outlet.ts";
 import { UpstreamFailure } from "../adapter.ts";
-import { PlainRuns, type RelayedCall } from "../sse/plain_runs.ts";
+import { PassthroughScanner, type ScannedCall } from "../sse/passthrough_scanner.ts";
 import { openAiDialects } from "./chat_dialect.ts";
 import { EventRelay } from "./event_relay.ts";
 
 const encoder = new TextEncoder();
 
-/** Everything is parsed. */
+/** A scanner that finds nothing: every event is parsed. */
 const parsesAll = { take: () => null, learn: () => {}, end: 0 };
 
 interface Shown {
   text: string;
   failure: string | null;
-  tally: object;
+  meter: object;
   /** How many events were not parsed. */
   plain: number;
 }
 
 const MODEL = "mödel";
 
-/** A call for a model that has the same name everywhere, or another one here. */
-function callTo(endpoint: Endpoint, hidesUsage = false, askedModel = MODEL): RelayedCall {
+/** A call for a model with the same name at the provider, or another one. */
+function callTo(endpoint: Endpoint, hidesUsage = false, askedModel = MODEL): ScannedCall {
   return { endpoint, hidesUsage, model: MODEL, askedModel };
 }
 
-/** What a caller gets of these reads, and what is counted. */
+/** Relays the given reads, and returns what the caller receives and what is counted. */
 function relayed(
-  call: RelayedCall,
+  call: ScannedCall,
   reads: readonly Uint8Array[],
-  plain: Pick<PlainRuns, "take" | "learn" | "end"> = new PlainRuns(call),
+  plain: Pick<PassthroughScanner, "take" | "learn" | "end"> = new PassthroughScanner(call),
 ): Shown {
   const { endpoint, hidesUsage } = call;
   const follower = openAiDialects[endpoint]!.stream!.follow();
@@ -49,14 +49,14 @@ function relayed(
     line.world,
     () => {},
   );
-  const tally = tallyOf(endpoint);
+  const meter = usageMeter(endpoint);
   let plainEvents = 0;
   let failure: string | null = null;
   try {
     for (const read of reads) {
       relay.feed(read);
       for (let piece = relay.next(); piece !== null; piece = relay.next()) {
-        tally.count(piece);
+        meter.count(piece);
         reply.piece(piece);
         if (typeof piece !== "string") plainEvents += countOf(piece.bytes);
       }
@@ -67,11 +67,11 @@ function relayed(
     if (!(error instanceof UpstreamFailure)) throw error;
     failure = error.message;
   }
-  reply.finish(tally);
+  reply.finish(meter);
   const sent = line.frames().flatMap((frame) => frame.type === "stream" ? [frame.bytes] : []);
-  const { count: _, pieces: __, ...counted } = tally;
+  const { count: _, pieces: __, ...counted } = meter;
   const text = Buffer.concat(sent).toString();
-  return { text, failure, tally: counted, plain: plainEvents };
+  return { text, failure, meter: counted, plain: plainEvents };
 }
 
 function countOf(events: Uint8Array): number {
@@ -94,15 +94,15 @@ const chunk = (delta: object, more: object = {}) => ({
 const data = (json: object | string) =>
   `data: ${typeof json === "string" ? json : JSON.stringify(json)}\n\n`;
 
-describe("what is not parsed arrives as if it had been", () => {
+describe("unparsed events equal parsed ones", () => {
   const word = fc.oneof(
     fc.string({ unit: "grapheme", maxLength: 6 }),
     fc.constantFrom('"', "\\", "\n\n", "data: ", '"content":"', "é🙂", "", '"usage":{'),
   );
   const times = fc.integer({ min: 1, max: 4 });
-  const asked = fc.constantFrom(MODEL, '"pro" 🙂', "mö", "mödel-2");
+  const requested = fc.constantFrom(MODEL, '"pro" 🙂', "mö", "mödel-2");
 
-  /** Events of one shape, with a text in it that may differ. */
+  /** Events of one shape with different texts. */
   const shape = fc.constantFrom<(text: string) => string>(
     (content) => data(chunk({ content })),
     (content) => data(chunk({ content }, { usage: null })),
@@ -111,7 +111,7 @@ describe("what is not parsed arrives as if it had been", () => {
     (content) => data(chunk({ role: "assistant", content })),
     (content) => data(chunk({ content }, { created: content.length })),
     (content) => data(JSON.stringify(chunk({ content }), null, 1).replaceAll("\n", " ")),
-    // In lines of their own: one by one, and with other line ends.
+    // Not plain: byte by byte, and with other line endings.
     (content) => data(JSON.stringify(chunk({ content }), null, 1).replaceAll("\n", "\ndata: ")),
     (content) => data(chunk({ content })).replaceAll("\n", "\r\n"),
     (content) => data(chunk({ content })).replaceAll("\n", "\r"),
@@ -150,13 +150,13 @@ describe("what is not parsed arrives as if it had been", () => {
     parts.map((part) => part.repeat(count)).join("")
   );
 
-  test("for any chat, however its bytes are cut", () => {
+  test("for any chat, however its bytes are split", () => {
     let plain = 0;
     fc.assert(
       fc.property(
         stream,
         fc.boolean(),
-        asked,
+        requested,
         fc.array(fc.nat(), { maxLength: 12 }),
         (text, hides, askedModel, cuts) => {
           const call = callTo(Endpoint.chat, hides, askedModel);
@@ -172,7 +172,7 @@ describe("what is not parsed arrives as if it had been", () => {
     expect(plain).toBeGreaterThan(1000);
   });
 
-  test("in its order, if lines end now so and now otherwise", () => {
+  test("in order, with mixed line endings", () => {
     const ends = ["\n", "\n", "\n", "\r", "\n", "\r\n", "\n", "\r", "\r", "\n"];
     const events = ends.map((end, i) => data(chunk({ content: `${i}` })).replaceAll("\n", end));
     const wire = [encoder.encode(events.join(""))];
@@ -183,7 +183,7 @@ describe("what is not parsed arrives as if it had been", () => {
 
   test("for any chat that comes one byte at a time", () => {
     fc.assert(
-      fc.property(stream, fc.boolean(), asked, (text, hides, askedModel) => {
+      fc.property(stream, fc.boolean(), requested, (text, hides, askedModel) => {
         const call = callTo(Endpoint.chat, hides, askedModel);
         const wire = encoder.encode(text);
         const bytes = Array.from(wire, (_, i) => wire.subarray(i, i + 1));
@@ -214,7 +214,7 @@ describe("what is not parsed arrives as if it had been", () => {
     fc.assert(
       fc.property(
         fc.array(part, { maxLength: 6 }),
-        asked,
+        requested,
         fc.array(fc.nat(), { maxLength: 12 }),
         (parts, askedModel, cuts) => {
           const call = callTo(Endpoint.responses, false, askedModel);
@@ -227,11 +227,11 @@ describe("what is not parsed arrives as if it had been", () => {
   });
 });
 
-describe("of what streams repeat", () => {
+describe("among repeated events,", () => {
   const plainOf = (endpoint: Endpoint, hides: boolean, events: string[]) =>
     relayed(callTo(endpoint, hides), [encoder.encode(events.join(""))]).plain;
   const words = ["a", "é🙂", '"', "\\", "", "\u0000", "b"];
-  /** The first is given its role, the second is learned from. */
+  /** The first event gets its role added, the second is learned from. */
   const first = data(chunk({ role: "assistant", content: "" }));
 
   const shapes: Record<string, (text: string) => string> = {
@@ -248,7 +248,7 @@ describe("of what streams repeat", () => {
     });
   }
 
-  test("text with usage that nobody asked for is parsed once, and comes without it", () => {
+  test("text with hidden usage is parsed once, and relayed without it", () => {
     for (const usage of [{ usage: null }, { usage: null, obfuscation: "x" }]) {
       const events = words.map((content) => data(chunk({ content }, usage)));
       const wire = encoder.encode(first + events.join(""));
@@ -260,14 +260,14 @@ describe("of what streams repeat", () => {
     }
   });
 
-  test("text under the provider's name of the model is parsed once, and comes under the one that was asked for", () => {
-    const asked = "prö 🙂";
+  test("text with the provider's model name is parsed once, and relayed with the requested one", () => {
+    const requested = "prö 🙂";
     const events = words.map((content) => data(chunk({ content }, { usage: null })));
     const wire = encoder.encode(first + events.join(""));
-    const { text, plain } = relayed(callTo(Endpoint.chat, true, asked), [wire]);
+    const { text, plain } = relayed(callTo(Endpoint.chat, true, requested), [wire]);
     expect(plain).toBe(words.length - 1);
     expect(text).toBe(
-      (first + events.join("")).replaceAll(MODEL, asked).replaceAll(',"usage":null', ""),
+      (first + events.join("")).replaceAll(MODEL, requested).replaceAll(',"usage":null', ""),
     );
   });
 
@@ -281,7 +281,7 @@ describe("of what streams repeat", () => {
     expect(plainOf(Endpoint.responses, false, words.map(event))).toBe(words.length - 1);
   });
 
-  test("an end, usage and what must be mended are always parsed", () => {
+  test("finish reasons, usage and events to repair are always parsed", () => {
     const always = [
       (content: string) =>
         data({ choices: [{ index: 0, delta: { content }, finish_reason: "stop" }] }),
@@ -293,9 +293,9 @@ describe("of what streams repeat", () => {
     }
   });
 
-  test("nothing is learned for a while from a stream that repeats nothing", () => {
+  test("learning pauses for a stream that repeats nothing", () => {
     let learned = 0;
-    class Counted extends PlainRuns {
+    class Counted extends PassthroughScanner {
       override learn(event: string, name: unknown) {
         learned++;
         super.learn(event, name);

@@ -1,9 +1,9 @@
-/** Reads an error body of an OpenAI-compatible server. */
+/** Reads the error bodies of OpenAI-compatible servers. */
 
 import type { ReadError } from "../upstream/upstream_error.ts";
 import { errorObject } from "../upstream/upstream_error.ts";
 
-/** A body in OpenAI's own shape reaches callers to the letter; others are put into that shape. */
+/** A body in OpenAI's shape reaches callers unchanged; any other is converted to that shape. */
 export const openAiError: ReadError = (status, body, text) => {
   const error = errorObject(body, `HTTP ${status}`);
   return { code: status, error, ...(isOpenAiBody(body) ? { bodyText: text.trim() } : {}) };

@@ -1,31 +1,31 @@
-/** A whole response told as the stream that it would have been, for servers that do not stream responses. */
+/** Expands a whole response into its stream of events, for servers that do not stream responses. */
 
 import type OpenAI from "openai";
 import { UpstreamFailure } from "../adapter.ts";
-import { isJsonObject, type Json, notAnAnswer } from "./json_object.ts";
+import { isObject, type Json, notAnAnswer } from "../json_object.ts";
 
 type EventType = OpenAI.Responses.ResponseStreamEvent["type"];
 type Event = Json & { type: EventType };
 
-/** How a response that has ended says so: its status, and its last event. */
+/** A finished response's status → the stream's last event. */
 const endings: ReadonlyMap<unknown, EventType> = new Map([
   ["completed", "response.completed"],
   ["incomplete", "response.incomplete"],
   ["failed", "response.failed"],
 ]);
 
-/** Its events from `response.created` to the one that ends it, each as JSON. Throws an UpstreamFailure for what is no response, or none that has ended. */
+/** The events from `response.created` to the last one, as JSON texts. Throws an UpstreamFailure for anything but a finished response. */
 export function responseEvents(response: Json): string[] {
   const { output, status = "completed" } = response;
   if (response.object !== "response" || !Array.isArray(output)) throw notAnAnswer();
   const ending = endings.get(status);
   if (ending === undefined) {
-    throw new UpstreamFailure(502, "The provider does not stream although it was asked to");
+    throw new UpstreamFailure(502, "The provider does not stream although a stream was requested");
   }
-  const begun = { ...response, status: "in_progress", output: [], usage: null };
+  const started = { ...response, status: "in_progress", output: [], usage: null };
   const events: Event[] = [
-    { type: "response.created", response: begun },
-    { type: "response.in_progress", response: begun },
+    { type: "response.created", response: started },
+    { type: "response.in_progress", response: started },
     ...output.flatMap((item: unknown, index) => itemEvents(objectIn(item), index)),
     { type: ending, response },
   ];
@@ -35,7 +35,7 @@ export function responseEvents(response: Json): string[] {
 }
 
 function itemEvents(item: Json, output_index: number): Event[] {
-  const { opening, events } = itemTellers.get(item.type)?.(item) ?? untold(item);
+  const { opening, events } = itemExpanders.get(item.type)?.(item) ?? whole(item);
   const at = { item_id: String(item.id ?? ""), output_index };
   return [
     { type: "response.output_item.added", output_index, item: opening },
@@ -44,21 +44,21 @@ function itemEvents(item: Json, output_index: number): Event[] {
   ];
 }
 
-/** How something begins, and what is told of it from then on. */
-interface Told {
+/** An item or part as its stream opens it, and the events that complete it. */
+interface Expansion {
   opening: Json;
   events: Event[];
 }
 
-/** What is not told piece by piece stands whole in its first event, as in its last. */
-function untold(opening: Json): Told {
+/** An item or part without deltas is whole in its first event and its last. */
+function whole(opening: Json): Expansion {
   return { opening, events: [] };
 }
 
-type Teller = (thing: Json) => Told;
+type Expander = (thing: Json) => Expansion;
 
-/** By an item's type. */
-const itemTellers: ReadonlyMap<unknown, Teller> = new Map<string, Teller>([
+/** By item type. */
+const itemExpanders: ReadonlyMap<unknown, Expander> = new Map<string, Expander>([
   ["message", (item) => ({
     opening: { ...item, status: "in_progress", content: [] },
     events: contentEvents(item),
@@ -67,11 +67,11 @@ const itemTellers: ReadonlyMap<unknown, Teller> = new Map<string, Teller>([
     opening: { ...item, summary: [], ...(item.content ? { content: [] } : {}) },
     events: [...summaryEvents(item), ...contentEvents(item)],
   })],
-  ["function_call", argumentTeller("arguments", "response.function_call_arguments")],
-  ["custom_tool_call", argumentTeller("input", "response.custom_tool_call_input")],
+  ["function_call", argumentExpander("arguments", "response.function_call_arguments")],
+  ["custom_tool_call", argumentExpander("input", "response.custom_tool_call_input")],
 ]);
 
-function argumentTeller(member: string, name: ArgumentEvents): Teller {
+function argumentExpander(member: string, name: ArgumentEvents): Expander {
   return (item) => ({
     opening: { ...item, status: "in_progress", [member]: "" },
     events: [
@@ -85,7 +85,7 @@ type ArgumentEvents = "response.function_call_arguments" | "response.custom_tool
 
 function contentEvents(item: Json): Event[] {
   return listIn(item.content).flatMap((part, content_index) => {
-    const { opening, events } = partTellers.get(part.type)?.(part) ?? untold(part);
+    const { opening, events } = partExpanders.get(part.type)?.(part) ?? whole(part);
     const all: Event[] = [
       { type: "response.content_part.added", part: opening },
       ...events,
@@ -95,8 +95,8 @@ function contentEvents(item: Json): Event[] {
   });
 }
 
-/** By a part's type. */
-const partTellers: ReadonlyMap<unknown, Teller> = new Map<string, Teller>([
+/** By part type. */
+const partExpanders: ReadonlyMap<unknown, Expander> = new Map<string, Expander>([
   ["output_text", (part) => {
     const { text = "", logprobs = [], annotations = [] } = part;
     return {
@@ -146,6 +146,6 @@ function listIn(value: unknown): Json[] {
 }
 
 function objectIn(value: unknown): Json {
-  if (isJsonObject(value)) return value;
+  if (isObject(value)) return value;
   throw notAnAnswer();
 }

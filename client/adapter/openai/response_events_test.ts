@@ -2,10 +2,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import OpenAI from "openai";
 import { UpstreamFailure } from "../adapter.ts";
-import { eventText } from "../sse/event_text.ts";
+import { frameEvent } from "../sse/event_text.ts";
 import { Endpoint } from "../../../protocol/mod.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
-import type { Json } from "./json_object.ts";
+import type { Json } from "../json_object.ts";
 import { responseEvents } from "./response_events.ts";
 
 const citation = {
@@ -57,16 +57,16 @@ const response = {
   a_field_of_the_servers_own: [1],
 };
 
-const told = (whole: Json) => responseEvents(whole).map((text) => JSON.parse(text) as Json);
+const expand = (whole: Json) => responseEvents(whole).map((text) => JSON.parse(text) as Json);
 
-/** What the events add up to for who reads nothing but deltas. */
-function said(events: Json[], type: string): string {
+/** Joins the deltas of one event type. */
+function joined(events: Json[], type: string): string {
   return events.filter((event) => event.type === type).map(({ delta }) => delta).join("");
 }
 
-describe("a whole response told as a stream", () => {
-  test("is the same response again for the SDK's strict helper", async () => {
-    const events = responseEvents(response).map((text) => eventText(Endpoint.responses, text));
+describe("a whole response expanded into a stream", () => {
+  test("is the same response for the SDK's strict helper", async () => {
+    const events = responseEvents(response).map((text) => frameEvent(Endpoint.responses, text));
     const fetch = () => Promise.resolve(eventStream(events));
     const sdk = new OpenAI({ apiKey: "k", maxRetries: 0, fetch });
     const stream = sdk.responses.stream({ model: "m", input: "x" });
@@ -78,22 +78,22 @@ describe("a whole response told as a stream", () => {
     expect(final.output_text).toBe("Grüße");
   });
 
-  test("tells every text in deltas, too, and everything else in whole items", () => {
-    const events = told(response);
-    expect(said(events, "response.output_text.delta")).toBe("Grüße");
-    expect(said(events, "response.refusal.delta")).toBe("No.");
-    expect(said(events, "response.reasoning_text.delta")).toBe("Hm.");
-    expect(said(events, "response.reasoning_summary_text.delta")).toBe("Plan.Do.");
-    expect(said(events, "response.function_call_arguments.delta")).toBe('{"a":1}');
-    expect(said(events, "response.custom_tool_call_input.delta")).toBe("free");
+  test("has deltas for every text, and whole items for everything else", () => {
+    const events = expand(response);
+    expect(joined(events, "response.output_text.delta")).toBe("Grüße");
+    expect(joined(events, "response.refusal.delta")).toBe("No.");
+    expect(joined(events, "response.reasoning_text.delta")).toBe("Hm.");
+    expect(joined(events, "response.reasoning_summary_text.delta")).toBe("Plan.Do.");
+    expect(joined(events, "response.function_call_arguments.delta")).toBe('{"a":1}');
+    expect(joined(events, "response.custom_tool_call_input.delta")).toBe("free");
     const items = events.filter(({ type }) => type === "response.output_item.done");
     expect(items.map(({ item }) => item)).toEqual(output);
     const added = events.filter(({ type }) => type === "response.output_text.annotation.added");
     expect(added).toMatchObject([{ annotation: citation, annotation_index: 0, item_id: "msg_1" }]);
   });
 
-  test("begins empty, numbers its events, and ends with the response to the letter", () => {
-    const events = told(response);
+  test("begins empty, numbers its events, and ends with the unchanged response", () => {
+    const events = expand(response);
     expect(events.map(({ sequence_number }) => sequence_number)).toEqual([...events.keys()]);
     expect(events[0]).toMatchObject({
       type: "response.created",
@@ -102,15 +102,15 @@ describe("a whole response told as a stream", () => {
     expect(events.at(-1)!.response).toEqual(response);
   });
 
-  test("ends as its status says", () => {
+  test("ends with the event of its status", () => {
     for (const status of ["completed", "incomplete", "failed"]) {
-      expect(told({ ...response, status }).at(-1)!.type).toBe(`response.${status}`);
+      expect(expand({ ...response, status }).at(-1)!.type).toBe(`response.${status}`);
     }
-    const { status: _, ...unsaid } = response;
-    expect(told(unsaid).at(-1)!.type).toBe("response.completed");
+    const { status: _, ...statusless } = response;
+    expect(expand(statusless).at(-1)!.type).toBe("response.completed");
   });
 
-  test("is a failure where it has not ended, or is no response", () => {
+  test("is a failure if the response has not ended, or is none", () => {
     const wrong = [
       { ...response, status: "queued" },
       { ...response, status: "constructor" },
@@ -124,7 +124,7 @@ describe("a whole response told as a stream", () => {
     }
   });
 
-  test("never throws anything but such a failure, whatever its items are", () => {
+  test("throws no other error, whatever its items are", () => {
     const name = fc.constantFrom("message", "reasoning", "function_call", "__proto__", "x");
     const anything = fc.jsonValue({ maxDepth: 1 });
     const part = fc.record({
@@ -139,7 +139,7 @@ describe("a whole response told as a stream", () => {
     }, { requiredKeys: [] });
     fc.assert(fc.property(fc.array(item), (output) => {
       try {
-        const events = told({ ...response, output });
+        const events = expand({ ...response, output });
         expect(events.at(-1)!.type).toBe("response.completed");
       } catch (error) {
         if (!(error instanceof UpstreamFailure)) throw error;

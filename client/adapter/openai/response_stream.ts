@@ -1,7 +1,7 @@
-/** Follows the events of `/v1/responses`: they say themselves which of them is the last. */
+/** Follows the events of `/v1/responses`, whose types name the last one. */
 
 import { disconnected } from "../sse/event_stream.ts";
-import { type Json, notAnAnswer } from "./json_object.ts";
+import { type Json, notAnAnswer } from "../json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
 
 const LAST_EVENTS: ReadonlySet<unknown> = new Set([
@@ -27,7 +27,7 @@ export class ResponseStream implements StreamFollower {
     return text;
   }
 
-  /** That is no end here: the response was still open. */
+  /** `[DONE]` does not end a response: throws if the response is still open. */
   done(): null {
     this.end();
     return null;

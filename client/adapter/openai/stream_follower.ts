@@ -1,17 +1,17 @@
-/** What knows, of one dialect's streams, which events they have and when all is said. */
+/** The interface that follows one dialect's stream: repairs its events and detects its end. */
 
-import type { Json } from "./json_object.ts";
+import type { Json } from "../json_object.ts";
 
-/** Follows one stream to its end. Throws an UpstreamFailure at what is not part of such a stream. */
+/** Follows one stream to its end. Throws an UpstreamFailure for an event that does not belong to it. */
 export interface StreamFollower {
-  /** Whether the answer is complete: losing the connection now loses nothing. */
+  /** Whether the answer is complete even if the connection is lost now. */
   readonly isComplete: boolean;
-  /** Whether nothing can follow, so that the upstream need not be heard to its end. */
+  /** Whether no event can follow, so that the connection need not be read to its end. */
   readonly isOver: boolean;
-  /** One event's text as the caller gets it: the same, unless it had to be mended. */
+  /** Returns the event's text as the caller receives it: unchanged, or repaired. */
   pass(text: string, event: Json): string;
-  /** `[DONE]` has come: one more event where one is missing, or null. Throws if the answer is not complete even so. */
+  /** Called at `[DONE]`. Returns a missing last event, or null. Throws if the answer is incomplete. */
   done(): string | null;
-  /** The connection ended without `[DONE]`. Throws unless the answer was complete. */
+  /** Called when the connection ends without `[DONE]`. Throws unless the answer is complete. */
   end(): void;
 }

@@ -1,7 +1,6 @@
 /**
- * The pieces of a streamed answer, each made when it is asked for. An iterator by hand: most pieces
- * are one read of the upstream, and a generator's own promises would cost more than all that is done
- * with it.
+ * The pieces of a streamed answer, produced on demand. A hand-written iterator: most pieces are one
+ * read of the upstream, and a generator's promises would cost more than the rest of the work.
  */
 
 import type { Piece } from "../adapter.ts";
@@ -19,14 +18,14 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
       if (piece !== null) return Promise.resolve({ done: false, value: piece });
       if (this.relay.isOver) return Promise.resolve(this.#end());
     } catch (failure) {
-      this.body.letGo();
+      this.body.release();
       return Promise.reject(failure);
     }
     return this.body.read().then(this.#feed, this.#lose);
   }
 
   return(): Promise<IteratorResult<Piece>> {
-    this.body.letGo();
+    this.body.release();
     return Promise.resolve(END);
   }
 
@@ -37,21 +36,21 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
       const piece = this.relay.next();
       if (piece !== null) return { done: false, value: piece };
     } catch (failure) {
-      this.body.letGo();
+      this.body.release();
       throw failure;
     }
     return this.next();
   };
 
   readonly #lose = (cause: unknown): IteratorResult<Piece> => {
-    this.body.letGo();
+    this.body.release();
     const failure = this.body.lossFrom(cause);
     if (this.relay.isComplete) return END;
     throw failure;
   };
 
   #end(): IteratorResult<Piece> {
-    this.body.letGo();
+    this.body.release();
     this.relay.end();
     return END;
   }

@@ -1,9 +1,9 @@
-/** Numbers the tool calls of one choice from 0 without gaps: SDK helpers refuse any other numbers, or none. */
+/** Numbers the tool calls of one choice from 0 without gaps: SDK helpers reject other numbers, or none. */
 
-import type { Json } from "./json_object.ts";
+import type { Json } from "../json_object.ts";
 
 export class ToolPlaces {
-  /** By the upstream's own number, else by the call's id. */
+  /** Keyed by the upstream's index, else by the call's id. */
   readonly #places = new Map<unknown, number>();
   #last = 0;
 
@@ -12,7 +12,7 @@ export class ToolPlaces {
     return this.#places.size === 0;
   }
 
-  /** Corrects the numbers in a delta's `tool_calls`. Returns whether any was wrong. */
+  /** Corrects the indexes in a delta's `tool_calls`. Returns whether any was wrong. */
   mend(calls: unknown): boolean {
     if (!Array.isArray(calls)) return false;
     let mended = false;
@@ -25,7 +25,7 @@ export class ToolPlaces {
     return mended;
   }
 
-  /** What names neither a number nor an id goes on with the last call. */
+  /** A delta without index and id continues the last call. */
   #placeOf({ index, id }: Json): number {
     const key = index ?? id;
     if (key !== undefined && key !== null) {

@@ -1,10 +1,9 @@
 /**
- * The event that a stream repeats. A model's answer is one event over and over, with another text in
- * the same place: what differs from an event that was parsed in nothing but such texts needs no
- * parsing itself.
+ * A pattern of the event that a stream repeats. Most events of an answer differ only in the text at
+ * one place, so an event that equals an already parsed one except for such texts needs no parsing.
  */
 
-/** Texts that may differ: nothing about an answer but the answer itself depends on them. */
+/** Members whose texts may differ: they hold the answer itself and control nothing. */
 const TEXTS = [
   "content",
   "reasoning_content",
@@ -18,54 +17,54 @@ const TEXTS = [
 ].join("|");
 const COUNTS = "created|sequence_number";
 
-/** In valid JSON a quoted word before a colon is a key: quotes inside strings have a backslash. */
+/** In valid JSON a quoted word before a colon is a key: quotes inside strings are escaped. */
 const HOLES = new RegExp(
   `"(${TEXTS})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"|"(?:${COUNTS})"\\s*:\\s*(0|[1-9]\\d*)`,
   "g",
 );
 
-/** What may fill a hole so that the JSON stays valid. The texts are bytes, told as Latin-1. */
+/** The values that keep the JSON valid in a hole. The text is the event's bytes as Latin-1. */
 const fillings = {
-  // deno-lint-ignore no-control-regex -- JSON's strings hold none, and that is looked for.
+  // deno-lint-ignore no-control-regex -- JSON strings must not hold control characters.
   text: /[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*/y,
   count: /0|[1-9]\d*/y,
 };
 
 interface Hole {
   filling: keyof typeof fillings;
-  /** Whether a text in it is worth a token. */
+  /** Whether a non-empty text in it counts as a token. */
   countsTokens: boolean;
 }
 
-/** What stands in each event and callers see otherwise, or not at all. */
+/** A range of each event that callers see replaced or removed. */
 export interface Change {
   from: number;
   to: number;
   by: string;
 }
 
-/** The same, by its place behind a segment's beginning. */
+/** A change relative to the start of a segment. */
 interface Cut extends Change {
   segment: number;
 }
 
 export class EventPattern {
-  /** Whether the event that matched last carries tokens. */
+  /** Whether the last matched event carries tokens. */
   hasTokens = false;
-  /** Where the cuts of the event that matched last begin. */
+  /** Where the cuts of the last matched event begin. */
   readonly cutsAt: number[] = [];
 
   private constructor(
-    /** What stands before, between and behind the holes. */
+    /** The texts before, between and after the holes. */
     private readonly segments: readonly string[],
     private readonly holes: readonly Hole[],
-    /** In their order. */
+    /** In order of position. */
     readonly cuts: readonly Cut[],
   ) {}
 
   /**
-   * The pattern of a whole event, valid in all its parts. `changes`: what callers see otherwise, in
-   * its order. Null if nothing in it may differ, or if more than texts says tokens.
+   * The pattern of a whole valid event. `changes`: the ranges that callers see changed, in order.
+   * Null if the event has no text that may differ, or if a part other than such texts carries tokens.
    */
   static of(
     event: string,
@@ -101,7 +100,7 @@ export class EventPattern {
     return isFit ? new EventPattern(segments, holes, cuts) : null;
   }
 
-  /** Where the event ends that begins at `at`, if it is one of these; else -1. */
+  /** Returns the end of the event that begins at `at`, or -1 if the event does not match. */
   match(text: string, at: number): number {
     const { segments, holes, cuts, cutsAt } = this;
     this.hasTokens = false;

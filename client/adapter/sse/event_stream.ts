@@ -1,15 +1,15 @@
-/** Reads an upstream's answer: as server-sent events, or whole. Always through a reader, never passed on. */
+/** Reads an upstream's answer, as server-sent events or whole. */
 
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { UpstreamFailure } from "../adapter.ts";
 
-/** The largest event or whole answer that is taken; a frame that carries more would end the link. */
+/** The largest event or whole answer accepted; a frame that carries more would end the link. */
 export const MAX_PIECE_BYTES = 7 * 1024 * 1024;
 
-/** How long an answer that was read far enough may take to end by itself. */
+/** How long a connection whose answer is complete may take to end by itself. */
 const LINGER_MS = 1_000;
 
-/** Yields events as they become complete. Throws an UpstreamFailure when the connection breaks. */
+/** Yields events as they become complete. Throws an UpstreamFailure when the connection is lost. */
 export async function* readEvents(
   response: Response,
   signal: AbortSignal,
@@ -18,7 +18,7 @@ export async function* readEvents(
   for await (const bytes of readBytes(response, signal)) yield* parser.feed(bytes);
 }
 
-/** Takes an event stream apart, wherever its bytes are cut. */
+/** Parses an event stream fed in arbitrary slices. */
 export class EventParser {
   readonly #decoder = new TextDecoder();
   #events: EventSourceMessage[] = [];
@@ -32,7 +32,7 @@ export class EventParser {
     onError: (error) => this.#isTooLarge ||= error.type === "max-buffer-size-exceeded",
   });
 
-  /** The events that these bytes complete. Throws an UpstreamFailure where one is too large. */
+  /** Returns the events that these bytes complete. Throws an UpstreamFailure if one is too large. */
   feed(bytes: Uint8Array): EventSourceMessage[] {
     this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
     if (this.#isTooLarge) throw answerTooLarge();
@@ -40,13 +40,13 @@ export class EventParser {
   }
 }
 
-/** The whole body as text, at most `maxBytes`. Throws an UpstreamFailure when the connection breaks. */
+/** Reads the whole body as text. Throws an UpstreamFailure for a lost connection or more than `maxBytes`. */
 export async function readWhole(
   response: Response,
   signal: AbortSignal,
   maxBytes = MAX_PIECE_BYTES,
 ): Promise<string> {
-  if (saysItsSize(response, maxBytes)) return await wholeText(response, signal);
+  if (hasKnownSize(response, maxBytes)) return await wholeText(response, signal);
   const decoder = new TextDecoder();
   const texts: string[] = [];
   let size = 0;
@@ -58,13 +58,13 @@ export async function readWhole(
   return texts.join("");
 }
 
-/** Whether it is no larger than that, which can be told only of what is not compressed. */
-function saysItsSize({ headers }: Response, maxBytes: number): boolean {
+/** Whether the headers guarantee at most `maxBytes`; a compressed body's length is unknown. */
+function hasKnownSize({ headers }: Response, maxBytes: number): boolean {
   const length = headers.get("content-length");
   return length !== null && Number(length) <= maxBytes && !headers.has("content-encoding");
 }
 
-/** What the runtime gathers by itself costs far less than reading it. */
+/** The runtime's own text() costs far less than a reader. */
 async function wholeText(response: Response, signal: AbortSignal): Promise<string> {
   try {
     return await response.text();
@@ -74,9 +74,9 @@ async function wholeText(response: Response, signal: AbortSignal): Promise<strin
   }
 }
 
-/** Lets an answer go that nobody will read. */
+/** Cancels an answer that will not be read. */
 export function discard(response: Response): void {
-  response.body?.cancel().catch(() => {/* it is gone already */});
+  response.body?.cancel().catch(() => {/* already closed */});
 }
 
 async function* readBytes(response: Response, signal: AbortSignal): AsyncIterable<Uint8Array> {
@@ -91,7 +91,7 @@ async function* readBytes(response: Response, signal: AbortSignal): AsyncIterabl
       yield value;
     }
   } finally {
-    body.letGo();
+    body.release();
   }
 }
 
@@ -99,7 +99,7 @@ type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 
 export type ReadResult = Bun.ReadableStreamDefaultReadResult<Uint8Array>;
 
-/** An answer's bytes as they come. Whoever opens one lets it go in the end, however that comes. */
+/** An answer's bytes as they arrive. The creator must call `release` at the end, whatever happened. */
 export class ResponseBody {
   readonly #reader: Reader | undefined;
 
@@ -107,36 +107,36 @@ export class ResponseBody {
     this.#reader = response.body?.getReader();
   }
 
-  /** Rejects when the connection breaks, with whatever the runtime says: see `lossFrom`. */
+  /** Rejects with the runtime's error when the connection is lost: see `lossFrom`. */
   read(): Promise<ReadResult> {
     return this.#reader?.read() ?? Promise.resolve({ done: true, value: undefined });
   }
 
-  /** What a read that was rejected means. Throws the signal's reason where that broke the connection. */
+  /** The failure for a rejected read. Throws the signal's reason if the signal aborted the connection. */
   lossFrom(cause: unknown): UpstreamFailure {
     this.signal.throwIfAborted();
     return disconnected(cause);
   }
 
-  letGo(): void {
-    if (this.#reader) letGo(this.#reader, this.signal);
+  release(): void {
+    if (this.#reader) release(this.#reader, this.signal);
   }
 }
 
 /**
- * An answer that is complete for us usually ends a moment later, and its connection can then serve
- * the next call; one that does not end, or that nobody wants, is cut.
+ * A complete answer's connection usually ends a moment later and can then serve the next call. One
+ * that stays open, or whose call was aborted, is cancelled.
  */
-function letGo(reader: Reader, signal: AbortSignal): void {
+function release(reader: Reader, signal: AbortSignal): void {
   const cut = () => {
     clearTimeout(timer);
-    reader.cancel().catch(() => {/* it is gone already */});
+    reader.cancel().catch(() => {/* already closed */});
   };
   const timer = setTimeout(cut, signal.aborted ? 0 : LINGER_MS);
   reader.read().then(cut, cut);
 }
 
-/** The upstream's connection ended before its answer did. */
+/** The failure for a connection that ended before the answer did. */
 export function disconnected(cause?: unknown): UpstreamFailure {
   const message = "The provider broke off in the middle of its answer";
   return new UpstreamFailure(502, message, {
@@ -153,7 +153,7 @@ function answerTooLarge(): UpstreamFailure {
   });
 }
 
-/** Counting bytes costs; text of a third of the limit fits whatever it holds. */
+/** Counting bytes is slow; a character takes at most three. */
 function fits(text: string): boolean {
   return text.length * 3 <= MAX_PIECE_BYTES || byteLength(text) <= MAX_PIECE_BYTES;
 }

@@ -1,15 +1,15 @@
-/** One JSON text as an event of a stream, framed as its endpoint's dialect does. */
+/** Frames a JSON text as a server-sent event of an endpoint's stream. */
 
 import { type Endpoint, endpointSpecs } from "../../../protocol/mod.ts";
 
-/** The event's text, with the empty line that ends it. The text must be valid JSON. */
-export function eventText(endpoint: Endpoint, json: string): string {
-  // White space between JSON's tokens, but in an event stream it ends the line.
+/** The event's text, including the blank line that ends it. `json` must be valid JSON. */
+export function frameEvent(endpoint: Endpoint, json: string): string {
+  // A line break is white space in JSON, but ends the line in an event stream.
   const data = /[\r\n]/.test(json) ? json.replaceAll(/[\r\n]+/g, " ") : json;
   return hasNames(endpoint) ? `event: ${typeOf(data)}\ndata: ${data}\n\n` : `data: ${data}\n\n`;
 }
 
-/** Dialects whose last event says that it is the last one name their events. */
+/** The dialects that end without `[DONE]` are those that name their events. */
 function hasNames(endpoint: Endpoint): boolean {
   return endpointSpecs[endpoint].stream?.endsWithDone === false;
 }

@@ -1,4 +1,4 @@
-/** Where a provider's API begins: people write its address with and without the version, a slash, a query. */
+/** Normalises a provider's base URL: owners write it with and without the version, a slash, a query. */
 
 import type { Endpoint } from "../../../protocol/mod.ts";
 import type { ProviderOptions } from "../provider_options.ts";
@@ -9,11 +9,11 @@ const VERSION = "/v1";
 export interface AddressRule {
   /** The `base_url` of a provider that names none. */
   base: string;
-  /** Whether a path, without slashes at its end, still lacks the version. */
+  /** Whether a path (without trailing slashes) still lacks the version. */
   lacksVersion: (path: string) => boolean;
 }
 
-/** The address below which the endpoints stand, without a slash at its end but for a bare host's; a query stays. */
+/** The URL below which the endpoints are, without a trailing slash (except a bare host's). A query is kept. */
 export function baseUrlOf(
   { base_url, api_path }: ProviderOptions,
   { base, lacksVersion }: AddressRule,
@@ -25,7 +25,7 @@ export function baseUrlOf(
   return url;
 }
 
-/** An endpoint's path below the base address. */
+/** An endpoint's path below the base URL. */
 export function pathBelowBase(endpoint: Endpoint): string {
   return endpoint.slice(`${VERSION}/`.length);
 }

@@ -8,7 +8,7 @@ const addresses = { openai: openAiAddress, claude: claudeAddress };
 const of = (type: "openai" | "claude", base_url?: string, api_path?: string) =>
   baseUrlOf({ base_url, api_path }, addresses[type]).href;
 
-test("a provider without an address is the one that its dialect is named after", () => {
+test("a provider without a base URL is the vendor's own", () => {
   expect(of("openai")).toBe("https://api.openai.com/v1");
   expect(of("claude")).toBe("https://api.anthropic.com/v1");
 });
@@ -20,12 +20,12 @@ test("a bare host has its API under /v1", () => {
   }
 });
 
-test("another path is the API's own at OpenAI-compatible servers, and the place of /v1 at Claude's", () => {
+test("another path is the API's own for OpenAI-compatible servers, and the parent of /v1 for Claude's", () => {
   expect(of("openai", "https://h/openai/")).toBe("https://h/openai");
   expect(of("claude", "https://h/anthropic/")).toBe("https://h/anthropic/v1");
 });
 
-test("whose API stands elsewhere can say so, the root included", () => {
+test("api_path sets another path, including the root", () => {
   for (const type of ["openai", "claude"] as const) {
     expect(of(type, "http://h:1", "/")).toBe("http://h:1/");
     expect(of(type, "http://h:1/", "/api/v3/")).toBe("http://h:1/api/v3");
@@ -33,7 +33,7 @@ test("whose API stands elsewhere can say so, the root included", () => {
   }
 });
 
-test("a query stays, and what stands behind # goes", () => {
+test("a query is kept, and a fragment dropped", () => {
   const azure = "https://r.example/openai/deployments/d?api-version=2024-10-21";
   expect(of("openai", `${azure}#x`)).toBe(azure);
   expect(of("openai", "http://h?a=b")).toBe("http://h/v1?a=b");

@@ -1,11 +1,10 @@
-/** Reads a provider's list of its models, in whatever shape compatible servers give it. */
+/** Reads a provider's model list, in any of the shapes that compatible servers use. */
 
 import { Endpoint, isEndpoint, type ModelCapabilities } from "../../../protocol/mod.ts";
 import { type ListedModel, UpstreamFailure } from "../adapter.ts";
+import { isObject, type Json } from "../json_object.ts";
 
-type Json = Record<string, unknown>;
-
-/** The models in a list's JSON text, each once. Throws an UpstreamFailure if it is no list. */
+/** The models in a list's JSON text, without duplicates. Throws an UpstreamFailure for any other text. */
 export function readListing(text: string): ListedModel[] {
   const models = new Map<string, ListedModel>();
   for (const entry of entriesIn(text)) {
@@ -16,7 +15,7 @@ export function readListing(text: string): ListedModel[] {
   return [...models.values()];
 }
 
-/** Where the rest of a list begins that came in pages; null: this was all of it. */
+/** The id after which the next page begins; null: this was the last page. */
 export function nextPage(text: string): string | null {
   const { has_more, last_id } = JSON.parse(text) as Json;
   return has_more === true && typeof last_id === "string" ? last_id : null;
@@ -27,11 +26,11 @@ function entriesIn(text: string): Json[] {
     const value: unknown = JSON.parse(text);
     const entries = Array.isArray(value) ? value : (value as Json | null)?.data;
     if (Array.isArray(entries)) return entries.filter(isObject);
-  } catch { /* not JSON: the same complaint */ }
+  } catch { /* not JSON: the same failure */ }
   throw new UpstreamFailure(502, "The provider's answer is no list of models");
 }
 
-/** Servers' own names for the same facts; the first that an entry has counts. */
+/** Servers' names for the context length; the first one present counts. */
 const lengths: readonly string[][] = [
   ["context_length"],
   ["max_model_len"],
@@ -42,7 +41,7 @@ const lengths: readonly string[][] = [
   ["meta", "n_ctx_train"],
 ];
 
-const toolSigns: readonly Sign[] = [
+const toolProbes: readonly Probe[] = [
   isTrue("tools"),
   isTrue("capabilities", "function_calling"),
   isTrue("capabilities", "tools"),
@@ -50,7 +49,7 @@ const toolSigns: readonly Sign[] = [
   names(["capabilities"], "tools", "tool_use"),
 ];
 
-const visionSigns: readonly Sign[] = [
+const visionProbes: readonly Probe[] = [
   isTrue("vision"),
   isTrue("capabilities", "vision"),
   isTrue("capabilities", "image_input"),
@@ -59,15 +58,15 @@ const visionSigns: readonly Sign[] = [
   names(["capabilities"], "vision", "multimodal"),
 ];
 
-/** Whether an entry tells of an ability, and which way; undefined: it does not tell. */
-type Sign = (entry: Json) => boolean | undefined;
+/** Reads one capability from an entry; undefined: the entry does not state it. */
+type Probe = (entry: Json) => boolean | undefined;
 
 function capabilitiesIn(entry: Json): ModelCapabilities {
   const capabilities: ModelCapabilities = {};
   const endpoints = endpointsIn(entry);
   const length = lengths.map((path) => at(entry, path)).find(isPositive);
-  const tools = firstTold(toolSigns, entry);
-  const vision = firstTold(visionSigns, entry);
+  const tools = firstKnown(toolProbes, entry);
+  const vision = firstKnown(visionProbes, entry);
   if (endpoints !== undefined) capabilities.endpoints = endpoints;
   if (length !== undefined) capabilities.context_length = length;
   if (tools !== undefined) capabilities.tools = tools;
@@ -75,7 +74,7 @@ function capabilitiesIn(entry: Json): ModelCapabilities {
   return capabilities;
 }
 
-/** Servers' own words for models that do one thing only. */
+/** Servers' `type` of models that serve one endpoint only. */
 const onlyEndpoints: ReadonlyMap<string, Endpoint> = new Map([
   ["embedding", Endpoint.embeddings],
   ["embeddings", Endpoint.embeddings],
@@ -84,7 +83,7 @@ const onlyEndpoints: ReadonlyMap<string, Endpoint> = new Map([
   ["moderation", Endpoint.moderations],
 ]);
 
-/** Other gateways like ours name them; some servers only set apart what cannot talk. */
+/** Other gateways list a model's endpoints; some servers only mark models that cannot chat. */
 function endpointsIn({ endpoints, type }: Json): Endpoint[] | undefined {
   if (Array.isArray(endpoints)) {
     const known = endpoints.filter((path) => typeof path === "string" && isEndpoint(path));
@@ -94,12 +93,12 @@ function endpointsIn({ endpoints, type }: Json): Endpoint[] | undefined {
   return only === undefined ? undefined : [only];
 }
 
-function firstTold(signs: readonly Sign[], entry: Json): boolean | undefined {
-  return signs.map((sign) => sign(entry)).find((told) => told !== undefined);
+function firstKnown(probes: readonly Probe[], entry: Json): boolean | undefined {
+  return probes.map((probe) => probe(entry)).find((value) => value !== undefined);
 }
 
-/** Abilities are told as `true` or as `{"supported": true}`. */
-function isTrue(...path: string[]): Sign {
+/** Capabilities are listed as `true` or as `{"supported": true}`. */
+function isTrue(...path: string[]): Probe {
   return (entry) => {
     const value = at(entry, path);
     const flag = isObject(value) ? value.supported : value;
@@ -107,7 +106,7 @@ function isTrue(...path: string[]): Sign {
   };
 }
 
-function names(path: string[], ...words: string[]): Sign {
+function names(path: string[], ...words: string[]): Probe {
   return (entry) => {
     const list = at(entry, path);
     return Array.isArray(list) ? list.some((word) => words.includes(String(word))) : undefined;
@@ -120,8 +119,4 @@ function at(entry: Json, path: readonly string[]): unknown {
 
 function isPositive(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -5,7 +5,7 @@ import { nextPage, readListing } from "./model_listing.ts";
 const read = (value: unknown) => readListing(JSON.stringify(value));
 const factsOf = (entry: object) => read({ data: [{ id: "m", ...entry }] })[0]!.capabilities;
 
-test("a list may stand under data or bare, names each model once, and leaves out retired ones", () => {
+test("a list may be under data or bare; duplicates and retired models are left out", () => {
   const data = [{ id: "a" }, { id: "b" }, { id: "a" }, { id: "c", lifecycle: "retired" }, { x: 1 }];
   const listed = [{ id: "a", capabilities: {} }, { id: "b", capabilities: {} }];
   expect(read({ object: "list", data })).toEqual(listed);
@@ -13,7 +13,7 @@ test("a list may stand under data or bare, names each model once, and leaves out
   expect(read({ data: [] })).toEqual([]);
 });
 
-test("whatever is no list is a failure, not an empty list", () => {
+test("anything but a list is a failure, not an empty list", () => {
   for (const text of ["", "<html>", "{}", "null", '"a"', '{"data":{}}']) {
     expect(() => readListing(text)).toThrow(UpstreamFailure);
   }
@@ -28,7 +28,7 @@ const lengths: [server: string, entry: object][] = [
   ["llama.cpp", { meta: { n_ctx_train: 8192, n_params: 1 } }],
 ];
 for (const [server, entry] of lengths) {
-  test(`the context length is read as ${server} tells it`, () => {
+  test(`the context length is read in ${server}'s format`, () => {
     expect(factsOf(entry).context_length).toBe(8192);
   });
 }
@@ -52,13 +52,13 @@ const abilities: [server: string, entry: object, tools: boolean, vision: boolean
   ],
 ];
 for (const [server, entry, tools, vision] of abilities) {
-  test(`tools and images are read as ${server} tells of them`, () => {
+  test(`tools and vision are read in ${server}'s format`, () => {
     expect(factsOf(entry)).toMatchObject({ tools, ...(vision !== undefined && { vision }) });
     expect("vision" in factsOf(entry)).toBe(vision !== undefined);
   });
 }
 
-test("endpoints are known where a gateway like ours names them, or where the model does one thing only", () => {
+test("endpoints are read from a gateway like ours, or from the type of a single-purpose model", () => {
   const named = ["/v1/chat/completions", "/v1/brand/new", "/v1/embeddings"];
   expect(factsOf({ endpoints: named }).endpoints).toEqual([named[0]!, named[2]!]);
   expect(factsOf({ type: "embeddings" }).endpoints).toEqual(["/v1/embeddings"]);
@@ -67,12 +67,12 @@ test("endpoints are known where a gateway like ours names them, or where the mod
   expect(factsOf({ type: "llm" })).toEqual({});
 });
 
-test("facts that are no facts are left out", () => {
+test("invalid facts are left out", () => {
   expect(factsOf({ context_length: "8k", tools: "yes", vision: null, endpoints: ["/x"] }))
     .toEqual({});
 });
 
-test("a list in pages says where the next one begins", () => {
+test("a paged list names the start of the next page", () => {
   expect(nextPage('{"data":[],"has_more":true,"last_id":"m"}')).toBe("m");
   expect(nextPage('{"data":[],"has_more":false,"last_id":"m"}')).toBeNull();
   expect(nextPage('{"data":[]}')).toBeNull();

@@ -1,13 +1,13 @@
-/** Keeps a provider's key and address out of every text that leaves the node. */
+/** Removes a provider's key and address from every text that leaves the node. */
 
-/** Shorter values would hide ordinary words. */
+/** Shorter values would match ordinary words. */
 const MIN_SECRET_CHARS = 6;
 
-/** Replaces what must not be seen. */
-export type Hide = (text: string) => string;
+/** Replaces the secrets in a text. */
+export type Redact = (text: string) => string;
 
-/** Hides each of the given values wherever it stands in a text. */
-export function hideAll(secrets: readonly (string | undefined)[]): Hide {
+/** Returns a function that replaces each of the secrets by `[hidden]`, longest first. */
+export function redactor(secrets: readonly (string | undefined)[]): Redact {
   const values = secrets
     .filter((secret) => secret !== undefined && secret.length >= MIN_SECRET_CHARS)
     .map(String)

@@ -1,8 +1,8 @@
-/** What callers may see of an upstream's headers: its limits, its patience, its id of the request. */
+/** The upstream headers that callers may see: rate limits, retry times, the request id. */
 
 import { RELAYED_HEADERS } from "../../../protocol/mod.ts";
 
-/** By the upstream's own names: the gateway gives them those under which callers see them. */
+/** Keyed by the upstream's names; the gateway maps them to the names that callers see. */
 export function relayedHeaders(headers: Headers): Record<string, string> {
   return Object.fromEntries([...headers].filter(([name]) => RELAYED_HEADERS.has(name)));
 }

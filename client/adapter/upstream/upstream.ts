@@ -1,38 +1,38 @@
-/** One provider over HTTP: where it is, how it is asked, and what its failures mean. */
+/** An HTTP client for one provider: its address, headers, and what its connection failures mean. */
 
 import { version } from "../../version.ts";
 import type { World } from "../../world.ts";
 import { UpstreamFailure } from "../adapter.ts";
 import { discard, readWhole } from "../sse/event_stream.ts";
-import { type Hide, hideAll } from "./redact.ts";
+import { type Redact, redactor } from "./redact.ts";
 
-/** What a provider may say about itself at once. */
+/** The largest answer to a GET request. */
 const MAX_FACTS_BYTES = 4 * 1024 * 1024;
 
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json" };
 const STREAM_HEADERS = {
   "content-type": "application/json",
   accept: "text/event-stream, application/json",
-  // A proxy that compresses a stream also holds it back.
+  // A proxy that compresses a stream also buffers it.
   "accept-encoding": "identity",
 };
 
 export interface UpstreamOptions {
-  /** Where its endpoints stand, see base_url.ts. */
+  /** The URL below which the endpoints are, see base_url.ts. */
   baseUrl: URL;
-  /** What the dialect sends, the key included. */
+  /** The dialect's headers, including the key. */
   headers: Record<string, string>;
-  /** The owner's own, which win over the dialect's. */
+  /** The owner's headers, which override the dialect's. */
   extraHeaders?: Record<string, string> | undefined;
   apiKey?: string | undefined;
 }
 
 export class Upstream {
-  /** Takes the key, the address and the owner's headers out of a text. */
-  readonly hide: Hide;
+  /** Removes the key, the address and the owner's headers from a text. */
+  readonly redact: Redact;
   readonly #base: URL;
   readonly #headers: Readonly<Record<string, string>>;
-  /** Addresses that calls are posted to, by their paths. */
+  /** Request URLs by path. */
   readonly #posts = new Map<string, string>();
 
   constructor(
@@ -45,7 +45,7 @@ export class Upstream {
       headers.set(name, value);
     }
     this.#headers = Object.fromEntries(headers);
-    this.hide = hideAll([
+    this.redact = redactor([
       options.apiKey,
       ...Object.values(options.extraHeaders ?? {}),
       ...this.#base.searchParams.values(),
@@ -56,10 +56,9 @@ export class Upstream {
   }
 
   /**
-   * Posts JSON text to a path below the base address, one of few; `more` are headers of this call,
-   * by lower-case name, which win.
-   * Returns whatever was answered, refusals too; throws an UpstreamFailure with code 502 if nothing
-   * was.
+   * Posts JSON text to a path below the base URL, one of few. `more`: headers of this call, by
+   * lower-case name, which override all others. Returns any response, errors included; throws an
+   * UpstreamFailure with code 502 if there is none.
    */
   async post(
     path: string,
@@ -72,9 +71,9 @@ export class Upstream {
       headers: { ...this.#headers, ...more, ...(stream ? STREAM_HEADERS : JSON_HEADERS) },
       body,
       signal,
-      // Followed, a redirect would take the key to whoever is named in it.
+      // Following a redirect would send the key to another host.
       redirect: "manual" as const,
-      // Bun's own option: a model may think for longer than its five minutes of silence.
+      // Bun's option: a model may take longer than Bun's default of five minutes without data.
       timeout: false,
     };
     const url = this.#posts.get(path) ?? this.#url(path);
@@ -82,7 +81,7 @@ export class Upstream {
     return await this.#fetch(url, init);
   }
 
-  /** Gets JSON from a path below the base address; null where it cannot be had, for whatever reason. */
+  /** Gets JSON from a path below the base URL; null on any failure. */
   async get(path: string, signal: AbortSignal): Promise<unknown> {
     try {
       return JSON.parse(await this.read(path, signal));
@@ -91,7 +90,7 @@ export class Upstream {
     }
   }
 
-  /** Gets the text at a path below the base address. Throws an UpstreamFailure where it cannot be had. */
+  /** Gets the text at a path below the base URL. Throws an UpstreamFailure on any failure. */
   async read(
     path: string,
     signal: AbortSignal,
@@ -121,7 +120,7 @@ export class Upstream {
   }
 }
 
-/** The runtimes' own codes, in words. Their messages name the address, so they are not repeated. */
+/** The runtime's error codes in words. The runtime's own messages contain the address. */
 const connectFaults: Readonly<Record<string, string>> = Object.freeze({
   ConnectionRefused: "connection refused; is it running?",
   ECONNREFUSED: "connection refused; is it running?",

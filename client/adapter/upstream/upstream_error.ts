@@ -1,16 +1,17 @@
-/** Turns an upstream's refusal into the failure that a caller may see. */
+/** Turns an upstream's error response into the failure that callers may see. */
 
 import { type FailureDetails, type UpstreamErrorObject, UpstreamFailure } from "../adapter.ts";
 import { discard, readWhole } from "../sse/event_stream.ts";
 import { relayedHeaders } from "./relayed_headers.ts";
 import type { Upstream } from "./upstream.ts";
+import { isObject } from "../json_object.ts";
 
 const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_MESSAGE_CHARS = 2_000;
 
 /**
- * How a dialect reads its error bodies, given as JSON or, where it is none, as text: the code to
- * report, and the error in OpenAI's shape. `bodyText`: what callers shall see instead of that shape.
+ * Reads a dialect's error body, given as JSON value (or as text if it is no JSON): the code to report
+ * and the error in OpenAI's shape. `bodyText`: the body for callers, in place of that shape.
  */
 export type ReadError = (
   status: number,
@@ -18,8 +19,8 @@ export type ReadError = (
   text: string,
 ) => { code: number; error: UpstreamErrorObject; bodyText?: string };
 
-/** Reads a response that is not a success. `readHeaders`: those that callers may see, by their names. */
-export async function readRefusal(
+/** Reads a response that is not a success. `readHeaders` selects the headers that callers may see. */
+export async function readFailure(
   response: Response,
   signal: AbortSignal,
   upstream: Upstream,
@@ -48,7 +49,7 @@ export async function readRefusal(
   });
 }
 
-/** A failure with the node's secrets taken out; what the upstream says of the node's key is not shown at all. */
+/** A failure without the node's secrets. Errors about the node's key are replaced as a whole. */
 export function toFailure(
   code: number,
   error: UpstreamErrorObject,
@@ -62,15 +63,15 @@ export function toFailure(
       details,
     );
   }
-  const shown = hideIn(error, upstream);
+  const shown = redactError(error, upstream);
   return new UpstreamFailure(code, shown.message, {
     ...details,
     error: shown,
-    ...(bodyText === undefined ? {} : { bodyText: hideInJson(bodyText, upstream) }),
+    ...(bodyText === undefined ? {} : { bodyText: redactJson(bodyText, upstream) }),
   });
 }
 
-/** Milliseconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date). */
+/** Milliseconds until a retry, from `retry-after-ms` or `retry-after` (seconds or a date). */
 export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
   const exact = Number.parseFloat(headers.get("retry-after-ms") ?? "");
   if (Number.isFinite(exact)) return Math.max(0, Math.round(exact));
@@ -81,8 +82,8 @@ export function retryAfterMs(headers: Headers, nowMs: number): number | undefine
 }
 
 /**
- * The error object in whatever shape compatible servers send: OpenAI's, a bare string (Ollama),
- * `message` (vLLM), `detail` (FastAPI), or text that is not JSON.
+ * Reads an error object in any of the shapes that compatible servers send: OpenAI's, a bare string
+ * (Ollama), `message` (vLLM), `detail` (FastAPI), or text that is no JSON.
  */
 export function errorObject(body: unknown, fallback: string): UpstreamErrorObject {
   if (typeof body === "string") {
@@ -101,27 +102,27 @@ export function errorObject(body: unknown, fallback: string): UpstreamErrorObjec
   };
 }
 
-/** The HTTP status that an error inside a stream names, if it does. */
+/** The HTTP status named by an error inside a stream, if any. */
 export function statusIn(error: UpstreamErrorObject & { status?: unknown }): number | undefined {
   return [error.code, error.status].map(Number).find((n) =>
     Number.isInteger(n) && n >= 400 && n < 600
   );
 }
 
-function hideIn(error: UpstreamErrorObject, { hide }: Upstream): UpstreamErrorObject {
+function redactError(error: UpstreamErrorObject, { redact }: Upstream): UpstreamErrorObject {
   return Object.fromEntries(
     Object.entries(error).map(([key, value]) => [
       key,
-      typeof value === "string" ? hide(value) : value,
+      typeof value === "string" ? redact(value) : value,
     ]),
   ) as unknown as UpstreamErrorObject;
 }
 
-/** An escape may stand in the middle of a secret, so the text without needless ones is searched. */
-function hideInJson(text: string, { hide }: Upstream): string {
+/** An escape may split a secret, so the text is searched with needless escapes removed. */
+function redactJson(text: string, { redact }: Upstream): string {
   const plain = JSON.stringify(jsonOrText(text));
-  const hidden = hide(plain);
-  return hidden === plain ? text : hidden;
+  const redacted = redact(plain);
+  return redacted === plain ? text : redacted;
 }
 
 function detailText(detail: unknown): unknown {
@@ -139,8 +140,4 @@ function jsonOrText(text: string): unknown {
 
 function isCode(code: unknown): code is string | number | null {
   return typeof code === "string" || typeof code === "number" || code === null;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,37 +1,37 @@
-/** Finds runs of plain events in what an upstream sends, so that they travel on as the bytes they are. */
+/** Finds runs of plain events in an upstream's stream, so that their bytes pass through unparsed. */
 
 import { Buffer } from "node:buffer";
 import { endpointSpecs, withoutUsage } from "../../../protocol/mod.ts";
 import type { AdapterCall, PlainEvents } from "../adapter.ts";
 import { type ModelNames, withAskedModel } from "../asked_model.ts";
 import { type Change, EventPattern } from "./event_pattern.ts";
-import { signsOf } from "../signs.ts";
+import { markersOf } from "../event_markers.ts";
 
-/** After so many patterns that fitted nothing, a stream is taken to repeat nothing, */
+/** Patterns in a row that matched nothing, after which learning pauses. */
 const MAX_WASTED = 4;
-/** and is looked at again only after so many events. */
+/** How many events a pause lasts. */
 const PAUSE_EVENTS = 64;
 
-/** Bytes as text, a character each: places in the one are places in the other. */
+/** Bytes as text, one character per byte: positions are the same in both. */
 export function latin1(bytes: Uint8Array): string {
-  // Not Buffer.from(): to get at the bytes' buffer costs more than all the rest for small pieces.
+  // Not Buffer.from(): for small pieces, access to the underlying buffer costs more than the rest.
   return Buffer.prototype.toString.call(bytes, "latin1");
 }
 
-/** What of a call decides how its events are shown. */
-export type RelayedCall = Pick<AdapterCall, "endpoint" | "hidesUsage" | keyof ModelNames>;
+/** The members of a call that decide how its events are shown. */
+export type ScannedCall = Pick<AdapterCall, "endpoint" | "hidesUsage" | keyof ModelNames>;
 
-export class PlainRuns {
+export class PassthroughScanner {
   #pattern: EventPattern | null = null;
   #hasMatched = false;
   #wasted = 0;
   #pause = 0;
-  /** Where the run that was taken last ends. */
+  /** Where the last taken run ends. */
   end = 0;
 
-  constructor(private readonly call: RelayedCall) {}
+  constructor(private readonly call: ScannedCall) {}
 
-  /** The plain events that begin at `at`, where an event begins; null if there are none. `text` is Latin-1. */
+  /** Takes the plain events that begin at `at`, the start of an event; null: none. `text` is `bytes` as Latin-1. */
   take(bytes: Uint8Array, text: string, at: number): PlainEvents | null {
     const pattern = this.#pattern;
     if (pattern === null) return null;
@@ -56,7 +56,7 @@ export class PlainRuns {
     return { bytes: Buffer.from(kept.join(""), "latin1"), tokenEvents };
   }
 
-  /** Learns from a whole event that was parsed and passed on as it was. `name`: its `type`, where it has one. */
+  /** Learns from a whole event that was parsed and passed unchanged. `name`: its `type`, if it has one. */
   learn(event: string, name: unknown): void {
     if (this.#pause > 0) {
       this.#pause--;
@@ -79,8 +79,8 @@ export class PlainRuns {
     const head = isNamed ? `event: ${name}\ndata: ` : "data: ";
     if (!event.startsWith(`${head}{`) || !event.endsWith("}\n\n")) return null;
     const json = event.slice(head.length, -"\n\n".length);
-    const { tokens, finishReason, account } = signsOf(endpoint);
-    if (/[\r\n]/.test(json) || finishReason.test(json) || account.test(json)) return null;
+    const { tokens, finishReason, accounting } = markersOf(endpoint);
+    if (/[\r\n]/.test(json) || finishReason.test(json) || accounting.test(json)) return null;
     const changes = this.#changesIn(json).map(({ from, to, by }) => ({
       from: from + head.length,
       to: to + head.length,
@@ -89,23 +89,23 @@ export class PlainRuns {
     return EventPattern.of(event, tokens, changes);
   }
 
-  /** What callers see otherwise: usage that they did not ask for, and the model's name. */
+  /** The ranges that callers see changed: usage that they did not request, and the model's name. */
   #changesIn(json: string): Change[] {
     const { hidesUsage, model, askedModel } = this.call;
     if (!hidesUsage && model === askedModel) return [];
-    const said = JSON.parse(json) as Record<string, unknown>;
-    // The names as the event is told here: each of its bytes a character.
+    const event = JSON.parse(json) as Record<string, unknown>;
+    // Latin-1, like the event's text.
     const names = { model: bytesOf(model), askedModel: bytesOf(askedModel) };
     const shown = [
-      hidesUsage && json.includes('"usage"') ? withoutUsage(json, said) : json,
-      withAskedModel(json, said, names),
+      hidesUsage && json.includes('"usage"') ? withoutUsage(json, event) : json,
+      withAskedModel(json, event, names),
     ];
     return shown.filter((text) => text !== json).map((text) => changeBetween(json, text))
       .toSorted((a, b) => a.from - b.from);
   }
 }
 
-/** Most reads are nothing but plain events, and even a view of them costs. */
+/** Most reads hold nothing but plain events; even a view of them would cost. */
 function part(bytes: Uint8Array, from: number, to: number): Uint8Array {
   return from === 0 && to === bytes.byteLength ? bytes : bytes.subarray(from, to);
 }
@@ -114,7 +114,7 @@ function bytesOf(text: string): string {
   return latin1(Buffer.from(text));
 }
 
-/** What makes one text of another. */
+/** The smallest change that turns one text into another. */
 function changeBetween(text: string, other: string): Change {
   let from = 0;
   while (text[from] === other[from]) from++;

@@ -1,21 +1,21 @@
 import { expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
-import { tallyOf } from "./tally.ts";
+import { usageMeter } from "./usage_meter.ts";
 
 function counted(endpoint: Endpoint, ...pieces: (object | string)[]) {
-  const { count: _, ...tally } = countedTally(endpoint, pieces);
-  return tally;
+  const { count: _, ...meter } = metered(endpoint, pieces);
+  return meter;
 }
 
-function countedTally(endpoint: Endpoint, pieces: (object | string)[]) {
-  const tally = tallyOf(endpoint);
+function metered(endpoint: Endpoint, pieces: (object | string)[]) {
+  const meter = usageMeter(endpoint);
   for (const piece of pieces) {
-    tally.count(typeof piece === "string" ? piece : JSON.stringify(piece));
+    meter.count(typeof piece === "string" ? piece : JSON.stringify(piece));
   }
-  return tally;
+  return meter;
 }
 
-test("chat chunks are counted by what they carry, and their usage is told", () => {
+test("chat chunks are counted by content, and their usage is reported", () => {
   const delta = (delta: object, finish_reason: string | null = null) => ({
     choices: [{ index: 0, delta, finish_reason }],
   });
@@ -37,13 +37,13 @@ test("chat chunks are counted by what they carry, and their usage is told", () =
   });
 });
 
-test("events that come as bytes are counted by what they were said to carry", () => {
-  const tally = tallyOf(Endpoint.chat);
-  tally.count({ bytes: new Uint8Array(9), tokenEvents: 5 });
-  expect([tally.pieces, tally.tokenEvents]).toEqual([1, 5]);
+test("plain events add their stated number of token events", () => {
+  const meter = usageMeter(Endpoint.chat);
+  meter.count({ bytes: new Uint8Array(9), tokenEvents: 5 });
+  expect([meter.pieces, meter.tokenEvents]).toEqual([1, 5]);
 });
 
-test("embeddings have a prompt only", () => {
+test("embeddings have prompt tokens only", () => {
   const answer = { object: "list", data: [], usage: { prompt_tokens: 8, total_tokens: 8 } };
   expect(counted(Endpoint.embeddings, answer)).toMatchObject({
     promptTokens: 8,
@@ -52,7 +52,7 @@ test("embeddings have a prompt only", () => {
   });
 });
 
-test("what was only read cost the sum, where no server tells more", () => {
+test("the total counts as prompt tokens if no more is reported", () => {
   const ranked = (usage: object) => counted(Endpoint.rerank, { results: [], usage });
   expect(ranked({ total_tokens: 9 })).toMatchObject({ promptTokens: 9, completionTokens: null });
   expect(ranked({ prompt_tokens: 8, total_tokens: 9 })).toMatchObject({ promptTokens: 8 });
@@ -60,7 +60,7 @@ test("what was only read cost the sum, where no server tells more", () => {
     .toMatchObject({ promptTokens: null, completionTokens: 3 });
 });
 
-test("a response's events tell its tokens, its end and its id", () => {
+test("a response's events give its tokens, its finish reason and its id", () => {
   const response = { object: "response", id: "resp_1", store: true };
   const usage = { input_tokens: 5, output_tokens: 6, input_tokens_details: { cached_tokens: 2 } };
   expect(counted(
@@ -78,7 +78,7 @@ test("a response's events tell its tokens, its end and its id", () => {
   });
 });
 
-test("a whole response tells the same, and one that was not stored has no id to come back to", () => {
+test("a whole response gives the same; one that was not stored has no id", () => {
   const usage = { input_tokens: 5, output_tokens: 6 };
   const answer = (store: boolean) => ({ object: "response", id: "resp_1", store, usage });
   expect(counted(Endpoint.responses, answer(true))).toMatchObject({
@@ -89,7 +89,7 @@ test("a whole response tells the same, and one that was not stored has no id to 
   expect(counted(Endpoint.responses, answer(false)).responseId).toBeNull();
 });
 
-test("Claude's cache is part of the prompt, and later counts replace earlier ones", () => {
+test("Claude's cached tokens are part of the prompt, and later counts replace earlier ones", () => {
   const start = {
     input_tokens: 5,
     cache_read_input_tokens: 10,

@@ -1,9 +1,9 @@
-/** An iteration whose source is opened when the first value is asked for; from then on it is that source. */
+/** An iterator that opens its source at the first `next`, and forwards to it from then on. */
 
-export class OpenedLater<T> implements AsyncIterableIterator<T> {
+export class LazyIterator<T> implements AsyncIterableIterator<T> {
   #source: AsyncIterator<T> | null = null;
 
-  /** `open` may reject: so does the first `next` then. */
+  /** If `open` rejects, so does the first `next`. */
   constructor(private readonly open: () => Promise<AsyncIterator<T>>) {}
 
   [Symbol.asyncIterator](): this {

@@ -1,23 +1,23 @@
-/** JSON objects in what a provider says. */
+/** Reads JSON objects out of a provider's answers. */
 
-import { UpstreamFailure } from "../adapter.ts";
+import { UpstreamFailure } from "./adapter.ts";
 
 export type Json = Record<string, unknown>;
 
-/** The object that a text says. Throws an UpstreamFailure if it says none. */
+/** Parses a JSON object. Throws an UpstreamFailure for any other text. */
 export function parseObject(text: string): Json {
   try {
     const value: unknown = JSON.parse(text);
-    if (isJsonObject(value)) return value;
-  } catch { /* not JSON: the same complaint */ }
+    if (isObject(value)) return value;
+  } catch { /* not JSON: the same failure */ }
   throw notAnAnswer();
 }
 
-export function isJsonObject(value: unknown): value is Json {
+export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What came is no part of the answer that was asked for. */
+/** The failure for a body or event that is no part of the requested answer. */
 export function notAnAnswer(): UpstreamFailure {
   return new UpstreamFailure(502, "The provider sent something that is not an answer to this call");
 }
