@@ -1,52 +1,43 @@
-/** All that is known of accounts, built once: for the gateway, and for commands that need none. */
+/** The services about accounts, built once: for the gateway, and for commands that run without one. */
 
 import { Accounts } from "./account/accounts.ts";
 import { AuditLog } from "./account/audit_log.ts";
 import { CallHistory } from "./account/call_history.ts";
 import { Invites } from "./account/invites.ts";
-import type { Keyring } from "./account/keyring.ts";
+import { Keyring } from "./account/keyring.ts";
 import { Keys } from "./account/keys.ts";
 import { SessionBook } from "./account/session_book.ts";
 import { Sessions } from "./account/sessions.ts";
 import { Settings } from "./account/settings.ts";
 import { Setup } from "./account/setup.ts";
-import type { TokenVault } from "./account/tokens.ts";
+import { TokenVault } from "./account/tokens.ts";
 import { UsageReport } from "./account/usage_report.ts";
+import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config.ts";
-import type { Limits } from "./limit/open.ts";
 import type { Log } from "./base/log.ts";
+import type { Limits } from "./limit/open.ts";
 import type { Store } from "./store/store.ts";
 
-export interface Members {
-  accounts: Accounts;
-  setup: Setup;
-  sessions: SessionBook;
-  keys: Keys;
-  invites: Invites;
-  settings: Settings;
-  audit: AuditLog;
-  history: CallHistory;
-  usage: UsageReport;
-}
-
-export interface MembersParts {
+export interface AccountServicesParts {
   store: Store;
-  vault: TokenVault;
-  keyring: Keyring;
   limits: Limits;
+  clock: Clock;
   log: Log;
 }
 
-export function createMembers(
-  config: Config,
-  { store, vault, keyring, limits, log }: MembersParts,
-): Members {
+export type AccountServices = ReturnType<typeof createAccountServices>;
+
+export function createAccountServices(config: Config, parts: AccountServicesParts) {
+  const { store, limits, clock, log } = parts;
+  const vault = new TokenVault(config.jwtSecret);
+  const keyring = new Keyring({ store, vault, clock, log });
   const { registration, defaultRpm, nodeApproval } = config;
   const fallback = { registration, defaultRpm, nodeApproval };
-  const settings = new Settings({ store, fallback, log });
-  const sessions = new SessionBook({ store, sessions: new Sessions(config.jwtSecret), log });
-  const keys = new Keys({ store, vault, keyring });
-  const audit = new AuditLog({ store });
+  const settings = new Settings({ store, fallback, clock, log });
+  const jwts = new Sessions(config.jwtSecret, clock);
+  const sessions = new SessionBook({ store, sessions: jwts, clock, log });
+  const keys = new Keys({ store, vault, keyring, clock });
+  const audit = new AuditLog({ store, clock });
   const accounts = new Accounts({
     store,
     vault,
@@ -55,22 +46,25 @@ export function createMembers(
     keyring,
     failures: limits.failures,
     registration: () => settings.values.registration,
+    clock,
     onRefused(email, address) {
-      const nobody = { accountId: null, email: null, address };
-      audit.write(nobody, { action: "session.refused", target: email }).catch((error) => {
+      const actor = { accountId: null, email: null, address };
+      audit.write(actor, { action: "session.refused", target: email }).catch((error) => {
         log.warn({ cause: String(error) }, "could not write down a refused sign-in");
       });
     },
   });
   return {
+    vault,
+    keyring,
     accounts,
-    setup: new Setup({ secret: config.jwtSecret, store, accounts }),
+    setup: new Setup({ secret: config.jwtSecret, store, accounts, clock }),
     sessions,
     keys,
-    invites: new Invites({ store }),
+    invites: new Invites({ store, clock }),
     settings,
     audit,
     history: new CallHistory(store),
-    usage: new UsageReport({ store, minutesMs: config.minutesMs }),
+    usage: new UsageReport({ store, minutesMs: config.minutesMs, clock }),
   };
 }

@@ -3,9 +3,9 @@
 import { type CommandDef, defineCommand } from "citty";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
 import { type Config, ConfigError, readConfig } from "./base/config.ts";
-import { openMembers } from "./gateway.ts";
+import { openAccountServices } from "./gateway.ts";
 import { createLog } from "./base/log.ts";
-import type { Members } from "./account_services.ts";
+import type { AccountServices } from "./account_services.ts";
 import { consoleUrls, setupLink } from "./urls.ts";
 
 const email = { type: "string", required: true, description: "The account's e-mail" } as const;
@@ -17,7 +17,7 @@ const create = defineCommand({
   },
   args: { email },
   run: ({ args }) =>
-    withMembers(async ({ accounts }, note) => {
+    withServices(async ({ accounts }, note) => {
       await accounts.createAdmin(args.email, await passwordFromInput());
       await note({
         action: "account.registered",
@@ -34,7 +34,7 @@ const setup = defineCommand({
     description: "Print a link with which the first administrator is made in the browser",
   },
   run: () =>
-    withMembers(async ({ setup }, _note, config) => {
+    withServices(async ({ setup }, _note, config) => {
       const code = await setup.code();
       if (code === null) return "This gateway has been set up already: its administrators sign in";
       const links = consoleUrls(config, config.port).map((url) => setupLink(url, code));
@@ -48,7 +48,7 @@ const invite = defineCommand({
   run({ args }) {
     const days = Number(args.days);
     if (!(days > 0)) throw new ConfigError(["--days: expected a number above 0"]);
-    return withMembers(async ({ invites }, note) => {
+    return withServices(async ({ invites }, note) => {
       const ttlMs = days * 24 * 60 * 60 * 1000;
       const { invite, code } = await invites.create({ ttlMs, createdBy: null });
       await note({ action: "invite.created", target: invite.id, detail: { days } });
@@ -64,7 +64,7 @@ const password = defineCommand({
   },
   args: { email },
   run: ({ args }) =>
-    withMembers(async ({ accounts }, note) => {
+    withServices(async ({ accounts }, note) => {
       await accounts.setPassword(args.email, await passwordFromInput());
       await note({ action: "password.changed", target: args.email });
       return `${args.email} has a new password`;
@@ -86,7 +86,7 @@ const limits = defineCommand({
     if (Object.keys(change).length === 0) {
       throw new ConfigError(["--rpm or --models: one of them is needed"]);
     }
-    return withMembers(async ({ accounts }, note) => {
+    return withServices(async ({ accounts }, note) => {
       await accounts.setLimits(args.email, change);
       const { models, ...detail } = { models: undefined, ...change };
       await note({
@@ -103,8 +103,8 @@ const shut = defineCommand({
   meta: { name: "shut", description: "Shut an account: its keys, calls and nodes end in seconds" },
   args: { email },
   run: ({ args }) =>
-    withMembers(async ({ accounts }, note) => {
-      await accounts.setShut(args.email, true);
+    withServices(async ({ accounts }, note) => {
+      await accounts.setDisabled(args.email, true);
       await note({ action: "user.disabled", target: args.email });
       return `${args.email} is shut; "admin reopen" undoes it`;
     }),
@@ -114,8 +114,8 @@ const reopen = defineCommand({
   meta: { name: "reopen", description: "Open an account again that was shut" },
   args: { email },
   run: ({ args }) =>
-    withMembers(async ({ accounts }, note) => {
-      await accounts.setShut(args.email, false);
+    withServices(async ({ accounts }, note) => {
+      await accounts.setDisabled(args.email, false);
       await note({ action: "user.enabled", target: args.email });
       return `${args.email} is open again`;
     }),
@@ -131,17 +131,17 @@ export const admin: CommandDef = defineCommand({
 });
 
 /** Opens the accounts, does the work, closes them again and prints what the work answers. */
-async function withMembers(
+async function withServices(
   work: (
-    members: Members,
-    note: (deed: AuditEvent) => Promise<void>,
+    services: AccountServices,
+    note: (event: AuditEvent) => Promise<void>,
     config: Config,
   ) => Promise<string>,
 ): Promise<void> {
   const config = readConfig(process.env);
-  const { members, close } = await openMembers(config, createLog("warn", true));
+  const { services, close } = await openAccountServices(config, createLog("warn", true));
   try {
-    console.log(await work(members, (deed) => members.audit.write(COMMAND_LINE, deed), config));
+    console.log(await work(services, (event) => services.audit.write(COMMAND_LINE, event), config));
   } finally {
     await close();
   }

@@ -3,11 +3,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Accounts } from "./account/accounts.ts";
-import { Keyring } from "./account/keyring.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
 import type { Setup } from "./account/setup.ts";
-import { TokenVault } from "./account/tokens.ts";
 import { Users } from "./account/users.ts";
 import { createApp } from "./app.ts";
 import { Calls } from "./call/calls.ts";
@@ -29,7 +27,7 @@ import type { AppParts } from "./http/parts.ts";
 import { SendQueues } from "./http/send_queues.ts";
 import { createLimits } from "./limit/open.ts";
 import { createLog, type Log } from "./base/log.ts";
-import { createMembers, type Members } from "./account_services.ts";
+import { type AccountServices, createAccountServices } from "./account_services.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
 import type { Node } from "./node/node.ts";
@@ -92,17 +90,14 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   await ledger.start();
   const gateways = () => cluster?.view().gateways ?? 1;
   const limits = await createLimits({ redisUrl: config.redisUrl, log, gateways });
-  const vault = new TokenVault(config.jwtSecret);
-  const keyring = new Keyring({ store, vault, log, now: clock.now });
-  const members = createMembers(config, { store, vault, keyring, limits, log });
-  const { accounts, setup, settings, sessions } = members;
+  const services = createAccountServices(config, { store, limits, clock, log });
+  const { vault, keyring, accounts, setup, settings, sessions } = services;
 
   const hub = new Hub();
   const penalties = new PenaltyBook(clock, config);
   const needsApproval = () => settings.values.nodeApproval;
-  const register = new NodeRegister({ store, needsApproval, log, now: clock.now });
-  enforceDecisions(hub, register);
-  settings.onChange = () => register.onDecided(null);
+  const register = new NodeRegister({ store, needsApproval, clock, log });
+  enforceDecisions(hub, register, settings);
   const publicId = (identity: string) => vault.publicNodeId(identity);
   const observer = nodeObserverOf(register);
   const links = new Links({ hub, clock, log, publicId, observer }, config);
@@ -164,7 +159,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     elsewhere: cluster?.watches,
   });
   cluster?.watches.onEvent.subscribe((...event) => live.hear(...event));
-  sessions.onEnded = (sessionIds) => live.sessionsEnded(sessionIds);
+  sessions.endings.subscribe((sessionIds) => live.sessionsEnded(sessionIds));
   const liveNode = (nodeId: string, viewerId: string | null) => {
     const node = hub.findPublic(nodeId);
     return node?.view(penalties.of(node.who.nodeKey), viewerId) ?? null;
@@ -182,13 +177,12 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     log,
     store,
     ledger,
-    ...members,
+    ...services,
     users: new Users({ store, keyring, sessions, nodesOf: (id) => hub.countOf(id) }),
-    nodes: new OwnNodes({ store, register, live: liveNode, now: clock.now }),
+    nodes: new OwnNodes({ store, register, live: liveNode, clock }),
     liveNode,
     live,
     scheduler,
-    keyring,
     limiter: limits.limiter,
     hub,
     penalties,
@@ -204,7 +198,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   };
 
   await rememberModels(store, hub, clock, log);
-  keyring.onRevoked((keyId) => {
+  keyring.revocations.subscribe((keyId) => {
     calls.stopKey(keyId);
     links.closeKey(keyId);
   });
@@ -272,7 +266,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
     // Without their nodes, the calls that were cut off are settled: none may miss the ledger's last page.
     await within(GOODBYE_MS, calls.idle(), clock);
     await keyring.close();
-    settings.close();
+    await settings.close();
     await retention.close();
     await folder.close();
     await register.close();
@@ -286,21 +280,20 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 }
 
 /** The accounts alone, for commands that need no listening gateway. */
-export async function openMembers(config: Config, log: Log): Promise<{
-  members: Members;
+export async function openAccountServices(config: Config, log: Log): Promise<{
+  services: AccountServices;
   close: () => Promise<void>;
 }> {
+  const clock = systemClock;
   const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
   await store.migrate();
-  const vault = new TokenVault(config.jwtSecret);
-  const keyring = new Keyring({ store, vault, log });
   const limits = await createLimits({ redisUrl: null, log });
-  const members = createMembers(config, { store, vault, keyring, limits, log });
+  const services = createAccountServices(config, { store, limits, clock, log });
   const close = async () => {
     await limits.close();
     await store.close();
   };
-  return { members, close };
+  return { services, close };
 }
 
 /** The folder of the built console: inside the executable, or beside the sources; null: not built. */

@@ -2,6 +2,7 @@
 
 import type { NodeGone } from "../api/mod.ts";
 import type { NodeRegister } from "./account/node_register.ts";
+import type { Settings } from "./account/settings.ts";
 import type { Hub } from "./node/hub.ts";
 import type { NodeObserver } from "./node/links.ts";
 import type { Node } from "./node/node.ts";
@@ -16,13 +17,13 @@ export function nodeObserverOf(register: NodeRegister): NodeObserver {
   return {
     connected(node) {
       register.seen(sightingOf(node));
-      register.happened(node.who.publicId, { kind: "connected", detail: node.offer.agent });
+      register.addEvent(node.who.publicId, { kind: "connected", detail: node.offer.agent });
     },
     changed(node) {
       register.seen(sightingOf(node));
       const { models, maxParallel } = node.offer;
       const detail = `${models.length} models, ${maxParallel} at once`;
-      register.happened(node.who.publicId, { kind: "offer", detail });
+      register.addEvent(node.who.publicId, { kind: "offer", detail });
     },
     left(node, closeCode, isSilent) {
       register.left(
@@ -46,7 +47,7 @@ export function faultsFor(register: NodeRegister): {
       const before = last.get(node);
       if (before?.mark === mark && until - before.until < BURST_MS) return;
       last.set(node, { mark, until });
-      register.happened(node.who.publicId, {
+      register.addEvent(node.who.publicId, {
         kind: "penalized",
         code,
         model,
@@ -55,13 +56,13 @@ export function faultsFor(register: NodeRegister): {
       });
     },
     onRecovery(node, model) {
-      register.happened(node.who.publicId, { kind: "recovered", model });
+      register.addEvent(node.who.publicId, { kind: "recovered", model });
     },
   };
 }
 
-/** Keeps what is decided about nodes in force: for those that join, and when something is decided. */
-export function enforceDecisions(hub: Hub, register: NodeRegister): void {
+/** Applies the decisions about a node when it joins, and again whenever they or the settings change. */
+export function enforceDecisions(hub: Hub, register: NodeRegister, settings: Settings): void {
   const apply = (node: Node) => {
     const { publicId } = node.who;
     const { label, hold } = register.standing({ id: publicId, connectedAt: node.connectedAt });
@@ -72,13 +73,15 @@ export function enforceDecisions(hub: Hub, register: NodeRegister): void {
   };
   // To be the first of the hub's watchers: before anybody gives the node a call.
   hub.watch({ joined: apply, left() {}, eased() {}, loaded() {} });
-  register.onDecided = (nodeIds) => {
-    const ids = nodeIds === null ? null : new Set(nodeIds);
-    for (const node of hub.nodes()) {
-      if (ids !== null && !ids.has(node.who.publicId)) continue;
-      if (apply(node)) hub.ease(node);
-    }
+  const applyToAll = (isConcerned: (node: Node) => boolean) => {
+    for (const node of hub.nodes()) if (isConcerned(node) && apply(node)) hub.ease(node);
   };
+  register.decisions.subscribe((nodeIds) => {
+    const ids = new Set(nodeIds);
+    applyToAll((node) => ids.has(node.who.publicId));
+  });
+  // Whether nodes wait for approval is a setting.
+  settings.changes.subscribe(() => applyToAll(() => true));
 }
 
 /** By WebSocket's close code; what is not here was lost. */

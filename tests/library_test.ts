@@ -4,11 +4,14 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { AuditPage, CreatedInvite, CreatedKey, SessionView, UsageView } from "../api/mod.ts";
 import { createGateway, createNode, readConfig } from "../mod.ts";
 import golden from "../protocol/golden/v1.json" with { type: "json" };
-import { createAccount } from "./harness/account.ts";
+import { systemClock } from "../server/base/clock.ts";
+import { createAccount, signIn } from "./harness/account.ts";
 import { chat, hello } from "./harness/api.ts";
 import { endAfterTests } from "./harness/cleanup.ts";
+import { done } from "./harness/console_api.ts";
 import { listNodes } from "./harness/node.ts";
 import { echo, startUpstream } from "./harness/upstream.ts";
 import { until } from "./harness/wait.ts";
@@ -49,6 +52,34 @@ test("a gateway and a node made by the library serve a call, and stop", async ()
   expect(node.status.state).toBe("stopped");
   await gateway.stop();
   expect(fetch(`${gateway.url}/livez`)).rejects.toThrow();
+}, 60_000);
+
+test("a gateway with a clock of its own stores that clock's time", async () => {
+  const now = Date.UTC(2090, 0, 1);
+  const dataDir = mkdtempSync(join(tmpdir(), "co-link-library-"));
+  endAfterTests(() => rmSync(dataDir, { recursive: true, force: true }));
+  const config = await readConfig({
+    PORT: "0",
+    COLINK_HOST: "127.0.0.1",
+    COLINK_DATA_DIR: dataDir,
+    COLINK_LOG_LEVEL: "silent",
+  });
+  const clock = { ...systemClock, now: () => now };
+  const gateway = await createGateway(config, { clock });
+  endAfterTests(() => gateway.stop());
+  await gateway.accounts.createAdmin("root@example.com", "a good password");
+  const root = await signIn(gateway, "root@example.com", "a good password");
+  expect(root.user.created_at).toBe(now);
+  const { key } = await done<CreatedKey>(gateway, root, "POST /keys", { name: "a key" });
+  expect(key.created_at).toBe(now);
+  const { sessions } = await done<{ sessions: SessionView[] }>(gateway, root, "GET /user/sessions");
+  expect(sessions.map(({ created_at }) => created_at)).toEqual([now]);
+  const invite = await done<CreatedInvite>(gateway, root, "POST /admin/invites", {});
+  expect(invite.invite.created_at).toBe(now);
+  const { entries } = await done<AuditPage>(gateway, root, "GET /admin/audit");
+  expect(new Set(entries.map(({ at }) => at))).toEqual(new Set([now]));
+  const usage = await done<UsageView>(gateway, root, "GET /usage?step=day");
+  expect(usage.to).toBe(now);
 }, 60_000);
 
 test("a bad setting is refused by name before anything is opened", () => {

@@ -1,7 +1,8 @@
-/** Accounts: making them, signing in, and what their owner sees of them. */
+/** Accounts: registration, sign-in, passwords, and an account as its owner sees it. */
 
 import { createHash } from "node:crypto";
 import type { LoginAnswer, RegistrationMode, UserView } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { AccountRow, KeyKind, KeyRow, NewPasswordHash, Role, Store } from "../store/store.ts";
 import { checkedEmail, normalizedEmail } from "./email.ts";
@@ -12,14 +13,14 @@ import { Passwords } from "./passwords.ts";
 import type { SessionBook, Visitor } from "./session_book.ts";
 import { randomChars, type TokenVault } from "./tokens.ts";
 
-/** Counts failed sign-ins, and forgets them some time after the first. */
+/** Counts failed sign-ins for a while. */
 export interface LoginFailures {
-  /** Counts one more; answers how many there are and when they are forgotten, in milliseconds. */
+  /** Counts one more. Resolves with their number, and with the milliseconds until the count starts over. */
   add(who: string): Promise<{ failures: number; resetMs: number }>;
   clear(who: string): Promise<void>;
 }
 
-/** How many sign-ins of one account from one network may fail before the counter forgets them. */
+/** Failed sign-ins of one account from one network before further ones are refused unchecked. */
 const MAX_LOGIN_FAILURES = 5;
 
 export interface AccountsOptions {
@@ -28,14 +29,14 @@ export interface AccountsOptions {
   keys: Keys;
   sessions: SessionBook;
   failures: LoginFailures;
-  /** Who may make an account, as it is now. */
+  /** The registration mode in force now. */
   registration: () => RegistrationMode;
-  /** Told the ids of keys as soon as they are revoked here. */
+  /** Notified of keys that were revoked by this gateway. */
   keyring: { revoked(keyIds: readonly string[]): void };
-  /** Told when somebody has tried an account with a wrong password. Nobody waits for it: answers take the same time with and without an account. */
+  clock: Clock;
+  /** Called after a wrong password for an existing account. Must not delay the answer, which would reveal that the account exists. */
   onRefused?: (email: string, address: string) => void;
   passwords?: Passwords;
-  now?: () => number;
 }
 
 export interface Credentials {
@@ -43,7 +44,7 @@ export interface Credentials {
   password: string;
   /** The caller's network address. */
   address: string;
-  /** What the caller's program calls itself. */
+  /** The caller's `User-Agent` header. */
   userAgent?: string | null;
 }
 
@@ -51,16 +52,14 @@ export interface Credentials {
 export class Accounts {
   readonly #options: AccountsOptions;
   readonly #passwords: Passwords;
-  readonly #now: () => number;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
     this.#passwords = options.passwords ?? new Passwords();
-    this.#now = options.now ?? Date.now;
   }
 
   /**
-   * Makes an account with its two tokens. Throws `registration_closed`, `invite_required`,
+   * Creates an account with its two tokens. Throws `registration_closed`, `invite_required`,
    * `invalid_request`, `weak_password`, `email_taken` or `login_throttled`.
    */
   async register(input: Credentials & { invite?: string }): Promise<{ id: string; email: string }> {
@@ -82,12 +81,12 @@ export class Accounts {
     return await this.#add(input.email, input.password, "user", digest);
   }
 
-  /** Makes an administrator, whatever the registration mode. Throws as `register` does. */
+  /** Creates an administrator in any registration mode. Throws `invalid_request`, `weak_password`, `email_taken` or `login_throttled`. */
   createAdmin(email: string, password: string): Promise<{ id: string; email: string }> {
     return this.#add(email, password, "admin");
   }
 
-  /** As `createAdmin`, once and for all time. Null, and nothing was made: there is or was an administrator. */
+  /** Like `createAdmin`, but only while the gateway has never had an administrator; null: it has, and nothing was created. */
   async createFirstAdmin(
     email: string,
     password: string,
@@ -102,10 +101,10 @@ export class Accounts {
    * the password was wrong, or `login_throttled`.
    */
   async login({ email, password, address, userAgent = null }: Credentials): Promise<LoginAnswer> {
-    // Before anything is remembered of them: those who are sent away may be very many.
+    // Checked before the attempt is counted: under a flood, rejected attempts must not take memory.
     this.#passwords.expectRoom();
     const name = normalizedEmail(email);
-    // Asked first: a database that is away is nobody's failure.
+    // Looked up before the attempt is counted: an unreachable database is no failed sign-in.
     const account = await this.#options.store.accountByEmail(name);
     const clear = await this.#countTry(`${name}\0${networkOf(address)}`);
 
@@ -126,7 +125,7 @@ export class Accounts {
     return { token, user: await this.#viewOf(account) };
   }
 
-  /** Counts one more failure before it is known: tries that run at once must not slip through together. */
+  /** Counts a failure before the password is checked, so that concurrent attempts cannot exceed the limit. Returns how to clear the count after a success. */
   async #countTry(who: string): Promise<() => Promise<void>> {
     const { failures } = this.#options;
     const id = createHash("sha256").update(who).digest("hex");
@@ -135,12 +134,12 @@ export class Accounts {
     return () => failures.clear(id);
   }
 
-  /** Who shows this JWT. Throws `session_required` or `session_expired`. */
+  /** The signed-in visitor whom the JWT names. Throws `session_required` or `session_expired`. */
   authenticateSession(jwt: string): Promise<Visitor> {
     return this.#options.sessions.authenticate(jwt);
   }
 
-  /** Gives the account a new password and ends its other sessions. Throws `invalid_credentials`, `weak_password` or `login_throttled`. */
+  /** Sets a new password and ends the account's other sessions. Throws `invalid_credentials`, `weak_password` or `login_throttled`. */
   async changePassword(
     { accountId, sessionId }: Visitor,
     { current, next, address }: { current: string; next: string; address: string },
@@ -164,12 +163,12 @@ export class Accounts {
     if (!await this.#setPasswordHash(accountId, change)) throw refused();
   }
 
-  /** The account as its owner sees it, tokens included. Throws `session_required` if there is none. */
+  /** The account as its owner sees it, tokens included. Throws `session_required` for an unknown or disabled account. */
   async view(accountId: string): Promise<UserView> {
     return this.#viewOf(await this.#existing(accountId));
   }
 
-  /** Replaces the account's token of that kind; the old one is dead at once here, and within seconds everywhere. */
+  /** Replaces the account's default token of that kind. The old one stops working here at once, and on other gateways within seconds. */
   async rotate(accountId: string, kind: KeyKind): Promise<UserView> {
     const account = await this.#existing(accountId);
     const { store, keys, keyring } = this.#options;
@@ -183,13 +182,13 @@ export class Accounts {
     return { ...await this.#viewOf(account), [tokenField[kind]]: token };
   }
 
-  /** For operators. Ends all of the account's sessions. Throws `not_found` for an unknown e-mail, or `weak_password`. */
+  /** For operators: sets a password and ends all of the account's sessions. Throws `not_found` for an unknown e-mail, or `weak_password`. */
   async setPassword(email: string, password: string): Promise<void> {
     const { id } = await this.#byEmail(email);
     await this.#setPasswordHash(id, { hash: await this.#passwords.hash(password) });
   }
 
-  /** For operators: what the account may do with all its keys together. What is absent stays as it is. Throws `not_found`. */
+  /** For operators: changes the limits that the account's keys share; an absent one stays. Throws `not_found`. */
   async setLimits(
     email: string,
     limits: { rpm?: number | null; models?: string[] | null },
@@ -198,17 +197,17 @@ export class Accounts {
     await this.#options.store.users.change(id, limits);
   }
 
-  /** For operators: shuts an account, or opens it again. Throws `not_found`. */
-  async setShut(email: string, isShut: boolean): Promise<void> {
+  /** For operators: disables or enables an account. Throws `not_found`. */
+  async setDisabled(email: string, isDisabled: boolean): Promise<void> {
     const { id } = await this.#byEmail(email);
-    await this.#options.store.users.change(id, { isDisabled: isShut });
+    await this.#options.store.users.change(id, { isDisabled });
   }
 
-  /** False: it has another password by now than the one to replace. */
+  /** False: the password to replace is no longer the account's. */
   async #setPasswordHash(accountId: string, change: NewPasswordHash): Promise<boolean> {
     const { store, sessions } = this.#options;
     const ended = await store.setPasswordHash(accountId, change);
-    sessions.onEnded(ended ?? []);
+    sessions.ended(ended ?? []);
     return ended !== null;
   }
 
@@ -224,14 +223,14 @@ export class Accounts {
     return { id: account.id, email: account.email };
   }
 
-  /** A new account with its own two keys, for the store. */
+  /** A new account with its two default keys, not yet stored. */
   async #fresh(email: string, password: string, role: Role) {
     const account: AccountRow = {
       id: `acc_${randomChars(22)}`,
       email: checkedEmail(email),
       passwordHash: await this.#passwords.hash(password),
       role,
-      createdAt: this.#now(),
+      createdAt: this.#options.clock.now(),
       disabledAt: null,
       rpm: null,
       models: null,
@@ -248,7 +247,7 @@ export class Accounts {
     if (account?.disabledAt === null) return account;
     throw new ColinkError(
       "session_required",
-      "Cannot go on: this account is gone or was shut; ask who runs this gateway",
+      "Cannot go on: this account is gone or was disabled; ask who runs this gateway",
     );
   }
 
@@ -266,7 +265,7 @@ export class Accounts {
     };
   }
 
-  /** Empty where the token was sealed under another secret: it opens nothing any more, and rotating replaces it. */
+  /** Empty for a token that was sealed under another secret: such a token no longer works, and rotating replaces it. */
   #shown(keys: readonly KeyRow[], kind: KeyKind): string {
     const key = keys.findLast((one) => one.kind === kind && one.isDefault);
     if (key === undefined) return "";

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
@@ -37,15 +38,18 @@ afterEach(async () => {
 
 function someAccounts(options: Partial<AccountsOptions> = {}): Accounts {
   const vault = new TokenVault(SECRET);
-  keyring = new Keyring({ store, vault });
+  const clock = systemClock;
+  const log = silentLog;
+  keyring = new Keyring({ store, vault, clock, log });
   return new Accounts({
     store,
     vault,
-    keys: new Keys({ store, vault: options.vault ?? vault, keyring }),
-    sessions: new SessionBook({ store, sessions: new Sessions(SECRET) }),
+    keys: new Keys({ store, vault: options.vault ?? vault, keyring, clock }),
+    sessions: new SessionBook({ store, sessions: new Sessions(SECRET, clock), clock, log }),
     failures: countedFailures(),
     registration: () => "open",
     keyring,
+    clock,
     passwords: new Passwords({ cost: 4 }),
     ...options,
   });
@@ -207,16 +211,28 @@ describe("registration", () => {
     expect(user.role).toBe("admin");
   });
 
-  test("by invite takes a code, once, and for as long as it is good", async () => {
+  const newInvite = (ttlMs: number) =>
+    new Invites({ store, clock: systemClock }).create({ ttlMs, createdBy: null });
+
+  test("closed refuses a valid invite, and open ignores it: neither uses it up", async () => {
+    const { code: invite } = await newInvite(60_000);
+    const closed = someAccounts({ registration: () => "closed" });
+    await expect(closed.register({ ...eve, invite }))
+      .rejects.toMatchObject({ code: "registration_closed" });
+    await accounts.register({ ...eve, invite });
+    await accounts.register({ ...eve, email: "bob@example.org", invite: "no such invite" });
+    const invited = someAccounts({ registration: () => "invite" });
+    await invited.register({ ...eve, email: "carol@example.org", invite });
+  });
+
+  test("by invite takes a code once, until it expires", async () => {
     const invited = someAccounts({ registration: () => "invite" });
     const required = { code: "invite_required", param: "invite" };
     await expect(invited.register(eve)).rejects.toMatchObject(required);
     await expect(invited.register({ ...eve, invite: "guess" })).rejects.toMatchObject(required);
-    const made = async (ttlMs: number) =>
-      (await new Invites({ store }).create({ ttlMs, createdBy: null })).code;
-    const over = await made(-1000);
-    await expect(invited.register({ ...eve, invite: over })).rejects.toMatchObject(required);
-    const invite = await made(60_000);
+    const { code: expired } = await newInvite(-1000);
+    await expect(invited.register({ ...eve, invite: expired })).rejects.toMatchObject(required);
+    const { code: invite } = await newInvite(60_000);
     await invited.register({ ...eve, invite });
     await expect(invited.register({ ...eve, email: "bob@example.org", invite }))
       .rejects.toMatchObject(required);
@@ -235,11 +251,11 @@ describe("rotation", () => {
       const { user } = await accounts.login(eve);
       const old = await keyring.authenticate(user[field], kind);
       await store.keys.change(user.id, old.id, { rpm: 3, models: ["llama-3"] });
-      const heard: string[] = [];
-      keyring.onRevoked((keyId) => heard.push(keyId));
+      const reported: string[] = [];
+      keyring.revocations.subscribe((keyId) => reported.push(keyId));
 
       const rotated = await accounts.rotate(user.id, kind);
-      expect(heard).toEqual([old.id]);
+      expect(reported).toEqual([old.id]);
       expect(rotated[field]).not.toBe(user[field]);
       expect(rotated[other]).toBe(user[other]);
       await expect(keyring.authenticate(user[field], kind))

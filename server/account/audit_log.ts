@@ -1,14 +1,16 @@
-/** Who did what, when, from where: written once, read by administrators, never changed. */
+/** The audit log: who did what, when and from where. Entries are added, never changed; administrators read them. */
 
 import type { AuditAction, AuditPage } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import { defined } from "../base/defined.ts";
 import type { AuditRow } from "../store/audit.ts";
 import type { Store } from "../store/store.ts";
-import { cursorOf, positionOf } from "./cursor.ts";
+import { pageOf, positionOf } from "./cursor.ts";
 import { randomChars } from "./tokens.ts";
 
 /** Who acts, and from where. */
 export interface Actor {
-  /** Null: nobody is signed in, or it is the command line. */
+  /** Null: not signed in, or the command line. */
   accountId: string | null;
   email: string | null;
   /** Null: the command line. */
@@ -25,18 +27,13 @@ export interface AuditEvent {
 export const COMMAND_LINE: Actor = { accountId: null, email: null, address: null };
 
 export class AuditLog {
-  readonly #store: Pick<Store, "audit">;
-  readonly #now: () => number;
-
-  constructor({ store, now = Date.now }: { store: Pick<Store, "audit">; now?: () => number }) {
-    this.#store = store;
-    this.#now = now;
-  }
+  constructor(private readonly options: { store: Pick<Store, "audit">; clock: Clock }) {}
 
   write(actor: Actor, { action, target = null, detail = {} }: AuditEvent): Promise<void> {
-    return this.#store.audit.add({
+    const { store, clock } = this.options;
+    return store.audit.add({
       id: `aud_${randomChars(22)}`,
-      at: this.#now(),
+      at: clock.now(),
       actorId: actor.accountId,
       actor: actor.email,
       action,
@@ -46,29 +43,24 @@ export class AuditLog {
     });
   }
 
-  /** LruCache first. Throws `invalid_request` for a cursor that is none. */
+  /** Newest first. Throws `invalid_request` for an invalid cursor. */
   async page(
     { actor, action, cursor, limit }: {
-      actor?: string;
-      action?: string;
-      cursor?: string;
+      actor?: string | undefined;
+      action?: string | undefined;
+      cursor?: string | undefined;
       limit: number;
     },
   ): Promise<AuditPage> {
-    const after = positionOf(cursor);
-    const rows = await this.#store.audit.page({ actor, action, after, limit: limit + 1 });
-    const shown = rows.slice(0, limit);
+    const query = defined({ actor, action, after: positionOf(cursor), limit: limit + 1 });
+    const rows = await this.options.store.audit.page(query);
+    const { shown, nextCursor } = pageOf(rows, limit, (row) => row);
     return {
-      entries: shown.map(({ id, at, actor, action, target, detail, address }) => ({
-        id,
-        at,
-        actor,
-        action: action as AuditAction,
-        target,
-        detail,
-        address,
+      entries: shown.map(({ actorId: _, ...entry }) => ({
+        ...entry,
+        action: entry.action as AuditAction,
       })),
-      next_cursor: rows.length > limit ? cursorOf(shown.at(-1)) : null,
+      next_cursor: nextCursor,
     };
   }
 }

@@ -1,6 +1,7 @@
-/** An account's calls as it may see them: those it made, and those that its nodes served for others. */
+/** An account's calls as it may see them: the calls that it made, and the calls that its nodes served. */
 
 import type { AttemptView, CallFilter, CallPage, CallView, Side } from "../../api/mod.ts";
+import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import { type Outcome, outcomes } from "../base/outcome.ts";
 import type { AttemptEntry, LedgerEntry, Store } from "../store/store.ts";
@@ -8,9 +9,10 @@ import { cursorOf, positionOf } from "./cursor.ts";
 
 const DEFAULT_LIMIT = 50;
 
+/** The outcomes that the filter `failed` selects. */
 const failures = (Object.keys(outcomes) as Outcome[]).filter((one) => outcomes[one].failed);
 
-/** What people call keys and nodes, by id. */
+/** Names of keys and nodes, by id. */
 export interface Names {
   keys: ReadonlyMap<string, string>;
   nodes: ReadonlyMap<string, string>;
@@ -24,36 +26,34 @@ export type HistoryStore = Pick<Store, "calls" | "keys" | "nodes">;
 export class CallHistory {
   constructor(private readonly store: HistoryStore) {}
 
-  /** LruCache first. Throws `invalid_request` for a cursor that is none. */
+  /** Newest first. Throws `invalid_request` for an invalid cursor. */
   async page(accountId: string, filter: CallFilter): Promise<CallPage> {
     const { side = "made", limit = DEFAULT_LIMIT, outcome } = filter;
     const after = positionOf(filter.cursor);
-    const { calls, end } = await this.store.calls.page({
+    const { calls, end } = await this.store.calls.page(defined({
       accountId,
       side,
       limit,
-      ...defined({
-        from: filter.from,
-        to: filter.to,
-        // Whose calls a node serves, its owner cannot find out by asking for keys either.
-        keyId: side === "made" ? filter.key : undefined,
-        model: filter.model,
-        nodeId: filter.node,
-        endpoint: filter.endpoint,
-        status: filter.status,
-        outcomes: outcome === undefined ? undefined : outcome === "failed" ? failures : [outcome],
-        after: after === undefined ? undefined : { startedAt: after.at, id: after.id },
-      }),
-    });
+      from: filter.from,
+      to: filter.to,
+      // A node's owner must not learn, by filtering for keys, which account made a call.
+      keyId: side === "made" ? filter.key : undefined,
+      model: filter.model,
+      nodeId: filter.node,
+      endpoint: filter.endpoint,
+      status: filter.status,
+      outcomes: outcome === "failed" ? failures : outcome && [outcome],
+      after: after && { startedAt: after.at, id: after.id },
+    }));
     const names = await this.#names(accountId, calls);
     return {
       calls: calls.map((entry) => callView(entry, side, names)),
-      next_cursor: end === null ? null : cursorOf({ at: end.startedAt, id: end.id }),
+      next_cursor: cursorOf(end && { at: end.startedAt, id: end.id }),
       looked_to: end?.startedAt ?? null,
     };
   }
 
-  /** One call that the account made or provided, and made first. Throws `not_found`. */
+  /** One call that the account made or provided; where it did both, as the side that made it. Throws `not_found`. */
   async find(accountId: string, id: string): Promise<CallView> {
     const entry = await this.store.calls.find(accountId, id);
     if (entry === null) {
@@ -109,7 +109,7 @@ export function callView(entry: LedgerEntry, side: Side, names: Names): CallView
   };
 }
 
-/** One attempt that did it is not written down. */
+/** The ledger keeps no attempt log for a call that its first attempt served: that attempt is derived from the call. */
 function attemptsOf(entry: LedgerEntry): readonly AttemptEntry[] {
   if (entry.attemptLog.length > 0 || entry.nodeId === null) return entry.attemptLog;
   const { nodeId: node, queuedMs: startMs, durationMs, outcome } = entry;
@@ -125,11 +125,4 @@ function attemptView({ node, startMs, durationMs, end }: AttemptEntry, names: Na
     duration_ms: durationMs,
     end,
   };
-}
-
-/** Without the members that are undefined. */
-function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(
-    Object.entries(value).filter(([, member]) => member !== undefined),
-  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

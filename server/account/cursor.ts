@@ -1,21 +1,21 @@
-/** Where a page ended, as a text that the next request sends back. */
+/** Cursors of paged lists: the position where a page ended, as opaque text for the next request. */
 
 import { ColinkError } from "../base/error.ts";
 
 export interface Position {
   /** UTC milliseconds. */
   at: number;
-  /** Tells apart what happened in the same millisecond. */
+  /** Orders rows of the same millisecond. */
   id: string;
 }
 
-/** Opaque to those who get it; null for nothing. */
-export function cursorOf(position: Position | undefined): string | null {
-  if (position === undefined) return null;
+/** Null for no position. */
+export function cursorOf(position: Position | null): string | null {
+  if (position === null) return null;
   return Buffer.from(`${position.at}.${position.id}`).toString("base64url");
 }
 
-/** Throws `invalid_request` for what no page has ended with. */
+/** Throws `invalid_request` for text that `cursorOf` cannot have returned. */
 export function positionOf(cursor: string | undefined): Position | undefined {
   if (cursor === undefined) return undefined;
   const text = Buffer.from(cursor, "base64url").toString();
@@ -23,7 +23,18 @@ export function positionOf(cursor: string | undefined): Position | undefined {
   if (at !== undefined && id !== undefined) return { at: Number(at), id };
   throw new ColinkError(
     "invalid_request",
-    "Cannot go on from there: cursor is none that a page has ended with; ask without it",
+    "Cannot continue the list: the cursor is invalid; ask again without it",
     { param: "cursor" },
   );
+}
+
+/**
+ * Splits rows that were read with a limit of `limit + 1`: the rows of this page, and the cursor of
+ * the next page if there is one.
+ */
+export function pageOf<T>(rows: readonly T[], limit: number, position: (row: T) => Position) {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const hasMore = rows.length > limit && last !== undefined;
+  return { shown, nextCursor: cursorOf(hasMore ? position(last) : null) };
 }

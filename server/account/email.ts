@@ -1,18 +1,18 @@
-/** E-mail addresses, as far as a gateway that sends no mail needs to understand them. */
+/** E-mail addresses: their normal form, and the little validation that a gateway without mail needs. */
 
 import { ColinkError } from "../base/error.ts";
 
 const MAX_CHARS = 254;
 
-/** One @ with something on both sides, no spaces, no control characters, no halves of characters; mail servers know the rest. */
+/** One @ with text on both sides, without spaces, control characters and lone surrogates. Further validity is for mail servers to judge. */
 const SHAPE = /^[^\s@\p{Cc}\p{Cs}]{1,64}@[^\s@\p{Cc}\p{Cs}.]+(\.[^\s@\p{Cc}\p{Cs}.]+)*$/u;
 
-/** One spelling for each address: no spaces around it, lower case. */
+/** The one spelling under which an address is stored: trimmed, lower case, NFC. */
 export function normalizedEmail(text: string): string {
   return text.trim().toLowerCase().normalize("NFC");
 }
 
-/** The normalised address. Throws `invalid_request` for what cannot be one. */
+/** The normalized address. Throws `invalid_request` for text that is no e-mail address. */
 export function checkedEmail(text: string): string {
   const email = normalizedEmail(text);
   if (email.length <= MAX_CHARS && SHAPE.test(email)) return email;

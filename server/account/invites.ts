@@ -1,7 +1,8 @@
-/** Invites: codes that let one account in each, made by administrators. */
+/** Invites: codes made by administrators, each of which registers one account. */
 
 import { createHash } from "node:crypto";
 import type { CreatedInvite, InviteView } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { InviteListing, InviteRow } from "../store/invites.ts";
 import type { Store } from "../store/store.ts";
@@ -9,19 +10,16 @@ import { randomChars } from "./tokens.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Invites that were over for longer than this are not shown. */
+/** Invites stay in the list this long after they expired. */
 const SHOWN_MS = 30 * DAY_MS;
 
 export class Invites {
-  readonly #store: Pick<Store, "invites">;
-  readonly #now: () => number;
+  constructor(private readonly options: { store: Pick<Store, "invites">; clock: Clock }) {}
 
-  constructor({ store, now = Date.now }: { store: Pick<Store, "invites">; now?: () => number }) {
-    this.#store = store;
-    this.#now = now;
-  }
-
-  /** Makes an invite, good for `ttlMs`; the code is told this once. `createdBy`: an account's id and e-mail. */
+  /**
+   * Creates an invite that is valid for `ttlMs`. The code is returned only here; the store keeps its
+   * digest. `createdBy` null: the command line.
+   */
   async create(
     { note = "", ttlMs, createdBy }: {
       note?: string;
@@ -30,7 +28,8 @@ export class Invites {
     },
   ): Promise<CreatedInvite> {
     const code = `invite-${randomChars(24)}`;
-    const createdAt = this.#now();
+    const { store, clock } = this.options;
+    const createdAt = clock.now();
     const invite: InviteRow = {
       id: `inv_${randomChars(22)}`,
       digest: inviteDigest(code),
@@ -41,20 +40,21 @@ export class Invites {
       usedBy: null,
       revokedAt: null,
     };
-    await this.#store.invites.add(invite);
+    await store.invites.add(invite);
     const listing = { ...invite, createdByEmail: createdBy?.email ?? null, usedByEmail: null };
     return { invite: this.#view(listing), code };
   }
 
-  /** LruCache first. */
+  /** Newest first. */
   async list(): Promise<InviteView[]> {
-    const rows = await this.#store.invites.list(this.#now() - SHOWN_MS);
+    const { store, clock } = this.options;
+    const rows = await store.invites.list(clock.now() - SHOWN_MS);
     return rows.map((row) => this.#view(row));
   }
 
-  /** Throws `not_found` where there is none that could still be used. */
+  /** Throws `not_found` for an invite that is used, revoked or unknown. */
   async revoke(id: string): Promise<InviteRow> {
-    const invite = await this.#store.invites.revoke(id);
+    const invite = await this.options.store.invites.revoke(id);
     if (invite !== null) return invite;
     throw new ColinkError("not_found", "Cannot revoke the invite: it is used, revoked or unknown");
   }
@@ -74,11 +74,11 @@ export class Invites {
   #state({ usedBy, revokedAt, expiresAt }: InviteRow): InviteView["state"] {
     if (usedBy !== null) return "used";
     if (revokedAt !== null) return "revoked";
-    return expiresAt <= this.#now() ? "expired" : "open";
+    return expiresAt <= this.options.clock.now() ? "expired" : "open";
   }
 }
 
-/** What the store knows a code by. */
+/** The digest under which the store keeps a code. */
 export function inviteDigest(code: string): string {
   return createHash("sha256").update(code.trim()).digest("hex");
 }

@@ -1,99 +1,106 @@
-/** Who is asking: bearer tokens looked up, remembered for seconds, and forgotten at once when they are revoked. */
+/** Authenticates bearer tokens. Look-ups are cached for seconds; a revoked key leaves the cache at once. */
 
-import { type Clock, systemClock } from "../base/clock.ts";
-import { ColinkError } from "../base/error.ts";
-import { type Log, silentLog } from "../base/log.ts";
+import type { Clock } from "../base/clock.ts";
+import { Emitter } from "../base/emitter.ts";
+import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
-import type { KeyTable } from "../store/keys.ts";
+import { isStoreUnavailable } from "../store/backend.ts";
+import { ChangePoll } from "../store/change_poll.ts";
+import type { KeyEnd, KeyTable } from "../store/keys.ts";
 import type { KeyKind } from "../store/store.ts";
-import { refusal, refuseByLooks } from "./token_error.ts";
+import { checkFormat, tokenError } from "./token_error.ts";
 import type { TokenVault } from "./tokens.ts";
 
-/** A token that was accepted. */
+/** The key of an accepted token. */
 export interface Key {
   id: string;
   accountId: string;
   kind: KeyKind;
   /** Calls per minute of all the account's keys together; null: the gateway's default; 0: none. */
   accountRpm: number | null;
-  /** Calls per minute of its own, within the account's; null: no limit of its own. */
+  /** Calls per minute of this key, within the account's limit; null: no limit of its own. */
   rpm: number | null;
-  /** Keys that replaced each other share their limit under this name. */
+  /** The name under which a key and its replacements share one rate limit. */
   family: string;
-  /** The models that it may call; null: all. */
+  /** The models that the key may call; null: all. */
   models: readonly string[] | null;
 }
 
-/** What is known about a token's digest. */
+/** A key in the cache. */
 interface Found {
   key: Key;
   state: "good" | "revoked" | "blocked";
-  /** UTC milliseconds; Infinity: it does not end by itself. */
+  /** UTC milliseconds; Infinity: no expiry. */
   expiresAt: number;
-  /** When the store last said so. */
+  /** When the store was last asked. UTC milliseconds. */
   confirmedAt: number;
+}
+
+/** A query of the store that is under way. */
+interface Lookup {
+  /** Null: no key has the digest. */
+  answer: Promise<Found | null>;
+  /** Keys that were revoked since the query began, which its answer may not know. */
+  revokedIds: Set<string>;
 }
 
 export interface KeyringOptions {
   store: { keys: Pick<KeyTable, "byDigest" | "endedSince"> };
   vault: Pick<TokenVault, "digest">;
-  log?: Log;
-  now?: () => number;
-  /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: Clock["after"];
+  clock: Clock;
+  log: Log;
 }
 
+/** A cached key is used this long without asking the store. */
 const FRESH_MS = 5000;
+/** While the store is away, a cached key is used this long. */
 const STALE_MS = 5 * 60_000;
 const MAX_KEYS = 20_000;
 
+/** A digest that the store does not know is refused this long without asking again. */
 const UNKNOWN_FRESH_MS = 2000;
 const MAX_UNKNOWN = 20_000;
 
-const POLL_MS = 2000;
-/** Longer than a revocation can take from its stamp to its commit. */
-const OVERLAP_MS = 10_000;
-const MAX_TOLD = 20_000;
-
 export class Keyring {
+  /** Emits the id of each key that was revoked, has expired or whose account was disabled, on any gateway. */
+  readonly revocations = new Emitter<[keyId: string]>();
+
   readonly #store: KeyringOptions["store"];
   readonly #vault: KeyringOptions["vault"];
-  readonly #log: Log;
-  readonly #now: () => number;
-  readonly #after: Clock["after"];
+  readonly #clock: Clock;
+  readonly #poll: ChangePoll<KeyEnd>;
   readonly #found = new LruCache<string, Found>(MAX_KEYS);
-  /** When a digest was not there. Apart, so that a flood of guesses pushes out no real key. */
+  /** When the store did not know a digest. A cache of its own, so that a flood of guesses evicts no key. */
   readonly #unknown = new LruCache<string, number>(MAX_UNKNOWN);
-  readonly #lookups = new Map<string, Promise<Found | null>>();
-  readonly #listeners = new Set<(keyId: string) => void>();
-  /** When listeners were told of a key: polls overlap. */
-  readonly #told = new LruCache<string, number>(MAX_TOLD);
-  #revocations = 0;
+  /** By digest. */
+  readonly #lookups = new Map<string, Lookup>();
+  #revocationCount = 0;
   #isStoreAway = false;
-  #since: number | null = null;
-  #isClosed = false;
-  #cancelPoll: () => void = () => {};
 
-  constructor(options: KeyringOptions) {
-    this.#store = options.store;
-    this.#vault = options.vault;
-    this.#log = options.log ?? silentLog;
-    this.#now = options.now ?? Date.now;
-    this.#after = options.after ?? systemClock.after;
+  constructor({ store, vault, clock, log }: KeyringOptions) {
+    this.#store = store;
+    this.#vault = vault;
+    this.#clock = clock;
+    this.#poll = new ChangePoll<KeyEnd>({
+      read: (since) => this.#observed(store.keys.endedSince(since)),
+      deliver: (ends) => this.revoked(ends.map(({ id }) => id)),
+      from: "now",
+      failure: "keyring: cannot ask for revoked keys",
+      clock,
+      log,
+    });
   }
 
-  /** Begins to watch for keys that are revoked elsewhere. Does not fail while the store is away. */
+  /** Starts to poll for keys that other gateways revoke. Does not fail while the store is away. */
   start(): Promise<void> {
-    return this.#poll();
+    return this.#poll.start();
   }
 
   close(): Promise<void> {
-    this.#isClosed = true;
-    this.#cancelPoll();
-    return Promise.resolve();
+    return this.#poll.close();
   }
 
-  /** The key, if it is fresh in memory; null: ask `authenticate`, which also says what is wrong. */
+  /** The key, if the cache holds it fresh; null: call `authenticate`, which also says what is wrong. */
   cached(token: string, kind: KeyKind): Key | null {
     const found = this.#found.get(this.#vault.digest(token));
     const isGood = found?.state === "good" && found.key.kind === kind && this.#isFresh(found);
@@ -101,93 +108,85 @@ export class Keyring {
   }
 
   /**
-   * The key that a token is. Throws `missing_api_key`, `invalid_api_key`, `invalid_client_token`,
-   * `wrong_token_kind`, `key_revoked`, `key_expired` or `key_blocked`; and `store_unavailable` for a token that
-   * is not known here and cannot be looked up now.
+   * The key of a token. Throws `missing_api_key`, `invalid_api_key`, `invalid_client_token`,
+   * `wrong_token_kind`, `key_revoked`, `key_expired` or `key_blocked`; and `store_unavailable` while
+   * the database is away, for a token that is not in the cache.
    */
   async authenticate(token: string, kind: KeyKind): Promise<Key> {
-    refuseByLooks(token, kind);
+    checkFormat(token, kind);
     const found = await this.#find(this.#vault.digest(token));
-    if (found === null) throw refusal(kind, "unknown");
-    if (found.key.kind !== kind) throw refusal(kind, "wrongKind");
-    if (found.state !== "good") throw refusal(kind, found.state);
-    if (this.#isExpired(found)) throw refusal(kind, "expired");
+    if (found === null) throw tokenError(kind, "unknown");
+    if (found.key.kind !== kind) throw tokenError(kind, "wrongKind");
+    if (found.state !== "good") throw tokenError(kind, found.state);
+    if (this.#isExpired(found)) throw tokenError(kind, "expired");
     return found.key;
   }
 
-  /** Grows with each key that is revoked: while it stays the same, so does every answer given before. */
-  get revocations(): number {
-    return this.#revocations;
+  /** Grows with each revocation: as long as it stays the same, so does the result of every earlier check. */
+  get revocationCount(): number {
+    return this.#revocationCount;
   }
 
-  /** Calls back with the id of each key that was revoked or whose account was shut. Returns how to stop that. */
-  onRevoked(listener: (keyId: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  /** Forgets keys that were just revoked by this gateway, and tells the listeners. */
+  /** Evicts keys that were revoked, and reports each of them. */
   revoked(keyIds: readonly string[]): void {
-    if (keyIds.length === 0) return;
-    const now = this.#now();
-    const gone = new Set(keyIds);
-    this.#revocations += gone.size;
-    for (const [digest, { key }] of this.#found.entries()) {
-      if (gone.has(key.id)) this.#found.delete(digest);
-    }
-    for (const keyId of gone) {
-      this.#told.set(keyId, now);
-      for (const listener of this.#listeners) listener(keyId);
-    }
+    const ids = new Set(keyIds);
+    this.#revocationCount += ids.size;
+    this.#evict(ids);
+    for (const { revokedIds } of this.#lookups.values()) ids.forEach((id) => revokedIds.add(id));
+    for (const id of ids) this.revocations.emit(id);
   }
 
-  /** Forgets a key that was just changed by this gateway: its next use asks the store. */
+  /** Evicts a key that this gateway changed: its next use asks the store. */
   changed(keyId: string): void {
+    this.#evict(new Set([keyId]));
+  }
+
+  #evict(keyIds: ReadonlySet<string>): void {
     for (const [digest, { key }] of this.#found.entries()) {
-      if (key.id === keyId) this.#found.delete(digest);
+      if (keyIds.has(key.id)) this.#found.delete(digest);
     }
   }
 
   #isExpired({ expiresAt }: Found): boolean {
-    return expiresAt <= this.#now();
+    return expiresAt <= this.#clock.now();
   }
 
   async #find(digest: string): Promise<Found | null> {
     const known = this.#found.get(digest);
     if (known !== undefined && this.#isFresh(known)) return known;
     const unknownAt = this.#unknown.get(digest);
-    if (unknownAt !== undefined && this.#now() - unknownAt < UNKNOWN_FRESH_MS) return null;
+    if (unknownAt !== undefined && this.#clock.now() - unknownAt < UNKNOWN_FRESH_MS) return null;
 
-    const canWait = known !== undefined && this.#now() - known.confirmedAt < STALE_MS;
-    const lookup = this.#lookup(digest);
-    if (canWait && this.#isStoreAway) {
-      // Asked in the background only, so that an outage costs known keys no time.
-      lookup.catch(() => {});
+    const isUsable = known !== undefined && this.#clock.now() - known.confirmedAt < STALE_MS;
+    const answer = this.#lookup(digest);
+    if (isUsable && this.#isStoreAway) {
+      // The look-up goes on in the background: during an outage, cached keys cost no time.
+      answer.catch(() => {});
       return known;
     }
     try {
-      return await lookup;
+      return await answer;
     } catch (error) {
-      // Unless it was revoked while the store was waited for.
-      if (canWait && isUnavailable(error) && this.#found.get(digest) === known) return known;
+      // A key that was revoked during the look-up has left the cache.
+      const isCached = isUsable && this.#found.get(digest) === known;
+      if (isCached && isStoreUnavailable(error)) return known;
       throw error;
     }
   }
 
-  /** One question for all who ask about the same digest at the same time. */
+  /** Concurrent look-ups of one digest share a query. */
   #lookup(digest: string): Promise<Found | null> {
-    let lookup = this.#lookups.get(digest);
-    if (lookup === undefined) {
-      lookup = this.#ask(digest).finally(() => this.#lookups.delete(digest));
-      this.#lookups.set(digest, lookup);
-    }
-    return lookup;
+    const running = this.#lookups.get(digest);
+    if (running !== undefined) return running.answer;
+    const revokedIds = new Set<string>();
+    const answer = this.#query(digest, revokedIds).finally(() => this.#lookups.delete(digest));
+    this.#lookups.set(digest, { answer, revokedIds });
+    return answer;
   }
 
-  async #ask(digest: string): Promise<Found | null> {
-    const confirmedAt = this.#now();
-    const revocations = this.#revocations;
-    const answer = await this.#watched(this.#store.keys.byDigest(digest));
+  async #query(digest: string, revokedIds: Set<string>): Promise<Found | null> {
+    const confirmedAt = this.#clock.now();
+    const answer = await this.#observed(this.#store.keys.byDigest(digest));
     if (answer === null) {
       this.#found.delete(digest);
       this.#unknown.set(digest, confirmedAt);
@@ -196,11 +195,8 @@ export class Keyring {
     const { id, accountId, kind, rpm, family, revokedAt, expiresAt } = answer.key;
     const { account } = answer;
     const state = revokedAt !== null ? "revoked" : account.isDisabled ? "blocked" : "good";
-    // Revoked while the question was under way: listeners know already, and this answer may not.
-    const isOutdated = this.#revocations !== revocations && this.#wasTold(id);
-    if (state === "good" && isOutdated) return await this.#ask(digest);
-    // Its account was shut and is open again: when it is shut once more, listeners must hear of it.
-    if (state === "good") this.#told.delete(id);
+    // The answer may be older than a revocation that was reported meanwhile.
+    if (state === "good" && revokedIds.delete(id)) return await this.#query(digest, revokedIds);
     const found: Found = {
       key: Object.freeze({
         id,
@@ -219,51 +215,25 @@ export class Keyring {
     return found;
   }
 
-  async #poll(): Promise<void> {
-    try {
-      // From nothing, the first question only asks what time it is there.
-      const since = this.#since ?? Number.MAX_SAFE_INTEGER;
-      const { changes, now } = await this.#watched(this.#store.keys.endedSince(since));
-      this.#since = now - OVERLAP_MS;
-      this.revoked(changes.map(({ id }) => id).filter((keyId) => !this.#wasTold(keyId)));
-    } catch (error) {
-      // The next poll begins where this one would have. An outage is for the ledger to report.
-      if (!isUnavailable(error)) {
-        this.#log.error({ err: error }, "keyring: cannot ask for revoked keys");
-      }
-    } finally {
-      if (!this.#isClosed) this.#cancelPoll = this.#after(POLL_MS, () => void this.#poll());
-    }
-  }
-
-  #wasTold(keyId: string): boolean {
-    const at = this.#told.get(keyId);
-    return at !== undefined && this.#now() - at < 2 * OVERLAP_MS;
-  }
-
   #isFresh(found: Found): boolean {
-    return this.#now() - found.confirmedAt < FRESH_MS;
+    return this.#clock.now() - found.confirmedAt < FRESH_MS;
   }
 
-  /** Notes whether the store is there. */
-  async #watched<T>(question: Promise<T>): Promise<T> {
+  /** Records whether the store answers. */
+  async #observed<T>(query: Promise<T>): Promise<T> {
     try {
-      const answer = await question;
+      const answer = await query;
       this.#isStoreAway = false;
       return answer;
     } catch (error) {
-      this.#isStoreAway = isUnavailable(error);
+      this.#isStoreAway = isStoreUnavailable(error);
       throw error;
     }
   }
 }
 
-/** What both lists allow; null allows all. */
+/** The models in both lists; null stands for all models. */
 function both(a: readonly string[] | null, b: readonly string[] | null): readonly string[] | null {
   if (a === null || b === null) return a ?? b;
   return a.filter((model) => b.includes(model));
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof ColinkError && error.code === "store_unavailable";
 }

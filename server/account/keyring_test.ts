@@ -1,6 +1,7 @@
 /** The keyring: what it remembers, for how long, and how it hears of revocations. */
 
 import { beforeEach, describe, expect, test } from "bun:test";
+import { silentLog } from "../base/log.ts";
 import { storeUnavailable } from "../store/backend.ts";
 import type { KeyTable } from "../store/keys.ts";
 import type { KeyKind, KeyRow } from "../store/store.ts";
@@ -21,11 +22,15 @@ beforeEach(() => {
   keyring = new Keyring({
     store,
     vault,
-    now: () => nowMs,
-    after: (_, callback) => {
-      polls.push(callback);
-      return () => {};
+    clock: {
+      now: () => nowMs,
+      monotonic: () => nowMs,
+      after(_, callback) {
+        polls.push(callback);
+        return () => {};
+      },
     },
+    log: silentLog,
   });
 });
 
@@ -221,6 +226,18 @@ describe("while the store is away", () => {
     expect(await keyring.authenticate(token, "api")).toMatchObject({ accountId: "account" });
   });
 
+  test("a key that is revoked during the look-up is not served from the cache", async () => {
+    const token = store.add("api");
+    const { id } = await keyring.authenticate(token, "api");
+    nowMs += 10_000;
+    const release = store.hold();
+    const answer = keyring.authenticate(token, "api");
+    store.isAway = true;
+    keyring.revoked([id]);
+    release();
+    await expect(answer).rejects.toMatchObject({ code: "store_unavailable" });
+  });
+
   test("a key that was known as revoked stays revoked", async () => {
     const token = store.add("api", { revokedAt: 1 });
     await keyring.authenticate(token, "api").catch(() => {});
@@ -234,52 +251,52 @@ describe("revocation", () => {
   test("here is known at once, by the cache and by listeners", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
-    const heard: string[] = [];
-    const stop = keyring.onRevoked((keyId) => heard.push(keyId));
+    const reported: string[] = [];
+    const stop = keyring.revocations.subscribe((keyId) => reported.push(keyId));
     store.revoke(token);
     keyring.revoked([id]);
-    expect(heard).toEqual([id]);
+    expect(reported).toEqual([id]);
     expect(keyring.cached(token, "api")).toBeNull();
     await expect(keyring.authenticate(token, "api")).rejects.toMatchObject({ code: "key_revoked" });
     stop();
     keyring.revoked(["another"]);
-    expect(heard).toEqual([id]);
+    expect(reported).toEqual([id]);
   });
 
   test("elsewhere is heard of by the next poll, once, though polls overlap", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
-    const heard: string[] = [];
-    keyring.onRevoked((keyId) => heard.push(keyId));
+    const reported: string[] = [];
+    keyring.revocations.subscribe((keyId) => reported.push(keyId));
     await keyring.start();
     store.revoke(token);
     await poll();
-    expect(heard).toEqual([id]);
+    expect(reported).toEqual([id]);
     expect(keyring.cached(token, "api")).toBeNull();
     nowMs += 2000;
     await poll();
-    expect(heard).toEqual([id]);
+    expect(reported).toEqual([id]);
   });
 
   test("with a stamp from before the last poll is not missed", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
-    const heard: string[] = [];
-    keyring.onRevoked((keyId) => heard.push(keyId));
+    const reported: string[] = [];
+    keyring.revocations.subscribe((keyId) => reported.push(keyId));
     await keyring.start();
     const stamp = nowMs;
     nowMs += 2000;
     await poll();
     store.revoke(token, stamp); // Committed only now.
     await poll();
-    expect(heard).toEqual([id]);
+    expect(reported).toEqual([id]);
   });
 
   test("during an outage is heard of when the store is back", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
-    const heard: string[] = [];
-    keyring.onRevoked((keyId) => heard.push(keyId));
+    const reported: string[] = [];
+    keyring.revocations.subscribe((keyId) => reported.push(keyId));
     await keyring.start();
     store.isAway = true;
     store.revoke(token);
@@ -287,10 +304,10 @@ describe("revocation", () => {
       nowMs += 2000;
       await poll();
     }
-    expect(heard).toEqual([]);
+    expect(reported).toEqual([]);
     store.isAway = false;
     await poll();
-    expect(heard).toEqual([id]);
+    expect(reported).toEqual([id]);
   });
 
   test("is not undone by an answer that was on its way", async () => {
@@ -307,8 +324,8 @@ describe("revocation", () => {
   test("of an account that is shut, opened and shut again is heard of twice", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
-    const heard: string[] = [];
-    keyring.onRevoked((keyId) => heard.push(keyId));
+    const reported: string[] = [];
+    keyring.revocations.subscribe((keyId) => reported.push(keyId));
     await keyring.start();
     store.revoke(token);
     await poll();
@@ -317,7 +334,7 @@ describe("revocation", () => {
     expect(await keyring.authenticate(token, "api")).toMatchObject({ id });
     store.revoke(token);
     await poll();
-    expect(heard).toEqual([id, id]);
+    expect(reported).toEqual([id, id]);
   });
 
   test("is polled for no more once the keyring is closed", async () => {

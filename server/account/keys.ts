@@ -1,4 +1,4 @@
-/** An account's keys: as many as it likes, each with a name and limits of its own. */
+/** An account's keys: each with a name, limits and an expiry of its own; created, changed, rotated and revoked by their owner. */
 
 import type {
   CreatedKey,
@@ -8,6 +8,8 @@ import type {
   RotatedKey,
   TokenKind,
 } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import type { KeyKind, KeyRow, Store } from "../store/store.ts";
 import { newToken, randomChars, type TokenVault } from "./tokens.ts";
@@ -15,9 +17,9 @@ import { newToken, randomChars, type TokenVault } from "./tokens.ts";
 export interface KeysOptions {
   store: Pick<Store, "keys">;
   vault: TokenVault;
-  /** Told the ids of keys as soon as they are revoked, or changed, here. */
+  /** Notified of keys that were revoked or changed by this gateway. */
   keyring: { revoked(keyIds: readonly string[]): void; changed(keyId: string): void };
-  now?: () => number;
+  clock: Clock;
 }
 
 const kinds: Readonly<Record<TokenKind, KeyKind>> = { api: "api", client: "node" };
@@ -26,22 +28,20 @@ const tokenKinds: Readonly<Record<KeyKind, TokenKind>> = { api: "api", node: "cl
 /** Every method throws `store_unavailable` while the database is away. */
 export class Keys {
   readonly #options: KeysOptions;
-  readonly #now: () => number;
 
   constructor(options: KeysOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
   }
 
-  /** Those that work, newest first. */
+  /** The account's working keys, newest first. */
   async list(accountId: string): Promise<KeyView[]> {
     const rows = await this.#options.store.keys.ofAccount(accountId);
     return rows.reverse().map((row) => this.#view(row));
   }
 
-  /** Throws `too_many` where the account has as many as it may. */
-  async create(accountId: string, wish: NewKey): Promise<CreatedKey> {
-    const { name, kind = "api", models = null, rpm = null, expires_at: expiresAt = null } = wish;
+  /** Throws `too_many` once the account has as many keys as it may have. */
+  async create(accountId: string, spec: NewKey): Promise<CreatedKey> {
+    const { name, kind = "api", models = null, rpm = null, expires_at: expiresAt = null } = spec;
     const { key, token } = this.fresh(accountId, kinds[kind], { name, models, rpm, expiresAt });
     await this.#options.store.keys.add(key);
     return { key: this.#view(key), token };
@@ -50,13 +50,14 @@ export class Keys {
   /** Throws `not_found`. */
   async change(accountId: string, keyId: string, change: KeyChange): Promise<KeyView> {
     const { expires_at: expiresAt, ...rest } = change;
-    const row = await this.#options.store.keys.change(accountId, keyId, { ...rest, expiresAt });
+    const changes = defined({ ...rest, expiresAt });
+    const row = await this.#options.store.keys.change(accountId, keyId, changes);
     if (row === null) throw unknownKey("change");
     this.#options.keyring.changed(keyId);
     return this.#view(row);
   }
 
-  /** The key is dead at once here, and within seconds everywhere. Throws `not_found`, or `invalid_request` for a default key. */
+  /** The key stops working here at once, and on other gateways within seconds. Throws `not_found`, or `invalid_request` for a default key. */
   async revoke(accountId: string, keyId: string): Promise<KeyView> {
     const row = await this.#find(accountId, keyId, "revoke");
     if (row.isDefault) {
@@ -71,8 +72,8 @@ export class Keys {
   }
 
   /**
-   * Puts a new key in the place of this one, which is dead at once or works for `overlapMs` more.
-   * Throws `not_found`; so it does for a key that was replaced already.
+   * Replaces a key by a new one. The old key works for `overlapMs` more. Throws `not_found`, also for
+   * a key that was replaced before.
    */
   async rotate(accountId: string, keyId: string, overlapMs: number): Promise<RotatedKey> {
     const old = await this.#find(accountId, keyId, "replace");
@@ -90,7 +91,7 @@ export class Keys {
     };
   }
 
-  /** A new key that was not stored yet. */
+  /** A new key, not yet stored. */
   fresh(
     accountId: string,
     kind: KeyKind,
@@ -105,7 +106,7 @@ export class Keys {
       accountId,
       kind,
       digest: vault.digest(token),
-      // Tokens that are shown once are kept nowhere.
+      // Only the default tokens can be shown again later; the others are kept nowhere.
       sealed: isDefault ? vault.seal(token) : "",
       hint: hintOf(token),
       name: "",
@@ -115,7 +116,7 @@ export class Keys {
       expiresAt: null,
       ...more,
       isDefault,
-      createdAt: this.#now(),
+      createdAt: this.#options.clock.now(),
       revokedAt: null,
       lastUsedAt: null,
       replacedBy: null,
@@ -123,17 +124,17 @@ export class Keys {
     return { key, token };
   }
 
-  /** A new key with all that its predecessor was allowed. */
+  /** A new key with its predecessor's name, limits, expiry and rate-limit family; not yet stored. */
   successor(
     { accountId, kind, name, models, rpm, expiresAt, isDefault, family }: KeyRow,
   ): { key: KeyRow; token: string } {
     return this.fresh(accountId, kind, { name, models, rpm, expiresAt, isDefault, family });
   }
 
-  async #find(accountId: string, keyId: string, deed: string): Promise<KeyRow> {
+  async #find(accountId: string, keyId: string, action: string): Promise<KeyRow> {
     const rows = await this.#options.store.keys.ofAccount(accountId);
     const row = rows.find(({ id }) => id === keyId);
-    if (row === undefined) throw unknownKey(deed);
+    if (row === undefined) throw unknownKey(action);
     return row;
   }
 
@@ -153,7 +154,7 @@ export class Keys {
     };
   }
 
-  /** Of keys from before hints were kept; empty where it was sealed under another secret. */
+  /** The hint of a key that was stored before hints were; empty if the key was sealed under another secret. */
   #sealedHint({ sealed }: KeyRow): string {
     try {
       return hintOf(this.#options.vault.open(sealed));
@@ -168,9 +169,9 @@ function hintOf(token: string): string {
   return `${token.slice(0, start)}…${token.slice(-4)}`;
 }
 
-function unknownKey(deed: string): ColinkError {
+function unknownKey(action: string): ColinkError {
   return new ColinkError(
     "not_found",
-    `Cannot ${deed} the key: this account has none of that id that works`,
+    `Cannot ${action} the key: this account has no working key of that id`,
   );
 }

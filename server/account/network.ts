@@ -1,15 +1,15 @@
-/** The network that an address stands for, where somebody is counted who can change addresses. */
+/** The network of an address, for counting callers who can change their address within it. */
 
 import { isIPv6 } from "node:net";
 
-/** So many of IPv6's eight groups are given to one customer: all addresses below them are one person's. */
+/** Of an IPv6 address's eight groups, providers assign the first four to one customer. */
 const GROUPS = 4;
 
-/** An IPv4 address, or anything else, as it is; of an IPv6 address its first 64 bits. */
+/** The first 64 bits of an IPv6 address; any other text unchanged. */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [plain = ""] = address.split("%");
-  // A URL writes each address in one way.
+  // URL gives every spelling of an address the same form.
   const host = new URL(`http://[${plain}]`).hostname.slice(1, -1);
   const [before = [], after] = host.split("::").map((part) => part.split(":").filter(Boolean));
   const zeros = after === undefined ? 0 : 8 - before.length - after.length;

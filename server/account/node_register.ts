@@ -1,34 +1,43 @@
 /**
- * What outlives a node's connection: what it was called and offered, what was decided about it, and
- * its timeline. Written behind the connection's back, in batches; decided things are read by every
- * gateway within seconds.
+ * What the gateway keeps of nodes beyond their connections: name and offer, decisions of owners and
+ * administrators, and a timeline. Written in the background, in batches; a decision made on one
+ * gateway reaches the others within seconds.
  */
 
 import type { NodeEventKind, NodeGone } from "../../api/mod.ts";
-import { type Clock, systemClock } from "../base/clock.ts";
-import { ColinkError } from "../base/error.ts";
-import { type Log, silentLog } from "../base/log.ts";
+import type { Clock } from "../base/clock.ts";
+import { Emitter } from "../base/emitter.ts";
+import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
-import type { NodeDeparture, NodeEventRow, NodeOrder, NodeSighting } from "../store/nodes.ts";
+import { isStoreUnavailable } from "../store/backend.ts";
+import { ChangePoll } from "../store/change_poll.ts";
+import type {
+  DecidedNode,
+  NodeDeparture,
+  NodeEventRow,
+  NodeOrder,
+  NodeSighting,
+} from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
 import { randomChars } from "./tokens.ts";
 
-/** A connected node, as far as decisions about it go. */
-export interface HeldNode {
+/** A connected node, as far as decisions depend on it. */
+export interface ConnectedNode {
   /** Public. */
   readonly id: string;
   /** UTC milliseconds. */
   readonly connectedAt: number;
 }
 
-/** What is decided about a connected node, in the order of who has the last word. */
+/** The decisions in force for a connected node. */
 export interface NodeStanding {
   label: string | null;
+  /** Why the node gets no calls; where several reasons hold, the first of this list. */
   hold: "unapproved" | "paused" | "draining" | null;
 }
 
-/** One thing that happened to a node. */
-export interface NodeHappening {
+/** An event of a node's timeline. */
+export interface TimelineEvent {
   kind: NodeEventKind;
   code?: string | null;
   model?: string | null;
@@ -38,82 +47,84 @@ export interface NodeHappening {
 
 export interface NodeRegisterOptions {
   store: Pick<Store, "nodes">;
-  /** Whether nodes wait for approval, as it is now. */
+  /** Whether nodes wait for approval now. */
   needsApproval: () => boolean;
-  log?: Log;
-  now?: () => number;
-  /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: Clock["after"];
+  clock: Clock;
+  log: Log;
 }
 
-/** What was decided on one gateway counts on all others within this. */
-const POLL_MS = 2000;
-/** Longer than a decision can take from its stamp to its commit. */
-const OVERLAP_MS = 10_000;
-const MAX_ORDERS = 100_000;
+/** Decisions read at a time. */
+const MAX_DECISIONS = 100_000;
 
 const WRITE_DELAY_MS = 250;
-/** What follows a write that has not taken all: others get their turn. */
-const BREATH_MS = 20;
+/** Between two batches, so that other work on the database is not held up. */
+const PAUSE_MS = 20;
 const RETRY_DELAY_MS = 2000;
-/** So many nodes and lines are written at once: when thousands come back together, calls go on. */
+/** Batches stay small: when thousands of nodes reconnect together, calls go on. */
 const NODES_PER_WRITE = 100;
-const LINES_PER_WRITE = 200;
-/** Lines, and nodes, that wait for a database that is away; the oldest are let go. */
+const EVENTS_PER_WRITE = 200;
+/** Nodes, and events, that wait while the database is away; beyond this the oldest are dropped. */
 const MAX_WAITING = 30_000;
 
-/** Lines that are kept of one node's timeline, and how many more there may be before they are cut. */
-export const TIMELINE_LINES = 200;
+/** Events kept of one node's timeline, and how many more are added before it is trimmed again. */
+export const TIMELINE_EVENTS = 200;
 const TRIM_EVERY = 50;
 
 const MAX_REMEMBERED = 10_000;
 
 export class NodeRegister {
-  readonly #options: Required<NodeRegisterOptions>;
+  /** Emits the ids of nodes about which something was decided, on any gateway. */
+  readonly decisions = new Emitter<[nodeIds: readonly string[]]>();
+
+  readonly #options: NodeRegisterOptions;
+  readonly #poll: ChangePoll<DecidedNode>;
   readonly #orders = new Map<string, NodeOrder>();
   readonly #gone = new LruCache<string, NodeGone>(MAX_REMEMBERED);
-  /** Lines added since a node's timeline was cut. */
+  /** Events added since a node's timeline was trimmed. */
   readonly #added = new LruCache<string, number>(MAX_REMEMBERED);
-  /** By node: what it was and whether it left, in the order in which they were first heard of. */
+  /** By node id, oldest first. */
   readonly #states = new Map<string, NodeState>();
-  #lines: NodeEventRow[] = [];
+  #events: NodeEventRow[] = [];
   #isWriting = false;
   #lastWrite: Promise<void> = Promise.resolve();
-  #lost = 0;
-  #since = 0;
+  #dropped = 0;
   #isClosed = false;
-  #cancelPoll: () => void = () => {};
   #cancelWrite: (() => void) | null = null;
 
-  /** Called when something was decided about these nodes, here or elsewhere; null: about all. */
-  onDecided: (nodeIds: readonly string[] | null) => void = () => {};
-
   constructor(options: NodeRegisterOptions) {
-    this.#options = { log: silentLog, now: Date.now, after: systemClock.after, ...options };
+    this.#options = options;
+    const { store, clock, log } = options;
+    this.#poll = new ChangePoll<DecidedNode>({
+      read: (since) => store.nodes.decidedSince(since, MAX_DECISIONS),
+      deliver: (nodes) => this.#apply(nodes),
+      from: "beginning",
+      failure: "cannot read what is decided about nodes",
+      clock,
+      log,
+    });
   }
 
-  /** Reads what is decided, and goes on doing so. Does not fail while the store is away. */
+  /** Reads all decisions, and from then on new ones. Does not fail while the store is away. */
   start(): Promise<void> {
-    return this.#poll();
+    return this.#poll.start();
   }
 
   /** Writes what is waiting, for the last time. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelPoll();
     this.#cancelWrite?.();
-    // What it cannot write waits again.
+    await this.#poll.close();
     await this.#lastWrite;
+    // A batch that fails is put back: stop once nothing gets fewer.
     let before = Infinity;
-    // As long as it helps: a database that is away takes nothing.
-    while (this.#isAnyWaiting && this.#states.size + this.#lines.length < before) {
-      before = this.#states.size + this.#lines.length;
+    while (this.#waiting > 0 && this.#waiting < before) {
+      before = this.#waiting;
       await this.#write();
     }
   }
 
-  /** What is decided about a node that connected then. */
-  standing({ id, connectedAt }: HeldNode): NodeStanding {
+  /** The decisions in force for a connected node. */
+  standing({ id, connectedAt }: ConnectedNode): NodeStanding {
     const order = this.#orders.get(id);
     return { label: order?.label ?? null, hold: this.#hold(order, connectedAt) };
   }
@@ -125,68 +136,56 @@ export class NodeRegister {
     return order.drainedAt !== null && order.drainedAt > connectedAt ? "draining" : null;
   }
 
-  /** The node has connected, or offers something else now. */
+  /** Records that a node has connected, or has changed its offer. */
   seen(sighting: Omit<NodeSighting, "at">): void {
     this.#gone.delete(sighting.id);
-    const at = this.#options.now();
+    const at = this.#options.clock.now();
     this.#note(sighting.id, { sighting: { ...sighting, at }, departure: null });
   }
 
-  /** The node's connection has ended so. */
+  /** Records the end of a node's connection. */
   left(id: string, code: NodeGone["code"], closeCode: number): void {
-    const at = this.#options.now();
+    const at = this.#options.clock.now();
     this.#gone.set(id, { at, code, close_code: closeCode });
     const sighting = this.#states.get(id)?.sighting ?? null;
     this.#note(id, { sighting, departure: { id, at, code, closeCode } });
-    this.happened(id, { kind: "disconnected", code });
+    this.addEvent(id, { kind: "disconnected", code });
   }
 
-  /** How the node's last connection here ended, if that is remembered. */
+  /** How the node's last connection to this gateway ended; null: connected, or not remembered. */
   goneOf(id: string): NodeGone | null {
     return this.#gone.get(id) ?? null;
   }
 
-  /** Adds a line to the node's timeline. */
-  happened(
+  /** Adds an event to a node's timeline. */
+  addEvent(
     nodeId: string,
-    { kind, code = null, model = null, detail = null, until = null }: NodeHappening,
+    { kind, code = null, model = null, detail = null, until = null }: TimelineEvent,
   ): void {
     const id = `evt_${randomChars(22)}`;
-    const at = this.#options.now();
-    this.#lines.push({ id, nodeId, at, kind, code, model, detail, until });
-    if (this.#lines.length > MAX_WAITING) this.#lose(this.#lines.splice(0, LINES_PER_WRITE).length);
+    const at = this.#options.clock.now();
+    this.#events.push({ id, nodeId, at, kind, code, model, detail, until });
+    if (this.#events.length > MAX_WAITING) {
+      this.#drop(this.#events.splice(0, EVENTS_PER_WRITE).length);
+    }
     this.#schedule(WRITE_DELAY_MS);
   }
 
-  /** Heeds at once what was just decided here. */
+  /** Applies a decision that was just made on this gateway. */
   decided(order: NodeOrder): void {
-    const { id, label, pausedAt, drainedAt, approvedAt } = order;
-    this.#orders.set(id, { id, label, pausedAt, drainedAt, approvedAt });
-    this.onDecided([id]);
+    this.#apply([order]);
   }
 
-  /** Reads what was decided since it was last read. Throws `store_unavailable`. */
-  async refresh(): Promise<void> {
-    const { nodes } = this.#options.store;
-    const { changes, now } = await nodes.decidedSince(this.#since, MAX_ORDERS);
-    this.#since = now - OVERLAP_MS;
-    const fresh = changes.map(({ at: _, ...order }) => order).filter((order) =>
-      JSON.stringify(order) !== JSON.stringify(this.#orders.get(order.id))
-    );
-    for (const order of fresh) this.#orders.set(order.id, order);
-    if (fresh.length > 0) this.onDecided(fresh.map(({ id }) => id));
+  /** Reads and applies the decisions that are stored now. Throws `store_unavailable`. */
+  refresh(): Promise<void> {
+    return this.#poll.refresh();
   }
 
-  async #poll(): Promise<void> {
-    const { log, after } = this.#options;
-    try {
-      await this.refresh();
-    } catch (error) {
-      // The next poll begins where this one would have. An outage is for the ledger to report.
-      if (!isAway(error)) log.error({ err: error }, "cannot read what is decided about nodes");
-    } finally {
-      if (!this.#isClosed) this.#cancelPoll = after(POLL_MS, () => void this.#poll());
+  #apply(orders: readonly NodeOrder[]): void {
+    for (const { id, label, pausedAt, drainedAt, approvedAt } of orders) {
+      this.#orders.set(id, { id, label, pausedAt, drainedAt, approvedAt });
     }
+    this.decisions.emit(orders.map(({ id }) => id));
   }
 
   #note(id: string, state: NodeState): void {
@@ -194,37 +193,37 @@ export class NodeRegister {
     const [oldest] = this.#states.keys();
     if (this.#states.size > MAX_WAITING && oldest !== undefined) {
       this.#states.delete(oldest);
-      this.#lose(1);
+      this.#drop(1);
     }
     this.#schedule(WRITE_DELAY_MS);
   }
 
   #schedule(delayMs: number): void {
     if (this.#cancelWrite !== null || this.#isWriting || this.#isClosed) return;
-    this.#cancelWrite = this.#options.after(delayMs, () => {
+    this.#cancelWrite = this.#options.clock.after(delayMs, () => {
       this.#cancelWrite = null;
       this.#lastWrite = this.#write();
     });
   }
 
-  get #isAnyWaiting(): boolean {
-    return this.#states.size > 0 || this.#lines.length > 0;
+  get #waiting(): number {
+    return this.#states.size + this.#events.length;
   }
 
-  /** One write; what is left follows in another. */
+  /** Writes one batch, and schedules the next one if more is waiting. */
   async #write(): Promise<void> {
-    if (!this.#isAnyWaiting) return;
+    if (this.#waiting === 0) return;
     const states = [...this.#states].slice(0, NODES_PER_WRITE);
     for (const [id] of states) this.#states.delete(id);
-    const lines = this.#lines.splice(0, LINES_PER_WRITE);
+    const events = this.#events.splice(0, EVENTS_PER_WRITE);
     this.#isWriting = true;
-    const isWritten = await this.#toStore(states, lines);
+    const isWritten = await this.#store(states, events);
     this.#isWriting = false;
-    if (this.#isAnyWaiting) this.#schedule(isWritten ? BREATH_MS : RETRY_DELAY_MS);
+    if (this.#waiting > 0) this.#schedule(isWritten ? PAUSE_MS : RETRY_DELAY_MS);
   }
 
-  /** False: the database is away, and all of it waits again. */
-  async #toStore(
+  /** False: the database is away, and the batch waits again. */
+  async #store(
     states: readonly (readonly [string, NodeState])[],
     events: NodeEventRow[],
   ): Promise<boolean> {
@@ -238,7 +237,7 @@ export class NodeRegister {
       await this.#trim(events);
       return true;
     } catch (error) {
-      if (isAway(error)) {
+      if (isStoreUnavailable(error)) {
         this.#putBack(states, events);
         return false;
       }
@@ -252,35 +251,31 @@ export class NodeRegister {
     const long = [...new Set(events.map(({ nodeId }) => nodeId))]
       .filter((id) => (this.#added.get(id) ?? 0) >= TRIM_EVERY);
     for (const id of long) this.#added.set(id, 0);
-    await this.#options.store.nodes.trim(long, TIMELINE_LINES);
+    await this.#options.store.nodes.trim(long, TIMELINE_EVENTS);
   }
 
-  /** What was heard of a node meanwhile is newer. */
+  /** A state that was noted since the batch was taken is newer. */
   #putBack(states: readonly (readonly [string, NodeState])[], events: NodeEventRow[]): void {
     for (const [id, { sighting, departure }] of states) {
       const newer = this.#states.get(id);
       if (newer === undefined) this.#note(id, { sighting, departure });
       else newer.sighting ??= sighting;
     }
-    this.#lines.unshift(...events);
-    this.#lose(this.#lines.splice(0, Math.max(0, this.#lines.length - MAX_WAITING)).length);
+    this.#events.unshift(...events);
+    this.#drop(this.#events.splice(0, Math.max(0, this.#events.length - MAX_WAITING)).length);
   }
 
-  /** Logged at the first, and again each time their number has doubled. */
-  #lose(lines: number): void {
-    const before = this.#lost;
-    this.#lost += lines;
-    if (lines === 0 || this.#lost < before * 2) return;
-    this.#options.log.warn({ lines: this.#lost }, "what nodes did was not written down");
+  /** Logs the first loss, and then each time the number has doubled. */
+  #drop(count: number): void {
+    const before = this.#dropped;
+    this.#dropped += count;
+    if (count === 0 || this.#dropped < before * 2) return;
+    this.#options.log.warn({ lines: this.#dropped }, "what nodes did was not written down");
   }
 }
 
-/** What is to be written of a node: as it was seen last, and how it left if it did after that. */
+/** What is to be written of a node: its last sighting, and its departure if that came later. */
 interface NodeState {
   sighting: NodeSighting | null;
   departure: NodeDeparture | null;
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof ColinkError && error.code === "store_unavailable";
 }

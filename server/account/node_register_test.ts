@@ -29,8 +29,8 @@ beforeEach(async () => {
   register = new NodeRegister({
     store: { nodes: failing(store.nodes) },
     needsApproval: () => needsApproval,
-    now: () => clock.now(),
-    after: (delayMs, callback) => clock.after(delayMs, callback),
+    clock,
+    log: silentLog,
   });
 });
 afterEach(async () => {
@@ -74,7 +74,7 @@ const standing = (connectedAt = 0) => register.standing({ id: "node-1", connecte
 
 test("what a node does is written behind its back, in one batch", async () => {
   register.seen(sighting);
-  register.happened("node-1", { kind: "connected" });
+  register.addEvent("node-1", { kind: "connected" });
   register.left("node-1", "silent", 1006);
   expect(await store.nodes.find("node-1")).toBeNull();
   expect(register.goneOf("node-1")).toMatchObject({ code: "silent" });
@@ -89,9 +89,9 @@ test("what a node does is written behind its back, in one batch", async () => {
 test("what cannot be written while the database is away is written when it is back", async () => {
   isAway = true;
   register.seen(sighting);
-  register.happened("node-1", { kind: "connected" });
+  register.addEvent("node-1", { kind: "connected" });
   await pass();
-  register.happened("node-1", { kind: "offer" });
+  register.addEvent("node-1", { kind: "offer" });
   await pass();
   isAway = false;
   await pass();
@@ -148,15 +148,15 @@ test("what is decided on another gateway holds here within seconds", async () =>
   await register.start();
   register.seen(sighting);
   await pass();
-  const heard: (readonly string[] | null)[] = [];
-  register.onDecided = (ids) => heard.push(ids);
+  const reported: (readonly string[])[] = [];
+  register.decisions.subscribe((ids) => reported.push(ids));
   await store.nodes.decide("node-1", "owner", { label: "attic", pausedAt: 5 });
   expect(standing()).toEqual({ label: null, hold: null });
   await pass();
   expect(standing()).toEqual({ label: "attic", hold: "paused" });
-  // The polls overlap: it is told once all the same.
+  // The polls overlap, and the decision is reported once all the same.
   await pass();
-  expect(heard).toEqual([["node-1"]]);
+  expect(reported).toEqual([["node-1"]]);
 });
 
 test("a drain holds for connections from before it; a pause for all; approval comes first", () => {
@@ -175,7 +175,7 @@ test("a drain holds for connections from before it; a pause for all; approval co
 
 test("a timeline is cut to its newest lines now and then", async () => {
   for (let i = 0; i < 300; i++) {
-    register.happened("node-1", { kind: "offer", detail: String(i) });
+    register.addEvent("node-1", { kind: "offer", detail: String(i) });
     await clock.pass(1);
   }
   await pass();

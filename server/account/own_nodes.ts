@@ -1,4 +1,4 @@
-/** Nodes as their owners and administrators see them and decide about them, connected or not. */
+/** Nodes, connected or not, as their owners and administrators see and manage them. */
 
 import type {
   AdminNodeChange,
@@ -11,18 +11,20 @@ import type {
   NodeView,
   OwnNodeView,
 } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import type { NodeEventRow, NodeRow, OwnedNodeRow } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
-import { type NodeRegister, TIMELINE_LINES } from "./node_register.ts";
+import { type NodeRegister, TIMELINE_EVENTS } from "./node_register.ts";
 import { figures } from "./usage_report.ts";
 
 export interface OwnNodesOptions {
   store: Pick<Store, "nodes" | "usage">;
   register: NodeRegister;
-  /** The node as it is connected now, as that account sees it; null: it is not. */
+  /** A connected node as the account `viewerId` sees it; null: it is not connected. */
   live: (nodeId: string, viewerId: string | null) => NodeView | null;
-  now?: () => number;
+  clock: Clock;
 }
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -32,7 +34,7 @@ const MAX_SPEEDS = 50;
 const MAX_OWN = 1_000;
 const MAX_ALL = 10_000;
 
-/** What everybody may know of a node's past. */
+/** The part of a node's timeline that accounts other than its owner may see. */
 const publicEvents: ReadonlySet<NodeEventKind> = new Set([
   "connected",
   "disconnected",
@@ -43,35 +45,33 @@ const publicEvents: ReadonlySet<NodeEventKind> = new Set([
 /** Every method throws `store_unavailable` while the database is away. */
 export class OwnNodes {
   readonly #options: OwnNodesOptions;
-  readonly #now: () => number;
 
   constructor(options: OwnNodesOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
   }
 
-  /** Those that were connected last come first. */
+  /** The account's nodes, the most recently connected first. */
   async list(accountId: string): Promise<OwnNodeView[]> {
     const rows = await this.#options.store.nodes.ofAccount(accountId, MAX_OWN);
     return rows.map((row) => this.#view(row));
   }
 
-  /** A node that was connected some time, whoever's it is. Null: there is none of that id. */
+  /** A node of any account, connected now or in the past; null: unknown. */
   async find(nodeId: string): Promise<{ ownerId: string; own: OwnNodeView } | null> {
     const row = await this.#options.store.nodes.find(nodeId);
     return row === null ? null : { ownerId: row.accountId, own: this.#view(row) };
   }
 
-  /** LruCache first. */
+  /** Newest first. `isOwn`: for the node's owner, who sees all of it. */
   async timeline(nodeId: string, { isOwn }: { isOwn: boolean }): Promise<NodeEvent[]> {
-    const rows = await this.#options.store.nodes.timeline(nodeId, TIMELINE_LINES);
+    const rows = await this.#options.store.nodes.timeline(nodeId, TIMELINE_EVENTS);
     const events = rows.map(eventView);
     return isOwn ? events : events.filter(({ kind }) => publicEvents.has(kind));
   }
 
-  /** How the node's models did lately, the busiest first. */
+  /** The speed of the node's models in the last 24 hours, the busiest model first. */
   async speed(nodeId: string, ownerId: string): Promise<NodeModelSpeed[]> {
-    const to = Math.ceil(this.#now() / HOUR_MS) * HOUR_MS;
+    const to = Math.ceil(this.#options.clock.now() / HOUR_MS) * HOUR_MS;
     const rows = await this.#options.store.usage.shares(
       {
         accountId: ownerId,
@@ -99,59 +99,59 @@ export class OwnNodes {
     });
   }
 
-  /** The owner's word. Throws `not_found` where the account has no such node. */
+  /** Changes a node for its owner. Throws `not_found` for a node that is not the account's. */
   async change(accountId: string, nodeId: string, change: NodeChange): Promise<OwnNodeView> {
     const { label, paused } = change;
-    const row = await this.#decide(nodeId, accountId, {
-      ...(label === undefined ? {} : { label: label === null || label === "" ? null : label }),
-      ...this.#pause(paused),
-    });
-    if (label !== undefined) this.#happened(row, "renamed", row.label);
-    if (paused !== undefined) this.#happened(row, paused ? "paused" : "resumed", null);
+    const decision = defined({ label: label === "" ? null : label });
+    const row = await this.#decide(nodeId, accountId, { ...decision, ...this.#pause(paused) });
+    if (label !== undefined) this.#addEvent(row, "renamed", row.label);
+    if (paused !== undefined) this.#addEvent(row, paused ? "paused" : "resumed", null);
     return this.#view(row);
   }
 
-  /** Lets the node's calls end and gives it none until it connects again, or is resumed. */
+  /** Lets the node's calls end; it gets no new ones until it reconnects or is resumed. */
   async drain(accountId: string, nodeId: string): Promise<OwnNodeView> {
-    const row = await this.#decide(nodeId, accountId, { drainedAt: this.#now() });
-    this.#happened(row, "drain", null);
+    const row = await this.#decide(nodeId, accountId, { drainedAt: this.#options.clock.now() });
+    this.#addEvent(row, "drain", null);
     return this.#view(row);
   }
 
-  /** Adds to the node's timeline that its key was replaced. */
+  /** Adds the replacement of the node's token to its timeline. */
   tokenRotated(nodeId: string): void {
-    this.#options.register.happened(nodeId, { kind: "token_rotated" });
+    this.#options.register.addEvent(nodeId, { kind: "token_rotated" });
   }
 
-  /** Of all accounts; those that wait for approval first. */
+  /** The nodes of all accounts, those that wait for approval first. */
   async all(): Promise<AdminNodeView[]> {
     const rows = await this.#options.store.nodes.all(MAX_ALL);
     return rows.map((row) => this.#adminView(row));
   }
 
-  /** An administrator's word. Throws `not_found`. */
+  /** Changes a node for an administrator. Throws `not_found`. */
   async administer(nodeId: string, { approved, paused }: AdminNodeChange): Promise<AdminNodeView> {
     const row = await this.#decide(nodeId, null, {
-      ...(approved === undefined ? {} : { approvedAt: approved ? this.#now() : null }),
+      ...(approved === undefined
+        ? {}
+        : { approvedAt: approved ? this.#options.clock.now() : null }),
       ...this.#pause(paused),
     });
-    if (approved !== undefined) this.#happened(row, approved ? "approved" : "unapproved", null);
-    if (paused !== undefined) this.#happened(row, paused ? "paused" : "resumed", null);
+    if (approved !== undefined) this.#addEvent(row, approved ? "approved" : "unapproved", null);
+    if (paused !== undefined) this.#addEvent(row, paused ? "paused" : "resumed", null);
     const owned = await this.#options.store.nodes.owned(nodeId);
     if (owned === null) throw unknownNode();
     return this.#adminView(owned);
   }
 
-  /** Approves every node that is known: from now on new ones wait. */
+  /** Approves all known nodes, for when approval is switched on: only new nodes wait then. */
   async approveAll(): Promise<void> {
-    await this.#options.store.nodes.approveAll(this.#now());
+    await this.#options.store.nodes.approveAll(this.#options.clock.now());
     await this.#options.register.refresh();
   }
 
-  /** Who resumes a node wants it to take calls, drained or not. */
+  /** Resuming a node ends a drain, too. */
   #pause(paused: boolean | undefined) {
     if (paused === undefined) return {};
-    return paused ? { pausedAt: this.#now() } : { pausedAt: null, drainedAt: null };
+    return paused ? { pausedAt: this.#options.clock.now() } : { pausedAt: null, drainedAt: null };
   }
 
   async #decide(
@@ -165,8 +165,8 @@ export class OwnNodes {
     return row;
   }
 
-  #happened({ id }: NodeRow, kind: NodeEventKind, detail: string | null): void {
-    this.#options.register.happened(id, { kind, detail });
+  #addEvent({ id }: NodeRow, kind: NodeEventKind, detail: string | null): void {
+    this.#options.register.addEvent(id, { kind, detail });
   }
 
   #view(row: NodeRow): OwnNodeView {
@@ -180,7 +180,7 @@ export class OwnNodes {
       max_parallel: live?.max_parallel ?? row.maxParallel,
       agent: row.agent,
       first_seen_at: row.firstSeenAt,
-      last_seen_at: live === null ? row.lastSeenAt : this.#now(),
+      last_seen_at: live === null ? row.lastSeenAt : this.#options.clock.now(),
       gone: live === null ? goneOf(row) : null,
       paused_at: row.pausedAt,
       approved_at: row.approvedAt,
@@ -198,7 +198,7 @@ export class OwnNodes {
       connected: isConnected,
       models: row.models,
       first_seen_at: row.firstSeenAt,
-      last_seen_at: isConnected ? this.#now() : row.lastSeenAt,
+      last_seen_at: isConnected ? this.#options.clock.now() : row.lastSeenAt,
       approved_at: row.approvedAt,
       paused_at: row.pausedAt,
     };

@@ -1,4 +1,4 @@
-/** Passwords: bcrypt, off the event loop, a few at a time. */
+/** Password hashing with bcrypt: off the event loop, a few at a time, with a bounded queue. */
 
 import { hash, verify } from "@node-rs/bcrypt";
 import { ColinkError } from "../base/error.ts";
@@ -7,27 +7,27 @@ const COST = 12;
 const MAX_AT_ONCE = 4;
 const MAX_WAITING = 64;
 
-/** How long one hash takes about, as a hint for those who are sent away. */
+/** Roughly how long one hash takes: from this follows when a rejected caller should retry. */
 const HASH_MS = 300;
 
 const MIN_BYTES = 8;
-/** bcrypt reads no further, so a longer one would be accepted with any ending. */
+/** bcrypt ignores the bytes after these, so a longer password would be accepted with any ending. */
 const MAX_BYTES = 72;
 
-/** Salt and digest of nothing in particular: verifying against it takes its time and fails. */
-const NOBODY = "KIXQkK2xZfHcJ6N9Ck9J5uQp0m3sTtVvWwXxYyZzAa0bBcCdDeE1e";
+/** An arbitrary salt and digest: verifying against it takes the usual time, and fails. */
+const NO_ACCOUNT = "KIXQkK2xZfHcJ6N9Ck9J5uQp0m3sTtVvWwXxYyZzAa0bBcCdDeE1e";
 
 export class Passwords {
   readonly #cost: number;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** `cost`: lower it in tests only. */
+  /** `cost`: bcrypt's work factor; lower only in tests. */
   constructor({ cost = COST }: { cost?: number } = {}) {
     this.#cost = cost;
   }
 
-  /** A hash to be stored. Throws `weak_password`, which names the form's field, or `login_throttled` when too many are waiting. */
+  /** The hash to store. Throws `weak_password` with the form's `field`, or `login_throttled` when the queue is full. */
   async hash(password: string, field = "password"): Promise<string> {
     const problem = problemWith(password);
     if (problem !== null) {
@@ -35,38 +35,39 @@ export class Passwords {
         param: field,
       });
     }
-    return await this.#oneOfFew(() => hash(password, this.#cost));
+    return await this.#limited(() => hash(password, this.#cost));
   }
 
   /**
-   * Whether the password is the one that was hashed. Null, where there is no account, takes as
-   * long as any other and is false. Throws `login_throttled` when too many are waiting.
+   * Whether the password matches the stored hash. Null, for an unknown account, takes as long as a
+   * hash and is false. Throws `login_throttled` when the queue is full.
    */
   async verify(password: string, stored: string | null): Promise<boolean> {
     const isPossible = stored !== null && problemWith(password) === null;
-    const against = isPossible ? stored : this.#nobody();
-    const matches = await this.#oneOfFew(() => verify(password, against));
+    const against = isPossible ? stored : this.#noAccountHash();
+    const matches = await this.#limited(() => verify(password, against));
     return matches && isPossible;
   }
 
-  #nobody(): string {
-    return `$2b$${String(this.#cost).padStart(2, "0")}$${NOBODY}`;
+  #noAccountHash(): string {
+    return `$2b$${String(this.#cost).padStart(2, "0")}$${NO_ACCOUNT}`;
   }
 
-  async #oneOfFew<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs the work in one of `MAX_AT_ONCE` slots. */
+  async #limited<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= MAX_AT_ONCE) await this.#turn();
     else this.#running++;
     try {
       return await work();
     } finally {
-      // Who waits longest takes over the place; only an unwanted place is given up.
+      // The slot passes to the first in the queue; only without one is it given up.
       const next = this.#waiting.shift();
       if (next === undefined) this.#running--;
       else next();
     }
   }
 
-  /** Throws `login_throttled` while too many are waiting. */
+  /** Throws `login_throttled` while the queue is full. */
   expectRoom(): void {
     if (this.#waiting.length < MAX_WAITING) return;
     throw new ColinkError(
@@ -82,7 +83,7 @@ export class Passwords {
   }
 }
 
-/** What is wrong with a password, for people; null: nothing. */
+/** What is wrong with a password, for an error message; null: nothing. */
 function problemWith(password: string): string | null {
   const bytes = new TextEncoder().encode(password).length;
   if (bytes < MIN_BYTES) return `it must be at least ${MIN_BYTES} bytes long`;

@@ -1,14 +1,16 @@
-/** Who is signed in, from where, since when; and the end of it, which every gateway heeds at once. */
+/** The console's sessions: who is signed in, from where and since when. A session that is ended is refused by every gateway at once. */
 
 import type { SessionView } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import { Emitter } from "../base/emitter.ts";
 import { ColinkError } from "../base/error.ts";
-import { type Log, silentLog } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
 import type { SessionRow } from "../store/sessions.ts";
 import type { AccountRow, Role, Store } from "../store/store.ts";
 import { SESSION_SECONDS, type Sessions } from "./sessions.ts";
 import { randomChars } from "./tokens.ts";
 
-/** Somebody who is signed in. */
+/** A person who is signed in. */
 export interface Visitor {
   accountId: string;
   email: string;
@@ -25,41 +27,32 @@ export interface Origin {
 export interface SessionBookOptions {
   store: Pick<Store, "sessions">;
   sessions: Sessions;
-  log?: Log;
-  now?: () => number;
+  clock: Clock;
+  log: Log;
 }
 
 const MAX_USER_AGENT_CHARS = 200;
 
-/** How exactly it is known when a session was used last. */
+/** A session's last use is stored at most this often. */
 const SEEN_EVERY_MS = 60_000;
 
 /** Every method throws `store_unavailable` while the database is away. */
 export class SessionBook {
-  readonly #store: SessionBookOptions["store"];
-  readonly #sessions: Sessions;
-  readonly #log: Log;
-  readonly #now: () => number;
+  /** Emits the ids of sessions that were ended by this gateway. */
+  readonly endings = new Emitter<[sessionIds: readonly string[]]>();
 
-  /** Told of sessions as soon as they are ended here. */
-  onEnded: (sessionIds: readonly string[]) => void = () => {};
-
-  constructor({ store, sessions, log = silentLog, now = Date.now }: SessionBookOptions) {
-    this.#store = store;
-    this.#sessions = sessions;
-    this.#log = log;
-    this.#now = now;
-  }
+  constructor(private readonly options: SessionBookOptions) {}
 
   /**
-   * Begins a session of somebody whose password was found to be the account's; the JWT is what its
-   * holder shows. Null: the account has another password by now.
+   * Begins a session after the account's password was checked; resolves with its JWT. Null: the
+   * password was changed since.
    */
   async begin(
     { id: accountId, passwordHash }: Pick<AccountRow, "id" | "passwordHash">,
     { address, userAgent }: Origin,
   ): Promise<string | null> {
-    const now = this.#now();
+    const { store, sessions, clock } = this.options;
+    const now = clock.now();
     const sessionId = `ses_${randomChars(22)}`;
     const session = {
       id: sessionId,
@@ -70,23 +63,24 @@ export class SessionBook {
       address,
       userAgent: userAgent?.slice(0, MAX_USER_AGENT_CHARS).replaceAll("\0", "") ?? null,
     };
-    const isBegun = await this.#store.sessions.add(session, passwordHash);
-    return isBegun ? await this.#sessions.issue({ accountId, sessionId }) : null;
+    const isAdded = await store.sessions.add(session, passwordHash);
+    return isAdded ? await sessions.issue({ accountId, sessionId }) : null;
   }
 
-  /** Who shows this JWT. Throws `session_required` or `session_expired`. */
+  /** The signed-in visitor whom the JWT names. Throws `session_required` or `session_expired`. */
   async authenticate(jwt: string): Promise<Visitor> {
-    const { accountId, sessionId } = await this.#sessions.verify(jwt);
-    const session = await this.#store.sessions.find(sessionId);
-    if (session === null || session.accountId !== accountId) throw over();
+    const { store, sessions } = this.options;
+    const { accountId, sessionId } = await sessions.verify(jwt);
+    const session = await store.sessions.find(sessionId);
+    if (session === null || session.accountId !== accountId) throw sessionEnded();
     this.#noteSeen(session);
     const { email, role } = session.account;
     return { accountId, email, role, sessionId };
   }
 
-  /** The account's sessions that are not over; `currentId` is the one that asks. */
+  /** The account's live sessions; `currentId` is the session that asks. */
   async list(accountId: string, currentId: string): Promise<SessionView[]> {
-    const rows = await this.#store.sessions.ofAccount(accountId);
+    const rows = await this.options.store.sessions.ofAccount(accountId);
     return rows.map((row) => ({
       id: row.id,
       created_at: row.createdAt,
@@ -100,13 +94,13 @@ export class SessionBook {
 
   /** Throws `not_found` where the account has no such session. */
   async end(accountId: string, sessionId: string): Promise<void> {
-    if (!await this.#store.sessions.end(accountId, sessionId)) {
+    if (!await this.options.store.sessions.end(accountId, sessionId)) {
       throw new ColinkError("not_found", "Cannot end the session: there is none of that id");
     }
-    this.onEnded([sessionId]);
+    this.ended([sessionId]);
   }
 
-  /** Ends whatever session the JWT shows; one that is over, or none at all, is no reason to complain. */
+  /** Ends the session that the JWT names. Null: it named no live session, so there was none to end. */
   async endOf(jwt: string): Promise<Visitor | null> {
     try {
       const visitor = await this.authenticate(jwt);
@@ -118,31 +112,37 @@ export class SessionBook {
     }
   }
 
-  /** Ends the account's sessions, all but `exceptId`. Resolves with how many those were. */
+  /** Ends the account's sessions except `exceptId`. Resolves with their number. */
   async endOthers(accountId: string, exceptId: string | null): Promise<number> {
-    const ended = await this.#store.sessions.endOthers(accountId, exceptId);
-    this.onEnded(ended);
+    const ended = await this.options.store.sessions.endOthers(accountId, exceptId);
+    this.ended(ended);
     return ended.length;
   }
 
-  /** Of these sessions, those that are still good. */
+  /** Reports sessions that this gateway has ended in the store. */
+  ended(sessionIds: readonly string[]): void {
+    if (sessionIds.length > 0) this.endings.emit(sessionIds);
+  }
+
+  /** The live ones of these sessions. */
   alive(sessionIds: readonly string[]): Promise<Set<string>> {
-    return this.#store.sessions.alive(sessionIds);
+    return this.options.store.sessions.alive(sessionIds);
   }
 
   #noteSeen({ id, lastSeenAt }: SessionRow): void {
-    const now = this.#now();
+    const { store, clock, log } = this.options;
+    const now = clock.now();
     if (now - lastSeenAt < SEEN_EVERY_MS) return;
-    // Nobody waits for it, and nothing depends on it.
-    this.#store.sessions.seen(id, now).catch((error) => {
-      this.#log.debug({ cause: String(error) }, "could not note that a session was used");
+    // In the background: the time is shown to people only.
+    store.sessions.seen(id, now).catch((error) => {
+      log.debug({ cause: String(error) }, "could not note that a session was used");
     });
   }
 }
 
-function over(): ColinkError {
+function sessionEnded(): ColinkError {
   return new ColinkError(
     "session_required",
-    "Cannot go on: this session was ended, or its account was shut; sign in again",
+    "Cannot go on: this session was ended, or its account was disabled; sign in again",
   );
 }

@@ -1,6 +1,7 @@
-/** Sessions of the console as their holders have them: JWTs, HS256 and nothing else, good for 24 hours. */
+/** The console's session tokens: JWTs, signed with HS256 only, valid for 24 hours. */
 
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
+import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 
 const ALGORITHM = "HS256";
@@ -11,10 +12,10 @@ const AUDIENCE = "co-link-console";
 /** How long a session lasts. */
 export const SESSION_SECONDS = 24 * 60 * 60;
 
-/** How far clocks of two gateways may be apart. */
+/** How far the clocks of two gateways may differ. */
 const LEEWAY_SECONDS = 60;
 
-/** What a JWT says. Whether the session still is one, the store knows. */
+/** What a JWT claims. Only the store knows whether the session has ended. */
 export interface SessionClaim {
   sessionId: string;
   accountId: string;
@@ -22,16 +23,14 @@ export interface SessionClaim {
 
 export class Sessions {
   readonly #secret: Uint8Array;
-  readonly #now: () => number;
 
-  constructor(secret: string, { now = Date.now }: { now?: () => number } = {}) {
+  constructor(secret: string, private readonly clock: Clock) {
     this.#secret = new TextEncoder().encode(secret);
-    this.#now = now;
   }
 
-  /** A JWT for this account's session. */
+  /** A signed JWT for an account's session. */
   issue({ accountId, sessionId }: SessionClaim): Promise<string> {
-    const nowSeconds = Math.floor(this.#now() / 1000);
+    const nowSeconds = Math.floor(this.clock.now() / 1000);
     return new SignJWT({ sid: sessionId })
       .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
       .setIssuer(ISSUER)
@@ -42,7 +41,7 @@ export class Sessions {
       .sign(this.#secret);
   }
 
-  /** Which session it claims to be. Throws `session_expired`, or `session_required` for everything else that is not right. */
+  /** The claim of a valid JWT. Throws `session_expired`, or `session_required` for any other fault. */
   async verify(jwt: string): Promise<SessionClaim> {
     try {
       refuseForeignHeader(jwt);
@@ -53,7 +52,7 @@ export class Sessions {
         audience: AUDIENCE,
         requiredClaims: ["exp", "iat", "sub"],
         clockTolerance: LEEWAY_SECONDS,
-        currentDate: new Date(this.#now()),
+        currentDate: new Date(this.clock.now()),
       });
       const { sub: accountId, sid: sessionId } = payload;
       if (!accountId) throw new Error("no subject");
@@ -63,10 +62,8 @@ export class Sessions {
       if (cause instanceof errors.JWTExpired) {
         throw new ColinkError(
           "session_expired",
-          "Cannot go on: the session is over; sign in again",
-          {
-            cause,
-          },
+          "Cannot go on: the session has expired; sign in again",
+          { cause },
         );
       }
       throw new ColinkError("session_required", "Cannot do this: sign in first", { cause });
@@ -74,7 +71,7 @@ export class Sessions {
   }
 }
 
-/** A `kid`, `jku` or `jwk` asks for another key than ours, so such a token is not ours either. */
+/** Header members such as `kid`, `jku` or `jwk` would select another key: the gateway never issues them. */
 function refuseForeignHeader(jwt: string): void {
   const foreign = Object.keys(decodeProtectedHeader(jwt))
     .filter((name) => name !== "alg" && name !== "typ");

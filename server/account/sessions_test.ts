@@ -2,13 +2,15 @@
 
 import { expect, test } from "bun:test";
 import { generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { Sessions } from "./sessions.ts";
 import { newToken } from "./tokens.ts";
 
 const secret = "a secret of at least thirty-two bytes";
 const key = new TextEncoder().encode(secret);
 let nowMs = Date.parse("2026-11-01T12:00:00Z");
-const sessions = new Sessions(secret, { now: () => nowMs });
+const clock: Clock = { ...systemClock, now: () => nowMs };
+const sessions = new Sessions(secret, clock);
 
 const claims = () => {
   const iat = Math.floor(nowMs / 1000);
@@ -55,7 +57,7 @@ const bad: Record<string, () => string | Promise<string>> = {
   "with an empty session": () => signed({ sid: "" }),
   "with an empty subject": () => signed({ sub: "" }),
   "signed by another secret": () =>
-    new Sessions("another secret of thirty-two bytes", { now: () => nowMs }).issue({
+    new Sessions("another secret of thirty-two bytes", clock).issue({
       accountId: "acc",
       sessionId: "ses",
     }),

@@ -1,9 +1,10 @@
-/** What administrators set while the gateway runs. The configuration says what counts while nothing is set. */
+/** Settings that administrators change while the gateway runs. A setting that is not set has the configuration's value. */
 
 import type { RegistrationMode, SettingsChange, SettingsView } from "../../api/mod.ts";
-import { type Clock, systemClock } from "../base/clock.ts";
-import { ColinkError } from "../base/error.ts";
-import { type Log, silentLog } from "../base/log.ts";
+import type { Clock } from "../base/clock.ts";
+import { Emitter } from "../base/emitter.ts";
+import type { Log } from "../base/log.ts";
+import { PeriodicTask } from "../store/periodic_task.ts";
 import type { Store } from "../store/store.ts";
 
 export interface SettingValues {
@@ -14,17 +15,16 @@ export interface SettingValues {
 
 export interface SettingsOptions {
   store: Pick<Store, "settings">;
-  /** The configuration's. */
+  /** The configuration's values. */
   fallback: SettingValues;
-  log?: Log;
-  /** Calls back after so many milliseconds; the answer takes that back. */
-  after?: Clock["after"];
+  clock: Clock;
+  log: Log;
 }
 
-/** What is set on one gateway counts on all others within this. */
+/** A change made on one gateway reaches the others within this time. */
 const POLL_MS = 2000;
 
-/** By our own names: how each is called in the API and in the database, and what may stand there. */
+/** Each setting's name in the API and in the database, and the values that are valid there. */
 const rows = {
   registration: {
     name: "registration",
@@ -41,33 +41,38 @@ const rows = {
 >;
 
 export class Settings {
-  readonly #options: Required<SettingsOptions>;
+  /** Emits after settings were changed, on any gateway. */
+  readonly changes = new Emitter();
+
+  readonly #options: SettingsOptions;
+  readonly #task: PeriodicTask;
   #set: Partial<SettingValues> = {};
   #values: SettingValues;
-  #isClosed = false;
-  #cancelPoll: () => void = () => {};
-
-  /** Called when something has changed. */
-  onChange: () => void = () => {};
 
   constructor(options: SettingsOptions) {
-    this.#options = { log: silentLog, after: systemClock.after, ...options };
+    this.#options = options;
     this.#values = options.fallback;
+    this.#task = new PeriodicTask({
+      everyMs: POLL_MS,
+      run: () => this.refresh(),
+      failure: "cannot read the settings",
+      clock: options.clock,
+      log: options.log,
+    });
   }
 
-  /** What counts now. */
+  /** The values in force. */
   get values(): Readonly<SettingValues> {
     return this.#values;
   }
 
-  /** Reads what is set, and goes on doing so. Does not fail while the store is away. */
-  async start(): Promise<void> {
-    await this.#poll();
+  /** Reads the settings, now and regularly. Does not fail while the store is away. */
+  start(): Promise<void> {
+    return this.#task.runNow();
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#cancelPoll();
+  close(): Promise<void> {
+    return this.#task.close();
   }
 
   view(): SettingsView {
@@ -84,7 +89,7 @@ export class Settings {
     };
   }
 
-  /** Sets what is given; null: back to the configuration's. Resolves with the settings as they are then. */
+  /** Changes settings; null restores the configuration's value. Resolves with all settings. */
   async change(change: SettingsChange): Promise<SettingsView> {
     for (const { name } of Object.values(rows)) {
       const value = change[name];
@@ -94,7 +99,7 @@ export class Settings {
     return this.view();
   }
 
-  /** Reads what is set. */
+  /** Reads the settings from the store; a stored value that is not valid counts as not set. */
   async refresh(): Promise<void> {
     const stored = await this.#options.store.settings.all();
     const set = Object.fromEntries(
@@ -106,18 +111,6 @@ export class Settings {
     const hasChanged = JSON.stringify(set) !== JSON.stringify(this.#set);
     this.#set = set;
     this.#values = { ...this.#options.fallback, ...set };
-    if (hasChanged) this.onChange();
-  }
-
-  async #poll(): Promise<void> {
-    const { log, after } = this.#options;
-    try {
-      await this.refresh();
-    } catch (error) {
-      const isAway = error instanceof ColinkError && error.code === "store_unavailable";
-      if (!isAway) log.error({ err: error }, "cannot read the settings");
-    } finally {
-      if (!this.#isClosed) this.#cancelPoll = after(POLL_MS, () => void this.#poll());
-    }
+    if (hasChanged) this.changes.emit();
   }
 }

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { FakeClock } from "../base/testing/fake_clock.ts";
+import { silentLog } from "../base/log.ts";
 import type { Store } from "../store/store.ts";
 import { Settings } from "./settings.ts";
 
@@ -19,7 +20,8 @@ function start() {
   const settings = new Settings({
     store: { settings: table as unknown as Store["settings"] },
     fallback: { registration: "invite", defaultRpm: 60, nodeApproval: false },
-    after: (delayMs, callback) => clock.after(delayMs, callback),
+    clock,
+    log: silentLog,
   });
   return { settings, stored, clock };
 }
@@ -38,14 +40,14 @@ test("the configuration counts until something is set, and again when that is ta
 test("what another gateway has set counts here with the next poll, and is told once", async () => {
   const { settings, stored, clock } = start();
   let changes = 0;
-  settings.onChange = () => changes++;
+  settings.changes.subscribe(() => changes++);
   await settings.start();
   stored.set("node_approval", true);
   await clock.pass(2000);
   expect(settings.values.nodeApproval).toBe(true);
   await clock.pass(10_000);
   expect(changes).toBe(1);
-  settings.close();
+  await settings.close();
   expect(clock.pending).toBe(0);
 });
 

@@ -1,12 +1,14 @@
 /** The first administrator's code: who may use it, how long, and how often. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { Setup, SETUP_CODE_MS } from "./setup.ts";
 
 const SECRET = "a secret of at least thirty-two bytes";
 const form = { email: "op@example.org", password: "correct horse battery" };
 
 let nowMs: number;
+const clock: Clock = { ...systemClock, now: () => nowMs };
 let isSetUp: boolean;
 /** E-mails of the administrators that were made. */
 let made: string[];
@@ -21,7 +23,7 @@ afterEach(() => expect(made.length).toBeLessThanOrEqual(1));
 function someSetup(secret = SECRET): Setup {
   return new Setup({
     secret,
-    now: () => nowMs,
+    clock,
     store: { isSetUp: () => Promise.resolve(isSetUp) },
     accounts: {
       createFirstAdmin(email) {
@@ -82,7 +84,7 @@ test("a new gateway asks its database at most every two seconds", async () => {
   let asked = 0;
   const store = { isSetUp: () => Promise.resolve(++asked < 0) };
   const accounts = { createFirstAdmin: () => Promise.resolve(null) };
-  const setup = new Setup({ secret: SECRET, store, accounts, now: () => nowMs });
+  const setup = new Setup({ secret: SECRET, store, accounts, clock });
   for (let i = 0; i < 5; i++) expect(await setup.isOpen()).toBe(true);
   expect(asked).toBe(1);
   nowMs += 2000;

@@ -1,4 +1,4 @@
-/** Why a token is not accepted, in words that lead to the right one. */
+/** Errors for tokens that are not accepted; their messages lead to the right token. */
 
 import { ColinkError, type ErrorCode } from "../base/error.ts";
 import type { KeyKind } from "../store/store.ts";
@@ -19,7 +19,7 @@ type Reason =
 const SHAPE = "Co-Link keys begin with sk-colink-";
 const WHERE = "the console's dashboard shows yours";
 
-/** By what was asked for and what was wrong with it. */
+/** By the kind of token that was required, and what is wrong with the one that was sent. */
 const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]>>> = {
   api: {
     missing: [
@@ -28,7 +28,7 @@ const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]
     ],
     foreign: ["invalid_api_key", `this looks like another provider's key; ${SHAPE}, ${WHERE}`],
     session: ["invalid_api_key", `this is a console session, not an API key; ${SHAPE}, ${WHERE}`],
-    notOurs: ["invalid_api_key", `this is no Co-Link API key; ${SHAPE}, ${WHERE}`],
+    notOurs: ["invalid_api_key", `this is not a Co-Link API key; ${SHAPE}, ${WHERE}`],
     mistyped: ["invalid_api_key", `the API key is mistyped or incomplete; copy it again, ${WHERE}`],
     unknown: ["invalid_api_key", `the API key is not known here; ${WHERE}`],
     wrongKind: [
@@ -37,7 +37,7 @@ const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]
     ],
     revoked: ["key_revoked", `the API key was replaced by a newer one; ${WHERE}`],
     expired: ["key_expired", `the API key has expired; make another, ${WHERE}`],
-    blocked: ["key_blocked", "the key's account was shut; ask who runs this gateway"],
+    blocked: ["key_blocked", "the key's account was disabled; ask who runs this gateway"],
   },
   node: {
     missing: [
@@ -52,7 +52,10 @@ const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]
       "invalid_client_token",
       `this is a console session; Client-Tokens begin with client-, ${WHERE}`,
     ],
-    notOurs: ["invalid_client_token", `this is no Client-Token; they begin with client-, ${WHERE}`],
+    notOurs: [
+      "invalid_client_token",
+      `this is not a Client-Token; they begin with client-, ${WHERE}`,
+    ],
     mistyped: [
       "invalid_client_token",
       `the Client-Token is mistyped or incomplete; copy it again, ${WHERE}`,
@@ -64,7 +67,7 @@ const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]
     ],
     revoked: ["key_revoked", `the Client-Token was replaced by a newer one; ${WHERE}`],
     expired: ["key_expired", `the Client-Token has expired; ${WHERE}`],
-    blocked: ["key_blocked", "the token's account was shut; ask who runs this gateway"],
+    blocked: ["key_blocked", "the token's account was disabled; ask who runs this gateway"],
   },
 };
 
@@ -74,18 +77,18 @@ const action: Readonly<Record<KeyKind, string>> = {
 };
 
 /** The error for a token that was used as `kind`. */
-export function refusal(kind: KeyKind, reason: Reason): ColinkError {
+export function tokenError(kind: KeyKind, reason: Reason): ColinkError {
   const [code, state] = rows[kind][reason];
   return new ColinkError(code, `${action[kind]}: ${state}`);
 }
 
-/** Throws for a token that cannot be one of that kind, before anybody looks it up. */
-export function refuseByLooks(token: string, kind: KeyKind): void {
-  const reason = badLooks(token, kind);
-  if (reason !== null) throw refusal(kind, reason);
+/** Throws for a token whose text alone shows that it cannot be one of that kind: no look-up needed. */
+export function checkFormat(token: string, kind: KeyKind): void {
+  const reason = formatProblem(token, kind);
+  if (reason !== null) throw tokenError(kind, reason);
 }
 
-function badLooks(token: string, kind: KeyKind): Reason | null {
+function formatProblem(token: string, kind: KeyKind): Reason | null {
   if (token === "") return "missing";
   const claimed = tokenKind(token);
   if (claimed === null) {

@@ -1,4 +1,4 @@
-/** Bearer tokens: how they look, how they are looked up, and how they are kept. */
+/** Bearer tokens: their format, their digest for look-ups, and their sealed copy. */
 
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from "node:crypto";
 import type { KeyKind } from "../store/store.ts";
@@ -13,24 +13,19 @@ const CHECK_CHARS = 4;
 
 const shape = new RegExp(`^[0-9A-Za-z]{${RANDOM_CHARS + CHECK_CHARS}}$`);
 
-/** Fills with random bytes. */
-export type RandomBytes = (count: number) => Uint8Array;
-
-const secureBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
-
-/** A fresh token: prefix, random characters, and a checksum that tells a mistyped one without a look-up. */
-export function newToken(kind: KeyKind, randomBytes: RandomBytes = secureBytes): string {
-  const start = prefixes[kind] + randomChars(RANDOM_CHARS, randomBytes);
+/** A new token: prefix, random characters, and a checksum that detects typing errors without a look-up. */
+export function newToken(kind: KeyKind): string {
+  const start = prefixes[kind] + randomChars(RANDOM_CHARS);
   return start + checksum(start);
 }
 
-/** What a token claims to be for, by its prefix; null: it is none of ours. */
+/** The kind that a token's prefix claims; null: not a Co-Link token. */
 export function tokenKind(text: string): KeyKind | null {
   if (text.startsWith(prefixes.api)) return "api";
   return text.startsWith(prefixes.node) ? "node" : null;
 }
 
-/** Whether a token is complete and correctly typed. Says nothing about whether it is anybody's. */
+/** Whether a token is complete and its checksum is right. Such a token need not exist. */
 export function isWellFormed(token: string): boolean {
   const kind = tokenKind(token);
   if (kind === null || !shape.test(token.slice(prefixes[kind].length))) return false;
@@ -38,11 +33,11 @@ export function isWellFormed(token: string): boolean {
 }
 
 /** `count` characters, each of the 62 equally likely. */
-export function randomChars(count: number, randomBytes: RandomBytes = secureBytes): string {
+export function randomChars(count: number): string {
   let text = "";
   while (text.length < count) {
-    for (const byte of randomBytes(count)) {
-      // 248 is the last multiple of 62 in a byte: what lies above would favour the first characters.
+    for (const byte of secureBytes(count)) {
+      // 248 is the largest multiple of 62 in a byte: higher values would favour the first characters.
       if (byte < 248 && text.length < count) text += ALPHABET[byte % 62];
     }
   }
@@ -54,15 +49,19 @@ function checksum(text: string): string {
   return Array.from(digest.subarray(0, CHECK_CHARS), (byte) => ALPHABET[byte % 62]).join("");
 }
 
+function secureBytes(count: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(count));
+}
+
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Tokens as the database may see them: a digest to look them up by, and a sealed copy for their
- * owner's eyes. Each purpose has a key of its own, derived from the gateway's secret.
+ * Turns tokens into what the database may hold: a digest to look them up by, and a sealed copy to
+ * show to their owner. Each purpose has a key of its own, derived from the gateway's secret.
  */
 export class TokenVault {
-  /** Has taken in the key: a copy of it costs half of a new one. */
+  /** Already keyed: copying it takes half the time of keying a new one. */
   readonly #digester: Bun.CryptoHasher;
   readonly #sealKey: Uint8Array;
   readonly #nodeIdKey: Uint8Array;
@@ -75,12 +74,12 @@ export class TokenVault {
     this.#nodeIdKey = derive("node id v1");
   }
 
-  /** HMAC-SHA-256 as hex: always the same for a token, worthless without the secret. */
+  /** HMAC-SHA-256 as hex: the same for every call, and useless to an attacker without the secret. */
   digest(token: string): string {
     return this.#digester.copy().update(token).digest("hex");
   }
 
-  /** Encrypts a token; each time differently. */
+  /** Encrypts a token; every call gives another text. */
   seal(token: string): string {
     const iv = secureBytes(IV_BYTES);
     const cipher = createCipheriv("aes-256-gcm", this.#sealKey, iv);
@@ -88,7 +87,7 @@ export class TokenVault {
     return Buffer.concat([iv, cipher.getAuthTag(), body]).toString("base64url");
   }
 
-  /** Decrypts what `seal` made. Throws if it was changed, or sealed under another secret. */
+  /** Decrypts a sealed token. Throws if it was altered, or sealed under another secret. */
   open(sealed: string): string {
     const bytes = Buffer.from(sealed, "base64url");
     const decipher = createDecipheriv("aes-256-gcm", this.#sealKey, bytes.subarray(0, IV_BYTES), {
@@ -99,9 +98,9 @@ export class TokenVault {
     return Buffer.concat([decipher.update(body), decipher.final()]).toString("utf8");
   }
 
-  /** A node's id for everybody's eyes: stable for an identity, and tells nothing about it. */
-  publicNodeId(identity: string): string {
-    const digest = createHmac("sha256", this.#nodeIdKey).update(identity).digest("hex");
+  /** A node's public id: stable for a node key, and reveals nothing about it. */
+  publicNodeId(nodeKey: string): string {
+    const digest = createHmac("sha256", this.#nodeIdKey).update(nodeKey).digest("hex");
     return `node-${digest.slice(0, 24)}`;
   }
 }

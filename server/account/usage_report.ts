@@ -1,6 +1,8 @@
-/** An account's figures over time, and by model, key and node: the dashboard in one answer. */
+/** An account's usage over time and by model, key and node: the console's dashboard in one answer. */
 
 import type { UsageFigures, UsageFilter, UsageShare, UsageStep, UsageView } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import { percentile } from "../store/histogram.ts";
 import type { Store } from "../store/store.ts";
@@ -13,7 +15,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 const DEFAULT_RANGE_MS = DAY_MS;
 
-/** Up to which range a step is fine enough to look at and coarse enough to draw. */
+/** The default step of a range: the first row whose limit the range does not exceed. */
 const finest: readonly { step: UsageStep; upToMs: number }[] = [
   { step: "minute", upToMs: 6 * HOUR_MS },
   { step: "hour", upToMs: 14 * DAY_MS },
@@ -24,32 +26,21 @@ const MAX_STEPS = 2_000;
 const MAX_SHARES = 50;
 const MAX_MODEL_SERIES = 5;
 
-/** The rollups of usage and what its keys and nodes are called. */
+/** The usage rollups, and the names of keys and nodes. */
 export type ReportStore = Pick<Store, "usage" | "keys" | "nodes">;
 
 /** Every method throws `store_unavailable` while the database is away. */
 export class UsageReport {
-  readonly #store: ReportStore;
-  readonly #minutesMs: number;
-  readonly #now: () => number;
-
-  /** `minutesMs`: how long figures by the minute are kept; 0: for ever. */
+  /** `minutesMs`: how long rollups by the minute are kept; 0: for ever. */
   constructor(
-    { store, minutesMs = 0, now = Date.now }: {
-      store: ReportStore;
-      minutesMs?: number;
-      now?: () => number;
-    },
-  ) {
-    this.#store = store;
-    this.#minutesMs = minutesMs;
-    this.#now = now;
-  }
+    private readonly options: { store: ReportStore; minutesMs: number; clock: Clock },
+  ) {}
 
-  /** Throws `invalid_request` for a time that is none, or of more than 2,000 steps. */
+  /** Throws `invalid_request` for an empty range, or one of more than 2,000 steps. */
   async view(accountId: string, filter: UsageFilter): Promise<UsageView> {
     const query = this.#query(accountId, filter);
-    const { usage } = this.#store;
+    const { store } = this.options;
+    const { usage } = store;
     const hasKeys = query.side === "made";
     const earlier = { ...query, from: query.from - (query.to - query.from), to: query.from };
     const [series, before, models, keys, nodes] = await Promise.all([
@@ -62,8 +53,8 @@ export class UsageReport {
     const busiest = models.slice(0, MAX_MODEL_SERIES).map(({ id }) => id);
     const [points, keyNames, nodeRows] = await Promise.all([
       usage.modelSeries(query, busiest),
-      hasKeys ? this.#store.keys.names(accountId) : new Map<string, string>(),
-      this.#store.nodes.known(nodes.map(({ id }) => id)),
+      hasKeys ? store.keys.names(accountId) : new Map<string, string>(),
+      store.nodes.known(nodes.map(({ id }) => id)),
     ]);
     const nodeNames = new Map(nodeRows.map(({ id, name, label }) => [id, label ?? name]));
     const { side, step, from, to } = query;
@@ -73,7 +64,7 @@ export class UsageReport {
       step_ms: steps[step].ms,
       from,
       to,
-      total: figures(added(series)),
+      total: figures(totalOf(series)),
       before: figures(before),
       series: series.map((sum) => ({ at: sum.at, ...figures(sum) })),
       by_model: models.map((sum) => share(sum, sum.id)),
@@ -92,7 +83,7 @@ export class UsageReport {
   }
 
   #query(accountId: string, filter: UsageFilter): UsageQuery {
-    const { side = "made", to = this.#now(), from = to - DEFAULT_RANGE_MS } = filter;
+    const { side = "made", to = this.options.clock.now(), from = to - DEFAULT_RANGE_MS } = filter;
     if (from >= to) {
       throw new ColinkError("invalid_request", "Cannot show usage: from must be before to", {
         param: "from",
@@ -100,13 +91,17 @@ export class UsageReport {
     }
     const step = filter.step ?? this.#stepFor(from, to);
     const { ms } = steps[step];
-    const query = {
+    const query = defined({
       accountId,
       side,
       step,
       from: Math.floor(from / ms) * ms,
       to: Math.ceil(to / ms) * ms,
-    };
+      model: filter.model,
+      // A node's owner must not learn, by filtering for keys, which account made a call.
+      keyId: side === "made" ? filter.key : undefined,
+      nodeId: filter.node,
+    });
     if ((query.to - query.from) / ms > MAX_STEPS) {
       throw new ColinkError(
         "invalid_request",
@@ -114,23 +109,18 @@ export class UsageReport {
         { param: "step" },
       );
     }
-    const { model, key, node } = filter;
-    return {
-      ...query,
-      ...(model === undefined ? {} : { model }),
-      ...(key === undefined || side === "provided" ? {} : { keyId: key }),
-      ...(node === undefined ? {} : { nodeId: node }),
-    };
+    return query;
   }
 
   #stepFor(from: number, to: number): UsageStep {
     const fits = finest.find(({ upToMs }) => to - from <= upToMs)?.step ?? "day";
-    const hasMinutes = this.#minutesMs === 0 || from >= this.#now() - this.#minutesMs;
+    const { minutesMs, clock } = this.options;
+    const hasMinutes = minutesMs === 0 || from >= clock.now() - minutesMs;
     return fits === "minute" && !hasMinutes ? "hour" : fits;
   }
 }
 
-/** What a sum comes to. */
+/** A sum as the API shows it. */
 export function figures(sum: UsageSum): UsageFigures {
   return {
     calls: sum.calls,
@@ -149,7 +139,7 @@ function share(sum: UsageSum & { id: string }, name: string | null): UsageShare 
   return { id: sum.id, name, ...figures(sum) };
 }
 
-function added(sums: readonly UsageSum[]): UsageSum {
+function totalOf(sums: readonly UsageSum[]): UsageSum {
   const total: UsageSum = {
     calls: 0,
     errors: 0,

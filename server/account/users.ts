@@ -1,14 +1,15 @@
 /** Accounts as administrators see and change them. */
 
 import type { AdminUserChange, AdminUserPage, AdminUserView } from "../../api/mod.ts";
+import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Store } from "../store/store.ts";
 import type { UserRow } from "../store/users.ts";
-import { cursorOf, positionOf } from "./cursor.ts";
+import { pageOf, positionOf } from "./cursor.ts";
 
 export interface UsersOptions {
   store: Pick<Store, "users" | "keys">;
-  /** Told the ids of keys whose account was shut here. */
+  /** Notified of keys that were revoked or changed by this gateway. */
   keyring: { revoked(keyIds: readonly string[]): void; changed(keyId: string): void };
   sessions: { endOthers(accountId: string, exceptId: string | null): Promise<number> };
   /** How many nodes of the account are connected. */
@@ -19,24 +20,19 @@ export interface UsersOptions {
 export class Users {
   constructor(private readonly options: UsersOptions) {}
 
-  /** LruCache account first. Throws `invalid_request` for a cursor that is none. */
+  /** Newest account first. Throws `invalid_request` for an invalid cursor. */
   async page(
-    { search, cursor, limit }: { search?: string; cursor?: string; limit: number },
+    { search, cursor, limit }: {
+      search?: string | undefined;
+      cursor?: string | undefined;
+      limit: number;
+    },
   ): Promise<AdminUserPage> {
     const after = positionOf(cursor);
-    const { users } = this.options.store;
-    const rows = await users.page({
-      limit: limit + 1,
-      ...(search === undefined ? {} : { search: search.toLowerCase() }),
-      ...(after === undefined ? {} : { after }),
-    });
-    const shown = rows.slice(0, limit);
-    const last = shown.at(-1);
-    const hasMore = rows.length > limit && last !== undefined;
-    return {
-      users: shown.map((row) => this.#view(row)),
-      next_cursor: hasMore ? cursorOf({ at: last.createdAt, id: last.id }) : null,
-    };
+    const query = defined({ search: search?.toLowerCase(), after, limit: limit + 1 });
+    const rows = await this.options.store.users.page(query);
+    const { shown, nextCursor } = pageOf(rows, limit, ({ createdAt: at, id }) => ({ at, id }));
+    return { users: shown.map((row) => this.#view(row)), next_cursor: nextCursor };
   }
 
   /** Throws `not_found`. */
@@ -45,8 +41,9 @@ export class Users {
   }
 
   /**
-   * Changes an account on the word of the administrator `byId`. Throws `not_found`, or
-   * `invalid_request` for what would leave nobody to undo it.
+   * Changes an account on behalf of the administrator `byId`. Throws `not_found`, or
+   * `invalid_request` where administrators would take away their own rights: the last one could
+   * not undo that.
    */
   async change(id: string, change: AdminUserChange, byId: string): Promise<AdminUserView> {
     const user = await this.#existing(id);
@@ -58,15 +55,14 @@ export class Users {
         { param: isDisabled === true ? "disabled" : "role" },
       );
     }
-    const { users, keys } = this.options.store;
-    await users.change(id, { role, isDisabled, rpm, models });
-    const isShut = isDisabled === true && user.disabledAt === null;
-    const hasLostRights = role === "user" && user.role === "admin";
-    // A session says nothing of its role; but who was demoted should see it at once.
-    if (isShut || hasLostRights) await this.options.sessions.endOthers(id, null);
-    const { keyring } = this.options;
+    const { store: { users, keys }, sessions, keyring } = this.options;
+    await users.change(id, defined({ role, isDisabled, rpm, models }));
+    const wasDisabled = isDisabled === true && user.disabledAt === null;
+    const wasDemoted = role === "user" && user.role === "admin";
+    // The role is read with every request; ending the sessions makes the console show the change at once.
+    if (wasDisabled || wasDemoted) await sessions.endOthers(id, null);
     const keyIds = (await keys.ofAccount(id)).map((key) => key.id);
-    if (isShut) keyring.revoked(keyIds);
+    if (wasDisabled) keyring.revoked(keyIds);
     else keyIds.forEach((keyId) => keyring.changed(keyId));
     return this.find(id);
   }

@@ -47,7 +47,7 @@ async function answered(
 ): Promise<Response> {
   const { request, server, headers } = asking;
   const { config, clock, keyring, limiter, relay, settings } = parts;
-  const { revocations } = keyring;
+  const { revocationCount } = keyring;
   const found = apiKey(request.headers, keyring);
   const key = found instanceof Promise ? await found : found;
   const counted = withinLimit(key, limiter, settings.values.defaultRpm, headers);
@@ -55,7 +55,7 @@ async function answered(
   const bytes = await readBody(request, config.maxBodyBytes);
   const call = readCall(asking, bytes, endpoint, key, parts);
   // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
-  if (keyring.revocations !== revocations) await apiKey(request.headers, keyring);
+  if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, keyring);
   if (parts.isDraining()) throw shuttingDown();
   // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
   server.timeout(request, 0);
