@@ -9,4 +9,5 @@ export * from "./frame_v2.ts";
 export * from "./json_scan.ts";
 export * from "./json_text.ts";
 export * from "./limits.ts";
+export * from "./liveness_watch.ts";
 export * from "./usage.ts";

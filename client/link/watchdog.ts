@@ -1,47 +1,57 @@
-/** Notices a link on which nothing comes any more, which no runtime's WebSocket client does by itself. */
+/** Notices that nothing arrives on the link any more, which no runtime's WebSocket client does by itself. */
 
-import type { CancelTimer, World } from "../world.ts";
+import { LivenessWatch } from "../../protocol/mod.ts";
+import type { World } from "../world.ts";
 
-/** How often the link is looked at and probed. */
+/** How often the link is checked and probed. */
 export const PROBE_EVERY_MS = 10_000;
-/** Probes in a row that may stay without any sign of life: dead after 40 s at the latest. */
-const MAX_UNANSWERED = 3;
+/** Checked every 10 s, a link is given up after 40 s of silence at the latest. */
+const SILENCE_MS = 30_000;
 
-export interface WatchedLink {
+export interface WatchdogOptions {
   /** Asks the other end for a sign of life. */
-  probe(): void;
-  /** Whether an answer to a probe can be heard at all; if not, silence proves nothing. */
-  readonly answersProbes: boolean;
-  /** Nothing came for too long. */
-  onDead(): void;
+  probe: () => void;
+  /** Whether an answer to a probe can be noticed at all; if not, silence proves nothing. */
+  answersProbes: boolean;
+  /** Called once, when nothing came for too long. */
+  onDead: () => void;
 }
 
-/**
- * Counts its own probes instead of milliseconds, so that a machine that slept or a loop that was
- * blocked gets the chance to hear what had arrived meanwhile.
- */
 export class Watchdog {
-  #unanswered = 0;
-  #cancel: CancelTimer = () => {};
+  readonly #link: { heardMs: number; pingedMs: number; ping: () => void };
+  readonly #watch: LivenessWatch;
 
-  constructor(private readonly world: Pick<World, "after">, private readonly link: WatchedLink) {}
-
-  start(): void {
-    this.#cancel = this.world.after(PROBE_EVERY_MS, () => this.#look());
+  constructor(
+    private readonly world: Pick<World, "nowMs" | "after">,
+    { probe, answersProbes, onDead }: WatchdogOptions,
+  ) {
+    this.#link = { heardMs: 0, pingedMs: -Infinity, ping: probe };
+    this.#watch = new LivenessWatch(
+      { monotonic: () => world.nowMs(), after: (delayMs, task) => world.after(delayMs, task) },
+      {
+        everyMs: PROBE_EVERY_MS,
+        pingMs: PROBE_EVERY_MS,
+        silenceMs: answersProbes ? SILENCE_MS : Infinity,
+      },
+      () => [this.#link],
+      () => {
+        this.stop();
+        onDead();
+      },
+    );
   }
 
-  /** Anything at all came from the other end. */
+  start(): void {
+    this.heard();
+    this.#watch.start();
+  }
+
+  /** Call it whenever anything at all has arrived from the other end. */
   heard(): void {
-    this.#unanswered = 0;
+    this.#link.heardMs = this.world.nowMs();
   }
 
   stop(): void {
-    this.#cancel();
-  }
-
-  #look(): void {
-    if (this.link.answersProbes && ++this.#unanswered > MAX_UNANSWERED) return this.link.onDead();
-    this.link.probe();
-    this.start();
+    this.#watch.stop();
   }
 }

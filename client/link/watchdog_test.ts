@@ -6,6 +6,7 @@ function stillClock() {
   let nowMs = 0;
   let timers: { atMs: number; run: () => void }[] = [];
   return {
+    nowMs: () => nowMs,
     after(delayMs: number, run: () => void) {
       const timer = { atMs: nowMs + delayMs, run };
       timers.push(timer);
@@ -52,10 +53,27 @@ test("a link that gave any sign of life half a minute ago is not dead", () => {
   expect(link.deaths).toBe(0);
 });
 
-test("silence proves nothing where answers to probes cannot be heard, but probing goes on", () => {
+test("silence proves nothing where answers to probes cannot be noticed, but probing goes on", () => {
   const { clock, link } = watched(false);
   clock.pass(600_000);
   expect(link).toMatchObject({ probes: 60, deaths: 0 });
+});
+
+test("a link is given up once, however long nothing comes afterwards", () => {
+  const { clock, link } = watched();
+  clock.pass(600_000);
+  expect(link).toMatchObject({ probes: 3, deaths: 1 });
+});
+
+test("silence counts from the start, not from when the link was dialled", () => {
+  const { clock, link, watchdog } = watched();
+  watchdog.stop();
+  clock.pass(60_000);
+  watchdog.start();
+  clock.pass(30_000);
+  expect(link.deaths).toBe(0);
+  clock.pass(10_000);
+  expect(link.deaths).toBe(1);
 });
 
 test("a watchdog that was stopped looks no more", () => {

@@ -90,6 +90,10 @@ export class PeerLink {
     this.heardMs = this.parts.clock.monotonic();
   }
 
+  get pingedMs(): number {
+    return this.calls.pingedMs;
+  }
+
   ping(): void {
     this.calls.ping();
   }

@@ -1,5 +1,6 @@
 /** The links with all other gateways: one a pair, dialled by one of the two, watched, dialled again. */
 
+import { LivenessWatch } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Socket } from "../node/link.ts";
@@ -52,14 +53,25 @@ export class Peers {
   readonly #dialling = new Set<string>();
   /** How often in a row each of the others could not be reached. */
   readonly #failures = new Map<string, number>();
-  #lookedMs = 0;
+  readonly #watch: LivenessWatch<PeerLink>;
   #cancelLook: () => void = () => {};
   #isStopped = false;
 
-  constructor(private readonly parts: PeersParts, private readonly config: GuestsConfig) {}
+  constructor(private readonly parts: PeersParts, private readonly config: GuestsConfig) {
+    this.#watch = new LivenessWatch(
+      parts.clock,
+      { everyMs: LOOK_EVERY_MS, pingMs: LOOK_EVERY_MS, silenceMs: SILENCE_MS },
+      () => this.#links.values(),
+      (link) => {
+        link.drop();
+        // A half-open connection may take minutes to close by itself.
+        this.closed(link, "it does not answer");
+      },
+    );
+  }
 
   start(): void {
-    this.#lookedMs = this.parts.clock.monotonic();
+    this.#watch.start();
     this.#lookLater();
   }
 
@@ -121,6 +133,7 @@ export class Peers {
 
   stop(): void {
     this.#isStopped = true;
+    this.#watch.stop();
     this.#cancelLook();
     for (const link of this.#links.values()) link.close();
   }
@@ -197,26 +210,9 @@ export class Peers {
 
   #lookLater(): void {
     this.#cancelLook = this.parts.clock.after(LOOK_EVERY_MS, () => {
-      this.#watch();
       this.look();
       this.#lookLater();
     });
-  }
-
-  /** Who was silent for too long is given up, unless it was this process that did not listen. */
-  #watch(): void {
-    const nowMs = this.parts.clock.monotonic();
-    const wasBlocked = nowMs - this.#lookedMs > 2 * LOOK_EVERY_MS;
-    this.#lookedMs = nowMs;
-    for (const link of this.#links.values()) {
-      if (nowMs - link.heardMs <= SILENCE_MS || wasBlocked) {
-        link.ping();
-        continue;
-      }
-      link.drop();
-      // A half-open connection may take minutes to close by itself.
-      this.closed(link, "it does not answer");
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** Every node's socket, from the upgrade to the last byte: joins links to the hub and watches that they live. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
-import { CloseCode, type Status } from "../../protocol/mod.ts";
+import { CloseCode, LivenessWatch, type Status } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Hub } from "./hub.ts";
@@ -74,29 +74,27 @@ export class Links implements LinkOwner {
   /** By identity, and in it by ordinal: two machines may dial with one token and one address. */
   readonly #twins = new Map<string, (Link | undefined)[]>();
   readonly #monotonic: () => number;
-  #cancelTick: () => void = () => {};
-  #tickedMs = 0;
+  readonly #watch: LivenessWatch<Link>;
 
   constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {
-    this.#monotonic = () => parts.clock.monotonic();
+    const { clock } = parts;
+    const { pingMs, silenceMs } = config;
+    this.#monotonic = () => clock.monotonic();
+    this.#watch = new LivenessWatch(
+      clock,
+      { everyMs: Math.min(pingMs, silenceMs) / 3, pingMs, silenceMs },
+      () => this.#peers.keys(),
+      (link) => this.#silent(link),
+    );
   }
 
   /** Starts the heartbeat. */
   start(): void {
-    const { clock } = this.parts;
-    const everyMs = Math.min(this.config.pingMs, this.config.silenceMs) / 3;
-    this.#tickedMs = clock.monotonic();
-    const tick = () => {
-      const lateMs = clock.monotonic() - this.#tickedMs - everyMs;
-      this.#tickedMs = clock.monotonic();
-      this.#beat(lateMs);
-      this.#cancelTick = clock.after(everyMs, tick);
-    };
-    this.#cancelTick = clock.after(everyMs, tick);
+    this.#watch.start();
   }
 
   stop(): void {
-    this.#cancelTick();
+    this.#watch.stop();
   }
 
   get size(): number {
@@ -278,16 +276,9 @@ export class Links implements LinkOwner {
     if (twins.every((link) => link === undefined)) this.#twins.delete(base);
   }
 
-  /** `lateMs`: how long this process did nothing. Peers that could not be heard meanwhile are not silent. */
-  #beat(lateMs: number): void {
-    const nowMs = this.parts.clock.monotonic();
-    const wasBlocked = lateMs > this.config.silenceMs / 4;
-    for (const [link, peer] of this.#peers) {
-      if (nowMs - link.heardMs > this.config.silenceMs && !wasBlocked) {
-        peer.isSilent = true;
-        link.drop();
-      } else if (nowMs - link.pingedMs >= this.config.pingMs * 0.9) link.ping();
-    }
+  #silent(link: Link): void {
+    this.#peers.get(link)!.isSilent = true;
+    link.drop();
   }
 }
 
