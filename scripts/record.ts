@@ -1,8 +1,8 @@
 /**
- * Records what a running server answers, byte for byte, for the tests of the adapters:
+ * Records a running server's answers, byte for byte, for the adapters' tests:
  * `bun scripts/record.ts SERVER DIALECT ADDRESS MODEL [CASE…]`, e.g.
- * `bun scripts/record.ts llamacpp openai http://127.0.0.1:8080 gemma-3-270m`. The key, where one is
- * needed, is in RECORD_KEY. See client/adapter/recorded/README.md.
+ * `bun scripts/record.ts llamacpp openai http://127.0.0.1:8080 gemma-3-270m`. RECORD_KEY holds the
+ * key, if one is required. See client/adapter/recorded/README.md.
  */
 
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -22,16 +22,16 @@ interface Server {
 
 async function main(server: Server, chosen: readonly Case[]): Promise<void> {
   mkdirSync(FOLDER, { recursive: true });
-  for (const asked of chosen) {
-    const response = await ask(server, asked);
+  for (const request of chosen) {
+    const response = await ask(server, request);
     const bytes = new Uint8Array(await response.arrayBuffer());
-    const file = fileName(server, asked, response);
+    const file = fileName(server, request, response);
     writeFileSync(`${FOLDER}/${file}`, bytes);
     console.log(`${file}: HTTP ${response.status}, ${bytes.byteLength} bytes`);
   }
 }
 
-function ask({ dialect, address, model }: Server, asked: Case): Promise<Response> {
+function ask({ dialect, address, model }: Server, request: Case): Promise<Response> {
   return fetch(new URL(dialect.path, address), {
     method: "POST",
     headers: {
@@ -39,15 +39,15 @@ function ask({ dialect, address, model }: Server, asked: Case): Promise<Response
       "accept-encoding": "identity",
       ...dialect.headers(process.env.RECORD_KEY ?? "none"),
     },
-    body: JSON.stringify(dialect.body(asked, model)),
+    body: JSON.stringify(dialect.body(request, model)),
   });
 }
 
-/** `SERVER-DIALECT-CASE`, with the status where it is a refusal, and what kind of body it is. */
-function fileName({ name, dialectName }: Server, asked: Case, response: Response): string {
+/** `SERVER-DIALECT-CASE`, with the status of an error, and the kind of body as extension. */
+function fileName({ name, dialectName }: Server, request: Case, response: Response): string {
   const status = response.ok ? "" : `-${response.status}`;
   const isStream = response.headers.get("content-type")?.includes("event-stream");
-  return `${name}-${dialectName}-${asked.name}${status}.${isStream ? "sse" : "json"}`;
+  return `${name}-${dialectName}-${request.name}${status}.${isStream ? "sse" : "json"}`;
 }
 
 const { positionals } = parseArgs({ allowPositionals: true });

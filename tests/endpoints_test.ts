@@ -1,4 +1,4 @@
-/** Every endpoint between a caller and a v2 node: what goes out, what comes back, and how errors are told. */
+/** Every endpoint between a caller and a v2 node: requests, answers and errors. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { Endpoint, endpointSpecs } from "../protocol/mod.ts";
@@ -19,7 +19,7 @@ beforeAll(async () => {
   account = await createAccount(gateway);
 }, 60_000);
 
-/** A node with a model of its own, which is served at these endpoints. */
+/** A node with its own model, served at these endpoints. */
 async function join(...endpoints: string[]): Promise<{ node: RawNodeV2; model: string }> {
   const model = `model-${models++}`;
   const node = await joinRawNodeV2({
@@ -58,12 +58,12 @@ function post<T = OpenAiError>(
 const turns = [{ role: "user", content: "Hi" }];
 
 interface Dialect {
-  /** The smallest body that is right, without its model. */
+  /** The smallest valid body, without its model. */
   body: Record<string, unknown>;
   whole: string;
-  /** Events as a node sends them. */
+  /** Events in the node's framing. */
   events: string;
-  /** What a stream ends with that broke off, but for the message. */
+  /** The last event of a truncated stream, without the message. */
   broken: RegExp;
 }
 
@@ -131,7 +131,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
   const stream = endpointSpecs[endpoint].stream;
 
   describe(endpoint, () => {
-    test("takes a body to the node to the letter, and its whole answer back", async () => {
+    test("relays the body and the whole answer unchanged", async () => {
       const { node, model } = await join(endpoint);
       const sent = JSON.stringify({ ...dialect.body, x: null, model }).replace("{", "{ \n");
       const answer = post(endpoint, sent);
@@ -153,7 +153,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       });
     });
 
-    test("hands a refusal of the upstream on as it came", async () => {
+    test("relays an upstream's error response unchanged", async () => {
       const { node, model } = await join(endpoint);
       const answer = post(endpoint, { ...dialect.body, model });
       const { stream } = await node.nextCall();
@@ -171,7 +171,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
     });
 
     if (stream === null) {
-      test("cannot stream, and says so", async () => {
+      test("rejects stream: true", async () => {
         const { model } = await join(endpoint);
         const answer = await post(endpoint, { ...dialect.body, model, stream: true });
         expect(answer.status).toBe(400);
@@ -180,7 +180,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       return;
     }
 
-    test("streams the node's events to the letter, and ends as its dialect does", async () => {
+    test("relays the node's events unchanged, and ends as its dialect does", async () => {
       const { node, model } = await join(endpoint);
       const answer = post(endpoint, { ...dialect.body, model, stream: true });
       const { stream: id, head } = await node.nextCall();
@@ -195,7 +195,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       expect((await ledgerRows(gateway, model))[0]).toMatchObject({ endpoint, stream: 1 });
     });
 
-    test("tells in its own dialect that a stream has broken off", async () => {
+    test("reports a truncated stream in its own dialect", async () => {
       const { node, model } = await join(endpoint);
       const answer = post(endpoint, { ...dialect.body, model, stream: true });
       const { stream: id } = await node.nextCall();
@@ -208,7 +208,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       expect(text).not.toContain("[DONE]");
     });
 
-    test("tells it as an event of its own, even of a node that is lost in the middle of one", async () => {
+    test("reports it as a separate event, even if the node is lost in the middle of one", async () => {
       const { node, model } = await join(endpoint);
       const answer = post(endpoint, { ...dialect.body, model, stream: true });
       const { stream: id } = await node.nextCall();
@@ -223,7 +223,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
   });
 }
 
-test("an endpoint that takes and gives JSON is a row in the table of each end, and no more", async () => {
+test("an endpoint that takes and returns JSON is one row in each end's table", async () => {
   const sources = new Bun.Glob("{protocol,server,client}/**/*.ts").scan({ cwd: at(".") });
   const found: string[] = [];
   for await (const path of sources) {
@@ -233,7 +233,7 @@ test("an endpoint that takes and gives JSON is a row in the table of each end, a
     if (rows.length > 0) found.push(`${path}: ${rows.length}`);
   }
   expect(found.toSorted()).toEqual([
-    // What servers call such models in their lists: a guess that may be left out.
+    // The servers' type of such models in their lists, which is optional.
     "client/adapter/upstream/model_listing.ts: 2",
     // Its path, its API and its name in configurations.
     "protocol/endpoint.ts: 1",
@@ -242,7 +242,7 @@ test("an endpoint that takes and gives JSON is a row in the table of each end, a
 });
 
 describe("a model that is not offered at an endpoint", () => {
-  test("is a 404 that says where it can be called", async () => {
+  test("is a 404 that names the model's endpoints", async () => {
     const { model } = await join(Endpoint.chat, Endpoint.responses);
     const answer = await post(Endpoint.embeddings, { model, input: "x" });
     expect(answer.status).toBe(404);
@@ -255,7 +255,7 @@ describe("a model that is not offered at an endpoint", () => {
     });
   });
 
-  test("is one that the whole network offers elsewhere: who offers it there is called", async () => {
+  test("is served by another node that offers it there", async () => {
     const { model } = await join(Endpoint.chat);
     const other = await joinRawNodeV2({
       gateway,
@@ -272,7 +272,7 @@ describe("a model that is not offered at an endpoint", () => {
   });
 });
 
-describe("a body that is wrong", () => {
+describe("an invalid body", () => {
   const wrong: [endpoint: Endpoint, body: object, param: string, says: string][] = [
     [Endpoint.chat, { input: "x" }, "messages", `"input" belongs to /v1/responses`],
     [Endpoint.chat, { prompt: "x" }, "messages", `"prompt" belongs to /v1/completions`],
@@ -318,7 +318,7 @@ describe("a body that is wrong", () => {
 });
 
 describe("/v1/messages", () => {
-  test("takes the key as x-api-key, and the version's headers along, and no others", async () => {
+  test("accepts the key as x-api-key, and relays the version headers only", async () => {
     const { node, model } = await join(Endpoint.messages);
     const answer = ask(`${gateway.url}/v1/messages`, {
       method: "POST",
@@ -355,7 +355,7 @@ describe("/v1/messages", () => {
     ["GET", () => ask(`${gateway.url}/v1/messages`), 405, "invalid_request"],
   ];
   for (const [what, asked, status, type] of told) {
-    test(`tells of ${what} in Anthropic's shape`, async () => {
+    test(`reports ${what} in Anthropic's shape`, async () => {
       const answer = await asked();
       expect(answer.status).toBe(status);
       expect(answer.json).toEqual({
@@ -366,7 +366,7 @@ describe("/v1/messages", () => {
     });
   }
 
-  test("words a node's own refusal as Anthropic does", async () => {
+  test("reports a node's own error in Anthropic's shape", async () => {
     const { node, model } = await join(Endpoint.messages);
     const answer = post<AnthropicError>(Endpoint.messages, {
       model,
@@ -382,7 +382,7 @@ describe("/v1/messages", () => {
   });
 });
 
-test("what a failed node has told goes away with it", async () => {
+test("a failed node's headers are dropped", async () => {
   const { node, model } = await join(Endpoint.chat);
   const answer = post(Endpoint.chat, { model, messages: turns });
   const { stream } = await node.nextCall();
@@ -400,7 +400,7 @@ test("what a failed node has told goes away with it", async () => {
   expect(headers.get("x-colink-node")).toBe((await other.view())!.id);
 });
 
-test("a call that failed everywhere names no node, and none of its headers", async () => {
+test("a call that failed everywhere shows no node and none of its headers", async () => {
   const { node, model } = await join(Endpoint.chat);
   const answer = post(Endpoint.chat, { model, messages: turns });
   const { stream } = await node.nextCall();
@@ -412,7 +412,7 @@ test("a call that failed everywhere names no node, and none of its headers", asy
   expect(headers.get("x-colink-node")).toBeNull();
 });
 
-describe("a response that its node has stored", () => {
+describe("a stored response", () => {
   const tally = {
     prompt_tokens: 1,
     completion_tokens: 1,
@@ -438,7 +438,7 @@ describe("a response that its node has stored", () => {
     });
   }
 
-  /** A node that has stored an answer, and another one that is far less busy. */
+  /** A node that has stored a response, and another one with less load. */
   async function stored() {
     const { node, model } = await join(Endpoint.responses);
     const id = `resp_${model}`;
@@ -455,7 +455,7 @@ describe("a response that its node has stored", () => {
     return { node, idle, model, id };
   }
 
-  test("is gone on from at that node, and at no other", async () => {
+  test("is continued at its node, and at no other", async () => {
     const { node, idle, model, id } = await stored();
     for (let turn = 0; turn < 3; turn++) {
       const answer = goOn(model, id);
@@ -465,7 +465,7 @@ describe("a response that its node has stored", () => {
     expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
   });
 
-  test("is its own account's alone", async () => {
+  test("belongs to its account only", async () => {
     const { model, id } = await stored();
     const stranger = await createAccount(gateway);
     const answer = await goOn(model, id, stranger.apiToken);
@@ -477,7 +477,7 @@ describe("a response that its node has stored", () => {
     });
   });
 
-  test("cannot be gone on from while its node is away", async () => {
+  test("cannot be continued while its node is offline", async () => {
     const { node, idle, model, id } = await stored();
     node.socket.close();
     await until("the node has left", async () => (await node.view()) === undefined);
@@ -487,7 +487,7 @@ describe("a response that its node has stored", () => {
     expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
   });
 
-  test("is not asked of another node when its own fails", async () => {
+  test("is not retried on another node when its own fails", async () => {
     const { node, idle, model, id } = await stored();
     const answer = goOn(model, id);
     const { stream } = await node.nextCall();
@@ -496,7 +496,7 @@ describe("a response that its node has stored", () => {
     expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
   });
 
-  test("of which the gateway knows nothing is a 404, whatever is asked of it", async () => {
+  test("unknown to the gateway is a 404 on every route", async () => {
     const { model } = await join(Endpoint.responses);
     const kept = await post(Endpoint.responses, { model, input: "x", conversation: "conv_1" });
     expect(kept.status).toBe(404);

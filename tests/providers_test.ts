@@ -1,4 +1,4 @@
-/** Providers as people configure them: addresses of every kind, keys in odd places, one name at several providers. */
+/** Providers as owners configure them: addresses of every kind, keys in custom headers, one model name at several providers. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { ProviderConfig } from "../client/config/config.ts";
@@ -11,7 +11,7 @@ import { listNodes, startNode } from "./harness/node.ts";
 
 const NOT_FOUND = { status: 404 };
 
-interface Asked {
+interface ReceivedRequest {
   /** Path and query. */
   target: string;
   headers: Headers;
@@ -20,10 +20,10 @@ interface Asked {
 
 let gateway: Gateway;
 let account: Account;
-/** What reached the providers' server, oldest first. */
-const asked: Asked[] = [];
+/** The requests received by the providers' server, oldest first. */
+const received: ReceivedRequest[] = [];
 
-/** Answers as whatever its model is called: `echo`, or a status that it refuses with. */
+/** The model's name decides the answer: `echo`, or an error status. */
 const server = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
@@ -31,7 +31,7 @@ const server = Bun.serve({
     const { pathname, search, host } = new URL(request.url);
     if (request.method !== "POST") return new Response(null, NOT_FOUND);
     const { model, stream } = await request.json() as { model: string; stream?: boolean };
-    asked.push({ target: pathname + search, headers: request.headers, model });
+    received.push({ target: pathname + search, headers: request.headers, model });
     if (pathname.endsWith("/responses")) return new Response("404 page not found", NOT_FOUND);
     const status = Number(model);
     if (status >= 400) {
@@ -149,7 +149,7 @@ const keys: Record<string, Omit<ProviderConfig, "models">> = {
   },
 };
 
-/** The providers of one name, in order, each by the model that it has of it. */
+/** The providers of one model name, in order, each with its local model. */
 const shared: Record<string, string[]> = {
   "is down, then serves": ["down", "echo"],
   "fails, then serves": ["500", "echo"],
@@ -192,16 +192,16 @@ beforeAll(async () => {
 }, 60_000);
 
 function call(model: string): Promise<Answer<typeof completion & { error: { message: string } }>> {
-  asked.length = 0;
+  received.length = 0;
   return chat(gateway, account.apiToken, hello(model));
 }
 
-describe("a provider's address may have", () => {
+describe("a provider's base URL may have", () => {
   for (const { name, target } of addresses) {
     test(name, async () => {
       const { json } = await call(name);
       expect(json.choices[0]!.message.content).toBe("served");
-      expect(asked.map((one) => one.target)).toEqual([target]);
+      expect(received.map((one) => one.target)).toEqual([target]);
     });
   }
 });
@@ -209,51 +209,51 @@ describe("a provider's address may have", () => {
 describe("a provider's key may be", () => {
   test("none", async () => {
     await call("none");
-    expect(asked[0]!.headers.has("authorization")).toBe(false);
+    expect(received[0]!.headers.has("authorization")).toBe(false);
   });
 
-  test("in a header of its own", async () => {
+  test("in a custom header", async () => {
     await call("header of its own");
-    const { headers } = asked[0]!;
+    const { headers } = received[0]!;
     expect(headers.get("api-key")).toBe("secret-of-azure");
     expect(headers.get("x-team")).toBe("studio");
     expect(headers.has("authorization")).toBe(false);
   });
 
-  test("replaced by a header, which wins", async () => {
+  test("overridden by a header", async () => {
     await call("two headers that differ");
-    const { headers } = asked[0]!;
+    const { headers } = received[0]!;
     expect(headers.get("x-api-key")).toBe("sk-ant-other");
     expect(headers.get("anthropic-beta")).toBe("a-beta");
     expect(headers.get("anthropic-version")).toBe("2023-06-01");
   });
 });
 
-describe("of two providers of one name, the first", () => {
+describe("of two providers of one model name, the first", () => {
   for (const name of Object.keys(shared).filter((name) => name.endsWith("then serves"))) {
-    test(`${name}: the caller notices nothing`, async () => {
+    test(`${name}: the second answers`, async () => {
       const { status, json } = await call(name);
       expect(status).toBe(200);
       expect(json.choices[0]!.message.content).toBe("served");
-      expect(asked.at(-1)!.model).toBe("echo");
+      expect(received.at(-1)!.model).toBe("echo");
     });
   }
 
-  test("refuses the request: the second is not asked, and the caller sees why", async () => {
+  test("rejects the request: the second is not called, and the caller sees why", async () => {
     const { status, json } = await call("refuses the request");
     expect(status).toBe(400);
     expect(json.error.message).toStartWith("no 400");
-    expect(asked.map(({ model }) => model)).toEqual(["400"]);
+    expect(received.map(({ model }) => model)).toEqual(["400"]);
   });
 
-  test("fails as the second does: the call fails, with neither's address nor its query", async () => {
+  test("fails as the second does: the call fails without either's address or query", async () => {
     const { status, text } = await call("fails twice");
     expect(status).toBe(502);
-    expect(asked.map(({ model }) => model)).toEqual(["503", "500"]);
+    expect(received.map(({ model }) => model)).toEqual(["503", "500"]);
     expect(text).not.toContain(host);
   });
 
-  test("is known by no word of its address in what it refuses", async () => {
+  test("does not reveal its address in its errors", async () => {
     const { text } = await call("refuses the request");
     expect(text).not.toContain(host);
     expect(text).not.toContain("secret-in-a-query");
@@ -268,7 +268,7 @@ describe("an endpoint that a provider lacks", () => {
       body: JSON.stringify({ model, input: "hello" }),
     });
 
-  test("is refused in its words, and the node is not blamed", async () => {
+  test("is rejected in the provider's words, without a penalty for the node", async () => {
     const { status, json } = await respond("anything");
     expect(status).toBe(404);
     expect(json.error.message).toBe("404 page not found");
@@ -277,7 +277,7 @@ describe("an endpoint that a provider lacks", () => {
     expect(penalties.map(({ model }) => model)).not.toContain(null);
   });
 
-  test("is not asked for where the owner said so, model by model or for all of them", async () => {
+  test("is not offered if the owner's configuration excludes it, per model or for all", async () => {
     for (const [model, offered] of Object.entries(named)) {
       const { status, json } = await respond(model);
       expect(status).toBe(404);
@@ -292,7 +292,7 @@ const named = {
   "as itself says": "/v1/embeddings",
 };
 
-test("every model is listed once, also what two providers serve", async () => {
+test("every model is listed once, even if two providers serve it", async () => {
   const { json } = await ask<{ data: { id: string }[] }>(`${gateway.url}/v1/models`, {
     token: account.apiToken,
   });

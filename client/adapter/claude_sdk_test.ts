@@ -18,17 +18,17 @@ const blockTypes = [
 ] as const;
 
 /** One block of an answer. */
-interface Told {
+interface Block {
   type: typeof blockTypes[number];
   parts: string[];
 }
 
-const anyBlock: fc.Arbitrary<Told> = fc.record({
+const anyBlock: fc.Arbitrary<Block> = fc.record({
   type: fc.constantFrom(...blockTypes),
   parts: fc.array(fc.string(), { maxLength: 4 }),
 });
 interface Answer {
-  blocks: Told[];
+  blocks: Block[];
   stopReason: string | null;
   pings: boolean;
 }

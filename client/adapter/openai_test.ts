@@ -22,7 +22,7 @@ function upstreamOf(answer: (seen: Seen) => Response | Promise<Response>): StubU
   return upstream;
 }
 
-interface Asked {
+interface ReceivedRequest {
   stream?: boolean;
   bodyText?: string;
   provider?: Partial<ProviderConfig>;
@@ -32,7 +32,7 @@ interface Asked {
 /** Pieces, and the failure after them, if any. */
 async function ask(
   url: string,
-  { stream = true, bodyText = "{}", provider = {}, fetch = world.fetch }: Asked = {},
+  { stream = true, bodyText = "{}", provider = {}, fetch = world.fetch }: ReceivedRequest = {},
 ) {
   const adapter = new OpenAiAdapter(
     { type: "openai", base_url: url, models: [], ...provider },

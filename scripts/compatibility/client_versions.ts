@@ -1,4 +1,4 @@
-/** Which versions of the clients the tests use, by the names that the page has for them. */
+/** The versions of the clients in the tests, by the page's names. */
 
 import manifest from "../../package.json" with { type: "json" };
 import { pythonPackages } from "../testing/python.ts";

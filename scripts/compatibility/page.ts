@@ -1,8 +1,8 @@
-/** docs/compatibility.md: what callers can do at which endpoint with which provider, told by the tests of it. */
+/** Renders docs/compatibility.md from the rows of the compatibility tests. */
 
-/** One thing that a test shows. */
+/** One tested feature. */
 export interface Shown {
-  /** The program that did it, as its registry calls it. */
+  /** The client's package name. */
   client: string;
   path: string;
   provider: string;
@@ -11,10 +11,10 @@ export interface Shown {
   but?: { fails: string } | { note: string };
 }
 
-/** Every type of provider has a column. */
+/** One column per provider type. */
 const providers = ["openai", "claude"] as const;
 
-/** The whole page. `versions`: of the programs, by their names. */
+/** Renders the page. `versions`: client versions by name. */
 export function compatibilityPage(
   shown: readonly Shown[],
   versions: Readonly<Record<string, string>>,
@@ -33,25 +33,25 @@ const beginning = `# Compatibility
 What callers can do, endpoint by endpoint and provider by provider. Each cell is a test that calls a
 real gateway with a real client, through a real node, and fails when the cell is wrong. The
 providers' part is played by [aimock](https://github.com/CopilotKit/aimock) in both dialects, by
-answers that were recorded, and by small servers for what these lack.
+recorded answers, and by small servers for what these lack.
 
 The clients, unchanged, with the gateway's address and key:`;
 
 const reading =
   `The column \`openai\` is any OpenAI-compatible server, \`claude\` is Anthropic's API. "no" is followed
-by what the caller is told, other words by how it works. A dash: not asked for there. What a server
-of its own lacks, it refuses in its own words, which the caller sees. How errors look:
-[errors.md](errors.md).`;
+by the error that the caller receives; other words describe how it works. A dash: not applicable. A
+feature that a server lacks is rejected in the server's own words, which the caller sees. The shapes
+of errors: [errors.md](errors.md).`;
 
 const missing = `## What is missing for the last two
 
-- **Forms** (\`multipart/form-data\`: transcription and translation of sound, edits and variations of
-  pictures). The gateway finds the model in a body's JSON, and exchanges it for the node's own name
-  for it there. It would have to do both in a form, and CALL to tell the body's content type.
-- **Sound as the answer** (speech). What nodes answer is JSON or events of JSON. HEAD would have to
-  tell the content type, and the ledger what sound costs.
-- **Pictures of a text** take and give JSON. They need what \`/v1/rerank\` needed, a row in the table
-  of each end, and an answer limit above 8 MiB for several large ones.`;
+- **Forms** (\`multipart/form-data\`: transcription and translation of audio, edits and variations of
+  images). The gateway reads the model from a JSON body, and the node replaces its name there. Both
+  would have to support forms, and CALL would have to carry the body's content type.
+- **Audio answers** (speech). Nodes answer with JSON or events of JSON. HEAD would have to carry the
+  content type, and the ledger the cost of audio.
+- **Image generation** takes and returns JSON. It needs what \`/v1/rerank\` needed, a row in the
+  table of each end, and an answer limit above 8 MiB for several large images.`;
 
 function clientTable(
   clients: readonly string[],
@@ -72,7 +72,7 @@ function endpointTable(rows: readonly Shown[]): string {
   return table([["what", ...providers.map((name) => `\`${name}\``), "seen with"], ...lines]);
 }
 
-/** Throws where two tests tell different things of the same. */
+/** Throws if two tests disagree on the same feature. */
 function cell(rows: readonly Shown[]): string {
   const words = new Set(rows.map(verdict));
   if (words.size > 1) {
@@ -86,7 +86,7 @@ function verdict({ but }: Shown): string {
   return "fails" in but ? `no: ${but.fails}` : but.note;
 }
 
-/** A table as the formatter leaves it: columns as wide as their widest cell. */
+/** A Markdown table in the formatter's style: columns as wide as their widest cell. */
 function table(lines: readonly (readonly string[])[]): string {
   const widths = lines[0]!.map((_, i) => Math.max(3, ...lines.map((line) => line[i]!.length)));
   const [head, ...rest] = lines.map((line) =>

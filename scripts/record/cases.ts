@@ -1,17 +1,17 @@
-/** What a server is asked when its answers are recorded: the same cases in each dialect. */
+/** The requests whose answers are recorded: the same cases in each dialect. */
 
 const city = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const nothing = { type: "object", properties: {} };
 
-/** One thing to ask. The words are those that aimock.json knows. */
+/** One request. `words` match the fixtures in aimock.json. */
 export interface Case {
   name: string;
   words: string;
   stream: boolean;
   maxTokens: number;
-  /** Whether tools are offered, the first of which must be called. */
+  /** Whether tools are offered; the first one is forced. */
   tools: boolean;
-  /** What no server can take. */
+  /** Fields that every server rejects. */
   wrong: object;
 }
 
@@ -29,7 +29,7 @@ export const cases: readonly Case[] = [
 export interface Dialect {
   path: string;
   headers(key: string): Record<string, string>;
-  body(asked: Case, model: string): object;
+  body(request: Case, model: string): object;
 }
 
 export const dialects: Readonly<Record<string, Dialect>> = Object.freeze({

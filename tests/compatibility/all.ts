@@ -1,4 +1,4 @@
-/** All that docs/compatibility.md tells, in its order. */
+/** All rows of docs/compatibility.md, in order. */
 
 import { anthropicMessages } from "./anthropic_messages.ts";
 import { chatForClaude } from "./chat_for_claude.ts";

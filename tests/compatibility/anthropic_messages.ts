@@ -1,4 +1,4 @@
-/** What Anthropic's own package can do with messages. */
+/** Messages with Anthropic's own package. */
 
 import { expect } from "bun:test";
 import Anthropic, { type APIError } from "@anthropic-ai/sdk";
@@ -56,7 +56,7 @@ const rows: Row[] = [
     does: "`model` in the answer",
     on: both,
     but: {
-      note: "as it was asked for, unless the provider tells another than the node's owner named",
+      note: "the requested name, unless the provider reports a third one",
     },
     async run(scene) {
       const { messages } = scene.anthropic;
@@ -169,7 +169,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "an answer that is cut by `max_tokens` says so",
+    does: "an answer truncated by `max_tokens` reports it",
     on: both,
     async run(scene) {
       const answer = await scene.anthropic.messages.create(ask(scene, Say.long));
@@ -177,7 +177,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a key that is none",
+    does: "an invalid key",
     on: both,
     but: { note: "401 `authentication_error`" },
     async run(scene) {
@@ -199,7 +199,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a refused request",
+    does: "a request that the provider rejects",
     on: both,
     but: { note: "400 `invalid_request_error`, in the provider's words" },
     async run(scene) {
@@ -221,7 +221,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a provider that refuses the node's key",
+    does: "a provider that rejects the node's key",
     on: both,
     but: { note: "502, never 401" },
     async run(scene) {
@@ -231,7 +231,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a provider that answers what is no JSON",
+    does: "a provider that answers invalid JSON",
     on: both,
     but: { note: "502 `api_error`" },
     async run(scene) {
@@ -244,7 +244,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a stream that breaks off",
+    does: "a truncated stream",
     on: both,
     but: { note: "an error in the stream, never a silent end" },
     async run(scene) {
@@ -258,7 +258,7 @@ const rows: Row[] = [
   },
 ];
 
-/** What only Claude's own streams hold comes through to the letter. */
+/** Contents of Claude's streams that pass unchanged. */
 const recorded: Row[] = [
   {
     does: "signatures of thinking",
@@ -280,7 +280,7 @@ const recorded: Row[] = [
     },
   },
   {
-    does: "tools that the server runs, and what they found",
+    does: "server tools and their results",
     on: ["claude"],
     async run({ anthropic }) {
       const model = "recorded/server-tools";
@@ -298,7 +298,7 @@ const recorded: Row[] = [
     },
   },
   {
-    does: "an overload that comes right after 200",
+    does: "an overload error right after status 200",
     on: ["claude"],
     but: { note: "an error before the stream begins" },
     async run({ anthropic }) {

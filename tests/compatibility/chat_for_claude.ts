@@ -1,4 +1,4 @@
-/** What becomes of a chat completion's fields on their way to Claude; other servers get them as they are. */
+/** How a chat completion's fields reach Claude; other servers receive them unchanged. */
 
 import { expect } from "bun:test";
 import type OpenAI from "openai";
@@ -33,7 +33,7 @@ const called = (args: string) => ({
 interface Translation {
   does: string;
   asked: More;
-  /** What stands in the body that Claude gets. */
+  /** The expected part of Claude's request body. */
   sent: object;
   note?: string;
 }
@@ -45,7 +45,7 @@ const translations: Translation[] = [
     does: "no `max_tokens`",
     asked: {},
     sent: { max_tokens: expect.any(Number) },
-    note: "all that the model can",
+    note: "the model's limit",
   },
   { does: "`user`", asked: { user: "u-1" }, sent: { metadata: { user_id: "u-1" } } },
   {
@@ -67,7 +67,7 @@ const translations: Translation[] = [
     sent: { tool_choice: { disable_parallel_tool_use: true } },
   },
   {
-    does: "custom tools, which take free text",
+    does: "custom tools (free text)",
     asked: { tools: [{ type: "custom", custom: { name: "shell" } }] },
     sent: { tools: [{ name: "shell", input_schema: { required: ["input"] } }] },
   },
@@ -103,7 +103,7 @@ const translations: Translation[] = [
     sent: { messages: [{ content: [{ type: "document" }, { type: "text" }] }] },
   },
   {
-    does: "marks for prompt caching, `cache_control`",
+    does: "prompt caching, `cache_control`",
     asked: {
       messages: [user([
         { type: "text", text: "long", cache_control: { type: "ephemeral" } } as never,
@@ -113,7 +113,7 @@ const translations: Translation[] = [
     sent: { messages: [{ content: [{ cache_control: { type: "ephemeral" } }, {}] }] },
   },
   {
-    does: "a tool's arguments that are no JSON",
+    does: "tool arguments that are invalid JSON",
     asked: {
       tools: [weather],
       messages: [user("x"), called("{broken"), {
@@ -129,7 +129,7 @@ const translations: Translation[] = [
     does: "a tool call without its result",
     asked: { tools: [weather], messages: [user("x"), called("{}"), user("go on")] },
     sent: { messages: [{}, {}, { content: [{ type: "tool_result", is_error: true }, {}] }] },
-    note: "told as one that failed",
+    note: "becomes a failed result",
   },
   {
     does: "a tool result without its call",
@@ -137,10 +137,10 @@ const translations: Translation[] = [
       messages: [user("x"), { role: "tool", tool_call_id: "call_9", content: "21 degrees" }],
     },
     sent: { messages: [{ role: "user" }] },
-    note: "told as text",
+    note: "becomes text",
   },
   {
-    does: "empty and white text",
+    does: "empty and blank text",
     asked: { messages: [user([{ type: "text", text: "  " }, { type: "text", text: "x" }])] },
     sent: { messages: [{ content: [{ type: "text", text: "x" }] }] },
     note: "left out",
@@ -179,7 +179,7 @@ const image = (url: string): More => ({
   messages: [user([{ type: "image_url", image_url: { url } }])],
 });
 
-/** What is refused before any provider is asked, with the field that is wrong. */
+/** Requests that are rejected before the provider is called, with the invalid field. */
 const wrong: [does: string, param: string, asked: object, on: Row["on"]][] = [
   [
     "images of an unknown type",
@@ -211,7 +211,7 @@ const refused: Row[] = wrong.map(([does, param, asked, on]) => ({
 }));
 
 const large: Row = {
-  does: "images over 10 MiB, and whatever else makes the body so large",
+  does: "images or bodies over 10 MiB",
   on: ["openai", "claude"],
   but: { fails: "413" },
   async run({ openai, model }) {
@@ -223,7 +223,7 @@ const large: Row = {
   },
 };
 
-/** What models after Opus 4.6 no longer take is not sent to them. */
+/** Fields that models after Opus 4.6 reject are not sent to them. */
 const newest: [does: string, asked: More, absent: string][] = [
   ["`temperature`, `top_p`", { temperature: 0.5, top_p: 0.9 }, "temperature"],
 ];
@@ -231,7 +231,7 @@ const newest: [does: string, asked: More, absent: string][] = [
 const narrowed: Row[] = newest.map(([does, asked, absent]) => ({
   does,
   on: ["claude"],
-  but: { note: "left out for models that refuse it" },
+  but: { note: "left out for models that reject it" },
   async run({ openai, recorded }) {
     for (
       const [model, isSent] of [["recorded-sonnet", true], ["recorded-newest", false]] as const
@@ -242,12 +242,12 @@ const narrowed: Row[] = newest.map(([does, asked, absent]) => ({
   },
 }));
 
-/** What only Claude tells, in the place where clients look for it. */
-const told: Row[] = [
+/** Claude's own output, where clients expect it. */
+const extensions: Row[] = [
   {
     does: "signed thinking, in `thinking_blocks`",
     on: ["claude"],
-    but: { note: "sent back with a tool's result it goes to whatever node serves the call" },
+    but: { note: "sent back with a tool's result, it reaches the node that serves the call" },
     async run({ openai, recorded }) {
       const model = "recorded/thinking-text-two-tools";
       const answer = await openai.chat.completions.create({ model, messages: [user(Say.hello)] });
@@ -266,9 +266,9 @@ const told: Row[] = [
     },
   },
   {
-    does: "web pages that an answer cites, in `annotations`",
+    does: "web citations, in `annotations`",
     on: ["claude"],
-    but: { note: "in whole answers; a stream does not tell them" },
+    but: { note: "in whole answers; not in streams" },
     async run({ openai }) {
       const answer = await openai.chat.completions.create({
         model: "recorded/server-tools",
@@ -284,5 +284,5 @@ const told: Row[] = [
 export const chatForClaude: Feature[] = features(
   "openai",
   Endpoint.chat,
-  [...translated, ...narrowed, ...told, ...passedOn, ...refused, large],
+  [...translated, ...narrowed, ...extensions, ...passedOn, ...refused, large],
 );

@@ -1,4 +1,4 @@
-/** Looks over an SDK's shoulder: whatever the gateway or the node builds itself is of the exact shape. */
+/** A fetch that checks the exact shape of every answer built by the gateway or the node. */
 
 import { createParser } from "eventsource-parser";
 import type { z } from "zod";
@@ -13,7 +13,7 @@ import {
   responseErrorShape,
 } from "./gateway_shapes.ts";
 
-/** What is built here at an endpoint, where its provider speaks another dialect. */
+/** The shapes of an endpoint's translated answers. */
 interface Built {
   for: Provider;
   whole: z.ZodType;
@@ -29,11 +29,11 @@ const isAnthropic = (path: string) => path.startsWith(Endpoint.messages);
 
 export interface CheckedFetch {
   fetch: typeof fetch;
-  /** Rejects when anything that was fetched so far was of another shape. */
+  /** Rejects if any fetched answer had another shape. */
   verified(): Promise<void>;
 }
 
-/** `provider`: whose answers the fetched ones are. */
+/** `provider`: the type of the provider that answers. */
 export function checkedFetch(provider: Provider): CheckedFetch {
   const checks: Promise<void>[] = [];
   const check = async (input: string | URL | Request, init?: RequestInit) => {
@@ -80,7 +80,7 @@ function errorEventShape(path: string): z.ZodType {
   return path === Endpoint.responses ? responseErrorShape : errorShape;
 }
 
-/** A provider's own words reach the caller as they are where it speaks the caller's dialect. */
+/** A provider's own error body passes unchanged if it is in the caller's dialect. */
 function checkRefusal(provider: Provider, path: string, status: number, body: unknown): void {
   const isOwnDialect = isAnthropic(path) === (provider === "claude");
   const isOurs = JSON.stringify(body).includes('"message":"Cannot ');

@@ -1,4 +1,4 @@
-/** Where chat completions on Claude are not what they are on OpenAI: refused with a reason, or left out. */
+/** Chat completion features that Claude lacks: rejected with a reason, or left out. */
 
 import { expect } from "bun:test";
 import OpenAI from "openai";
@@ -10,11 +10,11 @@ import { HELLO, Say } from "./stories.ts";
 type Part = OpenAI.ChatCompletionContentPart;
 type More = Omit<Partial<OpenAI.ChatCompletionCreateParamsNonStreaming>, "stream">;
 
-/** What Claude has no equal of: a 400 before anything is asked, which names the field. */
+/** Fields without an equivalent: a 400 that names the field, before any request. */
 const refused: [does: string, param: string, more: More][] = [
   ["several choices, `n` above 1", "n", { n: 2 }],
   ["`logprobs`", "logprobs", { logprobs: true }],
-  ["answers in sound, `modalities`", "modalities", { modalities: ["text", "audio"] }],
+  ["audio answers, `modalities`", "modalities", { modalities: ["text", "audio"] }],
   [
     "`input_audio` parts",
     "messages[0].content",
@@ -34,7 +34,7 @@ const refused: [does: string, param: string, more: More][] = [
   ["`web_search_options`", "web_search_options", { web_search_options: {} }],
 ];
 
-/** What is left out, because an answer without it is an answer still. */
+/** Fields that are left out, because the answer is valid without them. */
 const ignored: [name: string, more: More][] = [
   ["`seed`", { seed: 7 }],
   ["`frequency_penalty` and `presence_penalty`", { frequency_penalty: 1, presence_penalty: 1 }],
@@ -82,7 +82,7 @@ const rows: Row[] = [
   })),
 ];
 
-/** The same on an OpenAI-compatible server: it reaches the server, and the caller gets its answer. */
+/** The same fields reach an OpenAI-compatible server. */
 const passedOn: Row[] = [...refused, ...ignored].map(([does, ...rest]): Row => ({
   does,
   on: ["openai"],

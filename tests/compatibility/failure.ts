@@ -1,15 +1,15 @@
-/** What the packages throw, to be looked at. */
+/** Catches the errors that the packages throw. */
 
 import { expect } from "bun:test";
 import { APIError as AnthropicError } from "@anthropic-ai/sdk";
 import { APIError } from "openai";
 
-/** The failure of a call with OpenAI's package, which must be of its own class. */
+/** The APIError of a call with OpenAI's package. */
 export function failure(answer: PromiseLike<unknown>): Promise<APIError> {
   return thrown(answer, APIError);
 }
 
-/** The same with Anthropic's. */
+/** The APIError of a call with Anthropic's package. */
 export function anthropicFailure(answer: PromiseLike<unknown>): Promise<AnthropicError> {
   return thrown(answer, AnthropicError);
 }

@@ -1,9 +1,9 @@
-/** What callers can do, a row each: shown by a client that really does it, and written into the documentation. */
+/** The rows of the compatibility tests: each is run by a real client and listed in the documentation. */
 
 import type { Endpoint } from "../../protocol/mod.ts";
 import type { Scene } from "./scene.ts";
 
-/** The programs that callers use, as they are called at their registry. */
+/** The clients, by package name. */
 export type Client =
   | "openai"
   | "openai (Python)"
@@ -11,27 +11,27 @@ export type Client =
   | "ai"
   | "@langchain/openai";
 
-/** The types of provider that a node may have. */
+/** The provider types. */
 export type Provider = "openai" | "claude";
 
-/** The paths that are looked at: inference, what is asked before it, and what is not there yet. */
+/** The tested paths: inference, model lists, and endpoints that do not exist yet. */
 export type Path = Endpoint | "/v1/models" | "/v1/audio" | "/v1/images";
 
-/** One thing that callers do, at whatever providers it comes out the same. */
+/** One feature, on the providers with the same outcome. */
 export interface Row {
-  /** What a caller does, in few words. */
+  /** The feature, in few words. */
   does: string;
   on: readonly Provider[];
-  /** Absent: it works. Else how it fails, or what is different about it, for the documentation. */
+  /** Absent: it works. Else how it fails or differs, for the documentation. */
   but?: Shortfall;
-  /** Why it cannot be tried on this machine; absent or null: it can. */
+  /** Why the row cannot run on this machine; absent or null: it can. */
   missing?: string | null;
-  /** Does it, and fails where it is not as the row says. */
+  /** Runs the feature; fails if it is not as the row states. */
   run(scene: Scene): Promise<void>;
 }
 
 export type Shortfall =
-  /** It does not work; the caller is told so like this. */
+  /** It does not work; the caller receives this error. */
   | { fails: string }
   /** It works, with this difference. */
   | { note: string };
@@ -42,7 +42,7 @@ export interface Feature extends Omit<Row, "on"> {
   provider: Provider;
 }
 
-/** The rows of one client at one path, one feature for each provider. */
+/** Expands the rows of one client at one path into one feature per provider. */
 export function features(client: Client, path: Path, rows: readonly Row[]): Feature[] {
   return rows.flatMap(({ on, ...row }) =>
     on.map((provider) => ({ ...row, client, path, provider }))

@@ -1,10 +1,10 @@
-/** What the gateway itself answers, written after both packages' types: a field too many or too few fails. */
+/** The gateway's own answers, following both packages' types: an extra or a missing field fails. */
 
 import type Anthropic from "@anthropic-ai/sdk";
 import type OpenAI from "openai";
 import { z } from "zod";
 
-/** An error as OpenAI's callers are told of it. */
+/** An error body for OpenAI's clients. */
 export const errorShape = z.strictObject({
   error: z.strictObject({
     message: z.string().min(1),
@@ -14,7 +14,7 @@ export const errorShape = z.strictObject({
   }),
 });
 
-/** The last event of a stream of responses that broke off. */
+/** The last event of a failed stream of responses. */
 export const responseErrorShape = z.strictObject({
   type: z.literal("error"),
   code: z.string().nullable(),
@@ -23,7 +23,7 @@ export const responseErrorShape = z.strictObject({
   sequence_number: z.int(),
 });
 
-/** An error as Anthropic's callers are told of it. */
+/** An error body for Anthropic's clients. */
 export const anthropicErrorShape = z.strictObject({
   type: z.literal("error"),
   error: z.strictObject({
@@ -70,7 +70,7 @@ const anthropicModelShape = z.strictObject({
   retires_at: z.null(),
 });
 
-/** The list of models or one of them, as OpenAI's or Anthropic's callers see it. */
+/** The model list or one model, for OpenAI's or Anthropic's clients. */
 export const modelsShape = z.union([
   modelShape,
   z.strictObject({ object: z.literal("list"), data: z.array(modelShape) }),

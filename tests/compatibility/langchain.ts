@@ -1,4 +1,4 @@
-/** What LangChain can do, through its package for OpenAI. */
+/** LangChain, through its package for OpenAI. */
 
 import { expect } from "bun:test";
 import { AIMessage, HumanMessage, ToolMessage } from "@langchain/core/messages";

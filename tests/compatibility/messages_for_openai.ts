@@ -1,4 +1,4 @@
-/** What becomes of a message's fields on their way to an OpenAI-compatible server; Claude gets them as they are. */
+/** How the fields of /v1/messages reach an OpenAI-compatible server; Claude receives them unchanged. */
 
 import { expect } from "bun:test";
 import Anthropic from "@anthropic-ai/sdk";
@@ -7,7 +7,7 @@ import { anthropicFailure } from "./failure.ts";
 import { type Feature, features, type Row } from "./feature.ts";
 import { Say } from "./stories.ts";
 
-/** Sampling is no part of the package's newest types, but of the API that most callers ask for. */
+/** Sampling parameters are missing from the package's newest types, but not from the API. */
 type Sampling = { temperature?: number; top_p?: number; top_k?: number };
 type More = Partial<Anthropic.MessageCreateParamsStreaming> & Sampling;
 
@@ -27,7 +27,7 @@ const ask = (model: string) => ({
 interface Translation {
   does: string;
   asked: More;
-  /** What stands in the body that the server gets. */
+  /** The expected part of the server's request body. */
   sent: object;
   note?: string;
 }
@@ -92,10 +92,10 @@ const passedOn: Row[] = translations.map(({ does, asked }) => ({
   },
 }));
 
-/** Of Anthropic's own servers: left out in silence, it would be missed. */
+/** Features of Anthropic's own servers, rejected because dropping them would mislead the caller. */
 const hosted: [does: string, asked: More][] = [
   [
-    "tools that the server runs, such as `web_search`",
+    "server tools, such as `web_search`",
     { tools: [{ type: "web_search_20250305", name: "web_search" }] },
   ],
   ["`container`", { container: "container_1" } as More],

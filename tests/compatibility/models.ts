@@ -1,11 +1,11 @@
-/** What the clients' packages can do with the list of models. */
+/** The model list with both vendors' packages. */
 
 import { expect } from "bun:test";
 import { type Feature, features, type Row } from "./feature.ts";
 
 const both = ["openai", "claude"] as const;
 
-/** Models of which their providers tell more, by a list of the provider's own. */
+/** Models whose providers list capabilities. */
 const described = {
   openai: { id: "router/openai/gpt-4o", context_length: 128_000, tools: true, vision: false },
   claude: { id: "recorded/text", context_length: 200_000, tools: true, vision: true },
@@ -32,7 +32,7 @@ const openAi: Row[] = [
   {
     does: "endpoints, context length, tools and images of a model",
     on: both,
-    but: { note: "yes, where the provider's list tells them" },
+    but: { note: "yes, if the provider's list contains them" },
     async run({ openai, provider }) {
       const model = await openai.models.retrieve(described[provider].id);
       expect(model).toMatchObject(described[provider]);

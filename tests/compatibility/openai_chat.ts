@@ -1,4 +1,4 @@
-/** What OpenAI's own package can do with chat completions. */
+/** Chat completions with OpenAI's own package. */
 
 import { expect } from "bun:test";
 import OpenAI from "openai";
@@ -53,7 +53,7 @@ const rows: Row[] = [
     does: "`model` in the answer",
     on: both,
     but: {
-      note: "as it was asked for, unless the provider tells another than the node's owner named",
+      note: "the requested name, unless the provider reports a third one",
     },
     async run({ openai, model }) {
       const request = { model, messages: [{ role: "user" as const, content: Say.hello }] };
@@ -71,7 +71,7 @@ const rows: Row[] = [
       const choices = chunks.flatMap((chunk) => chunk.choices);
       expect(choices.map(({ delta }) => delta.content ?? "").join("")).toBe(HELLO);
       expect(choices.at(-1)!.finish_reason).toBe("stop");
-      // One answer, and no usage: it was not asked for.
+      // One answer without usage, which was not requested.
       expect(new Set(chunks.map(({ id, created }) => `${id} ${created}`)).size).toBe(1);
       expect(chunks.every((chunk) => chunk.choices.length > 0 && !chunk.usage)).toBe(true);
     },
@@ -199,7 +199,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "an answer that is cut by `max_tokens` says so",
+    does: "an answer truncated by `max_tokens` reports it",
     on: both,
     async run(scene) {
       const { choices: [choice] } = await scene.openai.chat.completions.create(
@@ -209,7 +209,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a refused request",
+    does: "a request that the provider rejects",
     on: both,
     but: { note: "400, in the provider's words" },
     async run(scene) {
@@ -229,7 +229,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a provider that refuses the node's key",
+    does: "a provider that rejects the node's key",
     on: both,
     but: { note: "502, never 401" },
     async run(scene) {
@@ -241,7 +241,7 @@ const rows: Row[] = [
   {
     does: "a provider that fails",
     on: both,
-    but: { note: "502, which tells nothing of the provider" },
+    but: { note: "502, without details of the provider" },
     async run(scene) {
       const error = await failure(scene.openai.chat.completions.create(ask(scene, Say.down)));
       expect(error).toBeInstanceOf(OpenAI.InternalServerError);
@@ -250,7 +250,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a stream that breaks off",
+    does: "a truncated stream",
     on: both,
     but: { note: "an error in the stream, never a silent end" },
     async run(scene) {
@@ -263,7 +263,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a provider that answers what is no JSON",
+    does: "a provider that answers invalid JSON",
     on: both,
     but: { note: "502" },
     async run(scene) {
@@ -286,7 +286,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a provider that hangs up before it answers",
+    does: "a provider that disconnects before it answers",
     on: both,
     but: { note: "502" },
     async run(scene) {

@@ -1,4 +1,4 @@
-/** What OpenAI's own package can do where texts are judged and none are written, and what is not there yet. */
+/** Rerank and moderations with OpenAI's own package, and endpoints that do not exist yet. */
 
 import { expect } from "bun:test";
 import OpenAI, { toFile } from "openai";
@@ -13,7 +13,7 @@ interface Ranking {
   usage: { total_tokens: number };
 }
 
-/** The package has no method of its own for it. */
+/** The package has no method for this endpoint. */
 function rank({ openai }: Pick<Scene, "openai">, model: string, documents: string[]) {
   return openai.post<Ranking>("/rerank", { body: { model, query: "pear", documents, top_n: 2 } });
 }
@@ -30,7 +30,7 @@ const ranking: Row[] = [
     },
   },
   {
-    does: "a refused request",
+    does: "a request that the provider rejects",
     on: ["openai"],
     but: { note: "422, in the provider's words" },
     async run(scene) {
@@ -40,7 +40,7 @@ const ranking: Row[] = [
     },
   },
   {
-    does: "a model of which nobody has said that it ranks",
+    does: "a model that is not listed for reranking",
     on: ["openai"],
     but: { fails: "404 that names the endpoints which the model has" },
     async run(scene) {
@@ -63,7 +63,7 @@ const moderating: Row[] = [
     },
   },
   {
-    does: "no `model`, which OpenAI would choose",
+    does: "no `model`",
     on: ["openai", "claude"],
     but: { fails: "400 that names the field" },
     async run({ openai }) {
@@ -93,7 +93,7 @@ const picture = () => toFile(new Uint8Array(8), "picture.png");
 const notThereYet: [Path, Row[]][] = [
   ["/v1/audio", [
     missing(
-      "speech of a text",
+      "text to speech",
       (openai, model) => openai.audio.speech.create({ model, voice: "alloy", input: "Hello" }),
     ),
     missing(
@@ -104,11 +104,11 @@ const notThereYet: [Path, Row[]][] = [
   ]],
   ["/v1/images", [
     missing(
-      "pictures of a text",
+      "image generation",
       (openai, model) => openai.images.generate({ model, prompt: "a cat" }),
     ),
     missing(
-      "edits of a picture",
+      "image edits",
       async (openai, model) =>
         await openai.images.edit({ model, image: await picture(), prompt: "a hat" }),
     ),

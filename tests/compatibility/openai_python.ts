@@ -1,4 +1,4 @@
-/** What OpenAI's Python package can do: one program tries it all, and each row looks at its part. */
+/** OpenAI's Python package: one program runs every step, and each row checks one. */
 
 import { expect } from "bun:test";
 import { run } from "../../scripts/program.ts";
@@ -11,19 +11,19 @@ import { CALLS, HELLO, PERSON, Say } from "./stories.ts";
 
 const { python, missing } = await findPython("openai");
 
-type Told = Record<string, unknown>;
+type StepResults = Record<string, unknown>;
 
-/** By provider: the program takes a second to start. */
-const runs = new Map<Provider, Promise<Told>>();
+/** One run per provider: the program takes a second to start. */
+const runs = new Map<Provider, Promise<StepResults>>();
 
-function told(scene: Scene): Promise<Told> {
+function resultsOf(scene: Scene): Promise<StepResults> {
   const known = runs.get(scene.provider);
   const fresh = known ?? tryAll(scene);
   runs.set(scene.provider, fresh);
   return fresh;
 }
 
-async function tryAll({ gateway, apiKey, model }: Scene): Promise<Told> {
+async function tryAll({ gateway, apiKey, model }: Scene): Promise<StepResults> {
   const program = at("tests", "compatibility", "openai_python.py");
   const { code, output } = await run([python, program], {
     env: {
@@ -35,12 +35,12 @@ async function tryAll({ gateway, apiKey, model }: Scene): Promise<Told> {
     },
   });
   expect({ code, output }).toMatchObject({ code: 0 });
-  return JSON.parse(output) as Told;
+  return JSON.parse(output) as StepResults;
 }
 
 const both = ["openai", "claude"] as const;
 
-/** A row that expects this of the program's step. */
+/** A row that checks one step's result. */
 function row(does: string, step: string, expected: unknown, more: Partial<Row> = {}): Row {
   return {
     does,
@@ -48,7 +48,7 @@ function row(does: string, step: string, expected: unknown, more: Partial<Row> =
     ...more,
     missing,
     async run(scene) {
-      expect((await told(scene))[step]).toEqual(expected);
+      expect((await resultsOf(scene))[step]).toEqual(expected);
     },
   };
 }
@@ -62,7 +62,7 @@ const chat: Row[] = [
     CALLS.map(({ name, arguments: text }) => [name, text]),
   ),
   row("structured output, in the helper `parse()`", "parse", PERSON),
-  row("a stream that breaks off", "cut", "APIError", {
+  row("a truncated stream", "cut", "APIError", {
     but: { note: "an error in the stream, never a silent end" },
   }),
 ];
@@ -72,7 +72,7 @@ const onOpenAi = { on: ["openai"] as const };
 export const openAiPython: Feature[] = [
   ...features("openai (Python)", Endpoint.chat, chat),
   ...features("openai (Python)", Endpoint.embeddings, [
-    row("several texts, as numbers", "embeddings", [0.25, -1.5, 3], onOpenAi),
+    row("several texts, as floats", "embeddings", [0.25, -1.5, 3], onOpenAi),
   ]),
   ...features("openai (Python)", Endpoint.responses, [
     row("whole answer, with usage", "responses", HELLO, onOpenAi),

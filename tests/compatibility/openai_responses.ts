@@ -1,4 +1,4 @@
-/** What OpenAI's own package can do with responses. */
+/** Responses with OpenAI's own package. */
 
 import { expect } from "bun:test";
 import OpenAI from "openai";
@@ -31,7 +31,7 @@ const rows: Row[] = [
     does: "`model` in the answer",
     on: ["openai"],
     but: {
-      note: "as it was asked for, unless the provider tells another than the node's owner named",
+      note: "the requested name, unless the provider reports a third one",
     },
     async run({ openai, model }) {
       const request = { model, input: Say.hello };
@@ -47,10 +47,10 @@ const rows: Row[] = [
       const events = await Array.fromAsync(await openai.responses.create(request));
       expect(events[0]!.type).toBe("response.created");
       expect(events.at(-1)!.type).toBe("response.completed");
-      const said = events.map((event) =>
+      const deltas = events.map((event) =>
         event.type === "response.output_text.delta" ? event.delta : ""
       );
-      expect(said.join("")).toBe(HELLO);
+      expect(deltas.join("")).toBe(HELLO);
       const numbers = events.map(({ sequence_number }) => sequence_number);
       expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
     },
@@ -91,7 +91,7 @@ const rows: Row[] = [
   {
     does: "`previous_response_id` of another answer",
     on: ["openai"],
-    but: { fails: "404: nobody here knows it" },
+    but: { fails: "404: unknown response" },
     async run({ openai, model }) {
       const error = await failure(openai.responses.create({
         model,
@@ -114,7 +114,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a refused request",
+    does: "a request that the provider rejects",
     on: ["openai"],
     but: { note: "400, in the provider's words" },
     async run({ openai, model }) {
@@ -124,7 +124,7 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a stream that breaks off",
+    does: "a truncated stream",
     on: ["openai"],
     but: { note: "an error in the stream, never a silent end" },
     async run({ openai, model }) {
@@ -140,9 +140,9 @@ const rows: Row[] = [
     },
   },
   {
-    does: "a server that answers whole although it was asked to stream",
+    does: "a server that ignores `stream: true`",
     on: ["openai"],
-    but: { note: "mended" },
+    but: { note: "repaired" },
     async run({ openai, plainModel: model }) {
       const answer = await openai.responses.stream({ model, input: "Grüße" }).finalResponse();
       expect(answer).toMatchObject({ status: "completed", output_text: "Grüße" });

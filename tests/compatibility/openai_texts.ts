@@ -1,4 +1,4 @@
-/** What OpenAI's own package can do with completions and embeddings. */
+/** Completions and embeddings with OpenAI's own package. */
 
 import { expect } from "bun:test";
 import OpenAI from "openai";
@@ -8,7 +8,7 @@ import { type Feature, features, type Row } from "./feature.ts";
 import { VECTOR } from "./plain_server.ts";
 import type { Scene } from "./scene.ts";
 
-/** Asking Claude for what it has not. */
+/** Calls to endpoints that Claude lacks. */
 export function notOffered(ask: (scene: Scene) => PromiseLike<unknown>): Row {
   return {
     does: "any call",
@@ -67,7 +67,7 @@ const embeddings: Row[] = [
     },
   },
   {
-    does: "several texts, as numbers",
+    does: "several texts, as floats",
     on: ["openai"],
     async run({ openai, plainModel }) {
       const { data } = await openai.embeddings.create({
@@ -82,7 +82,7 @@ const embeddings: Row[] = [
     },
   },
   {
-    does: "a server that answers in numbers whatever was asked",
+    does: "a server that ignores `encoding_format`",
     on: ["openai"],
     async run({ openai, model }) {
       const { data } = await openai.embeddings.create({ model, input: "embed this" });

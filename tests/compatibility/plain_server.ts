@@ -1,17 +1,17 @@
-/** An OpenAI-compatible server of our own, for what aimock lacks: completions, embeddings in base64, stored responses. */
+/** An OpenAI-compatible server for features that aimock lacks: completions, base64 embeddings, stored responses. */
 
 import { type Behaviour, echo, startUpstream, type Upstream } from "../harness/upstream.ts";
 
 export const PLAIN_MODEL = "plain-model";
-/** Judges texts, and writes none. */
+/** Serves rerank and moderations only. */
 export const JUDGE_MODEL = "local-judge";
-/** Behaves as a test says. */
+/** Answers as a test defines. */
 export const QUIRKY_MODEL = "quirky-model";
 
-/** As doubles and in base64 the same to the bit. */
+/** Exactly representable as 32-bit floats. */
 export const VECTOR = [0.25, -1.5, 3];
 
-/** Starts it; what it has no answer for, it echoes as a chat. */
+/** Starts the server; other requests are echoed as chats. */
 export function startPlainServer(): Upstream {
   const answer: Behaviour = (call) => (answers[call.path] ?? echo())(call);
   return startUpstream({ [PLAIN_MODEL]: answer, [JUDGE_MODEL]: answer });

@@ -1,4 +1,4 @@
-/** Anthropic's API over recorded answers: each model answers with the stream that is named after it. */
+/** Anthropic's API over recorded answers: each model answers with the stream of its name. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { at } from "../../scripts/root.ts";
@@ -8,12 +8,12 @@ const folder = at("client", "adapter", "recorded");
 const PREFIX = "claude-";
 const SUFFIX = ".sse";
 
-/** By what they hold, such as `redacted-thinking`. */
+/** Named by content, such as `redacted-thinking`. */
 export const recordedModels: readonly string[] = readdirSync(folder)
   .filter((file) => file.startsWith(PREFIX) && file.endsWith(SUFFIX))
   .map((file) => file.slice(PREFIX.length, -SUFFIX.length));
 
-/** A model as Anthropic's list tells of it, as far as anybody reads it here. */
+/** The members of an entry in Anthropic's list that are read. */
 function described(id: string) {
   return {
     type: "model",
@@ -29,11 +29,11 @@ function described(id: string) {
 export interface RecordedClaude {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  /** The bodies that reached it, oldest first. */
+  /** The received bodies, oldest first. */
   readonly asked: readonly { model: string }[];
 }
 
-/** Starts it; models without a stream of their own tell a text. It streams whatever is asked, as the node always does. */
+/** Starts the server; models without a recording answer with a text. It always streams, because the node always requests streams. */
 export function startRecordedClaude(): RecordedClaude {
   const asked: { model: string }[] = [];
   const server = Bun.serve({
@@ -46,8 +46,8 @@ export function startRecordedClaude(): RecordedClaude {
       }
       const body = await request.json() as { model: string };
       asked.push(body);
-      const told = recordedModels.includes(body.model) ? body.model : "text";
-      const stream = readFileSync(`${folder}/${PREFIX}${told}${SUFFIX}`);
+      const name = recordedModels.includes(body.model) ? body.model : "text";
+      const stream = readFileSync(`${folder}/${PREFIX}${name}${SUFFIX}`);
       return new Response(stream, { headers: { "content-type": "text/event-stream" } });
     },
   });

@@ -1,4 +1,4 @@
-/** One gateway and one node over upstreams that nobody here wrote, for every client to be tried on. */
+/** One gateway and one node over independent upstreams, for every client. */
 
 import Anthropic from "@anthropic-ai/sdk";
 import { LLMock } from "@copilotkit/aimock";
@@ -20,13 +20,13 @@ export interface Scene {
   /** `http://127.0.0.1:PORT` */
   gateway: string;
   apiKey: string;
-  /** What the feature is tried on. */
+  /** The provider type under test. */
   provider: Provider;
-  /** A model of that provider, played by aimock, which tells the stories of stories.ts. */
+  /** A model of that provider, served by aimock with the fixtures of stories.ts. */
   model: string;
-  /** A model of an OpenAI-compatible server of our own, for what aimock lacks. */
+  /** A model of plain_server.ts, for features that aimock lacks. */
   plainModel: string;
-  /** A model of the same server that judges texts and writes none. */
+  /** A model of plain_server.ts that serves rerank and moderations only. */
   judgeModel: string;
   plain: Upstream;
   aimock: LLMock;
@@ -34,20 +34,20 @@ export interface Scene {
   recorded: RecordedClaude;
   openai: OpenAI;
   anthropic: Anthropic;
-  /** For the clients that are not here yet: what it fetches is checked. */
+  /** A fetch for other clients, with the same shape checks. */
   fetch: typeof fetch;
-  /** Rejects when the gateway or the node built anything since that is not of the exact shape. */
+  /** Rejects if the gateway or the node built an answer of another shape. */
   verified(): Promise<void>;
 }
 
-/** Resolves with the scene of each provider. */
+/** Starts everything and resolves with one scene per provider. */
 export async function startScenes(): Promise<Record<Provider, Scene>> {
   const aimock = tellStories(new LLMock({ port: 0, logLevel: "silent" }));
   await aimock.start();
   endAfterTests(() => aimock.stop());
   const plain = startPlainServer();
   const recorded = startRecordedClaude();
-  // Every fault is its own test's: none may keep the node from the next one's call.
+  // Without penalties, one test's failure does not affect the next.
   const gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0" } });
   const { clientToken, apiToken } = await createAccount(gateway);
   await startNode({

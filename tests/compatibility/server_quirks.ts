@@ -1,4 +1,4 @@
-/** What OpenAI-compatible servers do that clients choke on, and what callers get of it. */
+/** Faults of OpenAI-compatible servers that clients cannot handle, and what callers receive. */
 
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -22,7 +22,7 @@ const sse = (...payloads: unknown[]) =>
     .join("");
 
 const role = chunk({ role: "assistant", content: "" });
-const said = chunk({ content: "Grüße" });
+const content = chunk({ content: "Grüße" });
 const end = chunk({}, "stop");
 
 const whole = {
@@ -35,7 +35,7 @@ const whole = {
   }],
 };
 
-/** The answer as the package's strict helper puts it together. */
+/** The answer gathered by the package's strict helper. */
 async function gathered(
   { openai, plain }: Scene,
   behaviour: Behaviour,
@@ -57,14 +57,17 @@ async function streamed(
 
 const request = { model: QUIRKY_MODEL, messages: [{ role: "user" as const, content: "x" }] };
 
-/** Mended, so that the strict helper takes it for what it means. */
+/** Faults that are repaired, so that the strict helper accepts the stream. */
 const mended: [does: string, behaviour: Behaviour][] = [
-  ["a server that answers whole although it was asked to stream", () => Response.json(whole)],
-  ["a stream without a role", recite(sse(said, end, "[DONE]"))],
-  ["a stream without `[DONE]`", recite(sse(role, said, end))],
+  ["a server that ignores `stream: true`", () => Response.json(whole)],
+  ["a stream without a role", recite(sse(content, end, "[DONE]"))],
+  ["a stream without `[DONE]`", recite(sse(role, content, end))],
   [
     "a stream with comments, CRLF and named events, a byte at a time",
-    recite(`: hi\n\nevent: message\n${sse(role, said, end, "[DONE]")}`.replaceAll("\n", "\r\n"), 1),
+    recite(
+      `: hi\n\nevent: message\n${sse(role, content, end, "[DONE]")}`.replaceAll("\n", "\r\n"),
+      1,
+    ),
   ],
   [
     "a role on every chunk, usage on the last",
@@ -76,11 +79,11 @@ const mended: [does: string, behaviour: Behaviour][] = [
   ],
 ];
 
-/** Never taken for an answer. */
+/** Streams that must fail. */
 const broken: [does: string, behaviour: Behaviour][] = [
-  ["a stream that ends without a `finish_reason`", recite(sse(role, said))],
-  ["a stream with an error in it", recite(sse(role, said, { error: { message: "oom" } }))],
-  ["a stream with what is no JSON in it", recite(sse(role, said, "{broken"))],
+  ["a stream that ends without a `finish_reason`", recite(sse(role, content))],
+  ["a stream with an error in it", recite(sse(role, content, { error: { message: "oom" } }))],
+  ["a stream with invalid JSON in it", recite(sse(role, content, "{broken"))],
 ];
 
 const recorded = (name: string) =>
@@ -90,7 +93,7 @@ const rows: Row[] = [
   ...mended.map(([does, behaviour]): Row => ({
     does,
     on: ["openai"],
-    but: { note: "mended" },
+    but: { note: "repaired" },
     async run(scene) {
       expect(await gathered(scene, behaviour)).toMatchObject({
         role: "assistant",
@@ -107,9 +110,9 @@ const rows: Row[] = [
     },
   })),
   {
-    does: "thoughts under the name `reasoning`",
+    does: "reasoning under the name `reasoning`",
     on: ["openai"],
-    but: { note: "under `reasoning_content`, too" },
+    but: { note: "also under `reasoning_content`" },
     async run(scene) {
       const thinking = recite(sse(role, chunk({ reasoning: "hm" }), end, "[DONE]"));
       const deltas = await streamed(scene, thinking);

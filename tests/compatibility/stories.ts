@@ -1,8 +1,8 @@
-/** What aimock answers in either dialect, by the last thing that the caller said. */
+/** aimock's fixtures for both dialects, keyed by the last user message. */
 
 import type { LLMock } from "@copilotkit/aimock";
 
-/** What callers say. */
+/** The user messages. */
 export const Say = Object.freeze({
   hello: "say hello",
   tools: "use two tools",
@@ -29,7 +29,7 @@ export const CALLS = Object.freeze([
   { name: "get_time", arguments: "{}" },
 ]);
 
-/** In the words of both dialects. */
+/** Usage under both dialects' names. */
 const USAGE = Object.freeze({
   prompt_tokens: 5,
   completion_tokens: 7,
@@ -37,7 +37,7 @@ const USAGE = Object.freeze({
   output_tokens: 7,
 });
 
-/** Teaches aimock all of it. */
+/** Registers all fixtures. */
 export function tellStories(mock: LLMock): LLMock {
   const refusal = (status: number, message: string, type: string) => ({
     error: { message, type, code: `code_${status}` },
@@ -52,7 +52,7 @@ export function tellStories(mock: LLMock): LLMock {
     .onMessage(Say.think, { content: "42", reasoning: THOUGHT })
     .onMessage(Say.long, { content: "on and on and", finishReason: "length" })
     .onMessage(Say.cut, { content: "a rather long answer that is cut short" }, {
-      // What was said before the cut must have arrived when it comes.
+      // The text before the truncation must have arrived first.
       latency: 10,
       truncateAfterChunks: 6,
       chunkSize: 4,

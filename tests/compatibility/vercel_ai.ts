@@ -1,4 +1,4 @@
-/** What Vercel's AI SDK can do, through its providers for OpenAI-compatible servers and for Anthropic. */
+/** Vercel's AI SDK, with its providers for OpenAI-compatible servers and for Anthropic. */
 
 import { expect } from "bun:test";
 import { createAnthropic } from "@ai-sdk/anthropic";
@@ -14,7 +14,7 @@ const both = ["openai", "claude"] as const;
 type Model = Parameters<typeof generateText>[0]["model"];
 type ModelOf = (scene: Scene) => Model;
 
-/** Once, and no longer than any model may answer: for names that it does not know it would warn. */
+/** No retries, and an explicit limit: the SDK warns about unknown models without one. */
 const once = { maxRetries: 0, maxOutputTokens: 1024 };
 
 const overChat: ModelOf = ({ gateway, apiKey, model, fetch }) =>
@@ -30,7 +30,7 @@ const overChat: ModelOf = ({ gateway, apiKey, model, fetch }) =>
 const overMessages: ModelOf = ({ gateway, apiKey, model, fetch }) =>
   createAnthropic({ baseURL: `${gateway}/v1`, apiKey, fetch })(model);
 
-/** What this SDK does is the same at both endpoints. */
+/** The SDK's features are the same at both endpoints. */
 const rowsWith = (modelOf: ModelOf): Row[] => [
   {
     does: "whole answer, with usage",
@@ -114,7 +114,7 @@ const rowsWith = (modelOf: ModelOf): Row[] => [
     },
   },
   {
-    does: "a stream that breaks off",
+    does: "a truncated stream",
     on: both,
     but: { note: "an error in the stream, never a silent end" },
     async run(scene) {
