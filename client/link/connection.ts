@@ -121,6 +121,7 @@ export class Connection implements Outlet {
   /** Says goodbye, and hangs up if it is not answered. */
   close(code: number, reason: string): void {
     if (this.#isOver) return;
+    if (this.#openedMs === null) return this.#cut(reason);
     this.#cancelTimer();
     this.#cancelTimer = this.options.world.after(CLOSE_WITHIN_MS, () => this.#cut(reason));
     this.#socket.close(code, reason);

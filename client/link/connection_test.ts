@@ -1,7 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import {
-  decode,
-  decodeV2,
   DEFAULT_ENDPOINTS,
   encodeCallV2,
   encodeCancel,
@@ -10,47 +8,11 @@ import {
 } from "../../protocol/mod.ts";
 import type { Adapter } from "../adapter/adapter.ts";
 import { Connection } from "./connection.ts";
-import { createNode } from "../node.ts";
 import { Runner } from "../run/runner.ts";
-import { type ClientSocket, realWorld } from "../world.ts";
+import { FakeSocket, FakeWorld, settled } from "../testing/fake_world.ts";
 
 /** What a node waits for HELLO, once a server has agreed to v2. */
 const HELLO_WITHIN_MS = 1_500;
-
-/** A socket in the test's hands. */
-class FakeSocket implements ClientSocket {
-  readonly bufferedAmount = 0;
-  protocol = "";
-  /** Every frame, as its wire and its type: `v1 REGISTER`, `v2 register`. */
-  readonly said: string[] = [];
-  closed: number | null = null;
-  readonly #listeners = new Map<string, (event: unknown) => void>();
-
-  addEventListener(type: string, listener: (event: unknown) => void): void {
-    this.#listeners.set(type, listener);
-  }
-
-  send(message: string | Uint8Array<ArrayBuffer>): void {
-    const decoded = typeof message === "string" ? decode(message) : decodeV2(message);
-    if (decoded.kind !== "frame") throw new Error(`Sent ${decoded.kind}`);
-    this.said.push(`${typeof message === "string" ? "v1" : "v2"} ${decoded.frame.type}`);
-  }
-
-  close(code = 1005, reason = ""): void {
-    this.closed = code;
-    this.happen("close", { code, reason });
-  }
-
-  happen(type: string, event: unknown = {}): void {
-    this.#listeners.get(type)?.(event);
-  }
-
-  hear(message: string | Uint8Array): void {
-    this.happen("message", {
-      data: typeof message === "string" ? message : Uint8Array.from(message).buffer,
-    });
-  }
-}
 
 const silentAdapter: Adapter = {
   // deno-lint-ignore require-yield -- it is the upstream that never says a word
@@ -59,23 +21,9 @@ const silentAdapter: Adapter = {
   },
 };
 
-function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string } = {}) {
-  const socket = new FakeSocket();
-  const timers = new Set<{ delayMs: number; run: () => void }>();
-  const asked: string[][] = [];
+function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string, opens = true } = {}) {
+  const world = new FakeWorld();
   let opened = 0;
-  const world = {
-    ...realWorld,
-    connect: (_url: string, _headers: object, protocols: string[]) => {
-      asked.push(protocols);
-      return socket;
-    },
-    after: (delayMs: number, run: () => void) => {
-      const timer = { delayMs, run };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-  };
   const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter: silentAdapter };
   const runner = new Runner({ catalogue: new Map([["m", [offer]]]), maxParallel: 2, world });
   const connection = new Connection({
@@ -87,18 +35,10 @@ function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string } = {}) {
     asksForV2,
     onOpen: () => void opened++,
   });
+  const [socket] = world.sockets as [FakeSocket];
   socket.protocol = agreesTo;
-  socket.happen("open");
-  return {
-    socket,
-    connection,
-    runner,
-    asked,
-    opened: () => opened,
-    /** Rings the timers of that length. */
-    ring: (delayMs: number) =>
-      [...timers].filter((timer) => timer.delayMs === delayMs).forEach((timer) => timer.run()),
-  };
+  if (opens) socket.emit("open");
+  return { world, socket, connection, runner, opened: () => opened };
 }
 
 const hello = encodeJson("hello", 0, { versions: [1, 2] });
@@ -112,68 +52,70 @@ const call = encodeCallV2(1, {
 
 describe("which version of the wire a node speaks", () => {
   test("v2, once a server that has agreed to it says HELLO", () => {
-    const { socket, asked, opened } = dial();
-    expect(asked).toEqual([[SUBPROTOCOL_V2]]);
-    expect(socket.said).toEqual([]);
+    const { socket, opened } = dial();
+    expect(socket.protocols).toEqual([SUBPROTOCOL_V2]);
+    expect(socket.sent).toEqual([]);
     expect(opened()).toBe(0);
-    socket.hear(hello);
-    expect(socket.said).toEqual(["v2 register"]);
+    socket.receive(hello);
+    expect(socket.sent).toEqual(["v2 register"]);
     expect(opened()).toBe(1);
   });
 
-  test("v1 where no HELLO comes in time: some servers agree to any subprotocol", () => {
-    const { socket, ring, opened } = dial();
-    ring(HELLO_WITHIN_MS);
-    expect(socket.said).toEqual(["v1 REGISTER"]);
+  test("v1 where no HELLO comes in time: some servers agree to any subprotocol", async () => {
+    const { world, socket, opened } = dial();
+    await world.pass(HELLO_WITHIN_MS - 1);
+    expect(socket.sent).toEqual([]);
+    await world.pass(1);
+    expect(socket.sent).toEqual(["v1 REGISTER"]);
     expect(opened()).toBe(1);
   });
 
-  test("v1 at once where the first word is text, which is obeyed", () => {
-    const { socket, ring, runner } = dial();
-    socket.hear(`{"type":"CALL","data":{"request_id":"r","model":"m","payload":{}}}`);
-    expect(socket.said).toEqual(["v1 REGISTER"]);
+  test("v1 at once where the first word is text, which is obeyed", async () => {
+    const { world, socket, runner } = dial();
+    socket.receive(`{"type":"CALL","data":{"request_id":"r","model":"m","payload":{}}}`);
+    expect(socket.sent).toEqual(["v1 REGISTER"]);
     expect(runner.active).toBe(1);
-    ring(HELLO_WITHIN_MS);
-    expect(socket.said).toEqual(["v1 REGISTER"]);
+    await world.pass(HELLO_WITHIN_MS);
+    expect(socket.sent).toEqual(["v1 REGISTER"]);
   });
 
   test("v1 at once where the server agrees to nothing", () => {
     const { socket } = dial({ agreesTo: "" });
-    expect(socket.said).toEqual(["v1 REGISTER"]);
+    expect(socket.sent).toEqual(["v1 REGISTER"]);
   });
 
   test("v1 where v2 was not asked for", () => {
-    const { socket, asked } = dial({ asksForV2: false, agreesTo: "" });
-    expect(asked).toEqual([[]]);
-    expect(socket.said).toEqual(["v1 REGISTER"]);
+    const { socket } = dial({ asksForV2: false, agreesTo: "" });
+    expect(socket.protocols).toEqual([]);
+    expect(socket.sent).toEqual(["v1 REGISTER"]);
   });
 });
 
 describe("a link in wire v2", () => {
   test("does not change its version for a text later on", () => {
     const { socket } = dial();
-    socket.hear(hello);
-    socket.hear(`{"type":"READY","data":{}}`);
-    socket.hear(call);
-    expect(socket.said).toEqual(["v2 register"]);
+    socket.receive(hello);
+    socket.receive(`{"type":"READY","data":{}}`);
+    socket.receive(call);
+    expect(socket.sent).toEqual(["v2 register"]);
   });
 
   test("runs calls and stops them, and confirms it", async () => {
     const { socket, runner } = dial();
-    socket.hear(hello);
-    socket.hear(call);
+    socket.receive(hello);
+    socket.receive(call);
     expect(runner.active).toBe(1);
-    socket.hear(encodeCancel(1));
+    socket.receive(encodeCancel(1));
     await runner.idle();
-    expect(socket.said).toEqual(["v2 register", "v2 error"]);
+    expect(socket.sent).toEqual(["v2 register", "v2 error"]);
   });
 
   test("announces the node's state only once it was welcomed", () => {
     const { socket, connection } = dial();
-    socket.hear(hello);
+    socket.receive(hello);
     connection.announce({ state: "draining" });
-    expect(socket.said).toEqual(["v2 register"]);
-    socket.hear(encodeJson("welcome", 0, {
+    expect(socket.sent).toEqual(["v2 register"]);
+    socket.receive(encodeJson("welcome", 0, {
       session: "s",
       node: "n",
       ping_ms: 1,
@@ -182,55 +124,210 @@ describe("a link in wire v2", () => {
       max_frame_bytes: 1024,
     }));
     connection.announce({ state: "draining" });
-    expect(socket.said).toEqual(["v2 register", "v2 status"]);
+    expect(socket.sent).toEqual(["v2 register", "v2 status"]);
   });
 
   test("is ended after ten malformed frames in a row", () => {
     const { socket } = dial();
-    socket.hear(hello);
-    for (let i = 0; i < 9; i++) socket.hear("text");
-    socket.hear(hello);
-    for (let i = 0; i < 9; i++) socket.hear(new Uint8Array(1));
+    socket.receive(hello);
+    for (let i = 0; i < 9; i++) socket.receive("text");
+    socket.receive(hello);
+    for (let i = 0; i < 9; i++) socket.receive(new Uint8Array(1));
     expect(socket.closed).toBeNull();
-    socket.hear(new Uint8Array(1));
-    expect(socket.closed).toBe(4003);
+    socket.receive(new Uint8Array(1));
+    expect(socket.closed?.code).toBe(4003);
   });
 
   test("tells in which time a leaving gateway wants to be left, and goes on until it ends", async () => {
     const { socket, connection } = dial();
-    socket.hear(hello);
-    socket.hear(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9_000 }));
+    socket.receive(hello);
+    socket.receive(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9_000 }));
     expect(await connection.leaving).toMatchObject({ redialWithinMs: 9_000 });
-    socket.hear(call);
+    socket.receive(call);
     expect(socket.closed).toBeNull();
-    socket.happen("close", { code: 1012, reason: "restart" });
+    socket.emit("close", { code: 1012, reason: "restart" });
     expect(await connection.ended).toMatchObject({ needsOwner: false });
   });
+});
 
-  test("is followed by another one after a random part of that time", async () => {
-    const socket = new FakeSocket();
-    const delays: number[] = [];
-    const node = createNode({
-      client_token: "client-1",
-      server_url: "ws://gateway.example/ws",
-      providers: [{ type: "openai", models: [{ local: "m" }] }],
-    }, {
-      connect: () => socket,
-      after: (delayMs) => {
-        delays.push(delayMs);
-        return () => {};
-      },
-      random: () => 0.5,
-      fetch: () => Promise.reject(new Error("no network")),
+describe("a link that opens", () => {
+  test("is waited for up to 20 seconds, and an open that comes later counts for nothing", async () => {
+    const { world, socket, connection, opened } = dial({ opens: false });
+    await world.pass(19_999);
+    expect(socket.isTerminated).toBe(false);
+    await world.pass(1);
+    expect(socket.isTerminated).toBe(true);
+    expect(await connection.ended).toEqual({
+      reason: "cannot connect: the server does not answer; check server_url and firewalls",
+      needsOwner: false,
+      livedMs: 0,
     });
-    node.start();
-    socket.protocol = SUBPROTOCOL_V2;
-    socket.happen("open");
-    socket.hear(hello);
-    socket.hear(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9_000 }));
-    socket.happen("close", { code: 1012, reason: "restart" });
-    await Bun.sleep(0);
-    expect(delays).toContain(4_500);
-    await node.stop();
+    socket.emit("open");
+    expect(opened()).toBe(0);
+    expect(world.nextTimerMs).toBeNull();
+  });
+
+  test("in time is not cut by that limit", async () => {
+    const { world, socket } = dial({ agreesTo: "" });
+    await world.pass(19_999);
+    socket.emit("pong");
+    await world.pass(10_001);
+    expect(socket.isTerminated).toBe(false);
+  });
+
+  test("says nothing before it is open, nor after its end", () => {
+    const { socket, connection } = dial({ opens: false });
+    connection.send("{}");
+    socket.protocol = "";
+    socket.emit("open");
+    expect(socket.sent).toEqual(["v1 REGISTER"]);
+    socket.emit("close", { code: 1006, reason: "" });
+    connection.send("{}");
+    connection.offer();
+    expect(socket.sent).toEqual(["v1 REGISTER"]);
+  });
+});
+
+describe("a link that ends", () => {
+  test("says why: what the socket reported where it never opened, else its close code", async () => {
+    const unopened = dial({ opens: false });
+    unopened.socket.emit("error", { message: "Expected 101 status code: 404" });
+    unopened.socket.emit("close", { code: 1006, reason: "" });
+    expect((await unopened.connection.ended).reason).toContain("no gateway at this path (404)");
+    const open = dial({ agreesTo: "" });
+    open.socket.emit("error", { message: "Expected 101 status code: 404" });
+    open.socket.emit("close", { code: 1012, reason: "" });
+    expect((await open.connection.ended).reason).toBe("disconnected: the gateway is restarting");
+  });
+
+  test("says how long it was open", async () => {
+    const { world, socket, connection } = dial({ opens: false });
+    await world.pass(3_000);
+    socket.emit("open");
+    await world.pass(7_000);
+    socket.emit("close", { code: 1006, reason: "" });
+    expect(await connection.ended).toMatchObject({ livedMs: 7_000 });
+  });
+
+  test("stops its own calls, once", async () => {
+    const { socket, runner } = dial();
+    socket.receive(hello);
+    socket.receive(call);
+    socket.emit("close", { code: 1006, reason: "" });
+    socket.emit("close", { code: 1006, reason: "" });
+    await settled();
+    expect(runner.active).toBe(0);
+    expect(runner.totals).toEqual({ served: 0, failed: 1 });
+  });
+
+  test("takes no call that is read after its end", () => {
+    const { socket, runner } = dial();
+    socket.receive(hello);
+    socket.emit("close", { code: 1006, reason: "" });
+    socket.receive(call);
+    expect(runner.active).toBe(0);
+  });
+
+  test("leaves no timer behind", () => {
+    const { world, socket } = dial();
+    socket.receive(hello);
+    expect(world.nextTimerMs).not.toBeNull();
+    socket.emit("close", { code: 1006, reason: "" });
+    expect(world.nextTimerMs).toBeNull();
+  });
+});
+
+describe("a goodbye", () => {
+  test("that the gateway does not answer within two seconds is followed by hanging up", async () => {
+    const { world, socket, connection } = dial({ agreesTo: "" });
+    socket.answersClose = false;
+    connection.close(1000, "bye");
+    connection.close(1000, "bye again");
+    await world.pass(1_999);
+    expect(socket.isTerminated).toBe(false);
+    await world.pass(1);
+    expect(socket.isTerminated).toBe(true);
+    expect(await connection.ended).toMatchObject({ reason: "bye again", needsOwner: false });
+  });
+
+  test("that the gateway answers ends the link, and a second one is not said", () => {
+    const { world, socket, connection } = dial({ agreesTo: "" });
+    connection.close(1000, "bye");
+    connection.close(4000, "again");
+    expect(socket.closed).toEqual({ code: 1000, reason: "bye" });
+    expect(world.nextTimerMs).toBeNull();
+  });
+
+  test("where the runtime cannot hang up closes the socket instead", async () => {
+    const { world, socket } = dial({ opens: false });
+    Object.assign(socket, { terminate: undefined });
+    await world.pass(20_000);
+    expect(socket.closed?.code).toBe(1005);
+  });
+});
+
+describe("a silent link", () => {
+  test("is probed by pings, and cut after 40 seconds", async () => {
+    const { world, socket, connection } = dial({ agreesTo: "" });
+    await world.pass(39_999);
+    expect(socket.pings).toBe(3);
+    expect(socket.isTerminated).toBe(false);
+    await world.pass(1);
+    expect(socket.isTerminated).toBe(true);
+    expect((await connection.ended).reason).toContain("nothing was heard from the gateway");
+  });
+
+  for (const sign of ["ping", "pong", "message"]) {
+    test(`is not silent where a ${sign} comes`, async () => {
+      const { world, socket } = dial({ agreesTo: "" });
+      await world.pass(39_999);
+      socket.emit(sign, { data: '{"type":"READY","data":{}}' });
+      await world.pass(30_000);
+      expect(socket.isTerminated).toBe(false);
+    });
+  }
+
+  test("where the runtime cannot ping carries a message instead, and is never cut for its silence", async () => {
+    const { world, socket } = dial({ agreesTo: "" });
+    Object.assign(socket, { ping: undefined });
+    const sent = socket.sent.length;
+    socket.send = (message) => void socket.sent.push(String(message));
+    await world.pass(10_000);
+    expect(socket.sent.slice(sent)).toEqual(['{"type":"PING","data":{}}']);
+  });
+});
+
+describe("a link that takes no more", () => {
+  const HIGH_WATER_BYTES = 4 * 1024 * 1024;
+  const LOW_WATER_BYTES = 1024 * 1024;
+
+  test("holds answers back above 4 MiB, until it is down to 1 MiB", async () => {
+    const { world, socket, connection } = dial({ agreesTo: "" });
+    const { signal } = new AbortController();
+    socket.bufferedAmount = HIGH_WATER_BYTES;
+    expect(connection.drained(signal)).toBeNull();
+    socket.bufferedAmount++;
+    let isDrained = false;
+    void connection.drained(signal)!.then(() => isDrained = true);
+    await world.pass(1_000);
+    socket.bufferedAmount = LOW_WATER_BYTES + 1;
+    await world.pass(1_000);
+    expect(isDrained).toBe(false);
+    socket.bufferedAmount = LOW_WATER_BYTES;
+    await world.pass(20);
+    expect(isDrained).toBe(true);
+  });
+
+  test("lets go of a call that was cancelled, and of all when it ends", async () => {
+    const { world, socket, connection } = dial({ agreesTo: "" });
+    socket.bufferedAmount = HIGH_WATER_BYTES + 1;
+    const caller = new AbortController();
+    const cancelled = connection.drained(caller.signal)!;
+    caller.abort();
+    await cancelled;
+    const lost = connection.drained(new AbortController().signal)!;
+    socket.emit("close", { code: 1006, reason: "" });
+    await world.pass(20);
+    await lost;
   });
 });

@@ -1,0 +1,453 @@
+import { describe, expect, test } from "bun:test";
+import { encodeCallV2, encodeCancel, encodeJson } from "../../protocol/mod.ts";
+import type { Adapter } from "../adapter/adapter.ts";
+import { Runner } from "../run/runner.ts";
+import { type FakeSocket, FakeWorld, settled } from "../testing/fake_world.ts";
+import { DEFAULT_ENDPOINTS } from "../../protocol/mod.ts";
+import { BACKOFF_LAST_MS } from "./backoff.ts";
+import { Session } from "./session.ts";
+
+/** What a node waits before it closes a link that it moved away from: calls may be on their way. */
+const CROSSING_MS = 1_000;
+const A = "ws://a.example/ws";
+const B = "ws://b.example/ws";
+
+function start({ urls = [A, B], random = 0.5, starts = true } = {}) {
+  const world = new FakeWorld(random);
+  const ends: (() => void)[] = [];
+  const adapter: Adapter = {
+    async *answer({ signal }) {
+      await new Promise<void>((resolve) => {
+        ends.push(resolve);
+        signal.addEventListener("abort", () => resolve());
+      });
+      yield "{}";
+    },
+  };
+  const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter };
+  const runner = new Runner({ catalogue: new Map([["m", [offer]]]), maxParallel: 9, world });
+  const session = new Session({
+    urls: urls.map((url) => new URL(url)),
+    token: "client-1",
+    register: () => ({ max_parallel: 9, models: ["m"], node_id: "n1" }),
+    runner,
+    world,
+  });
+  if (starts) session.start();
+  return {
+    world,
+    session,
+    runner,
+    dialled: () => world.sockets.map(({ url }) => url),
+    socket: (index: number): FakeSocket => world.sockets[index]!,
+    /** Lets the upstream of the oldest call answer. */
+    answer: async () => {
+      ends.shift()!();
+      await settled();
+    },
+  };
+}
+
+function callFrame(stream = 1): Uint8Array {
+  const head = { endpoint: "/v1/chat/completions", model: "m", stream: false, hide_usage: false };
+  return encodeCallV2(stream, { id: `req-${stream}`, ...head }, new TextEncoder().encode("{}"))[0]!;
+}
+
+/** Closes as a gateway that hung up. */
+async function lose(socket: FakeSocket, code = 1006): Promise<void> {
+  socket.emit("close", { code, reason: "" });
+  await settled();
+}
+
+describe("a gateway that leaves", () => {
+  test("is followed by the next address, after a random part of the time that it asked for", async () => {
+    const { world, session, socket, dialled } = start();
+    socket(0).openV2().goAway(9_000);
+    await world.pass(4_499);
+    expect(session.state).toBe("waiting");
+    expect(dialled()).toEqual([A]);
+    await world.pass(1);
+    expect(dialled()).toEqual([A, B]);
+    expect(session.state).toBe("connecting");
+    expect(session.lastProblem).toBeNull();
+  });
+
+  test("keeps its link, and the calls that still come over it, until the next one is connected", async () => {
+    const { world, runner, socket, answer } = start();
+    socket(0).openV2().receive(callFrame());
+    socket(0).goAway(0);
+    await world.pass(0);
+    socket(0).receive(callFrame(2));
+    expect(runner.active).toBe(2);
+    await world.pass(10_000);
+    expect(socket(0).closed).toBeNull();
+    expect(socket(0).sent).toEqual(["v2 register"]);
+    socket(1).openV2();
+    expect(socket(0).sent).toEqual(["v2 register", "v2 status"]);
+    await answer();
+    await answer();
+    expect(socket(0).sent.slice(-2)).toEqual(["v2 stream", "v2 finish"]);
+  });
+
+  test("is said goodbye once all calls over its link have ended, not those of the next one", async () => {
+    const { world, socket, answer } = start();
+    socket(0).openV2().receive(callFrame());
+    socket(0).goAway(0);
+    await world.pass(0);
+    socket(1).openV2().receive(callFrame(7));
+    await world.pass(CROSSING_MS);
+    expect(socket(0).closed).toBeNull();
+    await answer();
+    expect(socket(0).closed).toEqual({
+      code: 1000,
+      reason: "this node has moved to another gateway",
+    });
+    expect(socket(1).closed).toBeNull();
+  });
+
+  test("may send calls that cross the node's notice: the link is not closed before they can have come", async () => {
+    const { world, runner, socket, answer } = start();
+    socket(0).openV2().goAway(0);
+    await world.pass(0);
+    socket(1).openV2();
+    await world.pass(CROSSING_MS - 1);
+    socket(0).receive(callFrame());
+    expect(runner.active).toBe(1);
+    await world.pass(1);
+    expect(socket(0).closed).toBeNull();
+    await answer();
+    expect(socket(0).closed?.code).toBe(1000);
+  });
+
+  test("that ends its link itself has its calls stopped, and the next gateway's run on", async () => {
+    const { world, runner, socket } = start();
+    socket(0).openV2().receive(callFrame());
+    socket(0).goAway(0);
+    await world.pass(0);
+    socket(1).openV2().receive(callFrame(7));
+    expect(runner.active).toBe(2);
+    await lose(socket(0), 1012);
+    expect(runner.active).toBe(1);
+    expect(socket(1).sent).toEqual(["v2 register"]);
+  });
+
+  test("sets the pace of further attempts while it still serves, however many fail", async () => {
+    const { world, session, socket, dialled } = start({ random: 1 });
+    socket(0).openV2().goAway(3_000);
+    await world.pass(3_000);
+    for (let dials = 2; dials < 12; dials++) {
+      expect(dialled()).toHaveLength(dials);
+      await lose(socket(dials - 1));
+      await world.pass(2_999);
+      expect(dialled()).toHaveLength(dials);
+      await world.pass(1);
+    }
+    expect(session.lastProblem).toBe("cannot connect: the server cannot be reached");
+  });
+
+  test("and then is gone leaves the node to back off like after any failure", async () => {
+    const { world, socket, dialled } = start({ random: 1 });
+    socket(0).openV2().goAway(30_000);
+    await world.pass(30_000);
+    await lose(socket(0), 1012);
+    await lose(socket(1));
+    await world.pass(1_000);
+    expect(dialled()).toEqual([A, B, A]);
+  });
+
+  test("leaves no trace once its link has ended: the next connection tells it nothing", async () => {
+    const { world, socket } = start();
+    socket(0).openV2().goAway(1_000);
+    await settled();
+    await lose(socket(0), 1012);
+    await world.pass(1_000);
+    socket(1).openV2();
+    await world.pass(CROSSING_MS);
+    expect(socket(0).sent).toEqual(["v2 register"]);
+    expect(socket(0).closed).toBeNull();
+  });
+
+  test("several in a row are all left once one stays", async () => {
+    const { world, socket } = start();
+    socket(0).openV2().receive(callFrame(1));
+    socket(0).goAway(0);
+    await world.pass(0);
+    socket(1).openV2().receive(callFrame(2));
+    socket(1).goAway(0);
+    await world.pass(0);
+    socket(2).openV2();
+    expect(socket(0).sent).toEqual(["v2 register", "v2 status", "v2 status"]);
+    expect(socket(1).sent).toEqual(["v2 register", "v2 status"]);
+  });
+});
+
+describe("a link that fails", () => {
+  test("is followed by the next address, and after the last by the first", async () => {
+    const { world, socket, dialled } = start({ random: 0 });
+    for (let i = 0; i < 4; i++) {
+      await lose(socket(i));
+      await world.pass(0);
+    }
+    expect(dialled()).toEqual([A, B, A, B, A]);
+  });
+
+  test("backs off further with each failure, and from the start after a stable minute", async () => {
+    const { world, socket, dialled } = start({ urls: [A], random: 1 });
+    await lose(socket(0));
+    await world.pass(1_000);
+    await lose(socket(1));
+    await world.pass(1_999);
+    expect(dialled()).toHaveLength(2);
+    await world.pass(1);
+    socket(2).openV2();
+    for (let second = 0; second < 60; second++) {
+      await world.pass(1_000);
+      socket(2).emit("pong");
+    }
+    await lose(socket(2));
+    await world.pass(1_000);
+    expect(dialled()).toHaveLength(4);
+  });
+
+  test("because its token was revoked is dialled again at the slowest pace", async () => {
+    const { world, session, socket, dialled } = start({ random: 1 });
+    socket(0).openV2();
+    await lose(socket(0), 4001);
+    expect(session.lastProblem).toContain("the client token was revoked");
+    await world.pass(BACKOFF_LAST_MS - 1);
+    expect(dialled()).toEqual([A]);
+    await world.pass(1);
+    expect(dialled()).toEqual([A, B]);
+  });
+
+  test("is logged with the address, but without its query, and the time until the next attempt", async () => {
+    const { world, socket } = start({
+      urls: ["wss://a.example:8443/hub/ws?key=canary"],
+      random: 1,
+    });
+    const servers: unknown[] = [];
+    world.log.warn = (fields, message) => void servers.push(fields, message);
+    await lose(socket(0));
+    expect(servers).toEqual([
+      { server: "wss://a.example:8443/hub/ws" },
+      "cannot connect: the server cannot be reached; dialling again in 1 s",
+    ]);
+  });
+
+  test("because the server knows only v1 is dialled again at once and without v2, and next time with it", async () => {
+    const { world, session, socket, dialled } = start({ random: 1 });
+    const message = "Mismatch client protocol";
+    socket(0).emit("error", { message });
+    await lose(socket(0));
+    expect(dialled()).toEqual([A, A]);
+    expect(session.state).toBe("connecting");
+    expect(session.lastProblem).toBeNull();
+    expect(world.sockets.map(({ protocols }) => protocols)).toEqual([["colink.v2"], []]);
+    socket(1).emit("error", { message });
+    await lose(socket(1));
+    await world.pass(1_000);
+    expect(dialled()).toEqual([A, A, B]);
+    expect(socket(2).protocols).toEqual(["colink.v2"]);
+  });
+});
+
+describe("a session", () => {
+  test("is connected once REGISTER was sent, and says to whom and as what", async () => {
+    const { world, session, socket } = start({ starts: false });
+    const connected: unknown[] = [];
+    world.log.info = (fields, message) => void connected.push(message, fields);
+    expect(session.state).toBe("idle");
+    session.start();
+    session.start();
+    expect(session.state).toBe("connecting");
+    socket(0).openV2();
+    await settled();
+    expect(session.state).toBe("connected");
+    expect(world.sockets).toHaveLength(1);
+    expect(connected).toEqual(["connected", { server: A, models: ["m"], max_parallel: 9 }]);
+    expect(socket(0).headers).toEqual({ "Client-Token": "client-1" });
+  });
+
+  test("tells the gateway of a changed offer only over a link that is open", async () => {
+    const { world, session, socket } = start();
+    session.offer();
+    socket(0).openV2();
+    session.offer();
+    expect(socket(0).sent).toEqual(["v2 register", "v2 status"]);
+    socket(0).goAway(1_000);
+    await settled();
+    session.offer();
+    expect(socket(0).sent).toEqual(["v2 register", "v2 status"]);
+    await world.pass(1_000);
+    socket(1).openV2();
+    session.offer();
+    expect(socket(1).sent).toEqual(["v2 register", "v2 status"]);
+  });
+});
+
+describe("stopping", () => {
+  test("before the start means that nothing is dialled, ever", async () => {
+    const { world, session } = start({ starts: false });
+    await session.stop(0);
+    expect(session.state).toBe("stopped");
+    session.start();
+    await world.pass(60_000);
+    expect(world.sockets).toEqual([]);
+  });
+
+  test("during a wait ends it: no further attempt is made", async () => {
+    const { world, session, socket } = start();
+    await lose(socket(0));
+    expect(session.state).toBe("waiting");
+    await session.stop(0);
+    await world.pass(60_000);
+    expect(session.state).toBe("stopped");
+    expect(world.sockets).toHaveLength(1);
+    expect(world.nextTimerMs).toBeNull();
+  });
+
+  test("while it dials hangs up at once, and a late connection counts as none", async () => {
+    const { world, session, socket } = start();
+    await session.stop(60_000);
+    expect(socket(0).isTerminated).toBe(true);
+    socket(0).openV2();
+    expect(session.state).toBe("stopped");
+    expect(socket(0).sent).toEqual([]);
+    expect(world.nextTimerMs).toBeNull();
+  });
+
+  test("that is not answered hangs up after two seconds", async () => {
+    const { world, session, socket } = start();
+    socket(0).openV2().answersClose = false;
+    const stopped = session.stop(0);
+    await world.pass(1_999);
+    expect(socket(0).closed?.code).toBe(1000);
+    expect(session.state).toBe("draining");
+    await world.pass(1);
+    await stopped;
+    expect(socket(0).isTerminated).toBe(true);
+  });
+
+  test("is not undone by a greeting that comes meanwhile", async () => {
+    const { world, session, socket } = start();
+    socket(0).protocol = "colink.v2";
+    socket(0).emit("open");
+    socket(0).answersClose = false;
+    const stopped = session.stop(60_000);
+    await settled();
+    socket(0).receive(encodeJson("hello", 0, { versions: [1, 2] }));
+    expect(session.state).toBe("draining");
+    await world.pass(2_000);
+    await stopped;
+    expect(session.state).toBe("stopped");
+  });
+
+  test("tells every gateway, lets calls finish, and then says goodbye to each", async () => {
+    const { world, session, runner, socket, answer } = start();
+    socket(0).openV2().receive(callFrame());
+    socket(0).goAway(0);
+    await world.pass(0);
+    socket(1).openV2().receive(callFrame(2));
+    const stopped = session.stop(60_000);
+    expect(session.state).toBe("draining");
+    expect(socket(0).sent.filter((frame) => frame === "v2 status")).toHaveLength(2);
+    expect(socket(1).sent).toEqual(["v2 register", "v2 status"]);
+    socket(1).receive(callFrame(3));
+    expect(runner.active).toBe(2);
+    await answer();
+    await answer();
+    await world.pass(0);
+    await stopped;
+    for (const index of [0, 1]) expect(socket(index).closed?.code).toBe(1000);
+    expect(socket(1).closed?.reason).toBe("this node is leaving");
+    expect(runner.totals).toEqual({ served: 2, failed: 0 });
+    expect(world.logged.at(-1)).toBe("info: stopped");
+  });
+
+  test("cuts what runs when its grace is over", async () => {
+    const { world, session, runner, socket } = start();
+    socket(0).openV2().receive(callFrame());
+    const stopped = session.stop(5_000);
+    await world.pass(4_999);
+    expect(runner.active).toBe(1);
+    expect(socket(0).closed).toBeNull();
+    await world.pass(1);
+    await stopped;
+    expect(runner.active).toBe(0);
+    expect(socket(0).sent.at(-1)).toBe("v2 error");
+  });
+
+  test("waits for an upstream that ignores its abort for two seconds, and then leaves it", async () => {
+    const { world, session, socket } = start();
+    const deaf: Adapter = {
+      // deno-lint-ignore require-yield -- the upstream never says a word
+      async *answer() {
+        await new Promise(() => {});
+      },
+    };
+    const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter: deaf };
+    const runner = new Runner({ catalogue: new Map([["m", [offer]]]), maxParallel: 1, world });
+    await session.stop(0);
+    const hurried = new Session({
+      urls: [new URL(A)],
+      token: "client-1",
+      register: () => ({ max_parallel: 1, models: ["m"], node_id: "n1" }),
+      runner,
+      world,
+    });
+    hurried.start();
+    socket(1).openV2().receive(callFrame());
+    const stopped = hurried.stop(0);
+    await world.pass(1_999);
+    expect(socket(1).closed).toBeNull();
+    await world.pass(1);
+    await stopped;
+    expect(socket(1).closed?.code).toBe(1000);
+  });
+
+  test("twice stops once, and the second grace counts if it is shorter", async () => {
+    const { world, session, socket } = start();
+    socket(0).openV2().receive(callFrame());
+    const first = session.stop(600_000);
+    const second = session.stop(0);
+    await world.pass(0);
+    await Promise.all([first, second]);
+    expect(session.state).toBe("stopped");
+    await session.stop(0);
+    expect(world.logged.filter((line) => line === "info: stopped")).toHaveLength(1);
+    expect(world.logged).not.toContainEqual(expect.stringContaining("dialling again"));
+  });
+
+  test("closes the link of a gateway that asks to be left in the middle of it", async () => {
+    const { world, session, socket } = start();
+    socket(0).openV2().receive(callFrame());
+    const stopped = session.stop(60_000);
+    socket(0).goAway(1_000);
+    await settled();
+    expect(socket(0).closed).toEqual({ code: 1000, reason: "this node is leaving" });
+    await world.pass(0);
+    await stopped;
+    expect(world.sockets).toHaveLength(1);
+  });
+
+  test("a caller who has left before is no failed call", async () => {
+    const { world, session, runner, socket } = start();
+    socket(0).openV2().receive(callFrame());
+    socket(0).receive(encodeCancel(1));
+    await settled();
+    const stopped = session.stop(60_000);
+    await world.pass(0);
+    await stopped;
+    expect(runner.totals).toEqual({ served: 0, failed: 0 });
+  });
+});
+
+test("what the gateway says about the connection is logged without control characters", async () => {
+  const { world, socket } = start();
+  socket(0).openV2();
+  socket(0).receive(
+    encodeJson("error", 0, { code: 400, message: "a\u001b[2Jb" + "x".repeat(400) }),
+  );
+  await settled();
+  expect(world.logged.at(-1)).toBe(`warn: the gateway says: a [2Jb${"x".repeat(294)}`);
+});
