@@ -72,7 +72,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   const lists = new ModelWatch(catalogue, world, () => {
     offered = offerOf(catalogue, world.log);
     world.log.info({ models: offered.models }, "offers other models, or knows more of them");
-    session.offer();
+    session.announceModels();
   });
   return {
     start: () => {

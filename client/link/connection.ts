@@ -1,4 +1,4 @@
-/** One socket's life: dialled, greeted, served, watched, ended. */
+/** One socket's life: dialled, registered, served, watched, closed. */
 
 import {
   CloseCode,
@@ -17,17 +17,17 @@ import { type CancelTimer, type ClientSocket, pause, type World } from "../world
 
 /** How long the gateway may take to accept a connection. */
 const OPEN_WITHIN_MS = 20_000;
-/** A server that agreed to v2 and does not say HELLO within this time agrees to anything: it is greeted in v1. */
+/** A server that agrees to v2 and sends no HELLO within this time agrees to any subprotocol: v1 is spoken. */
 const HELLO_WITHIN_MS = 1_500;
-/** What a gateway has sent before it reads that the node has moved arrives within this time. */
+/** Calls that a gateway has sent before it reads that the node has moved arrive within this time. */
 const CROSSING_MS = 1_000;
-/** How long the gateway may take to answer a goodbye. */
+/** How long the gateway may take to answer a close. */
 const CLOSE_WITHIN_MS = 2_000;
-/** From this much unsent on, upstreams are not read until it is below the second. */
+/** Above this many unsent bytes upstreams are not read, until no more than the second are left. */
 const HIGH_WATER_BYTES = 4 * 1024 * 1024;
 const LOW_WATER_BYTES = 1024 * 1024;
-/** Client sockets tell nobody that they drained, so it is looked at this often. */
-const DRAIN_LOOK_MS = 20;
+/** Client sockets have no drain event, so their buffer is looked at this often. */
+const DRAIN_POLL_MS = 20;
 
 export interface ConnectionOptions {
   url: URL;
@@ -38,8 +38,8 @@ export interface ConnectionOptions {
   world: World;
   /** Whether wire v2 is asked for. */
   asksForV2: boolean;
-  /** REGISTER was sent. */
-  onOpen(): void;
+  /** Called when REGISTER was sent. */
+  onRegistered(): void;
 }
 
 export interface ConnectionEnd extends LinkError {
@@ -47,37 +47,35 @@ export interface ConnectionEnd extends LinkError {
   livedMs: number;
 }
 
+type Stage = "dialling" | "awaiting hello" | "registered" | "closing" | "ended";
+
 export class Connection implements Outlet {
-  /** Resolves once, when the socket is gone for whatever reason. */
-  readonly ended: Promise<ConnectionEnd>;
-  #resolve: (ending: ConnectionEnd) => void = () => {};
-  /** Resolves when the gateway says that it leaves, with the time within which it wants to be left. */
-  readonly leaving: Promise<{ redialWithinMs: number }>;
-  #resolveLeaving: (leaving: { redialWithinMs: number }) => void = () => {};
+  #stage: Stage = "dialling";
+  /** Ends the stage if it takes too long. */
+  #cancelDeadline: CancelTimer;
+  #openedMs: number | null = null;
   readonly #socket: ClientSocket;
   readonly #watchdog: Watchdog;
-  #dialect: WireSession = new WireSessionV1(this);
-  #cancelTimer: CancelTimer;
-  #openedMs: number | null = null;
-  /** A subprotocol was agreed on, which some servers do with any: v2 is spoken once it is heard. */
-  #awaitsHello = false;
-  #isGreeted = false;
-  #isOver = false;
+  #session: WireSession = new WireSessionV1(this);
   #malformedInARow = 0;
   #lastError: unknown = null;
+  readonly #ended = Promise.withResolvers<ConnectionEnd>();
+  readonly #leaving = Promise.withResolvers<{ redialWithinMs: number }>();
+  /** Resolves once, when the socket is gone for whatever reason. */
+  readonly ended = this.#ended.promise;
+  /** Resolves when the gateway says that it leaves, with the time within which nodes shall dial the next one. */
+  readonly leaving = this.#leaving.promise;
 
   constructor(private readonly options: ConnectionOptions) {
     const { url, token, world, asksForV2 } = options;
     const protocols = asksForV2 ? [SUBPROTOCOL_V2] : [];
-    this.ended = new Promise((resolve) => this.#resolve = resolve);
-    this.leaving = new Promise((resolve) => this.#resolveLeaving = resolve);
     this.#socket = world.connect(url.href, { "Client-Token": token }, protocols);
     this.#watchdog = new Watchdog(world, {
       answersProbes: this.#socket.ping !== undefined,
       probe: () => this.#probe(),
       onDead: () => this.#cut("disconnected: nothing was heard from the gateway for 40 s"),
     });
-    this.#cancelTimer = world.after(
+    this.#cancelDeadline = world.after(
       OPEN_WITHIN_MS,
       () => this.#cut("cannot connect: the server does not answer; check server_url and firewalls"),
     );
@@ -85,17 +83,17 @@ export class Connection implements Outlet {
   }
 
   send(message: string | Uint8Array<ArrayBuffer>): void {
-    if (!this.#isOver && this.#openedMs !== null) this.#socket.send(message);
+    if (this.#openedMs !== null && this.#stage !== "ended") this.#socket.send(message);
   }
 
-  /** Tells the gateway that the node's state has changed, where the link's version has a word for it. */
-  announce(status: Status): void {
-    this.#dialect.announce(status);
+  /** Tells the gateway of the node's state, in wire versions that can. */
+  announceStatus(status: Status): void {
+    this.#session.announceStatus(status);
   }
 
-  /** Tells the gateway that the node's models have changed; before the greeting there is no need to. */
-  offer(): void {
-    if (this.#isGreeted) this.#dialect.offer(this.options.register());
+  /** Tells the gateway which models the node has now. Before REGISTER, which names them, nothing is sent. */
+  announceModels(): void {
+    if (this.#stage === "registered") this.#session.announceModels(this.options.register());
   }
 
   drained(signal: AbortSignal): Promise<void> | null {
@@ -103,27 +101,25 @@ export class Connection implements Outlet {
   }
 
   async #drain(signal: AbortSignal): Promise<void> {
-    while (this.#socket.bufferedAmount > LOW_WATER_BYTES && !signal.aborted && !this.#isOver) {
-      await pause(this.options.world, DRAIN_LOOK_MS, signal);
-    }
+    const isFull = () => this.#socket.bufferedAmount > LOW_WATER_BYTES && this.#stage !== "ended";
+    while (isFull() && !signal.aborted) await pause(this.options.world, DRAIN_POLL_MS, signal);
   }
 
-  /** The node is served by another gateway now: this one gets no more work, and ends what runs. */
-  async moveOut(): Promise<void> {
+  /** Called when another gateway serves the node: this one is told so, and left when its calls have ended. */
+  async retire(): Promise<void> {
     const { runner, world } = this.options;
-    this.announce({ state: "draining", reason: "this node has moved to another gateway" });
-    // Calls may be on their way that were sent before this was read.
+    const reason = "this node has moved to another gateway";
+    this.announceStatus({ state: "draining", reason });
     await pause(world, CROSSING_MS, new AbortController().signal);
     await runner.idle(this);
-    this.close(CloseCode.normal, "this node has moved to another gateway");
+    this.close(CloseCode.normal, reason);
   }
 
-  /** Says goodbye, and hangs up if it is not answered. */
+  /** Closes the link; hangs up if the gateway does not answer, or has not accepted it yet. */
   close(code: number, reason: string): void {
-    if (this.#isOver) return;
-    if (this.#openedMs === null) return this.#cut(reason);
-    this.#cancelTimer();
-    this.#cancelTimer = this.options.world.after(CLOSE_WITHIN_MS, () => this.#cut(reason));
+    if (this.#stage === "ended") return;
+    if (this.#stage === "dialling") return this.#cut(reason);
+    this.#enter("closing", CLOSE_WITHIN_MS, () => this.#cut(reason));
     this.#socket.close(code, reason);
   }
 
@@ -133,9 +129,9 @@ export class Connection implements Outlet {
     socket.addEventListener("message", (event) => {
       this.#watchdog.heard();
       const { data } = event as { data: string | ArrayBuffer };
-      // Whoever begins in text speaks v1, whatever was agreed.
-      if (this.#awaitsHello && typeof data === "string") this.#speakV1();
-      this.#obey(this.#dialect.read(typeof data === "string" ? data : new Uint8Array(data)));
+      // A gateway whose first message is text speaks v1, whatever was agreed.
+      if (this.#stage === "awaiting hello" && typeof data === "string") this.#speakV1();
+      this.#handle(this.#session.read(typeof data === "string" ? data : new Uint8Array(data)));
     });
     socket.addEventListener("ping", () => this.#watchdog.heard());
     socket.addEventListener("pong", () => this.#watchdog.heard());
@@ -146,55 +142,57 @@ export class Connection implements Outlet {
     });
   }
 
-  #open(): void {
-    if (this.#isOver) return;
-    this.#cancelTimer();
-    this.#openedMs = this.options.world.nowMs();
-    this.#watchdog.start();
-    if (this.#socket.protocol === SUBPROTOCOL_V2) this.#awaitHello();
-    else this.#greet();
+  /** Changes the stage, which clears the deadline of the one before. */
+  #enter(stage: Stage, withinMs?: number, onLate: () => void = () => {}): void {
+    this.#stage = stage;
+    this.#cancelDeadline();
+    if (withinMs !== undefined) this.#cancelDeadline = this.options.world.after(withinMs, onLate);
   }
 
-  #awaitHello(): void {
-    this.#awaitsHello = true;
-    this.#dialect = new WireSessionV2(this, this.options.world);
-    this.#cancelTimer = this.options.world.after(HELLO_WITHIN_MS, () => this.#speakV1());
+  #open(): void {
+    if (this.#stage !== "dialling") return;
+    this.#openedMs = this.options.world.nowMs();
+    this.#watchdog.start();
+    if (this.#socket.protocol === SUBPROTOCOL_V2) {
+      this.#session = new WireSessionV2(this, this.options.world);
+      this.#enter("awaiting hello", HELLO_WITHIN_MS, () => this.#speakV1());
+    } else {
+      this.#register();
+    }
   }
 
   #speakV1(): void {
-    this.#dialect = new WireSessionV1(this);
-    this.#greet();
+    this.#session = new WireSessionV1(this);
+    this.#register();
   }
 
-  #greet(): void {
-    this.#awaitsHello = false;
-    this.#isGreeted = true;
-    this.#cancelTimer();
-    this.#dialect.greet(this.options.register());
-    this.options.onOpen();
+  #register(): void {
+    this.#enter("registered");
+    this.#session.register(this.options.register());
+    this.options.onRegistered();
   }
 
-  #obey(asked: WireEvent): void {
-    if (this.#isOver) return;
+  #handle(event: WireEvent): void {
+    if (this.#stage === "closing" || this.#stage === "ended") return;
     const { runner, world } = this.options;
-    this.#malformedInARow = asked.kind === "malformed" ? this.#malformedInARow + 1 : 0;
-    switch (asked.kind) {
-      case "run":
-        return runner.take(asked.call, asked.reply, this);
+    this.#malformedInARow = event.kind === "malformed" ? this.#malformedInARow + 1 : 0;
+    switch (event.kind) {
+      case "call":
+        return runner.take(event.call, event.reply, this);
       case "cancel":
-        return runner.cancel(asked.id);
+        return runner.cancel(event.id);
       case "notice":
         return world.log.warn(
-          { code: asked.code },
-          `the gateway says: ${printable(asked.message)}`,
+          { code: event.code },
+          `the gateway says: ${printable(event.message)}`,
         );
-      case "leaving":
-        this.#resolveLeaving(asked);
-        return world.log.info({}, `the gateway is leaving: ${printable(asked.reason)}`);
-      case "greet":
-        return this.#greet();
+      case "goaway":
+        this.#leaving.resolve(event);
+        return world.log.info({}, `the gateway is leaving: ${printable(event.reason)}`);
+      case "hello":
+        return this.#register();
       case "malformed":
-        world.log.debug({ reason: asked.reason }, "ignored a malformed frame");
+        world.log.debug({ reason: event.reason }, "ignored a malformed frame");
         if (this.#malformedInARow >= MAX_MALFORMED_IN_A_ROW) {
           this.close(CloseCode.protocol, "ten malformed frames in a row");
         }
@@ -203,7 +201,7 @@ export class Connection implements Outlet {
 
   #probe(): void {
     if (this.#socket.ping) this.#socket.ping();
-    else this.#dialect.signOfLife();
+    else this.#session.keepAlive();
   }
 
   /** Ends without waiting for the other end, which may be unable to answer. */
@@ -213,15 +211,14 @@ export class Connection implements Outlet {
     else this.#socket.close();
   }
 
-  /** The one ending: whatever ran on this link has lost its way back. */
-  #end(fault: LinkError): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#cancelTimer();
+  /** The one ending. The calls of this link are stopped: their answers have no way back. */
+  #end(error: LinkError): void {
+    if (this.#stage === "ended") return;
+    this.#enter("ended");
     this.#watchdog.stop();
     this.options.runner.cancelAll(this);
     const livedMs = this.#openedMs === null ? 0 : this.options.world.nowMs() - this.#openedMs;
-    this.#resolve({ ...fault, livedMs });
+    this.#ended.resolve({ ...error, livedMs });
   }
 }
 

@@ -23,7 +23,7 @@ const silentAdapter: Adapter = {
 
 function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string, opens = true } = {}) {
   const world = new FakeWorld();
-  let opened = 0;
+  let registered = 0;
   const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter: silentAdapter };
   const runner = new Runner({ catalogue: new Map([["m", [offer]]]), maxParallel: 2, world });
   const connection = new Connection({
@@ -33,12 +33,12 @@ function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string, opens = t
     runner,
     world,
     asksForV2,
-    onOpen: () => void opened++,
+    onRegistered: () => void registered++,
   });
   const [socket] = world.sockets as [FakeSocket];
   socket.protocol = agreesTo;
   if (opens) socket.emit("open");
-  return { world, socket, connection, runner, opened: () => opened };
+  return { world, socket, connection, runner, registered: () => registered };
 }
 
 const hello = encodeJson("hello", 0, { versions: [1, 2] });
@@ -52,22 +52,22 @@ const call = encodeCallV2(1, {
 
 describe("which version of the wire a node speaks", () => {
   test("v2, once a server that has agreed to it says HELLO", () => {
-    const { socket, opened } = dial();
+    const { socket, registered } = dial();
     expect(socket.protocols).toEqual([SUBPROTOCOL_V2]);
     expect(socket.sent).toEqual([]);
-    expect(opened()).toBe(0);
+    expect(registered()).toBe(0);
     socket.receive(hello);
     expect(socket.sent).toEqual(["v2 register"]);
-    expect(opened()).toBe(1);
+    expect(registered()).toBe(1);
   });
 
   test("v1 where no HELLO comes in time: some servers agree to any subprotocol", async () => {
-    const { world, socket, opened } = dial();
+    const { world, socket, registered } = dial();
     await world.pass(HELLO_WITHIN_MS - 1);
     expect(socket.sent).toEqual([]);
     await world.pass(1);
     expect(socket.sent).toEqual(["v1 REGISTER"]);
-    expect(opened()).toBe(1);
+    expect(registered()).toBe(1);
   });
 
   test("v1 at once where the first word is text, which is obeyed", async () => {
@@ -113,7 +113,7 @@ describe("a link in wire v2", () => {
   test("announces the node's state only once it was welcomed", () => {
     const { socket, connection } = dial();
     socket.receive(hello);
-    connection.announce({ state: "draining" });
+    connection.announceStatus({ state: "draining" });
     expect(socket.sent).toEqual(["v2 register"]);
     socket.receive(encodeJson("welcome", 0, {
       session: "s",
@@ -123,7 +123,7 @@ describe("a link in wire v2", () => {
       window_bytes: 3,
       max_frame_bytes: 1024,
     }));
-    connection.announce({ state: "draining" });
+    connection.announceStatus({ state: "draining" });
     expect(socket.sent).toEqual(["v2 register", "v2 status"]);
   });
 
@@ -152,7 +152,7 @@ describe("a link in wire v2", () => {
 
 describe("a link that opens", () => {
   test("is waited for up to 20 seconds, and an open that comes later counts for nothing", async () => {
-    const { world, socket, connection, opened } = dial({ opens: false });
+    const { world, socket, connection, registered } = dial({ opens: false });
     await world.pass(19_999);
     expect(socket.isTerminated).toBe(false);
     await world.pass(1);
@@ -163,7 +163,7 @@ describe("a link that opens", () => {
       livedMs: 0,
     });
     socket.emit("open");
-    expect(opened()).toBe(0);
+    expect(registered()).toBe(0);
     expect(world.nextTimerMs).toBeNull();
   });
 
@@ -183,7 +183,7 @@ describe("a link that opens", () => {
     expect(socket.sent).toEqual(["v1 REGISTER"]);
     socket.emit("close", { code: 1006, reason: "" });
     connection.send("{}");
-    connection.offer();
+    connection.announceModels();
     expect(socket.sent).toEqual(["v1 REGISTER"]);
   });
 });

@@ -1,10 +1,13 @@
-/** Keeps a node connected for as long as it is wanted: dials, serves, backs off, dials again, drains. */
+/** Keeps a node connected until it is stopped: dials, serves, backs off, dials again, drains. */
 
 import { CloseCode, type RegisterV2 } from "../../protocol/mod.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { Runner } from "../run/runner.ts";
 import { pause, type World } from "../world.ts";
+
+/** How long upstreams may take to stop once their calls are cancelled. */
+const CANCEL_WITHIN_MS = 2_000;
 
 export type SessionState = "idle" | "connecting" | "connected" | "waiting" | "draining" | "stopped";
 
@@ -22,12 +25,11 @@ export class Session {
   #state: SessionState = "idle";
   #lastProblem: string | null = null;
   #connection: Connection | null = null;
-  /** To gateways that leave: what runs over them ends there. */
+  /** Links to gateways that leave: calls over them finish there. */
   readonly #leaving = new Set<Connection>();
-  /** How a gateway that leaves wanted its nodes spread. */
+  /** The time within which the last gateway that leaves asked its nodes to dial again. */
   #redialWithinMs = 0;
-  /** Which of the addresses is dialled. */
-  #at = 0;
+  #urlIndex = 0;
   #loop: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   readonly #backoff: Backoff;
@@ -45,129 +47,118 @@ export class Session {
     return this.#lastProblem;
   }
 
-  /** Begins to dial, for ever. Harmless twice. */
+  /** Begins to dial, until it is stopped. Harmless twice. */
   start(): void {
     if (this.#state !== "idle") return;
-    this.#state = "connecting";
     this.#loop = this.#run();
   }
 
-  /** The node's models have changed: the gateway is told, now or when it is reached. */
-  offer(): void {
-    this.#connection?.offer();
+  /** Tells the gateway which models the node has now; without a connection, the next REGISTER does. */
+  announceModels(): void {
+    this.#connection?.announceModels();
   }
 
-  /** Takes nothing new, lets what runs finish for at most `graceMs`, then leaves. */
+  /** Takes no new calls, lets running ones finish for at most `graceMs`, then leaves. */
   async stop(graceMs: number): Promise<void> {
     if (this.#state === "stopped") return;
     const { runner, world } = this.options;
+    const reason = "this node is leaving";
     this.#state = "draining";
     runner.drain();
-    for (const connection of this.#connections()) {
-      connection.announce({ state: "draining", reason: "this node is leaving" });
-    }
+    for (const link of this.#links()) link.announceStatus({ state: "draining", reason });
     this.#stopping.abort();
-    await this.#finishRunning(graceMs);
+    await this.#finishCalls(graceMs);
     runner.cancelAll();
-    await this.#finishRunning(CANCEL_WITHIN_MS);
-    const connections = this.#connections();
-    for (const one of connections) one.close(CloseCode.normal, "this node is leaving");
+    await this.#finishCalls(CANCEL_WITHIN_MS);
+    const links = this.#links();
+    for (const link of links) link.close(CloseCode.normal, reason);
     await this.#loop;
-    await Promise.all(connections.map(({ ended }) => ended));
-    // A second, hurried stop got here first.
+    await Promise.all(links.map(({ ended }) => ended));
+    // A second stop with a shorter grace may have come here first.
     if (this.state === "stopped") return;
     this.#state = "stopped";
     world.log.info(runner.totals, "stopped");
   }
 
-  async #finishRunning(graceMs: number): Promise<void> {
+  async #finishCalls(withinMs: number): Promise<void> {
     const idle = new AbortController();
-    const isIdle = this.options.runner.idle().then(() => idle.abort());
-    await Promise.race([isIdle, pause(this.options.world, graceMs, idle.signal)]);
+    const whenIdle = this.options.runner.idle().then(() => idle.abort());
+    await Promise.race([whenIdle, pause(this.options.world, withinMs, idle.signal)]);
   }
 
   async #run(): Promise<void> {
-    let knowsOnlyV1 = false;
+    let asksForV2 = true;
     while (!this.#stopping.signal.aborted) {
       this.#state = "connecting";
-      const connection = this.#dial(!knowsOnlyV1);
-      const ending = await Promise.race([connection.ended, connection.leaving]);
+      const link = this.#dial(asksForV2);
+      const outcome = await Promise.race([link.ended, link.leaving]);
       this.#connection = null;
-      if ("redialWithinMs" in ending) {
-        this.#redialWithinMs = ending.redialWithinMs;
-        this.#leave(connection);
-        knowsOnlyV1 = false;
-        await this.#waitBefore(
-          "the gateway is leaving",
-          this.#backoff.withinMs(ending.redialWithinMs),
-        );
+      if ("redialWithinMs" in outcome) this.#leave(link, outcome.redialWithinMs);
+      if (this.#stopping.signal.aborted) return;
+      if ("redialWithinMs" in outcome) {
+        await this.#wait("the gateway is leaving", this.#backoff.withinMs(this.#redialWithinMs));
         continue;
       }
-      if (this.#stopping.signal.aborted) return;
-      knowsOnlyV1 = !knowsOnlyV1 && ending.knowsOnlyV1 === true;
-      // Not a failure to back off from: the same server takes nodes of the older kind.
-      if (knowsOnlyV1) continue;
-      const { reason, livedMs, needsOwner } = ending;
-      this.#lastProblem = reason;
-      // While another gateway still serves what runs, there is no reason to come ever more seldom; nor
-      // to come more often than it has asked for.
-      const delayMs = this.#leaving.size > 0
-        ? this.#backoff.withinMs(this.#redialWithinMs)
-        : this.#backoff.afterMs(livedMs, needsOwner);
-      await this.#waitBefore(reason, delayMs);
+      asksForV2 = !asksForV2 || outcome.knowsOnlyV1 !== true;
+      // Dialled again at once: the same server takes nodes that do not ask for v2.
+      if (!asksForV2) continue;
+      this.#lastProblem = outcome.reason;
+      await this.#wait(outcome.reason, this.#delayAfter(outcome));
     }
   }
 
   #dial(asksForV2: boolean): Connection {
-    const connection = new Connection({
+    return this.#connection = new Connection({
       ...this.options,
       url: this.#url,
       asksForV2,
-      onOpen: () => this.#connected(),
+      onRegistered: () => this.#registered(),
     });
-    return this.#connection = connection;
   }
 
-  /** What runs over the connection goes on; what comes next is for another gateway. */
-  #leave(connection: Connection): void {
-    this.#leaving.add(connection);
-    void connection.ended.then(() => this.#leaving.delete(connection));
-    // Told to leave in the middle of its goodbye, it has another one to say.
-    if (this.#stopping.signal.aborted) connection.close(CloseCode.normal, "this node is leaving");
+  /** Running calls stay on the link; new ones come through the next gateway. */
+  #leave(link: Connection, redialWithinMs: number): void {
+    this.#redialWithinMs = redialWithinMs;
+    this.#leaving.add(link);
+    void link.ended.then(() => this.#leaving.delete(link));
   }
 
-  /** Waits, then the next of the addresses is tried. */
-  async #waitBefore(reason: string, delayMs: number): Promise<void> {
+  /** While a gateway that leaves still serves calls, its own pace holds: growing waits would gain nothing. */
+  #delayAfter({ livedMs, needsOwner }: { livedMs: number; needsOwner: boolean }): number {
+    return this.#leaving.size > 0
+      ? this.#backoff.withinMs(this.#redialWithinMs)
+      : this.#backoff.afterMs(livedMs, needsOwner);
+  }
+
+  /** Waits before the next address is dialled. */
+  async #wait(reason: string, delayMs: number): Promise<void> {
     const { world, urls } = this.options;
     const seconds = Math.ceil(delayMs / 1000);
     world.log.warn({ server: this.#server() }, `${reason}; dialling again in ${seconds} s`);
-    this.#at = (this.#at + 1) % urls.length;
+    this.#urlIndex = (this.#urlIndex + 1) % urls.length;
     this.#state = "waiting";
     await pause(world, delayMs, this.#stopping.signal);
   }
 
-  #connections(): Connection[] {
-    return [...this.#leaving, ...this.#connection === null ? [] : [this.#connection]];
-  }
-
-  get #url(): URL {
-    return this.options.urls[this.#at]!;
-  }
-
-  #connected(): void {
+  #registered(): void {
     const { register, world } = this.options;
     if (this.#state === "connecting") this.#state = "connected";
-    for (const connection of this.#leaving) void connection.moveOut();
+    for (const link of this.#leaving) void link.retire();
     const { models, max_parallel, name } = register();
     world.log.info({ server: this.#server(), models, max_parallel, name }, "connected");
   }
 
-  /** Without the query, which some put secrets into. */
+  #links(): Connection[] {
+    return [...this.#leaving, ...this.#connection === null ? [] : [this.#connection]];
+  }
+
+  get #url(): URL {
+    return this.options.urls[this.#urlIndex]!;
+  }
+
+  /** The address without its query, which may hold secrets. */
   #server(): string {
-    const { origin, host, protocol, pathname } = this.#url;
-    return `${origin === "null" ? `${protocol}//${host}` : origin}${pathname}`;
+    const { protocol, host, pathname } = this.#url;
+    return `${protocol}//${host}${pathname}`;
   }
 }
-
-/** How long upstreams may take to be let go. */
-const CANCEL_WITHIN_MS = 2_000;

@@ -270,17 +270,17 @@ describe("a session", () => {
 
   test("tells the gateway of a changed offer only over a link that is open", async () => {
     const { world, session, socket } = start();
-    session.offer();
+    session.announceModels();
     socket(0).openV2();
-    session.offer();
+    session.announceModels();
     expect(socket(0).sent).toEqual(["v2 register", "v2 status"]);
     socket(0).goAway(1_000);
     await settled();
-    session.offer();
+    session.announceModels();
     expect(socket(0).sent).toEqual(["v2 register", "v2 status"]);
     await world.pass(1_000);
     socket(1).openV2();
-    session.offer();
+    session.announceModels();
     expect(socket(1).sent).toEqual(["v2 register", "v2 status"]);
   });
 });
@@ -418,15 +418,18 @@ describe("stopping", () => {
     expect(world.logged).not.toContainEqual(expect.stringContaining("dialling again"));
   });
 
-  test("closes the link of a gateway that asks to be left in the middle of it", async () => {
-    const { world, session, socket } = start();
+  test("lets calls of a gateway that leaves meanwhile finish, too, and dials no other", async () => {
+    const { world, session, runner, socket, answer } = start();
     socket(0).openV2().receive(callFrame());
     const stopped = session.stop(60_000);
     socket(0).goAway(1_000);
-    await settled();
-    expect(socket(0).closed).toEqual({ code: 1000, reason: "this node is leaving" });
-    await world.pass(0);
+    await world.pass(10_000);
+    expect(session.state).toBe("draining");
+    expect(socket(0).closed).toBeNull();
+    await answer();
     await stopped;
+    expect(runner.totals).toEqual({ served: 1, failed: 0 });
+    expect(socket(0).closed).toEqual({ code: 1000, reason: "this node is leaving" });
     expect(world.sockets).toHaveLength(1);
   });
 

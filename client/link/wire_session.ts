@@ -1,38 +1,39 @@
-/** What both versions of the wire are to a connection: bytes in, what they ask for out, and the way back. */
+/** What a connection needs of either version of the wire: it turns messages into events, and says what the node says. */
 
 import type { RegisterV2, Status } from "../../protocol/mod.ts";
 import type { Call, Reply } from "../run/runner.ts";
 
-/** What a message from the gateway asks of the node. */
+/** What a message from the gateway means for the node. */
 export type WireEvent =
-  | { kind: "run"; call: Call; reply: Reply }
+  /** The gateway has shown that it speaks this version. */
+  | { kind: "hello" }
+  | { kind: "call"; call: Call; reply: Reply }
   | { kind: "cancel"; id: string }
-  /** About the connection, for the log. */
-  | { kind: "notice"; code: number; message: string }
-  /** Nothing to do, or a type of a later version, or one that only gateways receive. */
-  | { kind: "nothing" }
   /** The gateway will end the link; the next one is dialled after a random part of this time. */
-  | { kind: "leaving"; reason: string; redialWithinMs: number }
-  | { kind: "malformed"; reason: string }
-  /** The gateway has shown that it speaks this version: register. */
-  | { kind: "greet" };
+  | { kind: "goaway"; reason: string; redialWithinMs: number }
+  /** A message about the connection, for the log. */
+  | { kind: "notice"; code: number; message: string }
+  /** Handled already, or of a type that this node does not know or does not receive. */
+  | { kind: "ignored" }
+  | { kind: "malformed"; reason: string };
 
-/** Where a dialect's messages go. */
+/** Where a wire session sends its messages. */
 export interface Outlet {
   send(message: string | Uint8Array<ArrayBuffer>): void;
-  /** Waits while too much was not sent yet; null: it is not. */
+  /** Resolves once few enough bytes wait to be sent, or the signal aborts; null: that is so already. */
   drained(signal: AbortSignal): Promise<void> | null;
 }
 
+/** One version of the wire on one link. */
 export interface WireSession {
-  /** The node's first words. */
-  greet(data: RegisterV2): void;
-  /** Tells that the node's models have changed. */
-  offer(data: RegisterV2): void;
+  /** Sends REGISTER. */
+  register(data: RegisterV2): void;
+  /** Tells the gateway which models the node has now. */
+  announceModels(data: RegisterV2): void;
+  /** Tells the gateway of the node's state, in versions that can. */
+  announceStatus(status: Status): void;
+  /** Sends a message that gateways ignore: on a dead link the system reports that it cannot be sent. */
+  keepAlive(): void;
   /** Reads one message. Never throws. */
   read(message: string | Uint8Array): WireEvent;
-  /** Tells that the node's state has changed, where the version has a word for it. */
-  announce(status: Status): void;
-  /** A message that every gateway ignores: it makes the system notice a link that carries nothing any more. */
-  signOfLife(): void;
 }

@@ -17,47 +17,49 @@ import {
 import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
 import type { Reply } from "../run/runner.ts";
 
+const ignored: WireEvent = { kind: "ignored" };
+
 export class WireSessionV1 implements WireSession {
-  /** What the gateway was told. */
+  /** The models of the last REGISTER. */
   #models: string[] = [];
 
   constructor(private readonly outlet: Outlet) {}
 
-  /** v1 has no word for what models can do: they chat. */
-  greet(data: RegisterV2): void {
+  /** v1 cannot say what a model can do: every model chats. */
+  register(data: RegisterV2): void {
     const { capabilities: _, ...known } = data;
     this.#models = chatModels(data);
     this.outlet.send(encodeRegister({ ...known, models: this.#models }));
   }
 
-  /** A second REGISTER replaces the first. It is sent only for what v1 has words for. */
-  offer(data: RegisterV2): void {
-    if (chatModels(data).join("\n") !== this.#models.join("\n")) this.greet(data);
+  /** A second REGISTER replaces the first; it is sent only where the names have changed. */
+  announceModels(data: RegisterV2): void {
+    if (chatModels(data).join("\n") !== this.#models.join("\n")) this.register(data);
   }
 
   read(message: string | Uint8Array): WireEvent {
     // Binary frames belong to a later version.
-    if (typeof message !== "string") return { kind: "nothing" };
+    if (typeof message !== "string") return ignored;
     const decoded = decode(message);
     if (decoded.kind === "malformed") return decoded;
-    if (decoded.kind === "unknown") return { kind: "nothing" };
+    if (decoded.kind === "unknown") return ignored;
     const { frame, bodyText } = decoded;
     if (frame.type === "CALL") {
       const { request_id: id, model, payload } = frame.data;
       const stream = (payload as { stream?: unknown }).stream === true;
       const call = { ...CHAT, id, model, bodyText, stream };
-      return { kind: "run", call, reply: this.#replyTo(id) };
+      return { kind: "call", call, reply: this.#replyTo(id) };
     }
-    if (frame.type !== "ERROR") return { kind: "nothing" };
+    if (frame.type !== "ERROR") return ignored;
     const { request_id: id, code, message: text } = frame.data;
     if (id === undefined) return { kind: "notice", code, message: text };
-    return code === CALLER_GONE ? { kind: "cancel", id } : { kind: "nothing" };
+    return code === CALLER_GONE ? { kind: "cancel", id } : ignored;
   }
 
-  /** v1 has no word for it: calls that come while the node leaves are answered BUSY. */
-  announce(): void {}
+  /** v1 cannot say that a node leaves: calls that come meanwhile are answered BUSY. */
+  announceStatus(): void {}
 
-  signOfLife(): void {
+  keepAlive(): void {
     this.outlet.send('{"type":"PING","data":{}}');
   }
 
@@ -66,7 +68,6 @@ export class WireSessionV1 implements WireSession {
     return {
       head: () => {},
       piece: (piece) => {
-        // Each goes out in a frame of its own.
         for (const text of jsonTexts(piece)) outlet.send(encodeStream(id, text));
       },
       finish: () => outlet.send(encodeFinish(id)),
@@ -78,7 +79,7 @@ export class WireSessionV1 implements WireSession {
   }
 }
 
-/** What v1 cannot say, and therefore always is. Usage that nobody asked for is the gateway's to hide. */
+/** What v1 cannot say of a call is always this. The gateway itself hides usage from callers who did not ask for it. */
 const CHAT = { endpoint: Endpoint.chat, headers: {}, hidesUsage: false };
 
 function chatModels({ models, capabilities }: RegisterV2): string[] {

@@ -21,7 +21,7 @@ import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
 import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";
 import type { World } from "../world.ts";
 
-/** Walls against a gateway that announces bodies of any size, or any number of them. */
+/** Bounds on what a gateway can make the node hold: of one body, and of all that are on their way. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 const MAX_ARRIVING_BYTES = 256 * 1024 * 1024;
 
@@ -33,7 +33,7 @@ interface Arriving {
 }
 
 const decoder = new TextDecoder();
-const nothing: WireEvent = { kind: "nothing" };
+const ignored: WireEvent = { kind: "ignored" };
 
 export class WireSessionV2 implements WireSession {
   readonly #arriving = new Map<number, Arriving>();
@@ -43,81 +43,81 @@ export class WireSessionV2 implements WireSession {
     maxFrameBytes: MAX_FRAME_BYTES,
     takesPacks: false,
   };
-  #isWelcome = false;
-  /** What has changed before the gateway's WELCOME. */
-  #changed: Status | null = null;
+  #isWelcomed = false;
+  /** Models that changed before WELCOME; sent once it has come. */
+  #changedModels: Status | null = null;
 
   constructor(
     private readonly outlet: Outlet,
     private readonly world: Pick<World, "nowMs" | "soon">,
   ) {}
 
-  greet(data: RegisterV2): void {
+  register(data: RegisterV2): void {
     this.outlet.send(encodeJson("register", 0, data));
   }
 
-  offer({ models, capabilities = {} }: RegisterV2): void {
+  announceModels({ models, capabilities = {} }: RegisterV2): void {
     const change = { models, capabilities };
-    if (this.#isWelcome) this.announce(change);
-    else this.#changed = change;
+    if (this.#isWelcomed) this.announceStatus(change);
+    else this.#changedModels = change;
   }
 
   read(message: string | Uint8Array): WireEvent {
     if (typeof message === "string") return { kind: "malformed", reason: "text in wire v2" };
     const decoded = decodeV2(message);
     if (decoded.kind === "malformed") return decoded;
-    return decoded.kind === "unknown" ? nothing : this.#take(decoded.frame);
+    return decoded.kind === "unknown" ? ignored : this.#handle(decoded.frame);
   }
 
-  announce(status: Status): void {
-    if (this.#isWelcome) this.outlet.send(encodeJson("status", 0, status));
+  announceStatus(status: Status): void {
+    if (this.#isWelcomed) this.outlet.send(encodeJson("status", 0, status));
   }
 
-  signOfLife(): void {
-    this.announce({});
+  keepAlive(): void {
+    this.announceStatus({});
   }
 
-  #take(frame: FrameV2): WireEvent {
+  #handle(frame: FrameV2): WireEvent {
     switch (frame.type) {
       case "hello":
-        return { kind: "greet" };
+        return { kind: "hello" };
       case "welcome":
-        return this.#welcomed(frame.data);
+        return this.#welcome(frame.data);
       case "call":
-        return this.#arrive(frame.stream, frame.data, frame.bytes);
+        return this.#beginCall(frame.stream, frame.data, frame.bytes);
       case "body":
-        return this.#more(frame.stream, frame.bytes);
+        return this.#addBody(frame.stream, frame.bytes);
       case "credit":
         this.#replies.get(frame.stream)?.grant(frame.bytes);
-        return nothing;
+        return ignored;
       case "cancel":
         return this.#cancel(frame.stream);
       case "goaway":
         return {
-          kind: "leaving",
+          kind: "goaway",
           reason: frame.data.reason,
           redialWithinMs: frame.data.redial_within_ms,
         };
       case "error":
         return { kind: "notice", code: frame.data.code, message: frame.data.message };
       default:
-        return nothing;
+        return ignored;
     }
   }
 
-  #welcomed(welcome: Welcome): WireEvent {
+  #welcome(welcome: Welcome): WireEvent {
     this.#terms = {
       windowBytes: welcome.window_bytes,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, welcome.max_frame_bytes),
       takesPacks: welcome.takes_packs === true,
     };
-    this.#isWelcome = true;
-    if (this.#changed !== null) this.announce(this.#changed);
-    this.#changed = null;
-    return nothing;
+    this.#isWelcomed = true;
+    if (this.#changedModels !== null) this.announceStatus(this.#changedModels);
+    this.#changedModels = null;
+    return ignored;
   }
 
-  #arrive(stream: number, { endpoint, ...rest }: CallHead, bytes: Uint8Array): WireEvent {
+  #beginCall(stream: number, { endpoint, ...rest }: CallHead, bytes: Uint8Array): WireEvent {
     if (!isEndpoint(endpoint)) {
       const message = `This node does not know ${endpoint}; a newer version of it may`;
       return this.#refuse(stream, { code: 404, message });
@@ -127,34 +127,34 @@ export class WireSessionV2 implements WireSession {
       const message = `This node takes no body of more than ${MAX_BODY_BYTES} bytes`;
       return this.#refuse(stream, { code: 413, message });
     }
-    if (this.#mayArriveBytes() < head.body_bytes) {
+    if (this.#freeBytes() < head.body_bytes) {
       const message = "Too many bodies are on their way to this node";
       return this.#refuse(stream, { code: 503, message, busy: true });
     }
     this.#arriving.set(stream, { head, parts: [], missingBytes: head.body_bytes });
-    return this.#more(stream, bytes);
+    return this.#addBody(stream, bytes);
   }
 
-  /** Each body that is on its way counts with its head, however small it is itself. */
-  #mayArriveBytes(): number {
+  /** Each body on its way counts with its head, so that many empty bodies have a price too. */
+  #freeBytes(): number {
     let bytes = MAX_ARRIVING_BYTES;
     for (const { head } of this.#arriving.values()) bytes -= head.body_bytes + MAX_CONTROL_BYTES;
     return bytes;
   }
 
-  #more(stream: number, bytes: Uint8Array): WireEvent {
+  #addBody(stream: number, bytes: Uint8Array): WireEvent {
     const arriving = this.#arriving.get(stream);
-    if (arriving === undefined) return nothing;
+    if (arriving === undefined) return ignored;
     arriving.parts.push(bytes);
     arriving.missingBytes -= bytes.byteLength;
-    if (arriving.missingBytes > 0) return nothing;
+    if (arriving.missingBytes > 0) return ignored;
     this.#arriving.delete(stream);
     return arriving.missingBytes < 0
       ? this.#refuse(stream, { code: 400, message: "The body is longer than it was said to be" })
-      : this.#run(stream, arriving);
+      : this.#startCall(stream, arriving);
   }
 
-  #run(stream: number, { head, parts }: Arriving): WireEvent {
+  #startCall(stream: number, { head, parts }: Arriving): WireEvent {
     const { id, endpoint, headers = {}, model, stream: isStream, hide_usage: hidesUsage } = head;
     const text = parts.map((part, i) => decoder.decode(part, { stream: i < parts.length - 1 }))
       .join("");
@@ -167,29 +167,29 @@ export class WireSessionV2 implements WireSession {
     });
     this.#replies.set(stream, reply);
     const call = { id, endpoint, headers, model, bodyText, stream: isStream, hidesUsage };
-    return { kind: "run", call, reply };
+    return { kind: "call", call, reply };
   }
 
   #cancel(stream: number): WireEvent {
     const reply = this.#replies.get(stream);
     if (reply) {
-      // What is done but not delivered is let go here; what still runs is stopped by its runner.
+      // Drops what is produced but not sent; the runner stops what still runs.
       reply.discard();
       return { kind: "cancel", id: reply.callId };
     }
     return this.#arriving.delete(stream)
       ? this.#refuse(stream, { code: CALLER_GONE, message: "Stopped before its body had come" })
-      : nothing;
+      : ignored;
   }
 
-  /** Ends a call that has not begun. */
+  /** Answers a call that has not begun. */
   #refuse(stream: number, failure: Failure): WireEvent {
     this.outlet.send(encodeJson("error", stream, failure));
-    return nothing;
+    return ignored;
   }
 }
 
-/** Null: the body is no JSON object. */
+/** The body with a request for usage; null if it is no JSON object. */
 function askingForUsage(bodyText: string): string | null {
   try {
     const body = JSON.parse(bodyText) as { stream_options?: object | null };

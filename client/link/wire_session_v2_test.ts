@@ -25,19 +25,19 @@ const head: Omit<CallHead, "body_bytes"> = {
   hide_usage: false,
 };
 
-/** A node's end, and the gateway's voice. */
+/** The node's end of a link, and the frames of its gateway. */
 class Wire {
   readonly line = new RecordedOutlet();
-  readonly dialect = new WireSessionV2(this.line, this.line.world);
+  readonly session = new WireSessionV2(this.line, this.line.world);
 
-  /** What the last of the frames asks for. */
-  hear(...frames: Uint8Array[]): WireEvent {
-    const asked = frames.map((frame) => this.dialect.read(frame));
-    return asked.at(-1)!;
+  /** What the last of the frames means. */
+  receive(...frames: Uint8Array[]): WireEvent {
+    const events = frames.map((frame) => this.session.read(frame));
+    return events.at(-1)!;
   }
 
   welcome(windowBytes = 1000, maxFrameBytes = MAX_FRAME_BYTES, takesPacks = false): this {
-    this.hear(encodeJson("welcome", 0, {
+    this.receive(encodeJson("welcome", 0, {
       session: "s",
       node: "n",
       ping_ms: 1,
@@ -51,34 +51,34 @@ class Wire {
 
   call(body: string, change: Partial<typeof head> = {}, stream = 1) {
     const bytes = new TextEncoder().encode(body);
-    return run(this.hear(...encodeCallV2(stream, { ...head, ...change }, bytes)));
+    return callIn(this.receive(...encodeCallV2(stream, { ...head, ...change }, bytes)));
   }
 }
 
-function run(asked: WireEvent) {
-  if (asked.kind !== "run") throw new Error(`Asked for ${asked.kind}`);
-  return asked;
+function callIn(event: WireEvent) {
+  if (event.kind !== "call") throw new Error(`Got ${event.kind}`);
+  return event;
 }
 
 const never = new AbortController().signal;
 
 describe("the beginning of wire v2", () => {
-  test("HELLO asks for a greeting, which is REGISTER", () => {
-    const { dialect, line } = new Wire();
-    expect(dialect.read(encodeJson("hello", 0, { versions: [1, 2] }))).toEqual({ kind: "greet" });
+  test("HELLO is followed by REGISTER", () => {
+    const { session, line } = new Wire();
+    expect(session.read(encodeJson("hello", 0, { versions: [1, 2] }))).toEqual({ kind: "hello" });
     const data = { max_parallel: 2, models: ["pro"], node_id: "n1", name: "studio", agent: "a/1" };
-    dialect.greet(data);
+    session.register(data);
     expect(line.frames()).toEqual([{ type: "register", stream: 0, data }]);
   });
 
-  test("STATUS is said after WELCOME, and a sign of life is an empty one", () => {
+  test("STATUS is sent only after WELCOME, and keep-alive is an empty one", () => {
     const wire = new Wire();
-    wire.dialect.announce({ state: "draining" });
-    wire.dialect.signOfLife();
+    wire.session.announceStatus({ state: "draining" });
+    wire.session.keepAlive();
     expect(wire.line.frames()).toEqual([]);
     wire.welcome();
-    wire.dialect.announce({ state: "draining", reason: "night" });
-    wire.dialect.signOfLife();
+    wire.session.announceStatus({ state: "draining", reason: "night" });
+    wire.session.keepAlive();
     expect(wire.line.frames()).toEqual([
       { type: "status", stream: 0, data: { state: "draining", reason: "night" } },
       { type: "status", stream: 0, data: {} },
@@ -96,11 +96,15 @@ describe("the beginning of wire v2", () => {
     }
   });
 
-  test("models that change before WELCOME are told once it has come, the newest only", () => {
+  test("models that change before WELCOME are announced once it has come, the newest only", () => {
     const wire = new Wire();
     const register = { max_parallel: 1, node_id: "n1" };
-    wire.dialect.offer({ ...register, models: ["a"], capabilities: {} });
-    wire.dialect.offer({ ...register, models: ["b"], capabilities: { b: { tools: true } } });
+    wire.session.announceModels({ ...register, models: ["a"], capabilities: {} });
+    wire.session.announceModels({
+      ...register,
+      models: ["b"],
+      capabilities: { b: { tools: true } },
+    });
     expect(wire.line.frames()).toEqual([]);
     wire.welcome();
     expect(wire.line.frames()).toEqual([
@@ -134,17 +138,19 @@ describe("a call in wire v2", () => {
     const wire = new Wire();
     const frames = encodeCallV2(1, head, bytes);
     expect(frames.length).toBeGreaterThan(1);
-    for (const frame of frames.slice(0, -1)) expect(wire.hear(frame).kind).toBe("nothing");
-    expect(run(wire.hear(frames.at(-1)!)).call.bodyText).toBe(body);
+    for (const frame of frames.slice(0, -1)) expect(wire.receive(frame).kind).toBe("ignored");
+    expect(callIn(wire.receive(frames.at(-1)!)).call.bodyText).toBe(body);
   });
 
   test("reads the golden file's split body", () => {
     const wire = new Wire();
     const frames = golden.filter(({ name, frame }) => frame.stream === 8 && /CALL|BODY/.test(name));
     expect(frames).toHaveLength(3);
-    const asked = frames.map(({ hex }) => wire.hear(Uint8Array.fromHex(hex.replaceAll(" ", ""))));
-    expect(asked.map(({ kind }) => kind)).toEqual(["nothing", "nothing", "run"]);
-    expect(run(asked[2]!).call.bodyText).toContain("Grüß dich");
+    const events = frames.map(({ hex }) =>
+      wire.receive(Uint8Array.fromHex(hex.replaceAll(" ", "")))
+    );
+    expect(events.map(({ kind }) => kind)).toEqual(["ignored", "ignored", "call"]);
+    expect(callIn(events[2]!).call.bodyText).toContain("Grüß dich");
   });
 
   test("two bodies may arrive in turns", () => {
@@ -153,8 +159,8 @@ describe("a call in wire v2", () => {
     const [one, two] = bodies.map((body, i) =>
       encodeCallV2(i + 1, head, new TextEncoder().encode(body))
     );
-    const asked = [one![0]!, two![0]!, one![1]!, two![1]!].map((frame) => wire.hear(frame));
-    expect(asked.map((one) => one.kind === "run" && one.call.bodyText)).toEqual([
+    const events = [one![0]!, two![0]!, one![1]!, two![1]!].map((frame) => wire.receive(frame));
+    expect(events.map((one) => one.kind === "call" && one.call.bodyText)).toEqual([
       false,
       false,
       ...bodies,
@@ -163,12 +169,12 @@ describe("a call in wire v2", () => {
 
   test("asks the upstream for usage where only the gateway wants it", () => {
     const wire = new Wire();
-    const asked = `{"stream":true,"stream_options":{"include_obfuscation":false}}`;
-    expect(JSON.parse(wire.call(asked, { hide_usage: true }).call.bodyText)).toEqual({
+    const body = `{"stream":true,"stream_options":{"include_obfuscation":false}}`;
+    expect(JSON.parse(wire.call(body, { hide_usage: true }).call.bodyText)).toEqual({
       stream: true,
       stream_options: { include_obfuscation: false, include_usage: true },
     });
-    expect(wire.call(asked, { hide_usage: false }, 2).call.bodyText).toBe(asked);
+    expect(wire.call(body, { hide_usage: false }, 2).call.bodyText).toBe(body);
     const { call } = wire.call(`{"stream":true,"stream_options":null}`, { hide_usage: true }, 3);
     expect(JSON.parse(call.bodyText).stream_options).toEqual({ include_usage: true });
   });
@@ -182,7 +188,7 @@ describe("a call in wire v2", () => {
     const waiting = reply.ready(never);
     expect(await isSettled(waiting)).toBe(false);
     expect(sentBytes(wire)).toBe(9);
-    wire.hear(encodeCredit(2, 100), encodeCredit(1, 9));
+    wire.receive(encodeCredit(2, 100), encodeCredit(1, 9));
     expect(sentBytes(wire)).toBe(9);
     expect(await isSettled(waiting)).toBe(true);
   });
@@ -198,14 +204,14 @@ describe("a call in wire v2", () => {
     expect(sizes).toEqual([5, 4]);
   });
 
-  test("is forgotten at its end: later credits and cancels are nothing", () => {
+  test("is forgotten at its end: later credits and cancels are ignored", () => {
     const wire = new Wire();
     const { reply } = wire.call("{}");
     reply.piece("1");
     reply.finish(usageMeter(Endpoint.chat));
     wire.line.frames();
-    expect(wire.hear(encodeCredit(1, 5))).toEqual({ kind: "nothing" });
-    expect(wire.hear(encodeCancel(1))).toEqual({ kind: "nothing" });
+    expect(wire.receive(encodeCredit(1, 5))).toEqual({ kind: "ignored" });
+    expect(wire.receive(encodeCancel(1))).toEqual({ kind: "ignored" });
     expect(wire.line.frames()).toEqual([]);
   });
 });
@@ -215,17 +221,17 @@ describe("CANCEL", () => {
     const wire = new Wire();
     wire.call("{}");
     wire.call("{}", { id: "req-2" }, 2);
-    expect(wire.hear(encodeCancel(2))).toEqual({ kind: "cancel", id: "req-2" });
+    expect(wire.receive(encodeCancel(2))).toEqual({ kind: "cancel", id: "req-2" });
     expect(wire.line.frames()).toEqual([]);
   });
 
   test("before the body has come is confirmed at once, and the rest of the body ignored", () => {
     const wire = new Wire();
     const frames = encodeCallV2(1, head, new Uint8Array(3 * MAX_FRAME_BYTES));
-    wire.hear(frames[0]!, frames[1]!);
-    expect(wire.hear(encodeCancel(1))).toEqual({ kind: "nothing" });
+    wire.receive(frames[0]!, frames[1]!);
+    expect(wire.receive(encodeCancel(1))).toEqual({ kind: "ignored" });
     expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 1, data: { code: 499 } }]);
-    expect(wire.hear(frames[2]!, frames[3]!)).toEqual({ kind: "nothing" });
+    expect(wire.receive(frames[2]!, frames[3]!)).toEqual({ kind: "ignored" });
     expect(wire.line.frames()).toEqual([]);
   });
 
@@ -235,7 +241,7 @@ describe("CANCEL", () => {
     reply.piece("1");
     reply.finish(usageMeter(Endpoint.chat));
     wire.line.frames();
-    wire.hear(encodeCancel(1));
+    wire.receive(encodeCancel(1));
     expect(wire.line.frames()).toMatchObject([{ type: "finish", stream: 1 }]);
   });
 });
@@ -244,23 +250,23 @@ describe("what a gateway should not send", () => {
   const bodies: [what: string, send: (wire: Wire) => WireEvent, code: number][] = [
     [
       "a body over 64 MiB",
-      (wire) => wire.hear(callHead(64 * 1024 * 1024 + 1)),
+      (wire) => wire.receive(callHead(64 * 1024 * 1024 + 1)),
       413,
     ],
     [
       "a body longer than announced",
-      (wire) => wire.hear(callHead(2), body(new Uint8Array(3))),
+      (wire) => wire.receive(callHead(2), body(new Uint8Array(3))),
       400,
     ],
     [
       "a body that is no JSON where usage is to be asked for",
-      (wire) => wire.hear(...encodeCallV2(1, { ...head, hide_usage: true }, new Uint8Array(2))),
+      (wire) => wire.receive(...encodeCallV2(1, { ...head, hide_usage: true }, new Uint8Array(2))),
       400,
     ],
     [
       "a body of null where usage is to be asked for",
       (wire) =>
-        wire.hear(
+        wire.receive(
           ...encodeCallV2(1, { ...head, hide_usage: true }, new TextEncoder().encode("null")),
         ),
       400,
@@ -269,7 +275,7 @@ describe("what a gateway should not send", () => {
   for (const [what, send, code] of bodies) {
     test(`${what} is refused with ${code}, and nothing runs`, () => {
       const wire = new Wire();
-      expect(send(wire)).toEqual({ kind: "nothing" });
+      expect(send(wire)).toEqual({ kind: "ignored" });
       expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 1, data: { code } }]);
     });
   }
@@ -277,38 +283,40 @@ describe("what a gateway should not send", () => {
   test("more bodies than there is room for go elsewhere until one has come", () => {
     const wire = new Wire();
     const size = 60 * 1024 * 1024;
-    for (let stream = 1; stream <= 4; stream++) wire.hear(callHead(size, stream));
+    for (let stream = 1; stream <= 4; stream++) wire.receive(callHead(size, stream));
     expect(wire.line.frames()).toEqual([]);
-    wire.hear(callHead(size, 5));
+    wire.receive(callHead(size, 5));
     expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 5, data: { busy: true } }]);
-    wire.hear(encodeCancel(1));
+    wire.receive(encodeCancel(1));
     wire.line.frames();
-    wire.hear(callHead(size, 6));
+    wire.receive(callHead(size, 6));
     expect(wire.line.frames()).toEqual([]);
   });
 
   test("text, and frames that cannot be read, are malformed", () => {
     const wire = new Wire();
-    expect(wire.dialect.read("{}").kind).toBe("malformed");
-    expect(wire.hear(new Uint8Array(3)).kind).toBe("malformed");
-    expect(wire.hear(encodeStreamV2(0, new Uint8Array(3))).kind).toBe("malformed");
+    expect(wire.session.read("{}").kind).toBe("malformed");
+    expect(wire.receive(new Uint8Array(3)).kind).toBe("malformed");
+    expect(wire.receive(encodeStreamV2(0, new Uint8Array(3))).kind).toBe("malformed");
   });
 
-  test("types that only gateways receive, or of tomorrow, are nothing", () => {
+  test("frames that only gateways receive, and types of a later version, are ignored", () => {
     const wire = new Wire();
-    expect(wire.hear(encodeStreamV2(1, new Uint8Array(3)))).toEqual({ kind: "nothing" });
-    expect(wire.hear(new Uint8Array([99, 0, 0, 0, 0, 0, 0, 1]))).toEqual({ kind: "nothing" });
+    expect(wire.receive(encodeStreamV2(1, new Uint8Array(3)))).toEqual({ kind: "ignored" });
+    expect(wire.receive(new Uint8Array([99, 0, 0, 0, 0, 0, 0, 1]))).toEqual({ kind: "ignored" });
   });
 });
 
 test("GOAWAY says that the gateway leaves, an ERROR about the connection is for the log", () => {
   const wire = new Wire();
-  expect(wire.hear(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9 }))).toEqual({
-    kind: "leaving",
-    reason: "restart",
-    redialWithinMs: 9,
-  });
-  expect(wire.hear(encodeJson("error", 0, { code: 400, message: "hm" }))).toEqual({
+  expect(wire.receive(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9 }))).toEqual(
+    {
+      kind: "goaway",
+      reason: "restart",
+      redialWithinMs: 9,
+    },
+  );
+  expect(wire.receive(encodeJson("error", 0, { code: 400, message: "hm" }))).toEqual({
     kind: "notice",
     code: 400,
     message: "hm",
