@@ -10,4 +10,5 @@ export * from "./json_scan.ts";
 export * from "./json_text.ts";
 export * from "./limits.ts";
 export * from "./liveness_watch.ts";
+export * from "./shared_facts.ts";
 export * from "./usage.ts";

@@ -48,17 +48,29 @@ describe("in OpenAI's shape, a model", () => {
 
   test("has what its nodes tell together, and follows what they change", async () => {
     const endpoints = [Endpoint.chat, Endpoint.messages];
-    const large = await join(["told"], { endpoints, context_length: 200_000, vision: true });
-    await join(["told"], { endpoints: [Endpoint.embeddings], context_length: 8192, tools: true });
-    const told = {
-      endpoints: [Endpoint.chat, Endpoint.embeddings, Endpoint.messages],
+    const large = await join(["told"], {
+      endpoints,
+      context_length: 200_000,
+      tools: true,
+      vision: true,
+    });
+    await join(["told"], {
+      endpoints: [Endpoint.embeddings],
       context_length: 8192,
       tools: true,
+    });
+    const together = {
+      id: "told",
+      object: "model",
+      created: expect.any(Number),
+      owned_by: "co-link",
+      endpoints: [Endpoint.chat, Endpoint.embeddings, Endpoint.messages],
     };
-    expect(await listed("told")).toMatchObject({ ...told, vision: true });
+    // Only one of them says something of vision, so a caller cannot count on it.
+    expect(await listed("told")).toEqual({ ...together, context_length: 8192, tools: true });
     large.status({ capabilities: { told: { endpoints, vision: false } } });
     await until("the change has come", async () => (await listed("told"))?.vision === false);
-    expect(await listed("told")).toMatchObject({ ...told, vision: false });
+    expect(await listed("told")).toEqual({ ...together, vision: false });
     const one = await ask(`${gateway.url}/v1/models/told`, { token: account.apiToken });
     expect(one.json as unknown).toEqual(await listed("told"));
   });

@@ -1,6 +1,6 @@
 /** Which providers of this node serve a name that callers ask for, and what they call it themselves. */
 
-import type { ModelCapabilities } from "../../protocol/mod.ts";
+import { everyOf, leastOf, type ModelCapabilities } from "../../protocol/mod.ts";
 import { type Adapter, endpointsServed } from "../adapter/adapter.ts";
 import { providerTypes } from "../adapter/provider_types.ts";
 import type { NodeConfig } from "../config/config.ts";
@@ -59,22 +59,16 @@ function ownOffer(name: string, adapter: Adapter): Offer {
   };
 }
 
-/** Any of the offers may get the call, so what only one of them can is not promised. */
+/** Any of the offers may get the call: only what all of them can do is promised. */
 function capabilitiesOf(offers: readonly Offer[]): ModelCapabilities {
   const all = offers.map(({ capabilities = {} }) => capabilities);
-  const lengths = all.flatMap(({ context_length }) => context_length ?? []);
+  const contextLength = leastOf(all.map(({ context_length }) => context_length));
   const tools = everyOf(all.map(({ tools }) => tools));
   const vision = everyOf(all.map(({ vision }) => vision));
   return {
     endpoints: [...new Set(offers.flatMap(({ endpoints }) => endpoints))],
-    ...(lengths.length > 0 && { context_length: Math.min(...lengths) }),
-    ...(tools !== undefined && { tools }),
-    ...(vision !== undefined && { vision }),
+    ...(contextLength !== null && { context_length: contextLength }),
+    ...(tools !== null && { tools }),
+    ...(vision !== null && { vision }),
   };
-}
-
-/** Undefined where not all are known and none of those that are is false. */
-function everyOf(flags: readonly (boolean | undefined)[]): boolean | undefined {
-  if (flags.includes(false)) return false;
-  return flags.includes(undefined) ? undefined : true;
 }

@@ -68,6 +68,20 @@ test("of a name with two offers, only what both can is promised", async () => {
   });
 });
 
+test("of a name with two offers, what one of them does not state is not stated", async () => {
+  const catalogue = catalogueOf({
+    a: [{ id: "m", context_length: 8192, tools: true, vision: false }],
+    b: [{ id: "m" }],
+  }, [{ host: "a" }, { host: "b" }]);
+  await refreshed(catalogue);
+  const { context_length, tools, vision } = catalogue.capabilities.m!;
+  expect({ context_length, tools, vision }).toEqual({
+    context_length: undefined,
+    tools: undefined,
+    vision: false,
+  });
+});
+
 test("only a difference is a change", async () => {
   const lists: Record<string, object[]> = { a: [{ id: "m" }, { id: "n" }] };
   const catalogue = catalogueOf(lists, [{ host: "a" }]);

@@ -1,11 +1,17 @@
-/** What is known of a model: as one node tells it, or as all that serve it tell together. */
+/** What is known of a model: as one node states it, or as all nodes that serve it state it together. */
 
-import { type Endpoint, endpointsOf, type ModelCapabilities } from "../../protocol/mod.ts";
+import {
+  type Endpoint,
+  endpointsOf,
+  everyOf,
+  leastOf,
+  type ModelCapabilities,
+} from "../../protocol/mod.ts";
 
 export interface ModelFacts {
   /** Where it can be called; in the protocol's order. */
   readonly endpoints: readonly Endpoint[];
-  /** In tokens; null: nobody said. */
+  /** In tokens; null: unknown. */
   readonly contextLength: number | null;
   readonly tools: boolean | null;
   readonly vision: boolean | null;
@@ -14,52 +20,41 @@ export interface ModelFacts {
 /** By model. */
 export type FactsByModel = ReadonlyMap<string, ModelFacts>;
 
-/** What holds of a model that its node says nothing of. */
-const UNTOLD = factsOf(undefined);
+/** What is assumed of a model whose capabilities the node did not announce. */
+const UNANNOUNCED = factsOf(undefined);
 
 export function factsIn(facts: FactsByModel | undefined, model: string): ModelFacts {
-  return facts?.get(model) ?? UNTOLD;
+  return facts?.get(model) ?? UNANNOUNCED;
 }
 
-/** Reads the `capabilities` of a REGISTER or STATUS, which were checked. */
+/** Reads the `capabilities` of a REGISTER or STATUS, which the codec has checked. */
 export function factsByModel(
   capabilities: Record<string, ModelCapabilities>,
   models: readonly string[],
 ): FactsByModel {
-  // What is told of models that are not offered is not kept.
+  // Capabilities of models that are not offered would only take memory.
   return new Map(
     models.filter((model) => Object.hasOwn(capabilities, model))
       .map((model) => [model, factsOf(capabilities[model])]),
   );
 }
 
-/** What a caller may count on, whichever of the nodes it gets; endpoints are those of any of them. */
+/** What a caller may count on, whichever of the nodes runs its call; endpoints are those of any of them. */
 export function together(all: readonly ModelFacts[]): ModelFacts {
   const endpoints = endpointsOf({ endpoints: all.flatMap(({ endpoints }) => endpoints) });
   return {
     endpoints,
-    contextLength: least(all.map(({ contextLength }) => contextLength)),
-    tools: every(all.map(({ tools }) => tools)),
-    vision: every(all.map(({ vision }) => vision)),
+    contextLength: leastOf(all.map(({ contextLength }) => contextLength)),
+    tools: everyOf(all.map(({ tools }) => tools)),
+    vision: everyOf(all.map(({ vision }) => vision)),
   };
 }
 
-function factsOf(told: ModelCapabilities | undefined): ModelFacts {
+function factsOf(stated: ModelCapabilities | undefined): ModelFacts {
   return {
-    endpoints: endpointsOf(told),
-    contextLength: told?.context_length ?? null,
-    tools: told?.tools ?? null,
-    vision: told?.vision ?? null,
+    endpoints: endpointsOf(stated),
+    contextLength: stated?.context_length ?? null,
+    tools: stated?.tools ?? null,
+    vision: stated?.vision ?? null,
   };
-}
-
-function least(numbers: readonly (number | null)[]): number | null {
-  const known = numbers.filter((number) => number !== null);
-  return known.length === 0 ? null : known.reduce((a, b) => Math.min(a, b));
-}
-
-/** Null where nobody knows. */
-function every(flags: readonly (boolean | null)[]): boolean | null {
-  const known = flags.filter((flag) => flag !== null);
-  return known.length === 0 ? null : known.every(Boolean);
 }

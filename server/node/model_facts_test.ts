@@ -15,16 +15,34 @@ test("of a model that its node says nothing of, nothing is known but that it cha
   expect(factsIn(factsByModel({}, ["toString"]), "toString")).toEqual(nothing);
 });
 
-test("what nodes tell together holds for each of them, and endpoints are those of any", () => {
+test("of a model that several nodes serve, what each of them can do is known", () => {
   const facts = together([
     { ...nothing, contextLength: 8192, tools: true, vision: true },
-    { ...nothing, endpoints: [Endpoint.embeddings], contextLength: 4096, vision: false },
-    { ...nothing, endpoints: [] },
+    {
+      ...nothing,
+      endpoints: [Endpoint.embeddings],
+      contextLength: 4096,
+      tools: true,
+      vision: false,
+    },
   ]);
   expect(facts).toEqual({
     endpoints: [Endpoint.chat, Endpoint.embeddings],
     contextLength: 4096,
     tools: true,
+    vision: false,
+  });
+});
+
+test("what one of them says nothing of is unknown, unless another one cannot do it", () => {
+  const facts = together([
+    { ...nothing, contextLength: 8192, tools: true, vision: false },
+    { ...nothing, endpoints: [] },
+  ]);
+  expect(facts).toEqual({
+    endpoints: [Endpoint.chat],
+    contextLength: null,
+    tools: null,
     vision: false,
   });
 });
