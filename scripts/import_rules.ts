@@ -113,7 +113,7 @@ export const reserved: readonly Reserved[] = [
     what: "Redis",
     packages: /^(ioredis|rate-limiter-flexible)$/,
     within: ["server", "client", "protocol", "api", "web"],
-    only: ["server/limit", "server/cluster", "server/gateway.ts"],
+    only: ["server/limit", "server/cluster"],
   },
   {
     what: "Bun's server and its sockets",
@@ -124,9 +124,8 @@ export const reserved: readonly Reserved[] = [
       "server/node/links.ts",
       "server/http/upgrade.ts",
       "server/cluster/peer_socket.ts",
-      "server/gateway.ts",
+      "server/listener.ts",
       "server/sockets.ts",
-      "server/main.ts",
     ],
   },
   {

@@ -12,10 +12,11 @@ import { Settings } from "./account/settings.ts";
 import { Setup } from "./account/setup.ts";
 import { TokenVault } from "./account/tokens.ts";
 import { UsageReport } from "./account/usage_report.ts";
-import type { Clock } from "./base/clock.ts";
+import { type Clock, systemClock } from "./base/clock.ts";
 import type { Config } from "./base/config.ts";
 import type { Log } from "./base/log.ts";
-import type { Limits } from "./limit/open.ts";
+import { createLimits, type Limits } from "./limit/open.ts";
+import { openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
 
 export interface AccountServicesParts {
@@ -67,4 +68,21 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     history: new CallHistory(store),
     usage: new UsageReport({ store, minutesMs: config.minutesMs, clock }),
   };
+}
+
+/** The services alone, for commands that need no listening gateway. Throws ColinkError. */
+export async function openAccountServices(config: Config, log: Log): Promise<{
+  services: AccountServices;
+  close: () => Promise<void>;
+}> {
+  const clock = systemClock;
+  const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
+  await store.migrate();
+  const limits = await createLimits({ redisUrl: null, log });
+  const services = createAccountServices(config, { store, limits, clock, log });
+  const close = async () => {
+    await limits.close();
+    await store.close();
+  };
+  return { services, close };
 }

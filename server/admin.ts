@@ -3,9 +3,8 @@
 import { type CommandDef, defineCommand } from "citty";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
 import { type Config, ConfigError, readConfig } from "./base/config.ts";
-import { openAccountServices } from "./gateway.ts";
 import { createLog } from "./base/log.ts";
-import type { AccountServices } from "./account_services.ts";
+import { type AccountServices, openAccountServices } from "./account_services.ts";
 import { consoleUrls, setupLink } from "./urls.ts";
 
 const email = { type: "string", required: true, description: "The account's e-mail" } as const;

@@ -1,11 +1,13 @@
 /** The gateway's command line: `server [serve]`, `server admin …`. */
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { admin } from "./admin.ts";
 import { type Config, ConfigError, readConfig, settingsHelp } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
-import { builtConsole, createGateway, type Gateway } from "./gateway.ts";
+import { createGateway, type Gateway } from "./gateway.ts";
 import { createLog, type Log } from "./base/log.ts";
 import { consoleUrls, setupLink } from "./urls.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
@@ -52,6 +54,13 @@ async function runServe(isWorker = false): Promise<void> {
   stopOnSignals(() => gateway.stop());
   // Whoever started it is gone.
   if (isWorker) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
+}
+
+/** The folder of the built console: inside the executable, or beside the sources; null: not built. */
+function builtConsole(): string | null {
+  if (Bun.isStandaloneExecutable) return join(import.meta.dir, "dist", "web");
+  const dir = join(import.meta.dir, "..", "dist", "web");
+  return existsSync(dir) ? dir : null;
 }
 
 async function runWorkers(text: string): Promise<void> {

@@ -1,0 +1,181 @@
+/** Builds the gateway's parts, each from those before it. */
+
+import { NodeRegister } from "./account/node_register.ts";
+import { OwnNodes } from "./account/own_nodes.ts";
+import { Users } from "./account/users.ts";
+import { createAccountServices } from "./account_services.ts";
+import type { Clock } from "./base/clock.ts";
+import type { Config } from "./base/config.ts";
+import type { Log } from "./base/log.ts";
+import { version } from "./base/version.ts";
+import { Calls } from "./call/calls.ts";
+import { Relay } from "./call/relay.ts";
+import { ResponseAffinity } from "./call/response_affinity.ts";
+import type { Cluster, ClusterParts } from "./cluster/cluster.ts";
+import { gauges } from "./gauges.ts";
+import { originReader } from "./http/address.ts";
+import { assets } from "./http/assets.ts";
+import { Live } from "./http/live/live.ts";
+import { Metrics } from "./http/metrics.ts";
+import type { AppParts } from "./http/parts.ts";
+import { SendQueues } from "./http/send_queues.ts";
+import { createLimits } from "./limit/open.ts";
+import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
+import { Links } from "./node/links.ts";
+import type { Node } from "./node/node.ts";
+import { PenaltyBook } from "./node/penalty.ts";
+import { enforceDecisions, faultsFor, nodeObserverOf } from "./node_lifecycle.ts";
+import { createPolicies } from "./schedule/policy/registry.ts";
+import { Scheduler } from "./schedule/scheduler.ts";
+import { LedgerWriter } from "./store/ledger_writer.ts";
+import { openStore } from "./store/open.ts";
+import { Retention } from "./store/retention.ts";
+import type { Store } from "./store/store.ts";
+import { UsageFolder } from "./store/usage_folder.ts";
+
+export interface PartsWorld {
+  clock: Clock;
+  log: Log;
+  random: () => number;
+  consoleDir: string | null;
+  isDraining: () => boolean;
+  /** Where other gateways reach this one; known once it listens. */
+  peerUrl: () => string;
+}
+
+export type GatewayParts = Awaited<ReturnType<typeof createParts>>;
+
+/** The console shows this many of the latest audit events; more than these within one poll are skipped. */
+const LATEST_AUDIT_EVENTS = 50;
+
+/** Opens the store and migrates its schema; nothing runs yet. Throws ColinkError. */
+export async function createParts(config: Config, world: PartsWorld) {
+  const { clock, log, random, consoleDir, isDraining } = world;
+  const { databaseUrl, dataDir, redisUrl } = config;
+  const store = await openStore({ databaseUrl, dataDir, log });
+  await store.migrate();
+  const ledger = new LedgerWriter({ store, dataDir, clock, log });
+  await ledger.start();
+  const gateways = () => cluster?.view().gateways ?? 1;
+  const limits = await createLimits({ redisUrl, log, gateways });
+  const services = createAccountServices(config, { store, limits, clock, log });
+  const { vault, keyring, settings, sessions } = services;
+
+  const hub = new Hub();
+  await rememberModels(store, hub, clock, log);
+  const penalties = new PenaltyBook(clock, config);
+  const needsApproval = () => settings.values.nodeApproval;
+  const register = new NodeRegister({ store, needsApproval, clock, log });
+  enforceDecisions(hub, register, settings);
+  const publicId = (nodeKey: string) => vault.publicNodeId(nodeKey);
+  const observer = nodeObserverOf(register);
+  const links = new Links({ hub, clock, log, publicId, observer }, config);
+
+  const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
+  const policies = createPolicies(config, { hub, clock, seed });
+  const responseAffinity = new ResponseAffinity(clock);
+  const challenge = (node: Node) => links.challenge(node);
+  const peers = { hub, penalties, responseAffinity, clock, log, challenge, url: world.peerUrl };
+  const cluster = await createCluster(config, peers);
+  const remoteWaiters = cluster?.offers;
+  const scheduler = new Scheduler(
+    { hub, penalties, policies, clock, log, random, ...(remoteWaiters && { remoteWaiters }) },
+    config,
+  );
+  const calls = new Calls();
+  const metrics = new Metrics(gauges({ hub, calls, scheduler, ledger, cluster }));
+  const relay = new Relay({
+    scheduler,
+    responseAffinity,
+    calls,
+    ledger,
+    clock,
+    log,
+    nonce: () => crypto.randomUUID().slice(0, 8),
+    onEnd(entry) {
+      metrics.callEnded(entry);
+      live.callEnded(entry);
+    },
+    ...faultsFor(register),
+  }, config);
+  const live = new Live({
+    hub,
+    penalties,
+    clock,
+    log,
+    running: () => calls.size,
+    waiting: () => scheduler.waiting,
+    auditEvents: () => store.audit.page({ limit: LATEST_AUDIT_EVENTS }),
+    alive: (sessionIds) => sessions.alive(sessionIds),
+    goneOf: (nodeId) => register.goneOf(nodeId),
+    elsewhere: cluster?.watches,
+  });
+  const liveNode = (nodeId: string, viewerId: string | null) => {
+    const node = hub.findPublic(nodeId);
+    return node?.view(penalties.of(node.who.nodeKey), viewerId) ?? null;
+  };
+
+  const app: AppParts = {
+    config,
+    version,
+    startedAt: clock.now(),
+    clock,
+    log,
+    store,
+    ledger,
+    ...services,
+    users: new Users({ store, keyring, sessions, nodesOf: (id) => hub.countOf(id) }),
+    nodes: new OwnNodes({ store, register, live: liveNode, clock }),
+    liveNode,
+    live,
+    scheduler,
+    limiter: limits.limiter,
+    hub,
+    penalties,
+    calls,
+    responseAffinity,
+    relay,
+    metrics,
+    sendQueues: new SendQueues(),
+    origin: originReader(config.trustedProxies),
+    isDraining,
+    cluster,
+    console: consoleDir === null ? null : assets(consoleDir),
+  };
+  return {
+    ...app,
+    scheduler,
+    ledger,
+    limits,
+    register,
+    links,
+    cluster,
+    retention: new Retention({ store, clock, log, ...config }),
+    folder: new UsageFolder({ store, clock, log }),
+  };
+}
+
+/** Null for a single gateway: several need a common database and a common Redis. */
+async function createCluster(
+  config: Config,
+  parts: Omit<ClusterParts, "openBus" | "version" | "secret">,
+): Promise<Cluster | null> {
+  const { redisUrl, databaseUrl, jwtSecret: secret } = config;
+  if (redisUrl === null || databaseUrl === null) return null;
+  // Loaded on demand: a single gateway saves the memory of these modules.
+  const { Cluster } = await import("./cluster/cluster.ts");
+  const { RedisBus } = await import("./cluster/redis_bus.ts");
+  const openBus: ClusterParts["openBus"] = (listener) =>
+    new RedisBus(redisUrl, secret, parts.log, listener);
+  return new Cluster({ ...parts, openBus, version, secret }, config);
+}
+
+/** Models are remembered over restarts, so that "no node is online" is not reported as "no such model". */
+async function rememberModels(store: Store, hub: Hub, clock: Clock, log: Log): Promise<void> {
+  hub.remember(await store.knownModels(MAX_REMEMBERED_MODELS));
+  hub.onNewModels = (models) => {
+    store.addKnownModels(models, clock.now()).catch((error) => {
+      log.warn({ cause: String(error) }, "could not remember models");
+    });
+  };
+}

@@ -1,0 +1,59 @@
+/** The gauges of /metrics: name, help text, and how each is read. */
+
+import type { Calls } from "./call/calls.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import type { Gauges } from "./http/metrics.ts";
+import type { Hub } from "./node/hub.ts";
+import type { Scheduler } from "./schedule/scheduler.ts";
+import type { LedgerWriter } from "./store/ledger_writer.ts";
+
+export interface MeasuredParts {
+  hub: Hub;
+  calls: Calls;
+  scheduler: Scheduler;
+  ledger: LedgerWriter;
+  cluster: Cluster | null;
+}
+
+export function gauges({ hub, calls, scheduler, ledger, cluster }: MeasuredParts): Gauges {
+  return {
+    colink_nodes: { help: "Nodes, at whatever gateway", read: () => hub.size },
+    colink_models: { help: "Models served now", read: () => hub.models().length },
+    colink_calls_running: { help: "Calls running or waiting", read: () => calls.size },
+    colink_calls_waiting: { help: "Calls waiting in line", read: () => scheduler.waiting },
+    colink_ledger_pending: { help: "Ledger entries not yet stored", read: () => ledger.pending },
+    ...(cluster === null ? {} : clusterGauges(cluster)),
+    process_resident_memory_bytes: { help: "Memory", read: () => process.memoryUsage.rss() },
+    process_cpu_seconds_total: { help: "CPU time", read: cpuSeconds },
+  };
+}
+
+function clusterGauges(cluster: Cluster): Gauges {
+  return {
+    colink_cluster_redis_up: {
+      help: "Whether Redis answers",
+      read: () => Number(cluster.view().isHeard),
+    },
+    colink_cluster_gateways: {
+      help: "Gateways that live, this one included",
+      read: () => cluster.view().gateways,
+    },
+    colink_cluster_gateways_reachable: {
+      help: "Those of them that can be reached, this one included",
+      read: () => cluster.view().reachable,
+    },
+    colink_cluster_nodes_away: {
+      help: "Nodes of other gateways that are offered here",
+      read: () => cluster.view().awayNodes,
+    },
+    colink_cluster_calls_waiting_elsewhere: {
+      help: "Calls known to wait at other gateways",
+      read: () => cluster.view().waitingElsewhere,
+    },
+  };
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}

@@ -1,0 +1,94 @@
+/** How a gateway stops: nothing new, then running calls, nodes, callers' sockets and the store, in this order. */
+
+import { CloseCode } from "../protocol/mod.ts";
+import type { Clock } from "./base/clock.ts";
+import type { Config } from "./base/config.ts";
+import type { Log } from "./base/log.ts";
+import type { Listener } from "./listener.ts";
+import type { GatewayParts } from "./gateway_parts.ts";
+
+/** Nodes redial spread over this time each, and over a second at least, so that they do not all return at once. */
+const REDIAL_MS_PER_NODE = 5;
+const MIN_REDIAL_MS = 1_000;
+
+/** How much longer than its redial a node may take to move to another gateway. */
+const MOVE_MARGIN_MS = 1_000;
+
+/** How long each last step may take, even after a second stop. */
+const LAST_STEP_MS = 1_000;
+
+export class Shutdown {
+  #hasBegun = false;
+  #running: Promise<void> | null = null;
+  /** Resolved by the second stop. */
+  readonly #hurry = Promise.withResolvers<void>();
+
+  constructor(
+    private readonly config: Pick<Config, "drainMs">,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** Stops the gateway. The second call ends every wait for calls and for callers that read. */
+  run(parts: GatewayParts, listener: Listener): Promise<void> {
+    if (this.#running !== null) this.#hurry.resolve();
+    return this.#running ??= this.#stop(parts, listener);
+  }
+
+  async #stop(parts: GatewayParts, listener: Listener): Promise<void> {
+    const { calls, cluster, links, live } = parts;
+    const { drainMs } = this.config;
+    this.#hasBegun = true;
+    const untilMs = this.clock.monotonic() + drainMs;
+    const redialMs = Math.max(MIN_REDIAL_MS, links.size * REDIAL_MS_PER_NODE);
+    cluster?.drain(redialMs + MOVE_MARGIN_MS);
+    live.close();
+    this.log.info(
+      { calls: calls.size, seconds: drainMs / 1000 },
+      "stopping: running calls may end",
+    );
+    links.goAway("it is restarting", redialMs);
+    await this.#patiently(drainMs, Promise.all([calls.idle(), cluster?.idle()]));
+    calls.stopAll("shutting_down");
+    await this.#within(LAST_STEP_MS, calls.idle());
+    // Before the nodes leave: other gateways must see this gateway go, not each of its nodes.
+    await cluster?.stop();
+    links.stop();
+    links.closeAll(CloseCode.restart, "The gateway is restarting");
+    // Complete answers may still lie in the sockets' buffers.
+    const flushed = listener.stop(false);
+    await this.#patiently(LAST_STEP_MS, flushed);
+    links.dropAll();
+    await this.#patiently(untilMs - this.clock.monotonic(), flushed);
+    await listener.stop(true);
+    // Calls that were cut off end without their nodes: each must be recorded before the ledger closes.
+    await this.#within(LAST_STEP_MS, calls.idle());
+    await closeStores(parts);
+    this.log.info({}, "stopped");
+  }
+
+  /** Waits for the work, but no longer than `ms`, nor after the second stop. */
+  #patiently(ms: number, work: Promise<unknown>): Promise<void> {
+    return this.#within(ms, Promise.race([work, this.#hurry.promise]));
+  }
+
+  /** Waits for the work, but no longer than `ms`. */
+  async #within(ms: number, work: Promise<unknown>): Promise<void> {
+    const limit = Promise.withResolvers<void>();
+    const cancel = this.clock.after(ms, limit.resolve);
+    await Promise.race([work, limit.promise]);
+    cancel();
+  }
+}
+
+/** Ends the background work on the store, writes what waits for it, and closes it. */
+async function closeStores(parts: GatewayParts): Promise<void> {
+  const { keyring, settings, retention, folder, register, ledger, limits, store } = parts;
+  for (const part of [keyring, settings, retention, folder, register, ledger, limits, store]) {
+    await part.close();
+  }
+}
