@@ -1,79 +1,89 @@
-/** Accounts and their sessions, as their owner sees them. Times are UTC milliseconds. */
+/** Accounts and their sessions, as their owner sees them. */
 
-/** An account, as its owner sees it. Tokens are the owner's to copy; nobody else ever receives them. */
-export interface UserView {
-  id: string;
-  email: string;
-  role: Role;
-  /** `sk-colink-…`: calls models. */
-  api_token: string;
-  /** `client-…`: connects nodes. */
-  client_token: string;
-  /** Calls that this account made and that were served. */
-  total_api_calls: number;
-  /** Calls that this account's nodes served to others or to itself. */
-  total_provided_calls: number;
-  created_at: number;
-}
+import { z } from "zod";
 
-export type Role = "user" | "admin";
+export const Role = z.enum(["user", "admin"]);
+export type Role = z.infer<typeof Role>;
 
-/** `POST /api/auth/login` */
-export interface LoginAnswer {
-  /** A JWT (HS256), good for 24 hours; browsers get the same one as an HttpOnly cookie. */
-  token: string;
-  user: UserView;
-}
+export const RegistrationMode = z.enum(["open", "invite", "closed"])
+  .describe("Who may make an account: everybody, holders of an invite, or only administrators.");
+export type RegistrationMode = z.infer<typeof RegistrationMode>;
 
-/** `POST /api/setup` → `LoginAnswer`: makes the first administrator and signs it in; 404 once there is one. */
-export interface FirstAdmin {
-  /** `setup-…`, from the gateway's terminal or `server admin setup`; good for half an hour. */
-  code: string;
-  email: string;
-  password: string;
-  /** Who may make an account from now on; absent: as configured. */
-  registration?: RegistrationMode;
-}
+export const UserView = z.object({
+  id: z.string(),
+  email: z.string(),
+  role: Role,
+  api_token: z.string().describe("`sk-colink-…`: calls models."),
+  client_token: z.string().describe("`client-…`: connects nodes."),
+  total_api_calls: z.number().describe("Calls that this account made and that were served."),
+  total_provided_calls: z.number()
+    .describe("Calls that this account's nodes served, to others or to itself."),
+  created_at: z.number(),
+}).meta({
+  id: "User",
+  description: "An account, as its owner sees it. Its tokens are shown to nobody else.",
+});
+export type UserView = z.infer<typeof UserView>;
 
-/** `POST /api/user/password`: ends every other session of the account. */
-export interface PasswordChange {
-  current_password: string;
-  new_password: string;
-}
+export const Credentials = z.object({ email: z.string(), password: z.string() });
+export type Credentials = z.infer<typeof Credentials>;
 
-/** One sign-in that is not over: `GET /api/user/sessions` → `{ sessions }`. */
-export interface SessionView {
-  /** Tells nothing that could be signed in with. */
-  id: string;
-  created_at: number;
-  /** Exact to a minute. */
-  last_seen_at: number;
-  expires_at: number;
-  /** The network address that signed in. */
-  address: string;
-  /** The browser's or program's name for itself, cut at 200 characters; null: it gave none. */
-  user_agent: string | null;
-  /** Whether it is the one that asks. */
-  current: boolean;
-}
+export const Registration = Credentials.extend({
+  invite: z.string().optional().describe("The code of an invite, where one is needed."),
+});
 
-/** `DELETE /api/user/sessions`: all but the one that asks; how many those were. */
-export interface SessionsEnded {
-  ended: number;
-}
+export const LoginAnswer = z.object({
+  token: z.string().describe(
+    "A JWT (HS256), valid for 24 hours. Browsers get the same one as an HttpOnly cookie.",
+  ),
+  user: UserView,
+}).meta({ id: "Login" });
+export type LoginAnswer = z.infer<typeof LoginAnswer>;
 
-export type RegistrationMode = "open" | "invite" | "closed";
+export const FirstAdmin = Credentials.extend({
+  code: z.string().describe(
+    "`setup-…`, from the gateway's terminal or `server admin setup`; valid for half an hour.",
+  ),
+  registration: RegistrationMode.optional()
+    .describe("Who may make an account from now on; absent: as configured."),
+}).meta({ id: "FirstAdmin" });
+export type FirstAdmin = z.infer<typeof FirstAdmin>;
 
-/** `GET /api/info` (public): what the console's pages need to know before anyone signs in. */
-export interface InfoView {
-  version: string;
-  registration: RegistrationMode;
-  /** The address that the operator gave; null: the one in the browser's address bar is right. */
-  public_url: string | null;
-  nodes: number;
-  models: number;
-  /** Whether the first administrator is still to be made. */
-  setup: boolean;
-  /** This gateway hears or reaches not all others of its network: what it shows of them may be old. */
-  cut_off: boolean;
-}
+export const TokenRotation = z.object({ kind: z.enum(["api", "client"]) });
+
+export const PasswordChange = z.object({
+  current_password: z.string(),
+  new_password: z.string(),
+}).meta({ id: "PasswordChange" });
+export type PasswordChange = z.infer<typeof PasswordChange>;
+
+export const SessionView = z.object({
+  id: z.string().describe("Cannot be signed in with."),
+  created_at: z.number(),
+  last_seen_at: z.number().describe("Exact to a minute."),
+  expires_at: z.number(),
+  address: z.string().describe("The network address that signed in."),
+  user_agent: z.string().nullable().describe(
+    "What the browser or program calls itself, cut at 200 characters; null: it did not say.",
+  ),
+  current: z.boolean().describe("Whether this request belongs to it."),
+}).meta({ id: "Session", description: "A sign-in that has not ended." });
+export type SessionView = z.infer<typeof SessionView>;
+
+export const SessionsEnded = z.object({ ended: z.number() }).meta({ id: "SessionsEnded" });
+export type SessionsEnded = z.infer<typeof SessionsEnded>;
+
+export const InfoView = z.object({
+  version: z.string(),
+  registration: RegistrationMode,
+  public_url: z.string().nullable().describe(
+    "The address that the operator gave; null: the one in the browser's address bar is right.",
+  ),
+  nodes: z.number(),
+  models: z.number(),
+  setup: z.boolean().describe("Whether the first administrator is still to be made."),
+  cut_off: z.boolean().describe(
+    "Whether this gateway cannot reach all others of its network: what it shows of them may be old.",
+  ),
+}).meta({ id: "Info", description: "What the console needs to know before anyone signs in." });
+export type InfoView = z.infer<typeof InfoView>;

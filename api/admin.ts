@@ -1,151 +1,159 @@
-/** What administrators see and do. Times are UTC milliseconds. */
+/** What administrators see and do. */
 
-import type { RegistrationMode, Role } from "./account.ts";
+import { z } from "zod";
+import { RegistrationMode, Role } from "./account.ts";
+import { filterText, limitText, modelList, note, rpm } from "./fields.ts";
 
-/** An account: `GET /api/admin/users?search=&cursor=&limit=`. */
-export interface AdminUserView {
-  id: string;
-  email: string;
-  role: Role;
-  created_at: number;
-  /** Null: it is open. */
-  disabled_at: number | null;
-  /** Calls per minute of all its keys together; null: the gateway's default; 0: none. */
-  rpm: number | null;
-  /** The models that it may call; null: all. */
-  models: string[] | null;
-  total_api_calls: number;
-  total_provided_calls: number;
-  /** Keys that work. */
-  keys: number;
-  /** Nodes that are connected. */
-  nodes: number;
-}
+const page = { cursor: filterText, limit: limitText(200, 50) };
+const next_cursor = z.string().nullable();
 
-/** LruCache account first. */
-export interface AdminUserPage {
-  users: AdminUserView[];
-  next_cursor: string | null;
-}
+export const AdminUserView = z.object({
+  id: z.string(),
+  email: z.string(),
+  role: Role,
+  created_at: z.number(),
+  disabled_at: z.number().nullable().describe("Null: the account is open."),
+  rpm: z.number().nullable().describe(
+    "Calls per minute of all its keys together; null: the gateway's default; 0: none.",
+  ),
+  models: z.array(z.string()).nullable().describe("The models that it may call; null: all."),
+  total_api_calls: z.number(),
+  total_provided_calls: z.number(),
+  keys: z.number().describe("Keys that are valid."),
+  nodes: z.number().describe("Nodes that are connected."),
+}).meta({ id: "AdminUser" });
+export type AdminUserView = z.infer<typeof AdminUserView>;
 
-/** `PATCH /api/admin/users/{id}` → `{ user: AdminUserView }`. What is absent stays as it is. */
-export interface AdminUserChange {
-  role?: Role;
-  disabled?: boolean;
-  rpm?: number | null;
-  models?: string[] | null;
-}
+export const AdminUserFilter = z.object({ search: filterText, ...page });
 
-/** `GET /api/admin/invites` → `{ invites }`, newest first; those that are over stay for 30 days. */
-export interface InviteView {
-  id: string;
-  note: string;
-  created_at: number;
-  expires_at: number;
-  created_by: string | null;
-  /** The e-mail of the account that was made with it. */
-  used_by: string | null;
-  state: "open" | "used" | "expired" | "revoked";
-}
+export const AdminUserPage = z.object({ users: z.array(AdminUserView), next_cursor })
+  .meta({ id: "AdminUserPage", description: "Newest account first." });
+export type AdminUserPage = z.infer<typeof AdminUserPage>;
 
-/** `POST /api/admin/invites` */
-export interface NewInvite {
-  /** For the administrators' own eyes. */
-  note?: string;
-  /** 1 to 365; default 7. */
-  days?: number;
-}
+export const AdminUserChange = z.strictObject({
+  role: Role.optional(),
+  disabled: z.boolean().optional(),
+  rpm: rpm.nullable().optional(),
+  models: modelList.nullable().optional(),
+}).meta({ id: "AdminUserChange", description: "What is absent stays as it is." });
+export type AdminUserChange = z.infer<typeof AdminUserChange>;
 
-/** The code is told this once. */
-export interface CreatedInvite {
-  invite: InviteView;
-  code: string;
-}
+export const InviteView = z.object({
+  id: z.string(),
+  note: z.string(),
+  created_at: z.number(),
+  expires_at: z.number(),
+  created_by: z.string().nullable(),
+  used_by: z.string().nullable().describe("The e-mail of the account that was made with it."),
+  state: z.enum(["open", "used", "expired", "revoked"]),
+}).meta({ id: "Invite" });
+export type InviteView = z.infer<typeof InviteView>;
 
-/** `GET /api/admin/settings`, and what `PATCH` answers with. */
-export interface SettingsView {
-  registration: Setting<RegistrationMode>;
-  /** Calls per minute of each account without its own limit. */
-  default_rpm: Setting<number>;
-  /** Whether new nodes wait for an administrator's approval. */
-  node_approval: Setting<boolean>;
-}
+export const NewInvite = z.strictObject({
+  note: note(200).optional().describe("For the administrators' own eyes."),
+  days: z.int().min(1).max(365).optional().describe("How long the code is valid; default 7."),
+}).meta({ id: "NewInvite" });
+export type NewInvite = z.infer<typeof NewInvite>;
+
+export const CreatedInvite = z.object({
+  invite: InviteView,
+  code: z.string().describe("Shown this once."),
+}).meta({ id: "CreatedInvite" });
+export type CreatedInvite = z.infer<typeof CreatedInvite>;
+
+const setting = <T extends z.ZodType>(value: T) =>
+  z.object({
+    value,
+    fallback: value.describe("The configuration's, used while nothing is set here."),
+    is_set: z.boolean(),
+  });
 
 export interface Setting<T> {
   value: T;
-  /** What the configuration says: it counts while nothing else is set here. */
   fallback: T;
-  /** Whether it is set here. */
   is_set: boolean;
 }
 
-/** `PATCH /api/admin/settings`. Null: back to the configuration's. What is absent stays as it is. */
-export interface SettingsChange {
-  registration?: RegistrationMode | null;
-  default_rpm?: number | null;
-  node_approval?: boolean | null;
-}
+export const SettingsView = z.object({
+  registration: setting(RegistrationMode),
+  default_rpm: setting(z.number())
+    .describe("Calls per minute of each account without a limit of its own."),
+  node_approval: setting(z.boolean())
+    .describe("Whether new nodes wait for an administrator's approval."),
+}).meta({ id: "Settings" });
+export type SettingsView = z.infer<typeof SettingsView>;
 
-/** A node as administrators see it: `GET /api/admin/nodes` → `{ nodes }`; those that wait for approval first. */
-export interface AdminNodeView {
-  id: string;
-  name: string;
-  owner_id: string;
-  owner_email: string;
-  connected: boolean;
-  models: string[];
-  first_seen_at: number;
-  last_seen_at: number;
-  approved_at: number | null;
-  paused_at: number | null;
-}
+export const SettingsChange = z.strictObject({
+  registration: RegistrationMode.nullable().optional(),
+  default_rpm: rpm.nullable().optional(),
+  node_approval: z.boolean().nullable().optional(),
+}).meta({
+  id: "SettingsChange",
+  description: "Null: back to the configuration's. What is absent stays as it is.",
+});
+export type SettingsChange = z.infer<typeof SettingsChange>;
 
-/** `PATCH /api/admin/nodes/{id}` → `{ node: AdminNodeView }`. What is absent stays as it is. */
-export interface AdminNodeChange {
-  approved?: boolean;
-  paused?: boolean;
-}
+export const AdminNodeView = z.object({
+  id: z.string(),
+  name: z.string(),
+  owner_id: z.string(),
+  owner_email: z.string(),
+  connected: z.boolean(),
+  models: z.array(z.string()),
+  first_seen_at: z.number(),
+  last_seen_at: z.number(),
+  approved_at: z.number().nullable(),
+  paused_at: z.number().nullable(),
+}).meta({ id: "AdminNode" });
+export type AdminNodeView = z.infer<typeof AdminNodeView>;
 
-/** `GET /api/admin/audit?actor=&action=&cursor=&limit=`. Nothing in it is ever changed. */
-export interface AuditPage {
-  entries: AuditEntry[];
-  next_cursor: string | null;
-}
+export const AdminNodeChange = z.strictObject({
+  approved: z.boolean().optional(),
+  paused: z.boolean().optional(),
+}).meta({ id: "AdminNodeChange", description: "What is absent stays as it is." });
+export type AdminNodeChange = z.infer<typeof AdminNodeChange>;
 
-export interface AuditEntry {
-  id: string;
-  at: number;
-  /** Who: the account's e-mail then; null: nobody was signed in, or the command line did it. */
-  actor: string | null;
-  /** `key.created`, `user.disabled`, `settings.changed` … */
-  action: AuditAction;
-  /** To what or whom: an e-mail, a key's name, a node's id; null: to nothing in particular. */
-  target: string | null;
-  /** More, by name: `{ "role": "admin" }`. */
-  detail: Record<string, string | number | boolean | null>;
-  /** The network address; null: the command line. */
-  address: string | null;
-}
+export const AuditAction = z.enum([
+  "account.registered",
+  "session.started",
+  "session.refused",
+  "session.ended",
+  "password.changed",
+  "key.created",
+  "key.changed",
+  "key.rotated",
+  "key.revoked",
+  "node.renamed",
+  "node.paused",
+  "node.resumed",
+  "node.drained",
+  "node.approved",
+  "node.unapproved",
+  "user.changed",
+  "user.disabled",
+  "user.enabled",
+  "invite.created",
+  "invite.revoked",
+  "settings.changed",
+]);
+export type AuditAction = z.infer<typeof AuditAction>;
 
-export type AuditAction =
-  | "account.registered"
-  | "session.started"
-  | "session.refused"
-  | "session.ended"
-  | "password.changed"
-  | "key.created"
-  | "key.changed"
-  | "key.rotated"
-  | "key.revoked"
-  | "node.renamed"
-  | "node.paused"
-  | "node.resumed"
-  | "node.drained"
-  | "node.approved"
-  | "node.unapproved"
-  | "user.changed"
-  | "user.disabled"
-  | "user.enabled"
-  | "invite.created"
-  | "invite.revoked"
-  | "settings.changed";
+export const AuditEntry = z.object({
+  id: z.string(),
+  at: z.number(),
+  actor: z.string().nullable().describe(
+    "The account's e-mail at that time; null: nobody was signed in, or the command line did it.",
+  ),
+  action: AuditAction,
+  target: z.string().nullable().describe("An e-mail, a key's name, a node's id; null: none."),
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+    .describe('More, by name: `{ "role": "admin" }`.'),
+  address: z.string().nullable().describe("The network address; null: the command line."),
+}).meta({ id: "AuditEntry" });
+export type AuditEntry = z.infer<typeof AuditEntry>;
+
+export const AuditFilter = z.object({ actor: filterText, action: filterText, ...page });
+
+export const AuditPage = z.object({ entries: z.array(AuditEntry), next_cursor })
+  .meta({ id: "AuditPage", description: "Newest first. Entries are never changed." });
+export type AuditPage = z.infer<typeof AuditPage>;

@@ -1,90 +1,90 @@
-/** Calls that are over: metadata, never what was said. Times are UTC milliseconds, durations milliseconds. */
+/** Calls that have ended: metadata, never prompts or answers. */
 
-/** What became of a call; docs/errors.md says which failure has which outcome. */
-export type CallOutcome =
-  | "ok"
-  | "upstream_error"
-  | "node_lost"
-  | "cancelled"
-  | "timeout"
-  | "rejected"
-  | "interrupted";
+import { z } from "zod";
+import { filterText, limitText, timeText } from "./fields.ts";
 
-/** `made`: by the account's keys. `provided`: served by the account's nodes, to whomever. */
-export type Side = "made" | "provided";
+export const CallOutcome = z.enum([
+  "ok",
+  "upstream_error",
+  "node_lost",
+  "cancelled",
+  "timeout",
+  "rejected",
+  "interrupted",
+]).describe("What became of a call; docs/errors.md says which failure has which outcome.");
+export type CallOutcome = z.infer<typeof CallOutcome>;
 
-/** One try of a call on a node: a bar of the waterfall. */
-export interface AttemptView {
-  /** The node's public id. */
-  node: string;
-  /** The node's name now; null: it is not known any more. */
-  node_name: string | null;
-  /** After the call's arrival. */
-  start_ms: number;
-  duration_ms: number;
-  /** `ok`; `refused`: the upstream refused the request; else the code of the failure (`node_lost`, `node_busy` …). */
-  end: string;
-}
+export const Side = z.enum(["made", "provided"])
+  .describe("`made`: by the account's keys. `provided`: served by the account's nodes, to anyone.");
+export type Side = z.infer<typeof Side>;
 
-/** One call: `GET /api/calls` and `GET /api/calls/{id}` → `{ call }`. */
-export interface CallView {
-  /** The request id, as on the answer (`x-request-id`) and in the logs. */
-  id: string;
-  side: Side;
-  started_at: number;
-  endpoint: string;
-  model: string;
-  stream: boolean;
-  outcome: CallOutcome;
-  /** What the caller saw; 499 where the caller left first. */
-  status: number;
-  /** Why it failed, as a code of docs/errors.md; null: it did not, or nothing more is known. */
-  cause: string | null;
-  /** The caller's key; null on the `provided` side: whose calls a node serves stays unknown to its owner. */
-  key_id: string | null;
-  /** Null also where the key is not there any more. */
-  key_name: string | null;
-  /** The node that answered, or tried last; null: none did. */
-  node: string | null;
-  node_name: string | null;
-  prompt_tokens: number | null;
-  completion_tokens: number | null;
-  /** Whether the completion's tokens were counted by the gateway, because the upstream did not tell. */
-  estimated: boolean;
-  delivered_bytes: number;
-  /** How long it waited for a free slot, all attempts together. */
-  queued_ms: number;
-  /** From arrival to the first byte of an answer; null: there was none. */
-  first_byte_ms: number | null;
-  duration_ms: number;
-  /** In order. On the `provided` side only those on the account's own nodes. */
-  attempts: AttemptView[];
-}
+export const AttemptView = z.object({
+  node: z.string().describe("The node's public id."),
+  node_name: z.string().nullable().describe("The node's name now; null: it is no longer known."),
+  start_ms: z.number().describe("After the call's arrival."),
+  duration_ms: z.number(),
+  end: z.string().describe(
+    "`ok`; `refused`: the upstream refused the request; else the code of the failure (`node_lost`, `busy` …).",
+  ),
+}).meta({ id: "Attempt", description: "One try of a call on a node: a bar of the waterfall." });
+export type AttemptView = z.infer<typeof AttemptView>;
 
-/** The query of `GET /api/calls`; all parts are optional. Filters are combined by and. */
-export interface CallFilter {
-  /** Default: `made`. */
-  side?: Side;
-  /** UTC milliseconds: calls that arrived from then on, and before then. */
-  from?: number;
-  to?: number;
-  key?: string;
-  model?: string;
-  node?: string;
-  endpoint?: string;
-  status?: number;
-  outcome?: CallOutcome | "failed";
-  /** `next_cursor` of the page before. */
-  cursor?: string;
-  /** 1 to 200; default 50. */
-  limit?: number;
-}
+export const CallView = z.object({
+  id: z.string().describe("The request id, as on the answer (`x-request-id`) and in the logs."),
+  side: Side,
+  started_at: z.number(),
+  endpoint: z.string(),
+  model: z.string(),
+  stream: z.boolean(),
+  outcome: CallOutcome,
+  status: z.number().describe("What the caller saw; 499 where the caller left first."),
+  cause: z.string().nullable().describe(
+    "Why it failed, as a code of docs/errors.md; null: it did not, or nothing more is known.",
+  ),
+  key_id: z.string().nullable()
+    .describe(
+      "The caller's key. Null on the `provided` side: a node's owner may not know callers.",
+    ),
+  key_name: z.string().nullable().describe("Null also where the key is no longer there."),
+  node: z.string().nullable().describe("The node that answered, or tried last; null: none did."),
+  node_name: z.string().nullable(),
+  prompt_tokens: z.number().nullable(),
+  completion_tokens: z.number().nullable(),
+  estimated: z.boolean().describe(
+    "Whether the gateway counted the completion's tokens, because the upstream did not report them.",
+  ),
+  delivered_bytes: z.number(),
+  queued_ms: z.number().describe("How long it waited for a free slot, all attempts together."),
+  first_byte_ms: z.number().nullable()
+    .describe("From arrival to the first byte of an answer; null: there was none."),
+  duration_ms: z.number(),
+  attempts: z.array(AttemptView)
+    .describe("In order. On the `provided` side only those on the account's own nodes."),
+}).meta({ id: "Call" });
+export type CallView = z.infer<typeof CallView>;
 
-/** LruCache first. */
-export interface CallPage {
-  calls: CallView[];
-  /** Ask again with it for older ones; null: there are none. A page that found less than `limit` may still have one: it looks at so many calls only. */
-  next_cursor: string | null;
-  /** How far back this page has looked: no call from then on is missing. Null: to the very first. */
-  looked_to: number | null;
-}
+export const CallFilter = z.object({
+  side: Side.optional().describe("Default: `made`."),
+  from: timeText.optional().describe("Calls that arrived then or later."),
+  to: timeText.optional().describe("Calls that arrived before then."),
+  key: filterText,
+  model: filterText,
+  node: filterText,
+  endpoint: filterText,
+  status: z.coerce.number<number | string>().int().min(100).max(599).optional(),
+  outcome: z.enum([...CallOutcome.options, "failed"]).optional(),
+  cursor: filterText.describe("`next_cursor` of the page before."),
+  limit: limitText(200, 50),
+});
+export type CallFilter = Partial<z.infer<typeof CallFilter>>;
+
+export const CallPage = z.object({
+  calls: z.array(CallView),
+  next_cursor: z.string().nullable().describe(
+    "Asks for older calls; null: there are none. A page with fewer than `limit` may still have one: a page looks at 10,000 calls only.",
+  ),
+  looked_to: z.number().nullable().describe(
+    "How far back this page has looked: no matching call since then is missing. Null: to the very first.",
+  ),
+}).meta({ id: "CallPage", description: "Newest first. Filters are combined by and." });
+export type CallPage = z.infer<typeof CallPage>;

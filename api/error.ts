@@ -1,5 +1,7 @@
 /** Errors: what every part of the API has in common. */
 
+import { z } from "zod";
+
 /** Failures for which a node is penalised. */
 export type NodeFault =
   | "node_lost"
@@ -61,41 +63,40 @@ export type ErrorCode =
   | "caller_too_slow"
   | "internal_error";
 
-/** What is wrong with one field of a form; the console has words for each. */
-export type FieldFault =
-  | "required"
-  | "too_short"
-  | "too_long"
-  | "too_small"
-  | "too_big"
-  | "wrong_type"
-  | "wrong_format"
-  | "not_allowed"
-  | "unknown_field";
+export const FieldFault = z.enum([
+  "required",
+  "too_short",
+  "too_long",
+  "too_small",
+  "too_big",
+  "wrong_type",
+  "wrong_format",
+  "not_allowed",
+  "unknown_field",
+]);
+export type FieldFault = z.infer<typeof FieldFault>;
 
-export interface FieldProblem {
-  /** The field's name; `a.b` is `b` in `a`, the empty string is the body itself. */
-  param: string;
-  code: FieldFault;
-  /** In English, with the limit that was missed. */
-  message: string;
-  /** The limit, where the fault is one of length or size. */
-  limit?: number;
-}
+export const FieldProblem = z.object({
+  param: z.string()
+    .describe("The field's name; `a.b` is `b` in `a`, the empty string is the body itself."),
+  code: FieldFault,
+  message: z.string().describe("In English, with the limit that was missed."),
+  limit: z.number().optional().describe("The limit, where length or size is the problem."),
+}).meta({ id: "FieldProblem" });
+export type FieldProblem = z.infer<typeof FieldProblem>;
 
-/** Every error, on every path. */
-export interface ErrorView {
-  error: {
-    message: string;
-    type: string;
-    param: string | null;
-    code: string | null;
-    /** Of a form: every field that is wrong, not only the first. Absent elsewhere. */
-    fields?: FieldProblem[];
-  };
-}
+export const ErrorView = z.object({
+  error: z.object({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string().nullable().describe("A code of docs/errors.md, or the upstream's own."),
+    fields: z.array(FieldProblem).optional()
+      .describe("Of a form: every field that is wrong, not only the first. Absent elsewhere."),
+  }),
+}).meta({ id: "Error", description: "Every error, on every path." });
+export type ErrorView = z.infer<typeof ErrorView>;
 
-/** Answers to what is done and has nothing to show. */
-export interface MessageView {
-  message: string;
-}
+export const MessageView = z.object({ message: z.string() })
+  .meta({ id: "Message", description: "The answer to a request that has nothing to show." });
+export type MessageView = z.infer<typeof MessageView>;

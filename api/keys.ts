@@ -1,63 +1,69 @@
-/** Keys: bearer tokens that call models or connect nodes. Times are UTC milliseconds. */
+/** Keys: bearer tokens that call models or connect nodes. */
 
-/** `api`: `sk-colink-…`, calls models. `client`: `client-…`, connects nodes. */
-export type TokenKind = "api" | "client";
+import { z } from "zod";
+import { label, modelList, orNull, rpm, time } from "./fields.ts";
 
-/** `active`; or `replaced`: works still, until `expires_at`. Keys that are over are not listed. */
-export type KeyState = "active" | "replaced";
+const MAX_NAME_CHARS = 80;
+const MAX_OVERLAP_SECONDS = 30 * 24 * 60 * 60;
 
-/** One key, as its owner sees it: `GET /api/keys` → `{ keys }`, newest first. */
-export interface KeyView {
-  id: string;
-  name: string;
-  kind: TokenKind;
-  /** The token's beginning and end, enough to recognise it: `sk-colink-Ab…9xYz`. */
-  hint: string;
-  /** The account's default token of that kind, which stays copyable (`GET /api/user/me`). It can be rotated, not revoked. */
-  is_default: boolean;
-  state: KeyState;
-  created_at: number;
-  /** When it last made a call or connected a node, exact to a minute; null: never. */
-  last_used_at: number | null;
-  /** From then on it does not work; null: it does not end by itself. */
-  expires_at: number | null;
-  /** The models that it may call; null: all that the account may. */
-  models: string[] | null;
-  /** Calls per minute of its own, within the account's; null: the account's only. */
-  rpm: number | null;
-}
+export const TokenKind = z.enum(["api", "client"])
+  .describe("`api`: `sk-colink-…`, calls models. `client`: `client-…`, connects nodes.");
+export type TokenKind = z.infer<typeof TokenKind>;
 
-/** `POST /api/keys`. What is absent is not limited. */
-export interface NewKey {
-  name: string;
-  /** Default: `api`. */
-  kind?: TokenKind;
-  models?: string[] | null;
-  rpm?: number | null;
-  expires_at?: number | null;
-}
+export const KeyView = z.object({
+  id: z.string(),
+  name: z.string(),
+  kind: TokenKind,
+  hint: z.string().describe("The token's beginning and end, to recognise it: `sk-colink-Ab…9xYz`."),
+  is_default: z.boolean().describe(
+    "Whether it is the account's default token of that kind, which stays copyable (`GET /api/user/me`) and can be rotated, not revoked.",
+  ),
+  state: z.enum(["active", "replaced"])
+    .describe("`replaced`: still valid, until `expires_at`. Keys that have ended are not listed."),
+  created_at: z.number(),
+  last_used_at: z.number().nullable().describe(
+    "When it last made a call or connected a node, exact to a minute; null: never.",
+  ),
+  expires_at: z.number().nullable().describe("Null: it does not end by itself."),
+  models: z.array(z.string()).nullable()
+    .describe("The models that it may call; null: all that the account may."),
+  rpm: z.number().nullable().describe(
+    "Calls per minute of its own, within the account's; null: the account's only.",
+  ),
+}).meta({ id: "Key", description: "A key, as its owner sees it." });
+export type KeyView = z.infer<typeof KeyView>;
 
-/** `PATCH /api/keys/{id}`. What is absent stays as it is. */
-export interface KeyChange {
-  name?: string;
-  models?: string[] | null;
-  rpm?: number | null;
-  expires_at?: number | null;
-}
+const limits = {
+  models: modelList.nullable().optional(),
+  rpm: rpm.nullable().optional(),
+  expires_at: time.nullable().optional(),
+};
 
-/** A key with its token, which is told this once: `POST /api/keys`. */
-export interface CreatedKey {
-  key: KeyView;
-  token: string;
-}
+export const NewKey = z.strictObject({
+  name: label(MAX_NAME_CHARS),
+  kind: TokenKind.optional().describe("Default: `api`."),
+  ...limits,
+}).meta({ id: "NewKey", description: "What is absent is not limited." });
+export type NewKey = z.infer<typeof NewKey>;
 
-/** `POST /api/keys/{id}/rotate` */
-export interface KeyRotation {
-  /** How long the old token works beside the new one, in seconds; 0 (default): it is dead at once. At most 30 days. */
-  overlap_seconds?: number;
-}
+export const KeyChange = z.strictObject({ name: label(MAX_NAME_CHARS).optional(), ...limits })
+  .meta({ id: "KeyChange", description: "What is absent stays as it is." });
+export type KeyChange = z.infer<typeof KeyChange>;
 
-/** The successor with its token, told this once; and the old key while it works, else null. */
-export interface RotatedKey extends CreatedKey {
-  replaced: KeyView | null;
-}
+export const CreatedKey = z.object({
+  key: KeyView,
+  token: z.string().describe("Shown this once."),
+}).meta({ id: "CreatedKey" });
+export type CreatedKey = z.infer<typeof CreatedKey>;
+
+export const KeyRotation = z.strictObject({
+  overlap_seconds: z.int().min(0).max(MAX_OVERLAP_SECONDS).optional().describe(
+    "How long the old token stays valid beside the new one; 0 (default): it ends at once. At most 30 days.",
+  ),
+}).meta({ id: "KeyRotation" });
+export type KeyRotation = z.infer<typeof KeyRotation>;
+
+export const RotatedKey = CreatedKey.extend({
+  replaced: orNull(KeyView).describe("The old key while it is valid, else null."),
+}).meta({ id: "RotatedKey" });
+export type RotatedKey = z.infer<typeof RotatedKey>;

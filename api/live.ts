@@ -1,64 +1,75 @@
-/**
- * `GET /api/live`: server-sent events of what changes, for whoever is signed in. The first event is
- * `snapshot`, unless the browser comes back with a `Last-Event-ID` that is still known: then what it
- * missed is sent, and no snapshot. `?topics=network,nodes,calls,changes` chooses; default: all.
- *
- * The stream ends with the session, and when its reader is too slow; EventSource then dials again.
- * What a page has loaded before a `snapshot` came may be out of date, so it loads again.
- */
+/** `GET /api/live`: the events of its stream. */
 
-import type { CallView, Side } from "./calls.ts";
-import type { NodeGone, NodeView } from "./nodes.ts";
+import { z } from "zod";
+import { CallView, Side } from "./calls.ts";
+import { described } from "./fields.ts";
+import { NodeGone, NodeView } from "./nodes.ts";
 
-export type LiveTopic = "network" | "nodes" | "calls" | "changes";
+export const LiveTopic = z.enum(["network", "nodes", "calls", "changes"]);
+export type LiveTopic = z.infer<typeof LiveTopic>;
 
-/** What somebody has changed: of the account its `keys` or `sessions`; the rest is told to administrators only. */
-export type Changed = "keys" | "sessions" | "users" | "invites" | "nodes" | "settings" | "audit";
+export const Changed = z.enum([
+  "keys",
+  "sessions",
+  "users",
+  "invites",
+  "nodes",
+  "settings",
+  "audit",
+]).describe(
+  "The account's own `keys` or `sessions`; all others are reported to administrators only.",
+);
+export type Changed = z.infer<typeof Changed>;
 
-/** By event name, what its `data` holds as JSON. */
-export interface LiveEvents {
-  snapshot: LiveSnapshot;
-  /** Topic `network`: at most once a second, when it has changed. */
-  network: NetworkView;
-  /** Topic `nodes`: a node is there, or anything but its running calls has changed. */
-  node: NodeView;
-  /** Topic `nodes`: a node is gone. */
-  node_gone: { id: string; name: string; gone: NodeGone };
-  /** Topic `nodes`: running calls of nodes, by id, where they have changed; at most once a second. */
-  load: Record<string, number>;
-  /** Topic `calls`: a call of the account is over, or one that its nodes served. At most 20 a second; `usage` counts all. */
-  call: CallView;
-  /** Topic `calls`: what has come to the account's figures, at most once a second. */
-  usage: UsageIncrement[];
-  /** Topic `changes`: within 5 s, at whatever gateway it was done. Pages that show it ask for it again. */
-  changed: { what: Changed[] };
-  /** The session is over: sign in again. The stream's last event. */
-  session_over: Record<string, never>;
-}
+export const NetworkView = z.object({
+  nodes: z.number(),
+  models: z.number(),
+  running: z.number().describe("Calls that run on this gateway."),
+  waiting: z.number().describe("Calls that wait on this gateway."),
+});
+export type NetworkView = z.infer<typeof NetworkView>;
 
-/** The network in numbers. */
-export interface NetworkView {
-  nodes: number;
-  models: number;
-  /** Calls that run, and that wait, on this gateway. */
-  running: number;
-  waiting: number;
-}
+export const LiveSnapshot = z.object({
+  now: z.number().describe("The gateway's clock."),
+  network: NetworkView,
+  nodes: z.array(NodeView).optional().describe("Present with the topic `nodes`."),
+});
+export type LiveSnapshot = z.infer<typeof LiveSnapshot>;
 
-export interface LiveSnapshot {
-  /** The gateway's clock, UTC milliseconds. */
-  now: number;
-  network: NetworkView;
-  /** Present with the topic `nodes`. */
-  nodes?: NodeView[];
-}
+export const UsageIncrement = z.object({
+  side: Side,
+  model: z.string(),
+  calls: z.number(),
+  errors: z.number(),
+  prompt_tokens: z.number(),
+  completion_tokens: z.number(),
+});
+export type UsageIncrement = z.infer<typeof UsageIncrement>;
 
-/** What calls that are over have added, since the last such event. */
-export interface UsageIncrement {
-  side: Side;
-  model: string;
-  calls: number;
-  errors: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-}
+export const LiveEvents = z.object({
+  snapshot: LiveSnapshot,
+  network: NetworkView
+    .describe("Topic `network`: at most once a second, when it has changed."),
+  node: described(
+    NodeView,
+    "Topic `nodes`: a node is there, or anything but its running calls has changed.",
+  ),
+  node_gone: z.object({ id: z.string(), name: z.string(), gone: NodeGone })
+    .describe("Topic `nodes`: a node is gone."),
+  load: z.record(z.string(), z.number()).describe(
+    "Topic `nodes`: running calls by node id, where they have changed; at most once a second.",
+  ),
+  call: described(
+    CallView,
+    "Topic `calls`: a call that the account made or its nodes served has ended. At most 20 a second; `usage` counts all.",
+  ),
+  usage: z.array(UsageIncrement).describe(
+    "Topic `calls`: what ended calls have added to the account's figures, at most once a second.",
+  ),
+  changed: z.object({ what: z.array(Changed) }).describe(
+    "Topic `changes`: something was changed at any gateway, at most 5 s ago. Pages that show it load it again.",
+  ),
+  session_over: z.strictObject({})
+    .describe("The session has ended: sign in again. The stream's last event."),
+}).meta({ id: "LiveEvents", description: "By event name, the JSON of its `data`." });
+export type LiveEvents = z.infer<typeof LiveEvents>;

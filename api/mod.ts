@@ -1,11 +1,14 @@
-/** The shapes that the console's API answers with. The console imports these types and nothing else of ours. */
+/**
+ * The contract of the console's API: zod schemas and the types inferred from them. The console imports
+ * types only. Times are UTC milliseconds.
+ */
 
-export type * from "./account.ts";
-export type * from "./admin.ts";
-export type * from "./calls.ts";
-export type * from "./error.ts";
-export type * from "./keys.ts";
-export type * from "./live.ts";
-export type * from "./models.ts";
-export type * from "./nodes.ts";
-export type * from "./usage.ts";
+export * from "./account.ts";
+export * from "./admin.ts";
+export * from "./calls.ts";
+export * from "./error.ts";
+export * from "./keys.ts";
+export * from "./live.ts";
+export * from "./models.ts";
+export * from "./nodes.ts";
+export * from "./usage.ts";

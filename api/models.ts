@@ -1,40 +1,33 @@
-/** Models: what is offered now, by whom, and how busy it is. */
+/** Models: what is offered now, by which nodes, and how busy it is. */
 
-import type { NodeState } from "./nodes.ts";
+import { z } from "zod";
+import { NodeState } from "./nodes.ts";
 
-/** Who serves a model. */
-export interface ModelNode {
-  id: string;
-  name: string;
-  /** The node's state as far as this model goes. */
-  state: NodeState;
-  active_tasks: number;
-  max_parallel: number;
-  mine: boolean;
-}
+export const ModelNode = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: NodeState.describe("The node's state as far as this model goes."),
+  active_tasks: z.number(),
+  max_parallel: z.number(),
+  mine: z.boolean(),
+}).meta({ id: "ModelNode", description: "A node that offers a model." });
+export type ModelNode = z.infer<typeof ModelNode>;
 
-export interface ModelCapabilitiesView {
-  /** Paths: `/v1/chat/completions` … Every model has at least that one. */
-  endpoints: string[];
-  /** Tokens; null: no node told. */
-  context_length: number | null;
-  tools: boolean | null;
-  vision: boolean | null;
-}
-
-/** One model: `GET /api/models` → `{ models }`, by name. */
-export interface ModelView {
-  id: string;
-  /**
-   * `ready`: a call would be taken at once. `busy`: it would wait. `unavailable`: no node takes
-   * calls of it now.
-   */
-  state: "ready" | "busy" | "unavailable";
-  /** Of nodes that take calls of it now. */
-  slots: number;
-  free_slots: number;
-  /** Calls that wait for it. */
-  waiting: number;
-  capabilities: ModelCapabilitiesView;
-  nodes: ModelNode[];
-}
+export const ModelView = z.object({
+  id: z.string(),
+  state: z.enum(["ready", "busy", "unavailable"]).describe(
+    "`ready`: a call would be taken at once. `busy`: it would wait. `unavailable`: no node takes calls of it now.",
+  ),
+  slots: z.number().describe("Of nodes that take calls of it now."),
+  free_slots: z.number(),
+  waiting: z.number().describe("Calls that wait for it."),
+  capabilities: z.object({
+    endpoints: z.array(z.string())
+      .describe("Paths: `/v1/chat/completions` … Every model has at least that one."),
+    context_length: z.number().nullable().describe("Tokens; null: not known."),
+    tools: z.boolean().nullable(),
+    vision: z.boolean().nullable(),
+  }),
+  nodes: z.array(ModelNode),
+}).meta({ id: "Model" });
+export type ModelView = z.infer<typeof ModelView>;

@@ -1,154 +1,141 @@
-/** Nodes: as everybody may see them, and what their owners see and do. Times are UTC milliseconds. */
+/** Nodes: as everybody may see them, and what their owners see and do. */
 
-/**
- * Of a connected node. `penalized`: its time is not over. `probing`: it is, and one call at a time
- * tries the node, until one succeeds; both of the whole node, or of each of its models. `draining`:
- * what runs ends, nothing new comes, until it connects again. `paused`: no calls until its owner
- * resumes it. `unapproved`: no calls until an administrator approves it.
- */
-export type NodeState =
-  | "ready"
-  | "busy"
-  | "probing"
-  | "penalized"
-  | "draining"
-  | "paused"
-  | "unapproved";
+import { z } from "zod";
+import { label, orNull } from "./fields.ts";
 
-export interface NodePenalty {
-  /** Null: for all of the node's models. */
-  model: string | null;
-  /** What happened, as a code of docs/errors.md: `node_lost`, `upstream_auth` … */
-  code: string;
-  /** What happened, in words. */
-  reason: string;
-  /** UTC milliseconds. Past: calls try the node, and none has succeeded yet. */
-  until: number;
-}
+const MAX_LABEL_CHARS = 80;
 
-/** One connected node, as everybody may see it: `GET /api/nodes` → `{ nodes }`. */
-export interface NodeView {
-  /** Random; says nothing about the node's token or address. */
-  id: string;
-  name: string;
-  max_parallel: number;
-  active_tasks: number;
-  supported_models: string[];
-  /** In one word; of several that hold, the one that keeps calls away longest. */
-  state: NodeState;
-  /** What stands against it, one by one. */
-  penalties: NodePenalty[];
-  /** No call reaches it now, whatever the model. */
-  penalized: boolean;
-  /** Why, where the node is penalised: what happened, in words. */
-  penalty_reason: string | null;
-  /** UTC milliseconds, or null. */
-  penalized_until: number | null;
-  draining: boolean;
-  /** UTC milliseconds. */
-  connected_at: number;
-  agent: string | null;
-  /** Whether it is the asking account's own; false for those who are not signed in. */
-  mine: boolean;
-}
+export const NodeState = z.enum([
+  "ready",
+  "busy",
+  "probing",
+  "penalized",
+  "draining",
+  "paused",
+  "unapproved",
+]).describe(
+  "`penalized`: gets no calls for a while. `probing`: that time is over, and one call at a time " +
+    "tries the node until one succeeds; both of the whole node, or of each of its models. " +
+    "`draining`: running calls end, no new ones come until it connects again. `paused`: no calls " +
+    "until its owner resumes it. `unapproved`: no calls until an administrator approves it.",
+);
+export type NodeState = z.infer<typeof NodeState>;
 
-/** A node of the asking account, connected or not: `GET /api/nodes/mine` → `{ nodes }`. */
-export interface OwnNodeView {
-  id: string;
-  /** What its owner called it, else what it calls itself. */
-  name: string;
-  /** Null: its owner gave it no other name. */
-  label: string | null;
-  /** The node as it is connected now; null: it is not. */
-  live: NodeView | null;
-  /** Models that it offered last. */
-  models: string[];
-  max_parallel: number;
-  agent: string | null;
-  first_seen_at: number;
-  /** When it was connected last; now, while it is. */
-  last_seen_at: number;
-  /** Why it is not connected, as the last connection's end told; null: it is, or nobody knows. */
-  gone: NodeGone | null;
-  paused_at: number | null;
-  /** Null: not approved yet, where approval is asked for. */
-  approved_at: number | null;
-  /** The client key that it connected with last. */
-  key_id: string;
-}
+export const NodePenalty = z.object({
+  model: z.string().nullable().describe("Null: all of the node's models."),
+  code: z.string()
+    .describe("What happened, as a code of docs/errors.md: `node_lost`, `upstream_auth` …"),
+  reason: z.string().describe("What happened, in words."),
+  until: z.number().describe("Past: calls try the node, and none has succeeded yet."),
+});
+export type NodePenalty = z.infer<typeof NodePenalty>;
 
-/** How a connection ended. */
-export interface NodeGone {
-  at: number;
-  /**
-   * `lost`: without a goodbye. `silent`: it answered no pings. `closed`: by the node. `restarted`:
-   * the gateway did. `revoked`: its token was replaced or its account shut. `protocol`: it broke the
-   * protocol. `replaced`: the same machine came back on a new connection.
-   */
-  code: "lost" | "silent" | "closed" | "restarted" | "revoked" | "protocol" | "replaced";
-  /** WebSocket's close code. */
-  close_code: number;
-}
+export const NodeView = z.object({
+  id: z.string().describe("Random; unrelated to the node's token and address."),
+  name: z.string(),
+  max_parallel: z.number(),
+  active_tasks: z.number(),
+  supported_models: z.array(z.string()),
+  state: NodeState.describe("Of several that hold, the one that keeps calls away longest."),
+  penalties: z.array(NodePenalty),
+  penalized: z.boolean().describe("Whether no call reaches it now, whatever the model."),
+  penalty_reason: z.string().nullable().describe("Why it is penalised, in words."),
+  penalized_until: z.number().nullable(),
+  draining: z.boolean(),
+  connected_at: z.number(),
+  agent: z.string().nullable(),
+  mine: z.boolean().describe("Whether it is the asking account's own; false without a session."),
+}).meta({ id: "Node", description: "A connected node, as everybody may see it." });
+export type NodeView = z.infer<typeof NodeView>;
 
-export type NodeEventKind =
-  | "connected"
-  | "disconnected"
-  | "offer"
-  | "penalized"
-  | "recovered"
-  | "paused"
-  | "resumed"
-  | "drain"
-  | "renamed"
-  | "approved"
-  | "unapproved"
-  | "token_rotated";
+export const NodeGone = z.object({
+  at: z.number(),
+  code: z.enum(["lost", "silent", "closed", "restarted", "revoked", "protocol", "replaced"])
+    .describe(
+      "`lost`: without a goodbye. `silent`: it answered no pings. `closed`: by the node. " +
+        "`restarted`: the gateway did. `revoked`: its token was replaced or its account closed. " +
+        "`protocol`: it broke the protocol. `replaced`: the same machine connected again.",
+    ),
+  close_code: z.number().describe("WebSocket's close code."),
+}).meta({ id: "NodeGone", description: "How a connection ended." });
+export type NodeGone = z.infer<typeof NodeGone>;
 
-/** One line of a node's timeline. */
-export interface NodeEvent {
-  at: number;
-  kind: NodeEventKind;
-  /** Of `penalized`: the fault's code; of `disconnected`: NodeGone's; else null. */
-  code: string | null;
-  /** Of `penalized`, `recovered`: the model; null: all of the node's. */
-  model: string | null;
-  /** In words, where there is more to say. */
-  detail: string | null;
-  /** Of `penalized`: until when. */
-  until: number | null;
-}
+export const OwnNodeView = z.object({
+  id: z.string(),
+  name: z.string().describe("The owner's name for it, else its own."),
+  label: z.string().nullable().describe("The owner's name for it; null: none."),
+  live: orNull(NodeView).describe("The node as it is connected now; null: it is not."),
+  models: z.array(z.string()).describe("The models that it offered last."),
+  max_parallel: z.number(),
+  agent: z.string().nullable(),
+  first_seen_at: z.number(),
+  last_seen_at: z.number().describe("When it was connected last; now, while it is."),
+  gone: orNull(NodeGone)
+    .describe("How its last connection ended; null: it is connected, or that is not known."),
+  paused_at: z.number().nullable(),
+  approved_at: z.number().nullable()
+    .describe("Null: not approved yet, where approval is required."),
+  key_id: z.string().describe("The client key that it connected with last."),
+}).meta({ id: "OwnNode", description: "A node of the asking account, connected or not." });
+export type OwnNodeView = z.infer<typeof OwnNodeView>;
 
-/** How one model did on one node, by calls of the last 24 hours. */
-export interface NodeModelSpeed {
-  model: string;
-  calls: number;
-  errors: number;
-  first_token_p50_ms: number | null;
-  first_token_p95_ms: number | null;
-  tokens_per_second: number | null;
-}
+export const NodeEventKind = z.enum([
+  "connected",
+  "disconnected",
+  "offer",
+  "penalized",
+  "recovered",
+  "paused",
+  "resumed",
+  "drain",
+  "renamed",
+  "approved",
+  "unapproved",
+  "token_rotated",
+]);
+export type NodeEventKind = z.infer<typeof NodeEventKind>;
 
-/** `GET /api/nodes/{id}`: everybody who is signed in sees a node, its owner (and administrators) all of it. */
-export interface NodeDetail {
-  /** Null: it is not connected. */
-  live: NodeView | null;
-  /** Null: it is somebody else's. */
-  own: OwnNodeView | null;
-  /** LruCache first, at most 200. Others see connects, disconnects and penalties. */
-  timeline: NodeEvent[];
-  speed: NodeModelSpeed[];
-}
+export const NodeEvent = z.object({
+  at: z.number(),
+  kind: NodeEventKind,
+  code: z.string().nullable().describe(
+    "Of `penalized`: the failure's code. Of `disconnected`: as in NodeGone. Else null.",
+  ),
+  model: z.string().nullable()
+    .describe("Of `penalized` and `recovered`: the model; null: all of the node's."),
+  detail: z.string().nullable().describe("In words, where there is more to say."),
+  until: z.number().nullable().describe("Of `penalized`: until when."),
+}).meta({ id: "NodeEvent", description: "One line of a node's timeline." });
+export type NodeEvent = z.infer<typeof NodeEvent>;
 
-/** `PATCH /api/nodes/{id}`: the owner's word. What is absent stays as it is. */
-export interface NodeChange {
-  /** Null: back to what it calls itself. */
-  label?: string | null;
-  paused?: boolean;
-}
+export const NodeModelSpeed = z.object({
+  model: z.string(),
+  calls: z.number(),
+  errors: z.number(),
+  first_token_p50_ms: z.number().nullable(),
+  first_token_p95_ms: z.number().nullable(),
+  tokens_per_second: z.number().nullable(),
+}).meta({
+  id: "NodeModelSpeed",
+  description: "How fast a model was on a node, by the calls of the last 24 hours.",
+});
+export type NodeModelSpeed = z.infer<typeof NodeModelSpeed>;
 
-/** `POST /api/nodes/{id}/drain` and `PATCH` answer with it: the node as it is now. */
-export interface OwnNodeAnswer {
-  node: OwnNodeView;
-}
+export const NodeDetail = z.object({
+  live: orNull(NodeView).describe("Null: it is not connected."),
+  own: orNull(OwnNodeView).describe("Null: it belongs to another account."),
+  timeline: z.array(NodeEvent).describe(
+    "Newest first, at most 200. Only its owner and administrators see more than connects, disconnects and penalties.",
+  ),
+  speed: z.array(NodeModelSpeed),
+}).meta({ id: "NodeDetail" });
+export type NodeDetail = z.infer<typeof NodeDetail>;
 
-/** `POST /api/nodes/{id}/rotate-token`: the client key of this node is replaced; the body is KeyRotation, the answer RotatedKey. */
+export const NodeChange = z.strictObject({
+  label: label(MAX_LABEL_CHARS).nullable().optional().describe("Null: back to its own name."),
+  paused: z.boolean().optional(),
+}).meta({ id: "NodeChange", description: "What is absent stays as it is." });
+export type NodeChange = z.infer<typeof NodeChange>;
+
+export const OwnNodeAnswer = z.object({ node: OwnNodeView });
+export type OwnNodeAnswer = z.infer<typeof OwnNodeAnswer>;

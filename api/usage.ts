@@ -1,71 +1,68 @@
-/** What was used over time: the dashboard in one answer. Times are UTC milliseconds. */
+/** What was used over time: the dashboard in one answer. */
 
-import type { Side } from "./calls.ts";
+import { z } from "zod";
+import { Side } from "./calls.ts";
+import { described, filterText, timeText } from "./fields.ts";
 
-export interface UsageFigures {
-  calls: number;
-  /** Of these: neither answered nor left by their caller. */
-  errors: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-  /** Time to first token of streams, milliseconds, from a histogram (exact to about 10 %); null: there were none. */
-  first_token_p50_ms: number | null;
-  first_token_p95_ms: number | null;
-  /** Completion tokens a second while streams were running; null: nothing to tell it from. */
-  tokens_per_second: number | null;
-}
+export const UsageFigures = z.object({
+  calls: z.number(),
+  errors: z.number().describe("Of these: neither answered nor left by their caller."),
+  prompt_tokens: z.number(),
+  completion_tokens: z.number(),
+  first_token_p50_ms: z.number().nullable().describe(
+    "Time to first token of streams, from a histogram (exact to about 10 %); null: there were none.",
+  ),
+  first_token_p95_ms: z.number().nullable(),
+  tokens_per_second: z.number().nullable()
+    .describe("Completion tokens per second of running streams; null: there were none."),
+}).meta({ id: "UsageFigures" });
+export type UsageFigures = z.infer<typeof UsageFigures>;
 
-/** One step of the series. Steps without calls are left out. */
-export interface UsagePoint extends UsageFigures {
-  /** When the step begins. */
-  at: number;
-}
+export const UsagePoint = UsageFigures.extend({ at: z.number().describe("When the step begins.") });
+export type UsagePoint = z.infer<typeof UsagePoint>;
 
-export interface UsageShare extends UsageFigures {
-  /** A model's name, a key's or a node's id. */
-  id: string;
-  /** What people call it; for models the same as `id`, for what is gone null. */
-  name: string | null;
-}
+export const UsageShare = UsageFigures.extend({
+  id: z.string().describe("A model's name, a key's or a node's id."),
+  name: z.string().nullable()
+    .describe("The name in the console; of models the same as `id`, of what is gone null."),
+}).meta({ id: "UsageShare" });
+export type UsageShare = z.infer<typeof UsageShare>;
 
-/** The query of `GET /api/usage`; all parts are optional. */
-export interface UsageFilter {
-  /** Default: `made`. */
-  side?: Side;
-  /** Default: 24 hours before `to`. */
-  from?: number;
-  /** Default: now. */
-  to?: number;
-  /** Default: `minute` up to 6 hours, `hour` up to 14 days, else `day`. At most 2,000 steps. */
-  step?: UsageStep;
-  model?: string;
-  /** Only on the `made` side. */
-  key?: string;
-  node?: string;
-}
+export const UsageStep = z.enum(["minute", "hour", "day"]);
+export type UsageStep = z.infer<typeof UsageStep>;
 
-export type UsageStep = "minute" | "hour" | "day";
+export const UsageFilter = z.object({
+  side: Side.optional().describe("Default: `made`."),
+  from: timeText.optional().describe("Default: 24 hours before `to`."),
+  to: timeText.optional().describe("Default: now."),
+  step: UsageStep.optional().describe(
+    "Default: `minute` up to 6 hours, `hour` up to 14 days, else `day`. At most 2,000 steps.",
+  ),
+  model: filterText,
+  key: filterText.describe("Only on the `made` side."),
+  node: filterText,
+});
+export type UsageFilter = z.infer<typeof UsageFilter>;
 
-/** `GET /api/usage` */
-export interface UsageView {
-  side: Side;
-  step: UsageStep;
-  step_ms: number;
-  /** What the figures cover: `from` and `to` as asked, moved out to whole steps. */
-  from: number;
-  to: number;
-  total: UsageFigures;
-  /** The same length of time before `from`, to compare with. */
-  before: UsageFigures;
-  series: UsagePoint[];
-  /** Most calls first; at most 50 each. */
-  by_model: UsageShare[];
-  /** Empty on the `provided` side. */
-  by_key: UsageShare[];
-  by_node: UsageShare[];
-  /** Series of the five busiest models, in the order of `by_model`. */
-  model_series: {
-    id: string;
-    points: { at: number; calls: number; completion_tokens: number }[];
-  }[];
-}
+const shares = z.array(UsageShare);
+
+export const UsageView = z.object({
+  side: Side,
+  step: UsageStep,
+  step_ms: z.number(),
+  from: z.number().describe("As asked, moved out to a whole step."),
+  to: z.number().describe("As asked, moved out to a whole step."),
+  total: UsageFigures,
+  before: described(UsageFigures, "The same length of time before `from`, to compare with."),
+  series: z.array(UsagePoint).describe("Steps without calls are left out."),
+  by_model: shares.describe("Most calls first, at most 50."),
+  by_key: shares.describe("As `by_model`; empty on the `provided` side."),
+  by_node: shares.describe("As `by_model`."),
+  model_series: z.array(z.object({
+    id: z.string(),
+    points: z.array(
+      z.object({ at: z.number(), calls: z.number(), completion_tokens: z.number() }),
+    ),
+  })).describe("Series of the five busiest models, in the order of `by_model`."),
+}).meta({ id: "Usage" });
+export type UsageView = z.infer<typeof UsageView>;

@@ -30,9 +30,14 @@ export const rooms: readonly Room[] = [
   { path: "client", may: ["protocol"] },
   {
     path: "server/http",
-    may: below("call", "schedule", "node", "account", "limit"),
+    may: ["server/http/console", ...below("call", "schedule", "node", "account", "limit")],
     // It hands the store on to the health page and never queries the store itself.
     mayType: ["api", "server/store", "server/cluster"],
+  },
+  {
+    // Loaded by the first request for it: nothing else may load the schemas at the gateway's start.
+    path: "server/http/console",
+    may: ["api", "server/http", ...below("account", "node")],
   },
   { path: "server/call", may: below("schedule", "node", "store") },
   { path: "server/schedule", may: below("node") },
@@ -43,7 +48,11 @@ export const rooms: readonly Room[] = [
   { path: "server/store", may: below(), mayType: ["api"] },
   { path: "server/base", may: [], mayType: ["api"] },
   // The entry files join the parts.
-  { path: "server", may: [...everyServerRoom, ...below()], mayType: ["api"] },
+  {
+    path: "server",
+    may: [...everyServerRoom, "server/http/console", ...below()],
+    mayType: ["api"],
+  },
   { path: "mod.ts", may: ["server", "client", "protocol", "server/base"], mayType: ["api"] },
   {
     // Measures the scheduler by itself.

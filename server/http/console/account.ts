@@ -1,13 +1,17 @@
 /** Registering, signing in and out, and what is an account's own: its tokens, password and sessions. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type {
+import {
+  Credentials,
   FirstAdmin,
   InfoView,
   LoginAnswer,
+  MessageView,
   PasswordChange,
+  Registration,
   SessionsEnded,
   SessionView,
+  TokenRotation,
   UserView,
 } from "../../../api/mod.ts";
 import { ColinkError } from "../../base/error.ts";
@@ -16,120 +20,94 @@ import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { clearSession, setSession } from "../session_cookie.ts";
 import { isCutOff } from "../health.ts";
-import { answers, body, idParam, Message, session } from "./schema.ts";
+import { answers, body, idParam, session } from "./schema.ts";
 import { audit, expectSeldom, signedIn } from "./visitor.ts";
 
 /** By account. */
 const ROTATIONS_PER_MINUTE = 10;
 
-const User: z.ZodType<UserView> = z.object({
-  id: z.string(),
-  email: z.string(),
-  role: z.enum(["user", "admin"]),
-  api_token: z.string(),
-  client_token: z.string(),
-  total_api_calls: z.number(),
-  total_provided_calls: z.number(),
-  created_at: z.number(),
-}).openapi("User");
-
-const registration = z.enum(["open", "invite", "closed"]);
-
-const Info: z.ZodType<InfoView> = z.object({
-  version: z.string(),
-  registration,
-  public_url: z.string().nullable(),
-  nodes: z.number(),
-  models: z.number(),
-  setup: z.boolean(),
-  cut_off: z.boolean(),
-}).openapi("Info");
-
-const Login: z.ZodType<LoginAnswer> = z.object({ token: z.string(), user: User }).openapi("Login");
-
-const Session: z.ZodType<SessionView> = z.object({
-  id: z.string(),
-  created_at: z.number(),
-  last_seen_at: z.number(),
-  expires_at: z.number(),
-  address: z.string(),
-  user_agent: z.string().nullable(),
-  current: z.boolean(),
-}).openapi("Session");
-
-const Ended: z.ZodType<SessionsEnded> = z.object({ ended: z.number() }).openapi("SessionsEnded");
-
-const Credentials = z.object({ email: z.string(), password: z.string() });
-const First: z.ZodType<FirstAdmin> = Credentials.extend({
-  code: z.string(),
-  registration: registration.optional(),
-}).openapi("FirstAdmin");
-
-const NewPassword: z.ZodType<PasswordChange> = z.object({
-  current_password: z.string(),
-  new_password: z.string(),
-}).openapi("PasswordChange");
-
 const routes = {
   setup: createRoute({
     method: "post",
     path: "/setup",
-    request: body(First),
-    responses: answers(Login),
+    description:
+      "`{code, email, password, registration?}` → `{token, user}` and the cookie: makes the first administrator, with the code of the setup link; 404 once there is one",
+    request: body(FirstAdmin),
+    responses: answers(LoginAnswer),
   }),
   register: createRoute({
     method: "post",
     path: "/auth/register",
-    request: body(Credentials.extend({ invite: z.string().optional() })),
-    responses: answers(Message),
+    description: "`{email, password, invite?}`: makes an account",
+    request: body(Registration),
+    responses: answers(MessageView),
   }),
   login: createRoute({
     method: "post",
     path: "/auth/login",
+    description: "`{email, password}` → `{token, user}` and the cookie",
     request: body(Credentials),
-    responses: answers(Login),
+    responses: answers(LoginAnswer),
   }),
-  logout: createRoute({ method: "post", path: "/auth/logout", responses: answers(Message) }),
+  logout: createRoute({
+    method: "post",
+    path: "/auth/logout",
+    security: session,
+    description: "Ends the session",
+    responses: answers(MessageView),
+  }),
   me: createRoute({
     method: "get",
     path: "/user/me",
+    description: "`{user}` with the account's own two tokens",
     security: session,
-    responses: answers(z.object({ user: User })),
+    responses: answers(z.object({ user: UserView })),
   }),
   rotate: createRoute({
     method: "post",
     path: "/user/tokens/rotate",
+    description: "`{kind}`: replaces one of the account's own two tokens",
     security: session,
-    request: body(z.object({ kind: z.enum(["api", "client"]) })),
-    responses: answers(z.object({ user: User })),
+    request: body(TokenRotation),
+    responses: answers(z.object({ user: UserView })),
   }),
   password: createRoute({
     method: "post",
     path: "/user/password",
+    description: "`{current_password, new_password}`; ends all other sessions",
     security: session,
-    request: body(NewPassword),
-    responses: answers(Message),
+    request: body(PasswordChange),
+    responses: answers(MessageView),
   }),
   sessions: createRoute({
     method: "get",
     path: "/user/sessions",
+    description: "`{sessions}`",
     security: session,
-    responses: answers(z.object({ sessions: z.array(Session) })),
+    responses: answers(z.object({ sessions: z.array(SessionView) })),
   }),
   endSession: createRoute({
     method: "delete",
     path: "/user/sessions/{id}",
+    description: "Ends one session",
     security: session,
     request: idParam,
-    responses: answers(Message),
+    responses: answers(MessageView),
   }),
   endSessions: createRoute({
     method: "delete",
     path: "/user/sessions",
+    description: "Ends all sessions but the one that asks",
     security: session,
-    responses: answers(Ended),
+    responses: answers(SessionsEnded),
   }),
-  info: createRoute({ method: "get", path: "/info", responses: answers(Info) }),
+  info: createRoute({
+    method: "get",
+    path: "/info",
+    description:
+      "Version, registration mode, numbers of nodes and models, whether the first administrator is still to be made, and whether other gateways are out of reach",
+    responses: answers(InfoView),
+  }),
 };
 
 export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {

@@ -1,217 +1,108 @@
 /** `/api/admin`: accounts, invites, nodes, settings and the audit log, for administrators. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type {
+import {
   AdminNodeChange,
   AdminNodeView,
   AdminUserChange,
+  AdminUserFilter,
   AdminUserPage,
   AdminUserView,
-  AuditEntry,
+  AuditFilter,
   AuditPage,
   CreatedInvite,
   InviteView,
+  MessageView,
   NewInvite,
   SettingsChange,
   SettingsView,
 } from "../../../api/mod.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
-import { answers, body, idParam, limitText, Message, modelList, rpm, session } from "./schema.ts";
+import { answers, body, idParam, session } from "./schema.ts";
 import { administrator, audit } from "./visitor.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_INVITE_DAYS = 7;
-const MAX_PAGE = 200;
-const DEFAULT_PAGE = 50;
-
-const registration = z.enum(["open", "invite", "closed"]);
-
-const User: z.ZodType<AdminUserView> = z.object({
-  id: z.string(),
-  email: z.string(),
-  role: z.enum(["user", "admin"]),
-  created_at: z.number(),
-  disabled_at: z.number().nullable(),
-  rpm: z.number().nullable(),
-  models: z.array(z.string()).nullable(),
-  total_api_calls: z.number(),
-  total_provided_calls: z.number(),
-  keys: z.number(),
-  nodes: z.number(),
-}).openapi("AdminUser");
-
-const UserPage: z.ZodType<AdminUserPage> = z.object({
-  users: z.array(User),
-  next_cursor: z.string().nullable(),
-}).openapi("AdminUserPage");
-
-const UserChange: z.ZodType<AdminUserChange> = z.strictObject({
-  role: z.enum(["user", "admin"]).optional(),
-  disabled: z.boolean().optional(),
-  rpm: rpm.nullable().optional(),
-  models: modelList.nullable().optional(),
-}).openapi("AdminUserChange");
-
-const Invite: z.ZodType<InviteView> = z.object({
-  id: z.string(),
-  note: z.string(),
-  created_at: z.number(),
-  expires_at: z.number(),
-  created_by: z.string().nullable(),
-  used_by: z.string().nullable(),
-  state: z.enum(["open", "used", "expired", "revoked"]),
-}).openapi("Invite");
-
-const New: z.ZodType<NewInvite> = z.strictObject({
-  note: z.string().trim().max(200).regex(/^\P{Cc}*$/u, { error: "control characters in it" })
-    .optional(),
-  days: z.int().min(1).max(365).optional(),
-}).openapi("NewInvite");
-
-const Created: z.ZodType<CreatedInvite> = z.object({ invite: Invite, code: z.string() })
-  .openapi("CreatedInvite");
-
-const setting = <T extends z.ZodType>(value: T) =>
-  z.object({ value, fallback: value, is_set: z.boolean() });
-
-const Settings: z.ZodType<SettingsView> = z.object({
-  registration: setting(registration),
-  default_rpm: setting(z.number()),
-  node_approval: setting(z.boolean()),
-}).openapi("Settings");
-
-const Change: z.ZodType<SettingsChange> = z.strictObject({
-  registration: registration.nullable().optional(),
-  default_rpm: rpm.nullable().optional(),
-  node_approval: z.boolean().nullable().optional(),
-}).openapi("SettingsChange");
-
-const Node: z.ZodType<AdminNodeView> = z.object({
-  id: z.string(),
-  name: z.string(),
-  owner_id: z.string(),
-  owner_email: z.string(),
-  connected: z.boolean(),
-  models: z.array(z.string()),
-  first_seen_at: z.number(),
-  last_seen_at: z.number(),
-  approved_at: z.number().nullable(),
-  paused_at: z.number().nullable(),
-}).openapi("AdminNode");
-
-const NodeChange: z.ZodType<AdminNodeChange> = z.strictObject({
-  approved: z.boolean().optional(),
-  paused: z.boolean().optional(),
-}).openapi("AdminNodeChange");
-
-const Entry: z.ZodType<AuditEntry> = z.object({
-  id: z.string(),
-  at: z.number(),
-  actor: z.string().nullable(),
-  action: z.enum([
-    "account.registered",
-    "session.started",
-    "session.refused",
-    "session.ended",
-    "password.changed",
-    "key.created",
-    "key.changed",
-    "key.rotated",
-    "key.revoked",
-    "node.renamed",
-    "node.paused",
-    "node.resumed",
-    "node.drained",
-    "node.approved",
-    "node.unapproved",
-    "user.changed",
-    "user.disabled",
-    "user.enabled",
-    "invite.created",
-    "invite.revoked",
-    "settings.changed",
-  ]),
-  target: z.string().nullable(),
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
-  address: z.string().nullable(),
-}).openapi("AuditEntry");
-
-const Audit: z.ZodType<AuditPage> = z.object({
-  entries: z.array(Entry),
-  next_cursor: z.string().nullable(),
-}).openapi("AuditPage");
-
-const text = z.string().max(300).optional();
-const page = { cursor: text, limit: limitText(MAX_PAGE, DEFAULT_PAGE) };
 
 const routes = {
   users: createRoute({
     method: "get",
     path: "/admin/users",
+    description: "Accounts by `search`; `cursor`, `limit`",
     security: session,
-    request: { query: z.object({ search: text, ...page }) },
-    responses: answers(UserPage),
+    request: { query: AdminUserFilter },
+    responses: answers(AdminUserPage),
   }),
   changeUser: createRoute({
     method: "patch",
     path: "/admin/users/{id}",
+    description: "`{role?, disabled?, rpm?, models?}`",
     security: session,
-    request: { ...idParam, ...body(UserChange) },
-    responses: answers(z.object({ user: User })),
+    request: { ...idParam, ...body(AdminUserChange) },
+    responses: answers(z.object({ user: AdminUserView })),
   }),
   invites: createRoute({
     method: "get",
     path: "/admin/invites",
+    description: "`{invites}`, newest first; those that have ended stay for 30 days",
     security: session,
-    responses: answers(z.object({ invites: z.array(Invite) })),
+    responses: answers(z.object({ invites: z.array(InviteView) })),
   }),
   createInvite: createRoute({
     method: "post",
     path: "/admin/invites",
+    description: "`{note?, days?}` → `{invite, code}`; the code is shown this once",
     security: session,
-    request: body(New),
-    responses: answers(Created),
+    request: body(NewInvite),
+    responses: answers(CreatedInvite),
   }),
   revokeInvite: createRoute({
     method: "delete",
     path: "/admin/invites/{id}",
+    description: "Revokes it",
     security: session,
     request: idParam,
-    responses: answers(Message),
+    responses: answers(MessageView),
   }),
   settings: createRoute({
     method: "get",
     path: "/admin/settings",
+    description:
+      "Registration mode, default limit, approval of nodes: what is in force, and what the configuration says",
     security: session,
-    responses: answers(Settings),
+    responses: answers(SettingsView),
   }),
   changeSettings: createRoute({
     method: "patch",
     path: "/admin/settings",
+    description: "Sets them; null: back to the configuration's",
     security: session,
-    request: body(Change),
-    responses: answers(Settings),
+    request: body(SettingsChange),
+    responses: answers(SettingsView),
   }),
   nodes: createRoute({
     method: "get",
     path: "/admin/nodes",
+    description: "All nodes that were ever connected; those that wait for approval first",
     security: session,
-    responses: answers(z.object({ nodes: z.array(Node) })),
+    responses: answers(z.object({ nodes: z.array(AdminNodeView) })),
   }),
   changeNode: createRoute({
     method: "patch",
     path: "/admin/nodes/{id}",
+    description: "`{approved?, paused?}`",
     security: session,
-    request: { ...idParam, ...body(NodeChange) },
-    responses: answers(z.object({ node: Node })),
+    request: { ...idParam, ...body(AdminNodeChange) },
+    responses: answers(z.object({ node: AdminNodeView })),
   }),
   audit: createRoute({
     method: "get",
     path: "/admin/audit",
+    description: "Who did what, when, from where; `actor`, `action`, `cursor`, `limit`",
     security: session,
-    request: { query: z.object({ actor: text, action: text, ...page }) },
-    responses: answers(Audit),
+    request: { query: AuditFilter },
+    responses: answers(AuditPage),
   }),
 };
 

@@ -1,4 +1,4 @@
-/** `/api`: what the console (and anyone with a session) can ask. Its routes document themselves at /api/openapi.json. */
+/** `/api`: the console's API, also for programs with a session. Its routes describe themselves at /api/openapi.json. */
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
@@ -16,7 +16,6 @@ import { nodeRoutes } from "./nodes.ts";
 import { problemsOf } from "./schema.ts";
 import { usageRoutes } from "./usage.ts";
 
-/** Nothing that the console sends is larger. */
 const MAX_BODY_BYTES = 64 * 1024;
 
 /** All of `/api`, to be mounted there. */
@@ -46,7 +45,11 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   });
   api.doc31("/openapi.json", {
     openapi: "3.1.0",
-    info: { title: "Co-Link console API", version: parts.version },
+    info: {
+      title: "Co-Link console API",
+      version: parts.version,
+      description: "Times are UTC milliseconds, durations milliseconds. See docs/console-api.md.",
+    },
   });
   return api;
 }

@@ -1,103 +1,64 @@
 /** `/api/keys`: an account's keys, each with a name and limits of its own. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type {
+import {
   CreatedKey,
   KeyChange,
   KeyRotation,
   KeyView,
+  MessageView,
   NewKey,
   RotatedKey,
 } from "../../../api/mod.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
-import { answers, body, idParam, label, Message, modelList, rpm, session, time } from "./schema.ts";
+import { answers, body, idParam, session } from "./schema.ts";
 import { audit, expectSeldom, signedIn } from "./visitor.ts";
 
 /** By account, making and replacing together. */
 const NEW_KEYS_PER_MINUTE = 30;
 
-const MAX_NAME_CHARS = 80;
-const MAX_OVERLAP_SECONDS = 30 * 24 * 60 * 60;
-
-export const Key: z.ZodType<KeyView> = z.object({
-  id: z.string(),
-  name: z.string(),
-  kind: z.enum(["api", "client"]),
-  hint: z.string(),
-  is_default: z.boolean(),
-  state: z.enum(["active", "replaced"]),
-  created_at: z.number(),
-  last_used_at: z.number().nullable(),
-  expires_at: z.number().nullable(),
-  models: z.array(z.string()).nullable(),
-  rpm: z.number().nullable(),
-}).openapi("Key");
-
-const Created: z.ZodType<CreatedKey> = z.object({ key: Key, token: z.string() })
-  .openapi("CreatedKey");
-
-export const Rotated: z.ZodType<RotatedKey> = z.object({
-  key: Key,
-  token: z.string(),
-  replaced: Key.nullable(),
-}).openapi("RotatedKey");
-
-const limits = {
-  models: modelList.nullable().optional(),
-  rpm: rpm.nullable().optional(),
-  expires_at: time.nullable().optional(),
-};
-
-const New: z.ZodType<NewKey> = z.strictObject({
-  name: label(MAX_NAME_CHARS),
-  kind: z.enum(["api", "client"]).optional(),
-  ...limits,
-}).openapi("NewKey");
-
-const Change: z.ZodType<KeyChange> = z.strictObject({
-  name: label(MAX_NAME_CHARS).optional(),
-  ...limits,
-}).openapi("KeyChange");
-
-export const Rotation: z.ZodType<KeyRotation> = z.strictObject({
-  overlap_seconds: z.int().min(0).max(MAX_OVERLAP_SECONDS).optional(),
-}).openapi("KeyRotation");
-
 const routes = {
   list: createRoute({
     method: "get",
     path: "/keys",
+    description: "`{keys}`, newest first, without their tokens",
     security: session,
-    responses: answers(z.object({ keys: z.array(Key) })),
+    responses: answers(z.object({ keys: z.array(KeyView) })),
   }),
   create: createRoute({
     method: "post",
     path: "/keys",
+    description:
+      "`{name, kind?, models?, rpm?, expires_at?}` → `{key, token}`; the token is shown this once",
     security: session,
-    request: body(New),
-    responses: answers(Created),
+    request: body(NewKey),
+    responses: answers(CreatedKey),
   }),
   change: createRoute({
     method: "patch",
     path: "/keys/{id}",
+    description: "Changes its name, models, limit or end",
     security: session,
-    request: { ...idParam, ...body(Change) },
-    responses: answers(z.object({ key: Key })),
+    request: { ...idParam, ...body(KeyChange) },
+    responses: answers(z.object({ key: KeyView })),
   }),
   revoke: createRoute({
     method: "delete",
     path: "/keys/{id}",
+    description: "Revokes it, within 5 seconds at every gateway",
     security: session,
     request: idParam,
-    responses: answers(Message),
+    responses: answers(MessageView),
   }),
   rotate: createRoute({
     method: "post",
     path: "/keys/{id}/rotate",
+    description:
+      "`{overlap_seconds?}` → `{key, token, replaced}`: both tokens are valid for that long",
     security: session,
-    request: { ...idParam, ...body(Rotation) },
-    responses: answers(Rotated),
+    request: { ...idParam, ...body(KeyRotation) },
+    responses: answers(RotatedKey),
   }),
 };
 

@@ -1,21 +1,20 @@
 /** `/api/live`: what changes, as server-sent events. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { LiveTopic } from "../../../api/mod.ts";
+import { LiveEvents, LiveTopic } from "../../../api/mod.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
 import { signedIn } from "./visitor.ts";
 
-const topicNames = ["network", "nodes", "calls", "changes"] as const satisfies readonly LiveTopic[];
-
-const topics = z.string().default(topicNames.join(","))
+const topics = z.string().default(LiveTopic.options.join(","))
   .transform((text) => text.split(",").map((name) => name.trim()))
-  .pipe(z.array(z.enum(topicNames)).min(1));
+  .pipe(z.array(LiveTopic).min(1));
 
 const route = createRoute({
   method: "get",
   path: "/live",
+  description: "Changes as they happen, as server-sent events; `topics`, `Last-Event-ID`",
   security: session,
   request: {
     query: z.object({ topics: topics.openapi({ type: "string" }) }),
@@ -24,13 +23,19 @@ const route = createRoute({
   responses: {
     ...answers(z.object({})),
     200: {
-      description: "Events; api/live.ts tells which, and what their data holds",
+      description:
+        "Events by the names of LiveEvents, each with its `data` as JSON. The first is " +
+        "`snapshot`, unless the events since `Last-Event-ID` are still known: then only those are " +
+        "sent. The stream ends with its session, or when it is read too slowly; dial again then. " +
+        "What was loaded before a `snapshot` may be out of date.",
       content: { "text/event-stream": { schema: z.string() } },
     },
   },
 });
 
 export function liveRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
+  api.openAPIRegistry.register("LiveEvents", LiveEvents);
+
   api.openapi(route, async (c) => {
     const visitor = await signedIn(c, parts);
     const lastEventId = c.req.valid("header")["last-event-id"];
@@ -39,7 +44,7 @@ export function liveRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       topics: new Set(c.req.valid("query").topics),
       ...(lastEventId === undefined ? {} : { lastEventId }),
     });
-    // It has keep-alives of its own; Bun's idle timer would not wait for them.
+    // The stream sends keep-alives; Bun's idle timer would not wait for them.
     c.env.server.timeout(c.req.raw, 0);
     return new Response(stream, {
       headers: {

@@ -1,46 +1,22 @@
 /** `/api/models`: what is offered now, by whom, and how busy it is. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { ModelNode, ModelView, NodeState } from "../../../api/mod.ts";
+import { type ModelNode, ModelView, type NodeState } from "../../../api/mod.ts";
 import type { Node } from "../../node/node.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
-import { nodeState } from "./nodes.ts";
 import { answers, session } from "./schema.ts";
 import { signedIn } from "./visitor.ts";
 
 /** Of one model's nodes. */
 const MAX_NODES = 200;
 
-const Server: z.ZodType<ModelNode> = z.object({
-  id: z.string(),
-  name: z.string(),
-  state: nodeState,
-  active_tasks: z.number(),
-  max_parallel: z.number(),
-  mine: z.boolean(),
-}).openapi("ModelNode");
-
-const Model: z.ZodType<ModelView> = z.object({
-  id: z.string(),
-  state: z.enum(["ready", "busy", "unavailable"]),
-  slots: z.number(),
-  free_slots: z.number(),
-  waiting: z.number(),
-  capabilities: z.object({
-    endpoints: z.array(z.string()),
-    context_length: z.number().nullable(),
-    tools: z.boolean().nullable(),
-    vision: z.boolean().nullable(),
-  }),
-  nodes: z.array(Server),
-}).openapi("Model");
-
 const route = createRoute({
   method: "get",
   path: "/models",
+  description: "What is offered, by which nodes, how busy it is",
   security: session,
-  responses: answers(z.object({ models: z.array(Model) })),
+  responses: answers(z.object({ models: z.array(ModelView) })),
 });
 
 /** In these, a node takes calls of the model, now or when it has room. */

@@ -1,166 +1,70 @@
 /** `/api/nodes`: the nodes that are connected, and what their owners see of them and do. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type {
+import {
+  KeyRotation,
   NodeChange,
   NodeDetail,
-  NodeEvent,
-  NodeGone,
-  NodeModelSpeed,
   NodeView,
+  OwnNodeAnswer,
   OwnNodeView,
+  RotatedKey,
 } from "../../../api/mod.ts";
 import { ColinkError } from "../../base/error.ts";
 import { viewerAccount } from "../credentials.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
-import { Rotated, Rotation } from "./keys.ts";
-import { answers, body, idParam, label, session } from "./schema.ts";
+import { answers, body, idParam, session } from "./schema.ts";
 import { audit, expectSeldom, signedIn } from "./visitor.ts";
-
-const MAX_LABEL_CHARS = 80;
 
 /** By account. */
 const ROTATIONS_PER_MINUTE = 10;
-
-export const nodeState = z.enum([
-  "ready",
-  "busy",
-  "probing",
-  "penalized",
-  "draining",
-  "paused",
-  "unapproved",
-]);
-
-const Node: z.ZodType<NodeView> = z.object({
-  id: z.string(),
-  name: z.string(),
-  max_parallel: z.number(),
-  active_tasks: z.number(),
-  supported_models: z.array(z.string()),
-  state: nodeState,
-  penalties: z.array(z.object({
-    model: z.string().nullable(),
-    code: z.string(),
-    reason: z.string(),
-    until: z.number(),
-  })),
-  penalized: z.boolean(),
-  penalty_reason: z.string().nullable(),
-  penalized_until: z.number().nullable(),
-  draining: z.boolean(),
-  connected_at: z.number(),
-  agent: z.string().nullable(),
-  mine: z.boolean(),
-}).openapi("Node");
-
-const Gone: z.ZodType<NodeGone> = z.object({
-  at: z.number(),
-  code: z.enum(["lost", "silent", "closed", "restarted", "revoked", "protocol", "replaced"]),
-  close_code: z.number(),
-}).openapi("NodeGone");
-
-const OwnNode: z.ZodType<OwnNodeView> = z.object({
-  id: z.string(),
-  name: z.string(),
-  label: z.string().nullable(),
-  live: Node.nullable(),
-  models: z.array(z.string()),
-  max_parallel: z.number(),
-  agent: z.string().nullable(),
-  first_seen_at: z.number(),
-  last_seen_at: z.number(),
-  gone: Gone.nullable(),
-  paused_at: z.number().nullable(),
-  approved_at: z.number().nullable(),
-  key_id: z.string(),
-}).openapi("OwnNode");
-
-const Event: z.ZodType<NodeEvent> = z.object({
-  at: z.number(),
-  kind: z.enum([
-    "connected",
-    "disconnected",
-    "offer",
-    "penalized",
-    "recovered",
-    "paused",
-    "resumed",
-    "drain",
-    "renamed",
-    "approved",
-    "unapproved",
-    "token_rotated",
-  ]),
-  code: z.string().nullable(),
-  model: z.string().nullable(),
-  detail: z.string().nullable(),
-  until: z.number().nullable(),
-}).openapi("NodeEvent");
-
-const Speed: z.ZodType<NodeModelSpeed> = z.object({
-  model: z.string(),
-  calls: z.number(),
-  errors: z.number(),
-  first_token_p50_ms: z.number().nullable(),
-  first_token_p95_ms: z.number().nullable(),
-  tokens_per_second: z.number().nullable(),
-}).openapi("NodeModelSpeed");
-
-const Detail: z.ZodType<NodeDetail> = z.object({
-  live: Node.nullable(),
-  own: OwnNode.nullable(),
-  timeline: z.array(Event),
-  speed: z.array(Speed),
-}).openapi("NodeDetail");
-
-const Change: z.ZodType<NodeChange> = z.strictObject({
-  label: label(MAX_LABEL_CHARS).nullable().optional(),
-  paused: z.boolean().optional(),
-}).openapi("NodeChange");
-
-const ownAnswer = answers(z.object({ node: OwnNode }));
 
 const routes = {
   all: createRoute({
     method: "get",
     path: "/nodes",
-    responses: answers(z.object({ nodes: z.array(Node) })),
+    description: "The connected nodes; with a session, which are one's own",
+    responses: answers(z.object({ nodes: z.array(NodeView) })),
   }),
   mine: createRoute({
     method: "get",
     path: "/nodes/mine",
+    description: "One's own nodes, connected or not, and why not",
     security: session,
-    responses: answers(z.object({ nodes: z.array(OwnNode) })),
+    responses: answers(z.object({ nodes: z.array(OwnNodeView) })),
   }),
   one: createRoute({
     method: "get",
     path: "/nodes/{id}",
+    description: "A node, its timeline, its models' speed",
     security: session,
     request: idParam,
-    responses: answers(Detail),
+    responses: answers(NodeDetail),
   }),
   change: createRoute({
     method: "patch",
     path: "/nodes/{id}",
+    description: "`{label?, paused?}`",
     security: session,
-    request: { ...idParam, ...body(Change) },
-    responses: ownAnswer,
+    request: { ...idParam, ...body(NodeChange) },
+    responses: answers(OwnNodeAnswer),
   }),
   drain: createRoute({
     method: "post",
     path: "/nodes/{id}/drain",
+    description: "Lets its calls end and gives it no more until it connects again or is resumed",
     security: session,
     request: idParam,
-    responses: ownAnswer,
+    responses: answers(OwnNodeAnswer),
   }),
   rotate: createRoute({
     method: "post",
     path: "/nodes/{id}/rotate-token",
+    description: "Replaces the token that the node connects with",
     security: session,
-    request: { ...idParam, ...body(Rotation) },
-    responses: answers(Rotated),
+    request: { ...idParam, ...body(KeyRotation) },
+    responses: answers(RotatedKey),
   }),
 };
 

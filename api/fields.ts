@@ -1,0 +1,39 @@
+/** Members that several bodies and queries have in common, with the limits that requests must keep. */
+
+import { z } from "zod";
+
+/** UTC milliseconds, in a body. */
+export const time = z.int().min(0).max(8_640_000_000_000_000);
+
+/** As `time`, in a query. */
+export const timeText = z.coerce.number<number | string>().pipe(time);
+
+/** Free text to filter by, in a query. */
+export const filterText = z.string().max(300).optional();
+
+/** How many entries a page takes, in a query. */
+export const limitText = (max: number, fallback: number) =>
+  z.coerce.number<number | string>().int().min(1).max(max).default(fallback);
+
+const withoutControls = z.string().trim().regex(/^\P{Cc}*$/u, {
+  error: "control characters in it",
+});
+
+/** Text that people write. Control characters are refused: terminals and databases may act on them. */
+export const note = (maxChars: number) => withoutControls.max(maxChars);
+
+/** A name that people give. */
+export const label = (maxChars: number) => note(maxChars).min(1);
+
+/** Names of models. */
+export const modelList = z.array(z.string().min(1).max(256)).min(1).max(1000);
+
+/** Calls per minute. */
+export const rpm = z.int().min(0).max(1_000_000);
+
+/** A member that is null where there is nothing: unlike `nullable()`, refers to a named shape in OpenAPI. */
+export const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.null()]);
+
+/** Describes a member whose shape has a name in OpenAPI; with `describe()` alone the shape would be repeated there. */
+export const described = <T extends z.ZodType>(schema: T, text: string) =>
+  z.union([schema]).describe(text);

@@ -1,0 +1,42 @@
+/** The console's API as it describes itself, without a gateway around it. */
+
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AppParts } from "../parts.ts";
+import { consoleApi } from "./api.ts";
+
+interface Operation {
+  description: string;
+  security?: unknown[];
+}
+
+interface Document {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, { properties?: object }> };
+}
+
+const anything: unknown = new Proxy({}, { get: () => ({}) });
+const document = await (await consoleApi(anything as AppParts).request("/openapi.json"))
+  .json() as Document;
+
+test("docs/console-api.md has a row for each route, which says what the OpenAPI document says", () => {
+  const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map((
+      [method, { description, security }],
+    ) => [method.toUpperCase(), `/api${path}`, security ? "session" : "everybody", description])
+  );
+  const docs = readFileSync(join(import.meta.dir, "../../../docs/console-api.md"), "utf8");
+  const rows = [
+    ...docs.matchAll(/^\| (GET|POST|PATCH|DELETE) *\| `(.*?)` *\| (\w+) *\| (.*?) *\|$/gm),
+  ];
+  const documented = rows.map(([, method, path, who, what]) => {
+    return [method, path, who === "everybody" ? who : "session", what];
+  });
+  expect(documented.toSorted()).toEqual(routes.toSorted());
+});
+
+test("the events of the live stream are described by name, each with its data", () => {
+  const { properties } = document.components.schemas.LiveEvents!;
+  expect(Object.keys(properties!)).toContain("session_over");
+});
