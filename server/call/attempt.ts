@@ -1,164 +1,190 @@
-/** One try of a call on a leased slot: passes on what the node sends, watches its silences, gives the slot back. */
+/** One try of a call on a leased slot: passes on what the node sends, limits its silences, releases the slot. */
 
-import { asColinkError, ColinkError } from "../base/error.ts";
 import type { Clock } from "../base/clock.ts";
+import { asColinkError, ColinkError } from "../base/error.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "../node/attempt.ts";
+import type { Node } from "../node/node.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { Timing } from "../schedule/policy/policy.ts";
+import type { AnswerSink, AnswerSource } from "./answer_writer.ts";
 import { classifyFailure, type UpstreamRejection } from "./classify_failure.ts";
 
 export interface AttemptTimes {
+  /** How long a stream's node may be silent before its first sign of work. */
   firstTokenMs: number;
+  /** How long it may be silent afterwards. */
   idleMs: number;
+  /** How long the slot is held for a node that does not confirm a cancel. */
   cancelGraceMs: number;
 }
 
 /** How an attempt ended. */
 export type AttemptEnd =
   | { is: "finished" }
-  | { is: "refused"; refusal: UpstreamRejection }
+  | { is: "rejected"; rejection: UpstreamRejection }
   | { is: "failed"; error: ColinkError }
   /** The call was stopped from outside. */
   | { is: "stopped"; error: ColinkError };
 
-const NOTHING: Tally = { promptTokens: null, completionTokens: null, estimated: false, chunks: 0 };
+export interface AttemptParts {
+  clock: Clock;
+  times: AttemptTimes;
+  sink: AnswerSink;
+  /** Called once, before the slot is released: the next call on it profits from what this attempt has shown. */
+  onEnd: (end: AttemptEnd) => void;
+}
 
-const NOTHING_TO_DO = (): void => {};
-
-/** What an attempt must know of its call. */
+/** What an attempt needs of its call. */
 export interface Stoppable {
   readonly stopped: ColinkError | null;
   onStop(listener: () => void): () => void;
 }
 
-/** What an attempt hands on, synchronously. */
-export interface AttemptListener {
-  head(headers: Readonly<Record<string, string>>): void;
-  data(piece: string | Uint8Array): void;
-  /** Once, and before the slot is free: whoever gets it next profits from what this attempt has shown. */
-  ended(end: AttemptEnd): void;
-}
+export const NO_TALLY: Tally = {
+  promptTokens: null,
+  completionTokens: null,
+  estimated: false,
+  chunks: 0,
+};
+
+const NOTHING = (): void => {};
 
 /**
- * Runs one attempt to its end, handing on each piece of the answer as it comes. When the
- * attempt is ended from this side (stopped, too silent), the promise resolves at once, while the
- * slot stays held until the node confirms, its connection closes or the grace period is over: until
- * then the node is still generating.
+ * An attempt that this gateway ends (the call is stopped, the node is silent for too long) resolves
+ * at once. Its slot stays held until the node confirms, its connection closes or the grace period is
+ * over, because the node is still generating.
  */
-export class Attempt implements AttemptSink {
+export class Attempt implements AttemptSink, AnswerSource {
   #running: RunningAttempt | null = null;
-  #cancelSilence = NOTHING_TO_DO;
-  #cancelGrace = NOTHING_TO_DO;
   #startedMs = 0;
   #firstPieceMs: number | null = null;
-  #heardMs = 0;
-  #hasSpoken = false;
-  /** Handed on, and not yet taken by the caller. */
-  #heldBytes = 0;
+  /** When the node last showed that it works, in monotonic milliseconds. */
+  #lastSignMs = 0;
+  #hasShownWork = false;
+  /** Handed to the sink and not yet taken by the caller. */
+  #undeliveredBytes = 0;
   #isOver = false;
-  #end: (end: AttemptEnd) => void = NOTHING_TO_DO;
-  readonly #settled: (() => void)[] = [];
-  isSettled = false;
+  #cancelSilence = NOTHING;
+  #cancelGrace = NOTHING;
+  #resolve: (end: AttemptEnd) => void = NOTHING;
+  #settled: PromiseWithResolvers<void> | null = null;
+  #isSettled = false;
 
   constructor(
     private readonly lease: Lease,
     private readonly order: Order,
-    private readonly clock: Clock,
-    private readonly times: AttemptTimes,
-    private readonly listener: AttemptListener,
+    private readonly parts: AttemptParts,
   ) {}
 
-  /** Resolves when the node is done with it, or the grace period is over: the tally is final. */
+  get node(): Node {
+    return this.lease.node;
+  }
+
+  /** When the first piece of the answer came, in monotonic milliseconds; null: none has come. */
+  get firstPieceMs(): number | null {
+    return this.#firstPieceMs;
+  }
+
+  /** Whether the node is done or the grace period is over, so that the tally is final. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Resolves when `isSettled`. */
   get settled(): Promise<void> {
-    if (this.isSettled) return Promise.resolve();
-    return new Promise((resolve) => void this.#settled.push(resolve));
+    if (this.#isSettled) return Promise.resolve();
+    return (this.#settled ??= Promise.withResolvers()).promise;
   }
 
   tally(): Tally {
-    return this.#running?.tally() ?? NOTHING;
+    return this.#running?.tally() ?? NO_TALLY;
   }
 
-  /** How long it has taken until now. */
+  /** How long the answer has taken until now. */
   timing(): Timing {
-    const durationMs = this.clock.monotonic() - this.#startedMs;
+    const durationMs = this.parts.clock.monotonic() - this.#startedMs;
     const firstTokenMs = this.order.stream && this.#firstPieceMs !== null
       ? this.#firstPieceMs - this.#startedMs
       : null;
     return { firstTokenMs, durationMs, completionTokens: this.tally().completionTokens };
   }
 
-  /** So many bytes have left for the caller. */
-  consumed(bytes: number): void {
-    this.#heldBytes -= bytes;
-    this.#running?.consumed(bytes);
-  }
-
   run(call: Stoppable): Promise<AttemptEnd> {
     return new Promise((resolve) => {
-      const unlisten = call.onStop(() => {
+      const unsubscribe = call.onStop(() => {
         if (call.stopped) this.#abandon({ is: "stopped", error: call.stopped });
       });
-      this.#end = (end) => {
-        unlisten();
+      this.#resolve = (end) => {
+        unsubscribe();
         resolve(end);
       };
       try {
         this.#start();
       } catch (error) {
-        this.#ended({ is: "failed", error: asColinkError(error) });
+        this.#complete({ is: "failed", error: asColinkError(error) });
       }
     });
   }
 
   #start(): void {
-    this.#startedMs = this.#heardMs = this.clock.monotonic();
-    this.#running = this.lease.node.connection.start(this.order, this);
+    this.#startedMs = this.#lastSignMs = this.parts.clock.monotonic();
+    this.#running = this.node.connection.start(this.order, this);
     if (this.#running === null) {
       const error = new ColinkError("node_busy", "Cannot send the call: the node reads too slowly");
-      return this.#ended({ is: "failed", error });
+      return this.#complete({ is: "failed", error });
     }
     // A call that does not stream is silent until it is complete; only its deadline limits it.
-    if (this.order.stream) this.#watchSilence(this.times.firstTokenMs);
+    if (this.order.stream) this.#watchSilence(this.parts.times.firstTokenMs);
   }
 
-  /** What the node says, as AttemptSink has it. */
   head(headers: Readonly<Record<string, string>>): void {
-    if (!this.#isOver) this.listener.head(headers);
-  }
-
-  finish(): void {
-    this.#ended({ is: "finished" });
-  }
-
-  fail(failure: AttemptFailure): void {
-    this.#ended(endOf(failure));
+    if (!this.#isOver) this.parts.sink.head(this.node, headers);
   }
 
   data(piece: string | Uint8Array): void {
     if (this.#isOver) return;
-    this.#heardMs = this.clock.monotonic();
-    if (!this.#hasSpoken) this.#spoke();
+    this.#lastSignMs = this.parts.clock.monotonic();
+    if (!this.#hasShownWork) this.#firstSign();
     if (piece.length === 0) return;
-    this.#firstPieceMs ??= this.#heardMs;
-    this.#heldBytes += piece.length;
-    this.listener.data(piece);
+    this.#firstPieceMs ??= this.#lastSignMs;
+    this.#undeliveredBytes += piece.length;
+    if (this.parts.sink.data(piece, this)) this.drained();
   }
 
-  /** From its first word on, the node may be silent for another time than before it. */
-  #spoke(): void {
-    this.#hasSpoken = true;
+  /** The caller has taken all pieces so far: the node may send as many bytes again. */
+  drained(): void {
+    this.#running?.consumed(this.#undeliveredBytes);
+    this.#undeliveredBytes = 0;
+  }
+
+  finish(): void {
+    this.#complete({ is: "finished" });
+  }
+
+  fail(failure: AttemptFailure): void {
+    const failureClass = classifyFailure(failure);
+    this.#complete(
+      failureClass.is === "rejection"
+        ? { is: "rejected", rejection: failureClass.rejection }
+        : { is: "failed", error: failureClass.error },
+    );
+  }
+
+  #firstSign(): void {
+    this.#hasShownWork = true;
     if (!this.order.stream) return;
     this.#cancelSilence();
-    this.#watchSilence(this.times.idleMs);
+    this.#watchSilence(this.parts.times.idleMs);
   }
 
-  /** One timer a silence, not one a chunk: when it rings, it looks how long ago the last chunk came. */
-  #watchSilence(limitMs: number): void {
-    this.#cancelSilence = this.clock.after(limitMs, () => {
-      // A node that waits for its caller is not silent; how long it has to is limited elsewhere.
-      if (this.#heldBytes > 0) this.#heardMs = this.clock.monotonic();
-      const silentMs = this.clock.monotonic() - this.#heardMs;
-      const allowedMs = this.#hasSpoken ? this.times.idleMs : this.times.firstTokenMs;
+  /** Sets one timer per silence, not per chunk: when it fires, it checks how long ago the last chunk came. */
+  #watchSilence(delayMs: number): void {
+    const { clock, times } = this.parts;
+    this.#cancelSilence = clock.after(delayMs, () => {
+      // A node that waits for credit is not silent; the caller's stall is limited elsewhere.
+      if (this.#undeliveredBytes > 0) this.#lastSignMs = clock.monotonic();
+      const silentMs = clock.monotonic() - this.#lastSignMs;
+      const allowedMs = this.#hasShownWork ? times.idleMs : times.firstTokenMs;
       if (silentMs < allowedMs) return this.#watchSilence(allowedMs - silentMs);
       const error = new ColinkError(
         "node_silent",
@@ -168,41 +194,34 @@ export class Attempt implements AttemptSink {
     });
   }
 
-  /** The node is done with it, one way or the other. */
-  #ended(end: AttemptEnd): void {
-    this.#finish(end);
-    this.#free();
+  /** The node is done with the attempt. */
+  #complete(end: AttemptEnd): void {
+    this.#end(end);
+    this.#settle();
   }
 
-  /** This side is done with it; the node is told, and the slot waits for its confirmation. */
+  /** This gateway is done with the attempt: cancels it and waits for the node's confirmation. */
   #abandon(end: AttemptEnd): void {
     this.#running?.cancel();
-    this.#cancelGrace = this.clock.after(this.times.cancelGraceMs, () => {
+    this.#cancelGrace = this.parts.clock.after(this.parts.times.cancelGraceMs, () => {
       this.#running?.forget();
-      this.#free();
+      this.#settle();
     });
-    this.#finish(end);
+    this.#end(end);
   }
 
-  #free(): void {
-    this.#cancelGrace();
-    this.lease.release();
-    this.isSettled = true;
-    for (const resolve of this.#settled) resolve();
-  }
-
-  #finish(end: AttemptEnd): void {
+  #end(end: AttemptEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelSilence();
-    this.listener.ended(end);
-    this.#end(end);
+    this.parts.onEnd(end);
+    this.#resolve(end);
   }
-}
 
-function endOf(failure: AttemptFailure): AttemptEnd {
-  const verdict = classifyFailure(failure);
-  return verdict.is === "answer"
-    ? { is: "refused", refusal: verdict.refusal }
-    : { is: "failed", error: verdict.error };
+  #settle(): void {
+    this.#cancelGrace();
+    this.lease.release();
+    this.#isSettled = true;
+    this.#settled?.resolve();
+  }
 }

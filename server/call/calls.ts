@@ -1,10 +1,10 @@
-/** The calls that are running or waiting now, so that a revoked key or a stopping gateway can end them. */
+/** The calls that run or wait now, so that a revoked key or a stopping gateway can end them. */
 
 import type { Call, StopCode } from "../schedule/call.ts";
 
 export class Calls {
   readonly #calls = new Set<Call>();
-  #whenIdle: (() => void)[] = [];
+  #idle: PromiseWithResolvers<void> | null = null;
 
   add(call: Call): void {
     this.#calls.add(call);
@@ -13,7 +13,8 @@ export class Calls {
   remove(call: Call): void {
     this.#calls.delete(call);
     if (this.#calls.size > 0) return;
-    for (const resolve of this.#whenIdle.splice(0)) resolve();
+    this.#idle?.resolve();
+    this.#idle = null;
   }
 
   get size(): number {
@@ -33,6 +34,6 @@ export class Calls {
   /** Resolves when no call is left. */
   idle(): Promise<void> {
     if (this.#calls.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenIdle.push(resolve));
+    return (this.#idle ??= Promise.withResolvers()).promise;
   }
 }

@@ -1,10 +1,10 @@
-/** Whose fault a failed attempt is: the request's, the node's, the upstream's, or nobody's. */
+/** Decides whether a failed attempt is the answer to its request, or a failure that another node may not have. */
 
 import { CALLER_GONE, type ErrorData, isBusy } from "../../protocol/mod.ts";
 import { ColinkError, type ErrorCode } from "../base/error.ts";
 import type { AttemptFailure } from "../node/attempt.ts";
 
-/** What an upstream has to say of a request, in OpenAI's words. */
+/** An upstream's error, in OpenAI's terms. */
 export interface UpstreamError {
   message: string;
   type: string;
@@ -12,31 +12,31 @@ export interface UpstreamError {
   code: string | null;
 }
 
-/** What the caller gets when the request itself was wrong: the upstream's own refusal. */
+/** The upstream rejects the request itself. The caller gets the rejection as the upstream sent it. */
 export interface UpstreamRejection {
   status: number;
-  /** The JSON that the upstream sent; where it sent none, what is to be said. */
-  said: string | UpstreamError;
+  /** The JSON that the upstream sent; an UpstreamError where it sent none. */
+  body: string | UpstreamError;
   /** The upstream's headers that callers may see. */
   headers: Readonly<Record<string, string>>;
 }
 
 export type FailureClass =
-  /** The failure is the answer: relayed as it came, not retried, nobody is blamed. */
-  | { is: "answer"; refusal: UpstreamRejection }
-  /** Somebody else may do better. `error.kind` says whether the node is penalised. */
+  /** Not retried, and no node is at fault. */
+  | { is: "rejection"; rejection: UpstreamRejection }
+  /** Another node may do better; `error.kind` says whether this one is penalised. */
   | { is: "failure"; error: ColinkError };
 
-interface Reading {
+interface NodeFailure {
   code: ErrorCode;
   message: string;
 }
 
 /**
- * Statuses of an upstream that speak of the node or its provider, not of the request. All others
- * from 400 to 498 are answers; all others from 500 on are `upstream_error`.
+ * Upstream statuses that are about the node or its provider, not about the request. All other
+ * statuses from 400 to 498 are rejections; all others from 500 to 599 are `upstream_error`.
  */
-const upstreamFaults: Record<number, Reading> = {
+const nodeFailures: Readonly<Record<number, NodeFailure>> = {
   401: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
   402: { code: "upstream_auth", message: "the node's account at its provider has no credit" },
   403: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
@@ -50,50 +50,53 @@ const upstreamFaults: Record<number, Reading> = {
 export function classifyFailure(failure: AttemptFailure): FailureClass {
   switch (failure.kind) {
     case "lost":
-      return fault("node_lost", "the node's connection was lost");
+      return failureOf("node_lost", "the node's connection was lost");
     case "gateway lost":
-      return fault("gateway_lost", "another gateway of this network does not answer");
+      return failureOf("gateway_lost", "another gateway of this network does not answer");
     case "protocol":
-      return fault("node_protocol", `the node broke the protocol (${failure.reason})`);
+      return failureOf("node_protocol", `the node broke the protocol (${failure.reason})`);
     case "refused":
-      return judgeRefusal(failure.error);
+      return classifyError(failure.error);
     case "answered":
-      return judgeAnswer(failure);
+      return classifyAnswer(failure);
   }
 }
 
-function judgeRefusal(error: ErrorData, headers: UpstreamRejection["headers"] = {}): FailureClass {
-  if (isBusy(error)) return fault("node_busy", "the node is full or is leaving");
-  const reading = upstreamFaults[error.code];
-  if (reading) return fault(reading.code, reading.message, error.retry_after_ms);
-  if (error.code >= 400 && error.code < 500 && error.code !== CALLER_GONE) {
-    return { is: "answer", refusal: { status: error.code, said: errorObject(error), headers } };
+function classifyError(error: ErrorData, headers: UpstreamRejection["headers"] = {}): FailureClass {
+  const { code: status, retry_after_ms: retryAfterMs } = error;
+  if (isBusy(error)) return failureOf("node_busy", "the node is full or is leaving");
+  const known = nodeFailures[status];
+  if (known) return failureOf(known.code, known.message, retryAfterMs);
+  if (status >= 400 && status < 500 && status !== CALLER_GONE) {
+    return { is: "rejection", rejection: { status, body: errorObject(error), headers } };
   }
-  if (error.code < 500 || error.code > 599) {
-    return fault("node_protocol", "the node sent an error without a meaning");
+  if (status < 500 || status > 599) {
+    return failureOf("node_protocol", "the node sent an error without a meaning");
   }
-  return fault("upstream_error", "the node's model server failed", error.retry_after_ms);
+  return failureOf("upstream_error", "the node's model server failed", retryAfterMs);
 }
 
-function fault(code: ErrorCode, what: string, retryAfterMs?: number): FailureClass {
-  const error = new ColinkError(code, `Cannot answer: ${what}; try again`, { retryAfterMs });
-  return { is: "failure", error };
-}
-
-/** A status that is no success, with the upstream's own body. */
-function judgeAnswer(
+/** Classifies an answer whose status is no success. */
+function classifyAnswer(
   { status, headers, body }: Extract<AttemptFailure, { kind: "answered" }>,
 ): FailureClass {
-  const verdict = judgeRefusal({
+  const retryAfterMs = retryAfterOf(headers);
+  const failureClass = classifyError({
     code: status,
     message: `The model server answered ${status}`,
-    retry_after_ms: retryAfterMs(headers),
+    ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
   }, headers);
-  if (verdict.is === "failure" || !isErrorBody(body)) return verdict;
-  return { is: "answer", refusal: { status, said: body, headers } };
+  if (failureClass.is === "failure" || !isErrorBody(body)) return failureClass;
+  return { is: "rejection", rejection: { status, body, headers } };
 }
 
-/** SDKs read `error` out of the body; what has none is put in words of ours. */
+function failureOf(code: ErrorCode, what: string, retryAfterMs?: number): FailureClass {
+  const message = `Cannot answer: ${what}; try again`;
+  const details = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return { is: "failure", error: new ColinkError(code, message, details) };
+}
+
+/** SDKs read `error` from the body; a body without it is replaced by an UpstreamError. */
 function isErrorBody(body: string): boolean {
   try {
     return typeof (JSON.parse(body) as { error?: unknown } | null)?.error === "object";
@@ -102,12 +105,12 @@ function isErrorBody(body: string): boolean {
   }
 }
 
-function retryAfterMs(headers: Readonly<Record<string, string>>): number | undefined {
+function retryAfterOf(headers: Readonly<Record<string, string>>): number | undefined {
   const ms = Number(headers["retry-after-ms"] ?? Number(headers["retry-after"]) * 1000);
   return Number.isFinite(ms) && ms > 0 ? ms : undefined;
 }
 
-/** What the upstream said, in OpenAI's shape. Only these fields are taken over. */
+/** The upstream's error in OpenAI's shape. No other field is taken over. */
 function errorObject({ message, error }: ErrorData): UpstreamError {
   return {
     message: error?.message ?? message,

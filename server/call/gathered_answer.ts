@@ -1,40 +1,54 @@
-/** An answer that is given whole: kept until it is complete, and counted against the node that sends it. */
+/** Collects an answer that is given whole until it is complete; its bytes count against the node that sends it. */
 
 import type { Node } from "../node/node.ts";
+import type { Call } from "../schedule/call.ts";
+import type { AnswerSink } from "./answer_writer.ts";
 
-/** So many of the largest answers are kept of one node at a time. */
+/** How many of the largest answers are kept of one node at a time. */
 const LARGEST_PER_NODE = 2;
 
-/** Pieces smaller than this are copied together: a million of them would take many times their size. */
+/** Smaller pieces are copied into blocks: as objects of their own, a million would take many times their size. */
 const SMALL_BYTES = 4 * 1024;
 const BLOCK_BYTES = 64 * 1024;
 
 const NO_BLOCK = new Uint8Array();
 
-export class GatheredAnswer {
+export class GatheredAnswer implements AnswerSink {
   #parts: (string | Uint8Array)[] = [];
-  /** Where small pieces go, and how much of it is used. */
+  /** Where small pieces are copied to, and how much of it is used. */
   #block: Uint8Array = NO_BLOCK;
-  #used = 0;
+  #usedBytes = 0;
   #bytes = 0;
 
-  constructor(private readonly node: Node, private readonly maxBytes: number) {}
+  /** An answer larger than `maxBytes` stops the call. `head` is passed on to `writer`. */
+  constructor(
+    private readonly call: Pick<Call, "stop">,
+    private readonly node: Node,
+    private readonly maxBytes: number,
+    private readonly writer: Pick<AnswerSink, "head">,
+  ) {}
 
-  /** Keeps one more piece; false: it would be too much of this answer, or of its node's together. */
-  add(piece: string | Uint8Array): boolean {
+  head(node: Node, headers: Readonly<Record<string, string>>): void {
+    this.writer.head(node, headers);
+  }
+
+  data(piece: string | Uint8Array): boolean {
     const { node, maxBytes } = this;
     const fits = this.#bytes + piece.length <= maxBytes &&
       node.keptBytes + piece.length <= maxBytes * LARGEST_PER_NODE;
-    if (!fits) return false;
-    const isCrumb = this.#bytes > 0 && piece.length < SMALL_BYTES;
-    if (isCrumb && typeof piece !== "string") this.#copy(piece);
+    if (!fits) {
+      this.call.stop("answer_too_large");
+      return false;
+    }
+    const isSmall = this.#bytes > 0 && piece.length < SMALL_BYTES;
+    if (isSmall && typeof piece !== "string") this.#copy(piece);
     else this.#keep(piece);
     this.#bytes += piece.length;
     node.keptBytes += piece.length;
     return true;
   }
 
-  /** All of it. */
+  /** The complete answer. */
   whole(): string | Uint8Array {
     this.#closeBlock();
     const [first = ""] = this.#parts;
@@ -43,13 +57,13 @@ export class GatheredAnswer {
     );
   }
 
-  /** Nothing is kept of it any more, whoever still knows it. Harmless when called again. */
-  letGo(): void {
+  /** Frees all that was kept. Harmless when called again. */
+  discard(): void {
     this.node.keptBytes -= this.#bytes;
     this.#bytes = 0;
     this.#parts = [];
     this.#block = NO_BLOCK;
-    this.#used = 0;
+    this.#usedBytes = 0;
   }
 
   #keep(piece: string | Uint8Array): void {
@@ -58,18 +72,18 @@ export class GatheredAnswer {
   }
 
   #copy(piece: Uint8Array): void {
-    if (this.#used + piece.length > this.#block.length) {
+    if (this.#usedBytes + piece.length > this.#block.length) {
       this.#closeBlock();
       this.#block = new Uint8Array(BLOCK_BYTES);
     }
-    this.#block.set(piece, this.#used);
-    this.#used += piece.length;
+    this.#block.set(piece, this.#usedBytes);
+    this.#usedBytes += piece.length;
   }
 
   #closeBlock(): void {
-    if (this.#used === 0) return;
-    this.#parts.push(this.#block.subarray(0, this.#used));
-    this.#block = this.#block.subarray(this.#used);
-    this.#used = 0;
+    if (this.#usedBytes === 0) return;
+    this.#parts.push(this.#block.subarray(0, this.#usedBytes));
+    this.#block = this.#block.subarray(this.#usedBytes);
+    this.#usedBytes = 0;
   }
 }

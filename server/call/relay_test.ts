@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { settle } from "../base/testing/fake_clock.ts";
-import { Kept, World } from "./testing/world.ts";
+import { KeptAnswer, World } from "./testing/world.ts";
 
 const whole = {
   choices: [{ message: { content: "hi" } }],
@@ -12,13 +12,13 @@ describe("the relay", () => {
   test("hands a complete answer over and writes one ledger entry", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { outlet, done } = run();
+    const { answer, done } = run();
     await settle();
     a.received[0]!.chunk(whole);
-    expect(outlet.endings).toBe(0);
+    expect(answer.endings).toBe(0);
     a.received[0]!.sink.finish();
     await done;
-    expect(JSON.parse(outlet.body!)).toEqual(whole);
+    expect(JSON.parse(answer.body!)).toEqual(whole);
     expect(world.ledger).toHaveLength(1);
     expect(world.ledger[0]).toMatchObject({
       outcome: "ok",
@@ -36,7 +36,7 @@ describe("the relay", () => {
   test("streams chunks as they come, and asks for usage without showing it", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { outlet, done } = run({ stream: true });
+    const { answer, done } = run({ stream: true });
     await settle();
     const [attempt] = a.received;
     attempt!.chunk({
@@ -44,13 +44,13 @@ describe("the relay", () => {
       usage: null,
     });
     attempt!.text("llo");
-    expect(outlet.text).toBe("hello");
+    expect(answer.text).toBe("hello");
     attempt!.chunk(finishChunk);
     attempt!.chunk({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 5 } });
     attempt!.sink.finish();
     await done;
-    expect(outlet.events).toHaveLength(3);
-    expect(outlet.events.join("")).not.toContain("usage");
+    expect(answer.events).toHaveLength(3);
+    expect(answer.events.join("")).not.toContain("usage");
     expect(world.ledger[0]).toMatchObject({
       promptTokens: 3,
       completionTokens: 5,
@@ -61,7 +61,7 @@ describe("the relay", () => {
   test("a node that fails before the first byte is penalised and another one answers", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];
-    const { outlet, done } = run({ stream: true });
+    const { answer, done } = run({ stream: true });
     await settle();
     const [first, second] = askedFirst(nodes);
     first.received[0]!.sink.fail({ kind: "lost", reason: "gone" });
@@ -69,7 +69,7 @@ describe("the relay", () => {
     second.received[0]!.text("fine");
     second.received[0]!.sink.finish();
     await done;
-    expect(outlet.text).toBe("fine");
+    expect(answer.text).toBe("fine");
     expect(world.circuit(first)).toBe("penalized");
     expect(world.circuit(second)).toBe("clear");
     expect(world.ledger[0]).toMatchObject({ outcome: "ok", attempts: 2 });
@@ -78,7 +78,7 @@ describe("the relay", () => {
   test("at most three others are tried, each once, and the last failure is told", async () => {
     const { world, run } = start();
     const nodes = ["a", "b", "c", "d", "e"].map((name) => world.node(name));
-    const { outlet, done } = run();
+    const { answer, done } = run();
     const isAnswered = new Set<Scripted>();
     for (let i = 0; i < 4; i++) {
       await settle();
@@ -88,21 +88,21 @@ describe("the relay", () => {
     }
     await done;
     expect(nodes.map((n) => n.received.length).sort()).toEqual([0, 1, 1, 1, 1]);
-    expect(outlet.error).toMatchObject({ code: "upstream_error" });
+    expect(answer.error).toMatchObject({ code: "upstream_error" });
     expect(world.ledger[0]).toMatchObject({ attempts: 4, status: 502, outcome: "upstream_error" });
   });
 
   test("after the first byte nothing is spliced: the stream fails and nobody else is asked", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];
-    const { outlet, done } = run({ stream: true });
+    const { answer, done } = run({ stream: true });
     await settle();
     const serving = nodes.find((n) => n.received.length)!;
     serving.received[0]!.text("half");
     serving.received[0]!.sink.fail({ kind: "lost", reason: "gone" });
     await done;
-    expect(outlet.text).toBe("half");
-    expect(outlet.error).toMatchObject({ code: "node_lost" });
+    expect(answer.text).toBe("half");
+    expect(answer.error).toMatchObject({ code: "node_lost" });
     expect(nodes.flatMap((n) => n.received)).toHaveLength(1);
     expect(world.ledger[0]).toMatchObject({
       outcome: "node_lost",
@@ -115,7 +115,7 @@ describe("the relay", () => {
   test("an answer that does not stream may be retried until it is complete", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];
-    const { outlet, done } = run();
+    const { answer, done } = run();
     await settle();
     const [first, second] = askedFirst(nodes);
     first.received[0]!.chunk({ choices: [{ message: { content: "of the first" } }] });
@@ -124,7 +124,7 @@ describe("the relay", () => {
     second.received[0]!.chunk(whole);
     second.received[0]!.sink.finish();
     await done;
-    expect(JSON.parse(outlet.body!)).toEqual(whole);
+    expect(JSON.parse(answer.body!)).toEqual(whole);
   });
 
   const answers = [400, 404, 413, 422];
@@ -132,7 +132,7 @@ describe("the relay", () => {
     test(`an upstream's ${code} is the answer: relayed, not retried, nobody penalised`, async () => {
       const { world, run } = start();
       const nodes = [world.node("a"), world.node("b")];
-      const { outlet, done } = run();
+      const { answer, done } = run();
       await settle();
       const [serving] = askedFirst(nodes);
       serving.received[0]!.sink.fail({
@@ -144,8 +144,8 @@ describe("the relay", () => {
         },
       });
       await done;
-      expect(outlet.refusal?.status).toBe(code);
-      expect(outlet.refusal?.said).toEqual({
+      expect(answer.rejection?.status).toBe(code);
+      expect(answer.rejection?.body).toEqual({
         message: "too long",
         type: "invalid_request_error",
         param: null,
@@ -170,11 +170,11 @@ describe("the relay", () => {
     test(`an upstream's ${code} penalises the node and reaches a lonely caller as ${status}`, async () => {
       const { world, run } = start();
       const a = world.node("a");
-      const { outlet, done } = run();
+      const { answer, done } = run();
       await settle();
       a.received[0]!.error(code);
       await done;
-      expect(outlet.error).toMatchObject({ code: cause, kind: { status } });
+      expect(answer.error).toMatchObject({ code: cause, kind: { status } });
       expect(world.circuit(a)).toBe("penalized");
     });
   }
@@ -182,7 +182,7 @@ describe("the relay", () => {
   test("BUSY is nobody's fault: the call goes elsewhere at once", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];
-    const { outlet, done } = run();
+    const { answer, done } = run();
     await settle();
     const [first, second] = askedFirst(nodes);
     first.received[0]!.error(503, "BUSY: full");
@@ -190,7 +190,7 @@ describe("the relay", () => {
     second.received[0]!.chunk(whole);
     second.received[0]!.sink.finish();
     await done;
-    expect(outlet.body).not.toBeNull();
+    expect(answer.body).not.toBeNull();
     expect(world.circuit(first)).toBe("clear");
     expect(world.ledger[0]).toMatchObject({ attempts: 1 });
   });
@@ -198,7 +198,7 @@ describe("the relay", () => {
   test("a lonely node that says BUSY is asked again a moment later", async () => {
     const { world, run } = start();
     const a = world.node("a", 2);
-    const { outlet, done } = run();
+    const { answer, done } = run();
     await settle();
     a.received[0]!.error(503, "BUSY: full");
     await settle();
@@ -207,35 +207,35 @@ describe("the relay", () => {
     a.received[1]!.chunk(whole);
     a.received[1]!.sink.finish();
     await done;
-    expect(outlet.body).not.toBeNull();
+    expect(answer.body).not.toBeNull();
   });
 
   test("a node that says BUSY for ever does not hold a call for ever", async () => {
     const { world, run } = start();
     const a = world.node("a", 2);
-    const { outlet, done } = run();
-    for (let i = 0; i < 30 && outlet.endings === 0; i++) {
+    const { answer, done } = run();
+    for (let i = 0; i < 30 && answer.endings === 0; i++) {
       await settle();
       a.received[i]?.error(503, "BUSY: full");
       await world.clock.pass(500);
     }
     await done;
-    expect(outlet.error).toMatchObject({ code: "node_busy" });
+    expect(answer.error).toMatchObject({ code: "node_busy" });
   });
 
   test("a caller who leaves stops the node's work; the slot is held until the node confirms", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { call, outlet, done } = run({ stream: true });
+    const { call, answer, done } = run({ stream: true });
     await settle();
     a.received[0]!.text("one");
     call.stop("caller_gone");
     await settle();
-    expect(outlet.error).toMatchObject({ code: "caller_gone" });
+    expect(answer.error).toMatchObject({ code: "caller_gone" });
     expect(a.received[0]!.isCancelled).toBe(true);
     expect(a.node.active).toBe(1);
     a.received[0]!.text("late");
-    expect(outlet.text).toBe("one");
+    expect(answer.text).toBe("one");
     expect(world.ledger).toHaveLength(0);
     a.received[0]!.error(499);
     expect(a.node.active).toBe(0);
@@ -270,7 +270,7 @@ describe("the relay", () => {
   test("a node that is silent before its first chunk is penalised, and another one answers", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];
-    const { outlet, done } = run({ stream: true });
+    const { answer, done } = run({ stream: true });
     await settle();
     const [first, second] = askedFirst(nodes);
     await world.clock.pass(20_000);
@@ -278,14 +278,14 @@ describe("the relay", () => {
     second.received[0]!.text("here");
     second.received[0]!.sink.finish();
     await done;
-    expect(outlet.text).toBe("here");
+    expect(answer.text).toBe("here");
     expect(world.circuit(first)).toBe("penalized");
   });
 
   test("a stream that falls silent ends with an error, chunks before it notwithstanding", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { outlet, done } = run({ stream: true });
+    const { answer, done } = run({ stream: true });
     await settle();
     await world.clock.pass(15_000);
     a.received[0]!.text("one");
@@ -293,22 +293,22 @@ describe("the relay", () => {
     a.received[0]!.text("two");
     await world.clock.pass(11_000);
     await done;
-    expect(outlet.text).toBe("onetwo");
-    expect(outlet.error).toMatchObject({ code: "node_silent" });
+    expect(answer.text).toBe("onetwo");
+    expect(answer.error).toMatchObject({ code: "node_silent" });
     expect(world.ledger[0]).toMatchObject({ outcome: "timeout" });
   });
 
   test("a stream's silence counts from its last chunk, however long its first might have taken", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { outlet, done } = run({ stream: true });
+    const { answer, done } = run({ stream: true });
     await settle();
     await world.clock.pass(1_000);
     a.received[0]!.text("one");
     await world.clock.pass(9_999);
-    expect(outlet.error).toBeNull();
+    expect(answer.error).toBeNull();
     await world.clock.pass(1);
-    expect(outlet.error).toMatchObject({ code: "node_silent" });
+    expect(answer.error).toMatchObject({ code: "node_silent" });
     await world.clock.pass(1_000);
     await done;
   });
@@ -316,31 +316,30 @@ describe("the relay", () => {
   test("a node that waits for its caller to read is not silent, and has its time again afterwards", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { outlet, done } = run({ stream: true });
+    const { answer, done } = run({ stream: true });
     await settle();
-    outlet.isStalled = true;
+    answer.isStalled = true;
     a.received[0]!.text("one");
     await world.clock.pass(60_000);
-    expect(outlet.error).toBeNull();
-    outlet.isStalled = false;
-    outlet.onDrained();
+    expect(answer.error).toBeNull();
+    answer.drain();
     await world.clock.pass(5_000);
-    expect(outlet.error).toBeNull();
+    expect(answer.error).toBeNull();
     expect(world.circuit(a)).toBe("clear");
     await world.clock.pass(20_000);
     await done;
-    expect(outlet.error).toMatchObject({ code: "node_silent" });
+    expect(answer.error).toMatchObject({ code: "node_silent" });
   });
 
   test("a call whose time is up fails, and nobody is penalised for it", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { call, outlet, done } = run();
+    const { call, answer, done } = run();
     await settle();
     call.stop("deadline_exceeded");
     await world.clock.pass(1_000);
     await done;
-    expect(outlet.error).toMatchObject({ code: "deadline_exceeded" });
+    expect(answer.error).toMatchObject({ code: "deadline_exceeded" });
     expect(a.received[0]!.isCancelled).toBe(true);
     expect(world.circuit(a)).toBe("clear");
     expect(world.ledger[0]).toMatchObject({ outcome: "timeout", status: 504 });
@@ -349,17 +348,16 @@ describe("the relay", () => {
   test("the node gets credit for what its caller has taken, and none while the caller stalls", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { outlet, done } = run({ stream: true });
+    const { answer, done } = run({ stream: true });
     await settle();
     const [attempt] = a.received;
     attempt!.sink.data(new Uint8Array(100));
     expect(attempt!.consumedBytes).toBe(100);
-    outlet.isStalled = true;
+    answer.isStalled = true;
     attempt!.sink.data(new Uint8Array(30));
     attempt!.sink.data(new Uint8Array(5));
     expect(attempt!.consumedBytes).toBe(100);
-    outlet.isStalled = false;
-    outlet.onDrained();
+    answer.drain();
     expect(attempt!.consumedBytes).toBe(135);
     attempt!.sink.finish();
     await done;
@@ -369,7 +367,7 @@ describe("the relay", () => {
     test("is put together of its pieces, text or bytes, whatever their number", async () => {
       const { world, run } = start();
       const a = world.node("a");
-      const { outlet, done } = run();
+      const { answer, done } = run();
       await settle();
       const { sink } = a.received[0]!;
       const pieces = [
@@ -383,21 +381,21 @@ describe("the relay", () => {
       expect(a.node.keptBytes).toBe(7);
       sink.finish();
       await done;
-      expect(outlet.body).toBe('{"é":1}');
+      expect(answer.body).toBe('{"é":1}');
       expect(a.node.keptBytes).toBe(0);
     });
 
     test("is refused when it is too large, and its node told to stop", async () => {
       const { world, run } = start();
       const a = world.node("a");
-      const { outlet, done } = run();
+      const { answer, done } = run();
       await settle();
       a.received[0]!.sink.data(new Uint8Array(1000));
-      expect(outlet.error).toBeNull();
+      expect(answer.error).toBeNull();
       a.received[0]!.sink.data(new Uint8Array(1));
       await world.clock.pass(1_000);
       await done;
-      expect(outlet.error).toMatchObject({ code: "answer_too_large" });
+      expect(answer.error).toMatchObject({ code: "answer_too_large" });
       expect(world.ledger[0]).toMatchObject({ outcome: "interrupted", cause: "answer_too_large" });
       expect(a.received[0]!.isCancelled).toBe(true);
       expect(a.received[0]!.consumedBytes).toBe(1000);
@@ -411,25 +409,25 @@ describe("the relay", () => {
       await settle();
       for (const { sink } of a.received) sink.data(new Uint8Array(1000));
       await world.clock.pass(1_000);
-      expect(calls.map(({ outlet }) => outlet.error?.code)).toEqual([
+      expect(calls.map(({ answer }) => answer.error?.code)).toEqual([
         undefined,
         undefined,
         "answer_too_large",
       ]);
       a.received[0]!.sink.finish();
       await calls[0]!.done;
-      const { outlet, done } = run();
+      const { answer, done } = run();
       await settle();
       a.received[3]!.sink.data(new Uint8Array(1000));
       a.received[3]!.sink.finish();
       await done;
-      expect(outlet.error).toBeNull();
+      expect(answer.error).toBeNull();
     });
 
     test("forgets what a node had given that failed, when another one gives it", async () => {
       const { world, run } = start();
       const nodes = [world.node("a"), world.node("b")];
-      const { outlet, done } = run();
+      const { answer, done } = run();
       await settle();
       const [first, second] = askedFirst(nodes);
       first.received[0]!.sink.data(new Uint8Array(900));
@@ -439,49 +437,48 @@ describe("the relay", () => {
       second.received[0]!.sink.data("{}");
       second.received[0]!.sink.finish();
       await done;
-      expect(outlet.body).toBe("{}");
+      expect(answer.body).toBe("{}");
     });
   });
 
-  test("an upstream's own refusal arrives to the letter, with its headers", async () => {
+  test("an upstream's own rejection arrives unchanged, with its headers", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { outlet, done } = run();
+    const { answer, done } = run();
     await settle();
-    const refusal = {
+    const rejection = {
       status: 422,
       headers: { "x-ratelimit-limit-tokens": "9" },
       body: `{ "error":{"x":1}}`,
     };
-    a.received[0]!.sink.fail({ kind: "answered", ...refusal });
+    a.received[0]!.sink.fail({ kind: "answered", ...rejection });
     await done;
-    const { body: said, ...head } = refusal;
-    expect(outlet.refusal).toEqual({ ...head, said });
+    expect(answer.rejection).toEqual(rejection);
   });
 
   test("an upstream's 429 with a body goes elsewhere, and its Retry-After is remembered", async () => {
     const { world, run } = start();
     const a = world.node("a");
-    const { outlet, done } = run();
+    const { answer, done } = run();
     await settle();
     const headers = { "retry-after": "90" };
     a.received[0]!.sink.fail({ kind: "answered", status: 429, headers, body: `{"error":{}}` });
     await done;
-    expect(outlet.error).toMatchObject({ code: "upstream_rate_limited", retryAfterMs: 90_000 });
+    expect(answer.error).toMatchObject({ code: "upstream_rate_limited", retryAfterMs: 90_000 });
   });
 
   test("a node that cannot be sent the call is passed over", async () => {
     const { world, run } = start();
     const stuck = world.node("stuck", 9);
     stuck.state.refusesSends = true;
-    const { outlet, done } = run();
+    const { answer, done } = run();
     await settle();
     const fresh = world.node("fresh");
     await settle();
     fresh.received[0]!.chunk(whole);
     fresh.received[0]!.sink.finish();
     await done;
-    expect(outlet.body).not.toBeNull();
+    expect(answer.body).not.toBeNull();
     expect(stuck.node.active).toBe(0);
   });
 
@@ -493,14 +490,14 @@ describe("the relay", () => {
     };
     const unsent = run();
     await unsent.done;
-    expect(unsent.outlet.error?.code).toBe("internal_error");
+    expect(unsent.answer.error?.code).toBe("internal_error");
     expect(world.ledger[0]).toMatchObject({ outcome: "interrupted", cause: "internal_error" });
     expect(a.node.active).toBe(0);
 
     const b = world.node("b");
     world.hub.remove(a.node);
     const untold = run();
-    untold.outlet.whole = () => {
+    untold.answer.whole = () => {
       throw new Error("broken");
     };
     await settle();
@@ -562,9 +559,9 @@ describe("the relay", () => {
     a.received[3]!.error(499);
     a.received[4]!.sink.fail({ kind: "protocol", reason: "x" });
     await world.clock.pass(100_000);
-    for (const { outlet, done } of runs) {
+    for (const { answer, done } of runs) {
       await done;
-      expect(outlet.endings).toBe(1);
+      expect(answer.endings).toBe(1);
     }
     expect(world.ledger).toHaveLength(5);
     expect(world.calls.size).toBe(0);
@@ -577,8 +574,8 @@ function start() {
   const world = new World();
   const run = (options: { stream?: boolean; account?: string } = {}) => {
     const call = world.call(options);
-    const outlet = new Kept();
-    return { call, outlet, done: world.relay.run(call, outlet) };
+    const answer = new KeptAnswer();
+    return { call, answer, done: world.relay.run(call, answer) };
   };
   return { world, run };
 }

@@ -5,7 +5,7 @@ import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
 import { seeded } from "../base/testing/random.ts";
 import { Referee } from "./testing/referee.ts";
-import { Kept, type Received, World } from "./testing/world.ts";
+import { KeptAnswer, type Received, World } from "./testing/world.ts";
 
 /**
  * The real hub, scheduler, relay and penalties under a fake clock, with everything else drawn from
@@ -26,7 +26,7 @@ type Scripted = ReturnType<World["node"]>;
 
 interface Running {
   call: Call;
-  outlet: Kept;
+  answer: KeptAnswer;
   done: Promise<void>;
 }
 
@@ -89,14 +89,14 @@ class Simulation {
       messages: ["hello", "hi", `it is ${this.#below(3)}`].slice(0, 1 + this.#below(3)),
       stream: this.random() < 0.6,
     });
-    const outlet = new Kept();
+    const answer = new KeptAnswer();
     this.#referee.comes(call.request, () => {
-      this.runs.push({ call, outlet, done: this.world.relay.run(call, outlet) });
+      this.runs.push({ call, answer, done: this.world.relay.run(call, answer) });
     });
   }
 
   #callerLeaves(): void {
-    this.#oneOf(this.runs.filter(({ outlet }) => outlet.endings === 0))?.call.stop("caller_gone");
+    this.#oneOf(this.runs.filter(({ answer }) => answer.endings === 0))?.call.stop("caller_gone");
   }
 
   #nodeDies(): void {
@@ -174,7 +174,7 @@ class Simulation {
     const sent = new Set(
       this.nodes.flatMap(({ received }) => received.map(({ order }) => callOf(order.attemptId))),
     );
-    return this.runs.filter(({ call, outlet }) => outlet.endings === 0 && !sent.has(call.id))
+    return this.runs.filter(({ call, answer }) => answer.endings === 0 && !sent.has(call.id))
       .map(({ call }) => call);
   }
 
@@ -201,14 +201,14 @@ class Simulation {
     for (const { node } of this.nodes) expect(node.active).toBe(0);
     expect(this.world.ledger.map(({ id }) => id).toSorted())
       .toEqual(this.runs.map(({ call }) => call.id).toSorted());
-    for (const { call, outlet } of this.runs) {
-      expect(outlet.endings).toBe(1);
-      expect(outlet.lateWrites).toBe(0);
-      const origins = new Set(outlet.text.match(/\[[^\]]*\]/g) ?? []);
+    for (const { call, answer } of this.runs) {
+      expect(answer.endings).toBe(1);
+      expect(answer.lateWrites).toBe(0);
+      const origins = new Set(answer.text.match(/\[[^\]]*\]/g) ?? []);
       expect(origins.size).toBeLessThanOrEqual(1);
       for (const origin of origins) expect(origin).toStartWith(`[${call.id}-`);
       const entry = this.world.ledger.find(({ id }) => id === call.id)!;
-      expect(entry.outcome === "ok").toBe(outlet.error === null && outlet.refusal === null);
+      expect(entry.outcome === "ok").toBe(answer.error === null && answer.rejection === null);
       expect(entry.attempts).toBeLessThanOrEqual(4);
     }
   }

@@ -1,23 +1,29 @@
-/** One call's way back to its caller: turns what the relay hands over into an HTTP response. */
+/** Turns what the relay writes for one call into an HTTP response. */
 
 import { endpointSpecs } from "../../protocol/mod.ts";
-import type { UpstreamRejection } from "../call/classify_failure.ts";
-import type { Call } from "../schedule/call.ts";
-import type { Outlet } from "../call/relay.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ColinkError } from "../base/error.ts";
+import type { AnswerSource, AnswerWriter } from "../call/answer_writer.ts";
+import type { UpstreamRejection } from "../call/classify_failure.ts";
 import type { Node } from "../node/node.ts";
+import type { Call } from "../schedule/call.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders } from "./env.ts";
-import { errorBody, errorResponse, type Recipient, refusalBody, refusalResponse } from "./reply.ts";
-import { byteLength, SseBody, type SseLimits, type SseReader } from "./sse.ts";
+import {
+  errorBody,
+  errorResponse,
+  type Recipient,
+  rejectionBody,
+  rejectionResponse,
+} from "./reply.ts";
+import { byteLength, SseBody, type SseLimits, type SseListener } from "./sse.ts";
 
 const WHOLE_HEADERS: Readonly<AnswerHeaders> = { "content-type": "application/json" };
 
 const STREAM_HEADERS: Readonly<AnswerHeaders> = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-cache",
-  // Proxies in front must not gather events.
+  // Tells proxies not to buffer events.
   "x-accel-buffering": "no",
 };
 
@@ -25,39 +31,34 @@ const NOTHING = (): void => {};
 
 const DONE = "data: [DONE]\n\n";
 
-/** The connection that an answer goes to. */
-export interface Caller {
-  /** Called before the answer's last bytes are handed over; for a stream, not while earlier ones wait. */
-  ending(): void;
-  /** See SseReader. */
-  progress(): Promise<string | null>;
-}
+/** The connection that the answer is sent on. */
+export type CallerConnection = Required<Pick<SseListener, "ending" | "progress">>;
 
 /**
- * The status stays open until it is known: until an answer begins or the call has failed. Only a
- * stream whose node thinks for long is answered early, with 200 and comments; from then on errors
- * travel inside the stream.
+ * The status stays open until the answer begins or the call has failed. Only the stream of a node
+ * that thinks for long, or of a call that asks for its queue position, is answered earlier, with
+ * status 200 and comments; a later failure becomes an error event in the stream.
  */
-export class HttpAnswer implements Outlet, SseReader {
+export class HttpAnswer implements AnswerWriter, SseListener {
   /** Resolves once, when status and headers are decided. */
   readonly response: Promise<Response>;
   #resolve!: (response: Response) => void;
   #body: SseBody | null = null;
   #wholeBytes = 0;
   #hasBegun = false;
-  /** Of the node that answers. */
+  /** Headers from the node that answers. */
   #nodeHeaders: AnswerHeaders = {};
+  #source: AnswerSource | null = null;
   #cancelEarly = NOTHING;
-  onDrained = NOTHING;
 
   constructor(
     private readonly call: Call,
     private readonly endpoint: EndpointRow,
     private readonly clock: Clock,
     private readonly limits: SseLimits,
-    /** Goes on every answer: request id, rate limits. */
+    /** Set on every answer: request id, rate limits. */
     private readonly headers: Readonly<AnswerHeaders>,
-    private readonly caller: Caller,
+    private readonly connection: CallerConnection,
   ) {
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -75,60 +76,55 @@ export class HttpAnswer implements Outlet, SseReader {
     return this.#body?.deliveredChunks ?? (this.#wholeBytes > 0 ? 1 : 0);
   }
 
-  get isStalled(): boolean {
-    return this.#body?.isStalled ?? false;
-  }
-
-  answeredBy(node: Node, headers: Readonly<Record<string, string>>): void {
-    this.#nodeHeaders = { ...headers, "x-colink-node": node.who.publicId };
-  }
-
-  notAnswered(): void {
-    this.#nodeHeaders = {};
-  }
-
-  whole(body: string | Uint8Array): void {
-    this.caller.ending();
-    this.#wholeBytes = byteLength(body);
-    const headers = this.#answerHeaders(WHOLE_HEADERS);
-    this.#resolve(new Response(body as string | Uint8Array<ArrayBuffer>, { headers }));
-  }
-
-  /** The status is given away for it: a call that fails in the line fails inside its stream. */
-  queued(position: number): void {
-    this.#open().remark(`: queued ${position}\n\n`);
-  }
-
-  refuse(refusal: UpstreamRejection): void {
-    if (this.#body) return this.#endWith(refusalBody(refusal, this.#recipient()));
-    this.#endBefore(refusalResponse(refusal, this.#recipient()));
-  }
-
-  begin(): void {
-    this.#hasBegun = true;
-    this.#open();
-  }
-
-  /** Whether the caller has the beginning of an answer; comments are none. */
+  /** Whether the caller has the beginning of an answer; comments do not count. */
   get hasBegun(): boolean {
     return this.#hasBegun;
   }
 
-  write(events: string | Uint8Array): void {
-    this.#body?.write(events);
+  head(node: Node, headers: Readonly<Record<string, string>>): void {
+    this.#nodeHeaders = { ...headers, "x-colink-node": node.who.publicId };
+  }
+
+  discardHead(): void {
+    this.#nodeHeaders = {};
+  }
+
+  /** Commits status 200. */
+  queued(position: number): void {
+    this.#open().writeExtra(`: queued ${position}\n\n`);
+  }
+
+  data(events: string | Uint8Array, source: AnswerSource): boolean {
+    this.#hasBegun = true;
+    this.#source = source;
+    const body = this.#open();
+    body.write(events);
+    return !body.isStalled;
+  }
+
+  whole(body: string | Uint8Array): void {
+    this.connection.ending();
+    this.#wholeBytes = byteLength(body);
+    const headers = this.#answerHeaders(WHOLE_HEADERS);
+    this.#resolve(new Response(body as string | Uint8Array<ArrayBuffer>, { headers }));
   }
 
   end(): void {
     this.#open().end(endpointSpecs[this.endpoint.path].stream?.endsWithDone ? DONE : "");
   }
 
-  /** Inside a stream: an error event and no other end, so that no SDK takes the stump for an answer. */
-  fail(error: ColinkError): void {
-    if (this.#body) return this.#endWith(errorBody(error, this.#recipient()));
-    this.#endBefore(errorResponse(error, this.#recipient()));
+  reject(rejection: UpstreamRejection): void {
+    if (this.#body) return this.#breakOff(rejectionBody(rejection, this.#recipient()));
+    this.#respond(rejectionResponse(rejection, this.#recipient()));
   }
 
-  /** What the stream's body reports of its reader, as SseReader has it: a thousand readers have no closures of their own. */
+  fail(error: ColinkError): void {
+    if (this.#body) return this.#breakOff(errorBody(error, this.#recipient()));
+    this.#respond(errorResponse(error, this.#recipient()));
+  }
+
+  // What the stream's body reports of its reader. Methods, because closures would cost each open stream memory.
+
   tooSlow(): void {
     this.call.stop("caller_too_slow");
   }
@@ -138,17 +134,18 @@ export class HttpAnswer implements Outlet, SseReader {
   }
 
   drained(): void {
-    this.onDrained();
+    this.#source?.drained();
   }
 
   ending(): void {
-    this.caller.ending();
+    this.connection.ending();
   }
 
   progress(): Promise<string | null> {
-    return this.caller.progress();
+    return this.connection.progress();
   }
 
+  /** Commits status 200 and the headers of a stream. */
   #open(): SseBody {
     if (this.#body) return this.#body;
     this.#cancelEarly();
@@ -160,14 +157,15 @@ export class HttpAnswer implements Outlet, SseReader {
     return this.#body;
   }
 
-  /** Nothing was sent yet: all of the answer is this. */
-  #endBefore(response: Response): void {
+  /** Answers a call whose status is still open. */
+  #respond(response: Response): void {
     this.#cancelEarly();
-    this.caller.ending();
+    this.connection.ending();
     this.#resolve(response);
   }
 
-  #endWith(errorJson: string): void {
+  /** Ends the stream with an error event and no other mark, so that no SDK takes it for a complete answer. */
+  #breakOff(errorJson: string): void {
     const body = this.#open();
     body.breakOff(this.endpoint.errorFormat.event(errorJson, body.last));
   }
@@ -179,10 +177,10 @@ export class HttpAnswer implements Outlet, SseReader {
 
   #answerHeaders(more: Readonly<AnswerHeaders>): AnswerHeaders {
     const elapsedMs = Math.round(this.clock.monotonic() - this.call.startedMs);
-    // A provider's limits are its node's affair; the caller goes by those of its own key.
+    // The gateway's own headers win: a provider's limits concern its node, not the caller's key.
     const all = Object.assign(this.#nodeHeaders, this.headers, more);
     all["openai-processing-ms"] = String(elapsedMs);
-    // They are on their way: a stream that runs for long need not keep them.
+    // Frees what a long stream does not need.
     this.#nodeHeaders = {};
     return all;
   }

@@ -24,11 +24,11 @@ export function errorBody(error: ColinkError, { format, requestId }: Recipient):
 }
 
 /** JSON: the upstream's own where it sent some. */
-export function refusalBody(
-  { status, said }: UpstreamRejection,
+export function rejectionBody(
+  { status, body }: UpstreamRejection,
   { format, requestId }: Recipient,
 ): string {
-  return typeof said === "string" ? said : format.body({ status, ...said }, requestId);
+  return typeof body === "string" ? body : format.body({ status, ...body }, requestId);
 }
 
 /** An error as a complete answer. */
@@ -47,14 +47,14 @@ export function errorResponse(error: ColinkError, recipient: Recipient): Respons
   return new Response(errorBody(error, recipient), { status, headers: all });
 }
 
-/** The upstream's own refusal, as it came. */
-export function refusalResponse(refusal: UpstreamRejection, recipient: Recipient): Response {
-  const { status, headers } = refusal;
+/** The upstream's own rejection, as it came. */
+export function rejectionResponse(rejection: UpstreamRejection, recipient: Recipient): Response {
+  const { status, headers } = rejection;
   // A provider's limits are its node's affair; the caller goes by those of its own key.
   const all = { ...headers, ...headersFor(recipient) };
   // A conflict upstream will be one again, unless it says otherwise; SDKs would try it twice more.
   if (isRetriedBySdks(status)) all["x-should-retry"] ??= "false";
-  return new Response(refusalBody(refusal, recipient), { status, headers: all });
+  return new Response(rejectionBody(rejection, recipient), { status, headers: all });
 }
 
 function headersFor({ format, requestId, headers }: Recipient): AnswerHeaders {

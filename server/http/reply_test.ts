@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { ColinkError, type ErrorCode } from "../base/error.ts";
 import { anthropic, openAi, openAiResponses } from "./error_format.ts";
-import { errorResponse, refusalResponse } from "./reply.ts";
+import { errorResponse, rejectionResponse } from "./reply.ts";
 
 const recipient = { format: openAi, requestId: "req-1", headers: { "x-request-id": "req-1" } };
 
@@ -51,12 +51,12 @@ describe("an error", () => {
   });
 });
 
-describe("a refusal of the upstream", () => {
+describe("a rejection by the upstream", () => {
   test("leaves the headers that are the gateway's own as they are", () => {
     const own = { "x-ratelimit-remaining-requests": "59" };
-    const { headers } = refusalResponse({
+    const { headers } = rejectionResponse({
       status: 400,
-      said: "{}",
+      body: "{}",
       headers: { "x-ratelimit-remaining-requests": "1", "x-ratelimit-remaining-tokens": "7" },
     }, { ...recipient, headers: own });
     expect(headers.get("x-ratelimit-remaining-requests")).toBe("59");

@@ -1,54 +1,55 @@
-/** A server-sent-events body that is written into, notices slow and vanished readers, and keeps quiet streams alive. */
+/** A body of server-sent events that is written piece by piece, notices slow and vanished readers, and keeps quiet streams alive. */
 
 import type { Clock } from "../base/clock.ts";
 import { WholeEvents } from "./whole_events.ts";
 
 export interface SseLimits {
-  /** A comment is sent when nothing else was for this long. */
+  /** After so long without a write, a comment is sent. */
   keepAliveMs: number;
-  /** A reader that takes nothing for this long is too slow. */
+  /** A reader that takes nothing for so long is too slow. */
   stallMs: number;
-  /** So much is held for a reader that stalls, in bytes. */
+  /** How many bytes are held for a stalled reader. */
   maxBufferedBytes: number;
 }
 
-/** What the body reports of its reader, and asks about it. */
-export interface SseReader {
-  /** Takes nothing for too long, or too much is held for it. */
+/** Receives what the body notices of its reader. */
+export interface SseListener {
+  /** The reader has taken nothing for too long, or too many bytes are held for it. */
   tooSlow(): void;
-  /** Takes again after a stall. */
+  /** The reader takes bytes again after a stall. */
   drained(): void;
+  /** The reader has closed the connection. */
   gone(): void;
-  /** The body is about to end: all was taken, or nothing more is waited for. */
+  /** The body is about to end: the reader has taken everything, or is no longer waited for. */
   ending?(): void;
-  /** What changes whenever the reader's machine has taken some more; null, or no such question: nobody knows. */
+  /** A value that changes whenever the reader's machine has taken more bytes; null or absent: unknown. */
   progress?(): Promise<string | null>;
 }
 
-/** How often, in its time, a reader that stalls is asked after. */
+/** How often a stalled reader's progress is read within `stallMs`. */
 const LOOKS_PER_STALL = 3;
 
-/** What Bun's direct streams hand to `pull`. A write that the socket cannot take returns a promise. */
+/** What Bun's direct streams pass to `pull`. `write` returns a promise when the socket cannot take the chunk. */
 interface DirectController {
   write(chunk: string | Uint8Array): number | Promise<number>;
   end(): void;
 }
 
-/** Parsers in the field take `: ping` for the end of a stream; this spelling is safe. */
+/** Some parsers take `: ping` for the end of a stream; this spelling is safe. */
 const KEEP_ALIVE = ": keep-alive\n\n";
 
-/** So much is kept of what was written last, in bytes or characters. */
+/** How much is kept of what was last written, in bytes or characters. */
 const MAX_LAST = 16 * 1024;
 
 const NOTHING = (): void => {};
 
-/** Ends whatever event has begun. */
+/** Ends an event that has begun. */
 const BLANK_LINE = "\n\n";
 
 export class SseBody {
-  /** The body for a Response. Direct streams cost the least of Bun's ways to write one. */
+  /** The body for a Response. A direct stream is the cheapest way in Bun to write one. */
   readonly stream: ReadableStream;
-  /** Of the answer: comments, errors and the end's mark are none of it. */
+  /** Bytes and events of the answer; comments, errors and the end's mark are not counted. */
   deliveredBytes = 0;
   deliveredChunks = 0;
   #controller: DirectController | null = null;
@@ -57,12 +58,12 @@ export class SseBody {
   readonly #events = new WholeEvents((events) => this.#write(events));
   #last: string | Uint8Array = "";
   #isEnded = false;
-  /** Whether the reader has its end, or is gone. */
+  /** Whether the reader has the end, or is gone. */
   #isClosed = false;
-  /** Of what counts as delivered, held for a reader that takes nothing at the moment. */
+  /** The part of what counts as delivered that is held for a stalled reader. */
   #stalledBytes = 0;
   #stalledChunks = 0;
-  /** A reader that has not asked yet takes nothing either. */
+  /** A reader that has not asked yet counts as stalled. */
   #isStalled = true;
   #writtenMs: number;
   #cancelKeepAlive = NOTHING;
@@ -72,8 +73,8 @@ export class SseBody {
   constructor(
     private readonly clock: Clock,
     private readonly limits: SseLimits,
-    private readonly reader: SseReader,
-    /** Whether `last` will be asked for. */
+    private readonly listener: SseListener,
+    /** Whether `last` will be read. */
     private readonly keepsLast = false,
   ) {
     this.#writtenMs = clock.monotonic();
@@ -82,10 +83,10 @@ export class SseBody {
       pull: (controller: DirectController) => this.#pulled(controller),
       cancel: () => {
         this.#close();
-        reader.gone();
+        listener.gone();
       },
     };
-    // Direct sources are Bun's own; other runtimes' types do not know them.
+    // Direct sources are Bun's own; the types of other runtimes do not have them.
     this.stream = new ReadableStream(
       source as unknown as ConstructorParameters<typeof ReadableStream>[0],
     );
@@ -93,47 +94,19 @@ export class SseBody {
     this.#watchStall();
   }
 
-  /** Writes a piece of the answer, cut wherever it may be; of an event that is not whole yet, nothing. */
+  /** Writes a piece of the answer, which may begin and end anywhere. An incomplete event is held back. */
   write(piece: string | Uint8Array): void {
-    if (!this.#isEnded) this.#events.take(piece);
+    if (!this.#isEnded) this.#events.add(piece);
   }
 
-  #write(events: string | Uint8Array): void {
-    if (this.keepsLast) this.#last = endOf(events);
-    const bytes = byteLength(events);
-    this.deliveredBytes += bytes;
-    this.deliveredChunks++;
-    // What is first of all is held against nobody, however large it is: no reader could ask for it yet.
-    const isFirst = this.#controller === null && this.#early.length === 0;
-    if (this.#isStalled && !isFirst) {
-      this.#stalledBytes += bytes;
-      this.#stalledChunks++;
-      if (this.#stalledBytes > this.limits.maxBufferedBytes) return this.reader.tooSlow();
-    }
-    this.#put(events);
-  }
-
-  /** Writes an event that is no part of the answer. */
-  remark(event: string): void {
+  /** Writes an event that is not part of the answer. */
+  writeExtra(event: string): void {
     if (!this.#isEnded) this.#put(event);
   }
 
-  /** The end of what was written last of the answer. */
+  /** The end of the answer's last written events. */
   get last(): string | Uint8Array {
     return this.#last;
-  }
-
-  /** There is no more of the answer: what a reader has not taken by now was not delivered. */
-  breakOff(lastEvent: string): void {
-    this.#events.rest();
-    // A reader that has not asked yet will get what is early.
-    if (this.#controller !== null) {
-      this.deliveredBytes -= this.#stalledBytes;
-      this.deliveredChunks -= this.#stalledChunks;
-    }
-    this.#forgetStalled();
-    this.remark(this.#events.isCut ? BLANK_LINE + lastEvent : lastEvent);
-    this.#end();
   }
 
   /** Whether the reader takes nothing at the moment. */
@@ -145,21 +118,60 @@ export class SseBody {
     if (!this.#isEnded && !this.#events.isCut) this.#put(KEEP_ALIVE);
   }
 
-  /** The answer is complete: ends the stream with the mark of its dialect. Nothing can be written any more; harmless when called again. */
+  /** Ends a complete answer with the mark of its endpoint. Harmless when called again. */
   end(mark = ""): void {
     if (this.#isEnded) return;
-    const rest = this.#events.rest();
+    const rest = this.#events.takeRest();
     if (rest !== null) this.#write(rest);
-    if (rest !== null || this.#events.isCut) this.remark(BLANK_LINE);
-    if (mark !== "") this.remark(mark);
+    if (rest !== null || this.#events.isCut) this.writeExtra(BLANK_LINE);
+    if (mark !== "") this.writeExtra(mark);
     this.#end();
+  }
+
+  /** Ends an incomplete answer. What the reader has not taken by now does not count as delivered. */
+  breakOff(lastEvent: string): void {
+    this.#events.takeRest();
+    // A reader that has not asked yet will get what is early.
+    if (this.#controller !== null) {
+      this.deliveredBytes -= this.#stalledBytes;
+      this.deliveredChunks -= this.#stalledChunks;
+    }
+    this.#forgetStalled();
+    this.writeExtra(this.#events.isCut ? BLANK_LINE + lastEvent : lastEvent);
+    this.#end();
+  }
+
+  #write(events: string | Uint8Array): void {
+    if (this.keepsLast) this.#last = endOf(events);
+    const bytes = byteLength(events);
+    this.deliveredBytes += bytes;
+    this.deliveredChunks++;
+    // The first events do not count against the reader, whatever their size: it could not ask for them yet.
+    const isFirst = this.#controller === null && this.#early.length === 0;
+    if (this.#isStalled && !isFirst) {
+      this.#stalledBytes += bytes;
+      this.#stalledChunks++;
+      if (this.#stalledBytes > this.limits.maxBufferedBytes) return this.listener.tooSlow();
+    }
+    this.#put(events);
+  }
+
+  #put(text: string | Uint8Array): void {
+    this.#writtenMs = this.clock.monotonic();
+    if (this.#controller === null) {
+      this.#early.push(text);
+      return;
+    }
+    const result = this.#controller.write(text);
+    // While the socket takes no more, the stream holds what is written, and each write returns a promise.
+    if (result instanceof Promise && !this.#isStalled) this.#stall(result);
   }
 
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#cancelKeepAlive();
-    // Else when the reader has taken all: a server that stops waits for nothing that has ended.
+    // A stalled reader's stream ends when all is taken; a stopping server need not wait for this one.
     if (!this.#isStalled) this.#endController();
   }
 
@@ -178,24 +190,13 @@ export class SseBody {
     return finished;
   }
 
-  #put(text: string | Uint8Array): void {
-    this.#writtenMs = this.clock.monotonic();
-    if (this.#controller === null) {
-      this.#early.push(text);
-      return;
-    }
-    const result = this.#controller.write(text);
-    // While the socket takes no more, the stream holds what is written, and says so each time.
-    if (result instanceof Promise && !this.#isStalled) this.#stall(result);
-  }
-
   #stall(drained: Promise<number>): void {
     this.#isStalled = true;
     this.#watchStall();
     this.#resumeAfter(drained);
   }
 
-  /** One continuation a stall, not one a write. */
+  /** Adds one continuation per stall, not one per write. */
   #resumeAfter(drained: Promise<number>): void {
     const resume = () => this.#resume();
     drained.then(resume, resume);
@@ -205,27 +206,27 @@ export class SseBody {
     this.#isStalled = false;
     this.#forgetStalled();
     this.#cancelStall();
-    // It holds the watch's timer and what that saw, which a reader that keeps up needs no more.
+    // Frees the closure over the watch's timer, which a reader that keeps up does not need.
     this.#cancelStall = NOTHING;
     if (this.#isEnded) this.#endController();
-    else this.reader.drained();
+    else this.listener.drained();
   }
 
   /**
-   * A kernel that is full takes no more until there is room for megabytes again, which a slow reader
-   * needs minutes for: it has lost its call only when its machine took nothing in all of its time.
+   * A full kernel buffer takes no more until megabytes of it are free again, for which a slow reader
+   * needs minutes. So a reader is too slow only if its machine took nothing for all of `stallMs`.
    */
   #watchStall(before: string | null = null, quietMs = 0): void {
     const everyMs = this.limits.stallMs / LOOKS_PER_STALL;
     let isOver = false;
     const look = async () => {
-      const seen = await this.reader.progress?.() ?? null;
+      const seen = await this.listener.progress?.() ?? null;
       if (isOver) return;
       const hasMoved = seen !== null && before !== null && seen !== before;
       const nowQuietMs = hasMoved ? 0 : quietMs + everyMs;
       if (nowQuietMs < this.limits.stallMs) this.#watchStall(seen, nowQuietMs);
       else if (this.#isEnded) this.#endController();
-      else this.reader.tooSlow();
+      else this.listener.tooSlow();
     };
     const cancel = this.clock.after(everyMs, () => void look());
     this.#cancelStall = () => {
@@ -239,7 +240,7 @@ export class SseBody {
     this.#stalledChunks = 0;
   }
 
-  /** One timer a silence: when it rings, it looks how long ago the last write was. */
+  /** Sets one timer per silence: when it fires, it checks how long ago the last write was. */
   #keepAliveAfter(delayMs: number): void {
     this.#cancelKeepAlive = this.clock.after(delayMs, () => {
       const { keepAliveMs } = this.limits;
@@ -260,22 +261,22 @@ export class SseBody {
   #endController(): void {
     if (this.#isClosed) return;
     this.#close();
-    this.reader.ending?.();
+    this.listener.ending?.();
     try {
       this.#controller?.end();
     } catch {
-      // The reader is gone already; its going was reported through `cancel`.
+      // The reader is gone, which `cancel` reports.
     }
     this.#finishPull();
   }
 }
 
-/** A copy of it where it is long: a view would keep the whole. */
+/** Copies the end of a long text: a view would keep all of it in memory. */
 function endOf(events: string | Uint8Array): string | Uint8Array {
   return events.length <= MAX_LAST ? events : events.slice(-MAX_LAST);
 }
 
-/** What a text takes on the wire. */
+/** The size on the wire. */
 export function byteLength(text: string | Uint8Array): number {
   return typeof text === "string" ? Buffer.byteLength(text) : text.byteLength;
 }

@@ -12,10 +12,10 @@ function through(...pieces: string[]) {
   const events = new WholeEvents((more) => said += textIn(more));
   const out = pieces.map((piece) => {
     said = "";
-    events.take(encoder.encode(piece));
+    events.add(encoder.encode(piece));
     return said;
   });
-  const rest = events.rest();
+  const rest = events.takeRest();
   return { out, rest: rest && decoder.decode(rest), isCut: events.isCut };
 }
 
@@ -28,9 +28,9 @@ describe("whole events", () => {
     const out: unknown[] = [];
     const events = new WholeEvents((more) => void out.push(more));
     const pieces = [encoder.encode("data: 1\n\ndata: 2\n\n"), "data: 3\n\n"];
-    for (const piece of pieces) events.take(piece);
+    for (const piece of pieces) events.add(piece);
     expect(out.every((piece, i) => piece === pieces[i])).toBe(true);
-    expect([out.length, events.rest()]).toEqual([2, null]);
+    expect([out.length, events.takeRest()]).toEqual([2, null]);
   });
 
   test("are waited for, whatever their line ends", () => {
@@ -49,7 +49,7 @@ describe("whole events", () => {
       const events = new WholeEvents((more) => void out.push(textIn(more)));
       let at = 0;
       for (const size of [...sizes, wire.length]) {
-        if (at < wire.length) events.take(wire.subarray(at, at + size));
+        if (at < wire.length) events.add(wire.subarray(at, at + size));
         at += size;
       }
       expect(out.join("")).toBe(parts.join(""));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { settle } from "../base/testing/fake_clock.ts";
 import type { Lease } from "./lease.ts";
-import { Kept, World } from "../call/testing/world.ts";
+import { KeptAnswer, World } from "../call/testing/world.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -129,12 +129,12 @@ describe("a node that failed", () => {
   test("with its provider's 429 is left alone as long as that asks, and callers are told so", async () => {
     const world = new World();
     const a = world.node("a");
-    const { outlet, done } = run(world);
+    const { answer, done } = run(world);
     await settle();
     const headers = { "retry-after": "90" };
     a.received[0]!.sink.fail({ kind: "answered", status: 429, headers, body: `{"error":{}}` });
     await done;
-    expect(outlet.error).toMatchObject({ retryAfterMs: 90_000 });
+    expect(answer.error).toMatchObject({ retryAfterMs: 90_000 });
     await world.clock.pass(89_999);
     expect(world.circuit(a)).toBe("penalized");
     await world.clock.pass(1);
@@ -158,7 +158,7 @@ describe("a node that failed", () => {
     const a = world.node("a");
     world.fails(await world.lease());
     await world.clock.pass(MINUTE_MS);
-    const { outlet, done } = run(world);
+    const { answer, done } = run(world);
     await settle();
     a.received[0]!.error(503, "BUSY: my owner plays");
     await settle();
@@ -167,15 +167,15 @@ describe("a node that failed", () => {
     a.received[1]!.chunk({ choices: [] });
     a.received[1]!.sink.finish();
     await done;
-    expect(outlet.error).toBeNull();
+    expect(answer.error).toBeNull();
     expect(world.circuit(a)).toBe("clear");
   });
 });
 
 function run(world: World) {
   const call = world.call();
-  const outlet = new Kept();
-  return { call, outlet, done: world.relay.run(call, outlet) };
+  const answer = new KeptAnswer();
+  return { call, answer, done: world.relay.run(call, answer) };
 }
 
 /** What has become of a wish for a slot. */

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { settle } from "../base/testing/fake_clock.ts";
 import type { Lease } from "./lease.ts";
-import { Kept, World } from "../call/testing/world.ts";
+import { KeptAnswer, World } from "../call/testing/world.ts";
 
 /** A call that waits, and the places in line that it was told. */
 function wait(world: World, account: string, wantsPosition = true) {
   const call = world.call({ account, stream: true, wantsPosition });
-  const outlet = new Kept();
-  return { call, outlet, done: world.relay.run(call, outlet) };
+  const answer = new KeptAnswer();
+  return { call, answer, done: world.relay.run(call, answer) };
 }
 
 async function start(): Promise<{ world: World; held: Lease }> {
@@ -21,7 +21,7 @@ describe("a call that waits", () => {
     const { world, held } = await start();
     const greedy = [wait(world, "greedy"), wait(world, "greedy"), wait(world, "greedy")];
     const modest = [wait(world, "modest"), wait(world, "modest")];
-    const told = (waiting: typeof greedy) => waiting.map(({ outlet }) => outlet.positions);
+    const told = (waiting: typeof greedy) => waiting.map(({ answer }) => answer.positions);
     await world.clock.pass(1_000);
     expect(told(greedy)).toEqual([[1], [3], [5]]);
     expect(told(modest)).toEqual([[2], [4]]);
@@ -37,10 +37,10 @@ describe("a call that waits", () => {
     const { world } = await start();
     const silent = wait(world, "silent", false);
     const first = wait(world, "curious");
-    expect(first.outlet.positions).toEqual([2]);
+    expect(first.answer.positions).toEqual([2]);
     await world.clock.pass(10_000);
-    expect(first.outlet.positions).toEqual([2]);
-    expect(silent.outlet.positions).toEqual([]);
+    expect(first.answer.positions).toEqual([2]);
+    expect(silent.answer.positions).toEqual([]);
     for (const { call } of [silent, first]) call.stop("caller_gone");
     await Promise.all([silent.done, first.done]);
     // Nothing goes on ringing for a line that is empty.
@@ -55,9 +55,9 @@ describe("a call that waits", () => {
       await world.clock.pass(150);
       call.stop("caller_gone");
     }
-    expect(last.outlet.positions).toEqual([6]);
+    expect(last.answer.positions).toEqual([6]);
     await world.clock.pass(250);
-    expect(last.outlet.positions).toEqual([6, 1]);
+    expect(last.answer.positions).toEqual([6, 1]);
     await stop(world, [...others, last]);
   });
 
@@ -66,7 +66,7 @@ describe("a call that waits", () => {
     held.release();
     const lucky = wait(world, "lucky");
     await settle();
-    expect(lucky.outlet.positions).toEqual([]);
+    expect(lucky.answer.positions).toEqual([]);
     await stop(world, [lucky]);
   });
 });

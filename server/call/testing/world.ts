@@ -11,6 +11,7 @@ import { type FactsByModel, factsByModel } from "../../node/model_facts.ts";
 import { type Circuit, PenaltyBook, type PenaltyTimes } from "../../node/penalty.ts";
 import { V1Answer } from "../../node/v1_answer.ts";
 import type { LedgerEntry } from "../../store/store.ts";
+import type { AnswerSource, AnswerWriter } from "../answer_writer.ts";
 import type { UpstreamRejection } from "../classify_failure.ts";
 import { Call } from "../../schedule/call.ts";
 import { Calls } from "../calls.ts";
@@ -18,7 +19,7 @@ import type { Lease } from "../../schedule/lease.ts";
 import { createPolicies } from "../../schedule/policy/registry.ts";
 import { ResponseAffinity } from "../response_affinity.ts";
 import type { PolicyName, Timing } from "../../schedule/policy/policy.ts";
-import { type Outlet, Relay } from "../relay.ts";
+import { Relay } from "../relay.ts";
 import type { RemoteWaiters } from "../../schedule/remote_waiters.ts";
 import { Scheduler, type SchedulerConfig } from "../../schedule/scheduler.ts";
 
@@ -215,48 +216,56 @@ export function servedAt(...endpoints: Endpoint[]): FactsByModel {
   return factsByModel({ m: { endpoints } }, ["m"]);
 }
 
-/** An outlet that keeps what it is given. */
-export class Kept implements Outlet {
+/** A writer that keeps what is written to it. */
+export class KeptAnswer implements AnswerWriter {
   body: string | null = null;
-  refusal: UpstreamRejection | null = null;
+  rejection: UpstreamRejection | null = null;
   error: { code: string; retryAfterMs: number | null } | null = null;
   events: string[] = [];
   positions: number[] = [];
-  hasBegun = false;
+  /** The node whose head counts, and its headers. */
+  headOf: { node: string; headers: Readonly<Record<string, string>> } | null = null;
   endings = 0;
   lateWrites = 0;
-
   isStalled = false;
-  onDrained: () => void = () => {};
+  #source: AnswerSource | null = null;
 
-  answeredBy(): void {}
+  head({ who }: Node, headers: Readonly<Record<string, string>>): void {
+    this.headOf = { node: who.publicId, headers };
+  }
 
-  notAnswered(): void {}
-
-  whole(body: string | Uint8Array): void {
-    this.body = Buffer.from(body as string).toString();
-    this.endings++;
+  discardHead(): void {
+    this.headOf = null;
   }
 
   queued(position: number): void {
     this.positions.push(position);
   }
 
-  refuse(refusal: UpstreamRejection): void {
-    this.refusal = refusal;
+  data(events: string | Uint8Array, source: AnswerSource): boolean {
+    if (this.endings > 0) this.lateWrites++;
+    this.#source = source;
+    this.events.push(Buffer.from(events as string).toString());
+    return !this.isStalled;
+  }
+
+  /** The caller reads on after a stall. */
+  drain(): void {
+    this.isStalled = false;
+    this.#source?.drained();
+  }
+
+  whole(body: string | Uint8Array): void {
+    this.body = Buffer.from(body as string).toString();
     this.endings++;
   }
 
-  begin(): void {
-    this.hasBegun = true;
-  }
-
-  write(events: string | Uint8Array): void {
-    if (this.endings > 0) this.lateWrites++;
-    this.events.push(Buffer.from(events as string).toString());
-  }
-
   end(): void {
+    this.endings++;
+  }
+
+  reject(rejection: UpstreamRejection): void {
+    this.rejection = rejection;
     this.endings++;
   }
 

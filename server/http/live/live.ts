@@ -367,7 +367,7 @@ export class Live {
   }
 
   #sayGoodbye(watcher: Watcher): void {
-    watcher.body.remark("event: session_over\ndata: {}\n\n");
+    watcher.body.writeExtra("event: session_over\ndata: {}\n\n");
     this.#drop(watcher);
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Timing } from "./policy.ts";
 import { seeded } from "../../base/testing/random.ts";
-import { Kept, World } from "../../call/testing/world.ts";
+import { KeptAnswer, World } from "../../call/testing/world.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -60,7 +60,7 @@ describe("the fastest node", () => {
     };
     for (const [name, [firstMs, restMs]] of Object.entries(waits)) {
       const { received } = world.node(name);
-      const done = world.relay.run(world.call({ stream: true }), new Kept());
+      const done = world.relay.run(world.call({ stream: true }), new KeptAnswer());
       await world.clock.pass(firstMs);
       received[0]!.text("all of it");
       await world.clock.pass(restMs);

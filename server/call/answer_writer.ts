@@ -1,0 +1,43 @@
+/** The caller's side of a call, as the relay writes to it. */
+
+import type { ColinkError } from "../base/error.ts";
+import type { Node } from "../node/node.ts";
+import type { UpstreamRejection } from "./classify_failure.ts";
+
+/** Takes an attempt's answer. */
+export interface AnswerSink {
+  /** The node begins its answer. `headers`: those of its upstream that callers may see. */
+  head(node: Node, headers: Readonly<Record<string, string>>): void;
+  /**
+   * Takes a piece: whole or partial server-sent events of a call that streams, else a part of the JSON
+   * body. Returns whether the caller has taken all pieces; if not, `source.drained` is called once it has.
+   */
+  data(piece: string | Uint8Array, source: AnswerSource): boolean;
+}
+
+/** Gives an answer's pieces. */
+export interface AnswerSource {
+  drained(): void;
+}
+
+/**
+ * Where a call's answer goes; http implements it. As a sink, it takes the pieces of calls that stream.
+ * Each call ends in exactly one of `whole`, `end`, `reject` and `fail`.
+ */
+export interface AnswerWriter extends AnswerSink {
+  /** The node failed before the answer began, so that its headers do not count. */
+  discardHead(): void;
+  /** The call waits at this 1-based queue position. Only for calls that ask for it. */
+  queued(position: number): void;
+  /** Writes the complete JSON answer of a call that does not stream. */
+  whole(body: string | Uint8Array): void;
+  /** Ends a stream that is complete. */
+  end(): void;
+  /** Writes the upstream's rejection of the request. */
+  reject(rejection: UpstreamRejection): void;
+  /** Writes an error instead of the answer, or of its rest. */
+  fail(error: ColinkError): void;
+  /** Bytes and events handed to the caller's socket so far. */
+  readonly deliveredBytes: number;
+  readonly deliveredChunks: number;
+}

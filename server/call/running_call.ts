@@ -1,0 +1,294 @@
+/** One call on its way: fails over to other nodes before the first byte, and ends exactly once. */
+
+import type { Clock } from "../base/clock.ts";
+import { asColinkError, ColinkError } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
+import type { Node } from "../node/node.ts";
+import type { Penalty } from "../node/penalty.ts";
+import type { Call } from "../schedule/call.ts";
+import type { Lease } from "../schedule/lease.ts";
+import type { Scheduler } from "../schedule/scheduler.ts";
+import type { LedgerEntry } from "../store/store.ts";
+import type { AnswerWriter } from "./answer_writer.ts";
+import { Attempt, type AttemptEnd, type AttemptTimes } from "./attempt.ts";
+import { CallRecord } from "./call_record.ts";
+import type { Calls } from "./calls.ts";
+import { GatheredAnswer } from "./gathered_answer.ts";
+import type { ResponseAffinity } from "./response_affinity.ts";
+
+/** Where ledger entries go. Its methods must not block. */
+export interface Ledger {
+  record(entry: LedgerEntry): void;
+  /** Keeps the entry for a call that is not recorded yet. It counts if this process ends before it records the call. */
+  recordProvisional(entry: LedgerEntry): void;
+}
+
+export interface RelayConfig extends AttemptTimes {
+  /** How many nodes are tried after the first. */
+  maxRetries: number;
+  /** The largest answer of a call that does not stream: what wire v1 carries in one frame. */
+  maxFrameBytes: number;
+}
+
+export interface RelayParts {
+  scheduler: Scheduler;
+  responseAffinity: ResponseAffinity;
+  calls: Calls;
+  ledger: Ledger;
+  clock: Clock;
+  log: Log;
+  /** Makes a short unguessable text. */
+  nonce: () => string;
+  /** Called with every call that was recorded. */
+  onEnd?: (entry: LedgerEntry) => void;
+  /** Called when a node is penalised. */
+  onPenalty?: (node: Node, penalty: Penalty) => void;
+  /** Called when a node has answered a call of the model after a penalty. */
+  onRecovery?: (node: Node, model: string) => void;
+}
+
+/** How long the ledger waits for a node to report what it produced of a call that was stopped. */
+const SETTLED_WITHIN_MS = 1_000;
+
+/** Most nodes report sooner. For the calls of the others, the ledger keeps a provisional entry in case of a crash. */
+const PROVISIONAL_AFTER_MS = 40;
+
+/** So many BUSY answers to one call do not count as attempts; further ones do. */
+const MAX_BUSY_BOUNCES = 20;
+
+export class RunningCall {
+  readonly #record: CallRecord;
+  #attempt: Attempt | null = null;
+  /** Of a call that does not stream. Until the answer is complete, another node may give it. */
+  #gathered: GatheredAnswer | null = null;
+
+  constructor(
+    private readonly call: Call,
+    private readonly writer: AnswerWriter,
+    private readonly parts: RelayParts,
+    private readonly config: RelayConfig,
+  ) {
+    this.#record = new CallRecord(call);
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    const { calls } = this.parts;
+    calls.add(this.call);
+    try {
+      const end = await this.#tryNodes();
+      this.#end(end);
+      if (this.#attempt !== null && !this.#attempt.isSettled) {
+        await this.#settle(this.#attempt, end);
+      }
+      this.#recordCall(end);
+    } finally {
+      calls.remove(this.call);
+    }
+  }
+
+  /** Makes attempts until one ends the call: with an answer, a rejection, a stop, or a failure that no retry mends. */
+  async #tryNodes(): Promise<AttemptEnd> {
+    let failure: ColinkError | null = null;
+    for (;;) {
+      let lease: Lease;
+      try {
+        const leased = this.#lease();
+        lease = leased instanceof Promise ? await this.#waitFor(leased) : leased;
+      } catch (error) {
+        if (this.call.stopped) return { is: "stopped", error: this.call.stopped };
+        if (failure !== null) return this.#giveUp(failure);
+        return { is: "failed", error: asColinkError(error) };
+      }
+      const end = await this.#tryNode(lease);
+      if (end.is !== "failed") return end;
+      failure = end.error;
+      if (!this.#hasBegun) this.writer.discardHead();
+      if (!this.#mayRetry(lease.node, failure)) return this.#giveUp(failure);
+    }
+  }
+
+  #lease(): Lease | Promise<Lease> {
+    const { tried, attempts, busyBounces } = this.#record;
+    const onPosition = this.call.request.wantsPosition
+      ? (position: number) => this.writer.queued(position)
+      : undefined;
+    const isRetry = attempts + busyBounces > 0;
+    return this.parts.scheduler.lease(this.call, { tried, isRetry, onPosition });
+  }
+
+  async #waitFor(granted: Promise<Lease>): Promise<Lease> {
+    const { clock } = this.parts;
+    const sinceMs = clock.monotonic();
+    try {
+      const lease = await granted;
+      if (!this.call.stopped) return lease;
+      // The call was stopped between the grant and this continuation.
+      lease.release();
+      throw this.call.stopped;
+    } finally {
+      this.#record.queuedMs += clock.monotonic() - sinceMs;
+    }
+  }
+
+  #tryNode(lease: Lease): Promise<AttemptEnd> {
+    const { request } = this.call;
+    const { clock, nonce } = this.parts;
+    const order = {
+      attemptId: `${this.call.id}-${nonce()}`,
+      endpoint: request.endpoint,
+      model: request.model,
+      body: request.body,
+      stream: request.stream,
+      wantsUsage: request.wantsUsage,
+      streamOptions: request.streamOptions,
+      headers: request.headers,
+    };
+    const sink = request.stream ? this.writer : this.#gather(lease.node);
+    const attempt = new Attempt(lease, order, {
+      clock,
+      times: this.config,
+      sink,
+      onEnd: (end) => {
+        this.#record.attemptEnded(end, clock.monotonic());
+        this.#learn(lease, attempt, end);
+      },
+    });
+    this.#attempt = attempt;
+    this.#record.attemptStarted(attempt, clock.monotonic());
+    return attempt.run(this.call);
+  }
+
+  /** Begins to collect an answer; what an attempt before has given of it is discarded. */
+  #gather(node: Node): GatheredAnswer {
+    this.#gathered?.discard();
+    return this.#gathered = new GatheredAnswer(
+      this.call,
+      node,
+      this.config.maxFrameBytes,
+      this.writer,
+    );
+  }
+
+  /** Whether the caller was sent a byte of the answer: from then on nothing is retried. */
+  get #hasBegun(): boolean {
+    return this.call.request.stream && (this.#attempt?.firstPieceMs ?? null) !== null;
+  }
+
+  /** Reports what the attempt has shown of its node. A call that was stopped has shown nothing. */
+  #learn(lease: Lease, attempt: Attempt, end: AttemptEnd): void {
+    const { scheduler, onRecovery } = this.parts;
+    if (end.is === "stopped") return;
+    if (end.is === "failed") return this.#learnFailure(lease, end.error);
+    const isFinished = end.is === "finished";
+    if (isFinished) this.#keepStoredResponse(attempt);
+    const hasRecovered = scheduler.answered(lease, this.call, isFinished ? attempt.timing() : null);
+    if (hasRecovered) onRecovery?.(lease.node, lease.service.model);
+  }
+
+  #learnFailure(lease: Lease, error: ColinkError): void {
+    const { scheduler, log, onPenalty } = this.parts;
+    const penalty = scheduler.failed(lease, error);
+    if (penalty === null) return;
+    onPenalty?.(lease.node, penalty);
+    const { model, until, faults } = penalty;
+    const node = lease.node.who.publicId;
+    log.warn(
+      { request: this.call.id, node, model, cause: error.code, until, faults },
+      "node penalised",
+    );
+  }
+
+  /** A call that goes on from a response which the node has stored must be sent to that node. */
+  #keepStoredResponse(attempt: Attempt): void {
+    const { responseId } = attempt.tally();
+    if (responseId === undefined) return;
+    const { accountId } = this.call.request;
+    this.parts.responseAffinity.keep(accountId, responseId, attempt.node.who.nodeKey);
+  }
+
+  #mayRetry(node: Node, { code, kind: { retry } }: ColinkError): boolean {
+    const mayHelp = retry === "elsewhere" || retry === "only elsewhere";
+    if (this.#hasBegun || !mayHelp) return false;
+    const record = this.#record;
+    if (code === "node_busy" && record.busyBounces < MAX_BUSY_BOUNCES) {
+      record.bounced();
+      return true;
+    }
+    record.failedOn(node);
+    return record.attempts <= this.config.maxRetries;
+  }
+
+  /** The failure with the time at which a retry makes sense as the nodes are now. */
+  #giveUp({ code, message, retryAfterMs, cause }: ColinkError): AttemptEnd {
+    const soonestMs = this.parts.scheduler.retryAfterMs(this.call.request);
+    const details = { retryAfterMs: Math.max(retryAfterMs ?? 0, soonestMs), cause };
+    return { is: "failed", error: new ColinkError(code, message, details) };
+  }
+
+  /** Writes the end to the caller. Never throws: a call is recorded even if its caller cannot be written to. */
+  #end(end: AttemptEnd): void {
+    this.#record.callEnded(this.parts.clock.monotonic());
+    if ("error" in end && end.error.code === "internal_error") this.#logUnexpected(end.error.cause);
+    try {
+      this.#write(end);
+    } catch (error) {
+      this.#logUnexpected(error);
+    }
+    this.#gathered?.discard();
+  }
+
+  #write(end: AttemptEnd): void {
+    const { request, startedMs } = this.call;
+    const { scheduler, clock } = this.parts;
+    switch (end.is) {
+      case "finished":
+        if (request.stream) this.writer.end();
+        else this.writer.whole(this.#gathered?.whole() ?? "");
+        return scheduler.measured(request, clock.monotonic() - startedMs);
+      case "rejected":
+        return this.writer.reject(end.rejection);
+      default:
+        return this.writer.fail(end.error);
+    }
+  }
+
+  /** Waits for the node's report of what it produced, which comes within a second if it confirms cancels. */
+  #settle(attempt: Attempt, end: AttemptEnd): Promise<void> {
+    const { clock, ledger } = this.parts;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancels = [
+      clock.after(
+        PROVISIONAL_AFTER_MS,
+        () => ledger.recordProvisional(this.#record.entry(end, this.writer)),
+      ),
+      clock.after(SETTLED_WITHIN_MS, resolve),
+    ];
+    void attempt.settled.then(resolve);
+    return promise.finally(() => cancels.forEach((cancel) => cancel()));
+  }
+
+  #logUnexpected(error: unknown): void {
+    this.parts.log.error({ request: this.call.id, err: error }, "unexpected error");
+  }
+
+  #recordCall(end: AttemptEnd): void {
+    const { ledger, log, onEnd } = this.parts;
+    const entry = this.#record.entry(end, this.writer);
+    ledger.record(entry);
+    onEnd?.(entry);
+    log.info({
+      request: entry.id,
+      model: entry.model,
+      status: entry.status,
+      outcome: entry.outcome,
+      ...(entry.cause === null ? {} : { cause: entry.cause }),
+      node: entry.nodeId,
+      attempts: entry.attempts,
+      prompt_tokens: entry.promptTokens,
+      completion_tokens: entry.completionTokens,
+      first_byte_ms: entry.firstByteMs,
+      ms: entry.durationMs,
+    }, "call");
+  }
+}
