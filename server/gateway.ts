@@ -61,7 +61,7 @@ function joinParts({ keyring, sessions, calls, links, live, cluster, scheduler }
     links.closeKey(keyId);
   });
   sessions.endings.subscribe((sessionIds) => live.sessionsEnded(sessionIds));
-  cluster?.watches.onEvent.subscribe((...event) => live.hear(...event));
+  cluster?.watches.onEvent.subscribe((...event) => live.peerReported(...event));
   cluster?.serve(scheduler);
 }
 

@@ -51,7 +51,7 @@ function modelOf(status: number, headers: Record<string, string> = {}): Promise<
   });
 }
 
-interface Asked {
+interface SdkRequest {
   model: string;
   apiKey?: string;
   body?: object;
@@ -66,7 +66,7 @@ interface Outcome {
 
 /** What the SDK makes of a call that fails. */
 async function failure(
-  { model, apiKey = account.apiToken, body, maxRetries = 1 }: Asked,
+  { model, apiKey = account.apiToken, body, maxRetries = 1 }: SdkRequest,
 ): Promise<Outcome> {
   let requests = 0;
   const counting = (input: string | URL | Request, init?: RequestInit) => {
@@ -91,7 +91,7 @@ type Class = abstract new (...args: never[]) => APIError;
 
 interface Row {
   what: string;
-  asked: () => Asked | Promise<Asked>;
+  asked: () => SdkRequest | Promise<SdkRequest>;
   status: number;
   kind: Class;
   type: string;
@@ -344,7 +344,7 @@ describe("the status table of OpenAI's SDKs", () => {
 
 interface AnthropicRow {
   what: string;
-  asked: () => Promise<Asked> | Asked;
+  asked: () => Promise<SdkRequest> | SdkRequest;
   status: number;
   kind: abstract new (...args: never[]) => InstanceType<typeof Anthropic.APIError>;
   type: string;

@@ -10,7 +10,7 @@ import { JsonBody } from "./body.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
 
-export interface Asked {
+export interface IncomingRequest {
   request: Request;
   requestId: string;
   /** Monotonic milliseconds. */
@@ -19,7 +19,7 @@ export interface Asked {
 
 /** Throws ColinkError: what is wrong with the request, or that its key may not use the model. */
 export function readCall(
-  { request, requestId, startedMs }: Asked,
+  { request, requestId, startedMs }: IncomingRequest,
   bytes: Uint8Array,
   endpoint: EndpointRow,
   key: Key,

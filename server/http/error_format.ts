@@ -9,7 +9,7 @@ import { FormError } from "./form_error.ts";
 const decoder = new TextDecoder();
 
 /** What there is to tell. `type`, `param` and `code` are OpenAI's. */
-export type ErrorFacts = UpstreamError & {
+export type ErrorContent = UpstreamError & {
   status: number;
   /** Of a form: every field that is wrong. */
   fields?: readonly FieldProblem[];
@@ -21,7 +21,7 @@ export interface ErrorFormat {
   /** Whether events are numbered, the one that ends a stream too: it is told after which. */
   readonly numbersEvents: boolean;
   /** The JSON of an answer that is an error. */
-  body(error: ErrorFacts, requestId: string): string;
+  body(error: ErrorContent, requestId: string): string;
   /** Ends a stream, given such a body (ours, or an upstream's own) and the end of what went before. */
   event(body: string, before: string | Uint8Array): string;
 }
@@ -32,13 +32,13 @@ export function isAnthropicSdk(headers: Headers): boolean {
 }
 
 /** Our own errors as facts. */
-export function factsOf(error: ColinkError): ErrorFacts {
+export function contentOf(error: ColinkError): ErrorContent {
   const { code, message, param, kind: { status, type } } = error;
   const facts = { status, message, type, param, code };
   return error instanceof FormError ? { ...facts, fields: error.fields } : facts;
 }
 
-function openAiBody({ message, type, param, code, fields }: ErrorFacts): string {
+function openAiBody({ message, type, param, code, fields }: ErrorContent): string {
   const error = { message, type, param, code };
   const view: ErrorView = {
     error: fields === undefined ? error : { ...error, fields: [...fields] },
@@ -59,7 +59,7 @@ export const openAiResponses: ErrorFormat = Object.freeze({
   numbersEvents: true,
   body: openAiBody,
   event(body: string, before: string | Uint8Array): string {
-    const { error } = JSON.parse(body) as { error?: Partial<ErrorFacts> };
+    const { error } = JSON.parse(body) as { error?: Partial<ErrorContent> };
     const { code = null, message = "The model server failed", param = null } = error ?? {};
     const event = { type: "error", code, message, param, sequence_number: nextNumber(before) };
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`;
@@ -76,7 +76,7 @@ function nextNumber(before: string | Uint8Array): number {
 export const anthropic: ErrorFormat = Object.freeze({
   requestIdHeader: "request-id",
   numbersEvents: false,
-  body({ status, message }: ErrorFacts, requestId: string): string {
+  body({ status, message }: ErrorContent, requestId: string): string {
     const type = anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
     const body: Anthropic.ErrorResponse = {
       type: "error",

@@ -4,7 +4,7 @@ import type { Call } from "../schedule/call.ts";
 import { ColinkError } from "../base/error.ts";
 import { HttpAnswer } from "./answer.ts";
 import { readBody } from "./body.ts";
-import { type Asked, readCall } from "./call_reader.ts";
+import { type IncomingRequest, readCall } from "./call_reader.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders, AppContext, WebServer } from "./env.ts";
@@ -13,7 +13,7 @@ import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 
 /** One request, as the steps of answering it need it. */
-interface Asking extends Asked {
+interface Asking extends IncomingRequest {
   server: WebServer;
   /** Go on the answer, whatever it will be. */
   headers: AnswerHeaders;

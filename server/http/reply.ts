@@ -5,7 +5,7 @@ import { ColinkError, type ErrorCode, type ErrorKind } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
 import { errorFormatOf } from "./endpoints.ts";
 import type { AnswerHeaders, AppContext } from "./env.ts";
-import { anthropic, type ErrorFormat, factsOf, isAnthropicSdk, openAi } from "./error_format.ts";
+import { anthropic, contentOf, type ErrorFormat, isAnthropicSdk, openAi } from "./error_format.ts";
 import { answerHeaders } from "./headers.ts";
 
 const GUESSED_PATIENCE_MS = 1000;
@@ -20,7 +20,7 @@ export interface Recipient {
 
 /** JSON. */
 export function errorBody(error: ColinkError, { format, requestId }: Recipient): string {
-  return format.body(factsOf(error), requestId);
+  return format.body(contentOf(error), requestId);
 }
 
 /** JSON: the upstream's own where it sent some. */

@@ -21,7 +21,7 @@ import type { AppParts } from "../parts.ts";
 import { clearSession, setSession } from "../session_cookie.ts";
 import { isCutOff } from "../health.ts";
 import { answers, body, idParam, session } from "./schema.ts";
-import { audit, expectSeldom, signedIn } from "./visitor.ts";
+import { audit, limitRate, signedIn } from "./visitor.ts";
 
 /** By account. */
 const ROTATIONS_PER_MINUTE = 10;
@@ -165,7 +165,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.rotate, async (c) => {
     const visitor = await signedIn(c, parts);
     // Replaced tokens stay known as such: nobody may fill the database with them.
-    await expectSeldom(parts, "rotate", visitor.accountId, ROTATIONS_PER_MINUTE);
+    await limitRate(parts, "rotate", visitor.accountId, ROTATIONS_PER_MINUTE);
     const { kind } = c.req.valid("json");
     const user = await accounts.rotate(visitor.accountId, kind === "api" ? "api" : "node");
     await audit(c, parts, visitor, { action: "key.rotated", detail: { kind, default: true } });

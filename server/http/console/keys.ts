@@ -13,7 +13,7 @@ import {
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
-import { audit, expectSeldom, signedIn } from "./visitor.ts";
+import { audit, limitRate, signedIn } from "./visitor.ts";
 
 /** By account, making and replacing together. */
 const NEW_KEYS_PER_MINUTE = 30;
@@ -72,7 +72,7 @@ export function keyRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.create, async (c) => {
     const visitor = await signedIn(c, parts);
-    await expectSeldom(parts, "new-key", visitor.accountId, NEW_KEYS_PER_MINUTE);
+    await limitRate(parts, "new-key", visitor.accountId, NEW_KEYS_PER_MINUTE);
     const created = await keys.create(visitor.accountId, c.req.valid("json"));
     const { name, kind } = created.key;
     await audit(c, parts, visitor, { action: "key.created", target: name, detail: { kind } });
@@ -97,7 +97,7 @@ export function keyRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.rotate, async (c) => {
     const visitor = await signedIn(c, parts);
-    await expectSeldom(parts, "new-key", visitor.accountId, NEW_KEYS_PER_MINUTE);
+    await limitRate(parts, "new-key", visitor.accountId, NEW_KEYS_PER_MINUTE);
     const { overlap_seconds: overlapSeconds = 0 } = c.req.valid("json");
     const { id } = c.req.valid("param");
     const rotated = await keys.rotate(visitor.accountId, id, overlapSeconds * 1000);

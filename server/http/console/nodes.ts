@@ -15,7 +15,7 @@ import { viewerAccount } from "../credentials.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
-import { audit, expectSeldom, signedIn } from "./visitor.ts";
+import { audit, limitRate, signedIn } from "./visitor.ts";
 
 /** By account. */
 const ROTATIONS_PER_MINUTE = 10;
@@ -128,7 +128,7 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.rotate, async (c) => {
     const visitor = await signedIn(c, parts);
-    await expectSeldom(parts, "rotate", visitor.accountId, ROTATIONS_PER_MINUTE);
+    await limitRate(parts, "rotate", visitor.accountId, ROTATIONS_PER_MINUTE);
     const { id } = c.req.valid("param");
     const found = await nodes.find(id);
     if (found === null || found.ownerId !== visitor.accountId) throw unknownNode();

@@ -35,7 +35,7 @@ export function audit(
 }
 
 /** Throws `rate_limited` for somebody who does this more often than so many times a minute. */
-export async function expectSeldom(
+export async function limitRate(
   { limiter }: AppParts,
   deed: string,
   accountId: string,

@@ -37,11 +37,11 @@ export interface LiveParts {
   /** How a node's last connection here ended. */
   goneOf: (nodeId: string) => NodeGone | null;
   /** Undefined: there is no other gateway. */
-  elsewhere?: Elsewhere | undefined;
+  peers?: PeerWatchers | undefined;
 }
 
 /** Those who look at other gateways. */
-export interface Elsewhere {
+export interface PeerWatchers {
   /** Somebody begins to look at the account's calls here, or nobody does any more. */
   watch(accountId: string, isWatched: boolean): void;
   /** Whether somebody looks at them elsewhere. */
@@ -132,7 +132,7 @@ export class Live {
     this.#watchers.add(watcher);
     this.#accounts.set(visitor.accountId, this.#streamsOf(visitor.accountId) + 1);
     this.#leftAt.delete(visitor.accountId);
-    this.parts.elsewhere?.watch(visitor.accountId, true);
+    this.parts.peers?.watch(visitor.accountId, true);
     watcher.body.write(`retry: ${RETRY_MS}\n\n`);
     if (missed === null) this.#snapshot(watcher);
     else for (const { id, event } of missed) this.#tell(watcher, id, event);
@@ -141,7 +141,7 @@ export class Live {
 
   /** A call is over: those who made it and whose node served it are told, if they look. */
   callEnded(entry: LedgerEntry): void {
-    if (this.#accounts.size === 0 && this.parts.elsewhere === undefined) return;
+    if (this.#accounts.size === 0 && this.parts.peers === undefined) return;
     this.#accountCall(entry.accountId, "made", entry);
     if (entry.providerAccountId !== null) {
       this.#accountCall(entry.providerAccountId, "provided", entry);
@@ -149,7 +149,7 @@ export class Live {
   }
 
   /** Another gateway tells of a call of the account. */
-  hear(accountId: string, name: string, data: string): void {
+  peerReported(accountId: string, name: string, data: string): void {
     if (!this.#accounts.has(accountId)) return;
     if (name === "call" && !this.#mayTellCall(accountId)) return;
     this.#publish({ topic: "calls", name, data, onlyFor: accountId, own: null });
@@ -224,7 +224,7 @@ export class Live {
       if (this.#ticks - tick < IDLE_TICKS) continue;
       this.#leftAt.delete(accountId);
       this.#accounts.delete(accountId);
-      this.parts.elsewhere?.watch(accountId, false);
+      this.parts.peers?.watch(accountId, false);
     }
   }
 
@@ -260,7 +260,7 @@ export class Live {
 
   #accountCall(accountId: string, side: "made" | "provided", entry: LedgerEntry): void {
     const isWatched = this.#accounts.has(accountId) ||
-      this.parts.elsewhere?.isWatched(accountId) === true;
+      this.parts.peers?.isWatched(accountId) === true;
     if (!isWatched || this.#isClosed) return;
     // For those who look elsewhere, too, calls are counted from tick to tick.
     this.#start();
@@ -278,7 +278,7 @@ export class Live {
   #publishCall(onlyFor: string, name: string, value: unknown): void {
     const data = JSON.stringify(value);
     this.#publish({ topic: "calls", name, data, onlyFor, own: null });
-    this.parts.elsewhere?.tell(onlyFor, name, data);
+    this.parts.peers?.tell(onlyFor, name, data);
   }
 
   /** Of what is connected now; keys' names the browser knows. */

@@ -39,7 +39,7 @@ beforeEach(() => {
     alive: (ids) => Promise.resolve(new Set(ids.filter((id) => alive.has(id)))),
     auditEvents: () => Promise.resolve(auditEvents),
     goneOf: () => null,
-    elsewhere: {
+    peers: {
       watch: (...watch) => void said.push(watch),
       isWatched: (accountId) => lookedAt.has(accountId),
       tell: (accountId, name) => void (lookedAt.has(accountId) && told.push(name)),
@@ -150,12 +150,12 @@ test("calls of an account that somebody looks at elsewhere are told and counted 
 });
 
 test("what another gateway tells is shown here, within the same bounds, and told no further", async () => {
-  live.hear("me", "call", "{}");
+  live.peerReported("me", "call", "{}");
   const { names } = listen("me");
   expect(said).toEqual([["me", true]]);
   lookedAt.add("me");
-  for (let i = 0; i < 50; i++) live.hear("me", "call", "{}");
-  live.hear("me", "usage", "[]");
+  for (let i = 0; i < 50; i++) live.peerReported("me", "call", "{}");
+  live.peerReported("me", "usage", "[]");
   await tick();
   expect(names()).toEqual(["snapshot", ...Array(20).fill("call"), "usage"]);
   expect(told).toEqual([]);
