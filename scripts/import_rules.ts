@@ -41,7 +41,7 @@ export const rooms: readonly Room[] = [
   },
   { path: "server/call", may: below("schedule", "node", "store") },
   { path: "server/schedule", may: below("node") },
-  { path: "server/cluster", may: below("node", "schedule", "call", "limit") },
+  { path: "server/cluster", may: below("node", "schedule", "limit") },
   { path: "server/node", may: below(), mayType: ["api"] },
   { path: "server/account", may: below("store"), mayType: ["api"] },
   { path: "server/limit", may: below() },

@@ -61,8 +61,8 @@ function joinParts({ keyring, sessions, calls, links, live, cluster, scheduler }
     links.closeKey(keyId);
   });
   sessions.endings.subscribe((sessionIds) => live.sessionsEnded(sessionIds));
-  cluster?.watches.onEvent.subscribe((...event) => live.peerReported(...event));
-  cluster?.serve(scheduler);
+  cluster?.viewers.onEvent.subscribe((...event) => live.peerReported(...event));
+  cluster?.attach(scheduler);
 }
 
 async function startParts(parts: GatewayParts): Promise<void> {

@@ -108,7 +108,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     auditEvents: () => store.audit.page({ limit: LATEST_AUDIT_EVENTS }),
     alive: (sessionIds) => sessions.alive(sessionIds),
     goneOf: (nodeId) => register.goneOf(nodeId),
-    peers: cluster?.watches,
+    peers: cluster?.viewers,
   });
   const liveNode = (nodeId: string, viewerId: string | null) => {
     const node = hub.findPublic(nodeId);

@@ -32,7 +32,7 @@ function clusterGauges(cluster: Cluster): Gauges {
   return {
     colink_cluster_redis_up: {
       help: "Whether Redis answers",
-      read: () => Number(cluster.view().isHeard),
+      read: () => Number(cluster.view().isRedisUp),
     },
     colink_cluster_gateways: {
       help: "Gateways that live, this one included",
@@ -44,7 +44,7 @@ function clusterGauges(cluster: Cluster): Gauges {
     },
     colink_cluster_nodes_away: {
       help: "Nodes of other gateways that are offered here",
-      read: () => cluster.view().awayNodes,
+      read: () => cluster.view().remoteNodes,
     },
     colink_cluster_calls_waiting_elsewhere: {
       help: "Calls known to wait at other gateways",

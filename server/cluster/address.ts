@@ -4,13 +4,13 @@ import { networkInterfaces } from "node:os";
 
 const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
-/** Tells the addresses of a machine. */
+/** Lists the addresses of a machine. */
 export type Interfaces = typeof networkInterfaces;
 
 /**
- * The address that the operator gave, with this gateway's own port where that is another
- * (`hasOwnPort`); else the one that is listened on; else, where that is any, the first IPv4 address
- * of this machine that others can see.
+ * The address that the operator gave, with this gateway's own port if it has one (`hasOwnPort`).
+ * Without it, the address that is listened on, or for a wildcard the machine's first external IPv4
+ * address.
  */
 export function advertisedUrl(
   { advertiseUrl, host }: { advertiseUrl: string | null; host: string },
@@ -23,11 +23,11 @@ export function advertisedUrl(
     if (hasOwnPort) url.port = String(port);
     return url.href.replace(/\/+$/, "");
   }
-  const name = WILDCARDS.has(host) ? firstOutside(interfaces) : host;
+  const name = WILDCARDS.has(host) ? firstExternal(interfaces) : host;
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
-function firstOutside(interfaces: Interfaces): string {
+function firstExternal(interfaces: Interfaces): string {
   const all = Object.values(interfaces()).flatMap((addresses) => addresses ?? []);
   return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 }

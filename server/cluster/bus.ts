@@ -1,23 +1,24 @@
-/** What gateways tell each other through Redis, and the little of Redis that they need for it. */
+/** What gateways send each other through Redis, and the operations on Redis that this takes. */
 
 import type { Penalty } from "../node/penalty.ts";
 import type { NodeRecord } from "./node_record.ts";
 
-/** A gateway, as the others know it. */
+/** A gateway, as the others know it. JSON in Redis. */
 export interface Presence {
-  /** Random, of this process. */
+  /** Random, new for each process. */
   id: string;
   /** Where the other gateways reach it: `http://10.0.0.5:8080`. */
   url: string;
   version: string;
-  /** Grows with every change of its nodes that it has published. */
+  /** Sequence number of its last published change. */
   seq: number;
-  /** It takes no calls any more. */
+  /** Whether it has stopped taking calls. */
   isDraining: boolean;
+  /** Number of its nodes. */
   nodes: number;
 }
 
-/** How one gateway's nodes have changed. */
+/** A change of one gateway's nodes. */
 export interface NodeChange {
   seq: number;
   put: NodeRecord[];
@@ -25,71 +26,69 @@ export interface NodeChange {
   gone: string[];
 }
 
-/** All nodes of a gateway. */
+/** All nodes of one gateway. */
 export interface NodeList {
   seq: number;
   nodes: NodeRecord[];
 }
 
-/** A penalty on its way; its time is by Redis' clock. */
+/** A penalty as gateways share it; `until` is by Redis' clock. */
 export type PenaltyNotice = Omit<Penalty, "isOver"> & { identity: string };
 
-/** What a gateway says to all others. */
+/** A message to all gateways. Kinds and fields are shared with gateways of other versions. */
 export type Message =
-  /** The sender has come, or is leaving: the roll is another now. */
+  /** The sender has joined or is leaving. */
   | { is: "roll"; from: string }
   | { is: "nodes"; from: string; change: NodeChange }
   | { is: "penalty"; from: string; penalty: PenaltyNotice }
+  /** A call has succeeded on a node on probation. `identity` is the node key. */
   | { is: "pardon"; from: string; identity: string; model: string | null }
-  /** The node, by private identity, has stored an answer: calls that go on from it are for that node. */
+  /** The node with the key `identity` stores this response: calls that continue it need that node. */
   | { is: "pin"; from: string; account: string; response: string; identity: string };
 
-/** The answer to a sign of life. */
-export interface Roll {
+/** The reply to a heartbeat. */
+export interface BeatReply {
   /** Redis' clock, in UTC milliseconds. */
   nowMs: number;
-  /** The number under which this gateway may write; another than before: what it wrote is void. */
+  /** Fencing token for this gateway's writes. A new one means that its earlier writes are void. */
   fence: number;
-  /** All that live, this one included. */
+  /** All live gateways, this one included. */
   gateways: Presence[];
 }
 
-/**
- * Redis, as far as the cluster needs it. Everything rejects at once while it is away; nothing is
- * queued.
- */
+export interface WriteOptions {
+  /** Whether the change replaces everything written before. */
+  isWhole: boolean;
+  /** The record expires when nothing is written for this long. */
+  keepMs: number;
+}
+
+/** Redis, as far as the cluster needs it. Operations reject at once while it is away; none is queued. */
 export interface Bus {
-  /** Resolves when it answers for the first time, or has not for a moment. */
+  /** Resolves when Redis answers for the first time, or has not answered for a moment. */
   opened(): Promise<void>;
-  /** Renews this gateway's lease for `leaseMs`; `fence` is the number that it knows, 0 at first. */
-  beat(presence: Presence, fence: number, leaseMs: number): Promise<Roll>;
-  /** Ends the lease and removes all that this gateway has written. */
+  /** Renews this gateway's lease for `leaseMs`. `fence` is the token it holds, 0 at first. */
+  beat(presence: Presence, fence: number, leaseMs: number): Promise<BeatReply>;
+  /** Ends the lease and removes everything this gateway has written. */
   leave(id: string): Promise<void>;
   /**
-   * Writes a change of this gateway's nodes; `isWhole`: in the place of everything before. False:
-   * the number is outdated, or what was written before is gone, so that all must be written again.
+   * Writes a change of this gateway's nodes. False where the token is outdated or the earlier record
+   * is gone: then everything must be written again.
    */
   write(id: string, fence: number, change: NodeChange, options: WriteOptions): Promise<boolean>;
-  /** All nodes of one gateway. */
   read(id: string): Promise<NodeList>;
   writePenalty(penalty: PenaltyNotice): Promise<void>;
   erasePenalty(identity: string, model: string | null): Promise<void>;
+  /** Penalties that end after `nowMs`, by Redis' clock. */
   readPenalties(nowMs: number): Promise<PenaltyNotice[]>;
-  /** Tells all other gateways that listen. */
-  tell(message: Message): Promise<void>;
+  /** Sends a message to all gateways that listen, this one included. */
+  publish(message: Message): Promise<void>;
   close(): void;
 }
 
 /** Receives what arrives over a bus. */
 export interface BusListener {
-  /** A message of a gateway, this one included. Messages sent while Redis is away are lost. */
   received(message: Message): void;
   /** Messages arrive from now on; any number may have been lost before. */
   subscribed(): void;
-}
-
-export interface WriteOptions {
-  isWhole: boolean;
-  /** What was written is gone when nothing is written for so long. */
-  keepMs: number;
 }

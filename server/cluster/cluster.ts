@@ -1,106 +1,109 @@
-/** This gateway as one of several: what it tells the others, what it hears of them, and their nodes as its own. */
+/** This gateway as a member of a network: publishes its nodes, and offers the other gateways' nodes as its own. */
 
-import type { Lease } from "../schedule/lease.ts";
-import type { ResponseAffinity } from "../call/response_affinity.ts";
-import type { Scheduler } from "../schedule/scheduler.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
 import type { AttemptSink, Order } from "../node/attempt.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node, NodeConnection } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
-import type { Service } from "../node/service.ts";
-import { AwayNodes } from "./away_nodes.ts";
+import type { Scheduler } from "../schedule/scheduler.ts";
 import type { Bus, BusListener, Message, Presence } from "./bus.ts";
 import { Follower } from "./follower.ts";
-import type { GuestsConfig } from "./inbound_calls.ts";
 import { Handshake } from "./handshake.ts";
-import { Loads } from "./loads.ts";
+import type { InboundConfig } from "./inbound_calls.ts";
+import { LoadReporter } from "./load_reporter.ts";
+import { LocalNodes } from "./local_nodes.ts";
 import { Membership } from "./membership.ts";
-import { type NodeRecord, recordOf } from "./node_record.ts";
+import type { NodeRecord } from "./node_record.ts";
 import { Offers } from "./offers.ts";
 import type { PeerMessage } from "./peer_message.ts";
-import { type Dial, Peers } from "./peers.ts";
 import { dialPeer, peerHandlers, type PeerSocketData } from "./peer_socket.ts";
+import { type Dial, Peers } from "./peers.ts";
 import { Publisher } from "./publisher.ts";
+import { RemoteNodes } from "./remote_nodes.ts";
+import { RemoteViewers } from "./remote_viewers.ts";
 import { SharedPenalties } from "./shared_penalties.ts";
-import { Watches } from "./watches.ts";
 
 export interface ClusterParts {
   openBus: (listener: BusListener) => Bus;
   hub: Hub;
   penalties: PenaltyBook;
-  responseAffinity: ResponseAffinity;
+  responseAffinity: StoredResponses;
   clock: Clock;
   log: Log;
   version: string;
-  /** All gateways have the same; their links are proved with it. */
+  /** The same at all gateways; links are authenticated with it. */
   secret: string;
   /** Where other gateways reach this one, once it listens. */
   url: () => string;
-  /** Another gateway has the node: the connection here answers, or ends. */
+  /** Asks a node that has connected to another gateway which connection stands: the one here answers, or ends. */
   challenge: (node: Node) => void;
   dial?: Dial;
 }
 
-/** How the network looks from here. */
+/** Which node stores a response, as gateways share it. */
+export interface StoredResponses {
+  readonly onStored: Emitter<[accountId: string, responseId: string, nodeKey: string]>;
+  /** Another gateway has seen a node store the response. */
+  adopt(accountId: string, responseId: string, nodeKey: string): void;
+}
+
+/** The network as seen from this gateway. */
 export interface ClusterView {
-  /** Whether Redis answers: if not, nothing new is heard of the others. */
-  isHeard: boolean;
-  /** It has only just come, and has not met all the others yet. */
+  /** Whether Redis answers. If not, changes at other gateways are not known here. */
+  isRedisUp: boolean;
+  /** Whether it has just started and has not linked all other gateways yet. */
   isJoining: boolean;
-  /** Gateways that live, this one included, and those of them that can be reached from here. */
+  /** Live gateways, this one included. */
   gateways: number;
+  /** Live gateways that can be reached from here, this one included. */
   reachable: number;
-  /** Nodes of others that are offered here. */
-  awayNodes: number;
-  /** Calls known to wait at other gateways; of each of their lines, no more than the first few are told. */
+  /** Nodes of other gateways that are offered here. */
+  remoteNodes: number;
+  /** Calls known to wait at other gateways: of each of their queues only the first few are announced. */
   waitingElsewhere: number;
 }
 
-/** What is in Redis may not be what was told, if only seldom: it is read again this often. */
+/** How often penalties are read again from Redis, because a message may have been lost. */
 const REREAD_EVERY_MS = 30_000;
 
-/** A gateway that comes waits for the others so long, and looks this often whether all are met. */
+/** How long a gateway that starts waits until the others are linked, and how often it checks. */
 const MEET_WITHIN_MS = 1_000;
-const MEET_LOOK_MS = 5;
+const MEET_POLL_MS = 5;
 
-/** Draining is over when no peer's call is left, which is looked at this often. */
-const LOOK_EVERY_MS = 50;
+/** How often a leaving gateway checks whether it is idle. */
+const IDLE_POLL_MS = 50;
 
 export class Cluster {
-  /** Random, of this process. */
+  /** Random, new for each process. */
   readonly id = `gw-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
-  /** The calls of other gateways that wait: the scheduler's remoteWaiters. */
+  /** The calls that wait at other gateways. */
   readonly offers: Offers;
-  /** Whose calls are looked at elsewhere. */
-  readonly watches: Watches;
+  /** Console viewers at other gateways. */
+  readonly viewers: RemoteViewers;
   readonly #bus: Bus;
   readonly #membership: Membership;
   readonly #publisher: Publisher;
   readonly #follower: Follower;
-  readonly #away: AwayNodes;
+  readonly #local: LocalNodes;
+  readonly #remote: RemoteNodes;
   readonly #peers: Peers;
-  readonly #loads: Loads;
+  readonly #loads: LoadReporter;
   readonly #penalties: SharedPenalties;
   readonly #handshake: Handshake;
-  /** By public id: the nodes that are connected here. */
-  readonly #here = new Map<string, Node>();
-  #scheduler: Scheduler | null = null;
   #isJoining = true;
   #isDraining = false;
-  /** Of a gateway that leaves: its nodes serve no other gateway's calls any more. */
-  #hasWithdrawn = false;
   #cancelWithdrawal = () => {};
   #rereadMs = 0;
 
-  constructor(private readonly parts: ClusterParts, config: GuestsConfig) {
-    const { clock, log, hub, dial = dialPeer } = parts;
+  constructor(private readonly parts: ClusterParts, config: InboundConfig) {
+    const { clock, log, hub, challenge, responseAffinity, dial = dialPeer } = parts;
     const { id } = this;
     const bus = parts.openBus({
-      received: (message) => this.#hearAll(message),
+      received: (message) => this.#receive(message),
       subscribed: () => {
-        this.#follower.missed();
+        this.#follower.rereadAll();
         void this.#penalties.read();
       },
     });
@@ -111,22 +114,25 @@ export class Cluster {
       clock,
       log,
       presence: () => this.#presence(),
-      onBeat: (isNew) => this.#roll(isNew),
+      onBeat: (isNew) => this.#afterBeat(isNew),
     });
-    this.#publisher = new Publisher({ bus, clock, log, id, fence: () => this.#membership.fence });
+    this.#publisher = new Publisher({ bus, clock, id, fence: () => this.#membership.fence });
     this.#follower = new Follower({
       bus,
       log,
-      onNode: (record) => this.#told(record),
-      onGone: (nodeId) => this.#away.reconsider(nodeId),
+      onNode: (record) => this.#refreshRemote(record),
+      onGone: (nodeId) => this.#remote.refresh(nodeId),
     });
-    const say = (peer: string, message: PeerMessage) => this.#peers.find(peer)?.say(message);
-    const sayToAll = (message: PeerMessage) => {
-      for (const peer of this.#peers.ids()) say(peer, message);
-    };
-    this.offers = new Offers({ clock, say, sayToAll });
-    this.watches = new Watches({ say, sayToAll });
-    this.#loads = new Loads({ clock, say, peers: () => this.#peers.ids() });
+    const send = (peer: string, message: PeerMessage) => this.#peers.find(peer)?.send(message);
+    const broadcast = (message: PeerMessage) => this.#broadcast(message);
+    this.offers = new Offers({ clock, send, broadcast });
+    this.viewers = new RemoteViewers({ send, broadcast });
+    this.#loads = new LoadReporter({
+      clock,
+      send,
+      peers: () => this.#peers.ids(),
+      isConnected: (node) => this.#local.has(node),
+    });
     this.#penalties = new SharedPenalties({
       bus,
       log,
@@ -136,6 +142,14 @@ export class Cluster {
       toLocal: (ms) => this.#membership.toLocal(ms),
       now: () => clock.now(),
     });
+    this.#local = new LocalNodes({
+      hub,
+      publisher: this.#publisher,
+      loads: this.#loads,
+      offers: this.offers,
+      sharedNow: () => this.#membership.toShared(clock.now()),
+      challenge,
+    });
     this.#peers = new Peers({
       clock,
       log,
@@ -143,84 +157,86 @@ export class Cluster {
       dial,
       handshake: this.#handshake,
       others: () => this.#membership.others,
-      came: (peer) => this.#came(peer),
-      left: (peer) => this.#left(peer),
-      lease: (peer, nodeId, service, grant) => this.#lease(peer, nodeId, service, grant),
-      freed: (peer, lease) => this.#loads.guest(peer, lease.node, -1),
-      heard: (peer, message) => this.#hear(peer, message),
+      onLinked: (peer) => this.#peerLinked(peer),
+      onLost: (peer) => this.#peerLost(peer),
+      lease: (...wanted) => this.#local.lease(...wanted),
+      onFreed: (peer, lease) => this.#loads.countHeld(peer, lease.node, -1),
+      onMessage: (peer, message) => this.#receiveFromPeer(peer, message),
     }, config);
-    this.#away = new AwayNodes({
+    this.#remote = new RemoteNodes({
       hub,
       isLinked: (gateway) => this.#peers.find(gateway) !== undefined,
       connectionTo: (gateway, nodeId) => this.#connectionTo(gateway, nodeId),
-      claimant: (nodeId) => this.#follower.claimant(nodeId),
+      latestHolder: (nodeId) => this.#follower.latestHolder(nodeId),
     });
-    this.#watch();
-    this.#sharePins();
+    const ignored = () => {};
+    const joined = (node: Node) => this.offers.nodeJoined(node);
+    hub.watch({ joined, left: ignored, eased: ignored, loaded: ignored });
+    responseAffinity.onStored.subscribe((...stored) => this.#shareStored(...stored));
   }
 
-  /** Where calls wait and slots are leased. To be given before `start`. */
-  serve(scheduler: Scheduler): void {
-    this.#scheduler = scheduler;
-    this.offers.serve(scheduler);
-    scheduler.onQueueChange.subscribe((service) => this.offers.lineChanged(service));
+  /** Where calls wait and slots are leased. Must be called before `start`. */
+  attach(scheduler: Scheduler): void {
+    this.#local.attach(scheduler);
+    this.offers.attach(scheduler);
+    scheduler.onQueueChange.subscribe((service) => this.offers.queueChanged(service));
     scheduler.onSlotUse.subscribe((node) => {
-      if (node.gateway === null) this.#loads.used(node);
+      if (node.gateway === null) this.#loads.changed(node);
     });
   }
 
   /**
-   * Joins the others: resolves when it has met them, or has tried for a second. Does not fail while
-   * Redis is away. To be called once the gateway listens.
+   * Joins the network, once this gateway listens. Resolves when all other gateways are linked, or
+   * after a second. Does not fail while Redis is away.
    */
   async start(): Promise<void> {
     const { clock } = this.parts;
     await this.#membership.start();
     this.#peers.start();
     const untilMs = clock.monotonic() + MEET_WITHIN_MS;
-    while (!this.#hasMetAll() && clock.monotonic() < untilMs) await this.#pause(MEET_LOOK_MS);
+    while (!this.#hasMetAll() && clock.monotonic() < untilMs) await this.#pause(MEET_POLL_MS);
     this.#isJoining = false;
   }
 
   view(): ClusterView {
     return {
-      isHeard: this.#membership.isHeard,
+      isRedisUp: this.#membership.isRedisUp,
       isJoining: this.#isJoining,
       gateways: this.#membership.others.size + 1,
       reachable: this.#peers.size + 1,
-      awayNodes: this.#away.size,
+      remoteNodes: this.#remote.size,
       waitingElsewhere: this.offers.waitingElsewhere,
     };
   }
 
-  /** What a dialling gateway is let in as; null: nobody that is to be let in. */
+  /** The data for the socket of a gateway that dials; null: the connection is refused. */
   admit(header: string | undefined): PeerSocketData | null {
     const admitted = header === undefined ? null : this.#handshake.admit(header);
     return admitted && { ...admitted, peerLink: null };
   }
 
-  /** What Bun.serve calls for the sockets of those that were let in. */
+  /** The handlers of Bun.serve for the sockets of admitted gateways. */
   handlers() {
-    return peerHandlers(this.#peers, (peer) => this.#came(peer));
+    return peerHandlers(this.#peers, (peer) => this.#peerLinked(peer));
   }
 
   /**
-   * This gateway leaves, and its nodes go elsewhere, one after the other. Until a node has gone it
-   * serves the other gateways' calls from here; after `moveWithinMs` those that are left serve none.
+   * Begins to leave: nodes move to other gateways one after the other. A node serves other gateways'
+   * calls until it has moved. After `moveWithinMs` the nodes that are left serve none.
    */
   drain(moveWithinMs: number): void {
     this.#isDraining = true;
     this.#membership.beatNow();
-    if (!this.#hasSuccessor()) return this.#withdraw();
-    this.#cancelWithdrawal = this.parts.clock.after(moveWithinMs, () => this.#withdraw());
+    if (!this.#hasSuccessor()) return this.#local.withdraw();
+    this.#cancelWithdrawal = this.parts.clock.after(moveWithinMs, () => this.#local.withdraw());
   }
 
-  /** Resolves when this gateway's nodes have gone to others, as far as they do, and run no call of others. */
+  /** Resolves when the nodes have moved, or are withdrawn, and no call of another gateway runs here. */
   async idle(): Promise<void> {
-    while (this.#peers.inboundCalls > 0 || this.#areNodesMoving()) await this.#pause(LOOK_EVERY_MS);
+    while (this.#peers.inboundCalls > 0 || this.#local.areMoving) await this.#pause(IDLE_POLL_MS);
   }
 
-  /** Leaves: the links end, and what this gateway has written is gone. */
+  /** Leaves: ends the links, and removes from Redis what this gateway has written. */
   async stop(): Promise<void> {
     this.#cancelWithdrawal();
     this.#membership.stop();
@@ -228,9 +244,9 @@ export class Cluster {
     this.#peers.stop();
     try {
       await this.#bus.leave(this.id);
-      await this.#bus.tell({ is: "roll", from: this.id });
+      await this.#bus.publish({ is: "roll", from: this.id });
     } catch {
-      // Redis is away: the lease ends by itself.
+      // Redis is away: the lease expires by itself.
     }
     this.#peers.dropAll();
     this.#bus.close();
@@ -240,24 +256,13 @@ export class Cluster {
     return new Promise((resolve) => this.parts.clock.after(ms, resolve));
   }
 
-  #withdraw(): void {
-    this.#hasWithdrawn = true;
-    this.offers.isClosed = true;
-    this.#publisher.withdraw();
-  }
-
   #hasSuccessor(): boolean {
     return [...this.#membership.others.values()].some(({ isDraining }) => !isDraining);
   }
 
-  /** One that has moved says so, and stays only for what it still runs. */
-  #areNodesMoving(): boolean {
-    return !this.#hasWithdrawn && [...this.#here.values()].some(({ isDraining }) => !isDraining);
-  }
-
   #hasMetAll(): boolean {
     return [...this.#membership.others.keys()]
-      .every((peer) => this.#peers.wasTried(peer) && this.#follower.knows(peer));
+      .every((peer) => this.#peers.wasTried(peer) && this.#follower.hasRead(peer));
   }
 
   #presence(): Presence {
@@ -271,154 +276,112 @@ export class Cluster {
     };
   }
 
-  #watch(): void {
-    this.parts.hub.watch({
-      joined: (node) => node.gateway === null ? this.#joined(node) : this.offers.nodeCame(node),
-      left: (node) => node.gateway === null && this.#nodeLeft(node),
-      eased: (node) => node.gateway === null && this.#joined(node),
-      loaded: () => {},
-    });
-  }
-
-  /** A sign of life was answered. */
-  #roll(isNew: boolean): void {
+  #afterBeat(isNew: boolean): void {
     const { clock } = this.parts;
     this.#publisher.renew(isNew);
-    this.#follower.roll(this.#membership.others, (id) => this.#peers.find(id) !== undefined);
-    this.#peers.look();
+    this.#follower.reconcile(
+      this.#membership.others,
+      (id) => this.#peers.find(id) !== undefined,
+    );
+    this.#peers.dialMissing();
     if (isNew) this.#announce();
-    void this.#penalties.write();
+    void this.#penalties.retryUnsent();
     if (clock.monotonic() - this.#rereadMs < REREAD_EVERY_MS) return;
     this.#rereadMs = clock.monotonic();
     void this.#penalties.read();
   }
 
-  /** The others need not wait for their next sign of life to know of this gateway. */
+  /** Lets the others know of this gateway before their next heartbeat. */
   #announce(): void {
-    this.#bus.tell({ is: "roll", from: this.id }).catch(() => {
+    this.#bus.publish({ is: "roll", from: this.id }).catch(() => {
       // Redis is away again.
     });
   }
 
-  #hearAll(message: Message): void {
+  #broadcast(message: PeerMessage): void {
+    for (const peer of this.#peers.ids()) this.#peers.find(peer)?.send(message);
+  }
+
+  /** A message over Redis. A kind that only later versions know is ignored. */
+  #receive(message: Message): void {
     if (message.from === this.id) return;
     switch (message.is) {
       case "roll":
         return this.#membership.beatSoon();
       case "nodes":
-        return this.#follower.heard(message);
+        return this.#follower.receive(message);
       case "pin":
-        return this.#adopt(message);
+        return this.#adoptStored(message);
       case "penalty":
       case "pardon":
-        return this.#penalties.heard(message);
+        return this.#penalties.receive(message);
     }
   }
 
-  /** Whoever is asked next for what a node has stored must know which node it was. */
-  #sharePins(): void {
-    const { responseAffinity } = this.parts;
-    responseAffinity.onStored.subscribe((account, response, identity) => {
-      const pin = { is: "pin", from: this.id, account, response, identity } as const;
-      for (const peer of this.#peers.ids()) this.#peers.find(peer)?.say(pin);
-      this.#bus.tell(pin).catch(() => {
-        // Redis is away: those that cannot be reached answer that they do not know it.
-      });
+  /** A message over the link with a peer. A kind that only later versions know is ignored. */
+  #receiveFromPeer(peer: string, message: PeerMessage): void {
+    switch (message.is) {
+      case "loads":
+        for (const [node, others] of message.loads) this.#remote.setLoad(peer, node, others);
+        return;
+      case "wants":
+        return this.offers.receiveWaiters(peer, message.service, message.waiting);
+      case "offer": {
+        const node = this.#remote.find(peer, message.node);
+        return this.offers.receiveOffer(peer, node, message.service, message.grant);
+      }
+      case "decline":
+        return this.offers.release(peer, message.grant);
+      case "pin":
+        return this.#adoptStored(message);
+      case "watch":
+      case "live":
+        return this.viewers.receive(peer, message);
+    }
+  }
+
+  /** Calls that continue a stored response may come to any gateway. */
+  #shareStored(account: string, response: string, identity: string): void {
+    const pin = { is: "pin", from: this.id, account, response, identity } as const;
+    this.#broadcast(pin);
+    this.#bus.publish(pin).catch(() => {
+      // Redis is away: gateways without a link answer that the response is unknown.
     });
   }
 
-  #adopt({ account, response, identity }: Extract<Message, { is: "pin" }>): void {
+  #adoptStored({ account, response, identity }: Extract<Message, { is: "pin" }>): void {
     this.parts.responseAffinity.adopt(account, response, identity);
   }
 
-  /** A node has connected here, or what is to be told of it has changed. */
-  #joined(node: Node): void {
-    const { publicId } = node.who;
-    const known = this.#here.get(publicId) === node ? this.#publisher.record(publicId) : undefined;
-    this.#here.set(publicId, node);
-    if (this.#hasWithdrawn) return;
-    const sinceMs = known?.sinceMs ?? this.#membership.toShared(this.parts.clock.now());
-    const record = recordOf(node, sinceMs);
-    if (JSON.stringify(record) !== JSON.stringify(known)) this.#publisher.put(record);
+  #refreshRemote(record: NodeRecord): void {
+    this.#local.publishedElsewhere(record);
+    this.#remote.refresh(record.who.id);
   }
 
-  #nodeLeft(node: Node): void {
-    const { publicId, nodeKey } = node.who;
-    // It is only about to be offered anew.
-    if (this.parts.hub.find(nodeKey) === node) return;
-    if (this.#here.get(publicId) !== node) return;
-    this.#here.delete(publicId);
-    this.#publisher.gone(publicId);
-    this.#loads.left(node);
+  #peerLinked(peer: string): void {
+    this.#loads.peerLinked(peer, this.#local.all());
+    for (const { who } of this.#follower.nodesOf(peer)) this.#remote.refresh(who.id);
+    this.offers.peerLinked(peer);
+    this.viewers.peerLinked(peer);
   }
 
-  /** Another gateway says that it has the node. */
-  #told({ who, sinceMs }: NodeRecord): void {
-    const here = this.#here.get(who.id);
-    const since = this.#publisher.record(who.id)?.sinceMs ?? Infinity;
-    if (here !== undefined && sinceMs > since) this.parts.challenge(here);
-    this.#away.reconsider(who.id);
-  }
-
-  #came(peer: string): void {
-    this.#loads.peerCame(peer, this.#here.values());
-    for (const { who } of this.#follower.nodesOf(peer)) this.#away.reconsider(who.id);
-    this.offers.peerCame(peer);
-    this.watches.peerCame(peer);
-  }
-
-  #left(peer: string): void {
-    this.#loads.peerLeft(peer);
-    this.#away.forgetLoads(peer);
-    this.offers.peerLeft(peer);
-    this.watches.peerLeft(peer);
-    for (const { who } of this.#follower.nodesOf(peer)) this.#away.reconsider(who.id);
-  }
-
-  #hear(peer: string, message: PeerMessage): void {
-    switch (message.is) {
-      case "loads":
-        for (const [node, others] of message.loads) this.#away.loaded(peer, node, others);
-        return;
-      case "wants":
-        return this.offers.wanted(peer, message.service, message.waiting);
-      case "offer": {
-        const node = this.#away.find(peer, message.node);
-        return this.offers.offered(peer, node, message.service, message.grant);
-      }
-      case "pin":
-        return this.#adopt(message);
-      case "watch":
-      case "live":
-        return this.watches.heard(peer, message);
-      case "decline":
-        return this.offers.declined(peer, message.grant);
-    }
-  }
-
-  /** A slot of this gateway's node for a peer's call: the one that it was offered, or one that is free. */
-  #lease(peer: string, nodeId: string, service: Service, grant: number | null): Lease | null {
-    const node = this.#here.get(nodeId);
-    const offered = grant === null ? null : this.offers.redeem(peer, grant);
-    if (node === undefined || offered !== null && offered.node !== node) {
-      offered?.release();
-      return null;
-    }
-    const lease = offered ??
-      (this.#hasWithdrawn ? null : this.#scheduler?.leaseLocal(node, service));
-    if (lease) this.#loads.guest(peer, node, 1);
-    return lease ?? null;
+  #peerLost(peer: string): void {
+    this.#loads.peerLost(peer);
+    this.#remote.clearLoads(peer);
+    this.offers.peerLost(peer);
+    this.viewers.peerLost(peer);
+    for (const { who } of this.#follower.nodesOf(peer)) this.#remote.refresh(who.id);
   }
 
   #connectionTo(gateway: string, nodeId: string): NodeConnection {
     return {
       start: (order: Order, sink: AttemptSink) => {
         const link = this.#peers.find(gateway);
-        const node = this.#away.find(gateway, nodeId);
+        const node = this.#remote.find(gateway, nodeId);
         if (link === undefined || node === undefined) return null;
         return link.calls.startOn(nodeId, this.offers.grantFor(node), order, sink);
       },
-      // It is closed where it is connected.
+      // The connection to the node itself belongs to its gateway.
       close: () => {},
     };
   }

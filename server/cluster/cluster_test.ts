@@ -29,7 +29,7 @@ describe("a node of another gateway", () => {
     const { leave } = await join(network, other, "far", 3);
     expect(one.remoteNodes()).toEqual(["far"]);
     expect(one.find("far")?.offer.maxParallel).toBe(3);
-    expect(one.cluster.view().awayNodes).toBe(1);
+    expect(one.cluster.view().remoteNodes).toBe(1);
     expect(other.remoteNodes()).toEqual([]);
     leave();
     await clock.pass(KNOWN_MS);
@@ -246,7 +246,7 @@ describe("two gateways with a silent way between them", () => {
     expect(got.failure).toMatchObject({ kind: "gateway lost" });
     expect(one.remoteNodes()).toEqual([]);
     expect(received[0]?.isCancelled).toBe(true);
-    expect(one.cluster.view()).toMatchObject({ gateways: 2, reachable: 1, isHeard: true });
+    expect(one.cluster.view()).toMatchObject({ gateways: 2, reachable: 1, isRedisUp: true });
     await clock.pass(KNOWN_MS + 1_000);
     expect(node.active).toBe(0);
     expect(received[0]?.isForgotten).toBe(true);
@@ -305,11 +305,11 @@ describe("while Redis is away", () => {
     await join(network, other, "late");
     await clock.pass(10_000);
     expect(one.remoteNodes()).toEqual(["far"]);
-    expect(one.cluster.view()).toMatchObject({ isHeard: false, gateways: 2, reachable: 2 });
+    expect(one.cluster.view()).toMatchObject({ isRedisUp: false, gateways: 2, reachable: 2 });
     network.redis.isAway = false;
     await clock.pass(SETTLED_MS);
     expect(one.remoteNodes()).toEqual(["far", "late"]);
-    expect(one.cluster.view().isHeard).toBe(true);
+    expect(one.cluster.view().isRedisUp).toBe(true);
   });
 
   test("and after it came back empty, everybody's nodes are offered again", async () => {
@@ -456,7 +456,7 @@ describe("a gateway that leaves", () => {
     const stopped = other.cluster.stop();
     await clock.pass(KNOWN_MS);
     await stopped;
-    expect(one.cluster.view()).toMatchObject({ gateways: 1, reachable: 1, awayNodes: 0 });
+    expect(one.cluster.view()).toMatchObject({ gateways: 1, reachable: 1, remoteNodes: 0 });
     expect(network.redis.read(id)).toEqual({ seq: 0, nodes: [] });
     await clock.pass(10_000);
     expect(one.cluster.view().gateways).toBe(1);
@@ -534,12 +534,12 @@ describe("what one gateway finds out", () => {
   test("of an account's call reaches those who look at the account there", async () => {
     const { clock, one, other } = await startTwo();
     const events: string[][] = [];
-    one.cluster.watches.onEvent.subscribe((...event) => void events.push(event));
-    one.cluster.watches.watch("alice", true);
+    one.cluster.viewers.onEvent.subscribe((...event) => void events.push(event));
+    one.cluster.viewers.watch("alice", true);
     await clock.pass(KNOWN_MS);
-    expect(other.cluster.watches.isWatched("alice")).toBe(true);
-    other.cluster.watches.tell("alice", "call", "{}");
-    other.cluster.watches.tell("bob", "call", "{}");
+    expect(other.cluster.viewers.isWatched("alice")).toBe(true);
+    other.cluster.viewers.tell("alice", "call", "{}");
+    other.cluster.viewers.tell("bob", "call", "{}");
     await clock.pass(KNOWN_MS);
     expect(events).toEqual([["alice", "call", "{}"]]);
   });
@@ -561,5 +561,5 @@ test("a message of a kind that only later versions know changes nothing", async 
   );
   await clock.pass(KNOWN_MS);
   expect(one.penalties.circuit("key/n", "m")).toBe("probation");
-  expect(one.cluster.view().isHeard).toBe(true);
+  expect(one.cluster.view().isRedisUp).toBe(true);
 });

@@ -1,11 +1,11 @@
-/** What the other gateways have published of their nodes: kept by what they tell, mended by looking. */
+/** The other gateways' nodes: read from Redis once, then kept current by their messages. */
 
 import type { Log } from "../base/log.ts";
 import type { Bus, Message, Presence } from "./bus.ts";
 import type { NodeRecord } from "./node_record.ts";
 
-/** So many signs of life in a row may a gateway be ahead of what it has told, which is on its way. */
-const PATIENCE = 2;
+/** A gateway's messages may lag behind its heartbeat; after this many heartbeats one is missing. */
+const MAX_BEATS_BEHIND = 2;
 
 export interface FollowerParts {
   bus: Pick<Bus, "read">;
@@ -16,13 +16,20 @@ export interface FollowerParts {
   onGone: (nodeId: string) => void;
 }
 
+/** A node and the gateway that it is connected to. */
+export interface HeldNode {
+  gateway: string;
+  record: NodeRecord;
+}
+
 interface Followed {
-  /** −1: nothing was read yet. */
+  /** Sequence number of the last change applied; −1: nothing was read yet. */
   seq: number;
   nodes: Map<string, NodeRecord>;
-  behind: number;
+  /** Heartbeats in a row that were ahead of `seq`. */
+  beatsBehind: number;
   isReading: boolean;
-  /** Something was missed while it was being read. */
+  /** Whether a change was missed during the reading. */
   isStale: boolean;
 }
 
@@ -31,23 +38,29 @@ export class Follower {
 
   constructor(private readonly parts: FollowerParts) {}
 
-  /** The gateways that live, from time to time. `isKept`: one that is not among them is believed all the same. */
-  roll(others: ReadonlyMap<string, Presence>, isKept: (gateway: string) => boolean): void {
+  /**
+   * Follows the live gateways and forgets the others, except those that `isKept` holds on to. Called
+   * after each heartbeat.
+   */
+  reconcile(
+    others: ReadonlyMap<string, Presence>,
+    isKept: (gateway: string) => boolean,
+  ): void {
     for (const [id, { seq }] of others) {
       const followed = this.#follow(id);
-      const isBehind = seq > followed.seq;
-      followed.behind = isBehind ? followed.behind + 1 : 0;
-      if (followed.seq < 0 || followed.behind >= PATIENCE) void this.#read(id, followed);
+      followed.beatsBehind = seq > followed.seq ? followed.beatsBehind + 1 : 0;
+      if (followed.seq < 0 || followed.beatsBehind >= MAX_BEATS_BEHIND) {
+        void this.#read(id, followed);
+      }
     }
     for (const id of this.#gateways.keys()) {
       if (!others.has(id) && !isKept(id)) this.#forget(id);
     }
   }
 
-  heard(message: Extract<Message, { is: "nodes" }>): void {
-    const { from, change } = message;
+  receive({ from, change }: Extract<Message, { is: "nodes" }>): void {
     const followed = this.#gateways.get(from);
-    // One that nobody has heard of is read when it is on the roll.
+    // A gateway that is not followed yet is read after the next heartbeat.
     if (followed === undefined || change.seq <= followed.seq) return;
     if (change.seq !== followed.seq + 1 || followed.isReading) {
       followed.isStale = true;
@@ -58,14 +71,14 @@ export class Follower {
     for (const id of change.gone) this.#remove(followed, id);
   }
 
-  /** Whatever was told may have been missed. */
-  missed(): void {
+  /** Reads all gateways' nodes again, because messages may have been lost. */
+  rereadAll(): void {
     for (const [id, followed] of this.#gateways) void this.#read(id, followed);
   }
 
-  /** The gateway among all others that had the node last, as far as is known. */
-  claimant(nodeId: string): { gateway: string; record: NodeRecord } | null {
-    let latest: { gateway: string; record: NodeRecord } | null = null;
+  /** The gateway that the node connected to last, among the other gateways. */
+  latestHolder(nodeId: string): HeldNode | null {
+    let latest: HeldNode | null = null;
     for (const [gateway, { nodes }] of this.#gateways) {
       const record = nodes.get(nodeId);
       if (record && (latest === null || record.sinceMs > latest.record.sinceMs)) {
@@ -76,7 +89,7 @@ export class Follower {
   }
 
   /** Whether the gateway's nodes were read. */
-  knows(gateway: string): boolean {
+  hasRead(gateway: string): boolean {
     return (this.#gateways.get(gateway)?.seq ?? -1) >= 0;
   }
 
@@ -87,7 +100,7 @@ export class Follower {
   #follow(id: string): Followed {
     let followed = this.#gateways.get(id);
     if (followed === undefined) {
-      followed = { seq: -1, nodes: new Map(), behind: 0, isReading: false, isStale: false };
+      followed = { seq: -1, nodes: new Map(), beatsBehind: 0, isReading: false, isStale: false };
       this.#gateways.set(id, followed);
     }
     return followed;
@@ -109,9 +122,9 @@ export class Follower {
         if (this.#gateways.get(id) !== followed) return;
         this.#replace(followed, seq, nodes);
       } while (followed.isStale);
-      followed.behind = 0;
+      followed.beatsBehind = 0;
     } catch (error) {
-      // Redis is away; it is read again at one of the next signs of life.
+      // Redis is away; a later heartbeat reads again.
       this.parts.log.debug({ gateway: id, cause: String(error) }, "cluster: cannot read nodes");
     } finally {
       followed.isReading = false;

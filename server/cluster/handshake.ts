@@ -1,56 +1,56 @@
-/** How two gateways show each other that they share the secret, before either says anything else. */
+/** How two gateways prove to each other that they share the secret, before any other message. */
 
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 
-/** The header that a dialling gateway sends: who, whom, the how manieth try, and the proof. */
+/** Header of a dialling gateway: its id, the id of the peer, the number of the attempt, and the proof. */
 export const PEER_HEADER = "colink-gateway";
 
-/** More gateways than this are never remembered. */
+/** Gateways whose last attempt is remembered. */
 const MAX_REMEMBERED = 10_000;
 
 export class Handshake {
   readonly #key: Uint8Array;
-  #tries = 0;
-  /** The highest number that each gateway has used: no header is good twice. */
-  readonly #used = new Map<string, number>();
+  #attempts = 0;
+  /** Highest attempt number of each gateway: no header is accepted twice. */
+  readonly #lastAttempts = new Map<string, number>();
 
-  /** `id`: of this gateway. */
+  /** `id` is this gateway's. */
   constructor(secret: string, private readonly id: string) {
     this.#key = new Uint8Array(hkdfSync("sha256", secret, "", "co-link gateway to gateway", 32));
   }
 
-  /** The header for one try to reach `peer`, and what that answers with. */
+  /** The header for one attempt to reach `peer`, and the answer that the peer proves itself with. */
   dial(peer: string): { header: string; answer: string } {
-    const words = `${this.id} ${peer} ${++this.#tries}`;
+    const attempt = `${this.id} ${peer} ${++this.#attempts}`;
     return {
-      header: `${words} ${this.#proof(`dial ${words}`)}`,
-      answer: this.#proof(`answer ${words}`),
+      header: `${attempt} ${this.#proof(`dial ${attempt}`)}`,
+      answer: this.#proof(`answer ${attempt}`),
     };
   }
 
-  /** Who dials, and what shows it that this is no impostor; null: nobody that is to be let in. */
+  /** The gateway that dials, and the answer that proves this one to it; null: it is refused. */
   admit(header: string): { peer: string; answer: string } | null {
     const [peer = "", to = "", number = "", proof = ""] = header.split(" ");
-    const words = `${peer} ${to} ${number}`;
-    if (to !== this.id || !isEqual(proof, this.#proof(`dial ${words}`))) return null;
-    if (Number(number) <= (this.#used.get(peer) ?? 0)) return null;
-    this.#used.delete(peer);
-    this.#used.set(peer, Number(number));
-    if (this.#used.size > MAX_REMEMBERED) this.#forgetOldest();
-    return { peer, answer: this.#proof(`answer ${words}`) };
+    const attempt = `${peer} ${to} ${number}`;
+    if (to !== this.id || !isEqual(proof, this.#proof(`dial ${attempt}`))) return null;
+    if (Number(number) <= (this.#lastAttempts.get(peer) ?? 0)) return null;
+    this.#lastAttempts.delete(peer);
+    this.#lastAttempts.set(peer, Number(number));
+    if (this.#lastAttempts.size > MAX_REMEMBERED) this.#forgetOldest();
+    return { peer, answer: this.#proof(`answer ${attempt}`) };
   }
 
   #forgetOldest(): void {
-    const oldest = this.#used.keys().next().value;
-    if (oldest !== undefined) this.#used.delete(oldest);
+    const oldest = this.#lastAttempts.keys().next().value;
+    if (oldest !== undefined) this.#lastAttempts.delete(oldest);
   }
 
-  #proof(words: string): string {
-    return createHmac("sha256", this.#key).update(words).digest("base64url");
+  #proof(text: string): string {
+    return createHmac("sha256", this.#key).update(text).digest("base64url");
   }
 }
 
-/** Takes the same time whatever differs. */
+/** Compares in constant time. */
 export function isEqual(a: string, b: string): boolean {
   const [one, other] = [Buffer.from(a), Buffer.from(b)];
   return one.byteLength === other.byteLength && timingSafeEqual(one, other);

@@ -12,16 +12,16 @@ import type { Lease } from "../schedule/lease.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
 import type { PeerFailure } from "./outbound_calls.ts";
 
-export interface GuestTimes {
+export interface InboundCallConfig {
   cancelGraceMs: number;
   /** The largest answer that is kept for a peer whose caller does not read: a whole answer of wire v1, which has no credit. */
   maxFrameBytes: number;
 }
 
-export interface GuestParts {
+export interface InboundCallParts {
   clock: Clock;
   /** Sends a frame; a frame that is lost ends the link. */
-  say: (frame: Uint8Array) => void;
+  send: (frame: Uint8Array) => void;
   /** Called when the node is done with the call, just before the slot is free. */
   onFree: () => void;
   /** Called after the last frame of the call was sent. */
@@ -41,12 +41,12 @@ export class InboundCall implements AttemptSink {
     stream: number,
     private readonly lease: Lease,
     credit: number,
-    private readonly parts: GuestParts,
-    private readonly times: GuestTimes,
+    private readonly parts: InboundCallParts,
+    private readonly config: InboundCallConfig,
   ) {
     this.#startedMs = parts.clock.monotonic();
     const terms = { windowBytes: credit, maxFrameBytes: MAX_FRAME_BYTES, takesPacks: false };
-    this.#writer = new AnswerWriter(stream, terms, { send: parts.say }, parts.onEnd);
+    this.#writer = new AnswerWriter(stream, terms, parts, parts.onEnd);
   }
 
   /** Sends the call to its node. */
@@ -69,7 +69,7 @@ export class InboundCall implements AttemptSink {
     if (this.#running === null) return;
     this.#running.cancel();
     this.#cancelGrace();
-    this.#cancelGrace = this.parts.clock.after(this.times.cancelGraceMs, () => {
+    this.#cancelGrace = this.parts.clock.after(this.config.cancelGraceMs, () => {
       this.#running?.forget();
       this.#fail({ code: CALLER_GONE, message: "The node does not confirm that it has stopped" });
       this.#free();
@@ -84,7 +84,7 @@ export class InboundCall implements AttemptSink {
   data(piece: string | Uint8Array): void {
     this.#writer.write(typeof piece === "string" ? encoder.encode(piece) : piece);
     // Only a node of wire v1 sends more than it was granted.
-    if (this.#writer.unsentBytes <= this.times.maxFrameBytes) return;
+    if (this.#writer.unsentBytes <= this.config.maxFrameBytes) return;
     this.#fail({ code: 502, message: "The caller reads too slowly", fault: "gateway" });
     this.cancel();
   }

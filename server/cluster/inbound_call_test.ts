@@ -51,7 +51,7 @@ function start(credit = CREDIT, takesCalls = true): InboundCall {
   const lease = new Lease(node, { model: "m", endpoint: Endpoint.chat }, () => {});
   const parts = {
     clock,
-    say: (frame: Uint8Array) => {
+    send: (frame: Uint8Array) => {
       const decoded = decodeV2(frame);
       if (decoded.kind === "frame") frames.push(decoded.frame);
     },

@@ -1,34 +1,34 @@
-/** The calls of one peer on this gateway's nodes: reads them off the link, leases their slots, ends them with it. */
+/** The calls of one peer on this gateway's nodes: receives them over the link, and leases their slots. */
 
 import { encodeJson, type Endpoint, type FrameV2 } from "../../protocol/mod.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Order } from "../node/attempt.ts";
 import type { Service } from "../node/service.ts";
-import { type GuestTimes, InboundCall } from "./inbound_call.ts";
+import { InboundCall, type InboundCallConfig } from "./inbound_call.ts";
 import type { PeerCallHead } from "./outbound_calls.ts";
 
-/** Bodies of one peer that may be on their way at a time, in bytes. */
+/** Bodies of one peer that may be arriving at the same time, in bytes. */
 const MAX_ARRIVING_BYTES = 256 * 1024 * 1024;
 
-export interface GuestsConfig extends GuestTimes {
+export interface InboundConfig extends InboundCallConfig {
   maxBodyBytes: number;
   maxBufferedBytes: number;
 }
 
-export interface GuestsParts {
+export interface InboundCallsParts {
   clock: Clock;
-  say: (frame: Uint8Array) => void;
-  /** A slot of the node for the peer; null: it has none, or this gateway takes no calls. */
+  send: (frame: Uint8Array) => void;
+  /** Leases a slot of the node for the peer; null: none is free, or this gateway takes no calls. */
   lease: (nodeId: string, service: Service, grant: number | null) => Lease | null;
-  /** The peer has no call on the node's slot any more. */
-  freed: (lease: Lease) => void;
+  /** The peer's call has released its slot. */
+  onFreed: (lease: Lease) => void;
 }
 
-/** A call whose body is still on its way. */
+/** A call whose body has not arrived whole. */
 interface Arriving {
   head: PeerCallHead;
-  parts: Uint8Array[];
+  pieces: Uint8Array[];
   missingBytes: number;
 }
 
@@ -37,20 +37,23 @@ export class InboundCalls {
   #arrivingBytes = 0;
   readonly #calls = new Map<number, InboundCall>();
 
-  constructor(private readonly parts: GuestsParts, private readonly config: GuestsConfig) {}
+  constructor(
+    private readonly parts: InboundCallsParts,
+    private readonly config: InboundConfig,
+  ) {}
 
-  /** Calls at work or on their way. */
+  /** Calls that run or arrive. */
   get size(): number {
     return this.#calls.size + this.#arriving.size;
   }
 
-  /** A frame that gateways send to nodes. */
+  /** A frame of a kind that gateways send to nodes. */
   read(frame: FrameV2): void {
     switch (frame.type) {
       case "call":
-        return this.#arrive(frame.stream, frame.data as PeerCallHead, frame.bytes);
+        return this.#begin(frame.stream, frame.data as PeerCallHead, frame.bytes);
       case "body":
-        return this.#more(frame.stream, frame.bytes);
+        return this.#addPiece(frame.stream, frame.bytes);
       case "credit":
         return this.#calls.get(frame.stream)?.grant(frame.bytes);
       case "cancel":
@@ -58,60 +61,61 @@ export class InboundCalls {
     }
   }
 
-  /** The link has ended: nobody waits for any of it. */
+  /** Cancels all calls, because the link has ended. */
   cancelAll(): void {
     this.#arriving.clear();
     for (const call of this.#calls.values()) call.cancel();
   }
 
-  #arrive(stream: number, head: PeerCallHead, bytes: Uint8Array): void {
+  #begin(stream: number, head: PeerCallHead, bytes: Uint8Array): void {
     const bodyBytes = head.body_bytes;
     if (bodyBytes > this.config.maxBodyBytes) {
       return this.#refuse(stream, 413, "The body is larger than this gateway takes");
     }
     if (this.#arrivingBytes + bodyBytes > MAX_ARRIVING_BYTES) return this.#busy(stream);
-    this.#arriving.set(stream, { head, parts: [], missingBytes: bodyBytes });
+    this.#arriving.set(stream, { head, pieces: [], missingBytes: bodyBytes });
     this.#arrivingBytes += bodyBytes;
-    this.#more(stream, bytes);
+    this.#addPiece(stream, bytes);
   }
 
-  #more(stream: number, bytes: Uint8Array): void {
+  #addPiece(stream: number, bytes: Uint8Array): void {
     const arriving = this.#arriving.get(stream);
-    // Cancelled meanwhile.
+    // The call was cancelled or refused.
     if (arriving === undefined) return;
-    const { head, parts } = arriving;
-    parts.push(bytes);
+    const { head, pieces } = arriving;
+    pieces.push(bytes);
     arriving.missingBytes -= bytes.byteLength;
     if (arriving.missingBytes > 0) return;
-    this.#letGo(stream);
-    this.#begin(stream, head, parts.length === 1 ? parts[0]! : Buffer.concat(parts));
+    this.#drop(stream, head);
+    this.#start(stream, head, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
   }
 
-  #begin(stream: number, head: PeerCallHead, body: Uint8Array): void {
+  #start(stream: number, head: PeerCallHead, body: Uint8Array): void {
     const { model, endpoint, grant = null } = head;
     const service: Service = { model, endpoint: endpoint as Endpoint };
     const lease = this.parts.lease(head.node, service, grant);
     if (lease === null) return this.#busy(stream);
-    const { clock, say, freed } = this.parts;
-    const onFree = () => freed(lease);
-    const onEnd = () => void this.#calls.delete(stream);
-    const parts = { clock, say, onFree, onEnd };
-    const call = new InboundCall(stream, lease, head.window_bytes, parts, this.config);
+    const { clock, send, onFreed } = this.parts;
+    const call = new InboundCall(stream, lease, head.window_bytes, {
+      clock,
+      send,
+      onFree: () => onFreed(lease),
+      onEnd: () => void this.#calls.delete(stream),
+    }, this.config);
     this.#calls.set(stream, call);
     call.start(orderOf(head, body));
   }
 
   #cancel(stream: number): void {
-    if (this.#arriving.has(stream)) {
-      this.#letGo(stream);
-      return this.#refuse(stream, 499, "Stopped: the caller is gone");
-    }
-    this.#calls.get(stream)?.cancel();
+    const arriving = this.#arriving.get(stream);
+    if (arriving === undefined) return this.#calls.get(stream)?.cancel();
+    this.#drop(stream, arriving.head);
+    this.#refuse(stream, 499, "Stopped: the caller is gone");
   }
 
-  #letGo(stream: number): void {
-    this.#arrivingBytes -= this.#arriving.get(stream)?.head.body_bytes ?? 0;
+  #drop(stream: number, head: PeerCallHead): void {
     this.#arriving.delete(stream);
+    this.#arrivingBytes -= head.body_bytes;
   }
 
   #busy(stream: number): void {
@@ -119,7 +123,7 @@ export class InboundCalls {
   }
 
   #refuse(stream: number, code: number, message: string, busy = false): void {
-    this.parts.say(encodeJson("error", stream, { code, message, busy }));
+    this.parts.send(encodeJson("error", stream, { code, message, busy }));
   }
 }
 
@@ -136,7 +140,7 @@ function orderOf(head: PeerCallHead, bytes: Uint8Array): Order {
   };
 }
 
-/** Its text is needed by nodes of wire v1 only. */
+/** Decodes its text only for nodes of wire v1. */
 class PeerBody {
   #text: string | null = null;
 

@@ -1,23 +1,23 @@
-/** This gateway's lease on being one of the network's, and the others that hold one. */
+/** This gateway's lease as a member of the network, and the other members. */
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Bus, Presence } from "./bus.ts";
 
-/** A sign of life this often, and for how long one counts. */
+/** Time between heartbeats, and how long each renews the lease. */
 export const BEAT_MS = 1_000;
 export const LEASE_MS = 5_000;
 
-/** Who comes or leaves says so; of many that do so at once, the roll is asked for once. */
-const GATHER_MS = 20;
+/** Gateways that join or leave at the same time cause one extra heartbeat, after this delay. */
+const COALESCE_MS = 20;
 
 export interface MembershipParts {
   bus: Pick<Bus, "beat" | "opened">;
   clock: Clock;
   log: Log;
-  /** This gateway as it is now. */
+  /** This gateway's current state. */
   presence: () => Presence;
-  /** Called after each heartbeat that Redis has answered. `isNew`: what was written before is void. */
+  /** Called after each heartbeat that Redis answered. `isNew`: earlier writes are void. */
   onBeat: (isNew: boolean) => void;
 }
 
@@ -26,17 +26,16 @@ export class Membership {
   #fence = 0;
   /** Redis' clock minus this machine's. */
   #offsetMs = 0;
-  #isHeard = false;
-  #hasReported = false;
-  /** From the first sign of life until it leaves. */
+  #isRedisUp = false;
+  #hasReportedOutage = false;
+  /** True from the first heartbeat until `stop`. */
   #isActive = false;
-  /** The next sign of life comes before its time. */
-  #isSoon = false;
+  #isBeatingSoon = false;
   #cancelBeat: () => void = () => {};
 
   constructor(private readonly parts: MembershipParts) {}
 
-  /** Resolves after the first beat, answered or not. */
+  /** Resolves after the first heartbeat, answered or not. */
   async start(): Promise<void> {
     await this.parts.bus.opened();
     this.#isActive = true;
@@ -48,42 +47,43 @@ export class Membership {
     this.#cancelBeat();
   }
 
-  /** The other gateways, as Redis last told: while it is away, those of before. */
+  /** The other gateways in Redis' last reply. */
   get others(): ReadonlyMap<string, Presence> {
     return this.#others;
   }
 
-  /** Under which this gateway writes. */
+  /** Fencing token for this gateway's writes; 0 before Redis has answered. */
   get fence(): number {
     return this.#fence;
   }
 
-  /** Whether Redis answered lately. */
-  get isHeard(): boolean {
-    return this.#isHeard;
+  /** Whether the last heartbeat was answered. */
+  get isRedisUp(): boolean {
+    return this.#isRedisUp;
   }
 
-  /** Redis' time for a time of this machine, both in UTC milliseconds. */
+  /** Converts a time of this machine's clock to Redis' clock, both in UTC milliseconds. */
   toShared(localMs: number): number {
     return localMs + this.#offsetMs;
   }
 
+  /** Converts a time of Redis' clock to this machine's clock. */
   toLocal(sharedMs: number): number {
     return sharedMs - this.#offsetMs;
   }
 
-  /** Says at once what has changed. */
+  /** Publishes a change of this gateway's presence at once. */
   beatNow(): void {
     if (!this.#isActive) return;
     this.#cancelBeat();
     void this.#beat();
   }
 
-  /** The roll is another than the one that is known: asks for it. */
+  /** Asks Redis for the members again, because a gateway has joined or left. */
   beatSoon(): void {
-    if (!this.#isActive || this.#isSoon) return;
-    this.#isSoon = true;
-    this.#schedule(GATHER_MS);
+    if (!this.#isActive || this.#isBeatingSoon) return;
+    this.#isBeatingSoon = true;
+    this.#schedule(COALESCE_MS);
   }
 
   #schedule(delayMs: number): void {
@@ -93,7 +93,7 @@ export class Membership {
 
   async #beat(): Promise<void> {
     const { bus, clock, presence, onBeat } = this.parts;
-    this.#isSoon = false;
+    this.#isBeatingSoon = false;
     const me = presence();
     try {
       const { nowMs, fence, gateways } = await bus.beat(me, this.#fence, LEASE_MS);
@@ -103,22 +103,23 @@ export class Membership {
       this.#fence = fence;
       this.#others.clear();
       for (const other of gateways) if (other.id !== me.id) this.#others.set(other.id, other);
-      this.#heard(true);
+      this.#setRedisUp(true);
       onBeat(isNew);
     } catch (error) {
-      if (this.#isActive) this.#heard(false, error);
+      if (this.#isActive) this.#setRedisUp(false, error);
     } finally {
-      if (this.#isActive) this.#schedule(this.#isSoon ? GATHER_MS : BEAT_MS);
+      if (this.#isActive) this.#schedule(this.#isBeatingSoon ? COALESCE_MS : BEAT_MS);
     }
   }
 
-  #heard(isHeard: boolean, error?: unknown): void {
-    this.#isHeard = isHeard;
-    if (isHeard !== this.#hasReported) return;
-    this.#hasReported = !isHeard;
+  /** Logs the beginning and the end of an outage, once each. */
+  #setRedisUp(isUp: boolean, error?: unknown): void {
+    this.#isRedisUp = isUp;
+    if (isUp !== this.#hasReportedOutage) return;
+    this.#hasReportedOutage = !isUp;
     const { log } = this.parts;
-    if (isHeard) {
-      log.info({ gateways: this.#others.size + 1 }, "cluster: the other gateways are heard again");
+    if (isUp) {
+      log.info({ gateways: this.#others.size + 1 }, "cluster: Redis answers again");
     } else {
       const cause = error instanceof Error ? error.message : String(error);
       log.warn(

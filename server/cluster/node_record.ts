@@ -1,17 +1,17 @@
-/** A node, as the gateway that it is connected to tells the others: plain JSON. What is decided about it they read themselves. */
+/** A node as its gateway publishes it to the others: plain JSON. Owners' decisions about it are read from the database. */
 
 import type { ModelFacts } from "../node/model_facts.ts";
 import type { Node, NodeIdentity, NodeOffer } from "../node/node.ts";
 
-/** Field names are part of the format that gateways of different versions share. */
+/** Field names are shared with gateways of other versions. */
 export interface NodeRecord {
   /** `id` is the node's public id, `identity` its node key. */
   who: { id: string; identity: string; accountId: string; keyId: string };
   offer: Omit<NodeOffer, "facts"> & { facts?: [model: string, facts: ModelFacts][] };
   isDraining: boolean;
-  /** UTC milliseconds. */
+  /** UTC milliseconds by the clock of the node's gateway. */
   connectedAt: number;
-  /** When it connected, by Redis' clock: of two records of one node, the later one holds. */
+  /** Time of its connection by Redis' clock: of two records of one node, the later one counts. */
   sinceMs: number;
 }
 

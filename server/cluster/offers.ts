@@ -1,4 +1,4 @@
-/** Slots for calls that wait at another gateway than their node's: who wants one, and who is offered one. */
+/** Slots for calls that wait at another gateway than the node's: which calls wait, and which slot each is granted. */
 
 import type { Lease } from "../schedule/lease.ts";
 import type { Waiter } from "../schedule/fair_queue.ts";
@@ -8,23 +8,23 @@ import type { Node } from "../node/node.ts";
 import { ByService, type Service } from "../node/service.ts";
 import type { PeerMessage, Waiting } from "./peer_message.ts";
 
-/** Of each line so many calls are told of at a time; more follow as these are served. */
-const MAX_TOLD = 16;
+/** Waiting calls of one queue that are announced at a time; more follow as these are served. */
+const MAX_WAITERS = 16;
 
-/** Changes of a line that come so close together are told as one. */
-const GATHER_MS = 5;
+/** Changes of a queue within this time are announced together. */
+const COALESCE_MS = 5;
 
 /**
- * While calls wait they are told of again this often: whoever offers a slot forgets the want, and the
- * offer may have come before the node that it is of was known here.
+ * Waiting calls are announced again this often: a peer forgets a waiter once it has offered a slot,
+ * and the offer may have arrived before its node was known here.
  */
-const RETELL_EVERY_MS = 1_000;
+const REPEAT_EVERY_MS = 1_000;
 
-/** A slot that is offered is held for so long. */
+/** A granted slot is held this long for the peer's call. */
 const GRANT_MS = 2_000;
 
-/** What this needs of the scheduler. */
-export interface OfferedTo {
+/** What offers need of the scheduler. */
+export interface OfferScheduler {
   waiters(service: Service): Iterable<Waiter<Lease>>;
   takeOffer(node: Node, service: Service): boolean;
   remoteWaitersArrived(service: Service): void;
@@ -32,186 +32,197 @@ export interface OfferedTo {
 
 export interface OffersParts {
   clock: Clock;
-  /** Says it to one peer, or to all that are linked. */
-  say: (peer: string, message: PeerMessage) => void;
-  sayToAll: (message: PeerMessage) => void;
+  send: (peer: string, message: PeerMessage) => void;
+  /** Sends to all linked peers. */
+  broadcast: (message: PeerMessage) => void;
 }
 
-interface Want {
+/** A call that waits at a peer. */
+interface RemoteWaiter {
+  /** Monotonic milliseconds of this process. */
   sinceMs: number;
+  /** Public ids of nodes that must not be offered. */
   tried: ReadonlySet<string>;
-  home: string | null;
+  /** Key of the only node that can serve the call; null: any node. */
+  requiredNode: string | null;
 }
 
 interface Grant {
   peer: string;
   lease: Lease;
-  cancel: () => void;
+  cancelExpiry: () => void;
 }
 
 export class Offers implements RemoteWaiters {
-  /** What peers want, by peer. */
-  readonly #wants = new ByService<Map<string, Want[]>>();
-  /** What this gateway has offered and holds. */
-  readonly #grants = new Map<number, Grant>();
+  /** Calls that wait at peers, by peer. */
+  readonly #waiters = new ByService<Map<string, RemoteWaiter[]>>();
+  /** Slots of this gateway's nodes that are held for peers. */
+  readonly #granted = new Map<number, Grant>();
   #lastGrant = 0;
-  /** What it was offered and has not used yet. */
-  readonly #offered = new Map<Node, number[]>();
-  /** Lines whose change was not told yet, and those that were told of and not yet as empty. */
+  /** Grants of peers that no call has used yet. */
+  readonly #received = new Map<Node, number[]>();
+  /** Queues whose change was not announced yet. */
   readonly #dirty = new ByService<Service>();
-  readonly #told = new ByService<Service>();
-  #cancelTelling: (() => void) | null = null;
-  #cancelRetelling: (() => void) | null = null;
-  #scheduler: OfferedTo | null = null;
-  /** Its own nodes are leaving: nothing is offered. */
-  isClosed = false;
+  /** Queues that were announced last with waiting calls in them. */
+  readonly #announced = new ByService<Service>();
+  #cancelAnnouncement: (() => void) | null = null;
+  #cancelRepeat: (() => void) | null = null;
+  #scheduler: OfferScheduler | null = null;
+  #isClosed = false;
 
   constructor(private readonly parts: OffersParts) {}
 
-  serve(scheduler: OfferedTo): void {
+  attach(scheduler: OfferScheduler): void {
     this.#scheduler = scheduler;
   }
 
-  /** Calls of all peers that are known to wait. */
+  /** Offers nothing more, because this gateway's nodes are leaving. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Calls that are known to wait at peers. */
   get waitingElsewhere(): number {
     let sum = 0;
-    for (const wants of this.#wants.values()) {
-      for (const ofPeer of wants.values()) sum += ofPeer.length;
+    for (const byPeer of this.#waiters.values()) {
+      for (const waiters of byPeer.values()) sum += waiters.length;
     }
     return sum;
   }
 
   hasWaiting(service: Service): boolean {
-    return !this.isClosed && this.#wants.get(service) !== undefined;
+    return !this.#isClosed && this.#waiters.get(service) !== undefined;
   }
 
   waitingSince(node: Node, service: Service): number | null {
-    return this.isClosed ? null : this.#longest(node, service)?.want.sinceMs ?? null;
+    return this.#isClosed ? null : this.#longestWait(node, service)?.waiter.sinceMs ?? null;
   }
 
   grant(lease: Lease): void {
     const { node, service } = lease;
-    const longest = this.#longest(node, service);
+    const longest = this.#longestWait(node, service);
     if (longest === null) return lease.release();
-    const { peer, want } = longest;
-    this.#replace(peer, service, this.#wantsOf(peer, service).filter((one) => one !== want));
+    const { peer, waiter } = longest;
+    const waiters = this.#waiters.get(service)?.get(peer) ?? [];
+    this.#setWaiters(peer, service, waiters.filter((one) => one !== waiter));
     const grant = ++this.#lastGrant;
-    const cancel = this.parts.clock.after(GRANT_MS, () => this.declined(peer, grant));
-    this.#grants.set(grant, { peer, lease, cancel });
-    this.parts.say(peer, { is: "offer", grant, node: node.who.publicId, service: plain(service) });
+    const cancelExpiry = this.parts.clock.after(GRANT_MS, () => this.release(peer, grant));
+    this.#granted.set(grant, { peer, lease, cancelExpiry });
+    const offer = { grant, node: node.who.publicId, service: serviceOf(service) };
+    this.parts.send(peer, { is: "offer", ...offer });
   }
 
-  /** The peer comes with a call for what it was offered; null: too late. */
+  /** The slot that was granted to the peer, for the call it has sent; null: the grant has expired. */
   redeem(peer: string, grant: number): Lease | null {
-    const held = this.#grants.get(grant);
+    const held = this.#granted.get(grant);
     if (held === undefined || held.peer !== peer) return null;
-    this.#grants.delete(grant);
-    held.cancel();
+    this.#granted.delete(grant);
+    held.cancelExpiry();
     return held.lease;
   }
 
-  declined(peer: string, grant: number): void {
+  /** Releases the slot that was granted to the peer. */
+  release(peer: string, grant: number): void {
     this.redeem(peer, grant)?.release();
   }
 
-  /** What a peer's line for the service is like now. */
-  wanted(peer: string, service: Service, waiting: readonly Waiting[]): void {
+  /** Replaces what is known of the peer's queue for the service. */
+  receiveWaiters(peer: string, service: Service, waiting: readonly Waiting[]): void {
     const nowMs = this.parts.clock.monotonic();
-    const wants = waiting.slice(0, MAX_TOLD).map(({ age_ms, tried, home = null }) => ({
+    const waiters = waiting.slice(0, MAX_WAITERS).map(({ age_ms, tried, home = null }) => ({
       sinceMs: nowMs - age_ms,
       tried: new Set(tried),
-      home,
+      requiredNode: home,
     }));
-    this.#replace(peer, service, wants);
-    if (wants.length > 0 && !this.isClosed) this.#scheduler?.remoteWaitersArrived(service);
+    this.#setWaiters(peer, service, waiters);
+    if (waiters.length > 0 && !this.#isClosed) this.#scheduler?.remoteWaitersArrived(service);
   }
 
-  /** This gateway's own line for the service has changed. */
-  lineChanged(service: Service): void {
-    this.#dirty.set(service, plain(service));
-    this.#cancelTelling ??= this.parts.clock.after(GATHER_MS, () => {
-      this.#cancelTelling = null;
-      for (const one of [...this.#dirty.values()]) this.#tell(one);
+  /** This gateway's own queue for the service has changed. */
+  queueChanged(service: Service): void {
+    this.#dirty.set(service, serviceOf(service));
+    this.#cancelAnnouncement ??= this.parts.clock.after(COALESCE_MS, () => {
+      this.#cancelAnnouncement = null;
+      for (const one of [...this.#dirty.values()]) this.#announce(one);
     });
   }
 
-  /** A peer offers a slot of its node; undefined: of one that is not known here. */
-  offered(peer: string, node: Node | undefined, service: Service, grant: number): void {
+  /** A peer offers a slot of its node; undefined: the node is not known here. */
+  receiveOffer(peer: string, node: Node | undefined, service: Service, grant: number): void {
     if (node !== undefined) {
-      const grants = this.#offered.get(node) ?? [];
-      this.#offered.set(node, [...grants, grant]);
-      // The call is sent in a moment; if it is not, the slot must not be held for nothing.
-      this.parts.clock.after(GRANT_MS / 2, () => this.#returnUnused(peer, node, grant));
+      this.#received.set(node, [...this.#received.get(node) ?? [], grant]);
+      // The call is sent in a moment. Where it is not, the peer must not hold the slot any longer.
+      this.parts.clock.after(GRANT_MS / 2, () => this.#decline(peer, node, grant));
       if (this.#scheduler?.takeOffer(node, service)) return;
     }
-    this.#returnUnused(peer, node, grant);
+    this.#decline(peer, node, grant);
   }
 
-  /** The offer that a call on the node may use, once. */
+  /** The oldest unused grant for a call on the node. Each is returned once. */
   grantFor(node: Node): number | null {
-    const [grant = null, ...rest] = this.#offered.get(node) ?? [];
-    if (rest.length > 0) this.#offered.set(node, rest);
-    else this.#offered.delete(node);
+    const grant = this.#received.get(node)?.[0] ?? null;
+    if (grant !== null) this.#use(node, grant);
     return grant;
   }
 
-  /** A peer can be reached now: it hears who waits here. */
-  peerCame(peer: string): void {
-    for (const service of this.#told.values()) this.parts.say(peer, this.#wantsMessage(service));
+  /** Announces to a new peer which calls wait here. */
+  peerLinked(peer: string): void {
+    for (const service of this.#announced.values()) this.parts.send(peer, this.#wants(service));
   }
 
-  /** A node of a peer is known now, and what the peer offered of it before was declined. */
-  nodeCame(node: Node): void {
+  /** Asks the node's gateway again, which may have been declined because the node was not known here. */
+  nodeJoined(node: Node): void {
     if (node.gateway === null) return;
-    for (const service of this.#told.values()) {
-      if (node.serves(service)) this.parts.say(node.gateway, this.#wantsMessage(service));
+    for (const service of this.#announced.values()) {
+      if (node.serves(service)) this.parts.send(node.gateway, this.#wants(service));
     }
   }
 
-  /** A peer cannot be reached any more. */
-  peerLeft(peer: string): void {
-    for (const [service, wants] of this.#wants.entries()) {
-      wants.delete(peer);
-      if (wants.size === 0) this.#wants.delete(service);
-    }
-    for (const [grant, { peer: holder }] of [...this.#grants]) {
-      if (holder === peer) this.declined(peer, grant);
+  /** Forgets the peer's waiting calls, and releases the slots that were granted to it. */
+  peerLost(peer: string): void {
+    for (const [service] of [...this.#waiters.entries()]) this.#setWaiters(peer, service, []);
+    for (const [grant, { peer: holder }] of [...this.#granted]) {
+      if (holder === peer) this.release(peer, grant);
     }
   }
 
-  #returnUnused(peer: string, node: Node | undefined, grant: number): void {
-    const grants = node && this.#offered.get(node);
-    if (node && grants) {
-      if (!grants.includes(grant)) return;
-      const rest = grants.filter((one) => one !== grant);
-      if (rest.length > 0) this.#offered.set(node, rest);
-      else this.#offered.delete(node);
-    } else if (node) return;
-    this.parts.say(peer, { is: "decline", grant });
+  /** Gives the grant back, unless a call has used it. */
+  #decline(peer: string, node: Node | undefined, grant: number): void {
+    if (node !== undefined && !this.#use(node, grant)) return;
+    this.parts.send(peer, { is: "decline", grant });
   }
 
-  #tell(service: Service): void {
+  /** False: the grant was used before. */
+  #use(node: Node, grant: number): boolean {
+    const grants = this.#received.get(node) ?? [];
+    const rest = grants.filter((one) => one !== grant);
+    if (rest.length > 0) this.#received.set(node, rest);
+    else this.#received.delete(node);
+    return rest.length < grants.length;
+  }
+
+  #announce(service: Service): void {
     this.#dirty.delete(service);
-    const message = this.#wantsMessage(service);
-    if (message.waiting.length > 0) this.#told.set(service, service);
-    else this.#told.delete(service);
-    this.parts.sayToAll(message);
-    this.#retell();
+    const message = this.#wants(service);
+    if (message.waiting.length > 0) this.#announced.set(service, service);
+    else this.#announced.delete(service);
+    this.parts.broadcast(message);
+    this.#repeatLater();
   }
 
-  #retell(): void {
-    if (this.#told.size === 0) return;
-    this.#cancelRetelling ??= this.parts.clock.after(RETELL_EVERY_MS, () => {
-      this.#cancelRetelling = null;
-      for (const service of [...this.#told.values()]) this.#tell(service);
+  #repeatLater(): void {
+    if (this.#announced.size === 0) return;
+    this.#cancelRepeat ??= this.parts.clock.after(REPEAT_EVERY_MS, () => {
+      this.#cancelRepeat = null;
+      for (const service of [...this.#announced.values()]) this.#announce(service);
     });
   }
 
-  #wantsMessage(service: Service): Extract<PeerMessage, { is: "wants" }> {
+  #wants(service: Service): Extract<PeerMessage, { is: "wants" }> {
     const nowMs = this.parts.clock.monotonic();
     const waiting: Waiting[] = [];
     for (const { sinceMs, tried, call } of this.#scheduler?.waiters(service) ?? []) {
-      if (waiting.length === MAX_TOLD) break;
+      if (waiting.length === MAX_WAITERS) break;
       const { requiredNode } = call.request;
       waiting.push({
         age_ms: nowMs - sinceMs,
@@ -219,35 +230,33 @@ export class Offers implements RemoteWaiters {
         ...(requiredNode === null ? {} : { home: requiredNode }),
       });
     }
-    return { is: "wants", service: plain(service), waiting };
+    return { is: "wants", service: serviceOf(service), waiting };
   }
 
-  #longest(node: Node, service: Service): { peer: string; want: Want } | null {
+  /** The remote call that has waited longest and that the node can serve. */
+  #longestWait(node: Node, service: Service): { peer: string; waiter: RemoteWaiter } | null {
     const { publicId, nodeKey } = node.who;
-    let longest: { peer: string; want: Want } | null = null;
-    for (const [peer, wants] of this.#wants.get(service) ?? []) {
-      for (const want of wants) {
-        if (want.tried.has(publicId) || want.home !== null && want.home !== nodeKey) continue;
-        if (longest === null || want.sinceMs < longest.want.sinceMs) longest = { peer, want };
+    let longest: { peer: string; waiter: RemoteWaiter } | null = null;
+    for (const [peer, waiters] of this.#waiters.get(service) ?? []) {
+      for (const waiter of waiters) {
+        const { sinceMs, tried, requiredNode } = waiter;
+        if (tried.has(publicId) || requiredNode !== null && requiredNode !== nodeKey) continue;
+        if (longest === null || sinceMs < longest.waiter.sinceMs) longest = { peer, waiter };
       }
     }
     return longest;
   }
 
-  #wantsOf(peer: string, service: Service): readonly Want[] {
-    return this.#wants.get(service)?.get(peer) ?? [];
-  }
-
-  #replace(peer: string, service: Service, wants: Want[]): void {
-    const ofService = this.#wants.get(service) ?? new Map<string, Want[]>();
-    if (wants.length > 0) ofService.set(peer, wants);
-    else ofService.delete(peer);
-    if (ofService.size > 0) this.#wants.set(service, ofService);
-    else this.#wants.delete(service);
+  #setWaiters(peer: string, service: Service, waiters: RemoteWaiter[]): void {
+    const byPeer = this.#waiters.get(service) ?? new Map<string, RemoteWaiter[]>();
+    if (waiters.length > 0) byPeer.set(peer, waiters);
+    else byPeer.delete(peer);
+    if (byPeer.size > 0) this.#waiters.set(service, byPeer);
+    else this.#waiters.delete(service);
   }
 }
 
-/** A call's request is a service and much more, which stays here. */
-function plain({ model, endpoint }: Service): Service {
+/** The service alone, without the rest of the request that it may come with. */
+function serviceOf({ model, endpoint }: Service): Service {
   return { model, endpoint };
 }

@@ -1,4 +1,4 @@
-/** This gateway's calls on a peer's nodes: to it, the peer is a node of wire v2 that offers many. */
+/** This gateway's calls on a peer's nodes. The link to the peer works like a node's link of wire v2. */
 
 import { type CallHead, type Failure, RELAYED_HEADERS, WINDOW_BYTES } from "../../protocol/mod.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
@@ -6,24 +6,24 @@ import type { LinkOwner, Socket } from "../node/link.ts";
 import { LinkV2 } from "../node/link_v2.ts";
 import { Outbox } from "../node/outbox.ts";
 
-/** What CALL tells a gateway beside what it tells a node. */
+/** CALL to a gateway, which has more fields than CALL to a node. */
 export interface PeerCallHead extends CallHead {
-  /** Public id of the node that is to run it. */
+  /** Public id of the node that runs the call. */
   node: string;
-  /** The slot that was offered for it. */
+  /** Number of the offer whose slot the call uses. */
   grant?: number;
-  /** STREAM bytes that may come before any CREDIT. */
+  /** STREAM bytes that may be sent before the first CREDIT. */
   window_bytes: number;
-  /** For nodes of wire v1, whose bodies are changed. */
+  /** The body's `stream_options`, which are merged for nodes of wire v1. */
   stream_options?: object;
 }
 
-/** What ERROR tells of a node that has not said it itself. */
+/** ERROR of a gateway, which can also report how a node failed. */
 export interface PeerFailure extends Failure {
   fault?: "lost" | "protocol" | "gateway";
 }
 
-/** Many nodes' calls share the link, and gateways are near each other: more than to a node, in bytes. */
+/** In bytes. Larger than for a node, because many nodes' calls share the link, and gateways are near each other. */
 const UNDER_WAY_BYTES = 2 * 1024 * 1024;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
@@ -32,7 +32,7 @@ interface PeerOrder extends Order {
   grant: number | null;
 }
 
-/** The peer has given them their names already. */
+/** The peer has renamed the headers already. */
 const SHOWN_NAMES: ReadonlyMap<string, string> = new Map(
   [...RELAYED_HEADERS.values()].map((name) => [name, name]),
 );
@@ -55,7 +55,7 @@ export class OutboundCalls extends LinkV2 {
     this.windowBytes = Math.min(WINDOW_BYTES, maxBufferedBytes);
   }
 
-  /** Asks for a slot of the node and sends the call, in one. Null: too much is on its way already. */
+  /** Sends the call, which asks for a slot of the node. Null: too much waits to be sent already. */
   startOn(
     node: string,
     grant: number | null,
@@ -90,11 +90,11 @@ export class OutboundCalls extends LinkV2 {
     }
   }
 
-  /** A gateway is trusted: what comes late, after a call was given up here, is no reason to part. */
+  /** A gateway is trusted: late frames of calls that were given up here do not end the link. */
   protected override foreign(): void {}
   protected override floods(): void {}
 
-  /** The link has ended: nobody knows what has become of the nodes behind it. */
+  /** The link has ended. Its calls fail as lost with the gateway, which blames no node. */
   override closed(reason: string): void {
     for (const id of [...this.open.keys()]) this.fail(id, { kind: "gateway lost", reason });
     super.closed(reason);

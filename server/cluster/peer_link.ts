@@ -1,4 +1,4 @@
-/** The one link with another gateway: this one's calls on its nodes, its calls on this one's, and what they tell each other. */
+/** The one link to another gateway: calls in both directions, and the messages beside them. */
 
 import { CloseCode, decodeV2, FrameTypeV2 } from "../../protocol/mod.ts";
 import type { Lease } from "../schedule/lease.ts";
@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Socket } from "../node/link.ts";
 import type { Service } from "../node/service.ts";
-import { type GuestsConfig, InboundCalls } from "./inbound_calls.ts";
+import { InboundCalls, type InboundConfig } from "./inbound_calls.ts";
 import { OutboundCalls } from "./outbound_calls.ts";
 import {
   decodePeerMessage,
@@ -18,13 +18,15 @@ import {
 export interface PeerLinkParts {
   clock: Clock;
   log: Log;
+  /** Leases a slot for a peer's call; null: none is free. */
   lease: (peer: string, nodeId: string, service: Service, grant: number | null) => Lease | null;
-  freed: (peer: string, lease: Lease) => void;
-  heard: (peer: string, message: PeerMessage) => void;
+  /** The peer's call has released its slot. */
+  onFreed: (peer: string, lease: Lease) => void;
+  onMessage: (peer: string, message: PeerMessage) => void;
 }
 
-/** Frames that gateways send to nodes: from a peer, they are of its calls on this gateway's nodes. */
-const OF_GUESTS: ReadonlySet<number | undefined> = new Set([
+/** The frames that gateways otherwise send to nodes: they belong to the peer's calls on nodes here. */
+const INBOUND_FRAME_TYPES: ReadonlySet<number | undefined> = new Set([
   FrameTypeV2.call,
   FrameTypeV2.body,
   FrameTypeV2.credit,
@@ -36,32 +38,30 @@ export class PeerLink {
   readonly calls: OutboundCalls;
   readonly #inboundCalls: InboundCalls;
   #isClosed = false;
-  /** Monotonic milliseconds of the last sign of life. */
-  heardMs: number;
 
   constructor(
     readonly peer: string,
     private readonly socket: Socket,
     private readonly parts: PeerLinkParts,
-    config: GuestsConfig,
+    config: InboundConfig,
   ) {
-    const { clock, log, lease, freed } = parts;
-    const monotonic = () => clock.monotonic();
-    this.heardMs = monotonic();
+    const { clock, log, lease, onFreed } = parts;
     const owner = {
-      registered: () => this.#breach("it registered as a node"),
+      registered: () => {
+        throw new Error("the peer broke the protocol: it registered as a node");
+      },
       changed: () => {},
       noticed: (_link: unknown, event: string, detail: Record<string, unknown>) =>
         log.warn({ peer, ...detail }, event),
       failed: (_link: unknown, error: unknown) =>
         log.error({ peer, err: error }, "could not handle a gateway's message"),
     };
-    this.calls = new OutboundCalls(socket, owner, monotonic, config);
+    this.calls = new OutboundCalls(socket, owner, () => clock.monotonic(), config);
     this.#inboundCalls = new InboundCalls({
       clock,
-      say: (frame) => this.#send(frame),
+      send: (frame) => this.#send(frame),
       lease: (nodeId, service, grant) => lease(peer, nodeId, service, grant),
-      freed: (one) => freed(peer, one),
+      onFreed: (one) => onFreed(peer, one),
     }, config);
   }
 
@@ -70,7 +70,7 @@ export class PeerLink {
     return this.#inboundCalls.size;
   }
 
-  say(message: PeerMessage): void {
+  send(message: PeerMessage): void {
     this.#send(encodePeerMessage(message));
   }
 
@@ -86,8 +86,13 @@ export class PeerLink {
     }
   }
 
+  /** Something has arrived from the peer. */
   heard(): void {
-    this.heardMs = this.parts.clock.monotonic();
+    this.calls.heard();
+  }
+
+  get heardMs(): number {
+    return this.calls.heardMs;
   }
 
   get pingedMs(): number {
@@ -98,7 +103,7 @@ export class PeerLink {
     this.calls.ping();
   }
 
-  /** The peer answers a ping, with the text that it carried. */
+  /** The peer answers a ping, with the text of the ping. */
   ponged(text: string): void {
     this.heard();
     if (!this.#isClosed) this.calls.ponged(text);
@@ -108,12 +113,12 @@ export class PeerLink {
     this.socket.close(CloseCode.normal, "This gateway is leaving");
   }
 
-  /** The peer does not answer: nothing more will come. */
+  /** Ends the connection at once, without a closing handshake. */
   drop(): void {
     this.socket.terminate();
   }
 
-  /** The socket has closed: what ran over it has lost its way. Harmless twice. */
+  /** The socket has closed: the calls in both directions end. Harmless when called again. */
   closed(reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -124,8 +129,8 @@ export class PeerLink {
   #read(message: string | Uint8Array): void {
     if (typeof message === "string") throw new Error("text from a gateway");
     if (isPeerMessage(message)) {
-      this.parts.heard(this.peer, decodePeerMessage(message));
-    } else if (OF_GUESTS.has(message[0] as FrameTypeV2)) {
+      this.parts.onMessage(this.peer, decodePeerMessage(message));
+    } else if (INBOUND_FRAME_TYPES.has(message[0])) {
       const decoded = decodeV2(message);
       if (decoded.kind !== "frame") throw new Error("a malformed frame from a gateway");
       this.#inboundCalls.read(decoded.frame);
@@ -135,11 +140,7 @@ export class PeerLink {
   }
 
   #send(frame: Uint8Array): void {
-    // Only 0 is a frame that is gone: the link has a gap, so it is none any more.
+    // 0 means that the frame was dropped: a link with a gap is of no use.
     if (!this.#isClosed && this.socket.send(frame) === 0) this.drop();
-  }
-
-  #breach(what: string): never {
-    throw new Error(`the peer broke the protocol: ${what}`);
   }
 }

@@ -1,14 +1,14 @@
 /** Bun's two kinds of WebSocket, as the links between gateways use them: dialled and accepted. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
-import type { PeerLink } from "./peer_link.ts";
 import type { Socket } from "../node/link.ts";
+import type { PeerLink } from "./peer_link.ts";
 import type { DialListener, Peers } from "./peers.ts";
 
-/** What Bun keeps beside the socket of a gateway that has dialled. */
+/** What Bun keeps with the socket of a gateway that has dialled. */
 export interface PeerSocketData {
   peer: string;
-  /** Shows it who was dialled. */
+  /** Proves this gateway to the peer. */
   answer: string;
   peerLink: PeerLink | null;
 }
@@ -19,7 +19,7 @@ export function dialPeer(
   headers: Record<string, string>,
   listener: DialListener,
 ): Socket {
-  // Bun's client takes more than the standard's type knows.
+  // The standard's type lacks the options of Bun's client.
   const options = { headers, perMessageDeflate: false } as unknown as string[];
   const socket = new WebSocket(url, options);
   socket.binaryType = "arraybuffer";
@@ -45,10 +45,10 @@ export function dialPeer(
   };
 }
 
-/** What Bun.serve calls for the socket of each gateway that has dialled. */
+/** The part of Bun.serve's handlers that serves gateways which have dialled. */
 export function peerHandlers(
   peers: Peers,
-  came: (peer: string) => void,
+  onLinked: (peer: string) => void,
 ): Pick<
   WebSocketHandler<PeerSocketData>,
   "open" | "message" | "ping" | "pong" | "drain" | "close"
@@ -57,9 +57,9 @@ export function peerHandlers(
   return {
     open: (ws) => {
       const { peer, answer } = ws.data;
-      ws.data.peerLink = peers.accepted(peer, ws);
-      ws.data.peerLink.say({ is: "hello", answer });
-      came(peer);
+      ws.data.peerLink = peers.accept(peer, ws);
+      ws.data.peerLink.send({ is: "hello", answer });
+      onLinked(peer);
     },
     message: (ws, message) => ws.data.peerLink?.receive(message),
     ping: heard,

@@ -1,11 +1,11 @@
-/** The links with all other gateways: one a pair, dialled by one of the two, watched, dialled again. */
+/** The links to the other gateways, one for each pair: dialled by one of the two, and dialled again when lost. */
 
 import { LivenessWatch } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Socket } from "../node/link.ts";
 import type { Presence } from "./bus.ts";
-import type { GuestsConfig } from "./inbound_calls.ts";
+import type { InboundConfig } from "./inbound_calls.ts";
 import { type Handshake, isEqual, PEER_HEADER } from "./handshake.ts";
 import { PeerLink, type PeerLinkParts } from "./peer_link.ts";
 import { decodePeerMessage, isPeerMessage } from "./peer_message.ts";
@@ -13,13 +13,13 @@ import { decodePeerMessage, isPeerMessage } from "./peer_message.ts";
 /** Where gateways dial each other. */
 export const PEER_PATH = "/cluster";
 
-/** Peers are looked at this often: pinged, dialled, given up after so long a silence. */
-const LOOK_EVERY_MS = 1_000;
+/** How often missing links are dialled, and links pinged. */
+const CHECK_EVERY_MS = 1_000;
 const SILENCE_MS = 5_000;
 const DIAL_WITHIN_MS = 3_000;
 
-/** A gateway that has just died is still on the roll: only after so many tries people are told. */
-const TRIES_UNTOLD = 20;
+/** A gateway that has just died is still a member: a warning is logged only after this many failures. */
+const FAILURES_BEFORE_WARNING = 20;
 
 /** Receives what happens on a socket that this gateway has dialled. */
 export interface DialListener {
@@ -38,29 +38,29 @@ export type Dial = (
 export interface PeersParts extends PeerLinkParts {
   clock: Clock;
   log: Log;
+  /** This gateway's id. */
   id: string;
   handshake: Handshake;
   dial: Dial;
-  /** The gateways that should be linked, by id. */
+  /** The other members of the network, by id. */
   others: () => ReadonlyMap<string, Presence>;
-  /** A peer can be reached now, or cannot any more. */
-  came: (peer: string) => void;
-  left: (peer: string) => void;
+  onLinked: (peer: string) => void;
+  onLost: (peer: string) => void;
 }
 
 export class Peers {
   readonly #links = new Map<string, PeerLink>();
   readonly #dialling = new Set<string>();
-  /** How often in a row each of the others could not be reached. */
+  /** Failed attempts in a row, by gateway. */
   readonly #failures = new Map<string, number>();
   readonly #watch: LivenessWatch<PeerLink>;
-  #cancelLook: () => void = () => {};
+  #cancelCheck: () => void = () => {};
   #isStopped = false;
 
-  constructor(private readonly parts: PeersParts, private readonly config: GuestsConfig) {
+  constructor(private readonly parts: PeersParts, private readonly config: InboundConfig) {
     this.#watch = new LivenessWatch(
       parts.clock,
-      { everyMs: LOOK_EVERY_MS, pingMs: LOOK_EVERY_MS, silenceMs: SILENCE_MS },
+      { everyMs: CHECK_EVERY_MS, pingMs: CHECK_EVERY_MS, silenceMs: SILENCE_MS },
       () => this.#links.values(),
       (link) => {
         link.drop();
@@ -72,10 +72,10 @@ export class Peers {
 
   start(): void {
     this.#watch.start();
-    this.#lookLater();
+    this.#checkLater();
   }
 
-  /** The ids of those that can be reached. */
+  /** Ids of the linked gateways. */
   ids(): Iterable<string> {
     return this.#links.keys();
   }
@@ -88,7 +88,7 @@ export class Peers {
     return this.#links.get(peer);
   }
 
-  /** Whether the peer can be reached, or at least was dialled. */
+  /** Whether the gateway is linked, or an attempt to dial it has failed. */
   wasTried(peer: string): boolean {
     return this.#links.has(peer) || this.#failures.has(peer);
   }
@@ -100,49 +100,22 @@ export class Peers {
     return sum;
   }
 
-  /** Those that are not linked are dialled, as far as it is this gateway's part. */
-  look(): void {
+  /** Dials the members that are not linked and that this gateway is the one to dial. */
+  dialMissing(): void {
     const { id, others } = this.parts;
     for (const peer of this.#failures.keys()) {
       if (!others().has(peer)) this.#failures.delete(peer);
     }
     for (const peer of others().values()) {
-      // Of two, only one dials: so there is never more than one link.
+      // Only the gateway with the higher id dials, so that a pair has one link.
       if (peer.id < id && !this.#links.has(peer.id) && !this.#dialling.has(peer.id)) {
         this.#dial(peer);
       }
     }
   }
 
-  /** A peer has dialled and shown who it is. The link's messages and end are to be handed to it. */
-  accepted(peer: string, socket: Socket): PeerLink {
-    return this.#linked(peer, socket);
-  }
-
-  /** The link's socket has closed. */
-  closed(link: PeerLink, reason: string): void {
-    const { peer } = link;
-    if (this.#links.get(peer) === link) {
-      this.#links.delete(peer);
-      this.parts.left(peer);
-      if (!this.#isStopped) this.parts.log.warn({ peer, reason }, "cluster: a gateway is lost");
-    }
-    // Last: failing the calls makes them look for another node, which must not be one of the peer's.
-    link.closed(reason);
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    this.#watch.stop();
-    this.#cancelLook();
-    for (const link of this.#links.values()) link.close();
-  }
-
-  dropAll(): void {
-    for (const link of this.#links.values()) link.drop();
-  }
-
-  #linked(peer: string, socket: Socket): PeerLink {
+  /** Links a peer that has dialled and proved its identity. The caller passes on what the socket receives. */
+  accept(peer: string, socket: Socket): PeerLink {
     const before = this.#links.get(peer);
     if (before !== undefined) {
       before.drop();
@@ -155,8 +128,31 @@ export class Peers {
     return link;
   }
 
+  /** Must be called when the link's socket has closed. */
+  closed(link: PeerLink, reason: string): void {
+    const { peer } = link;
+    if (this.#links.get(peer) === link) {
+      this.#links.delete(peer);
+      this.parts.onLost(peer);
+      if (!this.#isStopped) this.parts.log.warn({ peer, reason }, "cluster: a gateway is lost");
+    }
+    // Last, because failed calls look for another node at once, which must not be one of the peer's.
+    link.closed(reason);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#watch.stop();
+    this.#cancelCheck();
+    for (const link of this.#links.values()) link.close();
+  }
+
+  dropAll(): void {
+    for (const link of this.#links.values()) link.drop();
+  }
+
   #dial({ id: peer, url }: Presence): void {
-    const { handshake, dial, clock, came } = this.parts;
+    const { handshake, dial, clock, onLinked } = this.parts;
     const { header, answer } = handshake.dial(peer);
     let link: PeerLink | null = null;
     let isOver = false;
@@ -172,12 +168,12 @@ export class Peers {
       message: (message) => {
         if (isOver) return;
         if (link !== null) return link.receive(message);
-        // Whoever cannot show that it knows the secret hears nothing.
+        // A gateway that cannot prove that it knows the secret receives nothing.
         if (!isHello(message, answer) || this.#isStopped) return socket.terminate();
         cancelTimeout();
         this.#dialling.delete(peer);
-        link = this.#linked(peer, socket);
-        came(peer);
+        link = this.accept(peer, socket);
+        onLinked(peer);
       },
       ping: () => link?.heard(),
       pong: (text) => link?.ponged(text),
@@ -192,26 +188,26 @@ export class Peers {
     }
     this.#dialling.add(peer);
     const cancelTimeout = clock.after(DIAL_WITHIN_MS, () => {
-      // A socket that is still being opened may never tell that it has ended.
+      // A socket that is still opening may never report that it has closed.
       end("it does not answer");
       socket.terminate();
     });
   }
 
-  /** It is dialled again at the next look. */
+  /** The gateway is dialled again at the next check. */
   #failed({ peer, url, reason }: { peer: string; url: string; reason: string }): void {
     const tries = (this.#failures.get(peer) ?? 0) + 1;
     this.#failures.set(peer, tries);
-    this.parts.log[tries === TRIES_UNTOLD ? "warn" : "debug"](
+    this.parts.log[tries === FAILURES_BEFORE_WARNING ? "warn" : "debug"](
       { peer, url, reason, tries },
       "cluster: cannot reach a gateway: is its COLINK_ADVERTISE_URL right, and open to this machine?",
     );
   }
 
-  #lookLater(): void {
-    this.#cancelLook = this.parts.clock.after(LOOK_EVERY_MS, () => {
-      this.look();
-      this.#lookLater();
+  #checkLater(): void {
+    this.#cancelCheck = this.parts.clock.after(CHECK_EVERY_MS, () => {
+      this.dialMissing();
+      this.#checkLater();
     });
   }
 }

@@ -36,11 +36,11 @@ beforeEach(() => {
       return deafSocket();
     },
     others: () => others,
-    came: () => {},
-    left: () => {},
+    onLinked: () => {},
+    onLost: () => {},
     lease: () => null,
-    freed: () => {},
-    heard: () => {},
+    onFreed: () => {},
+    onMessage: () => {},
   }, { maxBodyBytes: 1, maxFrameBytes: 1, maxBufferedBytes: 1, cancelGraceMs: 1 });
   peers.start();
 });

@@ -1,32 +1,31 @@
-/** Tells the other gateways of this one's nodes, and keeps the record in Redis whole. */
+/** Publishes this gateway's nodes: a record in Redis, and a message for each change. */
 
 import type { Clock } from "../base/clock.ts";
-import type { Log } from "../base/log.ts";
 import type { Bus } from "./bus.ts";
 import { LEASE_MS } from "./membership.ts";
 import type { NodeRecord } from "./node_record.ts";
 
-/** Changes that come so close together travel as one. */
-const GATHER_MS = 30;
+/** Changes within this time are published together. */
+const COALESCE_MS = 30;
 
 /** More records than this are written in several steps. */
 const MAX_PER_WRITE = 500;
 
-/** What is not written again for so long is gone: a gateway that has died leaves nothing behind. */
+/** The record of a gateway that has died expires after this. */
 const KEEP_MS = 4 * LEASE_MS;
 const RENEW_MS = LEASE_MS;
 
 export interface PublisherParts {
-  bus: Pick<Bus, "write" | "tell">;
+  bus: Pick<Bus, "write" | "publish">;
   clock: Clock;
-  log: Log;
   id: string;
+  /** The fencing token; 0: this gateway may not write yet. */
   fence: () => number;
 }
 
 export class Publisher {
   readonly #records = new Map<string, NodeRecord>();
-  /** Public ids whose change was not told yet. */
+  /** Public ids of nodes whose change was not published yet. */
   readonly #dirty = new Set<string>();
   #seq = 0;
   #needsWhole = true;
@@ -37,6 +36,7 @@ export class Publisher {
 
   constructor(private readonly parts: PublisherParts) {}
 
+  /** Sequence number of the last change. */
   get seq(): number {
     return this.#seq;
   }
@@ -54,16 +54,15 @@ export class Publisher {
     this.#changed(record.who.id);
   }
 
-  gone(id: string): void {
+  remove(id: string): void {
     if (this.#records.delete(id)) this.#changed(id);
   }
 
-  /** None of its nodes is offered to others any more. */
-  withdraw(): void {
-    for (const id of [...this.#records.keys()]) this.gone(id);
+  removeAll(): void {
+    for (const id of [...this.#records.keys()]) this.remove(id);
   }
 
-  /** After each sign of life: writes what could not be written, and keeps what is there from being forgotten. */
+  /** Called after each heartbeat: writes what failed before, and keeps the record from expiring. */
   renew(isVoid: boolean): void {
     if (isVoid) this.#needsWhole = true;
     const isDue = this.parts.clock.monotonic() - this.#writtenMs >= RENEW_MS;
@@ -77,28 +76,28 @@ export class Publisher {
 
   #changed(id: string): void {
     this.#dirty.add(id);
-    this.#cancelFlush ??= this.parts.clock.after(GATHER_MS, () => {
+    this.#cancelFlush ??= this.parts.clock.after(COALESCE_MS, () => {
       this.#cancelFlush = null;
       void this.#flush();
     });
   }
 
   async #flush(): Promise<void> {
-    // What comes meanwhile is written right after.
+    // The loop of a flush that is running picks up what has changed meanwhile.
     if (this.#isWriting || this.#isStopped || this.parts.fence() === 0) return;
     this.#isWriting = true;
     try {
       do await this.#write(); while (this.#dirty.size > 0 && !this.#isStopped);
       this.#writtenMs = this.parts.clock.monotonic();
     } catch {
-      // Redis is away, which the missing sign of life tells; all is written when it is back.
+      // Redis is away, which the failed heartbeat logs; everything is written when it is back.
       this.#needsWhole = true;
     } finally {
       this.#isWriting = false;
     }
   }
 
-  /** One step: a part of what has changed, or the first part of everything. */
+  /** Writes a part of what has changed, or the first part of everything. */
   async #write(): Promise<void> {
     const { bus, id, fence } = this.parts;
     const isWhole = this.#needsWhole;
@@ -114,6 +113,6 @@ export class Publisher {
       this.#needsWhole = true;
       return;
     }
-    if (ids.length > 0) await bus.tell({ is: "nodes", from: id, change });
+    if (ids.length > 0) await bus.publish({ is: "nodes", from: id, change });
   }
 }

@@ -1,10 +1,11 @@
-/** The bus over a real Redis: one server, Sentinel or Redis Cluster. */
+/** The bus over Redis: one server, Sentinel or Redis Cluster. */
 
 import { createHmac } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Log } from "../base/log.ts";
 import { isCluster, openRedis, type RedisClient } from "../limit/redis_client.ts";
 import type {
+  BeatReply,
   Bus,
   BusListener,
   Message,
@@ -12,15 +13,14 @@ import type {
   NodeList,
   PenaltyNotice,
   Presence,
-  Roll,
   WriteOptions,
 } from "./bus.ts";
 import type { NodeRecord } from "./node_record.ts";
 import { BEAT, WRITE } from "./scripts.ts";
 
 /**
- * Keys whose braces are alike lie on one server of a Redis Cluster, so that one script may touch
- * them. Installations that share a Redis have secrets of their own, and so names of their own.
+ * Keys with the same text in braces lie on one server of a Redis Cluster, so that one script may use
+ * them. The names depend on the secret, so that installations can share a Redis.
  */
 function keysOf(secret: string) {
   const tag = createHmac("sha256", secret).update("co-link cluster").digest("hex").slice(0, 12);
@@ -31,24 +31,24 @@ function keysOf(secret: string) {
     fence: `${common}:fence`,
     penalties: `${common}:penalties`,
     channel: `${common}:changes`,
-    /** On it a gateway hears itself. */
+    /** For messages of a gateway to itself. */
     echo: `${common}:echo:${crypto.randomUUID()}`,
     nodes: (id: string) => `colink:{${id}}:nodes`,
   };
 }
 
-/** Forgotten when no gateway has written any for so long: longer than any penalty. */
+/** All penalties expire when none was written for this long, which is longer than any penalty. */
 const KEEP_PENALTIES_MS = 2 * 60 * 60 * 1000;
 
-/** A gateway that starts waits no longer for Redis. */
+/** How long a gateway that starts waits for Redis. */
 const OPEN_WITHIN_MS = 2_000;
 
 const SCAN_COUNT = 1000;
 
-/** Of a connection that seems to stand and says nothing any more, so many echoes are waited for. */
-const MAX_UNHEARD_ECHOES = 2;
+/** A subscription that has lost this many echoes in a row is opened anew. */
+const MAX_LOST_ECHOES = 2;
 
-/** The scripts, as commands of the client. */
+/** The scripts, as commands of the Redis client. */
 interface Scripts {
   colinkBeat(...args: (string | number)[]): Promise<[string, string, string[]]>;
   colinkWrite(...args: (string | number)[]): Promise<number>;
@@ -57,12 +57,12 @@ interface Scripts {
 export class RedisBus implements Bus {
   readonly #redis: RedisClient & Scripts;
   #subscriber: RedisClient;
-  #unheardEchoes = 0;
+  #lostEchoes = 0;
   readonly #keys: ReturnType<typeof keysOf>;
   readonly #opened: Promise<unknown>;
   #isClosed = false;
 
-  /** `secret`: all gateways of the network have the same. */
+  /** `secret` is the same at all gateways. */
   constructor(
     private readonly url: string,
     secret: string,
@@ -74,7 +74,7 @@ export class RedisBus implements Bus {
     redis.defineCommand("colinkBeat", BEAT);
     redis.defineCommand("colinkWrite", WRITE);
     this.#redis = redis as RedisClient & Scripts;
-    this.#subscriber = this.#openEars();
+    this.#subscriber = this.#openSubscriber();
     this.#opened = Promise.race([
       this.#connect(redis),
       new Promise((resolve) => setTimeout(resolve, OPEN_WITHIN_MS)),
@@ -85,14 +85,14 @@ export class RedisBus implements Bus {
     await this.#opened;
   }
 
-  async beat(presence: Presence, fence: number, leaseMs: number): Promise<Roll> {
+  async beat(presence: Presence, fence: number, leaseMs: number): Promise<BeatReply> {
     const { leases, presences, fence: fenceKey } = this.#keys;
     const [nowMs, newFence, all] = await this.#redis.colinkBeat(
       ...[leases, presences, fenceKey],
       ...[presence.id, fence, JSON.stringify(presence), leaseMs],
     );
     const gateways = all.map((text) => JSON.parse(text) as Presence);
-    this.#listenToSelf();
+    this.#publishEcho();
     return { nowMs: Number(nowMs), fence: Number(newFence), gateways };
   }
 
@@ -152,12 +152,12 @@ export class RedisBus implements Bus {
       field,
       notice: JSON.parse(text) as PenaltyNotice,
     }));
-    const over = penalties.filter(({ notice }) => notice.until <= nowMs).map(({ field }) => field);
-    if (over.length > 0) await this.#redis.hdel(this.#keys.penalties, ...over);
+    const ended = penalties.filter(({ notice }) => notice.until <= nowMs).map(({ field }) => field);
+    if (ended.length > 0) await this.#redis.hdel(this.#keys.penalties, ...ended);
     return penalties.filter(({ notice }) => notice.until > nowMs).map(({ notice }) => notice);
   }
 
-  async tell(message: Message): Promise<void> {
+  async publish(message: Message): Promise<void> {
     await this.#publish(this.#keys.channel, JSON.stringify(message));
   }
 
@@ -167,22 +167,22 @@ export class RedisBus implements Bus {
     this.#subscriber.disconnect();
   }
 
-  /** Does not fail: ioredis goes on trying. */
+  /** Never rejects: ioredis goes on trying. */
   #connect(client: RedisClient): Promise<void> {
-    // What goes wrong is said once, by whoever misses an answer.
+    // The failed heartbeat is logged as a warning, once for each outage.
     const ignoreError = (error: Error) => this.log.debug({ cause: error.message }, "redis");
     (client as Redis).on("error", ignoreError);
     return client.connect().catch(ignoreError);
   }
 
-  /** Nothing is ever asked there but to listen, for as long as it takes. */
-  #openEars(): RedisClient {
+  /** Commands have no time limit, because the connection only subscribes. */
+  #openSubscriber(): RedisClient {
     const subscriber = openRedis(this.url, { commandTimeoutMs: 0 });
-    (subscriber as Redis).on("ready", () => void this.#listen(subscriber));
+    (subscriber as Redis).on("ready", () => void this.#subscribe(subscriber));
     for (const event of ["message", "smessage"]) {
       (subscriber as Redis).on(
         event,
-        (channel: string, text: string) => this.#heard(channel, text),
+        (channel: string, text: string) => this.#receive(channel, text),
       );
     }
     void this.#connect(subscriber);
@@ -190,20 +190,20 @@ export class RedisBus implements Bus {
   }
 
   /**
-   * A connection of which the other end has gone without a word looks like one on which nobody
-   * speaks. Redis has just answered on another one, so what is said now must be heard.
+   * A dead subscription looks like one without messages. Called when Redis has just answered on the
+   * other connection: an echo that is published now must arrive.
    */
-  #listenToSelf(): void {
-    if (this.#unheardEchoes >= MAX_UNHEARD_ECHOES) {
-      this.log.warn({}, "cluster: nothing is heard any more, listening anew");
-      this.#unheardEchoes = 0;
+  #publishEcho(): void {
+    if (this.#lostEchoes >= MAX_LOST_ECHOES) {
+      this.log.warn({}, "cluster: messages do not arrive any more, subscribing again");
+      this.#lostEchoes = 0;
       this.#subscriber.disconnect();
-      this.#subscriber = this.#openEars();
+      this.#subscriber = this.#openSubscriber();
     }
-    this.#unheardEchoes++;
+    this.#lostEchoes++;
     this.#publish(this.#keys.echo, "").catch(() => {
       // Redis has gone away again.
-      this.#unheardEchoes = 0;
+      this.#lostEchoes = 0;
     });
   }
 
@@ -213,27 +213,27 @@ export class RedisBus implements Bus {
       : this.#redis.publish(channel, text));
   }
 
-  async #listen(subscriber: RedisClient): Promise<void> {
+  async #subscribe(subscriber: RedisClient): Promise<void> {
     const { channel, echo } = this.#keys;
     try {
       await (isCluster(subscriber)
         ? subscriber.ssubscribe(channel, echo)
         : subscriber.subscribe(channel, echo));
-      this.#unheardEchoes = 0;
+      this.#lostEchoes = 0;
       this.listener.subscribed();
     } catch (cause) {
-      // The connection was lost again; `ready` comes once more.
-      if (!this.#isClosed) this.log.debug({ cause: String(cause) }, "cannot listen to redis");
+      // The connection was lost again; `ready` will fire again.
+      if (!this.#isClosed) this.log.debug({ cause: String(cause) }, "cannot subscribe to redis");
     }
   }
 
-  #heard(channel: string, text: string): void {
-    this.#unheardEchoes = 0;
+  #receive(channel: string, text: string): void {
+    this.#lostEchoes = 0;
     if (channel === this.#keys.echo) return;
     try {
       this.listener.received(JSON.parse(text) as Message);
     } catch (error) {
-      this.log.error({ err: error }, "could not read what another gateway told");
+      this.log.error({ err: error }, "could not read a message of another gateway");
     }
   }
 }

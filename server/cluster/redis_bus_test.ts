@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { silentLog } from "../base/log.ts";
 import type { Message, Presence } from "./bus.ts";
-import type { NodeRecord } from "./node_record.ts";
 import { RedisBus } from "./redis_bus.ts";
+import { record } from "./testing/record.ts";
 import { startRedisCluster, startSentinel, type TestRedis } from "./testing/redis.ts";
 
 const LEASE_MS = 60_000;
@@ -23,16 +23,6 @@ const forms: Record<string, () => Promise<TestRedis>> = {
 
 function presence(id: string): Presence {
   return { id, url: `http://${id}`, version: "1", seq: 0, isDraining: false, nodes: 0 };
-}
-
-function record(id: string): NodeRecord {
-  return {
-    who: { id, identity: `key/${id}`, accountId: "a", keyId: "k" },
-    offer: { name: id, agent: null, maxParallel: 1, models: ["m"] },
-    isDraining: false,
-    connectedAt: 1,
-    sinceMs: 1,
-  };
 }
 
 for (const [form, start] of Object.entries(forms)) {
@@ -87,7 +77,7 @@ for (const [form, start] of Object.entries(forms)) {
       const id = `gw-${crypto.randomUUID()}`;
       const change = (seq: number, put: string[], gone: string[] = []) => ({
         seq,
-        put: put.map(record),
+        put: put.map((id) => record(id)),
         gone,
       });
       // Nothing is there that could be changed.
@@ -111,7 +101,7 @@ for (const [form, start] of Object.entries(forms)) {
       const one = await opened();
       const other = await opened(secret, (message) => void heard.push(message));
       const pardon = { is: "pardon", from: "gw-1", identity: "key/n", model: null } as const;
-      await one.tell(pardon);
+      await one.publish(pardon);
       await waitedFor(() => Promise.resolve(heard.length > 0));
       expect(heard).toEqual([pardon]);
 

@@ -1,16 +1,11 @@
-/** What must happen at once in Redis, in its own language. */
-
-export interface Script {
-  numberOfKeys: number;
-  lua: string;
-}
+/** What must happen atomically in Redis, in Lua. */
 
 /**
- * KEYS: leases, presences, fence. ARGV: id, fence known, presence, lease in ms.
- * Ends the leases whose time is over, by Redis' clock, and renews this one. Who comes without a
- * lease gets a new number: higher than all before, also when Redis has forgotten them.
+ * KEYS: leases, presences, fence. ARGV: id, fencing token held, presence, lease in ms.
+ * Ends expired leases, by Redis' clock, and renews this one. A gateway without a lease gets a new
+ * token, higher than all before, even when Redis has lost them.
  */
-export const BEAT: Script = {
+export const BEAT = {
   numberOfKeys: 3,
   lua: `
 local time = redis.call('TIME')
@@ -31,12 +26,11 @@ return {string.format('%.0f', now), string.format('%.0f', fence), redis.call('HV
 };
 
 /**
- * KEYS: one gateway's nodes. ARGV: fence, keep in ms, whole or not, seq, number of records, then
- * the records as id and JSON, then the ids that have gone.
- * A gateway that was taken for dead, and has come back with a new number, cannot be undone by what
- * it had sent under the old one.
+ * KEYS: one gateway's nodes. ARGV: fencing token, expiry in ms, 1 to replace everything, seq, number
+ * of records, then the records as id and JSON, then the ids that have gone.
+ * A write under an old token, delayed on its way, cannot undo what was written under a newer one.
  */
-export const WRITE: Script = {
+export const WRITE = {
   numberOfKeys: 1,
   lua: `
 local held = tonumber(redis.call('HGET', KEYS[1], '#fence') or '0')

@@ -1,92 +1,96 @@
-/** Penalties that hold at every gateway: told when they are given, kept in Redis for those that come later. */
+/** Penalties that hold at every gateway: published when they are given, and kept in Redis for gateways that join later. */
 
 import type { Log } from "../base/log.ts";
 import type { Penalty, PenaltyBook } from "../node/penalty.ts";
 import type { Bus, Message, PenaltyNotice } from "./bus.ts";
 
 export interface SharedPenaltiesParts {
-  bus: Pick<Bus, "tell" | "writePenalty" | "erasePenalty" | "readPenalties">;
+  bus: Pick<Bus, "publish" | "writePenalty" | "erasePenalty" | "readPenalties">;
   log: Log;
-  /** This gateway's. */
+  /** This gateway's id. */
   id: string;
   book: PenaltyBook;
-  /** Between this machine's clock and Redis'. */
+  /** Convert between this machine's clock and Redis' clock. */
   toShared: (localMs: number) => number;
   toLocal: (sharedMs: number) => number;
   now: () => number;
 }
 
-/** What was found out while Redis was away, told when it is back; more is not kept. */
-const MAX_UNTOLD = 1_000;
+/** Messages kept for later while Redis is away. */
+const MAX_UNSENT = 1_000;
 
-type Verdict = Extract<Message, { is: "penalty" | "pardon" }>;
+type PenaltyMessage = Extract<Message, { is: "penalty" | "pardon" }>;
 
 export class SharedPenalties {
-  /** By node and model: what was found out last. */
-  readonly #untold = new Map<string, Verdict>();
-  #isWriting = false;
+  /** By node and model, the latest message that was not published yet. */
+  readonly #unsent = new Map<string, PenaltyMessage>();
+  #isRetrying = false;
 
   constructor(private readonly parts: SharedPenaltiesParts) {
     const { book, id } = parts;
-    book.onPunished = (identity, penalty) => void this.#tell(this.#verdict(identity, penalty));
+    book.onPunished = (identity, penalty) => void this.#publish(this.#message(identity, penalty));
     book.onAbsolved = (identity, model) => {
-      void this.#tell({ is: "pardon", from: id, identity, model });
+      void this.#publish({ is: "pardon", from: id, identity, model });
     };
   }
 
-  heard(message: Verdict): void {
+  receive(message: PenaltyMessage): void {
     const { book } = this.parts;
     if (message.is === "penalty") this.#adopt(message.penalty);
     else book.clearRemote(message.identity, message.model);
   }
 
-  /** Takes over what others have found out meanwhile. */
+  /** Adopts all penalties in Redis. Never rejects. */
   async read(): Promise<void> {
     const { bus, toShared, now } = this.parts;
     try {
       for (const notice of await bus.readPenalties(toShared(now()))) this.#adopt(notice);
     } catch (error) {
-      this.#isAway(error);
+      this.#logFailure(error);
     }
   }
 
-  /** Tells what could not be told. */
-  async write(): Promise<void> {
-    if (this.#isWriting) return;
-    this.#isWriting = true;
-    for (const verdict of [...this.#untold.values()]) await this.#tell(verdict);
-    this.#isWriting = false;
+  /** Publishes what could not be published before. */
+  async retryUnsent(): Promise<void> {
+    if (this.#isRetrying) return;
+    this.#isRetrying = true;
+    for (const key of [...this.#unsent.keys()]) {
+      // A newer message may have been published in the meantime.
+      const message = this.#unsent.get(key);
+      if (message !== undefined) await this.#publish(message);
+    }
+    this.#isRetrying = false;
   }
 
   #adopt({ identity, ...penalty }: PenaltyNotice): void {
     this.parts.book.adopt(identity, { ...penalty, until: this.parts.toLocal(penalty.until) });
   }
 
-  #verdict(identity: string, { isOver: _, ...penalty }: Penalty): Verdict {
+  #message(identity: string, { isOver: _, ...penalty }: Penalty): PenaltyMessage {
     const notice = { ...penalty, identity, until: this.parts.toShared(penalty.until) };
     return { is: "penalty", from: this.parts.id, penalty: notice };
   }
 
-  /** Never rejects: what cannot be told is kept. */
-  async #tell(verdict: Verdict): Promise<void> {
+  /** Never rejects: a message that cannot be published is kept for `retryUnsent`. */
+  async #publish(message: PenaltyMessage): Promise<void> {
     const { bus } = this.parts;
-    const { identity, model } = verdict.is === "penalty" ? verdict.penalty : verdict;
+    const { identity, model } = message.is === "penalty" ? message.penalty : message;
     const key = JSON.stringify([identity, model]);
-    // An older one must not be told after it.
-    const isRoom = this.#untold.size < MAX_UNTOLD || this.#untold.has(key);
-    if (isRoom) this.#untold.set(key, verdict);
+    // Replaces an older message, which must not be published after this one.
+    const hasRoom = this.#unsent.size < MAX_UNSENT || this.#unsent.has(key);
+    if (hasRoom) this.#unsent.set(key, message);
     try {
-      if (verdict.is === "penalty") await bus.writePenalty(verdict.penalty);
+      if (message.is === "penalty") await bus.writePenalty(message.penalty);
       else await bus.erasePenalty(identity, model);
-      await bus.tell(verdict);
-      if (this.#untold.get(key) === verdict) this.#untold.delete(key);
+      await bus.publish(message);
+      if (this.#unsent.get(key) === message) this.#unsent.delete(key);
     } catch (error) {
-      this.#isAway(error);
+      this.#logFailure(error);
     }
   }
 
-  /** The missing sign of life says it to people. */
-  #isAway(error: unknown): void {
+  /** Quiet, because the failed heartbeat is logged as a warning. */
+  #logFailure(error: unknown): void {
     this.parts.log.debug({ cause: String(error) }, "cluster: cannot share a penalty");
   }
 }

@@ -29,7 +29,7 @@ beforeEach(() => {
   };
   shared = new SharedPenalties({
     bus: {
-      tell: (message) => unlessAway(() => void told.push(message)),
+      publish: (message) => unlessAway(() => void told.push(message)),
       writePenalty: (penalty) => unlessAway(() => void written.set(penalty.identity, penalty)),
       erasePenalty: (identity) => unlessAway(() => void written.delete(identity)),
       readPenalties: () => Promise.resolve([...written.values()]),
@@ -47,11 +47,11 @@ test("what was found out while Redis was away is told once it is back, and only 
   isAway = true;
   book.penalize("key/n", fault);
   await settle();
-  await shared.write();
+  await shared.retryUnsent();
   expect(told).toEqual([]);
   isAway = false;
-  await shared.write();
-  await shared.write();
+  await shared.retryUnsent();
+  await shared.retryUnsent();
   expect(told.map(({ is }) => is)).toEqual(["penalty"]);
   expect(written.get("key/n")?.until).toBe(clock.now() + PENALTY_MS);
 });
@@ -63,7 +63,7 @@ test("of a node that failed and served again meanwhile, only the last is told", 
   book.clear("key/n", "m");
   await settle();
   isAway = false;
-  await shared.write();
+  await shared.retryUnsent();
   expect(told.map(({ is }) => is)).toEqual(["pardon"]);
   expect(written.size).toBe(0);
 });

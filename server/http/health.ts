@@ -36,8 +36,8 @@ export function isCutOff(view: ClusterView): boolean {
   return clusterState(view) !== "ok";
 }
 
-function clusterState({ isHeard, gateways, reachable }: ClusterView): string {
-  if (!isHeard) return "redis unavailable: nothing new is heard of other gateways";
+function clusterState({ isRedisUp, gateways, reachable }: ClusterView): string {
+  if (!isRedisUp) return "redis unavailable: nothing new is heard of other gateways";
   const missing = gateways - reachable;
   return missing > 0 ? `${missing} of ${gateways} gateways cannot be reached from here` : "ok";
 }

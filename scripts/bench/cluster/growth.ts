@@ -80,7 +80,7 @@ function gateway(redis: MemoryRedis, clock: FakeClock) {
     { hub, penalties, policies, clock, log: silentLog, remoteWaiters },
     { queuePerModel: 100, queuePerAccount: 100, queueWaitMs: 60_000 },
   );
-  cluster.serve(scheduler);
+  cluster.attach(scheduler);
   return { hub, cluster, scheduler };
 }
 

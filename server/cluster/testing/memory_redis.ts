@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type {
+  BeatReply,
   Bus,
   BusListener,
   Message,
@@ -9,7 +10,6 @@ import type {
   NodeList,
   PenaltyNotice,
   Presence,
-  Roll,
   WriteOptions,
 } from "../bus.ts";
 import type { NodeRecord } from "../node_record.ts";
@@ -72,7 +72,7 @@ export class MemoryRedis {
     return Promise.resolve(command());
   }
 
-  beat(presence: Presence, fence: number, leaseMs: number): Roll {
+  beat(presence: Presence, fence: number, leaseMs: number): BeatReply {
     const nowMs = this.clock.now();
     for (const [id, { untilMs }] of this.#presences) {
       if (untilMs <= nowMs) this.#presences.delete(id);
@@ -165,7 +165,7 @@ export class MemoryBus implements Bus {
 
   async opened(): Promise<void> {}
 
-  beat(presence: Presence, fence: number, leaseMs: number): Promise<Roll> {
+  beat(presence: Presence, fence: number, leaseMs: number): Promise<BeatReply> {
     return this.redis.run(this, () => this.redis.beat(presence, fence, leaseMs));
   }
 
@@ -193,7 +193,7 @@ export class MemoryBus implements Bus {
     return this.redis.run(this, () => this.redis.readPenalties(nowMs));
   }
 
-  tell(message: Message): Promise<void> {
+  publish(message: Message): Promise<void> {
     return this.redis.run(this, () => this.redis.publish(message));
   }
 

@@ -254,7 +254,7 @@ export class TestGateway {
       random: () => 0,
       remoteWaiters: this.cluster.offers,
     }, { queuePerModel: 100, queuePerAccount: 100, queueWaitMs: 60_000 });
-    this.cluster.serve(this.scheduler);
+    this.cluster.attach(this.scheduler);
   }
 
   get id(): string {

@@ -1,37 +1,37 @@
-/** The other gateways' nodes, offered to this one's scheduler as Nodes. */
+/** The other gateways' nodes, offered to this gateway's scheduler as Nodes. */
 
 import type { Hub } from "../node/hub.ts";
 import { Node, type NodeConnection } from "../node/node.ts";
+import type { HeldNode } from "./follower.ts";
 import { identityIn, type NodeRecord, offerIn } from "./node_record.ts";
 
-export interface AwayNodesParts {
+export interface RemoteNodesParts {
   hub: Hub;
-  /** Whether the gateway can be asked for a lease now. */
   isLinked: (gateway: string) => boolean;
-  /** The way to one of the gateway's nodes. */
+  /** The way to one of a linked gateway's nodes. */
   connectionTo: (gateway: string, nodeId: string) => NodeConnection;
-  /** Who had the node last among the other gateways. */
-  claimant: (nodeId: string) => { gateway: string; record: NodeRecord } | null;
+  /** The gateway that the node connected to last, among the other gateways. */
+  latestHolder: (nodeId: string) => HeldNode | null;
 }
 
-interface Away {
+interface RemoteNode {
   node: Node;
   record: NodeRecord;
-  /** Of its slots, those in use by others than this gateway. */
+  /** Slots that are in use by calls of other gateways than this one. */
   others: number;
 }
 
 /**
- * A node is offered while its gateway can be reached, and unless the same node is connected here:
- * then this gateway serves it, and who is right is found out by asking the node itself.
+ * A remote node is offered while its gateway is linked. A node that is connected here as well is
+ * served from here; the cluster finds out which of the two connections stands.
  */
-export class AwayNodes {
-  /** By public id: those in the hub. */
-  readonly #offered = new Map<string, Away>();
-  /** By gateway and public id, where it is more than 0: told on another way than the nodes themselves. */
+export class RemoteNodes {
+  /** By public id: the nodes in the hub. */
+  readonly #offered = new Map<string, RemoteNode>();
+  /** Loads above 0, by gateway and public id. A load may be reported before its node is known. */
   readonly #loads = new Map<string, Map<string, number>>();
 
-  constructor(private readonly parts: AwayNodesParts) {
+  constructor(private readonly parts: RemoteNodesParts) {
     const ignored = () => {};
     const left = (node: Node) => this.#left(node);
     parts.hub.watch({ left, joined: ignored, eased: ignored, loaded: ignored });
@@ -46,40 +46,40 @@ export class AwayNodes {
     return node?.gateway === gateway ? node : undefined;
   }
 
-  /** What is known of the node has changed. */
-  reconsider(nodeId: string): void {
-    const { hub, isLinked, claimant } = this.parts;
-    const claim = claimant(nodeId);
-    const away = this.#offered.get(nodeId);
-    const isToBeHad = claim !== null && isLinked(claim.gateway);
-    if (away && (!isToBeHad || away.node.gateway !== claim.gateway)) hub.remove(away.node);
-    if (!isToBeHad) return;
-    const { gateway, record } = claim;
+  /** Offers, changes or withdraws the node, by what is known of it now. */
+  refresh(nodeId: string): void {
+    const { hub, isLinked, latestHolder } = this.parts;
+    const holder = latestHolder(nodeId);
+    const offered = this.#offered.get(nodeId)?.node;
+    const isReachable = holder !== null && isLinked(holder.gateway);
+    if (offered && (!isReachable || offered.gateway !== holder.gateway)) hub.remove(offered);
+    if (!isReachable) return;
+    const { gateway, record } = holder;
     if (hub.find(record.who.identity)?.gateway === null) return;
     const known = this.#offered.get(nodeId);
     if (known === undefined) this.#offer(gateway, record);
     else if (!isSame(known.record, record)) this.#update(known, record);
   }
 
-  /** So many calls of others than this gateway run on the node. */
-  loaded(gateway: string, nodeId: string, others: number): void {
+  /** The gateway reports that `others` slots of its node are in use by calls of other gateways than this one. */
+  setLoad(gateway: string, nodeId: string, others: number): void {
     this.#keepLoad(gateway, nodeId, others);
-    const away = this.#offered.get(nodeId);
-    if (away === undefined || away.node.gateway !== gateway) return;
-    const by = others - away.others;
-    away.others = others;
-    this.parts.hub.load(away.node, by);
+    const remote = this.#offered.get(nodeId);
+    if (remote === undefined || remote.node.gateway !== gateway) return;
+    const by = others - remote.others;
+    remote.others = others;
+    this.parts.hub.load(remote.node, by);
   }
 
-  /** Nothing that the gateway has told of its nodes' loads holds any more. */
-  forgetLoads(gateway: string): void {
+  /** Forgets every load that the gateway has reported. */
+  clearLoads(gateway: string): void {
     this.#loads.delete(gateway);
   }
 
   #left(node: Node): void {
     if (node.gateway === null) {
-      // Only now can its twin elsewhere be offered.
-      queueMicrotask(() => this.reconsider(node.who.publicId));
+      // The hub still holds the local node; its remote twin can be offered afterwards.
+      queueMicrotask(() => this.refresh(node.who.publicId));
     } else if (this.parts.hub.find(node.who.nodeKey) !== node) {
       this.#offered.delete(node.who.publicId);
     }
@@ -106,10 +106,10 @@ export class AwayNodes {
     else this.#loads.delete(gateway);
   }
 
-  #update(away: Away, record: NodeRecord): void {
-    away.record = record;
-    away.node.isDraining = record.isDraining;
-    this.parts.hub.update(away.node, offerIn(record));
+  #update(remote: RemoteNode, record: NodeRecord): void {
+    remote.record = record;
+    remote.node.isDraining = record.isDraining;
+    this.parts.hub.update(remote.node, offerIn(record));
   }
 }
 

@@ -1,0 +1,106 @@
+/** The nodes that are connected to this gateway: published to the others, whose calls they serve. */
+
+import type { Hub } from "../node/hub.ts";
+import type { Node } from "../node/node.ts";
+import type { Service } from "../node/service.ts";
+import type { Lease } from "../schedule/lease.ts";
+import type { LoadReporter } from "./load_reporter.ts";
+import { type NodeRecord, recordOf } from "./node_record.ts";
+import type { Offers } from "./offers.ts";
+import type { Publisher } from "./publisher.ts";
+
+export interface LocalNodesParts {
+  hub: Hub;
+  publisher: Publisher;
+  loads: LoadReporter;
+  offers: Offers;
+  /** Redis' clock, in UTC milliseconds. */
+  sharedNow: () => number;
+  /** Asks the node which of its connections stands: the one here answers, or ends. */
+  challenge: (node: Node) => void;
+}
+
+/** What local nodes need of the scheduler. */
+export interface LocalLeases {
+  leaseLocal(node: Node, service: Service): Lease | null;
+}
+
+export class LocalNodes {
+  /** By public id. */
+  readonly #nodes = new Map<string, Node>();
+  #scheduler: LocalLeases | null = null;
+  #areWithdrawn = false;
+
+  constructor(private readonly parts: LocalNodesParts) {
+    const changed = (node: Node) => node.gateway === null && this.#changed(node);
+    const left = (node: Node) => node.gateway === null && this.#left(node);
+    parts.hub.watch({ joined: changed, eased: changed, left, loaded: () => {} });
+  }
+
+  attach(scheduler: LocalLeases): void {
+    this.#scheduler = scheduler;
+  }
+
+  all(): Iterable<Node> {
+    return this.#nodes.values();
+  }
+
+  has(node: Node): boolean {
+    return this.#nodes.get(node.who.publicId) === node;
+  }
+
+  /** Whether a node has not moved to another gateway yet. One that drains stays only for its running calls. */
+  get areMoving(): boolean {
+    return !this.#areWithdrawn && [...this.all()].some(({ isDraining }) => !isDraining);
+  }
+
+  /** Serves no more calls of other gateways, except those that run. */
+  withdraw(): void {
+    this.#areWithdrawn = true;
+    this.parts.offers.close();
+    this.parts.publisher.removeAll();
+  }
+
+  /** Another gateway has published the node. If it is connected here, too, the older connection is challenged. */
+  publishedElsewhere({ who, sinceMs }: NodeRecord): void {
+    const node = this.#nodes.get(who.id);
+    const since = this.parts.publisher.record(who.id)?.sinceMs ?? Infinity;
+    if (node !== undefined && sinceMs > since) this.parts.challenge(node);
+  }
+
+  /** Leases a slot for a peer's call: the slot that it was granted, or else a free one. */
+  lease(peer: string, nodeId: string, service: Service, grant: number | null): Lease | null {
+    const { offers, loads } = this.parts;
+    const node = this.#nodes.get(nodeId);
+    const granted = grant === null ? null : offers.redeem(peer, grant);
+    if (node === undefined || granted !== null && granted.node !== node) {
+      granted?.release();
+      return null;
+    }
+    const lease = granted ??
+      (this.#areWithdrawn ? null : this.#scheduler?.leaseLocal(node, service) ?? null);
+    if (lease !== null) loads.countHeld(peer, node, 1);
+    return lease;
+  }
+
+  /** The node has connected, or something about it has changed. */
+  #changed(node: Node): void {
+    const { publisher, sharedNow } = this.parts;
+    const { publicId } = node.who;
+    const known = this.has(node) ? publisher.record(publicId) : undefined;
+    this.#nodes.set(publicId, node);
+    if (this.#areWithdrawn) return;
+    const record = recordOf(node, known?.sinceMs ?? sharedNow());
+    if (JSON.stringify(record) !== JSON.stringify(known)) publisher.put(record);
+  }
+
+  #left(node: Node): void {
+    const { hub, publisher, loads } = this.parts;
+    const { publicId, nodeKey } = node.who;
+    // The hub reports a new offer as leaving and joining.
+    if (hub.find(nodeKey) === node || !this.has(node)) return;
+    this.#nodes.delete(publicId);
+    publisher.remove(publicId);
+    loads.nodeLeft(node);
+  }
+}
