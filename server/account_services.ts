@@ -78,7 +78,7 @@ export async function openAccountServices(config: Config, log: Log): Promise<{
   const clock = systemClock;
   const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
   await store.migrate();
-  const limits = await createLimits({ redisUrl: null, log });
+  const limits = await createLimits({ redisUrl: null, gateways: () => 1, clock, log });
   const services = createAccountServices(config, { store, limits, clock, log });
   const close = async () => {
     await limits.close();

@@ -125,8 +125,8 @@ export const admin: CommandDef = defineCommand({
   meta: { name: "admin", description: "Accounts, from the command line" },
   subCommands: { setup, create, invite, password, limits, shut, reopen } as Record<
     string,
-    CommandDef
-  >,
+    unknown
+  > as Record<string, CommandDef>,
 });
 
 /** Opens the accounts, does the work, closes them again and prints what the work answers. */

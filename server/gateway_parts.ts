@@ -57,7 +57,7 @@ export async function createParts(config: Config, world: PartsWorld) {
   const ledger = new LedgerWriter({ store, dataDir, clock, log });
   await ledger.start();
   const gateways = () => cluster?.view().gateways ?? 1;
-  const limits = await createLimits({ redisUrl, log, gateways });
+  const limits = await createLimits({ redisUrl, gateways, clock, log });
   const services = createAccountServices(config, { store, limits, clock, log });
   const { vault, keyring, settings, sessions } = services;
 

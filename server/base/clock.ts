@@ -1,13 +1,13 @@
-/** Time, passed in, so that a test can hold it still. */
+/** Time as every part gets it: passed in, so that a test can control it. */
 
 import { TimerQueues } from "./timer_queues.ts";
 
 export interface Clock {
-  /** UTC milliseconds: for what is stored and shown. */
+  /** UTC milliseconds, for times that are stored or shown. */
   now(): number;
-  /** Milliseconds that never jump: for durations and liveness. */
+  /** Milliseconds that never jump, for durations and liveness. */
   monotonic(): number;
-  /** Runs `task` once after `delayMs`; the returned function calls it off. */
+  /** Runs `task` once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, task: () => void): () => void;
 }
 
@@ -19,13 +19,13 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, task) {
-    // What calls wait for is set in whole seconds, the same for all of them.
-    const isCommon = delayMs > 0 && delayMs <= MAX_DELAY_MS && delayMs % 1000 === 0;
-    return (isCommon ? queues.after(delayMs, task) : null) ?? alone(delayMs, task);
+    // The limits of calls are settings in whole seconds, so all calls wait for the same few delays.
+    const isShared = delayMs > 0 && delayMs <= MAX_DELAY_MS && delayMs % 1000 === 0;
+    return (isShared ? queues.after(delayMs, task) : null) ?? nativeAfter(delayMs, task);
   },
 };
 
-function alone(delayMs: number, task: () => void): () => void {
+function nativeAfter(delayMs: number, task: () => void): () => void {
   const timer = setTimeout(task, Math.min(delayMs, MAX_DELAY_MS));
   return () => clearTimeout(timer);
 }

@@ -1,91 +1,26 @@
 /** Environment → Config, checked once. The only server file that reads the environment. */
 
-import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { keptSecret, SECRET_REQUIRED, secretProblem } from "./kept_secret.ts";
 import {
   byModel,
   choice,
   cidrs,
   days,
+  folder,
+  onOff,
   type Reader,
   seconds,
+  SettingError,
+  text,
   times,
-  Unexpected,
   url,
   whole,
 } from "./setting.ts";
 
-const redisSchemes = ["", "s"].flatMap((s) =>
-  ["", "-sentinel", "-cluster"].map((form) => `redis${s}${form}`)
-);
-
-const policyNames = ["least-busy", "fastest", "affinity"] as const;
-type PolicyName = typeof policyNames[number];
-
-/** Everything that can be set, with defaults filled in. Durations are milliseconds. */
-export interface Config {
-  port: number;
-  host: string;
-  /** Null: SQLite in the data folder. */
-  databaseUrl: string | null;
-  /** Null: limits in memory, and one gateway. */
-  redisUrl: string | null;
-  /** Where other gateways reach this one; null: found out. */
-  advertiseUrl: string | null;
-  /** Signs sessions; token digests and encryption keys are derived from it. At least 32 bytes. */
-  jwtSecret: string;
-  dataDir: string;
-  /** The address that people reach the gateway by; null: taken from each request. */
-  publicUrl: string | null;
-  defaultRpm: number;
-  registration: "open" | "invite" | "closed";
-  /** Whether new nodes wait for an administrator's approval. */
-  nodeApproval: boolean;
-  /** How long calls, and figures by the minute, are kept; 0: for ever. */
-  ledgerMs: number;
-  minutesMs: number;
-  auditMs: number;
-  /** CIDRs of proxies whose X-Forwarded-For is believed. */
-  trustedProxies: string[];
-  logLevel: "debug" | "info" | "warn" | "error" | "silent";
-  maxBodyBytes: number;
-  maxFrameBytes: number;
-  maxRetries: number;
-  queuePerModel: number;
-  queuePerAccount: number;
-  queueWaitMs: number;
-  deadlineMs: number;
-  firstTokenMs: number;
-  idleMs: number;
-  keepAliveMs: number;
-  callerIdleMs: number;
-  stallMs: number;
-  maxBufferedBytes: number;
-  penaltyMs: number;
-  penaltyMaxMs: number;
-  /** How a node is chosen among those that could take a call. */
-  policy: PolicyName;
-  /** By model, where it is another one. */
-  policies: ReadonlyMap<string, PolicyName>;
-  cancelGraceMs: number;
-  pingMs: number;
-  silenceMs: number;
-  registerMs: number;
-  drainMs: number;
-}
-
-/** A setting's text was not what was expected; `problems` names every one, not only the first. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  constructor(readonly problems: readonly string[]) {
-    super(`Cannot start: ${problems.join("; ")}`);
-  }
-}
-
-interface Setting<T = unknown> {
+interface Setting<T> {
+  /** The name of its environment variable. */
   env: string;
-  /** As `--help` shows it; the empty string: not set. */
+  /** The text that stands for an unset variable. */
   fallback: string;
   unit: string;
   help: string;
@@ -102,12 +37,17 @@ function setting<T>(
   return { env, fallback, unit, help, read };
 }
 
-const text: Reader<string> = (given) => given;
+const redisSchemes = ["", "s"].flatMap((s) =>
+  ["", "-sentinel", "-cluster"].map((form) => `redis${s}${form}`)
+);
 
-/** One row a setting: name, default, unit, what it is for, what is accepted. `--help` prints this table. */
+const policyNames = ["least-busy", "fastest", "affinity"] as const;
+
+/** A row per setting: name, default, unit, purpose, reader. Durations are read as milliseconds. `--help` prints this table. */
 const settings = {
   port: setting("PORT", "8080", "port", "Listen here; 0 takes a free one", whole(0, 65535)),
   host: setting("COLINK_HOST", "0.0.0.0", "address", "Listen on this address", text),
+  /** Null: SQLite in the data folder. */
   databaseUrl: setting(
     "DATABASE_URL",
     "",
@@ -115,6 +55,7 @@ const settings = {
     "PostgreSQL; unset: SQLite in the data folder",
     url("postgres", "postgresql"),
   ),
+  /** Null: limits in memory, and a single gateway. */
   redisUrl: setting(
     "REDIS_URL",
     "",
@@ -122,6 +63,7 @@ const settings = {
     "Redis for limits and for more gateways; unset: one gateway, limits in memory",
     url(...redisSchemes),
   ),
+  /** Null: derived from the listening address. */
   advertiseUrl: setting(
     "COLINK_ADVERTISE_URL",
     "",
@@ -129,6 +71,7 @@ const settings = {
     "Where the other gateways on the same Redis reach this one; unset: its own address",
     url("http", "https"),
   ),
+  /** Session signatures, token digests and encryption keys derive from it. At least 32 bytes. */
   jwtSecret: setting(
     "JWT_SECRET",
     "",
@@ -141,13 +84,14 @@ const settings = {
     "~/.local/share/co-link",
     "folder",
     "SQLite file and generated secret",
-    text,
+    folder,
   ),
+  /** Null: taken from each request. */
   publicUrl: setting(
     "COLINK_PUBLIC_URL",
     "",
     "https://…",
-    "The address that people reach this gateway by; unset: as they typed it",
+    "The address at which people reach this gateway; unset: as they typed it",
     url("http", "https"),
   ),
   defaultRpm: setting(
@@ -169,20 +113,20 @@ const settings = {
     "off",
     "on|off",
     "Whether new nodes wait for an administrator's approval",
-    (given) => choice("on", "off")(given) === "on",
+    onOff,
   ),
   ledgerMs: setting(
     "COLINK_LEDGER_DAYS",
     "365",
     "days",
-    "Calls are kept one by one for this long; 0: for ever",
+    "Single calls are kept this long; 0: for ever",
     days(0, 36_500),
   ),
   minutesMs: setting(
     "COLINK_MINUTE_ROLLUP_DAYS",
     "7",
     "days",
-    "Figures by the minute are kept for this long; 0: for ever",
+    "Figures by the minute are kept this long; 0: for ever",
     days(0, 36_500),
   ),
   auditMs: setting(
@@ -231,14 +175,14 @@ const settings = {
     "COLINK_QUEUE_PER_MODEL",
     "200",
     "calls",
-    "May wait for one model",
+    "Calls that may wait for one model",
     whole(0, 100_000),
   ),
   queuePerAccount: setting(
     "COLINK_QUEUE_PER_ACCOUNT",
     "50",
     "calls",
-    "May wait for one account, all models together",
+    "Calls that may wait for one account, all models together",
     whole(0, 100_000),
   ),
   queueWaitMs: setting(
@@ -280,7 +224,7 @@ const settings = {
     "COLINK_CALLER_IDLE_SECONDS",
     "30",
     "s",
-    "A caller's connection is closed when it carries nothing this long while no call runs on it",
+    "A caller's connection is closed after this long without traffic or a running call",
     times(1000, whole(1, 255)),
   ),
   stallMs: setting(
@@ -301,7 +245,7 @@ const settings = {
     "COLINK_PENALTY_SECONDS",
     "60",
     "s",
-    "A faulty node gets no calls this long; 0: it is never kept from them",
+    "A node at fault gets no calls this long; 0: no penalties",
     seconds(0, 86_400),
   ),
   penaltyMaxMs: setting(
@@ -350,132 +294,98 @@ const settings = {
     "COLINK_REGISTER_SECONDS",
     "5",
     "s",
-    "A node must have registered within",
+    "A node must register within this time",
     seconds(0.1, 60),
   ),
   drainMs: setting(
     "COLINK_DRAIN_SECONDS",
     "120",
     "s",
-    "Running calls may end within, after SIGTERM",
+    "After SIGTERM, running calls may end within this time",
     seconds(0, 3600),
   ),
-} satisfies { [K in keyof Config]: Setting<unknown> };
+};
 
-/** Secrets that stand in examples and tutorials. */
-const WELL_KNOWN_SECRET = /^(.)\1*$|changeme|change-me|your[-_ ]?(jwt[-_ ]?)?secret|supersecret/i;
+/** All settings, with defaults filled in: each member has the type that its row's reader returns. */
+export type Config = { -readonly [K in keyof typeof settings]: Value<typeof settings[K]> };
+
+type Value<S> = S extends Setting<infer T> ? T : never;
+
+/** Settings that are not valid; `problems` has a line for each of them, not only the first. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly problems: readonly string[]) {
+    super(`Cannot start: ${problems.join("; ")}`);
+  }
+}
 
 /**
- * Reads and checks every setting. Makes the data folder, and in it the secret, where none is given.
- * Throws ConfigError with one problem a line for all settings that are wrong.
+ * Reads and checks every setting. Where no secret is set, creates the data folder and a secret in it.
+ * Throws ConfigError with a line for each setting that is not valid.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = (setting: Setting<unknown>) => env[setting.env]?.trim() || setting.fallback;
   const problems: string[] = [];
-  const values: Record<string, unknown> = {};
-  for (const [field, { env: name, fallback, read }] of Object.entries(settings)) {
-    const given = env[name]?.trim() || fallback;
+  const read = (setting: Setting<unknown>): unknown => {
+    const value = given(setting);
     try {
-      values[field] = read(given);
+      return setting.read(value);
     } catch (error) {
-      if (!(error instanceof Unexpected)) throw error;
-      problems.push(`${name}=${shown(name, given)}: ${error.message}`);
+      return void problems.push(problem(setting, value, error));
     }
-  }
-  for (const name of Object.keys(env)) {
-    if (name.startsWith("COLINK_") && !isKnown(name)) {
-      problems.push(`${name}: no such setting; --help lists all`);
-    }
-  }
-  problems.push(...secretProblems(env));
+  };
+  const config = Object.fromEntries(
+    Object.entries(settings).map(([name, setting]) => [name, read(setting)]),
+  ) as Config;
+  problems.push(
+    ...unknownNames(env),
+    ...secretProblems(given(settings.jwtSecret), given(settings.databaseUrl)),
+  );
   if (problems.length > 0) throw new ConfigError(problems);
-  const config = values as unknown as Config;
-  // Who is asked seldom can answer seldom: a shorter silence would drop every healthy node.
+  // A node that is pinged seldom answers seldom: a shorter limit would drop healthy nodes.
   config.silenceMs = Math.max(config.silenceMs, 2 * config.pingMs);
-  config.dataDir = config.dataDir.replace(/^~(?=\/|$)/, homedir());
-  if (config.jwtSecret === "") config.jwtSecret = keptSecret(config.dataDir);
+  if (config.jwtSecret === "") config.jwtSecret = secretOf(config.dataDir);
   return config;
 }
 
 /** The lines of `--help` that list every setting. */
 export function settingsHelp(): string {
-  const rows = Object.values(settings).map(({ env, fallback, unit, help }) => ({
-    env,
-    fallback: fallback === "" ? "(unset)" : fallback,
-    unit,
-    help,
-  }));
-  const width = (pick: (row: typeof rows[number]) => string) =>
-    Math.max(...rows.map((row) => pick(row).length));
-  const [w1, w2, w3] = [width((r) => r.env), width((r) => r.fallback), width((r) => r.unit)];
-  return rows.map((r) =>
-    `  ${r.env.padEnd(w1)}  ${r.fallback.padEnd(w2)}  ${r.unit.padEnd(w3)}  ${r.help}`
+  const rows = Object.values(settings).map(({ env, fallback, unit, help }) =>
+    [env, fallback || "(unset)", unit, help] as const
+  );
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    "  " + row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")
   ).join("\n");
 }
 
-/** Variables that other parts of the product read: the tests', the scripts' and the client's own. */
-function isKnown(name: string): boolean {
-  return Object.values(settings).some((setting) => setting.env === name) ||
-    name.startsWith("COLINK_TEST_") || name.startsWith("COLINK_CLIENT_") ||
-    name === "COLINK_API_KEY";
+function unknownNames(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set<string>(Object.values(settings).map((setting) => setting.env));
+  return Object.keys(env)
+    .filter((name) => name.startsWith("COLINK_") && !known.has(name) && !OTHERS.test(name))
+    .map((name) => `${name}: no such setting; --help lists all`);
 }
 
-function secretProblems(env: Readonly<Record<string, string | undefined>>): string[] {
-  const secret = env.JWT_SECRET?.trim() ?? "";
-  if (secret === "") {
-    return env.DATABASE_URL?.trim()
-      ? [
-        "JWT_SECRET: required with DATABASE_URL, the same for all gateways; make one with: openssl rand -hex 32",
-      ]
-      : [];
-  }
-  if (isShort(secret)) {
-    return ["JWT_SECRET: shorter than 32 bytes; make one with: openssl rand -hex 32"];
-  }
-  return WELL_KNOWN_SECRET.test(secret)
-    ? ["JWT_SECRET: a value from an example; make one with: openssl rand -hex 32"]
-    : [];
+/** Variables that other parts of the product read: the tests, the scripts and the client. */
+const OTHERS = /^COLINK_(TEST_.*|CLIENT_.*|API_KEY)$/;
+
+function secretProblems(secret: string, databaseUrl: string): string[] {
+  if (secret === "" && databaseUrl === "") return [];
+  const found = secret === "" ? SECRET_REQUIRED : secretProblem(secret);
+  return found === null ? [] : [`${settings.jwtSecret.env}: ${found}`];
 }
 
-/** Values that may hold a password are not repeated. */
-function shown(name: string, text: string): string {
-  return name.endsWith("_URL") || name.endsWith("_SECRET") ? "(not shown)" : JSON.stringify(text);
-}
-
-function isShort(secret: string): boolean {
-  return new TextEncoder().encode(secret).length < 32;
-}
-
-/** Throws ConfigError where it can neither be read nor made. */
-function keptSecret(dataDir: string): string {
-  const path = join(dataDir, "secret");
+function secretOf(dataDir: string): string {
   try {
-    if (!existsSync(path)) makeSecret(dataDir, path);
-    const secret = readFileSync(path, "utf8").trim();
-    if (!isShort(secret)) return secret;
+    return keptSecret(dataDir);
   } catch (error) {
-    const state = (error as { code?: string }).code ?? String(error);
-    throw new ConfigError([
-      `COLINK_DATA_DIR="${dataDir}": expected a folder that can be written and read (${state})`,
-    ]);
+    throw new ConfigError([problem(settings.dataDir, dataDir, error)]);
   }
-  throw new ConfigError([
-    `COLINK_DATA_DIR="${dataDir}": its file "secret" is damaged; restore it, or delete it: then ` +
-    "every token and session that was made with it is void",
-  ]);
 }
 
-function makeSecret(dataDir: string, path: string): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const bytes = crypto.getRandomValues(new Uint8Array(32));
-  const draft = `${path}.${crypto.randomUUID()}`;
-  writeFileSync(draft, Buffer.from(bytes).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
-  try {
-    // Appears whole or not at all, and never in the place of one that is there.
-    linkSync(draft, path);
-  } catch (error) {
-    // Another process that started at the same moment made it first: use that one.
-    if ((error as { code?: string }).code !== "EEXIST") throw error;
-  } finally {
-    unlinkSync(draft);
-  }
+/** Rethrows what is no SettingError. Text that may hold a password is not repeated. */
+function problem({ env }: Setting<unknown>, given: string, error: unknown): string {
+  if (!(error instanceof SettingError)) throw error;
+  const shown = /_(URL|SECRET)$/.test(env) ? "(not shown)" : JSON.stringify(given);
+  return `${env}=${shown}: ${error.message}`;
 }

@@ -1,8 +1,8 @@
-/** Settings are read strictly: what is accepted, what is refused, and that no refusal repeats a secret. */
+/** Settings: which texts are accepted, which are refused, and that no refusal repeats a secret. */
 
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError, readConfig } from "./config.ts";
 
@@ -67,7 +67,7 @@ const rows: [setting: string, good: string[], bad: string[]][] = [
 ];
 
 for (const [setting, good, bad] of rows) {
-  test(`${setting} takes what it is for, and refuses by name what it is not for`, () => {
+  test(`${setting} accepts its own values, and refuses others by its name`, () => {
     for (const value of good) expect(problemsOf({ [setting]: value })).toEqual([]);
     for (const value of bad) {
       const problems = problemsOf({ [setting]: value });
@@ -78,12 +78,12 @@ for (const [setting, good, bad] of rows) {
   });
 }
 
-test("a setting that does not exist is refused, unless it is another part's", () => {
+test("an unknown setting is refused, unless another part of the product reads it", () => {
   expect(problemsOf({ COLINK_DEFAUL_RPM: "1" })).toHaveLength(1);
   expect(problemsOf({ COLINK_TEST_SOURCE: "1", COLINK_CLIENT_LOG_LEVEL: "debug" })).toEqual([]);
 });
 
-test("an empty setting is one that was not set", () => {
+test("an empty setting counts as unset", () => {
   expect(readConfig({ JWT_SECRET: secret, PORT: " ", DATABASE_URL: "" })).toMatchObject({
     port: 8080,
     databaseUrl: null,
@@ -98,7 +98,7 @@ test("policies are read by model; an equals sign may be part of a model's name",
   expect([...policies]).toEqual([["llama3.2", "affinity"], ["x=y", "fastest"]]);
 });
 
-test("a secret that was not set is made once, whole, and for its owner's eyes only", () => {
+test("an unset secret is created once, complete, and readable by its owner only", () => {
   const dataDir = join(folder, "new", "folder");
   const first = readConfig({ COLINK_DATA_DIR: dataDir }).jwtSecret;
   expect(first).toMatch(/^[0-9a-f]{64}$/);
@@ -107,14 +107,14 @@ test("a secret that was not set is made once, whole, and for its owner's eyes on
   expect(statSync(join(dataDir, "secret")).mode & 0o777).toBe(0o600);
 });
 
-test("with PostgreSQL no secret is made: every gateway would make its own", () => {
+test("with PostgreSQL no secret is created: every gateway would create another", () => {
   const dataDir = join(folder, "postgres");
   const env = { DATABASE_URL: "postgres://db/colink", JWT_SECRET: "", COLINK_DATA_DIR: dataDir };
   expect(problemsOf(env)).toEqual([expect.stringMatching(/^JWT_SECRET: required/)]);
   expect(existsSync(dataDir)).toBe(false);
 });
 
-test("a kept secret that was cut short is refused, not signed with", () => {
+test("a truncated secret file is refused", () => {
   const dataDir = mkdtempSync(join(folder, "damaged-"));
   writeFileSync(join(dataDir, "secret"), "0123456789abcdef\n");
   const problems = problemsOf({ JWT_SECRET: "", COLINK_DATA_DIR: dataDir });
@@ -122,10 +122,57 @@ test("a kept secret that was cut short is refused, not signed with", () => {
   expect(problems.join()).not.toContain("0123456789abcdef");
 });
 
-test("a data folder that cannot be one is refused by name", () => {
+test("an unusable data folder is refused by name", () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
   expect(problemsOf({ JWT_SECRET: "", COLINK_DATA_DIR: file })).toEqual([
     `COLINK_DATA_DIR="${file}": expected a folder that can be written and read (EEXIST)`,
   ]);
+});
+
+test("every problem is named, not only the first", () => {
+  const env = {
+    PORT: "x",
+    DATABASE_URL: "mysql://db",
+    JWT_SECRET: "",
+    COLINK_NODE_APPROVAL: "yes",
+  };
+  expect(problemsOf(env).map((problem) => problem.split(/[=:]/)[0])).toEqual([
+    "PORT",
+    "DATABASE_URL",
+    "COLINK_NODE_APPROVAL",
+    "JWT_SECRET",
+  ]);
+});
+
+test("a node is not dropped before two pings can have been answered", () => {
+  const env = { JWT_SECRET: secret, COLINK_PING_SECONDS: "60" };
+  expect(readConfig({ ...env, COLINK_SILENCE_SECONDS: "45" }).silenceMs).toBe(120_000);
+  expect(readConfig({ ...env, COLINK_SILENCE_SECONDS: "121" }).silenceMs).toBe(121_000);
+});
+
+test("~ in the data folder is the user's home, at the start of the path only", () => {
+  const dataDirOf = (path: string) =>
+    readConfig({ JWT_SECRET: secret, COLINK_DATA_DIR: path }).dataDir;
+  expect(dataDirOf("~/co-link")).toBe(join(homedir(), "co-link"));
+  expect(dataDirOf("~")).toBe(homedir());
+  expect(dataDirOf("/data/~/x")).toBe("/data/~/x");
+  expect(dataDirOf("~other/x")).toBe("~other/x");
+});
+
+test("units are converted: seconds and days become milliseconds, on and off a boolean", () => {
+  const env = {
+    JWT_SECRET: secret,
+    COLINK_IDLE_SECONDS: "0.5",
+    COLINK_CALLER_IDLE_SECONDS: "7",
+    COLINK_AUDIT_DAYS: "2",
+    COLINK_NODE_APPROVAL: "on",
+  };
+  expect(readConfig(env)).toMatchObject({
+    idleMs: 500,
+    callerIdleMs: 7000,
+    auditMs: 172_800_000,
+    nodeApproval: true,
+  });
+  expect(readConfig({ JWT_SECRET: secret }).nodeApproval).toBe(false);
 });

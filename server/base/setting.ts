@@ -1,34 +1,40 @@
-/** What a setting's text may be: each kind makes the value of it, or says what it expected. */
+/** Readers of settings: each turns a setting's text into a value, or says which text it expects. */
 
 import { isIP } from "node:net";
+import { homedir } from "node:os";
 
-/** One setting's text → its value. Throws Unexpected. */
+/** Reads one setting's text. Throws SettingError. */
 export type Reader<T> = (text: string) => T;
 
-/** The text is no value of this kind; the message says what would be. */
-export class Unexpected extends Error {
-  override readonly name = "Unexpected";
+/** A text that its reader does not accept; the message says which texts it does. */
+export class SettingError extends Error {
+  override readonly name = "SettingError";
 }
 
+export const text: Reader<string> = (given) => given;
+
+/** A path; `~` stands for the user's home. */
+export const folder: Reader<string> = (given) => given.replace(/^~(?=\/|$)/, homedir());
+
 export function number(min: number, max: number): Reader<number> {
-  return (text) => {
-    const value = Number(text);
-    const isInRange = /^\d+(\.\d+)?$/.test(text) && value >= min && value <= max;
+  return (given) => {
+    const value = Number(given);
+    const isInRange = /^\d+(\.\d+)?$/.test(given) && value >= min && value <= max;
     return isInRange ? value : unexpected(`expected a number from ${min} to ${max}`);
   };
 }
 
 export function whole(min: number, max: number): Reader<number> {
   const read = number(min, max);
-  return (text) => {
-    const value = read(text);
+  return (given) => {
+    const value = read(given);
     return Number.isInteger(value) ? value : unexpected("expected a whole number");
   };
 }
 
-/** A number times what one of its units is in ours. */
+/** Multiplies a number by its unit. */
 export function times(unit: number, read: Reader<number>): Reader<number> {
-  return (text) => read(text) * unit;
+  return (given) => read(given) * unit;
 }
 
 /** In milliseconds. */
@@ -42,52 +48,59 @@ export function days(min: number, max: number): Reader<number> {
 }
 
 export function choice<const T extends string>(...names: readonly T[]): Reader<T> {
-  return (text) =>
-    names.find((name) => name === text) ?? unexpected(`expected one of ${names.join(", ")}`);
+  return (given) =>
+    names.find((name) => name === given) ?? unexpected(`expected one of ${names.join(", ")}`);
 }
 
-/** Null for the empty text. Drivers quote what they cannot read, password and all: so nothing that they cannot reaches them. */
+export const onOff: Reader<boolean> = (given) => choice("on", "off")(given) === "on";
+
+/**
+ * Null for the empty text. Drivers quote a URL that they cannot parse, password included: what they
+ * could not parse is refused here.
+ */
 export function url(...schemes: string[]): Reader<string | null> {
   const wanted = schemes.map((scheme) => `${scheme}://…`).join(" or ");
-  return (text) => {
-    if (text === "") return null;
-    return isUrl(text, schemes)
-      ? text
+  return (given) => {
+    if (given === "") return null;
+    return isUrl(given, schemes)
+      ? given
       : unexpected(`expected ${wanted}, special characters in it percent-encoded`);
   };
 }
 
-function isUrl(text: string, schemes: readonly string[]): boolean {
-  // PostgreSQL's may name several hosts, of which URL knows nothing.
-  const withOneHost = text.replace(/^([\w-]+:\/\/(?:[^/?]*@)?[^/?,]*),[^/?]*/, "$1");
+function isUrl(given: string, schemes: readonly string[]): boolean {
+  // PostgreSQL accepts several hosts, which URL does not.
+  const withOneHost = given.replace(/^([\w-]+:\/\/(?:[^/?]*@)?[^/?,]*),[^/?]*/, "$1");
   try {
     decodeURIComponent(new URL(withOneHost).href);
-    return schemes.some((scheme) => text.startsWith(`${scheme}://`));
+    return schemes.some((scheme) => given.startsWith(`${scheme}://`));
   } catch {
     return false;
   }
 }
 
-export function cidrs(text: string): string[] {
-  const list = parts(text);
+export const cidrs: Reader<string[]> = (given) => {
+  const list = parts(given);
   return list.every(isCidr)
     ? list
     : unexpected("expected addresses or CIDRs such as 10.0.0.0/8, separated by commas");
-}
+};
 
 /** By IP version. */
-const WIDEST_MASK_BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 };
+const MAX_PREFIX_BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 };
 
-function isCidr(text: string): boolean {
-  const [, address = "", bits = "0"] = /^([^/]*)(?:\/(\d+))?$/.exec(text) ?? [];
-  return Number(bits) <= (WIDEST_MASK_BITS[isIP(address)] ?? -1);
+function isCidr(given: string): boolean {
+  const [, address = "", bits = "0"] = /^([^/]*)(?:\/(\d+))?$/.exec(given) ?? [];
+  return Number(bits) <= (MAX_PREFIX_BITS[isIP(address)] ?? -1);
 }
 
 /** `model=name, model=name`, each model once. */
-export function byModel<const T extends string>(...names: readonly T[]): Reader<Map<string, T>> {
-  return (text) => {
+export function byModel<const T extends string>(
+  ...names: readonly T[]
+): Reader<ReadonlyMap<string, T>> {
+  return (given) => {
     const chosen = new Map<string, T>();
-    for (const pair of parts(text)) {
+    for (const pair of parts(given)) {
       const at = pair.lastIndexOf("=");
       const [model, name] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
       const known = names.find((one) => one === name);
@@ -104,10 +117,10 @@ export function byModel<const T extends string>(...names: readonly T[]): Reader<
   };
 }
 
-function parts(text: string): string[] {
-  return text.split(",").map((part) => part.trim()).filter(Boolean);
+function parts(given: string): string[] {
+  return given.split(",").map((part) => part.trim()).filter(Boolean);
 }
 
 function unexpected(message: string): never {
-  throw new Unexpected(message);
+  throw new SettingError(message);
 }

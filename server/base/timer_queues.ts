@@ -1,6 +1,6 @@
-/** Timers of the same delay in one queue: they ring in the order they were set, so one of the runtime's own serves them all. */
+/** Timers of the same delay in one queue: they fire in the order in which they were set, so one native timer serves them all. */
 
-/** What the runtime has to offer. */
+/** What the queues need of the runtime. */
 export interface NativeTimers {
   /** Milliseconds that never jump. */
   monotonic(): number;
@@ -13,7 +13,7 @@ interface Timer {
   readonly task: () => void;
 }
 
-/** Different delays at a time. */
+/** Distinct delays at a time. */
 const MAX_QUEUES = 100;
 
 export class TimerQueues {
@@ -21,7 +21,7 @@ export class TimerQueues {
 
   constructor(private readonly native: NativeTimers) {}
 
-  /** Runs `task` once after `delayMs`; the returned function calls it off. Null: too many other delays are waited for. */
+  /** Runs `task` once after `delayMs`; the returned function cancels it. Null: there are too many distinct delays. */
   after(delayMs: number, task: () => void): (() => void) | null {
     let queue = this.#queues.get(delayMs);
     if (queue === undefined) {
@@ -34,11 +34,11 @@ export class TimerQueues {
 }
 
 class TimerQueue {
-  /** In the order in which they are due. */
+  /** The next one due is first. */
   readonly #timers = new Set<Timer>();
-  #bell: ReturnType<NativeTimers["setTimeout"]> | null = null;
+  #nativeTimer: ReturnType<NativeTimers["setTimeout"]> | null = null;
 
-  /** `onIdle` hears that the bell has rung and nobody waits any more. */
+  /** `onIdle` is called when the native timer has fired and no timer is left. */
   constructor(
     private readonly delayMs: number,
     private readonly native: NativeTimers,
@@ -48,29 +48,30 @@ class TimerQueue {
   add(task: () => void): () => void {
     const timer = { atMs: this.native.monotonic() + this.delayMs, task };
     this.#timers.add(timer);
-    if (this.#bell === null) this.#ringAfter(this.delayMs);
-    else if (this.#timers.size === 1) this.#bell.ref();
+    if (this.#nativeTimer === null) this.#arm(this.delayMs);
+    else if (this.#timers.size === 1) this.#nativeTimer.ref();
     return () => {
-      // The bell stays, and may ring for nobody: to take it down for each call would cost what is saved.
-      if (this.#timers.delete(timer) && this.#timers.size === 0) this.#bell?.unref();
+      // The native timer stays armed: clearing it per call would cost what sharing it saves.
+      if (this.#timers.delete(timer) && this.#timers.size === 0) this.#nativeTimer?.unref();
     };
   }
 
-  #ringAfter(delayMs: number): void {
-    this.#bell = this.native.setTimeout(() => this.#ring(), delayMs);
+  #arm(delayMs: number): void {
+    this.#nativeTimer = this.native.setTimeout(() => this.#fire(), delayMs);
   }
 
-  #ring(): void {
-    this.#bell = null;
+  #fire(): void {
+    this.#nativeTimer = null;
     const nowMs = this.native.monotonic();
     for (const timer of this.#timers) {
       if (timer.atMs > nowMs) {
-        if (this.#bell === null) this.#ringAfter(Math.ceil(timer.atMs - nowMs));
+        // A task may have set a timer and thereby armed the native one.
+        if (this.#nativeTimer === null) this.#arm(Math.ceil(timer.atMs - nowMs));
         return;
       }
       this.#timers.delete(timer);
       timer.task();
     }
-    if (this.#bell === null) this.onIdle();
+    if (this.#nativeTimer === null) this.onIdle();
   }
 }

@@ -1,4 +1,4 @@
-/** Which build this is: stamped in by `bun build --define`, `dev` when run from source. */
+/** The build's version, set by `bun build --define`; `dev` when run from source. */
 
 declare const BUILD_VERSION: string | undefined;
 

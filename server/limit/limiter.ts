@@ -1,40 +1,46 @@
-/** How much a key may use: calls per minute, counted in memory or, for several gateways together, in Redis. */
+/** Rate limits of keys: calls per minute, counted in memory or, for several gateways together, in Redis. */
 
-/** What became of one attempt to use a key. Times are milliseconds from now. */
+/** The result of counting one call. Times are milliseconds from now. */
 export interface Verdict {
   allowed: boolean;
   /** Calls per minute. */
   limit: number;
   /** Calls left in this minute. */
   remaining: number;
-  /** Until the minute is over and all calls are there again. */
+  /** Until the minute ends and the whole limit is available again. */
   resetMs: number;
   /** Until the next call can be allowed; 0 when this one was. */
   retryAfterMs: number;
 }
 
-/** Counts calls. Never fails: where Redis does not answer, this gateway counts for itself meanwhile. */
+/** Counts calls. Never fails: while Redis is away, each gateway counts for itself. */
 export interface Limiter {
   /** Counts one call of a key that may make `rpm` a minute; 0 allows none. */
   take(keyId: string, rpm: number): Verdict | Promise<Verdict>;
-  /** Whether Redis is away, so that each gateway counts for itself. */
+  /** Whether Redis is away. */
   readonly degraded: boolean;
   close(): Promise<void>;
 }
 
-/** Counts failures, such as wrong passwords, by who caused them. A count is forgotten `windowMs` after its first failure. */
+/** Failures of one subject, and in how many milliseconds their count starts over. */
+export interface FailureCount {
+  failures: number;
+  resetMs: number;
+}
+
+/** Counts failures, such as wrong passwords, by subject. A count lasts `windowMs` from its first failure. */
 export interface FailureCounter {
-  /** Failures counted now, and until they are forgotten in milliseconds. */
-  count(who: string): Promise<{ failures: number; resetMs: number }>;
-  /** Counts one more. */
-  add(who: string): Promise<{ failures: number; resetMs: number }>;
-  /** Forgets them, after a success. */
-  clear(who: string): Promise<void>;
+  /** The count as it is. */
+  count(subject: string): Promise<FailureCount>;
+  /** The count after one more failure. */
+  add(subject: string): Promise<FailureCount>;
+  /** Sets the count to zero, after a success. */
+  clear(subject: string): Promise<void>;
 }
 
 export const MINUTE_MS = 60_000;
 
-/** What a key gets that may make no calls at all: asking again will not help for a while. */
+/** The verdict for a key that may make no calls at all. */
 export function blocked(): Verdict {
   return { allowed: false, limit: 0, remaining: 0, resetMs: MINUTE_MS, retryAfterMs: MINUTE_MS };
 }

@@ -1,11 +1,12 @@
-/** Limits in this process's memory: one gateway, nothing else to install. */
+/** Rate limits in this process's memory, for a single gateway and while Redis is away. */
 
 import { RateLimiterMemory } from "rate-limiter-flexible";
+import type { Clock } from "../base/clock.ts";
 import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
 import { countIn } from "./window.ts";
 
-/** Keys in use at a time; one that was pushed out begins a new minute. */
+/** Keys counted at a time; an evicted key starts a new minute. */
 const MAX_KEYS = 100_000;
 
 interface Minute {
@@ -14,18 +15,17 @@ interface Minute {
   endMs: number;
 }
 
-/** Counts at once, where a library's promise would cost a call more than all of the counting. */
+/** Counts synchronously: a promise, as the library returns, would cost a call more than the counting. */
 export class MemoryLimits implements Limiter {
   readonly degraded = false;
   readonly #minutes = new LruCache<string, Minute>(MAX_KEYS);
 
-  /** `monotonic` tells milliseconds. */
-  constructor(private readonly monotonic: () => number = () => performance.now()) {}
+  constructor(private readonly clock: Pick<Clock, "monotonic">) {}
 
   take(keyId: string, rpm: number): Verdict {
     if (rpm <= 0) return blocked();
-    // Whole ones: a fraction's rounding made a minute a millisecond too long.
-    const nowMs = Math.floor(this.monotonic());
+    // Whole milliseconds: rounding of fractions made a minute a millisecond too long.
+    const nowMs = Math.floor(this.clock.monotonic());
     const minute = this.#minuteOf(keyId, nowMs);
     const allowed = minute.used < rpm;
     if (allowed) minute.used++;
@@ -33,14 +33,14 @@ export class MemoryLimits implements Limiter {
     return {
       allowed,
       limit: rpm,
-      // A key whose limit was lowered may have used more.
+      // A key may have used more before its limit was lowered.
       remaining: Math.max(0, rpm - minute.used),
       resetMs,
       retryAfterMs: allowed ? 0 : resetMs,
     };
   }
 
-  /** A counter of its own for each name. */
+  /** A separate counter for each name. */
   failures(name: string, windowMs: number): FailureCounter {
     return countIn(failuresInMemory(name, windowMs));
   }
@@ -56,7 +56,7 @@ export class MemoryLimits implements Limiter {
   }
 }
 
-/** A counter's records vanish by themselves when their window is over. */
+/** A limiter that limits nothing, as a counter; the library removes each count at the end of its window. */
 export function failuresInMemory(name: string, windowMs: number): RateLimiterMemory {
   return new RateLimiterMemory({
     keyPrefix: `failures:${name}`,

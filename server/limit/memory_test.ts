@@ -1,9 +1,10 @@
-/** Limits in memory. */
+/** Rate limits in memory. */
 
 import { expect, test } from "bun:test";
+import { systemClock } from "../base/clock.ts";
 import { MemoryLimits } from "./memory.ts";
 
-const limits = new MemoryLimits();
+const limits = new MemoryLimits(systemClock);
 
 test("of more calls than a key may make in a minute, exactly so many are allowed", async () => {
   const verdicts = await Promise.all(Array.from({ length: 50 }, () => limits.take("busy", 20)));
@@ -37,7 +38,7 @@ test("a key with no calls a minute is never allowed any", async () => {
   });
 });
 
-test("failures are counted by who caused them, until a success clears them", async () => {
+test("failures are counted by subject, until a success clears them", async () => {
   const counter = limits.failures("login", 900_000);
   expect(await counter.count("eve")).toEqual({ failures: 0, resetMs: 0 });
   await counter.add("eve");
@@ -54,7 +55,7 @@ test("without Redis nothing is degraded", () => expect(limits.degraded).toBe(fal
 
 test("a minute after its first call a key has all of them again", () => {
   let nowMs = 0;
-  const limits = new MemoryLimits(() => nowMs);
+  const limits = new MemoryLimits({ monotonic: () => nowMs });
   limits.take("key", 2);
   nowMs = 59_999;
   expect(limits.take("key", 2)).toMatchObject({ allowed: true, remaining: 0, resetMs: 1 });
@@ -63,13 +64,13 @@ test("a minute after its first call a key has all of them again", () => {
   expect(limits.take("key", 2)).toMatchObject({ allowed: true, remaining: 1, resetMs: 60_000 });
 });
 
-test("a minute is never told as more than one, whatever fraction the clock shows", () => {
-  const limits = new MemoryLimits(() => 22096.346913257607);
+test("a minute is never reported as more than one, whatever fraction the clock shows", () => {
+  const limits = new MemoryLimits({ monotonic: () => 22096.346913257607 });
   expect(limits.take("key", 2).resetMs).toBe(60_000);
 });
 
 test("a limit that was lowered counts what was used before", () => {
-  const limits = new MemoryLimits(() => 0);
+  const limits = new MemoryLimits({ monotonic: () => 0 });
   for (let call = 0; call < 3; call++) limits.take("key", 5);
   expect(limits.take("key", 2)).toMatchObject({ allowed: false, remaining: 0 });
 });

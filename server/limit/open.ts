@@ -1,10 +1,12 @@
-/** Configuration → limits: Redis where a URL is set, else memory. */
+/** Opens the limits that the configuration asks for: in Redis where a URL is set, otherwise in memory. */
 
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { FailureCounter, Limiter } from "./limiter.ts";
 import { MemoryLimits } from "./memory.ts";
+import type { RedisLimitsOptions } from "./redis.ts";
 
-/** Failed sign-ins are forgotten so long after the first. */
+/** A count of failed sign-ins starts over this long after the first. */
 const LOGIN_WINDOW_MS = 15 * 60_000;
 
 export interface Limits {
@@ -14,11 +16,21 @@ export interface Limits {
   close(): Promise<void>;
 }
 
-/** Never fails: a Redis that is not there yet is used as soon as it is. */
-export async function createLimits(
-  { redisUrl, log, gateways }: { redisUrl: string | null; log: Log; gateways?: () => number },
-): Promise<Limits> {
-  const limiter = redisUrl === null ? new MemoryLimits() : await inRedis(redisUrl, log, gateways);
+export interface LimitsOptions {
+  /** Null: limits in memory. */
+  redisUrl: string | null;
+  /** How many gateways share the limits now. */
+  gateways: () => number;
+  clock: Clock;
+  log: Log;
+}
+
+/** Never fails: Redis is used as soon as it answers. */
+export async function createLimits(options: LimitsOptions): Promise<Limits> {
+  const { redisUrl, clock } = options;
+  const limiter = redisUrl === null
+    ? new MemoryLimits(clock)
+    : await inRedis({ ...options, url: redisUrl });
   return {
     limiter,
     failures: limiter.failures("login", LOGIN_WINDOW_MS),
@@ -26,8 +38,8 @@ export async function createLimits(
   };
 }
 
-/** Its client costs megabytes, which a gateway without Redis saves. */
-async function inRedis(url: string, log: Log, gateways?: () => number) {
+/** Loaded on demand: a gateway without Redis saves the client's megabytes. */
+async function inRedis(options: RedisLimitsOptions) {
   const { RedisLimits } = await import("./redis.ts");
-  return new RedisLimits(url, log, gateways);
+  return new RedisLimits(options);
 }

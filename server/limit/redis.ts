@@ -1,6 +1,7 @@
-/** Limits in Redis, shared by all gateways; in memory for as long as Redis does not answer. */
+/** Rate limits in Redis, shared by all gateways; in memory while Redis is away. */
 
 import { RateLimiterRedis } from "rate-limiter-flexible";
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
@@ -8,28 +9,38 @@ import { failuresInMemory, MemoryLimits } from "./memory.ts";
 import { openRedis, type RedisClient } from "./redis_client.ts";
 import { countIn, takeFrom } from "./window.ts";
 
+export interface RedisLimitsOptions {
+  url: string;
+  /** How many gateways share the limits now: while Redis is away, each allows its share. */
+  gateways: () => number;
+  clock: Clock;
+  log: Log;
+}
+
+/** Distinct limits whose limiters are kept. */
 const MAX_RATES = 1000;
 
 export class RedisLimits implements Limiter {
   readonly #redis: RedisClient;
   readonly #log: Log;
-  readonly #memory = new MemoryLimits();
+  readonly #gateways: () => number;
+  readonly #memory: MemoryLimits;
   readonly #byRpm = new LruCache<number, RateLimiterRedis>(MAX_RATES);
   #isReady = false;
   #isClosed = false;
   #hasReported = false;
 
-  /** `gateways`: how many share the limits; each counts for itself by its share while Redis is away. */
-  constructor(url: string, log: Log, private readonly gateways: () => number = () => 1) {
+  constructor({ url, gateways, clock, log }: RedisLimitsOptions) {
     this.#log = log;
-    // While it is away its commands fail at once, and calls are counted in memory.
+    this.#gateways = gateways;
+    this.#memory = new MemoryLimits(clock);
     this.#redis = openRedis(url);
-    this.#redis.on("ready", () => this.#cameBack());
-    this.#redis.on("close", () => this.#wentAway("connection closed"));
+    this.#redis.on("ready", () => this.#onReady());
+    this.#redis.on("close", () => this.#onAway("connection closed"));
     this.#redis.on("error", (error: Error & { code?: string }) => {
-      this.#wentAway(error.code ?? error.name);
+      this.#onAway(error.code ?? error.name);
     });
-    // A failure has reached the `error` listener by then, and ioredis goes on trying.
+    // A failure has been reported to the `error` listener by then, and ioredis goes on trying.
     void this.#redis.connect().catch(() => {});
   }
 
@@ -39,23 +50,23 @@ export class RedisLimits implements Limiter {
 
   take(keyId: string, rpm: number): Verdict | Promise<Verdict> {
     if (rpm <= 0) return blocked();
-    return this.#isReady ? this.#takeTogether(keyId, rpm) : this.#takeShare(keyId, rpm);
+    return this.#isReady ? this.#takeShared(keyId, rpm) : this.#takeOwnShare(keyId, rpm);
   }
 
-  async #takeTogether(keyId: string, rpm: number): Promise<Verdict> {
+  async #takeShared(keyId: string, rpm: number): Promise<Verdict> {
     try {
       return await takeFrom(this.#limiterFor(rpm), keyId, rpm);
     } catch {
-      // It went away in between, which its connection's end has told.
-      return this.#takeShare(keyId, rpm);
+      // Redis went away during the command; the listeners above report it.
+      return this.#takeOwnShare(keyId, rpm);
     }
   }
 
-  #takeShare(keyId: string, rpm: number): Verdict {
-    return this.#memory.take(keyId, Math.max(1, Math.floor(rpm / this.gateways())));
+  #takeOwnShare(keyId: string, rpm: number): Verdict {
+    return this.#memory.take(keyId, Math.max(1, Math.floor(rpm / this.#gateways())));
   }
 
-  /** A counter of its own for each name. */
+  /** A separate counter for each name. */
   failures(name: string, windowMs: number): FailureCounter {
     const insuranceLimiter = failuresInMemory(name, windowMs);
     return countIn(
@@ -91,14 +102,14 @@ export class RedisLimits implements Limiter {
     return limiter;
   }
 
-  #wentAway(reason: string): void {
+  #onAway(reason: string): void {
     this.#isReady = false;
     if (this.#isClosed || this.#hasReported) return;
     this.#hasReported = true;
     this.#log.warn({ reason }, "limits: Redis is away, this gateway counts for itself");
   }
 
-  #cameBack(): void {
+  #onReady(): void {
     this.#isReady = true;
     if (!this.#hasReported) return;
     this.#hasReported = false;

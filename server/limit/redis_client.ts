@@ -1,31 +1,36 @@
-/** A connection to Redis in any of its forms: one server, a group under Sentinel, or a Redis Cluster. */
+/** A client of Redis in any of its forms: a single server, a group under Sentinel, or a Redis Cluster. */
 
 import { Cluster, type Command, Redis, type RedisOptions } from "ioredis";
 
 export type RedisClient = Redis | Cluster;
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { "sentinel": 26379 };
-const DEFAULT_PORT = 6379;
+type Form = "single" | "sentinel" | "cluster";
+
+const defaultPorts: Readonly<Record<Form, number>> = {
+  single: 6379,
+  sentinel: 26379,
+  cluster: 6379,
+};
 
 const MAX_RECONNECT_DELAY_MS = 1000;
-/** A Redis that is there but does not answer is given up for this command after so long. */
+/** A connection on which a command is not answered within this time is taken for lost. */
 const COMMAND_TIMEOUT_MS = 250;
 const CONNECT_TIMEOUT_MS = 2000;
-/** A timer that rings so much of its time too late was held up by other work. */
-const LATE_SHARE = 5;
+/** A timer that fires later than by this share of its delay was held up by this process. */
+const LATE_SHARE = 1 / 5;
 
 /**
- * Opens one, which never gives up and never queues: while Redis is away, commands fail at once.
- * `commandTimeoutMs` 0: no limit, for connections that only listen.
+ * Creates a client that reconnects for ever and queues nothing: while Redis is away, commands fail
+ * at once. `commandTimeoutMs` 0: no timeout, for connections that only subscribe.
  */
 export function openRedis(
   url: string,
   { commandTimeoutMs = COMMAND_TIMEOUT_MS } = {},
 ): RedisClient {
-  const { kind, isSecure, hosts, username, password, path } = parsed(url);
-  const common: RedisOptions = {
+  const { form, isSecure, hosts, username, password, path } = parsed(url);
+  const common = {
     lazyConnect: true,
-    // No call ever waits for a Redis that is away.
+    // No call waits for a Redis that is away.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -33,9 +38,9 @@ export function openRedis(
     ...(isSecure ? { tls: {} } : {}),
     ...(username ? { username } : {}),
     ...(password ? { password } : {}),
-  };
+  } satisfies RedisOptions;
   const retryStrategy = (times: number) => Math.min(times * 100, MAX_RECONNECT_DELAY_MS);
-  if (kind === "cluster") {
+  if (form === "cluster") {
     const cluster = new Cluster(hosts, {
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -47,7 +52,7 @@ export function openRedis(
     cluster.on("+node", (node: Redis) => makeImpatient(node, commandTimeoutMs));
     return cluster;
   }
-  const where: RedisOptions = kind === "sentinel"
+  const where = form === "sentinel"
     ? { sentinels: hosts, name: path, sentinelRetryStrategy: retryStrategy }
     : { ...hosts[0], db: Number(path) || 0 };
   const redis = new Redis({ ...common, ...where, retryStrategy });
@@ -55,40 +60,37 @@ export function openRedis(
   return redis;
 }
 
-/** Whether it has commands of the cluster alone, such as sharded publish. */
+/** Whether the client has a cluster's own commands, such as sharded publish. */
 export function isCluster(client: RedisClient): client is Cluster {
   return client instanceof Cluster;
 }
 
-interface Parsed {
-  kind: "single" | "sentinel" | "cluster";
-  isSecure: boolean;
-  hosts: { host: string; port: number }[];
-  username: string;
-  password: string;
-  /** The database's number, or the name that Sentinel knows the group by. */
-  path: string;
+interface Host {
+  host: string;
+  port: number;
 }
 
-function parsed(url: string): Parsed {
+/** `path`: the number of the database, or Sentinel's name of the group. */
+function parsed(url: string) {
   const [, scheme = "", auth = "", list = "", path = ""] =
     /^([\w-]+):\/\/(?:([^@/]*)@)?([^/?]*)\/?([^/?]*)/.exec(url) ?? [];
-  const [, secure, form = "single"] = /^redis(s?)(?:-(\w+))?$/.exec(scheme) ?? [];
+  const [, secure, suffix = "single"] = /^redis(s?)(?:-(\w+))?$/.exec(scheme) ?? [];
+  // The setting's reader accepts no other schemes.
+  const form = suffix as Form;
   const [username = "", password = ""] = auth.split(":").map(decodeURIComponent);
-  const hosts = list.split(",").map((entry) => hostOf(entry, DEFAULT_PORTS[form] ?? DEFAULT_PORT));
-  const kind = form as Parsed["kind"];
-  return { kind, isSecure: secure === "s", hosts, username, password, path };
+  const hosts = list.split(",").map((entry) => hostOf(entry, defaultPorts[form]));
+  return { form, isSecure: secure === "s", hosts, username, password, path };
 }
 
-function hostOf(text: string, defaultPort: number): { host: string; port: number } {
+function hostOf(text: string, defaultPort: number): Host {
   const [, bracketed, plain = "127.0.0.1", port] =
     /^(?:\[([^\]]+)\]|([^:]+))?(?::(\d+))?$/.exec(text) ?? [];
   return { host: bracketed ?? plain, port: Number(port ?? defaultPort) };
 }
 
 /**
- * Takes a command that is not answered in time for a lost connection: while a Redis hangs,
- * everything fails at once, instead of each command waiting for its own timeout.
+ * Closes the connection when a command is not answered in time: while Redis hangs, the following
+ * commands then fail at once, instead of each waiting for its own timeout.
  */
 function makeImpatient(redis: Redis, timeoutMs: number): void {
   if (timeoutMs === 0) return;
@@ -103,14 +105,17 @@ function makeImpatient(redis: Redis, timeoutMs: number): void {
   };
 }
 
-/** Not where it was this process that did not listen: then the answer may lie there unread. */
+/**
+ * Calls `onLate` when the answer takes longer. Where this process was too busy to read, the wait
+ * starts anew: the answer may already be there.
+ */
 function unlessAnswered(answer: Promise<unknown>, withinMs: number, onLate: () => void): void {
   let timer: ReturnType<typeof setTimeout>;
   const wait = () => {
     const dueMs = performance.now() + withinMs;
     timer = setTimeout(() => {
       const lateMs = performance.now() - dueMs;
-      if (lateMs > withinMs / LATE_SHARE) wait();
+      if (lateMs > withinMs * LATE_SHARE) wait();
       else onLate();
     }, withinMs);
   };

@@ -1,4 +1,4 @@
-/** Limits in Redis: shared by gateways, and what happens when Redis dies, hangs and comes back. */
+/** Rate limits in Redis: shared by gateways, and through a Redis that dies, hangs and comes back. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { systemClock } from "../base/clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import type { Verdict } from "./limiter.ts";
 import { RedisLimits } from "./redis.ts";
@@ -40,7 +41,7 @@ describe("two gateways on one Redis", () => {
     expect(one.degraded || other.degraded).toBe(false);
   });
 
-  test("failures that one counts the other sees, and clears", async () => {
+  test("failures counted by one are seen and cleared by the other", async () => {
     const id = key();
     await one.failures("login", 900_000).add(id);
     await other.failures("login", 900_000).add(id);
@@ -68,38 +69,42 @@ describe("a Redis that goes away", () => {
   beforeAll(async () => redis = await PrivateRedis.start());
   afterAll(() => redis.remove());
 
-  test("is done without while it is dead, said once, and used again when it is back", async () => {
-    const { log, lines, logged } = listeningLog();
-    const limits = await connected(redis.url, log);
-    const id = key();
-    await limits.take(id, 3);
-    expect(limits.degraded).toBe(false);
+  test(
+    "is done without while it is dead, is reported once, and is used again when it is back",
+    async () => {
+      const { log, lines, logged } = recordingLog();
+      const limits = await connected(redis.url, log);
+      const id = key();
+      await limits.take(id, 3);
+      expect(limits.degraded).toBe(false);
 
-    await redis.kill();
-    await logged("warn");
-    expect(limits.degraded).toBe(true);
-    const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
-    expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
-    const ofThree = new RedisLimits(redis.url, silentLog, () => 3);
-    const shares = Array.from({ length: 10 }, () => ofThree.take(id, 9) as Verdict);
-    expect(shares.filter((verdict) => verdict.allowed)).toHaveLength(3);
-    expect(await ofThree.take(key(), 1)).toMatchObject({ allowed: true });
-    await ofThree.close();
-    const failures = limits.failures("login", 900_000);
-    await failures.add("eve");
-    expect((await failures.count("eve")).failures).toBe(1);
-    await failures.clear("eve");
+      await redis.kill();
+      await logged("warn");
+      expect(limits.degraded).toBe(true);
+      const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
+      expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
+      const ofThree = someLimits(redis.url, silentLog, 3);
+      const shares = Array.from({ length: 10 }, () => ofThree.take(id, 9) as Verdict);
+      expect(shares.filter((verdict) => verdict.allowed)).toHaveLength(3);
+      expect(await ofThree.take(key(), 1)).toMatchObject({ allowed: true });
+      await ofThree.close();
+      const failures = limits.failures("login", 900_000);
+      await failures.add("eve");
+      expect((await failures.count("eve")).failures).toBe(1);
+      await failures.clear("eve");
 
-    await redis.restart();
-    await logged("info");
-    expect(limits.degraded).toBe(false);
-    expect(await limits.take(id, 3)).toMatchObject({ allowed: true, remaining: 2 });
-    expect(lines).toEqual(["warn", "info"]);
-    await limits.close();
-  }, 20_000);
+      await redis.restart();
+      await logged("info");
+      expect(limits.degraded).toBe(false);
+      expect(await limits.take(id, 3)).toMatchObject({ allowed: true, remaining: 2 });
+      expect(lines).toEqual(["warn", "info"]);
+      await limits.close();
+    },
+    20_000,
+  );
 
   test("that hangs costs one command's time, then nothing, until it answers again", async () => {
-    const { log, lines, logged } = listeningLog();
+    const { log, lines, logged } = recordingLog();
     const limits = await connected(redis.url, log);
     redis.signal("SIGSTOP");
     const id = key();
@@ -116,8 +121,8 @@ describe("a Redis that goes away", () => {
 
   test("that was never there is used as soon as it is", async () => {
     await redis.kill();
-    const { log, logged } = listeningLog();
-    const limits = new RedisLimits(redis.url, log);
+    const { log, logged } = recordingLog();
+    const limits = someLimits(redis.url, log);
     expect(limits.degraded).toBe(true);
     expect(await limits.take(key(), 1)).toMatchObject({ allowed: true });
     await redis.restart();
@@ -127,14 +132,18 @@ describe("a Redis that goes away", () => {
   }, 20_000);
 });
 
+function someLimits(url: string, log: Log, gateways = 1): RedisLimits {
+  return new RedisLimits({ url, gateways: () => gateways, clock: systemClock, log });
+}
+
 async function connected(url: string, log: Log = silentLog): Promise<RedisLimits> {
-  const limits = new RedisLimits(url, log);
+  const limits = someLimits(url, log);
   while (limits.degraded) await Bun.sleep(1);
   return limits;
 }
 
-/** Keeps the levels that were logged, and tells when one is. */
-function listeningLog() {
+/** Records the levels that were logged; `logged` resolves when a level is. */
+function recordingLog() {
   const lines: string[] = [];
   const waiting = new Map<string, () => void>();
   const write = (level: string) => () => {
@@ -150,7 +159,7 @@ function listeningLog() {
   return { log: log as unknown as Log, lines, logged };
 }
 
-/** A redis-server of this test's own, to be killed. */
+/** A redis-server of this test's own, which it may kill. */
 class PrivateRedis {
   #process: Bun.Subprocess | null = null;
   readonly #folder = mkdtempSync(join(tmpdir(), "colink-redis-"));

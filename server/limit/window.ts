@@ -1,10 +1,9 @@
-/** rate-limiter-flexible's answers, told as ours. */
+/** Translates the answers of rate-limiter-flexible. */
 
 import { type RateLimiterAbstract, RateLimiterRes } from "rate-limiter-flexible";
-import type { FailureCounter, Verdict } from "./limiter.ts";
-import { MINUTE_MS } from "./limiter.ts";
+import { type FailureCount, type FailureCounter, MINUTE_MS, type Verdict } from "./limiter.ts";
 
-/** Takes one of `rpm` calls from a limiter that was made for just that many. */
+/** Counts one call with a limiter of `rpm` points. */
 export async function takeFrom(
   limiter: RateLimiterAbstract,
   keyId: string,
@@ -12,10 +11,10 @@ export async function takeFrom(
 ): Promise<Verdict> {
   try {
     return verdict(await limiter.consume(keyId), rpm, true);
-  } catch (refusal) {
-    // The library refuses by throwing its answer.
-    if (refusal instanceof RateLimiterRes) return verdict(refusal, rpm, false);
-    throw refusal;
+  } catch (thrown) {
+    // The library throws the answer of a call beyond the limit.
+    if (thrown instanceof RateLimiterRes) return verdict(thrown, rpm, false);
+    throw thrown;
   }
 }
 
@@ -30,15 +29,15 @@ function verdict(answer: RateLimiterRes, rpm: number, allowed: boolean): Verdict
   };
 }
 
-/** A limiter that refuses nothing, used as a counter. */
+/** Uses a limiter that limits nothing as a counter. */
 export function countIn(limiter: RateLimiterAbstract): FailureCounter {
-  const told = (answer: RateLimiterRes | null) => ({
+  const countOf = (answer: RateLimiterRes | null): FailureCount => ({
     failures: answer?.consumedPoints ?? 0,
     resetMs: Math.max(answer?.msBeforeNext ?? 0, 0),
   });
   return {
-    count: async (who) => told(await limiter.get(who)),
-    add: async (who) => told(await limiter.penalty(who)),
-    clear: async (who) => void await limiter.delete(who),
+    count: async (subject) => countOf(await limiter.get(subject)),
+    add: async (subject) => countOf(await limiter.penalty(subject)),
+    clear: async (subject) => void await limiter.delete(subject),
   };
 }

@@ -1,4 +1,4 @@
-/** A clock that stands still until a test moves it. */
+/** A clock whose time passes only when a test says so. */
 
 import type { Clock } from "../clock.ts";
 
@@ -20,7 +20,7 @@ export class FakeClock implements Clock {
     return () => this.#tasks.delete(entry);
   }
 
-  /** Moves time on, running what falls due in its order; lets promises settle in between. */
+  /** Advances the time and runs the timers that fall due, in order; lets promises settle in between. */
   async pass(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
     for (;;) {
@@ -37,13 +37,13 @@ export class FakeClock implements Clock {
     await settle();
   }
 
-  /** Timers that wait. */
+  /** Timers that are set. */
   get pending(): number {
     return this.#tasks.size;
   }
 }
 
-/** Lets everything that is ready run. */
+/** Lets promises that are ready settle. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }

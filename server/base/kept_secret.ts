@@ -1,0 +1,56 @@
+/** The gateway's secret: judged where it is set, and otherwise made once and kept in the data folder. */
+
+import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SettingError } from "./setting.ts";
+
+/** Secrets from examples and tutorials. */
+const WELL_KNOWN = /^(.)\1*$|changeme|change-me|your[-_ ]?(jwt[-_ ]?)?secret|supersecret/i;
+
+const ADVICE = "make one with: openssl rand -hex 32";
+
+/** What is wrong with a secret from the environment; null: nothing. The text never repeats it. */
+export function secretProblem(secret: string): string | null {
+  if (isShort(secret)) return `shorter than 32 bytes; ${ADVICE}`;
+  return WELL_KNOWN.test(secret) ? `a value from an example; ${ADVICE}` : null;
+}
+
+export const SECRET_REQUIRED = `required with DATABASE_URL, the same for all gateways; ${ADVICE}`;
+
+function isShort(secret: string): boolean {
+  return new TextEncoder().encode(secret).length < 32;
+}
+
+/** The secret of a data folder, made now if there is none. Throws SettingError about the folder. */
+export function keptSecret(dataDir: string): string {
+  const path = join(dataDir, "secret");
+  let secret: string;
+  try {
+    if (!existsSync(path)) makeSecret(dataDir, path);
+    secret = readFileSync(path, "utf8").trim();
+  } catch (error) {
+    const state = (error as { code?: string }).code ?? String(error);
+    throw new SettingError(`expected a folder that can be written and read (${state})`);
+  }
+  if (!isShort(secret)) return secret;
+  throw new SettingError(
+    'its file "secret" is damaged; restore it, or delete it: then every token and session that ' +
+      "was made with it is void",
+  );
+}
+
+function makeSecret(dataDir: string, path: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  const draft = `${path}.${crypto.randomUUID()}`;
+  writeFileSync(draft, Buffer.from(bytes).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
+  try {
+    // Linking is atomic and never replaces a file: the secret appears whole, and an existing one stays.
+    linkSync(draft, path);
+  } catch (error) {
+    // Another process that started at the same moment made the secret first.
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
+  } finally {
+    unlinkSync(draft);
+  }
+}
