@@ -546,6 +546,83 @@ describe("the relay", () => {
     expect(world.provisional).toHaveLength(1);
   });
 
+  test("a slot that is granted to a call which stops in the same moment goes to the next call", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const held = await world.lease();
+    const [stopped, next] = [run({ account: "bob" }), run({ account: "carol" })];
+    held.release();
+    stopped.call.stop("caller_gone");
+    await stopped.done;
+    expect(stopped.answer.error).toMatchObject({ code: "caller_gone" });
+    expect(a.received.map(({ order }) => order.attemptId.startsWith(next.call.id))).toEqual([true]);
+    a.received[0]!.chunk(whole);
+    a.received[0]!.sink.finish();
+    await next.done;
+    expect(a.node.active).toBe(0);
+  });
+
+  test("a call that its node sent back is served before its account's other calls", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const calls = [run(), run(), run()];
+    await settle();
+    a.received[0]!.error(503, "BUSY: full");
+    await settle();
+    await world.clock.pass(500);
+    for (let i = 1; i <= calls.length; i++) {
+      a.received[i]!.chunk(whole);
+      a.received[i]!.sink.finish();
+      await settle();
+    }
+    const [first, second, third] = calls.map(({ call }) => call.id);
+    expect(a.received.map(({ order }) => order.attemptId.replace(/-[^-]*$/, "")))
+      .toEqual([first!, first!, second!, third!]);
+  });
+
+  test("Retry-After follows how long the answered calls took, from their arrival, and no others", async () => {
+    const world = new World({ queuePerModel: 0 });
+    const a = world.node("a");
+    const run = () => {
+      const answer = new KeptAnswer();
+      return { answer, done: world.relay.run(world.call(), answer) };
+    };
+    const answered = run();
+    await world.clock.pass(8_000);
+    a.received[0]!.chunk(whole);
+    a.received[0]!.sink.finish();
+    await answered.done;
+    const rejected = run();
+    await world.clock.pass(60_000);
+    a.received[1]!.error(400);
+    await rejected.done;
+    void run();
+    const late = run();
+    await late.done;
+    expect(late.answer.error).toMatchObject({ code: "queue_full", retryAfterMs: 8_000 });
+  });
+
+  test("the headers of a node that failed are not those of the one that answers", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { answer, done } = run();
+    await settle();
+    const [first, second] = askedFirst(nodes);
+    first.received[0]!.sink.head({ "x-upstream-request-id": "1" });
+    expect(answer.headOf).toEqual({
+      node: first.node.who.publicId,
+      headers: { "x-upstream-request-id": "1" },
+    });
+    first.received[0]!.error(500);
+    await settle();
+    expect(answer.headOf).toBeNull();
+    second.received[0]!.sink.head({});
+    second.received[0]!.chunk(whole);
+    second.received[0]!.sink.finish();
+    await done;
+    expect(answer.headOf).toEqual({ node: second.node.who.publicId, headers: {} });
+  });
+
   test("every ending ends once: no call, slot or timer is left", async () => {
     const { world, run } = start();
     const a = world.node("a", 10);

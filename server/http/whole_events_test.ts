@@ -66,6 +66,22 @@ describe("whole events", () => {
     expect(ended.out.join("")).toBe(`${LONG}data: 1\n\n`);
   });
 
+  test("that come in many small pieces are not held without bound", () => {
+    const piece = "x".repeat(1_000);
+    const { out, rest, isCut } = through("data: ", ...Array.from({ length: 66 }, () => piece));
+    // Held up to 64 KiB, then passed on, and from then on piece by piece.
+    expect(out.map((said) => said.length)).toEqual([...Array(66).fill(0), 66_006]);
+    expect([rest, isCut]).toEqual([null, true]);
+    const whole = through(
+      "data: ",
+      ...Array.from({ length: 70 }, () => piece),
+      "\n\n",
+      "data: 1\n\n",
+    );
+    expect(whole.out.slice(67)).toEqual([piece, piece, piece, piece, "\n\n", "data: 1\n\n"]);
+    expect(whole.isCut).toBe(false);
+  });
+
   test("may begin right behind one that was too long", () => {
     const { out, rest, isCut } = through(LONG.slice(0, 66_000), `${LONG.slice(66_000)}data: 1`);
     expect(out.join("")).toBe(LONG);
