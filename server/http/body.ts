@@ -1,4 +1,4 @@
-/** Reads a request's body, once and bounded, and finds in it what routing needs. */
+/** Reads a request's body, once and bounded, and gives access to single members of its JSON. */
 
 import { isUtf8 } from "node:buffer";
 import { promisify } from "node:util";
@@ -16,10 +16,7 @@ import type { Body } from "../node/attempt.ts";
 
 const decoder = new TextDecoder();
 
-/**
- * A body that is a valid JSON object. It travels as the bytes that came; single members are made
- * values of, where somebody asks for them.
- */
+/** A body that is a valid JSON object. It is passed on as received; only the members that are asked for are parsed. */
 export class JsonBody {
   readonly #members: ReadonlyMap<string, JsonSpan>;
 
@@ -29,39 +26,39 @@ export class JsonBody {
 
   /** Throws invalid_json or body_too_deep. */
   static of(received: Uint8Array): JsonBody {
-    const bytes = withoutMark(received);
+    const bytes = withoutByteOrderMark(received);
     if (!isUtf8(bytes)) {
       throw new ColinkError("invalid_json", "Cannot read the body: it is not UTF-8");
     }
     try {
       return new JsonBody(bytes);
     } catch (error) {
-      throw error instanceof JsonFault ? refusals[error.problem](error.at) : error;
+      throw error instanceof JsonFault ? jsonErrors[error.problem](error.at) : error;
     }
   }
 
-  /** What a call keeps of it. */
+  /** The body as a call keeps it. */
   get whole(): Body {
     return new WholeBody(this.bytes);
   }
 
-  /** Of all members; each once. */
+  /** The names of all members, each once. */
   get names(): Iterable<string> {
     return this.#members.keys();
   }
 
-  /** What a member is; undefined: there is none of that name. */
+  /** The kind of a member's value; undefined: there is no such member. */
   kind(name: string): JsonKind | undefined {
     return this.#members.get(name)?.kind;
   }
 
-  /** Whether a member is a list without items. */
+  /** Whether a member is an empty list. */
   isEmptyList(name: string): boolean {
     const span = this.#members.get(name);
     return span !== undefined && isEmptyArray(this.bytes, span);
   }
 
-  /** A member's value, which is parsed each time; undefined: there is none of that name. */
+  /** A member's value, parsed on each call; undefined: there is no such member. */
   value(name: string): unknown {
     const span = this.#members.get(name);
     if (span === undefined) return undefined;
@@ -74,21 +71,21 @@ class WholeBody implements Body {
 
   constructor(readonly bytes: Uint8Array) {}
 
-  /** Made when it is asked for: calls to v2 nodes can do without. */
+  /** Decoded on first use: calls to v2 nodes do not need it. */
   get text(): string {
     return this.#text ??= decoder.decode(this.bytes);
   }
 }
 
-/** A request's whole body. Throws body_too_large, unsupported_media_type or invalid_json. */
+/** Reads the whole body. Throws body_too_large, unsupported_media_type or invalid_json. */
 export function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   const { headers } = request;
   const announced = headers.get("content-length");
   if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  // A body of known length arrives in one piece; walking a stream costs more than all the rest here.
+  // Reading a stream costs more than the rest of this function; a body of known length needs none.
   const bytes = announced === null ? readBytes(request.body, maxBytes) : request.bytes();
   const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
-  return encoding === "identity" ? bytes : decoded(bytes, encoding, maxBytes);
+  return encoding === "identity" ? bytes : decompress(bytes, encoding, maxBytes);
 }
 
 type Decode = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
@@ -98,27 +95,28 @@ const decoders: ReadonlyMap<string, Decode> = new Map<string, Decode>([
   ["zstd", promisify(zstdDecompress)],
 ]);
 
-const refusals: Readonly<Record<JsonFault["problem"], (at: number) => ColinkError>> = Object.freeze(
-  {
-    "invalid": (at) =>
-      new ColinkError("invalid_json", `Cannot read the body: it is not valid JSON at byte ${at}`),
-    "not an object": () =>
-      new ColinkError("invalid_json", "Cannot read the body: a JSON object was expected"),
-    "too deep": () =>
-      new ColinkError(
-        "body_too_deep",
-        `Cannot read the body: its JSON nests deeper than ${MAX_JSON_DEPTH} levels`,
-      ),
-  },
-);
+const jsonErrors: Readonly<Record<JsonFault["problem"], (at: number) => ColinkError>> = Object
+  .freeze(
+    {
+      "invalid": (at) =>
+        new ColinkError("invalid_json", `Cannot read the body: it is not valid JSON at byte ${at}`),
+      "not an object": () =>
+        new ColinkError("invalid_json", "Cannot read the body: a JSON object was expected"),
+      "too deep": () =>
+        new ColinkError(
+          "body_too_deep",
+          `Cannot read the body: its JSON nests deeper than ${MAX_JSON_DEPTH} levels`,
+        ),
+    },
+  );
 
-/** Some editors and shells begin what they write with a byte order mark, which JSON does not know. */
-function withoutMark(bytes: Uint8Array): Uint8Array {
+/** Some editors and shells write a byte order mark, which is not JSON. */
+function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   return hasMark ? bytes.subarray(3) : bytes;
 }
 
-/** Counts while it reads: a chunked body tells its size only at its end. */
+/** Checks the size while reading: a chunked body does not announce it. */
 async function readBytes(body: ReadableStream<Uint8Array> | null, maxBytes: number) {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -130,7 +128,7 @@ async function readBytes(body: ReadableStream<Uint8Array> | null, maxBytes: numb
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-async function decoded(packed: Promise<Uint8Array>, encoding: string, maxBytes: number) {
+async function decompress(packed: Promise<Uint8Array>, encoding: string, maxBytes: number) {
   const bytes = await packed;
   const decode = decoders.get(encoding);
   if (decode === undefined) {
@@ -140,7 +138,7 @@ async function decoded(packed: Promise<Uint8Array>, encoding: string, maxBytes: 
     );
   }
   try {
-    // Bounded while it unpacks: a small body may hide a huge one.
+    // The limit holds during decompression: a small body may unpack to a huge one.
     return await decode(bytes, { maxOutputLength: maxBytes });
   } catch (error) {
     if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes);

@@ -1,11 +1,11 @@
-/** Makes a call of a request: of its body, its headers, and what its key may do. */
+/** Reads a call from a request: from its body, its headers, and the permissions of its key. */
 
 import { endpointSpecs } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
-import { Call } from "../schedule/call.ts";
-import type { ResponseAffinity } from "../call/response_affinity.ts";
-import { responseNotFound } from "../schedule/unavailable.ts";
 import { ColinkError } from "../base/error.ts";
+import type { ResponseAffinity } from "../call/response_affinity.ts";
+import { Call } from "../schedule/call.ts";
+import { responseNotFound } from "../schedule/unavailable.ts";
 import { JsonBody } from "./body.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
@@ -17,13 +17,13 @@ export interface IncomingRequest {
   startedMs: number;
 }
 
-/** Throws ColinkError: what is wrong with the request, or that its key may not use the model. */
+/** Throws ColinkError if the request is invalid, or its key may not call the model. */
 export function readCall(
   { request, requestId, startedMs }: IncomingRequest,
   bytes: Uint8Array,
   endpoint: EndpointRow,
   key: Key,
-  { clock, responseAffinity }: AppParts,
+  { clock, responseAffinity }: Pick<AppParts, "clock" | "responseAffinity">,
 ): Call {
   const body = JsonBody.of(bytes);
   const { model, stream } = routingFields(body);
@@ -36,7 +36,7 @@ export function readCall(
     );
   }
   const isUsageOptional = endpointSpecs[endpoint.path].stream?.isUsageOptional ?? false;
-  const streamOptions = isUsageOptional ? optionsIn(body) : null;
+  const streamOptions = isUsageOptional ? streamOptionsIn(body) : null;
   const callRequest = {
     id: requestId,
     accountId: key.accountId,
@@ -47,18 +47,18 @@ export function readCall(
     wantsUsage: !isUsageOptional || streamOptions?.include_usage === true,
     streamOptions,
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
-    headers: headersFor(endpoint, request.headers),
+    headers: passedHeaders(endpoint, request.headers),
     requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
     body: body.whole,
   };
   return new Call(callRequest, startedMs, clock.now());
 }
 
-function optionsIn(body: JsonBody): { include_usage?: unknown } | null {
+function streamOptionsIn(body: JsonBody): { include_usage?: unknown } | null {
   return (body.value("stream_options") ?? null) as { include_usage?: unknown } | null;
 }
 
-/** The node that has what the call goes on from; null: it goes on from nothing that is stored. */
+/** The key of the node that has stored what the call goes on from; null: the call goes on from nothing. */
 function requiredNodeFor(
   { goesOnFrom }: EndpointRow,
   body: JsonBody,
@@ -67,13 +67,16 @@ function requiredNodeFor(
 ): string | null {
   const previous = goesOnFrom === undefined ? null : body.value(goesOnFrom) ?? null;
   if (previous === null) return null;
-  const home = responseAffinity.requiredNodeOf(key.accountId, String(previous));
-  if (home === null) throw responseNotFound();
-  return home;
+  const nodeKey = responseAffinity.requiredNodeOf(key.accountId, String(previous));
+  if (nodeKey === null) throw responseNotFound();
+  return nodeKey;
 }
 
-/** Null: none that matters, which is what most callers send. */
-function headersFor({ headers = [] }: EndpointRow, sent: Headers): Record<string, string> | null {
+/** The caller's headers that the endpoint passes on to the node; null: none, as in most calls. */
+function passedHeaders(
+  { headers = [] }: EndpointRow,
+  sent: Headers,
+): Record<string, string> | null {
   const found = headers.flatMap((name) => {
     const value = sent.get(name);
     return value === null ? [] : [[name, value]];

@@ -1,4 +1,4 @@
-/** Every inference endpoint: from a request to a Call, and from its answer to a response. */
+/** Handles the inference endpoints: from a request to a Call, and from its answer to a response. */
 
 import type { Call } from "../schedule/call.ts";
 import { ColinkError } from "../base/error.ts";
@@ -12,14 +12,13 @@ import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 
-/** One request, as the steps of answering it need it. */
-interface Asking extends IncomingRequest {
+interface InferenceRequest extends IncomingRequest {
   server: WebServer;
-  /** Go on the answer, whatever it will be. */
+  /** Set on every answer. */
   headers: AnswerHeaders;
 }
 
-/** Handles one endpoint's calls. Its headers are set here: middleware for them would cost as much as all the rest of a short call. */
+/** The handler of one endpoint. It sets its headers itself: middleware would cost as much as the rest of a short call. */
 export function inference(endpoint: EndpointRow, parts: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const request = c.req.raw;
@@ -27,9 +26,9 @@ export function inference(endpoint: EndpointRow, parts: AppParts) {
     const requestId = newRequestId();
     const headers = callHeaders(requestId, endpoint.errorFormat, request.headers);
     const startedMs = parts.clock.monotonic();
-    const asking = { request, server, requestId, headers, startedMs };
     try {
-      return await answered(asking, endpoint, parts);
+      const received = { request, server, requestId, headers, startedMs };
+      return await answer(received, endpoint, parts);
     } catch (error) {
       return renderError(error, { method: request.method, path: endpoint.path }, {
         format: endpoint.errorFormat,
@@ -40,12 +39,12 @@ export function inference(endpoint: EndpointRow, parts: AppParts) {
   };
 }
 
-async function answered(
-  asking: Asking,
+async function answer(
+  received: InferenceRequest,
   endpoint: EndpointRow,
   parts: AppParts,
 ): Promise<Response> {
-  const { request, server, headers } = asking;
+  const { request, server, headers } = received;
   const { config, clock, keyring, limiter, relay, settings } = parts;
   const { revocationCount } = keyring;
   const found = apiKey(request.headers, keyring);
@@ -53,51 +52,52 @@ async function answered(
   const counted = withinLimit(key, limiter, settings.values.defaultRpm, headers);
   if (counted instanceof Promise) await counted;
   const bytes = await readBody(request, config.maxBodyBytes);
-  const call = readCall(asking, bytes, endpoint, key, parts);
-  // Bodies may take minutes, and what is not yet a call is not ended with its key or with the gateway.
+  const call = readCall(received, bytes, endpoint, key, parts);
+  // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
+  // which ends only what is a call already.
   if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, keyring);
   if (parts.isDraining()) throw shuttingDown();
-  // The relay has limits of its own; Bun's idle timer would cut a node that thinks for long.
+  // The relay has its own limits; Bun's idle timer would end the call of a node that thinks for long.
   server.timeout(request, 0);
-  const caller = {
-    // From then on, a caller who neither takes the rest nor asks anew holds its connection in vain.
+  const connection = {
+    // Closes the connection of a caller that neither takes the rest nor sends another request.
     ending: () => server.timeout(request, config.callerIdleMs / 1000),
     progress: () => parts.sendQueues.of(server.port, server.requestIP(request)?.port),
   };
-  const answer = new HttpAnswer(call, endpoint, clock, config, headers, caller);
-  const cancel = stopWhenOver(request, call, answer, parts);
-  void relay.run(call, answer).then(cancel);
-  return answer.response;
+  const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection);
+  const cancelLimits = limitTime(request, call, writer, parts);
+  void relay.run(call, writer).then(cancelLimits);
+  return writer.response;
 }
 
-/** Ends the call when its caller leaves or its time is up. Returns what undoes that. */
-function stopWhenOver(
+/** Stops the call when its caller leaves or its time is up. Returns what cancels the time limits. */
+function limitTime(
   { signal, headers }: Request,
   call: Call,
-  answer: HttpAnswer,
+  writer: HttpAnswer,
   { clock, config }: AppParts,
 ): () => void {
   const onGone = () => call.stop("caller_gone");
   if (signal.aborted) onGone();
-  // Never taken back: a call that has ended does not mind, and the signal goes with its request.
+  // Never removed: stopping a call that has ended is harmless, and the signal is freed with its request.
   signal.addEventListener("abort", onGone, { once: true });
   const onLate = () => call.stop("deadline_exceeded");
   const cancelDeadline = clock.after(config.deadlineMs, onLate);
-  const patience = patienceMs(headers);
-  const cancelPatience = patience === null ? null : clock.after(patience, () => {
-    // SDKs wait so long for a whole answer, or for a stream to begin, but not for it to end.
-    if (!answer.hasBegun) onLate();
+  const timeoutMs = sdkTimeoutMs(headers);
+  const cancelTimeout = timeoutMs === null ? null : clock.after(timeoutMs, () => {
+    // SDKs wait so long for a whole answer, or for the beginning of a stream.
+    if (!writer.hasBegun) onLate();
   });
   return () => {
     cancelDeadline();
-    cancelPatience?.();
+    cancelTimeout?.();
   };
 }
 
-/** SDKs say how long they will wait; nobody works for longer than that. Null: nothing was said. */
-function patienceMs(headers: Headers): number | null {
-  const asked = Number(headers.get("x-stainless-timeout")) * 1000;
-  return asked > 0 ? asked : null;
+/** How long the caller's SDK says that it waits; null: it does not say. */
+function sdkTimeoutMs(headers: Headers): number | null {
+  const timeoutMs = Number(headers.get("x-stainless-timeout")) * 1000;
+  return timeoutMs > 0 ? timeoutMs : null;
 }
 
 function shuttingDown(): ColinkError {

@@ -1,28 +1,28 @@
-/** What the kernel still holds for callers, where Linux tells it: whether it changes shows that a slow one takes something. */
+/** The kernel's send queues, where Linux shows them: a queue that changes shows that its reader takes bytes. */
 
 import { readFile } from "node:fs/promises";
 
-/** One socket a line; as `man 5 proc` has it. */
+/** One socket per line; see `man 5 proc`. */
 const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-/** What was read serves all who ask within this time: with many sockets, the tables are long. */
+/** One reading serves all queries within this time: with many sockets, the tables are long. */
 const FRESH_MS = 500;
 
-/** By port of this side, then by port of the other: what waits for each machine that uses that port. */
+/** By local port, then by remote port: the queue sizes of all sockets with these ports. */
 type Queues = Map<number, Map<number, string>>;
 
 export class SendQueues {
   #read: Promise<Queues> | null = null;
   #readMs = -Infinity;
 
-  /** `readTable` fails where there is no such file. */
+  /** `readTable` rejects where there is no such file. */
   constructor(
     private readonly readTable: (path: string) => Promise<string> = (path) =>
       readFile(path, "utf8"),
     private readonly monotonic: () => number = () => performance.now(),
   ) {}
 
-  /** What waits for callers at this port; it differs when some of it has left. Null: nobody knows. */
+  /** A text that changes when some of the bytes queued for the caller have left; null: unknown. */
   async of(ownPort: number | undefined, callerPort: number | undefined): Promise<string | null> {
     if (ownPort === undefined || callerPort === undefined) return null;
     if (this.#read === null || this.monotonic() - this.#readMs > FRESH_MS) {
@@ -42,14 +42,14 @@ export class SendQueues {
   }
 }
 
-/** `sl: address:port address:port state sending:receiving …`, numbers in hexadecimal. */
+/** `sl: address:port address:port state sending:receiving …`, in hexadecimal. */
 const LINE = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):/gm;
 
 function addQueues(queues: Queues, table: string): void {
-  for (const [, own = "", other = "", waiting = ""] of table.matchAll(LINE)) {
+  for (const [, own = "", other = "", queued = ""] of table.matchAll(LINE)) {
     const ofPort = queues.get(parseInt(own, 16)) ?? new Map<number, string>();
     queues.set(parseInt(own, 16), ofPort);
     const port = parseInt(other, 16);
-    ofPort.set(port, `${ofPort.get(port) ?? ""} ${waiting}`);
+    ofPort.set(port, `${ofPort.get(port) ?? ""} ${queued}`);
   }
 }
