@@ -7,6 +7,7 @@ import { createNode, type Node, type NodeOptions } from "./node.ts";
 import { PROBE_EVERY_MS } from "./link/watchdog.ts";
 import { StubGateway } from "./testing/stub_gateway.ts";
 import { endlessStream, eventStream, sse, StubUpstream } from "./testing/stub_upstream.ts";
+import { realWorld } from "./world.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -374,10 +375,16 @@ test("a half-open link, on which pings stay unanswered, is dropped and dialled a
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   cleanups.push(() => server.close());
   const { port } = server.address() as AddressInfo;
+  let nowMs = 0;
   const node = startNode(gatewayStub(), [unused], { server_url: `ws://127.0.0.1:${port}/ws` }, {
+    nowMs: () => nowMs,
+    // The time between two probes passes at once.
     after: (delayMs, run) => {
-      const timer = setTimeout(run, delayMs === PROBE_EVERY_MS ? 5 : delayMs);
-      return () => clearTimeout(timer);
+      if (delayMs !== PROBE_EVERY_MS) return realWorld.after(delayMs, run);
+      return realWorld.after(0, () => {
+        nowMs += PROBE_EVERY_MS;
+        run();
+      });
     },
   });
   await again;

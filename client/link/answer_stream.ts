@@ -65,27 +65,27 @@ export class AnswerStream implements Reply {
     this.#writer.write(piece.bytes);
   }
 
-  finish(tally: UsageMeter): void {
-    this.#writer.finish(this.#finishOf(tally));
+  finish(usage: UsageMeter): void {
+    this.#writer.finish(this.#finishOf(usage));
   }
 
-  fail(failure: UpstreamFailure, tally: UsageMeter): void {
+  fail(failure: UpstreamFailure, usage: UsageMeter): void {
     const { code, message, isBusy, retryAfterMs } = failure;
     const isAnswer = code >= 400 && code < 500 && code !== CALLER_GONE;
-    if (isAnswer && !this.#writer.hasBegun) return this.#reject(failure, tally);
+    if (isAnswer && !this.#writer.hasBegun) return this.#reject(failure, usage);
     const error: Failure = {
       code,
       message,
       ...(isBusy ? { busy: true } : {}),
       ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
-      tally: this.#finishOf(tally),
+      tally: this.#finishOf(usage),
     };
     if (code === CALLER_GONE) this.#writer.discard();
     this.#writer.fail(error);
   }
 
-  busy(why: string): void {
-    this.#writer.fail({ code: 503, message: why, busy: true });
+  busy(reason: string): void {
+    this.#writer.fail({ code: 503, message: reason, busy: true });
   }
 
   /** Waits while the gateway's credit or the link itself holds back what was written; null: nothing does. */
@@ -130,7 +130,7 @@ export class AnswerStream implements Reply {
   }
 
   /** Answers with the upstream's own status and error object. */
-  #reject(failure: UpstreamFailure, tally: UsageMeter): void {
+  #reject(failure: UpstreamFailure, usage: UsageMeter): void {
     const { code, headers, retryAfterMs } = failure;
     this.#writer.setHead({
       status: code,
@@ -140,7 +140,7 @@ export class AnswerStream implements Reply {
       },
     });
     this.#writer.queue(encoder.encode(errorBody(this.call.endpoint, failure)));
-    this.finish(tally);
+    this.finish(usage);
   }
 
   /** The pieces that one upstream read brought are parsed within one turn of the event loop: they leave as one frame. */
@@ -153,8 +153,8 @@ export class AnswerStream implements Reply {
     });
   }
 
-  #finishOf(tally: UsageMeter): Finish {
-    const { promptTokens, completionTokens, tokenEvents, finishReason, responseId } = tally;
+  #finishOf(usage: UsageMeter): Finish {
+    const { promptTokens, completionTokens, tokenEvents, finishReason, responseId } = usage;
     const isGuess = completionTokens === null && this.call.stream && tokenEvents > 0;
     return {
       prompt_tokens: promptTokens,

@@ -1,4 +1,4 @@
-/** Runs calls: one call → an adapter → the gateway. Guards the node's own limit whatever the gateway thinks. */
+/** Runs calls: hands each to an adapter and its answer to the gateway. Holds the node to its own limit, whatever the gateway counts. */
 
 import { type Piece, UpstreamFailure } from "../adapter/adapter.ts";
 import { CALLER_GONE, type Endpoint } from "../../protocol/mod.ts";
@@ -7,7 +7,7 @@ import type { Offer } from "./provider.ts";
 import { type UsageMeter, usageMeter } from "../adapter/usage_meter.ts";
 import type { World } from "../world.ts";
 
-/** What the gateway asks for. */
+/** One call, as the gateway sent it. */
 export interface Call {
   id: string;
   endpoint: Endpoint;
@@ -15,23 +15,23 @@ export interface Call {
   headers: Readonly<Record<string, string>>;
   /** The name under which callers know the model. */
   model: string;
-  /** The caller's body, the JSON text as it came. */
+  /** The caller's body: JSON text, unchanged. */
   bodyText: string;
   stream: boolean;
-  /** Whether the caller did not ask for the usage that the body asks for. */
+  /** Whether the gateway requested usage that the caller did not. */
   hidesUsage: boolean;
 }
 
-/** The way back to the gateway, in whatever dialect the link speaks. */
+/** A call's way back to the gateway, in whatever version of the wire the link speaks. */
 export interface Reply {
-  /** The upstream has accepted; its headers that callers may see. Another one's replace them until the first piece. */
+  /** The upstream has accepted; its headers that callers may see. A later call replaces them until the first piece. */
   head(headers: Record<string, string>): void;
   piece(piece: Piece): void;
-  finish(tally: UsageMeter): void;
-  fail(failure: UpstreamFailure, tally: UsageMeter): void;
-  /** Not run: no slot is free, or the node is leaving. */
-  busy(why: string): void;
-  /** Waits while the link holds too much that was not sent yet; null: it does not. */
+  finish(usage: UsageMeter): void;
+  fail(failure: UpstreamFailure, usage: UsageMeter): void;
+  /** The call was not run: no slot is free, or the node is leaving. */
+  busy(reason: string): void;
+  /** Resolves once the link can take more, or the signal aborts; null: it can now. */
   ready(signal: AbortSignal): Promise<void> | null;
 }
 
@@ -41,18 +41,36 @@ export interface RunnerOptions {
   world: Pick<World, "nowMs" | "log">;
 }
 
+/** A call that runs. */
+interface Run {
+  call: Call;
+  reply: Reply;
+  /** The link that it came over. */
+  link: object;
+  usage: UsageMeter;
+  startedMs: number;
+  /** Its reason is the failure that the call ends with. */
+  controller: AbortController;
+}
+
+interface Outcome {
+  failure?: UpstreamFailure;
+  /** Whose adapter was tried last; absent: none was. */
+  provider?: string | undefined;
+}
+
 export class Runner {
-  readonly #running = new Map<string, { controller: AbortController; link: object }>();
-  #waiting: { link: object | undefined; resolve: () => void }[] = [];
+  readonly #runs = new Map<string, Run>();
+  #idleWaiters: { link: object | undefined; resolve: () => void }[] = [];
   #isDraining = false;
   #served = 0;
   #failed = 0;
 
   constructor(private readonly options: RunnerOptions) {}
 
-  /** Calls at work now. */
+  /** Calls that run now. */
   get active(): number {
-    return this.#running.size;
+    return this.#runs.size;
   }
 
   /** Calls that ended since the start. */
@@ -60,82 +78,76 @@ export class Runner {
     return { served: this.#served, failed: this.#failed };
   }
 
-  /** Takes a call that came over `link`, or answers at once why not. Never throws. */
+  /** Runs a call that came over `link`, or answers at once that it cannot. Never throws. */
   take(call: Call, reply: Reply, link: object): void {
-    if (this.#running.has(call.id)) {
-      this.options.world.log.warn(
-        { request_id: call.id },
-        "ignored a call that is running already",
-      );
+    const { maxParallel, world } = this.options;
+    if (this.#runs.has(call.id)) {
+      world.log.warn({ request_id: call.id }, "ignored a call that is running already");
     } else if (this.#isDraining) {
       reply.busy("this node is draining");
-    } else if (this.#running.size >= this.options.maxParallel) {
-      reply.busy(`all ${this.options.maxParallel} slots are in use`);
+    } else if (this.#runs.size >= maxParallel) {
+      reply.busy(`all ${maxParallel} slots are in use`);
     } else {
-      void this.#run(call, reply, link);
+      const usage = usageMeter(call.endpoint);
+      const controller = new AbortController();
+      void this.#run({ call, reply, link, usage, startedMs: world.nowMs(), controller });
     }
   }
 
-  /** The caller is gone: stops the upstream. The call's end is still reported. */
+  /** Stops a call whose caller is gone. Its end is still reported. */
   cancel(id: string): void {
-    this.#running.get(id)?.controller.abort(
+    this.#runs.get(id)?.controller.abort(
       new UpstreamFailure(CALLER_GONE, "Stopped: the caller is gone"),
     );
   }
 
-  /** The node leaves, or one of its links is lost: stops every upstream, or those whose calls came over it. */
+  /** Stops every call, or those that came over one link. */
   cancelAll(link?: object): void {
     const reason = new UpstreamFailure(503, "this node stopped in the middle of the call", {
       isBusy: true,
     });
-    for (const call of this.#running.values()) {
-      if (link === undefined || call.link === link) call.controller.abort(reason);
+    for (const run of this.#runs.values()) {
+      if (link === undefined || run.link === link) run.controller.abort(reason);
     }
   }
 
-  /** Takes nothing new from now on. */
+  /** Refuses new calls from now on. */
   drain(): void {
     this.#isDraining = true;
   }
 
-  /** Resolves when nothing runs, or nothing that came over the link. */
+  /** Resolves when no call runs, or none that came over the link. */
   idle(link?: object): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push({ link, resolve });
-      this.#tellIdle();
+      this.#idleWaiters.push({ link, resolve });
+      this.#resolveIdle();
     });
   }
 
-  #tellIdle(): void {
-    const links = new Set([...this.#running.values()].map(({ link }) => link));
-    this.#waiting = this.#waiting.filter(({ link, resolve }) => {
+  #resolveIdle(): void {
+    const links = new Set([...this.#runs.values()].map(({ link }) => link));
+    this.#idleWaiters = this.#idleWaiters.filter(({ link, resolve }) => {
       if (link === undefined ? links.size > 0 : links.has(link)) return true;
       resolve();
       return false;
     });
   }
 
-  async #run(call: Call, reply: Reply, link: object): Promise<void> {
-    const controller = new AbortController();
-    this.#running.set(call.id, { controller, link });
-    const startedMs = this.options.world.nowMs();
-    const tally = usageMeter(call.endpoint);
-    const outcome = await this.#answer(call, reply, tally, controller.signal);
-    // The slot is free only now: until here the upstream may still have been at work.
-    this.#running.delete(call.id);
-    if (outcome.failure) reply.fail(outcome.failure, tally);
-    else reply.finish(tally);
-    this.#report(call, outcome, tally, startedMs);
-    if (this.#waiting.length > 0) this.#tellIdle();
+  async #run(run: Run): Promise<void> {
+    const { call, reply, usage } = run;
+    this.#runs.set(call.id, run);
+    const outcome = await this.#answer(run);
+    // Freed only once the upstream has ended, and before the gateway can send the next call.
+    this.#runs.delete(call.id);
+    if (outcome.failure) reply.fail(outcome.failure, usage);
+    else reply.finish(usage);
+    this.#report(run, outcome);
+    if (this.#idleWaiters.length > 0) this.#resolveIdle();
   }
 
-  /** Tries the model's offers in order, until one has said its first word. */
-  async #answer(
-    call: Call,
-    reply: Reply,
-    tally: UsageMeter,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
+  /** Tries the model's offers in order, until one has begun to answer. */
+  async #answer(run: Run): Promise<Outcome> {
+    const { call, usage, controller: { signal } } = run;
     const offers = this.options.catalogue.get(call.model) ?? [];
     let failure: UpstreamFailure | undefined;
     let provider: string | undefined;
@@ -143,22 +155,22 @@ export class Runner {
       if (!offer.endpoints.includes(call.endpoint)) continue;
       provider = offer.provider;
       try {
-        await this.#relay(offer, call, reply, tally, signal);
+        await this.#relay(offer, run);
         return { provider };
       } catch (error) {
         failure = failureOf(error, signal);
-        if (tally.pieces > 0 || signal.aborted || !failure.mayWorkElsewhere) break;
+        if (usage.pieces > 0 || signal.aborted || !failure.mayWorkElsewhere) break;
       }
     }
     return { failure: failure ?? notServed(call, offers), provider };
   }
 
-  async #relay(offer: Offer, call: Call, reply: Reply, tally: UsageMeter, signal: AbortSignal) {
+  async #relay(offer: Offer, { call, reply, usage, controller: { signal } }: Run): Promise<void> {
     const onHead = (headers: Record<string, string>) => reply.head(headers);
-    const order = { ...call, model: offer.local, askedModel: call.model, signal, onHead };
-    for await (const piece of offer.adapter.answer(order)) {
+    const adapterCall = { ...call, model: offer.local, askedModel: call.model, signal, onHead };
+    for await (const piece of offer.adapter.answer(adapterCall)) {
       signal.throwIfAborted();
-      tally.count(piece);
+      usage.count(piece);
       reply.piece(piece);
       const ready = reply.ready(signal);
       if (ready !== null) await ready;
@@ -166,31 +178,27 @@ export class Runner {
     signal.throwIfAborted();
   }
 
-  #report(call: Call, { failure, provider }: Outcome, tally: UsageMeter, startedMs: number): void {
+  #report({ call, usage, startedMs }: Run, { failure, provider }: Outcome): void {
+    const { world } = this.options;
     const fields = {
       request_id: call.id,
       endpoint: call.endpoint,
       model: call.model,
       status: failure?.code ?? 200,
-      prompt_tokens: tally.promptTokens,
-      completion_tokens: tally.completionTokens,
-      duration_ms: Math.round(this.options.world.nowMs() - startedMs),
+      prompt_tokens: usage.promptTokens,
+      completion_tokens: usage.completionTokens,
+      duration_ms: Math.round(world.nowMs() - startedMs),
     };
     if (failure === undefined) {
       this.#served++;
-      this.options.world.log.info(fields, "call served");
+      world.log.info(fields, "call served");
     } else if (failure.code === CALLER_GONE) {
-      this.options.world.log.info(fields, "call cancelled");
+      world.log.info(fields, "call cancelled");
     } else {
       this.#failed++;
-      this.options.world.log.warn({ ...fields, provider, fault: faultOf(failure) }, "call failed");
+      world.log.warn({ ...fields, provider, fault: faultOf(failure) }, "call failed");
     }
   }
-}
-
-interface Outcome {
-  failure?: UpstreamFailure;
-  provider?: string | undefined;
 }
 
 function notServed({ model, endpoint }: Call, offers: readonly Offer[]): UpstreamFailure {
@@ -204,7 +212,7 @@ function failureOf(error: unknown, signal: AbortSignal): UpstreamFailure {
   return new UpstreamFailure(502, "This node failed to run the call", { cause: error });
 }
 
-/** What the owner's log says of a failure. Upstreams repeat prompts in their messages, so those stay out. */
+/** A failure as the owner's log names it. Upstreams' own messages are left out: they repeat prompts. */
 function faultOf({ error, message, cause }: UpstreamFailure): string {
   if (error !== undefined) return String(error.code ?? error.type ?? "refused by the provider");
   return cause instanceof Error && !message.startsWith("Cannot reach")

@@ -1,0 +1,386 @@
+import { describe, expect, test } from "bun:test";
+import { DEFAULT_ENDPOINTS, Endpoint } from "../../protocol/mod.ts";
+import { type Adapter, type AdapterCall, type Piece, UpstreamFailure } from "../adapter/adapter.ts";
+import { FakeWorld, settled } from "../testing/fake_world.ts";
+import type { Offer } from "./provider.ts";
+import { type Call, type Reply, Runner } from "./runner.ts";
+
+/** One call of an adapter, for the test to answer. */
+interface Upstream {
+  call: AdapterCall;
+  say(piece: Piece): Promise<void>;
+  end(error?: Error): Promise<void>;
+}
+
+/** An adapter whose answers the test gives, and whose abort ends an answer. */
+function scripted() {
+  const upstreams: Upstream[] = [];
+  const adapter: Adapter = {
+    async *answer(call) {
+      const pieces: Piece[] = [];
+      let isOver = false;
+      let fault: Error | undefined;
+      let wake = () => {};
+      const move = () => (wake(), settled());
+      upstreams.push({
+        call,
+        say: (piece) => (pieces.push(piece), move()),
+        end: (error) => (isOver = true, fault = error, move()),
+      });
+      call.signal.addEventListener("abort", () => wake());
+      for (;;) {
+        while (pieces.length > 0) yield pieces.shift()!;
+        if (fault) throw fault;
+        if (isOver || call.signal.aborted) return;
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+    },
+  };
+  return { adapter, upstreams };
+}
+
+/** A reply that keeps what it is given, as words. */
+class KeptReply implements Reply {
+  readonly said: string[] = [];
+  /** While set, the link takes no more. */
+  hold: PromiseWithResolvers<void> | null = null;
+  onEnd = () => {};
+
+  head = (headers: Record<string, string>) =>
+    void this.said.push(`head ${JSON.stringify(headers)}`);
+  piece = (piece: Piece) => void this.said.push(`piece ${String(piece)}`);
+  finish = () => this.#end("finish");
+  fail = ({ code, message }: UpstreamFailure) => this.#end(`fail ${code} ${message}`);
+  busy = (reason: string) => void this.said.push(`busy ${reason}`);
+  ready = () => this.hold?.promise ?? null;
+
+  #end(word: string): void {
+    this.onEnd();
+    this.said.push(word);
+  }
+}
+
+function start({ maxParallel = 2, offers = 1, endpoints = DEFAULT_ENDPOINTS } = {}) {
+  const world = new FakeWorld();
+  const logged: object[] = [];
+  for (const level of ["info", "warn"] as const) {
+    world.log[level] = (fields, message) => void logged.push({ level, message, ...fields });
+  }
+  const scripts = Array.from({ length: offers }, scripted);
+  const offered = scripts.map(({ adapter }, i): Offer => ({
+    provider: `providers[${i}]`,
+    local: `local-${i}`,
+    endpoints,
+    adapter,
+  }));
+  const runner = new Runner({ catalogue: new Map([["m", offered]]), maxParallel, world });
+  const take = (id = "req-1", change: Partial<Call> = {}, link: object = runner) => {
+    const reply = new KeptReply();
+    runner.take({ ...call, id, ...change }, reply, link);
+    return reply;
+  };
+  const upstream = (index = 0, offer = 0) => scripts[offer]!.upstreams[index]!;
+  return { world, runner, logged, take, upstream, scripts };
+}
+
+const call: Call = {
+  id: "req-1",
+  endpoint: Endpoint.chat,
+  headers: { "anthropic-beta": "x" },
+  model: "m",
+  bodyText: '{"model":"m"}',
+  stream: true,
+  hidesUsage: false,
+};
+
+const chunk = (content: string) => JSON.stringify({ choices: [{ delta: { content } }] });
+
+describe("a call", () => {
+  test("reaches the adapter under the provider's name for the model, with all else as it came", async () => {
+    const { take, upstream } = start();
+    take();
+    await settled();
+    const { signal: _, onHead: __, ...rest } = upstream().call;
+    expect(rest).toEqual({ ...call, model: "local-0", askedModel: "m" });
+  });
+
+  test("is answered piece by piece, with the upstream's headers before them", async () => {
+    const { take, upstream } = start();
+    const reply = take();
+    await settled();
+    upstream().call.onHead?.({ "x-request-id": "up" });
+    await upstream().say("1");
+    expect(reply.said).toEqual(['head {"x-request-id":"up"}', "piece 1"]);
+    await upstream().say("2");
+    await upstream().end();
+    expect(reply.said.slice(1)).toEqual(["piece 1", "piece 2", "finish"]);
+  });
+
+  test("is read from its upstream no faster than the link takes it", async () => {
+    const { take, upstream } = start();
+    const reply = take();
+    await settled();
+    reply.hold = Promise.withResolvers<void>();
+    await upstream().say("1");
+    await upstream().say("2");
+    expect(reply.said).toEqual(["piece 1"]);
+    const { resolve } = reply.hold;
+    reply.hold = null;
+    resolve();
+    await settled();
+    expect(reply.said).toEqual(["piece 1", "piece 2"]);
+  });
+
+  test("holds its slot until its upstream has ended, and not while its end is reported", async () => {
+    const { runner, take, upstream } = start({ maxParallel: 1 });
+    const reply = take("req-1");
+    await settled();
+    await upstream().say("1");
+    expect(runner.active).toBe(1);
+    expect(take("req-2").said).toEqual(["busy all 1 slots are in use"]);
+    let activeAtEnd = -1;
+    reply.onEnd = () => activeAtEnd = runner.active;
+    await upstream().end();
+    expect(activeAtEnd).toBe(0);
+    take("req-2");
+    expect(runner.active).toBe(1);
+  });
+
+  test("whose id runs already is ignored: it is answered once", async () => {
+    const { runner, logged, take, upstream } = start();
+    const first = take("req-1");
+    const second = take("req-1");
+    await settled();
+    expect(runner.active).toBe(1);
+    expect(logged).toMatchObject([{
+      request_id: "req-1",
+      message: expect.stringContaining("running"),
+    }]);
+    await upstream().end();
+    expect(first.said).toEqual(["finish"]);
+    expect(second.said).toEqual([]);
+  });
+
+  test("for a model that the node does not have, or not at that endpoint, is a 404 that says which", async () => {
+    const { take } = start();
+    const [other, elsewhere] = [
+      take("req-1", { model: "other" }),
+      take("req-2", { endpoint: Endpoint.embeddings }),
+    ];
+    await settled();
+    expect(other.said).toEqual(['fail 404 This node does not serve the model "other"']);
+    expect(elsewhere.said).toEqual([
+      'fail 404 This node does not serve the model "m" at /v1/embeddings',
+    ]);
+  });
+
+  test("that an adapter fails in an unexpected way is a 502 in the node's own words", async () => {
+    const { logged, take, upstream } = start();
+    const reply = take();
+    await settled();
+    await upstream().end(new TypeError("secret prompt"));
+    expect(reply.said).toEqual(["fail 502 This node failed to run the call"]);
+    expect(logged.at(-1)).toMatchObject({
+      fault: "This node failed to run the call (TypeError)",
+    });
+  });
+});
+
+describe("of several offers", () => {
+  const down = () => new UpstreamFailure(503, "down");
+
+  test("the next is tried where one fails before its first piece", async () => {
+    const { runner, take, upstream } = start({ offers: 3 });
+    const reply = take();
+    await settled();
+    await upstream(0, 0).end(down());
+    await upstream(0, 1).end(down());
+    await upstream(0, 2).say("1");
+    await upstream(0, 2).end();
+    expect(reply.said).toEqual(["piece 1", "finish"]);
+    expect(runner.totals).toEqual({ served: 1, failed: 0 });
+  });
+
+  test("the last one's failure is reported where all fail", async () => {
+    const { logged, take, upstream } = start({ offers: 2 });
+    const reply = take();
+    await settled();
+    await upstream(0, 0).end(down());
+    await upstream(0, 1).end(new UpstreamFailure(429, "later"));
+    expect(reply.said).toEqual(["fail 429 later"]);
+    expect(logged.at(-1)).toMatchObject({ provider: "providers[1]", status: 429 });
+  });
+
+  test("none is tried after a piece, after a mistake of the request's, or for a caller who left", async () => {
+    const { runner, take, upstream, scripts } = start({ offers: 2, maxParallel: 9 });
+    take("req-1");
+    take("req-2");
+    take("req-3");
+    await settled();
+    await upstream(0).say("1");
+    await upstream(0).end(down());
+    await upstream(1).end(new UpstreamFailure(400, "bad request"));
+    runner.cancel("req-3");
+    await settled();
+    expect(runner.active).toBe(0);
+    expect(scripts[1]!.upstreams).toHaveLength(0);
+  });
+
+  test("one that does not serve the endpoint is passed over", async () => {
+    const { upstream, scripts } = start({ offers: 2 });
+    const offers = scripts.map(({ adapter }, i): Offer => ({
+      provider: `p${i}`,
+      local: "l",
+      endpoints: [i === 0 ? Endpoint.embeddings : Endpoint.chat],
+      adapter,
+    }));
+    const runner = new Runner({
+      catalogue: new Map([["m", offers]]),
+      maxParallel: 1,
+      world: new FakeWorld(),
+    });
+    const reply = new KeptReply();
+    runner.take(call, reply, runner);
+    await settled();
+    expect(scripts[0]!.upstreams).toHaveLength(0);
+    await upstream(0, 1).end();
+    expect(reply.said).toEqual(["finish"]);
+  });
+});
+
+describe("a call that is stopped", () => {
+  test("because its caller left ends with 499, is no failure, and lets no more pieces pass", async () => {
+    const { runner, logged, take, upstream } = start();
+    const reply = take();
+    await settled();
+    reply.hold = Promise.withResolvers<void>();
+    await upstream().say("1");
+    void upstream().say("2");
+    runner.cancel("req-1");
+    reply.hold.resolve();
+    await settled();
+    expect(upstream().call.signal.aborted).toBe(true);
+    expect(reply.said).toEqual(["piece 1", "fail 499 Stopped: the caller is gone"]);
+    expect(runner.totals).toEqual({ served: 0, failed: 0 });
+    expect(logged.at(-1)).toMatchObject({ level: "info", message: "call cancelled", status: 499 });
+  });
+
+  test("after its upstream's last piece is not reported as finished", async () => {
+    const { runner, take, upstream } = start();
+    const reply = take();
+    await settled();
+    void upstream().end();
+    runner.cancel("req-1");
+    await settled();
+    expect(reply.said).toEqual(["fail 499 Stopped: the caller is gone"]);
+  });
+
+  test("of an unknown id is nothing", () => {
+    const { runner, take } = start();
+    take("req-1");
+    runner.cancel("req-2");
+    expect(runner.active).toBe(1);
+  });
+
+  test("with its link leaves the calls of other links alone", async () => {
+    const { runner, take } = start();
+    const [a, b] = [{}, {}];
+    const lost = take("req-1", {}, a);
+    const kept = take("req-2", {}, b);
+    await settled();
+    runner.cancelAll(a);
+    await settled();
+    expect(lost.said).toEqual(["fail 503 this node stopped in the middle of the call"]);
+    expect(kept.said).toEqual([]);
+    runner.cancelAll();
+    await settled();
+    expect(kept.said).toHaveLength(1);
+    expect(runner.totals).toEqual({ served: 0, failed: 2 });
+  });
+});
+
+describe("a runner", () => {
+  test("that drains refuses new calls and finishes the others", async () => {
+    const { runner, take, upstream } = start();
+    const running = take("req-1");
+    await settled();
+    runner.drain();
+    expect(take("req-2").said).toEqual(["busy this node is draining"]);
+    await upstream().end();
+    expect(running.said).toEqual(["finish"]);
+  });
+
+  test("is idle once its last call has ended, or the last of one link", async () => {
+    const { runner, take, upstream } = start({ maxParallel: 3 });
+    const [a, b] = [{}, {}];
+    const idle: string[] = [];
+    take("req-1", {}, a);
+    take("req-2", {}, a);
+    take("req-3", {}, b);
+    await settled();
+    void runner.idle(a).then(() => idle.push("a"));
+    void runner.idle().then(() => idle.push("all"));
+    await upstream(0).end();
+    expect(idle).toEqual([]);
+    await upstream(1).end();
+    expect(idle).toEqual(["a"]);
+    await upstream(2).end();
+    expect(idle).toEqual(["a", "all"]);
+    await runner.idle();
+  });
+
+  test("logs a call in one line: where, what, how it ended, what it cost, how long it took", async () => {
+    const { world, logged, take, upstream } = start();
+    take();
+    await settled();
+    await world.pass(250);
+    await upstream().say(chunk("a"));
+    await upstream().say('{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5}}');
+    await upstream().end();
+    expect(logged).toEqual([{
+      level: "info",
+      message: "call served",
+      request_id: "req-1",
+      endpoint: "/v1/chat/completions",
+      model: "m",
+      status: 200,
+      prompt_tokens: 7,
+      completion_tokens: 5,
+      duration_ms: 250,
+    }]);
+  });
+
+  const unreachable = "Cannot reach the provider: connection refused; is it running?";
+  const faults: [failure: UpstreamFailure, fault: string][] = [
+    [
+      new UpstreamFailure(400, "a prompt", {
+        error: { message: "a prompt", code: "bad", type: "t" },
+      }),
+      "bad",
+    ],
+    [new UpstreamFailure(400, "a prompt", { error: { message: "a prompt", type: "t" } }), "t"],
+    [
+      new UpstreamFailure(400, "a prompt", { error: { message: "a prompt" } }),
+      "refused by the provider",
+    ],
+    [new UpstreamFailure(502, unreachable, { cause: new TypeError("http://secret") }), unreachable],
+    [new UpstreamFailure(502, "It broke", { cause: new TypeError("x") }), "It broke (TypeError)"],
+    [new UpstreamFailure(502, "It broke"), "It broke"],
+  ];
+  for (const [failure, fault] of faults) {
+    test(`logs a failure as "${fault}", without what the upstream said of the prompt`, async () => {
+      const { logged, take, upstream } = start();
+      take();
+      await settled();
+      await upstream().end(failure);
+      expect(logged).toEqual([expect.objectContaining({
+        level: "warn",
+        message: "call failed",
+        provider: "providers[0]",
+        status: failure.code,
+        fault,
+      })]);
+      expect(JSON.stringify(logged)).not.toContain("a prompt");
+    });
+  }
+});
