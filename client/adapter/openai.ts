@@ -12,12 +12,18 @@ import {
 import { withAskedModel } from "./asked_model.ts";
 import type { ProviderOptions } from "./provider_options.ts";
 import { type AddressRule, baseUrlOf, pathBelowBase } from "./upstream/base_url.ts";
-import { discard, readWhole, ResponseBody } from "./sse/event_stream.ts";
+import {
+  beginsWithObject,
+  isEventStream,
+  isEventText,
+  readWhole,
+  ResponseBody,
+} from "./sse/event_stream.ts";
 import { readListing } from "./upstream/model_listing.ts";
 import { type ProviderQuirks, quirksOf } from "./messages/chat_request.ts";
 import { messagesOverChat } from "./messages/over_chat.ts";
-import { type OpenAiDialect, openAiDialects } from "./openai/chat_dialect.ts";
-import { EventRelay } from "./openai/event_relay.ts";
+import { type DialectStream, type OpenAiDialect, openAiDialects } from "./openai/chat_dialect.ts";
+import { EventRelay, type Scanner } from "./openai/event_relay.ts";
 import { type Json, parseObject } from "./json_object.ts";
 import { openAiError } from "./openai/openai_error.ts";
 import { StreamedAnswer } from "./openai/streamed_answer.ts";
@@ -73,13 +79,22 @@ export class OpenAiAdapter implements Adapter {
       throw new UpstreamFailure(404, `This provider has no ${call.endpoint}`);
     }
     const response = await this.#post(call);
-    const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
-    const stream = call.stream ? dialect.stream : null;
-    if (stream === null || isJson) return this.#whole(response, dialect, call);
-    const scanner = new PassthroughScanner(call);
-    const failureIn = (event: Json) => this.#failureIn(event);
-    const relay = new EventRelay(stream.follow(), failureIn, call, scanner);
+    if (!call.stream || dialect.stream === null) return this.#whole(response, dialect, call);
+    if (isEventStream(response)) return this.#events(response, dialect.stream, call);
+    const sniffed = await beginsWithObject(response, call.signal);
+    return sniffed.isObject
+      ? this.#expanded(sniffed.response, dialect, call)
+      : this.#events(sniffed.response, dialect.stream, call);
+  }
+
+  #events(response: Response, stream: DialectStream, call: AdapterCall): AsyncIterator<Piece> {
+    const relay = this.#relay(stream, call, new PassthroughScanner(call));
     return new StreamedAnswer(new ResponseBody(response, call.signal), relay);
+  }
+
+  #relay(stream: DialectStream, call: AdapterCall, scanner: Scanner): EventRelay {
+    const failureIn = (event: Json) => this.#failureIn(event);
+    return new EventRelay(stream.follow(), failureIn, call, scanner);
   }
 
   async #post(call: AdapterCall): Promise<Response> {
@@ -95,21 +110,53 @@ export class OpenAiAdapter implements Adapter {
 
   async *#whole(
     response: Response,
-    { stream, isFailure }: OpenAiDialect,
+    dialect: OpenAiDialect,
     call: AdapterCall,
   ): AsyncGenerator<string> {
-    const isStream = (response.headers.get("content-type") ?? "").includes("text/event-stream");
-    if (isStream) {
-      discard(response);
-      throw new UpstreamFailure(502, "The provider streams although no stream was requested");
-    }
+    const { stream } = dialect;
     const text = (await readWhole(response, call.signal)).trim();
+    const isStream = stream !== null && isEventText(text);
+    const whole = isStream ? this.#gathered(text, stream, call) : text;
+    const answer = this.#answerIn(whole, dialect);
+    const repaired = dialect.repair?.(whole, answer) ?? whole;
+    yield withAskedModel(repaired, answer, call);
+  }
+
+  /** Expands a whole answer into the requested stream. */
+  async *#expanded(
+    response: Response,
+    dialect: OpenAiDialect,
+    call: AdapterCall,
+  ): AsyncGenerator<string> {
+    const text = (await readWhole(response, call.signal)).trim();
+    const answer = this.#answerIn(text, dialect);
+    const repaired = parseObject(dialect.repair?.(text, answer) ?? text);
+    for (const event of dialect.stream!.expand(repaired, wantsUsage(call.bodyText))) {
+      yield withAskedModel(event, JSON.parse(event), call);
+    }
+  }
+
+  #answerIn(text: string, { isFailure }: OpenAiDialect): Json {
     const answer = parseObject(text);
     if (isFailure(answer)) throw this.#failureIn(answer);
-    const pieces = call.stream && stream !== null
-      ? stream.expand(answer, wantsUsage(call.bodyText))
-      : [text];
-    for (const piece of pieces) yield withAskedModel(piece, JSON.parse(piece), call);
+    return answer;
+  }
+
+  /** The whole answer in a stream's text, for upstreams that stream although none was requested. */
+  #gathered(text: string, stream: DialectStream, call: AdapterCall): string {
+    const relay = this.#relay(stream, call, everyEvent);
+    const events: Json[] = [];
+    const take = () => {
+      for (let piece = relay.next(); piece !== null; piece = relay.next()) {
+        events.push(parseObject(piece as string));
+      }
+    };
+    relay.feed(new TextEncoder().encode(text));
+    take();
+    relay.feedEnd();
+    take();
+    relay.end();
+    return JSON.stringify(stream.gather(events));
   }
 
   #failureIn(body: Json): UpstreamFailure {
@@ -117,6 +164,9 @@ export class OpenAiAdapter implements Adapter {
     return toFailure(statusIn(error) ?? 502, error, this.#upstream);
   }
 }
+
+/** Parses every event. */
+const everyEvent: Scanner = { take: () => null, learn: () => {}, end: 0 };
 
 /** Whether the request asks for the usage chunk. */
 function wantsUsage(bodyText: string): boolean {

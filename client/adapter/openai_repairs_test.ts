@@ -49,12 +49,12 @@ describe("an SDK's strict helper accepts a stream", () => {
     ["without a role", sse(chunk({ content: "hi" }), end, "[DONE]"), answering("hi")],
     ["without [DONE]", sse(role, chunk({ content: "hi" }), end), answering("hi")],
     [
-      "that answering [DONE], but not why it ended",
+      "that sends [DONE] without a finish reason",
       sse(role, chunk({ content: "hi" }), "[DONE]"),
       [{ ...answering("hi")[0], finish_reason: "stop" }],
     ],
     [
-      "that answering [DONE], but not that tools are called",
+      "that sends [DONE] after a tool call without a finish reason",
       sse(role, chunk({ tool_calls: [call(0, "t")] }), "[DONE]"),
       [{ finish_reason: "tool_calls" }],
     ],
@@ -68,9 +68,9 @@ describe("an SDK's strict helper accepts a stream", () => {
       sse(...["h", "i"].map((content) => chunk({ role: "assistant", content })), end),
       answering("hi"),
     ],
-    ["with thoughts before the role", sse(chunk({ reasoning: "hm" }), role, end), answering("")],
+    ["with reasoning before the role", sse(chunk({ reasoning: "hm" }), role, end), answering("")],
     [
-      "with choices that take turns",
+      "with interleaved choices",
       sse(
         chunk({ content: "a" }, null, 1),
         chunk({ content: "b" }, null, 0),
@@ -85,7 +85,7 @@ describe("an SDK's strict helper accepts a stream", () => {
       answering("hi"),
     ],
     [
-      "with comments, other line ends and unknown fields",
+      "with comments, other line endings and unknown fields",
       `: hello\r\n\r\n${
         sse(role, chunk({ content: "hi" }), end).replaceAll("\n", "\r\n")
       }id: 1\n\n`,
@@ -119,8 +119,8 @@ describe("an SDK's strict helper accepts a stream", () => {
 describe("a failure results from a stream", () => {
   const broken: [name: string, wire: string][] = [
     ["that ends without a finish reason", sse(role, chunk({ content: "hi" }))],
-    ["that answering [DONE] at once", sse("[DONE]")],
-    ["one choice of which is cut off", sse(chunk({}, "stop", 0), chunk({ content: "a" }, null, 1))],
+    ["that sends [DONE] at once", sse("[DONE]")],
+    ["with a truncated choice", sse(chunk({}, "stop", 0), chunk({ content: "a" }, null, 1))],
     ["that ends in the middle of an event", sse(role) + 'data: {"choices":[{"delta'],
     ["with an error in it", sse(role, { error: { message: "no" } }, end, "[DONE]")],
     ["that is not JSON", sse(role, "<html>")],

@@ -3,8 +3,15 @@ import fc from "fast-check";
 import type { ProviderConfig } from "../config/config.ts";
 import { objectMembers } from "../../protocol/mod.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
-import { eventStream, type Seen, sse, StubUpstream } from "../testing/stub_upstream.ts";
+import {
+  endlessStream,
+  eventStream,
+  type Seen,
+  sse,
+  StubUpstream,
+} from "../testing/stub_upstream.ts";
 import { realWorld, type World } from "../world.ts";
+import type { Json } from "./json_object.ts";
 import { UpstreamFailure } from "./adapter.ts";
 import { OpenAiAdapter } from "./openai.ts";
 
@@ -87,7 +94,7 @@ test("no duplicate model member is sent, however its name is escaped", async () 
 
 test("payloads are relayed unchanged, however the stream is split", async () => {
   const odd =
-    '{"seed":9007199254740993, "choices":[{"delta":{"role":"assistant","content":"\\u00e9"}}]}';
+    '{"seed":9007199254740993, "choices":[{"index":0,"delta":{"role":"assistant","content":"\\u00e9"}}]}';
   const wire = new TextEncoder().encode(
     `: hello\r\n\r\nevent: x\r\ndata:${odd}\r\n\r\n${sse(text, end)}data: [DONE]\n\n`,
   );
@@ -124,6 +131,69 @@ test("a first delta without a role gets one, per choice", async () => {
     { index: 1, delta: { role: "assistant" } },
   ]);
   expect(pieces[1]).toBe(JSON.stringify(ends));
+});
+
+test("a repaired chunk keeps numbers that JavaScript cannot represent", async () => {
+  const bare = '{"seed":9007199254740993,"choices":[{"delta":{"role":"assistant"}}]}';
+  const upstream = upstreamOf(() => eventStream([sse(bare, end)]));
+  const [first] = (await ask(upstream.url)).pieces;
+  expect(first).toBe(
+    '{"seed":9007199254740993,"choices":[{"delta":{"role":"assistant"},"index":0}]}',
+  );
+});
+
+test("choices without an index are numbered by their position", async () => {
+  const bare = { choices: [{ delta: { content: "a" } }, { index: null, delta: {} }] };
+  const ends = { choices: [0, 1].map(() => ({ delta: {}, finish_reason: "stop" })) };
+  const upstream = upstreamOf(() => eventStream([sse(bare, ends)]));
+  const { pieces, failure } = await ask(upstream.url);
+  expect(pieces.map((text) => JSON.parse(text).choices.map((choice: Json) => choice.index)))
+    .toEqual([[0, 1], [0, 1]]);
+  expect(failure).toBeNull();
+});
+
+test("reasoning is copied to reasoning_content, even beside a null or empty one", async () => {
+  for (const reasoning_content of [undefined, null, ""]) {
+    const delta = { role: "assistant", reasoning: "hm", reasoning_content };
+    const upstream = upstreamOf(() => eventStream([sse(chunk(delta), end)]));
+    const [first] = (await ask(upstream.url)).pieces;
+    expect(JSON.parse(first!).choices[0].delta.reasoning_content).toBe("hm");
+  }
+});
+
+test("content in typed parts becomes text and reasoning", async () => {
+  const content = [
+    { type: "thinking", thinking: [{ type: "text", text: "h" }, { type: "text", text: "m" }] },
+    { type: "text", text: "a" },
+    { type: "reference", reference_ids: [1] },
+    { type: "text", text: "b" },
+  ];
+  const upstream = upstreamOf(() => eventStream([sse(chunk({ role: "assistant", content }), end)]));
+  const [first] = (await ask(upstream.url)).pieces;
+  expect(JSON.parse(first!).choices[0].delta).toEqual({
+    role: "assistant",
+    content: "ab",
+    reasoning_content: "hm",
+  });
+});
+
+test("arguments given as an object become text, with their numbers and key order", async () => {
+  const text = '{"choices":[{"index":0,"delta":{"role":"assistant","tool_calls":[{"index":0,' +
+    '"id":"a","function":{"name":"f","arguments":{ "2":2512292042121000001, "1": 1.0 }}}]}}]}';
+  const upstream = upstreamOf(() => eventStream([sse(text, end)]));
+  const [first] = (await ask(upstream.url)).pieces;
+  expect(JSON.parse(first!).choices[0].delta.tool_calls[0].function.arguments)
+    .toBe('{ "2":2512292042121000001, "1": 1.0 }');
+});
+
+test("a finish reason that reports a failure is a failure", async () => {
+  const cases = [["error", 502], ["abort", 502], ["insufficient_system_resource", 503]] as const;
+  for (const [reason, code] of cases) {
+    const upstream = upstreamOf(() => eventStream([sse(role, text, chunk({}, reason), "[DONE]")]));
+    const { pieces, failure } = await ask(upstream.url);
+    expect(pieces).toEqual([role, text]);
+    expect(failure).toMatchObject({ code, error: { code: reason } });
+  }
 });
 
 test("reasoning is copied to reasoning_content, unless that is present", async () => {
@@ -437,4 +507,127 @@ test("a compressed answer is relayed decompressed", async () => {
     new Response(Bun.gzipSync('{"a":"é"}'), { headers: { "content-encoding": "gzip" } })
   );
   expect((await ask(upstream.url, { stream: false })).pieces).toEqual(['{"a":"é"}']);
+});
+
+const labelled = (type: string, text: string) =>
+  new Response(text, { headers: { "content-type": type } });
+const whole = JSON.stringify({
+  id: "c",
+  choices: [{
+    index: 0,
+    message: { role: "assistant", content: "héllo 🙂" },
+    logprobs: null,
+    finish_reason: "stop",
+  }],
+  object: "chat.completion",
+});
+
+test("a stream is recognised by its body, whatever its label", async () => {
+  for (const type of ["application/json", "text/plain", "", "application/octet-stream"]) {
+    for (const wire of [sse(role, text, end, "[DONE]"), ` \n: hi\n\n${sse(role, text, end)}`]) {
+      const upstream = upstreamOf(() => labelled(type, wire));
+      expect(await ask(upstream.url)).toEqual({ pieces: [role, text, end], failure: null });
+    }
+  }
+});
+
+test("a mislabelled stream arrives as it is sent, not at its end", async () => {
+  const { promise: ended, resolve: endStream } = Promise.withResolvers<void>();
+  const body = new ReadableStream({
+    async start(controller) {
+      controller.enqueue(new TextEncoder().encode(sse(role)));
+      await ended;
+      controller.enqueue(new TextEncoder().encode(sse(text, end)));
+      controller.close();
+    },
+  });
+  const fetch = () =>
+    Promise.resolve(labelled("application/json", "")).then(({ headers }) =>
+      new Response(body, { headers })
+    );
+  const adapter = new OpenAiAdapter({ base_url: "http://127.0.0.1:9" }, { ...world, fetch });
+  const pieces: string[] = [];
+  for await (const piece of textsOf(adapter.answer(callOf()))) {
+    pieces.push(piece);
+    endStream();
+  }
+  expect(pieces).toEqual([role, text, end]);
+});
+
+test("a whole answer is recognised by its body, whatever its label", async () => {
+  for (const type of ["text/plain", "", "text/html"]) {
+    const upstream = upstreamOf(() => labelled(type, `\n${whole}\n`));
+    const { pieces, failure } = await ask(upstream.url);
+    expect(failure).toBeNull();
+    expect(pieces.map((piece) => JSON.parse(piece).choices[0].delta.content))
+      .toEqual(["héllo 🙂", undefined]);
+    expect((await ask(upstream.url, { stream: false })).pieces).toEqual([whole]);
+  }
+});
+
+test("a stream is gathered if no stream was requested, whatever its label", async () => {
+  for (const type of ["text/event-stream", "application/json"]) {
+    const upstream = upstreamOf(() => labelled(type, sse(role, text, end, "[DONE]")));
+    const { pieces, failure } = await ask(upstream.url, { stream: false });
+    expect(failure).toBeNull();
+    expect(pieces.map((piece) => JSON.parse(piece))).toEqual([JSON.parse(whole)]);
+  }
+  const cut = upstreamOf(() => labelled("text/event-stream", sse(role, text)));
+  expect((await ask(cut.url, { stream: false })).failure?.error?.code)
+    .toBe("upstream_disconnected");
+});
+
+test("a last event without a blank line is complete, unless its JSON is truncated", async () => {
+  const upstream = upstreamOf(() => eventStream([sse(role, text), `data: ${end}`]));
+  expect(await ask(upstream.url)).toEqual({ pieces: [role, text, end], failure: null });
+  const done = upstreamOf(() => eventStream([sse(role, text), "data: [DONE]"]));
+  expect((await ask(done.url)).failure).toBeNull();
+  const cut = upstreamOf(() => eventStream([sse(role, text), `data: ${end.slice(0, -9)}`]));
+  expect((await ask(cut.url)).failure?.error?.code).toBe("upstream_disconnected");
+});
+
+test("a complete answer ends although its connection stays open", async () => {
+  const upstream = upstreamOf(() => endlessStream(sse(role, text, end)));
+  expect(await ask(upstream.url)).toEqual({ pieces: [role, text, end], failure: null });
+});
+
+test("a whole answer is repaired like a streamed one", async () => {
+  const answer = {
+    choices: [{
+      message: {
+        role: "assistant",
+        content: [{ type: "text", text: "a" }],
+        reasoning: "hm",
+        tool_calls: [{ id: "a", function: { name: "f", arguments: { x: 1 } } }],
+      },
+      finish_reason: "stop",
+    }],
+  };
+  const upstream = upstreamOf(() => Response.json(answer));
+  const { pieces } = await ask(upstream.url, { stream: false });
+  expect(JSON.parse(pieces[0]!).choices[0]).toEqual({
+    index: 0,
+    message: {
+      role: "assistant",
+      content: "a",
+      reasoning: "hm",
+      reasoning_content: "hm",
+      tool_calls: [{ id: "a", function: { name: "f", arguments: '{"x":1}' } }],
+    },
+    finish_reason: "stop",
+  });
+  const chunks = (await ask(upstream.url)).pieces.map((piece) => JSON.parse(piece).choices[0]);
+  expect(chunks[0].delta).toMatchObject({ content: "a", reasoning_content: "hm" });
+});
+
+test("a whole answer whose finish reason reports a failure is a failure", async () => {
+  const choices = [{
+    index: 0,
+    message: { role: "assistant", content: "" },
+    finish_reason: "error",
+  }];
+  const upstream = upstreamOf(() => Response.json({ choices }));
+  for (const stream of [true, false]) {
+    expect((await ask(upstream.url, { stream })).failure?.error?.code).toBe("error");
+  }
 });

@@ -26,6 +26,8 @@ interface Report {
   usage?: Counts | null;
   /** Present in Claude's `message_start`. */
   message?: { usage?: Counts | null };
+  /** Moonshot reports usage in the last chunk's choice. */
+  choices?: { usage?: Counts | null }[] | null;
   /** Present in `response.created` and its like. */
   response?: StoredResponse & { usage?: Counts | null };
 }
@@ -59,7 +61,7 @@ export function usageMeter(endpoint: Endpoint): UsageMeter {
     meter.finishReason = markers.finishReason.exec(text)?.[1] ?? meter.finishReason;
     if (!markers.accounting.test(text)) return;
     const report = JSON.parse(text) as Report;
-    Object.assign(usage, report.usage ?? report.response?.usage ?? report.message?.usage);
+    Object.assign(usage, usageIn(report));
     meter.completionTokens = countIn(usage.completion_tokens) ?? countIn(usage.output_tokens) ??
       meter.completionTokens;
     meter.promptTokens = promptTokens(usage) ?? meter.promptTokens;
@@ -67,6 +69,11 @@ export function usageMeter(endpoint: Endpoint): UsageMeter {
   }
 
   return meter;
+}
+
+function usageIn({ usage, response, message, choices }: Report): Counts | null | undefined {
+  return usage ?? response?.usage ?? message?.usage ??
+    choices?.find((choice) => choice?.usage)?.usage;
 }
 
 /** Claude reports cached tokens apart from the rest of the prompt. */

@@ -114,3 +114,21 @@ test("Claude's cached tokens are part of the prompt, and later counts replace ea
     responseId: null,
   });
 });
+
+test("usage inside the last chunk's choice is reported", () => {
+  const usage = { prompt_tokens: 1336, completion_tokens: 31 };
+  const last = { choices: [{ index: 0, delta: {}, finish_reason: "stop", usage }] };
+  expect(counted(Endpoint.chat, last)).toMatchObject({
+    promptTokens: 1336,
+    completionTokens: 31,
+    finishReason: "stop",
+  });
+});
+
+test("reported zeros stay zeros", () => {
+  const usage = { prompt_tokens: 0, completion_tokens: 0 };
+  expect(counted(Endpoint.chat, { choices: [], usage })).toMatchObject({
+    promptTokens: 0,
+    completionTokens: 0,
+  });
+});

@@ -2,9 +2,12 @@
 
 import { UpstreamFailure } from "../adapter.ts";
 import { disconnected } from "../sse/event_stream.ts";
-import { type Json, notAnAnswer } from "../json_object.ts";
+import { isObject, type Json, notAnAnswer } from "../json_object.ts";
 import type { StreamFollower } from "./stream_follower.ts";
-import { ToolPlaces } from "./tool_places.ts";
+import { checkFinishReason } from "./finish_reason.ts";
+import { toJsonText } from "../raw_json.ts";
+import { repairable, repairMessage } from "./message_repair.ts";
+import { ToolCallTracker } from "./tool_calls.ts";
 
 interface Choice {
   index?: unknown;
@@ -15,13 +18,14 @@ interface Choice {
 /** The state of one choice. */
 interface Progress {
   hasEnded: boolean;
-  tools: ToolPlaces;
+  tools: ToolCallTracker;
 }
 
 export class ChunkStream implements StreamFollower {
   /** A usage chunk may follow the last choice's end, so the stream is read to its own end. */
   readonly isOver = false;
   readonly #choices = new Map<number, Progress>();
+  #openCount = 0;
   /** The members that all chunks of an answer share. */
   #head: Json | null = null;
 
@@ -30,18 +34,19 @@ export class ChunkStream implements StreamFollower {
 
   /** Whether every choice that began has ended. */
   get isComplete(): boolean {
-    return this.#choices.size > 0 && [...this.#choices.values()].every(({ hasEnded }) => hasEnded);
+    return this.#choices.size > 0 && this.#openCount === 0;
   }
 
-  pass(text: string, chunk: Json): string {
+  pass(text: string, parsed: Json): string {
+    const chunk = repairable(text, parsed);
     const choices = Array.isArray(chunk.choices) ? chunk.choices as Choice[] : [];
     this.#head ??= headOf(chunk);
     let repaired = false;
-    for (const choice of choices) {
+    choices.forEach((choice, position) => {
       if (typeof choice !== "object" || choice === null) throw notAnAnswer();
-      repaired = this.#follow(choice) || repaired;
-    }
-    return repaired ? JSON.stringify(chunk) : text;
+      repaired = this.#follow(choice, position) || repaired;
+    });
+    return repaired ? toJsonText(chunk) : text;
   }
 
   /** Some servers send `[DONE]` without a finish reason; SDK helpers require both. */
@@ -52,7 +57,7 @@ export class ChunkStream implements StreamFollower {
     }
     const open = [...this.#choices].filter(([, { hasEnded }]) => !hasEnded);
     const choices = open.map(([index, progress]) => {
-      progress.hasEnded = true;
+      this.#end(progress);
       const rest = {
         logprobs: null,
         finish_reason: progress.tools.isEmpty ? "stop" : "tool_calls",
@@ -67,18 +72,33 @@ export class ChunkStream implements StreamFollower {
   }
 
   /** Returns whether the choice was repaired. */
-  #follow(choice: Choice): boolean {
-    const index = typeof choice.index === "number" ? choice.index : 0;
+  #follow(choice: Choice, position: number): boolean {
+    const isNumbered = typeof choice.index === "number";
+    const index = isNumbered ? choice.index as number : position;
+    choice.index = index;
     const known = this.#choices.get(index);
-    const progress = known ?? { hasEnded: false, tools: new ToolPlaces() };
-    this.#choices.set(index, progress);
-    progress.hasEnded ||= isReason(choice.finish_reason);
-    if (this.kind === "text") return false;
+    const progress = known ?? this.#begin(index);
+    checkFinishReason(choice.finish_reason);
+    if (isReason(choice.finish_reason)) this.#end(progress);
+    if (this.kind === "text") return !isNumbered;
     return [
+      !isNumbered,
       known === undefined && giveRole(choice),
-      copyReasoning(choice),
-      progress.tools.mend(choice.delta?.tool_calls),
+      isObject(choice.delta) && repairMessage(choice.delta),
+      progress.tools.repair(choice.delta?.tool_calls),
     ].some(Boolean);
+  }
+
+  #begin(index: number): Progress {
+    const progress = { hasEnded: false, tools: new ToolCallTracker() };
+    this.#choices.set(index, progress);
+    this.#openCount++;
+    return progress;
+  }
+
+  #end(progress: Progress): void {
+    if (!progress.hasEnded) this.#openCount--;
+    progress.hasEnded = true;
   }
 }
 
@@ -96,12 +116,5 @@ function giveRole(choice: Choice): boolean {
   const role = "assistant";
   if (typeof choice.delta?.role === "string" && choice.delta.role !== "") return false;
   choice.delta = { ...{ role }, ...choice.delta, role };
-  return true;
-}
-
-/** vLLM and others send `reasoning`; several clients read only `reasoning_content`. */
-function copyReasoning({ delta }: Choice): boolean {
-  if (typeof delta?.reasoning !== "string" || delta.reasoning_content !== undefined) return false;
-  delta.reasoning_content = delta.reasoning;
   return true;
 }

@@ -3,7 +3,7 @@
 import type { EventSourceMessage } from "eventsource-parser";
 import type { Piece, UpstreamFailure } from "../adapter.ts";
 import { type ModelNames, withAskedModel } from "../asked_model.ts";
-import { EventParser } from "../sse/event_stream.ts";
+import { disconnected, EventParser } from "../sse/event_stream.ts";
 import { latin1, PassthroughScanner } from "../sse/passthrough_scanner.ts";
 import { holdsError } from "./chat_dialect.ts";
 import { type Json, parseObject } from "../json_object.ts";
@@ -11,8 +11,13 @@ import type { StreamFollower } from "./stream_follower.ts";
 
 const NOTHING = new Uint8Array();
 
+const BLANK_LINE_BYTES = new TextEncoder().encode("\n\n");
+
 /** The end of a line, followed by an empty line. */
 const BLANK_LINE = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
+
+/** Finds the events that pass as bytes. */
+export type Scanner = Pick<PassthroughScanner, "take" | "learn" | "end">;
 
 export class EventRelay {
   readonly #parser = new EventParser();
@@ -28,12 +33,13 @@ export class EventRelay {
   /** Whether `#at` is at the start of an event. */
   #isAtStart = true;
   #sawDone = false;
+  #isEnding = false;
 
   constructor(
     private readonly follower: StreamFollower,
     private readonly failureIn: (event: Json) => UpstreamFailure,
     private readonly names: ModelNames,
-    private readonly scanner: Pick<PassthroughScanner, "take" | "learn" | "end">,
+    private readonly scanner: Scanner,
   ) {}
 
   /** Whether nothing more needs to be read. */
@@ -77,6 +83,12 @@ export class EventRelay {
     return null;
   }
 
+  /** Completes an event without its blank line, at the end of the stream. */
+  feedEnd(): void {
+    this.#isEnding = true;
+    this.feed(BLANK_LINE_BYTES);
+  }
+
   /** The connection has ended. Throws an UpstreamFailure unless the answer was complete. */
   end(): void {
     if (!this.#sawDone) this.follower.end();
@@ -95,13 +107,22 @@ export class EventRelay {
     this.#sawDone = data.trim() === "[DONE]";
     if (this.#sawDone) return this.follower.done();
     if (data.trim() === "") return null;
-    const body = parseObject(data);
+    const body = this.#isEnding ? lastObject(data) : parseObject(data);
     const isError = event === "error" || body.type === "error" || holdsError(body);
     if (isError) throw this.failureIn(body);
     const { type } = body;
     const passed = this.follower.pass(data, body);
     if (this.#source !== null && passed === data) this.scanner.learn(this.#source, type);
     return withAskedModel(passed, body, this.names);
+  }
+}
+
+/** The object in a stream's last event, which the end of the connection may have truncated. */
+function lastObject(data: string): Json {
+  try {
+    return parseObject(data);
+  } catch {
+    throw disconnected();
   }
 }
 

@@ -9,6 +9,9 @@ import type { EventRelay } from "./event_relay.ts";
 
 const END = { done: true, value: undefined } as const;
 
+/** How long a complete answer waits for its usage where the upstream keeps the connection open. */
+const USAGE_WITHIN_MS = 2_000;
+
 export class StreamedAnswer implements AsyncIterator<Piece> {
   constructor(private readonly body: ResponseBody, private readonly relay: EventRelay) {}
 
@@ -21,7 +24,8 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
       this.body.release();
       return Promise.reject(failure);
     }
-    return this.body.read().then(this.#feed, this.#lose);
+    const read = this.body.read();
+    return (this.relay.isComplete ? orEnd(read) : read).then(this.#feed, this.#lose);
   }
 
   return(): Promise<IteratorResult<Piece>> {
@@ -31,10 +35,11 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
 
   readonly #feed = (read: ReadResult): IteratorResult<Piece> | Promise<IteratorResult<Piece>> => {
     try {
-      if (read.done) return this.#end();
-      this.relay.feed(read.value);
+      if (read.done) this.relay.feedEnd();
+      else this.relay.feed(read.value);
       const piece = this.relay.next();
       if (piece !== null) return { done: false, value: piece };
+      if (read.done) return this.#end();
     } catch (failure) {
       this.body.release();
       throw failure;
@@ -54,4 +59,12 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
     this.relay.end();
     return END;
   }
+}
+
+/** The read, or the end of the stream if the read takes too long. */
+function orEnd(read: Promise<ReadResult>): Promise<ReadResult> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(END), USAGE_WITHIN_MS);
+    read.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

@@ -74,6 +74,45 @@ async function wholeText(response: Response, signal: AbortSignal): Promise<strin
   }
 }
 
+/** Whether the response is labelled as an event stream. */
+export function isEventStream({ headers }: Response): boolean {
+  return /^text\/event-stream\b/i.test(headers.get("content-type") ?? "");
+}
+
+/** Whether a whole body is an event stream, whatever its label. */
+export function isEventText(text: string): boolean {
+  return /^(?::|data:|event:|id:|retry:)/.test(text);
+}
+
+/**
+ * Whether a body begins with a JSON object, whatever its label; and the response to read it from,
+ * since the given one is read up to there. Throws an UpstreamFailure when the connection is lost.
+ */
+export async function beginsWithObject(
+  response: Response,
+  signal: AbortSignal,
+): Promise<{ isObject: boolean; response: Response }> {
+  const source = readBytes(response, signal)[Symbol.asyncIterator]();
+  const read: Uint8Array[] = [];
+  let first: string | undefined;
+  while (first === undefined) {
+    const { done, value } = await source.next();
+    if (done) break;
+    read.push(value);
+    first = /[^\s\ufeff]/.exec(new TextDecoder().decode(value))?.[0];
+  }
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => read.forEach((bytes) => controller.enqueue(bytes)),
+    pull: async (controller) => {
+      const { done, value } = await source.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void await source.return?.(),
+  });
+  return { isObject: first === "{", response: new Response(body, response) };
+}
+
 /** Cancels an answer that will not be read. */
 export function discard(response: Response): void {
   response.body?.cancel().catch(() => {/* already closed */});

@@ -26,6 +26,8 @@ function entriesIn(text: string): Json[] {
     const value: unknown = JSON.parse(text);
     const entries = Array.isArray(value) ? value : (value as Json | null)?.data;
     if (Array.isArray(entries)) return entries.filter(isObject);
+    // Ollama without models.
+    if (entries === null) return [];
   } catch { /* not JSON: the same failure */ }
   throw new UpstreamFailure(502, "The provider's answer is no list of models");
 }

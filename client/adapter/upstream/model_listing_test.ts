@@ -19,6 +19,10 @@ test("anything but a list is a failure, not an empty list", () => {
   }
 });
 
+test("a list whose data is null is empty", () => {
+  expect(readListing('{"object":"list","data":null}')).toEqual([]);
+});
+
 const lengths: [server: string, entry: object][] = [
   ["OpenRouter and other gateways like ours", { context_length: 8192 }],
   ["vLLM", { max_model_len: 8192 }],
