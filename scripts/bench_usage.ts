@@ -1,7 +1,7 @@
 /**
- * What the console's views cost over a long history: `bun run bench:usage [--calls N] [--days N]
- * [--only sqlite|postgres]`. Fills a database of its own by bulk SQL, starts the gateway over it,
- * asks as the console does and prints a table. Exits with 1 where a view misses its goal.
+ * Measures the console's views over a long history: `bun run bench:usage [--calls N] [--days N]
+ * [--only sqlite|postgres]`. Starts a gateway over a database of its own, fills that by bulk SQL,
+ * sends the console's requests and prints a table. Exits with 1 where a view misses its goal.
  */
 
 import { SQL } from "bun";
@@ -11,17 +11,17 @@ import { parseArgs } from "node:util";
 import { createAccount } from "../tests/harness/account.ts";
 import { endAll } from "../tests/harness/cleanup.ts";
 import { type Gateway, startGateway } from "../tests/harness/gateway.ts";
-import { type Dialect, fill, type Run } from "./bench_usage/history.ts";
+import { type DatabaseKind, fill, type Run } from "./bench_usage/history.ts";
 import { build } from "./build.ts";
 import { onInterruption } from "./interruption.ts";
 import { Steps } from "./steps.ts";
 import { startPostgres } from "./testing/postgres.ts";
 import type { Service } from "./testing/service.ts";
 
-/** A view answers within this, in milliseconds. */
+/** A view is to answer within this time. */
 const GOAL_MS = 300;
 
-const ASKED_TIMES = 15;
+const ROUNDS = 15;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -29,7 +29,7 @@ const DAY_MS = 24 * HOUR_MS;
 interface Options {
   calls: number;
   days: number;
-  dialects: readonly Dialect[];
+  kinds: readonly DatabaseKind[];
 }
 
 interface Timing {
@@ -41,12 +41,12 @@ interface Timing {
 const steps = new Steps();
 const services: Service[] = [];
 
-async function main({ calls, days, dialects }: Options): Promise<boolean> {
+async function main({ calls, days, kinds }: Options): Promise<boolean> {
   await build(["web", "server"], steps);
   let isEveryGoalMet = true;
-  for (const dialect of dialects) {
-    const timings = await measure(dialect, calls, days);
-    steps.say(`\n${dialect}: ${calls.toLocaleString("en")} calls of one account in ${days} days`);
+  for (const kind of kinds) {
+    const timings = await measure(kind, calls, days);
+    steps.say(`\n${kind}: ${calls.toLocaleString("en")} calls of one account in ${days} days`);
     for (const { view, medianMs, worstMs } of timings) {
       const mark = medianMs <= GOAL_MS ? "✓" : "✗";
       isEveryGoalMet &&= medianMs <= GOAL_MS;
@@ -59,17 +59,17 @@ async function main({ calls, days, dialects }: Options): Promise<boolean> {
   return isEveryGoalMet;
 }
 
-async function measure(dialect: Dialect, calls: number, days: number): Promise<Timing[]> {
-  const env = await database(dialect);
+async function measure(kind: DatabaseKind, calls: number, days: number): Promise<Timing[]> {
+  const env = await database(kind);
   const gateway = await startGateway({ env });
   const account = await createAccount(gateway);
   const until = Date.now();
   const { run, close } = connect(gateway, env.DATABASE_URL);
   const history = { accountId: account.user.id, calls, days, until };
   const startedMs = performance.now();
-  for await (const what of fill(run, dialect, history)) {
+  for await (const what of fill(run, kind, history)) {
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
-    steps.say(`  ${dialect}: ${what} (after ${seconds} s)`);
+    steps.say(`  ${kind}: ${what} (after ${seconds} s)`);
   }
   await close();
   const timings: Timing[] = [];
@@ -80,7 +80,7 @@ async function measure(dialect: Dialect, calls: number, days: number): Promise<T
   return timings;
 }
 
-/** As the console asks, and what it may ask at worst. */
+/** The console's requests, and the slowest that it can send. */
 function views(until: number, days: number): [view: string, query: string][] {
   const usage = (fromMs: number, more = "") =>
     `/api/usage?from=${until - fromMs}&to=${until}${more}`;
@@ -97,26 +97,26 @@ function views(until: number, days: number): [view: string, query: string][] {
     ["calls, a page in the middle", `/api/calls?to=${until - all / 2}`],
     ["calls, of one model", "/api/calls?model=model-3"],
     ["calls, failed ones", "/api/calls?outcome=failed"],
-    ["calls, a filter that nothing fits", "/api/calls?model=none"],
+    ["calls, a filter that matches nothing", "/api/calls?model=none"],
   ];
 }
 
 async function timed({ url }: Gateway, token: string, query: string) {
   const times: number[] = [];
-  for (let round = 0; round <= ASKED_TIMES; round++) {
+  for (let round = 0; round <= ROUNDS; round++) {
     const startedMs = performance.now();
     const response = await fetch(url + query, { headers: { authorization: `Bearer ${token}` } });
     const text = await response.text();
     if (!response.ok) throw new Error(`${query}: ${response.status} ${text}`);
-    // The first one is for the caches.
+    // The first round only fills caches.
     if (round > 0) times.push(performance.now() - startedMs);
   }
   times.sort((a, b) => a - b);
   return { medianMs: times[Math.floor(times.length / 2)] ?? NaN, worstMs: times.at(-1) ?? NaN };
 }
 
-async function database(dialect: Dialect): Promise<Record<string, string>> {
-  if (dialect === "sqlite") return {};
+async function database(kind: DatabaseKind): Promise<Record<string, string>> {
+  if (kind === "sqlite") return {};
   const service = await steps.run("start PostgreSQL", () => startPostgres());
   services.push(service);
   return { DATABASE_URL: service.url, JWT_SECRET: "0123456789abcdef".repeat(4) };
@@ -154,11 +154,11 @@ function readOptions(): Options {
   const calls = Number(values.calls);
   const days = Number(values.days);
   if (!(calls >= 1) || !(days >= 1)) throw new Error("--calls and --days: expected 1 or more");
-  if (values.only === undefined) return { calls, days, dialects: ["sqlite", "postgres"] };
+  if (values.only === undefined) return { calls, days, kinds: ["sqlite", "postgres"] };
   if (values.only !== "sqlite" && values.only !== "postgres") {
     throw new Error("--only: expected sqlite or postgres");
   }
-  return { calls, days, dialects: [values.only] };
+  return { calls, days, kinds: [values.only] };
 }
 
 async function cleanUp(): Promise<void> {

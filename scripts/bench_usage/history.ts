@@ -1,10 +1,11 @@
-/** A long history of calls, written by bulk SQL: the ledger's rows, and from them the rollups that the gateway would have kept. */
+/** Writes a long history of calls by bulk SQL: the ledger, and the rollups that the gateway would have computed from it. */
 
 import { ENDS_MS } from "../../server/store/histogram.ts";
-import { freshKeyColumns, freshSumColumns } from "../../server/store/usage_fresh.ts";
-import { histogramColumns, keyColumns, sumColumns } from "../../server/store/usage_rollup.ts";
+import { histogramColumns } from "../../server/store/schema.ts";
+import { freshColumns } from "../../server/store/usage_fresh.ts";
+import { rollupColumns } from "../../server/store/usage_rollup.ts";
 
-export type Dialect = "sqlite" | "postgres";
+export type DatabaseKind = "sqlite" | "postgres";
 
 /** Runs one statement. */
 export type Run = (statement: string) => Promise<unknown>;
@@ -13,7 +14,7 @@ export interface History {
   accountId: string;
   calls: number;
   days: number;
-  /** UTC milliseconds: when the last call was. */
+  /** The time of the last call, UTC milliseconds. */
   until: number;
 }
 
@@ -21,19 +22,25 @@ export const MODELS = 8;
 export const KEYS = 5;
 export const NODES = 20;
 
+const { sumColumns } = rollupColumns;
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Nearly as many as are left to wait to be folded into the rollups: the calls of one busy minute. */
+/** Nearly as many as wait before the gateway folds them: the calls of one busy minute. */
 export const FRESH_CELLS = 9_500;
 
-/** How long rollups by the minute are kept. */
+/** Days for which rollups by the minute are kept. */
 const MINUTE_DAYS = 7;
 
-/** The account made and served all of it. Yields what is being done. */
-export async function* fill(run: Run, dialect: Dialect, history: History): AsyncGenerator<string> {
+/** The account both made and served every call. Yields a name for each step before it runs. */
+export async function* fill(
+  run: Run,
+  kind: DatabaseKind,
+  history: History,
+): AsyncGenerator<string> {
   yield `${history.calls.toLocaleString("en")} calls`;
-  await run(ledger(dialect, history));
+  await run(ledger(kind, history));
   yield "rollups by the hour";
   const since = history.until - history.days * DAY_MS;
   for (const side of [0, 1]) await run(fromLedger(history, side, 1, HOUR_MS, since));
@@ -51,19 +58,19 @@ export async function* fill(run: Run, dialect: Dialect, history: History): Async
       }
     }
   }
-  yield `${FRESH_CELLS.toLocaleString("en")} calls that were not folded into the rollups yet`;
-  await run(freshCells(dialect, history));
+  yield `${FRESH_CELLS.toLocaleString("en")} calls that are not folded into the rollups yet`;
+  await run(freshCells(kind, history));
   yield "the planner's statistics";
   await run("analyze");
 }
 
-function ledger(dialect: Dialect, { accountId, calls, days, until }: History): string {
-  // Large odd factors: what stands together in time is different in everything else.
+function ledger(kind: DatabaseKind, { accountId, calls, days, until }: History): string {
+  // Large odd factors: calls that follow each other in time differ in everything else.
   const firstByte = "40 + (n * 7919) % 1900 + case when n % 97 = 0 then 6000 else 0 end";
   return `insert into ledger (id, account_id, key_id, provider_account_id, node_id, endpoint, model,
       stream, outcome, status, prompt_tokens, completion_tokens, estimated, delivered_bytes,
       delivered_chunks, produced_chunks, attempts, queued_ms, first_byte_ms, duration_ms, started_at)
-    select 'req-${accountId.slice(-6)}-' || ${padded(dialect)},
+    select 'req-${accountId.slice(-6)}-' || ${padded(kind)},
       '${accountId}', ${text(`(n / ${MODELS}) % ${KEYS}`, "key_bench_")}, '${accountId}',
       ${text(`(n / ${MODELS * KEYS}) % ${NODES}`, "node-bench-")}, '/v1/chat/completions',
       ${text(`n % ${MODELS}`, "model-")}, 1,
@@ -71,22 +78,24 @@ function ledger(dialect: Dialect, { accountId, calls, days, until }: History): s
       100 + n % 900, 20 + n % 700, 0, 4000, 60, 60, 1, 0, ${firstByte},
       ${firstByte} + 2000 + n % 5000,
       ${until - days * DAY_MS} + cast(n * ${(days * DAY_MS) / calls} as bigint)
-    from ${numbers(dialect, calls)}`;
+    from ${numbers(kind, calls)}`;
 }
 
-/** Each of a node of its own, as the last minute brings them. */
-function freshCells(dialect: Dialect, { accountId, until }: History): string {
+/** Calls of the last minute, each on another node and so in a cell of its own. */
+function freshCells(kind: DatabaseKind, { accountId, until }: History): string {
   const minute = Math.floor(until / 60_000) * 60_000;
-  return `insert into usage_fresh (${[...freshKeyColumns, ...freshSumColumns].join(", ")})
+  return `insert into usage_fresh (${
+    [...freshColumns.keyColumns, ...freshColumns.sumColumns].join(", ")
+  })
     select '${accountId}', ${text(`n % ${MODELS}`, "model-")}, ${
     text(`n % ${KEYS}`, "key_bench_")
   }, ${text("n", "node-fresh-")}, '${accountId}', ${minute}, n % 20, 1, 0, 100, 20, 20, 2000
-    from ${numbers(dialect, FRESH_CELLS)}`;
+    from ${numbers(kind, FRESH_CELLS)}`;
 }
 
-/** From zero up, in a column `n`. */
-function numbers(dialect: Dialect, count: number): string {
-  return dialect === "postgres"
+/** A table with a column `n`, from zero up. */
+function numbers(kind: DatabaseKind, count: number): string {
+  return kind === "postgres"
     ? `generate_series(cast(0 as bigint), ${count - 1}) as t(n)`
     : `(with recursive t(n) as (select 0 union all select n + 1 from t where n < ${count - 1})
         select n from t) as t`;
@@ -96,9 +105,9 @@ function text(number: string, prefix: string): string {
   return `'${prefix}' || cast((${number}) as text)`;
 }
 
-/** Nine digits: ids in order are written much faster. */
-function padded(dialect: Dialect): string {
-  return dialect === "postgres" ? "lpad(cast(n as text), 9, '0')" : "printf('%09d', n)";
+/** Nine digits: ids in ascending order are written much faster. */
+function padded(kind: DatabaseKind): string {
+  return kind === "postgres" ? "lpad(cast(n as text), 9, '0')" : "printf('%09d', n)";
 }
 
 function fromLedger(
@@ -127,7 +136,7 @@ function fromLedger(
     group by begins, model, by_key, node_id`;
 }
 
-/** From the hours. */
+/** Added up from the rows by the hour. */
 function days({ accountId }: History, side: number): string {
   return `insert into usage (${columns()})
     select account_id, side, 2, grain, (at / ${DAY_MS}) * ${DAY_MS} as begins, model, key_id, node_id,
@@ -137,7 +146,7 @@ function days({ accountId }: History, side: number): string {
     group by account_id, side, grain, begins, model, key_id, node_id`;
 }
 
-/** By model (1), key (2), node (4), or several of them, from the finest. */
+/** Grouped by model (1), key (2), node (4) or several of them, added up from the finest grain. */
 function coarser({ accountId }: History, side: number, step: number, grain: number): string {
   const kept = (column: string, of: number) => (grain & of) === 0 ? "''" : column;
   return `insert into usage (${columns()})
@@ -149,12 +158,11 @@ function coarser({ accountId }: History, side: number, step: number, grain: numb
     group by account_id, side, step, at, m, k, n`;
 }
 
-/** Whose calls a node serves is not told apart on its side. */
+/** The grain of the most detailed rows: on the provided side calls are not grouped by key. */
 function finest(side: number): number {
   return side === 0 ? 7 : 5;
 }
 
 function columns(): string {
-  return [...keyColumns, ...sumColumns]
-    .join(", ");
+  return [...rollupColumns.keyColumns, ...sumColumns].join(", ");
 }

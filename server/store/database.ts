@@ -1,6 +1,6 @@
-/** The ways in which the store's parts ask a database: each of its tables' classes has one of these. */
+/** How the tables' classes query the database. */
 
-import type { Kysely, RawBuilder, Transaction } from "kysely";
+import type { DeleteQueryBuilder, DeleteResult, Kysely, RawBuilder, Transaction } from "kysely";
 import type { Backend, Work } from "./backend.ts";
 import type { Schema } from "./schema.ts";
 
@@ -13,37 +13,36 @@ export class Database {
     return this.backend.now;
   }
 
-  /** Work that changes nothing: asked once more after a lost connection. */
+  /** Runs work that changes nothing: repeated once after a lost connection. */
   read<T>(work: Work<T>): Promise<T> {
     return this.backend.run(work, { retry: true });
   }
 
+  /** Runs one statement that changes rows and returns some of them. */
+  change<T>(work: Work<T>): Promise<T> {
+    return this.backend.run(work);
+  }
+
+  /** Runs one statement that changes rows. */
   async write(work: Work<unknown>): Promise<void> {
     await this.backend.run(work);
   }
 
-  /** One statement that changes something and tells what. */
-  change<T>(work: Work<T>): Promise<T> {
-    return this.backend.run(work);
+  /** Deletes rows; resolves with their number. */
+  async delete<Table extends keyof Schema>(
+    query: (db: Kysely<Schema>) => DeleteQueryBuilder<Schema, Table, DeleteResult>,
+  ): Promise<number> {
+    const { numDeletedRows } = await this.change((db) => query(db).executeTakeFirst());
+    return Number(numDeletedRows);
   }
 
   transaction<T>(work: (db: Transaction<Schema>) => Promise<T>): Promise<T> {
     return this.backend.run((db) => db.transaction().execute(work));
   }
 
-  /** The database's clock, asked once. */
+  /** The time of the database's clock, UTC milliseconds. */
   async clock(db: Kysely<Schema>): Promise<number> {
     const row = await db.selectNoFrom(this.now.as("now")).executeTakeFirstOrThrow();
     return row.now;
   }
-}
-
-/** `text like pattern escape '\'` with this pattern finds the text anywhere in it, whatever it holds. */
-export function containing(text: string): string {
-  return `%${text.replaceAll(/[\\%_]/g, "\\$&")}%`;
-}
-
-/** PostgreSQL refuses text with NUL or half a character in it, and strangers choose what stands here. */
-export function storable(text: string): string {
-  return text.toWellFormed().replaceAll("\0", "\uFFFD");
 }

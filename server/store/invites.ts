@@ -1,27 +1,14 @@
-/** Codes that let one account in each. */
+/** Invites: codes that let one account each register. */
 
-import type { Selectable, Transaction } from "kysely";
+import type { Transaction } from "kysely";
 import { ColinkError } from "../base/error.ts";
 import type { Database } from "./database.ts";
-import { storable } from "./database.ts";
-import type { Schema } from "./schema.ts";
+import { type InviteRow, invites, type Schema } from "./schema.ts";
+import { storable } from "./text.ts";
 
-export interface InviteRow {
-  /** Tells nothing of the code. */
-  id: string;
-  /** SHA-256 of the code, as hex. */
-  digest: string;
-  note: string;
-  createdAt: number;
-  /** The account id of whom it came from; null: the command line. */
-  createdBy: string | null;
-  expiresAt: number;
-  /** The account id of whom it let in. */
-  usedBy: string | null;
-  revokedAt: number | null;
-}
+export type { InviteRow };
 
-/** With the people by their e-mail. */
+/** With both accounts by their e-mail addresses. */
 export interface InviteListing extends InviteRow {
   createdByEmail: string | null;
   usedByEmail: string | null;
@@ -34,48 +21,35 @@ export class InviteTable {
 
   add(invite: InviteRow): Promise<void> {
     return this.database.write((db) =>
-      db.insertInto("invites").values({
-        id: invite.id,
-        digest: invite.digest,
-        note: invite.note,
-        created_at: invite.createdAt,
-        created_by: invite.createdBy,
-        expires_at: invite.expiresAt,
-        used_by: invite.usedBy,
-        revoked_at: invite.revokedAt,
-      }).execute()
+      db.insertInto("invites").values(invites.toRow(invite)).execute()
     );
   }
 
-  /** LruCache first; those that were over before `overSince` are left out. */
-  async list(overSince: number): Promise<InviteListing[]> {
+  /** Newest first, without those that expired before `expiredSince`. */
+  async list(expiredSince: number): Promise<InviteListing[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("invites")
         .leftJoin("accounts as maker", "maker.id", "invites.created_by")
         .leftJoin("accounts as guest", "guest.id", "invites.used_by")
         .selectAll("invites").select(["maker.email as maker_email", "guest.email as guest_email"])
-        .where("invites.expires_at", ">", overSince)
+        .where("invites.expires_at", ">", expiredSince)
         .orderBy("invites.created_at", "desc").orderBy("invites.id").limit(MAX_LISTED).execute()
     );
     return rows.map((row) => ({
-      ...fromRow(row),
+      ...invites.fromRow(row),
       createdByEmail: row.maker_email,
       usedByEmail: row.guest_email,
     }));
   }
 
-  /** The invite, which lets nobody in from now on; null: there is none, or it is used or revoked. */
+  /** Revokes an invite that nobody has used; null: there is none of that id, or it is used or revoked. */
   async revoke(id: string): Promise<InviteRow | null> {
     const row = await this.database.change((db) =>
-      db.updateTable("invites").set({ revoked_at: this.database.now }).where(
-        "id",
-        "=",
-        storable(id),
-      )
-        .where("used_by", "is", null).where("revoked_at", "is", null)
-        .returningAll().executeTakeFirst()
+      db.updateTable("invites").set({ revoked_at: this.database.now })
+        .where("id", "=", storable(id)).where("used_by", "is", null)
+        .where("revoked_at", "is", null).returningAll().executeTakeFirst()
     );
-    return row === undefined ? null : fromRow(row);
+    return invites.fromFound(row);
   }
 
   /** Within a transaction, uses the invite up. Throws `invite_required`. */
@@ -91,17 +65,4 @@ export class InviteTable {
       { param: "invite" },
     );
   }
-}
-
-function fromRow(row: Selectable<Schema["invites"]>): InviteRow {
-  return {
-    id: row.id,
-    digest: row.digest,
-    note: row.note,
-    createdAt: row.created_at,
-    createdBy: row.created_by,
-    expiresAt: row.expires_at,
-    usedBy: row.used_by,
-    revokedAt: row.revoked_at,
-  };
 }

@@ -1,18 +1,17 @@
-/** Bearer tokens: digests, limits, and when they end. */
+/** Keys: the bearer tokens of accounts, with their limits and their ends. */
 
-import { type Insertable, type NotNull, type Selectable, sql, type Transaction } from "kysely";
+import { type NotNull, type RawBuilder, sql, type SqlBool, type Transaction } from "kysely";
 import { ColinkError } from "../base/error.ts";
 import { LruCache } from "../base/lru.ts";
 import type { Changes } from "./change_poll.ts";
 import type { Database } from "./database.ts";
-import { storable } from "./database.ts";
-import type { Schema } from "./schema.ts";
-import type { KeyKind, KeyRow, LedgerEntry } from "./rows.ts";
+import { type KeyRow, keys, type LedgerEntry, type Schema } from "./schema.ts";
+import { storable } from "./text.ts";
 
-/** What of a key its owner may change. What is absent stays as it is. */
+/** What an owner may change of a key. Absent members stay as they are. */
 export type KeyChange = Partial<Pick<KeyRow, "name" | "rpm" | "models" | "expiresAt">>;
 
-/** What is known of a key's account when the key is used. */
+/** What a key's account contributes when the key is used. */
 export interface KeyAccount {
   isDisabled: boolean;
   /** Calls per minute of all its keys together; null: the gateway's default; 0: none. */
@@ -30,12 +29,16 @@ export interface KeyEnd {
 /** Keys of an account that work at the same time. */
 const MAX_PER_ACCOUNT = 200;
 
-/** How often a key is noted as used, and of how many keys it is known when that was. */
+/** Uses of one key within this time are one write. */
 const USED_EVERY_MS = 60_000;
-const MAX_USED = 10_000;
+/** Keys whose last use is remembered; more of them cost a write more often. */
+const MAX_REMEMBERED = 10_000;
+
+/** The names of an account's keys that are looked up for a page of calls. */
+const MAX_NAMES = 1000;
 
 export class KeyTable {
-  readonly #usedAt = new LruCache<string, number>(MAX_USED);
+  readonly #usedAt = new LruCache<string, number>(MAX_REMEMBERED);
 
   constructor(private readonly database: Database) {}
 
@@ -43,13 +46,9 @@ export class KeyTable {
   async ofAccount(accountId: string): Promise<KeyRow[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("keys").selectAll().where("account_id", "=", accountId)
-        .where("revoked_at", "is", null)
-        .where((key) =>
-          key.or([key("expires_at", "is", null), key("expires_at", ">", this.database.now)])
-        )
-        .orderBy("created_at").orderBy("id").execute()
+        .where(isWorking(this.database.now)).orderBy("created_at").orderBy("id").execute()
     );
-    return rows.map(fromRow);
+    return rows.map((row) => keys.fromRow(row));
   }
 
   /** The key with this digest, whether it works or not, with its account's state. */
@@ -59,63 +58,59 @@ export class KeyTable {
         .selectAll("keys")
         .select([
           "accounts.disabled_at",
-          "accounts.rpm as all_rpm",
-          "accounts.models as all_models",
+          "accounts.rpm as account_rpm",
+          "accounts.models as account_models",
         ])
         .where("keys.digest", "=", digest).executeTakeFirst()
     );
     if (row === undefined) return null;
-    const account = {
-      isDisabled: row.disabled_at !== null,
-      rpm: row.all_rpm,
-      models: listOf(row.all_models),
+    const { rpm, models } = limits.fromRow({ rpm: row.account_rpm, models: row.account_models });
+    return {
+      key: keys.fromRow(row),
+      account: { isDisabled: row.disabled_at !== null, rpm, models },
     };
-    return { key: fromRow(row), account };
   }
 
-  /** Throws `too_many` where the account has as many as it may. */
+  /** Throws `too_many` where the account has as many working keys as it may. */
   add(key: KeyRow): Promise<void> {
     return this.database.transaction(async (db) => {
-      await this.#lock(db, key.accountId);
+      await this.#lockAccount(db, key.accountId);
       await this.#expectRoom(db, key.accountId);
-      await db.insertInto("keys").values(keyToRow(key)).execute();
+      await db.insertInto("keys").values(keys.toRow(key)).execute();
     });
   }
 
-  /** The key as it is afterwards; null: the account has no such key that works. An end in the past is now. */
+  /** The key after the change; null: the account has no working key of that id. An end in the past means now. */
   async change(accountId: string, keyId: string, change: KeyChange): Promise<KeyRow | null> {
+    const { expiresAt, ...others } = change;
     const set = {
-      ...(change.name === undefined ? {} : { name: change.name }),
-      ...(change.rpm === undefined ? {} : { rpm: change.rpm }),
-      ...(change.models === undefined ? {} : { models: textOf(change.models) }),
-      ...(change.expiresAt === undefined ? {} : { expires_at: this.#notBefore(change.expiresAt) }),
+      id: sql.ref<string>("id"),
+      ...keys.toChange(others),
+      ...(expiresAt === undefined ? {} : { expires_at: this.#notBeforeNow(expiresAt) }),
     };
     const row = await this.database.change((db) =>
-      db.updateTable("keys").set({ id: sql.ref("id"), ...set }).where("id", "=", storable(keyId))
-        .where("account_id", "=", accountId).where("revoked_at", "is", null)
-        .where((key) =>
-          key.or([key("expires_at", "is", null), key("expires_at", ">", this.database.now)])
-        )
+      db.updateTable("keys").set(set).where("id", "=", storable(keyId))
+        .where("account_id", "=", accountId).where(isWorking(this.database.now))
         .returningAll().executeTakeFirst()
     );
-    return row === undefined ? null : fromRow(row);
+    return keys.fromFound(row);
   }
 
-  /** Revokes one of the account's keys by the database's clock. False: it has no such key that works. */
+  /** Revokes one of the account's keys by the database's clock. False: none of that id is left to revoke. */
   async revoke(accountId: string, keyId: string): Promise<boolean> {
     const row = await this.database.change((db) =>
-      db.updateTable("keys").set({ revoked_at: this.database.now }).where("id", "=", keyId)
-        .where("account_id", "=", accountId).where("revoked_at", "is", null)
-        .returning("id").executeTakeFirst()
+      db.updateTable("keys").set({ revoked_at: this.database.now })
+        .where("id", "=", storable(keyId)).where("account_id", "=", accountId)
+        .where("revoked_at", "is", null).returning("id").executeTakeFirst()
     );
     return row !== undefined;
   }
 
   /**
-   * Puts the new key in the place of the account's default of its kind, or of the key `replaced`.
-   * The old one is revoked, or works for `overlapMs` more. Resolves with the ids of those that were
-   * revoked; null: `replaced` is not there, or was replaced already, and nothing is changed. Throws
-   * `too_many` where the account would have more that work than it may.
+   * Replaces the account's default key of the new key's kind, or the key `replaced`. The old key is
+   * revoked, or works for `overlapMs` more. Resolves with the ids of the revoked keys; null, and
+   * nothing has changed: there is no key `replaced`, or it was replaced before. Throws `too_many`
+   * where the account would have more working keys than it may.
    */
   rotate(
     fresh: KeyRow,
@@ -123,28 +118,28 @@ export class KeyTable {
   ): Promise<string[] | null> {
     return this.database.transaction(async (db) => {
       // Of two rotations at once, the second replaces the first's key.
-      await this.#lock(db, fresh.accountId);
+      await this.#lockAccount(db, fresh.accountId);
       if (overlapMs > 0) await this.#expectRoom(db, fresh.accountId);
       const end = overlapMs === 0
         ? { revoked_at: this.database.now }
-        : { expires_at: this.#sooner(overlapMs) };
+        : { expires_at: this.#atMostIn(overlapMs) };
       const all = db.updateTable("keys").set({ ...end, is_default: 0, replaced_by: fresh.id })
         .where("account_id", "=", fresh.accountId).where("kind", "=", fresh.kind)
         .where("revoked_at", "is", null);
-      const some = replaced === undefined
+      const old = replaced === undefined
         ? all.where("is_default", "=", 1)
-        : all.where("id", "=", replaced).where("replaced_by", "is", null);
-      const gone = await some.returning("id").execute();
-      if (replaced !== undefined && gone.length === 0) return null;
-      await db.insertInto("keys").values(keyToRow(fresh)).execute();
-      return overlapMs === 0 ? gone.map(({ id }) => id) : [];
+        : all.where("id", "=", storable(replaced)).where("replaced_by", "is", null);
+      const ended = await old.returning("id").execute();
+      if (replaced !== undefined && ended.length === 0) return null;
+      await db.insertInto("keys").values(keys.toRow(fresh)).execute();
+      return overlapMs === 0 ? ended.map(({ id }) => id) : [];
     });
   }
 
-  /** Keys that ended, or whose account was shut, at or after `since` by the database's clock. */
+  /** Keys that ended, or whose account was disabled, at or after `since` by the database's clock. */
   endedSince(since: number): Promise<Changes<KeyEnd>> {
     return this.database.read(async (db) => {
-      // The clock first: a key that ends between the two questions is in this answer or the next.
+      // The clock first: a key that ends between the two queries is in this answer or the next.
       const now = await this.database.clock(db);
       const changes = await db.selectFrom("keys").where("revoked_at", ">=", since)
         .select(["id", "revoked_at as at"])
@@ -161,56 +156,57 @@ export class KeyTable {
     });
   }
 
-  /** Within a transaction, notes when these calls' keys were used: of each key once a minute. */
-  async used(db: Transaction<Schema>, entries: readonly LedgerEntry[]): Promise<void> {
+  /**
+   * Within a transaction, writes when these calls' keys were used: at most once a minute for each
+   * key. The transaction's owner calls the result once it is committed.
+   */
+  async used(db: Transaction<Schema>, entries: readonly LedgerEntry[]): Promise<() => void> {
     const due = new Map<string, number>();
     for (const { keyId, startedAt } of entries) {
-      const noted = this.#usedAt.get(keyId);
-      if (noted !== undefined && startedAt - noted < USED_EVERY_MS) continue;
-      this.#usedAt.set(keyId, startedAt);
+      const written = due.get(keyId) ?? this.#usedAt.get(keyId);
+      if (written !== undefined && startedAt - written < USED_EVERY_MS) continue;
       due.set(keyId, Math.round(startedAt));
     }
-    // Sorted: two gateways that note the same keys must not wait for each other.
-    for (const [keyId, at] of [...due].sort(([a], [b]) => a < b ? -1 : 1)) {
+    // In the order of ids: two gateways that write about the same keys must not deadlock.
+    const uses = [...due].sort(([a], [b]) => a < b ? -1 : 1);
+    for (const [keyId, at] of uses) {
       await db.updateTable("keys").set({ last_used_at: at }).where("id", "=", keyId)
         .where((key) => key.or([key("last_used_at", "is", null), key("last_used_at", "<", at)]))
         .execute();
     }
+    return () => uses.forEach(([keyId, at]) => this.#usedAt.set(keyId, at));
   }
 
-  /** Names of keys by id, of one account. */
+  /** The names of an account's latest keys, by id. */
   async names(accountId: string): Promise<Map<string, string>> {
     const rows = await this.database.read((db) =>
       db.selectFrom("keys").select(["id", "name"]).where("account_id", "=", accountId)
-        .orderBy("created_at", "desc").limit(1000).execute()
+        .orderBy("created_at", "desc").limit(MAX_NAMES).execute()
     );
     return new Map(rows.map(({ id, name }) => [id, name]));
   }
 
-  /** A key ends at its own time or so long from now, whichever comes first. */
-  #sooner(overlapMs: number) {
+  /** The key's own end, or this time from now, whichever comes first. */
+  #atMostIn(overlapMs: number) {
     const end = sql<number>`${this.database.now} + ${sql.lit(overlapMs)}`;
     return sql<
       number
     >`case when expires_at is not null and expires_at < ${end} then expires_at else ${end} end`;
   }
 
-  /** Polls tell of keys that have just ended: one that ended long ago would never be told of. */
-  #notBefore(expiresAt: number | null) {
+  /** Polls find keys that have just ended: they would never find one that ended long ago. */
+  #notBeforeNow(expiresAt: number | null) {
     if (expiresAt === null) return null;
     const { now } = this.database;
-    return sql<number>`case when ${now} > ${sql.lit(expiresAt)} then ${now} else ${
-      sql.lit(expiresAt)
-    } end`;
+    const end = sql.lit(expiresAt);
+    return sql<number>`case when ${now} > ${end} then ${now} else ${end} end`;
   }
 
   async #expectRoom(db: Transaction<Schema>, accountId: string): Promise<void> {
     const { count } = await db.selectFrom("keys")
       .select((row) => row.fn.countAll<number>().as("count"))
-      .where("account_id", "=", accountId).where("revoked_at", "is", null)
-      .where((row) =>
-        row.or([row("expires_at", "is", null), row("expires_at", ">", this.database.now)])
-      ).executeTakeFirstOrThrow();
+      .where("account_id", "=", accountId).where(isWorking(this.database.now))
+      .executeTakeFirstOrThrow();
     if (Number(count) < MAX_PER_ACCOUNT) return;
     throw new ColinkError(
       "too_many",
@@ -218,60 +214,18 @@ export class KeyTable {
     );
   }
 
-  /** The account's row, locked until the transaction ends. */
-  async #lock(db: Transaction<Schema>, accountId: string): Promise<void> {
+  /** Locks the account's row until the transaction ends. */
+  async #lockAccount(db: Transaction<Schema>, accountId: string): Promise<void> {
     await db.updateTable("accounts").set((column) => ({ id: column.ref("id") }))
       .where("id", "=", accountId).execute();
   }
 }
 
-export function keyToRow(key: KeyRow): Insertable<Schema["keys"]> {
-  return {
-    id: key.id,
-    account_id: key.accountId,
-    kind: key.kind,
-    digest: key.digest,
-    sealed: key.sealed,
-    rpm: key.rpm,
-    models: textOf(key.models),
-    created_at: key.createdAt,
-    revoked_at: key.revokedAt,
-    name: key.name,
-    hint: key.hint,
-    family: key.family,
-    is_default: Number(key.isDefault),
-    last_used_at: key.lastUsedAt,
-    expires_at: key.expiresAt,
-    replaced_by: key.replacedBy,
-  };
+/** A condition on rows of `keys`: neither revoked nor expired. */
+export function isWorking(now: RawBuilder<number>) {
+  return sql<
+    SqlBool
+  >`keys.revoked_at is null and (keys.expires_at is null or keys.expires_at > ${now})`;
 }
 
-function fromRow(row: Selectable<Schema["keys"]>): KeyRow {
-  return {
-    id: row.id,
-    accountId: row.account_id,
-    kind: row.kind as KeyKind,
-    digest: row.digest,
-    sealed: row.sealed,
-    rpm: row.rpm,
-    models: listOf(row.models),
-    createdAt: row.created_at,
-    revokedAt: row.revoked_at,
-    name: row.name,
-    hint: row.hint,
-    family: row.family,
-    isDefault: row.is_default === 1,
-    lastUsedAt: row.last_used_at,
-    expiresAt: row.expires_at,
-    replacedBy: row.replaced_by,
-  };
-}
-
-/** Lists are JSON as text. */
-export function textOf(list: readonly string[] | null): string | null {
-  return list === null ? null : JSON.stringify(list);
-}
-
-export function listOf(text: string | null): string[] | null {
-  return text === null ? null : JSON.parse(text) as string[];
-}
+const limits = keys.pick("rpm", "models");

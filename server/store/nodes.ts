@@ -1,36 +1,15 @@
-/** Nodes that were connected some time: what they were, what was decided about them, and their timeline. */
+/** Every node that was ever connected: what it announced, what was decided about it, and its timeline. */
 
-import { type Kysely, type Selectable, sql } from "kysely";
+import { type Kysely, sql } from "kysely";
+import type { RowOf } from "./columns.ts";
 import type { Changes } from "./change_poll.ts";
 import type { Database } from "./database.ts";
-import { storable } from "./database.ts";
-import { listOf } from "./keys.ts";
-import type { Schema } from "./schema.ts";
+import { type NodeEventRow, nodeEvents, type NodeRow, nodes, type Schema } from "./schema.ts";
+import { storable } from "./text.ts";
 
-export interface NodeRow {
-  /** Public. */
-  id: string;
-  accountId: string;
-  keyId: string;
-  /** As it calls itself. */
-  name: string;
-  /** As its owner calls it. */
-  label: string | null;
-  agent: string | null;
-  models: string[];
-  maxParallel: number;
-  firstSeenAt: number;
-  lastSeenAt: number;
-  goneAt: number | null;
-  goneCode: string | null;
-  closeCode: number | null;
-  pausedAt: number | null;
-  /** Connections from before then are being drained. */
-  drainedAt: number | null;
-  approvedAt: number | null;
-}
+export type { NodeEventRow, NodeRow };
 
-/** What a node says of itself when it connects or changes. */
+/** What a node announces when it connects or changes. */
 export type NodeSighting =
   & Pick<
     NodeRow,
@@ -45,32 +24,25 @@ export interface NodeDeparture {
   closeCode: number;
 }
 
-export interface NodeEventRow {
-  id: string;
-  nodeId: string;
-  at: number;
-  kind: string;
-  code: string | null;
-  model: string | null;
-  detail: string | null;
-  until: number | null;
-}
+const orders = nodes.pick("id", "label", "pausedAt", "drainedAt", "approvedAt");
 
-/** What gateways do on somebody's word. */
-export type NodeOrder = Pick<NodeRow, "id" | "label" | "pausedAt" | "drainedAt" | "approvedAt">;
+/** What people have decided about a node, for gateways to obey. */
+export type NodeOrder = RowOf<typeof orders>;
 
-/** What is decided about a node, and since when. */
+/** With the time of the last decision. */
 export type DecidedNode = NodeOrder & { at: number };
 
-/** What is decided about a node. What is absent stays as it is. */
+/** A decision about a node. Absent members stay as they are. */
 export type NodeDecision = Partial<Omit<NodeOrder, "id">>;
 
 export interface OwnedNodeRow extends NodeRow {
   ownerEmail: string;
 }
 
-/** What calls are shown with. */
-export type KnownNode = Pick<NodeRow, "id" | "accountId" | "name" | "label">;
+const known = nodes.pick("id", "accountId", "name", "label");
+
+/** What lists of calls show of a node. */
+export type KnownNode = RowOf<typeof known>;
 
 /** Rows of one statement: PostgreSQL takes 65,535 values. */
 const MAX_ROWS = 500;
@@ -78,7 +50,7 @@ const MAX_ROWS = 500;
 export class NodeTable {
   constructor(private readonly database: Database) {}
 
-  /** Writes what nodes said and how they left, adds to their timelines, and notes their keys as used: in that order. */
+  /** Writes what nodes announced, then how they left, then their timelines; notes their keys as used. */
   async write(
     { sightings, departures, events }: {
       sightings: readonly NodeSighting[];
@@ -88,52 +60,35 @@ export class NodeTable {
   ): Promise<void> {
     await this.database.transaction(async (db) => {
       for (const some of inChunks(latest(sightings))) await this.#seen(db, some);
-      for (const gone of departures) await this.#left(db, gone);
+      for (const departure of departures) await this.#left(db, departure);
       for (const some of inChunks(events)) {
-        await db.insertInto("node_events").values(some.map(eventToRow))
+        await db.insertInto("node_events").values(some.map((event) => nodeEvents.toRow(event)))
           .onConflict((conflict) => conflict.column("id").doNothing()).execute();
       }
     });
   }
 
   async #seen(db: Kysely<Schema>, sightings: readonly NodeSighting[]): Promise<void> {
-    await db.insertInto("nodes").values(sightings.map((node) => ({
-      id: node.id,
-      account_id: node.accountId,
-      key_id: node.keyId,
-      name: storable(node.name),
-      label: null,
-      agent: node.agent === null ? null : storable(node.agent),
-      models: storable(JSON.stringify(node.models)),
-      max_parallel: node.maxParallel,
-      first_seen_at: node.at,
-      last_seen_at: node.at,
-      gone_at: null,
-      gone_code: null,
-      close_code: null,
-      paused_at: null,
-      drained_at: null,
-      approved_at: null,
-      changed_at: 0,
-    }))).onConflict((conflict) =>
-      conflict.column("id").doUpdateSet((row) => ({
-        key_id: row.ref("excluded.key_id"),
-        name: row.ref("excluded.name"),
-        agent: row.ref("excluded.agent"),
-        models: row.ref("excluded.models"),
-        max_parallel: row.ref("excluded.max_parallel"),
-        last_seen_at: row.ref("excluded.last_seen_at"),
-        gone_at: null,
-        gone_code: null,
-        close_code: null,
-      }))
-    ).execute();
+    await db.insertInto("nodes").values(sightings.map((sighting) => nodes.toRow(newNode(sighting))))
+      .onConflict((conflict) =>
+        conflict.column("id").doUpdateSet((row) => ({
+          key_id: row.ref("excluded.key_id"),
+          name: row.ref("excluded.name"),
+          agent: row.ref("excluded.agent"),
+          models: row.ref("excluded.models"),
+          max_parallel: row.ref("excluded.max_parallel"),
+          last_seen_at: row.ref("excluded.last_seen_at"),
+          gone_at: null,
+          gone_code: null,
+          close_code: null,
+        }))
+      ).execute();
     const at = Math.max(...sightings.map((node) => node.at));
     const keyIds = [...new Set(sightings.map(({ keyId }) => keyId))].sort();
     await db.updateTable("keys").set({ last_used_at: at }).where("id", "in", keyIds).execute();
   }
 
-  /** Unless it has come again since: what one batch holds is not written in the order it happened. */
+  /** Changes nothing where the node was seen later: a batch is not in the order of events. */
   async #left(db: Kysely<Schema>, { id, at, code, closeCode }: NodeDeparture): Promise<void> {
     await db.updateTable("nodes")
       .set({ gone_at: at, gone_code: code, close_code: closeCode, last_seen_at: at })
@@ -144,60 +99,51 @@ export class NodeTable {
     const row = await this.database.read((db) =>
       db.selectFrom("nodes").selectAll().where("id", "=", storable(id)).executeTakeFirst()
     );
-    return row === undefined ? null : fromRow(row);
+    return nodes.fromFound(row);
   }
 
-  /** Those that were seen last come first. */
+  /** The nodes seen last first. */
   async ofAccount(accountId: string, limit: number): Promise<NodeRow[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("nodes").selectAll().where("account_id", "=", accountId)
         .orderBy("last_seen_at", "desc").orderBy("id").limit(limit).execute()
     );
-    return rows.map(fromRow);
+    return rows.map((row) => nodes.fromRow(row));
   }
 
-  /** Of all accounts; those that wait for approval first. */
+  /** Nodes of all accounts; those that wait for approval first. */
   async all(limit: number): Promise<OwnedNodeRow[]> {
     const rows = await this.database.read((db) =>
-      db.selectFrom("nodes").innerJoin("accounts", "accounts.id", "nodes.account_id")
-        .selectAll("nodes").select("accounts.email")
+      withOwner(db)
         .orderBy(sql`case when nodes.approved_at is null then 0 else 1 end`)
         .orderBy("nodes.last_seen_at", "desc").orderBy("nodes.id").limit(limit).execute()
     );
-    return rows.map((row) => ({ ...fromRow(row), ownerEmail: row.email }));
+    return rows.map(ownedFromRow);
   }
 
   async owned(id: string): Promise<OwnedNodeRow | null> {
     const row = await this.database.read((db) =>
-      db.selectFrom("nodes").innerJoin("accounts", "accounts.id", "nodes.account_id")
-        .selectAll("nodes").select("accounts.email").where("nodes.id", "=", storable(id))
-        .executeTakeFirst()
+      withOwner(db).where("nodes.id", "=", storable(id)).executeTakeFirst()
     );
-    return row === undefined ? null : { ...fromRow(row), ownerEmail: row.email };
+    return row === undefined ? null : ownedFromRow(row);
   }
 
-  /** The node as it is afterwards; null: there is none of that id, or not of that account (null: of any). */
+  /** The node after the decision; null: there is none of that id, or not of that account (null: of any). */
   async decide(
     id: string,
     accountId: string | null,
-    { label, pausedAt, drainedAt, approvedAt }: NodeDecision,
+    decision: NodeDecision,
   ): Promise<NodeRow | null> {
-    const set = {
-      ...(label === undefined ? {} : { label }),
-      ...(pausedAt === undefined ? {} : { paused_at: pausedAt }),
-      ...(drainedAt === undefined ? {} : { drained_at: drainedAt }),
-      ...(approvedAt === undefined ? {} : { approved_at: approvedAt }),
-    };
+    const set = { ...nodes.toChange(decision), changed_at: this.database.now };
     const row = await this.database.change((db) => {
-      const all = db.updateTable("nodes").set({ ...set, changed_at: this.database.now })
-        .where("id", "=", storable(id));
+      const all = db.updateTable("nodes").set(set).where("id", "=", storable(id));
       const some = accountId === null ? all : all.where("account_id", "=", accountId);
       return some.returningAll().executeTakeFirst();
     });
-    return row === undefined ? null : fromRow(row);
+    return nodes.fromFound(row);
   }
 
-  /** Approves every node that was not. */
+  /** Approves every node that was not approved. */
   approveAll(at: number): Promise<void> {
     return this.database.write((db) =>
       db.updateTable("nodes").set({ approved_at: at, changed_at: this.database.now })
@@ -209,31 +155,22 @@ export class NodeTable {
   decidedSince(since: number, limit: number): Promise<Changes<DecidedNode>> {
     return this.database.read(async (db) => {
       const now = await this.database.clock(db);
-      const rows = await db.selectFrom("nodes")
-        .select(["id", "label", "paused_at", "drained_at", "approved_at", "changed_at"])
+      const rows = await db.selectFrom("nodes").select(orders.names).select("changed_at as at")
         .where("changed_at", ">=", Math.max(since, 1)).limit(limit).execute();
-      const changes = rows.map((row) => ({
-        id: row.id,
-        label: row.label,
-        pausedAt: row.paused_at,
-        drainedAt: row.drained_at,
-        approvedAt: row.approved_at,
-        at: row.changed_at,
-      }));
-      return { changes, now };
+      return { changes: rows.map((row) => ({ ...orders.fromRow(row), at: row.at })), now };
     });
   }
 
-  /** LruCache first. */
+  /** Newest first. */
   async timeline(nodeId: string, limit: number): Promise<NodeEventRow[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("node_events").selectAll().where("node_id", "=", storable(nodeId))
         .orderBy("at", "desc").orderBy("id").limit(limit).execute()
     );
-    return rows.map(eventFromRow);
+    return rows.map((row) => nodeEvents.fromRow(row));
   }
 
-  /** Leaves only the newest `keep` lines of these nodes' timelines. */
+  /** Deletes all but the newest `keep` events of each of these nodes. */
   async trim(nodeIds: readonly string[], keep: number): Promise<void> {
     for (const id of nodeIds) {
       await this.database.write((db) =>
@@ -247,30 +184,24 @@ export class NodeTable {
     }
   }
 
-  /** Forgets what happened before then. */
+  /** Deletes events from before that time. */
   prune(before: number): Promise<void> {
     return this.database.write((db) =>
       db.deleteFrom("node_events").where("at", "<", before).execute()
     );
   }
 
-  /** Whose these nodes are and what they are called, as far as they are known. */
+  /** The owners and names of these nodes; unknown nodes are left out. */
   async known(ids: readonly string[]): Promise<KnownNode[]> {
     if (ids.length === 0) return [];
     const rows = await this.database.read((db) =>
-      db.selectFrom("nodes").select(["id", "account_id", "name", "label"])
-        .where("id", "in", ids).execute()
+      db.selectFrom("nodes").select(known.names).where("id", "in", ids).execute()
     );
-    return rows.map(({ id, account_id: accountId, name, label }) => ({
-      id,
-      accountId,
-      name,
-      label,
-    }));
+    return rows.map((row) => known.fromRow(row));
   }
 }
 
-/** Of each node what it said last: one statement may touch a row once. In an order that all gateways share. */
+/** Each node's last announcement, because one statement may touch a row once; in an order that all gateways share. */
 function latest(sightings: readonly NodeSighting[]): NodeSighting[] {
   const byId = new Map(sightings.map((node) => [node.id, node]));
   return [...byId.values()].sort((a, b) => a.id < b.id ? -1 : 1);
@@ -280,49 +211,27 @@ function* inChunks<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < items.length; at += MAX_ROWS) yield items.slice(at, at + MAX_ROWS);
 }
 
-function fromRow(row: Selectable<Schema["nodes"]>): NodeRow {
+function newNode({ at, ...announced }: NodeSighting): NodeRow {
   return {
-    id: row.id,
-    accountId: row.account_id,
-    keyId: row.key_id,
-    name: row.name,
-    label: row.label,
-    agent: row.agent,
-    models: listOf(row.models) ?? [],
-    maxParallel: row.max_parallel,
-    firstSeenAt: row.first_seen_at,
-    lastSeenAt: row.last_seen_at,
-    goneAt: row.gone_at,
-    goneCode: row.gone_code,
-    closeCode: row.close_code,
-    pausedAt: row.paused_at,
-    drainedAt: row.drained_at,
-    approvedAt: row.approved_at,
+    ...announced,
+    label: null,
+    firstSeenAt: at,
+    lastSeenAt: at,
+    goneAt: null,
+    goneCode: null,
+    closeCode: null,
+    pausedAt: null,
+    drainedAt: null,
+    approvedAt: null,
+    changedAt: 0,
   };
 }
 
-function eventToRow(event: NodeEventRow): Schema["node_events"] {
-  return {
-    id: event.id,
-    node_id: event.nodeId,
-    at: event.at,
-    kind: event.kind,
-    code: event.code,
-    model: event.model === null ? null : storable(event.model),
-    detail: event.detail === null ? null : storable(event.detail),
-    until: event.until,
-  };
+function withOwner(db: Kysely<Schema>) {
+  return db.selectFrom("nodes").innerJoin("accounts", "accounts.id", "nodes.account_id")
+    .selectAll("nodes").select("accounts.email");
 }
 
-function eventFromRow(row: Selectable<Schema["node_events"]>): NodeEventRow {
-  return {
-    id: row.id,
-    nodeId: row.node_id,
-    at: row.at,
-    kind: row.kind,
-    code: row.code,
-    model: row.model,
-    detail: row.detail,
-    until: row.until,
-  };
+function ownedFromRow(row: Schema["nodes"] & { email: string }): OwnedNodeRow {
+  return { ...nodes.fromRow(row), ownerEmail: row.email };
 }

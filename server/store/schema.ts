@@ -1,169 +1,259 @@
-/** The tables as kysely sees them. Only column types that mean the same on SQLite and PostgreSQL. */
+/** Every table's columns. Times are UTC milliseconds; ids are random and unguessable. */
 
-/** Flags are 0 or 1, times are UTC milliseconds, lists are JSON as text. */
+import type { Outcome } from "../base/outcome.ts";
+import {
+  flag,
+  foreignText,
+  integer,
+  json,
+  jsonList,
+  nullable,
+  rounded,
+  type RowOf,
+  type StoredOf,
+  Table,
+  text,
+} from "./columns.ts";
+import { BUCKETS } from "./histogram.ts";
+
+export type Role = "user" | "admin";
+
+/** What a bearer token is for: calling models, or connecting a node. */
+export type KeyKind = "api" | "node";
+
+export const accounts = new Table({
+  id: text(),
+  /** Lower case; unique. */
+  email: text(),
+  passwordHash: text(),
+  role: text<Role>(),
+  createdAt: integer,
+  disabledAt: nullable(integer),
+  /** Calls per minute of all its keys together; null: the gateway's default; 0: none. */
+  rpm: nullable(integer),
+  /** The models that it may call; null: all. */
+  models: nullable(json<string[]>()),
+  totalApiCalls: integer,
+  totalProvidedCalls: integer,
+});
+export type AccountRow = RowOf<typeof accounts>;
+
+export const keys = new Table({
+  id: text(),
+  accountId: text(),
+  kind: text<KeyKind>(),
+  /** HMAC-SHA-256 of the token under a secret kept outside the database, as hex; unique. */
+  digest: text(),
+  /** The token, encrypted for the console's copy button; empty: it was shown once. */
+  sealed: text(),
+  /** Calls per minute within its account's; null: no limit of its own. */
+  rpm: nullable(integer),
+  /** The models that the key may call; null: all that its account may. */
+  models: nullable(json<string[]>()),
+  createdAt: integer,
+  revokedAt: nullable(integer),
+  name: text(),
+  /** The token's beginning and end; null: both are read from the sealed token. */
+  hint: nullable(text()),
+  /** The id of the first of the keys that replaced each other: they share one limit. */
+  family: text(),
+  /** Whether it is the account's token of its kind that the console shows. */
+  isDefault: flag,
+  /** Exact to a minute. */
+  lastUsedAt: nullable(integer),
+  expiresAt: nullable(integer),
+  replacedBy: nullable(text()),
+});
+export type KeyRow = RowOf<typeof keys>;
+
+export const invites = new Table({
+  /** Reveals nothing of the code. */
+  id: text(),
+  /** SHA-256 of the code, as hex. */
+  digest: text(),
+  note: text(),
+  createdAt: integer,
+  /** The account that made it; null: the command line did. */
+  createdBy: nullable(text()),
+  expiresAt: integer,
+  /** The account that registered with it. */
+  usedBy: nullable(text()),
+  revokedAt: nullable(integer),
+});
+export type InviteRow = RowOf<typeof invites>;
+
+export const sessions = new Table({
+  id: text(),
+  accountId: text(),
+  createdAt: integer,
+  lastSeenAt: integer,
+  expiresAt: integer,
+  address: text(),
+  userAgent: nullable(text()),
+});
+export type SessionRow = RowOf<typeof sessions>;
+
+export const nodes = new Table({
+  /** Public. */
+  id: text(),
+  accountId: text(),
+  keyId: text(),
+  /** As the node calls itself. */
+  name: foreignText,
+  /** As its owner calls it. */
+  label: nullable(text()),
+  agent: nullable(foreignText),
+  models: json<string[]>(),
+  maxParallel: integer,
+  firstSeenAt: integer,
+  lastSeenAt: integer,
+  goneAt: nullable(integer),
+  goneCode: nullable(text()),
+  closeCode: nullable(integer),
+  pausedAt: nullable(integer),
+  /** Connections from before then are being drained. */
+  drainedAt: nullable(integer),
+  approvedAt: nullable(integer),
+  /** When something was last decided about it, by the database's clock; 0: never. */
+  changedAt: integer,
+});
+export type NodeRow = RowOf<typeof nodes>;
+
+export const nodeEvents = new Table({
+  id: text(),
+  nodeId: text(),
+  at: integer,
+  kind: text(),
+  code: nullable(text()),
+  model: nullable(foreignText),
+  detail: nullable(foreignText),
+  until: nullable(integer),
+});
+export type NodeEventRow = RowOf<typeof nodeEvents>;
+
+/** One try of a call on a node, in milliseconds after the call's arrival. */
+export interface AttemptEntry {
+  /** Public. */
+  node: string;
+  startMs: number;
+  durationMs: number;
+  /** `ok`, `refused`, or the code of the failure. */
+  end: string;
+}
+
+/** One row a call, written exactly once, when the call has ended. */
+export const ledger = new Table({
+  /** The request id that the caller, the gateway and the node have in their logs. */
+  id: text(),
+  accountId: text(),
+  keyId: text(),
+  /** The account whose node served the call; null: none did. */
+  providerAccountId: nullable(text()),
+  /** The serving node's public id. */
+  nodeId: nullable(text()),
+  endpoint: foreignText,
+  model: foreignText,
+  stream: flag,
+  outcome: text<Outcome>(),
+  /** What the caller saw; 499 where the caller left first. */
+  status: integer,
+  /** As the upstream counted; null: the upstream did not say. */
+  promptTokens: nullable(integer),
+  completionTokens: nullable(integer),
+  /** Whether the gateway counted the completion's tokens instead. */
+  estimated: flag,
+  /** Bytes and chunks of answer handed to the caller's socket. */
+  deliveredBytes: integer,
+  deliveredChunks: integer,
+  /** Chunks of answer that the node sent, delivered or not. */
+  producedChunks: integer,
+  attempts: integer,
+  queuedMs: rounded,
+  /** From arrival to the first byte of an answer; null: there was none. */
+  firstByteMs: nullable(rounded),
+  durationMs: rounded,
+  startedAt: rounded,
+  /** Why there was no answer, as the code that callers see; null: there was one. */
+  cause: nullable(text()),
+  /** In order. Empty where one attempt did it: that lasted from the end of the wait to the end of the call. */
+  attemptLog: jsonList<AttemptEntry>(),
+});
+export type LedgerEntry = RowOf<typeof ledger>;
+
+/** What usage adds up. `stream…`: of streams of which both tokens and time are known. */
+export const usageSums = new Table({
+  calls: integer,
+  errors: integer,
+  promptTokens: integer,
+  completionTokens: integer,
+  streamTokens: integer,
+  streamMs: integer,
+});
+
+/** What a fresh cell counts the calls of. What a call leaves open is the empty string, and bucket -1. */
+export const freshKey = new Table({
+  accountId: text(),
+  model: foreignText,
+  keyId: text(),
+  nodeId: text(),
+  /** The account whose node served. */
+  providerId: text(),
+  /** When the minute begins. */
+  at: integer,
+  /** Of the histogram of times to first token. */
+  bucket: integer,
+});
+export type FreshCell = StoredOf<typeof freshKey> & StoredOf<typeof usageSums>;
+
+/** What a rollup counts the calls of. What its grain leaves open is the empty string. */
+export const usageKey = new Table({
+  accountId: text(),
+  side: integer,
+  step: integer,
+  grain: integer,
+  /** When the step begins. */
+  at: integer,
+  model: text(),
+  keyId: text(),
+  nodeId: text(),
+});
+
+/** A rollup's counters of times to first token, a column for each bucket. */
+export const histogramColumns = Array.from(
+  { length: BUCKETS },
+  (_, bucket) => `h${bucket}` as const,
+);
+export type UsageSums = StoredOf<typeof usageSums> & Record<`h${number}`, number>;
+
+/** Rows are added and never changed. */
+export const audit = new Table({
+  id: text(),
+  at: integer,
+  actorId: nullable(text()),
+  /** The actor's e-mail at that time. */
+  actor: nullable(text()),
+  action: text(),
+  target: nullable(foreignText),
+  detail: json<Record<string, string | number | boolean | null>>(),
+  address: nullable(text()),
+});
+export type AuditRow = RowOf<typeof audit>;
+
+/** The tables as kysely sees them. */
 export interface Schema {
   colink_schema: { version: number };
-  accounts: {
-    id: string;
-    email: string;
-    password_hash: string;
-    role: string;
-    created_at: number;
-    disabled_at: number | null;
-    total_api_calls: number;
-    total_provided_calls: number;
-    rpm: number | null;
-    models: string | null;
-  };
-  keys: {
-    id: string;
-    account_id: string;
-    kind: string;
-    digest: string;
-    sealed: string;
-    rpm: number | null;
-    models: string | null;
-    created_at: number;
-    revoked_at: number | null;
-    name: string;
-    hint: string | null;
-    family: string;
-    is_default: number;
-    last_used_at: number | null;
-    expires_at: number | null;
-    replaced_by: string | null;
-  };
-  invites: {
-    digest: string;
-    created_at: number;
-    expires_at: number;
-    used_by: string | null;
-    id: string;
-    note: string;
-    created_by: string | null;
-    revoked_at: number | null;
-  };
-  sessions: {
-    id: string;
-    account_id: string;
-    created_at: number;
-    last_seen_at: number;
-    expires_at: number;
-    address: string;
-    user_agent: string | null;
-  };
-  nodes: {
-    id: string;
-    account_id: string;
-    key_id: string;
-    name: string;
-    label: string | null;
-    agent: string | null;
-    models: string;
-    max_parallel: number;
-    first_seen_at: number;
-    last_seen_at: number;
-    gone_at: number | null;
-    gone_code: string | null;
-    close_code: number | null;
-    paused_at: number | null;
-    drained_at: number | null;
-    approved_at: number | null;
-    changed_at: number;
-  };
-  node_events: {
-    id: string;
-    node_id: string;
-    at: number;
-    kind: string;
-    code: string | null;
-    model: string | null;
-    detail: string | null;
-    until: number | null;
-  };
-  ledger: {
-    id: string;
-    account_id: string;
-    key_id: string;
-    provider_account_id: string | null;
-    node_id: string | null;
-    endpoint: string;
-    model: string;
-    stream: number;
-    outcome: string;
-    status: number;
-    prompt_tokens: number | null;
-    completion_tokens: number | null;
-    estimated: number;
-    delivered_bytes: number;
-    delivered_chunks: number;
-    produced_chunks: number;
-    attempts: number;
-    queued_ms: number;
-    first_byte_ms: number | null;
-    duration_ms: number;
-    started_at: number;
-    cause: string | null;
-    attempt_log: string | null;
-  };
-  usage: UsageKey & UsageSums;
-  /** What a call leaves open is the empty string, and bucket -1. */
-  usage_fresh: {
-    account_id: string;
-    model: string;
-    key_id: string;
-    node_id: string;
-    /** The account whose node served. */
-    provider_id: string;
-    /** When the minute begins. */
-    at: number;
-    /** Of the histogram of times to first token. */
-    bucket: number;
-    calls: number;
-    errors: number;
-    prompt_tokens: number;
-    completion_tokens: number;
-    stream_tokens: number;
-    stream_ms: number;
-  };
+  accounts: StoredOf<typeof accounts>;
+  keys: StoredOf<typeof keys>;
+  invites: StoredOf<typeof invites>;
+  sessions: StoredOf<typeof sessions>;
+  nodes: StoredOf<typeof nodes>;
+  node_events: StoredOf<typeof nodeEvents>;
+  ledger: StoredOf<typeof ledger>;
+  usage: StoredOf<typeof usageKey> & UsageSums;
+  usage_fresh: FreshCell;
+  /** What administrators have set, as JSON. */
   settings: { name: string; value: string };
-  audit: {
-    id: string;
-    at: number;
-    actor_id: string | null;
-    actor: string | null;
-    action: string;
-    target: string | null;
-    detail: string;
-    address: string | null;
-  };
-  known_models: {
-    name: string;
-    seen_at: number;
-  };
+  audit: StoredOf<typeof audit>;
+  /** Models that were offered once. */
+  known_models: { name: string; seen_at: number };
 }
-
-/** What a rollup is of. What its grain leaves open is the empty string. */
-export interface UsageKey {
-  account_id: string;
-  side: number;
-  step: number;
-  grain: number;
-  /** When the step begins. */
-  at: number;
-  model: string;
-  key_id: string;
-  node_id: string;
-}
-
-/** What is added up. `stream_…` are of streams of which both tokens and time are known. */
-export type UsageSums = Record<
-  | "calls"
-  | "errors"
-  | "prompt_tokens"
-  | "completion_tokens"
-  | "stream_tokens"
-  | "stream_ms"
-  | `h${number}`,
-  number
->;

@@ -1,57 +1,48 @@
-/** Sign-ins that are not over. A session that was ended has no row any more. */
+/** Sessions: sign-ins to the console. A session that was ended has no row. */
 
-import type { Selectable, Transaction } from "kysely";
+import type { Transaction } from "kysely";
 import type { Database } from "./database.ts";
-import { storable } from "./database.ts";
-import type { Schema } from "./schema.ts";
-import type { Role } from "./rows.ts";
+import { type Role, type Schema, type SessionRow, sessions } from "./schema.ts";
+import { storable } from "./text.ts";
 
-export interface SessionRow {
-  id: string;
-  accountId: string;
-  createdAt: number;
-  lastSeenAt: number;
-  expiresAt: number;
-  address: string;
-  userAgent: string | null;
-}
+export type { SessionRow };
 
-/** What is asked of a session's account each time it is used. */
+/** What of a session's account matters each time the session is used. */
 export interface SessionAccount {
   role: Role;
   email: string;
 }
 
-/** Sessions of an account beyond these end when another begins, the oldest first. */
+/** A further session ends the account's oldest one. */
 const MAX_PER_ACCOUNT = 50;
 
 export class SessionTable {
   constructor(private readonly database: Database) {}
 
   /**
-   * Adds a session that was begun with the password of that hash, and ends the account's oldest ones
-   * beyond so many. False, and nothing is added: the account has another password by now.
+   * Adds a session that began with the password of that hash, and ends the account's oldest ones
+   * beyond the limit. False, and nothing has changed: the account has another password by now.
    */
   add(session: SessionRow, passwordHash: string): Promise<boolean> {
     const { accountId } = session;
     return this.database.transaction(async (db) => {
-      // Holds the account's row: whoever changes the password has done so, or ends this session too.
-      const held = await db.updateTable("accounts").set({ password_hash: passwordHash })
+      // Locks the account's row: a change of the password has happened before, or ends this session too.
+      const locked = await db.updateTable("accounts").set({ password_hash: passwordHash })
         .where("id", "=", accountId).where("password_hash", "=", passwordHash)
         .returning("id").executeTakeFirst();
-      if (held === undefined) return false;
+      if (locked === undefined) return false;
       await db.deleteFrom("sessions").where("account_id", "=", accountId).where(
         "id",
         "in",
         db.selectFrom("sessions").select("id").where("account_id", "=", accountId)
           .orderBy("created_at", "desc").orderBy("id").offset(MAX_PER_ACCOUNT - 1).limit(1000),
       ).execute();
-      await db.insertInto("sessions").values(toRow(session)).execute();
+      await db.insertInto("sessions").values(sessions.toRow(session)).execute();
       return true;
     });
   }
 
-  /** The session with its account; null: it was ended, is over, or its account was shut. */
+  /** The session with its account; null: it was ended, has expired, or its account is disabled. */
   async find(id: string): Promise<SessionRow & { account: SessionAccount } | null> {
     const row = await this.database.read((db) =>
       db.selectFrom("sessions").innerJoin("accounts", "accounts.id", "sessions.account_id")
@@ -63,10 +54,10 @@ export class SessionTable {
     );
     if (row === undefined) return null;
     const { role, email } = row;
-    return { ...fromRow(row), account: { role: role as Role, email } };
+    return { ...sessions.fromRow(row), account: { role, email } };
   }
 
-  /** Of these sessions, those that are still good. */
+  /** The ids of those of these sessions that `find` would find. */
   async alive(ids: readonly string[]): Promise<Set<string>> {
     if (ids.length === 0) return new Set();
     const rows = await this.database.read((db) =>
@@ -78,14 +69,14 @@ export class SessionTable {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** LruCache first. */
+  /** Newest first. */
   async ofAccount(accountId: string): Promise<SessionRow[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("sessions").selectAll().where("account_id", "=", accountId)
         .where("expires_at", ">", this.database.now)
         .orderBy("created_at", "desc").limit(MAX_PER_ACCOUNT).execute()
     );
-    return rows.map(fromRow);
+    return rows.map((row) => sessions.fromRow(row));
   }
 
   /** Ends one of the account's sessions. False: there is none of that id. */
@@ -119,34 +110,10 @@ export class SessionTable {
     );
   }
 
-  /** Forgets sessions that were over before then. */
+  /** Deletes sessions that expired before that time. */
   prune(before: number): Promise<void> {
     return this.database.write((db) =>
       db.deleteFrom("sessions").where("expires_at", "<", before).execute()
     );
   }
-}
-
-function toRow(session: SessionRow): Schema["sessions"] {
-  return {
-    id: session.id,
-    account_id: session.accountId,
-    created_at: session.createdAt,
-    last_seen_at: session.lastSeenAt,
-    expires_at: session.expiresAt,
-    address: session.address,
-    user_agent: session.userAgent,
-  };
-}
-
-function fromRow(row: Selectable<Schema["sessions"]>): SessionRow {
-  return {
-    id: row.id,
-    accountId: row.account_id,
-    createdAt: row.created_at,
-    lastSeenAt: row.last_seen_at,
-    expiresAt: row.expires_at,
-    address: row.address,
-    userAgent: row.user_agent,
-  };
 }

@@ -1,4 +1,4 @@
-/** What administrators have set while the gateway runs, by name, as JSON. */
+/** What administrators have set while the gateway runs: values by name, as JSON. */
 
 import type { Database } from "./database.ts";
 
@@ -10,7 +10,7 @@ export class SettingTable {
     return new Map(rows.map(({ name, value }) => [name, JSON.parse(value) as unknown]));
   }
 
-  /** Undefined: it is not set any more. */
+  /** An undefined value removes the setting. */
   set(name: string, value: unknown): Promise<void> {
     return this.database.write((db) => {
       if (value === undefined) return db.deleteFrom("settings").where("name", "=", name).execute();

@@ -1,20 +1,27 @@
-/** The Store, in queries that mean the same on both databases. */
+/** The Store over either database: queries that mean the same on both. */
 
-import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import { ColinkError } from "../base/error.ts";
 import { AuditTable } from "./audit.ts";
 import type { Backend } from "./backend.ts";
 import { CallTable } from "./calls.ts";
 import { Database } from "./database.ts";
 import { InviteTable } from "./invites.ts";
-import { KeyTable, keyToRow, listOf, textOf } from "./keys.ts";
+import { KeyTable } from "./keys.ts";
 import { writeLedger } from "./ledger_table.ts";
 import { migrate } from "./migrate.ts";
 import { NodeTable } from "./nodes.ts";
-import type { Schema } from "./schema.ts";
+import {
+  type AccountRow,
+  accounts,
+  type KeyRow,
+  keys,
+  type LedgerEntry,
+  type Schema,
+} from "./schema.ts";
 import { SessionTable } from "./sessions.ts";
 import { SettingTable } from "./settings.ts";
-import type { AccountRow, KeyRow, LedgerEntry, NewPasswordHash, Role, Store } from "./store.ts";
+import type { NewPasswordHash, Store } from "./store.ts";
 import { UsageTable } from "./usage.ts";
 import { UserTable } from "./users.ts";
 
@@ -59,24 +66,24 @@ export class SqlStore implements Store {
 
   addAccount(
     account: AccountRow,
-    keys: readonly KeyRow[],
+    ownKeys: readonly KeyRow[],
     inviteDigest?: string,
   ): Promise<void> {
     return this.#database.transaction(async (db) => {
-      // The invite first: without a good one nobody learns which addresses are taken.
+      // The invite first: without a valid one, nobody learns which addresses are taken.
       if (inviteDigest !== undefined) await this.invites.use(db, inviteDigest, account.id);
-      await insertAccount(db, account, keys);
+      await insertAccount(db, account, ownKeys);
     });
   }
 
-  addFirstAdmin(account: AccountRow, keys: readonly KeyRow[]): Promise<boolean> {
+  addFirstAdmin(account: AccountRow, ownKeys: readonly KeyRow[]): Promise<boolean> {
     return this.#database.transaction(async (db) => {
-      // Of two at once, the second waits here, and finds it done.
+      // The unique name makes the second of two attempts wait here for the first.
       const first = await db.insertInto("settings").values({ name: SET_UP, value: "true" })
         .onConflict((conflict) => conflict.column("name").doNothing())
         .returning("name").executeTakeFirst();
       if (first === undefined || await hasAdmin(db)) return false;
-      await insertAccount(db, account, keys);
+      await insertAccount(db, account, ownKeys);
       return true;
     });
   }
@@ -103,7 +110,7 @@ export class SqlStore implements Store {
     const row = await this.#database.read((db) =>
       db.selectFrom("accounts").selectAll().where(column, "=", value).executeTakeFirst()
     );
-    return row === undefined ? null : toAccount(row);
+    return accounts.fromFound(row);
   }
 
   setPasswordHash(
@@ -111,11 +118,8 @@ export class SqlStore implements Store {
     { hash, replacing, exceptSession }: NewPasswordHash,
   ): Promise<string[] | null> {
     return this.#database.transaction(async (db) => {
-      let update = db.updateTable("accounts").set({ password_hash: hash }).where(
-        "id",
-        "=",
-        accountId,
-      );
+      let update = db.updateTable("accounts").set({ password_hash: hash })
+        .where("id", "=", accountId);
       if (replacing !== undefined) update = update.where("password_hash", "=", replacing);
       const changed = await update.returning("id").executeTakeFirst();
       if (changed === undefined) return null;
@@ -132,7 +136,7 @@ export class SqlStore implements Store {
 
   async addKnownModels(names: readonly string[], now: number): Promise<void> {
     if (names.length === 0) return;
-    await this.#database.transaction((db) =>
+    await this.#database.write((db) =>
       db.insertInto("known_models").values(names.map((name) => ({ name, seen_at: now })))
         .onConflict((conflict) => conflict.column("name").doNothing())
         .execute()
@@ -141,23 +145,27 @@ export class SqlStore implements Store {
 
   async writeLedger(entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    await this.#database.transaction(async (db) => {
+    const rememberUses = await this.#database.transaction(async (db) => {
       await writeLedger(db, this.backend, entries);
-      await this.keys.used(db, entries);
+      return await this.keys.used(db, entries);
     });
+    rememberUses();
   }
 }
 
-/** Stands among the settings for ever once there was a first administrator: taking away its rights opens nothing again. */
+/**
+ * A setting that says that there was a first administrator. It stays for ever: an administrator who
+ * loses the role does not open the set-up again.
+ */
 const SET_UP = "set_up";
 
 /** Within a transaction. Throws `email_taken`. */
 async function insertAccount(
   db: Transaction<Schema>,
   account: AccountRow,
-  keys: readonly KeyRow[],
+  ownKeys: readonly KeyRow[],
 ): Promise<void> {
-  const added = await db.insertInto("accounts").values(fromAccount(account))
+  const added = await db.insertInto("accounts").values(accounts.toRow(account))
     .onConflict((conflict) => conflict.column("email").doNothing())
     .returning("id").executeTakeFirst();
   if (added === undefined) {
@@ -167,41 +175,12 @@ async function insertAccount(
       { param: "email" },
     );
   }
-  if (keys.length > 0) await db.insertInto("keys").values(keys.map(keyToRow)).execute();
+  if (ownKeys.length === 0) return;
+  await db.insertInto("keys").values(ownKeys.map((key) => keys.toRow(key))).execute();
 }
 
 async function hasAdmin(db: Kysely<Schema>): Promise<boolean> {
   const admin = await db.selectFrom("accounts").select("id").where("role", "=", "admin").limit(1)
     .executeTakeFirst();
   return admin !== undefined;
-}
-
-function fromAccount(account: AccountRow): Insertable<Schema["accounts"]> {
-  return {
-    id: account.id,
-    email: account.email,
-    password_hash: account.passwordHash,
-    role: account.role,
-    created_at: account.createdAt,
-    disabled_at: account.disabledAt,
-    rpm: account.rpm,
-    models: textOf(account.models),
-    total_api_calls: account.totalApiCalls,
-    total_provided_calls: account.totalProvidedCalls,
-  };
-}
-
-function toAccount(row: Selectable<Schema["accounts"]>): AccountRow {
-  return {
-    id: row.id,
-    email: row.email,
-    passwordHash: row.password_hash,
-    role: row.role as Role,
-    createdAt: row.created_at,
-    disabledAt: row.disabled_at,
-    rpm: row.rpm,
-    models: listOf(row.models),
-    totalApiCalls: row.total_api_calls,
-    totalProvidedCalls: row.total_provided_calls,
-  };
 }

@@ -1,4 +1,4 @@
-/** What outlives the process: one interface over SQLite and PostgreSQL. Times are UTC milliseconds. */
+/** The account database: what outlives the process, one interface over SQLite and PostgreSQL. Times are UTC milliseconds. */
 
 import type { AuditTable } from "./audit.ts";
 import type { CallTable } from "./calls.ts";
@@ -9,16 +9,15 @@ import type { SessionTable } from "./sessions.ts";
 import type { SettingTable } from "./settings.ts";
 import type { UsageTable } from "./usage.ts";
 import type { UserTable } from "./users.ts";
-import type { AccountRow, KeyRow, LedgerEntry } from "./rows.ts";
+import type { AccountRow, AttemptEntry, KeyKind, KeyRow, LedgerEntry, Role } from "./schema.ts";
 
-export type * from "./rows.ts";
+export type { AccountRow, AttemptEntry, KeyKind, KeyRow, LedgerEntry, Role };
 
-/** A password as it is to be stored from now on. */
 export interface NewPasswordHash {
   hash: string;
-  /** The hash that it takes the place of; absent: whatever is there. */
+  /** The hash that must be there before; absent: any. */
   replacing?: string;
-  /** The session of whoever changes it. */
+  /** The session that changes the password, and stays. */
   exceptSession?: string;
 }
 
@@ -35,20 +34,23 @@ export interface Store {
   ping(): Promise<void>;
   close(): Promise<void>;
 
-  /** Adds an account with its keys, in one transaction. Throws `email_taken`. With `inviteDigest`, uses that invite up or throws `invite_required`. */
+  /**
+   * Adds an account with its keys, in one transaction. Throws `email_taken`. With `inviteDigest`,
+   * uses that invite up or throws `invite_required`.
+   */
   addAccount(account: AccountRow, keys: readonly KeyRow[], inviteDigest?: string): Promise<void>;
   /**
-   * Adds an administrator with its keys, if there never was one. False, and nothing is added: there is
-   * or was. Throws `email_taken`.
+   * Adds an administrator with its keys, if there never was one. False, and nothing has changed:
+   * there is or was one. Throws `email_taken`.
    */
   addFirstAdmin(account: AccountRow, keys: readonly KeyRow[]): Promise<boolean>;
-  /** Whether there is an administrator, or ever was a first one. */
+  /** Whether there is or ever was an administrator. */
   isSetUp(): Promise<boolean>;
   accountByEmail(email: string): Promise<AccountRow | null>;
   accountById(id: string): Promise<AccountRow | null>;
   /**
    * Ends the account's sessions too, all but `exceptSession`; resolves with their ids. Null, and
-   * nothing has changed: there is no such account, or its password is another than the one to replace.
+   * nothing has changed: there is no such account, or its password is not the one to replace.
    */
   setPasswordHash(accountId: string, change: NewPasswordHash): Promise<string[] | null>;
   readonly keys: KeyTable;
@@ -61,15 +63,14 @@ export interface Store {
   readonly settings: SettingTable;
   readonly audit: AuditTable;
 
-  /** Models that were offered some time: the latest `limit` of them. */
+  /** The latest `limit` models that nodes ever offered. */
   knownModels(limit: number): Promise<string[]>;
-  /** Remembers models; those that are known already change nothing. */
+  /** Remembers models; one that is known already keeps its time. */
   addKnownModels(names: readonly string[], now: number): Promise<void>;
 
   /**
-   * Writes entries and adds to totals and rollups, in one transaction; entries that are already there
-   * change nothing. A call counts once it was served: it ended well, or was cut short after the
-   * node had produced some of the answer.
+   * Writes entries and adds to totals and usage, in one transaction; entries that are already there
+   * change nothing. Totals count a call that was served: see base/outcome.ts.
    */
   writeLedger(entries: readonly LedgerEntry[]): Promise<void>;
 }

@@ -1,31 +1,18 @@
-/** Usage read back: figures of one account over time, and by model, key and node. */
+/** Reads usage: figures of one account over time, and by model, key and node. */
 
 import { sql } from "kysely";
+import type { RowOf } from "./columns.ts";
 import type { Database } from "./database.ts";
-import type { UsageSums } from "./schema.ts";
-import { freshKeyColumns } from "./usage_fresh.ts";
+import { freshKey, histogramColumns, type UsageSums, usageSums } from "./schema.ts";
 import { dimensionColumns, sumsOf, type UsageQuery } from "./usage_query.ts";
-import {
-  histogramColumns,
-  keyColumns,
-  rollup,
-  sides,
-  steps,
-  sumColumns,
-  type UsageDimension,
-} from "./usage_rollup.ts";
+import { rollup, rollupColumns, sides, steps, type UsageDimension } from "./usage_rollup.ts";
 
-/** What was added up. */
-export interface UsageSum {
-  calls: number;
-  errors: number;
-  promptTokens: number;
-  completionTokens: number;
-  streamTokens: number;
-  streamMs: number;
+export type UsageSum = RowOf<typeof usageSums> & {
   /** Times to first token; see histogram.ts. */
   histogram: number[];
-}
+};
+
+const { sumColumns } = rollupColumns;
 
 export class UsageTable {
   constructor(private readonly database: Database) {}
@@ -38,7 +25,6 @@ export class UsageTable {
     return rows.map((row) => ({ at: Number(row.at), ...fromRow(row) }));
   }
 
-  /** All of it in one. */
   async total(query: UsageQuery): Promise<UsageSum> {
     const row = await this.database.read((db) =>
       sumsOf(db, query, { by: [], sums: sumColumns }).executeTakeFirstOrThrow()
@@ -46,7 +32,7 @@ export class UsageTable {
     return fromRow(row);
   }
 
-  /** By model, key or node, most calls first; calls that reached no node are in no node's row. */
+  /** By model, key or node, most calls first; calls that reached no node count for no node. */
   async shares(
     query: UsageQuery,
     dimension: UsageDimension,
@@ -75,7 +61,7 @@ export class UsageTable {
     }));
   }
 
-  /** How many cells wait to be folded into the rollups; counted up to `most`. */
+  /** How many fresh cells wait to be folded; counted up to `most`. */
   async waiting(most: number): Promise<number> {
     const { count } = await this.database.read((db) =>
       db.selectFrom(db.selectFrom("usage_fresh").select("at").limit(most).as("waiting"))
@@ -85,48 +71,42 @@ export class UsageTable {
   }
 
   /**
-   * Folds up to `limit` cells into the rollups: figures stay what they are at every moment, whoever
-   * else does the same. Resolves with how many those were.
+   * Folds up to `limit` fresh cells into the rollups; resolves with their number. The figures stay
+   * the same at every moment, also while other gateways fold.
    */
   fold(limit: number): Promise<number> {
     const { backend } = this.database;
     return this.database.transaction(async (db) => {
       const cells = await backend.takeFirst(db, {
         table: "usage_fresh",
-        keyColumns: freshKeyColumns,
+        keyColumns: freshKey.names,
         limit,
       });
-      await backend.addUp(db, { table: "usage", keyColumns, sumColumns, rows: rollup(cells) });
+      await backend.addUp(db, { table: "usage", ...rollupColumns, rows: rollup(cells) });
       return cells.length;
     });
   }
 
-  /** Forgets these accounts' rows by the minute from before then. Resolves with how many those were. */
-  async pruneMinutes(accountIds: readonly string[], before: number): Promise<number> {
-    const result = await this.database.change((db) =>
+  /** Deletes these accounts' rows by the minute from before that time; resolves with their number. */
+  pruneMinutes(accountIds: readonly string[], before: number): Promise<number> {
+    return this.database.delete((db) =>
       db.deleteFrom("usage").where("account_id", "in", accountIds)
+        // All values by name: both databases then find the rows in the index.
         .where("side", "in", Object.values(sides))
         .where("step", "=", steps.minute.code)
         .where("grain", "in", minuteGrains).where("at", "<", before)
-        .executeTakeFirst()
     );
-    return Number(result.numDeletedRows);
   }
 }
 
-/** Named, so that both databases find their way in the index. */
 const minuteGrains = [0, 1, 2, 3, 4, 5, 6, 7];
 
-/** PostgreSQL's sums are texts, and null where there was nothing to add. */
+/** PostgreSQL returns sums as texts, and null where there was nothing to add. */
 function fromRow(row: Partial<Record<keyof UsageSums, number | string | null>>): UsageSum {
   const sum = (column: keyof UsageSums) => Number(row[column] ?? 0);
+  const sums = Object.fromEntries(usageSums.names.map((name) => [name, sum(name)]));
   return {
-    calls: sum("calls"),
-    errors: sum("errors"),
-    promptTokens: sum("prompt_tokens"),
-    completionTokens: sum("completion_tokens"),
-    streamTokens: sum("stream_tokens"),
-    streamMs: sum("stream_ms"),
+    ...usageSums.fromRow(sums as Pick<UsageSums, typeof usageSums.names[number]>),
     histogram: histogramColumns.map(sum),
   };
 }

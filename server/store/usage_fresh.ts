@@ -1,101 +1,71 @@
 /**
- * Calls just counted: a cell for those of one minute that nothing tells apart, for both sides at
- * once. Cells wait in a small table of their own until they are folded into the rollups: of calls
- * that are alike to no others each costs one cell when it is written, not the sixteen rows that it
- * ends up in.
+ * Fresh cells: a counter row for the calls of one minute that share every key column, for both
+ * sides at once. Cells wait in a small table until they are folded into the rollups: a call that
+ * shares its cell with no other costs one row when it is written, not the sixteen rows of `usage`
+ * that it ends up in.
  */
 
 import { isFailed } from "../base/outcome.ts";
-import { storable } from "./database.ts";
 import { bucketOf } from "./histogram.ts";
-import type { LedgerEntry } from "./rows.ts";
-import type { Schema } from "./schema.ts";
+import { freshKey, type LedgerEntry, usageSums } from "./schema.ts";
 
-export type FreshCell = Schema["usage_fresh"];
-
-export const freshKeyColumns = [
-  "account_id",
-  "model",
-  "key_id",
-  "node_id",
-  "provider_id",
-  "at",
-  "bucket",
-] as const satisfies readonly (keyof FreshCell)[];
-
-export const freshSumColumns = [
-  "calls",
-  "errors",
-  "prompt_tokens",
-  "completion_tokens",
-  "stream_tokens",
-  "stream_ms",
-] as const satisfies readonly (keyof FreshCell)[];
+export const freshColumns = { keyColumns: freshKey.names, sumColumns: usageSums.names };
 
 /** In no bucket: the call did not stream, or there was no answer. */
 export const NO_BUCKET = -1;
 
 const MINUTE_MS = 60_000;
 
-/** What these entries come to: key columns first, each key once and in an order that all gateways share. */
+/** What a call adds to each sum. */
+const sums: Record<typeof usageSums.names[number], (entry: LedgerEntry) => number> = {
+  calls: () => 1,
+  errors: (entry) => Number(isFailed(entry)),
+  prompt_tokens: (entry) => entry.promptTokens ?? 0,
+  completion_tokens: (entry) => entry.completionTokens ?? 0,
+  stream_tokens: (entry) => isTimed(entry) ? entry.completionTokens ?? 0 : 0,
+  stream_ms: (entry) => isTimed(entry) ? Math.round(streamMsOf(entry)) : 0,
+};
+const sumsInOrder = usageSums.names.map((name) => sums[name]);
+
+/**
+ * The cells of these entries: key columns first, each key once. The order depends on the keys
+ * alone, so that two gateways that write the same cells never deadlock.
+ */
 export function freshRows(entries: readonly LedgerEntry[]): (string | number)[][] {
-  const cells = new Map<string, Cell>();
+  const cells = new Map<string, { key: (string | number)[]; counts: number[] }>();
   for (const entry of entries) {
     const key = keyOf(entry);
     const id = key.join("\n");
     let cell = cells.get(id);
-    if (cell === undefined) cells.set(id, cell = { key, sums: noSums() });
-    count(cell.sums, entry);
+    if (cell === undefined) cells.set(id, cell = { key, counts: sumsInOrder.map(() => 0) });
+    for (const [index, sum] of sumsInOrder.entries()) cell.counts[index]! += sum(entry);
   }
   return [...cells].sort(([a], [b]) => a < b ? -1 : 1)
-    .map(([, { key, sums }]) => [...key, ...freshSumColumns.map((column) => sums[column])]);
+    .map(([, { key, counts }]) => [...key, ...counts]);
 }
 
-interface Cell {
-  key: (string | number)[];
-  sums: Sums;
-}
-
-/** In the order of `freshKeyColumns`. */
 function keyOf(entry: LedgerEntry): (string | number)[] {
   const { accountId, model, keyId, nodeId, providerAccountId, startedAt } = entry;
-  const at = Math.floor(startedAt / MINUTE_MS) * MINUTE_MS;
-  return [
+  return freshKey.toCells({
     accountId,
-    storable(model),
+    model,
     keyId,
-    nodeId ?? "",
-    providerAccountId ?? "",
-    at,
-    bucketFor(entry),
-  ];
-}
-
-type Sums = Record<typeof freshSumColumns[number], number>;
-
-function noSums(): Sums {
-  return {
-    calls: 0,
-    errors: 0,
-    prompt_tokens: 0,
-    completion_tokens: 0,
-    stream_tokens: 0,
-    stream_ms: 0,
-  };
+    nodeId: nodeId ?? "",
+    providerId: providerAccountId ?? "",
+    at: Math.floor(startedAt / MINUTE_MS) * MINUTE_MS,
+    bucket: bucketFor(entry),
+  });
 }
 
 function bucketFor({ stream, firstByteMs }: LedgerEntry): number {
   return stream && firstByteMs !== null ? bucketOf(firstByteMs) : NO_BUCKET;
 }
 
-function count(sums: Sums, entry: LedgerEntry): void {
-  const { promptTokens, completionTokens, stream, firstByteMs, durationMs } = entry;
-  sums.calls++;
-  if (isFailed(entry)) sums.errors++;
-  sums.prompt_tokens += promptTokens ?? 0;
-  sums.completion_tokens += completionTokens ?? 0;
-  const streamMs = stream && firstByteMs !== null ? durationMs - firstByteMs : 0;
-  if (completionTokens === null || completionTokens <= 0 || streamMs <= 0) return;
-  sums.stream_tokens += completionTokens;
-  sums.stream_ms += Math.round(streamMs);
+/** Whether both the tokens of a stream and their time are known. */
+function isTimed(entry: LedgerEntry): boolean {
+  return (entry.completionTokens ?? 0) > 0 && streamMsOf(entry) > 0;
+}
+
+function streamMsOf({ stream, firstByteMs, durationMs }: LedgerEntry): number {
+  return stream && firstByteMs !== null ? durationMs - firstByteMs : 0;
 }

@@ -1,11 +1,10 @@
-/** Rollups and fresh cells asked as one: in a single statement, so that a cell that is being folded counts once. */
+/** Adds up rollups and fresh cells in a single statement, so that a cell that is being folded counts once. */
 
 import { type Kysely, sql } from "kysely";
-import { storable } from "./database.ts";
-import type { Schema, UsageSums } from "./schema.ts";
+import { histogramColumns, type Schema, type UsageSums } from "./schema.ts";
+import { storable } from "./text.ts";
 import {
   grainFor,
-  histogramColumns,
   sides,
   steps,
   type UsageDimension,
@@ -28,44 +27,46 @@ export interface UsageQuery {
 
 export const dimensionColumns = { model: "model", key: "key_id", node: "node_id" } as const;
 
-/** What rows of an answer may be told apart by. */
-type ApartColumn = "at" | typeof dimensionColumns[UsageDimension];
+/** What rows of an answer can be grouped by. */
+type GroupColumn = "at" | typeof dimensionColumns[UsageDimension];
 
 type SumColumn = keyof UsageSums;
 
 export interface Wanted {
-  by: readonly ApartColumn[];
+  by: readonly GroupColumn[];
   sums: readonly SumColumn[];
 }
 
-/** Of what is asked for, a row for each that `by` tells apart. Sums are null where there was nothing to add. */
+/** A row for each group of the query's calls. Sums are null where there was nothing to add. */
 export function sumsOf(db: Kysely<Schema>, query: UsageQuery, wanted: Wanted) {
   const both = rolledUp(db, query, wanted).unionAll(fresh(db, query, wanted)).as("usage");
   const rows = db.selectFrom(both).select([...wanted.by, ...wanted.sums.map(total)]);
   return wanted.by.length === 0 ? rows : rows.groupBy(wanted.by);
 }
 
-/** At the coarsest grain that tells apart what must be. */
+/** From the coarsest grain that has the groups. */
 function rolledUp(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
   const { accountId, side, step, from, to } = query;
   let rows = db.selectFrom("usage").where("account_id", "=", accountId)
     .where("side", "=", sides[side]).where("step", "=", steps[step].code)
-    .where("grain", "=", grainFor(side, step, apart(query, by)))
+    .where("grain", "=", grainFor(side, step, dimensionsOf(query, by)))
     .where("at", ">=", from).where("at", "<", to);
   for (const [column, value] of filtersOf(query)) rows = rows.where(column, "=", value);
   const totals = rows.select([...by, ...sums.map(total)]);
   return by.length === 0 ? totals : totals.groupBy(by);
 }
 
-/** Cell by cell: they are added up together with the rollups, once. */
+/** Not grouped yet: the cells are added up together with the rollups. */
 function fresh(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
   const { accountId, side, step, from, to } = query;
   let rows = db.selectFrom("usage_fresh")
     .where(side === "made" ? "account_id" : "provider_id", "=", accountId)
     .where("at", ">=", from).where("at", "<", to);
   for (const [column, value] of filtersOf(query)) rows = rows.where(column, "=", value);
-  // Whose calls a node serves is not its owner's business.
-  if (side === "provided" && apart(query, by).includes("key")) rows = rows.where(sql`1`, "=", 0);
+  // A node's owner must not learn whose calls it serves.
+  if (side === "provided" && dimensionsOf(query, by).includes("key")) {
+    rows = rows.where(sql`1`, "=", 0);
+  }
   const ms = sql.lit(steps[step].ms);
   const columns = by.map((column) =>
     column === "at" ? sql<number>`at - at % ${ms}`.as("at") : column
@@ -77,15 +78,15 @@ function total(column: SumColumn) {
   return sql<number | null>`sum(${sql.ref(column)})`.as(column);
 }
 
-/** A cell has its bucket instead of a histogram. */
+/** A cell has a bucket instead of a histogram. */
 function ofCell(column: SumColumn) {
   const bucket = histogramColumns.findIndex((counter) => counter === column);
   if (bucket < 0) return sql<number | null>`${sql.ref(column)}`.as(column);
   return sql<number | null>`case bucket when ${sql.lit(bucket)} then calls else 0 end`.as(column);
 }
 
-/** What the question tells apart, be it to show or to choose. */
-function apart(query: UsageQuery, by: readonly ApartColumn[]): UsageDimension[] {
+/** The dimensions that the query groups or filters by. */
+function dimensionsOf(query: UsageQuery, by: readonly GroupColumn[]): UsageDimension[] {
   const columns: readonly string[] = [...by, ...filtersOf(query).map(([column]) => column)];
   return (["model", "key", "node"] as const).filter((dimension) =>
     columns.includes(dimensionColumns[dimension])

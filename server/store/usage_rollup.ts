@@ -1,8 +1,7 @@
-/** Calls added up by minute, hour and day: which rows of `usage` a fresh cell is folded into. */
+/** Rollups: calls added up by minute, hour and day. Decides which rows of `usage` a fresh cell is added to. */
 
-import { BUCKETS } from "./histogram.ts";
-import type { UsageKey, UsageSums } from "./schema.ts";
-import { type FreshCell, freshSumColumns, NO_BUCKET } from "./usage_fresh.ts";
+import { type FreshCell, histogramColumns, usageKey, usageSums } from "./schema.ts";
+import { NO_BUCKET } from "./usage_fresh.ts";
 
 export const sides = { made: 0, provided: 1 } as const;
 export type UsageSide = keyof typeof sides;
@@ -17,17 +16,17 @@ export const steps = {
 } as const;
 export type UsageStep = keyof typeof steps;
 
-/** What calls are told apart by, each a bit: a row's `grain` is the sum of those that it tells apart. */
+/** What calls can be grouped by, a bit each: a row's `grain` is the sum of the dimensions that it groups by. */
 export const dimensions = { model: 1, key: 2, node: 4 } as const;
 export type UsageDimension = keyof typeof dimensions;
 
 /**
- * The finest grain alone would do. The others make questions cheap that tell fewer things apart,
- * as most do: a view over months reads as many rows as it shows.
+ * The finest grain alone would do. The coarser ones make cheap what most views ask: a view over
+ * months reads as many rows as it shows.
  */
 const coarse = [0, 1, 2, 4, 7] as const;
 const all = [0, 1, 2, 3, 4, 5, 6, 7] as const;
-/** Whose calls a node serves is not its owner's business. */
+/** A node's owner must not learn whose calls it serves. */
 const withoutKeys = [0, 1, 4, 5] as const;
 
 const kept: Readonly<Record<UsageSide, Readonly<Record<UsageStep, readonly number[]>>>> = {
@@ -35,39 +34,29 @@ const kept: Readonly<Record<UsageSide, Readonly<Record<UsageStep, readonly numbe
   provided: { minute: withoutKeys, hour: withoutKeys, day: withoutKeys },
 };
 
-/** The coarsest grain that is kept and tells these apart. */
+/** The coarsest grain that is kept and groups by all of these dimensions. */
 export function grainFor(
   side: UsageSide,
   step: UsageStep,
-  apart: Iterable<UsageDimension>,
+  groups: Iterable<UsageDimension>,
 ): number {
-  const wanted = [...apart].reduce((sum, dimension) => sum | dimensions[dimension], 0);
+  const wanted = [...groups].reduce((sum, dimension) => sum | dimensions[dimension], 0);
   const grains = kept[side][step];
   const finest = grains.at(-1) ?? 0;
   return grains.includes(wanted) ? wanted : finest;
 }
 
-export const keyColumns = [
-  "account_id",
-  "side",
-  "step",
-  "grain",
-  "at",
-  "model",
-  "key_id",
-  "node_id",
-] as const satisfies readonly (keyof UsageKey)[];
+export const rollupColumns = {
+  keyColumns: usageKey.names,
+  sumColumns: [...usageSums.names, ...histogramColumns],
+};
 
-export const histogramColumns = Array.from(
-  { length: BUCKETS },
-  (_, bucket) => `h${bucket}` as const,
-);
+const HISTOGRAM_AT = usageSums.names.length;
 
-export const sumColumns: readonly (keyof UsageSums)[] = [...freshSumColumns, ...histogramColumns];
-
-const HISTOGRAM_AT = freshSumColumns.length;
-
-/** Rows to be added to `usage`, key columns first, each key once and in an order that all gateways share. */
+/**
+ * The rows that these cells add to `usage`: key columns first, each key once. The order depends on
+ * the keys alone, so that two gateways that add to the same rows never deadlock.
+ */
 export function rollup(cells: readonly FreshCell[]): (string | number)[][] {
   const rows = new Map<string, Row>();
   for (const finest of finestRows(cells)) {
@@ -78,9 +67,9 @@ export function rollup(cells: readonly FreshCell[]): (string | number)[][] {
 }
 
 interface Row {
-  /** In the order of `keyColumns`. */
+  /** In the order of `rollupColumns.keyColumns`. */
   key: (string | number)[];
-  /** In the order of `sumColumns`. */
+  /** In the order of `rollupColumns.sumColumns`. */
   sums: number[];
 }
 
@@ -95,7 +84,7 @@ interface Finest {
   sums: number[];
 }
 
-/** First by all that tells rows apart: what follows is done once for cells that only their bucket tells apart. */
+/** Adds up cells that differ in their bucket alone, so that the coarser rows are computed once for them. */
 function finestRows(cells: readonly FreshCell[]): Iterable<Finest> {
   const rows = new Map<string, Finest>();
   for (const cell of cells) {
@@ -105,7 +94,7 @@ function finestRows(cells: readonly FreshCell[]): Iterable<Finest> {
       const id = `${accountId}\n${side}\n${minute}\n${model}\n${keyId}\n${nodeId}`;
       let row = rows.get(id);
       if (row === undefined) {
-        const sums = new Array<number>(sumColumns.length).fill(0);
+        const sums = new Array<number>(rollupColumns.sumColumns.length).fill(0);
         rows.set(id, row = { accountId, side, minute, model, keyId, nodeId, sums });
       }
       addCell(row.sums, cell);
@@ -120,11 +109,11 @@ function accountsOf(cell: FreshCell): [UsageSide, string][] {
 }
 
 function addCell(sums: number[], cell: FreshCell): void {
-  freshSumColumns.forEach((column, index) => sums[index]! += cell[column]);
+  usageSums.names.forEach((column, index) => sums[index]! += cell[column]);
   if (cell.bucket !== NO_BUCKET) sums[HISTOGRAM_AT + cell.bucket]! += cell.calls;
 }
 
-/** Many rows for each call that is like no other: a text is made for each, and nothing else that is not kept. */
+/** Runs for many rows of each cell: makes one text for each, and nothing else that is not kept. */
 function addAtStep(rows: Map<string, Row>, finest: Finest, step: UsageStep): void {
   const { accountId, side, minute, sums } = finest;
   const { code, ms } = steps[step];

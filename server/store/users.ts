@@ -1,13 +1,12 @@
-/** Accounts as administrators look for them. */
+/** Accounts as administrators find and change them. */
 
 import { type ExpressionBuilder, sql } from "kysely";
 import type { Database } from "./database.ts";
-import { containing, storable } from "./database.ts";
-import { listOf, textOf } from "./keys.ts";
-import type { Schema } from "./schema.ts";
-import type { AccountRow, Role } from "./rows.ts";
+import { isWorking } from "./keys.ts";
+import { type AccountRow, accounts, type Role, type Schema } from "./schema.ts";
+import { containing, storable } from "./text.ts";
 
-/** What of an account administrators may change. What is absent stays as it is. */
+/** What administrators may change of an account. Absent members stay as they are. */
 export interface AccountChange {
   role?: Role;
   isDisabled?: boolean;
@@ -17,25 +16,39 @@ export interface AccountChange {
 
 /** An account, without its password's hash. */
 export interface UserRow extends Omit<AccountRow, "passwordHash"> {
-  /** Keys that work. */
+  /** The number of its keys that work. */
   keys: number;
 }
 
 export interface UserQuery {
-  /** A part of the e-mail. */
+  /** A part of the e-mail address. */
   search?: string;
   /** The last account of the page before. */
   after?: { at: number; id: string };
   limit: number;
 }
 
+const columns = accounts.pick(
+  "id",
+  "email",
+  "role",
+  "createdAt",
+  "disabledAt",
+  "rpm",
+  "models",
+  "totalApiCalls",
+  "totalProvidedCalls",
+);
+
+type Row = Pick<Schema["accounts"], typeof columns.names[number]> & { keys: number | null };
+
 export class UserTable {
   constructor(private readonly database: Database) {}
 
-  /** LruCache first. */
+  /** Newest first. */
   async page({ search, after, limit }: UserQuery): Promise<UserRow[]> {
     const rows = await this.database.read((db) => {
-      let query = db.selectFrom("accounts").select(columns).select((row) => this.#keys(row));
+      let query = db.selectFrom("accounts").select(columns.names).select((row) => this.#keys(row));
       if (search !== undefined) {
         const pattern = containing(storable(search));
         query = query.where(sql<boolean>`email like ${pattern} escape '\\'`);
@@ -55,18 +68,16 @@ export class UserTable {
 
   async find(id: string): Promise<UserRow | null> {
     const row = await this.database.read((db) =>
-      db.selectFrom("accounts").select(columns).select((row) => this.#keys(row))
+      db.selectFrom("accounts").select(columns.names).select((row) => this.#keys(row))
         .where("id", "=", storable(id)).executeTakeFirst()
     );
     return row === undefined ? null : fromRow(row);
   }
 
-  async change(id: string, { role, isDisabled, rpm, models }: AccountChange): Promise<void> {
+  async change(id: string, { isDisabled, ...others }: AccountChange): Promise<void> {
     const set = {
-      ...(role === undefined ? {} : { role }),
+      ...accounts.toChange(others),
       ...(isDisabled === undefined ? {} : { disabled_at: isDisabled ? this.database.now : null }),
-      ...(rpm === undefined ? {} : { rpm }),
-      ...(models === undefined ? {} : { models: textOf(models) }),
     };
     if (Object.keys(set).length === 0) return;
     await this.database.write((db) =>
@@ -85,38 +96,11 @@ export class UserTable {
 
   #keys(row: ExpressionBuilder<Schema, "accounts">) {
     return row.selectFrom("keys").select((key) => key.fn.countAll<number>().as("count"))
-      .whereRef("keys.account_id", "=", "accounts.id").where("keys.revoked_at", "is", null)
-      .where((key) =>
-        key.or([key("expires_at", "is", null), key("expires_at", ">", this.database.now)])
-      ).as("keys");
+      .whereRef("keys.account_id", "=", "accounts.id").where(isWorking(this.database.now))
+      .as("keys");
   }
 }
 
-const columns = [
-  "id",
-  "email",
-  "role",
-  "created_at",
-  "disabled_at",
-  "total_api_calls",
-  "total_provided_calls",
-  "rpm",
-  "models",
-] as const;
-
-type Row = Pick<Schema["accounts"], typeof columns[number]> & { keys: number | null };
-
 function fromRow(row: Row): UserRow {
-  return {
-    id: row.id,
-    email: row.email,
-    role: row.role as Role,
-    createdAt: row.created_at,
-    disabledAt: row.disabled_at,
-    totalApiCalls: row.total_api_calls,
-    totalProvidedCalls: row.total_provided_calls,
-    rpm: row.rpm,
-    models: listOf(row.models),
-    keys: Number(row.keys ?? 0),
-  };
+  return { ...columns.fromRow(row), keys: Number(row.keys ?? 0) };
 }

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { seeded } from "../../base/testing/random.ts";
-import { storable } from "../database.ts";
+import { storable } from "../text.ts";
 import { bucketOf, BUCKETS } from "../histogram.ts";
 import type { AccountRow, LedgerEntry, Store } from "../store.ts";
 import { anAccount, anEntry, type Subject } from "./store_suite.ts";
