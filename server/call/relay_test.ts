@@ -9,7 +9,7 @@ const whole = {
 const finishChunk = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
 
 describe("the relay", () => {
-  test("hands a complete answer over and writes one ledger entry", async () => {
+  test("writes a complete answer and one ledger entry", async () => {
     const { world, run } = start();
     const a = world.node("a");
     const { answer, done } = run();
@@ -75,7 +75,7 @@ describe("the relay", () => {
     expect(world.ledger[0]).toMatchObject({ outcome: "ok", attempts: 2 });
   });
 
-  test("at most three others are tried, each once, and the last failure is told", async () => {
+  test("at most three other nodes are tried, each once, and the caller gets the last failure", async () => {
     const { world, run } = start();
     const nodes = ["a", "b", "c", "d", "e"].map((name) => world.node(name));
     const { answer, done } = run();
@@ -92,7 +92,7 @@ describe("the relay", () => {
     expect(world.ledger[0]).toMatchObject({ attempts: 4, status: 502, outcome: "upstream_error" });
   });
 
-  test("after the first byte nothing is spliced: the stream fails and nobody else is asked", async () => {
+  test("after the first byte no other node is asked: the stream fails", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];
     const { answer, done } = run({ stream: true });
@@ -127,9 +127,9 @@ describe("the relay", () => {
     expect(JSON.parse(answer.body!)).toEqual(whole);
   });
 
-  const answers = [400, 404, 413, 422];
-  for (const code of answers) {
-    test(`an upstream's ${code} is the answer: relayed, not retried, nobody penalised`, async () => {
+  const rejections = [400, 404, 413, 422];
+  for (const code of rejections) {
+    test(`an upstream's ${code} is relayed and not retried, and no node is penalised`, async () => {
       const { world, run } = start();
       const nodes = [world.node("a"), world.node("b")];
       const { answer, done } = run();
@@ -156,7 +156,7 @@ describe("the relay", () => {
     });
   }
 
-  const blamed: [code: number, cause: string, status: number][] = [
+  const failures: [code: number, cause: string, status: number][] = [
     [401, "upstream_auth", 502],
     [403, "upstream_auth", 502],
     [429, "upstream_rate_limited", 429],
@@ -166,8 +166,8 @@ describe("the relay", () => {
     [529, "upstream_overloaded", 503],
     [504, "upstream_timeout", 504],
   ];
-  for (const [code, cause, status] of blamed) {
-    test(`an upstream's ${code} penalises the node and reaches a lonely caller as ${status}`, async () => {
+  for (const [code, cause, status] of failures) {
+    test(`an upstream's ${code} penalises the node and reaches the caller as ${status} if there is no other node`, async () => {
       const { world, run } = start();
       const a = world.node("a");
       const { answer, done } = run();
@@ -179,7 +179,7 @@ describe("the relay", () => {
     });
   }
 
-  test("BUSY is nobody's fault: the call goes elsewhere at once", async () => {
+  test("BUSY penalises no node: the call goes to another node at once", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];
     const { answer, done } = run();
@@ -195,7 +195,7 @@ describe("the relay", () => {
     expect(world.ledger[0]).toMatchObject({ attempts: 1 });
   });
 
-  test("a lonely node that says BUSY is asked again a moment later", async () => {
+  test("the only node is asked again a moment after it answered BUSY", async () => {
     const { world, run } = start();
     const a = world.node("a", 2);
     const { answer, done } = run();
@@ -210,7 +210,7 @@ describe("the relay", () => {
     expect(answer.body).not.toBeNull();
   });
 
-  test("a node that says BUSY for ever does not hold a call for ever", async () => {
+  test("a call ends when its node keeps answering BUSY", async () => {
     const { world, run } = start();
     const a = world.node("a", 2);
     const { answer, done } = run();
@@ -245,7 +245,7 @@ describe("the relay", () => {
     expect(world.ledger[0]).toMatchObject({ outcome: "cancelled", status: 499, producedChunks: 2 });
   });
 
-  test("a node that never confirms a cancel loses the slot's reservation after the grace period, once", async () => {
+  test("the slot of a node that never confirms a cancel is released once, after the grace period", async () => {
     const { world, run } = start();
     const a = world.node("a");
     const { call, done } = run({ stream: true });
@@ -261,7 +261,6 @@ describe("the relay", () => {
     expect(a.received[0]!.isForgotten).toBe(false);
     await world.clock.pass(1);
     expect(a.node.active).toBe(0);
-    // Nothing is kept of it either.
     expect(a.received[0]!.isForgotten).toBe(true);
     a.received[0]!.sink.finish();
     expect(a.node.active).toBe(0);
@@ -282,7 +281,7 @@ describe("the relay", () => {
     expect(world.circuit(first)).toBe("penalized");
   });
 
-  test("a stream that falls silent ends with an error, chunks before it notwithstanding", async () => {
+  test("a stream that falls silent after chunks ends with an error", async () => {
     const { world, run } = start();
     const a = world.node("a");
     const { answer, done } = run({ stream: true });
@@ -298,7 +297,7 @@ describe("the relay", () => {
     expect(world.ledger[0]).toMatchObject({ outcome: "timeout" });
   });
 
-  test("a stream's silence counts from its last chunk, however long its first might have taken", async () => {
+  test("a stream's silence counts from its last chunk, with the limit for later chunks", async () => {
     const { world, run } = start();
     const a = world.node("a");
     const { answer, done } = run({ stream: true });
@@ -313,7 +312,7 @@ describe("the relay", () => {
     await done;
   });
 
-  test("a node that waits for its caller to read is not silent, and has its time again afterwards", async () => {
+  test("a node that waits for its caller to read is not silent, and has its full time afterwards", async () => {
     const { world, run } = start();
     const a = world.node("a");
     const { answer, done } = run({ stream: true });
@@ -331,7 +330,7 @@ describe("the relay", () => {
     expect(answer.error).toMatchObject({ code: "node_silent" });
   });
 
-  test("a call whose time is up fails, and nobody is penalised for it", async () => {
+  test("a call whose time is up fails, and no node is penalised", async () => {
     const { world, run } = start();
     const a = world.node("a");
     const { call, answer, done } = run();
@@ -364,7 +363,7 @@ describe("the relay", () => {
   });
 
   describe("an answer that is given whole", () => {
-    test("is put together of its pieces, text or bytes, whatever their number", async () => {
+    test("is joined from its pieces, text or bytes", async () => {
       const { world, run } = start();
       const a = world.node("a");
       const { answer, done } = run();
@@ -385,7 +384,7 @@ describe("the relay", () => {
       expect(a.node.keptBytes).toBe(0);
     });
 
-    test("is refused when it is too large, and its node told to stop", async () => {
+    test("stops the call when it is too large, and its node", async () => {
       const { world, run } = start();
       const a = world.node("a");
       const { answer, done } = run();
@@ -402,7 +401,7 @@ describe("the relay", () => {
       expect(a.node.keptBytes).toBe(0);
     });
 
-    test("is refused when its node gives too many large ones at a time", async () => {
+    test("stops the call when its node gives too many large answers at a time", async () => {
       const { world, run } = start();
       const a = world.node("a", 3);
       const calls = Array.from({ length: 3 }, () => run());
@@ -424,7 +423,7 @@ describe("the relay", () => {
       expect(answer.error).toBeNull();
     });
 
-    test("forgets what a node had given that failed, when another one gives it", async () => {
+    test("is discarded when its node fails and another one answers", async () => {
       const { world, run } = start();
       const nodes = [world.node("a"), world.node("b")];
       const { answer, done } = run();
@@ -456,7 +455,7 @@ describe("the relay", () => {
     expect(answer.rejection).toEqual(rejection);
   });
 
-  test("an upstream's 429 with a body goes elsewhere, and its Retry-After is remembered", async () => {
+  test("an upstream's 429 with a body is a failure of the node, and its Retry-After is kept", async () => {
     const { world, run } = start();
     const a = world.node("a");
     const { answer, done } = run();
@@ -467,7 +466,7 @@ describe("the relay", () => {
     expect(answer.error).toMatchObject({ code: "upstream_rate_limited", retryAfterMs: 90_000 });
   });
 
-  test("a node that cannot be sent the call is passed over", async () => {
+  test("a node that cannot be sent the call is skipped", async () => {
     const { world, run } = start();
     const stuck = world.node("stuck", 9);
     stuck.state.refusesSends = true;
@@ -482,7 +481,7 @@ describe("the relay", () => {
     expect(stuck.node.active).toBe(0);
   });
 
-  test("a fault of the gateway's own costs the call its answer, not its entry or the slot", async () => {
+  test("an unexpected error costs the call its answer, not its ledger entry or the slot", async () => {
     const { world, run } = start();
     const a = world.node("a");
     a.node.connection.start = () => {
@@ -508,7 +507,7 @@ describe("the relay", () => {
     expect(world.calls.size).toBe(0);
   });
 
-  test("the ledger has the time in line of a call that left it, and of none the wait for its node", async () => {
+  test("the ledger has the time that a call waited in the queue, without the wait for its node", async () => {
     const { world, run } = start();
     const a = world.node("a");
     const running = run({ stream: true });
@@ -524,7 +523,7 @@ describe("the relay", () => {
     expect(world.ledger[1]).toMatchObject({ queuedMs: 0, durationMs: 3_000, attempts: 1 });
   });
 
-  test("a stopped call whose node does not confirm is provisional, a moment before it is recorded", async () => {
+  test("a stopped call whose node does not confirm has a provisional entry before it is recorded", async () => {
     const { world, run } = start();
     const a = world.node("a", 2);
     const [slow, quick] = [run({ stream: true }), run({ stream: true })];
@@ -623,7 +622,7 @@ describe("the relay", () => {
     expect(answer.headOf).toEqual({ node: second.node.who.publicId, headers: {} });
   });
 
-  test("every ending ends once: no call, slot or timer is left", async () => {
+  test("every call ends once: no call, slot or timer is left", async () => {
     const { world, run } = start();
     const a = world.node("a", 10);
     const runs = Array.from({ length: 5 }, () => run({ stream: true }));
@@ -659,7 +658,7 @@ function start() {
 
 type Scripted = ReturnType<World["node"]>;
 
-/** Two nodes, the one that was sent the call first. */
+/** Two nodes; the one that was sent the call comes first. */
 function askedFirst(nodes: Scripted[]): [Scripted, Scripted] {
   const [a, b] = nodes as [Scripted, Scripted];
   return a.received.length > 0 ? [a, b] : [b, a];

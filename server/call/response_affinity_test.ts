@@ -4,7 +4,7 @@ import { ResponseAffinity } from "./response_affinity.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-test("an answer is found where it was stored, by its own account alone", () => {
+test("a stored response is found by its own account only", () => {
   const responseAffinity = new ResponseAffinity(new FakeClock());
   responseAffinity.keep("alice", "resp_1", "key/a");
   expect(responseAffinity.requiredNodeOf("alice", "resp_1")).toBe("key/a");
@@ -12,7 +12,7 @@ test("an answer is found where it was stored, by its own account alone", () => {
   expect(responseAffinity.requiredNodeOf("alice", "resp_2")).toBeNull();
 });
 
-test("an answer is forgotten a day after it was used last", async () => {
+test("a stored response is forgotten a day after its last use", async () => {
   const clock = new FakeClock();
   const responseAffinity = new ResponseAffinity(clock);
   responseAffinity.keep("alice", "resp_1", "key/a");
@@ -24,7 +24,7 @@ test("an answer is forgotten a day after it was used last", async () => {
   expect(responseAffinity.requiredNodeOf("alice", "resp_1")).toBeNull();
 });
 
-test("of more answers than are remembered, the one used longest ago is forgotten", () => {
+test("beyond the limit, the response used longest ago is forgotten", () => {
   const responseAffinity = new ResponseAffinity(new FakeClock());
   responseAffinity.keep("alice", "resp_old", "key/a");
   responseAffinity.keep("alice", "resp_used", "key/a");

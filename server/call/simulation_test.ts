@@ -8,14 +8,14 @@ import { Referee } from "./testing/referee.ts";
 import { KeptAnswer, type Received, World } from "./testing/world.ts";
 
 /**
- * The real hub, scheduler, relay and penalties under a fake clock, with everything else drawn from
- * a seed: nodes that join, leave, drain, change their offer, fail, say BUSY, ignore cancels, fall
- * silent; callers that leave. A referee looks at every choice: of the least busy node, of penalised
- * nodes and models, of one call at a time after a penalty. A failing seed is printed and replays exactly.
+ * Runs the real hub, scheduler, relay and penalties under a fake clock; everything else is random by
+ * seed: nodes join, leave, drain, change their offer, fail, answer BUSY, ignore cancels and fall
+ * silent; callers leave. A referee checks every choice: the least busy node, no penalised node or
+ * model, one call at a time after a penalty. A failing seed is printed and replays exactly.
  */
 const SEEDS = Number(process.env.COLINK_TEST_SEEDS ?? 300);
 const FIRST_SEED = Number(process.env.COLINK_TEST_FIRST_SEED ?? 1);
-/** Far more than a seed takes on a busy machine. */
+/** Much more than a seed takes on a busy machine. */
 const SEED_WITHIN_MS = 200;
 const STEPS = 250;
 const MODELS = ["m", "n"];
@@ -33,7 +33,7 @@ interface Running {
 class Simulation {
   readonly random: () => number;
   readonly world: World;
-  readonly nodes: (Scripted & { name: string; isConnected: boolean; open: Set<Received> })[] = [];
+  readonly nodes: (Scripted & { name: string; isConnected: boolean; ended: Set<Received> })[] = [];
   readonly runs: Running[] = [];
   readonly #referee: Referee;
   #names = 0;
@@ -41,7 +41,7 @@ class Simulation {
   constructor(seed: number) {
     this.random = seeded(seed);
     const policy = POLICIES[seed % POLICIES.length]!;
-    // So short that many penalties end while calls still come.
+    // Short enough that many penalties end while calls still start.
     const penalties = { penaltyMs: 3_000, penaltyMaxMs: 20_000 };
     const queue = { queuePerModel: 6, queuePerAccount: 3 };
     this.world = new World({ ...queue, ...penalties, policy }, this.random);
@@ -55,14 +55,14 @@ class Simulation {
       await this.world.clock.pass(this.#below(400));
       this.#referee.check(this.#untried());
     }
-    await this.#heal();
+    await this.#finishAll();
     this.#checkEndings();
   }
 
   #act(): void {
     const dice = this.random();
-    if (dice < 0.35) this.#callComes();
-    else if (dice < 0.8) this.#nodeSpeaks();
+    if (dice < 0.35) this.#startCall();
+    else if (dice < 0.8) this.#nodeActs();
     else if (dice < 0.86) this.#callerLeaves();
     else if (dice < 0.9) this.#join();
     else if (dice < 0.94) this.#nodeDies();
@@ -71,26 +71,26 @@ class Simulation {
 
   #join(): void {
     if (this.nodes.filter((n) => n.isConnected).length >= 6) return;
-    // Some come back under a name that was used before: their penalty must have stayed.
+    // Some nodes reconnect under an earlier name, whose penalty must still hold.
     const name = `node-${this.random() < 0.5 ? this.#below(4) : this.#names++}`;
     if (this.nodes.some((n) => n.name === name && n.isConnected)) return;
     const models = this.random() < 0.5 ? MODELS : [this.#oneOf(MODELS)!];
     const node = this.world.node(name, 1 + this.#below(3), models, { facts: this.#anyFacts() });
     this.#referee.watch(node);
-    this.nodes.push({ ...node, name, isConnected: true, open: new Set() });
+    this.nodes.push({ ...node, name, isConnected: true, ended: new Set() });
   }
 
-  #callComes(): void {
+  #startCall(): void {
     const call = this.world.call({
       model: this.#oneOf(MODELS)!,
       endpoint: this.#oneOf(ENDPOINTS)!,
       account: `account-${this.#below(4)}`,
-      // Some go on where others have begun.
+      // Some conversations continue others.
       messages: ["hello", "hi", `it is ${this.#below(3)}`].slice(0, 1 + this.#below(3)),
       stream: this.random() < 0.6,
     });
     const answer = new KeptAnswer();
-    this.#referee.comes(call.request, () => {
+    this.#referee.starts(call.request, () => {
       this.runs.push({ call, answer, done: this.world.relay.run(call, answer) });
     });
   }
@@ -107,7 +107,7 @@ class Simulation {
     for (const attempt of this.#openOf(node)) this.#end(node, attempt, "lost");
   }
 
-  /** It drains, serves again, or says anew what it offers. */
+  /** The node drains, serves again, or changes its offer. */
   #nodeChanges(): void {
     const node = this.#oneOf(this.nodes.filter((n) => n.isConnected))?.node;
     if (!node) return;
@@ -117,26 +117,26 @@ class Simulation {
     this.world.hub.update(node, { ...node.offer, models, maxParallel, facts: this.#anyFacts() });
   }
 
-  /** Half of the models are served at chat only, as they are by v1's nodes. */
+  /** Half of the models are served at chat only, as by nodes of wire v1. */
   #anyFacts(): FactsByModel {
-    const told = MODELS.filter(() => this.random() < 0.5).map((model) => [
+    const described = MODELS.filter(() => this.random() < 0.5).map((model) => [
       model,
       { endpoints: ENDPOINTS.filter(() => this.random() < 0.7) },
     ]);
-    return factsByModel(Object.fromEntries(told), MODELS);
+    return factsByModel(Object.fromEntries(described), MODELS);
   }
 
-  #nodeSpeaks(): void {
-    const speakers = this.nodes.filter((n) => n.isConnected && this.#openOf(n).length > 0);
-    const node = this.#oneOf(speakers);
+  #nodeActs(): void {
+    const active = this.nodes.filter((n) => n.isConnected && this.#openOf(n).length > 0);
+    const node = this.#oneOf(active);
     const attempt = node && this.#oneOf(this.#openOf(node));
     if (!node || !attempt) return;
     if (attempt.isCancelled) {
-      // A good node confirms; a v1 node may go on as if nothing had happened.
+      // Some nodes confirm; a v1 node may go on.
       if (this.random() < 0.7) return this.#end(node, attempt, "confirm");
     }
     const dice = this.random();
-    if (dice < 0.6) this.#say(attempt);
+    if (dice < 0.6) this.#answer(attempt);
     else if (dice < 0.85) this.#end(node, attempt, "finish");
     else if (dice < 0.9) this.#end(node, attempt, "busy");
     else if (dice < 0.94) this.#end(node, attempt, "error");
@@ -144,32 +144,31 @@ class Simulation {
     else this.#end(node, attempt, "refuse");
   }
 
-  /** Each attempt says its own id, so that a splice of two would show. */
-  #say(attempt: Received): void {
+  /** Each attempt sends its own id, so that a splice of two attempts is detected. */
+  #answer(attempt: Received): void {
     const hasAnswered = attempt.tally().chunks > 0;
     if (attempt.order.stream) attempt.text(`[${attempt.order.attemptId}]`);
     else if (!hasAnswered) attempt.chunk({ choices: [], answer: attempt.order.attemptId });
   }
 
-  #end(node: { node: Node; open: Set<Received> }, attempt: Received, how: string): void {
-    node.open.add(attempt);
+  #end(node: { node: Node; ended: Set<Received> }, attempt: Received, how: string): void {
+    node.ended.add(attempt);
     if (how === "finish") {
-      if (attempt.tally().chunks === 0) this.#say(attempt);
+      if (attempt.tally().chunks === 0) this.#answer(attempt);
       attempt.sink.finish();
     } else if (how === "lost") attempt.sink.fail({ kind: "lost", reason: "gone" });
     else if (how === "busy") {
-      this.#referee.saidBusy(node.node);
+      this.#referee.answeredBusy(node.node);
       attempt.error(503, "BUSY: full");
     } else if (how === "limited") attempt.error(429, "slow down", this.#below(8_000));
     else attempt.error(how === "confirm" ? 499 : how === "refuse" ? 400 : 500);
   }
 
-  /** `open` holds what has ended; what was received and has not ended is at work. */
-  #openOf(node: { received: Received[]; open: Set<Received> }): Received[] {
-    return node.received.filter((attempt) => !node.open.has(attempt));
+  #openOf(node: { received: Received[]; ended: Set<Received> }): Received[] {
+    return node.received.filter((attempt) => !node.ended.has(attempt));
   }
 
-  /** Calls that wait, and that no node was sent yet. */
+  /** Calls that wait and were sent to no node yet. */
   #untried(): Call[] {
     const sent = new Set(
       this.nodes.flatMap(({ received }) => received.map(({ order }) => callOf(order.attemptId))),
@@ -178,8 +177,8 @@ class Simulation {
       .map(({ call }) => call);
   }
 
-  /** Nodes answer everything, then nothing new happens: all must come to rest. */
-  async #heal(): Promise<void> {
+  /** Lets the nodes answer everything: no call, slot or timer may be left. */
+  async #finishAll(): Promise<void> {
     for (const { node, isConnected } of this.nodes) {
       if (!isConnected || !node.isDraining) continue;
       node.isDraining = false;
@@ -239,7 +238,7 @@ describe("the call room, simulated", () => {
   );
 });
 
-/** Attempts' ids begin with their call's. */
+/** An attempt's id begins with its call's id. */
 function callOf(attemptId: string): string {
   return attemptId.slice(0, attemptId.lastIndexOf("-"));
 }

@@ -14,7 +14,7 @@ const TABLE_6 =
 `;
 const OWN_PORT = 0x1f90;
 
-test("what waits for a caller is found by both ports, together with others' of the same ports", async () => {
+test("a caller's queue is found by both ports, together with all sockets of the same ports", async () => {
   const queues = new SendQueues((path) => Promise.resolve(path.endsWith("6") ? TABLE_6 : TABLE));
   expect(await queues.of(OWN_PORT, 0xc350)).toContain("0040F2A1");
   expect(await queues.of(OWN_PORT, 0xc351)).toMatch(/00000010.*00000020/);
@@ -23,12 +23,12 @@ test("what waits for a caller is found by both ports, together with others' of t
   expect(await queues.of(undefined, 0xc350)).toBe(null);
 });
 
-test("where the kernel does not tell, nobody knows", async () => {
+test("without the kernel's tables the queue is unknown", async () => {
   const queues = new SendQueues(() => Promise.reject(new Error("no such file")));
   expect(await queues.of(OWN_PORT, 0xc350)).toBe(null);
 });
 
-test("one look serves all who ask at the same time", async () => {
+test("one reading serves all queries of the same time", async () => {
   let reads = 0;
   let nowMs = 0;
   const read = () => Promise.resolve(String(reads++));
@@ -43,32 +43,35 @@ test("one look serves all who ask at the same time", async () => {
 const isLinux = process.platform === "linux";
 if (!isLinux) console.log("not tested here: the kernel's own tables, which only Linux has");
 
-test.if(isLinux)("a reader that stands still and one that reads are told apart", async () => {
-  const MIB = 1024 * 1024;
-  let nowMs = 0;
-  const queues = new SendQueues(undefined, () => nowMs += 1_000);
-  using listener = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: { open: (socket) => void socket.write(new Uint8Array(64 * MIB)), data() {} },
-  });
-  const reader = connect(listener.port, "127.0.0.1");
-  const read = Promise.withResolvers<void>();
-  await new Promise<void>((resolve) => reader.once("data", () => resolve(void reader.pause())));
-  const seen = () => queues.of(listener.port, reader.localPort);
-  const settled = async () => {
-    for (let before = await seen();;) {
-      await Bun.sleep(20);
-      const now = await seen();
-      if (now === before) return now;
-      before = now;
-    }
-  };
-  const still = await settled();
-  expect(still).not.toBe(null);
-  reader.on("data", () => read.resolve());
-  reader.resume();
-  await read.promise;
-  while (await seen() === still) await Bun.sleep(5);
-  reader.destroy();
-});
+test.if(isLinux)(
+  "the queue of a reader that stops does not change, and that of one that reads does",
+  async () => {
+    const MIB = 1024 * 1024;
+    let nowMs = 0;
+    const queues = new SendQueues(undefined, () => nowMs += 1_000);
+    using listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { open: (socket) => void socket.write(new Uint8Array(64 * MIB)), data() {} },
+    });
+    const reader = connect(listener.port, "127.0.0.1");
+    const read = Promise.withResolvers<void>();
+    await new Promise<void>((resolve) => reader.once("data", () => resolve(void reader.pause())));
+    const seen = () => queues.of(listener.port, reader.localPort);
+    const settled = async () => {
+      for (let before = await seen();;) {
+        await Bun.sleep(20);
+        const now = await seen();
+        if (now === before) return now;
+        before = now;
+      }
+    };
+    const still = await settled();
+    expect(still).not.toBe(null);
+    reader.on("data", () => read.resolve());
+    reader.resume();
+    await read.promise;
+    while (await seen() === still) await Bun.sleep(5);
+    reader.destroy();
+  },
+);

@@ -7,7 +7,7 @@ import { SseBody } from "./sse.ts";
 const limits = { keepAliveMs: 10_000, stallMs: 30_000, maxBufferedBytes: 1_000_000 };
 const CHUNK = "x".repeat(64 * 1024);
 
-/** What a body reports of its reader, in order. */
+/** What a body reports of its reader. */
 type Report = "tooSlow" | "drained" | "gone" | "ending";
 
 let server: Server<undefined>;
@@ -17,7 +17,7 @@ let reports: Report[];
 let onReport: () => void;
 /** What the handler does before it returns the response. */
 let first: () => void;
-/** What is known of what the reader's machine has taken. */
+/** The reader's progress, as the kernel would tell it. */
 let progress: string | null;
 
 beforeEach(() => {
@@ -49,7 +49,7 @@ beforeEach(() => {
 });
 afterEach(() => server.stop(true));
 
-/** A reader that can stop reading. */
+/** A reader over a real socket, which can stop reading. */
 class Reader {
   bytes = 0;
   text = "";
@@ -66,10 +66,10 @@ class Reader {
     this.socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
   }
 
-  /** What has come of the body, once `isEnough` says so. */
+  /** The received body, once `isEnough` accepts it. */
   async until(isEnough: (text: string) => boolean): Promise<string> {
     while (!isEnough(this.#body)) {
-      if (this.socket.closed) throw new Error(`It ended with: ${this.#body.slice(-200)}`);
+      if (this.socket.closed) throw new Error(`The body ended with: ${this.#body.slice(-200)}`);
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
     return this.#body;
@@ -80,7 +80,7 @@ class Reader {
     return this.#body;
   }
 
-  /** Without the lengths that HTTP puts between its parts. */
+  /** The body without the chunk sizes of HTTP. */
   get #body(): string {
     const start = this.text.indexOf("\r\n\r\n");
     if (start < 0) return "";
@@ -89,7 +89,7 @@ class Reader {
   }
 }
 
-/** A reader that reads from the beginning, once it has that. */
+/** A reader that has read the first event and reads on. */
 async function reading(): Promise<Reader> {
   first = () => body.write("data: 1\n\n");
   const reader = new Reader();
@@ -98,17 +98,17 @@ async function reading(): Promise<Reader> {
   return reader;
 }
 
-/** A reader that has stopped, once the body has noticed. Returns also what it was written. */
+/** A reader that has stopped reading, once the body has noticed; with all that was written. */
 async function stalled(): Promise<{ reader: Reader; written: string }> {
   const reader = await reading();
   reader.socket.pause();
   let written = "data: 1\n\n";
   for (let i = 0; !body.isStalled; i++) {
-    if (i > 1000) throw new Error("64 MiB were written, and nothing stalls");
+    if (i > 1000) throw new Error("64 MiB were written, and the reader does not stall");
     const event = `data: ${i} ${CHUNK}\n\n`;
     written += event;
     body.write(event);
-    // What the system can take, it takes now.
+    // Lets the kernel take what it can.
     await Bun.sleep(0);
   }
   return { reader, written };
@@ -129,7 +129,7 @@ describe("a body of server-sent events", () => {
     expect(reports).toEqual(["ending"]);
   });
 
-  test("keeps what is written before anybody reads", async () => {
+  test("keeps what is written before the reader asks", async () => {
     first = () => {
       body.write("data: 1\n\n");
       body.write(new TextEncoder().encode("data: 2\n\n"));
@@ -140,7 +140,7 @@ describe("a body of server-sent events", () => {
     await reader.ended();
   });
 
-  test("may have its end before anybody reads", async () => {
+  test("may end before the reader asks", async () => {
     first = () => {
       body.write("data: all\n\n");
       body.end();
@@ -159,7 +159,7 @@ describe("a body of server-sent events", () => {
     expect(body.deliveredChunks).toBe(1);
   });
 
-  test("says that it is alive when nothing was written for a while", async () => {
+  test("sends a comment when nothing was written for a while", async () => {
     const reader = await reading();
     await clock.pass(limits.keepAliveMs / 2);
     body.write("data: 2\n\n");
@@ -179,7 +179,7 @@ describe("a body of server-sent events", () => {
 describe("an event that comes in parts", () => {
   const bytes = (text: string) => new TextEncoder().encode(text);
 
-  test("is never parted by a comment", async () => {
+  test("is never split by a comment", async () => {
     const reader = await reading();
     body.write(bytes("data: 2\n\nda"));
     await clock.pass(limits.keepAliveMs);
@@ -189,7 +189,7 @@ describe("an event that comes in parts", () => {
     expect(await reader.ended()).toBe("data: 1\n\ndata: 2\n\n: keep-alive\n\ndata: 3\n\n");
   });
 
-  test("is given up when the answer breaks off, and what is told of that is whole", async () => {
+  test("is dropped when the answer breaks off, and the error is an event of its own", async () => {
     const reader = await reading();
     body.write(bytes("data: 2"));
     expect(body.last).toBe("data: 1\n\n");
@@ -197,7 +197,7 @@ describe("an event that comes in parts", () => {
     expect(await reader.ended()).toBe("data: 1\n\ndata: error\n\n");
   });
 
-  test("and is too long to be kept is ended first, and is parted by no comment either", async () => {
+  test("and is too long to be held is ended first, and is not split by a comment either", async () => {
     const reader = await reading();
     const long = `data: ${"x".repeat(70_000)}`;
     body.write(bytes(long));
@@ -217,7 +217,7 @@ describe("an event that comes in parts", () => {
 });
 
 describe("a reader that stops reading", () => {
-  test("is noticed, and nothing of what was written is lost when it reads on", async () => {
+  test("is noticed, and nothing that was written is lost when it reads on", async () => {
     const { reader, written } = await stalled();
     const held = `data: held ${CHUNK}\n\n`;
     body.write(held);
@@ -229,7 +229,7 @@ describe("a reader that stops reading", () => {
     body.end();
     const text = await reader.ended();
     const expected = written + held + "data: last\n\n";
-    // Compared by length first: a difference in megabytes is no reading for people.
+    // Lengths first, because a difference of megabytes is unreadable.
     expect(text.length).toBe(expected.length);
     expect(text === expected).toBe(true);
     expect(reports).toEqual(["drained", "ending"]);
@@ -255,7 +255,7 @@ describe("a reader that stops reading", () => {
     reader.socket.destroy();
   });
 
-  test("has its time again after each pause", async () => {
+  test("has its full time again after each pause", async () => {
     const { reader } = await stalled();
     await clock.pass(limits.stallMs - 1);
     reader.socket.resume();
@@ -267,8 +267,8 @@ describe("a reader that stops reading", () => {
   });
 });
 
-describe("a reader whose machine is known to take something", () => {
-  test("is not too slow, however long it needs", async () => {
+describe("a reader whose machine is known to take bytes", () => {
+  test("is not too slow, however long it takes", async () => {
     const { reader } = await stalled();
     for (let taken = 0; taken < 100; taken++) {
       progress = String(taken);
@@ -278,7 +278,7 @@ describe("a reader whose machine is known to take something", () => {
     reader.socket.destroy();
   });
 
-  test("is too slow once that has stood still for too long", async () => {
+  test("is too slow once its progress has stopped for too long", async () => {
     const { reader } = await stalled();
     progress = "some";
     await clock.pass(limits.stallMs / 3);
@@ -291,7 +291,7 @@ describe("a reader whose machine is known to take something", () => {
     reader.socket.destroy();
   });
 
-  test("may take the end of its body as slowly, and no longer than it moves", async () => {
+  test("may take the end of its body as slowly, while it makes progress", async () => {
     const { reader } = await stalled();
     body.end();
     for (let taken = 0; taken < 10; taken++) {
@@ -305,7 +305,7 @@ describe("a reader whose machine is known to take something", () => {
   });
 });
 
-/** A body that is read only when the test says so. */
+/** A body that no reader has asked for yet. */
 function unread() {
   const seen: Report[] = [];
   const report = (what: Report) => () => void seen.push(what);
@@ -360,7 +360,7 @@ describe("a reader that leaves", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("in the middle of a stall is reported, and its time is not waited for", async () => {
+  test("during a stall is reported, and its stall time is not waited for", async () => {
     const { reader } = await stalled();
     reader.socket.destroy();
     await reported("gone");

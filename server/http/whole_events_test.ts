@@ -6,14 +6,14 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const LONG = `data: "${"x".repeat(70_000)}"\n\n`;
 
-/** What is let through of each piece, and what is left at the end. */
+/** What is passed on with each piece, and what is left at the end. */
 function through(...pieces: string[]) {
-  let said = "";
-  const events = new WholeEvents((more) => said += textIn(more));
+  let passed = "";
+  const events = new WholeEvents((more) => passed += textIn(more));
   const out = pieces.map((piece) => {
-    said = "";
+    passed = "";
     events.add(encoder.encode(piece));
-    return said;
+    return passed;
   });
   const rest = events.takeRest();
   return { out, rest: rest && decoder.decode(rest), isCut: events.isCut };
@@ -24,7 +24,7 @@ function textIn(events: string | Uint8Array): string {
 }
 
 describe("whole events", () => {
-  test("are let through as they come, several at a time", () => {
+  test("are passed on as received, several at a time", () => {
     const out: unknown[] = [];
     const events = new WholeEvents((more) => void out.push(more));
     const pieces = [encoder.encode("data: 1\n\ndata: 2\n\n"), "data: 3\n\n"];
@@ -33,7 +33,7 @@ describe("whole events", () => {
     expect([out.length, events.takeRest()]).toEqual([2, null]);
   });
 
-  test("are waited for, whatever their line ends", () => {
+  test("are waited for, with any kind of line end", () => {
     for (const end of ["\n\n", "\r\n\r\n", "\r\r"]) {
       const { out, rest } = through(`data: 1${end}da`, "ta: 2", end.slice(0, 1), end.slice(1));
       expect(out).toEqual([`data: 1${end}`, "", "", `data: 2${end}`]);
@@ -41,7 +41,7 @@ describe("whole events", () => {
     }
   });
 
-  test("are the same bytes in the same order, and nothing but wholes, however they are cut", () => {
+  test("are passed on complete and in order, wherever the bytes are cut", () => {
     const text = fc.array(fc.constantFrom("data: é\n\n", ": x\n\n", "event: a\ndata: 🙂\n\n"));
     fc.assert(fc.property(text, fc.array(fc.nat(40)), (parts, sizes) => {
       const wire = encoder.encode(parts.join(""));
@@ -57,7 +57,7 @@ describe("whole events", () => {
     }));
   });
 
-  test("too long to be waited for go out in parts, and that is known until they have ended", () => {
+  test("that are too long to be held are passed on in parts, which `isCut` tells until they end", () => {
     const middle = 66_000;
     const { out, isCut } = through(LONG.slice(0, middle));
     expect([out, isCut]).toEqual([[LONG.slice(0, middle)], true]);
@@ -66,11 +66,10 @@ describe("whole events", () => {
     expect(ended.out.join("")).toBe(`${LONG}data: 1\n\n`);
   });
 
-  test("that come in many small pieces are not held without bound", () => {
+  test("that come in many small pieces are held up to the limit", () => {
     const piece = "x".repeat(1_000);
     const { out, rest, isCut } = through("data: ", ...Array.from({ length: 66 }, () => piece));
-    // Held up to 64 KiB, then passed on, and from then on piece by piece.
-    expect(out.map((said) => said.length)).toEqual([...Array(66).fill(0), 66_006]);
+    expect(out.map((part) => part.length)).toEqual([...Array(66).fill(0), 66_006]);
     expect([rest, isCut]).toEqual([null, true]);
     const whole = through(
       "data: ",
@@ -82,7 +81,7 @@ describe("whole events", () => {
     expect(whole.isCut).toBe(false);
   });
 
-  test("may begin right behind one that was too long", () => {
+  test("may begin directly after one that was too long", () => {
     const { out, rest, isCut } = through(LONG.slice(0, 66_000), `${LONG.slice(66_000)}data: 1`);
     expect(out.join("")).toBe(LONG);
     expect([rest, isCut]).toEqual(["data: 1", false]);

@@ -11,18 +11,18 @@ describe("a node that failed", () => {
     const a = world.node("a", 3);
     world.fails(await world.lease());
     await world.clock.pass(MINUTE_MS);
-    const trial = await world.lease();
+    const probe = await world.lease();
     const [second] = [outcomeOf(world.lease()), outcomeOf(world.lease())];
     await settle();
     expect([a.node.active, world.scheduler.waiting]).toEqual([1, 2]);
-    world.answers(trial);
+    world.answers(probe);
     await settle();
     expect([a.node.active, world.scheduler.waiting]).toEqual([2, 0]);
     expect(second.lease?.node).toBe(a.node);
     expect(world.circuit(a)).toBe("clear");
   });
 
-  test("is waited for by a call that comes a moment before its penalty is over, and by none before", async () => {
+  test("is waited for by a call that arrives a moment before its penalty ends, and by no earlier call", async () => {
     const world = new World();
     const a = world.node("a");
     world.fails(await world.lease());
@@ -36,34 +36,34 @@ describe("a node that failed", () => {
     expect(waiting.lease?.node).toBe(a.node);
   });
 
-  test("is left alone for twice as long when the call that tries it fails", async () => {
+  test("is penalised for twice as long when the call that probes it fails", async () => {
     const world = new World({ queueWaitMs: 5 * MINUTE_MS });
     const a = world.node("a", 3);
     world.fails(await world.lease());
     await world.clock.pass(MINUTE_MS);
-    const trial = await world.lease();
+    const probe = await world.lease();
     const waiting = outcomeOf(world.lease());
-    world.fails(trial);
+    world.fails(probe);
     await world.clock.pass(2 * MINUTE_MS - 1);
     expect([a.node.active, waiting.lease]).toEqual([0, null]);
     await world.clock.pass(1);
     expect(waiting.lease?.node).toBe(a.node);
   });
 
-  test("is tried by the next call when the one that tried it was stopped before it showed anything", async () => {
+  test("is probed by the next call when the probing call was stopped without a result", async () => {
     const world = new World();
     const a = world.node("a", 3);
     world.fails(await world.lease());
     await world.clock.pass(MINUTE_MS);
-    const trial = await world.lease();
+    const probe = await world.lease();
     const waiting = outcomeOf(world.lease());
-    trial.release();
+    probe.release();
     await settle();
     expect(waiting.lease?.node).toBe(a.node);
     expect(world.circuit(a)).toBe("probing");
   });
 
-  test("does not get the next waiting call with the slot of the one that failed", async () => {
+  test("does not get the next waiting call when it fails one", async () => {
     const world = new World();
     const a = world.node("a");
     const [first, second] = [run(world), run(world)];
@@ -75,7 +75,7 @@ describe("a node that failed", () => {
     await Promise.all([first.done, second.done]);
   });
 
-  test("takes calls again after its penalty though it has reconnected meanwhile", async () => {
+  test("takes calls again after its penalty although it has reconnected meanwhile", async () => {
     const world = new World({ queueWaitMs: 5 * MINUTE_MS });
     const good = world.node("good");
     const held = await world.lease();
@@ -93,18 +93,18 @@ describe("a node that failed", () => {
     expect(good.node.active).toBe(0);
   });
 
-  test("that came back while a call still tried it is tried by the next one when that ends", async () => {
+  test("that reconnects while a call probes it is probed by the next call when that one ends", async () => {
     const world = new World();
     const before = world.node("a");
     world.fails(await world.lease());
     await world.clock.pass(MINUTE_MS);
-    const trial = await world.lease();
+    const probe = await world.lease();
     before.leave();
     const back = world.node("a");
     const waiting = outcomeOf(world.lease());
     await settle();
     expect(waiting.lease).toBeNull();
-    trial.release();
+    probe.release();
     await settle();
     expect(waiting.lease?.node).toBe(back.node);
   });
@@ -126,7 +126,7 @@ describe("a node that failed", () => {
     });
   }
 
-  test("with its provider's 429 is left alone as long as that asks, and callers are told so", async () => {
+  test("with its provider's 429 is penalised as long as the provider asks, and Retry-After says so", async () => {
     const world = new World();
     const a = world.node("a");
     const { answer, done } = run(world);
@@ -141,7 +141,7 @@ describe("a node that failed", () => {
     expect(world.circuit(a)).toBe("probation");
   });
 
-  test("passes its trial also with a refusal: what refuses a wrong request works", async () => {
+  test("ends its probation with a rejection, too: a node that rejects a wrong request works", async () => {
     const world = new World();
     const a = world.node("a");
     world.fails(await world.lease());
@@ -153,7 +153,7 @@ describe("a node that failed", () => {
     expect(world.circuit(a)).toBe("clear");
   });
 
-  test("neither passes nor fails its trial by saying BUSY", async () => {
+  test("stays on probation when it answers BUSY to the probing call", async () => {
     const world = new World();
     const a = world.node("a");
     world.fails(await world.lease());
@@ -178,9 +178,9 @@ function run(world: World) {
   return { call, answer, done: world.relay.run(call, answer) };
 }
 
-/** What has become of a wish for a slot. */
-function outcomeOf(wish: Promise<Lease> | Lease): { lease: Lease | null } {
+/** The lease, once it is granted. */
+function outcomeOf(leased: Promise<Lease> | Lease): { lease: Lease | null } {
   const outcome: { lease: Lease | null } = { lease: null };
-  Promise.resolve(wish).then((lease) => outcome.lease = lease, () => {});
+  Promise.resolve(leased).then((lease) => outcome.lease = lease, () => {});
   return outcome;
 }

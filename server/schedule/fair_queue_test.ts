@@ -3,7 +3,7 @@ import { settle } from "../base/testing/fake_clock.ts";
 import type { Lease } from "./lease.ts";
 import { KeptAnswer, World } from "../call/testing/world.ts";
 
-/** A call that waits, and the places in line that it was told. */
+/** A call that waits, and the queue positions that were reported to it. */
 function wait(world: World, account: string, wantsPosition = true) {
   const call = world.call({ account, stream: true, wantsPosition });
   const answer = new KeptAnswer();
@@ -17,23 +17,23 @@ async function start(): Promise<{ world: World; held: Lease }> {
 }
 
 describe("a call that waits", () => {
-  test("is told its place in the order in which accounts take turns, and again when it moves", async () => {
+  test("is told its position in the order in which accounts take turns, and again when it changes", async () => {
     const { world, held } = await start();
     const greedy = [wait(world, "greedy"), wait(world, "greedy"), wait(world, "greedy")];
     const modest = [wait(world, "modest"), wait(world, "modest")];
-    const told = (waiting: typeof greedy) => waiting.map(({ answer }) => answer.positions);
+    const positions = (waiting: typeof greedy) => waiting.map(({ answer }) => answer.positions);
     await world.clock.pass(1_000);
-    expect(told(greedy)).toEqual([[1], [3], [5]]);
-    expect(told(modest)).toEqual([[2], [4]]);
+    expect(positions(greedy)).toEqual([[1], [3], [5]]);
+    expect(positions(modest)).toEqual([[2], [4]]);
 
     held.release();
     await world.clock.pass(1_000);
-    expect(told(greedy)).toEqual([[1], [3, 2], [5, 4]]);
-    expect(told(modest)).toEqual([[2, 1], [4, 3]]);
+    expect(positions(greedy)).toEqual([[1], [3, 2], [5, 4]]);
+    expect(positions(modest)).toEqual([[2, 1], [4, 3]]);
     await stop(world, [...greedy, ...modest]);
   });
 
-  test("is told at once when it is the first who asks, and nothing while it does not move", async () => {
+  test("is told at once when it is the first that asks, and nothing while its position stays", async () => {
     const { world } = await start();
     const silent = wait(world, "silent", false);
     const first = wait(world, "curious");
@@ -43,11 +43,11 @@ describe("a call that waits", () => {
     expect(silent.answer.positions).toEqual([]);
     for (const { call } of [silent, first]) call.stop("caller_gone");
     await Promise.all([silent.done, first.done]);
-    // Nothing goes on ringing for a line that is empty.
+    // No timer is left for an empty queue.
     expect(world.clock.pending).toBe(0);
   });
 
-  test("hears of its moves once a second, however fast the line is", async () => {
+  test("is told of changes once a second at most, however fast the queue moves", async () => {
     const { world } = await start();
     const others = Array.from({ length: 5 }, (_, i) => wait(world, `other-${i}`, false));
     const last = wait(world, "curious");

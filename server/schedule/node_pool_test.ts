@@ -6,20 +6,20 @@ import { FULL, type Price } from "./node_pool.ts";
 import { NodePools } from "./node_pools.ts";
 import { seeded } from "../base/testing/random.ts";
 
-const NOBODY: ReadonlySet<string> = new Set();
+const NONE: ReadonlySet<string> = new Set();
 const MODELS = ["m", "n", "o"];
 
 function chatWith(model: string): Service {
   return { model, endpoint: Endpoint.chat };
 }
 
-/** Nodes with prices that a test sets, and a count of how often they are looked at. */
+/** Nodes whose prices a test sets, and a count of how often a price was read. */
 class Market {
   readonly prices = new Map<Node, number>();
   readonly nodes: Node[] = [];
-  looks = 0;
+  reads = 0;
   readonly price: Price = (node) => {
-    this.looks++;
+    this.reads++;
     return this.prices.get(node)!;
   };
   readonly pools = new NodePools(this.price, () => true);
@@ -40,8 +40,8 @@ class Market {
     this.pools.left(node);
   }
 
-  /** What a look at every node would find. */
-  lowest(service: Service, tried: ReadonlySet<string> = NOBODY): number {
+  /** The lowest price among all nodes that serve the service. */
+  lowest(service: Service, tried: ReadonlySet<string> = NONE): number {
     const fitting = this.nodes.filter((node) =>
       node.serves(service) && !tried.has(node.who.publicId)
     );
@@ -50,7 +50,7 @@ class Market {
 }
 
 describe("a pool", () => {
-  test("finds what a look at every node would find, whatever became of them meanwhile", () => {
+  test("finds what a search through all nodes finds, however their prices change", () => {
     for (let seed = 1; seed <= 50; seed++) {
       const random = seeded(seed);
       const below = (limit: number) => Math.floor(random() * limit);
@@ -60,7 +60,7 @@ describe("a pool", () => {
       const change = (node: Node) => {
         const before = market.prices.get(node)!;
         market.prices.set(node, anyPrice());
-        // Only what falls is told.
+        // Only falls are reported.
         if (market.prices.get(node)! < before) market.pools.eased(node);
       };
       for (let step = 0; step < 300; step++) {
@@ -87,18 +87,18 @@ describe("a pool", () => {
     }
   });
 
-  test("draws each of the cheapest as often as the others, also after it met them too cheap", () => {
+  test("draws each of the cheapest nodes equally often, even after keys were too low", () => {
     const market = new Market();
     const random = seeded(3);
     const [a, b, c, d] = [1, 1, 1, 2].map((price) => market.add(price));
     const counts = new Map<Node, number>();
     for (let i = 0; i < 3000; i++) {
-      // One becomes dearer untold, is met so, and falls back.
+      // The price rises without report, is corrected by the draw, and falls back.
       market.prices.set(a!, 3);
-      market.pools.of(chatWith("m"))!.cheapest(NOBODY, random);
+      market.pools.of(chatWith("m"))!.cheapest(NONE, random);
       market.prices.set(a!, 1);
       market.pools.eased(a!);
-      const node = market.pools.of(chatWith("m"))!.cheapest(NOBODY, random)!;
+      const node = market.pools.of(chatWith("m"))!.cheapest(NONE, random)!;
       counts.set(node, (counts.get(node) ?? 0) + 1);
     }
     for (const node of [a, b, c]) expect(counts.get(node!)).toBeWithin(900, 1100);
@@ -112,48 +112,48 @@ describe("a pool", () => {
     ["draining", Infinity],
   ];
   for (const [what, price] of unfit) {
-    test(`looks at no more nodes when 10,000 others are ${what} than when 10 are`, () => {
-      const looks = [10, 10_000].map((others) => {
+    test(`reads no more prices when 10,000 other nodes are ${what} than when 10 are`, () => {
+      const reads = [10, 10_000].map((others) => {
         const market = new Market();
         for (let i = 0; i < others; i++) market.add(price);
         const node = market.add(0);
         const pool = market.pools.of(chatWith("m"))!;
         const random = seeded(1);
-        // Whoever meets them first pays for moving them to where they belong.
+        // The first draw pays for moving the others to their prices.
         pool.cheapest(new Set([node.who.publicId]), random);
-        market.looks = 0;
+        market.reads = 0;
         for (let i = 0; i < 100; i++) {
-          pool.cheapest(NOBODY, random);
-          pool.hasAble(NOBODY);
+          pool.cheapest(NONE, random);
+          pool.hasAble(NONE);
           market.prices.set(node, 0.5);
-          pool.cheapest(NOBODY, random);
+          pool.cheapest(NONE, random);
           market.prices.set(node, 0);
           market.pools.eased(node);
         }
-        return market.looks;
+        return market.reads;
       });
-      expect(looks[1]).toBeLessThanOrEqual(looks[0]! + 10);
+      expect(reads[1]).toBeLessThanOrEqual(reads[0]! + 10);
     });
   }
 
-  test("looks at none of a node's other models when the node has room again", () => {
+  test("reads no price of a node's other models when the node has room again", () => {
     const market = new Market();
     const models = Array.from({ length: 1000 }, (_, i) => `model-${i}`);
     const node = market.add(0, models);
     const pool = market.pools.of(chatWith("model-7"))!;
     market.prices.set(node, FULL);
-    expect(pool.cheapest(NOBODY, () => 0)).toBeNull();
+    expect(pool.cheapest(NONE, () => 0)).toBeNull();
     market.prices.set(node, 0);
-    market.looks = 0;
+    market.reads = 0;
     market.pools.freed(node);
-    expect(market.looks).toBe(1);
-    // Found free, it need not be looked at again.
+    expect(market.reads).toBe(1);
+    // A place with the lowest key is not updated again.
     market.pools.freed(node);
-    expect(market.looks).toBe(1);
-    expect(pool.cheapest(NOBODY, () => 0)).toBe(node);
+    expect(market.reads).toBe(1);
+    expect(pool.cheapest(NONE, () => 0)).toBe(node);
   });
 
-  test("knows the slots and the running calls of its nodes, as they come, work and go", () => {
+  test("counts the slots and the running calls of its nodes, as they join, work and leave", () => {
     const market = new Market();
     const [a, b] = [market.add(0), market.add(0, ["m", "n"])];
     b.active = 1;
@@ -167,7 +167,7 @@ describe("a pool", () => {
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 0 });
     market.remove(b);
     expect(market.pools.of(chatWith("m"))).toBeUndefined();
-    // It comes back with a call that still runs.
+    // The node reconnects with a call that still runs.
     b.active = 1;
     market.pools.joined(b);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });

@@ -1,4 +1,4 @@
-/** Several gateways: whose nodes are chosen, and who gets a slot that becomes free. */
+/** Several gateways: whose nodes are chosen, and which call gets a slot that becomes free. */
 
 import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
@@ -10,9 +10,9 @@ import { World } from "../call/testing/world.ts";
 
 const chat: Service = { model: "m", endpoint: Endpoint.chat };
 
-/** Calls of one other gateway, all for the model m. */
-class OneRival implements RemoteWaiters {
-  readonly given: Lease[] = [];
+/** The waiting calls of one other gateway, all for the model m. */
+class OneGateway implements RemoteWaiters {
+  readonly granted: Lease[] = [];
   readonly waiting: { sinceMs: number; tried: string[] }[] = [];
 
   hasWaiting({ model }: Service): boolean {
@@ -25,7 +25,7 @@ class OneRival implements RemoteWaiters {
 
   grant(lease: Lease): void {
     this.waiting.splice(this.waiting.indexOf(this.#next(lease.node)!), 1);
-    this.given.push(lease);
+    this.granted.push(lease);
   }
 
   #next({ who }: Node) {
@@ -34,8 +34,8 @@ class OneRival implements RemoteWaiters {
 }
 
 describe("nodes of other gateways", () => {
-  test("are passed over for a node of this gateway that is as good", async () => {
-    const world = new World({ remoteWaiters: new OneRival() });
+  test("are skipped for a node of this gateway at equal cost", async () => {
+    const world = new World({ remoteWaiters: new OneGateway() });
     const away = world.node("away", 2, ["m"], { gateway: "other" });
     const near = world.node("near", 2);
     const chosen = [];
@@ -43,8 +43,8 @@ describe("nodes of other gateways", () => {
     expect(chosen).toEqual([near.node, away.node, near.node, away.node]);
   });
 
-  test("count what the other gateways run on them", async () => {
-    const world = new World({ remoteWaiters: new OneRival() });
+  test("are full when other gateways use all of their slots", async () => {
+    const world = new World({ remoteWaiters: new OneGateway() });
     const { node } = world.node("away", 2, ["m"], { gateway: "other" });
     world.hub.load(node, 2);
     const lease = world.lease();
@@ -52,7 +52,7 @@ describe("nodes of other gateways", () => {
     void Promise.resolve(lease).then(() => isServed = true);
     await world.clock.pass(1_000);
     expect(isServed).toBe(false);
-    // That a slot is free again is not enough: its gateway offers it, to whoever has waited longest.
+    // A free slot is not enough: its gateway offers it to the call that has waited longest.
     world.hub.load(node, -1);
     await world.clock.pass(1_000);
     expect(isServed).toBe(false);
@@ -63,8 +63,8 @@ describe("nodes of other gateways", () => {
 });
 
 describe("a slot that becomes free", () => {
-  test("goes to whoever has waited longest, here or at another gateway", async () => {
-    const remoteWaiters = new OneRival();
+  test("goes to the call that has waited longest, here or at another gateway", async () => {
+    const remoteWaiters = new OneGateway();
     const world = new World({ remoteWaiters });
     const { node } = world.node("n");
     const first = await world.lease();
@@ -73,27 +73,27 @@ describe("a slot that becomes free", () => {
     remoteWaiters.waiting.push({ sinceMs: world.clock.monotonic() - 500, tried: [] });
     remoteWaiters.waiting.push({ sinceMs: world.clock.monotonic() + 500, tried: [] });
     world.scheduler.remoteWaitersArrived(chat);
-    expect(remoteWaiters.given).toEqual([]);
+    expect(remoteWaiters.granted).toEqual([]);
     first.release();
-    expect(remoteWaiters.given).toHaveLength(1);
-    remoteWaiters.given[0]?.release();
+    expect(remoteWaiters.granted).toHaveLength(1);
+    remoteWaiters.granted[0]?.release();
     (await here).release();
-    expect(remoteWaiters.given).toHaveLength(2);
+    expect(remoteWaiters.granted).toHaveLength(2);
     expect(node.active).toBe(1);
   });
 
   test("is not offered to a call that was tried on the node", async () => {
-    const remoteWaiters = new OneRival();
+    const remoteWaiters = new OneGateway();
     const world = new World({ remoteWaiters });
     world.node("n");
     remoteWaiters.waiting.push({ sinceMs: 0, tried: ["n"] });
     world.scheduler.remoteWaitersArrived(chat);
-    expect(remoteWaiters.given).toEqual([]);
+    expect(remoteWaiters.granted).toEqual([]);
     expect((await world.lease()).node.who.publicId).toBe("n");
   });
 
-  test("goes at once to a call of another gateway that comes while it is free", () => {
-    const remoteWaiters = new OneRival();
+  test("goes at once to a call of another gateway that arrives while it is free", () => {
+    const remoteWaiters = new OneGateway();
     const world = new World({ remoteWaiters });
     world.node("away", 1, ["m"], { gateway: "other" });
     const { node } = world.node("near", 2);
@@ -102,13 +102,13 @@ describe("a slot that becomes free", () => {
       tried: [],
     });
     world.scheduler.remoteWaitersArrived(chat);
-    expect(remoteWaiters.given.map((lease) => lease.node)).toEqual([node, node]);
+    expect(remoteWaiters.granted.map((lease) => lease.node)).toEqual([node, node]);
     expect(remoteWaiters.waiting).toHaveLength(1);
   });
 });
 
 test("a lease for another gateway is given while the node is open, and never beyond its slots", () => {
-  const world = new World({ remoteWaiters: new OneRival() });
+  const world = new World({ remoteWaiters: new OneGateway() });
   const { node } = world.node("n", 1);
   const lease = world.scheduler.leaseLocal(node, chat);
   expect(lease?.node).toBe(node);

@@ -42,7 +42,7 @@ describe("the scheduler", () => {
     expect(world.scheduler.waiting).toBe(3);
   });
 
-  test("serves waiting accounts in turns, and each account's calls in order of arrival", async () => {
+  test("serves waiting accounts in turns, and the calls of one account in order of arrival", async () => {
     const world = new World();
     world.node("a");
     const order: string[] = [];
@@ -59,7 +59,7 @@ describe("the scheduler", () => {
     expect(order).toEqual(["greedy-1", "modest-1", "shy-1", "greedy-2", "greedy-3"]);
   });
 
-  test("a newcomer does not overtake the line", async () => {
+  test("a new call does not overtake waiting calls", async () => {
     const world = new World();
     const a = world.node("a");
     const held = await world.lease();
@@ -75,7 +75,7 @@ describe("the scheduler", () => {
     expect(a.node.active).toBe(1);
   });
 
-  test("a call that stops while it waits leaves the line with its reason", async () => {
+  test("a call that is stopped while it waits leaves the queue with the reason", async () => {
     const world = new World();
     world.node("a");
     await world.lease();
@@ -86,7 +86,7 @@ describe("the scheduler", () => {
     expect(world.scheduler.waiting).toBe(0);
   });
 
-  test("a call waits no longer than it may, and is told when to come back", async () => {
+  test("a call waits no longer than configured, and its error says when to retry", async () => {
     const world = new World();
     world.node("a");
     await world.lease();
@@ -97,7 +97,7 @@ describe("the scheduler", () => {
     expect(world.clock.pending).toBe(0);
   });
 
-  test("a full line refuses, by model and by account, with an estimate from measured speed", async () => {
+  test("a full queue refuses calls, by model and by account, with a wait estimated from measured calls", async () => {
     const world = new World({ queuePerModel: 3, queuePerAccount: 2 });
     world.node("a");
     await world.lease();
@@ -105,26 +105,26 @@ describe("the scheduler", () => {
     const wait = (account: string) => outcome(world.lease(world.call({ account })));
     void wait("x");
     void wait("x");
-    expect(lease(() => world.lease(world.call({ account: "x" }))))
+    expect(refused(() => world.lease(world.call({ account: "x" }))))
       .toMatchObject({ code: "queue_full", retryAfterMs: 12_000 });
     void wait("y");
-    expect(lease(() => world.lease(world.call({ account: "z" }))))
+    expect(refused(() => world.lease(world.call({ account: "z" }))))
       .toMatchObject({ code: "queue_full", retryAfterMs: 16_000 });
   });
 
   test("an unknown model is not found, and near names are offered", () => {
     const world = new World();
     world.node("a", 1, ["llama3:8b", "qwen-72b"]);
-    const refused = lease(() => world.lease(world.call({ model: "lama3:8b" })));
-    expect(refused).toMatchObject({ code: "model_not_found", param: "model" });
-    expect(refused.message).toContain(`"llama3:8b"`);
-    expect(refused.message).not.toContain("qwen");
+    const error = refused(() => world.lease(world.call({ model: "lama3:8b" })));
+    expect(error).toMatchObject({ code: "model_not_found", param: "model" });
+    expect(error.message).toContain(`"llama3:8b"`);
+    expect(error.message).not.toContain("qwen");
   });
 
-  test("a known model with nobody online is unavailable for now", () => {
+  test("a known model with no node online is unavailable for now", () => {
     const world = new World();
     world.node("a").leave();
-    expect(lease(() => world.lease()))
+    expect(refused(() => world.lease()))
       .toMatchObject({ code: "no_node_online", retryAfterMs: 10_000 });
   });
 
@@ -142,8 +142,8 @@ describe("the scheduler", () => {
   test("a model that is offered, but not at the endpoint, is refused with where it can be called", () => {
     const world = new World();
     world.node("a", 1, ["m"], { facts: servedAt(Endpoint.messages, Endpoint.chat) });
-    const refused = lease(() => world.lease(world.call({ endpoint: Endpoint.embeddings })));
-    expect(refused).toMatchObject({
+    const error = refused(() => world.lease(world.call({ endpoint: Endpoint.embeddings })));
+    expect(error).toMatchObject({
       code: "endpoint_not_offered",
       param: "model",
       message: `Cannot serve "m" at /v1/embeddings: no node offers it there; ` +
@@ -155,11 +155,11 @@ describe("the scheduler", () => {
     const world = new World();
     world.node("chats");
     world.node("embeds", 1, ["m"], { facts: servedAt(Endpoint.embeddings) }).leave();
-    expect(lease(() => world.lease(world.call({ endpoint: Endpoint.embeddings }))).code)
+    expect(refused(() => world.lease(world.call({ endpoint: Endpoint.embeddings }))).code)
       .toBe("no_node_online");
   });
 
-  test("a slot that is freed goes to whoever has waited longest, at whatever endpoint", async () => {
+  test("a freed slot goes to the call that has waited longest, at any endpoint", async () => {
     const world = new World();
     world.node("a", 1, ["m"], { facts: servedAt(Endpoint.chat, Endpoint.responses) });
     const running = await world.lease();
@@ -178,73 +178,73 @@ describe("the scheduler", () => {
     expect(served).toEqual([...endpoints]);
   });
 
-  test("a model's line is as long as it may be at all its endpoints together", async () => {
+  test("the limit of a model's queue counts all of its endpoints together", async () => {
     const world = new World({ queuePerModel: 2 });
     world.node("a", 1, ["m"], { facts: servedAt(Endpoint.chat, Endpoint.responses) });
     await world.lease();
     for (const endpoint of [Endpoint.chat, Endpoint.responses] as const) {
       void outcome(world.lease(world.call({ endpoint })));
     }
-    expect(lease(() => world.lease(world.call({ account: "z" }))).code).toBe("queue_full");
+    expect(refused(() => world.lease(world.call({ account: "z" }))).code).toBe("queue_full");
   });
 
-  describe("of a call that goes on from what one node has stored", () => {
-    test("asks that node alone, however busy it is", async () => {
+  describe("for a call that goes on from a response which one node has stored", () => {
+    test("asks that node only, however busy it is", async () => {
       const world = new World();
       world.node("idle", 9);
-      const home = world.node("home", 2);
-      await world.lease(world.call({ home: "home" }));
-      expect((await world.lease(world.call({ home: "home" }))).node).toBe(home.node);
-      const third = outcome(world.lease(world.call({ home: "home" })));
-      // Others are not held up by the one who waits.
+      const required = world.node("home", 2);
+      await world.lease(world.call({ requiredNode: "home" }));
+      expect((await world.lease(world.call({ requiredNode: "home" }))).node).toBe(required.node);
+      const third = outcome(world.lease(world.call({ requiredNode: "home" })));
+      // Other calls are not held up by the one that waits.
       expect((await world.lease()).node.who.publicId).toBe("idle");
       expect((await world.lease()).node.who.publicId).toBe("idle");
       await world.clock.pass(30_000);
       expect(await third).toMatchObject({ code: "queue_timeout" });
     });
 
-    test("gives it that node's next slot, though others have waited longer elsewhere", async () => {
+    test("gives it that node's next slot, although others have waited longer for another node", async () => {
       const world = new World();
-      const [away, home] = [world.node("away"), world.node("home")];
-      const running = await world.lease(world.call({ home: "home" }));
-      const elsewhere = await world.lease(world.call({ home: "away" }));
-      const first = outcome(world.lease(world.call({ home: "away" })));
-      const second = outcome(world.lease(world.call({ home: "home" })));
+      const [away, required] = [world.node("away"), world.node("home")];
+      const running = await world.lease(world.call({ requiredNode: "home" }));
+      const elsewhere = await world.lease(world.call({ requiredNode: "away" }));
+      const first = outcome(world.lease(world.call({ requiredNode: "away" })));
+      const second = outcome(world.lease(world.call({ requiredNode: "home" })));
       running.release();
-      expect((await second as Lease).node).toBe(home.node);
+      expect((await second as Lease).node).toBe(required.node);
       elsewhere.release();
       expect((await first as Lease).node).toBe(away.node);
     });
 
-    test("refuses it while that node is away, or does not offer the model", () => {
+    test("refuses it while that node is offline or does not offer the model", () => {
       const world = new World();
       world.node("idle");
       world.node("home", 1, ["n"]);
       for (const name of ["home", "gone"]) {
-        expect(lease(() => world.lease(world.call({ home: name })))).toMatchObject({
+        expect(refused(() => world.lease(world.call({ requiredNode: name })))).toMatchObject({
           code: "previous_response_not_found",
           param: "previous_response_id",
         });
       }
     });
 
-    test("says when a penalised node may be tried again, and asks no other meanwhile", async () => {
+    test("says when that node's penalty ends, and asks no other node meanwhile", async () => {
       const world = new World();
       world.node("home");
       world.fails(await world.lease());
       world.node("idle");
-      expect(lease(() => world.lease(world.call({ home: "home" }))))
+      expect(refused(() => world.lease(world.call({ requiredNode: "home" }))))
         .toMatchObject({ code: "nodes_penalized", retryAfterMs: 60_000 });
     });
   });
 
-  test("when every node is penalised, Retry-After is the earliest end", async () => {
+  test("when every node is penalised, Retry-After is the earliest end of a penalty", async () => {
     const world = new World();
     for (const name of ["a", "b"]) world.node(name);
     world.fails(await world.lease());
     await world.clock.pass(20_000);
     world.fails(await world.lease());
-    expect(lease(() => world.lease()))
+    expect(refused(() => world.lease()))
       .toMatchObject({ code: "nodes_penalized", retryAfterMs: 40_000 });
   });
 
@@ -254,14 +254,14 @@ describe("the scheduler", () => {
     world.fails(await world.lease());
     bad.leave();
     world.node("bad");
-    expect(lease(() => world.lease())).toMatchObject({
+    expect(refused(() => world.lease())).toMatchObject({
       code: "nodes_penalized",
     });
     await world.clock.pass(60_000);
     expect((await world.lease()).node.who.publicId).toBe("bad");
   });
 
-  test("a call that waits is served when a penalty ends", async () => {
+  test("a waiting call is served when a penalty ends", async () => {
     const world = new World({ queueWaitMs: 120_000 });
     const bad = world.node("bad");
     world.fails(await world.lease());
@@ -278,7 +278,7 @@ describe("the scheduler", () => {
     expect(good.node.active).toBe(1);
   });
 
-  test("a call that waits is served by a node that joins", async () => {
+  test("a waiting call is served by a node that joins", async () => {
     const world = new World();
     world.node("a");
     await world.lease();
@@ -287,7 +287,7 @@ describe("the scheduler", () => {
     expect((await waiting).node.who.publicId).toBe("b");
   });
 
-  test("a node that said BUSY is asked again as soon as one of its slots comes back", async () => {
+  test("a node that answered BUSY is asked again as soon as one of its slots is released", async () => {
     const world = new World();
     const { node } = world.node("a", 3);
     const held = await world.lease();
@@ -299,7 +299,7 @@ describe("the scheduler", () => {
     expect((await waiting).node).toBe(node);
   });
 
-  test("a slot that comes back from a node which has left is nobody's", async () => {
+  test("the released slot of a node that has left serves no call", async () => {
     const world = new World();
     const gone = world.node("gone");
     const held = await world.lease();
@@ -314,7 +314,7 @@ describe("the scheduler", () => {
     expect(stays.node.active).toBe(1);
   });
 
-  test("a slot that is free goes to whoever has waited longest, whatever the model", async () => {
+  test("a free slot goes to the call that has waited longest, of any model", async () => {
     const world = new World();
     world.node("a", 1, ["m", "n"]);
     const held = await world.lease();
@@ -332,7 +332,7 @@ describe("the scheduler", () => {
     expect(order).toEqual(["n", "m"]);
   });
 
-  test("a lease is released once, however often it is asked", async () => {
+  test("a lease is released once, however often release is called", async () => {
     const world = new World();
     const { node } = world.node("a", 2);
     const lease = await world.lease();
@@ -342,12 +342,12 @@ describe("the scheduler", () => {
     expect(node.active).toBe(1);
   });
 
-  test("a node that is paused or leaving gets no calls, and none waits for it to change its mind", async () => {
+  test("a node that drains gets no calls, and no call waits for it", async () => {
     const world = new World();
     const { node } = world.node("a");
     node.isDraining = true;
-    // Nobody knows how long it will be, so the caller is told at once.
-    expect(lease(() => world.lease())).toMatchObject({
+    // It is unknown how long the node drains, so the call fails at once.
+    expect(refused(() => world.lease())).toMatchObject({
       code: "nodes_penalized",
       retryAfterMs: 10_000,
     });
@@ -356,7 +356,7 @@ describe("the scheduler", () => {
     expect((await world.lease()).node).toBe(node);
   });
 
-  test("a call that waits for a node which is paused meanwhile keeps its place until it serves again", async () => {
+  test("a call that waits for a node keeps its place while the node drains", async () => {
     const world = new World();
     const { node } = world.node("a");
     const first = await world.lease();
@@ -371,14 +371,14 @@ describe("the scheduler", () => {
   });
 });
 
-/** The error that a refused lease throws at once. */
-function lease(take: () => unknown): { code: string; message: string } {
+/** The error that leasing throws at once. */
+function refused(take: () => unknown): { code: string; message: string } {
   try {
     take();
   } catch (error) {
     return error as { code: string; message: string };
   }
-  throw new Error("was not refused");
+  throw new Error("A slot was leased");
 }
 
 function outcome(lease: Promise<Lease> | Lease): Promise<unknown> {

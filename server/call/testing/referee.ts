@@ -1,4 +1,4 @@
-/** Watches a World from outside and objects when a call goes, or does not go, where it should. */
+/** Watches a World from outside and fails the test when a call goes to a wrong node, or to none although one is open. */
 
 import { expect } from "bun:test";
 import type { Node } from "../../node/node.ts";
@@ -8,17 +8,17 @@ import type { Received, World } from "./world.ts";
 
 type Scripted = ReturnType<World["node"]>;
 
-/** A node that said BUSY is left alone for so long. */
+/** How long a node that answered BUSY gets no calls. */
 const BUSY_PAUSE_MS = 500;
 
 export class Referee {
   readonly #busySinceMs = new Map<Node, number>();
-  /** What tries a node on probation, by identity and the model that the penalty was for. */
-  readonly #trials = new Map<string, { node: Node; attempt: Received }>();
+  /** The attempt that probes a node, by node key and the penalty's model. */
+  readonly #probes = new Map<string, { node: Node; attempt: Received }>();
 
   constructor(private readonly world: World) {}
 
-  /** From now on each call that the node is sent is looked at. */
+  /** Checks each call that the node is sent from now on. */
   watch({ node, received }: Scripted): void {
     const { start } = node.connection;
     node.connection.start = (order, sink) => {
@@ -28,36 +28,36 @@ export class Referee {
     };
   }
 
-  saidBusy(node: Node): void {
+  answeredBusy(node: Node): void {
     this.#busySinceMs.set(node, this.world.clock.monotonic());
   }
 
-  /** Lets a call come, and looks at who gets it: where nobody waits, one of the open nodes does. */
-  comes(service: Service, come: () => void): void {
+  /** Starts a call and checks which node gets it: if no call waits, one of the open nodes. */
+  starts(service: Service, start: () => void): void {
     const open = this.#open(service);
     const loads = new Map([...this.world.hub.nodes()].map((node) => [node, node.load]));
-    const isLine = this.world.scheduler.waiting > 0;
-    come();
+    const isQueue = this.world.scheduler.waiting > 0;
+    start();
     const chosen = [...loads.keys()].filter((node) => node.load > loads.get(node)!);
-    if (isLine) return;
+    if (isQueue) return;
     expect(chosen.length).toBeWithin(Math.min(1, open.length), 2);
     if (this.world.policy !== "least-busy") return;
     const least = Math.min(...open.map((node) => loads.get(node)!));
     for (const node of chosen) expect(loads.get(node)).toBeLessThanOrEqual(least);
   }
 
-  /** What holds after every step; `waiting` are calls that nobody was asked to run yet. */
+  /** Checks what holds after every step; `waiting` are calls that were sent to no node yet. */
   check(waiting: readonly Call[]): void {
-    for (const [key, { node, attempt }] of this.#trials) {
+    for (const [key, { node, attempt }] of this.#probes) {
       const circuit = this.world.circuit({ node }, attempt.order.model);
-      if (attempt.isForgotten || circuit !== "probing") this.#trials.delete(key);
+      if (attempt.isForgotten || circuit !== "probing") this.#probes.delete(key);
     }
     for (const { request } of waiting) expect(this.#open(request)).toEqual([]);
   }
 
   /**
-   * Nodes that can take a call of the service at once, as far as can be seen from outside. One that
-   * said BUSY may have become so, too.
+   * Nodes that can take a call of the service at once, as far as an observer knows. A node that
+   * answered BUSY may be able to earlier than assumed here.
    */
   #open(service: Service): Node[] {
     return [...this.world.hub.nodes()].filter((node) => {
@@ -77,8 +77,8 @@ export class Referee {
     for (const penalty of this.world.penalties.of(node.who.nodeKey)) {
       if (penalty.model !== null && penalty.model !== model) continue;
       const key = `${node.who.nodeKey} ${penalty.model}`;
-      expect(this.#trials.has(key)).toBe(false);
-      this.#trials.set(key, { node, attempt });
+      expect(this.#probes.has(key)).toBe(false);
+      this.#probes.set(key, { node, attempt });
     }
   }
 }

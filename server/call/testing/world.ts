@@ -1,4 +1,4 @@
-/** A hub with scripted nodes and a clock in hand: what the call room's tests share. */
+/** A hub with scripted nodes, a scheduler and a relay under a fake clock, for tests. */
 
 import { Endpoint } from "../../../protocol/mod.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
@@ -23,7 +23,7 @@ import { Relay } from "../relay.ts";
 import type { RemoteWaiters } from "../../schedule/remote_waiters.ts";
 import { Scheduler, type SchedulerConfig } from "../../schedule/scheduler.ts";
 
-/** One attempt that a scripted node was sent. */
+/** An attempt that a scripted node was sent. */
 export class Received {
   isCancelled = false;
   isForgotten = false;
@@ -34,7 +34,7 @@ export class Received {
     this.#answer = new V1Answer(order);
   }
 
-  /** The node sends one chunk (or the whole answer of a call that does not stream). */
+  /** The node sends a chunk, or the whole answer of a call that does not stream. */
   chunk(value: unknown): void {
     this.sink.data(this.#answer.take(value, JSON.stringify(value)));
   }
@@ -58,7 +58,6 @@ export interface WorldConfig extends Partial<SchedulerConfig>, Partial<PenaltyTi
   remoteWaiters?: RemoteWaiters;
 }
 
-/** What a call is about. */
 export interface CallOptions {
   model?: string;
   /** Default: chat. */
@@ -67,8 +66,8 @@ export interface CallOptions {
   stream?: boolean;
   messages?: string[];
   wantsPosition?: boolean;
-  /** The name of the only node that can serve it. */
-  home?: string;
+  /** The name of the only node that can serve the call. */
+  requiredNode?: string;
 }
 
 export class World {
@@ -124,7 +123,7 @@ export class World {
     });
   }
 
-  /** Connects a node, here or to another gateway; what it is sent gathers in `received`. */
+  /** Connects a node to this gateway or to another one. `received` collects what the node is sent. */
   node(
     name: string,
     maxParallel = 1,
@@ -165,23 +164,22 @@ export class World {
     return { node, received, state, leave: () => this.hub.remove(node) };
   }
 
-  /** Asks for a slot, as a call that was tried nowhere yet. */
+  /** Leases a slot for a new call. */
   lease(call = this.call(), tried: ReadonlySet<string> = new Set()): Promise<Lease> | Lease {
     return this.scheduler.lease(call, { tried, isRetry: false });
   }
 
-  /** How a node stands towards the model's calls. */
   circuit({ node }: { node: Node }, model = "m"): Circuit {
     return this.penalties.circuit(node.who.nodeKey, model);
   }
 
-  /** As the relay would after an attempt that failed like this. */
+  /** What the relay does after a failed attempt. */
   fails(lease: Lease, code: ErrorCode = "node_lost", retryAfterMs?: number): void {
     this.scheduler.failed(lease, new ColinkError(code, `Cannot answer: ${code}`, { retryAfterMs }));
     lease.release();
   }
 
-  /** As the relay would after a good answer. */
+  /** What the relay does after an answer. */
   answers(lease: Lease, call = this.call(), timing: Partial<Timing> = {}): void {
     const answer = { firstTokenMs: 100, durationMs: 1_000, completionTokens: 10, ...timing };
     this.scheduler.answered(lease, call, answer);
@@ -191,7 +189,7 @@ export class World {
   call(options: CallOptions = {}): Call {
     const { model = "m", account = "alice", stream = false, messages, wantsPosition = false } =
       options;
-    const { endpoint = Endpoint.chat, home } = options;
+    const { endpoint = Endpoint.chat, requiredNode } = options;
     const id = `req-${this.#names++}`;
     const request = {
       id,
@@ -203,7 +201,7 @@ export class World {
       wantsUsage: false,
       streamOptions: null,
       headers: null,
-      requiredNode: home === undefined ? null : `key/${home}`,
+      requiredNode: requiredNode === undefined ? null : `key/${requiredNode}`,
       wantsPosition,
       body: { bytes: new Uint8Array(), text: JSON.stringify({ model, messages, stream }) },
     };
@@ -211,7 +209,7 @@ export class World {
   }
 }
 
-/** What a node tells of its model "m" that is served at these endpoints. */
+/** The facts of a node that serves its model "m" at these endpoints. */
 export function servedAt(...endpoints: Endpoint[]): FactsByModel {
   return factsByModel({ m: { endpoints } }, ["m"]);
 }

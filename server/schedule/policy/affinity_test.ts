@@ -10,7 +10,7 @@ function start(nodes: number, slots = 4): World {
   return world;
 }
 
-/** One whole call; returns the node's name. */
+/** Runs a call to its answer; returns the node's name. */
 async function serve(world: World, options: CallOptions): Promise<string> {
   const call = world.call(options);
   const lease = await world.lease(call);
@@ -18,7 +18,7 @@ async function serve(world: World, options: CallOptions): Promise<string> {
   return lease.node.who.publicId;
 }
 
-/** What a client sends at its nth turn. */
+/** The messages that a client sends at its nth turn. */
 function turns(name: string, count: number): string[] {
   return Array.from({ length: 2 * count - 1 }, (_, i) => `${name} ${i}`);
 }
@@ -27,27 +27,27 @@ describe("affinity", () => {
   test("brings each conversation back to its node, turn after turn", async () => {
     const world = start(8);
     for (let i = 0; i < 40; i++) {
-      const homes = new Set<string>();
+      const names = new Set<string>();
       for (let turn = 1; turn <= 5; turn++) {
-        homes.add(await serve(world, { messages: turns(`talk ${i}`, turn) }));
+        names.add(await serve(world, { messages: turns(`talk ${i}`, turn) }));
       }
-      expect(homes.size).toBe(1);
+      expect(names.size).toBe(1);
     }
   });
 
-  test("spreads new conversations, also when they begin alike, and calls that are sent again", async () => {
+  test("spreads new conversations, even if their first messages are equal, and repeated calls", async () => {
     const world = start(4);
     const counts = new Map<string, number>();
     for (let i = 0; i < 400; i++) {
       const messages = i % 2 ? ["be brief", `question ${i}`] : ["the very same"];
-      const home = await serve(world, { messages });
-      counts.set(home, (counts.get(home) ?? 0) + 1);
+      const name = await serve(world, { messages });
+      counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     for (const count of counts.values()) expect(count).toBeWithin(70, 130);
     expect(counts.size).toBe(4);
   });
 
-  test("takes the longest beginning that is known: a conversation that was moved stays where it went", async () => {
+  test("follows the longest known beginning: a conversation that was moved stays on its new node", async () => {
     const world = start(2, 1);
     const first = await serve(world, { messages: turns("talk", 1) });
     const blocker = leaseOf(world, first);
@@ -57,66 +57,66 @@ describe("affinity", () => {
     expect(await serve(world, { messages: turns("talk", 3) })).toBe(second);
   });
 
-  test("asks no more of a node than 1.25 times its share: then the least busy one is called", async () => {
+  test("gives a node at most 1.25 times its share, and further calls to the least busy node", async () => {
     const world = start(4, 8);
-    const home = await serve(world, { messages: turns("talk", 1) });
+    const name = await serve(world, { messages: turns("talk", 1) });
     const taken: string[] = [];
     for (let i = 0; i < 16; i++) {
-      // Answers that branch off one conversation, all at once.
+      // Many continuations of one conversation at the same time.
       const call = world.call({ messages: [...turns("talk", 1), "answer", `branch ${i}`] });
       taken.push((await world.lease(call)).node.who.publicId);
-      const atHome = taken.filter((name) => name === home).length;
-      expect(atHome).toBeLessThanOrEqual(Math.ceil(1.25 * taken.length / 4));
+      const ofNode = taken.filter((one) => one === name).length;
+      expect(ofNode).toBeLessThanOrEqual(Math.ceil(1.25 * taken.length / 4));
     }
-    // A quarter of 16 is each node's share; home got a quarter more.
-    expect(taken.filter((name) => name === home)).toHaveLength(5);
+    // Each node's share of 16 calls is 4; this node got a quarter more.
+    expect(taken.filter((one) => one === name)).toHaveLength(5);
   });
 
   test("weighs a node's share by its slots", async () => {
     const world = start(1, 12);
-    const home = await serve(world, { messages: turns("talk", 1) });
+    const name = await serve(world, { messages: turns("talk", 1) });
     world.node("small", 4);
     const taken: string[] = [];
     for (let i = 0; i < 8; i++) {
       const call = world.call({ messages: [...turns("talk", 1), "answer", `branch ${i}`] });
       taken.push((await world.lease(call)).node.who.publicId);
     }
-    expect(taken.filter((name) => name === home).length).toBeGreaterThanOrEqual(7);
+    expect(taken.filter((one) => one === name).length).toBeGreaterThanOrEqual(7);
   });
 
-  test("looks elsewhere when the node is full, was tried, failed, left or dropped the model", async () => {
-    const losses: ((world: World, home: string) => void)[] = [
-      (world, home) => void leaseOf(world, home),
-      (world, home) => world.fails(leaseOf(world, home)),
-      (world, home) => world.hub.remove(world.hub.find(`key/${home}`)!),
-      (world, home) => {
-        const node = world.hub.find(`key/${home}`)!;
+  test("chooses another node if the conversation's node is full, was tried, failed, left or dropped the model", async () => {
+    const losses: ((world: World, name: string) => void)[] = [
+      (world, name) => void leaseOf(world, name),
+      (world, name) => world.fails(leaseOf(world, name)),
+      (world, name) => world.hub.remove(world.hub.find(`key/${name}`)!),
+      (world, name) => {
+        const node = world.hub.find(`key/${name}`)!;
         world.hub.update(node, { ...node.offer, models: ["another"] });
       },
     ];
     for (const lose of losses) {
       const world = start(3, 1);
-      const home = await serve(world, { messages: turns("talk", 1) });
-      lose(world, home);
-      expect(await serve(world, { messages: turns("talk", 2) })).not.toBe(home);
+      const name = await serve(world, { messages: turns("talk", 1) });
+      lose(world, name);
+      expect(await serve(world, { messages: turns("talk", 2) })).not.toBe(name);
     }
     const world = start(3, 1);
-    const home = await serve(world, { messages: turns("talk", 1) });
-    const again = await world.lease(world.call({ messages: turns("talk", 2) }), new Set([home]));
-    expect(again.node.who.publicId).not.toBe(home);
+    const name = await serve(world, { messages: turns("talk", 1) });
+    const again = await world.lease(world.call({ messages: turns("talk", 2) }), new Set([name]));
+    expect(again.node.who.publicId).not.toBe(name);
   });
 
-  test("does not show one account what another one has said", async () => {
+  test("does not let an account find out what another one has said", async () => {
     const world = start(16);
-    const homes = new Set<string>();
+    const names = new Set<string>();
     await serve(world, { messages: turns("talk", 1), account: "alice" });
     for (let i = 0; i < 40; i++) {
-      homes.add(await serve(world, { messages: turns("talk", 2), account: `mallory-${i}` }));
+      names.add(await serve(world, { messages: turns("talk", 2), account: `mallory-${i}` }));
     }
-    expect(homes.size).toBeGreaterThan(8);
+    expect(names.size).toBeGreaterThan(8);
   });
 
-  test("starves no node: with conversations of all lengths, each serves its share", async () => {
+  test("gives every node its share, with conversations of all lengths", async () => {
     const world = start(6, 4);
     const random = seeded(11);
     const served = new Map<string, number>();
@@ -138,7 +138,7 @@ describe("affinity", () => {
   });
 });
 
-/** A slot of this node and no other. */
+/** Leases a slot of this node. */
 function leaseOf(world: World, name: string): Lease {
   const others = [...world.hub.nodes()].map(({ who }) => who.publicId).filter((id) => id !== name);
   return world.lease(world.call(), new Set(others)) as Lease;

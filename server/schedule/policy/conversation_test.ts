@@ -8,7 +8,7 @@ function digests(messages: unknown, seed = 1n): bigint[] {
   return prefixDigests(Endpoint.chat, JSON.stringify({ model: "m", messages, n: 1 }), seed);
 }
 
-test("what a conversation goes on with does not change the digests of its beginning", () => {
+test("later messages do not change the digests of the earlier ones", () => {
   const turns = [say("be brief", "system"), say("hi"), say("hello", "assistant"), say("and?")];
   const all = digests(turns);
   expect(all).toHaveLength(4);
@@ -16,7 +16,7 @@ test("what a conversation goes on with does not change the digests of its beginn
   expect(new Set(all).size).toBe(4);
 });
 
-test("another word, another order, another seed: another digest from there on", () => {
+test("another text, order or seed changes the digests from there on", () => {
   const [a, b] = [say("a"), say("b")];
   expect(digests([a, say("c")])[0]).toBe(digests([a, b])[0]!);
   expect(digests([a, say("c")])[1]).not.toBe(digests([a, b])[1]!);
@@ -24,7 +24,7 @@ test("another word, another order, another seed: another digest from there on", 
   expect(digests([a], 2n)[0]).not.toBe(digests([a], 1n)[0]!);
 });
 
-test("messages are told apart whatever is in them", () => {
+test("messages are separated correctly whatever they contain", () => {
   const tricky = [say(`"},{"role":"user"`), say("]}\\"), {
     role: "user",
     content: [{ text: "[" }],
@@ -36,7 +36,7 @@ test("messages are told apart whatever is in them", () => {
     );
 });
 
-test("a body without messages has no digests, a very long conversation a thousand", () => {
+test("a body without messages has no digests, and a very long conversation has a thousand", () => {
   for (const body of ["{}", `{"messages":"no"}`, `{"messages":[]}`]) {
     expect(prefixDigests(Endpoint.chat, body, 1n)).toEqual([]);
   }
@@ -48,7 +48,7 @@ const shapes: [endpoint: Endpoint, messages: string, preamble: string][] = [
   [Endpoint.responses, "input", "instructions"],
 ];
 for (const [endpoint, messages, preamble] of shapes) {
-  test(`at ${endpoint} a conversation is its ${messages}, after its ${preamble}`, () => {
+  test(`at ${endpoint} a conversation consists of its ${preamble} and its ${messages}`, () => {
     const digestsOf = (turns: unknown, before?: string) =>
       prefixDigests(endpoint, JSON.stringify({ [messages]: turns, [preamble]: before }), 1n);
     const turns = [say("hi"), say("hello", "assistant"), say("and?")];
@@ -60,7 +60,7 @@ for (const [endpoint, messages, preamble] of shapes) {
   });
 }
 
-test("what is no conversation has no digests", () => {
+test("endpoints without conversations have no digests", () => {
   const body = JSON.stringify({ input: ["a", "b"], messages: [say("a")], prompt: "a" });
   for (const endpoint of [Endpoint.embeddings, Endpoint.completions, Endpoint.count_tokens]) {
     expect(prefixDigests(endpoint, body, 1n)).toEqual([]);

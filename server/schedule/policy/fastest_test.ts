@@ -5,7 +5,7 @@ import { KeptAnswer, World } from "../../call/testing/world.ts";
 
 const MINUTE_MS = 60_000;
 
-/** Nodes by name; what an answer takes on each. */
+/** By node name: how long an answer takes. */
 type Fleet = Record<string, Partial<Timing>>;
 
 function start(fleet: Fleet, slots = 4): World {
@@ -14,7 +14,7 @@ function start(fleet: Fleet, slots = 4): World {
   return world;
 }
 
-/** One whole call, as fast as its node is; returns the node's name. */
+/** Runs a call at its node's speed; returns the node's name. */
 async function serve(world: World, fleet: Fleet): Promise<string> {
   const call = world.call();
   const lease = await world.lease(call);
@@ -37,22 +37,22 @@ const streamed = (firstTokenMs: number, tokensPerSecond: number): Partial<Timing
   completionTokens: 100,
 });
 
-describe("the fastest node", () => {
-  test("gets the calls, once each was measured", async () => {
+describe("the policy of the fastest node", () => {
+  test("sends calls to the fastest node, once each node was measured", async () => {
     const fleet = { slow: streamed(200, 10), quick: streamed(200, 80), slower: streamed(300, 5) };
     const world = start(fleet);
     expect(await served(world, fleet, 3)).toEqual({ slow: 1, quick: 1, slower: 1 });
     expect(await served(world, fleet, 50)).toEqual({ quick: 50 });
   });
 
-  test("is known by its first token as well as by its tokens per second", async () => {
+  test("weighs the time to the first token as well as tokens per second", async () => {
     const fleet = { sleepy: streamed(9_000, 80), awake: streamed(100, 60) };
     const world = start(fleet);
     await served(world, fleet, 2);
     expect(await served(world, fleet, 10)).toEqual({ awake: 10 });
   });
 
-  test("is measured from when it was asked to its stream's first piece, and to the end", async () => {
+  test("measures from sending the call to the stream's first piece, and to the end", async () => {
     const world = new World({ policy: "fastest" }, seeded(2));
     const waits: Record<string, [firstMs: number, restMs: number]> = {
       prompt: [100, 4_900],
@@ -67,7 +67,7 @@ describe("the fastest node", () => {
       received[0]!.sink.finish();
       await done;
     }
-    // One token after 5 s, and nothing more to wait for, beats 4.9 s a token.
+    // One token after 5 s and nothing after it beats 4.9 s per token.
     for (let i = 0; i < 5; i++) {
       const lease = await world.lease();
       expect(lease.node.who.publicId).toBe("late");
@@ -75,7 +75,7 @@ describe("the fastest node", () => {
     }
   });
 
-  test("is found among nodes whose answers come in one piece, too", async () => {
+  test("compares nodes whose answers come in one piece, too", async () => {
     const whole = (durationMs: number) => ({
       firstTokenMs: null,
       durationMs,
@@ -87,7 +87,7 @@ describe("the fastest node", () => {
     expect(await served(world, fleet, 10)).toEqual({ quick: 10 });
   });
 
-  test("is filled before one that is twice as slow; like ones share", async () => {
+  test("fills a node before one that is half as fast; equally fast nodes share", async () => {
     const fleet = { a: streamed(100, 60), b: streamed(100, 60), slow: streamed(300, 15) };
     const world = start(fleet, 3);
     await served(world, fleet, 3);
@@ -98,7 +98,7 @@ describe("the fastest node", () => {
     expect((await world.lease()).node.who.publicId).toBe("slow");
   });
 
-  test("is another one as soon as speeds change", async () => {
+  test("follows changes of speed at once", async () => {
     const fleet: Fleet = { a: streamed(100, 60), b: streamed(100, 30) };
     const world = start(fleet);
     await served(world, fleet, 2);
@@ -107,7 +107,7 @@ describe("the fastest node", () => {
     expect(counts.b).toBeGreaterThan(15);
   });
 
-  test("may be one that was slow once: after ten minutes it is tried again, by few calls", async () => {
+  test("tries a node that was slow again after ten minutes, with few calls", async () => {
     const fleet: Fleet = { a: streamed(100, 30), b: streamed(100, 5) };
     const world = start(fleet);
     await served(world, fleet, 2);
@@ -118,7 +118,7 @@ describe("the fastest node", () => {
     expect(counts.b).toBeGreaterThan(15);
   });
 
-  test("is not lost in a crowd of which all is forgotten at once: one call in twenty tries them", async () => {
+  test("tries only with one call in twenty when many measurements expire at once", async () => {
     const fleet: Fleet = { quick: streamed(100, 90) };
     for (let i = 0; i < 20; i++) fleet[`slow-${i}`] = streamed(900, 5);
     const world = start(fleet);
@@ -128,7 +128,7 @@ describe("the fastest node", () => {
     expect(quick).toBeGreaterThanOrEqual(94);
   });
 
-  test("that is not known yet gets one call at a time while known ones have room", async () => {
+  test("gives a node without measurements one call at a time while measured nodes have room", async () => {
     const fleet = { known: streamed(100, 5) };
     const world = start(fleet);
     await serve(world, fleet);
@@ -139,7 +139,7 @@ describe("the fastest node", () => {
     expect(taken).toEqual(["known", "known", "known", "known", "new"]);
   });
 
-  test("is known by model: what is quick with one may be slow with another", async () => {
+  test("measures per model: a node that is fast with one may be slow with another", async () => {
     const world = new World({ policy: "fastest" }, seeded(2));
     const msPerToken: Record<string, Record<string, number>> = {
       m: { a: 10, b: 200 },
