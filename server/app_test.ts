@@ -107,7 +107,7 @@ test("a path that is asked with the wrong method names the right one", async () 
   }
 });
 
-test("a stored response is said not to be fetched here, and how to go on from it", async () => {
+test("a stored response is said not to be fetched here, and how to continue it", async () => {
   for (const method of ["GET", "DELETE"]) {
     const { error } = await (await ask(method, "/v1/responses/resp_1")).json() as {
       error: { message: string };

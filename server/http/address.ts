@@ -1,4 +1,4 @@
-/** Where a request really comes from: proxies are believed only where the operator named them. */
+/** Where a request comes from. Only the proxies that the operator named are trusted. */
 
 import { BlockList, isIPv6 } from "node:net";
 import type { AppContext } from "./env.ts";
@@ -10,7 +10,7 @@ export interface Origin {
   isSecure: boolean;
 }
 
-/** Tells the origin of requests; `trustedProxies` are CIDRs or addresses, as the configuration has checked. */
+/** Returns a function that finds a request's origin. `trustedProxies`: CIDRs or addresses, already checked. */
 export function originReader(trustedProxies: readonly string[]): (c: AppContext) => Origin {
   const trusted = blockList(trustedProxies);
   const isTrusted = (ip: string) => trusted.check(ip, isIPv6(ip) ? "ipv6" : "ipv4");
@@ -19,7 +19,7 @@ export function originReader(trustedProxies: readonly string[]): (c: AppContext)
     if (peer === "unknown" || !isTrusted(peer)) {
       return { address: peer, isSecure: c.req.url.startsWith("https:") };
     }
-    // From the right: what our proxies added is true, what stood there before may be made up.
+    // From the right: trusted proxies append; what was there before them may be made up.
     const hops = (c.req.header("x-forwarded-for") ?? "").split(",").map((hop) => plain(hop.trim()));
     const address = hops.reverse().find((hop) => hop !== "" && !isTrusted(hop)) ?? peer;
     return { address, isSecure: c.req.header("x-forwarded-proto") === "https" };
@@ -37,7 +37,7 @@ function blockList(cidrs: readonly string[]): BlockList {
   return list;
 }
 
-/** Sockets that listen on IPv6 show IPv4 peers as `::ffff:1.2.3.4`, and some proxies tell ports along. */
+/** Without the `::ffff:` that IPv6 sockets put before IPv4 addresses, and the port that some proxies append. */
 function plain(ip: string): string {
   const [, address = ip] = /^\[([^\]]*)\](?::\d+)?$/.exec(ip) ?? /^([\d.]+):\d+$/.exec(ip) ?? [];
   return address.replace(/^::ffff:(?=\d+\.)/i, "");

@@ -1,4 +1,4 @@
-/** The console's files, as `scripts/build_web.ts` left them: hashed, compressed beforehand, listed in a manifest. */
+/** The console's files, as `scripts/build_web.ts` builds them: hashed, compressed, listed in a manifest. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,14 +6,14 @@ import type { Context, Handler } from "hono";
 import { accepts } from "hono/accepts";
 import { isApiCaller } from "./credentials.ts";
 
-/** One file of the console, in every encoding that it was stored in. */
+/** One file of the console, in every encoding that is stored. */
 export interface Asset {
   /** Relative to the manifest's folder; `.br` and `.gz` stand beside it where `sizes` names them. */
   file: string;
   type: string;
   /** Unquoted, of the uncompressed bytes. */
   etag: string;
-  /** Whether the path carries a digest of its content, so that it may be kept for ever. */
+  /** Whether the path contains a digest of the content, so that caches may keep it for ever. */
   immutable: boolean;
   /** Bytes on disk. */
   sizes: { identity: number; br?: number; gzip?: number };
@@ -30,7 +30,7 @@ const encodings: readonly Encoding[] = ["br", "gzip"];
 
 const INDEX = "/index.html";
 
-const guards: Readonly<Record<string, string>> = {
+const securityHeaders: Readonly<Record<string, string>> = {
   "content-security-policy": [
     "default-src 'self'",
     "base-uri 'none'",
@@ -46,11 +46,11 @@ const guards: Readonly<Record<string, string>> = {
 };
 
 /**
- * A handler for GET and HEAD of everything that is not an API: a listed file, else the console's
- * page, which has its own routes. Paths that name a file (`/assets/…`, or with an extension) and
- * are not listed go to the app's `notFound`, and so do programs that have lost their way to the API:
- * an SDK takes a page for an empty answer. Reads `manifest.json` in `dir` now, and throws where
- * the console was not built.
+ * A handler for GET and HEAD of everything that is not an API: answers with a listed file, else with
+ * the console's page, which has its own routes. Paths that name a file (`/assets/…`, or with an
+ * extension) and are not listed go to the app's `notFound`, and so do programs that look for the API:
+ * an SDK would take a page for an empty answer. Reads `manifest.json` in `dir` at once, and throws
+ * where the console was not built.
  */
 export function assets(dir: string): Handler {
   const manifest = readManifest(dir);
@@ -81,10 +81,10 @@ function namesFile(path: string): boolean {
 
 function answer(c: Context, dir: string, asset: Asset): Response {
   const encoding = chosenEncoding(c, asset);
-  // Each encoding is other bytes, so each has its own strong tag.
+  // A strong tag stands for exact bytes, so each encoding has its own.
   const etag = encoding === "identity" ? `"${asset.etag}"` : `"${asset.etag}-${encoding}"`;
   const headers = new Headers({
-    ...guards,
+    ...securityHeaders,
     "cache-control": asset.immutable ? "public, max-age=31536000, immutable" : "no-cache",
     vary: "accept-encoding",
     etag,
@@ -93,7 +93,7 @@ function answer(c: Context, dir: string, asset: Asset): Response {
     return new Response(null, { status: 304, headers });
   }
   headers.set("content-type", asset.type);
-  // Said here and not left to the runtime, which would answer HEAD with a length of 0.
+  // Set here because the runtime would answer HEAD with a length of 0.
   headers.set("content-length", String(asset.sizes[encoding]));
   if (encoding !== "identity") headers.set("content-encoding", encoding);
   return new Response(Bun.file(join(dir, asset.file + suffixes[encoding])), { headers });
@@ -110,7 +110,7 @@ function chosenEncoding(c: Context, asset: Asset): Encoding {
   }) as Encoding;
 }
 
-/** If-None-Match compares weakly: a proxy may have marked our tag `W/`. */
+/** Compares weakly, as If-None-Match does: a proxy may have added `W/` to the tag. */
 function isKnown(header: string | undefined, etag: string): boolean {
   return header?.split(",").some((tag) => {
     const bare = tag.trim().replace(/^W\//, "");

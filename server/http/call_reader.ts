@@ -60,12 +60,12 @@ function streamOptionsIn(body: JsonBody): { include_usage?: unknown } | null {
 
 /** The key of the node that has stored what the call goes on from; null: the call goes on from nothing. */
 function requiredNodeFor(
-  { goesOnFrom }: EndpointRow,
+  { continues }: EndpointRow,
   body: JsonBody,
   key: Key,
   responseAffinity: ResponseAffinity,
 ): string | null {
-  const previous = goesOnFrom === undefined ? null : body.value(goesOnFrom) ?? null;
+  const previous = continues === undefined ? null : body.value(continues) ?? null;
   if (previous === null) return null;
   const nodeKey = responseAffinity.requiredNodeOf(key.accountId, String(previous));
   if (nodeKey === null) throw responseNotFound();

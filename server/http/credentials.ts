@@ -1,4 +1,4 @@
-/** Finds out who is asking: API keys on /v1, sessions on /api. One function each, used by every route. */
+/** Authenticates requests: API keys on /v1, sessions on /api. */
 
 import { ColinkError } from "../base/error.ts";
 import type { Accounts } from "../account/accounts.ts";
@@ -8,7 +8,7 @@ import type { Limiter, Verdict } from "../limit/limiter.ts";
 import type { AnswerHeaders, AppContext } from "./env.ts";
 import { refuseForgery, sessionCookie } from "./session_cookie.ts";
 
-/** Whether a program asks that wants the API, as keys and the wish for JSON show: browsers open pages without them. */
+/** Whether the request comes from a program that looks for the API: it has a key, or accepts JSON and no HTML. */
 export function isApiCaller(headers: Headers): boolean {
   const accepts = headers.get("accept") ?? "";
   const wantsJson = accepts.includes("application/json") && !accepts.includes("text/html");
@@ -27,14 +27,17 @@ export function apiKey(headers: Headers, keyring: Keyring): Key | Promise<Key> {
   return keyring.cached(token, "api") ?? keyring.authenticate(token, "api");
 }
 
-/** Counts the call against its key's and its account's limits; puts into `headers` how much is left. Throws rate_limited or key_blocked. */
+/**
+ * Counts the call against the limits of its key and its account, and sets the headers of the one that
+ * has less left. Throws rate_limit_exceeded or key_blocked.
+ */
 export function withinLimit(
   key: Key,
   limiter: Limiter,
   defaultRpm: number,
   headers: AnswerHeaders,
 ): void | Promise<void> {
-  // A key's own first: what it refuses is not taken from the account.
+  // The key's own limit first: a call that it refuses is not counted for the account.
   const ownVerdict = key.rpm === null ? null : limiter.take(`key:${key.family}`, key.rpm);
   return whenKnown(ownVerdict, (own) => {
     if (own !== null && !own.allowed) throw refusedBy("key", own, headers);
@@ -45,7 +48,7 @@ export function withinLimit(
   });
 }
 
-/** At once where nothing has to be waited for: limits in memory are most gateways' limits. */
+/** Without a promise where the value is there already: most gateways keep their limits in memory. */
 function whenKnown<T, R>(value: T | Promise<T>, use: (value: T) => R): R | Promise<Awaited<R>> {
   return value instanceof Promise ? value.then(use) as Promise<Awaited<R>> : use(value);
 }
@@ -71,7 +74,7 @@ function refusedBy(
   );
 }
 
-/** Who is behind a session: `Authorization: Bearer <JWT>`, or the console's cookie. */
+/** The account of a session: by `Authorization: Bearer <JWT>`, or by the console's cookie. */
 export async function sessionVisitor(c: AppContext, accounts: Accounts): Promise<Visitor> {
   const token = bearer(c.req.raw.headers);
   if (token) return await accounts.authenticateSession(token);
@@ -83,15 +86,18 @@ export async function sessionVisitor(c: AppContext, accounts: Accounts): Promise
   return await accounts.authenticateSession(cookie);
 }
 
-/** What a session is shown by, whether it is one or not. Throws `origin_refused` where no header shows it, as another site's form would not. */
-export function shownSession(c: AppContext): string | undefined {
+/**
+ * The session's token, unchecked. Throws `origin_refused` for a cookie without the console's header,
+ * which another site's form cannot send.
+ */
+export function sessionToken(c: AppContext): string | undefined {
   const token = bearer(c.req.raw.headers);
   if (token !== undefined) return token;
   refuseForgery(c);
   return sessionCookie(c);
 }
 
-/** The account behind the session that comes along, where one does and is good; else null. For what everybody may see. */
+/** The account of the request's session; null: there is none, or it is not valid. For public routes. */
 export async function viewerAccount(c: AppContext, accounts: Accounts): Promise<string | null> {
   const token = bearer(c.req.raw.headers) ?? sessionCookie(c);
   if (!token) return null;
@@ -119,7 +125,7 @@ function setLimitHeaders(headers: AnswerHeaders, { limit, remaining, resetMs }: 
   headers["x-ratelimit-reset-requests"] = duration(resetMs);
 }
 
-/** As OpenAI writes it: `750ms`, `1s`, `6m0s`. */
+/** In OpenAI's format: `750ms`, `1s`, `6m0s`. */
 function duration(ms: number): string {
   if (ms < 1000) return `${Math.ceil(ms)}ms`;
   const seconds = Math.ceil(ms / 1000);

@@ -1,4 +1,4 @@
-/** The inference endpoints, a row each: what their bodies must hold, and how their callers are spoken to. */
+/** The inference endpoints, one row each: what their bodies must contain, and in which format their errors are. */
 
 import {
   CALL_HEADERS,
@@ -12,7 +12,7 @@ import { ColinkError } from "../base/error.ts";
 import type { JsonBody } from "./body.ts";
 import { anthropic, type ErrorFormat, openAi, openAiResponses } from "./error_format.ts";
 
-/** What a member of a body must be. */
+/** A rule for one member of a body. */
 interface Rule {
   readonly member: string;
   readonly kinds: readonly JsonKind[];
@@ -20,7 +20,7 @@ interface Rule {
   readonly text: string;
   /** Whether a list may have no items. */
   readonly mayBeEmpty?: boolean;
-  /** Whether it may be left out; null counts as that. */
+  /** Whether it may be absent or null. */
   readonly isOptional?: boolean;
 }
 
@@ -28,11 +28,11 @@ export interface EndpointRow {
   readonly path: Endpoint;
   readonly errorFormat: ErrorFormat;
   readonly rules: readonly Rule[];
-  /** What it cannot do; throws ColinkError invalid_request, naming the member. */
+  /** Throws ColinkError for what the endpoint cannot do. */
   readonly refuse?: (body: JsonBody) => void;
-  /** The member that names a stored answer from which the call goes on. */
-  readonly goesOnFrom?: string;
-  /** The caller's headers that go along to the node, by lower-case name; absent: none. */
+  /** The member that names the stored response which the call continues. */
+  readonly continues?: string;
+  /** The caller's headers that travel to the node, by lower-case name; absent: none. */
   readonly headers?: readonly string[];
 }
 
@@ -88,7 +88,7 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
       { member: "previous_response_id", kinds: ["string"], text: "text", isOptional: true },
     ],
     refuse: refuseResponse,
-    goesOnFrom: "previous_response_id",
+    continues: "previous_response_id",
   },
   {
     path: Endpoint.messages,
@@ -113,13 +113,13 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
   { path: Endpoint.moderations, errorFormat: openAi, rules: [texts] },
 ]);
 
-/** The dialect in which a path's callers are told of errors, where the path is an endpoint's. */
+/** The error format of an endpoint; undefined: the path is no endpoint. */
 export function errorFormatOf(path: string): ErrorFormat | undefined {
   return isEndpoint(path) ? endpoints.find((row) => row.path === path)?.errorFormat : undefined;
 }
 
-/** Where bodies with such a member belong. */
-const homes: Readonly<Record<string, Endpoint>> = Object.freeze({
+/** The endpoints to which bodies with such a member belong. */
+const endpointByMember: Readonly<Record<string, Endpoint>> = Object.freeze({
   messages: Endpoint.chat,
   input: Endpoint.responses,
   prompt: Endpoint.completions,
@@ -138,20 +138,20 @@ function checkMember(endpoint: EndpointRow, rule: Rule, body: JsonBody): void {
   const { member, kinds, text, mayBeEmpty = false, isOptional = false } = rule;
   const kind = body.kind(member);
   if (isOptional && (kind === undefined || kind === "null")) return;
-  if (kind === undefined) refuseStranger(endpoint, member, body);
+  if (kind === undefined) refuseForeignBody(endpoint, member, body);
   const isRight = kind !== undefined && kinds.includes(kind) &&
     (mayBeEmpty || !body.isEmptyList(member));
   if (!isRight) throw wrong(member, `Cannot read the body: "${member}" must be ${text}`);
 }
 
-/** A body that is made for another endpoint is sent there. */
-function refuseStranger({ path, rules }: EndpointRow, missing: string, body: JsonBody): void {
-  for (const [member, home] of Object.entries(homes)) {
-    const isStranger = rules.every((rule) => rule.member !== member);
-    if (!isStranger || body.kind(member) === undefined) continue;
+/** Throws for a body that is made for another endpoint, naming that endpoint. */
+function refuseForeignBody({ path, rules }: EndpointRow, missing: string, body: JsonBody): void {
+  for (const [member, other] of Object.entries(endpointByMember)) {
+    const isForeign = rules.every((rule) => rule.member !== member);
+    if (!isForeign || body.kind(member) === undefined) continue;
     throw wrong(
       missing,
-      `Cannot read the body: "${member}" belongs to ${home}; send "${missing}" to ${path}`,
+      `Cannot read the body: "${member}" belongs to ${other}; send "${missing}" to ${path}`,
     );
   }
 }
@@ -166,22 +166,22 @@ function refuseResponse(body: JsonBody): void {
   if ((body.kind("conversation") ?? "null") !== "null") {
     throw new ColinkError(
       "previous_response_not_found",
-      "Cannot go on from a stored conversation: none is kept here; " +
-        "send it whole as input, or go on from a response with previous_response_id",
+      "Cannot continue a stored conversation: none is kept here; " +
+        "send it whole as input, or continue a response with previous_response_id",
       { param: "conversation" },
     );
   }
   if (body.value("background") === true) {
     throw wrong(
       "background",
-      "Cannot answer in the background: nobody could fetch the answer; stream it or wait for it",
+      "Cannot answer in the background: answers cannot be fetched later; stream it or wait for it",
     );
   }
 }
 
-/** The fields that routing needs, of every endpoint. */
+/** The members that routing needs, of every endpoint. */
 export function routingFields(body: JsonBody): { model: string; stream: boolean } {
-  for (const name of body.names) refuseSecondReading(name);
+  for (const name of body.names) refuseOtherCase(name);
   const model = body.value("model");
   if (model === undefined || model === null || model === "") {
     throw wrong(
@@ -193,10 +193,10 @@ export function routingFields(body: JsonBody): { model: string; stream: boolean 
     throw wrong("model", `Cannot read the body: "model" must be text`);
   }
   if (model.length > MAX_MODEL_NAME_CHARS) {
-    // Named no further: what a caller made up is neither logged nor written to the ledger at length.
+    // Without the name: the log and the ledger keep no long text that a caller made up.
     throw new ColinkError(
       "model_not_found",
-      `Cannot find the model: its name is longer than the ${MAX_MODEL_NAME_CHARS} characters that any may have`,
+      `Cannot find the model: its name is longer than ${MAX_MODEL_NAME_CHARS} characters`,
       { param: "model" },
     );
   }
@@ -207,15 +207,15 @@ export function routingFields(body: JsonBody): { model: string; stream: boolean 
   return { model, stream: body.value("stream") === true };
 }
 
-/** Servers written in Go heed `Model` as they do `model`: they would run another than was allowed. */
-function refuseSecondReading(name: string): void {
-  const meant = routed.get(name.toUpperCase());
+/** Servers written in Go read `Model` as `model`: they would run another model than the one that was checked. */
+function refuseOtherCase(name: string): void {
+  const meant = routingMembers.get(name.toUpperCase());
   if (meant === undefined || meant === name) return;
   throw wrong(meant, `Cannot read the body: "${meant}" must be written in small letters`);
 }
 
-/** By their names in capitals, which are also those of their rarer letters. */
-const routed: ReadonlyMap<string, string> = new Map(
+/** By name in upper case, which is also that of letters that look different, such as ſ. */
+const routingMembers: ReadonlyMap<string, string> = new Map(
   ["model", "stream"].map((name) => [name.toUpperCase(), name]),
 );
 

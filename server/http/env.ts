@@ -1,17 +1,17 @@
-/** What every handler of the web app finds beside the request. */
+/** The types of the web app's context. */
 
 import type { Server } from "bun";
 import type { Context } from "hono";
 import type { PeerSocketData } from "../cluster/peer_socket.ts";
 import type { SocketData } from "../node/links.ts";
 
-/** The listening server: upgrades sockets, tells addresses, lifts the idle timeout of one request. */
+/** The listening server: upgrades sockets, knows callers' addresses, sets the idle timeout of one request. */
 export type WebServer = Server<SocketData | PeerSocketData>;
 
-/** An answer's headers, by lower-case name. A plain object, for it costs less than `Headers`. */
+/** An answer's headers, by lower-case name. A plain object costs less than `Headers`. */
 export type AnswerHeaders = Record<string, string>;
 
-/** Those that every answer has. */
+/** The headers that every answer has. */
 export type CommonHeaders = AnswerHeaders & { "x-request-id": string };
 
 export interface AppEnv {

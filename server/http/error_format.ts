@@ -1,4 +1,4 @@
-/** How the callers of an endpoint are told of errors: as a body, and as the last event of a stream. */
+/** How an API writes errors: as a body, and as the last event of a stream. */
 
 import type Anthropic from "@anthropic-ai/sdk";
 import type { ErrorView, FieldProblem } from "../../api/mod.ts";
@@ -8,7 +8,7 @@ import { FormError } from "./form_error.ts";
 
 const decoder = new TextDecoder();
 
-/** What there is to tell. `type`, `param` and `code` are OpenAI's. */
+/** What an error says, in whatever format. `type`, `param` and `code` are OpenAI's. */
 export type ErrorContent = UpstreamError & {
   status: number;
   /** Of a form: every field that is wrong. */
@@ -16,26 +16,29 @@ export type ErrorContent = UpstreamError & {
 };
 
 export interface ErrorFormat {
-  /** The header that the request's id goes by, beside `x-request-id`. */
+  /** The header of the request's id, beside `x-request-id`; null: none. */
   readonly requestIdHeader: string | null;
-  /** Whether events are numbered, the one that ends a stream too: it is told after which. */
+  /** Whether the event of an error continues the numbers of the events before it. */
   readonly numbersEvents: boolean;
-  /** The JSON of an answer that is an error. */
+  /** JSON. */
   body(error: ErrorContent, requestId: string): string;
-  /** Ends a stream, given such a body (ours, or an upstream's own) and the end of what went before. */
+  /**
+   * The event that ends a stream. `body`: an error's, the gateway's or the upstream's own; `before`: the
+   * end of the stream so far.
+   */
   event(body: string, before: string | Uint8Array): string;
 }
 
-/** Whether Anthropic's SDK asks, which sends this header with everything. */
+/** Anthropic's SDK sends this header with every request. */
 export function isAnthropicSdk(headers: Headers): boolean {
   return headers.has("anthropic-version");
 }
 
-/** Our own errors as facts. */
+/** The content of one of the gateway's own errors. */
 export function contentOf(error: ColinkError): ErrorContent {
   const { code, message, param, kind: { status, type } } = error;
-  const facts = { status, message, type, param, code };
-  return error instanceof FormError ? { ...facts, fields: error.fields } : facts;
+  const content = { status, message, type, param, code };
+  return error instanceof FormError ? { ...content, fields: error.fields } : content;
 }
 
 function openAiBody({ message, type, param, code, fields }: ErrorContent): string {
@@ -46,7 +49,7 @@ function openAiBody({ message, type, param, code, fields }: ErrorContent): strin
   return JSON.stringify(view);
 }
 
-/** No `choices` and no `[DONE]`: nobody takes the stump for an answer. */
+/** Its event has no `choices` and no `[DONE]` follows, so that no SDK takes the stream for complete. */
 export const openAi: ErrorFormat = Object.freeze({
   requestIdHeader: null,
   numbersEvents: false,
@@ -66,7 +69,7 @@ export const openAiResponses: ErrorFormat = Object.freeze({
   },
 });
 
-/** Nobody counts the events, which go by as bytes: they say themselves how many there were. */
+/** Read from the last event: the gateway passes events on without counting them. */
 function nextNumber(before: string | Uint8Array): number {
   const text = typeof before === "string" ? before : decoder.decode(before);
   const last = [...text.matchAll(/"sequence_number"\s*:\s*(\d+)/g)].at(-1)?.[1];
@@ -98,7 +101,7 @@ const anthropicTypes: Readonly<Record<number, Anthropic.ErrorObject["type"]>> = 
   504: "timeout_error",
 });
 
-/** JSON may hold line breaks between its tokens, where an event must not. */
+/** An event's data must not hold the line breaks that JSON may have between its tokens. */
 function oneLine(json: string): string {
   return /[\r\n]/.test(json) ? JSON.stringify(JSON.parse(json)) : json;
 }

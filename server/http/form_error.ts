@@ -1,14 +1,59 @@
-/** A form with wrong values: what is wrong with each, for the console to say it beside the field. */
+/** A form with wrong values; the console shows each problem beside its field. */
 
-import type { FieldProblem } from "../../api/mod.ts";
+import type { z } from "zod";
+import type { FieldFault, FieldProblem } from "../../api/mod.ts";
 import { ColinkError } from "../base/error.ts";
 
 export class FormError extends ColinkError {
-  /** `what`: the part of the request that holds the fields. */
-  constructor(what: string, readonly fields: readonly FieldProblem[]) {
-    const wrong = fields.map(({ param, message }) => `${param || what}: ${message}`);
-    super("invalid_request", `Cannot read the ${what}: ${wrong.join("; ")}`, {
+  readonly fields: readonly FieldProblem[];
+
+  /** `what`: the part of the request that the fields are in. */
+  constructor(what: string, cause: z.core.$ZodError) {
+    const fields = problemsOf(cause);
+    const texts = fields.map(({ param, message }) => `${param || what}: ${message}`);
+    super("invalid_request", `Cannot read the ${what}: ${texts.join("; ")}`, {
       param: fields[0]?.param || undefined,
     });
+    this.fields = fields;
   }
+}
+
+/** What is wrong with a form, field by field, by the codes that the console has texts for. */
+function problemsOf(error: z.core.$ZodError): FieldProblem[] {
+  return error.issues.flatMap((issue): FieldProblem[] => {
+    const param = issue.path.join(".");
+    const { message } = issue;
+    switch (issue.code) {
+      case "too_small":
+      case "too_big": {
+        const limit = Number(issue.code === "too_small" ? issue.minimum : issue.maximum);
+        return [{ param, code: sizeFault(issue.code, issue.origin), message, limit }];
+      }
+      case "unrecognized_keys":
+        return issue.keys.map((key) => ({
+          param: [...issue.path, key].join("."),
+          code: "unknown_field",
+          message,
+        }));
+      case "invalid_type":
+        return isMissing(issue)
+          ? [{ param, code: "required", message: "is missing" }]
+          : [{ param, code: "wrong_type", message }];
+      case "invalid_value":
+        return [{ param, code: "not_allowed", message }];
+      default:
+        return [{ param, code: "wrong_format", message }];
+    }
+  });
+}
+
+function sizeFault(code: "too_small" | "too_big", origin: string): FieldFault {
+  const isLength = origin === "string" || origin === "array";
+  if (code === "too_small") return isLength ? "too_short" : "too_small";
+  return isLength ? "too_long" : "too_big";
+}
+
+/** zod reports a missing member only in its message. */
+function isMissing({ message }: { message: string }): boolean {
+  return /received undefined/.test(message);
 }

@@ -1,4 +1,4 @@
-/** `/livez`, `/readyz`, `/metrics`: for load balancers and dashboards. They name no one. */
+/** `/livez`, `/readyz`, `/metrics`: for load balancers and dashboards. No answer names an account or a node. */
 
 import type { ClusterView } from "../cluster/cluster.ts";
 import type { AppParts } from "./parts.ts";
@@ -10,9 +10,9 @@ export function livez(c: AppContext): Response {
 }
 
 /**
- * 503 only while this gateway should get no calls at all. A database or Redis that is away leaves
- * it able to serve, in part, and is said: `degraded`. One that has not met the other gateways yet
- * would refuse calls that they have nodes for.
+ * Answers 503 only while this gateway should get no calls at all: while it drains, and until it has
+ * met the other gateways, whose nodes it could not use. Without its database or Redis it can serve in
+ * part: `degraded`.
  */
 export function readyz({ store, limiter, isDraining, ledger, cluster }: AppParts) {
   return async (c: AppContext): Promise<Response> => {
@@ -31,13 +31,13 @@ export function readyz({ store, limiter, isDraining, ledger, cluster }: AppParts
   };
 }
 
-/** Whether not all other gateways are heard and can be reached. */
+/** Whether some other gateway cannot be reached, or is not known of because Redis is down. */
 export function isCutOff(view: ClusterView): boolean {
   return clusterState(view) !== "ok";
 }
 
 function clusterState({ isRedisUp, gateways, reachable }: ClusterView): string {
-  if (!isRedisUp) return "redis unavailable: nothing new is heard of other gateways";
+  if (!isRedisUp) return "redis unavailable: changes at other gateways go unnoticed";
   const missing = gateways - reachable;
   return missing > 0 ? `${missing} of ${gateways} gateways cannot be reached from here` : "ok";
 }

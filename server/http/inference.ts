@@ -30,11 +30,9 @@ export function inference(endpoint: EndpointRow, parts: AppParts) {
       const received = { request, server, requestId, headers, startedMs };
       return await answer(received, endpoint, parts);
     } catch (error) {
-      return renderError(error, { method: request.method, path: endpoint.path }, {
-        format: endpoint.errorFormat,
-        requestId,
-        headers,
-      }, parts.log);
+      const { path, errorFormat: format } = endpoint;
+      const asked = { method: request.method, path };
+      return renderError(error, asked, { format, requestId, headers }, parts.log);
     }
   };
 }

@@ -1,4 +1,4 @@
-/** `GET /v1/models` and `/v1/models/:model`, from the hub: nobody is asked. In Anthropic's shape for its SDK. */
+/** `GET /v1/models` and `/v1/models/:model`, answered from the hub; in Anthropic's format for its SDK. */
 
 import type Anthropic from "@anthropic-ai/sdk";
 import type OpenAI from "openai";
@@ -14,7 +14,7 @@ import type { AppParts } from "./parts.ts";
 
 const PREFIX = "/v1/models/";
 
-/** What Anthropic's list has on a page unless asked for more, and at most. */
+/** The default and the largest page of Anthropic's list. */
 const PAGE_ITEMS = 20;
 const MAX_PAGE_ITEMS = 1000;
 
@@ -32,7 +32,7 @@ export function listModels({ keyring, hub, startedAt }: AppParts) {
   };
 }
 
-/** Ids may hold slashes, encoded or raw: all that follows the prefix is the id. */
+/** The id is all that follows the prefix: it may contain slashes, encoded or not. */
 export function oneModel({ keyring, hub, startedAt }: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const key = await apiKey(c.req.raw.headers, keyring);
@@ -61,7 +61,7 @@ function mayUse(key: Key, model: string): boolean {
   return key.models === null || key.models.includes(model);
 }
 
-/** What nobody told is left out: there are clients that stumble over null. */
+/** Leaves out what is not known: some clients fail on null. */
 function openAiView({ id, facts }: Model, startedAt: number): OpenAI.Model & ModelCapabilities {
   const { endpoints, contextLength, tools, vision } = facts;
   return {
@@ -76,11 +76,11 @@ function openAiView({ id, facts }: Model, startedAt: number): OpenAI.Model & Mod
   };
 }
 
-/** Only what can be called at /v1/messages, a page at a time. */
+/** One page of the models that can be called at /v1/messages. */
 function anthropicPage({ req }: AppContext, models: readonly Model[], startedAt: number) {
   const callable = models.filter(({ facts }) => facts.endpoints.includes(Endpoint.messages));
-  const asked = Math.floor(Number(req.query("limit")));
-  const limit = asked >= 1 ? Math.min(asked, MAX_PAGE_ITEMS) : PAGE_ITEMS;
+  const wanted = Math.floor(Number(req.query("limit")));
+  const limit = wanted >= 1 ? Math.min(wanted, MAX_PAGE_ITEMS) : PAGE_ITEMS;
   const [after, before] = [req.query("after_id"), req.query("before_id")].map((id) =>
     callable.findIndex((model) => model.id === id)
   );

@@ -1,4 +1,4 @@
-/** What the routes are made of. gateway.ts builds it; every handler takes from it what it needs. */
+/** The parts of the gateway that the handlers use; each takes from them what it needs. */
 
 import type { Handler } from "hono";
 import type { NodeView } from "../../api/mod.ts";
@@ -59,7 +59,7 @@ export interface AppParts {
   usage: UsageReport;
   /** Nodes as their owners see them. */
   nodes: OwnNodes;
-  /** A node as it is connected now, as that account sees it; null: it is not. */
+  /** A connected node, as the viewer's account sees it; null: it is not connected. */
   liveNode: (nodeId: string, viewerId: string | null) => NodeView | null;
   live: Live;
   scheduler: { waitingFor(model: string): number };
@@ -74,8 +74,8 @@ export interface AppParts {
   sendQueues: SendQueues;
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;
-  /** The other gateways; null: there are none. */
+  /** Null: this gateway is not part of a cluster. */
   cluster: ClusterGate | null;
-  /** Serves the console's files; null where there is none (a library without a build). */
+  /** Serves the console's files; null: it is not built. */
   console: Handler | null;
 }

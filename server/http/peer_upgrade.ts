@@ -1,10 +1,10 @@
-/** `GET /cluster`: another gateway's way in. Whoever cannot show that it knows the secret finds nothing here. */
+/** `GET /cluster`: another gateway connects. Without a proof of the shared secret the path does not exist. */
 
 import { ColinkError } from "../base/error.ts";
 import type { AppContext } from "./env.ts";
 import type { AppParts } from "./parts.ts";
 
-/** What the cluster lets in by. */
+/** Holds the proof. */
 const HEADER = "colink-gateway";
 
 export function peerUpgrade({ cluster }: AppParts) {

@@ -1,6 +1,6 @@
 /**
- * The console's session, in cookies: the JWT, which no script can read, and beside it a mark that
- * says only that there is one, so that the console need not ask where nobody signed in.
+ * The console's session, in two cookies: the JWT, which no script can read, and a mark which says only
+ * that there is a session, so that the console sends no request where there is none.
  */
 
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
@@ -10,10 +10,10 @@ import { SESSION_SECONDS } from "../account/sessions.ts";
 import type { AppContext } from "./env.ts";
 
 const SESSION = "colink_session";
-/** The console knows it by this name, too: web/state/mark.ts. */
+/** Also in web/state/mark.ts. */
 const MARK = "colink_signed_in";
 
-/** A header that a foreign site's form cannot send: with it, a cookie proves intent. */
+/** Another site's form cannot send this header: with it, a cookie proves that the console sent the request. */
 const CSRF_HEADER = "x-colink-csrf";
 
 export function setSession(c: AppContext, jwt: string, isSecure: boolean): void {
@@ -32,12 +32,12 @@ export function clearSession(c: AppContext): void {
   deleteCookie(c, MARK, { path: "/" });
 }
 
-/** The JWT that the browser sent along. */
+/** The JWT. */
 export function sessionCookie(c: AppContext): string | undefined {
   return getCookie(c, SESSION);
 }
 
-/** Throws `origin_refused` where another site may have made the browser send this request. */
+/** Throws `origin_refused` for a request that another site may have made the browser send. */
 export function refuseForgery(c: AppContext): void {
   if (c.req.method === "GET" || c.req.header(CSRF_HEADER)) return;
   throw new ColinkError(

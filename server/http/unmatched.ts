@@ -24,7 +24,7 @@ export function unmatched(c: AppContext): ColinkError {
   }
   const isStoredResponse = path.startsWith("/v1/responses/");
   const why = isStoredResponse && (method === "GET" || method === "DELETE")
-    ? "stored responses cannot be fetched here; go on from one with previous_response_id"
+    ? "stored responses cannot be fetched here; continue one with previous_response_id"
     : `no such path${nearPathHint(path)}`;
   return new ColinkError("not_found", `Cannot ${method} ${path}: ${why}`);
 }

@@ -1,4 +1,4 @@
-/** `GET /ws`: a node's way in. Its token is checked before the socket is opened. */
+/** `GET /ws`: a node connects. Its token is checked before the socket is opened. */
 
 import type { AppParts } from "./parts.ts";
 import { SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
@@ -6,7 +6,7 @@ import { ColinkError } from "../base/error.ts";
 import type { SocketData } from "../node/links.ts";
 import type { AppContext } from "./env.ts";
 
-/** Refused handshakes from one address within a minute, before they are no longer looked at. */
+/** Handshakes with a wrong token from one address; further ones are throttled. */
 const REFUSED_PER_MINUTE = 60;
 
 export function upgrade(parts: AppParts) {

@@ -1,4 +1,4 @@
-/** Registering, signing in and out, and what is an account's own: its tokens, password and sessions. */
+/** `/api/setup`, `/api/auth`, `/api/user`, `/api/info`: signing up and in, and an account's own tokens, password and sessions. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import {
@@ -15,7 +15,7 @@ import {
   UserView,
 } from "../../../api/mod.ts";
 import { ColinkError } from "../../base/error.ts";
-import { shownSession } from "../credentials.ts";
+import { sessionToken } from "../credentials.ts";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { clearSession, setSession } from "../session_cookie.ts";
@@ -23,7 +23,7 @@ import { isCutOff } from "../health.ts";
 import { answers, body, idParam, session } from "./schema.ts";
 import { audit, limitRate, signedIn } from "./visitor.ts";
 
-/** By account. */
+/** Per account. */
 const ROTATIONS_PER_MINUTE = 10;
 
 const routes = {
@@ -150,7 +150,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   );
 
   api.openapi(routes.logout, async (c) => {
-    const token = shownSession(c);
+    const token = sessionToken(c);
     const visitor = token === undefined ? null : await sessions.endOf(token);
     if (visitor !== null) await audit(c, parts, visitor, { action: "session.ended" });
     clearSession(c);
@@ -164,7 +164,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.rotate, async (c) => {
     const visitor = await signedIn(c, parts);
-    // Replaced tokens stay known as such: nobody may fill the database with them.
+    // Replaced tokens stay in the database; the limit bounds how many an account can add.
     await limitRate(parts, "rotate", visitor.accountId, ROTATIONS_PER_MINUTE);
     const { kind } = c.req.valid("json");
     const user = await accounts.rotate(visitor.accountId, kind === "api" ? "api" : "node");
@@ -211,7 +211,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     }, 200));
 }
 
-/** Whoever asks how the gateway is need not wait for its database. */
+/** `/api/info` answers while the database is away. */
 function asClosed(error: unknown): false {
   if (error instanceof ColinkError && error.code === "store_unavailable") return false;
   throw error;

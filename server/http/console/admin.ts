@@ -163,8 +163,12 @@ function inviteRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       ttlMs: days * DAY_MS,
       createdBy: { id, email: admin.email },
     });
-    const deed = { action: "invite.created", target: created.invite.id, detail: { days } } as const;
-    await audit(c, parts, { accountId: id, email: admin.email }, deed);
+    const event = {
+      action: "invite.created",
+      target: created.invite.id,
+      detail: { days },
+    } as const;
+    await audit(c, parts, { accountId: id, email: admin.email }, event);
     return c.json(created, 200);
   });
 
@@ -187,7 +191,7 @@ function settingRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.changeSettings, async (c) => {
     const admin = await administrator(c, parts);
     const change = c.req.valid("json");
-    // Who asks for approval from now on does not mean the nodes that serve already.
+    // Requiring approval from now on must not stop the nodes that serve already.
     if (change.node_approval === true && !settings.values.nodeApproval) await nodes.approveAll();
     const view = await settings.change(change);
     await audit(c, parts, admin, { action: "settings.changed", detail: { ...change } });

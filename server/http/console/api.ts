@@ -13,7 +13,6 @@ import { keyRoutes } from "./keys.ts";
 import { liveRoutes } from "./live.ts";
 import { modelRoutes } from "./models.ts";
 import { nodeRoutes } from "./nodes.ts";
-import { problemsOf } from "./schema.ts";
 import { usageRoutes } from "./usage.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -24,7 +23,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     defaultHook: (result) => {
       if (result.success) return;
       const what = result.target === "json" ? "body" : result.target;
-      throw new FormError(what, problemsOf(result.error));
+      throw new FormError(what, result.error);
     },
   });
   api.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));

@@ -15,7 +15,7 @@ import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
 import { audit, limitRate, signedIn } from "./visitor.ts";
 
-/** By account, making and replacing together. */
+/** Per account, created and rotated ones together. */
 const NEW_KEYS_PER_MINUTE = 30;
 
 const routes = {

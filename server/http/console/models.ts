@@ -1,4 +1,4 @@
-/** `/api/models`: what is offered now, by whom, and how busy it is. */
+/** `/api/models`: what is offered now, by which nodes, and how busy it is. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { type ModelNode, ModelView, type NodeState } from "../../../api/mod.ts";
@@ -8,7 +8,7 @@ import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
 import { signedIn } from "./visitor.ts";
 
-/** Of one model's nodes. */
+/** Shown of one model. */
 const MAX_NODES = 200;
 
 const route = createRoute({
@@ -19,7 +19,7 @@ const route = createRoute({
   responses: answers(z.object({ models: z.array(ModelView) })),
 });
 
-/** In these, a node takes calls of the model, now or when it has room. */
+/** The states in which a node takes calls of a model, at once or when it has a free slot. */
 const open: ReadonlySet<NodeState> = new Set(["ready", "busy", "probing"]);
 
 export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
@@ -64,7 +64,7 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     };
   }
 
-  /** As `state` is without any penalty, what stands against the model decides. */
+  /** The node's state for one model. `state`: the node's without penalties; the model's own penalty is added to it. */
   function stateOf(node: Node, model: string, state: NodeState): NodeState {
     if (!open.has(state)) return state;
     const circuit = penalties.circuit(node.who.nodeKey, model);
@@ -75,6 +75,6 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
 function freeSlots({ state, active_tasks, max_parallel }: ModelNode): number {
   const free = Math.max(0, max_parallel - active_tasks);
-  // One call at a time tries a node on probation.
+  // One call at a time tries a node that is probing.
   return state === "probing" ? Math.min(1, free) : free;
 }

@@ -1,4 +1,4 @@
-/** `/api/nodes`: the nodes that are connected, and what their owners see of them and do. */
+/** `/api/nodes`: the connected nodes, and what their owners see of them and change. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import {
@@ -17,7 +17,7 @@ import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
 import { audit, limitRate, signedIn } from "./visitor.ts";
 
-/** By account. */
+/** Per account. */
 const ROTATIONS_PER_MINUTE = 10;
 
 const routes = {

@@ -1,47 +1,43 @@
-/** Who is signed in, what they may do, and what is written down of it: one function each, used by every route. */
+/** What the routes ask of a visitor: a session, a role, a rate; and the audit log's entries of what it did. */
 
-import type { Actor, AuditEvent } from "../../account/audit_log.ts";
+import type { AuditEvent } from "../../account/audit_log.ts";
 import type { Visitor } from "../../account/session_book.ts";
 import { ColinkError } from "../../base/error.ts";
 import { sessionVisitor } from "../credentials.ts";
 import type { AppContext } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 
-/** Whoever is signed in. Throws `session_required`, `session_expired` or `origin_refused`. */
+/** The request's visitor. Throws `session_required`, `session_expired` or `origin_refused`. */
 export function signedIn(c: AppContext, { accounts }: AppParts): Promise<Visitor> {
   return sessionVisitor(c, accounts);
 }
 
-/** Whoever is signed in, if it is an administrator. Throws as `signedIn`, or `admin_required`. */
+/** The request's visitor, an administrator. Throws as `signedIn`, or `admin_required`. */
 export async function administrator(c: AppContext, parts: AppParts): Promise<Visitor> {
   const visitor = await signedIn(c, parts);
   if (visitor.role === "admin") return visitor;
   throw new ColinkError("admin_required", "Cannot do this: only administrators may");
 }
 
-/** Writes down what somebody did. */
+/** Writes what the visitor did into the audit log. */
 export function audit(
   c: AppContext,
   parts: AppParts,
-  who: Pick<Visitor, "accountId" | "email"> | null,
-  deed: AuditEvent,
+  { accountId, email }: Pick<Visitor, "accountId" | "email">,
+  event: AuditEvent,
 ): Promise<void> {
-  const actor: Actor = {
-    accountId: who?.accountId ?? null,
-    email: who?.email ?? null,
-    address: parts.origin(c).address,
-  };
-  return parts.audit.write(actor, deed);
+  const { address } = parts.origin(c);
+  return parts.audit.write({ accountId, email, address }, event);
 }
 
-/** Throws `rate_limited` for somebody who does this more often than so many times a minute. */
+/** Throws `rate_limit_exceeded` for an account that does this more than `perMinute` times. */
 export async function limitRate(
   { limiter }: AppParts,
-  deed: string,
+  action: string,
   accountId: string,
   perMinute: number,
 ): Promise<void> {
-  const { allowed, retryAfterMs } = await limiter.take(`${deed}:${accountId}`, perMinute);
+  const { allowed, retryAfterMs } = await limiter.take(`${action}:${accountId}`, perMinute);
   if (allowed) return;
   throw new ColinkError(
     "rate_limit_exceeded",

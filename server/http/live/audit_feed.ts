@@ -1,15 +1,15 @@
-/** What people have done since one looked last, wherever they did it: here, at another gateway, or by the command line. */
+/** What audit events have changed since the last look, at this gateway, at another, or by the command line. */
 
-import type { Changed } from "../../../api/mod.ts";
+import type { AuditAction, Changed } from "../../../api/mod.ts";
 
 /** An entry of the audit log. */
-export interface AuditEvent {
+export interface AuditLogEntry {
   id: string;
   actorId: string | null;
   action: string;
 }
 
-/** What is out of date now, on whose pages. */
+/** What is out of date, and on whose pages. */
 export interface Changes {
   /** By account. */
   own: ReadonlyMap<string, ReadonlySet<Changed>>;
@@ -17,8 +17,16 @@ export interface Changes {
   admins: ReadonlySet<Changed>;
 }
 
-/** By the first word of an action: what it changes for who did it, and for administrators. */
-const changedBy: Readonly<Record<string, { own?: Changed; admins?: readonly Changed[] }>> = {
+/** The first word of an action. */
+type Subject = AuditAction extends `${infer S}.${string}` ? S : never;
+
+interface Change {
+  /** For the account that acted. */
+  own?: Changed;
+  admins?: readonly Changed[];
+}
+
+const changedBy: Readonly<Record<Subject, Change>> = {
   account: { admins: ["users", "invites"] },
   session: { own: "sessions" },
   password: { own: "sessions" },
@@ -32,29 +40,30 @@ const changedBy: Readonly<Record<string, { own?: Changed; admins?: readonly Chan
 export class AuditFeed {
   #seen: ReadonlySet<string> | null = null;
 
-  /** `latest`: the newest auditEvents, whatever the clocks of those who wrote them say about their order. */
-  constructor(private readonly latest: () => Promise<readonly AuditEvent[]>) {}
+  /** `latest`: the newest audit events. Their order is not relied on: the clocks that wrote them may differ. */
+  constructor(private readonly latest: () => Promise<readonly AuditLogEntry[]>) {}
 
-  /** From now on nothing is known of before. */
+  /** The next look finds nothing, as the first one does. */
   forget(): void {
     this.#seen = null;
   }
 
-  /** What was done since the last look; the first one finds nothing. Rejects as `latest` does. */
+  /** What was changed since the last look; the first one finds nothing. Rejects as `latest` does. */
   async look(): Promise<Changes> {
-    const auditEvents = await this.latest();
-    const seen = this.#seen ?? new Set(auditEvents.map(({ id }) => id));
-    const fresh = auditEvents.filter(({ id }) => !seen.has(id));
-    this.#seen = new Set(auditEvents.map(({ id }) => id));
+    const events = await this.latest();
+    const seen = this.#seen ?? new Set(events.map(({ id }) => id));
+    const fresh = events.filter(({ id }) => !seen.has(id));
+    this.#seen = new Set(events.map(({ id }) => id));
     return changesOf(fresh);
   }
 }
 
-function changesOf(auditEvents: readonly AuditEvent[]): Changes {
+function changesOf(events: readonly AuditLogEntry[]): Changes {
   const own = new Map<string, Set<Changed>>();
-  const admins = new Set<Changed>(auditEvents.length > 0 ? ["audit"] : []);
-  for (const { action, actorId } of auditEvents) {
-    const changed = changedBy[action.split(".", 1)[0] ?? ""];
+  const admins = new Set<Changed>(events.length > 0 ? ["audit"] : []);
+  for (const { action, actorId } of events) {
+    // A newer gateway may log actions that this one does not know.
+    const changed: Change | undefined = changedBy[action.split(".", 1)[0] as Subject];
     changed?.admins?.forEach((what) => admins.add(what));
     if (actorId === null || changed?.own === undefined) continue;
     own.set(actorId, (own.get(actorId) ?? new Set()).add(changed.own));

@@ -1,19 +1,19 @@
-/** The events of a while, numbered, so that a browser that lost its connection gets what it missed. */
+/** The last events, numbered, so that a browser that lost its connection gets those that it missed. */
 
 import type { LiveTopic } from "../../../api/mod.ts";
 import type { Visitor } from "../../account/session_book.ts";
 
-/** One event as it is written; `to`: whom it concerns. */
+/** One event, and who may see it. */
 export interface LiveEvent {
   topic: LiveTopic;
   name: string;
-  /** JSON, as everybody else sees it. */
+  /** JSON. */
   data: string;
-  /** Null: everybody. */
+  /** The only account that receives it; null: all. */
   onlyFor: string | null;
-  /** Whether it is for administrators only. */
+  /** Whether only administrators receive it. */
   isForAdmins?: boolean;
-  /** What its owner sees instead. */
+  /** What the owner of its node receives instead of `data`. */
   own: { accountId: string; data: string } | null;
 }
 
@@ -22,10 +22,10 @@ const MAX_EVENTS = 2_000;
 export class LiveHistory {
   #epoch = newEpoch();
   #events: LiveEvent[] = [];
-  /** The number of the first event that is kept. */
+  /** The number of the oldest event that is kept. */
   #first = 1;
 
-  /** The number of the event that was added last, as browsers send it back. */
+  /** The id of the newest event, as browsers send it back. */
   get lastId(): string {
     return `${this.#epoch}.${this.#first + this.#events.length - 1}`;
   }
@@ -41,7 +41,7 @@ export class LiveHistory {
     return this.lastId;
   }
 
-  /** What came after that event; null: it is not known what did. */
+  /** The events after that one; null: not all of them are known. */
   since(id: string | undefined): { id: string; event: LiveEvent }[] | null {
     const [epoch, text] = id?.split(".") ?? [];
     const number = Number(text);
@@ -52,7 +52,7 @@ export class LiveHistory {
       .map((event, at) => ({ id: `${this.#epoch}.${number + 1 + at}`, event }));
   }
 
-  /** From now on nothing is known of before. */
+  /** Drops all events; ids given before are unknown from now on. */
   forget(): void {
     this.#epoch = newEpoch();
     this.#events = [];
@@ -60,7 +60,7 @@ export class LiveHistory {
   }
 }
 
-/** What a visitor gets of an event; null: nothing. */
+/** The data of an event for one visitor; null: the visitor does not receive it. */
 export function dataFor(
   event: LiveEvent,
   { accountId, role }: Pick<Visitor, "accountId" | "role">,

@@ -1,12 +1,12 @@
-/** What changes, told to everybody who looks: one stream of server-sent events a browser. */
+/** Sends what changes to every browser that watches: one stream of server-sent events each. */
 
 import type {
   Changed,
   LiveEvents,
-  LiveSnapshot,
   LiveTopic,
   NetworkView,
   NodeGone,
+  Side,
 } from "../../../api/mod.ts";
 import { callView } from "../../account/call_history.ts";
 import type { Visitor } from "../../account/session_book.ts";
@@ -17,7 +17,7 @@ import type { Hub } from "../../node/hub.ts";
 import type { PenaltyBook } from "../../node/penalty.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 import { SseBody } from "../sse.ts";
-import { type AuditEvent, AuditFeed } from "./audit_feed.ts";
+import { AuditFeed, type AuditLogEntry } from "./audit_feed.ts";
 import { dataFor, type LiveEvent, LiveHistory } from "./history.ts";
 import { NodeWatch } from "./node_watch.ts";
 import { UsageTally } from "./usage_tally.ts";
@@ -27,54 +27,57 @@ export interface LiveParts {
   penalties: PenaltyBook;
   clock: Clock;
   log: Log;
-  /** Calls that run, and that wait, on this gateway. */
+  /** Calls on this gateway; `running` includes those that wait. */
   running: () => number;
   waiting: () => number;
-  /** Of these sessions, those that are still good. */
+  /** Those of these sessions that are still valid. */
   alive: (sessionIds: readonly string[]) => Promise<Set<string>>;
   /** The newest entries of the audit log. */
-  auditEvents: () => Promise<readonly AuditEvent[]>;
+  auditEvents: () => Promise<readonly AuditLogEntry[]>;
   /** How a node's last connection here ended. */
   goneOf: (nodeId: string) => NodeGone | null;
-  /** Undefined: there is no other gateway. */
+  /** Undefined: this gateway is not part of a cluster. */
   peers?: PeerWatchers | undefined;
 }
 
-/** Those who look at other gateways. */
+/** The browsers that watch at other gateways. */
 export interface PeerWatchers {
-  /** Somebody begins to look at the account's calls here, or nobody does any more. */
+  /** Reports that browsers here begin or stop to watch the account's calls. */
   watch(accountId: string, isWatched: boolean): void;
-  /** Whether somebody looks at them elsewhere. */
+  /** Whether the account's calls are watched at another gateway. */
   isWatched(accountId: string): boolean;
-  /** Tells them; `data` is JSON. */
+  /** Sends an event of the account there; `data` is JSON. */
   tell(accountId: string, name: string, data: string): void;
 }
 
 export interface LiveRequest {
   visitor: Visitor;
   topics: ReadonlySet<LiveTopic>;
-  /** The last event that this browser has seen. */
+  /** The last event that this browser received. */
   lastEventId?: string;
 }
 
-/** Looks at the nodes and tells what has changed this often. */
+/** How often the nodes are compared with their last state and the changes sent. */
 const TICK_MS = 1000;
-/** Sessions and deeds are asked for this often, so that what was done elsewhere is heeded within five seconds. */
+/** How often sessions and audit events are read: what changes at another gateway shows within five seconds. */
 const TICKS_PER_CHECK = 3;
 const SESSIONS_PER_CHECK = 500;
 
-/** With nobody looking, nothing is watched any more, and nothing is known of before; for one account as for all. */
+/**
+ * For so many ticks after the last stream has ended, the network is still watched, and so are the calls of
+ * each account: a browser that dials again misses nothing.
+ */
 const IDLE_TICKS = 30;
 
 const MAX_STREAMS = 2_000;
 const MAX_STREAMS_PER_ACCOUNT = 20;
 
-/** Calls of one account that are told one by one between two ticks. */
+/** Calls of one account that are sent one by one in a tick; the figures count all. */
 const MAX_CALLS_PER_TICK = 20;
 
 const LIMITS = { keepAliveMs: 15_000, stallMs: 30_000, maxBufferedBytes: 1024 * 1024 };
 
-/** When a browser that lost its stream dials again. */
+/** After how long a browser that lost its stream dials again. */
 const RETRY_MS = 2000;
 
 interface Watcher {
@@ -85,15 +88,15 @@ interface Watcher {
 
 export class Live {
   readonly #watchers = new Set<Watcher>();
-  /** Streams by account; also of those whose last one ended a moment ago. */
+  /** Streams by account; 0 for IDLE_TICKS after the last one has ended. */
   readonly #accounts = new Map<string, number>();
-  /** At which tick the last stream of an account has ended. */
+  /** The tick in which an account's last stream ended. */
   readonly #leftAt = new Map<string, number>();
   readonly #history = new LiveHistory();
   readonly #nodes: NodeWatch;
   readonly #usage = new UsageTally();
   readonly #auditEvents: AuditFeed;
-  readonly #callsTold = new Map<string, number>();
+  readonly #callsSent = new Map<string, number>();
   #network = "";
   #ticks = 0;
   #idleTicks = 0;
@@ -106,7 +109,7 @@ export class Live {
     this.#auditEvents = new AuditFeed(parts.auditEvents);
   }
 
-  /** A stream for somebody who is signed in. Throws `too_many_streams` or `shutting_down`. */
+  /** A stream for a visitor. Throws `too_many_streams` or `shutting_down`. */
   open({ visitor, topics, lastEventId }: LiveRequest): ReadableStream {
     if (this.#isClosed) {
       throw new ColinkError(
@@ -117,7 +120,7 @@ export class Live {
         },
       );
     }
-    this.#expectRoom(visitor.accountId);
+    this.#requireRoom(visitor.accountId);
     const watcher: Watcher = {
       visitor,
       topics,
@@ -135,31 +138,31 @@ export class Live {
     this.parts.peers?.watch(visitor.accountId, true);
     watcher.body.write(`retry: ${RETRY_MS}\n\n`);
     if (missed === null) this.#snapshot(watcher);
-    else for (const { id, event } of missed) this.#tell(watcher, id, event);
+    else for (const { id, event } of missed) this.#send(watcher, id, event);
     return watcher.body.stream;
   }
 
-  /** A call is over: those who made it and whose node served it are told, if they look. */
+  /** Sends a call that has ended to the account that made it and to the one whose node served it. */
   callEnded(entry: LedgerEntry): void {
     if (this.#accounts.size === 0 && this.parts.peers === undefined) return;
-    this.#accountCall(entry.accountId, "made", entry);
+    this.#sendCall(entry.accountId, "made", entry);
     if (entry.providerAccountId !== null) {
-      this.#accountCall(entry.providerAccountId, "provided", entry);
+      this.#sendCall(entry.providerAccountId, "provided", entry);
     }
   }
 
-  /** Another gateway tells of a call of the account. */
+  /** Sends an event of the account's calls that another gateway reports. */
   peerReported(accountId: string, name: string, data: string): void {
     if (!this.#accounts.has(accountId)) return;
-    if (name === "call" && !this.#mayTellCall(accountId)) return;
+    if (name === "call" && !this.#maySendCall(accountId)) return;
     this.#publish({ topic: "calls", name, data, onlyFor: accountId, own: null });
   }
 
-  /** Ends the streams of sessions that are over. */
+  /** Ends the streams of sessions that have ended. */
   sessionsEnded(sessionIds: readonly string[]): void {
     const ended = new Set(sessionIds);
     for (const watcher of this.#watchers) {
-      if (ended.has(watcher.visitor.sessionId)) this.#sayGoodbye(watcher);
+      if (ended.has(watcher.visitor.sessionId)) this.#endSession(watcher);
     }
   }
 
@@ -170,7 +173,7 @@ export class Live {
     for (const watcher of this.#watchers) this.#drop(watcher);
   }
 
-  #expectRoom(accountId: string): void {
+  #requireRoom(accountId: string): void {
     const isFull = this.#watchers.size >= MAX_STREAMS ||
       this.#streamsOf(accountId) >= MAX_STREAMS_PER_ACCOUNT;
     if (!isFull) return;
@@ -185,7 +188,7 @@ export class Live {
     return this.#accounts.get(accountId) ?? 0;
   }
 
-  /** Begins to watch, from what is there now. */
+  /** Begins to watch: what changes from now on is sent. */
   #start(): void {
     this.#idleTicks = 0;
     if (this.#isTicking) return;
@@ -193,7 +196,7 @@ export class Live {
     this.#history.forget();
     this.#nodes.look();
     this.#auditEvents.forget();
-    void this.#tellDeeds();
+    void this.#sendAuditEvents();
     this.#network = JSON.stringify(this.#networkView());
     this.#scheduleTick();
   }
@@ -206,13 +209,13 @@ export class Live {
   }
 
   #tick(): void {
-    this.#tellNodes();
-    this.#tellNetwork();
-    this.#tellUsage();
-    this.#callsTold.clear();
+    this.#sendNodes();
+    this.#sendNetwork();
+    this.#sendUsage();
+    this.#callsSent.clear();
     if (++this.#ticks % TICKS_PER_CHECK === 0) {
       void this.#checkSessions();
-      void this.#tellDeeds();
+      void this.#sendAuditEvents();
     }
     this.#forgetAccounts();
     this.#idleTicks = this.#watchers.size === 0 ? this.#idleTicks + 1 : 0;
@@ -228,7 +231,7 @@ export class Live {
     }
   }
 
-  #tellNodes(): void {
+  #sendNodes(): void {
     const { changed, gone, load } = this.#nodes.look();
     for (const node of changed) {
       const { accountId } = node.who;
@@ -237,51 +240,51 @@ export class Live {
       this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own });
     }
     for (const { id, name } of gone) {
-      const { now } = this.parts.clock;
-      const how = this.parts.goneOf(id) ?? { at: now(), code: "lost", close_code: 1006 };
-      this.#publishToAll("nodes", "node_gone", { id, name, gone: how });
+      const now = this.parts.clock.now();
+      const how = this.parts.goneOf(id) ?? { at: now, code: "lost" as const, close_code: 1006 };
+      this.#publishToEverybody("nodes", "node_gone", { id, name, gone: how });
     }
-    if (Object.keys(load).length > 0) this.#publishToAll("nodes", "load", load);
+    if (Object.keys(load).length > 0) this.#publishToEverybody("nodes", "load", load);
   }
 
-  #tellNetwork(): void {
+  #sendNetwork(): void {
     const view = this.#networkView();
     const text = JSON.stringify(view);
     if (text === this.#network) return;
     this.#network = text;
-    this.#publishToAll("network", "network", view);
+    this.#publishToEverybody("network", "network", view);
   }
 
-  #tellUsage(): void {
+  #sendUsage(): void {
     for (const [onlyFor, increments] of this.#usage.take()) {
       this.#publishCall(onlyFor, "usage", increments);
     }
   }
 
-  #accountCall(accountId: string, side: "made" | "provided", entry: LedgerEntry): void {
+  #sendCall(accountId: string, side: Side, entry: LedgerEntry): void {
     const isWatched = this.#accounts.has(accountId) ||
       this.parts.peers?.isWatched(accountId) === true;
     if (!isWatched || this.#isClosed) return;
-    // For those who look elsewhere, too, calls are counted from tick to tick.
+    // Ticks limit and count the calls also where only other gateways watch.
     this.#start();
     this.#usage.add(accountId, side, entry);
-    if (!this.#mayTellCall(accountId)) return;
+    if (!this.#maySendCall(accountId)) return;
     this.#publishCall(accountId, "call", callView(entry, side, this.#names(accountId)));
   }
 
-  #mayTellCall(accountId: string): boolean {
-    const told = this.#callsTold.get(accountId) ?? 0;
-    this.#callsTold.set(accountId, told + 1);
-    return told < MAX_CALLS_PER_TICK;
+  #maySendCall(accountId: string): boolean {
+    const sent = this.#callsSent.get(accountId) ?? 0;
+    this.#callsSent.set(accountId, sent + 1);
+    return sent < MAX_CALLS_PER_TICK;
   }
 
-  #publishCall(onlyFor: string, name: string, value: unknown): void {
+  #publishCall<N extends "call" | "usage">(onlyFor: string, name: N, value: LiveEvents[N]): void {
     const data = JSON.stringify(value);
     this.#publish({ topic: "calls", name, data, onlyFor, own: null });
     this.parts.peers?.tell(onlyFor, name, data);
   }
 
-  /** Of what is connected now; keys' names the browser knows. */
+  /** The names of connected nodes. Keys have none here: the browser knows them. */
   #names(accountId: string) {
     const nodes = [...this.parts.hub.nodes()];
     return {
@@ -293,23 +296,27 @@ export class Live {
     };
   }
 
-  #publishToAll(topic: LiveTopic, name: string, value: unknown): void {
+  #publishToEverybody<N extends keyof LiveEvents>(
+    topic: LiveTopic,
+    name: N,
+    value: LiveEvents[N],
+  ): void {
     this.#publish({ topic, name, data: JSON.stringify(value), onlyFor: null, own: null });
   }
 
   #publish(event: LiveEvent): void {
     const id = this.#history.add(event);
-    for (const watcher of this.#watchers) this.#tell(watcher, id, event);
+    for (const watcher of this.#watchers) this.#send(watcher, id, event);
   }
 
-  #tell({ visitor, topics, body }: Watcher, id: string, event: LiveEvent): void {
+  #send({ visitor, topics, body }: Watcher, id: string, event: LiveEvent): void {
     if (!topics.has(event.topic)) return;
     const data = dataFor(event, visitor);
     if (data !== null) body.write(`id: ${id}\nevent: ${event.name}\ndata: ${data}\n\n`);
   }
 
   #snapshot({ visitor, topics, body }: Watcher): void {
-    const snapshot: LiveSnapshot = {
+    const snapshot: LiveEvents["snapshot"] = {
       now: this.parts.clock.now(),
       network: this.#networkView(),
       ...(topics.has("nodes") ? { nodes: this.#nodes.views(visitor.accountId) } : {}),
@@ -320,16 +327,16 @@ export class Live {
 
   #networkView(): NetworkView {
     const { hub, running, waiting } = this.parts;
-    const atWait = waiting();
+    const waitingNow = waiting();
     return {
       nodes: hub.size,
       models: hub.models().length,
-      running: Math.max(0, running() - atWait),
-      waiting: atWait,
+      running: Math.max(0, running() - waitingNow),
+      waiting: waitingNow,
     };
   }
 
-  async #tellDeeds(): Promise<void> {
+  async #sendAuditEvents(): Promise<void> {
     try {
       const { own, admins } = await this.#auditEvents.look();
       for (const [accountId, what] of own) {
@@ -337,7 +344,7 @@ export class Live {
       }
       if (admins.size > 0) this.#publishChanged(admins, { onlyFor: null, isForAdmins: true });
     } catch (error) {
-      this.parts.log.debug({ cause: String(error) }, "live: cannot ask what was done");
+      this.parts.log.debug({ cause: String(error) }, "live: cannot read the audit log");
     }
   }
 
@@ -357,16 +364,16 @@ export class Live {
         const ids = [...new Set(some.map(({ visitor }) => visitor.sessionId))];
         const alive = await this.parts.alive(ids);
         for (const watcher of some) {
-          if (!alive.has(watcher.visitor.sessionId)) this.#sayGoodbye(watcher);
+          if (!alive.has(watcher.visitor.sessionId)) this.#endSession(watcher);
         }
       }
     } catch (error) {
-      // Asked again in a moment. An outage is for the ledger to report.
-      this.parts.log.debug({ cause: String(error) }, "live: cannot ask for sessions");
+      // Checked again in a few ticks. The ledger reports the outage.
+      this.parts.log.debug({ cause: String(error) }, "live: cannot check sessions");
     }
   }
 
-  #sayGoodbye(watcher: Watcher): void {
+  #endSession(watcher: Watcher): void {
     watcher.body.writeExtra("event: session_over\ndata: {}\n\n");
     this.#drop(watcher);
   }
@@ -375,7 +382,7 @@ export class Live {
     if (!this.#watchers.delete(watcher)) return;
     const { accountId } = watcher.visitor;
     const streams = Math.max(0, this.#streamsOf(accountId) - 1);
-    // Stays at 0 for a while: who dials again at once should miss none of its calls.
+    // Stays at 0 for a while, so that a browser that dials again misses none of the account's calls.
     this.#accounts.set(accountId, streams);
     if (streams === 0) this.#leftAt.set(accountId, this.#ticks);
     watcher.body.end();

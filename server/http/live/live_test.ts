@@ -8,14 +8,14 @@ import { Hub } from "../../node/hub.ts";
 import { Node } from "../../node/node.ts";
 import { PenaltyBook } from "../../node/penalty.ts";
 import { anEntry } from "../../store/testing/store_suite.ts";
-import type { AuditEvent } from "./audit_feed.ts";
+import type { AuditLogEntry } from "./audit_feed.ts";
 import { Live } from "./live.ts";
 
 let clock: FakeClock;
 let hub: Hub;
 let penalties: PenaltyBook;
 let alive: Set<string>;
-let auditEvents: AuditEvent[];
+let auditEvents: AuditLogEntry[];
 let live: Live;
 /** Accounts that are looked at elsewhere, and what was told there. */
 let lookedAt: Set<string>;

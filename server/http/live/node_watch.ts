@@ -1,11 +1,11 @@
-/** What has changed of the connected nodes since the last look. */
+/** Finds what has changed in the connected nodes since the last look. */
 
 import type { NodeView } from "../../../api/mod.ts";
 import type { Hub } from "../../node/hub.ts";
 import type { Node } from "../../node/node.ts";
 import type { Penalty, PenaltyBook } from "../../node/penalty.ts";
 
-/** All of a node that is worth an event of its own; its running calls are told in numbers. */
+/** What is compared of a node. A change of `active` alone is reported as a number, any other as the whole node. */
 interface Look {
   node: Node;
   offer: Node["offer"];
@@ -19,11 +19,11 @@ interface Look {
 export interface NodeChanges {
   changed: Node[];
   gone: { id: string; name: string }[];
-  /** Running calls by public id, of nodes that changed in nothing else. */
+  /** Running calls by public id, of nodes in which nothing else changed. */
   load: Record<string, number>;
 }
 
-/** Looks at all nodes each time: a call that begins or ends costs nothing for it. */
+/** Compares all nodes at each look, so that a call that begins or ends costs nothing. */
 export class NodeWatch {
   #looks = new Map<string, Look>();
 

@@ -1,10 +1,10 @@
-/** What calls that are over have added to their accounts' figures since it was last told. */
+/** What ended calls have added to their accounts' figures since this was last sent. */
 
 import type { Side, UsageIncrement } from "../../../api/mod.ts";
 import { isFailed } from "../../base/outcome.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 
-/** Models of one account that are told apart between two tellings. */
+/** Models of one account that are counted; calls of further ones are left out until the next `take`. */
 const MAX_MODELS = 200;
 
 export class UsageTally {
@@ -34,7 +34,7 @@ export class UsageTally {
     increment.completion_tokens += entry.completionTokens ?? 0;
   }
 
-  /** Hands over what came together, and begins anew. */
+  /** Returns the increments, and starts from zero. */
   *take(): Generator<[accountId: string, increments: UsageIncrement[]]> {
     for (const [accountId, increments] of this.#accounts) {
       yield [accountId, [...increments.values()]];
