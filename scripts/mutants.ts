@@ -20,7 +20,7 @@ import { startPostgres } from "./testing/postgres.ts";
 import { startRedis } from "./testing/redis.ts";
 import { type Service, temporaryFolder } from "./testing/service.ts";
 
-/** A mutant may make tests wait for ever; this counts as noticed. */
+/** A mutant may make tests wait or loop for ever; this counts as noticed. */
 const UNIT_TEST_TIMEOUT_MS = 10_000;
 const SYSTEM_TEST_TIMEOUT_MS = 60_000;
 
@@ -140,10 +140,16 @@ async function isNoticed(
 
 async function pass(tests: readonly string[], timeoutMs: number): Promise<boolean> {
   const command = [process.execPath, "test", "--no-orphans", "--bail", `--timeout=${timeoutMs}`];
-  // A system test starts the programs from these sources, not from bin/.
-  const env = { ...process.env, COLINK_TEST_SOURCE: "1" };
-  const { code } = await run([...command, ...tests.map((path) => `./${path}`)], { cwd: copy, env });
-  return code === 0;
+  const child = Bun.spawn([...command, ...tests.map((path) => `./${path}`)], {
+    cwd: copy,
+    // A system test starts the programs from these sources, not from bin/.
+    env: { ...process.env, COLINK_TEST_SOURCE: "1" },
+    stdio: ["ignore", "ignore", "ignore"],
+    // The time-out of a test does not end a loop that never yields.
+    timeout: tests.length * timeoutMs,
+    killSignal: "SIGKILL",
+  });
+  return await child.exited === 0;
 }
 
 async function cleanUp(): Promise<void> {
