@@ -1,11 +1,12 @@
-/** The node's log: JSON lines for machines, one short line a fact for people at a terminal. */
+/** The node's log: JSON lines for machines, short lines of text for people at a terminal. */
 
 import pino from "pino";
 import type { Log } from "./world.ts";
 
-/** Writes to standard output; `pretty` is for terminals. A level that does not exist is `info`. */
-export function createLog(wanted: string, pretty: boolean): Log {
-  const level = wanted === "silent" || wanted in pino.levels.values ? wanted : "info";
+/** Logs to standard output; `pretty` is for terminals. An unknown level counts as `info`. */
+export function createLog(levelName: string, pretty: boolean): Log {
+  const isLevel = levelName === "silent" || levelName in pino.levels.values;
+  const level = isLevel ? levelName : "info";
   const options = { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime };
   return pretty
     ? pino(options, { write: (line) => void process.stdout.write(forPeople(line)) })
@@ -26,7 +27,7 @@ function forPeople(line: string): string {
   return `${String(time).slice(11, 19)} ${levelNames[Number(level)] ?? ""}${msg}${rest}\n`;
 }
 
-/** Names come from elsewhere, and what a terminal obeys must not. */
+/** Values come from elsewhere: characters that a terminal would obey are replaced. */
 function shown(value: unknown): string {
   const text = Array.isArray(value) ? value.join(",") : value;
   return typeof text === "string" ? text.replaceAll(/\p{Cc}/gu, "?") : JSON.stringify(text);

@@ -1,4 +1,4 @@
-/** The node as a program: `client -c config.yaml`. Exits by itself only over a bad configuration. */
+/** The node as a program: `client -c config.yaml`. Exits by itself only if the configuration is bad. */
 
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, parseArgs, renderUsage } from "citty";
@@ -29,7 +29,7 @@ const command: CommandDef = {
     name: "client",
     version,
     description:
-      "Offers this machine's models through a Co-Link gateway. COLINK_CLIENT_LOG_LEVEL (debug, info, warn, error, silent) says how much it tells of it.",
+      "Offers this machine's models through a Co-Link gateway. COLINK_CLIENT_LOG_LEVEL (debug, info, warn, error, silent) says how much it logs.",
   },
   args: flags,
 };
@@ -47,7 +47,7 @@ async function main(argv: string[]): Promise<void> {
   if (loaded !== null) await run(path, loaded);
 }
 
-/** Colours are for terminals. */
+/** Colours are kept for terminals only. */
 function forOutput(text: string): string {
   return process.stdout.isTTY ? text : stripVTControlCharacters(text);
 }
@@ -58,13 +58,13 @@ async function run(path: string, { config, warnings }: LoadedConfig): Promise<vo
   for (const warning of warnings) log.warn({}, warning);
   log.info({ version, config: path }, "starting");
   const node = createNode(config, { log, nodeId: await nodeId(path, process.env) });
-  surviveMistakes(log);
+  surviveErrors(log);
   stopOnSignal(node, log);
   node.start();
 }
 
-/** A mistake of ours costs one call, not the node. Messages may quote a prompt, so only its place is told. */
-function surviveMistakes(log: Log): void {
+/** An unexpected error costs one call, not the node. Messages may quote a prompt, so only its place is logged. */
+function surviveErrors(log: Log): void {
   const report = (error: unknown) => {
     const { name, stack } = error instanceof Error ? error : new Error();
     const place = stack?.split("\n").find((line) => line.trim().startsWith("at "))?.trim();
@@ -74,7 +74,7 @@ function surviveMistakes(log: Log): void {
   process.on("unhandledRejection", report);
 }
 
-/** The first signal drains; the second one cuts. */
+/** The first signal drains the node; the second one stops it at once. */
 function stopOnSignal(node: Node, log: Log): void {
   let isStopping = false;
   const stop = async () => {
@@ -101,14 +101,14 @@ function load(path: string): LoadedConfig | null {
   }
 }
 
-/** The parser takes any flag for granted, so they are looked at here. */
+/** What is wrong with the arguments: the parser itself accepts any flag. */
 function problemsOf(argv: string[]): string[] {
-  const { _: strays, ...given } = parseArgs(argv, flags);
+  const { _: positional, ...given } = parseArgs(argv, flags);
   const known = Object.entries(flags).flatMap(([name, { alias }]) => [name, alias]);
   const unknown = Object.keys(given).filter((name) => !known.includes(name));
   return [
     ...unknown.map((name) => `unknown flag ${name.length === 1 ? "-" : "--"}${name}`),
-    ...strays.map((word) => `unexpected argument ${word}`),
+    ...positional.map((word) => `unexpected argument ${word}`),
     ...("config" in given && !given.config ? ["--config needs a PATH"] : []),
   ];
 }

@@ -1,8 +1,8 @@
-/** A node: its models, its link to the gateway, its calls. */
+/** A node: joins its models, its link to the gateway and its calls. */
 
 import { hostname } from "node:os";
 import type { Adapter } from "./adapter/adapter.ts";
-import { announce } from "./link/announcement.ts";
+import { announce, type Announcement } from "./link/announcement.ts";
 import { Catalogue } from "./run/catalogue.ts";
 import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config/config.ts";
 import { ModelWatch } from "./run/model_watch.ts";
@@ -18,7 +18,7 @@ export interface NodeStatus {
   /** The names that callers may ask for. */
   models: string[];
   maxParallel: number;
-  /** Calls at work now. */
+  /** Calls that run now. */
   active: number;
   served: number;
   failed: number;
@@ -29,18 +29,18 @@ export interface Node {
   /** Begins to dial the gateway, and again whenever the link is lost. */
   start(): void;
   /**
-   * Takes nothing new, lets what runs finish for at most `graceMs` (default: 10 minutes; 0 cuts
-   * at once), and leaves. Resolves when the node is gone. A second call may shorten the wait.
+   * Takes no new calls, lets running ones finish for at most `graceMs` (default: 10 minutes; 0 cuts
+   * them at once), and leaves. Resolves when the node is gone. A second call may shorten the wait.
    */
   stop(options?: { graceMs?: number }): Promise<void>;
   readonly status: NodeStatus;
 }
 
-/** What differs from the real world, and who this node is. */
+/** Parts of the world to replace, and who this node is. */
 export interface NodeOptions extends Partial<World> {
   /** A stable random identity; by default a new one for each process. */
   nodeId?: string;
-  /** More models, by the names that callers ask for, served by adapters of your own. */
+  /** More models, served by adapters of your own, by the names that callers ask for. */
   adapters?: Readonly<Record<string, Adapter>>;
 }
 
@@ -49,19 +49,20 @@ const DEFAULT_GRACE_MS = 10 * 60_000;
 /** Builds a node. Throws a ConfigError that names everything wrong with the configuration. */
 export function createNode(config: NodeConfig, options: NodeOptions = {}): Node {
   checkConfig(config);
-  const { nodeId = crypto.randomUUID(), adapters = {}, ...differences } = options;
-  const world: World = { ...realWorld, ...differences };
+  const { nodeId = crypto.randomUUID(), adapters = {}, ...replaced } = options;
+  const world: World = { ...realWorld, ...replaced };
   const maxParallel = config.max_parallel ?? 1;
   const catalogue = new Catalogue(config, adapters, world);
   if (catalogue.isEmpty) throw new ConfigError(["providers must name at least one provider"]);
   const runner = new Runner({ catalogue, maxParallel, world });
-  let offered = offerOf(catalogue, world.log);
+  let announced = announcementOf(catalogue, world.log);
   const session = new Session({
     urls: serverUrls(config),
     token: config.client_token,
     register: () => ({
       max_parallel: maxParallel,
-      ...offered,
+      models: announced.models,
+      capabilities: announced.capabilities,
       node_id: nodeId,
       name: config.name ?? hostname(),
       agent: `co-link/${version}`,
@@ -69,25 +70,25 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     runner,
     world,
   });
-  const lists = new ModelWatch(catalogue, world, () => {
-    offered = offerOf(catalogue, world.log);
-    world.log.info({ models: offered.models }, "offers other models, or knows more of them");
+  const modelWatch = new ModelWatch(catalogue, world, () => {
+    announced = announcementOf(catalogue, world.log);
+    world.log.info({ models: announced.models }, "offers other models, or knows more of them");
     session.announceModels();
   });
   return {
     start: () => {
       session.start();
-      lists.start();
+      modelWatch.start();
     },
     stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => {
-      lists.stop();
+      modelWatch.stop();
       return session.stop(graceMs);
     },
     get status() {
       return {
         state: session.state,
         lastProblem: session.lastProblem,
-        models: offered.models,
+        models: announced.models,
         maxParallel,
         active: runner.active,
         ...runner.totals,
@@ -96,11 +97,11 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   };
 }
 
-/** What the gateway is told of the models. */
-function offerOf(catalogue: Catalogue, log: World["log"]) {
-  const { models, capabilities, leftOut } = announce(catalogue.capabilities);
-  if (leftOut > 0) {
-    log.warn({ left_out: leftOut }, "offers more models than a node may; use allow and deny");
+function announcementOf(catalogue: Catalogue, log: World["log"]): Announcement {
+  const announcement = announce(catalogue.capabilities);
+  if (announcement.leftOut > 0) {
+    const fields = { left_out: announcement.leftOut };
+    log.warn(fields, "offers more models than a node may; use allow and deny");
   }
-  return { models, capabilities };
+  return announcement;
 }

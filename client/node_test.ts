@@ -391,7 +391,7 @@ test("a half-open link, on which pings stay unanswered, is dropped and dialled a
   // A server that does not know v2 is dialled at once without asking for it, and once more with it.
   expect(dials).toEqual(["colink.v2", "none", "colink.v2"]);
   expect(node.status.lastProblem).toBe(
-    "disconnected: nothing was heard from the gateway for 40 s",
+    "disconnected: the gateway sent nothing for 40 s",
   );
 });
 

@@ -1,16 +1,16 @@
-/** What a node needs of the outside: clock, chance, HTTP, sockets, a log. Tests and simulations pass their own. */
+/** What a node needs from outside: clock, randomness, HTTP, sockets, a log. Tests and simulations pass their own. */
 
-/** Stops a timer; harmless twice and after it fired. */
+/** Cancels a timer; harmless twice and after it fired. */
 export type CancelTimer = () => void;
 
-/** The part of a WebSocket that the session uses. The runtimes' own WebSocket is one. */
+/** The part of a WebSocket that a connection uses; the runtimes' own WebSocket implements it. */
 export interface ClientSocket {
   readonly bufferedAmount: number;
   /** The subprotocol that the server agreed to, or the empty string. */
   readonly protocol: string;
   send(message: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
-  /** Cuts the connection without a goodbye, where the runtime can. */
+  /** Hangs up without a close frame, where the runtime can. */
   terminate?(): void;
   /** Sends a WebSocket ping, where the runtime can. */
   ping?(): void;
@@ -20,7 +20,7 @@ export interface ClientSocket {
   ): void;
 }
 
-/** What the node reports of itself. Never a key, a prompt or an answer. */
+/** What the node reports about itself: never a key, a prompt or an answer. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -29,34 +29,35 @@ export interface Log {
 }
 
 export interface World {
-  /** A clock that never jumps, in milliseconds. */
+  /** Monotonic milliseconds: for durations and liveness. */
   nowMs(): number;
   /** The time of day, in UTC milliseconds. */
   todayMs(): number;
-  /** From 0 up to, not including, 1. */
+  /** At least 0, less than 1. */
   random(): number;
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** Binary messages arrive as ArrayBuffers. */
   connect(url: string, headers: Record<string, string>, protocols: string[]): ClientSocket;
-  /** Runs in the next turn of the event loop. */
+  /** Calls `run` in the next turn of the event loop. */
   soon(run: () => void): void;
+  /** Calls `run` once after the delay. */
   after(delayMs: number, run: () => void): CancelTimer;
   log: Log;
 }
 
 const silent = () => {};
 
-/** For libraries and tests that want silence. */
+/** Drops every line. */
 export const silentLog: Log = { debug: silent, info: silent, warn: silent, error: silent };
 
-/** The real world, without a log. Everything in it works on Bun and on Deno. */
+/** The real world, without a log, on Bun and on Deno. */
 export const realWorld: World = {
   nowMs: () => performance.now(),
   todayMs: () => Date.now(),
   random: () => Math.random(),
   fetch: (url, init) => fetch(url, init),
   connect: (url, headers, protocols) => {
-    // Both runtimes take headers here, which the standard's type does not know.
+    // Both runtimes take headers here; the standard's type lacks them.
     const options = { headers, protocols, perMessageDeflate: false } as unknown as string[];
     const socket = new WebSocket(url, options);
     socket.binaryType = "arraybuffer";
@@ -70,7 +71,7 @@ export const realWorld: World = {
   log: silentLog,
 };
 
-/** Waits, or ends early when the signal aborts. Never rejects. */
+/** Resolves after the delay, or early when the signal aborts. Never rejects. */
 export function pause(
   world: Pick<World, "after">,
   delayMs: number,

@@ -1,4 +1,4 @@
-/** config.yaml → NodeConfig, checked whole: every problem is named with its line and column, all at once. */
+/** Reads config.yaml into a NodeConfig, and names all of its problems at once, with line and column. */
 
 import { readFileSync, statSync } from "node:fs";
 import { isAlias, isNode, LineCounter, parseDocument, visit } from "yaml";
@@ -11,15 +11,15 @@ import type { EndpointName } from "../../protocol/endpoint.ts";
 export interface ModelConfig {
   /** Its name at the provider. */
   local: string;
-  /** The name that callers ask the gateway for; the same where none is given. */
+  /** The name that callers ask the gateway for. Default: the same. */
   server_mapping?: string | undefined;
-  /** Where it differs from its provider's. */
+  /** The endpoints at which it can be called. Default: its provider's. */
   endpoints?: EndpointName[] | undefined;
 }
 
-/** Which models of a provider's own list are offered, and as what. */
+/** Which models of a provider's own list are offered, and under which names. */
 export interface AutoModels {
-  /** Stands before each name that callers ask for. */
+  /** Begins each name that callers ask for. */
   prefix?: string | undefined;
   /** Patterns of the provider's names, such as `llama3*`. Default: all that it lists. */
   allow?: string[] | undefined;
@@ -27,18 +27,18 @@ export interface AutoModels {
   deny?: string[] | undefined;
 }
 
-/** Models by name, or whatever the provider lists. */
+/** A list of models, or all that the provider lists. */
 export type ModelsConfig = ModelConfig[] | "auto" | { auto: AutoModels };
 
 /** One upstream. Its key and its address never leave the node. */
 export interface ProviderConfig extends ProviderOptions {
   type: ProviderType;
-  /** What its models can be asked for. Default: what the provider lists, else all that its type serves. */
+  /** The endpoints at which its models can be called. Default: what the provider lists, else all that its type serves. */
   endpoints?: EndpointName[] | undefined;
   models: ModelsConfig;
 }
 
-/** What a node is told: the contents of config.yaml. */
+/** The contents of config.yaml. */
 export interface NodeConfig {
   /** `client-…`, from the gateway's dashboard. */
   client_token: string;
@@ -59,7 +59,7 @@ export interface LoadedConfig {
   warnings: string[];
 }
 
-/** The configuration cannot be used; `problems` names everything that is wrong with it. */
+/** The configuration cannot be used; `problems` names all that is wrong with it. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   constructor(readonly problems: readonly string[]) {
@@ -77,7 +77,7 @@ export function loadConfig(path: string, env: Env): LoadedConfig {
   return { config, warnings: configWarnings(config) };
 }
 
-/** The same from text; `path` only names it in the problems. */
+/** The same from text; `path` only names the file in the problems. */
 export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeConfig {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
@@ -89,7 +89,7 @@ export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeC
   if (broken.length > 0) throw new ConfigError(broken);
 
   const problems = new Map<number, string[]>();
-  const complain = (offset: number, message: string) =>
+  const addProblem = (offset: number, message: string) =>
     problems.set(offset, [...problems.get(offset) ?? [], `${at(offset)}: ${message}`]);
   const unset = new Set<number>();
   visit(document, {
@@ -98,7 +98,7 @@ export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeC
       const offset = node.range?.[0] ?? 0;
       node.value = expand(node.value, env, (name) => {
         unset.add(offset);
-        complain(offset, `the environment variable ${name} is not set`);
+        addProblem(offset, `the environment variable ${name} is not set`);
       });
     },
   });
@@ -106,7 +106,7 @@ export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeC
   const value: unknown = document.toJS();
   for (const problem of [...problemsOf(value), ...noProviders(value)]) {
     const offset = offsetOf(document, problem);
-    if (!unset.has(offset)) complain(offset, problem.message);
+    if (!unset.has(offset)) addProblem(offset, problem.message);
   }
   if (problems.size > 0) {
     throw new ConfigError([...problems].sort(([a], [b]) => a - b).flatMap(([, lines]) => lines));
@@ -120,19 +120,14 @@ export function checkConfig(config: NodeConfig): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** The address to dial first, as the gateway listens. Expects a checked configuration. */
-export function serverUrl(config: NodeConfig): URL {
-  return dialled(config.server_url);
-}
-
-/** All addresses to dial, that one first. */
+/** The addresses to dial, in order, each once. Expects a checked configuration. */
 export function serverUrls(config: NodeConfig): URL[] {
   const texts = [config.server_url, ...config.server_urls ?? []];
-  const urls = new Map(texts.map(dialled).map((url) => [url.href, url]));
+  const urls = new Map(texts.map(socketUrl).map((url) => [url.href, url]));
   return [...urls.values()];
 }
 
-function dialled(text: string): URL {
+function socketUrl(text: string): URL {
   const url = new URL(text.replace(/^http/, "ws"));
   if (url.pathname === "/") url.pathname = "/ws";
   return url;
@@ -146,7 +141,7 @@ function expand(text: string, env: Env, onUnset: (name: string) => void): string
   });
 }
 
-/** Where a problem stands: at the value, at the key if it is the key, else at the nearest thing around it. */
+/** The offset of a problem's value, or of its key; where neither is in the file, of the nearest value around it. */
 function offsetOf(document: ReturnType<typeof parseDocument>, problem: ShapeProblem): number {
   for (let length = problem.path.length; length >= 0; length--) {
     const path = problem.path.slice(0, length);
@@ -174,9 +169,9 @@ function readText(path: string): string {
   }
 }
 
-/** Others on the machine may read a file whose secrets all come from the environment, and no other. */
+/** Throws if others on the machine can read a file that holds secrets itself, instead of taking them from the environment. */
 function refuseOpenFile(path: string, text: string, config: NodeConfig): void {
-  // Windows has no such modes: every file looks readable to all there.
+  // Windows has no such modes: every file there looks readable to all.
   const isOpen = globalThis.process?.platform !== "win32" && (statSync(path).mode & 0o077) !== 0;
   if (!isOpen || !secretsOf(config).some((secret) => text.includes(secret))) return;
   throw new ConfigError([

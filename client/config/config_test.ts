@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, loadConfig, parseConfig, serverUrl } from "./config.ts";
+import { ConfigError, loadConfig, parseConfig, serverUrls } from "./config.ts";
 
 const example = `client_token: "client-your-token-here"
 server_url: "ws://your-server:8080/ws"   # wss:// in production
@@ -145,7 +145,9 @@ test("a variable that is not set is named, and its value is not complained of as
 
 test("http and https stand for ws and wss, and the path defaults to /ws", () => {
   const dialled = (url: string) =>
-    serverUrl(parseConfig(usable.replace("ws://your-server:8080/ws", url), {})).href;
+    serverUrls(parseConfig(usable.replace("ws://your-server:8080/ws", url), {})).map(({ href }) =>
+      href
+    ).join();
   expect(dialled("http://a:1")).toBe("ws://a:1/ws");
   expect(dialled("https://a/")).toBe("wss://a/ws");
   expect(dialled("wss://a/hub/ws")).toBe("wss://a/hub/ws");

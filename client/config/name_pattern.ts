@@ -1,6 +1,6 @@
-/** Patterns for names, such as `llama3*` or `*-vision`: a star stands for any characters, also none. */
+/** Patterns for names, such as `llama3*` or `*-vision`: a star matches any characters, or none. */
 
-/** Whether the whole name fits. Upper and lower case are the same: providers do not agree on it. */
+/** Whether the pattern matches the whole name. Case is ignored: providers differ in it. */
 export function fitsPattern(name: string, pattern: string): boolean {
   const [first = "", ...rest] = pattern.toLowerCase().split("*");
   const text = name.toLowerCase();
@@ -9,7 +9,7 @@ export function fitsPattern(name: string, pattern: string): boolean {
   if (!text.startsWith(first) || !text.endsWith(last)) return false;
   const end = text.length - last.length;
   let at = first.length;
-  // The leftmost place of each part leaves the most room for the next: no way back is needed.
+  // Matching each part as early as possible leaves the most room for the next: no backtracking is needed.
   for (const part of rest) {
     const found = text.indexOf(part, at);
     if (found === -1) return false;

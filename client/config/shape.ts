@@ -1,4 +1,4 @@
-/** What a configuration must look like, and what is wrong with one, in words. */
+/** The shape of a configuration, and the problems of one that does not have it, in words. */
 
 import { z } from "zod";
 import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "../../protocol/mod.ts";
@@ -8,16 +8,16 @@ import { didYouMean } from "./did_you_mean.ts";
 import { autoKeys, endpointsShape, modelKeys, modelsShape } from "./models_shape.ts";
 
 export interface ShapeProblem {
-  /** Where, as keys and indexes from the top. */
+  /** Keys and indexes from the top. */
   path: (string | number)[];
-  /** Set where the key itself, not its value, is what is wrong. */
+  /** Set where the key itself is wrong, not its value. */
   key?: string;
   message: string;
 }
 
 const PLACEHOLDER_TOKEN = "client-your-token-here";
 
-/** The dashboard shows both, one below the other. */
+/** The dashboard shows API keys below client tokens, and people copy the wrong one. */
 const API_KEY_PREFIX = "sk-colink-";
 
 const headers = z.record(z.string(), z.string())
@@ -78,7 +78,7 @@ const shape = z.strictObject({
   providers: z.array(z.discriminatedUnion("type", providerShapes)),
 });
 
-/** Every key that some level knows, to guess what a misspelt one meant. */
+/** The keys of each level, by the key above it, to guess what a misspelt one meant. */
 const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
   "": Object.keys(shape.shape),
   providers: [...new Set(providerShapes.flatMap((one) => Object.keys(one.shape)))],
@@ -86,7 +86,7 @@ const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
   auto: autoKeys,
 });
 
-/** Everything that is wrong with a configuration, in the order it stands there. */
+/** All that is wrong with a configuration. */
 export function problemsOf(value: unknown): ShapeProblem[] {
   const result = shape.safeParse(value);
   const issues = result.success
@@ -137,7 +137,7 @@ function unknownKey(path: (string | number)[], key: string): string {
   return `${name} is not known${guess === null ? "" : `; did you mean ${guess}?`}`;
 }
 
-/** Inside one provider a name means one model; in two it means failover, which is allowed. */
+/** Two models of one provider must not have the same name; of two providers they may, which means failover. */
 function duplicateMappings(value: unknown): ShapeProblem[] {
   const providers = at(value, ["providers"]);
   if (!Array.isArray(providers)) return [];
@@ -161,7 +161,7 @@ function duplicateMappings(value: unknown): ShapeProblem[] {
   });
 }
 
-/** A file without providers offers nothing; a library's user may bring adapters instead. */
+/** A file must name a provider; a library's user may bring adapters instead. */
 export function noProviders(value: unknown): ShapeProblem[] {
   const providers = at(value, ["providers"]);
   return Array.isArray(providers) && providers.length === 0

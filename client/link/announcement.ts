@@ -1,4 +1,4 @@
-/** What a node tells the gateway of its models: as many as one frame holds. */
+/** The models that a node announces to the gateway: as many as one frame holds. */
 
 import {
   MAX_CONTROL_BYTES,
@@ -9,14 +9,14 @@ import {
 export interface Announcement {
   models: string[];
   capabilities: Record<string, ModelCapabilities>;
-  /** How many there was no room for. */
+  /** The number of models that had no room. */
   leftOut: number;
 }
 
-/** Room for everything else that stands in the same frame. */
+/** The rest of the frame is left for its other fields. */
 const MAX_BYTES = MAX_CONTROL_BYTES - 4 * 1024;
 
-/** The first models, in their order, for which there is room. */
+/** The first models for which there is room, in their order. */
 export function announce(all: Readonly<Record<string, ModelCapabilities>>): Announcement {
   const entries = Object.entries(all);
   let bytes = 0;
@@ -31,7 +31,7 @@ export function announce(all: Readonly<Record<string, ModelCapabilities>>): Anno
   };
 }
 
-/** A name stands in both lists, each time with its quotes and a comma. */
+/** The name counts twice: it stands in the list of models and as the key of its capabilities. */
 function bytesOf([name, capabilities]: [string, ModelCapabilities]): number {
   const text = JSON.stringify(name) + JSON.stringify(name) + JSON.stringify(capabilities) + ",,:";
   return new TextEncoder().encode(text).byteLength;

@@ -1,21 +1,21 @@
 /** How long to wait before dialling again: full jitter, slower with each failure. */
 
-/** The first wait lies between 0 and this. */
+/** The first wait is at most this long. */
 export const BACKOFF_FIRST_MS = 1_000;
 /** No wait is longer than this. */
 export const BACKOFF_LAST_MS = 60_000;
-/** A connection that lived this long clears the failures before it. */
+/** A connection that was open for this long clears the failures before it. */
 export const STABLE_AFTER_MS = 60_000;
 
-/** Counts failures in a row and says how long to wait after each. */
+/** Counts failures in a row, and draws the wait after each. */
 export class Backoff {
   #failures = 0;
 
   constructor(private readonly random: () => number) {}
 
   /**
-   * The wait after a connection that lived for `livedMs` (0: it was never made). `slowest` takes
-   * the longest ceiling at once: dialling again cannot help until somebody acts.
+   * The wait after a connection that was open for `livedMs` (0: it never was), in milliseconds.
+   * `slowest` takes the longest ceiling at once: dialling cannot help until the owner acts.
    */
   afterMs(livedMs: number, slowest = false): number {
     if (livedMs >= STABLE_AFTER_MS) this.#failures = 0;
@@ -26,7 +26,7 @@ export class Backoff {
     return Math.round(this.random() * ceilingMs);
   }
 
-  /** The wait that the other end asked for when it left. It counts as no failure. */
+  /** A random part of the time that a leaving gateway allows. Does not count as a failure. */
   withinMs(limitMs: number): number {
     return Math.round(this.random() * Math.min(limitMs, BACKOFF_LAST_MS));
   }

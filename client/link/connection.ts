@@ -73,7 +73,7 @@ export class Connection implements Outlet {
     this.#watchdog = new Watchdog(world, {
       answersProbes: this.#socket.ping !== undefined,
       probe: () => this.#probe(),
-      onDead: () => this.#cut("disconnected: nothing was heard from the gateway for 40 s"),
+      onDead: () => this.#cut("disconnected: the gateway sent nothing for 40 s"),
     });
     this.#cancelDeadline = world.after(
       OPEN_WITHIN_MS,

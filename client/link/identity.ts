@@ -1,4 +1,4 @@
-/** Who this node is: a random id that survives restarts, so that the gateway knows it again. */
+/** The node's identity: a random id that survives restarts, so that the gateway recognises the node. */
 
 import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -7,12 +7,12 @@ import { dirname, join } from "node:path";
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * The id of the node that runs this configuration on this machine: random, kept in the state
- * folder, different for each configuration file. One that cannot be kept lives as long as the process.
+ * The id of the node with this configuration file on this machine, 32 hexadecimal digits. It derives
+ * from a random id in the state folder; where none can be kept there, from one for this process.
  */
 export async function nodeId(configPath: string, env: Env): Promise<string> {
-  const machine = keptId(join(stateFolder(env), "node-id")) ?? crypto.randomUUID();
-  const bytes = new TextEncoder().encode(`${machine}\n${realPath(configPath)}`);
+  const machineId = storedId(join(stateFolder(env), "node-id")) ?? crypto.randomUUID();
+  const bytes = new TextEncoder().encode(`${machineId}\n${realPath(configPath)}`);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
@@ -21,8 +21,8 @@ function stateFolder(env: Env): string {
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local", "state"), "co-link");
 }
 
-function keptId(path: string): string | null {
-  return readId(path) ?? makeId(path) ?? readId(path);
+function storedId(path: string): string | null {
+  return readId(path) ?? createId(path) ?? readId(path);
 }
 
 function readId(path: string): string | null {
@@ -33,8 +33,8 @@ function readId(path: string): string | null {
   }
 }
 
-/** Null if another process made it first, or nothing can be kept here. */
-function makeId(path: string): string | null {
+/** Null if another process created it first, or the file cannot be written. */
+function createId(path: string): string | null {
   const id = crypto.randomUUID();
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

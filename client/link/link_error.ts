@@ -1,38 +1,37 @@
-/** Why a link to the gateway could not be made or ended, in one line that says what to do. */
+/** Why a link to the gateway did not open, or ended: in one line that says what to do. */
 
 import { CloseCode } from "../../protocol/mod.ts";
 
-/** How a link ended. */
 export interface LinkError {
   reason: string;
-  /** Dialling again cannot help until somebody acts. */
+  /** Whether dialling again cannot help until the owner acts. */
   needsOwner: boolean;
-  /** The server knows nothing of wire v2: dialled without asking for it, it may take the node. */
+  /** Whether the server rejected the subprotocol of wire v2; it may take the node without. */
   knowsOnlyV1?: boolean;
 }
 
-/** A link that never opened; `error` is the socket's error event. */
+/** For a link that never opened; `error` is the socket's error event. */
 export function dialError(error: unknown): LinkError {
-  const text = faultText(error);
+  const text = textOf(error);
   const status = /status code: (\d{3})/.exec(text)?.[1];
   const known = status === undefined
-    ? connectFaults.find(([pattern]) => pattern.test(text))?.[1]
-    : statusFaults[status] ?? `the server answered HTTP ${status} instead of a WebSocket`;
+    ? connectErrors.find(([pattern]) => pattern.test(text))?.[1]
+    : statusErrors[status] ?? `the server answered HTTP ${status} instead of a WebSocket`;
   return {
     reason: `cannot connect: ${known ?? "the server cannot be reached"}`,
-    // A token that is refused may be one that the gateway does not know yet.
+    // The gateway may only not know a refused token yet.
     needsOwner: false,
     knowsOnlyV1: NO_SUBPROTOCOL.test(text),
   };
 }
 
-/** A link that was open and was closed with a code, and perhaps a reason. */
+/** For a link that was open; the reason may be empty. */
 export function closeError(code: number, reason: string): LinkError {
-  // Printed to a terminal, so nothing in it may move the cursor.
-  const said = reason.replaceAll(/\p{Cc}/gu, " ").slice(0, 200).trim();
+  // Printed to a terminal: control characters could move the cursor.
+  const shown = reason.replaceAll(/\p{Cc}/gu, " ").slice(0, 200).trim();
   const meaning = closeMeanings[code] ?? `closed with code ${code}`;
   return {
-    reason: `disconnected: ${meaning}${said === "" ? "" : ` (${said})`}`,
+    reason: `disconnected: ${meaning}${shown === "" ? "" : ` (${shown})`}`,
     needsOwner: code === CloseCode.revoked,
   };
 }
@@ -40,8 +39,8 @@ export function closeError(code: number, reason: string): LinkError {
 /** Bun's words for a server that agreed to no subprotocol, or to another one. */
 const NO_SUBPROTOCOL = /(missing|mismatch) client protocol/i;
 
-const statusFaults: Readonly<Record<string, string>> = Object.freeze({
-  // A gateway's own console answers whatever path it does not know.
+const statusErrors: Readonly<Record<string, string>> = Object.freeze({
+  // The gateway's console answers every path that is not the gateway's own.
   200: "a website at this path, no gateway (200); server_url usually ends with /ws",
   401:
     "the gateway refused the client token (401); copy it from the gateway's dashboard into client_token",
@@ -52,8 +51,8 @@ const statusFaults: Readonly<Record<string, string>> = Object.freeze({
   503: "the gateway takes no connections now (503)",
 });
 
-/** The runtimes' words, Bun's and Deno's. */
-const connectFaults: readonly [RegExp, string][] = [
+/** Patterns of Bun's and Deno's own messages; the first that matches counts. */
+const connectErrors: readonly [RegExp, string][] = [
   [/WRONG_VERSION_NUMBER|corrupt message/i, "the server does not speak TLS; try ws:// or its port"],
   [/self.signed/i, "TLS: the server's certificate is self-signed"],
   [/CERT_HAS_EXPIRED|certificate.*expired/i, "TLS: the server's certificate has expired"],
@@ -67,7 +66,7 @@ const connectFaults: readonly [RegExp, string][] = [
 ];
 
 const closeMeanings: Readonly<Record<number, string>> = Object.freeze({
-  [CloseCode.normal]: "the gateway said goodbye",
+  [CloseCode.normal]: "the gateway closed the link normally",
   1001: "the gateway is going away",
   1005: "the gateway closed the link",
   1006: "the connection was lost",
@@ -75,11 +74,11 @@ const closeMeanings: Readonly<Record<number, string>> = Object.freeze({
   [CloseCode.restart]: "the gateway is restarting",
   [CloseCode.revoked]:
     "the client token was revoked; copy the new one from the gateway's dashboard into client_token",
-  [CloseCode.notRegistered]: "the gateway heard no REGISTER in time",
+  [CloseCode.notRegistered]: "the gateway received no REGISTER in time",
   [CloseCode.protocol]: "the gateway did not understand this node",
 });
 
-function faultText(event: unknown): string {
+function textOf(event: unknown): string {
   const { message, error } = (event ?? {}) as {
     message?: unknown;
     error?: { code?: unknown; message?: unknown };

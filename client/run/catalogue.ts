@@ -1,4 +1,4 @@
-/** Which providers of this node serve a name that callers ask for, and what they call it themselves. */
+/** The node's models: for each name that callers ask for, the providers that serve it and their own name for it. */
 
 import { everyOf, leastOf, type ModelCapabilities } from "../../protocol/mod.ts";
 import { type Adapter, endpointsServed } from "../adapter/adapter.ts";
@@ -9,35 +9,38 @@ import type { World } from "../world.ts";
 
 export class Catalogue {
   readonly providers: readonly Provider[];
-  readonly #own: readonly (readonly [string, Offer])[];
+  readonly #ownOffers: readonly (readonly [string, Offer])[];
   #offers: ReadonlyMap<string, readonly Offer[]> = new Map();
 
-  /** `own`: adapters that the library's user brings, by the names that they serve. */
+  /** `own`: adapters of the library's user, by the names that they serve. */
   constructor(config: NodeConfig, own: Readonly<Record<string, Adapter>>, world: World) {
     this.providers = config.providers.map((provider, position) => {
       const adapter = new providerTypes[provider.type](provider, world);
       return new Provider(`providers[${position}] ${provider.type}`, provider, adapter);
     });
-    this.#own = Object.entries(own).map(([name, adapter]) => [name, ownOffer(name, adapter)]);
+    this.#ownOffers = Object.entries(own).map(([name, adapter]) => [name, ownOffer(name, adapter)]);
     this.update();
   }
 
-  /** Whether there is anything that could ever offer a model. */
+  /** Whether nothing could ever offer a model. */
   get isEmpty(): boolean {
-    return this.providers.length === 0 && this.#own.length === 0;
+    return this.providers.length === 0 && this.#ownOffers.length === 0;
   }
 
-  /** Takes over what the providers offer now. Returns whether that differs from what they did. */
+  /** Takes over the providers' current offers. Returns whether any name or capability has changed. */
   update(): boolean {
     const offers = new Map<string, Offer[]>();
-    const all = [...this.providers.flatMap((provider) => [...provider.offers()]), ...this.#own];
+    const all = [
+      ...this.providers.flatMap((provider) => [...provider.offers()]),
+      ...this.#ownOffers,
+    ];
     for (const [name, offer] of all) offers.set(name, [...offers.get(name) ?? [], offer]);
     const before = JSON.stringify(this.capabilities);
     this.#offers = offers;
     return JSON.stringify(this.capabilities) !== before;
   }
 
-  /** Who serves a name, in the order in which they are tried. */
+  /** The offers for a name, in the order in which they are tried. */
   get(name: string): readonly Offer[] | undefined {
     return this.#offers.get(name);
   }

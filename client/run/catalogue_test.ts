@@ -36,7 +36,7 @@ function catalogueOf(
 /** Asks all providers, and takes over what they said. */
 async function refreshed(catalogue: Catalogue): Promise<boolean> {
   const { signal } = new AbortController();
-  await Promise.allSettled(catalogue.providers.map((provider) => provider.ask(signal)));
+  await Promise.allSettled(catalogue.providers.map((provider) => provider.refresh(signal)));
   return catalogue.update();
 }
 

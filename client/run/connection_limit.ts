@@ -2,15 +2,15 @@
 
 import type { Log } from "../world.ts";
 
-/** Bun's `fetch` lets the 257th request wait, without a word. */
+/** Bun's `fetch` runs this many requests at a time; more wait silently. */
 const BUN_DEFAULT = 256;
 const VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
 
 type Process = Pick<NodeJS.Process, "argv" | "env" | "execPath" | "execve">;
 
 /**
- * The runtime reads its limit before any of our code runs, so the program replaces itself, in the
- * same process, once: with the limit in its environment. Returns where that is not needed.
+ * Bun reads its limit before any of our code runs, so the program replaces itself, once and in the
+ * same process, with the limit in its environment. Returns if that is not needed or not possible.
  */
 export function raiseConnectionLimit(maxParallel: number, process: Process, log: Log): void {
   const limit = Number(process.env[VARIABLE] ?? BUN_DEFAULT);

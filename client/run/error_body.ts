@@ -1,10 +1,10 @@
-/** A failure as the body of an answer with its status, in the words of the endpoint that was asked. */
+/** A failure as the body of an answer, in the shape of the endpoint's API. */
 
 import { type Endpoint, endpointSpecs } from "../../protocol/mod.ts";
 import type { UpstreamFailure } from "../adapter/adapter.ts";
 import { typesByStatus } from "../adapter/claude/error.ts";
 
-/** JSON text: what the upstream itself said where its adapter kept that, else made of the failure. */
+/** JSON text: the upstream's own body where the adapter kept it, else one made from the failure. */
 export function errorBody(endpoint: Endpoint, failure: UpstreamFailure): string {
   if (failure.bodyText !== undefined) return failure.bodyText;
   return JSON.stringify(bodies[endpointSpecs[endpoint].api](failure));
@@ -18,9 +18,9 @@ function openAiBody({ message, error }: UpstreamFailure): object {
 function anthropicBody({ code, message, error }: UpstreamFailure): object {
   const type = typesByStatus[code] ?? "invalid_request_error";
   const text = error?.message ?? message;
-  // Anthropic has no field for the parameter's name: it stands before the message.
+  // Anthropic has no field for the parameter's name: the message begins with it.
   const named = error?.param ? `${error.param}: ${text}` : text;
-  // Whose id that is only the gateway knows, which tells it in a header.
+  // Only the gateway knows the id that the caller sees, and sends it in a header.
   return { type: "error", error: { type, message: named }, request_id: null };
 }
 

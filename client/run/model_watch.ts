@@ -1,33 +1,35 @@
-/** Asks providers what models they have, again and again, and tells when that changes what the node offers. */
+/** Polls the providers for their models, and reports when that changes what the node offers. */
 
 import { UpstreamFailure } from "../adapter/adapter.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Provider } from "./provider.ts";
 import { pause, type World } from "../world.ts";
 
-/** How often providers are asked whose list is what they offer; the others tell facts only. */
+/** The interval for providers whose own list is what they offer. */
 const AUTO_EVERY_MS = 60_000;
+/** The interval for the others, whose list only adds facts about the models that the owner named. */
 const FACTS_EVERY_MS = 60 * 60_000;
 const ANSWER_WITHIN_MS = 10_000;
 
 const KEY_REFUSED = 401;
 
-/** Names that a log line shows of many. */
+/** How many invalid names a log line shows. */
 const MAX_NAMES_SHOWN = 5;
 
 export class ModelWatch {
   #isStarted = false;
   readonly #stopping = new AbortController();
-  /** The last failure of each provider, so that each is told once. */
-  readonly #faults = new Map<Provider, string>();
+  /** The last failure of each provider, so that it is logged once. */
+  readonly #failures = new Map<Provider, string>();
 
+  /** `onChange` is called when the catalogue's models or their capabilities have changed. */
   constructor(
     private readonly catalogue: Catalogue,
     private readonly world: Pick<World, "after" | "log">,
     private readonly onChange: () => void,
   ) {}
 
-  /** Begins to ask. Harmless twice. */
+  /** Begins to poll. Harmless twice. */
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
@@ -41,33 +43,33 @@ export class ModelWatch {
   async #watch(provider: Provider): Promise<void> {
     const everyMs = provider.isAuto ? AUTO_EVERY_MS : FACTS_EVERY_MS;
     while (!this.#stopping.signal.aborted) {
-      await this.#ask(provider);
+      await this.#refresh(provider);
       await pause(this.world, everyMs, this.#stopping.signal);
     }
   }
 
-  async #ask(provider: Provider): Promise<void> {
+  async #refresh(provider: Provider): Promise<void> {
     const late = new AbortController();
     const cancel = this.world.after(ANSWER_WITHIN_MS, () => late.abort());
     try {
-      await provider.ask(AbortSignal.any([late.signal, this.#stopping.signal]));
-      this.#heard(provider);
+      await provider.refresh(AbortSignal.any([late.signal, this.#stopping.signal]));
+      this.#listed(provider);
     } catch (error) {
       const reason = late.signal.aborted ? "no answer in time" : reasonOf(error);
-      if (provider.isAuto || isForOwner(error)) this.#failed(provider, reason);
+      if (provider.isAuto || failsCalls(error)) this.#failed(provider, reason);
     } finally {
       cancel();
     }
   }
 
-  #heard(provider: Provider): void {
-    const { place, unspeakable } = provider;
-    if (this.#faults.delete(provider)) this.world.log.info({}, `${place} lists its models again`);
+  #listed(provider: Provider): void {
+    const { place, invalidNames } = provider;
+    if (this.#failures.delete(provider)) this.world.log.info({}, `${place} lists its models again`);
     if (!this.catalogue.update()) return;
-    if (unspeakable.length > 0) {
-      const shown = unspeakable.slice(0, MAX_NAMES_SHOWN);
+    if (invalidNames.length > 0) {
+      const shown = invalidNames.slice(0, MAX_NAMES_SHOWN);
       this.world.log.warn(
-        { count: unspeakable.length, names: shown },
+        { count: invalidNames.length, names: shown },
         `${place} lists names that no model may have here; they are left out`,
       );
     }
@@ -75,23 +77,22 @@ export class ModelWatch {
   }
 
   #failed(provider: Provider, reason: string): void {
-    if (this.#stopping.signal.aborted || this.#faults.get(provider) === reason) return;
-    this.#faults.set(provider, reason);
+    if (this.#stopping.signal.aborted || this.#failures.get(provider) === reason) return;
+    this.#failures.set(provider, reason);
     const text = `${provider.place} does not list its models: ${reason}; ${meanwhile(provider)}`;
     this.world.log.warn({}, text);
   }
 }
 
-function meanwhile({ isAuto, isHeard }: Provider): string {
+function meanwhile({ isAuto, hasListed }: Provider): string {
   if (!isAuto) return "the models that you named stay offered, and calls of them may fail";
-  return isHeard ? "what it listed before stays offered" : "nothing of it is offered until it does";
+  return hasListed
+    ? "what it listed before stays offered"
+    : "nothing of it is offered until it does";
 }
 
-/**
- * Whether calls would fail for the same reason. Otherwise it does not matter for models that the
- * owner named: a provider without a list can serve them.
- */
-function isForOwner(error: unknown): boolean {
+/** Whether calls would fail for the same reason. A provider that merely has no list can serve named models. */
+function failsCalls(error: unknown): boolean {
   return error instanceof UpstreamFailure &&
     (error.code === KEY_REFUSED || error.message.startsWith("Cannot reach"));
 }

@@ -1,4 +1,4 @@
-/** One provider of the configuration: its adapter, and what it offers as far as is known of it now. */
+/** One provider of the configuration: its adapter, and the models that it offers now. */
 
 import { Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
 import { isModelName } from "../../protocol/model_name.ts";
@@ -6,48 +6,48 @@ import { type Adapter, endpointsServed, type ListedModel } from "../adapter/adap
 import type { AutoModels, ModelConfig, ProviderConfig } from "../config/config.ts";
 import { fitsPattern } from "../config/name_pattern.ts";
 
-/** One provider's way to serve a name. */
+/** One way to serve a name that callers ask for. */
 export interface Offer {
-  /** For the owner's log: where in the configuration it stands. */
+  /** Where in the configuration the provider stands, for the owner's log. */
   provider: string;
   /** The model's name at the provider. */
   local: string;
   adapter: Adapter;
-  /** What the model can be asked for there; at least one. */
+  /** The endpoints at which the model can be called there; at least one. */
   endpoints: readonly Endpoint[];
-  /** What else is known of it. */
+  /** What else is known of the model. */
   capabilities?: Omit<ModelCapabilities, "endpoints">;
 }
 
 export class Provider {
-  /** Null: it was never heard. */
+  /** The provider's own list; null until it has answered once. */
   #listed: readonly ListedModel[] | null = null;
 
   constructor(
-    /** For the owner's log: where in the configuration it stands. */
+    /** Where in the configuration it stands, for the owner's log. */
     readonly place: string,
     private readonly config: ProviderConfig,
     private readonly adapter: Adapter,
   ) {}
 
-  /** Whether its list decides what it offers. */
+  /** Whether the provider's own list decides what it offers. */
   get isAuto(): boolean {
     return !Array.isArray(this.config.models);
   }
 
-  /** Whether it has told what it has. */
-  get isHeard(): boolean {
+  /** Whether the provider has listed its models. */
+  get hasListed(): boolean {
     return this.#listed !== null;
   }
 
-  /** Asks it for its models; what it told before stays where it does not answer. Throws an UpstreamFailure. */
-  async ask(signal: AbortSignal): Promise<void> {
+  /** Fetches the provider's list. Throws an UpstreamFailure; the list before it then stays. */
+  async refresh(signal: AbortSignal): Promise<void> {
     const listed = await this.adapter.models?.(signal) ?? [];
-    // Some list in another order each time, which is no change.
+    // Some providers list in another order each time, which is no change.
     this.#listed = listed.toSorted((a, b) => a.id < b.id ? -1 : 1);
   }
 
-  /** What it offers, by the names that callers ask for. */
+  /** The provider's models, by the names that callers ask for. */
   offers(): Map<string, Offer> {
     const offers = this.#models().map((model): [string, Offer] => [
       model.server_mapping ?? model.local,
@@ -56,8 +56,8 @@ export class Provider {
     return new Map(offers.filter(([, { endpoints }]) => endpoints.length > 0));
   }
 
-  /** Names that it lists and that callers could not ask for. */
-  get unspeakable(): string[] {
+  /** Listed names that are no valid model names, so that callers could not ask for them. */
+  get invalidNames(): string[] {
     return this.isAuto ? this.#auto().map(nameOf).filter((name) => !isModelName(name)) : [];
   }
 
@@ -80,12 +80,11 @@ export class Provider {
   #offer(model: ModelConfig): Offer {
     const { local } = model;
     const listed = this.#listed?.find(({ id }) => id === local)?.capabilities ?? {};
-    const { endpoints: told, ...capabilities } = listed;
-    const said = model.endpoints ?? this.config.endpoints;
+    const { endpoints: listedEndpoints, ...capabilities } = listed;
+    const configured = (model.endpoints ?? this.config.endpoints)?.map((name) => Endpoint[name]);
     const served = endpointsServed(this.adapter);
-    const wanted = said === undefined
-      ? withTranslated(told) ?? this.adapter.usualEndpoints ?? served
-      : said.map((name) => Endpoint[name]);
+    const wanted = configured ?? withTranslated(listedEndpoints) ?? this.adapter.usualEndpoints ??
+      served;
     return {
       provider: this.place,
       local,
@@ -96,9 +95,9 @@ export class Provider {
   }
 }
 
-/** Messages are translated for servers that chat and do not know them. */
-function withTranslated(told: readonly string[] | undefined): readonly string[] | undefined {
-  return told?.includes(Endpoint.chat) ? [...told, Endpoint.messages] : told;
+/** A model that chats can be asked in messages too, which the adapter translates. */
+function withTranslated(listed: readonly string[] | undefined): readonly string[] | undefined {
+  return listed?.includes(Endpoint.chat) ? [...listed, Endpoint.messages] : listed;
 }
 
 function rulesOf({ models }: ProviderConfig): AutoModels {

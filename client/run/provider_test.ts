@@ -19,7 +19,7 @@ async function listing(
         listed.map((one) => typeof one === "string" ? { id: one, capabilities: {} } : one),
       ),
   }, more);
-  await provider.ask(now);
+  await provider.refresh(now);
   return provider;
 }
 
@@ -63,7 +63,7 @@ test("allow narrows, deny wins, and both look at the provider's names", async ()
 test("names that callers could not ask for are left out and known", async () => {
   const provider = await listing("auto", ["fine", "two  blanks", "x".repeat(300)]);
   expect(names(provider)).toEqual(["fine"]);
-  expect(provider.unspeakable).toEqual(["two  blanks", "x".repeat(300)]);
+  expect(provider.invalidNames).toEqual(["two  blanks", "x".repeat(300)]);
 });
 
 test("a list that cannot be had leaves what was offered before", async () => {
@@ -74,9 +74,9 @@ test("a list that cannot be had leaves what was offered before", async () => {
         ? Promise.reject(new UpstreamFailure(502, "down"))
         : Promise.resolve([{ id: "a", capabilities: {} }]),
   });
-  await provider.ask(now);
+  await provider.refresh(now);
   isDown = true;
-  expect(provider.ask(now)).rejects.toThrow("down");
+  expect(provider.refresh(now)).rejects.toThrow("down");
   expect(names(provider)).toEqual(["a"]);
 });
 
@@ -113,7 +113,7 @@ test("what few servers have is offered only where somebody says that the model h
     ...adapter,
     models: () => Promise.resolve([{ id: "ranker", capabilities }]),
   });
-  await listed.ask(now);
+  await listed.refresh(now);
   expect(endpointsOf(listed)).toEqual({ ranker: [Endpoint.rerank] });
 });
 
