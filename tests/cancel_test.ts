@@ -1,4 +1,4 @@
-/** A caller who leaves stops the work that was done for it, wherever it stands. */
+/** A caller that leaves stops the work on its call, at any stage. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
@@ -11,7 +11,7 @@ import { listNodes, type RunningNode, startNode } from "./harness/node.ts";
 import { hang, stall, startUpstream, type Upstream } from "./harness/upstream.ts";
 import { until, within } from "./harness/wait.ts";
 
-/** What callers and owners are promised: the provider stops charging this soon. */
+/** The documented time within which the upstream is aborted. */
 const STOPPED_WITHIN_MS = 1_000;
 
 let gateway: Gateway;
@@ -27,11 +27,10 @@ async function callsWaiting(): Promise<number> {
   return Number(/^colink_calls_waiting (\d+)/m.exec(text)?.[1]);
 }
 
-/** A call that does not stream, and the caller's way out of it. */
+/** A call that does not stream, and a function by which its caller leaves. */
 function leavableCall(model: string) {
   const caller = new AbortController();
   const answer = chat(gateway, owner.apiToken, hello(model), { signal: caller.signal });
-  // Leaving rejects it, which is what is wanted.
   const left = answer.then(() => false, () => true);
   const leave = async () => {
     caller.abort();
@@ -40,7 +39,7 @@ function leavableCall(model: string) {
   return { leave };
 }
 
-describe("through a node and its upstream, a caller who leaves", () => {
+describe("through a node and its upstream, a caller that leaves", () => {
   let upstream: Upstream;
   let node: RunningNode;
   const models = ["streaming", "thinking", "whole"];
@@ -66,12 +65,12 @@ describe("through a node and its upstream, a caller who leaves", () => {
     );
   }
 
-  /** The upstream is let go, the slot is free, nobody is blamed, the ledger and the node's log say so. */
+  /** The upstream is aborted, the slot is free, no node is penalised, and ledger and node's log record the cancel. */
   async function expectStopped(model: string, { signal }: { signal: AbortSignal }) {
     const aborted = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => aborted.resolve());
     if (signal.aborted) aborted.resolve();
-    await within("the upstream to be let go", aborted.promise, STOPPED_WITHIN_MS);
+    await within("the upstream's abort", aborted.promise, STOPPED_WITHIN_MS);
     await until("the slot is free", async () => {
       const [view] = await listNodes(gateway);
       expect(view?.penalties).toEqual([]);
@@ -120,14 +119,14 @@ describe("through a node and its upstream, a caller who leaves", () => {
   });
 });
 
-describe("a caller who leaves the waiting line", () => {
-  test("is forgotten: no node hears of it, and whoever stood behind it moves up", async () => {
+describe("a caller that leaves the queue", () => {
+  test("is forgotten: its call is sent to no node, and the next call moves up", async () => {
     const node = await join("busy");
     const running = chat(gateway, owner.apiToken, hello("busy"));
     const runningId = await node.called();
     const { leave } = leavableCall("busy");
-    await until("it waits", async () => await callsWaiting() === 1);
-    const behind = chat(gateway, owner.apiToken, hello("busy", { user: "the one behind" }));
+    await until("the call waits", async () => await callsWaiting() === 1);
+    const next = chat(gateway, owner.apiToken, hello("busy", { user: "the next call" }));
     await until("both wait", async () => await callsWaiting() === 2);
 
     await leave();
@@ -137,16 +136,16 @@ describe("a caller who leaves the waiting line", () => {
     ]);
     node.answer(runningId, "done");
     const { data } = await node.raw.next("CALL");
-    expect(data.payload).toMatchObject({ user: "the one behind" });
+    expect(data.payload).toMatchObject({ user: "the next call" });
     node.answer(data.request_id, "done");
     expect((await running).status).toBe(200);
-    expect((await behind).status).toBe(200);
+    expect((await next).status).toBe(200);
     expect(node.raw.frames.map(({ type }) => type)).toEqual(["CALL", "CALL"]);
   });
 });
 
 describe("a v1 node whose caller leaves", () => {
-  test("is told 499 with the call's id; its confirmation frees the slot", async () => {
+  test("is sent 499 with the call's id, and its confirmation frees the slot", async () => {
     for (const confirm of ["finish", "fail"] as const) {
       const model = `confirmed-by-${confirm}`;
       const node = await join(model);
@@ -164,7 +163,7 @@ describe("a v1 node whose caller leaves", () => {
     }
   });
 
-  test("and that ignores it keeps its slot until it finishes; its late frames reach nobody", async () => {
+  test("and that ignores the cancel keeps its slot until it finishes; its late frames reach no caller", async () => {
     const node = await join("stubborn");
     const caller = new AbortController();
     const first = await startStream("stubborn", node, caller.signal);
@@ -190,7 +189,7 @@ describe("a v1 node whose caller leaves", () => {
     expect(ledgerOf(gateway, "stubborn")).toHaveLength(2);
   });
 
-  test("and that hangs up instead of confirming is not blamed", async () => {
+  test("and that closes its connection instead of confirming is not penalised", async () => {
     const node = await join("leaving");
     const { leave } = leavableCall("leaving");
     await node.called();

@@ -1,4 +1,4 @@
-/** Failed attempts: whose fault they are, who tries next, and what a caller may never see. */
+/** Failed attempts: which node is penalised, which one tries next, and what a caller must never see. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { ErrorView } from "../api/mod.ts";
@@ -19,7 +19,7 @@ beforeAll(async () => {
   owner = await createAccount(gateway);
 }, 60_000);
 
-/** Nodes that all serve one model, which is nobody else's. */
+/** Nodes that all serve one model, which no other node serves. */
 async function fleet(size: number): Promise<{ model: string; nodes: JoinedNode[] }> {
   const model = `model-${models++}`;
   const nodes = [];
@@ -35,32 +35,38 @@ function calls(node: JoinedNode): number {
   return node.raw.frames.filter(({ type }) => type === "CALL").length;
 }
 
-/** Which of two nodes was chosen first. */
+/** The node of two that was called first, and the other one. */
 async function chosen(nodes: JoinedNode[]): Promise<{ first: JoinedNode; second: JoinedNode }> {
   const first = await until("a node is called", () => nodes.find((node) => calls(node) > 0));
   return { first, second: nodes.find((node) => node !== first)! };
 }
 
-type Fault = (node: JoinedNode, callId: string) => void;
+type Failure = (node: JoinedNode, callId: string) => void;
 
-const error = (code: number): Fault => (node, callId) => node.fail(callId, code);
+const error = (code: number): Failure => (node, callId) => node.fail(callId, code);
 
-/** The blame table: what a node does, what a lonely caller gets, what everybody may read of it. */
-const faults: [what: string, act: Fault, status: number, code: string, reason: RegExp][] = [
+/** What a node does, what a caller gets if there is no other node, and the public reason of the penalty. */
+const failures: [what: string, act: Failure, status: number, code: string, reason: RegExp][] = [
   ["loses its connection", (node) => node.raw.terminate(), 502, "node_lost", /connection was lost/],
-  ["says 500", error(500), 502, "upstream_error", /model server failed/],
-  ["says 503", error(503), 503, "upstream_overloaded", /model server is overloaded/],
-  ["says 429", error(429), 429, "upstream_rate_limited", /provider limits/],
-  ["says 401", error(401), 502, "upstream_auth", /refused the node's own key/],
-  ["says 402", error(402), 502, "upstream_auth", /no credit/],
-  ["says 403", error(403), 502, "upstream_auth", /refused the node's own key/],
+  ["answers 500", error(500), 502, "upstream_error", /model server failed/],
+  ["answers 503", error(503), 503, "upstream_overloaded", /model server is overloaded/],
+  ["answers 429", error(429), 429, "upstream_rate_limited", /provider limits/],
+  ["answers 401", error(401), 502, "upstream_auth", /refused the node's own key/],
+  ["answers 402", error(402), 502, "upstream_auth", /no credit/],
+  ["answers 403", error(403), 502, "upstream_auth", /refused the node's own key/],
   ["finishes without an answer", (node, id) => node.finish(id), 502, "node_protocol", /protocol/],
-  ["makes up a status", error(777), 502, "node_protocol", /protocol|without a meaning/],
+  [
+    "answers with an invalid status",
+    error(777),
+    502,
+    "node_protocol",
+    /protocol|without a meaning/,
+  ],
 ];
 
 describe("a node that", () => {
-  for (const [what, act, status, code, reason] of faults) {
-    test(`${what} is penalised, and its lonely caller gets ${status} ${code}`, async () => {
+  for (const [what, act, status, code, reason] of failures) {
+    test(`${what} is penalised, and its caller gets ${status} ${code} if there is no other node`, async () => {
       const { model, nodes: [node] } = await fleet(1);
       const answer = call(model);
       act(node!, await node!.called());
@@ -74,7 +80,7 @@ describe("a node that", () => {
       expect(row).toMatchObject({ status, attempts: 1 });
     });
 
-    test(`${what} is made good by another one, and the caller sees one clean answer`, async () => {
+    test(`${what} is replaced by another one, and the caller gets one complete answer`, async () => {
       const { model, nodes } = await fleet(2);
       const answer = call(model);
       const { first, second } = await chosen(nodes);
@@ -106,7 +112,7 @@ describe("a node that", () => {
     expect(calls(again)).toBe(0);
   });
 
-  test("refuses a request that is itself wrong is not to blame: the refusal is the answer", async () => {
+  test("rejects a request that is itself wrong is not penalised: the rejection is the answer", async () => {
     const { model, nodes } = await fleet(2);
     for (const code of [400, 404, 409, 413, 422]) {
       const answer = call(model);
@@ -126,7 +132,7 @@ describe("a node that", () => {
     );
   });
 
-  test("answers twice, or late for a call that went elsewhere, is not heard", async () => {
+  test("answers twice, or late for a call that went to another node, is ignored", async () => {
     const { model, nodes } = await fleet(2);
     const { response, events } = await begin(model, nodes, async (first, second) => {
       const lost = await first.called();
@@ -150,7 +156,7 @@ describe("a node that", () => {
 });
 
 describe("a call", () => {
-  test("is tried on three other nodes at most, on each of them once", async () => {
+  test("is tried on at most three other nodes, once on each", async () => {
     const { model, nodes } = await fleet(6);
     const failed = new Set<JoinedNode>();
     const answer = call(model);
@@ -187,7 +193,7 @@ describe("a call", () => {
     expect(nodes.map(calls)).toEqual([1, 1]);
   });
 
-  test("that nobody could answer is told when trying again makes sense", async () => {
+  test("that no node could answer gets a Retry-After after which a retry makes sense", async () => {
     for (const [code, status] of [[429, 429], [500, 502]]) {
       const { model, nodes: [node] } = await fleet(1);
       const answer = call(model);
@@ -196,14 +202,14 @@ describe("a call", () => {
         data: { request_id: await node!.called(), code: code!, message: "x", retry_after_ms: 1 },
       });
       expect((await answer).status).toBe(status!);
-      // The node gets no calls for a minute, so coming back at once is in vain.
+      // The node gets no calls for a minute, so an earlier retry fails.
       const seconds = Number((await answer).headers.get("retry-after"));
       expect(seconds).toBeGreaterThan(50);
       expect(seconds).toBeLessThanOrEqual(60);
     }
   });
 
-  test("that does not stream is tried again until it is complete, half an answer or not", async () => {
+  test("that does not stream is retried until its answer is complete, even after half an answer", async () => {
     const { model, nodes } = await fleet(2);
     const answer = call(model);
     const { first, second } = await chosen(nodes);
@@ -217,8 +223,8 @@ describe("a call", () => {
     expect(await ledgerRows(gateway, model)).toMatchObject([{ outcome: "ok", attempts: 2 }]);
   });
 
-  for (const [what, act, , code] of faults.filter(([what]) => !what.startsWith("finishes"))) {
-    test(`that streams goes elsewhere when its node ${what} before the first byte`, async () => {
+  for (const [what, act, , code] of failures.filter(([what]) => !what.startsWith("finishes"))) {
+    test(`that streams goes to another node when its node ${what} before the first byte`, async () => {
       const { model, nodes } = await fleet(2);
       const { response, events } = await begin(model, nodes, async (first, second) => {
         act(first, await first.called());
@@ -229,7 +235,7 @@ describe("a call", () => {
       expect(texts(await Array.fromAsync(events))).toEqual(["one ", "two", "", "[DONE]"]);
     });
 
-    test(`that streams is never spliced when its node ${what} after the first byte`, async () => {
+    test(`that streams goes to no other node when its node ${what} after the first byte`, async () => {
       const { model, nodes } = await fleet(2);
       const firstByte = Promise.withResolvers<void>();
       const { response, events } = await begin(model, nodes, async (first) => {
@@ -250,7 +256,7 @@ describe("a call", () => {
     });
   }
 
-  test("gets through to a node whose minute is over", async () => {
+  test("reaches a node whose penalty is over", async () => {
     const lenient = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0.3" } });
     const other = await createAccount(lenient);
     const node = await joinNode({ gateway: lenient, owner: other, models: ["m"] });
@@ -265,7 +271,7 @@ describe("a call", () => {
   });
 });
 
-/** A streaming call, while a script plays its nodes. */
+/** Starts a streaming call, with `play` acting for its nodes. */
 async function begin(
   model: string,
   nodes: JoinedNode[],
@@ -273,7 +279,7 @@ async function begin(
 ): Promise<Awaited<ReturnType<typeof stream>>> {
   const answer = stream(gateway, owner.apiToken, hello(model));
   const { first, second } = await chosen(nodes);
-  // Goes on beside the stream; where it fails, so does the test.
+  // Runs beside the stream; if it fails, the test fails.
   void play(first, second);
   return await answer;
 }
@@ -283,7 +289,7 @@ async function next(events: AsyncGenerator<string>): Promise<string> {
   return value ?? "the stream has ended";
 }
 
-/** The contents of a stream's events, and `[DONE]` as it is. */
+/** The contents of a stream's events, and `[DONE]` unchanged. */
 function texts(events: string[]): string[] {
   return events.map((event) =>
     event === "[DONE]" ? event : JSON.parse(event).choices[0].delta.content ?? ""

@@ -1,4 +1,4 @@
-/** Each call is written down once, however it ends, and with what was really produced: over both versions of the wire. */
+/** Each call has one ledger row, however it ends, with what was really produced: over both versions of the wire. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
@@ -43,7 +43,7 @@ async function scene(wire: Wire, on = { gateway, owner }): Promise<Scene> {
   return { ...on, node, model };
 }
 
-/** A stream whose caller has read so many pieces. */
+/** Starts a stream whose caller has read so many pieces. */
 async function streaming({ gateway, owner, node, model }: Scene, pieces: number) {
   const caller = new AbortController();
   const answering = stream(gateway, owner.apiToken, hello(model), caller.signal);
@@ -55,10 +55,10 @@ async function streaming({ gateway, owner, node, model }: Scene, pieces: number)
   return { id, caller, answering, events };
 }
 
-/** The call's row, once nothing runs on its node: there is one, and there stays one. */
+/** The call's only row, once its node is idle. */
 async function onlyRow({ gateway, node, model }: Scene): Promise<LedgerRow> {
   await ledgerRows(gateway, model);
-  await until("nothing runs any more", async () => {
+  await until("the node is idle", async () => {
     const view = (await listNodes(gateway)).find(({ name }) => name === node.name);
     return (view?.active_tasks ?? 0) === 0;
   });
@@ -73,7 +73,7 @@ const delivered = (chunks: number) => ({
   delivered_bytes: chunks * EVENT_BYTES,
   delivered_chunks: chunks,
 });
-const told = { ...USAGE, estimated: 0 };
+const reported = { ...USAGE, estimated: 0 };
 const counted = (tokens: number) => ({
   prompt_tokens: null,
   completion_tokens: tokens,
@@ -83,18 +83,18 @@ const unknown = { prompt_tokens: null, completion_tokens: null, estimated: 0 };
 
 for (const wire of [1, 2] as const) {
   describe(`one row, over wire v${wire}, for a call`, () => {
-    test("that streams to its end: tokens as the upstream told them, bytes as the caller got them", async () => {
+    test("that streams to its end: tokens as the upstream reported them, bytes as the caller received them", async () => {
       const here = await scene(wire);
       const { id, events } = await streaming(here, 3);
       here.node.finish(id, USAGE);
       expect((await Array.fromAsync(events!)).at(-1)).toBe("[DONE]");
       const row = await onlyRow(here);
-      expect(row).toMatchObject({ outcome: "ok", status: 200, attempts: 1, ...told });
+      expect(row).toMatchObject({ outcome: "ok", status: 200, attempts: 1, ...reported });
       expect(row).toMatchObject(delivered(3));
       expect(row.produced_chunks).toBeGreaterThanOrEqual(3);
     });
 
-    test("whose upstream tells no usage: its pieces are counted, and marked as an estimate", async () => {
+    test("whose upstream reports no usage: its pieces are counted and marked as an estimate", async () => {
       const here = await scene(wire);
       const { id, events } = await streaming(here, 3);
       here.node.finish(id);
@@ -107,7 +107,7 @@ for (const wire of [1, 2] as const) {
       });
     });
 
-    test("that thinks for long: comments that keep its stream alive are no answer", async () => {
+    test("whose node thinks for long: keep-alive comments do not count as an answer", async () => {
       const here = await scene(wire);
       const response = await fetch(`${gateway.url}/v1/chat/completions`, {
         method: "POST",
@@ -136,7 +136,7 @@ for (const wire of [1, 2] as const) {
         produced_chunks: 1,
         delivered_chunks: 1,
         delivered_bytes: Buffer.byteLength(text),
-        ...told,
+        ...reported,
       });
     });
 
@@ -170,7 +170,7 @@ for (const wire of [1, 2] as const) {
       });
     });
 
-    test("that the upstream refuses", async () => {
+    test("that the upstream rejects", async () => {
       const here = await scene(wire);
       const answering = chat(gateway, owner.apiToken, hello(here.model));
       const { id } = await here.node.next();
@@ -215,7 +215,7 @@ for (const wire of [1, 2] as const) {
       });
     });
 
-    test("that another node makes good: the row is the one's that answered", async () => {
+    test("that another node answers: the row names the node that answered", async () => {
       const here = await scene(wire);
       const { clientToken } = owner;
       const models = [here.model];
@@ -234,11 +234,11 @@ for (const wire of [1, 2] as const) {
         attempts: 2,
         produced_chunks: 1,
         node_id: headers.get("x-colink-node"),
-        ...told,
+        ...reported,
       });
     });
 
-    test("whose caller leaves in the middle: what comes after that is produced, not delivered", async () => {
+    test("whose caller leaves in the middle: later chunks count as produced, not as delivered", async () => {
       const here = await scene(wire);
       const { id, caller } = await streaming(here, 2);
       caller.abort();
@@ -250,7 +250,7 @@ for (const wire of [1, 2] as const) {
       expect(row).toMatchObject({ ...delivered(2), ...counted(5) });
     });
 
-    test("whose caller leaves a node that never confirms: it is written down without it", async () => {
+    test("whose caller leaves, with a node that never confirms: recorded without the confirmation", async () => {
       const here = await scene(wire);
       const { caller, id } = await streaming(here, 2);
       caller.abort();
@@ -279,7 +279,7 @@ for (const wire of [1, 2] as const) {
       });
     });
 
-    test("whose caller leaves while a whole answer is made", async () => {
+    test("whose caller leaves before its whole answer is complete", async () => {
       const here = await scene(wire);
       const caller = new AbortController();
       const { signal } = caller;
@@ -289,13 +289,13 @@ for (const wire of [1, 2] as const) {
       caller.abort();
       expect(await left).toBe(true);
       await here.node.hearsCancel(id);
-      // Too late for its caller, and produced all the same.
+      // Produced, although it is too late for its caller.
       here.node.whole(id, WORD, USAGE);
       expect(await onlyRow(here)).toMatchObject({
         outcome: "cancelled",
         status: 499,
         produced_chunks: 1,
-        ...told,
+        ...reported,
         ...nothingDelivered,
       });
     });
@@ -317,15 +317,15 @@ for (const wire of [1, 2] as const) {
     });
   });
 
-  test(`a gateway that is killed while a node, over wire v${wire}, has not confirmed leaves one row all the same`, async () => {
+  test(`a gateway that is killed while a node, over wire v${wire}, has not confirmed leaves one row`, async () => {
     const killed = await startGateway();
     const account = await createAccount(killed);
     const here = await scene(wire, { gateway: killed, owner: account });
     const { id, caller } = await streaming(here, 2);
     caller.abort();
     await here.node.hearsCancel(id);
-    await until("the row is foreseen", () => {
-      // The file stands there before anything is in it.
+    await until("the provisional row is written", () => {
+      // The file exists before it has content.
       return readdirSync(killed.dataDir).filter((name) => name.startsWith("ledger.foreseen"))
         .some((name) => readFileSync(join(killed.dataDir, name), "utf8").includes(here.model));
     });
@@ -339,8 +339,8 @@ for (const wire of [1, 2] as const) {
   describe(`a gateway that is told to stop, over wire v${wire},`, () => {
     for (const confirms of [true, false]) {
       test(
-        `writes one row for each call that it cuts off, ${
-          confirms ? "as its node confirms" : "though no node confirms"
+        `writes one row for each call that it ends, ${
+          confirms ? "with the node's confirmation" : "without the node's confirmation"
         }, before it ends`,
         async () => {
           const stopping = await startGateway({ env: { COLINK_DRAIN_SECONDS: "0.3" } });
@@ -357,8 +357,8 @@ for (const wire of [1, 2] as const) {
             .toEqual([]);
           expect(JSON.parse((await Array.fromAsync(events!)).join())).toHaveProperty("error");
           expect((await waiting).status).toBe(503);
-          // v1 has no word for what was used by a call that has no answer.
-          const tokens = confirms && wire === 2 ? told : counted(2);
+          // Wire v1 reports no usage for a call without an answer.
+          const tokens = confirms && wire === 2 ? reported : counted(2);
           expect(ledgerOf(stopping, here.model)).toEqual([
             expect.objectContaining({
               outcome: "interrupted",
@@ -414,7 +414,7 @@ describe("one row, through the node's executable, for a call", () => {
     return rows[0]!;
   }
 
-  test("that ends well, streamed or not", async () => {
+  test("that succeeds, streamed or not", async () => {
     const { name } = await executable("finished");
     const { response, events } = await stream(gateway, owner.apiToken, hello(name));
     expect((await Array.fromAsync(events)).at(-1)).toBe("[DONE]");
@@ -471,7 +471,7 @@ describe("one row, through the node's executable, for a call", () => {
       ...unknown,
       ...nothingDelivered,
     });
-    await until("its upstream is let go", () => early.upstream.active === 0);
+    await until("its upstream is aborted", () => early.upstream.active === 0);
 
     const late = await executable("stalling");
     const { events } = await stream(gateway, owner.apiToken, hello(late.name));
@@ -483,13 +483,13 @@ describe("one row, through the node's executable, for a call", () => {
     expect(row.delivered_chunks).toBe(row.produced_chunks);
   });
 
-  test("whose caller leaves: the node's count of what it produced", async () => {
+  test("whose caller leaves: with the node's count of what it produced", async () => {
     const { name, upstream } = await executable("stalling");
     const caller = new AbortController();
     const { events } = await stream(gateway, owner.apiToken, hello(name), caller.signal);
     for (let i = 0; i < 3; i++) await events.next();
     caller.abort();
     expect(await rowOf(name)).toMatchObject({ outcome: "cancelled", status: 499, ...counted(3) });
-    await within("the upstream to be let go", until("", () => upstream.calls[0]?.signal.aborted));
+    await within("the upstream's abort", until("", () => upstream.calls[0]?.signal.aborted));
   });
 });

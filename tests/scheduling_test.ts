@@ -1,4 +1,4 @@
-/** What becomes of a node after a fault, and which node a policy chooses: through the program, as owners and callers see it. */
+/** Penalties and policies of the whole program, as owners and callers see them. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { ErrorView } from "../api/mod.ts";
@@ -41,7 +41,7 @@ async function fail(node: JoinedNode, model: string, code: number): Promise<void
 }
 
 describe("after a fault, a node", () => {
-  test("gets one call at a time until one is answered, as everybody can see in the list and in the log", async () => {
+  test("gets one call at a time until one is answered, as the node list and the log show", async () => {
     const lenient = await startGateway({ env: { COLINK_PENALTY_SECONDS: "1" } });
     const account = await createAccount(lenient);
     const node = await joinNode({
@@ -59,7 +59,7 @@ describe("after a fault, a node", () => {
       penalized: true,
       penalties: [{ model: "fragile", reason: "the node's model server failed" }],
     });
-    const probing = await until("it may be tried", async () => {
+    const probing = await until("the penalty is over", async () => {
       const view = await node.view();
       return view?.state === "probing" && view;
     });
@@ -68,7 +68,7 @@ describe("after a fault, a node", () => {
 
     const answers = [call(), call(), call()];
     const probe = await node.called();
-    await until("the others wait", async () => {
+    await until("the other calls wait", async () => {
       const { text } = await ask(`${lenient.url}/metrics`);
       return text.includes("colink_calls_waiting 2");
     });
@@ -77,18 +77,18 @@ describe("after a fault, a node", () => {
     for (let i = 0; i < 2; i++) node.answer(await node.called(), "and more");
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200]);
     expect(await node.view()).toMatchObject({ state: "ready", penalties: [] });
-    const told = (message: string) =>
+    const logged = (message: string) =>
       until(`the log says "${message}"`, () => logLine(lenient, probing.id, message));
-    expect(await told("node penalised")).toMatchObject({
+    expect(await logged("node penalised")).toMatchObject({
       cause: "upstream_error",
       model: "fragile",
       faults: 1,
     });
-    await told("penalty over: one call probes the node");
-    await told("node answered again: it takes calls as before");
+    await logged("penalty over: one call probes the node");
+    await logged("node answered again: it takes calls as before");
   });
 
-  test("of one model's upstream goes on with the others", async () => {
+  test("of one model's upstream serves its other models", async () => {
     const node = await join(["broken", "whole"]);
     await fail(node, "broken", 429);
     expect(await node.view()).toMatchObject({
@@ -102,7 +102,7 @@ describe("after a fault, a node", () => {
     expect((await call("broken")).json.error.code).toBe("nodes_penalized");
   });
 
-  test("of its own is kept from calls of all its models", async () => {
+  test("of its own gets no calls of any model", async () => {
     const node = await join(["first", "second"]);
     const answer = call("first");
     node.finish(await node.called());
@@ -117,15 +117,15 @@ test("with affinity, a conversation returns to its node turn after turn, and oth
   const used = new Set<string | null>();
   for (let talk = 0; talk < 12; talk++) {
     const said = [`talk ${talk}`];
-    const homes = new Set<string | null>();
+    const names = new Set<string | null>();
     for (let turn = 0; turn < 5; turn++) {
       const { status, headers } = await call("talkative", said);
       expect(status).toBe(200);
-      homes.add(headers.get("x-colink-node"));
+      names.add(headers.get("x-colink-node"));
       said.push("so it is", `turn ${turn}`);
     }
-    expect(homes.size).toBe(1);
-    used.add([...homes][0]!);
+    expect(names.size).toBe(1);
+    used.add([...names][0]!);
   }
   expect(used.size).toBeGreaterThan(1);
 });

@@ -1,4 +1,4 @@
-/** Credits through real processes: a caller slows down its own call, and no node can push more than it was granted. */
+/** Flow control through real processes: a slow caller slows down its own call only, and no node can send more than it was granted. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { CloseCode } from "../../protocol/close_codes.ts";
@@ -17,15 +17,15 @@ const MIB = 1024 * 1024;
 const WINDOW_BYTES = 256 * 1024;
 
 /**
- * What the system holds between upstream and node and between gateway and caller, beyond the window.
- * A socket's buffer grows to tcp_rmem's last figure, often 32 MiB, where its reader is slow.
+ * What the kernel holds between upstream and node and between gateway and caller, beyond the window.
+ * The buffer of a socket whose reader is slow grows to tcp_rmem's last value, often 32 MiB.
  */
 const SYSTEM_BUFFERS_BYTES = 40 * MIB;
 
-/** Callers who stop reading at the same time. The soak takes more. */
+/** Callers that stop reading at the same time; the soak test uses more. */
 const STALLED_CALLERS = Number(process.env.COLINK_TEST_STALLED_CALLERS ?? 100);
 
-/** A thousand streams that begin at once take their time. */
+/** A thousand streams that begin at the same time need longer. */
 const BEGINNING_WITHIN_MS = 10_000 + 100 * STALLED_CALLERS;
 
 const PADDING = "x".repeat(16 * 1024);
@@ -35,13 +35,13 @@ let owner: Account;
 
 beforeAll(async () => {
   gateway = await startGateway({
-    // Nobody who stalls here is to lose its call for it.
+    // No call here may end because of its stall.
     env: { COLINK_STALL_SECONDS: "600", COLINK_CALLER_IDLE_SECONDS: "255" },
   });
   owner = await createAccount(gateway);
 }, 60_000);
 
-/** Counts to `pieces` in pieces of 16 KiB, as fast as they are taken. */
+/** Streams so many pieces of 16 KiB, as fast as they are read. */
 function pour(pieces: number): { behaviour: Behaviour; poured: { bytes: number } } {
   const poured = { bytes: 0 };
   const encoder = new TextEncoder();
@@ -78,7 +78,7 @@ async function startRealNode(models: Record<string, Behaviour>, maxParallel: num
   return { upstream, node };
 }
 
-/** A caller who has read the beginning of a stream and takes no more. */
+/** A caller that has read the beginning of a stream and stopped reading. */
 async function stalledCaller(model: string): Promise<RawHttp> {
   const caller = await dial(gateway);
   caller.write(wholeCall(owner.apiToken, hello(model, { stream: true })));
@@ -91,7 +91,7 @@ async function stalledCaller(model: string): Promise<RawHttp> {
   return caller;
 }
 
-/** Resolves with a count once it has stayed the same for a while. */
+/** Resolves with a count once it has not changed for a while. */
 async function settled(what: string, count: () => number): Promise<number> {
   let last = -1;
   let same = 0;
@@ -103,7 +103,7 @@ async function settled(what: string, count: () => number): Promise<number> {
   return last;
 }
 
-/** The text of a stream's pieces, of those that are whole. */
+/** The texts of a stream's complete pieces. */
 function saidIn(received: string): string[] {
   return received.slice(received.indexOf("\r\n\r\n") + 4)
     .replaceAll(/(^|\r\n)[0-9a-f]+\r\n/g, "")
@@ -117,7 +117,7 @@ async function gatewayMemory(): Promise<number> {
   return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
 }
 
-describe("a caller who stops reading", () => {
+describe("a caller that stops reading", () => {
   const PIECES = 64 * MIB / PADDING.length;
 
   test("stops its node's upstream, and gets every byte in order when it reads on", async () => {
@@ -127,20 +127,24 @@ describe("a caller who stops reading", () => {
     const stoppedAt = await settled("the upstream", () => poured.bytes);
     expect(stoppedAt).toBeLessThan(SYSTEM_BUFFERS_BYTES + WINDOW_BYTES);
 
-    // The other stream of the same node and the same link.
+    // Another stream over the same node and link.
     const { events } = await stream(gateway, owner.apiToken, hello("beside-it"));
     expect((await Array.fromAsync(events)).at(-1)).toBe("[DONE]");
     expect(poured.bytes).toBe(stoppedAt);
 
     caller.resume();
-    await until("all has come", () => caller.received.endsWith("[DONE]\n\n\r\n0\r\n\r\n"), 60_000);
+    await until(
+      "the stream is complete",
+      () => caller.received.endsWith("[DONE]\n\n\r\n0\r\n\r\n"),
+      60_000,
+    );
     const said = saidIn(caller.received);
     expect(said).toHaveLength(PIECES + 1);
     expect(said.findIndex((text, i) => text !== `${i} ${PADDING}`)).toBe(PIECES);
     expect(await ledgerRows(gateway, "poured")).toMatchObject([{ outcome: "ok" }]);
   }, 120_000);
 
-  test("does so with a hundred others, and the streams beside them are complete", async () => {
+  test("does not disturb other streams, even with a hundred such callers", async () => {
     // More than the system's buffers hold for one caller.
     const { behaviour } = pour(8 * MIB / PADDING.length);
     const others = 20;
@@ -161,7 +165,7 @@ describe("a caller who stops reading", () => {
       expect(saidIn(`\r\n\r\n${events.map((data) => `data: ${data}\n\n`).join("")}`).join(""))
         .toBe(Array.from({ length: 50 }, (_, i) => `hello${i} `).join(""));
     }
-    // A stalled call may hold its window, and what Bun keeps beside it and has not collected yet.
+    // A stalled call may hold its window, beside what Bun has not yet collected.
     const grownBytes = await gatewayMemory() - before;
     expect(grownBytes / STALLED_CALLERS).toBeLessThan(3 * WINDOW_BYTES);
     expect(stalled.every(({ received }) => !received.includes("[DONE]"))).toBe(true);
@@ -169,13 +173,13 @@ describe("a caller who stops reading", () => {
 });
 
 describe("a v2 node that ignores its credit", () => {
-  /** Sends 512 MiB as fast as they are taken, or until the link ends; resolves with the gateway's growth. */
+  /** Sends 512 MiB as fast as they are read, or until the link ends; resolves with the growth of the gateway's memory. */
   async function flood(node: RawNodeV2, send: () => void): Promise<number> {
     const before = await gatewayMemory();
     let most = before;
     for (let sent = 0; sent < 512 && node.socket.readyState === WebSocket.OPEN; sent++) {
       send();
-      await until("it is taken", () => node.socket.bufferedAmount < 4 * MIB);
+      await until("the frame is read", () => node.socket.bufferedAmount < 4 * MIB);
       if (sent % 32 === 0) most = Math.max(most, await gatewayMemory());
     }
     return Math.max(most, await gatewayMemory()) - before;
@@ -200,7 +204,7 @@ describe("a v2 node that ignores its credit", () => {
     });
   });
 
-  test("by one byte is penalised and told to stop, and keeps its link when it does", async () => {
+  test("by one byte is penalised and cancelled, and keeps its link if it stops", async () => {
     const node = await joinRawNodeV2({ gateway, owner, models: ["careless"] });
     const { response, id } = await calledStream(node, "careless");
     node.head(id);
@@ -210,7 +214,7 @@ describe("a v2 node that ignores its credit", () => {
     expect(await node.view()).toMatchObject({ penalized: true, active_tasks: 0 });
   });
 
-  test("cannot fill the gateway with frames of types that nobody knows either", async () => {
+  test("cannot fill the gateway with frames of unknown types either", async () => {
     const node = await joinRawNodeV2({ gateway, owner, models: ["chatty"] });
     const unknown = new Uint8Array(MIB);
     unknown[0] = 99;
@@ -225,18 +229,18 @@ describe("a v2 node that ignores its credit", () => {
     expect((await within("the end", node.closed)).code).toBe(CloseCode.protocol);
   });
 
-  test("or keeps to it, cannot fill the gateway with answers that are given whole", async () => {
+  test("or respects it, cannot fill the gateway with answers that are given whole", async () => {
     const node = await joinRawNodeV2({ gateway, owner, models: ["whole"], maxParallel: 64 });
     // The first ones warm the gateway up.
     const before = await pushWhole(node, 2);
     const after = await pushWhole(node, 64);
-    // Of 440 MiB; what was let go waits for the collector.
+    // Of 440 MiB; freed memory waits for the collector.
     expect(after.memory - before.memory).toBeLessThan(128 * MIB);
     expect(before.refused).toBe(0);
     expect(after.refused).toBeGreaterThan(56);
   });
 
-  test("or sends it in bytes, cannot make the gateway keep a list of them", async () => {
+  test("or sends single bytes, cannot make the gateway keep a list of them", async () => {
     const node = await joinRawNodeV2({ gateway, owner, models: ["crumbs"] });
     const answer = chat(gateway, owner.apiToken, hello("crumbs"));
     const { stream: id } = await node.nextCall();
@@ -245,7 +249,7 @@ describe("a v2 node that ignores its credit", () => {
     const crumb = new Uint8Array([0x20]);
     const crumbs = 1_000_000;
     let sent = 0;
-    await until("all is taken", () => {
+    await until("all bytes are sent", () => {
       for (let i = 0; i < 20_000 && sent < crumbs && sent < WINDOW_BYTES + node.granted(id); i++) {
         node.send("stream", id, crumb);
         sent++;
@@ -253,13 +257,13 @@ describe("a v2 node that ignores its credit", () => {
       return sent === crumbs;
     }, 60_000);
     node.say(id, "{}");
-    // Each of them kept would be over 200 bytes.
+    // Kept one by one, each would take over 200 bytes.
     expect(await gatewayMemory() - before).toBeLessThan(96 * MIB);
     node.finish(id);
     expect((await answer).text === " ".repeat(crumbs) + "{}").toBe(true);
   });
 
-  /** Pushes 7 MiB of a whole answer for each of so many calls, as far as it may: the gateway's memory then, and how many were refused. */
+  /** Sends up to 7 MiB of a whole answer for each of so many calls; resolves with the gateway's memory and the number of refused answers. */
   async function pushWhole(node: RawNodeV2, count: number) {
     const answers = Array.from(
       { length: count },
@@ -271,7 +275,7 @@ describe("a v2 node that ignores its credit", () => {
     for (const id of ids) {
       node.head(id);
       let sent = 0;
-      await until("there is too much of the answer", () => {
+      await until("the answer is too large or complete", () => {
         for (; sent + part.length <= WINDOW_BYTES + node.granted(id); sent += part.length) {
           node.send("stream", id, part);
         }
@@ -285,7 +289,7 @@ describe("a v2 node that ignores its credit", () => {
     return { memory, refused: codes.filter((code) => code === "answer_too_large").length };
   }
 
-  /** A stream that the node was called for, whose caller reads. */
+  /** A streaming call that the node has received and whose caller reads. */
   async function calledStream(node: RawNodeV2, model: string) {
     const response = chat(gateway, owner.apiToken, hello(model, { stream: true }));
     const { stream: id } = await node.nextCall();
@@ -293,29 +297,33 @@ describe("a v2 node that ignores its credit", () => {
   }
 });
 
-test("a node whose callers read slowly is not silent: nobody is blamed for the wait", async () => {
-  const hurried = await startGateway({ env: { COLINK_IDLE_SECONDS: "3" } });
-  const account = await createAccount(hurried);
-  const node = await joinRawNodeV2({ gateway: hurried, owner: account, models: ["patient"] });
-  const caller = await dial(hurried);
-  caller.write(wholeCall(account.apiToken, hello("patient", { stream: true })));
-  const { stream: id } = await node.nextCall();
-  node.head(id);
-  const event = `data: ${JSON.stringify(piece(PADDING))}\n\n`;
-  node.say(id, event);
-  await until("the caller has the beginning", () => caller.received.includes("data: "));
-  caller.pause();
-  let sent = event.length;
-  await settled("the caller's end", () => {
-    for (; sent + event.length <= WINDOW_BYTES + node.granted(id); sent += event.length) {
-      node.say(id, event);
-    }
-    return sent;
-  });
-  // Longer than a node may be silent.
-  await Bun.sleep(4_000);
-  caller.resume();
-  node.finish(id);
-  await until("it is complete", () => caller.received.includes("[DONE]"));
-  expect((await listNodes(hurried))[0]?.penalized).toBe(false);
-}, 60_000);
+test(
+  "a node whose callers read slowly is not silent, and is not penalised for the wait",
+  async () => {
+    const hurried = await startGateway({ env: { COLINK_IDLE_SECONDS: "3" } });
+    const account = await createAccount(hurried);
+    const node = await joinRawNodeV2({ gateway: hurried, owner: account, models: ["patient"] });
+    const caller = await dial(hurried);
+    caller.write(wholeCall(account.apiToken, hello("patient", { stream: true })));
+    const { stream: id } = await node.nextCall();
+    node.head(id);
+    const event = `data: ${JSON.stringify(piece(PADDING))}\n\n`;
+    node.say(id, event);
+    await until("the caller has the beginning", () => caller.received.includes("data: "));
+    caller.pause();
+    let sent = event.length;
+    await settled("the caller's end", () => {
+      for (; sent + event.length <= WINDOW_BYTES + node.granted(id); sent += event.length) {
+        node.say(id, event);
+      }
+      return sent;
+    });
+    // Longer than the limit of a node's silence.
+    await Bun.sleep(4_000);
+    caller.resume();
+    node.finish(id);
+    await until("the stream is complete", () => caller.received.includes("[DONE]"));
+    expect((await listNodes(hurried))[0]?.penalized).toBe(false);
+  },
+  60_000,
+);

@@ -1,4 +1,4 @@
-/** Callers who read slowly, or not at all: what it costs them, and that it costs nobody else anything. */
+/** Callers that read slowly or not at all: what becomes of their calls, and that no other call is affected. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { type Account, createAccount } from "../harness/account.ts";
@@ -15,7 +15,7 @@ import { until, within } from "../harness/wait.ts";
 const MIB = 1024 * 1024;
 const LONG = "x".repeat(64 * 1024);
 
-/** Both ends' socket buffers take so much before anybody notices a reader that has stopped. */
+/** The socket buffers of both ends take so much before a stopped reader is noticed. */
 const SYSTEM_BUFFERS_BYTES = 16 * MIB;
 
 let gateway: Gateway;
@@ -32,7 +32,7 @@ beforeAll(async () => {
   owner = await createAccount(gateway);
 }, 60_000);
 
-/** A caller who has read the beginning of a stream and takes no more. */
+/** A caller that has read the beginning of a stream and stopped reading. */
 async function stalledCaller(node: JoinedNode, model: string) {
   const caller = await dial(gateway);
   caller.write(wholeCall(owner.apiToken, hello(model, { stream: true })));
@@ -43,7 +43,7 @@ async function stalledCaller(node: JoinedNode, model: string) {
   return { caller, id };
 }
 
-/** Says much, as fast as the gateway takes it, until it is told to stop; resolves with the bytes said. */
+/** Sends data as fast as the gateway reads it, until the call is cancelled; resolves with the bytes sent. */
 async function flood(node: JoinedNode, id: string): Promise<number> {
   const isStopped = () =>
     node.raw.frames.some(({ type, data }) =>
@@ -65,8 +65,8 @@ async function gatewayMemory(): Promise<number> {
   return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
 }
 
-describe("a caller who stops reading", () => {
-  test("loses its call when too much waits for it, its node hears 499, and its connection ends", async () => {
+describe("a caller that stops reading", () => {
+  test("loses its call when too much is held for it; its node is sent 499, and its connection ends", async () => {
     const node = await joinNode({ gateway, owner, models: ["much"] });
     const { caller, id } = await stalledCaller(node, "much");
     expect(await flood(node, id)).toBeLessThan(SYSTEM_BUFFERS_BYTES);
@@ -77,13 +77,13 @@ describe("a caller who stops reading", () => {
       outcome: "cancelled",
       status: 499,
     }]);
-    // What it reads on finds no end that looks like one, and no connection any more.
+    // When it reads on, the stream has no regular end, and the connection is closed.
     caller.resume();
     await within("the gateway to hang up", caller.closed);
     expect(caller.received).not.toContain("[DONE]");
   });
 
-  test("loses its call after a while, although little waits for it", async () => {
+  test("loses its call after a while, although little is held for it", async () => {
     const patient = await startGateway({
       env: { COLINK_STALL_SECONDS: "1", COLINK_MAX_BUFFERED_BYTES: String(64 * MIB) },
     });
@@ -95,14 +95,14 @@ describe("a caller who stops reading", () => {
     node.say(id, "the beginning");
     await until("the caller has the beginning", () => caller.received.length > 0);
     caller.pause();
-    // So much that the system's buffers are full, and far from the limit of what may be held.
+    // Enough to fill the kernel's buffers, and far below the limit of what is held.
     for (let said = 0; said < SYSTEM_BUFFERS_BYTES; said += LONG.length) node.say(id, LONG);
     const { data } = await node.raw.next("ERROR");
     expect(data).toMatchObject({ request_id: id, code: 499 });
     expect(await ledgerRows(patient, "little")).toMatchObject([{ outcome: "cancelled" }]);
   });
 
-  test("disturbs nobody: another stream of the same node goes on piece by piece", async () => {
+  test("does not disturb another stream of the same node", async () => {
     const node = await joinNode({ gateway, owner, models: ["shared"], maxParallel: 2 });
     const { id } = await stalledCaller(node, "shared");
     const answer = stream(gateway, owner.apiToken, hello("shared"));
@@ -119,7 +119,7 @@ describe("a caller who stops reading", () => {
     expect(rest).toEqual([JSON.stringify(ending()), "[DONE]"]);
   });
 
-  test("costs the gateway a bounded amount of memory, however many do it", async () => {
+  test("costs the gateway a bounded amount of memory, however many such callers there are", async () => {
     const callers = 40;
     const node = await joinNode({ gateway, owner, models: ["crowd"], maxParallel: callers });
     let said = 0;
@@ -143,7 +143,7 @@ describe("a caller who stops reading", () => {
 });
 
 describe("through a real node, a caller", () => {
-  /** Pours pieces for ever, as fast as they are taken; counts them. */
+  /** Streams pieces without end, as fast as they are read, and counts them. */
   function pour(): { behaviour: Behaviour; poured: { pieces: number } } {
     const poured = { pieces: 0 };
     const event = new TextEncoder().encode(`data: ${JSON.stringify(piece(LONG))}\n\n`);
@@ -179,7 +179,7 @@ describe("through a real node, a caller", () => {
     return { upstream, poured, caller };
   }
 
-  test("who stops reading stops the upstream, and loses its call", async () => {
+  test("that stops reading stops the upstream, and loses its call", async () => {
     const { upstream, poured, caller } = await startPouring("endless");
     caller.pause();
     const readBytes = caller.received.length;
@@ -195,7 +195,7 @@ describe("through a real node, a caller", () => {
     expect(await ledgerRows(gateway, "endless")).toMatchObject([{ outcome: "cancelled" }]);
   });
 
-  test("who pauses and reads on misses nothing", async () => {
+  test("that pauses and reads on misses nothing", async () => {
     const { poured, caller } = await startPouring("paused");
     for (let pause = 0; pause < 3; pause++) {
       caller.pause();
@@ -214,7 +214,7 @@ describe("through a real node, a caller", () => {
     expect(whole.filter((event) => event !== expected)).toEqual([]);
   });
 
-  /** Resolves when a count has stayed the same for a few looks. */
+  /** Resolves when a count has not changed for a while. */
   async function settled(count: () => number): Promise<void> {
     let last = -1;
     let same = 0;
