@@ -49,6 +49,7 @@ describe("the relay", () => {
     attempt!.chunk({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 5 } });
     attempt!.sink.finish();
     await done;
+    expect(world.clock.pending).toBe(0);
     expect(answer.events).toHaveLength(3);
     expect(answer.events.join("")).not.toContain("usage");
     expect(world.ledger[0]).toMatchObject({
@@ -620,6 +621,113 @@ describe("the relay", () => {
     second.received[0]!.sink.finish();
     await done;
     expect(answer.headOf).toEqual({ node: second.node.who.publicId, headers: {} });
+  });
+
+  test("the ledger has each attempt with its end, and none of a call that succeeded at once", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const retried = run();
+    await world.clock.pass(30);
+    const [first, second] = askedFirst(nodes);
+    first.received[0]!.error(500);
+    await world.clock.pass(10);
+    second.received[0]!.chunk(whole);
+    second.received[0]!.sink.finish();
+    await retried.done;
+    expect(world.ledger[0]!.attemptLog).toEqual([
+      { node: first.node.who.publicId, startMs: 0, durationMs: 30, end: "upstream_error" },
+      { node: second.node.who.publicId, startMs: 30, durationMs: 10, end: "ok" },
+    ]);
+
+    const single = run();
+    await settle();
+    second.received[1]!.chunk(whole);
+    second.received[1]!.sink.finish();
+    await single.done;
+    expect(world.ledger[1]!.attemptLog).toEqual([]);
+
+    const rejected = run();
+    await settle();
+    second.received[2]!.error(400);
+    await rejected.done;
+    expect(world.ledger[2]).toMatchObject({ cause: null, attemptLog: [{ end: "refused" }] });
+  });
+
+  test("the first byte counts from the call's arrival to the first piece, of whichever attempt", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { done } = run();
+    await world.clock.pass(20);
+    const [first, second] = askedFirst(nodes);
+    first.received[0]!.chunk(whole);
+    await world.clock.pass(30);
+    first.received[0]!.sink.fail({ kind: "lost", reason: "gone" });
+    await settle();
+    second.received[0]!.chunk(whole);
+    second.received[0]!.sink.finish();
+    await done;
+    expect(world.ledger[0]).toMatchObject({ firstByteMs: 20, durationMs: 50, outcome: "ok" });
+
+    const failed = run();
+    await settle();
+    second.received[1]!.error(400);
+    await failed.done;
+    expect(world.ledger[1]).toMatchObject({ firstByteMs: null });
+  });
+
+  test("a policy learns how long an answer took, and its first token only from a stream", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const timings: unknown[] = [];
+    const { answered } = world.scheduler;
+    world.scheduler.answered = (lease, call, timing) => {
+      timings.push(timing);
+      return answered.call(world.scheduler, lease, call, timing);
+    };
+    for (const stream of [true, false]) {
+      const { done } = run({ stream });
+      await world.clock.pass(100);
+      a.received.at(-1)!.chunk(whole);
+      await world.clock.pass(200);
+      a.received.at(-1)!.sink.finish();
+      await done;
+    }
+    const { done } = run();
+    await settle();
+    a.received[2]!.error(400);
+    await done;
+    expect(timings).toEqual([
+      { firstTokenMs: 100, durationMs: 300, completionTokens: 2 },
+      { firstTokenMs: null, durationMs: 300, completionTokens: 2 },
+      null,
+    ]);
+  });
+
+  test("a call that its node sent back waits even if the queue is full", async () => {
+    const world = new World({ queuePerModel: 0 });
+    const a = world.node("a");
+    const answer = new KeptAnswer();
+    const done = world.relay.run(world.call(), answer);
+    await settle();
+    a.received[0]!.error(503, "BUSY: full");
+    await world.clock.pass(500);
+    a.received[1]!.chunk(whole);
+    a.received[1]!.sink.finish();
+    await done;
+    expect(answer.error).toBeNull();
+  });
+
+  test("a head or a piece that comes after the attempt's end is ignored", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { answer, done } = run({ stream: true });
+    await settle();
+    const { sink } = a.received[0]!;
+    sink.fail({ kind: "protocol", reason: "x" });
+    await done;
+    sink.head({ late: "1" });
+    sink.data("data: late\n\n");
+    expect([answer.headOf, answer.lateWrites, answer.events]).toEqual([null, 0, []]);
   });
 
   test("every call ends once: no call, slot or timer is left", async () => {
