@@ -6,6 +6,7 @@ import { createAccount } from "../harness/account.ts";
 import { type Answer, ask } from "../harness/api.ts";
 import { createDatabase } from "../harness/database.ts";
 import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
+import { until } from "../harness/wait.ts";
 
 const JWT_SECRET = "a secret of the setup's tests, long enough";
 const password = "correct horse battery";
@@ -41,7 +42,10 @@ test.each(databases)(
         env: { ...env, COLINK_PUBLIC_URL: gateway.url },
       });
     expect(await isNew(gateway)).toBe(true);
-    expect(gateway.log.join("\n")).toContain("server admin setup");
+    await until(
+      "the log says how to set it up",
+      () => gateway.log.some((line) => line.includes("server admin setup")),
+    );
     // Who comes first is a user like any other.
     expect((await createAccount(gateway)).user.role).toBe("user");
     const guess = { code: "setup-zzzzzz-0", email: "eve@example.com" };
