@@ -505,6 +505,10 @@ describe("the relay", () => {
     b.received[0]!.sink.finish();
     await untold.done;
     expect(world.ledger.map(({ id }) => id)).toEqual([unsent.call.id, untold.call.id]);
+    expect(world.logged.filter(({ level }) => level === "error")).toMatchObject([
+      { request: unsent.call.id, message: "unexpected error", err: { message: "broken" } },
+      { request: untold.call.id, message: "unexpected error", err: { message: "broken" } },
+    ]);
     expect(world.calls.size).toBe(0);
   });
 
@@ -715,6 +719,93 @@ describe("the relay", () => {
     a.received[1]!.sink.finish();
     await done;
     expect(answer.error).toBeNull();
+  });
+
+  test("a provider that refuses its node's key is not asked again, and another node answers", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { answer, done } = run();
+    await settle();
+    const [first, second] = askedFirst(nodes);
+    first.received[0]!.error(401);
+    await settle();
+    second.received[0]!.chunk(whole);
+    second.received[0]!.sink.finish();
+    await done;
+    expect(answer.body).not.toBeNull();
+    expect(world.circuit(first)).toBe("penalized");
+  });
+
+  const waits: [what: string, askedMs: number, toldMs: number][] = [
+    ["the provider asks for, if that is longer than the penalty", 2 * 3_600_000, 2 * 3_600_000],
+    ["the penalty lasts, if that is longer than the provider asks for", 1, 60_000],
+  ];
+  for (const [what, askedMs, toldMs] of waits) {
+    test(`Retry-After of a failed call is as long as ${what}`, async () => {
+      const { world, run } = start();
+      const a = world.node("a");
+      const { answer, done } = run();
+      await settle();
+      a.received[0]!.error(500, "x", askedMs);
+      await done;
+      expect(answer.error).toMatchObject({ code: "upstream_error", retryAfterMs: toldMs });
+    });
+  }
+
+  test("a running call can be stopped with its key, until it is recorded", async () => {
+    const { world, run } = start();
+    world.node("a");
+    const { answer, done } = run();
+    await settle();
+    expect(world.calls.size).toBe(1);
+    world.calls.stopKey("key-alice");
+    expect(world.calls.size).toBe(1);
+    await world.clock.pass(1_000);
+    await done;
+    expect(answer.error).toMatchObject({ code: "key_revoked" });
+    expect(world.calls.size).toBe(0);
+  });
+
+  test("penalties and recoveries are reported once each, and so is every call in the log", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const failed = run();
+    await settle();
+    a.received[0]!.error(500);
+    await failed.done;
+    expect(world.reported).toEqual(["a upstream_error"]);
+    await world.clock.pass(60_000);
+    const answered = run();
+    await settle();
+    a.received[1]!.chunk(whole);
+    a.received[1]!.sink.finish();
+    await answered.done;
+    expect(world.reported).toEqual(["a upstream_error", "a m recovered"]);
+    expect(world.logged.filter(({ message }) => message === "node penalised")).toMatchObject([{
+      level: "warn",
+      request: failed.call.id,
+      node: "a",
+      model: "m",
+      cause: "upstream_error",
+      faults: 1,
+    }]);
+    expect(world.logged.filter(({ message }) => message === "call")).toEqual([
+      expect.objectContaining({ request: failed.call.id, cause: "upstream_error", status: 502 }),
+      {
+        level: "info",
+        message: "call",
+        request: answered.call.id,
+        model: "m",
+        status: 200,
+        outcome: "ok",
+        node: "a",
+        attempts: 1,
+        prompt_tokens: 7,
+        completion_tokens: 2,
+        first_byte_ms: 0,
+        ms: 0,
+      },
+    ]);
   });
 
   test("a head or a piece that comes after the attempt's end is ignored", async () => {

@@ -3,7 +3,7 @@
 import { Endpoint } from "../../../protocol/mod.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
 import { ColinkError, type ErrorCode } from "../../base/error.ts";
-import { silentLog } from "../../base/log.ts";
+import type { Fields, Log } from "../../base/log.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../../node/attempt.ts";
 import { Hub } from "../../node/hub.ts";
 import { Node } from "../../node/node.ts";
@@ -78,6 +78,9 @@ export class World {
   readonly calls = new Calls();
   readonly ledger: LedgerEntry[] = [];
   readonly provisional: LedgerEntry[] = [];
+  readonly logged: (Fields & { level: string; message: string })[] = [];
+  /** Nodes that were reported as penalised or recovered. */
+  readonly reported: string[] = [];
   readonly responseAffinity = new ResponseAffinity(this.clock);
   readonly scheduler: Scheduler;
   readonly relay: Relay;
@@ -96,7 +99,23 @@ export class World {
     const penalties = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
     this.penalties = penalties;
     const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 7n });
-    const parts = { hub, penalties, policies, clock, random, log: silentLog, remoteWaiters };
+    const write = (level: string) => (fields: Fields, message: string) =>
+      void this.logged.push({ ...fields, level, message });
+    const log: Log = {
+      debug: write("debug"),
+      info: write("info"),
+      warn: write("warn"),
+      error: write("error"),
+    };
+    const parts = {
+      hub,
+      penalties,
+      policies,
+      clock,
+      random,
+      log,
+      ...(remoteWaiters && { remoteWaiters }),
+    };
     this.scheduler = new Scheduler(parts, {
       queuePerModel: 10,
       queuePerAccount: 5,
@@ -108,12 +127,14 @@ export class World {
       responseAffinity: this.responseAffinity,
       calls: this.calls,
       clock,
-      log: silentLog,
+      log,
       ledger: {
         record: (entry) => void this.ledger.push(entry),
         recordProvisional: (entry) => void this.provisional.push(entry),
       },
       nonce: () => String(this.#names++),
+      onPenalty: ({ who }, { code }) => void this.reported.push(`${who.publicId} ${code}`),
+      onRecovery: ({ who }, model) => void this.reported.push(`${who.publicId} ${model} recovered`),
     }, {
       firstTokenMs: 20_000,
       idleMs: 10_000,
