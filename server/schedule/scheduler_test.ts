@@ -278,6 +278,103 @@ describe("the scheduler", () => {
     expect(good.node.active).toBe(1);
   });
 
+  test("a queue's places are free again when their calls were served, were stopped or timed out", async () => {
+    const world = new World({ queuePerModel: 2, queuePerAccount: 1 });
+    world.node("a");
+    let held = await world.lease();
+    for (const end of ["served", "stopped", "timed out"]) {
+      const calls = ["x", "y"].map((account) => world.call({ account }));
+      const waits = calls.map((call) => outcome(world.lease(call)));
+      expect(refused(() => world.lease(world.call({ account: "z" }))).code).toBe("queue_full");
+      if (end === "served") {
+        held.release();
+        (await waits[0] as Lease).release();
+        held = await waits[1] as Lease;
+      } else if (end === "stopped") {
+        for (const call of calls) call.stop("caller_gone");
+      } else {
+        await world.clock.pass(30_000);
+      }
+      expect([world.scheduler.waiting, world.scheduler.waitingFor("m")]).toEqual([0, 0]);
+    }
+    expect(world.clock.pending).toBe(0);
+  });
+
+  test("an account's queue limit counts its calls for all models together", async () => {
+    const world = new World({ queuePerAccount: 2 });
+    world.node("a", 1, ["m", "n"]);
+    await world.lease();
+    for (const model of ["m", "n"]) void outcome(world.lease(world.call({ model, account: "x" })));
+    expect(refused(() => world.lease(world.call({ account: "x" })))).toMatchObject({
+      code: "queue_full",
+      message: expect.stringContaining("your account's queue"),
+    });
+  });
+
+  test("a node that answers BUSY again counts as full for half a second from then", async () => {
+    const world = new World();
+    const { node } = world.node("a", 3);
+    const leases = [await world.lease(), await world.lease()];
+    world.fails(leases[0]!, "node_busy");
+    await world.clock.pass(400);
+    world.fails(leases[1]!, "node_busy");
+    const waiting = outcome(world.lease());
+    await world.clock.pass(499);
+    expect([node.active, world.scheduler.waiting]).toEqual([0, 1]);
+    await world.clock.pass(1);
+    expect((await waiting as Lease).node).toBe(node);
+  });
+
+  test("the pause of a node that answered BUSY ends with its connection", async () => {
+    const world = new World();
+    const before = world.node("a", 3);
+    world.fails(await world.lease(), "node_busy");
+    before.leave();
+    expect(world.clock.pending).toBe(0);
+    const after = world.node("a", 3);
+    expect((await world.lease()).node).toBe(after.node);
+  });
+
+  test("a penalty's reason is its error's message without the advice to the caller", async () => {
+    const world = new World();
+    world.node("a");
+    world.fails(await world.lease(), "node_lost");
+    expect(world.penalties.of("key/a")).toMatchObject([{ reason: "node_lost", model: null }]);
+  });
+
+  test("Retry-After is a second at least, even if a penalty ends sooner", async () => {
+    const world = new World();
+    world.node("a");
+    world.fails(await world.lease());
+    await world.clock.pass(59_900);
+    expect(refused(() => world.lease()))
+      .toMatchObject({ code: "nodes_penalized", retryAfterMs: 1_000 });
+  });
+
+  test("each change of a queue and each use of a slot is reported", async () => {
+    const world = new World();
+    const { node } = world.node("a");
+    const reports: string[] = [];
+    world.scheduler.onQueueChange.subscribe(({ model }) => reports.push(`queue of ${model}`));
+    world.scheduler.onSlotUse.subscribe(({ who, active }) =>
+      reports.push(`${who.publicId} ${active}`)
+    );
+    const first = await world.lease();
+    const second = outcome(world.lease());
+    first.release();
+    (await second as Lease).release();
+    expect(reports).toEqual(["a 1", "queue of m", "a 1", "queue of m", "a 1", "a 0"]);
+    expect(node.active).toBe(0);
+  });
+
+  test("a stopped call gets no slot, though one is free", () => {
+    const world = new World();
+    world.node("a");
+    const call = world.call();
+    call.stop("caller_gone");
+    expect(refused(() => world.lease(call)).code).toBe("caller_gone");
+  });
+
   test("a waiting call is served by a node that joins", async () => {
     const world = new World();
     world.node("a");

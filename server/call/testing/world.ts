@@ -44,7 +44,8 @@ export class Received {
   }
 
   error(code: number, message = "no", retryAfterMs?: number): void {
-    const error = { request_id: "x", code, message, retry_after_ms: retryAfterMs };
+    const retry = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
+    const error = { request_id: "x", code, message, ...retry };
     this.sink.fail({ kind: "refused", error });
   }
 
@@ -179,7 +180,7 @@ export class World {
       accountId: `owner-${name}`,
       keyId: "key",
     };
-    const offer = { name, agent: null, maxParallel, models, facts };
+    const offer = { name, agent: null, maxParallel, models, ...(facts && { facts }) };
     const node = new Node(who, offer, connection, this.clock.now(), gateway);
     this.hub.add(node);
     return { node, received, state, leave: () => this.hub.remove(node) };
@@ -196,7 +197,11 @@ export class World {
 
   /** What the relay does after a failed attempt. */
   fails(lease: Lease, code: ErrorCode = "node_lost", retryAfterMs?: number): void {
-    this.scheduler.failed(lease, new ColinkError(code, `Cannot answer: ${code}`, { retryAfterMs }));
+    const details = retryAfterMs === undefined ? {} : { retryAfterMs };
+    this.scheduler.failed(
+      lease,
+      new ColinkError(code, `Cannot answer: ${code}; try again`, details),
+    );
     lease.release();
   }
 
