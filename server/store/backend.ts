@@ -1,4 +1,4 @@
-/** What the store needs of a database: connections, a deadline, a clock and a lock for migrations. */
+/** What the store needs of a database: connections, a deadline, a clock, bulk writes and a lock for migrations. */
 
 import type { Kysely, RawBuilder } from "kysely";
 import { ColinkError } from "../base/error.ts";
@@ -6,13 +6,14 @@ import type { Schema } from "./schema.ts";
 
 export type Work<T> = (db: Kysely<Schema>) => Promise<T>;
 
+/** Rows to insert, each with its id first. */
 export interface NewRows {
   table: keyof Schema;
   columns: readonly string[];
   rows: readonly (readonly (string | number | null)[])[];
 }
 
-/** `insert … values (…), (…)` for so many rows, with `placeholder(1)` for the first value. */
+/** `insert … values (…), (…)` for that many rows, with `placeholder(1)` for the first value. */
 export function insertStatement(
   { table, columns }: NewRows,
   rows: number,
@@ -25,7 +26,7 @@ export function insertStatement(
     `on conflict (${columns[0]}) do nothing`;
 }
 
-/** Rows of counters: those whose key is there already are added to what is there. */
+/** Counters to add: a row whose key exists is added to the existing row. */
 export interface AddedRows {
   table: keyof Schema;
   keyColumns: readonly string[];
@@ -34,7 +35,7 @@ export interface AddedRows {
   rows: readonly (readonly (string | number)[])[];
 }
 
-/** The end of an insert that adds to the rows that are there. */
+/** The end of an insert statement that adds to existing rows. */
 export function onConflictAdd({ table, keyColumns, sumColumns }: AddedRows): string {
   const sums = sumColumns.map((column) => `${column} = ${table}.${column} + excluded.${column}`);
   return `on conflict (${keyColumns.join(", ")}) do update set ${sums.join(", ")}`;
@@ -46,38 +47,38 @@ export interface FirstRows<Table extends keyof Schema> {
   limit: number;
 }
 
-/** One kind of database. `run` and `migrate` throw ColinkError `store_unavailable`, or what the work threw. */
+/** A kind of database. `run` and `migrate` throw ColinkError `store_unavailable`, or what the work threw. */
 export interface Backend {
   readonly kind: "sqlite" | "postgres";
   /** The database's own clock inside a query, UTC milliseconds. */
   readonly now: RawBuilder<number>;
-  /** Runs the work within the deadline. `retry`: the work changes nothing, so once more after a lost connection. */
+  /** Runs the work within the deadline. `retry`: the work changes nothing, and is repeated once after a lost connection. */
   run<T>(work: Work<T>, options?: { retry?: boolean }): Promise<T>;
   /**
-   * Within a transaction, inserts the rows whose id (the first column) is not there yet; resolves
-   * with the ids of those that were added. The way for rows in numbers: a query that is built for
-   * each of them costs the gateway more than all the rest of a call's bookkeeping.
+   * Within a transaction, inserts the rows whose id (the first column) does not exist yet; resolves
+   * with their ids. For many rows at a time: building a kysely query for each row would cost more
+   * than all the rest of a call's bookkeeping.
    */
   insertNew(db: Kysely<Schema>, table: NewRows): Promise<string[]>;
-  /** Within a transaction, adds counters up: in numbers, as `insertNew`. */
+  /** Within a transaction, adds to counters; as `insertNew`, for many rows at a time. */
   addUp(db: Kysely<Schema>, added: AddedRows): Promise<void>;
   /**
-   * Within a transaction, removes a table's first rows by its key, but for those that somebody else
-   * is changing, and resolves with them.
+   * Within a transaction, deletes the table's first rows in the order of its key, and resolves with
+   * them. Rows that another transaction has locked are left out.
    */
   takeFirst<Table extends keyof Schema>(
     db: Kysely<Schema>,
     first: FirstRows<Table>,
   ): Promise<Schema[Table][]>;
-  /** Runs the work in a transaction that no other process can be in at the same time. */
+  /** Runs the work in a transaction that excludes every other process's migration. */
   migrate(work: Work<void>): Promise<void>;
   close(): Promise<void>;
 }
 
-/** When a caller may sensibly ask again, in milliseconds. */
+/** What callers are asked to wait before the next attempt. */
 const RETRY_AFTER_MS = 2000;
 
-/** What callers are told while the database is away; the cause stays inside. */
+/** The error that callers receive while the database is away; the cause is logged, never shown. */
 export function storeUnavailable(state: string, cause?: unknown): ColinkError {
   return new ColinkError(
     "store_unavailable",
@@ -86,12 +87,12 @@ export function storeUnavailable(state: string, cause?: unknown): ColinkError {
   );
 }
 
-/** Whether an error says that the database is away, and the same work may succeed later. */
+/** Whether an error says that the database is away: the same work may succeed later. */
 export function isStoreUnavailable(error: unknown): boolean {
   return error instanceof ColinkError && error.code === "store_unavailable";
 }
 
-/** An error's `code` where it has one: an SQLSTATE, an SQLite or a system error name. */
+/** An error's `code`: an SQLSTATE, or the name of an SQLite or system error; empty: it has none. */
 export function codeOf(error: unknown): string {
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
   return typeof code === "string" ? code : "";

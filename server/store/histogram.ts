@@ -1,6 +1,6 @@
-/** Times in a row of counters: histograms that can be added up, and percentiles told from them. */
+/** Histograms of times: counters that can be added up, and percentiles estimated from them. */
 
-/** Upper ends in milliseconds; the last counter takes what is longer. */
+/** The upper ends of the buckets; one more bucket takes what is longer. */
 export const ENDS_MS = [
   10,
   20,
@@ -26,16 +26,16 @@ export const ENDS_MS = [
   60_000,
 ] as const;
 
-/** How many counters a histogram has. */
+/** The number of a histogram's counters. */
 export const BUCKETS = ENDS_MS.length + 1;
 
-/** Which counter takes this time. */
+/** The index of the counter for this time. */
 export function bucketOf(ms: number): number {
   const at = ENDS_MS.findIndex((end) => ms <= end);
   return at < 0 ? ENDS_MS.length : at;
 }
 
-/** The time that the share `p` of all stays below, as if each bucket were filled evenly; null: there are none. */
+/** The time that the share `p` of all times does not exceed, as if each bucket were filled evenly; null: there are no times. */
 export function percentile(counts: readonly number[], p: number): number | null {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return null;
@@ -50,7 +50,7 @@ export function percentile(counts: readonly number[], p: number): number | null 
 
 function within(bucket: number, share: number): number {
   const start = ENDS_MS[bucket - 1] ?? 0;
-  // Nobody knows how long the longest took; what is known is told.
+  // The last bucket has no upper end: its lower end is all that is known.
   const end = ENDS_MS[bucket] ?? start;
   return Math.round(start + (end - start) * share);
 }

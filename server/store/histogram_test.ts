@@ -1,4 +1,4 @@
-/** Histograms: what a percentile is told from counters, against the times themselves. */
+/** Histograms: percentiles estimated from counters, against exact ones. */
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -10,12 +10,12 @@ function counted(times: readonly number[]): number[] {
   return counts;
 }
 
-test("of nothing there is no percentile", () => {
+test("an empty histogram has no percentile", () => {
   expect(percentile([], 0.5)).toBeNull();
   expect(percentile(counted([]), 0.95)).toBeNull();
 });
 
-test("a percentile lies in the bucket of the time that it stands for", () => {
+test("a percentile lies in the bucket of the exact one", () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 0, max: 59_000 }), { minLength: 1, maxLength: 200 }),
@@ -23,15 +23,15 @@ test("a percentile lies in the bucket of the time that it stands for", () => {
       (times, p) => {
         const sorted = times.toSorted((a, b) => a - b);
         const exact = sorted[Math.ceil(p * sorted.length) - 1]!;
-        const told = percentile(counted(times), p)!;
+        const estimate = percentile(counted(times), p)!;
         const bucket = bucketOf(exact);
-        expect(bucketOf(told) === bucket || bucketOf(told + 1) === bucket).toBe(true);
+        expect(bucketOf(estimate) === bucket || bucketOf(estimate + 1) === bucket).toBe(true);
       },
     ),
   );
 });
 
-test("percentiles of many times are within a tenth of the exact ones", () => {
+test("percentiles of many times differ from the exact ones by less than a tenth", () => {
   const times = Array.from({ length: 10_000 }, (_, i) => 40 + i * 0.3);
   for (const p of [0.5, 0.95]) {
     const exact = times[Math.ceil(p * times.length) - 1]!;
@@ -39,7 +39,7 @@ test("percentiles of many times are within a tenth of the exact ones", () => {
   }
 });
 
-test("histograms add up: of both together is told what of one over all times would be", () => {
+test("the sum of two histograms is the histogram of all their times", () => {
   const [a, b] = [[5, 70, 800], [9000, 120_000]];
   const sum = counted(a).map((count, at) => count + counted(b)[at]!);
   expect(sum).toEqual(counted([...a, ...b]));

@@ -1,28 +1,28 @@
-/** Ledger entries on disk while the database is away: lines appended durably, written to the database later. */
+/** Ledger entries on disk: appended durably while the database is away, replayed when it is back. */
 
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { LedgerEntry } from "./store.ts";
 
 const REPLAY_ROWS = 500;
 
-const TAKEN_NAME = /\.[0-9a-f]{8}-[0-9a-f-]+\.jsonl$/;
+/** The end of the name of a file that was set aside. */
+const SET_ASIDE = /\.[0-9a-f]{8}-[0-9a-f-]+\.jsonl$/;
 
-/** Appending goes on while a replay runs; two replays at once are not allowed. */
+/** Entries can be appended while a replay runs; two replays must not overlap. */
 export class LedgerSpool {
-  /** The last thing that was done to the file that is appended to: one at a time. */
+  /** The latest operation on the file that is appended to. Operations run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `name`: what its files' names begin with. */
+  /** `name`: the beginning of the names of its files. */
   constructor(
     private readonly folder: string,
     private readonly maxBytes: number,
     private readonly name = "ledger.spool",
   ) {}
 
-  /** Appends entries and returns once they are on the disk; false: the spool is full and they were not. */
+  /** Resolves once the entries are on the disk; false: the spool is full and they are not. */
   append(entries: readonly LedgerEntry[]): Promise<boolean> {
     return this.#afterTheLast(() => this.#append(entries));
   }
@@ -32,7 +32,7 @@ export class LedgerSpool {
     const file = await open(this.#path, "a", 0o600);
     try {
       if ((await file.stat()).size >= this.maxBytes) return false;
-      // A line's end in front, so that a line torn by a crash spoils only itself.
+      // A line end in front, so that a line torn by a crash spoils itself alone.
       await file.appendFile("\n" + entries.map((entry) => JSON.stringify(entry) + "\n").join(""));
       await file.sync();
       return true;
@@ -42,35 +42,35 @@ export class LedgerSpool {
   }
 
   /**
-   * Hands every entry on disk to `write`, in batches, and removes a file once all of it was
-   * taken. What is interrupted is handed over again next time, so `write` must be idempotent.
-   * Returns how many lines could not be read.
+   * Passes every entry on disk to `write`, in batches, and deletes a file once all of it is written.
+   * An interrupted replay starts from the file's beginning again, so `write` must be idempotent.
+   * Resolves with the number of torn lines.
    */
   async replay(write: (entries: LedgerEntry[]) => Promise<void>): Promise<number> {
     let torn = 0;
-    do torn += await this.replayTaken(write); while (await this.take());
+    do torn += await this.replaySetAside(write); while (await this.setAside());
     return torn;
   }
 
-  /** As `replay`, but leaves out what was appended since the last `take`. */
-  async replayTaken(write: (entries: LedgerEntry[]) => Promise<void>): Promise<number> {
+  /** As `replay`, but leaves out what was appended since the last `setAside`. */
+  async replaySetAside(write: (entries: LedgerEntry[]) => Promise<void>): Promise<number> {
     let torn = 0;
-    for (const path of await this.#taken()) {
+    for (const path of await this.#filesSetAside()) {
       torn += await replayFile(path, write);
       await ignoreMissing(unlink(path));
     }
     return torn;
   }
 
-  /** Sets aside what was appended so far, under a name of its own. False: nothing was. */
-  take(): Promise<boolean> {
-    const taken = join(this.folder, `${this.name}.${crypto.randomUUID()}.jsonl`);
+  /** Gives what was appended so far a name of its own, for the next replay. False: there was nothing. */
+  setAside(): Promise<boolean> {
+    const path = join(this.folder, `${this.name}.${crypto.randomUUID()}.jsonl`);
     return this.#afterTheLast(async () => {
-      return await ignoreMissing(rename(this.#path, taken).then(() => true)) ?? false;
+      return await ignoreMissing(rename(this.#path, path).then(() => true)) ?? false;
     });
   }
 
-  /** Forgets what was appended since the last `take`, unless something still speaks against it. */
+  /** Deletes what was appended since the last `setAside`, if `mayClear` still allows it when its turn comes. */
   clear(mayClear: () => boolean): Promise<void> {
     return this.#afterTheLast(async () => {
       if (mayClear()) await ignoreMissing(unlink(this.#path));
@@ -81,17 +81,17 @@ export class LedgerSpool {
     return join(this.folder, `${this.name}.jsonl`);
   }
 
-  /** What is renamed between being opened and being written would be written where nobody reads any more. */
+  /** A file renamed between its opening and its writing would receive entries that no replay reads. */
   #afterTheLast<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work);
     this.#last = done.catch(() => {});
     return done;
   }
 
-  /** Files that somebody has set aside; one that was left over is found again. */
-  async #taken(): Promise<string[]> {
+  /** Finds also the files that an earlier run left. */
+  async #filesSetAside(): Promise<string[]> {
     const names = await ignoreMissing(readdir(this.folder)) ?? [];
-    return names.filter((name) => name.startsWith(`${this.name}.`) && TAKEN_NAME.test(name))
+    return names.filter((name) => name.startsWith(`${this.name}.`) && SET_ASIDE.test(name))
       .map((name) => join(this.folder, name));
   }
 }
@@ -102,7 +102,7 @@ async function replayFile(
 ): Promise<number> {
   let torn = 0;
   let batch: LedgerEntry[] = [];
-  for await (const line of createInterface({ input: createReadStream(path) })) {
+  for await (const line of linesOf(path)) {
     if (line === "") continue;
     const entry = parsed(line);
     if (entry === null) torn++;
@@ -115,12 +115,23 @@ async function replayFile(
   return torn;
 }
 
+/** Not by node:readline, which also ends a line at U+2028, and callers choose the names of models. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = "";
+  for await (const piece of createReadStream(path, "utf8")) {
+    const lines = (rest + piece).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  yield rest;
+}
+
 function parsed(line: string): LedgerEntry | null {
   try {
     const value = JSON.parse(line) as LedgerEntry;
     return typeof value.id === "string" && typeof value.accountId === "string" ? value : null;
   } catch {
-    return null; // Torn by a crash in the middle of writing: counted by the caller.
+    return null; // Torn by a crash during the write; the caller counts it.
   }
 }
 

@@ -1,4 +1,4 @@
-/** The ledger's way to the store: batches, outages, restarts. */
+/** The ledger writer: batches, outages, restarts. */
 
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import {
@@ -39,7 +39,7 @@ function aWriter(options: Partial<LedgerWriterOptions> = {}): LedgerWriter {
   return new LedgerWriter({ store, dataDir, clock, log, ...options });
 }
 
-test("entries are written together, a moment after the first", async () => {
+test("entries are written together, shortly after the first", async () => {
   const ledger = aWriter();
   await ledger.start();
   for (let i = 0; i < 20; i++) ledger.record(anEntry());
@@ -51,7 +51,7 @@ test("entries are written together, a moment after the first", async () => {
   expect(ledger.pending).toBe(0);
 });
 
-test("five hundred entries do not wait for the timer, and none is written in a larger batch", async () => {
+test("five hundred entries do not wait for the timer, and no batch is larger", async () => {
   const ledger = aWriter();
   for (let i = 0; i < 1201; i++) ledger.record(anEntry());
   expect(timers.map((timer) => timer.delayMs)).toEqual([0]);
@@ -59,7 +59,7 @@ test("five hundred entries do not wait for the timer, and none is written in a l
   expect(store.batches).toEqual([500, 500, 201]);
 });
 
-test("during an outage entries lie on disk, its owner's only, and are in the store once it is back", async () => {
+test("during an outage entries are on disk, readable by the owner alone, and in the store once it is back", async () => {
   const ledger = aWriter();
   store.isAway = true;
   for (let i = 0; i < 700; i++) ledger.record(anEntry());
@@ -95,7 +95,7 @@ test("an outage of many turns is logged once when it begins and once when it end
   ]);
 });
 
-test("what was closed during an outage is written by the next start", async () => {
+test("the next start writes what a close during an outage left on disk", async () => {
   const ledger = aWriter();
   store.isAway = true;
   ledger.record(anEntry({ id: "kept" }));
@@ -106,14 +106,14 @@ test("what was closed during an outage is written by the next start", async () =
   expect(spoolFiles()).toEqual([]);
 });
 
-test("closing writes what is waiting", async () => {
+test("closing writes the waiting entries", async () => {
   const ledger = aWriter();
   ledger.record(anEntry());
   await ledger.close();
   expect(store.rows.size).toBe(1);
 });
 
-test("a replay that breaks off is repeated whole, and the store takes each id once", async () => {
+test("an interrupted replay is repeated whole, and the store takes each id once", async () => {
   const ledger = aWriter();
   store.isAway = true;
   for (let i = 0; i < 1200; i++) ledger.record(anEntry());
@@ -127,14 +127,14 @@ test("a replay that breaks off is repeated whole, and the store takes each id on
   expect(store.rows.size).toBe(1200);
 });
 
-test("a line torn by a crash is left out, and that is said", async () => {
+test("a line torn by a crash is left out and logged", async () => {
   writeFileSync(join(dataDir, "ledger.spool.jsonl"), `${JSON.stringify(anEntry())}\n{"id":"to`);
   await aWriter().start();
   expect(store.rows.size).toBe(1);
   expect(lines).toEqual(["warn ledger: lines torn by a crash were left out"]);
 });
 
-test("what is appended behind a torn line is not torn with it", async () => {
+test("an entry appended behind a torn line is whole", async () => {
   writeFileSync(join(dataDir, "ledger.spool.jsonl"), '{"id":"to');
   const spool = new LedgerSpool(dataDir, 1000);
   await spool.append([anEntry()]);
@@ -144,14 +144,14 @@ test("what is appended behind a torn line is not torn with it", async () => {
 
 test("an entry that the store can never take does not hold up the others", async () => {
   const ledger = aWriter();
-  store.poison = "bad";
+  store.refusedId = "bad";
   for (const id of ["a", "bad", "b"]) ledger.record(anEntry({ id }));
   await ledger.flush();
   expect([...store.rows.keys()].sort()).toEqual(["a", "b"]);
   expect(lines).toEqual(["error ledger: the store refuses this entry"]);
 });
 
-test("memory and disk are bounded, and what is lost is logged", async () => {
+test("memory and disk are bounded, and lost entries are logged", async () => {
   const ledger = aWriter({ maxPending: 10, maxSpoolBytes: 100 });
   for (let i = 0; i < 15; i++) ledger.record(anEntry());
   expect(ledger.pending).toBe(10);
@@ -167,7 +167,7 @@ test("memory and disk are bounded, and what is lost is logged", async () => {
   expect(lines.slice(before)).toEqual(["error ledger: entries were lost, there was no room left"]);
 });
 
-test("with neither database nor disk entries wait in memory", async () => {
+test("without database and disk, entries wait in memory", async () => {
   const ledger = aWriter({ dataDir: "/dev/null/none" });
   await ledger.start();
   store.isAway = true;
@@ -180,98 +180,98 @@ test("with neither database nor disk entries wait in memory", async () => {
   expect(ledger.pending).toBe(0);
 });
 
-describe("while the store does not answer, entries are on disk a moment later", () => {
-  test("those that it was offered, those behind them, and those that come then", async () => {
+describe("while the store does not answer, entries are soon on disk", () => {
+  test("entries that were sent to it, entries behind them, and later ones", async () => {
     const ledger = aWriter();
     await ledger.start();
-    const answer = store.hesitates();
-    ledger.record(anEntry({ id: "offered" }));
-    ring(50);
-    await until("it is so", () => timers.some(({ delayMs }) => delayMs === 30));
+    const answer = store.pause();
+    ledger.record(anEntry({ id: "sent" }));
+    fire(50);
+    await writing();
     ledger.record(anEntry({ id: "behind" }));
     expect(ledger.pending).toBe(2);
-    ring(30);
-    await until("it is so", () => ledger.pending === 0);
-    expect(idsOnDisk()).toEqual(["offered", "behind"]);
+    fire(30);
+    await saved(ledger);
+    expect(idsOnDisk()).toEqual(["sent", "behind"]);
     ledger.record(anEntry({ id: "later" }));
-    ring(50);
-    await until("it is so", () => ledger.pending === 0);
-    expect(idsOnDisk()).toEqual(["offered", "behind", "later"]);
+    fire(50);
+    await saved(ledger);
+    expect(idsOnDisk()).toEqual(["sent", "behind", "later"]);
 
     answer.resolve();
     await ledger.flush();
     await ledger.flush();
-    expect([...store.rows.keys()]).toEqual(["offered", "behind", "later"]);
+    expect([...store.rows.keys()]).toEqual(["sent", "behind", "later"]);
     expect(spoolFiles()).toEqual([]);
     expect(lines).toEqual([]);
   });
 
   for (const ending of ["the next turn", "a close"] as const) {
-    test(`and ${ending} finds what was on its way to disk when the store answered`, async () => {
+    test(`and ${ending} finds entries that were being written to disk when the store answered`, async () => {
       const ledger = aWriter();
       await ledger.start();
-      const answer = store.hesitates();
-      ledger.record(anEntry({ id: "offered" }));
+      const answer = store.pause();
+      ledger.record(anEntry({ id: "sent" }));
       const written = ledger.flush();
-      await until("it is so", () => timers.some(({ delayMs }) => delayMs === 30));
-      ledger.record(anEntry({ id: "meanwhile" }));
-      ring(50);
+      await writing();
+      ledger.record(anEntry({ id: "later" }));
+      fire(50);
       answer.resolve();
       if (ending === "a close") {
         await ledger.close();
         expect(ledger.pending).toBe(0);
-        expect([...store.rows.keys(), ...idsOnDisk()]).toContain("meanwhile");
+        expect([...store.rows.keys(), ...idsOnDisk()]).toContain("later");
       } else {
         await written;
-        ring(50);
+        fire(50);
         await ledger.flush();
-        expect([...store.rows.keys()]).toEqual(["offered", "meanwhile"]);
+        expect([...store.rows.keys()]).toEqual(["sent", "later"]);
       }
     });
   }
 
-  test("also when what it does not answer is a replay", async () => {
+  test("also when it does not answer a replay", async () => {
     store.isAway = true;
     const ledger = aWriter();
     ledger.record(anEntry({ id: "spooled" }));
     await ledger.flush();
     store.isAway = false;
-    const answer = store.hesitates();
+    const answer = store.pause();
     void ledger.flush();
-    await until("it is so", () => timers.some(({ delayMs }) => delayMs === 30));
-    ledger.record(anEntry({ id: "meanwhile" }));
-    ring(50);
-    await until("it is so", () => ledger.pending === 0);
-    expect(idsOnDisk().toSorted()).toEqual(["meanwhile", "spooled"]);
+    await writing();
+    ledger.record(anEntry({ id: "later" }));
+    fire(50);
+    await saved(ledger);
+    expect(idsOnDisk().toSorted()).toEqual(["later", "spooled"]);
     answer.resolve();
     await ledger.flush();
-    expect([...store.rows.keys()].toSorted()).toEqual(["meanwhile", "spooled"]);
+    expect([...store.rows.keys()].toSorted()).toEqual(["later", "spooled"]);
     expect(spoolFiles()).toEqual([]);
   });
 
-  test("and a store that refuses at last finds each of them there once", async () => {
+  test("and after a refusal each is on disk once", async () => {
     const ledger = aWriter();
     await ledger.start();
-    const answer = store.hesitates();
-    ledger.record(anEntry({ id: "offered" }));
+    const answer = store.pause();
+    ledger.record(anEntry({ id: "sent" }));
     void ledger.flush();
-    await until("it is so", () => timers.some(({ delayMs }) => delayMs === 30));
-    ring(30);
-    await until("it is so", () => ledger.pending === 0);
+    await writing();
+    fire(30);
+    await saved(ledger);
     answer.reject(storeUnavailable("it does not answer"));
-    await until("it is so", () => timers.some(({ delayMs }) => delayMs === 1000));
-    expect(idsOnDisk()).toEqual(["offered"]);
+    await until("a retry is scheduled", () => timers.some(({ delayMs }) => delayMs === 1000));
+    expect(idsOnDisk()).toEqual(["sent"]);
     await ledger.flush();
-    expect([...store.rows.keys()]).toEqual(["offered"]);
+    expect([...store.rows.keys()]).toEqual(["sent"]);
   });
 });
 
-describe("an entry that was provisional", () => {
+describe("a provisional entry", () => {
   const provisional = anEntry({ id: "call", completionTokens: 1, estimated: true });
   const recorded = anEntry({ id: "call", completionTokens: 2, estimated: false });
   const onDisk = () => until("it is on disk", () => provisionalFiles().length > 0);
 
-  test("counts when the process ends before the call was recorded, and only then", async () => {
+  test("counts when the process ends before the call was recorded, and not before", async () => {
     const crashed = aWriter();
     await crashed.start();
     crashed.recordProvisional(provisional);
@@ -284,7 +284,7 @@ describe("an entry that was provisional", () => {
     expect(provisionalFiles()).toEqual([]);
   });
 
-  test("gives way to the one that was recorded, whether that is in the store or on disk", async () => {
+  test("is replaced by the recorded one, whether that is in the store or on disk", async () => {
     for (const isAway of [false, true]) {
       store = new FakeStore();
       const crashed = aWriter();
@@ -297,7 +297,7 @@ describe("an entry that was provisional", () => {
       crashed.record(recorded);
       await crashed.flush();
       expect(provisionalFiles()).toEqual([]);
-      // As if it had ended a moment before it cleared that away.
+      // As if the process had ended just before it deleted the file.
       writeFileSync(join(dataDir, file!), text);
       store.isAway = false;
       await aWriter().start();
@@ -306,7 +306,7 @@ describe("an entry that was provisional", () => {
     }
   });
 
-  test("stays while another call's is still needed, and while what was recorded is in memory only", async () => {
+  test("stays while another call needs its own, and while the recorded entry is in memory alone", async () => {
     const ledger = aWriter();
     await ledger.start();
     ledger.recordProvisional(provisional);
@@ -321,7 +321,7 @@ describe("an entry that was provisional", () => {
     expect(provisionalFiles()).toEqual([]);
   });
 
-  test("of an earlier run waits for a store that is away", async () => {
+  test("of an earlier run is written once the store is back", async () => {
     const crashed = aWriter();
     crashed.recordProvisional(provisional);
     await onDisk();
@@ -340,11 +340,11 @@ class FakeStore {
   readonly batches: number[] = [];
   isAway = false;
   goesAwayAfter = Infinity;
-  poison = "";
+  refusedId = "";
   #answer = Promise.resolve();
 
-  /** What is asked from now on is answered when the test says so. */
-  hesitates(): PromiseWithResolvers<void> {
+  /** Later writes wait for the returned promise. */
+  pause(): PromiseWithResolvers<void> {
     const answer = Promise.withResolvers<void>();
     this.#answer = answer.promise.finally(() => this.#answer = Promise.resolve());
     this.#answer.catch(() => {});
@@ -354,7 +354,7 @@ class FakeStore {
   async writeLedger(entries: readonly LedgerEntry[]): Promise<void> {
     await this.#answer;
     if (this.isAway) throw storeUnavailable("it is away");
-    if (entries.some((entry) => entry.id === this.poison)) throw new Error("not to be stored");
+    if (entries.some((entry) => entry.id === this.refusedId)) throw new Error("not to be stored");
     this.batches.push(entries.length);
     for (const entry of entries) if (!this.rows.has(entry.id)) this.rows.set(entry.id, entry);
     if (--this.goesAwayAfter === 0) this.isAway = true;
@@ -371,8 +371,15 @@ const idsOnDisk = () =>
       .map((line) => (JSON.parse(line) as LedgerEntry).id)
   );
 
-/** The newest timer of that length goes off. */
-function ring(delayMs: number): void {
+/** Resolves when a turn waits for the store. */
+const writing = () =>
+  until("a turn has started", () => timers.some(({ delayMs }) => delayMs === 30));
+
+const saved = (ledger: LedgerWriter) =>
+  until("every entry is in the store or on disk", () => ledger.pending === 0);
+
+/** Fires the newest timer of that length. */
+function fire(delayMs: number): void {
   const timer = timers.findLast((one) => one.delayMs === delayMs);
   if (timer === undefined) throw new Error(`No timer of ${delayMs} ms is set`);
   timers = timers.filter((one) => one !== timer);

@@ -1,10 +1,10 @@
-/** Brings a database's schema up to date, one version after the other, inside one transaction. */
+/** Brings a database's schema up to date, version by version, in one transaction. */
 
 import { type Kysely, sql } from "kysely";
 import { migrations } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 
-/** The database was written by a later version of this program. */
+/** A later version of this program has changed the database. */
 export class NewerSchemaError extends Error {
   override readonly name = "NewerSchemaError";
   constructor(readonly found: number, readonly known: number) {
@@ -16,8 +16,8 @@ export class NewerSchemaError extends Error {
 }
 
 /**
- * Applies what is missing. `transaction` must be one that holds the backend's migration lock, so
- * that nobody else is between reading the version and writing it.
+ * Applies the missing migrations. `transaction` must hold the backend's migration lock, so that no
+ * other process reads the version before this one writes it.
  */
 export async function migrate(transaction: Kysely<Schema>): Promise<void> {
   await sql`create table if not exists colink_schema (version integer not null)`

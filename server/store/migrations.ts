@@ -1,4 +1,4 @@
-/** The schema's versions, oldest first. A migration that was released is never edited: add another. */
+/** The schema's versions, oldest first. A released migration is never edited: add another one. */
 
 import type { Kysely } from "kysely";
 import { createTables } from "./migration/base.ts";
@@ -6,7 +6,7 @@ import { addConsole } from "./migration/console.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
 import type { Schema } from "./schema.ts";
 
-/** Version N of the schema is what the first N migrations make. */
+/** The first N migrations make version N of the schema. */
 export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   createTables,
   addConsole,

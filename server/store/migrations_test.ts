@@ -1,4 +1,4 @@
-/** A database of an earlier version keeps what is in it. */
+/** Migrations: a database of an earlier version keeps its rows, and is brought up to date once. */
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { Database as SqliteFile } from "bun:sqlite";
@@ -9,7 +9,8 @@ import postgres from "postgres";
 import { silentLog } from "../base/log.ts";
 import type { Backend } from "./backend.ts";
 import { createTables } from "./migration/base.ts";
-import { openStore } from "./open.ts";
+import { migrations } from "./migrations.ts";
+import { openStore, type StoreOptions } from "./open.ts";
 import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 import { testDatabase } from "./testing/postgres.ts";
@@ -26,10 +27,20 @@ const rows = [
   "insert into colink_schema values (1)",
 ];
 
-/** What operators had set on the API key is the account's own now, and both of its tokens are its defaults. */
-async function expectKept(options: { databaseUrl: string | null; dataDir: string }): Promise<void> {
+type Options = Pick<StoreOptions, "databaseUrl" | "dataDir">;
+/** Runs a statement from outside; resolves with its rows. */
+type Run = (statement: string) => Promise<unknown[]>;
+
+/** One start of a gateway, as far as the schema goes. */
+async function start(options: Options) {
   const store = await openStore({ ...options, log: silentLog });
   await store.migrate();
+  return store;
+}
+
+/** The limits of the API key have become the account's, and both of its keys are its defaults. */
+async function expectKept(options: Options): Promise<void> {
+  const store = await start(options);
   expect(await store.accountById("acc"))
     .toMatchObject({ rpm: 30, models: ["m"], totalApiCalls: 7, totalProvidedCalls: 8 });
   const keys = await store.keys.ofAccount("acc");
@@ -42,6 +53,19 @@ async function expectKept(options: { databaseUrl: string | null; dataDir: string
   await store.close();
 }
 
+/** Later starts find the schema up to date: a migration that ran again would fail, or change limits again. */
+async function expectStartsAgain(options: Options, run: Run): Promise<void> {
+  await run("update accounts set rpm = 31");
+  for (let starts = 0; starts < 2; starts++) {
+    const store = await start(options);
+    expect(await store.accountById("acc")).toMatchObject({ rpm: 31 });
+    await store.close();
+    expect(await run("select version from colink_schema")).toEqual([{
+      version: migrations.length,
+    }]);
+  }
+}
+
 async function makeFirstVersion(backend: Backend): Promise<void> {
   await backend.migrate(createTables);
   await backend.close();
@@ -51,21 +75,27 @@ describe("a database of the first version", () => {
   const folder = mkdtempSync(join(tmpdir(), "colink-migrations-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("on SQLite keeps accounts, keys, limits, invites and calls", async () => {
+  test("on SQLite keeps its rows, and is not migrated again by later starts", async () => {
     await makeFirstVersion(openSqlite(folder));
+    const options = { databaseUrl: null, dataDir: folder };
     const file = new SqliteFile(join(folder, "colink.db"));
-    for (const row of rows) file.run(row);
+    const run: Run = (statement) => Promise.resolve(file.query(statement).all());
+    for (const row of rows) await run(row);
+    await expectKept(options);
+    await expectStartsAgain(options, run);
     file.close();
-    await expectKept({ databaseUrl: null, dataDir: folder });
   });
 
-  test("on PostgreSQL keeps accounts, keys, limits, invites and calls", async () => {
+  test("on PostgreSQL keeps its rows, and is not migrated again by later starts", async () => {
     const { url, drop } = await testDatabase();
     await makeFirstVersion(openPostgres(url, 5000));
+    const options = { databaseUrl: url, dataDir: folder };
     const client = postgres(url, { max: 1, onnotice: () => {} });
-    for (const row of rows) await client.unsafe(row);
+    const run: Run = async (statement) => [...await client.unsafe(statement)];
+    for (const row of rows) await run(row);
+    await expectKept(options);
+    await expectStartsAgain(options, run);
     await client.end();
-    await expectKept({ databaseUrl: url, dataDir: folder });
     await drop();
   });
 });

@@ -60,7 +60,7 @@ export class NodeTable {
   ): Promise<void> {
     await this.database.transaction(async (db) => {
       for (const some of inChunks(latest(sightings))) await this.#seen(db, some);
-      for (const departure of departures) await this.#left(db, departure);
+      for (const departure of inIdOrder(departures)) await this.#left(db, departure);
       for (const some of inChunks(events)) {
         await db.insertInto("node_events").values(some.map((event) => nodeEvents.toRow(event)))
           .onConflict((conflict) => conflict.column("id").doNothing()).execute();
@@ -201,10 +201,14 @@ export class NodeTable {
   }
 }
 
-/** Each node's last announcement, because one statement may touch a row once; in an order that all gateways share. */
+/** Each node's last announcement, because one statement may touch a row once. */
 function latest(sightings: readonly NodeSighting[]): NodeSighting[] {
-  const byId = new Map(sightings.map((node) => [node.id, node]));
-  return [...byId.values()].sort((a, b) => a.id < b.id ? -1 : 1);
+  return inIdOrder(new Map(sightings.map((node) => [node.id, node])).values());
+}
+
+/** The order in which all gateways lock rows, so that no two of them deadlock. */
+function inIdOrder<Item extends { id: string }>(items: Iterable<Item>): Item[] {
+  return [...items].sort((a, b) => a.id < b.id ? -1 : 1);
 }
 
 function* inChunks<T>(items: readonly T[]): Generator<readonly T[]> {

@@ -1,4 +1,4 @@
-/** Configuration → Store: PostgreSQL where a URL is set, else SQLite in the data folder. */
+/** Opens the Store: PostgreSQL where a URL is configured, else SQLite in the data folder. */
 
 import { SqlStore } from "./sql_store.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -11,15 +11,15 @@ export interface StoreOptions {
   databaseUrl: string | null;
   dataDir: string;
   log: Log;
-  /** How long one question to PostgreSQL may take, waiting for a connection included. */
+  /** The time that one query to PostgreSQL may take, including the wait for a connection. */
   deadlineMs?: number;
 }
 
 const DEADLINE_MS = 2000;
 
 /**
- * Opens the store without touching its schema: call `migrate()` before anything else. PostgreSQL
- * is dialled when first asked. Throws ColinkError `store_unavailable` if the file cannot be opened.
+ * Opens the store without touching its schema: call `migrate()` before anything else. The first
+ * query connects to PostgreSQL. Throws ColinkError `store_unavailable` if the file cannot be opened.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, dataDir, log, deadlineMs = DEADLINE_MS } = options;
@@ -30,7 +30,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return new SqlStore(backend);
 }
 
-/** Its driver costs megabytes, which a gateway with a file saves. */
+/** Loads the driver, which takes megabytes of memory, only where it is needed. */
 async function openServer(url: string, deadlineMs: number) {
   const { openPostgres } = await import("./postgres.ts");
   return openPostgres(url, deadlineMs);

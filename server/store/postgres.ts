@@ -1,6 +1,6 @@
 /**
- * PostgreSQL as a backend. A connection that fails or hangs takes its pool with it: the next
- * question is asked on a fresh one, so that recovery never waits for a dead socket.
+ * The PostgreSQL backend. A connection that fails or hangs retires its whole pool: the next query
+ * runs on a fresh one, so that recovery never waits for a dead socket.
  */
 
 import { CompiledQuery, Kysely, sql } from "kysely";
@@ -18,48 +18,48 @@ import {
 import { type Client, isSessionLost, NotBegunError, postgresDialect } from "./postgres_driver.ts";
 import type { Schema } from "./schema.ts";
 
-/** Connections that one gateway holds. */
+/** Connections of one gateway. */
 const POOL_SIZE = 10;
 
-/** Also the end of a connection that was still being made when its pool was retired. */
+/** Also ends a connection that was still being opened when its pool was retired. */
 const IDLE_SECONDS = 60;
 
 /**
- * The server gives a statement up earlier than we give up the server: a slow statement must not
- * look like a dead connection.
+ * The server cancels a statement before the deadline makes us retire the pool: a slow statement must
+ * not look like a dead connection.
  */
 const SERVER_SHARE = 0.75;
 
-/** Questions that may wait for a connection; more are refused at once. */
-const MAX_WAITING = 1000;
+/** Queries that may be under way or waiting for a connection; more are refused at once. */
+const MAX_QUERIES = 1000;
 
-/** Migrations may wait for another gateway's. */
+/** A migration may have to wait for another gateway's. */
 const MIGRATION_DEADLINE_MS = 60_000;
 
-/** Any number will do that no other program on the same database takes for its own lock. */
+/** An arbitrary number that no other program on the same database uses for a lock. */
 const MIGRATION_LOCK = 5_029_114_766;
 
 /**
- * SQLSTATEs that say "not now" rather than "not so": out of resources, refused sign-in, timeouts,
- * conflicts between transactions, a read-only standby, system errors.
+ * SQLSTATEs of failures that pass: out of resources, refused sign-in, timeouts, conflicts between
+ * transactions, a read-only standby, system errors.
  */
-const NOT_NOW = /^(53...|28...|3D000|57014|55P03|40001|40P01|25006|58...|XX00.)$/;
+const PASSING = /^(53...|28...|3D000|57014|55P03|40001|40P01|25006|58...|XX00.)$/;
 
 interface Pool {
   client: Client;
   db: Kysely<Schema>;
 }
 
-/** Connects when the first question is asked. `deadlineMs`: for each question, waiting included. */
+/** The first query connects. `deadlineMs`: for each query, including the wait for a connection. */
 export function openPostgres(url: string, deadlineMs: number): Backend {
   let pool = openPool(url, deadlineMs);
-  let waiting = 0;
+  let running = 0;
   let closed = false;
 
   function retire(failed: Pool): void {
     if (failed !== pool || closed) return;
     pool = openPool(url, deadlineMs);
-    // At once: who waits there for a connection is sent on to the new one.
+    // Without delay: queries that wait there for a connection fail now and are repeated on the new pool.
     void failed.client.end({ timeout: 0 });
   }
 
@@ -75,8 +75,8 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
 
   async function run<T>(work: Work<T>, retry: boolean, withinMs: number): Promise<T> {
     if (closed) throw storeUnavailable("it is closed");
-    if (waiting >= MAX_WAITING) throw storeUnavailable("too many questions are waiting for it");
-    waiting++;
+    if (running >= MAX_QUERIES) throw storeUnavailable("too many queries are waiting for it");
+    running++;
     const signal = AbortSignal.timeout(withinMs);
     try {
       return await attempt(work, signal).catch((error) => {
@@ -88,10 +88,10 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
       if (error instanceof ColinkError) throw error;
       if (signal.aborted) throw storeUnavailable("it does not answer", error);
       if (isLost(error)) throw storeUnavailable("the connection was lost", error);
-      if (NOT_NOW.test(codeOf(error))) throw storeUnavailable("it refuses to answer now", error);
+      if (PASSING.test(codeOf(error))) throw storeUnavailable("it refuses to answer now", error);
       throw error;
     } finally {
-      waiting--;
+      running--;
     }
   }
 
@@ -112,7 +112,7 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
     async addUp(db, added) {
       if (added.rows.length === 0) return;
       const columns = [...added.keyColumns, ...added.sumColumns];
-      // One text, however many rows: a value each would be thousands, and a statement for each number of rows.
+      // One parameter for all rows: one per value would be thousands, and another statement for each number of rows.
       const rows = added.rows.map((row) =>
         Object.fromEntries(columns.map((column, at) => [column, row[at]]))
       );
@@ -125,7 +125,7 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
     },
     async takeFirst<Table extends keyof Schema>(db: Kysely<Schema>, first: FirstRows<Table>) {
       const { table, keyColumns, limit } = first;
-      // An array is made once: a plain subquery may be asked again for each row, and its limit be no limit.
+      // An array is evaluated once; a plain subquery may run again for each row, which defeats its limit.
       const statement = `delete from ${table} where ctid = any(array(` +
         `select ctid from ${table} order by ${keyColumns.join(", ")} limit $1 ` +
         "for update skip locked)) returning *";
@@ -150,7 +150,7 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
   };
 }
 
-/** Rows of one INSERT. Sizes are powers of two, so that a server keeps few statements prepared. */
+/** Rows of one INSERT. Sizes are powers of two, so that the server keeps few prepared statements. */
 const MAX_ROWS_PER_INSERT = 128;
 
 function* inStableSizes<T>(items: readonly T[]): Generator<readonly T[]> {
@@ -173,12 +173,12 @@ function openPool(url: string, deadlineMs: number): Pool {
   return { client, db: new Kysely<Schema>({ dialect: postgresDialect(client) }) };
 }
 
-/** What the work itself says by a ColinkError is an answer, and the connection is well. */
+/** A ColinkError comes from the work itself, on a connection that works. */
 function isLost(error: unknown): boolean {
   return !(error instanceof ColinkError) && isSessionLost(error);
 }
 
-/** The work's result, or the signal's reason if that comes first. The work itself ends with its pool. */
+/** The work's result, or the signal's reason if that comes first; retiring the pool ends the work. */
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

@@ -1,8 +1,8 @@
 /**
- * kysely over postgres.js by its public calls, `unsafe` and `begin`, alone. (kysely-postgres-js
+ * kysely over postgres.js, by its public methods `unsafe` and `begin` alone. (kysely-postgres-js
  * reserves a connection for each query; in postgres.js 3.4.9 a reservation hangs without
- * `fetch_types`, fetching types ends the process when a connection dies under it, and a reserved
- * connection that died is handed out again.)
+ * `fetch_types`, fetching types ends the process when a connection dies during it, and a reserved
+ * connection that has died is handed out again.)
  */
 
 import {
@@ -19,7 +19,7 @@ import { Connection, driverOver } from "./driver.ts";
 
 export type Client = postgres.Sql<{ bigint: number }>;
 
-/** The client's pool is the pool; kysely's connections are only places where a transaction can stand. */
+/** postgres.js pools the connections; one of kysely's connections only holds a transaction, if there is one. */
 export function postgresDialect(client: Client): Dialect {
   return {
     createAdapter: () => new PostgresAdapter(),
@@ -29,19 +29,19 @@ export function postgresDialect(client: Client): Dialect {
   };
 }
 
-/** SQLSTATEs after which the session is gone: connection exceptions, server shutting down or starting. */
+/** SQLSTATEs after which the session is gone: connection exceptions, a server that shuts down or starts. */
 const SESSION_LOST = /^(08...|57P0.)$/;
 
-/** Five characters with a digit among them, which tells them from EPIPE. */
+/** Five characters, one of them a digit: unlike EPIPE. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
-/** Whether the connection died: the driver's own codes (`CONNECTION_CLOSED` …) and the system's (`ECONNREFUSED` …) are no SQLSTATEs. */
+/** Whether the connection died. The driver's codes (`CONNECTION_CLOSED` …) and the system's (`ECONNREFUSED` …) are no SQLSTATEs. */
 export function isSessionLost(error: unknown): boolean {
   const code = codeOf(error);
   return code !== "" && (SESSION_LOST.test(code) || !SQLSTATE.test(code));
 }
 
-/** The connection was lost before a transaction had begun: nothing was done, so it may be tried again. */
+/** The connection was lost before the transaction began: nothing has changed, so it can be repeated. */
 export class NotBegunError extends Error {
   override readonly name = "NotBegunError";
   readonly code: string;
@@ -85,14 +85,14 @@ class PoolConnection extends Connection {
 
   async begin(): Promise<void> {
     const opened = Promise.withResolvers<OpenTransaction["sql"]>();
-    const verdict = Promise.withResolvers<void>();
+    const outcome = Promise.withResolvers<void>();
     const ended = this.client.begin((sql) => {
       opened.resolve(sql);
-      return verdict.promise;
+      return outcome.promise;
     });
     ended.catch((error) => opened.reject(isSessionLost(error) ? new NotBegunError(error) : error));
     const sql = await opened.promise;
-    this.#transaction = { sql, commit: verdict.resolve, rollback: verdict.reject, ended };
+    this.#transaction = { sql, commit: outcome.resolve, rollback: outcome.reject, ended };
   }
 
   async commit(): Promise<void> {
@@ -101,7 +101,7 @@ class PoolConnection extends Connection {
   }
 
   async rollback(): Promise<void> {
-    // A session that is gone has rolled back by itself, and saying so would be written to no socket.
+    // A lost session has rolled back by itself, and there is no socket for the command.
     if (this.#isLost) return;
     this.#transaction?.rollback(ROLLED_BACK);
     await this.#transaction?.ended.catch((error) => {

@@ -1,4 +1,4 @@
-/** PostgreSQL that goes away: cut connections, a paused server, a server that is not there. */
+/** PostgreSQL outages: cut connections, a paused server, a server that refuses connections. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createServer, type Server, Socket } from "node:net";
@@ -9,7 +9,7 @@ import type { Store } from "./store.ts";
 import { aKey, anAccount, anEntry } from "./testing/store_suite.ts";
 import { type TestDatabase, testDatabase } from "./testing/postgres.ts";
 
-/** Short, so that the tests of what takes too long do not. */
+/** Short, because tests wait for it. */
 const DEADLINE_MS = 500;
 
 let database: TestDatabase;
@@ -34,7 +34,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test("after all connections were cut, the next question is answered", async () => {
+test("after all connections were cut, the next query succeeds", async () => {
   const account = anAccount();
   await store.addAccount(account, [aKey(account)]);
   await Promise.all(Array.from({ length: 20 }, () => store.ping()));
@@ -45,23 +45,23 @@ test("after all connections were cut, the next question is answered", async () =
   expect(answers.every((answer) => answer?.id === account.id)).toBe(true);
 });
 
-test("questions under way when the connections are cut are asked once more", async () => {
+test("queries under way when the connections are cut are repeated", async () => {
   const account = anAccount();
   await store.addAccount(account, []);
   proxy.pause();
   const answers = Array.from({ length: 20 }, () => store.accountById(account.id));
-  await proxy.heard();
+  await proxy.held();
   proxy.cut();
   proxy.resume();
   for (const answer of await Promise.all(answers)) expect(answer?.id).toBe(account.id);
 });
 
-test("sessions that the server ends in the middle of writing cost an error, and never the process", async () => {
+test("a session that the server ends during a write costs an error, and never the process", async () => {
   const account = anAccount();
   await store.addAccount(account, []);
   const admin = postgres(database.url, { max: 1 });
   for (let round = 0; round < 10; round++) {
-    // Heard from the start: one that fails while the sessions are being ended is expected too.
+    // Settled from the start: a write that fails while the sessions are being ended is expected too.
     const writes = Promise.allSettled(
       Array.from({ length: 10 }, () => store.keys.rotate(aKey(account, { isDefault: true }))),
     );
@@ -77,12 +77,12 @@ test("sessions that the server ends in the middle of writing cost an error, and 
   expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
 });
 
-test("a paused server costs a deadline, not for ever, and is used again once it resumes", async () => {
+test("a paused server costs queries their deadline, and is used again once it resumes", async () => {
   const account = anAccount();
   await store.addAccount(account, []);
   proxy.pause();
-  const asked = Array.from({ length: 30 }, () => store.accountById(account.id));
-  for (const answer of await Promise.allSettled(asked)) {
+  const queries = Array.from({ length: 30 }, () => store.accountById(account.id));
+  for (const answer of await Promise.allSettled(queries)) {
     expect(answer).toMatchObject({
       status: "rejected",
       reason: { code: "store_unavailable", retryAfterMs: expect.any(Number) },
@@ -93,7 +93,7 @@ test("a paused server costs a deadline, not for ever, and is used again once it 
   expect((await store.accountById(account.id))?.id).toBe(account.id);
 });
 
-test("an entry whose writing timed out and was repeated counts once", async () => {
+test("an entry whose write timed out and was repeated counts once", async () => {
   const account = anAccount();
   await store.addAccount(account, []);
   const entry = anEntry({ accountId: account.id });
@@ -104,7 +104,7 @@ test("an entry whose writing timed out and was repeated counts once", async () =
   expect((await store.accountById(account.id))?.totalApiCalls).toBe(1);
 });
 
-test("a statement that waits for somebody's lock ends by its deadline", async () => {
+test("a statement that waits for another session's lock ends by its deadline", async () => {
   const account = anAccount();
   await store.addAccount(account, []);
   const admin = postgres(database.url, { max: 1 });
@@ -117,7 +117,7 @@ test("a statement that waits for somebody's lock ends by its deadline", async ()
   await store.users.change(account.id, { role: "admin" });
 });
 
-test("a server that refuses is unavailable at once, and used again once it is back", async () => {
+test("a server that refuses connections is unavailable at once, and used again once it is back", async () => {
   proxy.refuse();
   await expect(store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
   await expect(store.keys.byDigest("x")).rejects.toMatchObject({
@@ -128,20 +128,20 @@ test("a server that refuses is unavailable at once, and used again once it is ba
   await store.ping();
 });
 
-test("a thousand questions wait for a paused server, and the next is refused at once", async () => {
+test("a thousand queries wait for a paused server, and the next one is refused at once", async () => {
   proxy.pause();
   const waiting = Promise.allSettled(Array.from({ length: 1000 }, () => store.ping()));
-  await expect(store.ping()).rejects.toThrow(/too many questions/);
+  await expect(store.ping()).rejects.toThrow(/too many queries/);
   await waiting;
   proxy.resume();
   await store.ping();
 });
 
-/** A wire that can be cut, held and taken away. */
+/** A TCP proxy that can cut, pause and refuse connections. */
 class Proxy {
   readonly #pairs = new Set<[Socket, Socket]>();
   #isPaused = false;
-  #hear: () => void = () => {};
+  #onHeld: () => void = () => {};
 
   private constructor(
     private readonly target: URL,
@@ -177,7 +177,7 @@ class Proxy {
       from.on("data", (bytes: Uint8Array) => {
         if (!this.#isPaused) return void to.write(bytes);
         held.push(bytes);
-        this.#hear();
+        this.#onHeld();
       });
       from.on("resume-held", () => held.splice(0).forEach((bytes) => to.write(bytes)));
       from.on("error", end).on("close", end);
@@ -192,9 +192,9 @@ class Proxy {
     this.#isPaused = true;
   }
 
-  /** Resolves when something was sent into the paused wire. */
-  heard(): Promise<void> {
-    return new Promise((resolve) => this.#hear = resolve);
+  /** Resolves when the paused proxy receives bytes. */
+  held(): Promise<void> {
+    return new Promise((resolve) => this.#onHeld = resolve);
   }
 
   resume(): void {

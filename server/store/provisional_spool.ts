@@ -1,4 +1,7 @@
-/** What a crash would leave of calls that are over but for their node's last word: entries on disk that better ones are about to replace. */
+/**
+ * Provisional entries on disk: what is known of calls that are over, but for their node's last
+ * frame. After a crash they are written to the ledger; otherwise the recorded entries replace them.
+ */
 
 import type { Log } from "../base/log.ts";
 import { LedgerSpool } from "./ledger_spool.ts";
@@ -6,27 +9,30 @@ import type { LedgerEntry } from "./store.ts";
 
 const MAX_BYTES = 16 * 1024 * 1024;
 
+/** The name on disk stays that of the first version that wrote such a file. */
+const FILE_NAME = "ledger.foreseen";
+
 export class ProvisionalSpool {
   readonly #spool: LedgerSpool;
-  /** Ids of calls whose entries are on disk, or on their way there, and that were not recorded. */
+  /** Ids of calls with a provisional entry that are not recorded yet. */
   readonly #open = new Set<string>();
   #waiting: LedgerEntry[] = [];
   #writing: Promise<void> | null = null;
-  /** Whether this run has written any that were not cleared away. */
+  /** Whether this run has written entries that are still on disk. */
   #hasWritten = false;
-  /** An earlier run's, until the store has them. */
+  /** Whether an earlier run's entries may be on disk. */
   #hasOld = true;
 
   constructor(folder: string, private readonly log: Log) {
-    this.#spool = new LedgerSpool(folder, MAX_BYTES, "ledger.foreseen");
+    this.#spool = new LedgerSpool(folder, MAX_BYTES, FILE_NAME);
   }
 
-  /** Sets aside what an earlier run has left: its calls get no better entries any more. Never fails. */
+  /** Sets an earlier run's entries aside: nothing will replace them any more. Never rejects. */
   async start(): Promise<void> {
-    await this.#onDisk(this.#spool.take());
+    await this.#onDisk(this.#spool.setAside());
   }
 
-  /** Keeps an entry until `recorded` is told of the call. Returns at once. */
+  /** Keeps an entry until `recorded` is called with its id. Returns at once. */
   add(entry: LedgerEntry): void {
     this.#open.add(entry.id);
     this.#waiting.push(entry);
@@ -37,15 +43,15 @@ export class ProvisionalSpool {
     this.#open.delete(id);
   }
 
-  /** Hands what an earlier run has left to `write`; throws what that throws. Returns how many lines could not be read. */
+  /** Passes an earlier run's entries to `write`, and throws what `write` throws. Resolves with the number of torn lines. */
   async replay(write: (entries: LedgerEntry[]) => Promise<void>): Promise<number> {
     if (!this.#hasOld) return 0;
-    const torn = await this.#spool.replayTaken(write);
+    const torn = await this.#spool.replaySetAside(write);
     this.#hasOld = false;
     return torn;
   }
 
-  /** Removes what is of no use any more: every call was recorded, and `isSafe` says that this will last. Never fails. */
+  /** Deletes this run's file once every call is recorded and `isSafe` says that the records are durable. Never rejects. */
   async clear(isSafe: () => boolean): Promise<void> {
     if (!this.#hasWritten) return;
     const isOver = () => {
@@ -56,7 +62,7 @@ export class ProvisionalSpool {
     await this.#onDisk(this.#spool.clear(isOver));
   }
 
-  /** Those that come meanwhile go together. */
+  /** Entries that arrive during a write to disk go together in the next one. */
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
       this.#hasWritten = true;

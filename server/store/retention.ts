@@ -1,4 +1,4 @@
-/** Forgets what is older than it is kept: a little at a time, so that nobody waits for it. */
+/** Deletes rows that are older than their retention time: a little at a time, so that other queries do not wait. */
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -9,7 +9,7 @@ export interface RetentionOptions {
   store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "sessions" | "audit">;
   clock: Clock;
   log: Log;
-  /** How long calls are kept one by one; 0: for ever. */
+  /** How long the ledger keeps calls; 0: for ever. */
   ledgerMs: number;
   /** How long rollups by the minute are kept; 0: for ever. */
   minutesMs: number;
@@ -18,14 +18,14 @@ export interface RetentionOptions {
 }
 
 const EVERY_MS = 10 * 60_000;
-const FAILURE = "cannot forget what is old";
-/** What follows a full chunk: others get their turn. */
-const BREATH_MS = 200;
+const FAILURE = "cannot delete old rows";
+/** The pause after a full chunk, for other queries. */
+const PAUSE_MS = 200;
 
 const ROWS_PER_CHUNK = 1_000;
 const ACCOUNTS_PER_CHUNK = 100;
 
-/** Nodes' timelines. */
+/** How long nodes' timelines are kept. */
 const EVENTS_MS = 90 * 24 * 60 * 60_000;
 
 export class Retention {
@@ -51,31 +51,31 @@ export class Retention {
   /** Removes everything that is due. */
   async run(): Promise<void> {
     const { store, clock, ledgerMs, minutesMs, auditMs } = this.#options;
-    if (ledgerMs > 0) await this.#forgetRows(store.calls, clock.now() - ledgerMs);
-    if (auditMs > 0) await this.#forgetRows(store.audit, clock.now() - auditMs);
-    if (minutesMs > 0) await this.#forgetMinutes(clock.now() - minutesMs);
+    if (ledgerMs > 0) await this.#pruneRows(store.calls, clock.now() - ledgerMs);
+    if (auditMs > 0) await this.#pruneRows(store.audit, clock.now() - auditMs);
+    if (minutesMs > 0) await this.#pruneMinutes(clock.now() - minutesMs);
     await store.nodes.prune(clock.now() - EVENTS_MS);
     await store.sessions.prune(clock.now());
   }
 
-  async #forgetRows(table: Pick<Store["calls" | "audit"], "prune">, before: number): Promise<void> {
+  async #pruneRows(table: Pick<Store["calls" | "audit"], "prune">, before: number): Promise<void> {
     while (!this.#task.isClosed && await table.prune(before, ROWS_PER_CHUNK) === ROWS_PER_CHUNK) {
-      await this.#breathe();
+      await this.#pause();
     }
   }
 
-  async #forgetMinutes(before: number): Promise<void> {
+  async #pruneMinutes(before: number): Promise<void> {
     const { usage, users } = this.#options.store;
     for (let last = ""; !this.#task.isClosed;) {
       const ids = await users.ids(last, ACCOUNTS_PER_CHUNK);
       if (ids.length > 0) await usage.pruneMinutes(ids, before);
       if (ids.length < ACCOUNTS_PER_CHUNK) return;
       last = ids.at(-1) ?? "";
-      await this.#breathe();
+      await this.#pause();
     }
   }
 
-  #breathe(): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.after(BREATH_MS, resolve));
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(PAUSE_MS, resolve));
   }
 }

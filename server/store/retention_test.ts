@@ -1,61 +1,96 @@
-/** Retention, over a real store: what goes, and what stays. */
+/** Retention over a real store: what is deleted, and what stays. */
 
-import { expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
+import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import { openStore } from "./open.ts";
-import { Retention } from "./retention.ts";
+import { Retention, type RetentionOptions } from "./retention.ts";
+import type { Store } from "./store.ts";
 import { anAccount, anEntry } from "./testing/store_suite.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
+const NOW = Date.now();
 
-test("calls and minutes go when their time is over; hours, days and totals stay", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "colink-retention-"));
-  const store = await openStore({ databaseUrl: null, dataDir: folder, log: silentLog });
+/** Pauses take no time on it. */
+const clock: Clock = {
+  ...systemClock,
+  now: () => NOW,
+  after(_delayMs, callback) {
+    queueMicrotask(callback);
+    return () => {};
+  },
+};
+
+let folder: string;
+let store: Store;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "colink-retention-"));
+  store = await openStore({ databaseUrl: null, dataDir: folder, log: silentLog });
   await store.migrate();
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+function aRetention(options: Partial<RetentionOptions> = {}): Retention {
+  const forEver = { ledgerMs: 0, minutesMs: 0, auditMs: 0 };
+  return new Retention({ store, clock, log: silentLog, ...forEver, ...options });
+}
+
+test("calls and minutes are deleted after their retention time; hours, days and totals stay", async () => {
   const account = anAccount();
   await store.addAccount(account, []);
-  const now = Date.now();
   const entries = (daysAgo: number, count: number) =>
     Array.from(
       { length: count },
-      () => anEntry({ accountId: account.id, startedAt: now - daysAgo * DAY_MS }),
+      () => anEntry({ accountId: account.id, startedAt: NOW - daysAgo * DAY_MS }),
     );
-  // More than go at once.
+  // More than one chunk.
   await store.writeLedger([...entries(40, 2500), ...entries(10, 3), ...entries(1, 2)]);
 
   while (await store.usage.fold(100) > 0);
 
   const left = async () => {
-    const ask = { accountId: account.id, side: "made" } as const;
-    const range = { from: now - 100 * DAY_MS, to: now + DAY_MS };
-    const { calls } = await store.calls.page({ ...ask, limit: 100 });
+    const made = { accountId: account.id, side: "made" } as const;
+    const range = { from: NOW - 100 * DAY_MS, to: NOW + DAY_MS };
+    const { calls } = await store.calls.page({ ...made, limit: 100 });
     const sum = async (step: "minute" | "hour" | "day") =>
-      (await store.usage.total({ ...ask, ...range, step })).calls;
-    return { calls: calls.length, minutes: await sum("minute"), hours: await sum("hour") };
+      (await store.usage.total({ ...made, ...range, step })).calls;
+    const [minutes, hours, days] = [await sum("minute"), await sum("hour"), await sum("day")];
+    return { calls: calls.length, minutes, hours, days };
   };
-  const options = { store, clock, log: silentLog, auditMs: 0 };
-  await new Retention({ ...options, ledgerMs: 0, minutesMs: 0 }).run();
-  expect(await left()).toMatchObject({ minutes: 2505, hours: 2505 });
-  await new Retention({ ...options, ledgerMs: 30 * DAY_MS, minutesMs: 7 * DAY_MS }).run();
-  expect(await left()).toEqual({ calls: 5, minutes: 2, hours: 2505 });
+  await aRetention().run();
+  expect(await left()).toMatchObject({ minutes: 2505, hours: 2505, days: 2505 });
+  await aRetention({ ledgerMs: 30 * DAY_MS, minutesMs: 7 * DAY_MS }).run();
+  expect(await left()).toEqual({ calls: 5, minutes: 2, hours: 2505, days: 2505 });
   expect((await store.accountById(account.id))?.totalApiCalls).toBe(2505);
-  await store.close();
-  rmSync(folder, { recursive: true });
 });
 
-test("the audit log forgets what was done longer ago than it is kept, and nothing else", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "colink-retention-"));
-  const store = await openStore({ databaseUrl: null, dataDir: folder, log: silentLog });
-  await store.migrate();
-  const now = Date.now();
+test("minutes are deleted for every account, however many there are", async () => {
+  const accounts = Array.from({ length: 101 }, () => anAccount());
+  for (const account of accounts) await store.addAccount(account, []);
+  const startedAt = NOW - 10 * DAY_MS;
+  await store.writeLedger(accounts.map(({ id }) => anEntry({ accountId: id, startedAt })));
+  while (await store.usage.fold(100) > 0);
+  await aRetention({ minutesMs: 7 * DAY_MS }).run();
+  for (const { id } of accounts) {
+    const range = { from: 0, to: NOW, step: "minute" } as const;
+    expect(await store.usage.total({ accountId: id, side: "made", ...range }))
+      .toMatchObject({ calls: 0 });
+  }
+});
+
+test("the audit log is deleted after its retention time", async () => {
   for (const daysAgo of [400, 31, 29, 0]) {
     await store.audit.add({
       id: `aud-${daysAgo}`,
-      at: now - daysAgo * DAY_MS,
+      at: NOW - daysAgo * DAY_MS,
       actorId: null,
       actor: null,
       action: "user.changed",
@@ -65,20 +100,64 @@ test("the audit log forgets what was done longer ago than it is kept, and nothin
     });
   }
   const left = async () => (await store.audit.page({ limit: 9 })).map(({ id }) => id);
-  const options = { store, clock, log: silentLog, ledgerMs: 0, minutesMs: 0 };
-  await new Retention({ ...options, auditMs: 0 }).run();
+  await aRetention().run();
   expect(await left()).toHaveLength(4);
-  await new Retention({ ...options, auditMs: 30 * DAY_MS }).run();
+  await aRetention({ auditMs: 30 * DAY_MS }).run();
   expect(await left()).toEqual(["aud-0", "aud-29"]);
-  await store.close();
-  rmSync(folder, { recursive: true });
 });
 
-/** Pauses between chunks take no time here. */
-const clock: Clock = {
-  ...systemClock,
-  after(_delayMs, callback) {
-    queueMicrotask(callback);
-    return () => {};
-  },
-};
+test("timelines of nodes are kept for ninety days, whatever else is kept for ever", async () => {
+  const events = [91, 89, 0].map((daysAgo) => ({
+    id: `evt-${daysAgo}`,
+    nodeId: "node",
+    at: NOW - daysAgo * DAY_MS,
+    kind: "connected",
+    code: null,
+    model: null,
+    detail: null,
+    until: null,
+  }));
+  await store.nodes.write({ sightings: [], departures: [], events });
+  await aRetention().run();
+  const left = await store.nodes.timeline("node", 9);
+  expect(left.map(({ id }) => id)).toEqual(["evt-0", "evt-89"]);
+});
+
+test("sessions are deleted once they have expired, whatever else is kept for ever", async () => {
+  const account = anAccount();
+  await store.addAccount(account, []);
+  for (const [id, expiresAt] of [["over", NOW - 1], ["good", NOW + DAY_MS]] as const) {
+    const at = { createdAt: NOW, lastSeenAt: NOW, expiresAt };
+    const session = { id, accountId: account.id, address: "192.0.2.1", userAgent: null, ...at };
+    await store.sessions.add(session, account.passwordHash);
+  }
+  await aRetention().run();
+  expect(await store.sessions.end(account.id, "over")).toBe(false);
+  expect(await store.sessions.end(account.id, "good")).toBe(true);
+});
+
+test("a run pauses after each full chunk, and ends there when retention is closed", async () => {
+  const fakeClock = new FakeClock();
+  const chunks: number[] = [];
+  const prune = (_before: number, limit: number) => {
+    chunks.push(limit);
+    return Promise.resolve(limit);
+  };
+  const endless = { calls: { prune }, nodes: store.nodes, sessions: store.sessions };
+  const retention = aRetention({
+    store: endless as unknown as Store,
+    clock: fakeClock,
+    ledgerMs: DAY_MS,
+  });
+  retention.start();
+  await fakeClock.pass(10 * 60_000);
+  expect(chunks).toHaveLength(1);
+  await fakeClock.pass(400);
+  expect(chunks).toHaveLength(3);
+  const closed = retention.close();
+  await fakeClock.pass(200);
+  await settle();
+  await closed;
+  expect(chunks).toHaveLength(3);
+  expect(fakeClock.pending).toBe(0);
+});

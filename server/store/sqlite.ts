@@ -1,4 +1,4 @@
-/** SQLite as a backend: one file in the data folder, one connection, WAL. */
+/** The SQLite backend: one file in the data folder, one connection, write-ahead log. */
 
 import { Database, type SQLQueryBindings } from "bun:sqlite";
 import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
@@ -18,14 +18,14 @@ import { sqliteDialect } from "./sqlite_driver.ts";
 
 const FILE_NAME = "colink.db";
 
-/** How long work waits for another process that is writing, and how often it looks again. */
+/** How long work waits while another process writes, and how often it tries again. */
 const BUSY_TIMEOUT_MS = 5000;
 const BUSY_POLL_MS = 10;
 
-/** The file is locked, full, read-only, gone or damaged: nothing that the question could change. */
+/** The file is locked, full, read-only, gone or damaged: another query would fail too. */
 const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM)/;
 
-/** Opens the database in `dataDir`, and makes both where they are missing, readable by their owner only. */
+/** Opens the database in `dataDir`; creates both where they are missing, readable by their owner only. */
 export function openSqlite(dataDir: string): Backend {
   const database = openDatabase(dataDir);
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
@@ -40,7 +40,7 @@ export function openSqlite(dataDir: string): Backend {
       } catch (error) {
         const code = codeOf(error);
         if (!UNAVAILABLE.test(code)) throw error;
-        // A lock that was not had has changed nothing: the work may simply begin again.
+        // Without the lock the work has changed nothing, so it can start again.
         if (!code.startsWith("SQLITE_BUSY") || performance.now() > busyUntil) {
           throw storeUnavailable(`SQLite says ${code}`, error);
         }
@@ -51,10 +51,10 @@ export function openSqlite(dataDir: string): Backend {
 
   return {
     kind: "sqlite",
-    // Not unixepoch('subsec'): the SQLite that macOS brings along may not know it yet.
+    // Not unixepoch('subsec'): the SQLite of macOS may be too old for it.
     now: sql<number>`cast((julianday('now') - 2440587.5) * 86400000 as integer)`,
     run,
-    // The transaction holds the one connection, so the prepared statement is inside it.
+    // The transaction holds the only connection, so that the statement runs inside it.
     insertNew(_db, newRows) {
       const insert = database.query<unknown, SQLQueryBindings[]>(
         insertStatement(newRows, 1, () => "?"),
@@ -92,7 +92,7 @@ export function openSqlite(dataDir: string): Backend {
 function openDatabase(dataDir: string): Database {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, FILE_NAME);
-  // Made before SQLite opens it, because the -wal and -shm files take over its mode.
+  // Created before SQLite opens it, because the -wal and -shm files inherit its mode.
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
   const database = new Database(path, { create: true, strict: true });
@@ -100,7 +100,7 @@ function openDatabase(dataDir: string): Database {
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = NORMAL");
   database.run("PRAGMA foreign_keys = ON");
-  // From here on nobody waits inside SQLite, where waiting would hold up every stream of the process.
+  // From here on `run` waits for locks, because a wait inside SQLite would block every stream of the process.
   database.run("PRAGMA busy_timeout = 0");
   return database;
 }

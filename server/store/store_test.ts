@@ -1,4 +1,4 @@
-/** The one suite on both databases, and what only one of them can show. */
+/** One suite on both databases, and what only SQLite can do. */
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
@@ -35,7 +35,7 @@ describe("SQLite", () => {
   describe("for the console", () => consoleSuite(prepare));
   describe("usage", () => usageSuite(prepare));
 
-  test("the file is its owner's only, in a folder that is its owner's only", async () => {
+  test("only its owner can read the file and its folder", async () => {
     const dataDir = emptyFolder();
     const store = await openIn(dataDir);
     await store.migrate();
@@ -46,7 +46,7 @@ describe("SQLite", () => {
     await store.close();
   });
 
-  test("a schema of a later version is refused, with both versions named", async () => {
+  test("a schema of a later version is refused, and the message names both versions", async () => {
     const dataDir = emptyFolder();
     const store = await openIn(dataDir);
     await store.migrate();
@@ -57,7 +57,7 @@ describe("SQLite", () => {
     await store.close();
   });
 
-  test("a full disk makes writes fail as unavailable, and is recovered from without a restart", async () => {
+  test("a full disk makes writes fail as unavailable until there is room again", async () => {
     const backend = openSqlite(emptyFolder());
     const store = new SqlStore(backend);
     const limitPages = (pages: number) =>
@@ -66,7 +66,7 @@ describe("SQLite", () => {
     const account = anAccount();
     await store.addAccount(account, []);
     const many = Array.from({ length: 5000 }, () => anEntry({ accountId: account.id }));
-    await limitPages(1); // SQLite takes this for the size that the file has now.
+    await limitPages(1); // SQLite raises this to the current size of the file.
     await expect(store.writeLedger(many)).rejects.toMatchObject({ code: "store_unavailable" });
     expect(await store.accountById(account.id)).toMatchObject({ totalApiCalls: 0 });
     await limitPages(1_000_000);
@@ -75,7 +75,7 @@ describe("SQLite", () => {
     await store.close();
   });
 
-  test("a folder that cannot be made is an unavailable store", async () => {
+  test("a store whose folder cannot be created is unavailable", async () => {
     await expect(openIn("/dev/null/data")).rejects.toMatchObject({ code: "store_unavailable" });
   });
 });

@@ -1,4 +1,4 @@
-/** Folds fresh cells into the rollups: a few at a time, so that nobody waits for it. */
+/** Folds fresh cells into the rollups: a few at a time, so that other queries do not wait. */
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -9,23 +9,23 @@ export interface UsageFolderOptions {
   store: { usage: Pick<Store["usage"], "waiting" | "fold"> };
   log: Log;
   clock: Clock;
-  /** Cells that are not left to wait for more of their hour. */
+  /** So many cells are folded at once instead of waiting for more of their hour. */
   maxWaiting?: number;
 }
 
 const LOOK_EVERY_MS = 5_000;
 
-/** Cells of one hour share most of their rows, so that the longer they wait, the less each costs. */
+/** Cells of one hour share most of their rollups: the longer they wait, the less each costs. */
 const FOLD_EVERY_MS = 10 * 60_000;
 
-/** A view asks six questions, and each reads those of its account: so many take 60 to 90 ms. */
+/** Each of a view's six queries reads the cells of its account: this many take 60 to 90 ms. */
 const MAX_WAITING = 10_000;
 
-/** Each adds to sixteen rows. With SQLite, nothing else happens in the process meanwhile. */
+/** Each cell adds to sixteen rows. With SQLite, folding a piece blocks the process. */
 const CELLS_PER_PIECE = 25;
 
-/** What follows a piece: others get their turn. */
-const BREATH_MS = 10;
+/** The pause after a piece, for other queries. */
+const PAUSE_MS = 10;
 
 export class UsageFolder {
   readonly #options: Required<UsageFolderOptions>;
@@ -39,7 +39,7 @@ export class UsageFolder {
     this.#task = new PeriodicTask({
       everyMs: LOOK_EVERY_MS,
       run: () => this.look(),
-      failure: "cannot fold what was used into the rollups",
+      failure: "cannot fold usage into the rollups",
       clock,
       log,
     });
@@ -49,12 +49,12 @@ export class UsageFolder {
     this.#task.start();
   }
 
-  /** Resolves when the piece that is under way is folded. Cells that still wait are counted, and folded later. */
+  /** Resolves when the piece that is under way is folded. Queries count waiting cells, which the next start folds. */
   close(): Promise<void> {
     return this.#task.close();
   }
 
-  /** Folds the waiting cells if there are many, or if the time has come. */
+  /** Folds the waiting cells if there are many, or if the last fold was long ago. */
   async look(): Promise<void> {
     const { store, log, clock, maxWaiting } = this.#options;
     const waiting = await store.usage.waiting(maxWaiting);
@@ -65,14 +65,14 @@ export class UsageFolder {
     log.debug({ cells: waiting, ms: clock.monotonic() - startedAt }, "usage folded");
   }
 
-  /** Not more than there were: what comes meanwhile may wait for its like. */
+  /** Folds no more cells than there were: later ones wait for others of their hour. */
   async #fold(cells: number): Promise<void> {
     const { store, clock } = this.#options;
     for (let left = cells; left > 0 && !this.#task.isClosed;) {
       const folded = await store.usage.fold(Math.min(left, CELLS_PER_PIECE));
       if (folded === 0) return;
       left -= folded;
-      await new Promise<void>((resolve) => clock.after(BREATH_MS, resolve));
+      await new Promise<void>((resolve) => clock.after(PAUSE_MS, resolve));
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The folder, over cells that are only counted: when it folds, how much at a time, and when it stops. */
+/** The usage folder over a fake table: when it folds, how much at a time, and when it stops. */
 
 import { expect, test } from "bun:test";
 import { ColinkError } from "../base/error.ts";
@@ -7,8 +7,8 @@ import { UsageFolder } from "./usage_folder.ts";
 
 const MANY = 100;
 
-/** Cells that wait, and a clock on which only waiting takes time. */
-class Surroundings {
+/** A number of waiting cells, and a clock on which pauses take no real time. */
+class FakeUsage {
   readonly pieces: number[] = [];
   nowMs = 0;
   onPiece = () => {};
@@ -51,49 +51,49 @@ class Surroundings {
   }
 }
 
-test("few cells wait for their like, many are folded at once, a few at a time", async () => {
-  const around = new Surroundings(MANY - 1);
-  const folder = around.folder();
+test("few cells wait for others of their hour, many are folded at once, in small pieces", async () => {
+  const usage = new FakeUsage(MANY - 1);
+  const folder = usage.folder();
   await folder.look();
-  expect(around.pieces).toEqual([]);
-  around.cells = MANY + 5;
+  expect(usage.pieces).toEqual([]);
+  usage.cells = MANY + 5;
   await folder.look();
-  expect(Math.max(...around.pieces)).toBeLessThan(MANY / 2);
-  // What came meanwhile waits again.
-  expect(around.cells).toBe(5);
+  expect(Math.max(...usage.pieces)).toBeLessThan(MANY / 2);
+  // Cells beyond the number that was counted wait again.
+  expect(usage.cells).toBe(5);
 });
 
-test("few cells are folded, too, when they have waited for ten minutes", async () => {
-  const around = new Surroundings(7);
-  const folder = around.folder();
-  around.nowMs += 9 * 60_000;
+test("few cells are folded when they have waited for ten minutes", async () => {
+  const usage = new FakeUsage(7);
+  const folder = usage.folder();
+  usage.nowMs += 9 * 60_000;
   await folder.look();
-  expect(around.cells).toBe(7);
-  around.nowMs += 60_000;
+  expect(usage.cells).toBe(7);
+  usage.nowMs += 60_000;
   await folder.look();
-  expect(around.cells).toBe(0);
+  expect(usage.cells).toBe(0);
 });
 
-test("a closed folder ends after the piece that it is at, and begins no other", async () => {
-  const around = new Surroundings(MANY);
-  const folder = around.folder();
+test("a closed folder finishes the current piece and starts no other", async () => {
+  const usage = new FakeUsage(MANY);
+  const folder = usage.folder();
   const closed = new Promise<void>((resolve) => {
-    around.onPiece = () => resolve(folder.close());
+    usage.onPiece = () => resolve(folder.close());
   });
   folder.start();
   await closed;
-  expect(around.pieces).toHaveLength(1);
+  expect(usage.pieces).toHaveLength(1);
 });
 
-test("cells that cannot be folded now are folded later", async () => {
-  const around = new Surroundings(MANY);
-  const folder = around.folder();
-  around.onPiece = () => {
-    around.onPiece = () => {};
+test("cells that cannot be folded during an outage are folded afterwards", async () => {
+  const usage = new FakeUsage(MANY);
+  const folder = usage.folder();
+  usage.onPiece = () => {
+    usage.onPiece = () => {};
     throw new ColinkError("store_unavailable", "Cannot reach the account database: it is away");
   };
   await expect(folder.look()).rejects.toMatchObject({ code: "store_unavailable" });
-  around.cells = MANY;
+  usage.cells = MANY;
   await folder.look();
-  expect(around.cells).toBe(0);
+  expect(usage.cells).toBe(0);
 });

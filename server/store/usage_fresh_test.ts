@@ -28,7 +28,7 @@ test("calls of one minute that share every key column share a cell", () => {
   ]);
 });
 
-test("every key column tells calls apart", () => {
+test("calls that differ in one key column do not share a cell", () => {
   const entries = [
     {},
     { accountId: "a" },
@@ -41,7 +41,7 @@ test("every key column tells calls apart", () => {
   expect(cellsOf(entries)).toHaveLength(entries.length);
 });
 
-test("gateways that count the same cells write them in the same order, whatever came first", () => {
+test("gateways that count the same cells write them in the same order, whatever the order of the calls", () => {
   const random = seeded(3);
   const entries = Array.from(
     { length: 200 },

@@ -43,7 +43,7 @@ test("a cell adds to each step, from the beginning of that step", () => {
   ]);
 });
 
-test("no row of a provider's tells whose calls its nodes served", () => {
+test("no row of a provider reveals whose calls its nodes served", () => {
   const provided = rowsOf([aCell()]).filter(({ side }) => side === 1);
   expect(provided.map(({ account_id: id }) => id)).toContain("provider");
   expect(new Set(provided.map(({ key_id: id }) => id))).toEqual(new Set([""]));
@@ -68,7 +68,7 @@ test("cells that differ in their bucket alone share their rows, each in its own 
   for (const row of rows) expect(row).toMatchObject({ calls: 5, h0: 1, h22: 3, h1: 0 });
 });
 
-test("gateways that fold the same cells write the rows in the same order, whatever came first", () => {
+test("gateways that fold the same cells write the rows in the same order, whatever the order of the cells", () => {
   const random = seeded(5);
   const cells = Array.from(
     { length: 120 },
@@ -80,7 +80,7 @@ test("gateways that fold the same cells write the rows in the same order, whatev
   expect(keys(cells.toReversed())).toEqual(keys(cells));
 });
 
-test("a question reads the coarsest rows that can answer it", () => {
+test("a query reads the coarsest rows that have its groups", () => {
   expect(grainFor("made", "hour", [])).toBe(0);
   expect(grainFor("made", "hour", ["model", "key"])).toBe(3);
   expect(grainFor("made", "minute", ["model", "key"])).toBe(7);

@@ -1,4 +1,4 @@
-/** Version 1 of the schema: accounts, keys, invites, the ledger and the models that were seen. */
+/** Version 1 of the schema: accounts, keys, invites, the ledger and known models. */
 
 import type { Kysely } from "kysely";
 import type { Schema } from "../schema.ts";
@@ -37,7 +37,7 @@ export async function createTables(db: Kysely<Schema>): Promise<void> {
     .addColumn("used_by", "text")
     .execute();
 
-  // No foreign keys here: what was used stays on record whatever becomes of accounts and keys.
+  // No foreign keys: usage stays on record when an account or a key is deleted.
   await db.schema.createTable("ledger")
     .addColumn("id", "text", (column) => column.primaryKey())
     .addColumn("account_id", "text", (column) => column.notNull())

@@ -1,4 +1,4 @@
-/** Version 2: what the console shows. Sessions, many keys an account, nodes and their timeline, rollups, audit, settings. */
+/** Version 2, for the console: sessions, several keys an account, nodes with their timelines, usage, the audit log, settings. */
 
 import { type Kysely, sql } from "kysely";
 import { BUCKETS } from "../histogram.ts";
@@ -15,7 +15,7 @@ export async function addConsole(db: Kysely<Schema>): Promise<void> {
   await addAdministration(db);
 }
 
-/** What operators had set on an account's API key is the account's own now: it may have many keys. */
+/** The limits that operators had set on an account's API key become the account's own, because it may have several keys now. */
 async function addLimitsOfAccounts(db: Kysely<Schema>): Promise<void> {
   await db.schema.alterTable("accounts").addColumn("rpm", "integer").execute();
   await db.schema.alterTable("accounts").addColumn("models", "text").execute();
@@ -149,7 +149,7 @@ async function addAdministration(db: Kysely<Schema>): Promise<void> {
     .addColumn("name", "text", (column) => column.primaryKey())
     .addColumn("value", "text", (column) => column.notNull())
     .execute();
-  // No foreign keys: who did what stays on record whatever becomes of them.
+  // No foreign keys: the audit log keeps what a deleted account did.
   await db.schema.createTable("audit")
     .addColumn("id", "text", (column) => column.primaryKey())
     .addColumn("at", "bigint", (column) => column.notNull())

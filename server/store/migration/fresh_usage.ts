@@ -1,4 +1,4 @@
-/** Version 3: calls are counted into cells of their minute first, and from there into the rollups. */
+/** Version 3: calls are counted into fresh cells first, which are folded into the rollups later. */
 
 import type { Kysely } from "kysely";
 import type { Schema } from "../schema.ts";
@@ -21,7 +21,7 @@ export async function addFreshUsage(db: Kysely<Schema>): Promise<void> {
     "stream_ms",
   ] as const;
   for (const sum of sums) table = table.addColumn(sum, "bigint", (column) => column.notNull());
-  // The minute stands late, so that what is folded together lies together: a node's minutes of one hour.
+  // The minute comes late in the key: cells that share rollups, a node's minutes of one hour, then lie together.
   await table.addPrimaryKeyConstraint("usage_fresh_key", [
     "account_id",
     "model",

@@ -1,4 +1,4 @@
-/** What every store must do for the console, whatever lies below it: run by store_test.ts against SQLite and PostgreSQL. */
+/** What a store does for the console: store_test.ts runs this suite on SQLite and on PostgreSQL. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { NodeSighting } from "../nodes.ts";
@@ -8,10 +8,10 @@ import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** The beginning of a day, and so of an hour and of a minute. */
+/** The start of a day, and so of an hour and of a minute. */
 const DAY = Date.UTC(2026, 9, 1);
 
-/** Declares the tests; call it inside a `describe`. */
+/** Declares the tests. Called inside a `describe`. */
 export function consoleSuite(prepare: () => Promise<Subject>): void {
   let subject: Subject;
   let store: Store;
@@ -51,9 +51,9 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       return id;
     }
 
-    test("are found with their account until they are ended, over, or the account is shut", async () => {
+    test("are found with their account until they are ended, expire, or the account is disabled", async () => {
       const account = await added({ role: "admin" });
-      const [kept, ended, over] = [
+      const [kept, ended, expired] = [
         await begun(account),
         await begun(account),
         await begun(account, { expiresAt: Date.now() - 1 }),
@@ -66,15 +66,15 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.sessions.end(account.id, ended)).toBe(true);
       expect(await store.sessions.end(account.id, ended)).toBe(false);
       expect(await store.sessions.find(ended)).toBeNull();
-      expect(await store.sessions.find(over)).toBeNull();
-      expect(await store.sessions.alive([kept, ended, over])).toEqual(new Set([kept]));
+      expect(await store.sessions.find(expired)).toBeNull();
+      expect(await store.sessions.alive([kept, ended, expired])).toEqual(new Set([kept]));
       expect((await store.sessions.ofAccount(account.id)).map(({ id }) => id)).toEqual([kept]);
       await store.users.change(account.id, { isDisabled: true });
       expect(await store.sessions.find(kept)).toBeNull();
       expect(await store.sessions.alive([kept])).toEqual(new Set());
     });
 
-    test("are ended by their own account only", async () => {
+    test("are ended by their own account alone", async () => {
       const [account, other] = [await added(), await added()];
       const id = await begun(account);
       expect(await store.sessions.end(other.id, id)).toBe(false);
@@ -82,7 +82,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.sessions.find(id)).not.toBeNull();
     });
 
-    test("end with a new password, all but the one that changed it", async () => {
+    test("end with a new password, all but the session that changed it", async () => {
       const account = await added();
       const [here, there] = [await begun(account), await begun(account)];
       expect(
@@ -95,7 +95,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect((await store.accountById(account.id))?.passwordHash).toBe("$2b$12$new");
     });
 
-    test("do not begin with a password that was changed meanwhile, nor is one that was changed replaced", async () => {
+    test("do not begin with a password that was changed before, and such a password is not replaced again", async () => {
       const account = await added();
       const change = { hash: "$2b$12$new", replacing: account.passwordHash };
       expect(await store.setPasswordHash(account.id, change)).toEqual([]);
@@ -104,7 +104,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.sessions.ofAccount(account.id)).toEqual([]);
     });
 
-    test("that begin while the password is changed are over with it, whichever comes first", async () => {
+    test("that begin while the password is changed end with it, whichever comes first", async () => {
       const account = await added();
       const begins = Array.from({ length: 4 }, () => begun(account).catch(() => null));
       const changed = store.setPasswordHash(account.id, { hash: "$2b$12$new" });
@@ -112,7 +112,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.sessions.ofAccount(account.id)).toEqual([]);
     });
 
-    test("beyond fifty end, the oldest first", async () => {
+    test("beyond fifty end the oldest ones", async () => {
       const account = await added();
       const oldest = await begun(account, { createdAt: 1 });
       for (let i = 0; i < 50; i++) await begun(account, { createdAt: 2 + i });
@@ -120,12 +120,12 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.sessions.ofAccount(account.id)).toHaveLength(50);
     });
 
-    test("that are over are forgotten", async () => {
+    test("that have expired are deleted", async () => {
       const account = await added();
-      const [over, good] = [await begun(account, { expiresAt: 5 }), await begun(account)];
+      const [expired, valid] = [await begun(account, { expiresAt: 5 }), await begun(account)];
       await store.sessions.prune(Date.now());
-      expect(await store.sessions.end(account.id, over)).toBe(false);
-      expect(await store.sessions.find(good)).not.toBeNull();
+      expect(await store.sessions.end(account.id, expired)).toBe(false);
+      expect(await store.sessions.find(valid)).not.toBeNull();
     });
   });
 
@@ -133,7 +133,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
     const endedSince = async (since: number) =>
       (await store.keys.endedSince(since)).changes.map(({ id }) => id);
 
-    test("of one account may be many, and each is revoked by itself", async () => {
+    test("of one account are several, and each is revoked alone", async () => {
       const account = await added();
       const [one, two] = [
         aKey(account, { isDefault: false }),
@@ -148,7 +148,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await endedSince(before.now)).toContain(one.id);
     });
 
-    test("are at most 200 an account, however many are made at once", async () => {
+    test("are at most 200 an account, however many are added at once", async () => {
       const account = await added();
       const tries = await Promise.allSettled(
         Array.from({ length: 205 }, () => store.keys.add(aKey(account, { isDefault: false }))),
@@ -157,7 +157,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       await expect(store.keys.add(aKey(account))).rejects.toMatchObject({ code: "too_many" });
     });
 
-    test("work for a while beside those that replaced them, and are told when that is over", async () => {
+    test("work for a while beside the keys that replaced them, and are reported as ended afterwards", async () => {
       const account = await added();
       const old = aKey(account, { isDefault: false });
       await store.keys.add(old);
@@ -177,7 +177,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect((await store.keys.ofAccount(account.id)).map(({ id }) => id)).toEqual([fresh.id]);
     });
 
-    test("that are ended in the past are told as ended now, and do not come back", async () => {
+    test("whose end is set into the past are reported as ended now, and cannot be revived", async () => {
       const account = await added();
       const key = aKey(account);
       await store.keys.add(key);
@@ -187,7 +187,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.keys.change(account.id, key.id, { expiresAt: null })).toBeNull();
     });
 
-    test("are not more for being replaced with an overlap", async () => {
+    test("count against the limit while a replaced key still works", async () => {
       const account = await added();
       const keys = Array.from({ length: 200 }, () => aKey(account, { isDefault: false }));
       await Promise.all(keys.map((key) => store.keys.add(key)));
@@ -200,14 +200,14 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await rotate(0)).toEqual([keys[0]!.id]);
     });
 
-    test("and invites and deeds of no possible name are not found", async () => {
+    test("and invites and audit events with an impossible id are not found", async () => {
       const account = await added();
       expect(await store.keys.change(account.id, "\0", { rpm: 1 })).toBeNull();
       expect(await store.invites.revoke("\0")).toBeNull();
       expect(await store.audit.page({ action: "\0", limit: 1 })).toEqual([]);
     });
 
-    test("keep an end that comes before their overlap's", async () => {
+    test("keep an end that is sooner than the end of their overlap", async () => {
       const account = await added();
       const soon = Date.now() + MINUTE_MS;
       const old = aKey(account, { isDefault: false, expiresAt: soon });
@@ -216,7 +216,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect((await store.keys.byDigest(old.digest))?.key.expiresAt).toBe(soon);
     });
 
-    test("say when they made a call last, once a minute", async () => {
+    test("show when they made a call last, once a minute", async () => {
       const account = await added();
       const key = aKey(account);
       await store.keys.add(key);
@@ -240,10 +240,10 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
           anEntry({ accountId: account.id, startedAt: DAY + i, model: `m${i % 3}`, ...change }),
       );
 
-    test("come back as they went in, newest first, page by page, each once", async () => {
+    test("are read as they were written, newest first, page by page, each once", async () => {
       const account = await added();
       const all = entries(account, 25);
-      // Some of the same millisecond.
+      // Several calls of one millisecond.
       all.push(...entries(account, 5, { startedAt: DAY + 10 }));
       all.push(anEntry({
         accountId: account.id,
@@ -270,7 +270,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         .toEqual(all.map(({ startedAt }) => startedAt).toSorted((a, b) => b - a));
     });
 
-    test("are filtered by whatever is asked for", async () => {
+    test("are filtered by each of their properties", async () => {
       const [account, provider] = [await added(), await added()];
       const wanted = anEntry({
         accountId: account.id,
@@ -308,7 +308,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect((await store.calls.page(none)).calls).toEqual([]);
     });
 
-    test("are looked at 10,000 for a page, and the next page goes on from there", async () => {
+    test("are examined 10,000 a page, and the next page goes on from there", async () => {
       const account = await added();
       const oldest = anEntry({ accountId: account.id, model: "rare", startedAt: DAY - 1 });
       await store.writeLedger([oldest]);
@@ -328,7 +328,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(second.end).toBeNull();
     });
 
-    test("are found by those who made or provided them, and by nobody else", async () => {
+    test("are found by the accounts that made or provided them, and by no other", async () => {
       const [caller, provider, stranger] = [await added(), await added(), await added()];
       const entry = anEntry({ accountId: caller.id, providerAccountId: provider.id });
       await store.writeLedger([entry]);
@@ -337,9 +337,9 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.calls.find(stranger.id, entry.id)).toBeNull();
     });
 
-    test("that are old are forgotten, so many at a time", async () => {
+    test("that are old are deleted, a limited number at a time", async () => {
       const account = await added();
-      // Older than what other tests here have written.
+      // Older than the calls of the other tests.
       const old = entries(account, 7, { startedAt: 1000 });
       const fresh = anEntry({ accountId: account.id, startedAt: 2000 });
       await store.writeLedger([...old, fresh]);
@@ -374,7 +374,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       until: null,
     });
 
-    test("are known by what they said last, and how they left", async () => {
+    test("keep what they announced last, and how they left", async () => {
       const account = await added();
       const key = aKey(account, { kind: "node" });
       await store.keys.add(key);
@@ -403,14 +403,14 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.nodes.known([first.id, "unknown"])).toMatchObject([{ id: first.id }]);
     });
 
-    test("that have come again are not taken for gone, whatever of it is written first", async () => {
+    test("that have reconnected do not count as gone, whichever is written first", async () => {
       const node = sighting(await added(), { at: DAY + 2 });
       const departure = { id: node.id, at: DAY + 1, code: "lost", closeCode: 1006 };
       await store.nodes.write({ ...nothing, sightings: [node], departures: [departure] });
       expect(await store.nodes.find(node.id)).toMatchObject({ lastSeenAt: DAY + 2, goneAt: null });
     });
 
-    test("are decided about by their owner only, and that outlives reconnecting", async () => {
+    test("obey their owner alone, and decisions outlive reconnecting", async () => {
       const [account, other] = [await added(), await added()];
       const node = sighting(account);
       await store.nodes.write({ ...nothing, sightings: [node] });
@@ -432,14 +432,14 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         .toMatchObject({ approvedAt: 9, pausedAt: 7, ownerEmail: account.email });
     });
 
-    test("have a timeline, newest first, that is cut to its newest lines", async () => {
+    test("have a timeline, newest first, of which the newest events are kept", async () => {
       const account = await added();
       const { id } = sighting(account);
       const events = Array.from({ length: 30 }, (_, i) => event(id, DAY + i));
       await store.nodes.write({ ...nothing, events: [...events, event("another", DAY)] });
       await store.nodes.trim([id], 10);
-      const lines = await store.nodes.timeline(id, 100);
-      expect(lines.map(({ at }) => at - DAY)).toEqual([29, 28, 27, 26, 25, 24, 23, 22, 21, 20]);
+      const kept = await store.nodes.timeline(id, 100);
+      expect(kept.map(({ at }) => at - DAY)).toEqual([29, 28, 27, 26, 25, 24, 23, 22, 21, 20]);
       expect(await store.nodes.timeline("another", 10)).toHaveLength(1);
       await store.nodes.prune(DAY + 25);
       expect(await store.nodes.timeline(id, 100)).toHaveLength(5);
@@ -455,7 +455,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
   });
 
   describe("administration", () => {
-    test("finds accounts by a part of their e-mail, wildcards being letters, page by page", async () => {
+    test("finds accounts by a part of their e-mail address, page by page; wildcards are letters", async () => {
       const mark = crypto.randomUUID().slice(0, 8);
       const made = [];
       for (const [i, name] of ["a%b", "a_b", "axb", "axxb"].entries()) {
@@ -491,7 +491,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.users.find("unknown")).toBeNull();
     });
 
-    test("keeps settings, and forgets them", async () => {
+    test("sets and removes settings", async () => {
       await store.settings.set("registration", "closed");
       await store.settings.set("registration", "invite");
       await store.settings.set("default_rpm", 7);
@@ -499,7 +499,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.settings.all()).toEqual(new Map([["registration", "invite"]]));
     });
 
-    test("lists invites with those who made and used them, and revokes what is unused", async () => {
+    test("lists invites with the accounts that made and used them, and revokes unused ones", async () => {
       const [maker, guest] = [await added(), anAccount()];
       const invite = (change: object = {}) => ({
         id: crypto.randomUUID(),
@@ -526,7 +526,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         .toMatchObject({ createdByEmail: maker.email, usedByEmail: guest.email });
     });
 
-    test("writes down what was done, newest first, page by page", async () => {
+    test("lists audit events, newest first, page by page", async () => {
       const actor = `${crypto.randomUUID()}@example.org`;
       for (let i = 0; i < 5; i++) {
         await store.audit.add({

@@ -1,4 +1,4 @@
-/** For tests: a random empty database on the PostgreSQL that `bun run test` starts. */
+/** For tests: an empty database of a random name on the PostgreSQL that `bun run test` starts. */
 
 import postgres from "postgres";
 

@@ -1,11 +1,11 @@
-/** What every store must do, whatever lies below it: run by store_test.ts against SQLite and PostgreSQL. */
+/** What a store does for accounts, keys and the ledger: store_test.ts runs this suite on SQLite and on PostgreSQL. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { InviteRow } from "../invites.ts";
 import type { AccountRow, KeyRow, LedgerEntry, Store } from "../store.ts";
 
 export interface Subject {
-  /** Opens the same database again and again, empty at first: each answer is a gateway of its own. */
+  /** Opens the database, which is empty at first; each store is one gateway's. */
   openAgain(): Promise<Store>;
   remove?(): Promise<void>;
 }
@@ -94,7 +94,7 @@ function anInvite(digest: string, expiresAt: number): InviteRow {
   };
 }
 
-/** Declares the tests; call it inside a `describe`. */
+/** Declares the tests. Called inside a `describe`. */
 export function storeSuite(prepare: () => Promise<Subject>): void {
   let subject: Subject;
   let store: Store;
@@ -123,7 +123,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     await other.close();
   });
 
-  test("an account comes back as it went in, by id and by e-mail", async () => {
+  test("an account is read as it was written, by id and by e-mail address", async () => {
     const { account } = await added();
     expect(await store.accountById(account.id)).toEqual(account);
     expect(await store.accountByEmail(account.email)).toEqual(account);
@@ -131,7 +131,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     expect(await store.accountByEmail("unknown@example.org")).toBeNull();
   });
 
-  test("a taken e-mail is refused, and nothing of the second account stays", async () => {
+  test("a taken e-mail address is refused, and nothing of the second account is stored", async () => {
     const { account } = await added();
     const second = anAccount({ email: account.email });
     const key = aKey(second);
@@ -140,7 +140,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     expect(await store.keys.byDigest(key.digest)).toBeNull();
   });
 
-  test("of twenty registrations of one e-mail at once exactly one succeeds", async () => {
+  test("of twenty simultaneous registrations of one e-mail address exactly one succeeds", async () => {
     const email = `${unique("race")}@example.org`;
     const tries = await Promise.allSettled(
       Array.from({ length: 20 }, () => store.addAccount(anAccount({ email }), [])),
@@ -166,7 +166,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     }
   });
 
-  test("an invite lets exactly one account in", async () => {
+  test("an invite admits exactly one account", async () => {
     const digest = unique("invite");
     const now = Date.now();
     await store.invites.add(anInvite(digest, now + 600_000));
@@ -178,7 +178,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
       .rejects.toMatchObject({ code: "invite_required" });
   });
 
-  test("an invite that is over, or unknown, lets nobody in and does not tell who is there", async () => {
+  test("an expired or unknown invite admits no account, and does not reveal which addresses are taken", async () => {
     const { account } = await added();
     const digest = unique("invite");
     await store.invites.add(anInvite(digest, Date.now() - 1000));
@@ -207,7 +207,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
       .toMatchObject({ role: "admin", passwordHash: "$2b$12$other" });
   });
 
-  test("a key comes back with its limits, and they can be changed one by one", async () => {
+  test("a key is read with its limits, which are changed one by one", async () => {
     const { account } = await added();
     const key = aKey(account, { kind: "node", rpm: 7, models: ["a/b", "ü"] });
     await store.keys.rotate(key);
@@ -223,7 +223,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     expect((await store.keys.byDigest(key.digest))?.key).toMatchObject({ rpm: null, models: null });
   });
 
-  test("rotation revokes the keys of that kind only, and both stay known by digest", async () => {
+  test("rotation revokes the key of that kind alone, and both keys are still found by digest", async () => {
     const { account, key } = await added();
     const node = aKey(account, { kind: "node" });
     await store.keys.rotate(node);
@@ -235,7 +235,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     expect((await store.keys.byDigest(fresh.digest))?.key.revokedAt).toBeNull();
   });
 
-  test("many rotations at once, on two gateways, leave exactly one key", async () => {
+  test("many simultaneous rotations, on two gateways, leave exactly one key", async () => {
     const { account } = await added();
     const other = await subject.openAgain();
     await Promise.all(
@@ -245,23 +245,23 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     await other.close();
   });
 
-  test("revoked keys and those of disabled accounts are told from a time of the database's clock on", async () => {
+  test("revoked keys and keys of disabled accounts are reported from a time of the database's clock on", async () => {
     const { account, key } = await added();
-    const shut = await added();
+    const disabled = await added();
     const before = await store.keys.endedSince(0);
     await store.keys.rotate(aKey(account));
-    await store.users.change(shut.account.id, { isDisabled: true });
+    await store.users.change(disabled.account.id, { isDisabled: true });
     const after = await store.keys.endedSince(before.now);
     expect(after.now).toBeGreaterThanOrEqual(before.now);
-    expect(after.changes.map(({ id }) => id).sort()).toEqual([key.id, shut.key.id].sort());
+    expect(after.changes.map(({ id }) => id).sort()).toEqual([key.id, disabled.key.id].sort());
     for (const { at } of after.changes) expect(at).toBeWithin(before.now, after.now + 1);
     expect((await store.keys.endedSince(after.now + 60_000)).changes).toEqual([]);
-    expect((await store.keys.byDigest(shut.key.digest))?.account.isDisabled).toBe(true);
-    await store.users.change(shut.account.id, { isDisabled: false });
-    expect((await store.keys.byDigest(shut.key.digest))?.account.isDisabled).toBe(false);
+    expect((await store.keys.byDigest(disabled.key.digest))?.account.isDisabled).toBe(true);
+    await store.users.change(disabled.account.id, { isDisabled: false });
+    expect((await store.keys.byDigest(disabled.key.digest))?.account.isDisabled).toBe(false);
   });
 
-  test("served calls count for caller and provider; others count for nobody", async () => {
+  test("served calls count for caller and provider; other calls count for neither", async () => {
     const { account: caller } = await added();
     const { account: provider } = await added();
     const entry = (change: Partial<LedgerEntry>) =>
@@ -282,7 +282,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
       .toMatchObject({ totalApiCalls: 0, totalProvidedCalls: 4 });
   });
 
-  test("an entry that is written again, in another batch or in the same one, counts once", async () => {
+  test("an entry that is written twice, in one batch or in two, counts once", async () => {
     const { account } = await added();
     const first = anEntry({ accountId: account.id, providerAccountId: account.id });
     const second = anEntry({ accountId: account.id });
@@ -293,7 +293,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
       .toMatchObject({ totalApiCalls: 2, totalProvidedCalls: 1 });
   });
 
-  test("batches of two gateways that hold the same accounts, in any order, all get through", async () => {
+  test("batches of two gateways with the same accounts, in any order, are all written", async () => {
     const accounts = await Promise.all(Array.from({ length: 6 }, () => added()));
     const other = await subject.openAgain();
     const batch = (reverse: boolean) => {
@@ -317,14 +317,14 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     expect((await store.accountById(account.id))?.totalApiCalls).toBe(1000);
   });
 
-  test("models that were offered once are remembered, the latest first, each once", async () => {
+  test("models that were ever offered are remembered, the latest first, each once", async () => {
     await store.addKnownModels(["old", "both"], 1);
     await store.addKnownModels(["both", "new"], 2);
     expect((await store.knownModels(10)).toSorted()).toEqual(["both", "new", "old"]);
     expect(await store.knownModels(1)).toEqual(["new"]);
   });
 
-  test("a transaction is never seen half done", async () => {
+  test("no query sees a transaction half done", async () => {
     const { account } = await added();
     const looks: Promise<number>[] = [];
     const writes = Array.from({ length: 10 }, () => {

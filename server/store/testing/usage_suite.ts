@@ -1,4 +1,4 @@
-/** What every store must tell of what was used, whatever lies below it: run by store_test.ts against SQLite and PostgreSQL. */
+/** What a store reports as usage: store_test.ts runs this suite on SQLite and on PostgreSQL. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { seeded } from "../../base/testing/random.ts";
@@ -13,10 +13,10 @@ import { steps } from "../usage_rollup.ts";
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** The beginning of a day, and so of an hour and of a minute. */
+/** The start of a day, and so of an hour and of a minute. */
 const DAY = Date.UTC(2026, 9, 1);
 
-/** Declares the tests; call it inside a `describe`. */
+/** Declares the tests. Called inside a `describe`. */
 export function usageSuite(prepare: () => Promise<Subject>): void {
   let subject: Subject;
   let store: Store;
@@ -37,7 +37,7 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
     return account;
   }
 
-  const query = (account: AccountRow, change: Partial<UsageQuery> = {}): UsageQuery => ({
+  const aQuery = (account: AccountRow, change: Partial<UsageQuery> = {}): UsageQuery => ({
     accountId: account.id,
     side: "made",
     step: "day",
@@ -47,7 +47,7 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
   });
 
   for (const seed of [1, 2, 3]) {
-    test(`is what the ledger holds, whatever was folded and when (seed ${seed})`, async () => {
+    test(`equals the sums of the ledger, whatever is folded and when (seed ${seed})`, async () => {
       const random = seeded(seed);
       const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
       const upTo = (most: number) => 1 + Math.floor(random() * most);
@@ -56,50 +56,50 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
       const ledger: LedgerEntry[] = [];
       for (let turn = 0; turn < 40; turn++) {
         const batch = Array.from({ length: upTo(12) }, someEntry);
-        // As after an outage: some of them are written a second time.
+        // As after an outage, some entries are written a second time.
         await store.writeLedger([...batch, ...ledger.slice(-upTo(3))]);
         ledger.push(...batch);
         if (random() < 0.5) await store.usage.fold(upTo(20));
-        const asked = query(pick(accounts), {
+        const query = aQuery(pick(accounts), {
           side: pick(["made", "provided"]),
           step: pick(["minute", "hour", "day"]),
           ...(random() < 0.3 && { model: pick(models) }),
           ...(random() < 0.3 && { nodeId: pick(nodes) }),
         });
-        const keyed = asked.side === "made" && random() < 0.3 ? { keyId: pick(keys) } : {};
-        await expectTold(ledger, { ...asked, ...keyed });
+        const keyed = query.side === "made" && random() < 0.3 ? { keyId: pick(keys) } : {};
+        await expectReported(ledger, { ...query, ...keyed });
       }
       while (await store.usage.fold(100) > 0);
       expect(await store.usage.waiting(1)).toBe(0);
-      for (const account of accounts) await expectTold(ledger, query(account));
+      for (const account of accounts) await expectReported(ledger, aQuery(account));
     });
   }
 
-  /** Every answer to the question is what a walk through the ledger comes to. */
-  async function expectTold(ledger: readonly LedgerEntry[], asked: UsageQuery): Promise<void> {
-    const mine = ledger.filter((entry) => fits(entry, asked));
-    expect(await store.usage.total(asked)).toEqual(sumOf(mine));
-    const { ms } = steps[asked.step];
+  /** Every answer equals the sums over the ledger's entries. */
+  async function expectReported(ledger: readonly LedgerEntry[], query: UsageQuery): Promise<void> {
+    const mine = ledger.filter((entry) => fits(entry, query));
+    expect(await store.usage.total(query)).toEqual(sumOf(mine));
+    const { ms } = steps[query.step];
     const series = [...Map.groupBy(mine, ({ startedAt }) => startedAt - startedAt % ms)]
       .map(([at, entries]) => ({ at, ...sumOf(entries) })).sort((a, b) => a.at - b.at);
-    expect(await store.usage.series(asked)).toEqual(series);
+    expect(await store.usage.series(query)).toEqual(series);
     const shares = {
       model: ({ model }: LedgerEntry) => storable(model),
-      key: ({ keyId }: LedgerEntry) => asked.side === "made" ? keyId : null,
+      key: ({ keyId }: LedgerEntry) => query.side === "made" ? keyId : null,
       node: ({ nodeId }: LedgerEntry) => nodeId,
     };
     for (const dimension of ["model", "key", "node"] as const) {
       const parts = [...Map.groupBy(mine, shares[dimension])]
         .flatMap(([id, entries]) => id === null ? [] : [{ id, ...sumOf(entries) }])
         .sort((a, b) => b.calls - a.calls || (a.id < b.id ? -1 : 1));
-      expect(await store.usage.shares(asked, dimension, 50)).toEqual(parts);
+      expect(await store.usage.shares(query, dimension, 50)).toEqual(parts);
     }
-    const points = await store.usage.modelSeries(asked, ["m0"]);
+    const points = await store.usage.modelSeries(query, ["m0"]);
     const ofModel = mine.filter(({ model }) => model === "m0");
     expect(points.reduce((sum, { calls }) => sum + calls, 0)).toBe(ofModel.length);
   }
 
-  test("is exact at every moment, while two gateways write and both of them fold", async () => {
+  test("is exact at every moment, while two gateways write and fold", async () => {
     const account = await added();
     const other = await subject.openAgain();
     let begun = 0;
@@ -123,10 +123,10 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
     const watch = async () => {
       while (!isOver) {
         const atLeast = written;
-        const { calls } = await store.usage.total(query(account, { step: "hour" }));
+        const { calls } = await store.usage.total(aQuery(account, { step: "hour" }));
         expect(calls).toBeGreaterThanOrEqual(atLeast);
         expect(calls).toBeLessThanOrEqual(begun);
-        // A gateway that waits for SQLite's lock waits for a timer.
+        // A gateway that waits for SQLite's lock needs a timer to fire.
         await new Promise(setImmediate);
       }
     };
@@ -135,23 +135,23 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
     isOver = true;
     await watching;
     for (const step of ["minute", "hour", "day"] as const) {
-      expect((await store.usage.total(query(account, { step }))).calls).toBe(1200);
+      expect((await store.usage.total(aQuery(account, { step }))).calls).toBe(1200);
     }
     await other.close();
   });
 
-  test("by the minute that is old is forgotten; hours and days stay", async () => {
+  test("by the minute is deleted when it is old; hours and days stay", async () => {
     const account = await added();
     await store.writeLedger([anEntry({ accountId: account.id, startedAt: DAY })]);
     while (await store.usage.fold(100) > 0);
     expect(await store.usage.pruneMinutes([account.id], DAY)).toBe(0);
     expect(await store.usage.pruneMinutes([account.id], DAY + 1)).toBeGreaterThan(0);
-    expect((await store.usage.total(query(account, { step: "minute" }))).calls).toBe(0);
-    expect((await store.usage.total(query(account, { step: "hour" }))).calls).toBe(1);
+    expect((await store.usage.total(aQuery(account, { step: "minute" }))).calls).toBe(0);
+    expect((await store.usage.total(aQuery(account, { step: "hour" }))).calls).toBe(1);
   });
 }
 
-/** Two that are the same to a database. */
+/** The last two are stored as the same text. */
 const models = ["m0", "m\0", "m\uFFFD"];
 const keys = ["k0", "k1"];
 const nodes = ["n0", "n1", "n2", "n3"];
