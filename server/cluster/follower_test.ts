@@ -1,102 +1,214 @@
 /** The other gateways' nodes, also when messages or Redis were lost. */
 
-import { describe, expect, test } from "bun:test";
-import { settle } from "../base/testing/fake_clock.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { silentLog } from "../base/log.ts";
+import { settle } from "../base/testing/fake_clock.ts";
 import type { NodeList, Presence } from "./bus.ts";
 import { Follower } from "./follower.ts";
 import { record } from "./testing/record.ts";
 
-class Following {
-  /** What Redis has of each gateway. */
-  readonly lists = new Map<string, NodeList>();
-  reads = 0;
-  isAway = false;
-  /** Ids of nodes that were reported as gone. */
-  readonly gone: string[] = [];
-  readonly follower = new Follower({
+/** What Redis has of each gateway. */
+let lists: Map<string, NodeList>;
+let reads: string[];
+/** Delays the next readings until it is called. */
+let hold: { promise: Promise<void>; resolve: () => void } | null;
+let isAway: boolean;
+let events: string[];
+let follower: Follower;
+
+beforeEach(() => {
+  lists = new Map();
+  [reads, events] = [[], []];
+  [hold, isAway] = [null, false];
+  follower = new Follower({
     bus: {
-      read: (id) => {
-        this.reads++;
-        if (this.isAway) return Promise.reject(new Error("away"));
-        return Promise.resolve(this.lists.get(id) ?? { seq: 0, nodes: [] });
+      async read(id) {
+        reads.push(id);
+        if (isAway) throw new Error("away");
+        const list = lists.get(id) ?? { seq: 0, nodes: [] };
+        await hold?.promise;
+        return list;
       },
     },
     log: silentLog,
-    onNode: () => {},
-    onGone: (id) => void this.gone.push(id),
+    onNode: ({ who }) => void events.push(`+${who.id}`),
+    onGone: (id) => void events.push(`-${id}`),
   });
+});
 
-  async roll(seqs: Record<string, number>, kept: string[] = []): Promise<void> {
-    const others = Object.entries(seqs).map(([id, seq]): [string, Presence] => [
-      id,
-      { id, url: "http://x", version: "1", seq, isDraining: false, nodes: 0 },
-    ]);
-    this.follower.reconcile(new Map(others), (id) => kept.includes(id));
-    await settle();
-  }
-
-  async hears(from: string, seq: number, put: string[], gone: string[] = []): Promise<void> {
-    const change = { seq, put: put.map((id) => record(id)), gone };
-    this.follower.receive({ is: "nodes", from, change });
-    await settle();
-  }
-
-  nodes(gateway: string): string[] {
-    return [...this.follower.nodesOf(gateway)].map(({ who }) => who.id).sort();
-  }
+/** A heartbeat whose reply has these gateways, with their sequence numbers. */
+async function beat(seqs: Record<string, number>, kept: string[] = []): Promise<void> {
+  const others = Object.entries(seqs).map(([id, seq]): [string, Presence] => [
+    id,
+    { id, url: "http://x", version: "1", seq, isDraining: false, nodes: 0 },
+  ]);
+  follower.reconcile(new Map(others), (id) => kept.includes(id));
+  await settle();
 }
 
-describe("a follower", () => {
-  test("reads a gateway that is new to it, and goes by what it tells from then on", async () => {
-    const one = new Following();
-    one.lists.set("gw", { seq: 4, nodes: [record("a")] });
-    await one.roll({ gw: 4 });
-    await one.hears("gw", 5, ["b"], ["a"]);
-    expect(one.nodes("gw")).toEqual(["b"]);
-    // An old message that comes late changes nothing.
-    await one.hears("gw", 4, ["z"]);
-    await one.roll({ gw: 5 });
-    expect(one.nodes("gw")).toEqual(["b"]);
-    expect(one.reads).toBe(1);
+async function receive(from: string, seq: number, put: string[], gone: string[] = []) {
+  const change = { seq, put: put.map((id) => record(id)), gone };
+  follower.receive({ is: "nodes", from, change });
+  await settle();
+}
+
+function store(gateway: string, seq: number, ...ids: string[]): void {
+  lists.set(gateway, { seq, nodes: ids.map((id) => record(id)) });
+}
+
+function nodes(gateway: string): string[] {
+  return [...follower.nodesOf(gateway)].map(({ who }) => who.id).sort();
+}
+
+describe("the nodes of a gateway", () => {
+  test("are read once, and then follow its messages", async () => {
+    store("gw", 4, "a");
+    expect(follower.hasRead("gw")).toBe(false);
+    await beat({ gw: 4 });
+    expect(follower.hasRead("gw")).toBe(true);
+    await receive("gw", 5, ["b"], ["a"]);
+    await receive("gw", 6, ["b"], ["never there"]);
+    await beat({ gw: 6 });
+    expect(nodes("gw")).toEqual(["b"]);
+    expect(reads).toEqual(["gw"]);
+    expect(events).toEqual(["+a", "+b", "-a", "+b"]);
   });
 
-  test("reads anew when it has missed something, by the next number or by a sign of life", async () => {
-    const one = new Following();
-    await one.roll({ gw: 0 });
-    one.lists.set("gw", { seq: 3, nodes: [record("a"), record("c")] });
-    await one.hears("gw", 3, ["c"]);
-    expect(one.nodes("gw")).toEqual(["a", "c"]);
-    one.lists.set("gw", { seq: 4, nodes: [record("c")] });
-    // It may only be on its way.
-    await one.roll({ gw: 4 });
-    expect(one.nodes("gw")).toEqual(["a", "c"]);
-    await one.roll({ gw: 4 });
-    expect(one.nodes("gw")).toEqual(["c"]);
+  test("are not changed by an old message that arrives late, nor by the same one again", async () => {
+    store("gw", 4, "a");
+    await beat({ gw: 4 });
+    await receive("gw", 4, ["z"]);
+    await receive("gw", 3, ["z"], ["a"]);
+    expect(nodes("gw")).toEqual(["a"]);
+    expect(reads).toEqual(["gw"]);
   });
 
-  test("keeps what it knows while Redis is away, and of a gateway that it can still reach", async () => {
-    const one = new Following();
-    one.lists.set("gw", { seq: 1, nodes: [record("a")] });
-    await one.roll({ gw: 1 });
-    one.isAway = true;
-    one.follower.rereadAll();
+  test("are known as read also where there are none", async () => {
+    await beat({ gw: 0 });
+    await beat({ gw: 0 });
+    expect(follower.hasRead("gw")).toBe(true);
+    expect(reads).toEqual(["gw"]);
+  });
+
+  test("are not followed before its first heartbeat is known", async () => {
+    await receive("gw", 1, ["a"]);
+    expect(nodes("gw")).toEqual([]);
+    expect([reads, follower.hasRead("gw")]).toEqual([[], false]);
+  });
+
+  test("are read again when a message is missing before the next one", async () => {
+    await beat({ gw: 0 });
+    store("gw", 3, "a", "c");
+    await receive("gw", 3, ["c"]);
+    expect(nodes("gw")).toEqual(["a", "c"]);
+    expect(reads).toHaveLength(2);
+  });
+
+  test("are read again when two heartbeats in a row are ahead of the messages", async () => {
+    await beat({ gw: 0 });
+    store("gw", 1, "a");
+    await beat({ gw: 1 });
+    // The message may still be on its way.
+    expect(reads).toHaveLength(1);
+    await beat({ gw: 1 });
+    expect(nodes("gw")).toEqual(["a"]);
+    expect(reads).toHaveLength(2);
+  });
+
+  test("are not read again for lags that end in time, however many there are", async () => {
+    await beat({ gw: 0 });
+    for (let seq = 1; seq <= 5; seq++) {
+      await beat({ gw: seq });
+      await receive("gw", seq, [`n${seq}`]);
+      await beat({ gw: seq });
+    }
+    expect(reads).toHaveLength(1);
+    expect(nodes("gw")).toHaveLength(5);
+  });
+
+  test("are read again when something changes while they are read", async () => {
+    hold = Promise.withResolvers<void>();
+    store("gw", 1, "a");
+    await beat({ gw: 1 });
+    store("gw", 2, "a", "b");
+    await receive("gw", 2, ["b"]);
+    expect(reads).toHaveLength(1);
+    hold.resolve();
     await settle();
-    expect(one.nodes("gw")).toEqual(["a"]);
-    await one.roll({}, ["gw"]);
-    expect(one.nodes("gw")).toEqual(["a"]);
-    await one.roll({});
-    expect(one.gone).toEqual(["a"]);
+    expect(nodes("gw")).toEqual(["a", "b"]);
+    expect(reads).toHaveLength(2);
+    await receive("gw", 3, ["c"]);
+    expect(nodes("gw")).toEqual(["a", "b", "c"]);
   });
 
-  test("takes the gateway that has a node last for the one that has it", async () => {
-    const one = new Following();
-    one.lists.set("old", { seq: 1, nodes: [record("a", 10)] });
-    one.lists.set("new", { seq: 1, nodes: [record("a", 20)] });
-    await one.roll({ old: 1, new: 1 });
-    expect(one.follower.latestHolder("a")?.gateway).toBe("new");
-    await one.hears("new", 2, [], ["a"]);
-    expect(one.follower.latestHolder("a")?.gateway).toBe("old");
-    expect(one.follower.latestHolder("b")).toBeNull();
+  test("are read again after messages may have been lost, and what is gone is reported", async () => {
+    store("gw", 1, "a", "b");
+    store("gw-2", 1, "x");
+    await beat({ gw: 1, "gw-2": 1 });
+    events.length = reads.length = 0;
+    store("gw", 5, "b", "c");
+    follower.rereadAll();
+    await settle();
+    expect(reads).toEqual(["gw", "gw-2"]);
+    expect(nodes("gw")).toEqual(["b", "c"]);
+    expect(events).toEqual(["+b", "+c", "-a", "+x"]);
+  });
+
+  test("are kept while Redis is away, and read when it is back", async () => {
+    store("gw", 1, "a");
+    await beat({ gw: 1 });
+    isAway = true;
+    follower.rereadAll();
+    await settle();
+    expect(nodes("gw")).toEqual(["a"]);
+    [isAway, reads.length] = [false, 0];
+    store("gw", 2, "a", "b");
+    await beat({ gw: 2 });
+    await beat({ gw: 2 });
+    expect(nodes("gw")).toEqual(["a", "b"]);
+    expect(reads).toHaveLength(1);
+  });
+
+  test("are read at the next heartbeat where the first reading failed", async () => {
+    isAway = true;
+    store("gw", 0, "a");
+    await beat({ gw: 0 });
+    isAway = false;
+    await beat({ gw: 0 });
+    expect(nodes("gw")).toEqual(["a"]);
+  });
+
+  test("are forgotten when it is no member any more, unless it can still be reached", async () => {
+    store("gw", 1, "a", "b");
+    await beat({ gw: 1 });
+    await beat({}, ["gw"]);
+    expect(nodes("gw")).toEqual(["a", "b"]);
+    events.length = 0;
+    await beat({});
+    expect(events).toEqual(["-a", "-b"]);
+    expect([nodes("gw"), follower.hasRead("gw")]).toEqual([[], false]);
+  });
+
+  test("are not known by a reading that ends after it was forgotten", async () => {
+    hold = Promise.withResolvers<void>();
+    store("gw", 1, "a");
+    await beat({ gw: 1 });
+    await beat({});
+    hold.resolve();
+    await settle();
+    expect([nodes("gw"), events]).toEqual([[], []]);
+  });
+});
+
+describe("a node that several gateways have", () => {
+  test("is held by the gateway that it connected to last", async () => {
+    lists.set("old", { seq: 1, nodes: [record("a", 10)] });
+    lists.set("new", { seq: 1, nodes: [record("a", 20)] });
+    lists.set("older", { seq: 1, nodes: [record("a", 5)] });
+    await beat({ old: 1, new: 1, older: 1 });
+    expect(follower.latestHolder("a")).toEqual({ gateway: "new", record: record("a", 20) });
+    await receive("new", 2, [], ["a"]);
+    expect(follower.latestHolder("a")?.gateway).toBe("old");
+    expect(follower.latestHolder("b")).toBeNull();
   });
 });
