@@ -1,69 +1,180 @@
-/** Penalties that hold everywhere: what is told of them when Redis was away for a moment. */
+/** Penalties that hold at every gateway, also when Redis was away and clocks differ. */
 
-import { beforeEach, expect, test } from "bun:test";
-import { FakeClock, settle } from "../base/testing/fake_clock.ts";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { silentLog } from "../base/log.ts";
+import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import { PenaltyBook } from "../node/penalty.ts";
 import type { Message, PenaltyNotice } from "./bus.ts";
 import { SharedPenalties } from "./shared_penalties.ts";
 
 const PENALTY_MS = 60_000;
+/** Redis' clock minus this machine's. */
+const AHEAD_MS = 3_600_000;
 const fault = { model: "m", code: "upstream_error", reason: "it failed" } as const;
 
 let clock: FakeClock;
 let book: PenaltyBook;
 let shared: SharedPenalties;
 let isAway: boolean;
-let told: Message[];
+let published: Message[];
 let written: Map<string, PenaltyNotice>;
+/** Delays the next operations until it is called. */
+let hold: Promise<void> | null;
+let readAt: number[];
 
 beforeEach(() => {
   clock = new FakeClock();
   book = new PenaltyBook(clock, { penaltyMs: PENALTY_MS, penaltyMaxMs: PENALTY_MS });
-  isAway = false;
-  told = [];
-  written = new Map();
-  const unlessAway = (work: () => void): Promise<void> => {
-    if (isAway) return Promise.reject(new Error("away"));
-    return Promise.resolve(work());
+  [isAway, published, written, hold, readAt] = [false, [], new Map(), null, []];
+  const unlessAway = async <T>(work: () => T): Promise<T> => {
+    if (isAway) throw new Error("away");
+    await hold;
+    return work();
   };
   shared = new SharedPenalties({
     bus: {
-      publish: (message) => unlessAway(() => void told.push(message)),
+      publish: (message) => unlessAway(() => void published.push(message)),
       writePenalty: (penalty) => unlessAway(() => void written.set(penalty.identity, penalty)),
       erasePenalty: (identity) => unlessAway(() => void written.delete(identity)),
-      readPenalties: () => Promise.resolve([...written.values()]),
+      readPenalties: (nowMs) =>
+        unlessAway(() => {
+          readAt.push(nowMs);
+          return [...written.values()];
+        }),
     },
     log: silentLog,
     id: "gw",
     book,
-    toShared: (ms) => ms,
-    toLocal: (ms) => ms,
+    toShared: (ms) => ms + AHEAD_MS,
+    toLocal: (ms) => ms - AHEAD_MS,
     now: () => clock.now(),
   });
 });
 
-test("what was found out while Redis was away is told once it is back, and only once", async () => {
-  isAway = true;
-  book.penalize("key/n", fault);
-  await settle();
-  await shared.retryUnsent();
-  expect(told).toEqual([]);
-  isAway = false;
-  await shared.retryUnsent();
-  await shared.retryUnsent();
-  expect(told.map(({ is }) => is)).toEqual(["penalty"]);
-  expect(written.get("key/n")?.until).toBe(clock.now() + PENALTY_MS);
+function kinds(): string[] {
+  return published.map((message) =>
+    message.is === "penalty"
+      ? `penalty ${message.penalty.identity}`
+      : `${message.is} ${(message as { identity?: string }).identity}`
+  );
+}
+
+describe("a penalty that is given here", () => {
+  test("is kept in Redis and published, by Redis' clock", async () => {
+    book.penalize("key/n", fault);
+    await settle();
+    const until = clock.now() + PENALTY_MS + AHEAD_MS;
+    const penalty = { ...fault, identity: "key/n", until, faults: 1 };
+    expect(published).toEqual([{ is: "penalty", from: "gw", penalty }]);
+    expect([...written]).toEqual([["key/n", penalty]]);
+  });
+
+  test("is erased and published as over when a call has succeeded", async () => {
+    book.penalize("key/n", fault);
+    await clock.pass(PENALTY_MS);
+    book.clear("key/n", "m");
+    await settle();
+    expect(published.at(-1)).toEqual({
+      is: "pardon",
+      from: "gw",
+      identity: "key/n",
+      model: "m",
+    });
+    expect(written.size).toBe(0);
+  });
 });
 
-test("of a node that failed and served again meanwhile, only the last is told", async () => {
-  isAway = true;
-  book.penalize("key/n", fault);
-  await clock.pass(PENALTY_MS);
-  book.clear("key/n", "m");
-  await settle();
-  isAway = false;
-  await shared.retryUnsent();
-  expect(told.map(({ is }) => is)).toEqual(["pardon"]);
-  expect(written.size).toBe(0);
+describe("a penalty of another gateway", () => {
+  const notice = () => ({
+    ...fault,
+    identity: "key/n",
+    until: clock.now() + 5_000 + AHEAD_MS,
+    faults: 1,
+  });
+
+  test("holds here until the same moment, and is not published again", async () => {
+    shared.receive({ is: "penalty", from: "gw-2", penalty: notice() });
+    expect(book.until("key/n", "m")).toBe(clock.now() + 5_000);
+    await clock.pass(5_000);
+    expect(book.circuit("key/n", "m")).toBe("probation");
+    shared.receive({ is: "pardon", from: "gw-2", identity: "key/n", model: "m" });
+    expect(book.circuit("key/n", "m")).toBe("clear");
+    await settle();
+    expect(published).toEqual([]);
+  });
+
+  test("is read from Redis, as of now by Redis' clock", async () => {
+    written.set("key/n", notice());
+    await shared.read();
+    expect(book.until("key/n", "m")).toBe(clock.now() + 5_000);
+    expect(readAt).toEqual([clock.now() + AHEAD_MS]);
+  });
+
+  test("is not read while Redis is away, which nobody needs to handle", async () => {
+    isAway = true;
+    await shared.read();
+    expect(book.circuit("key/n", "m")).toBe("clear");
+  });
+});
+
+describe("what could not be published while Redis was away", () => {
+  test("is published once it is back, and only once", async () => {
+    isAway = true;
+    book.penalize("key/n", fault);
+    await settle();
+    await shared.retryUnsent();
+    expect(published).toEqual([]);
+    isAway = false;
+    await shared.retryUnsent();
+    await shared.retryUnsent();
+    expect(kinds()).toEqual(["penalty key/n"]);
+    expect(written.get("key/n")?.until).toBe(clock.now() + PENALTY_MS + AHEAD_MS);
+  });
+
+  test("is only the last thing that is known of each node", async () => {
+    isAway = true;
+    book.penalize("key/n", fault);
+    await clock.pass(PENALTY_MS);
+    book.clear("key/n", "m");
+    book.penalize("key/o", fault);
+    await settle();
+    isAway = false;
+    await shared.retryUnsent();
+    expect(kinds()).toEqual(["pardon key/n", "penalty key/o"]);
+    expect([...written.keys()]).toEqual(["key/o"]);
+  });
+
+  test("is not published after something newer, nor twice by two attempts at once", async () => {
+    isAway = true;
+    for (const node of ["key/a", "key/n"]) book.penalize(node, fault);
+    await clock.pass(PENALTY_MS);
+    isAway = false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    hold = promise;
+    const attempts = [shared.retryUnsent(), shared.retryUnsent()];
+    hold = null;
+    book.clear("key/n", "m");
+    await settle();
+    resolve();
+    await Promise.all(attempts);
+    expect(kinds()).toEqual(["pardon key/n", "penalty key/a"]);
+    await shared.retryUnsent();
+    expect(published).toHaveLength(2);
+  });
+
+  test("is kept for a thousand nodes, and for these in its newest form", async () => {
+    isAway = true;
+    for (let i = 0; i < 1_001; i++) book.penalize(`key/${i}`, fault);
+    await clock.pass(PENALTY_MS);
+    book.clear("key/0", "m");
+    await settle();
+    isAway = false;
+    await shared.retryUnsent();
+    expect(published).toHaveLength(1_000);
+    expect(kinds()[0]).toBe("pardon key/0");
+    expect(kinds()).not.toContain("penalty key/1000");
+    book.penalize("key/1000", fault);
+    await settle();
+    expect(published).toHaveLength(1_001);
+  });
 });
