@@ -21,6 +21,18 @@ test("a gateway is reached where its operator says, or where it listens, or at i
   expect(url(null, "::")).toBe("http://10.0.0.7:8080");
 });
 
+test("a gateway on a machine without an address that others can see is reached at this machine", () => {
+  const none = (() => ({ lo: undefined })) as unknown as typeof interfaces;
+  const config = { advertiseUrl: null, host: "0.0.0.0" };
+  expect(advertisedUrl(config, 8080, false, none)).toBe("http://127.0.0.1:8080");
+});
+
+test("an address keeps its own port unless the gateway has one of its own", () => {
+  expect(url("http://gw-1.internal:9000/", "0.0.0.0")).toBe("http://gw-1.internal:9000");
+  const config = { advertiseUrl: "http://gw-1.internal:9000", host: "0.0.0.0" };
+  expect(advertisedUrl(config, 8080)).toBe("http://gw-1.internal:9000");
+});
+
 test("a worker is reached at its own port, whatever the address", () => {
   expect(url("http://gw-1.internal:9000", "0.0.0.0", true)).toBe("http://gw-1.internal:8080");
   expect(url(null, "0.0.0.0", true)).toBe("http://10.0.0.7:8080");

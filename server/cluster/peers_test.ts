@@ -3,40 +3,13 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
-import type { Socket } from "../node/link.ts";
 import type { Presence } from "./bus.ts";
 import { Handshake, PEER_HEADER } from "./handshake.ts";
 import { encodePeerMessage, type PeerMessage } from "./peer_message.ts";
 import { type DialListener, Peers } from "./peers.ts";
+import { TestSocket } from "./testing/test_socket.ts";
 
 const SECRET = "s".repeat(32);
-
-/** A socket without another end. */
-class TestSocket implements Socket {
-  readonly sent: Uint8Array[] = [];
-  readonly pings: string[] = [];
-  closed = 0;
-  terminated = 0;
-  /** What `send` returns; 0: frames are dropped. */
-  result: number | null = null;
-
-  send(message: string | Uint8Array): number {
-    this.sent.push(message as Uint8Array);
-    return this.result ?? message.length;
-  }
-  ping(text = ""): void {
-    this.pings.push(text);
-  }
-  close(): void {
-    this.closed++;
-  }
-  terminate(): void {
-    this.terminated++;
-  }
-  getBufferedAmount(): number {
-    return 0;
-  }
-}
 
 interface Dialled {
   url: string;
@@ -125,7 +98,7 @@ describe("dialling", () => {
     expect(dialled).toHaveLength(1);
   });
 
-  test("uses the secure protocol where the address does", async () => {
+  test("uses the secure protocol where the address does", () => {
     join("gw-1", "https://gw-1/");
     peers.dialMissing();
     expect(dialled[0]?.url.startsWith("wss://gw-1/")).toBe(true);
@@ -173,7 +146,7 @@ describe("a dialled gateway", () => {
     expect(ids()).toEqual(["gw-1"]);
   });
 
-  test("is refused with any other first message, and is sent nothing", async () => {
+  test("is refused with any other first message, and is sent nothing", () => {
     const firsts: (string | Uint8Array)[] = [
       encodePeerMessage({ is: "hello", answer: "wrong" }),
       encodePeerMessage({ is: "hello" } as never),
@@ -196,7 +169,7 @@ describe("a dialled gateway", () => {
     expect(peers.wasTried("gw-1")).toBe(true);
   });
 
-  test("that answers for another gateway is refused", async () => {
+  test("that answers for another gateway is refused", () => {
     join("gw-1");
     peers.dialMissing();
     const one = dialled[0]!;
@@ -230,7 +203,7 @@ describe("a dialled gateway", () => {
     expect(warnings.map(({ fields }) => fields.tries)).toEqual([20]);
   });
 
-  test("is not linked by a hello that comes after this gateway has stopped", async () => {
+  test("is not linked by a hello that comes after this gateway has stopped", () => {
     join("gw-1");
     peers.dialMissing();
     const one = dialled[0]!;
