@@ -261,7 +261,7 @@ describe("a gateway whose own calls wait", () => {
     const { node } = world.node("away", 1, ["m"], { gateway: "gw-1" });
     world.hub.load(node, 1);
     const tried = new Set(["t"]);
-    void Promise.resolve(world.lease(world.call({ home: "away" }), tried)).catch(() => {});
+    void Promise.resolve(world.lease(world.call({ requiredNode: "away" }), tried)).catch(() => {});
     await clock.pass(4);
     expect(sent).toEqual([]);
     await clock.pass(1);
