@@ -1,4 +1,4 @@
-/** Who may do what: every route with every kind of credential, two accounts side by side, and text that means harm. */
+/** Access: every route with every kind of credential, two accounts beside each other, and hostile text. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { CreatedKey, KeyView, NodeView, SessionView, UserView } from "../api/mod.ts";
@@ -15,7 +15,7 @@ let databaseUrl: string;
 let gateway: Gateway;
 let alice: Account;
 let bob: Account;
-/** Whose node serves, and who keeps its tokens. */
+/** Owns the node that serves. */
 let provider: Account;
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ beforeAll(async () => {
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const CSRF = { "x-colink-csrf": "1" };
 
-/** Every way to say who one is. */
+/** Every kind of credential. */
 const styles = {
   none: () => ({}),
   nonsense: () => bearer("nonsense"),
@@ -52,7 +52,7 @@ type Style = keyof typeof styles;
 interface Route {
   route: string;
   body?: unknown;
-  /** What each style gets; the others get `others`. */
+  /** The status for each style; `others`: for the rest. */
   gets: Partial<Record<Style, number>>;
   others: number;
 }
@@ -65,19 +65,19 @@ const byKey = (route: string, body?: unknown): Route => ({
   others: 401,
 });
 
-/** `status`: what those who are signed in get. */
+/** `status`: with a session. */
 const bySession = (route: string, status = 200, body?: unknown): Route => ({
   route,
   ...(body === undefined ? {} : { body }),
   gets: {
     session: status,
     cookieAndCsrf: status,
-    // A cookie comes along whoever made the browser ask.
+    // Browsers send the cookie also with requests that other sites make.
     cookie: route.startsWith("GET ") ? status : 403,
   },
   others: 401,
 });
-/** Nobody here is an administrator. */
+/** No account here is an administrator. */
 const byAdmin = (route: string, body?: unknown): Route => bySession(route, 403, body);
 
 const routes: Route[] = [
@@ -91,10 +91,10 @@ const routes: Route[] = [
   byKey("GET /v1/models/m"),
   byKey("POST /v1/chat/completions", hello("m")),
   byKey("POST /v1/chat/completions", hello("m", { stream: true })),
-  // 426: let in, though not by an upgrade.
+  // 426: authenticated, but no upgrade.
   { route: "GET /ws", gets: { clientHeader: 426 }, others: 401 },
   bySession("GET /api/user/me"),
-  // Replaces tokens, but none of those that are shown here as keys.
+  // Replaces tokens, but none that these tests use.
   bySession("POST /api/user/tokens/rotate", 200, { kind: "client" }),
   bySession("GET /api/user/sessions"),
   bySession("DELETE /api/user/sessions/{id}", 404),
@@ -124,7 +124,7 @@ const routes: Route[] = [
   byAdmin("GET /api/admin/audit"),
 ];
 
-/** They need no credential, end the sessions that are used here, or have no end: tests of their own show them. */
+/** Routes that need no credential, end the sessions used here, or never end; other tests cover them. */
 const elsewhere = [
   "POST /api/auth/register",
   "POST /api/auth/login",
@@ -154,7 +154,7 @@ const privateParts = ({ email, user, apiToken, clientToken, jwt }: Account) => [
 ];
 
 describe("every route", () => {
-  test("of /api that there is stands in the table", async () => {
+  test("of /api is in the table", async () => {
     const { json } = await ask<{ paths: Record<string, object> }>(
       `${gateway.url}/api/openapi.json`,
     );
@@ -168,7 +168,7 @@ describe("every route", () => {
 
   for (const row of routes) {
     const name = row.body === undefined ? row.route : `${row.route} ${JSON.stringify(row.body)}`;
-    test(`lets in whom it is for, and shows each account itself alone: ${name}`, async () => {
+    test(`accepts its kinds of credential only, and shows each account only its own: ${name}`, async () => {
       for (const [me, other] of [[alice, bob], [bob, alice]] as const) {
         const got: Partial<Record<Style, number>> = {};
         const expected: Partial<Record<Style, number>> = {};
@@ -191,7 +191,7 @@ describe("one account", () => {
   const me = (headers: Record<string, string>, query = "") =>
     ask<{ user: UserView }>(`${gateway.url}/api/user/me${query}`, { headers });
 
-  test("does not become another by naming it", async () => {
+  test("cannot act as another by naming it", async () => {
     const { id, email } = bob.user;
     const headers = { ...styles.session(alice), "x-user-id": id, "x-account-id": id };
     const { json } = await me(headers, `?id=${id}&account_id=${id}&email=${email}`);
@@ -205,7 +205,7 @@ describe("one account", () => {
     expect(rotated.json.user.id).toBe(alice.user.id);
   });
 
-  test("is the one of the stronger credential where two are sent, and a bad one is not made up for", async () => {
+  test("is that of the stronger credential where two are sent, and a bad one is not ignored", async () => {
     const both = { ...styles.session(alice), ...styles.cookieAndCsrf(bob) };
     expect((await me(both)).json.user.id).toBe(alice.user.id);
     const bad = { ...bearer("nonsense"), ...styles.cookieAndCsrf(bob) };
@@ -214,7 +214,7 @@ describe("one account", () => {
     expect((await ask(`${gateway.url}/v1/models`, { headers: badKey })).status).toBe(401);
   });
 
-  test("finds nothing of another's, by whatever id it asks, and changes nothing of it", async () => {
+  test("finds and changes nothing of another's, whichever id it names", async () => {
     const { url } = gateway;
     const { key } = await done<CreatedKey>(gateway, bob, "POST /keys", { name: "bob's" });
     const { headers } = await chat(gateway, bob.apiToken, hello("m"));
@@ -255,7 +255,7 @@ describe("one account", () => {
     expect((await chat(gateway, bob.apiToken, hello("m"))).status).toBe(200);
   });
 
-  test("pays for its own calls, whoever's node serves them", async () => {
+  test("is counted for its own calls, whichever node serves them", async () => {
     const totals = async ({ jwt }: Account) => {
       const { total_api_calls: made, total_provided_calls: provided } =
         (await me(bearer(jwt))).json.user;
@@ -274,7 +274,7 @@ describe("one account", () => {
   });
 });
 
-describe("text that means harm", () => {
+describe("hostile text", () => {
   const texts = [
     `'`,
     `"`,
@@ -330,7 +330,7 @@ describe("text that means harm", () => {
     }],
     ["a query", (text) => get(`/api/nodes?q=${encodeURIComponent(text.toWellFormed())}`, {})],
   ];
-  /** The same in headers, where not every character can stand. */
+  /** The texts that a header may contain. */
   const headers = ["authorization", "x-api-key", "client-token", "cookie", "x-forwarded-for"];
   const inHeader = texts.filter((text) => /^[\x20-\x7e]+$/.test(text));
 
@@ -354,7 +354,7 @@ describe("text that means harm", () => {
   }
 
   test("is only text as a node's name and models, and in its calls", async () => {
-    // A node's models may be refused for what they are; what is taken is taken as it is.
+    // A node's models may be rejected; those that are accepted are unchanged.
     for (const text of [`'; drop table known_models; --`, `%_'"\\`]) {
       answerEveryCall(await joinNode({ gateway, owner: provider, models: [text] }), text);
       const answer = await post("/v1/chat/completions", hello(text), styles.apiKey(alice));
@@ -373,7 +373,7 @@ describe("text that means harm", () => {
     expect(gateway.log.filter((line) => line.includes(`"level":50`))).toEqual([]);
   });
 
-  /** Refused, or taken as it is: never a failure of the gateway. */
+  /** Rejected, or accepted unchanged: never a failure of the gateway. */
   function expectHarmless(text: string, status: number): void {
     expect(`${JSON.stringify(text)}: ${status}`).toMatch(/: (200|4\d\d)$/);
   }
@@ -382,7 +382,7 @@ describe("text that means harm", () => {
 describe("a page of another site", () => {
   const ORIGIN = { origin: "https://evil.example" };
 
-  test("gets no leave from /api, neither asking first nor at once", async () => {
+  test("may not call /api, neither by preflight nor at once", async () => {
     for (const { route } of routes.filter(({ route }) => route.includes("/api/"))) {
       const [method = "", path] = route.split(" ");
       const first = await ask(gateway.url + path, {
@@ -400,7 +400,7 @@ describe("a page of another site", () => {
     }
   });
 
-  test("cannot make a browser change anything with a form, whatever the form says it is", async () => {
+  test("cannot make a browser change anything with a form, of whichever content type", async () => {
     const cookie = styles.cookieAndCsrf(alice);
     const types = ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"];
     for (const type of types) {
@@ -414,7 +414,7 @@ describe("a page of another site", () => {
     }
   });
 
-  test("finds a console that loads nothing from elsewhere and stands in no frame", async () => {
+  test("finds a console that loads nothing from elsewhere and allows no frame", async () => {
     for (const path of ["/", "/login", "/dashboard"]) {
       const { headers } = await ask(gateway.url + path);
       const policy = headers.get("content-security-policy")!.split("; ");

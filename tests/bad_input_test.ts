@@ -1,4 +1,4 @@
-/** What comes in wrong is answered clearly, in OpenAI's shape, and nothing is lost by it. */
+/** Invalid requests get clear errors in OpenAI's format, and harm no other call. */
 
 import { afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { SignJWT, UnsecuredJWT } from "jose";
@@ -33,7 +33,7 @@ beforeAll(async () => {
   await gone.close();
 }, 60_000);
 
-/** After each piece of bad input, a good call on the same gateway and node still works. */
+/** After each invalid request, a valid call on the same gateway and node still works. */
 afterEach(async () => {
   const answer = chat<{ choices: unknown[] }>(gateway, account.apiToken, hello("pro-model"));
   const call = await node.next("CALL");
@@ -109,7 +109,7 @@ describe("a body that is wrong", () => {
       ],
       ["names an unknown model", body({ model: "pro-modle" }), 404, "model_not_found", "model"],
       [
-        "names a model whose nodes are all gone",
+        "names a model whose nodes are all offline",
         body({ model: "sleepy-model" }),
         503,
         "no_node_online",
@@ -132,13 +132,13 @@ describe("a body that is wrong", () => {
     });
   }
 
-  test("that names a model with a typing mistake is told the near one", async () => {
+  test("that misspells a model gets the similar name", async () => {
     const answer = await chat(gateway, account.apiToken, hello("pro-modle"));
     expect(answer.json.error.message).toContain(`"pro-model"`);
     expect(answer.headers.get("x-should-retry")).toBeNull();
   });
 
-  test("that names a model longer than any may be is neither repeated nor written down", async () => {
+  test("that names a model with too long a name is neither repeated nor stored", async () => {
     const model = "m".repeat(201);
     const answer = await chat(gateway, account.apiToken, hello(model));
     expect(answer.status).toBe(404);
@@ -149,7 +149,7 @@ describe("a body that is wrong", () => {
     expect(ledgerOf(gateway, model)).toEqual([]);
   });
 
-  test("that names a model with nobody online says when to come back", async () => {
+  test("that names a model without a node online says when to retry", async () => {
     const answer = await chat(gateway, account.apiToken, hello("sleepy-model"));
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
     expect(answer.headers.get("x-should-retry")).toBe("true");
@@ -162,7 +162,7 @@ describe("a body that is wrong", () => {
     expect(answer.json.error).toMatchObject({ code: "body_too_large" });
   });
 
-  test("of 11 MiB in chunks of unknown number is refused with 413", async () => {
+  test("of 11 MiB in chunks is refused with 413", async () => {
     let left = 11;
     const chunks = new ReadableStream({
       pull(controller) {
@@ -238,12 +238,12 @@ describe("a credential that is wrong", () => {
     });
   }
 
-  test("another provider's key is explained", async () => {
+  test("another provider's key is recognised", async () => {
     const answer = await chat(gateway, "sk-proj-abcdefghijklmnopqrstuvwxyz", hello("pro-model"));
     expect(answer.json.error.message).toContain("sk-colink-");
   });
 
-  test("a key that was rotated away is refused at once, the new one works", async () => {
+  test("a rotated key is refused at once, its successor works", async () => {
     const owner = await createAccount(gateway);
     const rotated = await ask<{ user: { api_token: string } }>(
       `${gateway.url}/api/user/tokens/rotate`,
@@ -261,7 +261,7 @@ describe("a credential that is wrong", () => {
       .toBe(200);
   });
 
-  test("an API key used as a Client-Token does not open a socket, nor does none or nonsense", async () => {
+  test("an API key as Client-Token opens no socket, and neither does none or a made-up one", async () => {
     for (const token of [account.apiToken, undefined, "", "client-nonsense", account.jwt]) {
       const answer = await ask(`${gateway.url}/ws`, {
         headers: {
@@ -288,7 +288,7 @@ describe("a credential that is wrong", () => {
     expect(answer.status).toBe(403);
   });
 
-  test("a good Client-Token without an upgrade is told what this path speaks", async () => {
+  test("a valid Client-Token without an upgrade gets 426", async () => {
     const answer = await ask(`${gateway.url}/ws`, {
       headers: { "client-token": account.clientToken },
     });
@@ -321,7 +321,7 @@ describe("a session that is wrong", () => {
     });
   }
 
-  test("sent as a cookie changes nothing without the header that only this site can send", async () => {
+  test("as a cookie changes nothing without the header that only this site can send", async () => {
     const init = {
       method: "POST",
       body: `{"kind":"api"}`,
@@ -384,7 +384,7 @@ describe("a registration that is wrong", () => {
     });
   }
 
-  test("with an e-mail that is taken, in whatever case, is refused and the first account stays", async () => {
+  test("with an e-mail that is taken, in any case, is refused and the first account stays", async () => {
     const answer = await register({ email: account.email.toUpperCase(), password: "another one" });
     expect(answer.status).toBe(400);
     expect(answer.json.error.code).toBe("email_taken");
@@ -416,7 +416,7 @@ describe("a path that does not exist", () => {
     });
   }
 
-  test("a wrong method answers 405 in the same shape", async () => {
+  test("a wrong method answers 405 in the same format", async () => {
     const answer = await ask(`${gateway.url}/v1/chat/completions`, { token: account.apiToken });
     expect(answer.status).toBe(405);
     expectShape(answer);
@@ -441,7 +441,7 @@ function post(path: string, given: unknown) {
   });
 }
 
-/** Every error: JSON, all four members (forms say which fields), a request id, nothing of the inside. */
+/** Every error: JSON, all four members (forms also `fields`), a request id, no internals. */
 function expectShape(answer: Answer<ErrorView>): void {
   expect(answer.headers.get("content-type")).toStartWith("application/json");
   const { fields, ...error } = answer.json.error;

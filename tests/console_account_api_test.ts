@@ -1,4 +1,4 @@
-/** What people see and do of their own through the console's API: keys, sessions, calls, usage. On SQLite, and on PostgreSQL with two gateways over it. */
+/** An account's own data through the console's API: keys, sessions, calls, usage. On SQLite, and on PostgreSQL with two gateways over it. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type {
@@ -18,15 +18,15 @@ import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
 import { until } from "./harness/wait.ts";
 
-/** What is done on one gateway holds on all others within this. */
+/** A change at one gateway is in force at all others within this. */
 const EVERYWHERE_MS = 5000;
 
 for (const [database, settings] of databases) {
   describe(`on ${database}`, () => {
     let gateway: Gateway;
-    /** Another one over the same database, where there can be one. */
+    /** Another gateway over the same database; on SQLite the same one. */
     let elsewhere: Gateway;
-    /** Whoever needs an account to itself makes one: passwords take their time. */
+    /** Made only by tests that need an account of their own: hashing passwords takes time. */
     let alice: Account;
     let bob: Account;
     let carol: Account;
@@ -55,75 +55,88 @@ for (const [database, settings] of databases) {
       (await chat(where, token, hello(name))).json.error?.code ?? null;
 
     describe("keys", () => {
-      test("are made with limits that hold, changed, and revoked everywhere", async () => {
-        const [mine, other] = [model(), model()];
-        await serving(alice, [mine, other]);
-        const made = await done<CreatedKey>(gateway, alice, "POST /keys", {
-          name: "laptop",
-          models: [mine],
-          rpm: 3,
-        });
-        expect(made.key).toMatchObject({
-          name: "laptop",
-          kind: "api",
-          is_default: false,
-          state: "active",
-          models: [mine],
-          rpm: 3,
-          last_used_at: null,
-        });
-        expect(made.key.hint).toBe(`${made.token.slice(0, 12)}…${made.token.slice(-4)}`);
-        expect(await codeOf(made.token, other)).toBe("model_not_allowed");
-        expect(await codeOf(made.token, mine)).toBeNull();
-        expect(await codeOf(made.token, mine)).toBeNull();
-        expect(await codeOf(made.token, mine)).toBe("rate_limit_exceeded");
-        // The account's own limit is another one.
-        expect(await codeOf(alice.apiToken, mine)).toBeNull();
+      test(
+        "are created with limits that are kept, changed, and revoked at every gateway",
+        async () => {
+          const [mine, other] = [model(), model()];
+          await serving(alice, [mine, other]);
+          const made = await done<CreatedKey>(gateway, alice, "POST /keys", {
+            name: "laptop",
+            models: [mine],
+            rpm: 3,
+          });
+          expect(made.key).toMatchObject({
+            name: "laptop",
+            kind: "api",
+            is_default: false,
+            state: "active",
+            models: [mine],
+            rpm: 3,
+            last_used_at: null,
+          });
+          expect(made.key.hint).toBe(`${made.token.slice(0, 12)}…${made.token.slice(-4)}`);
+          expect(await codeOf(made.token, other)).toBe("model_not_allowed");
+          expect(await codeOf(made.token, mine)).toBeNull();
+          expect(await codeOf(made.token, mine)).toBeNull();
+          expect(await codeOf(made.token, mine)).toBe("rate_limit_exceeded");
+          // The account's own limit is separate.
+          expect(await codeOf(alice.apiToken, mine)).toBeNull();
 
-        const { id } = made.key;
-        const change = { name: "desk", models: null, rpm: null };
-        const { key } = await done<{ key: KeyView }>(gateway, alice, `PATCH /keys/${id}`, change);
-        expect(key).toMatchObject(change);
-        expect(await codeOf(made.token, other)).toBeNull();
-        const listed = await until("its use is noted", async () => {
-          const { keys } = await done<{ keys: KeyView[] }>(gateway, alice, "GET /keys");
-          const own = keys.find((one) => one.id === id);
-          return own?.last_used_at != null && keys;
-        });
-        expect(listed.filter(({ is_default }) => is_default)).toHaveLength(2);
-        expect(JSON.stringify(listed)).not.toContain(made.token);
+          const { id } = made.key;
+          const change = { name: "desk", models: null, rpm: null };
+          const { key } = await done<{ key: KeyView }>(gateway, alice, `PATCH /keys/${id}`, change);
+          expect(key).toMatchObject(change);
+          expect(await codeOf(made.token, other)).toBeNull();
+          const listed = await until("its use is noted", async () => {
+            const { keys } = await done<{ keys: KeyView[] }>(gateway, alice, "GET /keys");
+            const own = keys.find((one) => one.id === id);
+            return own?.last_used_at != null && keys;
+          });
+          expect(listed.filter(({ is_default }) => is_default)).toHaveLength(2);
+          expect(JSON.stringify(listed)).not.toContain(made.token);
 
-        expect(await codeOf(made.token, "none", elsewhere)).toBe("model_not_found");
-        await done(gateway, alice, `DELETE /keys/${id}`);
-        expect(await codeOf(made.token, mine)).toBe("key_revoked");
-        await until("it is revoked elsewhere", async () => {
-          return await codeOf(made.token, "none", elsewhere) === "key_revoked";
-        }, EVERYWHERE_MS);
-        expect((await asked(gateway, alice, `DELETE /keys/${id}`)).status).toBe(404);
-      }, 60_000);
+          expect(await codeOf(made.token, "none", elsewhere)).toBe("model_not_found");
+          await done(gateway, alice, `DELETE /keys/${id}`);
+          expect(await codeOf(made.token, mine)).toBe("key_revoked");
+          await until("it is revoked elsewhere", async () => {
+            return await codeOf(made.token, "none", elsewhere) === "key_revoked";
+          }, EVERYWHERE_MS);
+          expect((await asked(gateway, alice, `DELETE /keys/${id}`)).status).toBe(404);
+        },
+        60_000,
+      );
 
-      test("are replaced with an overlap in which both work, and share their limit", async () => {
-        const name = model();
-        await serving(alice, [name]);
-        const made = await done<CreatedKey>(gateway, alice, "POST /keys", { name: "ci", rpm: 2 });
-        const rotated = await done<RotatedKey>(gateway, alice, `POST /keys/${made.key.id}/rotate`, {
-          overlap_seconds: 2,
-        });
-        expect(rotated.key).toMatchObject({ name: "ci", rpm: 2, state: "active" });
-        expect(rotated.replaced).toMatchObject({ id: made.key.id, state: "replaced" });
-        expect(await codeOf(made.token, name)).toBeNull();
-        expect(await codeOf(rotated.token, name)).toBeNull();
-        expect(await codeOf(rotated.token, name)).toBe("rate_limit_exceeded");
-        await until("the old one is over", async () => {
-          const code = await codeOf(made.token, "none");
-          return code === "key_expired" || code === "key_revoked";
-        });
-        expect(await codeOf(rotated.token, "none")).not.toBe("key_expired");
-        const again = await asked(gateway, alice, `POST /keys/${made.key.id}/rotate`, {});
-        expect(again.status).toBe(404);
-      }, 60_000);
+      test(
+        "are rotated with an overlap in which both are valid, and share their limit",
+        async () => {
+          const name = model();
+          await serving(alice, [name]);
+          const made = await done<CreatedKey>(gateway, alice, "POST /keys", { name: "ci", rpm: 2 });
+          const rotated = await done<RotatedKey>(
+            gateway,
+            alice,
+            `POST /keys/${made.key.id}/rotate`,
+            {
+              overlap_seconds: 2,
+            },
+          );
+          expect(rotated.key).toMatchObject({ name: "ci", rpm: 2, state: "active" });
+          expect(rotated.replaced).toMatchObject({ id: made.key.id, state: "replaced" });
+          expect(await codeOf(made.token, name)).toBeNull();
+          expect(await codeOf(rotated.token, name)).toBeNull();
+          expect(await codeOf(rotated.token, name)).toBe("rate_limit_exceeded");
+          await until("the old one is over", async () => {
+            const code = await codeOf(made.token, "none");
+            return code === "key_expired" || code === "key_revoked";
+          });
+          expect(await codeOf(rotated.token, "none")).not.toBe("key_expired");
+          const again = await asked(gateway, alice, `POST /keys/${made.key.id}/rotate`, {});
+          expect(again.status).toBe(404);
+        },
+        60_000,
+      );
 
-      test("end by themselves, and a default one is replaced rather than revoked", async () => {
+      test("expire, and a default one can be rotated but not revoked", async () => {
         const me = await createAccount(gateway);
         const made = await done<CreatedKey>(gateway, me, "POST /keys", {
           name: "guest",
@@ -142,7 +155,7 @@ for (const [database, settings] of databases) {
         expect(await codeOf(me.apiToken, "none")).toBe("key_revoked");
       });
 
-      test("with wrong values are refused field by field, in codes", async () => {
+      test("with wrong values are refused with a code for each field", async () => {
         const wrong = { name: "", rpm: -1, models: [], expires_at: "soon", colour: "red" };
         const { status, json } = await asked(gateway, alice, "POST /keys", wrong);
         expect(status).toBe(400);
@@ -166,7 +179,7 @@ for (const [database, settings] of databases) {
       const isIn = async (jwt: string, where = gateway) =>
         (await asked(where, { jwt }, "GET /user/me")).status === 200;
 
-      test("are listed, ended one by one and all others at once, everywhere", async () => {
+      test("are listed, ended one by one and all others at once, at every gateway", async () => {
         const me = await createAccount(gateway);
         const others = [];
         for (let i = 0; i < 2; i++) others.push(await signIn(gateway, me.email, me.password));
@@ -187,14 +200,14 @@ for (const [database, settings] of databases) {
         expect(await isIn(me.jwt)).toBe(true);
       });
 
-      test("end when their holder signs out: the token is worth nothing any more", async () => {
+      test("end at sign-out: their token is no longer valid", async () => {
         const me = await signIn(gateway, alice.email, alice.password);
         expect((await asked(gateway, me, "POST /auth/logout")).status).toBe(200);
         expect(await isIn(me.jwt)).toBe(false);
         expect(await isIn(me.jwt, elsewhere)).toBe(false);
       });
 
-      test("end with the password, all but the one that changed it", async () => {
+      test("end when the password is changed, all but the one that changed it", async () => {
         const me = await createAccount(gateway);
         const other = await signIn(gateway, me.email, me.password);
         const change = { current_password: "not this", new_password: "another password" };
@@ -218,7 +231,7 @@ for (const [database, settings] of databases) {
     });
 
     describe("calls and usage", () => {
-      test("show each side its own, with the attempts that led there", async () => {
+      test("show each side its own calls, with their attempts", async () => {
         const [caller, first, second] = [bob, carol, alice];
         const name = model();
         const bad = await joinNode({ gateway, owner: first, models: [name] });
@@ -229,7 +242,7 @@ for (const [database, settings] of databases) {
         const failing = (await bad.view())!.id;
         expect(await codeOf(caller.apiToken, name)).toBe("upstream_error");
         const { id: good } = await serving(second, [name]);
-        // The first one is penalised now: one call goes to it only once that is over.
+        // The first node is penalised now; it gets a call once its penalty has ended.
         expect(await codeOf(caller.apiToken, name)).toBeNull();
         const { events } = await stream(gateway, caller.apiToken, hello(name));
         await Array.fromAsync(events);

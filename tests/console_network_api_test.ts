@@ -1,4 +1,4 @@
-/** What owners and administrators see and do through the console's API, and what changes live. On SQLite, and on PostgreSQL with two gateways over it. */
+/** Owners and administrators through the console's API, and live changes. On SQLite, and on PostgreSQL with two gateways over it. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type {
@@ -28,16 +28,16 @@ import { until } from "./harness/wait.ts";
 
 const ROOT = { email: "root@example.com", password: "a root's own password" };
 
-/** What is done on one gateway holds on all others within this. */
+/** A change at one gateway is in force at all others within this. */
 const EVERYWHERE_MS = 5000;
 
 for (const [database, settings] of databases) {
   describe(`on ${database}`, () => {
     let gateway: Gateway;
-    /** Another one over the same database, where there can be one. */
+    /** Another gateway over the same database; on SQLite the same one. */
     let elsewhere: Gateway;
     let root: Account;
-    /** Whoever needs an account to itself makes one: passwords take their time. */
+    /** Made only by tests that need an account of their own: hashing passwords takes time. */
     let alice: Account;
     let bob: Account;
     let carol: Account;
@@ -82,7 +82,7 @@ for (const [database, settings] of databases) {
       (await detail(viewer, id)).timeline.map(({ kind }) => kind);
 
     describe("a node", () => {
-      test("is named and paused by its owner, and stays so when it comes back", async () => {
+      test("is named and paused by its owner, and stays so when it connects again", async () => {
         const [me, other] = [alice, bob];
         const model = newModel();
         const { node, id } = await serving(me, model);
@@ -193,7 +193,7 @@ for (const [database, settings] of databases) {
         60_000,
       );
 
-      test("of somebody else can be neither changed nor looked into", async () => {
+      test("of another account can be neither changed nor looked into", async () => {
         const [me, other] = [alice, bob];
         const { node, id } = await serving(me, newModel());
         const tries = [
@@ -215,7 +215,7 @@ for (const [database, settings] of databases) {
     });
 
     describe("an administrator", () => {
-      test("finds accounts, limits them, and shuts them out and in again", async () => {
+      test("finds accounts, limits, disables and enables them", async () => {
         const me = carol;
         const model = newModel();
         await serving(root, model);
@@ -248,7 +248,7 @@ for (const [database, settings] of databases) {
         expect(self.json.error).toMatchObject({ code: "invalid_request", param: "role" });
       }, 60_000);
 
-      test("gives and takes rights, which hold from the next request on", async () => {
+      test("grants and withdraws the role, in force from the next request on", async () => {
         const me = await signIn(gateway, carol.email, carol.password);
         const mayList = async (jwt: string) =>
           (await asked(gateway, { jwt }, "GET /admin/users")).status;
@@ -258,12 +258,12 @@ for (const [database, settings] of databases) {
         await change("admin");
         expect(await mayList(me.jwt)).toBe(200);
         await change("user");
-        // What was signed in with those rights is over.
+        // The sessions that had the role have ended.
         expect(await mayList(me.jwt)).toBe(401);
         expect(await mayList((await signIn(gateway, me.email, me.password)).jwt)).toBe(403);
       });
 
-      test("invites, sees who came, and takes invites back", async () => {
+      test("creates invites, sees who used them, and revokes them", async () => {
         const invite = async () =>
           await done<CreatedInvite>(gateway, root, "POST /admin/invites", { note: "lab", days: 1 });
         const [used, revoked] = [await invite(), await invite()];
@@ -339,7 +339,7 @@ for (const [database, settings] of databases) {
         await done(gateway, me, "POST /keys", { name: "audited" });
         await done(gateway, root, `PATCH /admin/users/${me.user.id}`, { rpm: 7 });
         await asked(gateway, null, "POST /auth/login", { email: me.email, password: "wrong one" });
-        // What is no account's e-mail may be a password that was typed into the wrong field.
+        // A text that is no account's e-mail may be a password, typed into the wrong field.
         await asked(gateway, null, "POST /auth/login", { email: "secret", password: "wrong one" });
         const page = (query: string) => done<AuditPage>(gateway, root, `GET /admin/audit${query}`);
         const mine = await page(`?actor=${encodeURIComponent(me.email)}`);
@@ -402,7 +402,7 @@ for (const [database, settings] of databases) {
         60_000,
       );
 
-      test("go on where they broke off, and begin anew where that is not known", async () => {
+      test("are resumed where they broke off, or begin with a snapshot where that is not known", async () => {
         const me = alice;
         const first = await watch(gateway, me);
         await first.next("snapshot");
@@ -417,7 +417,7 @@ for (const [database, settings] of databases) {
         third.leave();
       });
 
-      test("are only those that were asked for", async () => {
+      test("are only those of the chosen topics", async () => {
         const me = alice;
         const stream = await watch(gateway, me, { topics: "network" });
         expect((await stream.next("snapshot")).nodes).toBeUndefined();
@@ -430,7 +430,7 @@ for (const [database, settings] of databases) {
         stream.leave();
       });
 
-      test("end with the session, on every gateway", async () => {
+      test("end with the session, at every gateway", async () => {
         const me = await signIn(gateway, alice.email, alice.password);
         const [here, there] = [await watch(gateway, me), await watch(elsewhere, me)];
         await here.next("snapshot");
@@ -442,7 +442,7 @@ for (const [database, settings] of databases) {
         await there.ended();
       });
 
-      test("are sent to twenty pages of one account and no more", async () => {
+      test("are sent to at most twenty pages of one account", async () => {
         const me = alice;
         const streams = [];
         for (let i = 0; i < 20; i++) streams.push(await watch(gateway, me, { topics: "calls" }));

@@ -1,4 +1,4 @@
-/** GET /v1/models: what nodes tell of their models, in the words of whoever asks. */
+/** GET /v1/models: what nodes announce of their models, in the format of the caller's SDK. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import Anthropic from "@anthropic-ai/sdk";
@@ -29,13 +29,13 @@ async function listed(id: string): Promise<Record<string, unknown> | undefined> 
   return json.data.find((model) => model.id === id);
 }
 
-/** The SDK as its users set it up; it sends the key as x-api-key. */
+/** The SDK in its usual setup; it sends the key as x-api-key. */
 function sdk(apiKey = account.apiToken): Anthropic {
   return new Anthropic({ baseURL: gateway.url, apiKey, maxRetries: 0 });
 }
 
-describe("in OpenAI's shape, a model", () => {
-  test("of which its node tells nothing can be called at chat, and that is all", async () => {
+describe("in OpenAI's format, a model", () => {
+  test("of which its node announces nothing can be called at chat, and nothing more is known", async () => {
     await join(["silent"]);
     expect(await listed("silent")).toEqual({
       id: "silent",
@@ -46,33 +46,33 @@ describe("in OpenAI's shape, a model", () => {
     });
   });
 
-  test("has what its nodes tell together, and follows what they change", async () => {
+  test("has what all its nodes announce, and follows their changes", async () => {
     const endpoints = [Endpoint.chat, Endpoint.messages];
-    const large = await join(["told"], {
+    const large = await join(["announced"], {
       endpoints,
       context_length: 200_000,
       tools: true,
       vision: true,
     });
-    await join(["told"], {
+    await join(["announced"], {
       endpoints: [Endpoint.embeddings],
       context_length: 8192,
       tools: true,
     });
     const together = {
-      id: "told",
+      id: "announced",
       object: "model",
       created: expect.any(Number),
       owned_by: "co-link",
       endpoints: [Endpoint.chat, Endpoint.embeddings, Endpoint.messages],
     };
-    // Only one of them says something of vision, so a caller cannot count on it.
-    expect(await listed("told")).toEqual({ ...together, context_length: 8192, tools: true });
-    large.status({ capabilities: { told: { endpoints, vision: false } } });
-    await until("the change has come", async () => (await listed("told"))?.vision === false);
-    expect(await listed("told")).toEqual({ ...together, vision: false });
-    const one = await ask(`${gateway.url}/v1/models/told`, { token: account.apiToken });
-    expect(one.json as unknown).toEqual(await listed("told"));
+    // Only one of them announces vision, so a caller cannot rely on it.
+    expect(await listed("announced")).toEqual({ ...together, context_length: 8192, tools: true });
+    large.status({ capabilities: { announced: { endpoints, vision: false } } });
+    await until("the change has come", async () => (await listed("announced"))?.vision === false);
+    expect(await listed("announced")).toEqual({ ...together, vision: false });
+    const one = await ask(`${gateway.url}/v1/models/announced`, { token: account.apiToken });
+    expect(one.json as unknown).toEqual(await listed("announced"));
   });
 });
 
@@ -94,7 +94,7 @@ describe("for Anthropic's SDK, the list", () => {
     expect(backwards.has_more).toBe(true);
   });
 
-  test("gives one model by its name, slashes and all", async () => {
+  test("returns one model by its name, slashes included", async () => {
     await join(["org/model:8b"], { endpoints: [Endpoint.messages] });
     const model = await sdk().models.retrieve("org/model:8b");
     expect(model).toMatchObject({
@@ -105,7 +105,7 @@ describe("for Anthropic's SDK, the list", () => {
     expect(Date.parse(model.created_at)).toBeGreaterThan(0);
   });
 
-  test("and its errors are those that the SDK knows", async () => {
+  test("has errors that the SDK knows", async () => {
     const unknown = await sdk().models.retrieve("nobody's").catch((error) => error);
     expect(unknown).toBeInstanceOf(Anthropic.NotFoundError);
     expect(unknown).toMatchObject({ type: "not_found_error", requestID: expect.any(String) });

@@ -1,4 +1,4 @@
-/** The HTTP of it: what reaches the upstream to the letter, and what comes back, byte by byte and header by header. */
+/** The API over HTTP: which bytes reach the upstream, and which bytes and headers come back. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
@@ -38,7 +38,7 @@ function call(body: unknown, init: RequestInit = {}): Promise<Answer<ErrorView>>
   return chat(gateway, account.apiToken, body, init);
 }
 
-/** The ledger's row of the call that was answered with these headers. */
+/** The ledger's row of the call with these answer headers. */
 function rowOf(headers: Headers): Promise<LedgerRow> {
   const id = headers.get("x-request-id");
   return until("the call is in the ledger", () => {
@@ -46,7 +46,7 @@ function rowOf(headers: Headers): Promise<LedgerRow> {
   });
 }
 
-/** The newest body that reached the upstream, to the letter. */
+/** The newest body that reached the upstream, byte for byte. */
 function arrived(): string {
   return upstream.calls.at(-1)!.text;
 }
@@ -57,7 +57,7 @@ const sse = (...payloads: unknown[]) =>
   );
 
 describe("a body", () => {
-  /** What no parser that knows its fields would leave alone. */
+  /** Text that parsing and printing would change. */
   const odd = `{ "messages" : [ {"role":"user","content":"\\u00e9 \\/ 👩‍👩‍👧", "x":null} ],
     "seed":9223372036854775807, "temperature":1.0, "top_p":1e-1, "logit_bias":{"50256":-100},
     "min_p":0.05,"chat_template_kwargs":{"enable_thinking":false},"grammar":null,
@@ -65,25 +65,25 @@ describe("a body", () => {
     "model" : "model" `;
   const local = (text: string) => text.replace(`"model" : "model"`, `"model" : "local model"`);
 
-  test("reaches the upstream to the letter but for the model's name", async () => {
+  test("reaches the upstream byte for byte but for the model's name", async () => {
     const body = `${odd}, "stream":false, "stream_options":null}`;
     expect((await call(body)).status).toBe(200);
     expect(arrived()).toBe(local(body));
   });
 
-  test("that asks for usage itself does so when it streams, too", async () => {
+  test("that requests usage does so when it streams, too", async () => {
     const body = `${odd}, "stream":true, "stream_options":{"include_usage":true,"x":1}}`;
     expect((await call(body)).status).toBe(200);
     expect(arrived()).toBe(local(body));
   });
 
-  test("that streams without asking for usage is changed in that alone", async () => {
+  test("that streams without requesting usage is changed only there", async () => {
     for (const options of ["", `, "stream_options":null`, `, "stream_options":{"x":1e1}`]) {
       expect((await call(`${odd}, "stream":true${options}}`)).status).toBe(200);
       const asked = /"stream_options" ?: ?(\{[^}]*\})/.exec(arrived())?.[1] ?? "";
       const x = options.includes("x") ? { x: 10 } : {};
       expect(JSON.parse(asked)).toEqual({ ...x, include_usage: true });
-      // All other members, as they stood there.
+      // All other members, unchanged.
       expect(arrived()).toContain(`${local(odd).slice(1)}, "stream":true`);
     }
   });
@@ -100,7 +100,7 @@ describe("a body", () => {
     });
   }
 
-  test("does not take the caller's own headers along, its key least of all", async () => {
+  test("travels without the caller's headers, above all without its key", async () => {
     await call(hello("model"), {
       headers: {
         "content-type": "application/json",
@@ -118,7 +118,7 @@ describe("a body", () => {
 });
 
 describe("an answer", () => {
-  test("that is whole comes back byte by byte", async () => {
+  test("that is whole is returned byte for byte", async () => {
     const body = `{ "id":"x" , "created":1.0, "choices":[{"index":0,"message":{"role":"assistant",
       "content":"\\u00e9"},"logprobs":null,"finish_reason":"stop"}], "seed":9223372036854775807,
       "timings":{"t":1e2}, "usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3} }`;
@@ -129,7 +129,7 @@ describe("an answer", () => {
     upstream.behave("local model", echo());
   });
 
-  test("that streams comes back payload by payload, however it was cut", async () => {
+  test("that streams is returned event by event, however its bytes were cut", async () => {
     const odd =
       `{"id":"x","choices":[{"index":0,"delta":{"role":"assistant","content":"\\u00e9"},` +
       `"finish_reason":null}],"seed":9223372036854775807,"n":1.0}`;
@@ -155,7 +155,7 @@ describe("an answer", () => {
     expect(whole.headers.get("content-encoding")).toBeNull();
   });
 
-  test("names its request, its node, its time and what is left of the key's minute", async () => {
+  test("has headers for its request, its node, its duration and the key's remaining calls", async () => {
     const [node] = await listNodes(gateway);
     for (const stream of [true, false]) {
       const { headers } = await call(hello("model", { stream }));
@@ -169,7 +169,7 @@ describe("an answer", () => {
     }
   });
 
-  test("takes over none of the upstream's headers that are not for callers", async () => {
+  test("has only those headers of the upstream that are for callers", async () => {
     upstream.behave("local model", async (given) => {
       const response = await echo()(given);
       response.headers.set("set-cookie", "a=upstream");
@@ -187,7 +187,7 @@ describe("an answer", () => {
     upstream.behave("local model", echo());
   });
 
-  test("tells the limits of the caller's key, not those of the node's own provider", async () => {
+  test("has the limits of the caller's key, not those of the node's provider", async () => {
     upstream.behave("local model", async (given) => {
       const response = await echo()(given);
       response.headers.set("x-ratelimit-limit-requests", "7");
@@ -228,7 +228,7 @@ describe("usage", () => {
     "[DONE]",
   );
 
-  test("is hidden from a caller who did not ask for it, and counted all the same", async () => {
+  test("is hidden from a caller who did not request it, and counted all the same", async () => {
     upstream.behave("local model", recite(spoken));
     const { text, headers } = await call(hello("model", { stream: true }));
     expect(text).toBe(sse(piece("one"), ending(), "[DONE]"));
@@ -237,14 +237,14 @@ describe("usage", () => {
     upstream.behave("local model", echo());
   });
 
-  test("is shown, as it came, to one who did", async () => {
+  test("is returned unchanged to a caller who did", async () => {
     upstream.behave("local model", recite(spoken));
     const asking = { stream: true, stream_options: { include_usage: true } };
     expect((await call(hello("model", asking))).text).toBe(spoken);
     upstream.behave("local model", echo());
   });
 
-  test("that an upstream never tells is estimated from what it sent", async () => {
+  test("that an upstream never reports is estimated from what it sent", async () => {
     upstream.behave("local model", recite(sse(piece("a"), piece("b"), ending(), "[DONE]")));
     const { headers } = await call(hello("model", { stream: true }));
     const row = await rowOf(headers);
@@ -264,7 +264,7 @@ describe("a base URL", () => {
     ["a stored response", (sdk) => sdk.responses.retrieve("resp_1")],
   ];
   for (const [what, ask] of asks) {
-    test(`without /v1 is an error that says so, when ${what} is asked for`, async () => {
+    test(`without /v1 is an error that says so, when requesting ${what}`, async () => {
       const error = await Promise.resolve(ask(sdk(""))).then(() => null, (error) => error);
       expect(error).toBeInstanceOf(OpenAI.NotFoundError);
       expect(error.message).toContain("add /v1 to the base URL");
@@ -284,7 +284,7 @@ describe("a browser on another site", () => {
   const paths = ["/v1/chat/completions", "/v1/models", "/v1/models/a/b", "/v1/nothing"];
 
   for (const path of paths) {
-    test(`may ask first, without a key: OPTIONS ${path}`, async () => {
+    test(`may send a preflight without a key: OPTIONS ${path}`, async () => {
       const answer = await ask(gateway.url + path, {
         method: "OPTIONS",
         headers: {
@@ -346,7 +346,7 @@ describe("a browser on another site", () => {
 describe("GET /v1/models", () => {
   const get = <T>(path: string) => ask<T>(gateway.url + path, { token: account.apiToken });
 
-  test("lists what is served, in OpenAI's shape", async () => {
+  test("lists what is served, in OpenAI's format", async () => {
     const { json } = await get<{ object: string; data: object[] }>("/v1/models");
     expect(json.object).toBe("list");
     expect(json.data).toEqual(
@@ -376,7 +376,7 @@ describe("GET /v1/models", () => {
     });
   }
 
-  test("takes a key by any of the headers that clients send it in", async () => {
+  test("accepts a key in any of the headers that clients use", async () => {
     for (
       const headers of [
         { authorization: `bearer ${account.apiToken}` },

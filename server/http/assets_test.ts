@@ -74,13 +74,13 @@ test("the best encoding that the browser takes is sent, and decodes to the same 
   expect(await decoded.text()).toBe(script);
 });
 
-test("hashed files are kept for ever, the page is asked for again each time", async () => {
+test("hashed files may be cached for ever, the page is revalidated each time", async () => {
   expect((await get(main)).headers.get("cache-control"))
     .toBe("public, max-age=31536000, immutable");
   expect((await get("/")).headers.get("cache-control")).toBe("no-cache");
 });
 
-test("a browser that has the file is told so, and each encoding has its own tag", async () => {
+test("a browser that has the file gets 304, and each encoding has its own tag", async () => {
   const tags = await Promise.all(
     ["identity", "gzip", "br"].map(async (accepted) =>
       (await get(main, { "accept-encoding": accepted })).headers.get("etag") ?? ""
@@ -96,7 +96,7 @@ test("a browser that has the file is told so, and each encoding has its own tag"
   expect((await get(main, { "if-none-match": '"other"' })).status).toBe(200);
 });
 
-test("HEAD tells the length that GET would send", async () => {
+test("HEAD answers with the length that GET would send", async () => {
   for (const accepted of ["identity", "br"]) {
     const head = await get(main, { "accept-encoding": accepted }, "HEAD");
     const whole = await get(main, { "accept-encoding": accepted });
@@ -114,7 +114,7 @@ test("the console's own routes answer with its page", async () => {
   }
 });
 
-test("a program that looks for the API gets no page, whatever shows that it is one", async () => {
+test("a program that looks for the API gets no page, whichever header shows it", async () => {
   const signs: Record<string, string>[] = [
     { accept: "application/json" },
     { authorization: "Bearer sk-colink-x" },
@@ -135,7 +135,7 @@ test("a program that looks for the API gets no page, whatever shows that it is o
   expect(error).toBeInstanceOf(OpenAI.NotFoundError);
 });
 
-test("a browser that opens a page gets it, whatever else it would take", async () => {
+test("a browser that opens a page gets it, whatever else it accepts", async () => {
   const accept = "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8";
   for (const headers of [{ accept }, { accept: "*/*" }]) {
     expect(await (await get("/models", headers)).text()).toBe(page);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { exposition } from "./exposition.ts";
 
-test("each family says what it is, then its samples with their labels", () => {
+test("each family begins with its help and type, then lists its samples with their labels", () => {
   const samples = [{ labels: { kind: "a", more: "b" }, value: 2 }, { value: 0.5 }];
   expect(exposition([{ name: "calls_total", type: "counter", help: "Calls", samples }])).toBe(
     "# HELP calls_total Calls\n" +

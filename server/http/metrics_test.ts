@@ -13,7 +13,7 @@ function entry(more: Partial<LedgerEntry>): LedgerEntry {
   } as LedgerEntry;
 }
 
-test("calls are counted by outcome, with their tokens and attempts, however often somebody asks", () => {
+test("calls are counted by outcome, with their tokens and attempts, and reading changes nothing", () => {
   const metrics = new Metrics({ colink_nodes: { help: "Connected nodes", read: () => 4 } });
   metrics.callEnded(entry({}));
   metrics.callEnded(entry({ attempts: 3 }));
@@ -21,7 +21,7 @@ test("calls are counted by outcome, with their tokens and attempts, however ofte
   metrics.callEnded(
     entry({ outcome: "cancelled", status: 499, promptTokens: null, firstByteMs: null }),
   );
-  // A limit counts as its own; what is above all of them is counted, too.
+  // A value at a limit is in its bucket; values above all limits are counted, too.
   metrics.callEnded(entry({ attempts: 0, firstByteMs: 100, promptTokens: 0, completionTokens: 0 }));
   metrics.callEnded(
     entry({ attempts: 0, firstByteMs: 400_000, promptTokens: 0, completionTokens: 0 }),

@@ -6,7 +6,7 @@ import { errorResponse, rejectionResponse } from "./reply.ts";
 const recipient = { format: openAi, requestId: "req-1", headers: { "x-request-id": "req-1" } };
 
 describe("an error", () => {
-  const waits: [code: ErrorCode, retryAfterMs: number | undefined, told: string | null][] = [
+  const waits: [code: ErrorCode, retryAfterMs: number | undefined, retryAfter: string | null][] = [
     ["rate_limit_exceeded", 2500, "3"],
     ["store_unavailable", undefined, "1"],
     ["upstream_rate_limited", undefined, "1"],
@@ -14,12 +14,12 @@ describe("an error", () => {
     ["node_lost", 500, "1"],
     ["model_not_found", undefined, null],
   ];
-  for (const [code, retryAfterMs, told] of waits) {
-    test(`${code}, ${retryAfterMs ?? "nobody knows when"}, asks to wait ${told ?? "for nothing"}`, () => {
+  for (const [code, retryAfterMs, retryAfter] of waits) {
+    test(`${code}, retryable in ${retryAfterMs ?? "an unknown number of"} ms, has retry-after ${retryAfter}`, () => {
       const error = new ColinkError(code, "x", { retryAfterMs });
       const { headers } = errorResponse(error, recipient);
-      expect(headers.get("retry-after")).toBe(told);
-      expect(headers.has("retry-after-ms")).toBe(told !== null);
+      expect(headers.get("retry-after")).toBe(retryAfter);
+      expect(headers.has("retry-after-ms")).toBe(retryAfter !== null);
     });
   }
 
@@ -31,13 +31,13 @@ describe("an error", () => {
     ["invalid_request", null],
   ];
   for (const [code, isWorthIt] of retries) {
-    test(`${code} says of trying again: ${isWorthIt ?? "nothing, as no SDK would"}`, () => {
+    test(`${code} has x-should-retry ${isWorthIt ?? "unset, because no SDK retries its status"}`, () => {
       const { headers } = errorResponse(new ColinkError(code, "x"), recipient);
       expect(headers.get("x-should-retry")).toBe(isWorthIt);
     });
   }
 
-  test("has its request's id where the dialect looks for it", async () => {
+  test("has its request's id where the format's SDK looks for it", async () => {
     const answer = errorResponse(new ColinkError("internal_error", "x"), {
       ...recipient,
       format: anthropic,
@@ -52,7 +52,7 @@ describe("an error", () => {
 });
 
 describe("a rejection by the upstream", () => {
-  test("leaves the headers that are the gateway's own as they are", () => {
+  test("does not replace the gateway's own headers", () => {
     const own = { "x-ratelimit-remaining-requests": "59" };
     const { headers } = rejectionResponse({
       status: 400,
@@ -64,7 +64,7 @@ describe("a rejection by the upstream", () => {
   });
 });
 
-test("what an upstream says in whatever shape ends a stream of responses", () => {
+test("an upstream error of any shape ends a stream of responses", () => {
   const event = (said: string) => JSON.parse(openAiResponses.event(said, "").split("data: ")[1]!);
   for (const said of [`{}`, `{"error":"text"}`, `{"error":null}`, `{"type":"error","error":{}}`]) {
     expect(event(said)).toEqual({
@@ -77,7 +77,7 @@ test("what an upstream says in whatever shape ends a stream of responses", () =>
   }
 });
 
-test("the error that ends a stream of responses is numbered after the last event that went before", () => {
+test("the error that ends a stream of responses is numbered after the last event before it", () => {
   const numberAfter = (before: string | Uint8Array) => {
     const event = openAiResponses.event("{}", before);
     return JSON.parse(event.split("data: ")[1]!).sequence_number;

@@ -20,7 +20,7 @@ for (const [why, path, near] of cases) {
   test(`${why}: ${path} is near ${near}`, () => expect(nearPath(path)).toBe(near));
 }
 
-test("who left /v1 out is told to add it, who wrote too much to mend it, and others nothing", () => {
+test("a base URL without /v1 is to be extended, one with too much to be mended, and no other path has a hint", () => {
   expect(nearPathHint("/models")).toEndWith(
     "did you mean /v1/models? Then add /v1 to the base URL",
   );

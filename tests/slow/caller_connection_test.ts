@@ -1,4 +1,4 @@
-/** A caller's connection: how long it may carry nothing, and what that has to do with its call. */
+/** A caller's connection: how long it may be idle, also during a call. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { type Account, createAccount } from "../harness/account.ts";
@@ -8,7 +8,7 @@ import { type JoinedNode, joinNode } from "../harness/joined_node.ts";
 import { dial, headWithoutEnd, type RawHttp, wholeCall } from "../harness/raw_http.ts";
 import { until, within } from "../harness/wait.ts";
 
-/** Bun looks at idle connections every four seconds only. */
+/** Bun checks for idle connections every four seconds. */
 const NOTICED_WITHIN_MS = 15_000;
 
 let gateway: Gateway;
@@ -16,7 +16,7 @@ let owner: Account;
 let node: JoinedNode;
 
 beforeAll(async () => {
-  // Keep-alive comments would be traffic.
+  // Without keep-alive comments, which would be traffic.
   const env = { COLINK_CALLER_IDLE_SECONDS: "1", COLINK_KEEPALIVE_SECONDS: "3600" };
   gateway = await startGateway({ env });
   owner = await createAccount(gateway);
@@ -53,41 +53,41 @@ describe("a connection is closed", () => {
     test.concurrent(`${what}, once its time is up`, async () => {
       const caller = await dial(gateway);
       await act(caller);
-      await hungUp(caller);
+      await closed(caller);
     });
   }
 });
 
 describe("a connection stays open", () => {
-  test.concurrent("while its stream thinks longer than an idle one may be quiet", async () => {
+  test.concurrent("while its stream is silent for longer than the idle timeout", async () => {
     const caller = await dial(gateway);
     const id = await callBy(caller, { stream: true });
     node.say(id, "hm ");
-    await idleOnesAreGone();
+    await outlastIdleTimeout();
     node.say(id, "thought through");
     node.finish(id);
     await until("the answer is whole", () => /thought through[^]*\[DONE\]/.test(caller.received));
   });
 
-  test.concurrent("while its whole answer takes longer than an idle one may be quiet", async () => {
+  test.concurrent("while its whole answer takes longer than the idle timeout", async () => {
     const caller = await dial(gateway);
     const id = await callBy(caller);
-    await idleOnesAreGone();
+    await outlastIdleTimeout();
     node.answer(id, "thought through");
     await until("the answer is here", () => caller.received.includes("thought through"));
   });
 
-  /** One that began to be quiet now is gone, and another one after it: whoever is timed is too. */
-  async function idleOnesAreGone(): Promise<void> {
+  /** Waits until two idle connections, opened one after the other, were closed: a timed one would be, too. */
+  async function outlastIdleTimeout(): Promise<void> {
     for (let i = 0; i < 2; i++) {
       const idle = await dial(gateway);
       idle.write(`${headWithoutEnd(owner.apiToken)}content-length: 1000\r\n\r\n`);
-      await hungUp(idle);
+      await closed(idle);
     }
   }
 });
 
-describe("a request that a proxy in front might read differently", () => {
+describe("a request that a proxy in front may read differently", () => {
   const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: co-link\r\n";
   const cases: [what: string, text: string, status: number][] = [
     [
@@ -104,22 +104,22 @@ describe("a request that a proxy in front might read differently", () => {
     ["with a header of 100,000 bytes", `${head}x-a: ${"b".repeat(100_000)}\r\n\r\n`, 431],
   ];
   for (const [what, text, status] of cases) {
-    test(`${what} is refused with ${status}, once, and the connection ends`, async () => {
+    test(`${what} gets ${status}, once, and the connection is closed`, async () => {
       const caller = await dial(gateway);
       caller.write(text);
-      await hungUp(caller);
+      await closed(caller);
       expect(caller.received.match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`]);
     });
   }
 });
 
-async function hungUp(caller: RawHttp): Promise<void> {
-  await within("the gateway to hang up", caller.closed, NOTICED_WITHIN_MS);
+async function closed(caller: RawHttp): Promise<void> {
+  await within("the connection to be closed", caller.closed, NOTICED_WITHIN_MS);
 }
 
 let calls = 0;
 
-/** Sends a call and resolves with its id at the node; tests run beside each other here. */
+/** Sends a call and resolves with its id at the node. Marks it, because tests run concurrently. */
 async function callBy(caller: RawHttp, more: Record<string, unknown> = {}): Promise<string> {
   const user = `caller ${calls++}`;
   caller.write(wholeCall(owner.apiToken, hello("pro-model", { ...more, user })));

@@ -1,4 +1,4 @@
-/** Everybody's way through what only some see: the administration, one's own node, dialogs, the palette. */
+/** Accessibility of the pages that only some see: the administration, one's own node, dialogs, the palette. */
 
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, Locator, Page } from "playwright-core";
@@ -14,7 +14,7 @@ const MODEL = "some-model";
 
 let browser: Browser;
 let gateway: Gateway;
-/** Has a node; becomes an administrator by another's hand. */
+/** Has a node. */
 let owner: Account;
 
 beforeAll(async () => {
@@ -37,7 +37,7 @@ function visitAsOwner(scene: Scene): () => Promise<void> {
 
 const dialogOf = (page: Page) => page.locator("dialog[open]");
 
-/** Opens a dialog with the keyboard, looks at it, closes it, and is where it was. */
+/** Opens a dialog with the keyboard, inspects and closes it, and expects the focus where it was. */
 async function inspectDialog(page: Page, opener: Locator, name: string): Promise<void> {
   await opener.focus();
   await page.keyboard.press("Enter");
@@ -76,7 +76,7 @@ test(
 );
 
 test(
-  "every dialog is opened and left by keyboard, gives the focus back, and is accessible",
+  "every dialog opens and closes by keyboard, returns the focus, and is accessible",
   visitAsOwner(async (_tab, page) => {
     await page.goto("/nodes");
     const add = button(page.getByRole("main"), en.nodes.add);
@@ -119,7 +119,7 @@ test(
 );
 
 test(
-  "the palette and the list of shortcuts are accessible, and end where they began",
+  "the palette and the list of shortcuts are accessible, and return the focus",
   visitAsOwner(async (_tab, page) => {
     await page.goto("/calls");
     await page.getByRole("heading", { level: 1, name: en.calls.title }).waitFor();

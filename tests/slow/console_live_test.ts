@@ -1,4 +1,4 @@
-/** The console while things happen: nodes and gateways that come and go, gateways of other settings. */
+/** The console while nodes and gateways come and go, and with other settings. */
 
 import { beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -44,11 +44,11 @@ beforeAll(async () => {
   owner = await createAccount(gateway);
 }, 60_000);
 
-// All at once: most of their time is waiting for programs, and for the page's next look.
+// Concurrent, because they mostly wait for programs and for the page's next update.
 
-test.concurrent("what Add node says to paste connects a node, and the dialog turns green", () =>
+test.concurrent("the command that Add node shows connects a node, and the dialog turns green", () =>
   inTab(browser, { baseURL: gateway.url }, async (tab, page) => {
-    // Somebody else's nodes must not be taken for this one.
+    // The nodes of other accounts must not be taken for this one.
     const account = await createAccount(gateway);
     await signInBehindThePage(tab.context, account);
     await page.goto("/nodes?add=1");
@@ -76,7 +76,7 @@ test.concurrent("what Add node says to paste connects a node, and the dialog tur
     await page.getByText(t.states.away).first().waitFor();
   }));
 
-test.concurrent("a node that is cut off is said to be away, and why, within two seconds, until it is back", () =>
+test.concurrent("a node that loses its connection is shown as away, with the reason, within two seconds, until it is back", () =>
   inTab(browser, { baseURL: gateway.url }, async (tab, page) => {
     await signInBehindThePage(tab.context, owner);
     const nodeId = crypto.randomUUID();
@@ -88,7 +88,7 @@ test.concurrent("a node that is cut off is said to be away, and why, within two 
     const cutAtMs = performance.now();
     node.raw.terminate();
     await row.getByText(t.states.away).waitFor();
-    // A busy machine draws slowly; the page's own part of it is a second.
+    // Bounded loosely: a busy machine renders slowly, the page itself needs a second.
     expect(performance.now() - cutAtMs).toBeLessThan(5000);
     await row.getByText(t.goneBy.lost.cause).waitFor();
     await row.getByText(t.goneBy.lost.fix).waitFor();
@@ -96,7 +96,7 @@ test.concurrent("a node that is cut off is said to be away, and why, within two 
     await row.getByText(t.states.ready).waitFor();
   }));
 
-test.concurrent("a node is seen to join, work, be penalised and leave, also by a clock that is an hour off", () =>
+test.concurrent("a node is shown joining, working, penalised and leaving, also with a clock that is an hour off", () =>
   inTab(browser, { baseURL: gateway.url }, async (_tab, page) => {
     await page.clock.install({ time: Date.now() - HOUR_MS });
     await page.goto("/nodes");
@@ -134,7 +134,7 @@ test.concurrent("a node is seen to join, work, be penalised and leave, also by a
     await row.waitFor({ state: "detached" });
   }));
 
-test.concurrent("a gateway that dies is noticed, what was known stays, and its return needs no reload", async () => {
+test.concurrent("a gateway that dies is noticed, its last data stays, and its return needs no reload", async () => {
   const env = { PORT: String(freePort()) };
   const first = await startGateway({ env });
   const account = await createAccount(first);
@@ -165,7 +165,7 @@ test.concurrent("a gateway that dies is noticed, what was known stays, and its r
   });
 });
 
-test.concurrent("tokens from before the gateway's secret was changed are said to be dead, and are replaced", async () => {
+test.concurrent("tokens from before a change of the gateway's secret are shown as invalid, and can be replaced", async () => {
   const first = await startGateway({ env: { JWT_SECRET: "the secret that was there at first" } });
   const account = await createAccount(first);
   await first.kill();
@@ -187,7 +187,7 @@ test.concurrent("tokens from before the gateway's secret was changed are said to
   });
 });
 
-test.concurrent("a closed gateway says so in place of the form", async () => {
+test.concurrent("a gateway with closed registration shows a text instead of the form", async () => {
   const closed = await startGateway({ env: { COLINK_REGISTRATION: "closed" } });
   await inTab(browser, { baseURL: closed.url }, async (_tab, page) => {
     await page.goto("/register");
@@ -196,7 +196,7 @@ test.concurrent("a closed gateway says so in place of the form", async () => {
   });
 });
 
-test.concurrent("an invited one comes in by the link, and reads the gateway's public address everywhere", async () => {
+test.concurrent("an invited person registers by the link, and every page shows the gateway's public address", async () => {
   const env = { COLINK_REGISTRATION: "invite", COLINK_PUBLIC_URL: "https://colink.example/" };
   const invited = await startGateway({ env });
   await inTab(browser, { baseURL: invited.url }, async (tab, page) => {
@@ -222,7 +222,7 @@ test.concurrent("an invited one comes in by the link, and reads the gateway's pu
   });
 });
 
-test.concurrent("what one administrator changes, another sees, and the log with it, without asking", async () => {
+test.concurrent("one administrator's change appears on another's page and in the audit log without reloading", async () => {
   const gateway = await startGateway();
   const { output } = await runGateway(["admin", "setup"], { dataDir: gateway.dataDir });
   await inTab(browser, { baseURL: gateway.url }, async (tab, page) => {

@@ -1,4 +1,4 @@
-/** Live changes by a fake clock: what is told, to whom, how much of it, and what is told again. */
+/** Live changes by a fake clock: what is sent, to whom, how often, and what is sent again. */
 
 import { beforeEach, expect, test } from "bun:test";
 import type { Visitor } from "../../account/session_book.ts";
@@ -17,17 +17,17 @@ let penalties: PenaltyBook;
 let alive: Set<string>;
 let auditEvents: AuditLogEntry[];
 let live: Live;
-/** Accounts that are looked at elsewhere, and what was told there. */
-let lookedAt: Set<string>;
-let told: string[];
-let said: [accountId: string, isWatched: boolean][];
+/** Accounts that are watched at another gateway, and the events sent there. */
+let watchedElsewhere: Set<string>;
+let sentToPeers: string[];
+let reportedWatches: [accountId: string, isWatched: boolean][];
 
 beforeEach(() => {
   clock = new FakeClock();
   hub = new Hub();
   penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   alive = new Set(["session"]);
-  [lookedAt, told, said] = [new Set(), [], []];
+  [watchedElsewhere, sentToPeers, reportedWatches] = [new Set(), [], []];
   auditEvents = [];
   live = new Live({
     hub,
@@ -40,9 +40,9 @@ beforeEach(() => {
     auditEvents: () => Promise.resolve(auditEvents),
     goneOf: () => null,
     peers: {
-      watch: (...watch) => void said.push(watch),
-      isWatched: (accountId) => lookedAt.has(accountId),
-      tell: (accountId, name) => void (lookedAt.has(accountId) && told.push(name)),
+      watch: (...watch) => void reportedWatches.push(watch),
+      isWatched: (accountId) => watchedElsewhere.has(accountId),
+      tell: (accountId, name) => void (watchedElsewhere.has(accountId) && sentToPeers.push(name)),
     },
   });
 });
@@ -60,15 +60,15 @@ function join(id: string, accountId = "owner"): Node {
   return node;
 }
 
-interface Heard {
+interface ReceivedEvent {
   id: string | undefined;
   name: string;
   data: unknown;
 }
 
-/** Opens a stream; what it has said so far is in `heard`. */
+/** Opens a stream; `received` has its events so far. */
 function listen(accountId: string, lastEventId?: string) {
-  const heard: Heard[] = [];
+  const received: ReceivedEvent[] = [];
   let isOver = false;
   const stream = live.open({
     visitor: visitor(accountId),
@@ -88,7 +88,7 @@ function listen(accountId: string, lastEventId?: string) {
         const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1];
         const name = field("event");
         if (name !== undefined) {
-          heard.push({ id: field("id"), name, data: JSON.parse(field("data") ?? "null") });
+          received.push({ id: field("id"), name, data: JSON.parse(field("data") ?? "null") });
         }
       }
     }
@@ -96,8 +96,8 @@ function listen(accountId: string, lastEventId?: string) {
   };
   void read();
   return {
-    heard,
-    names: () => heard.map(({ name }) => name),
+    received,
+    names: () => received.map(({ name }) => name),
     isOver: () => isOver,
     leave: () => reader.cancel(),
   };
@@ -109,20 +109,20 @@ async function tick(): Promise<void> {
   await settle();
 }
 
-test("a node that takes calls changes a number, and anything else the node", async () => {
+test("a node's running calls are sent as a number, and any other change as the whole node", async () => {
   const node = join("n");
-  const { heard, names } = listen("owner");
+  const { received, names } = listen("owner");
   await tick();
   expect(names()).toEqual(["snapshot"]);
   node.active = 1;
   await tick();
-  expect(heard.at(-1)).toMatchObject({ name: "load", data: { n: 1 } });
+  expect(received.at(-1)).toMatchObject({ name: "load", data: { n: 1 } });
   node.hold = "paused";
   await tick();
-  expect(heard.at(-1)).toMatchObject({ name: "node", data: { state: "paused", mine: true } });
+  expect(received.at(-1)).toMatchObject({ name: "node", data: { state: "paused", mine: true } });
   penalties.penalize("key/n", { model: null, code: "node_lost", reason: "it was lost" });
   await tick();
-  expect(heard.at(-1)).toMatchObject({
+  expect(received.at(-1)).toMatchObject({
     name: "node",
     data: { penalties: [{ code: "node_lost" }] },
   });
@@ -130,55 +130,58 @@ test("a node that takes calls changes a number, and anything else the node", asy
   expect(names()).toEqual(["snapshot", "load", "node", "node"]);
 });
 
-test("calls of a busy account are told twenty a second, and all of them counted", async () => {
-  const { heard, names } = listen("me");
+test("calls of a busy account are sent at twenty a second, and all of them counted", async () => {
+  const { received, names } = listen("me");
   const stranger = listen("stranger");
   for (let i = 0; i < 50; i++) live.callEnded(anEntry({ accountId: "me", promptTokens: 2 }));
   await tick();
   expect(names().filter((name) => name === "call")).toHaveLength(20);
-  expect(heard.at(-1)).toMatchObject({ name: "usage", data: [{ calls: 50, prompt_tokens: 100 }] });
+  expect(received.at(-1)).toMatchObject({
+    name: "usage",
+    data: [{ calls: 50, prompt_tokens: 100 }],
+  });
   expect(stranger.names()).toEqual(["snapshot"]);
 });
 
-test("calls of an account that somebody looks at elsewhere are told and counted there", async () => {
+test("calls of an account that is watched at another gateway are sent and counted there", async () => {
   live.callEnded(anEntry({ accountId: "me" }));
   expect(clock.pending).toBe(0);
-  lookedAt.add("me");
+  watchedElsewhere.add("me");
   for (let i = 0; i < 50; i++) live.callEnded(anEntry({ accountId: "me" }));
   await tick();
-  expect(told).toEqual([...Array(20).fill("call"), "usage"]);
+  expect(sentToPeers).toEqual([...Array(20).fill("call"), "usage"]);
 });
 
-test("what another gateway tells is shown here, within the same bounds, and told no further", async () => {
+test("events from another gateway are sent here, within the same limits, and not back", async () => {
   live.peerReported("me", "call", "{}");
   const { names } = listen("me");
-  expect(said).toEqual([["me", true]]);
-  lookedAt.add("me");
+  expect(reportedWatches).toEqual([["me", true]]);
+  watchedElsewhere.add("me");
   for (let i = 0; i < 50; i++) live.peerReported("me", "call", "{}");
   live.peerReported("me", "usage", "[]");
   await tick();
   expect(names()).toEqual(["snapshot", ...Array(20).fill("call"), "usage"]);
-  expect(told).toEqual([]);
+  expect(sentToPeers).toEqual([]);
 });
 
-test("who comes back with the last event gets what was missed, once", async () => {
+test("a browser that dials again with its last event gets what it missed, once", async () => {
   const first = listen("me");
   await tick();
-  const lastId = first.heard.at(-1)!.id!;
+  const lastId = first.received.at(-1)!.id!;
   await first.leave();
   join("late");
   live.callEnded(anEntry({ accountId: "me" }));
-  live.callEnded(anEntry({ accountId: "somebody" }));
+  live.callEnded(anEntry({ accountId: "someone" }));
   await tick();
   const { names } = listen("me", lastId);
   await tick();
   expect(names().filter((name) => name !== "network")).toEqual(["call", "node", "usage"]);
 });
 
-test("what was long ago is not known any more: the next one begins with a snapshot", async () => {
+test("a browser that dials again much later begins with a snapshot", async () => {
   const first = listen("me");
   await tick();
-  const lastId = first.heard.at(-1)!.id!;
+  const lastId = first.received.at(-1)!.id!;
   await first.leave();
   for (let i = 0; i < 40; i++) await tick();
   const { names } = listen("me", lastId);
@@ -186,31 +189,31 @@ test("what was long ago is not known any more: the next one begins with a snapsh
   expect(names()).toEqual(["snapshot"]);
 });
 
-test("an account that nobody looks at is forgotten, whoever else looks", async () => {
+test("an account without streams is forgotten, whatever others there are", async () => {
   const me = listen("me");
   const other = listen("other");
   await tick();
-  const lastId = me.heard.at(-1)!.id!;
+  const lastId = me.received.at(-1)!.id!;
   await me.leave();
   for (let i = 0; i < 40; i++) await tick();
-  const before = other.heard.length;
+  const before = other.received.length;
   live.callEnded(anEntry({ accountId: "me" }));
   const { names } = listen("me", lastId);
   await tick();
   expect(names()).toEqual(["snapshot"]);
-  expect(other.heard).toHaveLength(before);
+  expect(other.received).toHaveLength(before);
 });
 
-test("with nobody looking, nothing is watched, and calls cost nothing", async () => {
+test("without streams nothing is watched, and calls cost nothing", async () => {
   const { leave } = listen("me");
   await tick();
   await leave();
   for (let i = 0; i < 40; i++) await tick();
   expect(clock.pending).toBe(0);
-  expect(said.at(-1)).toEqual(["me", false]);
+  expect(reportedWatches.at(-1)).toEqual(["me", false]);
 });
 
-test("a session that was ended elsewhere ends its stream within seconds", async () => {
+test("a session that was ended at another gateway ends its stream within seconds", async () => {
   const { names, isOver } = listen("me");
   await tick();
   alive.clear();
@@ -228,20 +231,20 @@ test("streams end with the gateway, and no more are opened", async () => {
   expect(() => listen("me")).toThrow("restarting");
 });
 
-test("what somebody did is told within three seconds: to them what is theirs, to administrators the rest", async () => {
-  auditEvents = [{ id: "before", actorId: "somebody", action: "key.created" }];
-  const [own, other, admin] = [listen("somebody"), listen("other"), listen("admin")];
+test("audit events are sent within three seconds: to the account its own, to administrators the rest", async () => {
+  auditEvents = [{ id: "before", actorId: "someone", action: "key.created" }];
+  const [own, other, admin] = [listen("someone"), listen("other"), listen("admin")];
   await tick();
   auditEvents = [
-    { id: "new", actorId: "somebody", action: "key.revoked" },
+    { id: "new", actorId: "someone", action: "key.revoked" },
     { id: "newer", actorId: null, action: "session.refused" },
     { id: "newest", actorId: "away", action: "settings.changed" },
     ...auditEvents,
   ];
   for (let i = 0; i < 6; i++) await tick();
-  const told = ({ heard }: ReturnType<typeof listen>) =>
-    heard.filter(({ name }) => name === "changed").map(({ data }) => data);
-  expect(told(own)).toEqual([{ what: ["keys"] }]);
-  expect(told(other)).toEqual([]);
-  expect(told(admin)).toEqual([{ what: ["audit", "users", "settings"] }]);
+  const changes = ({ received }: ReturnType<typeof listen>) =>
+    received.filter(({ name }) => name === "changed").map(({ data }) => data);
+  expect(changes(own)).toEqual([{ what: ["keys"] }]);
+  expect(changes(other)).toEqual([]);
+  expect(changes(admin)).toEqual([{ what: ["audit", "users", "settings"] }]);
 });
