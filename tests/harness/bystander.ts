@@ -1,0 +1,102 @@
+/**
+ * Somebody who has nothing to do with an attack: makes calls and asks for /livez all the while, and
+ * reports what the attack cost. Wall-clock time says little on a busy machine, so what the gateway
+ * spent is told in CPU seconds and in memory.
+ */
+
+import type { Account } from "./account.ts";
+import { ask, chat, hello } from "./api.ts";
+import type { Gateway } from "./gateway.ts";
+import { answerEveryCall, type JoinedNode, joinNode } from "./joined_node.ts";
+
+const MIB = 1024 * 1024;
+
+/** A call or a probe that takes longer counts as not answered. */
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 20;
+
+export interface Witnessed {
+  /** Calls that were answered with 200. */
+  served: number;
+  /** Status or failure of every call and every probe that was not. */
+  failures: string[];
+  /** CPU time that the gateway spent, its service to the bystander included. */
+  cpuSeconds: number;
+  /** By how much the gateway's resident memory grew at most. */
+  grownMiB: number;
+}
+
+/** Joins a node of the bystander's own, which answers at once, under a model that no other serves. */
+export async function joinBystander(
+  gateway: Gateway,
+  owner: Account,
+  model = "bystanders-model",
+): Promise<JoinedNode> {
+  const node = await joinNode({ gateway, owner, models: [model], maxParallel: 4 });
+  answerEveryCall(node);
+  return node;
+}
+
+/** Runs the attack while the bystander calls its model. Rejects as the attack does. */
+export async function whileWatched(
+  gateway: Gateway,
+  bystander: Account,
+  attack: () => Promise<unknown>,
+  model = "bystanders-model",
+): Promise<Witnessed> {
+  const before = await usageOf(gateway);
+  const seen: Witnessed = { served: 0, failures: [], cpuSeconds: 0, grownMiB: 0 };
+  let isOver = false;
+  const watch = async () => {
+    do {
+      await look(gateway, bystander, model, seen);
+      const { memoryMiB } = await usageOf(gateway);
+      seen.grownMiB = Math.max(seen.grownMiB, memoryMiB - before.memoryMiB);
+      await Bun.sleep(PAUSE_MS);
+    } while (!isOver);
+  };
+  const watching = watch();
+  try {
+    await attack();
+  } finally {
+    isOver = true;
+    await watching;
+  }
+  // One look more: what the attack left behind must not reach anyone either.
+  await look(gateway, bystander, model, seen);
+  seen.cpuSeconds = (await usageOf(gateway)).cpuSeconds - before.cpuSeconds;
+  return seen;
+}
+
+async function look(
+  gateway: Gateway,
+  { apiToken }: Account,
+  model: string,
+  seen: Witnessed,
+): Promise<void> {
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const [call, probe] = await Promise.allSettled([
+    chat(gateway, apiToken, hello(model), { signal }),
+    ask(`${gateway.url}/livez`, { signal }),
+  ]);
+  if (call.status === "fulfilled" && call.value.status === 200) seen.served++;
+  else seen.failures.push(`call: ${reasonOf(call)}`);
+  if (probe.status === "rejected" || probe.value.status !== 200) {
+    seen.failures.push(`livez: ${reasonOf(probe)}`);
+  }
+}
+
+function reasonOf(result: PromiseSettledResult<{ status: number; text: string }>): string {
+  return result.status === "rejected"
+    ? String(result.reason)
+    : `${result.value.status} ${result.value.text}`;
+}
+
+async function usageOf(gateway: Gateway): Promise<{ cpuSeconds: number; memoryMiB: number }> {
+  const { text } = await ask(`${gateway.url}/metrics`);
+  const read = (name: string) => Number(new RegExp(`^${name} (\\S+)`, "m").exec(text)?.[1]);
+  return {
+    cpuSeconds: read("process_cpu_seconds_total"),
+    memoryMiB: read("process_resident_memory_bytes") / MIB,
+  };
+}
