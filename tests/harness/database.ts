@@ -1,9 +1,9 @@
-/** A fresh, empty PostgreSQL database for each caller, on the server that the test command brought up. */
+/** An empty PostgreSQL database for each caller, on the server that the test command has started. */
 
 import { SQL } from "bun";
 import { endAfterTests } from "./cleanup.ts";
 
-/** Both kinds, with the settings of gateways on a fresh one; several may share those on PostgreSQL. */
+/** Both kinds of database, with the settings of a gateway on an empty one. Gateways can share one on PostgreSQL. */
 export const databases: readonly [name: string, settings: () => Promise<Record<string, string>>][] =
   [
     ["SQLite", () => Promise.resolve({})],
@@ -13,7 +13,7 @@ export const databases: readonly [name: string, settings: () => Promise<Record<s
     })],
   ];
 
-/** Resolves with its URL; it is dropped after the test file. */
+/** Resolves with the URL of a database that is dropped after the test file. */
 export async function createDatabase(): Promise<string> {
   const server = process.env.TEST_DATABASE_URL;
   if (server === undefined) {
@@ -31,7 +31,7 @@ export async function createDatabase(): Promise<string> {
   return url.href;
 }
 
-/** Runs one statement, as somebody with the database's password could. */
+/** Runs one statement from outside the gateway. */
 export async function query<Row>(url: string, statement: string): Promise<Row[]> {
   const sql = new SQL(url, { max: 1 });
   try {

@@ -1,4 +1,4 @@
-/** What a gateway wrote down of its calls: its SQLite file, read from outside. */
+/** The ledger of a gateway, read from its SQLite file. */
 
 import { Database } from "bun:sqlite";
 import { readdirSync } from "node:fs";
@@ -7,7 +7,7 @@ import type { Outcome } from "../../server/base/outcome.ts";
 import { ask } from "./api.ts";
 import { until } from "./wait.ts";
 
-/** The columns that tests look at. */
+/** The columns that tests compare. */
 export interface LedgerRow {
   id: string;
   account_id: string;
@@ -24,12 +24,12 @@ export interface LedgerRow {
   produced_chunks: number;
   prompt_tokens: number | null;
   completion_tokens: number | null;
-  /** 1: the tokens were counted from chunks, not told. */
+  /** 1: the gateway counted the tokens by chunks, because the upstream reported none. */
   estimated: number;
   started_at: number;
 }
 
-/** Every row of one model, oldest first; models are the tests' own, one each. */
+/** Every row of one model, oldest first; each test has a model of its own. */
 export function ledgerOf(gateway: { dataDir: string }, model: string): LedgerRow[] {
   const database = new Database(join(gateway.dataDir, "colink.db"), { readonly: true });
   try {
@@ -41,7 +41,7 @@ export function ledgerOf(gateway: { dataDir: string }, model: string): LedgerRow
   }
 }
 
-/** The model's rows once there are `count` of them: they are written a moment after a call's end. */
+/** The model's rows once there are `count` of them: each is written shortly after its call's end. */
 export async function ledgerRows(
   gateway: { dataDir: string },
   model: string,
@@ -55,21 +55,21 @@ export async function ledgerRows(
 
 /** Resolves once every ended call is in the database or on disk. */
 export async function acknowledged({ url }: { url: string }): Promise<void> {
-  await until("nothing is pending", async () => {
+  await until("no entry is pending", async () => {
     const { text } = await ask(`${url}/metrics`);
     return /^colink_ledger_pending 0$/m.test(text);
   });
 }
 
-/** Resolves once every ended call is in the database. While no call ends, that is. */
+/** Resolves once every ended call is in the database, if no other call ends. */
 export async function written(gateway: { url: string; dataDir: string }): Promise<void> {
-  await until("nothing is to be written", async () => {
+  await until("every entry is in the database", async () => {
     await acknowledged(gateway);
     return spools(gateway).length === 0;
   });
 }
 
-/** What lies on disk for the database to take. */
+/** The files of entries that wait on disk for the database. */
 export function spools({ dataDir }: { dataDir: string }): string[] {
   return readdirSync(dataDir).filter((name) => name.includes("spool"));
 }

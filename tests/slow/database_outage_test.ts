@@ -1,4 +1,4 @@
-/** PostgreSQL or its network goes away: calls go on, and nothing that was acknowledged is lost or counted twice. */
+/** Outages of PostgreSQL or its network: calls go on, and no acknowledged call is lost or counted twice. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { ErrorView } from "../../api/mod.ts";
@@ -19,11 +19,11 @@ interface World {
   databaseUrl: string;
   network: Network;
   gateway: Gateway;
-  /** Has called before: its key is known. */
+  /** An account whose key the gateway remembers from a call. */
   account: Account;
-  /** The call that made it known. */
+  /** The id of that call. */
   firstId: string;
-  /** Is registered, and was never heard of by this gateway since. */
+  /** An account whose key the gateway has not seen yet. */
   stranger: Account;
 }
 
@@ -41,7 +41,7 @@ async function startWorld(): Promise<World> {
 const startOn = (network: { url: string }, dataDir?: string) =>
   startGateway({ env: { DATABASE_URL: network.url, JWT_SECRET }, ...(dataDir && { dataDir }) });
 
-/** Resolves once the ledger is just these rows, in whatever order. */
+/** Resolves once the ledger has exactly these rows, in any order. */
 async function ledgerIs({ databaseUrl }: World, ids: readonly string[]): Promise<void> {
   const sorted = ids.toSorted();
   await until(`the ledger has ${ids.length} rows`, async () => {
@@ -63,7 +63,10 @@ async function expectTotals({ databaseUrl, account }: World, calls: number): Pro
 const readiness = (gateway: Gateway) => ask<{ status: string }>(`${gateway.url}/readyz`);
 
 async function ready(gateway: Gateway): Promise<void> {
-  await until("all is well again", async () => (await readiness(gateway)).json.status === "ok");
+  await until(
+    "the gateway is ready again",
+    async () => (await readiness(gateway)).json.status === "ok",
+  );
 }
 
 async function expectUnavailable(answering: Promise<Answer<ErrorView>>): Promise<void> {
@@ -73,7 +76,7 @@ async function expectUnavailable(answering: Promise<Answer<ErrorView>>): Promise
   expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
 }
 
-/** What needs the database says so, and when to come again; nobody is taken for unknown. */
+/** Requests that need the database get 503 with `retry-after`, and no valid token or password is refused. */
 async function expectNothingWithoutDatabase({ gateway, account, stranger }: World) {
   const { url } = gateway;
   await Promise.all([
@@ -81,7 +84,7 @@ async function expectNothingWithoutDatabase({ gateway, account, stranger }: Worl
     ask(`${url}/v1/models`, { token: stranger.apiToken }),
     ask(`${url}/ws`, { headers: { "client-token": stranger.clientToken } }),
     ask(`${url}/api/user/me`, { token: account.jwt }),
-    // As often as would shut out who types a wrong password.
+    // So many wrong passwords would lock the sign-in.
     ...Array.from({ length: 6 }, () => login(gateway, account.email, account.password)),
     register(gateway, "new@example.com", "a good long password"),
   ].map(expectUnavailable));
@@ -129,7 +132,7 @@ for (const [name, begin] of outages) {
       ids.push(response.headers.get("x-request-id")!);
     });
 
-    test("nothing is lost: once it is back, every call is there, once, and so are the totals", async () => {
+    test("once it is back, every call is in the ledger once, and the totals count each", async () => {
       const { gateway, network, account, stranger } = world;
       await acknowledged(gateway);
       network.mend();
@@ -145,18 +148,18 @@ for (const [name, begin] of outages) {
   });
 }
 
-test("calls that PostgreSQL has written, but could not say so, are written and counted once", async () => {
+test("calls whose commit PostgreSQL could not confirm are written and counted once", async () => {
   const world = await startWorld();
   const { databaseUrl, gateway, network, account, firstId } = world;
   await ledgerIs(world, [firstId]);
-  await sayWhenLedgerCommits(databaseUrl, "the ledger commits");
+  await noticeLedgerCommits(databaseUrl, "the ledger commits");
   network.freezeAt("the ledger commits");
   const ids = [firstId, ...await serveMany(5, gateway, account)];
-  // All of them if they ended close together, else the first batch of them: the next one does not get through.
-  await until("some are written", async () => {
+  // All of them if they ended close together, else their first batch: the next one does not get through.
+  await until("the first batch is committed", async () => {
     return (await query(databaseUrl, "select id from ledger")).length > 1;
   });
-  // Nobody told the gateway: it keeps them on its disk, to be written again.
+  // Without a confirmation the gateway keeps them on its disk, to write them again.
   await until("they are on disk", () => spools(gateway).length > 0);
   network.mend();
   await until("they are written again", () => spools(gateway).length === 0);
@@ -165,26 +168,26 @@ test("calls that PostgreSQL has written, but could not say so, are written and c
   await expectTotals(world, ids.length);
 });
 
-/** The server says it while it commits, whatever else is committed meanwhile. */
-async function sayWhenLedgerCommits(databaseUrl: string, words: string): Promise<void> {
+/** Makes the server send this notice during each commit to the ledger. */
+async function noticeLedgerCommits(databaseUrl: string, words: string): Promise<void> {
   await query(
     databaseUrl,
-    `create function say() returns trigger language plpgsql as
+    `create function notify_commit() returns trigger language plpgsql as
        $$ begin raise notice '${words}'; return null; end $$`,
   );
   await query(
     databaseUrl,
-    `create constraint trigger said after insert on ledger deferrable initially deferred
-       for each row execute function say()`,
+    `create constraint trigger notify_commit after insert on ledger deferrable initially deferred
+       for each row execute function notify_commit()`,
   );
 }
 
-describe("what was acknowledged while PostgreSQL was away", () => {
+describe("a call that was acknowledged while PostgreSQL was away", () => {
   const endings: [what: string, end: (world: World) => Promise<void>][] = [
     ["a stop of the gateway", async ({ gateway }) => {
       expect(await gateway.stop()).toBe(0);
     }],
-    ["a stop of the gateway that waits for an answer", async ({ gateway, network }) => {
+    ["a stop of the gateway while the database does not answer", async ({ gateway, network }) => {
       network.mend();
       network.freeze();
       expect(await gateway.stop()).toBe(0);
@@ -209,7 +212,7 @@ describe("what was acknowledged while PostgreSQL was away", () => {
       const next = await startOn(network, gateway.dataDir);
       await ledgerIs(world, ids);
       await expectTotals(world, ids.length);
-      await until("nothing is left on disk", () => spools(next).length === 0);
+      await until("the spool is empty", () => spools(next).length === 0);
       await next.stop();
       await (await startOn(network, gateway.dataDir)).stop();
       await expectTotals(world, ids.length);
@@ -217,7 +220,7 @@ describe("what was acknowledged while PostgreSQL was away", () => {
   }
 });
 
-test("gateways that start at once on an empty database all come up, with the same accounts", async () => {
+test("gateways that start together on an empty database all start, with the same accounts", async () => {
   const database = { url: await createDatabase() };
   const gateways = await Promise.all([startOn(database), startOn(database), startOn(database)]);
   const account = await createAccount(gateways[0]);

@@ -1,11 +1,11 @@
-/** Gateway, nodes and callers are killed, stopped and frozen in the middle of calls: the books stay right, and nothing stays held. */
+/** Gateway, nodes and callers are killed, stopped and frozen during calls: the ledger stays right, and every slot is freed. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { planOf } from "../../scripts/soak/kill/plan.ts";
 import { play } from "../../scripts/soak/kill/run.ts";
 import { World } from "../../scripts/soak/kill/world.ts";
 
-/** A busy machine may hold a gateway up before it is killed; `bun run soak kill` is stricter. */
+/** A busy machine may delay a gateway before it is killed; `bun run soak kill` is stricter. */
 const MAY_COST_MS = 1_000;
 
 const databases = [["sqlite", [1, 2, 3, 4, 5]], ["postgres", [6, 7, 8, 9]]] as const;
@@ -21,7 +21,7 @@ for (const [database, seeds] of databases) {
 
     for (const seed of seeds) {
       test(
-        `what is killed in story ${seed} costs no call its row, and leaves no slot held`,
+        `after the kills of story ${seed} every call has its row, and no slot is held`,
         async () => {
           const { rows } = await play(world, planOf(seed), { mayCostMs: MAY_COST_MS });
           expect(rows.length).toBeGreaterThan(0);

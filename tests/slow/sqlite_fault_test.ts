@@ -1,4 +1,4 @@
-/** A full disk or a crash under SQLite: calls go on, the file stays whole, and what was written stays. */
+/** A full disk or a crash with SQLite: calls go on, the file stays intact, and written rows stay. */
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
@@ -14,11 +14,11 @@ import { serveMany } from "../harness/served.ts";
 import { hang, startUpstream } from "../harness/upstream.ts";
 import { until } from "../harness/wait.ts";
 
-test("with a full disk calls go on, what must be stored gets 503, and nothing is lost once there is room", async () => {
+test("with a full disk calls go on, requests that must store something get 503, and no call is lost once there is room", async () => {
   const first = await startGateway();
   const account = await createAccount(first);
   await first.stop();
-  // No file may grow beyond this many half KiB: to SQLite the disk is full.
+  // The limit of a file's size, in blocks of 512 bytes, looks like a full disk to SQLite.
   const through = ["sh", "-c", `ulimit -S -f 250; exec "$@"`, "sh"];
   const { dataDir } = first;
   const gateway = await startGateway({ through, dataDir });
@@ -37,13 +37,13 @@ test("with a full disk calls go on, what must be stored gets 503, and nothing is
   expect(integrity(gateway)).toBe("ok");
 
   const next = await startGateway({ dataDir });
-  await until("all are there", () => ledgerOf(next, "m").length >= ids.length);
+  await until("every call is in the ledger", () => ledgerOf(next, "m").length >= ids.length);
   expect(ledgerOf(next, "m").map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
   const { user } = await signIn(next, account.email, account.password);
   expect(user.total_api_calls).toBe(ids.length);
 });
 
-test("after a crash in the middle of calls SQLite is whole, what was written stays, and the node comes back", async () => {
+test("after a crash during calls SQLite is intact, written rows stay, and the node reconnects", async () => {
   const env = { PORT: String(freePort()) };
   const gateway = await startGateway({ env });
   const account = await createAccount(gateway);
@@ -79,7 +79,7 @@ test("after a crash in the middle of calls SQLite is whole, what was written sta
   expect(user.total_api_calls).toBe(ids.length);
 
   await until("the node is back", async () => (await quick()).status === 200);
-  await until("its upstream was told to stop", () => upstream.active === 0);
+  await until("its upstream call was cancelled", () => upstream.active === 0);
 });
 
 function integrity({ dataDir }: Gateway): unknown {
