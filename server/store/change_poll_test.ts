@@ -20,11 +20,12 @@ let skewMs: number;
 let rows: Row[];
 let readings: number[];
 let delivered: string[];
+let deliveries: number;
 let isAway: boolean;
 
 beforeEach(() => {
   clock = new FakeClock();
-  [skewMs, rows, readings, delivered, isAway] = [0, [], [], [], false];
+  [skewMs, rows, readings, delivered, deliveries, isAway] = [0, [], [], [], 0, false];
 });
 
 const databaseNow = () => clock.now() + skewMs;
@@ -39,7 +40,10 @@ function aPoll(change: { from?: "beginning" | "now" } = {}): ChangePoll<Row> {
         now: databaseNow(),
       });
     },
-    deliver: (changes) => void delivered.push(...changes.map(({ id }) => id)),
+    deliver(changes) {
+      deliveries++;
+      delivered.push(...changes.map(({ id }) => id));
+    },
     from: "now",
     failure: "cannot poll",
     clock,
@@ -64,6 +68,7 @@ test("a change is delivered by the next poll, once, although readings overlap", 
   expect(delivered).toEqual(["a"]);
   await clock.pass(20 * POLL_MS);
   expect(delivered).toEqual(["a"]);
+  expect(deliveries).toBe(1);
 });
 
 test("a row that commits long after its stamp is not missed", async () => {

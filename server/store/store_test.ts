@@ -24,6 +24,9 @@ function emptyFolder(): string {
   return join(folder, "data");
 }
 
+/** Long, because hundreds of transactions wait for one lock here, and machines can be busy. */
+const DEADLINE_MS = 20_000;
+
 const openIn = (dataDir: string) => openStore({ databaseUrl: null, dataDir, log: silentLog });
 
 describe("SQLite", () => {
@@ -84,7 +87,13 @@ describe("PostgreSQL", () => {
   const prepare = async () => {
     const { url, drop } = await testDatabase();
     return {
-      openAgain: () => openStore({ databaseUrl: url, dataDir: "/nowhere", log: silentLog }),
+      openAgain: () =>
+        openStore({
+          databaseUrl: url,
+          dataDir: "/nowhere",
+          log: silentLog,
+          deadlineMs: DEADLINE_MS,
+        }),
       remove: drop,
     };
   };

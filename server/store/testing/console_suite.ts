@@ -203,6 +203,8 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
     test("and invites and audit events with an impossible id are not found", async () => {
       const account = await added();
       expect(await store.keys.change(account.id, "\0", { rpm: 1 })).toBeNull();
+      expect(await store.keys.revoke(account.id, "\0")).toBe(false);
+      expect(await store.keys.rotate(aKey(account), { replaced: "\0" })).toBeNull();
       expect(await store.invites.revoke("\0")).toBeNull();
       expect(await store.audit.page({ action: "\0", limit: 1 })).toEqual([]);
     });
@@ -306,6 +308,32 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       }
       const none = { accountId: account.id, side: "made", limit: 5, model: "none\0" } as const;
       expect((await store.calls.page(none)).calls).toEqual([]);
+    });
+
+    for (const filter of [{}, { endpoint: "/v1/chat/completions" }]) {
+      test(`are paged without a last empty page, filtered by ${JSON.stringify(filter)}`, async () => {
+        const account = await added();
+        await store.writeLedger(entries(account, 5));
+        const made = { accountId: account.id, side: "made", ...filter } as const;
+        const first = await store.calls.page({ ...made, limit: 3 });
+        expect(first.calls.map(({ startedAt }) => startedAt - DAY)).toEqual([4, 3, 2]);
+        const second = await store.calls.page({ ...made, limit: 2, after: first.end! });
+        expect(second.calls.map(({ startedAt }) => startedAt - DAY)).toEqual([1, 0]);
+        expect(second.end).toBeNull();
+      });
+    }
+
+    test("of a time are those from its first millisecond, without its end", async () => {
+      const account = await added();
+      await store.writeLedger(entries(account, 9));
+      const found = async (range: { from?: number; to?: number }) => {
+        const made = { accountId: account.id, side: "made", limit: 20 } as const;
+        const { calls } = await store.calls.page({ ...made, ...range });
+        return calls.map(({ startedAt }) => startedAt - DAY);
+      };
+      expect(await found({ from: DAY + 6 })).toEqual([8, 7, 6]);
+      expect(await found({ to: DAY + 2 })).toEqual([1, 0]);
+      expect(await found({ from: DAY + 4, to: DAY + 6 })).toEqual([5, 4]);
     });
 
     test("are examined 10,000 a page, and the next page goes on from there", async () => {
@@ -545,6 +573,8 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       const after = { at: first[2]!.at, id: first[2]!.id };
       const rest = await store.audit.page({ actor, after, limit: 3 });
       expect(rest.map(({ detail }) => detail.i)).toEqual([1, 0]);
+      const other = await store.audit.page({ actor: "another", limit: 9 });
+      expect(other).toEqual([]);
       const some = await store.audit.page({ actor, action: "key.revoked", limit: 9 });
       expect(some.map(({ detail }) => detail.i)).toEqual([3, 1]);
     });
