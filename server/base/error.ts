@@ -13,7 +13,7 @@ export type Retry = "never" | "later" | "elsewhere" | "only elsewhere";
 /** The calls that a node at fault no longer gets: all of them, or those of one model. */
 export type PenaltyScope = "node" | "model";
 
-export interface ErrorKind {
+export interface ErrorKind<Penalty = PenaltyScope | null> {
   readonly status: number;
   /** OpenAI's `error.type`. */
   readonly type: string;
@@ -21,89 +21,84 @@ export interface ErrorKind {
   /** The outcome that the ledger records for a call which fails with the code. */
   readonly outcome: CallOutcome;
   /** Null: the node is not at fault. */
-  readonly penalty: PenaltyScope | null;
+  readonly penalty: Penalty;
 }
 
-type Row<Penalty extends PenaltyScope | null> = readonly [
-  status: number,
-  retry: Retry,
-  outcome: CallOutcome,
-  penalty: Penalty,
-];
+type PenaltyOf<Code extends ErrorCode> = Code extends NodeFault ? PenaltyScope : null;
 
 /**
  * SDKs retry the statuses 408, 409, 429 and 5xx. Such a status stands only where a retry can help, or
  * `x-should-retry: false` goes with it (`never`, `only elsewhere`).
  */
-const rows: { readonly [C in ErrorCode]: Row<C extends NodeFault ? PenaltyScope : null> } = {
-  invalid_json: [400, "never", "rejected", null],
-  invalid_request: [400, "never", "rejected", null],
-  body_too_deep: [400, "never", "rejected", null],
-  email_taken: [400, "never", "rejected", null],
-  weak_password: [400, "never", "rejected", null],
-  too_many: [400, "never", "rejected", null],
-  missing_api_key: [401, "never", "rejected", null],
-  invalid_api_key: [401, "never", "rejected", null],
-  wrong_token_kind: [401, "never", "rejected", null],
-  invalid_client_token: [401, "never", "rejected", null],
-  invalid_credentials: [401, "never", "rejected", null],
-  session_required: [401, "never", "rejected", null],
-  session_expired: [401, "never", "rejected", null],
-  key_expired: [401, "never", "rejected", null],
-  key_revoked: [401, "never", "interrupted", null],
-  admin_required: [403, "never", "rejected", null],
-  model_not_allowed: [403, "never", "rejected", null],
-  key_blocked: [403, "never", "rejected", null],
-  registration_closed: [403, "never", "rejected", null],
-  invite_required: [403, "never", "rejected", null],
-  setup_refused: [403, "never", "rejected", null],
-  origin_refused: [403, "never", "rejected", null],
-  model_not_found: [404, "never", "rejected", null],
-  endpoint_not_offered: [404, "never", "rejected", null],
-  previous_response_not_found: [404, "never", "rejected", null],
-  not_found: [404, "never", "rejected", null],
-  method_not_supported: [405, "never", "rejected", null],
-  body_too_large: [413, "never", "rejected", null],
-  unsupported_media_type: [415, "never", "rejected", null],
-  upgrade_required: [426, "never", "rejected", null],
-  rate_limit_exceeded: [429, "later", "rejected", null],
-  login_throttled: [429, "later", "rejected", null],
-  too_many_streams: [429, "later", "rejected", null],
-  queue_full: [429, "later", "rejected", null],
-  queue_timeout: [503, "later", "rejected", null],
-  no_node_online: [503, "later", "rejected", null],
-  nodes_penalized: [503, "later", "rejected", null],
-  store_unavailable: [503, "later", "rejected", null],
-  node_busy: [503, "elsewhere", "rejected", null],
-  node_lost: [502, "elsewhere", "node_lost", "node"],
-  node_silent: [504, "elsewhere", "timeout", "node"],
-  node_protocol: [502, "elsewhere", "node_lost", "node"],
-  gateway_lost: [502, "elsewhere", "node_lost", null],
-  upstream_auth: [502, "only elsewhere", "upstream_error", "model"],
-  upstream_rate_limited: [429, "elsewhere", "upstream_error", "model"],
-  upstream_overloaded: [503, "elsewhere", "upstream_error", "model"],
-  upstream_timeout: [504, "elsewhere", "upstream_error", "model"],
-  upstream_error: [502, "elsewhere", "upstream_error", "model"],
-  caller_gone: [499, "never", "cancelled", null],
-  caller_too_slow: [499, "never", "cancelled", null],
-  deadline_exceeded: [504, "later", "timeout", null],
-  answer_too_large: [502, "never", "interrupted", null],
-  shutting_down: [503, "later", "interrupted", null],
-  internal_error: [500, "later", "interrupted", null],
-};
+export const errorKinds: { readonly [C in ErrorCode]: ErrorKind<PenaltyOf<C>> } = Object.freeze({
+  invalid_json: kind(400, "never", "rejected", null),
+  invalid_request: kind(400, "never", "rejected", null),
+  body_too_deep: kind(400, "never", "rejected", null),
+  email_taken: kind(400, "never", "rejected", null),
+  weak_password: kind(400, "never", "rejected", null),
+  too_many: kind(400, "never", "rejected", null),
+  missing_api_key: kind(401, "never", "rejected", null),
+  invalid_api_key: kind(401, "never", "rejected", null),
+  wrong_token_kind: kind(401, "never", "rejected", null),
+  invalid_client_token: kind(401, "never", "rejected", null),
+  invalid_credentials: kind(401, "never", "rejected", null),
+  session_required: kind(401, "never", "rejected", null),
+  session_expired: kind(401, "never", "rejected", null),
+  key_expired: kind(401, "never", "rejected", null),
+  key_revoked: kind(401, "never", "interrupted", null),
+  admin_required: kind(403, "never", "rejected", null),
+  model_not_allowed: kind(403, "never", "rejected", null),
+  key_blocked: kind(403, "never", "rejected", null),
+  registration_closed: kind(403, "never", "rejected", null),
+  invite_required: kind(403, "never", "rejected", null),
+  setup_refused: kind(403, "never", "rejected", null),
+  origin_refused: kind(403, "never", "rejected", null),
+  model_not_found: kind(404, "never", "rejected", null),
+  endpoint_not_offered: kind(404, "never", "rejected", null),
+  previous_response_not_found: kind(404, "never", "rejected", null),
+  not_found: kind(404, "never", "rejected", null),
+  method_not_supported: kind(405, "never", "rejected", null),
+  body_too_large: kind(413, "never", "rejected", null),
+  unsupported_media_type: kind(415, "never", "rejected", null),
+  upgrade_required: kind(426, "never", "rejected", null),
+  rate_limit_exceeded: kind(429, "later", "rejected", null),
+  login_throttled: kind(429, "later", "rejected", null),
+  too_many_streams: kind(429, "later", "rejected", null),
+  queue_full: kind(429, "later", "rejected", null),
+  queue_timeout: kind(503, "later", "rejected", null),
+  no_node_online: kind(503, "later", "rejected", null),
+  nodes_penalized: kind(503, "later", "rejected", null),
+  store_unavailable: kind(503, "later", "rejected", null),
+  node_busy: kind(503, "elsewhere", "rejected", null),
+  node_lost: kind(502, "elsewhere", "node_lost", "node"),
+  node_silent: kind(504, "elsewhere", "timeout", "node"),
+  node_protocol: kind(502, "elsewhere", "node_lost", "node"),
+  gateway_lost: kind(502, "elsewhere", "node_lost", null),
+  upstream_auth: kind(502, "only elsewhere", "upstream_error", "model"),
+  upstream_rate_limited: kind(429, "elsewhere", "upstream_error", "model"),
+  upstream_overloaded: kind(503, "elsewhere", "upstream_error", "model"),
+  upstream_timeout: kind(504, "elsewhere", "upstream_error", "model"),
+  upstream_error: kind(502, "elsewhere", "upstream_error", "model"),
+  caller_gone: kind(499, "never", "cancelled", null),
+  caller_too_slow: kind(499, "never", "cancelled", null),
+  deadline_exceeded: kind(504, "later", "timeout", null),
+  answer_too_large: kind(502, "never", "interrupted", null),
+  shutting_down: kind(503, "later", "interrupted", null),
+  internal_error: kind(500, "later", "interrupted", null),
+});
 
-export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = Object.freeze(
-  Object.fromEntries(
-    Object.entries(rows).map(([code, [status, retry, outcome, penalty]]) => [
-      code,
-      Object.freeze({ status, type: typeOf(status), retry, outcome, penalty }),
-    ]),
-  ) as Record<ErrorCode, ErrorKind>,
-);
-
-function typeOf(status: number): string {
-  if (status === 429) return "requests";
-  return status < 500 ? "invalid_request_error" : "server_error";
+function kind<Penalty extends PenaltyScope | null>(
+  status: number,
+  retry: Retry,
+  outcome: CallOutcome,
+  penalty: Penalty,
+): ErrorKind<Penalty> {
+  const type = status === 429
+    ? "requests"
+    : status < 500
+    ? "invalid_request_error"
+    : "server_error";
+  return Object.freeze({ status, type, retry, outcome, penalty });
 }
 
 export interface ErrorDetails {

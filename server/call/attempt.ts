@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { asColinkError, ColinkError } from "../base/error.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
+import type { Call } from "../schedule/call.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { Timing } from "../schedule/policy/policy.ts";
 import type { AnswerSink, AnswerSource } from "./answer_writer.ts";
@@ -32,12 +33,6 @@ export interface AttemptParts {
   sink: AnswerSink;
   /** Called once, before the slot is released: the next call on it profits from what this attempt has shown. */
   onEnd: (end: AttemptEnd) => void;
-}
-
-/** What an attempt needs of its call. */
-export interface Stoppable {
-  readonly stopped: ColinkError | null;
-  onStop(listener: () => void): () => void;
 }
 
 export const NO_TALLY: Tally = {
@@ -109,7 +104,7 @@ export class Attempt implements AttemptSink, AnswerSource {
     return { firstTokenMs, durationMs, completionTokens: this.tally().completionTokens };
   }
 
-  run(call: Stoppable): Promise<AttemptEnd> {
+  run(call: Pick<Call, "stopped" | "onStop">): Promise<AttemptEnd> {
     return new Promise((resolve) => {
       const unsubscribe = call.onStop(() => {
         if (call.stopped) this.#abandon({ is: "stopped", error: call.stopped });

@@ -100,14 +100,10 @@ export class CallRecord {
 }
 
 function resultOf(end: AttemptEnd): Pick<LedgerEntry, "outcome" | "status" | "cause"> {
-  switch (end.is) {
-    case "finished":
-      return { outcome: "ok", status: 200, cause: null };
-    case "rejected":
-      return { outcome: "rejected", status: end.rejection.status, cause: null };
-    default: {
-      const { code, kind: { outcome, status } } = end.error;
-      return { outcome, status, cause: code };
-    }
+  if (end.is === "finished") return { outcome: "ok", status: 200, cause: null };
+  if (end.is === "rejected") {
+    return { outcome: "rejected", status: end.rejection.status, cause: null };
   }
+  const { code, kind: { outcome, status } } = end.error;
+  return { outcome, status, cause: code };
 }

@@ -27,24 +27,19 @@ export type FailureClass =
   /** Another node may do better; `error.kind` says whether this one is penalised. */
   | { is: "failure"; error: ColinkError };
 
-interface NodeFailure {
-  code: ErrorCode;
-  message: string;
-}
-
 /**
  * Upstream statuses that are about the node or its provider, not about the request. All other
  * statuses from 400 to 498 are rejections; all others from 500 to 599 are `upstream_error`.
  */
-const nodeFailures: Readonly<Record<number, NodeFailure>> = {
-  401: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
-  402: { code: "upstream_auth", message: "the node's account at its provider has no credit" },
-  403: { code: "upstream_auth", message: "the node's provider refused the node's own key" },
-  408: { code: "upstream_timeout", message: "the node's model server gave up waiting" },
-  429: { code: "upstream_rate_limited", message: "the node's provider limits its calls" },
-  503: { code: "upstream_overloaded", message: "the node's model server is overloaded" },
-  504: { code: "upstream_timeout", message: "the node's model server took too long" },
-  529: { code: "upstream_overloaded", message: "the node's model server is overloaded" },
+const nodeFailures: Readonly<Record<number, readonly [code: ErrorCode, what: string]>> = {
+  401: ["upstream_auth", "the node's provider refused the node's own key"],
+  402: ["upstream_auth", "the node's account at its provider has no credit"],
+  403: ["upstream_auth", "the node's provider refused the node's own key"],
+  408: ["upstream_timeout", "the node's model server gave up waiting"],
+  429: ["upstream_rate_limited", "the node's provider limits its calls"],
+  503: ["upstream_overloaded", "the node's model server is overloaded"],
+  504: ["upstream_timeout", "the node's model server took too long"],
+  529: ["upstream_overloaded", "the node's model server is overloaded"],
 };
 
 export function classifyFailure(failure: AttemptFailure): FailureClass {
@@ -66,7 +61,7 @@ function classifyError(error: ErrorData, headers: UpstreamRejection["headers"] =
   const { code: status, retry_after_ms: retryAfterMs } = error;
   if (isBusy(error)) return failureOf("node_busy", "the node is full or is leaving");
   const known = nodeFailures[status];
-  if (known) return failureOf(known.code, known.message, retryAfterMs);
+  if (known) return failureOf(...known, retryAfterMs);
   if (status >= 400 && status < 500 && status !== CALLER_GONE) {
     return { is: "rejection", rejection: { status, body: errorObject(error), headers } };
   }

@@ -132,19 +132,11 @@ export class RunningCall {
   }
 
   #tryNode(lease: Lease): Promise<AttemptEnd> {
-    const { request } = this.call;
+    const { endpoint, model, body, stream, wantsUsage, streamOptions, headers } = this.call.request;
     const { clock, nonce } = this.parts;
-    const order = {
-      attemptId: `${this.call.id}-${nonce()}`,
-      endpoint: request.endpoint,
-      model: request.model,
-      body: request.body,
-      stream: request.stream,
-      wantsUsage: request.wantsUsage,
-      streamOptions: request.streamOptions,
-      headers: request.headers,
-    };
-    const sink = request.stream ? this.writer : this.#gather(lease.node);
+    const attemptId = `${this.call.id}-${nonce()}`;
+    const order = { attemptId, endpoint, model, body, stream, wantsUsage, streamOptions, headers };
+    const sink = stream ? this.writer : this.#gather(lease.node);
     const attempt = new Attempt(lease, order, {
       clock,
       times: this.config,
@@ -161,13 +153,9 @@ export class RunningCall {
 
   /** Begins to collect an answer; what an attempt before has given of it is discarded. */
   #gather(node: Node): GatheredAnswer {
+    const { maxFrameBytes } = this.config;
     this.#gathered?.discard();
-    return this.#gathered = new GatheredAnswer(
-      this.call,
-      node,
-      this.config.maxFrameBytes,
-      this.writer,
-    );
+    return this.#gathered = new GatheredAnswer(this.call, node, maxFrameBytes, this.writer);
   }
 
   /** Whether the caller was sent a byte of the answer: from then on nothing is retried. */
@@ -192,11 +180,8 @@ export class RunningCall {
     if (penalty === null) return;
     onPenalty?.(lease.node, penalty);
     const { model, until, faults } = penalty;
-    const node = lease.node.who.publicId;
-    log.warn(
-      { request: this.call.id, node, model, cause: error.code, until, faults },
-      "node penalised",
-    );
+    const [node, cause] = [lease.node.who.publicId, error.code];
+    log.warn({ request: this.call.id, node, model, cause, until, faults }, "node penalised");
   }
 
   /** A call that goes on from a response which the node has stored must be sent to that node. */
@@ -257,11 +242,9 @@ export class RunningCall {
   #settle(attempt: Attempt, end: AttemptEnd): Promise<void> {
     const { clock, ledger } = this.parts;
     const { promise, resolve } = Promise.withResolvers<void>();
+    const record = () => ledger.recordProvisional(this.#record.entry(end, this.writer));
     const cancels = [
-      clock.after(
-        PROVISIONAL_AFTER_MS,
-        () => ledger.recordProvisional(this.#record.entry(end, this.writer)),
-      ),
+      clock.after(PROVISIONAL_AFTER_MS, record),
       clock.after(SETTLED_WITHIN_MS, resolve),
     ];
     void attempt.settled.then(resolve);

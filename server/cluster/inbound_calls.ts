@@ -4,6 +4,7 @@ import { encodeJson, type Endpoint, type FrameV2 } from "../../protocol/mod.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Order } from "../node/attempt.ts";
+import { ReceivedBody } from "../node/body.ts";
 import type { Service } from "../node/service.ts";
 import { InboundCall, type InboundCallConfig } from "./inbound_call.ts";
 import type { PeerCallHead } from "./outbound_calls.ts";
@@ -136,17 +137,6 @@ function orderOf(head: PeerCallHead, bytes: Uint8Array): Order {
     stream: head.stream,
     wantsUsage: !head.hide_usage,
     streamOptions: head.stream_options ?? null,
-    body: new PeerBody(bytes),
+    body: new ReceivedBody(bytes),
   };
-}
-
-/** Decodes its text only for nodes of wire v1. */
-class PeerBody {
-  #text: string | null = null;
-
-  constructor(readonly bytes: Uint8Array) {}
-
-  get text(): string {
-    return this.#text ??= new TextDecoder().decode(this.bytes);
-  }
 }

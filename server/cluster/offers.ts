@@ -26,7 +26,7 @@ const GRANT_MS = 2_000;
 /** What offers need of the scheduler. */
 export interface OfferScheduler {
   waiters(service: Service): Iterable<Waiter<Lease>>;
-  takeOffer(node: Node, service: Service): boolean;
+  serveNext(node: Node, service: Service): boolean;
   remoteWaitersArrived(service: Service): void;
 }
 
@@ -153,7 +153,7 @@ export class Offers implements RemoteWaiters {
       this.#received.set(node, [...this.#received.get(node) ?? [], grant]);
       // The call is sent in a moment. Where it is not, the peer must not hold the slot any longer.
       this.parts.clock.after(GRANT_MS / 2, () => this.#decline(peer, node, grant));
-      if (this.#scheduler?.takeOffer(node, service)) return;
+      if (this.#scheduler?.serveNext(node, service)) return;
     }
     this.#decline(peer, node, grant);
   }

@@ -16,7 +16,13 @@ import {
   rejectionBody,
   rejectionResponse,
 } from "./reply.ts";
-import { byteLength, SseBody, type SseLimits, type SseListener } from "./sse.ts";
+import {
+  byteLength,
+  SseBody,
+  type SseConnection,
+  type SseLimits,
+  type SseListener,
+} from "./sse.ts";
 
 const WHOLE_HEADERS: Readonly<AnswerHeaders> = { "content-type": "application/json" };
 
@@ -30,9 +36,6 @@ const STREAM_HEADERS: Readonly<AnswerHeaders> = {
 const NOTHING = (): void => {};
 
 const DONE = "data: [DONE]\n\n";
-
-/** The connection that the answer is sent on. */
-export type CallerConnection = Required<Pick<SseListener, "ending" | "progress">>;
 
 /**
  * The status stays open until the answer begins or the call has failed. Only the stream of a node
@@ -58,7 +61,7 @@ export class HttpAnswer implements AnswerWriter, SseListener {
     private readonly limits: SseLimits,
     /** Set on every answer: request id, rate limits. */
     private readonly headers: Readonly<AnswerHeaders>,
-    private readonly connection: CallerConnection,
+    private readonly connection: SseConnection,
   ) {
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -137,21 +140,13 @@ export class HttpAnswer implements AnswerWriter, SseListener {
     this.#source?.drained();
   }
 
-  ending(): void {
-    this.connection.ending();
-  }
-
-  progress(): Promise<string | null> {
-    return this.connection.progress();
-  }
-
   /** Commits status 200 and the headers of a stream. */
   #open(): SseBody {
     if (this.#body) return this.#body;
     this.#cancelEarly();
     this.#cancelEarly = NOTHING;
     const { numbersEvents } = this.endpoint.errorFormat;
-    this.#body = new SseBody(this.clock, this.limits, this, numbersEvents);
+    this.#body = new SseBody(this.clock, this.limits, this, this.connection, numbersEvents);
     const headers = this.#answerHeaders(STREAM_HEADERS);
     this.#resolve(new Response(this.#body.stream, { headers }));
     return this.#body;

@@ -13,6 +13,7 @@ import {
 } from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Body } from "../node/attempt.ts";
+import { ReceivedBody } from "../node/body.ts";
 
 const decoder = new TextDecoder();
 
@@ -39,7 +40,7 @@ export class JsonBody {
 
   /** The body as a call keeps it. */
   get whole(): Body {
-    return new WholeBody(this.bytes);
+    return new ReceivedBody(this.bytes);
   }
 
   /** The names of all members, each once. */
@@ -63,17 +64,6 @@ export class JsonBody {
     const span = this.#members.get(name);
     if (span === undefined) return undefined;
     return JSON.parse(decoder.decode(this.bytes.subarray(span.start, span.end)));
-  }
-}
-
-class WholeBody implements Body {
-  #text: string | null = null;
-
-  constructor(readonly bytes: Uint8Array) {}
-
-  /** Decoded on first use: calls to v2 nodes do not need it. */
-  get text(): string {
-    return this.#text ??= decoder.decode(this.bytes);
   }
 }
 

@@ -20,10 +20,14 @@ export interface SseListener {
   drained(): void;
   /** The reader has closed the connection. */
   gone(): void;
-  /** The body is about to end: the reader has taken everything, or is no longer waited for. */
-  ending?(): void;
-  /** A value that changes whenever the reader's machine has taken more bytes; null or absent: unknown. */
-  progress?(): Promise<string | null>;
+}
+
+/** The connection that the body is sent on. */
+export interface SseConnection {
+  /** Called before the last bytes are handed over: earlier ones were taken, or are no longer waited for. */
+  ending(): void;
+  /** A value that changes whenever the reader's machine has taken more bytes; null: unknown. */
+  progress(): Promise<string | null>;
 }
 
 /** How often a stalled reader's progress is read within `stallMs`. */
@@ -74,6 +78,7 @@ export class SseBody {
     private readonly clock: Clock,
     private readonly limits: SseLimits,
     private readonly listener: SseListener,
+    private readonly connection: SseConnection | null = null,
     /** Whether `last` will be read. */
     private readonly keepsLast = false,
   ) {
@@ -220,7 +225,7 @@ export class SseBody {
     const everyMs = this.limits.stallMs / LOOKS_PER_STALL;
     let isOver = false;
     const look = async () => {
-      const seen = await this.listener.progress?.() ?? null;
+      const seen = await this.connection?.progress() ?? null;
       if (isOver) return;
       const hasMoved = seen !== null && before !== null && seen !== before;
       const nowQuietMs = hasMoved ? 0 : quietMs + everyMs;
@@ -261,7 +266,7 @@ export class SseBody {
   #endController(): void {
     if (this.#isClosed) return;
     this.#close();
-    this.listener.ending?.();
+    this.connection?.ending();
     try {
       this.#controller?.end();
     } catch {

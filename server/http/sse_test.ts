@@ -35,13 +35,17 @@ beforeEach(() => {
     port: 0,
     idleTimeout: 0,
     fetch: () => {
-      body = new SseBody(clock, limits, {
-        tooSlow: report("tooSlow"),
-        drained: report("drained"),
-        gone: report("gone"),
-        ending: report("ending"),
-        progress: () => Promise.resolve(progress),
-      }, true);
+      body = new SseBody(
+        clock,
+        limits,
+        {
+          tooSlow: report("tooSlow"),
+          drained: report("drained"),
+          gone: report("gone"),
+        },
+        { ending: report("ending"), progress: () => Promise.resolve(progress) },
+        true,
+      );
       first();
       return new Response(body.stream, { headers: { "content-type": "text/event-stream" } });
     },
@@ -313,9 +317,7 @@ function unread() {
     tooSlow: report("tooSlow"),
     drained: report("drained"),
     gone: report("gone"),
-    ending: report("ending"),
-    progress: () => Promise.resolve(null),
-  });
+  }, { ending: report("ending"), progress: () => Promise.resolve(null) });
   return { body, seen };
 }
 

@@ -145,10 +145,10 @@ describe("a pool", () => {
     expect(pool.cheapest(NONE, () => 0)).toBeNull();
     market.prices.set(node, 0);
     market.reads = 0;
-    market.pools.freed(node);
+    market.pools.loaded(node, -1);
     expect(market.reads).toBe(1);
     // A place with the lowest key is not updated again.
-    market.pools.freed(node);
+    market.pools.loaded(node, -1);
     expect(market.reads).toBe(1);
     expect(pool.cheapest(NONE, () => 0)).toBe(node);
   });
@@ -157,13 +157,13 @@ describe("a pool", () => {
     const market = new Market();
     const [a, b] = [market.add(0), market.add(0, ["m", "n"])];
     b.active = 1;
-    market.pools.taken(b);
+    market.pools.loaded(b, 1);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 4, active: 1 });
     expect(market.pools.of(chatWith("n"))).toMatchObject({ slots: 2, active: 1 });
     market.remove(a);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
     b.active = 0;
-    market.pools.freed(b);
+    market.pools.loaded(b, -1);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 0 });
     market.remove(b);
     expect(market.pools.of(chatWith("m"))).toBeUndefined();

@@ -44,30 +44,15 @@ export class NodePools {
     this.#memberships.delete(node);
   }
 
-  /** A slot of the node was taken. */
-  taken(node: Node): void {
-    this.#count(node, 1);
-  }
-
-  /** A slot of the node was given back. */
-  freed(node: Node): void {
-    this.#count(node, -1);
-    this.eased(node);
-  }
-
-  /** Other gateways use `by` more of the node's slots than before; negative: fewer. */
+  /** `by` more of the node's slots are in use than before; negative: fewer. */
   loaded(node: Node, by: number): void {
-    this.#count(node, by);
+    for (const pool of this.#memberships.get(node)?.counting ?? []) pool.active += by;
     if (by < 0) this.eased(node);
   }
 
   /** The node may have become cheaper. */
   eased(node: Node): void {
     for (const place of this.#memberships.get(node)?.stale ?? []) place.pool.update(place);
-  }
-
-  #count(node: Node, by: number): void {
-    for (const pool of this.#memberships.get(node)?.counting ?? []) pool.active += by;
   }
 
   #poolFor(service: Service): NodePool {

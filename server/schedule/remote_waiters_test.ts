@@ -56,9 +56,9 @@ describe("nodes of other gateways", () => {
     world.hub.load(node, -1);
     await world.clock.pass(1_000);
     expect(isServed).toBe(false);
-    expect(world.scheduler.takeOffer(node, chat)).toBe(true);
+    expect(world.scheduler.serveNext(node, chat)).toBe(true);
     expect((await lease).node).toBe(node);
-    expect(world.scheduler.takeOffer(node, chat)).toBe(false);
+    expect(world.scheduler.serveNext(node, chat)).toBe(false);
   });
 });
 

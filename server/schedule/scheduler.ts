@@ -61,10 +61,8 @@ export class Scheduler {
     this.#remoteWaiters = parts.remoteWaiters ?? noRemoteWaiters;
     const onChange = (service: Service) => this.onQueueChange.emit(service);
     this.#queues = new WaitQueues(parts.clock, config, onChange);
-    this.#slots = new Slots(parts, {
-      onRoom: (node) => this.#serveWaiters(node),
-      onUse: (node) => this.onSlotUse.emit(node),
-    });
+    const onUse = (node: Node) => this.onSlotUse.emit(node);
+    this.#slots = new Slots(parts, (node) => this.#serveWaiters(node), onUse);
   }
 
   /** Calls that wait now. */
@@ -176,9 +174,14 @@ export class Scheduler {
     }
   }
 
-  /** Gives the slot that another gateway offers of its node to the next waiting call. False: no call wants it. */
-  takeOffer(node: Node, service: Service): boolean {
-    return this.#serveNext(node, service);
+  /**
+   * Gives a slot of the node, which is open or is offered by its gateway, to the next call that waits
+   * for the service and fits. False: there is none.
+   */
+  serveNext(node: Node, service: Service): boolean {
+    const waiter = this.#nextFor(node, service);
+    if (waiter) this.#serve(waiter, node, service);
+    return waiter !== null;
   }
 
   /** Whether the penalty of the call's first node is about to end. */
@@ -203,7 +206,7 @@ export class Scheduler {
     while (queue.has(waiter)) {
       const node = this.#slots.choose(request, tried);
       if (node === null) break;
-      while (this.#slots.isOpen(node, request) && this.#serveNext(node, request));
+      while (this.#slots.isOpen(node, request) && this.serveNext(node, request));
     }
     if (queue.has(waiter)) this.#queues.reportPositions(queue);
     return granted;
@@ -242,26 +245,15 @@ export class Scheduler {
     const candidates = [];
     const waiter = this.#nextFor(node, service);
     if (waiter) {
-      candidates.push({
-        sinceMs: waiter.sinceMs,
-        serve: () => this.#serve(waiter, node, service),
-      });
+      const serve = () => this.#serve(waiter, node, service);
+      candidates.push({ sinceMs: waiter.sinceMs, serve });
     }
     const sinceMs = this.#remoteWaiters.waitingSince(node, service);
     if (sinceMs !== null) {
-      candidates.push({
-        sinceMs,
-        serve: () => this.#remoteWaiters.grant(this.#slots.take(node, service)),
-      });
+      const serve = () => this.#remoteWaiters.grant(this.#slots.take(node, service));
+      candidates.push({ sinceMs, serve });
     }
     return candidates;
-  }
-
-  /** Gives a slot of the node to the next call that waits for the service and fits. False: there is none. */
-  #serveNext(node: Node, service: Service): boolean {
-    const waiter = this.#nextFor(node, service);
-    if (waiter) this.#serve(waiter, node, service);
-    return waiter !== null;
   }
 
   #nextFor(node: Node, service: Service): Waiter<Lease> | null {

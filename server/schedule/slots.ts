@@ -25,13 +25,6 @@ export interface SlotsParts {
   remoteWaiters?: RemoteWaiters;
 }
 
-export interface SlotsListener {
-  /** The node may have a free slot now. */
-  onRoom: (node: Node) => void;
-  /** A slot of the node was taken or given back. */
-  onUse: (node: Node) => void;
-}
-
 /** How long a node that answered BUSY counts as full, unless one of its slots is given back first. */
 const BUSY_PAUSE_MS = 500;
 
@@ -53,7 +46,12 @@ export class Slots implements HubWatcher {
   readonly #probes = new Map<Lease, () => void>();
   readonly #random: () => number;
 
-  constructor(private readonly parts: SlotsParts, private readonly listener: SlotsListener) {
+  /** `onRoom` is called when a node may have a free slot, `onUse` when a slot was taken or given back. */
+  constructor(
+    private readonly parts: SlotsParts,
+    private readonly onRoom: (node: Node) => void,
+    private readonly onUse: (node: Node) => void,
+  ) {
     const { hub, penalties, policies, remoteWaiters, random = Math.random } = parts;
     this.#random = random;
     const price: Price = (node, service) => this.#price(node, service);
@@ -115,9 +113,8 @@ export class Slots implements HubWatcher {
     const isProbe = penalties.circuit(nodeKey, model) === "probation";
     const lease = new Lease(node, service, this.#released);
     if (isProbe) this.#probes.set(lease, penalties.beginProbe(nodeKey, model));
-    this.#pools.taken(node);
-    this.#localPools?.taken(node);
-    this.listener.onUse(node);
+    this.#load(node, 1);
+    this.onUse(node);
     return lease;
   }
 
@@ -136,7 +133,7 @@ export class Slots implements HubWatcher {
   joined(node: Node): void {
     this.#pools.joined(node);
     if (node.gateway === null) this.#localPools?.joined(node);
-    this.listener.onRoom(node);
+    this.onRoom(node);
   }
 
   left(node: Node): void {
@@ -148,14 +145,14 @@ export class Slots implements HubWatcher {
   eased(node: Node): void {
     this.#pools.eased(node);
     this.#localPools?.eased(node);
-    this.listener.onRoom(node);
+    this.onRoom(node);
   }
 
   loaded(node: Node, by: number): void {
     // The node's own gateway knows its load better than a BUSY of a moment ago tells.
     this.#endBusyPause(node);
-    this.#pools.loaded(node, by);
-    if (by < 0) this.listener.onRoom(node);
+    this.#load(node, by);
+    if (by < 0) this.onRoom(node);
   }
 
   /** The only node that can serve the call, if it is connected, offers the service and was not tried. */
@@ -186,11 +183,15 @@ export class Slots implements HubWatcher {
     if (connected === undefined) return;
     // The node has reconnected meanwhile; the probe that has ended was the new connection's, too.
     if (connected !== node) return this.eased(connected);
-    this.#pools.freed(node);
-    this.#localPools?.freed(node);
-    this.listener.onRoom(node);
-    this.listener.onUse(node);
+    this.#load(node, -1);
+    this.onRoom(node);
+    this.onUse(node);
   };
+
+  #load(node: Node, by: number): void {
+    this.#pools.loaded(node, by);
+    this.#localPools?.loaded(node, by);
+  }
 
   #endBusyPause(node: Node): void {
     this.#busy.get(node)?.();

@@ -80,7 +80,7 @@ export class WaitQueues<T> {
    */
   enter(
     call: Call,
-    { tried, isReturning, onPosition, timeoutError }: QueueEntry,
+    entry: QueueEntry,
   ): { queue: FairQueue<T>; waiter: Waiter<T>; granted: Promise<T> } {
     const { accountId } = call.request;
     const queue = this.of(call.request) ?? new FairQueue<T>();
@@ -95,9 +95,9 @@ export class WaitQueues<T> {
     };
     const waiter: Waiter<T> = {
       call,
-      tried,
+      tried: entry.tried,
       sinceMs: this.clock.monotonic(),
-      onPosition,
+      onPosition: entry.onPosition,
       resolve: (value) => {
         leave();
         resolve(value);
@@ -107,12 +107,10 @@ export class WaitQueues<T> {
         reject(error);
       },
     };
-    const cancelTimeout = this.clock.after(
-      this.config.queueWaitMs,
-      () => waiter.reject(timeoutError()),
-    );
+    const onTimeout = () => waiter.reject(entry.timeoutError());
+    const cancelTimeout = this.clock.after(this.config.queueWaitMs, onTimeout);
     const unsubscribe = call.onStop(() => waiter.reject(call.stopped));
-    queue.add(waiter, isReturning);
+    queue.add(waiter, entry.isReturning);
     this.onChange(call.request);
     return { queue, waiter, granted: promise };
   }
