@@ -18,7 +18,8 @@ const dials: [string, object, string][] = [
 
 for (const [name, error, words] of dials) {
   test(`${name} is explained in one line`, () => {
-    const { reason } = dialError(error);
+    const { reason, needsOwner } = dialError(error);
+    expect(needsOwner).toBe(false);
     expect(reason).toStartWith("cannot connect: ");
     expect(reason).toContain(words);
     expect(reason).not.toContain("\n");

@@ -30,7 +30,6 @@ export class Session {
   /** The time within which the last gateway that leaves asked its nodes to dial again. */
   #redialWithinMs = 0;
   #urlIndex = 0;
-  #loop: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   readonly #backoff: Backoff;
 
@@ -50,7 +49,7 @@ export class Session {
   /** Begins to dial, until it is stopped. Harmless twice. */
   start(): void {
     if (this.#state !== "idle") return;
-    this.#loop = this.#run();
+    void this.#run();
   }
 
   /** Tells the gateway which models the node has now; without a connection, the next REGISTER does. */
@@ -72,7 +71,6 @@ export class Session {
     await this.#finishCalls(CANCEL_WITHIN_MS);
     const links = this.#links();
     for (const link of links) link.close(CloseCode.normal, reason);
-    await this.#loop;
     await Promise.all(links.map(({ ended }) => ended));
     // A second stop with a shorter grace may have come here first.
     if (this.state === "stopped") return;

@@ -328,6 +328,20 @@ describe("stopping", () => {
     expect(socket(0).isTerminated).toBe(true);
   });
 
+  test("waits for the goodbye of a gateway that leaves, where there is no other", async () => {
+    const { world, session, socket } = start();
+    socket(0).openV2().goAway(60_000);
+    await settled();
+    socket(0).answersClose = false;
+    const stopped = session.stop(0);
+    await world.pass(1_999);
+    expect(session.state).toBe("draining");
+    await world.pass(1);
+    await stopped;
+    expect(session.state).toBe("stopped");
+    expect(world.nextTimerMs).toBeNull();
+  });
+
   test("is not undone by a greeting that comes meanwhile", async () => {
     const { world, session, socket } = start();
     socket(0).protocol = "colink.v2";

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
-import { encodeCall } from "../../protocol/mod.ts";
+import { encodeCall, Endpoint } from "../../protocol/mod.ts";
+import { UpstreamFailure } from "../adapter/adapter.ts";
+import { usageMeter } from "../adapter/usage_meter.ts";
 import { WireSessionV1 } from "./wire_session_v1.ts";
 
 function wire() {
@@ -37,4 +39,31 @@ test("what models can do is not announced: v1 cannot say it", () => {
   const { session, sent } = wire();
   session.register({ max_parallel: 1, models: ["m"], node_id: "n", capabilities: { m: {} } });
   expect(JSON.parse(sent[0]!).data).toEqual({ max_parallel: 1, models: ["m"], node_id: "n" });
+});
+
+test("changed models are announced by a second REGISTER, changed capabilities and what cannot chat are not", () => {
+  const { session, sent } = wire();
+  const offer = { max_parallel: 1, node_id: "n", models: ["m"] };
+  session.register(offer);
+  session.announceModels({ ...offer, capabilities: { m: { tools: true } } });
+  const ranker = { endpoints: [Endpoint.rerank] };
+  session.announceModels({ ...offer, models: ["m", "r"], capabilities: { r: ranker } });
+  expect(sent).toHaveLength(1);
+  session.announceModels({ ...offer, models: ["m", "n"] });
+  expect(JSON.parse(sent[1]!).data.models).toEqual(["m", "n"]);
+  session.announceModels({ ...offer, models: ["m", "n"] });
+  expect(sent).toHaveLength(2);
+});
+
+test("a failure says when to try again only where the upstream did, and is BUSY where the node is", () => {
+  const { session, sent } = wire();
+  const event = session.read(encodeCall("r", "m", "{}"));
+  if (event.kind !== "call") throw new Error(event.kind);
+  const usage = usageMeter(Endpoint.chat);
+  event.reply.fail(new UpstreamFailure(429, "later", { retryAfterMs: 1500 }), usage);
+  event.reply.fail(new UpstreamFailure(503, "stopped", { isBusy: true }), usage);
+  expect(sent.map((text) => JSON.parse(text).data)).toEqual([
+    { request_id: "r", code: 429, message: "later", retry_after_ms: 1500 },
+    { request_id: "r", code: 503, message: "BUSY: stopped" },
+  ]);
 });

@@ -9,6 +9,7 @@ import {
   Endpoint,
   FrameTypeV2,
   HEADER_BYTES,
+  MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
 } from "../../protocol/mod.ts";
 import golden from "../../protocol/golden/v2.json" with { type: "json" };
@@ -86,8 +87,9 @@ describe("the beginning of wire v2", () => {
   });
 
   test("frames leave together only where WELCOME says that they may", () => {
-    for (const takesPacks of [true, false]) {
-      const wire = new Wire().welcome(1000, MAX_FRAME_BYTES, takesPacks);
+    for (const takesPacks of [true, false, null]) {
+      const wire = new Wire();
+      if (takesPacks !== null) wire.welcome(1000, MAX_FRAME_BYTES, takesPacks);
       const { reply } = wire.call("{}");
       reply.piece({ bytes: new TextEncoder().encode("first"), tokenEvents: 1 });
       expect(wire.line.messages()).toEqual(
@@ -114,6 +116,7 @@ describe("the beginning of wire v2", () => {
         data: { models: ["b"], capabilities: { b: { tools: true } } },
       },
     ]);
+    expect(wire.welcome().line.frames()).toEqual([]);
   });
 });
 
@@ -140,6 +143,14 @@ describe("a call in wire v2", () => {
     expect(frames.length).toBeGreaterThan(1);
     for (const frame of frames.slice(0, -1)) expect(wire.receive(frame).kind).toBe("ignored");
     expect(callIn(wire.receive(frames.at(-1)!)).call.bodyText).toBe(body);
+  });
+
+  test("has a body of its own, even if the one before it broke off within a letter", () => {
+    const wire = new Wire();
+    const euro = new TextEncoder().encode("€");
+    const broken = encodeCallV2(1, head, euro.subarray(0, 2));
+    expect(callIn(wire.receive(...broken)).call.bodyText).toBe("\ufffd");
+    expect(wire.call("{}", {}, 2).call.bodyText).toBe("{}");
   });
 
   test("reads the golden file's split body", () => {
@@ -291,6 +302,27 @@ describe("what a gateway should not send", () => {
     wire.line.frames();
     wire.receive(callHead(size, 6));
     expect(wire.line.frames()).toEqual([]);
+  });
+
+  test("as many bodies as there is room for are taken, to the byte", () => {
+    const wire = new Wire();
+    const most = 64 * 1024 * 1024;
+    for (let stream = 1; stream <= 3; stream++) wire.receive(callHead(most, stream));
+    const room = 256 * 1024 * 1024 - 3 * (most + MAX_CONTROL_BYTES);
+    wire.receive(callHead(room + 1, 4));
+    expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 4 }]);
+    wire.receive(callHead(room, 5));
+    expect(wire.line.frames()).toEqual([]);
+  });
+
+  test("very many small bodies are refused, too: each one's head takes room", () => {
+    const wire = new Wire();
+    let taken = 0;
+    for (; taken < 2_000; taken++) {
+      wire.receive(callHead(1, taken + 1));
+      if (wire.line.frames().length > 0) break;
+    }
+    expect(taken).toBe(1024);
   });
 
   test("text, and frames that cannot be read, are malformed", () => {

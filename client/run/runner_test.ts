@@ -50,7 +50,8 @@ class KeptReply implements Reply {
     void this.said.push(`head ${JSON.stringify(headers)}`);
   piece = (piece: Piece) => void this.said.push(`piece ${String(piece)}`);
   finish = () => this.#end("finish");
-  fail = ({ code, message }: UpstreamFailure) => this.#end(`fail ${code} ${message}`);
+  fail = ({ code, isBusy, message }: UpstreamFailure) =>
+    this.#end(`fail ${code}${isBusy ? " busy" : ""} ${message}`);
   busy = (reason: string) => void this.said.push(`busy ${reason}`);
   ready = () => this.hold?.promise ?? null;
 
@@ -290,7 +291,7 @@ describe("a call that is stopped", () => {
     await settled();
     runner.cancelAll(a);
     await settled();
-    expect(lost.said).toEqual(["fail 503 this node stopped in the middle of the call"]);
+    expect(lost.said).toEqual(["fail 503 busy this node stopped in the middle of the call"]);
     expect(kept.said).toEqual([]);
     runner.cancelAll();
     await settled();
@@ -331,6 +332,7 @@ describe("a runner", () => {
 
   test("logs a call in one line: where, what, how it ended, what it cost, how long it took", async () => {
     const { world, logged, take, upstream } = start();
+    await world.pass(1_000);
     take();
     await settled();
     await world.pass(250);
