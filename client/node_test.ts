@@ -7,7 +7,7 @@ import { createNode, type Node, type NodeOptions } from "./node.ts";
 import { PROBE_EVERY_MS } from "./link/watchdog.ts";
 import { StubGateway } from "./testing/stub_gateway.ts";
 import { endlessStream, eventStream, sse, StubUpstream } from "./testing/stub_upstream.ts";
-import { realWorld } from "./world.ts";
+import { realWorld, silentLog } from "./world.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -410,4 +410,24 @@ test("a library's user may serve models with adapters of their own", async () =>
 test("a node that would offer nothing is not made", () => {
   const nothing = { client_token: "a", server_url: "ws://localhost", providers: [] };
   expect(() => createNode(nothing)).toThrow("providers must name at least one provider");
+});
+
+test("a node with a bad configuration is not made", () => {
+  const config = { client_token: "", server_url: "ws://localhost", providers: [] };
+  expect(() => createNode(config)).toThrow("client_token must not be empty");
+});
+
+test("a node that has more models than it may offer says so", () => {
+  const warned: [object, string][] = [];
+  const adapter: Adapter = { async *answer() {} };
+  const adapters = Object.fromEntries(Array.from({ length: 1_003 }, (_, i) => [`m${i}`, adapter]));
+  const config = { client_token: "a", server_url: "ws://localhost", providers: [] };
+  const warn = (fields: object, message: string) => void warned.push([fields, message]);
+  const node = createNode(config, { adapters, log: { ...silentLog, warn } });
+  expect(node.status.models).toHaveLength(1_000);
+  expect(warned).toEqual([
+    [{ left_out: 3 }, "offers more models than a node may; use allow and deny"],
+  ]);
+  createNode(config, { adapters: { m: adapter }, log: { ...silentLog, warn } });
+  expect(warned).toHaveLength(1);
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, loadConfig, parseConfig, serverUrls } from "./config.ts";
+import { checkConfig, ConfigError, loadConfig, parseConfig, serverUrls } from "./config.ts";
 
 const example = `client_token: "client-your-token-here"
 server_url: "ws://your-server:8080/ws"   # wss:// in production
@@ -286,4 +286,71 @@ test("a file that is not there is named with the way out", () => {
   expect(() => loadConfig("/no/such.yaml", {})).toThrow(
     "/no/such.yaml: no such file; name one with --config PATH",
   );
+});
+
+test("a file with a secret in a header is as private as one with a key, other headers are not", () => {
+  const path = join(folder, "headers.yaml");
+  const env = { TOKEN: "client-from-the-environment", KEY: "sk-x" };
+  const withHeader = (name: string) =>
+    usable.replace(/client_token: .*/, "client_token: ${TOKEN}").replace(
+      /api_key: .*/,
+      "api_key: ${KEY}",
+    )
+      .replace("    models:", `    headers: { ${name}: written-down }\n    models:`);
+  for (const name of ["x-api-key", "Authorization", "cookie", "x-session-token"]) {
+    writeFileSync(path, withHeader(name));
+    chmodSync(path, 0o644);
+    expect(() => loadConfig(path, env)).toThrow("chmod 600");
+  }
+  writeFileSync(path, withHeader("x-team"));
+  expect(loadConfig(path, env).config.providers[0]!.headers).toEqual({ "x-team": "written-down" });
+});
+
+test("headers must be such as HTTP can have", () => {
+  for (const header of ["two words: a", '"x": "a\\nb"']) {
+    const text = usable.replace("    models:", `    headers: { ${header} }\n    models:`);
+    expect(problemsIn(text)).toEqual([
+      "config.yaml:8:14: providers[0].headers has a name or a value that HTTP headers cannot have",
+    ]);
+  }
+});
+
+test("a key is guessed only where one is near, and the nearest then", () => {
+  const guess = (key: string) => problemsIn(`${usable}${key}: 1\n`)[0]!.split(" is not known")[1];
+  expect(guess("server-urls-")).toBe("; did you mean server_urls?");
+  expect(guess("server_ul")).toBe("; did you mean server_url?");
+  expect(guess("nam")).toBe("; did you mean name?");
+  expect(guess("nxyz")).toBe("");
+  expect(guess("timeout")).toBe("");
+});
+
+/** A configuration with so many models in each of two providers. */
+function checked(count: number, change: object = {}): string[] {
+  const models = Array.from({ length: count }, (_, i) => ({ local: `m${i}` }));
+  const config = {
+    client_token: "client-abc",
+    server_url: "ws://localhost",
+    providers: [1, 2].map(() => ({ type: "openai" as const, models })),
+    ...change,
+  };
+  try {
+    checkConfig(config);
+  } catch (error) {
+    if (error instanceof ConfigError) return [...error.problems];
+    throw error;
+  }
+  return [];
+}
+
+test("what is counted has bounds: models, addresses, calls at a time, the length of a name", () => {
+  expect(checked(500)).toEqual([]);
+  expect(checked(501)).toEqual(["providers offer 1002 models; a node may offer 1000"]);
+  const urls = (count: number) => ({ server_urls: Array(count).fill("ws://localhost") });
+  expect(checked(1, urls(100))).toEqual([]);
+  expect(checked(1, urls(101))).toEqual(["server_urls must be at most 100 addresses"]);
+  expect(checked(1, { name: "x".repeat(200) })).toEqual([]);
+  expect(checked(1, { name: "x".repeat(201) })).toEqual(["name must be at most 200 characters"]);
+  for (const max_parallel of [1, 10_000]) expect(checked(1, { max_parallel })).toEqual([]);
+  expect(checked(1, { max_parallel: 0 })).toEqual(["max_parallel must be 1 or more"]);
+  expect(checked(1, { max_parallel: 10_001 })).toEqual(["max_parallel must be at most 10000"]);
 });

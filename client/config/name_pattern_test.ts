@@ -16,6 +16,8 @@ const cases: [name: string, pattern: string, fits: boolean][] = [
   ["aba", "a*a", true],
   ["a", "a*a", false],
   ["abcabc", "*c*c", true],
+  ["aba", "*ba*ab*", false],
+  ["abab", "*ab*ab*", true],
   ["anything", "*", true],
   ["x", "", false],
 ];

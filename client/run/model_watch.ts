@@ -24,7 +24,7 @@ export class ModelWatch {
 
   /** `onChange` is called when the catalogue's models or their capabilities have changed. */
   constructor(
-    private readonly catalogue: Catalogue,
+    private readonly catalogue: Pick<Catalogue, "providers" | "update">,
     private readonly world: Pick<World, "after" | "log">,
     private readonly onChange: () => void,
   ) {}

@@ -1,10 +1,14 @@
 import { afterEach, expect, test } from "bun:test";
 import { decodeV2, encodeJson, type RegisterV2, type Status } from "../../protocol/mod.ts";
+import { type Adapter, type ListedModel, UpstreamFailure } from "../adapter/adapter.ts";
 import type { ModelsConfig } from "../config/config.ts";
 import { createNode, type Node } from "../node.ts";
+import { FakeWorld } from "../testing/fake_world.ts";
 import { StubGateway } from "../testing/stub_gateway.ts";
 import { StubUpstream } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";
+import { ModelWatch } from "./model_watch.ts";
+import { Provider } from "./provider.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -12,6 +16,7 @@ afterEach(async () => {
 });
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await Bun.sleep(1);
@@ -35,7 +40,7 @@ function nodeWith(
       : Response.json({ data: list.ids.map((id) => ({ id, context_length: 8192 })) });
   });
   cleanups.push(() => upstream.stop());
-  const minutes: (() => void)[] = [];
+  const minutes = new Set<() => void>();
   const said: string[] = [];
   const note = (_: object, message: string) => void said.push(message);
   const node: Node = createNode({
@@ -46,8 +51,8 @@ function nodeWith(
     ...options,
     after: (delayMs, run) => {
       if (delayMs !== MINUTE_MS) return realWorld.after(delayMs, run);
-      minutes.push(run);
-      return () => {};
+      minutes.add(run);
+      return () => minutes.delete(run);
     },
     log: { debug: note, info: note, warn: note, error: note },
     nodeId: "n1",
@@ -55,10 +60,12 @@ function nodeWith(
   cleanups.push(() => node.stop({ graceMs: 0 }));
   /** Lets a minute pass, once the node waits for it. */
   const minute = async () => {
-    await until(() => minutes.length > 0);
-    minutes.shift()!();
+    await until(() => minutes.size > 0);
+    const [run] = minutes;
+    minutes.delete(run!);
+    run!();
   };
-  return { node, upstream, list, minute, said };
+  return { node, upstream, list, minute, minutes, said };
 }
 
 test("a provider that is down at the start does not stop the node, and is offered once it lists", async () => {
@@ -81,7 +88,7 @@ test("a provider that is down at the start does not stop the node, and is offere
 test("a list that changes is announced by a second REGISTER in v1, and one that does not is not", async () => {
   const gateway = new StubGateway();
   cleanups.push(() => gateway.stop());
-  const { node, list, minute } = nodeWith(gateway.url, { auto: { deny: ["*-base"] } });
+  const { node, list, minute, said } = nodeWith(gateway.url, { auto: { deny: ["*-base"] } });
   list.ids = ["a"];
   node.start();
   await gateway.until(() => gateway.registers.at(-1)?.models[0] === "a");
@@ -93,7 +100,19 @@ test("a list that changes is announced by a second REGISTER in v1, and one that 
   list.ids = ["b"];
   await minute();
   expect((await gateway.registered(before + 1)).models).toEqual(["b"]);
+  expect(said).toContain("offers other models, or knows more of them");
   expect(gateway.registers.at(-1)).not.toHaveProperty("capabilities");
+});
+
+test("a node that has stopped asks its providers no more", async () => {
+  const gateway = new StubGateway();
+  cleanups.push(() => gateway.stop());
+  const { node, list, minutes } = nodeWith(gateway.url, "auto");
+  node.start();
+  await until(() => minutes.size > 0);
+  await node.stop({ graceMs: 0 });
+  expect(minutes.size).toBe(0);
+  expect(list.asked).toBe(1);
 });
 
 test("models that the owner named are asked about once, and need no list", async () => {
@@ -177,4 +196,123 @@ test("a list that changes is announced by STATUS in v2, with what it tells of th
     capabilities: { "p/a": { context_length: 8192 } },
   }]);
   expect(gateway.registers).toHaveLength(1);
+});
+
+/** A watch over one provider whose answers the test gives, in a world whose time it moves. */
+function watchOver(models: ModelsConfig, answer: (signal: AbortSignal) => Promise<ListedModel[]>) {
+  const world = new FakeWorld();
+  let asked = 0;
+  const adapter: Adapter = {
+    async *answer() {},
+    models: (signal) => (asked++, answer(signal)),
+  };
+  const provider = new Provider("providers[0] openai", { type: "openai", models }, adapter);
+  let changes = 0;
+  const catalogue = { providers: [provider], update: () => true };
+  const watch = new ModelWatch(catalogue, world, () => void changes++);
+  watch.start();
+  return { world, watch, asked: () => asked, changes: () => changes };
+}
+
+const named = [{ local: "a" }];
+const listOf = (...ids: string[]) => ids.map((id) => ({ id, capabilities: {} }));
+
+test("a list is asked for every minute where it is what is offered, else every hour", async () => {
+  for (const [models, everyMs] of [["auto", MINUTE_MS], [named, HOUR_MS]] as const) {
+    const { world, asked } = watchOver(models, () => Promise.resolve(listOf("a")));
+    await world.pass(everyMs - 1);
+    expect(asked()).toBe(1);
+    await world.pass(1);
+    expect(asked()).toBe(2);
+  }
+});
+
+test("a watch that was stopped asks no more, lets go of what it has asked, and says nothing", async () => {
+  const signals: AbortSignal[] = [];
+  const { world, watch, asked } = watchOver("auto", (signal) => {
+    signals.push(signal);
+    return new Promise((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason))
+    );
+  });
+  await world.pass(1);
+  watch.stop();
+  expect(signals[0]!.aborted).toBe(true);
+  await world.pass(HOUR_MS);
+  expect(asked()).toBe(1);
+  expect(world.logged).toEqual([]);
+  expect(world.nextTimerMs).toBeNull();
+});
+
+test("a provider that does not answer within ten seconds has not answered, and one that has is not cut later", async () => {
+  const signals: AbortSignal[] = [];
+  let isSilent = true;
+  const { world } = watchOver("auto", (signal) => {
+    signals.push(signal);
+    return isSilent
+      ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+      : Promise.resolve(listOf("a"));
+  });
+  await world.pass(9_999);
+  expect(world.logged).toEqual([]);
+  await world.pass(1);
+  expect(world.logged).toEqual([
+    "warn: providers[0] openai does not list its models: no answer in time; nothing of it is offered until it does",
+  ]);
+  isSilent = false;
+  await world.pass(MINUTE_MS);
+  await world.pass(10_000);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+});
+
+test("a failure is logged once until it is another one, or the provider has listed its models again", async () => {
+  let failure: Error | null = new UpstreamFailure(503, "down");
+  const { world, changes } = watchOver(
+    "auto",
+    () => failure === null ? Promise.resolve(listOf("a")) : Promise.reject(failure),
+  );
+  const said = (reason: string, meanwhile: string) =>
+    `warn: providers[0] openai does not list its models: ${reason}; ${meanwhile}`;
+  const none = "nothing of it is offered until it does";
+  const before = "what it listed before stays offered";
+  await world.pass(MINUTE_MS);
+  expect(world.logged).toEqual([said("down", none)]);
+  failure = new TypeError("secret");
+  await world.pass(MINUTE_MS);
+  expect(world.logged.slice(1)).toEqual([said("it cannot be asked", none)]);
+  expect(changes()).toBe(0);
+  failure = null;
+  await world.pass(2 * MINUTE_MS);
+  expect(world.logged.slice(2)).toEqual(["info: providers[0] openai lists its models again"]);
+  expect(changes()).toBe(2);
+  failure = new UpstreamFailure(503, "down");
+  await world.pass(MINUTE_MS);
+  expect(world.logged.slice(3)).toEqual([said("down", before)]);
+});
+
+test("of named models only those failures are logged that their calls would meet, too", async () => {
+  const failures: [Error, boolean][] = [
+    [new UpstreamFailure(401, "no"), true],
+    [new UpstreamFailure(502, "Cannot reach the provider: no connection"), true],
+    [new UpstreamFailure(404, "no list"), false],
+    [new TypeError("Cannot reach"), false],
+  ];
+  for (const [failure, isLogged] of failures) {
+    const { world } = watchOver(named, () => Promise.reject(failure));
+    await world.pass(0);
+    expect(world.logged).toHaveLength(isLogged ? 1 : 0);
+  }
+});
+
+test("listed names that no model may have are logged, five of them", async () => {
+  const bad = Array.from({ length: 7 }, (_, i) => `two  blanks ${i}`);
+  const { world } = watchOver("auto", () => Promise.resolve(listOf("fine", ...bad)));
+  const warned: object[] = [];
+  world.log.warn = (fields, message) => void warned.push({ ...fields, message });
+  await world.pass(0);
+  expect(warned).toEqual([{
+    count: 7,
+    names: bad.slice(0, 5),
+    message: "providers[0] openai lists names that no model may have here; they are left out",
+  }]);
 });
