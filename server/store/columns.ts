@@ -14,7 +14,13 @@ export interface Column<Value, Cell extends Stored> {
 }
 
 /** Text that the gateway itself makes, or has checked. */
-export function text<Value extends string = string>(): Column<Value, Value> {
+export const text: Column<string, string> = {
+  toStored: (value) => value,
+  fromStored: (cell) => cell,
+};
+
+/** Text with a known set of values. */
+export function oneOf<Value extends string>(): Column<Value, Value> {
   return { toStored: (value) => value, fromStored: (cell) => cell };
 }
 

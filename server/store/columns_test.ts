@@ -9,13 +9,14 @@ import {
   json,
   jsonList,
   nullable,
+  oneOf,
   rounded,
   Table,
   text,
 } from "./columns.ts";
 
 const things = new Table({
-  id: text(),
+  id: text,
   ownName: foreignText,
   isGood: flag,
   waitMs: rounded,
@@ -33,6 +34,17 @@ describe("a table", () => {
     const row = things.toRow(thing);
     expect(row).toEqual({ id: "a", own_name: "ü", is_good: 1, wait_ms: 7, tags: '["x"]' });
     expect(things.fromRow({ ...row, email: "of another table" } as typeof row)).toEqual(thing);
+  });
+
+  test("has the types of its columns", () => {
+    // @ts-expect-error -- a flag is a boolean
+    things.toRow({ ...thing, isGood: 1 });
+    // @ts-expect-error -- text is no number
+    things.toRow({ ...thing, id: 1 });
+    // @ts-expect-error -- a column is missing
+    things.pick("id", "tags").toRow({ id: "a" });
+    const { tags }: { tags: string[] | null } = things.fromRow(things.toRow(thing));
+    expect(tags).toEqual(["x"]);
   });
 
   test("gives a row's cells in the order of its names", () => {
@@ -66,7 +78,8 @@ describe("a column", () => {
     stored: unknown,
     back: unknown,
   ][] = [
-    ["of text", text(), "a\0", "a\0", "a\0"],
+    ["of text", text, "a\0", "a\0", "a\0"],
+    ["of text with a known set of values", oneOf<"a" | "b">(), "a", "a", "a"],
     [
       "of foreign text with NUL and half a character",
       foreignText,

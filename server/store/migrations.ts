@@ -6,7 +6,10 @@ import { addConsole } from "./migration/console.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
 import type { Schema } from "./schema.ts";
 
-/** The first N migrations make version N of the schema. */
+/**
+ * The first N migrations make version N of the schema. A migration of a line or two stands here, a
+ * longer one in `migration/`.
+ */
 export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   createTables,
   addConsole,

@@ -8,6 +8,7 @@ import {
   json,
   jsonList,
   nullable,
+  oneOf,
   rounded,
   type RowOf,
   type StoredOf,
@@ -22,11 +23,11 @@ export type Role = "user" | "admin";
 export type KeyKind = "api" | "node";
 
 export const accounts = new Table({
-  id: text(),
+  id: text,
   /** Lower case; unique. */
-  email: text(),
-  passwordHash: text(),
-  role: text<Role>(),
+  email: text,
+  passwordHash: text,
+  role: oneOf<Role>(),
   createdAt: integer,
   disabledAt: nullable(integer),
   /** Calls per minute of all its keys together; null: the gateway's default; 0: none. */
@@ -39,76 +40,76 @@ export const accounts = new Table({
 export type AccountRow = RowOf<typeof accounts>;
 
 export const keys = new Table({
-  id: text(),
-  accountId: text(),
-  kind: text<KeyKind>(),
+  id: text,
+  accountId: text,
+  kind: oneOf<KeyKind>(),
   /** HMAC-SHA-256 of the token under a secret kept outside the database, as hex; unique. */
-  digest: text(),
+  digest: text,
   /** The token, encrypted for the console's copy button; empty: it was shown once. */
-  sealed: text(),
+  sealed: text,
   /** Calls per minute within its account's; null: no limit of its own. */
   rpm: nullable(integer),
   /** The models that the key may call; null: all that its account may. */
   models: nullable(json<string[]>()),
   createdAt: integer,
   revokedAt: nullable(integer),
-  name: text(),
+  name: text,
   /** The token's beginning and end; null: both are read from the sealed token. */
-  hint: nullable(text()),
+  hint: nullable(text),
   /** The id of the first of the keys that replaced each other: they share one limit. */
-  family: text(),
+  family: text,
   /** Whether it is the account's token of its kind that the console shows. */
   isDefault: flag,
   /** Exact to a minute. */
   lastUsedAt: nullable(integer),
   expiresAt: nullable(integer),
-  replacedBy: nullable(text()),
+  replacedBy: nullable(text),
 });
 export type KeyRow = RowOf<typeof keys>;
 
 export const invites = new Table({
   /** Reveals nothing of the code. */
-  id: text(),
+  id: text,
   /** SHA-256 of the code, as hex. */
-  digest: text(),
-  note: text(),
+  digest: text,
+  note: text,
   createdAt: integer,
   /** The account that made it; null: the command line did. */
-  createdBy: nullable(text()),
+  createdBy: nullable(text),
   expiresAt: integer,
   /** The account that registered with it. */
-  usedBy: nullable(text()),
+  usedBy: nullable(text),
   revokedAt: nullable(integer),
 });
 export type InviteRow = RowOf<typeof invites>;
 
 export const sessions = new Table({
-  id: text(),
-  accountId: text(),
+  id: text,
+  accountId: text,
   createdAt: integer,
   lastSeenAt: integer,
   expiresAt: integer,
-  address: text(),
-  userAgent: nullable(text()),
+  address: text,
+  userAgent: nullable(text),
 });
 export type SessionRow = RowOf<typeof sessions>;
 
 export const nodes = new Table({
   /** Public. */
-  id: text(),
-  accountId: text(),
-  keyId: text(),
+  id: text,
+  accountId: text,
+  keyId: text,
   /** As the node calls itself. */
   name: foreignText,
   /** As its owner calls it. */
-  label: nullable(text()),
+  label: nullable(text),
   agent: nullable(foreignText),
   models: json<string[]>(),
   maxParallel: integer,
   firstSeenAt: integer,
   lastSeenAt: integer,
   goneAt: nullable(integer),
-  goneCode: nullable(text()),
+  goneCode: nullable(text),
   closeCode: nullable(integer),
   pausedAt: nullable(integer),
   /** Connections from before then are being drained. */
@@ -120,11 +121,11 @@ export const nodes = new Table({
 export type NodeRow = RowOf<typeof nodes>;
 
 export const nodeEvents = new Table({
-  id: text(),
-  nodeId: text(),
+  id: text,
+  nodeId: text,
   at: integer,
-  kind: text(),
-  code: nullable(text()),
+  kind: text,
+  code: nullable(text),
   model: nullable(foreignText),
   detail: nullable(foreignText),
   until: nullable(integer),
@@ -144,17 +145,17 @@ export interface AttemptEntry {
 /** One row a call, written exactly once, when the call has ended. */
 export const ledger = new Table({
   /** The request id that the caller, the gateway and the node have in their logs. */
-  id: text(),
-  accountId: text(),
-  keyId: text(),
+  id: text,
+  accountId: text,
+  keyId: text,
   /** The account whose node served the call; null: none did. */
-  providerAccountId: nullable(text()),
+  providerAccountId: nullable(text),
   /** The serving node's public id. */
-  nodeId: nullable(text()),
+  nodeId: nullable(text),
   endpoint: foreignText,
   model: foreignText,
   stream: flag,
-  outcome: text<Outcome>(),
+  outcome: oneOf<Outcome>(),
   /** What the caller saw; 499 where the caller left first. */
   status: integer,
   /** As the upstream counted; null: the upstream did not say. */
@@ -174,7 +175,7 @@ export const ledger = new Table({
   durationMs: rounded,
   startedAt: rounded,
   /** Why there was no answer, as the code that callers see; null: there was one. */
-  cause: nullable(text()),
+  cause: nullable(text),
   /** In order. Empty where one attempt did it: that lasted from the end of the wait to the end of the call. */
   attemptLog: jsonList<AttemptEntry>(),
 });
@@ -192,12 +193,12 @@ export const usageSums = new Table({
 
 /** What a fresh cell counts the calls of. What a call leaves open is the empty string, and bucket -1. */
 export const freshKey = new Table({
-  accountId: text(),
+  accountId: text,
   model: foreignText,
-  keyId: text(),
-  nodeId: text(),
+  keyId: text,
+  nodeId: text,
   /** The account whose node served. */
-  providerId: text(),
+  providerId: text,
   /** When the minute begins. */
   at: integer,
   /** Of the histogram of times to first token. */
@@ -207,15 +208,15 @@ export type FreshCell = StoredOf<typeof freshKey> & StoredOf<typeof usageSums>;
 
 /** What a rollup counts the calls of. What its grain leaves open is the empty string. */
 export const usageKey = new Table({
-  accountId: text(),
+  accountId: text,
   side: integer,
   step: integer,
   grain: integer,
   /** When the step begins. */
   at: integer,
-  model: text(),
-  keyId: text(),
-  nodeId: text(),
+  model: text,
+  keyId: text,
+  nodeId: text,
 });
 
 /** A rollup's counters of times to first token, a column for each bucket. */
@@ -227,15 +228,15 @@ export type UsageSums = StoredOf<typeof usageSums> & Record<`h${number}`, number
 
 /** Rows are added and never changed. */
 export const audit = new Table({
-  id: text(),
+  id: text,
   at: integer,
-  actorId: nullable(text()),
+  actorId: nullable(text),
   /** The actor's e-mail at that time. */
-  actor: nullable(text()),
-  action: text(),
+  actor: nullable(text),
+  action: text,
   target: nullable(foreignText),
   detail: json<Record<string, string | number | boolean | null>>(),
-  address: nullable(text()),
+  address: nullable(text),
 });
 export type AuditRow = RowOf<typeof audit>;
 
