@@ -2,9 +2,9 @@
 
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, parseArgs, renderUsage } from "citty";
+import { createLog } from "../log/create_log.ts";
 import { ConfigError, loadConfig, type LoadedConfig } from "./config/config.ts";
 import { nodeId } from "./link/identity.ts";
-import { createLog } from "./log.ts";
 import { createNode, type Node } from "./node.ts";
 import { raiseConnectionLimit } from "./run/connection_limit.ts";
 import { version } from "./version.ts";

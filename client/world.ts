@@ -1,5 +1,7 @@
 /** What a node needs from outside: clock, randomness, HTTP, sockets, a log. Tests and simulations pass their own. */
 
+import { type Log, silentLog } from "../log/log.ts";
+
 /** Cancels a timer; harmless twice and after it fired. */
 export type CancelTimer = () => void;
 
@@ -20,13 +22,7 @@ export interface ClientSocket {
   ): void;
 }
 
-/** What the node reports about itself: never a key, a prompt or an answer. */
-export interface Log {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+export { type Log, silentLog };
 
 export interface World {
   /** Monotonic milliseconds: for durations and liveness. */
@@ -44,11 +40,6 @@ export interface World {
   after(delayMs: number, run: () => void): CancelTimer;
   log: Log;
 }
-
-const silent = () => {};
-
-/** Drops every line. */
-export const silentLog: Log = { debug: silent, info: silent, warn: silent, error: silent };
 
 /** The real world, without a log, on Bun and on Deno. */
 export const realWorld: World = {

@@ -10,7 +10,14 @@ import { Steps } from "./steps.ts";
 
 export type Part = "web" | "server" | "client";
 
-const shared = ["protocol/", "package.json", "bun.lockb", "scripts/build/", "scripts/build_web.ts"];
+const shared = [
+  "protocol/",
+  "log/",
+  "package.json",
+  "bun.lockb",
+  "scripts/build/",
+  "scripts/build_web.ts",
+];
 
 /** What each part is made from; the server carries the console, so the console is built before it. */
 const inputs: Record<Part, string[]> = {

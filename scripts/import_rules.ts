@@ -25,9 +25,10 @@ const base = ["server/base", "protocol"];
 
 export const rooms: readonly Room[] = [
   { path: "protocol", may: [] },
+  { path: "log", may: [] },
   { path: "api", may: [] },
   { path: "web", may: [], mayType: ["api"] },
-  { path: "client", may: ["protocol"] },
+  { path: "client", may: ["protocol", "log"] },
   {
     path: "server/http",
     may: ["server/http/console", ...below("call", "schedule", "node", "account", "limit")],
@@ -46,11 +47,11 @@ export const rooms: readonly Room[] = [
   { path: "server/account", may: below("store"), mayType: ["api"] },
   { path: "server/limit", may: below() },
   { path: "server/store", may: below(), mayType: ["api"] },
-  { path: "server/base", may: [], mayType: ["api"] },
+  { path: "server/base", may: ["log"], mayType: ["api"] },
   // The entry files join the parts.
   {
     path: "server",
-    may: [...everyServerRoom, "server/http/console", ...below()],
+    may: [...everyServerRoom, "server/http/console", ...below(), "log"],
     mayType: ["api"],
   },
   { path: "mod.ts", may: ["server", "client", "protocol", "server/base"], mayType: ["api"] },
@@ -103,7 +104,7 @@ export const reserved: readonly Reserved[] = [
   {
     what: "Hono",
     packages: /^(hono|@hono\/.*)(\/.*)?$/,
-    within: ["server", "client", "protocol", "api", "web"],
+    within: ["server", "client", "protocol", "log", "api", "web"],
     only: ["server/http", "server/app.ts"],
   },
   {
@@ -115,13 +116,13 @@ export const reserved: readonly Reserved[] = [
   {
     what: "SQL",
     packages: /^(postgres|kysely.*|bun:sqlite)$/,
-    within: ["server", "client", "protocol", "api", "web"],
+    within: ["server", "client", "protocol", "log", "api", "web"],
     only: ["server/store"],
   },
   {
     what: "Redis",
     packages: /^(ioredis|rate-limiter-flexible)$/,
-    within: ["server", "client", "protocol", "api", "web"],
+    within: ["server", "client", "protocol", "log", "api", "web"],
     only: ["server/limit", "server/cluster"],
   },
   {
@@ -140,7 +141,7 @@ export const reserved: readonly Reserved[] = [
   {
     what: "the environment",
     words: /\bprocess\.env\b|\bBun\.env\b|\bimport\.meta\.env\b/,
-    within: ["server", "client", "protocol", "api", "web"],
+    within: ["server", "client", "protocol", "log", "api", "web"],
     only: [
       "server/base/config.ts",
       "client/config/config.ts",

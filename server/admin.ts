@@ -1,9 +1,9 @@
-/** `server admin …`: accounts and their limits from the command line, with the gateway running or not. */
+/** `server admin …`: accounts and their limits from the command line, whether the gateway runs or not. */
 
 import { type CommandDef, defineCommand } from "citty";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
 import { type Config, ConfigError, readConfig } from "./base/config.ts";
-import { createLog } from "./base/log.ts";
+import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
 import { consoleUrls, setupLink } from "./urls.ts";
 
@@ -12,7 +12,7 @@ const email = { type: "string", required: true, description: "The account's e-ma
 const create = defineCommand({
   meta: {
     name: "create",
-    description: "Make an administrator; the password is read from standard input",
+    description: "Create an administrator; the password is read from standard input",
   },
   args: { email },
   run: ({ args }) =>
@@ -30,20 +30,20 @@ const create = defineCommand({
 const setup = defineCommand({
   meta: {
     name: "setup",
-    description: "Print a link with which the first administrator is made in the browser",
+    description: "Print a link that creates the first administrator in the browser",
   },
   run: () =>
     withServices(async ({ setup }, _note, config) => {
       const code = await setup.code();
       if (code === null) return "This gateway has been set up already: its administrators sign in";
       const links = consoleUrls(config, config.port).map((url) => setupLink(url, code));
-      return [...links, "One of them, once, within 30 minutes."].join("\n");
+      return [...links, "Open one of them within 30 minutes; it works once."].join("\n");
     }),
 });
 
 const invite = defineCommand({
-  meta: { name: "invite", description: "Print a code with which one account can be made" },
-  args: { days: { type: "string", default: "7", description: "How long the code is good" } },
+  meta: { name: "invite", description: "Print a code that registers one account" },
+  args: { days: { type: "string", default: "7", description: "How long the code is valid" } },
   run({ args }) {
     const days = Number(args.days);
     if (!(days > 0)) throw new ConfigError(["--days: expected a number above 0"]);
@@ -59,7 +59,7 @@ const invite = defineCommand({
 const password = defineCommand({
   meta: {
     name: "password",
-    description: "Give an account a new password, read from standard input",
+    description: "Set an account's password, read from standard input",
   },
   args: { email },
   run: ({ args }) =>
@@ -75,7 +75,7 @@ const limits = defineCommand({
   args: {
     email,
     rpm: { type: "string", description: "Calls per minute; 0 blocks; default: the gateway's" },
-    models: { type: "string", description: "Names by comma; all: every model" },
+    models: { type: "string", description: "Names separated by commas; all: every model" },
   },
   run({ args }) {
     const change = {
@@ -99,24 +99,27 @@ const limits = defineCommand({
 });
 
 const shut = defineCommand({
-  meta: { name: "shut", description: "Shut an account: its keys, calls and nodes end in seconds" },
+  meta: {
+    name: "shut",
+    description: "Disable an account: its keys, calls and nodes end within seconds",
+  },
   args: { email },
   run: ({ args }) =>
     withServices(async ({ accounts }, note) => {
       await accounts.setDisabled(args.email, true);
       await note({ action: "user.disabled", target: args.email });
-      return `${args.email} is shut; "admin reopen" undoes it`;
+      return `${args.email} is disabled; "admin reopen" enables it again`;
     }),
 });
 
 const reopen = defineCommand({
-  meta: { name: "reopen", description: "Open an account again that was shut" },
+  meta: { name: "reopen", description: "Enable a disabled account again" },
   args: { email },
   run: ({ args }) =>
     withServices(async ({ accounts }, note) => {
       await accounts.setDisabled(args.email, false);
       await note({ action: "user.enabled", target: args.email });
-      return `${args.email} is open again`;
+      return `${args.email} is enabled again`;
     }),
 });
 
@@ -129,7 +132,7 @@ export const admin: CommandDef = defineCommand({
   > as Record<string, CommandDef>,
 });
 
-/** Opens the accounts, does the work, closes them again and prints what the work answers. */
+/** Opens the services for one command, and prints the text that the command returns. */
 async function withServices(
   work: (
     services: AccountServices,

@@ -8,7 +8,8 @@ import { admin } from "./admin.ts";
 import { type Config, ConfigError, readConfig, settingsHelp } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
-import { createLog, type Log } from "./base/log.ts";
+import { createLog } from "../log/create_log.ts";
+import type { Log } from "./base/log.ts";
 import { consoleUrls, setupLink } from "./urls.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { version } from "./base/version.ts";
@@ -23,7 +24,7 @@ const serve = defineCommand({
     "workers": {
       type: "string",
       description:
-        "So many processes at one port, as one network; needs REDIS_URL and DATABASE_URL",
+        "This many processes at one port, as one network; needs REDIS_URL and DATABASE_URL",
     },
   },
   run: ({ args }) => args.workers === undefined ? runServe() : runWorkers(args.workers),
@@ -52,7 +53,7 @@ async function runServe(isWorker = false): Promise<void> {
   }, "listening");
   if (!isWorker) await (isTerminal ? greet(gateway, config) : noteSetup(gateway, log));
   stopOnSignals(() => gateway.stop());
-  // Whoever started it is gone.
+  // The process that started this worker is gone.
   if (isWorker) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
 }
 
@@ -76,7 +77,7 @@ async function runWorkers(text: string): Promise<void> {
   process.exit(code);
 }
 
-/** The first signal drains, the second one waits for nobody, a third one ends at once. */
+/** The first signal drains, the second cuts off what still runs, the third exits at once. */
 function stopOnSignals(stop: () => Promise<void>): void {
   let signals = 0;
   const onSignal = () => {
@@ -106,16 +107,16 @@ ${links.map((link) => `  Setup     ${link}\n`).join("")}
 const SETUP_HINT = "Open a setup link within 30 minutes to make yourself its administrator.";
 const ACCOUNT_HINT = "Open the console to make an account and copy its two tokens.";
 
-/** A log may be kept and read by others, so it says only where the link comes from. */
+/** Others may read the log: it names the command that prints the link, not the link. */
 async function noteSetup({ setup }: Gateway, log: Log): Promise<void> {
   if (!await setup.isOpen()) return;
   log.info(
     {},
-    "nobody administers this gateway yet; print a link to set it up: server admin setup",
+    "this gateway has no administrator yet; print a link to set it up: server admin setup",
   );
 }
 
-/** The command that the words lead to, and the words that are left for it. */
+/** The command that the arguments name, its path, and its own arguments. */
 function commandOf(
   words: readonly string[],
 ): { command: CommandDef; path: string[]; rest: string[] } {
@@ -132,7 +133,7 @@ function commandOf(
   }
 }
 
-/** citty lets unknown flags and commands pass; here each is named. */
+/** The first unknown flag or command, which citty would ignore. */
 function unknownWord(command: CommandDef, rest: readonly string[]): string | undefined {
   const flags = Object.keys(command.args ?? {}).map((name) => `--${name}`);
   return rest.find((word, i) =>
@@ -155,7 +156,7 @@ async function help(command: CommandDef, path: readonly string[]): Promise<void>
 async function run(words: string[]): Promise<void> {
   if (words.includes("--version") || words.includes("-v")) return console.log(version);
   if (words.includes(WORKER_FLAG)) return await runServe(true);
-  // Serving is the default, with its flags as well.
+  // `serve` is the default command; its flag works without it.
   if (words[0]?.startsWith("--workers")) words.unshift("serve");
   const { command, path, rest } = commandOf(words);
   if (words.includes("--help") || words.includes("-h")) return await help(command, path);
@@ -167,7 +168,7 @@ async function run(words: string[]): Promise<void> {
   await runCommand(main, { rawArgs: words });
 }
 
-/** One line each for what the operator can mend; a stack only for what nobody foresaw. */
+/** Prints a line for an error that the operator can mend, and a stack for any other. Returns the exit code. */
 function explain(error: unknown): number {
   if (error instanceof ConfigError) {
     console.error(["Cannot start:", ...error.problems.map((p) => `  ${p}`)].join("\n"));
@@ -188,7 +189,7 @@ function explain(error: unknown): number {
   return EXIT_FAILED;
 }
 
-/** What callers are not told, the operator is: which address did not answer, or who was not let in. */
+/** The operator, unlike a caller, may read the cause: the address that did not answer, or the user that was rejected. */
 function withCause({ message, cause }: Error): string {
   return cause instanceof Error ? `${message} (${cause.message})` : message;
 }
@@ -200,7 +201,7 @@ const listenProblems: Record<string, string> = {
   EINVAL: "that is no address; set COLINK_HOST to one of this machine's",
 };
 
-/** citty's own complaint about what was typed. */
+/** An error of citty about the command line. */
 function isUsageError(error: unknown): error is Error {
   return error instanceof Error && error.name === "CLIError";
 }

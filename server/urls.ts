@@ -1,15 +1,15 @@
-/** Where people reach this gateway, as far as it can tell by itself. */
+/** The URLs at which people reach this gateway. */
 
 import { advertisedUrl, type Interfaces } from "./cluster/address.ts";
 import type { Config } from "./base/config.ts";
 
-/** An address that can be typed into a browser on this machine. */
+/** For a browser on this machine. */
 export function reachableUrl(host: string, port: number): string {
   const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
-/** Where a browser finds the console: at the operator's own address; else on this machine, and from others. */
+/** The console's URLs: the configured one, or else one for this machine and one for others. */
 export function consoleUrls(
   { publicUrl, host }: Pick<Config, "publicUrl" | "host">,
   port: number,
@@ -20,7 +20,7 @@ export function consoleUrls(
   return [...new Set([reachableUrl(host, port), outside])];
 }
 
-/** The code stands behind the #: browsers keep that from servers and proxies, and from their logs. */
+/** The code follows the #: browsers do not send that part, so that it stays out of the logs of servers and proxies. */
 export function setupLink(url: string, code: string): string {
   return `${url}/setup#${code}`;
 }

@@ -1,10 +1,10 @@
-/** Several gateways on one machine, at one port, as one: started, watched, replaced when they die, stopped together. */
+/** Several gateway processes at one port: started together, replaced when one dies, stopped together. */
 
 import { join } from "node:path";
 import { type Config, ConfigError } from "./base/config.ts";
 import type { Log } from "./base/log.ts";
 
-/** The flag with which one of them is started; for this program's own use. */
+/** Starts a worker; for this program's own use. */
 export const WORKER_FLAG = "--as-worker";
 
 const MAX_WORKERS = 64;
@@ -12,17 +12,17 @@ const MAX_WORKERS = 64;
 /** A worker that has died is replaced after this long. */
 const REPLACE_AFTER_MS = 1_000;
 
-/** A worker that found its settings wrong would find them wrong again. */
+/** A worker with wrong settings is not replaced: another one would fail alike. */
 const EXIT_BAD_CONFIGURATION = 2;
 
 export interface Workers {
-  /** Lets all of them end as a gateway does; called again, they wait for nobody. */
+  /** Stops every worker as a gateway stops: the second call cuts off what still runs. */
   stop(): Promise<void>;
-  /** Resolves with an exit code when they cannot go on. */
+  /** Resolves with an exit code when the workers cannot start. */
   readonly failed: Promise<number>;
 }
 
-/** How many are asked for. Throws ConfigError where they could not work together. */
+/** The number of workers that `text` asks for. Throws ConfigError for settings with which workers cannot form one network. */
 export function workerCount(text: string, { redisUrl, databaseUrl, port }: Config): number {
   const count = Number(text);
   const problems = [
@@ -30,7 +30,7 @@ export function workerCount(text: string, { redisUrl, databaseUrl, port }: Confi
       ? []
       : [`--workers ${text}: expected a whole number from 1 to ${MAX_WORKERS}`],
     ...redisUrl === null || databaseUrl === null
-      ? ["--workers: set REDIS_URL and DATABASE_URL, by which the workers are one network"]
+      ? ["--workers: set REDIS_URL and DATABASE_URL, which make the workers one network"]
       : [],
     ...port === 0 ? ["--workers: set PORT to the one that all workers share"] : [],
   ];
@@ -38,7 +38,7 @@ export function workerCount(text: string, { redisUrl, databaseUrl, port }: Confi
   return count;
 }
 
-/** Starts them: `command` is this program, `env` its environment. */
+/** Starts the workers: `command` is this program, `env` its environment. */
 export function startWorkers(
   count: number,
   command: readonly string[],
@@ -52,12 +52,12 @@ export function startWorkers(
 
   function start(worker: number): void {
     const child = Bun.spawn([...command, "serve", WORKER_FLAG], {
-      // What one writes down while the database is away must not be another's.
+      // Each worker spools its own ledger entries while the database is away.
       env: { ...env, COLINK_DATA_DIR: join(dataDir, `worker-${worker}`) },
       stdio: ["ignore", "inherit", "inherit"],
-      // Ctrl-C reaches this process alone, which passes it on once.
+      // Ctrl-C must reach this process only: it stops the workers itself.
       detached: true,
-      // Its end tells the workers that nobody watches over them any more.
+      // A worker stops when this channel closes, that is, when this process has died.
       ipc: () => {},
     });
     running.set(worker, child);

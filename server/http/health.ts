@@ -3,7 +3,6 @@
 import type { ClusterView } from "../cluster/cluster.ts";
 import type { AppParts } from "./parts.ts";
 import type { AppContext } from "./env.ts";
-import { EXPOSITION_TYPE } from "./exposition.ts";
 
 export function livez(c: AppContext): Response {
   return c.json({ status: "ok" });
@@ -43,6 +42,8 @@ function clusterState({ isRedisUp, gateways, reachable }: ClusterView): string {
 }
 
 export function metrics({ metrics }: AppParts) {
-  return (): Response =>
-    new Response(metrics.text(), { headers: { "content-type": EXPOSITION_TYPE } });
+  return async (): Promise<Response> => {
+    const { text, contentType } = await metrics.scrape();
+    return new Response(text, { headers: { "content-type": contentType } });
+  };
 }

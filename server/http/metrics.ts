@@ -1,32 +1,42 @@
-/** What /metrics tells: counts of calls, tokens and attempts, and gauges that are read when asked. */
+/** The figures of /metrics: counts of calls, tokens and attempts, and gauges. */
 
+import type { Metric, Registry } from "prom-client";
 import type { LedgerEntry } from "../store/store.ts";
-import { exposition, type Family, type Sample } from "./exposition.ts";
 
-/** Read when somebody asks. */
+/** By name; read at each scrape. */
 export type Gauges = Readonly<Record<string, { help: string; read: () => number }>>;
 
-/** A call must cost next to nothing here, so that it is counted in plain numbers: no library finds its labels anew. */
+/** All samples of one name, as prom-client's registry reads them. */
+interface Family {
+  name: string;
+  type: "counter" | "gauge" | "histogram";
+  help: string;
+  samples: () => Sample[];
+}
+
+interface Sample {
+  value: number;
+  labels?: Readonly<Record<string, string>>;
+  /** Where it is not the family's name: a histogram's `…_bucket`, `…_sum` and `…_count`. */
+  metricName?: string;
+}
+
+const FIRST_BYTE = "colink_first_byte_seconds";
+
+/**
+ * Counts calls in plain numbers: prom-client's counters would look up their labels for every call.
+ * The library is loaded by the first scrape.
+ */
 export class Metrics {
   readonly #gauges: Gauges;
-  /** By what their labels say. */
+  /** By endpoint, outcome and status. */
   readonly #calls = new Map<string, { labels: Record<string, string>; value: number }>();
   readonly #tokens = { prompt: 0, completion: 0 };
   #attempts = 0;
-  readonly #firstByteSeconds = new Buckets([
-    0.01,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1,
-    2.5,
-    5,
-    10,
-    30,
-    60,
-    300,
-  ]);
+  readonly #firstByteSeconds = new Histogram(
+    [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+  );
+  #registry: Promise<Registry> | null = null;
 
   constructor(gauges: Gauges) {
     this.#gauges = gauges;
@@ -40,58 +50,76 @@ export class Metrics {
     if (entry.firstByteMs !== null) this.#firstByteSeconds.add(entry.firstByteMs / 1000);
   }
 
-  /** For a scraper. */
-  text(): string {
-    return exposition([...this.#counts(), ...gaugeFamilies(this.#gauges)]);
+  /** The figures as they are now, in the text format of Prometheus. */
+  async scrape(): Promise<{ text: string; contentType: string }> {
+    const registry = await (this.#registry ??= registryOf([...this.#counts(), ...this.#reads()]));
+    return { text: await registry.metrics(), contentType: registry.contentType };
   }
 
   #callsLike({ endpoint, outcome, status }: LedgerEntry): { value: number } {
     const key = `${endpoint} ${outcome} ${status}`;
     const known = this.#calls.get(key);
     if (known !== undefined) return known;
-    const fresh = { labels: { endpoint, outcome, status: String(status) }, value: 0 };
-    this.#calls.set(key, fresh);
-    return fresh;
+    const added = { labels: { endpoint, outcome, status: String(status) }, value: 0 };
+    this.#calls.set(key, added);
+    return added;
   }
 
   #counts(): Family[] {
-    const tokens = Object.entries(this.#tokens).map(([kind, value]) => ({
-      labels: { kind },
-      value,
-    }));
     return [
       {
-        name: "colink_first_byte_seconds",
+        name: FIRST_BYTE,
         type: "histogram",
         help: "From a call's arrival to the first byte of its answer",
-        samples: this.#firstByteSeconds.samples(),
+        samples: () => this.#firstByteSeconds.samples(FIRST_BYTE),
       },
       {
         name: "colink_calls_total",
         type: "counter",
         help: "Calls that have ended, by outcome",
-        samples: [...this.#calls.values()],
+        samples: () => [...this.#calls.values()],
       },
       {
         name: "colink_tokens_total",
         type: "counter",
-        help: "Tokens, as upstreams told them or as counted from chunks",
-        samples: tokens,
+        help: "Tokens as reported by upstreams or as counted from chunks",
+        samples: () =>
+          Object.entries(this.#tokens).map(([kind, value]) => ({ labels: { kind }, value })),
       },
       {
         name: "colink_attempts_total",
         type: "counter",
-        help: "Tries of calls on nodes",
-        samples: [{ value: this.#attempts }],
+        help: "Attempts at calls on nodes",
+        samples: () => [{ value: this.#attempts }],
       },
     ];
   }
+
+  #reads(): Family[] {
+    return Object.entries(this.#gauges).map(([name, { help, read }]) => ({
+      name,
+      type: "gauge",
+      help,
+      samples: () => [{ value: read() }],
+    }));
+  }
 }
 
-/** A histogram: how many values were at most so large. */
-class Buckets {
+async function registryOf(families: readonly Family[]): Promise<Registry> {
+  const { Registry } = await import("prom-client");
+  const registry = new Registry();
+  for (const { samples, ...family } of families) {
+    // A registry calls nothing of a metric but `get`; prom-client's own classes keep counts themselves.
+    const metric = { name: family.name, get: () => ({ ...family, values: samples() }) };
+    registry.registerMetric(metric as unknown as Metric);
+  }
+  return registry;
+}
+
+/** How many values were at most as large as each limit. */
+class Histogram {
   readonly #limits: readonly number[];
-  /** Of each limit those that no lower one took; at the end those above all limits. */
+  /** For each limit the values above the limit before; at the end those above all limits. */
   readonly #counts: number[];
   #sum = 0;
 
@@ -107,25 +135,16 @@ class Buckets {
     this.#sum += value;
   }
 
-  samples(): Sample[] {
-    let upTo = 0;
+  samples(name: string): Sample[] {
+    let total = 0;
     const buckets = this.#counts.map((count, index) => {
       const le = String(this.#limits[index] ?? "+Inf");
-      return { suffix: "_bucket", labels: { le }, value: upTo += count };
+      return { metricName: `${name}_bucket`, labels: { le }, value: total += count };
     });
     return [
       ...buckets,
-      { suffix: "_sum", value: this.#sum },
-      { suffix: "_count", value: upTo },
+      { metricName: `${name}_sum`, value: this.#sum },
+      { metricName: `${name}_count`, value: total },
     ];
   }
-}
-
-function gaugeFamilies(gauges: Gauges): Family[] {
-  return Object.entries(gauges).map(([name, { help, read }]) => ({
-    name,
-    type: "gauge",
-    help,
-    samples: [{ value: read() }],
-  }));
 }

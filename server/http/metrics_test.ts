@@ -13,20 +13,20 @@ function entry(more: Partial<LedgerEntry>): LedgerEntry {
   } as LedgerEntry;
 }
 
-test("calls are counted by outcome, with their tokens and attempts, and reading changes nothing", () => {
+test("calls are counted by outcome, with their tokens and attempts, before, between and after scrapes", async () => {
   const metrics = new Metrics({ colink_nodes: { help: "Connected nodes", read: () => 4 } });
   metrics.callEnded(entry({}));
   metrics.callEnded(entry({ attempts: 3 }));
-  metrics.text();
+  await metrics.scrape();
   metrics.callEnded(
     entry({ outcome: "cancelled", status: 499, promptTokens: null, firstByteMs: null }),
   );
-  // A value at a limit is in its bucket; values above all limits are counted, too.
+  // A value equal to a limit is within it; one above all limits counts as well.
   metrics.callEnded(entry({ attempts: 0, firstByteMs: 100, promptTokens: 0, completionTokens: 0 }));
   metrics.callEnded(
     entry({ attempts: 0, firstByteMs: 400_000, promptTokens: 0, completionTokens: 0 }),
   );
-  const lines = metrics.text().split("\n");
+  const lines = (await metrics.scrape()).text.split("\n");
   const where = `endpoint="/v1/chat/completions"`;
   for (
     const line of [
@@ -44,4 +44,23 @@ test("calls are counted by outcome, with their tokens and attempts, and reading 
       "colink_first_byte_seconds_count 4",
     ]
   ) expect(lines).toContain(line);
+});
+
+test("each family says what it is, and a label's value cannot end its line or its quotes", async () => {
+  const metrics = new Metrics({});
+  metrics.callEnded(entry({ endpoint: 'a"b\\c\nd' }));
+  const { text, contentType } = await metrics.scrape();
+  expect(contentType).toBe("text/plain; version=0.0.4; charset=utf-8");
+  expect(text).toContain(
+    "# HELP colink_calls_total Calls that have ended, by outcome\n" +
+      "# TYPE colink_calls_total counter\n" +
+      'colink_calls_total{endpoint="a\\"b\\\\c\\nd",outcome="ok",status="200"} 1\n',
+  );
+});
+
+test("two scrapes at once are answered alike", async () => {
+  const metrics = new Metrics({ colink_nodes: { help: "Nodes", read: () => 4 } });
+  const [one, other] = await Promise.all([metrics.scrape(), metrics.scrape()]);
+  expect(one).toEqual(other);
+  expect(one.text).toEndWith("colink_nodes 4\n");
 });

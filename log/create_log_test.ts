@@ -1,5 +1,6 @@
 import { expect, spyOn, test } from "bun:test";
-import { createLog, type Log } from "./log.ts";
+import { createLog } from "./create_log.ts";
+import type { Log } from "./log.ts";
 import { LogFile } from "./log_file.ts";
 
 test("at a terminal a node's name cannot move the operator's cursor", () => {
@@ -58,7 +59,7 @@ test("what cannot be written down costs a line its fields, and nobody an error",
 
 test("lines leave in their order, the last of them when the process ends", async () => {
   const script = `
-    const { createLog } = await import(${JSON.stringify(import.meta.resolve("./log.ts"))});
+    const { createLog } = await import(${JSON.stringify(import.meta.resolve("./create_log.ts"))});
     const log = createLog("info", false);
     for (let line = 0; line < 500; line++) log.info({ line }, "said");
     process.exit();`;

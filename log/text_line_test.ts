@@ -1,5 +1,7 @@
+/** Log lines for people at a terminal. */
+
 import { afterAll, afterEach, expect, spyOn, test } from "bun:test";
-import { createLog } from "./log.ts";
+import { createLog } from "./create_log.ts";
 
 const written: string[] = [];
 const write = spyOn(process.stdout, "write").mockImplementation((text) => {

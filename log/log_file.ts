@@ -1,16 +1,16 @@
-/** An open file that lines are written to: in their order, gathered, and whatever ends the process short of SIGKILL. */
+/** Writes lines to an open file: in order, several with one system call, and the last of them when the process exits. */
 
 import { writeSync } from "node:fs";
 
-/** Lines are gathered for this long, or until there are so many bytes: one system call for many. */
+/** Lines are gathered this long, or until they fill the buffer. */
 const GATHER_MS = 20;
 const GATHER_BYTES = 32 * 1024;
 
-/** A character takes no more in UTF-8. */
+/** UTF-8's most for one UTF-16 code unit. */
 const MAX_BYTES_PER_CHAR = 3;
 
-/** How long a pipe that is full is left alone before it is tried again. */
-const FULL_MS = 10;
+/** How long to wait before writing again to a full pipe. */
+const RETRY_MS = 10;
 
 export class LogFile {
   readonly #gathered = Buffer.allocUnsafeSlow(GATHER_BYTES);
@@ -25,7 +25,7 @@ export class LogFile {
     process.on("exit", () => this.flush());
   }
 
-  /** Takes a line with its end. */
+  /** Takes a line including its line feed. */
   readonly write = (line: string): void => {
     const maxBytes = line.length * MAX_BYTES_PER_CHAR;
     if (this.#used + maxBytes > GATHER_BYTES) this.flush();
@@ -34,7 +34,7 @@ export class LogFile {
     this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
   };
 
-  /** Writes what is gathered. */
+  /** Writes the gathered lines. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -43,14 +43,14 @@ export class LogFile {
     this.#writeAll(bytes);
   }
 
-  /** Waits where a pipe is full, for whoever reads it shall have all; where nobody reads any more, or there is no room on a disk, lines are lost. */
+  /** Waits while a pipe is full, so that its reader gets every line. A reader that is gone and a full disk cost lines. */
   #writeAll(bytes: Uint8Array): void {
     for (let rest = bytes; rest.byteLength > 0 && !this.#isBroken;) {
       try {
         rest = rest.subarray(this.writeBytes(this.descriptor, rest));
       } catch (error) {
         const { code } = error as { code?: string };
-        if (code === "EAGAIN") Bun.sleepSync(FULL_MS);
+        if (code === "EAGAIN") Bun.sleepSync(RETRY_MS);
         else if (code !== "EINTR") {
           this.#isBroken = code === "EPIPE";
           return;
