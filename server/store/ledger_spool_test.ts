@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -111,6 +112,14 @@ test("a spool takes entries until it is full, and again after a replay", async (
   await small.replay(write);
   expect(written).toHaveLength(1);
   expect(await small.append([anEntry()])).toBe(true);
+});
+
+test("a spool creates its folder, and is full at its limit exactly", async () => {
+  const inside = join(folder, "missing", "folder");
+  expect(await new LedgerSpool(inside, 1000).append([anEntry()])).toBe(true);
+  const { size } = statSync(join(inside, "ledger.spool.jsonl"));
+  expect(await new LedgerSpool(inside, size).append([anEntry()])).toBe(false);
+  expect(await new LedgerSpool(inside, size + 1).append([anEntry()])).toBe(true);
 });
 
 test("torn lines are counted and left out: half a line, and an entry without its account", async () => {

@@ -59,6 +59,29 @@ test("five hundred entries do not wait for the timer, and no batch is larger", a
   expect(store.batches).toEqual([500, 500, 201]);
 });
 
+test("the five-hundredth entry is the one that does not wait, and no entry delays an earlier one", () => {
+  const ledger = aWriter();
+  ledger.record(anEntry());
+  const [first] = timers;
+  for (let i = 1; i < 499; i++) ledger.record(anEntry());
+  expect(timers).toEqual([first!]);
+  expect(timers[0]).toBe(first!);
+  ledger.record(anEntry());
+  expect(timers.map((timer) => timer.delayMs)).toEqual([0]);
+});
+
+test("an entry that arrives after the close is lost and logged, and sets no timer", async () => {
+  const ledger = aWriter();
+  await ledger.close();
+  ledger.record(anEntry());
+  ledger.recordProvisional(anEntry());
+  await ledger.flush();
+  expect(timers).toEqual([]);
+  expect(store.rows.size).toBe(0);
+  expect(readdirSync(dataDir)).toEqual([]);
+  expect(lines).toEqual(["error ledger: entries were lost, there was no room left"]);
+});
+
 test("during an outage entries are on disk, readable by the owner alone, and in the store once it is back", async () => {
   const ledger = aWriter();
   store.isAway = true;
@@ -191,6 +214,7 @@ describe("while the store does not answer, entries are soon on disk", () => {
     ledger.record(anEntry({ id: "behind" }));
     expect(ledger.pending).toBe(2);
     fire(30);
+    expect(ledger.pending).toBe(2);
     await saved(ledger);
     expect(idsOnDisk()).toEqual(["sent", "behind"]);
     ledger.record(anEntry({ id: "later" }));
