@@ -55,7 +55,7 @@ function someAccounts(options: Partial<AccountsOptions> = {}): Accounts {
   });
 }
 
-test("who registers can sign in, and both tokens work", async () => {
+test("a registered account can sign in, and both its tokens work", async () => {
   await accounts.register(eve);
   const { token, user } = await accounts.login(eve);
   expect(user).toMatchObject({
@@ -75,13 +75,13 @@ test("who registers can sign in, and both tokens work", async () => {
   expect(await accounts.view(user.id)).toEqual(user);
 });
 
-test("an e-mail address is one address, however it is typed", async () => {
+test("an e-mail address names one account in every spelling", async () => {
   await accounts.register({ ...eve, email: "  Eve@Example.ORG " });
   await expect(accounts.register(eve)).rejects.toMatchObject({ code: "email_taken" });
   expect((await accounts.login({ ...eve, email: "EVE@example.org " })).user.email).toBe(eve.email);
 });
 
-test("what is no e-mail address is refused, and so is a bad password", async () => {
+test("an invalid e-mail address is refused, and so is a weak password", async () => {
   const bad = [
     "",
     "eve",
@@ -102,7 +102,7 @@ test("what is no e-mail address is refused, and so is a bad password", async () 
     .rejects.toMatchObject({ code: "weak_password" });
 });
 
-test("nothing that opens anything can be read from the stolen database", async () => {
+test("a stolen database reveals no usable credential", async () => {
   await accounts.register(eve);
   const { user } = await accounts.login(eve);
   await store.close();
@@ -175,7 +175,7 @@ describe("a failed sign-in", () => {
     expect(codes.filter((code) => code === "login_throttled")).toHaveLength(25);
   });
 
-  test("is not remembered of those who are too many to be looked at", async () => {
+  test("is not counted while too many passwords are being checked", async () => {
     const passwords = new Passwords({ cost: 4 });
     const counted: string[] = [];
     const failures: LoginFailures = {
@@ -203,7 +203,7 @@ describe("a failed sign-in", () => {
 });
 
 describe("registration", () => {
-  test("closed lets nobody in but administrators made by hand", async () => {
+  test("closed admits only administrators that the operator creates", async () => {
     const closed = someAccounts({ registration: () => "closed" });
     await expect(closed.register(eve)).rejects.toMatchObject({ code: "registration_closed" });
     await closed.createAdmin("root@example.org", "correct horse");
@@ -266,7 +266,7 @@ describe("rotation", () => {
   }
 });
 
-test("an account that was shut can neither sign in nor go on with its session", async () => {
+test("a disabled account can neither sign in nor use its session", async () => {
   await accounts.register(eve);
   const { token, user } = await accounts.login(eve);
   await store.users.change(user.id, { isDisabled: true });
@@ -301,14 +301,14 @@ describe("a password that is changed while it is checked", () => {
       }({ cost: 4 }),
     });
 
-  test("signs nobody in any more", async () => {
+  test("no longer signs in", async () => {
     await accounts.register(eve);
     await expect(overtaken().login(eve)).rejects.toMatchObject({ code: "invalid_credentials" });
     const account = await store.accountByEmail(eve.email);
     expect(await store.sessions.ofAccount(account?.id ?? "")).toEqual([]);
   });
 
-  test("cannot be replaced on the word of who knew the old one", async () => {
+  test("cannot be replaced by a caller who knows only the old one", async () => {
     await accounts.register(eve);
     const { token } = await accounts.login(eve);
     const visitor = await accounts.authenticateSession(token);
@@ -319,7 +319,7 @@ describe("a password that is changed while it is checked", () => {
   });
 });
 
-test("tokens that were sealed under another secret show as none, and rotating replaces them", async () => {
+test("tokens that were sealed under another secret are shown as empty, and rotating replaces them", async () => {
   await accounts.register(eve);
   const { user } = await accounts.login(eve);
   const moved = someAccounts({ vault: new TokenVault("another secret of thirty-two bytes") });

@@ -1,4 +1,4 @@
-/** The keyring: what it remembers, for how long, and how it hears of revocations. */
+/** The keyring: what it caches, for how long, and how it learns of revocations. */
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import { silentLog } from "../base/log.ts";
@@ -54,9 +54,9 @@ describe("a token that is not accepted says why", () => {
       "invalid_api_key",
       /mistyped/,
     ],
-    ["an API key of nobody", () => newToken("api"), "api", "invalid_api_key", /not known/],
+    ["an unknown API key", () => newToken("api"), "api", "invalid_api_key", /not known/],
     [
-      "a Client-Token of nobody",
+      "an unknown Client-Token",
       () => newToken("node"),
       "node",
       "invalid_client_token",
@@ -95,7 +95,7 @@ describe("a token that is not accepted says why", () => {
     });
   }
 
-  test("a key of an account that was shut", async () => {
+  test("a key of a disabled account", async () => {
     const token = store.add("api");
     store.isAccountDisabled = true;
     await expect(keyring.authenticate(token, "api")).rejects.toMatchObject({ code: "key_blocked" });
@@ -110,7 +110,7 @@ test("a key may call what both it and its account may", async () => {
   expect(await models(["b", "c"])).toEqual(["b"]);
 });
 
-test("a key that ends by itself is refused from that moment on, though it is fresh in memory", async () => {
+test("a key is refused from its expiry on, although it is fresh in the cache", async () => {
   const token = store.add("api", { expiresAt: nowMs + 1000 });
   await keyring.authenticate(token, "api");
   nowMs += 999;
@@ -127,7 +127,7 @@ test("a key that was changed here is looked up anew", async () => {
   expect(keyring.cached(token, "api")).toBeNull();
 });
 
-test("a token is looked up by nothing but its digest, and its key is told", async () => {
+test("a token is looked up by nothing but its digest", async () => {
   const token = store.add("api", { rpm: 5, models: ["llama-3"] });
   const key = await keyring.authenticate(token, "api");
   expect(key).toEqual({
@@ -148,7 +148,7 @@ test("a digest presented as a token is not accepted", async () => {
     .rejects.toMatchObject({ code: "invalid_api_key" });
 });
 
-test("a key is asked for once in five seconds, and is there without waiting", async () => {
+test("a key is looked up once in five seconds, and cached in between", async () => {
   const token = store.add("api");
   expect(keyring.cached(token, "api")).toBeNull();
   const key = await keyring.authenticate(token, "api");
@@ -163,13 +163,13 @@ test("a key is asked for once in five seconds, and is there without waiting", as
   expect(store.asked).toHaveLength(2);
 });
 
-test("fifty who ask for one token at once are one question", async () => {
+test("fifty concurrent requests with one token share a look-up", async () => {
   const token = store.add("api");
   await Promise.all(Array.from({ length: 50 }, () => keyring.authenticate(token, "api")));
   expect(store.asked).toHaveLength(1);
 });
 
-test("a token that is nobody's is asked for once in two seconds", async () => {
+test("an unknown token is looked up once in two seconds", async () => {
   const token = newToken("api");
   const refused = { code: "invalid_api_key" };
   await expect(keyring.authenticate(token, "api")).rejects.toMatchObject(refused);
@@ -181,7 +181,7 @@ test("a token that is nobody's is asked for once in two seconds", async () => {
   expect(store.asked).toHaveLength(2);
 });
 
-test("a flood of unknown tokens pushes out no key that is known", async () => {
+test("a flood of unknown tokens evicts no known key", async () => {
   const token = store.add("api");
   await keyring.authenticate(token, "api");
   for (let i = 0; i < 25_000; i++) {
@@ -202,17 +202,17 @@ describe("while the store is away", () => {
       .rejects.toMatchObject({ code: "store_unavailable", kind: { status: 503 } });
   });
 
-  test("unknown tokens are 503, never 401, and right again when it is back", async () => {
+  test("unknown tokens are 503, never 401, and judged again when it is back", async () => {
     const token = store.add("api");
-    const nobody = newToken("api");
+    const absent = newToken("api");
     store.isAway = true;
-    for (const unknown of [token, nobody]) {
+    for (const unknown of [token, absent]) {
       await expect(keyring.authenticate(unknown, "api"))
         .rejects.toMatchObject({ code: "store_unavailable" });
     }
     store.isAway = false;
     expect(await keyring.authenticate(token, "api")).toMatchObject({ accountId: "account" });
-    await expect(keyring.authenticate(nobody, "api"))
+    await expect(keyring.authenticate(absent, "api"))
       .rejects.toMatchObject({ code: "invalid_api_key" });
   });
 
@@ -238,7 +238,7 @@ describe("while the store is away", () => {
     await expect(answer).rejects.toMatchObject({ code: "store_unavailable" });
   });
 
-  test("a key that was known as revoked stays revoked", async () => {
+  test("a key that is cached as revoked stays revoked", async () => {
     const token = store.add("api", { revokedAt: 1 });
     await keyring.authenticate(token, "api").catch(() => {});
     store.isAway = true;
@@ -248,7 +248,7 @@ describe("while the store is away", () => {
 });
 
 describe("revocation", () => {
-  test("here is known at once, by the cache and by listeners", async () => {
+  test("on this gateway reaches the cache and the listeners at once", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
@@ -263,7 +263,7 @@ describe("revocation", () => {
     expect(reported).toEqual([id]);
   });
 
-  test("elsewhere is heard of by the next poll, once, though polls overlap", async () => {
+  test("on another gateway is reported by the next poll, once, although polls overlap", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
@@ -292,7 +292,7 @@ describe("revocation", () => {
     expect(reported).toEqual([id]);
   });
 
-  test("during an outage is heard of when the store is back", async () => {
+  test("during an outage is reported when the store is back", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
@@ -321,7 +321,7 @@ describe("revocation", () => {
     expect(keyring.cached(token, "api")).toBeNull();
   });
 
-  test("of an account that is shut, opened and shut again is heard of twice", async () => {
+  test("of an account that is disabled, enabled and disabled again is reported twice", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
@@ -337,7 +337,7 @@ describe("revocation", () => {
     expect(reported).toEqual([id, id]);
   });
 
-  test("is polled for no more once the keyring is closed", async () => {
+  test("is no longer polled for once the keyring is closed", async () => {
     await keyring.start();
     await keyring.close();
     await poll();
@@ -354,7 +354,6 @@ async function poll(): Promise<void> {
 }
 
 class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
-  /** The keyring knows a store by its parts. */
   readonly keys = this;
   readonly asked: string[] = [];
   readonly #rows = new Map<string, KeyRow>();

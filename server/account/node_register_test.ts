@@ -72,7 +72,7 @@ async function pass(ms = 3000): Promise<void> {
 
 const standing = (connectedAt = 0) => register.standing({ id: "node-1", connectedAt });
 
-test("what a node does is written behind its back, in one batch", async () => {
+test("what a node does is written in the background, in one batch", async () => {
   register.seen(sighting);
   register.addEvent("node-1", { kind: "connected" });
   register.left("node-1", "silent", 1006);
@@ -86,7 +86,7 @@ test("what a node does is written behind its back, in one batch", async () => {
   expect(register.goneOf("node-1")).toBeNull();
 });
 
-test("what cannot be written while the database is away is written when it is back", async () => {
+test("what is not written during an outage is written afterwards", async () => {
   isAway = true;
   register.seen(sighting);
   register.addEvent("node-1", { kind: "connected" });
@@ -98,7 +98,7 @@ test("what cannot be written while the database is away is written when it is ba
   expect(await store.nodes.timeline("node-1", 9)).toHaveLength(2);
 });
 
-test("a node that left and came back is there, and one that came and left is gone", async () => {
+test("a node that reconnected is connected, and one that left again is gone", async () => {
   register.seen(sighting);
   await pass();
   register.left("node-1", "lost", 1006);
@@ -110,7 +110,7 @@ test("a node that left and came back is there, and one that came and left is gon
   expect(await store.nodes.find("node-2")).toMatchObject({ goneCode: "lost" });
 });
 
-test("thousands that come back together are written a hundred at a time", async () => {
+test("thousands of nodes that reconnect together are written a hundred at a time", async () => {
   const sizes: number[] = [];
   const write = store.nodes.write.bind(store.nodes);
   store.nodes.write = (batch) => {
@@ -144,7 +144,7 @@ test("closing waits for a write that is under way", async () => {
   expect(await store.nodes.find("node-1")).not.toBeNull();
 });
 
-test("what is decided on another gateway holds here within seconds", async () => {
+test("a decision on another gateway applies here within seconds, and is reported once", async () => {
   await register.start();
   register.seen(sighting);
   await pass();
@@ -173,7 +173,7 @@ test("a drain holds for connections from before it; a pause for all; approval co
   expect(standing(100).hold).toBeNull();
 });
 
-test("a timeline is cut to its newest lines now and then", async () => {
+test("a timeline is regularly trimmed to its newest events", async () => {
   for (let i = 0; i < 300; i++) {
     register.addEvent("node-1", { kind: "offer", detail: String(i) });
     await clock.pass(1);

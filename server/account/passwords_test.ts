@@ -1,11 +1,11 @@
-/** Passwords: what is taken, and how many are looked at together. */
+/** Passwords: which are accepted, and how many are checked at a time. */
 
 import { expect, test } from "bun:test";
 import { Passwords } from "./passwords.ts";
 
 const passwords = new Passwords({ cost: 4 });
 
-test("a password is right, another is wrong, and nobody's is wrong", async () => {
+test("a password matches its own hash only, and never a missing account", async () => {
   const hash = await passwords.hash("correct horse");
   expect(await passwords.verify("correct horse", hash)).toBe(true);
   expect(await passwords.verify("correct hors", hash)).toBe(false);
@@ -28,13 +28,13 @@ test("a password has 8 to 72 bytes, counted as bytes", async () => {
   }
 });
 
-test("72 right bytes with more behind them are wrong", async () => {
+test("72 right bytes followed by more do not match", async () => {
   const hash = await passwords.hash("x".repeat(72));
   expect(await passwords.verify("x".repeat(72), hash)).toBe(true);
   expect(await passwords.verify("x".repeat(73), hash)).toBe(false);
 });
 
-test("verifying against nobody is work of the same cost", async () => {
+test("verifying without an account costs as much as with one", async () => {
   const slow = new Passwords({ cost: 12 });
   const hash = await slow.hash("correct horse");
   const cpu = async (stored: string | null) => {
@@ -46,7 +46,7 @@ test("verifying against nobody is work of the same cost", async () => {
   expect(await cpu(null)).toBeGreaterThan(await cpu(hash) / 4);
 });
 
-test("beyond those who work and wait, the next are sent away with a time to come back", async () => {
+test("beyond the running and waiting checks, further ones are rejected with a time to retry", async () => {
   const all = await Promise.allSettled(
     Array.from({ length: 100 }, () => passwords.verify("some password", null)),
   );

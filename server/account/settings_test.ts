@@ -1,4 +1,4 @@
-/** Settings: what counts while something is set, and while nothing is. */
+/** Settings: which values are in force, set and unset, here and on other gateways. */
 
 import { expect, test } from "bun:test";
 import { FakeClock } from "../base/testing/fake_clock.ts";
@@ -26,7 +26,7 @@ function start() {
   return { settings, stored, clock };
 }
 
-test("the configuration counts until something is set, and again when that is taken back", async () => {
+test("the configuration's value is in force until a setting is set, and again when it is unset", async () => {
   const { settings } = start();
   expect(settings.values).toEqual({ registration: "invite", defaultRpm: 60, nodeApproval: false });
   const view = await settings.change({ registration: "open", default_rpm: 5 });
@@ -37,7 +37,7 @@ test("the configuration counts until something is set, and again when that is ta
   expect(settings.view().registration.is_set).toBe(false);
 });
 
-test("what another gateway has set counts here with the next poll, and is told once", async () => {
+test("a change on another gateway is in force after the next poll, and is reported once", async () => {
   const { settings, stored, clock } = start();
   let changes = 0;
   settings.changes.subscribe(() => changes++);
@@ -51,7 +51,7 @@ test("what another gateway has set counts here with the next poll, and is told o
   expect(clock.pending).toBe(0);
 });
 
-test("what no version of ours has set is not heeded", async () => {
+test("an invalid stored value counts as unset", async () => {
   const { settings, stored } = start();
   stored.set("registration", "anarchy");
   stored.set("default_rpm", -1);

@@ -1,4 +1,4 @@
-/** The first administrator's code: who may use it, how long, and how often. */
+/** The setup code: who may use it, for how long, and how often. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -42,7 +42,7 @@ async function codeOf(setup: Setup): Promise<string> {
   return code;
 }
 
-test("a code makes one administrator, at whichever gateway of the network, and then no other", async () => {
+test("a code creates one administrator, on any gateway of the network, and then no other", async () => {
   const [here, there] = [someSetup(), someSetup()];
   const [code, spare] = [await codeOf(here), await codeOf(there)];
   expect(await there.claim(` ${code}\n`, form)).toEqual({ id: "acc_1", email: form.email });
@@ -55,7 +55,7 @@ test("a code makes one administrator, at whichever gateway of the network, and t
   expect(made).toEqual([form.email]);
 });
 
-test("a code is good for half an hour", async () => {
+test("a code is valid for half an hour", async () => {
   const setup = someSetup();
   const code = await codeOf(setup);
   nowMs += SETUP_CODE_MS + 1000;

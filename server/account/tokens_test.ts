@@ -13,7 +13,7 @@ test("a new token has its prefix, at least 128 random bits, and is never the sam
   expect(many.size).toBe(1000);
 });
 
-test("all 62 characters come up about equally often", () => {
+test("all 62 characters are about equally frequent", () => {
   const seen = new Map<string, number>();
   for (let i = 0; i < 2000; i++) {
     for (const char of newToken("node").slice(7, 33)) seen.set(char, (seen.get(char) ?? 0) + 1);
@@ -23,7 +23,7 @@ test("all 62 characters come up about equally often", () => {
   expect(Math.max(...seen.values())).toBeLessThan(1100);
 });
 
-test("a token tells its kind, and other text has none", () => {
+test("a token's prefix gives its kind, and other text has none", () => {
   expect(tokenKind(newToken("api"))).toBe("api");
   expect(tokenKind(newToken("node"))).toBe("node");
   for (const other of ["", "sk-proj-abc", "clientx", "SK-COLINK-x"]) {
@@ -46,7 +46,7 @@ test("a token with a character changed, added or missing is not well formed", ()
   expect(isWellFormed(`client-${token.slice(10)}`)).toBe(false);
 });
 
-test("no text at all upsets the checks", () => {
+test("the checks accept no arbitrary text and never throw", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     expect(isWellFormed(text) || isWellFormed(`sk-colink-${text}`)).toBe(false);
   }));
@@ -60,7 +60,7 @@ test("a digest is the same for a token, another under another secret, and not th
     .not.toBe(vault.digest(token));
 });
 
-test("what was sealed can be opened under the same secret only, and only unchanged", () => {
+test("a sealed token opens under the same secret only, and only unaltered", () => {
   const token = newToken("node");
   const sealed = vault.seal(token);
   expect(sealed).not.toContain(token);
@@ -77,7 +77,7 @@ test("what was sealed can be opened under the same secret only, and only unchang
   expect(() => vault.open("")).toThrow();
 });
 
-test("a public node id is stable and says nothing about the identity", () => {
+test("a public node id is stable and reveals nothing of the node key", () => {
   expect(vault.publicNodeId("client-secret:studio")).toBe(
     vault.publicNodeId("client-secret:studio"),
   );

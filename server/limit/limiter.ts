@@ -30,8 +30,6 @@ export interface FailureCount {
 
 /** Counts failures, such as wrong passwords, by subject. A count lasts `windowMs` from its first failure. */
 export interface FailureCounter {
-  /** The count as it is. */
-  count(subject: string): Promise<FailureCount>;
   /** The count after one more failure. */
   add(subject: string): Promise<FailureCount>;
   /** Sets the count to zero, after a success. */

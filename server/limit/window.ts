@@ -31,12 +31,11 @@ function verdict(answer: RateLimiterRes, rpm: number, allowed: boolean): Verdict
 
 /** Uses a limiter that limits nothing as a counter. */
 export function countIn(limiter: RateLimiterAbstract): FailureCounter {
-  const countOf = (answer: RateLimiterRes | null): FailureCount => ({
-    failures: answer?.consumedPoints ?? 0,
-    resetMs: Math.max(answer?.msBeforeNext ?? 0, 0),
+  const countOf = (answer: RateLimiterRes): FailureCount => ({
+    failures: answer.consumedPoints,
+    resetMs: Math.max(answer.msBeforeNext, 0),
   });
   return {
-    count: async (subject) => countOf(await limiter.get(subject)),
     add: async (subject) => countOf(await limiter.penalty(subject)),
     clear: async (subject) => void await limiter.delete(subject),
   };

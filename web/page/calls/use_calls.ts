@@ -9,7 +9,7 @@ import { useFeed } from "../../state/feed.ts";
 import { fits } from "./fits.ts";
 
 export interface Calls {
-  /** LruCache first; null: not known yet. */
+  /** Newest first; null: not known yet. */
   calls: readonly CallView[] | null;
   /** Why the last page did not come; asking for more asks for it again. */
   error: ApiError | null;

@@ -11,7 +11,7 @@ const MAX_SIZE = 2_000_000;
 
 const kept = signal<readonly ConversationRecord[]>(read());
 
-/** LruCache first. */
+/** Newest first. */
 export const conversations: ReadonlySignal<readonly ConversationRecord[]> = kept;
 
 /** Keeps it, in the place of what was kept of it before. */
