@@ -43,6 +43,14 @@ const forbidden: Record<string, [files: Record<string, string>, breach: RegExp]>
     { "server/node/a.ts": `import type { B } from "../http/b.ts";` },
     /server\/node\/a\.ts imports server\/http\/b\.ts/,
   ],
+  "an adapter that knows where its calls come from": [
+    { "client/adapter/a.ts": `import type { B } from "../link/b.ts";` },
+    /client\/adapter\/a\.ts imports client\/link\/b\.ts/,
+  ],
+  "a type of provider that knows another": [
+    { "client/adapter/claude/a.ts": `import { b } from "../openai/b.ts";` },
+    /claude\/a\.ts imports client\/adapter\/openai\/b\.ts/,
+  ],
   "an import over several lines": [
     { "client/a.ts": `import {\n  one,\n  two,\n} from "../server/b.ts";` },
     /client\/a\.ts imports server\/b\.ts/,

@@ -23,12 +23,42 @@ const everyServerRoom = [
 /** What every room of the server may import. */
 const base = ["server/base", "protocol"];
 
+/** What the node's rooms may import besides the rooms below them. */
+const clientBase = ["client/world.ts", "client/version.ts", "protocol"];
+
+const insideAdapter = ["claude", "messages", "openai", "sse", "upstream"]
+  .map((name) => `client/adapter/${name}`);
+
 export const rooms: readonly Room[] = [
   { path: "protocol", may: [] },
   { path: "log", may: [] },
   { path: "api", may: [] },
   { path: "web", may: [], mayType: ["api"] },
-  { path: "client", may: ["protocol", "log"] },
+  // The entry files join the parts of the node.
+  {
+    path: "client",
+    may: [...clientBase, "log", "client/link", "client/run", "client/config", "client/adapter"],
+  },
+  { path: "client/world.ts", may: ["log"] },
+  { path: "client/version.ts", may: [] },
+  {
+    path: "client/link",
+    may: [...clientBase, "client/run", "client/adapter", "client/adapter/sse"],
+  },
+  { path: "client/run", may: [...clientBase, "client/config", "client/adapter"] },
+  { path: "client/config", may: ["protocol", "client/adapter"] },
+  // The contract, and one file for each type of provider; what the types share.
+  { path: "client/adapter", may: [...clientBase, ...insideAdapter] },
+  // A type of provider knows no other.
+  ...["claude", "messages", "openai"].map((name) => ({
+    path: `client/adapter/${name}`,
+    may: [...clientBase, "client/adapter", "client/adapter/sse", "client/adapter/upstream"],
+  })),
+  {
+    path: "client/adapter/upstream",
+    may: [...clientBase, "client/adapter", "client/adapter/sse"],
+  },
+  { path: "client/adapter/sse", may: ["protocol", "client/adapter"] },
   {
     path: "server/http",
     may: ["server/http/console", ...below("call", "schedule", "node", "account", "limit")],
@@ -82,7 +112,7 @@ export const rooms: readonly Room[] = [
     mayType: ["server", "client", "protocol", "api"],
   },
   // Campaigns start nodes by the thousand, which dial as the product's nodes do.
-  { path: "scripts/soak", may: ["scripts", "client"] },
+  { path: "scripts/soak", may: ["scripts", "client", "client/adapter"] },
 ];
 
 function below(...more: string[]): string[] {

@@ -319,6 +319,7 @@ test("a key is guessed only where one is near, and the nearest then", () => {
   const guess = (key: string) => problemsIn(`${usable}${key}: 1\n`)[0]!.split(" is not known")[1];
   expect(guess("server-urls-")).toBe("; did you mean server_urls?");
   expect(guess("server_ul")).toBe("; did you mean server_url?");
+  expect(guess("srvr_urlz")).toBe("; did you mean server_url?");
   expect(guess("nam")).toBe("; did you mean name?");
   expect(guess("nxyz")).toBe("");
   expect(guess("timeout")).toBe("");

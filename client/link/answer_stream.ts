@@ -13,7 +13,7 @@ import {
 import type { Piece, UpstreamFailure } from "../adapter/adapter.ts";
 import type { Outlet } from "./wire_session.ts";
 import { frameEvent } from "../adapter/sse/event_text.ts";
-import { errorBody } from "../run/error_body.ts";
+import { errorBody } from "../adapter/error_body.ts";
 import type { Reply } from "../run/runner.ts";
 import type { UsageMeter } from "../adapter/usage_meter.ts";
 import type { World } from "../world.ts";

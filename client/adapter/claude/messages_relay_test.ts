@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Endpoint } from "../../../protocol/mod.ts";
 import type { ProviderConfig } from "../../config/config.ts";
 import { frameEvent } from "../sse/event_text.ts";
-import { errorBody } from "../../run/error_body.ts";
+import { errorBody } from "../error_body.ts";
 import { callOf } from "../../testing/adapter_call.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
 import { realWorld } from "../../world.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
-import { UpstreamFailure } from "../adapter/adapter.ts";
+import { UpstreamFailure } from "./adapter.ts";
 import { errorBody } from "./error_body.ts";
 
 const refusal = (endpoint: Endpoint, failure: UpstreamFailure): unknown =>

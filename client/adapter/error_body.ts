@@ -1,8 +1,8 @@
 /** A failure as the body of an answer, in the shape of the endpoint's API. */
 
 import { type Endpoint, endpointSpecs } from "../../protocol/mod.ts";
-import type { UpstreamFailure } from "../adapter/adapter.ts";
-import { typesByStatus } from "../adapter/claude/error.ts";
+import type { UpstreamFailure } from "./adapter.ts";
+import { typesByStatus } from "./claude/error.ts";
 
 /** JSON text: the upstream's own body where the adapter kept it, else one made from the failure. */
 export function errorBody(endpoint: Endpoint, failure: UpstreamFailure): string {
