@@ -183,3 +183,20 @@ test("a timeline is regularly trimmed to its newest events", async () => {
   expect(lines.length).toBeLessThan(260);
   expect(lines[0]).toMatchObject({ detail: "299" });
 });
+
+test("a node that leaves while its first write fails is written with its departure", async () => {
+  const gate = Promise.withResolvers<void>();
+  const write = store.nodes.write.bind(store.nodes);
+  let writes = 0;
+  store.nodes.write = async (batch) => {
+    if (++writes > 1) return await write(batch);
+    await gate.promise;
+    throw new ColinkError("store_unavailable", "it is away");
+  };
+  register.seen(sighting);
+  await pass();
+  register.left("node-1", "lost", 1006);
+  gate.resolve();
+  await pass();
+  expect(await store.nodes.find("node-1")).toMatchObject({ name: "studio", goneCode: "lost" });
+});
