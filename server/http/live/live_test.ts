@@ -1,6 +1,7 @@
 /** Live changes by a fake clock: what is sent, to whom, how often, and what is sent again. */
 
 import { beforeEach, expect, test } from "bun:test";
+import type { LiveTopic, NodeGone } from "../../../api/mod.ts";
 import type { Visitor } from "../../account/session_book.ts";
 import { FakeClock, settle } from "../../base/testing/fake_clock.ts";
 import { silentLog } from "../../base/log.ts";
@@ -15,6 +16,8 @@ let clock: FakeClock;
 let hub: Hub;
 let penalties: PenaltyBook;
 let alive: Set<string>;
+let isStoreUp: boolean;
+let goneOf: (nodeId: string) => NodeGone | null;
 let auditEvents: AuditLogEntry[];
 let live: Live;
 /** Accounts that are watched at another gateway, and the events sent there. */
@@ -29,6 +32,9 @@ beforeEach(() => {
   alive = new Set(["session"]);
   [watchedElsewhere, sentToPeers, reportedWatches] = [new Set(), [], []];
   auditEvents = [];
+  [isStoreUp, goneOf] = [true, () => null];
+  const read = <T>(rows: T) =>
+    isStoreUp ? Promise.resolve(rows) : Promise.reject(new Error("away"));
   live = new Live({
     hub,
     penalties,
@@ -36,9 +42,9 @@ beforeEach(() => {
     log: silentLog,
     running: () => 3,
     waiting: () => 1,
-    alive: (ids) => Promise.resolve(new Set(ids.filter((id) => alive.has(id)))),
-    auditEvents: () => Promise.resolve(auditEvents),
-    goneOf: () => null,
+    alive: (ids) => read(new Set(ids.filter((id) => alive.has(id)))),
+    auditEvents: () => read(auditEvents),
+    goneOf: (id) => goneOf(id),
     peers: {
       watch: (...watch) => void reportedWatches.push(watch),
       isWatched: (accountId) => watchedElsewhere.has(accountId),
@@ -47,9 +53,9 @@ beforeEach(() => {
   });
 });
 
-function visitor(accountId: string): Visitor {
+function visitor(accountId: string, sessionId = "session"): Visitor {
   const role = accountId === "admin" ? "admin" : "user";
-  return { accountId, email: "a@example.org", role, sessionId: "session" };
+  return { accountId, email: "a@example.org", role, sessionId };
 }
 
 function join(id: string, accountId = "owner"): Node {
@@ -66,13 +72,22 @@ interface ReceivedEvent {
   data: unknown;
 }
 
+interface Listening {
+  lastEventId?: string;
+  topics?: LiveTopic[];
+  sessionId?: string;
+}
+
 /** Opens a stream; `received` has its events so far. */
-function listen(accountId: string, lastEventId?: string) {
+function listen(
+  accountId: string,
+  { lastEventId, topics = ["network", "nodes", "calls", "changes"], sessionId }: Listening = {},
+) {
   const received: ReceivedEvent[] = [];
   let isOver = false;
   const stream = live.open({
-    visitor: visitor(accountId),
-    topics: new Set(["network", "nodes", "calls", "changes"]),
+    visitor: visitor(accountId, sessionId),
+    topics: new Set(topics),
     ...(lastEventId === undefined ? {} : { lastEventId }),
   });
   const reader = stream.getReader() as ReadableStreamDefaultReader<Uint8Array>;
@@ -173,7 +188,7 @@ test("a browser that dials again with its last event gets what it missed, once",
   live.callEnded(anEntry({ accountId: "me" }));
   live.callEnded(anEntry({ accountId: "someone" }));
   await tick();
-  const { names } = listen("me", lastId);
+  const { names } = listen("me", { lastEventId: lastId });
   await tick();
   expect(names().filter((name) => name !== "network")).toEqual(["call", "node", "usage"]);
 });
@@ -184,7 +199,7 @@ test("a browser that dials again much later begins with a snapshot", async () =>
   const lastId = first.received.at(-1)!.id!;
   await first.leave();
   for (let i = 0; i < 40; i++) await tick();
-  const { names } = listen("me", lastId);
+  const { names } = listen("me", { lastEventId: lastId });
   await tick();
   expect(names()).toEqual(["snapshot"]);
 });
@@ -198,7 +213,7 @@ test("an account without streams is forgotten, whatever others there are", async
   for (let i = 0; i < 40; i++) await tick();
   const before = other.received.length;
   live.callEnded(anEntry({ accountId: "me" }));
-  const { names } = listen("me", lastId);
+  const { names } = listen("me", { lastEventId: lastId });
   await tick();
   expect(names()).toEqual(["snapshot"]);
   expect(other.received).toHaveLength(before);
@@ -247,4 +262,103 @@ test("audit events are sent within three seconds: to the account its own, to adm
   expect(changes(own)).toEqual([{ what: ["keys"] }]);
   expect(changes(other)).toEqual([]);
   expect(changes(admin)).toEqual([{ what: ["audit", "users", "settings"] }]);
+});
+
+test("a node that leaves is reported with the end of its connection, or as lost", async () => {
+  const [known, unknown] = [join("known"), join("unknown")];
+  goneOf = (id) => id === "known" ? { at: 5, code: "closed", close_code: 1000 } : null;
+  const { received } = listen("me");
+  hub.remove(known);
+  hub.remove(unknown);
+  await tick();
+  const gone = received.filter(({ name }) => name === "node_gone").map(({ data }) => data);
+  expect(gone).toEqual([
+    { id: "known", name: "known", gone: { at: 5, code: "closed", close_code: 1000 } },
+    { id: "unknown", name: "unknown", gone: { at: clock.now(), code: "lost", close_code: 1006 } },
+  ]);
+});
+
+test("the network's numbers are sent when they change, to everybody", async () => {
+  const [me, other] = [listen("me"), listen("other")];
+  join("n");
+  await tick();
+  await tick();
+  const network = { nodes: 1, models: 1, running: 2, waiting: 1 };
+  for (const { received } of [me, other]) {
+    expect(received.filter(({ name }) => name === "network").map(({ data }) => data))
+      .toEqual([network]);
+  }
+});
+
+test("a stream has the events of its topics only, and its snapshot has nodes only with theirs", async () => {
+  join("n");
+  const all = listen("me");
+  const network = listen("me", { topics: ["network"] });
+  await tick();
+  expect(all.received[0]!.data).toHaveProperty("nodes");
+  expect(network.received[0]!.data).not.toHaveProperty("nodes");
+  join("late");
+  live.callEnded(anEntry({ accountId: "me" }));
+  await tick();
+  expect(all.names()).toEqual(["snapshot", "call", "node", "network", "usage"]);
+  expect(network.names()).toEqual(["snapshot", "network"]);
+});
+
+test("a call is sent to the account that made it and to the one that provided it, each its own side", async () => {
+  const mine = join("mine", "provider");
+  const [caller, provider] = [listen("caller"), listen("provider")];
+  const attempt = (node: string) => ({ node, startMs: 0, durationMs: 1, end: "ok" });
+  live.callEnded(anEntry({
+    accountId: "caller",
+    providerAccountId: "provider",
+    keyId: "key",
+    attemptLog: [attempt("elsewhere"), attempt(mine.who.publicId)],
+  }));
+  await tick();
+  const call = ({ received }: ReturnType<typeof listen>) =>
+    received.find(({ name }) => name === "call")!.data as { attempts: unknown[] };
+  expect(call(caller)).toMatchObject({ side: "made", key_id: "key" });
+  expect(call(caller).attempts).toHaveLength(2);
+  expect(call(provider)).toMatchObject({ side: "provided", key_id: null });
+  expect(call(provider).attempts).toMatchObject([{ node: "mine", node_name: "mine" }]);
+});
+
+test("a session that ends at this gateway ends its streams at once, and no other", async () => {
+  const [me, other] = [listen("me"), listen("other", { sessionId: "another" })];
+  alive.add("another");
+  await tick();
+  live.sessionsEnded(["session"]);
+  await tick();
+  expect(me.names().at(-1)).toBe("session_over");
+  expect([me.isOver(), other.isOver()]).toEqual([true, false]);
+});
+
+test("a stream begins with the time after which to dial again", async () => {
+  const reader = live.open({ visitor: visitor("me"), topics: new Set() }).getReader();
+  const { value } = await reader.read() as { value: Uint8Array };
+  expect(new TextDecoder().decode(value)).toStartWith("retry: 2000\n\n");
+});
+
+test("an account has twenty streams at most, the gateway two thousand", async () => {
+  const streams = Array.from({ length: 20 }, () => listen("me"));
+  expect(() => listen("me")).toThrow("too many pages");
+  await streams[0]!.leave();
+  await tick();
+  listen("me");
+  expect(() => listen("me")).toThrow("too many pages");
+  for (let i = 20; i < 2_000; i++) listen(`account ${i}`);
+  expect(() => listen("one more")).toThrow("too many pages");
+});
+
+test("a database that is away ends no stream, and its changes are sent when it is back", async () => {
+  const { names, isOver } = listen("admin");
+  await tick();
+  const before = auditEvents;
+  isStoreUp = false;
+  for (let i = 0; i < 6; i++) await tick();
+  expect(isOver()).toBe(false);
+  isStoreUp = true;
+  auditEvents = [{ id: "new", actorId: null, action: "settings.changed" }, ...before];
+  for (let i = 0; i < 3; i++) await tick();
+  expect(names()).toEqual(["snapshot", "changed"]);
 });

@@ -1,0 +1,156 @@
+/** The administrators' routes, with the entries that they leave in the audit log. */
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type {
+  AdminNodeView,
+  AdminUserPage,
+  AdminUserView,
+  AuditPage,
+  CreatedInvite,
+  InviteView,
+  SettingsView,
+} from "../../../api/mod.ts";
+import { type TestAccount, TestApp } from "../testing/test_app.ts";
+
+let app: TestApp;
+let admin: TestAccount;
+let user: TestAccount;
+let token: string;
+
+beforeAll(async () => {
+  app = await TestApp.start();
+  admin = await app.account("admin@example.org", "admin");
+  user = await app.account("user@example.org");
+  token = admin.session;
+});
+afterAll(() => app.stop());
+
+test("every route is for administrators only", async () => {
+  const routes = [
+    "GET /api/admin/users",
+    `PATCH /api/admin/users/${user.id}`,
+    "GET /api/admin/invites",
+    "POST /api/admin/invites",
+    "DELETE /api/admin/invites/x",
+    "GET /api/admin/settings",
+    "PATCH /api/admin/settings",
+    "GET /api/admin/nodes",
+    "PATCH /api/admin/nodes/x",
+    "GET /api/admin/audit",
+  ];
+  for (const route of routes) {
+    const body = route.startsWith("GET") ? {} : { body: {} };
+    const { status, json } = await app.ask(route, { token: user.session, ...body });
+    expect([route, status, json.error]).toMatchObject([route, 403, { code: "admin_required" }]);
+  }
+});
+
+test("accounts are found and changed, and each change is one entry of the audit log", async () => {
+  const found = await app.ask<AdminUserPage>("GET /api/admin/users?search=user@", { token });
+  expect(found.json.users.map(({ id }) => id)).toEqual([user.id]);
+  const change = async (body: object) =>
+    (await app.ask<{ user: AdminUserView }>(`PATCH /api/admin/users/${user.id}`, { token, body }))
+      .json.user;
+
+  expect(await change({ rpm: 7, models: ["a", "b"] }))
+    .toMatchObject({ rpm: 7, models: ["a", "b"], disabled_at: null });
+  expect(await change({ models: null })).toMatchObject({ rpm: 7, models: null });
+  expect(await change({ disabled: true })).toMatchObject({ disabled_at: expect.any(Number) });
+  expect(await change({ disabled: false })).toMatchObject({ disabled_at: null });
+  const [actor, target] = [admin.email, user.email];
+  const changes = await app.audited("user.changed");
+  expect(changes).toHaveLength(2);
+  expect(changes).toEqual(expect.arrayContaining([
+    { actor, target, detail: { rpm: 7, models: "a, b" } },
+    { actor, target, detail: { models: null } },
+  ]));
+  expect(await app.audited("user.disabled")).toEqual([{ actor, target, detail: {} }]);
+  expect(await app.audited("user.enabled")).toEqual([{ actor, target, detail: {} }]);
+});
+
+test("an invite is valid for seven days unless said otherwise, and can be revoked", async () => {
+  const create = async (body: object) =>
+    (await app.ask<CreatedInvite>("POST /api/admin/invites", { token, body })).json;
+  const { invite, code } = await create({});
+  expect(code).toMatch(/^invite-/);
+  expect(invite.note).toBe("");
+  expect(invite.created_by).toBe(admin.email);
+  expect(invite.expires_at - invite.created_at).toBe(7 * 86_400_000);
+  const short = await create({ note: "for a friend", days: 1 });
+  expect(short.invite.note).toBe("for a friend");
+  expect(short.invite.expires_at - short.invite.created_at).toBe(86_400_000);
+  expect(await app.audited("invite.created")).toEqual(expect.arrayContaining([
+    { actor: admin.email, target: invite.id, detail: { days: 7 } },
+    { actor: admin.email, target: short.invite.id, detail: { days: 1 } },
+  ]));
+
+  const revoked = await app.ask(`DELETE /api/admin/invites/${invite.id}`, { token });
+  expect(revoked.json).toEqual({ message: "Invite revoked" });
+  expect(await app.audited("invite.revoked"))
+    .toEqual([{ actor: admin.email, target: invite.id, detail: {} }]);
+  const { json } = await app.ask<{ invites: InviteView[] }>("GET /api/admin/invites", { token });
+  const states = Object.fromEntries(json.invites.map(({ id, state }) => [id, state]));
+  expect(states).toEqual({ [invite.id]: "revoked", [short.invite.id]: "open" });
+});
+
+test("requiring approval approves the nodes that are there, and only new ones wait", async () => {
+  const settings = async (body?: object) =>
+    (await app.ask<SettingsView>(`${body ? "PATCH" : "GET"} /api/admin/settings`, {
+      token,
+      ...(body && { body }),
+    })).json;
+  const nodes = async () => {
+    await app.clock.pass(1000);
+    const { json } = await app.ask<{ nodes: AdminNodeView[] }>("GET /api/admin/nodes", { token });
+    return Object.fromEntries(json.nodes.map((node) => [node.name, node]));
+  };
+  app.join(user, { name: "old" });
+  expect((await nodes()).old).toMatchObject({ owner_email: user.email, approved_at: null });
+
+  expect((await settings()).node_approval).toEqual({
+    value: false,
+    fallback: false,
+    is_set: false,
+  });
+  const changed = await settings({ node_approval: true });
+  expect(changed.node_approval).toEqual({ value: true, fallback: false, is_set: true });
+  expect(await app.audited("settings.changed"))
+    .toEqual([{ actor: admin.email, target: null, detail: { node_approval: true } }]);
+  const approvedAt = (await nodes()).old!.approved_at;
+  expect(approvedAt).toBeNumber();
+
+  app.join(user, { name: "new" });
+  expect((await nodes()).new!.approved_at).toBeNull();
+  await settings({ node_approval: true, default_rpm: 5 });
+  const later = await nodes();
+  expect(later.new!.approved_at).toBeNull();
+  expect(later.old!.approved_at).toBe(approvedAt);
+});
+
+test("a node is approved and paused, and each change is one entry of the audit log", async () => {
+  const change = async (body: object) =>
+    (await app.ask<{ node: AdminNodeView }>("PATCH /api/admin/nodes/node_new", { token, body }))
+      .json.node;
+  expect((await change({ approved: true })).approved_at).toBeNumber();
+  expect((await change({ paused: true })).paused_at).toBeNumber();
+  expect((await change({ paused: false })).paused_at).toBeNull();
+  expect((await change({ approved: false })).approved_at).toBeNull();
+  for (const action of ["node.approved", "node.paused", "node.resumed", "node.unapproved"]) {
+    expect(await app.audited(action))
+      .toEqual([{ actor: admin.email, target: "node_new", detail: {} }]);
+  }
+});
+
+test("the audit log is read page by page, and by actor and action", async () => {
+  const read = async (query: string) =>
+    (await app.ask<AuditPage>(`GET /api/admin/audit?${query}`, { token })).json;
+  const first = await read("limit=2");
+  expect(first.entries).toHaveLength(2);
+  const second = await read(`limit=200&cursor=${first.next_cursor}`);
+  expect(second.next_cursor).toBeNull();
+  const ids = [...first.entries, ...second.entries].map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+  const found = await read("action=invite.revoked&actor=admin@example.org");
+  expect(found.entries).toMatchObject([{ action: "invite.revoked", address: "192.0.2.1" }]);
+  expect((await read("actor=user@example.org")).entries).toEqual([]);
+});

@@ -1,0 +1,83 @@
+/** `/api/models`: the state of a model by that of its nodes. */
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import type { ModelView } from "../../../api/mod.ts";
+import type { Node } from "../../node/node.ts";
+import { type TestAccount, TestApp } from "../testing/test_app.ts";
+
+let app: TestApp;
+let owner: TestAccount;
+let node: Node;
+
+beforeEach(async () => {
+  app = await TestApp.start();
+  owner = await app.account("owner@example.org");
+  node = app.join(owner, { name: "n", maxParallel: 3 });
+});
+afterEach(() => app.stop());
+
+async function model(): Promise<ModelView> {
+  const { json } = await app.ask<{ models: ModelView[] }>("GET /api/models", {
+    token: owner.session,
+  });
+  expect(json.models).toHaveLength(1);
+  return json.models[0]!;
+}
+
+function penalize(ms: number): void {
+  const penalty = { model: "m", code: "upstream_error", reason: "it failed", ms } as const;
+  app.parts.penalties.penalize(node.who.nodeKey, penalty);
+}
+
+test("its slots are those of all nodes that take calls, and it is ready while one is free", async () => {
+  app.join(owner, { name: "other", maxParallel: 2 }).active = 2;
+  node.active = 1;
+  const { nodes, ...facts } = await model();
+  expect(facts).toEqual({
+    id: "m",
+    state: "ready",
+    slots: 5,
+    free_slots: 2,
+    waiting: 0,
+    capabilities: {
+      endpoints: ["/v1/chat/completions"],
+      context_length: null,
+      tools: null,
+      vision: null,
+    },
+  });
+  expect(nodes).toEqual([
+    { id: "node_n", name: "n", state: "ready", active_tasks: 1, max_parallel: 3, mine: true },
+    {
+      id: "node_other",
+      name: "other",
+      state: "busy",
+      active_tasks: 2,
+      max_parallel: 2,
+      mine: true,
+    },
+  ]);
+});
+
+test("it is busy while no slot is free", async () => {
+  node.active = 3;
+  expect(await model()).toMatchObject({ state: "busy", slots: 3, free_slots: 0 });
+});
+
+test("it is unavailable while its only node is paused or penalised for it", async () => {
+  node.hold = "paused";
+  expect(await model()).toMatchObject({ state: "unavailable", slots: 0, free_slots: 0 });
+  node.hold = null;
+  penalize(60_000);
+  const penalized = await model();
+  expect(penalized).toMatchObject({ state: "unavailable", slots: 0, free_slots: 0 });
+  expect(penalized.nodes[0]!.state).toBe("penalized");
+});
+
+test("a node that is probing has one slot free at most", async () => {
+  penalize(60_000);
+  await app.clock.pass(60_000);
+  const probing = await model();
+  expect(probing).toMatchObject({ state: "ready", slots: 3, free_slots: 1 });
+  expect(probing.nodes[0]!.state).toBe("probing");
+});

@@ -1,0 +1,210 @@
+/** Calls through the app's own routes: keys, limits, bodies, and when a call is stopped. */
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import type { ErrorView } from "../../api/mod.ts";
+import type { AttemptSink } from "../node/attempt.ts";
+import { endpoints } from "./endpoints.ts";
+import { type Script, type TestAccount, TestApp } from "./testing/test_app.ts";
+
+let app: TestApp;
+let owner: TestAccount;
+/** How the node answers. */
+let script: Script;
+const answerOk: Script = (sink, { stream }) => {
+  sink.head({});
+  sink.data(stream ? "data: {}\n\n" : "{}");
+  sink.finish();
+};
+
+beforeAll(async () => {
+  app = await TestApp.start({ COLINK_DEADLINE_SECONDS: "60", COLINK_DEFAULT_RPM: "1000" });
+  owner = await app.account("owner@example.org");
+  const endpointsOfM = { endpoints: endpoints.map(({ path }) => path) };
+  const facts = new Map([["m", {
+    ...endpointsOfM,
+    contextLength: null,
+    tools: null,
+    vision: null,
+  }]]);
+  app.join(owner, { name: "n", maxParallel: 100, facts }, (sink, order) => script(sink, order));
+});
+afterAll(() => app.stop());
+beforeEach(() => {
+  script = answerOk;
+  app.isDraining = false;
+  app.timeouts.length = 0;
+});
+
+const hello = { model: "m", messages: [{ role: "user", content: "hi" }] };
+
+function call(token = owner.api_token, more: object = {}, headers: Record<string, string> = {}) {
+  return app.ask<ErrorView>("POST /v1/chat/completions", {
+    token,
+    headers,
+    body: { ...hello, ...more },
+  });
+}
+
+/** Resolves when the node has the next call, which it does not answer. */
+function begins(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  script = () => resolve();
+  return promise;
+}
+
+describe("a call", () => {
+  test("names its request and its node in headers", async () => {
+    const { status, headers } = await call();
+    expect(status).toBe(200);
+    expect(headers.get("x-request-id")).toMatch(/^req-/);
+    expect(headers.get("x-colink-node")).toBe("node_n");
+  });
+
+  test("at Anthropic's endpoint has that id in its SDK's header, too", async () => {
+    const { headers } = await app.ask("POST /v1/messages", {
+      token: owner.api_token,
+      body: { ...hello, max_tokens: 1 },
+    });
+    expect(headers.get("request-id")).toBe(headers.get("x-request-id"));
+  });
+
+  test("is stopped when its caller leaves", async () => {
+    const leave = new AbortController();
+    script = () => leave.abort();
+    const answer = await app.send("POST /v1/chat/completions", {
+      token: owner.api_token,
+      body: hello,
+    }, leave.signal);
+    expect((await answer.json() as ErrorView).error.code).toBe("caller_gone");
+  });
+
+  test("of a caller who has left already is stopped at once", async () => {
+    const answer = await app.send("POST /v1/chat/completions", {
+      token: owner.api_token,
+      body: hello,
+    }, AbortSignal.abort());
+    expect((await answer.json() as ErrorView).error.code).toBe("caller_gone");
+  });
+
+  test("is stopped at its deadline", async () => {
+    const begun = begins();
+    const answer = call();
+    await begun;
+    await app.clock.pass(60_000);
+    expect((await answer).json.error.code).toBe("deadline_exceeded");
+  });
+
+  test("is stopped when its SDK no longer waits", async () => {
+    const begun = begins();
+    const answer = call(undefined, {}, { "x-stainless-timeout": "2" });
+    await begun;
+    await app.clock.pass(2_000);
+    expect((await answer).json.error.code).toBe("deadline_exceeded");
+  });
+
+  test("whose stream has begun in time may take longer than its SDK waits for one", async () => {
+    const begun = Promise.withResolvers<AttemptSink>();
+    script = (sink) => {
+      sink.head({});
+      sink.data("data: {}\n\n");
+      begun.resolve(sink);
+    };
+    const answer = call(undefined, { stream: true }, { "x-stainless-timeout": "2" });
+    const sink = await begun.promise;
+    await app.clock.pass(5_000);
+    sink.finish();
+    expect((await answer).text).toEndWith("data: [DONE]\n\n");
+  });
+
+  test("leaves no timer behind", async () => {
+    await call();
+    const before = app.clock.pending;
+    await call(undefined, {}, { "x-stainless-timeout": "2" });
+    await Bun.sleep(0);
+    expect(app.clock.pending).toBe(before);
+  });
+
+  test("has no idle timeout while it runs, and one for its connection afterwards", async () => {
+    await call();
+    expect(app.timeouts).toEqual([0, app.parts.config.callerIdleMs / 1000]);
+  });
+});
+
+describe("no call is made", () => {
+  test("without a key, or with one that is none", async () => {
+    expect((await call("")).json.error.code).toBe("missing_api_key");
+    expect((await call("sk-colink-none")).json.error.code).toBe("invalid_api_key");
+  });
+
+  test("of a key that is revoked while the call's body arrives", async () => {
+    const { key, token } = await app.key(owner);
+    let send = () => {};
+    const body = new ReadableStream({
+      start(controller) {
+        send = () => {
+          controller.enqueue(new TextEncoder().encode(JSON.stringify(hello)));
+          controller.close();
+        };
+      },
+    });
+    await call(token);
+    const answer = app.send("POST /v1/chat/completions", { token, body });
+    await app.parts.keys.revoke(owner.id, key.id);
+    send();
+    expect((await (await answer).json() as ErrorView).error.code).toBe("key_revoked");
+  });
+
+  test("while the gateway drains", async () => {
+    app.isDraining = true;
+    const { status, headers, json } = await call();
+    expect([status, json.error.code]).toEqual([503, "shutting_down"]);
+    expect(headers.get("retry-after-ms")).toBe("1000");
+  });
+
+  test("of a model that the key may not use", async () => {
+    const { token } = await app.key(owner, { models: ["another"] });
+    const { status, json } = await call(token);
+    expect([status, json.error.code]).toEqual([403, "model_not_allowed"]);
+  });
+});
+
+describe("the limit headers", () => {
+  const limits = (headers: Headers) =>
+    ["limit", "remaining", "reset"].map((name) => headers.get(`x-ratelimit-${name}-requests`));
+
+  test("are the account's where its keys have none of their own", async () => {
+    const other = await app.account("limits@example.org");
+    expect(limits((await call(other.api_token)).headers)).toEqual(["1000", "999", "1m0s"]);
+  });
+
+  test("are those of the key where it has less left, and then it is refused", async () => {
+    const { token } = await app.key(owner, { rpm: 1 });
+    const first = await call(token);
+    expect(limits(first.headers).slice(0, 2)).toEqual(["1", "0"]);
+    const second = await call(token);
+    expect([second.status, second.json.error.code]).toEqual([429, "rate_limit_exceeded"]);
+    expect(second.json.error.message).toContain("this key's limit of 1 calls");
+    expect(second.headers.get("x-ratelimit-reset-requests")).toBe("1m0s");
+    expect(second.headers.get("retry-after")).toBe("60");
+  });
+
+  test("are those of the account where it has less left than the key", async () => {
+    const { token } = await app.key(owner, { rpm: 5000 });
+    expect(limits((await call(token)).headers)[0]).toBe("1000");
+  });
+
+  test("of a call that its key refuses show nothing taken from the account", async () => {
+    const account = await app.account("untouched@example.org");
+    const { token } = await app.key(account, { rpm: 1 });
+    await call(token);
+    await call(token);
+    expect(limits((await call(account.api_token)).headers)[1]).toBe("998");
+  });
+
+  test("of a blocked key say whom to ask", async () => {
+    const { token } = await app.key(owner, { rpm: 0 });
+    const { status, json } = await call(token);
+    expect([status, json.error.code]).toEqual([403, "key_blocked"]);
+    expect(json.error.message).toContain("ask its owner");
+  });
+});

@@ -1,0 +1,73 @@
+import { beforeEach, expect, test } from "bun:test";
+import { FakeClock } from "../../base/testing/fake_clock.ts";
+import { Hub } from "../../node/hub.ts";
+import { Node } from "../../node/node.ts";
+import { PenaltyBook } from "../../node/penalty.ts";
+import { NodeWatch } from "./node_watch.ts";
+
+let hub: Hub;
+let penalties: PenaltyBook;
+let watch: NodeWatch;
+let node: Node;
+
+beforeEach(() => {
+  hub = new Hub();
+  penalties = new PenaltyBook(new FakeClock(), { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
+  watch = new NodeWatch(hub, penalties);
+  node = join("n");
+  watch.look();
+});
+
+function join(name: string): Node {
+  const who = { publicId: name, nodeKey: `key/${name}`, accountId: "owner", keyId: "key" };
+  const offer = { name, agent: null, maxParallel: 2, models: ["m"] };
+  const joined = new Node(who, offer, { start: () => null, close() {} }, 0);
+  hub.add(joined);
+  return joined;
+}
+
+test("a node in which nothing changed is not reported", () => {
+  expect(watch.look()).toEqual({ changed: [], gone: [], load: {} });
+});
+
+test("a change of its running calls alone is a number", () => {
+  node.active = 1;
+  expect(watch.look()).toEqual({ changed: [], gone: [], load: { n: 1 } });
+  expect(watch.look().load).toEqual({});
+});
+
+const changes: [what: string, change: () => void][] = [
+  ["hold", () => node.hold = "paused"],
+  ["label", () => node.label = "mine"],
+  ["draining", () => node.isDraining = true],
+  ["offer", () => hub.update(node, { ...node.offer })],
+  ["penalties", () => {
+    penalties.penalize("key/n", { model: null, code: "node_lost", reason: "it was lost" });
+  }],
+];
+for (const [what, change] of changes) {
+  test(`a change of its ${what} reports the whole node, once`, () => {
+    change();
+    node.active = 2;
+    expect(watch.look()).toEqual({ changed: [node], gone: [], load: {} });
+    expect(watch.look().changed).toEqual([]);
+  });
+}
+
+test("a node that joins, or connects again, is reported whole", () => {
+  const other = join("other");
+  expect(watch.look().changed).toEqual([other]);
+  hub.remove(node);
+  node = join("n");
+  expect(watch.look()).toMatchObject({ changed: [node], gone: [] });
+});
+
+test("a node that leaves is reported by its label, else by its own name", () => {
+  const other = join("other");
+  other.label = "renamed";
+  watch.look();
+  hub.remove(node);
+  hub.remove(other);
+  expect(watch.look().gone).toEqual([{ id: "n", name: "n" }, { id: "other", name: "renamed" }]);
+  expect(watch.look().gone).toEqual([]);
+});
