@@ -31,7 +31,7 @@ test("a connection that was stable for a minute clears the failures before it", 
   expect(ceilings(new Backoff(() => 1), [0, 0, 60_000, 0])).toEqual([1_000, 2_000, 1_000, 2_000]);
 });
 
-test("who is asked to dial within a time takes any part of it, up to a minute, and has not failed", () => {
+test("the wait within a given time is any part of it, at most a minute, and does not count as a failure", () => {
   const backoff = new Backoff(() => 0.5);
   expect(backoff.withinMs(10_000)).toBe(5_000);
   expect(backoff.withinMs(1e9)).toBe(30_000);

@@ -36,7 +36,7 @@ export interface ConnectionOptions {
   register: () => RegisterV2;
   runner: Runner;
   world: World;
-  /** Whether wire v2 is asked for. */
+  /** Whether the node offers to speak wire v2. */
   asksForV2: boolean;
   /** Called when REGISTER was sent. */
   onRegistered(): void;
@@ -105,7 +105,7 @@ export class Connection implements Outlet {
     while (isFull() && !signal.aborted) await pause(this.options.world, DRAIN_POLL_MS, signal);
   }
 
-  /** Called when another gateway serves the node: this one is told so, and left when its calls have ended. */
+  /** Leaves a gateway once another one serves the node: announces it, and closes when its calls have ended. */
   async retire(): Promise<void> {
     const { runner, world } = this.options;
     const reason = "this node has moved to another gateway";

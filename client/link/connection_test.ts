@@ -138,7 +138,7 @@ describe("a link in wire v2", () => {
     expect(socket.closed?.code).toBe(4003);
   });
 
-  test("tells in which time a leaving gateway wants to be left, and goes on until it ends", async () => {
+  test("reports the time within which a leaving gateway wants nodes to redial, and goes on until it ends", async () => {
     const { socket, connection } = dial();
     socket.receive(hello);
     socket.receive(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 9_000 }));
@@ -237,7 +237,7 @@ describe("a link that ends", () => {
   });
 });
 
-describe("a goodbye", () => {
+describe("a close", () => {
   test("that the gateway does not answer within two seconds is followed by hanging up", async () => {
     const { world, socket, connection } = dial({ agreesTo: "" });
     socket.answersClose = false;
@@ -250,7 +250,7 @@ describe("a goodbye", () => {
     expect(await connection.ended).toMatchObject({ reason: "bye again", needsOwner: false });
   });
 
-  test("that the gateway answers ends the link, and a second one is not said", () => {
+  test("that the gateway answers ends the link, and a second one is not sent", () => {
     const { world, socket, connection } = dial({ agreesTo: "" });
     connection.close(1000, "bye");
     connection.close(4000, "again");

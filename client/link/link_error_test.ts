@@ -13,7 +13,7 @@ const dials: [string, object, string][] = [
   ["wss to a plain port", { message: "TLS handshake failed: WRONG_VERSION_NUMBER" }, "try ws://"],
   ["a self-signed certificate", { message: "TLS: self signed certificate" }, "self-signed"],
   ["ws to a TLS port", { message: "Connection ended", error: { code: "ECONNRESET" } }, "wss://"],
-  ["something unheard of", {}, "cannot be reached"],
+  ["an unknown error", {}, "cannot be reached"],
 ];
 
 for (const [name, error, words] of dials) {

@@ -89,7 +89,7 @@ describe("a gateway that leaves", () => {
     expect(socket(0).sent.slice(-2)).toEqual(["v2 stream", "v2 finish"]);
   });
 
-  test("is said goodbye once all calls over its link have ended, not those of the next one", async () => {
+  test("has its link closed once all calls over it have ended, not those of the next one", async () => {
     const { world, socket, answer } = start();
     socket(0).openV2().receive(callFrame());
     socket(0).goAway(0);
@@ -155,7 +155,7 @@ describe("a gateway that leaves", () => {
     expect(dialled()).toEqual([A, B, A]);
   });
 
-  test("leaves no trace once its link has ended: the next connection tells it nothing", async () => {
+  test("is forgotten once its link has ended: the next connection sends it nothing", async () => {
     const { world, socket } = start();
     socket(0).openV2().goAway(1_000);
     await settled();
@@ -268,7 +268,7 @@ describe("a session", () => {
     expect(socket(0).headers).toEqual({ "Client-Token": "client-1" });
   });
 
-  test("tells the gateway of a changed offer only over a link that is open", async () => {
+  test("announces changed models only over a link that is open", async () => {
     const { world, session, socket } = start();
     session.announceModels();
     socket(0).openV2();
@@ -328,7 +328,7 @@ describe("stopping", () => {
     expect(socket(0).isTerminated).toBe(true);
   });
 
-  test("waits for the goodbye of a gateway that leaves, where there is no other", async () => {
+  test("waits until the link to a leaving gateway is closed, where there is no other", async () => {
     const { world, session, socket } = start();
     socket(0).openV2().goAway(60_000);
     await settled();
@@ -356,7 +356,7 @@ describe("stopping", () => {
     expect(session.state).toBe("stopped");
   });
 
-  test("tells every gateway, lets calls finish, and then says goodbye to each", async () => {
+  test("notifies every gateway, lets calls finish, and then closes each link", async () => {
     const { world, session, runner, socket, answer } = start();
     socket(0).openV2().receive(callFrame());
     socket(0).goAway(0);

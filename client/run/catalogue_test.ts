@@ -97,7 +97,7 @@ test("only a difference is a change", async () => {
   expect(catalogue.get("m")).toBeUndefined();
 });
 
-test("a gateway is told of no more models than one frame holds", async () => {
+test("no more models are announced than one frame holds", async () => {
   const many = Array.from({ length: 1_200 }, (_, i) => ({ id: `${i}-${"x".repeat(150)}` }));
   const catalogue = catalogueOf({ a: many.slice(0, 900), b: many.slice(900) }, [
     { host: "a" },

@@ -32,7 +32,7 @@ test("a node above it becomes one with that limit, and the same arguments and en
   }]);
 });
 
-test("where a program cannot replace itself the owner is told how to start it", () => {
+test("where a program cannot replace itself, the log says how to start it", () => {
   expect(raised(300, {}, false).logged).toEqual([
     `warn: max_parallel is over 256: start with ${LIMIT}=300 in the environment`,
   ]);

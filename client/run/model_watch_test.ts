@@ -104,7 +104,7 @@ test("a list that changes is announced by a second REGISTER in v1, and one that 
   expect(gateway.registers.at(-1)).not.toHaveProperty("capabilities");
 });
 
-test("a node that has stopped asks its providers no more", async () => {
+test("a stopped node polls its providers no more", async () => {
   const gateway = new StubGateway();
   cleanups.push(() => gateway.stop());
   const { node, list, minutes } = nodeWith(gateway.url, "auto");
@@ -115,7 +115,7 @@ test("a node that has stopped asks its providers no more", async () => {
   expect(list.asked).toBe(1);
 });
 
-test("models that the owner named are asked about once, and need no list", async () => {
+test("a provider of named models is polled once, and needs no list", async () => {
   const gateway = new StubGateway();
   cleanups.push(() => gateway.stop());
   const { node, list, said } = nodeWith(gateway.url, [{ local: "a" }]);
@@ -127,7 +127,7 @@ test("models that the owner named are asked about once, and need no list", async
   expect(said.filter((line) => line.includes("list"))).toEqual([]);
 });
 
-test("named models whose provider cannot be reached are offered, and the owner is told why they fail", async () => {
+test("named models whose provider cannot be reached are offered, and the reason why they fail is logged", async () => {
   const gateway = new StubGateway();
   cleanups.push(() => gateway.stop());
   const { node, upstream, said } = nodeWith(gateway.url, [{ local: "a" }]);
@@ -141,7 +141,7 @@ test("named models whose provider cannot be reached are offered, and the owner i
   ]);
 });
 
-test("named models whose provider refuses the key are told of, too", async () => {
+test("a provider of named models that refuses the key is logged, too", async () => {
   const gateway = new StubGateway();
   cleanups.push(() => gateway.stop());
   const { node, list, said } = nodeWith(gateway.url, [{ local: "a" }]);
@@ -182,7 +182,7 @@ function gatewayV2() {
   return { url: `ws://127.0.0.1:${server.port}/ws`, registers, statuses };
 }
 
-test("a list that changes is announced by STATUS in v2, with what it tells of the models", async () => {
+test("a list that changes is announced by STATUS in v2, with its capabilities", async () => {
   const gateway = gatewayV2();
   const { node, list, minute } = nodeWith(gateway.url, { auto: { prefix: "p/" } });
   node.start();
@@ -217,7 +217,7 @@ function watchOver(models: ModelsConfig, answer: (signal: AbortSignal) => Promis
 const named = [{ local: "a" }];
 const listOf = (...ids: string[]) => ids.map((id) => ({ id, capabilities: {} }));
 
-test("a list is asked for every minute where it is what is offered, else every hour", async () => {
+test("a provider is polled every minute where its list is what is offered, else every hour", async () => {
   for (const [models, everyMs] of [["auto", MINUTE_MS], [named, HOUR_MS]] as const) {
     const { world, asked } = watchOver(models, () => Promise.resolve(listOf("a")));
     await world.pass(everyMs - 1);
@@ -227,7 +227,7 @@ test("a list is asked for every minute where it is what is offered, else every h
   }
 });
 
-test("a watch that was stopped asks no more, lets go of what it has asked, and says nothing", async () => {
+test("a stopped watch polls no more, aborts its request, and logs nothing", async () => {
   const signals: AbortSignal[] = [];
   const { world, watch, asked } = watchOver("auto", (signal) => {
     signals.push(signal);

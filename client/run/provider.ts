@@ -95,7 +95,7 @@ export class Provider {
   }
 }
 
-/** A model that chats can be asked in messages too, which the adapter translates. */
+/** A model that chats serves messages too, which the adapter translates to chats. */
 function withTranslated(listed: readonly string[] | undefined): readonly string[] | undefined {
   return listed?.includes(Endpoint.chat) ? [...listed, Endpoint.messages] : listed;
 }

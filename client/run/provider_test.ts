@@ -7,7 +7,7 @@ import { Provider } from "./provider.ts";
 const { chat, embeddings, messages, responses } = Endpoint;
 const now = new AbortController().signal;
 
-/** A provider whose list is these, and which has been asked for it. */
+/** A provider that has listed these models. */
 async function listing(
   models: ModelsConfig,
   listed: (string | ListedModel)[],
@@ -101,7 +101,7 @@ test("a model's endpoints are its own, else its provider's, else the list's, els
   expect(endpointsOf(provider)).toEqual({ own: [messages], listed: [chat], unlisted: [chat] });
 });
 
-test("what few servers have is offered only where somebody says that the model has it", async () => {
+test("an opt-in endpoint is offered only where the configuration or the list names it", async () => {
   const models = [{ local: "own", endpoints: ["rerank" as const] }, { local: "unsaid" }];
   const adapter = { endpoints: [chat, Endpoint.rerank], usualEndpoints: [chat] };
   expect(endpointsOf(providerOf(models, adapter))).toEqual({
@@ -117,18 +117,18 @@ test("what few servers have is offered only where somebody says that the model h
   expect(endpointsOf(listed)).toEqual({ ranker: [Endpoint.rerank] });
 });
 
-test("what an upstream chats can be asked in messages too, for they are translated", async () => {
+test("a model that chats is offered at messages too, which are translated", async () => {
   const capabilities = { endpoints: [chat, responses] as string[] };
   expect(endpointsOf(await listing("auto", [{ id: "a", capabilities }])))
     .toEqual({ a: [chat, messages] });
 });
 
-test("a model that nothing can be asked of is not offered", async () => {
+test("a model without an endpoint that the provider serves is not offered", async () => {
   const capabilities = { endpoints: [responses] as string[] };
   expect(names(await listing("auto", [{ id: "a", capabilities }]))).toEqual([]);
 });
 
-test("what the list tells of a named model is known too", async () => {
+test("capabilities in the list are known for named models too", async () => {
   const capabilities = { context_length: 8192, tools: true };
   const models = [{ local: "a", server_mapping: "pro" }];
   const provider = await listing(models, [{ id: "a", capabilities }]);

@@ -9,7 +9,7 @@ import {
   type RegisterData,
 } from "../../protocol/mod.ts";
 
-/** How one call ended, and what it said before. */
+/** How one call ended, and its pieces. */
 export interface Ended {
   pieces: string[];
   /** Null: FINISH. */
@@ -23,7 +23,7 @@ interface Pending {
 }
 
 export class StubGateway {
-  /** What every node said of itself, in order. */
+  /** REGISTER of every node, in order. */
   readonly registers: RegisterData[] = [];
   /** How every link was closed by its node. */
   readonly closes: { code: number; reason: string }[] = [];
@@ -56,7 +56,7 @@ export class StubGateway {
           // Bun agrees to any subprotocol; a first word in text tells the node that this is v1.
           socket.send('{"type":"READY","data":{}}');
         },
-        message: (_, text) => this.#hear(String(text)),
+        message: (_, text) => this.#receive(String(text)),
         close: (socket, code, reason) => {
           this.#sockets = this.#sockets.filter((other) => other !== socket);
           this.closes.push({ code, reason });
@@ -116,7 +116,7 @@ export class StubGateway {
     await this.#server.stop(true);
   }
 
-  #hear(text: string): void {
+  #receive(text: string): void {
     this.transcript += text;
     const decoded = decode(text);
     if (decoded.kind !== "frame") throw new Error(`a node sent ${decoded.kind}: ${text}`);
