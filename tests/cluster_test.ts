@@ -1,4 +1,4 @@
-/** Three gateways as one network: every call matrix through a node of the caller's own gateway, and of another. */
+/** Three gateways as one network: the same calls on a node of the caller's own gateway, and of another. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
@@ -24,7 +24,7 @@ beforeAll(async () => {
   account = await createAccount(gateways[0]!);
 }, 60_000);
 
-/** A node at the gateway, with a model that no other has. */
+/** Connects a node with a model of its own to the gateway. */
 async function joinAt(
   gateway: ClusterGateway,
   wire: Wire,
@@ -53,7 +53,7 @@ async function isIdle(node: ScriptedNode): Promise<void> {
   }
 }
 
-/** Text whose loss, repetition or disorder shows. */
+/** Text in which loss, repetition and disorder can be seen. */
 function numbered(pieces: number): string[] {
   return Array.from({ length: pieces }, (_, i) => `${i} ${"ä".repeat(i % 50)} `);
 }
@@ -79,15 +79,15 @@ for (const { place, of } of places) {
           messages: [{ role: "user", content: "hello" }],
           stream: true,
         });
-        let said = "";
-        for await (const { choices } of answer) said += choices[0]?.delta.content ?? "";
-        expect(said === texts.join("")).toBe(true);
+        let text = "";
+        for await (const { choices } of answer) text += choices[0]?.delta.content ?? "";
+        expect(text === texts.join("")).toBe(true);
         await isIdle(node);
       });
 
       test("answers in one piece", async () => {
         const { node, model } = await joinAt(of(), wire);
-        // Scripted nodes heed no credit: a whole answer of wire v1 may be larger than a frame between gateways.
+        // Scripted nodes ignore credit. A whole answer of wire v1 may be larger than a frame between gateways.
         const content = "ü".repeat(wire === 1 ? 800_000 : 100_000);
         node.onCall = ({ id }) => node.whole(id, content);
         const answer = await chat<{ choices: { message: { content: string } }[] }>(
@@ -101,14 +101,14 @@ for (const { place, of } of places) {
         await isIdle(node);
       });
 
-      test("gets the caller's body unchanged, also one of many frames", async () => {
+      test("gets the caller's body unchanged, also in many frames", async () => {
         const { node, model } = await joinAt(of(), wire);
         node.onCall = ({ id }) => node.whole(id, "got it");
         const body = hello(model, { padding: "y".repeat(3 * 1024 * 1024) });
         expect((await chat(gateways[0]!, account.apiToken, body)).status).toBe(200);
       });
 
-      test("refuses a request in its upstream's words, and is not blamed", async () => {
+      test("relays its upstream's rejection of a request, and gets no penalty", async () => {
         const { node, model } = await joinAt(of(), wire);
         node.onCall = ({ id }) => node.fail(id, 400);
         const answer = await chat(gateways[0]!, account.apiToken, hello(model));
@@ -117,12 +117,12 @@ for (const { place, of } of places) {
         expect((await chat(gateways[0]!, account.apiToken, hello(model))).status).toBe(200);
       });
 
-      test("that fails is passed over for another, and kept from calls everywhere", async () => {
+      test("that fails is replaced by another, and gets no calls from any gateway", async () => {
         const { node: bad, model } = await joinAt(of(), wire);
         bad.onCall = ({ id }) => bad.fail(id, 500);
         const { node: good } = await joinAt(gateways[2]!, wire, { models: [model] });
         good.onCall = ({ id }) => good.whole(id, "from the good one");
-        await until("the bad one was tried", async () => {
+        await until("the failing node was tried", async () => {
           const answer = await chat(gateways[0]!, account.apiToken, hello(model));
           expect(answer.text).toContain("from the good one");
           return bad.heard.length > 0;
@@ -137,7 +137,7 @@ for (const { place, of } of places) {
         }
       });
 
-      test("is told when the caller leaves, and its slot is free again everywhere", async () => {
+      test("is notified when the caller leaves, and its slot is free again everywhere", async () => {
         const { node, model } = await joinAt(of(), wire);
         const caller = new AbortController();
         const { events } = await withFirstPiece(node, model, caller.signal);
@@ -170,9 +170,9 @@ for (const { place, of } of places) {
           node.finish(id);
         };
         const { events } = await stream(gateways[0]!, account.apiToken, hello(model));
-        const said = await within("the other caller's answer", Array.fromAsync(events));
-        expect(said).toHaveLength(501);
-        expect(said.at(-1)).toBe("[DONE]");
+        const rest = await within("the other caller's answer", Array.fromAsync(events));
+        expect(rest).toHaveLength(501);
+        expect(rest.at(-1)).toBe("[DONE]");
         caller.hangUp();
         await node.hearsCancel(slow.id);
       });
@@ -190,7 +190,7 @@ async function withFirstPiece(node: ScriptedNode, model: string, signal?: AbortS
 }
 
 describe("an endpoint of a node at another gateway", () => {
-  test("is called with its headers, and refused in its words", async () => {
+  test("gets the caller's headers, and its rejection is relayed unchanged", async () => {
     const model = `model-${models++}`;
     const node = await joinRawNodeV2({
       gateway: gateways[1]!,
@@ -264,13 +264,13 @@ describe("a node program and its model server, at another gateway", () => {
       stream: true,
       stream_options: { include_usage: true },
     });
-    let said = "";
+    let text = "";
     let tokens = 0;
     for await (const { choices, usage } of answer) {
-      said += choices[0]?.delta.content ?? "";
+      text += choices[0]?.delta.content ?? "";
       tokens = usage?.completion_tokens ?? tokens;
     }
-    expect(said === big.join("")).toBe(true);
+    expect(text === big.join("")).toBe(true);
     expect(tokens).toBe(big.length);
     expect(node.program.isRunning).toBe(true);
   });
@@ -285,7 +285,7 @@ describe("a node program and its model server, at another gateway", () => {
   });
 });
 
-test("gateways on a Redis Cluster of three are one network as well", async () => {
+test("gateways on a Redis Cluster of three servers are one network", async () => {
   const redis = await startRedisCluster();
   endAfterTests(redis.stop);
   const { gateways: [one, other] } = await startCluster(2, { redisUrl: redis.url });
@@ -304,8 +304,8 @@ test("gateways on a Redis Cluster of three are one network as well", async () =>
   expect((await ask<{ status: string }>(`${one!.url}/readyz`)).json.status).toBe("ok");
 }, 60_000);
 
-describe("who is let in at /cluster", () => {
-  test("is none but a gateway: everybody else finds nothing there", async () => {
+describe("/cluster", () => {
+  test("answers 404 to every client that is not a gateway of the network", async () => {
     const url = `${gateways[0]!.url}/cluster`;
     const proofs = [undefined, "", "gw-1 gw-2 1 x", `${"a ".repeat(5_000)}`];
     for (const proof of proofs) {

@@ -1,4 +1,4 @@
-/** nginx before several gateways, as `compose.cluster.yaml` sets it up. */
+/** nginx in front of several gateways, configured as in `compose.cluster.yaml`. */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ export interface Balancer {
   readonly wsUrl: string;
 }
 
-/** Resolves once it listens. `gateways`: three URLs, which stay while what is behind them is replaced. */
+/** Resolves once it listens. `gateways` are three URLs; the gateways behind them may be replaced. */
 export async function startBalancer(gateways: readonly string[]): Promise<Balancer> {
   const program = requirements.nginx.find();
   if (program === null) throw new Error("Cannot start nginx: not found");
@@ -31,7 +31,7 @@ export async function startBalancer(gateways: readonly string[]): Promise<Balanc
   const nginx = new Program("nginx", [program, "-p", folder, "-c", config, "-e", errors], {
     cwd: folder,
   });
-  // Asked, and not killed: its worker would go on without it.
+  // Stopped and not killed, because a killed nginx leaves its worker behind.
   endAfterTests(async () => void await nginx.stop());
   const url = `http://127.0.0.1:${port}`;
   await until("nginx listens", async () => (await fetch(`${url}/healthz`)).ok);
@@ -53,7 +53,7 @@ ${fromCompose(port, gateways)}
 `;
 }
 
-/** Names become addresses, and asking Docker for names is left out: Debian's nginx knows no `resolve`. */
+/** Replaces names by addresses, and drops Docker's resolver, because Debian's nginx has no `resolve`. */
 function fromCompose(port: number, gateways: readonly string[]): string {
   const compose = parse(readFileSync(at("compose.cluster.yaml"), "utf8"), { merge: true }) as {
     configs: { balancer: { content: string } };

@@ -8,7 +8,7 @@ import { freePort } from "../../scripts/free_port.ts";
 import { until } from "./wait.ts";
 
 export interface ClusterOptions {
-  /** Default: the test command's. */
+  /** Default: the Redis of the test command. */
   redisUrl?: string;
   databaseUrl?: string;
   /** Settings of every gateway. */
@@ -16,18 +16,18 @@ export interface ClusterOptions {
 }
 
 export interface ClusterGateway extends Gateway {
-  /** The way that other gateways take to this one. */
+  /** The network between the other gateways and this one. */
   readonly network: Network;
 }
 
 export interface ClusterOfGateways {
   readonly databaseUrl: string;
   readonly gateways: readonly ClusterGateway[];
-  /** One more gateway, which was not there before. */
+  /** Starts one more gateway. */
   add(options?: GatewayOptions): Promise<ClusterGateway>;
 }
 
-/** Resolves once all of them can reach each other. */
+/** Resolves once all gateways can reach each other. */
 export async function startCluster(
   count: number,
   options: ClusterOptions = {},
@@ -57,7 +57,7 @@ export async function startCluster(
   return { databaseUrl, gateways, add };
 }
 
-/** Resolves once each of them can reach all others, and knows of no more. */
+/** Resolves once each gateway can reach all others, and counts no more members than these. */
 export async function linked(gateways: readonly { url: string }[]): Promise<void> {
   for (const gateway of gateways) {
     await until(`${gateway.url} reaches ${gateways.length} gateways`, async () => {
@@ -69,7 +69,7 @@ export async function linked(gateways: readonly { url: string }[]): Promise<void
   }
 }
 
-/** What the gateway's `/metrics` tell that has no labels. */
+/** The metrics of the gateway that have no labels. */
 export async function gauges({ url }: { url: string }): Promise<Record<string, number>> {
   const { text } = await ask(`${url}/metrics`);
   const lines = text.split("\n").filter((line) => /^\w+ [-\d.e+]+$/.test(line));

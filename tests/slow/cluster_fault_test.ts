@@ -1,4 +1,4 @@
-/** A network of gateways of which something is gone: Redis, PostgreSQL, a gateway, the way between two, all at once. */
+/** Failures in a network of gateways: Redis, PostgreSQL, a gateway, the network between two, all at once. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { freePort } from "../../scripts/free_port.ts";
@@ -22,7 +22,7 @@ import { connectScriptedNode, type ScriptedNode } from "../harness/scripted_node
 import { startUpstream } from "../harness/upstream.ts";
 import { until, within } from "../harness/wait.ts";
 
-/** What is promised: from the moment that what was gone is back. */
+/** Promised times, from the end of the failure. */
 const HEALED_WITHIN_MS = 5_000;
 const NODES_BACK_WITHIN_MS = 10_000;
 
@@ -31,9 +31,9 @@ interface World {
   gateways: readonly [ClusterGateway, ClusterGateway];
   account: Account;
   redis: () => Service;
-  /** Between the gateways and their database. */
+  /** The network between the gateways and their database. */
   database: Network;
-  /** One node at each gateway, with a model of its own and one that both have. */
+  /** One node at each gateway, with a model of its own and a shared one. */
   nodes: readonly [ScriptedNode, ScriptedNode];
   restartRedis: () => Promise<void>;
 }
@@ -81,7 +81,7 @@ async function serves(model: string, gateway = world.gateways[0]): Promise<void>
   }, HEALED_WITHIN_MS);
 }
 
-/** A stream at the first gateway, of which one piece has come. */
+/** A stream of the first gateway, after its first piece. */
 async function streaming(node: ScriptedNode, model: string) {
   node.heard.length = 0;
   const answering = stream(world.gateways[0], world.account.apiToken, hello(model));
@@ -99,8 +99,8 @@ async function readiness(gateway = world.gateways[0]) {
   return { code: status, ...json };
 }
 
-async function isWell(): Promise<void> {
-  await until("both gateways are well", async () => {
+async function isOk(): Promise<void> {
+  await until("both gateways are ok", async () => {
     for (const gateway of world.gateways) {
       const found = await readiness(gateway);
       if (found.status !== "ok") throw new Error(JSON.stringify(found));
@@ -124,13 +124,13 @@ describe("Redis", () => {
   };
   for (const [what, { begin, end }] of Object.entries(outages)) {
     test(
-      `${what}: calls go on, also to nodes of the other gateway, and all is said and healed`,
+      `${what}: calls go on, also to nodes of the other gateway; the outage is reported, and everything recovers`,
       async () => {
         const { nodes: [near, far], gateways } = world;
         const running = await streaming(far, "far");
         await begin();
-        await until("it is said", async () => {
-          // The limiter finds out by what it is asked.
+        await until("it is reported", async () => {
+          // The limiter notices the outage when a call uses it.
           expect((await call("near")).status).toBe(200);
           const { status, checks, code } = await readiness();
           expect(code).toBe(200);
@@ -144,7 +144,7 @@ describe("Redis", () => {
         far.finish(running.id);
         expect((await Array.fromAsync(running.events)).at(-1)).toBe("[DONE]");
 
-        // A node that connects meanwhile is known to its own gateway, and to the other once Redis is back.
+        // A node that connects now is known to its own gateway, and to the other once Redis is back.
         const late = await connectScriptedNode({
           wire: 2,
           gateway: gateways[1],
@@ -156,7 +156,7 @@ describe("Redis", () => {
         expect((await call(`late ${what}`)).status).toBe(404);
         await end();
         await serves(`late ${what}`);
-        await isWell();
+        await isOk();
         expect((await call("far")).text).toContain("from far");
         expect(near.heard.length).toBeGreaterThan(0);
         late.terminate();
@@ -166,11 +166,14 @@ describe("Redis", () => {
   }
 
   test(
-    "that hangs for less than a lease: what one gateway found out meanwhile the other knows, too",
+    "that hangs for less than a lease: penalties of one gateway reach the other afterwards",
     async () => {
       const node = await failingAt(world.gateways[0], "short outage");
       world.redis().program.signal("SIGSTOP");
-      await until("it is said", async () => /redis/.test((await readiness()).checks.cluster ?? ""));
+      await until(
+        "it is reported",
+        async () => /redis/.test((await readiness()).checks.cluster ?? ""),
+      );
       await call("short outage");
       world.redis().program.signal("SIGCONT");
       await isPenalized(node, world.gateways[1]);
@@ -180,7 +183,7 @@ describe("Redis", () => {
   );
 
   test(
-    "that tells a gateway nothing any more, though the connection stands: it is heard again",
+    "whose messages to one gateway get lost, on an open connection: the gateway subscribes again",
     async () => {
       const way = await networkTo(world.redis().url);
       const deaf = await world.cluster.add({ env: { REDIS_URL: way.url } });
@@ -199,7 +202,7 @@ describe("Redis", () => {
   );
 });
 
-/** A node at the gateway that fails whatever it is called for. */
+/** Connects a node that fails every call. */
 async function failingAt(gateway: ClusterGateway, model: string): Promise<ScriptedNode> {
   const node = await connectScriptedNode({
     wire: 2,
@@ -222,23 +225,23 @@ async function isPenalized({ name }: ScriptedNode, gateway: ClusterGateway): Pro
 }
 
 describe("PostgreSQL", () => {
-  test("that hangs: known keys are served, by whichever gateway's node", async () => {
+  test("that hangs: calls of known keys are served by nodes of every gateway", async () => {
     await call("far");
     world.database.freeze();
     expect((await call("far")).status).toBe(200);
     expect((await call("near")).status).toBe(200);
-    await until("it is said", async () => (await readiness()).status === "degraded");
+    await until("it is reported", async () => (await readiness()).status === "degraded");
     world.database.mend();
-    await isWell();
+    await isOk();
   }, 60_000);
 });
 
-describe("the way between two gateways", () => {
+describe("the network between two gateways", () => {
   for (const how of ["cut", "freeze"] as const) {
     test(
       `that is ${
         how === "cut" ? "cut" : "silent"
-      }: each serves by its own nodes, nothing hangs, nothing runs twice`,
+      }: each gateway serves calls with its own nodes, no call hangs, none runs twice`,
       async () => {
         const { gateways, nodes: [near, far] } = world;
         const running = await streaming(far, "far");
@@ -247,9 +250,9 @@ describe("the way between two gateways", () => {
         const rest = await within("the stream's end", Array.fromAsync(running.events), 15_000);
         expect(rest.at(-1)).toContain("gateway_lost");
         expect(rest).not.toContain("[DONE]");
-        await within("the node to be told", far.hearsCancel(running.id));
+        await within("the cancel at the node", far.hearsCancel(running.id));
         far.fail(running.id, 499);
-        await until("it is said", async () => {
+        await until("it is reported", async () => {
           return /1 of 2 gateways cannot be reached/.test((await readiness()).checks.cluster ?? "");
         });
         const refused = await call("far");
@@ -274,7 +277,7 @@ describe("the way between two gateways", () => {
 
 describe("a gateway that is killed", () => {
   test(
-    "its callers' streams end without [DONE], and its nodes are back elsewhere within 10 s",
+    "its callers' streams end without [DONE], and its nodes are back at another gateway within 10 s",
     async () => {
       const { cluster, gateways: [survivor], account } = world;
       const victim = await cluster.add();
@@ -302,13 +305,13 @@ describe("a gateway that is killed", () => {
       const { events } = await answering;
       expect((await events.next()).value).toContain("one");
       await victim.kill();
-      // A closed connection is an end that no SDK takes for a whole answer.
+      // No SDK takes a closed connection for the end of an answer.
       const rest = await within(
         "the stream's end",
         Array.fromAsync(events).catch(() => ["cut off"]),
       );
       expect(rest).not.toContain("[DONE]");
-      await within("the node to be told", far.hearsCancel(id));
+      await within("the cancel at the node", far.hearsCancel(id));
       far.fail(id, 499);
       await until(
         "the node is back",
@@ -322,24 +325,28 @@ describe("a gateway that is killed", () => {
   );
 });
 
-describe("Redis, PostgreSQL and a gateway, all gone at once", () => {
-  test("what is left serves by its own nodes, and all recovers by itself", async () => {
-    const { cluster, gateways: [survivor], nodes: [near] } = world;
-    const victim = await cluster.add();
-    await linked([...world.gateways, victim]);
-    await world.redis().program.kill();
-    world.database.cut();
-    await victim.kill();
-    expect((await call("near")).text).toContain("from near");
-    expect(near.heard.length).toBeGreaterThan(0);
-    world.database.mend();
-    await world.restartRedis();
-    await linked(world.gateways);
-    await serves("far", survivor);
-    await isWell();
-    const { colink_ledger_pending } = await gauges(survivor);
-    expect(colink_ledger_pending).toBeLessThan(10);
-  }, 60_000);
+describe("Redis, PostgreSQL and a gateway, all failing at once", () => {
+  test(
+    "the remaining gateway serves calls with its own nodes, and everything recovers by itself",
+    async () => {
+      const { cluster, gateways: [survivor], nodes: [near] } = world;
+      const victim = await cluster.add();
+      await linked([...world.gateways, victim]);
+      await world.redis().program.kill();
+      world.database.cut();
+      await victim.kill();
+      expect((await call("near")).text).toContain("from near");
+      expect(near.heard.length).toBeGreaterThan(0);
+      world.database.mend();
+      await world.restartRedis();
+      await linked(world.gateways);
+      await serves("far", survivor);
+      await isOk();
+      const { colink_ledger_pending } = await gauges(survivor);
+      expect(colink_ledger_pending).toBeLessThan(10);
+    },
+    60_000,
+  );
 });
 
 afterAll(() => world?.redis().stop(), 20_000);

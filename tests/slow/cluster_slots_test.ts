@@ -1,4 +1,4 @@
-/** Slots and limits that three gateways share: never more than there are, and to whoever has waited longest. */
+/** Slots and limits that three gateways share: never exceeded, and given to the longest wait first. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/endpoint.ts";
@@ -28,7 +28,7 @@ beforeAll(async () => {
   account = await createAccount(gateways[0]!);
 }, 60_000);
 
-/** Counts for itself how many calls it has at a time. */
+/** A node that counts its concurrent calls itself. */
 class CountingNode {
   most = 0;
   served = 0;
@@ -75,7 +75,7 @@ async function waiting(gateway: ClusterGateway, count: number): Promise<void> {
 }
 
 test(
-  "1,000 calls at once over three gateways: no node ever has more than it offered, and all are answered",
+  "1,000 calls at once over three gateways are all answered, and no node ever has more than it offered",
   async () => {
     const nodes: CountingNode[] = [];
     for (let i = 0; i < 6; i++) {
@@ -93,14 +93,14 @@ test(
 );
 
 test(
-  "a slot that becomes free goes to the call that has waited longest, at whatever gateway",
+  "a slot that becomes free goes to the call that has waited longest, at any gateway",
   async () => {
     const node = await join(gateways[1]!, "one-slot", 1);
     const first = callAt(0, "one-slot");
     const { id } = await node.next();
     const ended: number[] = [];
     const answers: Promise<unknown>[] = [];
-    // One after the other, each at another gateway than the one before.
+    // Each call at another gateway than the call before.
     for (const [k, i] of [2, 0, 1, 0, 2, 1].entries()) {
       const before = (await gauges(gateways[i]!)).colink_calls_waiting ?? 0;
       answers.push(callAt(i, "one-slot").then(() => ended.push(k)));
@@ -124,7 +124,7 @@ test(
   60_000,
 );
 
-test("a call that waits where no node is leaves nothing behind when its caller gives up", async () => {
+test("a call that waits at a gateway without nodes leaves nothing behind when its caller gives up", async () => {
   const node = await join(gateways[1]!, "given-up", 1);
   const first = callAt(1, "given-up");
   const { id } = await node.next();
@@ -152,11 +152,11 @@ test("a limit counts the calls of all gateways together, exactly", async () => {
   expect(answers.filter(({ status }) => status === 429)).toHaveLength(60);
 }, 60_000);
 
-describe("what happens at one gateway", () => {
+describe("at one gateway", () => {
   const EVERYWHERE_WITHIN_MS = 5_000;
 
   test(
-    "is a client token revoked: its nodes are gone at all within 5 s, and so are its streams",
+    "a revoked client token ends its nodes and their streams at all gateways within 5 s",
     async () => {
       const owner = await createAccount(gateways[2]!);
       const node = await join(gateways[1]!, "revoked", 1, owner);
@@ -170,7 +170,7 @@ describe("what happens at one gateway", () => {
       expect(rest).not.toContain("[DONE]");
       await within("the node's end", node.closed, EVERYWHERE_WITHIN_MS);
       for (const { url } of gateways) {
-        await until(`${url} lists it no more`, async () => {
+        await until(`${url} does not list it any more`, async () => {
           const { json } = await ask<{ nodes: { name: string }[] }>(`${url}/api/nodes`);
           return !json.nodes.some(({ name }) => name === node.name);
         }, EVERYWHERE_WITHIN_MS);
@@ -179,7 +179,7 @@ describe("what happens at one gateway", () => {
     60_000,
   );
 
-  test("is an API key revoked: it is refused at all within 5 s", async () => {
+  test("a revoked API key is refused by all gateways within 5 s", async () => {
     const caller = await createAccount(gateways[0]!);
     const tried = (i: number) => callAt(i, "no-such-model", caller.apiToken);
     for (let i = 0; i < 3; i++) expect((await tried(i)).status).toBe(404);
@@ -194,7 +194,7 @@ describe("what happens at one gateway", () => {
   }, 60_000);
 
   test(
-    "is a node paused by its owner: all know it within 5 s",
+    "a node that its owner pauses is paused at all gateways within 5 s",
     async () => {
       const node = await join(gateways[1]!, "paused", 1);
       const { json } = await ask<{ nodes: { id: string; name: string }[] }>(
@@ -209,10 +209,10 @@ describe("what happens at one gateway", () => {
           token: account.jwt,
         });
       for (const [paused, state] of [[true, "paused"], [false, "ready"]] as const) {
-        // What its owner decides is kept beside what the gateway has written of it, in a moment.
-        await until("it is decided", async () => (await pause(paused)).status === 200);
+        // An owner can decide only once the gateway has written the node to the database.
+        await until("the decision is stored", async () => (await pause(paused)).status === 200);
         for (const { url } of gateways) {
-          await until(`${url} has it as ${state}`, async () => {
+          await until(`${url} shows it as ${state}`, async () => {
             const { json } = await ask<{ nodes: { id: string; state: string }[] }>(
               `${url}/api/nodes`,
             );
@@ -225,7 +225,7 @@ describe("what happens at one gateway", () => {
   );
 
   test(
-    "is a call over: who made it and whose node served it see it at any other, within 5 s",
+    "a call that ends is shown to its caller and its node's owner at any other gateway within 5 s",
     async () => {
       const caller = await createAccount(gateways[0]!);
       const node = await join(gateways[1]!, "looked-at", 1);
@@ -249,7 +249,7 @@ describe("what happens at one gateway", () => {
   );
 
   test(
-    "is an answer stored by a node: what goes on from it reaches that node from any",
+    "an answer that a node has stored is continued on that node from every gateway",
     async () => {
       const options = { gateway: gateways[1]!, owner: account, models: ["stored"] };
       const capabilities = { endpoints: [Endpoint.responses] };

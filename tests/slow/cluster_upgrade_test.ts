@@ -1,4 +1,4 @@
-/** Gateways are replaced one after the other while streams run, and no caller notices. */
+/** Gateways that are replaced one after the other while streams run, unnoticed by callers. */
 
 import { expect, test } from "bun:test";
 import OpenAI from "openai";
@@ -14,11 +14,11 @@ import { until, within } from "../harness/wait.ts";
 const EXIT_OK = 0;
 const CALLERS = 8;
 
-/** How often all gateways are replaced, one by one. The soak does it more often. */
+/** How often all gateways are replaced, one by one. The soak test does more rounds. */
 const ROUNDS = Number(process.env.COLINK_TEST_ROLLING_ROUNDS ?? 3);
 const ROUND_WITHIN_MS = 60_000;
 
-/** Lasts about half a second: much shorter than a gateway that leaves gives it. */
+/** A stream of about half a second, much shorter than the drain time. */
 const TEXTS = Array.from({ length: 20 }, (_, i) => `${i} `);
 const PAUSE_MS = 25;
 
@@ -52,7 +52,7 @@ test(
     const client = new OpenAI({
       baseURL: `${balancer.url}/v1`,
       apiKey: account.apiToken,
-      // What it tries again by itself would not be seen here.
+      // Retries of the SDK would hide failures.
       maxRetries: 0,
     });
 
@@ -102,7 +102,7 @@ async function replaced(
 ): Promise<ClusterGateway> {
   const old = gateways[i]!;
   old.program.signal("SIGTERM");
-  // One that has no streams just then is gone before it could be seen to take no calls.
+  // A gateway without streams ends before /readyz could be seen to answer 503.
   expect(await within("its end", old.program.ended, 30_000)).toBe(EXIT_OK);
   const next = await cluster.add({ env: { PORT: new URL(old.url).port } });
   await linked(gateways.map((one, k) => k === i ? next : one));
