@@ -161,6 +161,30 @@ describe("a node of another gateway", () => {
     expect(node.active).toBe(0);
   });
 
+  test("whose slot was offered before it was known here is asked for again once it is", async () => {
+    const { network, clock, one, other } = await startTwo();
+    await join(network, one, "near");
+    await one.lease();
+    one.bus.isDeaf = true;
+    const waiting = Promise.resolve(one.lease());
+    await clock.pass(KNOWN_MS);
+    const { node } = await join(network, other, "far");
+    expect([node.active, one.remoteNodes()]).toEqual([0, []]);
+    one.bus.isDeaf = false;
+    one.bus.resubscribe();
+    await clock.pass(20);
+    expect((await waiting).node).toBe(one.find("far")!);
+  });
+
+  test("gets no calls by those who still hold it after it has left", async () => {
+    const { network, clock, one, other } = await startTwo();
+    const { leave } = await join(network, other, "far");
+    const stale = one.find("far")!;
+    leave();
+    await clock.pass(KNOWN_MS);
+    expect(startOn(stale).running).toBeNull();
+  });
+
   test("is not leased for a slot that was offered on another node", async () => {
     const { network, clock, one, other } = await startTwo();
     const { node, received } = await join(network, other, "far");
@@ -320,7 +344,11 @@ describe("while Redis is away", () => {
     await clock.pass(10_000);
     network.redis.clear();
     network.redis.isAway = false;
-    await clock.pass(SETTLED_MS);
+    // Their links stand, so that nothing of it is seen.
+    for (let ms = 0; ms < SETTLED_MS; ms += 10) {
+      await clock.pass(10);
+      expect([one.remoteNodes(), other.remoteNodes()]).toEqual([["far"], ["near"]]);
+    }
     expect(one.remoteNodes()).toEqual(["far"]);
     expect(other.remoteNodes()).toEqual(["near"]);
     const third = await network.add();
@@ -343,6 +371,32 @@ describe("while Redis is away", () => {
 });
 
 describe("a gateway that starts", () => {
+  test("is known to the others before their next heartbeat", async () => {
+    const { network, clock, one, other } = await startTwo();
+    await clock.pass(500);
+    void network.create().cluster.start();
+    await clock.pass(100);
+    expect([one, other].map(({ cluster }) => cluster.view().gateways)).toEqual([3, 3]);
+  });
+
+  test("learns at once which calls wait at the others, and who views which account there", async () => {
+    const { network, clock, one } = await startTwo();
+    await join(network, one, "near");
+    await one.lease();
+    void Promise.resolve(one.lease()).catch(() => {});
+    one.cluster.viewers.watch("alice", true);
+    await clock.pass(500);
+    const third = network.create();
+    void third.cluster.start();
+    await clock.pass(100);
+    expect(third.cluster.view().waitingElsewhere).toBe(1);
+    expect(third.cluster.viewers.isWatched("alice")).toBe(true);
+    network.silence(one, third);
+    await clock.pass(SILENCE_MS);
+    expect(third.cluster.view().waitingElsewhere).toBe(0);
+    expect(third.cluster.viewers.isWatched("alice")).toBe(false);
+  });
+
   test("is joining until it has met all that live", async () => {
     const { network, clock, other } = await startTwo();
     await join(network, other, "far");
@@ -408,6 +462,28 @@ describe("a gateway that leaves", () => {
     expect(one.remoteNodes()).toEqual([]);
   });
 
+  test("says so at once in Redis", async () => {
+    const { network, clock, other } = await startTwo();
+    await clock.pass(500);
+    expect(network.redis.presenceOf(other.id)).toMatchObject({ isDraining: false });
+    other.cluster.drain(3_000);
+    await clock.pass(10);
+    expect(network.redis.presenceOf(other.id)).toMatchObject({ isDraining: true });
+  });
+
+  test("leaves its nodes their time where one of the others stays", async () => {
+    const { network, clock, one, other } = await startTwo();
+    const third = await network.add();
+    await join(network, other, "far");
+    one.cluster.drain(60_000);
+    await clock.pass(SETTLED_MS);
+    other.cluster.drain(3_000);
+    await clock.pass(2_900);
+    expect(third.remoteNodes()).toEqual(["far"]);
+    await clock.pass(KNOWN_MS);
+    expect(third.remoteNodes()).toEqual([]);
+  });
+
   test("withdraws its nodes at once where no other gateway stays", async () => {
     const { network, clock, one, other } = await startTwo();
     await join(network, other, "far");
@@ -453,6 +529,7 @@ describe("a gateway that leaves", () => {
     const { network, clock, one, other } = await startTwo();
     await join(network, other, "far");
     const { id } = other;
+    other.node("late");
     const stopped = other.cluster.stop();
     await clock.pass(KNOWN_MS);
     await stopped;
@@ -460,7 +537,20 @@ describe("a gateway that leaves", () => {
     expect(network.redis.read(id)).toEqual({ seq: 0, nodes: [] });
     await clock.pass(10_000);
     expect(one.cluster.view().gateways).toBe(1);
-    expect(network.redis.read(id).nodes).toEqual([]);
+    expect(network.redis.read(id)).toEqual({ seq: 0, nodes: [] });
+    expect([other.bus.isClosed, one.bus.isClosed]).toEqual([true, false]);
+  });
+
+  test("leaves no timer behind, and no link, also where the other end does not answer", async () => {
+    const { network, clock, one, other } = await startTwo();
+    network.silence(one, other);
+    for (const gateway of [other, one]) {
+      gateway.cluster.drain(60_000);
+      await gateway.cluster.stop();
+    }
+    await clock.pass(100);
+    expect(clock.pending).toBe(0);
+    expect([one, other].map(({ cluster }) => cluster.view().reachable)).toEqual([1, 1]);
   });
 
   test("stops also while Redis is away, and in the middle of its drain", async () => {

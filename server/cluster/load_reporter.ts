@@ -20,7 +20,7 @@ export interface LoadReporterParts {
 
 export class LoadReporter {
   /** Slots that peers hold, by node and peer. */
-  readonly #held = new Map<Node, Map<string, number>>();
+  readonly #held = new WeakMap<Node, Map<string, number>>();
   /** By peer and public id, the last load reported, where it is not 0. */
   readonly #reported = new Map<string, Map<string, number>>();
   readonly #changed = new Set<Node>();
@@ -44,7 +44,6 @@ export class LoadReporter {
     const count = (held.get(peer) ?? 0) + by;
     if (count > 0) held.set(peer, count);
     else held.delete(peer);
-    if (held.size === 0) this.#held.delete(node);
     this.changed(node);
   }
 

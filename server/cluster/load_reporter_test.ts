@@ -11,17 +11,22 @@ let clock: FakeClock;
 let peers: string[];
 let sent: string[];
 let messages: number;
+let looks: number;
 let connected: Set<Node>;
 let reporter: LoadReporter;
 
 beforeEach(() => {
   clock = new FakeClock();
   [peers, sent, messages] = [["gw-1", "gw-2"], [], 0];
+  looks = 0;
   connected = new Set();
   reporter = new LoadReporter({
     clock,
     peers: () => peers,
-    isConnected: (node) => connected.has(node),
+    isConnected(node) {
+      looks++;
+      return connected.has(node);
+    },
     send(peer, message) {
       if (message.is !== "loads") throw new Error(`${message.is} is no report`);
       messages++;
@@ -61,6 +66,18 @@ describe("a node's load", () => {
     expect(await reports()).toEqual(["gw-1 n 0", "gw-2 n 0"]);
     reporter.changed(node);
     expect(await reports()).toEqual([]);
+    reporter.nodeLeft(node);
+    expect(await reports()).toEqual([]);
+  });
+
+  test("is looked at only where it may have changed", async () => {
+    const [one, other] = [join("n"), join("o")];
+    use(one, 1);
+    await reports();
+    looks = 0;
+    use(other, 1);
+    await reports();
+    expect(looks).toBe(peers.length);
   });
 
   test("is reported once for all changes within a moment, and again for later ones", async () => {

@@ -11,9 +11,9 @@ import type { Publisher } from "./publisher.ts";
 
 export interface LocalNodesParts {
   hub: Hub;
-  publisher: Publisher;
-  loads: LoadReporter;
-  offers: Offers;
+  publisher: Pick<Publisher, "record" | "put" | "remove" | "removeAll">;
+  loads: Pick<LoadReporter, "countHeld" | "nodeLeft">;
+  offers: Pick<Offers, "redeem" | "close">;
   /** Redis' clock, in UTC milliseconds. */
   sharedNow: () => number;
   /** Asks the node which of its connections stands: the one here answers, or ends. */

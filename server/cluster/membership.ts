@@ -74,9 +74,7 @@ export class Membership {
 
   /** Publishes a change of this gateway's presence at once. */
   beatNow(): void {
-    if (!this.#isActive) return;
-    this.#cancelBeat();
-    void this.#beat();
+    if (this.#isActive) void this.#beat();
   }
 
   /** Asks Redis for the members again, because a gateway has joined or left. */

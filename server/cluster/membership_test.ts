@@ -23,20 +23,22 @@ let beats: number[];
 let reply: () => Promise<BeatReply>;
 let isNewOfBeats: boolean[];
 let logged: string[];
+let opened: Promise<void>;
 let membership: Membership;
 
 beforeEach(() => {
   clock = new FakeClock();
   [beats, isNewOfBeats, logged] = [[], [], []];
+  opened = Promise.resolve();
   reply = () => Promise.resolve({ nowMs: clock.now(), fence: 7, gateways: [me, other] });
   const log = {
     ...silentLog,
-    info: () => void logged.push("info"),
-    warn: () => void logged.push("warn"),
+    info: (fields: Record<string, unknown>) => void logged.push(`info ${fields.gateways}`),
+    warn: (fields: Record<string, unknown>) => void logged.push(`warn ${fields.cause}`),
   } as Log;
   membership = new Membership({
     bus: {
-      opened: () => Promise.resolve(),
+      opened: () => opened,
       beat(presence, fence, leaseMs) {
         expect([presence, leaseMs]).toEqual([me, LEASE_MS]);
         beats.push(fence);
@@ -59,6 +61,17 @@ describe("a heartbeat", () => {
     await clock.pass(3 * BEAT_MS);
     expect(beats).toHaveLength(4);
     expect(clock.pending).toBe(0);
+  });
+
+  test("is sent first when the connection to Redis is open, or was waited for", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    opened = promise;
+    const started = membership.start();
+    await clock.pass(BEAT_MS);
+    expect([beats.length, membership.isRedisUp]).toEqual([0, false]);
+    resolve();
+    await started;
+    expect([beats.length, membership.isRedisUp]).toEqual([1, true]);
   });
 
   test("comes sooner once, however many gateways join or leave together", async () => {
@@ -157,13 +170,13 @@ describe("an outage of Redis", () => {
     await membership.start();
     await clock.pass(3 * BEAT_MS);
     expect(beats).toHaveLength(4);
-    expect([logged, membership.isRedisUp]).toEqual([["warn"], false]);
+    expect([logged, membership.isRedisUp]).toEqual([["warn away"], false]);
     reply = answers;
     await clock.pass(3 * BEAT_MS);
-    expect([logged, membership.isRedisUp]).toEqual([["warn", "info"], true]);
-    reply = () => Promise.reject(new Error("away"));
+    expect([logged, membership.isRedisUp]).toEqual([["warn away", "info 2"], true]);
+    reply = () => Promise.reject("gone");
     await clock.pass(3 * BEAT_MS);
-    expect([logged, membership.isRedisUp]).toEqual([["warn", "info", "warn"], false]);
+    expect([logged, membership.isRedisUp]).toEqual([["warn away", "info 2", "warn gone"], false]);
   });
 
   test("leaves the members as they were", async () => {

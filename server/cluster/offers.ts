@@ -60,7 +60,7 @@ export class Offers implements RemoteWaiters {
   readonly #granted = new Map<number, Grant>();
   #lastGrant = 0;
   /** Grants of peers that no call has used yet. */
-  readonly #received = new Map<Node, number[]>();
+  readonly #received = new WeakMap<Node, number[]>();
   /** Queues whose change was not announced yet. */
   readonly #dirty = new ByService<Service>();
   /** Queues that were announced last with waiting calls in them. */
@@ -135,7 +135,7 @@ export class Offers implements RemoteWaiters {
       requiredNode: home,
     }));
     this.#setWaiters(peer, service, waiters);
-    if (waiters.length > 0 && !this.#isClosed) this.#scheduler?.remoteWaitersArrived(service);
+    this.#scheduler?.remoteWaitersArrived(service);
   }
 
   /** This gateway's own queue for the service has changed. */
@@ -196,8 +196,7 @@ export class Offers implements RemoteWaiters {
   #use(node: Node, grant: number): boolean {
     const grants = this.#received.get(node) ?? [];
     const rest = grants.filter((one) => one !== grant);
-    if (rest.length > 0) this.#received.set(node, rest);
-    else this.#received.delete(node);
+    this.#received.set(node, rest);
     return rest.length < grants.length;
   }
 

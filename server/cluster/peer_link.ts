@@ -105,8 +105,7 @@ export class PeerLink {
 
   /** The peer answers a ping, with the text of the ping. */
   ponged(text: string): void {
-    this.heard();
-    if (!this.#isClosed) this.calls.ponged(text);
+    this.calls.ponged(text);
   }
 
   close(): void {

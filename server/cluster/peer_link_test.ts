@@ -63,14 +63,14 @@ function frameOfCall(stream: number, bodyBytes: number): Uint8Array {
   return encodeCallStart(stream, call, new Uint8Array(), bodyBytes, room);
 }
 
-function start() {
+function start(bodyBytes = 0) {
   const failures: AttemptFailure[] = [];
   let text = "";
   const order: Order = {
     attemptId: "try",
     endpoint: Endpoint.chat,
     model: "m",
-    body: { bytes: new Uint8Array(), text: "" },
+    body: { bytes: new Uint8Array(bodyBytes), text: "" },
     stream: true,
     wantsUsage: true,
     streamOptions: null,
@@ -155,10 +155,17 @@ describe("a link", () => {
     }
   });
 
-  test("knows when it was pinged, and pongs carry bodies on", async () => {
+  test("knows when it was pinged", async () => {
     await clock.pass(500);
     link.ping();
     expect([link.pingedMs, socket.pings.length]).toEqual([clock.monotonic(), 1]);
+  });
+
+  test("sends more of a long body with every pong", () => {
+    start(20 * 1024 * 1024);
+    const before = socket.sent.length;
+    link.ponged(socket.pings.at(-1)!);
+    expect(socket.sent.length).toBeGreaterThan(before);
   });
 
   test("closes as a gateway that is leaving", () => {

@@ -21,6 +21,7 @@ interface Dialled {
 let clock: FakeClock;
 let others: Map<string, Presence>;
 let dialled: Dialled[];
+let linkedLogs: number;
 let warnings: { fields: Record<string, unknown>; text: string }[];
 let events: string[];
 let received: PeerMessage[];
@@ -29,10 +30,10 @@ let peers: Peers;
 beforeEach(() => {
   clock = new FakeClock();
   others = new Map();
-  [dialled, warnings, events, received] = [[], [], [], []];
+  [dialled, warnings, events, received, linkedLogs] = [[], [], [], [], 0];
   const warn = (fields: Record<string, unknown>, text: string) =>
     void warnings.push({ fields, text });
-  const log = { ...silentLog, warn } as Log;
+  const log = { ...silentLog, warn, info: () => void linkedLogs++ } as Log;
   peers = new Peers({
     clock,
     log,
@@ -138,6 +139,7 @@ describe("a dialled gateway", () => {
   test("is linked when it has proved that it knows the secret", async () => {
     const { listener } = await link();
     expect([ids(), events, peers.size]).toEqual([["gw-1"], ["linked gw-1"], 1]);
+    expect(linkedLogs).toBe(1);
     expect(peers.find("gw-1")?.peer).toBe("gw-1");
     listener.message(encodePeerMessage({ is: "decline", grant: 5 }));
     expect(received).toEqual([{ is: "decline", grant: 5 }]);
@@ -190,6 +192,16 @@ describe("a dialled gateway", () => {
     one.listener.message(helloTo(one));
     one.listener.closed("terminated");
     expect([ids(), events]).toEqual([[], []]);
+  });
+
+  test("that closes the connection is left alone until it is dialled again", async () => {
+    join("gw-1");
+    peers.dialMissing();
+    others.clear();
+    const { listener, socket } = dialled[0]!;
+    listener.closed("refused");
+    await clock.pass(3_000);
+    expect(socket.terminated).toBe(0);
   });
 
   test("that says no hello is one failure for each attempt, and is dialled again", async () => {
@@ -255,12 +267,13 @@ describe("a link", () => {
 
   test("on which nothing arrives for more than five seconds is lost, without waiting for its end", async () => {
     const { listener, socket } = await link();
-    others.clear();
     await clock.pass(5_000);
     expect(ids()).toEqual(["gw-1"]);
     await clock.pass(1_000);
     expect([ids(), socket.terminated]).toEqual([[], 1]);
     expect(events).toEqual(["linked gw-1", "lost gw-1 true"]);
+    await clock.pass(1_000);
+    expect(dialled).toHaveLength(2);
     listener.closed("terminated");
     expect(events).toHaveLength(2);
   });

@@ -100,10 +100,9 @@ export class RemoteNodes {
 
   #keepLoad(gateway: string, nodeId: string, others: number): void {
     const loads = this.#loads.get(gateway) ?? new Map<string, number>();
+    this.#loads.set(gateway, loads);
     if (others > 0) loads.set(nodeId, others);
     else loads.delete(nodeId);
-    if (loads.size > 0) this.#loads.set(gateway, loads);
-    else this.#loads.delete(gateway);
   }
 
   #update(remote: RemoteNode, record: NodeRecord): void {

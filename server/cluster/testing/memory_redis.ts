@@ -66,6 +66,11 @@ export class MemoryRedis {
     this.#lists.set(presence.id, { fence: 1, seq: presence.seq, nodes: byId, untilMs: Infinity });
   }
 
+  presenceOf(id: string): Presence | null {
+    const entry = this.#presences.get(id);
+    return entry === undefined ? null : JSON.parse(entry.text) as Presence;
+  }
+
   /** A command of a bus. Rejects while it is away. */
   run<T>(bus: MemoryBus, command: () => T): Promise<T> {
     if (this.isAway || bus.isAway) return Promise.reject(new Error("Redis is away"));
@@ -146,7 +151,7 @@ export class MemoryBus implements Bus {
   isAway = false;
   /** Whether messages get lost on their way to this gateway. */
   isDeaf = false;
-  #isClosed = false;
+  isClosed = false;
 
   constructor(private readonly redis: MemoryRedis, private readonly listener: BusListener) {
     queueMicrotask(() => listener.subscribed());
@@ -158,7 +163,7 @@ export class MemoryBus implements Bus {
   }
 
   receive(text: string): void {
-    if (!this.isAway && !this.isDeaf && !this.#isClosed) {
+    if (!this.isAway && !this.isDeaf && !this.isClosed) {
       this.listener.received(JSON.parse(text) as Message);
     }
   }
@@ -198,7 +203,7 @@ export class MemoryBus implements Bus {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
   }
 }
 

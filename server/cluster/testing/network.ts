@@ -166,7 +166,10 @@ export class MemoryLink {
           this.#deliver(end, (from) => from.pong(text));
         });
       },
-      close: (code) => this.end(end, code),
+      close: (code) => {
+        // As a closing handshake: without the other end nothing happens.
+        this.#deliver(other, () => this.end(end, code));
+      },
       terminate: () => this.end(end, 1006),
       getBufferedAmount: () => 0,
     };
