@@ -120,7 +120,8 @@ export class Follower {
         followed.isStale = false;
         const { seq, nodes } = await this.parts.bus.read(id);
         if (this.#gateways.get(id) !== followed) return;
-        this.#replace(followed, seq, nodes);
+        // A list behind the messages is of a Redis that has lost data: its gateway writes it again.
+        if (seq >= followed.seq) this.#replace(followed, seq, nodes);
       } while (followed.isStale);
       followed.beatsBehind = 0;
     } catch (error) {
@@ -133,7 +134,7 @@ export class Follower {
 
   #replace(followed: Followed, seq: number, nodes: readonly NodeRecord[]): void {
     const left = new Set(followed.nodes.keys());
-    followed.seq = Math.max(seq, followed.seq, 0);
+    followed.seq = seq;
     for (const record of nodes) {
       left.delete(record.who.id);
       this.#put(followed, record);

@@ -154,6 +154,24 @@ describe("the nodes of a gateway", () => {
     expect(events).toEqual(["+b", "+c", "-a", "+x"]);
   });
 
+  test("are not replaced by an older list, which a Redis that has lost data returns", async () => {
+    store("gw", 4, "a");
+    await beat({ gw: 4 });
+    for (const [seq, ...ids] of [[0], [3, "z"]] as const) {
+      store("gw", seq, ...ids);
+      follower.rereadAll();
+      await settle();
+      expect(nodes("gw")).toEqual(["a"]);
+    }
+    await beat({ gw: 4 });
+    await receive("gw", 5, ["b"]);
+    expect(nodes("gw")).toEqual(["a", "b"]);
+    store("gw", 5, "b");
+    follower.rereadAll();
+    await settle();
+    expect(nodes("gw")).toEqual(["b"]);
+  });
+
   test("are kept while Redis is away, and read when it is back", async () => {
     store("gw", 1, "a");
     await beat({ gw: 1 });
