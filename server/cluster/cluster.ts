@@ -53,7 +53,7 @@ export interface StoredResponses {
 export interface ClusterView {
   /** Whether Redis answers. If not, changes at other gateways are not known here. */
   isRedisUp: boolean;
-  /** Whether it has just started and has not linked all other gateways yet. */
+  /** Whether it has just started and does not know the other gateways and their nodes yet. */
   isJoining: boolean;
   /** Live gateways, this one included. */
   gateways: number;
@@ -68,7 +68,7 @@ export interface ClusterView {
 /** How often penalties are read again from Redis, because a message may have been lost. */
 const REREAD_EVERY_MS = 30_000;
 
-/** How long a gateway that starts waits until the others are linked, and how often it checks. */
+/** How long a gateway that joins waits until the others are linked, and how often it checks. */
 const MEET_WITHIN_MS = 1_000;
 const MEET_POLL_MS = 5;
 
@@ -93,6 +93,8 @@ export class Cluster {
   readonly #penalties: SharedPenalties;
   readonly #handshake: Handshake;
   #isJoining = true;
+  /** Settled when the other gateways are met; null: Redis has not answered yet. */
+  #meeting: Promise<void> | null = null;
   #isDraining = false;
   #cancelWithdrawal = () => {};
   #rereadMs = 0;
@@ -187,15 +189,12 @@ export class Cluster {
 
   /**
    * Joins the network, once this gateway listens. Resolves when all other gateways are linked, or
-   * after a second. Does not fail while Redis is away.
+   * after a second. While Redis is away it resolves at once, and the gateway joins when Redis answers.
    */
   async start(): Promise<void> {
-    const { clock } = this.parts;
     await this.#membership.start();
     this.#peers.start();
-    const untilMs = clock.monotonic() + MEET_WITHIN_MS;
-    while (!this.#hasMetAll() && clock.monotonic() < untilMs) await this.#pause(MEET_POLL_MS);
-    this.#isJoining = false;
+    await this.#meeting;
   }
 
   view(): ClusterView {
@@ -260,6 +259,13 @@ export class Cluster {
     return [...this.#membership.others.values()].some(({ isDraining }) => !isDraining);
   }
 
+  async #meetOthers(): Promise<void> {
+    const { clock } = this.parts;
+    const untilMs = clock.monotonic() + MEET_WITHIN_MS;
+    while (!this.#hasMetAll() && clock.monotonic() < untilMs) await this.#pause(MEET_POLL_MS);
+    this.#isJoining = false;
+  }
+
   #hasMetAll(): boolean {
     return [...this.#membership.others.keys()]
       .every((peer) => this.#peers.wasTried(peer) && this.#follower.hasRead(peer));
@@ -284,6 +290,7 @@ export class Cluster {
       (id) => this.#peers.find(id) !== undefined,
     );
     this.#peers.dialMissing();
+    this.#meeting ??= this.#meetOthers();
     if (isNew) this.#announce();
     void this.#penalties.retryUnsent();
     if (clock.monotonic() - this.#rereadMs < REREAD_EVERY_MS) return;

@@ -423,6 +423,24 @@ describe("a gateway that starts", () => {
     expect([one, other].map(({ cluster }) => cluster.view().gateways)).toEqual([3, 3]);
   });
 
+  test("while Redis is away is joining until it has met the others, after Redis is back", async () => {
+    const { network, clock, other } = await startTwo();
+    await join(network, other, "far");
+    network.redis.isAway = true;
+    const third = network.create();
+    let hasStarted = false;
+    void third.cluster.start().then(() => hasStarted = true);
+    await clock.pass(10_000);
+    expect(hasStarted).toBe(true);
+    expect(third.cluster.view()).toMatchObject({ isJoining: true, isRedisUp: false, gateways: 1 });
+    network.redis.isAway = false;
+    for (let ms = 0; third.cluster.view().isJoining && ms < SETTLED_MS; ms++) await clock.pass(1);
+    expect(third.cluster.view()).toMatchObject({ isJoining: false, reachable: 3, remoteNodes: 1 });
+    network.redis.isAway = true;
+    await clock.pass(10_000);
+    expect(third.cluster.view().isJoining).toBe(false);
+  });
+
   test("does not wait at all where it is alone", async () => {
     const network = new TestNetwork();
     const alone = network.create();
