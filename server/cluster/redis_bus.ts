@@ -40,6 +40,9 @@ function keysOf(secret: string) {
 /** All penalties expire when none was written for this long, which is longer than any penalty. */
 const KEEP_PENALTIES_MS = 2 * 60 * 60 * 1000;
 
+/** No call waits for these commands: Redis may be as far away as another continent. */
+const COMMAND_TIMEOUT_MS = 1_000;
+
 /** How long a gateway that starts waits for Redis. */
 const OPEN_WITHIN_MS = 2_000;
 
@@ -70,7 +73,7 @@ export class RedisBus implements Bus {
     private readonly listener: BusListener,
   ) {
     this.#keys = keysOf(secret);
-    const redis = openRedis(url);
+    const redis = openRedis(url, { commandTimeoutMs: COMMAND_TIMEOUT_MS });
     redis.defineCommand("colinkBeat", BEAT);
     redis.defineCommand("colinkWrite", WRITE);
     this.#redis = redis as RedisClient & Scripts;

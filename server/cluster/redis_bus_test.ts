@@ -1,50 +1,94 @@
-/** The bus on every form of Redis: leases, fences, records, and what gateways tell each other. */
+/** The bus on every form of Redis, and on the one in memory that other tests use: leases, fencing tokens, records, messages. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { silentLog } from "../base/log.ts";
-import type { Message, Presence } from "./bus.ts";
+import { Redis } from "ioredis";
+import { networkTo } from "../../tests/harness/network.ts";
+import { systemClock } from "../base/clock.ts";
+import { type Log, silentLog } from "../base/log.ts";
+import type { Bus, BusListener, Message, Presence } from "./bus.ts";
 import { RedisBus } from "./redis_bus.ts";
+import { MemoryRedis } from "./testing/memory_redis.ts";
 import { record } from "./testing/record.ts";
 import { startRedisCluster, startSentinel, type TestRedis } from "./testing/redis.ts";
+import { slowNetworkTo } from "./testing/slow_network.ts";
 
 const LEASE_MS = 60_000;
 const whole = { isWhole: true, keepMs: 60_000 };
 const part = { isWhole: false, keepMs: 60_000 };
 
-const forms: Record<string, () => Promise<TestRedis>> = {
-  "one Redis": () => {
-    const url = process.env.TEST_REDIS_URL;
-    if (!url) throw new Error("TEST_REDIS_URL is not set; `bun run test` starts a Redis");
-    return Promise.resolve({ url, stop: () => Promise.resolve() });
-  },
-  "a Redis under Sentinel": startSentinel,
-  "a Redis Cluster of three": startRedisCluster,
+/** Opens a bus for the gateways of one secret. */
+type Open = (secret: string, listener: BusListener) => Bus;
+
+interface Form {
+  open: Open;
+  stop(): Promise<void>;
+}
+
+function redisUrl(): string {
+  const url = process.env.TEST_REDIS_URL;
+  if (!url) throw new Error("TEST_REDIS_URL is not set; `bun run test` starts a Redis");
+  return url;
+}
+
+function overRedis({ url, stop }: TestRedis): Form {
+  const open: Open = (secret, listener) => new RedisBus(url, secret, silentLog, listener);
+  return { open, stop };
+}
+
+function inMemory(): Form {
+  const bySecret = new Map<string, MemoryRedis>();
+  const open: Open = (secret, listener) => {
+    const redis = bySecret.get(secret) ?? new MemoryRedis(systemClock);
+    bySecret.set(secret, redis);
+    return redis.openBus(listener);
+  };
+  return { open, stop: () => Promise.resolve() };
+}
+
+const forms: Record<string, () => Promise<Form>> = {
+  "one Redis": () => Promise.resolve(overRedis({ url: redisUrl(), stop: () => Promise.resolve() })),
+  "a Redis under Sentinel": async () => overRedis(await startSentinel()),
+  "a Redis Cluster of three servers": async () => overRedis(await startRedisCluster()),
+  "the Redis in memory": () => Promise.resolve(inMemory()),
 };
 
 function presence(id: string): Presence {
   return { id, url: `http://${id}`, version: "1", seq: 0, isDraining: false, nodes: 0 };
 }
 
-for (const [form, start] of Object.entries(forms)) {
-  describe(`on ${form}`, () => {
-    let redis: TestRedis;
-    const buses: RedisBus[] = [];
+const penalty = {
+  identity: "key/n",
+  model: "m",
+  code: "upstream_error",
+  reason: "it failed",
+  until: 2_000,
+  faults: 1,
+} as const;
+
+function change(seq: number, put: string[], gone: string[] = []) {
+  return { seq, put: put.map((id) => record(id)), gone };
+}
+
+for (const [name, start] of Object.entries(forms)) {
+  describe(`on ${name}`, () => {
+    let form: Form;
+    const buses: Bus[] = [];
     const secret = crypto.randomUUID();
     const opened = async (
       its: string = secret,
       received: (message: Message) => void = () => {},
-    ): Promise<RedisBus> => {
+    ): Promise<Bus> => {
       const { promise, resolve: subscribed } = Promise.withResolvers<void>();
-      const bus = new RedisBus(redis.url, its, silentLog, { received, subscribed });
+      const bus = form.open(its, { received, subscribed });
       buses.push(bus);
       await bus.opened();
       await promise;
       return bus;
     };
-    beforeAll(async () => redis = await start(), 20_000);
+    beforeAll(async () => form = await start(), 20_000);
     afterAll(async () => {
       for (const bus of buses) bus.close();
-      await redis?.stop();
+      await form?.stop();
     });
 
     test("gateways see each other for as long as their leases last, by Redis' clock", async () => {
@@ -61,26 +105,30 @@ for (const [form, start] of Object.entries(forms)) {
       expect((await one.beat(presence("gw-1"), first.fence, LEASE_MS)).fence).toBe(first.fence);
       await other.beat(presence("gw-2"), both.fence, 1);
       const { gateways } = await waitedFor(async () => {
-        const roll = await one.beat(presence("gw-1"), first.fence, LEASE_MS);
-        return roll.gateways.length === 1 && roll;
+        const reply = await one.beat(presence("gw-1"), first.fence, LEASE_MS);
+        return reply.gateways.length === 1 && reply;
       });
       expect(gateways).toEqual([presence("gw-1")]);
-      // Taken for dead, it comes back under a higher number.
+      // The gateway's lease has expired: it gets a higher token.
       const again = await other.beat(presence("gw-2"), both.fence, LEASE_MS);
       expect(again.fence).toBeGreaterThan(both.fence);
       await one.leave("gw-1");
       expect((await other.beat(presence("gw-2"), again.fence, LEASE_MS)).gateways).toHaveLength(1);
     });
 
-    test("records are kept whole, and not changed under a number that is outdated", async () => {
+    test("a heartbeat replaces what is known of its gateway", async () => {
+      const bus = await opened(crypto.randomUUID());
+      const { fence } = await bus.beat(presence("gw-1"), 0, LEASE_MS);
+      const later = { ...presence("gw-1"), isDraining: true, seq: 7 };
+      expect((await bus.beat(later, fence, LEASE_MS)).gateways).toEqual([later]);
+      // A gateway that has forgotten its token gets a new one.
+      expect((await bus.beat(later, 0, LEASE_MS)).fence).toBeGreaterThan(fence);
+    });
+
+    test("records are kept whole, and not changed under an outdated token", async () => {
       const bus = await opened();
       const id = `gw-${crypto.randomUUID()}`;
-      const change = (seq: number, put: string[], gone: string[] = []) => ({
-        seq,
-        put: put.map((id) => record(id)),
-        gone,
-      });
-      // Nothing is there that could be changed.
+      // There is nothing to change.
       expect(await bus.write(id, 5, change(1, ["a"]), part)).toBe(false);
       expect(await bus.write(id, 5, change(1, ["a", "b"]), whole)).toBe(true);
       expect(await bus.write(id, 5, change(2, ["c"], ["a"]), part)).toBe(true);
@@ -96,26 +144,61 @@ for (const [form, start] of Object.entries(forms)) {
       expect(await bus.read(id)).toEqual({ seq: 0, nodes: [] });
     });
 
-    test("what one tells all others hear, and penalties are found by those who come later", async () => {
-      const heard: Message[] = [];
-      const one = await opened();
-      const other = await opened(secret, (message) => void heard.push(message));
+    test("a record of thousands of nodes is read as a whole", async () => {
+      const bus = await opened();
+      const id = `gw-${crypto.randomUUID()}`;
+      const ids = Array.from({ length: 2_500 }, (_, i) => `n${i}`);
+      await bus.write(id, 5, change(1, ids.slice(0, 500)), whole);
+      for (let at = 500; at < ids.length; at += 500) {
+        await bus.write(id, 5, change(at, ids.slice(at, at + 500), [`n${at - 1}`]), part);
+      }
+      const { seq, nodes } = await bus.read(id);
+      const gone = ["n499", "n999", "n1499", "n1999"];
+      expect(seq).toBe(2_000);
+      expect(nodes.map(({ who }) => who.id).sort())
+        .toEqual(ids.filter((one) => !gone.includes(one)).sort());
+    });
+
+    test("a record expires when nothing is written any more, and every write renews it", async () => {
+      const bus = await opened();
+      const [kept, dying] = [`gw-${crypto.randomUUID()}`, `gw-${crypto.randomUUID()}`];
+      for (const id of [kept, dying]) {
+        await bus.write(id, 5, change(1, ["a"]), { isWhole: true, keepMs: 5 });
+      }
+      await bus.write(kept, 5, change(1, ["a"]), whole);
+      await bus.write(kept, 5, change(1, []), part);
+      await waitedFor(async () => (await bus.read(dying)).nodes.length === 0);
+      expect(await bus.read(dying)).toEqual({ seq: 0, nodes: [] });
+      expect(await bus.write(dying, 5, change(2, ["b"]), part)).toBe(false);
+      expect((await bus.read(kept)).nodes).toHaveLength(1);
+    });
+
+    test("a message reaches all gateways that listen, the sender included", async () => {
+      const received: Message[] = [];
+      const keep = (message: Message) => void received.push(message);
+      const one = await opened(secret, keep);
+      await opened(secret, keep);
+      await opened("else", keep);
       const pardon = { is: "pardon", from: "gw-1", identity: "key/n", model: null } as const;
       await one.publish(pardon);
-      await waitedFor(() => Promise.resolve(heard.length > 0));
-      expect(heard).toEqual([pardon]);
+      await waitedFor(() => Promise.resolve(received.length > 1));
+      expect(received).toEqual([pardon, pardon]);
+    });
 
-      const penalty = {
-        identity: "key/n",
-        model: "m",
-        code: "upstream_error",
-        reason: "it failed",
-        until: 2_000,
-        faults: 1,
-      } as const;
+    test("penalties are found by gateways that come later, until they end or are erased", async () => {
+      const [one, other] = [await opened(), await opened()];
       await one.writePenalty(penalty);
-      await one.writePenalty({ ...penalty, model: null, until: 500 });
-      expect(await other.readPenalties(1_000)).toEqual([penalty]);
+      await one.writePenalty({ ...penalty, model: null, until: 1_000 });
+      await one.writePenalty({ ...penalty, identity: "key/o", until: 1_001 });
+      const found = await other.readPenalties(1_000);
+      expect(found.map(({ identity }) => identity).sort()).toEqual(["key/n", "key/o"]);
+      expect(found.find(({ identity }) => identity === "key/n")).toEqual(penalty);
+      // What has ended is gone, also for a clock that goes back.
+      expect(await other.readPenalties(0)).toHaveLength(2);
+      await one.writePenalty({ ...penalty, until: 3_000 });
+      await one.erasePenalty("key/o", null);
+      await one.erasePenalty("key/o", "m");
+      expect(await other.readPenalties(1_000)).toEqual([{ ...penalty, until: 3_000 }]);
       await one.erasePenalty("key/n", "m");
       expect(await other.readPenalties(1_000)).toEqual([]);
     });
@@ -134,6 +217,114 @@ for (const [form, start] of Object.entries(forms)) {
     });
   });
 }
+
+describe("a gateway's connection to Redis", () => {
+  function open(url: string, more: Partial<BusListener> = {}, log: Partial<Log> = {}) {
+    const events: string[] = [];
+    const secret = crypto.randomUUID();
+    const bus = new RedisBus(url, secret, { ...silentLog, ...log } as Log, {
+      received: ({ from }) => void events.push(`received ${from}`),
+      subscribed: () => void events.push("subscribed"),
+      ...more,
+    });
+    return { bus, events, secret };
+  }
+
+  test("is used while Redis answers slowly, as from far away", async () => {
+    const network = await slowNetworkTo(redisUrl(), 200);
+    const { bus, events } = open(network.url);
+    await bus.opened();
+    const { gateways } = await bus.beat(presence("gw-1"), 0, LEASE_MS);
+    expect(gateways).toEqual([presence("gw-1")]);
+    await waitedFor(() => Promise.resolve(events.length > 0));
+    bus.close();
+    network.stop();
+  }, 20_000);
+
+  test("that cannot be opened does not hold up a gateway that starts", async () => {
+    const { bus, events } = open("redis://127.0.0.1:1");
+    await bus.opened();
+    expect(await bus.beat(presence("gw-1"), 0, LEASE_MS).catch(() => "away")).toBe("away");
+    expect(events).toEqual([]);
+    bus.close();
+  }, 20_000);
+
+  test("that receives no messages any more is opened again, and the gateway is told", async () => {
+    const network = await networkTo(redisUrl());
+    const warnings: string[] = [];
+    const warn = (_fields: unknown, text: string) => void warnings.push(text);
+    const { bus, events } = open(network.url, {}, { warn: warn as never });
+    await bus.opened();
+    await waitedFor(() => Promise.resolve(events.length > 0));
+    const beat = () => bus.beat(presence("gw-1"), 0, LEASE_MS);
+    // Echoes arrive: nothing is opened again, however many heartbeats there are.
+    for (let i = 0; i < 5; i++) {
+      await beat();
+      await bus.publish({ is: "roll", from: String(i) });
+      await waitedFor(() => Promise.resolve(events.includes(`received ${i}`)));
+    }
+    expect(events.filter((event) => event === "subscribed")).toHaveLength(1);
+    network.freezeThose("subscribe");
+    for (let i = 0; i < 2; i++) await beat();
+    expect(warnings).toEqual([]);
+    await beat();
+    expect(warnings).toHaveLength(1);
+    await waitedFor(() =>
+      Promise.resolve(events.filter((event) => event === "subscribed").length === 2)
+    );
+    await bus.publish({ is: "roll", from: "again" });
+    await waitedFor(() => Promise.resolve(events.includes("received again")));
+    bus.close();
+  }, 20_000);
+
+  test("survives a message that cannot be read, and one that cannot be handled", async () => {
+    const errors: unknown[] = [];
+    const received: string[] = [];
+    const { bus } = open(redisUrl(), {
+      received({ from }) {
+        received.push(from);
+        if (from === "bad") throw new Error("a fault of ours");
+      },
+    }, { error: (fields) => void errors.push(fields) });
+    const raw = new Redis(redisUrl());
+    await bus.opened();
+    await waitedFor(async () => {
+      await bus.publish({ is: "roll", from: "bad" });
+      return received.length > 0;
+    });
+    const channels = await raw.pubsub("CHANNELS", "colink:*:changes") as string[];
+    for (const channel of channels) await raw.publish(channel, "no JSON");
+    await bus.publish({ is: "roll", from: "good" });
+    await waitedFor(() => Promise.resolve(received.includes("good")));
+    expect(errors.length).toBeGreaterThan(1);
+    raw.disconnect();
+    bus.close();
+  }, 20_000);
+
+  test(
+    "writes penalties that expire when no gateway is left, and echoes to itself alone",
+    async () => {
+      const raw = new Redis(redisUrl());
+      const before = await raw.keys("colink:*:penalties");
+      const { bus, events } = open(redisUrl());
+      await bus.opened();
+      await waitedFor(() => Promise.resolve(events.length > 0));
+      await bus.writePenalty(penalty);
+      const [key = ""] = (await raw.keys("colink:*:penalties")).filter((one) =>
+        !before.includes(one)
+      );
+      expect(await raw.pttl(key)).toBeGreaterThan(3_600_000);
+      await bus.beat(presence("gw-1"), 0, LEASE_MS);
+      await bus.publish({ is: "roll", from: "gw-1" });
+      await waitedFor(() => Promise.resolve(events.length > 1));
+      expect(events).toEqual(["subscribed", "received gw-1"]);
+      await raw.del(key);
+      raw.disconnect();
+      bus.close();
+    },
+    20_000,
+  );
+});
 
 async function waitedFor<T>(probe: () => Promise<T | false>): Promise<T> {
   for (;;) {
