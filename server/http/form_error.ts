@@ -2,6 +2,7 @@
 
 import type { z } from "zod";
 import type { FieldFault, FieldProblem } from "../../api/mod.ts";
+import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 
 export class FormError extends ColinkError {
@@ -12,7 +13,7 @@ export class FormError extends ColinkError {
     const fields = problemsOf(cause);
     const texts = fields.map(({ param, message }) => `${param || what}: ${message}`);
     super("invalid_request", `Cannot read the ${what}: ${texts.join("; ")}`, {
-      param: fields[0]?.param || undefined,
+      ...defined({ param: fields[0]?.param || undefined }),
     });
     this.fields = fields;
   }

@@ -16,7 +16,7 @@ describe("an error", () => {
   ];
   for (const [code, retryAfterMs, retryAfter] of waits) {
     test(`${code}, retryable in ${retryAfterMs ?? "an unknown number of"} ms, has retry-after ${retryAfter}`, () => {
-      const error = new ColinkError(code, "x", { retryAfterMs });
+      const error = new ColinkError(code, "x", retryAfterMs === undefined ? {} : { retryAfterMs });
       const { headers } = errorResponse(error, recipient);
       expect(headers.get("retry-after")).toBe(retryAfter);
       expect(headers.has("retry-after-ms")).toBe(retryAfter !== null);

@@ -14,6 +14,7 @@ import {
   TokenRotation,
   UserView,
 } from "../../../api/mod.ts";
+import { defined } from "../../base/defined.ts";
 import { ColinkError } from "../../base/error.ts";
 import { sessionToken } from "../credentials.ts";
 import type { AppContext, AppEnv } from "../env.ts";
@@ -136,8 +137,10 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   });
 
   api.openapi(routes.register, async (c) => {
+    const { invite, ...credentials } = c.req.valid("json");
     const { id, email } = await accounts.register({
-      ...c.req.valid("json"),
+      ...credentials,
+      ...defined({ invite }),
       address: origin(c).address,
     });
     await audit(c, parts, { accountId: id, email }, { action: "account.registered" });

@@ -17,6 +17,7 @@ import {
   SettingsChange,
   SettingsView,
 } from "../../../api/mod.ts";
+import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
@@ -136,10 +137,10 @@ function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       const action = disabled ? "user.disabled" : "user.enabled";
       await audit(c, parts, admin, { action, target });
     }
-    const detail = {
+    const detail = defined({
       ...rest,
-      ...(models === undefined ? {} : { models: models?.join(", ") ?? null }),
-    };
+      models: models === undefined ? undefined : models?.join(", ") ?? null,
+    });
     if (Object.keys(detail).length > 0) {
       await audit(c, parts, admin, { action: "user.changed", target, detail });
     }
@@ -194,7 +195,7 @@ function settingRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     // Requiring approval from now on must not stop the nodes that serve already.
     if (change.node_approval === true && !settings.values.nodeApproval) await nodes.approveAll();
     const view = await settings.change(change);
-    await audit(c, parts, admin, { action: "settings.changed", detail: { ...change } });
+    await audit(c, parts, admin, { action: "settings.changed", detail: defined(change) });
     return c.json(view, 200);
   });
 }
