@@ -1,4 +1,4 @@
-/** What peers are told of nodes' loads: changes only, without the peer's own calls. */
+/** Reports of nodes' loads to peers: changes only, without the peer's own calls. */
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import { FakeClock } from "../base/testing/fake_clock.ts";

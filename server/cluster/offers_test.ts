@@ -318,7 +318,7 @@ describe("a gateway whose own calls wait", () => {
     expect(sent).toEqual([]);
   });
 
-  test("asks nobody about a node that is connected here", async () => {
+  test("asks no peer about a node that is connected here", async () => {
     const { offers, world, sent, clock } = start();
     const { node: remote } = world.node("away", 1, ["m"], { gateway: "gw-1" });
     world.hub.load(remote, 1);

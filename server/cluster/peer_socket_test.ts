@@ -28,6 +28,7 @@ function serve() {
       const admitted = handshake.admit(request.headers.get(PEER_HEADER) ?? "");
       if (admitted === null) return new Response("no", { status: 404 });
       server.upgrade(request, { data: { ...admitted, peerLink: null } });
+      return undefined;
     },
     websocket: peerHandlers(peers, (peer) => void linked.push(peer)) as never,
   });
@@ -116,7 +117,7 @@ describe("a gateway that dials another", () => {
     expect(peers.find(peer)).toBeUndefined();
   });
 
-  test("is told that the socket is closed where it is refused", async () => {
+  test("is notified that the socket is closed where it is refused", async () => {
     const { events, socket } = dial("gw-9 gw-1 1 wrong");
     await until(() => events.length > 0);
     expect(events[0]).toStartWith("connection closed (");
@@ -157,7 +158,7 @@ describe("a gateway that dials another", () => {
     socket.terminate();
   });
 
-  test("hears why it closes, and the other is told as well", async () => {
+  test("is notified why the link closes, and so is the other", async () => {
     const { events, socket, peer } = await link();
     peers.find(peer)?.close();
     await until(() => events.includes("connection closed (1000)"));

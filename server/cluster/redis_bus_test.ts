@@ -249,33 +249,37 @@ describe("a gateway's connection to Redis", () => {
     bus.close();
   }, 20_000);
 
-  test("that receives no messages any more is opened again, and the gateway is told", async () => {
-    const network = await networkTo(redisUrl());
-    const warnings: string[] = [];
-    const warn = (_fields: unknown, text: string) => void warnings.push(text);
-    const { bus, events } = open(network.url, {}, { warn: warn as never });
-    await bus.opened();
-    await waitedFor(() => Promise.resolve(events.length > 0));
-    const beat = () => bus.beat(presence("gw-1"), 0, LEASE_MS);
-    // Echoes arrive: nothing is opened again, however many heartbeats there are.
-    for (let i = 0; i < 5; i++) {
+  test(
+    "that receives no messages any more is opened again, and the gateway is notified",
+    async () => {
+      const network = await networkTo(redisUrl());
+      const warnings: string[] = [];
+      const warn = (_fields: unknown, text: string) => void warnings.push(text);
+      const { bus, events } = open(network.url, {}, { warn: warn as never });
+      await bus.opened();
+      await waitedFor(() => Promise.resolve(events.length > 0));
+      const beat = () => bus.beat(presence("gw-1"), 0, LEASE_MS);
+      // Echoes arrive: nothing is opened again, however many heartbeats there are.
+      for (let i = 0; i < 5; i++) {
+        await beat();
+        await bus.publish({ is: "roll", from: String(i) });
+        await waitedFor(() => Promise.resolve(events.includes(`received ${i}`)));
+      }
+      expect(events.filter((event) => event === "subscribed")).toHaveLength(1);
+      network.freezeThose("subscribe");
+      for (let i = 0; i < 2; i++) await beat();
+      expect(warnings).toEqual([]);
       await beat();
-      await bus.publish({ is: "roll", from: String(i) });
-      await waitedFor(() => Promise.resolve(events.includes(`received ${i}`)));
-    }
-    expect(events.filter((event) => event === "subscribed")).toHaveLength(1);
-    network.freezeThose("subscribe");
-    for (let i = 0; i < 2; i++) await beat();
-    expect(warnings).toEqual([]);
-    await beat();
-    expect(warnings).toHaveLength(1);
-    await waitedFor(() =>
-      Promise.resolve(events.filter((event) => event === "subscribed").length === 2)
-    );
-    await bus.publish({ is: "roll", from: "again" });
-    await waitedFor(() => Promise.resolve(events.includes("received again")));
-    bus.close();
-  }, 20_000);
+      expect(warnings).toHaveLength(1);
+      await waitedFor(() =>
+        Promise.resolve(events.filter((event) => event === "subscribed").length === 2)
+      );
+      await bus.publish({ is: "roll", from: "again" });
+      await waitedFor(() => Promise.resolve(events.includes("received again")));
+      bus.close();
+    },
+    20_000,
+  );
 
   test("survives a message that cannot be read, and one that cannot be handled", async () => {
     const errors: unknown[] = [];

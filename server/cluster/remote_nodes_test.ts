@@ -47,11 +47,11 @@ function hold(gateway: string, held: Partial<NodeRecord> = {}): void {
 }
 
 function joinHere(): Node {
-  const { who, offer } = record("n");
+  const { who, offer: { facts: _, ...offer } } = record("n");
   const identity = { publicId: who.id, nodeKey: who.identity, accountId: "a", keyId: "k" };
   const node = new Node(
     identity,
-    { ...offer, facts: undefined },
+    offer,
     { start: () => null, close() {} },
     0,
   );

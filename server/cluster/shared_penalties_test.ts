@@ -110,7 +110,7 @@ describe("a penalty of another gateway", () => {
     expect(readAt).toEqual([clock.now() + AHEAD_MS]);
   });
 
-  test("is not read while Redis is away, which nobody needs to handle", async () => {
+  test("is not read while Redis is away, and the failure reaches no caller", async () => {
     isAway = true;
     await shared.read();
     expect(book.circuit("key/n", "m")).toBe("clear");

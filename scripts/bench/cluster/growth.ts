@@ -45,14 +45,14 @@ const MODELS = 60;
 const CALLS_PER_SECOND = 200;
 const CHOICES = 20_000;
 const WARM_UPS = 20;
-const GUESTS = {
+const INBOUND = {
   maxBodyBytes: 1,
   maxFrameBytes: 1,
   maxBufferedBytes: 1 << 20,
   cancelGraceMs: 1_000,
 };
 
-const said = { messages: 0, bytes: 0 };
+const sent = { messages: 0, bytes: 0 };
 
 function gateway(redis: MemoryRedis, clock: FakeClock) {
   const hub = new Hub();
@@ -69,7 +69,7 @@ function gateway(redis: MemoryRedis, clock: FakeClock) {
     url: () => "http://10.0.0.1:8080",
     challenge: () => {},
     dial: (_url, headers, listener) => silentPeer(Object.values(headers)[0] ?? "", listener),
-  }, GUESTS);
+  }, INBOUND);
   const policies = createPolicies({ policy: "least-busy", policies: new Map() }, {
     hub,
     clock,
@@ -94,8 +94,8 @@ function silentPeer(header: string, listener: DialListener): Socket {
   });
   return {
     send(message) {
-      said.messages++;
-      said.bytes += message.length;
+      sent.messages++;
+      sent.bytes += message.length;
       return message.length;
     },
     ping: (text = "") => listener.pong(text),
@@ -145,7 +145,7 @@ async function measure(gateways: number, nodes: number): Promise<Growth> {
 
   const other = gateway(redis, clock);
   await started(other.cluster, clock);
-  const toldBefore = redis.publishedBytes;
+  const publishedBefore = redis.publishedBytes;
   const newcomer = node("newcomer", 1);
   // Of two that only seem to be dialled, one has reached the other: that one looks.
   const [host, looker] = one.cluster.id < other.cluster.id ? [one, other] : [other, one];
@@ -155,7 +155,7 @@ async function measure(gateways: number, nodes: number): Promise<Growth> {
     await clock.pass(1);
     knownAfterMs++;
   }
-  const changeBytes = redis.publishedBytes - toldBefore;
+  const changeBytes = redis.publishedBytes - publishedBefore;
 
   redis.beats = redis.beatBytes = 0;
   await clock.pass(10_000);
@@ -224,7 +224,7 @@ function costOfChoice(scheduler: Scheduler, clock: FakeClock): number {
 /** A second in which calls begin on the gateway's own nodes and others end. */
 async function costOfLoads({ hub, scheduler }: ReturnType<typeof gateway>, clock: FakeClock) {
   const own = [...hub.nodes()].filter((one) => one.gateway === null);
-  const before = { ...said };
+  const before = { ...sent };
   let cpuMs = 0;
   const leases = [];
   for (let i = 0; i < CALLS_PER_SECOND; i++) {
@@ -238,8 +238,8 @@ async function costOfLoads({ hub, scheduler }: ReturnType<typeof gateway>, clock
     cpuMs += process.cpuUsage(used).user / 1_000;
   }
   return {
-    loadKbPerSecond: round((said.bytes - before.bytes) / 1024),
-    loadMessagesPerSecond: said.messages - before.messages,
+    loadKbPerSecond: round((sent.bytes - before.bytes) / 1024),
+    loadMessagesPerSecond: sent.messages - before.messages,
     loadCpuPercent: round(cpuMs / 10),
   };
 }
