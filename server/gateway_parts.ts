@@ -30,7 +30,6 @@ import { Scheduler } from "./schedule/scheduler.ts";
 import { LedgerWriter } from "./store/ledger_writer.ts";
 import { openStore } from "./store/open.ts";
 import { Retention } from "./store/retention.ts";
-import type { Store } from "./store/store.ts";
 import { UsageFolder } from "./store/usage_folder.ts";
 
 export interface PartsWorld {
@@ -61,11 +60,18 @@ export async function createParts(config: Config, world: PartsWorld) {
   const services = createAccountServices(config, { store, limits, clock, log });
   const { vault, keyring, settings, sessions } = services;
 
-  const hub = new Hub();
-  await rememberModels(store, hub, clock, log);
   const penalties = new PenaltyBook(clock, config);
   const needsApproval = () => settings.values.nodeApproval;
   const register = new NodeRegister({ store, needsApproval, clock, log });
+  const hub = new Hub({
+    standingOf: ({ who, connectedAt }) => register.standing({ id: who.publicId, connectedAt }),
+    // Kept over restarts, so that "no node is online" is not reported as "no such model".
+    onNewModels: (models) =>
+      void store.addKnownModels(models, clock.now()).catch((error) =>
+        log.warn({ cause: String(error) }, "could not remember models")
+      ),
+  });
+  hub.remember(await store.knownModels(MAX_REMEMBERED_MODELS));
   enforceDecisions(hub, register, settings);
   const publicId = (nodeKey: string) => vault.publicNodeId(nodeKey);
   const observer = nodeObserverOf(register);
@@ -168,14 +174,4 @@ async function createCluster(
   const openBus: ClusterParts["openBus"] = (listener) =>
     new RedisBus(redisUrl, secret, parts.log, listener);
   return new Cluster({ ...parts, openBus, version, secret }, config);
-}
-
-/** Models are remembered over restarts, so that "no node is online" is not reported as "no such model". */
-async function rememberModels(store: Store, hub: Hub, clock: Clock, log: Log): Promise<void> {
-  hub.remember(await store.knownModels(MAX_REMEMBERED_MODELS));
-  hub.onNewModels = (models) => {
-    store.addKnownModels(models, clock.now()).catch((error) => {
-      log.warn({ cause: String(error) }, "could not remember models");
-    });
-  };
 }

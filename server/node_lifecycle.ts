@@ -61,27 +61,16 @@ export function faultsFor(register: NodeRegister): {
   };
 }
 
-/** Applies the decisions about a node when it joins, and again whenever they or the settings change. */
+/** Lets the hub apply the decisions about nodes again whenever they or the settings change. */
 export function enforceDecisions(hub: Hub, register: NodeRegister, settings: Settings): void {
-  const apply = (node: Node) => {
-    const { publicId } = node.who;
-    const { label, hold } = register.standing({ id: publicId, connectedAt: node.connectedAt });
-    const isFreed = node.hold !== null && hold === null;
-    node.label = label;
-    node.hold = hold;
-    return isFreed;
-  };
-  // To be the first of the hub's watchers: before anybody gives the node a call.
-  hub.watch({ joined: apply, left() {}, eased() {}, loaded() {} });
-  const applyToAll = (isConcerned: (node: Node) => boolean) => {
-    for (const node of hub.nodes()) if (isConcerned(node) && apply(node)) hub.ease(node);
-  };
   register.decisions.subscribe((nodeIds) => {
     const ids = new Set(nodeIds);
-    applyToAll((node) => ids.has(node.who.publicId));
+    for (const node of hub.nodes()) if (ids.has(node.who.publicId)) hub.review(node);
   });
   // Whether nodes wait for approval is a setting.
-  settings.changes.subscribe(() => applyToAll(() => true));
+  settings.changes.subscribe(() => {
+    for (const node of hub.nodes()) hub.review(node);
+  });
 }
 
 /** By WebSocket's close code; what is not here was lost. */

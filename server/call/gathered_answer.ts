@@ -44,7 +44,7 @@ export class GatheredAnswer implements AnswerSink {
     if (isSmall && typeof piece !== "string") this.#copy(piece);
     else this.#keep(piece);
     this.#bytes += piece.length;
-    node.keptBytes += piece.length;
+    node.keep(piece.length);
     return true;
   }
 
@@ -59,7 +59,7 @@ export class GatheredAnswer implements AnswerSink {
 
   /** Frees all that was kept. Harmless when called again. */
   discard(): void {
-    this.node.keptBytes -= this.#bytes;
+    this.node.keep(-this.#bytes);
     this.#bytes = 0;
     this.#parts = [];
     this.#block = NO_BLOCK;

@@ -111,10 +111,11 @@ class Simulation {
   #nodeChanges(): void {
     const node = this.#oneOf(this.nodes.filter((n) => n.isConnected))?.node;
     if (!node) return;
-    if (this.random() < 0.5) node.isDraining = !node.isDraining;
+    const isDraining = this.random() < 0.5 ? !node.isDraining : node.isDraining;
     const models = MODELS.filter(() => this.random() < 0.8);
     const maxParallel = 1 + this.#below(3);
-    this.world.hub.update(node, { ...node.offer, models, maxParallel, facts: this.#anyFacts() });
+    const offer = { ...node.offer, models, maxParallel, facts: this.#anyFacts() };
+    this.world.hub.update(node, offer, isDraining);
   }
 
   /** Half of the models are served at chat only, as by nodes of wire v1. */
@@ -181,8 +182,7 @@ class Simulation {
   async #finishAll(): Promise<void> {
     for (const { node, isConnected } of this.nodes) {
       if (!isConnected || !node.isDraining) continue;
-      node.isDraining = false;
-      this.world.hub.update(node, node.offer);
+      this.world.hub.update(node, node.offer, false);
     }
     for (let round = 0; round < 40; round++) {
       for (const node of this.nodes) {

@@ -171,9 +171,7 @@ export class Cluster {
       connectionTo: (gateway, nodeId) => this.#connectionTo(gateway, nodeId),
       latestHolder: (nodeId) => this.#follower.latestHolder(nodeId),
     });
-    const ignored = () => {};
-    const joined = (node: Node) => this.offers.nodeJoined(node);
-    hub.watch({ joined, left: ignored, eased: ignored, loaded: ignored });
+    hub.watch({ joined: (node) => this.offers.nodeJoined(node) });
     responseAffinity.onStored.subscribe((...stored) => this.#shareStored(...stored));
   }
 

@@ -47,8 +47,7 @@ describe("a node of another gateway", () => {
     const { network, clock, one, other } = await startTwo();
     const { node } = await join(network, other, "far");
     const before = one.find("far");
-    node.isDraining = true;
-    other.hub.update(node, { ...node.offer, models: ["m", "n"], maxParallel: 4 });
+    other.hub.update(node, { ...node.offer, models: ["m", "n"], maxParallel: 4 }, true);
     await clock.pass(KNOWN_MS);
     expect(one.find("far")).toBe(before!);
     expect(before?.isDraining).toBe(true);
@@ -63,8 +62,7 @@ describe("a node of another gateway", () => {
     other.hub.update(node, { ...node.offer });
     await clock.pass(KNOWN_MS);
     expect(network.redis.published).toBe(before);
-    node.isDraining = true;
-    other.hub.ease(node);
+    other.hub.update(node, node.offer, true);
     await clock.pass(KNOWN_MS);
     expect(network.redis.published).toBe(before + 1);
   });
@@ -524,7 +522,7 @@ describe("a gateway that leaves", () => {
     void other.cluster.idle().then(() => isIdle = true);
     await clock.pass(KNOWN_MS);
     expect(isIdle).toBe(false);
-    node.isDraining = true;
+    other.hub.update(node, node.offer, true);
     await clock.pass(KNOWN_MS);
     expect(isIdle).toBe(false);
     received[0]?.error(500);

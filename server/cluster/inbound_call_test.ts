@@ -5,6 +5,7 @@ import { decodeV2, Endpoint, type FrameV2, MAX_FRAME_BYTES } from "../../protoco
 import { Lease } from "../schedule/lease.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
+import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
 import { InboundCall } from "./inbound_call.ts";
 
@@ -47,8 +48,10 @@ function start(credit = CREDIT, takesCalls = true): InboundCall {
   };
   const who = { publicId: "n", nodeKey: "key/n", accountId: "owner", keyId: "key" };
   const offer = { name: "n", agent: null, maxParallel: 1, models: ["m"] };
+  const hub = new Hub();
   node = new Node(who, offer, connection, 0);
-  const lease = new Lease(node, { model: "m", endpoint: Endpoint.chat }, () => {});
+  hub.use(node, 1);
+  const lease = new Lease(node, { model: "m", endpoint: Endpoint.chat }, () => hub.use(node, -1));
   const parts = {
     clock,
     send: (frame: Uint8Array) => {

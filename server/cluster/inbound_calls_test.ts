@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { decodeV2, Endpoint, type FrameV2 } from "../../protocol/mod.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
+import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import { Lease } from "../schedule/lease.ts";
@@ -43,6 +44,7 @@ beforeEach(() => {
   };
   const who = { publicId: "n", nodeKey: "key/n", accountId: "owner", keyId: "key" };
   node = new Node(who, { name: "n", agent: null, maxParallel: 9, models: ["m"] }, connection, 0);
+  const hub = new Hub();
   calls = new InboundCalls({
     clock,
     send(frame) {
@@ -51,7 +53,9 @@ beforeEach(() => {
     },
     lease(nodeId, service, grant) {
       leased.push({ nodeId, service, grant });
-      return hasSlot ? new Lease(node, service, () => {}) : null;
+      if (!hasSlot) return null;
+      hub.use(node, 1);
+      return new Lease(node, service, () => hub.use(node, -1));
     },
     onFreed: (lease) => {
       expect(lease.node).toBe(node);

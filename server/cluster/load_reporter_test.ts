@@ -2,10 +2,13 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import { FakeClock } from "../base/testing/fake_clock.ts";
+import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
 import { LoadReporter } from "./load_reporter.ts";
 
 const REPORT_MS = 20;
+
+const hub = new Hub();
 
 let clock: FakeClock;
 let peers: string[];
@@ -45,7 +48,7 @@ function join(id: string): Node {
 }
 
 function use(node: Node, by: number): void {
-  node.active += by;
+  hub.load(node, by);
   reporter.changed(node);
 }
 
@@ -96,14 +99,14 @@ describe("a node's load", () => {
 
   test("is without the slots that the peer itself holds, also after it has released some", async () => {
     const node = join("n");
-    node.active = 3;
+    hub.load(node, 3);
     reporter.countHeld("gw-1", node, 1);
     reporter.countHeld("gw-1", node, 1);
     expect(await reports()).toEqual(["gw-1 n 1", "gw-2 n 3"]);
-    node.active = 2;
+    hub.load(node, -1);
     reporter.countHeld("gw-1", node, -1);
     expect(await reports()).toEqual(["gw-2 n 2"]);
-    node.active = 1;
+    hub.load(node, -1);
     reporter.countHeld("gw-1", node, -1);
     expect(await reports()).toEqual(["gw-2 n 1"]);
     reporter.changed(node);
@@ -112,7 +115,7 @@ describe("a node's load", () => {
 
   test("is not counted below nothing when a slot is released twice", async () => {
     const node = join("n");
-    node.active = 1;
+    hub.load(node, 1);
     reporter.countHeld("gw-1", node, -1);
     reporter.countHeld("gw-1", node, 1);
     expect(await reports()).toEqual(["gw-2 n 1"]);
@@ -135,7 +138,7 @@ describe("a node's load", () => {
 describe("a node that leaves", () => {
   test("is reported as idle to those who know it otherwise", async () => {
     const node = join("n");
-    node.active = 1;
+    hub.load(node, 1);
     reporter.countHeld("gw-1", node, 1);
     await reports();
     reporter.nodeLeft(node);
@@ -176,7 +179,7 @@ describe("a peer", () => {
 
   test("gets the loads of very many nodes in several messages", () => {
     const nodes = Array.from({ length: 10_001 }, (_, i) => join(`n${i}`));
-    for (const node of nodes) node.active = 1;
+    for (const node of nodes) hub.load(node, 1);
     reporter.peerLinked("gw-1", nodes);
     expect([messages, sent.length]).toEqual([3, 10_001]);
     messages = sent.length = 0;

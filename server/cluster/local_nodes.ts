@@ -34,7 +34,7 @@ export class LocalNodes {
   constructor(private readonly parts: LocalNodesParts) {
     const changed = (node: Node) => node.gateway === null && this.#changed(node);
     const left = (node: Node) => node.gateway === null && this.#left(node);
-    parts.hub.watch({ joined: changed, eased: changed, left, loaded: () => {} });
+    parts.hub.watch({ joined: changed, eased: changed, left });
   }
 
   attach(scheduler: LocalLeases): void {

@@ -57,8 +57,11 @@ beforeEach(() => {
     challenge: ({ who }) => void events.push(`challenge ${who.publicId}`),
   });
   local.attach({
-    leaseLocal: (node, service) =>
-      node.active < node.offer.maxParallel ? new Lease(node, service, () => {}) : null,
+    leaseLocal(node, service) {
+      if (node.active >= node.offer.maxParallel) return null;
+      hub.use(node, 1);
+      return new Lease(node, service, () => hub.use(node, -1));
+    },
   });
 });
 
@@ -90,8 +93,7 @@ describe("a node that connects here", () => {
     hub.update(node, { ...node.offer });
     expect(events).toHaveLength(1);
     hub.update(node, { ...node.offer, maxParallel: 3 });
-    node.isDraining = true;
-    hub.ease(node);
+    hub.update(node, node.offer, true);
     expect(events).toEqual(["put n 1000", "put n 1000", "put n 1000"]);
     expect(records.get("n")).toMatchObject({ isDraining: true, offer: { maxParallel: 3 } });
   });
@@ -225,11 +227,11 @@ describe("nodes that are asked to move", () => {
   test("are moving until all have said that they drain, have left, or are withdrawn", () => {
     expect(local.areMoving).toBe(false);
     const [one, other] = [join("n"), join("o")];
-    one.isDraining = true;
+    hub.update(one, one.offer, true);
     expect(local.areMoving).toBe(true);
-    other.isDraining = true;
+    hub.update(other, other.offer, true);
     expect(local.areMoving).toBe(false);
-    other.isDraining = false;
+    hub.update(other, other.offer, false);
     expect(local.areMoving).toBe(true);
     hub.remove(other);
     expect(local.areMoving).toBe(false);

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { World, type WorldConfig } from "../call/testing/world.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
+import { Node } from "../node/node.ts";
 import { Offers } from "./offers.ts";
 import type { PeerMessage } from "./peer_message.ts";
 
@@ -325,9 +326,7 @@ describe("a gateway whose own calls wait", () => {
     void Promise.resolve(world.lease()).catch(() => {});
     await clock.pass(10);
     sent.length = 0;
-    const { node } = world.node("here", 1, ["other"]);
-    node.offer = { ...node.offer, models: ["m"] };
-    offers.nodeJoined(node);
+    offers.nodeJoined(new Node(remote.who, remote.offer, remote.connection, 0));
     expect(sent).toEqual([]);
   });
 

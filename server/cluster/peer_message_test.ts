@@ -85,8 +85,8 @@ describe("a node's record", () => {
   const connection = { start: () => null, close() {} };
 
   test("is this JSON, whatever the program calls its fields", () => {
-    const node = new Node(who, { ...offer, facts: new Map([["m", facts]]) }, connection, 11);
-    node.isDraining = true;
+    const stated = { ...offer, facts: new Map([["m", facts]]) };
+    const node = new Node(who, stated, connection, 11, null, { isDraining: true });
     expect(JSON.stringify(recordOf(node, 22))).toBe(
       '{"who":{"id":"n","identity":"k/n","accountId":"a","keyId":"key"},' +
         '"offer":{"name":"N","agent":"co-link/1","maxParallel":2,"models":["m","x"],' +

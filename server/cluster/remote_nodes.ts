@@ -32,9 +32,8 @@ export class RemoteNodes {
   readonly #loads = new Map<string, Map<string, number>>();
 
   constructor(private readonly parts: RemoteNodesParts) {
-    const ignored = () => {};
     const left = (node: Node) => this.#left(node);
-    parts.hub.watch({ left, joined: ignored, eased: ignored, loaded: ignored });
+    parts.hub.watch({ left });
   }
 
   get size(): number {
@@ -90,10 +89,9 @@ export class RemoteNodes {
     const { connectedAt } = record;
     const who = identityIn(record);
     const connection = connectionTo(gateway, who.publicId);
-    const node = new Node(who, offerIn(record), connection, connectedAt, gateway);
-    node.isDraining = record.isDraining;
     const others = this.#loads.get(gateway)?.get(who.publicId) ?? 0;
-    node.active = others;
+    const state = { isDraining: record.isDraining, active: others };
+    const node = new Node(who, offerIn(record), connection, connectedAt, gateway, state);
     this.#offered.set(who.publicId, { node, record, others });
     hub.add(node);
   }
@@ -107,8 +105,7 @@ export class RemoteNodes {
 
   #update(remote: RemoteNode, record: NodeRecord): void {
     remote.record = record;
-    remote.node.isDraining = record.isDraining;
-    this.parts.hub.update(remote.node, offerIn(record));
+    this.parts.hub.update(remote.node, offerIn(record), record.isDraining);
   }
 }
 

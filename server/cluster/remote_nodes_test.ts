@@ -153,7 +153,7 @@ describe("a remote node that is connected here as well", () => {
 describe("the load of a remote node", () => {
   test("is what its gateway reports, beside this gateway's own calls", () => {
     hold("gw-1");
-    remote.find("gw-1", "n")!.active += 1;
+    hub.use(remote.find("gw-1", "n")!, 1);
     remote.setLoad("gw-1", "n", 3);
     expect(active()).toBe(4);
     remote.setLoad("gw-1", "n", 1);

@@ -28,10 +28,12 @@ export class SharedPenalties {
 
   constructor(private readonly parts: SharedPenaltiesParts) {
     const { book, id } = parts;
-    book.onPunished = (identity, penalty) => void this.#publish(this.#message(identity, penalty));
-    book.onAbsolved = (identity, model) => {
-      void this.#publish({ is: "pardon", from: id, identity, model });
-    };
+    book.onPenalty.subscribe((nodeKey, penalty) =>
+      void this.#publish(this.#message(nodeKey, penalty))
+    );
+    book.onClear.subscribe((nodeKey, model) =>
+      void this.#publish({ is: "pardon", from: id, identity: nodeKey, model })
+    );
   }
 
   receive(message: PenaltyMessage): void {

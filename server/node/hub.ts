@@ -1,66 +1,75 @@
-/** The nodes connected now, and the models that they serve. */
+/** The nodes connected now, and the models that they serve. Every change of a node goes through the hub. */
 
 import { type Endpoint, endpointsOf } from "../../protocol/mod.ts";
 import { type ModelFacts, together } from "./model_facts.ts";
-import type { Node, NodeOffer } from "./node.ts";
+import type { Node, NodeOffer, NodeStanding } from "./node.ts";
 import type { Service } from "./service.ts";
 
-/** Told of every change that matters to who can take a call. */
+/** Called on changes that matter to which node can take a call. */
 export interface HubWatcher {
-  joined(node: Node): void;
-  /** Also before its offer is replaced; `joined` follows then. */
-  left(node: Node): void;
+  joined?(node: Node): void;
+  /** Also called before the node's offer is replaced; `joined` follows then. */
+  left?(node: Node): void;
   /** The node may have become able to take a call. */
-  eased(node: Node): void;
-  /** So many more (or, below 0, fewer) of its slots are in use by other gateways, which it shows already. */
-  loaded(node: Node, by: number): void;
+  eased?(node: Node): void;
+  /** Other gateways use `by` more of the node's slots than before; negative: fewer. */
+  loaded?(node: Node, by: number): void;
 }
 
-/** Models that were served once are remembered, so that "nobody is online" differs from "no such model". */
+export interface HubParts {
+  /** The decisions in force about a node, applied whenever it joins. Default: none. */
+  standingOf?: (node: Node) => NodeStanding;
+  /** Called with models that this hub has not seen before. */
+  onNewModels?: (models: string[]) => void;
+}
+
+/** Models that were served once are remembered, so that "no node is online" differs from "no such model". */
 export const MAX_REMEMBERED_MODELS = 10_000;
 
 /** A model that is served now. */
 interface Served {
-  /** Nodes share it: each has read its own copy from its socket. */
+  /** One text for all nodes that serve the model: each node's own copy of the name is dropped. */
   readonly name: string;
   readonly nodes: Set<Node>;
-  /** What they tell together; null: to be asked anew. */
+  /** What the nodes state together; null: not computed since they changed. */
   facts: ModelFacts | null;
 }
 
 export class Hub {
-  /** By private identity, which no two connected nodes share. */
+  /** By node key, which no two connected nodes share. */
   readonly #nodes = new Map<string, Node>();
   readonly #served = new Map<string, Served>();
   /** Models that were ever served here, with the endpoints at which this process has seen them. */
   readonly #known = new Map<string, readonly Endpoint[]>();
   readonly #watchers: HubWatcher[] = [];
 
-  /** Called with models that this hub has not seen before. */
-  onNewModels: (models: string[]) => void = () => {};
+  constructor(private readonly parts: HubParts = {}) {}
 
   watch(watcher: HubWatcher): void {
     this.#watchers.push(watcher);
   }
 
-  /** A node that is connected here takes the place of what another gateway has told of it. */
+  /** Adds a node. A node with the same key, such as one that another gateway has reported, is removed. */
   add(node: Node): void {
     const twin = this.#nodes.get(node.who.nodeKey);
     if (twin !== undefined) this.remove(twin);
     this.#nodes.set(node.who.nodeKey, node);
+    writable(node).isConnected = true;
     this.#join(node);
   }
 
-  /** A second REGISTER: the offer is replaced as a whole. */
-  update(node: Node, offer: NodeOffer): void {
+  /** Replaces the node's offer as a whole, and whether it drains. */
+  update(node: Node, offer: NodeOffer, isDraining: boolean = node.isDraining): void {
     this.#leave(node);
-    node.offer = offer;
+    writable(node).offer = offer;
+    writable(node).isDraining = isDraining;
     this.#join(node);
   }
 
   remove(node: Node): void {
-    if (this.#nodes.get(node.who.nodeKey) !== node) return;
+    if (!node.isConnected) return;
     this.#nodes.delete(node.who.nodeKey);
+    writable(node).isConnected = false;
     this.#leave(node);
   }
 
@@ -72,12 +81,11 @@ export class Hub {
     return this.#nodes.values();
   }
 
-  /** The connected node of that private identity. */
-  find(identity: string): Node | undefined {
-    return this.#nodes.get(identity);
+  find(nodeKey: string): Node | undefined {
+    return this.#nodes.get(nodeKey);
   }
 
-  /** The connected node of that public id. Looks at all of them: for people who ask, not for calls. */
+  /** The connected node with that public id. Searches all nodes: for the console, not for calls. */
   findPublic(id: string): Node | undefined {
     for (const node of this.#nodes.values()) if (node.who.publicId === id) return node;
     return undefined;
@@ -90,23 +98,39 @@ export class Hub {
     return count;
   }
 
-  /** Something about the node changed so that it may take a call. */
+  /** Applies the decisions about the node again: call it when they have changed. */
+  review(node: Node): void {
+    const wasHeld = node.hold !== null;
+    this.#decide(node);
+    if (wasHeld && node.hold === null) this.ease(node);
+  }
+
+  /** Reports that the node may have become able to take a call, for reasons that the hub does not know. */
   ease(node: Node): void {
-    for (const watcher of this.#watchers) watcher.eased(node);
+    for (const watcher of this.#watchers) watcher.eased?.(node);
   }
 
-  /** Calls of other gateways run on the node: `by` more of them than before. */
+  /**
+   * A call of this gateway takes a slot of the node (`by` is 1) or gives it back (−1). For the
+   * scheduler's slots alone, which see to their pools themselves: calling the watchers twice a call
+   * would cost more than the choice of a node.
+   */
+  use(node: Node, by: 1 | -1): void {
+    writable(node).active += by;
+  }
+
+  /** Other gateways use `by` more of the node's slots than before; negative: fewer. */
   load(node: Node, by: number): void {
-    node.active += by;
-    for (const watcher of this.#watchers) watcher.loaded(node, by);
+    writable(node).active += by;
+    for (const watcher of this.#watchers) watcher.loaded?.(node, by);
   }
 
-  /** The models that connected nodes serve, each once. */
+  /** The models that connected nodes serve, each once, in alphabetical order. */
   models(): string[] {
     return [...this.#served.keys()].sort();
   }
 
-  /** What the connected nodes tell of a model together; null: none serves it. */
+  /** What the connected nodes state of the model together; null: none serves it. */
   factsOf(model: string): ModelFacts | null {
     const served = this.#served.get(model);
     if (served === undefined) return null;
@@ -128,7 +152,7 @@ export class Hub {
     return this.#known.get(model)?.includes(endpoint) ?? false;
   }
 
-  /** Models that were served before this process started. */
+  /** Remembers models that were served before this process started. */
   remember(models: Iterable<string>): void {
     for (const model of models) {
       if (this.#known.size >= MAX_REMEMBERED_MODELS) return;
@@ -141,14 +165,15 @@ export class Hub {
   }
 
   #join(node: Node): void {
+    this.#decide(node);
     const models = node.offer.models.map((model) => this.#serve(node, model));
-    node.offer = { ...node.offer, models };
+    writable(node).offer = { ...node.offer, models };
     const room = MAX_REMEMBERED_MODELS - this.#known.size;
     const fresh = models.filter((model) => !this.#known.has(model)).slice(0, room);
     this.remember(fresh);
     for (const model of models) this.#see(model, node.factsOf(model).endpoints);
-    for (const watcher of this.#watchers) watcher.joined(node);
-    if (fresh.length > 0) this.onNewModels(fresh);
+    for (const watcher of this.#watchers) watcher.joined?.(node);
+    if (fresh.length > 0) this.parts.onNewModels?.(fresh);
   }
 
   #leave(node: Node): void {
@@ -159,10 +184,16 @@ export class Hub {
       served.facts = null;
       if (served.nodes.size === 0) this.#served.delete(model);
     }
-    for (const watcher of this.#watchers) watcher.left(node);
+    for (const watcher of this.#watchers) watcher.left?.(node);
   }
 
-  /** One more node serves the model; returns the shared name. */
+  #decide(node: Node): void {
+    const standing = this.parts.standingOf?.(node);
+    if (standing === undefined) return;
+    writable(node).standing = standing;
+  }
+
+  /** Adds the node to those that serve the model; returns the shared name. */
   #serve(node: Node, model: string): string {
     const served = this.#served.get(model) ?? { name: model, nodes: new Set(), facts: null };
     this.#served.set(served.name, served);
@@ -176,4 +207,9 @@ export class Hub {
     if (seen === undefined || endpoints.every((endpoint) => seen.includes(endpoint))) return;
     this.#known.set(model, endpointsOf({ endpoints: [...seen, ...endpoints] }));
   }
+}
+
+/** To all others a node's state is read-only, so that no change of it can pass the hub's watchers by. */
+function writable(node: Node): { -readonly [Field in keyof Node]: Node[Field] } {
+  return node;
 }

@@ -166,8 +166,8 @@ export class Links implements LinkOwner {
     const { max_parallel: maxParallel = offer.maxParallel, capabilities } = status;
     const models = [...new Set(status.models ?? offer.models)];
     const facts = capabilities === undefined ? offer.facts : factsByModel(capabilities, models);
-    if (status.state !== undefined) node.isDraining = status.state !== "serving";
-    hub.update(node, { ...offer, maxParallel, models, facts });
+    const isDraining = status.state === undefined ? node.isDraining : status.state !== "serving";
+    hub.update(node, { ...offer, maxParallel, models, facts }, isDraining);
     observer?.changed(node);
     const { state, reason } = status;
     log.info(

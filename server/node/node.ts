@@ -28,6 +28,16 @@ export interface NodeIdentity {
 /** `draining`: until it connects again; `paused`: until its owner resumes it; `unapproved`: until an administrator approves it. */
 export type NodeHold = "draining" | "paused" | "unapproved";
 
+/** What people have decided about a node. */
+export interface NodeStanding {
+  /** The name that its owner has given it; null: the one that it reports itself. */
+  label: string | null;
+  /** Why it gets no calls although it would take some; null: it gets them. */
+  hold: NodeHold | null;
+}
+
+const UNDECIDED: NodeStanding = { label: null, hold: null };
+
 /** What REGISTER says; a second REGISTER replaces it. */
 export interface NodeOffer {
   name: string;
@@ -53,26 +63,48 @@ export function offerOf(
   };
 }
 
+/** Its state is changed by the hub alone, which reports every change to its watchers. */
 export class Node {
-  /** Leases held now. */
-  active = 0;
-  /** Bytes of its answers that are kept because they are given whole. */
-  keptBytes = 0;
-  /** What its owner calls it; null: as it calls itself. */
-  label: string | null = null;
-  isDraining = false;
-  /** Why it gets no calls although it would take some; null: it gets them. */
-  hold: NodeHold | null = null;
+  /** Slots in use. */
+  readonly active: number;
+  readonly standing: NodeStanding = UNDECIDED;
+  /** Whether it takes no calls, by its own word. */
+  readonly isDraining: boolean;
+  /** Whether it is in the hub: its calls may outlast its connection. */
+  readonly isConnected: boolean = false;
+  #keptBytes = 0;
 
   constructor(
     readonly who: NodeIdentity,
-    public offer: NodeOffer,
+    readonly offer: NodeOffer,
     readonly connection: NodeConnection,
     /** UTC milliseconds. */
     readonly connectedAt: number,
     /** The gateway that it is connected to; null: this one. */
     readonly gateway: string | null = null,
-  ) {}
+    { active = 0, isDraining = false }: Partial<Pick<Node, "active" | "isDraining">> = {},
+  ) {
+    this.active = active;
+    this.isDraining = isDraining;
+  }
+
+  get label(): string | null {
+    return this.standing.label;
+  }
+
+  get hold(): NodeHold | null {
+    return this.standing.hold;
+  }
+
+  /** Bytes of its answers that are kept because they are given whole. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** So many more bytes are kept; negative: fewer. */
+  keep(bytes: number): void {
+    this.#keptBytes += bytes;
+  }
 
   /** Share of its slots in use: 0 is idle, 1 is full. */
   get load(): number {

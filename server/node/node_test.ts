@@ -2,12 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { Node } from "./node.ts";
 import type { Penalty } from "./penalty.ts";
 
-function node(models: string[], active = 0): Node {
+function node(models: string[], active = 0, isDraining = false): Node {
   const who = { publicId: "a", nodeKey: "key/a", accountId: "owner", keyId: "key" };
   const offer = { name: "a", agent: null, maxParallel: 2, models };
-  const made = new Node(who, offer, { start: () => null, close() {} }, 0);
-  made.active = active;
-  return made;
+  const connection = { start: () => null, close() {} };
+  return new Node(who, offer, connection, 0, null, { active, isDraining });
 }
 
 function penalty(model: string | null, until: number, isOver = false): Penalty {
@@ -57,8 +56,7 @@ describe("what everybody may see of a node", () => {
   });
 
   test("is that it leaves, before all else", () => {
-    const leaving = node(["m"], 2);
-    leaving.isDraining = true;
+    const leaving = node(["m"], 2, true);
     expect(leaving.view([penalty(null, 3)])).toMatchObject({ state: "draining", draining: true });
   });
 });

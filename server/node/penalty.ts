@@ -1,22 +1,22 @@
-/** The circuit of every node: how long it gets no calls and why, and the call that probes it afterwards. */
+/** The circuit breaker of every node: how long it gets no calls and why, and the call that probes it afterwards. */
 
 import type { Clock } from "../base/clock.ts";
+import { Emitter } from "../base/emitter.ts";
 import type { ErrorCode } from "../base/error.ts";
 
 /** What a node did wrong. */
 export interface Fault {
-  /** The model whose calls it costs; null: all models of the node. */
+  /** The model whose calls are kept away; null: all models of the node. */
   model: string | null;
-  /** What happened, as one of our codes. */
   code: ErrorCode;
-  /** What happened, in words that anyone may read. */
+  /** For people: shown to every user. */
   reason: string;
-  /** The provider asked for so much patience. */
+  /** The pause that the provider asked for. */
   retryAfterMs?: number | null;
 }
 
 export interface Penalty {
-  /** Null: it counts for all models of the node. */
+  /** Null: all models of the node. */
   readonly model: string | null;
   readonly code: ErrorCode;
   readonly reason: string;
@@ -24,20 +24,20 @@ export interface Penalty {
   readonly until: number;
   /** Faults in a row, without a success between them. */
   readonly faults: number;
-  /** Whether its time is over: then one call at a time is let through, until one succeeds. */
+  /** Whether its time is over: one call at a time then probes the node, until one succeeds. */
   readonly isOver: boolean;
 }
 
 /**
- * How a node stands towards calls of one model: `clear`, or `penalized` (no calls), or its time is
- * over and one call may probe it (`probation`), or that call is running (`probing`).
+ * A node's state for calls of one model: `clear`; `penalized`, it gets no calls; `probation`, the
+ * penalty is over and one call may probe the node; `probing`, that call is running.
  */
 export type Circuit = "clear" | "probation" | "probing" | "penalized";
 
 export interface PenaltyTimes {
-  /** The first penalty; 0: nobody is ever penalised. Each further fault in a row doubles it. */
+  /** The first penalty; each further fault in a row doubles it. 0: penalties are turned off. */
   penaltyMs: number;
-  /** No doubling goes beyond this. */
+  /** Doubling stops here. */
   penaltyMaxMs: number;
 }
 
@@ -47,37 +47,37 @@ interface Entry {
   cancelEnd: () => void;
 }
 
-/** What stands against one node, by model; under null what counts for all of them. */
+/** The penalties of one node, by model; under null the one for all models. */
 type Sheet = Map<string | null, Entry>;
 
-/** A provider that asks for more patience than this is asked again after it, by one call. */
+/** Longer pauses that a provider asks for are cut to this: one call then probes it. */
 const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
 
-/** More penalties than this are never remembered; those of the node penalised longest ago go first. */
+/** Above this, the penalties of the node that was penalised longest ago are dropped. */
 const MAX_PENALTIES = 50_000;
 
 /**
- * Kept by the node's private identity, so that reconnecting clears nothing. A penalty whose time is
- * over stays until a call succeeds; the next fault then weighs twice as much.
+ * Penalties are kept by node key, so that reconnecting clears none. A penalty that is over stays on
+ * record until a call succeeds: a fault before that makes the next one twice as long.
  */
 export class PenaltyBook {
   readonly #sheets = new Map<string, Sheet>();
   #size = 0;
 
-  /** Called when a node of this identity may have become able to take a call. */
-  onRelief: (identity: string) => void = () => {};
-  /** Called with what this gateway has found out: others should know. */
-  onPunished: (identity: string, penalty: Penalty) => void = () => {};
-  onAbsolved: (identity: string, model: string | null) => void = () => {};
+  /** A node with this key may have become able to take a call. */
+  readonly onRelief = new Emitter<[nodeKey: string]>();
+  /** This gateway has penalised a node, or cleared it: other gateways should know. */
+  readonly onPenalty = new Emitter<[nodeKey: string, penalty: Penalty]>();
+  readonly onClear = new Emitter<[nodeKey: string, model: string | null]>();
 
   constructor(private readonly clock: Clock, private readonly times: PenaltyTimes) {}
 
-  /** Keeps calls away from the node, or from one of its models. Null where penalties are turned off. */
-  penalize(identity: string, { model, code, reason, retryAfterMs }: Fault): Penalty | null {
+  /** Penalises the node, or one of its models. Returns null if penalties are turned off. */
+  penalize(nodeKey: string, { model, code, reason, retryAfterMs }: Fault): Penalty | null {
     const { penaltyMs, penaltyMaxMs } = this.times;
     if (penaltyMs === 0) return null;
-    const before = this.#sheets.get(identity)?.get(model)?.penalty;
-    // What else was running when the first fault came fails with it: that is still one fault.
+    const before = this.#sheets.get(nodeKey)?.get(model)?.penalty;
+    // Calls that were running when the first fault came fail, too: they count as one fault.
     const faults = before === undefined ? 1 : before.isOver ? before.faults + 1 : before.faults;
     const lengthMs = Math.max(
       Math.min(penaltyMs * 2 ** (faults - 1), Math.max(penaltyMs, penaltyMaxMs)),
@@ -85,81 +85,81 @@ export class PenaltyBook {
     );
     const until = Math.max(before?.until ?? 0, this.clock.now() + lengthMs);
     const penalty = { model, code, reason, until, faults, isOver: false };
-    this.#write(identity, penalty);
-    this.onPunished(identity, penalty);
+    this.#write(nodeKey, penalty);
+    this.onPenalty.emit(nodeKey, penalty);
     return penalty;
   }
 
-  /** Another gateway has penalised the node; the longer of two penalties stands. */
-  adopt(identity: string, penalty: Omit<Penalty, "isOver">): void {
-    const before = this.#sheets.get(identity)?.get(penalty.model)?.penalty;
+  /** Takes over a penalty from another gateway, unless a longer one is known. */
+  adopt(nodeKey: string, penalty: Omit<Penalty, "isOver">): void {
+    const before = this.#sheets.get(nodeKey)?.get(penalty.model)?.penalty;
     const isKnown = before !== undefined && before.until >= penalty.until;
     if (!isKnown && penalty.until > this.clock.now()) {
-      this.#write(identity, { ...penalty, isOver: false });
+      this.#write(nodeKey, { ...penalty, isOver: false });
     }
   }
 
-  /** A call of another gateway has succeeded on the node. */
-  clearRemote(identity: string, model: string | null): void {
-    if (!this.#sheets.get(identity)?.get(model)?.penalty.isOver) return;
-    this.#erase(identity, model);
-    this.onRelief(identity);
+  /** A call of another gateway has succeeded on the node: ends its probation. */
+  clearRemote(nodeKey: string, model: string | null): void {
+    if (!this.#sheets.get(nodeKey)?.get(model)?.penalty.isOver) return;
+    this.#erase(nodeKey, model);
+    this.onRelief.emit(nodeKey);
   }
 
-  /** A call has succeeded: ends the node's probation, for all of its models and for this one. */
-  clear(identity: string, model: string): boolean {
-    let isAnyEnded = false;
+  /** A call has succeeded: ends the node's probation for all models and for this one. Returns whether there was any. */
+  clear(nodeKey: string, model: string): boolean {
+    let hasEnded = false;
     for (const scope of [null, model]) {
-      if (!this.#sheets.get(identity)?.get(scope)?.penalty.isOver) continue;
-      this.#erase(identity, scope);
-      this.onAbsolved(identity, scope);
-      isAnyEnded = true;
+      if (!this.#sheets.get(nodeKey)?.get(scope)?.penalty.isOver) continue;
+      this.#erase(nodeKey, scope);
+      this.onClear.emit(nodeKey, scope);
+      hasEnded = true;
     }
-    return isAnyEnded;
+    return hasEnded;
   }
 
-  circuit(identity: string, model: string): Circuit {
-    const sheet = this.#sheets.get(identity);
+  circuit(nodeKey: string, model: string): Circuit {
+    const sheet = this.#sheets.get(nodeKey);
     if (sheet === undefined) return "clear";
     const [all, one] = [circuitOf(sheet.get(null)), circuitOf(sheet.get(model))];
     return severity[all] > severity[one] ? all : one;
   }
 
   /** Begins the one call that probes a node on probation. Returns what ends the probe. */
-  beginProbe(identity: string, model: string): () => void {
-    const sheet = this.#sheets.get(identity);
-    const tried = [sheet?.get(null), sheet?.get(model)].filter((entry) => entry !== undefined);
-    for (const entry of tried) entry.isProbing = true;
+  beginProbe(nodeKey: string, model: string): () => void {
+    const sheet = this.#sheets.get(nodeKey);
+    const probed = [sheet?.get(null), sheet?.get(model)].filter((entry) => entry !== undefined);
+    for (const entry of probed) entry.isProbing = true;
     return () => {
-      for (const entry of tried) entry.isProbing = false;
+      for (const entry of probed) entry.isProbing = false;
     };
   }
 
-  /** UTC milliseconds until which calls of the model are kept away; 0 where they are not. */
-  until(identity: string, model: string): number {
-    const sheet = this.#sheets.get(identity);
+  /** When the node takes calls of the model again, in UTC milliseconds; 0: it takes them now. */
+  until(nodeKey: string, model: string): number {
+    const sheet = this.#sheets.get(nodeKey);
     const ends = [sheet?.get(null), sheet?.get(model)].map((entry) =>
       entry === undefined || entry.penalty.isOver ? 0 : entry.penalty.until
     );
     return Math.max(...ends);
   }
 
-  /** All that stands against the node, also what is over and waits for a success. */
-  of(identity: string): readonly Penalty[] {
-    return [...this.#sheets.get(identity)?.values() ?? []].map(({ penalty }) => penalty);
+  /** All penalties of the node, including those that are over and wait for a success. */
+  of(nodeKey: string): readonly Penalty[] {
+    return [...this.#sheets.get(nodeKey)?.values() ?? []].map(({ penalty }) => penalty);
   }
 
-  #write(identity: string, penalty: Penalty): void {
+  #write(nodeKey: string, penalty: Penalty): void {
     const { model, until } = penalty;
-    this.#erase(identity, model);
-    // LruCache last: those at the front are forgotten first.
-    const sheet: Sheet = this.#sheets.get(identity) ?? new Map();
-    this.#sheets.delete(identity);
-    this.#sheets.set(identity, sheet);
-    // The timer ends it, not a look at the clock: one that rings a little early would be missed.
+    this.#erase(nodeKey, model);
+    // The map is in the order of the last penalty, so that the oldest is found at its front.
+    const sheet: Sheet = this.#sheets.get(nodeKey) ?? new Map();
+    this.#sheets.delete(nodeKey);
+    this.#sheets.set(nodeKey, sheet);
+    // The timer alone ends a penalty: comparing times would miss a timer that fires a little early.
     const cancelEnd = this.clock.after(until - this.clock.now(), () => {
       entry.penalty = { ...penalty, isOver: true };
-      this.onRelief(identity);
+      this.onRelief.emit(nodeKey);
     });
     const entry: Entry = { penalty, isProbing: false, cancelEnd };
     sheet.set(model, entry);
@@ -167,22 +167,22 @@ export class PenaltyBook {
     if (this.#size > MAX_PENALTIES) this.#forgetOldest();
   }
 
-  #erase(identity: string, model: string | null): void {
-    const sheet = this.#sheets.get(identity);
+  #erase(nodeKey: string, model: string | null): void {
+    const sheet = this.#sheets.get(nodeKey);
     const entry = sheet?.get(model);
     if (sheet === undefined || entry === undefined) return;
     entry.cancelEnd();
     sheet.delete(model);
     this.#size--;
-    if (sheet.size === 0) this.#sheets.delete(identity);
+    if (sheet.size === 0) this.#sheets.delete(nodeKey);
   }
 
   #forgetOldest(): void {
     const [oldest] = this.#sheets;
     if (oldest === undefined) return;
-    const [identity, sheet] = oldest;
-    for (const model of [...sheet.keys()]) this.#erase(identity, model);
-    this.onRelief(identity);
+    const [nodeKey, sheet] = oldest;
+    for (const model of [...sheet.keys()]) this.#erase(nodeKey, model);
+    this.onRelief.emit(nodeKey);
   }
 }
 

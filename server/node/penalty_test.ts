@@ -8,7 +8,7 @@ function start({ penaltyMs = MINUTE_MS, penaltyMaxMs = 10 * MINUTE_MS } = {}) {
   const clock = new FakeClock();
   const book = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
   const relieved: string[] = [];
-  book.onRelief = (identity) => relieved.push(identity);
+  book.onRelief.subscribe((nodeKey) => relieved.push(nodeKey));
   /** A fault of the node `a`; returns for how many seconds it is kept from calls. */
   const penalize = (fault: Partial<Fault> = {}): number => {
     const penalty = book.penalize("a", {
@@ -148,8 +148,8 @@ describe("a penalty that another gateway has given", () => {
   test("counts here as well, and is not told to others again", async () => {
     const { clock, book } = start();
     const told: string[] = [];
-    book.onPunished = (identity) => told.push(identity);
-    book.onAbsolved = (identity) => told.push(identity);
+    book.onPenalty.subscribe((nodeKey) => told.push(nodeKey));
+    book.onClear.subscribe((nodeKey) => told.push(nodeKey));
     book.adopt("a", {
       model: null,
       code: "node_lost",

@@ -8,20 +8,17 @@ export class Lease {
   /** The node answered BUSY: its slot was never free. */
   isBounced = false;
 
-  /** `onRelease` is called once, after the slot is free. */
+  /** `onRelease` is called once, to free the slot. */
   constructor(
     readonly node: Node,
     readonly service: Service,
     private readonly onRelease: (lease: Lease) => void,
-  ) {
-    node.active++;
-  }
+  ) {}
 
   /** Frees the slot; harmless when called again. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.node.active--;
     this.onRelease(this);
   }
 }

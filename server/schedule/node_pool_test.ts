@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
+import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import { FULL, type Price } from "./node_pool.ts";
@@ -23,6 +24,15 @@ class Market {
     return this.prices.get(node)!;
   };
   readonly pools = new NodePools(this.price, () => true);
+  readonly hub = new Hub();
+
+  constructor() {
+    this.hub.watch({
+      joined: (node) => this.pools.joined(node),
+      left: (node) => this.pools.left(node),
+      loaded: (node, by) => this.pools.loaded(node, by),
+    });
+  }
 
   add(price: number, models: readonly string[] = ["m"]): Node {
     const name = `node-${this.prices.size}`;
@@ -31,13 +41,13 @@ class Market {
     const node = new Node(who, offer, { start: () => null, close() {} }, 0);
     this.prices.set(node, price);
     this.nodes.push(node);
-    this.pools.joined(node);
+    this.hub.add(node);
     return node;
   }
 
   remove(node: Node): void {
     this.nodes.splice(this.nodes.indexOf(node), 1);
-    this.pools.left(node);
+    this.hub.remove(node);
   }
 
   /** The lowest price among all nodes that serve the service. */
@@ -156,20 +166,18 @@ describe("a pool", () => {
   test("counts the slots and the running calls of its nodes, as they join, work and leave", () => {
     const market = new Market();
     const [a, b] = [market.add(0), market.add(0, ["m", "n"])];
-    b.active = 1;
-    market.pools.loaded(b, 1);
+    market.hub.load(b, 1);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 4, active: 1 });
     expect(market.pools.of(chatWith("n"))).toMatchObject({ slots: 2, active: 1 });
     market.remove(a);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
-    b.active = 0;
-    market.pools.loaded(b, -1);
+    market.hub.load(b, -1);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 0 });
     market.remove(b);
     expect(market.pools.of(chatWith("m"))).toBeUndefined();
     // The node reconnects with a call that still runs.
-    b.active = 1;
-    market.pools.joined(b);
+    market.hub.load(b, 1);
+    market.hub.add(b);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
   });
 });

@@ -442,14 +442,13 @@ describe("the scheduler", () => {
   test("a node that drains gets no calls, and no call waits for it", async () => {
     const world = new World();
     const { node } = world.node("a");
-    node.isDraining = true;
+    world.hub.update(node, node.offer, true);
     // It is unknown how long the node drains, so the call fails at once.
     expect(refused(() => world.lease())).toMatchObject({
       code: "nodes_penalized",
       retryAfterMs: 10_000,
     });
-    node.isDraining = false;
-    world.hub.ease(node);
+    world.hub.update(node, node.offer, false);
     expect((await world.lease()).node).toBe(node);
   });
 
@@ -458,12 +457,10 @@ describe("the scheduler", () => {
     const { node } = world.node("a");
     const first = await world.lease();
     const waiting = Promise.resolve(world.lease());
-    node.isDraining = true;
-    world.hub.ease(node);
+    world.hub.update(node, node.offer, true);
     first.release();
     expect(world.scheduler.waiting).toBe(1);
-    node.isDraining = false;
-    world.hub.ease(node);
+    world.hub.update(node, node.offer, false);
     expect((await waiting).node).toBe(node);
   });
 });

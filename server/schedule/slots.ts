@@ -59,7 +59,7 @@ export class Slots implements HubWatcher {
     this.#pools = new NodePools(price, countsActive);
     this.#localPools = remoteWaiters ? new NodePools(price, countsActive) : null;
     hub.watch(this);
-    penalties.onRelief = (nodeKey) => this.#relieved(nodeKey);
+    penalties.onRelief.subscribe((nodeKey) => this.#relieved(nodeKey));
   }
 
   /** The node that the model's policy chooses for the call among those with a free slot; `tried` are skipped. */
@@ -113,8 +113,7 @@ export class Slots implements HubWatcher {
     const isProbe = penalties.circuit(nodeKey, model) === "probation";
     const lease = new Lease(node, service, this.#released);
     if (isProbe) this.#probes.set(lease, penalties.beginProbe(nodeKey, model));
-    this.#load(node, 1);
-    this.onUse(node);
+    this.#use(node, 1);
     return lease;
   }
 
@@ -151,7 +150,7 @@ export class Slots implements HubWatcher {
   loaded(node: Node, by: number): void {
     // The node's own gateway knows its load better than a BUSY of a moment ago tells.
     this.#endBusyPause(node);
-    this.#load(node, by);
+    this.#pools.loaded(node, by);
     if (by < 0) this.onRoom(node);
   }
 
@@ -179,18 +178,21 @@ export class Slots implements HubWatcher {
     this.#probes.get(lease)?.();
     this.#probes.delete(lease);
     if (!isBounced) this.#endBusyPause(node);
+    this.#use(node, -1);
+    if (node.isConnected) return;
+    // If the node has reconnected meanwhile, the probe that has ended was the new connection's, too.
     const connected = this.parts.hub.find(node.who.nodeKey);
-    if (connected === undefined) return;
-    // The node has reconnected meanwhile; the probe that has ended was the new connection's, too.
-    if (connected !== node) return this.eased(connected);
-    this.#load(node, -1);
-    this.onRoom(node);
-    this.onUse(node);
+    if (connected !== undefined) this.eased(connected);
   };
 
-  #load(node: Node, by: number): void {
+  /** A call may outlast its node's connection: then only the node itself is counted. */
+  #use(node: Node, by: 1 | -1): void {
+    this.parts.hub.use(node, by);
+    if (!node.isConnected) return;
     this.#pools.loaded(node, by);
     this.#localPools?.loaded(node, by);
+    if (by < 0) this.onRoom(node);
+    this.onUse(node);
   }
 
   #endBusyPause(node: Node): void {

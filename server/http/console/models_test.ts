@@ -29,9 +29,18 @@ function penalize(ms: number): void {
   app.parts.penalties.penalize(node.who.nodeKey, penalty);
 }
 
+async function pause(paused: boolean): Promise<void> {
+  // The node is stored by then.
+  await app.clock.pass(1000);
+  const change = { token: owner.session, body: { paused } };
+  const { status } = await app.ask("PATCH /api/nodes/node_n", change);
+  expect(status).toBe(200);
+}
+
 test("its slots are those of all nodes that take calls, and it is ready while one is free", async () => {
-  app.join(owner, { name: "other", maxParallel: 2 }).active = 2;
-  node.active = 1;
+  const { hub } = app.parts;
+  hub.load(app.join(owner, { name: "other", maxParallel: 2 }), 2);
+  hub.load(node, 1);
   const { nodes, ...facts } = await model();
   expect(facts).toEqual({
     id: "m",
@@ -60,14 +69,14 @@ test("its slots are those of all nodes that take calls, and it is ready while on
 });
 
 test("it is busy while no slot is free", async () => {
-  node.active = 3;
+  app.parts.hub.load(node, 3);
   expect(await model()).toMatchObject({ state: "busy", slots: 3, free_slots: 0 });
 });
 
 test("it is unavailable while its only node is paused or penalised for it", async () => {
-  node.hold = "paused";
+  await pause(true);
   expect(await model()).toMatchObject({ state: "unavailable", slots: 0, free_slots: 0 });
-  node.hold = null;
+  await pause(false);
   penalize(60_000);
   const penalized = await model();
   expect(penalized).toMatchObject({ state: "unavailable", slots: 0, free_slots: 0 });

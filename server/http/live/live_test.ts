@@ -6,7 +6,7 @@ import type { Visitor } from "../../account/session_book.ts";
 import { FakeClock, settle } from "../../base/testing/fake_clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { Hub } from "../../node/hub.ts";
-import { Node } from "../../node/node.ts";
+import { Node, type NodeHold } from "../../node/node.ts";
 import { PenaltyBook } from "../../node/penalty.ts";
 import { anEntry } from "../../store/testing/store_suite.ts";
 import type { AuditLogEntry } from "./audit_feed.ts";
@@ -14,6 +14,7 @@ import { Live } from "./live.ts";
 
 let clock: FakeClock;
 let hub: Hub;
+let holds: Map<string, NodeHold>;
 let penalties: PenaltyBook;
 let alive: Set<string>;
 let isStoreUp: boolean;
@@ -27,7 +28,10 @@ let reportedWatches: [accountId: string, isWatched: boolean][];
 
 beforeEach(() => {
   clock = new FakeClock();
-  hub = new Hub();
+  holds = new Map();
+  hub = new Hub({
+    standingOf: ({ who }) => ({ label: null, hold: holds.get(who.publicId) ?? null }),
+  });
   penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   alive = new Set(["session"]);
   [watchedElsewhere, sentToPeers, reportedWatches] = [new Set(), [], []];
@@ -129,10 +133,11 @@ test("a node's running calls are sent as a number, and any other change as the w
   const { received, names } = listen("owner");
   await tick();
   expect(names()).toEqual(["snapshot"]);
-  node.active = 1;
+  hub.use(node, 1);
   await tick();
   expect(received.at(-1)).toMatchObject({ name: "load", data: { n: 1 } });
-  node.hold = "paused";
+  holds.set("n", "paused");
+  hub.review(node);
   await tick();
   expect(received.at(-1)).toMatchObject({ name: "node", data: { state: "paused", mine: true } });
   penalties.penalize("key/n", { model: null, code: "node_lost", reason: "it was lost" });

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "bun:test";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
 import { Hub } from "../../node/hub.ts";
-import { Node } from "../../node/node.ts";
+import { Node, type NodeStanding } from "../../node/node.ts";
 import { PenaltyBook } from "../../node/penalty.ts";
 import { NodeWatch } from "./node_watch.ts";
 
@@ -9,9 +9,11 @@ let hub: Hub;
 let penalties: PenaltyBook;
 let watch: NodeWatch;
 let node: Node;
+let standing: NodeStanding;
 
 beforeEach(() => {
-  hub = new Hub();
+  standing = { label: null, hold: null };
+  hub = new Hub({ standingOf: () => standing });
   penalties = new PenaltyBook(new FakeClock(), { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   watch = new NodeWatch(hub, penalties);
   node = join("n");
@@ -26,20 +28,25 @@ function join(name: string): Node {
   return joined;
 }
 
+function decide(next: NodeStanding): void {
+  standing = next;
+  hub.review(node);
+}
+
 test("a node in which nothing changed is not reported", () => {
   expect(watch.look()).toEqual({ changed: [], gone: [], load: {} });
 });
 
 test("a change of its running calls alone is a number", () => {
-  node.active = 1;
+  hub.load(node, 1);
   expect(watch.look()).toEqual({ changed: [], gone: [], load: { n: 1 } });
   expect(watch.look().load).toEqual({});
 });
 
 const changes: [what: string, change: () => void][] = [
-  ["hold", () => node.hold = "paused"],
-  ["label", () => node.label = "mine"],
-  ["draining", () => node.isDraining = true],
+  ["hold", () => decide({ label: null, hold: "paused" })],
+  ["label", () => decide({ label: "mine", hold: null })],
+  ["draining", () => hub.update(node, node.offer, true)],
   ["offer", () => hub.update(node, { ...node.offer })],
   ["penalties", () => {
     penalties.penalize("key/n", { model: null, code: "node_lost", reason: "it was lost" });
@@ -48,7 +55,7 @@ const changes: [what: string, change: () => void][] = [
 for (const [what, change] of changes) {
   test(`a change of its ${what} reports the whole node, once`, () => {
     change();
-    node.active = 2;
+    hub.load(node, 2);
     expect(watch.look()).toEqual({ changed: [node], gone: [], load: {} });
     expect(watch.look().changed).toEqual([]);
   });
@@ -63,8 +70,8 @@ test("a node that joins, or connects again, is reported whole", () => {
 });
 
 test("a node that leaves is reported by its label, else by its own name", () => {
+  standing = { label: "renamed", hold: null };
   const other = join("other");
-  other.label = "renamed";
   watch.look();
   hub.remove(node);
   hub.remove(other);
