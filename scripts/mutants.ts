@@ -52,6 +52,7 @@ async function main(): Promise<void> {
   await startServices();
   for (const folder of folders) {
     const mutants = choose(mutantsIn(folder, paths), Number(values.most), Number(values.seed));
+    await demandPassing(mutants, paths);
     const score = await tryAll(mutants, paths, values.system);
     const { noticed, unnoticed, equivalent } = score;
     const share = (100 * noticed / Math.max(1, noticed + unnoticed)).toFixed(0);
@@ -101,6 +102,15 @@ function choose(mutants: Mutant[], most: number, seed: number): Mutant[] {
   const dice = new Dice(seed);
   while (mutants.length > most) mutants.splice(dice.between(0, mutants.length - 1), 1);
   return mutants;
+}
+
+/** A test that fails without any change would make every change look noticed. */
+async function demandPassing(mutants: readonly Mutant[], paths: readonly string[]): Promise<void> {
+  const tests = new Set(mutants.flatMap(({ path }) => nearestTests(path, paths)));
+  for (const test of tests) {
+    if (await pass([test], UNIT_TEST_TIMEOUT_MS)) continue;
+    throw new Error(`Cannot judge by ${test}: it fails although nothing was changed`);
+  }
 }
 
 async function tryAll(
