@@ -1,6 +1,7 @@
 /** Every route of the gateway, on one screen. */
 
 import { Hono } from "hono";
+import { PEER_PATH } from "./cluster/address.ts";
 import { lazyConsoleApi } from "./http/console/lazy_api.ts";
 import { endpoints } from "./http/endpoints.ts";
 import type { AppEnv } from "./http/env.ts";
@@ -32,7 +33,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/readyz", commonHeaders, readyz(parts));
   app.get("/metrics", commonHeaders, metrics(parts));
   app.get("/ws", commonHeaders, upgrade(parts));
-  app.get("/cluster", commonHeaders, peerUpgrade(parts));
+  app.get(PEER_PATH, commonHeaders, peerUpgrade(parts));
   app.all("/api/*", commonHeaders, lazyConsoleApi(parts));
   if (parts.console) app.get("*", commonHeaders, parts.console);
   return app;

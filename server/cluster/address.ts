@@ -2,6 +2,9 @@
 
 import { networkInterfaces } from "node:os";
 
+/** Where gateways dial each other. */
+export const PEER_PATH = "/cluster";
+
 const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 /** Lists the addresses of a machine. */

@@ -10,7 +10,7 @@ import type { PenaltyBook } from "../node/penalty.ts";
 import type { Scheduler } from "../schedule/scheduler.ts";
 import type { Bus, BusListener, Message, Presence } from "./bus.ts";
 import { Follower } from "./follower.ts";
-import { Handshake } from "./handshake.ts";
+import { Handshake, PEER_HEADER } from "./handshake.ts";
 import type { InboundConfig } from "./inbound_calls.ts";
 import { LoadReporter } from "./load_reporter.ts";
 import { LocalNodes } from "./local_nodes.ts";
@@ -207,8 +207,8 @@ export class Cluster {
   }
 
   /** The data for the socket of a gateway that dials; null: the connection is refused. */
-  admit(header: string | undefined): PeerSocketData | null {
-    const admitted = header === undefined ? null : this.#handshake.admit(header);
+  admit(headers: Headers): PeerSocketData | null {
+    const admitted = this.#handshake.admit(headers.get(PEER_HEADER) ?? "");
     return admitted && { ...admitted, peerLink: null };
   }
 

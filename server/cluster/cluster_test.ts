@@ -1,6 +1,7 @@
 /** Several gateways as one network: what each knows of the others' nodes, and what becomes of calls between them. */
 
 import { describe, expect, test } from "bun:test";
+import { PEER_HEADER } from "./handshake.ts";
 import { SETTLED_MS, startOn, type TestGateway, TestNetwork } from "./testing/network.ts";
 
 /** More than any change takes to be known everywhere. */
@@ -654,8 +655,8 @@ describe("what one gateway finds out", () => {
 
 test("a dialling gateway is let in by its proof alone", async () => {
   const { one } = await startTwo();
-  expect(one.cluster.admit(undefined)).toBeNull();
-  expect(one.cluster.admit("gw-1 gw-2 1 x")).toBeNull();
+  expect(one.cluster.admit(new Headers())).toBeNull();
+  expect(one.cluster.admit(new Headers({ [PEER_HEADER]: "gw-1 gw-2 1 x" }))).toBeNull();
 });
 
 test("a message of a kind that only later versions know changes nothing", async () => {

@@ -2,7 +2,7 @@
 
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 
-/** Header of a dialling gateway: its id, the id of the peer, the number of the attempt, and the proof. */
+/** Header that a dialling gateway sends to PEER_PATH: its id, the id of the peer, the number of the attempt, and the proof. */
 export const PEER_HEADER = "colink-gateway";
 
 /** Gateways whose last attempt is remembered. */

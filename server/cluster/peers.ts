@@ -4,14 +4,12 @@ import { LivenessWatch } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Socket } from "../node/link.ts";
+import { PEER_PATH } from "./address.ts";
 import type { Presence } from "./bus.ts";
 import type { InboundConfig } from "./inbound_calls.ts";
 import { type Handshake, isEqual, PEER_HEADER } from "./handshake.ts";
 import { PeerLink, type PeerLinkParts } from "./peer_link.ts";
 import { decodePeerMessage, isPeerMessage } from "./peer_message.ts";
-
-/** Where gateways dial each other. */
-export const PEER_PATH = "/cluster";
 
 /** How often missing links are dialled, and links pinged. */
 const CHECK_EVERY_MS = 1_000;

@@ -34,7 +34,7 @@ import type { SendQueues } from "./send_queues.ts";
 
 /** What the web app needs of the cluster. */
 export interface ClusterGate {
-  admit(header: string | undefined): PeerSocketData | null;
+  admit(headers: Headers): PeerSocketData | null;
   view(): ClusterView;
 }
 

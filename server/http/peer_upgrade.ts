@@ -4,12 +4,9 @@ import { ColinkError } from "../base/error.ts";
 import type { AppContext } from "./env.ts";
 import type { AppParts } from "./parts.ts";
 
-/** Holds the proof. */
-const HEADER = "colink-gateway";
-
 export function peerUpgrade({ cluster }: AppParts) {
   return (c: AppContext): Response => {
-    const data = cluster?.admit(c.req.header(HEADER)) ?? null;
+    const data = cluster?.admit(c.req.raw.headers) ?? null;
     if (data !== null && c.env.server.upgrade(c.req.raw, { data })) return new Response(null);
     throw new ColinkError("not_found", `Cannot GET ${c.req.path}: no such path`);
   };

@@ -106,7 +106,9 @@ describe("another gateway", () => {
     dial(peerUpgrade({ cluster } as AppParts), { "colink-gateway": proof });
 
   test("is let in by its proof, and finds no such path without it", async () => {
-    const cluster = { admit: (header?: string) => header === "proof" ? data : null };
+    const cluster = {
+      admit: (headers: Headers) => headers.get("colink-gateway") === "proof" ? data : null,
+    };
     expect((await connect("wrong", cluster)).code).toBe("not_found");
     expect((await connect("proof", null)).code).toBe("not_found");
     expect(opened).toEqual([]);

@@ -15,6 +15,7 @@ import { Call } from "../../schedule/call.ts";
 import type { Lease } from "../../schedule/lease.ts";
 import { createPolicies } from "../../schedule/policy/registry.ts";
 import { Scheduler } from "../../schedule/scheduler.ts";
+import { PEER_PATH } from "../address.ts";
 import { Cluster } from "../cluster.ts";
 import { PEER_HEADER } from "../handshake.ts";
 import type { DialListener } from "../peers.ts";
@@ -88,7 +89,7 @@ export class TestNetwork {
 
   dial(from: TestGateway, url: string, header: string, listener: DialListener): Socket {
     const to = this.gateways.find((gateway) => gateway.url === url.replace(/^ws/, "http"));
-    const admitted = to?.cluster.admit(header) ?? null;
+    const admitted = to?.cluster.admit(new Headers({ [PEER_HEADER]: header })) ?? null;
     const link = new MemoryLink(this.clock);
     const isReachable = to !== undefined && !to.isDead && !from.isDead &&
       !this.#silenced.has(pairOf(from.id, to.id));
@@ -236,7 +237,7 @@ export class TestGateway {
       url: () => this.url,
       challenge: (node) => void this.challenged.push(node),
       dial: (url, headers, listener) =>
-        network.dial(this, url.replace(/\/cluster$/, ""), headers[PEER_HEADER] ?? "", listener),
+        network.dial(this, url.slice(0, -PEER_PATH.length), headers[PEER_HEADER] ?? "", listener),
     }, {
       maxBodyBytes: 10_000,
       maxFrameBytes: 10_000,
