@@ -15,12 +15,14 @@ export const filterText = z.string().max(300).optional();
 export const limitText = (max: number, fallback: number) =>
   z.coerce.number<number | string>().int().min(1).max(max).default(fallback);
 
-const withoutControls = z.string().trim().regex(/^\P{Cc}*$/u, {
-  error: "control characters in it",
-});
+// The characters that protocol/visible_name.ts refuses, too; a test compares them.
+const visible = z.string().trim().regex(
+  /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]*$/u,
+  { error: "control characters or other invisible characters in it" },
+);
 
-/** Text that people write. Control characters are refused: terminals and databases may act on them. */
-export const note = (maxChars: number) => withoutControls.max(maxChars);
+/** Text that people write. Invisible characters are refused: terminals and databases may act on them, and readers be misled. */
+export const note = (maxChars: number) => visible.max(maxChars);
 
 /** A name that people give. */
 export const label = (maxChars: number) => note(maxChars).min(1);

@@ -12,3 +12,4 @@ export * from "./limits.ts";
 export * from "./liveness_watch.ts";
 export * from "./shared_facts.ts";
 export * from "./usage.ts";
+export * from "./visible_name.ts";

@@ -1,14 +1,15 @@
 /** What a model may be called, so that a name cannot pass for another one. */
 
 import { MAX_MODEL_NAME_CHARS } from "./limits.ts";
+import { isVisibleName } from "./visible_name.ts";
 
 /** The rule, to stand after "must be" in messages. */
 export const MODEL_NAME_RULE =
   `1 to ${MAX_MODEL_NAME_CHARS} visible characters in Unicode's compatibility form (NFKC), single ` +
   `spaces only between them, Latin letters not mixed with Cyrillic, Greek or other lookalikes`;
 
-/** Control, format, surrogate, private and unassigned characters; separators that are no blanks. */
-const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]|^ | $| {2}/u;
+/** Blanks at an end or two in a row; characters that Unicode has not assigned. */
+const UNEVEN = /^ | $| {2}|\p{Cn}/u;
 
 const LATIN = /\p{Script=Latin}/u;
 const LOOKALIKES =
@@ -16,6 +17,6 @@ const LOOKALIKES =
 
 export function isModelName(name: unknown): name is string {
   return typeof name === "string" && name.length > 0 && name.length <= MAX_MODEL_NAME_CHARS &&
-    !INVISIBLE.test(name) && name.normalize("NFKC") === name &&
+    isVisibleName(name) && !UNEVEN.test(name) && name.normalize("NFKC") === name &&
     !(LATIN.test(name) && LOOKALIKES.test(name));
 }
