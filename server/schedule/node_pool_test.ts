@@ -23,10 +23,11 @@ class Market {
     this.reads++;
     return this.prices.get(node)!;
   };
-  readonly pools = new NodePools(this.price, () => true);
+  readonly pools: NodePools;
   readonly hub = new Hub();
 
-  constructor() {
+  constructor(countsActive = true) {
+    this.pools = new NodePools(this.price, () => countsActive);
     this.hub.watch({
       joined: (node) => this.pools.joined(node),
       left: (node) => this.pools.left(node),
@@ -179,5 +180,18 @@ describe("a pool", () => {
     market.hub.load(b, 1);
     market.hub.add(b);
     expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
+  });
+
+  test("counts the running calls of the nodes that stay when another leaves, and none unless asked", () => {
+    for (const countsActive of [true, false]) {
+      const market = new Market(countsActive);
+      const [a, b] = [market.add(0), market.add(0)];
+      for (const [node, calls] of [[a, 2], [b, 1]] as const) {
+        market.hub.load(node, calls);
+      }
+      market.remove(a);
+      const active = countsActive ? 1 : 0;
+      expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active });
+    }
   });
 });
