@@ -60,6 +60,23 @@ describe("nodes of other gateways", () => {
     expect((await lease).node).toBe(node);
     expect(world.scheduler.serveNext(node, chat)).toBe(false);
   });
+
+  test("take calls at once when other gateways use fewer of their slots, even after a BUSY", async () => {
+    const world = new World({ remoteWaiters: new OneGateway() });
+    const { node } = world.node("away", 2, ["m"], { gateway: "other" });
+    world.hub.load(node, 2);
+    const waiting = world.call();
+    const waited = Promise.resolve(world.lease(waiting)).catch(() => {});
+    waiting.stop("caller_gone");
+    await waited;
+    world.hub.load(node, -1);
+    const lease = await world.lease();
+    expect(lease.node).toBe(node);
+    world.fails(lease, "node_busy");
+    world.hub.load(node, -1);
+    expect(world.clock.pending).toBe(0);
+    expect((await world.lease()).node).toBe(node);
+  });
 });
 
 describe("a slot that becomes free", () => {
@@ -105,6 +122,26 @@ describe("a slot that becomes free", () => {
     expect(remoteWaiters.granted.map((lease) => lease.node)).toEqual([node, node]);
     expect(remoteWaiters.waiting).toHaveLength(1);
   });
+});
+
+test("calls of other gateways get the slots of local nodes only, as they are free and while the node is connected", async () => {
+  const remoteWaiters = new OneGateway();
+  const world = new World({ remoteWaiters });
+  const arrive = () => {
+    remoteWaiters.waiting.push({ sinceMs: 0, tried: [] });
+    world.scheduler.remoteWaitersArrived(chat);
+  };
+  const near = world.node("near");
+  const held = await world.lease();
+  arrive();
+  remoteWaiters.waiting.length = 0;
+  held.release();
+  arrive();
+  expect(remoteWaiters.granted.map(({ node }) => node)).toEqual([near.node]);
+  remoteWaiters.granted[0]?.release();
+  near.leave();
+  arrive();
+  expect(remoteWaiters.granted).toHaveLength(1);
 });
 
 test("a lease for another gateway is given while the node is open, and never beyond its slots", () => {
