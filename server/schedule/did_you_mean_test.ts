@@ -14,6 +14,8 @@ test("names that are a few edits away are found, the nearest first, at most thre
 
 test("a name that contains what was typed, or is part of it, is near whatever its length", () => {
   expect(didYouMean("gemma", ["google/gemma-3-270m-it-q4_k_m"])).toHaveLength(1);
+  expect(didYouMean("gpt", ["a-long-name-with-gpt"])).toHaveLength(1);
+  expect(didYouMean("gp", ["a-long-name-with-gpt"])).toEqual([]);
   expect(didYouMean("google/gemma-3-270m-it-q4_k_m:latest", ["gemma-3-270m"])).toHaveLength(1);
 });
 
