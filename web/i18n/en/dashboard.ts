@@ -8,9 +8,9 @@ export const dashboard = {
   totals: "Totals",
   callsMade: "Calls made",
   callsMadeHint: "with your API key",
-  callsProvided: "Calls provided",
+  callsProvided: "Calls served",
   callsProvidedHint: "by your nodes",
-  tokensTitle: "Tokens",
+  tokensTitle: "Keys and tokens",
   apiToken: "API key",
   apiTokenHint: "Calls models. Use it as the key in any OpenAI SDK.",
   clientToken: "Node token",
@@ -18,7 +18,7 @@ export const dashboard = {
   rotate: "Rotate",
   rotated: "The new one is in place; the old one has stopped working.",
   unreadable:
-    "The gateway’s secret has changed, so this token no longer works. Rotate it to get a new one.",
+    "The gateway’s signing secret (JWT_SECRET) has changed, so this no longer works. Rotate it to get a new one.",
   rotateApi: {
     title: "Rotate the API key?",
     text: "Programs that use the old key stop working within five seconds, open streams too.",
@@ -28,19 +28,8 @@ export const dashboard = {
     text:
       "Nodes that use the old token are disconnected within five seconds, until you put the new one into their config.yaml.",
   },
-  callTitle: "Call a model",
-  callText: "Copying puts your real key in.",
-  model: "Model",
-  language: "Language",
-  noModel:
-    "No model is online right now, so the examples name a placeholder. They fill in by themselves once one is.",
-  shareTitle: "Share a machine",
-  shareText:
-    "Save this as config.yaml beside the client, then start it. Copying puts your token in.",
-  shareRun: "Start the client",
-  upstream: "What it serves",
-  side: "Whose calls",
-  sides: { made: "Made", provided: "Contributed" },
+  side: "View",
+  sides: { made: "My calls", provided: "Served by my nodes" },
   range: "Range",
   ranges: {
     "15m": "15 min",
@@ -66,7 +55,7 @@ export const dashboard = {
     p50: "p50",
     p95: "p95",
   },
-  against: "Against the same length of time before",
+  against: "vs. previous period",
   asides: {
     speed: (perSecond: number) => `${number.format(perSecond)} tokens/s`,
     tokens: (prompt: number, completion: number) =>
@@ -81,17 +70,17 @@ export const dashboard = {
   time: "Time",
   by: { model: "By model", key: "By key", node: "By node" },
   gone: "(deleted)",
-  narrowed: "Narrowed to",
-  widen: (name: string) => `Take away: ${name}`,
+  narrowed: "Filtered by",
+  widen: (name: string) => `Remove filter: ${name}`,
   nothing: {
     made: {
       title: "No calls yet",
-      text: "What you call shows up here within a second. The playground makes a first call.",
+      text: "Your calls appear here within a second. Make your first one in the playground.",
       action: "Open the playground",
     },
     provided: {
       title: "Your machines have served no calls yet",
-      text: "Connect one, and what it does for others and for you shows up here.",
+      text: "Connect a machine; the calls it serves appear here.",
       action: "Add a node",
     },
   },

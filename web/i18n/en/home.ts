@@ -4,17 +4,17 @@ import { count, number } from "./words.ts";
 
 export const home = {
   title: "Home",
-  headline: "Many people’s models, one address.",
+  headline: "Everyone’s models behind one API address.",
   lead:
-    "Machines with models on them dial out to this gateway. Your programs call all of them through one OpenAI-compatible API.",
+    "Machines connect out to this gateway and share their models; your programs use all of them through one OpenAI-compatible API.",
   seeNodes: "See nodes",
-  nobodyOnline: "Nobody is online right now",
-  cutOff: "This gateway cannot reach all others: what it shows of them may be old",
+  nobodyOnline: "No node is online right now",
+  cutOff: "Some gateways are unreachable; node information may be outdated",
   joinTitle: "How to join",
   steps: [
     {
-      title: "Make an account",
-      text: "You get two tokens: one that calls models, one that connects machines.",
+      title: "Create an account",
+      text: "You get an API key, which calls models, and a node token, which connects machines.",
     },
     {
       title: "Call a model",
@@ -23,7 +23,7 @@ export const home = {
     {
       title: "Share a machine",
       text:
-        "Run the client beside Ollama, vLLM or an API key. It dials out, so it needs no open port, and provider keys never leave it.",
+        "Run the node program on a machine with Ollama, vLLM or a provider’s API key. It connects out, so no port has to be opened, and provider keys never leave the machine.",
     },
   ],
   picture: (nodes: number) =>
@@ -39,9 +39,9 @@ export const home = {
       : `${count(running, "call runs", "calls run")}, ${number.format(waiting)} waiting`,
   doors: {
     talk: { title: "Talk to a model", text: "One, or two side by side" },
-    look: { title: "See what is used", text: "Calls, tokens, errors, speed" },
+    look: { title: "See usage", text: "Calls, tokens, errors, speed" },
     key: { title: "Create a key", text: "For a program of yours" },
-    share: { title: "Share a machine", text: "One paste into its terminal" },
+    share: { title: "Share a machine", text: "Paste one command there" },
   },
   done: "done",
   toDo: "to do",
@@ -64,7 +64,7 @@ export const home = {
     secure: {
       title: "Turn on TLS",
       open:
-        "Without it, anybody on the way can read tokens, prompts and answers. See docs/deployment.md.",
+        "Without TLS, anyone on the network can read keys, prompts and answers. See the deployment guide.",
       action: "",
     },
   },

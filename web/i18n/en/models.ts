@@ -29,7 +29,7 @@ export const models = {
   try: "Try",
   snippet: "Snippet",
   call: (model: string) => `Call ${model}`,
-  callText: "Copying puts your real key in.",
+  callText: "The copied text contains your real key.",
   emptyTitle: "No model is online",
-  emptyText: "Models appear here as soon as somebody connects a machine that has some.",
+  emptyText: "Models appear here as soon as a node connects.",
 } as const;

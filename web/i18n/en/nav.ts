@@ -18,9 +18,9 @@ export const nav = {
   search: "Search",
   searchKeys: "Ctrl K",
   account: "Your account",
-  roles: { user: "Member", admin: "Administrator" },
+  roles: { user: "User", admin: "Admin" },
   signIn: "Sign in",
   signOut: "Sign out",
   register: "Create account",
-  theme: { system: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" },
+  theme: { system: "Theme: system", light: "Theme: light", dark: "Theme: dark" },
 } as const;

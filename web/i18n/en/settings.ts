@@ -1,11 +1,11 @@
-/** The settings' page, in English. */
+/** The settings page, in English. */
 
 export const settings = {
   title: "Settings",
-  look: "Language and look",
+  look: "Language and appearance",
   language: "Language",
   theme: "Theme",
-  themes: { system: "As the system", light: "Light", dark: "Dark" },
+  themes: { system: "System", light: "Light", dark: "Dark" },
   password: "Password",
   passwordText: "Changing it signs you out everywhere else.",
   currentPassword: "Current password",
@@ -14,7 +14,7 @@ export const settings = {
   passwordChanged: "The password is changed; every other session has ended.",
   sessions: "Sessions",
   sessionsText: "Where you are signed in.",
-  unknownProgram: "A program without a name",
+  unknownProgram: "Unknown program",
   thisOne: "this one",
   seen: (age: string) => `seen ${age}`,
   since: (moment: string) => `since ${moment}`,

@@ -17,8 +17,8 @@ export const common: Common = {
   programmingLanguage: "语言",
   copy: "复制",
   copied: "已复制",
-  copyFailed: "请选中文本后按 Ctrl+C",
-  errorDetails: "错误详情，可发给网关的管理者",
+  copyFailed: "复制失败，请手动选中文本复制",
+  errorDetails: "错误详情（可发给管理员）",
   show: "显示",
   hide: "隐藏",
   online: (nodes, models) =>
@@ -29,10 +29,10 @@ export const common: Common = {
     too_long: (limit) => `太长：最多 ${number.format(limit)} 个字符。`,
     too_small: (limit) => `太小：至少为 ${number.format(limit)}。`,
     too_big: (limit) => `太大：最多为 ${number.format(limit)}。`,
-    wrong_type: "此处的内容类型不对。",
-    wrong_format: "此处的格式不对。",
-    not_allowed: "不能选择此项。",
-    unknown_field: "网关不认识此项。",
+    wrong_type: "类型不正确。",
+    wrong_format: "格式不正确。",
+    not_allowed: "不支持该选项。",
+    unknown_field: "无法识别的字段。",
   },
   duration: {
     ms: (n) => `${number.format(n)} 毫秒`,
@@ -41,5 +41,5 @@ export const common: Common = {
   },
   retryAfter: (failure, seconds) => `${failure}请在 ${wait(seconds)}后重试。`,
   lost: (age) => `与网关的连接已中断，当前显示的是${age}的数据，正在重试。`,
-  pageBroke: "页面出错了，请刷新；若再次出现，请告知网关的管理者。",
+  pageBroke: "页面出错了，请刷新；如再次出现，请联系管理员。",
 };

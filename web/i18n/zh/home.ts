@@ -5,14 +5,17 @@ import { number } from "./words.ts";
 
 export const home: Messages["home"] = {
   title: "首页",
-  headline: "许多人的模型，一个地址。",
-  lead: "装有模型的机器主动连接到这个网关，你的程序通过一个兼容 OpenAI 的 API 调用它们全部。",
+  headline: "汇聚众人的模型，一个地址调用。",
+  lead: "各台机器主动连到这个网关并共享模型，你的程序用一个兼容 OpenAI 的 API 就能调用全部。",
   seeNodes: "查看节点",
   nobodyOnline: "目前没有节点在线",
-  cutOff: "此网关无法联系到所有其他网关，显示的内容可能不是最新的",
+  cutOff: "与部分网关失去联系，显示的节点信息可能已过时",
   joinTitle: "如何加入",
   steps: [
-    { title: "注册账号", text: "你会得到两个令牌：一个用来调用模型，一个用来接入机器。" },
+    {
+      title: "注册账号",
+      text: "你会得到一个 API 密钥（调用模型用）和一个节点令牌（接入机器用）。",
+    },
     {
       title: "调用模型",
       text: "把这个地址和你的密钥交给任意 OpenAI SDK，程序的其他部分无需改动。",
@@ -20,7 +23,7 @@ export const home: Messages["home"] = {
     {
       title: "共享机器",
       text:
-        "在 Ollama、vLLM 或某个 API 密钥旁边运行客户端。它只向外连接，无需开放端口，上游密钥也不会离开本机。",
+        "在装有 Ollama、vLLM 或持有模型 API 密钥的机器上运行节点程序。它主动连出，无需公网 IP 和端口映射，密钥不会离开本机。",
     },
   ],
   picture: (nodes) => `你的程序调用网关，网关调用 ${number.format(nodes)} 个节点`,
@@ -31,11 +34,11 @@ export const home: Messages["home"] = {
   dismiss: "以后再说",
   load: (running, waiting) =>
     waiting === 0
-      ? `${number.format(running)} 个调用进行中`
-      : `${number.format(running)} 个调用进行中，${number.format(waiting)} 个等待`,
+      ? `正在处理 ${number.format(running)} 次调用`
+      : `正在处理 ${number.format(running)} 次调用，${number.format(waiting)} 次排队中`,
   doors: {
     talk: { title: "与模型对话", text: "一个，或两个并排" },
-    look: { title: "查看用量", text: "调用、词元、错误、速度" },
+    look: { title: "查看用量", text: "调用、Token、错误、速度" },
     key: { title: "创建密钥", text: "给你的某个程序" },
     share: { title: "共享一台机器", text: "在终端粘贴一次即可" },
   },
@@ -43,23 +46,23 @@ export const home: Messages["home"] = {
   toDo: "待完成",
   checks: {
     online: {
-      title: "有模型在线",
+      title: "接入第一个模型",
       open: "还没有节点接入。添加一个，或等待其他人的节点。",
       action: "添加节点",
     },
     called: {
       title: "完成第一次调用",
-      open: "试验场会替你完成，并给出代码。",
+      open: "在试验场里点一下就能完成，并附上代码。",
       action: "打开试验场",
     },
     provided: {
       title: "共享一台机器",
-      open: "接入一个节点，并用它完成第一次服务。",
+      open: "接入一个节点，处理第一次调用。",
       action: "添加节点",
     },
     secure: {
       title: "启用 TLS",
-      open: "没有它，途中的任何人都能读到令牌、提示词和回答。参见 docs/deployment.md。",
+      open: "未启用 HTTPS 时，链路上的任何人都能读到密钥、提示词和回答。配置方法见部署文档。",
       action: "",
     },
   },

@@ -19,7 +19,7 @@ export const nav: Messages["nav"] = {
   search: "搜索",
   searchKeys: "Ctrl K",
   account: "你的账号",
-  roles: { user: "成员", admin: "管理员" },
+  roles: { user: "用户", admin: "管理员" },
   signIn: "登录",
   signOut: "退出登录",
   register: "注册",

@@ -37,7 +37,7 @@ export function UserDialog({ user, onChange, onClose }: Props) {
     });
   const save = (event: Event) => {
     event.preventDefault();
-    const names = models.value.split(",").map((name) => name.trim()).filter(Boolean);
+    const names = models.value.split(/[,，、]/).map((name) => name.trim()).filter(Boolean);
     void change({
       role: role.value,
       rpm: rpm.value.trim() === "" ? null : Number(rpm.value),
