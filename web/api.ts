@@ -1,4 +1,4 @@
-/** The gateway's API as the console uses it: the only place that fetches. The session is a cookie that no script can read. */
+/** The gateway's console API: the only place that fetches it. The session is a cookie that no script can read. */
 
 import type {
   AdminNodeChange,
@@ -52,7 +52,7 @@ export interface Registration {
 
 type Signal = AbortSignal | undefined;
 
-/** One function an endpoint. All reject with ApiError, or with AbortError where `signal` was aborted. */
+/** One function per endpoint. All reject with ApiError, or with AbortError when `signal` is aborted. */
 export const api = {
   info: (signal?: Signal) => get<InfoView>("/api/info", signal),
   me: (signal?: Signal) => get<{ user: UserView }>("/api/user/me", signal),
@@ -105,21 +105,21 @@ export const api = {
     get<AuditPage>(`/api/admin/audit${query(filter)}`, signal),
 };
 
-/** What the gateway answered instead, or that it did not answer (`code` is then `unreachable`). */
+/** An error answer of the gateway, or no answer (`code` is then `unreachable`). */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   constructor(
     readonly status: number,
-    /** The gateway's stable code; the console's texts go by it. */
+    /** The gateway's stable code; the console's texts are looked up by it. */
     readonly code: string,
     message: string,
-    /** The field at fault, where there is one. */
+    /** The field at fault, if any. */
     readonly param: string | null = null,
-    /** When trying again makes sense, in seconds. */
+    /** Seconds after which a retry makes sense. */
     readonly retryAfterS: number | null = null,
-    /** Of a form: every field that is wrong. */
+    /** Every field at fault, for a form. */
     readonly fields: readonly FieldProblem[] = [],
-    /** What the gateway's log has it under. */
+    /** The request's id in the gateway's log. */
     readonly requestId: string | null = null,
   ) {
     super(message);
@@ -128,12 +128,12 @@ export class ApiError extends Error {
 
 let signedOut: () => void = () => {};
 
-/** Names who is told when the gateway says that nobody is signed in any more. */
+/** Sets the listener that is called when the gateway answers that the session is over. */
 export function onSignedOut(listener: () => void): void {
   signedOut = listener;
 }
 
-/** A gateway that says nothing for this long counts as unreachable. */
+/** A gateway that does not answer within this time counts as unreachable. */
 const TIMEOUT_MS = 15_000;
 
 function get<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -160,10 +160,11 @@ function change<T>(method: string, path: string, body: unknown): Promise<T> {
   });
 }
 
-/** `?a=1&b=2` of the parts that are there. */
+/** `?a=1&b=2`, without undefined and empty parameters. */
 function query(parts: object): string {
-  const there = Object.entries(parts).filter(([, value]) => value !== undefined && value !== "");
-  const text = new URLSearchParams(there.map(([name, value]) => [name, String(value)])).toString();
+  const present = Object.entries(parts).filter(([, value]) => value !== undefined && value !== "");
+  const text = new URLSearchParams(present.map(([name, value]) => [name, String(value)]))
+    .toString();
   return text === "" ? "" : `?${text}`;
 }
 
@@ -173,7 +174,7 @@ async function call<T>(path: string, init: RequestInit): Promise<T> {
   const body: unknown = await response.json().catch(() => null);
   if (response.ok && body !== null) return body as T;
   const error = asError(response, body as ErrorView | null);
-  // A wrong password says nothing about the session; every other 401 does.
+  // A wrong password does not end the session; every other 401 means that it is over.
   if (error.status === 401 && error.code !== "invalid_credentials") signedOut();
   throw error;
 }
@@ -197,7 +198,7 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   }
 }
 
-/** Something between here and the gateway may answer for it, in a shape of its own. */
+/** The body may have any shape: a proxy may answer in place of the gateway. */
 function asError(response: Response, body: ErrorView | null): ApiError {
   const retryAfterS = Number(response.headers.get("retry-after")) || null;
   const known = body?.error;

@@ -1,4 +1,4 @@
-/** Every page of the console on one screen, and the frame around them. */
+/** The console: its routes, and the shell around every page. */
 
 import { useSignal } from "@preact/signals";
 import { ErrorBoundary } from "preact-iso/lazy";
@@ -58,7 +58,7 @@ export function App() {
   );
 }
 
-/** A new page is read from its beginning, also by those who listen to it. */
+/** Moves the focus to the new page, so that a screen reader starts at its beginning. */
 function arrive(isBroken: { value: boolean }): void {
   isBroken.value = false;
   document.getElementById("main")?.focus({ preventScroll: true });

@@ -1,11 +1,11 @@
 /**
- * Runs before the first paint, from its own blocking file because the page's policy forbids inline
- * code: puts the chosen theme and language on the page, so that neither flashes.
+ * Sets the chosen theme and language before the first paint, so that neither flashes. A blocking
+ * file of its own, because the page's content security policy forbids inline scripts.
  */
 
 const page = document.documentElement;
 
-/** Storage throws where the browser blocks it; the system's own settings then hold. */
+/** Null also where the browser blocks storage: the system's settings then apply. */
 function kept(key: string): string | null {
   try {
     return localStorage.getItem(key);

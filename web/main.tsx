@@ -1,4 +1,4 @@
-/** The console: starts it, in the page that the gateway serves for every path of its own. */
+/** Starts the console, in the page that the gateway serves for each of the console's paths. */
 
 import { render } from "preact";
 import { App } from "./app.tsx";

@@ -1,6 +1,5 @@
-/** Where the console's pages are, and how one is come back to. */
+/** The paths of the console's pages, and the way back to one after signing in. */
 
-/** Every path that the console answers. */
 export const paths = {
   home: "/",
   register: "/register",
@@ -17,7 +16,7 @@ export const paths = {
   admin: "/admin",
 } as const;
 
-/** One node's own page. */
+/** The page of one node. */
 export function nodePath(id: string): string {
   return `${paths.nodes}/${encodeURIComponent(id)}`;
 }
@@ -27,12 +26,12 @@ export function tryPath(model: string): string {
   return `${paths.playground}?model=${encodeURIComponent(model)}`;
 }
 
-/** The login page, told where to go on afterwards. */
+/** The login page, which returns to `backTo` afterwards. */
 export function loginPath(backTo: string): string {
   return `${paths.login}?next=${encodeURIComponent(backTo)}`;
 }
 
-/** Where to go after signing in. Only a path of our own is taken: a link may be anybody's. */
+/** Where to go after signing in. Accepts only paths of the console, because anyone can write such a link. */
 export function nextPath(next: string | undefined, fallback: string = paths.dashboard): string {
   return next !== undefined && /^\/(?![/\\])[^\\\s]*$/.test(next) ? next : fallback;
 }

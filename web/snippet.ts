@@ -1,15 +1,15 @@
-/** Lines to copy: each works as it stands once the reader's own token and a live model are in it. */
+/** Code and configuration to copy: complete, with the user's own token and a live model filled in. */
 
 import type { InfoView } from "../api/mod.ts";
 
 export interface CallExample {
-  /** Of the gateway: `https://gateway.example` */
+  /** The gateway's: `https://gateway.example` */
   address: string;
   apiToken: string;
   model: string;
 }
 
-/** Programs that make one call, and what others are told by, by the name on their tab. */
+/** Programs that make one call, and the environment variables for others; by the name on their tab. */
 export const callSnippets = {
   curl: ({ address, apiToken, model }: CallExample) =>
     `curl ${address}/v1/chat/completions \\
@@ -58,14 +58,14 @@ export type SnippetName = keyof typeof callSnippets;
 
 interface Upstream {
   type: "openai" | "claude";
-  /** Null: it asks for none. */
+  /** Null: no key is needed. */
   apiKey: string | null;
   baseUrl: string | null;
-  /** Null: everything that it lists is offered. */
+  /** Null: every listed model is offered. */
   model: string | null;
 }
 
-/** What a machine can serve, by the name on its tab; keys are read from the node's environment. */
+/** Model servers and providers, by the name on their tab; keys are read from the node's environment. */
 export const upstreams = {
   Ollama: { type: "openai", apiKey: null, baseUrl: "http://localhost:11434/v1", model: null },
   vLLM: { type: "openai", apiKey: null, baseUrl: "http://localhost:8000/v1", model: null },
@@ -80,7 +80,7 @@ export const upstreams = {
 
 export type UpstreamName = keyof typeof upstreams;
 
-/** The client's config.yaml, complete. */
+/** A complete config.yaml of a node. */
 export function clientConfig(address: string, clientToken: string, name: UpstreamName): string {
   const { type, apiKey, baseUrl, model }: Upstream = upstreams[name];
   const lines = [
@@ -102,7 +102,7 @@ function offered(model: string | null): string[] {
   return lines.map((line) => `    ${line}`);
 }
 
-/** Where programs reach the gateway: as its operator says, else where the console was opened. */
+/** The gateway's address for programs: the configured public one, or the one the console was opened at. */
 export function gatewayAddress(
   info: Pick<InfoView, "public_url"> | null,
   origin: string = location.origin,
@@ -110,7 +110,7 @@ export function gatewayAddress(
   return (info?.public_url ?? origin).replace(/\/+$/, "");
 }
 
-/** Where nodes dial: `https://…` → `wss://…/ws`. */
+/** The address that nodes connect to: `https://…` → `wss://…/ws`. */
 export function webSocketUrl(address: string): string {
   return `${address.replace(/^http/, "ws")}/ws`;
 }

@@ -42,8 +42,8 @@ type Filled<T> = T extends string ? string
   : T extends (...values: infer V) => string ? (...values: V) => string
   : { readonly [K in keyof T]: Filled<T[K]> };
 
-/** What a language has to say. A missing key fails the type check. */
+/** The texts that every language must have. A missing one fails the type check. */
 export type Messages = Filled<typeof en>;
 
-/** Of these, what stands at the top. */
+/** The texts at the top level. */
 export type Common = Filled<typeof common>;

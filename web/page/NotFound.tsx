@@ -1,4 +1,4 @@
-/** Any path that is none of ours. */
+/** The page for unknown paths. */
 
 import { Page } from "../part/Page.tsx";
 import { paths } from "../route.ts";

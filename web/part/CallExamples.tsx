@@ -1,4 +1,4 @@
-/** Ready programs that call a model from here: shown with the key masked, copied with it. */
+/** Code that calls a model: shown with the key masked, copied with the real key. */
 
 import { useSignal } from "@preact/signals";
 import { api } from "../api.ts";
@@ -15,7 +15,7 @@ interface Props {
 }
 
 const names = Object.keys(callSnippets) as SnippetName[];
-/** The gateway's address hardly ever changes. */
+/** The gateway's address rarely changes. */
 const REFRESH_ADDRESS_MS = 60_000;
 
 export function CallExamples({ token, model }: Props) {

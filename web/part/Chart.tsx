@@ -1,4 +1,4 @@
-/** Figures over time as lines and areas. What it shows can also be read as a table beside it. */
+/** Values over time as lines and areas. Pages offer the same data as a table, too. */
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
@@ -7,11 +7,11 @@ import { isDark } from "../state/theme.ts";
 
 export interface ChartLine {
   label: string;
-  /** One value a step; null: nothing is known of it. */
+  /** One value per step; null: no data. */
   values: readonly (number | null)[];
-  /** Of the palette, from 1 to 6. */
+  /** Index in the palette, from 1 to 6. */
   colour: number;
-  /** Whether what is below the line is filled. */
+  /** Whether the area below the line is filled. */
   isArea?: boolean;
 }
 
@@ -20,7 +20,7 @@ interface Props {
   /** When each step begins, UTC milliseconds. */
   times: readonly number[];
   lines: readonly ChartLine[];
-  /** As on the axis and in the legend. */
+  /** For the axis and the legend. */
   format: (value: number) => string;
 }
 
@@ -35,13 +35,13 @@ export function Chart({ label, times, lines, format }: Props) {
   const latest = useRef({ data, lines, format });
   latest.current = { data, lines, format };
 
-  // What it looks like has changed: it is drawn anew.
+  // A new look needs a new plot.
   useEffect(() => {
     const element = box.current;
     if (!element) return;
     const { lines, data } = latest.current;
     const formatNow = (value: number) => latest.current.format(value);
-    const plot = new uPlot(looks(element, lines, formatNow), data, element);
+    const plot = new uPlot(options(element, lines, formatNow), data, element);
     chart.current = plot;
     const resized = new ResizeObserver(() =>
       plot.setSize({ width: element.clientWidth, height: HEIGHT_PX })
@@ -62,7 +62,7 @@ function plotted(times: readonly number[], lines: readonly ChartLine[]): uPlot.A
   return [times.map((at) => at / 1000), ...lines.map(({ values }) => [...values])];
 }
 
-function looks(
+function options(
   element: HTMLElement,
   lines: readonly ChartLine[],
   format: (value: number) => string,
@@ -70,7 +70,7 @@ function looks(
   const ink = colour(element, "--ink-soft");
   const grid = { stroke: colour(element, "--line"), width: 1 };
   const font = `11px ${getComputedStyle(element).fontFamily}`;
-  const told = (value: number | null) => (value === null ? "–" : format(value));
+  const text = (value: number | null) => (value === null ? "–" : format(value));
   return {
     width: element.clientWidth,
     height: HEIGHT_PX,
@@ -107,7 +107,7 @@ function looks(
           width: 1.75,
           fill: isArea ? `color-mix(in srgb, ${stroke} 14%, transparent)` : undefined,
           points: { show: false },
-          value: (_plot, value) => told(value),
+          value: (_plot, value) => text(value),
         };
       }),
     ],
@@ -118,18 +118,18 @@ const MINUTE_S = 60;
 const HOUR_S = 60 * MINUTE_S;
 const DAY_S = 24 * HOUR_S;
 
-/** Between two texts of the time axis, at least: the longest of them fits. */
+/** Smallest distance of two labels of the time axis; fits the longest label. */
 const TICK_PX = 62;
 const timeStepsS = [1, 5, 15, 30].map((n) => n * MINUTE_S)
   .concat([1, 2, 3, 4, 6, 8, 12].map((n) => n * HOUR_S));
 const dayStepsS = [1, 2, 5, 10, 15, 30].map((n) => n * DAY_S);
 
-/** Beyond two days, hours are nobody's question. */
+/** Beyond two days the axis shows no hours. */
 function isOfDays(fromS: number, toS: number): boolean {
   return toS - fromS > 2 * DAY_S;
 }
 
-/** Days; or times, with the day below the first one of each. */
+/** Days; or times, with the day below the first time of each day. */
 function tickTexts(timesS: readonly number[], isOfDays: boolean): string[] {
   const days = timesS.map((at) => formatShortDay(at * 1000));
   if (isOfDays) return days;
@@ -143,7 +143,7 @@ function moment(atMs: number): string {
   return `${formatShortDay(atMs)}, ${formatTime(atMs)}`;
 }
 
-/** A canvas knows no variables, and these say their light and their dark value at once. */
+/** Resolves a CSS variable with `light-dark()`, which a canvas cannot. */
 function colour(element: HTMLElement, variable: string): string {
   const probe = document.createElement("i");
   probe.style.color = `var(${variable})`;

@@ -1,4 +1,4 @@
-/** One of a few, all in sight: radio buttons in a row, with the keys that radio buttons have. */
+/** A choice of one among a few: radio buttons in a row. */
 
 import type { Signal } from "@preact/signals";
 import { useId } from "preact/hooks";
@@ -7,7 +7,7 @@ interface Props<T extends string> {
   label: string;
   options: readonly T[];
   value: Signal<T>;
-  /** What an option is called; default: its own name. */
+  /** The label of an option; default: the option itself. */
   name?: (option: T) => string;
 }
 
@@ -20,7 +20,7 @@ type ChoicesProps<T extends string> = Omit<Props<T>, "value"> & {
   onChoose: (option: T) => void;
 };
 
-/** The same, for a choice that is kept elsewhere, such as in the page's address. */
+/** The same, for a choice that is not in a signal, such as one in the page's address. */
 export function Choices<T extends string>(
   { label, options, chosen, onChoose, name = (option) => option }: ChoicesProps<T>,
 ) {

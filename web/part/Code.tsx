@@ -1,12 +1,12 @@
-/** A text to copy as a whole: a command, a program, a file. */
+/** A command, program or file, with a copy button. */
 
 import { CopyButton } from "./CopyButton.tsx";
 
 interface Props {
-  /** What it is: a file's name, a language. */
+  /** A file's name or a language. */
   title: string;
   shown: string;
-  /** What is copied, where it differs: secrets are masked on screen only. */
+  /** The copied text, where it differs: secrets are masked on screen only. */
   copied?: string;
 }
 
@@ -17,7 +17,7 @@ export function Code({ title, shown, copied = shown }: Props) {
         <span>{title}</span>
         <CopyButton text={copied} label={title} />
       </figcaption>
-      {/* Long lines scroll, also by keyboard. */}
+      {/* Focusable, so that long lines can be scrolled by keyboard. */}
       <pre tabIndex={0} role="region" aria-label={title}><code>{shown}</code></pre>
     </figure>
   );

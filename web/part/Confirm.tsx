@@ -1,4 +1,4 @@
-/** Asks before something is done that cannot be undone. */
+/** Asks for confirmation of an action that cannot be undone. */
 
 import type { Signal } from "@preact/signals";
 import { messages } from "../state/locale.ts";
@@ -10,10 +10,10 @@ interface Props {
   isOpen: Signal<boolean>;
   title: string;
   text: string;
-  /** On the button that does it. */
+  /** Label of the confirming button. */
   action: string;
   onConfirm: () => Promise<void>;
-  /** Told once it is closed, whichever way. */
+  /** Called once the dialog is closed, confirmed or not. */
   onClose?: () => void;
 }
 

@@ -1,32 +1,32 @@
-/** A button that puts a text on the clipboard and says whether it did. */
+/** A button that copies a text to the clipboard and shows whether that succeeded. */
 
 import { useSignal } from "@preact/signals";
 import { messages } from "../state/locale.ts";
 import { Icon } from "./Icon.tsx";
 
-/** How long the button says what happened. */
-const SAID_MS = 2000;
+/** How long the button shows the result. */
+const RESULT_MS = 2000;
 
-/** `label` names what is copied, for those who cannot see what the button stands beside. */
+/** `label` names the copied text for screen readers. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
-  const said = useSignal<"copied" | "copyFailed" | null>(null);
+  const result = useSignal<"copied" | "copyFailed" | null>(null);
   const t = messages.value;
 
   const onClick = async () => {
-    said.value = await copy(text) ? "copied" : "copyFailed";
-    setTimeout(() => said.value = null, SAID_MS);
+    result.value = await copy(text) ? "copied" : "copyFailed";
+    setTimeout(() => result.value = null, RESULT_MS);
   };
 
-  const shown = said.value ? t[said.value] : t.copy;
+  const shown = result.value ? t[result.value] : t.copy;
   return (
     <button type="button" class="button small" onClick={onClick} aria-label={`${shown}: ${label}`}>
-      <Icon name={said.value === "copied" ? "check" : "copy"} />
+      <Icon name={result.value === "copied" ? "check" : "copy"} />
       <span role="status">{shown}</span>
     </button>
   );
 }
 
-/** The clipboard's own way exists on HTTPS and localhost only; a gateway in a home network is neither. */
+/** Falls back to a selection, because the clipboard API exists on HTTPS and localhost only. */
 async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

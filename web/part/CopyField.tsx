@@ -1,4 +1,4 @@
-/** A secret of the reader's own: masked until asked for, copied without being shown. */
+/** A secret of the user's: masked until shown, copied without being shown. */
 
 import type { ComponentChildren } from "preact";
 import type { Signal } from "@preact/signals";
@@ -10,9 +10,9 @@ interface Props {
   label: string;
   hint: string;
   value: string;
-  /** Shared with whatever else on the page shows the same secret. */
+  /** Shared by all parts of the page that show the same secret. */
   isShown: Signal<boolean>;
-  /** More buttons. */
+  /** Further buttons. */
   children?: ComponentChildren;
 }
 
@@ -44,7 +44,7 @@ export function CopyField({ label, hint, value, isShown, children }: Props) {
   );
 }
 
-/** What the secret is for stays readable, and its last four signs, to tell one from another. */
+/** Keeps the prefix and the last four characters readable, to tell secrets apart. */
 export function masked(value: string): string {
   const kind = /^(sk-colink-|client-)/.exec(value)?.[0] ?? "";
   return `${kind}••••••••${value.slice(-4)}`;

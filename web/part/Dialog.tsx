@@ -1,4 +1,4 @@
-/** The browser's own modal dialog: it holds the focus, closes on Escape and gives the focus back. */
+/** The browser's modal dialog: keeps the focus, closes on Escape and returns the focus. */
 
 import type { ComponentChildren } from "preact";
 import type { Signal } from "@preact/signals";
@@ -10,12 +10,12 @@ import { useModal } from "./use_modal.ts";
 interface Props {
   isOpen: Signal<boolean>;
   title: string;
-  /** A sentence under the title. */
+  /** A sentence below the title. */
   text?: string;
   width?: "narrow" | "wide";
-  /** Told once it is closed, whichever way. */
+  /** Called once the dialog is closed. */
   onClose?: () => void;
-  /** Drawn while it is open only, so that what it holds starts afresh each time. */
+  /** Mounted only while the dialog is open, so that its state starts afresh each time. */
   children: ComponentChildren;
 }
 
@@ -37,7 +37,7 @@ export function Dialog({ isOpen, title, text, width = "narrow", onClose, childre
       }}
     >
       <div class="dialog-head">
-        {/* Read first, and no button is pressed by an Enter too many. */}
+        {/* Focused first: it is read out, and a stray Enter presses no button. */}
         <h2 id={`${id}-title`} tabIndex={-1} autofocus>{title}</h2>
         <button
           type="button"

@@ -1,4 +1,4 @@
-/** What belongs here, and the one thing to do about it, while there is nothing. */
+/** Shown in place of an empty list: what belongs there, and how to start. */
 
 import type { ComponentChildren } from "preact";
 import { Icon, type IconName } from "./Icon.tsx";

@@ -1,11 +1,11 @@
-/** A page's data that did not come: said once, and not where the banner already says it. */
+/** The error of a page's data; nothing while the gateway is unreachable, which the banner already says. */
 
 import type { ApiError } from "../api.ts";
 import { ErrorNotice } from "./Notice.tsx";
 
 interface Props {
   error: ApiError | null;
-  /** For what is not asked again by itself. */
+  /** For data that is not polled. */
   retry?: () => void;
 }
 

@@ -1,4 +1,4 @@
-/** A labelled input with its hint, and what is wrong with it beside it. */
+/** A labelled input with its hint and problem. */
 
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
@@ -21,7 +21,7 @@ interface Props {
   onInput: (value: string) => void;
   hint?: string;
   placeholder?: string;
-  /** Shown beside the field, and told to those who cannot see it. */
+  /** Shown beside the field and announced by screen readers. */
   problem?: string;
 }
 

@@ -1,4 +1,4 @@
-/** A page that needs a session: shown to who has one, the way to the login page to who has not. */
+/** A page that needs a session: without one, redirects to the login page. */
 
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";

@@ -1,6 +1,6 @@
-/** The console's few pictures, drawn in the colour of the text around them. */
+/** The console's icons, in the colour of the surrounding text. */
 
-/** On a 16 × 16 grid; stroked, unless the name is in `filled`. */
+/** SVG paths on a 16 × 16 grid; stroked, and also filled for the names in `filled`. */
 const paths = {
   check: "M3 8.5 6.5 12 13 4.5",
   copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
@@ -62,7 +62,7 @@ export type IconName = keyof typeof paths;
 
 const filled: ReadonlySet<IconName> = new Set(["ready"]);
 
-/** Decoration only: the text beside it, or the button's label, says the same. */
+/** Decoration only, hidden from screen readers. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">

@@ -1,4 +1,4 @@
-/** Co-Link's sign: machines, joined at one point. */
+/** Co-Link's logo: machines joined at one point. */
 
 export function Logo() {
   return (

@@ -1,4 +1,4 @@
-/** A list of any length, of which only what is in sight is drawn. */
+/** A list of any length that renders only the visible items. */
 
 import { useSignal } from "@preact/signals";
 import {
@@ -15,14 +15,14 @@ interface Props<T> {
   class?: string;
   items: readonly T[];
   keyOf: (item: T) => string;
-  /** About how tall one is; each is measured once it is drawn. */
+  /** Approximate height of an item; each is measured once it is rendered. */
   estimatePx: number;
-  /** Told when its end comes near, so that there may be more of it. */
+  /** Called when the end of the list comes near, to load more. */
   onEnd?: () => void;
   children: (item: T) => ComponentChildren;
 }
 
-/** So many are simply drawn: the browser's own search then finds them all. */
+/** Up to this length all items are rendered, so that the browser's search finds them. */
 const FEW = 40;
 
 export function LongList<T>(props: Props<T>) {
@@ -37,10 +37,10 @@ function Whole<T>({ label, class: name, items, keyOf, children }: Props<T>) {
   );
 }
 
-/** Drawn beyond the window's edges, so that scrolling finds it there. */
+/** Items rendered beyond each edge of the window. */
 const OVERSCAN = 6;
 
-/** So many items before the last, more of them are asked for. */
+/** Distance from the end, in items, at which more are loaded. */
 const NEAR_END = 40;
 
 function Windowed<T>(
@@ -49,7 +49,7 @@ function Windowed<T>(
   const list = useRef<HTMLUListElement>(null);
   const version = useSignal(0);
   const usualPx = useRef(estimatePx);
-  // Only what has changed is measured anew: the same function says that nothing has.
+  // The virtualizer measures all items anew when this function changes.
   const getItemKey = useMemo(() => (i: number) => keyOf(items[i]!), [items]);
   const options = {
     count: items.length,
@@ -68,7 +68,7 @@ function Windowed<T>(
   rows.setOptions(options);
   useEffect(() => rows._didMount(), []);
   useLayoutEffect(() => rows._willUpdate());
-  // Most are as tall as the first: taken for that, they need no measuring one by one.
+  // Most items are as tall as the first, which makes a good estimate for the others.
   useLayoutEffect(() => {
     const firstPx = list.current?.firstElementChild?.getBoundingClientRect().height;
     if (!firstPx || firstPx === usualPx.current) return;

@@ -1,14 +1,14 @@
-/** How full something is: one square a slot where they can be counted, a bar where they cannot. */
+/** A fill level: one square per slot where there are few, otherwise a bar. */
 
 interface Props {
   label: string;
-  /** The figures, as text. */
+  /** The values as text. */
   text: string;
   value: number;
   max: number;
 }
 
-/** More squares than this are no longer seen at a glance. */
+/** More squares could not be counted at a glance. */
 const COUNTABLE = 12;
 
 export function Meter({ label, text, value, max }: Props) {

@@ -1,4 +1,4 @@
-/** A sentence that the reader should not miss, with what can be done about it. */
+/** A highlighted message. */
 
 import type { ComponentChildren } from "preact";
 import { ApiError } from "../api.ts";
@@ -17,7 +17,7 @@ const icons: Readonly<Record<Tone, IconName>> = {
   bad: "warning",
 };
 
-/** Announced when it appears: at once where something failed, else when the reader pauses. */
+/** Announced by screen readers when it appears: at once for a failure, otherwise when they are idle. */
 export function Notice({ tone, children }: { tone: Tone; children: ComponentChildren }) {
   return (
     <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
@@ -27,7 +27,7 @@ export function Notice({ tone, children }: { tone: Tone; children: ComponentChil
   );
 }
 
-/** A failure of the gateway, in the reader's language, with its code. */
+/** An error of the gateway in the chosen language, with its code. */
 export function ErrorNotice({ error, retry }: { error: ApiError; retry?: () => void }) {
   return (
     <Notice tone="bad">
@@ -44,7 +44,7 @@ export function ErrorNotice({ error, retry }: { error: ApiError; retry?: () => v
   );
 }
 
-/** Whoever runs the gateway can do something about it, and asks what happened. */
+/** Whether the gateway's operator needs the details. */
 function isForOperator({ status, code }: ApiError): boolean {
   return status >= 500 || code === "unknown";
 }
@@ -54,14 +54,14 @@ function details({ code, status, message, requestId }: ApiError): string {
   return JSON.stringify({ code, status, message, requestId, page: location.pathname, at }, null, 2);
 }
 
-/** By the code where the console has words for it, else as the gateway put it. */
+/** The text of the code where the console has one, otherwise the gateway's message. */
 export function errorText(error: ApiError): string {
   const { errors, retryAfter } = messages.value;
   const text = has(errors, error.code) ? errors[error.code] : error.message;
   return error.retryAfterS === null ? text : retryAfter(text, error.retryAfterS);
 }
 
-/** What the gateway found wrong with one field of a form, in the reader's language; undefined: nothing. */
+/** The gateway's problem with one field of a form, in the chosen language; undefined: none. */
 export function fieldProblem({ fields }: ApiError, name: string): string | undefined {
   const problem = fields.find(({ param }) => param === name);
   if (!problem) return undefined;

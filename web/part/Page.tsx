@@ -1,4 +1,4 @@
-/** What every page has: its name in the window's title, one heading, a sentence under it. */
+/** The frame of every page: the tab's title, one heading, and a sentence below it. */
 
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
@@ -6,7 +6,7 @@ import { useEffect } from "preact/hooks";
 interface Props {
   title: string;
   lead?: ComponentChildren;
-  /** Narrow pages hold a form; wide ones, what there is to see. */
+  /** Narrow for forms, wide for content. */
   width?: "narrow" | "wide";
   /** Beside the heading. */
   action?: ComponentChildren;

@@ -1,4 +1,4 @@
-/** Narrows what a page lists, word by word; `/` leads to it from anywhere on the page. */
+/** The filter of a page's list; the `/` key moves the focus to it. */
 
 import { Icon } from "./Icon.tsx";
 

@@ -1,4 +1,4 @@
-/** A labelled choice among many, folded away until it is wanted. */
+/** A labelled choice of one among many. */
 
 import { useId } from "preact/hooks";
 
@@ -8,7 +8,7 @@ interface Props<T extends string> {
   options: readonly T[];
   chosen: T;
   onChoose: (option: T) => void;
-  /** What an option is called; default: its own name. */
+  /** The label of an option; default: the option itself. */
   nameOf?: (option: T) => string;
   hint?: string;
 }

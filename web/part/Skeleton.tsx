@@ -1,8 +1,8 @@
-/** The shape of what is still being asked for. */
+/** Placeholders for data that is still loading. */
 
 import { messages } from "../state/locale.ts";
 
-/** Of a part of a page. */
+/** For a part of a page. */
 export function Bones({ count }: { count: number }) {
   return (
     <div class="skeleton" role="status">
@@ -12,7 +12,7 @@ export function Bones({ count }: { count: number }) {
   );
 }
 
-/** Of a whole one. */
+/** For a whole page. */
 export function Skeleton() {
   return (
     <div class="page wide skeleton" role="status">

@@ -1,4 +1,4 @@
-/** How something fares, in a sign, a word and a tone. */
+/** A state as an icon and a word, in a tone. */
 
 import { Icon, type IconName } from "./Icon.tsx";
 

@@ -1,9 +1,9 @@
-/** Rows to compare under their columns' names. On a phone each becomes a card: a cell's `data-label` says there what it is. */
+/** A table. On a phone each row becomes a card, and the cells' `data-label` replaces the header. */
 
 import type { ComponentChildren } from "preact";
 import { messages } from "../state/locale.ts";
 
-export interface Column {
+interface Column {
   name: string;
   /** Whether its cells are numbers. */
   isNumber?: boolean;
@@ -11,9 +11,9 @@ export interface Column {
 
 interface Props {
   columns: readonly Column[];
-  /** Whether what can be done with a row stands in a last column. */
+  /** Whether the last column holds the actions of a row. */
   hasTools?: boolean;
-  /** Without an edge of its own, as a part of a panel. */
+  /** Without a border of its own, inside a panel. */
   isInset?: boolean;
   /** The rows. */
   children: ComponentChildren;

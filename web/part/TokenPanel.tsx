@@ -2,7 +2,6 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import type { TokenKind, UserView } from "../../api/mod.ts";
-
 import { messages } from "../state/locale.ts";
 import { rotateToken } from "../state/session.ts";
 import { Confirm } from "./Confirm.tsx";

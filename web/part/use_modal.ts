@@ -1,10 +1,10 @@
-/** The browser's own modal dialog, open while a signal says so. */
+/** Opens and closes the browser's modal dialog with a signal. */
 
 import type { Signal } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-/** For the `ref` of a `<dialog>`. It opens before the next key is pressed: that one belongs to it. */
+/** For the `ref` of a `<dialog>`. Opens it in a layout effect, so that the next key already reaches it. */
 export function useModal(isOpen: Signal<boolean>): RefObject<HTMLDialogElement | null> {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {

@@ -1,4 +1,4 @@
-/** What belongs to whoever is signed in: the pages aside, the keyboard's shortcuts, the way out. */
+/** The account's menu: its pages and signing out. */
 
 import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
@@ -10,7 +10,7 @@ import { signOut } from "../state/session.ts";
 import { useSubmit } from "../state/submit.ts";
 import { destinations } from "./destinations.ts";
 
-/** The browser's own popover: it closes on Escape and on a click beside it. */
+/** A popover of the browser's, which closes on Escape and on a click elsewhere. */
 export function AccountMenu({ user }: { user: UserView }) {
   const t = messages.value.nav;
   const id = useId();

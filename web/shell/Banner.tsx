@@ -1,4 +1,4 @@
-/** Says at the top of every page that the gateway is away, and how old that makes what is shown. */
+/** Says at the top of every page that the gateway is unreachable, and how old the shown data is. */
 
 import { useEffect } from "preact/hooks";
 import { api } from "../api.ts";
@@ -7,7 +7,7 @@ import { lostSinceMs } from "../state/connection.ts";
 import { now } from "../state/live.ts";
 import { formatAge, messages } from "../state/locale.ts";
 
-/** Between tries: not every page asks on its own. */
+/** Interval of the checks, which the banner makes for all pages. */
 const RETRY_MS = 3000;
 
 export function Banner() {
@@ -27,7 +27,7 @@ function Lost({ sinceMs }: { sinceMs: number }) {
   );
 }
 
-/** Whether it worked is heard by whoever notes what was reached. */
+/** The result is noted by the API module, see state/connection.ts. */
 function tryAgain(): void {
   if (!document.hidden) api.info().catch(() => {});
 }

@@ -1,4 +1,4 @@
-/** The bar at the top of every page: where one can go, what one can look up, who is signed in. */
+/** The bar at the top of every page: pages, search, and the account. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -12,7 +12,7 @@ import { AccountMenu } from "./AccountMenu.tsx";
 import { type Destination, destinations } from "./destinations.ts";
 import { LanguageSwitch, ThemeSwitch } from "./Switches.tsx";
 
-/** On a narrow screen the pages' names hide behind one button. */
+/** On a narrow screen one button shows and hides the pages. */
 export function Navbar({ onSearch }: { onSearch: () => void }) {
   const isOpen = useSignal(false);
   const { path } = useLocation();

@@ -1,6 +1,7 @@
-/** The command palette (Ctrl/Cmd-K): one line to type, and everything that it could mean. */
+/** The command palette (Ctrl/Cmd-K): a text field and the matching commands. */
 
 import { type Signal, useSignal } from "@preact/signals";
+import { Fragment } from "preact";
 import { useEffect, useId } from "preact/hooks";
 import { useLocation } from "preact-iso/router";
 import type { NodeView } from "../../api/mod.ts";
@@ -10,7 +11,7 @@ import { useModal } from "../part/use_modal.ts";
 import { messages } from "../state/locale.ts";
 import { type Command, commands, found } from "./commands.ts";
 
-/** More than this nobody reads: one more letter is faster. */
+/** Commands shown at most; typing one more letter is faster than reading more. */
 const SHOWN = 50;
 
 export function Palette({ isOpen }: { isOpen: Signal<boolean> }) {
@@ -42,10 +43,10 @@ function Line({ close }: { close: () => void }) {
   const at = Math.min(chosen.value, list.length - 1);
 
   useEffect(() => {
-    const asked = new AbortController();
-    // Without an answer the palette still has its pages and actions.
-    api.nodes(asked.signal).then((answer) => nodes.value = answer.nodes, () => {});
-    return () => asked.abort();
+    const loading = new AbortController();
+    // On failure the palette still has its pages and actions.
+    api.nodes(loading.signal).then((answer) => nodes.value = answer.nodes, () => {});
+    return () => loading.abort();
   }, []);
   useEffect(() => {
     document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: "nearest" });
@@ -90,12 +91,11 @@ function Line({ close }: { close: () => void }) {
       </div>
       <div id={`${id}-list`} class="palette-list" role="listbox" aria-label={t.title}>
         {list.map((command, i) => (
-          <>
+          <Fragment key={`${command.group} ${command.name} ${i}`}>
             {command.group !== list[i - 1]?.group && (
-              <p key={command.group} role="presentation">{t.groups[command.group]}</p>
+              <p role="presentation">{t.groups[command.group]}</p>
             )}
             <div
-              key={`${command.group} ${command.name} ${i}`}
               id={`${id}-${i}`}
               role="option"
               aria-selected={i === at}
@@ -106,7 +106,7 @@ function Line({ close }: { close: () => void }) {
               {command.name}
               {command.keys && <kbd>{command.keys}</kbd>}
             </div>
-          </>
+          </Fragment>
         ))}
       </div>
       {list.length === 0 && <p class="palette-none" role="status">{t.none}</p>}

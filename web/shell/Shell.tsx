@@ -1,4 +1,4 @@
-/** What stands around every page: the bar, the banner, the palette and the keyboard's shortcuts. */
+/** The frame around every page: navbar, banner, command palette and keyboard shortcuts. */
 
 import { useSignal } from "@preact/signals";
 import { useLocation } from "preact-iso/router";
@@ -21,7 +21,7 @@ export function Shell() {
   const openHelp = () => {
     isHelping.value = true;
   };
-  // Whatever page one is on: a session that is ended elsewhere is over here at once.
+  // A session that was ended elsewhere is over on every page at once.
   useFeed("session_over", sessionOver);
   useShortcuts({ openPalette, openHelp, go: route });
   return (

@@ -1,7 +1,8 @@
-/** What the keyboard can do here (`?`). */
+/** The list of keyboard shortcuts (`?`). */
 
 import type { Signal } from "@preact/signals";
 import { Dialog } from "../part/Dialog.tsx";
+import { Facts } from "../part/Facts.tsx";
 import { messages } from "../state/locale.ts";
 import { destinations } from "./destinations.ts";
 
@@ -15,16 +16,7 @@ export function ShortcutHelp({ isOpen }: { isOpen: Signal<boolean> }) {
   ] as const;
   return (
     <Dialog isOpen={isOpen} title={t.palette.help}>
-      <dl class="facts">
-        {lines.map(([keys, text]) => (
-          <>
-            <dt key={keys}>
-              <kbd>{keys}</kbd>
-            </dt>
-            <dd>{text}</dd>
-          </>
-        ))}
-      </dl>
+      <Facts rows={lines.map(([keys, text]) => [<kbd>{keys}</kbd>, text])} />
     </Dialog>
   );
 }

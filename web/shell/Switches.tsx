@@ -1,4 +1,4 @@
-/** The two choices that every visitor has: language and theme. */
+/** The switches for language and theme. */
 
 import { Icon } from "../part/Icon.tsx";
 import { locale, messages, otherLocale } from "../state/locale.ts";

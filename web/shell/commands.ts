@@ -1,4 +1,4 @@
-/** What the command palette offers: pages, things to do, and the network's models and nodes. */
+/** The commands of the palette: pages, actions, and the network's models and nodes. */
 
 import type { NodeView } from "../../api/mod.ts";
 import type { IconName } from "../part/Icon.tsx";
@@ -8,19 +8,19 @@ import { session, signOut } from "../state/session.ts";
 import { theme } from "../state/theme.ts";
 import { destinations } from "./destinations.ts";
 
-export type Group = "pages" | "actions" | "models" | "nodes";
+type Group = "pages" | "actions" | "models" | "nodes";
 
 export interface Command {
   group: Group;
   name: string;
   icon: IconName;
-  /** The keys that do the same, as they are shown. */
+  /** The equivalent keyboard shortcut, as shown. */
   keys?: string;
-  /** Where it leads, or what it does. */
+  /** The path to open, or the action to run. */
   act: string | (() => void);
 }
 
-/** In the order in which they are shown. */
+/** All commands, in display order. */
 export function commands(nodes: readonly NodeView[]): Command[] {
   const t = messages.value;
   const pages = destinations().map(({ path, name, icon, key }): Command => ({
@@ -61,7 +61,7 @@ function actions(): Command[] {
   ];
 }
 
-/** Without a session there is nothing to try, and no node has a page of its own. */
+/** Without a session, models cannot be tried and nodes have no pages of their own. */
 function ofNetwork(nodes: readonly NodeView[]): Command[] {
   const isUser = session.value.state === "in";
   const models = [...new Set(nodes.flatMap((node) => node.supported_models))].sort();
@@ -81,7 +81,7 @@ function ofNetwork(nodes: readonly NodeView[]): Command[] {
   ];
 }
 
-/** Those that have every word of `query` in their name, in the order given; at most `limit`. */
+/** The first `limit` commands whose name contains every word of `query`. */
 export function found(
   all: readonly Command[],
   query: string,

@@ -1,4 +1,4 @@
-/** The pages that one can go to by name, in the order of the navbar. */
+/** The pages of the navbar, in its order. */
 
 import type { Messages } from "../i18n/en.ts";
 import type { IconName } from "../part/Icon.tsx";
@@ -9,11 +9,11 @@ export interface Destination {
   path: string;
   name: keyof Messages["nav"]["pages"];
   icon: IconName;
-  /** After `g`, this key leads there. */
+  /** The key that opens the page after `g`. */
   key: string;
-  /** Who may go: anybody, who is signed in, or who also runs the gateway. */
+  /** Who may open the page. */
   who: "anybody" | "user" | "admin";
-  /** Whether it stands behind the account's own button, and not in the bar. */
+  /** Whether the page is in the account's menu and not in the bar. */
   isAside?: boolean;
 }
 
@@ -35,7 +35,7 @@ const all: readonly Destination[] = [
   { path: paths.admin, name: "admin", icon: "shield", key: "a", who: "admin", isAside: true },
 ];
 
-/** Those that whoever sits here may go to now. */
+/** The pages that the current visitor or user may open. */
 export function destinations(): readonly Destination[] {
   const current = session.value;
   const role = current.state === "in" ? current.user.role : null;

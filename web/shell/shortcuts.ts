@@ -1,4 +1,4 @@
-/** The keyboard's shortcuts, on every page. */
+/** The keyboard shortcuts of every page. */
 
 import { useEffect } from "preact/hooks";
 import { destinations } from "./destinations.ts";
@@ -9,12 +9,13 @@ export interface Actions {
   go: (path: string) => void;
 }
 
-/** So long after `g`, a second key still belongs to it. */
+/** Time after `g` within which a second key completes the shortcut. */
 const SEQUENCE_MS = 1500;
 
 /**
- * Ctrl/Cmd-K opens the palette, `g` and a page's letter goes there, `/` leads to the page's filter
- * (the element with `data-filter`), `?` lists them. Letters mean nothing while one types.
+ * Ctrl/Cmd-K opens the palette, `g` and a page's letter opens that page, `/` moves the focus to the
+ * page's filter (the element with `data-filter`), `?` lists the shortcuts. Single keys are ignored
+ * while the user types in a field.
  */
 export function useShortcuts(actions: Actions): void {
   useEffect(() => {
@@ -38,7 +39,7 @@ export function useShortcuts(actions: Actions): void {
   }, []);
 }
 
-/** Whether the key means something where it was pressed: in a field, or before an open dialog. */
+/** Whether the key belongs to a field or an open dialog. */
 function isTaken({ target }: KeyboardEvent): boolean {
   if (document.querySelector("dialog[open]")) return true;
   return target instanceof HTMLElement &&

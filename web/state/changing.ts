@@ -1,19 +1,19 @@
-/** What people change by hand, here or elsewhere: asked for, and again when the feed tells that it has changed. */
+/** Data that people change by hand: loaded, and loaded again when the feed reports a change. */
 
 import { type Signal, useSignal } from "@preact/signals";
 import type { Changed } from "../../api/mod.ts";
 import { isFed, useFeed } from "./feed.ts";
 import { type Live, useLive } from "./live.ts";
 
-/** Without the feed. */
+/** Poll interval without the feed. */
 const REFRESH_MS = 15_000;
-/** With it, once would do; this mends what may have been missed. */
+/** Poll interval with the feed: only a safety net for events that were missed. */
 const REFRESH_FED_MS = 60_000;
 
 export interface Changing<T> {
   live: Signal<Live<T>>;
-  /** Asks again at once: the reader has changed it here. */
-  again: () => void;
+  /** Loads again at once, after a change made on this page. */
+  reload: () => void;
 }
 
 export function useChanging<T>(
@@ -21,15 +21,15 @@ export function useChanging<T>(
   load: (signal: AbortSignal) => Promise<T>,
 ): Changing<T> {
   const changes = useSignal(0);
-  const again = () => {
+  const reload = () => {
     changes.value++;
   };
-  useChange(what, again);
+  useChange(what, reload);
   const live = useLive(load, isFed.value ? REFRESH_FED_MS : REFRESH_MS, [changes.value]);
-  return { live, again };
+  return { live, reload };
 }
 
-/** Calls `action` when somebody has changed that. */
+/** Calls `action` whenever the feed reports a change of `what`. */
 export function useChange(what: Changed, action: () => void): void {
-  useFeed("changed", (told) => told.what.includes(what) && action());
+  useFeed("changed", (event) => event.what.includes(what) && action());
 }

@@ -1,6 +1,6 @@
 /**
- * What changes on the gateway, as it changes: one connection for everything on the page. It is there
- * while somebody is signed in, looks at the tab, and something on the page listens.
+ * The live feed of changes on the gateway: one connection for the whole page. The connection is open
+ * while a user is signed in, the tab is visible, and at least one component subscribes.
  */
 
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
@@ -8,52 +8,54 @@ import { useEffect, useRef } from "preact/hooks";
 import type { LiveEvents } from "../../api/mod.ts";
 import { session } from "./session.ts";
 
-/** `off`: nobody listens, or may. `broken`: it should be there and is not; pages then ask by themselves. */
+/** `off`: no subscriber, or no session. `broken`: the connection failed, and pages poll instead. */
 type FeedState = "off" | "opening" | "open" | "broken";
 
 type Name = keyof LiveEvents;
 type Listener<N extends Name> = (data: LiveEvents[N]) => void;
 
-/** A gateway that refused the stream is asked again after this long; a lost one the browser dials itself. */
+/** Delay before a refused stream is opened again; a lost connection is reopened by the browser itself. */
 const REOPEN_MS = 5000;
 
 const state = signal<FeedState>("off");
 const listeners = new Map<Name, Set<Listener<never>>>();
 const isWanted = signal(false);
-const isSeen = signal(!document.hidden);
+const isVisible = signal(!document.hidden);
 
-/** Whether changes are told, or will be in a moment: pages need not ask again and again. */
+/** Whether the feed is open or opening, so that pages need not poll. */
 export const isFed: ReadonlySignal<boolean> = computed(() =>
   state.value === "open" || state.value === "opening"
 );
 
-document.addEventListener("visibilitychange", () => isSeen.value = !document.hidden);
+document.addEventListener("visibilitychange", () => isVisible.value = !document.hidden);
 
-/** Of the session only this: its user's figures change all the time. */
-const isThere = computed(() => isWanted.value && isSeen.value && session.value.state === "in");
+/** Depends only on the session's state, because the user's totals in it change with every call. */
+const shouldOpen = computed(() =>
+  isWanted.value && isVisible.value && session.value.state === "in"
+);
 
 effect(() => {
-  state.value = isThere.value ? "opening" : "off";
-  return isThere.value ? open() : undefined;
+  state.value = shouldOpen.value ? "opening" : "off";
+  return shouldOpen.value ? open() : undefined;
 });
 
-/** Hears one kind of event until the returned function is called. */
-export function listen<N extends Name>(name: N, listener: Listener<N>): () => void {
-  const some = listeners.get(name) ?? new Set();
-  listeners.set(name, some.add(listener));
+/** Subscribes to one kind of event until the returned function is called. */
+function subscribe<N extends Name>(name: N, listener: Listener<N>): () => void {
+  const subscribers = listeners.get(name) ?? new Set();
+  listeners.set(name, subscribers.add(listener));
   isWanted.value = true;
   return () => {
-    some.delete(listener);
-    // The next page is drawn in a moment, and will want it too.
+    subscribers.delete(listener);
+    // Deferred, because the next page subscribes in the same task.
     setTimeout(() => isWanted.value = [...listeners.values()].some(({ size }) => size > 0));
   };
 }
 
-/** Hears one kind of event while the component is on the page. */
+/** Subscribes to one kind of event while the component is mounted. */
 export function useFeed<N extends Name>(name: N, listener: Listener<N>): void {
   const latest = useRef(listener);
   latest.current = listener;
-  useEffect(() => listen(name, (data) => latest.current(data)), [name]);
+  useEffect(() => subscribe(name, (data) => latest.current(data)), [name]);
 }
 
 const names: readonly Name[] = [
@@ -80,7 +82,7 @@ function open(): () => void {
     reopening ??= setTimeout(() => close = open(), REOPEN_MS);
   });
   for (const name of names) {
-    source.addEventListener(name, ({ data }: MessageEvent<string>) => tell(name, data));
+    source.addEventListener(name, ({ data }: MessageEvent<string>) => dispatch(name, data));
   }
   source.addEventListener("session_over", () => source.close());
   return () => {
@@ -89,9 +91,9 @@ function open(): () => void {
   };
 }
 
-function tell(name: Name, data: string): void {
-  const heard = listeners.get(name);
-  if (!heard || heard.size === 0) return;
+function dispatch(name: Name, data: string): void {
+  const subscribers = listeners.get(name);
+  if (!subscribers || subscribers.size === 0) return;
   const value = JSON.parse(data) as never;
-  for (const listener of heard) listener(value);
+  for (const listener of subscribers) listener(value);
 }

@@ -1,4 +1,4 @@
-/** A form of texts: what was typed, what is wrong with it beside which field, and its way to the gateway. */
+/** State of a form with text fields: values, the problem of each field, and submission to the gateway. */
 
 import { type ReadonlySignal, useSignal } from "@preact/signals";
 import { type RefObject } from "preact";
@@ -8,42 +8,42 @@ import { useSubmit } from "./submit.ts";
 
 interface Options<T> {
   initial: T;
-  /** By field, in words; asked anew with every letter once the form was sent. */
+  /** Problem texts by field; evaluated on every change once the form was submitted. */
   problemsOf: (values: T) => Partial<Record<keyof T, string | undefined>>;
-  /** The field that a refusal is about, and what to say there; null: about the form as a whole. */
-  refusalOf: (error: ApiError) => { field: keyof T; text: string } | null;
-  /** Once nothing is wrong any more, as far as can be told here. */
+  /** The field at fault when the gateway rejects the form, and the text to show there; null: the whole form. */
+  rejectionOf: (error: ApiError) => { field: keyof T; text: string } | null;
+  /** Called when no field has a problem. */
   onSubmit: (values: T) => Promise<void>;
 }
 
 export interface Form<T> {
-  /** For the `<form>`: the first field that is wrong gets the focus. */
+  /** For the `<form>`: its first field with a problem gets the focus. */
   element: RefObject<HTMLFormElement | null>;
   values: T;
   set: (field: keyof T) => (text: string) => void;
-  /** What stands beside a field. */
+  /** Text to show beside the field. */
   problem: (field: keyof T) => string | undefined;
-  /** A refusal that is about no field. */
+  /** A rejection that is about no single field. */
   failure: ApiError | null;
   isBusy: ReadonlySignal<boolean>;
   submit: (event: Event) => void;
-  /** As it was at first. */
+  /** Restores the initial values. */
   clear: () => void;
 }
 
 export function useForm<T extends Record<keyof T & string, string>>(
-  { initial, problemsOf, refusalOf, onSubmit }: Options<T>,
+  { initial, problemsOf, rejectionOf, onSubmit }: Options<T>,
 ): Form<T> {
   const element = useRef<HTMLFormElement>(null);
   const values = useSignal(initial);
-  const wasSent = useSignal(false);
+  const wasSubmitted = useSignal(false);
   const { isBusy, error, run } = useSubmit();
-  const refusal = error.value && refusalOf(error.value);
+  const rejection = error.value && rejectionOf(error.value);
 
   const focus = (field: keyof T) =>
     element.current?.querySelector<HTMLElement>(`[name=${String(field)}]`)?.focus();
   useEffect(() => {
-    if (refusal) focus(refusal.field);
+    if (rejection) focus(rejection.field);
   }, [error.value]);
 
   return {
@@ -51,13 +51,13 @@ export function useForm<T extends Record<keyof T & string, string>>(
     values: values.value,
     set: (field) => (text) => values.value = { ...values.value, [field]: text },
     problem: (field) =>
-      (wasSent.value ? problemsOf(values.value)[field] : undefined) ??
-        (refusal?.field === field ? refusal.text : undefined),
-    failure: refusal ? null : error.value,
+      (wasSubmitted.value ? problemsOf(values.value)[field] : undefined) ??
+        (rejection?.field === field ? rejection.text : undefined),
+    failure: rejection ? null : error.value,
     isBusy,
     submit: (event) => {
       event.preventDefault();
-      wasSent.value = true;
+      wasSubmitted.value = true;
       const problems = problemsOf(values.value);
       const first = (Object.keys(values.value) as (keyof T)[]).find((field) => problems[field]);
       if (first !== undefined) focus(first);
@@ -65,7 +65,7 @@ export function useForm<T extends Record<keyof T & string, string>>(
     },
     clear: () => {
       values.value = initial;
-      wasSent.value = false;
+      wasSubmitted.value = false;
     },
   };
 }

@@ -1,10 +1,10 @@
-/** A choice that outlives the page: a signal whose value is kept in this browser, the same in all its tabs. */
+/** A signal whose value is stored in this browser and shared by all its tabs. */
 
 import { effect, type Signal, signal } from "@preact/signals";
 
 /**
- * A signal that starts as `parse` makes it of what was kept (null: nothing was), and keeps every
- * later value. Where the browser blocks storage it lives as long as the page.
+ * A signal that starts with the parsed stored text (`parse` gets null when nothing is stored) and
+ * stores every later value. Where the browser blocks storage, the value lives as long as the page.
  */
 export function kept<T extends string>(
   key: string,
@@ -15,7 +15,7 @@ export function kept<T extends string>(
   let isFirst = true;
   effect(() => {
     const text = value.value;
-    // What was only a default is not kept: it may follow the browser later.
+    // A default is not stored: a later visit may default to something else.
     if (isFirst) isFirst = false;
     else write(name, text);
   });
@@ -37,6 +37,6 @@ function write(name: string, text: string): void {
   try {
     localStorage.setItem(name, text);
   } catch {
-    // Blocked or full: the choice holds for this page.
+    // Blocked or full: the value lives as long as the page.
   }
 }

@@ -1,4 +1,4 @@
-/** Data that is asked for again and again while someone looks at it. */
+/** Data that is polled while its page is visible. */
 
 import { useEffect, useRef } from "preact/hooks";
 import { type ReadonlySignal, type Signal, signal, useSignal } from "@preact/signals";
@@ -6,19 +6,19 @@ import { ApiError } from "../api.ts";
 import { lostSinceMs } from "./connection.ts";
 
 export interface Live<T> {
-  /** The last answer; kept while the gateway cannot be reached. */
+  /** The last answer; kept while the gateway is unreachable. */
   data: T | null;
-  /** When `data` came in, by this browser's clock. */
+  /** When `data` arrived, by this browser's clock. */
   atMs: number;
-  /** Why the last try failed; null once one succeeds. */
+  /** Why the last request failed; null once one succeeds. */
   error: ApiError | null;
 }
 
 /**
- * Calls `load` now and `everyMs` after each answer, for as long as the component is mounted and the
- * tab is visible. A hidden tab asks nothing; when it is shown again it asks at once, and so it does
- * when one of `keys` has changed: `load` then asks something else. Null for `everyMs` asks nothing:
- * what is to be known comes another way. Whoever hears of changes in between may move the answer on.
+ * Calls `load` now and `everyMs` after each answer, while the component is mounted and the tab is
+ * visible. Loads at once when the tab becomes visible again, and when one of `keys` has changed.
+ * With null for `everyMs` nothing is loaded. The caller may assign the returned signal to apply
+ * changes that it learns of in between.
  */
 export function useLive<T>(
   load: (signal: AbortSignal) => Promise<T>,
@@ -39,7 +39,7 @@ export function useLive<T>(
     };
     follow();
     document.addEventListener("visibilitychange", follow);
-    // What failed for want of a gateway is asked for again as soon as there is one.
+    // Load again as soon as an unreachable gateway is back.
     const stop = lostSinceMs.subscribe((lost) => {
       if (lost === null && live.peek().error?.code === "unreachable") follow();
     });
@@ -86,7 +86,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 
 let ticker: ReturnType<typeof setInterval> | undefined;
 
-/** This browser's time, moved once a second while something on screen shows an age or a countdown. */
+/** This browser's time, updated once a second while a component shows an age or a countdown. */
 export const now: ReadonlySignal<number> = signal(Date.now(), {
   watched() {
     this.value = Date.now();

@@ -1,4 +1,4 @@
-/** The language of the console, and everything that is written in it. */
+/** The language of the console, its texts, and its formats of numbers and times. */
 
 import { computed, effect } from "@preact/signals";
 import { en, type Messages } from "../i18n/en.ts";
@@ -8,10 +8,10 @@ import { kept } from "./kept.ts";
 const languages = { en, "zh-CN": zh } as const satisfies Record<string, Messages>;
 export type Locale = keyof typeof languages;
 export const locales = Object.keys(languages) as readonly Locale[];
-/** Each in its own words. */
+/** Each language's name in that language. */
 export const languageNames: Readonly<Record<Locale, string>> = { en: "English", "zh-CN": "中文" };
 
-/** The chosen language; at first the browser's. */
+/** The chosen language; the browser's by default. */
 export const locale = kept<Locale>(
   "locale",
   (text) => (text ?? navigator.language).toLowerCase().startsWith("zh") ? "zh-CN" : "en",
@@ -20,7 +20,7 @@ export const locale = kept<Locale>(
 /** Every text of the console in the chosen language. */
 export const messages = computed<Messages>(() => languages[locale.value]);
 
-/** The one that a switch leads to. */
+/** The language that the switch changes to. */
 export function otherLocale(): Locale {
   return locale.value === "en" ? "zh-CN" : "en";
 }
@@ -40,7 +40,7 @@ export function formatNumber(value: number): string {
   return numbers.value.format(value);
 }
 
-/** Day and time of a UTC millisecond, in the reader's zone. */
+/** Day and time of a UTC millisecond, in the browser's time zone. */
 export function formatMoment(atMs: number): string {
   return moments.value.format(atMs);
 }
@@ -49,7 +49,7 @@ export function formatDay(atMs: number): string {
   return days.value.format(atMs);
 }
 
-/** "5 minutes ago", in the largest unit that fits. */
+/** "5 minutes ago", in the largest unit that is reached. */
 export function formatAge(ageMs: number): string {
   const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000]] as const;
   for (const [unit, lengthMs] of units) {
@@ -58,7 +58,7 @@ export function formatAge(ageMs: number): string {
   return ages.value.format(-Math.max(0, Math.floor(ageMs / 1000)), "second");
 }
 
-/** In Chinese, hours stand below each other only with both digits. */
+/** Chinese hours line up in a column only with two digits. */
 const hour = computed(() => locale.value === "en" ? "numeric" : "2-digit");
 
 const recents = computed(() => ({
@@ -71,7 +71,7 @@ const recents = computed(() => ({
   }),
 }));
 
-/** As `formatMoment`, without the year where it is this one: for lists. */
+/** Like `formatMoment`, without the current year: for lists. */
 export function formatRecent(atMs: number, nowMs: number = Date.now()): string {
   const isThisYear = new Date(atMs).getFullYear() === new Date(nowMs).getFullYear();
   return recents.value[isThisYear ? "withoutYear" : "withYear"].format(atMs);
@@ -99,20 +99,20 @@ const shares = computed(() =>
   new Intl.NumberFormat(locale.value, { style: "percent", maximumFractionDigits: 1 })
 );
 
-/** Below this, all digits take no more room than a rounded number. */
+/** Below this, a number with all its digits is as short as a rounded one. */
 const COMPACT_FROM = 10_000;
 
-/** "12.3K": where there is little room. */
+/** "12.3K": for places with little room. */
 export function formatShort(value: number): string {
   return (Math.abs(value) < COMPACT_FROM ? numbers : compact).value.format(value);
 }
 
-/** Of 1: "2.5%" */
+/** `0.025` → "2.5%" */
 export function formatShare(value: number): string {
   return shares.value.format(value);
 }
 
-/** "840 ms", "1.2 s", "2 min": as long as something took. */
+/** "840 ms", "1.2 s", "2 min" */
 export function formatDuration(ms: number): string {
   const { duration } = messages.value;
   if (ms < 1000) return duration.ms(Math.round(ms));

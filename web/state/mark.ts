@@ -1,4 +1,4 @@
-/** The mark that the gateway sets beside the session, which itself no script can see: somebody is signed in here. */
+/** A readable cookie that the gateway sets beside the session cookie, which no script can read. */
 
 const MARK = "colink_signed_in";
 
@@ -6,7 +6,7 @@ export function isMarked(): boolean {
   return document.cookie.split("; ").includes(`${MARK}=1`);
 }
 
-/** For a session that the gateway refused: the next visit need not ask about it again. */
+/** Called when the gateway has rejected the session, so that the next visit need not ask about it. */
 export function removeMark(): void {
   document.cookie = `${MARK}=; path=/; max-age=0; samesite=strict`;
 }

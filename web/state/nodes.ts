@@ -1,4 +1,4 @@
-/** The nodes that are connected now, and how those that went away meanwhile did: told by the feed, else asked for. */
+/** The connected nodes, and those that disconnected while the page was open: from the feed, or polled. */
 
 import { type ReadonlySignal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -7,19 +7,19 @@ import { api, type ApiError } from "../api.ts";
 import { isFed, useFeed } from "./feed.ts";
 import { useLive } from "./live.ts";
 
-/** Without the feed. */
+/** Poll interval without the feed. */
 const REFRESH_MS = 2000;
-/** With it, once would do; this mends what may have been missed. */
+/** Poll interval with the feed: only a safety net for events that were missed. */
 const REFRESH_FED_MS = 60_000;
 
-/** A node that was here while the page was open. */
-export interface GoneNode {
+/** A node that disconnected while the page was open. */
+interface GoneNode {
   last: NodeView;
   gone: NodeGone;
 }
 
 export interface Nodes {
-  /** Null while that is not known. */
+  /** Null until the first answer. */
   connected: readonly NodeView[] | null;
   gone: readonly GoneNode[];
   error: ApiError | null;
@@ -27,18 +27,18 @@ export interface Nodes {
 
 export function useNodes(): ReadonlySignal<Nodes> {
   const nodes = useSignal<Nodes>({ connected: null, gone: [], error: null });
-  const asked = useLive(api.nodes, isFed.value ? REFRESH_FED_MS : REFRESH_MS).value;
+  const polled = useLive(api.nodes, isFed.value ? REFRESH_FED_MS : REFRESH_MS).value;
 
-  const move = (change: (nodes: Nodes) => Nodes) => nodes.value = change(nodes.peek());
+  const update = (change: (nodes: Nodes) => Nodes) => nodes.value = change(nodes.peek());
   useEffect(() => {
-    const { data, error } = asked;
-    if (error) move((now) => ({ ...now, error }));
-    else if (data) move((now) => withAll(now, data.nodes));
-  }, [asked]);
-  useFeed("snapshot", (told) => told.nodes && move((now) => withAll(now, told.nodes ?? [])));
-  useFeed("node", (node) => move((now) => withOne(now, node)));
-  useFeed("node_gone", ({ id, gone }) => move((now) => without(now, id, gone)));
-  useFeed("load", (load) => move((now) => ({ ...now, connected: loaded(now.connected, load) })));
+    const { data, error } = polled;
+    if (error) update((now) => ({ ...now, error }));
+    else if (data) update((now) => withAll(now, data.nodes));
+  }, [polled]);
+  useFeed("snapshot", ({ nodes: all }) => all && update((now) => withAll(now, all)));
+  useFeed("node", (node) => update((now) => withOne(now, node)));
+  useFeed("node_gone", ({ id, gone }) => update((now) => without(now, id, gone)));
+  useFeed("load", (load) => update((now) => ({ ...now, connected: loaded(now.connected, load) })));
   return nodes;
 }
 

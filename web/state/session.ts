@@ -1,4 +1,4 @@
-/** Who is signed in here. */
+/** The session of this browser: who is signed in. */
 
 import { signal } from "@preact/signals";
 import type { FirstAdmin, Side, TokenKind, UsageIncrement, UserView } from "../../api/mod.ts";
@@ -8,27 +8,30 @@ import { isMarked, removeMark } from "./mark.ts";
 export type Session =
   | { state: "unknown" }
   | { state: "unreachable"; error: ApiError }
-  /** `never` signed in here, the gateway `ended` it, or the user `left`. */
+  /** `never` signed in here; `ended` by the gateway; or the user `left`. */
   | { state: "out"; why: "never" | "ended" | "left" }
   | { state: "in"; user: UserView };
 
-/** Moved only by the functions below. */
+/** Written only by the functions below. */
 export const session = signal<Session>({ state: "unknown" });
 
-/** Whether the user has just asked to leave: the gateway may end the session before it says so. */
+/** Whether a sign-out is under way: the feed may report the end of the session before the answer arrives. */
 let isLeaving = false;
 
 onSignedOut(sessionOver);
 
-/** The gateway has said that nobody is signed in here any more. */
+/** Called when the gateway reports that the session is over. */
 export function sessionOver(): void {
   removeMark();
   leave();
 }
 
-/** Asks the gateway who we are, if anybody signed in here; keeps what was known where it cannot be reached. */
+/**
+ * Loads the user of the session, if there may be one. While the gateway is unreachable a signed-in
+ * user stays signed in, and the error is thrown.
+ */
 export async function refreshSession(signal?: AbortSignal): Promise<void> {
-  // Nobody did, or another tab signed out: the gateway could only refuse.
+  // Without the mark there is no session, or another tab has signed out.
   if (!isMarked()) return leave();
   try {
     const { user } = await api.me(signal);
@@ -55,13 +58,13 @@ export async function signIn(email: string, password: string): Promise<void> {
   session.value = { state: "in", user };
 }
 
-/** Makes the gateway's first administrator, who is signed in then. */
+/** Creates the gateway's first administrator and signs in. */
 export async function setUp(form: FirstAdmin): Promise<void> {
   const { user } = await api.setUp(form);
   session.value = { state: "in", user };
 }
 
-/** Makes the account and signs in with it. */
+/** Creates the account and signs in. */
 export async function signUp(form: Registration): Promise<void> {
   await api.register(form);
   await signIn(form.email, form.password);
@@ -77,7 +80,7 @@ export async function signOut(): Promise<void> {
   }
 }
 
-/** Adds calls that have ended since, as the feed tells them, to the user's totals. */
+/** Adds calls reported by the feed to the user's totals. */
 export function countCalls(increments: readonly UsageIncrement[]): void {
   const current = session.peek();
   if (current.state !== "in") return;
@@ -94,7 +97,7 @@ export function countCalls(increments: readonly UsageIncrement[]): void {
   session.value = { state: "in", user };
 }
 
-/** Replaces one of the user's two tokens; the old one stops working within 5 s. */
+/** Replaces one of the account's two tokens; the old one stops working within 5 s. */
 export async function rotateToken(kind: TokenKind): Promise<void> {
   const { user } = await api.rotate(kind);
   session.value = { state: "in", user };

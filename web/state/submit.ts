@@ -1,13 +1,13 @@
-/** One thing that a person asks the gateway to do: once at a time, with its failure kept to be shown. */
+/** An action of the user at the gateway: one at a time, with its error kept to be shown. */
 
 import { type ReadonlySignal, useSignal } from "@preact/signals";
 import { ApiError } from "../api.ts";
 
 export interface Submit {
   isBusy: ReadonlySignal<boolean>;
-  /** Why the last one failed; null while one runs and after one succeeded. */
+  /** Why the last action failed; null while one runs and after one succeeded. */
   error: ReadonlySignal<ApiError | null>;
-  /** Does nothing while one is under way: a second click is not a second wish. */
+  /** Does nothing while an action runs, so that a double click acts once. */
   run: (action: () => Promise<void>) => Promise<void>;
 }
 

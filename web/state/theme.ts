@@ -1,4 +1,4 @@
-/** Light, dark, or as the system has it. */
+/** The console's theme: light, dark, or the system's. */
 
 import { computed, effect, signal } from "@preact/signals";
 import { kept } from "./kept.ts";
@@ -13,7 +13,7 @@ const system = matchMedia("(prefers-color-scheme: dark)");
 const isSystemDark = signal(system.matches);
 system.addEventListener("change", () => isSystemDark.value = system.matches);
 
-/** What is on screen now. */
+/** Whether the page is dark now. */
 export const isDark = computed(() =>
   theme.value === "system" ? isSystemDark.value : theme.value === "dark"
 );
@@ -24,7 +24,7 @@ effect(() => {
   else page.dataset.theme = theme.value;
 });
 
-/** From one to the next until all were seen; the first press already shows another one than the system's. */
+/** Cycles through the themes, starting with the one that differs from the system's. */
 export function switchTheme(): void {
   const order: readonly Theme[] = isSystemDark.value
     ? ["system", "light", "dark"]

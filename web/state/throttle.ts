@@ -1,27 +1,27 @@
-/** What is done when something changes, but not more often than it helps. */
+/** Limits how often an action runs. */
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
-/** A function that calls `action` at once, and again at most every `everyMs`: the last call is never lost. */
+/** Returns a function that runs `action` at once, then at most every `everyMs`; a last call in between runs late, but runs. */
 export function useAtMost(everyMs: number, action: () => void): () => void {
   const latest = useRef(action);
   latest.current = action;
-  const pace = useMemo(() => atMost(everyMs, () => latest.current()), [everyMs]);
-  useEffect(() => pace.stop, [pace]);
-  return pace.call;
+  const throttled = useMemo(() => atMost(everyMs, () => latest.current()), [everyMs]);
+  useEffect(() => throttled.stop, [throttled]);
+  return throttled.call;
 }
 
 function atMost(everyMs: number, action: () => void): { call: () => void; stop: () => void } {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isDue = false;
-  const rest = () => {
+  const onTimer = () => {
     timer = undefined;
     if (isDue) call();
   };
   const call = () => {
     isDue = timer !== undefined;
     if (isDue) return;
-    timer = setTimeout(rest, everyMs);
+    timer = setTimeout(onTimer, everyMs);
     action();
   };
   return { call, stop: () => clearTimeout(timer) };

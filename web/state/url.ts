@@ -1,11 +1,11 @@
-/** What is chosen on a page and stands in its address, so that it can be kept, shared and gone back to. */
+/** A page's filters and choices, kept in its address so that they can be bookmarked, shared and undone by Back. */
 
 import { useLocation } from "preact-iso/router";
 
 export interface Choices {
   /** The parameter's value, or the empty string. */
   get(name: string): string;
-  /** Changes some; the empty string takes one away. The step before stays in the browser's history only where `isStep`. */
+  /** Changes parameters; the empty string removes one. Adds an entry to the browser's history only where `isStep`. */
   set(changes: Readonly<Record<string, string>>, isStep?: boolean): void;
 }
 
@@ -14,8 +14,8 @@ export function useChoices(): Choices {
   return {
     get: (name) => query[name] ?? "",
     set: (changes, isStep = false) => {
-      const there = Object.entries({ ...query, ...changes }).filter(([, value]) => value !== "");
-      const text = new URLSearchParams(there).toString();
+      const present = Object.entries({ ...query, ...changes }).filter(([, value]) => value !== "");
+      const text = new URLSearchParams(present).toString();
       route(text === "" ? path : `${path}?${text}`, !isStep);
     },
   };

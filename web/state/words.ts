@@ -1,4 +1,4 @@
-/** Looking texts up by what the gateway says: it may say what this console has no words for yet. */
+/** Whether a table of texts has one for the gateway's code: a newer gateway may know codes that this console does not. */
 
 export function has<T extends object>(table: T, key: PropertyKey): key is keyof T {
   return Object.hasOwn(table, key);

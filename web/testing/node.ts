@@ -1,4 +1,4 @@
-/** A node as the gateway would list it, for tests: idle, and nothing stands against it. */
+/** A node as the gateway lists it, for tests: idle and without penalties. */
 
 import type { NodeView } from "../../api/mod.ts";
 

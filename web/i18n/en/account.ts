@@ -1,4 +1,4 @@
-/** Making an account and signing in, in English. */
+/** Registration and sign-in, in English. */
 
 import { number } from "./words.ts";
 

@@ -1,4 +1,4 @@
-/** The administration's page, in English. */
+/** The administration page, in English. */
 
 import { count } from "./words.ts";
 

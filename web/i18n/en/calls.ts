@@ -1,4 +1,4 @@
-/** The calls' page, in English. */
+/** The calls page, in English. */
 
 import { number } from "./words.ts";
 

@@ -1,4 +1,4 @@
-/** The keys' page, in English. */
+/** The keys page, in English. */
 
 export const keys = {
   title: "Keys",

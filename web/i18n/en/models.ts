@@ -1,4 +1,4 @@
-/** The models' page, in English. */
+/** The models page, in English. */
 
 import { count, number } from "./words.ts";
 

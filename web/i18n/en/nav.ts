@@ -1,10 +1,9 @@
-/** The bar at the top, and the menus behind it, in English. */
+/** The navbar and its menus, in English. */
 
 export const nav = {
   label: "Main",
   menu: "Menu",
   home: "Home",
-  /** By their short names, as a row of links shows them. */
   pages: {
     dashboard: "Dashboard",
     nodes: "Nodes",

@@ -1,4 +1,4 @@
-/** One node's own page, in English. */
+/** The page of one node, in English. */
 
 import { count, number } from "./words.ts";
 

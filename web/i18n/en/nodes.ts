@@ -1,4 +1,4 @@
-/** The nodes’ pages, in English. */
+/** The nodes page, in English. */
 
 import type { NodeFault } from "../../../api/mod.ts";
 import { count, number, wait } from "./words.ts";

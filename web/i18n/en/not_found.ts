@@ -1,4 +1,4 @@
-/** The page for paths that are none of ours, in English. */
+/** The page for unknown paths, in English. */
 
 export const notFound = {
   title: "There is nothing here",

@@ -1,4 +1,4 @@
-/** The command palette and the keyboard's shortcuts, in English. */
+/** The command palette and the keyboard shortcuts, in English. */
 
 export const palette = {
   title: "Search pages, actions, models and nodes",

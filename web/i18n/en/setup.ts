@@ -1,4 +1,4 @@
-/** The first administrator, in English. */
+/** The setup of a new gateway, in English. */
 
 export const setup = {
   title: "Set up this gateway",

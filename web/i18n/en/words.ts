@@ -1,4 +1,4 @@
-/** Numbers and what is counted with them, as English puts it. */
+/** Numbers, counts and durations in English. */
 
 export const number = new Intl.NumberFormat("en");
 
@@ -7,7 +7,7 @@ export function count(n: number, one: string, many: string): string {
   return `${number.format(n)} ${n === 1 ? one : many}`;
 }
 
-/** How long something takes, in the unit that people would say. */
+/** A duration in the largest fitting unit. */
 export function wait(seconds: number): string {
   if (seconds < 100) return `${number.format(seconds)} s`;
   if (seconds < 5400) return count(Math.ceil(seconds / 60), "minute", "minutes");

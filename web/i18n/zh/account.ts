@@ -1,4 +1,4 @@
-/** Making an account and signing in, in simplified Chinese. */
+/** Registration and sign-in, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 import { number } from "./words.ts";

@@ -1,4 +1,4 @@
-/** The administration's page, in simplified Chinese. */
+/** The administration page, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 import { number } from "./words.ts";

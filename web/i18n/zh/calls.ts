@@ -1,4 +1,4 @@
-/** The calls' page, in simplified Chinese. */
+/** The calls page, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 import { number } from "./words.ts";

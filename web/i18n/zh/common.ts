@@ -1,4 +1,4 @@
-/** What every page says, in simplified Chinese. */
+/** Texts that several pages share, in simplified Chinese. */
 
 import type { Common } from "../en.ts";
 import { number, wait } from "./words.ts";
@@ -11,7 +11,6 @@ export const common: Common = {
   cancel: "取消",
   close: "关闭",
   table: "表格",
-  /** Above the column of buttons. */
   tools: "操作",
   save: "保存",
   programmingLanguage: "语言",

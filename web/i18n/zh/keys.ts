@@ -1,4 +1,4 @@
-/** The keys' page, in simplified Chinese. */
+/** The keys page, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 

@@ -1,4 +1,4 @@
-/** The models' page, in simplified Chinese. */
+/** The models page, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 import { number } from "./words.ts";

@@ -1,4 +1,4 @@
-/** The bar at the top, and the menus behind it, in simplified Chinese. */
+/** The navbar and its menus, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 

@@ -1,4 +1,4 @@
-/** One node's own page, in simplified Chinese. */
+/** The page of one node, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 import { number } from "./words.ts";

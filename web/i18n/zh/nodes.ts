@@ -1,4 +1,4 @@
-/** The nodes’ pages, in simplified Chinese. */
+/** The nodes page, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 import { number, wait } from "./words.ts";

@@ -1,4 +1,4 @@
-/** The page for paths that are none of ours, in simplified Chinese. */
+/** The page for unknown paths, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 

@@ -1,4 +1,4 @@
-/** The command palette and the keyboard's shortcuts, in simplified Chinese. */
+/** The command palette and the keyboard shortcuts, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 

@@ -1,4 +1,4 @@
-/** The settings' page, in simplified Chinese. */
+/** The settings page, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 

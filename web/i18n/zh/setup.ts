@@ -1,4 +1,4 @@
-/** The first administrator, in simplified Chinese. */
+/** The setup of a new gateway, in simplified Chinese. */
 
 import type { Messages } from "../en.ts";
 

@@ -1,8 +1,8 @@
-/** Numbers and what is counted with them, as Chinese puts it. */
+/** Numbers, counts and durations in Chinese. */
 
 export const number = new Intl.NumberFormat("zh-CN");
 
-/** How long something takes, in the unit that people would say. */
+/** A duration in the largest fitting unit. */
 export function wait(seconds: number): string {
   if (seconds < 100) return `${number.format(seconds)} 秒`;
   if (seconds < 5400) return `${number.format(Math.ceil(seconds / 60))} 分钟`;

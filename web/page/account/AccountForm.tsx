@@ -1,4 +1,4 @@
-/** The form that both making an account and signing in are: fields, what is wrong with them, one button. */
+/** The form of registration and sign-in: e-mail, password, and where needed an invite code. */
 
 import type { ComponentChildren } from "preact";
 import type { ApiError } from "../../api.ts";
@@ -10,17 +10,17 @@ import { Field } from "../../part/Field.tsx";
 
 interface Props {
   action: string;
-  /** Whether a password is being chosen, and not asked for. */
+  /** Whether a new password is chosen, rather than an existing one entered. */
   isNew: boolean;
-  /** Null: no invite is asked for; else what the field starts with. */
+  /** Initial text of the invite field; null: no such field. */
   invite: string | null;
   problemsOf: (form: Credentials) => Problems;
   onSubmit: (form: Credentials) => Promise<void>;
-  /** More fields. */
+  /** Further fields. */
   children?: ComponentChildren;
 }
 
-/** The gateway's codes that are about one field. */
+/** The field at fault, by error code. */
 const fieldOfCode: Readonly<Record<string, keyof Credentials>> = {
   email_taken: "email",
   weak_password: "password",
@@ -32,7 +32,7 @@ export function AccountForm({ action, isNew, invite, problemsOf, onSubmit, child
   const form = useForm<Credentials>({
     initial: { email: "", password: "", invite: invite ?? "" },
     problemsOf,
-    refusalOf,
+    rejectionOf,
     onSubmit: ({ email, ...rest }) => onSubmit({ ...rest, email: email.trim() }),
   });
   return (
@@ -76,7 +76,7 @@ export function AccountForm({ action, isNew, invite, problemsOf, onSubmit, child
   );
 }
 
-function refusalOf(error: ApiError) {
+function rejectionOf(error: ApiError) {
   const named = (["email", "password", "invite"] as const).find((field) => field === error.param);
   const field = fieldOfCode[error.code] ?? named;
   return field === undefined ? null : { field, text: errorText(error) };

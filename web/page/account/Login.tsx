@@ -1,4 +1,4 @@
-/** Signs in, and goes on where the reader was. */
+/** Signs in, and returns to the page that required it. */
 
 import { useLocation, useRoute } from "preact-iso/router";
 import { useEffect } from "preact/hooks";
@@ -13,7 +13,7 @@ import { messages } from "../../state/locale.ts";
 import { session, signIn } from "../../state/session.ts";
 import { SetupNotice } from "./SetupNotice.tsx";
 
-/** What a visitor is told of the gateway hardly changes. */
+/** The public facts of a gateway rarely change. */
 const REFRESH_MS = 30_000;
 
 export function Login() {

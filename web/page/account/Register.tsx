@@ -1,4 +1,4 @@
-/** Makes an account, where this gateway lets the reader make one. */
+/** Creates an account, where the gateway's registration mode allows it. */
 
 import { useLocation, useRoute } from "preact-iso/router";
 import { useEffect } from "preact/hooks";
@@ -14,7 +14,7 @@ import { messages } from "../../state/locale.ts";
 import { session, signUp } from "../../state/session.ts";
 import { SetupNotice } from "./SetupNotice.tsx";
 
-/** Registration may be opened or closed while the page is open. */
+/** The registration mode may change while the page is open. */
 const REFRESH_MS = 30_000;
 
 export function Register() {

@@ -1,4 +1,4 @@
-/** Makes the first administrator, for whoever comes with the code that only the gateway's operator is shown. */
+/** Creates the first administrator, with the code that the gateway prints for its operator. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -18,13 +18,13 @@ import { setUp } from "../../state/session.ts";
 import { AccountForm } from "./AccountForm.tsx";
 import { registrationProblems } from "./credentials.ts";
 
-/** It may be set up in another tab, or by the command line. */
+/** The gateway may be set up in another tab or from the command line. */
 const REFRESH_MS = 5000;
 
 export function Setup() {
   const t = messages.value.setup;
   const { data: info, error } = useLive(api.info, REFRESH_MS).value;
-  // It stays in the address until it was used: whoever reloads the page has it still.
+  // Kept in the address until it is used, so that it survives a reload.
   const code = location.hash.slice(1);
   if (!info) {
     return (
@@ -75,7 +75,7 @@ function FirstAdmin({ code }: { code: string }) {
   );
 }
 
-/** How whoever runs the gateway comes by the link. */
+/** How the operator gets a setup link. */
 function WayIn() {
   const t = messages.value.setup;
   return (
@@ -92,7 +92,7 @@ function Done() {
   const t = messages.value;
   const { route } = useLocation();
   useEffect(() => {
-    // What was in the address opens nothing any more.
+    // The code in the address is no longer valid.
     if (location.hash !== "") route(paths.setup, true);
   }, []);
   return (

@@ -1,4 +1,4 @@
-/** Tells the first one who comes to a new gateway that it has no administrator yet, and where one is made. */
+/** Says on a new gateway that it has no administrator yet, with a link to create one. */
 
 import type { InfoView } from "../../../api/mod.ts";
 import { Notice } from "../../part/Notice.tsx";

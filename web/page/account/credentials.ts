@@ -1,4 +1,4 @@
-/** What can be told of an e-mail address, a password and an invite code before the gateway is asked. */
+/** Checks of e-mail address, password and invite code before they are sent. */
 
 import type { Messages } from "../../i18n/en.ts";
 
@@ -8,31 +8,30 @@ export interface Credentials {
   invite: string;
 }
 
-/** The text to show beside each field that is wrong. */
+/** Problem texts by field; a valid field has none. */
 export type Problems = Partial<Record<keyof Credentials, string>>;
 
 type Words = Messages["account"]["problems"];
 
 const PASSWORD_MIN_BYTES = 8;
-/** bcrypt reads no further. */
+/** bcrypt ignores all further bytes. */
 const PASSWORD_MAX_BYTES = 72;
 
-/** Of someone who makes an account. */
 export function registrationProblems(
   form: Credentials,
   needsInvite: boolean,
   words: Words,
 ): Problems {
-  return found({
+  return withoutEmpty({
     email: emailProblem(form.email, words),
     password: passwordProblem(form.password, words),
     invite: needsInvite && form.invite.trim() === "" ? words.inviteMissing : undefined,
   });
 }
 
-/** Of someone who signs in: an old password may be of any length. */
+/** Unlike a new password, an existing one may have any length. */
 export function loginProblems(form: Credentials, words: Words): Problems {
-  return found({
+  return withoutEmpty({
     email: emailProblem(form.email, words),
     password: form.password === "" ? words.passwordMissing : undefined,
   });
@@ -43,7 +42,7 @@ function emailProblem(email: string, words: Words): string | undefined {
   return /^[^\s@]+@[^\s@]+$/.test(email.trim()) ? undefined : words.emailWrong;
 }
 
-/** Of one that is being chosen; undefined: nothing is wrong. */
+/** The problem of a new password; undefined when it is valid. */
 export function passwordProblem(password: string, words: Words): string | undefined {
   if (password === "") return words.passwordMissing;
   const bytes = new TextEncoder().encode(password).length;
@@ -51,6 +50,6 @@ export function passwordProblem(password: string, words: Words): string | undefi
   return bytes > PASSWORD_MAX_BYTES ? words.passwordLong(bytes) : undefined;
 }
 
-function found(problems: Partial<Record<keyof Credentials, string | undefined>>): Problems {
+function withoutEmpty(problems: Partial<Record<keyof Credentials, string | undefined>>): Problems {
   return Object.fromEntries(Object.entries(problems).filter(([, text]) => text !== undefined));
 }

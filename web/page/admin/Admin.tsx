@@ -1,4 +1,4 @@
-/** What whoever runs the gateway looks after: people, invites, nodes, settings, and who did what. */
+/** Administration: users, invites, nodes, settings and the audit log. */
 
 import type { UserView } from "../../../api/mod.ts";
 import { Choices } from "../../part/Choice.tsx";

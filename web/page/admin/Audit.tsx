@@ -1,4 +1,4 @@
-/** Who did what, when and from where. Nothing in it is ever changed. */
+/** The audit log: who did what, when and from where. */
 
 import type { AuditAction, AuditEntry } from "../../../api/mod.ts";
 import { api } from "../../api.ts";

@@ -1,4 +1,4 @@
-/** What can be set while the gateway runs; what is not set here is as the configuration has it. */
+/** Settings that can be changed while the gateway runs; the others come from its environment. */
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -128,7 +128,7 @@ interface RowProps {
   title: string;
   text: string;
   origin: string;
-  /** Absent: it is not set here. */
+  /** Absent when the setting is not changed here. */
   onReset?: () => void;
   children: ComponentChildren;
 }

@@ -1,4 +1,4 @@
-/** Invites: made with a note, copied as a link, taken back. */
+/** Invites: created with a note, copied as a link, revoked. */
 
 import { useSignal } from "@preact/signals";
 import type { CreatedInvite, InviteView } from "../../../api/mod.ts";
@@ -18,22 +18,22 @@ import { useLive } from "../../state/live.ts";
 import { formatMoment, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 
-/** The gateway's address hardly ever changes. */
+/** The gateway's address rarely changes. */
 const REFRESH_ADDRESS_MS = 60_000;
 
 export function Invites() {
   const t = messages.value.admin;
-  const { live, again } = useChanging("invites", api.invites);
+  const { live, reload } = useChanging("invites", api.invites);
   const { data, error } = live.value;
   return (
     <section>
-      <NewInvite onChange={again} />
+      <NewInvite onChange={reload} />
       <Failure error={error} />
       {!data && !error && <Bones count={2} />}
       {data?.invites.length === 0 && (
         <Empty icon="user" title={t.noInvitesTitle} text={t.noInvitesText} />
       )}
-      {data && data.invites.length > 0 && <InviteTable invites={data.invites} onChange={again} />}
+      {data && data.invites.length > 0 && <InviteTable invites={data.invites} onChange={reload} />}
     </section>
   );
 }

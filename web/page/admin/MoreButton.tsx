@@ -1,4 +1,4 @@
-/** Asks for the page after the last. */
+/** Loads the next page of a list. */
 
 import { messages } from "../../state/locale.ts";
 import type { Pages } from "./use_pages.ts";

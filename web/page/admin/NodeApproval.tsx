@@ -1,4 +1,4 @@
-/** Every node of everybody: let in, kept out, put to rest. */
+/** All users' nodes: approved, withdrawn, paused. */
 
 import type { AdminNodeChange, AdminNodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
@@ -17,21 +17,21 @@ import { formatAge, messages } from "../../state/locale.ts";
 import { useAtMost } from "../../state/throttle.ts";
 import { useSubmit } from "../../state/submit.ts";
 
-/** A busy network is not asked for at every change of a node. */
+/** Shortest time between two reloads, however often nodes change. */
 const CHANGES_EVERY_MS = 2000;
 
 export function NodeApproval() {
   const t = messages.value.admin;
-  const { live, again } = useChanging("nodes", api.adminNodes);
+  const { live, reload } = useChanging("nodes", api.adminNodes);
   const { data, error } = live.value;
-  const changed = useAtMost(CHANGES_EVERY_MS, again);
+  const changed = useAtMost(CHANGES_EVERY_MS, reload);
   useFeed("node", changed);
   useFeed("node_gone", changed);
   const changing = useSubmit();
   const change = (id: string, what: AdminNodeChange) =>
     changing.run(async () => {
       await api.changeAdminNode(id, what);
-      again();
+      reload();
     });
   if (!data) return error ? <Failure error={error} /> : <Bones count={3} />;
   if (data.nodes.length === 0) {

@@ -1,4 +1,4 @@
-/** What an account may do: its role, its limits, whether it is open at all. */
+/** Edits an account: its role, its limits, and whether it is enabled. */
 
 import { useSignal } from "@preact/signals";
 import type { AdminUserView, Role } from "../../../api/mod.ts";
@@ -27,7 +27,7 @@ export function UserDialog({ user, onChange, onClose }: Props) {
   const models = useSignal(user.models?.join(", ") ?? "");
   const { isBusy, error, run } = useSubmit();
   const current = session.value;
-  // Nobody takes their own rights away.
+  // Administrators cannot take away their own rights.
   const isSelf = current.state === "in" && current.user.id === user.id;
   const change = (what: Parameters<typeof api.changeUser>[1]) =>
     run(async () => {

@@ -1,4 +1,4 @@
-/** Everybody who has an account: what they use, what they give, and what they may. */
+/** The accounts: their usage, their contribution and their limits. */
 
 import { useSignal } from "@preact/signals";
 import type { AdminUserView } from "../../../api/mod.ts";

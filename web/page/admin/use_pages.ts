@@ -1,4 +1,4 @@
-/** A list that comes page by page, for as long as one asks for more; what is new stands before it by itself. */
+/** A list that is loaded page by page on demand; new items appear at its beginning by themselves. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -6,28 +6,28 @@ import type { Changed } from "../../../api/mod.ts";
 import { ApiError } from "../../api.ts";
 import { useChange } from "../../state/changing.ts";
 
-export interface Page<T> {
+interface Page<T> {
   items: readonly T[];
   next: string | null;
 }
 
 export interface Pages<T> {
-  /** Null: not known yet. */
+  /** Null until the first page has arrived. */
   items: readonly T[] | null;
   error: ApiError | null;
   hasMore: boolean;
   more: () => void;
-  /** Asks once more for what did not come. */
+  /** Repeats the request that failed. */
   retry: () => void;
-  /** Puts an item in the place of the one with its id. */
+  /** Replaces the item with the same id. */
   put: (item: T) => void;
 }
 
 interface Options<T> {
-  /** Tells by the feed that the list has changed. */
+  /** The feed's name of the list, for changes to it. */
   what: Changed;
   load: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>;
-  /** What is asked for: when it changes, the list begins anew. */
+  /** Identifies the query: when it changes, the list starts over. */
   key: string;
 }
 
@@ -35,11 +35,11 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
   const items = useSignal<readonly T[] | null>(null);
   const next = useSignal<string | null>(null);
   const error = useSignal<ApiError | null>(null);
-  const asking = useRef(new AbortController());
-  const isAsking = useRef(false);
+  const loading = useRef(new AbortController());
+  const isLoadingMore = useRef(false);
 
-  const ask = async (cursor: string | undefined, take: (page: Page<T>) => void) => {
-    const { signal } = asking.current;
+  const loadPage = async (cursor: string | undefined, take: (page: Page<T>) => void) => {
+    const { signal } = loading.current;
     try {
       const page = await load(cursor, signal);
       if (signal.aborted) return;
@@ -56,13 +56,13 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
     next.value = page.next;
   };
   useEffect(() => {
-    asking.current = new AbortController();
-    void ask(undefined, begin);
-    return () => asking.current.abort();
+    loading.current = new AbortController();
+    void loadPage(undefined, begin);
+    return () => loading.current.abort();
   }, [key]);
-  // Whoever has asked for more keeps it.
+  // Pages that were loaded already stay.
   useChange(what, () => {
-    void ask(undefined, (page) => {
+    void loadPage(undefined, (page) => {
       if (items.peek() === null) begin(page);
       else items.value = merged(page.items, items.peek() ?? []);
     });
@@ -70,25 +70,25 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
 
   const more = () => {
     const cursor = next.peek();
-    if (cursor === null || isAsking.current) return;
-    isAsking.current = true;
-    void ask(cursor, (page) => {
+    if (cursor === null || isLoadingMore.current) return;
+    isLoadingMore.current = true;
+    void loadPage(cursor, (page) => {
       items.value = merged(items.peek() ?? [], page.items);
       next.value = page.next;
-    }).finally(() => isAsking.current = false);
+    }).finally(() => isLoadingMore.current = false);
   };
   return {
     items: items.value,
     error: error.value,
     hasMore: next.value !== null,
     more,
-    retry: () => items.peek() === null ? void ask(undefined, begin) : more(),
+    retry: () => items.peek() === null ? void loadPage(undefined, begin) : more(),
     put: (item) =>
       items.value = items.peek()?.map((one) => (one.id === item.id ? item : one)) ?? null,
   };
 }
 
-/** The second list after the first; an item that both have stands where the first has it. */
+/** Both lists joined; an item in both keeps its place in the first. */
 function merged<T extends { id: string }>(first: readonly T[], second: readonly T[]): T[] {
   const known = new Set(first.map(({ id }) => id));
   return [...first, ...second.filter(({ id }) => !known.has(id))];

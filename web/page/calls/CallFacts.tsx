@@ -1,7 +1,8 @@
-/** All that is known of a call, its attempts as a waterfall, and how to see more like it. */
+/** The details of a call, its attempts as a waterfall, and filters for calls like it. */
 
 import type { AttemptView, CallView } from "../../../api/mod.ts";
 import { CopyButton } from "../../part/CopyButton.tsx";
+import { Facts } from "../../part/Facts.tsx";
 import { nodePath } from "../../route.ts";
 import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
@@ -21,21 +22,15 @@ export function CallFacts({ call, onNarrow }: Props) {
     ["status", String(call.status), String(call.status)],
     ["endpoint", call.endpoint, call.endpoint],
   ];
+  const id = (
+    <span class="call-id">
+      <code>{call.id}</code> <CopyButton text={call.id} label={t.facts.id} />
+    </span>
+  );
   return (
     <div class="call-facts">
       <Waterfall call={call} />
-      <dl class="facts">
-        <dt>{t.facts.id}</dt>
-        <dd class="call-id">
-          <code>{call.id}</code> <CopyButton text={call.id} label={t.facts.id} />
-        </dd>
-        {factsOf(call).map(([name, value]) => (
-          <>
-            <dt key={name}>{name}</dt>
-            <dd>{value}</dd>
-          </>
-        ))}
-      </dl>
+      <Facts rows={[[t.facts.id, id], ...factsOf(call)]} />
       <div class="call-more">
         {alike.map(([name, value, text]) =>
           value !== null && (
@@ -68,7 +63,7 @@ function factsOf(call: CallView): [string, string][] {
   return facts.filter((fact): fact is [string, string] => fact[1] !== null);
 }
 
-/** Each attempt as a bar where it was in the call's time. */
+/** Each attempt as a bar on the call's time line. */
 function Waterfall({ call }: { call: CallView }) {
   const t = messages.value.calls;
   const { attempts, duration_ms, first_byte_ms } = call;

@@ -1,4 +1,4 @@
-/** One call in a line; opened, all that is known of it. */
+/** One call in a line, which opens to its details. */
 
 import { signal } from "@preact/signals";
 import type { CallOutcome, CallView } from "../../../api/mod.ts";
@@ -13,7 +13,7 @@ interface Props {
   onNarrow: (name: Narrowing, value: string) => void;
 }
 
-/** The calls that are opened; a row that has left the window and comes back is as it was. */
+/** Ids of the open calls, kept here because the list unmounts rows outside the window. */
 const opened = signal<ReadonlySet<string>>(new Set());
 
 const signs: Readonly<Record<CallOutcome, { tone: Tone; icon: IconName }>> = {

@@ -1,4 +1,4 @@
-/** Every call that is over: metadata only, newest first, as far back as one scrolls. */
+/** The finished calls: metadata only, newest first, with older ones loaded while scrolling. */
 
 import type { CallFilter, CallOutcome, Side } from "../../../api/mod.ts";
 import { Choices } from "../../part/Choice.tsx";

@@ -1,8 +1,8 @@
-/** One day by this browser's calendar, as the page's address has it. */
+/** A day in the browser's time zone, as written in the page's address. */
 
 import type { CallFilter } from "../../../api/mod.ts";
 
-/** From its first moment to the next day's; of anything but `2026-11-23` nothing, which is any time. */
+/** From midnight to the next midnight; empty, meaning any time, for text that is no date such as `2026-11-23`. */
 export function dayOf(text: string): Pick<CallFilter, "from" | "to"> {
   const day = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00`) : new Date(NaN);
   if (Number.isNaN(day.getTime())) return {};

@@ -1,4 +1,4 @@
-/** Whether a call belongs to what is listed. */
+/** Whether a call matches the list's filter. */
 
 import type { CallFilter, CallOutcome, CallView } from "../../../api/mod.ts";
 
@@ -13,7 +13,7 @@ export const isFailed: Readonly<Record<CallOutcome, boolean>> = {
   rejected: true,
 };
 
-/** As the gateway would decide it. */
+/** Decides as the gateway does. */
 export function fits(call: CallView, filter: CallFilter): boolean {
   const {
     side = "made",

@@ -1,4 +1,4 @@
-/** The calls that fit a filter: page after page of those of before, and new ones as they end. */
+/** The calls that match a filter: older ones page by page, new ones as they end. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
@@ -9,14 +9,14 @@ import { useFeed } from "../../state/feed.ts";
 import { fits } from "./fits.ts";
 
 export interface Calls {
-  /** Newest first; null: not known yet. */
+  /** Newest first; null until the first page has arrived. */
   calls: readonly CallView[] | null;
-  /** Why the last page did not come; asking for more asks for it again. */
+  /** Why the last page failed; `more` repeats the request. */
   error: ApiError | null;
-  /** Whether there are none before these. */
+  /** Whether there are no older calls. */
   isWhole: boolean;
   isLoading: boolean;
-  /** Asks for the page before; does nothing while one is under way. */
+  /** Loads the next older page; does nothing while one is loading. */
   more: () => void;
 }
 
@@ -25,7 +25,7 @@ const PAGE = 200;
 interface State {
   calls: readonly CallView[] | null;
   error: ApiError | null;
-  /** Null: there are no calls before. */
+  /** Null: there are no older calls. */
   cursor: string | null | undefined;
   isLoading: boolean;
 }
@@ -33,20 +33,20 @@ interface State {
 const nothing: State = { calls: null, error: null, cursor: undefined, isLoading: false };
 
 export function useCalls(filter: CallFilter): Calls {
-  const asked = JSON.stringify(filter);
+  const query = JSON.stringify(filter);
   const state = useSignal(nothing);
-  const asking = useMemo(() => new AbortController(), [asked]);
+  const loading = useMemo(() => new AbortController(), [query]);
 
   const more = async () => {
     const { isLoading, cursor } = state.peek();
-    if (isLoading || cursor === null || asking.signal.aborted) return;
+    if (isLoading || cursor === null || loading.signal.aborted) return;
     state.value = { ...state.peek(), isLoading: true, error: null };
     try {
-      const page = await api.calls({ ...filter, cursor, limit: PAGE }, asking.signal);
+      const page = await api.calls({ ...filter, cursor, limit: PAGE }, loading.signal);
       const calls = withoutTwins(state.peek().calls ?? [], page.calls);
       state.value = { calls, error: null, cursor: page.next_cursor, isLoading: false };
     } catch (error) {
-      if (asking.signal.aborted) return;
+      if (loading.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
       state.value = { ...state.peek(), error, isLoading: false };
     }
@@ -54,13 +54,13 @@ export function useCalls(filter: CallFilter): Calls {
   useEffect(() => {
     state.value = nothing;
     void more();
-    return () => asking.abort();
-  }, [asking]);
-  // What failed for want of a gateway is asked for again as soon as there is one.
+    return () => loading.abort();
+  }, [loading]);
+  // Load again as soon as an unreachable gateway is back.
   useEffect(() =>
     lostSinceMs.subscribe((lost) => {
       if (lost === null && state.peek().error?.code === "unreachable") void more();
-    }), [asking]);
+    }), [loading]);
   useFeed("call", (call) => {
     const { calls } = state.peek();
     if (!calls || !fits(call, filter)) return;

@@ -1,4 +1,4 @@
-/** A user's own page: what was called and provided, over time and by what, and the two tokens. */
+/** The user's usage, made and served, over time and by model, key and node; and the account's two tokens. */
 
 import { useSignal } from "@preact/signals";
 import type { Side, UsageFilter, UserView } from "../../../api/mod.ts";
@@ -24,11 +24,11 @@ import { Shares } from "./Shares.tsx";
 import { Totals } from "./Totals.tsx";
 import { Trend } from "./Trend.tsx";
 
-/** What changes in between the feed tells. */
+/** Poll interval; the feed reports changes in between. */
 const REFRESH_MS = 30_000;
-/** A call that ended a moment before the page was opened is told by neither the feed nor the first answer. */
+/** Short, because a call that ended just before the page opened is in neither the feed nor the first answer. */
 const REFRESH_USER_FED_MS = 10_000;
-/** Where there is no feed. */
+/** Poll interval without the feed. */
 const REFRESH_USER_MS = 5000;
 
 export function Dashboard() {
@@ -36,7 +36,7 @@ export function Dashboard() {
 }
 
 const sides: readonly Side[] = ["made", "provided"];
-/** What the figures can be narrowed to, as the address has it. */
+/** The filters of the figures, by their names in the address. */
 const filters = ["model", "key", "node"] as const;
 
 function Overview({ user }: { user: UserView }) {
@@ -94,8 +94,8 @@ function Usage({ side, range, choices }: UsageProps) {
     const to = serverNow();
     return api.usage({ side, from: to - rangeMs[range], to, ...chosen }, signal);
   };
-  const asked = [side, range, chosen.model, chosen.key, chosen.node].join("\n");
-  const live = useLive(load, REFRESH_MS, [asked]);
+  const query = [side, range, chosen.model, chosen.key, chosen.node].join("\n");
+  const live = useLive(load, REFRESH_MS, [query]);
   useFeed("usage", (increments) => {
     const { data, ...rest } = live.peek();
     if (!data) return;

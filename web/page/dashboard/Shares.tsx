@@ -1,4 +1,4 @@
-/** The same figures by model, key and node: whose part is how large, and what to look at alone. */
+/** The figures by model, key and node; a click filters by one. */
 
 import type { UsageShare, UsageView } from "../../../api/mod.ts";
 import {
@@ -31,7 +31,7 @@ export function Shares({ view, onNarrow }: Props) {
   );
 }
 
-/** So many lines show where the weight is. */
+/** Lines shown per panel. */
 const SHOWN = 8;
 
 interface PanelProps {

@@ -1,4 +1,4 @@
-/** What a user took from the network and gave to it. */
+/** The calls that a user has made and served in all. */
 
 import type { UserView } from "../../../api/mod.ts";
 import { formatNumber, messages } from "../../state/locale.ts";

@@ -1,4 +1,4 @@
-/** The figures of the range, each a tile, and the chosen one over time. */
+/** The figures of the range as tiles, and the chosen one over time. */
 
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
@@ -85,7 +85,7 @@ function Value({ figure, view }: { figure: Figure; view: UsageView }) {
   );
 }
 
-/** Against the same length of time before. */
+/** The change since the previous period of the same length. */
 function Change({ figure, view }: { figure: Figure; view: UsageView }) {
   const t = messages.value.dashboard;
   const value = figure.value(view.total);
@@ -117,7 +117,7 @@ interface TableProps {
   format: (value: number) => string;
 }
 
-/** Steps in which nothing happened are left out: nobody reads rows of nothing. */
+/** Leaves out the steps without any calls. */
 function Table({ times, lines, format }: TableProps) {
   const t = messages.value.dashboard;
   const rows = times

@@ -1,4 +1,4 @@
-/** The dashboard's series as a file for a spreadsheet. */
+/** The dashboard's series as CSV. */
 
 import type { UsagePoint } from "../../../api/mod.ts";
 
@@ -19,7 +19,7 @@ export function csv(steps: readonly UsagePoint[]): string {
   return [["at", ...columns].join(","), ...lines].join("\r\n") + "\r\n";
 }
 
-/** Hands the browser a file to keep. */
+/** Downloads a text as a file. */
 export function download(name: string, text: string): void {
   const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   const link = document.createElement("a");

@@ -1,4 +1,4 @@
-/** The dashboard's figures: what each is called, where it is in an answer, and how it is drawn. */
+/** The dashboard's figures: how each is read from an answer, formatted and drawn. */
 
 import type { UsageFigures, UsagePoint, UsageView } from "../../../api/mod.ts";
 import type { ChartLine } from "../../part/Chart.tsx";
@@ -8,10 +8,10 @@ export const figureNames = ["calls", "tokens", "errors", "firstToken"] as const;
 export type FigureName = typeof figureNames[number];
 
 export interface Figure {
-  /** The one number; null: nothing to tell it from. */
+  /** Null: there is no data for it. */
   value: (figures: UsageFigures) => number | null;
   format: (value: number) => string;
-  /** Whether more of it is worse. */
+  /** Whether a higher value is worse. */
   isBurden: boolean;
   lines: (steps: readonly UsageFigures[], view: UsageView) => ChartLine[];
 }
@@ -61,7 +61,7 @@ function line(
   return { label: messages.value.dashboard.lines[name], values: steps.map(value), colour, isArea };
 }
 
-/** All calls, and below them those of the busiest models, where there is more than one. */
+/** All calls, and those of the busiest models, where there are several. */
 function callLines(steps: readonly UsageFigures[], view: UsageView): ChartLine[] {
   const all = messages.value.dashboard.lines.all;
   const total = { label: all, values: steps.map(({ calls }) => calls), colour: 1, isArea: true };
@@ -74,8 +74,8 @@ function callLines(steps: readonly UsageFigures[], view: UsageView): ChartLine[]
   return [total, ...models];
 }
 
-/** When each step of the view begins: the answer leaves out those without calls. */
-export function stepTimes({ from, to, step_ms }: UsageView): number[] {
+/** Start of each step of the view; the answer leaves out the steps without calls. */
+function stepTimes({ from, to, step_ms }: UsageView): number[] {
   const count = Math.max(0, Math.ceil((to - from) / step_ms));
   return Array.from({ length: count }, (_, i) => from + i * step_ms);
 }
@@ -90,7 +90,7 @@ const nothing: UsageFigures = {
   tokens_per_second: null,
 };
 
-/** Every step, those without calls too. */
+/** Every step, including those without calls. */
 export function allSteps(view: UsageView): UsagePoint[] {
   const known = new Map(view.series.map((point) => [point.at, point]));
   return stepTimes(view).map((at) => known.get(at) ?? { ...nothing, at });

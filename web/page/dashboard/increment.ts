@@ -1,12 +1,12 @@
-/** What calls have added since the figures were asked for. */
+/** Adds calls reported by the feed to figures that were loaded before. */
 
 import type { UsageFigures, UsageIncrement, UsageView } from "../../../api/mod.ts";
 
 type Counted = Pick<UsageIncrement, "calls" | "errors" | "prompt_tokens" | "completion_tokens">;
 
 /**
- * The view with what belongs to it added; `nowMs` is the gateway's time. Where the view is of one
- * key or node nothing is added, for an increment does not tell of which it is.
+ * The view with the matching increments added; `nowMs` is the gateway's time. Unchanged when the view
+ * is filtered by key or node, because an increment names neither.
  */
 export function incremented(
   view: UsageView,

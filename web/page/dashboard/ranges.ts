@@ -1,4 +1,4 @@
-/** How far back the dashboard looks, by the name in its address. */
+/** The dashboard's time ranges, by their names in its address. */
 
 export const rangeNames = ["15m", "1h", "24h", "7d", "30d", "90d"] as const;
 export type RangeName = typeof rangeNames[number];

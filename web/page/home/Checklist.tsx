@@ -1,4 +1,4 @@
-/** Home for a user: the first steps, which tick themselves off as they happen; then how the network fares. */
+/** Home for a user: the first steps, which are ticked off as they happen; later links to the main pages. */
 
 import { useSignal } from "@preact/signals";
 import type { InfoView, NetworkView, UserView } from "../../../api/mod.ts";
@@ -17,11 +17,11 @@ import { NetworkStatus } from "./NetworkStatus.tsx";
 
 interface Check {
   key: keyof Messages["home"]["checks"];
-  /** Null: it is not done from here. */
+  /** Where the step is done; null: not in the console. */
   href: string | null;
   isDone: (user: UserView, info: InfoView | null) => boolean;
-  /** Only whoever runs the gateway can do it. */
-  isAdmins?: boolean;
+  /** Whether only administrators see the step. */
+  isForAdmins?: boolean;
 }
 
 const checks: readonly Check[] = [
@@ -36,14 +36,14 @@ const checks: readonly Check[] = [
     href: `${paths.nodes}?add=1`,
     isDone: (user) => user.total_provided_calls > 0,
   },
-  { key: "secure", href: null, isDone: () => isSecureContext, isAdmins: true },
+  { key: "secure", href: null, isDone: () => isSecureContext, isForAdmins: true },
 ];
 
-/** What changes in between the feed tells. */
+/** Poll interval with the feed, which reports changes in between. */
 const REFRESH_FED_MS = 30_000;
 const REFRESH_MS = 5000;
 
-/** The steps that were open when the user put the list away: others bring it back. */
+/** The open steps when the user dismissed the list; other open steps show it again. */
 const dismissed = kept("checklist.dismissed", (text) => text ?? "");
 
 export function Checklist({ user }: { user: UserView }) {
@@ -54,16 +54,16 @@ export function Checklist({ user }: { user: UserView }) {
     return info;
   }, isFed.value ? REFRESH_FED_MS : REFRESH_MS);
   useFeed("usage", countCalls);
-  const heard = (now: NetworkView) => {
+  const onNetwork = (now: NetworkView) => {
     network.value = now;
     const { data, ...rest } = live.peek();
     if (data) live.value = { ...rest, data: { ...data, nodes: now.nodes, models: now.models } };
   };
-  useFeed("snapshot", (snapshot) => heard(snapshot.network));
-  useFeed("network", heard);
+  useFeed("snapshot", (snapshot) => onNetwork(snapshot.network));
+  useFeed("network", onNetwork);
 
   const info = live.value.data;
-  const own = checks.filter(({ isAdmins }) => !isAdmins || user.role === "admin");
+  const own = checks.filter(({ isForAdmins }) => !isForAdmins || user.role === "admin");
   const open = own.filter(({ isDone }) => !isDone(user, info)).map(({ key }) => key).join(" ");
   const isShown = info !== null && open !== "" && dismissed.value !== open;
   return (
@@ -128,7 +128,7 @@ const doors: readonly { name: keyof Messages["home"]["doors"]; href: string; ico
   { name: "share", href: `${paths.nodes}?add=1`, icon: "server" },
 ];
 
-/** What one comes back for. */
+/** Links to the main pages, once the first steps are done. */
 function Doors() {
   const t = messages.value.home.doors;
   return (

@@ -1,4 +1,4 @@
-/** The first page: what this is, to a visitor; what to do next, to a user. */
+/** The first page: an introduction for visitors, the next steps for users. */
 
 import { Welcome } from "./Welcome.tsx";
 import { session } from "../../state/session.ts";

@@ -1,10 +1,10 @@
-/** The network as it is now: one caller, the gateway, and a point for each node that is online. */
+/** A picture of the network: a caller, the gateway, and a point for each connected node. */
 
 import { messages } from "../../state/locale.ts";
 
-/** More points than this no longer look like single machines. */
+/** More points would no longer look like single machines. */
 const MAX_POINTS = 9;
-/** So many places are drawn while nobody is online. */
+/** Empty points drawn while no node is connected. */
 const IDLE_POINTS = 5;
 
 const width = 440;
@@ -40,7 +40,7 @@ export function NetworkPicture({ nodes }: { nodes: number }) {
   );
 }
 
-/** On a shallow arc, evenly down the picture. */
+/** The point's position on a shallow arc, evenly spaced from top to bottom. */
 function place(i: number, count: number): { x: number; y: number } {
   const at = count === 1 ? 0 : i / (count - 1) - 0.5;
   return { x: nodesX + 26 - 104 * at * at, y: height / 2 + at * (height - 44) };

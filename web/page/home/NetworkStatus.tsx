@@ -1,4 +1,4 @@
-/** Whether the network is alive, in one line. */
+/** The network's state in one line. */
 
 import type { InfoView, NetworkView } from "../../../api/mod.ts";
 import { Failure } from "../../part/Failure.tsx";
@@ -7,7 +7,7 @@ import { messages } from "../../state/locale.ts";
 
 interface Props {
   live: Live<InfoView>;
-  /** What runs now, where that is told. */
+  /** Running and waiting calls, where known. */
   network?: NetworkView | null;
 }
 

@@ -1,4 +1,4 @@
-/** Home for a visitor: what this is, whether it is alive, how to join. */
+/** Home for a visitor: what Co-Link is, the network's state, how to join. */
 
 import { api } from "../../api.ts";
 import { paths } from "../../route.ts";
@@ -11,7 +11,7 @@ import { NetworkStatus } from "./NetworkStatus.tsx";
 import { useTitle } from "../../part/Page.tsx";
 
 const REFRESH_MS = 5000;
-/** The step that names the address. */
+/** Index of the step that shows the address. */
 const CALL_STEP = 1;
 
 export function Welcome() {

@@ -1,4 +1,4 @@
-/** Changes what a key is called and what it may do. */
+/** Changes a key's name and limits. */
 
 import { useSignal } from "@preact/signals";
 import type { KeyView } from "../../../api/mod.ts";

@@ -1,4 +1,4 @@
-/** A token that is told this once, ready to be used, and the first call that is made with it. */
+/** A new token, which is shown only once, with code that uses it, and the first call made with it. */
 
 import { useSignal } from "@preact/signals";
 import type { CallView, CreatedKey } from "../../../api/mod.ts";
@@ -18,7 +18,7 @@ interface Props {
 }
 
 const REFRESH_MS = 10_000;
-/** Stands where no model is online. */
+/** Model in the examples while none is online. */
 const PLACEHOLDER = "model-name";
 
 export function FreshKey({ created: { key, token }, onDone }: Props) {
@@ -48,7 +48,7 @@ export function FreshKey({ created: { key, token }, onDone }: Props) {
   );
 }
 
-/** Waits for it, and tells how it went. */
+/** Waits for the key's first call and shows its result. */
 function FirstCall({ keyId }: { keyId: string }) {
   const t = messages.value.keys;
   const first = useSignal<CallView | null>(null);

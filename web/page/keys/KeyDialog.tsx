@@ -1,4 +1,4 @@
-/** Makes a key; then shows its token once, with a program that makes the first call. */
+/** Creates a key; then shows its token once, with code for a first call. */
 
 import { useSignal } from "@preact/signals";
 import type { CreatedKey } from "../../../api/mod.ts";

@@ -1,4 +1,4 @@
-/** The form that both making a key and changing one are. */
+/** The form that creates or changes a key. */
 
 import { useSignal } from "@preact/signals";
 import type { KeyView } from "../../../api/mod.ts";
@@ -7,27 +7,27 @@ import { serverNow } from "../../state/clock.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { LimitFields } from "./LimitFields.tsx";
-import { asked, type Limits, problems } from "./limits.ts";
+import { type Limits, problems, requested } from "./limits.ts";
 
 interface Props {
-  /** Null: a new one is made. */
+  /** The key to change; null: a new one. */
   before: KeyView | null;
   initial: Limits;
   action: string;
   onCancel: () => void;
-  onSubmit: (limits: ReturnType<typeof asked>) => Promise<void>;
+  onSubmit: (limits: ReturnType<typeof requested>) => Promise<void>;
 }
 
 export function KeyForm({ before, initial, action, onCancel, onSubmit }: Props) {
   const t = messages.value;
   const limits = useSignal(initial);
-  const wasTried = useSignal(false);
+  const wasSubmitted = useSignal(false);
   const { isBusy, error, run } = useSubmit();
   const submit = (event: Event) => {
     event.preventDefault();
-    wasTried.value = true;
+    wasSubmitted.value = true;
     if (Object.keys(problems(limits.value, t.keys.problems)).length > 0) return;
-    void run(() => onSubmit(asked(limits.value, serverNow(), before)));
+    void run(() => onSubmit(requested(limits.value, serverNow(), before)));
   };
   const isBesideField = (error.value?.fields.length ?? 0) > 0;
   return (
@@ -36,8 +36,8 @@ export function KeyForm({ before, initial, action, onCancel, onSubmit }: Props) 
       <LimitFields
         limits={limits.value}
         onChange={(changed) => limits.value = changed}
-        hasEnd={before?.expires_at != null}
-        wasTried={wasTried.value}
+        hasExpiry={before?.expires_at != null}
+        wasSubmitted={wasSubmitted.value}
         error={error.value}
       />
       <div class="actions end">

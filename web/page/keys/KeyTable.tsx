@@ -1,4 +1,4 @@
-/** Keys in a table: what each may do, when it was used, and what can be done with it. */
+/** Keys in a table: their limits, last use and actions. */
 
 import type { KeyView } from "../../../api/mod.ts";
 import { Icon } from "../../part/Icon.tsx";
@@ -7,7 +7,6 @@ import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, formatNumber, messages } from "../../state/locale.ts";
 
-/** What can be done with a key. */
 export type KeyTool = "edit" | "rotate" | "revoke";
 
 interface Props {

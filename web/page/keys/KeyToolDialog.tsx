@@ -1,4 +1,4 @@
-/** What is being done with a key. It stays while it is open, also when the key is gone from the list meanwhile. */
+/** The dialog of an action on a key. Stays open when the key disappears from the list meanwhile. */
 
 import { useSignal } from "@preact/signals";
 import type { KeyView } from "../../../api/mod.ts";

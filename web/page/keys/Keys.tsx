@@ -1,4 +1,4 @@
-/** The user's keys: many, each with its own name, limits and end; and the two that every account has. */
+/** The user's keys, each with a name, limits and an expiry; and the account's two tokens. */
 
 import { useSignal } from "@preact/signals";
 import type { KeyView, UserView } from "../../../api/mod.ts";
@@ -19,22 +19,22 @@ import { KeyDialog } from "./KeyDialog.tsx";
 import { KeyTable, type KeyTool } from "./KeyTable.tsx";
 import { KeyToolDialog } from "./KeyToolDialog.tsx";
 
-/** How exactly that is shown. */
+/** Shortest time between two reloads for the last use. */
 const USED_EVERY_MS = 10_000;
 
 export function Keys() {
-  return <Guarded>{(user) => <Ring user={user} />}</Guarded>;
+  return <Guarded>{(user) => <KeyRing user={user} />}</Guarded>;
 }
 
-function Ring({ user }: { user: UserView }) {
+function KeyRing({ user }: { user: UserView }) {
   const t = messages.value.keys;
   const choices = useChoices();
   const isApiShown = useSignal(false);
   const isClientShown = useSignal(false);
-  const { live, again } = useChanging("keys", api.keys);
+  const { live, reload } = useChanging("keys", api.keys);
   const { data, error } = live.value;
-  // They say when they were used last.
-  useFeed("usage", useAtMost(USED_EVERY_MS, again));
+  // The list shows when each key was last used.
+  useFeed("usage", useAtMost(USED_EVERY_MS, reload));
   const acting = useSignal<{ tool: KeyTool; entry: KeyView } | null>(null);
   const others = data?.keys.filter(({ is_default }) => !is_default) ?? [];
   const create = (
@@ -62,13 +62,13 @@ function Ring({ user }: { user: UserView }) {
       {acting.value && (
         <KeyToolDialog
           {...acting.value}
-          onChange={again}
+          onChange={reload}
           onClose={() => acting.value = null}
         />
       )}
       {choices.get("create") !== "" && (
         <KeyDialog
-          onChange={again}
+          onChange={reload}
           onClose={() => choices.set({ create: "" })}
         />
       )}

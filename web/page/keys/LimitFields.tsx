@@ -1,4 +1,4 @@
-/** The fields of a key: its name, what it may call, how often, and for how long. */
+/** The fields of a key: name, models, rate limit and expiry. */
 
 import { useId } from "preact/hooks";
 import type { ApiError } from "../../api.ts";
@@ -16,18 +16,18 @@ import { lifetimes, type Limits, problems } from "./limits.ts";
 interface Props {
   limits: Limits;
   onChange: (limits: Limits) => void;
-  /** Whether it has an end so far that can be kept. */
-  hasEnd: boolean;
-  wasTried: boolean;
+  /** Whether the key has an expiry that can be kept. */
+  hasExpiry: boolean;
+  wasSubmitted: boolean;
   error: ApiError | null;
 }
 
 const REFRESH_MS = 30_000;
 
-export function LimitFields({ limits, onChange, hasEnd, wasTried, error }: Props) {
+export function LimitFields({ limits, onChange, hasExpiry, wasSubmitted, error }: Props) {
   const t = messages.value.keys;
   const set = (change: Partial<Limits>) => onChange({ ...limits, ...change });
-  const own = wasTried ? problems(limits, t.problems) : {};
+  const own = wasSubmitted ? problems(limits, t.problems) : {};
   const problem = (name: "name" | "rpm" | "models") =>
     own[name] ?? (error ? fieldProblem(error, name) : undefined);
   return (
@@ -60,7 +60,7 @@ export function LimitFields({ limits, onChange, hasEnd, wasTried, error }: Props
       <SelectField
         label={t.lifetime}
         name="lifetime"
-        options={lifetimes.filter((one) => hasEnd || one !== "kept")}
+        options={lifetimes.filter((one) => hasExpiry || one !== "kept")}
         chosen={limits.lifetime}
         nameOf={(one) => t.lifetimes[one]}
         onChoose={(lifetime) => set({ lifetime })}

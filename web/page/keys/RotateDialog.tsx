@@ -1,4 +1,4 @@
-/** Gives a key a new token, and says how long the old one shall work beside it. */
+/** Gives a key a new token; the old one keeps working for a chosen time. */
 
 import { useSignal } from "@preact/signals";
 import type { KeyView, RotatedKey } from "../../../api/mod.ts";

@@ -1,16 +1,16 @@
-/** What a key may do, as the form has it and as the gateway takes it. */
+/** A key's limits, in the form and as sent to the gateway. */
 
 import type { KeyView } from "../../../api/mod.ts";
 
 export const lifetimes = ["never", "30", "90", "365", "kept"] as const;
-/** In days; `kept`: as it was. */
-export type Lifetime = typeof lifetimes[number];
+/** Days until expiry; `kept`: unchanged. */
+type Lifetime = typeof lifetimes[number];
 
 export interface Limits {
   name: string;
-  /** Null: all. */
+  /** Null: all models. */
   models: readonly string[] | null;
-  /** As typed; empty: none of its own. */
+  /** As typed; empty: no limit of its own. */
   rpm: string;
   lifetime: Lifetime;
 }
@@ -24,8 +24,8 @@ export function limitsOf({ name, models, rpm, expires_at }: KeyView): Limits {
   return { name, models, rpm: rpm === null ? "" : String(rpm), lifetime };
 }
 
-/** As the gateway takes them. `nowMs` is its time; `before` is what the key has so far. */
-export function asked(limits: Limits, nowMs: number, before: KeyView | null) {
+/** The request's fields. `nowMs` is the gateway's time; `before` is the key to change, or null. */
+export function requested(limits: Limits, nowMs: number, before: KeyView | null) {
   const { name, models, rpm, lifetime } = limits;
   return {
     name: name.trim(),
@@ -41,7 +41,7 @@ function expiry(lifetime: Lifetime, nowMs: number, before: KeyView | null): numb
   return Math.round(nowMs) + Number(lifetime) * DAY_MS;
 }
 
-/** What is wrong with the form, by field, before the gateway is asked. */
+/** Problem texts by field, checked before the request. */
 export function problems(
   { name, models, rpm }: Limits,
   words: { nameMissing: string; rpmWrong: string; noModel: string },

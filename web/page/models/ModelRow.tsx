@@ -1,4 +1,4 @@
-/** One model: its name and abilities, its load, and the nodes behind it. */
+/** One model: name, capabilities, load, and the nodes that serve it. */
 
 import type { ModelNode, ModelView } from "../../../api/mod.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
@@ -63,14 +63,14 @@ function Abilities({ model: { capabilities } }: { model: ModelView }) {
   );
 }
 
-/** As models are described: 32768 tokens are 32K, and so are 32000. */
+/** The usual notation of context lengths: both 32768 and 32000 tokens are 32K. */
 function thousands(tokens: number): string {
   const unit = tokens % 1024 === 0 ? 1024 : 1000;
   const count = Math.round(tokens / unit);
   return count < unit ? `${count}K` : `${Math.round(count / unit * 10) / 10}M`;
 }
 
-/** So many nodes are named. */
+/** Nodes shown by name. */
 const SHOWN = 3;
 
 function Servers({ nodes }: { nodes: readonly ModelNode[] }) {

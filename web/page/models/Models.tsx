@@ -1,4 +1,4 @@
-/** What can be called now: every model, who serves it, what it can do and how busy it is. */
+/** The models that can be called now: their nodes, capabilities and load. */
 
 import { useSignal } from "@preact/signals";
 import type { ModelView, UserView } from "../../../api/mod.ts";
@@ -21,9 +21,9 @@ import { ModelRow } from "./ModelRow.tsx";
 import { useAtMost } from "../../state/throttle.ts";
 
 const REFRESH_MS = 3000;
-/** While the feed says when something has changed. */
+/** Poll interval with the feed, which reports changes in between. */
 const REFRESH_FED_MS = 30_000;
-/** However much changes: a list that moves more often is not read. */
+/** Shortest time between two reloads, so that the list stays readable. */
 const CHANGE_MS = 2000;
 const ROW_PX = 112;
 

@@ -1,4 +1,4 @@
-/** A node's new token, which is told this once. */
+/** A node's new token, which is shown only once. */
 
 import { useSignal } from "@preact/signals";
 import { CopyField } from "../../part/CopyField.tsx";

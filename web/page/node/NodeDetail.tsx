@@ -1,9 +1,10 @@
-/** One node's own page: how it fares, what happened to it, how fast it is, and its owner's word over it. */
+/** The page of one node: state, events, speed, and its owner's actions. */
 
 import { useRoute } from "preact-iso/router";
 import { useSignal } from "@preact/signals";
 import type { NodeDetail as Detail, OwnNodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
+import { Facts } from "../../part/Facts.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
@@ -21,14 +22,14 @@ import { OwnerActions } from "./OwnerActions.tsx";
 import { SpeedTable } from "./SpeedTable.tsx";
 import { Timeline } from "./Timeline.tsx";
 
-/** What happens in between the feed tells. */
+/** Poll interval; the feed reports changes in between. */
 const REFRESH_MS = 10_000;
 
 export function NodeDetail() {
-  return <Guarded>{() => <Found />}</Guarded>;
+  return <Guarded>{() => <LoadedNode />}</Guarded>;
 }
 
-function Found() {
+function LoadedNode() {
   const { params: { id = "" } } = useRoute();
   const changes = useSignal(0);
   const live = useLive((signal) => api.node(id, signal), REFRESH_MS, [id, changes.value]);
@@ -76,7 +77,7 @@ function Node({ id, detail, onChange }: NodeProps) {
           )}
         </section>
         <section class="panel" aria-label={t.factsTitle}>
-          <Facts detail={detail} />
+          <NodeFacts detail={detail} />
         </section>
       </div>
       <section class="panel">
@@ -96,7 +97,7 @@ function Node({ id, detail, onChange }: NodeProps) {
   );
 }
 
-function Facts({ detail: { live, own } }: { detail: Detail }) {
+function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
   const t = messages.value.node.facts;
   const nowMs = serverNow(now.value);
   const rows: readonly [string, string | null][] = [
@@ -109,19 +110,10 @@ function Facts({ detail: { live, own } }: { detail: Detail }) {
     [t.ownName, own ? ownName(own) : null],
     [t.agent, live?.agent ?? own?.agent ?? null],
   ];
-  return (
-    <dl class="facts">
-      {rows.filter(([, value]) => value !== null).map(([name, value]) => (
-        <>
-          <dt key={name}>{name}</dt>
-          <dd>{value}</dd>
-        </>
-      ))}
-    </dl>
-  );
+  return <Facts rows={rows.filter(([, value]) => value !== null)} />;
 }
 
-/** What it calls itself is told only where its owner calls it something else. */
+/** The node's reported name, where its owner has given it another. */
 function ownName({ label, live }: OwnNodeView): string | null {
   return label !== null && live && live.name !== label ? live.name : null;
 }

@@ -1,4 +1,4 @@
-/** What a node's owner can have it do: rest, finish, bear another name, get another token. */
+/** The owner's actions on a node: pause, drain, rename, rotate its token. */
 
 import { useSignal } from "@preact/signals";
 import type { OwnNodeView, RotatedKey } from "../../../api/mod.ts";

@@ -1,4 +1,4 @@
-/** Gives a node the name that its owner wants to see, or takes it away again. */
+/** Sets or clears the name that its owner gives a node. */
 
 import { type Signal, useSignal } from "@preact/signals";
 import type { OwnNodeView } from "../../../api/mod.ts";

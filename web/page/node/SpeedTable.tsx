@@ -1,4 +1,4 @@
-/** How each model did on a node, by its calls of the last day. */
+/** Speed and errors of each model on a node, from the calls of the last day. */
 
 import type { NodeModelSpeed } from "../../../api/mod.ts";
 import { Icon } from "../../part/Icon.tsx";
@@ -8,7 +8,7 @@ import { formatDuration, formatNumber, formatShare, messages } from "../../state
 
 interface Props {
   speed: readonly NodeModelSpeed[];
-  /** All that it offers: those without calls are listed too. */
+  /** All models that the node offers, including those without calls. */
   models: readonly string[];
 }
 

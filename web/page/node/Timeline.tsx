@@ -1,4 +1,4 @@
-/** What happened to a node, newest first. */
+/** The events of a node, newest first. */
 
 import type { NodeEvent, NodeEventKind } from "../../../api/mod.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
@@ -21,7 +21,7 @@ const signs: Readonly<Record<NodeEventKind, { icon: IconName; tone: Tone }>> = {
   token_rotated: { icon: "key", tone: "quiet" },
 };
 
-/** So many tell the recent past; the rest is shown when asked for. */
+/** Events shown at first; the others fold away. */
 const SHOWN = 20;
 
 export function Timeline({ events }: { events: readonly NodeEvent[] }) {

@@ -1,4 +1,4 @@
-/** How a machine joins: what to paste there, and a look-out that turns green when it has come. */
+/** How to connect a machine: the text to paste there, and a status line that turns green once it has connected. */
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
@@ -17,14 +17,14 @@ import { type ShellName, shells } from "./setup.ts";
 
 interface Props {
   user: UserView;
-  /** As they are now. */
+  /** The nodes connected now. */
   connected: readonly NodeView[];
   onClose: () => void;
 }
 
 const shellNames = Object.keys(shells) as ShellName[];
 const upstreamNames = Object.keys(upstreams) as UpstreamName[];
-/** The gateway's address hardly ever changes. */
+/** The gateway's address rarely changes. */
 const REFRESH_ADDRESS_MS = 60_000;
 
 export function AddNode({ user, connected, onClose }: Props) {
@@ -66,15 +66,15 @@ export function AddNode({ user, connected, onClose }: Props) {
           </button>
         </li>
         <li>
-          <LookOut connected={connected} />
+          <JoinStatus connected={connected} />
         </li>
       </ol>
     </Dialog>
   );
 }
 
-/** Turns green with the first node of the reader's own that was not there when it was opened. */
-function LookOut({ connected }: { connected: readonly NodeView[] }) {
+/** Turns green with the first node of the user's that has connected since the dialog opened. */
+function JoinStatus({ connected }: { connected: readonly NodeView[] }) {
   const t = messages.value.nodes.adding;
   const before = useRef(new Map(connected.map(({ id, connected_at }) => [id, connected_at])));
   const fresh = connected.find(({ id, mine, connected_at }) =>

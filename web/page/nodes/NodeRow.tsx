@@ -1,4 +1,4 @@
-/** One node: who it is, what it offers, how full it is, and why it takes calls or does not. */
+/** One node: name, models, load, and why it takes calls or does not. */
 
 import { useSignal } from "@preact/signals";
 import { Meter } from "../../part/Meter.tsx";
@@ -56,7 +56,7 @@ function Since({ node: { live, agent } }: { node: ListedNode }) {
   return <p class="hint" title={live ? formatMoment(live.connected_at) : undefined}>{text}</p>;
 }
 
-/** Its state in a word, every cause, and for its owner what mends each. */
+/** The node's state, its causes, and for the owner how to fix each. */
 export function NodeState({ node }: { node: ListedNode }) {
   const t = messages.value.nodes;
   const state = stateOf(node);
@@ -75,7 +75,7 @@ export function NodeState({ node }: { node: ListedNode }) {
   );
 }
 
-/** So many names stand in a row before the others fold away. */
+/** Models shown at first; the others fold away. */
 const SHOWN = 4;
 
 function Models({ names }: { names: readonly string[] }) {

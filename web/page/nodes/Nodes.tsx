@@ -1,4 +1,4 @@
-/** Every machine of the network, as it changes. */
+/** All nodes of the network, live. */
 
 import { useSignal } from "@preact/signals";
 import type { NodeView } from "../../../api/mod.ts";
@@ -23,10 +23,10 @@ import { AddNode } from "./AddNode.tsx";
 import { listed, type ListedNode, narrowed, type View, views } from "./listed.ts";
 import { NodeRow } from "./NodeRow.tsx";
 
-/** One's own nodes, also those that are away; what changes with them the feed tells. */
+/** Poll interval of the user's own nodes, including offline ones; the feed reports changes in between. */
 const REFRESH_OWN_MS = 60_000;
 
-/** A row of the list, about. */
+/** Approximate height of a row. */
 const ROW_PX = 88;
 
 export function Nodes() {
@@ -34,9 +34,9 @@ export function Nodes() {
   const user = session.value.state === "in" ? session.value.user : null;
   const choices = useChoices();
   const nodes = useNodes().value;
-  const went = useSignal(0);
-  useFeed("node_gone", () => went.value++);
-  const own = useLive(api.ownNodes, user ? REFRESH_OWN_MS : null, [went.value]).value.data;
+  const disconnects = useSignal(0);
+  useFeed("node_gone", () => disconnects.value++);
+  const own = useLive(api.ownNodes, user ? REFRESH_OWN_MS : null, [disconnects.value]).value.data;
 
   if (!nodes.connected && !nodes.error) return <Skeleton />;
   const all = listed(nodes, own?.nodes ?? []);
@@ -68,7 +68,7 @@ export function Nodes() {
 
 interface ListedProps {
   all: readonly ListedNode[];
-  /** Null: not known yet. */
+  /** Null until the first answer. */
   connected: readonly NodeView[] | null;
 }
 

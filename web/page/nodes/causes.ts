@@ -1,4 +1,4 @@
-/** Why a node takes calls or does not, and what its owner can do about it, in the reader's words. */
+/** Why a node takes calls or does not, and what its owner can do about it, in the chosen language. */
 
 import type { NodeGone, NodeView } from "../../../api/mod.ts";
 import { formatAge, messages } from "../../state/locale.ts";
@@ -8,7 +8,7 @@ import { type Obstacle, obstacles } from "./node_state.ts";
 
 export interface Cause {
   text: string;
-  /** What mends it; null: nothing has to be done. */
+  /** What the owner can do; null: nothing. */
   fix: string | null;
 }
 
@@ -20,11 +20,11 @@ export function causes(node: ListedNode, nowMs: number): Cause[] {
 function ofLive(node: NodeView, nowMs: number): Cause[] {
   const t = messages.value.nodes;
   const own = t.causes[node.state];
-  const against = obstacles(node, nowMs).map(told);
+  const against = obstacles(node, nowMs).map(asCause);
   return own === "" ? against : [{ text: own, fix: null }, ...against];
 }
 
-function told({ model, code, reason, secondsLeft }: Obstacle): Cause {
+function asCause({ model, code, reason, secondsLeft }: Obstacle): Cause {
   const t = messages.value.nodes;
   const known = code !== null && has(t.faults, code) ? t.faults[code] : null;
   const why = known?.cause ?? asSentence(reason ?? t.unknownReason);
@@ -48,7 +48,7 @@ function goneText(code: NodeGone["code"]): { cause: string; fix: string } {
   return messages.value.nodes.goneBy[code];
 }
 
-/** The gateway's reasons are parts of sentences; here one stands before another sentence. */
+/** The gateway's reasons are sentence fragments; here a reason precedes another sentence. */
 function asSentence(reason: string): string {
   const whole = reason.charAt(0).toUpperCase() + reason.slice(1);
   return whole.replace(/[.。\s]*$/, messages.value.nodes.fullStop);

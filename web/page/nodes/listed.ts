@@ -1,4 +1,4 @@
-/** The nodes as the page lists them: those that are here, those that went, and one's own that are away. */
+/** The listed nodes: connected ones, disconnected ones, and the user's own offline ones. */
 
 import type { NodeGone, NodeState, NodeView, OwnNodeView } from "../../../api/mod.ts";
 import type { Nodes } from "../../state/nodes.ts";
@@ -7,9 +7,9 @@ export interface ListedNode {
   id: string;
   name: string;
   isMine: boolean;
-  /** Null: it is not connected. */
+  /** Null: not connected. */
   live: NodeView | null;
-  /** How it went, where that is known. */
+  /** How the connection ended, where known. */
   gone: NodeGone | null;
   models: readonly string[];
   agent: string | null;
@@ -18,7 +18,7 @@ export interface ListedNode {
 
 export type ListedState = NodeState | "away";
 
-/** What the page can be narrowed to. */
+/** The filters of the page. */
 export const views = ["all", "working", "attention", "mine"] as const;
 export type View = typeof views[number];
 
@@ -26,7 +26,7 @@ export function stateOf({ live }: ListedNode): ListedState {
   return live?.state ?? "away";
 }
 
-/** By name, so that they stay where they are on screen. */
+/** Sorted by name, so that nodes keep their place on the page. */
 export function listed({ connected, gone }: Nodes, own: readonly OwnNodeView[]): ListedNode[] {
   const here = (connected ?? []).map((node) => present(node));
   const went = gone.map(({ last, gone }) => ({ ...present(last), live: null, gone }));
@@ -56,7 +56,7 @@ function absent({ id, name, models, agent, gone, last_seen_at }: OwnNodeView): L
 
 const healthy: ReadonlySet<ListedState> = new Set(["ready", "busy"]);
 
-/** Those that the view shows and that have every word of `query` in a name of theirs. */
+/** The nodes of the view whose name or models contain every word of `query`. */
 export function narrowed(nodes: readonly ListedNode[], view: View, query: string): ListedNode[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   return nodes.filter((node) => {

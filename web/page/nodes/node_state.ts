@@ -1,22 +1,22 @@
-/** What stands against a node, as the page tells it, and what the nodes together can be asked. */
+/** The penalties of a node, prepared for display, and the models that the nodes serve now. */
 
 import type { NodePenalty, NodeState, NodeView } from "../../../api/mod.ts";
 
-/** Something that keeps calls away. */
+/** A penalty that keeps calls away. */
 export interface Obstacle {
-  /** Null: from all of the node's models. */
+  /** Null: all of the node's models. */
   model: string | null;
-  /** Of the gateway; null: it told none. */
+  /** The gateway's error code, if any. */
   code: string | null;
   reason: string | null;
-  /** Until then no call; 0: its time is over, and single calls try the node. */
+  /** Time without calls; 0: over, and single calls probe the node. */
   secondsLeft: number;
 }
 
-/** In these, calls are kept away by somebody's word, whatever else stands against the node. */
+/** States without calls by decision of a person or the node, whatever its penalties. */
 const idle: ReadonlySet<NodeState> = new Set(["draining", "paused", "unapproved"]);
 
-/** `nowMs` is the gateway's time. One obstacle where it is the whole node's, else one a model that has one. */
+/** One obstacle for the whole node, or one for each penalized model. `nowMs` is the gateway's time. */
 export function obstacles(node: NodeView, nowMs: number): Obstacle[] {
   if (idle.has(node.state)) return [];
   if (node.state === "penalized") {
@@ -36,7 +36,7 @@ export function obstacles(node: NodeView, nowMs: number): Obstacle[] {
   }));
 }
 
-/** Every model that some node takes calls of now, by name; each once. `nowMs` is the gateway's time. */
+/** Every model that some node takes calls for now, once, sorted by name. `nowMs` is the gateway's time. */
 export function liveModels(nodes: readonly NodeView[], nowMs: number): string[] {
   const isBarred = ({ model, until }: NodePenalty, name: string) =>
     (model === null || model === name) && until > nowMs;

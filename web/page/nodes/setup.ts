@@ -1,4 +1,4 @@
-/** What makes a machine a node: one text to paste into its terminal. */
+/** The commands that turn a machine into a node, to paste into its terminal. */
 
 import { clientConfig, type UpstreamName } from "../../snippet.ts";
 
@@ -6,14 +6,14 @@ import { clientConfig, type UpstreamName } from "../../snippet.ts";
 export const shells = { "Linux · macOS": unix, Windows: powerShell } as const;
 export type ShellName = keyof typeof shells;
 
-export interface Setup {
-  /** Of the gateway: `https://gateway.example` */
+interface Setup {
+  /** The gateway's: `https://gateway.example` */
   address: string;
   clientToken: string;
   upstream: UpstreamName;
 }
 
-/** Writes the configuration where only its owner can read it, and starts the client. */
+/** Writes the configuration readable by its owner only, and starts the node program. */
 function unix({ address, clientToken, upstream }: Setup): string {
   return `umask 077
 cat > config.yaml <<'EOF'

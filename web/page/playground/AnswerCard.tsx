@@ -1,4 +1,4 @@
-/** One answer: its model, its thoughts folded away, its words, and how fast and from where they came. */
+/** One answer: model, folded reasoning, text, and its figures. */
 
 import { useSignal } from "@preact/signals";
 import type { NodeView } from "../../../api/mod.ts";
@@ -14,7 +14,7 @@ import { RawDialog } from "./RawDialog.tsx";
 interface Props {
   answer: Answer;
   nodes: readonly NodeView[] | null;
-  /** Asks for it once more; only the last can be asked for. */
+  /** Asks the same question again; only for the last answer. */
   onAgain?: () => void;
 }
 

@@ -1,4 +1,4 @@
-/** The conversation as a program that makes the same call. */
+/** Code that makes the same call as the conversation. */
 
 import { useSignal } from "@preact/signals";
 import { api } from "../../api.ts";
@@ -19,7 +19,7 @@ interface Props {
 }
 
 const names = Object.keys(programs) as ProgramName[];
-/** The gateway's address hardly ever changes. */
+/** The gateway's address rarely changes. */
 const REFRESH_ADDRESS_MS = 60_000;
 
 export function CodeDialog({ body, apiToken, onClose }: Props) {

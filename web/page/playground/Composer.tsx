@@ -1,4 +1,4 @@
-/** Where the next question is written: text and pictures, sent with Enter, stopped with Escape. */
+/** The input of the next question: text and pictures, sent with Enter, stopped with Escape. */
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
@@ -14,7 +14,7 @@ interface Props {
   onStop: () => void;
 }
 
-/** More than this no model takes at once. */
+/** Models take no more at once. */
 const MAX_IMAGES = 4;
 
 export function Composer({ conversation, onAsk, onStop }: Props) {
@@ -38,7 +38,7 @@ export function Composer({ conversation, onAsk, onStop }: Props) {
     field.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    // Enter also chooses among the words that an input method offers.
+    // Enter while composing picks a candidate of the input method.
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       send();

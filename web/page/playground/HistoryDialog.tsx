@@ -1,4 +1,4 @@
-/** Conversations of before, to go on with or to forget. */
+/** Earlier conversations, to continue or to delete. */
 
 import { useSignal } from "@preact/signals";
 import { Dialog } from "../../part/Dialog.tsx";

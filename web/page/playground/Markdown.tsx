@@ -1,7 +1,7 @@
 /**
- * A model's words as Markdown. They are never made into HTML: marked only takes them apart, and what
- * it finds becomes elements of this page. HTML in them is shown as the text that it is, and pictures
- * as links, so that a model can neither run anything here nor learn who reads.
+ * A model's answer as Markdown. It never becomes HTML: marked only parses it, and the tokens become
+ * elements of this page. HTML in the answer is shown as text and pictures as links, so that a model
+ * can neither run code here nor learn who reads the answer.
  */
 
 import { type ComponentChildren, h } from "preact";
@@ -19,16 +19,16 @@ export function Markdown({ text }: { text: string }) {
   );
 }
 
-/** While an answer grows, only its last block is drawn anew. */
+/** Memoized, so that a growing answer re-renders only its last block. */
 function Block({ token }: { token: Token }) {
-  return useMemo(() => <>{drawn(token)}</>, [token.type, token.raw]);
+  return useMemo(() => <>{rendered(token)}</>, [token.type, token.raw]);
 }
 
-type Drawing = {
+type Renderers = {
   [Type in MarkedToken["type"]]: (token: Extract<MarkedToken, { type: Type }>) => ComponentChildren;
 };
 
-const drawings: Drawing = {
+const renderers: Renderers = {
   space: () => null,
   def: () => null,
   paragraph: ({ tokens }) => <p>{all(tokens)}</p>,
@@ -48,15 +48,17 @@ const drawings: Drawing = {
   del: ({ tokens }) => <del>{all(tokens)}</del>,
   codespan: ({ text }) => <code>{text}</code>,
   br: () => <br />,
-  link: ({ href, tokens }) => <Away href={href}>{all(tokens)}</Away>,
-  image: ({ href, text }) => <Away href={href}>{messages.value.playground.picture(text)}</Away>,
+  link: ({ href, tokens }) => <ExternalLink href={href}>{all(tokens)}</ExternalLink>,
+  image: ({ href, text }) => (
+    <ExternalLink href={href}>{messages.value.playground.picture(text)}</ExternalLink>
+  ),
 };
 
-function drawn(token: Token): ComponentChildren {
-  const drawing = drawings[token.type as MarkedToken["type"]] as
+function rendered(token: Token): ComponentChildren {
+  const renderer = renderers[token.type as MarkedToken["type"]] as
     | ((token: Token) => ComponentChildren)
     | undefined;
-  return drawing ? drawing(token) : token.raw;
+  return renderer ? renderer(token) : token.raw;
 }
 
 function all(tokens: readonly Token[]): ComponentChildren {
@@ -64,10 +66,10 @@ function all(tokens: readonly Token[]): ComponentChildren {
 }
 
 function Inline({ token }: { token: Token }) {
-  return <>{drawn(token)}</>;
+  return <>{rendered(token)}</>;
 }
 
-/** The page has headings of its own above: a model's begin below them. */
+/** Shifted down, because the page uses the upper heading levels. */
 function Heading({ depth, children }: { depth: number; children: ComponentChildren }) {
   return h(`h${Math.min(6, depth + 2)}`, null, children);
 }
@@ -96,8 +98,8 @@ function Table({ table: { header, rows } }: { table: Tokens.Table }) {
 
 const SAFE = /^(https?|mailto):$/;
 
-/** A link to elsewhere, where it is one that cannot run anything; else its words alone. */
-function Away({ href, children }: { href: string; children: ComponentChildren }) {
+/** A link, if its scheme cannot run code; otherwise its text alone. */
+function ExternalLink({ href, children }: { href: string; children: ComponentChildren }) {
   const url = URL.parse(href);
   if (!url || !SAFE.test(url.protocol)) return <>{children}</>;
   return (

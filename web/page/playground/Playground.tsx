@@ -1,4 +1,4 @@
-/** Where one talks to a model, or to two at once, and sees how they answer. */
+/** Chat with one model, or with two side by side. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -23,14 +23,14 @@ import { Toolbar } from "./Toolbar.tsx";
 import { Transcript } from "./Transcript.tsx";
 
 const REFRESH_MS = 5000;
-/** The model that was talked to last. */
+/** The model that was used last. */
 const lastModel = kept("playground.model", (text) => text ?? "");
 
 export function Playground() {
-  return <Guarded>{(user) => <Room user={user} />}</Guarded>;
+  return <Guarded>{(user) => <Chat user={user} />}</Guarded>;
 }
 
-function Room({ user }: { user: UserView }) {
+function Chat({ user }: { user: UserView }) {
   const t = messages.value.playground;
   useTitle(t.title);
   const { query } = useRoute();
@@ -46,8 +46,8 @@ function Room({ user }: { user: UserView }) {
   useEffect(() => {
     const [first] = current.models.value;
     if (first || !models?.length) return;
-    const wished = [query.model, lastModel.value].find((one) => one && models.includes(one));
-    current.models.value = [wished ?? models[0] ?? "", ...current.models.value.slice(1)];
+    const preferred = [query.model, lastModel.value].find((one) => one && models.includes(one));
+    current.models.value = [preferred ?? models[0] ?? "", ...current.models.value.slice(1)];
   }, [models?.join("\n"), current, query.model]);
 
   const ask = async (asked: UserMessage) => {

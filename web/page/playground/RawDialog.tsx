@@ -1,4 +1,4 @@
-/** A call as it went over the wire: what was sent, and the events that came back. */
+/** A call's raw request and the events of its response. */
 
 import { useSignal } from "@preact/signals";
 import { Code } from "../../part/Code.tsx";

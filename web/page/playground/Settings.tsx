@@ -1,4 +1,4 @@
-/** What is said to the model beforehand, and how it is to choose its words. */
+/** The system prompt and the sampling parameters. */
 
 import { useId } from "preact/hooks";
 import { messages } from "../../state/locale.ts";
@@ -57,7 +57,7 @@ interface NumberProps {
   onChange: (value: number | null) => void;
 }
 
-/** Empty means: as the model has it. */
+/** Empty means the model's default. */
 function NumberField({ range: { min, max, step }, label, hint, value, onChange }: NumberProps) {
   const id = useId();
   return (

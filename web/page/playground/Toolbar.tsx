@@ -1,4 +1,4 @@
-/** Above the conversation: which models answer, and what else can be done with it. */
+/** The bar above the conversation: its models and actions. */
 
 import type { Signal } from "@preact/signals";
 import { Icon, type IconName } from "../../part/Icon.tsx";
@@ -7,7 +7,7 @@ import type { Conversation } from "./conversation.ts";
 
 interface Props {
   conversation: Conversation;
-  /** Online now; null while that is not known. */
+  /** Models online now; null until known. */
   models: readonly string[] | null;
   areSettingsOpen: Signal<boolean>;
   onNew: () => void;
@@ -62,7 +62,7 @@ interface PickerProps {
   onChoose: (model: string) => void;
 }
 
-/** A model that has gone offline stays chosen, and is said to be gone. */
+/** A model that has gone offline stays chosen and is marked as offline. */
 function ModelPicker({ label, models, model, onChoose }: PickerProps) {
   const t = messages.value.playground;
   const isGone = models !== null && model !== "" && !models.includes(model);

@@ -1,4 +1,4 @@
-/** What was said so far, newest at the bottom and in sight while it grows. */
+/** The conversation so far, scrolled to its end while an answer grows. */
 
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -12,7 +12,7 @@ import type { Conversation, Turn } from "./conversation.ts";
 interface Props {
   conversation: Conversation;
   nodes: readonly NodeView[] | null;
-  /** Online now; null while that is not known. */
+  /** Models online now; null until known. */
   models: readonly string[] | null;
   onAsk: (text: string) => void;
   onAgain: () => void;
@@ -25,7 +25,7 @@ export function Transcript({ conversation, nodes, models, onAsk, onAgain }: Prop
   useFollow(box, conversation);
   return (
     <div ref={box} class="transcript" tabIndex={0} role="log" aria-label={t.transcript}>
-      {turns.length === 0 && <Beginning models={models} onAsk={onAsk} />}
+      {turns.length === 0 && <EmptyTranscript models={models} onAsk={onAsk} />}
       {turns.map((turn, i) => (
         <Exchange
           key={i}
@@ -67,7 +67,7 @@ interface BeginningProps {
   onAsk: (text: string) => void;
 }
 
-function Beginning({ models, onAsk }: BeginningProps) {
+function EmptyTranscript({ models, onAsk }: BeginningProps) {
   const t = messages.value.playground;
   if (models?.length === 0) {
     return (
@@ -100,10 +100,10 @@ function Beginning({ models, onAsk }: BeginningProps) {
   );
 }
 
-/** Nearer to the end than this, the reader is taken to follow it. */
+/** Within this distance of the end, the page keeps scrolling along. */
 const NEAR_END_PX = 80;
 
-/** Keeps the end in sight while an answer grows, unless the reader has scrolled away from it. */
+/** Scrolls along while an answer grows, unless the user has scrolled away from the end. */
 function useFollow(box: { current: HTMLDivElement | null }, conversation: Conversation): void {
   useEffect(() => {
     let isFollowing = true;

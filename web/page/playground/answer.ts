@@ -1,4 +1,4 @@
-/** One model's answer while it grows, and the figures that tell how fast it came. */
+/** One model's answer while it streams, and its figures. */
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { ApiError } from "../../api.ts";
@@ -7,36 +7,35 @@ import { streamChat, type Usage } from "./chat_stream.ts";
 
 export type AnswerState = "waiting" | "streaming" | "done" | "stopped" | "failed";
 
-/** What is kept of an answer once it is over. */
+/** The stored form of a finished answer. */
 export interface AnswerRecord {
   model: string;
   state: AnswerState;
   text: string;
   reasoning: string;
   figures: Figures;
-  /** The failure's code and words. */
   error: { code: string; message: string } | null;
 }
 
 export interface Figures {
-  /** From sending to the first word, spoken or thought. */
+  /** From sending to the first token, of the text or of the reasoning. */
   firstTokenMs: number | null;
   totalMs: number | null;
   promptTokens: number | null;
   completionTokens: number | null;
-  /** Null: too little to tell it from. */
+  /** Null: the answer was too short to measure it. */
   tokensPerSecond: number | null;
   nodeId: string | null;
   requestId: string | null;
 }
 
-/** More events than this are not kept for reading; they are still counted into the answer. */
+/** Raw events kept for display; further ones only go into the answer. */
 const RAW_EVENTS = 2000;
 
-/** What comes all at once tells no speed. */
+/** A shorter stream is too short to measure a speed. */
 const MIN_SPAN_MS = 50;
-/** Between two drawings of an answer that grows. */
-const DRAW_MS = 40;
+/** Interval of re-rendering a growing answer. */
+const RENDER_MS = 40;
 
 const unknown: Figures = {
   firstTokenMs: null,
@@ -54,21 +53,22 @@ export class Answer {
   readonly reasoning = signal("");
   readonly figures = signal<Figures>(unknown);
   readonly error = signal<ApiError | null>(null);
-  /** Of its call: what was sent, and the events that came back. */
+  /** The request that was sent; null for an answer from the history. */
   readonly request: ChatBody | null;
+  /** The raw events received. */
   readonly raw: string[] = [];
   readonly isOver: ReadonlySignal<boolean> = computed(() =>
     this.state.value !== "waiting" && this.state.value !== "streaming"
   );
   readonly #stopping = new AbortController();
-  readonly #undrawn = new Map<Signal<string>, string>();
-  #drawing: ReturnType<typeof setTimeout> | undefined;
+  readonly #pending = new Map<Signal<string>, string>();
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly model: string, request: ChatBody | null = null) {
     this.request = request;
   }
 
-  /** An answer of before, as it was kept. */
+  /** Restores an answer from the history. */
   static from(record: AnswerRecord): Answer {
     const answer = new Answer(record.model);
     answer.state.value = record.state;
@@ -96,7 +96,7 @@ export class Answer {
     this.#stopping.abort();
   }
 
-  /** Asks for it, with `request`; resolves once it is over, whichever way. */
+  /** Streams the answer; resolves once it is done, stopped or failed. */
   async run(apiToken: string, clock: () => number = () => performance.now()): Promise<void> {
     if (!this.request) return;
     const startMs = clock();
@@ -104,21 +104,21 @@ export class Answer {
     let lastMs = startMs;
     let pieces = 0;
     let usage: Usage = {};
-    const heard = (where: Signal<string>, piece: string) => {
+    const onPiece = (target: Signal<string>, piece: string) => {
       lastMs = clock();
       pieces++;
-      this.#draw(where, piece);
+      this.#append(target, piece);
       if (firstMs !== null) return;
       firstMs = lastMs;
       this.state.value = "streaming";
-      this.#note({ firstTokenMs: firstMs - startMs });
+      this.#updateFigures({ firstTokenMs: firstMs - startMs });
     };
     const end = (state: AnswerState) =>
       batch(() => {
-        this.#drawAll();
+        this.#flush();
         const tokens = usage.completion_tokens ?? null;
         const spanMs = firstMs === null ? 0 : lastMs - firstMs;
-        this.#note({
+        this.#updateFigures({
           totalMs: clock() - startMs,
           promptTokens: usage.prompt_tokens ?? null,
           completionTokens: tokens,
@@ -127,10 +127,11 @@ export class Answer {
         this.state.value = state;
       });
     const listener = {
-      began: (nodeId: string | null, requestId: string | null) => this.#note({ nodeId, requestId }),
-      text: (piece: string) => heard(this.text, piece),
-      reasoning: (piece: string) => heard(this.reasoning, piece),
-      usage: (told: Usage) => usage = told,
+      began: (nodeId: string | null, requestId: string | null) =>
+        this.#updateFigures({ nodeId, requestId }),
+      text: (piece: string) => onPiece(this.text, piece),
+      reasoning: (piece: string) => onPiece(this.reasoning, piece),
+      usage: (reported: Usage) => usage = reported,
       raw: (data: string) => this.raw.length < RAW_EVENTS && this.raw.push(data),
     };
     try {
@@ -144,22 +145,22 @@ export class Answer {
     }
   }
 
-  /** A fast model says more words a second than a page can draw, so they are drawn by the handful. */
-  #draw(where: Signal<string>, piece: string): void {
-    this.#undrawn.set(where, (this.#undrawn.get(where) ?? "") + piece);
-    this.#drawing ??= setTimeout(() => this.#drawAll(), DRAW_MS);
+  /** Collects pieces, because a fast model sends more of them than the page can render one by one. */
+  #append(target: Signal<string>, piece: string): void {
+    this.#pending.set(target, (this.#pending.get(target) ?? "") + piece);
+    this.#flushTimer ??= setTimeout(() => this.#flush(), RENDER_MS);
   }
 
-  #drawAll(): void {
-    clearTimeout(this.#drawing);
-    this.#drawing = undefined;
+  #flush(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
     batch(() => {
-      for (const [where, pieces] of this.#undrawn) where.value += pieces;
+      for (const [target, pieces] of this.#pending) target.value += pieces;
     });
-    this.#undrawn.clear();
+    this.#pending.clear();
   }
 
-  #note(figures: Partial<Figures>): void {
+  #updateFigures(figures: Partial<Figures>): void {
     this.figures.value = { ...this.figures.peek(), ...figures };
   }
 }

@@ -1,9 +1,9 @@
-/** A call of the playground as a program that makes the same call. */
+/** Code that makes the same call as the playground. */
 
 import type { ChatBody } from "./chat_request.ts";
 
-export interface Call {
-  /** Of the gateway: `https://gateway.example` */
+interface Call {
+  /** The gateway's: `https://gateway.example` */
   address: string;
   apiToken: string;
   body: ChatBody;
@@ -60,7 +60,7 @@ for await (const chunk of stream) {
 }`;
 }
 
-/** JSON is Python but for three words, and a body holds none of them: only text, numbers and lists. */
+/** JSON is valid Python except for `true`, `false` and `null`, and a body contains none of them. */
 function pythonValue(value: unknown): string {
   return JSON.stringify(value, null, 4);
 }

@@ -1,6 +1,6 @@
-/** What the playground sends: a conversation and its settings as the body of `POST /v1/chat/completions`. */
+/** A conversation and its settings as the body of `POST /v1/chat/completions`. */
 
-/** Settings that a person may leave to the model: null leaves them out. */
+/** Sampling parameters; null leaves one out, for the model's default. */
 export interface Parameters {
   temperature: number | null;
   topP: number | null;
@@ -15,7 +15,7 @@ export interface UserMessage {
   images: readonly string[];
 }
 
-/** What was asked, and what one model answered; the last one's answer is still to come. */
+/** A question and one model's answer; null for the answer that is still to come. */
 export interface Exchange {
   asked: UserMessage;
   answered: string | null;
@@ -26,7 +26,7 @@ type Content = string | (
   | { type: "image_url"; image_url: { url: string } }
 )[];
 
-export interface ChatMessage {
+interface ChatMessage {
   role: "system" | "user" | "assistant";
   content: Content;
 }
@@ -41,7 +41,7 @@ export interface ChatBody {
   max_tokens?: number;
 }
 
-/** Failed and stopped answers that said nothing are left out: models refuse empty messages. */
+/** Leaves out empty answers, because models reject empty messages. */
 export function chatBody(
   model: string,
   system: string,

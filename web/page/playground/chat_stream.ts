@@ -1,4 +1,4 @@
-/** One streamed answer, as it comes in: the only place of the console that calls models. */
+/** Streams one answer: the only place of the console that calls models. */
 
 import { createParser } from "eventsource-parser";
 import { ApiError } from "../../api.ts";
@@ -9,14 +9,14 @@ export interface Usage {
   completion_tokens?: number;
 }
 
-/** Told in the order in which things happen. */
+/** Receives a stream's contents in order. */
 export interface ChatListener {
-  /** The answer begins: which node gives it, and the request's id, where the gateway told. */
+  /** The answer begins: the node that serves it and the request's id, where the gateway sent them. */
   began(nodeId: string | null, requestId: string | null): void;
   text(piece: string): void;
   reasoning(piece: string): void;
   usage(usage: Usage): void;
-  /** One event's data as it came, for those who want to see it. */
+  /** One event's raw data. */
   raw(data: string): void;
 }
 
@@ -33,8 +33,8 @@ interface Chunk {
 }
 
 /**
- * Resolves once the answer is whole. Rejects with ApiError where it failed, also in its middle
- * (status 0), and with AbortError where `signal` was aborted.
+ * Resolves once the answer is complete. Rejects with ApiError when it failed, with status 0 when in
+ * mid-answer, and with AbortError when `signal` was aborted.
  */
 export async function streamChat(
   body: ChatBody,
@@ -43,16 +43,16 @@ export async function streamChat(
   signal: AbortSignal,
 ): Promise<void> {
   const response = await send(body, apiToken, signal);
-  if (!response.ok || !response.body) throw await refusal(response);
+  if (!response.ok || !response.body) throw await errorOf(response);
   listener.began(response.headers.get("x-colink-node"), response.headers.get("x-request-id"));
 
-  let isWhole = false;
+  let isComplete = false;
   let failure: ApiError | null = null;
   const parser = createParser({
     onEvent: ({ data }) => {
       listener.raw(data);
-      if (data === "[DONE]") isWhole = true;
-      else failure ??= tell(data, listener);
+      if (data === "[DONE]") isComplete = true;
+      else failure ??= dispatch(data, listener);
     },
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -69,7 +69,7 @@ export async function streamChat(
   } finally {
     reader.cancel().catch(() => {});
   }
-  if (!isWhole) throw new ApiError(0, "stream_lost", "The answer broke off");
+  if (!isComplete) throw new ApiError(0, "stream_lost", "The answer broke off");
 }
 
 async function send(body: ChatBody, apiToken: string, signal: AbortSignal): Promise<Response> {
@@ -78,7 +78,7 @@ async function send(body: ChatBody, apiToken: string, signal: AbortSignal): Prom
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${apiToken}` },
       body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
-      // The key says who calls; the session has no business here.
+      // The key identifies the caller; the session cookie must not be sent.
       credentials: "omit",
       signal,
     });
@@ -88,7 +88,7 @@ async function send(body: ChatBody, apiToken: string, signal: AbortSignal): Prom
   }
 }
 
-async function refusal(response: Response): Promise<ApiError> {
+async function errorOf(response: Response): Promise<ApiError> {
   const body = await response.json().catch(() => null) as Chunk | null;
   const retryAfterS = Number(response.headers.get("retry-after")) || null;
   const { code, message } = body?.error ?? {};
@@ -101,8 +101,8 @@ async function refusal(response: Response): Promise<ApiError> {
   );
 }
 
-/** Hands one event on; returns the failure that it tells of, else null. */
-function tell(data: string, listener: ChatListener): ApiError | null {
+/** Passes one event on; returns the error that it reports, or null. */
+function dispatch(data: string, listener: ChatListener): ApiError | null {
   const { choices, usage, error } = JSON.parse(data) as Chunk;
   if (error) {
     return new ApiError(0, error.code ?? "unknown", error.message ?? "The answer broke off");

@@ -1,18 +1,18 @@
-/** A conversation with one model, or the same with two side by side. */
+/** A conversation with one model, or with two side by side. */
 
 import { signal } from "@preact/signals";
 import { Answer, type AnswerRecord } from "./answer.ts";
 import { chatBody, noParameters, type Parameters, type UserMessage } from "./chat_request.ts";
 
-/** What was asked, and the answers of the models that were asked, by column. */
+/** A question and the models' answers, by column. */
 export interface Turn {
   asked: UserMessage;
   answers: readonly Answer[];
 }
 
-export interface TurnRecord {
+interface TurnRecord {
   text: string;
-  /** Pictures are not kept: browsers give a page little room. */
+  /** Number of pictures, which themselves are not stored: browsers grant a site little storage. */
   images: number;
   answers: AnswerRecord[];
 }
@@ -27,7 +27,7 @@ export interface ConversationRecord {
   turns: TurnRecord[];
 }
 
-/** A title is the first question's beginning. */
+/** Length of a title, which is the beginning of the first question. */
 const TITLE_LENGTH = 60;
 
 export class Conversation {
@@ -36,7 +36,7 @@ export class Conversation {
   readonly turns = signal<readonly Turn[]>([]);
   readonly system = signal("");
   readonly parameters = signal<Parameters>(noParameters);
-  /** One, or two that are compared. The first may be empty while no model is known. */
+  /** One model, or two to compare. The first is empty until a model is known. */
   readonly models = signal<readonly string[]>([""]);
 
   constructor(id: string = crypto.randomUUID(), atMs: number = Date.now()) {
@@ -73,7 +73,7 @@ export class Conversation {
     };
   }
 
-  /** Asks every chosen model; resolves once all their answers are over. */
+  /** Asks every chosen model; resolves once all answers have ended. */
   async ask(asked: UserMessage, apiToken: string): Promise<void> {
     const answers = this.models.peek().map((model, column) =>
       new Answer(model, this.#body(model, column, asked))
@@ -94,18 +94,17 @@ export class Conversation {
     for (const answer of this.turns.peek().at(-1)?.answers ?? []) answer.stop();
   }
 
-  /** The body of the next call, or of the last one where nothing new is asked: for those who want the code. */
   #body(model: string, column: number, asked: UserMessage) {
     const before = this.turns.peek().map((turn) => ({
       asked: turn.asked,
-      // A conversation that was not compared from its start has one answer to go on from.
+      // Turns before the comparison started have only one answer.
       answered: (turn.answers[column] ?? turn.answers[0])?.text.peek() ?? null,
     }));
     const exchanges = [...before, { asked, answered: null }];
     return chatBody(model, this.system.peek(), exchanges, this.parameters.peek());
   }
 
-  /** What its last call was, or a first call would be. */
+  /** The body of the last call, or of a first call with `example` as the question. */
   lastBody(example: string) {
     const last = this.turns.value.at(-1)?.answers[0]?.request;
     const [model = ""] = this.models.value;

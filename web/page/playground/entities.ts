@@ -1,4 +1,4 @@
-/** Character references in Markdown's text: `&lt;` means `<`, and is shown as that. */
+/** Decodes the character references in Markdown's text: `&lt;` is shown as `<`. */
 
 const named: Readonly<Record<string, string>> = {
   amp: "&",

@@ -1,12 +1,12 @@
-/** Conversations of before. They stay in this browser: the gateway keeps no prompt and no answer. */
+/** Earlier conversations, stored in this browser only: the gateway stores no prompt and no answer. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Conversation, ConversationRecord } from "./conversation.ts";
 
 const KEY = "colink.playground";
-/** The oldest are forgotten first. */
+/** Beyond this, the oldest are deleted. */
 const MAX_CONVERSATIONS = 30;
-/** In characters; browsers give a site about five million. */
+/** In characters; browsers grant a site about five million. */
 const MAX_SIZE = 2_000_000;
 
 const kept = signal<readonly ConversationRecord[]>(read());
@@ -14,7 +14,7 @@ const kept = signal<readonly ConversationRecord[]>(read());
 /** Newest first. */
 export const conversations: ReadonlySignal<readonly ConversationRecord[]> = kept;
 
-/** Keeps it, in the place of what was kept of it before. */
+/** Stores the conversation, replacing its earlier state. */
 export function keep(conversation: Conversation): void {
   const record = conversation.record();
   const others = kept.peek().filter(({ id }) => id !== record.id);
@@ -29,14 +29,14 @@ export function forgetAll(): void {
   write([]);
 }
 
-/** Another account's history is nobody's business: it is forgotten when the account changes. */
+/** Deletes the history when another account has signed in. */
 export function belongTo(accountId: string): void {
   const key = `${KEY}.account`;
   try {
     if (localStorage.getItem(key) === accountId) return;
     localStorage.setItem(key, accountId);
   } catch {
-    // Storage is blocked: then there is no history either.
+    // Storage is blocked, so there is no stored history either.
   }
   forgetAll();
 }
@@ -48,7 +48,7 @@ function write(records: ConversationRecord[]): void {
     if (records.length === 0) localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, JSON.stringify(records));
   } catch {
-    // Blocked or full: the history holds for this page.
+    // Blocked or full: the history lives as long as the page.
   }
 }
 

@@ -1,10 +1,10 @@
-/** A picture as models take it: no larger than they look at, so that it travels and fits. */
+/** Scales a picture down to the size that models use. */
 
-/** Models scale larger ones down. */
+/** Models scale larger pictures down. */
 const MAX_SIDE = 1024;
 const JPEG_QUALITY = 0.85;
 
-/** A `data:` URL; null: the file is no picture that this browser can read. */
+/** A `data:` URL; null: this browser cannot read the file as a picture. */
 export async function shrunken(file: File): Promise<string | null> {
   const bitmap = await createImageBitmap(file).catch(() => null);
   if (!bitmap) return null;
@@ -14,7 +14,7 @@ export async function shrunken(file: File): Promise<string | null> {
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   canvas.getContext("2d")?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
-  // Drawings keep their sharp edges and their transparency.
+  // PNG keeps the sharp edges and the transparency of drawings.
   const type = file.type === "image/png" ? "image/png" : "image/jpeg";
   return canvas.toDataURL(type, JPEG_QUALITY);
 }

@@ -13,7 +13,7 @@ type Passwords = {
   new_password: string;
 };
 
-/** The gateway's codes that are about one field. */
+/** The field at fault, by error code. */
 const fieldOfCode: Readonly<Record<string, keyof Passwords>> = {
   invalid_credentials: "current_password",
   weak_password: "new_password",
@@ -25,7 +25,7 @@ export function PasswordForm({ email }: { email: string }) {
   const form = useForm<Passwords>({
     initial: { current_password: "", new_password: "" },
     problemsOf,
-    refusalOf,
+    rejectionOf,
     onSubmit: async (passwords) => {
       await api.changePassword(passwords);
       form.clear();
@@ -40,7 +40,7 @@ export function PasswordForm({ email }: { email: string }) {
     <form ref={form.element} class="form setting-body" noValidate onSubmit={form.submit}>
       {form.failure && <ErrorNotice error={form.failure} />}
       {wasChanged.value && <Notice tone="good">{t.passwordChanged}</Notice>}
-      {/* Password managers want to know whose it is. */}
+      {/* Tells password managers which account the password belongs to. */}
       <input type="text" name="email" autocomplete="username" value={email} readOnly hidden />
       <Field
         label={t.currentPassword}
@@ -78,7 +78,7 @@ function problemsOf({ current_password, new_password }: Passwords) {
   };
 }
 
-function refusalOf(error: ApiError) {
+function rejectionOf(error: ApiError) {
   const field = fieldOfCode[error.code];
   return field === undefined ? null : { field, text: errorText(error) };
 }

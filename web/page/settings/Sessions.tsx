@@ -1,4 +1,4 @@
-/** Where the reader is signed in, and the way to end that. */
+/** The user's sessions, and buttons to end them. */
 
 import type { SessionView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
@@ -14,18 +14,18 @@ import { programName } from "./program_name.ts";
 
 export function Sessions() {
   const t = messages.value.settings;
-  const { live, again } = useChanging("sessions", api.sessions);
+  const { live, reload } = useChanging("sessions", api.sessions);
   const { data, error } = live.value;
   const ending = useSubmit();
   const end = (id: string) =>
     ending.run(async () => {
       await api.endSession(id);
-      again();
+      reload();
     });
   const endOthers = () =>
     ending.run(async () => {
       await api.endOtherSessions();
-      again();
+      reload();
     });
   if (!data) return error ? <Failure error={error} /> : <Bones count={1} />;
   return (

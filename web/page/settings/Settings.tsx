@@ -1,4 +1,4 @@
-/** What belongs to the reader alone: language, look, password, and where they are signed in. */
+/** The user's own settings: language, theme, password and sessions. */
 
 import type { UserView } from "../../../api/mod.ts";
 import { Choice } from "../../part/Choice.tsx";

@@ -1,4 +1,4 @@
-/** A browser's name for itself, in two words: what people call it, and where it runs. */
+/** A short name of a browser and its system, from the User-Agent header. */
 
 const programs: readonly [RegExp, string][] = [
   [/Edg\//, "Edge"],
@@ -17,7 +17,7 @@ const systems: readonly [RegExp, string][] = [
   [/Linux/, "Linux"],
 ];
 
-/** Null: it gave no name. One that is not known is shown as it is. */
+/** Null for no header; an unknown program's header is returned as it is. */
 export function programName(userAgent: string | null): string | null {
   if (userAgent === null) return null;
   const find = (table: readonly [RegExp, string][]) =>
