@@ -89,7 +89,7 @@ export const api = {
   usage: (filter: UsageFilter, signal?: Signal) =>
     get<UsageView>(`/api/usage${query(filter)}`, signal),
 
-  users: (filter: { search?: string; cursor?: string }, signal?: Signal) =>
+  users: (filter: { search?: string; cursor?: string | undefined }, signal?: Signal) =>
     get<AdminUserPage>(`/api/admin/users${query(filter)}`, signal),
   changeUser: (id: string, change: AdminUserChange) =>
     patch<{ user: AdminUserView }>(`/api/admin/users/${id}`, change),
@@ -101,8 +101,10 @@ export const api = {
   adminNodes: (signal?: Signal) => get<{ nodes: AdminNodeView[] }>("/api/admin/nodes", signal),
   changeAdminNode: (id: string, change: AdminNodeChange) =>
     patch<{ node: AdminNodeView }>(`/api/admin/nodes/${id}`, change),
-  audit: (filter: { actor?: string; action?: string; cursor?: string }, signal?: Signal) =>
-    get<AuditPage>(`/api/admin/audit${query(filter)}`, signal),
+  audit: (
+    filter: { actor?: string; action?: string; cursor?: string | undefined },
+    signal?: Signal,
+  ) => get<AuditPage>(`/api/admin/audit${query(filter)}`, signal),
 };
 
 /** An error answer of the gateway, or no answer (`code` is then `unreachable`). */
@@ -137,7 +139,7 @@ export function onSignedOut(listener: () => void): void {
 const TIMEOUT_MS = 15_000;
 
 function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return call<T>(path, { method: "GET", signal });
+  return call<T>(path, { method: "GET", signal: signal ?? null });
 }
 
 function post<T>(path: string, body: unknown): Promise<T> {

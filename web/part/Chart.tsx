@@ -105,7 +105,7 @@ function options(
           label,
           stroke,
           width: 1.75,
-          fill: isArea ? `color-mix(in srgb, ${stroke} 14%, transparent)` : undefined,
+          ...(isArea && { fill: `color-mix(in srgb, ${stroke} 14%, transparent)` }),
           points: { show: false },
           value: (_plot, value) => text(value),
         };

@@ -11,10 +11,10 @@ interface Props {
   isOpen: Signal<boolean>;
   title: string;
   /** A sentence below the title. */
-  text?: string;
+  text?: string | undefined;
   width?: "narrow" | "wide";
   /** Called once the dialog is closed. */
-  onClose?: () => void;
+  onClose?: (() => void) | undefined;
   /** Mounted only while the dialog is open, so that its state starts afresh each time. */
   children: ComponentChildren;
 }

@@ -19,10 +19,10 @@ interface Props {
   autocomplete?: string;
   value: string;
   onInput: (value: string) => void;
-  hint?: string;
+  hint?: string | undefined;
   placeholder?: string;
   /** Shown beside the field and announced by screen readers. */
-  problem?: string;
+  problem?: string | undefined;
 }
 
 export function Field({ label, name, type = "text", hint, problem, value, ...rest }: Props) {

@@ -27,8 +27,13 @@ export function Notice({ tone, children }: { tone: Tone; children: ComponentChil
   );
 }
 
+interface ErrorProps {
+  error: ApiError;
+  retry?: (() => void) | undefined;
+}
+
 /** An error of the gateway in the chosen language, with its code. */
-export function ErrorNotice({ error, retry }: { error: ApiError; retry?: () => void }) {
+export function ErrorNotice({ error, retry }: ErrorProps) {
   return (
     <Notice tone="bad">
       {errorText(error)} <code class="code-tag">{error.code}</code>{" "}

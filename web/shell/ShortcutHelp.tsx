@@ -16,7 +16,7 @@ export function ShortcutHelp({ isOpen }: { isOpen: Signal<boolean> }) {
   ] as const;
   return (
     <Dialog isOpen={isOpen} title={t.palette.help}>
-      <Facts rows={lines.map(([keys, text]) => [<kbd>{keys}</kbd>, text])} />
+      <Facts rows={lines.map(([keys, text]) => [<kbd key={keys}>{keys}</kbd>, text])} />
     </Dialog>
   );
 }

@@ -129,7 +129,7 @@ interface RowProps {
   text: string;
   origin: string;
   /** Absent when the setting is not changed here. */
-  onReset?: () => void;
+  onReset?: (() => void) | undefined;
   children: ComponentChildren;
 }
 

@@ -11,7 +11,7 @@ type Counted = Pick<UsageIncrement, "calls" | "errors" | "prompt_tokens" | "comp
 export function incremented(
   view: UsageView,
   increments: readonly UsageIncrement[],
-  filter: { model?: string; key?: string; node?: string },
+  filter: { model?: string | undefined; key?: string | undefined; node?: string | undefined },
   nowMs: number,
 ): UsageView {
   if (filter.key !== undefined || filter.node !== undefined) return view;

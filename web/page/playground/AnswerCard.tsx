@@ -15,7 +15,7 @@ interface Props {
   answer: Answer;
   nodes: readonly NodeView[] | null;
   /** Asks the same question again; only for the last answer. */
-  onAgain?: () => void;
+  onAgain?: (() => void) | undefined;
 }
 
 export function AnswerCard({ answer, nodes, onAgain }: Props) {

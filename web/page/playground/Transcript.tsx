@@ -41,7 +41,7 @@ export function Transcript({ conversation, nodes, models, onAsk, onAgain }: Prop
 interface ExchangeProps {
   turn: Turn;
   nodes: readonly NodeView[] | null;
-  onAgain?: () => void;
+  onAgain?: (() => void) | undefined;
 }
 
 function Exchange({ turn: { asked, answers }, nodes, onAgain }: ExchangeProps) {
