@@ -146,6 +146,7 @@ test("a fault says where it is", () => {
   const at = (text: string) => {
     try {
       scanObject(encoder.encode(text), DEPTH);
+      return null;
     } catch (error) {
       return (error as JsonFault).at;
     }

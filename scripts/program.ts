@@ -3,14 +3,14 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 
 export interface ProgramOptions {
-  cwd?: string;
+  cwd?: string | undefined;
   /** The whole environment; default: ours. */
-  env?: Record<string, string | undefined>;
+  env?: Record<string, string | undefined> | undefined;
   /** Written to its standard input, which is then closed. */
   input?: string;
   /** Everything it prints goes here too. */
   logFile?: string;
-  onLine?: (line: string) => void;
+  onLine?: ((line: string) => void) | undefined;
   /** Ctrl-C at our terminal does not reach it: whoever started it stops it, in the right order. */
   shielded?: boolean;
 }
@@ -32,8 +32,8 @@ export class Program {
   constructor(readonly name: string, command: string[], options: ProgramOptions = {}) {
     const log = options.logFile === undefined ? null : openSync(options.logFile, "w", 0o600);
     this.#child = Bun.spawn(command, {
-      cwd: options.cwd,
-      env: options.env,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.env === undefined ? {} : { env: options.env }),
       stdin: options.input === undefined ? "ignore" : new Blob([options.input]),
       stdout: "pipe",
       stderr: "pipe",
@@ -92,7 +92,10 @@ export class Program {
 
   /** Asks it to end, makes it end after `graceMs`, and resolves with its exit code. */
   async stop(
-    { graceMs = 10_000, signal = "SIGTERM" }: { graceMs?: number; signal?: NodeJS.Signals } = {},
+    { graceMs = 10_000, signal = "SIGTERM" }: {
+      graceMs?: number;
+      signal?: NodeJS.Signals | undefined;
+    } = {},
   ): Promise<number> {
     const timer = setTimeout(() => this.kill(), graceMs);
     this.#child.kill(signal);

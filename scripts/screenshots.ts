@@ -52,7 +52,7 @@ async function main(args: readonly string[]): Promise<void> {
   const { chromium: browser, chineseFont } = requirements;
   await steps.run("find a browser and a font with Chinese", async () => {
     const installed = await provide([browser, chineseFont]);
-    if (installed.length > 0) return `installed ${installed.join(", ")}`;
+    return installed.length > 0 ? `installed ${installed.join(", ")}` : "";
   });
   await build(["web"], steps);
   const folder = mkdtempSync(join(tmpdir(), "co-link-screenshots-"));
@@ -86,8 +86,8 @@ async function withStage(
   account: Credentials,
   work: (stage: Stage) => Promise<string>,
 ): Promise<string> {
-  const executablePath = requirements.chromium.find() ?? undefined;
-  const browser = await chromium.launch({ executablePath });
+  const executablePath = requirements.chromium.find();
+  const browser = await chromium.launch(executablePath === null ? {} : { executablePath });
   const speech = serveSpeech();
   try {
     const session = await signIn(browser, url, account);

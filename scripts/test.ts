@@ -79,7 +79,7 @@ async function provideServices(): Promise<string | void> {
   const all: Requirement[] = [postgres, redis, chromium, nginx];
   const needed = all.filter(({ instead }) => instead === undefined || !process.env[instead]);
   const installed = await provide(needed);
-  if (installed.length > 0) return `installed ${installed.join(", ")}`;
+  return installed.length > 0 ? `installed ${installed.join(", ")}` : undefined;
 }
 
 async function buildAll(): Promise<void> {

@@ -90,7 +90,7 @@ for (const [database, settings] of databases) {
           const listed = await until("its use is noted", async () => {
             const { keys } = await done<{ keys: KeyView[] }>(gateway, alice, "GET /keys");
             const own = keys.find((one) => one.id === id);
-            return own?.last_used_at != null && keys;
+            return typeof own?.last_used_at === "number" && keys;
           });
           expect(listed.filter(({ is_default }) => is_default)).toHaveLength(2);
           expect(JSON.stringify(listed)).not.toContain(made.token);

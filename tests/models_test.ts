@@ -19,7 +19,7 @@ beforeAll(async () => {
 }, 60_000);
 
 function join(models: string[], capabilities?: ModelCapabilities): Promise<RawNodeV2> {
-  return joinRawNodeV2({ gateway, owner: account, models, capabilities });
+  return joinRawNodeV2({ gateway, owner: account, models, ...(capabilities && { capabilities }) });
 }
 
 async function listed(id: string): Promise<Record<string, unknown> | undefined> {

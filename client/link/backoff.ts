@@ -1,11 +1,11 @@
 /** How long to wait before dialling again: full jitter, slower with each failure. */
 
 /** The first wait is at most this long. */
-export const BACKOFF_FIRST_MS = 1_000;
+const BACKOFF_FIRST_MS = 1_000;
 /** No wait is longer than this. */
 export const BACKOFF_LAST_MS = 60_000;
 /** A connection that was open for this long clears the failures before it. */
-export const STABLE_AFTER_MS = 60_000;
+const STABLE_AFTER_MS = 60_000;
 
 /** Counts failures in a row, and draws the wait after each. */
 export class Backoff {

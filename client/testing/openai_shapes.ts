@@ -110,13 +110,16 @@ export const completionShape = z.strictObject({
   usage,
 });
 
+/** What zod infers of an optional member may be undefined; JSON leaves such a member out. */
+export type AsJson<T> = T extends object ? { [K in keyof T]: AsJson<Exclude<T[K], undefined>> } : T;
+
 // The shapes are assignable to the package's own types and add nothing to them.
 type Chunk = z.infer<typeof chunkShape>;
 type Completion = z.infer<typeof completionShape>;
 type Delta = OpenAI.ChatCompletionChunk.Choice.Delta & Thoughts;
 type Message = OpenAI.ChatCompletionMessage & Thoughts;
-true satisfies Chunk extends OpenAI.ChatCompletionChunk ? true : false;
-true satisfies Completion extends OpenAI.ChatCompletion ? true : false;
+true satisfies AsJson<Chunk> extends OpenAI.ChatCompletionChunk ? true : false;
+true satisfies AsJson<Completion> extends OpenAI.ChatCompletion ? true : false;
 true satisfies Exclude<keyof Chunk["choices"][0]["delta"], keyof Delta> extends never ? true
   : false;
 true satisfies Exclude<keyof Completion["choices"][0]["message"], keyof Message> extends never

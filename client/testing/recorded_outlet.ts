@@ -46,7 +46,7 @@ function framesOf(message: Uint8Array): FrameV2[] {
   return frame.type === "pack" ? frame.messages.flatMap(framesOf) : [frame];
 }
 
-export function inShort(frame: FrameV2): string {
+function inShort(frame: FrameV2): string {
   return frame.type === "stream" ? new TextDecoder().decode(frame.bytes) : frame.type;
 }
 

@@ -18,9 +18,9 @@ export interface History {
   until: number;
 }
 
-export const MODELS = 8;
-export const KEYS = 5;
-export const NODES = 20;
+const MODELS = 8;
+const KEYS = 5;
+const NODES = 20;
 
 const { sumColumns } = rollupColumns;
 
@@ -28,7 +28,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /** Nearly as many as wait before the gateway folds them: the calls of one busy minute. */
-export const FRESH_CELLS = 9_500;
+const FRESH_CELLS = 9_500;
 
 /** Days for which rollups by the minute are kept. */
 const MINUTE_DAYS = 7;

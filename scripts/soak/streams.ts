@@ -8,7 +8,7 @@ import { connectAll } from "../bench/stream_load.ts";
 import { requestBytes, type Target } from "../bench/target.ts";
 
 /** Two seconds each. */
-export const STREAMING: Streaming = { chunks: 40, paceMs: 50 };
+const STREAMING: Streaming = { chunks: 40, paceMs: 50 };
 
 /** What the readers saw. */
 export interface Gaps {

@@ -8,10 +8,10 @@ export type { ErrorCode };
  * Whether trying again helps: `later`: the same request may succeed later; `elsewhere`: another node
  * may succeed at once, and the same request later; `only elsewhere`: another node may, waiting does not help.
  */
-export type Retry = "never" | "later" | "elsewhere" | "only elsewhere";
+type Retry = "never" | "later" | "elsewhere" | "only elsewhere";
 
 /** The calls that a node at fault no longer gets: all of them, or those of one model. */
-export type PenaltyScope = "node" | "model";
+type PenaltyScope = "node" | "model";
 
 export interface ErrorKind<Penalty = PenaltyScope | null> {
   readonly status: number;

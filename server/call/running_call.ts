@@ -17,7 +17,7 @@ import { GatheredAnswer } from "./gathered_answer.ts";
 import type { ResponseAffinity } from "./response_affinity.ts";
 
 /** Where ledger entries go. Its methods must not block. */
-export interface Ledger {
+interface Ledger {
   record(entry: LedgerEntry): void;
   /** Keeps the entry for a call that is not recorded yet. It counts if this process ends before it records the call. */
   recordProvisional(entry: LedgerEntry): void;

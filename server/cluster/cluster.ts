@@ -43,7 +43,7 @@ export interface ClusterParts {
 }
 
 /** Which node stores a response, as gateways share it. */
-export interface StoredResponses {
+interface StoredResponses {
   readonly onStored: Emitter<[accountId: string, responseId: string, nodeKey: string]>;
   /** Another gateway has seen a node store the response. */
   adopt(accountId: string, responseId: string, nodeKey: string): void;

@@ -325,6 +325,6 @@ function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
     completionTokens: finish.completion_tokens,
     estimated: finish.estimated,
     chunks,
-    responseId: finish.response_id,
+    ...(finish.response_id === undefined ? {} : { responseId: finish.response_id }),
   };
 }

@@ -45,7 +45,7 @@ export interface NodeOffer {
   maxParallel: number;
   models: readonly string[];
   /** Of those models that it says something of; the others are served at chat only. */
-  facts?: FactsByModel;
+  facts?: FactsByModel | undefined;
 }
 
 /** What a node offers, as its REGISTER says it. */

@@ -23,7 +23,7 @@ export interface CallQuery {
   limit: number;
 }
 
-export interface CallPosition {
+interface CallPosition {
   startedAt: number;
   id: string;
 }

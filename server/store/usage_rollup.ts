@@ -17,7 +17,7 @@ export const steps = {
 export type UsageStep = keyof typeof steps;
 
 /** What calls can be grouped by, a bit each: a row's `grain` is the sum of the dimensions that it groups by. */
-export const dimensions = { model: 1, key: 2, node: 4 } as const;
+const dimensions = { model: 1, key: 2, node: 4 } as const;
 export type UsageDimension = keyof typeof dimensions;
 
 /**

@@ -30,7 +30,7 @@ export interface Row {
   run(scene: Scene): Promise<void>;
 }
 
-export type Shortfall =
+type Shortfall =
   /** It does not work; the caller receives this error. */
   | { fails: string }
   /** It works, with this difference. */

@@ -17,8 +17,8 @@ const WAIT_MS = 20_000;
 
 /** Starts Chromium: the one that the test command found, else whatever is called so. */
 export async function startBrowser(): Promise<Browser> {
-  const executablePath = process.env.COLINK_TEST_CHROMIUM ?? Bun.which("chromium") ?? undefined;
-  const browser = await chromium.launch({ executablePath });
+  const executablePath = process.env.COLINK_TEST_CHROMIUM ?? Bun.which("chromium");
+  const browser = await chromium.launch(executablePath === null ? {} : { executablePath });
   endAfterTests(() => browser.close());
   return browser;
 }

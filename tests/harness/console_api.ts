@@ -65,6 +65,7 @@ export class LiveStream {
           return event.data as LiveEvents[K] & object;
         }
       }
+      return undefined;
     }) as Promise<LiveEvents[K]>;
   }
 

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { endAfterTests } from "./cleanup.ts";
 import { within } from "./wait.ts";
 
-export interface RawAnswer {
+interface RawAnswer {
   /** 0: the connection ended without an answer. */
   status: number;
   /** Everything that came, head included. */

@@ -13,7 +13,7 @@ export interface UpstreamCall {
   signal: AbortSignal;
 }
 
-export interface ChatBody {
+interface ChatBody {
   model: string;
   stream?: boolean;
   stream_options?: { include_usage?: boolean };

@@ -20,7 +20,7 @@ const t = en.playground;
 let browser: Browser;
 let gateway: Gateway;
 let owner: Account;
-let session: BrowserContextOptions["storageState"];
+let session: NonNullable<BrowserContextOptions["storageState"]>;
 
 beforeAll(async () => {
   [browser, gateway] = await Promise.all([startBrowser(), startGateway()]);

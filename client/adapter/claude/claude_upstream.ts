@@ -20,7 +20,7 @@ export const claudeAddress: AddressRule = {
 };
 
 /** Newer versions reject fields that OpenAI's clients always send. */
-export const CLAUDE_VERSION = "2023-06-01";
+const CLAUDE_VERSION = "2023-06-01";
 
 /** The API's largest page size, and a bound that no account's model list reaches. */
 const LIST_PAGE_SIZE = 1000;

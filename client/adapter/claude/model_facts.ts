@@ -1,7 +1,7 @@
 /** Claude's models: limits and features. The first matching row counts. */
 
 /** How thinking is requested: by effort, by a token budget, or not at all. */
-export type ThinkingStyle = "adaptive" | "budget" | "none";
+type ThinkingStyle = "adaptive" | "budget" | "none";
 
 export interface ModelFacts {
   /** The largest accepted `max_tokens`. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type OpenAI from "openai";
 import { z } from "zod";
 import { altered } from "../../testing/altered.ts";
+import type { AsJson } from "../../testing/openai_shapes.ts";
 import { UpstreamFailure } from "../adapter.ts";
 import { chatRequest, quirksOf } from "./chat_request.ts";
 import { readMessagesRequest } from "./messages_request.ts";
@@ -243,6 +244,6 @@ function brokenRules({ messages, tools, tool_choice: choice }: Body): string[] {
 }
 
 // The shape is assignable to the package's own types.
-true satisfies Omit<Body, "messages"> extends Omit<OpenAI.ChatCompletionCreateParams, "messages">
-  ? true
+true satisfies AsJson<Omit<Body, "messages">> extends
+  Omit<OpenAI.ChatCompletionCreateParams, "messages"> ? true
   : false;

@@ -79,7 +79,6 @@ const messagesRequest = z.looseObject({
 });
 
 export type MessagesRequest = z.infer<typeof messagesRequest>;
-export type Turn = MessagesRequest["messages"][number];
 export type Block = z.infer<typeof block>;
 export type Source = z.infer<typeof source>;
 

@@ -4,7 +4,7 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { UpstreamFailure } from "../adapter.ts";
 
 /** The largest event or whole answer accepted; a frame that carries more would end the link. */
-export const MAX_PIECE_BYTES = 7 * 1024 * 1024;
+const MAX_PIECE_BYTES = 7 * 1024 * 1024;
 
 /** How long a connection whose answer is complete may take to end by itself. */
 const LINGER_MS = 1_000;

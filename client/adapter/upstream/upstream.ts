@@ -36,7 +36,7 @@ export class Upstream {
   readonly #posts = new Map<string, string>();
 
   constructor(
-    private readonly options: UpstreamOptions,
+    options: UpstreamOptions,
     private readonly world: Pick<World, "fetch">,
   ) {
     this.#base = options.baseUrl;

@@ -26,7 +26,7 @@ export interface PlannedCall {
 }
 
 /** Names of all that can be struck. */
-export const targets = [
+const targets = [
   "gateway",
   "node 0",
   "node 1",

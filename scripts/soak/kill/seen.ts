@@ -3,7 +3,7 @@
 import type { PlannedCall } from "./plan.ts";
 
 /** How a call ended for its caller. */
-export type Ending =
+type Ending =
   /** The whole answer came. */
   | "complete"
   /** It was told that there is no answer, or no more of it. */

@@ -41,7 +41,7 @@ export interface LiveParts {
 }
 
 /** The browsers that watch at other gateways. */
-export interface PeerWatchers {
+interface PeerWatchers {
   /** Reports that browsers here begin or stop to watch the account's calls. */
   watch(accountId: string, isWatched: boolean): void;
   /** Whether the account's calls are watched at another gateway. */

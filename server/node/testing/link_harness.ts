@@ -128,7 +128,7 @@ export class Desk {
 }
 
 /** What a call's sink heard. */
-export interface Heard {
+interface Heard {
   headers: Readonly<Record<string, string>>[];
   /** Pieces as text. */
   data: string[];

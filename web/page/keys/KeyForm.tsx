@@ -36,7 +36,7 @@ export function KeyForm({ before, initial, action, onCancel, onSubmit }: Props) 
       <LimitFields
         limits={limits.value}
         onChange={(changed) => limits.value = changed}
-        hasExpiry={before?.expires_at != null}
+        hasExpiry={(before?.expires_at ?? null) !== null}
         wasSubmitted={wasSubmitted.value}
         error={error.value}
       />

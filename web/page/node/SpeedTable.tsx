@@ -33,6 +33,7 @@ export function SpeedTable({ speed, models }: Props) {
       {names.map((name) => {
         const one = known.get(name);
         const { first_token_p50_ms: p50 = null, first_token_p95_ms: p95 = null } = one ?? {};
+        const rate = one?.tokens_per_second ?? null;
         return (
           <tr key={name}>
             <th scope="row">
@@ -45,9 +46,7 @@ export function SpeedTable({ speed, models }: Props) {
             <td class="number" data-label={t.p50}>{p50 === null ? "–" : formatDuration(p50)}</td>
             <td class="number" data-label={t.p95}>{p95 === null ? "–" : formatDuration(p95)}</td>
             <td class="number" data-label={t.rate}>
-              {one?.tokens_per_second == null
-                ? "–"
-                : t.perSecond(formatNumber(Math.round(one.tokens_per_second)))}
+              {rate === null ? "–" : t.perSecond(formatNumber(Math.round(rate)))}
             </td>
             <td class="tight">
               <a class="button small" href={tryPath(name)}>

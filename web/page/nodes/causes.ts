@@ -40,7 +40,7 @@ function ofAway({ gone, lastSeenMs }: ListedNode, nowMs: number): Cause[] {
   const sinceMs = gone?.at ?? lastSeenMs;
   const since = sinceMs === null ? null : t.awaySince(formatAge(Math.max(0, nowMs - sinceMs)));
   const why = gone ? goneText(gone.code) : null;
-  const text = [why?.cause, since].filter((part) => part != null).join(" ");
+  const text = [why?.cause, since].filter(Boolean).join(" ");
   return [{ text: text || t.causes.away, fix: why?.fix ?? null }];
 }
 
