@@ -257,3 +257,12 @@ test("every row of the table of faults names a test that there is", () => {
     }
   }
 });
+
+test("every file and folder of the sources that the documentation names is there", () => {
+  const source = /^(?:api|client|docs|log|protocol|scripts|server|tests|web)\/[\w./-]*$/;
+  const named = all.flatMap(({ path, inlineCode }) =>
+    inlineCode.filter((code) => source.test(code)).map((code) => ({ path, code }))
+  );
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter(({ code }) => !existsSync(at(code)))).toEqual([]);
+});
