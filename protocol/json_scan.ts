@@ -15,7 +15,10 @@ export interface JsonSpan {
 /** Why bytes are no JSON object that can be taken. */
 export class JsonFault extends Error {
   override readonly name = "JsonFault";
-  constructor(readonly problem: "invalid" | "too deep" | "not an object", readonly at: number) {
+  constructor(
+    readonly problem: "invalid" | "too deep" | "not an object" | "not UTF-8",
+    readonly at: number,
+  ) {
     super(`${problem} at byte ${at}`);
   }
 }

@@ -1,5 +1,6 @@
 /** The language that gateways and nodes speak. Imports nothing else of ours and runs on any runtime. */
 export * from "./answer_writer.ts";
+export * from "./call_body.ts";
 export * from "./close_codes.ts";
 export * from "./codec_v1.ts";
 export * from "./codec_v2.ts";

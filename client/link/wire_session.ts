@@ -1,6 +1,13 @@
 /** What a connection needs of either version of the wire: it turns messages into events, and says what the node says. */
 
-import type { RegisterV2, Status } from "../../protocol/mod.ts";
+import {
+  CallBody,
+  type Failure,
+  JsonFault,
+  OtherCase,
+  type RegisterV2,
+  type Status,
+} from "../../protocol/mod.ts";
 import type { Call, Reply } from "../run/runner.ts";
 
 /** What a message from the gateway means for the node. */
@@ -36,4 +43,14 @@ export interface WireSession {
   keepAlive(): void;
   /** Reads one message. Never throws. */
   read(message: string | Uint8Array): WireEvent;
+}
+
+/** Checks a body as the gateway should have done: a node runs nothing but what its owner offers, whatever it is sent. */
+export function readBody(bytes: Uint8Array): CallBody | Failure {
+  try {
+    return CallBody.of(bytes);
+  } catch (error) {
+    if (!(error instanceof JsonFault || error instanceof OtherCase)) throw error;
+    return { code: 400, message: `This node cannot read the body: ${error.message}` };
+  }
 }

@@ -4,6 +4,7 @@ import type { UpstreamFailure } from "../adapter/adapter.ts";
 import { jsonTexts } from "../adapter/sse/json_texts.ts";
 import {
   BUSY,
+  type CallData,
   CALLER_GONE,
   decode,
   encodeError,
@@ -14,9 +15,10 @@ import {
   endpointsOf,
   type RegisterV2,
 } from "../../protocol/mod.ts";
-import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
+import { type Outlet, readBody, type WireEvent, type WireSession } from "./wire_session.ts";
 import type { Reply } from "../run/runner.ts";
 
+const encoder = new TextEncoder();
 const ignored: WireEvent = { kind: "ignored" };
 
 export class WireSessionV1 implements WireSession {
@@ -45,10 +47,7 @@ export class WireSessionV1 implements WireSession {
     if (decoded.kind === "unknown") return ignored;
     const { frame, bodyText } = decoded;
     if (frame.type === "CALL") {
-      const { request_id: id, model, payload } = frame.data;
-      const stream = (payload as { stream?: unknown }).stream === true;
-      const call = { ...CHAT, id, model, bodyText, stream };
-      return { kind: "call", call, reply: this.#replyTo(id) };
+      return this.#call(frame.data, bodyText);
     }
     if (frame.type !== "ERROR") return ignored;
     const { request_id: id, code, message: text } = frame.data;
@@ -61,6 +60,17 @@ export class WireSessionV1 implements WireSession {
 
   keepAlive(): void {
     this.outlet.send('{"type":"PING","data":{}}');
+  }
+
+  #call({ request_id: id, model, payload }: CallData, bodyText: string): WireEvent {
+    const body = readBody(encoder.encode(bodyText));
+    if ("code" in body) {
+      this.outlet.send(encodeError({ request_id: id, ...body }));
+      return ignored;
+    }
+    const stream = (payload as { stream?: unknown }).stream === true;
+    const call = { ...CHAT, id, model, bodyText, stream };
+    return { kind: "call", call, reply: this.#replyTo(id) };
   }
 
   #replyTo(id: string): Reply {

@@ -21,6 +21,18 @@ test("a call in wire v1 is a chat", () => {
   });
 });
 
+test("a call whose model a server written in Go would read otherwise is refused, and not run", () => {
+  const { session, sent } = wire();
+  for (const member of ["Model", "MODEL", "\\u004dodel", "\u017ftream"]) {
+    const event = session.read(encodeCall("r", "m", `{"model":"m","${member}":"other"}`));
+    expect(event.kind).toBe("ignored");
+    expect(JSON.parse(sent.pop()!)).toMatchObject({
+      type: "ERROR",
+      data: { request_id: "r", code: 400 },
+    });
+  }
+});
+
 test("events that come as bytes leave in a frame each", () => {
   const { session, sent } = wire();
   const event = session.read(encodeCall("r", "m", '{"stream":true}'));

@@ -3,6 +3,7 @@
 import {
   type AnswerTerms,
   askForUsage,
+  type CallBody,
   CALLER_GONE,
   type CallHead,
   decodeV2,
@@ -17,7 +18,7 @@ import {
   type Welcome,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
-import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
+import { type Outlet, readBody, type WireEvent, type WireSession } from "./wire_session.ts";
 import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";
 import type { World } from "../world.ts";
 
@@ -28,8 +29,9 @@ const MAX_ARRIVING_BYTES = 256 * 1024 * 1024;
 /** A call whose body is still on its way. */
 interface Arriving {
   head: KnownCallHead;
-  parts: Uint8Array[];
-  missingBytes: number;
+  /** Of the announced size: what arrives is copied, because each piece kept as it came would pin its message. */
+  body: Uint8Array;
+  receivedBytes: number;
 }
 
 const decoder = new TextDecoder();
@@ -131,8 +133,9 @@ export class WireSessionV2 implements WireSession {
       const message = "Too many bodies are on their way to this node";
       return this.#refuse(stream, { code: 503, message, busy: true });
     }
-    this.#arriving.set(stream, { head, parts: [], missingBytes: head.body_bytes });
-    return this.#addBody(stream, bytes);
+    if (bytes.byteLength === head.body_bytes) return this.#startCall(stream, head, bytes);
+    this.#arriving.set(stream, { head, body: new Uint8Array(head.body_bytes), receivedBytes: 0 });
+    return bytes.byteLength === 0 ? ignored : this.#addBody(stream, bytes);
   }
 
   /** Each body on its way counts with its head, so that many empty bodies have a price too. */
@@ -143,25 +146,29 @@ export class WireSessionV2 implements WireSession {
   }
 
   #addBody(stream: number, bytes: Uint8Array): WireEvent {
+    // Such a frame costs its sender nothing and would bring a body no nearer to its end.
+    if (bytes.byteLength === 0) return { kind: "malformed", reason: "body without bytes" };
     const arriving = this.#arriving.get(stream);
     if (arriving === undefined) return ignored;
-    arriving.parts.push(bytes);
-    arriving.missingBytes -= bytes.byteLength;
-    if (arriving.missingBytes > 0) return ignored;
+    const { head, body, receivedBytes } = arriving;
+    arriving.receivedBytes += bytes.byteLength;
+    if (arriving.receivedBytes > body.byteLength) {
+      this.#arriving.delete(stream);
+      const message = "The body is longer than it was said to be";
+      return this.#refuse(stream, { code: 400, message });
+    }
+    body.set(bytes, receivedBytes);
+    if (arriving.receivedBytes < body.byteLength) return ignored;
     this.#arriving.delete(stream);
-    return arriving.missingBytes < 0
-      ? this.#refuse(stream, { code: 400, message: "The body is longer than it was said to be" })
-      : this.#startCall(stream, arriving);
+    return this.#startCall(stream, head, body);
   }
 
-  #startCall(stream: number, { head, parts }: Arriving): WireEvent {
+  #startCall(stream: number, head: KnownCallHead, bytes: Uint8Array): WireEvent {
     const { id, endpoint, headers = {}, model, stream: isStream, hide_usage: hidesUsage } = head;
-    const text = parts.map((part, i) => decoder.decode(part, { stream: i < parts.length - 1 }))
-      .join("");
-    const bodyText = hidesUsage ? askingForUsage(text) : text;
-    if (bodyText === null) {
-      return this.#refuse(stream, { code: 400, message: "The body is not a JSON object" });
-    }
+    const body = readBody(bytes);
+    if ("code" in body) return this.#refuse(stream, body);
+    const text = decoder.decode(body.bytes);
+    const bodyText = hidesUsage ? askForUsage(text, streamOptionsIn(body)) : text;
     const reply = new AnswerStream(stream, head, this.#terms, this.outlet, this.world, () => {
       this.#replies.delete(stream);
     });
@@ -189,12 +196,6 @@ export class WireSessionV2 implements WireSession {
   }
 }
 
-/** The body with a request for usage; null if it is no JSON object. */
-function askingForUsage(bodyText: string): string | null {
-  try {
-    const body = JSON.parse(bodyText) as { stream_options?: object | null };
-    return askForUsage(bodyText, body.stream_options ?? null);
-  } catch {
-    return null;
-  }
+function streamOptionsIn(body: CallBody): object | null {
+  return (body.value("stream_options") ?? null) as object | null;
 }

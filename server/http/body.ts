@@ -1,69 +1,19 @@
-/** Reads a request's body, once and bounded, and gives access to single members of its JSON. */
+/** Reads a request's body, once and bounded, and checks it. */
 
-import { isUtf8 } from "node:buffer";
 import { promisify } from "node:util";
 import { gunzip, zstdDecompress } from "node:zlib";
-import {
-  isEmptyArray,
-  JsonFault,
-  type JsonKind,
-  type JsonSpan,
-  MAX_JSON_DEPTH,
-  scanObject,
-} from "../../protocol/mod.ts";
+import { CallBody, JsonFault, MAX_JSON_DEPTH, OtherCase } from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
-import type { Body } from "../node/attempt.ts";
-import { ReceivedBody } from "../node/body.ts";
 
-const decoder = new TextDecoder();
-
-/** A body that is a valid JSON object. It is passed on as received; only the members that are asked for are parsed. */
-export class JsonBody {
-  readonly #members: ReadonlyMap<string, JsonSpan>;
-
-  private constructor(private readonly bytes: Uint8Array) {
-    this.#members = scanObject(bytes, MAX_JSON_DEPTH);
-  }
-
-  /** Throws invalid_json or body_too_deep. */
-  static of(received: Uint8Array): JsonBody {
-    const bytes = withoutByteOrderMark(received);
-    if (!isUtf8(bytes)) {
-      throw new ColinkError("invalid_json", "Cannot read the body: it is not UTF-8");
-    }
-    try {
-      return new JsonBody(bytes);
-    } catch (error) {
-      throw error instanceof JsonFault ? jsonErrors[error.problem](error.at) : error;
-    }
-  }
-
-  /** The body as a call keeps it. */
-  get whole(): Body {
-    return new ReceivedBody(this.bytes);
-  }
-
-  /** The names of all members, each once. */
-  get names(): Iterable<string> {
-    return this.#members.keys();
-  }
-
-  /** The kind of a member's value; undefined: there is no such member. */
-  kind(name: string): JsonKind | undefined {
-    return this.#members.get(name)?.kind;
-  }
-
-  /** Whether a member is an empty list. */
-  isEmptyList(name: string): boolean {
-    const span = this.#members.get(name);
-    return span !== undefined && isEmptyArray(this.bytes, span);
-  }
-
-  /** A member's value, parsed on each call; undefined: there is no such member. */
-  value(name: string): unknown {
-    const span = this.#members.get(name);
-    if (span === undefined) return undefined;
-    return JSON.parse(decoder.decode(this.bytes.subarray(span.start, span.end)));
+/** Checks a body. Throws invalid_json, body_too_deep or invalid_request. */
+export function checkedBody(received: Uint8Array): CallBody {
+  try {
+    return CallBody.of(received);
+  } catch (error) {
+    if (error instanceof JsonFault) throw jsonErrors[error.problem](error.at);
+    if (!(error instanceof OtherCase)) throw error;
+    const { member: param, message } = error;
+    throw new ColinkError("invalid_request", `Cannot read the body: ${message}`, { param });
   }
 }
 
@@ -90,6 +40,7 @@ const jsonErrors: Readonly<Record<JsonFault["problem"], (at: number) => ColinkEr
     {
       "invalid": (at) =>
         new ColinkError("invalid_json", `Cannot read the body: it is not valid JSON at byte ${at}`),
+      "not UTF-8": () => new ColinkError("invalid_json", "Cannot read the body: it is not UTF-8"),
       "not an object": () =>
         new ColinkError("invalid_json", "Cannot read the body: a JSON object was expected"),
       "too deep": () =>
@@ -99,12 +50,6 @@ const jsonErrors: Readonly<Record<JsonFault["problem"], (at: number) => ColinkEr
         ),
     },
   );
-
-/** Some editors and shells write a byte order mark, which is not JSON. */
-function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
-  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  return hasMark ? bytes.subarray(3) : bytes;
-}
 
 /** Checks the size while reading: a chunked body does not announce it. */
 async function readBytes(body: ReadableStream<Uint8Array> | null, maxBytes: number) {

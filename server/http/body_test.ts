@@ -1,13 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { ColinkError } from "../base/error.ts";
-import { JsonBody, readBody } from "./body.ts";
+import type { CallBody } from "../../protocol/mod.ts";
+import { checkedBody, readBody } from "./body.ts";
 
 const MAX_BYTES = 1000;
 
-async function read(body: string | Uint8Array<ArrayBuffer>): Promise<JsonBody> {
+async function read(body: string | Uint8Array<ArrayBuffer>): Promise<CallBody> {
   const request = new Request("http://gateway/v1", { method: "POST", body });
-  return JsonBody.of(await readBody(request, MAX_BYTES));
+  return checkedBody(await readBody(request, MAX_BYTES));
 }
 
 /** The error's code and message. */
@@ -21,8 +22,7 @@ describe("a body", () => {
   test("keeps its bytes and gives access to its members", async () => {
     const text = `{ "model":"é", "n":1.0, "messages":[ ], "stop":null, "n":2.50 }`;
     const body = await read(text);
-    expect(Buffer.from(body.whole.bytes).toString()).toBe(text);
-    expect(body.whole.text).toBe(text);
+    expect(Buffer.from(body.bytes).toString()).toBe(text);
     expect(body.value("model")).toBe("é");
     expect(body.value("n")).toBe(2.5);
     expect(body.value("none")).toBe(undefined);
@@ -35,7 +35,7 @@ describe("a body", () => {
 
   test("may begin with a byte order mark, which is not passed on", async () => {
     const body = await read(`\ufeff{"model":"m"}`);
-    expect(Buffer.from(body.whole.bytes).toString()).toBe(`{"model":"m"}`);
+    expect(Buffer.from(body.bytes).toString()).toBe(`{"model":"m"}`);
   });
 
   test("has no encoding that is named like a property of objects", async () => {

@@ -1,12 +1,13 @@
 /** Reads a call from a request: from its body, its headers, and the permissions of its key. */
 
-import { endpointSpecs } from "../../protocol/mod.ts";
+import { type CallBody, endpointSpecs } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import type { ResponseAffinity } from "../call/response_affinity.ts";
+import { ReceivedBody } from "../node/body.ts";
 import { Call } from "../schedule/call.ts";
 import { responseNotFound } from "../schedule/unavailable.ts";
-import { JsonBody } from "./body.ts";
+import { checkedBody } from "./body.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
 
@@ -25,7 +26,7 @@ export function readCall(
   key: Key,
   { clock, responseAffinity }: Pick<AppParts, "clock" | "responseAffinity">,
 ): Call {
-  const body = JsonBody.of(bytes);
+  const body = checkedBody(bytes);
   const { model, stream } = routingFields(body);
   checkBody(endpoint, body);
   if (key.models !== null && !key.models.includes(model)) {
@@ -49,19 +50,19 @@ export function readCall(
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: passedHeaders(endpoint, request.headers),
     requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
-    body: body.whole,
+    body: new ReceivedBody(body.bytes),
   };
   return new Call(callRequest, startedMs, clock.now());
 }
 
-function streamOptionsIn(body: JsonBody): { include_usage?: unknown } | null {
+function streamOptionsIn(body: CallBody): { include_usage?: unknown } | null {
   return (body.value("stream_options") ?? null) as { include_usage?: unknown } | null;
 }
 
 /** The key of the node that has stored what the call goes on from; null: the call goes on from nothing. */
 function requiredNodeFor(
   { continues }: EndpointRow,
-  body: JsonBody,
+  body: CallBody,
   key: Key,
   responseAffinity: ResponseAffinity,
 ): string | null {

@@ -2,6 +2,7 @@
 
 import {
   CALL_HEADERS,
+  type CallBody,
   Endpoint,
   endpointSpecs,
   isEndpoint,
@@ -9,7 +10,6 @@ import {
   MAX_MODEL_NAME_CHARS,
 } from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
-import type { JsonBody } from "./body.ts";
 import { anthropic, type ErrorFormat, openAi, openAiResponses } from "./error_format.ts";
 
 /** A rule for one member of a body. */
@@ -29,7 +29,7 @@ export interface EndpointRow {
   readonly errorFormat: ErrorFormat;
   readonly rules: readonly Rule[];
   /** Throws ColinkError for what the endpoint cannot do. */
-  readonly refuse?: (body: JsonBody) => void;
+  readonly refuse?: (body: CallBody) => void;
   /** The member that names the stored response which the call continues. */
   readonly continues?: string;
   /** The caller's headers that travel to the node, by lower-case name; absent: none. */
@@ -126,7 +126,7 @@ const endpointByMember: Readonly<Record<string, Endpoint>> = Object.freeze({
 });
 
 /** Throws ColinkError invalid_request, naming the member that is wrong or missing. */
-export function checkBody(endpoint: EndpointRow, body: JsonBody): void {
+export function checkBody(endpoint: EndpointRow, body: CallBody): void {
   for (const rule of endpoint.rules) checkMember(endpoint, rule, body);
   endpoint.refuse?.(body);
   if (endpointSpecs[endpoint.path].stream === null && body.value("stream") === true) {
@@ -134,7 +134,7 @@ export function checkBody(endpoint: EndpointRow, body: JsonBody): void {
   }
 }
 
-function checkMember(endpoint: EndpointRow, rule: Rule, body: JsonBody): void {
+function checkMember(endpoint: EndpointRow, rule: Rule, body: CallBody): void {
   const { member, kinds, text, mayBeEmpty = false, isOptional = false } = rule;
   const kind = body.kind(member);
   if (isOptional && (kind === undefined || kind === "null")) return;
@@ -145,7 +145,7 @@ function checkMember(endpoint: EndpointRow, rule: Rule, body: JsonBody): void {
 }
 
 /** Throws for a body that is made for another endpoint, naming that endpoint. */
-function refuseForeignBody({ path, rules }: EndpointRow, missing: string, body: JsonBody): void {
+function refuseForeignBody({ path, rules }: EndpointRow, missing: string, body: CallBody): void {
   for (const [member, other] of Object.entries(endpointByMember)) {
     const isForeign = rules.every((rule) => rule.member !== member);
     if (!isForeign || body.kind(member) === undefined) continue;
@@ -156,7 +156,7 @@ function refuseForeignBody({ path, rules }: EndpointRow, missing: string, body: 
   }
 }
 
-function refuseResponse(body: JsonBody): void {
+function refuseResponse(body: CallBody): void {
   if (body.kind("input") === undefined && body.kind("messages") !== undefined) {
     throw wrong(
       "input",
@@ -180,8 +180,7 @@ function refuseResponse(body: JsonBody): void {
 }
 
 /** The members that routing needs, of every endpoint. */
-export function routingFields(body: JsonBody): { model: string; stream: boolean } {
-  for (const name of body.names) refuseOtherCase(name);
+export function routingFields(body: CallBody): { model: string; stream: boolean } {
   const model = body.value("model");
   if (model === undefined || model === null || model === "") {
     throw wrong(
@@ -206,18 +205,6 @@ export function routingFields(body: JsonBody): { model: string; stream: boolean 
   }
   return { model, stream: body.value("stream") === true };
 }
-
-/** Servers written in Go read `Model` as `model`: they would run another model than the one that was checked. */
-function refuseOtherCase(name: string): void {
-  const meant = routingMembers.get(name.toUpperCase());
-  if (meant === undefined || meant === name) return;
-  throw wrong(meant, `Cannot read the body: "${meant}" must be written in small letters`);
-}
-
-/** By name in upper case, which is also that of letters that look different, such as ſ. */
-const routingMembers: ReadonlyMap<string, string> = new Map(
-  ["model", "stream"].map((name) => [name.toUpperCase(), name]),
-);
 
 function wrong(param: string, message: string): ColinkError {
   return new ColinkError("invalid_request", message, { param });

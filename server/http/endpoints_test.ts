@@ -3,11 +3,11 @@
 import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
-import { JsonBody } from "./body.ts";
+import { checkedBody } from "./body.ts";
 import { checkBody, endpoints, errorFormatOf, routingFields } from "./endpoints.ts";
 import { anthropic, openAi, openAiResponses } from "./error_format.ts";
 
-const bodyOf = (value: unknown) => JsonBody.of(new TextEncoder().encode(JSON.stringify(value)));
+const bodyOf = (value: unknown) => checkedBody(new TextEncoder().encode(JSON.stringify(value)));
 
 function errorOf(check: () => unknown): ColinkError | null {
   try {

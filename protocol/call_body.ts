@@ -1,0 +1,75 @@
+/**
+ * A call's body as both ends check it: a gateway when a caller sends it, a node when a gateway does.
+ * A server that reads the body more loosely than this check must not find another model in it.
+ */
+
+import { isUtf8 } from "node:buffer";
+import { isEmptyArray, JsonFault, type JsonKind, type JsonSpan, scanObject } from "./json_scan.ts";
+import { MAX_JSON_DEPTH } from "./limits.ts";
+
+const decoder = new TextDecoder();
+
+/** A body that is a valid JSON object. It is passed on as received; only the members that are asked for are parsed. */
+export class CallBody {
+  readonly #members: ReadonlyMap<string, JsonSpan>;
+
+  private constructor(
+    /** The body, without a byte order mark. */
+    readonly bytes: Uint8Array,
+  ) {
+    this.#members = scanObject(bytes, MAX_JSON_DEPTH);
+    for (const name of this.#members.keys()) refuseOtherCase(name);
+  }
+
+  /** Throws JsonFault or OtherCase. */
+  static of(received: Uint8Array): CallBody {
+    const bytes = withoutByteOrderMark(received);
+    if (!isUtf8(bytes)) throw new JsonFault("not UTF-8", 0);
+    return new CallBody(bytes);
+  }
+
+  /** The kind of a member's value; undefined: there is no such member. */
+  kind(name: string): JsonKind | undefined {
+    return this.#members.get(name)?.kind;
+  }
+
+  /** Whether a member is an empty list. */
+  isEmptyList(name: string): boolean {
+    const span = this.#members.get(name);
+    return span !== undefined && isEmptyArray(this.bytes, span);
+  }
+
+  /** A member's value, parsed on each call; undefined: there is no such member. */
+  value(name: string): unknown {
+    const span = this.#members.get(name);
+    if (span === undefined) return undefined;
+    return JSON.parse(decoder.decode(this.bytes.subarray(span.start, span.end)));
+  }
+}
+
+/**
+ * A member that servers written in Go read as `member`, such as `Model`: they would run another
+ * model than the one that was checked.
+ */
+export class OtherCase extends Error {
+  override readonly name = "OtherCase";
+  constructor(readonly member: string) {
+    super(`"${member}" must be written in small letters`);
+  }
+}
+
+/** The members that decide where a call goes and how it is answered, by name in upper case, which is also that of letters that look different, such as ſ. */
+const routingMembers: ReadonlyMap<string, string> = new Map(
+  ["model", "stream"].map((name) => [name.toUpperCase(), name]),
+);
+
+function refuseOtherCase(name: string): void {
+  const meant = routingMembers.get(name.toUpperCase());
+  if (meant !== undefined && meant !== name) throw new OtherCase(meant);
+}
+
+/** Some editors and shells write a byte order mark, which is not JSON. */
+function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
+  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return hasMark ? bytes.subarray(3) : bytes;
+}
