@@ -54,6 +54,8 @@ export type ErrorCode =
   | "queue_full"
   | "queue_timeout"
   | "node_busy"
+  | "node_internal"
+  | "offer_withdrawn"
   | "gateway_lost"
   | "shutting_down"
   | "store_unavailable"

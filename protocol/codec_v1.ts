@@ -3,7 +3,14 @@
  * decoding checks shapes, passes unknown fields on and reports unknown types apart from malformed ones.
  */
 
-import type { CallData, ErrorData, Frame, RegisterData, StreamData } from "./frame.ts";
+import {
+  type CallData,
+  type ErrorData,
+  type Frame,
+  isUpstreamError,
+  type RegisterData,
+  type StreamData,
+} from "./frame.ts";
 import { lastMember, nestsDeeperThan, objectMembers } from "./json_text.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
 import { registerProblem } from "./register.ts";
@@ -105,7 +112,8 @@ const readers = Object.freeze({
     if (data.request_id !== undefined && !isId(data.request_id)) return "request_id is not text";
     if (!Number.isInteger(data.code)) return "code is not a whole number";
     if (typeof data.message !== "string") return "no message";
-    return data as unknown as ErrorData;
+    const { error, ...rest } = data;
+    return (error === undefined || isUpstreamError(error) ? data : rest) as unknown as ErrorData;
   },
 });
 

@@ -112,3 +112,16 @@ function frameOf(text: string): unknown {
 function register(change: Record<string, unknown>): string {
   return JSON.stringify({ type: "REGISTER", data: { max_parallel: 1, models: ["a"], ...change } });
 }
+
+test("an ERROR keeps its upstream's error object only where it is one", () => {
+  const data = { request_id: "r", code: 500, message: "x" };
+  const kept = (error: unknown) =>
+    frameOf(JSON.stringify({ type: "ERROR", data: { ...data, error } }));
+  expect(kept({ message: "no", code: 1 })).toEqual({
+    ...data,
+    error: { message: "no", code: 1 },
+  });
+  for (const wrong of ["no", null, [], { code: 1 }, { message: "no", type: {} }]) {
+    expect(kept(wrong)).toEqual({ type: "ERROR", data });
+  }
+});

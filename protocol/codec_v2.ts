@@ -1,5 +1,6 @@
 /** Wire v2 as bytes: headers, JSON payloads, and the splitting of bodies. Reading never throws. */
 
+import { isUpstreamError } from "./frame.ts";
 import {
   type CallHead,
   type Failure,
@@ -271,6 +272,7 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
   error: (data) => {
     if (!isStatus(data.code)) return "code is not a status";
     if (typeof data.message !== "string") return "no message";
+    if (data.error !== undefined && !isUpstreamError(data.error)) return "its error is wrong";
     return data.tally === undefined || (isObject(data.tally) && finishProblem(data.tally) === null)
       ? null
       : "its tally is wrong";

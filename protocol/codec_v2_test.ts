@@ -144,6 +144,10 @@ describe("wire v2", () => {
       encodeJson("head", 1, { status: 200, headers: { a: 1 } } as never),
     ],
     [
+      "an ERROR whose error object has no message",
+      encodeJson("error", 1, { code: 500, message: "x", error: {} as { message: string } }),
+    ],
+    [
       "a FINISH whose response_id has 201 characters",
       encodeJson("finish", 1, { ...tally(), response_id: "r".repeat(201) }),
     ],

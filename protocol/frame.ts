@@ -39,10 +39,35 @@ export interface ErrorData {
   code: number;
   message: string;
   /** The upstream's own error object, so that a 400 reaches the caller as it came. Ours send it. */
-  error?: { message: string; type?: string; param?: string | null; code?: string | number | null };
+  error?: UpstreamErrorData;
   /** When trying again makes sense, in milliseconds, where the upstream said so. */
   retry_after_ms?: number;
+  /** What the code alone does not say. */
+  kind?: FailureKind;
 }
+
+/** An upstream's error object, in OpenAI's shape. */
+export interface UpstreamErrorData {
+  message: string;
+  type?: string;
+  param?: string | null;
+  code?: string | number | null;
+}
+
+export function isUpstreamError(value: unknown): value is UpstreamErrorData {
+  const { message, type, param, code } = (value ?? {}) as Record<string, unknown>;
+  return typeof message === "string" &&
+    [type, param, code].every((one) => typeof one !== "object" || one === null);
+}
+
+/**
+ * Failures for which no node is at fault: another node may take the call. A gateway that does not
+ * know the kind goes by the code.
+ *
+ * - `offer_withdrawn`: the provider has not got the model, or not this endpoint, and the node offers it no longer.
+ * - `internal`: the node's own program failed, for instance as it translated the request.
+ */
+export type FailureKind = "offer_withdrawn" | "internal";
 
 export type Frame =
   | { type: "REGISTER"; data: RegisterData }

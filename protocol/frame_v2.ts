@@ -12,7 +12,7 @@
  * otherwise; unknown members pass.
  */
 
-import type { RegisterData } from "./frame.ts";
+import type { FailureKind, RegisterData, UpstreamErrorData } from "./frame.ts";
 
 /** The WebSocket subprotocol by which v2 is asked for and accepted. */
 export const SUBPROTOCOL_V2 = "colink.v2";
@@ -167,6 +167,10 @@ export interface Failure {
   busy?: boolean;
   /** When trying again makes sense, in milliseconds. */
   retry_after_ms?: number;
+  /** The upstream's own error object: its kind and words decide whose fault the failure is. */
+  error?: UpstreamErrorData;
+  /** What the code alone does not say. */
+  kind?: FailureKind;
   /** What was produced before the failure. */
   tally?: Finish;
 }

@@ -1,6 +1,11 @@
 /** The contract between a node and the adapters that speak upstreams' dialects. Imports no adapter and no wire. */
 
-import { DEFAULT_ENDPOINTS, type Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
+import {
+  DEFAULT_ENDPOINTS,
+  type Endpoint,
+  type FailureKind,
+  type ModelCapabilities,
+} from "../../protocol/mod.ts";
 
 /** One call to one upstream. */
 export interface AdapterCall {
@@ -95,6 +100,8 @@ export interface FailureDetails {
   retryAfterMs?: number;
   /** The node itself cannot go on: another node may take the call, without a penalty. */
   isBusy?: boolean;
+  /** Set by the node, never by an adapter. */
+  kind?: FailureKind;
   cause?: unknown;
 }
 
@@ -110,6 +117,7 @@ export class UpstreamFailure extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly retryAfterMs: number | undefined;
   readonly isBusy: boolean;
+  readonly kind: FailureKind | undefined;
 
   constructor(readonly code: number, message: string, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
@@ -118,6 +126,7 @@ export class UpstreamFailure extends Error {
     this.headers = details.headers ?? {};
     this.retryAfterMs = details.retryAfterMs;
     this.isBusy = details.isBusy ?? false;
+    this.kind = details.kind;
   }
 
   /** Whether another provider may succeed: the provider, not the request, is at fault. */

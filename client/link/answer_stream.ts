@@ -70,18 +70,20 @@ export class AnswerStream implements Reply {
   }
 
   fail(failure: UpstreamFailure, usage: UsageMeter): void {
-    const { code, message, isBusy, retryAfterMs } = failure;
-    const isAnswer = code >= 400 && code < 500 && code !== CALLER_GONE;
+    const { code, message, isBusy, retryAfterMs, error, kind } = failure;
+    const isAnswer = code >= 400 && code < 500 && code !== CALLER_GONE && kind === undefined;
     if (isAnswer && !this.#writer.hasBegun) return this.#reject(failure, usage);
-    const error: Failure = {
+    const lastFrame: Failure = {
       code,
       message,
       ...(isBusy ? { busy: true } : {}),
       ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
+      ...(error === undefined ? {} : { error }),
+      ...(kind === undefined ? {} : { kind }),
       tally: this.#finishOf(usage),
     };
     if (code === CALLER_GONE) this.#writer.discard();
-    this.#writer.fail(error);
+    this.#writer.fail(lastFrame);
   }
 
   busy(reason: string): void {

@@ -435,7 +435,10 @@ describe("what is no answer", () => {
   test.each([500, 503])("an upstream's %d is ERROR, with its patience and what it cost", (code) => {
     const { line, reply } = start();
     reply.fail(
-      new UpstreamFailure(code, "overloaded", { retryAfterMs: 2000 }),
+      new UpstreamFailure(code, "overloaded", {
+        retryAfterMs: 2000,
+        error: { message: "overloaded", type: "server_error" },
+      }),
       usageMeter(Endpoint.chat),
     );
     expect(line.frames()).toMatchObject([{
@@ -445,9 +448,19 @@ describe("what is no answer", () => {
         code,
         message: "overloaded",
         retry_after_ms: 2000,
+        error: { message: "overloaded", type: "server_error" },
         tally: { completion_tokens: null },
       },
     }]);
+  });
+
+  test("a failure whose kind the node names is ERROR, whatever its status", () => {
+    const { line, reply } = start();
+    const details = { kind: "offer_withdrawn", error: { message: "no such model" } } as const;
+    reply.fail(new UpstreamFailure(404, "no such model", details), usageMeter(Endpoint.chat));
+    expect(line.frames()).toMatchObject([
+      { type: "error", stream: 7, data: { code: 404, message: "no such model", ...details } },
+    ]);
   });
 
   test("a refusal in the middle of an answer is no answer of its own", () => {

@@ -103,5 +103,6 @@ function errorFrame(id: string, failure: UpstreamFailure): string {
     message: failure.isBusy ? `${BUSY}: ${failure.message}` : failure.message,
     ...(failure.error === undefined ? {} : { error: failure.error }),
     ...(failure.retryAfterMs === undefined ? {} : { retry_after_ms: failure.retryAfterMs }),
+    ...(failure.kind === undefined ? {} : { kind: failure.kind }),
   });
 }

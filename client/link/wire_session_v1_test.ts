@@ -74,8 +74,10 @@ test("a failure says when to try again only where the upstream did, and is BUSY 
   const usage = usageMeter(Endpoint.chat);
   event.reply.fail(new UpstreamFailure(429, "later", { retryAfterMs: 1500 }), usage);
   event.reply.fail(new UpstreamFailure(503, "stopped", { isBusy: true }), usage);
+  event.reply.fail(new UpstreamFailure(500, "TypeError", { kind: "internal" }), usage);
   expect(sent.map((text) => JSON.parse(text).data)).toEqual([
     { request_id: "r", code: 429, message: "later", retry_after_ms: 1500 },
     { request_id: "r", code: 503, message: "BUSY: stopped" },
+    { request_id: "r", code: 500, message: "TypeError", kind: "internal" },
   ]);
 });

@@ -48,6 +48,8 @@ interface Run {
   /** The link that it came over. */
   link: object;
   usage: UsageMeter;
+  /** Whether an upstream has accepted the request: what fails afterwards is its answer. */
+  isAccepted: boolean;
   startedMs: number;
   /** Its reason is the failure that the call ends with. */
   controller: AbortController;
@@ -90,7 +92,15 @@ export class Runner {
     } else {
       const usage = usageMeter(call.endpoint);
       const controller = new AbortController();
-      void this.#run({ call, reply, link, usage, startedMs: world.nowMs(), controller });
+      void this.#run({
+        call,
+        reply,
+        link,
+        usage,
+        isAccepted: false,
+        startedMs: world.nowMs(),
+        controller,
+      });
     }
   }
 
@@ -158,15 +168,20 @@ export class Runner {
         await this.#relay(offer, run);
         return { provider };
       } catch (error) {
-        failure = failureOf(error, signal);
+        failure = failureOf(error, run);
         if (usage.pieces > 0 || signal.aborted || !failure.mayWorkElsewhere) break;
       }
     }
     return { failure: failure ?? notServed(call, offers), provider };
   }
 
-  async #relay(offer: Offer, { call, reply, usage, controller: { signal } }: Run): Promise<void> {
-    const onHead = (headers: Record<string, string>) => reply.head(headers);
+  async #relay(offer: Offer, run: Run): Promise<void> {
+    const { call, reply, usage, controller: { signal } } = run;
+    run.isAccepted = false;
+    const onHead = (headers: Record<string, string>) => {
+      run.isAccepted = true;
+      reply.head(headers);
+    };
     const adapterCall = { ...call, model: offer.local, askedModel: call.model, signal, onHead };
     for await (const piece of offer.adapter.answer(adapterCall)) {
       signal.throwIfAborted();
@@ -206,10 +221,16 @@ function notServed({ model, endpoint }: Call, offers: readonly Offer[]): Upstrea
   return new UpstreamFailure(404, `This node does not serve the model "${model}"${where}`);
 }
 
-function failureOf(error: unknown, signal: AbortSignal): UpstreamFailure {
+/** What none expected fails in our own code: before an upstream's answer over the request, which is not the upstream's fault. */
+function failureOf(error: unknown, { isAccepted, controller: { signal } }: Run): UpstreamFailure {
   if (signal.aborted) return signal.reason as UpstreamFailure;
   if (error instanceof UpstreamFailure) return error;
-  return new UpstreamFailure(502, "This node failed to run the call", { cause: error });
+  return isAccepted
+    ? new UpstreamFailure(502, "This node cannot read the provider's answer", { cause: error })
+    : new UpstreamFailure(500, "This node cannot send the call", {
+      kind: "internal",
+      cause: error,
+    });
 }
 
 /** A failure as the owner's log names it. Upstreams' own messages are left out: they repeat prompts. */

@@ -50,8 +50,8 @@ class KeptReply implements Reply {
     void this.said.push(`head ${JSON.stringify(headers)}`);
   piece = (piece: Piece) => void this.said.push(`piece ${String(piece)}`);
   finish = () => this.#end("finish");
-  fail = ({ code, isBusy, message }: UpstreamFailure) =>
-    this.#end(`fail ${code}${isBusy ? " busy" : ""} ${message}`);
+  fail = ({ code, isBusy, kind, message }: UpstreamFailure) =>
+    this.#end(["fail", code, ...isBusy ? ["busy"] : [], ...kind ? [kind] : [], message].join(" "));
   busy = (reason: string) => void this.said.push(`busy ${reason}`);
   ready = () => this.hold?.promise ?? null;
 
@@ -175,15 +175,18 @@ describe("a call", () => {
     ]);
   });
 
-  test("that an adapter fails in an unexpected way is a 502 in the node's own words", async () => {
+  test("that an adapter cannot send is the node's own failure, one that it cannot read is the answer's", async () => {
     const { logged, take, upstream } = start();
     const reply = take();
     await settled();
     await upstream().end(new TypeError("secret prompt"));
-    expect(reply.said).toEqual(["fail 502 This node failed to run the call"]);
-    expect(logged.at(-1)).toMatchObject({
-      fault: "This node failed to run the call (TypeError)",
-    });
+    expect(reply.said).toEqual(["fail 500 internal This node cannot send the call"]);
+    expect(logged.at(-1)).toMatchObject({ fault: "This node cannot send the call (TypeError)" });
+    const other = take("req-2");
+    await settled();
+    upstream(1).call.onHead?.({});
+    await upstream(1).end(new TypeError("secret prompt"));
+    expect(other.said.at(-1)).toBe("fail 502 This node cannot read the provider's answer");
   });
 });
 

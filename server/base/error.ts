@@ -73,6 +73,8 @@ export const errorKinds: { readonly [C in ErrorCode]: ErrorKind<PenaltyOf<C>> } 
   node_lost: kind(502, "elsewhere", "node_lost", "node"),
   node_silent: kind(504, "elsewhere", "timeout", "node"),
   node_protocol: kind(502, "elsewhere", "node_lost", "node"),
+  node_internal: kind(502, "only elsewhere", "upstream_error", null),
+  offer_withdrawn: kind(404, "only elsewhere", "upstream_error", null),
   gateway_lost: kind(502, "elsewhere", "node_lost", null),
   upstream_auth: kind(502, "only elsewhere", "upstream_error", "model"),
   upstream_rate_limited: kind(429, "elsewhere", "upstream_error", "model"),

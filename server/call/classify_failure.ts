@@ -1,6 +1,6 @@
 /** Decides whether a failed attempt is the answer to its request, or a failure that another node may not have. */
 
-import { CALLER_GONE, type ErrorData, isBusy } from "../../protocol/mod.ts";
+import { CALLER_GONE, type ErrorData, type FailureKind, isBusy } from "../../protocol/mod.ts";
 import { ColinkError, type ErrorCode } from "../base/error.ts";
 import type { AttemptFailure } from "../node/attempt.ts";
 
@@ -42,6 +42,12 @@ const nodeFailures: Readonly<Record<number, readonly [code: ErrorCode, what: str
   529: ["upstream_overloaded", "the node's model server is overloaded"],
 };
 
+/** Failures whose node has named their kind. No node is at fault. */
+const namedFailures: ReadonlyMap<FailureKind, readonly [code: ErrorCode, what: string]> = new Map([
+  ["offer_withdrawn", ["offer_withdrawn", "the node's provider no longer has the model there"]],
+  ["internal", ["node_internal", "the node's program could not handle this call"]],
+]);
+
 export function classifyFailure(failure: AttemptFailure): FailureClass {
   switch (failure.kind) {
     case "lost":
@@ -60,7 +66,7 @@ export function classifyFailure(failure: AttemptFailure): FailureClass {
 function classifyError(error: ErrorData, headers: UpstreamRejection["headers"] = {}): FailureClass {
   const { code: status, retry_after_ms: retryAfterMs } = error;
   if (isBusy(error)) return failureOf("node_busy", "the node is full or is leaving");
-  const known = nodeFailures[status];
+  const known = namedFailures.get(error.kind!) ?? nodeFailures[status];
   if (known) return failureOf(...known, retryAfterMs);
   if (status >= 400 && status < 500 && status !== CALLER_GONE) {
     return { is: "rejection", rejection: { status, body: errorObject(error), headers } };

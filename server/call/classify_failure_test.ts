@@ -31,6 +31,11 @@ describe("a failure", () => {
     [{ kind: "gateway lost", reason: "x" }, "gateway_lost"],
     [{ kind: "protocol", reason: "x" }, "node_protocol"],
     [refused(503, "BUSY: full"), "node_busy"],
+    [{ kind: "refused", error: { code: 500, message: "x", kind: "internal" } }, "node_internal"],
+    [
+      { kind: "refused", error: { code: 404, message: "x", kind: "offer_withdrawn" } },
+      "offer_withdrawn",
+    ],
     [refused(399), "node_protocol"],
     [refused(400), 400],
     [refused(401), "upstream_auth"],

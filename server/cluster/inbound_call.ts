@@ -106,9 +106,9 @@ export class InboundCall implements AttemptSink {
     this.#free();
   }
 
-  #refuse({ code, message, retry_after_ms, error }: Refused): void {
-    // ERROR has no field for the upstream's error object, so an answer carries it.
-    if (error !== undefined && code >= 400 && code <= MAX_REFUSAL_STATUS) {
+  #refuse({ code, message, retry_after_ms, error, kind }: Refused): void {
+    // An answer also reaches gateways that do not know ERROR's field for the upstream's error object.
+    if (kind === undefined && error !== undefined && code >= 400 && code <= MAX_REFUSAL_STATUS) {
       const headers: Record<string, string> = retry_after_ms === undefined
         ? {}
         : { "retry-after-ms": String(retry_after_ms) };
@@ -123,6 +123,8 @@ export class InboundCall implements AttemptSink {
       message,
       busy,
       ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+      ...(error === undefined ? {} : { error }),
+      ...(kind === undefined ? {} : { kind }),
     });
   }
 

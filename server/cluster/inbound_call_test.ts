@@ -180,6 +180,17 @@ describe("a refusal for a peer", () => {
     expect(frames[0]).toMatchObject({ type: "head", data: { status: code } });
   });
 
+  test("passes on the kind that the node has named, and then no answer", () => {
+    const error = {
+      code: 404,
+      message: "no",
+      kind: "offer_withdrawn" as const,
+      error: { message: "no" },
+    };
+    sink.fail({ kind: "refused", error });
+    expect(frames).toMatchObject([{ type: "error", data: error }]);
+  });
+
   test("says whether the node was busy, and when trying again makes sense", () => {
     sink.fail({ kind: "refused", error: { code: 503, message: "BUSY: full", retry_after_ms: 5 } });
     expect(frames).toMatchObject([

@@ -255,13 +255,17 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   /** What an ERROR says of its attempt. */
-  protected failureOf({ code, message, busy, retry_after_ms }: Failure): AttemptFailure {
+  protected failureOf(
+    { code, message, busy, retry_after_ms, error, kind }: Failure,
+  ): AttemptFailure {
     return {
       kind: "refused",
       error: {
         code,
         message: busy ? `${BUSY}: ${message}` : message,
         ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+        ...(error === undefined ? {} : { error }),
+        ...(kind === undefined ? {} : { kind }),
       },
     };
   }

@@ -354,6 +354,19 @@ describe("a call in wire v2", () => {
     expect(running!.tally().completionTokens).toBe(3);
   });
 
+  test("that fails has the upstream's error object, and the kind that the node has named", () => {
+    const node = new V2Node();
+    const { heard } = node.call();
+    const failure = {
+      code: 500,
+      message: "no",
+      kind: "internal" as const,
+      error: { message: "no" },
+    };
+    node.error(1, failure);
+    expect(heard.failures).toEqual([{ kind: "refused", error: failure }]);
+  });
+
   test("that finds no free slot is nobody's fault", () => {
     const node = new V2Node();
     const { heard } = node.call();

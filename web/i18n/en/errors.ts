@@ -52,6 +52,8 @@ export const errors = {
   node_lost: "The node’s connection was lost. Ask again.",
   node_silent: "The node did not respond in time. Ask again, or choose another model.",
   node_protocol: "The node sent invalid data. Ask again.",
+  node_internal: "The node’s program could not handle this call. Choose another model.",
+  offer_withdrawn: "The node’s provider no longer has this model. Choose another.",
   gateway_lost: "Another gateway of the cluster does not answer. Ask again.",
   upstream_auth:
     "The provider rejected the node’s key. The node’s owner must fix it; your key is fine.",

@@ -48,6 +48,8 @@ export const errors: Messages["errors"] = {
   node_lost: "节点连接中断，请重试。",
   node_silent: "节点长时间没有响应，请重试或更换模型。",
   node_protocol: "节点返回了无法识别的数据，请重试。",
+  node_internal: "节点程序无法处理此调用，请选择其他模型。",
+  offer_withdrawn: "节点的提供商已不再提供此模型，请选择其他模型。",
   gateway_lost: "集群中的另一个网关没有响应，请重试。",
   upstream_auth: "提供商拒绝了该节点的密钥，需由节点所有者处理；你的密钥没有问题。",
   upstream_rate_limited: "提供商对该节点限流，请稍后重试。",
