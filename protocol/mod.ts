@@ -12,5 +12,6 @@ export * from "./json_text.ts";
 export * from "./limits.ts";
 export * from "./liveness_watch.ts";
 export * from "./shared_facts.ts";
+export * from "./upstream_fault.ts";
 export * from "./usage.ts";
 export * from "./visible_name.ts";
