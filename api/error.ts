@@ -52,6 +52,8 @@ export type ErrorCode =
   | "nodes_penalized"
   | "rate_limit_exceeded"
   | "queue_full"
+  | "account_bodies_full"
+  | "gateway_bodies_full"
   | "queue_timeout"
   | "node_busy"
   | "node_internal"

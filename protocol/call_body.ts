@@ -4,10 +4,15 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { isEmptyArray, JsonFault, type JsonKind, type JsonSpan, scanObject } from "./json_scan.ts";
-import { MAX_JSON_DEPTH } from "./limits.ts";
+import { isEmptyArray, JsonFault, type JsonKind, type JsonSpan, ObjectScan } from "./json_scan.ts";
+import { MAX_JSON_DEPTH, MAX_JSON_MEMBERS } from "./limits.ts";
 
 const decoder = new TextDecoder();
+
+const LIMITS = { maxDepth: MAX_JSON_DEPTH, maxMembers: MAX_JSON_MEMBERS };
+
+/** How many bytes of a long body are checked at a time: a few milliseconds. */
+const SLICE_BYTES = 256 * 1024;
 
 /** A body that is a valid JSON object. It is passed on as received; only the members that are asked for are parsed. */
 export class CallBody {
@@ -16,21 +21,41 @@ export class CallBody {
   private constructor(
     /** The body, without a byte order mark. */
     readonly bytes: Uint8Array,
+    members: ReadonlyMap<string, JsonSpan>,
   ) {
-    this.#members = scanObject(bytes, MAX_JSON_DEPTH);
+    this.#members = members;
     for (const name of this.#members.keys()) refuseOtherCase(name);
   }
 
   /** Throws JsonFault or OtherCase. */
   static of(received: Uint8Array): CallBody {
-    const bytes = withoutByteOrderMark(received);
-    if (!isUtf8(bytes)) throw new JsonFault("not UTF-8", 0);
-    return new CallBody(bytes);
+    const { bytes, scan } = begun(received);
+    scan.step(Infinity);
+    return new CallBody(bytes, scan.members);
+  }
+
+  /** As `of`, with a promise for a long body, whose check lets other work in between. */
+  static inSlices(received: Uint8Array): CallBody | Promise<CallBody> {
+    const { bytes, scan } = begun(received);
+    return scan.step(SLICE_BYTES)
+      ? new CallBody(bytes, scan.members)
+      : CallBody.#ofLong(bytes, scan);
+  }
+
+  static async #ofLong(bytes: Uint8Array, scan: ObjectScan): Promise<CallBody> {
+    do await othersTurn(); while (!scan.step(SLICE_BYTES));
+    return new CallBody(bytes, scan.members);
   }
 
   /** The kind of a member's value; undefined: there is no such member. */
   kind(name: string): JsonKind | undefined {
     return this.#members.get(name)?.kind;
+  }
+
+  /** How many bytes a member's value takes; 0: there is no such member. */
+  size(name: string): number {
+    const span = this.#members.get(name);
+    return span === undefined ? 0 : span.end - span.start;
   }
 
   /** Whether a member is an empty list. */
@@ -45,6 +70,17 @@ export class CallBody {
     if (span === undefined) return undefined;
     return JSON.parse(decoder.decode(this.bytes.subarray(span.start, span.end)));
   }
+}
+
+function begun(received: Uint8Array): { bytes: Uint8Array; scan: ObjectScan } {
+  const bytes = withoutByteOrderMark(received);
+  if (!isUtf8(bytes)) throw new JsonFault("not UTF-8", 0);
+  return { bytes, scan: new ObjectScan(bytes, LIMITS) };
+}
+
+/** Resolves when whatever else has arrived was handled. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /**

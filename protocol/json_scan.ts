@@ -16,11 +16,17 @@ export interface JsonSpan {
 export class JsonFault extends Error {
   override readonly name = "JsonFault";
   constructor(
-    readonly problem: "invalid" | "too deep" | "not an object" | "not UTF-8",
+    readonly problem: "invalid" | "too deep" | "too many members" | "not an object" | "not UTF-8",
     readonly at: number,
   ) {
     super(`${problem} at byte ${at}`);
   }
+}
+
+export interface ScanLimits {
+  maxDepth: number;
+  /** Of the outermost object, repeated ones included. */
+  maxMembers: number;
 }
 
 const QUOTE = 0x22;
@@ -38,6 +44,9 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const UNICODE_ESCAPE_BYTES = 6;
 
+/** Members with longer names are checked and not kept: no name that is asked for is as long. */
+const MAX_NAME_BYTES = 256;
+
 /** 1 for bytes that stand for themselves inside a string. One look-up a byte is what makes the scan cheap. */
 const plain = Uint8Array.from(
   { length: 256 },
@@ -47,32 +56,30 @@ const plain = Uint8Array.from(
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-const escapes = bytesOf(`"\\/bfnrt`);
-const hexDigits = bytesOf("0123456789abcdefABCDEF");
-const exponents = bytesOf("eE");
+const spaces = tableOf(" \n\r\t");
+const escapes = tableOf(`"\\/bfnrt`);
+const hexDigits = tableOf("0123456789abcdefABCDEF");
+const exponents = tableOf("eE");
 
 /** By first byte. */
-const words: ReadonlyMap<number | undefined, readonly [kind: JsonKind, bytes: Uint8Array]> =
-  new Map((["true", "false", "null"] as const).map((word) => {
+const words: readonly (Uint8Array | undefined)[] = ["true", "false", "null"].reduce<Uint8Array[]>(
+  (table, word) => {
     const bytes = encoder.encode(word);
-    return [bytes[0]!, [word === "null" ? "null" : "boolean", bytes]] as const;
-  }));
+    table[bytes[0]!] = bytes;
+    return table;
+  },
+  [],
+);
 
 /**
  * The members of the one object that the bytes (UTF-8, which is not checked) must be; of those with
- * the same name the last, as `JSON.parse` has it. Accepts what `JSON.parse` accepts, no deeper than
- * `maxDepth`. Throws JsonFault.
+ * the same name the last, as `JSON.parse` has it. Accepts what `JSON.parse` accepts, within the
+ * limits. Throws JsonFault.
  */
-export function scanObject(bytes: Uint8Array, maxDepth: number): Map<string, JsonSpan> {
-  const members = new Map<string, JsonSpan>();
-  const start = skipSpace(bytes, 0);
-  const end = bytes[start] === OPEN_BRACE
-    ? skipObject(bytes, start, maxDepth, members)
-    : skipValue(bytes, start, maxDepth);
-  const rest = skipSpace(bytes, end);
-  if (rest < bytes.length) throw new JsonFault("invalid", rest);
-  if (bytes[start] !== OPEN_BRACE) throw new JsonFault("not an object", start);
-  return members;
+export function scanObject(bytes: Uint8Array, limits: ScanLimits): Map<string, JsonSpan> {
+  const scan = new ObjectScan(bytes, limits);
+  scan.step(Infinity);
+  return scan.members;
 }
 
 /** Whether the value is a list without items. */
@@ -80,74 +87,168 @@ export function isEmptyArray(bytes: Uint8Array, { start, end }: JsonSpan): boole
   return bytes[start] === OPEN_BRACKET && skipSpace(bytes, start + 1) === end - 1;
 }
 
+/** What the scan expects next. */
+const enum Expected {
+  Value,
+  FirstItem,
+  FirstName,
+  Name,
+  Colon,
+  /** A comma, the end of an array or object, or behind the outermost value nothing. */
+  Separator,
+  /** The rest of a string. */
+  StringRest,
+}
+
+/** A scan in steps: long bodies must not hold up everything else. */
+export class ObjectScan {
+  readonly members = new Map<string, JsonSpan>();
+  #expected = Expected.Value;
+  #at = 0;
+  /** By depth, 1 for an object. */
+  readonly #isObject: Uint8Array;
+  #depth = 0;
+  /** Whether the string that is being read is a member's name. */
+  #isName = false;
+  #memberCount = 0;
+  /** Of the outermost object's member that is being read; the name includes its quotes. */
+  #nameStart = 0;
+  #nameEnd = 0;
+  #valueStart = 0;
+
+  constructor(private readonly bytes: Uint8Array, private readonly limits: ScanLimits) {
+    this.#isObject = new Uint8Array(limits.maxDepth + 1);
+  }
+
+  /**
+   * Reads on for about so many bytes (a word, number or piece of plain text is read at once). True:
+   * all is read. Throws JsonFault. Its state is in local variables: members would double its time.
+   */
+  step(byteCount: number): boolean {
+    const { bytes } = this;
+    const { maxDepth } = this.limits;
+    const isObject = this.#isObject;
+    const stop = this.#at + byteCount;
+    let at = this.#at;
+    let depth = this.#depth;
+    let expected = this.#expected;
+    let isName = this.#isName;
+    while (at < stop) {
+      if (expected === Expected.StringRest) {
+        while (plain[bytes[at]!] === 1) at++;
+        if (bytes[at] !== QUOTE) {
+          at = skipEscape(bytes, expect(bytes, at, BACKSLASH));
+          continue;
+        }
+        at++;
+        expected = isName ? Expected.Colon : Expected.Separator;
+        if (depth === 1) this.#outermostStringEnds(at, isName);
+        continue;
+      }
+      const byte = bytes[at]!;
+      if (spaces[byte] === 1) {
+        at++;
+        continue;
+      }
+      if (expected === Expected.Separator) {
+        if (depth === 0) return this.#finish(at);
+        if (byte === COMMA) {
+          expected = isObject[depth] === 1 ? Expected.Name : Expected.Value;
+          at++;
+          continue;
+        }
+        expect(bytes, at, isObject[depth] === 1 ? CLOSE_BRACE : CLOSE_BRACKET);
+      } else if (expected === Expected.Colon) {
+        at = expect(bytes, at, COLON) + 1;
+        expected = Expected.Value;
+        continue;
+      } else if (
+        expected === Expected.Name || (expected === Expected.FirstName && byte !== CLOSE_BRACE)
+      ) {
+        expect(bytes, at, QUOTE);
+        if (depth === 1) this.#outermostNameBegins(at);
+        isName = true;
+        expected = Expected.StringRest;
+        at++;
+        continue;
+      } else if (
+        expected === Expected.Value || (expected === Expected.FirstItem && byte !== CLOSE_BRACKET)
+      ) {
+        if (depth === 1) this.#valueStart = at;
+        if (byte === QUOTE) {
+          isName = false;
+          expected = Expected.StringRest;
+          at++;
+          continue;
+        }
+        if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+          if (depth === maxDepth) throw new JsonFault("too deep", at);
+          isObject[++depth] = Number(byte === OPEN_BRACE);
+          expected = byte === OPEN_BRACE ? Expected.FirstName : Expected.FirstItem;
+          at++;
+          continue;
+        }
+        at = skipScalar(bytes, at);
+        expected = Expected.Separator;
+        if (depth === 1) this.#outermostValueEnds(at);
+        continue;
+      }
+      // A bracket that closes.
+      at++;
+      depth--;
+      expected = Expected.Separator;
+      if (depth === 1) this.#outermostValueEnds(at);
+    }
+    this.#at = at;
+    this.#depth = depth;
+    this.#expected = expected;
+    this.#isName = isName;
+    return false;
+  }
+
+  #outermostNameBegins(at: number): void {
+    this.#memberCount++;
+    if (this.#memberCount > this.limits.maxMembers) throw new JsonFault("too many members", at);
+    this.#nameStart = at;
+  }
+
+  #outermostStringEnds(end: number, isName: boolean): void {
+    if (isName) this.#nameEnd = end;
+    else this.#outermostValueEnds(end);
+  }
+
+  /** Called also for the items of an outermost array, which are no members. */
+  #outermostValueEnds(end: number): void {
+    const [nameStart, nameEnd, start] = [this.#nameStart, this.#nameEnd, this.#valueStart];
+    if (this.#isObject[1] === 0 || nameEnd - nameStart > MAX_NAME_BYTES) return;
+    const name = JSON.parse(decoder.decode(this.bytes.subarray(nameStart, nameEnd))) as string;
+    this.members.set(name, { kind: kindOf(this.bytes[start]), start, end });
+  }
+
+  #finish(at: number): true {
+    if (at < this.bytes.length) throw new JsonFault("invalid", at);
+    if (this.#isObject[1] === 1) return true;
+    throw new JsonFault("not an object", skipSpace(this.bytes, 0));
+  }
+}
+
 /** Each `skip…` begins at its value's first byte and returns the index just behind its last one. */
-function skipValue(bytes: Uint8Array, at: number, depthLeft: number): number {
-  switch (bytes[at]) {
-    case QUOTE:
-      return skipString(bytes, at);
-    case OPEN_BRACE:
-      return skipObject(bytes, at, depthLeft, null);
-    case OPEN_BRACKET:
-      return skipArray(bytes, at, depthLeft);
-    default:
-      return words.has(bytes[at]) ? skipWord(bytes, at) : skipNumber(bytes, at);
-  }
-}
-
-function skipObject(
-  bytes: Uint8Array,
-  open: number,
-  depthLeft: number,
-  members: Map<string, JsonSpan> | null,
-): number {
-  if (depthLeft === 0) throw new JsonFault("too deep", open);
-  let at = skipSpace(bytes, open + 1);
-  if (bytes[at] === CLOSE_BRACE) return at + 1;
-  for (;;) {
-    const keyStart = expect(bytes, at, QUOTE);
-    const keyEnd = skipString(bytes, keyStart);
-    const colon = expect(bytes, skipSpace(bytes, keyEnd), COLON);
-    const start = skipSpace(bytes, colon + 1);
-    const end = skipValue(bytes, start, depthLeft - 1);
-    members?.set(textOf(bytes, keyStart, keyEnd), { kind: kindOf(bytes[start]), start, end });
-    at = skipSpace(bytes, end);
-    if (bytes[at] === CLOSE_BRACE) return at + 1;
-    at = skipSpace(bytes, expect(bytes, at, COMMA) + 1);
-  }
-}
-
-function skipArray(bytes: Uint8Array, open: number, depthLeft: number): number {
-  if (depthLeft === 0) throw new JsonFault("too deep", open);
-  let at = skipSpace(bytes, open + 1);
-  if (bytes[at] === CLOSE_BRACKET) return at + 1;
-  for (;;) {
-    at = skipSpace(bytes, skipValue(bytes, at, depthLeft - 1));
-    if (bytes[at] === CLOSE_BRACKET) return at + 1;
-    at = skipSpace(bytes, expect(bytes, at, COMMA) + 1);
-  }
-}
-
-function skipString(bytes: Uint8Array, open: number): number {
-  let at = open + 1;
-  for (;;) {
-    while (plain[bytes[at]!] === 1) at++;
-    if (bytes[at] === QUOTE) return at + 1;
-    at = skipEscape(bytes, expect(bytes, at, BACKSLASH));
-  }
-}
-
 function skipEscape(bytes: Uint8Array, at: number): number {
-  if (escapes.has(bytes[at + 1])) return at + 2;
+  if (escapes[bytes[at + 1]!] === 1) return at + 2;
   expect(bytes, at + 1, 0x75);
   for (let i = at + 2; i < at + UNICODE_ESCAPE_BYTES; i++) {
-    if (!hexDigits.has(bytes[i])) throw new JsonFault("invalid", i);
+    if (hexDigits[bytes[i]!] !== 1) throw new JsonFault("invalid", i);
   }
   return at + UNICODE_ESCAPE_BYTES;
 }
 
-function skipWord(bytes: Uint8Array, at: number): number {
-  const [, word] = words.get(bytes[at])!;
-  word.forEach((byte, i) => expect(bytes, at + i, byte));
+function skipScalar(bytes: Uint8Array, at: number): number {
+  const word = words[bytes[at]!];
+  return word === undefined ? skipNumber(bytes, at) : skipWord(bytes, at, word);
+}
+
+function skipWord(bytes: Uint8Array, at: number, word: Uint8Array): number {
+  for (let i = 1; i < word.length; i++) expect(bytes, at + i, word[i]!);
   return at + word.length;
 }
 
@@ -155,7 +256,7 @@ function skipNumber(bytes: Uint8Array, start: number): number {
   let at = bytes[start] === MINUS ? start + 1 : start;
   at = bytes[at] === ZERO ? at + 1 : skipDigits(bytes, at);
   if (bytes[at] === DOT) at = skipDigits(bytes, at + 1);
-  if (!exponents.has(bytes[at])) return at;
+  if (exponents[bytes[at]!] !== 1) return at;
   at++;
   return skipDigits(bytes, bytes[at] === PLUS || bytes[at] === MINUS ? at + 1 : at);
 }
@@ -168,11 +269,10 @@ function skipDigits(bytes: Uint8Array, start: number): number {
   return at;
 }
 
-function skipSpace(bytes: Uint8Array, at: number): number {
-  for (;; at++) {
-    const byte = bytes[at];
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
-  }
+function skipSpace(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (spaces[bytes[at]!] === 1) at++;
+  return at;
 }
 
 function expect(bytes: Uint8Array, at: number, byte: number): number {
@@ -188,15 +288,16 @@ function kindOf(first: number | undefined): JsonKind {
       return "object";
     case OPEN_BRACKET:
       return "array";
+    case 0x6e:
+      return "null";
     default:
-      return words.get(first)?.[0] ?? "number";
+      return first === 0x74 || first === 0x66 ? "boolean" : "number";
   }
 }
 
-function bytesOf(characters: string): ReadonlySet<number | undefined> {
-  return new Set(encoder.encode(characters));
-}
-
-function textOf(bytes: Uint8Array, start: number, end: number): string {
-  return JSON.parse(decoder.decode(bytes.subarray(start, end)));
+/** 1 for each of the characters, by byte. */
+function tableOf(characters: string): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const byte of encoder.encode(characters)) table[byte] = 1;
+  return table;
 }

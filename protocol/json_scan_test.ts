@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { isEmptyArray, JsonFault, scanObject } from "./json_scan.ts";
+import { isEmptyArray, JsonFault, ObjectScan, scanObject } from "./json_scan.ts";
 
 const DEPTH = 64;
+const LIMITS = { maxDepth: DEPTH, maxMembers: 1000 };
 const encoder = new TextEncoder();
 const spacing = fc.constantFrom("", " ", "\n", "\t");
 
@@ -10,7 +11,9 @@ const spacing = fc.constantFrom("", " ", "\n", "\t");
 function scanned(text: string): unknown {
   const bytes = encoder.encode(text);
   try {
-    const members = [...scanObject(bytes, DEPTH)].map(([name, { start, end }]) => [
+    const members = [...scanObject(bytes, LIMITS)].map((
+      [name, { start, end }],
+    ) => [
       name,
       JSON.parse(new TextDecoder().decode(bytes.subarray(start, end))),
     ]);
@@ -116,7 +119,9 @@ describe("a scan agrees with JSON.parse", () => {
 
 test("each value's kind is told", () => {
   const bytes = encoder.encode(`{"o":{},"a":[],"s":"","n":-1,"t":true,"f":false,"z":null}`);
-  const kinds = [...scanObject(bytes, DEPTH)].map(([name, { kind }]) => `${name} ${kind}`);
+  const kinds = [...scanObject(bytes, LIMITS)].map((
+    [name, { kind }],
+  ) => `${name} ${kind}`);
   expect(kinds).toEqual([
     "o object",
     "a array",
@@ -130,7 +135,7 @@ test("each value's kind is told", () => {
 
 test("a list without items is told from others", () => {
   const bytes = encoder.encode(`{"a":[],"b":[ \n],"c":[0],"d":"","e":{}}`);
-  const empty = [...scanObject(bytes, DEPTH)].filter(([, span]) => isEmptyArray(bytes, span));
+  const empty = [...scanObject(bytes, LIMITS)].filter(([, span]) => isEmptyArray(bytes, span));
   expect(empty.map(([name]) => name)).toEqual(["a", "b"]);
 });
 
@@ -145,7 +150,7 @@ test("nesting counts lists and objects alike, and brackets within text not at al
 test("a fault says where it is", () => {
   const at = (text: string) => {
     try {
-      scanObject(encoder.encode(text), DEPTH);
+      scanObject(encoder.encode(text), LIMITS);
       return null;
     } catch (error) {
       return (error as JsonFault).at;
@@ -154,4 +159,38 @@ test("a fault says where it is", () => {
   expect(at(`{"a":1,}`)).toBe(7);
   expect(at(`{"a":"é\n"}`)).toBe(8);
   expect(at(`{"a":`)).toBe(5);
+});
+
+test("members of the outermost object are counted, repeated ones too, and no others", () => {
+  const limits = { maxDepth: DEPTH, maxMembers: 3 };
+  const problem = (text: string) => {
+    try {
+      return scanObject(encoder.encode(text), limits).size;
+    } catch (error) {
+      return (error as JsonFault).problem;
+    }
+  };
+  expect(problem(`{"a":{"1":1,"2":2,"3":3,"4":4},"b":[1,2,3,4],"c":3}`)).toBe(3);
+  expect(problem(`{"a":1,"b":2,"c":3,"d":4}`)).toBe("too many members");
+  expect(problem(`{"a":1,"a":2,"a":3,"a":4}`)).toBe("too many members");
+});
+
+test("a member with a very long name is checked and not kept", () => {
+  const name = "n".repeat(10_000);
+  expect([...scanObject(encoder.encode(`{"${name}":1,"a":2}`), LIMITS).keys()]).toEqual(["a"]);
+  expect(scanned(`{"${name}":1x}`)).toBe("invalid");
+});
+
+test("a scan in steps of any size finds what one at once finds, and steps end when they should", () => {
+  const objects = fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 4 }));
+  fc.assert(fc.property(objects, fc.integer({ min: 1, max: 9 }), spacing, (value, bytes, space) => {
+    const text = encoder.encode(JSON.stringify(value, null, space) + space);
+    const scan = new ObjectScan(text, LIMITS);
+    while (!scan.step(bytes));
+    expect(scan.members).toEqual(scanObject(text, LIMITS));
+  }));
+  const scan = new ObjectScan(encoder.encode(`{"a":[${"1,".repeat(1000)}1]}`), LIMITS);
+  let steps = 1;
+  while (!scan.step(100)) steps++;
+  expect(steps).toBeGreaterThan(15);
 });

@@ -3,6 +3,9 @@
 /** How deep a JSON body may nest. Deeper ones are refused before they are parsed. */
 export const MAX_JSON_DEPTH = 64;
 
+/** How many members a call's JSON body may have; endpoints take a few dozen. */
+export const MAX_JSON_MEMBERS = 1000;
+
 /** How many models one node may announce. */
 export const MAX_MODELS_PER_NODE = 1000;
 

@@ -13,8 +13,10 @@ import { Relay } from "./call/relay.ts";
 import { ResponseAffinity } from "./call/response_affinity.ts";
 import type { Cluster, ClusterParts } from "./cluster/cluster.ts";
 import { gauges } from "./gauges.ts";
+import { Budgets } from "./base/budgets.ts";
 import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
+import { BodyBudget } from "./http/body_budget.ts";
 import { Live } from "./http/live/live.ts";
 import { Metrics } from "./http/metrics.ts";
 import type { AppParts } from "./http/parts.ts";
@@ -51,6 +53,7 @@ const LATEST_AUDIT_EVENTS = 50;
 export async function createParts(config: Config, world: PartsWorld) {
   const { clock, log, random, consoleDir, isDraining } = world;
   const { databaseUrl, dataDir, redisUrl } = config;
+  const budgets = new Budgets();
   const store = await openStore({ databaseUrl, dataDir, log });
   await store.migrate();
   const ledger = new LedgerWriter({ store, dataDir, clock, log });
@@ -89,7 +92,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     config,
   );
   const calls = new Calls();
-  const metrics = new Metrics(gauges({ hub, calls, scheduler, ledger, cluster }));
+  const metrics = new Metrics(gauges({ hub, calls, scheduler, ledger, cluster }), budgets);
   const relay = new Relay({
     scheduler,
     responseAffinity,
@@ -143,6 +146,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     relay,
     metrics,
     sendQueues: new SendQueues(),
+    bodyBudget: new BodyBudget(config, budgets),
     origin: originReader(config.trustedProxies),
     isDraining,
     cluster,

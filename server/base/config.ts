@@ -157,6 +157,20 @@ const settings = {
     "Largest request body",
     whole(1024, 1 << 30),
   ),
+  bodyBytesPerAccount: setting(
+    "COLINK_BODY_BYTES_PER_ACCOUNT",
+    "67108864",
+    "bytes",
+    "Request bodies held for one account's calls; never less than one body",
+    whole(1024, 2 ** 40),
+  ),
+  bodyBytes: setting(
+    "COLINK_BODY_BYTES",
+    "268435456",
+    "bytes",
+    "Request bodies held for all calls; never less than one body",
+    whole(1024, 2 ** 40),
+  ),
   maxFrameBytes: setting(
     "COLINK_MAX_FRAME_BYTES",
     "8388608",
@@ -306,6 +320,11 @@ const settings = {
   ),
 };
 
+/** The environment variable of each setting, for messages that name it. */
+export const settingNames = Object.freeze(
+  Object.fromEntries(Object.entries(settings).map(([name, { env }]) => [name, env])),
+) as Readonly<Record<keyof typeof settings, string>>;
+
 /** All settings, with defaults filled in: each member has the type that its row's reader returns. */
 export type Config = { -readonly [K in keyof typeof settings]: Value<typeof settings[K]> };
 
@@ -344,6 +363,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (problems.length > 0) throw new ConfigError(problems);
   // A node that is pinged seldom answers seldom: a shorter limit would drop healthy nodes.
   config.silenceMs = Math.max(config.silenceMs, 2 * config.pingMs);
+  // A body of the allowed size must find room in empty budgets.
+  config.bodyBytesPerAccount = Math.max(config.bodyBytesPerAccount, config.maxBodyBytes);
+  config.bodyBytes = Math.max(config.bodyBytes, config.maxBodyBytes);
   if (config.jwtSecret === "") config.jwtSecret = secretOf(config.dataDir);
   return config;
 }

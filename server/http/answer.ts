@@ -62,6 +62,8 @@ export class HttpAnswer implements AnswerWriter, SseListener {
     /** Set on every answer: request id, rate limits. */
     private readonly headers: Readonly<AnswerHeaders>,
     private readonly connection: SseConnection,
+    /** Called before the first piece of a stream: no other node can take the call over from then on. */
+    private readonly onBegin: () => void = NOTHING,
   ) {
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -98,6 +100,7 @@ export class HttpAnswer implements AnswerWriter, SseListener {
   }
 
   data(events: string | Uint8Array, source: AnswerSource): boolean {
+    if (!this.#hasBegun) this.onBegin();
     this.#hasBegun = true;
     this.#source = source;
     const body = this.#open();

@@ -2,30 +2,56 @@
 
 import { promisify } from "node:util";
 import { gunzip, zstdDecompress } from "node:zlib";
-import { CallBody, JsonFault, MAX_JSON_DEPTH, OtherCase } from "../../protocol/mod.ts";
+import {
+  CallBody,
+  JsonFault,
+  MAX_JSON_DEPTH,
+  MAX_JSON_MEMBERS,
+  OtherCase,
+} from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
+import type { HeldBody } from "./body_budget.ts";
 
-/** Checks a body. Throws invalid_json, body_too_deep or invalid_request. */
-export function checkedBody(received: Uint8Array): CallBody {
+/** Compressed bodies are first taken to unpack to so many times their size, or to so many bytes. */
+const FIRST_RATIO = 16;
+const FIRST_BYTES = 64 * 1024;
+/** By which the guess grows when it was too low. */
+const GUESS_GROWTH = 8;
+
+/** Checks a body; a promise for a long one. Throws invalid_json, body_too_deep or invalid_request. */
+export function checkedBody(received: Uint8Array): CallBody | Promise<CallBody> {
   try {
-    return CallBody.of(received);
+    const body = CallBody.inSlices(received);
+    return body instanceof Promise ? body.catch(refuseBody) : body;
   } catch (error) {
-    if (error instanceof JsonFault) throw jsonErrors[error.problem](error.at);
-    if (!(error instanceof OtherCase)) throw error;
-    const { member: param, message } = error;
-    throw new ColinkError("invalid_request", `Cannot read the body: ${message}`, { param });
+    return refuseBody(error);
   }
 }
 
-/** Reads the whole body. Throws body_too_large, unsupported_media_type or invalid_json. */
-export function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+function refuseBody(error: unknown): never {
+  if (error instanceof JsonFault) throw jsonErrors[error.problem](error.at);
+  if (!(error instanceof OtherCase)) throw error;
+  const { member: param, message } = error;
+  throw new ColinkError("invalid_request", `Cannot read the body: ${message}`, { param });
+}
+
+/**
+ * Reads the whole body, whose memory is counted as `held` from the beginning. Throws body_too_large,
+ * unsupported_media_type, invalid_json, account_bodies_full or gateway_bodies_full.
+ */
+export function readBody(
+  request: Request,
+  maxBytes: number,
+  held: Pick<HeldBody, "resize">,
+): Promise<Uint8Array> {
   const { headers } = request;
   const announced = headers.get("content-length");
   if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  held.resize(Number(announced ?? 0) || 0);
   // Reading a stream costs more than the rest of this function; a body of known length needs none.
-  const bytes = announced === null ? readBytes(request.body, maxBytes) : request.bytes();
+  const bytes = announced === null ? readBytes(request.body, maxBytes, held) : request.bytes();
   const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
-  return encoding === "identity" ? bytes : decompress(bytes, encoding, maxBytes);
+  return encoding === "identity" ? bytes : decompress(bytes, encoding, maxBytes, held);
 }
 
 type Decode = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
@@ -48,22 +74,37 @@ const jsonErrors: Readonly<Record<JsonFault["problem"], (at: number) => ColinkEr
           "body_too_deep",
           `Cannot read the body: its JSON nests deeper than ${MAX_JSON_DEPTH} levels`,
         ),
+      "too many members": () =>
+        new ColinkError(
+          "invalid_request",
+          `Cannot read the body: it has more than ${MAX_JSON_MEMBERS} members; a call needs a few`,
+        ),
     },
   );
 
 /** Checks the size while reading: a chunked body does not announce it. */
-async function readBytes(body: ReadableStream<Uint8Array> | null, maxBytes: number) {
+async function readBytes(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+  held: Pick<HeldBody, "resize">,
+) {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body ?? []) {
     size += chunk.byteLength;
     if (size > maxBytes) throw tooLarge(maxBytes);
+    held.resize(size);
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-async function decompress(packed: Promise<Uint8Array>, encoding: string, maxBytes: number) {
+async function decompress(
+  packed: Promise<Uint8Array>,
+  encoding: string,
+  maxBytes: number,
+  held: Pick<HeldBody, "resize">,
+) {
   const bytes = await packed;
   const decode = decoders.get(encoding);
   if (decode === undefined) {
@@ -72,12 +113,22 @@ async function decompress(packed: Promise<Uint8Array>, encoding: string, maxByte
       `Cannot read the body: content-encoding must be gzip, zstd or none`,
     );
   }
-  try {
-    // The limit holds during decompression: a small body may unpack to a huge one.
-    return await decode(bytes, { maxOutputLength: maxBytes });
-  } catch (error) {
-    if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes);
-    throw new ColinkError("invalid_json", `Cannot read the body: it is not valid ${encoding}`);
+  let guess = Math.max(FIRST_BYTES, FIRST_RATIO * bytes.byteLength);
+  for (;;) {
+    // The limits hold during decompression: a small body may unpack to a huge one.
+    const maxOutputLength = Math.min(guess, maxBytes);
+    held.resize(bytes.byteLength + maxOutputLength);
+    try {
+      const whole = await decode(bytes, { maxOutputLength });
+      held.resize(whole.byteLength);
+      return whole;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ERR_BUFFER_TOO_LARGE") {
+        throw new ColinkError("invalid_json", `Cannot read the body: it is not valid ${encoding}`);
+      }
+      if (maxOutputLength === maxBytes) throw tooLarge(maxBytes);
+      guess *= GUESS_GROWTH;
+    }
   }
 }
 

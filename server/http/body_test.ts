@@ -1,14 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { ColinkError } from "../base/error.ts";
-import type { CallBody } from "../../protocol/mod.ts";
+import { CallBody } from "../../protocol/mod.ts";
 import { checkedBody, readBody } from "./body.ts";
 
 const MAX_BYTES = 1000;
+const MIB = 1024 * 1024;
+
+/** A budget without an end. */
+const unlimited = { resize() {} };
 
 async function read(body: string | Uint8Array<ArrayBuffer>): Promise<CallBody> {
   const request = new Request("http://gateway/v1", { method: "POST", body });
-  return checkedBody(await readBody(request, MAX_BYTES));
+  return checkedBody(await readBody(request, MAX_BYTES, unlimited));
 }
 
 /** The error's code and message. */
@@ -41,7 +45,7 @@ describe("a body", () => {
   test("has no encoding that is named like a property of objects", async () => {
     const headers = { "content-encoding": "constructor" };
     const request = new Request("http://gateway/v1", { method: "POST", body: "{}", headers });
-    await expect(readBody(request, MAX_BYTES))
+    await expect(readBody(request, MAX_BYTES, unlimited))
       .rejects.toMatchObject({ code: "unsupported_media_type" });
   });
 
@@ -60,36 +64,46 @@ describe("a body", () => {
     const text = `{"model":"m"}`;
     const packers = { gzip: gzipSync, zstd: zstdCompressSync };
     for (const [encoding, pack] of Object.entries(packers)) {
-      const bytes = await readBody(sent(pack(text), { "content-encoding": encoding }), MAX_BYTES);
+      const bytes = await readBody(
+        sent(pack(text), { "content-encoding": encoding }),
+        MAX_BYTES,
+        unlimited,
+      );
       expect(Buffer.from(bytes).toString()).toBe(text);
       const bomb = sent(pack("x".repeat(MAX_BYTES + 1)), { "content-encoding": encoding });
-      await expect(readBody(bomb, MAX_BYTES)).rejects.toMatchObject({ code: "body_too_large" });
+      await expect(readBody(bomb, MAX_BYTES, unlimited)).rejects.toMatchObject({
+        code: "body_too_large",
+      });
       const broken = sent("not compressed", { "content-encoding": encoding.toUpperCase() });
-      await expect(readBody(broken, MAX_BYTES)).rejects.toMatchObject({
+      await expect(readBody(broken, MAX_BYTES, unlimited)).rejects.toMatchObject({
         code: "invalid_json",
         message: expect.stringContaining(encoding),
       });
     }
     const plain = sent(text, { "content-encoding": "Identity" });
-    expect(Buffer.from(await readBody(plain, MAX_BYTES)).toString()).toBe(text);
+    expect(Buffer.from(await readBody(plain, MAX_BYTES, unlimited)).toString()).toBe(text);
   });
 
   test("of unknown length is read piece by piece, up to the limit", async () => {
-    const whole = await readBody(sent(pieces(4, MAX_BYTES / 4)), MAX_BYTES);
+    const whole = await readBody(sent(pieces(4, MAX_BYTES / 4)), MAX_BYTES, unlimited);
     expect(Buffer.from(whole).toString()).toBe("x".repeat(MAX_BYTES));
-    await expect(readBody(sent(pieces(5, MAX_BYTES / 4)), MAX_BYTES))
+    await expect(readBody(sent(pieces(5, MAX_BYTES / 4)), MAX_BYTES, unlimited))
       .rejects.toMatchObject({ code: "body_too_large" });
-    expect(Buffer.from(await readBody(sent(pieces(1, 3)), MAX_BYTES)).toString()).toBe("xxx");
-    expect(await readBody(new Request("http://gateway/v1", { method: "POST" }), MAX_BYTES))
+    expect(Buffer.from(await readBody(sent(pieces(1, 3)), MAX_BYTES, unlimited)).toString()).toBe(
+      "xxx",
+    );
+    expect(
+      await readBody(new Request("http://gateway/v1", { method: "POST" }), MAX_BYTES, unlimited),
+    )
       .toHaveLength(0);
   });
 
   test("that announces too much is not read", () => {
     const request = sent("{}", { "content-length": String(MAX_BYTES + 1) });
-    expect(() => readBody(request, MAX_BYTES)).toThrow("larger than 1000 bytes");
+    expect(() => readBody(request, MAX_BYTES, unlimited)).toThrow("larger than 1000 bytes");
     expect(request.bodyUsed).toBe(false);
     const large = sent("{}", { "content-length": String(3 * 1024 * 1024) });
-    expect(() => readBody(large, 2 * 1024 * 1024)).toThrow("larger than 2 MiB");
+    expect(() => readBody(large, 2 * 1024 * 1024, unlimited)).toThrow("larger than 2 MiB");
   });
 });
 
@@ -109,3 +123,61 @@ function pieces(count: number, bytes: number): ReadableStream<Uint8Array> {
     },
   });
 }
+
+describe("a body that costs much", () => {
+  const sizesOf = async (body: string | Uint8Array | ReadableStream<Uint8Array>, headers = {}) => {
+    const sizes: number[] = [];
+    await readBody(sent(body, headers), 10 * MIB, { resize: (bytes) => sizes.push(bytes) });
+    return sizes;
+  };
+
+  test("is counted before it is read, as its pieces come, and as it is unpacked", async () => {
+    expect(await sizesOf("{}", { "content-length": "5000" })).toEqual([5000]);
+    expect(await sizesOf(pieces(3, 10))).toEqual([0, 10, 20, 30]);
+    const packed = zstdCompressSync(Buffer.alloc(2 * MIB));
+    const sizes = await sizesOf(packed, { "content-encoding": "zstd" });
+    expect(sizes.at(-1)).toBe(2 * MIB);
+    // Never more is unpacked than was counted before.
+    expect(Math.max(...sizes)).toBeGreaterThanOrEqual(2 * MIB + packed.byteLength);
+    expect(sizes.slice(0, -1)).toEqual(sizes.slice(0, -1).toSorted((a, b) => a - b));
+  });
+
+  test("is not unpacked further than its budget reaches", async () => {
+    const packed = zstdCompressSync(Buffer.alloc(8 * MIB));
+    const resize = (bytes: number) => {
+      if (bytes > MIB) throw new ColinkError("account_bodies_full", "full");
+    };
+    await expect(readBody(sent(packed, { "content-encoding": "zstd" }), 10 * MIB, { resize }))
+      .rejects.toMatchObject({ code: "account_bodies_full" });
+  });
+
+  test("is refused for its many members with their limit", async () => {
+    const members = (count: number, name: (i: number) => string) =>
+      checkedBody(
+        new TextEncoder().encode(
+          `{${Array.from({ length: count }, (_, i) => `"${name(i)}":1`).join()}}`,
+        ),
+      );
+    expect(await members(1000, (i) => `k${i}`)).toBeInstanceOf(CallBody);
+    for (const name of [(i: number) => `k${i}`, () => "same"]) {
+      expect(() => members(1001, name)).toThrow("it has more than 1000 members");
+    }
+  });
+
+  test("lets other work in between while it is checked", async () => {
+    const bytes = new TextEncoder().encode(`{"a":[${"1,".repeat(MIB)}1],"model":"m"}`);
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    const body = await checkedBody(bytes);
+    isOver = true;
+    expect(body.value("model")).toBe("m");
+    expect(turns).toBeGreaterThan(5);
+    expect(body.size("model")).toBe(3);
+    await expect(Promise.resolve(checkedBody(bytes.subarray(0, -2)))).rejects.toThrow("at byte");
+  });
+});

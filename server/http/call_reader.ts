@@ -4,10 +4,9 @@ import { type CallBody, endpointSpecs } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import type { ResponseAffinity } from "../call/response_affinity.ts";
-import { ReceivedBody } from "../node/body.ts";
+import type { Body } from "../node/attempt.ts";
 import { Call } from "../schedule/call.ts";
 import { responseNotFound } from "../schedule/unavailable.ts";
-import { checkedBody } from "./body.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
 
@@ -21,12 +20,13 @@ export interface IncomingRequest {
 /** Throws ColinkError if the request is invalid, or its key may not call the model. */
 export function readCall(
   { request, requestId, startedMs }: IncomingRequest,
-  bytes: Uint8Array,
+  body: CallBody,
+  /** The body as the call keeps it. */
+  kept: Body,
   endpoint: EndpointRow,
   key: Key,
   { clock, responseAffinity }: Pick<AppParts, "clock" | "responseAffinity">,
 ): Call {
-  const body = checkedBody(bytes);
   const { model, stream } = routingFields(body);
   checkBody(endpoint, body);
   if (key.models !== null && !key.models.includes(model)) {
@@ -50,7 +50,7 @@ export function readCall(
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: passedHeaders(endpoint, request.headers),
     requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
-    body: new ReceivedBody(body.bytes),
+    body: kept,
   };
   return new Call(callRequest, startedMs, clock.now());
 }

@@ -1,11 +1,12 @@
 /** What a call takes from its request: body, headers and the permissions of its key. */
 
 import { describe, expect, test } from "bun:test";
-import { Endpoint } from "../../protocol/mod.ts";
+import { CallBody, Endpoint } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { ResponseAffinity } from "../call/response_affinity.ts";
 import type { CallRequest } from "../schedule/call.ts";
+import { ReceivedBody } from "../node/body.ts";
 import { readCall } from "./call_reader.ts";
 import { endpoints } from "./endpoints.ts";
 
@@ -36,7 +37,8 @@ function read(body: object, { endpoint = Endpoint.chat, headers = {}, models }: 
   const row = endpoints.find(({ path }) => path === endpoint)!;
   const received = { request, requestId: "req-1", startedMs: 7 };
   const allowed = { ...key, models: models ?? null };
-  return readCall(received, bytes, row, allowed, { clock, responseAffinity });
+  const kept = new ReceivedBody(bytes);
+  return readCall(received, CallBody.of(bytes), kept, row, allowed, { clock, responseAffinity });
 }
 
 function request(...args: Parameters<typeof read>): CallRequest {

@@ -20,6 +20,8 @@ interface Rule {
   readonly text: string;
   /** Whether a list may have no items. */
   readonly mayBeEmpty?: boolean;
+  /** How long it may be, in bytes, where it is parsed; absent: as long as the body. */
+  readonly maxBytes?: number;
   /** Whether it may be absent or null. */
   readonly isOptional?: boolean;
 }
@@ -35,6 +37,9 @@ export interface EndpointRow {
   /** The caller's headers that travel to the node, by lower-case name; absent: none. */
   readonly headers?: readonly string[];
 }
+
+/** To parse a longer member would hold up everything else; none that is parsed needs more. */
+const MAX_PARSED_BYTES = 4096;
 
 const messages: Rule = {
   member: "messages",
@@ -52,6 +57,7 @@ const streamOptions: Rule = {
   member: "stream_options",
   kinds: ["object"],
   text: "an object",
+  maxBytes: MAX_PARSED_BYTES,
   isOptional: true,
 };
 
@@ -85,7 +91,13 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
         mayBeEmpty: true,
         isOptional: true,
       },
-      { member: "previous_response_id", kinds: ["string"], text: "text", isOptional: true },
+      {
+        member: "previous_response_id",
+        kinds: ["string"],
+        text: "text",
+        maxBytes: MAX_PARSED_BYTES,
+        isOptional: true,
+      },
     ],
     refuse: refuseResponse,
     continues: "previous_response_id",
@@ -135,13 +147,16 @@ export function checkBody(endpoint: EndpointRow, body: CallBody): void {
 }
 
 function checkMember(endpoint: EndpointRow, rule: Rule, body: CallBody): void {
-  const { member, kinds, text, mayBeEmpty = false, isOptional = false } = rule;
+  const { member, kinds, text, mayBeEmpty = false, maxBytes = Infinity, isOptional = false } = rule;
   const kind = body.kind(member);
   if (isOptional && (kind === undefined || kind === "null")) return;
   if (kind === undefined) refuseForeignBody(endpoint, member, body);
   const isRight = kind !== undefined && kinds.includes(kind) &&
     (mayBeEmpty || !body.isEmptyList(member));
   if (!isRight) throw wrong(member, `Cannot read the body: "${member}" must be ${text}`);
+  if (body.size(member) > maxBytes) {
+    throw wrong(member, `Cannot read the body: "${member}" is longer than ${maxBytes} bytes`);
+  }
 }
 
 /** Throws for a body that is made for another endpoint, naming that endpoint. */
@@ -171,7 +186,7 @@ function refuseResponse(body: CallBody): void {
       { param: "conversation" },
     );
   }
-  if (body.value("background") === true) {
+  if (body.kind("background") === "boolean" && body.value("background") === true) {
     throw wrong(
       "background",
       "Cannot answer in the background: answers cannot be fetched later; stream it or wait for it",

@@ -1,13 +1,14 @@
 /** What a body must contain at each endpoint, before it becomes a call. */
 
 import { describe, expect, test } from "bun:test";
-import { Endpoint } from "../../protocol/mod.ts";
+import { type CallBody, Endpoint } from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
 import { checkedBody } from "./body.ts";
 import { checkBody, endpoints, errorFormatOf, routingFields } from "./endpoints.ts";
 import { anthropic, openAi, openAiResponses } from "./error_format.ts";
 
-const bodyOf = (value: unknown) => checkedBody(new TextEncoder().encode(JSON.stringify(value)));
+const bodyOf = (value: unknown) =>
+  checkedBody(new TextEncoder().encode(JSON.stringify(value))) as CallBody;
 
 function errorOf(check: () => unknown): ColinkError | null {
   try {
@@ -131,4 +132,18 @@ test("an endpoint's errors are in its format, and other paths have none", () => 
   expect(errorFormatOf(Endpoint.responses)).toBe(openAiResponses);
   expect(errorFormatOf(Endpoint.count_tokens)).toBe(anthropic);
   expect(errorFormatOf("/v1/models")).toBeUndefined();
+});
+
+test("a member that is parsed is refused when it is longer than 4 KiB", () => {
+  const [chat, responses] = [Endpoint.chat, Endpoint.responses]
+    .map((path) => endpoints.find((row) => row.path === path)!);
+  const messages = [{ role: "user", content: "hi" }];
+  const long = (bytes: number) => ({ a: "x".repeat(bytes - 8) });
+  expect(errorOf(() => checkBody(chat!, bodyOf({ messages, stream_options: long(4096) })))).toBe(
+    null,
+  );
+  expect(errorOf(() => checkBody(chat!, bodyOf({ messages, stream_options: long(4097) })))?.message)
+    .toBe('Cannot read the body: "stream_options" is longer than 4096 bytes');
+  const body = bodyOf({ input: "hi", previous_response_id: "x".repeat(5000) });
+  expect(errorOf(() => checkBody(responses!, body))?.param).toBe("previous_response_id");
 });

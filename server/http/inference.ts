@@ -3,7 +3,8 @@
 import type { Call } from "../schedule/call.ts";
 import { ColinkError } from "../base/error.ts";
 import { HttpAnswer } from "./answer.ts";
-import { readBody } from "./body.ts";
+import { checkedBody, readBody } from "./body.ts";
+import type { HeldBody } from "./body_budget.ts";
 import { type IncomingRequest, readCall } from "./call_reader.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
@@ -42,19 +43,38 @@ async function answer(
   endpoint: EndpointRow,
   parts: AppParts,
 ): Promise<Response> {
-  const { request, server, headers } = received;
-  const { config, clock, keyring, limiter, relay, settings } = parts;
+  const { request, headers } = received;
+  const { config, keyring, limiter, settings } = parts;
   const { revocationCount } = keyring;
   const found = apiKey(request.headers, keyring);
   const key = found instanceof Promise ? await found : found;
   const counted = withinLimit(key, limiter, settings.values.defaultRpm, headers);
   if (counted instanceof Promise) await counted;
-  const bytes = await readBody(request, config.maxBodyBytes);
-  const call = readCall(received, bytes, endpoint, key, parts);
-  // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
-  // which ends only what is a call already.
-  if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, keyring);
-  if (parts.isDraining()) throw shuttingDown();
+  const held = parts.bodyBudget.hold(key.accountId);
+  try {
+    const checked = checkedBody(await readBody(request, config.maxBodyBytes, held));
+    const body = checked instanceof Promise ? await checked : checked;
+    const call = readCall(received, body, held.keep(body.bytes), endpoint, key, parts);
+    // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
+    // which ends only what is a call already.
+    if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, keyring);
+    if (parts.isDraining()) throw shuttingDown();
+    return run(call, received, endpoint, held, parts);
+  } catch (error) {
+    held.release();
+    throw error;
+  }
+}
+
+/** Runs the call. The body is given up when an answer has begun, because no other node can then take over, and at the end. */
+function run(
+  call: Call,
+  { request, server, headers }: InferenceRequest,
+  endpoint: EndpointRow,
+  held: HeldBody,
+  parts: AppParts,
+): Promise<Response> {
+  const { config, clock, relay } = parts;
   // The relay has its own limits; Bun's idle timer would end the call of a node that thinks for long.
   server.timeout(request, 0);
   const connection = {
@@ -62,9 +82,13 @@ async function answer(
     ending: () => server.timeout(request, config.callerIdleMs / 1000),
     progress: () => parts.sendQueues.of(server.port, server.requestIP(request)?.port),
   };
-  const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection);
+  const onBegin = () => held.release();
+  const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection, onBegin);
   const cancelLimits = limitTime(request, call, writer, parts);
-  void relay.run(call, writer).then(cancelLimits);
+  void relay.run(call, writer).then(() => {
+    cancelLimits();
+    held.release();
+  });
   return writer.response;
 }
 

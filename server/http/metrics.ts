@@ -1,6 +1,7 @@
 /** The figures of /metrics: counts of calls, tokens and attempts, and gauges. */
 
 import type { Metric, Registry } from "prom-client";
+import type { Budget, Budgets } from "../base/budgets.ts";
 import type { LedgerEntry } from "../store/store.ts";
 
 /** By name; read at each scrape. */
@@ -29,6 +30,7 @@ const FIRST_BYTE = "colink_first_byte_seconds";
  */
 export class Metrics {
   readonly #gauges: Gauges;
+  readonly #budgets: Budgets;
   /** By endpoint, outcome and status. */
   readonly #calls = new Map<string, { labels: Record<string, string>; value: number }>();
   readonly #tokens = { prompt: 0, completion: 0 };
@@ -38,8 +40,9 @@ export class Metrics {
   );
   #registry: Promise<Registry> | null = null;
 
-  constructor(gauges: Gauges) {
+  constructor(gauges: Gauges, budgets: Budgets) {
     this.#gauges = gauges;
+    this.#budgets = budgets;
   }
 
   callEnded(entry: LedgerEntry): void {
@@ -52,7 +55,11 @@ export class Metrics {
 
   /** The figures as they are now, in the text format of Prometheus. */
   async scrape(): Promise<{ text: string; contentType: string }> {
-    const registry = await (this.#registry ??= registryOf([...this.#counts(), ...this.#reads()]));
+    const registry = await (this.#registry ??= registryOf([
+      ...this.#counts(),
+      ...this.#budgetFamilies(),
+      ...this.#reads(),
+    ]));
     return { text: await registry.metrics(), contentType: registry.contentType };
   }
 
@@ -91,6 +98,34 @@ export class Metrics {
         type: "counter",
         help: "Attempts at calls on nodes",
         samples: () => [{ value: this.#attempts }],
+      },
+    ];
+  }
+
+  #budgetFamilies(): Family[] {
+    const samples = (valueOf: (budget: Budget) => number | undefined) => () =>
+      this.#budgets.all.flatMap((budget) => {
+        const value = valueOf(budget);
+        return value === undefined ? [] : [{ labels: { budget: budget.name }, value }];
+      });
+    return [
+      {
+        name: "colink_budget_used",
+        type: "gauge",
+        help: "Used of each budget; of participants' budgets, by the one that uses most",
+        samples: samples(({ size }) => size.used?.()),
+      },
+      {
+        name: "colink_budget_limit",
+        type: "gauge",
+        help: "The size of each budget",
+        samples: samples(({ size }) => size.limit),
+      },
+      {
+        name: "colink_budget_refusals_total",
+        type: "counter",
+        help: "What was refused because a budget was used up",
+        samples: samples(({ refusals }) => refusals),
       },
     ];
   }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Budgets } from "../base/budgets.ts";
 import type { LedgerEntry } from "../store/store.ts";
 import { Metrics } from "./metrics.ts";
 
@@ -14,7 +15,10 @@ function entry(more: Partial<LedgerEntry>): LedgerEntry {
 }
 
 test("calls are counted by outcome, with their tokens and attempts, before, between and after scrapes", async () => {
-  const metrics = new Metrics({ colink_nodes: { help: "Connected nodes", read: () => 4 } });
+  const metrics = new Metrics(
+    { colink_nodes: { help: "Connected nodes", read: () => 4 } },
+    new Budgets(),
+  );
   metrics.callEnded(entry({}));
   metrics.callEnded(entry({ attempts: 3 }));
   await metrics.scrape();
@@ -47,7 +51,7 @@ test("calls are counted by outcome, with their tokens and attempts, before, betw
 });
 
 test("each family says what it is, and a label's value cannot end its line or its quotes", async () => {
-  const metrics = new Metrics({});
+  const metrics = new Metrics({}, new Budgets());
   metrics.callEnded(entry({ endpoint: 'a"b\\c\nd' }));
   const { text, contentType } = await metrics.scrape();
   expect(contentType).toBe("text/plain; version=0.0.4; charset=utf-8");
@@ -59,8 +63,24 @@ test("each family says what it is, and a label's value cannot end its line or it
 });
 
 test("two scrapes at once are answered alike", async () => {
-  const metrics = new Metrics({ colink_nodes: { help: "Nodes", read: () => 4 } });
+  const metrics = new Metrics({ colink_nodes: { help: "Nodes", read: () => 4 } }, new Budgets());
   const [one, other] = await Promise.all([metrics.scrape(), metrics.scrape()]);
   expect(one).toEqual(other);
   expect(one.text).toEndWith("colink_nodes 4\n");
+});
+
+test("budgets show what is used, their size, and what they refused", async () => {
+  const budgets = new Budgets();
+  const bytes = budgets.add("bytes", { limit: 9, used: () => 7 });
+  budgets.add("names", { limit: 3 });
+  bytes.refused();
+  bytes.refused();
+  const lines = (await new Metrics({}, budgets).scrape()).text.split("\n");
+  expect(lines.filter((line) => line.startsWith("colink_budget"))).toEqual([
+    'colink_budget_used{budget="bytes"} 7',
+    'colink_budget_limit{budget="bytes"} 9',
+    'colink_budget_limit{budget="names"} 3',
+    'colink_budget_refusals_total{budget="bytes"} 2',
+    'colink_budget_refusals_total{budget="names"} 0',
+  ]);
 });

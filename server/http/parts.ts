@@ -27,6 +27,7 @@ import type { Hub } from "../node/hub.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { Store } from "../store/store.ts";
 import type { Origin } from "./address.ts";
+import type { BodyBudget } from "./body_budget.ts";
 import type { AppContext } from "./env.ts";
 import type { Live } from "./live/live.ts";
 import type { Metrics } from "./metrics.ts";
@@ -72,6 +73,7 @@ export interface AppParts {
   relay: Relay;
   metrics: Metrics;
   sendQueues: SendQueues;
+  bodyBudget: BodyBudget;
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;
   /** Null: this gateway is not part of a cluster. */

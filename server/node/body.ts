@@ -3,14 +3,27 @@
 import type { Body } from "./attempt.ts";
 
 const decoder = new TextDecoder();
+const GIVEN_UP = new Uint8Array();
 
 export class ReceivedBody implements Body {
-  #text: string | null = null;
+  #bytes: Uint8Array;
 
-  constructor(readonly bytes: Uint8Array) {}
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
 
-  /** Decoded on first use: calls to v2 nodes do not need it. */
+  /** Empty once the body was given up. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Decoded on each use and not kept: it would pin the body's memory a second time. */
   get text(): string {
-    return this.#text ??= decoder.decode(this.bytes);
+    return decoder.decode(this.#bytes);
+  }
+
+  /** Frees the memory: the call's node has the body, and no other will need it. */
+  giveUp(): void {
+    this.#bytes = GIVEN_UP;
   }
 }

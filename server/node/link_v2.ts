@@ -191,6 +191,8 @@ export class LinkV2 extends Link<number, OpenStream> {
     if (!isSuccess(head)) stream.head = head;
     else {
       stream.head = SUCCESS;
+      // A node that answers has read the body or does not want the rest, which the gateway gives up.
+      this.outbox.drop(id);
       stream.sink.head(this.#shown(head));
     }
   }

@@ -31,9 +31,11 @@ export class Affinity implements Policy {
 
   /** The node of the longest beginning that was answered. The whole call does not count: sent again, it may go anywhere. */
   preferred(request: CallRequest, { slots, active }: PoolLoad): Node | null {
+    // Read now in any case: the body is given up before the call has ended, and `learn` needs them.
+    const digests = this.#digestsOf(request);
     const nodeKeys = this.#byModel.get(request.model);
     if (nodeKeys === undefined) return null;
-    for (const digest of this.#digestsOf(request).slice(0, -1).reverse()) {
+    for (const digest of digests.slice(0, -1).reverse()) {
       const nodeKey = nodeKeys.get(digest);
       const node = nodeKey === undefined ? undefined : this.hub.find(nodeKey);
       if (!node?.serves(request)) continue;

@@ -43,6 +43,8 @@ export const errors: Messages["errors"] = {
   no_node_online: "目前没有提供此模型的节点在线。",
   nodes_penalized: "提供此模型的节点都在冷却、已暂停或正在下线，请稍后重试。",
   queue_full: "排队已满，请稍后重试。",
+  account_bodies_full: "您正在进行的调用占用了过多内容。请等部分调用结束后重试。",
+  gateway_bodies_full: "网关暂存的请求过多。请稍后重试。",
   queue_timeout: "排队超时，节点都在忙。",
   node_busy: "所有节点都已满载。",
   node_lost: "节点连接中断，请重试。",

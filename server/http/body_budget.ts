@@ -1,0 +1,94 @@
+/** How many bytes of request bodies the gateway holds, for each account and altogether. */
+
+import type { Budget, Budgets } from "../base/budgets.ts";
+import { type Config, settingNames } from "../base/config.ts";
+import { ColinkError } from "../base/error.ts";
+import { ReceivedBody } from "../node/body.ts";
+
+export type BodyBudgetConfig = Pick<Config, "bodyBytes" | "bodyBytesPerAccount">;
+
+/** A place becomes free when any call ends, which is not known beforehand. */
+const RETRY_MS = 5_000;
+
+const MIB = 1024 * 1024;
+
+export class BodyBudget {
+  #heldBytes = 0;
+  readonly #heldByAccount = new Map<string, number>();
+  readonly #ofGateway: Budget;
+  readonly #ofAccount: Budget;
+
+  constructor(private readonly config: BodyBudgetConfig, budgets: Budgets) {
+    this.#ofGateway = budgets.add("body_bytes", {
+      limit: config.bodyBytes,
+      used: () => this.#heldBytes,
+    });
+    this.#ofAccount = budgets.add("body_bytes_per_account", {
+      limit: config.bodyBytesPerAccount,
+      used: () => Math.max(0, ...this.#heldByAccount.values()),
+    });
+  }
+
+  /** Begins a body of the account, of no bytes yet. */
+  hold(accountId: string): HeldBody {
+    return new HeldBody((bytes) => this.#add(accountId, bytes));
+  }
+
+  /** Throws `account_bodies_full` or `gateway_bodies_full`. */
+  #add(accountId: string, bytes: number): void {
+    const { bodyBytes, bodyBytesPerAccount } = this.config;
+    const held = (this.#heldByAccount.get(accountId) ?? 0) + bytes;
+    if (bytes > 0 && held > bodyBytesPerAccount) {
+      this.#ofAccount.refused();
+      throw new ColinkError(
+        "account_bodies_full",
+        `Cannot take the call: this account's running and waiting calls hold all of the ` +
+          `${Math.floor(bodyBytesPerAccount / MIB)} MiB of request bodies that one account may ` +
+          `(${settingNames.bodyBytesPerAccount}); try again when some have ended`,
+        { retryAfterMs: RETRY_MS },
+      );
+    }
+    if (bytes > 0 && this.#heldBytes + bytes > bodyBytes) {
+      this.#ofGateway.refused();
+      throw new ColinkError(
+        "gateway_bodies_full",
+        `Cannot take the call: the gateway's calls hold all of the ` +
+          `${Math.floor(bodyBytes / MIB)} MiB of request bodies that it keeps ` +
+          `(${settingNames.bodyBytes}); try again soon`,
+        { retryAfterMs: RETRY_MS },
+      );
+    }
+    this.#heldBytes += bytes;
+    if (held > 0) this.#heldByAccount.set(accountId, held);
+    else this.#heldByAccount.delete(accountId);
+  }
+}
+
+/** What one request's body holds of the budgets, from its first byte on. */
+export class HeldBody {
+  #bytes = 0;
+  #isReleased = false;
+  #body: ReceivedBody | null = null;
+
+  constructor(private readonly add: (bytes: number) => void) {}
+
+  /** Holds so many bytes instead of those until now. Throws `account_bodies_full` or `gateway_bodies_full`, and then holds what it did. */
+  resize(bytes: number): void {
+    if (this.#isReleased) return;
+    this.add(bytes - this.#bytes);
+    this.#bytes = bytes;
+  }
+
+  /** The body as its call keeps it, until the release. */
+  keep(bytes: Uint8Array): ReceivedBody {
+    return this.#body = new ReceivedBody(bytes);
+  }
+
+  /** Gives the body up: it is not needed again. Harmless twice. */
+  release(): void {
+    this.resize(0);
+    this.#isReleased = true;
+    this.#body?.giveUp();
+    this.#body = null;
+  }
+}
