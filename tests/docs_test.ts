@@ -232,7 +232,7 @@ test("the configurations that are shown are accepted, once they hold a token", (
   const shown = [english, chinese, configuration].flatMap(({ fences }) =>
     fences.filter(({ language }) => language === "yaml")
   );
-  expect(shown).toHaveLength(5);
+  expect(shown).toHaveLength(6);
   for (const { text } of shown) {
     const config = parseConfig(text.replace("client-your-token-here", "client-x"), env);
     expect(config.client_token).toBe("client-x");

@@ -32,7 +32,9 @@ const server = Bun.serve({
     if (request.method !== "POST") return new Response(null, NOT_FOUND);
     const { model, stream } = await request.json() as { model: string; stream?: boolean };
     received.push({ target: pathname + search, headers: request.headers, model });
-    if (pathname.endsWith("/responses")) return new Response("404 page not found", NOT_FOUND);
+    if (/\/(responses|embeddings)$/.test(pathname)) {
+      return new Response("404 page not found", NOT_FOUND);
+    }
     const status = Number(model);
     if (status >= 400) {
       const message = `no ${status} at ${host}${pathname}${search}`;
@@ -261,15 +263,28 @@ describe("of two providers of one model name, the first", () => {
 });
 
 describe("an endpoint that a provider lacks", () => {
-  const respond = (model: string) =>
-    ask(`${gateway.url}/v1/responses`, {
+  const call = (path: string, model: string) =>
+    ask(`${gateway.url}${path}`, {
       method: "POST",
       token: account.apiToken,
       body: JSON.stringify({ model, input: "hello" }),
     });
+  const respond = (model: string) => call("/v1/responses", model);
+
+  test("is bridged through one that it has", async () => {
+    for (let i = 0; i < 2; i++) {
+      received.length = 0;
+      const { status, json } = await respond("anything");
+      expect(status).toBe(200);
+      expect(json).toMatchObject({ object: "response", model: "anything", status: "completed" });
+      // The first call finds out that the path is missing.
+      const paths = received.map(({ target }) => target.split("/").at(-1)!);
+      expect(paths).toEqual(i === 0 ? ["responses", "completions"] : ["completions"]);
+    }
+  });
 
   test("is rejected in the provider's words, without a penalty for the node", async () => {
-    const { status, json } = await respond("anything");
+    const { status, json } = await call("/v1/embeddings", "anything");
     expect(status).toBe(404);
     expect(json.error.message).toBe("404 page not found");
     const penalties = (await listNodes(gateway)).flatMap(({ penalties }) => penalties);

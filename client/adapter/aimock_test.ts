@@ -4,7 +4,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { realWorld } from "../world.ts";
 import { type Adapter, UpstreamFailure } from "./adapter.ts";
-import type { ChatChunk, ChatCompletion } from "./chat.ts";
+import type { ChatChunk, ChatCompletion } from "./chat/shapes.ts";
 import { ClaudeAdapter } from "./claude.ts";
 import { OpenAiAdapter } from "./openai.ts";
 

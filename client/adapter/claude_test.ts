@@ -7,7 +7,7 @@ import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { eventStream, sse } from "../testing/stub_upstream.ts";
 import { realWorld } from "../world.ts";
 import { UpstreamFailure } from "./adapter.ts";
-import type { ChatChunk, ChatCompletion } from "./chat.ts";
+import type { ChatChunk, ChatCompletion } from "./chat/shapes.ts";
 import { ClaudeAdapter } from "./claude.ts";
 import type { Web } from "./claude/web.ts";
 

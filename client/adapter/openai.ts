@@ -1,6 +1,11 @@
-/** The adapter for OpenAI-compatible servers: relays calls, and repairs the faults of such servers' answers. */
+/** The adapter for OpenAI-compatible servers: relays calls in dialects that the server speaks, and bridges the others. */
 
-import { Endpoint, endpointSpecs, everyEndpoint, withMember } from "../../protocol/mod.ts";
+import {
+  Endpoint,
+  endpointSpecs,
+  everyEndpoint,
+  type ModelCapabilities,
+} from "../../protocol/mod.ts";
 import type { World } from "../world.ts";
 import {
   type Adapter,
@@ -9,28 +14,20 @@ import {
   type Piece,
   UpstreamFailure,
 } from "./adapter.ts";
-import { withAskedModel } from "./asked_model.ts";
+import type { AnswerEvent } from "./bridge/answer_event.ts";
+import { bridged, bridgedEndpoints } from "./bridge/bridge.ts";
+import type { ModelRequest } from "./bridge/model_request.ts";
+import { quirksOf, quirksShape } from "./chat/quirks.ts";
+import { ClaudeProvider } from "./claude/claude_provider.ts";
+import { ClaudeUpstream } from "./claude/claude_upstream.ts";
+import { MessagesRelay } from "./claude/messages_relay.ts";
+import { ChatProvider } from "./openai/chat_provider.ts";
+import { OpenAiRelay } from "./openai/openai_relay.ts";
+import { askResponses } from "./openai/responses_provider.ts";
 import type { ProviderOptions } from "./provider_options.ts";
-import { type AddressRule, baseUrlOf, pathBelowBase } from "./upstream/base_url.ts";
-import {
-  beginsWithObject,
-  isEventStream,
-  isEventText,
-  readWhole,
-  ResponseBody,
-} from "./sse/event_stream.ts";
-import { readListing } from "./upstream/model_listing.ts";
-import { type ProviderQuirks, quirksOf } from "./messages/chat_request.ts";
-import { messagesOverChat } from "./messages/over_chat.ts";
-import { type DialectStream, type OpenAiDialect, openAiDialects } from "./openai/chat_dialect.ts";
-import { EventRelay, type Scanner } from "./openai/event_relay.ts";
-import { type Json, parseObject } from "./json_object.ts";
-import { openAiError } from "./openai/openai_error.ts";
-import { StreamedAnswer } from "./openai/streamed_answer.ts";
 import { LazyIterator } from "./sse/lazy_iterator.ts";
-import { PassthroughScanner } from "./sse/passthrough_scanner.ts";
-import { errorObject, readFailure, statusIn, toFailure } from "./upstream/upstream_error.ts";
-import { relayedHeaders } from "./upstream/relayed_headers.ts";
+import { type AddressRule, baseUrlOf } from "./upstream/base_url.ts";
+import { readListing } from "./upstream/model_listing.ts";
 import { Upstream } from "./upstream/upstream.ts";
 
 /** Many servers have another base path (`/openai`, `/api/v1beta`), so only a bare host surely lacks the version. */
@@ -39,139 +36,162 @@ export const openAiAddress: AddressRule = {
   lacksVersion: (path) => path === "",
 };
 
+/** The endpoints that can serve a bridged one, the best first. Few servers have /v1/messages. */
+const routes: Readonly<Partial<Record<Endpoint, readonly Endpoint[]>>> = Object.freeze({
+  [Endpoint.chat]: [Endpoint.chat, Endpoint.responses, Endpoint.messages],
+  [Endpoint.responses]: [Endpoint.responses, Endpoint.chat, Endpoint.messages],
+  [Endpoint.messages]: [Endpoint.chat, Endpoint.responses, Endpoint.messages],
+});
+
 export class OpenAiAdapter implements Adapter {
-  /** Messages are translated to chat completions. */
   static readonly endpoints: readonly Endpoint[] = everyEndpoint.filter((path) =>
-    endpointSpecs[path].api === "openai" || path === Endpoint.messages
+    endpointSpecs[path].api === "openai" || bridgedEndpoints.includes(path)
   );
+  static readonly options = { quirks: quirksShape.optional() };
   readonly endpoints = OpenAiAdapter.endpoints;
   readonly usualEndpoints = this.endpoints.filter((path) => !endpointSpecs[path].isOptIn);
   readonly #upstream: Upstream;
-  readonly #quirks: ProviderQuirks;
+  readonly #relay: OpenAiRelay;
+  readonly #messages: MessagesRelay;
+  readonly #chat: ChatProvider;
+  readonly #claude: ClaudeProvider;
+  /** The endpoints of models whose list entry names them. */
+  readonly #listed = new Map<string, readonly string[]>();
+  /** Endpoints that the server turned out not to have. */
+  readonly #missing = new Set<Endpoint>();
 
   constructor(
-    provider: ProviderOptions,
-    private readonly world: Pick<World, "fetch" | "todayMs">,
+    options: ProviderOptions,
+    private readonly world: Pick<World, "fetch" | "todayMs" | "nowMs">,
   ) {
-    const baseUrl = baseUrlOf(provider, openAiAddress);
-    this.#quirks = quirksOf(baseUrl.hostname);
+    const baseUrl = baseUrlOf(options, openAiAddress);
     this.#upstream = new Upstream({
       baseUrl,
-      apiKey: provider.api_key,
-      headers: provider.api_key ? { authorization: `Bearer ${provider.api_key}` } : {},
-      extraHeaders: provider.headers,
+      apiKey: options.api_key,
+      headers: options.api_key ? { authorization: `Bearer ${options.api_key}` } : {},
+      extraHeaders: options.headers,
     }, world);
+    this.#relay = new OpenAiRelay(this.#upstream, world);
+    const claude = new ClaudeUpstream(this.#upstream, world);
+    this.#messages = new MessagesRelay(claude, options.headers);
+    this.#claude = new ClaudeProvider(claude, world);
+    this.#chat = new ChatProvider(this.#relay, quirksOf(baseUrl.hostname, options.quirks));
   }
 
   async models(signal: AbortSignal): Promise<ListedModel[]> {
-    return readListing(await this.#upstream.read("models", signal));
+    const models = readListing(await this.#upstream.read("models", signal));
+    this.#listed.clear();
+    // An upgraded server may have more.
+    this.#missing.clear();
+    for (const { id, capabilities: { endpoints, context_length } } of models) {
+      if (endpoints !== undefined) this.#listed.set(id, endpoints);
+      if (context_length !== undefined) this.#chat.noteContext(id, context_length);
+    }
+    return models.map(({ id, capabilities }) => ({ id, capabilities: withBridged(capabilities) }));
   }
 
   answer(call: AdapterCall): AsyncIterable<Piece> {
-    return call.endpoint === Endpoint.messages
-      ? messagesOverChat(call, this, this.#quirks)
-      : new LazyIterator(() => this.#open(call));
+    const [first = call.endpoint, ...others] = this.#routesOf(call);
+    if (first !== call.endpoint) return this.#bridged(call, [first, ...others]);
+    if (first === Endpoint.messages) return this.#messages.answer(call);
+    return new LazyIterator(() => this.#open(call, others));
   }
 
-  async #open(call: AdapterCall): Promise<AsyncIterator<Piece>> {
-    const dialect = openAiDialects[call.endpoint];
-    if (dialect === undefined) {
-      throw new UpstreamFailure(404, `This provider has no ${call.endpoint}`);
+  /** Relays the call; if the server has no such endpoint, bridges it through another one. */
+  async #open(call: AdapterCall, others: readonly Endpoint[]): Promise<AsyncIterator<Piece>> {
+    try {
+      return await this.#relay.open(call);
+    } catch (failure) {
+      if (others.length === 0 || !lacksEndpoint(failure)) throw failure;
+      const lack = { failure, missing: [call.endpoint] };
+      return this.#bridged(call, others, lack)[Symbol.asyncIterator]();
     }
-    const response = await this.#post(call);
-    if (!call.stream || dialect.stream === null) return this.#whole(response, dialect, call);
-    if (isEventStream(response)) return this.#events(response, dialect.stream, call);
-    const sniffed = await beginsWithObject(response, call.signal);
-    return sniffed.isObject
-      ? this.#expanded(sniffed.response, dialect, call)
-      : this.#events(sniffed.response, dialect.stream, call);
   }
 
-  #events(response: Response, stream: DialectStream, call: AdapterCall): AsyncIterator<Piece> {
-    const relay = this.#relay(stream, call, new PassthroughScanner(call));
-    return new StreamedAnswer(new ResponseBody(response, call.signal), relay);
-  }
-
-  #relay(stream: DialectStream, call: AdapterCall, scanner: Scanner): EventRelay {
-    const failureIn = (event: Json) => this.#failureIn(event);
-    return new EventRelay(stream.follow(), failureIn, call, scanner);
-  }
-
-  async #post(call: AdapterCall): Promise<Response> {
-    const body = withMember(call.bodyText, "model", JSON.stringify(call.model));
-    const response = await this.#upstream.post(pathBelowBase(call.endpoint), body, call);
-    if (!response.ok) {
-      const nowMs = this.world.todayMs();
-      throw await readFailure(response, call.signal, this.#upstream, nowMs, openAiError);
-    }
-    call.onHead?.(relayedHeaders(response.headers));
-    return response;
-  }
-
-  async *#whole(
-    response: Response,
-    dialect: OpenAiDialect,
+  #bridged(
     call: AdapterCall,
-  ): AsyncGenerator<string> {
-    const { stream } = dialect;
-    const text = (await readWhole(response, call.signal)).trim();
-    const isStream = stream !== null && isEventText(text);
-    const whole = isStream ? this.#gathered(text, stream, call) : text;
-    const answer = this.#answerIn(whole, dialect);
-    const repaired = dialect.repair?.(whole, answer) ?? whole;
-    yield withAskedModel(repaired, answer, call);
+    targets: readonly Endpoint[],
+    lack: Lack | null = null,
+  ): AsyncIterable<string> {
+    const ask = (request: ModelRequest, call: AdapterCall) =>
+      this.#ask(request, call, targets, lack);
+    return bridged(call, ask, this.world.todayMs());
   }
 
-  /** Expands a whole answer into the requested stream. */
-  async *#expanded(
-    response: Response,
-    dialect: OpenAiDialect,
+  /** Asks at the first of the endpoints that the server has. If it has none, the first failure counts. */
+  async *#ask(
+    request: ModelRequest,
     call: AdapterCall,
-  ): AsyncGenerator<string> {
-    const text = (await readWhole(response, call.signal)).trim();
-    const answer = this.#answerIn(text, dialect);
-    const repaired = parseObject(dialect.repair?.(text, answer) ?? text);
-    for (const event of dialect.stream!.expand(repaired, wantsUsage(call.bodyText))) {
-      yield withAskedModel(event, JSON.parse(event), call);
-    }
-  }
-
-  #answerIn(text: string, { isFailure }: OpenAiDialect): Json {
-    const answer = parseObject(text);
-    if (isFailure(answer)) throw this.#failureIn(answer);
-    return answer;
-  }
-
-  /** The whole answer in a stream's text, for upstreams that stream although none was requested. */
-  #gathered(text: string, stream: DialectStream, call: AdapterCall): string {
-    const relay = this.#relay(stream, call, everyEvent);
-    const events: Json[] = [];
-    const take = () => {
-      for (let piece = relay.next(); piece !== null; piece = relay.next()) {
-        events.push(parseObject(piece as string));
+    [target, ...others]: readonly Endpoint[],
+    lack: Lack | null,
+  ): AsyncIterable<AnswerEvent> {
+    let hasBegun = false;
+    try {
+      for await (const event of this.#askAt(target!, request, call)) {
+        if (!hasBegun) lack?.missing.forEach((endpoint) => this.#missing.add(endpoint));
+        hasBegun = true;
+        yield event;
       }
-    };
-    relay.feed(new TextEncoder().encode(text));
-    take();
-    relay.feedEnd();
-    take();
-    relay.end();
-    return JSON.stringify(stream.gather(events));
+    } catch (failure) {
+      if (hasBegun || !lacksEndpoint(failure)) throw failure;
+      const first = lack?.failure ?? failure;
+      if (others.length === 0) throw first;
+      const missing = [...lack?.missing ?? [], target!];
+      yield* this.#ask(request, call, others, { failure: first, missing });
+    }
   }
 
-  #failureIn(body: Json): UpstreamFailure {
-    const error = errorObject(body, "The provider failed in the middle of its answer");
-    return toFailure(statusIn(error) ?? 502, error, this.#upstream);
+  #askAt(
+    target: Endpoint,
+    request: ModelRequest,
+    call: AdapterCall,
+  ): AsyncIterable<AnswerEvent> {
+    switch (target) {
+      case Endpoint.messages:
+        return this.#claude.ask(request, call);
+      case Endpoint.responses:
+        return askResponses(this.#relay, request, call);
+      default:
+        return this.#chat.ask(request, call);
+    }
+  }
+
+  /** The endpoints to try, the best first; the model's own list decides if it has one. */
+  #routesOf({ endpoint, model }: AdapterCall): readonly Endpoint[] {
+    const all = routes[endpoint];
+    if (all === undefined) return [];
+    const listed = this.#listed.get(model);
+    if (listed?.some((path) => all.includes(path as Endpoint))) {
+      return [endpoint, ...all].filter((path, i, paths) =>
+        listed.includes(path) && paths.indexOf(path) === i
+      );
+    }
+    const present = all.filter((path) => !this.#missing.has(path));
+    return present.length > 0 ? present : all;
   }
 }
 
-/** Parses every event. */
-const everyEvent: Scanner = { take: () => null, learn: () => {}, end: 0 };
+/** A model that one of the bridged endpoints serves is served by all of them. */
+function withBridged(capabilities: ModelCapabilities): ModelCapabilities {
+  const { endpoints } = capabilities;
+  const isBridged = endpoints?.some((path) => bridgedEndpoints.includes(path as Endpoint));
+  return isBridged
+    ? { ...capabilities, endpoints: [...new Set([...endpoints!, ...bridgedEndpoints])] }
+    : capabilities;
+}
 
-/** Whether the request asks for the usage chunk. */
-function wantsUsage(bodyText: string): boolean {
-  const { stream_options: options } = JSON.parse(bodyText) as {
-    stream_options?: { include_usage?: unknown } | null;
-  };
-  return options?.include_usage === true;
+/** Endpoints that a call did not find, and how the first of them failed. */
+interface Lack {
+  failure: unknown;
+  missing: Endpoint[];
+}
+
+/** Whether the server has no such path, as opposed to no such model. */
+function lacksEndpoint(failure: unknown): boolean {
+  if (!(failure instanceof UpstreamFailure)) return false;
+  const { code, error, message } = failure;
+  // LM Studio reports unknown paths with status 200.
+  if (code === 405 || code === 501 || /unexpected endpoint/i.test(message)) return true;
+  return code === 404 && error?.code !== "model_not_found" && !/model/i.test(message) &&
+    /not found|HTTP 404|cannot post|invalid url|no such|unknown (?:path|url|route)/i.test(message);
 }

@@ -1,5 +1,7 @@
 /** The part of a provider's configuration that its adapter reads. */
 
+import type { ConfiguredQuirks } from "./chat/quirks.ts";
+
 export interface ProviderOptions {
   /** Not required by local servers. */
   api_key?: string | undefined;
@@ -9,6 +11,8 @@ export interface ProviderOptions {
   api_path?: string | undefined;
   /** Sent with every request to this provider; they override the node's own. */
   headers?: Record<string, string> | undefined;
+  /** `openai` only: how the server deviates from the usual dialect. Default: known or learned. */
+  quirks?: ConfiguredQuirks | undefined;
   /** `claude` only. Default: 2023-06-01. */
   anthropic_version?: string | undefined;
   /** `claude` only: whether the node fetches images at http:// URLs. Default: no. */

@@ -3,6 +3,7 @@
  * pass through a translation this way with their number formats and key order.
  */
 
+import { z } from "zod";
 import { arrayItems, lastMember, objectMembers } from "../../protocol/mod.ts";
 import { isObject } from "./json_object.ts";
 
@@ -14,10 +15,21 @@ export class RawJson {
     return JSON.parse(this.text);
   }
 
+  /** Parses the text; numbers that JavaScript cannot represent stay RawJson. */
+  parseExact(): unknown {
+    return parseExact(this.text);
+  }
+
   toJSON(): string {
     return `${MARK}${collected.push(this.text) - 1}`;
   }
 }
+
+/** The shape of a kept object. */
+export const rawObject = z.custom<RawJson>(
+  (value) => value instanceof RawJson && value.text.startsWith("{"),
+  { error: "Invalid input: expected an object" },
+);
 
 /** Member names from the root; `*` stands for every item of an array. */
 export type Path = readonly string[];
@@ -27,6 +39,19 @@ export function parseKeeping(text: string, paths: readonly Path[]): unknown {
   const value: unknown = JSON.parse(text);
   const span = { start: text.search(/\S/), end: text.length };
   return paths.reduce((kept, path) => keep(text, span, kept, path), value);
+}
+
+/** Parses JSON; numbers that JavaScript cannot represent become RawJson. `parsed`: the text parsed as usual, if it is. */
+export function parseExact(text: string, parsed?: unknown): unknown {
+  return LONG_NUMBER.test(text) ? JSON.parse(text, exactNumber) : parsed ?? JSON.parse(text);
+}
+
+const LONG_NUMBER = /\d{16}/;
+
+function exactNumber(_: string, value: unknown, { source }: { source?: string } = {}): unknown {
+  return typeof value === "number" && source !== undefined && LONG_NUMBER.test(source)
+    ? new RawJson(source)
+    : value;
 }
 
 /** Serialises a value; each RawJson in it becomes its own text. */

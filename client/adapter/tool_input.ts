@@ -1,13 +1,18 @@
 /** A tool call's arguments: text in OpenAI's dialects, an object in Claude's. */
 
-/** The arguments as an object. A model may generate anything: other values are wrapped, never rejected. */
-export function inputOf(text: string | null | undefined): object {
-  if (!text?.trim()) return {};
+import { isObject } from "./json_object.ts";
+import { RawJson } from "./raw_json.ts";
+
+/**
+ * The arguments as the JSON text of an object, exact. A model may generate anything: other values are
+ * wrapped, never rejected.
+ */
+export function toolInput(argumentsText: string | null | undefined): RawJson {
+  const text = argumentsText?.trim();
+  if (!text) return new RawJson("{}");
   try {
-    const value: unknown = JSON.parse(text);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? value : { value };
+    return new RawJson(isObject(JSON.parse(text)) ? text : `{"value":${text}}`);
   } catch {
-    return { arguments: text };
+    return new RawJson(JSON.stringify({ arguments: argumentsText }));
   }
 }

@@ -217,7 +217,7 @@ test("endpoints are those that the type of provider can serve", () => {
     'config.yaml:8:23: providers[0].endpoints[1] must be one of those that a provider of type "openai" can serve: chat, completions, embeddings, responses, messages, rerank, moderations',
   ]);
   expect(problemsIn(openai.replace('"openai"', '"claude"'))).toEqual([
-    'config.yaml:8:23: providers[0].endpoints[1] must be one of those that a provider of type "claude" can serve: chat, messages, count_tokens',
+    'config.yaml:8:23: providers[0].endpoints[1] must be one of those that a provider of type "claude" can serve: chat, responses, messages, count_tokens',
   ]);
   expect(problemsIn(`${usable}        endpoints: []\n`)).toEqual([
     "config.yaml:11:20: providers[0].models[0].endpoints must name at least one endpoint",

@@ -83,8 +83,7 @@ export class Provider {
     const { endpoints: listedEndpoints, ...capabilities } = listed;
     const configured = (model.endpoints ?? this.config.endpoints)?.map((name) => Endpoint[name]);
     const served = endpointsServed(this.adapter);
-    const wanted = configured ?? withTranslated(listedEndpoints) ?? this.adapter.usualEndpoints ??
-      served;
+    const wanted = configured ?? listedEndpoints ?? this.adapter.usualEndpoints ?? served;
     return {
       provider: this.place,
       local,
@@ -93,11 +92,6 @@ export class Provider {
       capabilities,
     };
   }
-}
-
-/** A model that chats serves messages too, which the adapter translates to chats. */
-function withTranslated(listed: readonly string[] | undefined): readonly string[] | undefined {
-  return listed?.includes(Endpoint.chat) ? [...listed, Endpoint.messages] : listed;
 }
 
 function rulesOf({ models }: ProviderConfig): AutoModels {

@@ -117,12 +117,6 @@ test("an opt-in endpoint is offered only where the configuration or the list nam
   expect(endpointsOf(listed)).toEqual({ ranker: [Endpoint.rerank] });
 });
 
-test("a model that chats is offered at messages too, which are translated", async () => {
-  const capabilities = { endpoints: [chat, responses] as string[] };
-  expect(endpointsOf(await listing("auto", [{ id: "a", capabilities }])))
-    .toEqual({ a: [chat, messages] });
-});
-
 test("a model without an endpoint that the provider serves is not offered", async () => {
   const capabilities = { endpoints: [responses] as string[] };
   expect(names(await listing("auto", [{ id: "a", capabilities }]))).toEqual([]);

@@ -4,7 +4,8 @@ import type Anthropic from "@anthropic-ai/sdk";
 import { z } from "zod";
 
 const caller = z.strictObject({ type: z.literal("direct") });
-const text = z.strictObject({ type: z.literal("text"), text: z.string(), citations: z.null() });
+// Without `citations`: the package's type wants null there, which other clients reject.
+const text = z.strictObject({ type: z.literal("text"), text: z.string() });
 const thinking = z.strictObject({
   type: z.literal("thinking"),
   thinking: z.string(),
@@ -89,6 +90,12 @@ export const eventShape = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("message_stop") }),
 ]);
 
-// The shapes are assignable to the package's own types.
-true satisfies z.infer<typeof messageShape> extends Anthropic.Message ? true : false;
-true satisfies z.infer<typeof eventShape> extends Anthropic.RawMessageStreamEvent ? true : false;
+// The shapes are assignable to the package's own types, texts without `citations` aside.
+type Message = z.infer<typeof messageShape>;
+type Event = z.infer<typeof eventShape>;
+true satisfies Omit<Message, "content"> extends Omit<Anthropic.Message, "content"> ? true : false;
+true satisfies Exclude<Message["content"][number], { type: "text" }> extends Anthropic.ContentBlock
+  ? true
+  : false;
+true satisfies Exclude<Event, { type: "content_block_start" }> extends
+  Anthropic.RawMessageStreamEvent ? true : false;

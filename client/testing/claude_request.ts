@@ -1,11 +1,12 @@
 /** Translates chat requests for a Claude model, for tests. */
 
 import { UpstreamFailure } from "../adapter/adapter.ts";
-import { readChatRequest } from "../adapter/claude/chat_request.ts";
-import { factsOf, unknownModel } from "../adapter/claude/model_facts.ts";
-import { translate } from "../adapter/claude/request.ts";
+import { readChatRequest } from "../adapter/chat/request_reader.ts";
+import { factsOf, type ModelFacts, unknownModel } from "../adapter/claude/model_facts.ts";
+import { claudeRequest } from "../adapter/claude/request.ts";
 import { ThinkingMemory } from "../adapter/claude/thinking_memory.ts";
 import type { ClaudeRequest } from "../adapter/claude/wire.ts";
+import { toJsonText } from "../adapter/raw_json.ts";
 
 /** A model that accepts sampling parameters and a thinking budget. */
 export const OLD = "claude-sonnet-4-5";
@@ -16,9 +17,14 @@ export const hello = [{ role: "user", content: "hi" }];
 
 /** Translates a chat request: a greeting with the given changes. */
 export function claude(body: object, model = OLD): ClaudeRequest {
-  const text = JSON.stringify({ messages: hello, ...body });
   const facts = factsOf(model) ?? unknownModel;
-  return translate(readChatRequest(text), model, facts, new ThinkingMemory()).request;
+  return translated(JSON.stringify({ messages: hello, ...body }), model, facts);
+}
+
+/** The body that Claude receives for a chat request. */
+export function translated(bodyText: string, model: string, facts: ModelFacts): ClaudeRequest {
+  const { body } = claudeRequest(readChatRequest(bodyText), model, facts, new ThinkingMemory());
+  return JSON.parse(toJsonText(body));
 }
 
 /** The rejection of a chat request. Throws if it is translated. */

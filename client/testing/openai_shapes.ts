@@ -2,7 +2,7 @@
 
 import type OpenAI from "openai";
 import { z } from "zod";
-import type { Thoughts } from "../adapter/chat.ts";
+import type { Thoughts } from "../adapter/chat/shapes.ts";
 
 const count = z.int().min(0);
 const usage = z.strictObject({

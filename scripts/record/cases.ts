@@ -50,6 +50,23 @@ export const dialects: Readonly<Record<string, Dialect>> = Object.freeze({
         : {}),
     }),
   },
+  responses: {
+    path: "/v1/responses",
+    headers: (key) => ({ authorization: `Bearer ${key}` }),
+    body: ({ words, stream, maxTokens, tools, wrong }, model) => ({
+      model,
+      input: words,
+      max_output_tokens: maxTokens,
+      ...wrong,
+      ...(stream ? { stream } : {}),
+      ...(tools
+        ? {
+          tools: [toolOf("get_weather", city), toolOf("get_time", nothing)],
+          tool_choice: { type: "function", name: "get_weather" },
+        }
+        : {}),
+    }),
+  },
   claude: {
     path: "/v1/messages",
     headers: (key) => ({ "x-api-key": key, "anthropic-version": "2023-06-01" }),
@@ -71,6 +88,10 @@ export const dialects: Readonly<Record<string, Dialect>> = Object.freeze({
     }),
   },
 });
+
+function toolOf(name: string, parameters: object): object {
+  return { type: "function", name, parameters };
+}
 
 function functionOf(name: string, parameters: object): object {
   return { type: "function", function: { name, parameters } };

@@ -7,8 +7,7 @@ import { z } from "zod";
 import { Endpoint } from "../../protocol/mod.ts";
 import { failure } from "./failure.ts";
 import { type Feature, features, type Row } from "./feature.ts";
-import { notOffered } from "./openai_texts.ts";
-import { CALLS, HELLO, PERSON, Say } from "./stories.ts";
+import { CALLS, HELLO, PERSON, Say, THOUGHT } from "./stories.ts";
 
 const tools = CALLS.map(({ name }) => ({
   type: "function" as const,
@@ -17,10 +16,12 @@ const tools = CALLS.map(({ name }) => ({
   parameters: { type: "object", properties: {} },
 }));
 
+const both = ["openai", "claude"] as const;
+
 const rows: Row[] = [
   {
     does: "whole answer, with usage",
-    on: ["openai"],
+    on: both,
     async run({ openai, model }) {
       const answer = await openai.responses.create({ model, input: Say.hello });
       expect(answer.output_text).toBe(HELLO);
@@ -29,7 +30,7 @@ const rows: Row[] = [
   },
   {
     does: "`model` in the answer",
-    on: ["openai"],
+    on: both,
     but: {
       note: "the requested name, unless the provider reports a third one",
     },
@@ -41,7 +42,7 @@ const rows: Row[] = [
   },
   {
     does: "stream, event by event",
-    on: ["openai"],
+    on: both,
     async run({ openai, model }) {
       const request = { model, input: Say.hello, stream: true as const };
       const events = await Array.fromAsync(await openai.responses.create(request));
@@ -57,7 +58,7 @@ const rows: Row[] = [
   },
   {
     does: "the helper `.stream()` to its `finalResponse()`",
-    on: ["openai"],
+    on: both,
     async run({ openai, model }) {
       const stream = openai.responses.stream({ model, input: Say.tools, tools });
       const { output } = await stream.finalResponse();
@@ -67,7 +68,7 @@ const rows: Row[] = [
   },
   {
     does: "structured output, in the helper `parse()`",
-    on: ["openai"],
+    on: both,
     async run({ openai, model }) {
       const format = zodTextFormat(z.object({ name: z.string(), age: z.number() }), "person");
       const answer = await openai.responses.parse({ model, input: Say.json, text: { format } });
@@ -90,7 +91,7 @@ const rows: Row[] = [
   },
   {
     does: "`previous_response_id` of another answer",
-    on: ["openai"],
+    on: both,
     but: { fails: "404: unknown response" },
     async run({ openai, model }) {
       const error = await failure(openai.responses.create({
@@ -104,7 +105,7 @@ const rows: Row[] = [
   },
   {
     does: "`background`",
-    on: ["openai"],
+    on: both,
     but: { fails: "400 that names the field" },
     async run({ openai, model }) {
       const error = await failure(
@@ -115,7 +116,7 @@ const rows: Row[] = [
   },
   {
     does: "a request that the provider rejects",
-    on: ["openai"],
+    on: both,
     but: { note: "400, in the provider's words" },
     async run({ openai, model }) {
       const error = await failure(openai.responses.create({ model, input: Say.wrong }));
@@ -125,7 +126,7 @@ const rows: Row[] = [
   },
   {
     does: "a truncated stream",
-    on: ["openai"],
+    on: both,
     but: { note: "an error in the stream, never a silent end" },
     async run({ openai, model }) {
       const request = { model, input: Say.cut, stream: true as const };
@@ -148,7 +149,37 @@ const rows: Row[] = [
       expect(answer).toMatchObject({ status: "completed", output_text: "Grüße" });
     },
   },
-  notOffered(({ openai, model }) => openai.responses.create({ model, input: Say.hello })),
+  {
+    does: "tool results, with the answer sent back in `input`",
+    on: both,
+    async run({ openai, model }) {
+      const first = await openai.responses.create({ model, input: Say.withResult, tools });
+      const call = first.output.find((item) => item.type === "function_call")!;
+      const output = { type: "function_call_output" as const, call_id: call.call_id, output: "21" };
+      const past = first.output as OpenAI.Responses.ResponseInputItem[];
+      const input = [{ role: "user" as const, content: Say.withResult }, ...past, output];
+      const second = await openai.responses.create({ model, input, tools });
+      expect(second.output_text).toBe("It is 21 degrees.");
+    },
+  },
+  {
+    does: "a server that has chat completions only",
+    on: ["openai"],
+    but: { note: "bridged" },
+    async run({ openai, chatOnlyModel: model }) {
+      const answer = await openai.responses.create({ model, input: Say.hello });
+      expect(answer).toMatchObject({ model, status: "completed", output_text: HELLO });
+      expect(answer.usage).toMatchObject({ input_tokens: 5, output_tokens: 7 });
+      const stream = openai.responses.stream({ model, input: Say.tools, tools });
+      const { output } = await stream.finalResponse();
+      expect(output.filter(({ type }) => type === "function_call")).toMatchObject(CALLS);
+      const thought = await openai.responses.create({ model, input: Say.think });
+      expect(thought.output[0]).toMatchObject({
+        type: "reasoning",
+        summary: [{ type: "summary_text", text: THOUGHT }],
+      });
+    },
+  },
 ];
 
 export const openAiResponses: Feature[] = features("openai", Endpoint.responses, rows);

@@ -26,6 +26,8 @@ export interface Scene {
   model: string;
   /** A model of plain_server.ts, for features that aimock lacks. */
   plainModel: string;
+  /** A model of the same aimock behind a server of chat completions only. */
+  chatOnlyModel: string;
   /** A model of plain_server.ts that serves rerank and moderations only. */
   judgeModel: string;
   plain: Upstream;
@@ -47,6 +49,7 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
   endAfterTests(() => aimock.stop());
   const plain = startPlainServer();
   const recorded = startRecordedClaude();
+  const chatOnly = startChatOnly(aimock.url);
   // Without penalties, one test's failure does not affect the next.
   const gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0" } });
   const { clientToken, apiToken } = await createAccount(gateway);
@@ -60,6 +63,11 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
         api_key: "sk-aimock",
         base_url: `${aimock.url}/`,
         models: [{ local: "gpt-4o", server_mapping: "openai-model" }],
+      },
+      {
+        type: "openai",
+        base_url: chatOnly,
+        models: [{ local: "gpt-4o", server_mapping: "chat-only-model" }],
       },
       {
         type: "claude",
@@ -109,6 +117,7 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
       provider,
       model: `${provider}-model`,
       plainModel: PLAIN_MODEL,
+      chatOnlyModel: "chat-only-model",
       judgeModel: "judge",
       plain,
       aimock,
@@ -120,4 +129,26 @@ export async function startScenes(): Promise<Record<Provider, Scene>> {
     };
   };
   return { openai: sceneOf("openai"), claude: sceneOf("claude") };
+}
+
+/** A server that passes chat completions on, and has nothing else. Returns its address. */
+function startChatOnly(target: string): string {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    async fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (!pathname.endsWith("/chat/completions")) {
+        return new Response("Not Found", { status: 404 });
+      }
+      return await fetch(`${target}${pathname}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: "Bearer sk-aimock" },
+        body: await request.text(),
+      });
+    },
+  });
+  endAfterTests(() => server.stop(true));
+  return `http://127.0.0.1:${server.port}/v1`;
 }

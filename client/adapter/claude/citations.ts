@@ -1,10 +1,9 @@
-/** Converts Claude's web citations into OpenAI's annotations, with their positions in the text. */
+/** Collects Claude's web citations, with their positions in the text. */
 
-import type { Annotation } from "../chat.ts";
+import type { WebCitation } from "../bridge/answer_event.ts";
 import type { Citation } from "./wire.ts";
 
 export class Citations {
-  readonly annotations: Annotation[] = [];
   /** Start of the open text block and end of the text so far, in characters. */
   #start = 0;
   #end = 0;
@@ -15,20 +14,20 @@ export class Citations {
     this.#end += text.length;
   }
 
-  /** Adds a citation of the open block. OpenAI's annotations require a URL. */
+  /** Adds a citation of the open block. Only web pages have a URL. */
   add(citation: Citation | null | undefined): void {
     if (citation?.url) this.#open.push(citation);
   }
 
-  /** Ends the block: its citations span all of it. */
-  endBlock(): void {
-    for (const { url = "", title } of this.#open.splice(0)) {
-      const place = { start_index: this.#start, end_index: this.#end };
-      this.annotations.push({
-        type: "url_citation",
-        url_citation: { ...place, url, title: title ?? url },
-      });
-    }
+  /** Ends the block and returns its citations, which span all of it. */
+  endBlock(): WebCitation[] {
+    const [start, end] = [this.#start, this.#end];
     this.#start = this.#end;
+    return this.#open.splice(0).map(({ url = "", title }) => ({
+      url,
+      title: title ?? url,
+      start,
+      end,
+    }));
   }
 }

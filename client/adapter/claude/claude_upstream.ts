@@ -2,25 +2,24 @@
 
 import type { World } from "../../world.ts";
 import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
-import type { ProviderOptions } from "../provider_options.ts";
-import { type AddressRule, baseUrlOf } from "../upstream/base_url.ts";
-import { disconnected, readEvents, readWhole } from "../sse/event_stream.ts";
+import { parseKeeping, toJsonText } from "../raw_json.ts";
+import {
+  beginsWithObject,
+  disconnected,
+  isEventStream,
+  readEvents,
+  readWhole,
+} from "../sse/event_stream.ts";
 import { nextPage, readListing } from "../upstream/model_listing.ts";
 import { type ReadError, readFailure, toFailure } from "../upstream/upstream_error.ts";
-import { Upstream } from "../upstream/upstream.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 import { claudeError } from "./error.ts";
-import { messageEvents } from "./message_events.ts";
+import { messageEvents, type WholeMessage } from "./message_events.ts";
 import { claudeHeaders } from "./rate_limits.ts";
 import type { ClaudeEvent } from "./wire.ts";
 
-/** Proxies put the API below a path of their own, still followed by the version. */
-export const claudeAddress: AddressRule = {
-  base: "https://api.anthropic.com",
-  lacksVersion: (path) => !path.endsWith("/v1"),
-};
-
 /** Newer versions reject fields that OpenAI's clients always send. */
-const CLAUDE_VERSION = "2023-06-01";
+export const CLAUDE_VERSION = "2023-06-01";
 
 /** The API's largest page size, and a bound that no account's model list reaches. */
 const LIST_PAGE_SIZE = 1000;
@@ -41,32 +40,20 @@ export interface UpstreamRequest {
 }
 
 export class ClaudeUpstream {
-  readonly #upstream: Upstream;
-
   constructor(
-    provider: ProviderOptions,
-    private readonly world: Pick<World, "fetch" | "todayMs">,
-  ) {
-    this.#upstream = new Upstream({
-      baseUrl: baseUrlOf(provider, claudeAddress),
-      apiKey: provider.api_key,
-      headers: {
-        "anthropic-version": provider.anthropic_version ?? CLAUDE_VERSION,
-        ...(provider.api_key ? { "x-api-key": provider.api_key } : {}),
-      },
-      extraHeaders: provider.headers,
-    }, world);
-  }
+    private readonly upstream: Upstream,
+    private readonly world: Pick<World, "todayMs">,
+  ) {}
 
   /** Posts a request and reports the response's headers. Throws an UpstreamFailure for an error status. */
   async post({ path, body, stream, headers, readError }: UpstreamRequest, call: AdapterCall) {
     const { signal } = call;
-    const response = await this.#upstream.post(path, body, { stream, signal }, headers);
+    const response = await this.upstream.post(path, body, { stream, signal }, headers);
     const nowMs = this.world.todayMs();
     const readHeaders = (all: Headers) => claudeHeaders(all, nowMs);
     if (!response.ok) {
       const read = readError ?? claudeError;
-      throw await readFailure(response, signal, this.#upstream, nowMs, read, readHeaders);
+      throw await readFailure(response, signal, this.upstream, nowMs, read, readHeaders);
     }
     call.onHead?.(readHeaders(response.headers));
     return response;
@@ -74,10 +61,15 @@ export class ClaudeUpstream {
 
   /** A stream's events up to the last one. Throws an UpstreamFailure for an error event or a truncated stream. */
   async *events(response: Response, signal: AbortSignal): AsyncIterable<EventJson> {
-    if (isJson(response)) return yield* eventsIn(await readWhole(response, signal));
-    for await (const { data } of readEvents(response, signal)) {
+    const sniffed = isEventStream(response)
+      ? { isObject: false, response }
+      : await beginsWithObject(response, signal);
+    if (sniffed.isObject) return yield* eventsIn(await readWhole(sniffed.response, signal));
+    let id: string | null = null;
+    for await (const { data } of readEvents(sniffed.response, signal)) {
       const type = typeOf(data);
       if (type === "error") throw this.#failure(data);
+      if (type === "message_start") id = sameMessage(id, parseEvent(data).message?.id);
       yield { type, json: data };
       if (type === "message_stop") return;
     }
@@ -86,7 +78,7 @@ export class ClaudeUpstream {
 
   /** The provider's description of a model; null if it has none. */
   describe(model: string, signal: AbortSignal): Promise<unknown> {
-    return this.#upstream.get(`models/${encodeURIComponent(model)}`, signal);
+    return this.upstream.get(`models/${encodeURIComponent(model)}`, signal);
   }
 
   /** All pages of the model list. The list does not mention tools, which every Claude model supports. */
@@ -96,7 +88,7 @@ export class ClaudeUpstream {
     for (let page = 0; page < MAX_LIST_PAGES && (page === 0 || after !== null); page++) {
       const query: Record<string, string> = { limit: String(LIST_PAGE_SIZE) };
       if (after !== null) query.after_id = after;
-      const text = await this.#upstream.read("models", signal, query);
+      const text = await this.upstream.read("models", signal, query);
       models.push(...readListing(text));
       after = nextPage(text);
     }
@@ -109,21 +101,23 @@ export class ClaudeUpstream {
   /** The failure in an `error` event, sent after status 200. */
   #failure(data: string): UpstreamFailure {
     const { code, error } = claudeError(200, parseEvent(data));
-    return toFailure(code, error, this.#upstream);
+    return toFailure(code, error, this.upstream);
   }
 }
 
-/** Whether the response is JSON, not a stream. */
-export function isJson(response: Response): boolean {
-  return /\bjson\b/i.test(response.headers.get("content-type") ?? "");
+/** Two messages in one stream must not be joined. Throws an UpstreamFailure for a second id. */
+function sameMessage(first: string | null, id: string | undefined): string | null {
+  if (first === null || id === undefined || id === first) return first ?? id ?? null;
+  throw new UpstreamFailure(502, "The provider began a second message in the same stream");
 }
 
 /** Expands a whole message, sent although a stream was requested, into events. */
 function eventsIn(text: string): EventJson[] {
-  const message = parseEvent(text);
-  if (message.type !== "message" || !Array.isArray(message.content)) throw notEvent();
-  return messageEvents({ ...message, content: message.content }).map((event) => {
-    const json = JSON.stringify(event);
+  if (parseEvent(text).type !== "message") throw notEvent();
+  const message = parseKeeping(text, [["content", "*", "input"]]) as WholeMessage;
+  if (!Array.isArray(message.content)) throw notEvent();
+  return messageEvents(message).map((event) => {
+    const json = toJsonText(event);
     return { type: typeOf(json), json };
   });
 }
@@ -131,7 +125,7 @@ function eventsIn(text: string): EventJson[] {
 /** Parses an event. Throws an UpstreamFailure for any other text. */
 export function parseEvent(json: string): ClaudeEvent & Record<string, unknown> {
   try {
-    const event: unknown = JSON.parse(json);
+    const event = parseKeeping(json, [["content_block", "input"]]);
     if (typeof event === "object" && event !== null && "type" in event) {
       return event as ClaudeEvent & Record<string, unknown>;
     }

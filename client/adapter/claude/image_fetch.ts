@@ -7,7 +7,7 @@
 import { isIP } from "node:net";
 import { UpstreamFailure } from "../adapter.ts";
 import { badRequest, unsupported } from "../bad_request.ts";
-import type { ChatRequest, Part } from "./chat_request.ts";
+import type { ImagePart, ModelRequest, Part } from "../bridge/model_request.ts";
 import { isPublicAddress } from "./public_address.ts";
 import type { Web, WebAnswer } from "./web.ts";
 
@@ -22,39 +22,40 @@ const FETCH_WITHIN_MS = 15_000;
  * fetched.
  */
 export async function fetchImages(
-  { messages }: ChatRequest,
+  { turns }: ModelRequest,
   web: Web,
   signal: AbortSignal,
 ): Promise<void> {
   const withinTime = AbortSignal.any([signal, AbortSignal.timeout(FETCH_WITHIN_MS)]);
   let leftBytes = MAX_TOTAL_BYTES;
-  for (const { part, address, param } of plainImages(messages)) {
+  for (const { part, address, param } of plainImages(turns)) {
     const { url, bytes } = await fetchImage(address, param, leftBytes, web, withinTime)
       .catch((error: unknown) => {
         signal.throwIfAborted();
         throw error;
       });
-    part.image_url = { url };
+    part.url = url;
     leftBytes -= bytes;
   }
 }
 
 /** An image with an http:// URL in a request. */
 interface PlainImage {
-  part: Part;
+  part: ImagePart;
   address: string;
   param: string;
 }
 
-function plainImages(messages: ChatRequest["messages"]): PlainImage[] {
-  return messages.flatMap(({ content }, i) => {
-    const parts = typeof content === "string" ? [] : content ?? [];
-    return parts.flatMap((part, n) => {
-      const { type, image_url: image } = part;
-      const address = typeof image === "string" ? image : image?.url ?? "";
-      const param = `messages[${i}].content[${n}].image_url.url`;
-      return type === "image_url" && /^http:/i.test(address) ? [{ part, address, param }] : [];
-    });
+function plainImages(turns: ModelRequest["turns"]): PlainImage[] {
+  return turns.flatMap(({ parts }) => imagesIn(parts)).flatMap((part) =>
+    /^http:/i.test(part.url) ? [{ part, address: part.url, param: part.param }] : []
+  );
+}
+
+function imagesIn(parts: readonly Part[]): ImagePart[] {
+  return parts.flatMap((part) => {
+    if (part.type === "result") return imagesIn(part.parts);
+    return part.type === "image" ? [part] : [];
   });
 }
 

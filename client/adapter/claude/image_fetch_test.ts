@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { StubUpstream } from "../../testing/stub_upstream.ts";
 import { UpstreamFailure } from "../adapter.ts";
-import { readChatRequest } from "./chat_request.ts";
+import { readChatRequest } from "../chat/request_reader.ts";
 import { fetchImages } from "./image_fetch.ts";
 import { realWeb, type Web, type WebAnswer } from "./web.ts";
 
@@ -44,8 +44,7 @@ async function fetched(urls: string | string[], web: Web): Promise<unknown[]> {
   const content = [urls].flat().map((url) => ({ type: "image_url", image_url: { url } }));
   const chat = readChatRequest(JSON.stringify({ messages: [{ role: "user", content }] }));
   await fetchImages(chat, web, signal);
-  const parts = chat.messages[0]!.content as { image_url: { url: string } }[];
-  return parts.map(({ image_url }) => image_url.url);
+  return chat.turns[0]!.parts.map((part) => part.type === "image" ? part.url : part);
 }
 
 async function rejection(urls: string | string[], web: Web) {

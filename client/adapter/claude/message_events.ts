@@ -1,5 +1,6 @@
 /** Expands a whole message into its stream of events, for providers that do not stream. */
 
+import { toJsonText } from "../raw_json.ts";
 import type { Block } from "./wire.ts";
 
 /** A provider's message; unknown members are kept. */
@@ -55,6 +56,6 @@ const expanders: Readonly<Record<string, (block: Block) => Expansion>> = Object.
   ],
   tool_use: ({ input, ...rest }): Expansion => [
     { ...rest, input: {} },
-    [{ type: "input_json_delta", partial_json: JSON.stringify(input ?? {}) }],
+    [{ type: "input_json_delta", partial_json: toJsonText(input ?? {}) }],
   ],
 });

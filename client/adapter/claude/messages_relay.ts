@@ -4,9 +4,10 @@ import { withMember } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
 import { withAskedModel } from "../asked_model.ts";
 import { pathBelowBase } from "../upstream/base_url.ts";
-import { discard, readWhole } from "../sse/event_stream.ts";
+import { isEventText, readWhole } from "../sse/event_stream.ts";
 import type { ReadError } from "../upstream/upstream_error.ts";
-import { type ClaudeUpstream, isJson, type UpstreamRequest } from "./claude_upstream.ts";
+import { type ClaudeUpstream, parseEvent, type UpstreamRequest } from "./claude_upstream.ts";
+import { gatherMessage } from "./message_gather.ts";
 import { claudeError } from "./error.ts";
 import { withoutUnsignedThinking } from "./unsigned_thinking.ts";
 import { isObject } from "../json_object.ts";
@@ -25,13 +26,18 @@ export class MessagesRelay {
       for await (const { type, json } of this.upstream.events(response, call.signal)) {
         yield type === "message_start" ? withAskedModel(json, JSON.parse(json), call) : json;
       }
-    } else if (isJson(response)) {
-      const text = jsonObject(await readWhole(response, call.signal));
-      yield withAskedModel(text, JSON.parse(text), call);
     } else {
-      discard(response);
-      throw notAnswer();
+      const text = await readWhole(response, call.signal);
+      const whole = isEventText(text) ? await this.#gathered(text, call) : jsonObject(text);
+      yield withAskedModel(whole, JSON.parse(whole), call);
     }
+  }
+
+  /** The whole message in a stream's text, for providers that stream although none was requested. */
+  async #gathered(text: string, call: AdapterCall): Promise<string> {
+    const stream = new Response(text, { headers: { "content-type": "text/event-stream" } });
+    const events = await Array.fromAsync(this.upstream.events(stream, call.signal));
+    return gatherMessage(events.map(({ json }) => parseEvent(json)));
   }
 
   #request(call: AdapterCall): UpstreamRequest {

@@ -227,9 +227,32 @@ test("rate limits and the request id are relayed, with answers and with errors",
   expect(failure!.headers).toMatchObject(shown);
 });
 
+test("a stream is gathered if no stream was requested", async () => {
+  const stream = () => eventStream([recorded("claude-thinking-text-two-tools")]);
+  const { texts, failure } = await ask(stream, whole);
+  expect(failure).toBeNull();
+  expect(JSON.parse(texts[0]!)).toMatchObject({
+    type: "message",
+    content: [
+      { type: "thinking" },
+      { type: "text" },
+      { type: "tool_use", input: { city: "SF" } },
+      { type: "tool_use", input: {} },
+    ],
+    stop_reason: "tool_use",
+  });
+});
+
+test("two messages with different ids in one stream are a failure, never joined", async () => {
+  const wire = recorded("claude-second-message-start").toString();
+  const last = wire.lastIndexOf('"id":"msg_01"');
+  const other = `${wire.slice(0, last)}"id":"msg_02"${wire.slice(last + 13)}`;
+  const { texts, failure } = await ask(() => eventStream([other]));
+  expect(failure).toMatchObject({ code: 502 });
+  expect(texts.join("")).not.toContain("msg_02");
+});
+
 test("an answer of the wrong content type is the provider's failure", async () => {
-  const stream = () => eventStream([recorded("claude-text")]);
-  expect((await ask(stream, whole)).failure).toMatchObject({ code: 502 });
   expect((await ask(json({ type: "message" }))).failure).toMatchObject({ code: 502 });
   expect((await ask(json({ content: [] }))).failure).toMatchObject({ code: 502 });
   expect((await ask(json([1]), whole)).failure).toMatchObject({ code: 502 });
@@ -267,4 +290,26 @@ test("Anthropic's SDK reads the relayed stream", async () => {
     { type: "tool_use", id: "toolu_B", input: {} },
   ]);
   expect(message.stop_reason).toBe("tool_use");
+});
+
+test("a stream or a whole answer is recognised by its body, whatever its label", async () => {
+  const wire = recorded("claude-text");
+  const labelled = (body: string | Uint8Array, type: string) => () =>
+    new Response(body as string, { headers: { "content-type": type } });
+  const relayed = await ask(() => eventStream([wire]));
+  for (const type of ["application/json", "text/plain", ""]) {
+    expect((await ask(labelled(wire, type))).texts).toEqual(relayed.texts);
+    const message = '{"type":"message","id":"msg_1","content":[{"type":"text","text":"a"}]}';
+    const { texts, failure } = await ask(labelled(message, type));
+    expect([texts.length, failure]).toEqual([6, null]);
+    expect((await ask(labelled(message, type), whole)).texts).toEqual([message]);
+  }
+});
+
+test("a last event without a blank line is complete, unless its JSON is truncated", async () => {
+  const wire = recorded("claude-text").toString().trimEnd();
+  expect((await ask(() => eventStream([wire]))).failure).toBeNull();
+  const { texts, failure } = await ask(() => eventStream([wire.slice(0, -3)]));
+  expect(failure).toMatchObject({ code: 502 });
+  expect(texts.join("")).not.toContain("message_stop");
 });

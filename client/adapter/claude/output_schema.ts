@@ -1,6 +1,7 @@
 /** JSON Schema → the subset of Claude's structured output; rejected keywords move into the description. */
 
 import { isObject } from "../json_object.ts";
+import { RawJson, toJsonText } from "../raw_json.ts";
 
 type Schema = Record<string, unknown>;
 
@@ -41,7 +42,7 @@ export function claudeSchema(schema: Schema): Schema {
   const dropped: string[] = [];
   for (const [key, value] of Object.entries(schema)) {
     if (UNCHECKED.has(key) || (key === "format" && !FORMATS.has(value))) {
-      dropped.push(`${key}: ${JSON.stringify(value)}`);
+      dropped.push(`${key}: ${toJsonText(value)}`);
     } else {
       out[key === "oneOf" ? "anyOf" : key] = inner(key, value);
     }
@@ -65,7 +66,7 @@ function inner(key: string, value: unknown): unknown {
 }
 
 function schemaOr(value: unknown): unknown {
-  return isObject(value) ? claudeSchema(value) : value;
+  return isObject(value) && !(value instanceof RawJson) ? claudeSchema(value) : value;
 }
 
 function isObjectSchema({ type, properties }: Schema): boolean {

@@ -1,46 +1,46 @@
-/** A chat completion request → Claude's Messages request. */
+/** A request → Claude's Messages request. */
 
-import { unsupported } from "../bad_request.ts";
+import type { ModelRequest } from "../bridge/model_request.ts";
 import { answerFormat } from "./answer_format.ts";
-import type { ChatRequest } from "./chat_request.ts";
 import type { ModelFacts } from "./model_facts.ts";
 import { type ThinkingPlan, thinkingPlan } from "./thinking.ts";
 import { isThinking, unmarked } from "./thinking_blocks.ts";
 import type { ThinkingMemory } from "./thinking_memory.ts";
 import { toolboxOf } from "./tools.ts";
 import { transcriptOf } from "./transcript.ts";
-import type { CacheControl, ClaudeRequest, Turn } from "./wire.ts";
+import type { ClaudeRequest, Turn } from "./wire.ts";
 
 export interface Translation {
-  request: ClaudeRequest;
-  /** Free-text tools, whose input must be unwrapped again. */
-  customNames: ReadonlySet<string>;
+  body: ClaudeRequest;
   /** The tool whose input is the answer itself, if a schema had to become a tool. */
   jsonTool: string | null;
 }
 
 const MAX_CACHE_HINTS = 4;
 
-/** Throws a 400 UpstreamFailure that names a field that cannot be translated. */
-export function translate(
-  chat: ChatRequest,
+/** Throws a 400 UpstreamFailure that names a field that Claude's dialect cannot express. */
+export function claudeRequest(
+  request: ModelRequest,
   model: string,
   facts: ModelFacts,
   memory: ThinkingMemory,
 ): Translation {
-  rejectUnsupported(chat);
   const answerTokens = Math.min(
-    chat.max_completion_tokens ?? chat.max_tokens ?? facts.maxOutputTokens,
+    request.maxTokens ?? facts.maxOutputTokens,
     facts.maxOutputTokens,
   );
-  const { system, turns } = transcriptOf(chat.messages, {
+  const { system, turns } = transcriptOf(request, {
     recall: (id) => memory.recall(model, id),
     accept: (blocks) => unmarked(blocks, model),
   });
-  const plan = keepToolLoop(thinkingPlan(chat, facts, roomFor(chat, facts, answerTokens)), turns);
-  const output = answerFormat(chat, facts, !plan.isOn && facts.forcedTools);
-  const toolbox = output.toolbox ?? toolboxOf(chat, facts, facts.forcedTools && !plan.isOn);
-  const request: ClaudeRequest = {
+  const plan = keepToolLoop(
+    thinkingPlan(request, facts, roomFor(request, facts, answerTokens)),
+    turns,
+  );
+  const output = answerFormat(request, facts, !plan.isOn && facts.forcedTools);
+  const toolbox = output.toolbox ?? toolboxOf(request, facts, facts.forcedTools && !plan.isOn);
+  const { cache_control } = request.claude;
+  const body: ClaudeRequest = {
     model,
     max_tokens: Math.min(answerTokens + plan.budgetTokens, facts.maxOutputTokens),
     stream: true,
@@ -49,31 +49,20 @@ export function translate(
     ...nonEmpty("tools", toolbox.tools),
     ...(toolbox.choice ? { tool_choice: toolbox.choice } : {}),
     ...(plan.thinking ? { thinking: plan.thinking } : {}),
-    ...outputConfig(chat, plan, output.config),
-    ...nonEmpty("stop_sequences", stops(chat)),
-    ...sampling(chat, facts, plan),
-    ...metadata(chat),
-    ...passedOn(chat),
+    ...outputConfig(request, plan, output.config),
+    ...nonEmpty("stop_sequences", request.stops.filter((text) => text.trim() !== "")),
+    ...sampling(request, facts, plan),
+    ...metadata(request),
+    ...serviceTier(request),
+    ...(cache_control ? { cache_control } : {}),
   };
-  limitCacheHints(request);
-  return { request, customNames: toolbox.customNames, jsonTool: output.jsonTool };
-}
-
-function rejectUnsupported(chat: ChatRequest): void {
-  if ((chat.n ?? 1) > 1) throw unsupported("n", "Claude gives one answer a call: n must be 1");
-  if (chat.logprobs === true) throw unsupported("logprobs", "Claude gives no log probabilities");
-  if (chat.web_search_options) {
-    throw unsupported("web_search_options", "Claude nodes do not search the web for their callers");
-  }
-  if (chat.modalities?.some((kind) => kind !== "text")) {
-    throw unsupported("modalities", "Claude answers in text only");
-  }
+  limitCacheHints(body);
+  return { body, jsonTool: output.jsonTool };
 }
 
 /** Without a requested limit, thinking may take up to half of the model's. */
-function roomFor(chat: ChatRequest, facts: ModelFacts, answerTokens: number): number {
-  const isGiven = (chat.max_completion_tokens ?? chat.max_tokens ?? null) !== null;
-  return isGiven ? answerTokens : Math.floor(facts.maxOutputTokens / 2);
+function roomFor({ maxTokens }: ModelRequest, facts: ModelFacts, answerTokens: number): number {
+  return maxTokens === null ? Math.floor(facts.maxOutputTokens / 2) : answerTokens;
 }
 
 /**
@@ -98,51 +87,42 @@ function removeThinking(turns: Turn[]): void {
 }
 
 function outputConfig(
-  chat: ChatRequest,
+  { claude }: ModelRequest,
   plan: ThinkingPlan,
   config: Record<string, unknown>,
 ): Pick<ClaudeRequest, "output_config"> {
   const merged = {
     ...config,
     ...(plan.effort ? { effort: plan.effort } : {}),
-    ...chat.output_config,
+    ...claude.output_config,
   };
   return Object.keys(merged).length > 0 ? { output_config: merged } : {};
 }
 
-function stops({ stop }: ChatRequest): string[] {
-  const all = typeof stop === "string" ? [stop] : stop ?? [];
-  return all.filter((text) => text.trim() !== "");
-}
-
 /** Claude accepts one of temperature and top_p, and neither while thinking. */
 function sampling(
-  { temperature, top_p, top_k }: ChatRequest,
+  { temperature, topP, topK }: ModelRequest,
   facts: ModelFacts,
   plan: ThinkingPlan,
 ): Pick<ClaudeRequest, "temperature" | "top_p" | "top_k"> {
   if (!facts.sampling || plan.isOn) return {};
   return {
-    ...(typeof temperature === "number" ? { temperature: Math.min(1, temperature) } : {}),
-    ...(typeof top_p === "number" && typeof temperature !== "number" ? { top_p } : {}),
-    ...(typeof top_k === "number" && top_k > 0 ? { top_k } : {}),
+    ...(temperature === null ? {} : { temperature: Math.min(1, temperature) }),
+    ...(topP !== null && temperature === null ? { top_p: topP } : {}),
+    ...(topK !== null && topK > 0 ? { top_k: topK } : {}),
   };
 }
 
 /** Only opaque ids are sent: no e-mail addresses or phone numbers. */
-function metadata(chat: ChatRequest): Pick<ClaudeRequest, "metadata"> {
-  const id = chat.user ?? chat.safety_identifier ?? "";
+function metadata({ user: id }: ModelRequest): Pick<ClaudeRequest, "metadata"> {
+  if (!id || id.length > 256) return {};
   const isPersonal = id.includes("@") || /^\+?[\d\s()-]{7,}$/.test(id);
-  return id === "" || isPersonal || id.length > 256 ? {} : { metadata: { user_id: id } };
+  return isPersonal ? {} : { metadata: { user_id: id } };
 }
 
-/** Claude's own fields in a chat request. */
-function passedOn(chat: ChatRequest): Pick<ClaudeRequest, "service_tier" | "cache_control"> {
-  const { service_tier: tier, cache_control: control } = chat;
-  return {
-    ...(tier === "auto" || tier === "standard_only" ? { service_tier: tier } : {}),
-    ...(control ? { cache_control: control as CacheControl } : {}),
-  };
+/** Claude's own tiers, from callers that know them. */
+function serviceTier({ serviceTier: tier }: ModelRequest): Pick<ClaudeRequest, "service_tier"> {
+  return tier === "auto" || tier === "standard_only" ? { service_tier: tier } : {};
 }
 
 /** Claude rejects a fifth cache hint: the last ones stay, which cover the longest prefix. */

@@ -1,12 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { altered } from "../../testing/altered.ts";
+import { translated } from "../../testing/claude_request.ts";
 import { UpstreamFailure } from "../adapter.ts";
-import { readChatRequest } from "./chat_request.ts";
 import { factsOf, type ModelFacts, unknownModel } from "./model_facts.ts";
-import { translate } from "./request.ts";
-import { ThinkingMemory } from "./thinking_memory.ts";
-import type { Block, ClaudeRequest, Turn } from "./wire.ts";
+import type { Block, ClaudeRequest, Tool, Turn } from "./wire.ts";
 
 /** Many runs are slow on a busy machine. */
 const PROPERTY_WITHIN_MS = 30_000;
@@ -189,8 +187,7 @@ test(
         const facts = factsOf(model) ?? unknownModel;
         let request: ClaudeRequest;
         try {
-          const chat = readChatRequest(JSON.stringify(body));
-          request = translate(chat, model, facts, new ThinkingMemory()).request;
+          request = translated(JSON.stringify(body), model, facts);
         } catch (failure) {
           // A choice of a missing tool, or no message with content.
           if (!(failure instanceof UpstreamFailure)) throw failure;
@@ -213,7 +210,7 @@ test("any request is translated or rejected with a 400 that names a field", () =
       const model = models[position % models.length]!;
       const facts = factsOf(model) ?? unknownModel;
       try {
-        translate(readChatRequest(JSON.stringify(body)), model, facts, new ThinkingMemory());
+        translated(JSON.stringify(body), model, facts);
       } catch (failure) {
         if (!(failure instanceof UpstreamFailure)) throw failure;
         expect([failure.code, typeof failure.error?.param]).toEqual([400, "string"]);
@@ -283,9 +280,13 @@ function toolRules({ messages, tools = [] }: ClaudeRequest): Record<string, bool
       )
     ),
     "names are unique": new Set(names).size !== names.length,
-    "schemas are objects": tools.some((tool) => tool.input_schema.type !== "object"),
-    "strict schemas are closed": tools.some((tool) => tool.strict && !isClosed(tool.input_schema)),
+    "schemas are objects": tools.some((tool) => schemaOf(tool).type !== "object"),
+    "strict schemas are closed": tools.some((tool) => tool.strict && !isClosed(schemaOf(tool))),
   };
+}
+
+function schemaOf({ input_schema }: Tool): Record<string, unknown> {
+  return input_schema as Record<string, unknown>;
 }
 
 function optionRules(request: ClaudeRequest, facts: ModelFacts): Record<string, boolean> {

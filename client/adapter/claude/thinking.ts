@@ -1,6 +1,7 @@
 /** OpenAI's reasoning effort → the thinking parameters of each Claude generation. */
 
-import type { ChatRequest } from "./chat_request.ts";
+import { nearestEffort as nearest } from "../bridge/effort.ts";
+import type { Effort, ModelRequest } from "../bridge/model_request.ts";
 import type { ModelFacts } from "./model_facts.ts";
 import type { Thinking } from "./wire.ts";
 
@@ -12,8 +13,6 @@ export interface ThinkingPlan {
   /** Whether thinking is on, which excludes sampling parameters and forced tools. */
   isOn: boolean;
 }
-
-type Effort = NonNullable<ChatRequest["reasoning_effort"]>;
 
 const MIN_BUDGET_TOKENS = 1024;
 
@@ -28,14 +27,13 @@ const budgets: Readonly<Record<Exclude<Effort, "none">, number>> = Object.freeze
 
 /** `answerTokens`: the limit of the answer without thinking. */
 export function thinkingPlan(
-  request: ChatRequest,
+  { claude: { thinking: native }, effort }: ModelRequest,
   facts: ModelFacts,
   answerTokens: number,
 ): ThinkingPlan {
-  const { thinking: native, reasoning_effort: effort } = request;
   if (native) {
     const isOn = native.type !== "disabled" && native.type !== "between_tools";
-    return { thinking: native as Thinking, budgetTokens: 0, isOn };
+    return { thinking: native, budgetTokens: 0, isOn };
   }
   if (!effort) return { budgetTokens: 0, isOn: false };
   if (effort === "none") return leastThinking(facts);
@@ -72,10 +70,6 @@ function budgetPlan(
   return { ...known, thinking, budgetTokens: budget, isOn: true };
 }
 
-const scale: readonly Effort[] = ["minimal", "low", "medium", "high", "xhigh", "max"];
-
-/** The effort itself, else the next lower supported one, else the lowest. */
 function nearestEffort(effort: Effort, known: readonly string[]): string {
-  const upTo = scale.slice(0, scale.indexOf(effort) + 1);
-  return upTo.findLast((step) => known.includes(step)) ?? known[0] ?? "low";
+  return nearest(effort, known) ?? "low";
 }

@@ -4,7 +4,6 @@
  */
 
 import { shortHash } from "../short_hash.ts";
-import type { ChatRequest } from "./chat_request.ts";
 import type { Block } from "./wire.ts";
 
 /** Identifies the model without revealing the provider's name for it. */
@@ -24,11 +23,6 @@ export function unmarked(blocks: readonly Block[], model: string): Block[] {
 
 export function isThinking({ type }: Block): boolean {
   return type === "thinking" || type === "redacted_thinking";
-}
-
-/** Whether the caller understands signed thinking: other callers' streams carry none. */
-export function knowsThinking({ thinking, messages }: ChatRequest): boolean {
-  return Boolean(thinking) || messages.some((message) => message.thinking_blocks?.length);
 }
 
 function isSigned({ type, signature, data }: Block): boolean {

@@ -1,8 +1,9 @@
-/** OpenAI's tools and tool choice → Claude's. */
+/** A request's tools and tool choice → Claude's. */
 
-import { badRequest, unsupported } from "../bad_request.ts";
-import type { ChatRequest } from "./chat_request.ts";
-import { cacheControl } from "./content.ts";
+import { withMember } from "../../../protocol/mod.ts";
+import { badRequest } from "../bad_request.ts";
+import type { ModelRequest, Tool as ModelTool } from "../bridge/model_request.ts";
+import { RawJson } from "../raw_json.ts";
 import type { ModelFacts } from "./model_facts.ts";
 import { claudeSchema } from "./output_schema.ts";
 import type { Tool, ToolChoice } from "./wire.ts";
@@ -10,142 +11,87 @@ import type { Tool, ToolChoice } from "./wire.ts";
 export interface Toolbox {
   tools: Tool[];
   choice: ToolChoice | undefined;
-  /** Free-text tools: their input is wrapped for Claude and unwrapped in the answer. */
-  customNames: ReadonlySet<string>;
 }
 
 /** `canForce`: whether a tool call can be forced with this model and its thinking settings. */
-export function toolboxOf(request: ChatRequest, facts: ModelFacts, canForce: boolean): Toolbox {
-  const offered = [...toolsOf(request, facts), ...functionsOf(request)];
-  checkNames(offered, request);
+export function toolboxOf(request: ModelRequest, facts: ModelFacts, canForce: boolean): Toolbox {
+  checkNames(request.tools);
+  const offered = request.tools.map((tool) => toolOf(tool, facts));
   const { tools, choice } = choose(offered, request, canForce);
-  return { tools, choice: withParallel(tools, choice, request), customNames: customNames(request) };
+  return { tools, choice: withParallel(tools, choice, request.parallelCalls) };
 }
 
-function toolsOf({ tools }: ChatRequest, facts: ModelFacts): Tool[] {
-  return (tools ?? []).map((tool, i) => {
-    const control = cacheControl(tool);
-    const hint = control === undefined ? {} : { cache_control: control };
-    if (tool.function) {
-      const { name, description, parameters, strict } = tool.function;
-      const isStrict = strict === true && facts.structuredOutput;
-      return {
-        name,
-        ...(description ? { description } : {}),
-        input_schema: isStrict ? claudeSchema(objectSchema(parameters)) : objectSchema(parameters),
-        ...(isStrict ? { strict: true } : {}),
-        ...hint,
-      };
-    }
-    if (tool.custom) return { ...customTool(tool.custom, `tools[${i}]`), ...hint };
-    if (tool.type === "function" || tool.type === "custom") {
-      throw badRequest(`tools[${i}].${tool.type}`, `The tool has no ${tool.type}`);
-    }
-    throw unsupported(`tools[${i}].type`, `Claude nodes do not offer ${tool.type} tools`);
-  });
+function toolOf(
+  { name, description, schema, isStrict, isCustom, cache }: ModelTool,
+  facts: ModelFacts,
+): Tool {
+  const strict = isStrict && facts.structuredOutput;
+  const whole = isCustom ? freeText : objectSchema(schema);
+  return {
+    name,
+    ...(description === null ? {} : { description }),
+    input_schema: strict ? claudeSchema(whole.parseExact() as Record<string, unknown>) : whole,
+    ...(strict ? { strict: true } : {}),
+    ...(cache === undefined ? {} : { cache_control: cache }),
+  };
+}
+
+/** A free-text tool takes an object with its text. */
+const freeText = new RawJson(
+  '{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}',
+);
+
+/** The schema unchanged, except that Claude requires an object at the top. */
+export function objectSchema(schema: RawJson | null): RawJson {
+  if (schema === null) return new RawJson('{"type":"object","properties":{}}');
+  const { type, properties } = schema.parse() as Record<string, unknown>;
+  const typed = type === "object" ? schema.text : withMember(schema.text, "type", '"object"');
+  return new RawJson(properties === undefined ? withMember(typed, "properties", "{}") : typed);
 }
 
 const NAME = /^[a-zA-Z0-9_-]{1,128}$/;
 
-function checkNames(tools: Tool[], request: ChatRequest): void {
-  const count = request.tools?.length ?? 0;
+function checkNames(tools: readonly ModelTool[]): void {
   const seen = new Set<string>();
-  tools.forEach(({ name }, i) => {
-    const param = i < count ? `tools[${i}]` : `functions[${i - count}]`;
+  for (const { name, param } of tools) {
     if (!NAME.test(name)) {
       throw badRequest(param, "A tool's name is 1 to 128 letters, digits, underscores or hyphens");
     }
     if (seen.has(name)) throw badRequest(param, `Two tools are called "${name}"`);
     seen.add(name);
-  });
-}
-
-/** The deprecated form of tools, before 2023-11. */
-function functionsOf({ functions }: ChatRequest): Tool[] {
-  return (functions ?? []).map(({ name, description, parameters }) => ({
-    name,
-    ...(description ? { description } : {}),
-    input_schema: objectSchema(parameters),
-  }));
-}
-
-function customTool(
-  { name, description, format }: { name: string; description?: unknown; format?: unknown },
-  param: string,
-): Tool {
-  if ((format as { type?: string } | null | undefined)?.type === "grammar") {
-    throw unsupported(`${param}.custom.format`, "Claude cannot follow a grammar");
   }
-  const input_schema = {
-    type: "object",
-    properties: { input: { type: "string" } },
-    required: ["input"],
-  };
-  return { name, ...(description ? { description: String(description) } : {}), input_schema };
-}
-
-/** The schema unchanged, except that Claude requires an object at the top. */
-function objectSchema(parameters: Record<string, unknown> | null | undefined) {
-  return { properties: {}, ...parameters, type: "object" };
 }
 
 function choose(
   tools: Tool[],
-  request: ChatRequest,
+  { toolChoice: wanted }: ModelRequest,
   canForce: boolean,
 ): { tools: Tool[]; choice: ToolChoice | undefined } {
-  // `function_call` is the deprecated form.
-  const wanted = request.tool_choice ?? request.function_call;
-  if (tools.length === 0 || !wanted) return { tools, choice: undefined };
-  if (typeof wanted === "string") return { tools, choice: modeChoice(wanted, canForce) };
-  if (wanted.allowed_tools) {
-    const names = (wanted.allowed_tools.tools ?? []).map(nameOf);
-    const allowed = tools.filter(({ name }) => names.includes(name));
-    return {
-      tools: allowed,
-      choice: allowed.length === 0
-        ? undefined
-        : modeChoice(wanted.allowed_tools.mode ?? "auto", canForce),
-    };
-  }
-  return chooseOne(tools, nameOf(wanted), canForce);
+  if (tools.length === 0 || wanted === null) return { tools, choice: undefined };
+  if (wanted.mode === "tool") return chooseOne(tools, wanted.name, canForce);
+  const { mode, allowed } = wanted;
+  const left = allowed === null ? tools : tools.filter(({ name }) => allowed.includes(name));
+  return { tools: left, choice: left.length === 0 ? undefined : modeChoice(mode, canForce) };
 }
 
 /** If the tool cannot be forced, it is offered alone. */
-function chooseOne(tools: Tool[], name: string | undefined, canForce: boolean) {
-  const only = tools.filter((tool) => tool.name === name);
-  if (name === undefined || only.length === 0) {
-    throw badRequest(
-      "tool_choice",
-      `tool_choice names ${name ?? "no tool"}, which is not in tools`,
-    );
-  }
+function chooseOne(tools: Tool[], name: string, canForce: boolean) {
   const forced: ToolChoice = { type: "tool", name };
-  return canForce ? { tools, choice: forced } : { tools: only, choice: { type: "auto" as const } };
+  return canForce
+    ? { tools, choice: forced }
+    : { tools: tools.filter((tool) => tool.name === name), choice: { type: "auto" as const } };
 }
 
-function modeChoice(mode: string, canForce: boolean): ToolChoice {
+function modeChoice(mode: "none" | "auto" | "required", canForce: boolean): ToolChoice {
   if (mode === "none") return { type: "none" };
   return { type: mode === "required" && canForce ? "any" : "auto" };
 }
 
 function withParallel(
-  tools: Tool[],
+  tools: readonly Tool[],
   choice: ToolChoice | undefined,
-  { parallel_tool_calls: parallel }: ChatRequest,
+  parallel: boolean | null,
 ): ToolChoice | undefined {
   if (parallel !== false || tools.length === 0 || choice?.type === "none") return choice;
   return { ...(choice ?? { type: "auto" }), disable_parallel_tool_use: true };
-}
-
-function nameOf(choice: {
-  name?: string | null | undefined;
-  function?: { name: string } | null | undefined;
-  custom?: { name: string } | null | undefined;
-}): string | undefined {
-  return choice.function?.name ?? choice.custom?.name ?? choice.name ?? undefined;
-}
-
-function customNames({ tools }: ChatRequest): ReadonlySet<string> {
-  return new Set((tools ?? []).flatMap(({ custom }) => custom ? [custom.name] : []));
 }

@@ -1,10 +1,14 @@
-/** A chat's messages → Claude's system prompt and strictly alternating turns. */
+/** The turns of a request → Claude's system prompt and strictly alternating turns. */
 
 import { badRequest } from "../bad_request.ts";
-import type { Message } from "./chat_request.ts";
-import { blocksOf, textBlock, textOf, withCacheHint } from "./content.ts";
+import type {
+  ModelRequest,
+  Part,
+  ThinkingPart,
+  Turn as ModelTurn,
+} from "../bridge/model_request.ts";
 import { toolId } from "../tool_id.ts";
-import { inputOf } from "../tool_input.ts";
+import { blocksOf } from "./content.ts";
 import { isThinking } from "./thinking_blocks.ts";
 import { pairTools } from "./tool_pairs.ts";
 import type { Block, Turn } from "./wire.ts";
@@ -22,13 +26,11 @@ export interface ThinkingSource {
   accept(blocks: Block[]): Block[];
 }
 
-export function transcriptOf(messages: Message[], thinking: ThinkingSource): Transcript {
-  const firstOther = messages.findIndex(({ role }) => role !== "system" && role !== "developer");
-  const leading = firstOther < 0 ? messages.length : firstOther;
-  const system = messages.slice(0, leading).flatMap((message, i) =>
-    systemBlocks(message, `messages[${i}].content`)
-  );
-  const turns = alternating(messages.slice(leading), leading, thinking);
+export function transcriptOf(
+  { system, turns: given }: Pick<ModelRequest, "system" | "turns">,
+  thinking: ThinkingSource,
+): Transcript {
+  const turns = alternating(given, thinking);
   pairTools(turns);
   if (turns[0]?.role === "assistant") {
     turns.unshift({ role: "user", content: [{ type: "text", text: "Continue." }] });
@@ -37,107 +39,52 @@ export function transcriptOf(messages: Message[], thinking: ThinkingSource): Tra
   if (turns.length === 0) {
     throw badRequest("messages", "Every message is empty: send at least one that is not");
   }
-  return { system, turns };
+  return { system: blocksOf(system), turns };
 }
 
-/** Merges neighbours of one role and drops empty messages. */
-function alternating(messages: Message[], offset: number, thinking: ThinkingSource): Turn[] {
+/** Merges neighbours of one role and drops empty turns. */
+function alternating(given: readonly ModelTurn[], thinking: ThinkingSource): Turn[] {
   const turns: Turn[] = [];
-  const functionIds = new Map<string, string>();
-  messages.forEach((message, i) => {
-    const param = `messages[${offset + i}]`;
-    const role = message.role === "assistant" ? "assistant" : "user";
-    const blocks = blocksOfMessage(message, param, functionIds, thinking);
-    if (blocks.length === 0) return;
+  for (const turn of given) {
+    const role = turn.role === "assistant" ? "assistant" : "user";
+    const blocks = blocksOfTurn(turn, thinking);
+    if (blocks.length === 0) continue;
     const last = turns.at(-1);
     // Thinking is valid only at the start of a turn.
     if (last?.role === role) last.content.push(...blocks.filter((block) => !isThinking(block)));
     else turns.push({ role, content: blocks });
-  });
+  }
   return turns;
 }
 
-function blocksOfMessage(
-  message: Message,
-  param: string,
-  functionIds: Map<string, string>,
-  thinking: ThinkingSource,
-): Block[] {
-  switch (message.role) {
+function blocksOfTurn({ role, parts }: ModelTurn, thinking: ThinkingSource): Block[] {
+  switch (role) {
     case "system":
-    case "developer":
-      return inPlaceSystem(message);
+      return inPlaceSystem(parts);
     case "user":
-      return hinted(blocksOf(message.content, `${param}.content`), message);
+      return blocksOf(parts);
     case "assistant":
-      return assistantBlocks(message, param, functionIds, thinking);
-    case "tool":
-      return [toolResult(message, message.tool_call_id ?? "", `${param}.content`)];
-    case "function":
-      return [toolResult(message, functionIds.get(message.name ?? "") ?? "", `${param}.content`)];
+      return assistantBlocks(parts, thinking);
   }
-}
-
-function systemBlocks(message: Message, param: string): Block[] {
-  return hinted(
-    blocksOf(message.content, param).map((block) => {
-      if (block.type !== "text") throw badRequest(param, "System messages must be text");
-      return block;
-    }),
-    message,
-  );
 }
 
 /** A later system message stays in place: at the front its meaning would change. */
-function inPlaceSystem(message: Message): Block[] {
-  const text = textOf(message.content).trim();
+function inPlaceSystem(parts: readonly Part[]): Block[] {
+  const text = parts.map((part) => part.type === "text" ? part.text : "").join("").trim();
   return text === "" ? [] : [{ type: "text", text: `<system>${text}</system>` }];
 }
 
-function assistantBlocks(
-  message: Message,
-  param: string,
-  functionIds: Map<string, string>,
-  thinking: ThinkingSource,
-): Block[] {
-  const calls = (message.tool_calls ?? []).flatMap((call, i) => {
-    const id = toolId(call.id || `${param}_${i}`);
-    if (call.function) {
-      return [toolUse(id, call.function.name, inputOf(call.function.arguments))];
-    }
-    return call.custom ? [toolUse(id, call.custom.name, { input: call.custom.input ?? "" })] : [];
-  });
-  const { function_call: legacy } = message;
-  if (legacy) {
-    const id = toolId(`${param}_${legacy.name}`);
-    functionIds.set(legacy.name, id);
-    calls.push(toolUse(id, legacy.name, inputOf(legacy.arguments)));
-  }
-  const echoed = thinking.accept((message.thinking_blocks ?? []) as Block[]);
-  const [first] = calls;
-  const past = echoed.length > 0 || first === undefined
+function assistantBlocks(parts: readonly Part[], thinking: ThinkingSource): Block[] {
+  const blocks = blocksOf(parts);
+  if (blocks.length === 0) return [];
+  const signed = parts.filter((part): part is ThinkingPart => part.type === "thinking")
+    .flatMap((part) => part.signed === null ? [] : part.signed as Block);
+  const echoed = thinking.accept(signed);
+  const firstCall = parts.find((part) => part.type === "call");
+  const past = echoed.length > 0 || firstCall === undefined
     ? echoed
-    : thinking.recall(String(first.id));
-  const refusal = textBlock(message.refusal);
-  const content = blocksOf(message.content, `${param}.content`);
-  const blocks = [...content, ...refusal ? [refusal] : [], ...calls];
-  return blocks.length === 0 ? [] : [...past, ...hinted(blocks, message)];
-}
-
-function toolUse(id: string, name: string, input: object): Block {
-  return { type: "tool_use", id, name, input };
-}
-
-function toolResult(message: Message, id: string, param: string): Block {
-  const content = blocksOf(message.content, param);
-  const block: Block = { type: "tool_result", tool_use_id: toolId(id || "unknown") };
-  return withCacheHint(content.length === 0 ? block : { ...block, content }, message);
-}
-
-/** A message's own cache hint marks its last block. */
-function hinted(blocks: Block[], message: Message): Block[] {
-  const last = blocks.at(-1);
-  return last === undefined ? [] : [...blocks.slice(0, -1), withCacheHint(last, message)];
+    : thinking.recall(toolId(firstCall.id));
+  return [...past, ...blocks];
 }
 
 /** Claude rejects a final assistant text with trailing white space. */

@@ -1,6 +1,6 @@
-/** Gathers usage from Claude's events and converts it to OpenAI's. */
+/** Gathers usage from Claude's events. */
 
-import type { Usage } from "../chat.ts";
+import type { TokenUsage } from "../bridge/answer_event.ts";
 import type { ClaudeUsage } from "./wire.ts";
 
 /** Claude's counts are cumulative: a later one replaces an earlier one; null does not. */
@@ -12,19 +12,15 @@ export function merged(
   return { ...earlier, ...Object.fromEntries(known) };
 }
 
-/** Claude counts cached tokens apart; OpenAI counts them as part of the prompt. */
-export function usageOf(usage: ClaudeUsage): Usage {
-  const cached = usage.cache_read_input_tokens ?? 0;
-  const written = usage.cache_creation_input_tokens ?? 0;
-  const prompt = (usage.input_tokens ?? 0) + cached + written;
-  const completion = usage.output_tokens ?? 0;
+/** Claude counts cached tokens apart from the rest of the prompt. */
+export function usageOf(usage: ClaudeUsage): TokenUsage {
+  const cachedTokens = usage.cache_read_input_tokens ?? 0;
+  const cacheWriteTokens = usage.cache_creation_input_tokens ?? 0;
   return {
-    prompt_tokens: prompt,
-    completion_tokens: completion,
-    total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
-    completion_tokens_details: {
-      reasoning_tokens: usage.output_tokens_details?.thinking_tokens ?? 0,
-    },
+    promptTokens: (usage.input_tokens ?? 0) + cachedTokens + cacheWriteTokens,
+    completionTokens: usage.output_tokens ?? 0,
+    cachedTokens,
+    cacheWriteTokens,
+    reasoningTokens: usage.output_tokens_details?.thinking_tokens ?? 0,
   };
 }

@@ -1,12 +1,10 @@
 /** The parts of Anthropic's Messages API that the adapter writes and reads. */
 
+import type { CacheControl } from "../bridge/model_request.ts";
+import type { RawJson } from "../raw_json.ts";
+
 /** A content block of a request. Unknown members are kept. */
 export type Block = { type: string; cache_control?: CacheControl } & Record<string, unknown>;
-
-export interface CacheControl {
-  type: "ephemeral";
-  ttl?: string;
-}
 
 export interface Turn {
   role: "user" | "assistant";
@@ -16,7 +14,7 @@ export interface Turn {
 export interface Tool {
   name: string;
   description?: string;
-  input_schema: Record<string, unknown>;
+  input_schema: RawJson | Record<string, unknown>;
   strict?: boolean;
   cache_control?: CacheControl;
 }
@@ -26,7 +24,7 @@ export type ToolChoice =
   | { type: "auto" | "any"; disable_parallel_tool_use?: boolean }
   | { type: "tool"; name: string; disable_parallel_tool_use?: boolean };
 
-export type Thinking = { type: string; budget_tokens?: number; display?: string };
+export type Thinking = { type: string; budget_tokens?: number | undefined; display?: string };
 
 export interface ClaudeRequest {
   model: string;
@@ -77,6 +75,7 @@ export interface ClaudeEvent {
     partial_json?: string;
     citation?: Citation | null;
     stop_reason?: string | null;
+    stop_sequence?: string | null;
     stop_details?: { explanation?: string | null } | null;
   };
   usage?: ClaudeUsage | null;

@@ -1,105 +1,114 @@
-/** Claude's content blocks → the parts of an OpenAI message. */
+/** Claude's content blocks → neutral parts. */
 
-import type OpenAI from "openai";
 import { badRequest, unsupported } from "../bad_request.ts";
-import type { Block, Source } from "./messages_request.ts";
+import type { Part, TextPart } from "../bridge/model_request.ts";
+import { toJsonText } from "../raw_json.ts";
+import type { Block, Source } from "./request_schema.ts";
 
-export type Part = OpenAI.ChatCompletionContentPart;
-
-/** A user's or a tool's content as parts, without empty ones. `param` is the content's path. */
-export function partsOf(content: string | readonly Block[], param: string): Part[] {
-  return typeof content === "string"
-    ? textPart(content)
-    : content.flatMap((block, i) => partsOfBlock(block, `${param}[${i}]`));
+/** The parts of a user's, an assistant's or a tool's blocks. `at` gives a block's path. */
+export function partsOf(blocks: readonly Block[], at: (index: number) => string): Part[] {
+  return blocks.flatMap((block, i) => {
+    const read = Object.hasOwn(readers, block.type) ? readers[block.type] : undefined;
+    if (read === undefined) throw untranslatable(block, `${at(i)}.type`);
+    return read(block, at(i));
+  });
 }
 
-/** One block's parts. Throws a 400 that names the block if OpenAI's dialect has no equivalent. */
-export function partsOfBlock(block: Block, param: string): Part[] {
-  const write = Object.hasOwn(writers, block.type) ? writers[block.type] : undefined;
-  if (write === undefined) throw untranslatable(block, param);
-  return write(block, param);
+/** The texts of content that must be text. */
+export function textsOf(
+  content: string | readonly Block[],
+  param: string,
+  typeParam = (i: number) => `${param}[${i}].type`,
+): TextPart[] {
+  if (typeof content === "string") return textPart(content, param);
+  return content.flatMap((block, i) => {
+    if (block.type !== "text") throw untranslatable(block, typeParam(i));
+    return textPart(block.text, param);
+  });
 }
 
-/** The text of content that must be text. */
-export function textOf(content: string | readonly Block[], param: string): string {
-  if (typeof content === "string") return content;
-  return content.map((block, i) => {
-    if (block.type !== "text") throw unsupported(`${param}[${i}].type`, "Expected a text block");
-    return block.text ?? "";
-  }).filter((text) => text !== "").join("\n\n");
+/** A 400 for a block without an equivalent in other dialects. */
+function untranslatable({ type }: Pick<Block, "type">, param: string) {
+  return unsupported(param, `This model's provider has no ${type} blocks`);
 }
 
-/** A 400 for a block without an equivalent in OpenAI's dialect. */
-export function untranslatable({ type }: Pick<Block, "type">, param: string) {
-  return unsupported(
-    `${param}.type`,
-    `This model's provider speaks OpenAI's dialect, which has no ${type} blocks`,
-  );
-}
+type Reader = (block: Block, param: string) => Part[];
 
-/** Parts as a message's content: a plain string if possible, which every server accepts. */
-export function contentOf(parts: Part[]): string | Part[] {
-  const [first] = parts;
-  return parts.length === 1 && first?.type === "text" ? first.text : parts;
-}
-
-const writers: Readonly<Record<string, (block: Block, param: string) => Part[]>> = Object.freeze({
-  text: ({ text }) => textPart(text),
+const readers: Readonly<Record<string, Reader>> = Object.freeze({
+  text: ({ text }, param) => textPart(text, param),
   image: imagePart,
   document: documentParts,
   search_result: searchResult,
+  // Written by Anthropic's own tools in earlier turns: a rejection would end the conversation.
+  tool_reference: quoted,
+  server_tool_use: quoted,
+  web_search_tool_result: quoted,
+  web_fetch_tool_result: quoted,
 });
 
-function textPart(text: string | null | undefined): Part[] {
-  return text ? [{ type: "text", text }] : [];
+function textPart(text: string | null | undefined, param: string): TextPart[] {
+  return text ? [{ type: "text", text, param }] : [];
 }
 
-function imagePart({ source }: Block, param: string): Part[] {
-  const { type, media_type, data, url } = sourceOf(source, `${param}.source`);
-  if (type === "url" && url) return [{ type: "image_url", image_url: { url } }];
+function imagePart({ source }: Block, at: string): Part[] {
+  const param = `${at}.source`;
+  const { type, media_type, data, url } = sourceOf(source, param);
+  if (type === "url" && url) return [{ type: "image", url, param }];
   if (type === "base64" && data && media_type) {
-    return [{ type: "image_url", image_url: { url: `data:${media_type};base64,${data}` } }];
+    return [{ type: "image", url: `data:${media_type};base64,${data}`, param }];
   }
-  throw unsupported(`${param}.source.type`, "Images must be given as base64 or by url");
+  throw unsupported(`${param}.type`, "Images must be given as base64 or by url");
 }
 
-function documentParts(block: Block, param: string): Part[] {
-  const { type, media_type, data, content } = sourceOf(block.source, `${param}.source`);
-  if (type === "base64" && media_type === "application/pdf" && data) {
-    const file_data = `data:application/pdf;base64,${data}`;
-    return [{ type: "file", file: { filename: block.title || "document.pdf", file_data } }];
+function documentParts(block: Block, at: string): Part[] {
+  const param = `${at}.source`;
+  const { type, media_type, data: bytes, content } = sourceOf(block.source, param);
+  if (type === "base64" && media_type === "application/pdf" && bytes) {
+    const data = `data:application/pdf;base64,${bytes}`;
+    return [{ type: "file", data, name: block.title || "document.pdf", param }];
   }
-  if (type === "text" && data) return framed("document", headOf(block), textPart(data));
+  if (type === "text" && bytes) {
+    return framed("document", headOf(block), textPart(bytes, param), param);
+  }
   if (type === "content" && content) {
-    return framed("document", headOf(block), partsOf(content, `${param}.source.content`));
+    const inner = typeof content === "string"
+      ? textPart(content, param)
+      : partsOf(content, (i) => `${param}.content[${i}]`);
+    return framed("document", headOf(block), inner, param);
   }
-  throw unsupported(`${param}.source.type`, "Documents must be text, content, or a PDF as base64");
+  throw unsupported(`${param}.type`, "Documents must be text, content, or a PDF as base64");
 }
 
-function headOf({ title, context }: Block): [string, string | null | undefined][] {
+type Head = readonly [name: string, text: string | null | undefined][];
+
+function headOf({ title, context }: Block): Head {
   return [["title", title], ["context", context]];
 }
 
 function searchResult({ title, source, content }: Block, param: string): Part[] {
   if (typeof source !== "string") throw badRequest(`${param}.source`, "Expected an address");
-  const found = Array.isArray(content) ? partsOf(content as Block[], `${param}.content`) : [];
-  return framed("search_result", [["title", title], ["source", source]], found);
+  const found = Array.isArray(content)
+    ? partsOf(content as Block[], (i) => `${param}.content[${i}]`)
+    : [];
+  return framed("search_result", [["title", title], ["source", source]], found, param);
+}
+
+/** A block as its own JSON text. */
+function quoted(block: Block, param: string): Part[] {
+  const { type, cache_control: _, ...rest } = block as Block & Record<string, unknown>;
+  return textPart(`<${type}>\n${toJsonText(rest)}\n</${type}>`, param);
 }
 
 /** Content without an equivalent part becomes text between tags. */
-function framed(
-  tag: string,
-  head: readonly [name: string, text: string | null | undefined][],
-  inner: Part[],
-): Part[] {
+function framed(tag: string, head: Head, inner: Part[], param: string): Part[] {
   const lines = head.filter(([, text]) => text).map(([name, text]) => `<${name}>${text}</${name}>`);
   const parts: Part[] = [
-    { type: "text", text: [`<${tag}>`, ...lines, ""].join("\n") },
+    ...textPart([`<${tag}>`, ...lines, ""].join("\n"), param),
     ...inner,
-    { type: "text", text: `\n</${tag}>` },
+    ...textPart(`\n</${tag}>`, param),
   ];
   return parts.every((part) => part.type === "text")
-    ? textPart(parts.map(({ text }) => text).join(""))
+    ? textPart(parts.map(({ text }) => text).join(""), param)
     : parts;
 }
 

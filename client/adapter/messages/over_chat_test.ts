@@ -1,29 +1,32 @@
 import { expect, test } from "bun:test";
-import type Anthropic from "@anthropic-ai/sdk";
 import { Endpoint } from "../../../protocol/mod.ts";
 import { callOf, textsOf } from "../../testing/adapter_call.ts";
 import { messageShape } from "../../testing/anthropic_shapes.ts";
-import { type AdapterCall, type Piece, UpstreamFailure } from "../adapter.ts";
-import { quirksOf } from "./chat_request.ts";
-import { messagesOverChat } from "./over_chat.ts";
+import { eventStream, sse } from "../../testing/stub_upstream.ts";
+import { realWorld } from "../../world.ts";
+import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
+import { OpenAiAdapter } from "../openai.ts";
 
 const body = { model: "pro", max_tokens: 5, messages: [{ role: "user", content: "hi" }] };
 
-/** Requests a message from a chat adapter that yields the given pieces. */
-function ask(pieces: (Piece | UpstreamFailure)[], change: Partial<AdapterCall> = {}) {
-  const calls: AdapterCall[] = [];
-  const chat = {
-    async *answer(call: AdapterCall) {
-      calls.push(call);
-      for await (const piece of pieces) {
-        if (piece instanceof UpstreamFailure) throw piece;
-        yield piece;
-      }
-    },
+interface Sent {
+  path: string;
+  headers: Headers;
+  body: Record<string, unknown>;
+}
+
+/** Requests a message from a server of chat completions with the given answer. */
+function ask(answer: () => Response, change: Partial<AdapterCall> = {}) {
+  const sent: Sent[] = [];
+  const fetch = (url: string, init: RequestInit) => {
+    const { pathname: path } = new URL(url);
+    const headers = new Headers(init.headers);
+    sent.push({ path, headers, body: JSON.parse(String(init.body)) });
+    return Promise.resolve(answer());
   };
+  const adapter = new OpenAiAdapter({ base_url: "http://127.0.0.1:9" }, { ...realWorld, fetch });
   const call = callOf({ endpoint: Endpoint.messages, bodyText: JSON.stringify(body), ...change });
-  const texts = textsOf(messagesOverChat(call, chat, quirksOf("localhost"), () => "new"));
-  return { calls, texts: Array.fromAsync(texts) };
+  return { sent, texts: Array.fromAsync(textsOf(adapter.answer(call))) };
 }
 
 const completion = {
@@ -43,10 +46,10 @@ const completion = {
 };
 
 test("a whole completion becomes a message of the exact shape", async () => {
-  const { calls, texts } = ask([JSON.stringify(completion)], { stream: false });
+  const { sent, texts } = ask(() => Response.json(completion), { stream: false });
   const [text, ...rest] = await texts;
   expect(rest).toEqual([]);
-  const message: Anthropic.Message = messageShape.parse(JSON.parse(text!));
+  const message = messageShape.parse(JSON.parse(text!));
   expect(message).toMatchObject({
     id: "msg_1",
     model: "pro",
@@ -58,56 +61,67 @@ test("a whole completion becomes a message of the exact shape", async () => {
     stop_reason: "tool_use",
     usage: { input_tokens: 9, output_tokens: 4 },
   });
-  expect(calls[0]).toMatchObject({ endpoint: Endpoint.chat, stream: false, headers: {} });
-  expect(JSON.parse(calls[0]!.bodyText)).not.toHaveProperty("stream");
+  expect(sent[0]!.path).toBe("/v1/chat/completions");
+  expect(sent[0]!.body).not.toHaveProperty("stream");
 });
 
-test("chunks that arrive as bytes are translated like any others", async () => {
-  const bytes = new TextEncoder().encode(
-    `data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n` +
-      `data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"b"}}]}\n\n`,
+test("chunks that the relay passes as bytes are translated like any others", async () => {
+  const chunk = (delta: object, finish_reason: string | null = null) => ({
+    id: "chatcmpl-1",
+    choices: [{ index: 0, delta, finish_reason }],
+  });
+  const contents = ["a", "b", "c", "d"];
+  const wire = sse(
+    chunk({ role: "assistant", content: "" }),
+    ...contents.map((content) => chunk({ content })),
+    chunk({}, "stop"),
   );
-  const { texts } = ask([{ bytes, tokenEvents: 2 }, '{"choices":[{"finish_reason":"stop"}]}']);
+  const { texts } = ask(() => eventStream([wire]));
   const deltas = (await texts).map((text) => JSON.parse(text)).filter(({ type }) =>
     type === "content_block_delta"
   );
-  expect(deltas.map(({ delta }) => delta.text)).toEqual(["a", "b"]);
+  expect(deltas.map(({ delta }) => delta.text)).toEqual(contents);
 });
 
 test("the call decides whether the answer streams, not the body", async () => {
   const bodyText = JSON.stringify({ ...body, stream: true });
-  const { calls, texts } = ask([JSON.stringify(completion)], { stream: false, bodyText });
+  const { sent, texts } = ask(() => Response.json(completion), { stream: false, bodyText });
   await texts;
-  expect(JSON.parse(calls[0]!.bodyText)).not.toHaveProperty("stream");
+  expect(sent[0]!.body).not.toHaveProperty("stream");
 });
 
 test("a failure keeps code, headers and delay, but not the body in OpenAI's dialect", async () => {
-  const failure = new UpstreamFailure(429, "slow down", {
-    bodyText: '{"error":{}}',
-    headers: { "x-ratelimit-limit-requests": "1" },
-    retryAfterMs: 5,
-    error: { message: "slow down" },
-  });
-  const thrown = await ask([failure]).texts.catch((error: unknown) => error);
+  const error = {
+    message: "slow down",
+    type: "requests",
+    param: null,
+    code: "rate_limit_exceeded",
+  };
+  const headers = { "x-ratelimit-limit-requests": "1", "retry-after-ms": "5" };
+  const { texts } = ask(() => Response.json({ error }, { status: 429, headers }));
+  const thrown = await texts.catch((error: unknown) => error);
+  expect(thrown).toBeInstanceOf(UpstreamFailure);
   expect(thrown).toMatchObject({
     code: 429,
     retryAfterMs: 5,
     headers: { "x-ratelimit-limit-requests": "1" },
+    error,
     bodyText: undefined,
   });
 });
 
 test("a completion without choices is the provider's failure", async () => {
-  const thrown = await ask(['{"choices":[]}'], { stream: false }).texts.catch((error) => error);
+  const { texts } = ask(() => Response.json({ choices: [] }), { stream: false });
+  const thrown = await texts.catch((error: unknown) => error);
   expect(thrown).toMatchObject({ code: 502 });
 });
 
 test("a request that cannot be translated reaches no provider", async () => {
   const bodyText = JSON.stringify({ ...body, container: "c" });
-  const { calls, texts } = ask([], { bodyText });
+  const { sent, texts } = ask(() => Response.json(completion), { bodyText });
   expect(await texts.catch((error: unknown) => error)).toMatchObject({
     code: 400,
     error: { param: "container" },
   });
-  expect(calls).toEqual([]);
+  expect(sent).toEqual([]);
 });

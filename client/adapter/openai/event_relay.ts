@@ -3,7 +3,7 @@
 import type { EventSourceMessage } from "eventsource-parser";
 import type { Piece, UpstreamFailure } from "../adapter.ts";
 import { type ModelNames, withAskedModel } from "../asked_model.ts";
-import { disconnected, EventParser } from "../sse/event_stream.ts";
+import { BLANK_LINE, disconnected, EventParser } from "../sse/event_stream.ts";
 import { latin1, PassthroughScanner } from "../sse/passthrough_scanner.ts";
 import { holdsError } from "./chat_dialect.ts";
 import { type Json, parseObject } from "../json_object.ts";
@@ -11,10 +11,8 @@ import type { StreamFollower } from "./stream_follower.ts";
 
 const NOTHING = new Uint8Array();
 
-const BLANK_LINE_BYTES = new TextEncoder().encode("\n\n");
-
 /** The end of a line, followed by an empty line. */
-const BLANK_LINE = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
+const EVENT_END = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
 
 /** Finds the events that pass as bytes. */
 export type Scanner = Pick<PassthroughScanner, "take" | "learn" | "end">;
@@ -86,7 +84,7 @@ export class EventRelay {
   /** Completes an event without its blank line, at the end of the stream. */
   feedEnd(): void {
     this.#isEnding = true;
-    this.feed(BLANK_LINE_BYTES);
+    this.feed(BLANK_LINE);
   }
 
   /** The connection has ended. Throws an UpstreamFailure unless the answer was complete. */
@@ -128,6 +126,6 @@ function lastObject(data: string): Json {
 
 /** The position after the blank line that ends the event; null: the event is incomplete. */
 function endOfEvent(text: string, at: number): number | null {
-  BLANK_LINE.lastIndex = at;
-  return BLANK_LINE.test(text) ? BLANK_LINE.lastIndex : null;
+  EVENT_END.lastIndex = at;
+  return EVENT_END.test(text) ? EVENT_END.lastIndex : null;
 }

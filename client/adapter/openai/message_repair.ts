@@ -4,7 +4,7 @@
  */
 
 import { isObject, type Json } from "../json_object.ts";
-import { parseKeeping, type Path, RawJson } from "../raw_json.ts";
+import { parseExact, parseKeeping, type Path, RawJson } from "../raw_json.ts";
 
 /** Returns whether anything changed. Arguments given as an object must be RawJson: see `repairable`. */
 export function repairMessage(message: Json): boolean {
@@ -69,14 +69,5 @@ const argumentPaths: readonly Path[] = ["delta", "message"].map((holder) => [
  */
 export function repairable(text: string, parsed: Json): Json {
   if (/"arguments"\s*:\s*[{[]/.test(text)) return parseKeeping(text, argumentPaths) as Json;
-  return LONG_NUMBER.test(text) ? JSON.parse(text, exactNumber) as Json : parsed;
-}
-
-const LONG_NUMBER = /\d{16}/;
-
-/** Keeps a number that JavaScript cannot represent as its text. */
-function exactNumber(_: string, value: unknown, { source }: { source?: string } = {}): unknown {
-  return typeof value === "number" && source !== undefined && LONG_NUMBER.test(source)
-    ? new RawJson(source)
-    : value;
+  return parseExact(text, parsed) as Json;
 }

@@ -16,6 +16,19 @@ export async function* readEvents(
 ): AsyncIterable<EventSourceMessage> {
   const parser = new EventParser();
   for await (const bytes of readBytes(response, signal)) yield* parser.feed(bytes);
+  // The last event may lack its blank line, but its JSON must be whole.
+  yield* parser.feed(BLANK_LINE).filter(({ data }) => isJsonText(data));
+}
+
+export const BLANK_LINE: Uint8Array = new TextEncoder().encode("\n\n");
+
+function isJsonText(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Parses an event stream fed in arbitrary slices. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { claudeAddress } from "../claude/claude_upstream.ts";
+import { claudeAddress } from "../claude.ts";
 import { openAiAddress } from "../openai.ts";
 import { baseUrlOf } from "./base_url.ts";
 

@@ -2,8 +2,12 @@
 
 import { z } from "zod";
 import { badRequest, invalidShape } from "../bad_request.ts";
+import { parseKeeping, type Path, rawObject } from "../raw_json.ts";
 
 const json = z.record(z.string(), z.unknown());
+
+/** Arguments are text; some clients send them as an object. */
+const argumentsText = z.union([z.string(), rawObject.transform(({ text }) => text)]).nullish();
 
 const cacheHints = {
   cache_control: z.looseObject({ type: z.literal("ephemeral"), ttl: z.string().optional() })
@@ -29,7 +33,7 @@ const content = z.union([z.string(), z.array(part)]).nullish();
 const toolCall = z.looseObject({
   id: z.string().nullish(),
   type: z.string().nullish(),
-  function: z.looseObject({ name: z.string(), arguments: z.string().nullish() }).nullish(),
+  function: z.looseObject({ name: z.string(), arguments: argumentsText }).nullish(),
   custom: z.looseObject({ name: z.string(), input: z.string().nullish() }).nullish(),
 });
 
@@ -40,7 +44,8 @@ const message = z.looseObject({
   refusal: z.string().nullish(),
   tool_calls: z.array(toolCall).nullish(),
   tool_call_id: z.string().nullish(),
-  function_call: z.looseObject({ name: z.string(), arguments: z.string().nullish() }).nullish(),
+  function_call: z.looseObject({ name: z.string(), arguments: argumentsText }).nullish(),
+  reasoning_content: z.string().nullish(),
   thinking_blocks: z.array(z.looseObject({ type: z.string() })).nullish(),
   ...cacheHints,
 });
@@ -50,7 +55,7 @@ const tool = z.looseObject({
   function: z.looseObject({
     name: z.string().min(1),
     description: z.string().nullish(),
-    parameters: json.nullish(),
+    parameters: rawObject.nullish(),
     strict: z.boolean().nullish(),
   }).nullish(),
   custom: z.looseObject({
@@ -75,7 +80,7 @@ const namedChoice = named.extend({
 const legacyFunction = z.looseObject({
   name: z.string().min(1),
   description: z.string().nullish(),
-  parameters: json.nullish(),
+  parameters: rawObject.nullish(),
 });
 
 const chatRequest = z.looseObject({
@@ -100,24 +105,39 @@ const chatRequest = z.looseObject({
   parallel_tool_calls: z.boolean().nullish(),
   response_format: z.looseObject({
     type: z.string(),
-    json_schema: z.looseObject({ name: z.string().nullish(), schema: json.nullish() }).nullish(),
+    json_schema: z.looseObject({
+      name: z.string().nullish(),
+      description: z.string().nullish(),
+      schema: rawObject.nullish(),
+      strict: z.boolean().nullish(),
+    }).nullish(),
   }).nullish(),
   reasoning_effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]).nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   thinking: z.looseObject({ type: z.string(), budget_tokens: z.number().optional() }).nullish(),
   output_config: json.nullish(),
   service_tier: z.string().nullish(),
+  verbosity: z.string().nullish(),
   cache_control: cacheHints.cache_control,
 });
 
 export type ChatRequest = z.infer<typeof chatRequest>;
-export type Message = ChatRequest["messages"][number];
-export type Part = z.infer<typeof part>;
-export type CacheHints = Pick<Part, "cache_control" | "prompt_cache_breakpoint">;
+export type ChatMessage = ChatRequest["messages"][number];
+export type ChatPart = z.infer<typeof part>;
+export type CacheHints = Pick<ChatPart, "cache_control" | "prompt_cache_breakpoint">;
+
+/** Kept as text, so that numbers and key order survive. */
+const kept: readonly Path[] = [
+  ["tools", "*", "function", "parameters"],
+  ["functions", "*", "parameters"],
+  ["response_format", "json_schema", "schema"],
+  ["messages", "*", "tool_calls", "*", "function", "arguments"],
+  ["messages", "*", "function_call", "arguments"],
+];
 
 /** Reads a body. Throws a 400 that names the first invalid field. */
-export function readChatRequest(bodyText: string): ChatRequest {
-  const body: unknown = JSON.parse(bodyText);
+export function parseChatRequest(bodyText: string): ChatRequest {
+  const body = parseKeeping(bodyText, kept);
   const { success, data, error } = chatRequest.safeParse(body);
   if (success) return data;
   if (hasKey(body, "input") && !hasKey(body, "messages")) {

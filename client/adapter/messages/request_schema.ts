@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { invalidShape } from "../bad_request.ts";
+import { parseKeeping, type Path, rawObject } from "../raw_json.ts";
 
 const json = z.record(z.string(), z.unknown());
 
@@ -46,9 +47,11 @@ const tool = z.looseObject({
   type: z.string().nullish(),
   name: z.string().min(1),
   description: z.string().nullish(),
-  input_schema: json.nullish(),
+  input_schema: rawObject.nullish(),
   strict: z.boolean().nullish(),
 });
+
+const format = z.looseObject({ type: z.string(), schema: rawObject.nullish() }).nullish();
 
 const messagesRequest = z.looseObject({
   model: z.string().nullish(),
@@ -69,8 +72,9 @@ const messagesRequest = z.looseObject({
   thinking: z.looseObject({ type: z.string(), budget_tokens: z.number().nullish() }).nullish(),
   output_config: z.looseObject({
     effort: z.enum(["low", "medium", "high", "xhigh", "max"]).nullish(),
-    format: z.looseObject({ type: z.string(), schema: json.nullish() }).nullish(),
+    format,
   }).nullish(),
+  output_format: format,
   metadata: z.looseObject({ user_id: z.string().nullish() }).nullish(),
   service_tier: z.string().nullish(),
   container: z.unknown().optional(),
@@ -82,9 +86,17 @@ export type MessagesRequest = z.infer<typeof messagesRequest>;
 export type Block = z.infer<typeof block>;
 export type Source = z.infer<typeof source>;
 
+/** Kept as text, so that numbers and key order survive. */
+const kept: readonly Path[] = [
+  ["tools", "*", "input_schema"],
+  ["output_config", "format", "schema"],
+  ["output_format", "schema"],
+  ["messages", "*", "content", "*", "input"],
+];
+
 /** Reads a body. Throws a 400 that names the first invalid field. */
-export function readMessagesRequest(bodyText: string): MessagesRequest {
-  const { success, data, error } = messagesRequest.safeParse(JSON.parse(bodyText));
+export function parseMessagesRequest(bodyText: string): MessagesRequest {
+  const { success, data, error } = messagesRequest.safeParse(parseKeeping(bodyText, kept));
   if (success) return data;
   throw invalidShape(error);
 }

@@ -1,24 +1,31 @@
 import { expect, test } from "bun:test";
-import type { ChatChunk, FinishReason } from "../chat.ts";
-import { type DecoderOptions, EventDecoder } from "./event_decoder.ts";
+import type { ChatChunk, FinishReason } from "../chat/shapes.ts";
+import { ChatAnswerWriter, type ChatTerms } from "../chat/answer_writer.ts";
+import { parseEvent } from "./claude_upstream.ts";
+import { ClaudeAnswerReader, type ReaderOptions } from "./answer_reader.ts";
 import type { Block, ClaudeEvent } from "./wire.ts";
 
 /** Returns the chunks of a stream of events, and the thinking that was remembered. */
-function decode(events: object[], change: Partial<DecoderOptions> = {}) {
+function decode(events: object[], change: Partial<ReaderOptions & ChatTerms> = {}) {
   const remembered: [string, readonly Block[]][] = [];
-  const decoder = new EventDecoder({
-    model: "pro",
+  const reader = new ClaudeAnswerReader({
     localModel: "claude-opus-5",
-    created: 1,
-    includeUsage: false,
-    includeThinking: false,
     customNames: new Set(),
     jsonTool: null,
-    remember: (id, thoughts) => remembered.push([id, [...thoughts]]),
+    remember: (id, thinking) => remembered.push([id, [...thinking]]),
     ...change,
   });
-  const chunks = events.flatMap((event) => decoder.decode(event as ClaudeEvent));
-  return { chunks, remembered, usage: decoder.usage };
+  const writer = new ChatAnswerWriter({
+    model: "pro",
+    created: 1,
+    includeUsage: false,
+    wantsThinking: false,
+    newId: () => "new",
+    ...change,
+  });
+  const read = events.flatMap((event) => reader.read(event as ClaudeEvent));
+  const chunks = read.flatMap((event) => writer.write(event));
+  return { chunks, remembered };
 }
 
 const deltas = (chunks: ChatChunk[]) =>
@@ -168,7 +175,8 @@ test("later counts replace earlier ones; missing ones do not", () => {
     type: "message_start",
     message: { id: "m", usage: { input_tokens: 43, output_tokens: 1, cache_read_input_tokens: 5 } },
   };
-  const { usage } = decode([
+  const last = (events: object[]) => decode(events, { includeUsage: true }).chunks.at(-1)?.usage;
+  const usage = last([
     started,
     ending("end_turn", {
       input_tokens: 61,
@@ -186,7 +194,7 @@ test("later counts replace earlier ones; missing ones do not", () => {
     prompt_tokens_details: { cached_tokens: 5, cache_write_tokens: 4 },
     completion_tokens_details: { reasoning_tokens: 2 },
   });
-  expect(decode([{ type: "message_start", message: { id: "m", usage: null } }]).usage)
+  expect(last([{ type: "message_start", message: { id: "m", usage: null } }, stop]))
     .toMatchObject({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 });
 });
 
@@ -198,4 +206,28 @@ test("the usage chunk comes last, and only on request", () => {
     [0, false],
   ]);
   expect(decode([begin, stop]).chunks.some((chunk) => "usage" in chunk)).toBe(false);
+});
+
+test("text before a forced JSON tool is dropped, and kept if the tool is not called", () => {
+  const text = [open(0, { type: "text", text: "Here: " }), delta(0, "text_delta", { text: "ok" })];
+  const tool = [
+    open(1, { type: "tool_use", id: "t", name: "json", input: {} }),
+    delta(1, "input_json_delta", { partial_json: '{"a":1}' }),
+    close(1),
+  ];
+  const content = (events: object[]) =>
+    deltas(decode([begin, ...events, ending("tool_use"), stop], { jsonTool: "json" }).chunks)
+      .map(({ content }) => content ?? "").join("");
+  expect(content([...text, close(0), ...tool])).toBe('{"a":1}');
+  expect(content([...text, close(0)])).toBe("Here: ok");
+});
+
+test("a tool's input in its start event keeps its numbers", () => {
+  const json = '{"type":"content_block_start","index":0,"content_block":{"type":"tool_use",' +
+    '"id":"t","name":"f","input":{"id":2512292042121000001}}}';
+  const { chunks } = decode([begin, parseEvent(json), close(0), ending("tool_use"), stop]);
+  const texts = deltas(chunks).flatMap(({ tool_calls }) =>
+    tool_calls?.map((call) => call.function?.arguments) ?? []
+  );
+  expect(texts.join("")).toBe('{"id":2512292042121000001}');
 });

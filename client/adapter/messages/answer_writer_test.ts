@@ -2,18 +2,40 @@ import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Endpoint } from "../../../protocol/mod.ts";
+import type { AnswerEvent } from "../bridge/answer_event.ts";
 import { frameEvent } from "../sse/event_text.ts";
 import { eventShape } from "../../testing/anthropic_shapes.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
-import { type ChatChunk, EventEncoder } from "./event_encoder.ts";
+import { ChatAnswerReader, type ChatChunk } from "../chat/answer_reader.ts";
+import { ChunkStream } from "../openai/chunk_stream.ts";
+import { toJsonText } from "../raw_json.ts";
+import { MessageAnswerWriter } from "./answer_writer.ts";
 
 /** Encodes a stream of chunks, and checks each event against the exact shape. */
 function eventsOf(chunks: ChatChunk[], stops: string[] = []): Anthropic.RawMessageStreamEvent[] {
+  const { write, end } = encoder(stops);
+  return [...chunks.flatMap(write), ...end()];
+}
+
+/** Translates chunks one by one, as the relay repairs them. */
+function encoder(stops: string[] = []) {
   let ids = 0;
-  const encoder = new EventEncoder({ model: "pro", stops, newId: () => `new${ids++}` });
-  const events = [...chunks.flatMap((chunk) => encoder.encode(chunk)), ...encoder.end()];
-  for (const event of events) eventShape.parse(event);
-  return events;
+  const relay = new ChunkStream("chat");
+  const reader = new ChatAnswerReader({ stops, customNames: new Set() });
+  const writer = new MessageAnswerWriter({ model: "pro", newId: () => `new${ids++}` });
+  const written = (events: AnswerEvent[]) =>
+    events.flatMap((event) => writer.write(event)).map((event) => {
+      const parsed: Anthropic.RawMessageStreamEvent = JSON.parse(toJsonText(event));
+      eventShape.parse(parsed);
+      return parsed;
+    });
+  return {
+    write: (chunk: ChatChunk) => {
+      const text = JSON.stringify(chunk);
+      return written(reader.read(JSON.parse(relay.pass(text, JSON.parse(text)))));
+    },
+    end: () => written(reader.end()),
+  };
 }
 
 const chunk = (delta: object, more: object = {}): ChatChunk => ({
@@ -110,7 +132,7 @@ test("every finish_reason is mapped to a stop_reason", () => {
   expect(stopReason(end("stop"))).toBe("end_turn");
   expect(stopReason(end("length"))).toBe("max_tokens");
   expect(stopReason(end("content_filter"))).toBe("refusal");
-  expect(stopReason(end("brand_new"))).toBe("end_turn");
+  expect(stopReason(end("brand_new"))).toBe("max_tokens");
   expect(stopReason(opener(0, "a", "f", "{}"), end("tool_calls"))).toBe("tool_use");
   // Some servers confuse the two: actual calls decide.
   expect(stopReason(opener(0, "a", "f", "{}"), end("stop"))).toBe("tool_use");
@@ -198,12 +220,12 @@ test("an empty answer is a message without content", () => {
 });
 
 test("interleaved calls beyond the queue's bound are a failure", () => {
-  const encoder = new EventEncoder({ model: "pro", stops: [], newId: () => "x" });
-  encoder.encode(opener(0, "a", "f", "{"));
-  encoder.encode(opener(1, "b", "g", "{"));
+  const { write } = encoder();
+  write(opener(0, "a", "f", "{"));
+  write(opener(1, "b", "g", "{"));
   const large = args(1, "x".repeat(1 << 20));
   expect(() => {
-    for (let i = 0; i < 6; i++) encoder.encode(large);
+    for (let i = 0; i < 6; i++) write(large);
   }).toThrow("too large");
 });
 

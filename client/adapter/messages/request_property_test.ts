@@ -5,8 +5,10 @@ import { z } from "zod";
 import { altered } from "../../testing/altered.ts";
 import type { AsJson } from "../../testing/openai_shapes.ts";
 import { UpstreamFailure } from "../adapter.ts";
-import { chatRequest, quirksOf } from "./chat_request.ts";
-import { readMessagesRequest } from "./messages_request.ts";
+import { quirksOf } from "../chat/quirks.ts";
+import { chatBody as write } from "../chat/request_writer.ts";
+import { toJsonText } from "../raw_json.ts";
+import { readMessagesRequest } from "./request_reader.ts";
 
 /** Many runs are slow on a busy machine. */
 const PROPERTY_WITHIN_MS = 30_000;
@@ -194,8 +196,7 @@ test("any valid request becomes a chat body that obeys OpenAI's rules", () => {
   fc.assert(
     fc.property(anyRequest, ({ exchanges, ...options }) => {
       const request = { ...options, messages: exchanges.flatMap(turnsOf) };
-      const read = readMessagesRequest(JSON.stringify(request));
-      const body: Body = chatBody.parse(chatRequest(read, "local", quirksOf("localhost")));
+      const body: Body = chatBody.parse(translated(request));
       expect(brokenRules(body)).toEqual([]);
     }),
     { numRuns: 200 },
@@ -209,8 +210,7 @@ test("any request is translated or rejected with a 400 that names a field", () =
       const whole = { ...options, messages: exchanges.flatMap(turnsOf) };
       const request = altered(whole, position, other);
       try {
-        const read = readMessagesRequest(JSON.stringify(request));
-        chatRequest(read, "local", quirksOf("localhost"));
+        translated(request);
       } catch (failure) {
         if (!(failure instanceof UpstreamFailure)) throw failure;
         expect([failure.code, typeof failure.error?.param]).toEqual([400, "string"]);
@@ -219,6 +219,12 @@ test("any request is translated or rejected with a 400 that names a field", () =
     { numRuns: 250 },
   );
 }, PROPERTY_WITHIN_MS);
+
+function translated(request: object): unknown {
+  const { stream = false } = request as { stream?: boolean };
+  const read = readMessagesRequest(JSON.stringify(request));
+  return JSON.parse(toJsonText(write(read, "local", quirksOf("localhost"), stream === true)));
+}
 
 /** The names of OpenAI's rules that a body breaks. */
 function brokenRules({ messages, tools, tool_choice: choice }: Body): string[] {

@@ -1,15 +1,20 @@
 import { expect, test } from "bun:test";
 import { UpstreamFailure } from "../adapter.ts";
-import { chatRequest, quirksOf } from "./chat_request.ts";
-import { readMessagesRequest } from "./messages_request.ts";
+import { idWithExtra } from "../chat/call_extra.ts";
+import { quirksOf } from "../chat/quirks.ts";
+import { type ChatBody, chatBody } from "../chat/request_writer.ts";
+import { toJsonText } from "../raw_json.ts";
+import { readMessagesRequest } from "./request_reader.ts";
 
 const hello = { role: "user", content: "hi" };
 const local = quirksOf("127.0.0.1");
 
 /** Translates a request into a chat body. */
-function chat(change: object, manners = local) {
-  const text = JSON.stringify({ model: "pro", max_tokens: 64, messages: [hello], ...change });
-  return chatRequest(readMessagesRequest(text), "local", manners);
+function chat(change: object, quirks = local): ChatBody {
+  const body = { model: "pro", max_tokens: 64, messages: [hello], ...change };
+  const { stream = false } = change as { stream?: boolean };
+  const request = readMessagesRequest(JSON.stringify(body));
+  return JSON.parse(toJsonText(chatBody(request, "local", quirks, stream)));
 }
 
 const messagesOf = (...messages: object[]) => chat({ messages }).messages;
@@ -286,14 +291,14 @@ test("a field without an equivalent is a 400 that names it", () => {
     ],
     [user({ type: "tool_result", content: "x" }), "messages[0].content[0].tool_use_id"],
     [
-      user({ type: "tool_result", tool_use_id: "t", content: [{ type: "tool_reference" }] }),
+      user({ type: "tool_result", tool_use_id: "t", content: [{ type: "mcp_tool_result" }] }),
       "messages[0].content[0].content[0].type",
     ],
     [
       {
         messages: [hello, {
           role: "assistant",
-          content: [{ type: "server_tool_use", id: "s", name: "web_search", input: {} }],
+          content: [{ type: "mcp_tool_use", id: "s", name: "web_search", input: {} }],
         }],
       },
       "messages[1].content[0].type",
@@ -301,6 +306,66 @@ test("a field without an equivalent is a 400 that names it", () => {
     [{ system: [{ type: "image" }] }, "system[0].type"],
   ];
   for (const [change, param] of cases) expect(rejection(change)).toEqual({ code: 400, param });
+});
+
+test("blocks of Anthropic's own tools in earlier turns become text", () => {
+  const search = '{"query":"a","page":9007199254740993}';
+  const text = `{"model":"pro","max_tokens":9,"messages":[{"role":"user","content":"x"},` +
+    `{"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"web_search",` +
+    `"input":${search}},{"type":"web_search_tool_result","tool_use_id":"s","content":[` +
+    `{"type":"web_search_result","url":"https://a.b","title":"T"}]},{"type":"text","text":"ok"}]},` +
+    `{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[` +
+    `{"type":"tool_reference","tool_name":"f"}]}]}]}`;
+  const { messages } = chatBody(readMessagesRequest(text), "local", local, false);
+  const content = String(messages[1]!.content);
+  expect(content).toContain(`<server_tool_use>\n{"id":"s","name":"web_search","input":${search}}`);
+  expect(content).toContain("<web_search_tool_result>");
+  expect(content).toContain("https://a.b");
+  expect(content).toEndWith("ok");
+  expect(messages[2]).toMatchObject({ role: "tool", tool_call_id: "t" });
+  expect(String(messages[2]!.content)).toContain('"tool_name":"f"');
+});
+
+test("arguments and schemas keep their numbers and key order", () => {
+  const exact = '{ "10":2512292042121000001, "9": 1.0 }';
+  const text = `{"model":"pro","max_tokens":9,"messages":[{"role":"user","content":"x"},` +
+    `{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":${exact}}]},` +
+    `{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"r"}]}],` +
+    `"tools":[{"name":"f","input_schema":${exact}}],` +
+    `"output_config":{"format":{"type":"json_schema","schema":${exact}}}}`;
+  const body = toJsonText(chatBody(readMessagesRequest(text), "local", local, false));
+  expect(body).toContain(`"arguments":${JSON.stringify(exact)}`);
+  expect(body).toContain(`"parameters":${exact}`);
+  expect(body).toContain(`"schema":${exact}`);
+});
+
+test("the beta's output_format is the same as output_config.format", () => {
+  const format = { type: "json_schema", schema: { type: "object" } };
+  expect(chat({ output_format: format })).toEqual(chat({ output_config: { format } }));
+  expect(rejection({ output_format: { type: "grammar" } }).param).toBe("output_format");
+});
+
+test("Claude Code's billing line is dropped", () => {
+  const line = { type: "text", text: "x-anthropic-billing-header: cc_version=2.1; cch=36ee5;" };
+  expect(chat({ system: [line, { type: "text", text: "a" }] }).messages[0])
+    .toEqual({ role: "system", content: "a" });
+  expect(chat({ system: [line] }).messages).toEqual([hello]);
+});
+
+test("what a provider wants back with a call is taken out of the call's id", () => {
+  const id = idWithExtra("call_a", { google: { thought_signature: "SIG" } });
+  const [, assistant, result] = messagesOf(
+    hello,
+    { role: "assistant", content: [{ type: "tool_use", id, name: "f", input: {} }] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: id, content: "r" }] },
+  );
+  expect(assistant!.tool_calls).toEqual([{
+    id: "call_a",
+    type: "function",
+    function: { name: "f", arguments: "{}" },
+    extra_content: { google: { thought_signature: "SIG" } },
+  }]);
+  expect(result!.tool_call_id).toBe("call_a");
 });
 
 test("fields that only save time or money are left out", () => {

@@ -1,0 +1,86 @@
+/** Asks an OpenAI-compatible server for a neutral request, as a chat completion. */
+
+import { LRUCache } from "lru-cache";
+import { Endpoint } from "../../../protocol/mod.ts";
+import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
+import type { AnswerEvent } from "../bridge/answer_event.ts";
+import type { ModelRequest } from "../bridge/model_request.ts";
+import { ChatAnswerReader } from "../chat/answer_reader.ts";
+import { quirkIn } from "../chat/learned_quirk.ts";
+import type { Quirks } from "../chat/quirks.ts";
+import { chatBody } from "../chat/request_writer.ts";
+import { toJsonText } from "../raw_json.ts";
+import { jsonTexts } from "../sse/json_texts.ts";
+import type { OpenAiRelay } from "./openai_relay.ts";
+
+const MAX_MODELS = 1_000;
+
+/** How often a call is repeated with what its rejection taught. */
+const MAX_REPEATS = 3;
+
+export class ChatProvider {
+  /** What rejections and model lists taught about models. */
+  readonly #learned = new LRUCache<string, Partial<Quirks>>({ max: MAX_MODELS });
+
+  constructor(private readonly relay: OpenAiRelay, private readonly quirks: Quirks) {}
+
+  /** Notes a model's context length from the provider's list. */
+  noteContext(model: string, contextLength: number): void {
+    if (this.quirks.contextLength === null) this.#learn(model, { contextLength });
+  }
+
+  /** A rejected field is left out or corrected, and remembered for the model. */
+  async *ask(request: ModelRequest, call: AdapterCall): AsyncIterable<AnswerEvent> {
+    for (let repeats = 0;; repeats++) {
+      const quirks = { ...this.quirks, ...this.#learned.get(call.model) };
+      let hasBegun = false;
+      try {
+        for await (const event of this.#events(request, call, quirks)) {
+          hasBegun = true;
+          yield event;
+        }
+        return;
+      } catch (failure) {
+        const mayRepeat = !hasBegun && repeats < MAX_REPEATS;
+        const learned = mayRepeat && failure instanceof UpstreamFailure
+          ? quirkIn(failure, quirks)
+          : null;
+        if (learned === null) throw failure;
+        this.#learn(call.model, learned);
+      }
+    }
+  }
+
+  async *#events(
+    request: ModelRequest,
+    call: AdapterCall,
+    quirks: Quirks,
+  ): AsyncIterable<AnswerEvent> {
+    const bodyText = toJsonText(chatBody(request, call.model, quirks, call.stream));
+    const reader = new ChatAnswerReader({
+      stops: request.stops,
+      customNames: new Set(request.tools.flatMap(({ name, isCustom }) => isCustom ? name : [])),
+    });
+    const pieces = await this.relay.open({
+      ...call,
+      endpoint: Endpoint.chat,
+      headers: {},
+      bodyText,
+      hidesUsage: false,
+    });
+    for await (const piece of { [Symbol.asyncIterator]: () => pieces }) {
+      for (const text of jsonTexts(piece)) {
+        const json = JSON.parse(text);
+        yield* call.stream ? reader.read(json) : reader.readWhole(json);
+      }
+    }
+    if (call.stream) yield* reader.end();
+    if (reader.saysReasoning && quirks.reasoningField === "reasoning_content") {
+      this.#learn(call.model, { reasoningField: "reasoning" });
+    }
+  }
+
+  #learn(model: string, learned: Partial<Quirks>): void {
+    this.#learned.set(model, { ...this.#learned.get(model), ...learned });
+  }
+}

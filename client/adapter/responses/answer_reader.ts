@@ -1,0 +1,131 @@
+/** The events of /v1/responses → neutral events, one event at a time. */
+
+import { type UpstreamErrorObject, UpstreamFailure } from "../adapter.ts";
+import type { AnswerEvent, EndReason, TokenUsage } from "../bridge/answer_event.ts";
+import { isObject, type Json } from "../json_object.ts";
+
+/** A call whose item has begun and not ended. */
+interface OpenCall {
+  call: number;
+  isCustom: boolean;
+  hasDeltas: boolean;
+}
+
+export class ResponseAnswerReader {
+  /** By output index. */
+  readonly #calls = new Map<unknown, OpenCall>();
+  #callCount = 0;
+  #hasBegun = false;
+
+  /** Returns the events of one event: none, one or several. Throws the UpstreamFailure that it reports. */
+  read(event: Json): AnswerEvent[] {
+    const { type, delta } = event;
+    const text = typeof delta === "string" ? delta : "";
+    switch (type) {
+      case "response.created":
+        return this.#begin(event.response);
+      case "response.output_text.delta":
+        return textEvent("text", text);
+      case "response.refusal.delta":
+        return textEvent("refusal", text);
+      case "response.reasoning_text.delta":
+      case "response.reasoning_summary_text.delta":
+        return textEvent("reasoning", text);
+      case "response.reasoning_summary_part.added":
+        return event.summary_index === 0 ? [] : textEvent("reasoning", "\n\n");
+      case "response.output_item.added":
+        return this.#beginCall(event);
+      case "response.function_call_arguments.delta":
+        return this.#continueCall(event.output_index, text);
+      case "response.output_item.done":
+        return this.#endCall(event);
+      case "response.completed":
+      case "response.incomplete":
+        return this.#end(event.response);
+      case "response.failed":
+        throw failureOf(event.response);
+      default:
+        return [];
+    }
+  }
+
+  #begin(response: unknown): AnswerEvent[] {
+    if (this.#hasBegun) return [];
+    this.#hasBegun = true;
+    const id = isObject(response) && typeof response.id === "string" ? response.id : null;
+    return [{ type: "start", id }];
+  }
+
+  #beginCall({ item, output_index }: Json): AnswerEvent[] {
+    if (!isObject(item)) return [];
+    const isCustom = item.type === "custom_tool_call";
+    if (!isCustom && item.type !== "function_call") return [];
+    const open = { call: this.#callCount++, isCustom, hasDeltas: false };
+    this.#calls.set(output_index, open);
+    const [id, name] = [textIn(item.call_id), textIn(item.name)];
+    return [{ type: "call", call: open.call, id, name, isCustom }];
+  }
+
+  #continueCall(index: unknown, text: string): AnswerEvent[] {
+    const open = this.#calls.get(index);
+    if (open === undefined || text === "") return [];
+    open.hasDeltas = true;
+    return [{ type: "arguments", call: open.call, text }];
+  }
+
+  /** A free-text tool's input is emitted whole, and so are arguments without deltas. */
+  #endCall({ item, output_index }: Json): AnswerEvent[] {
+    const open = this.#calls.get(output_index);
+    if (open === undefined || open.hasDeltas || !isObject(item)) return [];
+    const text = textIn(open.isCustom ? item.input : item.arguments);
+    return text === "" ? [] : [{ type: "arguments", call: open.call, text }];
+  }
+
+  #end(response: unknown): AnswerEvent[] {
+    const { usage, incomplete_details: details } = isObject(response) ? response : {} as Json;
+    const cut = isObject(details) ? details.reason : null;
+    return [
+      ...(isObject(usage) ? [{ type: "usage" as const, usage: usageOf(usage) }] : []),
+      { type: "end", reason: this.#reason(cut), stopSequence: null, explanation: null },
+    ];
+  }
+
+  #reason(cut: unknown): EndReason {
+    if (cut === "content_filter") return "refusal";
+    if (cut !== null && cut !== undefined) return "length";
+    return this.#callCount > 0 ? "calls" : "stop";
+  }
+}
+
+function textEvent(type: "text" | "refusal" | "reasoning", text: string): AnswerEvent[] {
+  return text === "" ? [] : [{ type, text }];
+}
+
+function usageOf(usage: Json): TokenUsage {
+  const input = isObject(usage.input_tokens_details) ? usage.input_tokens_details : {};
+  const output = isObject(usage.output_tokens_details) ? usage.output_tokens_details : null;
+  return {
+    promptTokens: countOf(usage.input_tokens),
+    completionTokens: countOf(usage.output_tokens),
+    cachedTokens: countOf(input.cached_tokens),
+    cacheWriteTokens: countOf(input.cache_write_tokens),
+    reasoningTokens: output === null ? null : countOf(output.reasoning_tokens),
+  };
+}
+
+/** The failure that a failed response reports. */
+function failureOf(response: unknown): UpstreamFailure {
+  const error = isObject(response) && isObject(response.error) ? response.error : {};
+  const code = textIn(error.code) || "server_error";
+  const message = textIn(error.message) || "The provider failed in the middle of its answer";
+  const shown: UpstreamErrorObject = { message, type: "server_error", param: null, code };
+  return new UpstreamFailure(code === "rate_limit_exceeded" ? 429 : 502, message, { error: shown });
+}
+
+function textIn(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function countOf(count: unknown): number {
+  return Number.isSafeInteger(count) && Number(count) > 0 ? Number(count) : 0;
+}
