@@ -10,7 +10,7 @@ const parts = {
   log: silentLog,
   keyring: {},
   hub: { size: 0, models: () => [] },
-  metrics: { text: () => "" },
+  metrics: { scrape: () => Promise.resolve({ text: "", contentType: "text/plain" }) },
   cluster: null,
   origin: () => ({ address: "192.0.2.1", isSecure: false }),
   settings: { values: { registration: "open" } },
