@@ -117,10 +117,8 @@ test("an ERROR keeps its upstream's error object only where it is one", () => {
   const data = { request_id: "r", code: 500, message: "x" };
   const kept = (error: unknown) =>
     frameOf(JSON.stringify({ type: "ERROR", data: { ...data, error } }));
-  expect(kept({ message: "no", code: 1 })).toEqual({
-    ...data,
-    error: { message: "no", code: 1 },
-  });
+  const error = { message: "no", code: 1 };
+  expect(kept(error)).toEqual({ type: "ERROR", data: { ...data, error } });
   for (const wrong of ["no", null, [], { code: 1 }, { message: "no", type: {} }]) {
     expect(kept(wrong)).toEqual({ type: "ERROR", data });
   }
