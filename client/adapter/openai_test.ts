@@ -591,6 +591,26 @@ test("a complete answer ends although its connection stays open", async () => {
   expect(await ask(upstream.url)).toEqual({ pieces: [role, text, end], failure: null });
 });
 
+test("a complete answer ends although its connection goes on with heartbeats, and has its late usage", async () => {
+  const usage = { id: "1", choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } };
+  let beats = 0;
+  const upstream = upstreamOf(({ signal }) => {
+    const events = async function* () {
+      yield sse(role, text, end);
+      for (; !signal.aborted; beats++) {
+        await Bun.sleep(20);
+        yield beats === 3 ? sse(usage) : ": still here\n\n";
+      }
+    };
+    return new Response(events(), { headers: { "content-type": "text/event-stream" } });
+  });
+  const { pieces, failure } = await ask(upstream.url);
+  expect(failure).toBeNull();
+  expect(pieces.slice(0, 3)).toEqual([role, text, end]);
+  expect(pieces.slice(3).map((piece) => JSON.parse(piece))).toEqual([usage]);
+  expect(beats).toBeGreaterThan(3);
+});
+
 test("a whole answer is repaired like a streamed one", async () => {
   const answer = {
     choices: [{

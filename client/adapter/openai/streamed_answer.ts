@@ -9,10 +9,13 @@ import type { EventRelay } from "./event_relay.ts";
 
 const END = { done: true, value: undefined } as const;
 
-/** How long a complete answer waits for its usage where the upstream keeps the connection open. */
+/** How long a complete answer waits for its usage in all, whatever else comes, where the upstream keeps the connection open. */
 const USAGE_WITHIN_MS = 2_000;
 
 export class StreamedAnswer implements AsyncIterator<Piece> {
+  /** What is left of the wait for usage. Time in which the consumer does not read is no wait. */
+  #usageWaitMs = USAGE_WITHIN_MS;
+
   constructor(private readonly body: ResponseBody, private readonly relay: EventRelay) {}
 
   next(): Promise<IteratorResult<Piece>> {
@@ -25,7 +28,7 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
       return Promise.reject(failure);
     }
     const read = this.body.read();
-    return (this.relay.isComplete ? orEnd(read) : read).then(this.#feed, this.#lose);
+    return (this.relay.isComplete ? this.#orEnd(read) : read).then(this.#feed, this.#lose);
   }
 
   return(): Promise<IteratorResult<Piece>> {
@@ -59,12 +62,16 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
     this.relay.end();
     return END;
   }
-}
 
-/** The read, or the end of the stream if the read takes too long. */
-function orEnd(read: Promise<ReadResult>): Promise<ReadResult> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(END), USAGE_WITHIN_MS);
-    read.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+  /** The read, or the end of the stream if usage takes too long. */
+  #orEnd(read: Promise<ReadResult>): Promise<ReadResult> {
+    const startMs = performance.now();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => resolve(END), this.#usageWaitMs);
+      read.then(resolve, reject).finally(() => {
+        clearTimeout(timer);
+        this.#usageWaitMs -= performance.now() - startMs;
+      });
+    });
+  }
 }
