@@ -34,6 +34,8 @@ export class Upstream {
   readonly #headers: Readonly<Record<string, string>>;
   /** Request URLs by path. */
   readonly #posts = new Map<string, string>();
+  /** Whether the provider has answered: only then may a connection have been kept. */
+  #hasAnswered = false;
 
   constructor(
     options: UpstreamOptions,
@@ -103,11 +105,21 @@ export class Upstream {
     throw new UpstreamFailure(response.status, `The provider answered HTTP ${response.status}`);
   }
 
-  async #fetch(url: string, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
+  /**
+   * A server may close a connection that was kept for the next request just as that request comes,
+   * which says nothing of server or request: it is sent once more, over a new connection.
+   */
+  async #fetch(url: string, init: Init): Promise<Response> {
+    const mayReuse = this.#hasAnswered && init.keepalive !== false;
     try {
-      return await this.world.fetch(url, init);
+      const response = await this.world.fetch(url, init);
+      this.#hasAnswered = true;
+      return response;
     } catch (cause) {
       init.signal.throwIfAborted();
+      if (mayReuse && closedCodes.has(codeOf(cause))) {
+        return await this.#fetch(url, { ...init, keepalive: false });
+      }
       throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, { cause });
     }
   }
@@ -119,6 +131,11 @@ export class Upstream {
     return url.href;
   }
 }
+
+type Init = RequestInit & { signal: AbortSignal };
+
+/** The runtime's error codes for a connection that ended before the answer's first byte. */
+const closedCodes: ReadonlySet<string> = new Set(["ConnectionClosed", "ECONNRESET", "EPIPE"]);
 
 /** The runtime's error codes in words. The runtime's own messages contain the address. */
 const connectFaults: Readonly<Record<string, string>> = Object.freeze({
@@ -139,6 +156,9 @@ const connectFaults: Readonly<Record<string, string>> = Object.freeze({
 });
 
 function unreachable(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  return connectFaults[code] ?? "no connection";
+  return connectFaults[codeOf(cause)] ?? "no connection";
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
 }

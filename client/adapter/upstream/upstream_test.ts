@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { startClosingServer } from "../../testing/closing_server.ts";
 import { StubUpstream } from "../../testing/stub_upstream.ts";
 import { realWorld } from "../../world.ts";
 import { UpstreamFailure } from "../adapter.ts";
@@ -142,4 +143,57 @@ test("a retry time is read from either header, and never negative", () => {
   for (const [headers, expected] of cases) {
     expect(retryAfterMs(new Headers(headers), nowMs)).toBe(expected);
   }
+});
+
+describe("a connection that its server closes before the first byte of an answer", () => {
+  const post = (upstream: Upstream) => upstream.post("chat", "{}", { stream: false, signal });
+
+  test("as it is used again is unseen: the request goes over a new one, whatever others were kept", async () => {
+    const server = await startClosingServer("{}");
+    cleanups.push(server.stop);
+    const upstream = upstreamAt(server.url);
+    const kept = [upstream.read("a", signal), upstream.read("b", signal)];
+    await Promise.all(kept);
+    expect(server.requests).toEqual([1, 1]);
+    expect(await (await post(upstream)).text()).toBe("{}");
+    expect(server.requests.toSorted()).toEqual([1, 1, 2]);
+  });
+
+  test("that was new is a failure", async () => {
+    const server = await startClosingServer("{}", 0);
+    cleanups.push(server.stop);
+    const failure = await failureOf(post(upstreamAt(server.url)));
+    expect(failure.message).toBe("Cannot reach the provider: the connection was reset");
+    expect(server.requests).toEqual([1]);
+  });
+
+  test("twice in a row is a failure", async () => {
+    let isUp = true;
+    const calls: unknown[] = [];
+    const closed = Object.assign(new Error(), { code: "ECONNRESET" });
+    const fetch = (_: unknown, init?: RequestInit) => {
+      calls.push(init?.keepalive);
+      return isUp ? Promise.resolve(new Response("{}")) : Promise.reject(closed);
+    };
+    const upstream = new Upstream({ baseUrl: new URL("http://h"), headers: {} }, { fetch });
+    await post(upstream);
+    isUp = false;
+    expect((await failureOf(post(upstream))).code).toBe(502);
+    expect(calls).toEqual([undefined, undefined, false]);
+  });
+
+  test("for another reason is not tried again", async () => {
+    let isUp = true;
+    let calls = 0;
+    const refused = Object.assign(new Error(), { code: "ConnectionRefused" });
+    const fetch = () => {
+      calls++;
+      return isUp ? Promise.resolve(new Response("{}")) : Promise.reject(refused);
+    };
+    const upstream = new Upstream({ baseUrl: new URL("http://h"), headers: {} }, { fetch });
+    await post(upstream);
+    isUp = false;
+    await failureOf(post(upstream));
+    expect(calls).toBe(2);
+  });
 });
