@@ -6,12 +6,15 @@ import { CallHistory } from "./account/call_history.ts";
 import { Invites } from "./account/invites.ts";
 import { Keyring } from "./account/keyring.ts";
 import { Keys } from "./account/keys.ts";
+import { NetworkLimits } from "./account/network_limits.ts";
+import { Passwords } from "./account/passwords.ts";
 import { SessionBook } from "./account/session_book.ts";
 import { Sessions } from "./account/sessions.ts";
 import { Settings } from "./account/settings.ts";
 import { Setup } from "./account/setup.ts";
 import { TokenVault } from "./account/tokens.ts";
 import { UsageReport } from "./account/usage_report.ts";
+import { Budgets } from "./base/budgets.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
 import type { Config } from "./base/config.ts";
 import type { Log } from "./base/log.ts";
@@ -22,6 +25,7 @@ import type { Store } from "./store/store.ts";
 export interface AccountServicesParts {
   store: Store;
   limits: Limits;
+  budgets: Budgets;
   clock: Clock;
   log: Log;
 }
@@ -29,7 +33,7 @@ export interface AccountServicesParts {
 export type AccountServices = ReturnType<typeof createAccountServices>;
 
 export function createAccountServices(config: Config, parts: AccountServicesParts) {
-  const { store, limits, clock, log } = parts;
+  const { store, limits, budgets, clock, log } = parts;
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, clock, log });
   const { registration, defaultRpm, nodeApproval } = config;
@@ -46,6 +50,8 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     sessions,
     keyring,
     failures: limits.failures,
+    networks: new NetworkLimits({ ...limits, config, budgets }),
+    passwords: new Passwords({ budgets }),
     registration: () => settings.values.registration,
     clock,
     onRefused(email, address) {
@@ -79,7 +85,13 @@ export async function openAccountServices(config: Config, log: Log): Promise<{
   const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
   await store.migrate();
   const limits = await createLimits({ redisUrl: null, gateways: () => 1, clock, log });
-  const services = createAccountServices(config, { store, limits, clock, log });
+  const services = createAccountServices(config, {
+    store,
+    limits,
+    budgets: new Budgets(),
+    clock,
+    log,
+  });
   const close = async () => {
     await limits.close();
     await store.close();

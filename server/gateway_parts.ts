@@ -60,7 +60,7 @@ export async function createParts(config: Config, world: PartsWorld) {
   await ledger.start();
   const gateways = () => cluster?.view().gateways ?? 1;
   const limits = await createLimits({ redisUrl, gateways, clock, log });
-  const services = createAccountServices(config, { store, limits, clock, log });
+  const services = createAccountServices(config, { store, limits, budgets, clock, log });
   const { vault, keyring, settings, sessions } = services;
 
   const penalties = new PenaltyBook(clock, config);

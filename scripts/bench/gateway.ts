@@ -57,6 +57,8 @@ export async function startServer(
       COLINK_DATA_DIR: folder,
       // The highest that can be set: the limiter works, and lets all calls through.
       COLINK_DEFAULT_RPM: "1000000",
+      COLINK_SIGN_INS_PER_MINUTE: "1000000",
+      COLINK_ACCOUNTS_PER_HOUR: "1000000",
       COLINK_DRAIN_SECONDS: "1",
       ...env,
     },

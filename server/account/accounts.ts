@@ -9,7 +9,8 @@ import { checkedEmail, normalizedEmail } from "./email.ts";
 import { inviteDigest } from "./invites.ts";
 import type { Keys } from "./keys.ts";
 import { networkOf } from "./network.ts";
-import { Passwords } from "./passwords.ts";
+import type { NetworkLimits } from "./network_limits.ts";
+import { type HashOrder, Passwords } from "./passwords.ts";
 import type { SessionBook, Visitor } from "./session_book.ts";
 import { randomChars, type TokenVault } from "./tokens.ts";
 
@@ -29,6 +30,7 @@ export interface AccountsOptions {
   keys: Keys;
   sessions: SessionBook;
   failures: LoginFailures;
+  networks: Pick<NetworkLimits, "signIn" | "newAccount">;
   /** The registration mode in force now. */
   registration: () => RegistrationMode;
   /** Notified of keys that were revoked by this gateway. */
@@ -60,7 +62,8 @@ export class Accounts {
 
   /**
    * Creates an account with its two tokens. Throws `registration_closed`, `invite_required`,
-   * `invalid_request`, `weak_password`, `email_taken` or `login_throttled`.
+   * `invalid_request`, `weak_password`, `email_taken`, or `login_throttled` for a network that has
+   * tried too often.
    */
   async register(input: Credentials & { invite?: string }): Promise<{ id: string; email: string }> {
     const registration = this.#options.registration();
@@ -78,12 +81,14 @@ export class Accounts {
       );
     }
     const digest = registration === "invite" ? inviteDigest(input.invite ?? "") : undefined;
-    return await this.#add(input.email, input.password, "user", digest);
+    await this.#options.networks.newAccount(input.address);
+    const order = { network: networkOf(input.address), isNewAccount: true };
+    return await this.#add(input, "user", { digest, order });
   }
 
   /** Creates an administrator in any registration mode. Throws `invalid_request`, `weak_password`, `email_taken` or `login_throttled`. */
   createAdmin(email: string, password: string): Promise<{ id: string; email: string }> {
-    return this.#add(email, password, "admin");
+    return this.#add({ email, password }, "admin");
   }
 
   /** Like `createAdmin`, but only while the gateway has never had an administrator; null: it has, and nothing was created. */
@@ -91,7 +96,7 @@ export class Accounts {
     email: string,
     password: string,
   ): Promise<{ id: string; email: string } | null> {
-    const { account, keys } = await this.#fresh(email, password, "admin");
+    const { account, keys } = await this.#fresh({ email, password }, "admin");
     const isFirst = await this.#options.store.addFirstAdmin(account, keys);
     return isFirst ? { id: account.id, email: account.email } : null;
   }
@@ -101,15 +106,17 @@ export class Accounts {
    * the password was wrong, or `login_throttled`.
    */
   async login({ email, password, address, userAgent = null }: Credentials): Promise<LoginAnswer> {
+    await this.#options.networks.signIn(address);
+    const order = { network: networkOf(address) };
     // Checked before the attempt is counted: under a flood, rejected attempts must not take memory.
-    this.#passwords.expectRoom();
+    this.#passwords.expectRoom(order);
     const name = normalizedEmail(email);
     // Looked up before the attempt is counted: an unreachable database is no failed sign-in.
     const account = await this.#options.store.accountByEmail(name);
-    const clear = await this.#countTry(`${name}\0${networkOf(address)}`);
+    const clear = await this.#countTry(`${name}\0${order.network}`);
 
     const hash = account?.disabledAt === null ? account.passwordHash : null;
-    const matches = await this.#passwords.verify(password, hash);
+    const matches = await this.#passwords.verify(password, hash, order);
     const origin = { address, userAgent };
     const token = account !== null && matches
       ? await this.#options.sessions.begin(account, origin)
@@ -144,19 +151,20 @@ export class Accounts {
     { accountId, sessionId }: Visitor,
     { current, next, address }: { current: string; next: string; address: string },
   ): Promise<void> {
-    this.#passwords.expectRoom();
+    const order = { network: networkOf(address) };
+    this.#passwords.expectRoom(order);
     const account = await this.#existing(accountId);
-    const clear = await this.#countTry(`${account.email}\0${networkOf(address)}`);
+    const clear = await this.#countTry(`${account.email}\0${order.network}`);
     const refused = () =>
       new ColinkError(
         "invalid_credentials",
         "Cannot change the password: the current one is wrong; check it and try again",
         { param: "current_password" },
       );
-    if (!await this.#passwords.verify(current, account.passwordHash)) throw refused();
+    if (!await this.#passwords.verify(current, account.passwordHash, order)) throw refused();
     await clear();
     const change = {
-      hash: await this.#passwords.hash(next, "new_password"),
+      hash: await this.#passwords.hash(next, order, "new_password"),
       replacing: account.passwordHash,
       exceptSession: sessionId,
     };
@@ -217,18 +225,26 @@ export class Accounts {
     throw new ColinkError("not_found", `Cannot find an account with the e-mail ${email}`);
   }
 
-  async #add(email: string, password: string, role: Role, digest?: string) {
-    const { account, keys } = await this.#fresh(email, password, role);
+  async #add(
+    form: Pick<Credentials, "email" | "password">,
+    role: Role,
+    { digest, order }: { digest?: string | undefined; order?: HashOrder } = {},
+  ) {
+    const { account, keys } = await this.#fresh(form, role, order);
     await this.#options.store.addAccount(account, keys, digest);
     return { id: account.id, email: account.email };
   }
 
   /** A new account with its two default keys, not yet stored. */
-  async #fresh(email: string, password: string, role: Role) {
+  async #fresh(
+    { email, password }: Pick<Credentials, "email" | "password">,
+    role: Role,
+    order: HashOrder = {},
+  ) {
     const account: AccountRow = {
       id: `acc_${randomChars(22)}`,
       email: checkedEmail(email),
-      passwordHash: await this.#passwords.hash(password),
+      passwordHash: await this.#passwords.hash(password, order),
       role,
       createdAt: this.#options.clock.now(),
       disabledAt: null,

@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
 import { silentLog } from "../base/log.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
@@ -47,6 +48,7 @@ function someAccounts(options: Partial<AccountsOptions> = {}): Accounts {
     keys: new Keys({ store, vault: options.vault ?? vault, keyring, clock }),
     sessions: new SessionBook({ store, sessions: new Sessions(SECRET, clock), clock, log }),
     failures: countedFailures(),
+    networks: { signIn: async () => {}, newAccount: async () => {} },
     registration: () => "open",
     keyring,
     clock,
@@ -199,6 +201,29 @@ describe("a failed sign-in", () => {
       }
       await accounts.login(eve);
     }
+  });
+});
+
+describe("a network that has tried too often", () => {
+  const throttled = new ColinkError("login_throttled", "too often");
+  const networks = {
+    signIn: () => Promise.reject(throttled),
+    newAccount: () => Promise.reject(throttled),
+  };
+
+  test("is refused before a password is checked, an attempt counted or an account made", async () => {
+    const counted: string[] = [];
+    const failures: LoginFailures = {
+      add: (who) => Promise.resolve({ failures: counted.push(who), resetMs: 1 }),
+      clear: () => Promise.resolve(),
+    };
+    const strict = someAccounts({ networks, failures });
+    await expect(strict.register(eve)).rejects.toBe(throttled);
+    expect(await store.accountByEmail(eve.email)).toBe(null);
+    await accounts.register(eve);
+    await expect(strict.login(eve)).rejects.toBe(throttled);
+    expect(counted).toEqual([]);
+    await strict.createAdmin("root@example.org", "correct horse");
   });
 });
 

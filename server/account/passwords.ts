@@ -1,11 +1,14 @@
-/** Password hashing with bcrypt: off the event loop, a few at a time, with a bounded queue. */
+/** Password hashing with bcrypt: off the event loop, a few at a time, with a bounded queue in which sign-ins go first. */
 
 import { hash, verify } from "@node-rs/bcrypt";
+import { type Budget, Budgets } from "../base/budgets.ts";
 import { ColinkError } from "../base/error.ts";
 
 const COST = 12;
 const MAX_AT_ONCE = 4;
 const MAX_WAITING = 64;
+/** Of one network: others find room while it sends as many passwords as it can. */
+const MAX_WAITING_PER_NETWORK = 8;
 
 /** Roughly how long one hash takes: from this follows when a rejected caller should retry. */
 const HASH_MS = 300;
@@ -17,35 +20,56 @@ const MAX_BYTES = 72;
 /** An arbitrary salt and digest: verifying against it takes the usual time, and fails. */
 const NO_ACCOUNT = "KIXQkK2xZfHcJ6N9Ck9J5uQp0m3sTtVvWwXxYyZzAa0bBcCdDeE1e";
 
+/** For whom a password is hashed. */
+export interface HashOrder {
+  /** The network that asks; absent: an operator, who is not limited as a network is. */
+  network?: string;
+  /** New accounts wait until no sign-in does. */
+  isNewAccount?: boolean;
+}
+
+interface Waiter {
+  network: string | undefined;
+  resume: () => void;
+}
+
 export class Passwords {
   readonly #cost: number;
+  readonly #budget: Budget;
   #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #signIns: Waiter[] = [];
+  readonly #newAccounts: Waiter[] = [];
 
   /** `cost`: bcrypt's work factor; lower only in tests. */
-  constructor({ cost = COST }: { cost?: number } = {}) {
+  constructor({ cost = COST, budgets = new Budgets() }: { cost?: number; budgets?: Budgets } = {}) {
     this.#cost = cost;
+    const used = () => this.#waiting.length;
+    this.#budget = budgets.add("passwords_waiting", { limit: MAX_WAITING, used });
   }
 
   /** The hash to store. Throws `weak_password` with the form's `field`, or `login_throttled` when the queue is full. */
-  async hash(password: string, field = "password"): Promise<string> {
+  async hash(password: string, order: HashOrder = {}, field = "password"): Promise<string> {
     const problem = problemWith(password);
     if (problem !== null) {
       throw new ColinkError("weak_password", `Cannot take this password: ${problem}`, {
         param: field,
       });
     }
-    return await this.#limited(() => hash(password, this.#cost));
+    return await this.#limited(order, () => hash(password, this.#cost));
   }
 
   /**
    * Whether the password matches the stored hash. Null, for an unknown account, takes as long as a
    * hash and is false. Throws `login_throttled` when the queue is full.
    */
-  async verify(password: string, stored: string | null): Promise<boolean> {
+  async verify(
+    password: string,
+    stored: string | null,
+    order: HashOrder = {},
+  ): Promise<boolean> {
     const isPossible = stored !== null && problemWith(password) === null;
     const against = isPossible ? stored : this.#noAccountHash();
-    const matches = await this.#limited(() => verify(password, against));
+    const matches = await this.#limited(order, () => verify(password, against));
     return matches && isPossible;
   }
 
@@ -53,33 +77,53 @@ export class Passwords {
     return `$2b$${String(this.#cost).padStart(2, "0")}$${NO_ACCOUNT}`;
   }
 
+  get #waiting(): Waiter[] {
+    return [...this.#signIns, ...this.#newAccounts];
+  }
+
   /** Runs the work in one of `MAX_AT_ONCE` slots. */
-  async #limited<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_AT_ONCE) await this.#turn();
+  async #limited<T>(order: HashOrder, work: () => Promise<T>): Promise<T> {
+    if (this.#running >= MAX_AT_ONCE) await this.#turn(order);
     else this.#running++;
     try {
       return await work();
     } finally {
-      // The slot passes to the first in the queue; only without one is it given up.
-      const next = this.#waiting.shift();
+      // The slot passes to the next in the queue; only without one is it given up.
+      const next = this.#signIns.shift() ?? this.#newAccounts.shift();
       if (next === undefined) this.#running--;
-      else next();
+      else next.resume();
     }
   }
 
-  /** Throws `login_throttled` while the queue is full. */
-  expectRoom(): void {
-    if (this.#waiting.length < MAX_WAITING) return;
-    throw new ColinkError(
+  /** Throws `login_throttled` while the queue is full, or holds as many of the network as it may. */
+  expectRoom({ network }: HashOrder = {}): void {
+    const waiting = this.#waiting;
+    if (waiting.length >= MAX_WAITING) {
+      throw this.#full("too many people are signing in", MAX_WAITING);
+    }
+    if (network === undefined) return;
+    const own = waiting.filter((waiter) => waiter.network === network).length;
+    if (own >= MAX_WAITING_PER_NETWORK) {
+      throw this.#full(
+        `${MAX_WAITING_PER_NETWORK} others of your network wait already`,
+        MAX_WAITING_PER_NETWORK,
+      );
+    }
+  }
+
+  #full(why: string, waiting: number): ColinkError {
+    this.#budget.refused();
+    return new ColinkError(
       "login_throttled",
-      "Cannot check a password now: too many people are signing in; try again in a few seconds",
-      { retryAfterMs: (MAX_WAITING / MAX_AT_ONCE) * HASH_MS },
+      `Cannot check a password now: ${why}; try again in a few seconds`,
+      { retryAfterMs: (waiting / MAX_AT_ONCE) * HASH_MS },
     );
   }
 
-  #turn(): Promise<void> {
-    this.expectRoom();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  #turn({ network, isNewAccount = false }: HashOrder): Promise<void> {
+    this.expectRoom(network === undefined ? {} : { network });
+    const queue = isNewAccount ? this.#newAccounts : this.#signIns;
+    return new Promise((resume) => queue.push({ network, resume }));
   }
 }
 

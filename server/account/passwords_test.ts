@@ -1,6 +1,7 @@
 /** Passwords: which are accepted, and how many are checked at a time. */
 
 import { expect, test } from "bun:test";
+import { Budgets } from "../base/budgets.ts";
 import { Passwords } from "./passwords.ts";
 
 const passwords = new Passwords({ cost: 4 });
@@ -57,4 +58,35 @@ test("beyond the running and waiting checks, further ones are rejected with a ti
     retryAfterMs: expect.any(Number),
   });
   expect(await passwords.verify("some password", null)).toBe(false);
+});
+
+test("one network fills its own share of the queue, and others still find room", async () => {
+  const slow = new Passwords({ cost: 4 });
+  const tries = (network: string, count: number) =>
+    Array.from({ length: count }, () => slow.verify("some password", null, { network }));
+  const flood = Promise.allSettled(tries("192.0.2.1", 75));
+  const others = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, i) => tries(`198.51.100.${i}`, 1)).flat(),
+  );
+  expect(others.map(({ status }) => status)).toEqual(Array(20).fill("fulfilled"));
+  const refused = (await flood).filter((one) => one.status === "rejected");
+  expect(refused).toHaveLength(75 - 4 - 8);
+  expect(String(refused[0]?.reason)).toContain("8 others of your network wait already");
+});
+
+test("sign-ins go before new accounts, and the queue is counted as a budget", async () => {
+  const budgets = new Budgets();
+  const busy = new Passwords({ cost: 4, budgets });
+  const order: string[] = [];
+  const running = Array.from({ length: 4 }, () => busy.verify("some password", null));
+  const accounts = [1, 2].map((i) =>
+    busy.hash("some password", { isNewAccount: true }).then(() => order.push(`account ${i}`))
+  );
+  const signIns = [1, 2, 3, 4].map((i) =>
+    busy.verify("some password", null).then(() => order.push(`sign-in ${i}`))
+  );
+  expect(budgets.all.map(({ name, size }) => [name, size.limit, size.used?.()]))
+    .toEqual([["passwords_waiting", 64, 6]]);
+  await Promise.all([...running, ...accounts, ...signIns]);
+  expect(order.slice(-2).map((who) => who.split(" ")[0])).toEqual(["account", "account"]);
 });

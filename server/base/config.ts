@@ -108,6 +108,20 @@ const settings = {
     "Who may make an account",
     choice("open", "invite", "closed"),
   ),
+  signInsPerMinute: setting(
+    "COLINK_SIGN_INS_PER_MINUTE",
+    "30",
+    "tries/min",
+    "Sign-ins that one network may try",
+    whole(1, 1_000_000),
+  ),
+  accountsPerHour: setting(
+    "COLINK_ACCOUNTS_PER_HOUR",
+    "30",
+    "tries/h",
+    "Accounts that one network may try to make",
+    whole(1, 1_000_000),
+  ),
   nodeApproval: setting(
     "COLINK_NODE_APPROVAL",
     "off",

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { FailureCounter, Limiter } from "./limiter.ts";
+import { type FailureCounter, type Limiter, MINUTE_MS } from "./limiter.ts";
 import { MemoryLimits } from "./memory.ts";
 import type { RedisLimitsOptions } from "./redis.ts";
 
@@ -13,6 +13,10 @@ export interface Limits {
   limiter: Limiter;
   /** Failed sign-ins. */
   failures: FailureCounter;
+  /** Sign-ins by network, each minute. */
+  signIns: FailureCounter;
+  /** New accounts by network, each hour. */
+  newAccounts: FailureCounter;
   close(): Promise<void>;
 }
 
@@ -34,6 +38,8 @@ export async function createLimits(options: LimitsOptions): Promise<Limits> {
   return {
     limiter,
     failures: limiter.failures("login", LOGIN_WINDOW_MS),
+    signIns: limiter.failures("signins", MINUTE_MS),
+    newAccounts: limiter.failures("accounts", 60 * MINUTE_MS),
     close: () => limiter.close(),
   };
 }

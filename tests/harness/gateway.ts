@@ -90,6 +90,8 @@ export function gatewayEnvironment(dataDir: string): Record<string, string> {
     COLINK_HOST: "127.0.0.1",
     COLINK_DATA_DIR: dataDir,
     COLINK_DEFAULT_RPM: "1000000",
+    COLINK_SIGN_INS_PER_MINUTE: "1000000",
+    COLINK_ACCOUNTS_PER_HOUR: "1000000",
     COLINK_DRAIN_SECONDS: "5",
   };
 }
