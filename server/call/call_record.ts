@@ -3,6 +3,7 @@
 import type { AttemptEntry, LedgerEntry } from "../store/store.ts";
 import type { Call } from "../schedule/call.ts";
 import type { Node } from "../node/node.ts";
+import type { Tally } from "../node/attempt.ts";
 import { type Attempt, type AttemptEnd, NO_TALLY } from "./attempt.ts";
 
 /** What was handed to the caller. */
@@ -23,8 +24,11 @@ export class CallRecord {
   #durationMs = 0;
   readonly #attemptLog: AttemptEntry[] = [];
   #attempt: Attempt | null = null;
+  readonly #promptBytes: number;
 
-  constructor(private readonly call: Call) {}
+  constructor(private readonly call: Call) {
+    this.#promptBytes = call.request.body.bytes.byteLength;
+  }
 
   attemptStarted(attempt: Attempt, nowMs: number): void {
     this.attempts++;
@@ -65,7 +69,9 @@ export class CallRecord {
 
   entry(end: AttemptEnd, { deliveredBytes, deliveredChunks }: Delivered): LedgerEntry {
     const { request, startedAt } = this.call;
-    const tally = this.#attempt?.tally() ?? NO_TALLY;
+    const context = this.#attempt?.node.factsOf(request.model).contextLength ?? null;
+    const reported = this.#attempt?.tally() ?? NO_TALLY;
+    const tally = plausible(reported, context, this.#promptBytes, deliveredBytes);
     const who = this.#attempt?.node.who ?? null;
     return {
       id: request.id,
@@ -97,6 +103,27 @@ export class CallRecord {
     const [only] = this.#attemptLog;
     return this.#attemptLog.length === 1 && only?.end === "ok" ? [] : this.#attemptLog;
   }
+}
+
+/** The longest context of any model, in tokens. */
+const LONGEST_CONTEXT = 10_000_000;
+
+/**
+ * The node's counts, cut at what is plausible and then marked as estimated: a model reads and writes
+ * no more tokens than its context holds, or than there were bytes.
+ */
+function plausible(tally: Tally, context: number | null, sent: number, answered: number): Tally {
+  const longest = Math.min(context ?? LONGEST_CONTEXT, LONGEST_CONTEXT);
+  const promptTokens = cappedAt(Math.max(longest, sent), tally.promptTokens);
+  const completionTokens = cappedAt(Math.max(longest, answered), tally.completionTokens);
+  if (promptTokens === tally.promptTokens && completionTokens === tally.completionTokens) {
+    return tally;
+  }
+  return { ...tally, promptTokens, completionTokens, estimated: true };
+}
+
+function cappedAt(most: number, tokens: number | null): number | null {
+  return tokens === null ? null : Math.min(tokens, most);
 }
 
 function resultOf(end: AttemptEnd): Pick<LedgerEntry, "outcome" | "status" | "cause"> {

@@ -35,10 +35,25 @@ export interface AddedRows {
   rows: readonly (readonly (string | number)[])[];
 }
 
-/** The end of an insert statement that adds to existing rows. */
+/** The end of an insert statement that adds to existing rows. A counter that is full stays as it is, and stops no other. */
 export function onConflictAdd({ table, keyColumns, sumColumns }: AddedRows): string {
-  const sums = sumColumns.map((column) => `${column} = ${table}.${column} + excluded.${column}`);
+  const sums = sumColumns.map((column) => {
+    const full = `${table}.${column} > ${Number.MAX_SAFE_INTEGER}`;
+    return `${column} = ${table}.${column} + case when ${full} then 0 else excluded.${column} end`;
+  });
   return `on conflict (${keyColumns.join(", ")}) do update set ${sums.join(", ")}`;
+}
+
+/** Rows whose sums every database takes: counts that a node made up may add up to more. */
+export function countable(rows: (string | number)[][]): (string | number)[][] {
+  for (const row of rows) {
+    for (const [at, cell] of row.entries()) {
+      if (typeof cell === "number" && !Number.isSafeInteger(cell)) {
+        row[at] = cell > 0 ? Number.MAX_SAFE_INTEGER : 0;
+      }
+    }
+  }
+  return rows;
 }
 
 export interface FirstRows<Table extends keyof Schema> {
@@ -79,17 +94,24 @@ export interface Backend {
 const RETRY_AFTER_MS = 2000;
 
 /** The error that callers receive while the database is away; the cause is logged, never shown. */
-export function storeUnavailable(state: string, cause?: unknown): ColinkError {
-  return new ColinkError(
-    "store_unavailable",
-    `Cannot reach the account database: ${state}; try again in a few seconds`,
-    { retryAfterMs: RETRY_AFTER_MS, cause },
-  );
+export class StoreUnavailable extends ColinkError {
+  /** `state`: what is wrong with the database, without an address or a name of anyone. */
+  constructor(readonly state: string, cause?: unknown) {
+    super(
+      "store_unavailable",
+      `Cannot reach the account database: ${state}; try again in a few seconds`,
+      { retryAfterMs: RETRY_AFTER_MS, cause },
+    );
+  }
+}
+
+export function storeUnavailable(state: string, cause?: unknown): StoreUnavailable {
+  return new StoreUnavailable(state, cause);
 }
 
 /** Whether an error says that the database is away: the same work may succeed later. */
-export function isStoreUnavailable(error: unknown): boolean {
-  return error instanceof ColinkError && error.code === "store_unavailable";
+export function isStoreUnavailable(error: unknown): error is StoreUnavailable {
+  return error instanceof StoreUnavailable;
 }
 
 /** An error's `code`: an SQLSTATE, or the name of an SQLite or system error; empty: it has none. */

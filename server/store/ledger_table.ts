@@ -2,7 +2,7 @@
 
 import type { Transaction } from "kysely";
 import { outcomes } from "../base/outcome.ts";
-import type { Backend } from "./backend.ts";
+import { type Backend, countable } from "./backend.ts";
 import { ledger, type LedgerEntry, type Schema } from "./schema.ts";
 import { freshColumns, freshRows } from "./usage_fresh.ts";
 
@@ -21,7 +21,7 @@ export async function writeLedger(
   await backend.addUp(transaction, {
     table: "usage_fresh",
     ...freshColumns,
-    rows: freshRows(added),
+    rows: countable(freshRows(added)),
   });
 }
 

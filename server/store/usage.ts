@@ -1,6 +1,7 @@
 /** Reads usage: figures of one account over time, and by model, key and node. */
 
 import { sql } from "kysely";
+import { countable } from "./backend.ts";
 import type { RowOf } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { freshKey, histogramColumns, type UsageSums, usageSums } from "./schema.ts";
@@ -82,7 +83,7 @@ export class UsageTable {
         keyColumns: freshKey.names,
         limit,
       });
-      await backend.addUp(db, { table: "usage", ...rollupColumns, rows: rollup(cells) });
+      await backend.addUp(db, { table: "usage", ...rollupColumns, rows: countable(rollup(cells)) });
       return cells.length;
     });
   }

@@ -74,8 +74,9 @@ function fresh(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
   return rows.select([...columns, ...sums.map(ofCell)]);
 }
 
+/** Not in whole numbers: SQLite refuses a sum of them that is too large. */
 function total(column: SumColumn) {
-  return sql<number | null>`sum(${sql.ref(column)})`.as(column);
+  return sql<number | null>`sum(1.0 * ${sql.ref(column)})`.as(column);
 }
 
 /** A cell has a bucket instead of a histogram. */

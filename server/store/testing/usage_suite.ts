@@ -140,6 +140,32 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
     await other.close();
   });
 
+  test("counts on although a node reports as many tokens as a number holds, and leaves the others' figures alone", async () => {
+    const liar = await added();
+    const honest = await added();
+    const absurd = () =>
+      anEntry({
+        accountId: liar.id,
+        promptTokens: Number.MAX_SAFE_INTEGER,
+        completionTokens: Number.MAX_SAFE_INTEGER,
+        startedAt: DAY,
+      });
+    const calls = 1200;
+    for (let at = 0; at < calls; at += 100) {
+      await store.writeLedger(Array.from({ length: 100 }, absurd));
+    }
+    await store.writeLedger([anEntry({ accountId: honest.id, promptTokens: 7, startedAt: DAY })]);
+    expect(await store.usage.total(aQuery(liar))).toMatchObject({ calls });
+    for (let round = 0; round < 2; round++) {
+      while (await store.usage.fold(25) > 0);
+      expect(await store.usage.total(aQuery(liar))).toMatchObject({ calls: calls + round });
+      expect(await store.usage.total(aQuery(honest))).toMatchObject({ calls: 1, promptTokens: 7 });
+      await store.writeLedger([absurd()]);
+    }
+    expect((await store.usage.series(aQuery(liar)))[0]?.promptTokens)
+      .toBeGreaterThan(Number.MAX_SAFE_INTEGER / 2);
+  });
+
   test("by the minute is deleted when it is old; hours and days stay", async () => {
     const account = await added();
     await store.writeLedger([anEntry({ accountId: account.id, startedAt: DAY })]);
