@@ -71,4 +71,5 @@ async function startParts(parts: GatewayParts): Promise<void> {
   parts.links.start();
   parts.retention.start();
   parts.folder.start();
+  parts.probe.start();
 }

@@ -32,6 +32,7 @@ import { Scheduler } from "./schedule/scheduler.ts";
 import { LedgerWriter } from "./store/ledger_writer.ts";
 import { openStore } from "./store/open.ts";
 import { Retention } from "./store/retention.ts";
+import { StoreProbe } from "./store/store_probe.ts";
 import { UsageFolder } from "./store/usage_folder.ts";
 
 export interface PartsWorld {
@@ -92,7 +93,9 @@ export async function createParts(config: Config, world: PartsWorld) {
     config,
   );
   const calls = new Calls();
-  const metrics = new Metrics(gauges({ hub, calls, scheduler, ledger, cluster }), budgets);
+  const { limiter } = limits;
+  const measured = { hub, calls, scheduler, store, limiter, ledger, cluster };
+  const metrics = new Metrics(gauges(measured), budgets);
   const relay = new Relay({
     scheduler,
     responseAffinity,
@@ -138,7 +141,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     liveNode,
     live,
     scheduler,
-    limiter: limits.limiter,
+    limiter,
     hub,
     penalties,
     calls,
@@ -162,6 +165,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     cluster,
     retention: new Retention({ store, clock, log, ...config }),
     folder: new UsageFolder({ store, clock, log }),
+    probe: new StoreProbe({ store, clock, log }),
   };
 }
 

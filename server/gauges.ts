@@ -3,25 +3,46 @@
 import type { Calls } from "./call/calls.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { Gauges } from "./http/metrics.ts";
+import type { Limiter } from "./limit/limiter.ts";
 import type { Hub } from "./node/hub.ts";
 import type { Scheduler } from "./schedule/scheduler.ts";
 import type { LedgerWriter } from "./store/ledger_writer.ts";
+import type { Store } from "./store/store.ts";
 
 export interface MeasuredParts {
   hub: Hub;
   calls: Calls;
   scheduler: Scheduler;
+  store: Store;
+  limiter: Limiter;
   ledger: LedgerWriter;
   cluster: Cluster | null;
 }
 
-export function gauges({ hub, calls, scheduler, ledger, cluster }: MeasuredParts): Gauges {
+export function gauges(
+  { hub, calls, scheduler, store, limiter, ledger, cluster }: MeasuredParts,
+): Gauges {
   return {
     colink_nodes: { help: "Nodes, at whatever gateway", read: () => hub.size },
     colink_models: { help: "Models served now", read: () => hub.models().length },
     colink_calls_running: { help: "Calls running or waiting", read: () => calls.size },
     colink_calls_waiting: { help: "Calls waiting in line", read: () => scheduler.waiting },
-    colink_ledger_pending: { help: "Ledger entries not yet stored", read: () => ledger.pending },
+    colink_ledger_pending: {
+      help: "Ledger entries in memory alone: neither in the database nor on disk",
+      read: () => ledger.pending,
+    },
+    colink_ledger_spooled: {
+      help: "Ledger entries on disk that wait for the database",
+      read: () => ledger.spooled,
+    },
+    colink_store_up: {
+      help: "Whether the database takes writes",
+      read: () => Number(store.trouble === null),
+    },
+    colink_limits_shared: {
+      help: "Whether limits are kept where they should be: 0 while Redis takes no counts",
+      read: () => Number(limiter.trouble === null),
+    },
     ...(cluster === null ? {} : clusterGauges(cluster)),
     process_resident_memory_bytes: { help: "Memory", read: () => process.memoryUsage.rss() },
     process_cpu_seconds_total: { help: "CPU time", read: cpuSeconds },

@@ -87,8 +87,10 @@ export class Shutdown {
 
 /** Ends the background work on the store, writes what waits for it, and closes it. */
 async function closeStores(parts: GatewayParts): Promise<void> {
-  const { keyring, settings, retention, folder, register, ledger, limits, store } = parts;
-  for (const part of [keyring, settings, retention, folder, register, ledger, limits, store]) {
+  const { keyring, settings, retention, folder, probe, register, ledger, limits, store } = parts;
+  for (
+    const part of [keyring, settings, retention, folder, probe, register, ledger, limits, store]
+  ) {
     await part.close();
   }
 }

@@ -19,16 +19,18 @@ const whole: ClusterView = {
 interface State {
   isStoreUp?: boolean;
   degraded?: boolean;
+  ledger?: string | null;
   isDraining?: boolean;
   cluster?: Partial<ClusterView>;
 }
 
-async function ready({ isStoreUp = true, degraded = false, isDraining = false, cluster }: State) {
+async function ready(state: State) {
+  const { isStoreUp = true, degraded = false, ledger = null, isDraining = false, cluster } = state;
   const parts = {
-    store: { ping: () => isStoreUp ? Promise.resolve() : Promise.reject(new Error("away")) },
-    limiter: { degraded },
+    store: { trouble: isStoreUp ? null : "it does not answer" },
+    limiter: { trouble: degraded ? "it refuses writes: OOM" : null },
     isDraining: () => isDraining,
-    ledger: { pending: 3 },
+    ledger: { pending: 3, spooled: 7, trouble: ledger },
     cluster: cluster === undefined ? null : { view: () => ({ ...whole, ...cluster }) },
   } as unknown as AppParts;
   const answer = await new Hono<AppEnv>().get("/", readyz(parts)).request("/");
@@ -40,6 +42,7 @@ const states: [what: string, state: State, code: number, status: string][] = [
   ["alone and well", {}, 200, "ok"],
   ["without its database", { isStoreUp: false }, 200, "degraded"],
   ["without its limiter's Redis", { degraded: true }, 200, "degraded"],
+  ["that cannot make ended calls durable", { ledger: "the data folder is full" }, 200, "degraded"],
   ["in a whole cluster", { cluster: {} }, 200, "ok"],
   ["that cannot reach another", { cluster: { reachable: 1 } }, 200, "degraded"],
   ["without the cluster's Redis", { cluster: { isRedisUp: false } }, 200, "degraded"],
@@ -59,16 +62,25 @@ for (const [what, state, code, status] of states) {
 }
 
 test("each check says what is wrong", async () => {
-  expect((await ready({})).checks).toEqual({ store: "ok", limiter: "ok", ledger_pending: 3 });
+  expect((await ready({})).checks).toEqual({
+    store: "ok",
+    limiter: "ok",
+    ledger: "ok",
+    ledger_pending: 3,
+    ledger_spooled: 7,
+  });
   const { checks } = await ready({
     isStoreUp: false,
     degraded: true,
+    ledger: "the data folder is full",
     cluster: { reachable: 1 },
   });
   expect(checks).toEqual({
-    store: expect.stringContaining("unavailable"),
-    limiter: expect.stringContaining("redis unavailable"),
+    store: expect.stringContaining("unavailable (it does not answer)"),
+    limiter: expect.stringContaining("redis unavailable (it refuses writes: OOM)"),
+    ledger: "the data folder is full",
     ledger_pending: 3,
+    ledger_spooled: 7,
     cluster: "1 of 2 gateways cannot be reached from here",
   });
 });

@@ -25,6 +25,7 @@ import type { Limiter } from "../limit/limiter.ts";
 import type { Log } from "../base/log.ts";
 import type { Hub } from "../node/hub.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
+import type { LedgerWriter } from "../store/ledger_writer.ts";
 import type { Store } from "../store/store.ts";
 import type { Origin } from "./address.ts";
 import type { BodyBudget } from "./body_budget.ts";
@@ -47,7 +48,7 @@ export interface AppParts {
   clock: Clock;
   log: Log;
   store: Store;
-  ledger: { readonly pending: number };
+  ledger: Pick<LedgerWriter, "pending" | "spooled" | "trouble">;
   accounts: Accounts;
   setup: Setup;
   sessions: SessionBook;

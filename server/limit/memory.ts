@@ -17,7 +17,7 @@ interface Minute {
 
 /** Counts synchronously: a promise, as the library returns, would cost a call more than the counting. */
 export class MemoryLimits implements Limiter {
-  readonly degraded = false;
+  readonly trouble = null;
   readonly #minutes = new LruCache<string, Minute>(MAX_KEYS);
 
   constructor(private readonly clock: Pick<Clock, "monotonic">) {}

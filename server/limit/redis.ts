@@ -17,25 +17,33 @@ export interface RedisLimitsOptions {
   log: Log;
 }
 
+/** Redis is written to this often, as long as it takes it, and while it refuses. */
+const PROBE_EVERY_MS = 10_000;
+const RETRY_EVERY_MS = 1000;
+const PROBE_KEY = "colink:probe";
+
 /** Distinct limits whose limiters are kept. */
 const MAX_RATES = 1000;
 
 export class RedisLimits implements Limiter {
   readonly #redis: RedisClient;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #gateways: () => number;
   readonly #memory: MemoryLimits;
   readonly #byRpm = new LruCache<number, RateLimiterRedis>(MAX_RATES);
-  #isReady = false;
+  #trouble: string | null = "not connected yet";
   #isClosed = false;
   #hasReported = false;
+  #cancelProbe: () => void = () => {};
 
   constructor({ url, gateways, clock, log }: RedisLimitsOptions) {
+    this.#clock = clock;
     this.#log = log;
     this.#gateways = gateways;
     this.#memory = new MemoryLimits(clock);
     this.#redis = openRedis(url);
-    this.#redis.on("ready", () => this.#onReady());
+    this.#redis.on("ready", () => void this.#probe());
     this.#redis.on("close", () => this.#onAway("connection closed"));
     this.#redis.on("error", (error: Error & { code?: string }) => {
       this.#onAway(error.code ?? error.name);
@@ -44,22 +52,46 @@ export class RedisLimits implements Limiter {
     void this.#redis.connect().catch(() => {});
   }
 
-  get degraded(): boolean {
-    return !this.#isReady;
+  get trouble(): string | null {
+    return this.#trouble;
   }
 
   take(keyId: string, rpm: number): Verdict | Promise<Verdict> {
     if (rpm <= 0) return blocked();
-    return this.#isReady ? this.#takeShared(keyId, rpm) : this.#takeOwnShare(keyId, rpm);
+    return this.#trouble === null ? this.#takeShared(keyId, rpm) : this.#takeOwnShare(keyId, rpm);
   }
 
   async #takeShared(keyId: string, rpm: number): Promise<Verdict> {
     try {
       return await takeFrom(this.#limiterFor(rpm), keyId, rpm);
-    } catch {
-      // Redis went away during the command; the listeners above report it.
+    } catch (error) {
+      this.#refused(error);
       return this.#takeOwnShare(keyId, rpm);
     }
+  }
+
+  /** Shows whether Redis takes writes: one that has no memory left, or only follows another, answers and refuses. */
+  async #probe(): Promise<void> {
+    this.#cancelProbe();
+    try {
+      await this.#redis.set(PROBE_KEY, "1", "PX", PROBE_EVERY_MS);
+      this.#onReady();
+    } catch (error) {
+      this.#refused(error);
+    }
+  }
+
+  /** A lost connection is reported by the listeners above, and tried again by the client. */
+  #refused(error: unknown): void {
+    if (!(error instanceof Error) || error.name !== "ReplyError") return;
+    this.#onAway(`it refuses writes: ${error.message.split(" ", 1)[0]}`);
+    this.#probeAfter(RETRY_EVERY_MS);
+  }
+
+  #probeAfter(delayMs: number): void {
+    this.#cancelProbe();
+    if (this.#isClosed) return;
+    this.#cancelProbe = this.#clock.after(delayMs, () => void this.#probe());
   }
 
   #takeOwnShare(keyId: string, rpm: number): Verdict {
@@ -83,6 +115,7 @@ export class RedisLimits implements Limiter {
 
   close(): Promise<void> {
     this.#isClosed = true;
+    this.#cancelProbe();
     this.#redis.disconnect();
     return Promise.resolve();
   }
@@ -103,14 +136,15 @@ export class RedisLimits implements Limiter {
   }
 
   #onAway(reason: string): void {
-    this.#isReady = false;
+    this.#trouble = reason;
     if (this.#isClosed || this.#hasReported) return;
     this.#hasReported = true;
     this.#log.warn({ reason }, "limits: Redis is away, this gateway counts for itself");
   }
 
   #onReady(): void {
-    this.#isReady = true;
+    this.#trouble = null;
+    this.#probeAfter(PROBE_EVERY_MS);
     if (!this.#hasReported) return;
     this.#hasReported = false;
     this.#log.info({}, "limits: Redis is back, gateways count together again");

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { systemClock } from "../base/clock.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import type { Verdict } from "./limiter.ts";
 import { RedisLimits } from "./redis.ts";
@@ -38,7 +39,7 @@ describe("two gateways on one Redis", () => {
     const refused = verdicts.find((verdict) => !verdict.allowed);
     expect(refused).toMatchObject({ limit: 37, remaining: 0 });
     expect(refused?.retryAfterMs).toBeWithin(1, 60_001);
-    expect(one.degraded || other.degraded).toBe(false);
+    expect(one.trouble ?? other.trouble).toBeNull();
   });
 
   test("failures counted by one are seen and cleared by the other", async () => {
@@ -75,11 +76,11 @@ describe("a Redis that goes away", () => {
       const limits = await connected(redis.url, log);
       const id = key();
       await limits.take(id, 3);
-      expect(limits.degraded).toBe(false);
+      expect(limits.trouble).toBeNull();
 
       await redis.kill();
       await logged("warn");
-      expect(limits.degraded).toBe(true);
+      expect(limits.trouble).not.toBeNull();
       const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
       expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
       const ofThree = someLimits(redis.url, silentLog, 3);
@@ -94,7 +95,7 @@ describe("a Redis that goes away", () => {
 
       await redis.restart();
       await logged("info");
-      expect(limits.degraded).toBe(false);
+      expect(limits.trouble).toBeNull();
       expect(await limits.take(id, 3)).toMatchObject({ allowed: true, remaining: 2 });
       expect(lines).toEqual(["warn", "info"]);
       await limits.close();
@@ -110,10 +111,10 @@ describe("a Redis that goes away", () => {
     const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
     expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
     await logged("warn");
-    expect(limits.degraded).toBe(true);
+    expect(limits.trouble).not.toBeNull();
     redis.signal("SIGCONT");
     await logged("info");
-    expect(limits.degraded).toBe(false);
+    expect(limits.trouble).toBeNull();
     expect(lines).toEqual(["warn", "info"]);
     await limits.close();
   }, 20_000);
@@ -122,13 +123,81 @@ describe("a Redis that goes away", () => {
     await redis.kill();
     const { log, logged } = recordingLog();
     const limits = someLimits(redis.url, log);
-    expect(limits.degraded).toBe(true);
+    expect(limits.trouble).not.toBeNull();
     expect(await limits.take(key(), 1)).toMatchObject({ allowed: true });
     await redis.restart();
     await logged("info");
-    expect(limits.degraded).toBe(false);
+    expect(limits.trouble).toBeNull();
     await limits.close();
   }, 20_000);
+});
+
+describe("a Redis that answers but takes no writes", () => {
+  const refusals: [what: string, begin: Command, end: Command, word: string][] = [
+    ["has no memory left", ["config", "set", "maxmemory", "1"], [
+      "config",
+      "set",
+      "maxmemory",
+      "0",
+    ], "OOM"],
+    ["follows another", ["replicaof", "127.0.0.1", "1"], ["replicaof", "no", "one"], "READONLY"],
+  ];
+  let redis: PrivateRedis;
+  beforeAll(async () => redis = await PrivateRedis.start());
+  afterAll(() => redis.remove());
+
+  for (const [what, begin, end, word] of refusals) {
+    test(
+      `because it ${what} is reported once and done without, and used again afterwards`,
+      async () => {
+        const { log, lines, logged } = recordingLog();
+        const limits = await connected(redis.url, log);
+        await redis.command(...begin);
+        const id = key();
+        const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
+        expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
+        expect(limits.trouble).toBe(`it refuses writes: ${word}`);
+        // Counted in memory from now on, without asking Redis.
+        expect(limits.take(id, 3)).toMatchObject({ allowed: false });
+        await redis.command(...end);
+        await logged("info");
+        expect(limits.trouble).toBeNull();
+        expect(await limits.take(id, 3)).toMatchObject({ allowed: true, remaining: 2 });
+        expect(lines).toEqual(["warn", "info"]);
+        await limits.close();
+      },
+      20_000,
+    );
+
+    test(`because it ${what} is noticed when the gateway connects to it`, async () => {
+      await redis.command(...begin);
+      const { log, logged } = recordingLog();
+      const limits = someLimits(redis.url, log);
+      await logged("warn");
+      expect(limits.trouble).toBe(`it refuses writes: ${word}`);
+      await redis.command(...end);
+      await logged("info");
+      await limits.close();
+    }, 20_000);
+  }
+
+  test("is noticed without a call, by a write now and then", async () => {
+    const clock = new FakeClock();
+    const { log, lines, logged } = recordingLog();
+    const limits = new RedisLimits({ url: redis.url, gateways: () => 1, clock, log });
+    while (limits.trouble !== null) await Bun.sleep(1);
+    await redis.command("config", "set", "maxmemory", "1");
+    await clock.pass(9_999);
+    expect(clock.pending).toBe(1);
+    await clock.pass(1);
+    await logged("warn");
+    await redis.command("config", "set", "maxmemory", "0");
+    await clock.pass(1000);
+    await logged("info");
+    expect(lines).toEqual(["warn", "info"]);
+    await limits.close();
+    expect(clock.pending).toBe(0);
+  });
 });
 
 function someLimits(url: string, log: Log, gateways = 1): RedisLimits {
@@ -137,7 +206,7 @@ function someLimits(url: string, log: Log, gateways = 1): RedisLimits {
 
 async function connected(url: string, log: Log = silentLog): Promise<RedisLimits> {
   const limits = someLimits(url, log);
-  while (limits.degraded) await Bun.sleep(1);
+  while (limits.trouble !== null) await Bun.sleep(1);
   return limits;
 }
 
@@ -157,6 +226,8 @@ function recordingLog() {
     });
   return { log: log as unknown as Log, lines, logged };
 }
+
+type Command = [name: string, ...args: string[]];
 
 /** A redis-server of this test's own, which it may kill. */
 class PrivateRedis {
@@ -184,6 +255,12 @@ class PrivateRedis {
     probe.on("error", () => {});
     await probe.ping();
     probe.disconnect();
+  }
+
+  async command(...[name, ...args]: Command): Promise<void> {
+    const redis = new Redis(this.url);
+    await redis.call(name, ...args);
+    redis.disconnect();
   }
 
   signal(name: NodeJS.Signals): void {

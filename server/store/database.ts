@@ -1,12 +1,30 @@
 /** How the tables' classes query the database. */
 
 import type { DeleteQueryBuilder, DeleteResult, Kysely, RawBuilder, Transaction } from "kysely";
-import type { Backend, Work } from "./backend.ts";
+import {
+  type Backend,
+  isStoreUnavailable,
+  type StoreUnavailable,
+  storeUnavailable,
+  type Work,
+} from "./backend.ts";
 import type { Schema } from "./schema.ts";
 
 /** Every method throws ColinkError `store_unavailable`, or what the work threw. */
 export class Database {
+  #trouble: string | null = null;
+
   constructor(readonly backend: Backend) {}
+
+  /** Why work failed last, unless a write has succeeded since; null: nothing is known to be wrong. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  /** The database has taken a write. Reading alone does not show that it would. */
+  wrote(): void {
+    this.#trouble = null;
+  }
 
   /** The database's own clock inside a query, UTC milliseconds. */
   get now(): RawBuilder<number> {
@@ -15,17 +33,17 @@ export class Database {
 
   /** Runs work that changes nothing: repeated once after a lost connection. */
   read<T>(work: Work<T>): Promise<T> {
-    return this.backend.run(work, { retry: true });
+    return this.#run(work, { retry: true });
   }
 
   /** Runs one statement that changes rows and returns some of them. */
   change<T>(work: Work<T>): Promise<T> {
-    return this.backend.run(work);
+    return this.#run(work);
   }
 
   /** Runs one statement that changes rows. */
   async write(work: Work<unknown>): Promise<void> {
-    await this.backend.run(work);
+    await this.#run(work);
   }
 
   /** Deletes rows; resolves with their number. */
@@ -37,7 +55,24 @@ export class Database {
   }
 
   transaction<T>(work: (db: Transaction<Schema>) => Promise<T>): Promise<T> {
-    return this.backend.run((db) => db.transaction().execute(work));
+    return this.#run((db) => db.transaction().execute(work));
+  }
+
+  async #run<T>(work: Work<T>, options?: { retry: boolean }): Promise<T> {
+    try {
+      return await this.backend.run(work, options);
+    } catch (error) {
+      throw isStoreUnavailable(error) ? this.failed(error) : error;
+    }
+  }
+
+  /** Notes that work failed which a database in order does. */
+  failed(error: unknown): StoreUnavailable {
+    const unavailable = isStoreUnavailable(error)
+      ? error
+      : storeUnavailable("it refuses every row", error);
+    this.#trouble = unavailable.state;
+    return unavailable;
   }
 
   /** The time of the database's clock, UTC milliseconds. */

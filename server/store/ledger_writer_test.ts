@@ -1,20 +1,33 @@
 /** The ledger writer: batches, outages, restarts. */
 
-import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  spyOn,
+  test,
+} from "bun:test";
 import {
   appendFileSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../tests/harness/wait.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
 import { storeUnavailable } from "./backend.ts";
 import { LedgerSpool } from "./ledger_spool.ts";
 import { LedgerWriter, type LedgerWriterOptions } from "./ledger_writer.ts";
@@ -172,6 +185,206 @@ test("an entry that the store can never take does not hold up the others", async
   await ledger.flush();
   expect([...store.rows.keys()].sort()).toEqual(["a", "b"]);
   expect(lines).toEqual(["error ledger: the store refuses this entry"]);
+});
+
+test("of five hundred entries the one that the store can never take is found by halves", async () => {
+  const ledger = aWriter();
+  await ledger.start();
+  store.refusedId = "bad";
+  for (let i = 0; i < 499; i++) ledger.record(anEntry({ id: i === 300 ? "bad" : `good-${i}` }));
+  await ledger.flush();
+  expect(store.rows.size).toBe(498);
+  expect(store.batches.length).toBeLessThan(10);
+  expect(ledger.pending).toBe(0);
+  expect(ledger.spooled).toBe(1);
+});
+
+describe("an entry that the store refuses by itself", () => {
+  let clock: FakeClock;
+  let ledger: LedgerWriter;
+  beforeEach(async () => {
+    clock = new FakeClock();
+    ledger = aWriter({ clock });
+    await ledger.start();
+    store.refusedId = "bad";
+    ledger.record(anEntry({ id: "bad" }));
+    await ledger.flush();
+    expect(ledger.spooled).toBe(1);
+    expect(filesOf("ledger.suspect")).toHaveLength(1);
+  });
+
+  /** Lets the clock's timers and the disk work in turn. */
+  async function pass(ms: number): Promise<void> {
+    for (let at = 0; at < ms; at += 1000) {
+      await clock.pass(1000);
+      await ledger.flush();
+    }
+  }
+
+  test("is tried again until the store takes it", async () => {
+    await pass(30_000);
+    store.refusedId = "";
+    await pass(10_000);
+    expect([...store.rows.keys()]).toEqual(["bad"]);
+    expect(ledger.spooled).toBe(0);
+    expect(ledger.trouble).toBeNull();
+    expect([...filesOf("ledger.suspect"), ...filesOf("ledger.refused")]).toEqual([]);
+  });
+
+  test("is not counted as refused while the store takes nothing", async () => {
+    store.refusesAll = true;
+    await pass(120_000);
+    store.refusesAll = false;
+    store.refusedId = "";
+    await pass(11_000);
+    expect([...store.rows.keys()]).toEqual(["bad"]);
+    expect(filesOf("ledger.refused")).toEqual([]);
+  });
+
+  test("is written without what its node reported, if the store takes it so", async () => {
+    store.refusesStatistics = true;
+    await pass(60_000);
+    expect([...store.rows.values()]).toEqual([
+      expect.objectContaining({ id: "bad", promptTokens: null, estimated: true }),
+    ]);
+    expect(ledger.spooled).toBe(0);
+    expect(filesOf("ledger.refused")).toEqual([]);
+  });
+
+  test("is set aside in a file after many attempts, and the file is named", async () => {
+    await pass(45_000);
+    expect(filesOf("ledger.refused")).toEqual([]);
+    await pass(15_000);
+    expect(filesOf("ledger.refused")).toEqual(["ledger.refused.jsonl"]);
+    expect(readFileSync(join(dataDir, "ledger.refused.jsonl"), "utf8")).toContain('"id":"bad"');
+    expect(ledger.spooled).toBe(0);
+    expect(ledger.trouble).toContain("ledger.refused.jsonl");
+    expect(lines).toEqual([
+      "error ledger: the store refuses this entry",
+      "error ledger: the store refuses this entry for good, it is kept in a file",
+    ]);
+    // The next run names it too.
+    expect(aWriter().trouble).toContain("ledger.refused.jsonl");
+  });
+
+  test("survives a crash, and is tried again by the next run", async () => {
+    store.refusedId = "";
+    const next = aWriter();
+    await next.start();
+    expect([...store.rows.keys()]).toEqual(["bad"]);
+    expect(next.spooled).toBe(0);
+  });
+});
+
+test("while the store refuses every entry, whatever its error, all of them wait on disk", async () => {
+  const ledger = aWriter();
+  await ledger.start();
+  store.refusesAll = true;
+  for (let i = 0; i < 140; i++) ledger.record(anEntry());
+  await ledger.flush();
+  await ledger.flush();
+  expect(ledger.pending).toBe(0);
+  expect(ledger.spooled).toBe(140);
+  expect(idsOnDisk()).toHaveLength(140);
+  store.refusesAll = false;
+  await ledger.flush();
+  expect(store.rows.size).toBe(140);
+  expect(ledger.spooled).toBe(0);
+  expect(lines).toEqual([
+    "warn ledger: the database is away, entries are kept on disk",
+    "info ledger: the database is back",
+  ]);
+});
+
+describe("in a data folder without room", () => {
+  let files: FileHandle;
+  const spies: { mockRestore(): void }[] = [];
+  const full = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
+  /** New room cannot be had; what is taken already can be written over. */
+  const fill = () => void spies.push(spyOn(files, "appendFile").mockImplementation(full));
+  const free = () => spies.splice(0).forEach((spy) => spy.mockRestore());
+
+  beforeAll(async () => {
+    const file = await open("/dev/null");
+    files = Object.getPrototypeOf(file) as FileHandle;
+    await file.close();
+  });
+  afterEach(free);
+
+  test("ended calls are written into the reserve, and it is taken again afterwards", async () => {
+    const ledger = aWriter();
+    await ledger.start();
+    expect(statSync(join(dataDir, "ledger.reserve")).size).toBe(4 * 1024 * 1024);
+    expect(ledger.trouble).toBeNull();
+    fill();
+    store.isAway = true;
+    for (const id of ["a", "b"]) {
+      ledger.record(anEntry({ id }));
+      await ledger.flush();
+    }
+    expect(ledger.pending).toBe(0);
+    expect(ledger.spooled).toBe(2);
+    expect(spoolFiles()).toContain("ledger.spool.overflow.jsonl");
+    expect(ledger.trouble).toBe("the data folder is full: no room is reserved for ended calls");
+    free();
+
+    // As if the process had ended: another one finds both.
+    const next = aWriter();
+    store.isAway = false;
+    await next.start();
+    expect([...store.rows.keys()]).toEqual(["a", "b"]);
+    expect(spoolFiles()).toEqual([]);
+    expect(statSync(join(dataDir, "ledger.reserve")).size).toBe(4 * 1024 * 1024);
+    expect(next.trouble).toBeNull();
+  });
+
+  test("and no more reserve, ended calls wait in memory, which is reported", async () => {
+    const ledger = aWriter();
+    await ledger.start();
+    fill();
+    store.isAway = true;
+    ledger.record(anEntry({ id: "large", model: "x".repeat(5 * 1024 * 1024) }));
+    await ledger.flush();
+    expect(ledger.pending).toBe(1);
+    expect(ledger.trouble).toContain("in memory alone");
+    expect(ledger.trouble).toContain("ENOSPC");
+    await ledger.flush();
+    expect(lines.filter((line) => line.startsWith("error"))).toHaveLength(1);
+    free();
+    store.isAway = false;
+    await ledger.flush();
+    await ledger.flush();
+    expect(store.rows.size).toBe(1);
+    expect(ledger.pending).toBe(0);
+    expect(ledger.trouble).toBeNull();
+  });
+
+  test("from the start, the missing reserve is reported until there is one", async () => {
+    mkdirSync(join(dataDir, "ledger.reserve"));
+    const ledger = aWriter();
+    await ledger.start();
+    expect(ledger.trouble).toBe("the data folder is full: no room is reserved for ended calls");
+    rmdirSync(join(dataDir, "ledger.reserve"));
+    fire(10_000);
+    await ledger.flush();
+    expect(ledger.trouble).toContain("no room is reserved");
+  });
+});
+
+test("what an earlier run left on disk is counted while the database is away", async () => {
+  const crashed = aWriter();
+  store.isAway = true;
+  for (let i = 0; i < 3; i++) crashed.record(anEntry());
+  await crashed.flush();
+  const ledger = aWriter();
+  await ledger.start();
+  expect(ledger.spooled).toBe(3);
+  ledger.record(anEntry());
+  await ledger.flush();
+  expect(ledger.spooled).toBe(4);
+  store.isAway = false;
+  await ledger.flush();
+  expect(ledger.spooled).toBe(0);
 });
 
 test("memory and disk are bounded, and lost entries are logged", async () => {
@@ -365,6 +578,9 @@ class FakeStore {
   isAway = false;
   goesAwayAfter = Infinity;
   refusedId = "";
+  refusesAll = false;
+  /** Takes the refused entry only without the statistics of its call. */
+  refusesStatistics = false;
   #answer = Promise.resolve();
 
   /** Later writes wait for the returned promise. */
@@ -375,10 +591,18 @@ class FakeStore {
     return answer;
   }
 
+  async probe(): Promise<void> {
+    await this.#answer;
+    if (this.isAway || this.refusesAll) throw storeUnavailable("it refuses every row");
+  }
+
   async writeLedger(entries: readonly LedgerEntry[]): Promise<void> {
     await this.#answer;
+    if (this.refusesAll) throw new Error("undefined table");
     if (this.isAway) throw storeUnavailable("it is away");
-    if (entries.some((entry) => entry.id === this.refusedId)) throw new Error("not to be stored");
+    const isRefused = ({ id, promptTokens }: LedgerEntry) =>
+      id === this.refusedId && !(this.refusesStatistics && promptTokens === null);
+    if (entries.some(isRefused)) throw new Error("not to be stored");
     this.batches.push(entries.length);
     for (const entry of entries) if (!this.rows.has(entry.id)) this.rows.set(entry.id, entry);
     if (--this.goesAwayAfter === 0) this.isAway = true;

@@ -40,10 +40,11 @@ const MIGRATION_DEADLINE_MS = 60_000;
 const MIGRATION_LOCK = 5_029_114_766;
 
 /**
- * SQLSTATEs of failures that pass: out of resources, refused sign-in, timeouts, conflicts between
- * transactions, a read-only standby, system errors.
+ * SQLSTATEs that blame what was sent: values, cardinality, constraints, a trigger's refusal. Every
+ * other one is the database's own state and may pass: no room, no right, no such table while a
+ * backup is loaded.
  */
-const PASSING = /^(53...|28...|3D000|57014|55P03|40001|40P01|25006|58...|XX00.)$/;
+const OWN_FAULT = /^(2[123]...|P0...)$/;
 
 interface Pool {
   client: Client;
@@ -88,8 +89,9 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
       if (error instanceof ColinkError) throw error;
       if (signal.aborted) throw storeUnavailable("it does not answer", error);
       if (isLost(error)) throw storeUnavailable("the connection was lost", error);
-      if (PASSING.test(codeOf(error))) throw storeUnavailable("it refuses to answer now", error);
-      throw error;
+      const code = codeOf(error);
+      if (code === "" || OWN_FAULT.test(code)) throw error;
+      throw storeUnavailable(`it refuses to work now (SQLSTATE ${code})`, error);
     } finally {
       running--;
     }

@@ -29,8 +29,11 @@ export function postgresDialect(client: Client): Dialect {
   };
 }
 
-/** SQLSTATEs after which the session is gone: connection exceptions, a server that shuts down or starts. */
-const SESSION_LOST = /^(08...|57P0.)$/;
+/**
+ * SQLSTATEs after which a session is of no more use: connection exceptions, a server that shuts down
+ * or starts, statements that were prepared for tables as they no longer are.
+ */
+const SESSION_LOST = /^(08...|57P0.|0A000|26000)$/;
 
 /** Five characters, one of them a digit: unlike EPIPE. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;

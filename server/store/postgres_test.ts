@@ -37,7 +37,7 @@ afterAll(async () => {
 test("after all connections were cut, the next query succeeds", async () => {
   const account = anAccount();
   await store.addAccount(account, [aKey(account)]);
-  await Promise.all(Array.from({ length: 20 }, () => store.ping()));
+  await Promise.all(Array.from({ length: 20 }, () => store.isSetUp()));
   proxy.cut();
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => store.accountById(account.id)),
@@ -72,7 +72,7 @@ test("a session that the server ends during a write costs an error, and never th
     }
   }
   await admin.end();
-  await store.ping();
+  await store.isSetUp();
   await store.keys.rotate(aKey(account, { isDefault: true }));
   expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
 });
@@ -88,7 +88,7 @@ test("a paused server costs queries their deadline, and is used again once it re
       reason: { code: "store_unavailable", retryAfterMs: expect.any(Number) },
     });
   }
-  await expect(store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
+  await expect(store.isSetUp()).rejects.toMatchObject({ code: "store_unavailable" });
   proxy.resume();
   expect((await store.accountById(account.id))?.id).toBe(account.id);
 });
@@ -119,22 +119,75 @@ test("a statement that waits for another session's lock ends by its deadline", a
 
 test("a server that refuses connections is unavailable at once, and used again once it is back", async () => {
   proxy.refuse();
-  await expect(store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
+  await expect(store.isSetUp()).rejects.toMatchObject({ code: "store_unavailable" });
   await expect(store.keys.byDigest("x")).rejects.toMatchObject({
     code: "store_unavailable",
     message: expect.not.stringContaining("127.0.0.1"),
   });
   await proxy.accept();
-  await store.ping();
+  await store.isSetUp();
 });
 
 test("a thousand queries wait for a paused server, and the next one is refused at once", async () => {
   proxy.pause();
-  const waiting = Promise.allSettled(Array.from({ length: 1000 }, () => store.ping()));
-  await expect(store.ping()).rejects.toThrow(/too many queries/);
+  const waiting = Promise.allSettled(Array.from({ length: 1000 }, () => store.isSetUp()));
+  await expect(store.isSetUp()).rejects.toThrow(/too many queries/);
   await waiting;
   proxy.resume();
-  await store.ping();
+  await store.isSetUp();
+});
+
+test("a table that is missing while a backup is loaded is an outage, and ends when it is back", async () => {
+  const account = anAccount();
+  const key = aKey(account);
+  await store.addAccount(account, [key]);
+  const entry = anEntry({ accountId: account.id });
+  const admin = postgres(database.url, { max: 1 });
+  await admin`alter table ledger rename to ledger_away`;
+  await admin`alter table keys rename to keys_away`;
+  await expect(store.writeLedger([entry])).rejects.toMatchObject({ code: "store_unavailable" });
+  await expect(store.keys.ofAccount(account.id))
+    .rejects.toMatchObject({ code: "store_unavailable", state: expect.stringContaining("42P01") });
+  await expect(store.probe()).rejects.toMatchObject({ code: "store_unavailable" });
+  expect(store.trouble).toContain("42P01");
+  await admin`alter table ledger_away rename to ledger`;
+  await admin`alter table keys_away rename to keys`;
+  await store.probe();
+  expect(store.trouble).toBeNull();
+  expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
+  await store.writeLedger([entry]);
+  // Statements that were prepared for the table as it was are prepared again.
+  await admin`alter table keys add column later text`;
+  expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
+  await admin`alter table keys drop column later`;
+  expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
+  await admin.end();
+});
+
+test("a read that succeeds does not hide that writes are refused", async () => {
+  const admin = postgres(database.url, { max: 1 });
+  const name = new URL(database.url).pathname.slice(1);
+  await admin.unsafe(`alter database ${name} set default_transaction_read_only = on`);
+  const readOnly = await openStore({
+    databaseUrl: database.url,
+    dataDir: "/nowhere",
+    log: silentLog,
+    deadlineMs: DEADLINE_MS,
+  });
+  await readOnly.isSetUp();
+  expect(readOnly.trouble).toBeNull();
+  await expect(readOnly.probe()).rejects.toMatchObject({ code: "store_unavailable" });
+  await readOnly.isSetUp();
+  expect(readOnly.trouble).toContain("25006");
+  await readOnly.close();
+  await admin.unsafe(`alter database ${name} reset default_transaction_read_only`);
+  await admin.end();
+});
+
+test("a row that the database refuses by itself is no outage", async () => {
+  const entry = anEntry({ status: 2 ** 60 * 1000 });
+  await expect(store.writeLedger([entry])).rejects.not.toMatchObject({ code: "store_unavailable" });
+  expect(store.trouble).toBeNull();
 });
 
 /** A TCP proxy that can cut, pause and refuse connections. */

@@ -22,8 +22,11 @@ const FILE_NAME = "colink.db";
 const BUSY_TIMEOUT_MS = 5000;
 const BUSY_POLL_MS = 10;
 
-/** The file is locked, full, read-only, gone or damaged: another query would fail too. */
-const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM)/;
+/**
+ * Codes that blame what was sent. Every other one is the file's state: locked, full, read-only, gone,
+ * damaged, or without a table.
+ */
+const OWN_FAULT = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE|MISUSE)/;
 
 /** Opens the database in `dataDir`; creates both where they are missing, readable by their owner only. */
 export function openSqlite(dataDir: string): Backend {
@@ -39,7 +42,7 @@ export function openSqlite(dataDir: string): Backend {
         return await work(db);
       } catch (error) {
         const code = codeOf(error);
-        if (!UNAVAILABLE.test(code)) throw error;
+        if (!code.startsWith("SQLITE_") || OWN_FAULT.test(code)) throw error;
         // Without the lock the work has changed nothing, so it can start again.
         if (!code.startsWith("SQLITE_BUSY") || performance.now() > busyUntil) {
           throw storeUnavailable(`SQLite says ${code}`, error);

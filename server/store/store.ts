@@ -30,8 +30,10 @@ export interface Store {
 
   /** Brings the schema up to date; safe when several gateways start at once. */
   migrate(): Promise<void>;
-  /** Throws if the database does not answer. */
-  ping(): Promise<void>;
+  /** Writes a call of its own and deletes it: throws if the database takes no writes. */
+  probe(): Promise<void>;
+  /** What is wrong with the database, as far as the latest work showed; null: nothing. */
+  readonly trouble: string | null;
   close(): Promise<void>;
 
   /**

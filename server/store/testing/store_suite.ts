@@ -119,7 +119,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     const other = await subject.openAgain();
     await Promise.all([store.migrate(), other.migrate()]);
     await store.migrate();
-    await other.ping();
+    await other.isSetUp();
     await other.close();
   });
 
@@ -337,11 +337,24 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     expect(new Set(await Promise.all(looks))).toEqual(new Set([1]));
   });
 
+  test("a probe writes and leaves nothing behind, also many at once", async () => {
+    const { account } = await added();
+    const other = await subject.openAgain();
+    const waiting = await store.usage.waiting(1000);
+    await Promise.all([store.probe(), other.probe(), store.probe(), other.probe()]);
+    expect(await store.usage.waiting(1000)).toBe(waiting);
+    expect(await store.accountById(account.id)).toMatchObject({ totalApiCalls: 0 });
+    expect(store.trouble).toBeNull();
+    await other.close();
+    await expect(other.probe()).rejects.toMatchObject({ code: "store_unavailable" });
+    expect(other.trouble).toBe("it is closed");
+  });
+
   test("a closed store says that it is unavailable, and closing twice is harmless", async () => {
     const other = await subject.openAgain();
-    await other.ping();
+    await other.isSetUp();
     await other.close();
     await other.close();
-    await expect(other.ping()).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(other.isSetUp()).rejects.toMatchObject({ code: "store_unavailable" });
   });
 }
