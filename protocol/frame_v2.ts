@@ -175,6 +175,9 @@ export interface Failure {
   tally?: Finish;
 }
 
+/** Says `estimate` where a node has estimated what its provider cannot count. */
+export const TOKEN_COUNT_HEADER = "x-token-count";
+
 /** The upstream's headers that callers may see, each with the name under which they see it. */
 export const RELAYED_HEADERS: ReadonlyMap<string, string> = new Map([
   ...[
@@ -190,6 +193,7 @@ export const RELAYED_HEADERS: ReadonlyMap<string, string> = new Map([
       ),
     ]),
   ].map((name) => [name, name] as const),
+  [TOKEN_COUNT_HEADER, TOKEN_COUNT_HEADER],
   // The gateway's own id of the request keeps its name.
   ["x-request-id", "x-upstream-request-id"],
   ["request-id", "x-upstream-request-id"],

@@ -5,6 +5,7 @@ import {
   endpointSpecs,
   everyEndpoint,
   type ModelCapabilities,
+  TOKEN_COUNT_HEADER,
 } from "../../protocol/mod.ts";
 import type { World } from "../world.ts";
 import {
@@ -21,9 +22,11 @@ import { quirksOf, quirksShape } from "./chat/quirks.ts";
 import { ClaudeProvider } from "./claude/claude_provider.ts";
 import { ClaudeUpstream } from "./claude/claude_upstream.ts";
 import { MessagesRelay } from "./claude/messages_relay.ts";
+import { readCountRequest } from "./messages/request_reader.ts";
 import { ChatProvider } from "./openai/chat_provider.ts";
 import { OpenAiRelay } from "./openai/openai_relay.ts";
 import { askResponses } from "./openai/responses_provider.ts";
+import { TokenCounter } from "./openai/token_counter.ts";
 import type { ProviderOptions } from "./provider_options.ts";
 import { LazyIterator } from "./sse/lazy_iterator.ts";
 import { type AddressRule, baseUrlOf } from "./upstream/base_url.ts";
@@ -45,7 +48,8 @@ const routes: Readonly<Partial<Record<Endpoint, readonly Endpoint[]>>> = Object.
 
 export class OpenAiAdapter implements Adapter {
   static readonly endpoints: readonly Endpoint[] = everyEndpoint.filter((path) =>
-    endpointSpecs[path].api === "openai" || bridgedEndpoints.includes(path)
+    endpointSpecs[path].api === "openai" || bridgedEndpoints.includes(path) ||
+    path === Endpoint.count_tokens
   );
   static readonly options = { quirks: quirksShape.optional() };
   readonly endpoints = OpenAiAdapter.endpoints;
@@ -55,6 +59,7 @@ export class OpenAiAdapter implements Adapter {
   readonly #messages: MessagesRelay;
   readonly #chat: ChatProvider;
   readonly #claude: ClaudeProvider;
+  readonly #tokens: TokenCounter;
   /** The endpoints of models whose list entry names them. */
   readonly #listed = new Map<string, readonly string[]>();
   /** Endpoints that the server turned out not to have. */
@@ -75,6 +80,7 @@ export class OpenAiAdapter implements Adapter {
     const claude = new ClaudeUpstream(this.#upstream, world);
     this.#messages = new MessagesRelay(claude, options.headers);
     this.#claude = new ClaudeProvider(claude, world);
+    this.#tokens = new TokenCounter(this.#upstream);
     this.#chat = new ChatProvider(this.#relay, quirksOf(baseUrl.hostname, options.quirks));
   }
 
@@ -83,6 +89,7 @@ export class OpenAiAdapter implements Adapter {
     this.#listed.clear();
     // An upgraded server may have more.
     this.#missing.clear();
+    this.#tokens.forget();
     for (const { id, capabilities: { endpoints, context_length } } of models) {
       if (endpoints !== undefined) this.#listed.set(id, endpoints);
       if (context_length !== undefined) this.#chat.noteContext(id, context_length);
@@ -91,10 +98,18 @@ export class OpenAiAdapter implements Adapter {
   }
 
   answer(call: AdapterCall): AsyncIterable<Piece> {
+    if (call.endpoint === Endpoint.count_tokens) return this.#count(call);
     const [first = call.endpoint, ...others] = this.#routesOf(call);
     if (first !== call.endpoint) return this.#bridged(call, [first, ...others]);
     if (first === Endpoint.messages) return this.#messages.answer(call);
     return new LazyIterator(() => this.#open(call, others));
+  }
+
+  async *#count(call: AdapterCall): AsyncIterable<string> {
+    const request = readCountRequest(call.bodyText);
+    const { tokens, isEstimate } = await this.#tokens.count(request, call.model, call.signal);
+    if (isEstimate) call.onHead?.({ [TOKEN_COUNT_HEADER]: "estimate" });
+    yield JSON.stringify({ input_tokens: tokens });
   }
 
   /** Relays the call; if the server has no such endpoint, bridges it through another one. */
@@ -171,12 +186,14 @@ export class OpenAiAdapter implements Adapter {
   }
 }
 
+const ofEveryChat: readonly Endpoint[] = [...bridgedEndpoints, Endpoint.count_tokens];
+
 /** A model that one of the bridged endpoints serves is served by all of them. */
 function withBridged(capabilities: ModelCapabilities): ModelCapabilities {
   const { endpoints } = capabilities;
   const isBridged = endpoints?.some((path) => bridgedEndpoints.includes(path as Endpoint));
   return isBridged
-    ? { ...capabilities, endpoints: [...new Set([...endpoints!, ...bridgedEndpoints])] }
+    ? { ...capabilities, endpoints: [...new Set([...endpoints!, ...ofEveryChat])] }
     : capabilities;
 }
 

@@ -84,7 +84,7 @@ test("each endpoint's answer carries the requested model name, whole and streame
 });
 
 test("an unknown endpoint is a 404 without a request", async () => {
-  const { failure, seen } = await ask({ endpoint: Endpoint.count_tokens }, whole("{}"));
+  const { failure, seen } = await ask({ endpoint: "/v1/audio/speech" as Endpoint }, whole("{}"));
   expect([failure?.code, seen]).toEqual([404, []]);
 });
 

@@ -344,7 +344,8 @@ test("a model whose list entry names messages gets them relayed, and nothing els
     "/v1/models": () => Response.json({ data: list }),
   });
   const [model] = await adapter.models(new AbortController().signal);
-  expect(model!.capabilities.endpoints!.toSorted()).toEqual([chat, messages, responses].toSorted());
+  expect(model!.capabilities.endpoints!.toSorted())
+    .toEqual([chat, messages, responses, Endpoint.count_tokens].toSorted());
   sent.length = 0;
   await ask(adapter, messages, {}, { stream: true });
   await ask(adapter, responses);

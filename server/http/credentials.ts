@@ -29,22 +29,29 @@ export function apiKey(headers: Headers, keyring: Keyring): Key | Promise<Key> {
 
 /**
  * Counts the call against the limits of its key and its account, and sets the headers of the one that
- * has less left. Throws rate_limit_exceeded or key_blocked.
+ * has less left. Throws rate_limit_exceeded or key_blocked. `allowance` sets calls apart that have
+ * limits of their own, of the same size.
  */
 export function withinLimit(
   key: Key,
   limiter: Limiter,
   defaultRpm: number,
   headers: AnswerHeaders,
+  allowance = "",
 ): void | Promise<void> {
   // The key's own limit first: a call that it refuses is not counted for the account.
-  const ownVerdict = key.rpm === null ? null : limiter.take(`key:${key.family}`, key.rpm);
+  const ownVerdict = key.rpm === null
+    ? null
+    : limiter.take(`${allowance}key:${key.family}`, key.rpm);
   return whenKnown(ownVerdict, (own) => {
     if (own !== null && !own.allowed) throw refusedBy("key", own, headers);
-    return whenKnown(limiter.take(key.accountId, key.accountRpm ?? defaultRpm), (all) => {
-      if (!all.allowed) throw refusedBy("account", all, headers);
-      setLimitHeaders(headers, own !== null && own.remaining < all.remaining ? own : all);
-    });
+    return whenKnown(
+      limiter.take(allowance + key.accountId, key.accountRpm ?? defaultRpm),
+      (all) => {
+        if (!all.allowed) throw refusedBy("account", all, headers);
+        setLimitHeaders(headers, own !== null && own.remaining < all.remaining ? own : all);
+      },
+    );
   });
 }
 

@@ -36,6 +36,8 @@ export interface EndpointRow {
   readonly continues?: string;
   /** The caller's headers that travel to the node, by lower-case name; absent: none. */
   readonly headers?: readonly string[];
+  /** Counted apart from other calls, with limits of the same size; absent: with them. */
+  readonly allowance?: string;
 }
 
 /** To parse a longer member would hold up everything else; none that is parsed needs more. */
@@ -113,6 +115,7 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
     errorFormat: anthropic,
     rules: [messages],
     headers: [...CALL_HEADERS],
+    allowance: "count:",
   },
   {
     path: Endpoint.rerank,

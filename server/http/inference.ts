@@ -48,7 +48,13 @@ async function answer(
   const { revocationCount } = keyring;
   const found = apiKey(request.headers, keyring);
   const key = found instanceof Promise ? await found : found;
-  const counted = withinLimit(key, limiter, settings.values.defaultRpm, headers);
+  const counted = withinLimit(
+    key,
+    limiter,
+    settings.values.defaultRpm,
+    headers,
+    endpoint.allowance,
+  );
   if (counted instanceof Promise) await counted;
   const held = parts.bodyBudget.hold(key.accountId);
   try {

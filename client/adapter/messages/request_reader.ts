@@ -1,5 +1,6 @@
 /** A request to /v1/messages → the neutral request. */
 
+import { withMember } from "../../../protocol/mod.ts";
 import { badRequest, unsupported } from "../bad_request.ts";
 import {
   type AnswerFormat,
@@ -17,6 +18,11 @@ import {
 import { RawJson } from "../raw_json.ts";
 import { partsOf, textsOf } from "./blocks.ts";
 import { type Block, type MessagesRequest, parseMessagesRequest } from "./request_schema.ts";
+
+/** Reads a request to /v1/messages/count_tokens, which has no `max_tokens`. */
+export function readCountRequest(bodyText: string): ModelRequest {
+  return readMessagesRequest(withMember(bodyText, "max_tokens", "1"));
+}
 
 /** Throws a 400 that names the field which is invalid, or which no other dialect can express. */
 export function readMessagesRequest(bodyText: string): ModelRequest {
