@@ -32,8 +32,8 @@ export interface NodeList {
   nodes: NodeRecord[];
 }
 
-/** A penalty as gateways share it; `until` is by Redis' clock. */
-export type PenaltyNotice = Omit<Penalty, "isOver"> & { identity: string };
+/** A penalty as gateways share it; `until` is by Redis' clock, and so is `at`, when it was given. */
+export type PenaltyNotice = Omit<Penalty, "isOver"> & { identity: string; at: number };
 
 /** A message to all gateways. Kinds and fields are shared with gateways of other versions. */
 export type Message =
@@ -42,7 +42,7 @@ export type Message =
   | { is: "nodes"; from: string; change: NodeChange }
   | { is: "penalty"; from: string; penalty: PenaltyNotice }
   /** A call has succeeded on a node on probation. `identity` is the node key. */
-  | { is: "pardon"; from: string; identity: string; model: string | null }
+  | { is: "pardon"; from: string; identity: string; model: string | null; at: number }
   /** The node with the key `identity` stores this response: calls that continue it need that node. */
   | { is: "pin"; from: string; account: string; response: string; identity: string };
 

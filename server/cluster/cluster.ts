@@ -110,7 +110,7 @@ export class Cluster {
       },
     });
     this.#bus = bus;
-    this.#handshake = new Handshake(parts.secret, id);
+    this.#handshake = new Handshake(parts.secret, id, parts.url);
     this.#membership = new Membership({
       bus,
       clock,
@@ -209,7 +209,7 @@ export class Cluster {
   /** The data for the socket of a gateway that dials; null: the connection is refused. */
   admit(headers: Headers): PeerSocketData | null {
     const admitted = this.#handshake.admit(headers.get(PEER_HEADER) ?? "");
-    return admitted && { ...admitted, peerLink: null };
+    return admitted && { admitted, peerLink: null };
   }
 
   /** The handlers of Bun.serve for the sockets of admitted gateways. */

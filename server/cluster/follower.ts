@@ -134,11 +134,15 @@ export class Follower {
 
   #replace(followed: Followed, seq: number, nodes: readonly NodeRecord[]): void {
     const left = new Set(followed.nodes.keys());
-    followed.seq = seq;
     for (const record of nodes) {
-      left.delete(record.who.id);
-      this.#put(followed, record);
+      const { who: { id }, seq: writtenAt = seq } = record;
+      // Changes up to `followed.seq` are known: a record of before that is one that was put back.
+      const isNew = writtenAt > followed.seq;
+      if (!isNew && followed.nodes.get(id)?.seq !== record.seq) continue;
+      left.delete(id);
+      if (isNew) this.#put(followed, record);
     }
+    followed.seq = seq;
     for (const nodeId of left) this.#remove(followed, nodeId);
   }
 

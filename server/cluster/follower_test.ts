@@ -151,7 +151,34 @@ describe("the nodes of a gateway", () => {
     await settle();
     expect(reads).toEqual(["gw", "gw-2"]);
     expect(nodes("gw")).toEqual(["b", "c"]);
-    expect(events).toEqual(["+b", "+c", "-a", "+x"]);
+    expect(events).toEqual(["+b", "+c", "-a"]);
+  });
+
+  test("are not those that somebody has put back into Redis: a record counts by its own number", async () => {
+    const list = (seq: number, ...records: [id: string, writtenAt: number][]) => {
+      const nodes = records.map(([id, writtenAt]) => ({
+        ...record(id, writtenAt),
+        seq: writtenAt,
+      }));
+      lists.set("gw", { seq, nodes });
+    };
+    list(3, ["a", 3], ["b", 1]);
+    await beat({ gw: 3 });
+    await receive("gw", 4, [], ["b"]);
+    // The node that has left, and an earlier state of the one that stays.
+    list(4, ["a", 2], ["b", 1]);
+    follower.rereadAll();
+    await settle();
+    expect(nodes("gw")).toEqual([]);
+    list(5, ["a", 5], ["b", 1]);
+    follower.rereadAll();
+    await settle();
+    expect(nodes("gw")).toEqual(["a"]);
+    list(6, ["a", 5], ["b", 1], ["c", 6]);
+    follower.rereadAll();
+    await settle();
+    expect([...follower.nodesOf("gw")].map(({ who, sinceMs }) => [who.id, sinceMs]))
+      .toEqual([["a", 5], ["c", 6]]);
   });
 
   test("are not replaced by an older list, which a Redis that has lost data returns", async () => {

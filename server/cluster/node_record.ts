@@ -13,6 +13,8 @@ export interface NodeRecord {
   connectedAt: number;
   /** Time of its connection by Redis' clock: of two records of one node, the later one counts. */
   sinceMs: number;
+  /** Sequence number of the change that published it. */
+  seq?: number;
 }
 
 export function recordOf(node: Node, sinceMs: number): NodeRecord {

@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Socket } from "../node/link.ts";
 import type { Service } from "../node/service.ts";
+import { type FrameCipher, sealedSocket } from "./frame_cipher.ts";
 import { InboundCalls, type InboundConfig } from "./inbound_calls.ts";
 import { OutboundCalls } from "./outbound_calls.ts";
 import {
@@ -37,14 +38,17 @@ export class PeerLink {
   /** This gateway's calls on the peer's nodes. */
   readonly calls: OutboundCalls;
   readonly #inboundCalls: InboundCalls;
+  readonly #socket: Socket;
   #isClosed = false;
 
   constructor(
     readonly peer: string,
-    private readonly socket: Socket,
+    socket: Socket,
     private readonly parts: PeerLinkParts,
     config: InboundConfig,
+    private readonly cipher: FrameCipher | null = null,
   ) {
+    this.#socket = cipher === null ? socket : sealedSocket(socket, cipher);
     const { clock, log, lease, onFreed } = parts;
     const owner = {
       registered: () => {
@@ -56,7 +60,7 @@ export class PeerLink {
       failed: (_link: unknown, error: unknown) =>
         log.error({ peer, err: error }, "could not handle a gateway's message"),
     };
-    this.calls = new OutboundCalls(socket, owner, () => clock.monotonic(), config);
+    this.calls = new OutboundCalls(this.#socket, owner, () => clock.monotonic(), config);
     this.#inboundCalls = new InboundCalls({
       clock,
       send: (frame) => this.#send(frame),
@@ -109,12 +113,12 @@ export class PeerLink {
   }
 
   close(): void {
-    this.socket.close(CloseCode.normal, "This gateway is leaving");
+    this.#socket.close(CloseCode.normal, "This gateway is leaving");
   }
 
   /** Ends the connection at once, without a closing handshake. */
   drop(): void {
-    this.socket.terminate();
+    this.#socket.terminate();
   }
 
   /** The socket has closed: the calls in both directions end. Harmless when called again. */
@@ -127,6 +131,10 @@ export class PeerLink {
 
   #read(message: string | Uint8Array): void {
     if (typeof message === "string") throw new Error("text from a gateway");
+    this.#readFrame(this.cipher === null ? message : this.cipher.open(message));
+  }
+
+  #readFrame(message: Uint8Array): void {
     if (isPeerMessage(message)) {
       this.parts.onMessage(this.peer, decodePeerMessage(message));
     } else if (INBOUND_FRAME_TYPES.has(message[0])) {
@@ -140,6 +148,6 @@ export class PeerLink {
 
   #send(frame: Uint8Array): void {
     // 0 means that the frame was dropped: a link with a gap is of no use.
-    if (!this.#isClosed && this.socket.send(frame) === 0) this.drop();
+    if (!this.#isClosed && this.#socket.send(frame) === 0) this.drop();
   }
 }

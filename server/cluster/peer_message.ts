@@ -2,6 +2,7 @@
 
 import type { Service } from "../node/service.ts";
 import type { Message } from "./bus.ts";
+import type { PeerProof } from "./handshake.ts";
 import { HEADER_BYTES, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 
 /** A call that waits for a slot. */
@@ -17,7 +18,7 @@ export interface Waiting {
 /** Kinds and fields are shared with gateways of other versions. */
 export type PeerMessage =
   /** First message of the gateway that was dialled: proves that it knows the secret. */
-  | { is: "hello"; answer: string }
+  | ({ is: "hello" } & PeerProof)
   /** By public id, slots of the sender's nodes that are in use by gateways other than the receiver. */
   | { is: "loads"; loads: [nodeId: string, others: number][] }
   /** The sender's calls that wait for the service, longest wait first. Replaces the list before. */

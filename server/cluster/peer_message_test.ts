@@ -12,7 +12,7 @@ const pin = { is: "pin", from: "gw-1", account: "a", response: "r", identity: "k
 
 /** As every version writes them. A change here breaks an upgrade of one gateway after the other. */
 const written: readonly [PeerMessage, string][] = [
-  [{ is: "hello", answer: "x" }, '{"is":"hello","answer":"x"}'],
+  [{ is: "hello", answer: "x", nonce: "n" }, '{"is":"hello","answer":"x","nonce":"n"}'],
   [{ is: "loads", loads: [["n", 2]] }, '{"is":"loads","loads":[["n",2]]}'],
   [
     { is: "wants", service, waiting: [{ age_ms: 5, tried: ["n"], home: "k/n" }] },
@@ -52,12 +52,16 @@ describe("a message", () => {
   }
 
   test("may be as large as a frame, and no larger", () => {
-    const around = HEADER_BYTES + '{"is":"hello","answer":""}'.length;
+    const around = HEADER_BYTES + '{"is":"hello","answer":"","nonce":""}'.length;
     const answerOf = (frameBytes: number) => "x".repeat(frameBytes - around);
-    const most = encodePeerMessage({ is: "hello", answer: answerOf(MAX_FRAME_BYTES) });
+    const most = encodePeerMessage({ is: "hello", answer: answerOf(MAX_FRAME_BYTES), nonce: "" });
     expect(most.byteLength).toBe(MAX_FRAME_BYTES);
     expect(decodePeerMessage(most)).toMatchObject({ is: "hello" });
-    const larger = encodePeerMessage({ is: "hello", answer: answerOf(MAX_FRAME_BYTES + 1) });
+    const larger = encodePeerMessage({
+      is: "hello",
+      answer: answerOf(MAX_FRAME_BYTES + 1),
+      nonce: "",
+    });
     expect(() => decodePeerMessage(larger)).toThrow();
   });
 

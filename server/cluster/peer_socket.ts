@@ -2,14 +2,14 @@
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { Socket } from "../node/link.ts";
+import type { Admitted } from "./handshake.ts";
+import { encodePeerMessage } from "./peer_message.ts";
 import type { PeerLink } from "./peer_link.ts";
 import type { DialListener, Peers } from "./peers.ts";
 
 /** What Bun keeps with the socket of a gateway that has dialled. */
 export interface PeerSocketData {
-  peer: string;
-  /** Proves this gateway to the peer. */
-  answer: string;
+  admitted: Admitted;
   peerLink: PeerLink | null;
 }
 
@@ -56,9 +56,10 @@ export function peerHandlers(
   const heard = ({ data }: ServerWebSocket<PeerSocketData>) => data.peerLink?.heard();
   return {
     open: (ws) => {
-      const { peer, answer } = ws.data;
-      ws.data.peerLink = peers.accept(peer, ws);
-      ws.data.peerLink.send({ is: "hello", answer });
+      const { peer, proof, cipher } = ws.data.admitted;
+      // Not sealed: the peer needs it for the keys.
+      ws.send(encodePeerMessage({ is: "hello", ...proof }));
+      ws.data.peerLink = peers.accept(peer, ws, cipher);
       onLinked(peer);
     },
     message: (ws, message) => ws.data.peerLink?.receive(message),

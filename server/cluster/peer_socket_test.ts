@@ -9,6 +9,7 @@ import { dialPeer, peerHandlers, type PeerSocketData } from "./peer_socket.ts";
 import { type DialListener, Peers } from "./peers.ts";
 
 const SECRET = "s".repeat(32);
+const URL_OF_PEER = "http://localhost:8080";
 const MANY_BYTES = 200_000;
 
 /** Of the gateway that is dialled. */
@@ -20,14 +21,14 @@ let peers: Peers;
 let server: ReturnType<typeof serve>;
 
 function serve() {
-  const handshake = new Handshake(SECRET, "gw-1");
+  const handshake = new Handshake(SECRET, "gw-1", () => URL_OF_PEER);
   return Bun.serve<PeerSocketData, never>({
     port: 0,
     hostname: "127.0.0.1",
     fetch(request, server) {
       const admitted = handshake.admit(request.headers.get(PEER_HEADER) ?? "");
       if (admitted === null) return new Response("no", { status: 404 });
-      server.upgrade(request, { data: { ...admitted, peerLink: null } });
+      server.upgrade(request, { data: { admitted, peerLink: null } });
       return undefined;
     },
     websocket: peerHandlers(peers, (peer) => void linked.push(peer)) as never,
@@ -39,7 +40,7 @@ beforeAll(() => {
     clock: systemClock,
     log: silentLog,
     id: "gw-1",
-    handshake: new Handshake(SECRET, "gw-1"),
+    handshake: new Handshake(SECRET, "gw-1", () => URL_OF_PEER),
     dial: dialPeer,
     others: () => new Map(),
     onLinked() {},
@@ -73,7 +74,11 @@ function until(condition: () => boolean): Promise<void> {
   });
 }
 
-function dial(header = new Handshake(SECRET, "gw-2").dial("gw-1").header) {
+function attempt(id: string) {
+  return new Handshake(SECRET, id, () => "").dial("gw-1", URL_OF_PEER);
+}
+
+function dial(header = attempt("gw-2").header) {
   const events: (string | Uint8Array)[] = [];
   const happened = (event: string | Uint8Array) => {
     events.push(event);
@@ -94,11 +99,10 @@ let dials = 0;
 /** A link of a gateway of its own. */
 async function link() {
   const peer = `gw-${100 + dials++}`;
-  const handshake = new Handshake(SECRET, peer);
-  const { header, answer } = handshake.dial("gw-1");
+  const { header, meet } = attempt(peer);
   const made = dial(header);
   await until(() => made.events.length > 0);
-  return { ...made, peer, answer };
+  return { ...made, peer, meet };
 }
 
 function frameOf(text: string): Uint8Array {
@@ -107,9 +111,9 @@ function frameOf(text: string): Uint8Array {
 
 describe("a gateway that dials another", () => {
   test("gets its proof as the first message, and is linked there", async () => {
-    const { events, socket, peer, answer } = await link();
+    const { events, socket, peer, meet } = await link();
     const hello = Buffer.from((events[0] as Uint8Array).subarray(8)).toString();
-    expect(JSON.parse(hello)).toEqual({ is: "hello", answer });
+    expect(meet(JSON.parse(hello))).toEqual({ cipher: null });
     expect(linked).toEqual([peer]);
     expect(peers.find(peer)).toBeDefined();
     socket.terminate();

@@ -7,7 +7,8 @@ import type { Socket } from "../node/link.ts";
 import { PEER_PATH } from "./address.ts";
 import type { Presence } from "./bus.ts";
 import type { InboundConfig } from "./inbound_calls.ts";
-import { type Handshake, isEqual, PEER_HEADER } from "./handshake.ts";
+import type { FrameCipher } from "./frame_cipher.ts";
+import { type Handshake, PEER_HEADER, type PeerProof } from "./handshake.ts";
 import { PeerLink, type PeerLinkParts } from "./peer_link.ts";
 import { decodePeerMessage, isPeerMessage } from "./peer_message.ts";
 
@@ -113,13 +114,13 @@ export class Peers {
   }
 
   /** Links a peer that has dialled and proved its identity. The caller passes on what the socket receives. */
-  accept(peer: string, socket: Socket): PeerLink {
+  accept(peer: string, socket: Socket, cipher: FrameCipher | null): PeerLink {
     const before = this.#links.get(peer);
     if (before !== undefined) {
       before.drop();
       this.closed(before, "the gateway has dialled anew");
     }
-    const link = new PeerLink(peer, socket, this.parts, this.config);
+    const link = new PeerLink(peer, socket, this.parts, this.config, cipher);
     this.#links.set(peer, link);
     this.#failures.delete(peer);
     this.parts.log.info({ peer }, "cluster: a gateway is linked");
@@ -151,7 +152,7 @@ export class Peers {
 
   #dial({ id: peer, url }: Presence): void {
     const { handshake, dial, clock, onLinked } = this.parts;
-    const { header, answer } = handshake.dial(peer);
+    const { header, meet } = handshake.dial(peer, url);
     let link: PeerLink | null = null;
     let isOver = false;
     const end = (reason: string) => {
@@ -167,10 +168,12 @@ export class Peers {
         if (isOver) return;
         if (link !== null) return link.receive(message);
         // A gateway that cannot prove that it knows the secret receives nothing.
-        if (!isHello(message, answer) || this.#isStopped) return socket.terminate();
+        const proof = proofIn(message);
+        const session = proof && meet(proof);
+        if (session === null || this.#isStopped) return socket.terminate();
         cancelTimeout();
         this.#dialling.delete(peer);
-        link = this.accept(peer, socket);
+        link = this.accept(peer, socket, session.cipher);
         onLinked(peer);
       },
       ping: () => link?.heard(),
@@ -210,12 +213,18 @@ export class Peers {
   }
 }
 
-function isHello(message: string | Uint8Array, answer: string): boolean {
-  if (typeof message === "string" || !isPeerMessage(message)) return false;
+/** The proof in the first message of a gateway that was dialled; null: the message is another one. */
+function proofIn(message: string | Uint8Array): PeerProof | null {
+  if (typeof message === "string" || !isPeerMessage(message)) return null;
   try {
     const hello = decodePeerMessage(message);
-    return hello.is === "hello" && isEqual(hello.answer, answer);
+    const isProof = hello.is === "hello" && [hello.answer, hello.nonce].every(isText);
+    return isProof ? hello : null;
   } catch {
-    return false;
+    return null;
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }

@@ -10,6 +10,8 @@ import { type DialListener, Peers } from "./peers.ts";
 import { TestSocket } from "./testing/test_socket.ts";
 
 const SECRET = "s".repeat(32);
+/** Frames on it are not sealed. */
+const URL_OF_PEER = "http://localhost:8080";
 
 interface Dialled {
   url: string;
@@ -38,7 +40,7 @@ beforeEach(() => {
     clock,
     log,
     id: "gw-2",
-    handshake: new Handshake(SECRET, "gw-2"),
+    handshake: new Handshake(SECRET, "gw-2", () => "http://gw-2:8080"),
     dial(url, headers, listener) {
       // Throws for an address that is none, as a WebSocket does.
       const { href } = new URL(url);
@@ -56,14 +58,18 @@ beforeEach(() => {
   peers.start();
 });
 
-function join(id: string, url = `http://${id}:8080`): void {
+function join(id: string, url = URL_OF_PEER): void {
   others.set(id, { id, url, version: "1", seq: 0, isDraining: false, nodes: 0 });
 }
 
 /** The message that proves the dialled gateway. */
-function helloTo({ header }: Dialled): Uint8Array {
-  const { answer } = new Handshake(SECRET, "gw-1").admit(header)!;
-  return encodePeerMessage({ is: "hello", answer });
+function helloTo({ header, url }: Dialled): Uint8Array {
+  const { proof } = new Handshake(
+    SECRET,
+    "gw-1",
+    () => url.replace(/^ws/, "http").replace(/\/cluster$/, ""),
+  ).admit(header)!;
+  return encodePeerMessage({ is: "hello", ...proof });
 }
 
 /** Links gw-1, which this gateway dials. */
@@ -84,7 +90,7 @@ describe("dialling", () => {
     expect(dialled).toEqual([]);
     join("gw-1");
     await clock.pass(1_000);
-    expect(dialled.map(({ url }) => url)).toEqual(["ws://gw-1:8080/cluster"]);
+    expect(dialled.map(({ url }) => url)).toEqual(["ws://localhost:8080/cluster"]);
   });
 
   test("happens once until the attempt has ended, and not to those that are linked", async () => {
@@ -150,7 +156,7 @@ describe("a dialled gateway", () => {
 
   test("is refused with any other first message, and is sent nothing", () => {
     const firsts: (string | Uint8Array)[] = [
-      encodePeerMessage({ is: "hello", answer: "wrong" }),
+      encodePeerMessage({ is: "hello", answer: "wrong", nonce: "n" }),
       encodePeerMessage({ is: "hello" } as never),
       encodePeerMessage({ is: "decline", grant: 1 }),
       Uint8Array.of(64, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3),
@@ -175,8 +181,9 @@ describe("a dialled gateway", () => {
     join("gw-1");
     peers.dialMissing();
     const one = dialled[0]!;
-    const other = new Handshake(SECRET, "gw-2").dial("gw-0");
-    one.listener.message(encodePeerMessage({ is: "hello", answer: other.answer }));
+    const { header } = new Handshake(SECRET, "gw-2", () => "").dial("gw-0", URL_OF_PEER);
+    const { proof } = new Handshake(SECRET, "gw-0", () => URL_OF_PEER).admit(header)!;
+    one.listener.message(encodePeerMessage({ is: "hello", ...proof }));
     expect(one.socket.terminated).toBe(1);
   });
 
@@ -239,7 +246,7 @@ describe("a link", () => {
 
   test("takes the place of an earlier one, whose end does not end it", async () => {
     const { listener, socket } = await link();
-    const again = peers.accept("gw-1", new TestSocket());
+    const again = peers.accept("gw-1", new TestSocket(), null);
     expect(socket.terminated).toBe(1);
     expect(events).toEqual(["linked gw-1", "lost gw-1 true"]);
     listener.closed("terminated");
@@ -294,7 +301,7 @@ describe("a gateway that leaves", () => {
   test("ends what is left of its links at once", async () => {
     const { socket } = await link();
     const accepted = new TestSocket();
-    peers.accept("gw-3", accepted);
+    peers.accept("gw-3", accepted, null);
     peers.dropAll();
     expect([socket.terminated, accepted.terminated]).toEqual([1, 1]);
   });

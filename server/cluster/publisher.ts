@@ -105,10 +105,14 @@ export class Publisher {
     const ids = [...this.#dirty].slice(0, MAX_PER_WRITE);
     for (const one of ids) this.#dirty.delete(one);
     this.#needsWhole = false;
-    const put = ids.flatMap((one) => this.#records.get(one) ?? []);
     const gone = ids.filter((one) => !this.#records.has(one));
     if (ids.length > 0) this.#seq++;
-    const change = { seq: this.#seq, put, gone };
+    const seq = this.#seq;
+    const put = ids.flatMap((one) => {
+      const record = this.#records.get(one);
+      return record === undefined ? [] : { ...record, seq };
+    });
+    const change = { seq, put, gone };
     if (!await bus.write(id, fence(), change, { isWhole, keepMs: KEEP_MS })) {
       this.#needsWhole = true;
       return;

@@ -76,7 +76,7 @@ describe("a gateway's nodes", () => {
     publisher.put(record("a", 2));
     await clock.pass(SOON_MS);
     expect(writes()).toEqual([[1, true, "a", ""]]);
-    expect(written[0]?.put).toEqual([record("a", 2)]);
+    expect(written[0]?.put).toEqual([{ ...record("a", 2), seq: 1 }]);
   });
 
   test("are not written before the gateway may write", async () => {

@@ -1,4 +1,4 @@
-/** The bus over Redis: one server, Sentinel or Redis Cluster. */
+/** The bus over Redis: one server, Sentinel or Redis Cluster. Everything in it is signed. */
 
 import { createHmac } from "node:crypto";
 import type { Redis } from "ioredis";
@@ -17,13 +17,18 @@ import type {
 } from "./bus.ts";
 import type { NodeRecord } from "./node_record.ts";
 import { BEAT, WRITE } from "./scripts.ts";
+import { NewestStamps, SignedRecords, type Stamped } from "./signed_records.ts";
 
 /**
  * Keys with the same text in braces lie on one server of a Redis Cluster, so that one script may use
- * them. The names depend on the secret, so that installations can share a Redis.
+ * them. The names depend on the secret, so that installations can share a Redis, and differ from
+ * those of versions that did not sign.
  */
 function keysOf(secret: string) {
-  const tag = createHmac("sha256", secret).update("co-link cluster").digest("hex").slice(0, 12);
+  const tag = createHmac("sha256", secret).update("co-link cluster, signed").digest("hex").slice(
+    0,
+    12,
+  );
   const common = `colink:{${tag}}`;
   return {
     leases: `${common}:leases`,
@@ -48,6 +53,9 @@ const OPEN_WITHIN_MS = 2_000;
 
 const SCAN_COUNT = 1000;
 
+/** How often the log says that something in Redis is not signed. */
+const WARN_EVERY_MS = 60_000;
+
 /** A subscription that has lost this many echoes in a row is opened anew. */
 const MAX_LOST_ECHOES = 2;
 
@@ -63,6 +71,14 @@ export class RedisBus implements Bus {
   #lostEchoes = 0;
   readonly #keys: ReturnType<typeof keysOf>;
   readonly #opened: Promise<unknown>;
+  readonly #records: SignedRecords;
+  readonly #presences = new NewestStamps<Presence>();
+  readonly #messages = new NewestStamps<Message>();
+  /** Number of the last record or message that was stamped. */
+  #stamps = 0;
+  /** Redis' clock minus this process' monotonic one; null: not known yet. */
+  #offsetMs: number | null = null;
+  #warnedMs = -Infinity;
   #isClosed = false;
 
   /** `secret` is the same at all gateways. */
@@ -73,13 +89,16 @@ export class RedisBus implements Bus {
     private readonly listener: BusListener,
   ) {
     this.#keys = keysOf(secret);
+    this.#records = new SignedRecords(secret);
     const redis = openRedis(url, { commandTimeoutMs: COMMAND_TIMEOUT_MS });
     redis.defineCommand("colinkBeat", BEAT);
     redis.defineCommand("colinkWrite", WRITE);
     this.#redis = redis as RedisClient & Scripts;
     this.#subscriber = this.#openSubscriber();
     this.#opened = Promise.race([
-      this.#connect(redis),
+      this.#connect(redis).then(() => this.#readClock()).catch(() => {
+        // The first heartbeat reads it.
+      }),
       new Promise((resolve) => setTimeout(resolve, OPEN_WITHIN_MS)),
     ]);
   }
@@ -92,9 +111,10 @@ export class RedisBus implements Bus {
     const { leases, presences, fence: fenceKey } = this.#keys;
     const [nowMs, newFence, all] = await this.#redis.colinkBeat(
       ...[leases, presences, fenceKey],
-      ...[presence.id, fence, JSON.stringify(presence), leaseMs],
+      ...[presence.id, fence, await this.#stamp("presence", presence), leaseMs],
     );
-    const gateways = all.map((text) => JSON.parse(text) as Presence);
+    this.#setClock(Number(nowMs));
+    const gateways = all.flatMap((text) => this.#readPresence(text) ?? []);
     this.#publishEcho();
     return { nowMs: Number(nowMs), fence: Number(newFence), gateways };
   }
@@ -111,8 +131,11 @@ export class RedisBus implements Bus {
     const { seq, put, gone } = change;
     const done = await this.#redis.colinkWrite(
       this.#keys.nodes(id),
-      ...[fence, options.keepMs, options.isWhole ? 1 : 0, seq, put.length],
-      ...put.flatMap((record) => [record.who.id, JSON.stringify(record)]),
+      ...[fence, options.keepMs, options.isWhole ? 1 : 0],
+      ...[this.#records.sign(`seq ${id}`, seq), put.length],
+      ...put.flatMap((record) => {
+        return [record.who.id, this.#records.sign(`node ${id} ${record.who.id}`, record)];
+      }),
       ...gone,
     );
     return done === 1;
@@ -132,8 +155,10 @@ export class RedisBus implements Bus {
       cursor = next;
       for (let i = 0; i < fields.length; i += 2) {
         const [name, text] = [fields[i]!, fields[i + 1]!];
-        if (name === "#seq") seq = Number(text);
-        else if (!name.startsWith("#")) nodes.set(name, JSON.parse(text) as NodeRecord);
+        if (name === "#seq") seq = this.#read<number>(`seq ${id}`, text) ?? 0;
+        if (name.startsWith("#")) continue;
+        const record = this.#read<NodeRecord>(`node ${id} ${name}`, text);
+        if (record !== null) nodes.set(name, record);
       }
     } while (cursor !== "0");
     return { seq, nodes: [...nodes.values()] };
@@ -141,7 +166,11 @@ export class RedisBus implements Bus {
 
   async writePenalty(penalty: PenaltyNotice): Promise<void> {
     const field = penaltyField(penalty.identity, penalty.model);
-    await this.#redis.hset(this.#keys.penalties, field, JSON.stringify(penalty));
+    await this.#redis.hset(
+      this.#keys.penalties,
+      field,
+      this.#records.sign(`penalty ${field}`, penalty),
+    );
     await this.#redis.pexpire(this.#keys.penalties, KEEP_PENALTIES_MS);
   }
 
@@ -151,17 +180,19 @@ export class RedisBus implements Bus {
 
   async readPenalties(nowMs: number): Promise<PenaltyNotice[]> {
     const all = Object.entries(await this.#redis.hgetall(this.#keys.penalties));
-    const penalties = all.map(([field, text]) => ({
-      field,
-      notice: JSON.parse(text) as PenaltyNotice,
-    }));
-    const ended = penalties.filter(({ notice }) => notice.until <= nowMs).map(({ field }) => field);
-    if (ended.length > 0) await this.#redis.hdel(this.#keys.penalties, ...ended);
-    return penalties.filter(({ notice }) => notice.until > nowMs).map(({ notice }) => notice);
+    const current: PenaltyNotice[] = [];
+    const others: string[] = [];
+    for (const [field, text] of all) {
+      const notice = this.#read<PenaltyNotice>(`penalty ${field}`, text);
+      if (notice !== null && notice.until > nowMs) current.push(notice);
+      else others.push(field);
+    }
+    if (others.length > 0) await this.#redis.hdel(this.#keys.penalties, ...others);
+    return current;
   }
 
   async publish(message: Message): Promise<void> {
-    await this.#publish(this.#keys.channel, JSON.stringify(message));
+    await this.#publish(this.#keys.channel, await this.#stamp("message", message));
   }
 
   close(): void {
@@ -210,6 +241,47 @@ export class RedisBus implements Bus {
     });
   }
 
+  /** Redis' clock, in UTC milliseconds. */
+  get #nowMs(): number | null {
+    return this.#offsetMs === null ? null : performance.now() + this.#offsetMs;
+  }
+
+  #setClock(nowMs: number): void {
+    this.#offsetMs = nowMs - performance.now();
+  }
+
+  async #readClock(): Promise<void> {
+    const [seconds, microseconds] = await this.#redis.time();
+    this.#setClock(Number(seconds) * 1_000 + Number(microseconds) / 1_000);
+  }
+
+  async #stamp(place: string, value: unknown): Promise<string> {
+    if (this.#nowMs === null) await this.#readClock();
+    return this.#records.sign(place, { at: this.#nowMs, n: ++this.#stamps, value });
+  }
+
+  #readPresence(text: string): Presence | null {
+    const stamped = this.#read<Stamped<Presence>>("presence", text);
+    if (stamped === null) return null;
+    const { id } = stamped.value;
+    this.#presences.take(id, stamped, this.#nowMs!);
+    // Of two the newer one counts, also where the older one has been written over it.
+    return this.#presences.of(id, this.#nowMs!) ?? null;
+  }
+
+  /** Null where no gateway of this network has signed it; the log says so now and then. */
+  #read<T>(place: string, text: string): T | null {
+    const value = this.#records.read<T>(place, text);
+    if (value === null && performance.now() - this.#warnedMs >= WARN_EVERY_MS) {
+      this.#warnedMs = performance.now();
+      this.log.warn(
+        { place },
+        "cluster: ignored what no gateway of this network has signed: who else writes to this Redis?",
+      );
+    }
+    return value;
+  }
+
   async #publish(channel: string, text: string): Promise<void> {
     await (isCluster(this.#redis)
       ? this.#redis.spublish(channel, text)
@@ -234,7 +306,10 @@ export class RedisBus implements Bus {
     this.#lostEchoes = 0;
     if (channel === this.#keys.echo) return;
     try {
-      this.listener.received(JSON.parse(text) as Message);
+      const stamped = this.#read<Stamped<Message>>("message", text);
+      if (stamped === null || this.#nowMs === null) return;
+      const { value } = stamped;
+      if (this.#messages.take(value.from, stamped, this.#nowMs)) this.listener.received(value);
     } catch (error) {
       this.log.error({ err: error }, "could not read a message of another gateway");
     }

@@ -63,6 +63,7 @@ const penalty = {
   reason: "it failed",
   until: 2_000,
   faults: 1,
+  at: 1,
 } as const;
 
 function change(seq: number, put: string[], gone: string[] = []) {
@@ -179,7 +180,7 @@ for (const [name, start] of Object.entries(forms)) {
       const one = await opened(secret, keep);
       await opened(secret, keep);
       await opened("else", keep);
-      const pardon = { is: "pardon", from: "gw-1", identity: "key/n", model: null } as const;
+      const pardon = { is: "pardon", from: "gw-1", identity: "key/n", model: null, at: 1 } as const;
       await one.publish(pardon);
       await waitedFor(() => Promise.resolve(received.length > 1));
       expect(received).toEqual([pardon, pardon]);
@@ -217,6 +218,133 @@ for (const [name, start] of Object.entries(forms)) {
     });
   });
 }
+
+describe("somebody who writes to Redis without the secret", () => {
+  let raw: Redis;
+  const warnings: string[] = [];
+  const warn = ((_fields: unknown, text: string) => void warnings.push(text)) as never;
+  const received: Message[] = [];
+  const log = { ...silentLog, warn } as Log;
+  let bus: RedisBus;
+  let reader: RedisBus;
+  let key: (name: string) => string;
+  const id = `gw-${crypto.randomUUID()}`;
+
+  beforeAll(async () => {
+    raw = new Redis(redisUrl());
+    const known = new Set(await raw.keys("colink:*:gateways"));
+    const { promise, resolve: subscribed } = Promise.withResolvers<void>();
+    const listener = { received: (message: Message) => void received.push(message), subscribed };
+    const secret = crypto.randomUUID();
+    bus = new RedisBus(redisUrl(), secret, log, listener);
+    reader = new RedisBus(redisUrl(), secret, silentLog, { received() {}, subscribed() {} });
+    await Promise.all([bus.opened(), reader.opened(), promise]);
+    await bus.beat(presence(id), 0, LEASE_MS);
+    const [own = ""] = (await raw.keys("colink:*:gateways")).filter((one) => !known.has(one));
+    key = (name) => own.replace(/gateways$/, name);
+  });
+
+  afterAll(async () => {
+    await bus.leave(id);
+    for (const one of [bus, reader]) one.close();
+    raw.disconnect();
+  });
+
+  /** Something that the bus publishes itself, after all that was published before. */
+  async function afterAllMessages(): Promise<void> {
+    await bus.publish({ is: "roll", from: "last" });
+    await waitedFor(() => Promise.resolve(received.some(({ from }) => from === "last")));
+  }
+
+  test("cannot rewrite a gateway's address, nor add a gateway, nor bring an earlier state back", async () => {
+    const gateways = key("gateways");
+    const seen = async () => (await reader.beat(presence("reader"), 0, LEASE_MS)).gateways;
+    const signed = (await raw.hget(gateways, id))!;
+    const elsewhere = { ...presence(id), url: "http://10.6.6.6:1" };
+    for (
+      const forged of [
+        signed.replace(`http://${id}`, "http://10.6.6.6:1"),
+        JSON.stringify(elsewhere),
+        JSON.stringify({ at: Date.now(), n: 1e9, value: elsewhere }),
+        "",
+        " ",
+      ]
+    ) {
+      await raw.hset(gateways, id, forged);
+      expect(await seen()).toEqual([presence("reader")]);
+    }
+    expect(warnings).toEqual([]);
+    await bus.beat(presence(id), 0, LEASE_MS);
+    expect(await seen()).toContainEqual(presence(id));
+    const later = { ...presence(id), seq: 9 };
+    await bus.beat(later, 0, LEASE_MS);
+    expect(await seen()).toContainEqual(later);
+    // Of its own records the newest counts, wherever the earlier one is put.
+    await raw.hset(gateways, id, signed, "gw-copy", signed);
+    for (const one of await seen()) expect(one).not.toEqual(presence(id));
+    await raw.hdel(gateways, "gw-copy");
+  });
+
+  test("cannot publish a penalty of a year, for all that ask later or listen now", async () => {
+    const year = { ...penalty, until: Date.now() + 365 * 86_400_000 };
+    const field = JSON.stringify([penalty.identity, penalty.model]);
+    await raw.hset(key("penalties"), field, JSON.stringify(year));
+    expect(await bus.readPenalties(0)).toEqual([]);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("signed");
+    const message = { is: "penalty", from: "gw-6", penalty: year };
+    await raw.publish(key("changes"), JSON.stringify(message));
+    await raw.publish(key("changes"), JSON.stringify({ at: Date.now(), n: 1e9, value: message }));
+    // A true one, made longer, and put in another node's place.
+    await bus.writePenalty({ ...penalty, until: 2_000 });
+    const signed = (await raw.hget(key("penalties"), field))!;
+    await raw.hset(
+      key("penalties"),
+      field,
+      signed.replace('"until":2000', '"until":9999999999999'),
+    );
+    await raw.hset(key("penalties"), JSON.stringify(["key/o", "m"]), signed);
+    expect(await bus.readPenalties(0)).toEqual([]);
+    received.length = 0;
+    await afterAllMessages();
+    expect(received).toEqual([{ is: "roll", from: "last" }]);
+  });
+
+  test("cannot repeat a message, however often", async () => {
+    const heard: string[] = [];
+    const spy = new Redis(redisUrl());
+    await spy.subscribe(key("changes"));
+    spy.on("message", (_channel, text) => void heard.push(text));
+    received.length = 0;
+    await bus.publish({ is: "roll", from: "gw-1" });
+    await bus.publish({ is: "roll", from: "gw-2" });
+    await waitedFor(() => Promise.resolve(heard.length === 2));
+    for (const text of [...heard, ...heard]) await raw.publish(key("changes"), text);
+    await afterAllMessages();
+    expect(received.map(({ from }) => from)).toEqual(["gw-1", "gw-2", "last"]);
+    spy.disconnect();
+  });
+
+  test("cannot change a gateway's nodes, nor give it those of another", async () => {
+    const other = `gw-${crypto.randomUUID()}`;
+    await bus.write(id, 5, change(7, ["a", "b"]), whole);
+    await bus.write(other, 5, change(9, ["c"]), whole);
+    const nodes = (of: string) => `colink:{${of}}:nodes`;
+    const signed = (await raw.hget(nodes(id), "a"))!;
+    await raw.hset(nodes(id), {
+      a: signed.replace('"maxParallel":1', '"maxParallel":9999'),
+      x: signed,
+      c: (await raw.hget(nodes(other), "c"))!,
+      y: JSON.stringify(record("y")),
+      "#seq": (await raw.hget(nodes(other), "#seq"))!,
+    });
+    const found = await bus.read(id);
+    expect(found.nodes.map(({ who }) => who.id)).toEqual(["b"]);
+    // Behind what is known already: the list does not count.
+    expect(found.seq).toBe(0);
+    await Promise.all([bus.leave(id), bus.leave(other)]);
+  });
+});
 
 describe("a gateway's connection to Redis", () => {
   function open(url: string, more: Partial<BusListener> = {}, log: Partial<Log> = {}) {
@@ -289,7 +417,10 @@ describe("a gateway's connection to Redis", () => {
         received.push(from);
         if (from === "bad") throw new Error("a fault of ours");
       },
-    }, { error: (fields) => void errors.push(fields) });
+    }, {
+      error: (fields) => void errors.push(fields),
+      warn: (fields) => void errors.push(fields),
+    });
     const raw = new Redis(redisUrl());
     await bus.opened();
     await waitedFor(async () => {

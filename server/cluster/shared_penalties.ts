@@ -1,6 +1,7 @@
 /** Penalties that hold at every gateway: published when they are given, and kept in Redis for gateways that join later. */
 
 import type { Log } from "../base/log.ts";
+import { LruCache } from "../base/lru.ts";
 import type { Penalty, PenaltyBook } from "../node/penalty.ts";
 import type { Bus, Message, PenaltyNotice } from "./bus.ts";
 
@@ -19,11 +20,16 @@ export interface SharedPenaltiesParts {
 /** Messages kept for later while Redis is away. */
 const MAX_UNSENT = 1_000;
 
+/** Nodes and models whose last change is remembered. */
+const MAX_REMEMBERED = 50_000;
+
 type PenaltyMessage = Extract<Message, { is: "penalty" | "pardon" }>;
 
 export class SharedPenalties {
   /** By node and model, the latest message that was not published yet. */
   readonly #unsent = new Map<string, PenaltyMessage>();
+  /** By node and model, when the penalty was last given or ended: what is older is not adopted. */
+  readonly #changedMs = new LruCache<string, number>(MAX_REMEMBERED);
   #isRetrying = false;
 
   constructor(private readonly parts: SharedPenaltiesParts) {
@@ -32,14 +38,19 @@ export class SharedPenalties {
       void this.#publish(this.#message(nodeKey, penalty))
     );
     book.onClear.subscribe((nodeKey, model) =>
-      void this.#publish({ is: "pardon", from: id, identity: nodeKey, model })
+      void this.#publish({
+        is: "pardon",
+        from: id,
+        identity: nodeKey,
+        model,
+        at: this.#sharedNow(),
+      })
     );
   }
 
   receive(message: PenaltyMessage): void {
-    const { book } = this.parts;
-    if (message.is === "penalty") this.#adopt(message.penalty);
-    else book.clearRemote(message.identity, message.model);
+    if (message.is === "penalty") return this.#adopt(message.penalty);
+    if (this.#isNew(message)) this.parts.book.clearRemote(message.identity, message.model);
   }
 
   /** Adopts all penalties in Redis. Never rejects. */
@@ -64,20 +75,37 @@ export class SharedPenalties {
     this.#isRetrying = false;
   }
 
-  #adopt({ identity, ...penalty }: PenaltyNotice): void {
+  #adopt(notice: PenaltyNotice): void {
+    if (!this.#isNew(notice)) return;
+    const { identity, at: _, ...penalty } = notice;
     this.parts.book.adopt(identity, { ...penalty, until: this.parts.toLocal(penalty.until) });
   }
 
+  /** Whether it happened after everything that is known of the penalty; remembers it then. */
+  #isNew({ identity, model, at }: { identity: string; model: string | null; at: number }): boolean {
+    const key = keyOf(identity, model);
+    if (at <= (this.#changedMs.get(key) ?? -Infinity)) return false;
+    this.#changedMs.set(key, at);
+    return true;
+  }
+
+  #sharedNow(): number {
+    return this.parts.toShared(this.parts.now());
+  }
+
   #message(identity: string, { isOver: _, ...penalty }: Penalty): PenaltyMessage {
-    const notice = { ...penalty, identity, until: this.parts.toShared(penalty.until) };
+    const until = this.parts.toShared(penalty.until);
+    const notice = { ...penalty, identity, until, at: this.#sharedNow() };
     return { is: "penalty", from: this.parts.id, penalty: notice };
   }
 
   /** Never rejects: a message that cannot be published is kept for `retryUnsent`. */
   async #publish(message: PenaltyMessage): Promise<void> {
     const { bus } = this.parts;
-    const { identity, model } = message.is === "penalty" ? message.penalty : message;
-    const key = JSON.stringify([identity, model]);
+    const about = message.is === "penalty" ? message.penalty : message;
+    const { identity, model } = about;
+    const key = keyOf(identity, model);
+    this.#isNew(about);
     // Replaces an older message, which must not be published after this one.
     const hasRoom = this.#unsent.size < MAX_UNSENT || this.#unsent.has(key);
     if (hasRoom) this.#unsent.set(key, message);
@@ -95,4 +123,8 @@ export class SharedPenalties {
   #logFailure(error: unknown): void {
     this.parts.log.debug({ cause: String(error) }, "cluster: cannot share a penalty");
   }
+}
+
+function keyOf(identity: string, model: string | null): string {
+  return JSON.stringify([identity, model]);
 }

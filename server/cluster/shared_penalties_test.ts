@@ -64,7 +64,8 @@ describe("a penalty that is given here", () => {
     book.penalize("key/n", fault);
     await settle();
     const until = clock.now() + PENALTY_MS + AHEAD_MS;
-    const penalty = { ...fault, identity: "key/n", until, faults: 1 };
+    const at = clock.now() + AHEAD_MS;
+    const penalty = { ...fault, identity: "key/n", until, faults: 1, at };
     expect(published).toEqual([{ is: "penalty", from: "gw", penalty }]);
     expect([...written]).toEqual([["key/n", penalty]]);
   });
@@ -79,6 +80,7 @@ describe("a penalty that is given here", () => {
       from: "gw",
       identity: "key/n",
       model: "m",
+      at: clock.now() + AHEAD_MS,
     });
     expect(written.size).toBe(0);
   });
@@ -90,6 +92,7 @@ describe("a penalty of another gateway", () => {
     identity: "key/n",
     until: clock.now() + 5_000 + AHEAD_MS,
     faults: 1,
+    at: clock.now() + AHEAD_MS,
   });
 
   test("holds here until the same moment, and is not published again", async () => {
@@ -97,10 +100,46 @@ describe("a penalty of another gateway", () => {
     expect(book.until("key/n", "m")).toBe(clock.now() + 5_000);
     await clock.pass(5_000);
     expect(book.circuit("key/n", "m")).toBe("probation");
-    shared.receive({ is: "pardon", from: "gw-2", identity: "key/n", model: "m" });
+    shared.receive({
+      is: "pardon",
+      from: "gw-2",
+      identity: "key/n",
+      model: "m",
+      at: clock.now() + AHEAD_MS,
+    });
     expect(book.circuit("key/n", "m")).toBe("clear");
     await settle();
     expect(published).toEqual([]);
+  });
+
+  test("does not come back when somebody puts it back into Redis, or sends it again", async () => {
+    const old = notice();
+    shared.receive({ is: "penalty", from: "gw-2", penalty: old });
+    await clock.pass(5_000);
+    const at = clock.now() + AHEAD_MS;
+    shared.receive({ is: "pardon", from: "gw-2", identity: "key/n", model: "m", at });
+    const copy = { ...old, until: old.until + 5_000 };
+    written.set("key/n", copy);
+    await shared.read();
+    shared.receive({ is: "penalty", from: "gw-2", penalty: copy });
+    expect(book.circuit("key/n", "m")).toBe("clear");
+    const next = { ...copy, at: at + 1, until: at + 1_000 };
+    shared.receive({ is: "penalty", from: "gw-2", penalty: next });
+    await clock.pass(1_000);
+    shared.receive({ is: "pardon", from: "gw-2", identity: "key/n", model: "m", at });
+    expect(book.circuit("key/n", "m")).toBe("probation");
+  });
+
+  test("that was given here and is over does not come back either", async () => {
+    book.penalize("key/n", fault);
+    await settle();
+    const [, own] = [...written][0]!;
+    await clock.pass(PENALTY_MS);
+    book.clear("key/n", "m");
+    await settle();
+    written.set("key/n", { ...own, until: own.until + PENALTY_MS });
+    await shared.read();
+    expect(book.circuit("key/n", "m")).toBe("clear");
   });
 
   test("is read from Redis, as of now by Redis' clock", async () => {

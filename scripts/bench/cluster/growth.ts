@@ -68,7 +68,7 @@ function gateway(redis: MemoryRedis, clock: FakeClock) {
     secret: SECRET,
     url: () => "http://10.0.0.1:8080",
     challenge: () => {},
-    dial: (_url, headers, listener) => silentPeer(Object.values(headers)[0] ?? "", listener),
+    dial: (url, headers, listener) => silentPeer(url, Object.values(headers)[0] ?? "", listener),
   }, INBOUND);
   const policies = createPolicies({ policy: "least-busy", policies: new Map() }, {
     hub,
@@ -85,12 +85,12 @@ function gateway(redis: MemoryRedis, clock: FakeClock) {
 }
 
 /** Answers as a gateway does that has been dialled, and listens. */
-function silentPeer(header: string, listener: DialListener): Socket {
+function silentPeer(url: string, header: string, listener: DialListener): Socket {
   const peer = header.split(" ")[1] ?? "";
   queueMicrotask(() => {
-    const admitted = new Handshake(SECRET, peer).admit(header);
+    const admitted = new Handshake(SECRET, peer, () => urlOf(url)).admit(header);
     if (admitted === null) throw new Error("the peer is not let in");
-    listener.message(encodePeerMessage({ is: "hello", answer: admitted.answer }));
+    listener.message(encodePeerMessage({ is: "hello", ...admitted.proof }));
   });
   return {
     send(message) {
@@ -103,6 +103,11 @@ function silentPeer(header: string, listener: DialListener): Socket {
     terminate: () => {},
     getBufferedAmount: () => 0,
   };
+}
+
+/** As the peer publishes it. */
+function urlOf(dialled: string): string {
+  return dialled.replace(/^ws/, "http").replace(/\/cluster$/, "");
 }
 
 function node(id: string, n: number): Node {
