@@ -14,7 +14,7 @@ export function socketHandlers(
 ): WebSocketHandler<Data> {
   const of = (ws: ServerWebSocket<Data>) =>
     // Each set is given only sockets with its own data.
-    ("peer" in ws.data ? peers : nodes) as Pick<WebSocketHandler<Data>, Events>;
+    ("admitted" in ws.data ? peers : nodes) as Pick<WebSocketHandler<Data>, Events>;
   return {
     ...nodes,
     data: {} as Data,
