@@ -52,7 +52,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   const { nodeId = crypto.randomUUID(), adapters = {}, ...replaced } = options;
   const world: World = { ...realWorld, ...replaced };
   const maxParallel = config.max_parallel ?? 1;
-  const catalogue = new Catalogue(config, adapters, world);
+  const catalogue = new Catalogue(config, adapters, world, () => announceModels());
   if (catalogue.isEmpty) throw new ConfigError(["providers must name at least one provider"]);
   const runner = new Runner({ catalogue, maxParallel, world });
   let announced = announcementOf(catalogue, world.log);
@@ -70,11 +70,12 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     runner,
     world,
   });
-  const modelWatch = new ModelWatch(catalogue, world, () => {
+  const announceModels = () => {
     announced = announcementOf(catalogue, world.log);
     world.log.info({ models: announced.models }, "offers other models, or knows more of them");
     session.announceModels();
-  });
+  };
+  const modelWatch = new ModelWatch(catalogue, world, announceModels);
   return {
     start: () => {
       session.start();
@@ -82,6 +83,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     },
     stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => {
       modelWatch.stop();
+      catalogue.stop();
       return session.stop(graceMs);
     },
     get status() {

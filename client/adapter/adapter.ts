@@ -119,7 +119,11 @@ export class UpstreamFailure extends Error {
   readonly isBusy: boolean;
   readonly kind: FailureKind | undefined;
 
-  constructor(readonly code: number, message: string, details: FailureDetails = {}) {
+  constructor(
+    readonly code: number,
+    message: string,
+    private readonly details: FailureDetails = {},
+  ) {
     super(message, { cause: details.cause });
     this.error = details.error;
     this.bodyText = details.bodyText;
@@ -129,8 +133,14 @@ export class UpstreamFailure extends Error {
     this.kind = details.kind;
   }
 
+  /** The same failure with its kind. */
+  withKind(kind: FailureKind): UpstreamFailure {
+    return new UpstreamFailure(this.code, this.message, { ...this.details, kind });
+  }
+
   /** Whether another provider may succeed: the provider, not the request, is at fault. */
   get mayWorkElsewhere(): boolean {
-    return this.code >= 500 || [401, 402, 403, 408, 429].includes(this.code);
+    return this.kind !== undefined || this.code >= 500 ||
+      [401, 402, 403, 408, 429].includes(this.code);
   }
 }

@@ -9,6 +9,7 @@ import {
 import type { Adapter } from "../adapter/adapter.ts";
 import { Connection } from "./connection.ts";
 import { Runner } from "../run/runner.ts";
+import { fixedCatalogue } from "../testing/fixed_catalogue.ts";
 import { FakeSocket, FakeWorld, settled } from "../testing/fake_world.ts";
 
 /** What a node waits for HELLO, once a server has agreed to v2. */
@@ -25,7 +26,7 @@ function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string, opens = t
   const world = new FakeWorld();
   let registered = 0;
   const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter: silentAdapter };
-  const runner = new Runner({ catalogue: new Map([["m", [offer]]]), maxParallel: 2, world });
+  const runner = new Runner({ catalogue: fixedCatalogue({ m: [offer] }), maxParallel: 2, world });
   const connection = new Connection({
     url: new URL("ws://gateway.example/ws"),
     token: "client-1",

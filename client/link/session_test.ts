@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { encodeCallV2, encodeCancel, encodeJson } from "../../protocol/mod.ts";
 import type { Adapter } from "../adapter/adapter.ts";
 import { Runner } from "../run/runner.ts";
+import { fixedCatalogue } from "../testing/fixed_catalogue.ts";
 import { type FakeSocket, FakeWorld, settled } from "../testing/fake_world.ts";
 import { DEFAULT_ENDPOINTS } from "../../protocol/mod.ts";
 import { BACKOFF_LAST_MS } from "./backoff.ts";
@@ -25,7 +26,7 @@ function start({ urls = [A, B], random = 0.5, starts = true } = {}) {
     },
   };
   const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter };
-  const runner = new Runner({ catalogue: new Map([["m", [offer]]]), maxParallel: 9, world });
+  const runner = new Runner({ catalogue: fixedCatalogue({ m: [offer] }), maxParallel: 9, world });
   const session = new Session({
     urls: urls.map((url) => new URL(url)),
     token: "client-1",
@@ -400,7 +401,7 @@ describe("stopping", () => {
       },
     };
     const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter: deaf };
-    const runner = new Runner({ catalogue: new Map([["m", [offer]]]), maxParallel: 1, world });
+    const runner = new Runner({ catalogue: fixedCatalogue({ m: [offer] }), maxParallel: 1, world });
     await session.stop(0);
     const hurried = new Session({
       urls: [new URL(A)],

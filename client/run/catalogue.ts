@@ -1,19 +1,32 @@
 /** The node's models: for each name that callers ask for, the providers that serve it and their own name for it. */
 
-import { everyOf, leastOf, type ModelCapabilities } from "../../protocol/mod.ts";
+import { type Endpoint, everyOf, leastOf, type ModelCapabilities } from "../../protocol/mod.ts";
 import { type Adapter, endpointsServed } from "../adapter/adapter.ts";
 import { providerTypes } from "../adapter/provider_types.ts";
 import type { NodeConfig } from "../config/config.ts";
 import { type Offer, Provider } from "./provider.ts";
+import { Withdrawals } from "./withdrawals.ts";
 import type { World } from "../world.ts";
 
 export class Catalogue {
   readonly providers: readonly Provider[];
+  readonly #withdrawals: Withdrawals;
   readonly #ownOffers: readonly (readonly [string, Offer])[];
   #offers: ReadonlyMap<string, readonly Offer[]> = new Map();
 
-  /** `own`: adapters of the library's user, by the names that they serve. */
-  constructor(config: NodeConfig, own: Readonly<Record<string, Adapter>>, world: World) {
+  /**
+   * `own`: adapters of the library's user, by the names that they serve. `onWithdrawal` is called
+   * when what a provider turned out not to have has changed the models or their capabilities.
+   */
+  constructor(
+    config: NodeConfig,
+    own: Readonly<Record<string, Adapter>>,
+    world: World,
+    onWithdrawal: () => void = () => {},
+  ) {
+    this.#withdrawals = new Withdrawals(world, () => {
+      if (this.update()) onWithdrawal();
+    });
     this.providers = config.providers.map((provider, position) => {
       const adapter = new providerTypes[provider.type](provider, world);
       return new Provider(`providers[${position}] ${provider.type}`, provider, adapter);
@@ -27,6 +40,16 @@ export class Catalogue {
     return this.providers.length === 0 && this.#ownOffers.length === 0;
   }
 
+  /** Withdraws an offer if its provider has not got the model, or not this endpoint for it. Returns whether it is so. */
+  confirmMissing(offer: Offer, endpoint: Endpoint): Promise<boolean> {
+    return this.#withdrawals.confirm(offer, endpoint);
+  }
+
+  /** Ends what looks at withdrawn offers. */
+  stop(): void {
+    this.#withdrawals.stop();
+  }
+
   /** Takes over the providers' current offers. Returns whether any name or capability has changed. */
   update(): boolean {
     const offers = new Map<string, Offer[]>();
@@ -34,7 +57,11 @@ export class Catalogue {
       ...this.providers.flatMap((provider) => [...provider.offers()]),
       ...this.#ownOffers,
     ];
-    for (const [name, offer] of all) offers.set(name, [...offers.get(name) ?? [], offer]);
+    for (const [name, offer] of all) {
+      const endpoints = this.#withdrawals.endpointsOf(offer);
+      if (endpoints.length === 0) continue;
+      offers.set(name, [...offers.get(name) ?? [], { ...offer, endpoints }]);
+    }
     const before = JSON.stringify(this.capabilities);
     this.#offers = offers;
     return JSON.stringify(this.capabilities) !== before;

@@ -15,6 +15,8 @@ export interface Offer {
   adapter: Adapter;
   /** The endpoints at which the model can be called there; at least one. */
   endpoints: readonly Endpoint[];
+  /** Whether a provider of the configuration serves it, rather than an adapter of the library's user. */
+  isProvided?: true;
   /** What else is known of the model. */
   capabilities?: Omit<ModelCapabilities, "endpoints">;
 }
@@ -88,6 +90,7 @@ export class Provider {
       provider: this.place,
       local,
       adapter: this.adapter,
+      isProvided: true,
       endpoints: served.filter((endpoint) => wanted.includes(endpoint)),
       capabilities,
     };

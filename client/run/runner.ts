@@ -5,6 +5,7 @@ import { CALLER_GONE, type Endpoint } from "../../protocol/mod.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Offer } from "./provider.ts";
 import { type UsageMeter, usageMeter } from "../adapter/usage_meter.ts";
+import { Withdrawals } from "./withdrawals.ts";
 import type { World } from "../world.ts";
 
 /** One call, as the gateway sent it. */
@@ -36,7 +37,7 @@ export interface Reply {
 }
 
 export interface RunnerOptions {
-  catalogue: Pick<Catalogue, "get">;
+  catalogue: Pick<Catalogue, "get" | "confirmMissing">;
   maxParallel: number;
   world: Pick<World, "nowMs" | "log">;
 }
@@ -169,10 +170,20 @@ export class Runner {
         return { provider };
       } catch (error) {
         failure = failureOf(error, run);
-        if (usage.pieces > 0 || signal.aborted || !failure.mayWorkElsewhere) break;
+        if (usage.pieces > 0 || signal.aborted) break;
+        if (Withdrawals.mayConcern(failure)) failure = await this.#confirmed(failure, offer, run);
+        if (signal.aborted || !failure.mayWorkElsewhere) break;
       }
     }
     return { failure: failure ?? notServed(call, offers), provider };
+  }
+
+  /** The failure, marked if it shows that the provider has not got what the offer promises. */
+  async #confirmed(failure: UpstreamFailure, offer: Offer, run: Run): Promise<UpstreamFailure> {
+    const { call: { endpoint }, controller: { signal } } = run;
+    const isMissing = await this.options.catalogue.confirmMissing(offer, endpoint);
+    if (signal.aborted) return failureOf(failure, run);
+    return isMissing ? failure.withKind("offer_withdrawn") : failure;
   }
 
   async #relay(offer: Offer, run: Run): Promise<void> {
@@ -218,7 +229,10 @@ export class Runner {
 
 function notServed({ model, endpoint }: Call, offers: readonly Offer[]): UpstreamFailure {
   const where = offers.length === 0 ? "" : ` at ${endpoint}`;
-  return new UpstreamFailure(404, `This node does not serve the model "${model}"${where}`);
+  // The gateway has sent the call before it read that the offer is withdrawn.
+  return new UpstreamFailure(404, `This node does not serve the model "${model}"${where}`, {
+    kind: "offer_withdrawn",
+  });
 }
 
 /** What none expected fails in our own code: before an upstream's answer over the request, which is not the upstream's fault. */

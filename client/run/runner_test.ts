@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { DEFAULT_ENDPOINTS, Endpoint } from "../../protocol/mod.ts";
 import { type Adapter, type AdapterCall, type Piece, UpstreamFailure } from "../adapter/adapter.ts";
+import { fixedCatalogue } from "../testing/fixed_catalogue.ts";
 import { FakeWorld, settled } from "../testing/fake_world.ts";
 import type { Offer } from "./provider.ts";
 import { type Call, type Reply, Runner } from "./runner.ts";
@@ -68,20 +69,26 @@ function start({ maxParallel = 2, offers = 1, endpoints = DEFAULT_ENDPOINTS } = 
     world.log[level] = (fields, message) => void logged.push({ level, message, ...fields });
   }
   const scripts = Array.from({ length: offers }, scripted);
+  /** Names that the providers turn out not to have. */
+  const missing = new Set<string>();
   const offered = scripts.map(({ adapter }, i): Offer => ({
     provider: `providers[${i}]`,
     local: `local-${i}`,
     endpoints,
     adapter,
   }));
-  const runner = new Runner({ catalogue: new Map([["m", offered]]), maxParallel, world });
+  const runner = new Runner({
+    catalogue: fixedCatalogue({ m: offered }, ({ local }) => missing.has(local)),
+    maxParallel,
+    world,
+  });
   const take = (id = "req-1", change: Partial<Call> = {}, link: object = runner) => {
     const reply = new KeptReply();
     runner.take({ ...call, id, ...change }, reply, link);
     return reply;
   };
   const upstream = (index = 0, offer = 0) => scripts[offer]!.upstreams[index]!;
-  return { world, runner, logged, take, upstream, scripts };
+  return { world, runner, logged, missing, take, upstream, scripts };
 }
 
 const call: Call = {
@@ -169,9 +176,11 @@ describe("a call", () => {
       take("req-2", { endpoint: Endpoint.embeddings }),
     ];
     await settled();
-    expect(other.said).toEqual(['fail 404 This node does not serve the model "other"']);
+    expect(other.said).toEqual([
+      'fail 404 offer_withdrawn This node does not serve the model "other"',
+    ]);
     expect(elsewhere.said).toEqual([
-      'fail 404 This node does not serve the model "m" at /v1/embeddings',
+      'fail 404 offer_withdrawn This node does not serve the model "m" at /v1/embeddings',
     ]);
   });
 
@@ -215,6 +224,32 @@ describe("of several offers", () => {
     expect(logged.at(-1)).toMatchObject({ provider: "providers[1]", status: 429 });
   });
 
+  test("the next is tried where a provider has not got the model, and no node is at fault if it was the last", async () => {
+    const { missing, take, upstream } = start({ offers: 2, maxParallel: 3 });
+    for (const local of ["local-0", "local-1"]) missing.add(local);
+    const gone = (what: string) => new UpstreamFailure(404, what);
+    const served = take("req-1");
+    await settled();
+    await upstream(0, 0).end(gone("a"));
+    await upstream(0, 1).say("1");
+    await upstream(0, 1).end();
+    expect(served.said).toEqual(["piece 1", "finish"]);
+    const failed = take("req-2");
+    await settled();
+    await upstream(1, 0).end(gone("a"));
+    await upstream(1, 1).end(gone("b"));
+    expect(failed.said).toEqual(["fail 404 offer_withdrawn b"]);
+  });
+
+  test("a 404 that only the request has earned is its answer", async () => {
+    const { take, upstream, scripts } = start({ offers: 2 });
+    const reply = take();
+    await settled();
+    await upstream(0, 0).end(new UpstreamFailure(404, "no such file"));
+    expect(reply.said).toEqual(["fail 404 no such file"]);
+    expect(scripts[1]!.upstreams).toHaveLength(0);
+  });
+
   test("none is tried after a piece, after a mistake of the request's, or for a caller who left", async () => {
     const { runner, take, upstream, scripts } = start({ offers: 2, maxParallel: 9 });
     take("req-1");
@@ -239,7 +274,7 @@ describe("of several offers", () => {
       adapter,
     }));
     const runner = new Runner({
-      catalogue: new Map([["m", offers]]),
+      catalogue: fixedCatalogue({ m: offers }),
       maxParallel: 1,
       world: new FakeWorld(),
     });
