@@ -1,4 +1,4 @@
-/** Joins what outlives connections and calls to those who see it happen: nodes' register, live streams, retention. */
+/** Connects the nodes' register with the parts that see nodes connect, fail and leave, and the hub with its decisions. */
 
 import type { NodeGone } from "../api/mod.ts";
 import type { NodeRegister } from "./account/node_register.ts";
@@ -9,10 +9,10 @@ import type { Node } from "./node/node.ts";
 import type { Penalty } from "./node/penalty.ts";
 import { CloseCode } from "../protocol/mod.ts";
 
-/** Faults of one burst come within this, and are one line of a node's timeline. */
+/** Penalties of one burst end within this time of each other, and are one event of the node's timeline. */
 const BURST_MS = 1000;
 
-/** Writes into the register what nodes do. */
+/** Records connections and changed offers in the register. */
 export function nodeObserverOf(register: NodeRegister): NodeObserver {
   return {
     connected(node) {
@@ -35,7 +35,7 @@ export function nodeObserverOf(register: NodeRegister): NodeObserver {
   };
 }
 
-/** What the relay tells of nodes that fail and recover, for their timelines. */
+/** Adds penalties and recoveries to the timelines of nodes. */
 export function faultsFor(register: NodeRegister): {
   onPenalty: (node: Node, penalty: Penalty) => void;
   onRecovery: (node: Node, model: string) => void;
@@ -73,7 +73,7 @@ export function enforceDecisions(hub: Hub, register: NodeRegister, settings: Set
   });
 }
 
-/** By WebSocket's close code; what is not here was lost. */
+/** Why a connection ended, by its close code; "lost" for all others. */
 const goneCodes: Readonly<Record<number, NodeGone["code"]>> = {
   [CloseCode.normal]: "closed",
   1001: "closed",

@@ -1,4 +1,4 @@
-/** All WebSockets that the gateway accepts, each handed to the room that it belongs to: nodes and gateways. */
+/** Routes the events of accepted WebSockets to the handlers of their kind: nodes or gateways. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { PeerSocketData } from "./cluster/peer_socket.ts";
@@ -7,13 +7,13 @@ import type { SocketData } from "./node/links.ts";
 type Data = SocketData | PeerSocketData;
 type Events = "open" | "message" | "ping" | "pong" | "drain" | "close";
 
-/** Bun takes one set of handlers for all; what is no event is as the nodes' handlers say. */
+/** Bun takes one set of handlers for all sockets. Its options are those of the nodes' handlers. */
 export function socketHandlers(
   nodes: WebSocketHandler<SocketData>,
   peers: Pick<WebSocketHandler<PeerSocketData>, Events>,
 ): WebSocketHandler<Data> {
   const of = (ws: ServerWebSocket<Data>) =>
-    // Each set is given only sockets with its own data.
+    // A handler only gets sockets with its own data.
     ("admitted" in ws.data ? peers : nodes) as Pick<WebSocketHandler<Data>, Events>;
   return {
     ...nodes,

@@ -41,7 +41,7 @@ export class OutboundCalls extends LinkV2 {
   protected override readonly shownNames = SHOWN_NAMES;
   protected override readonly maxWaitingBytes = MAX_WAITING_BYTES;
   protected override readonly outbox = new Outbox(
-    { say: (frame) => this.say(frame), ping: (text) => this.socket.ping(text) },
+    { send: (frame) => this.send(frame), ping: (text) => this.socket.ping(text) },
     UNDER_WAY_BYTES,
   );
 
@@ -91,8 +91,8 @@ export class OutboundCalls extends LinkV2 {
   }
 
   /** A gateway is trusted: late frames of calls that were given up here do not end the link. */
-  protected override foreign(): void {}
-  protected override floods(): void {}
+  protected override takeForeign(): void {}
+  protected override endFlood(): void {}
 
   /** The link has ended. Its calls fail as lost with the gateway, which blames no node. */
   override closed(reason: string): void {

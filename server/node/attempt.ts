@@ -1,8 +1,8 @@
-/** One try of a call on one node, as the rooms above see it: what goes out, and what comes back. */
+/** One attempt of a call on one node, as callers of a node see it: the order sent, and the events that come back. */
 
 import type { Endpoint, ErrorData } from "../../protocol/mod.ts";
 
-/** The caller's JSON body, valid and unchanged, in the two forms that the two versions of the wire carry. */
+/** The caller's JSON body, valid and unchanged: wire v2 sends the bytes, wire v1 the text. */
 export interface Body {
   readonly bytes: Uint8Array;
   readonly text: string;
@@ -10,28 +10,28 @@ export interface Body {
 
 /** What a node is asked to run. */
 export interface Order {
-  /** Unguessable, and good for this try only. */
+  /** Unguessable, and used for this attempt only. */
   attemptId: string;
   endpoint: Endpoint;
   model: string;
   body: Body;
   stream: boolean;
-  /** Whether the caller is told usage in its stream; if not, the node is asked anyway and it is hidden again. */
+  /** Whether the caller asked for usage in its stream. Otherwise the node reports it anyway, and it is removed again. */
   wantsUsage: boolean;
   /** The body's `stream_options`, where it has any. */
   streamOptions: object | null;
-  /** The caller's headers that go along, by lower-case name. */
+  /** The caller's headers that travel with the call, by lower-case name. */
   headers: Readonly<Record<string, string>> | null;
 }
 
-/** What was produced, as far as is known. */
+/** What an attempt has produced, as far as is known. */
 export interface Tally {
-  /** Null: the upstream did not say. */
+  /** Null: the upstream did not report it. */
   promptTokens: number | null;
   completionTokens: number | null;
-  /** Whether completionTokens was counted from chunks rather than told by the upstream. */
+  /** Whether completionTokens was counted from chunks rather than reported by the upstream. */
   estimated: boolean;
-  /** Chunks that the node sent. */
+  /** Chunks received from the node. */
   chunks: number;
   /** The id of the answer, where the node's upstream has stored it. */
   responseId?: string;
@@ -39,41 +39,41 @@ export interface Tally {
 
 /** Why an attempt ended without an answer. */
 export type AttemptFailure =
-  /** The node said so, in an ERROR frame. */
+  /** The node sent an ERROR frame. */
   | { kind: "refused"; error: ErrorData }
-  /** The upstream answered with a status that is no success, and this body. */
+  /** The upstream answered with a status other than 2xx, and this body. */
   | { kind: "answered"; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The node's connection ended. */
   | { kind: "lost"; reason: string }
   /** The node broke the protocol. */
   | { kind: "protocol"; reason: string }
-  /** The gateway that the node is connected to does not answer: nothing is known of the node itself. */
+  /** The gateway that the node is connected to does not answer; the state of the node is unknown. */
   | { kind: "gateway lost"; reason: string };
 
 /**
- * Hears what a node sends for one attempt: `head` before any `data`, then exactly one of `finish`
- * and `fail`. Called from the socket's handlers, so it must be quick and must not throw.
+ * Receives what a node sends for one attempt: `head` before any `data`, then exactly one of `finish`
+ * and `fail`. Called from the socket's handlers, so implementations must be quick and must not throw.
  */
 export interface AttemptSink {
-  /** An answer begins. The upstream's headers that callers may see, where the node tells them. */
+  /** An answer begins. `headers` are those of the upstream that callers may see, where the node reports them. */
   head(headers: Readonly<Record<string, string>>): void;
   /**
-   * A piece of the answer: server-sent events ready to be written when the call streams, else a
-   * part of the JSON body. Empty where only the gateway was meant. Bytes are the sink's to keep.
+   * A piece of the answer: complete server-sent events if the call streams, else a part of the JSON
+   * body. Empty if the node's chunk held nothing for the caller. The sink may keep the bytes.
    */
   data(piece: string | Uint8Array): void;
   finish(): void;
   fail(failure: AttemptFailure): void;
 }
 
-/** An attempt that a node has been sent. */
+/** The handle of an attempt that was sent to a node. */
 export interface RunningAttempt {
-  /** What has been produced so far. */
+  /** The tally so far. */
   tally(): Tally;
-  /** So many bytes of data have left for the caller: the node may send as many more. */
+  /** Reports that `bytes` of data have been sent to the caller: the node may send as many more. */
   consumed(bytes: number): void;
-  /** Tells the node that nobody wants the answer. The sink still hears how the attempt ends. */
+  /** Asks the node to stop. The sink is still called when the attempt ends. */
   cancel(): void;
-  /** Nobody waits for the node's confirmation any more: the sink hears nothing from now on. */
+  /** Gives up waiting for the node's confirmation: the sink is not called any more. */
   forget(): void;
 }

@@ -1,4 +1,4 @@
-/** A node's socket, whatever it speaks: liveness, the attempts that run on it, and what a broken peer does to it. */
+/** One node's connection, in either version of the wire: liveness, open attempts, and limits for peers that break the protocol. */
 
 import {
   CloseCode,
@@ -12,7 +12,7 @@ import type { NodeConnection, NodeOffer } from "./node.ts";
 
 /** What a Link needs of a WebSocket. Bun's ServerWebSocket is one. */
 export interface Socket {
-  /** Takes a copy. Bytes sent; −1: queued; 0: dropped. */
+  /** Copies the message. Returns the bytes sent; −1: queued under backpressure; 0: dropped. */
   send(message: string | Uint8Array): number;
   /** The peer answers with the same text. */
   ping(text?: string): void;
@@ -22,38 +22,38 @@ export interface Socket {
   getBufferedAmount(): number;
 }
 
-/** What a Link reports to the room that keeps the nodes. */
+/** Receives what happens on a link. */
 export interface LinkOwner {
   /** Returns the node's public id. */
   registered(link: Link, offer: NodeOffer, nodeId: string | null): string;
   /** The node changes what it offers, or whether it takes calls. */
   changed(link: Link, status: Status): void;
-  /** Something that the log should know. */
+  /** Something worth a line in the log. */
   noticed(link: Link, event: string, detail: Record<string, unknown>): void;
-  /** A message made this gateway stumble, which is a fault of its own. */
+  /** Handling a message threw an error, which is a bug of this gateway. */
   failed(link: Link, error: unknown): void;
 }
 
-/** A node that reads this slowly gets no further calls until it has caught up, in bytes. */
+/** With more than this unsent, in bytes, a node gets no further calls until it has caught up. */
 const MAX_SEND_BUFFER_BYTES = 8 * 1024 * 1024;
 
-/** Late frames of calls that ended are nobody's fault; so many are remembered, and up to twice as many. */
+/** Late frames of attempts that ended are ignored. Between this number and twice as many attempts are remembered. */
 const REMEMBERED_ENDED_ATTEMPTS = 1024;
 
-/** Frames for calls that were never this node's, before the connection ends. */
+/** Frames for calls that were never sent to this node, before the connection ends. */
 const MAX_FOREIGN_FRAMES = 10;
 
-/** `Id` is how the dialect names an attempt on the wire; `Open` is what it keeps of one that runs. */
+/** `Id` identifies an attempt on the wire; `Open` is the state of one that runs. */
 export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { sink: AttemptSink }>
   implements NodeConnection {
   protected readonly open = new Map<Id, Open>();
-  /** With the bytes that may still come for each. */
+  /** Attempts that ended, each with the bytes that may still come for it. */
   #ended = new Map<Id, number>();
-  /** Those before them: both go at once, for to forget one at a time costs a call more than to end it. */
+  /** The previous generation; dropped whole, because evicting attempts one by one costs more than ending a call. */
   #endedBefore = this.#ended;
   #malformedInARow = 0;
   #foreign = 0;
-  /** Of the minute that began then. */
+  /** Bytes of unknown frames in the minute that began at `#ignoredSinceMs`. */
   #ignoredBytes = 0;
   #ignoredSinceMs = -Infinity;
   #isClosed = false;
@@ -71,18 +71,18 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
 
   abstract start(order: Order, sink: AttemptSink): RunningAttempt | null;
 
-  /** This gateway is leaving; the node should look for another one within the time. */
+  /** Asks the node to connect to another gateway within the time, because this one is leaving. */
   abstract goAway(reason: string, redialWithinMs: number): void;
 
-  /** Reads one message, once it is known that the link is open. */
+  /** Reads one message of an open link. */
   protected abstract read(message: string | Uint8Array): void;
 
-  /** Answers a message that could not be read. */
-  protected abstract complain(reason: string): void;
+  /** Reports to the peer that a message could not be read. */
+  protected abstract reject(reason: string): void;
 
   /**
-   * So much of an answer that nobody wants any more is dropped quietly, in bytes: a node may need
-   * a moment to stop. One that sends more loses its connection.
+   * So many bytes may still come for an attempt that has ended, since a node may need a moment to
+   * stop. A node that sends more loses its connection.
    */
   protected abstract readonly lateBytes: number;
 
@@ -91,22 +91,23 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.socket.close(code, reason);
   }
 
-  /** The peer is gone or does not answer: nothing more will come. */
+  /** Cuts the connection without a closing handshake. */
   drop(): void {
     this.socket.terminate();
   }
 
-  /** Whoever is alive answers, with the same text. */
+  /** The peer answers with the same text. */
   ping(text?: string): void {
     this.pingedMs = this.monotonic();
     this.socket.ping(text);
   }
 
+  /** Called at any sign of life. */
   heard(): void {
     this.heardMs = this.monotonic();
   }
 
-  /** The peer answers a ping, with the text that it carried. */
+  /** Called with the text of a pong. */
   ponged(_text: string): void {
     this.heard();
   }
@@ -129,12 +130,12 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     for (const id of [...this.open.keys()]) this.fail(id, { kind: "lost", reason });
   }
 
-  /** Sends what must not be lost: a node that leaves so much unread that it was dropped is hung up on. */
-  protected say(message: string | Uint8Array): void {
+  /** Sends a message that must not be lost: if it is dropped, the link has a gap and is cut. */
+  protected send(message: string | Uint8Array): void {
     if (!this.#isClosed && this.socket.send(message) === 0) this.drop();
   }
 
-  /** Whether anything that it sends is still read. */
+  /** Whether messages are still read. */
   protected get isOpen(): boolean {
     return !this.#isClosed;
   }
@@ -150,7 +151,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     attempt?.sink.fail(failure);
   }
 
-  /** The attempt is over: what still comes for it is dropped quietly. */
+  /** Ends the attempt: frames that still come for it are ignored. */
   protected end(id: Id): void {
     if (!this.open.delete(id)) return;
     this.#ended.set(id, this.lateBytes);
@@ -159,21 +160,22 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.#ended = new Map();
   }
 
-  /** A frame came for an attempt that is not open, with so many bytes of an answer. */
-  protected notOpen(id: Id, type: string, bytes = 0): void {
+  /** Handles a frame for an attempt that is not open; `bytes` of it are part of an answer. */
+  protected takeLate(id: Id, type: string, bytes = 0): void {
     const ended = this.#ended.has(id) ? this.#ended : this.#endedBefore;
     const mayCome = ended.get(id);
-    if (mayCome === undefined) return this.foreign(type);
+    if (mayCome === undefined) return this.takeForeign(type);
     ended.set(id, mayCome - bytes);
-    if (bytes > mayCome) this.floods();
+    if (bytes > mayCome) this.endFlood();
   }
 
-  /** The node goes on and on with answers that nobody wants. */
-  protected floods(): void {
+  /** Ends the connection of a node that goes on answering calls that have ended. */
+  protected endFlood(): void {
     this.close(CloseCode.protocol, "Too much was sent for a call that has ended");
   }
 
-  protected foreign(type: string): void {
+  /** Counts a frame that the node may not send: it names no call of the node, or its type is for nodes only. */
+  protected takeForeign(type: string): void {
     this.#foreign++;
     this.owner.noticed(this, "node sent a frame for a call that is not its own", { type });
     if (this.#foreign >= MAX_FOREIGN_FRAMES) {
@@ -182,10 +184,10 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   }
 
   /**
-   * A frame came that a later version may know. Few are to be expected, and many would be garbage
-   * faster than it is collected.
+   * Counts a frame of an unknown type, which a later version may define. A few are expected; many
+   * would fill the memory faster than it is collected.
    */
-  protected ignored(bytes: number): void {
+  protected takeUnknown(bytes: number): void {
     const nowMs = this.monotonic();
     if (nowMs - this.#ignoredSinceMs >= IGNORED_WITHIN_MS) {
       this.#ignoredBytes = 0;
@@ -193,24 +195,26 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     }
     this.#ignoredBytes += bytes;
     if (this.#ignoredBytes > MAX_IGNORED_BYTES) {
-      this.close(CloseCode.protocol, "Too much was sent that this gateway does not know");
+      this.close(CloseCode.protocol, "Too many bytes in frames of unknown types");
     }
   }
 
+  /** A message could be read: malformed ones before it are forgiven. */
   protected wellFormed(): void {
     this.#malformedInARow = 0;
   }
 
+  /** A message could not be read: the peer is told why, and after several in a row the connection ends. */
   protected malformed(reason: string): void {
     this.#malformedInARow++;
     this.owner.noticed(this, "node sent a malformed frame", { reason });
-    this.complain(`Cannot read frame: ${reason}`);
+    this.reject(`Cannot read frame: ${reason}`);
     if (this.#malformedInARow >= MAX_MALFORMED_IN_A_ROW) {
       this.close(CloseCode.protocol, "Too many malformed frames in a row");
     }
   }
 
-  /** What a node says of its own trouble, shortened for the log. */
+  /** Logs an error that the node reports about its connection. */
   protected reported(code: number, message: string): void {
     this.owner.noticed(this, "node reports an error", { code, detail: message.slice(0, 200) });
   }

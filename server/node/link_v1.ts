@@ -16,14 +16,14 @@ import { payloadFor, V1Answer } from "./v1_answer.ts";
 interface OpenAttempt {
   answer: V1Answer;
   sink: AttemptSink;
-  /** Bytes that may still come once the call was called off; null: it is wanted. */
+  /** Bytes that may still come after a cancel; null: not cancelled. */
   lateBytes: number | null;
 }
 
-/** v1 knows no credits, and its nodes need not hear a cancel: whole answers may still come. */
+/** v1 nodes may ignore a cancel, and v1 has no credits: a whole answer may still come. */
 const LATE_BYTES = 32 * 1024 * 1024;
 
-/** Attempts are known by their id on the wire. v1 has no credits: what is sent is taken. */
+/** On the wire, an attempt is identified by its id. */
 export class LinkV1 extends Link<string, OpenAttempt> {
   protected override readonly lateBytes = LATE_BYTES;
 
@@ -32,7 +32,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     const { attemptId } = order;
     const answer = new V1Answer(order);
     this.open.set(attemptId, { answer, sink, lateBytes: null });
-    // −1 is queued and will be sent; only 0 means that the frame is gone.
+    // −1 is queued and will be sent; only 0 means that the frame was dropped.
     if (this.socket.send(encodeCall(attemptId, order.model, payloadFor(order))) === 0) {
       this.open.delete(attemptId);
       return null;
@@ -45,7 +45,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     };
   }
 
-  /** v1 has no word for it: the close code says it when the time has come. */
+  /** v1 has no such frame: the close code says it when the link ends. */
   override goAway(): void {}
 
   protected override read(message: string | Uint8Array): void {
@@ -54,10 +54,10 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     if (decoded.kind === "malformed") return this.malformed(decoded.reason);
     this.wellFormed();
     if (decoded.kind === "frame") this.#take(decoded.frame, decoded.bodyText);
-    else this.ignored(message.length);
+    else this.takeUnknown(message.length);
   }
 
-  protected override complain(reason: string): void {
+  protected override reject(reason: string): void {
     this.socket.send(encodeError({ code: 400, message: reason }));
   }
 
@@ -73,25 +73,27 @@ export class LinkV1 extends Link<string, OpenAttempt> {
       case "ERROR":
         return this.#error(frame.data);
       case "CALL":
-        return this.foreign("CALL");
+        return this.takeForeign("CALL");
     }
   }
 
   #stream(attemptId: string, chunk: unknown, text: string): void {
     const attempt = this.open.get(attemptId);
-    if (attempt === undefined) return this.notOpen(attemptId, "STREAM", text.length);
-    if (attempt.lateBytes !== null && (attempt.lateBytes -= text.length) < 0) return this.floods();
+    if (attempt === undefined) return this.takeLate(attemptId, "STREAM", text.length);
+    if (attempt.lateBytes !== null && (attempt.lateBytes -= text.length) < 0) {
+      return this.endFlood();
+    }
     if (!attempt.answer.order.stream && attempt.answer.tally().chunks > 0) {
       return this.fail(attemptId, { kind: "protocol", reason: "more than one answer" });
     }
-    // Nothing is said of headers in v1.
+    // v1 does not carry the upstream's headers.
     if (attempt.answer.tally().chunks === 0) attempt.sink.head({});
     attempt.sink.data(attempt.answer.take(chunk, text));
   }
 
   #finish(attemptId: string): void {
     const attempt = this.open.get(attemptId);
-    if (attempt === undefined) return this.notOpen(attemptId, "FINISH");
+    if (attempt === undefined) return this.takeLate(attemptId, "FINISH");
     if (attempt.answer.tally().chunks === 0) {
       return this.fail(attemptId, { kind: "protocol", reason: "finished without an answer" });
     }
@@ -102,7 +104,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
   #error(error: ErrorData): void {
     const attemptId = error.request_id;
     if (attemptId === undefined) return this.reported(error.code, error.message);
-    if (!this.open.has(attemptId)) return this.notOpen(attemptId, "ERROR");
+    if (!this.open.has(attemptId)) return this.takeLate(attemptId, "ERROR");
     this.fail(attemptId, { kind: "refused", error });
   }
 
@@ -110,7 +112,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     const attempt = this.open.get(attemptId);
     if (attempt === undefined) return;
     attempt.lateBytes ??= LATE_BYTES;
-    this.say(encodeError({
+    this.send(encodeError({
       request_id: attemptId,
       code: CALLER_GONE,
       message: "Stop this call: its caller is gone",

@@ -21,25 +21,25 @@ import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "
 import { Link } from "./link.ts";
 import { offerOf } from "./node.ts";
 import { Outbox, sharedRoom } from "./outbox.ts";
-import { RefusalBody } from "./refusal_body.ts";
+import { RejectionBody } from "./rejection_body.ts";
 
-/** What WELCOME tells, apart from the node's own id. */
+/** The terms of a link, which WELCOME states. */
 export interface WelcomeTerms {
   pingMs: number;
   silenceMs: number;
-  /** What is held for a caller that reads slowly: no node may have more than that under way. */
+  /** Bytes that are held for a caller who reads slowly: the largest window of a stream. */
   maxBufferedBytes: number;
   /** The largest frame that this gateway takes. */
   maxFrameBytes: number;
 }
 
-/** Header values that are passed on: one line of visible characters, and not much of it. */
+/** Header values that are passed on: one short line of visible characters. */
 const HEADER_VALUE = /^[\x20-\x7e]{1,200}$/;
 
-/** All that a stream keeps of a head that is none of a refusal: the rest is told at once. */
+/** Stands for every 2xx head once its headers were passed on. */
 const SUCCESS: Head = { status: 200, headers: {} };
 
-/** A node that has so much of bodies still to come gets no further calls, in bytes. */
+/** With more than this of bodies unsent, in bytes, a node gets no further calls. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 interface OpenStream {
@@ -47,32 +47,32 @@ interface OpenStream {
   /** Whether the caller asked for a stream. */
   isStream: boolean;
   head: Head | null;
-  /** Bytes that the node may still send. */
+  /** STREAM bytes that the node may still send. */
   credit: number;
-  /** Bytes that have left for the caller and were not granted anew. */
+  /** Bytes that were sent to the caller and not granted again yet. */
   consumed: number;
   chunks: number;
   finish: Finish | null;
-  /** The body of an answer that is no success, once it has begun. */
-  refusal: RefusalBody | null;
+  /** The body of an answer other than 2xx, once it has begun. */
+  rejection: RejectionBody | null;
 }
 
-/** Attempts are numbered streams. A number is never used twice on one connection. */
+/** On the wire, an attempt is a numbered stream. A number is never used twice on one connection. */
 export class LinkV2 extends Link<number, OpenStream> {
   protected override readonly lateBytes = WINDOW_BYTES;
   readonly #session = crypto.randomUUID();
   protected readonly outbox = new Outbox({
-    say: (frame) => this.say(frame),
+    send: (frame) => this.send(frame),
     ping: (text) => this.socket.ping(text),
   });
   #lastStream = 0;
   #terms: WelcomeTerms | null = null;
   protected windowBytes = WINDOW_BYTES;
   protected readonly maxWaitingBytes: number = MAX_WAITING_BYTES;
-  /** Headers that may be seen by callers, each with the name that it has there. */
+  /** Headers that callers may see, each with the name under which they see it. */
   protected readonly shownNames = RELAYED_HEADERS;
 
-  /** Opens the conversation; `terms` are what a node that registers is welcomed with. */
+  /** Sends HELLO. `terms` are stated in the WELCOME for a node that registers. */
   hello(terms: WelcomeTerms): this {
     this.#terms = terms;
     this.windowBytes = Math.min(WINDOW_BYTES, terms.maxBufferedBytes);
@@ -91,7 +91,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       consumed: 0,
       chunks: 0,
       finish: null,
-      refusal: null,
+      rejection: null,
     };
     this.open.set(id, stream);
     if (!this.#sendCall(id, order)) {
@@ -133,10 +133,10 @@ export class LinkV2 extends Link<number, OpenStream> {
     }
     this.wellFormed();
     if (decoded.kind === "frame") this.#take(decoded.frame);
-    else this.ignored(message.byteLength);
+    else this.takeUnknown(message.byteLength);
   }
 
-  protected override complain(reason: string): void {
+  protected override reject(reason: string): void {
     this.socket.send(encodeJson("error", 0, { code: 400, message: reason }));
   }
 
@@ -155,13 +155,13 @@ export class LinkV2 extends Link<number, OpenStream> {
       case "status":
         return this.owner.changed(this, frame.data);
       default:
-        return this.foreign(frame.type);
+        return this.takeForeign(frame.type);
     }
   }
 
   #unpack(messages: readonly Uint8Array[]): void {
     for (const message of messages) {
-      // One of them may have been the last that this node was forgiven.
+      // One of them may have ended the link.
       if (!this.isOpen) return;
       this.read(message);
     }
@@ -186,7 +186,7 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   #head(id: number, head: Head): void {
     const stream = this.open.get(id);
-    if (stream === undefined) return this.notOpen(id, "HEAD");
+    if (stream === undefined) return this.takeLate(id, "HEAD");
     if (stream.head !== null) return this.#breach(id, "a second HEAD");
     if (!isSuccess(head)) stream.head = head;
     else {
@@ -200,37 +200,37 @@ export class LinkV2 extends Link<number, OpenStream> {
   /** The hot path: nothing here looks into the bytes. */
   #data(id: number, bytes: Uint8Array): void {
     const stream = this.open.get(id);
-    if (stream === undefined) return this.notOpen(id, "STREAM", bytes.byteLength);
+    if (stream === undefined) return this.takeLate(id, "STREAM", bytes.byteLength);
     if (stream.head === null) return this.#breach(id, "STREAM before HEAD");
-    // Nothing is no sign of work: it must not pass for an answer, nor keep a silent node's call alive.
+    // An empty frame is no answer, and must not keep the call of a silent node alive.
     if (bytes.byteLength === 0) return;
     stream.credit -= bytes.byteLength;
     if (stream.credit < 0) return this.#breach(id, "more bytes than it had credit for");
-    if (!isSuccess(stream.head)) return this.#refuse(id, stream, bytes);
+    if (!isSuccess(stream.head)) return this.#addToRejection(id, stream, bytes);
     stream.chunks++;
     stream.sink.data(bytes);
   }
 
-  /** Gathers an upstream's refusal, whose sense is judged when it is complete, or longer than any is. */
-  #refuse(id: number, stream: OpenStream, bytes: Uint8Array): void {
-    stream.refusal ??= new RefusalBody();
-    if (stream.refusal.add(bytes)) return;
-    this.say(encodeCancel(id));
-    this.#refused(id, stream, stream.head!);
+  /** Gathers the body of a rejection. It fails the attempt when it is complete, or too long to be complete. */
+  #addToRejection(id: number, stream: OpenStream, bytes: Uint8Array): void {
+    stream.rejection ??= new RejectionBody();
+    if (stream.rejection.add(bytes)) return;
+    this.send(encodeCancel(id));
+    this.#rejected(id, stream, stream.head!);
   }
 
-  #refused(id: number, { refusal }: OpenStream, head: Head): void {
-    const body = refusal?.end() ?? "";
+  #rejected(id: number, { rejection }: OpenStream, head: Head): void {
+    const body = rejection?.end() ?? "";
     this.fail(id, { kind: "answered", status: head.status, headers: this.#shown(head), body });
   }
 
   #finish(id: number, finish: Finish): void {
     const stream = this.open.get(id);
-    if (stream === undefined) return this.notOpen(id, "FINISH");
+    if (stream === undefined) return this.takeLate(id, "FINISH");
     const { head, sink } = stream;
     if (head === null) return this.#breach(id, "FINISH before HEAD");
     stream.finish = finish;
-    if (!isSuccess(head)) return this.#refused(id, stream, head);
+    if (!isSuccess(head)) return this.#rejected(id, stream, head);
     if (stream.chunks === 0) return this.#breach(id, "finished without an answer");
     this.end(id);
     sink.finish();
@@ -239,12 +239,12 @@ export class LinkV2 extends Link<number, OpenStream> {
   #error(id: number, failure: Failure): void {
     if (id === 0) return this.reported(failure.code, failure.message);
     const stream = this.open.get(id);
-    if (stream === undefined) return this.notOpen(id, "ERROR");
+    if (stream === undefined) return this.takeLate(id, "ERROR");
     stream.finish = failure.tally ?? null;
     this.fail(id, this.failureOf(failure));
   }
 
-  /** What CALL says of the order. */
+  /** The head of the order's CALL. */
   protected headOf(order: Order): Omit<CallHead, "body_bytes"> {
     return {
       id: order.attemptId,
@@ -256,7 +256,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     };
   }
 
-  /** What an ERROR says of its attempt. */
+  /** The failure of an attempt that an ERROR reports. */
   protected failureOf(
     { code, message, busy, retry_after_ms, error, kind }: Failure,
   ): AttemptFailure {
@@ -272,13 +272,13 @@ export class LinkV2 extends Link<number, OpenStream> {
     };
   }
 
-  /** The node broke the rules for this stream: the attempt has failed, and the node is told to stop. */
+  /** The node broke the protocol on this stream: fails the attempt and tells the node to stop. */
   #breach(id: number, reason: string): void {
-    this.say(encodeCancel(id));
+    this.send(encodeCancel(id));
     this.fail(id, { kind: "protocol", reason });
   }
 
-  /** Under the names by which callers may see them. */
+  /** The headers that callers may see, under the names that they have for callers. */
   #shown(head: Head): Record<string, string> {
     const all: Record<string, string> = {};
     for (const name of Object.keys(head.headers)) {
@@ -289,16 +289,16 @@ export class LinkV2 extends Link<number, OpenStream> {
     return all;
   }
 
-  /** Half a window at a time: neither a frame for every chunk, nor a node that waits for one. */
+  /** Grants half a window at a time: not a frame per chunk, and early enough that no node has to wait. */
   #grant(id: number, stream: OpenStream, bytes: number): void {
     stream.consumed += bytes;
     if (stream.consumed < this.windowBytes / 2 || !this.open.has(id)) return;
     stream.credit += stream.consumed;
-    this.say(encodeCredit(id, stream.consumed));
+    this.send(encodeCredit(id, stream.consumed));
     stream.consumed = 0;
   }
 
-  /** Only 0 means that a frame is gone. */
+  /** Returns false if the frame was dropped. */
   #sendCall(id: number, order: Order): boolean {
     const { bytes } = order.body;
     const first = this.outbox.take(bytes);
@@ -312,7 +312,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   #cancel(id: number): void {
     if (!this.open.has(id)) return;
     this.outbox.drop(id);
-    this.say(encodeCancel(id));
+    this.send(encodeCancel(id));
   }
 }
 
@@ -320,7 +320,7 @@ function isSuccess(head: Head): boolean {
   return head.status >= 200 && head.status < 300;
 }
 
-/** What the node has told; where it could not (its connection was lost), frames are counted instead. */
+/** The node's own tally; if the node could not send it, because its connection was lost, the number of frames. */
 function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
   if (finish === null) {
     const guess = isStream && chunks > 0 ? chunks : null;

@@ -16,10 +16,10 @@ import {
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
 import { UNDER_WAY_BYTES } from "./outbox.ts";
-import { bodyOf, call, Desk, type FakeSocket } from "./testing/link_harness.ts";
+import { bodyOf, call, type FakeSocket, LinkHarness } from "./testing/link_harness.ts";
 
 const success: Head = { status: 200, headers: {} };
-const told: Finish = {
+const tally: Finish = {
   prompt_tokens: 7,
   completion_tokens: 3,
   estimated: false,
@@ -28,31 +28,31 @@ const told: Finish = {
   total_ms: 2,
 };
 
-/** What the frames bring of bodies. */
+/** The body bytes in the frames. */
 function bodyBytes(frames: readonly FrameV2[]): Buffer {
   return Buffer.concat(
     frames.flatMap((one) => one.type === "call" || one.type === "body" ? [one.bytes] : []),
   );
 }
 
-/** A registered v2 node, with what it was sent until then left out. */
+/** A registered v2 node. The frames that it was sent until then are left out. */
 class V2Node {
-  readonly desk: Desk;
+  readonly harness: LinkHarness;
   readonly socket: FakeSocket;
 
-  constructor(options: ConstructorParameters<typeof Desk>[0] = {}) {
-    this.desk = new Desk(options);
-    this.socket = this.desk.dial({ wire: 2 });
-    this.desk.register(this.socket);
+  constructor(options: ConstructorParameters<typeof LinkHarness>[0] = {}) {
+    this.harness = new LinkHarness(options);
+    this.socket = this.harness.dial({ wire: 2 });
+    this.harness.register(this.socket);
     this.socket.messages.length = 0;
   }
 
   call(change: Parameters<typeof call>[1] = { stream: true }) {
-    return call(this.desk, change);
+    return call(this.harness, change);
   }
 
   send(...frames: Uint8Array[]): void {
-    for (const frame of frames) this.desk.bytes(this.socket, frame);
+    for (const frame of frames) this.harness.bytes(this.socket, frame);
   }
 
   head(stream: number, head: Head = success): void {
@@ -67,7 +67,7 @@ class V2Node {
     this.send(encodeStreamV2(stream, new Uint8Array(bytes)));
   }
 
-  finish(stream: number, finish: Finish = told): void {
+  finish(stream: number, finish: Finish = tally): void {
     this.send(encodeJson("finish", stream, finish));
   }
 
@@ -79,31 +79,31 @@ class V2Node {
     this.send(encodeJson("status", 0, status));
   }
 
-  /** Says that it has read all that was sent; returns what comes then. */
-  takesMore(): FrameV2[] {
-    this.desk.pong(this.socket);
-    return this.heard();
+  /** Answers the last ping; returns the frames that are sent then. */
+  readsAll(): FrameV2[] {
+    this.harness.pong(this.socket);
+    return this.received();
   }
 
-  /** What it was sent since the last look. */
-  heard(): FrameV2[] {
+  /** The frames sent to it since the last call of this method. */
+  received(): FrameV2[] {
     const { frames } = this.socket;
     this.socket.messages.length = 0;
     return frames;
   }
 
   get inHub() {
-    const [node] = this.desk.hub.nodes();
+    const [node] = this.harness.hub.nodes();
     return node!;
   }
 }
 
 describe("the beginning of a link in wire v2", () => {
   test("HELLO comes at once, WELCOME after REGISTER, with the link's terms", () => {
-    const desk = new Desk();
-    const socket = desk.dial({ wire: 2 });
+    const harness = new LinkHarness();
+    const socket = harness.dial({ wire: 2 });
     expect(socket.frames).toEqual([{ type: "hello", stream: 0, data: { versions: [1, 2] } }]);
-    desk.register(socket, { models: ["a", "b"], max_parallel: 4, name: "studio", agent: "x/1" });
+    harness.register(socket, { models: ["a", "b"], max_parallel: 4, name: "studio", agent: "x/1" });
     expect(socket.frames[1]).toEqual({
       type: "welcome",
       stream: 0,
@@ -117,7 +117,7 @@ describe("the beginning of a link in wire v2", () => {
         takes_packs: true,
       },
     });
-    const [node] = desk.hub.nodes();
+    const [node] = harness.hub.nodes();
     expect(node!.offer).toEqual({
       name: "studio",
       agent: "x/1",
@@ -126,14 +126,14 @@ describe("the beginning of a link in wire v2", () => {
     });
   });
 
-  test("REGISTER tells what the models can do; of others nothing is kept", () => {
-    const desk = new Desk();
+  test("REGISTER states what the models can do; other models are ignored", () => {
+    const harness = new LinkHarness();
     const capabilities = {
       m: { endpoints: ["/v1/messages", "/v9/later"], context_length: 8192, vision: false },
       stranger: { tools: true },
     };
-    desk.register(desk.dial({ wire: 2 }), { models: ["m", "n"], capabilities } as never);
-    const [node] = desk.hub.nodes();
+    harness.register(harness.dial({ wire: 2 }), { models: ["m", "n"], capabilities } as never);
+    const [node] = harness.hub.nodes();
     expect(node!.offer.facts).toEqual(
       new Map([["m", {
         endpoints: ["/v1/messages"],
@@ -149,36 +149,36 @@ describe("the beginning of a link in wire v2", () => {
   });
 
   test("a second REGISTER replaces the offer, and the session stays the same", () => {
-    const desk = new Desk();
-    const socket = desk.dial({ wire: 2 });
-    desk.register(socket);
-    desk.register(socket, { models: ["n"] });
-    expect(desk.hub.models()).toEqual(["n"]);
+    const harness = new LinkHarness();
+    const socket = harness.dial({ wire: 2 });
+    harness.register(socket);
+    harness.register(socket, { models: ["n"] });
+    expect(harness.hub.models()).toEqual(["n"]);
     const [first, second] = socket.frames.filter((frame) => frame.type === "welcome");
     expect(first?.data.session).toBe(second!.data.session);
   });
 
-  test("text on a link that agreed to v2 is malformed, a REGISTER too", async () => {
-    const desk = new Desk();
-    const socket = desk.dial({ wire: 2 });
-    desk.say(socket, { type: "REGISTER", data: { max_parallel: 1, models: ["m"] } });
-    expect(desk.hub.size).toBe(0);
+  test("text on a link that agreed to v2 is malformed, even a REGISTER", async () => {
+    const harness = new LinkHarness();
+    const socket = harness.dial({ wire: 2 });
+    harness.text(socket, { type: "REGISTER", data: { max_parallel: 1, models: ["m"] } });
+    expect(harness.hub.size).toBe(0);
     expect(socket.frames[1]).toMatchObject({ type: "error", stream: 0, data: { code: 400 } });
-    await desk.clock.pass(5_000);
+    await harness.clock.pass(5_000);
     expect(socket.closed).toMatchObject({ code: 4002 });
   });
 
-  test("frames are to be no larger than the gateway takes", () => {
-    const desk = new Desk({ maxFrameBytes: 65_536 });
-    const socket = desk.dial({ wire: 2 });
-    desk.register(socket);
+  test("WELCOME limits frames to what the gateway takes", () => {
+    const harness = new LinkHarness({ maxFrameBytes: 65_536 });
+    const socket = harness.dial({ wire: 2 });
+    harness.register(socket);
     expect(socket.frames[1]).toMatchObject({ data: { max_frame_bytes: 65_536 } });
   });
 
-  test("where less may be held for a caller than a window, the window is that", () => {
-    const desk = new Desk({ maxBufferedBytes: 1000 });
-    const socket = desk.dial({ wire: 2 });
-    desk.register(socket);
+  test("the window is no larger than what may be held for a caller", () => {
+    const harness = new LinkHarness({ maxBufferedBytes: 1000 });
+    const socket = harness.dial({ wire: 2 });
+    harness.register(socket);
     expect(socket.frames[1]).toMatchObject({ data: { window_bytes: 1000 } });
   });
 });
@@ -188,7 +188,7 @@ describe("a call in wire v2", () => {
     const node = new V2Node();
     const body = bodyOf(`{"model":"m", "seed":9007199254740993,\n"x":"é"}`);
     node.call({ stream: true, body });
-    const [frame, ...rest] = node.heard();
+    const [frame, ...rest] = node.received();
     expect(rest).toEqual([]);
     expect(frame).toEqual({
       type: "call",
@@ -205,55 +205,55 @@ describe("a call in wire v2", () => {
     });
   });
 
-  test("whose body is large goes in pieces, as the node has read those before, and comes out whole", () => {
+  test("with a large body is sent in pieces as the node reads, and arrives whole", () => {
     const node = new V2Node();
     const body = bodyOf(JSON.stringify({ model: "m", text: "é".repeat(1_200_000) }));
     node.call({ body });
-    const frames = node.heard();
+    const frames = node.received();
     expect(bodyBytes(frames).byteLength).toBe(UNDER_WAY_BYTES);
-    for (let more; (more = node.takesMore()).length > 0;) frames.push(...more);
+    for (let more; (more = node.readsAll()).length > 0;) frames.push(...more);
     expect(new Set(frames.map(({ stream }) => stream))).toEqual(new Set([1]));
     expect(frames.map(({ type }) => type).lastIndexOf("call")).toBe(0);
     expect(bodyBytes(frames).equals(body.bytes)).toBe(true);
   });
 
-  test("whose body is on its way holds up neither other calls nor grants nor cancels", () => {
+  test("with a large body holds up neither other calls nor grants nor cancels", () => {
     const node = new V2Node();
     const streaming = node.call();
     node.head(1);
-    node.heard();
+    node.received();
     const large = node.call({ body: bodyOf("x".repeat(4 * UNDER_WAY_BYTES)) });
-    expect(bodyBytes(node.heard()).byteLength).toBe(UNDER_WAY_BYTES);
+    expect(bodyBytes(node.received()).byteLength).toBe(UNDER_WAY_BYTES);
     node.zeros(1, WINDOW_BYTES);
     streaming.running!.consumed(WINDOW_BYTES);
     node.call({ body: bodyOf("{}") });
     large.running!.cancel();
-    expect(node.heard().map(({ type, stream }) => [type, stream])).toEqual([
+    expect(node.received().map(({ type, stream }) => [type, stream])).toEqual([
       ["credit", 1],
       ["call", 3],
       ["cancel", 2],
     ]);
-    // The rest of the large body stays here, and the small one goes.
+    // The rest of the cancelled body is dropped, and the small body is sent.
     const rest: FrameV2[] = [];
-    for (let more; (more = node.takesMore()).length > 0;) rest.push(...more);
+    for (let more; (more = node.readsAll()).length > 0;) rest.push(...more);
     expect(rest.map(({ type, stream }) => [type, stream])).toEqual([["body", 3]]);
   });
 
-  test("whose node has refused it before its body had come sends no more of it", () => {
+  test("that its node rejects before the whole body was sent sends no more of it", () => {
     const node = new V2Node();
-    const { heard } = node.call({ body: bodyOf("x".repeat(4 * UNDER_WAY_BYTES)) });
+    const { received } = node.call({ body: bodyOf("x".repeat(4 * UNDER_WAY_BYTES)) });
     node.error(1, { code: 413, message: "too large for this node" });
-    expect(heard.failures).toHaveLength(1);
-    node.heard();
-    expect(node.takesMore()).toEqual([]);
+    expect(received.failures).toHaveLength(1);
+    node.received();
+    expect(node.readsAll()).toEqual([]);
   });
 
-  test("is not taken by a node that has megabytes of bodies still to come", () => {
+  test("is not sent to a node with megabytes of unsent bodies", () => {
     const node = new V2Node();
     const body = bodyOf("x".repeat(9 * 1024 * 1024));
     expect(node.call({ body }).running).not.toBeNull();
     expect(node.call().running).toBeNull();
-    while (node.takesMore().length > 0);
+    while (node.readsAll().length > 0);
     expect(node.call().running).not.toBeNull();
   });
 
@@ -262,7 +262,7 @@ describe("a call in wire v2", () => {
     node.call({ stream: true, wantsUsage: false });
     node.call({ stream: true, wantsUsage: true });
     node.call({ stream: false });
-    expect(node.heard().map((frame) => frame.type === "call" && frame.data.hide_usage)).toEqual([
+    expect(node.received().map((frame) => frame.type === "call" && frame.data.hide_usage)).toEqual([
       true,
       false,
       false,
@@ -271,7 +271,7 @@ describe("a call in wire v2", () => {
 
   test("gets its answer's bytes as they come, and the tally from FINISH", () => {
     const node = new V2Node();
-    const { heard, running } = node.call();
+    const { received, running } = node.call();
     node.head(1);
     node.text(1, "data: 1\n\ndata: 2");
     node.text(1, "\n\n");
@@ -282,7 +282,7 @@ describe("a call in wire v2", () => {
       chunks: 2,
     });
     node.finish(1);
-    expect(heard).toEqual({
+    expect(received).toEqual({
       headers: [{}],
       data: ["data: 1\n\ndata: 2", "\n\n"],
       finished: 1,
@@ -296,9 +296,9 @@ describe("a call in wire v2", () => {
     });
   });
 
-  test("hears of the upstream's headers that callers may see, and of no others", () => {
+  test("passes on the upstream's headers that callers may see, and no others", () => {
     const node = new V2Node();
-    const { heard } = node.call();
+    const { received } = node.call();
     const headers = {
       "x-ratelimit-remaining-tokens": "17",
       "retry-after": "1\r\nset-cookie: session=stolen",
@@ -309,12 +309,12 @@ describe("a call in wire v2", () => {
       "access-control-allow-origin": "*",
     };
     node.head(1, { status: 200, headers });
-    expect(heard.headers).toEqual([{ "x-ratelimit-remaining-tokens": "17" }]);
+    expect(received.headers).toEqual([{ "x-ratelimit-remaining-tokens": "17" }]);
   });
 
-  test("that the upstream refuses is an answer, with its status, headers and body", () => {
+  test("that the upstream rejects fails with the upstream's status, headers and body", () => {
     const node = new V2Node();
-    const { heard } = node.call();
+    const { received } = node.call();
     node.head(1, { status: 429, headers: { "retry-after": "7", "x-secret": "no" } });
     const body = new TextEncoder().encode(`{"error":{"message":"slów down"}}`);
     const middle = body.indexOf(0xc3) + 1;
@@ -322,9 +322,9 @@ describe("a call in wire v2", () => {
       encodeStreamV2(1, body.subarray(0, middle)),
       encodeStreamV2(1, body.subarray(middle)),
     );
-    expect(heard).toMatchObject({ data: [], failures: [], headers: [] });
+    expect(received).toMatchObject({ data: [], failures: [], headers: [] });
     node.finish(1);
-    expect(heard.failures).toEqual([{
+    expect(received.failures).toEqual([{
       kind: "answered",
       status: 429,
       headers: { "retry-after": "7" },
@@ -332,31 +332,31 @@ describe("a call in wire v2", () => {
     }]);
   });
 
-  test("that is refused at endless length is refused at 64 KiB, and its node told to stop", () => {
+  test("whose rejection does not end fails after 64 KiB of it, and its node is told to stop", () => {
     const node = new V2Node();
-    const { heard } = node.call();
-    node.heard();
+    const { received } = node.call();
+    node.received();
     node.head(1, { status: 400, headers: {} });
     for (let sent = 0; sent < WINDOW_BYTES; sent += 16 * 1024) node.zeros(1, 16 * 1024);
-    expect(heard.failures).toMatchObject([{ kind: "answered", status: 400 }]);
-    expect(heard.failures[0]).toHaveProperty("body.length", 64 * 1024);
-    expect(node.heard()).toEqual([{ type: "cancel", stream: 1 }]);
+    expect(received.failures).toMatchObject([{ kind: "answered", status: 400 }]);
+    expect(received.failures[0]).toHaveProperty("body.length", 64 * 1024);
+    expect(node.received()).toEqual([{ type: "cancel", stream: 1 }]);
     expect(node.socket.closed).toBeNull();
   });
 
-  test("that fails has the upstream's code, its patience and what it cost", () => {
+  test("that fails has the upstream's code, its retry delay and its tally", () => {
     const node = new V2Node();
-    const { heard, running } = node.call();
-    node.error(1, { code: 503, message: "overloaded", retry_after_ms: 1500, tally: told });
-    expect(heard.failures).toEqual([
+    const { received, running } = node.call();
+    node.error(1, { code: 503, message: "overloaded", retry_after_ms: 1500, tally });
+    expect(received.failures).toEqual([
       { kind: "refused", error: { code: 503, message: "overloaded", retry_after_ms: 1500 } },
     ]);
     expect(running!.tally().completionTokens).toBe(3);
   });
 
-  test("that fails has the upstream's error object, and the kind that the node has named", () => {
+  test("that fails has the upstream's error object, and the kind that the node names", () => {
     const node = new V2Node();
-    const { heard } = node.call();
+    const { received } = node.call();
     const failure = {
       code: 500,
       message: "no",
@@ -364,26 +364,26 @@ describe("a call in wire v2", () => {
       error: { message: "no" },
     };
     node.error(1, failure);
-    expect(heard.failures).toEqual([{ kind: "refused", error: failure }]);
+    expect(received.failures).toEqual([{ kind: "refused", error: failure }]);
   });
 
-  test("that finds no free slot is nobody's fault", () => {
+  test("that finds no free slot is reported as busy", () => {
     const node = new V2Node();
-    const { heard } = node.call();
+    const { received } = node.call();
     node.error(1, { code: 503, message: "all 2 slots are in use", busy: true });
-    expect(heard.failures).toMatchObject([
+    expect(received.failures).toMatchObject([
       { kind: "refused", error: { message: "BUSY: all 2 slots are in use" } },
     ]);
   });
 
-  test("is lost with its connection, with what had come by then", () => {
+  test("is lost with its connection, with an estimate of what had arrived", () => {
     const node = new V2Node();
-    const { heard, running } = node.call();
+    const { received, running } = node.call();
     node.head(1);
     node.text(1, "data: 1\n\n");
-    node.desk.gone(node.socket);
-    expect(node.desk.hub.size).toBe(0);
-    expect(heard.failures).toMatchObject([{ kind: "lost" }]);
+    node.harness.gone(node.socket);
+    expect(node.harness.hub.size).toBe(0);
+    expect(received.failures).toMatchObject([{ kind: "lost" }]);
     expect(running!.tally()).toMatchObject({ completionTokens: 1, estimated: true, chunks: 1 });
   });
 });
@@ -430,56 +430,56 @@ describe("an answer that breaks the rules of wire v2 fails its attempt, and its 
   for (const [what, send, reason] of breaches) {
     test(what, () => {
       const node = new V2Node();
-      const { heard } = node.call();
-      node.heard();
+      const { received } = node.call();
+      node.received();
       send(node);
-      expect(heard.failures).toEqual([{ kind: "protocol", reason }]);
-      expect(heard.finished).toBe(0);
-      expect(node.heard()).toEqual([{ type: "cancel", stream: 1 }]);
+      expect(received.failures).toEqual([{ kind: "protocol", reason }]);
+      expect(received.finished).toBe(0);
+      expect(node.received()).toEqual([{ type: "cancel", stream: 1 }]);
       expect(node.socket.closed).toBeNull();
     });
   }
 });
 
 describe("credit", () => {
-  test("is granted anew once half a window has left for the caller, to the byte", () => {
+  test("is granted again once half a window was sent to the caller, to the byte", () => {
     const node = new V2Node();
     const { running } = node.call();
-    node.heard();
+    node.received();
     node.head(1);
     node.zeros(1, WINDOW_BYTES);
     running!.consumed(WINDOW_BYTES / 2 - 1);
-    expect(node.heard()).toEqual([]);
+    expect(node.received()).toEqual([]);
     running!.consumed(2);
-    expect(node.heard()).toEqual([{ type: "credit", stream: 1, bytes: WINDOW_BYTES / 2 + 1 }]);
+    expect(node.received()).toEqual([{ type: "credit", stream: 1, bytes: WINDOW_BYTES / 2 + 1 }]);
     running!.consumed(WINDOW_BYTES / 2 - 1);
-    expect(node.heard()).toEqual([]);
+    expect(node.received()).toEqual([]);
   });
 
   test("lasts for an answer of any length while the caller reads", () => {
     const node = new V2Node();
-    const { heard, running } = node.call();
+    const { received, running } = node.call();
     node.head(1);
     const size = 50_000;
     for (let i = 0; i < 100; i++) {
       node.zeros(1, size);
       running!.consumed(size);
     }
-    expect(heard.failures).toEqual([]);
-    expect(heard.data).toHaveLength(100);
+    expect(received.failures).toEqual([]);
+    expect(received.data).toHaveLength(100);
   });
 
   test("is not granted while the caller takes nothing", () => {
     const node = new V2Node();
-    const { heard } = node.call();
-    node.heard();
+    const { received } = node.call();
+    node.received();
     node.head(1);
     for (let i = 0; i < 4; i++) node.zeros(1, WINDOW_BYTES / 4);
-    expect(node.heard()).toEqual([]);
-    expect(heard.failures).toEqual([]);
+    expect(node.received()).toEqual([]);
+    expect(received.failures).toEqual([]);
   });
 
-  test("of one stream is no other's", () => {
+  test("of one stream does not count for another", () => {
     const node = new V2Node();
     const [stalled, other] = [node.call(), node.call({ stream: true, attemptId: "req-2" })];
     node.head(1);
@@ -488,9 +488,9 @@ describe("credit", () => {
     node.zeros(2, WINDOW_BYTES);
     other.running!.consumed(WINDOW_BYTES);
     node.zeros(2, WINDOW_BYTES);
-    expect(other.heard.failures).toEqual([]);
+    expect(other.received.failures).toEqual([]);
     node.zeros(1, 1);
-    expect(stalled.heard.failures).toMatchObject([{ kind: "protocol" }]);
+    expect(stalled.received.failures).toMatchObject([{ kind: "protocol" }]);
   });
 
   test("is not granted to a call that has ended", () => {
@@ -499,9 +499,9 @@ describe("credit", () => {
     node.head(1);
     node.zeros(1, WINDOW_BYTES);
     node.finish(1);
-    node.heard();
+    node.received();
     running!.consumed(WINDOW_BYTES);
-    expect(node.heard()).toEqual([]);
+    expect(node.received()).toEqual([]);
   });
 });
 
@@ -509,38 +509,38 @@ describe("a cancel", () => {
   for (const code of [499, 200] as const) {
     test(`is confirmed by ${code === 499 ? "ERROR 499" : "FINISH"}, with the tally`, () => {
       const node = new V2Node();
-      const { heard, running } = node.call();
-      node.heard();
+      const { received, running } = node.call();
+      node.received();
       node.head(1);
       node.text(1, "data: 1\n\n");
       running!.cancel();
-      expect(node.heard()).toEqual([{ type: "cancel", stream: 1 }]);
-      if (code === 499) node.error(1, { code, message: "stopped", tally: told });
+      expect(node.received()).toEqual([{ type: "cancel", stream: 1 }]);
+      if (code === 499) node.error(1, { code, message: "stopped", tally });
       else node.finish(1);
-      expect(heard.finished + heard.failures.length).toBe(1);
+      expect(received.finished + received.failures.length).toBe(1);
       expect(running!.tally()).toMatchObject({ promptTokens: 7, completionTokens: 3 });
       running!.cancel();
-      expect(node.heard()).toEqual([]);
+      expect(node.received()).toEqual([]);
     });
   }
 
-  test("that nobody confirms ends with the patience for it: what comes later reaches nobody", () => {
+  test("that is not confirmed is given up: frames that come later are ignored", () => {
     const node = new V2Node();
-    const { heard, running } = node.call();
+    const { received, running } = node.call();
     running!.cancel();
     running!.forget();
     node.head(1);
     node.text(1, "late");
     node.finish(1);
-    expect(heard).toEqual({ headers: [], data: [], finished: 0, failures: [] });
+    expect(received).toEqual({ headers: [], data: [], finished: 0, failures: [] });
     expect(node.socket.closed).toBeNull();
   });
 });
 
-describe("frames that nobody waits for", () => {
-  test("are dropped quietly when their call has ended", () => {
+describe("frames without an open stream", () => {
+  test("are ignored if their call has ended", () => {
     const node = new V2Node();
-    const { heard } = node.call();
+    const { received } = node.call();
     node.head(1);
     node.text(1, "all");
     node.finish(1);
@@ -550,12 +550,12 @@ describe("frames that nobody waits for", () => {
       node.finish(1);
       node.error(1, { code: 500, message: "late" });
     }
-    expect(heard).toMatchObject({ data: ["all"], finished: 1, failures: [] });
+    expect(received).toMatchObject({ data: ["all"], finished: 1, failures: [] });
     expect(node.socket.closed).toBeNull();
-    expect(node.desk.log).toEqual(["info node connected"]);
+    expect(node.harness.log).toEqual(["info node connected"]);
   });
 
-  test("end the link when more comes than a node needs to stop", () => {
+  test("end the link if more comes than a node needs to stop", () => {
     const node = new V2Node();
     node.call();
     node.head(1);
@@ -566,13 +566,13 @@ describe("frames that nobody waits for", () => {
     expect(node.socket.closed).toMatchObject({ code: 4003 });
   });
 
-  test("end the link at the tenth when their stream was never this node's", () => {
+  test("end the link at the tenth if their stream was never this node's", () => {
     const node = new V2Node();
     node.call();
     const strange = [
       encodeStreamV2(2, new Uint8Array(1)),
       encodeJson("head", 3, success),
-      encodeJson("finish", 4, told),
+      encodeJson("finish", 4, tally),
       encodeJson("error", 5, { code: 500, message: "x" }),
       encodeCredit(1, 1),
       encodeCancel(1),
@@ -594,30 +594,30 @@ describe("frames that nobody waits for", () => {
 
   test("cannot reach a stream of another node, which has the same number", () => {
     const node = new V2Node();
-    const { heard } = node.call();
+    const { received } = node.call();
     node.head(1);
-    const stranger = node.desk.dial({ wire: 2, keyId: "other" });
-    node.desk.register(stranger, { node_id: "n2" });
-    for (const frame of [encodeStreamV2(1, new Uint8Array(5)), encodeJson("finish", 1, told)]) {
-      node.desk.bytes(stranger, frame);
+    const stranger = node.harness.dial({ wire: 2, keyId: "other" });
+    node.harness.register(stranger, { node_id: "n2" });
+    for (const frame of [encodeStreamV2(1, new Uint8Array(5)), encodeJson("finish", 1, tally)]) {
+      node.harness.bytes(stranger, frame);
     }
-    expect(heard).toMatchObject({ data: [], finished: 0, failures: [] });
+    expect(received).toMatchObject({ data: [], finished: 0, failures: [] });
   });
 });
 
-describe("frames that come together", () => {
-  test("count as if each had come by itself", () => {
+describe("frames in a PACK", () => {
+  test("count as if each had come alone", () => {
     const node = new V2Node();
-    const { heard } = node.call();
+    const { received } = node.call();
     const text = new TextEncoder().encode("hi");
     node.send(
       encodePack([
         encodeJson("head", 1, success),
         encodeStreamV2(1, text),
-        encodeJson("finish", 1, told),
+        encodeJson("finish", 1, tally),
       ])!,
     );
-    expect(heard).toMatchObject({ data: ["hi"], finished: 1, failures: [] });
+    expect(received).toMatchObject({ data: ["hi"], finished: 1, failures: [] });
   });
 
   test("are not read any further once one of them has ended the link", () => {
@@ -625,7 +625,7 @@ describe("frames that come together", () => {
     const malformed = encodeJson("head", 1, { status: 7, headers: {} });
     node.send(encodePack(Array.from({ length: 1000 }, () => malformed))!);
     expect(node.socket.closed?.code).toBe(4003);
-    expect(node.desk.log.filter((line) => line.includes("malformed"))).toHaveLength(10);
+    expect(node.harness.log.filter((line) => line.includes("malformed"))).toHaveLength(10);
   });
 });
 
@@ -635,25 +635,25 @@ describe("malformed frames", () => {
     ["a HEAD that is no JSON", new Uint8Array([32, 0, 0, 0, 0, 0, 0, 1, 123])],
     ["a STREAM on the connection", encodeStreamV2(0, new Uint8Array(1))],
     ["a REGISTER of no slots", encodeJson("register", 0, { max_parallel: 0, models: [] } as never)],
-    ["a FINISH of −1 tokens", encodeJson("finish", 1, { ...told, prompt_tokens: -1 })],
+    ["a FINISH of −1 tokens", encodeJson("finish", 1, { ...tally, prompt_tokens: -1 })],
   ];
   for (const [what, bytes] of frames) {
-    test(`are answered, and the tenth in a row ends the link: ${what}`, () => {
+    test(`are answered with ERROR, and the tenth in a row ends the link: ${what}`, () => {
       const node = new V2Node();
-      const { heard } = node.call();
-      node.heard();
+      const { received } = node.call();
+      node.received();
       for (let i = 0; i < 9; i++) node.send(bytes);
-      expect(node.heard()).toEqual(
+      expect(node.received()).toEqual(
         Array(9).fill({ type: "error", stream: 0, data: expect.objectContaining({ code: 400 }) }),
       );
       expect(node.socket.closed).toBeNull();
       node.send(bytes, bytes);
       expect(node.socket.closed).toMatchObject({ code: 4003 });
-      expect(heard.failures).toEqual([]);
+      expect(received.failures).toEqual([]);
     });
   }
 
-  test("are forgiven by a good one, of a type of tomorrow too", () => {
+  test("are forgiven after a readable one, even of an unknown type", () => {
     const node = new V2Node();
     for (let i = 0; i < 30; i++) {
       node.send(i % 6 === 5 ? new Uint8Array([99, 0, 0, 0, 0, 0, 0, 1]) : new Uint8Array(1));
@@ -661,36 +661,36 @@ describe("malformed frames", () => {
     expect(node.socket.closed).toBeNull();
   });
 
-  test("are not read any more once the link was ended for them", () => {
+  test("are not read after they have ended the link", () => {
     const node = new V2Node();
     for (let i = 0; i < 50; i++) node.send(new Uint8Array(1));
-    expect(node.heard()).toHaveLength(10);
+    expect(node.received()).toHaveLength(10);
   });
 });
 
 describe("STATUS", () => {
-  test("changes capacity and models, and leaves alone what it does not name", () => {
+  test("changes capacity and models, and keeps what it does not name", () => {
     const node = new V2Node();
     node.status({ max_parallel: 5 });
     expect(node.inHub.offer).toMatchObject({ maxParallel: 5, models: ["m"] });
     node.status({ models: ["x", "y", "x"] });
     expect(node.inHub.offer).toMatchObject({ maxParallel: 5, models: ["x", "y"] });
-    expect(node.desk.hub.models()).toEqual(["x", "y"]);
+    expect(node.harness.hub.models()).toEqual(["x", "y"]);
   });
 
-  test("changes what is known of the models, all of them at once", () => {
+  test("replaces the capabilities of all models", () => {
     const node = new V2Node();
     node.status({ models: ["x", "y"], capabilities: { x: { endpoints: ["/v1/embeddings"] } } });
-    expect(node.desk.hub.factsOf("x")?.endpoints).toEqual(["/v1/embeddings"]);
-    expect(node.desk.hub.factsOf("y")?.endpoints).toEqual(["/v1/chat/completions"]);
+    expect(node.harness.hub.factsOf("x")?.endpoints).toEqual(["/v1/embeddings"]);
+    expect(node.harness.hub.factsOf("y")?.endpoints).toEqual(["/v1/chat/completions"]);
     node.status({ max_parallel: 9 });
-    expect(node.desk.hub.factsOf("x")?.endpoints).toEqual(["/v1/embeddings"]);
+    expect(node.harness.hub.factsOf("x")?.endpoints).toEqual(["/v1/embeddings"]);
     node.status({ capabilities: { y: { tools: true } } });
-    expect(node.desk.hub.factsOf("x")?.endpoints).toEqual(["/v1/chat/completions"]);
-    expect(node.desk.hub.factsOf("y")?.tools).toBe(true);
+    expect(node.harness.hub.factsOf("x")?.endpoints).toEqual(["/v1/chat/completions"]);
+    expect(node.harness.hub.factsOf("y")?.tools).toBe(true);
   });
 
-  test("keeps calls away while the node drains or pauses, and lets them in again", () => {
+  test("keeps calls away while the node drains or pauses, until it serves again", () => {
     const node = new V2Node();
     for (const state of ["draining", "paused"] as const) {
       node.status({ state, reason: "somebody plays a game" });
@@ -702,63 +702,63 @@ describe("STATUS", () => {
     }
   });
 
-  test("that says nothing is a sign of life, and no news for the log", () => {
+  test("without a member is a sign of life that changes and logs nothing", () => {
     const node = new V2Node();
     const { offer } = node.inHub;
     for (let i = 0; i < 10; i++) node.status({});
     expect(node.inHub.offer).toBe(offer);
-    expect(node.desk.log).toEqual(["info node connected"]);
+    expect(node.harness.log).toEqual(["info node connected"]);
   });
 
   test("before REGISTER changes nothing", () => {
-    const desk = new Desk();
-    const socket = desk.dial({ wire: 2 });
-    desk.bytes(socket, encodeJson("status", 0, { models: ["m"] }));
-    expect(desk.hub.size).toBe(0);
+    const harness = new LinkHarness();
+    const socket = harness.dial({ wire: 2 });
+    harness.bytes(socket, encodeJson("status", 0, { models: ["m"] }));
+    expect(harness.hub.size).toBe(0);
   });
 });
 
 describe("what the gateway sends", () => {
-  test("GOAWAY reaches v2 nodes, and v1 nodes nothing", () => {
+  test("GOAWAY is sent to v2 nodes only", () => {
     const node = new V2Node();
-    const old = node.desk.dial({ wire: 1 });
-    node.desk.register(old);
-    node.desk.links.goAway("restart", 5_000);
-    expect(node.heard()).toEqual([
+    const old = node.harness.dial({ wire: 1 });
+    node.harness.register(old);
+    node.harness.links.goAway("restart", 5_000);
+    expect(node.received()).toEqual([
       { type: "goaway", stream: 0, data: { reason: "restart", redial_within_ms: 5_000 } },
     ]);
     expect(old.messages).toEqual([]);
   });
 
-  test("counts as sent when it is queued: a call runs on", () => {
+  test("counts as sent if it is queued", () => {
     const node = new V2Node();
     node.socket.sendAnswers = -1;
-    const { heard, running } = node.call();
+    const { received, running } = node.call();
     expect(running).not.toBeNull();
     node.head(1);
     node.zeros(1, WINDOW_BYTES);
     running!.consumed(WINDOW_BYTES);
     node.zeros(1, WINDOW_BYTES);
-    expect(heard.failures).toEqual([]);
+    expect(received.failures).toEqual([]);
     expect(node.socket.isTerminated).toBe(false);
   });
 
-  test("and is dropped means that a call was not started", () => {
+  test("if dropped, means that a call was not started", () => {
     const node = new V2Node();
     node.socket.sendAnswers = 0;
     expect(node.call().running).toBeNull();
     expect(node.socket.isTerminated).toBe(false);
     node.socket.sendAnswers = 1;
-    // The number is used up.
+    // The stream's number is not used again.
     node.call();
-    expect(node.heard()).toMatchObject([{ type: "call", stream: 2 }]);
+    expect(node.received()).toMatchObject([{ type: "call", stream: 2 }]);
   });
 
-  test("and is dropped in the middle of a body ends the link, which has a gap now", () => {
+  test("if dropped in the middle of a body, ends the link, which has a gap", () => {
     const node = new V2Node();
     node.call({ body: bodyOf("x".repeat(2 * UNDER_WAY_BYTES)) });
     node.socket.sendAnswers = 0;
-    node.takesMore();
+    node.readsAll();
     expect(node.socket.isTerminated).toBe(true);
   });
 
@@ -767,7 +767,7 @@ describe("what the gateway sends", () => {
     ["a cancel", ({ running }) => running!.cancel()],
   ];
   for (const [what, send] of needed) {
-    test(`and is dropped ends the link when its stream would wait for ever: ${what}`, () => {
+    test(`if dropped, ends the link, because the stream would wait for ever: ${what}`, () => {
       const node = new V2Node();
       const call = node.call();
       node.head(1);
@@ -778,15 +778,15 @@ describe("what the gateway sends", () => {
     });
   }
 
-  test("is no call for a node that does not read", () => {
+  test("is no call if the node does not read", () => {
     const node = new V2Node();
     node.socket.buffered = 9 * 1024 * 1024;
     expect(node.call().running).toBeNull();
-    expect(node.heard()).toEqual([]);
+    expect(node.received()).toEqual([]);
   });
 });
 
-test("a fault of the gateway's own costs one link, not the process", () => {
+test("an error in the gateway's own code ends one link, not the process", () => {
   const node = new V2Node();
   node.inHub.connection.start({
     attemptId: "req-1",
@@ -807,5 +807,5 @@ test("a fault of the gateway's own costs one link, not the process", () => {
   });
   node.head(1);
   expect(node.socket.isTerminated).toBe(true);
-  expect(node.desk.log).toContain("error could not handle a node's message");
+  expect(node.harness.log).toContain("error could not handle a node's message");
 });

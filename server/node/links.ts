@@ -1,4 +1,4 @@
-/** Every node's socket, from the upgrade to the last byte: joins links to the hub and watches that they live. */
+/** The connections of all nodes, from the upgrade to the close: puts nodes into the hub, and ends silent connections. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import { CloseCode, LivenessWatch, type Status } from "../../protocol/mod.ts";
@@ -11,19 +11,19 @@ import { LinkV2 } from "./link_v2.ts";
 import { factsByModel } from "./model_facts.ts";
 import { Node, type NodeOffer } from "./node.ts";
 
-/** Who is behind a socket, found out before the upgrade. */
+/** The peer of a socket, as authenticated before the upgrade. */
 export interface Dialer {
   accountId: string;
   keyId: string;
   /** Stays the same when the key is replaced by a new one. */
   keyFamily: string;
-  /** The peer's address: tells apart v1 nodes that send no identity of their own. */
+  /** The peer's address: part of the node key of nodes that send no id, as v1 allows. */
   address: string;
-  /** Which version of the wire was agreed on. */
+  /** The negotiated version of the wire. */
   wire: 1 | 2;
 }
 
-/** What Bun keeps beside each socket. */
+/** The data that Bun keeps with each socket. */
 export interface SocketData {
   dialer: Dialer;
   link: Link | null;
@@ -41,28 +41,28 @@ export interface LinksParts {
   hub: Hub;
   clock: Clock;
   log: Log;
-  /** Makes a public id of a private identity: stable, unguessable. */
-  publicId: (identity: string) => string;
+  /** Derives a stable and unguessable public id from a node key. */
+  publicId: (nodeKey: string) => string;
   observer?: NodeObserver;
 }
 
-/** Told of what outlives a connection. */
+/** Receives what is recorded about a node beyond its connection. */
 export interface NodeObserver {
-  /** Before the node can get any call. */
+  /** Called before the node can get a call. */
   connected(node: Node): void;
-  /** It offers something else now. */
+  /** Called when the node's offer has changed. */
   changed(node: Node): void;
-  /** `isSilent`: it was hung up on because nothing was heard from it. */
+  /** `isSilent`: the gateway cut the connection because nothing arrived on it. */
   left(node: Node, closeCode: number, isSilent: boolean): void;
 }
 
-/** A link that has just been challenged must answer within this time. */
+/** A challenged link must show a sign of life within this time. */
 const CHALLENGE_MS = 5_000;
 
 interface Peer {
   dialer: Dialer;
   node: Node | null;
-  /** What `identity` was made of, to give it back. */
+  /** The node key without its ordinal. */
   base: string;
   ordinal: number;
   isSilent: boolean;
@@ -71,7 +71,7 @@ interface Peer {
 
 export class Links implements LinkOwner {
   readonly #peers = new Map<Link, Peer>();
-  /** By identity, and in it by ordinal: two machines may dial with one token and one address. */
+  /** Links by node key without ordinal, then by ordinal: two machines may share a token and an address. */
   readonly #twins = new Map<string, (Link | undefined)[]>();
   readonly #monotonic: () => number;
   readonly #watch: LivenessWatch<Link>;
@@ -101,14 +101,14 @@ export class Links implements LinkOwner {
     return this.#peers.size;
   }
 
-  /** What Bun.serve calls for each socket. All handlers are synchronous: async ones would run out of order. */
+  /** The handlers of Bun.serve. All are synchronous, because async ones would run out of order. */
   handlers(): WebSocketHandler<SocketData> {
     return {
       data: {} as SocketData,
       maxPayloadLength: this.config.maxFrameBytes,
       backpressureLimit: 64 * 1024 * 1024,
       perMessageDeflate: false,
-      // Liveness is ours: Bun's own idle timer would count an event loop that was blocked here.
+      // LivenessWatch replaces Bun's idle timer, which would blame the node when this event loop was blocked.
       idleTimeout: 0,
       sendPings: false,
       open: (ws) => {
@@ -135,7 +135,7 @@ export class Links implements LinkOwner {
       return peer.node.who.publicId;
     }
     peer.cancelRegisterLimit();
-    // Thousands of nodes stay for days: none keeps what it needed to come in.
+    // Drop the closure: thousands of nodes stay connected for days.
     peer.cancelRegisterLimit = nothing;
     const { accountId, keyId, keyFamily, address } = peer.dialer;
     peer.base = `${keyFamily}/${nodeId ?? address}`;
@@ -159,7 +159,7 @@ export class Links implements LinkOwner {
 
   changed(link: Link, status: Status): void {
     const node = this.#peers.get(link)?.node;
-    // Nothing in it is a mere sign of life.
+    // An empty STATUS is only a sign of life.
     if (!node || Object.keys(status).length === 0) return;
     const { hub, log, observer } = this.parts;
     const { offer } = node;
@@ -185,7 +185,7 @@ export class Links implements LinkOwner {
     this.parts.log.error({ node, err: error }, "could not handle a node's message");
   }
 
-  /** Ends connections that came in with this key, registered or not. */
+  /** Ends all connections that were authenticated by the key, registered or not. */
   closeKey(keyId: string): void {
     for (const [link, peer] of this.#peers) {
       if (peer.dialer.keyId === keyId) {
@@ -194,7 +194,7 @@ export class Links implements LinkOwner {
     }
   }
 
-  /** Asks every node that can be asked to look for another gateway within the time. */
+  /** Asks all nodes to connect to another gateway within the time. */
   goAway(reason: string, redialWithinMs: number): void {
     for (const link of this.#peers.keys()) link.goAway(reason, redialWithinMs);
   }
@@ -203,7 +203,7 @@ export class Links implements LinkOwner {
     for (const link of this.#peers.keys()) link.close(code, reason);
   }
 
-  /** Ends connections whose peers have not answered a goodbye. */
+  /** Cuts all connections that are left. */
   dropAll(): void {
     for (const link of this.#peers.keys()) link.drop();
   }
@@ -238,16 +238,16 @@ export class Links implements LinkOwner {
       this.parts.observer?.left(peer.node, code, peer.isSilent);
       this.parts.log.info({ node: peer.node.who.publicId, code, reason }, "node disconnected");
     }
-    // Last: failing the attempts makes their calls look for another node, which must not be this one.
+    // Must be last: calls whose attempts fail look for another node at once, which must not be this one.
     link.closed(`connection closed (${code})`);
   }
 
-  /** Another gateway says that it has the node: it answers here at once, or the connection ends. */
+  /** Another gateway reports that the node is connected to it: checks that the connection here still lives. */
   challenge(node: Node): void {
     for (const [link, peer] of this.#peers) if (peer.node === node) this.#challenge(link);
   }
 
-  /** An older connection under the same identity is probably half open: it answers at once, or goes. */
+  /** Older connections of the same node are probably half open: checks that they still live. */
   #challengeTwins(base: string): void {
     for (const link of this.#twins.get(base) ?? []) if (link !== undefined) this.#challenge(link);
   }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { bodyOf, call, Desk } from "./testing/link_harness.ts";
+import { bodyOf, call, LinkHarness } from "./testing/link_harness.ts";
 
 function connected() {
-  const desk = new Desk();
-  const socket = desk.dial();
-  desk.register(socket);
-  return { desk, socket };
+  const harness = new LinkHarness();
+  const socket = harness.dial();
+  harness.register(socket);
+  return { harness, socket };
 }
 
 const stream = (request_id: string, content: string) => ({
@@ -16,40 +16,40 @@ const finish = (request_id: string) => ({ type: "FINISH", data: { request_id } }
 
 describe("a node's link in wire v1", () => {
   test("a node that registers is in the hub with what it offers", () => {
-    const { desk } = connected();
-    const [node] = desk.hub.nodes();
+    const { harness } = connected();
+    const [node] = harness.hub.nodes();
     expect(node!.offer).toEqual({ name: "node", agent: null, maxParallel: 2, models: ["m"] });
-    expect(desk.hub.models()).toEqual(["m"]);
+    expect(harness.hub.models()).toEqual(["m"]);
   });
 
   test("a node is called at chat only, whatever its REGISTER says of endpoints", () => {
-    const { desk, socket } = connected();
+    const { harness, socket } = connected();
     const capabilities = { m: { endpoints: "/v1/embeddings" } };
-    desk.register(socket, { models: ["m"], capabilities } as never);
-    expect(desk.hub.factsOf("m")?.endpoints).toEqual(["/v1/chat/completions"]);
+    harness.register(socket, { models: ["m"], capabilities } as never);
+    expect(harness.hub.factsOf("m")?.endpoints).toEqual(["/v1/chat/completions"]);
   });
 
   test("a second REGISTER replaces the first", () => {
-    const { desk, socket } = connected();
-    desk.register(socket, { max_parallel: 9, models: ["n", "n", "o"] });
-    expect(desk.hub.models()).toEqual(["n", "o"]);
-    expect([...desk.hub.nodes()][0]!.offer.maxParallel).toBe(9);
+    const { harness, socket } = connected();
+    harness.register(socket, { max_parallel: 9, models: ["n", "n", "o"] });
+    expect(harness.hub.models()).toEqual(["n", "o"]);
+    expect([...harness.hub.nodes()][0]!.offer.maxParallel).toBe(9);
   });
 
   test("a node that has not registered within its time is closed", async () => {
-    const desk = new Desk();
-    const late = desk.dial();
-    const timely = desk.dial();
-    await desk.clock.pass(4_999);
-    desk.register(timely);
-    await desk.clock.pass(1);
+    const harness = new LinkHarness();
+    const late = harness.dial();
+    const timely = harness.dial();
+    await harness.clock.pass(4_999);
+    harness.register(timely);
+    await harness.clock.pass(1);
     expect(late.closed).toMatchObject({ code: 4002 });
     expect(timely.closed).toBeNull();
   });
 
-  test("CALL carries the body to the letter", () => {
-    const { desk, socket } = connected();
-    const [node] = desk.hub.nodes();
+  test("CALL carries the body unchanged", () => {
+    const { harness, socket } = connected();
+    const [node] = harness.hub.nodes();
     const texts: string[] = [];
     socket.send = (text) => texts.push(text as string);
     const sink = { head() {}, data() {}, finish() {}, fail() {} };
@@ -70,9 +70,9 @@ describe("a node's link in wire v1", () => {
   });
 
   test("a stream asks for usage where its caller did not, keeping the caller's other options", () => {
-    const { desk, socket } = connected();
+    const { harness, socket } = connected();
     const bodyText = `{"model":"m","stream":true,"stream_options":{"include_obfuscation":false}}`;
-    call(desk, {
+    call(harness, {
       stream: true,
       body: bodyOf(bodyText),
       streamOptions: { include_obfuscation: false },
@@ -85,43 +85,45 @@ describe("a node's link in wire v1", () => {
   });
 
   test("chunks become events, in order, and FINISH ends the attempt once", () => {
-    const { desk, socket } = connected();
-    const { heard } = call(desk, { stream: true });
-    desk.say(socket, stream("req-1", "a"));
-    desk.say(socket, stream("req-1", "b"));
-    desk.say(socket, finish("req-1"));
-    desk.say(socket, finish("req-1"));
-    expect(heard.data.map((text) => JSON.parse(text.slice(6)).choices[0].delta.content)).toEqual([
-      "a",
-      "b",
-    ]);
-    expect(heard.data.every((text) => text.startsWith("data: ") && text.endsWith("\n\n"))).toBe(
+    const { harness, socket } = connected();
+    const { received } = call(harness, { stream: true });
+    harness.text(socket, stream("req-1", "a"));
+    harness.text(socket, stream("req-1", "b"));
+    harness.text(socket, finish("req-1"));
+    harness.text(socket, finish("req-1"));
+    expect(received.data.map((text) => JSON.parse(text.slice(6)).choices[0].delta.content)).toEqual(
+      [
+        "a",
+        "b",
+      ],
+    );
+    expect(received.data.every((text) => text.startsWith("data: ") && text.endsWith("\n\n"))).toBe(
       true,
     );
-    expect(heard).toMatchObject({ finished: 1, failures: [] });
+    expect(received).toMatchObject({ finished: 1, failures: [] });
   });
 
   test("a chunk with line breaks between its tokens stays one event", () => {
-    const { desk, socket } = connected();
-    const { heard } = call(desk, { stream: true });
-    desk.say(
+    const { harness, socket } = connected();
+    const { received } = call(harness, { stream: true });
+    harness.text(
       socket,
       `{"type":"STREAM","data":{"request_id":"req-1","chunk":{\n"choices":[\r\n{"index":0}]}}}`,
     );
-    expect(heard.data).toEqual([`data: {"choices":[{"index":0}]}\n\n`]);
+    expect(received.data).toEqual([`data: {"choices":[{"index":0}]}\n\n`]);
   });
 
   test("a caller who asked for usage sees it", () => {
-    const { desk, socket } = connected();
-    const { heard } = call(desk, { stream: true, wantsUsage: true });
+    const { harness, socket } = connected();
+    const { received } = call(harness, { stream: true, wantsUsage: true });
     const chunk = { choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } };
-    desk.say(socket, { type: "STREAM", data: { request_id: "req-1", chunk } });
-    expect(heard.data).toEqual([`data: ${JSON.stringify(chunk)}\n\n`]);
+    harness.text(socket, { type: "STREAM", data: { request_id: "req-1", chunk } });
+    expect(received.data).toEqual([`data: ${JSON.stringify(chunk)}\n\n`]);
   });
 
-  test("where the upstream tells no usage, chunks that carry tokens are counted, and marked as a guess", () => {
-    const { desk, socket } = connected();
-    const { running } = call(desk, { stream: true });
+  test("without usage from the upstream, chunks that carry tokens are counted and marked as an estimate", () => {
+    const { harness, socket } = connected();
+    const { running } = call(harness, { stream: true });
     const chunks = [
       { delta: { role: "assistant", content: "" } },
       { delta: { content: "one" } },
@@ -130,7 +132,7 @@ describe("a node's link in wire v1", () => {
       { delta: {}, finish_reason: "stop" },
     ];
     for (const choice of chunks) {
-      desk.say(socket, {
+      harness.text(socket, {
         type: "STREAM",
         data: { request_id: "req-1", chunk: { choices: [choice] } },
       });
@@ -143,111 +145,145 @@ describe("a node's link in wire v1", () => {
     });
   });
 
-  test("late frames of a call that ended are dropped quietly", () => {
-    const { desk, socket } = connected();
-    const { heard } = call(desk, { stream: true });
-    desk.say(socket, stream("req-1", "a"));
-    desk.say(socket, finish("req-1"));
-    for (let i = 0; i < 50; i++) desk.say(socket, stream("req-1", "late"));
-    expect(heard.data).toHaveLength(1);
+  test("late frames of a call that ended are ignored", () => {
+    const { harness, socket } = connected();
+    const { received } = call(harness, { stream: true });
+    harness.text(socket, stream("req-1", "a"));
+    harness.text(socket, finish("req-1"));
+    for (let i = 0; i < 50; i++) harness.text(socket, stream("req-1", "late"));
+    expect(received.data).toHaveLength(1);
     expect(socket.closed).toBeNull();
   });
 
-  for (const how of ["has ended", "was called off"]) {
-    test(`a node that floods a call that ${how} loses its connection; one that only goes on does not`, () => {
-      const { desk, socket } = connected();
-      const { running } = call(desk, { stream: true });
-      desk.say(socket, stream("req-1", "a"));
-      if (how === "has ended") desk.say(socket, finish("req-1"));
+  test("late frames are ignored for the last 1,024 calls at least, and foreign after 2,048 more", () => {
+    const { harness, socket } = connected();
+    const end = (id: string) => {
+      call(harness, { stream: true, attemptId: id });
+      harness.text(socket, stream(id, "a"));
+      harness.text(socket, finish(id));
+    };
+    end("oldest");
+    for (let i = 0; i < 1_024; i++) end(`req-${i}`);
+    for (let i = 0; i < 20; i++) harness.text(socket, stream("oldest", "late"));
+    expect(harness.log.filter((line) => line.startsWith("warn"))).toEqual([]);
+    expect(socket.closed).toBeNull();
+    for (let i = 1_024; i < 2_047; i++) end(`req-${i}`);
+    for (let i = 1_023; i < 2_047; i++) harness.text(socket, stream(`req-${i}`, "late"));
+    expect(socket.closed).toBeNull();
+    for (let i = 0; i < 10; i++) harness.text(socket, stream("oldest", "late"));
+    expect(socket.closed).toMatchObject({ code: 4003 });
+  });
+
+  test("what may still come of a call is counted on after another 1,024 calls", () => {
+    const { harness, socket } = connected();
+    call(harness, { stream: true });
+    harness.text(socket, finish("req-1"));
+    const half = stream("req-1", "x".repeat(20 << 20));
+    harness.text(socket, half);
+    for (let i = 0; i < 1_024; i++) {
+      call(harness, { attemptId: `other-${i}` });
+      harness.text(socket, finish(`other-${i}`));
+    }
+    expect(socket.closed).toBeNull();
+    harness.text(socket, half);
+    expect(socket.closed).toMatchObject({ code: 4003 });
+  });
+
+  for (const how of ["has ended", "was cancelled"]) {
+    test(`a node that floods a call that ${how} loses its connection; one that answers on for a while does not`, () => {
+      const { harness, socket } = connected();
+      const { running } = call(harness, { stream: true });
+      harness.text(socket, stream("req-1", "a"));
+      if (how === "has ended") harness.text(socket, finish("req-1"));
       else running!.cancel();
       const mebibyte = stream("req-1", "x".repeat(1 << 20));
-      for (let i = 0; i < 31; i++) desk.say(socket, mebibyte);
+      for (let i = 0; i < 31; i++) harness.text(socket, mebibyte);
       expect(socket.closed).toBeNull();
-      for (let i = 0; i < 2; i++) desk.say(socket, mebibyte);
+      for (let i = 0; i < 2; i++) harness.text(socket, mebibyte);
       expect(socket.closed).toMatchObject({ code: 4003 });
     });
   }
 
-  test("frames for another node's call reach nobody, and ten of them end the connection", () => {
-    const { desk, socket } = connected();
-    const { heard } = call(desk, { stream: true });
-    const stranger = desk.dial({ keyId: "other-key" });
-    desk.register(stranger);
-    for (let i = 0; i < 9; i++) desk.say(stranger, stream("req-1", "injected"));
+  test("frames for another node's call are ignored, and ten of them end the connection", () => {
+    const { harness, socket } = connected();
+    const { received } = call(harness, { stream: true });
+    const stranger = harness.dial({ keyId: "other-key" });
+    harness.register(stranger);
+    for (let i = 0; i < 9; i++) harness.text(stranger, stream("req-1", "injected"));
     expect(stranger.closed).toBeNull();
-    desk.say(stranger, finish("req-1"));
+    harness.text(stranger, finish("req-1"));
     expect(stranger.closed).toMatchObject({ code: 4003 });
-    desk.say(socket, stream("req-1", "mine"));
-    expect(heard.data.join("")).toContain("mine");
-    expect(heard.data.join("")).not.toContain("injected");
-    expect(heard.finished).toBe(0);
+    harness.text(socket, stream("req-1", "mine"));
+    expect(received.data.join("")).toContain("mine");
+    expect(received.data.join("")).not.toContain("injected");
+    expect(received.finished).toBe(0);
   });
 
   test("ten malformed frames in a row end the connection; a good one in between forgives", () => {
-    const { desk, socket } = connected();
-    for (let i = 0; i < 9; i++) desk.say(socket, "not JSON");
-    desk.register(socket);
-    for (let i = 0; i < 9; i++) desk.bytes(socket, new Uint8Array([1, 2, 3]));
+    const { harness, socket } = connected();
+    for (let i = 0; i < 9; i++) harness.text(socket, "not JSON");
+    harness.register(socket);
+    for (let i = 0; i < 9; i++) harness.bytes(socket, new Uint8Array([1, 2, 3]));
     expect(socket.closed).toBeNull();
-    desk.say(socket, "{}");
+    harness.text(socket, "{}");
     expect(socket.closed).toMatchObject({ code: 4003 });
   });
 
   test("a malformed REGISTER is answered with what is wrong, and does not count as one", async () => {
-    const desk = new Desk();
-    const socket = desk.dial();
-    desk.register(socket, { max_parallel: -1 });
+    const harness = new LinkHarness();
+    const socket = harness.dial();
+    harness.register(socket, { max_parallel: -1 });
     expect(JSON.stringify(socket.sent)).toContain("max_parallel");
-    expect(desk.hub.size).toBe(0);
-    await desk.clock.pass(5_000);
+    expect(harness.hub.size).toBe(0);
+    await harness.clock.pass(5_000);
     expect(socket.closed).toMatchObject({ code: 4002 });
   });
 
   test("a frame of an unknown type is ignored", () => {
-    const { desk, socket } = connected();
-    for (let i = 0; i < 50; i++) desk.say(socket, { type: "LATER", data: {} });
+    const { harness, socket } = connected();
+    for (let i = 0; i < 50; i++) harness.text(socket, { type: "LATER", data: {} });
     expect(socket.closed).toBeNull();
     expect(socket.sent).toEqual([]);
   });
 
   test("more than 16 MiB of such frames within a minute end the link", async () => {
-    const { desk, socket } = connected();
+    const { harness, socket } = connected();
     const mebibyte = { type: "LATER", data: { x: "x".repeat(1024 * 1024) } };
-    for (let i = 0; i < 15; i++) desk.say(socket, mebibyte);
-    // The desk pings each node, and whoever does not answer is gone.
+    for (let i = 0; i < 15; i++) harness.text(socket, mebibyte);
+    // Each frame is a sign of life, too: a silent node would be dropped.
     for (let i = 0; i < 6; i++) {
-      await desk.clock.pass(10_000);
-      desk.say(socket, { type: "LATER", data: {} });
+      await harness.clock.pass(10_000);
+      harness.text(socket, { type: "LATER", data: {} });
     }
-    for (let i = 0; i < 15; i++) desk.say(socket, mebibyte);
+    for (let i = 0; i < 15; i++) harness.text(socket, mebibyte);
     expect(socket.closed).toBeNull();
-    desk.say(socket, mebibyte);
+    harness.text(socket, mebibyte);
     expect(socket.closed).toMatchObject({ code: 4003 });
   });
 
   test("an attempt whose node finishes without an answer, or answers twice, has failed", () => {
-    const { desk, socket } = connected();
-    const empty = call(desk, { attemptId: "req-1" });
-    desk.say(socket, finish("req-1"));
-    expect(empty.heard.failures).toMatchObject([{ kind: "protocol" }]);
-    const twice = call(desk, { attemptId: "req-2" });
-    desk.say(socket, stream("req-2", "a"));
-    desk.say(socket, stream("req-2", "b"));
-    expect(twice.heard.failures).toMatchObject([{ kind: "protocol" }]);
-    expect(twice.heard.finished).toBe(0);
+    const { harness, socket } = connected();
+    const empty = call(harness, { attemptId: "req-1" });
+    harness.text(socket, finish("req-1"));
+    expect(empty.received.failures).toMatchObject([{ kind: "protocol" }]);
+    const twice = call(harness, { attemptId: "req-2" });
+    harness.text(socket, stream("req-2", "a"));
+    harness.text(socket, stream("req-2", "b"));
+    expect(twice.received.failures).toMatchObject([{ kind: "protocol" }]);
+    expect(twice.received.finished).toBe(0);
   });
 
   test("a lost connection fails every open attempt, after its node has left the hub", () => {
-    const { desk, socket } = connected();
-    const { heard } = call(desk);
-    desk.gone(socket);
-    expect(desk.hub.size).toBe(0);
-    expect(heard.failures).toMatchObject([{ kind: "lost" }]);
+    const { harness, socket } = connected();
+    const { received } = call(harness);
+    harness.gone(socket);
+    expect(harness.hub.size).toBe(0);
+    expect(received.failures).toMatchObject([{ kind: "lost" }]);
   });
 
   test("cancel tells the node 499 with the call's id", () => {
-    const { desk, socket } = connected();
-    const { running } = call(desk);
+    const { harness, socket } = connected();
+    const { running } = call(harness);
     running!.cancel();
     expect(socket.sent.at(-1)).toMatchObject({
       type: "ERROR",
@@ -256,65 +292,65 @@ describe("a node's link in wire v1", () => {
   });
 
   test("a send that is dropped means that the call was not started; a queued one is", () => {
-    const { desk, socket } = connected();
+    const { harness, socket } = connected();
     socket.sendAnswers = 0;
-    expect(call(desk).running).toBeNull();
+    expect(call(harness).running).toBeNull();
     socket.sendAnswers = -1;
-    expect(call(desk).running).not.toBeNull();
+    expect(call(harness).running).not.toBeNull();
   });
 
   test("a node that does not read what it is sent gets no further calls", () => {
-    const { desk, socket } = connected();
+    const { harness, socket } = connected();
     socket.buffered = 9 * 1024 * 1024;
-    expect(call(desk).running).toBeNull();
+    expect(call(harness).running).toBeNull();
   });
 
   test("nodes are pinged, and a silent one is dropped within its time while a living one stays", async () => {
-    const desk = new Desk();
-    desk.links.start();
-    const [silent, living] = [desk.dial(), desk.dial()];
-    for (const socket of [silent, living]) desk.register(socket);
+    const harness = new LinkHarness();
+    harness.links.start();
+    const [silent, living] = [harness.dial(), harness.dial()];
+    for (const socket of [silent, living]) harness.register(socket);
     for (let second = 0; second < 50; second += 5) {
-      await desk.clock.pass(5_000);
-      desk.pong(living);
+      await harness.clock.pass(5_000);
+      harness.pong(living);
     }
     expect(silent.isTerminated).toBe(true);
     expect(living.isTerminated).toBe(false);
     expect(living.pings).toBeGreaterThanOrEqual(2);
-    desk.links.stop();
+    harness.links.stop();
   });
 
-  test("two machines under one token and one address keep identities apart, and get them back", () => {
-    const desk = new Desk();
-    const [first, second] = [desk.dial(), desk.dial()];
-    desk.register(first);
-    desk.register(second);
-    expect(desk.ids).toEqual(["public:key/10.0.0.1", "public:key/10.0.0.1#1"]);
-    desk.gone(first);
-    desk.register(desk.dial());
-    expect(desk.ids).toEqual(["public:key/10.0.0.1#1", "public:key/10.0.0.1"]);
+  test("two machines with one token and one address have different ids, and get them back", () => {
+    const harness = new LinkHarness();
+    const [first, second] = [harness.dial(), harness.dial()];
+    harness.register(first);
+    harness.register(second);
+    expect(harness.ids).toEqual(["public:key/10.0.0.1", "public:key/10.0.0.1#1"]);
+    harness.gone(first);
+    harness.register(harness.dial());
+    expect(harness.ids).toEqual(["public:key/10.0.0.1#1", "public:key/10.0.0.1"]);
   });
 
-  test("a node that redials while its old socket is half open gets rid of the old one", async () => {
-    const desk = new Desk();
-    const stale = desk.dial();
-    desk.register(stale, { node_id: "n1" });
-    await desk.clock.pass(10);
-    desk.register(desk.dial(), { node_id: "n1" });
+  test("a node that reconnects while its old socket is half open has the old one cut", async () => {
+    const harness = new LinkHarness();
+    const stale = harness.dial();
+    harness.register(stale, { node_id: "n1" });
+    await harness.clock.pass(10);
+    harness.register(harness.dial(), { node_id: "n1" });
     expect(stale.pings).toBe(1);
-    await desk.clock.pass(5_000);
+    await harness.clock.pass(5_000);
     expect(stale.isTerminated).toBe(true);
   });
 
   test("a revoked token's connections are closed, registered or not", () => {
-    const desk = new Desk();
+    const harness = new LinkHarness();
     const [registered, fresh, other] = [
-      desk.dial({ keyId: "k1" }),
-      desk.dial({ keyId: "k1" }),
-      desk.dial({ keyId: "k2" }),
+      harness.dial({ keyId: "k1" }),
+      harness.dial({ keyId: "k1" }),
+      harness.dial({ keyId: "k2" }),
     ];
-    desk.register(registered);
-    desk.links.closeKey("k1");
+    harness.register(registered);
+    harness.links.closeKey("k1");
     expect(registered.closed).toMatchObject({ code: 4001 });
     expect(fresh.closed).toMatchObject({ code: 4001 });
     expect(other.closed).toBeNull();

@@ -1,4 +1,4 @@
-/** One connected machine: who it is, what it serves, what it is doing. */
+/** One connected machine: its identity, what it serves, and its state. */
 
 import type { NodeView } from "../../api/mod.ts";
 import type { RegisterData, RegisterV2 } from "../../protocol/mod.ts";
@@ -9,16 +9,16 @@ import type { Service } from "./service.ts";
 
 /** What a Node needs of its connection. */
 export interface NodeConnection {
-  /** Sends a call; null if the connection cannot take it now. */
+  /** Sends a call. Returns null if the connection cannot take it now. */
   start(order: Order, sink: AttemptSink): RunningAttempt | null;
   close(code: number, reason: string): void;
 }
 
 /** What does not change while a node is connected. */
 export interface NodeIdentity {
-  /** Public, stable over reconnects, says nothing about token or address. */
+  /** Shown to users. Stable over reconnects; reveals neither token nor address. */
   publicId: string;
-  /** Penalties are kept under this. Never shown. */
+  /** Identifies the node over reconnects, for penalties among others. Never shown. */
   nodeKey: string;
   accountId: string;
   /** The client token's key: when it is revoked, the connection ends. */
@@ -38,17 +38,17 @@ export interface NodeStanding {
 
 const UNDECIDED: NodeStanding = { label: null, hold: null };
 
-/** What REGISTER says; a second REGISTER replaces it. */
+/** What the node announced in its last REGISTER, with the changes by STATUS. */
 export interface NodeOffer {
   name: string;
   agent: string | null;
   maxParallel: number;
   models: readonly string[];
-  /** Of those models that it says something of; the others are served at chat only. */
+  /** Of the models whose capabilities it announced; the others are served at chat only. */
   facts?: FactsByModel | undefined;
 }
 
-/** What a node offers, as its REGISTER says it. */
+/** The offer in a REGISTER. */
 export function offerOf(
   data: RegisterData,
   capabilities?: RegisterV2["capabilities"],
@@ -106,12 +106,12 @@ export class Node {
     this.#keptBytes += bytes;
   }
 
-  /** Share of its slots in use: 0 is idle, 1 is full. */
+  /** The share of its slots in use, from 0 to 1. */
   get load(): number {
     return this.active / this.offer.maxParallel;
   }
 
-  /** Whether new calls are kept away whatever the model, by its own word or by somebody's. */
+  /** Whether it gets no new calls of any model, by its own STATUS or by a decision. */
   get isOut(): boolean {
     return this.isDraining || this.hold !== null;
   }
@@ -120,19 +120,19 @@ export class Node {
     return this.offer.models.includes(model) && this.factsOf(model).endpoints.includes(endpoint);
   }
 
-  /** What it tells of one of its models. */
+  /** What it announced of one of its models. */
   factsOf(model: string): ModelFacts {
     return factsIn(this.offer.facts, model);
   }
 
-  /** Every model at each of its endpoints. */
+  /** All its models, each at all of its endpoints. */
   *services(): Iterable<Service> {
     for (const model of this.offer.models) {
       for (const endpoint of this.factsOf(model).endpoints) yield { model, endpoint };
     }
   }
 
-  /** `penalties` are all that stand against it, also those whose time is over; `viewerId`: the account that looks. */
+  /** `penalties` include those that are over; `viewerId` is the account that the view is for. */
   view(penalties: readonly Penalty[], viewerId: string | null = null): NodeView {
     const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
     return {
@@ -166,7 +166,7 @@ export class Node {
     return this.active < this.offer.maxParallel ? "ready" : "busy";
   }
 
-  /** Of penalties that together touch every model, the one that is over first; else null. */
+  /** If every model is penalised, the penalty that ends first; otherwise null. */
   #bar(penalties: readonly Penalty[]): Penalty | null {
     const ofAll = penalties.filter(({ model }) => model === null);
     const ofModel = new Map(penalties.map((penalty) => [penalty.model, penalty]));

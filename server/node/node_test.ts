@@ -13,13 +13,13 @@ function penalty(model: string | null, until: number, isOver = false): Penalty {
   return { model, until, isOver, code: "node_lost", reason: `failed until ${until}`, faults: 1 };
 }
 
-describe("what everybody may see of a node", () => {
-  test("is whether it has a free slot", () => {
+describe("the public view of a node", () => {
+  test("shows whether it has a free slot", () => {
     expect(node(["m"], 1).view([])).toMatchObject({ state: "ready", penalties: [] });
     expect(node(["m"], 2).view([])).toMatchObject({ state: "busy", penalized: false });
   });
 
-  test("is one model's penalty, while others go on", () => {
+  test("shows the penalty of one model, while the others are ready", () => {
     expect(node(["m", "n"]).view([penalty("m", 5)])).toMatchObject({
       state: "ready",
       penalties: [{ model: "m", reason: "failed until 5", until: 5 }],
@@ -29,7 +29,7 @@ describe("what everybody may see of a node", () => {
     });
   });
 
-  test("is that no call reaches it, when each of its models is penalised, and until when", () => {
+  test("shows it as penalised when each of its models is, and until when", () => {
     expect(node(["m", "n"]).view([penalty("m", 5), penalty("n", 3)])).toMatchObject({
       state: "penalized",
       penalized: true,
@@ -38,14 +38,14 @@ describe("what everybody may see of a node", () => {
     });
   });
 
-  test("is the whole node's penalty before that of a model", () => {
+  test("shows the whole node's penalty before that of a model", () => {
     expect(node(["m"]).view([penalty("m", 3), penalty(null, 5)])).toMatchObject({
       state: "penalized",
       penalized_until: 5,
     });
   });
 
-  test("is that calls try it, when its penalty is over and none has succeeded", () => {
+  test("shows it as probing when its penalty is over and no call has succeeded", () => {
     expect(node(["m"], 1).view([penalty(null, 3, true)])).toMatchObject({
       state: "probing",
       penalties: [{ model: null, until: 3 }],
@@ -55,7 +55,7 @@ describe("what everybody may see of a node", () => {
     expect(node(["m", "n"]).view([penalty("m", 3, true)]).state).toBe("ready");
   });
 
-  test("is that it leaves, before all else", () => {
+  test("shows that it drains, before all else", () => {
     const leaving = node(["m"], 2, true);
     expect(leaving.view([penalty(null, 3)])).toMatchObject({ state: "draining", draining: true });
   });

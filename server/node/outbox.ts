@@ -1,25 +1,25 @@
-/** Calls' bodies on their way to a node: in pieces, no more of them under way than what may overtake them has time for. */
+/** Sends the bodies of calls to a node in pieces, few at a time, so that a CANCEL or the next call is not stuck behind them. */
 
 import { encodeBody, HEADER_BYTES, MAX_CONTROL_BYTES, type Room } from "../../protocol/mod.ts";
 
-/** What goes out in one frame, and how much may be under way: a CANCEL waits behind no more. */
+/** Body bytes in one frame, and body bytes that may be in flight: the most that a CANCEL waits behind. */
 export const PIECE_BYTES = 128 * 1024;
 export const UNDER_WAY_BYTES = 4 * PIECE_BYTES;
 
 const room = new Uint8Array(HEADER_BYTES + MAX_CONTROL_BYTES + PIECE_BYTES);
 
 /**
- * The memory of every frame that goes to a node with a piece of a body: sockets copy what they keep.
- * Fresh memory for each long prompt would cost more than to check the prompt.
+ * One buffer for every frame with a piece of a body, because sockets copy what they keep: fresh
+ * memory for each long prompt would cost more than parsing the prompt.
  */
 export const sharedRoom: Room = (bytes) =>
   bytes <= room.byteLength ? room.subarray(0, bytes) : new Uint8Array(bytes);
 
 /** What an Outbox needs of its link. */
 export interface Wire {
-  /** Sends a frame that must not be lost; takes a copy of what it keeps. */
-  say(frame: Uint8Array): void;
-  /** The node gives the text back when it has read all that was sent before. */
+  /** Sends a frame that must not be lost. Copies what it keeps. */
+  send(frame: Uint8Array): void;
+  /** The node returns the text once it has read everything sent before. */
   ping(text: string): void;
 }
 
@@ -29,11 +29,11 @@ interface Rest {
 }
 
 /**
- * The kernel takes megabytes at once, and whatever is sent then stands behind them. So a ping follows
- * every piece: it says how much was sent before it, and its pong that this has arrived.
+ * The kernel's send buffer takes megabytes at once, and every later frame waits behind them. So pings
+ * follow the pieces: a ping carries how much was sent before it, and its pong proves the arrival.
  */
 export class Outbox {
-  /** Bodies that were begun, in the order of their turns. */
+  /** What is unsent of each body that was begun, in the order of their turns. */
   #rests: Rest[] = [];
   #waitingBytes = 0;
   #sentBytes = 0;
@@ -42,19 +42,19 @@ export class Outbox {
 
   constructor(private readonly wire: Wire, private readonly underWayBytes = UNDER_WAY_BYTES) {}
 
-  /** Of bodies that have begun, what was not sent. */
+  /** Unsent bytes of the bodies that were begun. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** How much of a new body may go with its CALL, which is to be sent at once. */
+  /** The part of a new body that may go with its CALL. The CALL must be sent at once. */
   take(body: Uint8Array): Uint8Array {
-    const first = body.subarray(0, this.#mayGo ? PIECE_BYTES : 0);
+    const first = body.subarray(0, this.#maySend ? PIECE_BYTES : 0);
     this.#sentBytes += first.byteLength;
     return first;
   }
 
-  /** Sends the rest of a body as it may go. */
+  /** Sends the rest of a body, as fast as the node receives it. */
   add(stream: number, bytes: Uint8Array): void {
     if (bytes.byteLength > 0) {
       this.#rests.push({ stream, bytes });
@@ -63,7 +63,7 @@ export class Outbox {
     this.#send();
   }
 
-  /** Nobody waits for the rest of this stream's body any more. */
+  /** Drops the rest of the stream's body. */
   drop(stream: number): void {
     if (this.#rests.length === 0) return;
     this.#rests = this.#rests.filter((rest) => {
@@ -72,13 +72,13 @@ export class Outbox {
     });
   }
 
-  /** What every ping of the link says, so that any pong tells what has arrived. */
+  /** The text for every ping of the link, so that every pong proves what has arrived. */
   get mark(): string {
     this.#pingedBytes = this.#sentBytes;
     return String(this.#sentBytes);
   }
 
-  /** A pong has come with a mark. */
+  /** Called with the text of a pong. */
   arrived(mark: string): void {
     const bytes = Number(mark);
     if (!(bytes > this.#arrivedBytes && bytes <= this.#sentBytes)) return;
@@ -86,27 +86,27 @@ export class Outbox {
     this.#send();
   }
 
-  get #mayGo(): boolean {
+  get #maySend(): boolean {
     return this.#sentBytes - this.#arrivedBytes < this.underWayBytes;
   }
 
   #send(): void {
-    this.#askWhenDue();
-    for (let rest; this.#mayGo && (rest = this.#rests.shift()) !== undefined;) {
+    this.#pingWhenDue();
+    for (let rest; this.#maySend && (rest = this.#rests.shift()) !== undefined;) {
       const piece = rest.bytes.subarray(0, PIECE_BYTES);
-      this.wire.say(encodeBody(rest.stream, piece, sharedRoom));
+      this.wire.send(encodeBody(rest.stream, piece, sharedRoom));
       this.#sentBytes += piece.byteLength;
       this.#waitingBytes -= piece.byteLength;
       rest.bytes = rest.bytes.subarray(piece.byteLength);
       if (rest.bytes.byteLength > 0) this.#rests.push(rest);
-      this.#askWhenDue();
+      this.#pingWhenDue();
     }
   }
 
-  /** Small bodies share a ping. Without one, what waits would wait for ever. */
-  #askWhenDue(): void {
-    const unaskedBytes = this.#sentBytes - this.#pingedBytes;
-    const isDue = unaskedBytes >= PIECE_BYTES || (unaskedBytes > 0 && this.#rests.length > 0);
+  /** Small bodies share a ping. While a body waits, a ping must be in flight: its pong sends the next piece. */
+  #pingWhenDue(): void {
+    const unmarkedBytes = this.#sentBytes - this.#pingedBytes;
+    const isDue = unmarkedBytes >= PIECE_BYTES || (unmarkedBytes > 0 && this.#rests.length > 0);
     if (isDue) this.wire.ping(this.mark);
   }
 }

@@ -3,19 +3,19 @@ import fc from "fast-check";
 import { decodeV2, HEADER_BYTES } from "../../protocol/mod.ts";
 import { Outbox, PIECE_BYTES, UNDER_WAY_BYTES } from "./outbox.ts";
 
-/** What a link that answers no ping by itself was given. */
+/** An outbox whose pings the test answers. */
 function outbox(underWayBytes?: number) {
   const sent: { stream: number; bytes: Uint8Array }[] = [];
   const pings: string[] = [];
   const out = new Outbox({
-    say(frame) {
+    send(frame) {
       const decoded = decodeV2(frame);
       if (decoded.kind !== "frame" || decoded.frame.type !== "body") throw new Error("no BODY");
       sent.push({ stream: decoded.frame.stream, bytes: decoded.frame.bytes.slice() });
     },
     ping: (text) => void pings.push(text),
   }, underWayBytes);
-  /** Sends a body, the beginning with its CALL. */
+  /** Sends a body, its first part with the CALL. */
   const send = (stream: number, body: Uint8Array) => {
     const first = out.take(body);
     sent.push({ stream, bytes: first });
@@ -25,8 +25,8 @@ function outbox(underWayBytes?: number) {
   return { out, sent, pings, send, sentBytes };
 }
 
-describe("bodies on their way to a node", () => {
-  test("go at once when they are small, and many of them share a ping", () => {
+describe("bodies that are sent to a node", () => {
+  test("leave at once if they are small, and many of them share a ping", () => {
     const { send, sent, pings, out } = outbox();
     for (let stream = 1; stream <= 100; stream++) send(stream, new Uint8Array(1_000));
     expect(sent).toHaveLength(100);
@@ -34,7 +34,7 @@ describe("bodies on their way to a node", () => {
     expect(out.waitingBytes).toBe(0);
   });
 
-  test("go no further than may be under way until the node has them", () => {
+  test("stop at the limit in flight until the node has received them", () => {
     const { send, pings, sentBytes, out } = outbox();
     send(1, new Uint8Array(10 * UNDER_WAY_BYTES));
     expect(sentBytes()).toBe(UNDER_WAY_BYTES);
@@ -52,7 +52,7 @@ describe("bodies on their way to a node", () => {
     expect(streams.slice(0, 9)).toEqual([1, 1, 1, 1, 2, 1, 2, 1, 2]);
   });
 
-  test("of streams that nobody waits for any more go no further", () => {
+  test("are sent no further once their stream is dropped", () => {
     const { send, sent, pings, out } = outbox();
     send(1, new Uint8Array(4 * UNDER_WAY_BYTES));
     send(2, new Uint8Array(PIECE_BYTES));
@@ -63,7 +63,7 @@ describe("bodies on their way to a node", () => {
     expect(out.waitingBytes).toBe(0);
   });
 
-  test("are not held back by pongs that say nothing, or too much", () => {
+  test("are not sent on by pongs that carry no number, or too large a one", () => {
     const { send, sentBytes, out } = outbox();
     send(1, new Uint8Array(10 * UNDER_WAY_BYTES));
     for (const mark of ["", "nonsense", "-1", "Infinity", "1e300"]) out.arrived(mark);

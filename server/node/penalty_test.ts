@@ -9,7 +9,7 @@ function start({ penaltyMs = MINUTE_MS, penaltyMaxMs = 10 * MINUTE_MS } = {}) {
   const book = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
   const relieved: string[] = [];
   book.onRelief.subscribe((nodeKey) => relieved.push(nodeKey));
-  /** A fault of the node `a`; returns for how many seconds it is kept from calls. */
+  /** A fault of the node `a`; returns the length of its penalty in seconds. */
   const penalize = (fault: Partial<Fault> = {}): number => {
     const penalty = book.penalize("a", {
       model: null,
@@ -23,7 +23,7 @@ function start({ penaltyMs = MINUTE_MS, penaltyMaxMs = 10 * MINUTE_MS } = {}) {
 }
 
 describe("a penalty", () => {
-  test("lasts its time; then calls try the node, until one succeeds", async () => {
+  test("lasts its time; then calls probe the node, until one succeeds", async () => {
     const { clock, book, penalize, relieved } = start();
     expect(book.circuit("a", "m")).toBe("clear");
     expect(penalize()).toBe(60);
@@ -60,14 +60,14 @@ describe("a penalty", () => {
     expect(penalize()).toBe(60);
   });
 
-  test("is not ended by the success of a call that ran already", () => {
+  test("is not ended by the success of a call that was running already", () => {
     const { book, penalize } = start();
     penalize();
     expect(book.clear("a", "m")).toBe(false);
     expect(book.circuit("a", "m")).toBe("penalized");
   });
 
-  test("counts what fails together as one fault, and lasts its time from the last of it", async () => {
+  test("counts calls that fail together as one fault, and lasts its time from the last of them", async () => {
     const { clock, penalize } = start();
     penalize();
     await clock.pass(10_000);
@@ -99,7 +99,7 @@ describe("a penalty", () => {
     expect(book.circuit("a", "m")).toBe("penalized");
     expect(book.circuit("a", "n")).toBe("penalized");
     await clock.pass(MINUTE_MS);
-    // A success with one model says nothing of another one that failed.
+    // A success with one model proves nothing about another one.
     book.clear("a", "n");
     expect(book.circuit("a", "m")).toBe("probation");
     expect(book.circuit("a", "n")).toBe("clear");
@@ -111,7 +111,7 @@ describe("a penalty", () => {
     expect(book.circuit("b", "m")).toBe("clear");
   });
 
-  test("begins anew when the probe fails: the next one waits for its end", async () => {
+  test("starts again when the probe fails: the next probe waits for its end", async () => {
     const { clock, book, penalize } = start();
     penalize();
     await clock.pass(MINUTE_MS);
@@ -123,17 +123,17 @@ describe("a penalty", () => {
     expect(book.circuit("a", "m")).toBe("probation");
   });
 
-  test("is no longer than the first where the longest is set shorter than that", () => {
+  test("has its first length where the longest is set shorter than that", () => {
     expect(start({ penaltyMaxMs: 1000 }).penalize()).toBe(60);
   });
 
-  test("does not exist where it is turned off", () => {
+  test("does not exist if penalties are turned off", () => {
     const { book, penalize } = start({ penaltyMs: 0 });
     expect(penalize({ retryAfterMs: 90_000 })).toBe(0);
     expect(book.circuit("a", "m")).toBe("clear");
   });
 
-  test("of more nodes than are remembered ends for the one that was penalised longest ago", () => {
+  test("ends for the node that was penalised longest ago when too many are remembered", () => {
     const { clock, book, relieved } = start();
     const fault = { model: null, code: "node_lost", reason: "it failed" } as const;
     for (let i = 0; i < 50_001; i++) book.penalize(`node-${i}`, fault);
@@ -145,11 +145,11 @@ describe("a penalty", () => {
 });
 
 describe("a penalty that another gateway has given", () => {
-  test("counts here as well, and is not told to others again", async () => {
+  test("counts here as well, and is not reported to others again", async () => {
     const { clock, book } = start();
-    const told: string[] = [];
-    book.onPenalty.subscribe((nodeKey) => told.push(nodeKey));
-    book.onClear.subscribe((nodeKey) => told.push(nodeKey));
+    const reported: string[] = [];
+    book.onPenalty.subscribe((nodeKey) => reported.push(nodeKey));
+    book.onClear.subscribe((nodeKey) => reported.push(nodeKey));
     book.adopt("a", {
       model: null,
       code: "node_lost",
@@ -162,12 +162,12 @@ describe("a penalty that another gateway has given", () => {
     expect(book.circuit("a", "m")).toBe("probation");
     book.clearRemote("a", null);
     expect(book.circuit("a", "m")).toBe("clear");
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     book.penalize("a", { model: null, code: "node_lost", reason: "near" });
-    expect(told).toEqual(["a"]);
+    expect(reported).toEqual(["a"]);
   });
 
-  test("neither shortens one that stands, nor begins when its time is over", () => {
+  test("neither shortens a longer one, nor begins if its time is over", () => {
     const { clock, book, penalize } = start();
     penalize();
     book.adopt("a", {

@@ -7,7 +7,7 @@ export interface Service {
   readonly endpoint: Endpoint;
 }
 
-/** One value for each service. By model first: what is kept of a model for all its endpoints lies together. */
+/** One value per service. Indexed by model first, because all values of one model are asked for together. */
 export class ByService<T> {
   readonly #byModel = new Map<string, Map<Endpoint, T>>();
   #size = 0;

@@ -1,4 +1,4 @@
-/** Reads a v1 node's chunks: makes server-sent events of them and keeps the tally in passing. */
+/** Reads the chunks of a v1 node: turns them into server-sent events and keeps the tally. */
 
 import { askForUsage, withoutUsage } from "../../protocol/mod.ts";
 import type { Order, Tally } from "./attempt.ts";
@@ -13,7 +13,7 @@ interface Chunk {
   choices?: unknown;
 }
 
-/** What a chunk may carry that a model made of a token: text, thoughts, a refusal, a tool's arguments. */
+/** Parts of a chunk that hold tokens: text, reasoning, a refusal, the arguments of a tool call. */
 interface Delta {
   content?: unknown;
   reasoning?: unknown;
@@ -31,9 +31,9 @@ export class V1Answer {
   constructor(readonly order: Order) {}
 
   /**
-   * Takes one STREAM's chunk, as value and as text, and returns what the caller gets of it: an
-   * event when the call streams, the JSON itself otherwise, nothing where it was the gateway's own
-   * question about usage that was answered.
+   * Takes the chunk of one STREAM, as value and as text, and returns what the caller gets of it: an
+   * event if the call streams, otherwise the JSON itself; the empty string if the chunk only reports
+   * usage that the gateway asked for.
    */
   take(value: unknown, text: string): string {
     const chunk = value as Chunk;
@@ -47,7 +47,7 @@ export class V1Answer {
   }
 
   tally(): Tally {
-    // A streaming upstream sends about one token a chunk; a whole answer says nothing about its tokens.
+    // A streaming upstream sends about one token per chunk; a whole answer does not show its number of tokens.
     const isGuess = this.#completionTokens === null && this.order.stream && this.#contentChunks > 0;
     return {
       promptTokens: this.#promptTokens,
@@ -64,12 +64,12 @@ export class V1Answer {
   }
 }
 
-/** The body that a v1 node gets: the caller's, asking for usage where the caller did not. */
+/** The body for a v1 node: the caller's, changed to ask for usage in a stream whose caller did not. */
 export function payloadFor({ stream, wantsUsage, body, streamOptions }: Order): string {
   return stream && !wantsUsage ? askForUsage(body.text, streamOptions) : body.text;
 }
 
-/** Opening and closing chunks (a role, a finish reason) are not tokens. */
+/** Whether any choice holds tokens: chunks with only a role or a finish reason do not. */
 function carriesTokens(choices: unknown): boolean {
   if (!Array.isArray(choices)) return false;
   return choices.some((choice: { delta?: Delta | null; text?: unknown } | null) => {
@@ -82,7 +82,7 @@ function carriesTokens(choices: unknown): boolean {
   });
 }
 
-/** JSON may hold line breaks between its tokens, where an event must not. */
+/** JSON may have line breaks between its tokens, which would end the event's line. */
 function event(text: string): string {
   const oneLine = /[\r\n]/.test(text) ? JSON.stringify(JSON.parse(text)) : text;
   return `data: ${oneLine}\n\n`;

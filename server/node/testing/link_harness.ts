@@ -1,4 +1,4 @@
-/** Links over fake sockets, with the clock in hand: what this room's tests share. */
+/** Links over fake sockets and a fake clock, for the tests of this folder. */
 
 import { decodeV2, encodeJson, type FrameV2, type RegisterData } from "../../../protocol/mod.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
@@ -7,15 +7,15 @@ import type { AttemptFailure, Order, RunningAttempt } from "../attempt.ts";
 import { Hub } from "../hub.ts";
 import { Links, type SocketData } from "../links.ts";
 
-/** A socket that keeps what is sent to it. */
+/** A socket that records what is sent to it. */
 export class FakeSocket {
   readonly data: SocketData;
   readonly messages: (string | Uint8Array)[] = [];
-  /** What each ping carried. */
+  /** The text of each ping. */
   readonly pinged: string[] = [];
   closed: { code: number; reason: string } | null = null;
   isTerminated = false;
-  /** What `send` returns; a message that it drops (0) is not kept. */
+  /** What `send` returns; at 0, messages are dropped. */
   sendAnswers = 1;
   buffered = 0;
 
@@ -49,12 +49,12 @@ export class FakeSocket {
     return this.buffered;
   }
 
-  /** What a v1 node was sent. */
+  /** The frames sent to a v1 node. */
   get sent(): { type: string; data: Record<string, unknown> }[] {
     return this.messages.map((text) => JSON.parse(text as string));
   }
 
-  /** What a v2 node was sent. */
+  /** The frames sent to a v2 node. */
   get frames(): FrameV2[] {
     return this.messages.map((bytes) => {
       const decoded = decodeV2(bytes as Uint8Array);
@@ -64,22 +64,27 @@ export class FakeSocket {
   }
 }
 
-export class Desk {
+export class LinkHarness {
   readonly clock = new FakeClock();
   readonly hub = new Hub();
-  /** Every line, as its level and its event: `info node connected`. */
+  /** Every line as level and message: `info node connected`. */
   readonly log: string[] = [];
   readonly links: Links;
   readonly #handlers;
 
   constructor({ maxBufferedBytes = 1 << 20, maxFrameBytes = 8 << 20 } = {}) {
-    const say = (level: keyof Log) => (_fields: Fields, message: string) =>
+    const record = (level: keyof Log) => (_fields: Fields, message: string) =>
       void this.log.push(`${level} ${message}`);
     this.links = new Links({
       hub: this.hub,
       clock: this.clock,
-      log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
-      publicId: (identity) => `public:${identity}`,
+      log: {
+        debug: record("debug"),
+        info: record("info"),
+        warn: record("warn"),
+        error: record("error"),
+      },
+      publicId: (nodeKey) => `public:${nodeKey}`,
     }, {
       pingMs: 15_000,
       silenceMs: 45_000,
@@ -96,28 +101,30 @@ export class Desk {
     return socket;
   }
 
-  /** A text message; what is not text goes out as JSON. */
-  say(socket: FakeSocket, message: unknown): void {
+  /** The node sends a text message, or an object as JSON. */
+  text(socket: FakeSocket, message: unknown): void {
     const text = typeof message === "string" ? message : JSON.stringify(message);
     void this.#handlers.message!(socket as never, text as never);
   }
 
+  /** The node sends a binary message. */
   bytes(socket: FakeSocket, bytes: Uint8Array): void {
     void this.#handlers.message!(socket as never, Buffer.from(bytes) as never);
   }
 
-  /** In the words of the socket's own wire. */
+  /** The node registers, in the socket's version of the wire. */
   register(socket: FakeSocket, change: Partial<RegisterData> = {}): void {
     const data = { max_parallel: 2, models: ["m"], ...change };
-    if (socket.data.dialer.wire === 1) this.say(socket, { type: "REGISTER", data });
+    if (socket.data.dialer.wire === 1) this.text(socket, { type: "REGISTER", data });
     else this.bytes(socket, encodeJson("register", 0, { node_id: "n1", ...data }));
   }
 
-  /** Answers the last ping. */
+  /** The node answers the last ping. */
   pong(socket: FakeSocket): void {
     void this.#handlers.pong!(socket as never, Buffer.from(socket.pinged.at(-1) ?? "") as never);
   }
 
+  /** The socket closes. */
   gone(socket: FakeSocket, code = 1006): void {
     void this.#handlers.close!(socket as never, code, "");
   }
@@ -127,8 +134,8 @@ export class Desk {
   }
 }
 
-/** What a call's sink heard. */
-interface Heard {
+/** What the sink of a call received. */
+interface Received {
   headers: Readonly<Record<string, string>>[];
   /** Pieces as text. */
   data: string[];
@@ -137,14 +144,14 @@ interface Heard {
 }
 
 export interface StartedCall {
-  heard: Heard;
-  /** Null: the connection did not take it. */
+  received: Received;
+  /** Null: the connection did not take the call. */
   running: RunningAttempt | null;
 }
 
-/** Sends the only node a call. */
-export function call(desk: Desk, change: Partial<Order> = {}): StartedCall {
-  const heard: Heard = { headers: [], data: [], finished: 0, failures: [] };
+/** Sends a call to the only node. */
+export function call(harness: LinkHarness, change: Partial<Order> = {}): StartedCall {
+  const received: Received = { headers: [], data: [], finished: 0, failures: [] };
   const order: Order = {
     attemptId: "req-1",
     model: "m",
@@ -156,14 +163,14 @@ export function call(desk: Desk, change: Partial<Order> = {}): StartedCall {
     headers: null,
     ...change,
   };
-  const [node] = desk.hub.nodes();
+  const [node] = harness.hub.nodes();
   const running = node!.connection.start(order, {
-    head: (headers) => void heard.headers.push(headers),
-    data: (piece) => void heard.data.push(Buffer.from(piece as string).toString()),
-    finish: () => void heard.finished++,
-    fail: (failure) => void heard.failures.push(failure),
+    head: (headers) => void received.headers.push(headers),
+    data: (piece) => void received.data.push(Buffer.from(piece as string).toString()),
+    finish: () => void received.finished++,
+    fail: (failure) => void received.failures.push(failure),
   });
-  return { heard, running };
+  return { received, running };
 }
 
 export function bodyOf(text: string): Order["body"] {
