@@ -1,13 +1,13 @@
 /**
- * Why a socket between gateway and node was closed. A node reads one thing from the code: whether
- * dialling again with the same configuration can help, and how eagerly.
+ * Why a socket between gateway and node was closed. The code tells a node whether and how soon it
+ * makes sense to dial again with the same configuration.
  */
 export const CloseCode = Object.freeze({
-  /** The peer is done; nothing went wrong. */
+  /** The peer has finished; nothing went wrong. */
   normal: 1000,
   /** The gateway is stopping: dial again after a jittered delay. */
   restart: 1012,
-  /** The token was revoked or rotated: dialling again with the same one is pointless. */
+  /** The token was revoked or replaced: dialling again with it is pointless. */
   revoked: 4001,
   /** No REGISTER came in time. */
   notRegistered: 4002,

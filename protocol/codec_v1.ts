@@ -1,8 +1,9 @@
 /**
- * Wire v1 as text: `{"type": TYPE, "data": {…}}`. Encoding splices bodies in as the text they are;
- * decoding checks shapes, passes unknown fields on and reports unknown types apart from malformed ones.
+ * Wire v1 as text: `{"type": TYPE, "data": {…}}`. Encoders insert bodies as text, unchanged. The
+ * decoder checks shapes, keeps unknown fields, and reports unknown types apart from malformed frames.
  */
 
+import { isObject, isText } from "./checks.ts";
 import {
   type CallData,
   type ErrorData,
@@ -16,8 +17,8 @@ import { MAX_JSON_DEPTH } from "./limits.ts";
 import { registerProblem } from "./register.ts";
 
 /**
- * A frame that was read, with the text of the JSON value that it carries for somebody else: the
- * payload of a CALL, the chunk of a STREAM. Empty for the other types.
+ * A frame that was read. `bodyText` is the text of the JSON value that it carries: the payload of a
+ * CALL, the chunk of a STREAM; the empty string for other types.
  */
 export interface ReadFrame {
   kind: "frame";
@@ -25,29 +26,29 @@ export interface ReadFrame {
   bodyText: string;
 }
 
-/** What came over the wire, once it has been looked at. */
+/** A message that was read. */
 export type Decoded =
   | ReadFrame
   /** A type of a later version: ignored. */
   | { kind: "unknown"; type: string }
-  /** Not a frame: counted, and ten in a row end the connection. */
+  /** Not a frame. Ten in a row end the connection. */
   | { kind: "malformed"; reason: string };
 
-/** Frames nest two levels more than the bodies that they carry. */
+/** Frames add two levels to the bodies that they carry. */
 const MAX_FRAME_DEPTH = MAX_JSON_DEPTH + 2;
 
 export function encodeRegister(data: RegisterData): string {
   return encode("REGISTER", data);
 }
 
-/** `payloadText` is the caller's body, valid JSON, and travels unchanged. */
+/** `payloadText` is the caller's body, which must be valid JSON; it is sent unchanged. */
 export function encodeCall(requestId: string, model: string, payloadText: string): string {
   return `{"type":"CALL","data":{"request_id":${JSON.stringify(requestId)},"model":${
     JSON.stringify(model)
   },"payload":${payloadText}}}`;
 }
 
-/** `chunkText` is one JSON value, valid, and travels unchanged. */
+/** `chunkText` must be one valid JSON value; it is sent unchanged. */
 export function encodeStream(requestId: string, chunkText: string): string {
   return `{"type":"STREAM","data":{"request_id":${
     JSON.stringify(requestId)
@@ -87,7 +88,7 @@ export function decode(text: string): Decoded {
   return { kind: "frame", frame, bodyText: carriedText(text, value.type) };
 }
 
-/** Each reader checks one type's data: the data itself when it is right, else what is wrong with it. */
+/** Each reader checks the data of one type, and returns it, or what is wrong with it. */
 const readers = Object.freeze({
   REGISTER(data: Record<string, unknown>): RegisterData | string {
     const problem = registerProblem(data);
@@ -95,21 +96,21 @@ const readers = Object.freeze({
     return data as unknown as RegisterData;
   },
   CALL(data: Record<string, unknown>): CallData | string {
-    if (!isId(data.request_id)) return "no request_id";
+    if (!isText(data.request_id)) return "no request_id";
     if (typeof data.model !== "string") return "no model";
     if (!isObject(data.payload)) return "payload is not an object";
     return data as unknown as CallData;
   },
   STREAM(data: Record<string, unknown>): StreamData | string {
-    if (!isId(data.request_id)) return "no request_id";
+    if (!isText(data.request_id)) return "no request_id";
     if (!isObject(data.chunk)) return "chunk is not an object";
     return data as unknown as StreamData;
   },
   FINISH(data: Record<string, unknown>): { request_id: string } | string {
-    return isId(data.request_id) ? { request_id: data.request_id } : "no request_id";
+    return isText(data.request_id) ? { request_id: data.request_id } : "no request_id";
   },
   ERROR(data: Record<string, unknown>): ErrorData | string {
-    if (data.request_id !== undefined && !isId(data.request_id)) return "request_id is not text";
+    if (data.request_id !== undefined && !isText(data.request_id)) return "request_id is not text";
     if (!Number.isInteger(data.code)) return "code is not a whole number";
     if (typeof data.message !== "string") return "no message";
     const { error, ...rest } = data;
@@ -125,14 +126,6 @@ function carriedText(text: string, type: string): string {
   const data = lastMember(objectMembers(text), "data");
   const body = data && lastMember(objectMembers(text, data.start), key);
   return body ? text.slice(body.start, body.end) : "";
-}
-
-function isId(id: unknown): id is string {
-  return typeof id === "string" && id.length > 0 && id.length <= 200;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function malformed(reason: string): Decoded {

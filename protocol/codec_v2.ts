@@ -1,5 +1,6 @@
 /** Wire v2 as bytes: headers, JSON payloads, and the splitting of bodies. Reading never throws. */
 
+import { isCount, isObject, isText } from "./checks.ts";
 import { isUpstreamError } from "./frame.ts";
 import {
   type CallHead,
@@ -34,7 +35,7 @@ interface JsonPayloads {
 
 type JsonType = keyof JsonPayloads;
 
-/** A frame that was read. `bytes` are views into the message, which they keep in memory. */
+/** A frame that was read. `bytes` are views into the message and keep all of it in memory. */
 export type FrameV2 =
   | { [T in JsonType]: { type: T; stream: number; data: JsonPayloads[T] } }[JsonType]
   | { type: "pack"; stream: number; messages: Uint8Array[] }
@@ -49,7 +50,7 @@ export type DecodedV2 =
   | { kind: "unknown"; type: number }
   | { kind: "malformed"; reason: string };
 
-/** Before each frame of a PACK. */
+/** The length before each frame of a PACK. */
 const LENGTH_BYTES = 4;
 
 const encoder = new TextEncoder();
@@ -79,7 +80,7 @@ export function encodeCancel(stream: number): Uint8Array<ArrayBuffer> {
   return header(FrameTypeV2.cancel, stream, 0);
 }
 
-/** Gives so many bytes to write a frame into. They may be used again once the frame was sent. */
+/** Returns memory of `bytes` bytes for one frame. It may be used again once the frame was sent. */
 export type Room = (bytes: number) => Uint8Array<ArrayBuffer>;
 
 const freshRoom: Room = (bytes) => new Uint8Array(bytes);
@@ -100,7 +101,7 @@ export function encodeCallV2(
   return frames;
 }
 
-/** CALL alone, with the beginning of a body of `bodyBytes`: whoever sends it sends the rest in BODY frames. */
+/** CALL alone, with the first part of a body of `bodyBytes`. The rest must follow in BODY frames. */
 export function encodeCallStart(
   stream: number,
   call: Omit<CallHead, "body_bytes">,
@@ -134,7 +135,7 @@ export function encodeBody(
   return encodeBytes(FrameTypeV2.body, stream, bytes, room);
 }
 
-/** One PACK of two frames or more, none of them a PACK; null: it would have more than `maxBytes`. */
+/** One PACK of at least two frames, none of them a PACK; null if it would exceed `maxBytes`. */
 export function encodePack(
   frames: readonly Uint8Array[],
   maxBytes = MAX_FRAME_BYTES,
@@ -199,7 +200,7 @@ function raw(type: TypeName, stream: number, bytes: Uint8Array): DecodedV2 {
 
 const MAX_REMEMBERED_CHARS = 1024;
 
-/** What the last good HEAD said. Answers mostly begin alike, and the same text is not taken apart anew. */
+/** The last valid HEAD. Most answers begin with the same text, which is then not parsed again. */
 let lastHead: { text: string; data: Head } | null = null;
 
 function readHead(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
@@ -231,7 +232,7 @@ function readPack(_type: TypeName, stream: number, payload: Uint8Array): Decoded
     const end = start <= payload.byteLength ? start + readU32(payload, at) : Infinity;
     if (end > payload.byteLength) return malformed("pack that is cut off");
     const message = payload.subarray(start, end);
-    // Packs within packs could go on without end.
+    // Nested packs would allow unlimited recursion.
     if (message[0] === FrameTypeV2.pack) return malformed("pack within a pack");
     messages.push(message);
     at = end;
@@ -254,7 +255,7 @@ function readCall(type: TypeName, stream: number, payload: Uint8Array): DecodedV
 
 type Fields = Record<string, unknown>;
 
-/** What is wrong with each type's data, or null. */
+/** For each type, what is wrong with its data; null: nothing. */
 const problems: Record<JsonType, (data: Fields) => string | null> = {
   register: (data) => registerProblem(data) ?? capabilitiesProblem(data.capabilities),
   status: statusProblem,
@@ -320,7 +321,7 @@ function parseObject(payload: Uint8Array): Fields | string {
   }
 }
 
-/** Null: the bytes are no UTF-8. */
+/** Null: the bytes are not UTF-8. */
 function textOf(payload: Uint8Array): string | null {
   try {
     return decoder.decode(payload);
@@ -372,20 +373,8 @@ function malformed(reason: string): DecodedV2 {
   return { kind: "malformed", reason };
 }
 
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isHeaders(value: unknown): value is Record<string, string> {
   return isObject(value) && Object.values(value).every((text) => typeof text === "string");
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string" && value.length > 0 && value.length <= 200;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isStatus(value: unknown): boolean {

@@ -1,15 +1,15 @@
-/** The inference endpoints: callers ask for them, nodes announce them, and CALL names one, always by its path. */
+/** The inference endpoints. Requests, announcements and CALL frames name them by path. */
 
 import type { ModelCapabilities } from "./frame_v2.ts";
 
-/** What both ends must know of an endpoint. */
+/** The properties of an endpoint that both ends must know. */
 export interface EndpointSpec {
   readonly path: string;
-  /** The API that it belongs to: gives its bodies and errors their shape. */
+  /** The API whose shapes its bodies and errors have. */
   readonly api: "openai" | "anthropic";
-  /** How its answers stream; null: they come in one piece. */
+  /** How its answers stream; null: they do not. */
   readonly stream: EndpointStream | null;
-  /** Few servers have it: a model has it only where its owner or its server's list names it. */
+  /** Few servers have it: a model is served there only if its owner or its server's list names it. */
   readonly isOptIn?: true;
 }
 

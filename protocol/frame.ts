@@ -1,12 +1,12 @@
 /** Wire v1: the messages between a gateway and a node. Docs: docs/wire.md. */
 
-/** Node → gateway: what this node offers. A second one replaces the first. */
+/** Node → gateway: what the node offers. A second one replaces the first. */
 export interface RegisterData {
   /** Calls that the node runs at a time, 1 or more. */
   max_parallel: number;
   /** The names under which callers ask for this node's models. */
   models: string[];
-  /** A stable random identity, so that a penalty survives a reconnect. Ours send it; v1 does not ask for it. */
+  /** A stable random id, so that a penalty survives a reconnect. Optional in v1; this project's nodes send it. */
   node_id?: string;
   /** A name for people. */
   name?: string;
@@ -14,7 +14,7 @@ export interface RegisterData {
   agent?: string;
 }
 
-/** Gateway → node: run this. The payload is the caller's JSON body, whole. */
+/** Gateway → node: a call to run. The payload is the caller's whole JSON body. */
 export interface CallData {
   request_id: string;
   model: string;
@@ -35,14 +35,14 @@ export interface FinishData {
 /** Both ways: a call failed, or, without `request_id`, something about the connection. */
 export interface ErrorData {
   request_id?: string;
-  /** HTTP-like: what the upstream answered, or what describes the failure best. 499 to a node: the caller is gone. */
+  /** Like an HTTP status: the upstream's, or the one that describes the failure best. 499 to a node: the caller is gone. */
   code: number;
   message: string;
-  /** The upstream's own error object, so that a 400 reaches the caller as it came. Ours send it. */
+  /** The upstream's own error object, so that a 400 reaches the caller unchanged. Optional in v1. */
   error?: UpstreamErrorData;
-  /** When trying again makes sense, in milliseconds, where the upstream said so. */
+  /** The delay before a retry, in milliseconds, where the upstream stated one. */
   retry_after_ms?: number;
-  /** What the code alone does not say. */
+  /** The cause, where the code does not show it. */
   kind?: FailureKind;
 }
 
@@ -64,8 +64,8 @@ export function isUpstreamError(value: unknown): value is UpstreamErrorData {
  * Failures for which no node is at fault: another node may take the call. A gateway that does not
  * know the kind goes by the code.
  *
- * - `offer_withdrawn`: the provider has not got the model, or not this endpoint, and the node offers it no longer.
- * - `internal`: the node's own program failed, for instance as it translated the request.
+ * - `offer_withdrawn`: the provider lacks the model or this endpoint, and the node no longer offers it.
+ * - `internal`: the node's own program failed, for instance when it translated the request.
  */
 export type FailureKind = "offer_withdrawn" | "internal";
 
@@ -78,13 +78,13 @@ export type Frame =
 
 export type FrameType = Frame["type"];
 
-/** A v1 node's way of saying that its slots are full: an ERROR whose message begins so. */
+/** An ERROR whose message begins with this reports that all slots of the node are in use. */
 export const BUSY = "BUSY";
 
 /** The code with which the gateway tells a node that a caller is gone. */
 export const CALLER_GONE = 499;
 
-/** Whether an ERROR frame says "my slots are full", which is nobody's fault. */
+/** Whether an ERROR reports that all slots of the node are in use, which is no fault. */
 export function isBusy(error: ErrorData): boolean {
   return error.message.startsWith(BUSY);
 }

@@ -1,18 +1,18 @@
 /**
- * Reads JSON as the bytes that came: whether it is valid, and where the outermost object's members lie.
- * No value is made of it, so a long prompt costs less than one parse and leaves nothing behind.
+ * Validates JSON as bytes and finds the members of the outermost object. No value is built, so a long
+ * prompt costs less than one `JSON.parse` and leaves no garbage.
  */
 
 export type JsonKind = "object" | "array" | "string" | "number" | "boolean" | "null";
 
-/** Where a value lies in its bytes: `bytes.subarray(start, end)` is its JSON. */
+/** The position of a value: `bytes.subarray(start, end)` is its JSON. */
 export interface JsonSpan {
   kind: JsonKind;
   start: number;
   end: number;
 }
 
-/** Why bytes are no JSON object that can be taken. */
+/** Why bytes are not an acceptable JSON object. */
 export class JsonFault extends Error {
   override readonly name = "JsonFault";
   constructor(
@@ -44,10 +44,10 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const UNICODE_ESCAPE_BYTES = 6;
 
-/** Members with longer names are checked and not kept: no name that is asked for is as long. */
+/** Members with longer names are checked but not kept: no member that the gateway reads has so long a name. */
 const MAX_NAME_BYTES = 256;
 
-/** 1 for bytes that stand for themselves inside a string. One look-up a byte is what makes the scan cheap. */
+/** 1 for bytes that stand for themselves inside a string. One look-up per byte keeps the scan cheap. */
 const plain = Uint8Array.from(
   { length: 256 },
   (_, byte) => Number(byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH),
@@ -61,7 +61,7 @@ const escapes = tableOf(`"\\/bfnrt`);
 const hexDigits = tableOf("0123456789abcdefABCDEF");
 const exponents = tableOf("eE");
 
-/** By first byte. */
+/** The literals, by first byte. */
 const words: readonly (Uint8Array | undefined)[] = ["true", "false", "null"].reduce<Uint8Array[]>(
   (table, word) => {
     const bytes = encoder.encode(word);
@@ -72,9 +72,9 @@ const words: readonly (Uint8Array | undefined)[] = ["true", "false", "null"].red
 );
 
 /**
- * The members of the one object that the bytes (UTF-8, which is not checked) must be; of those with
- * the same name the last, as `JSON.parse` has it. Accepts what `JSON.parse` accepts, within the
- * limits. Throws JsonFault.
+ * The members of the one object that the bytes must contain. The bytes are taken for UTF-8, which is
+ * not checked. Of members with the same name the last one counts, as in `JSON.parse`. Accepts what
+ * `JSON.parse` accepts, within the limits. Throws JsonFault.
  */
 export function scanObject(bytes: Uint8Array, limits: ScanLimits): Map<string, JsonSpan> {
   const scan = new ObjectScan(bytes, limits);
@@ -82,7 +82,7 @@ export function scanObject(bytes: Uint8Array, limits: ScanLimits): Map<string, J
   return scan.members;
 }
 
-/** Whether the value is a list without items. */
+/** Whether the value is an array without items. */
 export function isEmptyArray(bytes: Uint8Array, { start, end }: JsonSpan): boolean {
   return bytes[start] === OPEN_BRACKET && skipSpace(bytes, start + 1) === end - 1;
 }
@@ -94,24 +94,24 @@ const enum Expected {
   FirstName,
   Name,
   Colon,
-  /** A comma, the end of an array or object, or behind the outermost value nothing. */
+  /** A comma or the end of an array or object; after the outermost value, nothing. */
   Separator,
   /** The rest of a string. */
   StringRest,
 }
 
-/** A scan in steps: long bodies must not hold up everything else. */
+/** A scan in steps, so that a long body does not block the event loop. */
 export class ObjectScan {
   readonly members = new Map<string, JsonSpan>();
   #expected = Expected.Value;
   #at = 0;
-  /** By depth, 1 for an object. */
+  /** By depth: 1 for an object, 0 for an array. */
   readonly #isObject: Uint8Array;
   #depth = 0;
   /** Whether the string that is being read is a member's name. */
   #isName = false;
   #memberCount = 0;
-  /** Of the outermost object's member that is being read; the name includes its quotes. */
+  /** Positions in the outermost object's current member. The name includes its quotes. */
   #nameStart = 0;
   #nameEnd = 0;
   #valueStart = 0;
@@ -121,8 +121,9 @@ export class ObjectScan {
   }
 
   /**
-   * Reads on for about so many bytes (a word, number or piece of plain text is read at once). True:
-   * all is read. Throws JsonFault. Its state is in local variables: members would double its time.
+   * Reads about `byteCount` further bytes; a literal, a number or a run of plain text is not split.
+   * Returns true when everything was read. Throws JsonFault. The state is kept in local variables,
+   * because fields would double the time.
    */
   step(byteCount: number): boolean {
     const { bytes } = this;
@@ -193,7 +194,7 @@ export class ObjectScan {
         if (depth === 1) this.#outermostValueEnds(at);
         continue;
       }
-      // A bracket that closes.
+      // A closing bracket.
       at++;
       depth--;
       expected = Expected.Separator;
@@ -217,7 +218,7 @@ export class ObjectScan {
     else this.#outermostValueEnds(end);
   }
 
-  /** Called also for the items of an outermost array, which are no members. */
+  /** Also called for the items of an outermost array, which are not members. */
   #outermostValueEnds(end: number): void {
     const [nameStart, nameEnd, start] = [this.#nameStart, this.#nameEnd, this.#valueStart];
     if (this.#isObject[1] === 0 || nameEnd - nameStart > MAX_NAME_BYTES) return;
@@ -232,7 +233,7 @@ export class ObjectScan {
   }
 }
 
-/** Each `skip…` begins at its value's first byte and returns the index just behind its last one. */
+/** Each `skip…` starts at the first byte of a value and returns the index after its last byte. */
 function skipEscape(bytes: Uint8Array, at: number): number {
   if (escapes[bytes[at + 1]!] === 1) return at + 2;
   expect(bytes, at + 1, 0x75);
@@ -261,7 +262,7 @@ function skipNumber(bytes: Uint8Array, start: number): number {
   return skipDigits(bytes, bytes[at] === PLUS || bytes[at] === MINUS ? at + 1 : at);
 }
 
-/** One digit at least. */
+/** At least one digit. */
 function skipDigits(bytes: Uint8Array, start: number): number {
   let at = start;
   while (bytes[at]! >= ZERO && bytes[at]! <= NINE) at++;

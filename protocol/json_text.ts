@@ -1,16 +1,16 @@
 /**
- * Looks into JSON text without taking it apart, so that a body can travel on as the bytes it came
- * in: number formats, key order, duplicate keys and unknown fields survive.
+ * Finds and changes members in JSON text without parsing and writing all of it, so that the rest of a
+ * body stays as it came: number formats, key order, duplicate keys and unknown fields.
  */
 
-/** Where one member of an object lies in its text: `text.slice(start, end)` is the value. */
+/** The position of an object's member: `text.slice(start, end)` is its value. */
 export interface MemberSpan {
   key: string;
   /** Index of the key's opening quote. */
   keyStart: number;
   /** Index of the value's first character. */
   start: number;
-  /** Index just behind the value's last character. */
+  /** Index after the value's last character. */
   end: number;
 }
 
@@ -24,8 +24,8 @@ const COLON = 0x3a;
 const COMMA = 0x2c;
 
 /**
- * Whether the text nests deeper than `limit`. Looks only at brackets outside strings, so it is
- * safe on text that is not valid JSON, and far cheaper than parsing it.
+ * Whether the text nests deeper than `limit`. Counts brackets outside strings, so it is safe for text
+ * that is not valid JSON, and far cheaper than parsing.
  */
 export function nestsDeeperThan(text: string, limit: number): boolean {
   let depth = 0;
@@ -47,8 +47,8 @@ export function nestsDeeperThan(text: string, limit: number): boolean {
 }
 
 /**
- * The members of the object that begins at `from`, in the order they stand, duplicates included.
- * The text must be valid JSON (parse it first); returns an empty list if no object begins there.
+ * The members of the object that begins at `from`, in their order, with duplicates. The text must be
+ * valid JSON (parse it first). Returns an empty list if no object begins there.
  */
 export function objectMembers(text: string, from = 0): MemberSpan[] {
   const members: MemberSpan[] = [];
@@ -71,8 +71,8 @@ export function objectMembers(text: string, from = 0): MemberSpan[] {
 }
 
 /**
- * Where the items of the array lie that begins at `from`, in their order. The text must be valid JSON;
- * returns an empty list if no array begins there.
+ * The positions of the items of the array that begins at `from`. The text must be valid JSON. Returns
+ * an empty list if no array begins there.
  */
 export function arrayItems(text: string, from: number): { start: number; end: number }[] {
   const items: { start: number; end: number }[] = [];
@@ -88,14 +88,14 @@ export function arrayItems(text: string, from: number): { start: number; end: nu
   return items;
 }
 
-/** The span of the member that `JSON.parse` would keep: the last one of that name. */
+/** The member that `JSON.parse` would keep: the last one with that name. */
 export function lastMember(members: readonly MemberSpan[], key: string): MemberSpan | undefined {
   return members.findLast((member) => member.key === key);
 }
 
 /**
- * The same object text with one member set to `json`: every occurrence of an existing one is
- * replaced in place, a missing one is put in front. All other characters stay as they are.
+ * The object's text with one member set to `json`. Every occurrence of an existing member is replaced
+ * in place; a missing one is inserted at the front. All other characters stay as they are.
  */
 export function withMember(text: string, key: string, json: string): string {
   const spans = objectMembers(text).filter((member) => member.key === key);
@@ -109,7 +109,7 @@ export function withMember(text: string, key: string, json: string): string {
   return out + text.slice(from);
 }
 
-/** The same object text without one member, and without the comma that set it apart. */
+/** The object's text without one member and its comma. */
 export function withoutMember(text: string, key: string): string {
   let out = text;
   for (;;) {
@@ -139,7 +139,7 @@ function skipSpace(text: string, i: number): number {
   return i;
 }
 
-/** From an opening quote to just behind the closing one. `indexOf` makes long strings cheap. */
+/** Returns the index after the closing quote. `indexOf` makes long strings cheap. */
 function skipString(text: string, open: number): number {
   let close = text.indexOf('"', open + 1);
   while (close !== -1) {

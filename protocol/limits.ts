@@ -1,6 +1,6 @@
 /** Sizes and times that both ends of the wire must agree on. */
 
-/** How deep a JSON body may nest. Deeper ones are refused before they are parsed. */
+/** How deep a JSON body may nest. Deeper ones are rejected before they are parsed. */
 export const MAX_JSON_DEPTH = 64;
 
 /** How many members a call's JSON body may have; endpoints take a few dozen. */
@@ -18,6 +18,6 @@ export const MAX_PARALLEL_LIMIT = 10_000;
 /** How many malformed frames in a row end a connection. */
 export const MAX_MALFORMED_IN_A_ROW = 10;
 
-/** How many bytes of frames that nobody knows may come within a minute before they end a connection. */
+/** How many bytes of frames of unknown types may come within a minute before they end a connection. */
 export const MAX_IGNORED_BYTES = 16 * 1024 * 1024;
 export const IGNORED_WITHIN_MS = 60_000;

@@ -1,4 +1,4 @@
-/** The language that gateways and nodes speak. Imports nothing else of ours and runs on any runtime. */
+/** The protocol between gateways and nodes. Imports nothing else of this project and runs on any runtime. */
 export * from "./answer_writer.ts";
 export * from "./call_body.ts";
 export * from "./close_codes.ts";

@@ -1,9 +1,9 @@
-/** What a model may be called, so that a name cannot pass for another one. */
+/** Valid names of models. No name can be mistaken for another one that looks the same. */
 
 import { MAX_MODEL_NAME_CHARS } from "./limits.ts";
 import { isVisibleName } from "./visible_name.ts";
 
-/** The rule, to stand after "must be" in messages. */
+/** The rule, for messages: "must be …". */
 export const MODEL_NAME_RULE =
   `1 to ${MAX_MODEL_NAME_CHARS} visible characters in Unicode's compatibility form (NFKC), single ` +
   `spaces only between them, Latin letters not mixed with Cyrillic, Greek or other lookalikes`;

@@ -1,5 +1,6 @@
-/** What a node may say of itself, in either version of the wire. */
+/** Checks what a node announces about itself, in either version of the wire. */
 
+import { isObject } from "./checks.ts";
 import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "./limits.ts";
 import { isModelName, MODEL_NAME_RULE } from "./model_name.ts";
 
@@ -28,7 +29,7 @@ export function registerProblem(data: Record<string, unknown>): string | null {
   return null;
 }
 
-/** No list of endpoints that a model is served at is longer. */
+/** The longest list of endpoints of one model. */
 const MAX_ENDPOINTS = 50;
 
 /** What is wrong with the `capabilities` of a REGISTER or STATUS, or null. Unknown members pass. */
@@ -67,8 +68,4 @@ function factsProblem(facts: unknown): string | null {
 function isListOfPaths(value: unknown): boolean {
   return Array.isArray(value) && value.length <= MAX_ENDPOINTS &&
     value.every((path) => typeof path === "string" && path.length <= MAX_TEXT_CHARS);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,19 +1,19 @@
 /**
- * Usage that only the books need: asked for in the caller's name, and kept out of what the caller
- * sees. In v1 the gateway does both, in v2 the node.
+ * Usage for the ledger alone: requested in the caller's name, and removed from what the caller gets.
+ * In v1 the gateway does both, in v2 the node.
  */
 
 import { withMember, withoutMember } from "./json_text.ts";
 
-/** The part of a streamed chunk that tells whether it speaks of usage. */
+/** The members of a streamed chunk that show whether it reports usage. */
 export interface UsageChunk {
   usage?: object | null;
   choices?: unknown;
 }
 
 /**
- * A streaming request's body that asks for usage, whatever else its `stream_options` (given as
- * `options`) say. Only for streams: upstreams refuse `stream_options` on other calls.
+ * A streaming request's body, changed to ask for usage. `options` are its `stream_options`, which keep
+ * their other members. Only for streams: upstreams reject `stream_options` in other calls.
  */
 export function askForUsage(bodyText: string, options: object | null): string {
   return withMember(
@@ -24,8 +24,8 @@ export function askForUsage(bodyText: string, options: object | null): string {
 }
 
 /**
- * A chunk as a caller gets it who did not ask for usage: the empty string for the chunk that only
- * tells usage, no `usage: null` in the others. Usage that an upstream tells unasked stays.
+ * A chunk for a caller who did not ask for usage: the empty string for the chunk that only reports
+ * usage, and other chunks without `usage: null`. Usage that an upstream reports unasked stays.
  */
 export function withoutUsage(chunkText: string, chunk: UsageChunk): string {
   const isOnlyUsage = Array.isArray(chunk.choices) && chunk.choices.length === 0;
