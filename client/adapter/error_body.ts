@@ -3,6 +3,7 @@
 import { type Endpoint, endpointSpecs } from "../../protocol/mod.ts";
 import type { UpstreamFailure } from "./adapter.ts";
 import { typesByStatus } from "./claude/error.ts";
+import { CONTEXT_OVERFLOW, promptTooLong } from "./upstream/context_overflow.ts";
 
 /** JSON text: the upstream's own body where the adapter kept it, else one made from the failure. */
 export function errorBody(endpoint: Endpoint, failure: UpstreamFailure): string {
@@ -12,15 +13,20 @@ export function errorBody(endpoint: Endpoint, failure: UpstreamFailure): string 
 
 function openAiBody({ message, error }: UpstreamFailure): object {
   const { type = "invalid_request_error", param = null, code = null } = error ?? {};
-  return { error: { message: error?.message ?? message, type, param, code } };
+  // A number repeats the status, in most servers.
+  const shown = typeof code === "number" ? null : code;
+  return { error: { message: error?.message ?? message, type, param, code: shown } };
 }
 
 function anthropicBody({ code, message, error }: UpstreamFailure): object {
   const type = typesByStatus[code] ?? "invalid_request_error";
-  const text = error?.message ?? message;
+  const own = error?.message ?? message;
+  if (error?.code === CONTEXT_OVERFLOW) {
+    return { type: "error", error: { type, message: promptTooLong(own) }, request_id: null };
+  }
   // Anthropic has no field for the parameter's name: the message begins with it.
-  const named = error?.param ? `${error.param}: ${text}` : text;
-  // Only the gateway knows the id that the caller sees, and sends it in a header.
+  const named = error?.param ? `${error.param}: ${own}` : own;
+  // Only the gateway knows the id that the caller sees, and fills it in.
   return { type: "error", error: { type, message: named }, request_id: null };
 }
 

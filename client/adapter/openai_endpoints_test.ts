@@ -225,10 +225,16 @@ describe("an error body", () => {
     (await ask({ endpoint }, () => new Response(body, { status }))).failure;
 
   test("in OpenAI's shape is relayed unchanged", async () => {
-    const body = '{ "error": {"message":"no", "type":"t", "param":null, "code":1.0, "x":[]} }';
+    const body = '{ "error": {"message":"no", "type":"t", "param":null, "code":null, "x":[1.0]} }';
     for (const endpoint of [Endpoint.chat, Endpoint.embeddings, Endpoint.responses]) {
       expect((await refused(endpoint, body))?.bodyText).toBe(body);
     }
+  });
+
+  test("gets a code that is a string or null, and a param, and is otherwise unchanged", async () => {
+    const body = '{ "error": {"message":"no","type":"t","code":400,"x":[1.0]} }';
+    expect((await refused(Endpoint.chat, body))?.bodyText)
+      .toBe('{ "error": {"param":null,"message":"no","type":"t","code":null,"x":[1.0]} }');
   });
 
   test("in any other shape is converted to OpenAI's", async () => {

@@ -201,6 +201,16 @@ describe("the limit headers", () => {
     expect(limits((await call(account.api_token)).headers)[1]).toBe("998");
   });
 
+  test("of counting tokens are its own: it takes no call from the key's or the account's", async () => {
+    const account = await app.account("counting@example.org");
+    const { token } = await app.key(account, { rpm: 1 });
+    const count = () =>
+      app.ask<ErrorView>("POST /v1/messages/count_tokens", { token, body: hello });
+    expect([(await count()).status, (await count()).status]).toEqual([200, 429]);
+    expect(limits((await call(token)).headers).slice(0, 2)).toEqual(["1", "0"]);
+    expect(limits((await call(account.api_token)).headers)[1]).toBe("998");
+  });
+
   test("of a blocked key say whom to ask", async () => {
     const { token } = await app.key(owner, { rpm: 0 });
     const { status, json } = await call(token);

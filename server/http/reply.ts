@@ -1,5 +1,6 @@
 /** Renders errors as responses, in the format of the endpoint or of the caller's SDK. */
 
+import { withMember } from "../../protocol/mod.ts";
 import type { UpstreamRejection } from "../call/classify_failure.ts";
 import { ColinkError, type ErrorCode, type ErrorKind } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
@@ -88,7 +89,18 @@ export function rejectionBody(
   { status, body }: UpstreamRejection,
   { format, requestId }: Recipient,
 ): string {
-  return typeof body === "string" ? body : format.body({ status, ...body }, requestId);
+  if (typeof body !== "string") return format.body({ status, ...body }, requestId);
+  return format.requestIdHeader === null ? body : withRequestId(body, requestId);
+}
+
+/** A node does not know the request's id, and writes null. A provider's own body stays as it is. */
+function withRequestId(body: string, requestId: string): string {
+  try {
+    const { request_id = null } = JSON.parse(body) as { request_id?: unknown };
+    return request_id === null ? withMember(body, "request_id", JSON.stringify(requestId)) : body;
+  } catch {
+    return body;
+  }
 }
 
 function headersFor({ format, requestId, headers }: Recipient): AnswerHeaders {

@@ -40,8 +40,7 @@ export const anthropicErrorShape = z.strictObject({
     ]),
     message: z.string().min(1),
   }),
-  // Null: a node has written it, and the header has the id.
-  request_id: z.string().startsWith("req-").nullable(),
+  request_id: z.string().startsWith("req-"),
 });
 
 const endpoints = z.array(z.string().startsWith("/v1/")).min(1);

@@ -16,10 +16,10 @@ import { PassthroughScanner } from "../sse/passthrough_scanner.ts";
 import { pathBelowBase } from "../upstream/base_url.ts";
 import { relayedHeaders } from "../upstream/relayed_headers.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import { errorObject, readFailure, statusIn, toFailure } from "../upstream/upstream_error.ts";
+import { readFailure, toFailure } from "../upstream/upstream_error.ts";
 import { type DialectStream, type OpenAiDialect, openAiDialects } from "./chat_dialect.ts";
 import { EventRelay, type Scanner } from "./event_relay.ts";
-import { openAiError } from "./openai_error.ts";
+import { errorAfter200, openAiError } from "./openai_error.ts";
 import { StreamedAnswer } from "./streamed_answer.ts";
 
 export class OpenAiRelay {
@@ -117,8 +117,8 @@ export class OpenAiRelay {
   }
 
   #failureIn(body: Json): UpstreamFailure {
-    const error = errorObject(body, "The provider failed in the middle of its answer");
-    return toFailure(statusIn(error) ?? 502, error, this.upstream);
+    const { code, error } = errorAfter200(body);
+    return toFailure(code, error, this.upstream);
   }
 }
 
