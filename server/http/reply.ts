@@ -96,7 +96,7 @@ export function rejectionBody(
 /** A node does not know the request's id, and writes null. A provider's own body stays as it is. */
 function withRequestId(body: string, requestId: string): string {
   try {
-    const { request_id = null } = JSON.parse(body) as { request_id?: unknown };
+    const { request_id } = JSON.parse(body) as { request_id?: unknown };
     return request_id === null ? withMember(body, "request_id", JSON.stringify(requestId)) : body;
   } catch {
     return body;
