@@ -291,6 +291,52 @@ describe("a node's link in wire v1", () => {
     });
   });
 
+  test("a chunk's head comes once, before the first piece", () => {
+    const { harness, socket } = connected();
+    const { received } = call(harness, { stream: true });
+    expect(received.headers).toEqual([]);
+    for (const content of ["a", "b"]) harness.text(socket, stream("req-1", content));
+    expect(received.headers).toEqual([{}]);
+  });
+
+  test("an ERROR with a call's id fails the call, and one without it is logged", () => {
+    const { harness, socket } = connected();
+    const { received } = call(harness);
+    harness.text(socket, { type: "ERROR", data: { code: 500, message: "no disk" } });
+    expect(received.failures).toEqual([]);
+    expect(harness.log).toContain("warn node reports an error");
+    const error = { request_id: "req-1", code: 503, message: "BUSY: full" };
+    harness.text(socket, { type: "ERROR", data: error });
+    harness.text(socket, { type: "ERROR", data: error });
+    expect(received.failures).toEqual([{ kind: "refused", error }]);
+    expect(socket.closed).toBeNull();
+  });
+
+  test("a cancelled call may still send a whole answer, to the byte, however often it is cancelled", () => {
+    const { harness, socket } = connected();
+    const { running } = call(harness, { stream: true });
+    running!.cancel();
+    const chunk = (bytes: number) => `"${"x".repeat(bytes - 2)}"`;
+    const text = (bytes: number) =>
+      `{"type":"STREAM","data":{"request_id":"req-1","chunk":{"a":${chunk(bytes - 6)}}}}`;
+    harness.text(socket, text(20 << 20));
+    running!.cancel();
+    harness.text(socket, text(12 << 20));
+    expect(socket.closed).toBeNull();
+    harness.text(socket, stream("req-1", ""));
+    expect(socket.closed).toMatchObject({ code: 4003 });
+  });
+
+  test("cancel after the end sends nothing", () => {
+    const { harness, socket } = connected();
+    const { running } = call(harness, { stream: true });
+    harness.text(socket, stream("req-1", "a"));
+    harness.text(socket, finish("req-1"));
+    const { length } = socket.sent;
+    running!.cancel();
+    expect(socket.sent).toHaveLength(length);
+  });
+
   test("a send that is dropped means that the call was not started; a queued one is", () => {
     const { harness, socket } = connected();
     socket.sendAnswers = 0;
@@ -354,5 +400,94 @@ describe("a node's link in wire v1", () => {
     expect(registered.closed).toMatchObject({ code: 4001 });
     expect(fresh.closed).toMatchObject({ code: 4001 });
     expect(other.closed).toBeNull();
+  });
+});
+
+describe("the connections of all nodes", () => {
+  test("are recorded: before the node gets calls, when its offer changes, and when they end", () => {
+    const { harness, socket } = connected();
+    harness.register(socket, { models: ["n"] });
+    harness.gone(socket);
+    harness.gone(socket);
+    const id = "public:key/10.0.0.1";
+    expect(harness.observed).toEqual([
+      `connected ${id}, 0 in the hub`,
+      `changed ${id} n`,
+      `left ${id} 1006`,
+    ]);
+    expect(harness.log).toEqual([
+      "info node connected",
+      "info node changed its offer",
+      "info node disconnected",
+    ]);
+  });
+
+  test("that end before REGISTER are not recorded, nor closed when their time is over", async () => {
+    const harness = new LinkHarness();
+    const socket = harness.dial();
+    harness.gone(socket);
+    await harness.clock.pass(10_000);
+    expect([harness.observed, socket.closed, harness.links.size]).toEqual([[], null, 0]);
+  });
+
+  test("are recorded as silent if they were cut for their silence", async () => {
+    const { harness, socket } = connected();
+    harness.links.start();
+    await harness.clock.pass(50_000);
+    harness.gone(socket);
+    expect(harness.observed.at(-1)).toBe("left public:key/10.0.0.1 1006 silent");
+    harness.links.stop();
+    expect(harness.clock.pending).toBe(0);
+  });
+
+  test("are neither pinged nor cut once the watch is stopped", async () => {
+    const { harness, socket } = connected();
+    harness.links.start();
+    harness.links.stop();
+    await harness.clock.pass(100_000);
+    expect([socket.pings, socket.isTerminated]).toEqual([0, false]);
+  });
+
+  test("are all closed, then all cut, when the gateway stops", () => {
+    const harness = new LinkHarness();
+    const sockets = [harness.dial(), harness.dial({ wire: 2 })];
+    harness.register(sockets[0]!);
+    harness.links.closeAll(1012, "restart");
+    expect(sockets.map(({ closed }) => closed)).toEqual([
+      { code: 1012, reason: "restart" },
+      { code: 1012, reason: "restart" },
+    ]);
+    expect(sockets.some(({ isTerminated }) => isTerminated)).toBe(false);
+    harness.links.dropAll();
+    expect(sockets.every(({ isTerminated }) => isTerminated)).toBe(true);
+  });
+
+  test("are checked when another gateway reports the node: without a sign of life they are cut", async () => {
+    for (const answers of [true, false]) {
+      const harness = new LinkHarness();
+      const [socket, other] = [harness.dial(), harness.dial({ address: "10.0.0.2" })];
+      for (const one of [socket, other]) harness.register(one);
+      await harness.clock.pass(10);
+      harness.links.challenge(harness.hub.find("key/10.0.0.1")!);
+      expect([socket.pings, other.pings]).toEqual([1, 0]);
+      if (answers) harness.pong(socket);
+      await harness.clock.pass(5_000);
+      expect([socket.isTerminated, other.isTerminated]).toEqual([!answers, false]);
+    }
+  });
+
+  test("with one token and address get the lowest free number each time", () => {
+    const harness = new LinkHarness();
+    const sockets = [harness.dial(), harness.dial(), harness.dial()];
+    for (const socket of sockets) harness.register(socket);
+    harness.gone(sockets[1]!);
+    harness.register(harness.dial());
+    harness.register(harness.dial());
+    expect(harness.ids.sort()).toEqual([
+      "public:key/10.0.0.1",
+      "public:key/10.0.0.1#1",
+      "public:key/10.0.0.1#2",
+      "public:key/10.0.0.1#3",
+    ]);
   });
 });

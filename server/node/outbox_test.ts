@@ -34,6 +34,35 @@ describe("bodies that are sent to a node", () => {
     expect(out.waitingBytes).toBe(0);
   });
 
+  test("share one ping for each 128 KiB", () => {
+    const { send, pings } = outbox();
+    send(1, new Uint8Array(PIECE_BYTES - 1));
+    expect(pings).toEqual([]);
+    send(2, new Uint8Array(1));
+    expect(pings).toEqual([String(PIECE_BYTES)]);
+    send(3, new Uint8Array(PIECE_BYTES - 1));
+    expect(pings).toHaveLength(1);
+  });
+
+  test("are pinged for while one waits, and not twice for the same bytes", () => {
+    const { send, pings, out } = outbox(PIECE_BYTES);
+    send(1, new Uint8Array(10));
+    send(2, new Uint8Array(PIECE_BYTES));
+    expect(pings).toEqual([String(PIECE_BYTES + 10)]);
+    send(3, new Uint8Array(10));
+    expect(out.waitingBytes).toBe(10);
+    out.add(4, new Uint8Array(10));
+    expect(pings).toHaveLength(1);
+  });
+
+  test("need no ping of their own where the link has just sent one", () => {
+    const { send, pings, out } = outbox();
+    send(1, new Uint8Array(PIECE_BYTES - 1));
+    expect(out.mark).toBe(String(PIECE_BYTES - 1));
+    send(2, new Uint8Array(PIECE_BYTES - 1));
+    expect(pings).toEqual([]);
+  });
+
   test("stop at the limit in flight until the node has received them", () => {
     const { send, pings, sentBytes, out } = outbox();
     send(1, new Uint8Array(10 * UNDER_WAY_BYTES));

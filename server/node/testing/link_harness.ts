@@ -69,6 +69,8 @@ export class LinkHarness {
   readonly hub = new Hub();
   /** Every line as level and message: `info node connected`. */
   readonly log: string[] = [];
+  /** What the observer was told: `left public:key/n1 1006 silent`. */
+  readonly observed: string[] = [];
   readonly links: Links;
   readonly #handlers;
 
@@ -85,6 +87,14 @@ export class LinkHarness {
         error: record("error"),
       },
       publicId: (nodeKey) => `public:${nodeKey}`,
+      observer: {
+        connected: ({ who }) =>
+          void this.observed.push(`connected ${who.publicId}, ${this.hub.size} in the hub`),
+        changed: ({ who, offer }) =>
+          void this.observed.push(`changed ${who.publicId} ${offer.models}`),
+        left: ({ who }, code, isSilent) =>
+          void this.observed.push(`left ${who.publicId} ${code}${isSilent ? " silent" : ""}`),
+      },
     }, {
       pingMs: 15_000,
       silenceMs: 45_000,
