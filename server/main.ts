@@ -13,7 +13,7 @@ import type { Log } from "./base/log.ts";
 import { consoleUrls, setupLink } from "./urls.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { version } from "./base/version.ts";
-import { startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
+import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
 
 const EXIT_BAD_CONFIGURATION = 2;
 const EXIT_FAILED = 1;
@@ -42,6 +42,7 @@ const main = defineCommand({
 async function runServe(isWorker = false): Promise<void> {
   const config = readConfig(process.env);
   const isTerminal = process.stdout.isTTY === true;
+  if (isWorker) reportAlive();
   const log = createLog(config.logLevel, isTerminal);
   const gateway = await createGateway(config, { log, consoleDir: builtConsole(), isWorker });
   log.info({

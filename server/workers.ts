@@ -1,4 +1,4 @@
-/** Several gateway processes at one port: started together, replaced when one dies, stopped together. */
+/** Several gateway processes at one port: started together, replaced when one dies or freezes, stopped together. */
 
 import { join } from "node:path";
 import { type Config, ConfigError } from "./base/config.ts";
@@ -11,6 +11,12 @@ const MAX_WORKERS = 64;
 
 /** A worker that has died is replaced after this long. */
 const REPLACE_AFTER_MS = 1_000;
+
+/** How often a worker reports that its event loop runs. */
+const REPORT_EVERY_MS = 1_000;
+
+/** A worker that has missed this many reports in a row is killed: the system goes on giving it connections. */
+const MAX_MISSED_REPORTS = 10;
 
 /** A worker with wrong settings is not replaced: another one would fail alike. */
 const EXIT_BAD_CONFIGURATION = 2;
@@ -38,6 +44,11 @@ export function workerCount(text: string, { redisUrl, databaseUrl, port }: Confi
   return count;
 }
 
+/** In a worker: reports to the process that has started it, for as long as the event loop runs. */
+export function reportAlive(): void {
+  setInterval(() => process.connected && process.send?.("alive"), REPORT_EVERY_MS);
+}
+
 /** Starts the workers: `command` is this program, `env` its environment. */
 export function startWorkers(
   count: number,
@@ -51,6 +62,7 @@ export function startWorkers(
   let isStopping = false;
 
   function start(worker: number): void {
+    let missed = 0;
     const child = Bun.spawn([...command, "serve", WORKER_FLAG], {
       // Each worker spools its own ledger entries while the database is away.
       env: { ...env, COLINK_DATA_DIR: join(dataDir, `worker-${worker}`) },
@@ -58,10 +70,18 @@ export function startWorkers(
       // Ctrl-C must reach this process only: it stops the workers itself.
       detached: true,
       // A worker stops when this channel closes, that is, when this process has died.
-      ipc: () => {},
+      ipc: () => missed = 0,
     });
+    // Counts this process' own turns: while it is suspended itself, no worker has missed anything.
+    const watch = setInterval(() => {
+      if (++missed !== MAX_MISSED_REPORTS) return;
+      log.error({ worker, pid: child.pid }, "a worker does not answer and is killed");
+      // A frozen process handles no other signal.
+      child.kill("SIGKILL");
+    }, REPORT_EVERY_MS);
     running.set(worker, child);
     void child.exited.then((code) => {
+      clearInterval(watch);
       running.delete(worker);
       if (isStopping) return;
       if (code === EXIT_BAD_CONFIGURATION) return fail(code);

@@ -19,6 +19,9 @@ import { until, within } from "../harness/wait.ts";
 
 const WORKERS = 2;
 
+/** Longer than a worker may be silent. */
+const FROZEN_MS = 12_000;
+
 async function startWorkers(): Promise<{ url: string; wsUrl: string; program: Program }> {
   const dataDir = temporaryFolder();
   const port = freePort();
@@ -78,6 +81,45 @@ describe("two workers at one port", () => {
     expect(await within("the end", program.ended, 20_000)).toBe(0);
   }, 60_000);
 });
+
+test("a worker that freezes is killed and replaced, and gets no connections any more", async () => {
+  const { url, program } = await startWorkers();
+  const [frozen, sound] = childrenOf(program.pid);
+  process.kill(frozen!, "SIGSTOP");
+  await until("another has taken its place", () => listening(program) === WORKERS + 1, 40_000);
+  expect(program.lines.filter((line) => line.includes("is killed"))).toHaveLength(1);
+  const now = childrenOf(program.pid);
+  expect(now).toContain(sound!);
+  expect(now).not.toContain(frozen!);
+  await areTogether(url);
+  // A new connection each.
+  const headers = { connection: "close" };
+  for (let i = 0; i < 20; i++) {
+    const signal = AbortSignal.timeout(5_000);
+    expect((await fetch(`${url}/livez`, { headers, signal })).status).toBe(200);
+  }
+  program.signal("SIGTERM");
+  expect(await within("the end", program.ended, 20_000)).toBe(0);
+}, 90_000);
+
+test(
+  "workers that answer are left alone when the process that watches them was frozen",
+  async () => {
+    const { program } = await startWorkers();
+    const workers = childrenOf(program.pid);
+    program.signal("SIGSTOP");
+    await Bun.sleep(FROZEN_MS);
+    program.signal("SIGCONT");
+    const before = program.lines.length;
+    process.kill(workers[0]!, "SIGKILL");
+    await until("the watch goes on", () => {
+      return program.lines.slice(before).some((line) => line.includes("has died"));
+    });
+    expect(childrenOf(program.pid)).toContain(workers[1]!);
+    expect(program.lines.some((line) => line.includes("is killed"))).toBe(false);
+  },
+  90_000,
+);
 
 test("workers ask for what makes them one network", async () => {
   const { code, output } = await runGateway(["--workers", "3"]);
