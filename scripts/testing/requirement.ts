@@ -38,6 +38,12 @@ export const requirements = Object.freeze({
     brew: "--cask font-noto-sans-cjk-sc",
   },
   nginx: { name: "nginx", find: () => which("nginx"), debian: "nginx-light", brew: "nginx" },
+  haproxy: {
+    name: "HAProxy",
+    find: () => which("haproxy"),
+    debian: "haproxy",
+    brew: "haproxy",
+  },
 }) satisfies Record<string, Requirement>;
 
 /**

@@ -1,4 +1,4 @@
-/** nginx in front of several gateways, configured as in `compose.cluster.yaml`. */
+/** nginx or HAProxy in front of several gateways, configured as in `compose.cluster.yaml` and beside it. */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,29 +18,54 @@ export interface Balancer {
   readonly wsUrl: string;
 }
 
+export type BalancerKind = "nginx" | "haproxy";
+
+interface Setup {
+  /** The file, its path in the folder, and how the program is called with it. */
+  write(port: number, folder: string, gateways: readonly string[]): string;
+  words(folder: string, config: string): string[];
+}
+
+const setups: Record<BalancerKind, Setup> = {
+  nginx: {
+    write: nginxConfiguration,
+    words: (folder, config) => ["-p", folder, "-c", config, "-e", join(folder, "error.log")],
+  },
+  haproxy: {
+    write: haproxyConfiguration,
+    words: (_folder, config) => ["-db", "-f", config],
+  },
+};
+
 /** Resolves once it listens. `gateways` are three URLs; the gateways behind them may be replaced. */
-export async function startBalancer(gateways: readonly string[]): Promise<Balancer> {
-  const program = requirements.nginx.find();
-  if (program === null) throw new Error("Cannot start nginx: not found");
+export async function startBalancer(
+  gateways: readonly string[],
+  kind: BalancerKind = "nginx",
+): Promise<Balancer> {
+  const program = requirements[kind].find();
+  if (program === null) throw new Error(`Cannot start ${kind}: not found`);
   const port = freePort();
-  const folder = join(temporaryFolder(), "nginx");
+  const folder = join(temporaryFolder(), kind);
   mkdirSync(folder);
-  const config = join(folder, "nginx.conf");
-  writeFileSync(config, configuration(port, folder, gateways));
-  const errors = join(folder, "error.log");
-  const nginx = new Program("nginx", [program, "-p", folder, "-c", config, "-e", errors], {
-    cwd: folder,
-  });
+  const config = join(folder, `${kind}.conf`);
+  const { write, words } = setups[kind];
+  writeFileSync(config, write(port, folder, gateways));
+  const running = new Program(kind, [program, ...words(folder, config)], { cwd: folder });
   // Stopped and not killed, because a killed nginx leaves its worker behind.
-  endAfterTests(async () => void await nginx.stop());
+  endAfterTests(async () => void await running.stop());
   const url = `http://127.0.0.1:${port}`;
-  await until("nginx listens", async () => (await fetch(`${url}/healthz`)).ok);
+  await until(`${kind} listens`, async () => (await fetch(`${url}/healthz`)).ok);
   return { url, wsUrl: `ws://127.0.0.1:${port}/ws` };
 }
 
-function configuration(port: number, folder: string, gateways: readonly string[]): string {
+function nginxConfiguration(port: number, folder: string, gateways: readonly string[]): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
+  // Debian's nginx has no `resolve`.
+  const shipped = shippedIn("compose.cluster.yaml", "balancer", gateways)
+    .replace("listen 8080;", `listen 127.0.0.1:${port};`)
+    .replace(/resolver [^;]+;/, "")
+    .replaceAll(" resolve ", " ");
   return `${process.getuid?.() === 0 ? "user root;" : ""}
 daemon off;
 pid ${folder}/nginx.pid;
@@ -48,20 +73,24 @@ events {}
 http {
 ${temporary}
 access_log off;
-${fromCompose(port, gateways)}
+${shipped}
 }
 `;
 }
 
-/** Replaces names by addresses, and drops Docker's resolver, because Debian's nginx has no `resolve`. */
-function fromCompose(port: number, gateways: readonly string[]): string {
-  const compose = parse(readFileSync(at("compose.cluster.yaml"), "utf8"), { merge: true }) as {
-    configs: { balancer: { content: string } };
+function haproxyConfiguration(port: number, _folder: string, gateways: readonly string[]): string {
+  return shippedIn("compose.cluster.haproxy.yaml", "haproxy", gateways)
+    .replace("bind :8080", `bind 127.0.0.1:${port}`)
+    .replace(/resolvers docker\n(?: .*\n)+/, "")
+    .replace(" resolvers docker", "");
+}
+
+/** The configuration in the compose file, with the gateways' addresses for their names. */
+function shippedIn(file: string, name: string, gateways: readonly string[]): string {
+  const compose = parse(readFileSync(at(file), "utf8"), { merge: true }) as {
+    configs: Record<string, { content: string }>;
   };
-  return compose.configs.balancer.content
+  return compose.configs[name]!.content
     .replaceAll("$$", "$")
-    .replace("listen 8080;", `listen 127.0.0.1:${port};`)
-    .replace(/resolver [^;]+;/, "")
-    .replaceAll(" resolve ", " ")
     .replace(/gateway-(\d):8080/g, (_, n: string) => new URL(gateways[Number(n) - 1]!).host);
 }
