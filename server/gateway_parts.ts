@@ -66,7 +66,14 @@ export async function createParts(config: Config, world: PartsWorld) {
 
   const penalties = new PenaltyBook(clock, config);
   const needsApproval = () => settings.values.nodeApproval;
-  const register = new NodeRegister({ store, needsApproval, clock, log });
+  const register = new NodeRegister({
+    store,
+    rememberedNodes: config.rememberedNodes,
+    budget: budgets.add("remembered_nodes", { limit: config.rememberedNodes }),
+    needsApproval,
+    clock,
+    log,
+  });
   const hub = new Hub({
     standingOf: ({ who, connectedAt }) => register.standing({ id: who.publicId, connectedAt }),
     // Kept over restarts, so that "no node is online" is not reported as "no such model".

@@ -5,6 +5,7 @@
  */
 
 import type { NodeEventKind, NodeGone } from "../../api/mod.ts";
+import type { Budget } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
@@ -47,6 +48,9 @@ export interface TimelineEvent {
 
 export interface NodeRegisterOptions {
   store: Pick<Store, "nodes">;
+  /** How many nodes of one account are written down within an hour. */
+  rememberedNodes: number;
+  budget: Budget;
   /** Whether nodes wait for approval now. */
   needsApproval: () => boolean;
   clock: Clock;
@@ -71,6 +75,14 @@ export const TIMELINE_EVENTS = 200;
 const TRIM_EVERY = 50;
 
 const MAX_REMEMBERED = 10_000;
+const MAX_ACCOUNTS = 1000;
+const HOUR_MS = 60 * 60_000;
+
+interface Remembered {
+  /** Monotonic milliseconds. */
+  sinceMs: number;
+  ids: Set<string>;
+}
 
 export class NodeRegister {
   /** Emits the ids of nodes about which something was decided, on any gateway. */
@@ -80,6 +92,10 @@ export class NodeRegister {
   readonly #poll: ChangePoll<DecidedNode>;
   readonly #orders = new Map<string, NodeOrder>();
   readonly #gone = new LruCache<string, NodeGone>(MAX_REMEMBERED);
+  /** By account: the nodes that were written down in this hour. */
+  readonly #remembered = new LruCache<string, Remembered>(MAX_ACCOUNTS);
+  /** Nodes beyond their account's number. */
+  readonly #unremembered = new LruCache<string, true>(MAX_REMEMBERED);
   /** Events added since a node's timeline was trimmed. */
   readonly #added = new LruCache<string, number>(MAX_REMEMBERED);
   /** By node id, oldest first. */
@@ -139,6 +155,7 @@ export class NodeRegister {
   /** Records that a node has connected, or has changed its offer. */
   seen(sighting: Omit<NodeSighting, "at">): void {
     this.#gone.delete(sighting.id);
+    if (!this.#mayRemember(sighting)) return;
     const at = this.#options.clock.now();
     this.#note(sighting.id, { sighting: { ...sighting, at }, departure: null });
   }
@@ -147,9 +164,28 @@ export class NodeRegister {
   left(id: string, code: NodeGone["code"], closeCode: number): void {
     const at = this.#options.clock.now();
     this.#gone.set(id, { at, code, close_code: closeCode });
+    if (this.#unremembered.get(id)) return;
     const sighting = this.#states.get(id)?.sighting ?? null;
     this.#note(id, { sighting, departure: { id, at, code, closeCode } });
     this.addEvent(id, { kind: "disconnected", code });
+  }
+
+  /** Whoever dials under one new identity after the other gets no row for each. */
+  #mayRemember({ id, accountId }: Pick<NodeSighting, "id" | "accountId">): boolean {
+    const nowMs = this.#options.clock.monotonic();
+    let remembered = this.#remembered.get(accountId);
+    if (remembered === undefined || nowMs - remembered.sinceMs >= HOUR_MS) {
+      this.#remembered.set(accountId, remembered = { sinceMs: nowMs, ids: new Set() });
+    }
+    const { ids } = remembered;
+    if (ids.size < this.#options.rememberedNodes || ids.has(id)) {
+      ids.add(id);
+      this.#unremembered.delete(id);
+      return true;
+    }
+    this.#unremembered.set(id, true);
+    this.#options.budget.refused();
+    return false;
   }
 
   /** How the node's last connection to this gateway ended; null: connected, or not remembered. */
@@ -162,6 +198,7 @@ export class NodeRegister {
     nodeId: string,
     { kind, code = null, model = null, detail = null, until = null }: TimelineEvent,
   ): void {
+    if (this.#unremembered.get(nodeId)) return;
     const id = `evt_${randomChars(22)}`;
     const at = this.#options.clock.now();
     this.#events.push({ id, nodeId, at, kind, code, model, detail, until });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Budget, Budgets } from "../base/budgets.ts";
 import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import { ColinkError } from "../base/error.ts";
 import { silentLog } from "../base/log.ts";
@@ -18,6 +19,7 @@ let clock: FakeClock;
 let needsApproval: boolean;
 let isAway: boolean;
 let register: NodeRegister;
+let budget: Budget;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "colink-register-"));
@@ -26,8 +28,11 @@ beforeEach(async () => {
   await store.addAccount(anAccount({ id: "owner" }), []);
   clock = new FakeClock();
   [needsApproval, isAway] = [false, false];
+  budget = new Budgets().add("remembered_nodes", { limit: 1000 });
   register = new NodeRegister({
     store: { nodes: failing(store.nodes) },
+    rememberedNodes: 1000,
+    budget,
     needsApproval: () => needsApproval,
     clock,
     log: silentLog,
@@ -84,6 +89,34 @@ test("what a node does is written in the background, in one batch", async () => 
     .toEqual(["connected", "disconnected"]);
   register.seen(sighting);
   expect(register.goneOf("node-1")).toBeNull();
+});
+
+test("of an account that dials under ever new identities, only so many nodes an hour are written down", async () => {
+  await store.addAccount(anAccount({ id: "other" }), []);
+  const dial = (id: string, accountId = "owner") => {
+    register.seen({ ...sighting, id, accountId });
+    register.addEvent(id, { kind: "connected" });
+    register.left(id, "lost", 1006);
+  };
+  for (let i = 0; i < 1047; i++) dial(`node-${i}`);
+  dial("node-0");
+  dial("others", "other");
+  await register.close();
+  const idsOf = async (accountId: string) =>
+    (await store.nodes.ofAccount(accountId, 2000)).map(({ id }) => id);
+  expect(await idsOf("owner")).toHaveLength(1000);
+  expect(await idsOf("owner")).not.toContain("node-1000");
+  expect(await idsOf("other")).toEqual(["others"]);
+  expect(await store.nodes.timeline("node-1000", 9)).toEqual([]);
+  expect(await store.nodes.timeline("node-0", 9)).toHaveLength(4);
+  expect(register.goneOf("node-1046")).toMatchObject({ code: "lost" });
+  expect(budget.refusals).toBe(47);
+
+  await clock.pass(60 * 60_000);
+  dial("node-1046");
+  await register.close();
+  expect(await idsOf("owner")).toContain("node-1046");
+  expect(await store.nodes.timeline("node-1046", 9)).toHaveLength(2);
 });
 
 test("what is not written during an outage is written afterwards", async () => {

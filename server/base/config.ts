@@ -150,6 +150,20 @@ const settings = {
     "The audit log is kept this long; 0: for ever",
     days(0, 36_500),
   ),
+  rememberedNodes: setting(
+    "COLINK_REMEMBERED_NODES",
+    "1000",
+    "nodes",
+    "Nodes of one account that are remembered when they are gone, and new ones an hour",
+    whole(1, 1_000_000),
+  ),
+  logLines: setting(
+    "COLINK_LOG_LINES",
+    "600",
+    "lines/min",
+    "Log lines that one account or one address may cause besides its calls; one link, a tenth",
+    whole(10, 1_000_000),
+  ),
   trustedProxies: setting(
     "COLINK_TRUSTED_PROXIES",
     "",

@@ -110,8 +110,8 @@ export function storeUnavailable(state: string, cause?: unknown): StoreUnavailab
 }
 
 /** Whether an error says that the database is away: the same work may succeed later. */
-export function isStoreUnavailable(error: unknown): error is StoreUnavailable {
-  return error instanceof StoreUnavailable;
+export function isStoreUnavailable(error: unknown): error is ColinkError {
+  return error instanceof ColinkError && error.code === "store_unavailable";
 }
 
 /** An error's `code`: an SQLSTATE, or the name of an SQLite or system error; empty: it has none. */

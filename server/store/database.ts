@@ -1,13 +1,7 @@
 /** How the tables' classes query the database. */
 
 import type { DeleteQueryBuilder, DeleteResult, Kysely, RawBuilder, Transaction } from "kysely";
-import {
-  type Backend,
-  isStoreUnavailable,
-  type StoreUnavailable,
-  storeUnavailable,
-  type Work,
-} from "./backend.ts";
+import { type Backend, StoreUnavailable, storeUnavailable, type Work } from "./backend.ts";
 import type { Schema } from "./schema.ts";
 
 /** Every method throws ColinkError `store_unavailable`, or what the work threw. */
@@ -62,13 +56,13 @@ export class Database {
     try {
       return await this.backend.run(work, options);
     } catch (error) {
-      throw isStoreUnavailable(error) ? this.failed(error) : error;
+      throw error instanceof StoreUnavailable ? this.failed(error) : error;
     }
   }
 
   /** Notes that work failed which a database in order does. */
   failed(error: unknown): StoreUnavailable {
-    const unavailable = isStoreUnavailable(error)
+    const unavailable = error instanceof StoreUnavailable
       ? error
       : storeUnavailable("it refuses every row", error);
     this.#trouble = unavailable.state;

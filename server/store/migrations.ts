@@ -14,4 +14,6 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   createTables,
   addConsole,
   addFreshUsage,
+  // Version 4: nodes that are long gone are found without reading all of them.
+  (db) => db.schema.createIndex("nodes_gone").on("nodes").column("gone_at").execute(),
 ];

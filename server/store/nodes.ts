@@ -44,6 +44,9 @@ const known = nodes.pick("id", "accountId", "name", "label");
 /** What lists of calls show of a node. */
 export type KnownNode = RowOf<typeof known>;
 
+/** Of the names of the models that one node offers. */
+const MAX_STORED_CHARS = 16 * 1024;
+
 /** Rows of one statement: PostgreSQL takes 65,535 values. */
 const MAX_ROWS = 500;
 
@@ -191,6 +194,40 @@ export class NodeTable {
     );
   }
 
+  /** Deletes up to `limit` nodes that have been gone since before that time; resolves with their number. */
+  pruneGone(before: number, limit: number): Promise<number> {
+    return this.#forget((db) => forgettable(db).where("gone_at", "<", before).limit(limit));
+  }
+
+  /** The accounts that have more than so many nodes, with their number. */
+  async crowded(most: number): Promise<{ accountId: string; nodes: number }[]> {
+    const rows = await this.database.read((db) =>
+      db.selectFrom("nodes").select("account_id")
+        .select((row) => row.fn.countAll<number>().as("nodes"))
+        .groupBy("account_id").having((row) => row.fn.countAll(), ">", most).execute()
+    );
+    return rows.map((row) => ({ accountId: row.account_id, nodes: Number(row.nodes) }));
+  }
+
+  /** Deletes up to `limit` of an account's nodes, those first that have been gone for longest. */
+  pruneOf(accountId: string, limit: number): Promise<number> {
+    return this.#forget((db) =>
+      forgettable(db).where("account_id", "=", accountId).where("gone_at", "is not", null)
+        .limit(limit)
+    );
+  }
+
+  #forget(choose: (db: Kysely<Schema>) => ReturnType<typeof forgettable>): Promise<number> {
+    return this.database.transaction(async (db) => {
+      const ids = (await choose(db).execute()).map(({ id }) => id);
+      if (ids.length === 0) return 0;
+      await db.deleteFrom("node_events").where("node_id", "in", ids).execute();
+      await db.deleteFrom("nodes").where("id", "in", ids).where("gone_at", "is not", null)
+        .execute();
+      return ids.length;
+    });
+  }
+
   /** The owners and names of these nodes; unknown nodes are left out. */
   async known(ids: readonly string[]): Promise<KnownNode[]> {
     if (ids.length === 0) return [];
@@ -199,6 +236,11 @@ export class NodeTable {
     );
     return rows.map((row) => known.fromRow(row));
   }
+}
+
+/** Longest gone first. A paused node stays: if it were forgotten, it would come back unpaused. */
+function forgettable(db: Kysely<Schema>) {
+  return db.selectFrom("nodes").select("id").where("paused_at", "is", null).orderBy("gone_at");
 }
 
 /** Each node's last announcement, because one statement may touch a row once. */
@@ -215,9 +257,10 @@ function* inChunks<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < items.length; at += MAX_ROWS) yield items.slice(at, at + MAX_ROWS);
 }
 
-function newNode({ at, ...announced }: NodeSighting): NodeRow {
+function newNode({ at, models, ...announced }: NodeSighting): NodeRow {
   return {
     ...announced,
+    models: fitting(models),
     label: null,
     firstSeenAt: at,
     lastSeenAt: at,
@@ -229,6 +272,13 @@ function newNode({ at, ...announced }: NodeSighting): NodeRow {
     approvedAt: null,
     changedAt: 0,
   };
+}
+
+/** The first of the names, as many as may be stored of one node. */
+function fitting(models: string[]): string[] {
+  let chars = 0;
+  const end = models.findIndex((model) => (chars += model.length) > MAX_STORED_CHARS);
+  return end < 0 ? models : models.slice(0, end);
 }
 
 function withOwner(db: Kysely<Schema>) {

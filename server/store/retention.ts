@@ -15,6 +15,8 @@ export interface RetentionOptions {
   minutesMs: number;
   /** How long the audit log is kept; 0: for ever. */
   auditMs: number;
+  /** Nodes of one account that are remembered. */
+  rememberedNodes: number;
 }
 
 const EVERY_MS = 10 * 60_000;
@@ -24,8 +26,10 @@ const PAUSE_MS = 200;
 
 const ROWS_PER_CHUNK = 1_000;
 const ACCOUNTS_PER_CHUNK = 100;
+/** Each with its timeline. */
+const NODES_PER_CHUNK = 50;
 
-/** How long nodes' timelines are kept. */
+/** How long nodes' timelines are kept, and nodes that do not come back. */
 const EVENTS_MS = 90 * 24 * 60 * 60_000;
 
 export class Retention {
@@ -55,12 +59,32 @@ export class Retention {
     if (auditMs > 0) await this.#pruneRows(store.audit, clock.now() - auditMs);
     if (minutesMs > 0) await this.#pruneMinutes(clock.now() - minutesMs);
     await store.nodes.prune(clock.now() - EVENTS_MS);
+    await this.#pruneNodes(clock.now() - EVENTS_MS);
     await store.sessions.prune(clock.now());
   }
 
-  async #pruneRows(table: Pick<Store["calls" | "audit"], "prune">, before: number): Promise<void> {
-    while (!this.#task.isClosed && await table.prune(before, ROWS_PER_CHUNK) === ROWS_PER_CHUNK) {
-      await this.#pause();
+  #pruneRows(table: Pick<Store["calls" | "audit"], "prune">, before: number): Promise<void> {
+    return this.#inChunks((limit) => table.prune(before, limit));
+  }
+
+  /** Until fewer rows were left than a chunk has. */
+  async #inChunks(
+    prune: (limit: number) => Promise<number>,
+    limit = ROWS_PER_CHUNK,
+  ): Promise<void> {
+    while (!this.#task.isClosed && await prune(limit) === limit) await this.#pause();
+  }
+
+  async #pruneNodes(before: number): Promise<void> {
+    const { store: { nodes }, rememberedNodes } = this.#options;
+    await this.#inChunks((limit) => nodes.pruneGone(before, limit), NODES_PER_CHUNK);
+    for (const { accountId, nodes: count } of await nodes.crowded(rememberedNodes)) {
+      let left = count - rememberedNodes;
+      await this.#inChunks(async (limit) => {
+        const forgotten = await nodes.pruneOf(accountId, Math.min(limit, left));
+        left -= forgotten;
+        return left > 0 ? forgotten : 0;
+      }, NODES_PER_CHUNK);
     }
   }
 

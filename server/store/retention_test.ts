@@ -39,7 +39,7 @@ afterEach(async () => {
 });
 
 function aRetention(options: Partial<RetentionOptions> = {}): Retention {
-  const forEver = { ledgerMs: 0, minutesMs: 0, auditMs: 0 };
+  const forEver = { ledgerMs: 0, minutesMs: 0, auditMs: 0, rememberedNodes: 1000 };
   return new Retention({ store, clock, log: silentLog, ...forEver, ...options });
 }
 
@@ -121,6 +121,73 @@ test("timelines of nodes are kept for ninety days, whatever else is kept for eve
   await aRetention().run();
   const left = await store.nodes.timeline("node", 9);
   expect(left.map(({ id }) => id)).toEqual(["evt-0", "evt-89"]);
+});
+
+/** Writes nodes down, each gone for so many days; null: connected. */
+async function writeNodes(accountId: string, goneDaysAgo: Record<string, number | null>) {
+  const all = Object.entries(goneDaysAgo).map(([id, days]) => ({
+    id,
+    at: NOW - (days ?? 0) * DAY_MS,
+    isGone: days !== null,
+  }));
+  const offer = { accountId, keyId: "key", name: "n", agent: null, models: ["m"], maxParallel: 1 };
+  await store.nodes.write({
+    sightings: all.map(({ id, at }) => ({ id, at, ...offer })),
+    departures: all.filter(({ isGone }) => isGone)
+      .map(({ id, at }) => ({ id, at, code: "lost", closeCode: 1006 })),
+    events: [],
+  });
+}
+
+const nodesOf = async (accountId: string) =>
+  (await store.nodes.ofAccount(accountId, 100)).map(({ id }) => id).sort();
+
+test("nodes that have been gone for ninety days are forgotten, but for paused ones", async () => {
+  await writeNodes("owner", { old: 91, kept: 89, here: null, paused: 91 });
+  await store.nodes.decide("paused", null, { pausedAt: 1 });
+  await aRetention().run();
+  expect(await nodesOf("owner")).toEqual(["here", "kept", "paused"]);
+});
+
+test("of an account with too many nodes, those that have been gone for longest are forgotten", async () => {
+  await writeNodes("owner", { a: 5, b: 4, c: 3, d: 2, here: null, paused: 9 });
+  await writeNodes("other", { x: 8, y: 7 });
+  await store.nodes.decide("paused", null, { pausedAt: 1 });
+  await aRetention({ rememberedNodes: 4 }).run();
+  expect(await nodesOf("owner")).toEqual(["c", "d", "here", "paused"]);
+  expect(await nodesOf("other")).toEqual(["x", "y"]);
+  // Connected nodes stay, however many.
+  await aRetention({ rememberedNodes: 1 }).run();
+  expect(await nodesOf("owner")).toEqual(["here", "paused"]);
+});
+
+test("many nodes are forgotten in chunks, each with its timeline", async () => {
+  const gone = Array.from({ length: 120 }, (_, i) => [`n-${i}`, i / 1000] as const);
+  await writeNodes("owner", Object.fromEntries(gone));
+  const event = { code: null, model: null, detail: null, until: null, kind: "offer", at: NOW };
+  await store.nodes.write({
+    sightings: [],
+    departures: [],
+    events: ["n-119", "n-0"].map((nodeId) => ({ id: `evt-${nodeId}`, nodeId, ...event })),
+  });
+  await aRetention({ rememberedNodes: 10 }).run();
+  expect(await nodesOf("owner")).toHaveLength(10);
+  expect(await store.nodes.timeline("n-119", 9)).toEqual([]);
+  expect(await store.nodes.timeline("n-0", 9)).toHaveLength(1);
+});
+
+test("of a node that offers names without end, only the first are stored", async () => {
+  const models = Array.from({ length: 1000 }, (_, i) => `${i}-${"x".repeat(100)}`);
+  const offer = { accountId: "owner", keyId: "key", name: "n", agent: null, maxParallel: 1 };
+  await store.nodes.write({
+    sightings: [{ id: "long", at: NOW, models, ...offer }],
+    departures: [],
+    events: [],
+  });
+  const [row] = await store.nodes.ofAccount("owner", 1);
+  expect(JSON.stringify(row!.models).length).toBeLessThan(18_000);
+  expect(row!.models).toEqual(models.slice(0, row!.models.length));
+  expect(row!.models.length).toBeGreaterThan(100);
 });
 
 test("sessions are deleted once they have expired, whatever else is kept for ever", async () => {
