@@ -7,6 +7,7 @@ import { endpoints } from "./http/endpoints.ts";
 import type { AppEnv } from "./http/env.ts";
 import { commonHeaders, preflight } from "./http/headers.ts";
 import { livez, metrics, readyz } from "./http/health.ts";
+import { requestLog } from "./http/request_log.ts";
 import { inference } from "./http/inference.ts";
 import { listModels, oneModel } from "./http/models.ts";
 import type { AppParts } from "./http/parts.ts";
@@ -17,8 +18,8 @@ import { upgrade } from "./http/upgrade.ts";
 
 export function createApp(parts: AppParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
-  app.onError((error, c) => refuse(error, c, parts.log));
-  app.notFound((c) => refuse(unmatched(c), c, parts.log));
+  app.onError((error, c) => refuse(error, c, requestLog(parts, c)));
+  app.notFound((c) => refuse(unmatched(c), c, requestLog(parts, c)));
 
   // A call must match its own route and no other: Hono then runs the handler without a chain of
   // middleware, which would cost every call more than the routing itself.

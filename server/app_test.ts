@@ -13,6 +13,7 @@ const parts = {
   metrics: { scrape: () => Promise.resolve({ text: "", contentType: "text/plain" }) },
   cluster: null,
   origin: () => ({ address: "192.0.2.1", isSecure: false }),
+  logs: { of: () => silentLog },
   settings: { values: { registration: "open" } },
   setup: { isOpen: () => Promise.resolve(false) },
   config: { publicUrl: null },

@@ -1,5 +1,6 @@
 /** Builds the gateway's parts, each from those before it. */
 
+import { networkOf } from "./account/network.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
 import { Users } from "./account/users.ts";
@@ -13,6 +14,7 @@ import { Relay } from "./call/relay.ts";
 import { ResponseAffinity } from "./call/response_affinity.ts";
 import type { Cluster, ClusterParts } from "./cluster/cluster.ts";
 import { gauges } from "./gauges.ts";
+import { BoundedLogs } from "./base/bounded_logs.ts";
 import { Budgets } from "./base/budgets.ts";
 import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
@@ -55,6 +57,9 @@ export async function createParts(config: Config, world: PartsWorld) {
   const { clock, log, random, consoleDir, isDraining } = world;
   const { databaseUrl, dataDir, redisUrl } = config;
   const budgets = new Budgets();
+  const linesPerMinute = config.logLines;
+  const budget = budgets.add("log_lines", { limit: linesPerMinute });
+  const logs = new BoundedLogs({ log, clock, linesPerMinute, budget });
   const store = await openStore({ databaseUrl, dataDir, log });
   await store.migrate();
   const ledger = new LedgerWriter({ store, dataDir, clock, log });
@@ -86,7 +91,15 @@ export async function createParts(config: Config, world: PartsWorld) {
   enforceDecisions(hub, register, settings);
   const publicId = (nodeKey: string) => vault.publicNodeId(nodeKey);
   const observer = nodeObserverOf(register);
-  const links = new Links({ hub, clock, log, publicId, observer }, config);
+  const links = new Links({
+    hub,
+    clock,
+    log,
+    logOf: ({ accountId, address }) =>
+      logs.ofLink({ account: accountId, address: networkOf(address) }),
+    publicId,
+    observer,
+  }, config);
 
   const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
   const policies = createPolicies(config, { hub, clock, seed });
@@ -140,6 +153,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     startedAt: clock.now(),
     clock,
     log,
+    logs,
     store,
     ledger,
     ...services,

@@ -35,6 +35,10 @@ export function gauges(
       help: "Ledger entries on disk that wait for the database",
       read: () => ledger.spooled,
     },
+    colink_ledger_trouble: {
+      help: "Whether ended calls are lost, refused by the database or not safe from a crash",
+      read: () => Number(ledger.trouble !== null),
+    },
     colink_store_up: {
       help: "Whether the database takes writes",
       read: () => Number(store.trouble === null),

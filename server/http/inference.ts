@@ -12,6 +12,7 @@ import type { AnswerHeaders, AppContext, WebServer } from "./env.ts";
 import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
+import { requestLog } from "./request_log.ts";
 
 interface InferenceRequest extends IncomingRequest {
   server: WebServer;
@@ -33,7 +34,7 @@ export function inference(endpoint: EndpointRow, parts: AppParts) {
     } catch (error) {
       const { path, errorFormat: format } = endpoint;
       const asked = { method: request.method, path };
-      return renderError(error, asked, { format, requestId, headers }, parts.log);
+      return renderError(error, asked, { format, requestId, headers }, requestLog(parts, c));
     }
   };
 }

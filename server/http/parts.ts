@@ -17,6 +17,7 @@ import type { Users } from "../account/users.ts";
 import type { Calls } from "../call/calls.ts";
 import type { ResponseAffinity } from "../call/response_affinity.ts";
 import type { Relay } from "../call/relay.ts";
+import type { BoundedLogs } from "../base/bounded_logs.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ClusterView } from "../cluster/cluster.ts";
 import type { PeerSocketData } from "../cluster/peer_socket.ts";
@@ -47,6 +48,8 @@ export interface AppParts {
   startedAt: number;
   clock: Clock;
   log: Log;
+  /** The log for lines that a stranger's request causes. */
+  logs: Pick<BoundedLogs, "of">;
   store: Store;
   ledger: Pick<LedgerWriter, "pending" | "spooled" | "trouble">;
   accounts: Accounts;

@@ -41,6 +41,8 @@ export interface LinksParts {
   hub: Hub;
   clock: Clock;
   log: Log;
+  /** The log for the lines of one link; absent: all of them go to `log`. */
+  logOf?: (dialer: Dialer) => Log;
   /** Derives a stable and unguessable public id from a node key. */
   publicId: (nodeKey: string) => string;
   observer?: NodeObserver;
@@ -61,6 +63,7 @@ const CHALLENGE_MS = 5_000;
 
 interface Peer {
   dialer: Dialer;
+  log: Log;
   node: Node | null;
   /** The node key without its ordinal. */
   base: string;
@@ -124,7 +127,8 @@ export class Links implements LinkOwner {
 
   registered(link: Link, offer: NodeOffer, nodeId: string | null): string {
     const peer = this.#peers.get(link)!;
-    const { hub, clock, log, observer } = this.parts;
+    const { hub, clock, observer } = this.parts;
+    const { log } = peer;
     if (peer.node) {
       hub.update(peer.node, offer);
       observer?.changed(peer.node);
@@ -158,10 +162,10 @@ export class Links implements LinkOwner {
   }
 
   changed(link: Link, status: Status): void {
-    const node = this.#peers.get(link)?.node;
+    const { node = null, log = this.parts.log } = this.#peers.get(link) ?? {};
     // An empty STATUS is only a sign of life.
     if (!node || Object.keys(status).length === 0) return;
-    const { hub, log, observer } = this.parts;
+    const { hub, observer } = this.parts;
     const { offer } = node;
     const { max_parallel: maxParallel = offer.maxParallel, capabilities } = status;
     const models = [...new Set(status.models ?? offer.models)];
@@ -177,12 +181,13 @@ export class Links implements LinkOwner {
   }
 
   noticed(link: Link, event: string, detail: Record<string, unknown>): void {
-    this.parts.log.warn({ node: this.#peers.get(link)?.node?.who.publicId, ...detail }, event);
+    const { node, log = this.parts.log } = this.#peers.get(link) ?? {};
+    log.warn({ node: node?.who.publicId, ...detail }, event);
   }
 
   failed(link: Link, error: unknown): void {
-    const node = this.#peers.get(link)?.node?.who.publicId;
-    this.parts.log.error({ node, err: error }, "could not handle a node's message");
+    const { node, log = this.parts.log } = this.#peers.get(link) ?? {};
+    log.error({ node: node?.who.publicId, err: error }, "could not handle a node's message");
   }
 
   /** Ends all connections that were authenticated by the key, registered or not. */
@@ -209,7 +214,7 @@ export class Links implements LinkOwner {
   }
 
   #open(ws: ServerWebSocket<SocketData>, dialer: Dialer): Link {
-    const { clock } = this.parts;
+    const { clock, log, logOf = () => log } = this.parts;
     const link = dialer.wire === 2
       ? new LinkV2(ws, this, this.#monotonic).hello(this.config)
       : new LinkV1(ws, this, this.#monotonic);
@@ -218,6 +223,7 @@ export class Links implements LinkOwner {
     });
     this.#peers.set(link, {
       dialer,
+      log: logOf(dialer),
       node: null,
       base: "",
       ordinal: 0,
@@ -236,7 +242,7 @@ export class Links implements LinkOwner {
       this.parts.hub.remove(peer.node);
       this.#giveOrdinalBack(peer);
       this.parts.observer?.left(peer.node, code, peer.isSilent);
-      this.parts.log.info({ node: peer.node.who.publicId, code, reason }, "node disconnected");
+      peer.log.info({ node: peer.node.who.publicId, code, reason }, "node disconnected");
     }
     // Must be last: calls whose attempts fail look for another node at once, which must not be this one.
     link.closed(`connection closed (${code})`);
