@@ -61,13 +61,14 @@ export function isUpstreamError(value: unknown): value is UpstreamErrorData {
 }
 
 /**
- * Failures for which no node is at fault: another node may take the call. A gateway that does not
- * know the kind goes by the code.
+ * Failures for which no node is at fault. Another node may take the call, except for `request`. A
+ * gateway that does not know the kind goes by the code.
  *
  * - `offer_withdrawn`: the provider lacks the model or this endpoint, and the node no longer offers it.
  * - `internal`: the node's own program failed, for instance when it translated the request.
+ * - `request`: the provider has both, so its 404 answers what the request names.
  */
-export type FailureKind = "offer_withdrawn" | "internal";
+export type FailureKind = "offer_withdrawn" | "internal" | "request";
 
 export type Frame =
   | { type: "REGISTER"; data: RegisterData }

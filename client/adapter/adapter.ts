@@ -140,7 +140,7 @@ export class UpstreamFailure extends Error {
 
   /** Whether another provider may succeed: the provider, not the request, is at fault. */
   get mayWorkElsewhere(): boolean {
-    return this.kind !== undefined || this.code >= 500 ||
+    return this.kind === "offer_withdrawn" || this.kind === "internal" || this.code >= 500 ||
       [401, 402, 403, 408, 429].includes(this.code);
   }
 }

@@ -178,12 +178,12 @@ export class Runner {
     return { failure: failure ?? notServed(call, offers), provider };
   }
 
-  /** The failure, marked if it shows that the provider has not got what the offer promises. */
+  /** The failure, with the kind that says whether the provider has not got what the offer promises, or the request is at fault. */
   async #confirmed(failure: UpstreamFailure, offer: Offer, run: Run): Promise<UpstreamFailure> {
     const { call: { endpoint }, controller: { signal } } = run;
     const isMissing = await this.options.catalogue.confirmMissing(offer, endpoint);
     if (signal.aborted) return failureOf(failure, run);
-    return isMissing ? failure.withKind("offer_withdrawn") : failure;
+    return failure.withKind(isMissing ? "offer_withdrawn" : "request");
   }
 
   async #relay(offer: Offer, run: Run): Promise<void> {

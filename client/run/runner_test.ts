@@ -246,7 +246,7 @@ describe("of several offers", () => {
     const reply = take();
     await settled();
     await upstream(0, 0).end(new UpstreamFailure(404, "no such file"));
-    expect(reply.said).toEqual(["fail 404 no such file"]);
+    expect(reply.said).toEqual(["fail 404 request no such file"]);
     expect(scripts[1]!.upstreams).toHaveLength(0);
   });
 
