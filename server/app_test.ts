@@ -9,6 +9,7 @@ import { silentLog } from "./base/log.ts";
 const parts = {
   log: silentLog,
   keyring: {},
+  refusals: { count: () => Promise.resolve(true) },
   hub: { size: 0, models: () => [] },
   metrics: { scrape: () => Promise.resolve({ text: "", contentType: "text/plain" }) },
   cluster: null,

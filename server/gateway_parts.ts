@@ -22,6 +22,7 @@ import { BodyBudget } from "./http/body_budget.ts";
 import { Live } from "./http/live/live.ts";
 import { Metrics } from "./http/metrics.ts";
 import type { AppParts } from "./http/parts.ts";
+import { RefusalLimit } from "./http/refusal_limit.ts";
 import { SendQueues } from "./http/send_queues.ts";
 import { createLimits } from "./limit/open.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
@@ -170,6 +171,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     relay,
     metrics,
     sendQueues: new SendQueues(),
+    refusals: new RefusalLimit({ limiter: limits.limiter, clock, config, budgets }),
     bodyBudget: new BodyBudget(config, budgets),
     origin: originReader(config.trustedProxies),
     isDraining,

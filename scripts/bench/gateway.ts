@@ -59,6 +59,7 @@ export async function startServer(
       COLINK_DEFAULT_RPM: "1000000",
       COLINK_SIGN_INS_PER_MINUTE: "1000000",
       COLINK_ACCOUNTS_PER_HOUR: "1000000",
+      COLINK_REFUSED_PER_MINUTE: "1000000",
       COLINK_DRAIN_SECONDS: "1",
       ...env,
     },

@@ -107,6 +107,11 @@ export class Keyring {
     return isGood && !this.#isExpired(found) ? found.key : null;
   }
 
+  /** Whether the token was a key's when it was last looked up, however long ago. */
+  isKnown(token: string): boolean {
+    return this.#found.get(this.#vault.digest(token)) !== undefined;
+  }
+
   /**
    * The key of a token. Throws `missing_api_key`, `invalid_api_key`, `invalid_client_token`,
    * `wrong_token_kind`, `key_revoked`, `key_expired` or `key_blocked`; and `store_unavailable` while

@@ -122,6 +122,13 @@ const settings = {
     "Accounts that one network may try to make",
     whole(1, 1_000_000),
   ),
+  refusedPerMinute: setting(
+    "COLINK_REFUSED_PER_MINUTE",
+    "60",
+    "requests/min",
+    "Requests to /v1 with a wrong key or for an unknown model that one network is not charged for",
+    whole(1, 1_000_000),
+  ),
   nodeApproval: setting(
     "COLINK_NODE_APPROVAL",
     "off",

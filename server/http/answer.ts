@@ -49,6 +49,7 @@ export class HttpAnswer implements AnswerWriter, SseListener {
   #body: SseBody | null = null;
   #wholeBytes = 0;
   #hasBegun = false;
+  #failure: ColinkError | null = null;
   /** Headers from the node that answers. */
   #nodeHeaders: AnswerHeaders = {};
   #source: AnswerSource | null = null;
@@ -84,6 +85,11 @@ export class HttpAnswer implements AnswerWriter, SseListener {
   /** Whether the caller has the beginning of an answer; comments do not count. */
   get hasBegun(): boolean {
     return this.#hasBegun;
+  }
+
+  /** The error that ended the call; null: none has. */
+  get failure(): ColinkError | null {
+    return this.#failure;
   }
 
   head(node: Node, headers: Readonly<Record<string, string>>): void {
@@ -125,6 +131,7 @@ export class HttpAnswer implements AnswerWriter, SseListener {
   }
 
   fail(error: ColinkError): void {
+    this.#failure = error;
     if (this.#body) return this.#breakOff(errorBody(error, this.#recipient()));
     this.#respond(errorResponse(error, this.#recipient()));
   }

@@ -6,6 +6,7 @@ import type { Visitor } from "../account/session_book.ts";
 import type { Key, Keyring } from "../account/keyring.ts";
 import type { Limiter, Verdict } from "../limit/limiter.ts";
 import type { AnswerHeaders, AppContext } from "./env.ts";
+import type { RefusalLimit } from "./refusal_limit.ts";
 import { refuseForgery, sessionCookie } from "./session_cookie.ts";
 
 /** Whether the request comes from a program that looks for the API: it has a key, or accepts JSON and no HTML. */
@@ -15,16 +16,48 @@ export function isApiCaller(headers: Headers): boolean {
   return wantsJson || keyIn(headers) !== null;
 }
 
-/** The key behind `Authorization: Bearer` (or `x-api-key`, `api-key`, as some clients send it). */
-export function apiKey(headers: Headers, keyring: Keyring): Key | Promise<Key> {
+export interface KeyCheckParts {
+  keyring: Keyring;
+  refusals: RefusalLimit;
+}
+
+/**
+ * The key behind `Authorization: Bearer` (or `x-api-key`, `api-key`, as some clients send it).
+ * `address`: whence the request comes. Throws as Keyring.authenticate, or rate_limit_exceeded for a
+ * network that has been refused too often.
+ */
+export function apiKey(
+  headers: Headers,
+  parts: KeyCheckParts,
+  address: () => string,
+): Key | Promise<Key> {
   const token = keyIn(headers);
-  if (!token) {
-    throw new ColinkError(
-      "missing_api_key",
-      "Cannot tell who is asking: send the header Authorization: Bearer sk-colink-…; the console shows your key",
-    );
+  if (token === null) return missingKey(parts, address);
+  return parts.keyring.cached(token, "api") ?? checkedKey(token, parts, address);
+}
+
+async function missingKey({ refusals }: KeyCheckParts, address: () => string): Promise<never> {
+  await refusals.count(address());
+  throw new ColinkError(
+    "missing_api_key",
+    "Cannot tell who is asking: send the header Authorization: Bearer sk-colink-…; the console shows your key",
+  );
+}
+
+async function checkedKey(
+  token: string,
+  { keyring, refusals }: KeyCheckParts,
+  address: () => string,
+): Promise<Key> {
+  // A key that was good before is no guess: its neighbours' guesses must not shut it out.
+  if (!keyring.isKnown(token)) refusals.expectRoom(address());
+  try {
+    return await keyring.authenticate(token, "api");
+  } catch (error) {
+    const isRefusal = error instanceof ColinkError && error.kind.status === 401;
+    if (isRefusal) await refusals.count(address());
+    throw error;
   }
-  return keyring.cached(token, "api") ?? keyring.authenticate(token, "api");
 }
 
 /**
@@ -53,6 +86,12 @@ export function withinLimit(
       },
     );
   });
+}
+
+/** Gives the call back to the limits of its key and its account. */
+export function giveBack(key: Key, limiter: Limiter, defaultRpm: number): void {
+  if (key.rpm !== null) limiter.giveBack(`key:${key.family}`, key.rpm);
+  limiter.giveBack(key.accountId, key.accountRpm ?? defaultRpm);
 }
 
 /** Without a promise where the value is there already: most gateways keep their limits in memory. */
@@ -117,7 +156,7 @@ export async function viewerAccount(c: AppContext, accounts: Accounts): Promise<
 }
 
 function keyIn(headers: Headers): string | null {
-  return bearer(headers) ?? headers.get("x-api-key") ?? headers.get("api-key");
+  return (bearer(headers) ?? headers.get("x-api-key") ?? headers.get("api-key")) || null;
 }
 
 function bearer(headers: Headers): string | undefined {

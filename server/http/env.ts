@@ -2,6 +2,7 @@
 
 import type { Server } from "bun";
 import type { Context } from "hono";
+import type { Visitor } from "../account/session_book.ts";
 import type { PeerSocketData } from "../cluster/peer_socket.ts";
 import type { SocketData } from "../node/links.ts";
 
@@ -21,6 +22,8 @@ export interface AppEnv {
   Variables: {
     /** See answerHeaders. */
     headers?: CommonHeaders;
+    /** Of a request to /api whose session was checked before its body was read. */
+    visitor?: Visitor;
   };
 }
 

@@ -1,12 +1,13 @@
 /** Handles the inference endpoints: from a request to a Call, and from its answer to a response. */
 
+import type { Key } from "../account/keyring.ts";
 import type { Call } from "../schedule/call.ts";
 import { ColinkError } from "../base/error.ts";
 import { HttpAnswer } from "./answer.ts";
 import { checkedBody, readBody } from "./body.ts";
 import type { HeldBody } from "./body_budget.ts";
 import { type IncomingRequest, readCall } from "./call_reader.ts";
-import { apiKey, withinLimit } from "./credentials.ts";
+import { apiKey, giveBack, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders, AppContext, WebServer } from "./env.ts";
 import { callHeaders, newRequestId } from "./headers.ts";
@@ -18,6 +19,8 @@ interface InferenceRequest extends IncomingRequest {
   server: WebServer;
   /** Set on every answer. */
   headers: AnswerHeaders;
+  /** The caller's network address. */
+  address: () => string;
 }
 
 /** The handler of one endpoint. It sets its headers itself: middleware would cost as much as the rest of a short call. */
@@ -29,7 +32,8 @@ export function inference(endpoint: EndpointRow, parts: AppParts) {
     const headers = callHeaders(requestId, endpoint.errorFormat, request.headers);
     const startedMs = parts.clock.monotonic();
     try {
-      const received = { request, server, requestId, headers, startedMs };
+      const address = () => parts.origin(c).address;
+      const received = { request, server, requestId, headers, startedMs, address };
       return await answer(received, endpoint, parts);
     } catch (error) {
       const { path, errorFormat: format } = endpoint;
@@ -44,10 +48,10 @@ async function answer(
   endpoint: EndpointRow,
   parts: AppParts,
 ): Promise<Response> {
-  const { request, headers } = received;
+  const { request, headers, address } = received;
   const { config, keyring, limiter, settings } = parts;
   const { revocationCount } = keyring;
-  const found = apiKey(request.headers, keyring);
+  const found = apiKey(request.headers, parts, address);
   const key = found instanceof Promise ? await found : found;
   const counted = withinLimit(
     key,
@@ -64,11 +68,12 @@ async function answer(
     const call = readCall(received, body, held.keep(body.bytes), endpoint, key, parts);
     // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
     // which ends only what is a call already.
-    if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, keyring);
+    if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, parts, address);
     if (parts.isDraining()) throw shuttingDown();
-    return run(call, received, endpoint, held, parts);
+    return run(call, received, endpoint, { held, key }, parts);
   } catch (error) {
     held.release();
+    forgive(error, key, address, parts);
     throw error;
   }
 }
@@ -76,9 +81,9 @@ async function answer(
 /** Runs the call. The body is given up when an answer has begun, because no other node can then take over, and at the end. */
 function run(
   call: Call,
-  { request, server, headers }: InferenceRequest,
+  { request, server, headers, address }: InferenceRequest,
   endpoint: EndpointRow,
-  held: HeldBody,
+  { held, key }: { held: HeldBody; key: Key },
   parts: AppParts,
 ): Promise<Response> {
   const { config, clock, relay } = parts;
@@ -95,8 +100,22 @@ function run(
   void relay.run(call, writer).then(() => {
     cancelLimits();
     held.release();
+    forgive(writer.failure, key, address, parts);
   });
   return writer.response;
+}
+
+/** Gives a call that was answered with 404 back to its key, within its network's limit of refusals: it was a mistake and cost little. */
+function forgive(
+  error: unknown,
+  key: Key,
+  address: () => string,
+  { refusals, limiter, settings, log }: AppParts,
+): void {
+  if (!(error instanceof ColinkError) || error.kind.status !== 404) return;
+  refusals.count(address()).then((isWithin) => {
+    if (isWithin) giveBack(key, limiter, settings.values.defaultRpm);
+  }).catch((cause) => log.warn({ cause: String(cause) }, "cannot give a call back"));
 }
 
 /** Stops the call when its caller leaves or its time is up. Returns what cancels the time limits. */

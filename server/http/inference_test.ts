@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { ErrorView } from "../../api/mod.ts";
+import { newToken } from "../account/tokens.ts";
 import type { AttemptSink } from "../node/attempt.ts";
 import { endpoints } from "./endpoints.ts";
 import { type Script, type TestAccount, TestApp } from "./testing/test_app.ts";
@@ -216,5 +217,56 @@ describe("the limit headers", () => {
     const { status, json } = await call(token);
     expect([status, json.error.code]).toEqual([403, "key_blocked"]);
     expect(json.error.message).toContain("ask its owner");
+  });
+});
+
+describe("a request that is refused", () => {
+  let strict: TestApp;
+  let caller: TestAccount;
+  beforeAll(async () => {
+    strict = await TestApp.start({ COLINK_REFUSED_PER_MINUTE: "5", COLINK_DEFAULT_RPM: "3" });
+    caller = await strict.account("caller@example.org");
+    strict.join(caller, { name: "n" }, answerOk);
+  });
+  afterAll(() => strict.stop());
+
+  const ask = async (token: string, model: string) => {
+    const body = { ...hello, model };
+    const { status, json } = await strict.ask<ErrorView>("POST /v1/chat/completions", {
+      token,
+      body,
+    });
+    return `${status} ${json.error?.code ?? ""}`.trim();
+  };
+
+  test("for its model takes no call of its key, until its network has been refused too often", async () => {
+    for (let i = 0; i < 4; i++) {
+      expect(await ask(caller.api_token, `unknown-${i}`)).toBe("404 model_not_found");
+    }
+    expect(await ask(caller.api_token, "x".repeat(300))).toBe("404 model_not_found");
+    expect(await ask(caller.api_token, "m")).toBe("200");
+    // The network's minute is used up: from now on such a call costs one.
+    expect(await ask(caller.api_token, "unknown")).toBe("404 model_not_found");
+    expect(await ask(caller.api_token, "unknown")).toBe("404 model_not_found");
+    expect(await ask(caller.api_token, "unknown")).toBe("429 rate_limit_exceeded");
+    await strict.clock.pass(60_000);
+  });
+
+  test("for its key is not even looked up once its network has been refused too often", async () => {
+    let lookUps = 0;
+    const { keys } = strict.parts.store;
+    const byDigest = keys.byDigest.bind(keys);
+    keys.byDigest = (digest) => {
+      lookUps++;
+      return byDigest(digest);
+    };
+    for (let i = 0; i < 5; i++) expect(await ask(newToken("api"), "m")).toBe("401 invalid_api_key");
+    expect(await ask(newToken("api"), "m")).toBe("429 rate_limit_exceeded");
+    expect(lookUps).toBe(5);
+    const models = await strict.ask<ErrorView>("GET /v1/models", { token: newToken("api") });
+    expect([models.status, lookUps]).toEqual([429, 5]);
+    // A key in use goes on, also when it must be looked up again.
+    expect(await ask(caller.api_token, "m")).toBe("200");
+    expect(lookUps).toBe(6);
   });
 });

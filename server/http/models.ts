@@ -23,9 +23,10 @@ interface Model {
   facts: ModelFacts;
 }
 
-export function listModels({ keyring, hub, startedAt }: AppParts) {
+export function listModels(parts: AppParts) {
+  const { hub, startedAt } = parts;
   return async (c: AppContext): Promise<Response> => {
-    const key = await apiKey(c.req.raw.headers, keyring);
+    const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
     const models = visibleModels(hub, key);
     if (isAnthropicSdk(c.req.raw.headers)) return c.json(anthropicPage(c, models, startedAt));
     return c.json({ object: "list", data: models.map((model) => openAiView(model, startedAt)) });
@@ -33,9 +34,10 @@ export function listModels({ keyring, hub, startedAt }: AppParts) {
 }
 
 /** The id is all that follows the prefix: it may contain slashes, encoded or not. */
-export function oneModel({ keyring, hub, startedAt }: AppParts) {
+export function oneModel(parts: AppParts) {
+  const { hub, startedAt } = parts;
   return async (c: AppContext): Promise<Response> => {
-    const key = await apiKey(c.req.raw.headers, keyring);
+    const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
     const id = decoded(new URL(c.req.url).pathname.slice(PREFIX.length));
     const facts = mayUse(key, id) ? hub.factsOf(id) : null;
     if (facts === null) {

@@ -33,6 +33,7 @@ import type { BodyBudget } from "./body_budget.ts";
 import type { AppContext } from "./env.ts";
 import type { Live } from "./live/live.ts";
 import type { Metrics } from "./metrics.ts";
+import type { RefusalLimit } from "./refusal_limit.ts";
 import type { SendQueues } from "./send_queues.ts";
 
 /** What the web app needs of the cluster. */
@@ -78,6 +79,7 @@ export interface AppParts {
   metrics: Metrics;
   sendQueues: SendQueues;
   bodyBudget: BodyBudget;
+  refusals: RefusalLimit;
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;
   /** Null: this gateway is not part of a cluster. */

@@ -17,6 +17,8 @@ export interface Verdict {
 export interface Limiter {
   /** Counts one call of a key that may make `rpm` a minute; 0 allows none. */
   take(keyId: string, rpm: number): Verdict | Promise<Verdict>;
+  /** Gives back one call that was counted: it cost nothing. */
+  giveBack(keyId: string, rpm: number): void;
   /** Why Redis counts nothing now; null: nothing is known to be wrong. */
   readonly trouble: string | null;
   close(): Promise<void>;

@@ -40,6 +40,11 @@ export class MemoryLimits implements Limiter {
     };
   }
 
+  giveBack(keyId: string): void {
+    const minute = this.#minutes.get(keyId);
+    if (minute !== undefined && minute.used > 0) minute.used--;
+  }
+
   /** A separate counter for each name. */
   failures(name: string, windowMs: number): FailureCounter {
     return countIn(failuresInMemory(name, windowMs));

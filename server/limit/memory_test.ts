@@ -73,3 +73,12 @@ test("a limit that was lowered counts what was used before", () => {
   for (let call = 0; call < 3; call++) limits.take("key", 5);
   expect(limits.take("key", 2)).toMatchObject({ allowed: false, remaining: 0 });
 });
+
+test("a call that is given back can be made again, and none is given that was not taken", () => {
+  limits.giveBack("forgiven");
+  expect(limits.take("forgiven", 1)).toMatchObject({ allowed: true });
+  limits.giveBack("forgiven");
+  limits.giveBack("forgiven");
+  expect(limits.take("forgiven", 1)).toMatchObject({ allowed: true, remaining: 0 });
+  expect(limits.take("forgiven", 1)).toMatchObject({ allowed: false });
+});

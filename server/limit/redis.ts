@@ -61,6 +61,12 @@ export class RedisLimits implements Limiter {
     return this.#trouble === null ? this.#takeShared(keyId, rpm) : this.#takeOwnShare(keyId, rpm);
   }
 
+  giveBack(keyId: string, rpm: number): void {
+    if (this.#trouble !== null) return this.#memory.giveBack(keyId);
+    // A call that cannot be given back is not worth another try.
+    this.#limiterFor(rpm).reward(keyId).catch(() => {});
+  }
+
   async #takeShared(keyId: string, rpm: number): Promise<Verdict> {
     try {
       return await takeFrom(this.#limiterFor(rpm), keyId, rpm);

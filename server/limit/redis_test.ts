@@ -42,6 +42,16 @@ describe("two gateways on one Redis", () => {
     expect(one.trouble ?? other.trouble).toBeNull();
   });
 
+  test("a call that one gives back can be made at the other", async () => {
+    const id = key();
+    expect(await one.take(id, 1)).toMatchObject({ allowed: true });
+    one.giveBack(id, 1);
+    // Commands of one connection are answered in order.
+    await one.take(key(), 1);
+    expect(await other.take(id, 1)).toMatchObject({ allowed: true });
+    expect(await one.take(id, 1)).toMatchObject({ allowed: false });
+  });
+
   test("failures counted by one are seen and cleared by the other", async () => {
     const id = key();
     await one.failures("login", 900_000).add(id);

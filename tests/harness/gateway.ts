@@ -92,6 +92,7 @@ export function gatewayEnvironment(dataDir: string): Record<string, string> {
     COLINK_DEFAULT_RPM: "1000000",
     COLINK_SIGN_INS_PER_MINUTE: "1000000",
     COLINK_ACCOUNTS_PER_HOUR: "1000000",
+    COLINK_REFUSED_PER_MINUTE: "1000000",
     COLINK_DRAIN_SECONDS: "5",
   };
 }

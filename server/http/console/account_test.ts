@@ -139,3 +139,23 @@ test("a body larger than 64 KiB is refused", async () => {
   const { status, json } = await app.ask("POST /api/auth/login", { body });
   expect([status, json.error]).toMatchObject([413, { code: "body_too_large" }]);
 });
+
+test("without a session a body is not read, whatever it is; a form that needs none is", async () => {
+  for (
+    const route of [
+      "POST /api/user/password",
+      "POST /api/keys",
+      "PATCH /api/nodes/some-node",
+      "PATCH /api/admin/settings",
+    ]
+  ) {
+    const wrong = [{ no: "form" }, "no JSON", "x".repeat(65 * 1024)];
+    for (const body of wrong) {
+      const { status, json } = await app.ask(route, { body });
+      expect([route, status, json.error])
+        .toMatchObject([route, 401, { code: "session_required" }]);
+    }
+  }
+  expect((await app.ask("POST /api/auth/login", { body: { no: "form" } })).status).toBe(400);
+  expect((await app.ask("POST /api/nothing", { body: {} })).status).toBe(404);
+});

@@ -14,6 +14,7 @@ import { liveRoutes } from "./live.ts";
 import { modelRoutes } from "./models.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { usageRoutes } from "./usage.ts";
+import { signedIn } from "./visitor.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -25,6 +26,11 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
       const what = result.target === "json" ? "body" : result.target;
       throw new FormError(what, result.error);
     },
+  });
+  api.use(async (c, next) => {
+    // Before the body is read: it costs a stranger nothing to send one.
+    if (needsSession(api, c.req.method, c.req.path)) c.set("visitor", await signedIn(c, parts));
+    await next();
   });
   api.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
 
@@ -51,6 +57,23 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     },
   });
   return api;
+}
+
+/** Whether a route with a body says that it needs a session. */
+function needsSession(api: OpenAPIHono<AppEnv>, method: string, path: string): boolean {
+  return api.openAPIRegistry.definitions.some((definition) =>
+    definition.type === "route" && definition.route.security !== undefined &&
+    definition.route.request?.body !== undefined &&
+    definition.route.method === method.toLowerCase() && isPath(definition.route.path, path)
+  );
+}
+
+/** Whether a path such as `/nodes/{id}` is that of a request under `/api`. */
+function isPath(pattern: string, path: string): boolean {
+  const parts = path.split("/").slice(2);
+  const wanted = pattern.split("/").slice(1);
+  return parts.length === wanted.length &&
+    wanted.every((part, i) => part.startsWith("{") || part === parts[i]);
 }
 
 function tooLarge(_c: unknown): never {

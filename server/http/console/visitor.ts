@@ -8,8 +8,8 @@ import type { AppContext } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 
 /** The request's visitor. Throws `session_required`, `session_expired` or `origin_refused`. */
-export function signedIn(c: AppContext, { accounts }: AppParts): Promise<Visitor> {
-  return sessionVisitor(c, accounts);
+export async function signedIn(c: AppContext, { accounts }: AppParts): Promise<Visitor> {
+  return c.get("visitor") ?? await sessionVisitor(c, accounts);
 }
 
 /** The request's visitor, an administrator. Throws as `signedIn`, or `admin_required`. */
