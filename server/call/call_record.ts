@@ -82,7 +82,7 @@ export class CallRecord {
       endpoint: request.endpoint,
       model: request.model,
       stream: request.stream,
-      ...resultOf(end),
+      ...resultOf(end, reported),
       promptTokens: tally.promptTokens,
       completionTokens: tally.completionTokens,
       estimated: tally.estimated,
@@ -126,8 +126,13 @@ function cappedAt(most: number, tokens: number | null): number | null {
   return tokens === null ? null : Math.min(tokens, most);
 }
 
-function resultOf(end: AttemptEnd): Pick<LedgerEntry, "outcome" | "status" | "cause"> {
-  if (end.is === "finished") return { outcome: "ok", status: 200, cause: null };
+function resultOf(
+  end: AttemptEnd,
+  { hasFailed }: Tally,
+): Pick<LedgerEntry, "outcome" | "status" | "cause"> {
+  if (end.is === "finished") {
+    return { outcome: hasFailed ? "upstream_error" : "ok", status: 200, cause: null };
+  }
   if (end.is === "rejected") {
     return { outcome: "rejected", status: end.rejection.status, cause: null };
   }

@@ -33,6 +33,18 @@ describe("the relay", () => {
     expect(a.node.active).toBe(0);
   });
 
+  test("records a complete answer that says that the upstream failed as an upstream error", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { done } = run();
+    await settle();
+    a.received[0]!.chunk(whole);
+    a.received[0]!.hasFailed = true;
+    a.received[0]!.sink.finish();
+    await done;
+    expect(world.ledger[0]).toMatchObject({ outcome: "upstream_error", status: 200, cause: null });
+  });
+
   test("streams chunks as they come, and asks for usage without showing it", async () => {
     const { world, run } = start();
     const a = world.node("a");

@@ -35,6 +35,8 @@ export interface Tally {
   chunks: number;
   /** The id of the answer, where the node's upstream has stored it. */
   responseId?: string;
+  /** Whether the complete answer itself says that the upstream failed: `response.failed`. */
+  hasFailed?: true;
 }
 
 /** Why an attempt ended without an answer. */

@@ -332,5 +332,6 @@ function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
     estimated: finish.estimated,
     chunks,
     ...(finish.response_id === undefined ? {} : { responseId: finish.response_id }),
+    ...(finish.finish_reason === "failed" ? { hasFailed: true } : {}),
   };
 }

@@ -376,6 +376,15 @@ describe("a call in wire v2", () => {
     ]);
   });
 
+  test("has failed if its finish reason is that of a failed response", () => {
+    const node = new V2Node();
+    const { received, running } = node.call();
+    node.head(1);
+    node.finish(1, { ...tally, finish_reason: "failed" });
+    expect(received.finished).toBe(1);
+    expect(running!.tally().hasFailed).toBe(true);
+  });
+
   test("is lost with its connection, with an estimate of what had arrived", () => {
     const node = new V2Node();
     const { received, running } = node.call();

@@ -28,6 +28,8 @@ export class Received {
   isCancelled = false;
   isForgotten = false;
   consumedBytes = 0;
+  /** Whether the answer says that the upstream failed. */
+  hasFailed = false;
   readonly #answer: V1Answer;
 
   constructor(readonly order: Order, readonly sink: AttemptSink) {
@@ -50,7 +52,7 @@ export class Received {
   }
 
   tally() {
-    return this.#answer.tally();
+    return { ...this.#answer.tally(), ...(this.hasFailed ? { hasFailed: true as const } : {}) };
   }
 }
 
