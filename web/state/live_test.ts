@@ -138,6 +138,15 @@ test("a component that is gone loads nothing more, and what was under way is abo
   expect(jest.getTimerCount()).toBe(0);
 });
 
+test("a component that goes between two requests leaves no timer behind", async () => {
+  const { loads, load } = loader();
+  const hook = await mount(() => useLive(load, 1_000));
+  await settle(() => loads[0]?.answer("one"));
+  expect(jest.getTimerCount()).toBe(1);
+  await hook.unmount();
+  expect(jest.getTimerCount()).toBe(0);
+});
+
 test("what an unreachable gateway kept back is loaded as soon as it is back", async () => {
   const { loads, load } = loader();
   const hook = await mount(() => useLive(load, 60_000));

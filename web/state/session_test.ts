@@ -130,6 +130,7 @@ test("signing out leaves by the user's wish, also when the feed reports the end 
   session.value = { state: "in", user };
   gateway.answers["POST /api/auth/logout"] = () => {
     sessionOver();
+    expect<unknown>(session.value).toEqual({ state: "out", why: "left" });
     return Response.json({ message: "bye" });
   };
   await signOut();
@@ -158,10 +159,10 @@ test("calls that the feed reports are added to the totals, each side to its own,
   countCalls([
     { ...call, side: "made", calls: 3, errors: 1 },
     { ...call, side: "made", calls: 1, errors: 0 },
-    { ...call, side: "provided", calls: 5, errors: 2 },
+    { ...call, side: "provided", calls: 9, errors: 2 },
   ]);
   expect<unknown>(session.value).toMatchObject({
-    user: { total_api_calls: 13, total_provided_calls: 23 },
+    user: { total_api_calls: 13, total_provided_calls: 27 },
   });
 });
 

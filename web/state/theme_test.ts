@@ -41,11 +41,12 @@ test.each(
   },
 );
 
-test("a stored theme that does not exist counts as the system's", () => {
-  theme.value = "dark";
-  self.dispatchEvent(
-    Object.assign(new Event("storage"), { key: "colink.theme", newValue: "solarized" }),
-  );
+test("a theme stored by another tab is shown here, and one that does not exist counts as the system's", () => {
+  const store = (newValue: string) =>
+    self.dispatchEvent(Object.assign(new Event("storage"), { key: "colink.theme", newValue }));
+  store("dark");
+  expect<string>(theme.value).toBe("dark");
+  store("solarized");
   expect<string>(theme.value).toBe("system");
   expect(localStorage.kept.get("colink.theme")).toBe("system");
 });
