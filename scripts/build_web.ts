@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { basename, extname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
-import { build, type BuildOptions, type Metafile } from "esbuild";
+import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import type { Asset, Manifest } from "../server/http/assets.ts";
 
 const root = join(import.meta.dir, "..");
@@ -65,17 +65,80 @@ const common: BuildOptions = {
 type Outputs = Metafile["outputs"];
 
 async function bundle(): Promise<Outputs> {
+  const styles = await bundleStyles();
   const built = await Promise.all([
     build({
       ...common,
-      entryPoints: ["web/main.tsx", "web/style/main.css", "web/icon.svg"],
+      entryPoints: ["web/main.tsx", "web/icon.svg"],
+      plugins: [classNames(styles.classes)],
       format: "esm",
       splitting: true,
     }),
     // Blocks the first paint, so it is a plain script with nothing to wait for.
     build({ ...common, entryPoints: ["web/boot.ts"], format: "iife" }),
   ]);
-  return Object.assign({}, ...built.map((result) => result.metafile?.outputs));
+  return Object.assign(styles.outputs, ...built.map((result) => result.metafile?.outputs));
+}
+
+/**
+ * Builds the stylesheet of the whole console and resolves with its outputs and, by file, with the
+ * class names of the components' stylesheets as they became in it. The global styles come first, then
+ * those of parts, the shell and the pages, so that a page may override a part. All are one file,
+ * although pages are loaded lazily: the whole is 8 KiB compressed, and a page that waited for a file
+ * of its own would be drawn later, or without its styles first.
+ */
+async function bundleStyles(): Promise<{ outputs: Outputs; classes: Classes }> {
+  const files = (await readdir(join(root, "web"), { recursive: true }))
+    .filter((file) => file.endsWith(".module.css"));
+  const ordered = ["part", "shell", "page"].flatMap((folder) =>
+    files.filter((file) => file.startsWith(`${folder}/`)).sort(byName)
+  );
+  const contents = [
+    `import "./web/style/main.css";`,
+    ...ordered.map((file, i) => `import * as s${i} from "./web/${file}";`),
+    `export default { ${ordered.map((file, i) => `"web/${file}": { ...s${i} }`).join(", ")} };`,
+  ].join("\n");
+  const { metafile } = await build({
+    ...common,
+    stdin: { contents, sourcefile: STYLES, resolveDir: root },
+    entryNames: "assets/styles-[hash]",
+    format: "esm",
+  });
+  const { outputs = {} } = metafile ?? {};
+  const [script] = entry(outputs, STYLES);
+  const { default: classes } = await import(join(root, script)) as { default: Classes };
+  await rm(join(root, script));
+  return { outputs, classes };
+}
+
+const STYLES = "styles.js";
+
+/** By stylesheet, by the class's name there. */
+type Classes = Record<string, Record<string, string>>;
+
+/** Without regard to case, so that `Page` does not come before `button`. */
+function byName(a: string, b: string): number {
+  return a.localeCompare(b, "en");
+}
+
+/** Gives scripts the class names as constants, which esbuild writes where they are used. */
+function classNames(classes: Classes): Plugin {
+  return {
+    name: "class names",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /\.module\.css$/ }, ({ path, resolveDir }) => ({
+        path: join(resolveDir, path),
+        sideEffects: false,
+      }));
+      onLoad({ filter: /\.module\.css$/ }, ({ path }) => {
+        const { default: _, ...own } = classes[relative(root, path)] ?? {};
+        const lines = Object.entries(own).map(([name, value]) =>
+          `export const ${name} = ${JSON.stringify(value)};`
+        );
+        return { contents: lines.join("\n"), loader: "js" };
+      });
+    },
+  };
 }
 
 /** web/index.html with each source that it names replaced by what the build made of it. */
@@ -91,7 +154,7 @@ async function indexPage(outputs: Outputs): Promise<string> {
   );
   const made: Record<string, string> = {
     "/main.tsx": address(main),
-    "/style/main.css": address(entry(outputs, "web/style/main.css")[0]),
+    "/style/main.css": address(entry(outputs, STYLES)[1].cssBundle ?? ""),
     "/boot.ts": address(entry(outputs, "web/boot.ts")[0]),
     "/icon.svg": address(iconFile(outputs)),
   };

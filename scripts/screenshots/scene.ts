@@ -108,7 +108,7 @@ export const scenes: readonly Scene[] = [
     name: "keys-rotate",
     path: "/keys",
     isUser: true,
-    act: (page) => page.locator(".table .button").nth(1).click(),
+    act: (page) => page.locator("td button").nth(1).click(),
     isCropped: true,
   },
   {
@@ -150,7 +150,7 @@ export const scenes: readonly Scene[] = [
     isUser: true,
     act: async (page) => {
       await askModel(page);
-      await page.locator(".answer footer .button").nth(1).click();
+      await page.locator("article footer button").nth(1).click();
     },
     isCropped: true,
   },
@@ -161,13 +161,13 @@ export const scenes: readonly Scene[] = [
 
 /** Only narrow screens hide it. */
 async function openMenu(page: Page): Promise<void> {
-  const menu = page.locator(".navbar-toggle");
+  const menu = page.locator("header [aria-controls]");
   if (await menu.isVisible()) await menu.click();
 }
 
 async function openPalette(page: Page): Promise<void> {
   await page.keyboard.press("Control+k");
-  await page.locator(".palette[open]").waitFor();
+  await page.locator("dialog[open]").waitFor();
 }
 
 async function openHelp(page: Page): Promise<void> {
@@ -176,7 +176,7 @@ async function openHelp(page: Page): Promise<void> {
 }
 
 async function editUser(page: Page): Promise<void> {
-  await page.locator(".table .button").nth(1).click();
+  await page.locator("td button").nth(1).click();
   await page.locator("dialog[open]").waitFor();
 }
 
@@ -188,7 +188,7 @@ async function invite(page: Page): Promise<void> {
       : route.fallback();
   });
   await page.locator("[type=submit]").click();
-  await page.locator(".invite-link").waitFor();
+  await page.locator("[data-part=invite-link]").waitFor();
 }
 
 /** What is asked for does not come. */
@@ -207,43 +207,45 @@ function miss(route: Route): Promise<void> {
 }
 
 async function openAccount(page: Page): Promise<void> {
-  await page.locator(".avatar").click();
+  await page.locator("[popovertarget]").click();
 }
 
 async function submit(page: Page): Promise<void> {
   await page.locator("[name=email]").fill("lin@");
   await page.locator("[type=submit]").click();
-  await page.locator(".problem").first().waitFor();
+  await page.locator("[id$=-problem]").first().waitFor();
 }
 
 async function signInWrongly(page: Page): Promise<void> {
   await page.locator("[name=email]").fill(`${crypto.randomUUID()}@example.org`);
   await page.locator("[name=password]").fill("not the password");
   await page.locator("[type=submit]").click();
-  await page.locator(".notice.bad").waitFor();
+  await page.locator("[role=alert]").waitFor();
 }
 
 async function showTokens(page: Page): Promise<void> {
-  for (const button of await page.locator(".copy-field [aria-pressed]").all()) await button.click();
+  for (const button of await page.locator("[data-part=copy-field] [aria-pressed]").all()) {
+    await button.click();
+  }
 }
 
 async function firstToken(page: Page): Promise<void> {
-  await page.locator(".tile").last().click();
+  await page.locator("fieldset").last().locator("label").last().click();
 }
 
 async function askToRotate(page: Page): Promise<void> {
-  await page.locator(".copy-field .button").last().click();
+  await page.locator("[data-part=copy-field] button").last().click();
   await page.locator("dialog[open]").waitFor();
 }
 
 async function loseGateway(page: Page): Promise<void> {
   await page.route("**/api/*", (route) => route.abort());
-  await page.locator(".banner").waitFor();
+  await page.locator("[data-part=banner]").waitFor();
 }
 
 async function askModel(page: Page): Promise<void> {
-  await page.locator(".samples .button").last().click();
-  await page.locator(".answer footer").last().waitFor();
+  await page.locator("[data-part=samples] button").last().click();
+  await page.locator("article footer").last().waitFor();
 }
 
 async function compareModels(page: Page): Promise<void> {
@@ -253,7 +255,7 @@ async function compareModels(page: Page): Promise<void> {
 }
 
 async function tool(page: Page, nth: number): Promise<void> {
-  await page.locator(".tool").nth(nth).click();
+  await page.locator("main [data-part=tools] button").nth(nth).click();
 }
 
 async function refuseCall(route: Route): Promise<void> {
@@ -262,9 +264,9 @@ async function refuseCall(route: Route): Promise<void> {
 }
 
 async function limitKey(page: Page): Promise<void> {
-  await page.locator("dialog[open] .choice label").last().click();
+  await page.locator("dialog[open] fieldset label").last().click();
   await page.locator("dialog[open] [type=submit]").click();
-  await page.locator(".problem").first().waitFor();
+  await page.locator("[id$=-problem]").first().waitFor();
 }
 
 async function createKey(page: Page): Promise<void> {
@@ -276,9 +278,9 @@ async function createKey(page: Page): Promise<void> {
   });
   await page.locator("dialog[open] [name=name]").fill("laptop");
   await page.locator("dialog[open] [type=submit]").click();
-  await page.locator(".look-out").waitFor();
+  await page.locator("[data-part=look-out]").waitFor();
 }
 
 async function openCall(page: Page): Promise<void> {
-  await page.locator("button.call-line").nth(1).click();
+  await page.locator("li button[aria-expanded]").nth(1).click();
 }

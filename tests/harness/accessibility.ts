@@ -17,7 +17,7 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
 export async function inspect(page: Page, path: string, title: string): Promise<void> {
   await page.goto(path);
   await page.getByRole("heading", { level: 1, name: title }).waitFor();
-  await page.locator(".skeleton").waitFor({ state: "detached" });
+  await page.locator("[data-part=skeleton]").waitFor({ state: "detached" });
   for (const width of [360, 1280]) {
     await page.setViewportSize({ width, height: 800 });
     const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");

@@ -66,7 +66,7 @@ test(
     await page.goto("/admin?tab=invites");
     await fill(page, { note: "for a friend" });
     await submit(page);
-    await page.locator(".invite-link").waitFor();
+    await page.locator("[data-part=invite-link]").waitFor();
     await page.getByRole("row", { name: /for a friend/ }).waitFor();
     await inspectAsIs(page, "an invite's link");
     await page.goto("/admin");
@@ -81,7 +81,7 @@ test(
     await page.goto("/nodes");
     const add = button(page.getByRole("main"), en.nodes.add);
     await inspectDialog(page, add, "how a node is added");
-    await page.locator(".node-row").getByRole("link").first().click();
+    await page.locator("[data-part=node-row]").getByRole("link").first().click();
     await page.getByText(en.node.timelineTitle).waitFor();
     await inspectAsIs(page, "a node's page");
     for (const name of [en.node.rename, en.node.rotate]) {
@@ -96,7 +96,7 @@ test(
     await button(page.getByRole("main"), en.keys.create).click();
     await fill(page, { name: "ci" });
     await submit(page);
-    await page.locator(".look-out").waitFor();
+    await page.locator("[data-part=look-out]").waitFor();
     await inspectAsIs(page, "a key that was made");
     await button(dialogOf(page), en.keys.saved).click();
     for (const tool of [en.keys.edit, en.keys.rotate, en.keys.revoke]) {
@@ -104,7 +104,7 @@ test(
     }
 
     await page.goto("/playground");
-    await page.locator(".samples .button").first().click();
+    await page.locator("[data-part=samples] button").first().click();
     await page.getByText("Gladly.").waitFor();
     await inspectAsIs(page, "an answer");
     const { asCode, history, raw } = en.playground;
@@ -138,7 +138,7 @@ test(
     await button(page, en.nav.account).click();
     await inspectAsIs(page, "the account's menu");
     await page.keyboard.press("Escape");
-    expect(await hasFocus(page, ".avatar")).toBe(true);
+    expect(await hasFocus(page, "[popovertarget]")).toBe(true);
   }),
   60_000,
 );

@@ -69,7 +69,7 @@ test.concurrent("the command that Add node shows connects a node, and the dialog
       env,
     });
     endAfterTests(() => node.kill());
-    await dialog.locator(".look-out.here").waitFor();
+    await dialog.locator("[data-part=look-out][data-done=true]").waitFor();
     await dialog.getByRole("link", { name: t.adding.see }).click();
     await page.getByText(t.states.ready).first().waitFor();
     await node.kill();
@@ -83,7 +83,7 @@ test.concurrent("a node that loses its connection is shown as away, with the rea
     const options = { gateway, owner, models: ["cut-model"], nodeId };
     const node = await joinNode(options);
     await page.goto(`/nodes?q=${nodeId}`);
-    const row = page.locator(".node-row", { hasText: nodeId });
+    const row = page.locator("[data-part=node-row]", { hasText: nodeId });
     await row.getByText(t.states.ready).waitFor();
     const cutAtMs = performance.now();
     node.raw.terminate();
@@ -102,10 +102,10 @@ test.concurrent("a node is shown joining, working, penalised and leaving, also w
     await page.goto("/nodes");
     const models = ["live-model", `<img src=x onerror="console.error('ran')">`];
     const node = await joinNode({ gateway, owner, models, maxParallel: 2 });
-    const row = page.locator(".node-row", { hasText: "live-model" });
+    const row = page.locator("[data-part=node-row]", { hasText: "live-model" });
     await row.getByText(en.nodes.states.ready).waitFor();
     await row.getByText(/connected (now|\d+ seconds? ago)/).waitFor();
-    expect(await row.locator(".models li").allInnerTexts()).toEqual(models);
+    expect(await row.locator("[data-part=models] li").allInnerTexts()).toEqual(models);
     const fail = async (model: string) => {
       const answer = chat(gateway, owner.apiToken, hello(model));
       node.fail(await node.called(), 401);
@@ -151,16 +151,17 @@ test.concurrent("a gateway that dies is noticed, its last data stays, and its re
     const banner = nodes.getByText(/Connection .* lost\. What you see is from \d+ seconds? ago/);
     await banner.waitFor();
     await nodes.getByText("kept-model").waitFor();
-    await dashboard.locator(".banner").waitFor();
+    await dashboard.locator("[data-part=banner]").waitFor();
     await dashboard.getByText(account.email).waitFor();
 
     await node.raw.closed;
     const second = await startGateway({ env, dataDir: first.dataDir });
     await joinNode({ gateway: second, owner: account, models: ["new-model"] });
     await nodes.getByText("new-model").waitFor();
-    await nodes.locator(".node-row", { hasText: "kept-model" }).getByText(t.states.away).waitFor();
+    await nodes.locator("[data-part=node-row]", { hasText: "kept-model" }).getByText(t.states.away)
+      .waitFor();
     await banner.waitFor({ state: "detached" });
-    await dashboard.locator(".banner").waitFor({ state: "detached" });
+    await dashboard.locator("[data-part=banner]").waitFor({ state: "detached" });
     tab.expectFault(/net::ERR_/);
   });
 });

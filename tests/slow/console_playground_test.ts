@@ -43,7 +43,7 @@ function join(model: string, maxParallel = 2) {
 /** Resolves once the model is chosen: before that there is nobody to ask. */
 async function openPlayground(page: Page, model: string): Promise<void> {
   await page.goto(`/playground?model=${model}`);
-  const picker = page.locator(".model-picker");
+  const picker = page.locator("main select");
   await until("the model is chosen", async () => await picker.inputValue() === model);
 }
 
@@ -59,14 +59,14 @@ test(
     await openPlayground(page, "word-model");
     await ask(page, "Say **two** words");
     const call = await node.called();
-    const answer = page.locator(".answer");
+    const answer = page.locator("article");
     await answer.getByText(t.waiting).waitFor();
     const think = { choices: [{ index: 0, delta: { reasoning_content: "They want two." } }] };
     node.raw.send({ type: "STREAM", data: { request_id: call, chunk: think } });
     await answer.getByText(t.thinking).waitFor();
     expect(await answer.getByText("They want two.").isVisible()).toBe(false);
     node.say(call, "Hello ");
-    await answer.locator(".markdown").getByText("Hello", { exact: true }).waitFor();
+    await answer.locator("[data-part=markdown]").getByText("Hello", { exact: true }).waitFor();
     node.say(call, "**world**");
     await answer.locator("strong", { hasText: "world" }).waitFor();
     node.raw.send({ type: "STREAM", data: { request_id: call, chunk: ending() } });
@@ -101,7 +101,7 @@ test(
     await page.getByText("one, two").waitFor();
     await button(page, t.stop).click();
     await node.hearsCancel(id);
-    await page.locator(".answer").getByText(t.stopped).waitFor();
+    await page.locator("article").getByText(t.stopped).waitFor();
     await page.getByText("one, two").waitFor();
     await button(page, t.send).waitFor();
   }),
@@ -151,8 +151,8 @@ test(
       { role: "user", content: "Who are you?" },
     ];
     for (const payload of payloads) expect(payload).toMatchObject({ messages, temperature: 0.3 });
-    await page.locator(".answer").first().getByText("I am left").waitFor();
-    await page.locator(".answer").last().getByText("I am right").waitFor();
+    await page.locator("article").first().getByText("I am left").waitFor();
+    await page.locator("article").last().getByText("I am right").waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
   }),
 );
@@ -191,7 +191,7 @@ test(
     await openPlayground(page, "kept-model");
     await ask(page, "Remember the number 42");
     node.raw.answer(await node.called(), [piece("I shall."), ending()]);
-    await page.locator(".answer footer").waitFor();
+    await page.locator("article footer").waitFor();
     await page.reload();
     await button(page, t.history).click();
     await page.getByRole("dialog").getByText("Remember the number 42").click();
@@ -220,8 +220,8 @@ test(
         await fill(page, { email: owner.email, password: owner.password });
         await page.keyboard.press("Enter");
         await page.getByText(zh.playground.beginTitle).waitFor();
-        await page.locator(".model-picker").selectOption("a-first-model");
-        await tab.tabTo(".samples .button");
+        await page.locator("main select").selectOption("a-first-model");
+        await tab.tabTo("[data-part=samples] button");
         await page.keyboard.press("Enter");
         node.raw.answer(await node.called(), [piece("互斥锁是一把锁。"), ending()]);
         await page.getByText("互斥锁是一把锁。").waitFor();
@@ -263,12 +263,12 @@ test(
     await page.reload();
     await button(page, t.history).click();
     await page.getByRole("dialog").getByText("Hostile").click();
-    await page.locator(".answer").nth(payloads.length - 1).waitFor();
+    await page.locator("article").nth(payloads.length - 1).waitFor();
 
-    for (const link of await page.locator(".markdown a").all()) {
+    for (const link of await page.locator("[data-part=markdown] a").all()) {
       expect(await link.getAttribute("href")).toMatch(/^(https?|mailto):/);
     }
-    const foreign = `[...document.querySelectorAll(".markdown *")].filter((one) =>
+    const foreign = `[...document.querySelectorAll("[data-part=markdown] *")].filter((one) =>
       !/^(DIV|P|H[3-6]|BLOCKQUOTE|FIGURE|FIGCAPTION|PRE|CODE|SPAN|BUTTON|svg|path|HR|UL|OL|LI|TABLE|THEAD|TBODY|TR|TH|TD|STRONG|EM|DEL|BR|A)$/.test(one.tagName) ||
       [...one.attributes].some(({ name }) => /^(on|style|src)/.test(name)))
       .map((one) => one.outerHTML)`;

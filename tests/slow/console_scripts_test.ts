@@ -131,7 +131,7 @@ describe.each(stages)("on $database", (stage) => {
       const pasted = await dialog.locator("pre").innerText();
       const clientToken = /client_token: "(client-[^"]+)"/.exec(pasted)?.[1] ?? "";
       await joinNode({ gateway, owner: { ...host, clientToken }, models: ["mine"] });
-      await dialog.locator(".look-out.here").waitFor();
+      await dialog.locator("[data-part=look-out][data-done=true]").waitFor();
       await dialog.getByRole("link", { name: t.nodes.adding.see }).click();
       await page.getByText(t.node.timelineTitle).waitFor();
       await page.getByText(t.nodes.causes.ready).waitFor();
@@ -147,14 +147,14 @@ describe.each(stages)("on $database", (stage) => {
       await fill(page, { email: host.email, password: host.password });
       await page.keyboard.press("Enter");
       await page.getByRole("link", { name: t.dashboard.nothing.made.action }).click();
-      await page.locator(".samples .button").first().click();
+      await page.locator("[data-part=samples] button").first().click();
       await page.getByText("Gladly.").waitFor();
       await page.getByText(t.playground.firstToken("X").split("X")[0]!.trim()).waitFor();
       await page.keyboard.press("Control+k");
       await page.keyboard.type(t.nav.pages.nodes);
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { level: 1, name: t.nodes.title }).waitFor();
-      await page.locator(".node-row").first().getByRole("link").first().click();
+      await page.locator("[data-part=node-row]").first().getByRole("link").first().click();
       await page.getByText(t.node.timelineTitle).waitFor();
     });
   });
@@ -179,7 +179,7 @@ describe.each(stages)("on $database", (stage) => {
       await main.getByText(t.admin.tabs.invites, { exact: true }).click();
       await fill(page, { note: "for a friend" });
       await submit(page);
-      const link = await main.locator(".invite-link code").innerText();
+      const link = await main.locator("[data-part=invite-link] code").innerText();
       await inTab(browser, { baseURL: gateway.url }, async (_guestTab, guestPage) => {
         await guestPage.goto(link);
         await fill(guestPage, { email: guest, password: PASSWORD });

@@ -118,7 +118,10 @@ test(
     await page.getByRole("row", { name: /my laptop/ }).waitFor();
 
     await page.goto("/dashboard");
-    await page.locator(".totals dd").first().getByText("1", { exact: true }).waitFor();
+    await page.getByRole("region", { name: en.dashboard.totals }).locator("dd").first().getByText(
+      "1",
+      { exact: true },
+    ).waitFor();
     await button(field, en.show).click();
     expect(await field.locator("code").innerText()).toBe(token);
     await button(field, en.hide).click();
@@ -222,7 +225,7 @@ test(
     await signInBehindThePage(tab.context, account);
     await page.goto("/");
     const { checks } = en.home;
-    const step = (title: string) => page.locator(".checklist li", { hasText: title });
+    const step = (title: string) => page.locator("main ol li", { hasText: title });
     await step(checks.online.title).getByText(en.home.done).waitFor();
     await step(checks.called.title).getByText(en.home.toDo).waitFor();
     expect((await chat(gateway, account.apiToken, hello(MODEL))).status).toBe(200);
@@ -358,10 +361,12 @@ test(
     await page.goto("/calls");
     await page.getByText(en.calls.emptyTitle).waitFor();
     expect((await chat(gateway, account.apiToken, hello(MODEL))).status).toBe(200);
-    const line = page.locator("button.call-line", { hasText: MODEL });
+    const line = page.locator("li button[aria-expanded]", { hasText: MODEL });
     await line.waitFor();
     await line.click();
-    await page.locator(".waterfall li").getByText(en.calls.ends.ok).waitFor();
+    await page.getByRole("list", { name: en.calls.waterfall }).getByRole("listitem").getByText(
+      en.calls.ends.ok,
+    ).waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     await button(page, en.calls.only(en.calls.narrowings.status, "200")).click();
     await page.waitForURL(/status=200/);

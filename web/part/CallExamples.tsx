@@ -8,6 +8,7 @@ import { messages } from "../state/locale.ts";
 import { Choice } from "./Choice.tsx";
 import { Code } from "./Code.tsx";
 import { masked } from "./CopyField.tsx";
+import * as style from "./CallExamples.module.css";
 
 interface Props {
   token: string;
@@ -24,7 +25,7 @@ export function CallExamples({ token, model }: Props) {
   const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);
   const written = (apiToken: string) => callSnippets[language.value]({ address, apiToken, model });
   return (
-    <div class="call-examples">
+    <div class={style.examples}>
       <Choice label={t.programmingLanguage} options={names} value={language} />
       <Code title={language.value} shown={written(masked(token))} copied={written(token)} />
     </div>

@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { formatShortDay, formatTime, locale } from "../state/locale.ts";
 import { isDark } from "../state/theme.ts";
+import * as style from "./Chart.module.css";
 
 export interface ChartLine {
   label: string;
@@ -55,7 +56,7 @@ export function Chart({ label, times, lines, format }: Props) {
   }, [names, locale.value, isDark.value]);
   useEffect(() => chart.current?.setData(data), [times, lines]);
 
-  return <div ref={box} class="chart" role="img" aria-label={label} />;
+  return <div ref={box} class={style.chart} role="img" aria-label={label} />;
 }
 
 function plotted(times: readonly number[], lines: readonly ChartLine[]): uPlot.AlignedData {

@@ -2,6 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import { useId } from "preact/hooks";
+import * as style from "./Choice.module.css";
 
 interface Props<T extends string> {
   label: string;
@@ -26,7 +27,7 @@ export function Choices<T extends string>(
 ) {
   const group = useId();
   return (
-    <fieldset class="choice">
+    <fieldset class={style.choice}>
       <legend class="off-screen">{label}</legend>
       {options.map((option) => (
         <label key={option}>

@@ -1,6 +1,7 @@
 /** A command, program or file, with a copy button. */
 
 import { CopyButton } from "./CopyButton.tsx";
+import * as style from "./Code.module.css";
 
 interface Props {
   /** A file's name or a language. */
@@ -12,7 +13,7 @@ interface Props {
 
 export function Code({ title, shown, copied = shown }: Props) {
   return (
-    <figure class="code">
+    <figure class={style.code}>
       <figcaption>
         <span>{title}</span>
         <CopyButton text={copied} label={title} />

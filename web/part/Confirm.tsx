@@ -5,6 +5,8 @@ import { messages } from "../state/locale.ts";
 import { useSubmit } from "../state/submit.ts";
 import { Dialog } from "./Dialog.tsx";
 import { ErrorNotice } from "./Notice.tsx";
+import { buttonClass } from "./button.ts";
+import * as buttonStyle from "./button.module.css";
 
 interface Props {
   isOpen: Signal<boolean>;
@@ -27,11 +29,16 @@ export function Confirm({ isOpen, title, text, action, onConfirm, onClose }: Pro
   return (
     <Dialog isOpen={isOpen} title={title} text={text} onClose={onClose}>
       {error.value && <ErrorNotice error={error.value} />}
-      <div class="actions end">
-        <button type="button" class="button" onClick={() => isOpen.value = false}>
+      <div class={buttonStyle.actionsEnd}>
+        <button type="button" class={buttonClass()} onClick={() => isOpen.value = false}>
           {messages.value.cancel}
         </button>
-        <button type="button" class="button danger" aria-disabled={isBusy.value} onClick={confirm}>
+        <button
+          type="button"
+          class={buttonClass("danger")}
+          aria-disabled={isBusy.value}
+          onClick={confirm}
+        >
           {action}
         </button>
       </div>

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { messages } from "../state/locale.ts";
 import { Icon } from "./Icon.tsx";
+import { buttonClass } from "./button.ts";
 
 /** How long the button shows the result. */
 const RESULT_MS = 2000;
@@ -19,7 +20,12 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
 
   const shown = result.value ? t[result.value] : t.copy;
   return (
-    <button type="button" class="button small" onClick={onClick} aria-label={`${shown}: ${label}`}>
+    <button
+      type="button"
+      class={buttonClass("small")}
+      onClick={onClick}
+      aria-label={`${shown}: ${label}`}
+    >
       <Icon name={result.value === "copied" ? "check" : "copy"} />
       <span role="status">{shown}</span>
     </button>

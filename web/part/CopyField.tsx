@@ -5,6 +5,9 @@ import type { Signal } from "@preact/signals";
 import { messages } from "../state/locale.ts";
 import { CopyButton } from "./CopyButton.tsx";
 import { Icon } from "./Icon.tsx";
+import { buttonClass } from "./button.ts";
+import * as style from "./CopyField.module.css";
+import * as buttonStyle from "./button.module.css";
 
 interface Props {
   label: string;
@@ -20,17 +23,17 @@ export function CopyField({ label, hint, value, isShown, children }: Props) {
   const t = messages.value;
   const toggle = () => isShown.value = !isShown.value;
   return (
-    <section class="copy-field" aria-label={label}>
-      <div class="copy-field-head">
+    <section class={style.copyField} aria-label={label} data-part="copy-field">
+      <div>
         <h3>{label}</h3>
         <p class="hint">{hint}</p>
       </div>
-      <code class="secret">{isShown.value ? value : masked(value)}</code>
-      <div class="actions">
+      <code class={style.secret}>{isShown.value ? value : masked(value)}</code>
+      <div class={buttonStyle.actions}>
         <CopyButton text={value} label={label} />
         <button
           type="button"
-          class="button small"
+          class={buttonClass("small")}
           aria-pressed={isShown.value}
           aria-label={`${isShown.value ? t.hide : t.show}: ${label}`}
           onClick={toggle}

@@ -6,6 +6,8 @@ import { useId } from "preact/hooks";
 import { messages } from "../state/locale.ts";
 import { Icon } from "./Icon.tsx";
 import { useModal } from "./use_modal.ts";
+import { buttonClass } from "./button.ts";
+import * as style from "./Dialog.module.css";
 
 interface Props {
   isOpen: Signal<boolean>;
@@ -28,7 +30,7 @@ export function Dialog({ isOpen, title, text, width = "narrow", onClose, childre
   return (
     <dialog
       ref={dialog}
-      class={`dialog ${width}`}
+      class={width === "wide" ? `${style.dialog} ${style.wide}` : style.dialog}
       aria-labelledby={`${id}-title`}
       aria-describedby={text ? `${id}-text` : undefined}
       onClose={() => {
@@ -36,12 +38,12 @@ export function Dialog({ isOpen, title, text, width = "narrow", onClose, childre
         onClose?.();
       }}
     >
-      <div class="dialog-head">
+      <div class={style.head}>
         {/* Focused first: it is read out, and a stray Enter presses no button. */}
         <h2 id={`${id}-title`} tabIndex={-1} autofocus>{title}</h2>
         <button
           type="button"
-          class="button icon-only"
+          class={buttonClass("iconOnly")}
           aria-label={messages.value.close}
           onClick={close}
         >

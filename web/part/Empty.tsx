@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { Icon, type IconName } from "./Icon.tsx";
+import * as style from "./Empty.module.css";
 
 interface Props {
   icon: IconName;
@@ -13,7 +14,7 @@ interface Props {
 
 export function Empty({ icon, title, text, children }: Props) {
   return (
-    <section class="empty">
+    <section class={style.empty}>
       <Icon name={icon} />
       <h2>{title}</h2>
       <p>{text}</p>

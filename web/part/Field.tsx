@@ -4,6 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { messages } from "../state/locale.ts";
 import { Icon } from "./Icon.tsx";
+import { buttonClass } from "./button.ts";
+import * as formStyle from "./form.module.css";
 
 const types = {
   text: { type: "text" },
@@ -30,9 +32,9 @@ export function Field({ label, name, type = "text", hint, problem, value, ...res
   const isShown = useSignal(false);
   const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
   return (
-    <div class="field">
+    <div class={formStyle.field}>
       <label for={id}>{label}</label>
-      <div class="field-box">
+      <div class={formStyle.box}>
         <input
           id={id}
           name={name}
@@ -49,7 +51,7 @@ export function Field({ label, name, type = "text", hint, problem, value, ...res
         {type === "password" && (
           <button
             type="button"
-            class="button icon-only"
+            class={buttonClass("iconOnly")}
             aria-label={messages.value.account.showPassword}
             aria-pressed={isShown.value}
             onClick={() => isShown.value = !isShown.value}
@@ -58,7 +60,7 @@ export function Field({ label, name, type = "text", hint, problem, value, ...res
           </button>
         )}
       </div>
-      {problem && <p class="problem" id={`${id}-problem`}>{problem}</p>}
+      {problem && <p class={formStyle.problem} id={`${id}-problem`}>{problem}</p>}
       {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
     </div>
   );

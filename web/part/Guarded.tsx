@@ -8,6 +8,7 @@ import { loginPath, paths } from "../route.ts";
 import { refreshSession, session } from "../state/session.ts";
 import { ErrorNotice } from "./Notice.tsx";
 import { Skeleton } from "./Skeleton.tsx";
+import * as pageStyle from "./Page.module.css";
 
 export function Guarded({ children }: { children: (user: UserView) => ComponentChildren }) {
   const { url, route } = useLocation();
@@ -21,7 +22,7 @@ export function Guarded({ children }: { children: (user: UserView) => ComponentC
   if (current.state === "in") return <>{children(current.user)}</>;
   if (current.state === "unreachable") {
     return (
-      <div class="page narrow">
+      <div class={pageStyle.narrow}>
         <ErrorNotice error={current.error} retry={() => void refreshSession()} />
       </div>
     );

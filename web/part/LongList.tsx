@@ -9,10 +9,12 @@ import {
 } from "@tanstack/virtual-core";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import * as style from "./LongList.module.css";
 
 interface Props<T> {
   label: string;
-  class?: string;
+  /** Whether the list has a border, and lines between its items. */
+  isBordered?: boolean;
   items: readonly T[];
   keyOf: (item: T) => string;
   /** Approximate height of an item; each is measured once it is rendered. */
@@ -29,9 +31,9 @@ export function LongList<T>(props: Props<T>) {
   return props.items.length <= FEW ? <Whole {...props} /> : <Windowed {...props} />;
 }
 
-function Whole<T>({ label, class: name, items, keyOf, children }: Props<T>) {
+function Whole<T>({ label, isBordered, items, keyOf, children }: Props<T>) {
   return (
-    <ul class={name} aria-label={label}>
+    <ul class={isBordered ? style.bordered : undefined} aria-label={label}>
       {items.map((item) => <li key={keyOf(item)}>{children(item)}</li>)}
     </ul>
   );
@@ -44,7 +46,7 @@ const OVERSCAN = 6;
 const NEAR_END = 40;
 
 function Windowed<T>(
-  { label, class: name, items, keyOf, estimatePx, onEnd, children }: Props<T>,
+  { label, isBordered, items, keyOf, estimatePx, onEnd, children }: Props<T>,
 ) {
   const list = useRef<HTMLUListElement>(null);
   const version = useSignal(0);
@@ -84,7 +86,7 @@ function Windowed<T>(
   return (
     <ul
       ref={list}
-      class={`windowed ${name ?? ""}`}
+      class={isBordered ? `${style.windowed} ${style.bordered}` : style.windowed}
       aria-label={label}
       style={{ height: `${rows.getTotalSize()}px` }}
     >

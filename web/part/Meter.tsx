@@ -1,5 +1,7 @@
 /** A fill level: one square per slot where there are few, otherwise a bar. */
 
+import * as style from "./Meter.module.css";
+
 interface Props {
   label: string;
   /** The values as text. */
@@ -15,7 +17,7 @@ export function Meter({ label, text, value, max }: Props) {
   const isFull = value >= max;
   return (
     <div
-      class={`meter${isFull ? " full" : ""}`}
+      class={isFull ? `${style.meter} ${style.full}` : style.meter}
       role="meter"
       aria-label={label}
       aria-valuemin={0}
@@ -24,22 +26,25 @@ export function Meter({ label, text, value, max }: Props) {
       aria-valuetext={text}
     >
       {max <= COUNTABLE ? <Squares value={value} max={max} /> : <Bar value={value} max={max} />}
-      <span class="meter-text">{text}</span>
+      <span>{text}</span>
     </div>
   );
 }
 
 function Squares({ value, max }: { value: number; max: number }) {
   return (
-    <span class="squares" aria-hidden="true">
-      {Array.from({ length: max }, (_, i) => <i key={i} class={i < value ? "on" : ""} />)}
+    <span class={style.squares} aria-hidden="true">
+      {Array.from(
+        { length: max },
+        (_, i) => <i key={i} class={i < value ? style.on : undefined} />,
+      )}
     </span>
   );
 }
 
 function Bar({ value, max }: { value: number; max: number }) {
   return (
-    <span class="bar" aria-hidden="true">
+    <span class={style.bar} aria-hidden="true">
       <i style={{ width: `${Math.min(100, (100 * value) / max)}%` }} />
     </span>
   );

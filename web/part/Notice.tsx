@@ -7,6 +7,8 @@ import { messages } from "../state/locale.ts";
 import { has } from "../state/words.ts";
 import { CopyButton } from "./CopyButton.tsx";
 import { Icon, type IconName } from "./Icon.tsx";
+import { buttonClass } from "./button.ts";
+import * as style from "./Notice.module.css";
 
 type Tone = "info" | "good" | "warning" | "bad";
 
@@ -20,7 +22,7 @@ const icons: Readonly<Record<Tone, IconName>> = {
 /** Announced by screen readers when it appears: at once for a failure, otherwise when they are idle. */
 export function Notice({ tone, children }: { tone: Tone; children: ComponentChildren }) {
   return (
-    <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+    <div class={style.notice} data-tone={tone} role={tone === "bad" ? "alert" : "status"}>
       <Icon name={icons[tone]} />
       <div>{children}</div>
     </div>
@@ -36,12 +38,12 @@ interface ErrorProps {
 export function ErrorNotice({ error, retry }: ErrorProps) {
   return (
     <Notice tone="bad">
-      {errorText(error)} <code class="code-tag">{error.code}</code>{" "}
+      {errorText(error)} <code class={style.code}>{error.code}</code>{" "}
       {isForOperator(error) && (
         <CopyButton text={details(error)} label={messages.value.errorDetails} />
       )}
       {retry && (
-        <button type="button" class="button quiet" onClick={retry}>
+        <button type="button" class={`${buttonClass("quiet")} ${style.retry}`} onClick={retry}>
           {messages.value.tryAgain}
         </button>
       )}

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import * as style from "./Page.module.css";
 
 interface Props {
   title: string;
@@ -16,11 +17,11 @@ interface Props {
 export function Page({ title, lead, width = "wide", action, children }: Props) {
   useTitle(title);
   return (
-    <div class={`page ${width}`}>
-      <header class="page-head">
+    <div class={width === "wide" ? style.wide : style.narrow}>
+      <header class={style.head}>
         <div>
           <h1>{title}</h1>
-          {lead && <p class="lead">{lead}</p>}
+          {lead && <p class={style.lead}>{lead}</p>}
         </div>
         {action}
       </header>

@@ -1,6 +1,7 @@
 /** The filter of a page's list; the `/` key moves the focus to it. */
 
 import { Icon } from "./Icon.tsx";
+import * as style from "./SearchField.module.css";
 
 interface Props {
   label: string;
@@ -10,7 +11,7 @@ interface Props {
 
 export function SearchField({ label, value, onInput }: Props) {
   return (
-    <div class="search-field">
+    <div class={style.search}>
       <Icon name="search" />
       <input
         type="search"

@@ -1,6 +1,7 @@
 /** A labelled choice of one among many. */
 
 import { useId } from "preact/hooks";
+import * as formStyle from "./form.module.css";
 
 interface Props<T extends string> {
   label: string;
@@ -18,7 +19,7 @@ export function SelectField<T extends string>(
 ) {
   const id = useId();
   return (
-    <div class="field">
+    <div class={formStyle.field}>
       <label for={id}>{label}</label>
       <select
         id={id}

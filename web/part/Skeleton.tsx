@@ -1,13 +1,15 @@
 /** Placeholders for data that is still loading. */
 
 import { messages } from "../state/locale.ts";
+import * as style from "./Skeleton.module.css";
+import * as pageStyle from "./Page.module.css";
 
 /** For a part of a page. */
 export function Bones({ count }: { count: number }) {
   return (
-    <div class="skeleton" role="status">
+    <div class={style.skeleton} role="status" data-part="skeleton">
       <span class="off-screen">{messages.value.loading}</span>
-      {Array.from({ length: count }, (_, i) => <i key={i} class="bone" />)}
+      {Array.from({ length: count }, (_, i) => <i key={i} class={style.bone} />)}
     </div>
   );
 }
@@ -15,12 +17,12 @@ export function Bones({ count }: { count: number }) {
 /** For a whole page. */
 export function Skeleton() {
   return (
-    <div class="page wide skeleton" role="status">
+    <div class={pageStyle.wide} role="status" data-part="skeleton">
       <span class="off-screen">{messages.value.loading}</span>
-      <i class="bone title" />
-      <i class="bone" />
-      <i class="bone" />
-      <i class="bone short" />
+      <i class={`${style.bone} ${style.title}`} />
+      <i class={style.bone} />
+      <i class={style.bone} />
+      <i class={`${style.bone} ${style.short}`} />
     </div>
   );
 }

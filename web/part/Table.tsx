@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { messages } from "../state/locale.ts";
+import * as style from "./Table.module.css";
 
 interface Column {
   name: string;
@@ -21,11 +22,11 @@ interface Props {
 
 export function Table({ columns, hasTools = false, isInset = false, children }: Props) {
   const table = (
-    <table class={`table cards${isInset ? " inset" : ""}`}>
+    <table class={`${style.table} ${style.cards} ${isInset ? style.inset : ""}`}>
       <thead>
         <tr>
           {columns.map(({ name, isNumber }) => (
-            <th key={name} scope="col" class={isNumber ? "number" : undefined}>{name}</th>
+            <th key={name} scope="col" class={isNumber ? style.number : undefined}>{name}</th>
           ))}
           {hasTools && (
             <th scope="col">
@@ -37,5 +38,5 @@ export function Table({ columns, hasTools = false, isInset = false, children }: 
       <tbody>{children}</tbody>
     </table>
   );
-  return isInset ? table : <div class="table-box">{table}</div>;
+  return isInset ? table : <div class={style.box}>{table}</div>;
 }

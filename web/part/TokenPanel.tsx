@@ -8,6 +8,9 @@ import { Confirm } from "./Confirm.tsx";
 import { CopyField } from "./CopyField.tsx";
 import { Icon } from "./Icon.tsx";
 import { Notice } from "./Notice.tsx";
+import { buttonClass } from "./button.ts";
+import * as panelStyle from "./panel.module.css";
+import * as style from "./TokenPanel.module.css";
 
 interface Props {
   user: UserView;
@@ -20,7 +23,7 @@ export function TokenPanel({ user, isApiShown, isClientShown }: Props) {
   return (
     <section aria-labelledby="tokens">
       <h2 id="tokens">{t.tokensTitle}</h2>
-      <div class="panel rows">
+      <div class={panelStyle.rows}>
         <Token
           kind="api"
           label={t.apiToken}
@@ -60,11 +63,11 @@ function Token({ kind, label, hint, value, isShown, question }: TokenProps) {
     wasRotated.value = true;
   };
   return (
-    <div>
+    <div class={style.token}>
       <CopyField label={label} hint={hint} value={value} isShown={isShown}>
         <button
           type="button"
-          class="button small"
+          class={buttonClass("small")}
           aria-label={`${t.rotate}: ${label}`}
           onClick={() => isAsking.value = true}
         >

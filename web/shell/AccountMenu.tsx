@@ -9,6 +9,7 @@ import { messages } from "../state/locale.ts";
 import { signOut } from "../state/session.ts";
 import { useSubmit } from "../state/submit.ts";
 import { destinations } from "./destinations.ts";
+import * as style from "./AccountMenu.module.css";
 
 /** A popover of the browser's, which closes on Escape and on a click elsewhere. */
 export function AccountMenu({ user }: { user: UserView }) {
@@ -20,7 +21,7 @@ export function AccountMenu({ user }: { user: UserView }) {
     <>
       <button
         type="button"
-        class="avatar"
+        class={style.avatar}
         popovertarget={id}
         aria-label={t.account}
         data-letter={user.email.slice(0, 1)}
@@ -29,7 +30,7 @@ export function AccountMenu({ user }: { user: UserView }) {
         ref={menu}
         id={id}
         popover="auto"
-        class="menu"
+        class={style.menu}
         onBeforeToggle={(event) => isOpen.value = event.newState === "open"}
       >
         {isOpen.value && <Entries user={user} close={() => menu.current?.hidePopover()} />}
@@ -43,16 +44,16 @@ function Entries({ user, close }: { user: UserView; close: () => void }) {
   const leaving = useSubmit();
   return (
     <>
-      <div class="menu-head">
+      <div class={style.head}>
         <strong>{user.email}</strong>
         <p class="hint">{t.roles[user.role]}</p>
       </div>
       {destinations().filter(({ isAside }) => isAside).map(({ path, name, icon }) => (
-        <a key={path} class="menu-item" href={path} onClick={close}>
+        <a key={path} class={style.item} href={path} onClick={close}>
           <Icon name={icon} /> {t.pages[name]}
         </a>
       ))}
-      <button type="button" class="menu-item" onClick={() => leaving.run(signOut)}>
+      <button type="button" class={style.item} onClick={() => leaving.run(signOut)}>
         <Icon name="leave" /> {t.signOut}
       </button>
       {leaving.error.value && <ErrorNotice error={leaving.error.value} />}

@@ -6,6 +6,7 @@ import { Icon } from "../part/Icon.tsx";
 import { lostSinceMs } from "../state/connection.ts";
 import { now } from "../state/live.ts";
 import { formatAge, messages } from "../state/locale.ts";
+import * as style from "./Banner.module.css";
 
 /** Interval of the checks, which the banner makes for all pages. */
 const RETRY_MS = 3000;
@@ -21,7 +22,7 @@ function Lost({ sinceMs }: { sinceMs: number }) {
     return () => clearInterval(timer);
   }, []);
   return (
-    <p class="banner">
+    <p class={style.banner} data-part="banner">
       <Icon name="warning" /> {messages.value.lost(formatAge(now.value - sinceMs))}
     </p>
   );

@@ -11,6 +11,8 @@ import { session } from "../state/session.ts";
 import { AccountMenu } from "./AccountMenu.tsx";
 import { type Destination, destinations } from "./destinations.ts";
 import { LanguageSwitch, ThemeSwitch } from "./Switches.tsx";
+import { buttonClass } from "../part/button.ts";
+import * as style from "./Navbar.module.css";
 
 /** On a narrow screen one button shows and hides the pages. */
 export function Navbar({ onSearch }: { onSearch: () => void }) {
@@ -24,25 +26,25 @@ export function Navbar({ onSearch }: { onSearch: () => void }) {
   useEffect(close, [path]);
 
   return (
-    <header class="navbar" onKeyDown={(event) => event.key === "Escape" && close()}>
-      <div class="navbar-row">
-        <a class="brand" href={paths.home} aria-label={`Co-Link: ${t.home}`}>
+    <header class={style.navbar} onKeyDown={(event) => event.key === "Escape" && close()}>
+      <div class={style.row}>
+        <a class={style.brand} href={paths.home} aria-label={`Co-Link: ${t.home}`}>
           <Logo />
           Co-Link
         </a>
-        <div class={`navbar-menu${isOpen.value ? " open" : ""}`}>
+        <div class={isOpen.value ? `${style.menu} ${style.open}` : style.menu}>
           <nav id="navbar-pages" aria-label={t.label}>
             {destinations().filter(({ isAside }) => !isAside).map((one) => (
               <Tab key={one.path} destination={one} />
             ))}
           </nav>
-          <div class="navbar-end">
-            <button type="button" class="palette-open" onClick={onSearch}>
+          <div class={style.end}>
+            <button type="button" class={style.search} onClick={onSearch}>
               <Icon name="search" />
               <span>{t.search}</span>
               <kbd>{t.searchKeys}</kbd>
             </button>
-            <div class="navbar-switches">
+            <div class={style.switches}>
               <LanguageSwitch />
               <ThemeSwitch />
             </div>
@@ -51,7 +53,7 @@ export function Navbar({ onSearch }: { onSearch: () => void }) {
         </div>
         <button
           type="button"
-          class="button icon-only navbar-toggle"
+          class={`${buttonClass("iconOnly")} ${style.toggle}`}
           aria-expanded={isOpen.value}
           aria-controls="navbar-pages"
           aria-label={t.menu}
@@ -68,7 +70,7 @@ function Tab({ destination: { path, name, icon } }: { destination: Destination }
   const here = useLocation().path;
   const isHere = here === path || here.startsWith(`${path}/`);
   return (
-    <a class="tab" href={path} aria-current={isHere ? "page" : undefined}>
+    <a class={style.tab} href={path} aria-current={isHere ? "page" : undefined}>
       <Icon name={icon} />
       {messages.value.nav.pages[name]}
     </a>
@@ -82,8 +84,10 @@ function Session() {
   if (current.state === "in") return <AccountMenu user={current.user} />;
   return (
     <>
-      <a class="button quiet" href={paths.login}>{t.signIn}</a>
-      <a class="button primary" href={paths.register}>{t.register}</a>
+      <a class={buttonClass("quiet")} href={paths.login}>{t.signIn}</a>
+      <a class={`${buttonClass("primary")} ${style.register}`} href={paths.register}>
+        {t.register}
+      </a>
     </>
   );
 }

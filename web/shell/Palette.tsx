@@ -10,6 +10,7 @@ import { Icon } from "../part/Icon.tsx";
 import { useModal } from "../part/use_modal.ts";
 import { messages } from "../state/locale.ts";
 import { type Command, commands, found } from "./commands.ts";
+import * as style from "./Palette.module.css";
 
 /** Commands shown at most; typing one more letter is faster than reading more. */
 const SHOWN = 50;
@@ -22,7 +23,7 @@ export function Palette({ isOpen }: { isOpen: Signal<boolean> }) {
   return (
     <dialog
       ref={dialog}
-      class="palette"
+      class={style.palette}
       aria-label={messages.value.palette.title}
       onClose={close}
       onClick={(event) => event.target === dialog.current && close()}
@@ -68,7 +69,7 @@ function Line({ close }: { close: () => void }) {
 
   return (
     <>
-      <div class="palette-line">
+      <div class={style.line}>
         <Icon name="search" />
         <input
           type="text"
@@ -89,7 +90,7 @@ function Line({ close }: { close: () => void }) {
           onKeyDown={onKeyDown}
         />
       </div>
-      <div id={`${id}-list`} class="palette-list" role="listbox" aria-label={t.title}>
+      <div id={`${id}-list`} class={style.list} role="listbox" aria-label={t.title}>
         {list.map((command, i) => (
           <Fragment key={`${command.group} ${command.name} ${i}`}>
             {command.group !== list[i - 1]?.group && (
@@ -109,7 +110,7 @@ function Line({ close }: { close: () => void }) {
           </Fragment>
         ))}
       </div>
-      {list.length === 0 && <p class="palette-none" role="status">{t.none}</p>}
+      {list.length === 0 && <p class={style.none} role="status">{t.none}</p>}
     </>
   );
 }

@@ -3,13 +3,14 @@
 import { Icon } from "../part/Icon.tsx";
 import { locale, messages, otherLocale } from "../state/locale.ts";
 import { switchTheme, theme } from "../state/theme.ts";
+import { buttonClass } from "../part/button.ts";
 
 export function LanguageSwitch() {
   const other = messages.value.languageSwitch;
   return (
     <button
       type="button"
-      class="button quiet"
+      class={buttonClass("quiet")}
       lang={other.lang}
       onClick={() => locale.value = otherLocale()}
     >
@@ -24,7 +25,7 @@ export function ThemeSwitch() {
   return (
     <button
       type="button"
-      class="button icon-only"
+      class={buttonClass("iconOnly")}
       aria-label={label}
       title={label}
       onClick={switchTheme}

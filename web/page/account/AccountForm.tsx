@@ -7,6 +7,9 @@ import { messages } from "../../state/locale.ts";
 import { useForm } from "../../state/form.ts";
 import { ErrorNotice, errorText } from "../../part/Notice.tsx";
 import { Field } from "../../part/Field.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as panelStyle from "../../part/panel.module.css";
+import * as formStyle from "../../part/form.module.css";
 
 interface Props {
   action: string;
@@ -36,7 +39,12 @@ export function AccountForm({ action, isNew, invite, problemsOf, onSubmit, child
     onSubmit: ({ email, ...rest }) => onSubmit({ ...rest, email: email.trim() }),
   });
   return (
-    <form ref={form.element} class="panel form" noValidate onSubmit={form.submit}>
+    <form
+      ref={form.element}
+      class={`${panelStyle.panel} ${formStyle.form}`}
+      noValidate
+      onSubmit={form.submit}
+    >
       {form.failure && <ErrorNotice error={form.failure} />}
       <Field
         label={t.email}
@@ -69,7 +77,11 @@ export function AccountForm({ action, isNew, invite, problemsOf, onSubmit, child
         />
       )}
       {children}
-      <button type="submit" class="button primary large" aria-disabled={form.isBusy.value}>
+      <button
+        type="submit"
+        class={buttonClass("primary", "large")}
+        aria-disabled={form.isBusy.value}
+      >
         {form.isBusy.value ? messages.value.loading : action}
       </button>
     </form>

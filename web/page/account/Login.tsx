@@ -12,6 +12,7 @@ import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { session, signIn } from "../../state/session.ts";
 import { SetupNotice } from "./SetupNotice.tsx";
+import * as pageStyle from "../../part/Page.module.css";
 
 /** The public facts of a gateway rarely change. */
 const REFRESH_MS = 30_000;
@@ -40,7 +41,7 @@ export function Login() {
         problemsOf={(form) => loginProblems(form, t.problems)}
         onSubmit={({ email, password }) => signIn(email, password)}
       />
-      <p class="aside">
+      <p class={pageStyle.aside}>
         {t.noAccount} <a href={paths.register}>{t.registerAction}</a>
       </p>
     </Page>

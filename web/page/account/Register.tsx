@@ -13,6 +13,7 @@ import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { session, signUp } from "../../state/session.ts";
 import { SetupNotice } from "./SetupNotice.tsx";
+import * as pageStyle from "../../part/Page.module.css";
 
 /** The registration mode may change while the page is open. */
 const REFRESH_MS = 30_000;
@@ -52,7 +53,7 @@ export function Register() {
             onSubmit={submit}
           />
         )}
-      <p class="aside">
+      <p class={pageStyle.aside}>
         {t.haveAccount} <a href={paths.login}>{t.loginAction}</a>
       </p>
     </Page>

@@ -17,6 +17,7 @@ import { messages } from "../../state/locale.ts";
 import { setUp } from "../../state/session.ts";
 import { AccountForm } from "./AccountForm.tsx";
 import { registrationProblems } from "./credentials.ts";
+import * as pageStyle from "../../part/Page.module.css";
 
 /** The gateway may be set up in another tab or from the command line. */
 const REFRESH_MS = 5000;
@@ -67,7 +68,7 @@ function FirstAdmin({ code }: { code: string }) {
           hint={t.setup.changeLater(t.admin.registrationText[registration.value])}
         />
       </AccountForm>
-      <details class="aside">
+      <details class={pageStyle.aside}>
         <summary>{t.setup.newLink}</summary>
         <WayIn />
       </details>
@@ -98,7 +99,7 @@ function Done() {
   return (
     <>
       <Notice tone="good">{t.setup.done}</Notice>
-      <p class="aside">
+      <p class={pageStyle.aside}>
         <a href={paths.login}>{t.account.loginAction}</a>
       </p>
     </>

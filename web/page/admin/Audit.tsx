@@ -11,6 +11,8 @@ import { has } from "../../state/words.ts";
 import { useChoices } from "../../state/url.ts";
 import { MoreButton } from "./MoreButton.tsx";
 import { usePages } from "./use_pages.ts";
+import * as pageStyle from "../../part/Page.module.css";
+import * as formStyle from "../../part/form.module.css";
 
 export function Audit() {
   const t = messages.value.admin;
@@ -28,10 +30,10 @@ export function Audit() {
   const actions = Object.keys(t.actions) as AuditAction[];
   return (
     <section>
-      <div class="toolbar">
+      <div class={pageStyle.toolbar}>
         <SearchField label={t.searchActor} value={actor} onInput={(q) => choices.set({ q })} />
         <select
-          class="small-select"
+          class={formStyle.select}
           aria-label={t.action}
           value={action}
           onChange={(event) => choices.set({ action: event.currentTarget.value })}
@@ -42,7 +44,7 @@ export function Audit() {
       </div>
       <Failure error={pages.error} retry={pages.retry} />
       {pages.items ? <Entries entries={pages.items} /> : !pages.error && <Bones count={3} />}
-      {pages.items?.length === 0 && <p class="none">{t.noEntries}</p>}
+      {pages.items?.length === 0 && <p class={pageStyle.none}>{t.noEntries}</p>}
       <MoreButton pages={pages} />
     </section>
   );

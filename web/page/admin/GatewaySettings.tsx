@@ -11,6 +11,11 @@ import { Bones } from "../../part/Skeleton.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { formatNumber, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as panelStyle from "../../part/panel.module.css";
+import * as style from "./GatewaySettings.module.css";
+import * as formStyle from "../../part/form.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 const modes: readonly RegistrationMode[] = ["open", "invite", "closed"];
 const answers = ["yes", "no"] as const;
@@ -28,7 +33,7 @@ export function GatewaySettings() {
     <section>
       <Failure error={error} />
       {changing.error.value && <ErrorNotice error={changing.error.value} />}
-      <div class="panel rows">
+      <div class={panelStyle.rows}>
         <Registration setting={data.registration} onChange={change} />
         <DefaultRpm settings={data} onChange={change} />
         <Approval setting={data.node_approval} onChange={change} />
@@ -82,7 +87,7 @@ function DefaultRpm({ settings, onChange }: { settings: SettingsView; onChange: 
       origin={origin(setting, formatNumber(setting.fallback))}
       onReset={setting.is_set ? () => onChange({ default_rpm: null }) : undefined}
     >
-      <form class="number-form field" onSubmit={save}>
+      <form class={`${style.number} ${formStyle.field}`} onSubmit={save}>
         <input
           type="number"
           name="default_rpm"
@@ -93,7 +98,9 @@ function DefaultRpm({ settings, onChange }: { settings: SettingsView; onChange: 
           value={typed}
           onInput={(event) => text.value = event.currentTarget.value}
         />
-        <button type="submit" class="button" aria-disabled={!isGood}>{messages.value.save}</button>
+        <button type="submit" class={buttonClass()} aria-disabled={!isGood}>
+          {messages.value.save}
+        </button>
       </form>
     </Row>
   );
@@ -135,13 +142,13 @@ interface RowProps {
 
 function Row({ title, text, origin, onReset, children }: RowProps) {
   return (
-    <div class="setting-row">
+    <div class={style.row}>
       <div>
         <h3>{title}</h3>
         <p class="hint">{text}</p>
         <p class="hint">
           {origin} {onReset && (
-            <button type="button" class="link-button" onClick={onReset}>
+            <button type="button" class={buttonStyle.link} onClick={onReset}>
               {messages.value.admin.reset}
             </button>
           )}

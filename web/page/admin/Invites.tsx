@@ -17,6 +17,10 @@ import { useChanging } from "../../state/changing.ts";
 import { useLive } from "../../state/live.ts";
 import { formatMoment, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as panelStyle from "../../part/panel.module.css";
+import * as style from "./Invites.module.css";
+import * as tableStyle from "../../part/Table.module.css";
 
 /** The gateway's address rarely changes. */
 const REFRESH_ADDRESS_MS = 60_000;
@@ -58,8 +62,8 @@ function NewInvite({ onChange }: { onChange: () => void }) {
     });
   };
   return (
-    <div class="panel">
-      <form class="inline-form" noValidate onSubmit={submit}>
+    <div class={panelStyle.panel}>
+      <form class={style.create} noValidate onSubmit={submit}>
         <Field
           label={t.note}
           name="note"
@@ -77,7 +81,7 @@ function NewInvite({ onChange }: { onChange: () => void }) {
           nameOf={(one) => t.days(Number(one))}
           onChoose={(one) => lifetime.value = one}
         />
-        <button type="submit" class="button primary large" aria-disabled={isBusy.value}>
+        <button type="submit" class={buttonClass("primary", "large")} aria-disabled={isBusy.value}>
           {t.invite}
         </button>
       </form>
@@ -94,7 +98,7 @@ function InviteLink({ code }: { code: string }) {
   return (
     <Notice tone="good">
       <p>{t.linkReady}</p>
-      <p class="invite-link">
+      <p class={style.link} data-part="invite-link">
         <code>{link}</code> <CopyButton text={link} label={t.link} />
       </p>
     </Notice>
@@ -128,17 +132,17 @@ function InviteTable({ invites, onChange }: InviteTableProps) {
         hasTools
       >
         {invites.map(({ id, note, state, used_by, created_by, expires_at }) => (
-          <tr key={id} class={state === "open" ? undefined : "faded"}>
+          <tr key={id} class={state === "open" ? undefined : tableStyle.faded}>
             <th scope="row">{note || "–"}</th>
             <td data-label={t.inviteColumns.state}>{t.inviteStates[state]}</td>
             <td data-label={t.inviteColumns.usedBy}>{used_by ?? "–"}</td>
             <td data-label={t.inviteColumns.by}>{created_by ?? t.commandLine}</td>
             <td data-label={t.inviteColumns.until}>{formatMoment(expires_at)}</td>
-            <td class="tight">
+            <td class={tableStyle.tight}>
               {state === "open" && (
                 <button
                   type="button"
-                  class="button small"
+                  class={buttonClass("small")}
                   aria-label={t.revokeInvite(note)}
                   aria-disabled={isBusy.value}
                   onClick={() => revoke(id)}

@@ -2,14 +2,18 @@
 
 import { messages } from "../../state/locale.ts";
 import type { Pages } from "./use_pages.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as buttonStyle from "../../part/button.module.css";
 
 export function MoreButton(
   { pages: { hasMore, more } }: { pages: Pick<Pages<unknown>, "hasMore" | "more"> },
 ) {
   if (!hasMore) return null;
   return (
-    <div class="actions">
-      <button type="button" class="button" onClick={more}>{messages.value.admin.more}</button>
+    <div class={buttonStyle.actions}>
+      <button type="button" class={buttonClass()} onClick={more}>
+        {messages.value.admin.more}
+      </button>
     </div>
   );
 }

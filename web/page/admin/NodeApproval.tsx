@@ -16,6 +16,9 @@ import { now } from "../../state/live.ts";
 import { formatAge, messages } from "../../state/locale.ts";
 import { useAtMost } from "../../state/throttle.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as tableStyle from "../../part/Table.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 /** Shortest time between two reloads, however often nodes change. */
 const CHANGES_EVERY_MS = 2000;
@@ -85,18 +88,18 @@ function Row({ node, onChange }: RowProps) {
       <td data-label={t.nodeColumns.firstSeen}>
         {formatAge(Math.max(0, serverNow(now.value) - node.first_seen_at))}
       </td>
-      <td class="tight">
-        <div class="actions end">
+      <td class={tableStyle.tight}>
+        <div class={buttonStyle.actionsEnd}>
           <button
             type="button"
-            class={`button small ${isApproved ? "" : "primary"}`}
+            class={isApproved ? buttonClass("small") : buttonClass("small", "primary")}
             onClick={() => onChange({ approved: !isApproved })}
           >
             {isApproved ? t.unapprove : t.approve}
           </button>
           <button
             type="button"
-            class="button small"
+            class={buttonClass("small")}
             onClick={() => onChange({ paused: !isPaused })}
           >
             {isPaused ? messages.value.node.resume : messages.value.node.pause}

@@ -10,6 +10,10 @@ import { SelectField } from "../../part/SelectField.tsx";
 import { messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as formStyle from "../../part/form.module.css";
+import * as pageStyle from "../../part/Page.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   user: AdminUserView;
@@ -47,7 +51,7 @@ export function UserDialog({ user, onChange, onClose }: Props) {
   const problem = (name: string) => (error.value ? fieldProblem(error.value, name) : undefined);
   return (
     <Dialog isOpen={isOpen} title={t.editUser(user.email)} onClose={onClose}>
-      <form class="form" noValidate onSubmit={save}>
+      <form class={formStyle.form} noValidate onSubmit={save}>
         {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
         {!isSelf && (
           <SelectField
@@ -80,22 +84,22 @@ export function UserDialog({ user, onChange, onClose }: Props) {
           hint={t.userModelsHint}
           problem={problem("models")}
         />
-        <div class="toolbar">
+        <div class={pageStyle.toolbar}>
           {!isSelf && (
             <button
               type="button"
-              class={`button ${user.disabled_at === null ? "danger" : ""}`}
+              class={user.disabled_at === null ? buttonClass("danger") : buttonClass()}
               aria-disabled={isBusy.value}
               onClick={() => change({ disabled: user.disabled_at === null })}
             >
               {user.disabled_at === null ? t.disable : t.enable}
             </button>
           )}
-          <div class="actions end">
-            <button type="button" class="button" onClick={() => isOpen.value = false}>
+          <div class={buttonStyle.actionsEnd}>
+            <button type="button" class={buttonClass()} onClick={() => isOpen.value = false}>
               {messages.value.cancel}
             </button>
-            <button type="submit" class="button primary" aria-disabled={isBusy.value}>
+            <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
               {messages.value.save}
             </button>
           </div>

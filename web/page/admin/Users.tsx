@@ -13,6 +13,10 @@ import { useChoices } from "../../state/url.ts";
 import { MoreButton } from "./MoreButton.tsx";
 import { usePages } from "./use_pages.ts";
 import { UserDialog } from "./UserDialog.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as pageStyle from "../../part/Page.module.css";
+import * as chipStyle from "../../part/chip.module.css";
+import * as tableStyle from "../../part/Table.module.css";
 
 export function Users() {
   const t = messages.value.admin;
@@ -33,7 +37,7 @@ export function Users() {
       {pages.items
         ? <UserTable users={pages.items} onChange={pages.put} />
         : !pages.error && <Bones count={3} />}
-      {pages.items?.length === 0 && <p class="none">{t.nobody}</p>}
+      {pages.items?.length === 0 && <p class={pageStyle.none}>{t.nobody}</p>}
       <MoreButton pages={pages} />
     </section>
   );
@@ -68,26 +72,30 @@ function Row({ user, onChange }: { user: AdminUserView; onChange: (user: AdminUs
   const t = messages.value.admin;
   const isEditing = useSignal(false);
   return (
-    <tr class={user.disabled_at === null ? undefined : "faded"}>
+    <tr class={user.disabled_at === null ? undefined : tableStyle.faded}>
       <th scope="row">
         {user.email}{" "}
-        {user.role === "admin" && <span class="chip soft">{messages.value.nav.roles.admin}</span>}
-        {user.disabled_at !== null && <span class="chip soft">{t.disabled}</span>}
+        {user.role === "admin" && (
+          <span class={chipStyle.soft}>{messages.value.nav.roles.admin}</span>
+        )}
+        {user.disabled_at !== null && <span class={chipStyle.soft}>{t.disabled}</span>}
       </th>
       <td data-label={t.userColumns.since}>{formatDay(user.created_at)}</td>
-      <td data-label={t.userColumns.made} class="number">{formatNumber(user.total_api_calls)}</td>
-      <td data-label={t.userColumns.provided} class="number">
+      <td data-label={t.userColumns.made} class={tableStyle.number}>
+        {formatNumber(user.total_api_calls)}
+      </td>
+      <td data-label={t.userColumns.provided} class={tableStyle.number}>
         {formatNumber(user.total_provided_calls)}
       </td>
-      <td data-label={t.userColumns.keys} class="number">{formatNumber(user.keys)}</td>
-      <td data-label={t.userColumns.nodes} class="number">{formatNumber(user.nodes)}</td>
-      <td data-label={t.userColumns.rpm} class="number">
+      <td data-label={t.userColumns.keys} class={tableStyle.number}>{formatNumber(user.keys)}</td>
+      <td data-label={t.userColumns.nodes} class={tableStyle.number}>{formatNumber(user.nodes)}</td>
+      <td data-label={t.userColumns.rpm} class={tableStyle.number}>
         {user.rpm === null ? t.asDefault : formatNumber(user.rpm)}
       </td>
-      <td class="tight">
+      <td class={tableStyle.tight}>
         <button
           type="button"
-          class="button small"
+          class={buttonClass("small")}
           aria-label={t.editUser(user.email)}
           onClick={() => isEditing.value = true}
         >

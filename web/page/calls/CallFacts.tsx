@@ -7,6 +7,8 @@ import { nodePath } from "../../route.ts";
 import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import type { Narrowing } from "./narrowing.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./CallFacts.module.css";
 
 interface Props {
   call: CallView;
@@ -23,21 +25,21 @@ export function CallFacts({ call, onNarrow }: Props) {
     ["endpoint", call.endpoint, call.endpoint],
   ];
   const id = (
-    <span class="call-id">
+    <span class={style.id}>
       <code>{call.id}</code> <CopyButton text={call.id} label={t.facts.id} />
     </span>
   );
   return (
-    <div class="call-facts">
+    <div class={style.details}>
       <Waterfall call={call} />
       <Facts rows={[[t.facts.id, id], ...factsOf(call)]} />
-      <div class="call-more">
+      <div class={style.more}>
         {alike.map(([name, value, text]) =>
           value !== null && (
             <button
               key={name}
               type="button"
-              class="button small"
+              class={buttonClass("small")}
               onClick={() => onNarrow(name, value)}
             >
               {t.only(t.narrowings[name], text ?? value)}
@@ -74,15 +76,15 @@ function Waterfall({ call }: { call: CallView }) {
     1,
   );
   return (
-    <ol class="waterfall" aria-label={t.waterfall}>
+    <ol class={style.waterfall} aria-label={t.waterfall}>
       {attempts.map((attempt, i) => (
         <li key={i}>
-          <span class="waterfall-node">
+          <span class={style.node}>
             <a href={nodePath(attempt.node)}>{attempt.node_name ?? t.goneNode}</a>
           </span>
-          <span class="waterfall-track" aria-hidden="true">
+          <span class={style.track} aria-hidden="true">
             <i
-              class={attempt.end === "ok" ? "good" : "bad"}
+              class={attempt.end === "ok" ? style.good : style.bad}
               style={{
                 left: `${(100 * attempt.start_ms) / wholeMs}%`,
                 width: `${Math.max(0.5, (100 * attempt.duration_ms) / wholeMs)}%`,
@@ -92,7 +94,7 @@ function Waterfall({ call }: { call: CallView }) {
               <b style={{ left: `${(100 * first_byte_ms) / wholeMs}%` }} title={t.firstByte} />
             )}
           </span>
-          <span class="waterfall-end">
+          <span class={style.end}>
             {t.span(formatDuration(attempt.start_ms), formatDuration(attempt.duration_ms))}
             {" · "}
             {ending(attempt)}

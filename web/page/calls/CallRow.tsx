@@ -7,6 +7,8 @@ import { State, type Tone } from "../../part/State.tsx";
 import { formatDuration, formatRecent, messages } from "../../state/locale.ts";
 import { CallFacts } from "./CallFacts.tsx";
 import type { Narrowing } from "./narrowing.ts";
+import * as style from "./CallRow.module.css";
+import * as chipStyle from "../../part/chip.module.css";
 
 interface Props {
   call: CallView;
@@ -31,32 +33,34 @@ export function CallRow({ call, onNarrow }: Props) {
   const isOpen = opened.value.has(call.id);
   const { prompt_tokens, completion_tokens, first_byte_ms, attempts } = call;
   return (
-    <div class={`call${isOpen ? " open" : ""}`}>
+    <div class={isOpen ? style.open : undefined}>
       <button
         type="button"
-        class="call-line"
+        class={style.line}
         aria-expanded={isOpen}
         onClick={() => toggle(call.id)}
       >
-        <span class="call-time">
+        <span class={style.time}>
           <Icon name="down" /> {formatRecent(call.started_at)}
         </span>
-        <span class="call-outcome">
+        <span class={style.outcome}>
           <State {...signs[call.outcome]} text={`${call.status} ${t.outcomes[call.outcome]}`} />
         </span>
-        <code class="call-model">{call.model}</code>
-        <span class="call-key">{call.key_name ?? "–"}</span>
-        <span class="call-node">
+        <code>{call.model}</code>
+        <span>{call.key_name ?? "–"}</span>
+        <span class={style.node}>
           {call.node_name ?? "–"}
-          {attempts.length > 1 && <span class="chip soft">{t.attempts(attempts.length)}</span>}
+          {attempts.length > 1 && <span class={chipStyle.soft}>{t.attempts(attempts.length)}</span>}
         </span>
-        <span class="number">
+        <span class={style.number}>
           {prompt_tokens === null && completion_tokens === null
             ? "–"
             : t.tokens(prompt_tokens ?? 0, completion_tokens ?? 0)}
         </span>
-        <span class="number">{first_byte_ms === null ? "–" : formatDuration(first_byte_ms)}</span>
-        <span class="number">{formatDuration(call.duration_ms)}</span>
+        <span class={style.number}>
+          {first_byte_ms === null ? "–" : formatDuration(first_byte_ms)}
+        </span>
+        <span class={style.number}>{formatDuration(call.duration_ms)}</span>
       </button>
       {isOpen && <CallFacts call={call} onNarrow={onNarrow} />}
     </div>

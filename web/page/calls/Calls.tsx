@@ -16,6 +16,13 @@ import { CallRow } from "./CallRow.tsx";
 import { dayOf } from "./day.ts";
 import { narrowings } from "./narrowing.ts";
 import { useCalls } from "./use_calls.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./Calls.module.css";
+import * as callRowStyle from "./CallRow.module.css";
+import * as buttonStyle from "../../part/button.module.css";
+import * as pageStyle from "../../part/Page.module.css";
+import * as formStyle from "../../part/form.module.css";
+import * as chipStyle from "../../part/chip.module.css";
 
 export function Calls() {
   return <Guarded>{() => <Book />}</Guarded>;
@@ -53,12 +60,14 @@ function Book() {
           title={isNarrowed ? t.noneTitle : t.emptyTitle}
           text={isNarrowed ? t.noneText : t.emptyText}
         >
-          {!isNarrowed && <a class="button primary" href={paths.playground}>{t.emptyAction}</a>}
+          {!isNarrowed && (
+            <a class={buttonClass("primary")} href={paths.playground}>{t.emptyAction}</a>
+          )}
         </Empty>
       )}
       {calls && calls.length > 0 && (
-        <div class="calls">
-          <div class="call-line call-head" aria-hidden="true">
+        <div class={style.calls}>
+          <div class={`${callRowStyle.line} ${style.head}`} aria-hidden="true">
             {t.columns.map((name) => <span key={name}>{name}</span>)}
           </div>
           <LongList
@@ -78,8 +87,8 @@ function Book() {
         </div>
       )}
       {calls && !isWhole && (
-        <div class="actions">
-          <button type="button" class="button" aria-disabled={isLoading} onClick={more}>
+        <div class={buttonStyle.actions}>
+          <button type="button" class={buttonClass()} aria-disabled={isLoading} onClick={more}>
             {isLoading ? messages.value.loading : t.more}
           </button>
         </div>
@@ -93,7 +102,7 @@ function Filters({ choices }: { choices: UrlChoices }) {
   const side = sides.find((one) => one === choices.get("side")) ?? "made";
   return (
     <>
-      <div class="toolbar">
+      <div class={pageStyle.toolbar}>
         <Choices<Side>
           label={messages.value.dashboard.side}
           options={sides}
@@ -101,16 +110,16 @@ function Filters({ choices }: { choices: UrlChoices }) {
           name={(one) => messages.value.dashboard.sides[one]}
           onChoose={(one) => choices.set({ side: one === "made" ? "" : one, key: "" }, true)}
         />
-        <div class="actions">
+        <div class={buttonStyle.actions}>
           <input
             type="date"
-            class="small-select"
+            class={formStyle.select}
             aria-label={t.day}
             value={choices.get("day")}
             onChange={(event) => choices.set({ day: event.currentTarget.value }, true)}
           />
           <select
-            class="small-select"
+            class={formStyle.select}
             aria-label={t.outcome}
             data-filter
             value={choices.get("outcome")}
@@ -132,12 +141,12 @@ function Narrowed({ choices }: { choices: UrlChoices }) {
   const chosen = narrowings.filter((name) => choices.get(name) !== "");
   if (chosen.length === 0) return <p class="hint">{t.calls.howToNarrow}</p>;
   return (
-    <ul class="chips" aria-label={t.dashboard.narrowed}>
+    <ul class={chipStyle.chips} aria-label={t.dashboard.narrowed}>
       {chosen.map((name) => (
         <li key={name}>
           <button
             type="button"
-            class="chip"
+            class={chipStyle.chip}
             aria-label={t.dashboard.widen(choices.get(name))}
             onClick={() => choices.set({ [name]: "" }, true)}
           >

@@ -23,6 +23,9 @@ import { rangeMs, type RangeName, rangeNames, rangeOf } from "./ranges.ts";
 import { Shares } from "./Shares.tsx";
 import { Totals } from "./Totals.tsx";
 import { Trend } from "./Trend.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as pageStyle from "../../part/Page.module.css";
+import * as chipStyle from "../../part/chip.module.css";
 
 /** Poll interval; the feed reports changes in between. */
 const REFRESH_MS = 30_000;
@@ -54,7 +57,7 @@ function Overview({ user }: { user: UserView }) {
       title={t.title}
       lead={`${user.email} · ${t.memberSince(formatDay(user.created_at))}`}
       action={
-        <div class="toolbar">
+        <div class={pageStyle.toolbar}>
           <Choices<Side>
             label={t.side}
             options={sides}
@@ -112,13 +115,13 @@ function Usage({ side, range, choices }: UsageProps) {
     <>
       {error && <Failed error={error} />}
       {isNarrowed && (
-        <ul class="chips" aria-label={t.narrowed}>
+        <ul class={chipStyle.chips} aria-label={t.narrowed}>
           {filters.map((name) =>
             chosen[name] && (
               <li key={name}>
                 <button
                   type="button"
-                  class="chip"
+                  class={chipStyle.chip}
                   aria-label={t.widen(chosen[name])}
                   onClick={() => choices.set({ [name]: "" })}
                 >
@@ -144,7 +147,7 @@ function Nothing({ side }: { side: Side }) {
   const href = side === "made" ? paths.playground : `${paths.nodes}?add=1`;
   return (
     <Empty icon="chart" title={t.title} text={t.text}>
-      <a class="button primary" href={href}>{t.action}</a>
+      <a class={buttonClass("primary")} href={href}>{t.action}</a>
     </Empty>
   );
 }

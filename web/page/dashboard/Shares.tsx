@@ -8,6 +8,8 @@ import {
   formatShort,
   messages,
 } from "../../state/locale.ts";
+import * as style from "./Shares.module.css";
+import * as panelStyle from "../../part/panel.module.css";
 
 type Part = "model" | "key" | "node";
 
@@ -23,7 +25,7 @@ export function Shares({ view, onNarrow }: Props) {
     ["node", view.by_node],
   ];
   return (
-    <div class="shares">
+    <div class={style.shares}>
       {parts.filter(([, shares]) => shares.length > 0).map(([part, shares]) => (
         <SharePanel key={part} part={part} shares={shares} onNarrow={onNarrow} />
       ))}
@@ -44,17 +46,17 @@ function SharePanel({ part, shares, onNarrow }: PanelProps) {
   const t = messages.value.dashboard;
   const most = Math.max(...shares.map(({ calls }) => calls), 1);
   return (
-    <section class="panel" aria-label={t.by[part]}>
-      <div class="panel-head">
+    <section class={panelStyle.panel} aria-label={t.by[part]}>
+      <div class={panelStyle.head}>
         <h2>{t.by[part]}</h2>
       </div>
-      <ul class="share-list">
+      <ul class={style.list}>
         {shares.slice(0, SHOWN).map((share) => (
           <li key={share.id}>
-            <button type="button" class="share" onClick={() => onNarrow(part, share.id)}>
-              <span class="share-name">{share.name ?? t.gone}</span>
-              <span class="share-calls">{formatNumber(share.calls)}</span>
-              <span class="bar" aria-hidden="true">
+            <button type="button" class={style.share} onClick={() => onNarrow(part, share.id)}>
+              <span class={style.name}>{share.name ?? t.gone}</span>
+              <span class={style.calls}>{formatNumber(share.calls)}</span>
+              <span class={style.bar} aria-hidden="true">
                 <i style={{ width: `${(100 * share.calls) / most}%` }} />
               </span>
               <span class="hint">{details(share)}</span>

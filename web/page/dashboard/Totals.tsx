@@ -2,12 +2,13 @@
 
 import type { UserView } from "../../../api/mod.ts";
 import { formatNumber, messages } from "../../state/locale.ts";
+import * as style from "./Totals.module.css";
 
 export function Totals({ user }: { user: UserView }) {
   const t = messages.value.dashboard;
   return (
     <section aria-label={t.totals}>
-      <dl class="totals">
+      <dl class={style.totals}>
         <Total name={t.callsMade} hint={t.callsMadeHint} value={user.total_api_calls} />
         <Total
           name={t.callsProvided}

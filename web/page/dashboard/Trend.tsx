@@ -8,6 +8,10 @@ import { Icon } from "../../part/Icon.tsx";
 import { formatMoment, formatShare, messages } from "../../state/locale.ts";
 import { csv, download } from "./csv.ts";
 import { allSteps, type Figure, type FigureName, figureNames, figures } from "./figures.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./Trend.module.css";
+import * as buttonStyle from "../../part/button.module.css";
+import * as tableStyle from "../../part/Table.module.css";
 
 export function Trend({ view }: { view: UsageView }) {
   const t = messages.value.dashboard;
@@ -18,16 +22,16 @@ export function Trend({ view }: { view: UsageView }) {
   const times = steps.map(({ at }) => at);
   const { format } = figures[chosen.value];
   return (
-    <section class="trend" aria-label={t.trend}>
+    <section class={style.trend} aria-label={t.trend}>
       <Tiles view={view} chosen={chosen.value} onChoose={(name) => chosen.value = name} />
-      <div class="trend-body">
+      <div class={style.body}>
         {isTable.value
           ? <Table times={times} lines={lines} format={format} />
           : <Chart label={t.figures[chosen.value]} times={times} lines={lines} format={format} />}
-        <div class="actions end">
+        <div class={buttonStyle.actionsEnd}>
           <button
             type="button"
-            class="button quiet small"
+            class={buttonClass("quiet", "small")}
             aria-pressed={isTable.value}
             onClick={() => isTable.value = !isTable.value}
           >
@@ -35,7 +39,7 @@ export function Trend({ view }: { view: UsageView }) {
           </button>
           <button
             type="button"
-            class="button quiet small"
+            class={buttonClass("quiet", "small")}
             onClick={() => download("co-link-usage.csv", csv(steps))}
           >
             <Icon name="draining" /> CSV
@@ -56,17 +60,17 @@ function Tiles({ view, chosen, onChoose }: TilesProps) {
   const t = messages.value.dashboard;
   const group = useId();
   return (
-    <fieldset class="tiles">
+    <fieldset class={style.tiles}>
       <legend class="off-screen">{t.shown}</legend>
       {figureNames.map((name) => (
-        <label key={name} class="tile">
+        <label key={name} class={style.tile}>
           <input
             type="radio"
             name={group}
             checked={chosen === name}
             onChange={() => onChoose(name)}
           />
-          <span class="tile-name">{t.figures[name]}</span>
+          <span class={style.name}>{t.figures[name]}</span>
           <Value figure={figures[name]} view={view} />
           <span class="hint">{aside(name, view)}</span>
         </label>
@@ -78,7 +82,7 @@ function Tiles({ view, chosen, onChoose }: TilesProps) {
 function Value({ figure, view }: { figure: Figure; view: UsageView }) {
   const value = figure.value(view.total);
   return (
-    <span class="tile-value">
+    <span class={style.value}>
       {value === null ? "–" : figure.format(value)}
       <Change figure={figure} view={view} />
     </span>
@@ -95,7 +99,7 @@ function Change({ figure, view }: { figure: Figure; view: UsageView }) {
   if (Math.abs(change) < 0.005) return null;
   const tone = change > 0 === figure.isBurden ? "bad" : "good";
   const text = `${change > 0 ? "↑" : "↓"} ${formatShare(Math.abs(change))}`;
-  return <span class={`change ${tone}`} title={t.against}>{text}</span>;
+  return <span class={style.change} data-tone={tone} title={t.against}>{text}</span>;
 }
 
 function aside(name: FigureName, { total }: UsageView): string {
@@ -124,12 +128,14 @@ function Table({ times, lines, format }: TableProps) {
     .map((at, i) => ({ at, values: lines.map(({ values }) => values[i] ?? null) }))
     .filter(({ values }) => values.some((value) => value));
   return (
-    <div class="table-box" tabIndex={0} role="region" aria-label={t.trend}>
-      <table class="table">
+    <div class={tableStyle.box} tabIndex={0} role="region" aria-label={t.trend}>
+      <table class={tableStyle.table}>
         <thead>
           <tr>
             <th scope="col">{t.time}</th>
-            {lines.map(({ label }) => <th key={label} scope="col" class="number">{label}</th>)}
+            {lines.map(({ label }) => (
+              <th key={label} scope="col" class={tableStyle.number}>{label}</th>
+            ))}
           </tr>
         </thead>
         <tbody>
@@ -137,7 +143,7 @@ function Table({ times, lines, format }: TableProps) {
             <tr key={at}>
               <th scope="row">{formatMoment(at)}</th>
               {values.map((value, i) => (
-                <td key={i} class="number">{value === null ? "–" : format(value)}</td>
+                <td key={i} class={tableStyle.number}>{value === null ? "–" : format(value)}</td>
               ))}
             </tr>
           ))}

@@ -14,6 +14,9 @@ import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { countCalls, refreshSession } from "../../state/session.ts";
 import { NetworkStatus } from "./NetworkStatus.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as panelStyle from "../../part/panel.module.css";
+import * as style from "./Checklist.module.css";
 
 interface Check {
   key: keyof Messages["home"]["checks"];
@@ -70,18 +73,19 @@ export function Checklist({ user }: { user: UserView }) {
     <Page title={t.welcome} lead={user.email}>
       <NetworkStatus live={live.value} network={network.value} />
       {isShown && (
-        <section class="panel first-steps" aria-labelledby="first-steps">
-          <div class="panel-head">
+        <section class={`${panelStyle.panel} ${style.firstSteps}`} aria-labelledby="first-steps">
+          <div class={panelStyle.head}>
             <h2 id="first-steps">{t.checklistTitle}</h2>
             <button
               type="button"
-              class="button quiet small"
-              onClick={() => dismissed.value = open}
+              class={buttonClass("quiet", "small")}
+              onClick={() =>
+                dismissed.value = open}
             >
               {t.dismiss}
             </button>
           </div>
-          <ol class="checklist">
+          <ol class={style.checklist}>
             {own.map(({ key, href, isDone }) => (
               <Step key={key} words={t.checks[key]} href={href} isDone={isDone(user, info)} />
             ))}
@@ -103,8 +107,8 @@ interface StepProps {
 function Step({ words, href, isDone }: StepProps) {
   const t = messages.value.home;
   return (
-    <li class={isDone ? "done" : ""}>
-      <span class="tick">
+    <li class={isDone ? style.done : undefined}>
+      <span class={style.tick}>
         {isDone && <Icon name="check" />}
         <span class="off-screen">{isDone ? t.done : t.toDo}</span>
       </span>
@@ -113,7 +117,7 @@ function Step({ words, href, isDone }: StepProps) {
         {!isDone && <p>{words.open}</p>}
       </div>
       {!isDone && href !== null && (
-        <a class="button small" href={href}>
+        <a class={buttonClass("small")} href={href}>
           {words.action} <Icon name="arrow" />
         </a>
       )}
@@ -132,10 +136,10 @@ const doors: readonly { name: keyof Messages["home"]["doors"]; href: string; ico
 function Doors() {
   const t = messages.value.home.doors;
   return (
-    <ul class="doors">
+    <ul class={style.doors}>
       {doors.map(({ name, href, icon }) => (
         <li key={name}>
-          <a class="panel door" href={href}>
+          <a class={`${panelStyle.panel} ${style.door}`} href={href}>
             <Icon name={icon} />
             <strong>{t[name].title}</strong>
             <span class="hint">{t[name].text}</span>

@@ -1,6 +1,7 @@
 /** A picture of the network: a caller, the gateway, and a point for each connected node. */
 
 import { messages } from "../../state/locale.ts";
+import * as style from "./NetworkPicture.module.css";
 
 /** More points would no longer look like single machines. */
 const MAX_POINTS = 9;
@@ -20,20 +21,30 @@ export function NetworkPicture({ nodes }: { nodes: number }) {
   const places = Array.from({ length: points }, (_, i) => place(i, points));
   return (
     <svg
-      class={`network${isIdle ? " idle" : ""}`}
+      class={isIdle ? `${style.network} ${style.idle}` : style.network}
       viewBox={`0 0 ${width} ${height}`}
       role="img"
       aria-label={t.picture(nodes)}
     >
-      <path class="link to-gateway" d={`M${caller.x + 14} ${caller.y}H${gateway.x - 34}`} />
-      {places.map(({ x, y }, i) => <path key={i} class="link" d={curve(x, y)} />)}
-      <circle class="caller" cx={caller.x} cy={caller.y} r="12" />
-      <rect class="gateway" x={gateway.x - 30} y={gateway.y - 30} width="60" height="60" rx="16" />
       <path
-        class="gateway-sign"
+        class={`${style.link} ${style.toGateway}`}
+        d={`M${caller.x + 14} ${caller.y}H${gateway.x - 34}`}
+      />
+      {places.map(({ x, y }, i) => <path key={i} class={style.link} d={curve(x, y)} />)}
+      <circle class={style.caller} cx={caller.x} cy={caller.y} r="12" />
+      <rect
+        class={style.gateway}
+        x={gateway.x - 30}
+        y={gateway.y - 30}
+        width="60"
+        height="60"
+        rx="16"
+      />
+      <path
+        class={style.sign}
         d={`M${gateway.x - 12} ${gateway.y}h24m-8-8 8 8-8 8`}
       />
-      {places.map(({ x, y }, i) => <circle key={i} class="node" cx={x} cy={y} r="9" />)}
+      {places.map(({ x, y }, i) => <circle key={i} class={style.node} cx={x} cy={y} r="9" />)}
       <text x={caller.x} y={caller.y + 36}>{t.pictureYou}</text>
       <text x={gateway.x} y={gateway.y + 54}>{t.pictureGateway}</text>
     </svg>

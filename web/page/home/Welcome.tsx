@@ -9,6 +9,10 @@ import { useLive } from "../../state/live.ts";
 import { NetworkPicture } from "./NetworkPicture.tsx";
 import { NetworkStatus } from "./NetworkStatus.tsx";
 import { useTitle } from "../../part/Page.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as pageStyle from "../../part/Page.module.css";
+import * as style from "./Welcome.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 const REFRESH_MS = 5000;
 /** Index of the step that shows the address. */
@@ -19,15 +23,17 @@ export function Welcome() {
   const live = useLive(api.info, REFRESH_MS).value;
   useTitle(t.title);
   return (
-    <div class="page wide">
+    <div class={pageStyle.wide}>
       <SetupNotice info={live.data} />
-      <section class="hero">
+      <section class={style.hero}>
         <div>
           <h1>{t.headline}</h1>
-          <p class="lead">{t.lead}</p>
-          <div class="actions">
-            <a class="button primary large" href={paths.register}>{messages.value.nav.register}</a>
-            <a class="button large" href={paths.nodes}>{t.seeNodes}</a>
+          <p class={`${pageStyle.lead} ${style.summary}`}>{t.lead}</p>
+          <div class={`${buttonStyle.actions} ${style.buttons}`}>
+            <a class={buttonClass("primary", "large")} href={paths.register}>
+              {messages.value.nav.register}
+            </a>
+            <a class={buttonClass("large")} href={paths.nodes}>{t.seeNodes}</a>
           </div>
           <NetworkStatus live={live} />
         </div>
@@ -35,12 +41,12 @@ export function Welcome() {
       </section>
       <section aria-labelledby="join">
         <h2 id="join">{t.joinTitle}</h2>
-        <ol class="steps">
+        <ol class={style.steps}>
           {t.steps.map(({ title, text }, i) => (
             <li key={i}>
               <h3>{title}</h3>
               <p>{text}</p>
-              {i === CALL_STEP && <code class="address">{gatewayAddress(live.data)}/v1</code>}
+              {i === CALL_STEP && <code class={style.address}>{gatewayAddress(live.data)}/v1</code>}
             </li>
           ))}
         </ol>

@@ -5,12 +5,14 @@ import type { CallView, CreatedKey } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { CallExamples } from "../../part/CallExamples.tsx";
 import { CopyField } from "../../part/CopyField.tsx";
-import { Icon } from "../../part/Icon.tsx";
 import { serverNow } from "../../state/clock.ts";
 import { useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { formatDuration, messages } from "../../state/locale.ts";
 import { liveModels } from "../nodes/node_state.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as buttonStyle from "../../part/button.module.css";
+import { LookOut } from "../../part/LookOut.tsx";
 
 interface Props {
   created: CreatedKey;
@@ -41,8 +43,8 @@ export function FreshKey({ created: { key, token }, onDone }: Props) {
           <FirstCall keyId={key.id} />
         </>
       )}
-      <div class="actions end">
-        <button type="button" class="button primary" onClick={onDone}>{t.saved}</button>
+      <div class={buttonStyle.actionsEnd}>
+        <button type="button" class={buttonClass("primary")} onClick={onDone}>{t.saved}</button>
       </div>
     </>
   );
@@ -55,13 +57,7 @@ function FirstCall({ keyId }: { keyId: string }) {
   useFeed("call", (call) => {
     if (call.key_id === keyId) first.value ??= call;
   });
-  if (!first.value) {
-    return (
-      <div class="look-out" role="status">
-        <span class="pulse" aria-hidden="true" /> {t.waiting}
-      </div>
-    );
-  }
+  if (!first.value) return <LookOut isDone={false}>{t.waiting}</LookOut>;
   const { status, first_byte_ms, node_name } = first.value;
   const facts = [
     String(status),
@@ -69,11 +65,10 @@ function FirstCall({ keyId }: { keyId: string }) {
     node_name,
   ].filter(Boolean).join(" · ");
   return (
-    <div class="look-out here" role="status">
-      <Icon name="check" />
+    <LookOut isDone>
       <p>
         <strong>{t.received}</strong> {facts}
       </p>
-    </div>
+    </LookOut>
   );
 }

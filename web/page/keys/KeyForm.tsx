@@ -8,6 +8,9 @@ import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { LimitFields } from "./LimitFields.tsx";
 import { type Limits, problems, requested } from "./limits.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as formStyle from "../../part/form.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   /** The key to change; null: a new one. */
@@ -31,7 +34,7 @@ export function KeyForm({ before, initial, action, onCancel, onSubmit }: Props) 
   };
   const isBesideField = (error.value?.fields.length ?? 0) > 0;
   return (
-    <form class="form" noValidate onSubmit={submit}>
+    <form class={formStyle.form} noValidate onSubmit={submit}>
       {error.value && !isBesideField && <ErrorNotice error={error.value} />}
       <LimitFields
         limits={limits.value}
@@ -40,9 +43,11 @@ export function KeyForm({ before, initial, action, onCancel, onSubmit }: Props) 
         wasSubmitted={wasSubmitted.value}
         error={error.value}
       />
-      <div class="actions end">
-        <button type="button" class="button" onClick={onCancel}>{t.cancel}</button>
-        <button type="submit" class="button primary" aria-disabled={isBusy.value}>{action}</button>
+      <div class={buttonStyle.actionsEnd}>
+        <button type="button" class={buttonClass()} onClick={onCancel}>{t.cancel}</button>
+        <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
+          {action}
+        </button>
       </div>
     </form>
   );

@@ -6,6 +6,11 @@ import { Table } from "../../part/Table.tsx";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, formatNumber, messages } from "../../state/locale.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as chipStyle from "../../part/chip.module.css";
+import * as tableStyle from "../../part/Table.module.css";
+import * as buttonStyle from "../../part/button.module.css";
+import * as style from "./KeyTable.module.css";
 
 export type KeyTool = "edit" | "rotate" | "revoke";
 
@@ -36,8 +41,8 @@ function Row({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
   return (
     <tr>
       <th scope="row">
-        {name} {kind === "client" && <span class="chip soft">{t.kinds.client}</span>}
-        {state === "replaced" && <span class="chip soft">{t.replaced}</span>}
+        {name} {kind === "client" && <span class={chipStyle.soft}>{t.kinds.client}</span>}
+        {state === "replaced" && <span class={chipStyle.soft}>{t.replaced}</span>}
       </th>
       <td data-label={t.columns.token}>
         <code>{hint}</code>
@@ -46,13 +51,13 @@ function Row({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
         {last_used_at === null ? t.never : formatAge(Math.max(0, nowMs - last_used_at))}
       </td>
       <td data-label={t.columns.models}>{models === null ? t.allModels : models.join(", ")}</td>
-      <td data-label={t.columns.rpm} class="number">
+      <td data-label={t.columns.rpm} class={tableStyle.number}>
         {rpm === null ? t.noLimit : formatNumber(rpm)}
       </td>
       <td data-label={t.columns.expires}>
         {expires_at === null ? t.noEnd : <Expiry atMs={expires_at} nowMs={nowMs} />}
       </td>
-      <td class="tight">
+      <td class={tableStyle.tight}>
         <Actions entry={entry} onTool={onTool} />
       </td>
     </tr>
@@ -64,7 +69,7 @@ const SOON_MS = 7 * 86_400_000;
 function Expiry({ atMs, nowMs }: { atMs: number; nowMs: number }) {
   const isSoon = atMs - nowMs < SOON_MS;
   return (
-    <span class={isSoon ? "soon" : undefined}>
+    <span class={isSoon ? style.soon : undefined}>
       {isSoon && <Icon name="warning" />} {formatMoment(atMs)}
     </span>
   );
@@ -73,7 +78,7 @@ function Expiry({ atMs, nowMs }: { atMs: number; nowMs: number }) {
 function Actions({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
   const t = messages.value.keys;
   return (
-    <div class="actions end">
+    <div class={buttonStyle.actionsEnd}>
       {entry.state === "active" && (
         <>
           <Tool icon="edit" label={t.edit(entry.name)} onClick={() => onTool("edit", entry)} />
@@ -99,7 +104,7 @@ function Tool({ icon, label, onClick }: ToolProps) {
   return (
     <button
       type="button"
-      class="button icon-only small"
+      class={buttonClass("iconOnly", "small")}
       aria-label={label}
       title={label}
       onClick={onClick}

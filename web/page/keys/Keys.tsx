@@ -18,6 +18,7 @@ import { useChoices } from "../../state/url.ts";
 import { KeyDialog } from "./KeyDialog.tsx";
 import { KeyTable, type KeyTool } from "./KeyTable.tsx";
 import { KeyToolDialog } from "./KeyToolDialog.tsx";
+import { buttonClass } from "../../part/button.ts";
 
 /** Shortest time between two reloads for the last use. */
 const USED_EVERY_MS = 10_000;
@@ -40,7 +41,7 @@ function KeyRing({ user }: { user: UserView }) {
   const create = (
     <button
       type="button"
-      class="button primary"
+      class={buttonClass("primary")}
       onClick={() => choices.set({ create: "1" })}
     >
       <Icon name="plus" /> {t.create}

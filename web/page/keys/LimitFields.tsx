@@ -12,6 +12,8 @@ import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { liveModels } from "../nodes/node_state.ts";
 import { lifetimes, type Limits, problems } from "./limits.ts";
+import * as formStyle from "../../part/form.module.css";
+import * as style from "./LimitFields.module.css";
 
 interface Props {
   limits: Limits;
@@ -85,8 +87,8 @@ function ModelFields({ chosen, onChoose, problem }: ModelProps) {
       chosen?.includes(model) ? chosen.filter((one) => one !== model) : [...chosen ?? [], model],
     );
   return (
-    <div class="field">
-      <span class="field-label">{t.columns.models}</span>
+    <div class={formStyle.field}>
+      <span class={formStyle.label}>{t.columns.models}</span>
       <Choices<"all" | "some">
         label={t.columns.models}
         options={["all", "some"]}
@@ -95,7 +97,7 @@ function ModelFields({ chosen, onChoose, problem }: ModelProps) {
         onChoose={(one) => onChoose(one === "all" ? null : [])}
       />
       {chosen !== null && (
-        <ul class="model-boxes" aria-describedby={problem ? `${id}-problem` : undefined}>
+        <ul class={style.models} aria-describedby={problem ? `${id}-problem` : undefined}>
           {all.map((model) => (
             <li key={model}>
               <label>
@@ -111,7 +113,7 @@ function ModelFields({ chosen, onChoose, problem }: ModelProps) {
           {all.length === 0 && <li class="hint">{messages.value.models.emptyTitle}</li>}
         </ul>
       )}
-      {problem && <p class="problem" id={`${id}-problem`}>{problem}</p>}
+      {problem && <p class={formStyle.problem} id={`${id}-problem`}>{problem}</p>}
     </div>
   );
 }

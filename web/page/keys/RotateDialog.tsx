@@ -9,6 +9,9 @@ import { SelectField } from "../../part/SelectField.tsx";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { FreshKey } from "./FreshKey.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as formStyle from "../../part/form.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   entry: KeyView;
@@ -41,30 +44,34 @@ export function RotateDialog({ entry, onChange, onClose }: Props) {
       width={rotated.value ? "wide" : "narrow"}
       onClose={onClose}
     >
-      {rotated.value ? <FreshKey created={rotated.value} onDone={close} /> : (
-        <div class="form">
-          {error.value && <ErrorNotice error={error.value} />}
-          <SelectField
-            label={t.overlap}
-            name="overlap"
-            options={overlaps}
-            chosen={overlap.value}
-            nameOf={(one) => t.overlaps[one]}
-            onChoose={(one) => overlap.value = one}
-          />
-          <div class="actions end">
-            <button type="button" class="button" onClick={close}>{messages.value.cancel}</button>
-            <button
-              type="button"
-              class="button primary"
-              aria-disabled={isBusy.value}
-              onClick={rotate}
-            >
-              {t.rotateAction}
-            </button>
+      {rotated.value
+        ? <FreshKey created={rotated.value} onDone={close} />
+        : (
+          <div class={formStyle.form}>
+            {error.value && <ErrorNotice error={error.value} />}
+            <SelectField
+              label={t.overlap}
+              name="overlap"
+              options={overlaps}
+              chosen={overlap.value}
+              nameOf={(one) => t.overlaps[one]}
+              onChoose={(one) => overlap.value = one}
+            />
+            <div class={buttonStyle.actionsEnd}>
+              <button type="button" class={buttonClass()} onClick={close}>
+                {messages.value.cancel}
+              </button>
+              <button
+                type="button"
+                class={buttonClass("primary")}
+                aria-disabled={isBusy.value}
+                onClick={rotate}
+              >
+                {t.rotateAction}
+              </button>
+            </div>
           </div>
-        </div>
-      )}
+        )}
     </Dialog>
   );
 }

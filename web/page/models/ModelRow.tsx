@@ -6,6 +6,10 @@ import { Meter } from "../../part/Meter.tsx";
 import { State, type Tone } from "../../part/State.tsx";
 import { nodePath, tryPath } from "../../route.ts";
 import { messages } from "../../state/locale.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./ModelRow.module.css";
+import * as buttonStyle from "../../part/button.module.css";
+import * as chipStyle from "../../part/chip.module.css";
 
 const signs: Readonly<Record<ModelView["state"], { tone: Tone; icon: IconName }>> = {
   ready: { tone: "good", icon: "ready" },
@@ -17,12 +21,12 @@ export function ModelRow({ model, onSnippet }: { model: ModelView; onSnippet: ()
   const t = messages.value.models;
   const { id, state, slots, free_slots, waiting } = model;
   return (
-    <div class="model-row">
-      <div class="model-name">
+    <div class={style.row}>
+      <div class={style.name}>
         <h2>{id}</h2>
         <Abilities model={model} />
       </div>
-      <div class="model-load">
+      <div class={style.load}>
         <State {...signs[state]} text={t.states[state]} />
         {slots > 0 && (
           <Meter
@@ -35,11 +39,11 @@ export function ModelRow({ model, onSnippet }: { model: ModelView; onSnippet: ()
         {waiting > 0 && <p class="hint">{t.waiting(waiting)}</p>}
       </div>
       <Servers nodes={model.nodes} />
-      <div class="actions end">
-        <a class="button small" href={tryPath(id)}>
+      <div class={`${buttonStyle.actionsEnd} ${style.buttons}`}>
+        <a class={buttonClass("small")} href={tryPath(id)}>
           <Icon name="chat" /> {t.try}
         </a>
-        <button type="button" class="button small" onClick={onSnippet}>
+        <button type="button" class={buttonClass("small")} onClick={onSnippet}>
           <Icon name="code" /> {t.snippet}
         </button>
       </div>
@@ -57,8 +61,8 @@ function Abilities({ model: { capabilities } }: { model: ModelView }) {
     ...endpoints.map((path) => t.endpoints[path as keyof typeof t.endpoints] ?? path),
   ].filter((text): text is string => typeof text === "string");
   return (
-    <ul class="chips" aria-label={t.abilities}>
-      {texts.map((text) => <li key={text} class="chip soft">{text}</li>)}
+    <ul class={chipStyle.chips} aria-label={t.abilities}>
+      {texts.map((text) => <li key={text} class={chipStyle.soft}>{text}</li>)}
     </ul>
   );
 }
@@ -76,7 +80,7 @@ const SHOWN = 3;
 function Servers({ nodes }: { nodes: readonly ModelNode[] }) {
   const t = messages.value;
   return (
-    <ul class="servers" aria-label={t.models.servers}>
+    <ul class={style.servers} aria-label={t.models.servers}>
       {nodes.slice(0, SHOWN).map(({ id, name, state, mine }) => (
         <li key={id}>
           <a href={nodePath(id)}>{name}</a>

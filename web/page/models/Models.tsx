@@ -19,6 +19,8 @@ import { messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
 import { ModelRow } from "./ModelRow.tsx";
 import { useAtMost } from "../../state/throttle.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as pageStyle from "../../part/Page.module.css";
 
 const REFRESH_MS = 3000;
 /** Poll interval with the feed, which reports changes in between. */
@@ -51,22 +53,24 @@ function Catalogue({ user }: { user: UserView }) {
       {error && error.code !== "unreachable" && <ErrorNotice error={error} />}
       {data && models.length === 0 && (
         <Empty icon="model" title={t.emptyTitle} text={t.emptyText}>
-          <a class="button primary" href={`${paths.nodes}?add=1`}>{messages.value.nodes.add}</a>
+          <a class={buttonClass("primary")} href={`${paths.nodes}?add=1`}>
+            {messages.value.nodes.add}
+          </a>
         </Empty>
       )}
       {models.length > 0 && (
         <>
-          <div class="toolbar">
+          <div class={pageStyle.toolbar}>
             <SearchField
               label={t.search}
               value={choices.get("q")}
               onInput={(q) => choices.set({ q })}
             />
-            <span class="aside">{t.count(shown.length)}</span>
+            <span class={pageStyle.aside}>{t.count(shown.length)}</span>
           </div>
           <LongList
             label={t.title}
-            class="nodes"
+            isBordered
             items={shown}
             keyOf={({ id }) => id}
             estimatePx={ROW_PX}

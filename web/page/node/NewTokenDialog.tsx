@@ -4,6 +4,8 @@ import { useSignal } from "@preact/signals";
 import { CopyField } from "../../part/CopyField.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { messages } from "../../state/locale.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as buttonStyle from "../../part/button.module.css";
 
 export function NewTokenDialog({ token, onClose }: { token: string; onClose: () => void }) {
   const t = messages.value.node;
@@ -17,10 +19,10 @@ export function NewTokenDialog({ token, onClose }: { token: string; onClose: () 
         value={token}
         isShown={isShown}
       />
-      <div class="actions end">
+      <div class={buttonStyle.actionsEnd}>
         <button
           type="button"
-          class="button primary"
+          class={buttonClass("primary")}
           onClick={() =>
             isOpen.value = false}
         >

@@ -21,6 +21,10 @@ import { NodeState } from "../nodes/NodeRow.tsx";
 import { OwnerActions } from "./OwnerActions.tsx";
 import { SpeedTable } from "./SpeedTable.tsx";
 import { Timeline } from "./Timeline.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./NodeDetail.module.css";
+import * as panelStyle from "../../part/panel.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 /** Poll interval; the feed reports changes in between. */
 const REFRESH_MS = 10_000;
@@ -64,9 +68,9 @@ function Node({ id, detail, onChange }: NodeProps) {
       lead={<a href={paths.nodes}>← {messages.value.nodes.title}</a>}
       action={own && <OwnerActions node={own} onChange={onChange} />}
     >
-      <div class="node-facts">
-        <section class="panel" aria-label={t.stateTitle}>
-          <NodeState node={asListed(id, detail)} />
+      <div class={style.facts}>
+        <section class={panelStyle.panel} aria-label={t.stateTitle}>
+          <NodeState node={asListed(id, detail)} isLarge />
           {live && (
             <Meter
               label={messages.value.nodes.slotsLabel}
@@ -76,19 +80,19 @@ function Node({ id, detail, onChange }: NodeProps) {
             />
           )}
         </section>
-        <section class="panel" aria-label={t.factsTitle}>
+        <section class={panelStyle.panel} aria-label={t.factsTitle}>
           <NodeFacts detail={detail} />
         </section>
       </div>
-      <section class="panel">
-        <div class="panel-head">
+      <section class={panelStyle.panel}>
+        <div class={panelStyle.head}>
           <h2>{t.speedTitle}</h2>
           <span class="hint">{t.speedHint}</span>
         </div>
         <SpeedTable speed={speed} models={live?.supported_models ?? own?.models ?? []} />
       </section>
-      <section class="panel">
-        <div class="panel-head">
+      <section class={panelStyle.panel}>
+        <div class={panelStyle.head}>
           <h2>{t.timelineTitle}</h2>
         </div>
         <Timeline events={timeline} />
@@ -136,8 +140,8 @@ function Missing({ error }: { error: Parameters<typeof ErrorNotice>[0]["error"] 
   return (
     <Page title={t.missingTitle} lead={error.status === 404 && t.missingText} width="narrow">
       {error.status !== 404 && <ErrorNotice error={error} />}
-      <div class="actions">
-        <a class="button primary" href={paths.nodes}>{t.missingAction}</a>
+      <div class={buttonStyle.actions}>
+        <a class={buttonClass("primary")} href={paths.nodes}>{t.missingAction}</a>
       </div>
     </Page>
   );

@@ -10,6 +10,9 @@ import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { RenameDialog } from "./RenameDialog.tsx";
 import { NewTokenDialog } from "./NewTokenDialog.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./OwnerActions.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   node: OwnNodeView;
@@ -39,24 +42,24 @@ export function OwnerActions({ node, onChange }: Props) {
     onChange();
   };
   return (
-    <div class="owner-actions">
-      <div class="actions">
-        <button type="button" class="button" aria-disabled={isBusy.value} onClick={pause}>
+    <div class={style.actions}>
+      <div class={buttonStyle.actions}>
+        <button type="button" class={buttonClass()} aria-disabled={isBusy.value} onClick={pause}>
           <Icon name={isPaused ? "play" : "pause"} /> {isPaused ? t.resume : t.pause}
         </button>
         {node.live && node.live.state !== "draining" && (
           <button
             type="button"
-            class="button"
+            class={buttonClass()}
             onClick={() => isDraining.value = true}
           >
             <Icon name="draining" /> {t.drain}
           </button>
         )}
-        <button type="button" class="button" onClick={() => isRenaming.value = true}>
+        <button type="button" class={buttonClass()} onClick={() => isRenaming.value = true}>
           <Icon name="edit" /> {t.rename}
         </button>
-        <button type="button" class="button" onClick={() => isRotating.value = true}>
+        <button type="button" class={buttonClass()} onClick={() => isRotating.value = true}>
           <Icon name="rotate" /> {t.rotate}
         </button>
       </div>

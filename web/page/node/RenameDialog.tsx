@@ -8,6 +8,9 @@ import { Field } from "../../part/Field.tsx";
 import { ErrorNotice, fieldProblem } from "../../part/Notice.tsx";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as formStyle from "../../part/form.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   isOpen: Signal<boolean>;
@@ -38,7 +41,7 @@ function Form({ isOpen, node, onChange }: Props) {
     });
   };
   return (
-    <form class="form" noValidate onSubmit={submit}>
+    <form class={formStyle.form} noValidate onSubmit={submit}>
       {error.value && problem === undefined && <ErrorNotice error={error.value} />}
       <Field
         label={t.name}
@@ -49,11 +52,11 @@ function Form({ isOpen, node, onChange }: Props) {
         hint={t.nameHint}
         problem={problem}
       />
-      <div class="actions end">
-        <button type="button" class="button" onClick={() => isOpen.value = false}>
+      <div class={buttonStyle.actionsEnd}>
+        <button type="button" class={buttonClass()} onClick={() => isOpen.value = false}>
           {messages.value.cancel}
         </button>
-        <button type="submit" class="button primary" aria-disabled={isBusy.value}>
+        <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
           {messages.value.save}
         </button>
       </div>

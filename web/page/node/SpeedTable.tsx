@@ -5,6 +5,8 @@ import { Icon } from "../../part/Icon.tsx";
 import { Table } from "../../part/Table.tsx";
 import { tryPath } from "../../route.ts";
 import { formatDuration, formatNumber, formatShare, messages } from "../../state/locale.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as tableStyle from "../../part/Table.module.css";
 
 interface Props {
   speed: readonly NodeModelSpeed[];
@@ -39,17 +41,21 @@ export function SpeedTable({ speed, models }: Props) {
             <th scope="row">
               <code>{name}</code>
             </th>
-            <td class="number" data-label={t.calls}>{formatNumber(one?.calls ?? 0)}</td>
-            <td class="number" data-label={t.errors}>
+            <td class={tableStyle.number} data-label={t.calls}>{formatNumber(one?.calls ?? 0)}</td>
+            <td class={tableStyle.number} data-label={t.errors}>
               {one && one.calls > 0 ? formatShare(one.errors / one.calls) : "–"}
             </td>
-            <td class="number" data-label={t.p50}>{p50 === null ? "–" : formatDuration(p50)}</td>
-            <td class="number" data-label={t.p95}>{p95 === null ? "–" : formatDuration(p95)}</td>
-            <td class="number" data-label={t.rate}>
+            <td class={tableStyle.number} data-label={t.p50}>
+              {p50 === null ? "–" : formatDuration(p50)}
+            </td>
+            <td class={tableStyle.number} data-label={t.p95}>
+              {p95 === null ? "–" : formatDuration(p95)}
+            </td>
+            <td class={tableStyle.number} data-label={t.rate}>
               {rate === null ? "–" : t.perSecond(formatNumber(Math.round(rate)))}
             </td>
-            <td class="tight">
-              <a class="button small" href={tryPath(name)}>
+            <td class={tableStyle.tight}>
+              <a class={buttonClass("small")} href={tryPath(name)}>
                 <Icon name="chat" /> {messages.value.models.try}
               </a>
             </td>

@@ -5,6 +5,8 @@ import { Icon, type IconName } from "../../part/Icon.tsx";
 import type { Tone } from "../../part/State.tsx";
 import { formatRecent, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
+import * as style from "./Timeline.module.css";
+import * as chipStyle from "../../part/chip.module.css";
 
 const signs: Readonly<Record<NodeEventKind, { icon: IconName; tone: Tone }>> = {
   connected: { icon: "check", tone: "good" },
@@ -44,18 +46,18 @@ export function Timeline({ events }: { events: readonly NodeEvent[] }) {
 function Events({ events }: { events: readonly NodeEvent[] }) {
   const t = messages.value.node;
   return (
-    <ol class="timeline">
+    <ol class={style.timeline}>
       {events.map((event, i) => {
         const { icon, tone } = signs[event.kind];
         return (
           <li key={`${event.at} ${i}`}>
-            <span class={`timeline-sign ${tone}`}>
+            <span class={style.sign} data-tone={tone}>
               <Icon name={icon} />
             </span>
             <div>
               <p>
                 {t.events[event.kind]}
-                {event.model !== null && <code class="chip">{event.model}</code>}
+                {event.model !== null && <code class={chipStyle.chip}>{event.model}</code>}
               </p>
               <p class="hint">{[why(event), event.detail].filter(Boolean).join(" ")}</p>
             </div>

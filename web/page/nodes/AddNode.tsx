@@ -8,12 +8,16 @@ import { Choice } from "../../part/Choice.tsx";
 import { Code } from "../../part/Code.tsx";
 import { masked } from "../../part/CopyField.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
-import { Icon } from "../../part/Icon.tsx";
 import { nodePath, tryPath } from "../../route.ts";
 import { gatewayAddress, type UpstreamName, upstreams } from "../../snippet.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { type ShellName, shells } from "./setup.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./AddNode.module.css";
+import * as pageStyle from "../../part/Page.module.css";
+import * as buttonStyle from "../../part/button.module.css";
+import { LookOut } from "../../part/LookOut.tsx";
 
 interface Props {
   user: UserView;
@@ -39,7 +43,7 @@ export function AddNode({ user, connected, onClose }: Props) {
   const hint = useComputed(() => messages.value.nodes.adding.upstreamHints[upstream.value]);
   return (
     <Dialog isOpen={isOpen} title={t.title} width="wide" onClose={onClose}>
-      <ol class="numbered">
+      <ol class={style.numbered}>
         <li>
           <h3>{t.programTitle}</h3>
           <p>{t.programText}</p>
@@ -47,7 +51,7 @@ export function AddNode({ user, connected, onClose }: Props) {
         <li>
           <h3>{t.commandTitle}</h3>
           <p>{hint}</p>
-          <div class="toolbar">
+          <div class={pageStyle.toolbar}>
             <Choice label={t.upstream} options={upstreamNames} value={upstream} />
             <Choice label={t.system} options={shellNames} value={shell} />
           </div>
@@ -58,7 +62,7 @@ export function AddNode({ user, connected, onClose }: Props) {
           />
           <button
             type="button"
-            class="link-button"
+            class={`${buttonStyle.link} ${style.toggle}`}
             aria-pressed={isShown.value}
             onClick={() => isShown.value = !isShown.value}
           >
@@ -80,25 +84,18 @@ function JoinStatus({ connected }: { connected: readonly NodeView[] }) {
   const fresh = connected.find(({ id, mine, connected_at }) =>
     mine && before.current.get(id) !== connected_at
   );
-  if (!fresh) {
-    return (
-      <div class="look-out" role="status">
-        <span class="pulse" aria-hidden="true" /> {t.waiting}
-      </div>
-    );
-  }
+  if (!fresh) return <LookOut isDone={false}>{t.waiting}</LookOut>;
   const [model] = fresh.supported_models;
   return (
-    <div class="look-out here" role="status">
-      <Icon name="check" />
+    <LookOut isDone>
       <p>
         <strong>{t.here(fresh.name, fresh.supported_models.length)}</strong>
       </p>
-      <div class="actions">
-        {model && <a class="button primary small" href={tryPath(model)}>{t.tryIt}</a>}
-        <a class="button small" href={nodePath(fresh.id)}>{t.see}</a>
+      <div class={buttonStyle.actions}>
+        {model && <a class={buttonClass("primary", "small")} href={tryPath(model)}>{t.tryIt}</a>}
+        <a class={buttonClass("small")} href={nodePath(fresh.id)}>{t.see}</a>
       </div>
-    </div>
+    </LookOut>
   );
 }
 

@@ -10,6 +10,9 @@ import { formatAge, formatMoment, messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { causes } from "./causes.ts";
 import { type ListedNode, type ListedState, stateOf } from "./listed.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./NodeRow.module.css";
+import * as chipStyle from "../../part/chip.module.css";
 
 const tones: Readonly<Record<ListedState, Tone>> = {
   ready: "good",
@@ -25,11 +28,11 @@ const tones: Readonly<Record<ListedState, Tone>> = {
 export function NodeRow({ node }: { node: ListedNode }) {
   const t = messages.value.nodes;
   return (
-    <div class="node-row">
-      <div class="node-name">
+    <div class={style.row} data-part="node-row">
+      <div class={style.name}>
         <h2>
           {session.value.state === "in" ? <a href={nodePath(node.id)}>{node.name}</a> : node.name}
-          {node.isMine && <span class="chip soft">{t.mine}</span>}
+          {node.isMine && <span class={chipStyle.soft}>{t.mine}</span>}
         </h2>
         <Since node={node} />
       </div>
@@ -43,7 +46,7 @@ export function NodeRow({ node }: { node: ListedNode }) {
             max={node.live.max_parallel}
           />
         )
-        : <span class="node-no-meter" />}
+        : <span class={style.noMeter} />}
       <NodeState node={node} />
     </div>
   );
@@ -56,19 +59,25 @@ function Since({ node: { live, agent } }: { node: ListedNode }) {
   return <p class="hint" title={live ? formatMoment(live.connected_at) : undefined}>{text}</p>;
 }
 
+interface NodeStateProps {
+  node: ListedNode;
+  /** Whether the state is written large, as on the node's own page. */
+  isLarge?: boolean;
+}
+
 /** The node's state, its causes, and for the owner how to fix each. */
-export function NodeState({ node }: { node: ListedNode }) {
+export function NodeState({ node, isLarge = false }: NodeStateProps) {
   const t = messages.value.nodes;
   const state = stateOf(node);
   return (
-    <div class="node-state">
+    <div class={isLarge ? `${style.state} ${style.large}` : style.state}>
       <p>
         <State tone={tones[state]} icon={state} text={t.states[state]} />
       </p>
       {causes(node, serverNow(now.value)).map(({ text, fix }, i) => (
         <p key={i} class="hint">
           {text}
-          {node.isMine && fix !== null && <span class="fix">{` ${fix}`}</span>}
+          {node.isMine && fix !== null && <span class={style.fix}>{` ${fix}`}</span>}
         </p>
       ))}
     </div>
@@ -82,23 +91,23 @@ function Models({ names }: { names: readonly string[] }) {
   const t = messages.value.nodes;
   const isOpen = useSignal(false);
   const isUser = session.value.state === "in";
-  if (names.length === 0) return <p class="models hint">{t.noModels}</p>;
+  if (names.length === 0) return <p class={`${style.models} hint`}>{t.noModels}</p>;
   const shown = isOpen.value ? names : names.slice(0, SHOWN);
   return (
-    <div class="models">
-      <ul class="chips" aria-label={t.models}>
+    <div class={style.models} data-part="models">
+      <ul class={chipStyle.chips} aria-label={t.models}>
         {shown.map((name) => (
           <li key={name}>
             {isUser
-              ? <a class="chip" href={tryPath(name)} title={t.tryModel(name)}>{name}</a>
-              : <span class="chip">{name}</span>}
+              ? <a class={chipStyle.chip} href={tryPath(name)} title={t.tryModel(name)}>{name}</a>
+              : <span class={chipStyle.chip}>{name}</span>}
           </li>
         ))}
       </ul>
       {names.length > SHOWN && (
         <button
           type="button"
-          class="button quiet small"
+          class={buttonClass("quiet", "small")}
           aria-expanded={isOpen.value}
           onClick={() => isOpen.value = !isOpen.value}
         >

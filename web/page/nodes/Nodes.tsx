@@ -22,6 +22,9 @@ import { useChoices } from "../../state/url.ts";
 import { AddNode } from "./AddNode.tsx";
 import { listed, type ListedNode, narrowed, type View, views } from "./listed.ts";
 import { NodeRow } from "./NodeRow.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as pageStyle from "../../part/Page.module.css";
+import * as style from "./Nodes.module.css";
 
 /** Poll interval of the user's own nodes, including offline ones; the feed reports changes in between. */
 const REFRESH_OWN_MS = 60_000;
@@ -43,11 +46,11 @@ export function Nodes() {
   const add = () => choices.set({ add: "1" });
   const addButton = user
     ? (
-      <button type="button" class="button primary" onClick={add}>
+      <button type="button" class={buttonClass("primary")} onClick={add}>
         <Icon name="plus" /> {t.add}
       </button>
     )
-    : <a class="button primary" href={paths.register}>{t.emptySignedOut}</a>;
+    : <a class={buttonClass("primary")} href={paths.register}>{t.emptySignedOut}</a>;
   return (
     <Page title={t.title} lead={t.lead} action={all.length > 0 && addButton}>
       {nodes.error && nodes.error.code !== "unreachable" && <ErrorNotice error={nodes.error} />}
@@ -81,7 +84,7 @@ function Listed({ all, connected }: ListedProps) {
   return (
     <>
       {connected && <Summary connected={connected} />}
-      <div class="toolbar">
+      <div class={pageStyle.toolbar}>
         <SearchField
           label={t.search}
           value={choices.get("q")}
@@ -95,10 +98,10 @@ function Listed({ all, connected }: ListedProps) {
           onChoose={(one) => choices.set({ view: one === "all" ? "" : one })}
         />
       </div>
-      {shown.length === 0 && <p class="none" role="status">{t.noneShown}</p>}
+      {shown.length === 0 && <p class={pageStyle.none} role="status">{t.noneShown}</p>}
       <LongList
         label={t.title}
-        class="nodes"
+        isBordered
         items={shown}
         keyOf={({ id }) => id}
         estimatePx={ROW_PX}
@@ -115,7 +118,7 @@ function Summary({ connected }: { connected: readonly NodeView[] }) {
   const slots = connected.reduce((sum, node) => sum + node.max_parallel, 0);
   const models = new Set(connected.flatMap((node) => node.supported_models)).size;
   return (
-    <div class="summary">
+    <div class={style.summary}>
       <span>{messages.value.online(connected.length, models)}</span>
       {slots > 0 && (
         <Meter label={t.slotsLabel} text={t.summary(busy, slots)} value={busy} max={slots} />

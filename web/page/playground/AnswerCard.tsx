@@ -10,6 +10,9 @@ import { formatNumber, messages } from "../../state/locale.ts";
 import type { Answer, Figures } from "./answer.ts";
 import { Markdown } from "./Markdown.tsx";
 import { RawDialog } from "./RawDialog.tsx";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./AnswerCard.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   answer: Answer;
@@ -25,31 +28,31 @@ export function AnswerCard({ answer, nodes, onAgain }: Props) {
   const text = answer.text.value;
   const isOver = answer.isOver.value;
   return (
-    <article class="answer" aria-busy={!isOver}>
+    <article class={style.answer} aria-busy={!isOver}>
       <h3>
         <Icon name="model" /> {answer.model}
       </h3>
       <Reasoning text={answer.reasoning.value} isThinking={!isOver && text === ""} />
       {text && <Markdown text={text} />}
-      {state === "waiting" && <p class="waiting" role="status">{t.waiting}</p>}
+      {state === "waiting" && <p class={style.waiting} role="status">{t.waiting}</p>}
       {state === "stopped" && <p class="hint">{t.stopped}</p>}
       {answer.error.value && <ErrorNotice error={answer.error.value} />}
       {isOver && (
         <footer>
           <FigureLine figures={answer.figures.value} nodes={nodes} />
-          <div class="actions">
+          <div class={buttonStyle.actions}>
             {text && <CopyButton text={text} label={t.answerOf(answer.model)} />}
             {answer.request && (
               <button
                 type="button"
-                class="button small"
+                class={buttonClass("small")}
                 onClick={() => isRawOpen.value = true}
               >
                 <Icon name="code" /> {t.raw}
               </button>
             )}
             {onAgain && (
-              <button type="button" class="button small" onClick={onAgain}>
+              <button type="button" class={buttonClass("small")} onClick={onAgain}>
                 <Icon name="rotate" /> {t.again}
               </button>
             )}
@@ -65,7 +68,7 @@ function Reasoning({ text, isThinking }: { text: string; isThinking: boolean }) 
   const t = messages.value.playground;
   if (text === "") return null;
   return (
-    <details class="reasoning">
+    <details class={style.reasoning}>
       <summary>{isThinking ? t.thinking : t.thought}</summary>
       <p>{text}</p>
     </details>
@@ -82,7 +85,7 @@ function FigureLine({ figures, nodes }: FigureProps) {
   const { firstTokenMs, tokensPerSecond, completionTokens, nodeId } = figures;
   const node = nodes?.find(({ id }) => id === nodeId);
   return (
-    <ul class="figures">
+    <ul class={style.figures}>
       {firstTokenMs !== null && (
         <li title={t.firstTokenHint}>{t.firstToken(formatNumber(seconds(firstTokenMs)))}</li>
       )}

@@ -7,6 +7,9 @@ import { messages } from "../../state/locale.ts";
 import type { UserMessage } from "./chat_request.ts";
 import type { Conversation } from "./conversation.ts";
 import { shrunken } from "./picture.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./Composer.module.css";
+import * as formStyle from "../../part/form.module.css";
 
 interface Props {
   conversation: Conversation;
@@ -59,20 +62,20 @@ export function Composer({ conversation, onAsk, onStop }: Props) {
 
   return (
     <form
-      class="composer"
+      class={style.composer}
       onSubmit={(event) => {
         event.preventDefault();
         send();
       }}
     >
       {images.value.length > 0 && (
-        <ul class="composer-images">
+        <ul class={style.images}>
           {images.value.map((url, i) => (
             <li key={url}>
               <img src={url} alt={t.imageOf(i + 1)} />
               <button
                 type="button"
-                class="button icon-only small"
+                class={`${buttonClass("iconOnly", "small")} ${style.remove}`}
                 aria-label={t.removeImage(i + 1)}
                 onClick={() => images.value = images.value.filter((_, other) => other !== i)}
               >
@@ -82,7 +85,7 @@ export function Composer({ conversation, onAsk, onStop }: Props) {
           ))}
         </ul>
       )}
-      {wasNoPicture.value && <p class="problem" role="alert">{t.noPicture}</p>}
+      {wasNoPicture.value && <p class={formStyle.problem} role="alert">{t.noPicture}</p>}
       <textarea
         ref={field}
         rows={1}
@@ -93,7 +96,7 @@ export function Composer({ conversation, onAsk, onStop }: Props) {
         onKeyDown={onKeyDown}
         onPaste={onPaste}
       />
-      <div class="composer-line">
+      <div class={style.line}>
         <input
           ref={picker}
           type="file"
@@ -107,7 +110,7 @@ export function Composer({ conversation, onAsk, onStop }: Props) {
         />
         <button
           type="button"
-          class="button icon-only"
+          class={buttonClass("iconOnly")}
           aria-label={t.addImage}
           title={t.addImage}
           onClick={() => picker.current?.click()}
@@ -117,12 +120,12 @@ export function Composer({ conversation, onAsk, onStop }: Props) {
         <p class="hint">{t.privacy}</p>
         {isBusy
           ? (
-            <button type="button" class="button stop" onClick={onStop}>
+            <button type="button" class={buttonClass()} onClick={onStop}>
               <Icon name="stop" /> {t.stop}
             </button>
           )
           : (
-            <button type="submit" class="button primary" aria-disabled={!canSend}>
+            <button type="submit" class={buttonClass("primary")} aria-disabled={!canSend}>
               <Icon name="send" /> {t.send}
             </button>
           )}

@@ -7,6 +7,9 @@ import { now } from "../../state/live.ts";
 import { formatAge, messages } from "../../state/locale.ts";
 import { Conversation, type ConversationRecord } from "./conversation.ts";
 import { conversations, forget, forgetAll } from "./history.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./HistoryDialog.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   onOpen: (conversation: Conversation) => void;
@@ -25,11 +28,11 @@ export function HistoryDialog({ onOpen, onClose }: Props) {
     <Dialog isOpen={isOpen} title={t.history} text={t.historyText} onClose={onClose}>
       {all.length === 0 ? <p class="hint">{t.noHistory}</p> : (
         <>
-          <ul class="history">
+          <ul class={style.history}>
             {all.map((record) => <Line key={record.id} record={record} onOpen={open} />)}
           </ul>
-          <div class="actions end">
-            <button type="button" class="button small" onClick={forgetAll}>
+          <div class={buttonStyle.actionsEnd}>
+            <button type="button" class={buttonClass("small")} onClick={forgetAll}>
               <Icon name="trash" /> {t.forgetAll}
             </button>
           </div>
@@ -49,7 +52,7 @@ function Line({ record, onOpen }: LineProps) {
   const title = record.title || t.untitled;
   return (
     <li>
-      <button type="button" class="history-open" onClick={() => onOpen(record)}>
+      <button type="button" class={style.open} onClick={() => onOpen(record)}>
         <strong>{title}</strong>
         <span class="hint">
           {record.models.join(" · ")} · {formatAge(now.value - record.atMs)}
@@ -57,7 +60,7 @@ function Line({ record, onOpen }: LineProps) {
       </button>
       <button
         type="button"
-        class="button icon-only small"
+        class={buttonClass("iconOnly", "small")}
         aria-label={t.forget(title)}
         onClick={() => forget(record.id)}
       >

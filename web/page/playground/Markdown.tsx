@@ -10,10 +10,11 @@ import { Lexer, type MarkedToken, type Token, type Tokens } from "marked";
 import { Code } from "../../part/Code.tsx";
 import { messages } from "../../state/locale.ts";
 import { decoded } from "./entities.ts";
+import * as style from "./Markdown.module.css";
 
 export function Markdown({ text }: { text: string }) {
   return (
-    <div class="markdown">
+    <div class={style.markdown} data-part="markdown">
       {new Lexer({ gfm: true }).lex(text).map((token, i) => <Block key={i} token={token} />)}
     </div>
   );
@@ -81,7 +82,7 @@ function List({ list: { ordered, start, items } }: { list: Tokens.List }) {
 
 function Table({ table: { header, rows } }: { table: Tokens.Table }) {
   return (
-    <div class="markdown-table" tabIndex={0} role="region" aria-label={messages.value.table}>
+    <div class={style.table} tabIndex={0} role="region" aria-label={messages.value.table}>
       <table>
         <thead>
           <tr>{header.map((cell, i) => <th key={i} scope="col">{all(cell.tokens)}</th>)}</tr>

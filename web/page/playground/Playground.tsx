@@ -21,6 +21,7 @@ import type { UserMessage } from "./chat_request.ts";
 import { Settings } from "./Settings.tsx";
 import { Toolbar } from "./Toolbar.tsx";
 import { Transcript } from "./Transcript.tsx";
+import * as style from "./Playground.module.css";
 
 const REFRESH_MS = 5000;
 /** The model that was used last. */
@@ -66,7 +67,9 @@ function Chat({ user }: { user: UserView }) {
   };
 
   return (
-    <div class={`playground${areSettingsOpen.value ? " with-settings" : ""}`}>
+    <div
+      class={areSettingsOpen.value ? `${style.playground} ${style.withSettings}` : style.playground}
+    >
       <h1 class="off-screen">{t.title}</h1>
       <Toolbar
         conversation={current}
@@ -76,7 +79,7 @@ function Chat({ user }: { user: UserView }) {
         onCode={() => dialog.value = "code"}
         onHistory={() => dialog.value = "history"}
       />
-      <div class="playground-talk">
+      <div class={style.talk}>
         <Transcript
           conversation={current}
           nodes={nodes}

@@ -4,6 +4,8 @@ import { useId } from "preact/hooks";
 import { messages } from "../../state/locale.ts";
 import type { Parameters } from "./chat_request.ts";
 import type { Conversation } from "./conversation.ts";
+import * as style from "./Settings.module.css";
+import * as formStyle from "../../part/form.module.css";
 
 interface Range {
   name: keyof Parameters;
@@ -24,8 +26,8 @@ export function Settings({ conversation }: { conversation: Conversation }) {
   const set = (name: keyof Parameters, value: number | null) =>
     conversation.parameters.value = { ...conversation.parameters.value, [name]: value };
   return (
-    <aside class="playground-settings" aria-label={t.settings}>
-      <div class="field">
+    <aside class={style.settings} aria-label={t.settings}>
+      <div class={formStyle.field}>
         <label for={id}>{t.system}</label>
         <textarea
           id={id}
@@ -61,7 +63,7 @@ interface NumberProps {
 function NumberField({ range: { min, max, step }, label, hint, value, onChange }: NumberProps) {
   const id = useId();
   return (
-    <div class="field">
+    <div class={formStyle.field}>
       <label for={id}>{label}</label>
       <input
         id={id}

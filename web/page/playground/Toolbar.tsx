@@ -4,6 +4,9 @@ import type { Signal } from "@preact/signals";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import { messages } from "../../state/locale.ts";
 import type { Conversation } from "./conversation.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./Toolbar.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   conversation: Conversation;
@@ -27,8 +30,8 @@ export function Toolbar({ conversation, models, areSettingsOpen, ...on }: Props)
     conversation.models.value = isComparing ? [first] : [first, other];
   };
   return (
-    <div class="playground-bar">
-      <div class="playground-models">
+    <div class={style.bar}>
+      <div class={style.models}>
         {chosen.map((model, column) => (
           <ModelPicker
             key={column}
@@ -39,7 +42,7 @@ export function Toolbar({ conversation, models, areSettingsOpen, ...on }: Props)
           />
         ))}
       </div>
-      <div class="actions">
+      <div class={`${buttonStyle.actions} ${style.buttons}`} data-part="tools">
         <Tool icon="split" text={t.compare} isPressed={isComparing} onClick={compare} />
         <Tool icon="code" text={t.asCode} onClick={on.onCode} />
         <Tool icon="list" text={t.history} onClick={on.onHistory} />
@@ -68,7 +71,7 @@ function ModelPicker({ label, models, model, onChoose }: PickerProps) {
   const isGone = models !== null && model !== "" && !models.includes(model);
   return (
     <select
-      class="model-picker"
+      class={style.picker}
       aria-label={label}
       value={model}
       onChange={(event) => onChoose(event.currentTarget.value)}
@@ -91,7 +94,12 @@ interface ToolProps {
 
 function Tool({ icon, text, isPressed, onClick }: ToolProps) {
   return (
-    <button type="button" class="button quiet tool" aria-pressed={isPressed} onClick={onClick}>
+    <button
+      type="button"
+      class={`${buttonClass("quiet")} ${style.tool}`}
+      aria-pressed={isPressed}
+      onClick={onClick}
+    >
       <Icon name={icon} /> <span>{text}</span>
     </button>
   );

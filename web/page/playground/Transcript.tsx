@@ -8,6 +8,8 @@ import { paths } from "../../route.ts";
 import { messages } from "../../state/locale.ts";
 import { AnswerCard } from "./AnswerCard.tsx";
 import type { Conversation, Turn } from "./conversation.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as style from "./Transcript.module.css";
 
 interface Props {
   conversation: Conversation;
@@ -24,7 +26,7 @@ export function Transcript({ conversation, nodes, models, onAsk, onAgain }: Prop
   const turns = conversation.turns.value;
   useFollow(box, conversation);
   return (
-    <div ref={box} class="transcript" tabIndex={0} role="log" aria-label={t.transcript}>
+    <div ref={box} class={style.transcript} tabIndex={0} role="log" aria-label={t.transcript}>
       {turns.length === 0 && <EmptyTranscript models={models} onAsk={onAsk} />}
       {turns.map((turn, i) => (
         <Exchange
@@ -47,13 +49,13 @@ interface ExchangeProps {
 function Exchange({ turn: { asked, answers }, nodes, onAgain }: ExchangeProps) {
   const t = messages.value.playground;
   return (
-    <section class="exchange">
-      <div class="asked">
+    <section class={style.exchange}>
+      <div class={style.asked}>
         <h2 class="off-screen">{t.you}</h2>
         {asked.images.map((url, i) => <img key={i} src={url} alt={t.imageOf(i + 1)} />)}
         {asked.text && <p>{asked.text}</p>}
       </div>
-      <div class={`answers of-${answers.length}`}>
+      <div class={answers.length > 1 ? `${style.answers} ${style.two}` : style.answers}>
         {answers.map((answer, i) => (
           <AnswerCard key={i} answer={answer} nodes={nodes} onAgain={onAgain} />
         ))}
@@ -71,23 +73,23 @@ function EmptyTranscript({ models, onAsk }: BeginningProps) {
   const t = messages.value.playground;
   if (models?.length === 0) {
     return (
-      <div class="beginning">
+      <div class={style.empty}>
         <h2>{t.nobodyTitle}</h2>
         <p>{t.nobodyText}</p>
-        <a class="button primary" href={`${paths.nodes}?add`}>{messages.value.nodes.add}</a>
+        <a class={buttonClass("primary")} href={`${paths.nodes}?add`}>{messages.value.nodes.add}</a>
       </div>
     );
   }
   return (
-    <div class="beginning">
+    <div class={style.empty}>
       <h2>{t.beginTitle}</h2>
       <p>{t.beginText}</p>
-      <ul class="samples">
+      <ul class={style.samples} data-part="samples">
         {t.samples.map((sample) => (
           <li key={sample}>
             <button
               type="button"
-              class="button"
+              class={buttonClass()}
               aria-disabled={models === null}
               onClick={() => models && onAsk(sample)}
             >

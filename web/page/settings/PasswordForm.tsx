@@ -7,6 +7,10 @@ import { ErrorNotice, errorText, Notice } from "../../part/Notice.tsx";
 import { messages } from "../../state/locale.ts";
 import { useForm } from "../../state/form.ts";
 import { passwordProblem } from "../account/credentials.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as formStyle from "../../part/form.module.css";
+import * as settingsStyle from "./Settings.module.css";
+import * as buttonStyle from "../../part/button.module.css";
 
 type Passwords = {
   current_password: string;
@@ -37,7 +41,12 @@ export function PasswordForm({ email }: { email: string }) {
     form.set(field)(text);
   };
   return (
-    <form ref={form.element} class="form setting-body" noValidate onSubmit={form.submit}>
+    <form
+      ref={form.element}
+      class={`${formStyle.form} ${settingsStyle.body}`}
+      noValidate
+      onSubmit={form.submit}
+    >
       {form.failure && <ErrorNotice error={form.failure} />}
       {wasChanged.value && <Notice tone="good">{t.passwordChanged}</Notice>}
       {/* Tells password managers which account the password belongs to. */}
@@ -61,8 +70,8 @@ export function PasswordForm({ email }: { email: string }) {
         hint={messages.value.account.passwordHint}
         problem={form.problem("new_password")}
       />
-      <div class="actions">
-        <button type="submit" class="button primary" aria-disabled={form.isBusy.value}>
+      <div class={buttonStyle.actions}>
+        <button type="submit" class={buttonClass("primary")} aria-disabled={form.isBusy.value}>
           {t.changePassword}
         </button>
       </div>

@@ -11,6 +11,11 @@ import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { programName } from "./program_name.ts";
+import { buttonClass } from "../../part/button.ts";
+import * as settingsStyle from "./Settings.module.css";
+import * as style from "./Sessions.module.css";
+import * as buttonStyle from "../../part/button.module.css";
+import * as chipStyle from "../../part/chip.module.css";
 
 export function Sessions() {
   const t = messages.value.settings;
@@ -29,9 +34,9 @@ export function Sessions() {
     });
   if (!data) return error ? <Failure error={error} /> : <Bones count={1} />;
   return (
-    <div class="setting-body">
+    <div class={settingsStyle.body}>
       {ending.error.value && <ErrorNotice error={ending.error.value} />}
-      <ul class="sessions">
+      <ul class={style.sessions}>
         {data.sessions.map((one) => (
           <Session
             key={one.id}
@@ -41,10 +46,10 @@ export function Sessions() {
         ))}
       </ul>
       {data.sessions.length > 1 && (
-        <div class="actions">
+        <div class={buttonStyle.actions}>
           <button
             type="button"
-            class="button"
+            class={buttonClass()}
             aria-disabled={ending.isBusy.value}
             onClick={endOthers}
           >
@@ -64,7 +69,7 @@ function Session({ session, onEnd }: { session: SessionView; onEnd: () => void }
     <li>
       <div>
         <p>
-          <strong>{name}</strong> {current && <span class="chip soft">{t.thisOne}</span>}
+          <strong>{name}</strong> {current && <span class={chipStyle.soft}>{t.thisOne}</span>}
         </p>
         <p class="hint">
           {address} · {t.seen(formatAge(Math.max(0, serverNow(now.value) - last_seen_at)))} ·{" "}
@@ -74,7 +79,7 @@ function Session({ session, onEnd }: { session: SessionView; onEnd: () => void }
       {!current && (
         <button
           type="button"
-          class="button small"
+          class={buttonClass("small")}
           aria-label={t.endOf(name)}
           onClick={onEnd}
         >

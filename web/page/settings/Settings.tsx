@@ -8,6 +8,9 @@ import { languageNames, locale, locales, messages } from "../../state/locale.ts"
 import { theme, themes } from "../../state/theme.ts";
 import { PasswordForm } from "./PasswordForm.tsx";
 import { Sessions } from "./Sessions.tsx";
+import * as panelStyle from "../../part/panel.module.css";
+import * as style from "./Settings.module.css";
+import * as formStyle from "../../part/form.module.css";
 
 export function Settings() {
   return <Guarded>{(user) => <Own user={user} />}</Guarded>;
@@ -17,11 +20,11 @@ function Own({ user }: { user: UserView }) {
   const t = messages.value.settings;
   return (
     <Page title={t.title} lead={user.email}>
-      <section class="panel setting" aria-labelledby="look">
+      <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="look">
         <h2 id="look">{t.look}</h2>
-        <div class="setting-body">
-          <div class="field">
-            <span class="field-label">{t.language}</span>
+        <div class={style.body}>
+          <div class={formStyle.field}>
+            <span class={formStyle.label}>{t.language}</span>
             <Choice
               label={t.language}
               options={locales}
@@ -29,20 +32,20 @@ function Own({ user }: { user: UserView }) {
               name={(one) => languageNames[one]}
             />
           </div>
-          <div class="field">
-            <span class="field-label">{t.theme}</span>
+          <div class={formStyle.field}>
+            <span class={formStyle.label}>{t.theme}</span>
             <Choice label={t.theme} options={themes} value={theme} name={(one) => t.themes[one]} />
           </div>
         </div>
       </section>
-      <section class="panel setting" aria-labelledby="password">
+      <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="password">
         <div>
           <h2 id="password">{t.password}</h2>
           <p class="hint">{t.passwordText}</p>
         </div>
         <PasswordForm email={user.email} />
       </section>
-      <section class="panel setting" aria-labelledby="sessions">
+      <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="sessions">
         <div>
           <h2 id="sessions">{t.sessions}</h2>
           <p class="hint">{t.sessionsText}</p>
