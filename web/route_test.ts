@@ -2,12 +2,12 @@
 import { expect, test } from "bun:test";
 import { loginPath, nextPath } from "./route.ts";
 
-test("the login page leads back to where the reader was, query and all", () => {
+test("the login page leads back to the previous page, including its query", () => {
   const url = new URL(loginPath("/dashboard?range=1d&key=a"), "http://a");
   expect(nextPath(url.searchParams.get("next") ?? undefined)).toBe("/dashboard?range=1d&key=a");
 });
 
-test("nobody is led to another site after signing in", () => {
+test("signing in never leads to another site", () => {
   const others = [
     "//evil.example",
     "/\\evil.example",

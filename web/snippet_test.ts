@@ -16,7 +16,7 @@ const example = {
   model: `it's a "model"`,
 };
 
-test("the address is the operator's where there is one, else the console's own", () => {
+test("the address is the public one where configured, otherwise the console's own", () => {
   const origin = "http://192.168.1.20:8080";
   expect(gatewayAddress(null, origin)).toBe(origin);
   expect(gatewayAddress({ public_url: null }, origin)).toBe(origin);
@@ -24,12 +24,12 @@ test("the address is the operator's where there is one, else the console's own",
     .toBe("https://colink.example");
 });
 
-test("nodes dial the gateway's address, by the scheme that goes with it", () => {
+test("nodes connect to the gateway's address with the matching WebSocket scheme", () => {
   expect(webSocketUrl("http://192.168.1.20:8080")).toBe("ws://192.168.1.20:8080/ws");
   expect(webSocketUrl("https://colink.example")).toBe("wss://colink.example/ws");
 });
 
-test("every client config is YAML with the token, the address and what it offers", () => {
+test("every node configuration is YAML with the token, the address and the models", () => {
   for (const name of Object.keys(upstreams) as UpstreamName[]) {
     const config = parse(clientConfig("https://colink.example", "client-abc", name));
     expect(config.client_token).toBe("client-abc");
@@ -43,13 +43,13 @@ test("every client config is YAML with the token, the address and what it offers
   }
 });
 
-test("keys of cloud providers are read from the node's environment, never written down", () => {
+test("keys of cloud providers are read from the node's environment, never stored in the file", () => {
   expect(parse(clientConfig("http://a", "client-abc", "OpenAI")).providers[0].api_key)
     .toBe("${OPENAI_API_KEY}");
   expect(parse(clientConfig("http://a", "client-abc", "Claude")).providers[0].type).toBe("claude");
 });
 
-test("a shell reads the curl line as one call, whatever the model is named", async () => {
+test("a shell reads the curl command as one call, whatever the model is named", async () => {
   const line = callSnippets.curl(example).replace(/^curl/, "printf '%s\\n'");
   const words = (await new Response(Bun.spawn(["sh", "-c", line]).stdout).text()).split("\n");
   expect(words[0]).toBe("https://colink.example/v1/chat/completions");
@@ -63,7 +63,7 @@ test("the JavaScript example is JavaScript, whatever the model is named", () => 
   expect(code).toContain(JSON.stringify(example.model));
 });
 
-test("the variables are what a shell gives to the programs that it starts", () => {
+test("a shell exports the variables to the programs that it starts", () => {
   const script = `${
     callSnippets.env(example)
   }\nprintf '%s %s' "$OPENAI_BASE_URL" "$OPENAI_API_KEY"`;

@@ -1,4 +1,4 @@
-/** What axe finds in a page, and what does not fit it. */
+/** Accessibility findings of axe, and content wider than the window. */
 
 import { expect } from "bun:test";
 import axe from "axe-core";
@@ -13,7 +13,7 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);
 }
 
-/** Opens the page and looks at it: on a phone and on a desk, by day and by night. */
+/** Opens a page and inspects it, narrow and wide, light and dark. */
 export async function inspect(page: Page, path: string, title: string): Promise<void> {
   await page.goto(path);
   await page.getByRole("heading", { level: 1, name: title }).waitFor();
@@ -26,7 +26,7 @@ export async function inspect(page: Page, path: string, title: string): Promise<
   await inspectAsIs(page, path);
 }
 
-/** Looks at what is open now, which `name` stands for, by day and by night. */
+/** Inspects the page as it is, light and dark; `name` identifies it in failures. */
 export async function inspectAsIs(page: Page, name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });

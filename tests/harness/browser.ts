@@ -1,4 +1,4 @@
-/** A real browser, and tabs of it that write down whatever goes wrong in them. */
+/** A real browser, and tabs that record every error in them. */
 
 import {
   type Browser,
@@ -9,13 +9,13 @@ import {
 } from "playwright-core";
 import { endAfterTests } from "./cleanup.ts";
 
-/** `baseURL` is where relative addresses lead, and the only host that may be asked. */
+/** `baseURL` resolves relative addresses and is the only host that may be requested. */
 export type TabOptions = BrowserContextOptions & { baseURL: string };
 
-/** A machine that is busy with other tests draws slowly. */
+/** Long, because a machine that is busy with other tests renders slowly. */
 const WAIT_MS = 20_000;
 
-/** Starts Chromium: the one that the test command found, else whatever is called so. */
+/** Starts Chromium: the one that the test command found, otherwise the one in the PATH. */
 export async function startBrowser(): Promise<Browser> {
   const executablePath = process.env.COLINK_TEST_CHROMIUM ?? Bun.which("chromium");
   const browser = await chromium.launch(executablePath === null ? {} : { executablePath });
@@ -26,9 +26,8 @@ export async function startBrowser(): Promise<Browser> {
 export type Scene = (tab: Tab, page: Page) => Promise<void>;
 
 /**
- * Plays a scene in a tab with cookies and storage of its own; it is English, in the light and 1280
- * pixels wide, unless told otherwise. Throws when anything went wrong in the tab that the scene did
- * not expect.
+ * Plays a scene in a tab with its own cookies and storage; by default in English, in the light theme
+ * and 1280 pixels wide. Throws on any error in the tab that the scene did not expect.
  */
 export async function inTab(browser: Browser, options: TabOptions, scene: Scene): Promise<void> {
   const context = await browser.newContext({
@@ -50,7 +49,7 @@ export async function inTab(browser: Browser, options: TabOptions, scene: Scene)
 
 export class Tab {
   /**
-   * Errors that were logged or thrown in it (a breach of the page's policy is logged, too), and
+   * Errors logged or thrown in the tab, including violations of its content security policy, and
    * requests to other hosts; oldest first.
    */
   readonly faults: string[] = [];
@@ -65,21 +64,21 @@ export class Tab {
     this.#watch(page);
   }
 
-  /** A second tab beside it, with the same cookies; what goes wrong there is written down here. */
+  /** A second tab with the same cookies, whose errors are recorded here, too. */
   async another(): Promise<Page> {
     const page = await this.context.newPage();
     this.#watch(page);
     return page;
   }
 
-  /** Takes the faults that were meant to happen off the list; throws when there was none. */
+  /** Removes the expected faults from the list; throws when there was none. */
   expectFault(pattern: RegExp): void {
     const others = this.faults.filter((fault) => !pattern.test(fault));
     if (others.length === this.faults.length) throw new Error(`Nothing went wrong as ${pattern}`);
     this.faults.splice(0, Infinity, ...others);
   }
 
-  /** Presses Tab until `selector` has the focus, as somebody without a mouse would. */
+  /** Presses Tab until `selector` has the focus. */
   async tabTo(selector: string): Promise<void> {
     for (let presses = 0; presses < MAX_TAB_STOPS; presses++) {
       if (await hasFocus(this.page, selector)) return;
@@ -88,7 +87,7 @@ export class Tab {
     throw new Error(`Pressed Tab ${MAX_TAB_STOPS} times and never came to ${selector}`);
   }
 
-  /** What was copied last. */
+  /** The text that was copied last. */
   clipboard(): Promise<string> {
     return this.page.evaluate<string>("navigator.clipboard.readText()");
   }
@@ -107,7 +106,7 @@ export class Tab {
   }
 }
 
-/** No page has more. */
+/** More than any page has. */
 const MAX_TAB_STOPS = 50;
 
 export function hasFocus(page: Page, selector: string): Promise<boolean> {
@@ -116,7 +115,7 @@ export function hasFocus(page: Page, selector: string): Promise<boolean> {
   );
 }
 
-/** What whoever comes back to a tab does to it: a page that follows something asks for it at once. */
+/** Imitates returning to a tab, upon which its page loads its data at once. */
 export async function comeBackTo(page: Page): Promise<void> {
   await page.evaluate(`document.dispatchEvent(new Event("visibilitychange"))`);
 }

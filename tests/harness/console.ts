@@ -1,4 +1,4 @@
-/** What a person does with the console's pages, and sees on them. */
+/** Actions on the console's pages, and what they show. */
 
 import type { BrowserContext, Locator, Page } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
@@ -18,7 +18,7 @@ export function freshEmail(): string {
   return `${crypto.randomUUID().slice(0, 8)}@example.com`;
 }
 
-/** By the fields' names. */
+/** Fills in fields, by their names. */
 export async function fill(page: Page, fields: Record<string, string>): Promise<void> {
   for (const [name, value] of Object.entries(fields)) {
     await page.locator(`[name=${name}]`).fill(value);
@@ -29,7 +29,7 @@ export async function submit(page: Page): Promise<void> {
   await page.locator("[type=submit]").click();
 }
 
-/** What is said beside a wrong field: the text that a screen reader is led to. */
+/** The problem shown beside a field, which `aria-describedby` names. */
 export async function problemOf(page: Page, name: string): Promise<string> {
   const field = page.locator(`[name=${name}][aria-invalid=true]`);
   const described = await field.getAttribute("aria-describedby") ?? "";
@@ -46,7 +46,7 @@ export function tokenField(page: Page, label: string): Locator {
   return page.getByRole("region", { name: label, exact: true });
 }
 
-/** What its Copy button puts on the clipboard. */
+/** The text that the field's Copy button puts on the clipboard. */
 export async function copied(tab: Tab, field: Locator): Promise<string> {
   await button(field, en.copy).click();
   await button(field, en.copied).waitFor();
@@ -58,7 +58,7 @@ export interface Look {
   ground: string;
 }
 
-/** The language that the page says it is in, and the colour behind everything. */
+/** The page's language and background colour. */
 export function look(page: Page): Promise<Look> {
   return page.evaluate<Look>(`({
     lang: document.documentElement.lang,
@@ -66,6 +66,6 @@ export function look(page: Page): Promise<Look> {
   })`);
 }
 
-/** The ground's two colours, as web/style/tokens.css has them. */
+/** The two background colours in web/style/tokens.css. */
 export const LIGHT = "rgb(250, 249, 246)";
 export const DARK = "rgb(20, 21, 19)";

@@ -3,7 +3,7 @@
 import { SUBPROTOCOL_V2 } from "../../protocol/frame_v2.ts";
 import { endAfterTests } from "./cleanup.ts";
 import { listNodes } from "./node.ts";
-import type { Ears, HeardCall, Speech, Usage } from "./speech.ts";
+import type { ReceivedCall, Speech, SpeechListener, Usage } from "./speech.ts";
 import { SpeechV1 } from "./speech_v1.ts";
 import { SpeechV2 } from "./speech_v2.ts";
 import { until, within } from "./wait.ts";
@@ -21,13 +21,13 @@ export interface ScriptedNodeOptions {
   nodeId?: string;
 }
 
-export class ScriptedNode implements Ears {
+export class ScriptedNode implements SpeechListener {
   /** Every call that came, oldest first, and those that were called off. */
-  readonly heard: HeardCall[] = [];
+  readonly heard: ReceivedCall[] = [];
   readonly stopped = new Set<string>();
   /** Resolves when the connection has ended. */
   readonly closed: Promise<void>;
-  onCall: (call: HeardCall) => void = () => {};
+  onCall: (call: ReceivedCall) => void = () => {};
   onCancel: (callId: string) => void = () => {};
   readonly #socket: WebSocket;
   readonly #speech: Speech;
@@ -48,7 +48,7 @@ export class ScriptedNode implements Ears {
     this.#socket.addEventListener("close", () => resolve());
     this.#socket.addEventListener("message", ({ data }) => this.#speech.read(data));
     // v2 begins with the gateway's word, v1 with the node's.
-    this.#socket.addEventListener("open", () => wire === 1 && this.greeted());
+    this.#socket.addEventListener("open", () => wire === 1 && this.ready());
   }
 
   /** The name under which the gateway lists it. */
@@ -60,12 +60,12 @@ export class ScriptedNode implements Ears {
     return this.#socket.readyState === WebSocket.OPEN;
   }
 
-  greeted(): void {
+  ready(): void {
     const { models, maxParallel = 1, nodeId } = this.options;
     this.#speech.register({ max_parallel: maxParallel, models, node_id: nodeId, name: nodeId });
   }
 
-  called(call: HeardCall): void {
+  called(call: ReceivedCall): void {
     this.heard.push(call);
     this.onCall(call);
   }
@@ -76,7 +76,7 @@ export class ScriptedNode implements Ears {
   }
 
   /** The oldest call that was not handed out yet, waiting for it if need be. */
-  next(): Promise<HeardCall> {
+  next(): Promise<ReceivedCall> {
     return until("the node is called", () => this.heard.shift());
   }
 

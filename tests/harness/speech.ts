@@ -1,21 +1,21 @@
-/** What a version of the wire is to a scripted node: words for its mouth, and what its ears hear. */
+/** A scripted node's side of the wire, independent of the wire's version. */
 
-export interface HeardCall {
+export interface ReceivedCall {
   id: string;
   model: string;
   stream: boolean;
 }
 
-/** What a model server tells of its tokens. */
+/** The usage that a model server reports. */
 export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
 }
 
-/** One version of the wire, as a node speaks it. */
+/** Encodes and decodes one version of the wire for a node. */
 export interface Speech {
   register(offer: { max_parallel: number; models: string[]; node_id: string; name: string }): void;
-  /** Reads one message, and tells what it asks for. */
+  /** Decodes one message and notifies the listener. */
   read(message: string | ArrayBuffer): void;
   piece(callId: string, content: string): void;
   whole(callId: string, content: string, usage?: Usage): void;
@@ -23,10 +23,10 @@ export interface Speech {
   fail(callId: string, code: number, usage?: Usage): void;
 }
 
-/** What a speech hears. */
-export interface Ears {
-  /** The gateway is ready to be registered with. */
-  greeted(): void;
-  called(call: HeardCall): void;
+/** Receives the gateway's messages. */
+export interface SpeechListener {
+  /** The gateway is ready for the registration. */
+  ready(): void;
+  called(call: ReceivedCall): void;
   cancelled(callId: string): void;
 }

@@ -1,13 +1,13 @@
-/** Wire v1 in a scripted node's mouth: JSON text frames. */
+/** Wire v1 for a scripted node: JSON text frames. */
 
 import type { Frame } from "../../protocol/frame.ts";
 import { piece, usageOnly, whole } from "./chunks.ts";
-import type { Ears, Speech, Usage } from "./speech.ts";
+import type { Speech, SpeechListener, Usage } from "./speech.ts";
 
 export class SpeechV1 implements Speech {
   constructor(
     private readonly send: (message: string) => void,
-    private readonly subscriber: Ears,
+    private readonly subscriber: SpeechListener,
   ) {}
 
   register(offer: Parameters<Speech["register"]>[0]): void {

@@ -1,11 +1,11 @@
-/** Wire v2 in a scripted node's mouth: binary frames, for answers that are smaller than a window. */
+/** Wire v2 for a scripted node: binary frames, for answers smaller than a window. */
 
 import { decodeV2, encodeJson, encodeStreamV2, type FrameV2 } from "../../protocol/codec_v2.ts";
 import type { CallHead, Finish } from "../../protocol/frame_v2.ts";
 import { piece, whole } from "./chunks.ts";
-import type { Ears, Speech, Usage } from "./speech.ts";
+import type { Speech, SpeechListener, Usage } from "./speech.ts";
 
-/** A call that runs, or whose body is still on its way. */
+/** A running call, or one whose body has not arrived completely. */
 interface OpenCall {
   head: CallHead;
   stream: number;
@@ -16,12 +16,12 @@ interface OpenCall {
 const encoder = new TextEncoder();
 
 export class SpeechV2 implements Speech {
-  /** By the call's id. */
+  /** Open calls by id. */
   readonly #open = new Map<string, OpenCall>();
 
   constructor(
     private readonly send: (message: Uint8Array<ArrayBuffer>) => void,
-    private readonly subscriber: Ears,
+    private readonly subscriber: SpeechListener,
   ) {}
 
   register(offer: Parameters<Speech["register"]>[0]): void {
@@ -61,7 +61,7 @@ export class SpeechV2 implements Speech {
   #hear(frame: FrameV2): void {
     switch (frame.type) {
       case "hello":
-        return this.subscriber.greeted();
+        return this.subscriber.ready();
       case "call": {
         const { data: head, stream } = frame;
         this.#open.set(head.id, { head, stream, missingBytes: head.body_bytes, pieces: 0 });
@@ -97,7 +97,7 @@ export class SpeechV2 implements Speech {
   }
 }
 
-/** As a real node tells it: the upstream's word, else its own count of a stream's pieces. */
+/** Counts as a real node does: the upstream's usage, otherwise the number of a stream's pieces. */
 function tallyOf({ head, pieces }: OpenCall, usage?: Usage): Finish {
   const isGuess = usage === undefined && head.stream && pieces > 0;
   return {

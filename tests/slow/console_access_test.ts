@@ -1,4 +1,4 @@
-/** Accessibility of the pages that only some see: the administration, one's own node, dialogs, the palette. */
+/** Accessibility of the pages that need rights or a click: administration, own nodes, dialogs, the palette. */
 
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, Locator, Page } from "playwright-core";

@@ -1,4 +1,4 @@
-/** The console's playground in a real browser: answers that stream in, and answers that mean harm. */
+/** The console's playground in a real browser: streamed answers, and hostile ones. */
 
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
@@ -40,7 +40,7 @@ function join(model: string, maxParallel = 2) {
   return joinNode({ gateway, owner, models: [model], maxParallel });
 }
 
-/** Resolves once the model is chosen: before that there is nobody to ask. */
+/** Resolves once the model is chosen: before that no question can be sent. */
 async function openPlayground(page: Page, model: string): Promise<void> {
   await page.goto(`/playground?model=${model}`);
   const picker = page.locator("main select");
@@ -53,7 +53,7 @@ async function ask(page: Page, text: string): Promise<void> {
 }
 
 test(
-  "an answer is read word by word as it comes, thoughts folded, and says from where and how fast",
+  "an answer is shown as it streams, with folded reasoning, its node and its speed",
   visit(async (_tab, page) => {
     const node = await join("word-model");
     await openPlayground(page, "word-model");
@@ -85,7 +85,7 @@ test(
 );
 
 test(
-  "Stop ends the answer here and on the node, and what was said stays",
+  "Stop ends the answer here and on the node, and the text so far stays",
   visit(async (_tab, page) => {
     const { clientToken } = owner;
     const node = await connectScriptedNode({
@@ -108,7 +108,7 @@ test(
 );
 
 test(
-  "an answer that breaks off says so, and can be asked for again",
+  "an interrupted answer says so, and can be regenerated",
   visit(async (tab, page) => {
     const node = await join("torn-model");
     await openPlayground(page, "torn-model");
@@ -120,7 +120,7 @@ test(
     await page.getByRole("alert").getByText(en.errors.upstream_error).waitFor();
     await page.getByText("Once upon").waitFor();
 
-    // The failure counts against the node for a while; the page says so, and in the reader's words.
+    // The failure penalizes the node for a while, which the page says in the chosen language.
     await button(page, t.again).click();
     await page.getByRole("alert").getByText(/nodes_penalized/).waitFor();
     tab.expectFault(/ 503 .*chat\/completions/);
@@ -128,7 +128,7 @@ test(
 );
 
 test(
-  "two models answer side by side, each with the conversation and the settings that it was given",
+  "two models answer side by side, each from its own conversation and the same settings",
   visit(async (_tab, page) => {
     const [left, right] = await Promise.all([join("left-model"), join("right-model")]);
     await openPlayground(page, "left-model");
@@ -158,7 +158,7 @@ test(
 );
 
 test(
-  "a picture travels with the question",
+  "a picture is sent with the question",
   visit(async (_tab, page) => {
     const node = await join("seeing-model");
     await openPlayground(page, "seeing-model");
@@ -185,7 +185,7 @@ test(
 );
 
 test(
-  "the conversation is there after a reload, and nowhere but in this browser",
+  "a conversation survives a reload, and is stored in this browser only",
   visit(async (tab, page) => {
     const node = await join("kept-model");
     await openPlayground(page, "kept-model");
@@ -199,7 +199,7 @@ test(
     const asked = tab.requests.filter((one) => !/ \/(assets|playground|icon)/.test(one));
     expect(asked.filter((one) => one.startsWith("POST"))).toEqual(["POST /v1/chat/completions"]);
 
-    // Whoever signs in here next has no business with it.
+    // The history is deleted when another account signs in.
     const other = await createAccount(gateway);
     await signInBehindThePage(tab.context, other);
     await page.goto("/playground");
@@ -233,7 +233,7 @@ test(
 );
 
 test(
-  "none of 200 hostile answers runs anything, asks another host, or becomes an element of its own",
+  "none of 200 hostile answers runs code, requests another host, or creates elements of its own",
   visit(async (tab, page) => {
     const payloads = xssPayloads("globalThis.ran=1");
     expect(payloads.length).toBeGreaterThanOrEqual(200);
@@ -274,7 +274,7 @@ test(
       .map((one) => one.outerHTML)`;
     expect(await page.evaluate<string[]>(foreign)).toEqual([]);
     expect(await page.evaluate<unknown>("globalThis.ran")).toBeUndefined();
-    // What goes wrong in a tab, a breach of the page's policy above all, would have been written down.
+    // The tab would have recorded any error, above all violations of the content security policy.
     expect(tab.faults).toEqual([]);
   }),
 );

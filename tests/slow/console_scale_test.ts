@@ -1,4 +1,4 @@
-/** The console with more on the page than anybody reads: a thousand nodes, a hundred thousand calls. */
+/** The console with long lists: a thousand nodes, a hundred thousand calls. */
 
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
@@ -10,7 +10,7 @@ import { signInBehindThePage } from "../harness/console.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { longestTaskMs } from "../harness/long_task.ts";
 
-/** More at once is felt as a jolt. */
+/** A longer task is felt as a jolt. */
 const LIMIT_MS = 100;
 
 let browser: Browser;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 test("a thousand nodes are listed, searched and scrolled through without a jolt", () =>
   inTab(browser, { baseURL: gateway.url }, async ({ context }, page) => {
     const nodes = Array.from({ length: 1000 }, (_, i) => madeUpNode(i));
-    // Each time it is asked, some of them have more to do.
+    // The load of some nodes differs in each answer.
     await context.route("**/api/nodes", (route) => {
       for (const node of nodes) node.active_tasks = Math.floor(Math.random() * 5);
       return route.fulfill({ json: { nodes } });
@@ -42,7 +42,7 @@ test("a thousand nodes are listed, searched and scrolled through without a jolt"
     expect(longest).toBeLessThan(LIMIT_MS);
   }));
 
-test("a hundred thousand calls are gone back through without a jolt", () =>
+test("a hundred thousand calls are scrolled through without a jolt", () =>
   inTab(browser, { baseURL: gateway.url }, async (tab, page) => {
     await signInBehindThePage(tab.context, owner);
     await serveCalls(tab, 100_000);
@@ -57,7 +57,7 @@ test("a hundred thousand calls are gone back through without a jolt", () =>
     expect(longest).toBeLessThan(LIMIT_MS);
   }));
 
-/** Pages as the gateway gives them, but larger: so many small ones would be most of the test's time. */
+/** Larger pages than the gateway's, because many small ones would take most of the test's time. */
 const PAGE = 4000;
 
 async function serveCalls({ context }: Tab, count: number): Promise<void> {
@@ -74,7 +74,7 @@ async function scrollBy(page: Page, pixels: number, steps: number): Promise<void
   for (let step = 0; step < steps; step++) await page.mouse.wheel(0, pixels / steps);
 }
 
-/** Again and again, for the page grows while one scrolls. */
+/** Repeats, because the page grows while it scrolls. */
 async function scrollToEnd(page: Page): Promise<void> {
   const last = page.locator(`[aria-setsize="100000"]`).first();
   while (await last.count() === 0) {

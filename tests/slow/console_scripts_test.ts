@@ -13,13 +13,13 @@ import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
 import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
 import { runCurl } from "../harness/shell.ts";
 
-/** Gateways on one database share it. */
+/** Shared by the gateways of a database. */
 const JWT_SECRET = "a secret of the scripts, which is long enough";
 const PASSWORD = "correct horse battery";
 
 type Script = "caller" | "contributor" | "colleague" | "operator";
 
-/** What one sees the console in. */
+/** Language, theme, width and database of a run. */
 interface Look {
   words: Messages;
   locale: string;
@@ -40,7 +40,7 @@ interface Stage {
   looks: Readonly<Record<Script, Look>>;
 }
 
-/** Each script is played in both languages, in both themes, at both widths and on both databases; together, in all eight looks. */
+/** Each script runs in both languages, themes, widths and databases; together the scripts cover all eight looks. */
 const stages: readonly Stage[] = [
   {
     database: "SQLite",
@@ -72,7 +72,7 @@ beforeAll(async () => {
 describe.each(stages)("on $database", (stage) => {
   let gateway: Gateway;
   let environment: Record<string, string>;
-  /** Has a node that answers anything. */
+  /** Has a node that answers every question. */
   let host: Account;
 
   const play = (

@@ -1,4 +1,4 @@
-/** The console in a real browser, before the built gateway. */
+/** The console in a real browser, served by the built gateway. */
 
 import { beforeAll, expect, test } from "bun:test";
 import { SignJWT } from "jose";
@@ -62,12 +62,12 @@ beforeAll(async () => {
   });
 }, 60_000);
 
-/** In a visitor's tab. */
+/** Plays a scene in a visitor's tab. */
 function visit(scene: Scene, options: Partial<TabOptions> = {}): () => Promise<void> {
   return () => inTab(browser, { baseURL: gateway.url, ...options }, scene);
 }
 
-/** In a tab where the owner is signed in, in a session of its own. */
+/** Plays a scene in a tab where the owner is signed in, with a session of its own. */
 function visitAsOwner(scene: Scene): () => Promise<void> {
   return visit(async (tab, page) => {
     await signInBehindThePage(tab.context, owner);
@@ -76,7 +76,7 @@ function visitAsOwner(scene: Scene): () => Promise<void> {
 }
 
 test(
-  "a visitor reads what this is, and the gateway is not asked who they are",
+  "a visitor sees the introduction, and the gateway is not asked for a user",
   visit(async (tab, page) => {
     await page.goto("/");
     await page.getByRole("heading", { name: en.home.headline }).waitFor();
@@ -88,7 +88,7 @@ test(
 );
 
 test(
-  "a new user calls a live model with the line that comes with a key of their own, and sees it arrive",
+  "a new user creates a key, calls a model with the code shown, and sees the call arrive",
   visit(async (tab, page) => {
     await page.goto("/");
     await page.getByRole("main").getByRole("link", { name: en.nav.register }).click();
@@ -130,7 +130,7 @@ test(
 );
 
 test(
-  "a rotated key is asked about first, and the old one stops working",
+  "rotating a key asks for confirmation, and the old key stops working",
   visit(async (tab, page) => {
     const account = await createAccount(gateway);
     await signInBehindThePage(tab.context, account);
@@ -155,7 +155,7 @@ test(
 );
 
 test(
-  "copying works on an address without TLS, where browsers keep their clipboard from pages",
+  "copying works without TLS, where browsers offer no clipboard API",
   visitAsOwner(async (tab, page) => {
     await page.addInitScript("delete Navigator.prototype.clipboard");
     await page.goto("/dashboard");
@@ -170,7 +170,7 @@ test(
 );
 
 test(
-  "who signs out is out in every tab, and comes back to the page that was wanted",
+  "signing out ends the session in every tab, and signing in returns to the requested page",
   visitAsOwner(async (tab, page) => {
     await page.goto("/dashboard");
     const other = await tab.another();
@@ -195,7 +195,7 @@ test(
 );
 
 test(
-  "a session that expires leads to the login page and back to where one was",
+  "an expired session leads to the login page and back to the same page",
   visitAsOwner(async (tab, page) => {
     await page.goto("/dashboard?from=test");
     await page.getByText(owner.email).waitFor();
@@ -207,7 +207,7 @@ test(
     await submit(page);
     await page.waitForURL("/dashboard?from=test");
 
-    // Who opens the browser a day later is told so once; from then on the gateway is not asked.
+    // A day later the first visit learns that the session has ended; later ones do not ask.
     await page.goto("about:blank");
     await expireSession(tab);
     await page.goto("/dashboard?from=test");
@@ -219,7 +219,7 @@ test(
 );
 
 test(
-  "first steps tick themselves off as they are taken, and can be put away",
+  "the first steps are ticked off as they are taken, and can be dismissed",
   visit(async (tab, page) => {
     const account = await createAccount(gateway);
     await signInBehindThePage(tab.context, account);
@@ -241,7 +241,7 @@ test(
 );
 
 test(
-  "a page that could not be loaded says why, and loads at a second try",
+  "a page that could not be loaded says why, and loads at the second try",
   visitAsOwner(async (tab, page) => {
     const error = { message: "no", type: "server_error", param: null, code: "store_unavailable" };
     const answers = "**/api/user/me";
@@ -261,7 +261,7 @@ test(
 );
 
 test(
-  "one connection tells what changes, and it rests while nobody looks at the tab",
+  "one connection reports all changes, and is closed while the tab is hidden",
   visitAsOwner(async (tab, page) => {
     const opened = () => tab.requests.filter((one) => one === "GET /api/live").length;
     await page.goto("/dashboard");
@@ -287,7 +287,7 @@ test(
 );
 
 test(
-  "a page whose data did not come says why beside what it still has, and mends itself",
+  "a page whose data fails to load says why beside its last data, and recovers by itself",
   visitAsOwner(async (tab, page) => {
     const error = { message: "no", type: "server_error", param: null, code: "internal_error" };
     await page.goto("/keys");
@@ -305,7 +305,7 @@ test(
 );
 
 test(
-  "a key is limited, changed, rotated with an overlap and revoked; one that is gone meanwhile says so",
+  "a key is limited, changed, rotated with an overlap and revoked; revoking it twice shows an error",
   visit(async (tab, page) => {
     const account = await createAccount(gateway);
     await signInBehindThePage(tab.context, account);
@@ -354,7 +354,7 @@ test(
 );
 
 test(
-  "a call stands in the list within a moment of its end, opens to its attempts, and narrows the list",
+  "a call is listed soon after its end, opens to its attempts, and filters the list",
   visit(async (tab, page) => {
     const account = await createAccount(gateway);
     await signInBehindThePage(tab.context, account);
@@ -383,7 +383,7 @@ test(
 );
 
 test(
-  "who changes the password stays, and is out everywhere else",
+  "changing the password keeps this session and ends all others",
   visit(async (tab, page) => {
     const account = await createAccount(gateway);
     await signInBehindThePage(tab.context, account);
@@ -411,7 +411,7 @@ test(
 );
 
 test(
-  "what is wrong with a form is said beside its field, in the reader's language",
+  "problems of a form are shown beside their fields, in the chosen language",
   visit(async (tab, page) => {
     await page.goto("/register");
     await fill(page, { email: "lin", password: "short" });
@@ -434,7 +434,7 @@ test(
 );
 
 test(
-  "password managers are told what each field is",
+  "the fields have the autocomplete values that password managers need",
   visit(async (_tab, page) => {
     const roleOf = (name: string) => page.locator(`[name=${name}]`).getAttribute("autocomplete");
     for (
@@ -448,7 +448,7 @@ test(
 );
 
 test(
-  "a chosen language and theme outlive a reload, and are there before the first paint",
+  "a chosen language and theme survive a reload, and apply before the first paint",
   visit(async (tab, page) => {
     await page.goto("/nodes");
     await page.getByRole("heading", { name: en.nodes.title }).waitFor();
@@ -469,7 +469,7 @@ test(
 );
 
 test.each([["light", DARK], ["dark", LIGHT]] as const)(
-  "the first press on the theme switch shows, where the system is %s",
+  "the first press on the theme switch changes the theme, where the system is %s",
   (colorScheme, ground) =>
     visit(async (_tab, page) => {
       await page.goto("/");
@@ -506,7 +506,7 @@ test(
 );
 
 test(
-  "without a mouse one can make an account, copy a token and think twice about a new one",
+  "an account is created, a token copied and a rotation cancelled by keyboard alone",
   visit(async (tab, page) => {
     await page.goto("/");
     await tab.tabTo("main a[href='/register']");
@@ -536,7 +536,7 @@ test(
 );
 
 test(
-  "no script can read the session, and none that is not the console's runs",
+  "no script can read the session, and no foreign script runs",
   visitAsOwner(async (tab, page) => {
     await page.goto("/dashboard");
     await page.getByText(owner.email).waitFor();
@@ -559,7 +559,7 @@ test(
 );
 
 test(
-  "another site can neither read a session nor end it nor begin one",
+  "another site can neither read a session nor end or start one",
   visitAsOwner(async (tab, page) => {
     const site = startForeignSite();
     const foreign = await tab.context.newPage();
@@ -582,7 +582,7 @@ async function sessionCookie(tab: Tab) {
   return found;
 }
 
-/** Puts a session in the place of the owner's that this gateway signed too, and that ended an hour ago. */
+/** Replaces the owner's session with one that this gateway signed and that expired an hour ago. */
 async function expireSession(tab: Tab): Promise<void> {
   const nowSeconds = Math.floor(Date.now() / 1000);
   const value = await new SignJWT()
@@ -600,14 +600,14 @@ async function statusOf(apiToken: string): Promise<number> {
   return (await ask(`${gateway.url}/v1/models`, { token: apiToken })).status;
 }
 
-/** Resolves with the address of a site whose forms end and begin sessions at the gateway. */
+/** Resolves with the address of a site whose forms try to end and start sessions at the gateway. */
 function startForeignSite(): string {
   const page = (action: string, field = "") => {
     const html = `<form method=post enctype=text/plain action="${gateway.url}${action}">` +
       `${field}<button>go</button></form>`;
     return new Response(html, { headers: { "content-type": "text/html" } });
   };
-  // A form's `name=value`, sent as plain text, can read as JSON.
+  // A form's `name=value`, sent as plain text, can be valid JSON.
   const login = JSON.stringify({ email: owner.email, password: owner.password, rest: "" });
   const field = `<input name='${login.slice(0, -2)}' value='"}'>`;
   const server = Bun.serve({
@@ -619,6 +619,6 @@ function startForeignSite(): string {
     },
   });
   endAfterTests(() => server.stop(true));
-  // Not 127.0.0.1, so another site.
+  // Another host than 127.0.0.1, and so another site.
   return `http://localhost:${server.port}`;
 }

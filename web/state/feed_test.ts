@@ -61,7 +61,7 @@ test("an event without a subscriber is not even parsed", async () => {
   expect(() => opened[0]?.dispatchEvent(broken)).not.toThrow();
 });
 
-test("a change of page keeps the connection, and the last subscriber's leaving closes it", async () => {
+test("changing the page keeps the connection, and unmounting the last subscriber closes it", async () => {
   const { hook } = await subscribe();
   opened[0]?.accept();
   await hook.unmount();
@@ -77,7 +77,7 @@ test("a change of page keeps the connection, and the last subscriber's leaving c
   expect(next.received).toEqual([]);
 });
 
-test("one of two subscribers that leaves takes nothing from the other", async () => {
+test("unmounting one of two subscribers does not affect the other", async () => {
   const stays = await subscribe();
   const leaves = await subscribe();
   await leaves.hook.unmount();
@@ -135,7 +135,7 @@ test("a refused stream is opened again after five seconds, once, however often i
   expect(opened[1]?.readyState).toBe(FakeEventSource.CLOSED);
 });
 
-test("a refused stream is not opened again once nobody looks at the tab", async () => {
+test("a refused stream is not opened again once the tab is hidden", async () => {
   await subscribe();
   opened[0]?.fail(true);
   setHidden(true);

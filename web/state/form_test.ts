@@ -81,7 +81,7 @@ test("a form is busy until it is answered, and submits once", async () => {
   expect(form.hook.current.isBusy.value).toBe(false);
 });
 
-test("a rejection about a field stands beside that field and moves the focus there", async () => {
+test("a rejection about a field is shown beside that field and moves the focus there", async () => {
   const form = await openForm();
   await form.type("email", "a");
   await form.type("password", "b");
@@ -96,7 +96,7 @@ test("a rejection about a field stands beside that field and moves the focus the
   expect(form.hook.current.problem("email")).toBe("no e-mail");
 });
 
-test("a rejection about no field is one of the whole form, and the focus stays", async () => {
+test("a rejection about no field belongs to the whole form, and the focus stays", async () => {
   const form = await openForm();
   await form.type("email", "a");
   await form.type("password", "b");
@@ -110,7 +110,7 @@ test("a rejection about no field is one of the whole form, and the focus stays",
   expect(form.hook.current.failure).toBeNull();
 });
 
-test("a cleared form is as it was at first, and shows no problem", async () => {
+test("a cleared form has its initial values, and shows no problem", async () => {
   const form = await openForm();
   await form.type("email", "a");
   await form.submit();

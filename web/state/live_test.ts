@@ -79,7 +79,7 @@ test("the loader of the last render is used, without loading at once", async () 
   await hook.unmount();
 });
 
-test("a changed key loads at once, and what was under way is aborted and forgotten", async () => {
+test("a changed key loads at once, and the request under way is aborted and ignored", async () => {
   const { loads, load } = loader();
   const hook = await mount(() => useLive(load, 1_000, ["a"]));
   await hook.rerender(() => useLive(load, 1_000, ["a"]));
@@ -104,7 +104,7 @@ test("another interval takes effect at once", async () => {
   await hook.unmount();
 });
 
-test("without an interval nothing is loaded, in no tab and at no time", async () => {
+test("without an interval nothing is ever loaded", async () => {
   const { loads, load } = loader();
   const hook = await mount(() => useLive(load, null));
   await advance(60_000);
@@ -125,7 +125,7 @@ test("a hidden tab loads nothing, and a visible one loads at once", async () => 
   await hook.unmount();
 });
 
-test("a component that is gone loads nothing more, and what was under way is aborted", async () => {
+test("an unmounted component loads nothing more, and its request is aborted", async () => {
   const { loads, load } = loader();
   const hook = await mount(() => useLive(load, 1_000));
   await hook.unmount();
@@ -138,7 +138,7 @@ test("a component that is gone loads nothing more, and what was under way is abo
   expect(jest.getTimerCount()).toBe(0);
 });
 
-test("a component that goes between two requests leaves no timer behind", async () => {
+test("a component that is unmounted between two requests leaves no timer behind", async () => {
   const { loads, load } = loader();
   const hook = await mount(() => useLive(load, 1_000));
   await settle(() => loads[0]?.answer("one"));
@@ -147,7 +147,7 @@ test("a component that goes between two requests leaves no timer behind", async 
   expect(jest.getTimerCount()).toBe(0);
 });
 
-test("what an unreachable gateway kept back is loaded as soon as it is back", async () => {
+test("data that failed because the gateway was unreachable is loaded as soon as it is back", async () => {
   const { loads, load } = loader();
   const hook = await mount(() => useLive(load, 60_000));
   await settle(() => {
@@ -165,7 +165,7 @@ test("what an unreachable gateway kept back is loaded as soon as it is back", as
   await hook.unmount();
 });
 
-test("the time moves once a second, only while somebody reads it", () => {
+test("the time is updated once a second, only while it is read", () => {
   const seen: number[] = [];
   setSystemTime(10_000);
   const stop = effect(() => void seen.push(now.value));

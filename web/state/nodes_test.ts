@@ -64,7 +64,7 @@ test("a visitor's page polls every two seconds, a user's every minute beside the
   expect(gateway.requests).toHaveLength(asked + 1);
 });
 
-test("a failed poll keeps what was known, with the error beside it until the next answer", async () => {
+test("a failed poll keeps the last nodes, with the error beside them until the next answer", async () => {
   gateway.answers["GET /api/nodes"] = json({ nodes: [studio] });
   page = await mount(useNodes);
   gateway.answers["GET /api/nodes"] = failure(503, "store_unavailable");
@@ -75,7 +75,7 @@ test("a failed poll keeps what was known, with the error beside it until the nex
   expect(shown()).toEqual({ connected: [garage], gone: [], error: null });
 });
 
-test("a node that the feed reports is added, or takes the place of what was known of it", async () => {
+test("a node that the feed reports is added, or replaces its earlier state", async () => {
   await openFed();
   const attic = aNode({ id: "attic" });
   await send("node", attic);
@@ -94,7 +94,7 @@ test("a first node that the feed reports is shown before any answer", async () =
   expect(shown()).toEqual({ connected: [studio], gone: [], error: null });
 });
 
-test("a node that disconnects is listed with how it went, once, until it is back", async () => {
+test("a node that disconnects is listed with the reason, once, until it reconnects", async () => {
   await openFed();
   await send("node_gone", { id: "studio", name: "studio", gone });
   expect(shown()).toEqual({ connected: [garage], gone: [{ last: studio, gone }], error: null });
@@ -107,7 +107,7 @@ test("a node that disconnects is listed with how it went, once, until it is back
   expect(shown().gone.map(({ last }) => last.id)).toEqual(["studio"]);
 });
 
-test("a node of which nothing was known leaves nothing behind, and hides no other", async () => {
+test("the disconnect of an unknown node changes nothing", async () => {
   await openFed();
   await send("node_gone", { id: "studio", name: "studio", gone });
   await send("node_gone", { id: "stranger", name: "stranger", gone });
@@ -115,7 +115,7 @@ test("a node of which nothing was known leaves nothing behind, and hides no othe
   expect(shown().gone).toEqual([{ last: studio, gone }]);
 });
 
-test("nothing is known to be gone while it is not known what is there", async () => {
+test("before the first answer, disconnects and loads change nothing", async () => {
   session.value = { state: "in", user: aUser() };
   gateway.answers["GET /api/nodes"] = never;
   page = await mount(useNodes);
@@ -125,7 +125,7 @@ test("nothing is known to be gone while it is not known what is there", async ()
   expect(shown().connected).toBeNull();
 });
 
-test("a snapshot replaces all nodes, and brings back those that were gone", async () => {
+test("a snapshot replaces all nodes, and removes its nodes from the disconnected ones", async () => {
   await openFed();
   await send("node_gone", { id: "studio", name: "studio", gone });
   await send("node_gone", { id: "garage", name: "garage", gone });
@@ -135,7 +135,7 @@ test("a snapshot replaces all nodes, and brings back those that were gone", asyn
   expect(shown().connected).toEqual([garage]);
 });
 
-test("the load of the nodes that the feed names is moved on, and no other's", async () => {
+test("a load event updates the nodes that it names, and no others", async () => {
   await openFed();
   await send("load", { studio: 2 });
   expect(shown().connected).toEqual([{ ...studio, active_tasks: 2 }, garage]);

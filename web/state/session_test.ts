@@ -60,7 +60,7 @@ test("an old mark says nothing about a session that was never seen here", async 
   expect<unknown>(session.value).toEqual({ state: "out", why: "never" });
 });
 
-test("an unreachable gateway is said so while nothing is known yet, and again at the next try", async () => {
+test("an unreachable gateway is reported until the first answer, with the latest error", async () => {
   await refreshSession();
   expect<unknown>(session.value).toMatchObject({
     state: "unreachable",
@@ -120,13 +120,13 @@ test("creating an account signs in with it, and a refused one does not try", asy
   expect<unknown>(session.value).toEqual({ state: "in", user });
 });
 
-test("the first administrator is signed in once made", async () => {
+test("the first administrator is signed in once created", async () => {
   gateway.answers["POST /api/setup"] = json({ user });
   await setUp({ code: "c", email: "a@example.org", password: "p", registration: "invite" });
   expect<unknown>(session.value).toEqual({ state: "in", user });
 });
 
-test("signing out leaves by the user's wish, also when the feed reports the end first", async () => {
+test("signing out counts as the user's own leaving, also when the feed reports the end first", async () => {
   session.value = { state: "in", user };
   gateway.answers["POST /api/auth/logout"] = () => {
     sessionOver();

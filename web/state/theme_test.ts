@@ -20,7 +20,7 @@ test("the page shows the system's theme as it changes, until another one is chos
   expect(isDark.value).toBe(true);
 });
 
-test("the page is told the chosen theme, and none for the system's", () => {
+test("the page's data-theme names the chosen theme, and is absent for the system's", () => {
   theme.value = "dark";
   expect(document.documentElement.dataset.theme).toBe("dark");
   theme.value = "system";

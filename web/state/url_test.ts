@@ -16,7 +16,7 @@ async function openPage(pathname: string, search: string) {
   return page;
 }
 
-test("a choice is read from the address, and is the empty string where it is not there", async () => {
+test("a choice is read from the address, and is the empty string where it is absent", async () => {
   const page = await openPage("/calls", "?model=a%20b&side=provided");
   expect(page.current.get("model")).toBe("a b");
   expect(page.current.get("side")).toBe("provided");
@@ -24,7 +24,7 @@ test("a choice is read from the address, and is the empty string where it is not
   await page.unmount();
 });
 
-test("a changed choice takes the place of the address, and the others stay", async () => {
+test("changing a choice replaces the address, and keeps the other choices", async () => {
   const page = await openPage("/calls", "?model=llama");
   await settle(() => page.current.set({ side: "provided" }));
   expect(history.log).toEqual(["replace /calls?model=llama&side=provided"]);
@@ -32,7 +32,7 @@ test("a changed choice takes the place of the address, and the others stay", asy
   await page.unmount();
 });
 
-test("a step leaves the address before it in the browser's history", async () => {
+test("a step keeps the previous address in the browser's history", async () => {
   const page = await openPage("/calls", "");
   await settle(() => page.current.set({ model: "qwen" }, true));
   expect(history.log).toEqual(["push /calls?model=qwen"]);

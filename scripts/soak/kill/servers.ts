@@ -2,7 +2,7 @@
 
 import type { Behaviour, UpstreamCall } from "../../../tests/harness/upstream.ts";
 import type { ScriptedNode } from "../../../tests/harness/scripted_node.ts";
-import type { HeardCall, Usage } from "../../../tests/harness/speech.ts";
+import type { ReceivedCall, Usage } from "../../../tests/harness/speech.ts";
 import type { AuditEvent } from "./plan.ts";
 
 /** What was asked of all servers together for one call, and said by them. */
@@ -122,7 +122,7 @@ export function direct(node: ScriptedNode, partOf: (model: string) => Part | und
   };
 }
 
-async function play(node: ScriptedNode, call: HeardCall, part: Part): Promise<void> {
+async function play(node: ScriptedNode, call: ReceivedCall, part: Part): Promise<void> {
   const { deed, served, confirms } = part;
   served.attempts++;
   if (deed.is === "refuse") return node.fail(call.id, deed.status);

@@ -28,7 +28,7 @@ test("a password is measured in bytes, as the gateway measures it", () => {
   expect(problem("密".repeat(25))).toBe(words.passwordLong(75));
 });
 
-test("who signs in may have a password of any length", () => {
+test("an existing password may have any length", () => {
   expect(loginProblems({ ...good, password: "old" }, words)).toEqual({});
 });
 

@@ -26,7 +26,7 @@ const call: CallView = {
   attempts: [],
 };
 
-test("a call that has just ended is listed where every part of the filter fits it", () => {
+test("a call that has just ended is listed when it matches every part of the filter", () => {
   const good: CallFilter[] = [{}, { model: "llama", key: "k1" }, { outcome: "failed" }, {
     status: 502,
     node: "n1",
@@ -46,6 +46,6 @@ test("a call that has just ended is listed where every part of the filter fits i
   for (const filter of bad) expect(fits(call, filter)).toBe(false);
 });
 
-test("a caller who left is no failure", () => {
+test("a call that its caller cancelled is no failure", () => {
   expect(fits({ ...call, outcome: "cancelled", status: 499 }, { outcome: "failed" })).toBe(false);
 });

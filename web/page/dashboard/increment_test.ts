@@ -36,14 +36,14 @@ const one = {
   completion_tokens: 3,
 } as const;
 
-test("what has just ended is added to the sum, to its model and to the step that it belongs to", () => {
+test("calls that have just ended are added to the sum, to their model and to their step", () => {
   const now = incremented(view, [one], {}, 130_000);
   expect(now.total).toMatchObject({ calls: 12, errors: 2, prompt_tokens: 107 });
   expect(now.series.map(({ calls }) => calls)).toEqual([10, 12]);
   expect(now.by_model[0]?.calls).toBe(12);
 });
 
-test("what belongs to another side, another model or nobody knows which key changes nothing", () => {
+test("calls of another side or model change nothing, nor does any where the view is filtered by key", () => {
   expect(incremented(view, [{ ...one, side: "provided" }], {}, 0)).toEqual(view);
   expect(incremented(view, [one], { model: "qwen" }, 0)).toEqual(view);
   expect(incremented(view, [one], { key: "k1" }, 0)).toEqual(view);

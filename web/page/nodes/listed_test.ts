@@ -29,12 +29,12 @@ const all = listed({
   error: null,
 }, [away, { ...away, id: "b9" }]);
 
-test("nodes stand in the order in which people count, those that went and one's own among them", () => {
+test("nodes are sorted by name with numbers in order, disconnected and own ones among them", () => {
   expect(all.map(({ name }) => name)).toEqual(["b9", "b10", "garage", "sick", "went"]);
   expect(all.map(stateOf)).toEqual(["ready", "ready", "away", "penalized", "away"]);
 });
 
-test("a list is narrowed by what needs attention, by whose it is, and by every word", () => {
+test("a list is filtered by state, by owner and by every word of the query", () => {
   const names = (view: Parameters<typeof narrowed>[1], query = "") =>
     narrowed(all, view, query).map(({ name }) => name);
   expect(names("working")).toEqual(["b9", "b10"]);

@@ -9,11 +9,11 @@ function penalty(model: string | null, leftMs: number) {
   return { model, code: "node_silent", reason: "timeout", until: nowMs + leftMs };
 }
 
-test("nothing stands against a node that was never penalised", () => {
+test("a node without penalties has no obstacles", () => {
   expect(obstacles(aNode(), nowMs)).toEqual([]);
 });
 
-test("a penalised node tells why, and how many seconds are left, never fewer than none", () => {
+test("a penalized node has one obstacle with its reason and the seconds left, never below zero", () => {
   const penalised = aNode({ state: "penalized", penalized: true, penalty_reason: "timeout" });
   const told = (leftMs: number) =>
     obstacles({ ...penalised, penalized_until: nowMs + leftMs }, nowMs);
@@ -22,7 +22,7 @@ test("a penalised node tells why, and how many seconds are left, never fewer tha
   expect(told(-9000)).toEqual([{ ...why, secondsLeft: 0 }]);
 });
 
-test("a node that is being tried still tells what it was penalised for", () => {
+test("a probing node keeps the reason of its penalty", () => {
   const tried = aNode({ state: "probing", penalties: [penalty("llama", -1)] });
   expect(obstacles(tried, nowMs)).toEqual([{
     model: null,
@@ -32,7 +32,7 @@ test("a node that is being tried still tells what it was penalised for", () => {
   }]);
 });
 
-test("what stands against some models only is told by model", () => {
+test("penalties of single models are listed by model", () => {
   const penalties = [penalty("llama", 4200), penalty("qwen", -1)];
   expect(obstacles(aNode({ state: "busy", penalties }), nowMs)).toEqual([
     { model: "llama", code: "node_silent", reason: "timeout", secondsLeft: 5 },
@@ -40,13 +40,13 @@ test("what stands against some models only is told by model", () => {
   ]);
 });
 
-test("nothing is told against a node that drains: it will not come back by waiting", () => {
+test("a draining node has no obstacles, because waiting does not bring it back", () => {
   expect(obstacles(aNode({ state: "draining", penalties: [penalty(null, 9000)] }), nowMs)).toEqual(
     [],
   );
 });
 
-test("live models are those that some node takes calls of, each once, by name", () => {
+test("live models are those that some node takes calls for, each once, sorted by name", () => {
   expect(liveModels([
     aNode({ supported_models: ["qwen", "llama"] }),
     aNode({ supported_models: ["llama"] }),

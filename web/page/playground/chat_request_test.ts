@@ -4,7 +4,7 @@ import { chatBody, noParameters } from "./chat_request.ts";
 
 const asked = (text: string, images: string[] = []) => ({ text, images });
 
-test("answers that said nothing are left out, and so are settings that were left to the model", () => {
+test("empty answers and unset parameters are left out", () => {
   const exchanges = [
     { asked: asked("one"), answered: "1" },
     { asked: asked("two"), answered: "" },
@@ -22,7 +22,7 @@ test("answers that said nothing are left out, and so are settings that were left
   });
 });
 
-test("a picture without words is a message of its own", () => {
+test("a picture without text is a message of its own", () => {
   const url = "data:image/png;base64,AA==";
   const body = chatBody("m", "", [{ asked: asked("", [url]), answered: null }], noParameters);
   expect(body.messages).toEqual([
@@ -38,14 +38,14 @@ const body = chatBody(
 );
 const call = { address: "https://colink.example", apiToken: "sk-colink-abc", body };
 
-test("a shell reads the curl line as the same call, whatever was said", async () => {
+test("a shell reads the curl command as the same call, whatever the question contains", async () => {
   const line = programs.curl(call).replace(/^curl -N/, "printf '%s\\n'");
   const words = await new Response(Bun.spawn(["sh", "-c", line]).stdout).text();
   const data = words.slice(words.indexOf("-d\n") + 3);
   expect(JSON.parse(data)).toEqual({ ...body, stream: true });
 });
 
-test("the JavaScript program is JavaScript, and the Python one says the same", () => {
+test("the JavaScript program parses, and the Python one makes the same call", () => {
   const code = programs.JavaScript(call);
   expect(() => new Bun.Transpiler({ loader: "js" }).transformSync(code)).not.toThrow();
   for (const program of [code, programs.Python(call)]) {
