@@ -1,7 +1,7 @@
 /** A secret of the user's: masked until shown, copied without being shown. */
 
 import type { ComponentChildren } from "preact";
-import type { Signal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { messages } from "../state/locale.ts";
 import { CopyButton } from "./CopyButton.tsx";
 import { Icon } from "./Icon.tsx";
@@ -13,15 +13,15 @@ interface Props {
   label: string;
   hint: string;
   value: string;
-  /** Shared by all parts of the page that show the same secret. */
-  isShown: Signal<boolean>;
+  /** Whether the secret is shown at first. */
+  isShownAtFirst?: boolean;
   /** Further buttons. */
   children?: ComponentChildren;
 }
 
-export function CopyField({ label, hint, value, isShown, children }: Props) {
+export function CopyField({ label, hint, value, isShownAtFirst = false, children }: Props) {
   const t = messages.value;
-  const toggle = () => isShown.value = !isShown.value;
+  const isShown = useSignal(isShownAtFirst);
   return (
     <section class={style.copyField} aria-label={label} data-part="copy-field">
       <div>
@@ -36,7 +36,7 @@ export function CopyField({ label, hint, value, isShown, children }: Props) {
           class={buttonClass("small")}
           aria-pressed={isShown.value}
           aria-label={`${isShown.value ? t.hide : t.show}: ${label}`}
-          onClick={toggle}
+          onClick={() => isShown.value = !isShown.value}
         >
           <Icon name={isShown.value ? "eyeOff" : "eye"} />
           {isShown.value ? t.hide : t.show}

@@ -1,6 +1,6 @@
 /** The account's two tokens: show, copy, rotate. */
 
-import { type Signal, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import type { TokenKind, UserView } from "../../api/mod.ts";
 import { messages } from "../state/locale.ts";
 import { rotateToken } from "../state/session.ts";
@@ -12,13 +12,7 @@ import { buttonClass } from "./button.ts";
 import * as panelStyle from "./panel.module.css";
 import * as style from "./TokenPanel.module.css";
 
-interface Props {
-  user: UserView;
-  isApiShown: Signal<boolean>;
-  isClientShown: Signal<boolean>;
-}
-
-export function TokenPanel({ user, isApiShown, isClientShown }: Props) {
+export function TokenPanel({ user }: { user: UserView }) {
   const t = messages.value.dashboard;
   return (
     <section aria-labelledby="tokens">
@@ -29,7 +23,6 @@ export function TokenPanel({ user, isApiShown, isClientShown }: Props) {
           label={t.apiToken}
           hint={t.apiTokenHint}
           value={user.api_token}
-          isShown={isApiShown}
           question={t.rotateApi}
         />
         <Token
@@ -37,7 +30,6 @@ export function TokenPanel({ user, isApiShown, isClientShown }: Props) {
           label={t.clientToken}
           hint={t.clientTokenHint}
           value={user.client_token}
-          isShown={isClientShown}
           question={t.rotateClient}
         />
       </div>
@@ -50,11 +42,10 @@ interface TokenProps {
   label: string;
   hint: string;
   value: string;
-  isShown: Signal<boolean>;
   question: { title: string; text: string };
 }
 
-function Token({ kind, label, hint, value, isShown, question }: TokenProps) {
+function Token({ kind, label, hint, value, question }: TokenProps) {
   const t = messages.value.dashboard;
   const isAsking = useSignal(false);
   const wasRotated = useSignal(false);
@@ -64,7 +55,7 @@ function Token({ kind, label, hint, value, isShown, question }: TokenProps) {
   };
   return (
     <div class={style.token}>
-      <CopyField label={label} hint={hint} value={value} isShown={isShown}>
+      <CopyField label={label} hint={hint} value={value}>
         <button
           type="button"
           class={buttonClass("small")}

@@ -4,6 +4,7 @@ import type { NodeView } from "../../api/mod.ts";
 import type { IconName } from "../part/Icon.tsx";
 import { nodePath, paths, tryPath } from "../route.ts";
 import { locale, messages, otherLocale } from "../state/locale.ts";
+import { matches } from "../state/query.ts";
 import { session, signOut } from "../state/session.ts";
 import { theme } from "../state/theme.ts";
 import { destinations } from "./destinations.ts";
@@ -87,8 +88,5 @@ export function found(
   query: string,
   limit: number,
 ): Command[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  return all
-    .filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
-    .slice(0, limit);
+  return all.filter(({ name }) => matches(query, name)).slice(0, limit);
 }

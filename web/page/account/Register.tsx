@@ -2,7 +2,7 @@
 
 import { useLocation, useRoute } from "preact-iso/router";
 import { useEffect } from "preact/hooks";
-import { api } from "../../api.ts";
+import { api, type ApiError } from "../../api.ts";
 import { type Credentials, registrationProblems } from "./credentials.ts";
 import { AccountForm } from "./AccountForm.tsx";
 import { ErrorNotice, Notice } from "../../part/Notice.tsx";
@@ -60,7 +60,7 @@ export function Register() {
   );
 }
 
-function Unreachable({ error }: { error: Parameters<typeof ErrorNotice>[0]["error"] }) {
+function Unreachable({ error }: { error: ApiError }) {
   return (
     <Page title={messages.value.account.registerTitle} width="narrow">
       <ErrorNotice error={error} />

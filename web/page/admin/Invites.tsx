@@ -12,18 +12,14 @@ import { SelectField } from "../../part/SelectField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
 import { paths } from "../../route.ts";
-import { gatewayAddress } from "../../snippet.ts";
 import { useChanging } from "../../state/changing.ts";
-import { useLive } from "../../state/live.ts";
+import { useGatewayAddress } from "../../state/address.ts";
 import { formatMoment, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./Invites.module.css";
 import * as tableStyle from "../../part/Table.module.css";
-
-/** The gateway's address rarely changes. */
-const REFRESH_ADDRESS_MS = 60_000;
 
 export function Invites() {
   const t = messages.value.admin;
@@ -93,7 +89,7 @@ function NewInvite({ onChange }: { onChange: () => void }) {
 
 function InviteLink({ code }: { code: string }) {
   const t = messages.value.admin;
-  const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);
+  const address = useGatewayAddress();
   const link = `${address}${paths.register}?invite=${encodeURIComponent(code)}`;
   return (
     <Notice tone="good">

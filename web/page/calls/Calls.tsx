@@ -4,8 +4,8 @@ import type { CallFilter, CallOutcome, Side } from "../../../api/mod.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Failure.tsx";
+import { FilterChips } from "../../part/FilterChips.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
-import { Icon } from "../../part/Icon.tsx";
 import { LongList } from "../../part/LongList.tsx";
 import { Page } from "../../part/Page.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
@@ -22,7 +22,6 @@ import * as callRowStyle from "./CallRow.module.css";
 import * as buttonStyle from "../../part/button.module.css";
 import * as pageStyle from "../../part/Page.module.css";
 import * as formStyle from "../../part/form.module.css";
-import * as chipStyle from "../../part/chip.module.css";
 
 export function Calls() {
   return <Guarded>{() => <Book />}</Guarded>;
@@ -137,25 +136,12 @@ function Filters({ choices }: { choices: UrlChoices }) {
 }
 
 function Narrowed({ choices }: { choices: UrlChoices }) {
-  const t = messages.value;
-  const chosen = narrowings.filter((name) => choices.get(name) !== "");
-  if (chosen.length === 0) return <p class="hint">{t.calls.howToNarrow}</p>;
-  return (
-    <ul class={chipStyle.chips} aria-label={t.dashboard.narrowed}>
-      {chosen.map((name) => (
-        <li key={name}>
-          <button
-            type="button"
-            class={chipStyle.chip}
-            aria-label={t.dashboard.widen(choices.get(name))}
-            onClick={() => choices.set({ [name]: "" }, true)}
-          >
-            {t.calls.narrowings[name]}: {choices.get(name)} <Icon name="close" />
-          </button>
-        </li>
-      ))}
-    </ul>
-  );
+  const t = messages.value.calls;
+  const filters = narrowings.map((name) => ({ name, value: choices.get(name) }))
+    .filter(({ value }) => value !== "")
+    .map(({ name, value }) => ({ name, value, text: `${t.narrowings[name]}: ${value}` }));
+  if (filters.length === 0) return <p class="hint">{t.howToNarrow}</p>;
+  return <FilterChips filters={filters} onRemove={(name) => choices.set({ [name]: "" }, true)} />;
 }
 
 function filterOf(choices: UrlChoices): CallFilter {

@@ -1,13 +1,12 @@
 /** The user's usage, made and served, over time and by model, key and node; and the account's two tokens. */
 
-import { useSignal } from "@preact/signals";
 import type { Side, UsageFilter, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
+import { Failure } from "../../part/Failure.tsx";
+import { FilterChips } from "../../part/FilterChips.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
-import { Icon } from "../../part/Icon.tsx";
-import { ErrorNotice } from "../../part/Notice.tsx";
 import { Page } from "../../part/Page.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { TokenPanel } from "../../part/TokenPanel.tsx";
@@ -25,7 +24,6 @@ import { Totals } from "./Totals.tsx";
 import { Trend } from "./Trend.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as pageStyle from "../../part/Page.module.css";
-import * as chipStyle from "../../part/chip.module.css";
 
 /** Poll interval; the feed reports changes in between. */
 const REFRESH_MS = 30_000;
@@ -47,8 +45,6 @@ function Overview({ user }: { user: UserView }) {
   const choices = useChoices();
   const side = sides.find((one) => one === choices.get("side")) ?? "made";
   const range = rangeOf(choices.get("range"));
-  const isApiShown = useSignal(false);
-  const isClientShown = useSignal(false);
   useLive(refreshSession, isFed.value ? REFRESH_USER_FED_MS : REFRESH_USER_MS);
   useFeed("usage", countCalls);
 
@@ -77,7 +73,7 @@ function Overview({ user }: { user: UserView }) {
     >
       <Totals user={user} />
       <Usage side={side} range={range} choices={choices} />
-      <TokenPanel user={user} isApiShown={isApiShown} isClientShown={isClientShown} />
+      <TokenPanel user={user} />
     </Page>
   );
 }
@@ -89,7 +85,6 @@ interface UsageProps {
 }
 
 function Usage({ side, range, choices }: UsageProps) {
-  const t = messages.value.dashboard;
   const chosen = Object.fromEntries(
     filters.map((name) => [name, choices.get(name) || undefined]),
   ) as Pick<UsageFilter, typeof filters[number]>;
@@ -106,40 +101,28 @@ function Usage({ side, range, choices }: UsageProps) {
   });
   const { data: view, error } = live.value;
 
-  if (!view) return error ? <Failed error={error} /> : <Bones count={2} />;
-  const isNarrowed = filters.some((name) => chosen[name] !== undefined);
+  if (!view) return error ? <Failure error={error} /> : <Bones count={2} />;
+  const inUse = filters.flatMap((name) => {
+    const value = chosen[name];
+    return value === undefined ? [] : [{ name, value, text: value }];
+  });
+  const isNarrowed = inUse.length > 0;
   if (view.total.calls === 0 && view.before.calls === 0 && !isNarrowed) {
     return <Nothing side={side} />;
   }
   return (
     <>
-      {error && <Failed error={error} />}
+      <Failure error={error} />
       {isNarrowed && (
-        <ul class={chipStyle.chips} aria-label={t.narrowed}>
-          {filters.map((name) =>
-            chosen[name] && (
-              <li key={name}>
-                <button
-                  type="button"
-                  class={chipStyle.chip}
-                  aria-label={t.widen(chosen[name])}
-                  onClick={() => choices.set({ [name]: "" })}
-                >
-                  {chosen[name]} <Icon name="close" />
-                </button>
-              </li>
-            )
-          )}
-        </ul>
+        <FilterChips
+          filters={inUse}
+          onRemove={(name) => choices.set({ [name]: "" })}
+        />
       )}
       <Trend view={view} />
       <Shares view={view} onNarrow={(name, id) => choices.set({ [name]: id }, true)} />
     </>
   );
-}
-
-function Failed({ error }: { error: Parameters<typeof ErrorNotice>[0]["error"] }) {
-  return error.code === "unreachable" ? null : <ErrorNotice error={error} />;
 }
 
 function Nothing({ side }: { side: Side }) {

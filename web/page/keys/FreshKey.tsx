@@ -25,7 +25,6 @@ const PLACEHOLDER = "model-name";
 
 export function FreshKey({ created: { key, token }, onDone }: Props) {
   const t = messages.value.keys;
-  const isShown = useSignal(true);
   const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? [];
   const live = liveModels(nodes, serverNow());
   const model = live.find((one) => key.models?.includes(one) ?? true) ?? PLACEHOLDER;
@@ -35,7 +34,7 @@ export function FreshKey({ created: { key, token }, onDone }: Props) {
         label={key.name}
         hint={t.kinds[key.kind]}
         value={token}
-        isShown={isShown}
+        isShownAtFirst
       />
       {key.kind === "api" && (
         <>

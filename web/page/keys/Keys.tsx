@@ -30,8 +30,6 @@ export function Keys() {
 function KeyRing({ user }: { user: UserView }) {
   const t = messages.value.keys;
   const choices = useChoices();
-  const isApiShown = useSignal(false);
-  const isClientShown = useSignal(false);
   const { live, reload } = useChanging("keys", api.keys);
   const { data, error } = live.value;
   // The list shows when each key was last used.
@@ -59,7 +57,7 @@ function KeyRing({ user }: { user: UserView }) {
           />
         )}
       </section>
-      <TokenPanel user={user} isApiShown={isApiShown} isClientShown={isClientShown} />
+      <TokenPanel user={user} />
       {acting.value && (
         <KeyToolDialog
           {...acting.value}

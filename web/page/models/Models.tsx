@@ -6,9 +6,9 @@ import { api } from "../../api.ts";
 import { CallExamples } from "../../part/CallExamples.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
+import { Failure } from "../../part/Failure.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { LongList } from "../../part/LongList.tsx";
-import { ErrorNotice } from "../../part/Notice.tsx";
 import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Skeleton } from "../../part/Skeleton.tsx";
@@ -16,6 +16,7 @@ import { paths } from "../../route.ts";
 import { isFed, useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
+import { matches } from "../../state/query.ts";
 import { useChoices } from "../../state/url.ts";
 import { ModelRow } from "./ModelRow.tsx";
 import { useAtMost } from "../../state/throttle.ts";
@@ -50,7 +51,7 @@ function Catalogue({ user }: { user: UserView }) {
   const shown = narrowed(models, choices.get("q"));
   return (
     <Page title={t.title} lead={t.lead}>
-      {error && error.code !== "unreachable" && <ErrorNotice error={error} />}
+      <Failure error={error} />
       {data && models.length === 0 && (
         <Empty icon="model" title={t.emptyTitle} text={t.emptyText}>
           <a class={buttonClass("primary")} href={`${paths.nodes}?add=1`}>
@@ -107,9 +108,7 @@ function CallDialog({ model, token, onClose }: CallProps) {
 }
 
 function narrowed(models: readonly ModelView[], query: string): readonly ModelView[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  return models.filter(({ id, nodes }) => {
-    const text = [id, ...nodes.map(({ name }) => name)].join("\n").toLowerCase();
-    return words.every((word) => text.includes(word));
-  });
+  return models.filter(({ id, nodes }) =>
+    matches(query, [id, ...nodes.map(({ name }) => name)].join("\n"))
+  );
 }

@@ -10,14 +10,12 @@ import * as buttonStyle from "../../part/button.module.css";
 export function NewTokenDialog({ token, onClose }: { token: string; onClose: () => void }) {
   const t = messages.value.node;
   const isOpen = useSignal(true);
-  const isShown = useSignal(false);
   return (
     <Dialog isOpen={isOpen} title={t.newToken} text={t.newTokenText} width="wide" onClose={onClose}>
       <CopyField
         label={messages.value.dashboard.clientToken}
         hint={messages.value.dashboard.clientTokenHint}
         value={token}
-        isShown={isShown}
       />
       <div class={buttonStyle.actionsEnd}>
         <button

@@ -3,7 +3,7 @@
 import { useRoute } from "preact-iso/router";
 import { useSignal } from "@preact/signals";
 import type { NodeDetail as Detail, OwnNodeView } from "../../../api/mod.ts";
-import { api } from "../../api.ts";
+import { api, type ApiError } from "../../api.ts";
 import { Facts } from "../../part/Facts.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Meter } from "../../part/Meter.tsx";
@@ -135,7 +135,7 @@ function asListed(id: string, { live, own }: Detail): ListedNode {
   };
 }
 
-function Missing({ error }: { error: Parameters<typeof ErrorNotice>[0]["error"] }) {
+function Missing({ error }: { error: ApiError }) {
   const t = messages.value.node;
   return (
     <Page title={t.missingTitle} lead={error.status === 404 && t.missingText} width="narrow">

@@ -3,14 +3,13 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { NodeView, UserView } from "../../../api/mod.ts";
-import { api } from "../../api.ts";
 import { Choice } from "../../part/Choice.tsx";
 import { Code } from "../../part/Code.tsx";
 import { masked } from "../../part/CopyField.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { nodePath, tryPath } from "../../route.ts";
-import { gatewayAddress, type UpstreamName, upstreams } from "../../snippet.ts";
-import { useLive } from "../../state/live.ts";
+import { type UpstreamName, upstreams } from "../../snippet.ts";
+import { useGatewayAddress } from "../../state/address.ts";
 import { messages } from "../../state/locale.ts";
 import { type ShellName, shells } from "./setup.ts";
 import { buttonClass } from "../../part/button.ts";
@@ -28,8 +27,6 @@ interface Props {
 
 const shellNames = Object.keys(shells) as ShellName[];
 const upstreamNames = Object.keys(upstreams) as UpstreamName[];
-/** The gateway's address rarely changes. */
-const REFRESH_ADDRESS_MS = 60_000;
 
 export function AddNode({ user, connected, onClose }: Props) {
   const t = messages.value.nodes.adding;
@@ -37,7 +34,7 @@ export function AddNode({ user, connected, onClose }: Props) {
   const isShown = useSignal(false);
   const shell = useSignal<ShellName>(isWindows() ? "Windows" : "Linux · macOS");
   const upstream = useSignal<UpstreamName>("Ollama");
-  const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);
+  const address = useGatewayAddress();
   const written = (clientToken: string) =>
     shells[shell.value]({ address, clientToken, upstream: upstream.value });
   const hint = useComputed(() => messages.value.nodes.adding.upstreamHints[upstream.value]);

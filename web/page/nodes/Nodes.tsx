@@ -5,10 +5,10 @@ import type { NodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
+import { Failure } from "../../part/Failure.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { LongList } from "../../part/LongList.tsx";
 import { Meter } from "../../part/Meter.tsx";
-import { ErrorNotice } from "../../part/Notice.tsx";
 import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Skeleton } from "../../part/Skeleton.tsx";
@@ -53,7 +53,7 @@ export function Nodes() {
     : <a class={buttonClass("primary")} href={paths.register}>{t.emptySignedOut}</a>;
   return (
     <Page title={t.title} lead={t.lead} action={all.length > 0 && addButton}>
-      {nodes.error && nodes.error.code !== "unreachable" && <ErrorNotice error={nodes.error} />}
+      <Failure error={nodes.error} />
       {nodes.connected && all.length === 0 && (
         <Empty icon="server" title={t.emptyTitle} text={t.emptyText}>{addButton}</Empty>
       )}

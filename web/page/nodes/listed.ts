@@ -2,6 +2,7 @@
 
 import type { NodeGone, NodeState, NodeView, OwnNodeView } from "../../../api/mod.ts";
 import type { Nodes } from "../../state/nodes.ts";
+import { matches } from "../../state/query.ts";
 
 export interface ListedNode {
   id: string;
@@ -58,11 +59,9 @@ const healthy: ReadonlySet<ListedState> = new Set(["ready", "busy"]);
 
 /** The nodes of the view whose name or models contain every word of `query`. */
 export function narrowed(nodes: readonly ListedNode[], view: View, query: string): ListedNode[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  return nodes.filter((node) => {
-    const text = [node.name, ...node.models].join("\n").toLowerCase();
-    return isIn(node, view) && words.every((word) => text.includes(word));
-  });
+  return nodes.filter((node) =>
+    isIn(node, view) && matches(query, [node.name, ...node.models].join("\n"))
+  );
 }
 
 function isIn(node: ListedNode, view: View): boolean {

@@ -1,13 +1,11 @@
 /** Code that makes the same call as the conversation. */
 
 import { useSignal } from "@preact/signals";
-import { api } from "../../api.ts";
 import { Choice } from "../../part/Choice.tsx";
 import { Code } from "../../part/Code.tsx";
 import { masked } from "../../part/CopyField.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
-import { gatewayAddress } from "../../snippet.ts";
-import { useLive } from "../../state/live.ts";
+import { useGatewayAddress } from "../../state/address.ts";
 import { messages } from "../../state/locale.ts";
 import { type ProgramName, programs } from "./as_code.ts";
 import type { ChatBody } from "./chat_request.ts";
@@ -19,14 +17,12 @@ interface Props {
 }
 
 const names = Object.keys(programs) as ProgramName[];
-/** The gateway's address rarely changes. */
-const REFRESH_ADDRESS_MS = 60_000;
 
 export function CodeDialog({ body, apiToken, onClose }: Props) {
   const t = messages.value.playground;
   const isOpen = useSignal(true);
   const program = useSignal<ProgramName>("curl");
-  const address = gatewayAddress(useLive(api.info, REFRESH_ADDRESS_MS).value.data);
+  const address = useGatewayAddress();
   const written = (token: string) => programs[program.value]({ address, apiToken: token, body });
   return (
     <Dialog
