@@ -56,8 +56,8 @@ test.concurrent("the command that Add node shows connects a node, and the dialog
     await dialog.getByText("OpenAI", { exact: true }).click();
     await dialog.getByText(t.adding.waiting).waitFor();
     expect(await dialog.locator("pre").innerText()).not.toContain(account.clientToken);
-    await button(dialog, `${en.copy}: ${t.adding.commandName}`).click();
-    await button(dialog, `${en.copied}: ${t.adding.commandName}`).waitFor();
+    await button(dialog, `${en.copy}: ${en.setup.terminal}`).click();
+    await button(dialog, `${en.copied}: ${en.setup.terminal}`).waitFor();
 
     const folder = temporaryFolder();
     const client = nodeCommand().map((word) => `'${word}'`).join(" ");

@@ -1,27 +1,35 @@
 /** The filters in use, each with a button that removes it. */
 
 import { messages } from "../state/locale.ts";
+import type { Choices } from "../state/url.ts";
 import * as chipStyle from "./chip.module.css";
 import { Icon } from "./Icon.tsx";
 
 interface Props<N extends string> {
-  filters: readonly { name: N; value: string; text: string }[];
-  onRemove: (name: N) => void;
+  /** The filters in use, by their names in the address. */
+  names: readonly N[];
+  choices: Choices;
+  /** Whether Back restores a removed filter. */
+  isStep?: boolean;
+  /** What precedes a filter's value; default: nothing. */
+  labelOf?: (name: N) => string;
 }
 
-export function FilterChips<N extends string>({ filters, onRemove }: Props<N>) {
+export function FilterChips<N extends string>(
+  { names, choices, isStep, labelOf }: Props<N>,
+) {
   const t = messages.value.dashboard;
   return (
     <ul class={chipStyle.chips} aria-label={t.narrowed}>
-      {filters.map(({ name, value, text }) => (
+      {names.map((name) => (
         <li key={name}>
           <button
             type="button"
             class={chipStyle.chip}
-            aria-label={t.widen(value)}
-            onClick={() => onRemove(name)}
+            aria-label={t.widen(choices.get(name))}
+            onClick={() => choices.set({ [name]: "" }, isStep)}
           >
-            {text} <Icon name="close" />
+            {labelOf?.(name)} {choices.get(name)} <Icon name="close" />
           </button>
         </li>
       ))}

@@ -51,6 +51,17 @@ export function ErrorNotice({ error, retry }: ErrorProps) {
   );
 }
 
+interface FailureProps {
+  error: ApiError | null;
+  /** For data that is not polled. */
+  retry?: (() => void) | undefined;
+}
+
+/** The error of a page's data; nothing while the gateway is unreachable, which the banner already says. */
+export function Failure({ error, retry }: FailureProps) {
+  return error && error.code !== "unreachable" ? <ErrorNotice error={error} retry={retry} /> : null;
+}
+
 /** Whether the gateway's operator needs the details. */
 function isForOperator({ status, code }: ApiError): boolean {
   return status >= 500 || code === "unknown";

@@ -4,7 +4,7 @@ import type { NodeView } from "../../api/mod.ts";
 import type { IconName } from "../part/Icon.tsx";
 import { nodePath, paths, tryPath } from "../route.ts";
 import { locale, messages, otherLocale } from "../state/locale.ts";
-import { matches } from "../state/query.ts";
+import { matches } from "../state/words.ts";
 import { session, signOut } from "../state/session.ts";
 import { theme } from "../state/theme.ts";
 import { destinations } from "./destinations.ts";

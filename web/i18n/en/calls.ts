@@ -45,7 +45,6 @@ export const calls = {
   more: "Older calls",
   emptyTitle: "No calls yet",
   emptyText: "Calls appear here within a second. Make your first one in the playground.",
-  emptyAction: "Open the playground",
   noneTitle: "No matching calls",
   noneText: "Remove a filter.",
 } as const;

@@ -61,7 +61,6 @@ export const node = {
   nameHint: "Leave empty to use the node’s own name.",
   newToken: "The new node token",
   newTokenText: "It is shown only once. Put it into the node’s config.yaml as client_token.",
-  saved: "I have saved it",
   missingTitle: "No such node",
   missingText: "It may have been removed, or the address is mistyped.",
   missingAction: "See all nodes",

@@ -115,7 +115,6 @@ export const nodes = {
     programText:
       "It is one file, bin/client (bin/client.exe on Windows): ask your administrator, or build it with `bun run build`. It connects out, so no port has to be opened.",
     commandTitle: "Open a terminal in its folder and paste this",
-    commandName: "Terminal",
     upstream: "What it serves",
     system: "Its system",
     upstreamHints: {

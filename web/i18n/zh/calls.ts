@@ -45,7 +45,6 @@ export const calls: Messages["calls"] = {
   more: "更早的调用",
   emptyTitle: "还没有调用",
   emptyText: "每次调用结束后一秒内会出现在这里。试验场可以完成第一次调用。",
-  emptyAction: "打开试验场",
   noneTitle: "没有符合条件的调用",
   noneText: "去掉一个筛选条件试试。",
 };

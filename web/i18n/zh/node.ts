@@ -60,7 +60,6 @@ export const node: Messages["node"] = {
   nameHint: "留空则使用节点自己的名称。",
   newToken: "新的节点令牌",
   newTokenText: "只显示这一次。请将它写入节点的 config.yaml，作为 client_token。",
-  saved: "我已保存",
   missingTitle: "没有这个节点",
   missingText: "节点可能已移除，或者地址有误。",
   missingAction: "查看全部节点",

@@ -97,7 +97,6 @@ export const nodes: Messages["nodes"] = {
     programText:
       "节点程序只有一个文件 bin/client（Windows 为 bin/client.exe），向管理员索取或自行构建。它主动连出，无需公网 IP 和端口映射。",
     commandTitle: "在节点程序所在目录打开终端，粘贴以下命令",
-    commandName: "终端",
     upstream: "模型来源",
     system: "操作系统",
     upstreamHints: {

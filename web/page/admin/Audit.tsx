@@ -2,7 +2,7 @@
 
 import type { AuditAction, AuditEntry } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
-import { Failure } from "../../part/Failure.tsx";
+import { Failure } from "../../part/Notice.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";

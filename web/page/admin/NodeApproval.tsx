@@ -3,8 +3,7 @@
 import type { AdminNodeChange, AdminNodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Empty } from "../../part/Empty.tsx";
-import { Failure } from "../../part/Failure.tsx";
-import { ErrorNotice } from "../../part/Notice.tsx";
+import { ErrorNotice, Failure } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { State } from "../../part/State.tsx";
 import { Table } from "../../part/Table.tsx";

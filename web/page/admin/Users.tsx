@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { AdminUserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
-import { Failure } from "../../part/Failure.tsx";
+import { Failure } from "../../part/Notice.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";

@@ -3,7 +3,7 @@
 import type { CallFilter, CallOutcome, Side } from "../../../api/mod.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
-import { Failure } from "../../part/Failure.tsx";
+import { Failure } from "../../part/Notice.tsx";
 import { FilterChips } from "../../part/FilterChips.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { LongList } from "../../part/LongList.tsx";
@@ -60,7 +60,9 @@ function Book() {
           text={isNarrowed ? t.noneText : t.emptyText}
         >
           {!isNarrowed && (
-            <a class={buttonClass("primary")} href={paths.playground}>{t.emptyAction}</a>
+            <a class={buttonClass("primary")} href={paths.playground}>
+              {messages.value.dashboard.nothing.made.action}
+            </a>
           )}
         </Empty>
       )}
@@ -137,11 +139,16 @@ function Filters({ choices }: { choices: UrlChoices }) {
 
 function Narrowed({ choices }: { choices: UrlChoices }) {
   const t = messages.value.calls;
-  const filters = narrowings.map((name) => ({ name, value: choices.get(name) }))
-    .filter(({ value }) => value !== "")
-    .map(({ name, value }) => ({ name, value, text: `${t.narrowings[name]}: ${value}` }));
-  if (filters.length === 0) return <p class="hint">{t.howToNarrow}</p>;
-  return <FilterChips filters={filters} onRemove={(name) => choices.set({ [name]: "" }, true)} />;
+  const inUse = narrowings.filter((name) => choices.get(name) !== "");
+  if (inUse.length === 0) return <p class="hint">{t.howToNarrow}</p>;
+  return (
+    <FilterChips
+      names={inUse}
+      choices={choices}
+      isStep
+      labelOf={(name) => `${t.narrowings[name]}:`}
+    />
+  );
 }
 
 function filterOf(choices: UrlChoices): CallFilter {

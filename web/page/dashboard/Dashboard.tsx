@@ -4,7 +4,7 @@ import type { Side, UsageFilter, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
-import { Failure } from "../../part/Failure.tsx";
+import { Failure } from "../../part/Notice.tsx";
 import { FilterChips } from "../../part/FilterChips.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";
@@ -102,10 +102,7 @@ function Usage({ side, range, choices }: UsageProps) {
   const { data: view, error } = live.value;
 
   if (!view) return error ? <Failure error={error} /> : <Bones count={2} />;
-  const inUse = filters.flatMap((name) => {
-    const value = chosen[name];
-    return value === undefined ? [] : [{ name, value, text: value }];
-  });
+  const inUse = filters.filter((name) => chosen[name] !== undefined);
   const isNarrowed = inUse.length > 0;
   if (view.total.calls === 0 && view.before.calls === 0 && !isNarrowed) {
     return <Nothing side={side} />;
@@ -113,12 +110,7 @@ function Usage({ side, range, choices }: UsageProps) {
   return (
     <>
       <Failure error={error} />
-      {isNarrowed && (
-        <FilterChips
-          filters={inUse}
-          onRemove={(name) => choices.set({ [name]: "" })}
-        />
-      )}
+      {isNarrowed && <FilterChips names={inUse} choices={choices} />}
       <Trend view={view} />
       <Shares view={view} onNarrow={(name, id) => choices.set({ [name]: id }, true)} />
     </>

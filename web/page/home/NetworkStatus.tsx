@@ -1,7 +1,7 @@
 /** The network's state in one line. */
 
 import type { InfoView, NetworkView } from "../../../api/mod.ts";
-import { Failure } from "../../part/Failure.tsx";
+import { Failure } from "../../part/Notice.tsx";
 import type { Live } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import * as style from "./NetworkStatus.module.css";

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { KeyView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Empty } from "../../part/Empty.tsx";
-import { Failure } from "../../part/Failure.tsx";
+import { Failure } from "../../part/Notice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { Page } from "../../part/Page.tsx";

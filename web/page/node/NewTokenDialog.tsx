@@ -24,7 +24,7 @@ export function NewTokenDialog({ token, onClose }: { token: string; onClose: () 
           onClick={() =>
             isOpen.value = false}
         >
-          {t.saved}
+          {messages.value.keys.saved}
         </button>
       </div>
     </Dialog>

@@ -53,7 +53,7 @@ export function AddNode({ user, connected, onClose }: Props) {
             <Choice label={t.system} options={shellNames} value={shell} />
           </div>
           <Code
-            title={t.commandName}
+            title={messages.value.setup.terminal}
             shown={written(isShown.value ? user.client_token : masked(user.client_token))}
             copied={written(user.client_token)}
           />

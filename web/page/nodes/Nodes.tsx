@@ -5,7 +5,7 @@ import type { NodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
-import { Failure } from "../../part/Failure.tsx";
+import { Failure } from "../../part/Notice.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { LongList } from "../../part/LongList.tsx";
 import { Meter } from "../../part/Meter.tsx";

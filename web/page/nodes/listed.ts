@@ -2,7 +2,7 @@
 
 import type { NodeGone, NodeState, NodeView, OwnNodeView } from "../../../api/mod.ts";
 import type { Nodes } from "../../state/nodes.ts";
-import { matches } from "../../state/query.ts";
+import { matches } from "../../state/words.ts";
 
 export interface ListedNode {
   id: string;

@@ -28,7 +28,7 @@ export function CodeDialog({ body, apiToken, onClose }: Props) {
     <Dialog
       isOpen={isOpen}
       title={t.asCodeTitle}
-      text={t.asCodeText}
+      text={messages.value.models.callText}
       width="wide"
       onClose={onClose}
     >

@@ -74,7 +74,7 @@ function EmptyTranscript({ models, onAsk }: BeginningProps) {
   if (models?.length === 0) {
     return (
       <div class={style.empty}>
-        <h2>{t.nobodyTitle}</h2>
+        <h2>{t.noModel}</h2>
         <p>{t.nobodyText}</p>
         <a class={buttonClass("primary")} href={`${paths.nodes}?add`}>{messages.value.nodes.add}</a>
       </div>

@@ -2,8 +2,7 @@
 
 import type { SessionView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
-import { Failure } from "../../part/Failure.tsx";
-import { ErrorNotice } from "../../part/Notice.tsx";
+import { ErrorNotice, Failure } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { serverNow } from "../../state/clock.ts";
