@@ -73,7 +73,7 @@ test.concurrent("the command that Add node shows connects a node, and the dialog
     await dialog.getByRole("link", { name: t.adding.see }).click();
     await page.getByText(t.states.ready).first().waitFor();
     await node.kill();
-    await page.getByText(t.states.away).first().waitFor();
+    await page.getByText(t.states.away, { exact: true }).first().waitFor();
   }));
 
 test.concurrent("a node that loses its connection is shown as away, with the reason, within two seconds, until it is back", () =>
@@ -87,7 +87,7 @@ test.concurrent("a node that loses its connection is shown as away, with the rea
     await row.getByText(t.states.ready).waitFor();
     const cutAtMs = performance.now();
     node.raw.terminate();
-    await row.getByText(t.states.away).waitFor();
+    await row.getByText(t.states.away, { exact: true }).waitFor();
     // Bounded loosely: a busy machine renders slowly, the page itself needs a second.
     expect(performance.now() - cutAtMs).toBeLessThan(5000);
     await row.getByText(t.goneBy.lost.cause).waitFor();
@@ -158,7 +158,7 @@ test.concurrent("a gateway that dies is noticed, its last data stays, and its re
     const second = await startGateway({ env, dataDir: first.dataDir });
     await joinNode({ gateway: second, owner: account, models: ["new-model"] });
     await nodes.getByText("new-model").waitFor();
-    await nodes.locator("[data-part=node-row]", { hasText: "kept-model" }).getByText(t.states.away)
+    await nodes.locator("[data-part=node-row]", { hasText: "kept-model" }).getByText(t.states.away, { exact: true })
       .waitFor();
     await banner.waitFor({ state: "detached" });
     await dashboard.locator("[data-part=banner]").waitFor({ state: "detached" });
