@@ -158,7 +158,10 @@ test.concurrent("a gateway that dies is noticed, its last data stays, and its re
     const second = await startGateway({ env, dataDir: first.dataDir });
     await joinNode({ gateway: second, owner: account, models: ["new-model"] });
     await nodes.getByText("new-model").waitFor();
-    await nodes.locator("[data-part=node-row]", { hasText: "kept-model" }).getByText(t.states.away, { exact: true })
+    await nodes.locator("[data-part=node-row]", { hasText: "kept-model" }).getByText(
+      t.states.away,
+      { exact: true },
+    )
       .waitFor();
     await banner.waitFor({ state: "detached" });
     await dashboard.locator("[data-part=banner]").waitFor({ state: "detached" });
