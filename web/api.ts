@@ -67,7 +67,7 @@ export const api = {
   endSession: (id: string) => remove<MessageView>(`/api/user/sessions/${id}`),
   endOtherSessions: () => remove<SessionsEnded>("/api/user/sessions"),
 
-  nodes: (signal?: Signal) => get<{ nodes: NodeView[] }>("/api/nodes", signal),
+  nodes: allNodes,
   ownNodes: (signal?: Signal) => get<{ nodes: OwnNodeView[] }>("/api/nodes/mine", signal),
   node: (id: string, signal?: Signal) => get<NodeDetail>(`/api/nodes/${id}`, signal),
   changeNode: (id: string, change: NodeChange) => patch<OwnNodeAnswer>(`/api/nodes/${id}`, change),
@@ -213,4 +213,16 @@ function asError(response: Response, body: ErrorView | null): ApiError {
     known?.fields,
     response.headers.get("x-request-id"),
   );
+}
+
+/** The connected nodes, page by page. */
+async function allNodes(signal?: Signal): Promise<{ nodes: NodeView[] }> {
+  const nodes: NodeView[] = [];
+  for (let after: string | null = ""; after !== null;) {
+    const path: string = `/api/nodes${after === "" ? "" : `?after=${encodeURIComponent(after)}`}`;
+    const page: { nodes: NodeView[]; next?: string | null } = await get(path, signal);
+    nodes.push(...page.nodes);
+    after = page.next ?? null;
+  }
+  return { nodes };
 }

@@ -48,3 +48,20 @@ function distance(a: string, b: string): number {
   }
   return row.at(-1)!;
 }
+
+test("of many names that differ by little, the distance of a few hundred is computed", () => {
+  const name = (i: number) => `${"m".repeat(150)}-${String(i).padStart(5, "0")}`;
+  let read = 0;
+  const known = function* () {
+    for (let i = 0; i < 20_000; i++) {
+      read++;
+      yield name(i);
+    }
+  };
+  const before = process.cpuUsage();
+  expect(didYouMean(name(99_999), known()).length).toBeLessThanOrEqual(3);
+  expect(read).toBe(10_001);
+  const { user } = process.cpuUsage(before);
+  expect(user).toBeLessThan(100_000);
+  expect(didYouMean("00042", known())).toContain(name(42));
+});

@@ -67,8 +67,14 @@ export function nodeCommand(): string[] {
 
 /** The nodes as the gateway tells everybody. */
 export async function listNodes(gateway: { url: string }): Promise<NodeView[]> {
-  const response = await fetch(`${gateway.url}/api/nodes`);
-  return (await response.json() as { nodes: NodeView[] }).nodes;
+  const nodes: NodeView[] = [];
+  for (let after: string | null = ""; after !== null;) {
+    const response: Response = await fetch(`${gateway.url}/api/nodes?after=${after}`);
+    const page = await response.json() as { nodes: NodeView[]; next: string | null };
+    nodes.push(...page.nodes);
+    after = page.next;
+  }
+  return nodes;
 }
 
 function writeConfig(folder: string, options: NodeOptions): string {

@@ -13,6 +13,7 @@ import {
 import { ColinkError } from "../../base/error.ts";
 import { viewerAccount } from "../credentials.ts";
 import type { AppEnv } from "../env.ts";
+import { NodePages } from "../node_pages.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
 import { audit, limitRate, signedIn } from "./visitor.ts";
@@ -24,8 +25,10 @@ const routes = {
   all: createRoute({
     method: "get",
     path: "/nodes",
-    description: "The connected nodes; with a session, which are one's own",
-    responses: answers(z.object({ nodes: z.array(NodeView) })),
+    description:
+      "A page of the connected nodes; with a session, which are one's own. The next one begins `after` the `next` of this one; null: it is the last",
+    request: { query: z.object({ after: z.string().max(200).default("") }) },
+    responses: answers(z.object({ nodes: z.array(NodeView), next: z.string().nullable() })),
   }),
   mine: createRoute({
     method: "get",
@@ -69,14 +72,13 @@ const routes = {
 };
 
 export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { accounts, keys, nodes, hub, penalties } = parts;
+  const { accounts, keys, nodes } = parts;
+  const pages = new NodePages(parts);
 
   api.openapi(routes.all, async (c) => {
     const viewerId = await viewerAccount(c, accounts);
-    const views = [...hub.nodes()].map((node) =>
-      node.view(penalties.of(node.who.nodeKey), viewerId)
-    );
-    return c.json({ nodes: views }, 200);
+    const page = pages.page(c.req.valid("query").after, viewerId);
+    return c.body(page, 200, { "content-type": "application/json" }) as never;
   });
 
   api.openapi(routes.mine, async (c) => {

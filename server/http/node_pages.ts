@@ -1,0 +1,76 @@
+/** The list of connected nodes, in pages of few bytes: it is public, and readers who never read hold their answers. */
+
+import type { NodeView } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Hub } from "../node/hub.ts";
+import type { Node } from "../node/node.ts";
+import type { PenaltyBook } from "../node/penalty.ts";
+
+export interface NodePage {
+  nodes: NodeView[];
+  /** Where the next page begins; null: this is the last. */
+  next: string | null;
+}
+
+export interface NodePagesParts {
+  hub: Pick<Hub, "nodes">;
+  penalties: Pick<PenaltyBook, "of">;
+  clock: Pick<Clock, "monotonic">;
+}
+
+/** A page has one node at least, and no further one once it is as long. */
+const PAGE_BYTES = 256 * 1024;
+
+/** Pages of visitors without a session are the same for all of them, and made anew after this long. */
+const FRESH_MS = 1000;
+/** Pages that are kept: the first ones are asked for most. */
+const MAX_PAGES = 16;
+
+export class NodePages {
+  readonly #parts: NodePagesParts;
+  readonly #public = new Map<string, Uint8Array<ArrayBuffer>>();
+  #madeMs = -Infinity;
+
+  constructor(parts: NodePagesParts) {
+    this.#parts = parts;
+  }
+
+  /** The JSON of one page. `viewerId`: the account whose own nodes are marked; null: a visitor without a session. */
+  page(after: string, viewerId: string | null): Uint8Array<ArrayBuffer> {
+    if (viewerId !== null) return this.#make(after, viewerId);
+    const nowMs = this.#parts.clock.monotonic();
+    if (nowMs - this.#madeMs >= FRESH_MS) {
+      this.#public.clear();
+      this.#madeMs = nowMs;
+    }
+    const known = this.#public.get(after);
+    if (known !== undefined) return known;
+    const made = this.#make(after, null);
+    if (this.#public.size < MAX_PAGES) this.#public.set(after, made);
+    return made;
+  }
+
+  #make(after: string, viewerId: string | null): Uint8Array<ArrayBuffer> {
+    const nodes: string[] = [];
+    let chars = 0;
+    let last = after;
+    let next: string | null = null;
+    for (const node of this.#nodesAfter(after)) {
+      if (chars >= PAGE_BYTES) {
+        next = last;
+        break;
+      }
+      const text = JSON.stringify(node.view(this.#parts.penalties.of(node.who.nodeKey), viewerId));
+      nodes.push(text);
+      chars += text.length;
+      last = node.who.publicId;
+    }
+    return new TextEncoder().encode(`{"nodes":[${nodes.join()}],"next":${JSON.stringify(next)}}`);
+  }
+
+  /** By id, so that nodes which come and go between two pages move no others. */
+  #nodesAfter(after: string): Node[] {
+    return [...this.#parts.hub.nodes()].filter(({ who }) => who.publicId > after)
+      .sort((a, b) => a.who.publicId < b.who.publicId ? -1 : 1);
+  }
+}
