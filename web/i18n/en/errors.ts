@@ -47,7 +47,7 @@ export const errors = {
   no_node_online: "No node that offers this model is connected right now.",
   nodes_penalized: "Every node that offers this model is cooling down, paused or draining.",
   queue_full: "The queue is full.",
-  account_bodies_full: "Your running calls hold too much text. Try again when some have ended.",
+  account_bodies_full: "Your running calls hold too much data. Try again when some have ended.",
   gateway_bodies_full: "The gateway holds too many requests. Try again in a moment.",
   queue_timeout: "No slot became free in time.",
   node_busy: "Every node is full.",
