@@ -25,6 +25,9 @@ export interface KnownCallHead extends CallHead {
 
 const encoder = new TextEncoder();
 
+/** Of a request's JSON, on average. */
+const BYTES_PER_TOKEN = 4;
+
 export class AnswerStream implements Reply {
   readonly #startedMs: number;
   #firstByteMs: number | null = null;
@@ -80,7 +83,7 @@ export class AnswerStream implements Reply {
       ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
       ...(error === undefined ? {} : { error }),
       ...(kind === undefined ? {} : { kind }),
-      tally: this.#finishOf(usage),
+      tally: code === CALLER_GONE ? this.#cancelledFinish(usage) : this.#finishOf(usage),
     };
     if (code === CALLER_GONE) this.#writer.discard();
     this.#writer.fail(lastFrame);
@@ -153,6 +156,14 @@ export class AnswerStream implements Reply {
       this.#isFlushPlanned = false;
       this.#writer.flush();
     });
+  }
+
+  /** The upstream has read the prompt of an answer that has begun, but reports its tokens only at the end. */
+  #cancelledFinish(usage: UsageMeter): Finish {
+    const finish = this.#finishOf(usage);
+    if (finish.prompt_tokens !== null || usage.pieces === 0) return finish;
+    const prompt_tokens = Math.ceil(this.call.body_bytes / BYTES_PER_TOKEN);
+    return { ...finish, prompt_tokens, estimated: true };
   }
 
   #finishOf(usage: UsageMeter): Finish {

@@ -371,6 +371,22 @@ describe("a call that is cancelled", () => {
     expect(ends()).toBe(1);
   });
 
+  test("once its answer has begun has its prompt's tokens estimated, unless they were reported", () => {
+    const gone = new UpstreamFailure(499, "Stopped: the caller is gone");
+    const tallyAfter = (...pieces: string[]) => {
+      const { line, reply } = start();
+      const usage = usageMeter(Endpoint.chat);
+      for (const piece of pieces) usage.count(piece);
+      reply.fail(gone, usage);
+      return (line.frames().at(-1) as { data: { tally: object } }).data.tally;
+    };
+    const prompt_tokens = Math.ceil(head.body_bytes / 4);
+    expect(tallyAfter(chunk("a"))).toMatchObject({ prompt_tokens, estimated: true });
+    expect(tallyAfter('{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":1}}'))
+      .toMatchObject({ prompt_tokens: 7, estimated: false });
+    expect(tallyAfter()).toMatchObject({ prompt_tokens: null, estimated: false });
+  });
+
   test("after its end, and before all was sent, is confirmed by its FINISH", () => {
     const { line, reply } = start({ credit: 4 });
     reply.piece("1");

@@ -380,6 +380,7 @@ describe("a call in wire v2", () => {
     const node = new V2Node();
     const { received, running } = node.call();
     node.head(1);
+    node.text(1, "data: 1\n\n");
     node.finish(1, { ...tally, finish_reason: "failed" });
     expect(received.finished).toBe(1);
     expect(running!.tally().hasFailed).toBe(true);
