@@ -89,7 +89,9 @@ describe("a hub", () => {
     hub.add(busy);
     events.length = 0;
     hub.use(busy, 1);
+    expect(busy.active).toBe(1);
     hub.load(busy, 2);
+    expect(busy.active).toBe(3);
     hub.use(busy, -1);
     hub.load(busy, -1);
     expect([busy.active, events]).toEqual([1, ["loaded a m 2", "loaded a m -1"]]);
@@ -129,6 +131,7 @@ describe("what a hub knows of a model", () => {
     expect(hub.factsOf("m")?.endpoints).toEqual([Endpoint.chat]);
     hub.add(embeds);
     expect(hub.factsOf("m")?.endpoints).toEqual([Endpoint.chat, Endpoint.embeddings]);
+    expect(hub.factsOf("m")).toBe(hub.factsOf("m")!);
     hub.remove(chats);
     expect(hub.factsOf("m")?.endpoints).toEqual([Endpoint.embeddings]);
     hub.update(embeds, { ...embeds.offer, models: ["n"] });
@@ -154,7 +157,8 @@ describe("what a hub knows of a model", () => {
     expect(hub.hasSeen({ model: "m", endpoint: Endpoint.embeddings })).toBe(true);
     expect(hub.hasSeen({ model: "m", endpoint: Endpoint.messages })).toBe(true);
     expect(hub.hasSeen({ model: "m", endpoint: Endpoint.chat })).toBe(false);
-    expect(hub.knows("n")).toBe(false);
+    expect([hub.knows("n"), hub.hasSeen({ model: "n", endpoint: Endpoint.chat })])
+      .toEqual([false, false]);
   });
 
   test("from before this process started is its name alone", () => {

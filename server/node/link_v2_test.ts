@@ -686,6 +686,10 @@ describe("STATUS", () => {
     node.status({ models: ["x", "y", "x"] });
     expect(node.inHub.offer).toMatchObject({ maxParallel: 5, models: ["x", "y"] });
     expect(node.harness.hub.models()).toEqual(["x", "y"]);
+    expect(node.harness.observed.slice(1)).toEqual([
+      "changed public:key/n1 m",
+      "changed public:key/n1 x,y",
+    ]);
   });
 
   test("replaces the capabilities of all models", () => {

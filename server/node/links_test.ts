@@ -103,6 +103,15 @@ describe("a node's link in wire v1", () => {
     expect(received).toMatchObject({ finished: 1, failures: [] });
   });
 
+  test("the one chunk of a call that does not stream is its answer", () => {
+    const { harness, socket } = connected();
+    const { received } = call(harness);
+    harness.text(socket, stream("req-1", "whole"));
+    harness.text(socket, finish("req-1"));
+    expect(received.data).toEqual([JSON.stringify(stream("req-1", "whole").data.chunk)]);
+    expect(received).toMatchObject({ finished: 1, failures: [] });
+  });
+
   test("a chunk with line breaks between its tokens stays one event", () => {
     const { harness, socket } = connected();
     const { received } = call(harness, { stream: true });
@@ -211,7 +220,10 @@ describe("a node's link in wire v1", () => {
     harness.register(stranger);
     for (let i = 0; i < 9; i++) harness.text(stranger, stream("req-1", "injected"));
     expect(stranger.closed).toBeNull();
-    harness.text(stranger, finish("req-1"));
+    harness.text(stranger, {
+      type: "ERROR",
+      data: { request_id: "req-1", code: 500, message: "injected" },
+    });
     expect(stranger.closed).toMatchObject({ code: 4003 });
     harness.text(socket, stream("req-1", "mine"));
     expect(received.data.join("")).toContain("mine");
@@ -295,7 +307,9 @@ describe("a node's link in wire v1", () => {
     const { harness, socket } = connected();
     const { received } = call(harness, { stream: true });
     expect(received.headers).toEqual([]);
-    for (const content of ["a", "b"]) harness.text(socket, stream("req-1", content));
+    harness.text(socket, stream("req-1", "a"));
+    expect(received.headers).toEqual([{}]);
+    harness.text(socket, stream("req-1", "b"));
     expect(received.headers).toEqual([{}]);
   });
 
@@ -340,9 +354,12 @@ describe("a node's link in wire v1", () => {
   test("a send that is dropped means that the call was not started; a queued one is", () => {
     const { harness, socket } = connected();
     socket.sendAnswers = 0;
-    expect(call(harness).running).toBeNull();
+    const dropped = call(harness);
+    expect(dropped.running).toBeNull();
     socket.sendAnswers = -1;
-    expect(call(harness).running).not.toBeNull();
+    expect(call(harness, { attemptId: "req-2" }).running).not.toBeNull();
+    harness.gone(socket);
+    expect(dropped.received.failures).toEqual([]);
   });
 
   test("a node that does not read what it is sent gets no further calls", () => {
