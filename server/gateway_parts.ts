@@ -53,6 +53,10 @@ export type GatewayParts = Awaited<ReturnType<typeof createParts>>;
 /** The console shows this many of the latest audit events; more than these within one poll are skipped. */
 const LATEST_AUDIT_EVENTS = 50;
 
+/** What a node reads that is asked to dial another gateway, and the time it has for it. */
+const MOVE_REASON = "it has more nodes than the others";
+const MOVE_WITHIN_MS = 2_000;
+
 /** Opens the store and migrates its schema; nothing runs yet. Throws ColinkError. */
 export async function createParts(config: Config, world: PartsWorld) {
   const { clock, log, random, consoleDir, isDraining } = world;
@@ -106,7 +110,17 @@ export async function createParts(config: Config, world: PartsWorld) {
   const policies = createPolicies(config, { hub, clock, seed });
   const responseAffinity = new ResponseAffinity(clock);
   const challenge = (node: Node) => links.challenge(node);
-  const peers = { hub, penalties, responseAffinity, clock, log, challenge, url: world.peerUrl };
+  const move = (node: Node) => links.move(node, MOVE_REASON, MOVE_WITHIN_MS);
+  const peers = {
+    hub,
+    penalties,
+    responseAffinity,
+    clock,
+    log,
+    challenge,
+    move,
+    url: world.peerUrl,
+  };
   const cluster = await createCluster(config, peers);
   const remoteWaiters = cluster?.offers;
   const scheduler = new Scheduler(

@@ -21,6 +21,7 @@ import type { PeerMessage } from "./peer_message.ts";
 import { dialPeer, peerHandlers, type PeerSocketData } from "./peer_socket.ts";
 import { type Dial, Peers } from "./peers.ts";
 import { Publisher } from "./publisher.ts";
+import { Rebalancer } from "./rebalancer.ts";
 import { RemoteNodes } from "./remote_nodes.ts";
 import { RemoteViewers } from "./remote_viewers.ts";
 import { SharedPenalties } from "./shared_penalties.ts";
@@ -39,6 +40,8 @@ export interface ClusterParts {
   url: () => string;
   /** Asks a node that has connected to another gateway which connection stands: the one here answers, or ends. */
   challenge: (node: Node) => void;
+  /** Asks a node to dial another gateway. False: its version of the wire cannot be asked. */
+  move: (node: Node) => boolean;
   dial?: Dial;
 }
 
@@ -92,6 +95,7 @@ export class Cluster {
   readonly #loads: LoadReporter;
   readonly #penalties: SharedPenalties;
   readonly #handshake: Handshake;
+  readonly #rebalancer: Rebalancer;
   #isJoining = true;
   /** Settled when the other gateways are met; null: Redis has not answered yet. */
   #meeting: Promise<void> | null = null;
@@ -171,6 +175,13 @@ export class Cluster {
       connectionTo: (gateway, nodeId) => this.#connectionTo(gateway, nodeId),
       latestHolder: (nodeId) => this.#follower.latestHolder(nodeId),
     });
+    this.#rebalancer = new Rebalancer({
+      clock,
+      log,
+      nodes: () => this.#local.all(),
+      others: () => this.#sharing(),
+      move: parts.move,
+    });
     hub.watch({ joined: (node) => this.offers.nodeJoined(node) });
     responseAffinity.onStored.subscribe((...stored) => this.#shareStored(...stored));
   }
@@ -192,6 +203,7 @@ export class Cluster {
   async start(): Promise<void> {
     await this.#membership.start();
     this.#peers.start();
+    this.#rebalancer.start();
     await this.#meeting;
   }
 
@@ -223,6 +235,7 @@ export class Cluster {
    */
   drain(moveWithinMs: number): void {
     this.#isDraining = true;
+    this.#rebalancer.stop();
     this.#membership.beatNow();
     if (!this.#hasSuccessor()) return this.#local.withdraw();
     this.#cancelWithdrawal = this.parts.clock.after(moveWithinMs, () => this.#local.withdraw());
@@ -236,6 +249,7 @@ export class Cluster {
   /** Leaves: ends the links, and removes from Redis what this gateway has written. */
   async stop(): Promise<void> {
     this.#cancelWithdrawal();
+    this.#rebalancer.stop();
     this.#membership.stop();
     this.#publisher.stop();
     this.#peers.stop();
@@ -255,6 +269,13 @@ export class Cluster {
 
   #hasSuccessor(): boolean {
     return [...this.#membership.others.values()].some(({ isDraining }) => !isDraining);
+  }
+
+  /** Numbers of nodes of the gateways that nodes here could move to. */
+  #sharing(): number[] {
+    const others = [...this.#membership.others.values()];
+    const sharing = others.filter(({ id, isDraining }) => !isDraining && this.#peers.find(id));
+    return sharing.map(({ nodes }) => nodes);
   }
 
   async #meetOthers(): Promise<void> {

@@ -671,3 +671,92 @@ test("a message of a kind that only later versions know changes nothing", async 
   expect(one.penalties.circuit("key/n", "m")).toBe("probation");
   expect(one.cluster.view().isRedisUp).toBe(true);
 });
+
+describe("the nodes of three gateways", () => {
+  const SPREAD_MS = 180_000;
+
+  /** A network in which nodes that are asked to move dial any of its gateways, as a balancer has it. */
+  function startThree() {
+    const network = new TestNetwork();
+    const seats = new Map<string, { gateway: TestGateway; leave: () => void }>();
+    let turn = 0;
+    const isUp = (gateway: TestGateway) => !gateway.isDead;
+    const dial = (name: string) => {
+      const up = network.gateways.filter(isUp);
+      const gateway = up[turn++ % up.length]!;
+      seats.set(name, { gateway, leave: gateway.node(name).leave });
+    };
+    const add = async () => {
+      const gateway = await network.add();
+      gateway.onMove = ({ who: { publicId } }) => {
+        network.clock.after(1_000, () => {
+          seats.get(publicId)?.leave();
+          dial(publicId);
+        });
+        return true;
+      };
+      return gateway;
+    };
+    const counts = () =>
+      network.gateways.filter(isUp).map((gateway) =>
+        [...seats.values()].filter((seat) => seat.gateway === gateway).length
+      );
+    const names = Array.from({ length: 12 }, (_, i) => `n${i}`);
+    return { network, seats, add, dial, counts, names };
+  }
+
+  test("spread again after all of them have gathered at one, as after a rolling upgrade", async () => {
+    const { network, add, dial, counts, names } = startThree();
+    await add();
+    for (const name of names) dial(name);
+    await add();
+    await add();
+    expect(counts()).toEqual([12, 0, 0]);
+    await network.clock.pass(SPREAD_MS);
+    expect(Math.max(...counts())).toBeLessThanOrEqual(5);
+    expect(Math.min(...counts())).toBeGreaterThanOrEqual(3);
+    const before = network.redis.published;
+    await network.clock.pass(SPREAD_MS);
+    expect(network.redis.published).toBe(before);
+  });
+
+  test("come back to one that was lost and has returned", async () => {
+    const { network, seats, add, dial, counts, names } = startThree();
+    for (let i = 0; i < 3; i++) await add();
+    for (const name of names) dial(name);
+    const lost = network.gateways[2]!;
+    network.kill(lost);
+    for (const [name, { gateway }] of seats) if (gateway === lost) dial(name);
+    await network.clock.pass(SPREAD_MS);
+    expect(counts()).toEqual([6, 6]);
+    await add();
+    await network.clock.pass(SPREAD_MS);
+    expect(Math.min(...counts())).toBeGreaterThanOrEqual(3);
+  });
+
+  test("stay where a gateway leaves, or cannot be reached: it counts as none", async () => {
+    const { network, add, dial, counts, names } = startThree();
+    const one = await add();
+    for (const name of names) dial(name);
+    const other = await add();
+    other.cluster.drain(1_000);
+    const third = network.create();
+    network.silence(one, third);
+    const started = third.cluster.start();
+    await network.clock.pass(SPREAD_MS);
+    await started;
+    expect(counts()[0]).toBe(12);
+  });
+
+  test("are not asked one by one by a gateway that leaves, which asks them all", async () => {
+    const { network, add, dial, names } = startThree();
+    const one = await add();
+    for (const name of names) dial(name);
+    await add();
+    let asked = 0;
+    one.onMove = () => ++asked > 0;
+    one.cluster.drain(SPREAD_MS);
+    await network.clock.pass(SPREAD_MS);
+    expect(asked).toBe(0);
+  });
+});

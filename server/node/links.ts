@@ -69,6 +69,8 @@ interface Peer {
   base: string;
   ordinal: number;
   isSilent: boolean;
+  /** Whether it was asked to dial another gateway. */
+  isMoving: boolean;
   cancelRegisterLimit: () => void;
 }
 
@@ -143,6 +145,7 @@ export class Links implements LinkOwner {
     peer.cancelRegisterLimit = nothing;
     const { accountId, keyId, keyFamily, address } = peer.dialer;
     peer.base = `${keyFamily}/${nodeId ?? address}`;
+    this.#replaceMoving(peer.base);
     if (nodeId !== null) this.#challengeTwins(peer.base);
     peer.ordinal = this.#takeOrdinal(peer.base, link);
     const nodeKey = peer.ordinal === 0 ? peer.base : `${peer.base}#${peer.ordinal}`;
@@ -204,6 +207,16 @@ export class Links implements LinkOwner {
     for (const link of this.#peers.keys()) link.goAway(reason, redialWithinMs);
   }
 
+  /** Asks one node to dial another gateway within the time. False: wire v1 has no word for it. */
+  move(node: Node, reason: string, redialWithinMs: number): boolean {
+    const link = node.connection as Link;
+    const peer = this.#peers.get(link);
+    if (peer?.dialer.wire !== 2) return false;
+    peer.isMoving = true;
+    link.goAway(reason, redialWithinMs);
+    return true;
+  }
+
   closeAll(code: number, reason: string): void {
     for (const link of this.#peers.keys()) link.close(code, reason);
   }
@@ -228,6 +241,7 @@ export class Links implements LinkOwner {
       base: "",
       ordinal: 0,
       isSilent: false,
+      isMoving: false,
       cancelRegisterLimit,
     });
     return link;
@@ -251,6 +265,17 @@ export class Links implements LinkOwner {
   /** Another gateway reports that the node is connected to it: checks that the connection here still lives. */
   challenge(node: Node): void {
     for (const [link, peer] of this.#peers) if (peer.node === node) this.#challenge(link);
+  }
+
+  /** A node that was asked to move has come back to this gateway: it stays the same node. Calls end on its old link. */
+  #replaceMoving(base: string): void {
+    for (const link of this.#twins.get(base) ?? []) {
+      const peer = link && this.#peers.get(link);
+      if (!peer?.isMoving || peer.node === null) continue;
+      this.parts.hub.remove(peer.node);
+      this.#giveOrdinalBack(peer);
+      peer.node = null;
+    }
   }
 
   /** Older connections of the same node are probably half open: checks that they still live. */

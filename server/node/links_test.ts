@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { encodeJson } from "../../protocol/mod.ts";
 import { bodyOf, call, LinkHarness } from "./testing/link_harness.ts";
 
 function connected() {
@@ -417,6 +418,53 @@ describe("a node's link in wire v1", () => {
     expect(registered.closed).toMatchObject({ code: 4001 });
     expect(fresh.closed).toMatchObject({ code: 4001 });
     expect(other.closed).toBeNull();
+  });
+});
+
+describe("a node that is asked to dial another gateway", () => {
+  function asked() {
+    const harness = new LinkHarness();
+    const socket = harness.dial({ wire: 2 });
+    harness.register(socket);
+    const [node] = harness.hub.nodes();
+    const { received } = call(harness, { stream: true });
+    expect(harness.links.move(node!, "there are too many", 2_000)).toBe(true);
+    return { harness, socket, received };
+  }
+
+  test("is sent GOAWAY, and serves until it has moved", () => {
+    const { harness, socket } = asked();
+    const data = { reason: "there are too many", redial_within_ms: 2_000 };
+    expect(socket.frames.at(-1)).toMatchObject({ type: "goaway", data });
+    expect([harness.hub.size, socket.closed]).toEqual([1, null]);
+  });
+
+  test("is not asked in wire v1, nor once it has left", () => {
+    const { harness, socket } = connected();
+    const [node] = harness.hub.nodes();
+    const before = socket.messages.length;
+    expect(harness.links.move(node!, "there are too many", 2_000)).toBe(false);
+    expect(socket.messages).toHaveLength(before);
+    harness.gone(socket);
+    expect(harness.links.move(node!, "there are too many", 2_000)).toBe(false);
+  });
+
+  test("stays the same node where it comes back to this one, and its calls end on the old link", () => {
+    const { harness, socket, received } = asked();
+    const again = harness.dial({ wire: 2 });
+    harness.register(again);
+    expect(harness.ids).toEqual(["public:key/n1"]);
+    harness.bytes(socket, encodeJson("error", 1, { code: 500, message: "its own end" }));
+    expect(received.failures).toMatchObject([{ kind: "refused" }]);
+    harness.bytes(socket, encodeJson("status", 0, { state: "draining" }));
+    harness.gone(socket);
+    const [node] = harness.hub.nodes();
+    expect([harness.hub.size, node!.isDraining]).toEqual([1, false]);
+    expect(harness.observed.filter((what) => what.startsWith("left"))).toEqual([]);
+    harness.gone(again);
+    expect([harness.hub.size, harness.observed.at(-1)]).toEqual([0, "left public:key/n1 1006"]);
+    harness.register(harness.dial({ wire: 2 }));
+    expect(harness.ids).toEqual(["public:key/n1"]);
   });
 });
 

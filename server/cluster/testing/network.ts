@@ -203,6 +203,8 @@ export class TestGateway {
   readonly scheduler: Scheduler;
   /** Nodes that were to show which connection is theirs. */
   readonly challenged: Node[] = [];
+  /** What a node does that is asked to dial another gateway. Default: its wire has no word for it. */
+  onMove: (node: Node) => boolean = () => false;
   readonly url: string;
   bus!: MemoryBus;
   isDead = false;
@@ -236,6 +238,7 @@ export class TestGateway {
       secret: SECRET,
       url: () => this.url,
       challenge: (node) => void this.challenged.push(node),
+      move: (node) => this.onMove(node),
       dial: (url, headers, listener) =>
         network.dial(this, url.slice(0, -PEER_PATH.length), headers[PEER_HEADER] ?? "", listener),
     }, {
