@@ -99,7 +99,7 @@ describe.each(stages)("on $database", (stage) => {
   }, 60_000);
 
   test(
-    "a caller makes an account, a key and a first call, and sees it arrive",
+    "a caller creates an account and a key, makes a first call, and sees it arrive",
     async () => {
       await play("caller", async (tab, page, t) => {
         await page.goto("/register");
@@ -119,7 +119,7 @@ describe.each(stages)("on $database", (stage) => {
     },
   );
 
-  test("a contributor is told what to paste, and sees the machine come", async () => {
+  test("a contributor gets a command to paste, and sees the machine connect", async () => {
     await play("contributor", async (tab, page, t) => {
       const email = freshEmail();
       await page.goto("/register?next=/nodes?add=1");
@@ -139,7 +139,7 @@ describe.each(stages)("on $database", (stage) => {
     });
   });
 
-  test("a colleague looks around and talks to a model", async () => {
+  test("a colleague looks around and chats with a model", async () => {
     await play("colleague", async (_tab, page, t) => {
       await page.goto("/");
       await page.getByRole("heading", { name: t.home.headline }).waitFor();
@@ -159,7 +159,7 @@ describe.each(stages)("on $database", (stage) => {
     });
   });
 
-  test("an operator invites somebody, who comes in, and finds both in the log", async () => {
+  test("an operator invites a guest, who registers, and finds both in the audit log", async () => {
     const email = freshEmail();
     const guest = freshEmail();
     const { output } = await runGateway(["admin", "setup"], {
