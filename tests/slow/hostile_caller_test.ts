@@ -1,0 +1,191 @@
+/** Callers and visitors who ask for as much as they can: a bystander's calls are served all the while, and what an attack costs is bounded. */
+
+import { beforeAll, expect, test } from "bun:test";
+import { zstdCompressSync } from "node:zlib";
+import { type Account, createAccount, login, register } from "../harness/account.ts";
+import { ask, chat, hello } from "../harness/api.ts";
+import { joinBystander, whileWatched, type Witnessed } from "../harness/bystander.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { joinNode } from "../harness/joined_node.ts";
+import { dial } from "../harness/raw_http.ts";
+
+const MIB = 1024 * 1024;
+
+let gateway: Gateway;
+let bystander: Account;
+let attacker: Account;
+
+beforeAll(async () => {
+  gateway = await startGateway({
+    env: {
+      COLINK_TRUSTED_PROXIES: "127.0.0.1",
+      COLINK_BODY_BYTES_PER_ACCOUNT: String(32 * MIB),
+      COLINK_SIGN_INS_PER_MINUTE: "30",
+      COLINK_ACCOUNTS_PER_HOUR: "20",
+      COLINK_REFUSED_PER_MINUTE: "60",
+      COLINK_QUEUE_PER_MODEL: "1000",
+      COLINK_QUEUE_PER_ACCOUNT: "1000",
+    },
+  });
+  [bystander, attacker] = [await createAccount(gateway), await createAccount(gateway)];
+  await joinBystander(gateway, bystander);
+}, 60_000);
+
+function expectServed(seen: Witnessed): void {
+  expect(seen.failures).toEqual([]);
+  expect(seen.served).toBeGreaterThan(0);
+}
+
+/** The statuses of answers, each with how often it came. */
+function counted(statuses: readonly (number | string)[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const status of statuses) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+test(
+  "small bodies that unpack to megabytes, for a node that never answers, fill their account's budget only",
+  async () => {
+    await joinNode({ gateway, owner: attacker, models: ["mute-model"], maxParallel: 1000 });
+    const bomb = zstdCompressSync(
+      JSON.stringify({ ...hello("mute-model"), padding: "x".repeat(10 * MIB - 1000) }),
+    );
+    expect(bomb.byteLength).toBeLessThan(2000);
+    const leave = new AbortController();
+    const refused: string[] = [];
+    const bombs: Promise<unknown>[] = [];
+    const seen = await whileWatched(gateway, bystander, async () => {
+      for (let i = 0; i < 180; i++) {
+        const call = chat(gateway, attacker.apiToken, "", {
+          body: bomb,
+          headers: { "content-encoding": "zstd", "content-type": "application/json" },
+          signal: leave.signal,
+        }).then(({ status, json, headers }) => {
+          refused.push(`${status} ${json.error.code} ${headers.has("retry-after")}`);
+        }, () => {});
+        bombs.push(call);
+        if (i % 20 === 19) await Bun.sleep(50);
+      }
+      while (refused.length < 170) await Bun.sleep(50);
+    });
+    expect(Object.keys(counted(refused))).toEqual(["429 account_bodies_full true"]);
+    expectServed(seen);
+    expect(seen.grownMiB).toBeLessThan(384);
+    const { text } = await ask(`${gateway.url}/metrics`);
+    expect(text).toMatch(
+      /^colink_budget_refusals_total\{budget="body_bytes_per_account"\} 1\d\d$/m,
+    );
+    // Who leaves gives the budget back.
+    leave.abort();
+    await Promise.all(bombs);
+    const used = /^colink_budget_used\{budget="body_bytes_per_account"\} (\d+)$/m;
+    for (let bytes = "1"; Number(bytes) > 0; await Bun.sleep(20)) {
+      bytes = used.exec((await ask(`${gateway.url}/metrics`)).text)?.[1] ?? "";
+    }
+  },
+  60_000,
+);
+
+test(
+  "bodies with a million members are refused after a thousand, and long ones are read in slices",
+  async () => {
+    const members = (name: (i: number) => string) => {
+      const all = Array.from({ length: 1_000_000 }, (_, i) => `"${name(i)}":1`).join();
+      return zstdCompressSync(`{"model":"bystanders-model",${all.slice(0, 9 * MIB)}`);
+    };
+    const bodies = [members(String), members(() => "a")];
+    const seen = await whileWatched(gateway, bystander, async () => {
+      for (let i = 0; i < 30; i++) {
+        const { status, json } = await chat(gateway, attacker.apiToken, "", {
+          body: bodies[i % 2]!,
+          headers: { "content-encoding": "zstd", "content-type": "application/json" },
+        });
+        expect([status, json.error.message]).toEqual([
+          400,
+          "Cannot read the body: it has more than 1000 members; a call needs a few",
+        ]);
+      }
+    });
+    expectServed(seen);
+    // To keep a million members took more than a second for each.
+    expect(seen.cpuSeconds).toBeLessThan(10);
+  },
+  60_000,
+);
+
+test(
+  "sign-ins and new accounts of one network neither shut others out nor go on without end",
+  async () => {
+    const from = (address: string) => ({ "x-forwarded-for": address });
+    const honest = await Promise.all(Array.from({ length: 8 }, () => createAccount(gateway)));
+    const seen = await whileWatched(gateway, bystander, async () => {
+      const flood = Array.from(
+        { length: 75 },
+        (_, i) => login(gateway, `nobody-${i}@example.org`, "some password", from("203.0.113.7")),
+      );
+      const signedIn = await Promise.all(
+        honest.map(({ email, password }, i) =>
+          login(gateway, email, password, from(`198.51.100.${i}`))
+        ),
+      );
+      expect(signedIn.map(({ status }) => status)).toEqual(honest.map(() => 200));
+      const answers = await Promise.all(flood);
+      expect(answers.filter(({ status }) => status === 401).length).toBeLessThanOrEqual(12);
+      const throttled = answers.filter(({ status }) => status === 429);
+      expect(throttled.length).toBeGreaterThanOrEqual(63);
+      for (const { json } of throttled) expect(json.error.code).toBe("login_throttled");
+      // From the harness' own address, which has made accounts before.
+      const made: number[] = [];
+      for (let i = 0; i < 12; i++) {
+        made.push((await register(gateway, `many-${i}@example.org`, "some password")).status);
+      }
+      expect(made.filter((status) => status === 200).length).toBeLessThanOrEqual(10);
+      expect(made.at(-1)).toBe(429);
+    });
+    expectServed(seen);
+  },
+  60_000,
+);
+
+test(
+  "guesses of keys and of models cost their network its own limit, and little time",
+  async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `${"m".repeat(150)}-${i}`);
+    await joinNode({ gateway, owner: attacker, models: names });
+    const seen = await whileWatched(gateway, bystander, async () => {
+      const statuses: number[] = [];
+      for (let i = 0; i < 100; i++) {
+        const asked = hello(`${"m".repeat(150)}-x${i}`);
+        statuses.push((await chat(gateway, attacker.apiToken, asked)).status);
+      }
+      expect(counted(statuses)).toEqual({ 404: 100 });
+    });
+    expectServed(seen);
+    expect(seen.cpuSeconds).toBeLessThan(10);
+  },
+  60_000,
+);
+
+test("readers of the list of nodes who never read hold a page each", async () => {
+  const names = Array.from({ length: 1000 }, (_, i) => `${"n".repeat(190)}-${i}`);
+  for (let i = 0; i < 6; i++) {
+    await joinNode({ gateway, owner: attacker, models: names });
+  }
+  const first = await ask<{ nodes: unknown[]; next: string | null }>(`${gateway.url}/api/nodes`);
+  expect(first.text.length).toBeLessThan(MIB);
+  expect(first.json.next).toBeString();
+  const seen = await whileWatched(gateway, bystander, async () => {
+    const readers = await Promise.all(Array.from({ length: 20 }, () => dial(gateway)));
+    for (const reader of readers) {
+      reader.pause();
+      for (let i = 0; i < 5; i++) {
+        reader.write("GET /api/nodes HTTP/1.1\r\nhost: co-link\r\n\r\n");
+        await Bun.sleep(5);
+      }
+    }
+    await Bun.sleep(500);
+    for (const reader of readers) reader.hangUp();
+  });
+  expectServed(seen);
+  expect(seen.grownMiB).toBeLessThan(64);
+}, 60_000);
