@@ -41,7 +41,12 @@ const reading =
   `The column \`openai\` is any OpenAI-compatible server, \`claude\` is Anthropic's API. "no" is followed
 by the error that the caller receives; other words describe how it works. A dash: not applicable. A
 feature that a server lacks is rejected in the server's own words, which the caller sees. The shapes
-of errors: [errors.md](errors.md).`;
+of errors: [errors.md](errors.md).
+
+A connection takes one request at a time. A second one that is sent behind an unanswered call
+(HTTP/1.1 pipelining) cuts both: the runtime closes the connection, although RFC 9112 (9.3.2) wants
+answers in order. SDKs and browsers do not pipeline. \`Connection: close\` on calls would not help,
+because it comes with the answer, and would double the price of a short call.`;
 
 const missing = `## What is missing for the last two
 
