@@ -51,7 +51,7 @@ export const CallView = z.object({
   prompt_tokens: z.number().nullable(),
   completion_tokens: z.number().nullable(),
   estimated: z.boolean().describe(
-    "Whether the gateway counted the completion's tokens, because the upstream did not report them.",
+    "Whether the completion's tokens were counted by the gateway or the node, because the upstream did not report them, or a count was cut at what is plausible.",
   ),
   delivered_bytes: z.number(),
   queued_ms: z.number().describe("How long it waited for a free slot, all attempts together."),

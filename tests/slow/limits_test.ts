@@ -1,6 +1,7 @@
 /** How much a key may use: calls a minute, models, and what becomes of it while Redis is away. */
 
 import { describe, expect, test } from "bun:test";
+import { Redis } from "ioredis";
 import { startRedis } from "../../scripts/testing/redis.ts";
 import { type Account, createAccount, login, rotateToken } from "../harness/account.ts";
 import { ask, chat, hello } from "../harness/api.ts";
@@ -176,6 +177,35 @@ describe("with Redis", () => {
       expect((await login(gateway, email, password)).status).toBe(429);
     }
   });
+
+  test("that answers but takes no writes, each gateway counts its share, and says so", async () => {
+    const { redis, gateways } = await startTwo("10");
+    const [gateway] = gateways;
+    const account = await createAccount(gateway);
+    for (const one of gateways) await serve(one, account, ["pro-model"]);
+    const client = new Redis(redis.url);
+    endAfterTests(() => client.disconnect());
+    const ready = async () => (await ask<Ready>(`${gateway.url}/readyz`)).json;
+    await client.call("config", "set", "maxmemory", "1");
+    const answers: number[] = [];
+    // Five of the ten are this gateway's.
+    for (let i = 0; i < 7; i++) answers.push((await call(gateway, account)).status);
+    expect(answers).toEqual([200, 200, 200, 200, 200, 429, 429]);
+    const { status, checks } = await ready();
+    expect(status).toBe("degraded");
+    expect(checks.limiter).toContain("it refuses writes: OOM");
+    expect((await ask(`${gateway.url}/metrics`)).text).toMatch(/^colink_limits_shared 0$/m);
+    // The other gateway, which nobody calls, notices it by itself.
+    await until("the other knows", async () => {
+      const { json } = await ask<Ready>(`${gateways[1].url}/readyz`);
+      return json.checks.limiter.includes("OOM");
+    }, 20_000);
+    await client.call("config", "set", "maxmemory", "0");
+    await until("Redis is used again", async () => (await ready()).status === "ok", 10_000);
+    await gateway.program.line((line) => line.includes("Redis is back") || undefined, 5000);
+    const said = (words: string) => gateway.log.filter((line) => line.includes(words)).length;
+    expect([said("limits: Redis is away"), said("limits: Redis is back")]).toEqual([1, 1]);
+  }, 60_000);
 
   test("that dies, calls go on by each gateway's own count of its share, once it is back by the common one", async () => {
     const { redis, gateways } = await startTwo("10");
