@@ -89,11 +89,28 @@ export function upstreamFault(status: number, error: ErrorWords | null): Upstrea
   return fault === "offer" && namesOther ? "request" : fault;
 }
 
+/**
+ * The error that stands in place of an answer or of a chunk: nested under `error`, as an object or as
+ * text, or flat. Null: it is none.
+ */
+export function errorIn(answer: unknown): ErrorWords | null {
+  if (typeof answer !== "object" || answer === null) return null;
+  const { error, type, object } = answer as Record<string, unknown>;
+  if (typeof error === "object" && error !== null) return error;
+  if (typeof error === "string" && error !== "") return { message: error };
+  return type === "error" || object === "error" ? answer : null;
+}
+
 /** The HTTP status that an error object names, as a number or as text. */
 export function statusIn(error: ErrorWords | null): number | undefined {
   return [error?.code, error?.status].map(Number).find((one) =>
     Number.isInteger(one) && one >= 400 && one < 600
   );
+}
+
+/** The HTTP status that describes an error which came with a success. */
+export function errorStatus(error: ErrorWords): number {
+  return statusIn(error) ?? (upstreamFault(200, error) === "request" ? 400 : 502);
 }
 
 function faultNamed(name: unknown): UpstreamFault | null {

@@ -1,8 +1,9 @@
 /** The caller's side of a call, as the relay writes to it. */
 
 import type { ColinkError } from "../base/error.ts";
+import type { AttemptFailure } from "../node/attempt.ts";
+import type { UpstreamRejection } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
-import type { UpstreamRejection } from "./classify_failure.ts";
 
 /** Takes an attempt's answer. */
 export interface AnswerSink {
@@ -13,6 +14,8 @@ export interface AnswerSink {
    * body. Returns whether the caller has taken all pieces; if not, `source.drained` is called once it has.
    */
   data(piece: string | Uint8Array, source: AnswerSource): boolean;
+  /** Why what was given is no whole answer; null: it is one. Absent: the answer is not kept. */
+  flaw?(): AttemptFailure | null;
 }
 
 /** Gives an answer's pieces. */

@@ -1,14 +1,16 @@
 /** One try of a call on a leased slot: passes on what the node sends, limits its silences, releases the slot. */
 
 import type { Clock } from "../base/clock.ts";
-import { asColinkError, ColinkError } from "../base/error.ts";
+import type { ColinkError } from "../base/error.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "../node/attempt.ts";
+import { Failure, type FailureDetails, type UpstreamRejection } from "../node/failure.ts";
+import type { Evidence } from "../node/blame.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { Timing } from "../schedule/policy/policy.ts";
 import type { AnswerSink, AnswerSource } from "./answer_writer.ts";
-import { classifyFailure, type UpstreamRejection } from "./classify_failure.ts";
+import { classifyFailure } from "./classify_failure.ts";
 
 export interface AttemptTimes {
   /** How long a stream's node may be silent before its first sign of work. */
@@ -23,7 +25,8 @@ export interface AttemptTimes {
 export type AttemptEnd =
   | { is: "finished" }
   | { is: "rejected"; rejection: UpstreamRejection }
-  | { is: "failed"; error: ColinkError }
+  /** `failure` is null where no attempt was made. */
+  | { is: "failed"; error: ColinkError; failure: Failure | null; rejection?: UpstreamRejection }
   /** The call was stopped from outside. */
   | { is: "stopped"; error: ColinkError };
 
@@ -116,7 +119,7 @@ export class Attempt implements AttemptSink, AnswerSource {
       try {
         this.#start();
       } catch (error) {
-        this.#complete({ is: "failed", error: asColinkError(error) });
+        this.#complete(failed("gateway's own error", { cause: error }));
       }
     });
   }
@@ -125,8 +128,7 @@ export class Attempt implements AttemptSink, AnswerSource {
     this.#startedMs = this.#lastSignMs = this.parts.clock.monotonic();
     this.#running = this.node.connection.start(this.order, this);
     if (this.#running === null) {
-      const error = new ColinkError("node_busy", "Cannot send the call: the node reads too slowly");
-      return this.#complete({ is: "failed", error });
+      return this.#complete(failed("busy", { what: "the node reads too slowly" }));
     }
     // A call that does not stream is silent until it is complete; only its deadline limits it.
     if (this.order.stream) this.#watchSilence(this.parts.times.firstTokenMs);
@@ -153,6 +155,8 @@ export class Attempt implements AttemptSink, AnswerSource {
   }
 
   finish(): void {
+    const flaw = this.parts.sink.flaw?.() ?? null;
+    if (flaw !== null) return this.fail(flaw);
     this.#complete({ is: "finished" });
   }
 
@@ -161,7 +165,7 @@ export class Attempt implements AttemptSink, AnswerSource {
     this.#complete(
       failureClass.is === "rejection"
         ? { is: "rejected", rejection: failureClass.rejection }
-        : { is: "failed", error: failureClass.error },
+        : endOf(failureClass.failure),
     );
   }
 
@@ -181,11 +185,8 @@ export class Attempt implements AttemptSink, AnswerSource {
       const silentMs = clock.monotonic() - this.#lastSignMs;
       const allowedMs = this.#hasShownWork ? times.idleMs : times.firstTokenMs;
       if (silentMs < allowedMs) return this.#watchSilence(allowedMs - silentMs);
-      const error = new ColinkError(
-        "node_silent",
-        `Cannot answer: the node sent nothing for ${Math.round(allowedMs / 1000)} s; try again`,
-      );
-      this.#abandon({ is: "failed", error });
+      const what = `the node sent nothing for ${Math.round(allowedMs / 1000)} s`;
+      this.#abandon(failed("silent", { what }));
     });
   }
 
@@ -219,4 +220,12 @@ export class Attempt implements AttemptSink, AnswerSource {
     this.#isSettled = true;
     this.#settled?.resolve();
   }
+}
+
+function failed(evidence: Evidence, details: FailureDetails): AttemptEnd {
+  return endOf(new Failure(evidence, details));
+}
+
+function endOf(failure: Failure): AttemptEnd {
+  return { is: "failed", error: failure.error, failure };
 }

@@ -19,6 +19,8 @@ export class CallRecord {
   attempts = 0;
   busyBounces = 0;
   queuedMs = 0;
+  /** Whether the complete answer says itself that it has failed. */
+  hasFailed = false;
   #tried: Set<string> | null = null;
   #firstByteMs: number | null = null;
   #durationMs = 0;
@@ -82,7 +84,7 @@ export class CallRecord {
       endpoint: request.endpoint,
       model: request.model,
       stream: request.stream,
-      ...resultOf(end, reported),
+      ...resultOf(end, this.hasFailed || tally.hasFailed === true),
       promptTokens: tally.promptTokens,
       completionTokens: tally.completionTokens,
       estimated: tally.estimated,
@@ -126,9 +128,10 @@ function cappedAt(most: number, tokens: number | null): number | null {
   return tokens === null ? null : Math.min(tokens, most);
 }
 
+/** `hasFailed`: the answer is complete, and says itself that it has failed. */
 function resultOf(
   end: AttemptEnd,
-  { hasFailed }: Tally,
+  hasFailed: boolean,
 ): Pick<LedgerEntry, "outcome" | "status" | "cause"> {
   if (end.is === "finished") {
     return { outcome: hasFailed ? "upstream_error" : "ok", status: 200, cause: null };
@@ -137,5 +140,6 @@ function resultOf(
     return { outcome: "rejected", status: end.rejection.status, cause: null };
   }
   const { code, kind: { outcome, status } } = end.error;
-  return { outcome, status, cause: code };
+  const isRelayed = end.is === "failed" && end.rejection !== undefined;
+  return { outcome, status: isRelayed ? end.rejection!.status : status, cause: code };
 }

@@ -1,108 +1,131 @@
-/** Decides whether a failed attempt is the answer to its request, or a failure that another node may not have. */
+/** Decides whether a failed attempt is the answer to its request, or a failure, and whose. */
 
-import { CALLER_GONE, type ErrorData, type FailureKind, isBusy } from "../../protocol/mod.ts";
-import { ColinkError, type ErrorCode } from "../base/error.ts";
+import {
+  CALLER_GONE,
+  type ErrorData,
+  errorIn,
+  type ErrorWords,
+  type FailureKind,
+  isBusy,
+  type UpstreamFault,
+  upstreamFault,
+} from "../../protocol/mod.ts";
 import type { AttemptFailure } from "../node/attempt.ts";
+import type { Evidence } from "../node/blame.ts";
+import {
+  Failure,
+  type FailureDetails,
+  type UpstreamError,
+  type UpstreamRejection,
+} from "../node/failure.ts";
 
-/** An upstream's error, in OpenAI's terms. */
-export interface UpstreamError {
-  message: string;
-  type: string;
-  param: string | null;
-  code: string | null;
-}
+type Answered = Extract<AttemptFailure, { kind: "answered" }>;
 
-/** The upstream rejects the request itself. The caller gets the rejection as the upstream sent it. */
-export interface UpstreamRejection {
-  status: number;
-  /** The JSON that the upstream sent; an UpstreamError where it sent none. */
-  body: string | UpstreamError;
-  /** The upstream's headers that callers may see. */
-  headers: Readonly<Record<string, string>>;
-}
+const NO_CREDIT = 402;
+
+export type { UpstreamError, UpstreamRejection };
 
 export type FailureClass =
-  /** Not retried, and no node is at fault. */
+  /** The request's own fault: its answer. Not retried, and no node is at fault. */
   | { is: "rejection"; rejection: UpstreamRejection }
-  /** Another node may do better; `error.kind` says whether this one is penalised. */
-  | { is: "failure"; error: ColinkError };
+  | { is: "failure"; failure: Failure };
 
-/**
- * Upstream statuses that are about the node or its provider, not about the request. All other
- * statuses from 400 to 498 are rejections; all others from 500 to 599 are `upstream_error`.
- */
-const nodeFailures: Readonly<Record<number, readonly [code: ErrorCode, what: string]>> = {
-  401: ["upstream_auth", "the node's provider refused the node's own key"],
-  402: ["upstream_auth", "the node's account at its provider has no credit"],
-  403: ["upstream_auth", "the node's provider refused the node's own key"],
-  408: ["upstream_timeout", "the node's model server gave up waiting"],
-  429: ["upstream_rate_limited", "the node's provider limits its calls"],
-  503: ["upstream_overloaded", "the node's model server is overloaded"],
-  504: ["upstream_timeout", "the node's model server took too long"],
-  529: ["upstream_overloaded", "the node's model server is overloaded"],
+/** Upstreams' faults that are the node's, its provider's, or open. */
+const evidenceOf: { readonly [F in Exclude<UpstreamFault, "request">]: Evidence } = {
+  key: "key refused",
+  offer: "not offered",
+  limit: "rate limited",
+  overload: "overloaded",
+  timeout: "timed out",
+  open: "failed",
 };
 
-/** Failures whose node has named their kind. No node is at fault. */
-const namedFailures: ReadonlyMap<FailureKind, readonly [code: ErrorCode, what: string]> = new Map([
-  ["offer_withdrawn", ["offer_withdrawn", "the node's provider no longer has the model there"]],
-  ["internal", ["node_internal", "the node's program could not handle this call"]],
+/** Failures whose node has named their kind. */
+const evidenceNamed: ReadonlyMap<FailureKind, Evidence> = new Map([
+  ["offer_withdrawn", "offer withdrawn"],
+  ["internal", "node's own error"],
 ]);
+
+/** An upstream's error, from a node's ERROR or from an answer's status and body. */
+interface Received {
+  status: number;
+  message: string;
+  error: ErrorWords | null;
+  /** The upstream's body, where it is an error's. */
+  bodyText: string | null;
+  headers: UpstreamRejection["headers"];
+  retryAfterMs: number | undefined;
+}
 
 export function classifyFailure(failure: AttemptFailure): FailureClass {
   switch (failure.kind) {
     case "lost":
-      return failureOf("node_lost", "the node's connection was lost");
+      return failed("link lost");
     case "gateway lost":
-      return failureOf("gateway_lost", "another gateway of this network does not answer");
+      return failed("gateway lost");
     case "protocol":
-      return failureOf("node_protocol", `the node broke the protocol (${failure.reason})`);
+      return failed("protocol broken", { what: `the node broke the protocol (${failure.reason})` });
+    case "no answer":
+      return failed("no answer", { what: `the node's answer is none (${failure.reason})` });
     case "refused":
       return classifyError(failure.error);
     case "answered":
-      return classifyAnswer(failure);
+      return classify(received(failure));
   }
 }
 
-function classifyError(error: ErrorData, headers: UpstreamRejection["headers"] = {}): FailureClass {
-  const { code: status, retry_after_ms: retryAfterMs } = error;
-  if (isBusy(error)) return failureOf("node_busy", "the node is full or is leaving");
-  const known = namedFailures.get(error.kind!) ?? nodeFailures[status];
-  if (known) return failureOf(...known, retryAfterMs);
-  if (status >= 400 && status < 500 && status !== CALLER_GONE) {
-    return { is: "rejection", rejection: { status, body: errorObject(error), headers } };
-  }
-  if (status < 500 || status > 599) {
-    return failureOf("node_protocol", "the node sent an error without a meaning");
-  }
-  return failureOf("upstream_error", "the node's model server failed", retryAfterMs);
+function classifyError(data: ErrorData): FailureClass {
+  if (isBusy(data)) return failed("busy");
+  const named = data.kind && evidenceNamed.get(data.kind);
+  if (named) return failed(named);
+  const { code: status, message, error = null, retry_after_ms: retryAfterMs } = data;
+  return classify({ status, message, error, bodyText: null, headers: {}, retryAfterMs });
 }
 
-/** Classifies an answer whose status is no success. */
-function classifyAnswer(
-  { status, headers, body }: Extract<AttemptFailure, { kind: "answered" }>,
-): FailureClass {
-  const retryAfterMs = retryAfterOf(headers);
-  const failureClass = classifyError({
-    code: status,
+function received({ status, headers, body }: Answered): Received {
+  const json = jsonIn(body);
+  const error = errorIn(json);
+  // SDKs read an object; what is none is replaced by one.
+  const isReadable = error !== null && json?.error === error;
+  return {
+    status,
     message: `The model server answered ${status}`,
-    ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
-  }, headers);
-  if (failureClass.is === "failure" || !isErrorBody(body)) return failureClass;
-  return { is: "rejection", rejection: { status, body, headers } };
+    error,
+    bodyText: isReadable ? body : null,
+    headers,
+    retryAfterMs: retryAfterOf(headers),
+  };
 }
 
-function failureOf(code: ErrorCode, what: string, retryAfterMs?: number): FailureClass {
-  const message = `Cannot answer: ${what}; try again`;
+function classify(received: Received): FailureClass {
+  const { status, message, error, bodyText, headers, retryAfterMs } = received;
+  // 499 is a node's confirmation that it has stopped.
+  if (status < 400 || status > 599 || status === CALLER_GONE) {
+    return failed("protocol broken", { what: "the node sent an error without a meaning" });
+  }
+  const fault = upstreamFault(status, error);
+  const type = fault === "request" ? "invalid_request_error" : "server_error";
+  const rejection = { status, body: bodyText ?? errorObject(received, type), headers };
+  if (fault === "request") return { is: "rejection", rejection };
+  const evidence = status === NO_CREDIT ? "no credit" : evidenceOf[fault];
   const details = retryAfterMs === undefined ? {} : { retryAfterMs };
-  return { is: "failure", error: new ColinkError(code, message, details) };
+  const words = {
+    status,
+    message: textOf(error?.message) ?? message,
+    rejection: error === null ? null : rejection,
+  };
+  return { is: "failure", failure: new Failure(evidence, details, words) };
 }
 
-/** SDKs read `error` from the body; a body without it is replaced by an UpstreamError. */
-function isErrorBody(body: string): boolean {
+function failed(evidence: Evidence, details: FailureDetails = {}): FailureClass {
+  return { is: "failure", failure: new Failure(evidence, details) };
+}
+
+function jsonIn(body: string): { error?: unknown } | null {
   try {
-    return typeof (JSON.parse(body) as { error?: unknown } | null)?.error === "object";
+    return JSON.parse(body);
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -111,12 +134,17 @@ function retryAfterOf(headers: Readonly<Record<string, string>>): number | undef
   return Number.isFinite(ms) && ms > 0 ? ms : undefined;
 }
 
-/** The upstream's error in OpenAI's shape. No other field is taken over. */
-function errorObject({ message, error }: ErrorData): UpstreamError {
+/** The upstream's error in OpenAI's shape, of this type unless it names its own. No other field is taken over. */
+function errorObject({ message, error }: Received, type: string): UpstreamError {
+  const { code } = error ?? {};
   return {
-    message: error?.message ?? message,
-    type: error?.type ?? "invalid_request_error",
-    param: error?.param ?? null,
-    code: error?.code === undefined || error.code === null ? null : String(error.code),
+    message: textOf(error?.message) ?? message,
+    type: textOf(error?.type) ?? type,
+    param: textOf(error?.param),
+    code: typeof code === "string" || typeof code === "number" ? String(code) : null,
   };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }

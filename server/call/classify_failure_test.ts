@@ -17,12 +17,12 @@ function refused(code: number, message = "no"): AttemptFailure {
 /** The error's code, or the status of a rejection. */
 function classOf(failure: AttemptFailure): string | number {
   const found = classifyFailure(failure);
-  return found.is === "rejection" ? found.rejection.status : found.error.code;
+  return found.is === "rejection" ? found.rejection.status : found.failure.error.code;
 }
 
 function retryAfterMs(headers: Record<string, string>): number | null {
   const found = classifyFailure(answered(429, { headers }));
-  return found.is === "failure" ? found.error.retryAfterMs : null;
+  return found.is === "failure" ? found.failure.error.retryAfterMs : null;
 }
 
 describe("a failure", () => {
@@ -41,7 +41,10 @@ describe("a failure", () => {
     [refused(401), "upstream_auth"],
     [refused(402), "upstream_auth"],
     [refused(403), "upstream_auth"],
-    [refused(404), 404],
+    [refused(404), "upstream_error"],
+    [refused(405), "upstream_error"],
+    [refused(409), 409],
+    [refused(501), 501],
     [refused(408), "upstream_timeout"],
     [refused(429), "upstream_rate_limited"],
     [refused(498), 498],
@@ -54,6 +57,11 @@ describe("a failure", () => {
     [refused(600), "node_protocol"],
     [answered(422), 422],
     [answered(500), "upstream_error"],
+    [answered(500, { body: `{"error":{"type":"invalid_request_error"}}` }), 500],
+    [answered(429, { body: `{"error":{"message":"Request too large"}}` }), 429],
+    [answered(404, { body: `{"error":{"param":"response_id"}}` }), 404],
+    [answered(302), "node_protocol"],
+    [{ kind: "no answer", reason: "x" }, "upstream_error"],
   ];
   for (const [failure, is] of classes) {
     test(`of ${JSON.stringify(failure)} is ${is}`, () => expect(classOf(failure)).toBe(is));
@@ -72,7 +80,10 @@ describe("a rejection", () => {
         rejection: {
           status: 422,
           headers: { "x-a": "1" },
-          body: { message: "The model server answered 422", type: "invalid_request_error" },
+          body: {
+            message: body.includes("error") ? "x" : "The model server answered 422",
+            type: "invalid_request_error",
+          },
         },
       });
     });
@@ -102,6 +113,48 @@ test("Retry-After is read from either header, in milliseconds first, and only if
 test("a node's ERROR may say when to retry", () => {
   const error = { code: 503, message: "x", retry_after_ms: 700 };
   expect(classifyFailure({ kind: "refused", error })).toMatchObject({
-    error: { code: "upstream_overloaded", retryAfterMs: 700 },
+    failure: { error: { code: "upstream_overloaded", retryAfterMs: 700 } },
+  });
+});
+
+describe("a failure that may be the request's", () => {
+  const failureOf = (failure: AttemptFailure) => {
+    const found = classifyFailure(failure);
+    if (found.is !== "failure") throw new Error("a rejection");
+    return found.failure;
+  };
+
+  test("keeps the provider's words: its body, or the node's message", () => {
+    const body = `{"error":{"message":"CUDA error"}}`;
+    expect(failureOf(answered(500, { body })).words).toEqual({
+      status: 500,
+      message: "CUDA error",
+      rejection: { status: 500, body, headers: {} },
+    });
+    expect(failureOf(refused(502, "broke off")).words)
+      .toEqual({ status: 502, message: "broke off", rejection: null });
+    const error = { code: 500, message: "x", error: { message: "CUDA error" } };
+    expect(failureOf({ kind: "refused", error }).words?.rejection?.body)
+      .toEqual({ message: "CUDA error", type: "server_error", param: null, code: null });
+  });
+
+  test("says nothing of the provider's words to those who look at the node", () => {
+    expect(failureOf(refused(500, "prompt: secret")).what).toBe("the node's model server failed");
+  });
+
+  test("is like another one with the same status and words, whatever numbers are in them", () => {
+    const likeness = (code: number, message: string) => failureOf(refused(code, message)).likeness;
+    expect(likeness(500, "failed, request req-1a2b at 12:30")).toBe(
+      likeness(500, "failed, request req-99 at 1:02"),
+    );
+    expect(likeness(500, "failed")).not.toBe(likeness(502, "failed"));
+    expect(likeness(500, "failed")).not.toBe(likeness(500, "broke"));
+  });
+
+  test("is not what a provider says of the node's key or limits: the caller does not get its words", () => {
+    for (const status of [401, 429, 404]) {
+      expect(failureOf(answered(status, { body: `{"error":{"message":"org-1"}}` })).words)
+        .toBeNull();
+    }
   });
 });

@@ -1,5 +1,7 @@
 /** Collects an answer that is given whole until it is complete; its bytes count against the node that sends it. */
 
+import { errorIn } from "../../protocol/mod.ts";
+import { type AttemptFailure, errorInAnswer } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
 import type { AnswerSink } from "./answer_writer.ts";
@@ -13,12 +15,22 @@ const BLOCK_BYTES = 64 * 1024;
 
 const NO_BLOCK = new Uint8Array();
 
+/** What is parsed in a few milliseconds. */
+const MAX_PARSED_BYTES = 512 * 1024;
+
+const NO_JSON: AttemptFailure = {
+  kind: "no answer",
+  reason: "it is no JSON, or is cut off",
+};
+
 export class GatheredAnswer implements AnswerSink {
   #parts: (string | Uint8Array)[] = [];
   /** Where small pieces are copied to, and how much of it is used. */
   #block: Uint8Array = NO_BLOCK;
   #usedBytes = 0;
   #bytes = 0;
+  /** Whether the answer is complete and says itself that it has failed; known after `flaw`. */
+  hasFailed = false;
 
   /** An answer larger than `maxBytes` stops the call. `head` is passed on to `writer`. */
   constructor(
@@ -48,13 +60,36 @@ export class GatheredAnswer implements AnswerSink {
     return true;
   }
 
+  /**
+   * Why what was given is no whole answer; null: it is one. Text is of wire v1, which has read it. Of a
+   * very long answer only the ends are looked at, because to parse it would hold up other calls.
+   */
+  flaw(): AttemptFailure | null {
+    const answer = this.whole();
+    if (typeof answer === "string") return null;
+    const text = Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength);
+    if (text.length > MAX_PARSED_BYTES) return isBraced(text) ? null : NO_JSON;
+    try {
+      const json = JSON.parse(text.toString()) as Record<string, unknown> | null;
+      if (typeof json !== "object" || json === null) return NO_JSON;
+      const error = errorIn(json);
+      // A response that has failed is an answer: its status says so.
+      if (json.object === "response") this.hasFailed = json.status === "failed";
+      else if (error !== null) return errorInAnswer(text.toString(), error);
+      return null;
+    } catch {
+      return NO_JSON;
+    }
+  }
+
   /** The complete answer. */
   whole(): string | Uint8Array {
     this.#closeBlock();
-    const [first = ""] = this.#parts;
-    return this.#parts.length <= 1 ? first : Buffer.concat(
-      this.#parts.map((part) => typeof part === "string" ? Buffer.from(part) : part),
-    );
+    if (this.#parts.length > 1) {
+      const parts = this.#parts.map((part) => typeof part === "string" ? Buffer.from(part) : part);
+      this.#parts = [Buffer.concat(parts)];
+    }
+    return this.#parts[0] ?? "";
   }
 
   /** Frees all that was kept. Harmless when called again. */
@@ -86,4 +121,13 @@ export class GatheredAnswer implements AnswerSink {
     this.#block = this.#block.subarray(this.#usedBytes);
     this.#usedBytes = 0;
   }
+}
+
+/** Whether the text begins and ends as an object does. */
+function isBraced(text: Buffer): boolean {
+  const ends = [
+    text.toString("latin1", 0, 16).trim()[0],
+    text.toString("latin1", text.length - 16).trim().at(-1),
+  ];
+  return ends.join("") === "{}";
 }

@@ -3,6 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import { asColinkError, ColinkError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
+import type { Failure } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
 import type { Penalty } from "../node/penalty.ts";
 import type { Call } from "../schedule/call.ts";
@@ -59,6 +60,8 @@ const MAX_BUSY_BOUNCES = 20;
 export class RunningCall {
   readonly #record: CallRecord;
   #attempt: Attempt | null = null;
+  /** Attempts that failed so that the request may be at fault. */
+  readonly #openFailures: { lease: Lease; failure: Failure }[] = [];
   /** Of a call that does not stream. Until the answer is complete, another node may give it. */
   #gathered: GatheredAnswer | null = null;
 
@@ -89,7 +92,7 @@ export class RunningCall {
 
   /** Makes attempts until one ends the call: with an answer, a rejection, a stop, or a failure that no retry mends. */
   async #tryNodes(): Promise<AttemptEnd> {
-    let failure: ColinkError | null = null;
+    let failure: Failure | null = null;
     for (;;) {
       let lease: Lease;
       try {
@@ -98,13 +101,13 @@ export class RunningCall {
       } catch (error) {
         if (this.call.stopped) return { is: "stopped", error: this.call.stopped };
         if (failure !== null) return this.#giveUp(failure);
-        return { is: "failed", error: asColinkError(error) };
+        return { is: "failed", error: asColinkError(error), failure: null };
       }
       const end = await this.#tryNode(lease);
-      if (end.is !== "failed") return end;
-      failure = end.error;
+      if (end.is !== "failed" || end.failure === null) return end;
+      failure = this.#moreTelling(failure, end.failure);
       if (!this.#hasBegun) this.writer.discardHead();
-      if (!this.#mayRetry(lease.node, failure)) return this.#giveUp(failure);
+      if (!this.#mayRetry(lease.node, end.failure)) return this.#giveUp(failure);
     }
   }
 
@@ -167,20 +170,36 @@ export class RunningCall {
   #learn(lease: Lease, attempt: Attempt, end: AttemptEnd): void {
     const { scheduler, onRecovery } = this.parts;
     if (end.is === "stopped") return;
-    if (end.is === "failed") return this.#learnFailure(lease, end.error);
+    if (end.is === "failed") return this.#learnFailure(lease, end.failure);
     const isFinished = end.is === "finished";
-    if (isFinished) this.#keepStoredResponse(attempt);
+    if (isFinished) {
+      this.#keepStoredResponse(attempt);
+      this.#record.hasFailed = this.#gathered?.hasFailed ?? false;
+    }
     const hasRecovered = scheduler.answered(lease, this.call, isFinished ? attempt.timing() : null);
     if (hasRecovered) onRecovery?.(lease.node, lease.service.model);
+    for (const open of this.#openFailures) this.#settleBlame(open, isFinished);
   }
 
-  #learnFailure(lease: Lease, error: ColinkError): void {
-    const { scheduler, log, onPenalty } = this.parts;
-    const penalty = scheduler.failed(lease, error);
+  #learnFailure(lease: Lease, failure: Failure | null): void {
+    if (failure === null) return;
+    if (failure.blame.blamed === "open") this.#openFailures.push({ lease, failure });
+    this.#reportPenalty(lease, failure, this.parts.scheduler.failed(lease, this.call, failure));
+  }
+
+  /** Another node has answered, so that the one that failed before was at fault; or the request was. */
+  #settleBlame({ lease, failure }: { lease: Lease; failure: Failure }, isNodes: boolean): void {
+    const { scheduler } = this.parts;
+    if (!isNodes) return scheduler.absolve(lease, this.call);
+    this.#reportPenalty(lease, failure, scheduler.penalize(lease, failure));
+  }
+
+  #reportPenalty(lease: Lease, failure: Failure, penalty: Penalty | null): void {
     if (penalty === null) return;
+    const { log, onPenalty } = this.parts;
     onPenalty?.(lease.node, penalty);
     const { model, until, faults } = penalty;
-    const [node, cause] = [lease.node.who.publicId, error.code];
+    const [node, cause] = [lease.node.who.publicId, failure.error.code];
     log.warn({ request: this.call.id, node, model, cause, until, faults }, "node penalised");
   }
 
@@ -192,9 +211,10 @@ export class RunningCall {
     this.parts.responseAffinity.keep(accountId, responseId, attempt.node.who.nodeKey);
   }
 
-  #mayRetry(node: Node, { code, kind: { retry } }: ColinkError): boolean {
+  #mayRetry(node: Node, failure: Failure): boolean {
+    const { code, kind: { retry } } = failure.error;
     const mayHelp = retry === "elsewhere" || retry === "only elsewhere";
-    if (this.#hasBegun || !mayHelp) return false;
+    if (this.#hasBegun || !mayHelp || this.#isRepeated(failure)) return false;
     const record = this.#record;
     if (code === "node_busy" && record.busyBounces < MAX_BUSY_BOUNCES) {
       record.bounced();
@@ -204,11 +224,27 @@ export class RunningCall {
     return record.attempts <= this.config.maxRetries;
   }
 
-  /** The failure with the time at which a retry makes sense as the nodes are now. */
-  #giveUp({ code, message, retryAfterMs, cause }: ColinkError): AttemptEnd {
+  /** Whether two nodes have failed alike: then a third one would, too. */
+  #isRepeated({ likeness }: Failure): boolean {
+    return this.#openFailures.filter(({ failure }) => failure.likeness === likeness).length > 1;
+  }
+
+  /** A provider's words say more to the caller than that another node was lost or full. */
+  #moreTelling(before: Failure | null, last: Failure): Failure {
+    return last.words === null && before !== null && before.words !== null ? before : last;
+  }
+
+  /** The failure in the provider's words, and with the time at which a retry makes sense as the nodes are now. */
+  #giveUp(failure: Failure): AttemptEnd {
+    const { words, error: { code, message, retryAfterMs, cause } } = failure;
     const soonestMs = this.parts.scheduler.retryAfterMs(this.call.request);
     const details = { retryAfterMs: Math.max(retryAfterMs ?? 0, soonestMs), cause };
-    return { is: "failed", error: new ColinkError(code, message, details) };
+    const said = words === null ? message : message.replace(/; try again$/, `: ${words.message}`);
+    const error = new ColinkError(code, said, details);
+    if (!words?.rejection) return { is: "failed", error, failure };
+    const mayHelp = String(!this.#isRepeated(failure));
+    const headers = { "x-should-retry": mayHelp, ...words.rejection.headers };
+    return { is: "failed", error, failure, rejection: { ...words.rejection, headers } };
   }
 
   /** Writes the end to the caller. Never throws: a call is recorded even if its caller cannot be written to. */
@@ -233,6 +269,9 @@ export class RunningCall {
         return scheduler.measured(request, clock.monotonic() - startedMs);
       case "rejected":
         return this.writer.reject(end.rejection);
+      case "failed":
+        if (end.rejection) return this.writer.reject(end.rejection);
+        return this.writer.fail(end.error);
       default:
         return this.writer.fail(end.error);
     }

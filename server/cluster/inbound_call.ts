@@ -99,6 +99,8 @@ export class InboundCall implements AttemptSink {
       this.#answer(failure.status, failure.headers, failure.body);
     } else if (failure.kind === "refused") {
       this.#refuse(failure.error);
+    } else if (failure.kind === "no answer") {
+      this.#fail({ code: 502, message: failure.reason });
     } else {
       const fault = failure.kind === "gateway lost" ? "gateway" : failure.kind;
       this.#fail({ code: 502, message: failure.reason, fault });

@@ -1,6 +1,6 @@
 /** One attempt of a call on one node, as callers of a node see it: the order sent, and the events that come back. */
 
-import type { Endpoint, ErrorData } from "../../protocol/mod.ts";
+import { type Endpoint, type ErrorData, errorStatus, type ErrorWords } from "../../protocol/mod.ts";
 
 /** The caller's JSON body, valid and unchanged: wire v2 sends the bytes, wire v1 the text. */
 export interface Body {
@@ -39,6 +39,11 @@ export interface Tally {
   hasFailed?: true;
 }
 
+/** What became of an attempt whose answer has an error in its place, after a status of success. */
+export function errorInAnswer(body: string, error: ErrorWords): AttemptFailure {
+  return { kind: "answered", status: errorStatus(error), headers: {}, body };
+}
+
 /** Why an attempt ended without an answer. */
 export type AttemptFailure =
   /** The node sent an ERROR frame. */
@@ -47,6 +52,8 @@ export type AttemptFailure =
   | { kind: "answered"; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The node's connection ended. */
   | { kind: "lost"; reason: string }
+  /** The answer is none: there is nothing of it, it is no JSON, or it is cut off. */
+  | { kind: "no answer"; reason: string }
   /** The node broke the protocol. */
   | { kind: "protocol"; reason: string }
   /** The gateway that the node is connected to does not answer; the state of the node is unknown. */

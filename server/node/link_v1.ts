@@ -6,10 +6,18 @@ import {
   encodeCall,
   encodeError,
   type ErrorData,
+  errorIn,
   type Frame,
 } from "../../protocol/mod.ts";
-import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
-import { Link } from "./link.ts";
+import {
+  type AttemptFailure,
+  type AttemptSink,
+  errorInAnswer,
+  type Order,
+  type RunningAttempt,
+} from "./attempt.ts";
+import type { Clock } from "../base/clock.ts";
+import { Link, type LinkOwner, type Socket } from "./link.ts";
 import { offerOf } from "./node.ts";
 import { payloadFor, V1Answer } from "./v1_answer.ts";
 
@@ -18,7 +26,12 @@ interface OpenAttempt {
   sink: AttemptSink;
   /** Bytes that may still come after a cancel; null: not cancelled. */
   lateBytes: number | null;
+  /** Cancels the wait for usage once all choices have ended; null: they have not. */
+  cancelUsageWait: (() => void) | null;
 }
+
+/** How long usage may take once all choices of a stream have ended: some upstreams keep the connection open. */
+const USAGE_WITHIN_MS = 2_000;
 
 /** v1 nodes may ignore a cancel, and v1 has no credits: a whole answer may still come. */
 const LATE_BYTES = 32 * 1024 * 1024;
@@ -27,11 +40,19 @@ const LATE_BYTES = 32 * 1024 * 1024;
 export class LinkV1 extends Link<string, OpenAttempt> {
   protected override readonly lateBytes = LATE_BYTES;
 
+  constructor(
+    socket: Socket,
+    owner: LinkOwner,
+    private readonly clock: Pick<Clock, "monotonic" | "after">,
+  ) {
+    super(socket, owner, () => clock.monotonic());
+  }
+
   override start(order: Order, sink: AttemptSink): RunningAttempt | null {
     if (!this.takesCalls) return null;
     const { attemptId } = order;
     const answer = new V1Answer(order);
-    this.open.set(attemptId, { answer, sink, lateBytes: null });
+    this.open.set(attemptId, { answer, sink, lateBytes: null, cancelUsageWait: null });
     // −1 is queued and will be sent; only 0 means that the frame was dropped.
     if (this.socket.send(encodeCall(attemptId, order.model, payloadFor(order))) === 0) {
       this.open.delete(attemptId);
@@ -47,6 +68,20 @@ export class LinkV1 extends Link<string, OpenAttempt> {
 
   /** v1 has no such frame: the close code says it when the link ends. */
   override goAway(): void {}
+
+  /** A stream whose choices have all ended is complete, whatever becomes of its connection. */
+  protected override fail(attemptId: string, failure: AttemptFailure): void {
+    const attempt = this.open.get(attemptId);
+    if (attempt?.cancelUsageWait && attempt.lateBytes === null) {
+      return this.#complete(attemptId, attempt);
+    }
+    super.fail(attemptId, failure);
+  }
+
+  protected override end(attemptId: string): void {
+    this.open.get(attemptId)?.cancelUsageWait?.();
+    super.end(attemptId);
+  }
 
   protected override read(message: string | Uint8Array): void {
     if (typeof message !== "string") return this.malformed("binary in wire v1");
@@ -86,19 +121,41 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     if (!attempt.answer.order.stream && attempt.answer.tally().chunks > 0) {
       return this.fail(attemptId, { kind: "protocol", reason: "more than one answer" });
     }
+    const error = attempt.lateBytes === null ? errorIn(chunk) : null;
+    if (error !== null) return this.#brokeOff(attemptId, errorInAnswer(text, error));
     // v1 does not carry the upstream's headers.
     if (attempt.answer.tally().chunks === 0) attempt.sink.head({});
     attempt.sink.data(attempt.answer.take(chunk, text));
+    if (attempt.answer.isComplete) this.#awaitUsage(attemptId, attempt);
+  }
+
+  /** The upstream has put an error in place of the answer, or of its rest. */
+  #brokeOff(attemptId: string, failure: AttemptFailure): void {
+    this.#cancel(attemptId);
+    this.fail(attemptId, failure);
+  }
+
+  #awaitUsage(attemptId: string, attempt: OpenAttempt): void {
+    attempt.cancelUsageWait ??= this.clock.after(USAGE_WITHIN_MS, () => {
+      // A call that was stopped waits for its node's confirmation.
+      if (attempt.lateBytes !== null) return;
+      this.#cancel(attemptId);
+      this.#complete(attemptId, attempt);
+    });
+  }
+
+  #complete(attemptId: string, { sink }: OpenAttempt): void {
+    this.end(attemptId);
+    sink.finish();
   }
 
   #finish(attemptId: string): void {
     const attempt = this.open.get(attemptId);
     if (attempt === undefined) return this.takeLate(attemptId, "FINISH");
     if (attempt.answer.tally().chunks === 0) {
-      return this.fail(attemptId, { kind: "protocol", reason: "finished without an answer" });
+      return this.fail(attemptId, { kind: "no answer", reason: "it finished without one" });
     }
-    this.end(attemptId);
-    attempt.sink.finish();
+    this.#complete(attemptId, attempt);
   }
 
   #error(error: ErrorData): void {

@@ -8,6 +8,7 @@ import {
   encodeCancel,
   encodeCredit,
   encodeJson,
+  errorIn,
   type Failure,
   type Finish,
   type FrameV2,
@@ -17,7 +18,14 @@ import {
   RELAYED_HEADERS,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
-import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "./attempt.ts";
+import {
+  type AttemptFailure,
+  type AttemptSink,
+  errorInAnswer,
+  type Order,
+  type RunningAttempt,
+  type Tally,
+} from "./attempt.ts";
 import { Link } from "./link.ts";
 import { offerOf } from "./node.ts";
 import { Outbox, sharedRoom } from "./outbox.ts";
@@ -207,8 +215,18 @@ export class LinkV2 extends Link<number, OpenStream> {
     stream.credit -= bytes.byteLength;
     if (stream.credit < 0) return this.#breach(id, "more bytes than it had credit for");
     if (!isSuccess(stream.head)) return this.#addToRejection(id, stream, bytes);
+    if (stream.chunks === 0 && stream.isStream) {
+      const failure = errorEventIn(bytes);
+      if (failure !== null) return this.#brokeOff(id, failure);
+    }
     stream.chunks++;
     stream.sink.data(bytes);
+  }
+
+  /** The upstream's stream begins with an error. */
+  #brokeOff(id: number, failure: AttemptFailure): void {
+    this.send(encodeCancel(id));
+    this.fail(id, failure);
   }
 
   /** Gathers the body of a rejection. It fails the attempt when it is complete, or too long to be complete. */
@@ -231,7 +249,9 @@ export class LinkV2 extends Link<number, OpenStream> {
     if (head === null) return this.#breach(id, "FINISH before HEAD");
     stream.finish = finish;
     if (!isSuccess(head)) return this.#rejected(id, stream, head);
-    if (stream.chunks === 0) return this.#breach(id, "finished without an answer");
+    if (stream.chunks === 0) {
+      return this.fail(id, { kind: "no answer", reason: "it finished without one" });
+    }
     this.end(id);
     sink.finish();
   }
@@ -320,6 +340,23 @@ function isSuccess(head: Head): boolean {
   return head.status >= 200 && head.status < 300;
 }
 
+/** How an error event begins, in the first bytes of a stream. */
+const ERROR_EVENT = /^(?:event: ?error|data: ?\{\s*"(?:error"|(?:type|object)"\s*:\s*"error"))/;
+const ERROR_EVENT_BYTES = 64;
+
+/** The failure that a stream's first bytes tell; null: they begin with no error event. */
+function errorEventIn(bytes: Uint8Array): AttemptFailure | null {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!ERROR_EVENT.test(buffer.toString("latin1", 0, ERROR_EVENT_BYTES))) return null;
+  const data = /^data: ?(.*)$/m.exec(buffer.toString())?.[1] ?? "";
+  try {
+    const error = errorIn(JSON.parse(data));
+    return error === null ? null : errorInAnswer(data, error);
+  } catch {
+    return null;
+  }
+}
+
 /** The node's own tally; if the node could not send it, because its connection was lost, the number of frames. */
 function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
   if (finish === null) {
@@ -331,6 +368,7 @@ function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
     completionTokens: finish.completion_tokens,
     estimated: finish.estimated,
     chunks,
+    ...(finish.finish_reason === "failed" ? { hasFailed: true } : {}),
     ...(finish.response_id === undefined ? {} : { responseId: finish.response_id }),
     ...(finish.finish_reason === "failed" ? { hasFailed: true } : {}),
   };

@@ -398,6 +398,50 @@ describe("a call in wire v2", () => {
   });
 });
 
+describe("an upstream's answer of wire v2 that is none fails its attempt", () => {
+  for (const text of [null, ""]) {
+    test(`with ${text === null ? "no" : "an empty"} STREAM`, () => {
+      const node = new V2Node();
+      const { received } = node.call();
+      node.head(1);
+      if (text !== null) node.text(1, text);
+      node.finish(1);
+      expect(received.failures).toEqual([{ kind: "no answer", reason: "it finished without one" }]);
+      expect(received.finished).toBe(0);
+    });
+  }
+
+  const errors: [events: string, status: number][] = [
+    ['data: {"error":{"message":"no","code":"context_length_exceeded"}}\n\n', 400],
+    ['event: error\ndata: {"type":"error","code":"invalid_prompt","message":"no"}\n\n', 400],
+    ['data: {"error":{"message":"no","code":429}}\n\ndata: {}\n\n', 429],
+    ['data: { "object":"error","message":"no"}\n\n', 502],
+  ];
+  for (const [events, status] of errors) {
+    test(`with a stream that begins with ${events.trim()}`, () => {
+      const node = new V2Node();
+      const { received } = node.call({ stream: true });
+      node.received();
+      node.head(1);
+      node.text(1, events);
+      const body = /^data: ?(.*)$/m.exec(events)![1]!;
+      expect(received.failures).toEqual([{ kind: "answered", status, headers: {}, body }]);
+      expect(received.finished).toBe(0);
+      expect(node.received()).toEqual([{ type: "cancel", stream: 1 }]);
+    });
+  }
+
+  for (const events of ['data: {"error":null}\n\n', 'data: {"error"', "event: errors\n\n"]) {
+    test(`but not with a stream that begins with ${events.trim()}`, () => {
+      const node = new V2Node();
+      const { received } = node.call({ stream: true });
+      node.head(1);
+      node.text(1, events);
+      expect(received.failures).toEqual([]);
+    });
+  }
+});
+
 describe("an answer that breaks the rules of wire v2 fails its attempt, and its node is told to stop", () => {
   const breaches: [what: string, send: (node: V2Node) => void, reason: string][] = [
     ["STREAM before HEAD", (node) => node.text(1, "x"), "STREAM before HEAD"],
@@ -409,23 +453,6 @@ describe("an answer that breaks the rules of wire v2 fails its attempt, and its 
         node.head(1);
       },
       "a second HEAD",
-    ],
-    [
-      "an end without an answer",
-      (node) => {
-        node.head(1);
-        node.finish(1);
-      },
-      "finished without an answer",
-    ],
-    [
-      "an answer of nothing",
-      (node) => {
-        node.head(1);
-        node.text(1, "");
-        node.finish(1);
-      },
-      "finished without an answer",
     ],
     [
       "one byte more than was granted",

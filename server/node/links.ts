@@ -230,7 +230,7 @@ export class Links implements LinkOwner {
     const { clock, log, logOf = () => log } = this.parts;
     const link = dialer.wire === 2
       ? new LinkV2(ws, this, this.#monotonic).hello(this.config)
-      : new LinkV1(ws, this, this.#monotonic);
+      : new LinkV1(ws, this, clock);
     const cancelRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
     });

@@ -278,13 +278,101 @@ describe("a node's link in wire v1", () => {
     const { harness, socket } = connected();
     const empty = call(harness, { attemptId: "req-1" });
     harness.text(socket, finish("req-1"));
-    expect(empty.received.failures).toMatchObject([{ kind: "protocol" }]);
+    expect(empty.received.failures).toMatchObject([{ kind: "no answer" }]);
     const twice = call(harness, { attemptId: "req-2" });
     harness.text(socket, stream("req-2", "a"));
     harness.text(socket, stream("req-2", "b"));
     expect(twice.received.failures).toMatchObject([{ kind: "protocol" }]);
     expect(twice.received.finished).toBe(0);
   });
+
+  const chunk = (request_id: string, chunk: unknown) => ({
+    type: "STREAM",
+    data: { request_id, chunk },
+  });
+  const ended = (id: string, index = 0) =>
+    chunk(id, { choices: [{ index, finish_reason: "stop" }] });
+
+  test("a stream whose choices have ended is complete 2 s later, whatever chunks still come", async () => {
+    const { harness, socket } = connected();
+    const { received } = call(harness, { stream: true });
+    harness.text(socket, stream("req-1", "a"));
+    harness.text(socket, ended("req-1"));
+    for (let i = 0; i < 4; i++) {
+      expect(received.finished).toBe(0);
+      await harness.clock.pass(500);
+      harness.text(socket, chunk("req-1", { choices: [] }));
+    }
+    expect(received.finished).toBe(1);
+    expect(received.failures).toEqual([]);
+    expect(socket.sent.at(-1)).toMatchObject({ type: "ERROR", data: { code: 499 } });
+    // What the node still says of it is late, and nothing else.
+    harness.text(socket, finish("req-1"));
+    await harness.clock.pass(5_000);
+    expect(received.finished).toBe(1);
+  });
+
+  test("a stream of several choices is complete once all have ended that were asked for or have begun", async () => {
+    for (const text of ['{"n":2}', "{}"]) {
+      const { harness, socket } = connected();
+      const body = { text, bytes: new Uint8Array() };
+      const { received } = call(harness, { stream: true, body });
+      harness.text(
+        socket,
+        chunk("req-1", { choices: [{ index: text === "{}" ? 1 : 0, delta: {} }] }),
+      );
+      harness.text(socket, ended("req-1"));
+      await harness.clock.pass(10_000);
+      expect(received.finished).toBe(0);
+      harness.text(socket, ended("req-1", 1));
+      await harness.clock.pass(2_000);
+      expect(received.finished).toBe(1);
+    }
+  });
+
+  test("a stream whose choices have ended is complete though its connection is lost or an error comes", () => {
+    for (const isLost of [true, false]) {
+      const { harness, socket } = connected();
+      const { received } = call(harness, { stream: true });
+      harness.text(socket, ended("req-1"));
+      if (isLost) harness.gone(socket);
+      else {harness.text(socket, {
+          type: "ERROR",
+          data: { request_id: "req-1", code: 502, message: "x" },
+        });}
+      expect(received.finished).toBe(1);
+      expect(received.failures).toEqual([]);
+      expect(harness.clock.pending).toBeLessThanOrEqual(2);
+    }
+  });
+
+  test("a cancelled stream whose choices have ended waits for its node's confirmation", async () => {
+    const { harness, socket } = connected();
+    const { received, running } = call(harness, { stream: true });
+    harness.text(socket, ended("req-1"));
+    running!.cancel();
+    await harness.clock.pass(3_000);
+    expect(received.finished).toBe(0);
+    harness.text(socket, { type: "ERROR", data: { request_id: "req-1", code: 499, message: "x" } });
+    expect(received.failures).toMatchObject([{ kind: "refused" }]);
+  });
+
+  const errors: [chunk: object, status: number][] = [
+    [{ error: { message: "no", code: "context_length_exceeded" } }, 400],
+    [{ error: { message: "no", type: "server_error" } }, 502],
+    [{ error: "no" }, 502],
+    [{ object: "error", message: "no", code: 422 }, 422],
+  ];
+  for (const [error, status] of errors) {
+    test(`a chunk ${JSON.stringify(error)} is a failure, and its node is told to stop`, () => {
+      const { harness, socket } = connected();
+      const { received } = call(harness, { stream: true });
+      harness.text(socket, chunk("req-1", error));
+      expect(received.failures)
+        .toEqual([{ kind: "answered", status, headers: {}, body: JSON.stringify(error) }]);
+      expect(socket.sent.at(-1)).toMatchObject({ type: "ERROR", data: { code: 499 } });
+    });
+  }
 
   test("a lost connection fails every open attempt, after its node has left the hub", () => {
     const { harness, socket } = connected();

@@ -11,8 +11,10 @@ export interface Fault {
   code: ErrorCode;
   /** For people: shown to every user. */
   reason: string;
-  /** The pause that the provider asked for. */
+  /** The pause that the provider asked for: it takes the place of the first penalty's length. */
   retryAfterMs?: number | null;
+  /** The node is not at fault: the pause is as long as the provider asks each time. */
+  isRest?: boolean;
 }
 
 export interface Penalty {
@@ -20,7 +22,7 @@ export interface Penalty {
   readonly model: string | null;
   readonly code: ErrorCode;
   readonly reason: string;
-  /** UTC milliseconds. */
+  /** UTC milliseconds, for people: the penalty itself is measured by a clock that never jumps. */
   readonly until: number;
   /** Faults in a row, without a success between them. */
   readonly faults: number;
@@ -30,7 +32,8 @@ export interface Penalty {
 
 /**
  * A node's state for calls of one model: `clear`; `penalized`, it gets no calls; `probation`, the
- * penalty is over and one call may probe the node; `probing`, that call is running.
+ * penalty is over and one call may probe the node; `probing`, that call is running, or the node is paced
+ * and takes its next call after a pause.
  */
 export type Circuit = "clear" | "probation" | "probing" | "penalized";
 
@@ -42,7 +45,14 @@ export interface PenaltyTimes {
 }
 
 interface Entry {
-  penalty: Penalty;
+  readonly penalty: Omit<Penalty, "until" | "isOver">;
+  /** In the book's own time. */
+  readonly untilMs: number;
+  isOver: boolean;
+  /** Whether it takes no call now although its penalty is over: see `pace`. */
+  isPausing: boolean;
+  /** How often it was paced without a success between; 0: it was penalised. */
+  readonly pauses: number;
   isProbing: boolean;
   cancelEnd: () => void;
 }
@@ -50,8 +60,13 @@ interface Entry {
 /** The penalties of one node, by model; under null the one for all models. */
 type Sheet = Map<string | null, Entry>;
 
-/** Longer pauses that a provider asks for are cut to this: one call then probes it. */
+/** Pauses that a provider asks for are kept within these: one call then probes it. */
+const MIN_RETRY_AFTER_MS = 1_000;
 const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
+
+/** Between the calls of a node that is paced: the first pause; each further one is twice as long. */
+const PAUSE_MS = 500;
+const MAX_PAUSE_MS = 10_000;
 
 /** Above this, the penalties of the node that was penalised longest ago are dropped. */
 const MAX_PENALTIES = 50_000;
@@ -70,38 +85,75 @@ export class PenaltyBook {
   readonly onPenalty = new Emitter<[nodeKey: string, penalty: Penalty]>();
   readonly onClear = new Emitter<[nodeKey: string, model: string | null]>();
 
-  constructor(private readonly clock: Clock, private readonly times: PenaltyTimes) {}
+  readonly #startedMs: number;
+
+  constructor(private readonly clock: Clock, private readonly times: PenaltyTimes) {
+    this.#startedMs = clock.monotonic();
+  }
+
+  /** The book's own time: milliseconds since it was made, by a clock that never jumps. */
+  get nowMs(): number {
+    return this.clock.monotonic() - this.#startedMs;
+  }
 
   /** Penalises the node, or one of its models. Returns null if penalties are turned off. */
-  penalize(nodeKey: string, { model, code, reason, retryAfterMs }: Fault): Penalty | null {
-    const { penaltyMs, penaltyMaxMs } = this.times;
-    if (penaltyMs === 0) return null;
-    const before = this.#sheets.get(nodeKey)?.get(model)?.penalty;
+  penalize(nodeKey: string, fault: Fault): Penalty | null {
+    if (this.times.penaltyMs === 0) return null;
+    const { model, code, reason } = fault;
+    const before = this.#sheets.get(nodeKey)?.get(model);
     // Calls that were running when the first fault came fail, too: they count as one fault.
-    const faults = before === undefined ? 1 : before.isOver ? before.faults + 1 : before.faults;
-    const lengthMs = Math.max(
-      Math.min(penaltyMs * 2 ** (faults - 1), Math.max(penaltyMs, penaltyMaxMs)),
-      Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS),
+    const faults = before === undefined || before.pauses > 0
+      ? 1
+      : before.isOver
+      ? before.penalty.faults + 1
+      : before.penalty.faults;
+    const untilMs = Math.max(
+      before?.untilMs ?? 0,
+      this.nowMs + this.#lengthMs(fault, faults),
     );
-    const until = Math.max(before?.until ?? 0, this.clock.now() + lengthMs);
-    const penalty = { model, code, reason, until, faults, isOver: false };
-    this.#write(nodeKey, penalty);
-    this.onPenalty.emit(nodeKey, penalty);
-    return penalty;
+    const penalty = { model, code, reason, faults };
+    this.#write(nodeKey, { penalty, untilMs, isOver: false, isPausing: false, pauses: 0 });
+    const shown = this.#shown({ penalty, untilMs, isOver: false });
+    this.onPenalty.emit(nodeKey, shown);
+    return shown;
+  }
+
+  /**
+   * Lets the model's last node have one call at a time, with a pause before it that grows to 10 s,
+   * until a call succeeds. Calls wait meanwhile: the model stays in service.
+   */
+  pace(nodeKey: string, { model, code, reason }: Fault): void {
+    if (this.times.penaltyMs === 0) return;
+    const before = this.#sheets.get(nodeKey)?.get(model);
+    // Calls that ran side by side fail together.
+    if (before !== undefined && (before.isPausing || !before.isOver)) return;
+    const pauses = (before?.pauses ?? 0) + 1;
+    const pauseMs = Math.min(PAUSE_MS * 2 ** (pauses - 1), MAX_PAUSE_MS);
+    const untilMs = this.nowMs + pauseMs;
+    const penalty = { model, code, reason, faults: 0 };
+    this.#write(nodeKey, { penalty, untilMs, isOver: true, isPausing: true, pauses });
+  }
+
+  /** Whether the node has one call of the model at a time because it is the last one: see `pace`. */
+  isPaced(nodeKey: string, model: string): boolean {
+    return (this.#sheets.get(nodeKey)?.get(model)?.pauses ?? 0) > 0;
   }
 
   /** Takes over a penalty from another gateway, unless a longer one is known. */
-  adopt(nodeKey: string, penalty: Omit<Penalty, "isOver">): void {
-    const before = this.#sheets.get(nodeKey)?.get(penalty.model)?.penalty;
-    const isKnown = before !== undefined && before.until >= penalty.until;
-    if (!isKnown && penalty.until > this.clock.now()) {
-      this.#write(nodeKey, { ...penalty, isOver: false });
-    }
+  adopt(nodeKey: string, { until, ...penalty }: Omit<Penalty, "isOver">): void {
+    const nowMs = this.nowMs;
+    const { penaltyMs, penaltyMaxMs } = this.times;
+    const longestMs = Math.max(penaltyMs, penaltyMaxMs, MAX_RETRY_AFTER_MS);
+    const untilMs = nowMs + Math.min(until - this.clock.now(), longestMs);
+    const before = this.#sheets.get(nodeKey)?.get(penalty.model);
+    const isKnown = before !== undefined && before.untilMs >= untilMs;
+    if (isKnown || untilMs <= nowMs) return;
+    this.#write(nodeKey, { penalty, untilMs, isOver: false, isPausing: false, pauses: 0 });
   }
 
   /** A call of another gateway has succeeded on the node: ends its probation. */
   clearRemote(nodeKey: string, model: string | null): void {
-    if (!this.#sheets.get(nodeKey)?.get(model)?.penalty.isOver) return;
+    if (!this.#sheets.get(nodeKey)?.get(model)?.isOver) return;
     this.#erase(nodeKey, model);
     this.onRelief.emit(nodeKey);
   }
@@ -110,7 +162,7 @@ export class PenaltyBook {
   clear(nodeKey: string, model: string): boolean {
     let hasEnded = false;
     for (const scope of [null, model]) {
-      if (!this.#sheets.get(nodeKey)?.get(scope)?.penalty.isOver) continue;
+      if (!this.#sheets.get(nodeKey)?.get(scope)?.isOver) continue;
       this.#erase(nodeKey, scope);
       this.onClear.emit(nodeKey, scope);
       hasEnded = true;
@@ -135,33 +187,58 @@ export class PenaltyBook {
     };
   }
 
-  /** When the node takes calls of the model again, in UTC milliseconds; 0: it takes them now. */
-  until(nodeKey: string, model: string): number {
+  /** When the node takes calls of the model again, in the book's own time; 0: it takes them now. */
+  opensAtMs(nodeKey: string, model: string): number {
     const sheet = this.#sheets.get(nodeKey);
     const ends = [sheet?.get(null), sheet?.get(model)].map((entry) =>
-      entry === undefined || entry.penalty.isOver ? 0 : entry.penalty.until
+      entry === undefined || entry.isOver ? 0 : entry.untilMs
     );
     return Math.max(...ends);
   }
 
-  /** All penalties of the node, including those that are over and wait for a success. */
-  of(nodeKey: string): readonly Penalty[] {
-    return [...this.#sheets.get(nodeKey)?.values() ?? []].map(({ penalty }) => penalty);
+  /** As `opensAtMs`, in UTC milliseconds. */
+  until(nodeKey: string, model: string): number {
+    const opensAtMs = this.opensAtMs(nodeKey, model);
+    return opensAtMs === 0 ? 0 : this.#utc(opensAtMs);
   }
 
-  #write(nodeKey: string, penalty: Penalty): void {
-    const { model, until } = penalty;
+  /** All penalties of the node, including those that are over and wait for a success. */
+  of(nodeKey: string): readonly Penalty[] {
+    return [...this.#sheets.get(nodeKey)?.values() ?? []].map((entry) => this.#shown(entry));
+  }
+
+  #lengthMs({ retryAfterMs, isRest }: Fault, faults: number): number {
+    const { penaltyMs, penaltyMaxMs } = this.times;
+    const askedMs = retryAfterMs
+      ? Math.min(Math.max(retryAfterMs, MIN_RETRY_AFTER_MS), MAX_RETRY_AFTER_MS)
+      : null;
+    if (isRest && askedMs !== null) return askedMs;
+    const firstMs = askedMs ?? penaltyMs;
+    return Math.min(firstMs * 2 ** (faults - 1), Math.max(firstMs, penaltyMaxMs));
+  }
+
+  #shown({ penalty, untilMs, isOver }: Pick<Entry, "penalty" | "untilMs" | "isOver">): Penalty {
+    return { ...penalty, until: this.#utc(untilMs), isOver };
+  }
+
+  #utc(ownMs: number): number {
+    return Math.round(this.clock.now() + ownMs - this.nowMs);
+  }
+
+  #write(nodeKey: string, state: Omit<Entry, "isProbing" | "cancelEnd">): void {
+    const { penalty: { model }, untilMs } = state;
     this.#erase(nodeKey, model);
     // The map is in the order of the last penalty, so that the oldest is found at its front.
     const sheet: Sheet = this.#sheets.get(nodeKey) ?? new Map();
     this.#sheets.delete(nodeKey);
     this.#sheets.set(nodeKey, sheet);
     // The timer alone ends a penalty: comparing times would miss a timer that fires a little early.
-    const cancelEnd = this.clock.after(until - this.clock.now(), () => {
-      entry.penalty = { ...penalty, isOver: true };
+    const cancelEnd = this.clock.after(untilMs - this.nowMs, () => {
+      entry.isOver = true;
+      entry.isPausing = false;
       this.onRelief.emit(nodeKey);
     });
-    const entry: Entry = { penalty, isProbing: false, cancelEnd };
+    const entry: Entry = { ...state, isProbing: false, cancelEnd };
     sheet.set(model, entry);
     this.#size++;
     if (this.#size > MAX_PENALTIES) this.#forgetOldest();
@@ -195,6 +272,6 @@ const severity: Readonly<{ [C in Circuit]: number }> = {
 
 function circuitOf(entry: Entry | undefined): Circuit {
   if (entry === undefined) return "clear";
-  if (!entry.penalty.isOver) return "penalized";
-  return entry.isProbing ? "probing" : "probation";
+  if (!entry.isOver) return "penalized";
+  return entry.isProbing || entry.isPausing ? "probing" : "probation";
 }

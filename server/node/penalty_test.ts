@@ -77,10 +77,34 @@ describe("a penalty", () => {
     expect(penalize()).toBe(120);
   });
 
-  test("is as long as the provider asks for where that is longer, but for an hour at most", () => {
-    expect(start().penalize({ retryAfterMs: 90_000 })).toBe(90);
-    expect(start().penalize({ retryAfterMs: 5_000 })).toBe(60);
-    expect(start().penalize({ retryAfterMs: 1e12 })).toBe(3600);
+  test("is as long as the provider asks for, from a second to an hour", () => {
+    const lengths = [90_000, 5_000, 1, 1e12].map((retryAfterMs) =>
+      start().penalize({ retryAfterMs })
+    );
+    expect(lengths).toEqual([90, 5, 1, 3600]);
+  });
+
+  test("doubles from what the provider asks for, unless the node only rests", async () => {
+    for (const isRest of [false, true]) {
+      const { clock, penalize } = start();
+      const lengths = [];
+      for (let i = 0; i < 3; i++) {
+        lengths.push(penalize({ retryAfterMs: 2_000, isRest }));
+        await clock.pass(lengths.at(-1)! * 1000);
+      }
+      expect(lengths).toEqual(isRest ? [2, 2, 2] : [2, 4, 8]);
+    }
+  });
+
+  test("lasts its time though the clock of the day is set back, and shows its end by that clock", async () => {
+    const { clock, book, penalize } = start();
+    penalize();
+    clock.setBack(8 * 60 * MINUTE_MS);
+    expect(book.until("a", "m")).toBe(clock.now() + MINUTE_MS);
+    expect(book.of("a")).toMatchObject([{ until: clock.now() + MINUTE_MS }]);
+    expect(penalize()).toBe(60);
+    await clock.pass(MINUTE_MS);
+    expect(book.circuit("a", "m")).toBe("probation");
   });
 
   test("is not shortened by a later fault for which the provider asks for less", () => {
@@ -188,5 +212,59 @@ describe("a penalty that another gateway has given", () => {
     expect(book.circuit("b", "m")).toBe("clear");
     book.clearRemote("a", null);
     expect(book.circuit("a", "m")).toBe("penalized");
+  });
+});
+
+describe("a node that is paced", () => {
+  const fault: Fault = { model: "m", code: "upstream_error", reason: "it failed" };
+
+  test("takes one call after each pause, which grows to 10 s, until one succeeds", async () => {
+    const { clock, book, relieved } = start();
+    const pauses = [];
+    for (let i = 0; i < 7; i++) {
+      book.pace("a", fault);
+      expect(book.circuit("a", "m")).toBe("probing");
+      expect(book.circuit("a", "n")).toBe("clear");
+      expect(book.opensAtMs("a", "m")).toBe(0);
+      const sinceMs = clock.monotonic();
+      while (book.circuit("a", "m") === "probing") await clock.pass(500);
+      pauses.push(clock.monotonic() - sinceMs);
+      const end = book.beginProbe("a", "m");
+      expect(book.circuit("a", "m")).toBe("probing");
+      end();
+    }
+    expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+    expect(relieved).toHaveLength(7);
+    expect(book.isPaced("a", "m")).toBe(true);
+    expect(book.clear("a", "m")).toBe(true);
+    expect(book.isPaced("a", "m")).toBe(false);
+    expect(book.circuit("a", "m")).toBe("clear");
+  });
+
+  test("is paced once for calls that fail side by side, and not while it is penalised", async () => {
+    const { clock, book, penalize } = start();
+    book.pace("a", fault);
+    book.pace("a", fault);
+    await clock.pass(500);
+    expect(book.circuit("a", "m")).toBe("probation");
+    penalize({ model: "m" });
+    book.pace("a", fault);
+    expect(book.circuit("a", "m")).toBe("penalized");
+    expect(book.isPaced("a", "m")).toBe(false);
+  });
+
+  test("gets a first penalty if it is penalised: pauses are no faults", async () => {
+    const { clock, book, penalize } = start();
+    for (let i = 0; i < 3; i++) {
+      book.pace("a", fault);
+      await clock.pass(10_000);
+    }
+    expect(penalize({ model: "m" })).toBe(60);
+  });
+
+  test("is not paced where penalties are turned off", () => {
+    const { book } = start({ penaltyMs: 0 });
+    book.pace("a", fault);
+    expect(book.circuit("a", "m")).toBe("clear");
   });
 });

@@ -13,6 +13,11 @@ interface Chunk {
   choices?: unknown;
 }
 
+interface Choice {
+  index?: unknown;
+  finish_reason?: unknown;
+}
+
 /** Parts of a chunk that hold tokens: text, reasoning, a refusal, the arguments of a tool call. */
 interface Delta {
   content?: unknown;
@@ -27,6 +32,11 @@ export class V1Answer {
   #completionTokens: number | null = null;
   #chunks = 0;
   #contentChunks = 0;
+  /** Indexes of the choices that have given their finish reason; null: none has. */
+  #ended: Set<number> | null = null;
+  #highestIndex = 0;
+  /** Whether all choices of a stream have ended, so that only usage may follow. */
+  isComplete = false;
 
   constructor(readonly order: Order) {}
 
@@ -41,6 +51,7 @@ export class V1Answer {
     this.#readUsage(chunk.usage);
     if (carriesTokens(chunk.choices)) this.#contentChunks++;
     if (!this.order.stream) return text;
+    if (Array.isArray(chunk.choices)) this.#readEnds(chunk.choices);
     if (this.order.wantsUsage) return event(text);
     const shown = withoutUsage(text, chunk);
     return shown === "" ? "" : event(shown);
@@ -57,6 +68,18 @@ export class V1Answer {
     };
   }
 
+  #readEnds(choices: readonly (Choice | null)[]): void {
+    for (const choice of choices) {
+      const index = choice?.index ?? 0;
+      if (!isIndex(index)) continue;
+      if (index > this.#highestIndex) this.#highestIndex = index;
+      if (typeof choice?.finish_reason !== "string") continue;
+      (this.#ended ??= new Set()).add(index);
+      const expected = Math.max(this.#highestIndex + 1, choicesAskedFor(this.order));
+      this.isComplete = this.#ended.size >= expected;
+    }
+  }
+
   #readUsage(usage: Usage | null | undefined): void {
     if (typeof usage !== "object" || usage === null) return;
     this.#promptTokens = tokenCount(usage.prompt_tokens) ?? this.#promptTokens;
@@ -67,6 +90,19 @@ export class V1Answer {
 /** The body for a v1 node: the caller's, changed to ask for usage in a stream whose caller did not. */
 export function payloadFor({ stream, wantsUsage, body, streamOptions }: Order): string {
   return stream && !wantsUsage ? askForUsage(body.text, streamOptions) : body.text;
+}
+
+const MAX_CHOICES = 128;
+
+function isIndex(index: unknown): index is number {
+  return Number.isInteger(index) && (index as number) >= 0 && (index as number) < MAX_CHOICES;
+}
+
+/** Few bodies have the member, and only those are parsed. */
+function choicesAskedFor({ body }: Order): number {
+  if (!body.text.includes('"n"')) return 1;
+  const { n } = JSON.parse(body.text) as { n?: unknown };
+  return isIndex(n) ? n : 1;
 }
 
 /** Whether any choice holds tokens: chunks with only a role or a finish reason do not. */

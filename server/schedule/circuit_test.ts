@@ -1,3 +1,4 @@
+import type { Evidence } from "../node/blame.ts";
 import { describe, expect, test } from "bun:test";
 import { settle } from "../base/testing/fake_clock.ts";
 import type { Lease } from "./lease.ts";
@@ -68,7 +69,7 @@ describe("a node that failed", () => {
     const a = world.node("a");
     const [first, second] = [run(world), run(world)];
     await settle();
-    a.received[0]!.error(500);
+    a.received[0]!.error(401);
     await settle();
     expect(a.received).toHaveLength(1);
     second.call.stop("caller_gone");
@@ -109,15 +110,16 @@ describe("a node that failed", () => {
     expect(waiting.lease?.node).toBe(back.node);
   });
 
-  const scopes: [code: "upstream_error" | "node_silent", others: "clear" | "penalized"][] = [
-    ["upstream_error", "clear"],
-    ["node_silent", "penalized"],
+  const scopes: [evidence: Evidence, others: "clear" | "penalized"][] = [
+    ["key refused", "clear"],
+    ["silent", "clear"],
+    ["protocol broken", "penalized"],
   ];
-  for (const [code, others] of scopes) {
-    test(`with ${code} is ${others} for its other models`, async () => {
+  for (const [evidence, others] of scopes) {
+    test(`with "${evidence}" is ${others} for its other models`, async () => {
       const world = new World();
       const a = world.node("a", 2, ["m", "n"]);
-      world.fails(await world.lease(), code);
+      world.fails(await world.lease(), evidence);
       expect(world.circuit(a, "m")).toBe("penalized");
       expect(world.circuit(a, "n")).toBe(others);
       expect(world.scheduler.hasOther(world.call({ model: "n" }).request, new Set())).toBe(

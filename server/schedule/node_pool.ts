@@ -14,8 +14,8 @@ export interface Place extends Bucketed<Place> {
 
 /**
  * What the next call of the service costs on the node, on one scale. Below FULL: the policy's cost.
- * FULL: the call has to wait until the node has room. Above FULL: the node takes no calls until that
- * moment, in UTC milliseconds; Infinity: until an unknown moment. A price may rise at any time; when
+ * FULL: the call has to wait until the node has room. Above FULL: the node takes no calls until the
+ * moment by which it exceeds FULL, in the penalties' own time; Infinity: until an unknown moment. A price may rise at any time; when
  * it may have fallen, `NodePool.update` must be called.
  */
 export type Price = (node: Node, service: Service) => number;
@@ -86,7 +86,7 @@ export class NodePool {
     return place !== null && keyOf(place) <= FULL;
   }
 
-  /** When, in a pool that takes no calls, the first node takes calls again, in UTC milliseconds; Infinity: unknown. */
+  /** The price of the node that, in a pool that takes no calls, takes calls again first; Infinity: unknown. */
   opensAt(): number {
     const place = this.#draw(NONE);
     return place === null ? Infinity : keyOf(place);

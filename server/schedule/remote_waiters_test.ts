@@ -72,7 +72,7 @@ describe("nodes of other gateways", () => {
     world.hub.load(node, -1);
     const lease = await world.lease();
     expect(lease.node).toBe(node);
-    world.fails(lease, "node_busy");
+    world.fails(lease, "busy");
     world.hub.load(node, -1);
     expect(world.clock.pending).toBe(0);
     expect((await world.lease()).node).toBe(node);

@@ -2,8 +2,10 @@
 
 import { Emitter } from "../base/emitter.ts";
 import type { ColinkError } from "../base/error.ts";
+import type { Failure } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
-import type { Penalty } from "../node/penalty.ts";
+import { OpenFailures } from "../node/open_failures.ts";
+import type { Fault, Penalty } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
 import type { Call, CallRequest } from "./call.ts";
 import type { Waiter } from "./fair_queue.ts";
@@ -52,6 +54,7 @@ export class Scheduler {
   readonly #queues: WaitQueues<Lease>;
   readonly #waitEstimate = new WaitEstimate();
   readonly #remoteWaiters: RemoteWaiters;
+  readonly #openFailures: OpenFailures;
   /** A call has entered or left the service's queue. */
   readonly onQueueChange = new Emitter<[service: Service]>();
   /** A slot of the node was taken or given back. */
@@ -59,6 +62,7 @@ export class Scheduler {
 
   constructor(private readonly parts: SchedulerParts, private readonly config: SchedulerConfig) {
     this.#remoteWaiters = parts.remoteWaiters ?? noRemoteWaiters;
+    this.#openFailures = new OpenFailures(parts.clock);
     const onChange = (service: Service) => this.onQueueChange.emit(service);
     this.#queues = new WaitQueues(parts.clock, config, onChange);
     const onUse = (node: Node) => this.onSlotUse.emit(node);
@@ -111,25 +115,37 @@ export class Scheduler {
     }
     const opensAt = this.#slots.opensAt(wanted);
     if (opensAt === Infinity) return RETRY_WHEN_OFFLINE_MS;
-    return Math.max(1000, opensAt - this.parts.clock.now());
+    return Math.max(1000, opensAt - this.parts.penalties.nowMs);
   }
 
   /**
    * Reports that the attempt on the lease failed. Returns the penalty of the node, or of the model at
-   * the node, if it is at fault. Must be called before the lease is released, so that the next call
-   * does not meet the same failure.
+   * the node, if it is at fault already. Must be called before the lease is released, so that the
+   * next call does not meet the same failure.
    */
-  failed(lease: Lease, error: ColinkError): Penalty | null {
-    const { node, service: { model } } = lease;
-    const { penalty } = error.kind;
-    if (error.code === "node_busy") this.#slots.bounced(lease);
-    if (penalty === null) return null;
-    return this.parts.penalties.penalize(node.who.nodeKey, {
-      model: penalty === "model" ? model : null,
-      code: error.code,
-      reason: reasonOf(error),
-      retryAfterMs: error.retryAfterMs,
-    });
+  failed(lease: Lease, call: Call, failure: Failure): Penalty | null {
+    if (failure.error.code === "node_busy") this.#slots.bounced(lease);
+    switch (failure.blame.blamed) {
+      case "nobody":
+        // A node that says so and offers the model all the same would fail the next call, too.
+        return failure.error.code === "offer_withdrawn" && lease.node.serves(lease.service)
+          ? this.penalize(lease, failure)
+          : null;
+      case "open":
+        return this.#failedOpenly(lease, call, failure);
+      default:
+        return this.penalize(lease, failure);
+    }
+  }
+
+  /** Penalises the lease's node for the failure, or lets the model rest there. */
+  penalize({ node, service }: Lease, failure: Failure): Penalty | null {
+    return this.parts.penalties.penalize(node.who.nodeKey, faultOf(failure, service));
+  }
+
+  /** The call's open failure was the request's: it says nothing of the lease's node. */
+  absolve({ node, service: { model } }: Lease, call: Call): void {
+    this.#openFailures.withdraw(node.who.nodeKey, model, requestOf(call));
   }
 
   /**
@@ -140,7 +156,10 @@ export class Scheduler {
   answered({ node, service }: Lease, call: Call, timing: Timing | null): boolean {
     const { penalties, policies, log } = this.parts;
     const { model } = service;
-    if (timing !== null) policies(model).learn?.(node, call.request, timing);
+    if (timing !== null) {
+      policies(model).learn?.(node, call.request, timing);
+      this.#openFailures.succeeded(node.who.nodeKey, model);
+    }
     if (!penalties.clear(node.who.nodeKey, model)) return false;
     log.info({ node: node.who.publicId, model }, "node answered again: it takes calls as before");
     return true;
@@ -184,9 +203,28 @@ export class Scheduler {
     return waiter !== null;
   }
 
+  /**
+   * The request or the node may be at fault. Several failures alike in a row show that it is the node;
+   * if no other one can serve the model, it is only paced.
+   */
+  #failedOpenly(lease: Lease, call: Call, failure: Failure): Penalty | null {
+    const { node, service } = lease;
+    const { nodeKey } = node.who;
+    const { penalties } = this.parts;
+    const note = { likeness: failure.likeness, ...requestOf(call) };
+    const isNodes = this.#openFailures.note(nodeKey, service.model, note);
+    if (!isNodes && !penalties.isPaced(nodeKey, service.model)) return null;
+    if (this.#slots.hasHealthyOther(node, service)) {
+      return isNodes ? this.penalize(lease, failure) : null;
+    }
+    penalties.pace(nodeKey, faultOf(failure, service));
+    return null;
+  }
+
   /** Whether the penalty of the call's first node is about to end. */
   #opensSoon(request: CallRequest, tried: ReadonlySet<string>): boolean {
-    return tried.size === 0 && this.#slots.opensAt(request) - this.parts.clock.now() <= SOON_MS;
+    return tried.size === 0 &&
+      this.#slots.opensAt(request) - this.parts.penalties.nowMs <= SOON_MS;
   }
 
   #wait(call: Call, { tried, isRetry, onPosition }: LeaseRequest): Promise<Lease> {
@@ -288,7 +326,16 @@ export class Scheduler {
   }
 }
 
-/** The cause of a penalty, as every viewer of the node may read it. */
-function reasonOf(error: ColinkError): string {
-  return error.message.replace(/^Cannot answer: /, "").replace(/; try again$/, "");
+function faultOf({ blame, error, what }: Failure, { model }: Service): Fault {
+  return {
+    model: blame.scope === "model" ? model : null,
+    code: error.code,
+    reason: what,
+    retryAfterMs: error.retryAfterMs,
+    isRest: blame.blamed === "provider",
+  };
+}
+
+function requestOf({ request: { accountId, body } }: Call): { accountId: string; prompt: bigint } {
+  return { accountId, prompt: BigInt(Bun.hash(body.bytes)) };
 }

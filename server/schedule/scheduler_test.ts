@@ -316,9 +316,9 @@ describe("the scheduler", () => {
     const world = new World();
     const { node } = world.node("a", 3);
     const leases = [await world.lease(), await world.lease()];
-    world.fails(leases[0]!, "node_busy");
+    world.fails(leases[0]!, "busy");
     await world.clock.pass(400);
-    world.fails(leases[1]!, "node_busy");
+    world.fails(leases[1]!, "busy");
     const waiting = outcome(world.lease());
     await world.clock.pass(499);
     expect([node.active, world.scheduler.waiting]).toEqual([0, 1]);
@@ -329,18 +329,20 @@ describe("the scheduler", () => {
   test("the pause of a node that answered BUSY ends with its connection", async () => {
     const world = new World();
     const before = world.node("a", 3);
-    world.fails(await world.lease(), "node_busy");
+    world.fails(await world.lease(), "busy");
     before.leave();
     expect(world.clock.pending).toBe(0);
     const after = world.node("a", 3);
     expect((await world.lease()).node).toBe(after.node);
   });
 
-  test("a penalty's reason is its error's message without the advice to the caller", async () => {
+  test("a penalty's reason is what happened, without the advice to the caller", async () => {
     const world = new World();
     world.node("a");
-    world.fails(await world.lease(), "node_lost");
-    expect(world.penalties.of("key/a")).toMatchObject([{ reason: "node_lost", model: null }]);
+    world.fails(await world.lease(), "link lost");
+    expect(world.penalties.of("key/a")).toMatchObject([
+      { reason: "the node's connection was lost", model: null },
+    ]);
   });
 
   test("Retry-After is a second at least, even if a penalty ends sooner", async () => {
@@ -389,7 +391,7 @@ describe("the scheduler", () => {
     const world = new World();
     const { node } = world.node("a", 3);
     const held = await world.lease();
-    world.fails(await world.lease(), "node_busy");
+    world.fails(await world.lease(), "busy");
     const waiting = Promise.resolve(world.lease());
     await settle();
     expect([node.active, world.scheduler.waiting]).toEqual([1, 1]);

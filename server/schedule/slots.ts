@@ -93,11 +93,21 @@ export class Slots implements HubWatcher {
     return required !== null && this.#price(required, wanted) <= FULL;
   }
 
-  /** When, if no node takes such calls now, the first one takes them again, in UTC milliseconds; Infinity: unknown. */
+  /** Whether another node than this one can take such a call and has not failed lately. */
+  hasHealthyOther(node: Node, service: Service): boolean {
+    const { hub, penalties } = this.parts;
+    for (const other of hub.nodesOf(service.model)) {
+      if (other === node || other.isOut || !other.serves(service)) continue;
+      if (penalties.circuit(other.who.nodeKey, service.model) === "clear") return true;
+    }
+    return false;
+  }
+
+  /** When, if no node takes such calls now, the first one takes them again, by `penalties.nowMs`; Infinity: unknown. */
   opensAt(wanted: Wanted): number {
-    if (!wanted.requiredNode) return this.#pools.of(wanted)?.opensAt() ?? Infinity;
+    if (!wanted.requiredNode) return (this.#pools.of(wanted)?.opensAt() ?? Infinity) - FULL;
     const required = this.#requiredNode(wanted, NONE);
-    return required === null ? Infinity : this.#price(required, wanted);
+    return required === null ? Infinity : this.#price(required, wanted) - FULL;
   }
 
   /** The slots for the service, free or not. */
@@ -166,7 +176,7 @@ export class Slots implements HubWatcher {
     const { penalties, policies } = this.parts;
     const { model } = service;
     const circuit = penalties.circuit(node.who.nodeKey, model);
-    if (circuit === "penalized") return penalties.until(node.who.nodeKey, model);
+    if (circuit === "penalized") return FULL + penalties.opensAtMs(node.who.nodeKey, model);
     const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node);
     if (isFull || circuit === "probing") return FULL;
     const cost = policies(model).cost(node, service);

@@ -4,10 +4,11 @@ import type { Clock } from "../clock.ts";
 
 export class FakeClock implements Clock {
   #nowMs = 1_000_000;
+  #setBackMs = 0;
   readonly #tasks = new Set<{ atMs: number; task: () => void }>();
 
   now(): number {
-    return 1_700_000_000_000 + this.#nowMs;
+    return 1_700_000_000_000 + this.#nowMs - this.#setBackMs;
   }
 
   monotonic(): number {
@@ -18,6 +19,11 @@ export class FakeClock implements Clock {
     const entry = { atMs: this.#nowMs + Math.max(0, delayMs), task };
     this.#tasks.add(entry);
     return () => this.#tasks.delete(entry);
+  }
+
+  /** Sets the clock of the day back, as an administrator may; durations go on. */
+  setBack(ms: number): void {
+    this.#setBackMs += ms;
   }
 
   /** Advances the time and runs the timers that fall due, in order; lets promises settle in between. */

@@ -2,9 +2,10 @@
 
 import { Endpoint } from "../../../protocol/mod.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
-import { ColinkError, type ErrorCode } from "../../base/error.ts";
 import type { Fields, Log } from "../../base/log.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../../node/attempt.ts";
+import type { Evidence } from "../../node/blame.ts";
+import { Failure } from "../../node/failure.ts";
 import { Hub } from "../../node/hub.ts";
 import { Node } from "../../node/node.ts";
 import { type FactsByModel, factsByModel } from "../../node/model_facts.ts";
@@ -198,12 +199,9 @@ export class World {
   }
 
   /** What the relay does after a failed attempt. */
-  fails(lease: Lease, code: ErrorCode = "node_lost", retryAfterMs?: number): void {
+  fails(lease: Lease, evidence: Evidence = "link lost", retryAfterMs?: number): void {
     const details = retryAfterMs === undefined ? {} : { retryAfterMs };
-    this.scheduler.failed(
-      lease,
-      new ColinkError(code, `Cannot answer: ${code}; try again`, details),
-    );
+    this.scheduler.failed(lease, this.call(), new Failure(evidence, details));
     lease.release();
   }
 
