@@ -1,6 +1,7 @@
 /** Routes the events of accepted WebSockets to the handlers of their kind: nodes or gateways. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
+import { TAG_BYTES } from "./cluster/frame_cipher.ts";
 import type { PeerSocketData } from "./cluster/peer_socket.ts";
 import type { SocketData } from "./node/links.ts";
 
@@ -17,6 +18,7 @@ export function socketHandlers(
     ("admitted" in ws.data ? peers : nodes) as Pick<WebSocketHandler<Data>, Events>;
   return {
     ...nodes,
+    maxPayloadLength: nodes.maxPayloadLength! + TAG_BYTES,
     data: {} as Data,
     open: (ws) => of(ws).open?.(ws),
     message: (ws, message) => of(ws).message?.(ws, message),

@@ -6,7 +6,8 @@ import type { Socket } from "../node/link.ts";
 const CIPHER = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const COUNTER_BYTES = 6;
-const TAG_BYTES = 16;
+/** By so many bytes a sealed frame is longer. */
+export const TAG_BYTES = 16;
 
 export class FrameCipher {
   readonly #sent = Buffer.alloc(NONCE_BYTES);
