@@ -307,6 +307,20 @@ test("an error event right after 200 is a failure with its own code", async () =
   expect(await ask(upstream.url)).toMatchObject({ pieces: [], failure: { code: 429, error } });
 });
 
+test("an error event that finds fault with the request is a 400, wherever it says so", async () => {
+  const message = "no";
+  const errors: object[] = [
+    { error: { message, type: "invalid_request_error" } },
+    { type: "error", message, code: "invalid_value" },
+    { error: { message, code: "400" } },
+    { error: { message, status: 400 } },
+  ];
+  for (const error of errors) {
+    const upstream = upstreamOf(() => eventStream([sse(error)]));
+    expect((await ask(upstream.url)).failure).toMatchObject({ code: 400, message });
+  }
+});
+
 test("an error event in the middle of a stream ends it, in either form", async () => {
   const spellings = [
     sse({ error: { message: "lost", code: "x" } }),

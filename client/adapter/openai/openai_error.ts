@@ -1,9 +1,9 @@
 /** Reads the errors of OpenAI-compatible servers. */
 
-import { lastMember, objectMembers, withMember } from "../../../protocol/mod.ts";
+import { errorIn, errorStatus, lastMember, objectMembers, withMember } from "../../../protocol/mod.ts";
 import type { UpstreamErrorObject } from "../adapter.ts";
 import { CONTEXT_OVERFLOW, isContextOverflow } from "../upstream/context_overflow.ts";
-import { errorObject, type ReadError, statusIn } from "../upstream/upstream_error.ts";
+import { errorObject, type ReadError } from "../upstream/upstream_error.ts";
 
 /** A body in OpenAI's shape reaches callers in the provider's words; any other is converted to that shape. */
 export const openAiError: ReadError = (status, body, text) => {
@@ -18,7 +18,7 @@ export function errorAfter200(body: unknown): { code: number; error: UpstreamErr
   const error = errorObject(body, "The provider failed in the middle of its answer");
   return isContextOverflow(error)
     ? { code: 400, error: overflow(error) }
-    : { code: statusIn(error) ?? 502, error };
+    : { code: errorStatus(errorIn(body) ?? error), error };
 }
 
 function overflow({ message, param }: UpstreamErrorObject): UpstreamErrorObject {

@@ -102,13 +102,6 @@ export function errorObject(body: unknown, fallback: string): UpstreamErrorObjec
   };
 }
 
-/** The HTTP status named by an error inside a stream, if any. */
-export function statusIn(error: UpstreamErrorObject & { status?: unknown }): number | undefined {
-  return [error.code, error.status].map(Number).find((n) =>
-    Number.isInteger(n) && n >= 400 && n < 600
-  );
-}
-
 function redactError(error: UpstreamErrorObject, { redact }: Upstream): UpstreamErrorObject {
   return Object.fromEntries(
     Object.entries(error).map(([key, value]) => [
