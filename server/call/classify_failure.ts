@@ -30,8 +30,9 @@ export type FailureClass =
   | { is: "rejection"; rejection: UpstreamRejection }
   | { is: "failure"; failure: Failure };
 
-/** Upstreams' faults that are the node's, its provider's, or open. */
-const evidenceOf: { readonly [F in Exclude<UpstreamFault, "request">]: Evidence } = {
+/** `request`: the request's own fault, which is evidence against nobody. */
+const evidenceOf: { readonly [F in UpstreamFault]: Evidence | "request" } = {
+  request: "request",
   key: "key refused",
   offer: "not offered",
   limit: "rate limited",
@@ -41,7 +42,8 @@ const evidenceOf: { readonly [F in Exclude<UpstreamFault, "request">]: Evidence 
 };
 
 /** Failures whose node has named their kind. */
-const evidenceNamed: ReadonlyMap<FailureKind, Evidence> = new Map([
+const evidenceNamed: ReadonlyMap<FailureKind, Evidence | "request"> = new Map([
+  ["request", "request"],
   ["offer_withdrawn", "offer withdrawn"],
   ["internal", "node's own error"],
 ]);
@@ -76,10 +78,9 @@ export function classifyFailure(failure: AttemptFailure): FailureClass {
 
 function classifyError(data: ErrorData): FailureClass {
   if (isBusy(data)) return failed("busy");
-  const named = data.kind && evidenceNamed.get(data.kind);
-  if (named) return failed(named);
-  const { code: status, message, error = null, retry_after_ms: retryAfterMs } = data;
-  return classify({ status, message, error, bodyText: null, headers: {}, retryAfterMs });
+  const { code: status, message, error = null, retry_after_ms: retryAfterMs, kind } = data;
+  const sent = { status, message, error, bodyText: null, headers: {}, retryAfterMs };
+  return classify(sent, kind && evidenceNamed.get(kind));
 }
 
 function received({ status, headers, body }: Answered): Received {
@@ -97,17 +98,18 @@ function received({ status, headers, body }: Answered): Received {
   };
 }
 
-function classify(received: Received): FailureClass {
+/** `named`: what the node has found out itself. */
+function classify(received: Received, named?: Evidence | "request"): FailureClass {
   const { status, message, error, bodyText, headers, retryAfterMs } = received;
   // 499 is a node's confirmation that it has stopped.
   if (status < 400 || status > 599 || status === CALLER_GONE) {
     return failed("protocol broken", { what: "the node sent an error without a meaning" });
   }
-  const fault = upstreamFault(status, error);
-  const type = fault === "request" ? "invalid_request_error" : "server_error";
+  const seen = named ?? evidenceOf[upstreamFault(status, error)];
+  const type = seen === "request" ? "invalid_request_error" : "server_error";
   const rejection = { status, body: bodyText ?? errorObject(received, type), headers };
-  if (fault === "request") return { is: "rejection", rejection };
-  const evidence = status === NO_CREDIT ? "no credit" : evidenceOf[fault];
+  if (seen === "request") return { is: "rejection", rejection };
+  const evidence = status === NO_CREDIT ? "no credit" : seen;
   const details = retryAfterMs === undefined ? {} : { retryAfterMs };
   const words = {
     status,

@@ -55,7 +55,7 @@ export class Failure {
     this.what = what ?? this.blame.what;
     const message = `Cannot answer: ${this.what}; try again`;
     this.error = new ColinkError(code, message, details);
-    this.words = blamed === "open" ? words : null;
+    this.words = blamed === "open" || blamed === "nobody" ? words : null;
     this.likeness = words === null ? code : `${words.status} ${withoutNumbers(words.message)}`;
   }
 }

@@ -1,6 +1,12 @@
 /** Reads the errors of OpenAI-compatible servers. */
 
-import { errorIn, errorStatus, lastMember, objectMembers, withMember } from "../../../protocol/mod.ts";
+import {
+  errorIn,
+  errorStatus,
+  lastMember,
+  objectMembers,
+  withMember,
+} from "../../../protocol/mod.ts";
 import type { UpstreamErrorObject } from "../adapter.ts";
 import { CONTEXT_OVERFLOW, isContextOverflow } from "../upstream/context_overflow.ts";
 import { errorObject, type ReadError } from "../upstream/upstream_error.ts";
