@@ -83,7 +83,10 @@ test("a node whose only provider has lost the model swallows no calls of another
     return empty.calls.length > 0;
   });
   expect(empty.calls.length).toBeLessThanOrEqual(2);
-  const node = await nodeOf(`${model}-a`);
+  const node = await until("the list shows the withdrawal", async () => {
+    const found = await nodeOf(`${model}-a`);
+    return found.supported_models.length === 0 && found;
+  });
   expect(node).toMatchObject({ supported_models: [], penalized: false, penalties: [] });
 }, 60_000);
 
