@@ -1,4 +1,4 @@
-/** What a node can do wrong, by mistake or on purpose: it costs that node something, and nobody else. */
+/** Nodes that misbehave, by mistake or on purpose, harm no other node and no caller. */
 
 import { afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { ErrorView } from "../api/mod.ts";
@@ -35,7 +35,7 @@ beforeAll(async () => {
   good = await joinNode({ gateway, owner, models: ["good-model"] });
 }, 60_000);
 
-/** Whatever a node did: another one serves as before. */
+/** Whatever a node has done, another one serves as before. */
 afterEach(async () => {
   const answer = call("good-model");
   good.answer(await good.called(), "undisturbed");
@@ -52,7 +52,7 @@ function join(model = `model-${models++}`): Promise<JoinedNode> {
   return joinNode({ gateway, owner, models: [model] });
 }
 
-/** A socket whose token was right, and that has said nothing yet. */
+/** An authenticated socket that has sent nothing yet. */
 function connect(): Promise<RawNode> {
   return connectRawNode({ gateway, token: owner.clientToken });
 }
@@ -70,7 +70,7 @@ describe("a node that never registers", () => {
     });
   });
 
-  test("does not win time by talking about other things", async () => {
+  test("does not get more time by sending other frames", async () => {
     const chatty = await connect();
     const timer = setInterval(() => chatty.sendText(`{"type":"HELLO","data":{}}`), 50);
     const { code } = await within("the end", chatty.closed);
@@ -114,7 +114,7 @@ describe("a REGISTER", () => {
     });
   }
 
-  test("that is wrong may be mended until the time is over, and not after it", async () => {
+  test("that is wrong may be corrected until the time is over, and not later", async () => {
     const wrong = { type: "REGISTER" as const, data: { max_parallel: 0, models: ["mended"] } };
     const [mended, stubborn] = [await connect(), await connect()];
     for (const node of [mended, stubborn]) {
@@ -128,7 +128,7 @@ describe("a REGISTER", () => {
     await mended.close();
   });
 
-  test("that names one model many times offers it once", async () => {
+  test("that names a model several times offers it once", async () => {
     const node = await joinNode({ gateway, owner, models: ["twice", "twice", "twice"] });
     expect((await node.view())?.supported_models).toEqual(["twice"]);
     await node.raw.close();
@@ -151,7 +151,7 @@ function tenThousand(): string[] {
   return Array.from({ length: 10_000 }, (_, i) => `m${i}`);
 }
 
-describe("frames that mean nothing", () => {
+describe("malformed frames", () => {
   const frames: [what: string, text: string][] = [
     ["are not JSON", "hello?"],
     ["are empty", ""],
@@ -178,7 +178,7 @@ describe("frames that mean nothing", () => {
     });
   }
 
-  test("are forgiven when a good one comes between them", async () => {
+  test("are forgiven when a valid one comes between them", async () => {
     const node = await join();
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 9; i++) node.raw.sendText("nonsense");
@@ -204,7 +204,7 @@ describe("frames that mean nothing", () => {
     expect(linesOfNode().filter((line) => line.includes("sent a malformed"))).toHaveLength(10);
   });
 
-  test("of unknown types are ignored, however many", async () => {
+  test("do not include frames of unknown types, which are ignored", async () => {
     const node = await join();
     for (let i = 0; i < 100; i++) node.raw.sendText(`{"type":"STATUS","data":{"i":${i}}}`);
     const answer = call(await modelOf(node));
@@ -253,7 +253,7 @@ describe("frames for a call that is not the node's", () => {
     await victim.raw.close();
   });
 
-  test("that has ended are dropped quietly, and cost the node nothing", async () => {
+  test("that has ended are ignored, without a consequence for the node", async () => {
     const node = await join();
     const model = await modelOf(node);
     const first = call(model);
@@ -276,7 +276,7 @@ describe("frames for a call that is not the node's", () => {
   });
 });
 
-describe("a node that does not get on", () => {
+describe("a node that makes no progress", () => {
   test("because it sends nothing for a stream is penalised; the caller gets 504", async () => {
     const node = await join();
     const model = await modelOf(node);
@@ -292,7 +292,7 @@ describe("a node that does not get on", () => {
     await node.raw.close();
   });
 
-  test("because it sends nothing is made good by another one", async () => {
+  test("because it sends nothing loses its call to another node", async () => {
     const [a, b] = [await join("either"), await join("either")];
     const answer = stream(gateway, owner.apiToken, hello("either"));
     const called = (node: JoinedNode) => node.raw.frames.some(({ type }) => type === "CALL");
@@ -329,7 +329,7 @@ describe("a node that does not get on", () => {
     await node.raw.close();
   });
 
-  test("because it drips for ever runs into the gateway's deadline", async () => {
+  test("because it sends endless small pieces runs into the gateway's deadline", async () => {
     const hurried = await startGateway({ env: { COLINK_DEADLINE_SECONDS: "1" } });
     const owner = await createAccount(hurried);
     const node = await joinNode({ gateway: hurried, owner, models: ["drip"] });
@@ -344,7 +344,7 @@ describe("a node that does not get on", () => {
     expect(JSON.parse(last!).error).toMatchObject({ code: "deadline_exceeded" });
   });
 
-  test("because its machine froze is dropped, its call goes elsewhere, and it comes back", async () => {
+  test("because its machine froze is dropped, its call goes to another node, and it reconnects", async () => {
     const upstream = startUpstream({ m: () => new Promise<Response>(() => {}) });
     const providers = [{
       type: "openai" as const,
@@ -377,7 +377,7 @@ describe("a node that does not get on", () => {
   }
 });
 
-test("compression is not negotiated, so that no small frame unpacks to a huge one", async () => {
+test("compression is not negotiated, so that no small frame expands to a huge one", async () => {
   const response = await fetch(`${gateway.url}/ws`, {
     headers: {
       "client-token": owner.clientToken,

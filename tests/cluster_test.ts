@@ -125,7 +125,7 @@ for (const { place, of } of places) {
         await until("the failing node was tried", async () => {
           const answer = await chat(gateways[0]!, account.apiToken, hello(model));
           expect(answer.text).toContain("from the good one");
-          return bad.heard.length > 0;
+          return bad.calls.length > 0;
         });
         for (const { url } of gateways) {
           await until(`${url} knows of the penalty`, async () => {
@@ -141,9 +141,9 @@ for (const { place, of } of places) {
         const { node, model } = await joinAt(of(), wire);
         const caller = new AbortController();
         const { events } = await withFirstPiece(node, model, caller.signal);
-        const [call] = node.heard;
+        const [call] = node.calls;
         caller.abort();
-        await within("the cancel", node.hearsCancel(call!.id));
+        await within("the cancel", node.cancelOf(call!.id));
         node.fail(call!.id, 499);
         await isIdle(node);
         await Array.fromAsync(events).catch(() => {});
@@ -174,7 +174,7 @@ for (const { place, of } of places) {
         expect(rest).toHaveLength(501);
         expect(rest.at(-1)).toBe("[DONE]");
         caller.hangUp();
-        await node.hearsCancel(slow.id);
+        await node.cancelOf(slow.id);
       });
     });
   }
@@ -182,8 +182,8 @@ for (const { place, of } of places) {
 
 async function withFirstPiece(node: ScriptedNode, model: string, signal?: AbortSignal) {
   const started = stream(gateways[0]!, account.apiToken, hello(model), signal);
-  await until("the node is called", () => node.heard.length > 0);
-  node.piece(node.heard[0]!.id, "one");
+  await until("the node is called", () => node.calls.length > 0);
+  node.piece(node.calls[0]!.id, "one");
   const { events } = await started;
   expect((await events.next()).value).toContain("one");
   return { events };
@@ -219,7 +219,7 @@ describe("an endpoint of a node at another gateway", () => {
     });
     const refusal = `{ "type": "error", "error": { "type": "invalid_request_error" } }`;
     node.head(stream, 400, { "request-id": "req_upstream" });
-    node.say(stream, refusal);
+    node.data(stream, refusal);
     node.finish(stream);
     const { status, text, headers } = await answer;
     expect({ status, text }).toEqual({ status: 400, text: refusal });

@@ -139,7 +139,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       expect(call).toMatchObject({ head: { endpoint, model, stream: false, hide_usage: false } });
       expect(call.body).toBe(sent);
       node.head(call.stream);
-      node.say(call.stream, dialect.whole);
+      node.data(call.stream, dialect.whole);
       node.finish(call.stream);
       const { status, text, headers } = await answer;
       expect({ status, text }).toEqual({ status: 200, text: dialect.whole });
@@ -158,7 +158,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       const answer = post(endpoint, { ...dialect.body, model });
       const { stream } = await node.nextCall();
       node.head(stream, 422, { "x-ratelimit-remaining-tokens": "7", "request-id": "req_upstream" });
-      node.say(stream, `{ "error": { "message": "no", "details": [1.0] } }`);
+      node.data(stream, `{ "error": { "message": "no", "details": [1.0] } }`);
       node.finish(stream);
       const { status, text, headers } = await answer;
       expect({ status, text }).toEqual({
@@ -186,8 +186,8 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       const { stream: id, head } = await node.nextCall();
       expect(head.hide_usage).toBe(stream.isUsageOptional);
       node.head(id);
-      node.say(id, dialect.events.slice(0, 20));
-      node.say(id, dialect.events.slice(20));
+      node.data(id, dialect.events.slice(0, 20));
+      node.data(id, dialect.events.slice(20));
       node.finish(id);
       const { text, headers } = await answer;
       expect(text).toBe(dialect.events + (stream.endsWithDone ? "data: [DONE]\n\n" : ""));
@@ -200,7 +200,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       const answer = post(endpoint, { ...dialect.body, model, stream: true });
       const { stream: id } = await node.nextCall();
       node.head(id);
-      node.say(id, dialect.events.slice(0, dialect.events.indexOf("\n\n") + 2));
+      node.data(id, dialect.events.slice(0, dialect.events.indexOf("\n\n") + 2));
       node.fail(id, { code: 502, message: "it broke off" });
       const { status, text } = await answer;
       expect(status).toBe(200);
@@ -214,7 +214,7 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       const { stream: id } = await node.nextCall();
       const firstEnd = dialect.events.indexOf("\n\n") + 2;
       node.head(id);
-      node.say(id, dialect.events.slice(0, firstEnd + 20));
+      node.data(id, dialect.events.slice(0, firstEnd + 20));
       node.socket.close();
       const { text } = await answer;
       expect(text.slice(0, firstEnd)).toBe(dialect.events.slice(0, firstEnd));
@@ -268,7 +268,7 @@ describe("a model that is not offered at an endpoint", () => {
     const answer = post(Endpoint.embeddings, { model, input: "x" });
     const { stream } = await other.nextCall();
     other.head(stream);
-    other.say(stream, "{}");
+    other.data(stream, "{}");
     other.finish(stream);
     expect((await answer).status).toBe(200);
   });
@@ -338,7 +338,7 @@ describe("/v1/messages", () => {
       "anthropic-beta": "a-1,b-2",
     });
     node.head(stream);
-    node.say(stream, "{}");
+    node.data(stream, "{}");
     node.finish(stream);
     const { headers } = await answer;
     expect(headers.get("request-id")).toBe(headers.get("x-request-id"));
@@ -393,7 +393,7 @@ test("a failed node's headers are dropped", async () => {
   node.fail(stream, { code: 502, message: "it broke off" });
   const second = await other.nextCall();
   other.head(second.stream, 200, { "x-request-id": "second" });
-  other.say(second.stream, "{}");
+  other.data(second.stream, "{}");
   other.finish(second.stream);
   const { status, headers } = await answer;
   expect(status).toBe(200);
@@ -427,7 +427,7 @@ describe("a stored response", () => {
   async function respond(node: RawNodeV2, responseId?: string): Promise<string> {
     const { stream, body } = await node.nextCall();
     node.head(stream);
-    node.say(stream, "{}");
+    node.data(stream, "{}");
     node.finish(stream, { ...tally, ...(responseId && { response_id: responseId }) });
     return body;
   }

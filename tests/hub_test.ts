@@ -1,4 +1,4 @@
-/** Who gets a call: nodes over real sockets, by their load, their own word and the waiting line. */
+/** Which node gets a call: real sockets, with load, BUSY answers and the queue. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { ErrorView } from "../api/mod.ts";
@@ -48,7 +48,7 @@ describe("the least busy node", () => {
     for (let i = 1; i <= 15; i++) {
       answers.push(call(alice, "shared"));
       await until(`call ${i} has reached a node`, () => total() === i);
-      // Twice the slots, twice the calls, at every third call.
+      // After every third call, the node with twice the slots has twice the calls.
       if (i % 3 === 0) expect(counts()).toEqual([i / 3 * 2, i / 3]);
     }
     answers.push(call(alice, "shared"));
@@ -65,10 +65,10 @@ describe("the least busy node", () => {
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(16).fill(200));
   });
 
-  test("that says BUSY is believed: the call goes elsewhere, and nobody is penalised", async () => {
+  test("that answers BUSY gets no penalty: the call goes to another node", async () => {
     const full = await join("contested", 10);
     const other = await join("contested", 1);
-    // Fills the other node's only slot, so that the next call goes to the one that will refuse.
+    // Fills the other node's only slot, so that the next call goes to the node that answers BUSY.
     const [first, occupied] = [call(alice, "contested"), call(alice, "contested")];
     await until("both calls are out", () => received(full) + received(other) === 2);
     const refused = call(bob, "contested", "and me");
@@ -88,7 +88,7 @@ describe("the least busy node", () => {
     await Promise.all([first, occupied]);
   });
 
-  test("that alone serves a model and says BUSY is asked again a moment later", async () => {
+  test("that alone serves a model and answers BUSY gets the call again a moment later", async () => {
     const node = await join("moody");
     const answer = call(alice, "moody");
     node.fail(await node.called(), 503, "BUSY");
@@ -98,7 +98,7 @@ describe("the least busy node", () => {
   });
 });
 
-describe("the waiting line", () => {
+describe("the queue", () => {
   test("takes turns between accounts, and serves each account's calls in order", async () => {
     const node = await join("scarce");
     const running = call(alice, "scarce", "alice 0");
@@ -123,7 +123,7 @@ describe("the waiting line", () => {
     await Promise.all([running, ...waiting]);
   });
 
-  test("that is full for an account refuses with 429 and Retry-After, and lets others in", async () => {
+  test("that is full for an account rejects its calls with 429 and Retry-After, and takes others", async () => {
     const node = await join("crowded");
     const answers = [call(alice, "crowded")];
     const firstId = await node.called();
@@ -145,7 +145,7 @@ describe("the waiting line", () => {
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(5).fill(200));
   });
 
-  test("is left with 503 and Retry-After by a call that waited too long", async () => {
+  test("ends a call that waited too long with 503 and Retry-After", async () => {
     const hurried = await startGateway({ env: { COLINK_QUEUE_SECONDS: "0.2" } });
     const owner = await createAccount(hurried);
     const node = await joinNode({ gateway: hurried, owner, models: ["slow"] });
@@ -159,7 +159,7 @@ describe("the waiting line", () => {
     expect((await running).status).toBe(200);
   });
 
-  test("tells a stream that asks where it stands, in comments that no SDK sees", async () => {
+  test("reports the position to a stream that asks for it, in comments that SDKs ignore", async () => {
     const node = await join("patient");
     const [running, before] = [call(alice, "patient"), call(alice, "patient")];
     const runningId = await node.called();
@@ -214,7 +214,7 @@ describe("a second REGISTER", () => {
       type: "REGISTER",
       data: { max_parallel: 2, models: ["kept", "after"], name: node.nodeId },
     });
-    // The second slot is there now, for the call that waits.
+    // The waiting call gets the second slot.
     node.answer(await node.called(), "in the new slot");
     expect((await waiting).text).toContain("in the new slot");
     const listed = await node.view();
@@ -234,7 +234,7 @@ describe("a second REGISTER", () => {
 });
 
 describe("a gateway that was frozen for longer than a node may be silent", () => {
-  test("drops nobody when it wakes, and what ran goes on", async () => {
+  test("drops no node when it wakes, and running calls go on", async () => {
     const silenceMs = 2_000;
     const sleepy = await startGateway({
       env: { COLINK_PING_SECONDS: "1", COLINK_SILENCE_SECONDS: String(silenceMs / 1000) },

@@ -223,7 +223,7 @@ for (const wire of [1, 2] as const) {
       const answering = chat(gateway, owner.apiToken, hello(here.model));
       const both = [here.node, other];
       const called = await until("a node is called", () => {
-        return both.find(({ heard }) => heard.length > 0);
+        return both.find(({ calls }) => calls.length > 0);
       });
       called.fail((await called.next()).id, 500);
       const second = both.find((node) => node !== called)!;
@@ -242,7 +242,7 @@ for (const wire of [1, 2] as const) {
       const here = await scene(wire);
       const { id, caller } = await streaming(here, 2);
       caller.abort();
-      await here.node.hearsCancel(id);
+      await here.node.cancelOf(id);
       for (let i = 0; i < 3; i++) here.node.piece(id, WORD);
       here.node.fail(id, 499);
       const row = await onlyRow(here);
@@ -254,7 +254,7 @@ for (const wire of [1, 2] as const) {
       const here = await scene(wire);
       const { caller, id } = await streaming(here, 2);
       caller.abort();
-      await here.node.hearsCancel(id);
+      await here.node.cancelOf(id);
       const [row] = await ledgerRows(gateway, here.model);
       expect(row).toMatchObject({ outcome: "cancelled", ...delivered(2), ...counted(2) });
       here.node.finish(id, USAGE);
@@ -267,7 +267,7 @@ for (const wire of [1, 2] as const) {
       const left = answering.then(() => false, () => true);
       caller.abort();
       expect(await left).toBe(true);
-      await here.node.hearsCancel(id);
+      await here.node.cancelOf(id);
       here.node.fail(id, 499);
       expect(await onlyRow(here)).toMatchObject({
         outcome: "cancelled",
@@ -288,7 +288,7 @@ for (const wire of [1, 2] as const) {
       const { id } = await here.node.next();
       caller.abort();
       expect(await left).toBe(true);
-      await here.node.hearsCancel(id);
+      await here.node.cancelOf(id);
       // Produced, although it is too late for its caller.
       here.node.whole(id, WORD, USAGE);
       expect(await onlyRow(here)).toMatchObject({
@@ -303,7 +303,7 @@ for (const wire of [1, 2] as const) {
     test("whose time is up in the middle of a stream", async () => {
       const here = await scene(wire);
       const { id, events } = await streaming(here, 2);
-      await here.node.hearsCancel(id);
+      await here.node.cancelOf(id);
       here.node.fail(id, 499);
       const last = (await Array.fromAsync(events!)).at(-1);
       expect(JSON.parse(last!).error.code).toBe("deadline_exceeded");
@@ -323,7 +323,7 @@ for (const wire of [1, 2] as const) {
     const here = await scene(wire, { gateway: killed, owner: account });
     const { id, caller } = await streaming(here, 2);
     caller.abort();
-    await here.node.hearsCancel(id);
+    await here.node.cancelOf(id);
     await until("the provisional row is written", () => {
       // The file exists before it has content.
       return readdirSync(killed.dataDir).filter((name) => name.startsWith("ledger.foreseen"))

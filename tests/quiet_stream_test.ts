@@ -137,7 +137,7 @@ describe("a stream whose node thinks", () => {
       const { stream } = await node.nextCall();
       await silence();
       node.head(stream, 400);
-      node.say(stream, refusal);
+      node.data(stream, refusal);
       node.finish(stream);
       const { status, text } = await answer;
       expect({ status, text: text.replaceAll(KEEP_ALIVE, "") }).toEqual({
@@ -166,7 +166,7 @@ describe("a stream whose node thinks", () => {
     expect(response.headers.get("x-ratelimit-remaining-tokens")).toBeNull();
     expect(response.headers.get("x-colink-node")).toBeNull();
     thinking.head(second);
-    thinking.say(second, `data: ${JSON.stringify(ending())}\n\n`);
+    thinking.data(second, `data: ${JSON.stringify(ending())}\n\n`);
     thinking.finish(second);
     await ended;
   });

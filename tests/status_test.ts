@@ -1,4 +1,4 @@
-/** The status tables that SDKs act on, row by row: the class of error, and whether they try again. */
+/** The status tables that SDKs depend on, row by row: the class of the error, and whether the SDK retries. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import Anthropic from "@anthropic-ai/sdk";
@@ -25,12 +25,12 @@ let account: Account;
 let models = 0;
 
 beforeAll(async () => {
-  // Nobody is penalised: each test has its failures for itself.
+  // Without penalties, the failures of one test do not affect another.
   gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0" } });
   account = await createAccount(gateway);
 }, 60_000);
 
-/** A model whose only node does this with each call. */
+/** A model whose only node handles each call like this. */
 async function modelThat(act: (node: RawNodeV2, call: RawCall) => void): Promise<string> {
   const model = `model-${models++}`;
   const capabilities = { endpoints: Object.values(Endpoint) };
@@ -46,7 +46,7 @@ function modelOf(status: number, headers: Record<string, string> = {}): Promise<
   const error = { message: `this is ${status}`, type: "t", param: null, code: "c" };
   return modelThat((node, { stream }) => {
     node.head(stream, status, headers);
-    node.say(stream, JSON.stringify({ error }));
+    node.data(stream, JSON.stringify({ error }));
     node.finish(stream);
   });
 }
@@ -64,14 +64,14 @@ interface Outcome {
   requests: number;
 }
 
-/** What the SDK makes of a call that fails. */
+/** The error that the SDK throws for a failing call. */
 async function failure(
   { model, apiKey = account.apiToken, body, maxRetries = 1 }: SdkRequest,
 ): Promise<Outcome> {
   let requests = 0;
   const counting = (input: string | URL | Request, init?: RequestInit) => {
     requests++;
-    // Nobody waits here for what a test does not look at.
+    // Keep the test short: the retry delay is not under test.
     return fetch(input, init).then((response) => {
       const headers = new Headers(response.headers);
       if (headers.has("retry-after-ms")) headers.set("retry-after-ms", "1");
@@ -265,7 +265,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-/** A key that may use one model only, and was never used. */
+/** A fresh key that may use one model only. */
 async function keyFor(model: string): Promise<string> {
   const { email, apiToken } = await createAccount(gateway);
   const command = ["admin", "limits", "--email", email, "--models", model];
@@ -310,7 +310,7 @@ describe("the status table of OpenAI's SDKs", () => {
     });
   }
 
-  test("415: a body in an encoding that nobody knows", async () => {
+  test("415: a body in an unknown encoding", async () => {
     const { status, json } = await ask(gateway.url + Endpoint.chat, {
       method: "POST",
       token: account.apiToken,
@@ -350,12 +350,12 @@ interface AnthropicRow {
   type: string;
 }
 
-/** A model whose upstream refuses in Anthropic's words. */
+/** A model whose upstream rejects calls with errors in Anthropic's shape. */
 function modelThatRefuses(status: number, type: string): Promise<string> {
   const refusal = { type: "error", error: { type, message: `this is ${status}` } };
   return modelThat((node, { stream }) => {
     node.head(stream, status, { "request-id": "req_upstream" });
-    node.say(stream, JSON.stringify(refusal));
+    node.data(stream, JSON.stringify(refusal));
     node.finish(stream);
   });
 }
@@ -448,7 +448,7 @@ describe("the errors of /v1/messages in Anthropic's SDK", () => {
     });
   }
 
-  test("a stream that breaks off is thrown, with what was said until then", async () => {
+  test("a stream that breaks off throws an error after the text that arrived", async () => {
     const events = [
       { type: "message_start", message: { id: "msg_1", type: "message", content: [], usage: {} } },
       { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
@@ -457,7 +457,7 @@ describe("the errors of /v1/messages in Anthropic's SDK", () => {
     const model = await modelThat((node, { stream }) => {
       node.head(stream);
       for (const one of events) {
-        node.say(stream, `event: ${one.type}\ndata: ${JSON.stringify(one)}\n\n`);
+        node.data(stream, `event: ${one.type}\ndata: ${JSON.stringify(one)}\n\n`);
       }
       node.fail(stream, { code: 502, message: "it broke off" });
     });
@@ -473,11 +473,11 @@ describe("the errors of /v1/messages in Anthropic's SDK", () => {
   });
 });
 
-test("a stream of /v1/responses that breaks off is thrown by OpenAI's SDK", async () => {
+test("a stream of /v1/responses that breaks off makes OpenAI's SDK throw", async () => {
   const created = { type: "response.created", sequence_number: 0, response: { id: "resp_1" } };
   const model = await modelThat((node, { stream }) => {
     node.head(stream);
-    node.say(stream, `event: ${created.type}\ndata: ${JSON.stringify(created)}\n\n`);
+    node.data(stream, `event: ${created.type}\ndata: ${JSON.stringify(created)}\n\n`);
     node.fail(stream, { code: 502, message: "it broke off" });
   });
   const sdk = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: account.apiToken, maxRetries: 0 });

@@ -1,4 +1,4 @@
-/** The nodes in the pages about the wire are nodes: they run as they stand there, against a real gateway. */
+/** The example nodes in the pages about the wire run unchanged against a real gateway. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -86,7 +86,7 @@ for (const { page, language, interpreter, file, missing } of nodes) {
       expect((await piecesOf(client, { content })).join("")).toBe(content);
     });
 
-    test("relays a refusal of the request as it came", async () => {
+    test("relays the upstream's rejection unchanged", async () => {
       upstream.behave("llama3.2", refuse(422, "no such thing"));
       await expect(piecesOf(client)).rejects.toMatchObject({ status: 422, code: "upstream_422" });
     });
@@ -105,7 +105,7 @@ for (const { page, language, interpreter, file, missing } of nodes) {
       );
     });
 
-    test("never passes a stump off as an answer", async () => {
+    test("never reports a truncated answer as complete", async () => {
       upstream.behave("llama3.2", () => events(EVENT));
       await expect(piecesOf(client)).rejects.toThrow("model server failed");
     });
@@ -116,7 +116,7 @@ const EVENT = new TextEncoder().encode(
   `data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n`,
 );
 
-/** A stream that never ends but is never silent either: a node that only looks between chunks can stop it. */
+/** An endless stream that keeps sending, so that nodes that check for a cancel between chunks can stop it. */
 function slow(): Behaviour {
   return () =>
     events(async function* () {
@@ -127,7 +127,7 @@ function slow(): Behaviour {
     }());
 }
 
-/** An event stream that ends, without a fault in its HTTP, where its pieces do. */
+/** An event stream that ends after the given pieces, as valid HTTP. */
 function events(pieces: Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>): Response {
   return new Response(pieces, { headers: { "content-type": "text/event-stream" } });
 }

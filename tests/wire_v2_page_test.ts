@@ -1,4 +1,4 @@
-/** docs/wire-v2.md says what the wire is: its frames are golden ones, its numbers the program's. */
+/** docs/wire-v2.md specifies the wire: its frames must be golden ones, and its numbers those of the program. */
 
 import { describe, expect, test } from "bun:test";
 import golden from "../protocol/golden/v2.json" with { type: "json" };
@@ -24,12 +24,12 @@ import { readMarkdown } from "./harness/markdown.ts";
 
 const page = readMarkdown("docs/wire-v2.md");
 
-/** Each frame that is shown in hex, with what stands right before it. */
+/** Each frame that is shown in hex, with the block before it. */
 const shown = page.fences.flatMap(({ language, text }, i) =>
   language === "hex" ? [{ hex: text.replaceAll(/\s/g, ""), before: page.fences[i - 1]! }] : []
 );
 
-/** The cells of the row that begins so, in a table whose head begins so. */
+/** The cells of the row with this beginning, in the table whose head has this beginning. */
 function row(head: string, first: string): string[] {
   const tables = page.tables.filter(([cells]) => cells?.[0] === head);
   const found = tables.flat().find(([cell]) => cell?.startsWith(first));
@@ -83,7 +83,7 @@ describe("docs/wire-v2.md", () => {
     expect(new Set([...limits, ...others])).toEqual(new Set(RELAYED_HEADERS.keys()));
   });
 
-  test("names every header of callers that nodes are told", () => {
+  test("names every header of callers that nodes get", () => {
     const [, told = ""] = row("member", "`headers`");
     expect(new Set(told.match(/[a-z]+-[a-z]+/g))).toEqual(new Set(CALL_HEADERS));
   });
@@ -109,7 +109,7 @@ describe("docs/wire-v2.md", () => {
     ["malformed frames in a row", [MAX_MALFORMED_IN_A_ROW - 1]],
   ];
   for (const [what, numbers] of limits) {
-    test(`tells the limit of ${what}`, () => {
+    test(`states the limit of ${what}`, () => {
       const told = [...row("what", what)[1]!.matchAll(/\d[\d,]*/g)].map(([number]) =>
         Number(number.replaceAll(",", ""))
       );
@@ -117,7 +117,7 @@ describe("docs/wire-v2.md", () => {
     });
   }
 
-  test("tells the defaults of the settings that it names", () => {
+  test("states the defaults of the settings that it names", () => {
     const defaults = settingsHelp().split("\n").map((line) => line.trim().split(/\s{2,}/));
     const named = page.rows.flatMap((cells) =>
       cells.flatMap((cell) => [...cell.matchAll(/([\d,]+) (\S+) \(`(COLINK_\w+)`\)/g)])
@@ -130,14 +130,14 @@ describe("docs/wire-v2.md", () => {
     }
   });
 
-  test("names close codes that the protocol has, or WebSocket itself", () => {
+  test("names only close codes of the protocol or of WebSocket", () => {
     const named = [...page.prose.matchAll(/\b(?:4\d{3}|10[01]\d)\b(?! bytes)/g)].map(Number);
     const known: number[] = [...Object.values(CloseCode), 1009];
     expect(named.length).toBeGreaterThan(4);
     expect(named.filter((code) => !known.includes(code))).toEqual([]);
   });
 
-  test("reckons its example of credit right", () => {
+  test("has the right numbers in its example of credit", () => {
     const [, ...steps] = page.tables.find(([head]) => head?.[2] === "account")!;
     let account = 0;
     for (const [what = "", sent = "", left = ""] of steps) {
@@ -149,7 +149,7 @@ describe("docs/wire-v2.md", () => {
   });
 });
 
-/** A number as people write it; nothing is 0. */
+/** Reads a number with digit groups; an empty text is 0. */
 function number(text = ""): number {
   return Number(text.replaceAll(",", ""));
 }

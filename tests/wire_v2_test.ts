@@ -36,7 +36,7 @@ function call(model: string): Promise<Answer<ErrorView>> {
   return chat(gateway, owner.apiToken, hello(model));
 }
 
-/** A v2 node made of frames, with a model of its own. */
+/** A node of hand-made v2 frames, with a model of its own. */
 async function joinOwn(maxParallel = 1): Promise<{ node: RawNodeV2; model: string }> {
   const model = `model-${models++}`;
   return { node: await joinRawNodeV2({ gateway, owner, models: [model], maxParallel }), model };
@@ -47,7 +47,7 @@ function event(content: string): string {
   return `data: ${JSON.stringify(piece(content))}\n\n`;
 }
 
-/** The provider of a real node, and a node that has it. */
+/** A provider, and a real node that uses it. */
 async function startRealNode(model: string, at = { gateway, owner }) {
   const upstream = startUpstream();
   const node = await startNode({
@@ -64,7 +64,7 @@ async function startRealNode(model: string, at = { gateway, owner }) {
   return { upstream, node };
 }
 
-/** Resolves once the gateway's log says that the newest nodes speak these versions of the wire. */
+/** Resolves once the gateway has logged these versions of the wire for the newest nodes. */
 async function wiresLogged(...wires: number[]): Promise<void> {
   await until(`the log says wire ${wires}`, () => {
     const logged = gateway.log.map((line) => JSON.parse(line))
@@ -92,7 +92,7 @@ describe("both programs of this version", () => {
     expect(rows.map(({ completion_tokens }) => completion_tokens)).toEqual([2, 1]);
   });
 
-  test("agree on frames as small as the gateway is set to take", async () => {
+  test("use no larger frames than the gateway is set to take", async () => {
     const narrow = await startGateway({ env: { COLINK_MAX_FRAME_BYTES: "65536" } });
     const owner = await createAccount(narrow);
     await startRealNode("narrow", { gateway: narrow, owner });
@@ -108,7 +108,7 @@ describe("both programs of this version", () => {
     const { upstream } = await startRealNode("shared");
     const old = await joinNode({ gateway, owner, models: ["shared"] });
     await wiresLogged(2, 1);
-    // Held until the other node was asked, so that both calls are there at the same time.
+    // Held until the other node has a call, so that both calls run at the same time.
     const gate = Promise.withResolvers<void>();
     upstream.behave("local-model", after(gate.promise));
     const answers = [call("shared"), call("shared")];
@@ -121,7 +121,7 @@ describe("both programs of this version", () => {
     await old.raw.close();
   });
 
-  test("a gateway that stops tells its nodes when to come back, and closes their links", async () => {
+  test("a gateway that stops tells its nodes when to dial again, and closes their links", async () => {
     const leaving = await startGateway();
     const account = await createAccount(leaving);
     const node = await joinRawNodeV2({ gateway: leaving, owner: account, models: ["m"] });
@@ -148,7 +148,7 @@ describe("a node that was written from the page about wire v2", () => {
     });
   });
 
-  test("serves a stream: the body comes as it was sent, the answer goes out as it was said", async () => {
+  test("serves a stream: neither the body nor the answer is changed", async () => {
     const { node, model } = await joinOwn();
     const body =
       `{ "model":"${model}","stream" : true,\n"messages":[{"role":"user","content":"é"}]}`;
@@ -168,7 +168,7 @@ describe("a node that was written from the page about wire v2", () => {
       hide_usage: true,
     });
     node.head(stream, 200, { "x-ratelimit-remaining-tokens": "17", "x-foreign": "no" });
-    // Cut wherever it likes: in an event, and in a letter.
+    // Cut at arbitrary places: within an event, and within a character.
     const bytes = new TextEncoder().encode(event("Grüß") + event(" dich"));
     for (const [from, to] of [[0, 5], [5, bytes.indexOf(0xc3) + 1], [bytes.indexOf(0xc3) + 1]]) {
       node.send("stream", stream, bytes.slice(from, to));
@@ -194,22 +194,22 @@ describe("a node that was written from the page about wire v2", () => {
     expect(JSON.parse(body).messages[0].content).toBe(content);
     expect(node.frames.filter(({ type }) => type === "body").length).toBeGreaterThan(1);
     node.head(stream);
-    node.say(stream, JSON.stringify(whole("read it")));
+    node.data(stream, JSON.stringify(whole("read it")));
     node.finish(stream);
     expect((await answer).json as unknown).toEqual(whole("read it"));
   });
 
-  test("is granted what its caller has read, and hears nothing before half a window", async () => {
+  test("is granted what its caller has read, from half a window on", async () => {
     const { node, model } = await joinOwn();
     const answer = stream(gateway, owner.apiToken, hello(model));
     const { stream: id } = await node.nextCall();
     node.head(id);
     const long = event("x".repeat(WINDOW_BYTES / 2 - event("").length - 1));
-    node.say(id, long);
+    node.data(id, long);
     const { events } = await answer;
     await events.next();
     expect(node.granted(id)).toBe(0);
-    node.say(id, event(""));
+    node.data(id, event(""));
     await events.next();
     await until("the node is granted more", () => node.granted(id) > 0);
     expect(node.granted(id)).toBe(long.length + event("").length);
@@ -217,14 +217,14 @@ describe("a node that was written from the page about wire v2", () => {
     expect(await Array.fromAsync(events)).toEqual(["[DONE]"]);
   });
 
-  test("hears CANCEL when its caller leaves, and keeps its slot until it confirms", async () => {
+  test("gets CANCEL when its caller leaves, and keeps its slot until it confirms", async () => {
     for (const confirm of ["FINISH", "ERROR 499"]) {
       const { node, model } = await joinOwn();
       const caller = new AbortController();
       const answer = stream(gateway, owner.apiToken, hello(model), caller.signal);
       const { stream: id } = await node.nextCall();
       node.head(id);
-      node.say(id, event("half"));
+      node.data(id, event("half"));
       await (await answer).events.next();
       caller.abort();
       expect(await node.next("cancel")).toMatchObject({ stream: id });
@@ -262,7 +262,7 @@ describe("a node that was written from the page about wire v2", () => {
     await seen({ max_parallel: 4, supported_models: [model], draining: false });
   });
 
-  test("gets no call while it is paused, and the ones that wait once it has more slots", async () => {
+  test("gets no call while it is paused, and the waiting ones once it has more slots", async () => {
     const { node, model } = await joinOwn();
     node.status({ state: "paused" });
     await until("it is paused", async () => (await node.view())?.draining);
@@ -276,32 +276,32 @@ describe("a node that was written from the page about wire v2", () => {
     const second = await node.nextCall();
     for (const { stream } of [first, second]) {
       node.head(stream);
-      node.say(stream, JSON.stringify(whole("at last")));
+      node.data(stream, JSON.stringify(whole("at last")));
       node.finish(stream);
     }
     for (const answer of answers) expect((await answer).status).toBe(200);
     expect(node.frames.filter(({ type }) => type === "call")).toHaveLength(2);
   });
 
-  test("says busy: the call goes elsewhere, and nobody is blamed", async () => {
+  test("answers busy: the call goes to another node, and no node is penalised", async () => {
     const { node, model } = await joinOwn();
     const answer = call(model);
     node.fail((await node.nextCall()).stream, { code: 503, message: "full", busy: true });
     const again = await node.nextCall();
     node.head(again.stream);
-    node.say(again.stream, JSON.stringify(whole("now")));
+    node.data(again.stream, JSON.stringify(whole("now")));
     node.finish(again.stream);
     expect((await answer).status).toBe(200);
     expect((await node.view())?.penalized).toBe(false);
   });
 
-  test("relays a refusal of the request with its status, headers and words", async () => {
+  test("relays a rejection with its status, headers and message", async () => {
     const { node, model } = await joinOwn();
     const answer = call(model);
     const { stream } = await node.nextCall();
     const error = { message: "too long", type: "t", param: "messages", code: "context_length" };
     node.head(stream, 422, { "openai-processing-ms": "3" });
-    node.say(stream, JSON.stringify({ error }));
+    node.data(stream, JSON.stringify({ error }));
     node.finish(stream);
     const { status, json, headers } = await answer;
     expect({ status, error: json.error as unknown }).toEqual({ status: 422, error });
@@ -309,12 +309,12 @@ describe("a node that was written from the page about wire v2", () => {
     expect((await node.view())?.penalized).toBe(false);
   });
 
-  test("cannot slip a line of its own into an answer's head", async () => {
+  test("cannot inject a line into an answer's head", async () => {
     const { node, model } = await joinOwn();
     const answer = call(model);
     const { stream } = await node.nextCall();
     node.head(stream, 200, { "retry-after": "1\r\nset-cookie: a=b" });
-    node.say(stream, JSON.stringify(whole("hi")));
+    node.data(stream, JSON.stringify(whole("hi")));
     node.finish(stream);
     const { status, headers } = await answer;
     expect(status).toBe(200);
@@ -322,11 +322,11 @@ describe("a node that was written from the page about wire v2", () => {
     expect(headers.get("set-cookie")).toBeNull();
   });
 
-  test("that breaks the rules fails its call, is told to stop, and is penalised", async () => {
+  test("that breaks the protocol fails its call, is told to stop, and is penalised", async () => {
     const { node, model } = await joinOwn();
     const answer = call(model);
     const { stream } = await node.nextCall();
-    node.say(stream, "an answer without a head");
+    node.data(stream, "an answer without a head");
     expect((await answer).json.error.code).toBe("node_protocol");
     expect(await node.next("cancel")).toMatchObject({ stream });
     expect(await node.view()).toMatchObject({

@@ -1,4 +1,4 @@
-/** A scripted v1 node in the test's own process: it says exactly what the test tells it to. */
+/** A v1 node in the test's own process that sends exactly the frames that the test builds. */
 
 import type { Frame, FrameType, RegisterData } from "../../protocol/frame.ts";
 import { endAfterTests } from "./cleanup.ts";
@@ -21,7 +21,7 @@ export interface Closing {
 export class RawNode {
   /** Resolves when the connection has ended. */
   readonly closed: Promise<Closing>;
-  /** Every frame that came, in order. */
+  /** Every received frame, in order. */
   readonly frames: Frame[] = [];
 
   readonly #taken = new Set<Frame>();
@@ -40,7 +40,7 @@ export class RawNode {
     });
   }
 
-  /** The oldest frame of this type that was not handed out yet, waiting for it if need be. */
+  /** Takes the oldest frame of this type, waiting for it if there is none. */
   async next<T extends FrameType>(
     type: T,
     deadlineMs = 10_000,
@@ -52,7 +52,7 @@ export class RawNode {
     this.sendText(JSON.stringify(frame));
   }
 
-  /** Sends whatever it is given, frame or not. */
+  /** Sends any text, whether it is a frame or not. */
   sendText(text: string): void {
     this.socket.send(text);
   }
@@ -70,7 +70,7 @@ export class RawNode {
     return await this.closed;
   }
 
-  /** Cuts the connection without a goodbye. */
+  /** Cuts the connection without a closing handshake. */
   terminate(): void {
     this.socket.terminate();
   }
@@ -98,7 +98,7 @@ export class RawNode {
   }
 }
 
-/** Resolves once the socket is open and REGISTER was sent. Rejects when the gateway refuses it. */
+/** Resolves once the socket is open and REGISTER was sent. Rejects if the gateway refuses the connection. */
 export async function connectRawNode(options: RawNodeOptions): Promise<RawNode> {
   const headers: Record<string, string> = {};
   if (options.token !== undefined) headers["Client-Token"] = options.token;

@@ -1,6 +1,6 @@
 /**
- * A scripted v2 node in the test's own process. It builds and reads its frames by hand, from what
- * docs/wire-v2.md says, so that it proves the page and not the codec.
+ * A v2 node in the test's own process. It builds and reads frames by hand, as docs/wire-v2.md
+ * specifies them, and so tests the page and not the codec.
  */
 
 import type { NodeView } from "../../api/mod.ts";
@@ -19,7 +19,7 @@ export interface RawFrame {
   payload: Uint8Array;
 }
 
-/** A call whose body has come whole. */
+/** A call with its whole body. */
 export interface RawCall {
   stream: number;
   head: CallHead;
@@ -32,9 +32,9 @@ export interface RawNodeV2Options {
   models: string[];
   /** Default 1. */
   maxParallel?: number;
-  /** Of all its models; default: none told. */
+  /** Of all its models; default: none announced. */
   capabilities?: ModelCapabilities;
-  /** Give one that was used before to come back as the same node; default: a new one. */
+  /** Default: a new one. The id of an earlier node reconnects as that node. */
   nodeId?: string;
 }
 
@@ -44,7 +44,7 @@ const typeNames = Object.fromEntries(
   Object.entries(FrameTypeV2).map(([name, type]) => [type, name]),
 ) as Record<number, keyof typeof FrameTypeV2>;
 
-const told: Finish = {
+const DEFAULT_TALLY: Finish = {
   prompt_tokens: 5,
   completion_tokens: 2,
   estimated: false,
@@ -56,7 +56,7 @@ const told: Finish = {
 export class RawNodeV2 {
   /** Resolves when the connection has ended. */
   readonly closed: Promise<Closing>;
-  /** Every frame that came, in order. */
+  /** Every received frame, in order. */
   readonly frames: RawFrame[] = [];
   readonly nodeId: string;
   readonly #taken = new Set<RawFrame>();
@@ -79,7 +79,7 @@ export class RawNodeV2 {
     });
   }
 
-  /** The oldest frame of this type that was not handed out yet, waiting for it if need be. */
+  /** Takes the oldest frame of this type, waiting for it if there is none. */
   async next(type: RawFrame["type"], deadlineMs = 10_000): Promise<RawFrame> {
     return await within(`a ${type} frame`, this.#next(type), deadlineMs);
   }
@@ -104,7 +104,7 @@ export class RawNodeV2 {
     return { stream, head, body: decoder.decode(Buffer.concat(parts)) };
   }
 
-  /** Bytes that the gateway has granted on the stream so far, the first window not counted. */
+  /** Bytes that the gateway has granted on the stream so far, without the first window. */
   granted(stream: number): number {
     return this.frames.filter((frame) => frame.type === "credit" && frame.stream === stream)
       .reduce(
@@ -127,12 +127,12 @@ export class RawNodeV2 {
     this.send("head", stream, { status, headers });
   }
 
-  /** Bytes of the answer. */
-  say(stream: number, text: string): void {
+  /** Sends bytes of the answer. */
+  data(stream: number, text: string): void {
     this.send("stream", stream, encoder.encode(text));
   }
 
-  finish(stream: number, tally: Finish = told): void {
+  finish(stream: number, tally: Finish = DEFAULT_TALLY): void {
     this.send("finish", stream, tally);
   }
 
@@ -144,7 +144,7 @@ export class RawNodeV2 {
     this.send("status", 0, status);
   }
 
-  /** What `GET /api/nodes` says of it; undefined: it is not connected. */
+  /** Its entry in `GET /api/nodes`; undefined: it is not connected. */
   async view(): Promise<NodeView | undefined> {
     return (await listNodes(this.options.gateway)).find(({ name }) => name === this.nodeId);
   }

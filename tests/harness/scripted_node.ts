@@ -1,11 +1,11 @@
-/** A node in the test's own process that does just what it is told, alike in both versions of the wire. */
+/** A node in the test's own process that the test controls, with the same methods in both versions of the wire. */
 
 import { SUBPROTOCOL_V2 } from "../../protocol/frame_v2.ts";
 import { endAfterTests } from "./cleanup.ts";
 import { listNodes } from "./node.ts";
-import type { ReceivedCall, Speech, SpeechListener, Usage } from "./speech.ts";
-import { SpeechV1 } from "./speech_v1.ts";
-import { SpeechV2 } from "./speech_v2.ts";
+import type { NodeListener, NodeProtocol, ReceivedCall, Usage } from "./node_protocol.ts";
+import { NodeProtocolV1 } from "./node_protocol_v1.ts";
+import { NodeProtocolV2 } from "./node_protocol_v2.ts";
 import { until, within } from "./wait.ts";
 
 export type Wire = 1 | 2;
@@ -17,20 +17,21 @@ export interface ScriptedNodeOptions {
   models: string[];
   /** Default 1. */
   maxParallel?: number;
-  /** Give one that was used before to come back as the same node; default: a new one. */
+  /** Default: a new one. The id of an earlier node reconnects as that node. */
   nodeId?: string;
 }
 
-export class ScriptedNode implements SpeechListener {
-  /** Every call that came, oldest first, and those that were called off. */
-  readonly heard: ReceivedCall[] = [];
-  readonly stopped = new Set<string>();
+export class ScriptedNode implements NodeListener {
+  /** Calls that no test has taken yet, oldest first. */
+  readonly calls: ReceivedCall[] = [];
+  /** Ids of the calls that the gateway has cancelled. */
+  readonly cancelledIds = new Set<string>();
   /** Resolves when the connection has ended. */
   readonly closed: Promise<void>;
   onCall: (call: ReceivedCall) => void = () => {};
   onCancel: (callId: string) => void = () => {};
   readonly #socket: WebSocket;
-  readonly #speech: Speech;
+  readonly #protocol: NodeProtocol;
 
   constructor(private readonly options: ScriptedNodeOptions & { nodeId: string }) {
     const { wire, gateway, clientToken } = options;
@@ -42,16 +43,16 @@ export class ScriptedNode implements SpeechListener {
     const send = (message: string | Uint8Array<ArrayBuffer>) => {
       if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
     };
-    this.#speech = wire === 2 ? new SpeechV2(send, this) : new SpeechV1(send, this);
+    this.#protocol = wire === 2 ? new NodeProtocolV2(send, this) : new NodeProtocolV1(send, this);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#socket.addEventListener("close", () => resolve());
-    this.#socket.addEventListener("message", ({ data }) => this.#speech.read(data));
-    // v2 begins with the gateway's word, v1 with the node's.
+    this.#socket.addEventListener("message", ({ data }) => this.#protocol.read(data));
+    // In v2 the gateway sends first, in v1 the node.
     this.#socket.addEventListener("open", () => wire === 1 && this.ready());
   }
 
-  /** The name under which the gateway lists it. */
+  /** The name that the gateway lists. */
   get name(): string {
     return this.options.nodeId;
   }
@@ -62,50 +63,50 @@ export class ScriptedNode implements SpeechListener {
 
   ready(): void {
     const { models, maxParallel = 1, nodeId } = this.options;
-    this.#speech.register({ max_parallel: maxParallel, models, node_id: nodeId, name: nodeId });
+    this.#protocol.register({ max_parallel: maxParallel, models, node_id: nodeId, name: nodeId });
   }
 
   called(call: ReceivedCall): void {
-    this.heard.push(call);
+    this.calls.push(call);
     this.onCall(call);
   }
 
   cancelled(callId: string): void {
-    this.stopped.add(callId);
+    this.cancelledIds.add(callId);
     this.onCancel(callId);
   }
 
-  /** The oldest call that was not handed out yet, waiting for it if need be. */
+  /** Takes the oldest call, waiting for it if there is none. */
   next(): Promise<ReceivedCall> {
-    return until("the node is called", () => this.heard.shift());
+    return until("the node is called", () => this.calls.shift());
   }
 
-  /** Resolves once the call was called off. */
-  async hearsCancel(callId: string): Promise<void> {
-    await until("the node is told to stop", () => this.stopped.has(callId));
+  /** Resolves once the gateway has cancelled the call. */
+  async cancelOf(callId: string): Promise<void> {
+    await until("the node is told to stop", () => this.cancelledIds.has(callId));
   }
 
   /** One piece of a streamed answer. */
   piece(callId: string, content: string): void {
-    this.#speech.piece(callId, content);
+    this.#protocol.piece(callId, content);
   }
 
   /** The whole answer of a call that does not stream, and its end. */
   whole(callId: string, content: string, usage?: Usage): void {
-    this.#speech.whole(callId, content, usage);
+    this.#protocol.whole(callId, content, usage);
   }
 
-  /** The end of a stream. Without `usage`, the upstream did not tell. */
+  /** The end of a stream. Without `usage`, the upstream did not report any. */
   finish(callId: string, usage?: Usage): void {
-    this.#speech.finish(callId, usage);
+    this.#protocol.finish(callId, usage);
   }
 
-  /** There is no answer, or no more of it. `usage`: what the upstream had told, where the wire has a word for it. */
+  /** Fails the call. `usage` is what the upstream had reported; v1 cannot carry it. */
   fail(callId: string, code: number, usage?: Usage): void {
-    this.#speech.fail(callId, code, usage);
+    this.#protocol.fail(callId, code, usage);
   }
 
-  /** Cuts the connection without a goodbye. */
+  /** Cuts the connection without a closing handshake. */
   terminate(): void {
     this.#socket.terminate();
   }

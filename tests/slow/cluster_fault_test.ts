@@ -83,7 +83,7 @@ async function serves(model: string, gateway = world.gateways[0]): Promise<void>
 
 /** A stream of the first gateway, after its first piece. */
 async function streaming(node: ScriptedNode, model: string) {
-  node.heard.length = 0;
+  node.calls.length = 0;
   const answering = stream(world.gateways[0], world.account.apiToken, hello(model));
   const { id } = await node.next();
   node.piece(id, "one");
@@ -158,7 +158,7 @@ describe("Redis", () => {
         await serves(`late ${what}`);
         await isOk();
         expect((await call("far")).text).toContain("from far");
-        expect(near.heard.length).toBeGreaterThan(0);
+        expect(near.calls.length).toBeGreaterThan(0);
         late.terminate();
       },
       60_000,
@@ -245,12 +245,12 @@ describe("the network between two gateways", () => {
       async () => {
         const { gateways, nodes: [near, far] } = world;
         const running = await streaming(far, "far");
-        far.heard.length = near.heard.length = 0;
+        far.calls.length = near.calls.length = 0;
         for (const { network } of gateways) network[how]();
         const rest = await within("the stream's end", Array.fromAsync(running.events), 15_000);
         expect(rest.at(-1)).toContain("gateway_lost");
         expect(rest).not.toContain("[DONE]");
-        await within("the cancel at the node", far.hearsCancel(running.id));
+        await within("the cancel at the node", far.cancelOf(running.id));
         far.fail(running.id, 499);
         await until("it is reported", async () => {
           return /1 of 2 gateways cannot be reached/.test((await readiness()).checks.cluster ?? "");
@@ -260,8 +260,8 @@ describe("the network between two gateways", () => {
         expect(refused.json.error.code).toBe("no_node_online");
         const answers = await Promise.all(Array.from({ length: 10 }, () => call("shared")));
         expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
-        expect(near.heard).toHaveLength(10);
-        expect(far.heard).toHaveLength(0);
+        expect(near.calls).toHaveLength(10);
+        expect(far.calls).toHaveLength(0);
         for (const { network } of gateways) network.mend();
         await linked(gateways);
         await serves("far");
@@ -298,7 +298,7 @@ describe("a gateway that is killed", () => {
       await listedBy([survivor], "refugee");
       expect((await call("refugee")).status).toBe(200);
       const { nodes: [, far] } = world;
-      far.heard.length = 0;
+      far.calls.length = 0;
       const answering = stream(victim, account.apiToken, hello("far"));
       const { id } = await far.next();
       far.piece(id, "one");
@@ -311,7 +311,7 @@ describe("a gateway that is killed", () => {
         Array.fromAsync(events).catch(() => ["cut off"]),
       );
       expect(rest).not.toContain("[DONE]");
-      await within("the cancel at the node", far.hearsCancel(id));
+      await within("the cancel at the node", far.cancelOf(id));
       far.fail(id, 499);
       await until(
         "the node is back",
@@ -336,7 +336,7 @@ describe("Redis, PostgreSQL and a gateway, all failing at once", () => {
       world.database.cut();
       await victim.kill();
       expect((await call("near")).text).toContain("from near");
-      expect(near.heard.length).toBeGreaterThan(0);
+      expect(near.calls.length).toBeGreaterThan(0);
       world.database.mend();
       await world.restartRedis();
       await linked(world.gateways);

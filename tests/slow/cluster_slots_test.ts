@@ -266,7 +266,7 @@ describe("at one gateway", () => {
         });
         const { stream } = await node.nextCall();
         node.head(stream);
-        node.say(stream, "{}");
+        node.data(stream, "{}");
         const tally = { prompt_tokens: 1, completion_tokens: 1, estimated: false };
         const timing = { finish_reason: null, first_byte_ms: 1, total_ms: 1 };
         node.finish(stream, { ...tally, ...timing, response_id: "resp_1" });

@@ -100,7 +100,7 @@ test(
     node.piece(id, "one, two");
     await page.getByText("one, two").waitFor();
     await button(page, t.stop).click();
-    await node.hearsCancel(id);
+    await node.cancelOf(id);
     await page.locator("article").getByText(t.stopped).waitFor();
     await page.getByText("one, two").waitFor();
     await button(page, t.send).waitFor();

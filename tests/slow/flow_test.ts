@@ -222,7 +222,7 @@ describe("a v2 node that ignores its credit", () => {
     const answer = chat(gateway, owner.apiToken, hello("chatty"));
     const { stream: id } = await node.nextCall();
     node.head(id);
-    node.say(id, JSON.stringify(whole("still here")));
+    node.data(id, JSON.stringify(whole("still here")));
     node.finish(id);
     expect((await answer).text).toContain("still here");
     expect(await flood(node, () => node.socket.send(unknown))).toBeLessThan(64 * MIB);
@@ -256,7 +256,7 @@ describe("a v2 node that ignores its credit", () => {
       }
       return sent === crumbs;
     }, 60_000);
-    node.say(id, "{}");
+    node.data(id, "{}");
     // Kept one by one, each would take over 200 bytes.
     expect(await gatewayMemory() - before).toBeLessThan(96 * MIB);
     node.finish(id);
@@ -308,13 +308,13 @@ test(
     const { stream: id } = await node.nextCall();
     node.head(id);
     const event = `data: ${JSON.stringify(piece(PADDING))}\n\n`;
-    node.say(id, event);
+    node.data(id, event);
     await until("the caller has the beginning", () => caller.received.includes("data: "));
     caller.pause();
     let sent = event.length;
     await settled("the caller's end", () => {
       for (; sent + event.length <= WINDOW_BYTES + node.granted(id); sent += event.length) {
-        node.say(id, event);
+        node.data(id, event);
       }
       return sent;
     });

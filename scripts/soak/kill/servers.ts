@@ -2,7 +2,7 @@
 
 import type { Behaviour, UpstreamCall } from "../../../tests/harness/upstream.ts";
 import type { ScriptedNode } from "../../../tests/harness/scripted_node.ts";
-import type { ReceivedCall, Usage } from "../../../tests/harness/speech.ts";
+import type { ReceivedCall, Usage } from "../../../tests/harness/node_protocol.ts";
 import type { AuditEvent } from "./plan.ts";
 
 /** What was asked of all servers together for one call, and said by them. */
@@ -117,7 +117,7 @@ export function direct(node: ScriptedNode, partOf: (model: string) => Part | und
     if (part) void play(node, call, part);
   };
   node.onCancel = (callId) => {
-    const model = node.heard.find(({ id }) => id === callId)?.model ?? "";
+    const model = node.calls.find(({ id }) => id === callId)?.model ?? "";
     if (partOf(model)?.confirms) node.fail(callId, 499);
   };
 }
@@ -126,7 +126,7 @@ async function play(node: ScriptedNode, call: ReceivedCall, part: Part): Promise
   const { deed, served, confirms } = part;
   served.attempts++;
   if (deed.is === "refuse") return node.fail(call.id, deed.status);
-  const isOver = () => !node.isConnected || (confirms && node.stopped.has(call.id));
+  const isOver = () => !node.isConnected || (confirms && node.cancelledIds.has(call.id));
   for (let said = 0; said < deed.pieces; said++) {
     await Bun.sleep(deed.everyMs);
     if (isOver()) return;

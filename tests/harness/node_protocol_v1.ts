@@ -2,29 +2,29 @@
 
 import type { Frame } from "../../protocol/frame.ts";
 import { piece, usageOnly, whole } from "./chunks.ts";
-import type { Speech, SpeechListener, Usage } from "./speech.ts";
+import type { NodeListener, NodeProtocol, Usage } from "./node_protocol.ts";
 
-export class SpeechV1 implements Speech {
+export class NodeProtocolV1 implements NodeProtocol {
   constructor(
     private readonly send: (message: string) => void,
-    private readonly subscriber: SpeechListener,
+    private readonly listener: NodeListener,
   ) {}
 
-  register(offer: Parameters<Speech["register"]>[0]): void {
-    this.#say({ type: "REGISTER", data: offer });
+  register(offer: Parameters<NodeProtocol["register"]>[0]): void {
+    this.#send({ type: "REGISTER", data: offer });
   }
 
   read(message: string | ArrayBuffer): void {
     const frame = JSON.parse(String(message)) as Frame;
     if (frame.type === "CALL") {
       const { request_id: id, model, payload } = frame.data;
-      this.subscriber.called({
+      this.listener.called({
         id,
         model,
         stream: (payload as { stream?: boolean }).stream === true,
       });
     } else if (frame.type === "ERROR" && frame.data.request_id !== undefined) {
-      this.subscriber.cancelled(frame.data.request_id);
+      this.listener.cancelled(frame.data.request_id);
     }
   }
 
@@ -39,18 +39,18 @@ export class SpeechV1 implements Speech {
 
   finish(callId: string, usage?: Usage): void {
     if (usage) this.#chunk(callId, usageOnly(usage));
-    this.#say({ type: "FINISH", data: { request_id: callId } });
+    this.#send({ type: "FINISH", data: { request_id: callId } });
   }
 
   fail(callId: string, code: number): void {
-    this.#say({ type: "ERROR", data: { request_id: callId, code, message: `no: ${code}` } });
+    this.#send({ type: "ERROR", data: { request_id: callId, code, message: `no: ${code}` } });
   }
 
   #chunk(callId: string, chunk: unknown): void {
-    this.#say({ type: "STREAM", data: { request_id: callId, chunk } });
+    this.#send({ type: "STREAM", data: { request_id: callId, chunk } });
   }
 
-  #say(frame: Frame): void {
+  #send(frame: Frame): void {
     this.send(JSON.stringify(frame));
   }
 }

@@ -3,7 +3,7 @@
 import { decodeV2, encodeJson, encodeStreamV2, type FrameV2 } from "../../protocol/codec_v2.ts";
 import type { CallHead, Finish } from "../../protocol/frame_v2.ts";
 import { piece, whole } from "./chunks.ts";
-import type { Speech, SpeechListener, Usage } from "./speech.ts";
+import type { NodeListener, NodeProtocol, Usage } from "./node_protocol.ts";
 
 /** A running call, or one whose body has not arrived completely. */
 interface OpenCall {
@@ -15,23 +15,23 @@ interface OpenCall {
 
 const encoder = new TextEncoder();
 
-export class SpeechV2 implements Speech {
+export class NodeProtocolV2 implements NodeProtocol {
   /** Open calls by id. */
   readonly #open = new Map<string, OpenCall>();
 
   constructor(
     private readonly send: (message: Uint8Array<ArrayBuffer>) => void,
-    private readonly subscriber: SpeechListener,
+    private readonly listener: NodeListener,
   ) {}
 
-  register(offer: Parameters<Speech["register"]>[0]): void {
+  register(offer: Parameters<NodeProtocol["register"]>[0]): void {
     this.send(encodeJson("register", 0, offer));
   }
 
   read(message: string | ArrayBuffer): void {
     const decoded = decodeV2(new Uint8Array(message as ArrayBuffer));
     if (decoded.kind === "malformed") throw new Error(`The gateway sent: ${decoded.reason}`);
-    if (decoded.kind === "frame") this.#hear(decoded.frame);
+    if (decoded.kind === "frame") this.#take(decoded.frame);
   }
 
   piece(callId: string, content: string): void {
@@ -58,10 +58,10 @@ export class SpeechV2 implements Speech {
     this.#open.delete(callId);
   }
 
-  #hear(frame: FrameV2): void {
+  #take(frame: FrameV2): void {
     switch (frame.type) {
       case "hello":
-        return this.subscriber.ready();
+        return this.listener.ready();
       case "call": {
         const { data: head, stream } = frame;
         this.#open.set(head.id, { head, stream, missingBytes: head.body_bytes, pieces: 0 });
@@ -71,7 +71,7 @@ export class SpeechV2 implements Speech {
         return this.#more(frame.stream, frame.bytes.byteLength);
       case "cancel": {
         const call = this.#on(frame.stream);
-        if (call) this.subscriber.cancelled(call.head.id);
+        if (call) this.listener.cancelled(call.head.id);
       }
     }
   }
@@ -81,7 +81,7 @@ export class SpeechV2 implements Speech {
     if (call === undefined) return;
     call.missingBytes -= bytes;
     const { id, model, stream: isStream } = call.head;
-    if (call.missingBytes === 0) this.subscriber.called({ id, model, stream: isStream });
+    if (call.missingBytes === 0) this.listener.called({ id, model, stream: isStream });
   }
 
   #on(stream: number): OpenCall | undefined {

@@ -13,7 +13,7 @@ export interface Usage {
 }
 
 /** Encodes and decodes one version of the wire for a node. */
-export interface Speech {
+export interface NodeProtocol {
   register(offer: { max_parallel: number; models: string[]; node_id: string; name: string }): void;
   /** Decodes one message and notifies the listener. */
   read(message: string | ArrayBuffer): void;
@@ -24,7 +24,7 @@ export interface Speech {
 }
 
 /** Receives the gateway's messages. */
-export interface SpeechListener {
+export interface NodeListener {
   /** The gateway is ready for the registration. */
   ready(): void;
   called(call: ReceivedCall): void;
