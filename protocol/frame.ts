@@ -82,7 +82,7 @@ export type FrameType = Frame["type"];
 /** An ERROR whose message begins with this reports that all slots of the node are in use. */
 export const BUSY = "BUSY";
 
-/** The code with which the gateway tells a node that a caller is gone. */
+/** The code of an ERROR to a node whose caller is gone. */
 export const CALLER_GONE = 499;
 
 /** Whether an ERROR reports that all slots of the node are in use, which is no fault. */

@@ -117,7 +117,7 @@ describe("a scan agrees with JSON.parse", () => {
   }
 });
 
-test("each value's kind is told", () => {
+test("the kind of each value is reported", () => {
   const bytes = encoder.encode(`{"o":{},"a":[],"s":"","n":-1,"t":true,"f":false,"z":null}`);
   const kinds = [...scanObject(bytes, LIMITS)].map((
     [name, { kind }],
@@ -133,7 +133,7 @@ test("each value's kind is told", () => {
   ]);
 });
 
-test("a list without items is told from others", () => {
+test("an array without items is recognised", () => {
   const bytes = encoder.encode(`{"a":[],"b":[ \n],"c":[0],"d":"","e":{}}`);
   const empty = [...scanObject(bytes, LIMITS)].filter(([, span]) => isEmptyArray(bytes, span));
   expect(empty.map(([name]) => name)).toEqual(["a", "b"]);

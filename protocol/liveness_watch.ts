@@ -2,7 +2,7 @@
 
 export interface WatchedLink {
   /** When anything last arrived, in monotonic milliseconds. */
-  readonly heardMs: number;
+  readonly lastSeenMs: number;
   /** When it was last pinged, in monotonic milliseconds. */
   readonly pingedMs: number;
   ping(): void;
@@ -60,7 +60,7 @@ export class LivenessWatch<L extends WatchedLink = WatchedLink> {
     // What arrived while this process was blocked has not been read yet: no link is judged by it.
     const wasBlocked = elapsedMs - everyMs > silenceMs * BLOCKED;
     for (const link of this.links()) {
-      if (nowMs - link.heardMs > silenceMs && !wasBlocked) this.onSilent(link);
+      if (nowMs - link.lastSeenMs > silenceMs && !wasBlocked) this.onSilent(link);
       else if (nowMs - link.pingedMs >= pingMs * PING_DUE) link.ping();
     }
   }

@@ -36,12 +36,12 @@ class TestClock {
 }
 
 class TestLink implements WatchedLink {
-  heardMs: number;
+  lastSeenMs: number;
   pingedMs: number;
   pings = 0;
 
   constructor(private readonly clock: TestClock) {
-    this.heardMs = this.pingedMs = clock.nowMs;
+    this.lastSeenMs = this.pingedMs = clock.nowMs;
   }
 
   ping(): void {
@@ -49,8 +49,8 @@ class TestLink implements WatchedLink {
     this.pingedMs = this.clock.nowMs;
   }
 
-  heard(): void {
-    this.heardMs = this.clock.nowMs;
+  markAlive(): void {
+    this.lastSeenMs = this.clock.nowMs;
   }
 }
 
@@ -111,7 +111,7 @@ describe("a watch over links", () => {
     const { clock, link, silent } = watched();
     for (let i = 0; i < 5; i++) {
       clock.pass(100);
-      link.heard();
+      link.markAlive();
     }
     expect(silent).toEqual([]);
   });
@@ -119,7 +119,7 @@ describe("a watch over links", () => {
   test("judges each link for itself", () => {
     const { clock, all, silent } = watched(3);
     clock.pass(60);
-    all[1]!.heard();
+    all[1]!.markAlive();
     clock.pass(50);
     expect(silent).toEqual([0, 2]);
     expect(all[1]!.pings).toBe(3);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { askForUsage, withoutUsage } from "./usage.ts";
 
-describe("usage that only the books need", () => {
+describe("usage for the ledger alone", () => {
   test("is asked for beside the caller's other options, everything else staying as it was", () => {
     const body =
       `{"seed":9007199254740993, "stream_options":{"include_obfuscation":false},"x":null}`;
@@ -14,10 +14,10 @@ describe("usage that only the books need", () => {
   });
 
   const seen: [what: string, chunk: string, shown: string][] = [
-    ["the chunk that tells only usage", `{"choices":[],"usage":{"prompt_tokens":1}}`, ""],
+    ["the chunk that only reports usage", `{"choices":[],"usage":{"prompt_tokens":1}}`, ""],
     ["a null beside text", `{"choices":[{"index":0}],"usage":null}`, `{"choices":[{"index":0}]}`],
     [
-      "usage told unasked beside text",
+      "unrequested usage beside text",
       `{"choices":[{}],"usage":{"a":1}}`,
       `{"choices":[{}],"usage":{"a":1}}`,
     ],

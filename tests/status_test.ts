@@ -140,7 +140,7 @@ const rows: readonly Row[] = [
     isRetried: false,
   },
   {
-    what: "404: a model that nobody ever offered",
+    what: "404: a model that no node ever offered",
     asked: () => ({ model: "nobody's" }),
     status: 404,
     kind: NotFoundError,
@@ -390,7 +390,7 @@ const anthropicRows: readonly AnthropicRow[] = [
     type: "permission_error",
   },
   {
-    what: "404: a model that nobody ever offered",
+    what: "404: a model that no node ever offered",
     asked: () => ({ model: "nobody's" }),
     status: 404,
     kind: Anthropic.NotFoundError,

@@ -84,8 +84,8 @@ describe("docs/wire-v2.md", () => {
   });
 
   test("names every header of callers that nodes get", () => {
-    const [, told = ""] = row("member", "`headers`");
-    expect(new Set(told.match(/[a-z]+-[a-z]+/g))).toEqual(new Set(CALL_HEADERS));
+    const [, names = ""] = row("member", "`headers`");
+    expect(new Set(names.match(/[a-z]+-[a-z]+/g))).toEqual(new Set(CALL_HEADERS));
   });
 
   test("has every endpoint, and how its streams end", () => {
@@ -110,10 +110,10 @@ describe("docs/wire-v2.md", () => {
   ];
   for (const [what, numbers] of limits) {
     test(`states the limit of ${what}`, () => {
-      const told = [...row("what", what)[1]!.matchAll(/\d[\d,]*/g)].map(([number]) =>
+      const stated = [...row("what", what)[1]!.matchAll(/\d[\d,]*/g)].map(([number]) =>
         Number(number.replaceAll(",", ""))
       );
-      expect(told).toEqual(numbers);
+      expect(stated).toEqual(numbers);
     });
   }
 

@@ -157,8 +157,8 @@ describe("a node that was written from the page about wire v2", () => {
       headers: { authorization: `Bearer ${owner.apiToken}` },
       body,
     });
-    const { stream, head, body: heard } = await node.nextCall();
-    expect(heard).toBe(body);
+    const { stream, head, body: received } = await node.nextCall();
+    expect(received).toBe(body);
     expect(head).toEqual({
       id: expect.any(String),
       endpoint: "/v1/chat/completions",

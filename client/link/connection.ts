@@ -127,14 +127,14 @@ export class Connection implements Outlet {
     const socket = this.#socket;
     socket.addEventListener("open", () => this.#open());
     socket.addEventListener("message", (event) => {
-      this.#watchdog.heard();
+      this.#watchdog.markAlive();
       const { data } = event as { data: string | ArrayBuffer };
       // A gateway whose first message is text speaks v1, whatever was agreed.
       if (this.#stage === "awaiting hello" && typeof data === "string") this.#speakV1();
       this.#handle(this.#session.read(typeof data === "string" ? data : new Uint8Array(data)));
     });
-    socket.addEventListener("ping", () => this.#watchdog.heard());
-    socket.addEventListener("pong", () => this.#watchdog.heard());
+    socket.addEventListener("ping", () => this.#watchdog.markAlive());
+    socket.addEventListener("pong", () => this.#watchdog.markAlive());
     socket.addEventListener("error", (event) => this.#lastError = event);
     socket.addEventListener("close", (event) => {
       const { code, reason } = event as { code: number; reason: string };

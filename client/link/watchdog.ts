@@ -18,14 +18,14 @@ export interface WatchdogOptions {
 }
 
 export class Watchdog {
-  readonly #link: { heardMs: number; pingedMs: number; ping: () => void };
+  readonly #link: { lastSeenMs: number; pingedMs: number; ping: () => void };
   readonly #watch: LivenessWatch;
 
   constructor(
     private readonly world: Pick<World, "nowMs" | "after">,
     { probe, answersProbes, onDead }: WatchdogOptions,
   ) {
-    this.#link = { heardMs: 0, pingedMs: -Infinity, ping: probe };
+    this.#link = { lastSeenMs: 0, pingedMs: -Infinity, ping: probe };
     this.#watch = new LivenessWatch(
       { monotonic: () => world.nowMs(), after: (delayMs, task) => world.after(delayMs, task) },
       {
@@ -42,13 +42,13 @@ export class Watchdog {
   }
 
   start(): void {
-    this.heard();
+    this.markAlive();
     this.#watch.start();
   }
 
   /** Call it whenever anything at all has arrived from the other end. */
-  heard(): void {
-    this.#link.heardMs = this.world.nowMs();
+  markAlive(): void {
+    this.#link.lastSeenMs = this.world.nowMs();
   }
 
   stop(): void {

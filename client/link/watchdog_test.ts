@@ -48,7 +48,7 @@ test("a link that gave any sign of life half a minute ago is not dead", () => {
   const { clock, link, watchdog } = watched();
   for (let i = 0; i < 20; i++) {
     clock.pass(3 * PROBE_EVERY_MS);
-    watchdog.heard();
+    watchdog.markAlive();
   }
   expect(link.deaths).toBe(0);
 });

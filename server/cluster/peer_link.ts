@@ -80,7 +80,7 @@ export class PeerLink {
 
   /** A message from the socket. Never throws. */
   receive(message: string | Uint8Array): void {
-    this.heard();
+    this.markAlive();
     if (this.#isClosed) return;
     try {
       this.#read(message);
@@ -91,12 +91,12 @@ export class PeerLink {
   }
 
   /** Something has arrived from the peer. */
-  heard(): void {
-    this.calls.heard();
+  markAlive(): void {
+    this.calls.markAlive();
   }
 
-  get heardMs(): number {
-    return this.calls.heardMs;
+  get lastSeenMs(): number {
+    return this.calls.lastSeenMs;
   }
 
   get pingedMs(): number {

@@ -145,13 +145,13 @@ describe("a link", () => {
 
   test("is alive while anything arrives", async () => {
     const startedMs = clock.monotonic();
-    expect(link.heardMs).toBe(startedMs);
-    const signs = [() => link.receive(decline(1)), () => link.ponged("x"), () => link.heard()];
+    expect(link.lastSeenMs).toBe(startedMs);
+    const signs = [() => link.receive(decline(1)), () => link.ponged("x"), () => link.markAlive()];
     for (const [i, sign] of signs.entries()) {
       await clock.pass(100);
-      expect(link.heardMs).toBe(startedMs + 100 * i);
+      expect(link.lastSeenMs).toBe(startedMs + 100 * i);
       sign();
-      expect(link.heardMs).toBe(startedMs + 100 * (i + 1));
+      expect(link.lastSeenMs).toBe(startedMs + 100 * (i + 1));
     }
   });
 

@@ -53,7 +53,7 @@ export function peerHandlers(
   WebSocketHandler<PeerSocketData>,
   "open" | "message" | "ping" | "pong" | "drain" | "close"
 > {
-  const heard = ({ data }: ServerWebSocket<PeerSocketData>) => data.peerLink?.heard();
+  const alive = ({ data }: ServerWebSocket<PeerSocketData>) => data.peerLink?.markAlive();
   return {
     open: (ws) => {
       const { peer, proof, cipher } = ws.data.admitted;
@@ -63,9 +63,9 @@ export function peerHandlers(
       onLinked(peer);
     },
     message: (ws, message) => ws.data.peerLink?.receive(message),
-    ping: heard,
+    ping: alive,
     pong: ({ data }, bytes) => data.peerLink?.ponged(bytes.toString()),
-    drain: heard,
+    drain: alive,
     close: (ws, code) => {
       if (ws.data.peerLink) peers.closed(ws.data.peerLink, `connection closed (${code})`);
     },

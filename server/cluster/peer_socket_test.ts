@@ -153,10 +153,10 @@ describe("a gateway that dials another", () => {
   test("pings it, and is pinged by it: both know that the other is alive", async () => {
     const { events, socket, peer } = await link();
     const far = peers.find(peer)!;
-    const before = far.heardMs;
+    const before = far.lastSeenMs;
     socket.ping("mark");
     await until(() => events.includes("pong mark"));
-    expect(far.heardMs).toBeGreaterThan(before);
+    expect(far.lastSeenMs).toBeGreaterThan(before);
     far.ping();
     await until(() => events.includes("ping"));
     socket.terminate();

@@ -176,7 +176,7 @@ export class Peers {
         link = this.accept(peer, socket, session.cipher);
         onLinked(peer);
       },
-      ping: () => link?.heard(),
+      ping: () => link?.markAlive(),
       pong: (text) => link?.ponged(text),
       closed: end,
     };

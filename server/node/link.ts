@@ -58,7 +58,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   #ignoredSinceMs = -Infinity;
   #isClosed = false;
   /** Monotonic milliseconds of the last sign of life. */
-  heardMs: number;
+  lastSeenMs: number;
   pingedMs: number;
 
   constructor(
@@ -66,7 +66,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     protected readonly owner: LinkOwner,
     private readonly monotonic: () => number,
   ) {
-    this.heardMs = this.pingedMs = monotonic();
+    this.lastSeenMs = this.pingedMs = monotonic();
   }
 
   abstract start(order: Order, sink: AttemptSink): RunningAttempt | null;
@@ -103,18 +103,18 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   }
 
   /** Called at any sign of life. */
-  heard(): void {
-    this.heardMs = this.monotonic();
+  markAlive(): void {
+    this.lastSeenMs = this.monotonic();
   }
 
   /** Called with the text of a pong. */
   ponged(_text: string): void {
-    this.heard();
+    this.markAlive();
   }
 
   /** A message from the socket. Never throws. */
   receive(message: string | Uint8Array): void {
-    this.heard();
+    this.markAlive();
     if (this.#isClosed) return;
     try {
       this.read(message);

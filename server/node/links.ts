@@ -120,9 +120,9 @@ export class Links implements LinkOwner {
         ws.data.link = this.#open(ws, ws.data.dialer);
       },
       message: (ws, message) => ws.data.link?.receive(message),
-      ping: (ws) => ws.data.link?.heard(),
+      ping: (ws) => ws.data.link?.markAlive(),
       pong: (ws, bytes) => ws.data.link?.ponged(bytes.toString()),
-      drain: (ws) => ws.data.link?.heard(),
+      drain: (ws) => ws.data.link?.markAlive(),
       close: (ws, code, reason) => this.#closed(ws.data.link, code, reason),
     };
   }
@@ -288,7 +288,7 @@ export class Links implements LinkOwner {
     const askedMs = clock.monotonic();
     link.ping();
     clock.after(CHALLENGE_MS, () => {
-      if (link.heardMs < askedMs) link.drop();
+      if (link.lastSeenMs < askedMs) link.drop();
     });
   }
 

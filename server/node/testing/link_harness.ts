@@ -69,7 +69,7 @@ export class LinkHarness {
   readonly hub = new Hub();
   /** Every line as level and message: `info node connected`. */
   readonly log: string[] = [];
-  /** What the observer was told: `left public:key/n1 1006 silent`. */
+  /** The calls of the observer: `left public:key/n1 1006 silent`. */
   readonly observed: string[] = [];
   readonly links: Links;
   readonly #handlers;
