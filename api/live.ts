@@ -52,7 +52,7 @@ export const LiveEvents = z.object({
     .describe("Topic `network`: at most once a second, when it has changed."),
   node: described(
     NodeView,
-    "Topic `nodes`: a node is there, or anything but its running calls has changed.",
+    "Topic `nodes`: a node has connected, or anything but its running calls has changed.",
   ),
   node_gone: z.object({ id: z.string(), name: z.string(), gone: NodeGone })
     .describe("Topic `nodes`: a node is gone."),
@@ -67,7 +67,7 @@ export const LiveEvents = z.object({
     "Topic `calls`: what ended calls have added to the account's figures, at most once a second.",
   ),
   changed: z.object({ what: z.array(Changed) }).describe(
-    "Topic `changes`: something was changed at any gateway, at most 5 s ago. Pages that show it load it again.",
+    "Topic `changes`: something was changed at any gateway, at most 5 s ago. Pages that show what was changed reload it.",
   ),
   session_over: z.strictObject({})
     .describe("The session has ended: sign in again. The stream's last event."),

@@ -7,7 +7,7 @@ import { parseConfig } from "../client/config/config.ts";
 import { closeError, dialError } from "../client/link/link_error.ts";
 import { CloseCode, decode } from "../protocol/mod.ts";
 import { at } from "../scripts/root.ts";
-import { ConfigError, readConfig, settingsHelp } from "../server/base/config.ts";
+import { ConfigError, policyNames, readConfig, settingsHelp } from "../server/base/config.ts";
 import { errorKinds } from "../server/base/error.ts";
 import { outcomes } from "../server/base/outcome.ts";
 import {
@@ -54,6 +54,15 @@ for (const { name, fallback, unit } of settings) {
     expect(shownUnit).toBe(unit);
   });
 }
+
+test("docs/configuration.md explains every way to choose a node", () => {
+  const page = readFileSync(at("docs/configuration.md"), "utf8");
+  const [, , , accepted = ""] = rowOf(configuration, "COLINK_POLICY");
+  for (const name of policyNames) {
+    expect(accepted).toContain(code(name));
+    expect(page).toContain(`\n- ${code(name)}: `);
+  }
+});
 
 test("the documented bounds of numbers are the ones that are checked", () => {
   const bounded = settings.flatMap(({ name }) => {

@@ -41,7 +41,8 @@ const redisSchemes = ["", "s"].flatMap((s) =>
   ["", "-sentinel", "-cluster"].map((form) => `redis${s}${form}`)
 );
 
-const policyNames = ["least-busy", "fastest", "affinity"] as const;
+/** The ways to choose a node; server/schedule/policy/registry.ts has one row each. */
+export const policyNames = ["least-busy", "fastest", "affinity"] as const;
 
 /** A row per setting: name, default, unit, purpose, reader. Durations are read as milliseconds. `--help` prints this table. */
 const settings = {
@@ -308,7 +309,7 @@ const settings = {
     "COLINK_POLICY",
     "least-busy",
     "policy",
-    "How a node is chosen: least-busy, fastest or affinity",
+    `How a node is chosen: ${policyNames.join(", ")}`,
     choice(...policyNames),
   ),
   policies: setting(

@@ -4,7 +4,7 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, readConfig } from "./config.ts";
+import { ConfigError, policyNames, readConfig } from "./config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "co-link-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -55,7 +55,7 @@ const rows: [setting: string, good: string[], bad: string[]][] = [
     "::/x",
     "10.0.0.0/8, the-proxy",
   ]],
-  ["COLINK_POLICY", ["least-busy", "fastest", "affinity"], ["random", "Affinity"]],
+  ["COLINK_POLICY", [...policyNames], ["random", "Affinity"]],
   ["COLINK_POLICIES", ["m=affinity", "a/b:7b=fastest, x=y=least-busy,", "ü=affinity"], [
     "m",
     "=affinity",

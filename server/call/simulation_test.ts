@@ -3,6 +3,7 @@ import { Endpoint } from "../../protocol/mod.ts";
 import { type FactsByModel, factsByModel } from "../node/model_facts.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
+import { policyNames } from "../base/config.ts";
 import { seeded } from "../base/testing/random.ts";
 import { Referee } from "./testing/referee.ts";
 import { KeptAnswer, type Received, World } from "./testing/world.ts";
@@ -20,7 +21,6 @@ const SEED_WITHIN_MS = 200;
 const STEPS = 250;
 const MODELS = ["m", "n"];
 const ENDPOINTS = [Endpoint.chat, Endpoint.messages];
-const POLICIES = ["least-busy", "fastest", "affinity"] as const;
 
 type Scripted = ReturnType<World["node"]>;
 
@@ -40,7 +40,7 @@ class Simulation {
 
   constructor(seed: number) {
     this.random = seeded(seed);
-    const policy = POLICIES[seed % POLICIES.length]!;
+    const policy = policyNames[seed % policyNames.length]!;
     // Short enough that many penalties end while calls still start.
     const penalties = { penaltyMs: 3_000, penaltyMaxMs: 20_000 };
     const queue = { queuePerModel: 6, queuePerAccount: 3 };

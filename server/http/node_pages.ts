@@ -1,4 +1,4 @@
-/** The list of connected nodes, in pages of few bytes: it is public, and readers who never read hold their answers. */
+/** The list of connected nodes, in small pages: the list is public, and a slow client keeps its response in memory. */
 
 import type { NodeView } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
@@ -18,12 +18,12 @@ export interface NodePagesParts {
   clock: Pick<Clock, "monotonic">;
 }
 
-/** A page has one node at least, and no further one once it is as long. */
-const PAGE_BYTES = 256 * 1024;
+/** A page ends with the node that makes it this long, and has one node at least. */
+const PAGE_CHARS = 256 * 1024;
 
-/** Pages of visitors without a session are the same for all of them, and made anew after this long. */
+/** Visitors without a session share a page for this long. */
 const FRESH_MS = 1000;
-/** Pages that are kept: the first ones are asked for most. */
+/** At most this many pages are shared; the beginning of the list is requested most. */
 const MAX_PAGES = 16;
 
 export class NodePages {
@@ -56,7 +56,7 @@ export class NodePages {
     let last = after;
     let next: string | null = null;
     for (const node of this.#nodesAfter(after)) {
-      if (chars >= PAGE_BYTES) {
+      if (chars >= PAGE_CHARS) {
         next = last;
         break;
       }
@@ -68,7 +68,7 @@ export class NodePages {
     return new TextEncoder().encode(`{"nodes":[${nodes.join()}],"next":${JSON.stringify(next)}}`);
   }
 
-  /** By id, so that nodes which come and go between two pages move no others. */
+  /** Sorted by id, so that a node which connects or leaves between two pages shifts no other. */
   #nodesAfter(after: string): Node[] {
     return [...this.#parts.hub.nodes()].filter(({ who }) => who.publicId > after)
       .sort((a, b) => a.who.publicId < b.who.publicId ? -1 : 1);

@@ -4,7 +4,7 @@ import { ColinkError } from "../base/error.ts";
 import type { Body } from "../node/attempt.ts";
 import type { Service } from "../node/service.ts";
 
-/** What http reads from a request. */
+/** A request as server/http has read it. */
 export interface CallRequest extends Service {
   id: string;
   accountId: string;
@@ -17,7 +17,7 @@ export interface CallRequest extends Service {
   headers: Readonly<Record<string, string>> | null;
   /** Whether the stream reports the call's queue position in comments. */
   wantsPosition: boolean;
-  /** The private key of the only node that can serve the call, because it has stored the response that the call goes on from; null: any node. */
+  /** The node key of the only node that can serve the call, because that node has stored the response which the call continues; null: any node. */
   requiredNode: string | null;
   /** The caller's JSON body, unchanged. */
   body: Body;
@@ -35,14 +35,15 @@ export type StopCode =
 const stopMessages: Record<StopCode, string> = {
   caller_gone: "Cannot answer: the caller closed the connection",
   caller_too_slow: "Cannot go on: the caller does not read its answer",
-  deadline_exceeded: "Cannot finish: the call's time is up; ask for less, or allow it more time",
+  deadline_exceeded:
+    "Cannot finish: the call's time is up; ask for fewer tokens, or allow more time",
   key_revoked: "Cannot go on: this key was revoked; use the new one from the console",
   answer_too_large:
-    "Cannot give the answer: it is larger than a gateway keeps; ask for less, or for a stream",
+    "Cannot give the answer: it is larger than the gateway buffers; ask for fewer tokens, or set stream to true",
   shutting_down: "Cannot go on: this gateway is restarting; try again",
 };
 
-/** Has its own stop listeners: an AbortSignal would cost a short call as much as its place in the queue. */
+/** A call keeps its stop listeners itself, because an AbortSignal would cost as much as queueing the call. */
 export class Call {
   #stopped: ColinkError | null = null;
   readonly #listeners: (() => void)[] = [];

@@ -14,7 +14,7 @@ const IMAGE_TYPES: ReadonlySet<string> = new Set([
   "image/webp",
 ]);
 
-/** The blocks of the parts, without blank texts, which Claude rejects. Thinking is not for here. */
+/** The blocks of the parts, without blank texts, which Claude rejects. Thinking blocks are added in thinking_blocks.ts. */
 export function blocksOf(parts: readonly Part[]): Block[] {
   return parts.flatMap((part) => {
     const block = blockOf(part);
@@ -59,7 +59,7 @@ function imageBlock(url: string, param: string): Block {
   if (!url.startsWith("data:")) {
     throw badRequest(
       param,
-      "Images must be data: or https:// addresses; this node fetches nothing",
+      "Images must be data: or https:// URLs; this node fetches nothing",
     );
   }
   const { type, data } = dataUrl(url, param);
@@ -99,7 +99,7 @@ function dataUrl(url: string, param: string): { type: string; data: string } {
     throw badRequest(param, "Expected data:TYPE;base64,DATA");
   }
   const data = url.slice(comma + 1).replaceAll(/\s+/g, "");
-  if (data === "") throw badRequest(param, "The data: address holds no data");
+  if (data === "") throw badRequest(param, "The data: URL holds no data");
   if (!BASE64.test(data)) throw badRequest(param, "The data is not base64");
   return { type: type.trim().toLowerCase(), data };
 }

@@ -1,4 +1,4 @@
-/** Follows the events of `/v1/responses`, whose types name the last one. */
+/** Follows the events of `/v1/responses`. The type of an event says whether it is the last one. */
 
 import { disconnected } from "../sse/event_stream.ts";
 import { type Json, notAnAnswer } from "../json_object.ts";

@@ -199,7 +199,7 @@ export function disconnected(cause?: unknown): UpstreamFailure {
 
 function answerTooLarge(): UpstreamFailure {
   const message =
-    "The provider's answer is too large: over 7 MiB in one piece; ask for less at once";
+    "The provider's answer is too large: over 7 MiB in one piece; ask for fewer results at once";
   return new UpstreamFailure(413, message, {
     error: { message, type: "invalid_request_error", param: null, code: "answer_too_large" },
   });

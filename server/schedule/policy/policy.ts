@@ -12,7 +12,10 @@ export interface Policy {
    * time the hub must be told (`Hub.ease`).
    */
   cost(node: Node, service: Service): number;
-  /** The node that gets the call if it can take it, whatever its cost. */
+  /**
+   * The node that gets the call whatever its cost. Where that node cannot take the call (it was tried,
+   * is full, penalised or draining), a cheapest node gets it: there is no second preference.
+   */
   preferred?(request: CallRequest, load: PoolLoad): Node | null;
   /** The node has answered the call. */
   learn?(node: Node, request: CallRequest, timing: Timing): void;

@@ -1,4 +1,4 @@
-/** Error texts in English, by code. A code without a text here is shown with the gateway’s own message. */
+/** Error texts in English, one for each code; the compiler asks for a missing one. A code that only a newer gateway knows is shown with that gateway’s own message. */
 
 import type { ErrorCode } from "../../../api/mod.ts";
 
@@ -63,7 +63,8 @@ export const errors = {
   upstream_overloaded: "The node’s model server is overloaded. Try again in a moment.",
   upstream_timeout: "The node’s model server took too long. Ask for a shorter answer.",
   upstream_error: "The node’s model server failed. Ask again.",
-  answer_too_large: "The answer is too large to be given in one piece. Stream it, or ask for less.",
+  answer_too_large:
+    "The answer is too large to be given in one piece. Stream it, or ask for fewer tokens.",
   caller_gone: "The caller closed the connection.",
   caller_too_slow: "The caller did not read its answer.",
   deadline_exceeded: "The answer took too long. Ask for a shorter one.",
