@@ -8,6 +8,9 @@ import {
   encodeFinish,
   encodeRegister,
   encodeStream,
+  MAX_JSON_DEPTH,
+  MAX_MODELS_PER_NODE,
+  MAX_PARALLEL_LIMIT,
 } from "./mod.ts";
 
 describe("wire v1", () => {
@@ -96,6 +99,20 @@ describe("wire v1", () => {
       `{"type":"CALL","data":{"request_id":"r","model":"m","payload":[]}}`,
     ],
     ["an error without code", `{"type":"ERROR","data":{"message":"x"}}`],
+    ["an error without message", `{"type":"ERROR","data":{"code":500}}`],
+    [
+      "an error for the call 7",
+      `{"type":"ERROR","data":{"request_id":7,"code":500,"message":"x"}}`,
+    ],
+    ["a chunk for no call", `{"type":"STREAM","data":{"chunk":{}}}`],
+    ["a call without an id", `{"type":"CALL","data":{"model":"m","payload":{}}}`],
+    ["a call of no model", `{"type":"CALL","data":{"request_id":"r","payload":{}}}`],
+    ["a request id of 201 characters", encodeFinish("r".repeat(201))],
+    ["a name of 201 characters", register({ name: "n".repeat(201) })],
+    ["a node id that is no text", register({ node_id: 7 })],
+    ["one slot too many", register({ max_parallel: MAX_PARALLEL_LIMIT + 1 })],
+    ["one model too many", register({ models: names(MAX_MODELS_PER_NODE + 1) })],
+    ["a chunk that nests one level too deep", encodeStream("r", nested(MAX_JSON_DEPTH + 1))],
   ];
   for (const [what, text] of wrong) {
     test(`${what} is malformed`, () => {
@@ -103,6 +120,28 @@ describe("wire v1", () => {
     });
   }
 });
+
+describe("the largest REGISTER and the deepest chunk", () => {
+  const right: [what: string, text: string][] = [
+    ["as many slots as there may be", register({ max_parallel: MAX_PARALLEL_LIMIT })],
+    ["as many models as there may be", register({ models: names(MAX_MODELS_PER_NODE) })],
+    ["names of 200 characters", register({ node_id: "i".repeat(200), agent: "a".repeat(200) })],
+    ["a request id of 200 characters", encodeFinish("r".repeat(200))],
+    ["a chunk as deep as a body may be", encodeStream("r", nested(MAX_JSON_DEPTH))],
+  ];
+  for (const [what, text] of right) {
+    test(`may have ${what}`, () => expect(decode(text).kind).toBe("frame"));
+  }
+});
+
+/** An object that nests so deep. */
+function nested(depth: number): string {
+  return `{"a":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}`;
+}
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `m${i}`);
+}
 
 function frameOf(text: string): unknown {
   const decoded = decode(text);

@@ -13,7 +13,9 @@ import {
   FrameTypeV2,
   type FrameV2,
   HEADER_BYTES,
+  MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
+  MAX_JSON_DEPTH,
 } from "./mod.ts";
 
 describe("wire v2", () => {
@@ -172,6 +174,47 @@ describe("wire v2", () => {
         capabilities,
       } as never),
     ]),
+    ...[
+      ["name a path of 201 characters", { m: { endpoints: ["x".repeat(201)] } }],
+      ["tell a context of 1.5 tokens", { m: { context_length: 1.5 } }],
+      ["tell of vision in numbers", { m: { vision: 1 } }],
+    ].map(([what, capabilities]): [string, Uint8Array] => [
+      `a STATUS whose capabilities ${what}`,
+      encodeJson("status", 0, { capabilities } as never),
+    ]),
+    ["an ERROR of status 99", encodeJson("error", 1, { code: 99, message: "x" })],
+    ["an ERROR of status 600", encodeJson("error", 1, { code: 600, message: "x" })],
+    ["an ERROR without a message", encodeJson("error", 1, { code: 500 } as never)],
+    [
+      "an ERROR whose tally is a list",
+      encodeJson("error", 1, { code: 500, message: "x", tally: [] } as never),
+    ],
+    [
+      "an ERROR whose tally is wrong",
+      encodeJson(
+        "error",
+        1,
+        { code: 500, message: "x", tally: { ...tally(), estimated: 1 } } as never,
+      ),
+    ],
+    ["a CALL without an id", callOf({ id: "" })],
+    ["a CALL without an endpoint", callOf({ endpoint: 7 })],
+    ["a CALL without a model", callOf({ model: null })],
+    ["a CALL whose stream is no flag", callOf({ stream: "yes" })],
+    ["a CALL of −1 body bytes", callOf({ body_bytes: -1 })],
+    ["a CALL with more body than it announces", callOf({ body_bytes: 2 }, "abc")],
+    ["a CALL whose head is no JSON", rawCall("nonsense")],
+    ["a CALL whose head is cut off", rawCall(JSON.stringify(head()), 1_000)],
+    ["a CALL without a head", encodeBody(1, new Uint8Array(3)).with(0, FrameTypeV2.call)],
+    ["a HEAD that is no UTF-8", encodeBody(1, Uint8Array.of(0x22, 0xff, 0x22)).with(0, 32)],
+    [
+      "a HEAD that nests too deep",
+      encodeJson("head", 1, { status: 200, headers: {}, x: deep(MAX_JSON_DEPTH) } as never),
+    ],
+    [
+      "a HEAD of more than 256 KiB",
+      encodeJson("head", 1, { status: 200, headers: { a: "x".repeat(MAX_CONTROL_BYTES) } }),
+    ],
     ["a FINISH with −1 tokens", encodeJson("finish", 1, { ...tally(), completion_tokens: -1 })],
     ["a PACK of one frame", encodePack([encodeCancel(1)])!],
     ["a PACK on a stream", encodePack([encodeCancel(1), encodeCancel(2)])!.with(7, 1)],
@@ -186,6 +229,59 @@ describe("wire v2", () => {
       expect(decodeV2(bytes).kind).toBe("malformed");
     });
   }
+
+  const right: [what: string, bytes: Uint8Array][] = [
+    ["a CALL whose body is all there", callOf({ body_bytes: 3 }, "abc")],
+    ["a HEAD of status 100", encodeJson("head", 1, { status: 100, headers: {} })],
+    ["a HEAD of status 599", encodeJson("head", 1, { status: 599, headers: {} })],
+    [
+      "a HEAD as deep as a body may be",
+      encodeJson("head", 1, { status: 200, headers: {}, x: deep(MAX_JSON_DEPTH - 1) } as never),
+    ],
+    [
+      "a REGISTER with as many capabilities as there may be",
+      encodeJson("register", 0, {
+        max_parallel: 1,
+        models: ["m"],
+        node_id: "n",
+        capabilities: {
+          m: { endpoints: Array(50).fill("x".repeat(200)), context_length: 1, tools: true },
+          n: { vision: false },
+        },
+      }),
+    ],
+    [
+      "a FINISH without any token, of an answer with a long id",
+      encodeJson("finish", 1, { ...tally(), prompt_tokens: 0, response_id: "r".repeat(200) }),
+    ],
+    ["a frame of exactly 1 MiB", encodeStreamV2(1, new Uint8Array(MAX_FRAME_BYTES - HEADER_BYTES))],
+  ];
+  for (const [what, bytes] of right) {
+    test(`${what} is a frame`, () => expect(decodeV2(bytes).kind).toBe("frame"));
+  }
+
+  test("a HEAD with the text of the last one is not parsed again, and any other is", () => {
+    const read = (headers: Record<string, string>) => {
+      const decoded = decodeV2(encodeJson("head", 1, { status: 200, headers }));
+      if (decoded.kind !== "frame" || decoded.frame.type !== "head") throw new Error(decoded.kind);
+      return decoded.frame.data;
+    };
+    const first = read({ a: "1" });
+    expect(read({ a: "1" })).toBe(first);
+    expect(read({ a: "2" })).toEqual({ status: 200, headers: { a: "2" } });
+    const long = { a: "x".repeat(2_000) };
+    expect(read(long)).not.toBe(read(long));
+  });
+
+  test("a body that fills its frames exactly needs no further one", () => {
+    const first = encodeCallV2(1, head(), new Uint8Array(MAX_FRAME_BYTES))[0]!;
+    const decoded = decodeV2(first);
+    const room = decoded.kind === "frame" && decoded.frame.type === "call"
+      ? decoded.frame.bytes.byteLength
+      : 0;
+    const whole = new Uint8Array(room + MAX_FRAME_BYTES - HEADER_BYTES);
+    expect(encodeCallV2(1, head(), whole)).toHaveLength(2);
+  });
 
   test("frames that would be too much together are not packed", () => {
     const frames = [encodeStreamV2(1, new Uint8Array(80)), encodeCancel(1)];
@@ -210,6 +306,25 @@ function head() {
     stream: true,
     hide_usage: true,
   };
+}
+
+/** A CALL whose head has these members. */
+function callOf(change: object, body = ""): Uint8Array {
+  const text = JSON.stringify({ ...head(), body_bytes: body.length, ...change });
+  return rawCall(text + body, text.length);
+}
+
+/** A CALL with this text after the length of its head. */
+function rawCall(text: string, headBytes = text.length): Uint8Array {
+  const payload = new Uint8Array(4 + text.length);
+  new DataView(payload.buffer).setUint32(0, headBytes);
+  payload.set(new TextEncoder().encode(text), 4);
+  return encodeBody(1, payload).with(0, FrameTypeV2.call);
+}
+
+/** A value that nests so deep. */
+function deep(levels: number): unknown {
+  return levels === 0 ? 1 : [deep(levels - 1)];
 }
 
 function tally() {
