@@ -9,6 +9,8 @@ export interface EndpointSpec {
   readonly api: "openai" | "anthropic";
   /** How its answers stream; null: they do not. */
   readonly stream: EndpointStream | null;
+  /** The members of a request that is valid and short, without its model: by it a node finds out whether a server has the endpoint. */
+  readonly shortestBody: object;
   /** Few servers have it: a model is served there only if its owner or its server's list names it. */
   readonly isOptIn?: true;
 }
@@ -23,19 +25,63 @@ export interface EndpointStream {
 const chunks: EndpointStream = Object.freeze({ endsWithDone: true, isUsageOptional: true });
 const namedEvents: EndpointStream = Object.freeze({ endsWithDone: false, isUsageOptional: false });
 
+const hi = [{ role: "user", content: "hi" }] as const;
+
 /**
  * A new endpoint that takes and gives JSON is a row here and one in `server/http/endpoints.ts`. The
  * keys are the names that a node's configuration uses.
  */
 const specs = {
-  chat: { path: "/v1/chat/completions", api: "openai", stream: chunks },
-  completions: { path: "/v1/completions", api: "openai", stream: chunks },
-  embeddings: { path: "/v1/embeddings", api: "openai", stream: null },
-  responses: { path: "/v1/responses", api: "openai", stream: namedEvents },
-  messages: { path: "/v1/messages", api: "anthropic", stream: namedEvents },
-  count_tokens: { path: "/v1/messages/count_tokens", api: "anthropic", stream: null },
-  rerank: { path: "/v1/rerank", api: "openai", stream: null, isOptIn: true },
-  moderations: { path: "/v1/moderations", api: "openai", stream: null, isOptIn: true },
+  chat: {
+    path: "/v1/chat/completions",
+    api: "openai",
+    stream: chunks,
+    shortestBody: { messages: hi, max_tokens: 1 },
+  },
+  completions: {
+    path: "/v1/completions",
+    api: "openai",
+    stream: chunks,
+    shortestBody: { prompt: "hi", max_tokens: 1 },
+  },
+  embeddings: {
+    path: "/v1/embeddings",
+    api: "openai",
+    stream: null,
+    shortestBody: { input: "hi" },
+  },
+  responses: {
+    path: "/v1/responses",
+    api: "openai",
+    stream: namedEvents,
+    shortestBody: { input: "hi", max_output_tokens: 16, store: false },
+  },
+  messages: {
+    path: "/v1/messages",
+    api: "anthropic",
+    stream: namedEvents,
+    shortestBody: { messages: hi, max_tokens: 1 },
+  },
+  count_tokens: {
+    path: "/v1/messages/count_tokens",
+    api: "anthropic",
+    stream: null,
+    shortestBody: { messages: hi },
+  },
+  rerank: {
+    path: "/v1/rerank",
+    api: "openai",
+    stream: null,
+    isOptIn: true,
+    shortestBody: { query: "hi", documents: ["hi"] },
+  },
+  moderations: {
+    path: "/v1/moderations",
+    api: "openai",
+    stream: null,
+    isOptIn: true,
+    shortestBody: { input: "hi" },
+  },
 } as const satisfies Readonly<Record<string, EndpointSpec>>;
 
 type Specs = typeof specs;

@@ -235,8 +235,6 @@ test("an endpoint that takes and returns JSON is one row in each end's table", a
   expect(found.toSorted()).toEqual([
     // The servers' type of such models in their lists, which is optional.
     "client/adapter/upstream/model_listing.ts: 2",
-    // The smallest call, which shows whether a provider has the path.
-    "client/run/withdrawals.ts: 1",
     // Its path, its API and its name in configurations.
     "protocol/endpoint.ts: 1",
     "server/http/endpoints.ts: 1",

@@ -3,7 +3,7 @@
  * A caller's request may earn a 404 of its own, so only the answer to a request of the node's decides.
  */
 
-import { Endpoint } from "../../protocol/mod.ts";
+import { type Endpoint, endpointSpecs } from "../../protocol/mod.ts";
 import { UpstreamFailure } from "../adapter/adapter.ts";
 import type { Offer } from "./provider.ts";
 import { pause, type World } from "../world.ts";
@@ -114,7 +114,7 @@ export class Withdrawals {
       headers: {},
       model: local,
       askedModel: local,
-      bodyText: JSON.stringify({ model: local, ...shortest[endpoint] }),
+      bodyText: JSON.stringify({ model: local, ...endpointSpecs[endpoint].shortestBody }),
       stream: false,
       hidesUsage: false,
       signal: AbortSignal.any([late.signal, this.#stopping.signal]),
@@ -131,20 +131,6 @@ export class Withdrawals {
     }
   }
 }
-
-const hi = [{ role: "user", content: "hi" }];
-
-/** A request for each endpoint that is valid, so that a server which checks bodies first comes to path and model. */
-const shortest: Readonly<Record<Endpoint, object>> = Object.freeze({
-  [Endpoint.chat]: { messages: hi, max_tokens: 1 },
-  [Endpoint.completions]: { prompt: "hi", max_tokens: 1 },
-  [Endpoint.embeddings]: { input: "hi" },
-  [Endpoint.responses]: { input: "hi", max_output_tokens: 16, store: false },
-  [Endpoint.messages]: { messages: hi, max_tokens: 1 },
-  [Endpoint.count_tokens]: { messages: hi },
-  [Endpoint.rerank]: { query: "hi", documents: ["hi"] },
-  [Endpoint.moderations]: { input: "hi" },
-});
 
 function keyOf({ provider, local }: Offer, endpoint = ""): string {
   return `${provider}\n${local}\n${endpoint}`;
