@@ -10,6 +10,7 @@ export * from "./frame_v2.ts";
 export * from "./json_scan.ts";
 export * from "./json_text.ts";
 export * from "./limits.ts";
+export * from "./owned_bytes.ts";
 export * from "./liveness_watch.ts";
 export * from "./shared_facts.ts";
 export * from "./upstream_fault.ts";

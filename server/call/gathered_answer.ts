@@ -1,6 +1,6 @@
 /** Collects an answer that is given whole until it is complete; its bytes count against the node that sends it. */
 
-import { errorIn } from "../../protocol/mod.ts";
+import { errorIn, owned } from "../../protocol/mod.ts";
 import { type AttemptFailure, errorInAnswer } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
@@ -103,7 +103,7 @@ export class GatheredAnswer implements AnswerSink {
 
   #keep(piece: string | Uint8Array): void {
     this.#closeBlock();
-    this.#parts.push(piece);
+    this.#parts.push(typeof piece === "string" ? piece : owned(piece));
   }
 
   #copy(piece: Uint8Array): void {

@@ -1,5 +1,6 @@
 /** A body of server-sent events that is written piece by piece, notices slow and vanished readers, and keeps quiet streams alive. */
 
+import { owned } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { WholeEvents } from "./whole_events.ts";
 
@@ -278,7 +279,8 @@ export class SseBody {
 
 /** Copies the end of a long text: a view would keep all of it in memory. */
 function endOf(events: string | Uint8Array): string | Uint8Array {
-  return events.length <= MAX_LAST ? events : events.slice(-MAX_LAST);
+  const end = events.length <= MAX_LAST ? events : events.slice(-MAX_LAST);
+  return typeof end === "string" ? end : owned(end);
 }
 
 /** The size on the wire. */

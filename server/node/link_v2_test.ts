@@ -75,8 +75,10 @@ class V2Node {
     this.send(encodeJson("error", stream, failure));
   }
 
-  status(status: Status): void {
+  /** Sends STATUS, and waits until the next one may be applied. */
+  async status(status: Status): Promise<void> {
     this.send(encodeJson("status", 0, status));
+    await this.harness.clock.pass(100);
   }
 
   /** Answers the last ping; returns the frames that are sent then. */
@@ -706,11 +708,11 @@ describe("malformed frames", () => {
 });
 
 describe("STATUS", () => {
-  test("changes capacity and models, and keeps what it does not name", () => {
+  test("changes capacity and models, and keeps what it does not name", async () => {
     const node = new V2Node();
-    node.status({ max_parallel: 5 });
+    await node.status({ max_parallel: 5 });
     expect(node.inHub.offer).toMatchObject({ maxParallel: 5, models: ["m"] });
-    node.status({ models: ["x", "y", "x"] });
+    await node.status({ models: ["x", "y", "x"] });
     expect(node.inHub.offer).toMatchObject({ maxParallel: 5, models: ["x", "y"] });
     expect(node.harness.hub.models()).toEqual(["x", "y"]);
     expect(node.harness.observed.slice(1)).toEqual([
@@ -719,36 +721,77 @@ describe("STATUS", () => {
     ]);
   });
 
-  test("replaces the capabilities of all models", () => {
+  test("replaces the capabilities of all models", async () => {
     const node = new V2Node();
-    node.status({ models: ["x", "y"], capabilities: { x: { endpoints: ["/v1/embeddings"] } } });
+    await node.status({
+      models: ["x", "y"],
+      capabilities: { x: { endpoints: ["/v1/embeddings"] } },
+    });
     expect(node.harness.hub.factsOf("x")?.endpoints).toEqual(["/v1/embeddings"]);
     expect(node.harness.hub.factsOf("y")?.endpoints).toEqual(["/v1/chat/completions"]);
-    node.status({ max_parallel: 9 });
+    await node.status({ max_parallel: 9 });
     expect(node.harness.hub.factsOf("x")?.endpoints).toEqual(["/v1/embeddings"]);
-    node.status({ capabilities: { y: { tools: true } } });
+    await node.status({ capabilities: { y: { tools: true } } });
     expect(node.harness.hub.factsOf("x")?.endpoints).toEqual(["/v1/chat/completions"]);
     expect(node.harness.hub.factsOf("y")?.tools).toBe(true);
   });
 
-  test("keeps calls away while the node drains or pauses, until it serves again", () => {
+  test("keeps calls away while the node drains or pauses, until it serves again", async () => {
     const node = new V2Node();
     for (const state of ["draining", "paused"] as const) {
-      node.status({ state, reason: "somebody plays a game" });
+      await node.status({ state, reason: "somebody plays a game" });
       expect(node.inHub.isDraining).toBe(true);
-      node.status({ max_parallel: 3 });
+      await node.status({ max_parallel: 3 });
       expect(node.inHub.isDraining).toBe(true);
-      node.status({ state: "serving" });
+      await node.status({ state: "serving" });
       expect(node.inHub.isDraining).toBe(false);
     }
   });
 
-  test("without a member is a sign of life that changes and logs nothing", () => {
+  test("without a member is a sign of life that changes and logs nothing", async () => {
     const node = new V2Node();
     const { offer } = node.inHub;
-    for (let i = 0; i < 10; i++) node.status({});
+    for (let i = 0; i < 10; i++) await node.status({});
     expect(node.inHub.offer).toBe(offer);
     expect(node.harness.log).toEqual(["info node connected"]);
+  });
+
+  test("that changes nothing is not applied", async () => {
+    const node = new V2Node();
+    const { offer } = node.inHub;
+    for (let i = 0; i < 3; i++) {
+      await node.status({ max_parallel: offer.maxParallel, models: ["m"] });
+    }
+    expect(node.inHub.offer).toBe(offer);
+    expect(node.harness.observed).toHaveLength(1);
+  });
+
+  test("is applied once in 100 ms, however many come: the first at once, the others together", async () => {
+    const node = new V2Node();
+    const statuses = Array.from(
+      { length: 30_000 },
+      (_, i) =>
+        encodeJson("status", 0, i % 2 === 0 ? { max_parallel: 3 + i } : { models: ["m", `${i}`] }),
+    );
+    for (const frame of [encodePack(statuses.slice(0, 15_000))!, ...statuses.slice(15_000)]) {
+      node.send(frame);
+    }
+    expect(node.inHub.offer).toMatchObject({ maxParallel: 3, models: ["m"] });
+    await node.harness.clock.pass(99);
+    expect(node.harness.observed).toHaveLength(2);
+    await node.harness.clock.pass(1);
+    expect(node.inHub.offer).toMatchObject({ maxParallel: 30_001, models: ["m", "29999"] });
+    expect(node.harness.observed).toHaveLength(3);
+  });
+
+  test("that waits ends with its connection", async () => {
+    const node = new V2Node();
+    node.send(encodeJson("status", 0, { max_parallel: 3 }));
+    node.send(encodeJson("status", 0, { max_parallel: 4 }));
+    node.harness.gone(node.socket);
+    await node.harness.clock.pass(100);
+    expect(node.harness.hub.size).toBe(0);
+    expect(node.harness.observed.at(-1)).toStartWith("left");
   });
 
   test("before REGISTER changes nothing", () => {

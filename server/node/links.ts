@@ -58,6 +58,12 @@ export interface NodeObserver {
   left(node: Node, closeCode: number, isSilent: boolean): void;
 }
 
+/**
+ * A node's offer is changed at most this often: a change costs as much as the node has models. What
+ * comes sooner is merged and applied at the end of the time.
+ */
+const CHANGE_EVERY_MS = 100;
+
 /** A challenged link must show a sign of life within this time. */
 const CHALLENGE_MS = 5_000;
 
@@ -71,6 +77,11 @@ interface Peer {
   isSilent: boolean;
   /** Whether it was asked to dial another gateway. */
   isMoving: boolean;
+  /** Whether a sign of life was asked for and may still come in time. */
+  isChallenged: boolean;
+  /** What the node has sent since its offer was changed last, and when that may be next. */
+  pending: { offer: NodeOffer | null; status: Status } | null;
+  mayChangeMs: number;
   cancelRegisterLimit: () => void;
 }
 
@@ -132,12 +143,7 @@ export class Links implements LinkOwner {
     const { hub, clock, observer } = this.parts;
     const { log } = peer;
     if (peer.node) {
-      hub.update(peer.node, offer);
-      observer?.changed(peer.node);
-      log.info(
-        { node: peer.node.who.publicId, models: offer.models.length },
-        "node changed its offer",
-      );
+      this.#change(peer, { offer, status: {} });
       return peer.node.who.publicId;
     }
     peer.cancelRegisterLimit();
@@ -165,21 +171,48 @@ export class Links implements LinkOwner {
   }
 
   changed(link: Link, status: Status): void {
-    const { node = null, log = this.parts.log } = this.#peers.get(link) ?? {};
+    const peer = this.#peers.get(link);
     // An empty STATUS is only a sign of life.
-    if (!node || Object.keys(status).length === 0) return;
-    const { hub, observer } = this.parts;
-    const { offer } = node;
-    const { max_parallel: maxParallel = offer.maxParallel, capabilities } = status;
-    const models = [...new Set(status.models ?? offer.models)];
-    const facts = capabilities === undefined ? offer.facts : factsByModel(capabilities, models);
+    if (!peer?.node || Object.keys(status).length === 0) return;
+    const { offer = null, status: before = {} } = peer.pending ?? {};
+    this.#change(peer, { offer, status: { ...before, ...status } });
+  }
+
+  /** Applies a change now, or together with others when the node may change its offer again. */
+  #change(peer: Peer, change: NonNullable<Peer["pending"]>): void {
+    const { clock } = this.parts;
+    const isTimed = peer.pending !== null;
+    peer.pending = change;
+    if (isTimed) return;
+    const waitMs = peer.mayChangeMs - clock.monotonic();
+    if (waitMs <= 0) this.#applyPending(peer);
+    else clock.after(waitMs, () => this.#applyPending(peer));
+  }
+
+  #applyPending(peer: Peer): void {
+    const { node, pending, log } = peer;
+    peer.pending = null;
+    peer.mayChangeMs = this.#monotonic() + CHANGE_EVERY_MS;
+    if (node === null || pending === null || this.parts.hub.find(node.who.nodeKey) !== node) return;
+    const { status } = pending;
+    const base = pending.offer ?? node.offer;
+    const { max_parallel: maxParallel = base.maxParallel, capabilities } = status;
+    const models = status.models === undefined ? base.models : [...new Set(status.models)];
+    const facts = capabilities === undefined ? base.facts : factsByModel(capabilities, models);
+    const offer = { ...base, maxParallel, models, facts };
     const isDraining = status.state === undefined ? node.isDraining : status.state !== "serving";
-    hub.update(node, { ...offer, maxParallel, models, facts }, isDraining);
-    observer?.changed(node);
+    if (isDraining === node.isDraining && isSameOffer(offer, node.offer)) return;
+    this.parts.hub.update(node, offer, isDraining);
+    this.parts.observer?.changed(node);
     const { state, reason } = status;
     log.info(
-      { node: node.who.publicId, state, reason: reason?.slice(0, 200) },
-      "node changed its status",
+      {
+        node: node.who.publicId,
+        models: models.length,
+        state,
+        reason: reason?.slice(0, 200),
+      },
+      "node changed its offer",
     );
   }
 
@@ -242,6 +275,9 @@ export class Links implements LinkOwner {
       ordinal: 0,
       isSilent: false,
       isMoving: false,
+      isChallenged: false,
+      pending: null,
+      mayChangeMs: -Infinity,
       cancelRegisterLimit,
     });
     return link;
@@ -285,9 +321,14 @@ export class Links implements LinkOwner {
 
   #challenge(link: Link): void {
     const { clock } = this.parts;
+    const peer = this.#peers.get(link);
+    // One question at a time, however many newcomers claim to be the same node.
+    if (peer === undefined || peer.isChallenged) return;
+    peer.isChallenged = true;
     const askedMs = clock.monotonic();
     link.ping();
     clock.after(CHALLENGE_MS, () => {
+      peer.isChallenged = false;
       if (link.lastSeenMs < askedMs) link.drop();
     });
   }
@@ -311,6 +352,13 @@ export class Links implements LinkOwner {
     this.#peers.get(link)!.isSilent = true;
     link.drop();
   }
+}
+
+/** Whether calls would notice no difference. */
+function isSameOffer(a: NodeOffer, b: NodeOffer): boolean {
+  return a.maxParallel === b.maxParallel && a.name === b.name && a.agent === b.agent &&
+    a.facts === b.facts && a.models.length === b.models.length &&
+    a.models.every((model, i) => model === b.models[i]);
 }
 
 function nothing(): void {}

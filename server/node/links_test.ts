@@ -629,6 +629,19 @@ describe("the connections of all nodes", () => {
     }
   });
 
+  test("are asked for one sign of life at a time, however many newcomers claim to be the same node", async () => {
+    const harness = new LinkHarness();
+    const first = harness.dial();
+    harness.register(first, { node_id: "one" });
+    for (let i = 0; i < 50; i++) harness.register(harness.dial(), { node_id: "one" });
+    expect(first.pings).toBe(1);
+    harness.pong(first);
+    await harness.clock.pass(5_000);
+    expect(first.isTerminated).toBe(false);
+    harness.register(harness.dial(), { node_id: "one" });
+    expect(first.pings).toBe(2);
+  });
+
   test("with one token and address get the lowest free number each time", () => {
     const harness = new LinkHarness();
     const sockets = [harness.dial(), harness.dial(), harness.dial()];
