@@ -93,13 +93,18 @@ describe("a failure that the request or the node may have caused", () => {
     });
   });
 
-  test("of the only node says that a retry may help", async () => {
-    const { run, next } = start(["a"]);
-    const { answer, done } = run();
-    const body = `{"error":{"message":"busy"}}`;
-    (await next()).attempt.sink.fail({ kind: "answered", status: 500, headers: {}, body });
-    await done;
-    expect(answer.rejection?.headers).toEqual({ "x-should-retry": "true" });
+  test("of the only node says that a retry may help, and when: as its provider says, or as the nodes are", async () => {
+    for (const own of [{}, { "retry-after": "7" }, { "retry-after-ms": "70" }]) {
+      const { run, next } = start(["a"]);
+      const { answer, done } = run();
+      const body = `{"error":{"message":"busy"}}`;
+      (await next()).attempt.sink.fail({ kind: "answered", status: 503, headers: own, body });
+      await done;
+      const { "x-should-retry": mayHelp, ...wait } = answer.rejection!.headers;
+      expect(mayHelp).toBe("true");
+      if (Object.keys(own).length > 0) expect(wait).toEqual(own);
+      else expect(Number(wait["retry-after"])).toBeGreaterThanOrEqual(1);
+    }
   });
 
   test("that three accounts meet in a row at a node is the node's, if another one is well", async () => {

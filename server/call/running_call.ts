@@ -242,8 +242,14 @@ export class RunningCall {
     const said = words === null ? message : message.replace(/; try again$/, `: ${words.message}`);
     const error = new ColinkError(code, said, details);
     if (!words?.rejection) return { is: "failed", error, failure };
-    const mayHelp = String(!this.#isRepeated(failure));
-    const headers = { "x-should-retry": mayHelp, ...words.rejection.headers };
+    const mayHelp = !this.#isRepeated(failure);
+    const { headers: own } = words.rejection;
+    const saysWhen = "retry-after" in own || "retry-after-ms" in own;
+    const headers = {
+      "x-should-retry": String(mayHelp),
+      ...(mayHelp && !saysWhen ? retryAfterHeaders(details.retryAfterMs) : {}),
+      ...own,
+    };
     return { is: "failed", error, failure, rejection: { ...words.rejection, headers } };
   }
 
@@ -313,4 +319,11 @@ export class RunningCall {
       ms: entry.durationMs,
     }, "call");
   }
+}
+
+function retryAfterHeaders(ms: number): Record<string, string> {
+  return {
+    "retry-after-ms": String(Math.ceil(ms)),
+    "retry-after": String(Math.ceil(ms / 1000)),
+  };
 }
