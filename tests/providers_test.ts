@@ -250,7 +250,7 @@ describe("of two providers of one model name, the first", () => {
 
   test("fails as the second does: the call fails without either's address or query", async () => {
     const { status, text } = await call("fails twice");
-    expect(status).toBe(502);
+    expect(status).toBe(500);
     expect(received.map(({ model }) => model)).toEqual(["503", "500"]);
     expect(text).not.toContain(host);
   });
