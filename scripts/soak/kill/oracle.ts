@@ -46,6 +46,12 @@ const outcomeOfCode: Readonly<Record<string, LedgerRow["outcome"]>> = {
   upstream_overloaded: "upstream_error",
   upstream_timeout: "upstream_error",
   upstream_error: "upstream_error",
+  // A node's own word for a model server that broke off.
+  upstream_disconnected: "upstream_error",
+  // The model servers' own codes; their 400 is the request's fault, and `rejected`.
+  upstream_429: "upstream_error",
+  upstream_500: "upstream_error",
+  upstream_502: "upstream_error",
   shutting_down: "interrupted",
   answer_too_large: "interrupted",
   internal_error: "interrupted",
@@ -104,6 +110,7 @@ function rowFaults(one: Witnessed, row: LedgerRow, deaths: readonly Death[]): st
     [row.attempts > 4 || (row.produced_chunks > 0 && row.attempts < 1), "attempts are wrong"],
     [seen.ending === "complete" && row.outcome !== "ok", `${row.outcome}, but its caller has all`],
     [told !== null && row.outcome !== told, `${row.outcome}, but its caller heard ${seen.code}`],
+    [isOther(row.status, seen.code), `status ${row.status}, but its caller heard ${seen.code}`],
     // What a killed gateway had already handed over may be lost on the way.
     [row.outcome === "ok" && wasCut && deaths.length === 0, `ok, but its caller was cut off`],
     [seen.code === "internal_error", "a fault of the gateway's own"],
@@ -118,6 +125,12 @@ function rowFaults(one: Witnessed, row: LedgerRow, deaths: readonly Death[]): st
   ];
   return rules.filter(([isBroken]) => isBroken)
     .map(([, fault]) => `${fault} (row ${JSON.stringify(row)}; ${described(one)})`);
+}
+
+/** Whether this is another status than the one in a model server's own code. */
+function isOther(status: number, code: string | null): boolean {
+  const own = /^upstream_(\d{3})$/.exec(code ?? "");
+  return own !== null && Number(own[1]) !== status;
 }
 
 /** What the tokens of a call that ended well must be. */

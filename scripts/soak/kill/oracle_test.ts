@@ -63,6 +63,14 @@ test("books that are right have no faults", () => {
   expect(judge([aCall()], [aRow()], [])).toEqual({ faults: [], losses: [] });
 });
 
+test("a model server's failure in its own words is written down as one, with its status", () => {
+  const call = aCall({ ending: "error", code: "upstream_500", status: 500, pieces: 0, bytes: 0 });
+  const row = aRow({ outcome: "upstream_error", status: 500 });
+  expect(faultsOf(call, [row])).toEqual([]);
+  expect(faultsOf(call, [{ ...row, outcome: "rejected" }])).toHaveLength(1);
+  expect(faultsOf(call, [{ ...row, status: 502 }])).toHaveLength(1);
+});
+
 describe("a fault is", () => {
   const wrong: [what: string, seen: Partial<Seen>, rows: LedgerRow[]][] = [
     ["a call without a row", {}, []],
