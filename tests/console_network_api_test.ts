@@ -145,10 +145,10 @@ for (const [database, settings] of databases) {
         const node = await joinNode({ gateway, owner: me, models: [model] });
         const { id } = (await node.view())!;
         const answer = chat(gateway, me.apiToken, hello(model));
-        node.fail(await node.called(), 500);
+        node.fail(await node.called(), 401);
         expect((await answer).status).toBe(502);
         expect((await seen(me, id))?.penalties)
-          .toMatchObject([{ model, code: "upstream_error", until: expect.any(Number) }]);
+          .toMatchObject([{ model, code: "upstream_auth", until: expect.any(Number) }]);
         const shown = await until("it is in its timeline", async () => {
           const now = await detail(me, id);
           return now.speed.length > 0 && now.timeline.some(({ kind }) => kind === "penalized") &&
@@ -156,9 +156,9 @@ for (const [database, settings] of databases) {
         });
         expect(shown.timeline[0]).toMatchObject({
           kind: "penalized",
-          code: "upstream_error",
+          code: "upstream_auth",
           model,
-          detail: "the node's model server failed",
+          detail: expect.stringContaining("the node's provider"),
         });
         expect(shown.speed).toMatchObject([{ model, calls: 1, errors: 1 }]);
       });

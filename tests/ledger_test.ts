@@ -440,7 +440,7 @@ describe("one row, through the node's executable, for a call", () => {
 
   test("whose upstream fails, before the first byte or after it", async () => {
     const early = await executable("failing");
-    expect((await chat(gateway, owner.apiToken, hello(early.name))).status).toBe(502);
+    expect((await chat(gateway, owner.apiToken, hello(early.name))).status).toBe(500);
     expect(await rowOf(early.name)).toMatchObject({
       outcome: "upstream_error",
       produced_chunks: 0,

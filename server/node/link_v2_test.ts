@@ -771,7 +771,11 @@ describe("STATUS", () => {
     const statuses = Array.from(
       { length: 30_000 },
       (_, i) =>
-        encodeJson("status", 0, i % 2 === 0 ? { max_parallel: 3 + i % 5000 } : { models: ["m", `${i}`] }),
+        encodeJson(
+          "status",
+          0,
+          i % 2 === 0 ? { max_parallel: 3 + i % 5000 } : { models: ["m", `${i}`] },
+        ),
     );
     for (const frame of [encodePack(statuses.slice(0, 15_000))!, ...statuses.slice(15_000)]) {
       node.send(frame);
