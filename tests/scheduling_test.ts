@@ -52,12 +52,12 @@ describe("after a fault, a node", () => {
     });
     const call = () => chat(lenient, account.apiToken, hello("fragile"));
     const failed = call();
-    node.fail(await node.called(), 500);
+    node.fail(await node.called(), 401);
     await failed;
     expect(await node.view()).toMatchObject({
       state: "penalized",
       penalized: true,
-      penalties: [{ model: "fragile", reason: "the node's model server failed" }],
+      penalties: [{ model: "fragile", reason: "the node's provider refused the node's own key" }],
     });
     const probing = await until("the penalty is over", async () => {
       const view = await node.view();
@@ -80,7 +80,7 @@ describe("after a fault, a node", () => {
     const logged = (message: string) =>
       until(`the log says "${message}"`, () => logLine(lenient, probing.id, message));
     expect(await logged("node penalised")).toMatchObject({
-      cause: "upstream_error",
+      cause: "upstream_auth",
       model: "fragile",
       faults: 1,
     });
@@ -105,9 +105,16 @@ describe("after a fault, a node", () => {
   test("of its own gets no calls of any model", async () => {
     const node = await join(["first", "second"]);
     const answer = call("first");
-    node.finish(await node.called());
-    expect((await answer).json.error.code).toBe("node_protocol");
-    expect(await node.view()).toMatchObject({ state: "penalized", penalties: [{ model: null }] });
+    await node.called();
+    node.raw.terminate();
+    expect((await answer).json.error.code).toBe("node_lost");
+    const back = await joinNode({
+      gateway,
+      owner,
+      models: ["first", "second"],
+      nodeId: node.nodeId,
+    });
+    expect(await back.view()).toMatchObject({ state: "penalized", penalties: [{ model: null }] });
     expect((await call("second")).json.error.code).toBe("nodes_penalized");
   });
 });
