@@ -25,6 +25,10 @@ export const checks: readonly Check[] = [
   },
   { name: "types of gateway, node and scripts (tsc)", command: [...tsc, "."] },
   { name: "types of the console (tsc)", command: [...tsc, "web"] },
+  {
+    name: "files, exports and packages that nothing uses (knip)",
+    command: [bun, at("node_modules", "knip", "bin", "knip-bun.js"), "--no-progress"],
+  },
   { name: "import rules", command: [bun, at("scripts", "check_imports.ts")] },
 ];
 

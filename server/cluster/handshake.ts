@@ -19,7 +19,7 @@ export interface PeerProof {
 }
 
 /** A peer that has proved itself. */
-export interface PeerSession {
+interface PeerSession {
   /** Null: TLS encrypts the link, or it does not leave this machine. */
   cipher: FrameCipher | null;
 }

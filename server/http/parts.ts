@@ -37,7 +37,7 @@ import type { RefusalLimit } from "./refusal_limit.ts";
 import type { SendQueues } from "./send_queues.ts";
 
 /** What the web app needs of the cluster. */
-export interface ClusterGate {
+interface ClusterGate {
   admit(headers: Headers): PeerSocketData | null;
   view(): ClusterView;
 }

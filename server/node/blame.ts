@@ -28,7 +28,7 @@ export type Evidence =
  *   several callers in a row meet the same failure.
  * - `nobody`: no penalty.
  */
-export type Blamed = "node" | "provider" | "open" | "nobody";
+type Blamed = "node" | "provider" | "open" | "nobody";
 
 export interface Blame {
   readonly blamed: Blamed;

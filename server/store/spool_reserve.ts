@@ -4,7 +4,7 @@ import { mkdir, open, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Thousands of entries. */
-export const RESERVE_BYTES = 4 * 1024 * 1024;
+const RESERVE_BYTES = 4 * 1024 * 1024;
 
 const BLANK_LINES = new Uint8Array(64 * 1024).fill(10);
 
