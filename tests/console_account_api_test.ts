@@ -237,10 +237,10 @@ for (const [database, settings] of databases) {
         const bad = await joinNode({ gateway, owner: first, models: [name] });
         bad.raw.socket.addEventListener("message", ({ data }) => {
           const frame = JSON.parse(String(data)) as { type: string; data: { request_id: string } };
-          if (frame.type === "CALL") bad.fail(frame.data.request_id, 500);
+          if (frame.type === "CALL") bad.fail(frame.data.request_id, 401);
         });
         const failing = (await bad.view())!.id;
-        expect(await codeOf(caller.apiToken, name)).toBe("upstream_error");
+        expect(await codeOf(caller.apiToken, name)).toBe("upstream_auth");
         const { id: good } = await serving(second, [name]);
         // The first node is penalised now; it gets a call once its penalty has ended.
         expect(await codeOf(caller.apiToken, name)).toBeNull();
@@ -267,8 +267,8 @@ for (const [database, settings] of databases) {
         });
         expect(made[3]).toMatchObject({
           outcome: "upstream_error",
-          cause: "upstream_error",
-          attempts: [{ node: failing, end: "upstream_error", node_name: bad.nodeId }],
+          cause: "upstream_auth",
+          attempts: [{ node: failing, end: "upstream_auth", node_name: bad.nodeId }],
         });
 
         const provided = (await calls(second, `?side=provided&model=${name}`)).calls;
