@@ -15,6 +15,8 @@ import type { Json } from "./json_object.ts";
 import { UpstreamFailure } from "./adapter.ts";
 import { OpenAiAdapter } from "./openai.ts";
 
+const encoder = new TextEncoder();
+
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
@@ -610,10 +612,10 @@ test("a complete answer ends although its connection goes on with heartbeats, an
   let beats = 0;
   const upstream = upstreamOf(({ signal }) => {
     const events = async function* () {
-      yield sse(role, text, end);
+      yield encoder.encode(sse(role, text, end));
       for (; !signal.aborted; beats++) {
         await Bun.sleep(20);
-        yield beats === 3 ? sse(usage) : ": still here\n\n";
+        yield encoder.encode(beats === 3 ? sse(usage) : ": still here\n\n");
       }
     };
     return new Response(events(), { headers: { "content-type": "text/event-stream" } });

@@ -12,6 +12,8 @@ import { listNodes, startNode } from "../harness/node.ts";
 import { type Behaviour, refuse, say, startUpstream, type Upstream } from "../harness/upstream.ts";
 import { until } from "../harness/wait.ts";
 
+const encoder = new TextEncoder();
+
 const CALLS = 12;
 
 let gateway: Gateway;
@@ -148,19 +150,17 @@ test(
     const model = newModel();
     const upstream = startUpstream({
       [model]: ({ signal }) => {
-        const chunk = (delta: object, reason: string | null) => ({
-          id: "1",
-          object: "chat.completion.chunk",
-          created: 1,
-          model,
-          choices: [{ index: 0, delta, finish_reason: reason }],
-        });
+        const chunk = (delta: object, reason: string | null) => {
+          const choices = [{ index: 0, delta, finish_reason: reason }];
+          const data = { id: "1", object: "chat.completion.chunk", created: 1, model, choices };
+          return encoder.encode(`data: ${JSON.stringify(data)}\n\n`);
+        };
         const events = async function* () {
-          yield `data: ${JSON.stringify(chunk({ role: "assistant", content: "hi" }, null))}\n\n`;
-          yield `data: ${JSON.stringify(chunk({}, "stop"))}\n\n`;
+          yield chunk({ role: "assistant", content: "hi" }, null);
+          yield chunk({}, "stop");
           while (!signal.aborted) {
             await Bun.sleep(20);
-            yield ": still here\n\n";
+            yield encoder.encode(": still here\n\n");
           }
         };
         return new Response(events(), { headers: { "content-type": "text/event-stream" } });
