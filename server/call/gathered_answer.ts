@@ -123,11 +123,15 @@ export class GatheredAnswer implements AnswerSink {
   }
 }
 
-/** Whether the text begins and ends as an object does. */
+/** Whether the text begins and ends as an object does, white space around it aside. */
 function isBraced(text: Buffer): boolean {
-  const ends = [
-    text.toString("latin1", 0, 16).trim()[0],
-    text.toString("latin1", text.length - 16).trim().at(-1),
-  ];
-  return ends.join("") === "{}";
+  let [start, end] = [0, text.length - 1];
+  while (start < end && isSpace(text[start])) start++;
+  while (end > start && isSpace(text[end])) end--;
+  return text[start] === 0x7b && text[end] === 0x7d;
+}
+
+/** JSON's white space. */
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
