@@ -38,6 +38,7 @@ async function startWorkers(): Promise<{ url: string; wsUrl: string; program: Pr
   endAfterTests(async () => void await program.stop({ graceMs: 10_000 }));
   const url = `http://127.0.0.1:${port}`;
   await areTogether(url);
+  await until("all have said so", () => listening(program) === WORKERS);
   return { url, wsUrl: `ws://127.0.0.1:${port}/ws`, program };
 }
 
