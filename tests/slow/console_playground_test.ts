@@ -116,8 +116,8 @@ test(
     const torn = await node.called();
     node.say(torn, "Once upon");
     await page.getByText("Once upon").waitFor();
-    node.fail(torn, 500);
-    await page.getByRole("alert").getByText(en.errors.upstream_error).waitFor();
+    node.fail(torn, 401);
+    await page.getByRole("alert").getByText(en.errors.upstream_auth).waitFor();
     await page.getByText("Once upon").waitFor();
 
     // The failure penalizes the node for a while, which the page says in the chosen language.
