@@ -2,16 +2,16 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
-import { Endpoint } from "../protocol/mod.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello } from "./harness/api.ts";
-import { ending, piece } from "./harness/chunks.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { type JoinedNode, joinNode, penalized } from "./harness/joined_node.ts";
-import { ledgerRows } from "./harness/ledger.ts";
-import { joinRawNodeV2 } from "./harness/raw_node_v2.ts";
-import { dial, wholeCall } from "./harness/raw_http.ts";
-import { until, within } from "./harness/wait.ts";
+import { Endpoint } from "../../protocol/mod.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, chat, hello } from "../harness/api.ts";
+import { ending, piece } from "../harness/chunks.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { type JoinedNode, joinNode, penalized } from "../harness/joined_node.ts";
+import { ledgerRows } from "../harness/ledger.ts";
+import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
+import { dial, wholeCall } from "../harness/raw_http.ts";
+import { until, within } from "../harness/wait.ts";
 
 const KEEP_ALIVE = ": keep-alive\n\n";
 

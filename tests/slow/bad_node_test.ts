@@ -1,18 +1,18 @@
 /** Nodes that misbehave, by mistake or on purpose, harm no other node and no caller. */
 
 import { afterEach, beforeAll, describe, expect, test } from "bun:test";
-import type { ErrorView } from "../api/mod.ts";
-import { CloseCode } from "../protocol/close_codes.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { type Answer, chat, hello, stream } from "./harness/api.ts";
-import { piece, whole } from "./harness/chunks.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { idle, type JoinedNode, joinNode, penalized } from "./harness/joined_node.ts";
-import { ledgerRows } from "./harness/ledger.ts";
-import { listNodes, startNode } from "./harness/node.ts";
-import { connectRawNode, type RawNode } from "./harness/raw_node.ts";
-import { startUpstream } from "./harness/upstream.ts";
-import { until, within } from "./harness/wait.ts";
+import type { ErrorView } from "../../api/mod.ts";
+import { CloseCode } from "../../protocol/close_codes.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { type Answer, chat, hello, stream } from "../harness/api.ts";
+import { piece, whole } from "../harness/chunks.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { idle, type JoinedNode, joinNode, penalized } from "../harness/joined_node.ts";
+import { ledgerRows } from "../harness/ledger.ts";
+import { listNodes, startNode } from "../harness/node.ts";
+import { connectRawNode, type RawNode } from "../harness/raw_node.ts";
+import { startUpstream } from "../harness/upstream.ts";
+import { until, within } from "../harness/wait.ts";
 
 let gateway: Gateway;
 let owner: Account;

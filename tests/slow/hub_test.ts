@@ -1,12 +1,12 @@
 /** Which node gets a call: real sockets, with load, BUSY answers and the queue. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { ErrorView } from "../api/mod.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { type Answer, ask, chat, hello } from "./harness/api.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { idle, type JoinedNode, joinNode } from "./harness/joined_node.ts";
-import { until } from "./harness/wait.ts";
+import type { ErrorView } from "../../api/mod.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { type Answer, ask, chat, hello } from "../harness/api.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { idle, type JoinedNode, joinNode } from "../harness/joined_node.ts";
+import { until } from "../harness/wait.ts";
 
 let gateway: Gateway;
 let alice: Account;

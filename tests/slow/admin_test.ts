@@ -1,17 +1,17 @@
 /** `server admin …` on the data folder of a gateway that is running. */
 
 import { beforeAll, expect, test } from "bun:test";
-import { run } from "../scripts/program.ts";
-import { type Account, createAccount, signIn } from "./harness/account.ts";
-import { ask, chat, hello } from "./harness/api.ts";
+import { run } from "../../scripts/program.ts";
+import { type Account, createAccount, signIn } from "../harness/account.ts";
+import { ask, chat, hello } from "../harness/api.ts";
 import {
   type Gateway,
   gatewayCommand,
   gatewayEnvironment,
   startGateway,
-} from "./harness/gateway.ts";
-import { connectRawNode } from "./harness/raw_node.ts";
-import { until } from "./harness/wait.ts";
+} from "../harness/gateway.ts";
+import { connectRawNode } from "../harness/raw_node.ts";
+import { until } from "../harness/wait.ts";
 
 let gateway: Gateway;
 let account: Account;

@@ -3,15 +3,15 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
-import { piece } from "./harness/chunks.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { ledgerOf, type LedgerRow, ledgerRows, written } from "./harness/ledger.ts";
-import { listNodes, startNode } from "./harness/node.ts";
-import { connectScriptedNode, type ScriptedNode, type Wire } from "./harness/scripted_node.ts";
-import { cut, echo, hang, refuse, stall, startUpstream } from "./harness/upstream.ts";
-import { until, within } from "./harness/wait.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, chat, hello, stream } from "../harness/api.ts";
+import { piece } from "../harness/chunks.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { ledgerOf, type LedgerRow, ledgerRows, written } from "../harness/ledger.ts";
+import { listNodes, startNode } from "../harness/node.ts";
+import { connectScriptedNode, type ScriptedNode, type Wire } from "../harness/scripted_node.ts";
+import { cut, echo, hang, refuse, stall, startUpstream } from "../harness/upstream.ts";
+import { until, within } from "../harness/wait.ts";
 
 /** Three letters, seven bytes. */
 const WORD = "né漢";

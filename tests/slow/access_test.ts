@@ -1,15 +1,15 @@
 /** Access: every route with every kind of credential, two accounts beside each other, and hostile text. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { CreatedKey, KeyView, NodeView, SessionView, UserView } from "../api/mod.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello } from "./harness/api.ts";
-import { asked, done } from "./harness/console_api.ts";
-import { createDatabase, query } from "./harness/database.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
-import { written } from "./harness/ledger.ts";
-import { until } from "./harness/wait.ts";
+import type { CreatedKey, KeyView, NodeView, SessionView, UserView } from "../../api/mod.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, chat, hello } from "../harness/api.ts";
+import { asked, done } from "../harness/console_api.ts";
+import { createDatabase, query } from "../harness/database.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
+import { written } from "../harness/ledger.ts";
+import { until } from "../harness/wait.ts";
 
 let databaseUrl: string;
 let gateway: Gateway;

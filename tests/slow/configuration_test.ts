@@ -4,10 +4,10 @@ import { Database } from "bun:sqlite";
 import { beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { createAccount, register, rotateToken, signIn } from "./harness/account.ts";
-import { ask } from "./harness/api.ts";
-import { createDatabase, query } from "./harness/database.ts";
-import { type Gateway, runGateway, startGateway, temporaryFolder } from "./harness/gateway.ts";
+import { createAccount, register, rotateToken, signIn } from "../harness/account.ts";
+import { ask } from "../harness/api.ts";
+import { createDatabase, query } from "../harness/database.ts";
+import { type Gateway, runGateway, startGateway, temporaryFolder } from "../harness/gateway.ts";
 
 /** One that runs, with settings that are right. */
 let gateway: Gateway;

@@ -9,14 +9,14 @@ import type {
   RotatedKey,
   SessionView,
   UsageView,
-} from "../api/mod.ts";
-import { type Account, createAccount, login, signIn } from "./harness/account.ts";
-import { chat, hello, stream } from "./harness/api.ts";
-import { asked, done } from "./harness/console_api.ts";
-import { databases } from "./harness/database.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
-import { until } from "./harness/wait.ts";
+} from "../../api/mod.ts";
+import { type Account, createAccount, login, signIn } from "../harness/account.ts";
+import { chat, hello, stream } from "../harness/api.ts";
+import { asked, done } from "../harness/console_api.ts";
+import { databases } from "../harness/database.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
+import { until } from "../harness/wait.ts";
 
 /** A change at one gateway is in force at all others within this. */
 const EVERYWHERE_MS = 5000;

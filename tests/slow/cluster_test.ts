@@ -2,18 +2,18 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
-import { Endpoint } from "../protocol/mod.ts";
-import { startRedisCluster } from "../server/cluster/testing/redis.ts";
-import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
-import { type ClusterGateway, gauges, listedBy, startCluster } from "./harness/cluster.ts";
-import { type RunningNode, startNode } from "./harness/node.ts";
-import { joinRawNodeV2 } from "./harness/raw_node_v2.ts";
-import { dial, wholeCall } from "./harness/raw_http.ts";
-import { connectScriptedNode, type ScriptedNode, type Wire } from "./harness/scripted_node.ts";
-import { pieces, say, startUpstream } from "./harness/upstream.ts";
-import { until, within } from "./harness/wait.ts";
+import { Endpoint } from "../../protocol/mod.ts";
+import { startRedisCluster } from "../../server/cluster/testing/redis.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { ask, chat, hello, stream } from "../harness/api.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
+import { type ClusterGateway, gauges, listedBy, startCluster } from "../harness/cluster.ts";
+import { type RunningNode, startNode } from "../harness/node.ts";
+import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
+import { dial, wholeCall } from "../harness/raw_http.ts";
+import { connectScriptedNode, type ScriptedNode, type Wire } from "../harness/scripted_node.ts";
+import { pieces, say, startUpstream } from "../harness/upstream.ts";
+import { until, within } from "../harness/wait.ts";
 
 let gateways: readonly ClusterGateway[];
 let account: Account;

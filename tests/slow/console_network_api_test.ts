@@ -16,15 +16,15 @@ import type {
   OwnNodeView,
   RotatedKey,
   SettingsView,
-} from "../api/mod.ts";
-import { type Account, createAccount, register, signIn } from "./harness/account.ts";
-import { ask, chat, hello } from "./harness/api.ts";
-import { asked, done, watch } from "./harness/console_api.ts";
-import { databases } from "./harness/database.ts";
-import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
-import { answerEveryCall, joinNode } from "./harness/joined_node.ts";
-import { connectRawNode } from "./harness/raw_node.ts";
-import { until } from "./harness/wait.ts";
+} from "../../api/mod.ts";
+import { type Account, createAccount, register, signIn } from "../harness/account.ts";
+import { ask, chat, hello } from "../harness/api.ts";
+import { asked, done, watch } from "../harness/console_api.ts";
+import { databases } from "../harness/database.ts";
+import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
+import { connectRawNode } from "../harness/raw_node.ts";
+import { until } from "../harness/wait.ts";
 
 const ROOT = { email: "root@example.com", password: "a root's own password" };
 
