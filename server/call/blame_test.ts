@@ -1,6 +1,7 @@
 /** Whose fault a failed call is, and what follows for its node and its caller. */
 
 import { describe, expect, test } from "bun:test";
+import type { ReceivedBody } from "../node/body.ts";
 import { settle } from "../base/testing/fake_clock.ts";
 import { type CallOptions, KeptAnswer, type Received, World } from "./testing/world.ts";
 
@@ -123,6 +124,21 @@ describe("a failure that the request or the node may have caused", () => {
     }
     // The first to reach three was penalised; the other one is the last, and paced.
     expect(circuits().toSorted()).toEqual(["penalized", "probing"]);
+  });
+
+  test("that five prompts of one account meet at a node is the node's, also in streams that had begun", async () => {
+    const { run, next, circuits } = start(["a", "b"]);
+    for (let i = 0; i < 9 && !circuits().includes("penalized"); i++) {
+      const { call, done } = run({ stream: true, messages: [`prompt ${i}`] });
+      const { attempt } = await next();
+      attempt.chunk({ choices: [{ delta: { content: "hi" } }] });
+      // As the gateway does with the body of a stream that has begun.
+      (call.request.body as ReceivedBody).giveUp();
+      attempt.error(500);
+      await done;
+      if (i < 4) expect(circuits()).toEqual(["clear", "clear"]);
+    }
+    expect(circuits()).toContain("penalized");
   });
 
   test("never takes the last node out: it has one call at a time, after a pause, until one succeeds", async () => {

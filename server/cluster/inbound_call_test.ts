@@ -13,7 +13,7 @@ const order: Order = {
   attemptId: "try",
   endpoint: Endpoint.chat,
   model: "m",
-  body: { bytes: new Uint8Array(), text: "" },
+  body: { bytes: new Uint8Array(), digest: 0, text: "" },
   stream: true,
   wantsUsage: true,
   streamOptions: null,

@@ -45,7 +45,7 @@ const chat: Order = {
   attemptId: "try",
   endpoint: Endpoint.chat,
   model: "m",
-  body: { bytes: new Uint8Array(), text: "" },
+  body: { bytes: new Uint8Array(), digest: 0, text: "" },
   stream: true,
   wantsUsage: true,
   streamOptions: null,
@@ -53,7 +53,7 @@ const chat: Order = {
 };
 
 function start(bodyBytes = 0, grant: number | null = null, order: Partial<Order> = {}) {
-  const body = { bytes: new Uint8Array(bodyBytes), text: "" };
+  const body = { bytes: new Uint8Array(bodyBytes), digest: 0, text: "" };
   return calls.startOn("node", grant, { ...chat, body, ...order }, sink);
 }
 

@@ -70,7 +70,7 @@ function start(bodyBytes = 0) {
     attemptId: "try",
     endpoint: Endpoint.chat,
     model: "m",
-    body: { bytes: new Uint8Array(bodyBytes), text: "" },
+    body: { bytes: new Uint8Array(bodyBytes), digest: 0, text: "" },
     stream: true,
     wantsUsage: true,
     streamOptions: null,

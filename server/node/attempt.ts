@@ -6,6 +6,8 @@ import { type Endpoint, type ErrorData, errorStatus, type ErrorWords } from "../
 export interface Body {
   readonly bytes: Uint8Array;
   readonly text: string;
+  /** Alike for bodies that are alike, also once the body was given up. */
+  readonly digest: number | bigint;
 }
 
 /** What a node is asked to run. */

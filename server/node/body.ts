@@ -7,6 +7,7 @@ const GIVEN_UP = new Uint8Array();
 
 export class ReceivedBody implements Body {
   #bytes: Uint8Array;
+  #digest: number | bigint | null = null;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -22,8 +23,14 @@ export class ReceivedBody implements Body {
     return decoder.decode(this.#bytes);
   }
 
+  get digest(): number | bigint {
+    return this.#digest ??= Bun.hash(this.#bytes);
+  }
+
   /** Frees the memory: the call's node has the body, and no other will need it. */
   giveUp(): void {
+    // The call may still fail, and is then told from others by its body.
+    this.#digest ??= Bun.hash(this.#bytes);
     this.#bytes = GIVEN_UP;
   }
 }

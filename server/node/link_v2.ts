@@ -368,7 +368,6 @@ function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
     completionTokens: finish.completion_tokens,
     estimated: finish.estimated,
     chunks,
-    ...(finish.finish_reason === "failed" ? { hasFailed: true } : {}),
     ...(finish.response_id === undefined ? {} : { responseId: finish.response_id }),
     ...(finish.finish_reason === "failed" ? { hasFailed: true } : {}),
   };

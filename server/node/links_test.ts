@@ -315,7 +315,7 @@ describe("a node's link in wire v1", () => {
   test("a stream of several choices is complete once all have ended that were asked for or have begun", async () => {
     for (const text of ['{"n":2}', "{}"]) {
       const { harness, socket } = connected();
-      const body = { text, bytes: new Uint8Array() };
+      const body = { text, bytes: new Uint8Array(), digest: 0 };
       const { received } = call(harness, { stream: true, body });
       harness.text(
         socket,

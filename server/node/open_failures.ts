@@ -53,7 +53,7 @@ export class OpenFailures {
   withdraw(
     nodeKey: string,
     model: string,
-    failure: Pick<OpenFailure, "accountId" | "prompt">,
+    failure: FailedRequest,
   ): void {
     const key = keyOf(nodeKey, model);
     const row = this.#rows.get(key)?.filter((one) => !isSame(one, failure));
@@ -61,7 +61,7 @@ export class OpenFailures {
   }
 }
 
-type FailedRequest = Pick<OpenFailure, "accountId" | "prompt">;
+export type FailedRequest = Pick<OpenFailure, "accountId" | "prompt">;
 
 function isSame(a: FailedRequest, b: FailedRequest): boolean {
   return a.accountId === b.accountId && a.prompt === b.prompt;

@@ -8,7 +8,7 @@ function answer(change: Partial<Order> = {}): V1Answer {
     attemptId: "try",
     endpoint: Endpoint.chat,
     model: "m",
-    body: { bytes: new Uint8Array(), text: "{}" },
+    body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
     stream: true,
     wantsUsage: false,
     streamOptions: null,

@@ -4,7 +4,7 @@ import { Emitter } from "../base/emitter.ts";
 import type { ColinkError } from "../base/error.ts";
 import type { Failure } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
-import { OpenFailures } from "../node/open_failures.ts";
+import { type FailedRequest, OpenFailures } from "../node/open_failures.ts";
 import type { Fault, Penalty } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
 import type { Call, CallRequest } from "./call.ts";
@@ -336,6 +336,6 @@ function faultOf({ blame, error, what }: Failure, { model }: Service): Fault {
   };
 }
 
-function requestOf({ request: { accountId, body } }: Call): { accountId: string; prompt: bigint } {
-  return { accountId, prompt: BigInt(Bun.hash(body.bytes)) };
+function requestOf({ request: { accountId, body } }: Call): FailedRequest {
+  return { accountId, prompt: body.digest };
 }

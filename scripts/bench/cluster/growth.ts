@@ -189,7 +189,7 @@ async function started(cluster: Cluster, clock: FakeClock): Promise<void> {
 
 function callOf(n: number, clock: FakeClock): Call {
   const model = `model-${n % MODELS}`;
-  const body = { bytes: new Uint8Array(), text: "{}" };
+  const body = { bytes: new Uint8Array(), digest: 0, text: "{}" };
   return new Call(
     {
       id: `req-${n}`,
@@ -211,11 +211,11 @@ function callOf(n: number, clock: FakeClock): Call {
 }
 
 function costOfChoice(scheduler: Scheduler, clock: FakeClock): number {
-  const wish = { tried: new Set<string>(), isRetry: false };
+  const leaseRequest = { tried: new Set<string>(), isRetry: false };
   const calls = Array.from({ length: CHOICES }, (_, i) => callOf(i, clock));
   const choose = () => {
     for (const call of calls) {
-      const lease = scheduler.lease(call, wish);
+      const lease = scheduler.lease(call, leaseRequest);
       if (lease instanceof Promise) throw new Error("no slot was free");
       lease.release();
     }

@@ -103,8 +103,8 @@ function nodesOf(count: number, models = ["model-0"]): Surroundings {
 
 function sample({ scheduler, model }: Surroundings) {
   const call = callOf(model);
-  const wish = { tried: new Set<string>(), isRetry: false };
-  const take = () => scheduler.lease(call, wish) as Lease;
+  const leaseRequest = { tried: new Set<string>(), isRetry: false };
+  const take = () => scheduler.lease(call, leaseRequest) as Lease;
   const running = Array.from({ length: RUNNING }, take);
   return async () => {
     const { seconds, foreignCores } = await metered({}, () => {
@@ -132,7 +132,7 @@ function callOf(model: string): Call {
     headers: null,
     requiredNode: null,
     wantsPosition: false,
-    body: { bytes: new Uint8Array(), text: "{}" },
+    body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
   };
   return new Call(request, 0, 0);
 }

@@ -6,6 +6,7 @@ import type { Fields, Log } from "../../base/log.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../../node/attempt.ts";
 import type { Evidence } from "../../node/blame.ts";
 import { Failure } from "../../node/failure.ts";
+import { ReceivedBody } from "../../node/body.ts";
 import { Hub } from "../../node/hub.ts";
 import { Node } from "../../node/node.ts";
 import { type FactsByModel, factsByModel } from "../../node/model_facts.ts";
@@ -23,6 +24,8 @@ import type { PolicyName, Timing } from "../../schedule/policy/policy.ts";
 import { Relay } from "../relay.ts";
 import type { RemoteWaiters } from "../../schedule/remote_waiters.ts";
 import { Scheduler, type SchedulerConfig } from "../../schedule/scheduler.ts";
+
+const encoder = new TextEncoder();
 
 /** An attempt that a scripted node was sent. */
 export class Received {
@@ -229,7 +232,7 @@ export class World {
       headers: null,
       requiredNode: requiredNode === undefined ? null : `key/${requiredNode}`,
       wantsPosition,
-      body: { bytes: new Uint8Array(), text: JSON.stringify({ model, messages, stream }) },
+      body: new ReceivedBody(encoder.encode(JSON.stringify({ model, messages, stream }))),
     };
     return new Call(request, this.clock.monotonic(), this.clock.now());
   }

@@ -316,7 +316,7 @@ export class TestGateway {
       headers: null,
       requiredNode,
       wantsPosition: false,
-      body: { bytes: new Uint8Array(), text: "{}" },
+      body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
     };
     const call = new Call(request, this.#clock.monotonic(), this.#clock.now());
     return this.scheduler.lease(call, { tried: new Set(), isRetry: false });
@@ -330,7 +330,7 @@ export function startOn(node: Node, body = "{}") {
     attemptId: crypto.randomUUID(),
     endpoint: Endpoint.chat,
     model: "m",
-    body: { bytes, text: body },
+    body: { bytes, digest: 0, text: body },
     stream: true,
     wantsUsage: true,
     streamOptions: null,

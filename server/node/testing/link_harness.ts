@@ -184,5 +184,5 @@ export function call(harness: LinkHarness, change: Partial<Order> = {}): Started
 }
 
 export function bodyOf(text: string): Order["body"] {
-  return { text, bytes: new TextEncoder().encode(text) };
+  return { text, digest: 0, bytes: new TextEncoder().encode(text) };
 }
