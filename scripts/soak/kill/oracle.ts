@@ -134,11 +134,14 @@ function isOther(status: number, code: string | null): boolean {
 }
 
 /** What the tokens of a call that ended well must be. */
-function tokenRules({ planned: { deed, stream } }: Witnessed, row: LedgerRow): [boolean, string][] {
-  if (deed.is !== "answer") return [[true, "ok, but no server answers it"]];
-  const usage = usageOf(deed);
+function tokenRules(
+  { planned: { script, stream } }: Witnessed,
+  row: LedgerRow,
+): [boolean, string][] {
+  if (script.is !== "answer") return [[true, "ok, but no server answers it"]];
+  const usage = usageOf(script);
   const isGuess = usage === undefined && stream;
-  const completion = usage || isGuess ? deed.pieces : null;
+  const completion = usage || isGuess ? script.pieces : null;
   return [
     [row.prompt_tokens !== (usage?.prompt_tokens ?? null), "prompt tokens are wrong"],
     [row.completion_tokens !== completion, "completion tokens are wrong"],

@@ -17,7 +17,7 @@ function aCall(seen: Partial<Seen> = {}): Witnessed {
       atMs: 0,
       leavesAfterMs: null,
       caller: 0,
-      deed: { is: "answer", pieces: 3, everyMs: 0, tellsUsage: true },
+      script: { is: "answer", pieces: 3, everyMs: 0, tellsUsage: true },
     },
     seen: {
       model: "m",

@@ -3,7 +3,7 @@
 import { Dice } from "../random.ts";
 
 /** What a model server does with a call; scripted nodes do the same without one. */
-export type AuditEvent =
+export type ScriptedAnswer =
   /** Pieces at a pace, then a proper end. Whole answers take as long as all pieces together. */
   | { is: "answer"; pieces: number; everyMs: number; tellsUsage: boolean }
   /** Some pieces, perhaps none, then the connection is cut. */
@@ -22,7 +22,7 @@ export interface PlannedCall {
   leavesAfterMs: number | null;
   /** Which of the callers makes it. */
   caller: number;
-  deed: AuditEvent;
+  script: ScriptedAnswer;
 }
 
 /** Names of all that can be struck. */
@@ -75,11 +75,11 @@ function callOf(model: string, dice: Dice): PlannedCall {
     atMs: dice.between(0, BEGIN_WITHIN_MS),
     leavesAfterMs: dice.percent(25) ? dice.between(5, 400) : null,
     caller: dice.between(0, CALLERS - 1),
-    deed: deedOf(dice),
+    script: scriptOf(dice),
   };
 }
 
-function deedOf(dice: Dice): AuditEvent {
+function scriptOf(dice: Dice): ScriptedAnswer {
   const everyMs = dice.between(0, 50);
   const fate = dice.between(1, 100);
   if (fate <= 72) {

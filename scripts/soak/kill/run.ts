@@ -59,9 +59,9 @@ export async function play(
 
 function partsOf({ seed, calls }: Plan): Map<string, Part> {
   const dice = new Dice(~seed);
-  return new Map(calls.map(({ model, deed }) => [
+  return new Map(calls.map(({ model, script }) => [
     model,
-    { deed, served: { attempts: 0, pieces: 0 }, confirms: dice.percent(70) },
+    { script, served: { attempts: 0, pieces: 0 }, confirms: dice.percent(70) },
   ]));
 }
 

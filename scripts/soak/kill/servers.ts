@@ -3,7 +3,7 @@
 import type { Behaviour, UpstreamCall } from "../../../tests/harness/upstream.ts";
 import type { ScriptedNode } from "../../../tests/harness/scripted_node.ts";
 import type { ReceivedCall, Usage } from "../../../tests/harness/node_protocol.ts";
-import type { AuditEvent } from "./plan.ts";
+import type { ScriptedAnswer } from "./plan.ts";
 
 /** What was asked of all servers together for one call, and said by them. */
 export interface Served {
@@ -14,51 +14,51 @@ export interface Served {
 const WORD = "né漢 ";
 
 /** What a server tells, if it does. */
-export function usageOf(deed: AuditEvent): Usage | undefined {
-  if (deed.is !== "answer" || !deed.tellsUsage) return undefined;
-  return { prompt_tokens: 3, completion_tokens: deed.pieces };
+export function usageOf(script: ScriptedAnswer): Usage | undefined {
+  if (script.is !== "answer" || !script.tellsUsage) return undefined;
+  return { prompt_tokens: 3, completion_tokens: script.pieces };
 }
 
-/** The deed, as a model server does it. */
-export function behaviour(deed: AuditEvent, served: Served): Behaviour {
+/** The scripted answer, as a model server gives it. */
+export function behaviour(script: ScriptedAnswer, served: Served): Behaviour {
   return async (call) => {
     served.attempts++;
-    if (deed.is === "refuse") return refusal(deed.status);
-    if (call.body.stream === true) return streamed(deed, served, call);
-    await Bun.sleep(deed.pieces * deed.everyMs);
-    if (deed.is === "break") return refusal(502);
-    if (deed.is === "stall") return await hangingUp(call);
-    served.pieces += deed.pieces;
+    if (script.is === "refuse") return refusal(script.status);
+    if (call.body.stream === true) return streamed(script, served, call);
+    await Bun.sleep(script.pieces * script.everyMs);
+    if (script.is === "break") return refusal(502);
+    if (script.is === "stall") return await hangingUp(call);
+    served.pieces += script.pieces;
     return Response.json({
       ...chunkHead("chat.completion"),
       choices: [{
         index: 0,
-        message: { role: "assistant", content: WORD.repeat(deed.pieces) },
+        message: { role: "assistant", content: WORD.repeat(script.pieces) },
         finish_reason: "stop",
       }],
-      usage: usageOf(deed),
+      usage: usageOf(script),
     });
   };
 }
 
 function streamed(
-  deed: Exclude<AuditEvent, { is: "refuse" }>,
+  script: Exclude<ScriptedAnswer, { is: "refuse" }>,
   served: Served,
   call: UpstreamCall,
 ): Response {
-  const ending = deed.is === "answer" ? endingOf(deed) : [];
+  const ending = script.is === "answer" ? endingOf(script) : [];
   let said = 0;
   const stream = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      await Bun.sleep(deed.everyMs);
+      await Bun.sleep(script.everyMs);
       if (call.signal.aborted) return;
-      if (said < deed.pieces) {
+      if (said < script.pieces) {
         said++;
         served.pieces++;
         return controller.enqueue(event(chunk({ content: WORD })));
       }
-      if (deed.is === "stall") await hangingUp(call);
-      if (deed.is === "break") throw new Error("cut on purpose");
+      if (script.is === "stall") await hangingUp(call);
+      if (script.is === "break") throw new Error("cut on purpose");
       for (const one of ending) controller.enqueue(event(one));
       controller.close();
     },
@@ -66,8 +66,8 @@ function streamed(
   return new Response(stream, { headers: { "content-type": "text/event-stream" } });
 }
 
-function endingOf(deed: AuditEvent): unknown[] {
-  const usage = usageOf(deed);
+function endingOf(script: ScriptedAnswer): unknown[] {
+  const usage = usageOf(script);
   return [
     chunk({}, "stop"),
     ...(usage ? [{ ...chunkHead("chat.completion.chunk"), choices: [], usage }] : []),
@@ -104,13 +104,13 @@ function hangingUp({ signal }: UpstreamCall): Promise<never> {
 
 /** The part of a run that a scripted node looks up for each call. */
 export interface Part {
-  deed: AuditEvent;
+  script: ScriptedAnswer;
   served: Served;
   /** Whether it confirms a cancel; if not, it goes on as if nothing had happened. */
   confirms: boolean;
 }
 
-/** From now on the node does each call's deed. */
+/** From now on the node answers each call by its script. */
 export function direct(node: ScriptedNode, partOf: (model: string) => Part | undefined): void {
   node.onCall = (call) => {
     const part = partOf(call.model);
@@ -123,19 +123,19 @@ export function direct(node: ScriptedNode, partOf: (model: string) => Part | und
 }
 
 async function play(node: ScriptedNode, call: ReceivedCall, part: Part): Promise<void> {
-  const { deed, served, confirms } = part;
+  const { script, served, confirms } = part;
   served.attempts++;
-  if (deed.is === "refuse") return node.fail(call.id, deed.status);
+  if (script.is === "refuse") return node.fail(call.id, script.status);
   const isOver = () => !node.isConnected || (confirms && node.cancelledIds.has(call.id));
-  for (let said = 0; said < deed.pieces; said++) {
-    await Bun.sleep(deed.everyMs);
+  for (let said = 0; said < script.pieces; said++) {
+    await Bun.sleep(script.everyMs);
     if (isOver()) return;
     if (call.stream) node.piece(call.id, WORD);
     if (call.stream) served.pieces++;
   }
-  if (isOver() || deed.is === "stall") return;
-  if (deed.is === "break") return node.fail(call.id, 502);
-  if (call.stream) return node.finish(call.id, usageOf(deed));
-  served.pieces += deed.pieces;
-  node.whole(call.id, WORD.repeat(deed.pieces), usageOf(deed));
+  if (isOver() || script.is === "stall") return;
+  if (script.is === "break") return node.fail(call.id, 502);
+  if (call.stream) return node.finish(call.id, usageOf(script));
+  served.pieces += script.pieces;
+  node.whole(call.id, WORD.repeat(script.pieces), usageOf(script));
 }

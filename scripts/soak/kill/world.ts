@@ -107,8 +107,8 @@ export class World {
   /** What happens with each call of the next run. */
   direct(parts: ReadonlyMap<string, Part>): void {
     this.#parts = parts;
-    for (const [model, { deed, served }] of parts) {
-      this.#upstream.behave(model, behaviour(deed, served));
+    for (const [model, { script, served }] of parts) {
+      this.#upstream.behave(model, behaviour(script, served));
     }
   }
 
