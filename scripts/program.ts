@@ -11,7 +11,7 @@ export interface ProgramOptions {
   /** Everything it prints goes here too. */
   logFile?: string;
   onLine?: ((line: string) => void) | undefined;
-  /** Ctrl-C at our terminal does not reach it: whoever started it stops it, in the right order. */
+  /** Ctrl-C at our terminal does not reach it: the process that started it stops it, in the right order. */
   shielded?: boolean;
 }
 

@@ -141,7 +141,7 @@ for (const [name, env] of databases) {
       world = await startWorld(settings);
     }, 60_000);
 
-    test("shows no secret in any answer, whoever asks for whatever", () => {
+    test("shows no secret in any answer to any account", () => {
       const { seen, secrets } = world;
       for (const [what, { text, headers }] of Object.entries(seen)) {
         const shown = shownIn(text + JSON.stringify([...headers]), secrets);

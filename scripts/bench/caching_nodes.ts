@@ -1,6 +1,6 @@
 /**
  * Nodes with a simulated prefix cache each: until the first token they need the time to read what
- * they do not know. A program of its own, on wire v1; whoever started it sends it CachingNodesOrders.
+ * they do not know. A program of its own, on wire v1; the process that started it sends it CachingNodesOrders.
  */
 
 import { lastChunk, middleChunk } from "./chat.ts";

@@ -1,6 +1,6 @@
 /**
  * Nodes that answer by themselves, as many as are asked for, on wire v1: to load the gateway alone,
- * and to be many. A program of its own; whoever started it sends it NodesOrders.
+ * and to be many. A program of its own; the process that started it sends it NodesOrders.
  */
 
 import { completion, lastChunk, middleChunk, streamingOf } from "./chat.ts";

@@ -1,6 +1,6 @@
 /**
  * The model server that every variant calls: fixed answers from a bare socket, so that it costs
- * little. A program of its own; it tells whoever started it its port.
+ * little. A program of its own; it tells the process that started it its port.
  */
 
 import type { Socket } from "bun";

@@ -21,5 +21,5 @@ const END_WITHIN_MS = 20_000;
 try {
   afterAll(endAll, END_WITHIN_MS);
 } catch {
-  // Not within the test runner: whoever uses the harness there calls endAll.
+  // Not within the test runner: the user of the harness there calls endAll.
 }

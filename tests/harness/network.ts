@@ -20,7 +20,7 @@ export interface Network {
 
 type State = "open" | "cut" | "frozen";
 
-/** Stands between whoever uses its URL and the server behind `url`. */
+/** Stands between the user of its URL and the server behind `url`. */
 export async function networkTo(url: string): Promise<Network> {
   const target = new URL(url);
   const sockets = new Set<Socket>();

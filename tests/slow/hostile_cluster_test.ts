@@ -72,7 +72,7 @@ async function unnoticed(attack: () => Promise<unknown>): Promise<void> {
   }
 }
 
-describe("whoever writes to Redis without the secret", () => {
+describe("somebody who writes to Redis without the secret", () => {
   test("cannot have a gateway dialled at another address", async () => {
     const presences = await key("gateways");
     await unnoticed(async () => {

@@ -32,7 +32,7 @@ async function isNew({ url }: Gateway): Promise<boolean> {
 }
 
 test.each(databases)(
-  "a new gateway on $name is set up once, by whoever has the printed link, whoever came before",
+  "a new gateway on $name is set up once, by the holder of the printed link, even if others have registered before",
   async ({ environment }) => {
     const env = await environment();
     const gateway = await startGateway({ env });

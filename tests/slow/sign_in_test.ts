@@ -9,7 +9,7 @@ const WRONG = "a wrong password";
 /** Tries by account and address, before there are no more for fifteen minutes. */
 const TRIES = 5;
 
-/** Believes whoever connects from this machine, as if it were the operator's proxy. */
+/** Trusts every connection from this machine, as if it were the operator's proxy. */
 let proxied: Gateway;
 let account: Account;
 let other: Account;
