@@ -61,14 +61,16 @@ export function isUpstreamError(value: unknown): value is UpstreamErrorData {
 }
 
 /**
- * Failures for which no node is at fault. Another node may take the call, except for `request`. A
- * gateway that does not know the kind goes by the code.
+ * Failures whose cause the node has found out itself. A gateway that does not know the kind goes by
+ * the code. Another node may take the call, except for `request`. The node is at fault for
+ * `unreachable`, and for no other kind.
  *
  * - `offer_withdrawn`: the provider lacks the model or this endpoint, and the node no longer offers it.
  * - `internal`: the node's own program failed, for instance when it translated the request.
  * - `request`: the provider has both, so its 404 answers what the request names.
+ * - `unreachable`: no connection to the provider was made, so that no request can have caused it.
  */
-export type FailureKind = "offer_withdrawn" | "internal" | "request";
+export type FailureKind = "offer_withdrawn" | "internal" | "request" | "unreachable";
 
 export type Frame =
   | { type: "REGISTER"; data: RegisterData }

@@ -100,7 +100,7 @@ export interface FailureDetails {
   retryAfterMs?: number;
   /** The node itself cannot go on: another node may take the call, without a penalty. */
   isBusy?: boolean;
-  /** Set by the node, never by an adapter. */
+  /** `unreachable` is set where the provider is asked; the others by the runner alone. */
   kind?: FailureKind;
   cause?: unknown;
 }

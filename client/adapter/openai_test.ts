@@ -427,6 +427,7 @@ test("an unreachable upstream is a 502 without its address", async () => {
   const { failure } = await ask("http://127.0.0.1:9/v1");
   expect(failure).toMatchObject({
     code: 502,
+    kind: "unreachable",
     message: "Cannot reach the provider: connection refused; is it running?",
   });
 });

@@ -83,14 +83,18 @@ export class Withdrawals {
       : [this.#endpoints, keyOf(offer, endpoint)];
     if (withdrawn.has(key)) return;
     const { provider, local: model } = offer;
+    const subject = isModel ? "model" : "endpoint for the model";
     const fields = isModel ? { model } : { model, endpoint };
     withdrawn.add(key);
-    this.world.log.warn(fields, `${provider} has not got what the node offers of it; withdrawn`);
+    this.world.log.warn(
+      fields,
+      `${provider} does not have this ${subject}: it is no longer offered`,
+    );
     this.onChange();
     await this.#awaitReturn(offer, endpoint);
     withdrawn.delete(key);
     if (this.#stopping.signal.aborted) return;
-    this.world.log.info(fields, `${provider} has got what was withdrawn; offered again`);
+    this.world.log.info(fields, `${provider} has this ${subject} again: offered again`);
     this.onChange();
   }
 

@@ -195,6 +195,19 @@ describe("a failure that is the node's at once", () => {
     }]);
   });
 
+  test("is a provider that its node cannot reach, even if no other node has the model", async () => {
+    const { run, next, circuits } = start(["a"]);
+    const { answer, done } = run();
+    const error = { code: 502, message: "Cannot reach it", kind: "unreachable" } as const;
+    (await next()).attempt.sink.fail({ kind: "refused", error });
+    await done;
+    expect(answer.error).toMatchObject({
+      code: "upstream_error",
+      message: "Cannot answer: the node cannot reach its provider; try again",
+    });
+    expect(circuits()).toEqual(["penalized"]);
+  });
+
   test("is a withdrawn offer that the node still makes; one that it has withdrawn is no fault", async () => {
     for (const stillOffers of [true, false]) {
       const { world, all, run, next } = start(["a"]);

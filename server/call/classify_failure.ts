@@ -46,6 +46,7 @@ const evidenceNamed: ReadonlyMap<FailureKind, Evidence | "request"> = new Map([
   ["request", "request"],
   ["offer_withdrawn", "offer withdrawn"],
   ["internal", "node's own error"],
+  ["unreachable", "unreachable"],
 ]);
 
 /** An upstream's error, from a node's ERROR or from an answer's status and body. */

@@ -36,6 +36,10 @@ describe("a failure", () => {
       { kind: "refused", error: { code: 404, message: "x", kind: "offer_withdrawn" } },
       "offer_withdrawn",
     ],
+    [
+      { kind: "refused", error: { code: 502, message: "x", kind: "unreachable" } },
+      "upstream_error",
+    ],
     [refused(399), "node_protocol"],
     [refused(400), 400],
     [refused(401), "upstream_auth"],

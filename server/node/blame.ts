@@ -8,6 +8,7 @@ export type Evidence =
   | "gateway lost"
   | "protocol broken"
   | "silent"
+  | "unreachable"
   | "busy"
   | "key refused"
   | "no credit"
@@ -44,6 +45,10 @@ export const blame: { readonly [E in Evidence]: Blame } = Object.freeze({
   "link lost": row("node", "node", "node_lost", "the node's connection was lost"),
   "protocol broken": row("node", "node", "node_protocol", "the node broke the protocol"),
   "silent": row("node", "model", "node_silent", "the node was silent for too long"),
+  "unreachable": row(
+    ...["node", "model", "upstream_error"] as const,
+    "the node cannot reach its provider",
+  ),
   "key refused": row(
     ...["node", "model", "upstream_auth"] as const,
     "the node's provider refused the node's own key",

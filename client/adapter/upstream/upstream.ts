@@ -117,10 +117,14 @@ export class Upstream {
       return response;
     } catch (cause) {
       init.signal.throwIfAborted();
-      if (mayReuse && closedCodes.has(codeOf(cause))) {
+      if (mayReuse && closedFaults.has(codeOf(cause))) {
         return await this.#fetch(url, { ...init, keepalive: false });
       }
-      throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, { cause });
+      throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, {
+        // A server may end a connection over the request that it was sent.
+        ...(connectFaults.has(codeOf(cause)) ? { kind: "unreachable" } : {}),
+        cause,
+      });
     }
   }
 
@@ -134,29 +138,38 @@ export class Upstream {
 
 type Init = RequestInit & { signal: AbortSignal };
 
-/** The runtime's error codes for a connection that ended before the answer's first byte. */
-const closedCodes: ReadonlySet<string> = new Set(["ConnectionClosed", "ECONNRESET", "EPIPE"]);
+/** The runtime's error codes for a connection that ended before the answer's first byte, in words. */
+const closedFaults: ReadonlyMap<string, string> = new Map([
+  ["ConnectionClosed", "the connection was closed"],
+  ["ECONNRESET", "the connection was reset"],
+  ["EPIPE", "the connection was closed"],
+]);
 
-/** The runtime's error codes in words. The runtime's own messages contain the address. */
-const connectFaults: Readonly<Record<string, string>> = Object.freeze({
-  ConnectionRefused: "connection refused; is it running?",
-  ECONNREFUSED: "connection refused; is it running?",
-  ConnectionClosed: "the connection was closed",
-  ECONNRESET: "the connection was reset",
-  ENOTFOUND: "its name is not known",
-  EAI_AGAIN: "its name cannot be looked up now",
-  DNSException: "its name is not known",
-  ETIMEDOUT: "no answer in time",
-  ConnectionTimeout: "no answer in time",
-  CERT_HAS_EXPIRED: "its certificate has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is self-signed",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not trusted",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
-});
+/**
+ * The runtime's error codes for a connection that was not made, in words. The runtime's own messages
+ * contain the address.
+ */
+const connectFaults: ReadonlyMap<string, string> = new Map([
+  ["ConnectionRefused", "connection refused; is it running?"],
+  ["ECONNREFUSED", "connection refused; is it running?"],
+  ["FailedToOpenSocket", "no connection"],
+  ["EHOSTUNREACH", "no way to its network"],
+  ["ENETUNREACH", "no way to its network"],
+  ["ENOTFOUND", "its name is not known"],
+  ["EAI_AGAIN", "its name cannot be looked up now"],
+  ["DNSException", "its name is not known"],
+  ["ETIMEDOUT", "no answer in time"],
+  ["ConnectionTimeout", "no answer in time"],
+  ["CERT_HAS_EXPIRED", "its certificate has expired"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is self-signed"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate is self-signed"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its certificate is not trusted"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "its certificate is for another name"],
+]);
 
 function unreachable(cause: unknown): string {
-  return connectFaults[codeOf(cause)] ?? "no connection";
+  const code = codeOf(cause);
+  return closedFaults.get(code) ?? connectFaults.get(code) ?? "no connection";
 }
 
 function codeOf(cause: unknown): string {
