@@ -93,6 +93,11 @@ describe("wire v1", () => {
     ["a model name with a line break", register({ models: ["a\nb"] })],
     ["a model name of 201 characters", register({ models: ["x".repeat(201)] })],
     ["a name that is no text", register({ name: 7 })],
+    ["a name that turns the direction", register({ name: "pc\u202egnp" })],
+    ["a name with a NUL", register({ name: "pc\0" })],
+    ["a name of blanks", register({ name: "  " })],
+    ["a program with a zero-width space", register({ agent: "a\u200b/1" })],
+    ["a model name that turns the direction", register({ models: ["m\u202e"] })],
     ["a chunk that is text", `{"type":"STREAM","data":{"request_id":"r","chunk":"hi"}}`],
     [
       "a payload that is a list",

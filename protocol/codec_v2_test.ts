@@ -137,6 +137,21 @@ describe("wire v2", () => {
         max_frame_bytes: 8,
       }),
     ],
+    ...[
+      ["name turns the direction", { name: "pc\u202egnp" }],
+      ["name has a NUL", { name: "pc\0" }],
+      ["program has a zero-width space", { agent: "a\u200b/1" }],
+      ["model's name has a zero-width joiner", { models: ["m\u200d"] }],
+    ].map(([what, change]): [string, Uint8Array] => [
+      `a REGISTER whose ${what}`,
+      encodeJson("register", 0, {
+        max_parallel: 1,
+        models: ["m"],
+        node_id: "n",
+        ...change as object,
+      }),
+    ]),
+    ["a STATUS with an invisible model", encodeJson("status", 0, { models: ["m\u2066"] } as never)],
     ["a STATUS in no known state", encodeJson("status", 0, { state: "dancing" } as never)],
     ["a STATUS whose reason is no text", encodeJson("status", 0, { reason: 7 } as never)],
     ["a GOAWAY without a reason", encodeJson("goaway", 0, { redial_within_ms: 1 } as never)],

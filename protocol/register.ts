@@ -3,6 +3,7 @@
 import { isObject } from "./checks.ts";
 import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "./limits.ts";
 import { isModelName, MODEL_NAME_RULE } from "./model_name.ts";
+import { isVisibleName, VISIBLE_NAME_RULE } from "./visible_name.ts";
 
 const MAX_TEXT_CHARS = 200;
 
@@ -24,6 +25,13 @@ export function registerProblem(data: Record<string, unknown>): string | null {
     const text = data[field];
     if (text !== undefined && !(typeof text === "string" && text.length <= MAX_TEXT_CHARS)) {
       return `${field} must be text of at most ${MAX_TEXT_CHARS} characters`;
+    }
+  }
+  // These two are shown to everybody; an empty one is like none.
+  for (const field of ["name", "agent"]) {
+    const text = data[field];
+    if (typeof text === "string" && text !== "" && !isVisibleName(text)) {
+      return `${field} must be ${VISIBLE_NAME_RULE}`;
     }
   }
   return null;

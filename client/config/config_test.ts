@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { VISIBLE_NAME_RULE } from "../../protocol/mod.ts";
 import { checkConfig, ConfigError, loadConfig, parseConfig, serverUrls } from "./config.ts";
 
 const example = `client_token: "client-your-token-here"
@@ -351,6 +352,7 @@ test("what is counted has bounds: models, addresses, calls at a time, the length
   expect(checked(1, urls(101))).toEqual(["server_urls must be at most 100 addresses"]);
   expect(checked(1, { name: "x".repeat(200) })).toEqual([]);
   expect(checked(1, { name: "x".repeat(201) })).toEqual(["name must be at most 200 characters"]);
+  expect(checked(1, { name: "pc\u202egnp" })).toEqual([`name must be ${VISIBLE_NAME_RULE}`]);
   for (const max_parallel of [1, 10_000]) expect(checked(1, { max_parallel })).toEqual([]);
   expect(checked(1, { max_parallel: 0 })).toEqual(["max_parallel must be 1 or more"]);
   expect(checked(1, { max_parallel: 10_001 })).toEqual(["max_parallel must be at most 10000"]);

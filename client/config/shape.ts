@@ -1,7 +1,12 @@
 /** The shape of a configuration, and the problems of one that does not have it, in words. */
 
 import { z } from "zod";
-import { MAX_MODELS_PER_NODE, MAX_PARALLEL_LIMIT } from "../../protocol/mod.ts";
+import {
+  isVisibleName,
+  MAX_MODELS_PER_NODE,
+  MAX_PARALLEL_LIMIT,
+  VISIBLE_NAME_RULE,
+} from "../../protocol/mod.ts";
 import { everyEndpoint } from "../../protocol/endpoint.ts";
 import { type ProviderType, providerTypes } from "../adapter/provider_types.ts";
 import { didYouMean } from "./did_you_mean.ts";
@@ -74,7 +79,9 @@ const shape = z.strictObject({
   }).optional(),
   max_parallel: z.int().min(1, { error: "must be 1 or more" })
     .max(MAX_PARALLEL_LIMIT, { error: `must be at most ${MAX_PARALLEL_LIMIT}` }).optional(),
-  name: z.string().max(200, { error: "must be at most 200 characters" }).optional(),
+  name: z.string().max(200, { error: "must be at most 200 characters" })
+    .refine((name) => name === "" || isVisibleName(name), { error: `must be ${VISIBLE_NAME_RULE}` })
+    .optional(),
   providers: z.array(z.discriminatedUnion("type", providerShapes)),
 });
 

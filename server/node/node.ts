@@ -55,8 +55,8 @@ export function offerOf(
 ): NodeOffer {
   const models = [...new Set(data.models)];
   return {
-    name: data.name ?? "node",
-    agent: data.agent ?? null,
+    name: data.name || "node",
+    agent: data.agent || null,
     maxParallel: data.max_parallel,
     models,
     facts: capabilities && factsByModel(capabilities, models),
