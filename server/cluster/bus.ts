@@ -32,8 +32,16 @@ export interface NodeList {
   nodes: NodeRecord[];
 }
 
-/** A penalty as gateways share it; `until` is by Redis' clock, and so is `at`, when it was given. */
-export type PenaltyNotice = Omit<Penalty, "isOver"> & { identity: string; at: number };
+/** A penalty as gateways share it. `identity` is the node key. */
+export interface PenaltyNotice extends Omit<Penalty, "isOver"> {
+  identity: string;
+  /** When it was given, by Redis' clock. */
+  at: number;
+  /** How long it had to last then; absent from gateways of earlier versions, which read `until`. */
+  remainingMs?: number;
+  /** Its end by Redis' clock, so that Redis' record of it can be dropped then. */
+  until: number;
+}
 
 /** A message to all gateways. Kinds and fields are shared with gateways of other versions. */
 export type Message =

@@ -144,16 +144,14 @@ export class Cluster {
       log,
       id,
       book: parts.penalties,
-      toShared: (ms) => this.#membership.toShared(ms),
-      toLocal: (ms) => this.#membership.toLocal(ms),
-      now: () => clock.now(),
+      sharedNowMs: () => this.#membership.sharedNowMs,
     });
     this.#local = new LocalNodes({
       hub,
       publisher: this.#publisher,
       loads: this.#loads,
       offers: this.offers,
-      sharedNow: () => this.#membership.toShared(clock.now()),
+      sharedNow: () => this.#membership.sharedNowMs,
       challenge,
     });
     this.#peers = new Peers({

@@ -24,8 +24,8 @@ export interface MembershipParts {
 export class Membership {
   readonly #others = new Map<string, Presence>();
   #fence = 0;
-  /** Redis' clock minus this machine's. */
-  #offsetMs = 0;
+  /** Redis' clock minus this process's monotonic one; before the first reply, this machine's clock stands in. */
+  #offsetMs: number;
   #isRedisUp = false;
   #hasReportedOutage = false;
   /** True from the first heartbeat until `stop`. */
@@ -33,7 +33,10 @@ export class Membership {
   #isBeatingSoon = false;
   #cancelBeat: () => void = () => {};
 
-  constructor(private readonly parts: MembershipParts) {}
+  constructor(private readonly parts: MembershipParts) {
+    const { clock } = parts;
+    this.#offsetMs = clock.now() - clock.monotonic();
+  }
 
   /** Resolves after the first heartbeat, answered or not. */
   async start(): Promise<void> {
@@ -62,14 +65,9 @@ export class Membership {
     return this.#isRedisUp;
   }
 
-  /** Converts a time of this machine's clock to Redis' clock, both in UTC milliseconds. */
-  toShared(localMs: number): number {
-    return localMs + this.#offsetMs;
-  }
-
-  /** Converts a time of Redis' clock to this machine's clock. */
-  toLocal(sharedMs: number): number {
-    return sharedMs - this.#offsetMs;
+  /** Redis' clock now, in UTC milliseconds, whatever happens to this machine's clock. */
+  get sharedNowMs(): number {
+    return this.parts.clock.monotonic() + this.#offsetMs;
   }
 
   /** Publishes a change of this gateway's presence at once. */
@@ -96,7 +94,7 @@ export class Membership {
     try {
       const { nowMs, fence, gateways } = await bus.beat(me, this.#fence, LEASE_MS);
       if (!this.#isActive) return;
-      this.#offsetMs = nowMs - clock.now();
+      this.#offsetMs = nowMs - clock.monotonic();
       const isNew = fence !== this.#fence;
       this.#fence = fence;
       this.#others.clear();

@@ -200,11 +200,16 @@ describe("a machine's clock", () => {
     let behindMs = 3_600_000;
     reply = () => Promise.resolve({ nowMs: clock.now() + behindMs, fence: 7, gateways: [me] });
     await membership.start();
-    expect(membership.toShared(1_000)).toBe(3_601_000);
-    expect(membership.toLocal(3_601_000)).toBe(1_000);
+    expect(membership.sharedNowMs).toBe(clock.now() + 3_600_000);
     behindMs = -500;
     await clock.pass(BEAT_MS);
-    expect(membership.toShared(1_000)).toBe(500);
-    expect(membership.toLocal(500)).toBe(1_000);
+    expect(membership.sharedNowMs).toBe(clock.now() - 500);
+  });
+
+  test("that is set back does not matter between two heartbeats", async () => {
+    await membership.start();
+    const before = membership.sharedNowMs;
+    clock.setBack(8 * 3_600_000);
+    expect(membership.sharedNowMs).toBe(before);
   });
 });

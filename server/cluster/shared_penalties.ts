@@ -11,10 +11,8 @@ export interface SharedPenaltiesParts {
   /** This gateway's id. */
   id: string;
   book: PenaltyBook;
-  /** Convert between this machine's clock and Redis' clock. */
-  toShared: (localMs: number) => number;
-  toLocal: (sharedMs: number) => number;
-  now: () => number;
+  /** Redis' clock, in UTC milliseconds. */
+  sharedNowMs: () => number;
 }
 
 /** Messages kept for later while Redis is away. */
@@ -22,6 +20,9 @@ const MAX_UNSENT = 1_000;
 
 /** Nodes and models whose last change is remembered. */
 const MAX_REMEMBERED = 50_000;
+
+/** How far two gateways' views of Redis' clock may differ. */
+const MAX_AHEAD_MS = 60_000;
 
 type PenaltyMessage = Extract<Message, { is: "penalty" | "pardon" }>;
 
@@ -34,8 +35,8 @@ export class SharedPenalties {
 
   constructor(private readonly parts: SharedPenaltiesParts) {
     const { book, id } = parts;
-    book.onPenalty.subscribe((nodeKey, penalty) =>
-      void this.#publish(this.#message(nodeKey, penalty))
+    book.onPenalty.subscribe((nodeKey, penalty, remainingMs) =>
+      void this.#publish(this.#message(nodeKey, penalty, remainingMs))
     );
     book.onClear.subscribe((nodeKey, model) =>
       void this.#publish({
@@ -43,7 +44,7 @@ export class SharedPenalties {
         from: id,
         identity: nodeKey,
         model,
-        at: this.#sharedNow(),
+        at: this.parts.sharedNowMs(),
       })
     );
   }
@@ -55,9 +56,9 @@ export class SharedPenalties {
 
   /** Adopts all penalties in Redis. Never rejects. */
   async read(): Promise<void> {
-    const { bus, toShared, now } = this.parts;
+    const { bus, sharedNowMs } = this.parts;
     try {
-      for (const notice of await bus.readPenalties(toShared(now()))) this.#adopt(notice);
+      for (const notice of await bus.readPenalties(sharedNowMs())) this.#adopt(notice);
     } catch (error) {
       this.#logFailure(error);
     }
@@ -77,25 +78,27 @@ export class SharedPenalties {
 
   #adopt(notice: PenaltyNotice): void {
     if (!this.#isNew(notice)) return;
-    const { identity, at: _, ...penalty } = notice;
-    this.parts.book.adopt(identity, { ...penalty, until: this.parts.toLocal(penalty.until) });
+    const { identity, model, code, reason, faults } = notice;
+    const remainingMs = remainingOf(notice, this.parts.sharedNowMs());
+    this.parts.book.adopt(identity, { model, code, reason, faults }, remainingMs);
   }
 
   /** Whether it happened after everything that is known of the penalty; remembers it then. */
   #isNew({ identity, model, at }: { identity: string; model: string | null; at: number }): boolean {
     const key = keyOf(identity, model);
-    if (at <= (this.#changedMs.get(key) ?? -Infinity)) return false;
+    const changedMs = this.#changedMs.get(key) ?? -Infinity;
+    // Redis' clock may be set back: what lies ahead of it then would hide all that follows.
+    const isAhead = changedMs > this.parts.sharedNowMs() + MAX_AHEAD_MS;
+    if (at <= changedMs && !isAhead) return false;
     this.#changedMs.set(key, at);
     return true;
   }
 
-  #sharedNow(): number {
-    return this.parts.toShared(this.parts.now());
-  }
-
-  #message(identity: string, { isOver: _, ...penalty }: Penalty): PenaltyMessage {
-    const until = this.parts.toShared(penalty.until);
-    const notice = { ...penalty, identity, until, at: this.#sharedNow() };
+  #message(identity: string, penalty: Penalty, remainingMs: number): PenaltyMessage {
+    const { model, code, reason, faults } = penalty;
+    const at = this.parts.sharedNowMs();
+    const until = Math.round(at + remainingMs);
+    const notice = { model, code, reason, faults, identity, remainingMs, until, at };
     return { is: "penalty", from: this.parts.id, penalty: notice };
   }
 
@@ -127,4 +130,10 @@ export class SharedPenalties {
 
 function keyOf(identity: string, model: string | null): string {
   return JSON.stringify([identity, model]);
+}
+
+/** What is left of the penalty: of its length, what has not passed by Redis' clock since it was given. */
+function remainingOf({ remainingMs, until, at }: PenaltyNotice, nowMs: number): number {
+  // Gateways of earlier versions send the end alone.
+  return remainingMs === undefined ? until - nowMs : remainingMs - Math.max(0, nowMs - at);
 }

@@ -8,8 +8,8 @@ import type { Message, PenaltyNotice } from "./bus.ts";
 import { SharedPenalties } from "./shared_penalties.ts";
 
 const PENALTY_MS = 60_000;
-/** Redis' clock minus this machine's. */
-const AHEAD_MS = 3_600_000;
+/** Redis' clock minus this process's monotonic one. */
+const AHEAD_MS = 1_700_003_600_000;
 const fault = { model: "m", code: "upstream_error", reason: "it failed" } as const;
 
 let clock: FakeClock;
@@ -45,11 +45,13 @@ beforeEach(() => {
     log: silentLog,
     id: "gw",
     book,
-    toShared: (ms) => ms + AHEAD_MS,
-    toLocal: (ms) => ms - AHEAD_MS,
-    now: () => clock.now(),
+    sharedNowMs: () => sharedNowMs(),
   });
 });
+
+function sharedNowMs(): number {
+  return clock.monotonic() + AHEAD_MS;
+}
 
 function kinds(): string[] {
   return published.map((message) =>
@@ -60,12 +62,12 @@ function kinds(): string[] {
 }
 
 describe("a penalty that is given here", () => {
-  test("is kept in Redis and published, by Redis' clock", async () => {
+  test("is kept in Redis and published with its length, and with its end by Redis' clock", async () => {
     book.penalize("key/n", fault);
     await settle();
-    const until = clock.now() + PENALTY_MS + AHEAD_MS;
-    const at = clock.now() + AHEAD_MS;
-    const penalty = { ...fault, identity: "key/n", until, faults: 1, at };
+    const until = sharedNowMs() + PENALTY_MS;
+    const at = sharedNowMs();
+    const penalty = { ...fault, identity: "key/n", remainingMs: PENALTY_MS, until, faults: 1, at };
     expect(published).toEqual([{ is: "penalty", from: "gw", penalty }]);
     expect([...written]).toEqual([["key/n", penalty]]);
   });
@@ -80,7 +82,7 @@ describe("a penalty that is given here", () => {
       from: "gw",
       identity: "key/n",
       model: "m",
-      at: clock.now() + AHEAD_MS,
+      at: sharedNowMs(),
     });
     expect(written.size).toBe(0);
   });
@@ -90,9 +92,9 @@ describe("a penalty of another gateway", () => {
   const notice = () => ({
     ...fault,
     identity: "key/n",
-    until: clock.now() + 5_000 + AHEAD_MS,
+    until: sharedNowMs() + 5_000,
     faults: 1,
-    at: clock.now() + AHEAD_MS,
+    at: sharedNowMs(),
   });
 
   test("holds here until the same moment, and is not published again", async () => {
@@ -105,18 +107,66 @@ describe("a penalty of another gateway", () => {
       from: "gw-2",
       identity: "key/n",
       model: "m",
-      at: clock.now() + AHEAD_MS,
+      at: sharedNowMs(),
     });
     expect(book.circuit("key/n", "m")).toBe("clear");
     await settle();
     expect(published).toEqual([]);
   });
 
+  test("lasts as long as it had to when it was given, less what has passed since, whatever end it names", async () => {
+    const penalty = { ...notice(), remainingMs: 5_000, until: sharedNowMs() + 1e12 };
+    await clock.pass(1_000);
+    shared.receive({ is: "penalty", from: "gw-2", penalty });
+    await clock.pass(3_999);
+    expect(book.circuit("key/n", "m")).toBe("penalized");
+    await clock.pass(1);
+    expect(book.circuit("key/n", "m")).toBe("probation");
+  });
+
+  test("holds no longer and no shorter when this machine's clock is set back meanwhile", async () => {
+    clock.setBack(8 * 3_600_000);
+    shared.receive({ is: "penalty", from: "gw-2", penalty: notice() });
+    clock.setBack(-16 * 3_600_000);
+    await clock.pass(4_999);
+    expect(book.circuit("key/n", "m")).toBe("penalized");
+    await clock.pass(1);
+    expect(book.circuit("key/n", "m")).toBe("probation");
+  });
+
+  test("that claims a year, or no time at all, is over after an hour, or is none", async () => {
+    const year = 365 * 24 * 3_600_000;
+    const claims = [{ remainingMs: year }, { until: sharedNowMs() + year }];
+    for (const [i, claim] of claims.entries()) {
+      const penalty = { ...notice(), identity: `key/${i}`, ...claim };
+      shared.receive({ is: "penalty", from: "gw-2", penalty });
+    }
+    for (const remainingMs of [NaN, -1, null, "5"] as never[]) {
+      const penalty = { ...notice(), identity: "key/none", remainingMs, at: sharedNowMs() + 1 };
+      shared.receive({ is: "penalty", from: "gw-2", penalty });
+    }
+    expect(book.circuit("key/none", "m")).toBe("clear");
+    await clock.pass(3_600_000 - 1);
+    expect(["key/0", "key/1"].map((key) => book.circuit(key, "m")))
+      .toEqual(["penalized", "penalized"]);
+    await clock.pass(1);
+    expect(["key/0", "key/1"].map((key) => book.circuit(key, "m")))
+      .toEqual(["probation", "probation"]);
+  });
+
+  test("is heeded although Redis' clock has gone back", async () => {
+    const ahead = { ...notice(), at: sharedNowMs() + 8 * 3_600_000 };
+    shared.receive({ is: "penalty", from: "gw-2", penalty: ahead });
+    await clock.pass(5_000);
+    shared.receive({ is: "penalty", from: "gw-2", penalty: notice() });
+    expect(book.circuit("key/n", "m")).toBe("penalized");
+  });
+
   test("does not come back when somebody puts it back into Redis, or sends it again", async () => {
     const old = notice();
     shared.receive({ is: "penalty", from: "gw-2", penalty: old });
     await clock.pass(5_000);
-    const at = clock.now() + AHEAD_MS;
+    const at = sharedNowMs();
     shared.receive({ is: "pardon", from: "gw-2", identity: "key/n", model: "m", at });
     const copy = { ...old, until: old.until + 5_000 };
     written.set("key/n", copy);
@@ -146,7 +196,7 @@ describe("a penalty of another gateway", () => {
     written.set("key/n", notice());
     await shared.read();
     expect(book.until("key/n", "m")).toBe(clock.now() + 5_000);
-    expect(readAt).toEqual([clock.now() + AHEAD_MS]);
+    expect(readAt).toEqual([sharedNowMs()]);
   });
 
   test("is not read while Redis is away, and the failure reaches no caller", async () => {
@@ -167,7 +217,7 @@ describe("what could not be published while Redis was away", () => {
     await shared.retryUnsent();
     await shared.retryUnsent();
     expect(kinds()).toEqual(["penalty key/n"]);
-    expect(written.get("key/n")?.until).toBe(clock.now() + PENALTY_MS + AHEAD_MS);
+    expect(written.get("key/n")?.until).toBe(sharedNowMs() + PENALTY_MS);
   });
 
   test("is only the last thing that is known of each node", async () => {

@@ -82,7 +82,7 @@ export class PenaltyBook {
   /** A node with this key may have become able to take a call. */
   readonly onRelief = new Emitter<[nodeKey: string]>();
   /** This gateway has penalised a node, or cleared it: other gateways should know. */
-  readonly onPenalty = new Emitter<[nodeKey: string, penalty: Penalty]>();
+  readonly onPenalty = new Emitter<[nodeKey: string, penalty: Penalty, remainingMs: number]>();
   readonly onClear = new Emitter<[nodeKey: string, model: string | null]>();
 
   readonly #startedMs: number;
@@ -114,7 +114,7 @@ export class PenaltyBook {
     const penalty = { model, code, reason, faults };
     this.#write(nodeKey, { penalty, untilMs, isOver: false, isPausing: false, pauses: 0 });
     const shown = this.#shown({ penalty, untilMs, isOver: false });
-    this.onPenalty.emit(nodeKey, shown);
+    this.onPenalty.emit(nodeKey, shown, untilMs - this.nowMs);
     return shown;
   }
 
@@ -139,15 +139,14 @@ export class PenaltyBook {
     return (this.#sheets.get(nodeKey)?.get(model)?.pauses ?? 0) > 0;
   }
 
-  /** Takes over a penalty from another gateway, unless a longer one is known. */
-  adopt(nodeKey: string, { until, ...penalty }: Omit<Penalty, "isOver">): void {
-    const nowMs = this.nowMs;
+  /** Takes over a penalty from another gateway for the time that is left of it, unless a longer one is known. */
+  adopt(nodeKey: string, penalty: Omit<Penalty, "until" | "isOver">, remainingMs: number): void {
+    if (!(remainingMs > 0)) return;
     const { penaltyMs, penaltyMaxMs } = this.times;
     const longestMs = Math.max(penaltyMs, penaltyMaxMs, MAX_RETRY_AFTER_MS);
-    const untilMs = nowMs + Math.min(until - this.clock.now(), longestMs);
+    const untilMs = this.nowMs + Math.min(remainingMs, longestMs);
     const before = this.#sheets.get(nodeKey)?.get(penalty.model);
-    const isKnown = before !== undefined && before.untilMs >= untilMs;
-    if (isKnown || untilMs <= nowMs) return;
+    if (before !== undefined && before.untilMs >= untilMs) return;
     this.#write(nodeKey, { penalty, untilMs, isOver: false, isPausing: false, pauses: 0 });
   }
 

@@ -168,19 +168,15 @@ describe("a penalty", () => {
   });
 });
 
+const far = { model: null, code: "node_lost", reason: "far", faults: 1 } as const;
+
 describe("a penalty that another gateway has given", () => {
   test("counts here as well, and is not reported to others again", async () => {
     const { clock, book } = start();
     const reported: string[] = [];
     book.onPenalty.subscribe((nodeKey) => reported.push(nodeKey));
     book.onClear.subscribe((nodeKey) => reported.push(nodeKey));
-    book.adopt("a", {
-      model: null,
-      code: "node_lost",
-      reason: "far",
-      until: clock.now() + 5_000,
-      faults: 1,
-    });
+    book.adopt("a", far, 5_000);
     expect(book.circuit("a", "m")).toBe("penalized");
     await clock.pass(5_000);
     expect(book.circuit("a", "m")).toBe("probation");
@@ -194,21 +190,9 @@ describe("a penalty that another gateway has given", () => {
   test("neither shortens a longer one, nor begins if its time is over", () => {
     const { clock, book, penalize } = start();
     penalize();
-    book.adopt("a", {
-      model: null,
-      code: "node_lost",
-      reason: "far",
-      until: clock.now() + 1_000,
-      faults: 1,
-    });
+    book.adopt("a", far, 1_000);
     expect(book.until("a", "m")).toBe(clock.now() + MINUTE_MS);
-    book.adopt("b", {
-      model: null,
-      code: "node_lost",
-      reason: "far",
-      until: clock.now() - 1,
-      faults: 1,
-    });
+    book.adopt("b", far, -1);
     expect(book.circuit("b", "m")).toBe("clear");
     book.clearRemote("a", null);
     expect(book.circuit("a", "m")).toBe("penalized");
