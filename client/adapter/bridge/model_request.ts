@@ -125,6 +125,13 @@ export interface Tool extends Placed {
   isStrict: boolean;
   /** Whether the input is free text. */
   isCustom: boolean;
+  /** How the caller names the tool if it is one of a namespace, which only /v1/responses has. */
+  member?: NamespaceMember | undefined;
+}
+
+export interface NamespaceMember {
+  namespace: string;
+  name: string;
 }
 
 export type ToolChoice =

@@ -8,6 +8,7 @@ import type {
   TokenUsage,
 } from "../bridge/answer_event.ts";
 import { type Block, type BlockEvent, BlockSequencer } from "../bridge/block_sequencer.ts";
+import type { ModelRequest } from "../bridge/model_request.ts";
 import type { Json } from "../json_object.ts";
 import { parseKeeping } from "../raw_json.ts";
 import { sealThinking } from "./sealed_thinking.ts";
@@ -19,6 +20,7 @@ export interface ResponseTerms {
   created: number;
   /** The caller's body, which the response repeats in part. */
   bodyText: string;
+  request?: Pick<ModelRequest, "tools">;
   /** Generates an unguessable id. */
   newId(): string;
 }
@@ -215,12 +217,14 @@ function messageKind(
 
 function callKind(type: string, prefix: string, member: string, name: string): KindDialect {
   return {
-    item: ({ id, name, text }, { newId }, status) => ({
+    item: ({ id, name, text }, { newId, request }, status) => ({
       id: `${prefix}_${newId()}`,
       type,
       status,
       call_id: id || `call_${newId()}`,
       name,
+      // As the caller names it, which for a member of a namespace is in two parts.
+      ...request?.tools.find((tool) => tool.name === name)?.member,
       [member]: text,
     }),
     opening: (item) => item,

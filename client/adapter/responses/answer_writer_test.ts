@@ -315,3 +315,40 @@ test(
   },
   30_000,
 );
+
+test("a call of a tool in a namespace names both, as the caller did", async () => {
+  const tool = {
+    ...anyTool,
+    name: "agents__spawn",
+    member: { namespace: "agents", name: "spawn" },
+  };
+  const request = { tools: [{ ...anyTool, name: "f" }, tool] };
+  const events = [
+    start,
+    call(0, "f"),
+    args(0, "{}"),
+    call(1, tool.name),
+    args(1, "{}"),
+    end("calls"),
+  ];
+  const response = responseOf(await gatherAnswer(iterate(events)), { ...terms(), request });
+  const writer = new ResponseAnswerWriter({ ...terms(), request });
+  const items = events.flatMap((event) => writer.write(event))
+    .filter(({ type }) => type === "response.output_item.done")
+    .map(({ item }) => item);
+  for (const output of [response.output, items]) {
+    expect(output).toMatchObject([
+      { type: "function_call", name: "f" },
+      { type: "function_call", name: "spawn", namespace: "agents" },
+    ]);
+    expect((output as Json[])[0]).not.toHaveProperty("namespace");
+  }
+});
+
+const anyTool = {
+  description: null,
+  schema: null,
+  isStrict: false,
+  isCustom: false,
+  param: "tools[0]",
+};

@@ -17,15 +17,17 @@ import {
   type InputItem,
   type InputPart,
   parseResponsesRequest,
+  type RequestTool,
   type ResponsesRequest,
 } from "./request_schema.ts";
 import { unsealThinking } from "./sealed_thinking.ts";
+import { flatToolName } from "./tool_name.ts";
 
 /** Throws a 400 that names the field which is invalid, or which no other dialect can express. */
 export function readResponsesRequest(bodyText: string): ModelRequest {
   const request = parseResponsesRequest(bodyText);
   rejectUnsupported(request);
-  const tools = (request.tools ?? []).map(toolOf);
+  const tools = toolsOf(request);
   const { system, turns } = conversationOf(request);
   return {
     ...emptyRequest(),
@@ -120,13 +122,14 @@ function messageTurn({ role, content }: InputItem, param: string): Turn {
 }
 
 function callTurn(
-  { call_id: id, name }: InputItem,
+  { call_id: id, name: ownName, namespace }: InputItem,
   argumentsText: string,
   isCustom: boolean,
   param: string,
 ): Turn {
   if (!id) throw badRequest(`${param}.call_id`, "A call has a call_id that its output can name");
-  if (!name) throw badRequest(`${param}.name`, "A call names its tool");
+  if (!ownName) throw badRequest(`${param}.name`, "A call names its tool");
+  const name = flatToolName(namespace, ownName);
   return { role: "assistant", parts: [{ type: "call", id, name, argumentsText, isCustom, param }] };
 }
 
@@ -190,14 +193,40 @@ function filePart({ file_data: data, filename }: InputPart, at: string): Part[] 
   return [{ type: "file", data, name: filename || null, param }];
 }
 
+/**
+ * Hosted tools that a model with other tools can do without. Agents such as Codex offer them in
+ * every request, whatever the provider has.
+ */
+const dispensable: ReadonlySet<string> = new Set([
+  "web_search",
+  "web_search_preview",
+  "image_generation",
+  // Finds tools that are in the request in any case.
+  "tool_search",
+]);
+
+function toolsOf({ tools: wanted }: ResponsesRequest): Tool[] {
+  const all = wanted ?? [];
+  const canDoWithout = all.some(({ type }) => !dispensable.has(type));
+  return all.flatMap((tool, i) => {
+    if (canDoWithout && dispensable.has(tool.type)) return [];
+    return tool.type === "namespace"
+      ? membersOf(tool, `tools[${i}]`)
+      : [toolOf(tool, null, `tools[${i}]`)];
+  });
+}
+
+function membersOf({ name, tools }: RequestTool, param: string): Tool[] {
+  if (!name) throw badRequest(`${param}.name`, "A namespace has a name");
+  return (tools ?? []).map((tool, i) => toolOf(tool, name, `${param}.tools[${i}]`));
+}
+
 /** Throws a 400 for tools that only the provider's own servers can run. */
 function toolOf(
-  { type, name, description, parameters, strict, format }: NonNullable<
-    ResponsesRequest["tools"]
-  >[number],
-  i: number,
+  { type, name, description, parameters, strict, format }: RequestTool,
+  namespace: string | null,
+  param: string,
 ): Tool {
-  const param = `tools[${i}]`;
   if (type !== "function" && type !== "custom") {
     throw unsupported(`${param}.type`, `This model's provider has no ${type} tools`);
   }
@@ -207,7 +236,8 @@ function toolOf(
     ? `The input must match this ${format.syntax ?? ""} grammar:\n${format.definition}`
     : "";
   return {
-    name,
+    name: flatToolName(namespace, name),
+    ...(namespace === null ? {} : { member: { namespace, name } }),
     description: [description, grammar].filter(Boolean).join("\n\n") || null,
     schema: type === "custom" ? null : parameters ?? null,
     isStrict: type === "function" && strict === true,
@@ -226,10 +256,12 @@ function choiceOf(
     const { mode, tools: allowed } = wanted;
     return {
       mode: mode === "required" || mode === "none" ? mode : "auto",
-      allowed: (allowed ?? []).flatMap(({ name }) => name ?? []),
+      allowed: (allowed ?? []).flatMap(({ name, namespace }) =>
+        name ? flatToolName(namespace, name) : []
+      ),
     };
   }
-  const { name } = wanted;
+  const name = wanted.name && flatToolName(wanted.namespace, wanted.name);
   if (!name || !tools.some((tool) => tool.name === name)) {
     throw badRequest("tool_choice", `tool_choice names ${name ?? wanted.type}, not in tools`);
   }

@@ -6,6 +6,7 @@ import { type ChatBody, chatBody } from "../chat/request_writer.ts";
 import { factsOf } from "../claude/model_facts.ts";
 import { claudeRequest } from "../claude/request.ts";
 import { marked } from "../claude/thinking_blocks.ts";
+import type { ModelRequest } from "../bridge/model_request.ts";
 import { ThinkingMemory } from "../claude/thinking_memory.ts";
 import type { ClaudeRequest } from "../claude/wire.ts";
 import { toJsonText } from "../raw_json.ts";
@@ -22,9 +23,12 @@ function chat(change: object, quirks = quirksOf("localhost")): ChatBody {
 
 /** The Claude request that a request becomes. */
 function claude(change: object): ClaudeRequest {
-  const request = readResponsesRequest(JSON.stringify({ model: "pro", input: "hi", ...change }));
-  const { body } = claudeRequest(request, CLAUDE, factsOf(CLAUDE)!, new ThinkingMemory());
+  const { body } = claudeRequest(request(change), CLAUDE, factsOf(CLAUDE)!, new ThinkingMemory());
   return JSON.parse(toJsonText(body));
+}
+
+function request(change: object): ModelRequest {
+  return readResponsesRequest(JSON.stringify({ model: "pro", input: "hi", ...change }));
 }
 
 function rejection(change: object): { code: number; param: unknown } {
@@ -307,6 +311,42 @@ test("a field that cannot be expressed is a 400 that names it", () => {
     [{ temperature: "hot" }, "temperature"],
   ];
   for (const [change, param] of cases) expect(rejection(change)).toEqual({ code: 400, param });
+});
+
+const search = { type: "web_search", external_web_access: false };
+const agents = {
+  type: "namespace",
+  name: "agents",
+  description: "Sub-agents.",
+  tools: [{ type: "function", name: "spawn", parameters: { type: "object", properties: {} } }],
+};
+
+test("hosted tools are left out beside tools that the model can use without them", () => {
+  const { tools } = request({ tools: [f, search, { type: "tool_search" }] });
+  expect(tools.map(({ name }) => name)).toEqual(["f"]);
+});
+
+test("tools in a namespace are offered under names that contain the namespace's", () => {
+  const long = { ...agents, name: "mcp__".padEnd(60, "x") };
+  const ended = { ...agents, name: "mcp__files__" };
+  const { tools } = request({ tools: [f, agents, ended, long] });
+  expect(tools.map(({ name }) => name)).toEqual([
+    "f",
+    "agents__spawn",
+    "mcp__files__spawn",
+    expect.stringMatching(/^mcp__x+_[0-9a-f]{16}$/),
+  ]);
+  for (const { name } of tools) expect(name).toMatch(/^[a-zA-Z0-9_-]{1,64}$/);
+});
+
+test("calls and choices name a namespace's tool as it is offered", () => {
+  const { turns, toolChoice } = request({
+    tools: [agents],
+    tool_choice: { type: "function", name: "spawn", namespace: "agents" },
+    input: [user("hi"), { ...call("a"), name: "spawn", namespace: "agents" }, output("a")],
+  });
+  expect(turns[1]!.parts).toMatchObject([{ type: "call", name: "agents__spawn" }]);
+  expect(toolChoice).toEqual({ mode: "tool", name: "agents__spawn" });
 });
 
 test("calls of hosted tools in earlier turns become text", () => {

@@ -23,6 +23,7 @@ const item = z.looseObject({
   content: content.nullish(),
   call_id: z.string().nullish(),
   name: z.string().nullish(),
+  namespace: z.string().nullish(),
   arguments: z.string().nullish(),
   input: z.string().nullish(),
   output: content.nullish(),
@@ -30,7 +31,7 @@ const item = z.looseObject({
   encrypted_content: z.string().nullish(),
 });
 
-const tool = z.looseObject({
+const callable = z.looseObject({
   type: z.string(),
   name: z.string().min(1).nullish(),
   description: z.string().nullish(),
@@ -43,7 +44,14 @@ const tool = z.looseObject({
   }).nullish(),
 });
 
-const named = z.looseObject({ type: z.string(), name: z.string().nullish() });
+/** A tool, or a namespace of tools. */
+const tool = callable.extend({ tools: z.array(callable).nullish() });
+
+const named = z.looseObject({
+  type: z.string(),
+  name: z.string().nullish(),
+  namespace: z.string().nullish(),
+});
 
 const responsesRequest = z.looseObject({
   model: z.string().nullish(),
@@ -82,11 +90,16 @@ const responsesRequest = z.looseObject({
 });
 
 export type ResponsesRequest = z.infer<typeof responsesRequest>;
+export type RequestTool = z.infer<typeof tool>;
 export type InputItem = z.infer<typeof item>;
 export type InputPart = z.infer<typeof part>;
 
 /** Kept as text, so that numbers and key order survive. */
-const kept: readonly Path[] = [["tools", "*", "parameters"], ["text", "format", "schema"]];
+const kept: readonly Path[] = [
+  ["tools", "*", "parameters"],
+  ["tools", "*", "tools", "*", "parameters"],
+  ["text", "format", "schema"],
+];
 
 /** Reads a body. Throws a 400 that names the first invalid field. */
 export function parseResponsesRequest(bodyText: string): ResponsesRequest {
