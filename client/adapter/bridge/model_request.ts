@@ -126,12 +126,7 @@ export interface Tool extends Placed {
   /** Whether the input is free text. */
   isCustom: boolean;
   /** How the caller names the tool if it is one of a namespace, which only /v1/responses has. */
-  member?: NamespaceMember | undefined;
-}
-
-export interface NamespaceMember {
-  namespace: string;
-  name: string;
+  member?: { namespace: string; name: string } | undefined;
 }
 
 export type ToolChoice =
