@@ -7,7 +7,7 @@ import { ConfigError, loadConfig, type LoadedConfig } from "./config/config.ts";
 import { nodeId } from "./link/identity.ts";
 import { createNode, type Node } from "./node.ts";
 import { raiseConnectionLimit } from "./run/connection_limit.ts";
-import { version } from "./version.ts";
+import { buildFacts } from "../release/mod.ts";
 import type { Log } from "./world.ts";
 
 const EXIT_BAD_USE = 2;
@@ -27,7 +27,7 @@ const flags = {
 const command: CommandDef = {
   meta: {
     name: "client",
-    version,
+    version: buildFacts.version,
     description:
       "Offers this machine's models through a Co-Link gateway. COLINK_CLIENT_LOG_LEVEL (debug, info, warn, error, silent) says how much it logs.",
   },
@@ -41,7 +41,7 @@ async function main(argv: string[]): Promise<void> {
   const args = parseArgs<typeof flags>(argv, flags);
   if (problems.length > 0) return refuse([...problems, "--help shows what can be given"]);
   if (args.help) return console.log(forOutput(await renderUsage(command)));
-  if (args.version) return console.log(version);
+  if (args.version) return console.log(buildFacts.version);
   const path = args.config ?? DEFAULT_CONFIG;
   const loaded = load(path);
   if (loaded !== null) await run(path, loaded);
@@ -56,7 +56,7 @@ async function run(path: string, { config, warnings }: LoadedConfig): Promise<vo
   const log = createLog(process.env.COLINK_CLIENT_LOG_LEVEL ?? "info", process.stdout.isTTY);
   raiseConnectionLimit(config.max_parallel ?? 1, process, log);
   for (const warning of warnings) log.warn({}, warning);
-  log.info({ version, config: path }, "starting");
+  log.info({ version: buildFacts.version, config: path }, "starting");
   const node = createNode(config, { log, nodeId: await nodeId(path, process.env) });
   surviveErrors(log);
   stopOnSignal(node, log);

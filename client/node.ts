@@ -8,7 +8,7 @@ import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config/
 import { ModelWatch } from "./run/model_watch.ts";
 import { Runner } from "./run/runner.ts";
 import { Session, type SessionState } from "./link/session.ts";
-import { version } from "./version.ts";
+import { buildFacts } from "../release/mod.ts";
 import { realWorld, type World } from "./world.ts";
 
 export interface NodeStatus {
@@ -65,7 +65,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       capabilities: announced.capabilities,
       node_id: nodeId,
       name: config.name ?? hostname(),
-      agent: `co-link/${version}`,
+      agent: `co-link/${buildFacts.version}`,
     }),
     runner,
     world,

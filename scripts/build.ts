@@ -1,10 +1,11 @@
 /** Builds the console and both executables: `bun scripts/build.ts [web] [server] [client]`; default: all. */
 
 import { mkdirSync } from "node:fs";
-import type { Executable } from "./build/executable.ts";
-import { compileApart } from "./build/executable.ts";
+import type { BuildFacts, ProgramName } from "../release/mod.ts";
+import { compileApart, type Executable } from "./build/executable.ts";
+import { collectFacts } from "./build/facts.ts";
 import { Stamp } from "./build/stamp.ts";
-import { buildVersion } from "./build/version.ts";
+import { installMissing } from "./install.ts";
 import { at } from "./root.ts";
 import { Steps } from "./steps.ts";
 
@@ -13,6 +14,8 @@ export type Part = "web" | "server" | "client";
 const shared = [
   "protocol/",
   "log/",
+  "release/",
+  "LICENSE",
   "package.json",
   "bun.lockb",
   "scripts/build/",
@@ -28,23 +31,25 @@ const inputs: Record<Part, string[]> = {
 
 /** Builds the parts that changed since they were built last; says of each whether it was. */
 export async function build(parts: readonly Part[], steps: Pick<Steps, "run">): Promise<void> {
-  const version = await buildVersion();
+  const facts = await collectFacts();
   mkdirSync(at("bin"), { recursive: true });
   for (const part of ["web", "server", "client"] as const) {
     if (!parts.includes(part)) continue;
     await steps.run(names[part], async () => {
-      const stamp = stampOf(part, version);
+      const stamp = stampOf(part, facts);
       if (stamp.isFresh) return "unchanged";
-      const said = await builders[part](version);
+      const said = await builders[part](facts);
       stamp.write();
       return said;
     });
   }
 }
 
-function stampOf(part: Part, version: string): Stamp {
+function stampOf(part: Part, facts: BuildFacts): Stamp {
   const memory = at("bin", `.${part}.stamp`);
-  return new Stamp(at(outputs[part]), memory, inputs[part], `${Bun.version} ${version}`);
+  // The console carries none of the facts.
+  const extra = part === "web" ? "" : JSON.stringify(facts);
+  return new Stamp(at(outputs[part]), memory, inputs[part], `${Bun.version} ${extra}`);
 }
 
 const names: Record<Part, string> = {
@@ -56,19 +61,25 @@ const names: Record<Part, string> = {
 const outputs: Record<Part, string> = { web: "dist", server: "bin/server", client: "bin/client" };
 
 /** What one resolves with is shown beside its step. */
-const builders: Record<Part, (version: string) => Promise<string | void>> = {
+const builders: Record<Part, (facts: BuildFacts) => Promise<string | void>> = {
   async web() {
     // Only now: it imports dependencies, which may just have been installed.
     const { buildWeb } = await import("./build_web.ts");
     return await buildWeb();
   },
-  server: (version) => compileApart({ ...executables.server, version }),
-  client: (version) => compileApart({ ...executables.client, version }),
+  server: (facts) => compileApart({ ...executables.server, facts }),
+  client: (facts) => compileApart({ ...executables.client, facts }),
 };
 
 /** How the two executables are made, here and for a release. */
-export const executables: Record<"server" | "client", Omit<Executable, "version">> = {
-  server: { entry: "server/main.ts", output: "bin/server", assets: [at("dist")], needsAddon: true },
+export const executables: Record<ProgramName, Omit<Executable, "facts">> = {
+  server: {
+    entry: "server/main.ts",
+    output: "bin/server",
+    assets: [at("dist", "web")],
+    inputsFile: at("dist", "web.inputs.json"),
+    needsAddon: true,
+  },
   client: { entry: "client/main.ts", output: "bin/client", needsAddon: false },
 };
 
@@ -86,7 +97,9 @@ if (import.meta.main) {
     const parts = chosenParts(process.argv.slice(2));
     // The server is not whole without the console inside it.
     if (parts.includes("server") && !parts.includes("web")) parts.push("web");
-    await build(parts, new Steps());
+    const steps = new Steps();
+    await steps.run("install what is missing", installMissing);
+    await build(parts, steps);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

@@ -44,6 +44,7 @@ export async function buildWeb(): Promise<string> {
     );
   }
   await writeFile(join(out, "manifest.json"), JSON.stringify(manifest, null, 2));
+  await writeFile(`${out}.inputs.json`, JSON.stringify(inputsOf(outputs)));
   return `${Object.keys(manifest).length} files, first view ${kib(weight)}`;
 }
 
@@ -166,6 +167,12 @@ async function indexPage(outputs: Outputs): Promise<string> {
     )
     .replace("</head>", `${preloads.join("")}</head>`)
     .replace(/\s*\n\s*/g, "");
+}
+
+/** The sources that became part of the console, from the repository's root, sorted. */
+function inputsOf(outputs: Outputs): string[] {
+  const all = Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
+  return [...new Set(all)].sort();
 }
 
 function entry(outputs: Outputs, source: string): [file: string, output: Outputs[string]] {

@@ -21,10 +21,10 @@ const everyServerRoom = [
 ];
 
 /** What every room of the server may import. */
-const base = ["server/base", "protocol"];
+const base = ["server/base", "protocol", "release"];
 
 /** What the node's rooms may import besides the rooms below them. */
-const clientBase = ["client/world.ts", "client/version.ts", "protocol"];
+const clientBase = ["client/world.ts", "protocol", "release"];
 
 const insideAdapter = ["claude", "messages", "openai", "sse", "upstream"]
   .map((name) => `client/adapter/${name}`);
@@ -32,6 +32,7 @@ const insideAdapter = ["claude", "messages", "openai", "sse", "upstream"]
 export const rooms: readonly Room[] = [
   { path: "protocol", may: [] },
   { path: "log", may: [] },
+  { path: "release", may: [] },
   { path: "api", may: [] },
   { path: "web", may: [], mayType: ["api"] },
   // The entry files join the parts of the node.
@@ -40,7 +41,6 @@ export const rooms: readonly Room[] = [
     may: [...clientBase, "log", "client/link", "client/run", "client/config", "client/adapter"],
   },
   { path: "client/world.ts", may: ["log"] },
-  { path: "client/version.ts", may: [] },
   {
     path: "client/link",
     may: [...clientBase, "client/run", "client/adapter", "client/adapter/sse"],
@@ -104,6 +104,7 @@ export const rooms: readonly Room[] = [
     path: "scripts",
     may: [
       "server/http",
+      "release",
       "scripts/bench/figure/choice.ts",
       "scripts/bench/cluster",
       "scripts/bench_usage/history.ts",

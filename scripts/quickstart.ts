@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { build } from "./build.ts";
 import { DEMO_MODEL } from "./demo_upstream.ts";
 import { nextFreePort } from "./free_port.ts";
-import { installDependencies } from "./install.ts";
+import { installMissing } from "./install.ts";
 import { onInterruption } from "./interruption.ts";
 import { ensureAccount } from "./quickstart/account.ts";
 import { findModel } from "./quickstart/find_model.ts";
@@ -54,7 +54,7 @@ async function startAll(
   stack: Stack,
   interruption: AbortSignal,
 ): Promise<Welcome> {
-  await steps.run("install dependencies", installDependencies);
+  await steps.run("install what is missing", installMissing);
   await build(["web", "server", "client"], steps);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
 

@@ -8,7 +8,7 @@ import { createAccountServices } from "./account_services.ts";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config.ts";
 import type { Log } from "./base/log.ts";
-import { version } from "./base/version.ts";
+import { buildFacts } from "../release/mod.ts";
 import { Calls } from "./call/calls.ts";
 import { Relay } from "./call/relay.ts";
 import { ResponseAffinity } from "./call/response_affinity.ts";
@@ -164,7 +164,7 @@ export async function createParts(config: Config, world: PartsWorld) {
 
   const app: AppParts = {
     config,
-    version,
+    version: buildFacts.version,
     startedAt: clock.now(),
     clock,
     log,
@@ -218,5 +218,5 @@ async function createCluster(
   const { RedisBus } = await import("./cluster/redis_bus.ts");
   const openBus: ClusterParts["openBus"] = (listener) =>
     new RedisBus(redisUrl, secret, parts.log, listener);
-  return new Cluster({ ...parts, openBus, version, secret }, config);
+  return new Cluster({ ...parts, openBus, version: buildFacts.version, secret }, config);
 }

@@ -12,7 +12,7 @@ import { createLog } from "../log/create_log.ts";
 import type { Log } from "./base/log.ts";
 import { consoleUrls, setupLink } from "./urls.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
-import { version } from "./base/version.ts";
+import { buildFacts } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
 
 const EXIT_BAD_CONFIGURATION = 2;
@@ -33,7 +33,7 @@ const serve = defineCommand({
 const main = defineCommand({
   meta: {
     name: "server",
-    version,
+    version: buildFacts.version,
     description: "Co-Link gateway: connected nodes behind one OpenAI-compatible address",
   },
   subCommands: { serve, admin },
@@ -47,7 +47,7 @@ async function runServe(isWorker = false): Promise<void> {
   const gateway = await createGateway(config, { log, consoleDir: builtConsole(), isWorker });
   log.info({
     url: gateway.url,
-    version,
+    version: buildFacts.version,
     database: config.databaseUrl ? "postgres" : `sqlite in ${config.dataDir}`,
     limits: config.redisUrl ? "redis" : "memory",
     registration: config.registration,
@@ -60,7 +60,7 @@ async function runServe(isWorker = false): Promise<void> {
 
 /** The folder of the built console: inside the executable, or beside the sources; null: not built. */
 function builtConsole(): string | null {
-  if (Bun.isStandaloneExecutable) return join(import.meta.dir, "dist", "web");
+  if (Bun.isStandaloneExecutable) return join(import.meta.dir, "web");
   const dir = join(import.meta.dir, "..", "dist", "web");
   return existsSync(dir) ? dir : null;
 }
@@ -71,7 +71,7 @@ async function runWorkers(text: string): Promise<void> {
   const count = workerCount(text, config);
   const script = Bun.isStandaloneExecutable ? [] : [Bun.main];
   const workers = startWorkers(count, [process.execPath, ...script], process.env, config, log);
-  log.info({ workers: count, port: config.port, version }, "started");
+  log.info({ workers: count, port: config.port, version: buildFacts.version }, "started");
   stopOnSignals(() => workers.stop());
   const code = await workers.failed;
   await workers.stop();
@@ -155,7 +155,7 @@ async function help(command: CommandDef, path: readonly string[]): Promise<void>
 }
 
 async function run(words: string[]): Promise<void> {
-  if (words.includes("--version") || words.includes("-v")) return console.log(version);
+  if (words.includes("--version") || words.includes("-v")) return console.log(buildFacts.version);
   if (words.includes(WORKER_FLAG)) return await runServe(true);
   // `serve` is the default command; its flag works without it.
   if (words[0]?.startsWith("--workers")) words.unshift("serve");

@@ -1,82 +1,116 @@
 /** Compiles an entry file into one self-contained executable that needs nothing beside it. */
 
-import { existsSync, renameSync, rmSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { type BuildFacts, isWindows, type Target } from "../../release/mod.ts";
 import { run } from "../program.ts";
 import { root } from "../root.ts";
+import { bindAddon, expectAddon } from "./addon.ts";
+import { defines } from "./facts.ts";
+import { licencesOf, shippedPackages } from "./licences.ts";
 
 export interface Executable {
   /** From the repository's root, as the output is. */
   entry: string;
   output: string;
-  version: string;
-  /** Folders whose files lie inside the executable, beside its code. */
+  facts: BuildFacts;
+  /** Folders and files that lie inside the executable, beside its code. */
   assets?: string[];
-  /** Whether it cannot run without a native addon for its target. */
+  /** A file with the paths of further sources that are part of it: those of the console. */
+  inputsFile?: string;
+  /** Whether it uses the native addon, which must then be there for its target. */
   needsAddon: boolean;
-  /** Such as `bun-linux-arm64`; default: this machine. */
-  target?: Bun.Build.CompileTarget;
 }
 
 /**
- * Writes the executable, replacing an older one in one step, also while that one runs.
- * Throws when the code does not bundle, or when the native addon for the target is not installed:
- * such an executable would be built without complaint and die at its start.
+ * Writes the executable, replacing an older one in one step, also while that one runs; the same
+ * sources make the same bytes, in whatever folder they lie. Beside the code lies `licenses.txt`, the
+ * notices of all packages in it. Throws when the code does not bundle, when the native addon for the
+ * target is not installed, or when a package has no licence.
  */
 export async function compile(executable: Executable): Promise<void> {
-  const { entry, output, target, version } = executable;
-  const fresh = `${output}.new`;
-  const compile: Bun.CompileBuildOptions = {
-    ...(target !== undefined && { target }),
-    outfile: join(root, fresh),
-    assets: executable.assets ?? [],
-    // A folder that somebody happens to stand in must not change what the program does.
-    autoloadDotenv: false,
-    autoloadBunfig: false,
-  };
-  const result = await Bun.build({
-    entrypoints: [join(root, entry)],
-    root,
-    minify: true,
-    bytecode: true,
-    format: "esm",
-    // What is imported when it is needed lies apart, where it costs nothing until then.
-    splitting: true,
-    plugins: [strictAddonLoader],
-    sourcemap: "linked",
-    define: { BUILD_VERSION: JSON.stringify(version) },
-    metafile: true,
-    throw: false,
-    compile,
-  });
-  const written = [fresh, `${fresh}.exe`].find((path) => existsSync(join(root, path)));
+  const { output, facts } = executable;
+  const target = targetOf(facts);
+  if (executable.needsAddon) expectAddon(target);
+  const path = join(root, isWindows(target) ? `${output}.exe` : output);
+  mkdirSync(dirname(path), { recursive: true });
+  // In a folder of its own: Bun leaves the source maps, which are inside the executable, beside it too.
+  const folder = mkdtempSync(join(dirname(path), ".build-"));
   try {
-    if (!result.success || written === undefined) {
-      throw new Error(`Cannot build ${output}: ${result.logs.map(String).join("\n")}`);
-    }
-    const inputs = Object.keys(result.metafile?.inputs ?? {});
-    if (executable.needsAddon && !inputs.some((path) => path.endsWith(".node"))) {
-      throw new Error(missingAddon(output, target));
-    }
-    renameSync(join(root, written), join(root, finalName(output, written)));
+    const licences = join(folder, "licenses.txt");
+    const inputs = await inputsOf(executable);
+    await Bun.write(licences, await licencesOf(shippedPackages(inputs)));
+    const fresh = join(folder, basename(path));
+    await bundle(executable, {
+      target: `bun-${target}`,
+      outfile: fresh,
+      assets: [...executable.assets ?? [], licences],
+      // A folder that somebody happens to stand in must not change what the program does.
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+    });
+    await expectNoPath(fresh);
+    renameSync(fresh, path);
   } finally {
-    removeLeftovers(fresh);
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/**
- * The loader of a native addon, as its generator writes it, replaces the `require` that it has by
- * its equal. In a module of its own that is a constant, and the program would end there.
- */
-const strictAddonLoader: Bun.BunPlugin = {
-  name: "strict addon loader",
+/** The source files that become part of the executable. */
+async function inputsOf(executable: Executable): Promise<string[]> {
+  const { metafile } = await bundle(executable);
+  const more = executable.inputsFile === undefined
+    ? []
+    : JSON.parse(await readFile(executable.inputsFile, "utf8")) as string[];
+  return [...Object.keys(metafile?.inputs ?? {}), ...more];
+}
+
+async function bundle(
+  { entry, output, facts }: Executable,
+  compile?: Bun.CompileBuildOptions,
+): Promise<Bun.BuildOutput> {
+  const result = await Bun.build({
+    entrypoints: [join(root, entry)],
+    root,
+    target: "bun",
+    minify: true,
+    format: "esm",
+    // What is imported when it is needed lies apart, where it costs nothing until then.
+    splitting: true,
+    plugins: [bindAddon(targetOf(facts)), withoutFolders],
+    define: defines(facts),
+    metafile: true,
+    throw: false,
+    ...(compile && { compile, bytecode: true, sourcemap: "linked" as const }),
+  });
+  if (result.success) return result;
+  throw new Error(`Cannot build ${output}: ${result.logs.map(String).join("\n")}`);
+}
+
+function targetOf({ target }: BuildFacts): Target {
+  if (target === null) throw new Error("Cannot build: no target is named");
+  return target;
+}
+
+/** The bundler writes this machine's folders in the place of `__dirname`. */
+const withoutFolders: Bun.BunPlugin = {
+  name: "without this machine's folders",
   setup(build) {
-    build.onLoad({ filter: /@node-rs[\\/]bcrypt[\\/]binding\.js$/ }, async ({ path }) => {
-      const code = await Bun.file(path).text();
-      return { contents: code.replace("require = createRequire(__filename)", ""), loader: "js" };
+    build.onLoad({ filter: /node_modules[\\/].*\.c?js$/ }, async ({ path }) => {
+      const code = await readFile(path, "utf8");
+      if (!/\b__(dir|file)name\b/.test(code)) return undefined;
+      return { contents: code.replace(/\b__(dir|file)name\b/g, '"/"'), loader: "js" };
     });
   },
 };
+
+/** Throws where the executable names the folder that it was built in. */
+async function expectNoPath(path: string): Promise<void> {
+  const at = (await readFile(path)).indexOf(join(root, "node_modules"));
+  if (at < 0) return;
+  throw new Error(`Cannot build ${path}: it names this machine's folders at byte ${at}`);
+}
 
 /**
  * The same, in a process of its own: the bundler does not see packages that were installed after
@@ -86,26 +120,6 @@ export async function compileApart(executable: Executable): Promise<void> {
   const command = [process.execPath, import.meta.path, JSON.stringify(executable)];
   const { code, output } = await run(command, { cwd: root });
   if (code !== 0) throw new Error(output);
-}
-
-function missingAddon(output: string, target: string | undefined): string {
-  return `Cannot build ${output}: the native addon of @node-rs/bcrypt for ` +
-    `${target ?? `${process.platform}-${process.arch}`} is not installed, and without it the ` +
-    `program would die at its start. Install it with: ` +
-    `bun install --frozen-lockfile --os='*' --cpu='*'`;
-}
-
-function finalName(output: string, written: string): string {
-  return written.endsWith(".exe") ? `${output}.exe` : output;
-}
-
-/** The source map is inside the executable; the copy that Bun leaves beside it would only be shipped by mistake. */
-function removeLeftovers(fresh: string): void {
-  const folder = dirname(join(root, fresh));
-  const name = relative(folder, join(root, fresh));
-  for (const path of new Bun.Glob(`${name}*`).scanSync({ cwd: folder })) {
-    rmSync(join(folder, path), { force: true });
-  }
 }
 
 if (import.meta.main) {

@@ -1,12 +1,14 @@
 /** An executable that would die at its start is refused when it is built. */
 
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "../program.ts";
 import { root } from "../root.ts";
+import { expectAddon } from "./addon.ts";
 import { compile } from "./executable.ts";
+import { hostTarget } from "./facts.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "executable-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -18,31 +20,50 @@ async function project(name: string, code: string) {
   return {
     entry: relative(root, entry),
     output: relative(root, join(folder, name, "program")),
-    version: "1.2.3+abc",
+    facts: {
+      version: "1.2.3+abc",
+      target: hostTarget(),
+      committedAt: "2026-01-01T00:00:00Z",
+      releaseKeys: ["a key"],
+    },
     needsAddon: false,
   };
 }
 
-test("a program without the addon it needs is not built", async () => {
+test("where the native addon for the target is not installed, nothing is built and it is named", async () => {
   const plain = await project("plain", "console.log(1);");
-  await expect(compile({ ...plain, needsAddon: true })).rejects.toThrow(
-    /native addon .* not installed/,
+  const facts = { ...plain.facts, target: "windows-arm64" as const };
+  await expect(compile({ ...plain, facts, needsAddon: true })).rejects.toThrow(
+    "@node-rs/bcrypt-win32-arm64-msvc",
   );
   expect(existsSync(join(root, plain.output))).toBe(false);
+  expect(() => expectAddon(hostTarget())).not.toThrow();
 });
 
-test("a program is one file that carries its version and its assets, and no map lies beside it", async () => {
+test("a program is one file that carries its facts, its assets and its packages' licences, and nothing lies beside it", async () => {
   const whole = await project(
     "whole",
-    `declare const BUILD_VERSION: string;
-     const page = await Bun.file(import.meta.dir + "/console/index.html").text();
-     console.log(BUILD_VERSION, page);`,
+    `import { Hono } from "${root}/node_modules/hono";
+     import { buildFacts } from "${root}/release/mod.ts";
+     const read = (file) => Bun.file(import.meta.dir + file).text();
+     new Hono();
+     console.log(JSON.stringify(buildFacts), await read("/console/index.html"));
+     console.log(await read("/licenses.txt"));`,
   );
   await compile({ ...whole, assets: [join(folder, "whole", "console")] });
   expect(readdirSync(join(folder, "whole")).sort()).toEqual(["console", "main.ts", "program"]);
   rmSync(join(folder, "whole", "console"), { recursive: true });
   const { output } = await run([join(root, whole.output)], { cwd: "/" });
-  expect(output).toBe("1.2.3+abc <p>console</p>");
+  expect(output).toStartWith(`${JSON.stringify(whole.facts)} <p>console</p>`);
+  expect(output).toContain(readFileSync(join(root, "node_modules/hono/LICENSE"), "utf8").trim());
+});
+
+test("a program that would name the folder it was built in is refused", async () => {
+  const naming = await project(
+    "naming",
+    `console.log(${JSON.stringify(join(root, "node_modules", "x"))});`,
+  );
+  await expect(compile(naming)).rejects.toThrow(/names this machine's folders/);
 });
 
 test("settings that lie in the folder one stands in do not change the program", async () => {

@@ -424,8 +424,8 @@ function unknownNames(env: Readonly<Record<string, string | undefined>>): string
     .map((name) => `${name}: no such setting; --help lists all`);
 }
 
-/** Variables that other parts of the product read: the tests, the scripts and the client. */
-const OTHERS = /^COLINK_(TEST_.*|CLIENT_.*|API_KEY)$/;
+/** Variables that other parts of the product read: the tests, the scripts, a build and the client. */
+const OTHERS = /^COLINK_(TEST_.*|CLIENT_.*|RELEASE_.*|BUILD_.*|API_KEY)$/;
 
 function secretProblems(secret: string, databaseUrl: string): string[] {
   if (secret === "" && databaseUrl === "") return [];

@@ -1,6 +1,6 @@
 /** An HTTP client for one provider: its address, headers, and what its connection failures mean. */
 
-import { version } from "../../version.ts";
+import { buildFacts } from "../../../release/mod.ts";
 import type { World } from "../../world.ts";
 import { UpstreamFailure } from "../adapter.ts";
 import { discard, readWhole } from "../sse/event_stream.ts";
@@ -42,7 +42,10 @@ export class Upstream {
     private readonly world: Pick<World, "fetch">,
   ) {
     this.#base = options.baseUrl;
-    const headers = new Headers({ "user-agent": `co-link/${version}`, ...options.headers });
+    const headers = new Headers({
+      "user-agent": `co-link/${buildFacts.version}`,
+      ...options.headers,
+    });
     for (const [name, value] of Object.entries(options.extraHeaders ?? {})) {
       headers.set(name, value);
     }
