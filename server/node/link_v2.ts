@@ -363,12 +363,13 @@ function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
     const guess = isStream && chunks > 0 ? chunks : null;
     return { promptTokens: null, completionTokens: guess, estimated: guess !== null, chunks };
   }
-  return {
+  const tally: Tally = {
     promptTokens: finish.prompt_tokens,
     completionTokens: finish.completion_tokens,
     estimated: finish.estimated,
     chunks,
-    ...(finish.response_id === undefined ? {} : { responseId: finish.response_id }),
-    ...(finish.finish_reason === "failed" ? { hasFailed: true } : {}),
   };
+  if (finish.response_id !== undefined) tally.responseId = finish.response_id;
+  if (finish.finish_reason === "failed") tally.hasFailed = true;
+  return tally;
 }

@@ -95,13 +95,15 @@ type SnakeCase<Name extends string> = Name extends `${infer Letter}${infer Rest}
 export class Table<C extends Columns> {
   /** As the database names the columns. */
   readonly names: readonly (keyof StoredRow<C> & string)[];
-  readonly #columns: readonly (readonly [name: string, stored: string, column: Columns[string]])[];
+  readonly #columns: readonly { name: string; stored: string; column: Columns[string] }[];
 
   constructor(private readonly columns: C) {
-    this.#columns = Object.entries(columns).map(([name, column]) =>
-      [name, name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), column] as const
-    );
-    this.names = this.#columns.map(([, stored]) => stored as keyof StoredRow<C> & string);
+    this.#columns = Object.entries(columns).map(([name, column]) => ({
+      name,
+      stored: name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      column,
+    }));
+    this.names = this.#columns.map(({ stored }) => stored as keyof StoredRow<C> & string);
   }
 
   /** These columns alone. */
@@ -111,40 +113,40 @@ export class Table<C extends Columns> {
   }
 
   toRow(row: RowOf<Table<C>>): StoredRow<C> {
-    const stored: Record<string, Stored> = {};
-    for (const [name, storedName, column] of this.#columns) {
-      stored[storedName] = column.toStored(row[name]);
+    const cells: Record<string, Stored> = {};
+    for (const { name, stored, column } of this.#columns) {
+      cells[stored] = column.toStored(row[name]);
     }
-    return stored as StoredRow<C>;
+    return cells as StoredRow<C>;
   }
 
   /** A row's cells in the order of `names`. */
   toCells(row: RowOf<Table<C>>): StoredRow<C>[keyof StoredRow<C>][] {
-    return this.#columns.map(([name, , column]) => column.toStored(row[name]));
+    return this.#columns.map(({ name, column }) => column.toStored(row[name]));
   }
 
   /** The columns to set. Members that are absent or undefined stay as they are. */
   toChange(
     change: { [Name in keyof C]?: RowOf<Table<C>>[Name] | undefined },
   ): Partial<StoredRow<C>> {
-    const stored: Record<string, Stored> = {};
-    for (const [name, storedName, column] of this.#columns) {
-      if (change[name] !== undefined) stored[storedName] = column.toStored(change[name]);
+    const cells: Record<string, Stored> = {};
+    for (const { name, stored, column } of this.#columns) {
+      if (change[name] !== undefined) cells[stored] = column.toStored(change[name]);
     }
-    return stored as Partial<StoredRow<C>>;
+    return cells as Partial<StoredRow<C>>;
   }
 
   /** Columns of other tables, as a join adds them, are left out. */
-  fromRow(stored: StoredRow<C>): RowOf<Table<C>> {
+  fromRow(cells: StoredRow<C>): RowOf<Table<C>> {
     const row: Record<string, unknown> = {};
-    for (const [name, storedName, column] of this.#columns) {
-      row[name] = column.fromStored((stored as Record<string, Stored>)[storedName] as never);
+    for (const { name, stored, column } of this.#columns) {
+      row[name] = column.fromStored((cells as Record<string, Stored>)[stored] as never);
     }
     return row as RowOf<Table<C>>;
   }
 
   /** Null where a query found no row. */
-  fromFound(stored: StoredRow<C> | undefined): RowOf<Table<C>> | null {
-    return stored === undefined ? null : this.fromRow(stored);
+  fromFound(cells: StoredRow<C> | undefined): RowOf<Table<C>> | null {
+    return cells === undefined ? null : this.fromRow(cells);
   }
 }
