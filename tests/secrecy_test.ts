@@ -75,7 +75,7 @@ async function callInEveryWay(): Promise<string[]> {
 }
 
 describe("at debug level", () => {
-  test("neither log shows a key, a prompt, an answer or a password, however calls go", async () => {
+  test("neither log contains a key, a prompt, an answer or a password, however calls end", async () => {
     await callInEveryWay();
     await chat(gateway, owner.apiToken, `{"model":"${PROMPT}`);
     await chat(gateway, owner.apiToken, asking("unknown"));
@@ -113,8 +113,8 @@ describe("at debug level", () => {
   });
 });
 
-describe("what a provider says of its key or its address", () => {
-  test("does not reach callers, nor the public list of nodes", async () => {
+describe("a provider's error that names its key or its address", () => {
+  test("reaches neither callers nor the public list of nodes", async () => {
     const seen = await callInEveryWay();
     const { hostname, port } = new URL(upstream.url);
     const open = JSON.stringify(await listNodes(gateway));
@@ -130,7 +130,7 @@ describe("what a provider says of its key or its address", () => {
   });
 });
 
-test("no process that runs shows a token in its command line", () => {
+test("no running process shows a token in its command line", () => {
   const secrets = [owner.clientToken, owner.apiToken, PROVIDER_KEY, PASSWORD];
   const lines = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
     try {
@@ -143,7 +143,7 @@ test("no process that runs shows a token in its command line", () => {
   for (const secret of secrets) expect(lines.filter((line) => line.includes(secret))).toEqual([]);
 });
 
-describe("a folder with somebody else's settings in it", () => {
+describe("a working folder that contains another program's settings", () => {
   const folder = mkdtempSync(join(tmpdir(), "co-link-hostile-"));
   const mark = join(folder, "mark");
   endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
@@ -163,7 +163,7 @@ describe("a folder with somebody else's settings in it", () => {
     writeFileSync(join(folder, "package.json"), `{"type":"commonjs","imports":{}}`);
   });
 
-  test("is one that matters to Bun itself", async () => {
+  test("contains settings that Bun itself would read", async () => {
     writeFileSync(join(folder, "program.ts"), "console.log(process.env.COLINK_REGISTRATION);");
     rmSync(join(folder, "tsconfig.json"));
     const { output } = await run([process.execPath, "program.ts"], { cwd: folder });
@@ -173,7 +173,7 @@ describe("a folder with somebody else's settings in it", () => {
     writeFileSync(join(folder, "tsconfig.json"), "{ nonsense");
   });
 
-  test("does nothing to the gateway", async () => {
+  test("does not affect the gateway", async () => {
     const dataDir = join(folder, "data");
     const program = new Program("gateway", [at("bin", "server")], {
       cwd: folder,
@@ -186,7 +186,7 @@ describe("a folder with somebody else's settings in it", () => {
     await program.kill();
   });
 
-  test("does nothing to the node", async () => {
+  test("does not affect the node", async () => {
     const program = new Program("node", [at("bin", "client"), "-c", node.configFile], {
       cwd: folder,
       env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir() },

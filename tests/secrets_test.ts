@@ -198,7 +198,7 @@ async function dumpPostgres(url: string): Promise<string> {
   return JSON.stringify(rows);
 }
 
-describe("what stands in the database", () => {
+describe("what the database holds", () => {
   let gateway: Gateway;
   let account: Account;
   let database: Database;
@@ -223,7 +223,7 @@ describe("what stands in the database", () => {
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401]);
   }
 
-  test("opens nothing when it is presented as a token", async () => {
+  test("grants no access when it is presented as a token", async () => {
     const { password_hash: hash } = database.query<Record<string, string>, []>(
       "select password_hash from accounts",
     ).get()!;
@@ -234,7 +234,7 @@ describe("what stands in the database", () => {
     }
   });
 
-  test("opens nothing that was put there without knowing the gateway's secret", async () => {
+  test("grants no access when it was written without knowledge of the gateway's secret", async () => {
     const token = account.apiToken.slice(0, -4) + "0000";
     const wellFormed = `sk-colink-${"A".repeat(26)}`;
     const forged = wellFormed + checksum(wellFormed);
@@ -257,7 +257,7 @@ describe("what stands in the database", () => {
   }
 });
 
-test("a node's public id is random to those who see it, and the same when the node comes back", async () => {
+test("a node's public id looks random, and is the same when the node reconnects", async () => {
   const gateway = await startGateway();
   const owner = await createAccount(gateway);
   const one = await joinNode({ gateway, owner, models: ["m"] });

@@ -11,7 +11,7 @@ import {
   withoutUsage,
 } from "../../protocol/mod.ts";
 import type { Piece, UpstreamFailure } from "../adapter/adapter.ts";
-import type { Outlet } from "./wire_session.ts";
+import type { FrameSink } from "./wire_session.ts";
 import { frameEvent } from "../adapter/sse/event_text.ts";
 import { errorBody } from "../adapter/error_body.ts";
 import type { Reply } from "../run/runner.ts";
@@ -40,12 +40,12 @@ export class AnswerStream implements Reply {
     stream: number,
     private readonly call: KnownCallHead,
     terms: AnswerTerms,
-    private readonly outlet: Outlet,
+    private readonly frames: FrameSink,
     private readonly world: Pick<World, "nowMs" | "soon">,
     onEnd: () => void,
   ) {
     this.#startedMs = world.nowMs();
-    this.#writer = new AnswerWriter(stream, terms, outlet, onEnd);
+    this.#writer = new AnswerWriter(stream, terms, frames, onEnd);
   }
 
   get callId(): string {
@@ -95,7 +95,7 @@ export class AnswerStream implements Reply {
 
   /** Waits while the gateway's credit or the link itself holds back what was written; null: nothing does. */
   ready(signal: AbortSignal): Promise<void> | null {
-    return this.#writer.isHeldBack ? this.#released(signal) : this.outlet.drained(signal);
+    return this.#writer.isHeldBack ? this.#released(signal) : this.frames.drained(signal);
   }
 
   /** The gateway takes so many more bytes. */
@@ -115,7 +115,7 @@ export class AnswerStream implements Reply {
     while (this.#writer.isHeldBack && !signal.aborted) {
       await this.#woken(signal);
     }
-    await this.outlet.drained(signal);
+    await this.frames.drained(signal);
   }
 
   #woken(signal: AbortSignal): Promise<void> {

@@ -4,7 +4,7 @@ import { Endpoint, type FrameV2, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 import { UpstreamFailure } from "../adapter/adapter.ts";
 import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";
 import { usageMeter } from "../adapter/usage_meter.ts";
-import { isSettled, RecordedOutlet } from "../testing/recorded_outlet.ts";
+import { isSettled, RecordedFrames } from "../testing/recorded_frames.ts";
 
 const head: KnownCallHead = {
   id: "req-1",
@@ -28,7 +28,7 @@ function start(
   { credit = 1_000_000, maxFrameBytes = MAX_FRAME_BYTES, takesPacks = false, ...change }: Start =
     {},
 ) {
-  const line = new RecordedOutlet();
+  const line = new RecordedFrames();
   let ends = 0;
   const reply = new AnswerStream(
     7,

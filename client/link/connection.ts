@@ -7,7 +7,7 @@ import {
   type Status,
   SUBPROTOCOL_V2,
 } from "../../protocol/mod.ts";
-import type { Outlet, WireEvent, WireSession } from "./wire_session.ts";
+import type { FrameSink, WireEvent, WireSession } from "./wire_session.ts";
 import { WireSessionV1 } from "./wire_session_v1.ts";
 import { WireSessionV2 } from "./wire_session_v2.ts";
 import { closeError, dialError, type LinkError } from "./link_error.ts";
@@ -49,7 +49,7 @@ export interface ConnectionEnd extends LinkError {
 
 type Stage = "dialling" | "awaiting hello" | "registered" | "closing" | "ended";
 
-export class Connection implements Outlet {
+export class Connection implements FrameSink {
   #stage: Stage = "dialling";
   /** Ends the stage if it takes too long. */
   #cancelDeadline: CancelTimer;

@@ -25,7 +25,7 @@ export type WireEvent =
   | { kind: "malformed"; reason: string };
 
 /** Where a wire session sends its messages. */
-export interface Outlet {
+export interface FrameSink {
   send(message: string | Uint8Array<ArrayBuffer>): void;
   /** Resolves once few enough bytes wait to be sent, or the signal aborts; null: that is so already. */
   drained(signal: AbortSignal): Promise<void> | null;

@@ -15,7 +15,7 @@ import {
   endpointsOf,
   type RegisterV2,
 } from "../../protocol/mod.ts";
-import { type Outlet, readBody, type WireEvent, type WireSession } from "./wire_session.ts";
+import { type FrameSink, readBody, type WireEvent, type WireSession } from "./wire_session.ts";
 import type { Reply } from "../run/runner.ts";
 
 const encoder = new TextEncoder();
@@ -25,13 +25,13 @@ export class WireSessionV1 implements WireSession {
   /** The models of the last REGISTER. */
   #models: string[] = [];
 
-  constructor(private readonly outlet: Outlet) {}
+  constructor(private readonly frames: FrameSink) {}
 
   /** v1 cannot say what a model can do: every model chats. */
   register(data: RegisterV2): void {
     const { capabilities: _, ...known } = data;
     this.#models = chatModels(data);
-    this.outlet.send(encodeRegister({ ...known, models: this.#models }));
+    this.frames.send(encodeRegister({ ...known, models: this.#models }));
   }
 
   /** A second REGISTER replaces the first; it is sent only where the names have changed. */
@@ -59,13 +59,13 @@ export class WireSessionV1 implements WireSession {
   announceStatus(): void {}
 
   keepAlive(): void {
-    this.outlet.send('{"type":"PING","data":{}}');
+    this.frames.send('{"type":"PING","data":{}}');
   }
 
   #call({ request_id: id, model, payload }: CallData, bodyText: string): WireEvent {
     const body = readBody(encoder.encode(bodyText));
     if ("code" in body) {
-      this.outlet.send(encodeError({ request_id: id, ...body }));
+      this.frames.send(encodeError({ request_id: id, ...body }));
       return ignored;
     }
     const stream = (payload as { stream?: unknown }).stream === true;
@@ -74,17 +74,17 @@ export class WireSessionV1 implements WireSession {
   }
 
   #replyTo(id: string): Reply {
-    const { outlet } = this;
+    const { frames } = this;
     return {
       head: () => {},
       piece: (piece) => {
-        for (const text of jsonTexts(piece)) outlet.send(encodeStream(id, text));
+        for (const text of jsonTexts(piece)) frames.send(encodeStream(id, text));
       },
-      finish: () => outlet.send(encodeFinish(id)),
-      fail: (failure) => outlet.send(errorFrame(id, failure)),
+      finish: () => frames.send(encodeFinish(id)),
+      fail: (failure) => frames.send(errorFrame(id, failure)),
       busy: (why) =>
-        outlet.send(encodeError({ request_id: id, code: 503, message: `${BUSY}: ${why}` })),
-      ready: (signal) => outlet.drained(signal),
+        frames.send(encodeError({ request_id: id, code: 503, message: `${BUSY}: ${why}` })),
+      ready: (signal) => frames.drained(signal),
     };
   }
 }

@@ -18,7 +18,7 @@ import {
   type Welcome,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
-import { type Outlet, readBody, type WireEvent, type WireSession } from "./wire_session.ts";
+import { type FrameSink, readBody, type WireEvent, type WireSession } from "./wire_session.ts";
 import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";
 import type { World } from "../world.ts";
 
@@ -50,12 +50,12 @@ export class WireSessionV2 implements WireSession {
   #changedModels: Status | null = null;
 
   constructor(
-    private readonly outlet: Outlet,
+    private readonly frames: FrameSink,
     private readonly world: Pick<World, "nowMs" | "soon">,
   ) {}
 
   register(data: RegisterV2): void {
-    this.outlet.send(encodeJson("register", 0, data));
+    this.frames.send(encodeJson("register", 0, data));
   }
 
   announceModels({ models, capabilities = {} }: RegisterV2): void {
@@ -72,7 +72,7 @@ export class WireSessionV2 implements WireSession {
   }
 
   announceStatus(status: Status): void {
-    if (this.#isWelcomed) this.outlet.send(encodeJson("status", 0, status));
+    if (this.#isWelcomed) this.frames.send(encodeJson("status", 0, status));
   }
 
   keepAlive(): void {
@@ -169,7 +169,7 @@ export class WireSessionV2 implements WireSession {
     if ("code" in body) return this.#refuse(stream, body);
     const text = decoder.decode(body.bytes);
     const bodyText = hidesUsage ? askForUsage(text, streamOptionsIn(body)) : text;
-    const reply = new AnswerStream(stream, head, this.#terms, this.outlet, this.world, () => {
+    const reply = new AnswerStream(stream, head, this.#terms, this.frames, this.world, () => {
       this.#replies.delete(stream);
     });
     this.#replies.set(stream, reply);
@@ -191,7 +191,7 @@ export class WireSessionV2 implements WireSession {
 
   /** Answers a call that has not begun. */
   #refuse(stream: number, failure: Failure): WireEvent {
-    this.outlet.send(encodeJson("error", stream, failure));
+    this.frames.send(encodeJson("error", stream, failure));
     return ignored;
   }
 }

@@ -16,7 +16,7 @@ import golden from "../../protocol/golden/v2.json" with { type: "json" };
 import type { WireEvent } from "./wire_session.ts";
 import { WireSessionV2 } from "./wire_session_v2.ts";
 import { usageMeter } from "../adapter/usage_meter.ts";
-import { isSettled, RecordedOutlet } from "../testing/recorded_outlet.ts";
+import { isSettled, RecordedFrames } from "../testing/recorded_frames.ts";
 
 const head: Omit<CallHead, "body_bytes"> = {
   id: "req-1",
@@ -28,7 +28,7 @@ const head: Omit<CallHead, "body_bytes"> = {
 
 /** The node's end of a link, and the frames of its gateway. */
 class Wire {
-  readonly line = new RecordedOutlet();
+  readonly line = new RecordedFrames();
   readonly session = new WireSessionV2(this.line, this.line.world);
 
   /** What the last of the frames means. */

@@ -205,7 +205,7 @@ describe("one account", () => {
     expect(rotated.json.user.id).toBe(alice.user.id);
   });
 
-  test("is that of the stronger credential where two are sent, and a bad one is not ignored", async () => {
+  test("is the stronger credential's where a request sends two, and an invalid one is refused", async () => {
     const both = { ...styles.session(alice), ...styles.cookieAndCsrf(bob) };
     expect((await me(both)).json.user.id).toBe(alice.user.id);
     const bad = { ...bearer("nonsense"), ...styles.cookieAndCsrf(bob) };
@@ -214,7 +214,7 @@ describe("one account", () => {
     expect((await ask(`${gateway.url}/v1/models`, { headers: badKey })).status).toBe(401);
   });
 
-  test("finds and changes nothing of another's, whichever id it names", async () => {
+  test("neither reads nor changes another account's resources, whichever id it names", async () => {
     const { url } = gateway;
     const { key } = await done<CreatedKey>(gateway, bob, "POST /keys", { name: "bob's" });
     const { headers } = await chat(gateway, bob.apiToken, hello("m"));
@@ -255,7 +255,7 @@ describe("one account", () => {
     expect((await chat(gateway, bob.apiToken, hello("m"))).status).toBe(200);
   });
 
-  test("is counted for its own calls, whichever node serves them", async () => {
+  test("is charged for its own calls, whichever node serves them", async () => {
     const totals = async ({ jwt }: Account) => {
       const { total_api_calls: made, total_provided_calls: provided } =
         (await me(bearer(jwt))).json.user;
@@ -353,7 +353,7 @@ describe("hostile text", () => {
     });
   }
 
-  test("is only text as a node's name and models, and in its calls", async () => {
+  test("is shown as text where a node's name, models and calls contain it", async () => {
     // A node's models may be rejected; those that are accepted are unchanged.
     for (const text of [`'; drop table known_models; --`, `%_'"\\`]) {
       answerEveryCall(await joinNode({ gateway, owner: provider, models: [text] }), text);
@@ -366,7 +366,7 @@ describe("hostile text", () => {
     }
   });
 
-  test("has done nothing", async () => {
+  test("has run no script and changed nothing", async () => {
     const accounts = await query<{ email: string }>(databaseUrl, "select email from accounts");
     expect(accounts.map(({ email }) => email).toSorted())
       .toEqual([alice, bob, provider].map(({ email }) => email).toSorted());
@@ -382,7 +382,7 @@ describe("hostile text", () => {
 describe("a page of another site", () => {
   const ORIGIN = { origin: "https://evil.example" };
 
-  test("may not call /api, neither by preflight nor at once", async () => {
+  test("cannot call /api, with or without a preflight", async () => {
     for (const { route } of routes.filter(({ route }) => route.includes("/api/"))) {
       const [method = "", path] = route.split(" ");
       const first = await ask(gateway.url + path, {
@@ -400,7 +400,7 @@ describe("a page of another site", () => {
     }
   });
 
-  test("cannot make a browser change anything with a form, of whichever content type", async () => {
+  test("cannot change anything by submitting a form, whatever its content type", async () => {
     const cookie = styles.cookieAndCsrf(alice);
     const types = ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"];
     for (const type of types) {
@@ -414,7 +414,7 @@ describe("a page of another site", () => {
     }
   });
 
-  test("finds a console that loads nothing from elsewhere and allows no frame", async () => {
+  test("cannot frame the console, which loads nothing from other origins", async () => {
     for (const path of ["/", "/login", "/dashboard"]) {
       const { headers } = await ask(gateway.url + path);
       const policy = headers.get("content-security-policy")!.split("; ");

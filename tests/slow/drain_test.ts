@@ -53,7 +53,7 @@ async function gauge({ url }: Gateway, name: string, value: number): Promise<voi
   });
 }
 
-describe("a gateway that was told to stop", () => {
+describe("a gateway that received SIGTERM", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     test(`by ${signal} finishes the stream that runs, refuses what is new, and ends with 0`, async () => {
       const world = await startWorld("20");
@@ -86,7 +86,7 @@ describe("a gateway that was told to stop", () => {
     });
   }
 
-  test("still serves the calls that were waiting in line", async () => {
+  test("still serves the calls that were waiting", async () => {
     const world = await startWorld("20");
     const { gateway, account, node } = world;
     const { callId, events } = await startStream(world);
@@ -104,7 +104,7 @@ describe("a gateway that was told to stop", () => {
     expect(ledgerOf(gateway, "m").map(({ outcome }) => outcome)).toEqual(["ok", "ok"]);
   });
 
-  test("refuses a call whose body was still on its way", async () => {
+  test("refuses a call whose body was still arriving", async () => {
     const world = await startWorld("20");
     const { gateway, account, node } = world;
     const { callId, events } = await startStream(world);
@@ -123,7 +123,7 @@ describe("a gateway that was told to stop", () => {
     expect(await gateway.program.ended).toBe(EXIT_OK);
   });
 
-  test("cuts off with an error, and no [DONE], what is not done in time", async () => {
+  test("ends a stream that is not complete in time with an error and without [DONE]", async () => {
     const world = await startWorld("0.5");
     const { gateway, account } = world;
     const { events } = await startStream(world);
@@ -188,7 +188,7 @@ describe("a gateway that was told to stop", () => {
     return { ...world, caller };
   }
 
-  test("twice waits for nobody, and writes down what it cuts off", async () => {
+  test("twice stops at once, and records the calls that it interrupts", async () => {
     const world = await startWorld("3600");
     const { gateway } = world;
     const { events } = await startStream(world);
@@ -201,14 +201,14 @@ describe("a gateway that was told to stop", () => {
     expect(ledgerOf(gateway, "m").map(({ outcome }) => outcome)).toEqual(["interrupted"]);
   });
 
-  test("with nothing to do ends at once, though nodes are connected", async () => {
+  test("without calls ends at once, although nodes are connected", async () => {
     const { gateway, node } = await startWorld("3600");
     gateway.program.signal("SIGTERM");
     expect(await within("the end", gateway.program.ended)).toBe(EXIT_OK);
     expect(await node.raw.closed).toMatchObject({ code: CloseCode.restart });
   });
 
-  test("in the middle of many calls loses none that it took, and writes down just those", async () => {
+  test("during many calls loses none that it accepted, and records exactly those", async () => {
     const { gateway, account } = await startWorld("20");
     const models = ["busy"];
     answerEveryCall(await joinNode({ gateway, owner: account, models, maxParallel: 4 }));

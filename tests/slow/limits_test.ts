@@ -34,7 +34,7 @@ async function limitKey({ dataDir }: Gateway, { email }: Account, ...limits: str
 }
 
 describe("calls a minute", () => {
-  test("are counted by key, told on every answer, and refused with 429 beyond the limit", async () => {
+  test("are counted by key, reported on every answer, and refused with 429 beyond the limit", async () => {
     const { gateway, account } = await start("3");
     const neighbour = await createAccount(gateway);
     for (const left of ["2", "1", "0"]) {
@@ -57,7 +57,7 @@ describe("calls a minute", () => {
     expect((await ask(`${gateway.url}/v1/models`, { token: account.apiToken })).status).toBe(200);
   });
 
-  test("are sixty unless somebody says otherwise, and a call that is refused for itself counts too", async () => {
+  test("are sixty by default, and a call that is refused for its own fault counts too", async () => {
     const { gateway, account } = await start("");
     const wrong = await chat(gateway, account.apiToken, "nonsense");
     expect(wrong.status).toBe(400);
@@ -80,14 +80,14 @@ describe("calls a minute", () => {
     expect((await call(gateway, privileged)).status).toBe(429);
   });
 
-  test("do not begin anew with a new token", async () => {
+  test("are not reset by a new token", async () => {
     const { gateway, account } = await start("2");
     for (let i = 0; i < 2; i++) expect((await call(gateway, account)).status).toBe(200);
     const fresh = await rotateToken(gateway, account, "api");
     expect((await call(gateway, fresh)).status).toBe(429);
   });
 
-  test("do not slip through when they come all at once", async () => {
+  test("are not exceeded when all arrive at once", async () => {
     const { gateway, account } = await start("20");
     const answers = await Promise.all(Array.from({ length: 60 }, () => call(gateway, account)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(20);
@@ -113,7 +113,7 @@ test("a key that may use some models sees and calls those, and no other", async 
   expect((await ask(other, { token: account.apiToken })).status).toBe(200);
 });
 
-test("an account replaces its tokens ten times a minute, and no oftener", async () => {
+test("an account can replace its tokens at most ten times a minute", async () => {
   const gateway = await startGateway();
   let account = await createAccount(gateway);
   for (let i = 0; i < 10; i++) account = await rotateToken(gateway, account, "client");
@@ -122,7 +122,7 @@ test("an account replaces its tokens ten times a minute, and no oftener", async 
   await rotateToken(gateway, await createAccount(gateway), "api");
 });
 
-test("an address that dials with bad tokens is sent away, and one with a good token is let in", async () => {
+test("an address that dials with invalid tokens is refused, and one with a valid token is accepted", async () => {
   const { gateway, account } = await start(UNLIMITED);
   const dial = (clientToken: string) =>
     ask(`${gateway.url}/ws`, { headers: { "client-token": clientToken } });
@@ -207,7 +207,7 @@ describe("with Redis", () => {
     expect([said("limits: Redis is away"), said("limits: Redis is back")]).toEqual([1, 1]);
   }, 60_000);
 
-  test("that dies, calls go on by each gateway's own count of its share, once it is back by the common one", async () => {
+  test("that dies, each gateway counts its own share of the limit, and the common count is used again once Redis is back", async () => {
     const { redis, gateways } = await startTwo("10");
     const [gateway] = gateways;
     const account = await createAccount(gateway);

@@ -88,7 +88,7 @@ describe("an API token that was replaced", () => {
     });
   }
 
-  test("begins no call whose body was still on its way", async () => {
+  test("starts no call whose body was still arriving", async () => {
     const caller = await createAccount(here);
     const { model } = await startStream(here, provider);
     const body = JSON.stringify(hello(model));
@@ -113,7 +113,7 @@ describe("an API token that was replaced", () => {
     });
   }
 
-  test("leaves the account's nodes and others' calls alone", async () => {
+  test("affects neither the account's nodes nor other accounts' calls", async () => {
     const caller = await createAccount(here);
     const own = await joinNode({ gateway: here, owner: caller, models: ["own-model"] });
     const { node, callId, events } = await startStream(here, provider);
@@ -156,7 +156,7 @@ describe("a client token that was replaced", () => {
     expect(await raw.closed).toMatchObject({ code: REVOKED });
   });
 
-  test("ends the calls that its node serves without taking a stump for an answer", async () => {
+  test("ends the calls that its node serves, and no partial answer counts as complete", async () => {
     const owner = await createAccount(here);
     const model = `model-${crypto.randomUUID()}`;
     const node = await joinNode({ gateway: here, owner, models: [model] });
@@ -171,7 +171,7 @@ describe("a client token that was replaced", () => {
   });
 });
 
-describe("an account that was shut", () => {
+describe("an account that was disabled", () => {
   for (const [where, gatewayThere] of places) {
     const name = where.replace("that replaced it", "it used last");
     test(`loses its stream, its node, its key and its session ${name}`, async () => {

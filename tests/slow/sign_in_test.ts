@@ -50,7 +50,7 @@ async function signsIn(gateway: Gateway, { email, password }: Account, address: 
 const someEmail = () => `${crypto.randomUUID()}@example.com`;
 
 describe("five wrong passwords", () => {
-  test("end the tries of that address for that account, the right password's too, and say until when", async () => {
+  test("lock that address out of that account, the right password included, and say until when", async () => {
     const eve = at("203.0.113.1");
     expect(await tries(TRIES, proxied, account.email, eve)).toEqual(refused(TRIES));
     const answer = await login(proxied, account.email, account.password, {
@@ -64,7 +64,7 @@ describe("five wrong passwords", () => {
     expect(answer.headers.get("set-cookie")).toBeNull();
   });
 
-  test("shut out neither the account's owner elsewhere nor that address from other accounts", async () => {
+  test("lock out neither the account's owner at another address nor that address from other accounts", async () => {
     const eve = "203.0.113.2";
     await tries(TRIES, proxied, account.email, at(eve));
     expect(await signsIn(proxied, account, eve)).toBe(false);
@@ -72,20 +72,20 @@ describe("five wrong passwords", () => {
     expect(await signsIn(proxied, other, eve)).toBe(true);
   });
 
-  test("are not five when a right one came between them", async () => {
+  test("are counted anew after a correct one", async () => {
     const typing = "203.0.113.3";
     await tries(TRIES - 1, proxied, account.email, at(typing));
     expect(await signsIn(proxied, account, typing)).toBe(true);
     expect(await tries(2, proxied, account.email, at(typing))).toEqual(refused(2));
   });
 
-  test("are counted where there is no such account, too, however its e-mail is typed", async () => {
+  test("are counted for an account that does not exist, too, however its e-mail is typed", async () => {
     const [email, eve] = [someEmail(), at("203.0.113.4")];
     expect(await tries(TRIES, proxied, email.toUpperCase(), eve)).toEqual(refused(TRIES));
     expect(await tries(1, proxied, ` ${email} `, eve)).toEqual([429]);
   });
 
-  test("are five when twelve come at once", async () => {
+  test("are the limit when twelve arrive at once", async () => {
     const email = someEmail();
     const answers = await Promise.all(
       Array.from({ length: 12 }, () => tries(1, proxied, email, at("203.0.113.5"))),
@@ -93,7 +93,7 @@ describe("five wrong passwords", () => {
     expect(answers.flat().toSorted()).toEqual([...refused(TRIES), ...Array(7).fill(429)]);
   });
 
-  test("are five from a caller who makes up where it comes from", async () => {
+  test("are the limit for a caller who forges its address", async () => {
     const made = (n: number) => `198.51.100.${n}`;
     const expected = [...refused(TRIES), 429];
     expect(await tries(TRIES + 1, direct, someEmail(), made)).toEqual(expected);
@@ -117,17 +117,17 @@ describe("the session's cookie", () => {
   };
   const always = ["httponly", "max-age=86400", "path=/", "samesite=strict"];
 
-  test("is out of reach for scripts and other sites", async () => {
+  test("is not accessible to scripts and other sites", async () => {
     expect(await cookieOf(proxied, account)).toEqual(always);
   });
 
-  test("is for encrypted connections only, where a trusted proxy says that this is one", async () => {
+  test("is sent over encrypted connections only where a trusted proxy reports one", async () => {
     const told = { "x-forwarded-proto": "https" };
     expect(await cookieOf(proxied, account, told)).toEqual([...always, "secure"].toSorted());
     expect(await cookieOf(direct, await createAccount(direct), told)).toEqual(always);
   });
 
-  test("is for encrypted connections only, where the public address is one", async () => {
+  test("is sent over encrypted connections only where the public address uses https", async () => {
     const gateway = await startGateway({ env: { COLINK_PUBLIC_URL: "https://co-link.example" } });
     const cookie = await cookieOf(gateway, await createAccount(gateway));
     expect(cookie).toEqual([...always, "secure"].toSorted());

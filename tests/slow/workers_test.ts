@@ -54,36 +54,40 @@ function listening(program: Program): number {
 }
 
 describe("two workers at one port", () => {
-  test("serve every node from either, replace one that dies, and stop with 0", async () => {
-    const workers = await startWorkers();
-    const { url, program } = workers;
-    const account = await createAccount(workers);
-    const node = await connectScriptedNode({
-      wire: 2,
-      gateway: workers,
-      clientToken: account.clientToken,
-      models: ["m"],
-      maxParallel: 10,
-    });
-    node.onCall = ({ id }) => node.whole(id, "hello");
-    // A new connection each: the system deals them out among the workers.
-    const headers = { "content-type": "application/json", connection: "close" };
-    for (let i = 0; i < 20; i++) {
-      await until("it is served", async () => {
-        return (await chat(workers, account.apiToken, hello("m"), { headers })).status === 200;
+  test(
+    "serve every node from either worker, replace a worker that dies, and exit with 0",
+    async () => {
+      const workers = await startWorkers();
+      const { url, program } = workers;
+      const account = await createAccount(workers);
+      const node = await connectScriptedNode({
+        wire: 2,
+        gateway: workers,
+        clientToken: account.clientToken,
+        models: ["m"],
+        maxParallel: 10,
       });
-    }
-    expect(listening(program)).toBe(WORKERS);
-    const [victim] = childrenOf(program.pid);
-    process.kill(victim!, "SIGKILL");
-    await until("another has taken its place", () => listening(program) === WORKERS + 1, 20_000);
-    await areTogether(url);
-    program.signal("SIGTERM");
-    expect(await within("the end", program.ended, 20_000)).toBe(0);
-  }, 60_000);
+      node.onCall = ({ id }) => node.whole(id, "hello");
+      // A new connection each: the system deals them out among the workers.
+      const headers = { "content-type": "application/json", connection: "close" };
+      for (let i = 0; i < 20; i++) {
+        await until("it is served", async () => {
+          return (await chat(workers, account.apiToken, hello("m"), { headers })).status === 200;
+        });
+      }
+      expect(listening(program)).toBe(WORKERS);
+      const [victim] = childrenOf(program.pid);
+      process.kill(victim!, "SIGKILL");
+      await until("another has taken its place", () => listening(program) === WORKERS + 1, 20_000);
+      await areTogether(url);
+      program.signal("SIGTERM");
+      expect(await within("the end", program.ended, 20_000)).toBe(0);
+    },
+    60_000,
+  );
 });
 
-test("a worker that freezes is killed and replaced, and gets no connections any more", async () => {
+test("a worker that freezes is killed and replaced, and receives no more connections", async () => {
   const { url, program } = await startWorkers();
   const [frozen, sound] = childrenOf(program.pid);
   process.kill(frozen!, "SIGSTOP");
@@ -122,7 +126,7 @@ test(
   90_000,
 );
 
-test("workers ask for what makes them one network", async () => {
+test("workers require the settings that make them one cluster", async () => {
   const { code, output } = await runGateway(["--workers", "3"]);
   expect(code).toBe(2);
   expect(output).toContain("REDIS_URL");

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Endpoint } from "../../../protocol/mod.ts";
 import { AnswerStream } from "../../link/answer_stream.ts";
 import { usageMeter } from "../usage_meter.ts";
-import { RecordedOutlet } from "../../testing/recorded_outlet.ts";
+import { RecordedFrames } from "../../testing/recorded_frames.ts";
 import { UpstreamFailure } from "../adapter.ts";
 import { PassthroughScanner, type ScannedCall } from "../sse/passthrough_scanner.ts";
 import { openAiDialects } from "./chat_dialect.ts";
@@ -38,7 +38,7 @@ function relayed(
   const { endpoint, hidesUsage } = call;
   const follower = openAiDialects[endpoint]!.stream!.follow();
   const relay = new EventRelay(follower, () => new UpstreamFailure(502, "told"), call, plain);
-  const line = new RecordedOutlet();
+  const line = new RecordedFrames();
   const head = { id: "r", endpoint, model: "m", stream: true, body_bytes: 0 };
   const terms = { windowBytes: 1 << 30, maxFrameBytes: 1 << 20, takesPacks: false };
   const reply = new AnswerStream(

@@ -1,9 +1,9 @@
 /** A link that keeps what is sent on it, and a loop whose turns a test makes. */
 
 import { decodeV2, type FrameV2 } from "../../protocol/mod.ts";
-import type { Outlet } from "../link/wire_session.ts";
+import type { FrameSink } from "../link/wire_session.ts";
 
-export class RecordedOutlet implements Outlet {
+export class RecordedFrames implements FrameSink {
   /** What was sent and not looked at. */
   readonly #sent: (string | Uint8Array)[] = [];
   #soon: (() => void)[] = [];
