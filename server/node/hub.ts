@@ -12,6 +12,8 @@ export interface HubWatcher {
   left?(node: Node): void;
   /** The node may have become able to take a call. */
   eased?(node: Node): void;
+  /** The node takes no calls from now on, by a decision. */
+  barred?(node: Node): void;
   /** Other gateways use `by` more of the node's slots than before; negative: fewer. */
   loaded?(node: Node, by: number): void;
 }
@@ -103,6 +105,8 @@ export class Hub {
     const wasHeld = node.hold !== null;
     this.#decide(node);
     if (wasHeld && node.hold === null) this.ease(node);
+    if (wasHeld || node.hold === null) return;
+    for (const watcher of this.#watchers) watcher.barred?.(node);
   }
 
   /** Reports that the node may have become able to take a call, for reasons that the hub does not know. */

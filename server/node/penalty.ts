@@ -81,6 +81,8 @@ export class PenaltyBook {
 
   /** A node with this key may have become able to take a call. */
   readonly onRelief = new Emitter<[nodeKey: string]>();
+  /** The node with this key gets no calls of the penalty's model for a while, by a fault seen at any gateway. */
+  readonly onBar = new Emitter<[nodeKey: string, penalty: Entry["penalty"]]>();
   /** This gateway has penalised a node, or cleared it: other gateways should know. */
   readonly onPenalty = new Emitter<[nodeKey: string, penalty: Penalty, remainingMs: number]>();
   readonly onClear = new Emitter<[nodeKey: string, model: string | null]>();
@@ -241,6 +243,7 @@ export class PenaltyBook {
     sheet.set(model, entry);
     this.#size++;
     if (this.#size > MAX_PENALTIES) this.#forgetOldest();
+    if (!state.isOver) this.onBar.emit(nodeKey, state.penalty);
   }
 
   #erase(nodeKey: string, model: string | null): void {

@@ -86,9 +86,12 @@ export class NodePool {
     return place !== null && keyOf(place) <= FULL;
   }
 
-  /** The price of the node that, in a pool that takes no calls, takes calls again first; Infinity: unknown. */
-  opensAt(): number {
-    const place = this.#draw(NONE);
+  /**
+   * The price of the node that, in a pool that takes no calls, takes calls again first; Infinity:
+   * unknown. `tried` (public ids) are skipped.
+   */
+  opensAt(tried: ReadonlySet<string>): number {
+    const place = this.#draw(tried);
     return place === null ? Infinity : keyOf(place);
   }
 
@@ -117,8 +120,6 @@ export class NodePool {
     else place.stale.delete(place);
   }
 }
-
-const NONE: ReadonlySet<string> = new Set();
 
 function keyOf(place: Place): number {
   return place.bucket?.key ?? Infinity;

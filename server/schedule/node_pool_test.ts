@@ -93,7 +93,7 @@ describe("a pool", () => {
           .toBe(lowest < FULL ? lowest : null);
         if (found) expect(tried.has(found.who.publicId) || !found.serves(service)).toBe(false);
         expect(pool?.hasAble(tried) ?? false).toBe(lowest <= FULL);
-        expect(pool?.opensAt() ?? Infinity).toBe(market.lowest(service));
+        expect(pool?.opensAt(tried) ?? Infinity).toBe(lowest);
       }
     }
   });

@@ -12,6 +12,7 @@ import type { Waiter } from "./fair_queue.ts";
 import type { Lease } from "./lease.ts";
 import type { Timing } from "./policy/policy.ts";
 import { noRemoteWaiters, type RemoteWaiters } from "./remote_waiters.ts";
+import { StrandedWaiters } from "./stranded_waiters.ts";
 import { Slots, type SlotsParts, type Wanted } from "./slots.ts";
 import {
   endpointNotOffered,
@@ -67,6 +68,12 @@ export class Scheduler {
     this.#queues = new WaitQueues(parts.clock, config, onChange);
     const onUse = (node: Node) => this.onSlotUse.emit(node);
     this.#slots = new Slots(parts, (node) => this.#serveWaiters(node), onUse);
+    new StrandedWaiters({
+      ...parts,
+      queues: this.#queues,
+      mayBeServed: (waiter) => this.#mayBeServed(waiter),
+      reasonFor: ({ call: { request } }) => this.#unavailable(request),
+    });
   }
 
   /** Calls that wait now. */
@@ -248,6 +255,13 @@ export class Scheduler {
     }
     if (queue.has(waiter)) this.#queues.reportPositions(queue);
     return granted;
+  }
+
+  /** Whether a node that was not tried takes such calls, or does so before the call's wait ends. */
+  #mayBeServed({ call, tried, sinceMs }: Waiter<Lease>): boolean {
+    const { penalties, clock } = this.parts;
+    const opensInMs = this.#slots.opensAt(call.request, tried) - penalties.nowMs;
+    return opensInMs <= sinceMs + this.config.queueWaitMs - clock.monotonic();
   }
 
   #queueTimeout(service: Service): ColinkError {

@@ -103,10 +103,13 @@ export class Slots implements HubWatcher {
     return false;
   }
 
-  /** When, if no node takes such calls now, the first one takes them again, by `penalties.nowMs`; Infinity: unknown. */
-  opensAt(wanted: Wanted): number {
-    if (!wanted.requiredNode) return (this.#pools.of(wanted)?.opensAt() ?? Infinity) - FULL;
-    const required = this.#requiredNode(wanted, NONE);
+  /**
+   * When, if no node that was not tried takes such calls now, the first one takes them again, by
+   * `penalties.nowMs`; 0 or less: one takes them now, or as soon as it has room; Infinity: unknown.
+   */
+  opensAt(wanted: Wanted, tried: ReadonlySet<string> = NONE): number {
+    if (!wanted.requiredNode) return (this.#pools.of(wanted)?.opensAt(tried) ?? Infinity) - FULL;
+    const required = this.#requiredNode(wanted, tried);
     return required === null ? Infinity : this.#price(required, wanted) - FULL;
   }
 

@@ -1,0 +1,69 @@
+/** Answers, as a new call would be answered, the calls that wait for nodes which cannot come any more. */
+
+import type { Clock } from "../base/clock.ts";
+import type { Hub } from "../node/hub.ts";
+import type { Node } from "../node/node.ts";
+import type { PenaltyBook } from "../node/penalty.ts";
+import { ByService, type Service } from "../node/service.ts";
+import type { Lease } from "./lease.ts";
+import type { Waiter } from "./fair_queue.ts";
+import type { WaitQueues } from "./wait_queues.ts";
+
+export interface StrandedWaitersParts {
+  hub: Hub;
+  penalties: PenaltyBook;
+  clock: Pick<Clock, "after">;
+  queues: WaitQueues<Lease>;
+  /** Whether a connected node that was not tried may take the call before its wait ends. */
+  mayBeServed: (waiter: Waiter<Lease>) => boolean;
+  /** Why no node can serve the call. */
+  reasonFor: (waiter: Waiter<Lease>) => unknown;
+}
+
+/**
+ * A node that leaves, withdraws a model, drains, is paused or is penalised may be the last that the
+ * calls in a queue could wait for. Each of them is looked at once, whatever number of nodes leave at
+ * a time.
+ */
+export class StrandedWaiters {
+  /** Services whose waiting calls have lost a node. */
+  #services = new ByService<Service>();
+  #isPlanned = false;
+
+  constructor(private readonly parts: StrandedWaitersParts) {
+    const { hub, penalties } = parts;
+    const lost = (node: Node) => this.#lost(node);
+    hub.watch({ left: lost, barred: lost });
+    penalties.onBar.subscribe((nodeKey) => {
+      const node = hub.find(nodeKey);
+      if (node !== undefined) this.#lost(node);
+    });
+  }
+
+  #lost(node: Node): void {
+    const { queues, clock } = this.parts;
+    if (queues.isEmpty) return;
+    for (const service of node.services()) {
+      if (queues.of(service) !== undefined) this.#services.set(service, service);
+    }
+    if (this.#isPlanned || this.#services.size === 0) return;
+    this.#isPlanned = true;
+    // A new offer of a node, and a node that moves to another gateway, leave and join in one turn.
+    clock.after(0, () => this.#rejectAll());
+  }
+
+  #rejectAll(): void {
+    const services = this.#services;
+    this.#services = new ByService();
+    this.#isPlanned = false;
+    for (const service of services.values()) this.#reject(service);
+  }
+
+  #reject(service: Service): void {
+    const { queues, mayBeServed, reasonFor } = this.parts;
+    const waiters = [...queues.of(service)?.inOrder() ?? []];
+    for (const waiter of waiters) {
+      if (!mayBeServed(waiter)) waiter.reject(reasonFor(waiter));
+    }
+  }
+}
