@@ -18,6 +18,7 @@ const everyServerRoom = [
   "server/limit",
   "server/cluster",
   "server/store",
+  "server/tls",
 ];
 
 /** What every room of the server may import. */
@@ -76,6 +77,7 @@ export const rooms: readonly Room[] = [
   { path: "server/node", may: below(), mayType: ["api"] },
   { path: "server/account", may: below("store"), mayType: ["api"] },
   { path: "server/limit", may: below() },
+  { path: "server/tls", may: below("store") },
   { path: "server/store", may: below(), mayType: ["api"] },
   { path: "server/base", may: ["log"], mayType: ["api"] },
   // The entry files join the parts.

@@ -12,6 +12,7 @@ import { onInterruption } from "./interruption.ts";
 import { root } from "./root.ts";
 import { Steps } from "./steps.ts";
 import { checks, runCheck } from "./testing/checks.ts";
+import { findOrBuildPebble } from "./testing/pebble.ts";
 import { startPostgres } from "./testing/postgres.ts";
 import { findOrFetchPython, type PythonFound } from "./testing/python.ts";
 import { startRedis } from "./testing/redis.ts";
@@ -60,11 +61,15 @@ async function main(args: readonly string[]): Promise<void> {
   if (!await check("find or install what tests run against", provideServices)) return;
   // Takes the network's time, while the build takes the processor's.
   const python = process.env[PYTHON] === undefined ? findOrFetchPython() : null;
+  const pebble = isFast ? null : findOrBuildPebble();
   if (!await check("build the console and both executables", buildAll)) return;
   const chosen = files.length > 0 ? [] : checks.filter(({ isSlow }) => !(isFast && isSlow));
   for (const one of chosen) await check(one.name, () => runCheck(one));
   if (!await check("start PostgreSQL and Redis", startServices)) return;
   if (python !== null) await check("find or fetch a Python", () => providePython(python));
+  if (pebble !== null) {
+    await check("find or build a certificate authority (pebble)", async () => (await pebble).note);
+  }
   await runTests(files, isFast);
 }
 

@@ -11,6 +11,7 @@ import { requestLog } from "./http/request_log.ts";
 import { inference } from "./http/inference.ts";
 import { listModels, oneModel } from "./http/models.ts";
 import type { AppParts } from "./http/parts.ts";
+import { acmeChallenge, type ChallengeSource, toHttps } from "./http/plain_http.ts";
 import { peerUpgrade } from "./http/peer_upgrade.ts";
 import { refuse } from "./http/reply.ts";
 import { unmatched } from "./http/unmatched.ts";
@@ -37,5 +38,20 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get(PEER_PATH, commonHeaders, peerUpgrade(parts));
   app.all("/api/*", commonHeaders, lazyConsoleApi(parts));
   if (parts.console) app.get("*", commonHeaders, parts.console);
+  return app;
+}
+
+/** What is served without encryption beside HTTPS. Links between gateways are sealed by themselves. */
+export function createPlainApp(
+  parts: AppParts,
+  certificates: ChallengeSource,
+  httpsPort: () => number | null,
+): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  app.onError((error, c) => refuse(error, c, requestLog(parts, c)));
+  app.get("/.well-known/acme-challenge/*", acmeChallenge(certificates));
+  app.get("/livez", commonHeaders, livez);
+  app.get(PEER_PATH, commonHeaders, peerUpgrade(parts));
+  app.all("*", commonHeaders, toHttps(parts, certificates, httpsPort));
   return app;
 }

@@ -49,7 +49,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   });
   joinParts(parts);
   await startParts(parts);
-  const listener = listen(config, parts, isWorker);
+  const listener = await listen(config, parts, isWorker);
   await parts.cluster?.start();
   const { accounts, setup } = parts;
   return { url: listener.url, accounts, setup, stop: () => shutdown.run(parts, listener) };

@@ -6,7 +6,7 @@ import { OwnNodes } from "./account/own_nodes.ts";
 import { Users } from "./account/users.ts";
 import { createAccountServices } from "./account_services.ts";
 import type { Clock } from "./base/clock.ts";
-import type { Config } from "./base/config.ts";
+import { type Config, speaksTls } from "./base/config.ts";
 import type { Log } from "./base/log.ts";
 import { buildFacts } from "../release/mod.ts";
 import { Calls } from "./call/calls.ts";
@@ -37,6 +37,7 @@ import { openStore } from "./store/open.ts";
 import { Retention } from "./store/retention.ts";
 import { StoreProbe } from "./store/store_probe.ts";
 import { UsageFolder } from "./store/usage_folder.ts";
+import { openCertificates } from "./tls/open.ts";
 
 export interface PartsWorld {
   clock: Clock;
@@ -190,7 +191,9 @@ export async function createParts(config: Config, world: PartsWorld) {
     origin: originReader(config.trustedProxies),
     isDraining,
     cluster,
-    console: consoleDir === null ? null : assets(consoleDir),
+    console: consoleDir === null
+      ? null
+      : assets(consoleDir, { httpsOnly: speaksTls(config) && config.httpPort !== null }),
   };
   return {
     ...app,
@@ -200,6 +203,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     register,
     links,
     cluster,
+    certificates: openCertificates(config, { store, clock, log }),
     retention: new Retention({ store, clock, log, ...config }),
     folder: new UsageFolder({ store, clock, log }),
     probe: new StoreProbe({ store, clock, log }),

@@ -26,8 +26,18 @@ const serve = defineCommand({
       description:
         "This many processes at one port, as one network; needs REDIS_URL and DATABASE_URL",
     },
+    "domain": {
+      type: "string",
+      valueHint: "co-link.example.com",
+      description:
+        "Serve HTTPS under this name, with a certificate by ACME (COLINK_DOMAIN); needs the ports 80 and 443",
+    },
   },
-  run: ({ args }) => args.workers === undefined ? runServe() : runWorkers(args.workers),
+  run({ args }) {
+    // The workers, which read the same settings, inherit it.
+    if (args.domain !== undefined) process.env.COLINK_DOMAIN = args.domain;
+    return args.workers === undefined ? runServe() : runWorkers(args.workers);
+  },
 });
 
 const main = defineCommand({
@@ -157,8 +167,8 @@ async function help(command: CommandDef, path: readonly string[]): Promise<void>
 async function run(words: string[]): Promise<void> {
   if (words.includes("--version") || words.includes("-v")) return console.log(buildFacts.version);
   if (words.includes(WORKER_FLAG)) return await runServe(true);
-  // `serve` is the default command; its flag works without it.
-  if (words[0]?.startsWith("--workers")) words.unshift("serve");
+  // `serve` is the default command; its flags work without it.
+  if (/^--(workers|domain)/.test(words[0] ?? "")) words.unshift("serve");
   const { command, path, rest } = commandOf(words);
   if (words.includes("--help") || words.includes("-h")) return await help(command, path);
   const unknown = unknownWord(command, rest);
@@ -197,7 +207,8 @@ function withCause({ message, cause }: Error): string {
 
 const listenProblems: Record<string, string> = {
   EADDRINUSE: "the port is taken; set PORT to another one, or 0 for a free one",
-  EACCES: "this port needs more rights; set PORT to one above 1023",
+  EACCES:
+    "this port needs more rights; set PORT (and COLINK_HTTP_PORT) above 1023, or allow it: setcap cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit",
   EADDRNOTAVAIL: "this machine has no such address; set COLINK_HOST to one that it has",
   EINVAL: "that is no address; set COLINK_HOST to one of this machine's",
 };

@@ -4,9 +4,9 @@ import { advertisedUrl, type Interfaces } from "./cluster/address.ts";
 import type { Config } from "./base/config.ts";
 
 /** For a browser on this machine. */
-export function reachableUrl(host: string, port: number): string {
+export function reachableUrl(host: string, port: number, scheme = "http"): string {
   const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+  return `${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
 /** The console's URLs: the configured one, or else one for this machine and one for others. */

@@ -1,6 +1,7 @@
 /** Bearer tokens: their format, their digest for look-ups, and their sealed copy. */
 
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from "node:crypto";
+import { createHash, createHmac, hkdfSync } from "node:crypto";
+import { Seal } from "../base/seal.ts";
 import type { KeyKind } from "../store/store.ts";
 
 const prefixes: Readonly<Record<KeyKind, string>> = { api: "sk-colink-", node: "client-" };
@@ -53,9 +54,6 @@ function secureBytes(count: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(count));
 }
 
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
-
 /**
  * Turns tokens into what the database may hold: a digest to look them up by, and a sealed copy to
  * show to their owner. Each purpose has a key of its own, derived from the gateway's secret.
@@ -63,14 +61,14 @@ const TAG_BYTES = 16;
 export class TokenVault {
   /** Already keyed: copying it takes half the time of keying a new one. */
   readonly #digester: Bun.CryptoHasher;
-  readonly #sealKey: Uint8Array;
+  readonly #seal: Seal;
   readonly #nodeIdKey: Uint8Array;
 
   constructor(secret: string) {
     const derive = (purpose: string) =>
       new Uint8Array(hkdfSync("sha256", secret, "co-link", purpose, 32));
     this.#digester = new Bun.CryptoHasher("sha256", derive("token digest v1"));
-    this.#sealKey = derive("token seal v1");
+    this.#seal = new Seal(secret, "token seal v1");
     this.#nodeIdKey = derive("node id v1");
   }
 
@@ -81,21 +79,12 @@ export class TokenVault {
 
   /** Encrypts a token; every call gives another text. */
   seal(token: string): string {
-    const iv = secureBytes(IV_BYTES);
-    const cipher = createCipheriv("aes-256-gcm", this.#sealKey, iv);
-    const body = Buffer.concat([cipher.update(token, "utf8"), cipher.final()]);
-    return Buffer.concat([iv, cipher.getAuthTag(), body]).toString("base64url");
+    return this.#seal.seal(token);
   }
 
   /** Decrypts a sealed token. Throws if it was altered, or sealed under another secret. */
   open(sealed: string): string {
-    const bytes = Buffer.from(sealed, "base64url");
-    const decipher = createDecipheriv("aes-256-gcm", this.#sealKey, bytes.subarray(0, IV_BYTES), {
-      authTagLength: TAG_BYTES,
-    });
-    decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-    const body = bytes.subarray(IV_BYTES + TAG_BYTES);
-    return Buffer.concat([decipher.update(body), decipher.final()]).toString("utf8");
+    return this.#seal.open(sealed);
   }
 
   /** A node's public id: stable for a node key, and reveals nothing about it. */

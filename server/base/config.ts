@@ -6,9 +6,12 @@ import {
   choice,
   cidrs,
   days,
+  domains,
   folder,
   onOff,
+  optional,
   type Reader,
+  required,
   seconds,
   SettingError,
   text,
@@ -20,7 +23,7 @@ import {
 interface Setting<T> {
   /** The name of its environment variable. */
   env: string;
-  /** The text that stands for an unset variable. */
+  /** The text that stands for an unset variable; empty where `readConfig` derives the value from other settings. */
   fallback: string;
   unit: string;
   help: string;
@@ -46,7 +49,14 @@ export const policyNames = ["least-busy", "fastest", "affinity"] as const;
 
 /** A row per setting: name, default, unit, purpose, reader. Durations are read as milliseconds. `--help` prints this table. */
 const settings = {
-  port: setting("PORT", "8080", "port", "Listen here; 0 takes a free one", whole(0, 65535)),
+  /** Never null once read: see `readConfig`. */
+  port: setting(
+    "PORT",
+    "",
+    "port",
+    "Listen here; 0 takes a free one; unset: 8080, or 443 with a certificate",
+    optional(whole(0, 65535)),
+  ),
   host: setting("COLINK_HOST", "0.0.0.0", "address", "Listen on this address", text),
   /** Null: SQLite in the data folder. */
   databaseUrl: setting(
@@ -94,6 +104,50 @@ const settings = {
     "https://…",
     "The address at which people reach this gateway; unset: as they typed it",
     url("http", "https"),
+  ),
+  /** Empty: no certificate is fetched. */
+  domains: setting(
+    "COLINK_DOMAIN",
+    "",
+    "names, by comma",
+    "Speak HTTPS under these names, with a certificate fetched and renewed by ACME",
+    domains,
+  ),
+  tlsCert: setting(
+    "COLINK_TLS_CERT",
+    "",
+    "file",
+    "Speak HTTPS with this certificate chain (PEM), read again when it changes",
+    folder,
+  ),
+  tlsKey: setting(
+    "COLINK_TLS_KEY",
+    "",
+    "file",
+    "The private key of COLINK_TLS_CERT (PEM)",
+    folder,
+  ),
+  /** Null: nothing listens for plain HTTP beside HTTPS. */
+  httpPort: setting(
+    "COLINK_HTTP_PORT",
+    "",
+    "port",
+    "With a certificate: redirect plain HTTP here; unset: 80 with COLINK_DOMAIN, else none",
+    optional(whole(0, 65535)),
+  ),
+  acmeDirectory: setting(
+    "COLINK_ACME_DIRECTORY",
+    "https://acme-v02.api.letsencrypt.org/directory",
+    "https://…",
+    "The certificate authority that COLINK_DOMAIN asks",
+    required(url("https")),
+  ),
+  acmeEmail: setting(
+    "COLINK_ACME_EMAIL",
+    "",
+    "e-mail",
+    "Where the certificate authority may write to",
+    text,
   ),
   defaultRpm: setting(
     "COLINK_DEFAULT_RPM",
@@ -272,9 +326,9 @@ const settings = {
   ),
   callerIdleMs: setting(
     "COLINK_CALLER_IDLE_SECONDS",
-    "30",
+    "75",
     "s",
-    "A caller's connection is closed after this long without traffic or a running call",
+    "A caller's connection is closed after this long without traffic or a running call; longer than a load balancer keeps its own",
     times(1000, whole(1, 255)),
   ),
   stallMs: setting(
@@ -362,7 +416,9 @@ export const settingNames = Object.freeze(
 ) as Readonly<Record<keyof typeof settings, string>>;
 
 /** All settings, with defaults filled in: each member has the type that its row's reader returns. */
-export type Config = { -readonly [K in keyof typeof settings]: Value<typeof settings[K]> };
+export type Config =
+  & { -readonly [K in Exclude<keyof typeof settings, "port">]: Value<typeof settings[K]> }
+  & { port: number };
 
 type Value<S> = S extends Setting<infer T> ? T : never;
 
@@ -395,6 +451,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   problems.push(
     ...unknownNames(env),
     ...secretProblems(given(settings.jwtSecret), given(settings.databaseUrl)),
+    ...tlsProblems(config),
   );
   if (problems.length > 0) throw new ConfigError(problems);
   // A node that is pinged seldom answers seldom: a shorter limit would drop healthy nodes.
@@ -403,7 +460,39 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   config.bodyBytesPerAccount = Math.max(config.bodyBytesPerAccount, config.maxBodyBytes);
   config.bodyBytes = Math.max(config.bodyBytes, config.maxBodyBytes);
   if (config.jwtSecret === "") config.jwtSecret = secretOf(config.dataDir);
+  deriveAddresses(config);
   return config;
+}
+
+/** Whether the gateway itself speaks TLS. */
+export function speaksTls({ domains, tlsCert }: Pick<Config, "domains" | "tlsCert">): boolean {
+  return domains.length > 0 || tlsCert !== "";
+}
+
+function deriveAddresses(config: Config): void {
+  // The type says what `port` is from here on.
+  config.port ??= speaksTls(config) ? 443 : 8080;
+  const [domain] = config.domains;
+  if (domain === undefined) return;
+  config.httpPort ??= 80;
+  if (config.port === 0) return;
+  config.publicUrl ??= `https://${domain}${config.port === 443 ? "" : `:${config.port}`}`;
+}
+
+/** Settings about certificates that do not go together. A setting that could not be read is undefined. */
+function tlsProblems(
+  { domains = [], tlsCert = "", tlsKey = "", httpPort = null }: Config,
+): string[] {
+  const { domains: domain, tlsCert: cert, tlsKey: key, httpPort: http } = settings;
+  const isSecure = speaksTls({ domains, tlsCert });
+  return [
+    tlsCert !== "" && tlsKey === "" && `${key.env}: required with ${cert.env}`,
+    tlsKey !== "" && tlsCert === "" && `${cert.env}: required with ${key.env}`,
+    domains.length > 0 && tlsCert !== "" &&
+    `${domain.env}: fetches a certificate; set either it or ${cert.env}`,
+    httpPort !== null && !isSecure &&
+    `${http.env}: redirects to HTTPS; set ${domain.env} or ${cert.env} too, or PORT alone`,
+  ].filter((problem) => problem !== false);
 }
 
 /** The lines of `--help` that list every setting. */

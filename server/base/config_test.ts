@@ -46,6 +46,19 @@ const rows: [setting: string, good: string[], bad: string[]][] = [
     "redis://:canary@db:notaport",
   ]],
   ["COLINK_PUBLIC_URL", ["https://co-link.example"], ["co-link.example", "https://"]],
+  ["COLINK_DOMAIN", [
+    "co-link.example.com",
+    "A.example.com, b.example.com",
+    "xn--bcher-kva.example",
+  ], [
+    "https://co-link.example.com",
+    "co-link.example.com:443",
+    "localhost",
+    "192.0.2.1",
+    "*.example.com",
+    "-a.example.com",
+  ]],
+  ["COLINK_ACME_DIRECTORY", ["https://ca.example/dir"], ["http://ca.example/dir", "ca.example"]],
   ["COLINK_TRUSTED_PROXIES", ["10.0.0.0/8, fd00::/8,127.0.0.1", "0.0.0.0/0", "::1"], [
     "10.0.0.0/33",
     "fe80::/129",
@@ -175,4 +188,37 @@ test("units are converted: seconds and days become milliseconds, on and off a bo
     nodeApproval: true,
   });
   expect(readConfig({ JWT_SECRET: secret }).nodeApproval).toBe(false);
+});
+
+test("with a domain the gateway listens on 443 and 80, under its name; with a certificate on 443", () => {
+  const read = (env: Record<string, string>) => readConfig({ JWT_SECRET: secret, ...env });
+  expect(read({})).toMatchObject({ port: 8080, httpPort: null, publicUrl: null });
+  expect(read({ COLINK_DOMAIN: "A.example.com,b.example.com" })).toMatchObject({
+    port: 443,
+    httpPort: 80,
+    publicUrl: "https://a.example.com",
+    domains: ["a.example.com", "b.example.com"],
+  });
+  expect(read({ COLINK_DOMAIN: "a.example.com", PORT: "8443", COLINK_HTTP_PORT: "8080" }))
+    .toMatchObject({ port: 8443, httpPort: 8080, publicUrl: "https://a.example.com:8443" });
+  expect(read({ COLINK_DOMAIN: "a.example.com", COLINK_PUBLIC_URL: "https://b.example.com" }))
+    .toMatchObject({ publicUrl: "https://b.example.com" });
+  expect(read({ COLINK_TLS_CERT: "c.pem", COLINK_TLS_KEY: "k.pem" }))
+    .toMatchObject({ port: 443, httpPort: null, publicUrl: null });
+});
+
+test("settings about certificates that do not go together are refused", () => {
+  const file = { COLINK_TLS_CERT: "c.pem", COLINK_TLS_KEY: "k.pem" };
+  expect(problemsOf({ COLINK_TLS_CERT: "c.pem" })).toEqual([
+    "COLINK_TLS_KEY: required with COLINK_TLS_CERT",
+  ]);
+  expect(problemsOf({ COLINK_TLS_KEY: "k.pem" })).toEqual([
+    "COLINK_TLS_CERT: required with COLINK_TLS_KEY",
+  ]);
+  expect(problemsOf({ ...file, COLINK_DOMAIN: "a.example.com" })).toEqual([
+    "COLINK_DOMAIN: fetches a certificate; set either it or COLINK_TLS_CERT",
+  ]);
+  expect(problemsOf({ COLINK_HTTP_PORT: "80" })).toEqual([
+    "COLINK_HTTP_PORT: redirects to HTTPS; set COLINK_DOMAIN or COLINK_TLS_CERT too, or PORT alone",
+  ]);
 });

@@ -32,6 +32,16 @@ export function whole(min: number, max: number): Reader<number> {
   };
 }
 
+/** Null for the empty text. */
+export function optional<T>(read: Reader<T>): Reader<T | null> {
+  return (given) => given === "" ? null : read(given);
+}
+
+/** Of a setting that has a default, so that its text is never empty. */
+export function required<T>(read: Reader<T | null>): Reader<T> {
+  return (given) => read(given) ?? unexpected("expected a value");
+}
+
 /** Multiplies a number by its unit. */
 export function times(unit: number, read: Reader<number>): Reader<number> {
   return (given) => read(given) * unit;
@@ -78,6 +88,20 @@ function isUrl(given: string, schemes: readonly string[]): boolean {
     return false;
   }
 }
+
+const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
+
+/** Names of hosts, each with a dot; in lower case. */
+export const domains: Reader<string[]> = (given) => {
+  const names = parts(given.toLowerCase());
+  const wrong = names.find((name) => !DOMAIN.test(name));
+  if (wrong === undefined) return names;
+  return unexpected(
+    wrong.startsWith("*.")
+      ? "a wildcard cannot be proved over HTTP: name each host"
+      : "expected names such as co-link.example.com, without https:// and port, separated by commas",
+  );
+};
 
 export const cidrs: Reader<string[]> = (given) => {
   const list = parts(given);

@@ -22,7 +22,9 @@ export function originReader(trustedProxies: readonly string[]): (c: AppContext)
     // From the right: trusted proxies append; what was there before them may be made up.
     const hops = (c.req.header("x-forwarded-for") ?? "").split(",").map((hop) => plain(hop.trim()));
     const address = hops.reverse().find((hop) => hop !== "" && !isTrusted(hop)) ?? peer;
-    return { address, isSecure: c.req.header("x-forwarded-proto") === "https" };
+    // Of a chain of proxies, the first one has the caller's connection.
+    const scheme = c.req.header("x-forwarded-proto")?.split(",", 1)[0]?.trim().toLowerCase();
+    return { address, isSecure: scheme === "https" };
   };
 }
 

@@ -53,6 +53,15 @@ test("without trusted proxies, forwarded addresses are ignored", async () => {
 test("a connection is encrypted when a trusted proxy says so", async () => {
   const headers = { "x-forwarded-proto": "https" };
   expect((await originOf("10.0.0.1", headers, PROXIES)).isSecure).toBe(true);
+  for (
+    const [scheme, isSecure] of [["https,http", true], ["HTTPS, http", true], [
+      "http,https",
+      false,
+    ]] as const
+  ) {
+    const origin = await originOf("10.0.0.1", { "x-forwarded-proto": scheme }, PROXIES);
+    expect([scheme, origin.isSecure]).toEqual([scheme, isSecure]);
+  }
   expect((await originOf("10.0.0.1", {}, PROXIES)).isSecure).toBe(false);
   expect((await originOf("203.0.113.1", headers, PROXIES)).isSecure).toBe(false);
 });

@@ -45,18 +45,22 @@ const securityHeaders: Readonly<Record<string, string>> = {
   "cross-origin-opener-policy": "same-origin",
 };
 
+/** For a year. */
+const HSTS = { "strict-transport-security": "max-age=31536000" };
+
 /**
  * A handler for GET and HEAD of everything that is not an API: answers with a listed file, else with
  * the console's page, which has its own routes. Paths that name a file (`/assets/…`, or with an
  * extension) and are not listed go to the app's `notFound`, and so do programs that look for the API:
  * an SDK would take a page for an empty answer. Reads `manifest.json` in `dir` at once, and throws
- * where the console was not built.
+ * where the console was not built. `httpsOnly`: browsers shall never come by plain HTTP again.
  */
-export function assets(dir: string): Handler {
+export function assets(dir: string, { httpsOnly = false } = {}): Handler {
   const manifest = readManifest(dir);
+  const always = httpsOnly ? { ...securityHeaders, ...HSTS } : securityHeaders;
   return (c) => {
     const asset = manifest[c.req.path] ?? (isPage(c) ? manifest[INDEX] : undefined);
-    return asset ? answer(c, dir, asset) : c.notFound();
+    return asset ? answer(c, dir, asset, always) : c.notFound();
   };
 }
 
@@ -79,12 +83,17 @@ function namesFile(path: string): boolean {
   return path.startsWith("/assets/") || /\.[^/]+$/.test(path);
 }
 
-function answer(c: Context, dir: string, asset: Asset): Response {
+function answer(
+  c: Context,
+  dir: string,
+  asset: Asset,
+  always: Readonly<Record<string, string>>,
+): Response {
   const encoding = chosenEncoding(c, asset);
   // A strong tag stands for exact bytes, so each encoding has its own.
   const etag = encoding === "identity" ? `"${asset.etag}"` : `"${asset.etag}-${encoding}"`;
   const headers = new Headers({
-    ...securityHeaders,
+    ...always,
     "cache-control": asset.immutable ? "public, max-age=31536000, immutable" : "no-cache",
     vary: "accept-encoding",
     etag,

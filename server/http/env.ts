@@ -18,6 +18,8 @@ export type CommonHeaders = AnswerHeaders & { "x-request-id": string };
 export interface AppEnv {
   Bindings: {
     server: WebServer;
+    /** That the server listens or has listened on. */
+    port: number;
   };
   Variables: {
     /** See answerHeaders. */

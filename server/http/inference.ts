@@ -17,6 +17,8 @@ import { requestLog } from "./request_log.ts";
 
 interface InferenceRequest extends IncomingRequest {
   server: WebServer;
+  /** That the server listens on. */
+  port: number;
   /** Set on every answer. */
   headers: AnswerHeaders;
   /** The caller's network address. */
@@ -27,13 +29,13 @@ interface InferenceRequest extends IncomingRequest {
 export function inference(endpoint: EndpointRow, parts: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const request = c.req.raw;
-    const { server } = c.env;
+    const { server, port } = c.env;
     const requestId = newRequestId();
     const headers = callHeaders(requestId, endpoint.errorFormat, request.headers);
     const startedMs = parts.clock.monotonic();
     try {
       const address = () => parts.origin(c).address;
-      const received = { request, server, requestId, headers, startedMs, address };
+      const received = { request, server, port, requestId, headers, startedMs, address };
       return await answer(received, endpoint, parts);
     } catch (error) {
       const { path, errorFormat: format } = endpoint;
@@ -81,7 +83,7 @@ async function answer(
 /** Runs the call. The body is given up when an answer has begun, because no other node can then take over, and at the end. */
 function run(
   call: Call,
-  { request, server, headers, address }: InferenceRequest,
+  { request, server, port, headers, address }: InferenceRequest,
   endpoint: EndpointRow,
   { held, key }: { held: HeldBody; key: Key },
   parts: AppParts,
@@ -92,7 +94,7 @@ function run(
   const connection = {
     // Closes the connection of a caller that neither takes the rest nor sends another request.
     ending: () => server.timeout(request, config.callerIdleMs / 1000),
-    progress: () => parts.sendQueues.of(server.port, server.requestIP(request)?.port),
+    progress: () => parts.sendQueues.of(port, server.requestIP(request)?.port),
   };
   const onBegin = () => held.release();
   const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection, onBegin);

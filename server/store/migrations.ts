@@ -16,4 +16,11 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   addFreshUsage,
   // Version 4: nodes that are long gone are found without reading all of them.
   (db) => db.schema.createIndex("nodes_gone").on("nodes").column("gone_at").execute(),
+  // Version 5: what gateways on one database share, such as a certificate.
+  (db) =>
+    db.schema.createTable("shared_items")
+      .addColumn("name", "text", (name) => name.primaryKey())
+      .addColumn("value", "text", (value) => value.notNull())
+      .addColumn("expires_at", "bigint", (time) => time.notNull())
+      .execute(),
 ];

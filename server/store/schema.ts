@@ -255,6 +255,7 @@ export interface Schema {
   /** What administrators have set, as JSON. */
   settings: { name: string; value: string };
   audit: StoredOf<typeof audit>;
+  shared_items: { name: string; value: string; expires_at: number };
   /** Models that were offered once. */
   known_models: { name: string; seen_at: number };
 }

@@ -21,6 +21,7 @@ import {
 } from "./schema.ts";
 import { SessionTable } from "./sessions.ts";
 import { SettingTable } from "./settings.ts";
+import { SharedItemTable } from "./shared_items.ts";
 import type { NewPasswordHash, Store } from "./store.ts";
 import { UsageTable } from "./usage.ts";
 import { UserTable } from "./users.ts";
@@ -36,6 +37,7 @@ export class SqlStore implements Store {
   readonly usage: UsageTable;
   readonly settings: SettingTable;
   readonly audit: AuditTable;
+  readonly sharedItems: SharedItemTable;
   readonly #database: Database;
 
   constructor(private readonly backend: Backend) {
@@ -50,6 +52,7 @@ export class SqlStore implements Store {
     this.usage = new UsageTable(database);
     this.settings = new SettingTable(database);
     this.audit = new AuditTable(database);
+    this.sharedItems = new SharedItemTable(database);
   }
 
   migrate(): Promise<void> {

@@ -7,6 +7,7 @@ import type { KeyTable } from "./keys.ts";
 import type { NodeTable } from "./nodes.ts";
 import type { SessionTable } from "./sessions.ts";
 import type { SettingTable } from "./settings.ts";
+import type { SharedItemTable } from "./shared_items.ts";
 import type { UsageTable } from "./usage.ts";
 import type { UserTable } from "./users.ts";
 import type { AccountRow, AttemptEntry, KeyKind, KeyRow, LedgerEntry, Role } from "./schema.ts";
@@ -64,6 +65,7 @@ export interface Store {
   readonly usage: UsageTable;
   readonly settings: SettingTable;
   readonly audit: AuditTable;
+  readonly sharedItems: SharedItemTable;
 
   /** The latest `limit` models that nodes ever offered. */
   knownModels(limit: number): Promise<string[]>;

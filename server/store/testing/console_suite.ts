@@ -578,5 +578,30 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       const some = await store.audit.page({ actor, action: "key.revoked", limit: 9 });
       expect(some.map(({ detail }) => detail.i)).toEqual([3, 1]);
     });
+
+    test("shares items until they expire; a claimed one is one gateway's until then, or until it is released", async () => {
+      const items = store.sharedItems;
+      const name = (what: string) => `${crypto.randomUUID()} ${what}`;
+      const lock = name("lock");
+      const first = { name: lock, value: "first", expiresAt: 10 };
+      const second = { name: lock, value: "second", expiresAt: 20 };
+      expect(await items.claim(first, 0)).toBe(true);
+      expect(await items.claim(second, 9)).toBe(false);
+      expect(await items.find(lock, 9)).toBe("first");
+      expect(await items.find(lock, 10)).toBeNull();
+      expect(await items.claim(second, 10)).toBe(true);
+      await items.release(first);
+      expect(await items.find(lock, 10)).toBe("second");
+      await items.release(second);
+      expect(await items.find(lock, 10)).toBeNull();
+
+      const prefix = name("challenge ");
+      await items.put({ name: `${prefix}a`, value: "1", expiresAt: 5 });
+      await items.put({ name: `${prefix}b`, value: "2", expiresAt: 7 });
+      await items.put({ name: `${prefix}b`, value: "3", expiresAt: Number.MAX_SAFE_INTEGER });
+      expect(await items.startingWith(prefix, 5)).toEqual(new Map([[`${prefix}b`, "3"]]));
+      await items.removeExpired(6);
+      expect([...(await items.startingWith(prefix, 0)).keys()]).toEqual([`${prefix}b`]);
+    });
   });
 }
