@@ -23,10 +23,14 @@ export const ModelView = z.object({
   waiting: z.number().describe("Calls that wait for it."),
   capabilities: z.object({
     endpoints: z.array(z.string())
-      .describe("Paths: `/v1/chat/completions` … Every model has at least that one."),
-    context_length: z.number().nullable().describe("Tokens; null: not known."),
+      .describe("Paths: `/v1/chat/completions` … A model that cannot chat lacks that one."),
+    context_length: z.number().nullable()
+      .describe("Prompt and answer together, in tokens; null: not known, here and below."),
+    max_output_tokens: z.number().nullable(),
     tools: z.boolean().nullable(),
     vision: z.boolean().nullable(),
+    thinking: z.boolean().nullable().describe("Whether it can reason before it answers."),
+    loaded: z.boolean().nullable().describe("Whether it is in memory at one of its nodes."),
   }),
   nodes: z.array(ModelNode),
 }).meta({ id: "Model" });

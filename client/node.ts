@@ -71,8 +71,12 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     world,
   });
   const announceModels = () => {
+    const before = withoutLoaded(announced);
     announced = announcementOf(catalogue, world.log);
-    world.log.info({ models: announced.models }, "offers other models, or knows more of them");
+    // Models come into memory and leave it all day long.
+    if (withoutLoaded(announced) !== before) {
+      world.log.info({ models: announced.models }, "offers other models, or knows more of them");
+    }
     session.announceModels();
   };
   const modelWatch = new ModelWatch(catalogue, world, announceModels);
@@ -97,6 +101,11 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       };
     },
   };
+}
+
+/** What is announced, but for what is in memory, as one text. */
+function withoutLoaded({ models, capabilities }: Announcement): string {
+  return JSON.stringify(models.map((model) => [model, { ...capabilities[model], loaded: null }]));
 }
 
 function announcementOf(catalogue: Catalogue, log: World["log"]): Announcement {

@@ -67,10 +67,16 @@ export type FrameTypeV2 = typeof FrameTypeV2[keyof typeof FrameTypeV2];
 export interface ModelCapabilities {
   /** Paths such as `/v1/chat/completions`, see endpoint.ts. Absent: only that one. */
   endpoints?: string[];
-  /** In tokens. */
+  /** Prompt and answer together, in tokens. */
   context_length?: number;
+  /** The longest answer, in tokens. */
+  max_output_tokens?: number;
   tools?: boolean;
   vision?: boolean;
+  /** Whether it can reason before it answers. */
+  thinking?: boolean;
+  /** Whether it is in memory now, so that its first token does not wait for it. */
+  loaded?: boolean;
 }
 
 /**

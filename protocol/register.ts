@@ -55,17 +55,17 @@ export function capabilitiesProblem(capabilities: unknown): string | null {
 
 function factsProblem(facts: unknown): string | null {
   if (!isObject(facts)) return "must be an object";
-  const { endpoints, context_length } = facts;
+  const { endpoints } = facts;
   if (endpoints !== undefined && !isListOfPaths(endpoints)) {
     return `endpoints must be a list of at most ${MAX_ENDPOINTS} paths`;
   }
-  if (
-    context_length !== undefined &&
-    !(Number.isSafeInteger(context_length) && (context_length as number) > 0)
-  ) {
-    return "context_length must be a whole number of 1 or more";
+  for (const name of ["context_length", "max_output_tokens"]) {
+    const count = facts[name];
+    if (count !== undefined && !(Number.isSafeInteger(count) && (count as number) > 0)) {
+      return `${name} must be a whole number of 1 or more`;
+    }
   }
-  for (const flag of ["tools", "vision"]) {
+  for (const flag of ["tools", "vision", "thinking", "loaded"]) {
     if (facts[flag] !== undefined && typeof facts[flag] !== "boolean") {
       return `${flag} must be true or false`;
     }

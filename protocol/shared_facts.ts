@@ -17,6 +17,12 @@ export function everyOf(flags: readonly Stated<boolean>[]): boolean | null {
   return flags.length === 0 || flags.some(isUnknown) ? null : true;
 }
 
+/** Whether one of the flags is true; null: none is true, and not all are known. */
+export function anyOf(flags: readonly Stated<boolean>[]): boolean | null {
+  if (flags.includes(true)) return true;
+  return flags.length === 0 || flags.some(isUnknown) ? null : false;
+}
+
 function isUnknown(fact: unknown): boolean {
   return fact === null || fact === undefined;
 }

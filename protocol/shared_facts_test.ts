@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { everyOf, leastOf } from "./shared_facts.ts";
+import { anyOf, everyOf, leastOf } from "./shared_facts.ts";
 
 test("a flag holds where every server states it, and is unknown where one says nothing", () => {
   expect(everyOf([true, true])).toBe(true);
@@ -20,4 +20,11 @@ test("a number is the least of all, and unknown where one server says nothing", 
   expect(leastOf([8192, null])).toBeNull();
   expect(leastOf([undefined, 4096])).toBeNull();
   expect(leastOf([])).toBeNull();
+});
+
+test("one server with it is enough for a flag of any", () => {
+  expect(anyOf([false, true, null])).toBe(true);
+  expect(anyOf([false, false])).toBe(false);
+  expect(anyOf([false, undefined])).toBeNull();
+  expect(anyOf([])).toBeNull();
 });

@@ -18,7 +18,7 @@ import {
 import type { AnswerEvent } from "./bridge/answer_event.ts";
 import { bridged, bridgedEndpoints } from "./bridge/bridge.ts";
 import type { ModelRequest } from "./bridge/model_request.ts";
-import { quirksOf, quirksShape } from "./chat/quirks.ts";
+import { isKnownHost, quirksShape } from "./chat/quirks.ts";
 import { ClaudeProvider } from "./claude/claude_provider.ts";
 import { ClaudeUpstream } from "./claude/claude_upstream.ts";
 import { MessagesRelay } from "./claude/messages_relay.ts";
@@ -28,9 +28,13 @@ import { OpenAiRelay } from "./openai/openai_relay.ts";
 import { askResponses } from "./openai/responses_provider.ts";
 import { TokenCounter } from "./openai/token_counter.ts";
 import type { ProviderOptions } from "./provider_options.ts";
+import { ModelServer } from "./servers/model_server.ts";
+import { NativeApi } from "./servers/native_api.ts";
+import { purposesByName } from "./servers/purpose_by_name.ts";
+import type { ModelDetails, Purpose } from "./servers/server_kind.ts";
 import { LazyIterator } from "./sse/lazy_iterator.ts";
 import { type AddressRule, baseUrlOf } from "./upstream/base_url.ts";
-import { readListing } from "./upstream/model_listing.ts";
+import { listEntries, modelsIn } from "./upstream/model_listing.ts";
 import { Upstream } from "./upstream/upstream.ts";
 
 /** Many servers have another base path (`/openai`, `/api/v1beta`), so only a bare host surely lacks the version. */
@@ -60,6 +64,7 @@ export class OpenAiAdapter implements Adapter {
   readonly #chat: ChatProvider;
   readonly #claude: ClaudeProvider;
   readonly #tokens: TokenCounter;
+  readonly #server: ModelServer;
   /** The endpoints of models whose list entry names them. */
   readonly #listed = new Map<string, readonly string[]>();
   /** Endpoints that the server turned out not to have. */
@@ -80,21 +85,46 @@ export class OpenAiAdapter implements Adapter {
     const claude = new ClaudeUpstream(this.#upstream, world);
     this.#messages = new MessagesRelay(claude, options.headers);
     this.#claude = new ClaudeProvider(claude, world);
-    this.#tokens = new TokenCounter(this.#upstream);
-    this.#chat = new ChatProvider(this.#relay, quirksOf(baseUrl.hostname, options.quirks));
+    const api = new NativeApi(this.#upstream);
+    this.#tokens = new TokenCounter(api);
+    this.#server = new ModelServer(api, isKnownHost(baseUrl.hostname), world);
+    this.#chat = new ChatProvider(this.#relay, baseUrl.hostname, options.quirks);
   }
 
   async models(signal: AbortSignal): Promise<ListedModel[]> {
-    const models = readListing(await this.#upstream.read("models", signal));
+    const { text, server } = await this.#upstream.read("models", signal);
+    const entries = listEntries(text);
+    const listed = modelsIn(entries);
     this.#listed.clear();
     // An upgraded server may have more.
     this.#missing.clear();
     this.#tokens.forget();
-    for (const { id, capabilities: { endpoints, context_length } } of models) {
+    for (const { id, capabilities: { endpoints } } of listed) {
       if (endpoints !== undefined) this.#listed.set(id, endpoints);
-      if (context_length !== undefined) this.#chat.noteContext(id, context_length);
     }
-    return models.map(({ id, capabilities }) => ({ id, capabilities: withBridged(capabilities) }));
+    const facts = await this.#server.facts({ header: server, entries }, signal);
+    const models = listed.map(({ id, capabilities }) => ({
+      id,
+      capabilities: this.#known(id, capabilities, facts.details.get(id)),
+    }));
+    this.#chat.describe(facts, new Map(models.map(({ id, capabilities }) => [id, capabilities])));
+    return models;
+  }
+
+  /** What list and server say of a model; the server's own API knows better. */
+  #known(id: string, listed: ModelCapabilities, details: ModelDetails = {}): ModelCapabilities {
+    const { purposes = listed.endpoints ? undefined : purposesByName(id), ...facts } = details;
+    const { systemFirst: _, ...capabilities } = { ...listed, ...facts };
+    const endpoints = purposes ? this.#endpointsFor(purposes) : listed.endpoints;
+    return withBridged({ ...capabilities, ...(endpoints ? { endpoints: [...endpoints] } : {}) });
+  }
+
+  #endpointsFor(purposes: readonly Purpose[]): readonly Endpoint[] {
+    const ofChat = (path: Endpoint) =>
+      this.usualEndpoints.includes(path) && path !== Endpoint.embeddings;
+    return this.endpoints.filter((path) =>
+      purposes.some((purpose) => purpose === "chat" ? ofChat(path) : path === endpointOf[purpose])
+    );
   }
 
   answer(call: AdapterCall): AsyncIterable<Piece> {
@@ -185,6 +215,14 @@ export class OpenAiAdapter implements Adapter {
     return present.length > 0 ? present : all;
   }
 }
+
+/** Where models that do not chat are served. */
+const endpointOf: Readonly<Record<Exclude<Purpose, "chat">, Endpoint | null>> = Object.freeze({
+  embeddings: Endpoint.embeddings,
+  moderations: Endpoint.moderations,
+  rerank: Endpoint.rerank,
+  other: null,
+});
 
 const ofEveryChat: readonly Endpoint[] = [...bridgedEndpoints, Endpoint.count_tokens];
 

@@ -1,6 +1,12 @@
 /** The node's models: for each name that callers ask for, the providers that serve it and their own name for it. */
 
-import { type Endpoint, everyOf, leastOf, type ModelCapabilities } from "../../protocol/mod.ts";
+import {
+  anyOf,
+  type Endpoint,
+  everyOf,
+  leastOf,
+  type ModelCapabilities,
+} from "../../protocol/mod.ts";
 import { type Adapter, endpointsServed } from "../adapter/adapter.ts";
 import { providerTypes } from "../adapter/provider_types.ts";
 import type { NodeConfig } from "../config/config.ts";
@@ -95,10 +101,16 @@ function capabilitiesOf(offers: readonly Offer[]): ModelCapabilities {
   const contextLength = leastOf(all.map(({ context_length }) => context_length));
   const tools = everyOf(all.map(({ tools }) => tools));
   const vision = everyOf(all.map(({ vision }) => vision));
+  const thinking = everyOf(all.map(({ thinking }) => thinking));
+  const loaded = anyOf(all.map(({ loaded }) => loaded));
+  const maxOutputTokens = leastOf(all.map(({ max_output_tokens }) => max_output_tokens));
   return {
     endpoints: [...new Set(offers.flatMap(({ endpoints }) => endpoints))],
     ...(contextLength !== null && { context_length: contextLength }),
+    ...(maxOutputTokens !== null && { max_output_tokens: maxOutputTokens }),
     ...(tools !== null && { tools }),
     ...(vision !== null && { vision }),
+    ...(thinking !== null && { thinking }),
+    ...(loaded !== null && { loaded }),
   };
 }

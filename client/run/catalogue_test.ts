@@ -57,14 +57,34 @@ test("a name that two providers offer is tried at the first, then at the second"
 
 test("of a name with two offers, only what both can is promised", async () => {
   const catalogue = catalogueOf({
-    a: [{ id: "m", context_length: 8192, tools: true, vision: true }],
-    b: [{ id: "m", context_length: 4096, tools: true, vision: false }],
+    a: [{
+      id: "m",
+      context_length: 8192,
+      max_output_tokens: 32,
+      tools: true,
+      vision: true,
+      thinking: true,
+      loaded: true,
+    }],
+    b: [{
+      id: "m",
+      context_length: 4096,
+      max_output_tokens: 64,
+      tools: true,
+      vision: false,
+      thinking: true,
+      loaded: false,
+    }],
   }, [{ host: "a" }, { host: "b" }]);
   await refreshed(catalogue);
   expect(catalogue.capabilities.m).toMatchObject({
     context_length: 4096,
+    max_output_tokens: 32,
     tools: true,
     vision: false,
+    thinking: true,
+    // In memory at one of them is in memory.
+    loaded: true,
   });
 });
 

@@ -5,8 +5,8 @@ import type { Catalogue } from "./catalogue.ts";
 import type { Provider } from "./provider.ts";
 import { pause, type World } from "../world.ts";
 
-/** The interval for providers whose own list is what they offer. */
-const AUTO_EVERY_MS = 60_000;
+/** The interval for providers whose own list is what they offer, or that say which models are in memory. */
+const OFTEN_MS = 60_000;
 /** The interval for the others, whose list only adds facts about the models that the owner named. */
 const FACTS_EVERY_MS = 60 * 60_000;
 const ANSWER_WITHIN_MS = 10_000;
@@ -41,9 +41,10 @@ export class ModelWatch {
   }
 
   async #watch(provider: Provider): Promise<void> {
-    const everyMs = provider.isAuto ? AUTO_EVERY_MS : FACTS_EVERY_MS;
     while (!this.#stopping.signal.aborted) {
       await this.#refresh(provider);
+      const isOften = provider.isAuto || provider.reportsLoading;
+      const everyMs = isOften ? OFTEN_MS : FACTS_EVERY_MS;
       await pause(this.world, everyMs, this.#stopping.signal);
     }
   }

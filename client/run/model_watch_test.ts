@@ -227,6 +227,13 @@ test("a provider is polled every minute where its list is what is offered, else 
   }
 });
 
+test("a provider of named models that says what is in memory is polled every minute", async () => {
+  const listed = [{ id: "a", capabilities: { loaded: false } }];
+  const { world, asked } = watchOver(named, () => Promise.resolve(listed));
+  await world.pass(MINUTE_MS);
+  expect(asked()).toBe(2);
+});
+
 test("a stopped watch polls no more, aborts its request, and logs nothing", async () => {
   const signals: AbortSignal[] = [];
   const { world, watch, asked } = watchOver("auto", (signal) => {

@@ -42,6 +42,11 @@ export class Provider {
     return this.#listed !== null;
   }
 
+  /** Whether the provider says which models are in memory, which changes often. */
+  get reportsLoading(): boolean {
+    return this.#listed?.some(({ capabilities }) => capabilities.loaded !== undefined) ?? false;
+  }
+
   /** Fetches the provider's list. Throws an UpstreamFailure; the list before it then stays. */
   async refresh(signal: AbortSignal): Promise<void> {
     const listed = await this.adapter.models?.(signal) ?? [];
@@ -82,7 +87,9 @@ export class Provider {
   #offer(model: ModelConfig): Offer {
     const { local } = model;
     const listed = this.#listed?.find(({ id }) => id === local)?.capabilities ?? {};
-    const { endpoints: listedEndpoints, ...capabilities } = listed;
+    const { endpoints, ...capabilities } = listed;
+    // The owner knows better than a list by which a model that was named serves nothing here.
+    const listedEndpoints = this.isAuto || endpoints?.length ? endpoints : undefined;
     const configured = (model.endpoints ?? this.config.endpoints)?.map((name) => Endpoint[name]);
     const served = endpointsServed(this.adapter);
     const wanted = configured ?? listedEndpoints ?? this.adapter.usualEndpoints ?? served;

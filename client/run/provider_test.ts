@@ -128,3 +128,11 @@ test("capabilities in the list are known for named models too", async () => {
   const provider = await listing(models, [{ id: "a", capabilities }]);
   expect(provider.offers().get("pro")?.capabilities).toEqual(capabilities);
 });
+
+test("a model that by its list serves nothing here is offered only if the owner has named it", async () => {
+  const none = { id: "a", capabilities: { endpoints: [] } };
+  expect(names(await listing("auto", [none]))).toEqual([]);
+  expect(endpointsOf(await listing([{ local: "a" }], [none]))).toEqual({
+    a: [chat, embeddings, messages],
+  });
+});

@@ -22,8 +22,11 @@ export function models(nodes: readonly NodeView[]): ModelView[] {
       capabilities: {
         endpoints: ["/v1/chat/completions", ...(isVision ? ["/v1/responses"] : [])],
         context_length: isVision ? 128_000 : 32_768,
+        max_output_tokens: null,
         tools: /llama|gpt|Qwen/.test(id),
         vision: isVision,
+        thinking: /gpt|Qwen/.test(id),
+        loaded: slots > 0,
       },
       nodes: servers.map(({ id, name, state, active_tasks, max_parallel, mine }) => ({
         id,

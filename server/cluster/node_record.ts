@@ -1,13 +1,13 @@
 /** A node as its gateway publishes it to the others: plain JSON. Owners' decisions about it are read from the database. */
 
-import type { ModelFacts } from "../node/model_facts.ts";
+import { allFacts, type ModelFacts } from "../node/model_facts.ts";
 import type { Node, NodeIdentity, NodeOffer } from "../node/node.ts";
 
 /** Field names are shared with gateways of other versions. */
 export interface NodeRecord {
   /** `id` is the node's public id, `identity` its node key. */
   who: { id: string; identity: string; accountId: string; keyId: string };
-  offer: Omit<NodeOffer, "facts"> & { facts?: [model: string, facts: ModelFacts][] };
+  offer: Omit<NodeOffer, "facts"> & { facts?: [model: string, facts: Partial<ModelFacts>][] };
   isDraining: boolean;
   /** UTC milliseconds by the clock of the node's gateway. */
   connectedAt: number;
@@ -34,5 +34,7 @@ export function identityIn({ who: { id, identity, accountId, keyId } }: NodeReco
 }
 
 export function offerIn({ offer: { facts, ...offer } }: NodeRecord): NodeOffer {
-  return facts === undefined ? offer : { ...offer, facts: new Map(facts) };
+  if (facts === undefined) return offer;
+  // Gateways of other versions know fewer facts.
+  return { ...offer, facts: new Map(facts.map(([model, known]) => [model, allFacts(known)])) };
 }

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { decodeV2, HEADER_BYTES, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 import { Node } from "../node/node.ts";
+import { allFacts } from "../node/model_facts.ts";
 import { identityIn, offerIn, recordOf } from "./node_record.ts";
 import { decodePeerMessage, encodePeerMessage, isPeerMessage } from "./peer_message.ts";
 import type { PeerMessage } from "./peer_message.ts";
@@ -85,26 +86,37 @@ describe("a node's record", () => {
     tools: true,
     vision: null,
   } as const;
+  const whole = allFacts(facts);
   const offer = { name: "N", agent: "co-link/1", maxParallel: 2, models: ["m", "x"] };
   const connection = { start: () => null, close() {} };
 
   test("is this JSON, whatever the program calls its fields", () => {
-    const stated = { ...offer, facts: new Map([["m", facts]]) };
+    const stated = { ...offer, facts: new Map([["m", whole]]) };
     const node = new Node(who, stated, connection, 11, null, { isDraining: true });
     expect(JSON.stringify(recordOf(node, 22))).toBe(
       '{"who":{"id":"n","identity":"k/n","accountId":"a","keyId":"key"},' +
         '"offer":{"name":"N","agent":"co-link/1","maxParallel":2,"models":["m","x"],' +
-        '"facts":[["m",{"endpoints":["/v1/messages"],"contextLength":9,"tools":true,"vision":null}]]},' +
+        '"facts":[["m",{"endpoints":["/v1/messages"],"contextLength":9,"maxOutputTokens":null,"tools":true,' +
+        '"vision":null,"thinking":null,"loaded":null}]]},' +
         '"isDraining":true,"connectedAt":11,"sinceMs":22}',
     );
   });
 
   test("is read as the same identity and offer, with facts or without", () => {
-    for (const one of [offer, { ...offer, facts: new Map([["m", facts]]) }]) {
+    for (const one of [offer, { ...offer, facts: new Map([["m", whole]]) }]) {
       const record = recordOf(new Node(who, one, connection, 11), 22);
       const read = JSON.parse(JSON.stringify(record)) as typeof record;
       expect(identityIn(read)).toEqual(who);
       expect(offerIn(read)).toEqual(one);
     }
+  });
+
+  test("is read from a gateway of an older version, which knows fewer facts", () => {
+    const record = recordOf(new Node(who, offer, connection, 11), 22);
+    const older = {
+      ...record,
+      offer: { ...record.offer, facts: [["m", facts] as [string, object]] },
+    };
+    expect(offerIn(older).facts?.get("m")).toEqual(whole);
   });
 });

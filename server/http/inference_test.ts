@@ -5,6 +5,7 @@ import type { ErrorView } from "../../api/mod.ts";
 import { newToken } from "../account/tokens.ts";
 import type { AttemptSink } from "../node/attempt.ts";
 import { endpoints } from "./endpoints.ts";
+import { allFacts } from "../node/model_facts.ts";
 import { type Script, type TestAccount, TestApp } from "./testing/test_app.ts";
 
 let app: TestApp;
@@ -20,13 +21,7 @@ const answerOk: Script = (sink, { stream }) => {
 beforeAll(async () => {
   app = await TestApp.start({ COLINK_DEADLINE_SECONDS: "60", COLINK_DEFAULT_RPM: "1000" });
   owner = await app.account("owner@example.org");
-  const endpointsOfM = { endpoints: endpoints.map(({ path }) => path) };
-  const facts = new Map([["m", {
-    ...endpointsOfM,
-    contextLength: null,
-    tools: null,
-    vision: null,
-  }]]);
+  const facts = new Map([["m", allFacts({ endpoints: endpoints.map(({ path }) => path) })]]);
   app.join(owner, { name: "n", maxParallel: 100, facts }, (sink, order) => script(sink, order));
 });
 afterAll(() => app.stop());

@@ -63,18 +63,31 @@ function mayUse(key: Key, model: string): boolean {
   return key.models === null || key.models.includes(model);
 }
 
+/** Clients read the context length under the name of the server that they were made for. */
+type ContextNames = Partial<Record<"context_window" | "max_model_len", number>>;
+
 /** Leaves out what is not known: some clients fail on null. */
-function openAiView({ id, facts }: Model, startedAt: number): OpenAI.Model & ModelCapabilities {
-  const { endpoints, contextLength, tools, vision } = facts;
+function openAiView(
+  { id, facts }: Model,
+  startedAt: number,
+): OpenAI.Model & ModelCapabilities & ContextNames {
+  const { endpoints, contextLength, maxOutputTokens, tools, vision, thinking, loaded } = facts;
   return {
     id,
     object: "model",
     created: Math.floor(startedAt / 1000),
     owned_by: "co-link",
     endpoints: [...endpoints],
-    ...(contextLength === null ? {} : { context_length: contextLength }),
+    ...(contextLength === null ? {} : {
+      context_length: contextLength,
+      context_window: contextLength,
+      max_model_len: contextLength,
+    }),
+    ...(maxOutputTokens === null ? {} : { max_output_tokens: maxOutputTokens }),
     ...(tools === null ? {} : { tools }),
     ...(vision === null ? {} : { vision }),
+    ...(thinking === null ? {} : { thinking }),
+    ...(loaded === null ? {} : { loaded }),
   };
 }
 
@@ -105,7 +118,8 @@ function anthropicView({ id, facts }: Model, startedAt: number): Anthropic.Model
     created_at: new Date(startedAt).toISOString(),
     capabilities: null,
     max_input_tokens: facts.contextLength,
-    max_tokens: null,
+    // The largest `max_tokens` of a request: nodes clamp it to what the context leaves.
+    max_tokens: facts.maxOutputTokens ?? facts.contextLength,
     lifecycle: "active",
     line: null,
     deprecated_at: null,

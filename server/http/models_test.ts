@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ErrorView } from "../../api/mod.ts";
 import { Endpoint } from "../../protocol/mod.ts";
-import type { ModelFacts } from "../node/model_facts.ts";
+import { allFacts } from "../node/model_facts.ts";
 import { type TestAccount, TestApp } from "./testing/test_app.ts";
 
 let app: TestApp;
@@ -12,14 +12,16 @@ let me: TestAccount;
 beforeAll(async () => {
   app = await TestApp.start();
   me = await app.account("me@example.org");
-  const facts = { contextLength: 1000, tools: true, vision: null };
+  const facts = { contextLength: 1000, tools: true, thinking: false, loaded: true };
   const callable = ["a", "b", "c", "d", "org/e"];
   app.join(me, {
     name: "n",
     models: [...callable, "chat-only"],
-    facts: new Map<string, ModelFacts>([
-      ...callable.map((id) => [id, { ...facts, endpoints: [Endpoint.messages] }] as const),
-      ["chat-only", { ...facts, endpoints: [Endpoint.chat] }],
+    facts: new Map([
+      ...callable.map((id) =>
+        [id, allFacts({ ...facts, endpoints: [Endpoint.messages] })] as const
+      ),
+      ["chat-only", allFacts({ ...facts, maxOutputTokens: 64, endpoints: [Endpoint.chat] })],
     ]),
   });
 });
@@ -49,8 +51,13 @@ describe("OpenAI's list", () => {
       owned_by: "co-link",
       endpoints: [Endpoint.messages],
       context_length: 1000,
+      context_window: 1000,
+      max_model_len: 1000,
       tools: true,
+      thinking: false,
+      loaded: true,
     });
+    expect(json.data[3]).toMatchObject({ id: "chat-only", max_output_tokens: 64 });
   });
 
   test("has only the models that the key may use", async () => {
@@ -127,12 +134,7 @@ describe("Anthropic's list", () => {
 
   test("has twenty models a page unless a limit is set, and a thousand at most", async () => {
     const models = Array.from({ length: 1001 }, (_, i) => `x${i}`);
-    const facts = {
-      contextLength: null,
-      tools: null,
-      vision: null,
-      endpoints: [Endpoint.messages],
-    };
+    const facts = allFacts({ endpoints: [Endpoint.messages] });
     const node = app.join(me, {
       name: "many",
       models,

@@ -131,7 +131,12 @@ describe("the beginning of a link in wire v2", () => {
   test("REGISTER states what the models can do; other models are ignored", () => {
     const harness = new LinkHarness();
     const capabilities = {
-      m: { endpoints: ["/v1/messages", "/v9/later"], context_length: 8192, vision: false },
+      m: {
+        endpoints: ["/v1/messages", "/v9/later"],
+        context_length: 8192,
+        vision: false,
+        loaded: true,
+      },
       stranger: { tools: true },
     };
     harness.register(harness.dial({ wire: 2 }), { models: ["m", "n"], capabilities } as never);
@@ -140,8 +145,11 @@ describe("the beginning of a link in wire v2", () => {
       new Map([["m", {
         endpoints: ["/v1/messages"],
         contextLength: 8192,
+        maxOutputTokens: null,
         tools: null,
         vision: false,
+        thinking: null,
+        loaded: true,
       }]]),
     );
     expect([...node!.services()]).toEqual([

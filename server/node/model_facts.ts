@@ -1,6 +1,7 @@
 /** What is known of a model: as one node states it, or as all nodes that serve it state it together. */
 
 import {
+  anyOf,
   type Endpoint,
   endpointsOf,
   everyOf,
@@ -11,10 +12,16 @@ import {
 export interface ModelFacts {
   /** Where it can be called; in the protocol's order. */
   readonly endpoints: readonly Endpoint[];
-  /** In tokens; null: unknown. */
+  /** Prompt and answer together, in tokens; null: unknown, here and below. */
   readonly contextLength: number | null;
+  /** The longest answer, in tokens. */
+  readonly maxOutputTokens: number | null;
   readonly tools: boolean | null;
   readonly vision: boolean | null;
+  /** Whether it can reason before it answers. */
+  readonly thinking: boolean | null;
+  /** Whether it is in memory now, at one of its nodes at least. */
+  readonly loaded: boolean | null;
 }
 
 /** By model. */
@@ -22,6 +29,11 @@ export type FactsByModel = ReadonlyMap<string, ModelFacts>;
 
 /** What is assumed of a model whose capabilities the node did not announce. */
 const UNANNOUNCED = factsOf(undefined);
+
+/** The facts, with what they lack as for a model of which nothing is known. */
+export function allFacts(known: Partial<ModelFacts>): ModelFacts {
+  return { ...UNANNOUNCED, ...known };
+}
 
 export function factsIn(facts: FactsByModel | undefined, model: string): ModelFacts {
   return facts?.get(model) ?? UNANNOUNCED;
@@ -45,8 +57,11 @@ export function together(all: readonly ModelFacts[]): ModelFacts {
   return {
     endpoints,
     contextLength: leastOf(all.map(({ contextLength }) => contextLength)),
+    maxOutputTokens: leastOf(all.map(({ maxOutputTokens }) => maxOutputTokens)),
     tools: everyOf(all.map(({ tools }) => tools)),
     vision: everyOf(all.map(({ vision }) => vision)),
+    thinking: everyOf(all.map(({ thinking }) => thinking)),
+    loaded: anyOf(all.map(({ loaded }) => loaded)),
   };
 }
 
@@ -54,7 +69,10 @@ function factsOf(stated: ModelCapabilities | undefined): ModelFacts {
   return {
     endpoints: endpointsOf(stated),
     contextLength: stated?.context_length ?? null,
+    maxOutputTokens: stated?.max_output_tokens ?? null,
     tools: stated?.tools ?? null,
     vision: stated?.vision ?? null,
+    thinking: stated?.thinking ?? null,
+    loaded: stated?.loaded ?? null,
   };
 }

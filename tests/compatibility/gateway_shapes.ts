@@ -51,8 +51,13 @@ const modelShape = z.strictObject({
   owned_by: z.string(),
   endpoints,
   context_length: z.int().positive().optional(),
+  context_window: z.int().positive().optional(),
+  max_model_len: z.int().positive().optional(),
+  max_output_tokens: z.int().positive().optional(),
   tools: z.boolean().optional(),
   vision: z.boolean().optional(),
+  thinking: z.boolean().optional(),
+  loaded: z.boolean().optional(),
 });
 
 const anthropicModelShape = z.strictObject({
@@ -62,7 +67,7 @@ const anthropicModelShape = z.strictObject({
   created_at: z.iso.datetime(),
   capabilities: z.null(),
   max_input_tokens: z.int().positive().nullable(),
-  max_tokens: z.null(),
+  max_tokens: z.int().positive().nullable(),
   lifecycle: z.literal("active"),
   line: z.null(),
   deprecated_at: z.null(),

@@ -31,6 +31,13 @@ const lessons: readonly Lesson[] = [
       : null,
   contextLesson,
   effortLesson,
+  // Mistral: Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.
+  ({ message, quirks }) => {
+    const chars = /\bcall id\b.*\blength of (\d+)/i.exec(message)?.[1];
+    return quirks.callIdChars === null && chars !== undefined
+      ? { callIdChars: Number(chars) }
+      : null;
+  },
   ({ message, quirks: { reasoningField } }) =>
     reasoningField !== null && isUnknown(reasoningField, message) ? { reasoningField: null } : null,
   ({ message, param, quirks }) => {
@@ -92,7 +99,7 @@ function effortLesson({ message, param, quirks }: Rejection): Partial<Quirks> | 
     /reasoning[_ ]effort|does not support (?:thinking|reasoning)/i.test(message);
   if (!isEffort) return null;
   const listed = /supported (?:values|options)\b(.*)/i.exec(message)?.[1] ??
-    /\b(?:one of|must be|expected)\b(.*)/i.exec(message)?.[1] ?? "";
+    /\b(?:one of|must be|should be|expected)\b(.*)/i.exec(message)?.[1] ?? "";
   const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
     .filter((effort) => new RegExp(`\\b${effort}\\b`).test(listed));
   return JSON.stringify(quirks.efforts) === JSON.stringify(efforts) ? null : { efforts };

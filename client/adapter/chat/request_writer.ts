@@ -56,17 +56,29 @@ export function chatBody(
 /** OpenAI rejects longer ids; Anthropic's clients send some. */
 const MAX_USER_CHARS = 64;
 
-/** A token has at least this many characters of JSON, on average over a long prompt. */
-const CHARS_PER_TOKEN = 3;
+/** A token has this many characters of JSON, on average over English prompts. */
+const CHARS_PER_TOKEN = 4;
 
-/** The requested limit, within what the context leaves where its length is known. */
+/** Left to an answer where the prompt's length is only an estimate. */
+const LEAST_ROOM_TOKENS = 1024;
+
+/**
+ * The requested limit, within what the context leaves where its length is known. The estimate of the
+ * prompt is rather too low: a server that rejects the limit then says how long the prompt is, whereas
+ * too low a limit would cut the answer off.
+ */
 function limitOf({ maxTokens }: ModelRequest, messages: Json[], quirks: Quirks): Json {
+  const { limitName, contextLength, fitsContext, promptTokens } = quirks;
   if (maxTokens === null) return {};
-  const { limitName, contextLength } = quirks;
-  if (contextLength === null || maxTokens < contextLength) return { [limitName]: maxTokens };
-  const promptTokens = quirks.promptTokens ??
-    Math.ceil(JSON.stringify(messages).length / CHARS_PER_TOKEN);
-  return { [limitName]: Math.max(1, contextLength - promptTokens) };
+  if (contextLength === null || !fitsContext) return { [limitName]: maxTokens };
+  const room = promptTokens === null
+    ? Math.max(contextLength - estimatedTokens(messages), LEAST_ROOM_TOKENS)
+    : Math.max(contextLength - promptTokens, 1);
+  return { [limitName]: Math.min(maxTokens, room) };
+}
+
+function estimatedTokens(messages: Json[]): number {
+  return Math.ceil(JSON.stringify(messages).length / CHARS_PER_TOKEN);
 }
 
 function messagesOf({ system, turns }: ModelRequest, quirks: Quirks): Json[] {
@@ -79,7 +91,7 @@ function messagesOf({ system, turns }: ModelRequest, quirks: Quirks): Json[] {
       if (quirks.systemFirst) first.push(text);
       else messages.push(...systemMessage(text));
     } else if (role === "user") {
-      messages.push(...userMessages(parts));
+      messages.push(...userMessages(parts, quirks));
     } else {
       messages.push(...assistantMessage(parts, quirks));
     }
@@ -92,7 +104,7 @@ function systemMessage(content: string): Json[] {
 }
 
 /** Every tool result is its own message, before the rest of the user's turn. */
-function userMessages(parts: readonly Part[]): Json[] {
+function userMessages(parts: readonly Part[], quirks: Quirks): Json[] {
   const results: Json[] = [];
   const attached: Json[] = [];
   const own: Json[] = [];
@@ -101,7 +113,7 @@ function userMessages(parts: readonly Part[]): Json[] {
       own.push(...contentParts(part));
       continue;
     }
-    const { message, attachments } = toolMessage(part);
+    const { message, attachments } = toolMessage(part, quirks);
     results.push(message);
     attached.push(...attachments);
   }
@@ -118,11 +130,11 @@ function contentOf(parts: Json[]): unknown {
 }
 
 /** A tool result as text, the only form in this dialect. Images and files become the user's. */
-function toolMessage({ callId, parts, isError }: ResultPart): {
+function toolMessage({ callId, parts, isError }: ResultPart, quirks: Quirks): {
   message: Json;
   attachments: Json[];
 } {
-  const { id } = splitId(callId);
+  const id = idFor(splitId(callId).id, quirks);
   const all = parts.flatMap(contentParts);
   const texts = all.filter(({ type }) => type === "text").map(({ text }) => String(text));
   const attachments = all.filter(({ type }) => type !== "text");
@@ -155,11 +167,12 @@ function contentParts(part: Part): Json[] {
   }
 }
 
-function assistantMessage(parts: readonly Part[], { reasoningField }: Quirks): Json[] {
+function assistantMessage(parts: readonly Part[], quirks: Quirks): Json[] {
+  const { reasoningField } = quirks;
   const content = parts.map((part) =>
     part.type === "text" || part.type === "refusal" ? part.text : ""
   ).join("");
-  const calls = parts.filter((part) => part.type === "call").map(toolCall);
+  const calls = parts.filter((part) => part.type === "call").map((call) => toolCall(call, quirks));
   const reasoning = parts.flatMap((part) => part.type === "thinking" ? part.text : []).join("\n");
   if (content === "" && calls.length === 0) return [];
   return [{
@@ -170,15 +183,24 @@ function assistantMessage(parts: readonly Part[], { reasoningField }: Quirks): J
   }];
 }
 
-function toolCall({ id: given, name, argumentsText, isCustom }: CallPart): Json {
+function toolCall(
+  { id: given, name, argumentsText, isCustom }: CallPart,
+  quirks: Quirks,
+): Json {
   const { id, extra } = splitId(given);
   const text = isCustom ? JSON.stringify({ input: argumentsText }) : argumentsText;
   return {
-    id,
+    id: idFor(id, quirks),
     type: "function",
     function: { name, arguments: text },
     ...(extra === undefined ? {} : { extra_content: extra }),
   };
+}
+
+/** The call's id, in the form that the provider accepts. */
+function idFor(id: string, { callIdChars: chars }: Quirks): string {
+  const fits = chars === null || (id.length === chars && /^[a-zA-Z0-9]+$/.test(id));
+  return fits ? id : shortHash(id).slice(-chars);
 }
 
 const noParameters = new RawJson('{"type":"object","properties":{}}');

@@ -88,7 +88,7 @@ export class ClaudeUpstream {
     for (let page = 0; page < MAX_LIST_PAGES && (page === 0 || after !== null); page++) {
       const query: Record<string, string> = { limit: String(LIST_PAGE_SIZE) };
       if (after !== null) query.after_id = after;
-      const text = await this.upstream.read("models", signal, query);
+      const { text } = await this.upstream.read("models", signal, query);
       models.push(...readListing(text));
       after = nextPage(text);
     }

@@ -223,7 +223,9 @@ test("any request is translated or rejected with a 400 that names a field", () =
 function translated(request: object): unknown {
   const { stream = false } = request as { stream?: boolean };
   const read = readMessagesRequest(JSON.stringify(request));
-  return JSON.parse(toJsonText(write(read, "local", quirksOf("localhost"), stream === true)));
+  return JSON.parse(
+    toJsonText(write(read, "local", quirksOf({ host: "localhost" }), stream === true)),
+  );
 }
 
 /** The names of OpenAI's rules that a body breaks. */

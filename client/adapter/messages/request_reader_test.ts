@@ -7,7 +7,7 @@ import { toJsonText } from "../raw_json.ts";
 import { readMessagesRequest } from "./request_reader.ts";
 
 const hello = { role: "user", content: "hi" };
-const local = quirksOf("127.0.0.1");
+const local = quirksOf({ host: "127.0.0.1" });
 
 /** Translates a request into a chat body. */
 function chat(change: object, quirks = local): ChatBody {
@@ -154,16 +154,16 @@ test("thinking is sent as reasoning_content, except to OpenAI itself; redacted t
     content: "ok",
     reasoning_content: "Plan.",
   });
-  const openai = quirksOf("api.openai.com");
+  const openai = quirksOf({ host: "api.openai.com" });
   expect(chat({ messages }, openai).messages[1]).toEqual({ role: "assistant", content: "ok" });
 });
 
 test("max_tokens is sent under the provider's name for it", () => {
   expect(chat({}).max_tokens).toBe(64);
-  const openai = chat({}, quirksOf("api.openai.com"));
+  const openai = chat({}, quirksOf({ host: "api.openai.com" }));
   expect([openai.max_tokens, openai.max_completion_tokens]).toEqual([undefined, 64]);
-  expect(quirksOf("me.openai.azure.com").limitName).toBe("max_completion_tokens");
-  expect(quirksOf("notopenai.com").limitName).toBe("max_tokens");
+  expect(quirksOf({ host: "me.openai.azure.com" }).limitName).toBe("max_completion_tokens");
+  expect(quirksOf({ host: "notopenai.com" }).limitName).toBe("max_tokens");
 });
 
 test("a stream is requested with its usage", () => {

@@ -1,15 +1,21 @@
 /** Asks an OpenAI-compatible server for a neutral request, as a chat completion. */
 
 import { LRUCache } from "lru-cache";
-import { Endpoint } from "../../../protocol/mod.ts";
+import { Endpoint, type ModelCapabilities } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
 import type { AnswerEvent } from "../bridge/answer_event.ts";
 import type { ModelRequest } from "../bridge/model_request.ts";
 import { ChatAnswerReader } from "../chat/answer_reader.ts";
 import { quirkIn } from "../chat/learned_quirk.ts";
-import type { Quirks } from "../chat/quirks.ts";
+import {
+  type ConfiguredQuirks,
+  type ProviderTraits,
+  type Quirks,
+  quirksOf,
+} from "../chat/quirks.ts";
 import { chatBody } from "../chat/request_writer.ts";
 import { toJsonText } from "../raw_json.ts";
+import type { ServerFacts } from "../servers/model_server.ts";
 import { jsonTexts } from "../sse/json_texts.ts";
 import type { OpenAiRelay } from "./openai_relay.ts";
 
@@ -19,20 +25,41 @@ const MAX_MODELS = 1_000;
 const MAX_REPEATS = 3;
 
 export class ChatProvider {
-  /** What rejections and model lists taught about models. */
+  #traits: ProviderTraits;
+  /** What the provider says of its models. */
+  #ofModels: ReadonlyMap<string, Partial<Quirks>> = new Map();
+  /** What rejections taught about models. */
   readonly #learned = new LRUCache<string, Partial<Quirks>>({ max: MAX_MODELS });
 
-  constructor(private readonly relay: OpenAiRelay, private readonly quirks: Quirks) {}
+  /** `own`: the owner's corrections. */
+  constructor(
+    private readonly relay: OpenAiRelay,
+    host: string,
+    private readonly own: ConfiguredQuirks | undefined,
+  ) {
+    this.#traits = { host };
+  }
 
-  /** Notes a model's context length from the provider's list. */
-  noteContext(model: string, contextLength: number): void {
-    if (this.quirks.contextLength === null) this.#learn(model, { contextLength });
+  /** Takes over what the provider says of itself and of its models. Another server has other quirks to learn. */
+  describe(
+    { name, version, details }: ServerFacts,
+    models: ReadonlyMap<string, ModelCapabilities>,
+  ): void {
+    const { host, server, version: before } = this.#traits;
+    this.#traits = { host, server: name, version };
+    if (server !== undefined && (server !== name || before !== version)) this.#learned.clear();
+    this.#ofModels = new Map([...models].map(([id, { context_length, thinking }]) => [id, {
+      ...(context_length === undefined ? {} : { contextLength: context_length }),
+      ...(thinking === false ? { efforts: [] } : {}),
+      ...(details.get(id)?.systemFirst ? { systemFirst: true } : {}),
+    }]));
   }
 
   /** A rejected field is left out or corrected, and remembered for the model. */
   async *ask(request: ModelRequest, call: AdapterCall): AsyncIterable<AnswerEvent> {
+    let promptTokens: number | null = null;
     for (let repeats = 0;; repeats++) {
-      const quirks = { ...this.quirks, ...this.#learned.get(call.model) };
+      const quirks: Quirks = { ...this.#quirksOf(call.model), promptTokens };
       let hasBegun = false;
       try {
         for await (const event of this.#events(request, call, quirks)) {
@@ -46,9 +73,19 @@ export class ChatProvider {
           ? quirkIn(failure, quirks)
           : null;
         if (learned === null) throw failure;
-        this.#learn(call.model, learned);
+        // The next call has another prompt.
+        const { promptTokens: counted = null, ...lasting } = learned;
+        promptTokens = counted ?? promptTokens;
+        this.#learn(call.model, lasting);
       }
     }
+  }
+
+  #quirksOf(model: string): Quirks {
+    return {
+      ...quirksOf(this.#traits, this.own, this.#ofModels.get(model)),
+      ...this.#learned.get(model),
+    };
   }
 
   async *#events(

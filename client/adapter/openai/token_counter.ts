@@ -2,12 +2,10 @@
 
 import type { ModelRequest } from "../bridge/model_request.ts";
 import { estimateTokens } from "../bridge/token_estimate.ts";
-import { quirksOf } from "../chat/quirks.ts";
+import { usualQuirks } from "../chat/quirks.ts";
 import { chatBody } from "../chat/request_writer.ts";
-import { isObject, type Json } from "../json_object.ts";
 import { toJsonText } from "../raw_json.ts";
-import { discard, readWhole } from "../sse/event_stream.ts";
-import type { Upstream } from "../upstream/upstream.ts";
+import type { NativeApi } from "../servers/native_api.ts";
 
 export interface TokenCount {
   tokens: number;
@@ -21,7 +19,7 @@ export class TokenCounter {
   /** Whether the server turned out to have no tokenizer. */
   #hasNone = false;
 
-  constructor(private readonly upstream: Upstream) {}
+  constructor(private readonly api: NativeApi) {}
 
   /** Looks for a tokenizer again at the next count. */
   forget(): void {
@@ -42,36 +40,21 @@ export class TokenCounter {
     model: string,
     signal: AbortSignal,
   ): Promise<number | null> {
-    const { messages, tools } = chatBody(request, model, quirksOf(""), false);
+    const { messages, tools } = chatBody(request, model, usualQuirks, false);
     const chat = { model, messages, ...(tools ? { tools } : {}) };
-    const answer = await this.#post("../tokenize", chat, signal);
+    const post = async (path: string, body: object) => {
+      const answer = await this.api.post(path, toJsonText(body), signal, MAX_COUNT_BYTES);
+      signal.throwIfAborted();
+      return answer;
+    };
+    const answer = await post("tokenize", chat);
     if (answer === null) return null;
     if (isCount(answer.count)) return answer.count;
-    const rendered = await this.#post("../apply-template", chat, signal);
+    const rendered = await post("apply-template", chat);
     if (typeof rendered?.prompt !== "string") return null;
-    const { tokens } = await this.#post(
-      "../tokenize",
-      { content: rendered.prompt, add_special: true },
-      signal,
-    ) ?? {};
+    const text = { content: rendered.prompt, add_special: true };
+    const { tokens } = await post("tokenize", text) ?? {};
     return Array.isArray(tokens) && tokens.length > 0 ? tokens.length : null;
-  }
-
-  /** Posts to a path beside the API's version; null where that has no answer. */
-  async #post(path: string, body: object, signal: AbortSignal): Promise<Json | null> {
-    try {
-      const text = toJsonText(body);
-      const response = await this.upstream.post(path, text, { stream: false, signal });
-      if (!response.ok) {
-        discard(response);
-        return null;
-      }
-      const value: unknown = JSON.parse(await readWhole(response, signal, MAX_COUNT_BYTES));
-      return isObject(value) ? value : null;
-    } catch {
-      signal.throwIfAborted();
-      return null;
-    }
   }
 }
 

@@ -16,7 +16,7 @@ import { sealThinking } from "./sealed_thinking.ts";
 const CLAUDE = "claude-opus-5";
 
 /** The chat body that a request becomes. */
-function chat(change: object, quirks = quirksOf("localhost")): ChatBody {
+function chat(change: object, quirks = quirksOf({ host: "localhost" })): ChatBody {
   const text = JSON.stringify({ model: "pro", input: "hi", ...change });
   return JSON.parse(toJsonText(chatBody(readResponsesRequest(text), "local", quirks, false)));
 }

@@ -6,8 +6,13 @@ import { isObject, type Json } from "../json_object.ts";
 
 /** The models in a list's JSON text, without duplicates. Throws an UpstreamFailure for any other text. */
 export function readListing(text: string): ListedModel[] {
+  return modelsIn(listEntries(text));
+}
+
+/** The models in a list's entries, without duplicates. */
+export function modelsIn(entries: readonly Json[]): ListedModel[] {
   const models = new Map<string, ListedModel>();
-  for (const entry of entriesIn(text)) {
+  for (const entry of entries) {
     const id = entry.id ?? entry.name;
     if (typeof id !== "string" || id === "" || entry.lifecycle === "retired") continue;
     if (!models.has(id)) models.set(id, { id, capabilities: capabilitiesIn(entry) });
@@ -21,7 +26,8 @@ export function nextPage(text: string): string | null {
   return has_more === true && typeof last_id === "string" ? last_id : null;
 }
 
-function entriesIn(text: string): Json[] {
+/** The entries of a list's JSON text. Throws an UpstreamFailure for any other text. */
+export function listEntries(text: string): Json[] {
   try {
     const value: unknown = JSON.parse(text);
     const entries = Array.isArray(value) ? value : (value as Json | null)?.data;
@@ -43,12 +49,28 @@ const lengths: readonly string[][] = [
   ["meta", "n_ctx_train"],
 ];
 
+/** Servers' names for the longest answer. */
+const answerLengths: readonly string[][] = [
+  ["max_output_tokens"],
+  ["top_provider", "max_completion_tokens"],
+  ["max_completion_tokens"],
+  ["max_tokens"],
+];
+
 const toolProbes: readonly Probe[] = [
   isTrue("tools"),
   isTrue("capabilities", "function_calling"),
   isTrue("capabilities", "tools"),
   names(["supported_parameters"], "tools"),
   names(["capabilities"], "tools", "tool_use"),
+];
+
+const thinkingProbes: readonly Probe[] = [
+  isTrue("thinking"),
+  isTrue("capabilities", "thinking"),
+  isTrue("capabilities", "reasoning"),
+  names(["supported_parameters"], "reasoning", "reasoning_effort"),
+  names(["capabilities"], "thinking", "reasoning"),
 ];
 
 const visionProbes: readonly Probe[] = [
@@ -60,6 +82,8 @@ const visionProbes: readonly Probe[] = [
   names(["capabilities"], "vision", "multimodal"),
 ];
 
+const loadedProbes: readonly Probe[] = [isTrue("loaded")];
+
 /** Reads one capability from an entry; undefined: the entry does not state it. */
 type Probe = (entry: Json) => boolean | undefined;
 
@@ -67,12 +91,18 @@ function capabilitiesIn(entry: Json): ModelCapabilities {
   const capabilities: ModelCapabilities = {};
   const endpoints = endpointsIn(entry);
   const length = lengths.map((path) => at(entry, path)).find(isPositive);
+  const answer = answerLengths.map((path) => at(entry, path)).find(isPositive);
   const tools = firstKnown(toolProbes, entry);
   const vision = firstKnown(visionProbes, entry);
+  const thinking = firstKnown(thinkingProbes, entry);
+  const loaded = firstKnown(loadedProbes, entry);
   if (endpoints !== undefined) capabilities.endpoints = endpoints;
   if (length !== undefined) capabilities.context_length = length;
   if (tools !== undefined) capabilities.tools = tools;
   if (vision !== undefined) capabilities.vision = vision;
+  if (answer !== undefined) capabilities.max_output_tokens = answer;
+  if (thinking !== undefined) capabilities.thinking = thinking;
+  if (loaded !== undefined) capabilities.loaded = loaded;
   return capabilities;
 }
 

@@ -87,23 +87,33 @@ export class Upstream {
   }
 
   /** Gets JSON from a path below the base URL; null on any failure. */
-  async get(path: string, signal: AbortSignal): Promise<unknown> {
+  async get(
+    path: string,
+    signal: AbortSignal,
+    query: Readonly<Record<string, string>> = {},
+  ): Promise<unknown> {
     try {
-      return JSON.parse(await this.read(path, signal));
+      return JSON.parse((await this.read(path, signal, query)).text);
     } catch {
       return null;
     }
   }
 
-  /** Gets the text at a path below the base URL. Throws an UpstreamFailure on any failure. */
+  /**
+   * Gets the text at a path below the base URL, and what the `server` header names. Throws an
+   * UpstreamFailure on any failure.
+   */
   async read(
     path: string,
     signal: AbortSignal,
     query: Readonly<Record<string, string>> = {},
-  ): Promise<string> {
+  ): Promise<{ text: string; server: string }> {
     const init = { headers: this.#headers, signal, redirect: "manual" as const };
     const response = await this.#fetch(this.#url(path, query), init);
-    if (response.ok) return await readWhole(response, signal, MAX_FACTS_BYTES);
+    if (response.ok) {
+      const server = response.headers.get("server") ?? "";
+      return { text: await readWhole(response, signal, MAX_FACTS_BYTES), server };
+    }
     discard(response);
     throw new UpstreamFailure(response.status, `The provider answered HTTP ${response.status}`);
   }

@@ -45,8 +45,11 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       capabilities: {
         endpoints: [...facts?.endpoints ?? []],
         context_length: facts?.contextLength ?? null,
+        max_output_tokens: facts?.maxOutputTokens ?? null,
         tools: facts?.tools ?? null,
         vision: facts?.vision ?? null,
+        thinking: facts?.thinking ?? null,
+        loaded: facts?.loaded ?? null,
       },
       nodes: nodes.slice(0, MAX_NODES),
     };

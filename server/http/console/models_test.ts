@@ -51,8 +51,11 @@ test("its slots are those of all nodes that take calls, and it is ready while on
     capabilities: {
       endpoints: ["/v1/chat/completions"],
       context_length: null,
+      max_output_tokens: null,
       tools: null,
       vision: null,
+      thinking: null,
+      loaded: null,
     },
   });
   expect(nodes).toEqual([

@@ -14,6 +14,9 @@ export const models = {
   context: (tokens: string) => `${tokens} context`,
   tools: "tools",
   vision: "vision",
+  thinking: "thinking",
+  loaded: "in memory",
+  notLoaded: "not in memory",
   /** By path. */
   endpoints: {
     "/v1/chat/completions": "chat",

@@ -15,6 +15,9 @@ export const models: Messages["models"] = {
   context: (tokens) => `上下文 ${tokens}`,
   tools: "工具调用",
   vision: "图像理解",
+  thinking: "思考",
+  loaded: "已加载",
+  notLoaded: "未加载",
   endpoints: {
     "/v1/chat/completions": "对话",
     "/v1/completions": "补全",

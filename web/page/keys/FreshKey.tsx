@@ -5,11 +5,10 @@ import type { CallView, CreatedKey } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { CallExamples } from "../../part/CallExamples.tsx";
 import { CopyField } from "../../part/CopyField.tsx";
-import { serverNow } from "../../state/clock.ts";
+import { firstChoice } from "../../state/chat_models.ts";
 import { useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { formatDuration, messages } from "../../state/locale.ts";
-import { liveModels } from "../nodes/node_state.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as buttonStyle from "../../part/button.module.css";
 import { LookOut } from "../../part/LookOut.tsx";
@@ -25,9 +24,9 @@ const PLACEHOLDER = "model-name";
 
 export function FreshKey({ created: { key, token }, onDone }: Props) {
   const t = messages.value.keys;
-  const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? [];
-  const live = liveModels(nodes, serverNow());
-  const model = live.find((one) => key.models?.includes(one) ?? true) ?? PLACEHOLDER;
+  const models = useLive(api.models, REFRESH_MS).value.data?.models ?? [];
+  const allowed = models.filter(({ id }) => key.models?.includes(id) ?? true);
+  const model = firstChoice(allowed, []) || PLACEHOLDER;
   return (
     <>
       <CopyField

@@ -5,6 +5,7 @@ import { Icon, type IconName } from "../../part/Icon.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { State, type Tone } from "../../part/State.tsx";
 import { nodePath, tryPath } from "../../route.ts";
+import { canChat } from "../../state/chat_models.ts";
 import { messages } from "../../state/locale.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./ModelRow.module.css";
@@ -40,12 +41,16 @@ export function ModelRow({ model, onSnippet }: { model: ModelView; onSnippet: ()
       </div>
       <Servers nodes={model.nodes} />
       <div class={`${buttonStyle.actionsEnd} ${style.buttons}`}>
-        <a class={buttonClass("small")} href={tryPath(id)}>
-          <Icon name="chat" /> {t.try}
-        </a>
-        <button type="button" class={buttonClass("small")} onClick={onSnippet}>
-          <Icon name="code" /> {t.snippet}
-        </button>
+        {canChat(model) && (
+          <>
+            <a class={buttonClass("small")} href={tryPath(id)}>
+              <Icon name="chat" /> {t.try}
+            </a>
+            <button type="button" class={buttonClass("small")} onClick={onSnippet}>
+              <Icon name="code" /> {t.snippet}
+            </button>
+          </>
+        )}
       </div>
     </div>
   );
@@ -53,11 +58,13 @@ export function ModelRow({ model, onSnippet }: { model: ModelView; onSnippet: ()
 
 function Abilities({ model: { capabilities } }: { model: ModelView }) {
   const t = messages.value.models;
-  const { context_length: context, tools, vision, endpoints } = capabilities;
+  const { context_length: context, tools, vision, thinking, loaded, endpoints } = capabilities;
   const texts = [
     context !== null && t.context(thousands(context)),
     tools && t.tools,
     vision && t.vision,
+    thinking && t.thinking,
+    loaded !== null && (loaded ? t.loaded : t.notLoaded),
     ...endpoints.map((path) => t.endpoints[path as keyof typeof t.endpoints] ?? path),
   ].filter((text): text is string => typeof text === "string");
   return (

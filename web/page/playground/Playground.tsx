@@ -7,11 +7,10 @@ import type { UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Guarded } from "../../part/Guarded.tsx";
 import { useTitle } from "../../part/Page.tsx";
-import { serverNow } from "../../state/clock.ts";
+import { chatModels, firstChoice } from "../../state/chat_models.ts";
 import { kept } from "../../state/kept.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
-import { liveModels } from "../nodes/node_state.ts";
 import { CodeDialog } from "./CodeDialog.tsx";
 import { Composer } from "./Composer.tsx";
 import { Conversation } from "./conversation.ts";
@@ -39,16 +38,17 @@ function Chat({ user }: { user: UserView }) {
   const dialog = useSignal<"code" | "history" | null>(null);
   const areSettingsOpen = useSignal(false);
   const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? null;
-  const models = nodes && liveModels(nodes, serverNow());
+  const offered = useLive(api.models, REFRESH_MS).value.data?.models ?? null;
+  const models = offered && chatModels(offered);
   const current = conversation.value;
 
   useEffect(() => belongTo(user.id), [user.id]);
   useEffect(() => () => conversation.peek().stop(), []);
   useEffect(() => {
     const [first] = current.models.value;
-    if (first || !models?.length) return;
-    const preferred = [query.model, lastModel.value].find((one) => one && models.includes(one));
-    current.models.value = [preferred ?? models[0] ?? "", ...current.models.value.slice(1)];
+    if (first || !offered || !models?.length) return;
+    const choice = firstChoice(offered, [query.model, lastModel.value]);
+    current.models.value = [choice, ...current.models.value.slice(1)];
   }, [models?.join("\n"), current, query.model]);
 
   const ask = async (asked: UserMessage) => {
