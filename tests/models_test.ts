@@ -67,7 +67,13 @@ describe("in OpenAI's format, a model", () => {
       endpoints: [Endpoint.chat, Endpoint.embeddings, Endpoint.messages],
     };
     // Only one of them announces vision, so a caller cannot rely on it.
-    expect(await listed("announced")).toEqual({ ...together, context_length: 8192, tools: true });
+    expect(await listed("announced")).toEqual({
+      ...together,
+      context_length: 8192,
+      context_window: 8192,
+      max_model_len: 8192,
+      tools: true,
+    });
     large.status({ capabilities: { announced: { endpoints, vision: false } } });
     await until("the change has come", async () => (await listed("announced"))?.vision === false);
     expect(await listed("announced")).toEqual({ ...together, vision: false });

@@ -34,7 +34,7 @@ import { purposesByName } from "./servers/purpose_by_name.ts";
 import type { ModelDetails, Purpose } from "./servers/server_kind.ts";
 import { LazyIterator } from "./sse/lazy_iterator.ts";
 import { type AddressRule, baseUrlOf } from "./upstream/base_url.ts";
-import { listEntries, modelsIn } from "./upstream/model_listing.ts";
+import { endpointOfType, listEntries, modelsIn } from "./upstream/model_listing.ts";
 import { Upstream } from "./upstream/upstream.ts";
 
 /** Many servers have another base path (`/openai`, `/api/v1beta`), so only a bare host surely lacks the version. */
@@ -123,7 +123,9 @@ export class OpenAiAdapter implements Adapter {
     const ofChat = (path: Endpoint) =>
       this.usualEndpoints.includes(path) && path !== Endpoint.embeddings;
     return this.endpoints.filter((path) =>
-      purposes.some((purpose) => purpose === "chat" ? ofChat(path) : path === endpointOf[purpose])
+      purposes.some((purpose) =>
+        purpose === "chat" ? ofChat(path) : path === endpointOfType(purpose)
+      )
     );
   }
 
@@ -215,14 +217,6 @@ export class OpenAiAdapter implements Adapter {
     return present.length > 0 ? present : all;
   }
 }
-
-/** Where models that do not chat are served. */
-const endpointOf: Readonly<Record<Exclude<Purpose, "chat">, Endpoint | null>> = Object.freeze({
-  embeddings: Endpoint.embeddings,
-  moderations: Endpoint.moderations,
-  rerank: Endpoint.rerank,
-  other: null,
-});
 
 const ofEveryChat: readonly Endpoint[] = [...bridgedEndpoints, Endpoint.count_tokens];
 

@@ -113,7 +113,13 @@ const onlyEndpoints: ReadonlyMap<string, Endpoint> = new Map([
   ["rerank", Endpoint.rerank],
   ["reranker", Endpoint.rerank],
   ["moderation", Endpoint.moderations],
+  ["moderations", Endpoint.moderations],
 ]);
+
+/** The endpoint of models of a type that serve one endpoint only; undefined: it is another type. */
+export function endpointOfType(type: string): Endpoint | undefined {
+  return onlyEndpoints.get(type);
+}
 
 /** Other gateways list a model's endpoints; some servers only mark models that cannot chat. */
 function endpointsIn({ endpoints, type }: Json): Endpoint[] | undefined {
@@ -121,7 +127,7 @@ function endpointsIn({ endpoints, type }: Json): Endpoint[] | undefined {
     const known = endpoints.filter((path) => typeof path === "string" && isEndpoint(path));
     return known.length > 0 ? known : undefined;
   }
-  const only = typeof type === "string" ? onlyEndpoints.get(type) : undefined;
+  const only = typeof type === "string" ? endpointOfType(type) : undefined;
   return only === undefined ? undefined : [only];
 }
 
