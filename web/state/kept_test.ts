@@ -1,11 +1,12 @@
-import { beforeEach, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { installBrowser } from "../testing/browser.ts";
 import { kept } from "./kept.ts";
 
 const { localStorage } = installBrowser();
 const parse = (text: string | null) => text ?? "default";
 
-beforeEach(() => {
+// Other tests' modules share the storage.
+afterEach(() => {
   localStorage.isBlocked = false;
   localStorage.kept.clear();
 });
