@@ -3,6 +3,8 @@
 import type { Metric, Registry } from "prom-client";
 import type { Budget, Budgets } from "../base/budgets.ts";
 import type { LedgerEntry } from "../store/store.ts";
+import { Histogram, type Sample } from "./histogram.ts";
+import { LoopMeter } from "./loop_meter.ts";
 
 /** By name; read at each scrape. */
 export type Gauges = Readonly<Record<string, { help: string; read: () => number }>>;
@@ -15,14 +17,9 @@ interface Family {
   samples: () => Sample[];
 }
 
-interface Sample {
-  value: number;
-  labels?: Readonly<Record<string, string>>;
-  /** Where it is not the family's name: a histogram's `…_bucket`, `…_sum` and `…_count`. */
-  metricName?: string;
-}
-
 const FIRST_BYTE = "colink_first_byte_seconds";
+const LOOP_DELAY = "colink_event_loop_delay_seconds";
+const LOOP_BLOCK = "colink_event_loop_block_seconds";
 
 /**
  * Counts calls in plain numbers: prom-client's counters would look up their labels for every call.
@@ -38,11 +35,13 @@ export class Metrics {
   readonly #firstByteSeconds = new Histogram(
     [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
   );
+  readonly #loop: LoopMeter;
   #registry: Promise<Registry> | null = null;
 
-  constructor(gauges: Gauges, budgets: Budgets) {
+  constructor(gauges: Gauges, budgets: Budgets, loop = new LoopMeter()) {
     this.#gauges = gauges;
     this.#budgets = budgets;
+    this.#loop = loop;
   }
 
   callEnded(entry: LedgerEntry): void {
@@ -55,8 +54,10 @@ export class Metrics {
 
   /** The figures as they are now, in the text format of Prometheus. */
   async scrape(): Promise<{ text: string; contentType: string }> {
+    this.#loop.keepRunning();
     const registry = await (this.#registry ??= registryOf([
       ...this.#counts(),
+      ...this.#loopFamilies(),
       ...this.#budgetFamilies(),
       ...this.#reads(),
     ]));
@@ -98,6 +99,24 @@ export class Metrics {
         type: "counter",
         help: "Attempts at calls on nodes",
         samples: () => [{ value: this.#attempts }],
+      },
+    ];
+  }
+
+  #loopFamilies(): Family[] {
+    const { delaySeconds, blockSeconds } = this.#loop;
+    return [
+      {
+        name: LOOP_DELAY,
+        type: "histogram",
+        help: "How late a timer of the event loop fires, a busy machine's part included",
+        samples: () => delaySeconds.samples(LOOP_DELAY),
+      },
+      {
+        name: LOOP_BLOCK,
+        type: "histogram",
+        help: "The part of that which the event loop's own work has caused, as CPU time",
+        samples: () => blockSeconds.samples(LOOP_BLOCK),
       },
     ];
   }
@@ -149,37 +168,4 @@ async function registryOf(families: readonly Family[]): Promise<Registry> {
     registry.registerMetric(metric as unknown as Metric);
   }
   return registry;
-}
-
-/** How many values were at most as large as each limit. */
-class Histogram {
-  readonly #limits: readonly number[];
-  /** For each limit the values above the limit before; at the end those above all limits. */
-  readonly #counts: number[];
-  #sum = 0;
-
-  constructor(limits: readonly number[]) {
-    this.#limits = limits;
-    this.#counts = Array.from({ length: limits.length + 1 }, () => 0);
-  }
-
-  add(value: number): void {
-    let index = 0;
-    while (value > (this.#limits[index] ?? Infinity)) index++;
-    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
-    this.#sum += value;
-  }
-
-  samples(name: string): Sample[] {
-    let total = 0;
-    const buckets = this.#counts.map((count, index) => {
-      const le = String(this.#limits[index] ?? "+Inf");
-      return { metricName: `${name}_bucket`, labels: { le }, value: total += count };
-    });
-    return [
-      ...buckets,
-      { metricName: `${name}_sum`, value: this.#sum },
-      { metricName: `${name}_count`, value: total },
-    ];
-  }
 }
