@@ -21,3 +21,9 @@ export const MAX_MALFORMED_IN_A_ROW = 10;
 /** How many bytes of frames of unknown types may come within a minute before they end a connection. */
 export const MAX_IGNORED_BYTES = 16 * 1024 * 1024;
 export const IGNORED_WITHIN_MS = 60_000;
+
+/** A frame of an unknown type counts as at least so many bytes: reading it costs, however short it is. */
+export const MIN_IGNORED_BYTES = 256;
+
+/** A node may change its offer so often within a minute, in REGISTER and STATUS, before its link ends. */
+export const MAX_CHANGES_A_MINUTE = 2_000;

@@ -2,5 +2,6 @@
 
 /** The bytes to keep: a copy where their buffer is more than twice as long, else the bytes themselves. */
 export function owned(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer.byteLength > 2 * bytes.byteLength ? bytes.slice() : bytes;
+  // `slice` would not do: a Buffer's is a view as well.
+  return bytes.buffer.byteLength > 2 * bytes.byteLength ? new Uint8Array(bytes) : bytes;
 }

@@ -1,7 +1,5 @@
 /** Reads a request's body, once and bounded, and checks it. */
 
-import { promisify } from "node:util";
-import { gunzip, zstdDecompress } from "node:zlib";
 import {
   CallBody,
   JsonFault,
@@ -11,12 +9,7 @@ import {
 } from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
 import type { HeldBody } from "./body_budget.ts";
-
-/** Compressed bodies are first taken to unpack to so many times their size, or to so many bytes. */
-const FIRST_RATIO = 16;
-const FIRST_BYTES = 64 * 1024;
-/** By which the guess grows when it was too low. */
-const GUESS_GROWTH = 8;
+import { isEncoding, roomsFor, unpack } from "./unpack.ts";
 
 /** Checks a body; a promise for a long one. Throws invalid_json, body_too_deep or invalid_request. */
 export function checkedBody(received: Uint8Array): CallBody | Promise<CallBody> {
@@ -53,13 +46,6 @@ export function readBody(
   const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
   return encoding === "identity" ? bytes : decompress(bytes, encoding, maxBytes, held);
 }
-
-type Decode = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
-
-const decoders: ReadonlyMap<string, Decode> = new Map<string, Decode>([
-  ["gzip", promisify(gunzip)],
-  ["zstd", promisify(zstdDecompress)],
-]);
 
 const jsonErrors: Readonly<Record<JsonFault["problem"], (at: number) => ColinkError>> = Object
   .freeze(
@@ -106,30 +92,24 @@ async function decompress(
   held: Pick<HeldBody, "resize">,
 ) {
   const bytes = await packed;
-  const decode = decoders.get(encoding);
-  if (decode === undefined) {
+  if (!isEncoding(encoding)) {
     throw new ColinkError(
       "unsupported_media_type",
       `Cannot read the body: content-encoding must be gzip, zstd or none`,
     );
   }
-  let guess = Math.max(FIRST_BYTES, FIRST_RATIO * bytes.byteLength);
-  for (;;) {
-    // The limits hold during decompression: a small body may unpack to a huge one.
-    const maxOutputLength = Math.min(guess, maxBytes);
-    held.resize(bytes.byteLength + maxOutputLength);
-    try {
-      const whole = await decode(bytes, { maxOutputLength });
-      held.resize(whole.byteLength);
-      return whole;
-    } catch (error) {
-      if ((error as { code?: string }).code !== "ERR_BUFFER_TOO_LARGE") {
-        throw new ColinkError("invalid_json", `Cannot read the body: it is not valid ${encoding}`);
-      }
-      if (maxOutputLength === maxBytes) throw tooLarge(maxBytes);
-      guess *= GUESS_GROWTH;
+  for (const room of roomsFor(bytes, encoding, maxBytes)) {
+    // Counted before anything is unpacked: a small body may unpack to a huge one.
+    held.resize(bytes.byteLength + room);
+    const whole = await unpack(bytes, encoding, room);
+    if (whole === "invalid") {
+      throw new ColinkError("invalid_json", `Cannot read the body: it is not valid ${encoding}`);
     }
+    if (whole === "too large") continue;
+    held.resize(whole.byteLength);
+    return whole;
   }
+  throw tooLarge(maxBytes);
 }
 
 function tooLarge(maxBytes: number): ColinkError {

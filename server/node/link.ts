@@ -3,8 +3,10 @@
 import {
   CloseCode,
   IGNORED_WITHIN_MS,
+  MAX_CHANGES_A_MINUTE,
   MAX_IGNORED_BYTES,
   MAX_MALFORMED_IN_A_ROW,
+  MIN_IGNORED_BYTES,
   type Status,
 } from "../../protocol/mod.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "./attempt.ts";
@@ -53,9 +55,10 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   #endedBefore = this.#ended;
   #malformedInARow = 0;
   #foreign = 0;
-  /** Bytes of unknown frames in the minute that began at `#ignoredSinceMs`. */
+  /** Bytes of unknown frames, and changes of the offer, in the minute that began at `#minuteSinceMs`. */
   #ignoredBytes = 0;
-  #ignoredSinceMs = -Infinity;
+  #changes = 0;
+  #minuteSinceMs = -Infinity;
   #isClosed = false;
   /** Monotonic milliseconds of the last sign of life. */
   lastSeenMs: number;
@@ -188,15 +191,27 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
    * would fill the memory faster than it is collected.
    */
   protected takeUnknown(bytes: number): void {
-    const nowMs = this.monotonic();
-    if (nowMs - this.#ignoredSinceMs >= IGNORED_WITHIN_MS) {
-      this.#ignoredBytes = 0;
-      this.#ignoredSinceMs = nowMs;
-    }
-    this.#ignoredBytes += bytes;
+    this.#beginMinute();
+    this.#ignoredBytes += Math.max(bytes, MIN_IGNORED_BYTES);
     if (this.#ignoredBytes > MAX_IGNORED_BYTES) {
       this.close(CloseCode.protocol, "Too many bytes in frames of unknown types");
     }
+  }
+
+  /** Counts a change of the node's offer. False: there were too many of them, and the connection ends. */
+  protected takesChange(): boolean {
+    this.#beginMinute();
+    if (++this.#changes <= MAX_CHANGES_A_MINUTE) return true;
+    this.close(CloseCode.protocol, "Too many changes of the offer within a minute");
+    return false;
+  }
+
+  #beginMinute(): void {
+    const nowMs = this.monotonic();
+    if (nowMs - this.#minuteSinceMs < IGNORED_WITHIN_MS) return;
+    this.#ignoredBytes = 0;
+    this.#changes = 0;
+    this.#minuteSinceMs = nowMs;
   }
 
   /** A message could be read: malformed ones before it are forgiven. */

@@ -99,7 +99,9 @@ export class LinkV1 extends Link<string, OpenAttempt> {
   #take(frame: Frame, bodyText: string): void {
     switch (frame.type) {
       case "REGISTER":
-        this.owner.registered(this, offerOf(frame.data), frame.data.node_id ?? null);
+        if (this.takesChange()) {
+          this.owner.registered(this, offerOf(frame.data), frame.data.node_id ?? null);
+        }
         return;
       case "STREAM":
         return this.#stream(frame.data.request_id, frame.data.chunk, bodyText);

@@ -159,9 +159,11 @@ export class LinkV2 extends Link<number, OpenStream> {
       case "error":
         return this.#error(frame.stream, frame.data);
       case "register":
-        return this.#register(frame.data);
+        if (this.takesChange()) this.#register(frame.data);
+        return;
       case "status":
-        return this.owner.changed(this, frame.data);
+        if (this.takesChange()) this.owner.changed(this, frame.data);
+        return;
       default:
         return this.takeForeign(frame.type);
     }

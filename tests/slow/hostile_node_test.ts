@@ -1,0 +1,151 @@
+/** Nodes that send as much as they may, in the form that costs the gateway most: a bystander's calls are served all the while. */
+
+import { beforeAll, expect, test } from "bun:test";
+import { FrameTypeV2 } from "../../protocol/frame_v2.ts";
+import { CloseCode, encodeJson, everyEndpoint } from "../../protocol/mod.ts";
+import { type Account, createAccount } from "../harness/account.ts";
+import { chat, hello } from "../harness/api.ts";
+import {
+  joinBystander,
+  LONGEST_BLOCK_MS,
+  whileWatched,
+  type Witnessed,
+} from "../harness/bystander.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
+import { connectRawNode } from "../harness/raw_node.ts";
+import { until } from "../harness/wait.ts";
+
+const MIB = 1024 * 1024;
+const HEADER_BYTES = 8;
+const LENGTH_BYTES = 4;
+
+let gateway: Gateway;
+let bystander: Account;
+let attacker: Account;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  [bystander, attacker] = [await createAccount(gateway), await createAccount(gateway)];
+  await joinBystander(gateway, bystander);
+}, 60_000);
+
+function expectServed(seen: Witnessed, mostMiB = 64): void {
+  expect(seen.failures).toEqual([]);
+  expect(seen.served).toBeGreaterThan(1);
+  expect(seen.longestBlockMs).toBeLessThanOrEqual(LONGEST_BLOCK_MS);
+  expect(seen.grownMiB).toBeLessThan(mostMiB);
+}
+
+/** One message of many, as docs/wire-v2.md describes PACK. */
+function pack(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = frames.reduce((sum, frame) => sum + LENGTH_BYTES + frame.byteLength, HEADER_BYTES);
+  const message = new Uint8Array(bytes);
+  const view = new DataView(message.buffer);
+  message[0] = FrameTypeV2.pack;
+  let at = HEADER_BYTES;
+  for (const frame of frames) {
+    view.setUint32(at, frame.byteLength);
+    message.set(frame, at + LENGTH_BYTES);
+    at += LENGTH_BYTES + frame.byteLength;
+  }
+  return message;
+}
+
+const fill = (frame: Uint8Array, bytes: number) =>
+  Array.from({ length: Math.floor(bytes / (frame.byteLength + LENGTH_BYTES)) }, () => frame);
+
+const manyFrames: [what: string, frame: Uint8Array, reason: string][] = [
+  [
+    "changes to its offer",
+    encodeJson("status", 0, { max_parallel: 1 }),
+    "Too many changes of the offer within a minute",
+  ],
+  [
+    "frames that no gateway knows",
+    new Uint8Array([99, 0, 0, 0, 0, 0, 0, 0]),
+    "Too many bytes in frames of unknown types",
+  ],
+];
+
+for (const [what, frame, reason] of manyFrames) {
+  test(`a node of a thousand models that packs a megabyte of ${what} loses its link`, async () => {
+    const node = await joinRawNodeV2({
+      gateway,
+      owner: attacker,
+      models: Array.from({ length: 1000 }, (_, i) => `changing-${i}`),
+      capabilities: { endpoints: [...everyEndpoint] },
+    });
+    const message = pack(fill(frame, MIB - HEADER_BYTES));
+    const seen = await whileWatched(gateway, bystander, async () => {
+      for (let i = 0; i < 10; i++) node.socket.send(message);
+      expect(await node.closed).toEqual({ code: CloseCode.protocol, reason });
+    });
+    expectServed(seen);
+  }, 60_000);
+}
+
+test("hundreds of links that claim to be one node cost what as many nodes cost", async () => {
+  const links = 1500;
+  const node_id = crypto.randomUUID();
+  const register = { max_parallel: 1, models: ["twin"], node_id, name: "twin" };
+  const seen = await whileWatched(gateway, bystander, async () => {
+    for (let i = 0; i < links; i += 20) {
+      const some = await Promise.all(
+        Array.from(
+          { length: 20 },
+          () => connectRawNode({ gateway, token: attacker.clientToken, register }),
+        ),
+      );
+      // A node that is called has been registered before.
+      expect(some).toHaveLength(20);
+    }
+  });
+  expectServed(seen);
+  // A question to every twin for each newcomer took as long again.
+  expect(seen.cpuSeconds).toBeLessThan(1.5);
+}, 60_000);
+
+test("a piece of an answer keeps no more of its message in memory than itself", async () => {
+  const calls = 4;
+  const node = await joinRawNodeV2({
+    gateway,
+    owner: attacker,
+    models: ["pinning"],
+    maxParallel: calls,
+  });
+  // A sign of life with a long member that no gateway knows.
+  const padding = fill(encodeJson("status", 0, { x: "x".repeat(250_000) } as never), MIB - 8192);
+  const seen = await whileWatched(gateway, bystander, async () => {
+    const leave = new AbortController();
+    const answers = Array.from(
+      { length: calls },
+      () =>
+        chat(gateway, attacker.apiToken, hello("pinning"), { signal: leave.signal }).catch(
+          () => {},
+        ),
+    );
+    for (let i = 0; i < calls; i++) {
+      const { stream: id } = await node.nextCall();
+      node.head(id);
+      const message = pack([streamFrame(id, new Uint8Array(4096).fill(0x20)), ...padding]);
+      // As many as its window takes.
+      for (let sent = 0; sent < 62; sent++) {
+        node.socket.send(message);
+        await until("it is taken", () => node.socket.bufferedAmount < 2 * MIB);
+      }
+    }
+    leave.abort();
+    await Promise.all(answers);
+  });
+  // Of 248 MiB of messages; what was read of them and is not collected yet counts as well.
+  expectServed(seen, 160);
+}, 60_000);
+
+function streamFrame(id: number, bytes: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(HEADER_BYTES + bytes.byteLength);
+  frame[0] = FrameTypeV2.stream;
+  new DataView(frame.buffer).setUint32(4, id);
+  frame.set(bytes, HEADER_BYTES);
+  return frame;
+}
