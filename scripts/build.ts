@@ -24,7 +24,7 @@ const shared = [
 
 /** What each part is made from; the server carries the console, so the console is built before it. */
 const inputs: Record<Part, string[]> = {
-  web: ["web/", ...shared],
+  web: ["web/", "api/", ...shared],
   server: ["server/", "dist/", ...shared],
   client: ["client/", ...shared],
 };

@@ -35,7 +35,8 @@ export const rooms: readonly Room[] = [
   { path: "log", may: [] },
   { path: "release", may: [] },
   { path: "api", may: [] },
-  { path: "web", may: [], mayType: ["api"] },
+  { path: "api/clients.ts", may: [] },
+  { path: "web", may: ["api/clients.ts"], mayType: ["api"] },
   // The entry files join the parts of the node.
   {
     path: "client",
@@ -105,6 +106,7 @@ export const rooms: readonly Room[] = [
   {
     path: "scripts",
     may: [
+      "api/clients.ts",
       "server/http",
       "release",
       "scripts/bench/figure/choice.ts",

@@ -1,60 +1,6 @@
-/** Code and configuration to copy: complete, with the user's own token and a live model filled in. */
+/** A node's configuration to copy, complete, with the user's own token; and the gateway's addresses. */
 
 import type { InfoView } from "../api/mod.ts";
-
-export interface CallExample {
-  /** The gateway's: `https://gateway.example` */
-  address: string;
-  apiToken: string;
-  model: string;
-}
-
-/** Programs that make one call, and the environment variables for others; by the name on their tab. */
-export const callSnippets = {
-  curl: ({ address, apiToken, model }: CallExample) =>
-    `curl ${address}/v1/chat/completions \\
-  -H "Authorization: Bearer ${apiToken}" \\
-  -H "Content-Type: application/json" \\
-  -d '${json({ model, messages: [{ role: "user", content: "Hello" }] }).replaceAll("'", "'\\''")}'`,
-
-  Python: ({ address, apiToken, model }: CallExample) =>
-    `from openai import OpenAI
-
-client = OpenAI(base_url=${json(`${address}/v1`)}, api_key=${json(apiToken)})
-
-stream = client.chat.completions.create(
-    model=${json(model)},
-    messages=[{"role": "user", "content": "Hello"}],
-    stream=True,
-)
-for chunk in stream:
-    if chunk.choices:
-        print(chunk.choices[0].delta.content or "", end="")`,
-
-  JavaScript: ({ address, apiToken, model }: CallExample) =>
-    `import OpenAI from "openai";
-
-const client = new OpenAI({
-  baseURL: ${json(`${address}/v1`)},
-  apiKey: ${json(apiToken)},
-});
-
-const stream = await client.chat.completions.create({
-  model: ${json(model)},
-  messages: [{ role: "user", content: "Hello" }],
-  stream: true,
-});
-for await (const chunk of stream) {
-  process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
-}`,
-
-  env: ({ address, apiToken, model }: CallExample) =>
-    `export OPENAI_BASE_URL=${json(`${address}/v1`)}
-export OPENAI_API_KEY=${json(apiToken)}
-# ${model}`,
-} as const;
-
-export type SnippetName = keyof typeof callSnippets;
 
 interface Upstream {
   type: "openai" | "claude";
@@ -115,7 +61,7 @@ export function webSocketUrl(address: string): string {
   return `${address.replace(/^http/, "ws")}/ws`;
 }
 
-/** A string in JSON is also one in YAML, Python and JavaScript. */
+/** A string in JSON is also one in YAML. */
 function json(value: unknown): string {
   return JSON.stringify(value);
 }

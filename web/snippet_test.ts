@@ -2,19 +2,12 @@
 import { expect, test } from "bun:test";
 import { parse } from "yaml";
 import {
-  callSnippets,
   clientConfig,
   gatewayAddress,
   type UpstreamName,
   upstreams,
   webSocketUrl,
 } from "./snippet.ts";
-
-const example = {
-  address: "https://colink.example",
-  apiToken: "sk-colink-abc",
-  model: `it's a "model"`,
-};
 
 test("the address is the public one where configured, otherwise the console's own", () => {
   const origin = "http://192.168.1.20:8080";
@@ -47,26 +40,4 @@ test("keys of cloud providers are read from the node's environment, never stored
   expect(parse(clientConfig("http://a", "client-abc", "OpenAI")).providers[0].api_key)
     .toBe("${OPENAI_API_KEY}");
   expect(parse(clientConfig("http://a", "client-abc", "Claude")).providers[0].type).toBe("claude");
-});
-
-test("a shell reads the curl command as one call, whatever the model is named", async () => {
-  const line = callSnippets.curl(example).replace(/^curl/, "printf '%s\\n'");
-  const words = (await new Response(Bun.spawn(["sh", "-c", line]).stdout).text()).split("\n");
-  expect(words[0]).toBe("https://colink.example/v1/chat/completions");
-  expect(words).toContain("Authorization: Bearer sk-colink-abc");
-  expect(JSON.parse(words[words.indexOf("-d") + 1] ?? "").model).toBe(example.model);
-});
-
-test("the JavaScript example is JavaScript, whatever the model is named", () => {
-  const code = callSnippets.JavaScript(example);
-  expect(() => new Bun.Transpiler({ loader: "js" }).transformSync(code)).not.toThrow();
-  expect(code).toContain(JSON.stringify(example.model));
-});
-
-test("a shell exports the variables to the programs that it starts", () => {
-  const script = `${
-    callSnippets.env(example)
-  }\nprintf '%s %s' "$OPENAI_BASE_URL" "$OPENAI_API_KEY"`;
-  const { stdout } = Bun.spawnSync(["sh", "-c", script]);
-  expect(stdout.toString()).toBe("https://colink.example/v1 sk-colink-abc");
 });

@@ -1,5 +1,7 @@
 /** Renders docs/compatibility.md from the rows of the compatibility tests. */
 
+import { table } from "./table.ts";
+
 /** One tested feature. */
 export interface Shown {
   /** The client's package name. */
@@ -89,14 +91,4 @@ function cell(rows: readonly Shown[]): string {
 function verdict({ but }: Shown): string {
   if (but === undefined) return "yes";
   return "fails" in but ? `no: ${but.fails}` : but.note;
-}
-
-/** A Markdown table in the formatter's style: columns as wide as their widest cell. */
-function table(lines: readonly (readonly string[])[]): string {
-  const widths = lines[0]!.map((_, i) => Math.max(3, ...lines.map((line) => line[i]!.length)));
-  const [head, ...rest] = lines.map((line) =>
-    `| ${line.map((text, i) => text.padEnd(widths[i]!)).join(" | ")} |`
-  );
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [head, rule, ...rest].join("\n");
 }

@@ -114,6 +114,10 @@ test(
     expect(await dialog.locator("pre").innerText()).toContain("Bearer sk-colink-••••");
     expect(await runCurl(line)).toContain("Hello from a live model");
     await dialog.getByText(en.keys.received).waitFor();
+    await dialog.getByLabel(en.clients.label).selectOption("Codex");
+    await button(dialog, `${en.copy}: ~/.codex/config.toml`).click();
+    expect(await tab.clipboard()).toContain(`model = "${MODEL}"`);
+    await dialog.locator("pre", { hasText: "export COLINK_API_KEY=sk-colink-••••" }).waitFor();
     await button(dialog, en.keys.saved).click();
     await page.getByRole("row", { name: /my laptop/ }).waitFor();
 

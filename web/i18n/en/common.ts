@@ -14,6 +14,7 @@ export const common = {
   tools: "Actions",
   save: "Save",
   programmingLanguage: "Language",
+  clients: { label: "Client", libraries: "Code and libraries", programs: "Programs" },
   copy: "Copy",
   copied: "Copied",
   copyFailed: "Copying failed: select the text and copy it",

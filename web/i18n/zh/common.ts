@@ -14,6 +14,7 @@ export const common: Common = {
   tools: "操作",
   save: "保存",
   programmingLanguage: "语言",
+  clients: { label: "客户端", libraries: "代码与开发库", programs: "程序" },
   copy: "复制",
   copied: "已复制",
   copyFailed: "复制失败，请手动选中文本复制",
