@@ -11,7 +11,7 @@ export async function runCurl(line: string): Promise<string> {
   const { output } = await run(["sh", "-c", `printf '%s\\n' ${line}`]);
   const [, url = "", ...flags] = output.split("\n");
   const headers = flags.filter((_, i) => flags[i - 1] === "-H").map((header) => header.split(": "));
-  const body = flags[flags.indexOf("-d") + 1];
+  const body = flags[flags.indexOf("-d") + 1] ?? null;
   const answer = await fetch(url, { method: "POST", headers: Object.fromEntries(headers), body });
   return await answer.text();
 }
