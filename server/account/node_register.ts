@@ -35,6 +35,8 @@ export interface NodeStanding {
   label: string | null;
   /** Why the node gets no calls; where several reasons hold, the first of this list. */
   hold: "unapproved" | "paused" | "draining" | null;
+  /** Whether an administrator has approved it. */
+  isTrusted: boolean;
 }
 
 /** An event of a node's timeline. */
@@ -142,7 +144,11 @@ export class NodeRegister {
   /** The decisions in force for a connected node. */
   standing({ id, connectedAt }: ConnectedNode): NodeStanding {
     const order = this.#orders.get(id);
-    return { label: order?.label ?? null, hold: this.#hold(order, connectedAt) };
+    return {
+      label: order?.label ?? null,
+      hold: this.#hold(order, connectedAt),
+      isTrusted: (order?.approvedAt ?? null) !== null,
+    };
   }
 
   #hold(order: NodeOrder | undefined, connectedAt: number): NodeStanding["hold"] {

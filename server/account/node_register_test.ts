@@ -183,10 +183,10 @@ test("a decision on another gateway applies here within seconds, and is reported
   await pass();
   const reported: (readonly string[])[] = [];
   register.decisions.subscribe((ids) => reported.push(ids));
-  await store.nodes.decide("node-1", "owner", { label: "attic", pausedAt: 5 });
-  expect(standing()).toEqual({ label: null, hold: null });
+  await store.nodes.decide("node-1", "owner", { label: "attic", pausedAt: 5, approvedAt: 6 });
+  expect(standing()).toEqual({ label: null, hold: null, isTrusted: false });
   await pass();
-  expect(standing()).toEqual({ label: "attic", hold: "paused" });
+  expect(standing()).toEqual({ label: "attic", hold: "paused", isTrusted: true });
   // The polls overlap, and the decision is reported once all the same.
   await pass();
   expect(reported).toEqual([["node-1"]]);

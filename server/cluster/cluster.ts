@@ -164,7 +164,10 @@ export class Cluster {
       onLinked: (peer) => this.#peerLinked(peer),
       onLost: (peer) => this.#peerLost(peer),
       lease: (...wanted) => this.#local.lease(...wanted),
-      onFreed: (peer, lease) => this.#loads.countHeld(peer, lease.node, -1),
+      onFreed: (peer, { node }, isAnswered) => {
+        if (isAnswered) hub.answered(node);
+        this.#loads.countHeld(peer, node, -1);
+      },
       onMessage: (peer, message) => this.#receiveFromPeer(peer, message),
     }, config);
     this.#remote = new RemoteNodes({
@@ -346,7 +349,7 @@ export class Cluster {
   #receiveFromPeer(peer: string, message: PeerMessage): void {
     switch (message.is) {
       case "loads":
-        for (const [node, others] of message.loads) this.#remote.setLoad(peer, node, others);
+        for (const load of message.loads) this.#remote.setLoad(peer, load);
         return;
       case "wants":
         return this.offers.receiveWaiters(peer, message.service, message.waiting);

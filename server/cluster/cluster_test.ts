@@ -175,6 +175,32 @@ describe("a node of another gateway", () => {
     expect((await waiting).node).toBe(one.find("far")!);
   });
 
+  test("has everywhere the slots that it has earned by calls of any gateway, also at the next gateway", async () => {
+    const { network, clock, one, other } = await startTwo();
+    const { node, received, leave } = await join(network, other, "far", 20);
+    for (let i = 0; i < 6; i++) {
+      const lease = await one.lease();
+      startOn(lease.node);
+      await clock.pass(KNOWN_MS);
+      received[i]?.sink.head({});
+      received[i]?.sink.finish();
+      lease.release();
+      await clock.pass(KNOWN_MS);
+    }
+    expect([node.share, one.find("far")?.share]).toEqual([8, 8]);
+    const third = await network.add();
+    expect(third.find("far")?.share).toBe(8);
+    const fault = { model: "m", code: "node_silent", reason: "it was silent" } as const;
+    one.penalties.penalize(node.who.nodeKey, fault);
+    await clock.pass(KNOWN_MS);
+    expect([node, one.find("far"), third.find("far")].map((each) => each?.share))
+      .toEqual([4, 4, 4]);
+    leave();
+    await clock.pass(KNOWN_MS);
+    expect((await join(network, third, "far", 20)).node.share).toBe(4);
+    expect(other.find("far")?.share).toBe(4);
+  });
+
   test("gets no calls by those who still hold it after it has left", async () => {
     const { network, clock, one, other } = await startTwo();
     const { leave } = await join(network, other, "far");

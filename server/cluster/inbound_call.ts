@@ -22,8 +22,8 @@ export interface InboundCallParts {
   clock: Clock;
   /** Sends a frame; a frame that is lost ends the link. */
   send: (frame: Uint8Array) => void;
-  /** Called when the node is done with the call, just before the slot is free. */
-  onFree: () => void;
+  /** Called when the node is done with the call, just before the slot is free. `isAnswered`: to its end. */
+  onFree: (isAnswered: boolean) => void;
   /** Called after the last frame of the call was sent. */
   onEnd: () => void;
 }
@@ -91,7 +91,7 @@ export class InboundCall implements AttemptSink {
 
   finish(): void {
     this.#writer.finish(this.#tally());
-    this.#free();
+    this.#free(true);
   }
 
   fail(failure: AttemptFailure): void {
@@ -146,10 +146,10 @@ export class InboundCall implements AttemptSink {
   }
 
   /** The node is done with the call, or is given up. */
-  #free(): void {
+  #free(isAnswered = false): void {
     this.#cancelGrace();
     this.#running = null;
-    this.parts.onFree();
+    this.parts.onFree(isAnswered);
     this.lease.release();
   }
 

@@ -22,8 +22,8 @@ export interface InboundCallsParts {
   send: (frame: Uint8Array) => void;
   /** Leases a slot of the node for the peer; null: none is free, or this gateway takes no calls. */
   lease: (nodeId: string, service: Service, grant: number | null) => Lease | null;
-  /** The peer's call has released its slot. */
-  onFreed: (lease: Lease) => void;
+  /** The peer's call has released its slot. `isAnswered`: its node has answered it. */
+  onFreed: (lease: Lease, isAnswered: boolean) => void;
 }
 
 /** A call whose body has not arrived whole. */
@@ -100,7 +100,7 @@ export class InboundCalls {
     const call = new InboundCall(stream, lease, head.window_bytes, {
       clock,
       send,
-      onFree: () => onFreed(lease),
+      onFree: (isAnswered) => onFreed(lease, isAnswered),
       onEnd: () => void this.#calls.delete(stream),
     }, this.config);
     this.#calls.set(stream, call);

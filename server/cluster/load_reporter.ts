@@ -1,8 +1,9 @@
-/** Reports to each peer how busy this gateway's nodes are, without the peer's own calls. */
+/** Reports to each peer how busy this gateway's nodes are, without the peer's own calls, and how many slots they have earned. */
 
 import type { Clock } from "../base/clock.ts";
+import { FIRST_SLOTS } from "../node/earned_slots.ts";
 import type { Node } from "../node/node.ts";
-import type { PeerMessage } from "./peer_message.ts";
+import type { NodeLoad, PeerMessage } from "./peer_message.ts";
 
 /** Loads are reported this often at most. A call that comes to a full node in between costs a BUSY. */
 const REPORT_EVERY_MS = 20;
@@ -21,14 +22,14 @@ export interface LoadReporterParts {
 export class LoadReporter {
   /** Slots that peers hold, by node and peer. */
   readonly #held = new WeakMap<Node, Map<string, number>>();
-  /** By peer and public id, the last load reported, where it is not 0. */
-  readonly #reported = new Map<string, Map<string, number>>();
+  /** By peer and public id, what was reported last, where it is not that of a new and idle node. */
+  readonly #reported = new Map<string, Map<string, NodeLoad>>();
   readonly #changed = new Set<Node>();
   #cancelReport: (() => void) | null = null;
 
   constructor(private readonly parts: LoadReporterParts) {}
 
-  /** A slot of the node was taken or released. */
+  /** A slot of the node was taken or released, or it has earned or lost some. */
   changed(node: Node): void {
     this.#changed.add(node);
     this.#cancelReport ??= this.parts.clock.after(REPORT_EVERY_MS, () => {
@@ -76,15 +77,17 @@ export class LoadReporter {
   #report(peer: string, nodes: Iterable<Node>): void {
     const reported = this.#reported.get(peer);
     if (reported === undefined) return;
-    let loads: [string, number][] = [];
+    let loads: NodeLoad[] = [];
     for (const node of nodes) {
       if (!this.parts.isConnected(node)) continue;
-      const { publicId } = node.who;
+      const { earned, who: { publicId } } = node;
       const others = node.active - (this.#held.get(node)?.get(peer) ?? 0);
-      if (others === (reported.get(publicId) ?? 0)) continue;
-      if (others > 0) reported.set(publicId, others);
+      const [, lastOthers, lastEarned] = reported.get(publicId) ?? [publicId, 0, FIRST_SLOTS];
+      if (others === lastOthers && earned === lastEarned) continue;
+      const load: NodeLoad = [publicId, others, earned];
+      if (others > 0 || earned !== FIRST_SLOTS) reported.set(publicId, load);
       else reported.delete(publicId);
-      loads.push([publicId, others]);
+      loads.push(load);
       if (loads.length < MAX_PER_MESSAGE) continue;
       this.parts.send(peer, { is: "loads", loads });
       loads = [];

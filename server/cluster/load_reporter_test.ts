@@ -13,6 +13,7 @@ const hub = new Hub();
 let clock: FakeClock;
 let peers: string[];
 let sent: string[];
+let earned: string[];
 let messages: number;
 let looks: number;
 let connected: Set<Node>;
@@ -21,7 +22,7 @@ let reporter: LoadReporter;
 beforeEach(() => {
   clock = new FakeClock();
   [peers, sent, messages] = [["gw-1", "gw-2"], [], 0];
-  looks = 0;
+  [looks, earned] = [0, []];
   connected = new Set();
   reporter = new LoadReporter({
     clock,
@@ -33,7 +34,10 @@ beforeEach(() => {
     send(peer, message) {
       if (message.is !== "loads") throw new Error(`${message.is} is no report`);
       messages++;
-      for (const [node, others] of message.loads) sent.push(`${peer} ${node} ${others}`);
+      for (const [node, others, slots] of message.loads) {
+        sent.push(`${peer} ${node} ${others}`);
+        earned.push(`${peer} ${node} ${slots}`);
+      }
     },
   });
   for (const peer of peers) reporter.peerLinked(peer, []);
@@ -71,6 +75,19 @@ describe("a node's load", () => {
     expect(await reports()).toEqual([]);
     reporter.nodeLeft(node);
     expect(await reports()).toEqual([]);
+  });
+
+  test("is reported with the slots that it has earned, without those of a new node", async () => {
+    const node = join("n");
+    reporter.changed(node);
+    expect(await reports()).toEqual([]);
+    Object.assign(node, { earned: 4 });
+    reporter.changed(node);
+    await clock.pass(REPORT_MS);
+    Object.assign(node, { earned: 2 });
+    reporter.changed(node);
+    await clock.pass(REPORT_MS);
+    expect(earned).toEqual(["gw-1 n 4", "gw-2 n 4", "gw-1 n 2", "gw-2 n 2"]);
   });
 
   test("is looked at only where it may have changed", async () => {

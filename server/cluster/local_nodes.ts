@@ -12,7 +12,7 @@ import type { Publisher } from "./publisher.ts";
 export interface LocalNodesParts {
   hub: Hub;
   publisher: Pick<Publisher, "record" | "put" | "remove" | "removeAll">;
-  loads: Pick<LoadReporter, "countHeld" | "nodeLeft">;
+  loads: Pick<LoadReporter, "changed" | "countHeld" | "nodeLeft">;
   offers: Pick<Offers, "redeem" | "close">;
   /** Redis' clock, in UTC milliseconds. */
   sharedNow: () => number;
@@ -34,7 +34,8 @@ export class LocalNodes {
   constructor(private readonly parts: LocalNodesParts) {
     const changed = (node: Node) => node.gateway === null && this.#changed(node);
     const left = (node: Node) => node.gateway === null && this.#left(node);
-    parts.hub.watch({ joined: changed, eased: changed, left });
+    const shared = (node: Node) => node.gateway === null && parts.loads.changed(node);
+    parts.hub.watch({ joined: changed, eased: changed, left, shared });
   }
 
   attach(scheduler: LocalLeases): void {
@@ -89,6 +90,8 @@ export class LocalNodes {
     const { publicId } = node.who;
     const known = this.has(node) ? publisher.record(publicId) : undefined;
     this.#nodes.set(publicId, node);
+    // It may come back with slots that it earned before.
+    if (known === undefined) this.parts.loads.changed(node);
     if (this.#areWithdrawn) return;
     const record = recordOf(node, known?.sinceMs ?? sharedNow());
     if (JSON.stringify(record) !== JSON.stringify(known)) publisher.put(record);

@@ -43,6 +43,8 @@ beforeEach(() => {
       },
     },
     loads: {
+      changed: ({ who, earned }) =>
+        void (earned !== 2 && events.push(`${who.publicId} has ${earned}`)),
       countHeld: (peer, { who }, by) => void events.push(`held ${peer} ${who.publicId} ${by}`),
       nodeLeft: ({ who }) => void events.push(`left ${who.publicId}`),
     },
@@ -195,7 +197,7 @@ describe("a slot for a peer's call", () => {
 function partsWithout() {
   return {
     publisher: { record: () => undefined, put() {}, remove() {}, removeAll() {} },
-    loads: { countHeld() {}, nodeLeft() {} },
+    loads: { changed() {}, countHeld() {}, nodeLeft() {} },
     offers: { redeem: () => null, close() {} },
     sharedNow: () => 0,
     challenge() {},

@@ -21,8 +21,8 @@ export interface PeerLinkParts {
   log: Log;
   /** Leases a slot for a peer's call; null: none is free. */
   lease: (peer: string, nodeId: string, service: Service, grant: number | null) => Lease | null;
-  /** The peer's call has released its slot. */
-  onFreed: (peer: string, lease: Lease) => void;
+  /** The peer's call has released its slot. `isAnswered`: its node has answered it. */
+  onFreed: (peer: string, lease: Lease, isAnswered: boolean) => void;
   onMessage: (peer: string, message: PeerMessage) => void;
 }
 
@@ -65,7 +65,7 @@ export class PeerLink {
       clock,
       send: (frame) => this.#send(frame),
       lease: (nodeId, service, grant) => lease(peer, nodeId, service, grant),
-      onFreed: (one) => onFreed(peer, one),
+      onFreed: (...freed) => onFreed(peer, ...freed),
     }, config);
   }
 

@@ -15,12 +15,17 @@ export interface Waiting {
   home?: string;
 }
 
+/**
+ * How many slots of the sender's node, by its public id, are in use by gateways other than the
+ * receiver, and how many it has earned. Gateways of earlier versions send and read no third member.
+ */
+export type NodeLoad = [nodeId: string, others: number, earned?: number];
+
 /** Kinds and fields are shared with gateways of other versions. */
 export type PeerMessage =
   /** First message of the gateway that was dialled: proves that it knows the secret. */
   | ({ is: "hello" } & PeerProof)
-  /** By public id, slots of the sender's nodes that are in use by gateways other than the receiver. */
-  | { is: "loads"; loads: [nodeId: string, others: number][] }
+  | { is: "loads"; loads: NodeLoad[] }
   /** The sender's calls that wait for the service, longest wait first. Replaces the list before. */
   | { is: "wants"; service: Service; waiting: Waiting[] }
   /** One slot of the sender's node is held for a call of the receiver. */

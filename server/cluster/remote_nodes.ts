@@ -1,9 +1,11 @@
 /** The other gateways' nodes, offered to this gateway's scheduler as Nodes. */
 
+import { FIRST_SLOTS } from "../node/earned_slots.ts";
 import type { Hub } from "../node/hub.ts";
 import { Node, type NodeConnection } from "../node/node.ts";
 import type { HeldNode } from "./follower.ts";
 import { identityIn, type NodeRecord, offerIn } from "./node_record.ts";
+import type { NodeLoad } from "./peer_message.ts";
 
 export interface RemoteNodesParts {
   hub: Hub;
@@ -28,8 +30,8 @@ interface RemoteNode {
 export class RemoteNodes {
   /** By public id: the nodes in the hub. */
   readonly #offered = new Map<string, RemoteNode>();
-  /** Loads above 0, by gateway and public id. A load may be reported before its node is known. */
-  readonly #loads = new Map<string, Map<string, number>>();
+  /** By gateway and public id: a load may be reported before its node is known. Those of new and idle nodes are left out. */
+  readonly #loads = new Map<string, Map<string, NodeLoad>>();
 
   constructor(private readonly parts: RemoteNodesParts) {
     const left = (node: Node) => this.#left(node);
@@ -60,14 +62,17 @@ export class RemoteNodes {
     else if (!isSame(known.record, record)) this.#update(known, record);
   }
 
-  /** The gateway reports that `others` slots of its node are in use by calls of other gateways than this one. */
-  setLoad(gateway: string, nodeId: string, others: number): void {
-    this.#keepLoad(gateway, nodeId, others);
+  /** The gateway reports the load of its node. */
+  setLoad(gateway: string, load: NodeLoad): void {
+    const { hub } = this.parts;
+    const [nodeId, others, earned] = load;
+    this.#keepLoad(gateway, load);
     const remote = this.#offered.get(nodeId);
     if (remote === undefined || remote.node.gateway !== gateway) return;
+    if (earned !== undefined) hub.reportEarned(remote.node, earned);
     const by = others - remote.others;
     remote.others = others;
-    this.parts.hub.load(remote.node, by);
+    if (by !== 0) hub.load(remote.node, by);
   }
 
   /** Forgets every load that the gateway has reported. */
@@ -89,17 +94,19 @@ export class RemoteNodes {
     const { connectedAt } = record;
     const who = identityIn(record);
     const connection = connectionTo(gateway, who.publicId);
-    const others = this.#loads.get(gateway)?.get(who.publicId) ?? 0;
+    const [, others = 0, earned] = this.#loads.get(gateway)?.get(who.publicId) ?? [];
     const state = { isDraining: record.isDraining, active: others };
     const node = new Node(who, offerIn(record), connection, connectedAt, gateway, state);
     this.#offered.set(who.publicId, { node, record, others });
     hub.add(node);
+    if (earned !== undefined) hub.reportEarned(node, earned);
   }
 
-  #keepLoad(gateway: string, nodeId: string, others: number): void {
-    const loads = this.#loads.get(gateway) ?? new Map<string, number>();
+  #keepLoad(gateway: string, load: NodeLoad): void {
+    const [nodeId, others, earned = FIRST_SLOTS] = load;
+    const loads = this.#loads.get(gateway) ?? new Map<string, NodeLoad>();
     this.#loads.set(gateway, loads);
-    if (others > 0) loads.set(nodeId, others);
+    if (others > 0 || earned !== FIRST_SLOTS) loads.set(nodeId, load);
     else loads.delete(nodeId);
   }
 

@@ -154,52 +154,61 @@ describe("the load of a remote node", () => {
   test("is what its gateway reports, beside this gateway's own calls", () => {
     hold("gw-1");
     hub.use(remote.find("gw-1", "n")!, 1);
-    remote.setLoad("gw-1", "n", 3);
+    remote.setLoad("gw-1", ["n", 3]);
     expect(active()).toBe(4);
-    remote.setLoad("gw-1", "n", 1);
+    remote.setLoad("gw-1", ["n", 1]);
     expect(active()).toBe(2);
-    remote.setLoad("gw-1", "n", 0);
+    remote.setLoad("gw-1", ["n", 0]);
     expect(active()).toBe(1);
     expect(events.slice(1)).toEqual(["load n 3", "load n -2", "load n -1"]);
   });
 
   test("counts also where it was reported before the node was known", () => {
-    remote.setLoad("gw-1", "n", 2);
+    remote.setLoad("gw-1", ["n", 2]);
     hold("gw-1");
     expect(active()).toBe(2);
-    remote.setLoad("gw-1", "n", 3);
+    remote.setLoad("gw-1", ["n", 3]);
     expect(active()).toBe(3);
+  });
+
+  test("says what the node has earned; gateways of earlier versions do not", () => {
+    remote.setLoad("gw-1", ["n", 0, 1]);
+    hold("gw-1");
+    expect(hub.find("key/n")?.earned).toBe(1);
+    remote.setLoad("gw-1", ["n", 1, 8]);
+    remote.setLoad("gw-1", ["n", 2]);
+    expect(hub.find("key/n")?.earned).toBe(8);
   });
 
   test("is not taken from another gateway than the one that holds it", () => {
     hold("gw-1");
-    remote.setLoad("gw-2", "n", 5);
+    remote.setLoad("gw-2", ["n", 5]);
     expect(active()).toBe(0);
     hold("gw-2");
     expect(active()).toBe(5);
     // The first one's word comes late.
-    remote.setLoad("gw-1", "n", 1);
+    remote.setLoad("gw-1", ["n", 1]);
     expect(active()).toBe(5);
   });
 
   test("is kept while the node is withdrawn, but not when it was reported as 0 meanwhile", () => {
     hold("gw-1");
-    remote.setLoad("gw-1", "n", 2);
-    remote.setLoad("gw-1", "other", 2);
+    remote.setLoad("gw-1", ["n", 2]);
+    remote.setLoad("gw-1", ["other", 2]);
     holders.clear();
     remote.refresh("n");
     hold("gw-1");
     expect(active()).toBe(2);
     holders.clear();
     remote.refresh("n");
-    remote.setLoad("gw-1", "n", 0);
+    remote.setLoad("gw-1", ["n", 0]);
     hold("gw-1");
     expect(active()).toBe(0);
   });
 
   test("is forgotten when the link to its gateway is lost", () => {
     hold("gw-1");
-    remote.setLoad("gw-1", "n", 2);
+    remote.setLoad("gw-1", ["n", 2]);
     remote.clearLoads("gw-2");
     linked.delete("gw-1");
     remote.clearLoads("gw-1");

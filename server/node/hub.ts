@@ -1,6 +1,7 @@
 /** The nodes connected now, and the models that they serve. Every change of a node goes through the hub. */
 
 import { type Endpoint, endpointsOf } from "../../protocol/mod.ts";
+import { EarnedSlots } from "./earned_slots.ts";
 import { type ModelFacts, together } from "./model_facts.ts";
 import type { Node, NodeOffer, NodeStanding } from "./node.ts";
 import type { Service } from "./service.ts";
@@ -16,6 +17,8 @@ export interface HubWatcher {
   barred?(node: Node): void;
   /** Other gateways use `by` more of the node's slots than before; negative: fewer. */
   loaded?(node: Node, by: number): void;
+  /** The node's share of slots has grown by `by`; negative: shrunk. */
+  shared?(node: Node, by: number): void;
 }
 
 export interface HubParts {
@@ -44,6 +47,7 @@ export class Hub {
   /** Models that were ever served here, with the endpoints at which this process has seen them. */
   readonly #known = new Map<string, readonly Endpoint[]>();
   readonly #watchers: HubWatcher[] = [];
+  readonly #earned = new EarnedSlots();
 
   constructor(private readonly parts: HubParts = {}) {}
 
@@ -103,7 +107,7 @@ export class Hub {
   /** Applies the decisions about the node again: call it when they have changed. */
   review(node: Node): void {
     const wasHeld = node.hold !== null;
-    this.#decide(node);
+    this.#reshare(node, () => this.#decide(node));
     if (wasHeld && node.hold === null) this.ease(node);
     if (wasHeld || node.hold === null) return;
     for (const watcher of this.#watchers) watcher.barred?.(node);
@@ -127,6 +131,28 @@ export class Hub {
   load(node: Node, by: number): void {
     writable(node).active += by;
     for (const watcher of this.#watchers) watcher.loaded?.(node, by);
+  }
+
+  /** A node that is connected to this gateway has answered a call well. */
+  answered(node: Node): void {
+    const { who: { nodeKey }, offer: { maxParallel } } = node;
+    this.#earned.answered(nodeKey, maxParallel);
+    this.#learnEarned(node);
+  }
+
+  /** The node was at fault for a failure, wherever it was seen. */
+  failed(nodeKey: string): void {
+    const node = this.find(nodeKey);
+    // Another gateway counts what its nodes earn and lose.
+    if (node !== undefined && node.gateway !== null) return;
+    this.#earned.failed(nodeKey);
+    if (node !== undefined) this.#learnEarned(node);
+  }
+
+  /** The node's gateway says how many slots the node has earned. */
+  reportEarned(node: Node, slots: number): void {
+    this.#earned.set(node.who.nodeKey, slots);
+    this.#learnEarned(node);
   }
 
   /** The models that connected nodes serve, each once, in alphabetical order. */
@@ -170,6 +196,7 @@ export class Hub {
 
   #join(node: Node): void {
     this.#decide(node);
+    writable(node).earned = this.#earned.of(node.who.nodeKey);
     const models = node.offer.models.map((model) => this.#serve(node, model));
     writable(node).offer = { ...node.offer, models };
     const room = MAX_REMEMBERED_MODELS - this.#known.size;
@@ -189,6 +216,23 @@ export class Hub {
       if (served.nodes.size === 0) this.#served.delete(model);
     }
     for (const watcher of this.#watchers) watcher.left?.(node);
+  }
+
+  #learnEarned(node: Node): void {
+    const earned = this.#earned.of(node.who.nodeKey);
+    if (earned === node.earned) return;
+    this.#reshare(node, () => {
+      writable(node).earned = earned;
+    });
+  }
+
+  /** Makes a change that the node's share depends on, and reports by how much the share has changed. */
+  #reshare(node: Node, change: () => void): void {
+    const before = node.share;
+    change();
+    const by = node.share - before;
+    if (by === 0 || !node.isConnected) return;
+    for (const watcher of this.#watchers) watcher.shared?.(node, by);
   }
 
   #decide(node: Node): void {

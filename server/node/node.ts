@@ -3,6 +3,7 @@
 import type { NodeView } from "../../api/mod.ts";
 import type { RegisterData, RegisterV2 } from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
+import { FIRST_SLOTS } from "./earned_slots.ts";
 import { type FactsByModel, factsByModel, factsIn, type ModelFacts } from "./model_facts.ts";
 import type { Penalty } from "./penalty.ts";
 import type { Service } from "./service.ts";
@@ -34,6 +35,8 @@ export interface NodeStanding {
   label: string | null;
   /** Why it gets no calls although it would take some; null: it gets them. */
   hold: NodeHold | null;
+  /** Whether an administrator has approved it: what it claims need not be earned. */
+  isTrusted?: boolean;
 }
 
 const UNDECIDED: NodeStanding = { label: null, hold: null };
@@ -68,6 +71,8 @@ export class Node {
   /** Slots in use. */
   readonly active: number;
   readonly standing: NodeStanding = UNDECIDED;
+  /** Slots that it has earned by its answers; it may have claimed fewer or more. */
+  readonly earned: number = FIRST_SLOTS;
   /** Whether it takes no calls, by its own word. */
   readonly isDraining: boolean;
   /** Whether it is in the hub: its calls may outlast its connection. */
@@ -106,9 +111,21 @@ export class Node {
     this.#keptBytes += bytes;
   }
 
-  /** The share of its slots in use, from 0 to 1. */
+  /** The slots by which its part of the calls is reckoned. The others are used when no other node has one free. */
+  get share(): number {
+    const { maxParallel } = this.offer;
+    return this.standing.isTrusted || this.earned > maxParallel ? maxParallel : this.earned;
+  }
+
+  /** Whether its next call would take a slot beyond its share. */
+  get isBeyondShare(): boolean {
+    return this.active >= this.share;
+  }
+
+  /** The part of its share in use, from 0 to 1; beyond its share, the part of all its slots. */
   get load(): number {
-    return this.active / this.offer.maxParallel;
+    const { share } = this;
+    return this.active / (this.active < share ? share : this.offer.maxParallel);
   }
 
   /** Whether it gets no new calls of any model, by its own STATUS or by a decision. */

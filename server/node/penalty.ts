@@ -81,8 +81,10 @@ export class PenaltyBook {
 
   /** A node with this key may have become able to take a call. */
   readonly onRelief = new Emitter<[nodeKey: string]>();
+  /** A node was at fault, or its provider limits it, as was seen at any gateway. Calls that fail together are one fault. */
+  readonly onFault = new Emitter<[nodeKey: string, code: ErrorCode]>();
   /** The node with this key gets no calls of the penalty's model for a while, by a fault seen at any gateway. */
-  readonly onBar = new Emitter<[nodeKey: string, penalty: Entry["penalty"]]>();
+  readonly onBar = new Emitter<[nodeKey: string]>();
   /** This gateway has penalised a node, or cleared it: other gateways should know. */
   readonly onPenalty = new Emitter<[nodeKey: string, penalty: Penalty, remainingMs: number]>();
   readonly onClear = new Emitter<[nodeKey: string, model: string | null]>();
@@ -115,6 +117,7 @@ export class PenaltyBook {
     );
     const penalty = { model, code, reason, faults };
     this.#write(nodeKey, { penalty, untilMs, isOver: false, isPausing: false, pauses: 0 });
+    if (isNewFault(before)) this.onFault.emit(nodeKey, code);
     const shown = this.#shown({ penalty, untilMs, isOver: false });
     this.onPenalty.emit(nodeKey, shown, untilMs - this.nowMs);
     return shown;
@@ -150,6 +153,7 @@ export class PenaltyBook {
     const before = this.#sheets.get(nodeKey)?.get(penalty.model);
     if (before !== undefined && before.untilMs >= untilMs) return;
     this.#write(nodeKey, { penalty, untilMs, isOver: false, isPausing: false, pauses: 0 });
+    if (isNewFault(before)) this.onFault.emit(nodeKey, penalty.code);
   }
 
   /** A call of another gateway has succeeded on the node: ends its probation. */
@@ -243,7 +247,7 @@ export class PenaltyBook {
     sheet.set(model, entry);
     this.#size++;
     if (this.#size > MAX_PENALTIES) this.#forgetOldest();
-    if (!state.isOver) this.onBar.emit(nodeKey, state.penalty);
+    if (!state.isOver) this.onBar.emit(nodeKey);
   }
 
   #erase(nodeKey: string, model: string | null): void {
@@ -263,6 +267,11 @@ export class PenaltyBook {
     for (const model of [...sheet.keys()]) this.#erase(nodeKey, model);
     this.onRelief.emit(nodeKey);
   }
+}
+
+/** Calls that were running when the first fault came fail, too. */
+function isNewFault(before: Entry | undefined): boolean {
+  return before === undefined || before.isOver;
 }
 
 const severity: Readonly<{ [C in Circuit]: number }> = {

@@ -43,6 +43,8 @@ export class NodePool {
   slots = 0;
   /** Calls of any service that run on its nodes; stays 0 unless `countsActive`. */
   active = 0;
+  /** The shares of all its nodes; stays 0 unless `countsActive`. */
+  shares = 0;
 
   constructor(
     readonly service: Service,
@@ -59,14 +61,19 @@ export class NodePool {
     // A lower bound of every price; the first draw computes the real one.
     this.#queue.add(place, 0);
     this.slots += node.offer.maxParallel;
-    if (this.countsActive) this.active += node.active;
+    if (this.countsActive) {
+      this.active += node.active;
+      this.shares += node.share;
+    }
     return place;
   }
 
   remove(place: Place): void {
     this.#queue.remove(place);
     this.slots -= place.node.offer.maxParallel;
-    if (this.countsActive) this.active -= place.node.active;
+    if (!this.countsActive) return;
+    this.active -= place.node.active;
+    this.shares -= place.node.share;
   }
 
   /** Recomputes the key of a place whose node's price may have fallen. */

@@ -17,7 +17,7 @@ export class NodePools {
   readonly #pools = new ByService<NodePool>();
   readonly #memberships = new Map<Node, Membership>();
 
-  /** `countsActive`: whether a service's pool counts the calls that run on its nodes. */
+  /** `countsActive`: whether a service's pool counts the calls that run on its nodes, and their shares. */
   constructor(
     private readonly price: Price,
     private readonly countsActive: (service: Service) => boolean,
@@ -48,6 +48,12 @@ export class NodePools {
   loaded(node: Node, by: number): void {
     for (const pool of this.#memberships.get(node)?.counting ?? []) pool.active += by;
     if (by < 0) this.eased(node);
+  }
+
+  /** The node's share has grown by `by`; negative: shrunk. */
+  shared(node: Node, by: number): void {
+    for (const pool of this.#memberships.get(node)?.counting ?? []) pool.shares += by;
+    if (by > 0) this.eased(node);
   }
 
   /** The node may have become cheaper. */

@@ -68,6 +68,10 @@ export class Scheduler {
     this.#queues = new WaitQueues(parts.clock, config, onChange);
     const onUse = (node: Node) => this.onSlotUse.emit(node);
     this.#slots = new Slots(parts, (node) => this.#serveWaiters(node), onUse);
+    // A provider that limits the calls is no failure of the node.
+    parts.penalties.onFault.subscribe((nodeKey, code) => {
+      if (code !== "upstream_rate_limited") parts.hub.failed(nodeKey);
+    });
     new StrandedWaiters({
       ...parts,
       queues: this.#queues,
@@ -161,9 +165,11 @@ export class Scheduler {
    * for an upstream's rejection of the request.
    */
   answered({ node, service }: Lease, call: Call, timing: Timing | null): boolean {
-    const { penalties, policies, log } = this.parts;
+    const { hub, penalties, policies, log } = this.parts;
     const { model } = service;
     if (timing !== null) {
+      // Another gateway counts what its nodes answer.
+      if (node.gateway === null) hub.answered(node);
       policies(model).learn?.(node, call.request, timing);
       this.#openFailures.succeeded(node.who.nodeKey, model);
     }

@@ -31,6 +31,12 @@ const BUSY_PAUSE_MS = 500;
 /** Added to the cost of another gateway's node, so that a node of this gateway is preferred at equal cost. */
 const AWAY_COST = 1e-6;
 
+/**
+ * Added to the cost of a slot beyond its node's share, which is above the cost of all others. Small
+ * enough that AWAY_COST still shows beside it.
+ */
+const BEYOND_SHARE_COST = 2e9;
+
 const NONE: ReadonlySet<string> = new Set();
 
 /** A service of any node, or of the only node that can serve the call. */
@@ -73,7 +79,9 @@ export class Slots implements HubWatcher {
     const preferred = this.parts.policies(request.model).preferred?.(request, pool) ?? null;
     const isAvailable = preferred !== null && !tried.has(preferred.who.publicId) &&
       this.isOpen(preferred, request);
-    return isAvailable ? preferred : pool.cheapest(tried, this.#random);
+    if (isAvailable && !preferred.isBeyondShare) return preferred;
+    const cheapest = pool.cheapest(tried, this.#random);
+    return isAvailable && cheapest?.isBeyondShare ? preferred : cheapest;
   }
 
   /** The cheapest node among those connected to this gateway; `skipped` are public ids. */
@@ -167,6 +175,11 @@ export class Slots implements HubWatcher {
     if (by < 0) this.onRoom(node);
   }
 
+  shared(node: Node, by: number): void {
+    this.#pools.shared(node, by);
+    this.#localPools?.shared(node, by);
+  }
+
   /** The only node that can serve the call, if it is connected, offers the service and was not tried. */
   #requiredNode(wanted: Wanted, tried: ReadonlySet<string>): Node | null {
     const node = this.parts.hub.find(wanted.requiredNode ?? "");
@@ -183,7 +196,9 @@ export class Slots implements HubWatcher {
     const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node);
     if (isFull || circuit === "probing") return FULL;
     const cost = policies(model).cost(node, service);
-    return node.gateway === null ? cost : cost + AWAY_COST;
+    const more = (node.gateway === null ? 0 : AWAY_COST) +
+      (node.isBeyondShare ? BEYOND_SHARE_COST : 0);
+    return cost + more;
   }
 
   readonly #released = (lease: Lease): void => {

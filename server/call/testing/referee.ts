@@ -35,15 +35,22 @@ export class Referee {
   /** Starts a call and checks which node gets it: if no call waits, one of the open nodes. */
   starts(service: Service, start: () => void): void {
     const open = this.#open(service);
-    const loads = new Map([...this.world.hub.nodes()].map((node) => [node, node.load]));
+    const nodes = [...this.world.hub.nodes()];
+    const before = new Map(
+      nodes.map((node) => [node, { rank: rankOf(node), active: node.active }]),
+    );
     const isQueue = this.world.scheduler.waiting > 0;
     start();
-    const chosen = [...loads.keys()].filter((node) => node.load > loads.get(node)!);
+    const chosen = nodes.filter((node) => node.active > before.get(node)!.active);
     if (isQueue) return;
     expect(chosen.length).toBeWithin(Math.min(1, open.length), 2);
-    if (this.world.policy !== "least-busy") return;
-    const least = Math.min(...open.map((node) => loads.get(node)!));
-    for (const node of chosen) expect(loads.get(node)).toBeLessThanOrEqual(least);
+    const least = Math.min(...open.map((node) => before.get(node)!.rank));
+    for (const node of chosen) {
+      const { rank } = before.get(node)!;
+      if (this.world.policy === "least-busy") expect(rank).toBeLessThanOrEqual(least);
+      // Whatever the policy, no node goes beyond its share while another has a slot of its own free.
+      else expect(Math.floor(rank)).toBeLessThanOrEqual(Math.floor(least));
+    }
   }
 
   /** Checks what holds after every step; `waiting` are calls that were sent to no node yet. */
@@ -81,4 +88,9 @@ export class Referee {
       this.#probes.set(key, { node, attempt });
     }
   }
+}
+
+/** Its load; from 10 on if its next call would take a slot beyond its share. */
+function rankOf(node: Node): number {
+  return node.load + (node.isBeyondShare ? 10 : 0);
 }

@@ -62,6 +62,8 @@ export class Received {
 
 export interface WorldConfig extends Partial<SchedulerConfig>, Partial<PenaltyTimes> {
   policy?: PolicyName;
+  /** Whether an administrator has approved all nodes. */
+  trustsNodes?: boolean;
   remoteWaiters?: RemoteWaiters;
 }
 
@@ -79,7 +81,7 @@ export interface CallOptions {
 
 export class World {
   readonly clock = new FakeClock();
-  readonly hub = new Hub();
+  readonly hub: Hub;
   readonly penalties: PenaltyBook;
   readonly policy: PolicyName;
   readonly calls = new Calls();
@@ -94,15 +96,18 @@ export class World {
   #names = 0;
 
   constructor(config: WorldConfig = {}, random: () => number = () => 0) {
-    const { hub, clock } = this;
+    const { clock } = this;
     const {
       policy = "least-busy",
+      trustsNodes: isTrusted = false,
       penaltyMs = 60_000,
       penaltyMaxMs = 600_000,
       remoteWaiters,
       ...limits
     } = config;
     this.policy = policy;
+    const hub = new Hub({ standingOf: () => ({ label: null, hold: null, isTrusted }) });
+    this.hub = hub;
     const penalties = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
     this.penalties = penalties;
     const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 7n });

@@ -17,7 +17,7 @@ const MAX_MODELS = 200;
 /**
  * A new conversation goes to the least busy node, so that no node starves. A conversation that goes
  * on returns to its node, unless the node already runs 1.25 times its share of the calls; the share
- * is proportional to slots and rounded up to a whole call. These are the bounds of consistent hashing
+ * is proportional to the nodes' shares of slots and rounded up to a whole call. These are the bounds of consistent hashing
  * with bounded loads, without the hashing: the policy remembers where each conversation was.
  */
 export class Affinity implements Policy {
@@ -30,7 +30,7 @@ export class Affinity implements Policy {
   constructor(private readonly hub: Hub, private readonly seed: bigint) {}
 
   /** The node of the longest beginning that was answered. The whole call does not count: sent again, it may go anywhere. */
-  preferred(request: CallRequest, { slots, active }: PoolLoad): Node | null {
+  preferred(request: CallRequest, { shares, active }: PoolLoad): Node | null {
     // Read now in any case: the body is given up before the call has ended, and `learn` needs them.
     const digests = this.#digestsOf(request);
     const nodeKeys = this.#byModel.get(request.model);
@@ -39,7 +39,7 @@ export class Affinity implements Policy {
       const nodeKey = nodeKeys.get(digest);
       const node = nodeKey === undefined ? undefined : this.hub.find(nodeKey);
       if (!node?.serves(request)) continue;
-      const share = (active + 1) * node.offer.maxParallel / slots;
+      const share = (active + 1) * node.share / shares;
       return node.active < Math.ceil(BOUND * share) ? node : null;
     }
     return null;

@@ -5,7 +5,7 @@ import { seeded } from "../../base/testing/random.ts";
 import { type CallOptions, World } from "../../call/testing/world.ts";
 
 function start(nodes: number, slots = 4): World {
-  const world = new World({ policy: "affinity" }, seeded(5));
+  const world = new World({ policy: "affinity", trustsNodes: true }, seeded(5));
   for (let i = 0; i < nodes; i++) world.node(`node-${i}`, slots);
   return world;
 }

@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 type Fleet = Record<string, Partial<Timing>>;
 
 function start(fleet: Fleet, slots = 4): World {
-  const world = new World({ policy: "fastest" }, seeded(2));
+  const world = new World({ policy: "fastest", trustsNodes: true }, seeded(2));
   for (const name of Object.keys(fleet)) world.node(name, slots);
   return world;
 }
@@ -53,7 +53,7 @@ describe("the policy of the fastest node", () => {
   });
 
   test("measures from sending the call to the stream's first piece, and to the end", async () => {
-    const world = new World({ policy: "fastest" }, seeded(2));
+    const world = new World({ policy: "fastest", trustsNodes: true }, seeded(2));
     const waits: Record<string, [firstMs: number, restMs: number]> = {
       prompt: [100, 4_900],
       late: [5_000, 0],
@@ -140,7 +140,7 @@ describe("the policy of the fastest node", () => {
   });
 
   test("measures per model: a node that is fast with one may be slow with another", async () => {
-    const world = new World({ policy: "fastest" }, seeded(2));
+    const world = new World({ policy: "fastest", trustsNodes: true }, seeded(2));
     const msPerToken: Record<string, Record<string, number>> = {
       m: { a: 10, b: 200 },
       n: { a: 200, b: 10 },

@@ -8,7 +8,7 @@ import type { CallRequest } from "../call.ts";
 export interface Policy {
   /**
    * What the next call costs on the node, from 0 up to 1e9: a cheapest node gets the call, at random
-   * among equals. A cost may rise at any time. It may fall when a call of the node ends; at any other
+   * among equals, and one beyond its share only when no other can take it. A cost may rise at any time. It may fall when a call of the node ends; at any other
    * time the hub must be told (`Hub.ease`).
    */
   cost(node: Node, service: Service): number;
@@ -23,7 +23,8 @@ export interface Policy {
 
 /** All nodes of a service together. */
 export interface PoolLoad {
-  readonly slots: number;
+  /** See `Node.share`. */
+  readonly shares: number;
   readonly active: number;
 }
 
@@ -35,7 +36,7 @@ export interface Timing {
   completionTokens: number | null;
 }
 
-/** Prefers the node with the smallest share of its slots in use. */
+/** Prefers the node of whose share of slots the smallest part is in use. */
 export const leastBusy: Policy = { cost: (node) => node.load };
 
 /** The policy that is configured for a model. */
