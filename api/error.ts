@@ -54,6 +54,8 @@ export type ErrorCode =
   | "queue_full"
   | "account_bodies_full"
   | "gateway_bodies_full"
+  | "account_answers_full"
+  | "gateway_answers_full"
   | "queue_timeout"
   | "node_busy"
   | "node_internal"

@@ -7,6 +7,7 @@ export * from "./codec_v2.ts";
 export * from "./endpoint.ts";
 export * from "./frame.ts";
 export * from "./frame_v2.ts";
+export * from "./json_feed.ts";
 export * from "./json_scan.ts";
 export * from "./json_text.ts";
 export * from "./limits.ts";

@@ -18,6 +18,7 @@ import { BoundedLogs } from "./base/bounded_logs.ts";
 import { Budgets } from "./base/budgets.ts";
 import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
+import { AnswerBudget } from "./http/answer_budget.ts";
 import { BodyBudget } from "./http/body_budget.ts";
 import { Live } from "./http/live/live.ts";
 import { Metrics } from "./http/metrics.ts";
@@ -53,6 +54,11 @@ export type GatewayParts = Awaited<ReturnType<typeof createParts>>;
 
 /** The console shows this many of the latest audit events; more than these within one poll are skipped. */
 const LATEST_AUDIT_EVENTS = 50;
+
+const MIB = 1024 * 1024;
+
+/** Beyond so many of the largest frames, whole answers of one node are not held but go on to their callers. */
+const FRAMES_PER_NODE = 2;
 
 /** What a node reads that is asked to dial another gateway, and the time it has for it. */
 const MOVE_REASON = "it has more nodes than the others";
@@ -145,7 +151,12 @@ export async function createParts(config: Config, world: PartsWorld) {
       live.callEnded(entry);
     },
     ...faultsFor(register),
-  }, config);
+  }, {
+    ...config,
+    maxAnswerBytes: config.maxAnswerMb * MIB,
+    heldAnswerBytes: config.maxBufferedBytes,
+    heldNodeBytes: FRAMES_PER_NODE * config.maxFrameBytes,
+  });
   const live = new Live({
     hub,
     penalties,
@@ -188,6 +199,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     sendQueues: new SendQueues(),
     refusals: new RefusalLimit({ limiter: limits.limiter, clock, config, budgets }),
     bodyBudget: new BodyBudget(config, budgets),
+    answerBudget: new AnswerBudget(config, budgets),
     origin: originReader(config.trustedProxies),
     isDraining,
     cluster,

@@ -38,15 +38,18 @@ export interface AdapterCall {
  *   the name is the text's `type`. `[DONE]` is left out. Usage may be included even if it `hidesUsage`.
  * - otherwise the whole answer, exactly one.
  */
-export type Piece = string | PlainEvents;
+export type Piece = string | PlainBytes;
 
 /**
- * Events that need no further processing, as the bytes that the caller receives: whole events, each
+ * Bytes that need no further processing. Of a stream, events that need no further processing, as the bytes that the caller receives: whole events, each
  * framed as `data: JSON` and an empty line, with an `event:` line before it where the dialect has
- * one. They hold no usage, no finish reason and nothing that the caller must not see.
+ * one. They hold no usage, no finish reason and nothing that the caller must not see. Otherwise a part
+ * of a whole answer that is too large for one piece, of an endpoint whose answers never stream.
  */
-export interface PlainEvents {
+export interface PlainBytes {
   bytes: Uint8Array;
+  /** JSON that reports the usage which the part of a whole answer holds. */
+  report?: string;
   /** How many of the events carry text, reasoning or tool arguments: about one token each. */
   tokenEvents: number;
 }

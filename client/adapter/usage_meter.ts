@@ -52,7 +52,10 @@ export function usageMeter(endpoint: Endpoint): UsageMeter {
     count(piece: Piece) {
       meter.pieces++;
       if (typeof piece === "string") countText(piece);
-      else meter.tokenEvents += piece.tokenEvents;
+      else {
+        meter.tokenEvents += piece.tokenEvents;
+        if (piece.report !== undefined) countText(piece.report);
+      }
     },
   };
 

@@ -1,6 +1,7 @@
 /** Wire v1 as a node speaks it: JSON text frames. */
 
 import type { UpstreamFailure } from "../adapter/adapter.ts";
+import { answerTooLarge } from "../adapter/sse/event_stream.ts";
 import { jsonTexts } from "../adapter/sse/json_texts.ts";
 import {
   BUSY,
@@ -78,7 +79,10 @@ export class WireSessionV1 implements WireSession {
     return {
       head: () => {},
       piece: (piece) => {
-        for (const text of jsonTexts(piece)) frames.send(encodeStream(id, text));
+        for (const text of jsonTexts(piece)) {
+          if (!fits(text)) throw answerTooLarge(MAX_TEXT_BYTES);
+          frames.send(encodeStream(id, text));
+        }
       },
       finish: () => frames.send(encodeFinish(id)),
       fail: (failure) => frames.send(errorFrame(id, failure)),
@@ -87,6 +91,14 @@ export class WireSessionV1 implements WireSession {
       ready: (signal) => frames.drained(signal),
     };
   }
+}
+
+/** A chunk or a whole answer is one frame in v1. A gateway takes frames of 8 MiB; a larger one would end the link. */
+const MAX_TEXT_BYTES = 7 * 1024 * 1024;
+
+/** Counting bytes is slow; a character takes at most three. */
+function fits(text: string): boolean {
+  return text.length * 3 <= MAX_TEXT_BYTES || encoder.encode(text).byteLength <= MAX_TEXT_BYTES;
 }
 
 /** What v1 cannot say of a call is always this. The gateway itself hides usage from callers who did not ask for it. */

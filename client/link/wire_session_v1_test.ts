@@ -47,6 +47,18 @@ test("events that come as bytes leave in a frame each", () => {
   ]);
 });
 
+test("what is too large for a frame of wire v1 fails as the caller's request, and is not sent", () => {
+  const { session, sent } = wire();
+  const event = session.read(encodeCall("r", "m", '{"stream":false}'));
+  if (event.kind !== "call") throw new Error(event.kind);
+  const { reply } = event;
+  expect(() => reply.piece(`{"a":"${"é".repeat(4 << 20)}"}`)).toThrow(
+    expect.objectContaining({ code: 413, message: expect.stringContaining("7 MiB") }),
+  );
+  reply.piece(`{"a":"${"x".repeat(6 << 20)}"}`);
+  expect(sent).toHaveLength(1);
+});
+
 test("what models can do is not announced: v1 cannot say it", () => {
   const { session, sent } = wire();
   session.register({ max_parallel: 1, models: ["m"], node_id: "n", capabilities: { m: {} } });

@@ -261,11 +261,32 @@ const settings = {
     "Request bodies held for all calls; never less than one body",
     whole(1024, 2 ** 40),
   ),
+  answerBytesPerAccount: setting(
+    "COLINK_ANSWER_BYTES_PER_ACCOUNT",
+    "67108864",
+    "bytes",
+    "Whole answers held for one account's calls; never less than two frames",
+    whole(1024, 2 ** 40),
+  ),
+  answerBytes: setting(
+    "COLINK_ANSWER_BYTES",
+    "268435456",
+    "bytes",
+    "Whole answers held for all calls; never less than two frames",
+    whole(1024, 2 ** 40),
+  ),
+  maxAnswerMb: setting(
+    "COLINK_MAX_ANSWER_MB",
+    "64",
+    "MiB",
+    "Largest answer that does not stream",
+    whole(1, 1024),
+  ),
   maxFrameBytes: setting(
     "COLINK_MAX_FRAME_BYTES",
     "8388608",
     "bytes",
-    "Largest frame taken from a node, and largest answer that does not stream",
+    "Largest frame taken from a node, and largest whole answer of wire v1",
     whole(65536, 1 << 30),
   ),
   maxRetries: setting(
@@ -323,6 +344,13 @@ const settings = {
     "s",
     "Comment sent into silent streams this often",
     seconds(0.1, 3600),
+  ),
+  wholeKeepAliveMs: setting(
+    "COLINK_WHOLE_KEEPALIVE_SECONDS",
+    "45",
+    "s",
+    "A whole answer that takes longer begins with white space",
+    seconds(0.1, 86_400),
   ),
   callerIdleMs: setting(
     "COLINK_CALLER_IDLE_SECONDS",
@@ -459,6 +487,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   // A body of the allowed size must find room in empty budgets.
   config.bodyBytesPerAccount = Math.max(config.bodyBytesPerAccount, config.maxBodyBytes);
   config.bodyBytes = Math.max(config.bodyBytes, config.maxBodyBytes);
+  // So must what is held of one answer before it goes on to its caller, and behind it one more frame.
+  const heldBytes = 2 * config.maxFrameBytes;
+  config.answerBytesPerAccount = Math.max(config.answerBytesPerAccount, heldBytes);
+  config.answerBytes = Math.max(config.answerBytes, heldBytes);
   if (config.jwtSecret === "") config.jwtSecret = secretOf(config.dataDir);
   deriveAddresses(config);
   return config;

@@ -4,6 +4,7 @@ import type { ColinkError } from "../base/error.ts";
 import type { AttemptFailure } from "../node/attempt.ts";
 import type { UpstreamRejection } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
+import type { AnswerBudgetFull } from "../schedule/call.ts";
 
 /** Takes an attempt's answer. */
 export interface AnswerSink {
@@ -24,17 +25,23 @@ export interface AnswerSource {
 }
 
 /**
- * Where a call's answer goes; http implements it. As a sink, it takes the pieces of calls that stream.
- * Each call ends in exactly one of `whole`, `end`, `reject` and `fail`.
+ * Where a call's answer goes; http implements it. As a sink, it takes the pieces of calls that stream
+ * and of large answers of those that do not. Each call ends in exactly one of `whole`, `end`, `reject`
+ * and `fail`.
  */
 export interface AnswerWriter extends AnswerSink {
   /** The node failed before the answer began, so that its headers do not count. */
   discardHead(): void;
   /** The call waits at this 1-based queue position. Only for calls that ask for it. */
   queued(position: number): void;
+  /**
+   * Counts so many bytes more (or fewer) that are held of a whole answer. Those that are handed over by
+   * `data` or `whole` are counted until the caller has taken them. Returns the budget that has no room.
+   */
+  hold(bytes: number): AnswerBudgetFull | null;
   /** Writes the complete JSON answer of a call that does not stream. */
   whole(body: string | Uint8Array): void;
-  /** Ends a stream that is complete. */
+  /** Ends an answer that was given by `data` and is complete. */
   end(): void;
   /** Writes the upstream's rejection of the request. */
   reject(rejection: UpstreamRejection): void;

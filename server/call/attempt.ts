@@ -130,7 +130,7 @@ export class Attempt implements AttemptSink, AnswerSource {
     if (this.#running === null) {
       return this.#complete(failed("busy", { what: "the node reads too slowly" }));
     }
-    // A call that does not stream is silent until it is complete; only its deadline limits it.
+    // A call that does not stream is silent until its answer is there; only its deadline limits that.
     if (this.order.stream) this.#watchSilence(this.parts.times.firstTokenMs);
   }
 
@@ -171,7 +171,6 @@ export class Attempt implements AttemptSink, AnswerSource {
 
   #firstSign(): void {
     this.#hasShownWork = true;
-    if (!this.order.stream) return;
     this.#cancelSilence();
     this.#watchSilence(this.parts.times.idleMs);
   }

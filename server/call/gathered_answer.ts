@@ -1,13 +1,24 @@
-/** Collects an answer that is given whole until it is complete; its bytes count against the node that sends it. */
+/**
+ * An answer that is given whole. Its beginning is held, so that another node can take the call over;
+ * a small one until it is complete, a large one only up to a limit, from which on its pieces go to the
+ * caller as they come. The last brace waits for the node's FINISH and for the check that all of it is
+ * JSON, so that no caller can take a part for the whole.
+ */
 
-import { errorIn, owned } from "../../protocol/mod.ts";
+import { errorIn, JsonFault, JsonFeed, owned } from "../../protocol/mod.ts";
 import { type AttemptFailure, errorInAnswer } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
-import type { AnswerSink } from "./answer_writer.ts";
+import type { AnswerSink, AnswerSource, AnswerWriter } from "./answer_writer.ts";
 
-/** How many of the largest answers are kept of one node at a time. */
-const LARGEST_PER_NODE = 2;
+export interface GatherLimits {
+  /** The largest answer. One that is larger stops its call. */
+  maxAnswerBytes: number;
+  /** How much of an answer is held before it goes on to its caller. */
+  heldAnswerBytes: number;
+  /** How much of answers is held of one node; beyond that they go on to their callers. */
+  heldNodeBytes: number;
+}
 
 /** Smaller pieces are copied into blocks: as objects of their own, a million would take many times their size. */
 const SMALL_BYTES = 4 * 1024;
@@ -18,92 +29,145 @@ const NO_BLOCK = new Uint8Array();
 /** What is parsed in a few milliseconds. */
 const MAX_PARSED_BYTES = 512 * 1024;
 
+const LAST_BRACE = new TextEncoder().encode("}");
+
 const NO_JSON: AttemptFailure = {
   kind: "no answer",
   reason: "it is no JSON, or is cut off",
 };
+
+type Writer = Pick<AnswerWriter, "head" | "data" | "whole" | "end" | "hold">;
 
 export class GatheredAnswer implements AnswerSink {
   #parts: (string | Uint8Array)[] = [];
   /** Where small pieces are copied to, and how much of it is used. */
   #block: Uint8Array = NO_BLOCK;
   #usedBytes = 0;
+  /** Of the whole answer until now, and those of it that are held. */
   #bytes = 0;
+  #heldBytes = 0;
+  /** Checks what has gone on to the caller; null: nothing has. */
+  #check: JsonFeed | null = null;
+  #isBroken = false;
   /** Whether the answer is complete and says itself that it has failed; known after `flaw`. */
   hasFailed = false;
 
-  /** An answer larger than `maxBytes` stops the call. `head` is passed on to `writer`. */
   constructor(
     private readonly call: Pick<Call, "stop">,
     private readonly node: Node,
-    private readonly maxBytes: number,
-    private readonly writer: Pick<AnswerSink, "head">,
+    private readonly limits: GatherLimits,
+    private readonly writer: Writer,
   ) {}
+
+  /** Whether the caller has a part of the answer, so that no other node can give it. */
+  get hasBegun(): boolean {
+    return this.#check !== null;
+  }
 
   head(node: Node, headers: Readonly<Record<string, string>>): void {
     this.writer.head(node, headers);
   }
 
-  data(piece: string | Uint8Array): boolean {
-    const { node, maxBytes } = this;
-    const fits = this.#bytes + piece.length <= maxBytes &&
-      node.keptBytes + piece.length <= maxBytes * LARGEST_PER_NODE;
-    if (!fits) {
+  data(piece: string | Uint8Array, source: AnswerSource): boolean {
+    const { maxAnswerBytes, heldAnswerBytes, heldNodeBytes } = this.limits;
+    const { length } = piece;
+    if (this.#bytes + length > maxAnswerBytes) {
       this.call.stop("answer_too_large");
       return false;
     }
-    const isSmall = this.#bytes > 0 && piece.length < SMALL_BYTES;
-    if (isSmall && typeof piece !== "string") this.#copy(piece);
-    else this.#keep(piece);
-    this.#bytes += piece.length;
-    node.keep(piece.length);
-    return true;
+    const full = this.writer.hold(length);
+    if (full !== null) {
+      this.call.stop(full);
+      return false;
+    }
+    this.#bytes += length;
+    if (this.#check !== null) return this.#pass(this.#check, bytesOf(piece), length, source);
+    this.#keep(piece);
+    const isHeld = this.#heldBytes <= heldAnswerBytes && this.node.keptBytes <= heldNodeBytes;
+    return isHeld || this.#begin(source);
   }
 
   /**
-   * Why what was given is no whole answer; null: it is one. Text is of wire v1, which has read it. Of a
-   * very long answer only the ends are looked at, because to parse it would hold up other calls.
+   * Why what was given is no whole answer; null: it is one. Text is of wire v1, which has read it.
+   * Beyond a size only its form is checked, because to parse it would hold up other calls.
    */
   flaw(): AttemptFailure | null {
-    const answer = this.whole();
+    if (this.#check !== null) {
+      return this.#isBroken || this.#check.closingAt === null ? NO_JSON : null;
+    }
+    const answer = this.#joined();
     if (typeof answer === "string") return null;
-    const text = Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength);
-    if (text.length > MAX_PARSED_BYTES) return isBraced(text) ? null : NO_JSON;
+    if (answer.length > MAX_PARSED_BYTES) return isObject(answer) ? null : NO_JSON;
+    const text = Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength).toString();
     try {
-      const json = JSON.parse(text.toString()) as Record<string, unknown> | null;
+      const json = JSON.parse(text) as Record<string, unknown> | null;
       if (typeof json !== "object" || json === null) return NO_JSON;
       const error = errorIn(json);
       // A response that has failed is an answer: its status says so.
       if (json.object === "response") this.hasFailed = json.status === "failed";
-      else if (error !== null) return errorInAnswer(text.toString(), error);
+      else if (error !== null) return errorInAnswer(text, error);
       return null;
     } catch {
       return NO_JSON;
     }
   }
 
-  /** The complete answer. */
-  whole(): string | Uint8Array {
-    this.#closeBlock();
-    if (this.#parts.length > 1) {
-      const parts = this.#parts.map((part) => typeof part === "string" ? Buffer.from(part) : part);
-      this.#parts = [Buffer.concat(parts)];
-    }
-    return this.#parts[0] ?? "";
+  /** Gives the caller what it has not got yet of an answer without a flaw. */
+  end(): void {
+    if (this.#check === null) return this.writer.whole(this.#take());
+    this.writer.hold(LAST_BRACE.length);
+    this.writer.data(LAST_BRACE, NO_SOURCE);
+    this.writer.end();
   }
 
-  /** Frees all that was kept. Harmless when called again. */
+  /** Frees all that is held. Harmless when called again. */
   discard(): void {
-    this.node.keep(-this.#bytes);
+    this.writer.hold(-this.#heldBytes);
+    this.#take();
     this.#bytes = 0;
-    this.#parts = [];
-    this.#block = NO_BLOCK;
-    this.#usedBytes = 0;
+  }
+
+  /** The beginning goes to the caller, and what follows behind it. */
+  #begin(source: AnswerSource): boolean {
+    const length = this.#heldBytes;
+    this.#check = new JsonFeed();
+    return this.#pass(this.#check, bytesOf(this.#take()), length, source);
+  }
+
+  /** Passes a piece on, of which `length` bytes are counted. What stands behind a break is dropped. */
+  #pass(check: JsonFeed, bytes: Uint8Array, length: number, source: AnswerSource): boolean {
+    const passed = this.#isBroken ? NO_BLOCK : this.#checked(check, bytes);
+    this.writer.hold(passed.length - length);
+    return passed.length === 0 || this.writer.data(passed, source);
+  }
+
+  /** What of the piece may go to the caller: not the last brace, and nothing of a piece that breaks the JSON. */
+  #checked(check: JsonFeed, bytes: Uint8Array): Uint8Array {
+    const { bytesRead, closingAt: closedBefore } = check;
+    if (!this.#feed(check, bytes) || closedBefore !== null) return NO_BLOCK;
+    const { closingAt } = check;
+    return closingAt === null ? bytes : bytes.subarray(0, closingAt - bytesRead);
+  }
+
+  #feed(check: JsonFeed, bytes: Uint8Array): boolean {
+    try {
+      check.feed(bytes);
+    } catch (error) {
+      if (!(error instanceof JsonFault)) throw error;
+      this.#isBroken = true;
+    }
+    return !this.#isBroken;
   }
 
   #keep(piece: string | Uint8Array): void {
-    this.#closeBlock();
-    this.#parts.push(typeof piece === "string" ? piece : owned(piece));
+    const isSmall = this.#heldBytes > 0 && piece.length < SMALL_BYTES;
+    if (isSmall && typeof piece !== "string") this.#copy(piece);
+    else {
+      this.#closeBlock();
+      this.#parts.push(typeof piece === "string" ? piece : owned(piece));
+    }
+    this.#heldBytes += piece.length;
+    this.node.keep(piece.length);
   }
 
   #copy(piece: Uint8Array): void {
@@ -121,17 +185,37 @@ export class GatheredAnswer implements AnswerSink {
     this.#block = this.#block.subarray(this.#usedBytes);
     this.#usedBytes = 0;
   }
+
+  /** What is held, as one piece. */
+  #joined(): string | Uint8Array {
+    this.#closeBlock();
+    if (this.#parts.length > 1) this.#parts = [Buffer.concat(this.#parts.map(bytesOf))];
+    return this.#parts[0] ?? "";
+  }
+
+  /** What was held, and is the receiver's to count from now on. */
+  #take(): string | Uint8Array {
+    const taken = this.#joined();
+    this.node.keep(-this.#heldBytes);
+    this.#heldBytes = 0;
+    this.#parts = [];
+    this.#block = NO_BLOCK;
+    return taken;
+  }
 }
 
-/** Whether the text begins and ends as an object does, white space around it aside. */
-function isBraced(text: Buffer): boolean {
-  let [start, end] = [0, text.length - 1];
-  while (start < end && isSpace(text[start])) start++;
-  while (end > start && isSpace(text[end])) end--;
-  return text[start] === 0x7b && text[end] === 0x7d;
+const NO_SOURCE: AnswerSource = { drained: () => {} };
+
+function bytesOf(piece: string | Uint8Array): Uint8Array {
+  return typeof piece === "string" ? Buffer.from(piece) : piece;
 }
 
-/** JSON's white space. */
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+function isObject(bytes: Uint8Array): boolean {
+  const check = new JsonFeed();
+  try {
+    check.feed(bytes);
+  } catch {
+    return false;
+  }
+  return check.closingAt !== null;
 }

@@ -404,7 +404,7 @@ describe("the relay", () => {
       const a = world.node("a");
       const { answer, done } = run();
       await settle();
-      a.received[0]!.sink.data(new Uint8Array(1000));
+      a.received[0]!.sink.data(`{"a":"${"x".repeat(3_994)}`);
       expect(answer.error).toBeNull();
       a.received[0]!.sink.data(new Uint8Array(1));
       await world.clock.pass(1_000);
@@ -412,28 +412,68 @@ describe("the relay", () => {
       expect(answer.error).toMatchObject({ code: "answer_too_large" });
       expect(world.ledger[0]).toMatchObject({ outcome: "interrupted", cause: "answer_too_large" });
       expect(a.received[0]!.isCancelled).toBe(true);
-      expect(a.received[0]!.consumedBytes).toBe(1000);
-      expect(a.node.keptBytes).toBe(0);
+      expect(a.received[0]!.consumedBytes).toBe(4_000);
+      expect([a.node.keptBytes, answer.heldBytes]).toEqual([0, 0]);
     });
 
-    test("stops the call when its node gives too many large answers at a time", async () => {
+    test("goes on to its caller once it is large, and is not retried from then on", async () => {
       const { world, run } = start();
-      const a = world.node("a", 3);
-      const calls = Array.from({ length: 3 }, () => run());
-      await settle();
-      for (const { sink } of a.received) sink.data(new Uint8Array(1000));
-      await world.clock.pass(1_000);
-      expect(calls.map(({ answer }) => answer.error?.code)).toEqual([
-        undefined,
-        undefined,
-        "answer_too_large",
-      ]);
-      a.received[0]!.sink.finish();
-      await calls[0]!.done;
+      const nodes = [world.node("a"), world.node("b")];
       const { answer, done } = run();
       await settle();
-      a.received[3]!.sink.data(Buffer.from(JSON.stringify({ text: "x".repeat(989) })));
-      a.received[3]!.sink.finish();
+      const [first, second] = askedFirst(nodes);
+      first.received[0]!.sink.data(`{"a":"${"x".repeat(1_000)}`);
+      expect(answer.events).toHaveLength(1);
+      first.received[0]!.error(500);
+      await done;
+      expect(second.received).toHaveLength(0);
+      expect(answer.error).toMatchObject({ code: "upstream_error" });
+      expect([first.node.keptBytes, answer.heldBytes]).toEqual([0, 0]);
+    });
+
+    test("that is large ends well once its node says so, and only if it is whole", async () => {
+      for (const [end, code] of [[`"}`, null], [`"`, "upstream_error"]] as const) {
+        const { world, run } = start();
+        const a = world.node("a");
+        const { answer, done } = run();
+        await settle();
+        const { sink } = a.received[0]!;
+        sink.data(`{"a":"${"x".repeat(1_000)}`);
+        sink.data(end);
+        expect(answer.events.join("")).not.toContain("}");
+        sink.finish();
+        await done;
+        expect(answer.error?.code ?? null).toBe(code);
+        expect(answer.events.join("").endsWith("}")).toBe(code === null);
+      }
+    });
+
+    test("is given up when its node falls silent in the middle of it", async () => {
+      const { world, run } = start();
+      const a = world.node("a");
+      const { answer, done } = run();
+      await settle();
+      await world.clock.pass(60_000);
+      a.received[0]!.sink.data("{");
+      await world.clock.pass(11_000);
+      await done;
+      expect(answer.error).toMatchObject({ code: "node_silent" });
+    });
+
+    test("waits at its node while the caller does not read, however long that is", async () => {
+      const { world, run } = start();
+      const a = world.node("a");
+      const { answer, done } = run();
+      await settle();
+      const { sink } = a.received[0]!;
+      answer.isStalled = true;
+      sink.data(`{"a":"${"x".repeat(1_000)}`);
+      expect(a.received[0]!.consumedBytes).toBe(0);
+      await world.clock.pass(60_000);
+      answer.drain();
+      expect(a.received[0]!.consumedBytes).toBe(1_006);
+      sink.data(`"}`);
+      sink.finish();
       await done;
       expect(answer.error).toBeNull();
     });

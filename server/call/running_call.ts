@@ -14,7 +14,7 @@ import type { AnswerWriter } from "./answer_writer.ts";
 import { Attempt, type AttemptEnd, type AttemptTimes } from "./attempt.ts";
 import { CallRecord } from "./call_record.ts";
 import type { Calls } from "./calls.ts";
-import { GatheredAnswer } from "./gathered_answer.ts";
+import { GatheredAnswer, type GatherLimits } from "./gathered_answer.ts";
 import type { ResponseAffinity } from "./response_affinity.ts";
 
 /** Where ledger entries go. Its methods must not block. */
@@ -24,11 +24,9 @@ interface Ledger {
   recordProvisional(entry: LedgerEntry): void;
 }
 
-export interface RelayConfig extends AttemptTimes {
+export interface RelayConfig extends AttemptTimes, GatherLimits {
   /** How many nodes are tried after the first. */
   maxRetries: number;
-  /** The largest answer of a call that does not stream: what wire v1 carries in one frame. */
-  maxFrameBytes: number;
 }
 
 export interface RelayParts {
@@ -62,7 +60,7 @@ export class RunningCall {
   #attempt: Attempt | null = null;
   /** Attempts that failed so that the request may be at fault. */
   readonly #openFailures: { lease: Lease; failure: Failure }[] = [];
-  /** Of a call that does not stream. Until the answer is complete, another node may give it. */
+  /** Of a call that does not stream. Until the caller has a part of it, another node may give it. */
   #gathered: GatheredAnswer | null = null;
 
   constructor(
@@ -156,14 +154,14 @@ export class RunningCall {
 
   /** Begins to collect an answer; what an attempt before has given of it is discarded. */
   #gather(node: Node): GatheredAnswer {
-    const { maxFrameBytes } = this.config;
     this.#gathered?.discard();
-    return this.#gathered = new GatheredAnswer(this.call, node, maxFrameBytes, this.writer);
+    return this.#gathered = new GatheredAnswer(this.call, node, this.config, this.writer);
   }
 
   /** Whether the caller was sent a byte of the answer: from then on nothing is retried. */
   get #hasBegun(): boolean {
-    return this.call.request.stream && (this.#attempt?.firstPieceMs ?? null) !== null;
+    if (!this.call.request.stream) return this.#gathered?.hasBegun ?? false;
+    return (this.#attempt?.firstPieceMs ?? null) !== null;
   }
 
   /** Reports what the attempt has shown of its node. A call that was stopped has shown nothing. */
@@ -271,7 +269,7 @@ export class RunningCall {
     switch (end.is) {
       case "finished":
         if (request.stream) this.writer.end();
-        else this.writer.whole(this.#gathered?.whole() ?? "");
+        else this.#gathered?.end();
         return scheduler.measured(request, clock.monotonic() - startedMs);
       case "rejected":
         return this.writer.reject(end.rejection);

@@ -6,7 +6,7 @@ import type { ColinkError } from "../base/error.ts";
 import type { AnswerSource, AnswerWriter } from "../call/answer_writer.ts";
 import type { UpstreamRejection } from "../call/classify_failure.ts";
 import type { Node } from "../node/node.ts";
-import type { Call } from "../schedule/call.ts";
+import type { AnswerBudgetFull, Call } from "../schedule/call.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders } from "./env.ts";
 import {
@@ -17,14 +17,36 @@ import {
   rejectionResponse,
 } from "./reply.ts";
 import {
+  type BodyConnection,
+  type BodyLimits,
+  type BodyListener,
   byteLength,
-  SseBody,
-  type SseConnection,
-  type SseLimits,
-  type SseListener,
-} from "./sse.ts";
+} from "./answer_body.ts";
+import { SseBody } from "./sse.ts";
+import { WholeBody } from "./whole_body.ts";
+
+export interface AnswerLimits extends BodyLimits {
+  /** After so long a wait for a whole answer, it begins with white space. */
+  wholeKeepAliveMs: number;
+}
+
+/** What a call holds of the gateway's memory. */
+export interface CallMemory {
+  /** Called before the caller gets the first piece of an answer: no other node can take the call over from then on. */
+  begins(): void;
+  /** Counts so many bytes more of a whole answer, or fewer; returns the budget that has no room. */
+  hold(bytes: number): AnswerBudgetFull | null;
+}
+
+const NO_MEMORY: CallMemory = { begins: () => {}, hold: () => null };
 
 const WHOLE_HEADERS: Readonly<AnswerHeaders> = { "content-type": "application/json" };
+
+/** Of an answer that goes to the caller before it is complete. Tells proxies not to buffer it. */
+const PIECES_HEADERS: Readonly<AnswerHeaders> = { ...WHOLE_HEADERS, "x-accel-buffering": "no" };
+
+/** A larger whole answer is written as its caller takes it. */
+const MAX_AT_ONCE_BYTES = 64 * 1024;
 
 const STREAM_HEADERS: Readonly<AnswerHeaders> = {
   "content-type": "text/event-stream; charset=utf-8",
@@ -40,14 +62,19 @@ const DONE = "data: [DONE]\n\n";
 /**
  * The status stays open until the answer begins or the call has failed. Only the stream of a node
  * that thinks for long, or of a call that asks for its queue position, is answered earlier, with
- * status 200 and comments; a later failure becomes an error event in the stream.
+ * status 200 and comments; a later failure becomes an error event in the stream. A whole answer that
+ * takes long begins with white space, for proxies that give up silent connections; a later failure
+ * cuts the connection.
  */
-export class HttpAnswer implements AnswerWriter, SseListener {
+export class HttpAnswer implements AnswerWriter, BodyListener {
   /** Resolves once, when status and headers are decided. */
   readonly response: Promise<Response>;
   #resolve!: (response: Response) => void;
-  #body: SseBody | null = null;
+  #body: SseBody | WholeBody | null = null;
+  /** Of an answer that was given at once. */
   #wholeBytes = 0;
+  /** Of a whole answer: handed over and not taken by the caller yet. */
+  #untakenBytes = 0;
   #hasBegun = false;
   #failure: ColinkError | null = null;
   /** Headers from the node that answers. */
@@ -59,19 +86,18 @@ export class HttpAnswer implements AnswerWriter, SseListener {
     private readonly call: Call,
     private readonly endpoint: EndpointRow,
     private readonly clock: Clock,
-    private readonly limits: SseLimits,
+    private readonly limits: AnswerLimits,
     /** Set on every answer: request id, rate limits. */
     private readonly headers: Readonly<AnswerHeaders>,
-    private readonly connection: SseConnection,
-    /** Called before the first piece of a stream: no other node can take the call over from then on. */
-    private readonly onBegin: () => void = NOTHING,
+    private readonly connection: BodyConnection,
+    private readonly memory: CallMemory = NO_MEMORY,
   ) {
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    if (call.request.stream) {
-      this.#cancelEarly = clock.after(limits.keepAliveMs, () => this.#open().comment());
-    }
+    this.#cancelEarly = call.request.stream
+      ? clock.after(limits.keepAliveMs, () => this.#events().comment())
+      : clock.after(limits.wholeKeepAliveMs, () => this.#pieces().keepAlive());
   }
 
   get deliveredBytes(): number {
@@ -102,19 +128,30 @@ export class HttpAnswer implements AnswerWriter, SseListener {
 
   /** Commits status 200. */
   queued(position: number): void {
-    this.#open().writeExtra(`: queued ${position}\n\n`);
+    this.#events().writeExtra(`: queued ${position}\n\n`);
   }
 
-  data(events: string | Uint8Array, source: AnswerSource): boolean {
-    if (!this.#hasBegun) this.onBegin();
+  data(piece: string | Uint8Array, source: AnswerSource): boolean {
+    if (!this.#hasBegun) this.memory.begins();
     this.#hasBegun = true;
     this.#source = source;
-    const body = this.#open();
-    body.write(events);
+    if (!this.call.request.stream) return this.#piece(piece);
+    const body = this.#events();
+    body.write(piece);
     return !body.isStalled;
   }
 
+  hold(bytes: number): AnswerBudgetFull | null {
+    return bytes === 0 ? null : this.memory.hold(bytes);
+  }
+
   whole(body: string | Uint8Array): void {
+    if (this.#body !== null || body.length > MAX_AT_ONCE_BYTES) {
+      this.#piece(body);
+      return this.end();
+    }
+    this.memory.hold(-body.length);
+    this.#cancelEarly();
     this.connection.ending();
     this.#wholeBytes = byteLength(body);
     const headers = this.#answerHeaders(WHOLE_HEADERS);
@@ -122,7 +159,8 @@ export class HttpAnswer implements AnswerWriter, SseListener {
   }
 
   end(): void {
-    this.#open().end(endpointSpecs[this.endpoint.path].stream?.endsWithDone ? DONE : "");
+    if (!this.call.request.stream) return this.#pieces().end();
+    this.#events().end(endpointSpecs[this.endpoint.path].stream?.endsWithDone ? DONE : "");
   }
 
   reject(rejection: UpstreamRejection): void {
@@ -147,19 +185,52 @@ export class HttpAnswer implements AnswerWriter, SseListener {
   }
 
   drained(): void {
+    this.#taken();
     this.#source?.drained();
   }
 
+  closed(): void {
+    this.#taken();
+  }
+
   /** Commits status 200 and the headers of a stream. */
-  #open(): SseBody {
-    if (this.#body) return this.#body;
+  #events(): SseBody {
+    if (this.#body instanceof SseBody) return this.#body;
+    const { numbersEvents } = this.endpoint.errorFormat;
+    const body = new SseBody(this.clock, this.limits, this, this.connection, numbersEvents);
+    return this.#open(body, STREAM_HEADERS);
+  }
+
+  /** Commits status 200 and the headers of a whole answer. */
+  #pieces(): WholeBody {
+    if (this.#body instanceof WholeBody) return this.#body;
+    const body = new WholeBody(this.clock, this.limits, this, this.connection);
+    return this.#open(body, PIECES_HEADERS);
+  }
+
+  #open<Body extends SseBody | WholeBody>(body: Body, headers: Readonly<AnswerHeaders>): Body {
     this.#cancelEarly();
     this.#cancelEarly = NOTHING;
-    const { numbersEvents } = this.endpoint.errorFormat;
-    this.#body = new SseBody(this.clock, this.limits, this, this.connection, numbersEvents);
-    const headers = this.#answerHeaders(STREAM_HEADERS);
-    this.#resolve(new Response(this.#body.stream, { headers }));
-    return this.#body;
+    this.#body = body;
+    this.#resolve(new Response(body.stream, { headers: this.#answerHeaders(headers) }));
+    return body;
+  }
+
+  /** Writes a piece of a whole answer, which counts until it is taken. */
+  #piece(piece: string | Uint8Array): boolean {
+    const body = this.#pieces();
+    this.#untakenBytes += piece.length;
+    body.write(piece);
+    const isTaken = body.isEnded || !body.isStalled;
+    if (isTaken) this.#taken();
+    return isTaken;
+  }
+
+  /** The caller has taken all pieces so far, or will take no more. */
+  #taken(): void {
+    if (this.#untakenBytes === 0) return;
+    this.memory.hold(-this.#untakenBytes);
+    this.#untakenBytes = 0;
   }
 
   /** Answers a call whose status is still open. */
@@ -169,9 +240,10 @@ export class HttpAnswer implements AnswerWriter, SseListener {
     this.#resolve(response);
   }
 
-  /** Ends the stream with an error event and no other mark, so that no SDK takes it for a complete answer. */
+  /** Ends a stream with an error event and no other mark, and cuts a whole answer off, so that no SDK takes it for a complete answer. */
   #breakOff(errorJson: string): void {
-    const body = this.#open();
+    if (!this.call.request.stream) return this.#pieces().breakOff(errorJson);
+    const body = this.#events();
     body.breakOff(this.endpoint.errorFormat.event(errorJson, body.last));
   }
 

@@ -7,7 +7,12 @@ import { World } from "../call/testing/world.ts";
 import { HttpAnswer } from "./answer.ts";
 import { endpoints } from "./endpoints.ts";
 
-const limits = { keepAliveMs: 10_000, stallMs: 30_000, maxBufferedBytes: 1_000_000 };
+const limits = {
+  keepAliveMs: 10_000,
+  wholeKeepAliveMs: 45_000,
+  stallMs: 30_000,
+  maxBufferedBytes: 1_000_000,
+};
 
 interface Options {
   endpoint?: Endpoint;
@@ -18,6 +23,17 @@ function start({ endpoint = Endpoint.chat, stream = true }: Options = {}) {
   const world = new World();
   const call = world.call({ endpoint, stream });
   const row = endpoints.find(({ path }) => path === endpoint)!;
+  const memory = {
+    heldBytes: 0,
+    isBodyHeld: true,
+    begins: () => {
+      memory.isBodyHeld = false;
+    },
+    hold: (bytes: number) => {
+      memory.heldBytes += bytes;
+      return null;
+    },
+  };
   const connection = { endings: 0, ending: () => void connection.endings++, progress };
   const answer = new HttpAnswer(
     call,
@@ -26,11 +42,12 @@ function start({ endpoint = Endpoint.chat, stream = true }: Options = {}) {
     limits,
     { "x-request-id": call.id, "x-ratelimit-limit-requests": "60" },
     connection,
+    memory,
   );
   let response: Response | null = null;
   void answer.response.then((decided) => response = decided);
   const { node } = world.node("a");
-  return { world, call, answer, connection, node, decided: () => response };
+  return { world, call, answer, connection, memory, node, decided: () => response };
 }
 
 const progress = (): Promise<string | null> => Promise.resolve(null);
@@ -55,14 +72,93 @@ describe("an answer that is given whole", () => {
     expect([answer.deliveredBytes, answer.deliveredChunks, connection.endings]).toEqual([8, 1, 1]);
   });
 
-  test("is waited for however long its node thinks", async () => {
-    const { world, answer, decided } = start({ stream: false });
+  test("begins with white space when it takes long, and has its bytes behind it", async () => {
+    const { world, answer, memory, node, decided } = start({ stream: false });
     expect([answer.deliveredBytes, answer.deliveredChunks]).toEqual([0, 0]);
-    await world.clock.pass(10 * limits.keepAliveMs);
+    await world.clock.pass(limits.wholeKeepAliveMs - 1);
     expect(decided()).toBeNull();
+    await world.clock.pass(1);
+    const { status, headers, body } = await answer.response;
+    expect(status).toBe(200);
+    expect(Object.fromEntries(headers)).toMatchObject({
+      "content-type": "application/json",
+      "x-accel-buffering": "no",
+    });
+    const text = new Response(body).text();
+    await world.clock.pass(3 * limits.keepAliveMs);
+    expect(answer.hasBegun).toBe(false);
+    answer.head(node, {});
+    answer.hold(7);
+    answer.whole(`{"a":1}`);
+    expect(await text).toBe(`    {"a":1}`);
+    expect([answer.deliveredBytes, answer.deliveredChunks, memory.heldBytes]).toEqual([7, 1, 0]);
     expect(world.clock.pending).toBe(0);
   });
+
+  test("that fails before it has begun has the error's status, and fails cut off where white space went", async () => {
+    const { world, answer, decided } = start({ stream: false });
+    answer.fail(new ColinkError("node_lost", "Lost"));
+    expect((await answer.response).status).toBe(502);
+    expect(world.clock.pending).toBe(0);
+
+    const late = start({ stream: false });
+    await late.world.clock.pass(limits.wholeKeepAliveMs);
+    const { body, status } = await late.answer.response;
+    const reader = body!.getReader();
+    const first = reader.read();
+    late.answer.fail(new ColinkError("node_lost", "Lost"));
+    const rest = await readToEnd(reader, late.world, [await first]);
+    expect(status).toBe(200);
+    // No object: the brace at its end is missing, even if the cut goes unnoticed.
+    expect(rest.text.trim()).toStartWith(`{"error":{"message":"Lost"`);
+    expect(() => JSON.parse(rest.text)).toThrow();
+    expect(rest.isCut).toBe(true);
+    expect(decided()?.status).toBe(502);
+  });
+
+  test("and is large goes on piece by piece, and counts until it is taken", async () => {
+    const { answer, memory, connection } = start({ stream: false });
+    const part = "x".repeat(300_000);
+    answer.hold(2 * part.length + 4);
+    const gone = [`{"`, part, part, `"}`].map((piece) => answer.data(piece, source));
+    expect(gone).toEqual([false, false, false, false]);
+    expect([memory.isBodyHeld, memory.heldBytes]).toEqual([false, 600_004]);
+    const text = (await answer.response).text();
+    answer.end();
+    expect((await text).length).toBe(600_004);
+    expect([memory.heldBytes, answer.deliveredBytes, connection.endings]).toEqual([0, 600_004, 1]);
+  });
+
+  test("at once counts until it is taken, where it is large", async () => {
+    const { answer, memory } = start({ stream: false });
+    const body = `{"a":"${"x".repeat(100_000)}"}`;
+    answer.hold(body.length);
+    answer.whole(body);
+    expect(memory.heldBytes).toBe(body.length);
+    expect(await (await answer.response).text()).toBe(body);
+    expect(memory.heldBytes).toBe(0);
+  });
 });
+
+/** Reads what is left of a body whose connection may be cut. */
+async function readToEnd(
+  reader: { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> },
+  world: World,
+  read: { value?: Uint8Array | undefined }[],
+): Promise<{ text: string; isCut: boolean }> {
+  const textOf = () => Buffer.concat(read.map(({ value }) => value ?? new Uint8Array())).toString();
+  for (;;) {
+    const next = reader.read();
+    await world.clock.pass(1_000);
+    try {
+      const { done, value } = await next;
+      if (done) return { text: textOf(), isCut: false };
+      read.push({ value });
+    } catch {
+      return { text: textOf(), isCut: true };
+    }
+  }
+}
 
 describe("a stream", () => {
   test("that is rejected before it begins gets the upstream's status and body, and nothing more", async () => {

@@ -1,6 +1,7 @@
 /** How many bytes of request bodies the gateway holds, for each account and altogether. */
 
-import type { Budget, Budgets } from "../base/budgets.ts";
+import type { Budgets } from "../base/budgets.ts";
+import { ByteBudget, type FullBudget } from "../base/byte_budget.ts";
 import { type Config, settingNames } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
 import { ReceivedBody } from "../node/body.ts";
@@ -13,34 +14,25 @@ const RETRY_MS = 5_000;
 const MIB = 1024 * 1024;
 
 export class BodyBudget {
-  #heldBytes = 0;
-  readonly #heldByAccount = new Map<string, number>();
-  readonly #ofGateway: Budget;
-  readonly #ofAccount: Budget;
+  readonly #held: ByteBudget;
 
   constructor(private readonly config: BodyBudgetConfig, budgets: Budgets) {
-    this.#ofGateway = budgets.add("body_bytes", {
-      limit: config.bodyBytes,
-      used: () => this.#heldBytes,
-    });
-    this.#ofAccount = budgets.add("body_bytes_per_account", {
-      limit: config.bodyBytesPerAccount,
-      used: () => Math.max(0, ...this.#heldByAccount.values()),
-    });
+    const limits = { perAccount: config.bodyBytesPerAccount, total: config.bodyBytes };
+    this.#held = new ByteBudget("body_bytes", limits, budgets);
   }
 
   /** Begins a body of the account, of no bytes yet. */
   hold(accountId: string): HeldBody {
-    return new HeldBody((bytes) => this.#add(accountId, bytes));
+    return new HeldBody((bytes) => {
+      const full = this.#held.add(accountId, bytes);
+      if (full !== null) throw this.#refusal(full);
+    });
   }
 
-  /** Throws `account_bodies_full` or `gateway_bodies_full`. */
-  #add(accountId: string, bytes: number): void {
+  #refusal(full: FullBudget): ColinkError {
     const { bodyBytes, bodyBytesPerAccount } = this.config;
-    const held = (this.#heldByAccount.get(accountId) ?? 0) + bytes;
-    if (bytes > 0 && held > bodyBytesPerAccount) {
-      this.#ofAccount.refused();
-      throw new ColinkError(
+    if (full === "account") {
+      return new ColinkError(
         "account_bodies_full",
         `Cannot take the call: this account's running and waiting calls hold all of the ` +
           `${Math.floor(bodyBytesPerAccount / MIB)} MiB of request bodies that one account may ` +
@@ -48,19 +40,13 @@ export class BodyBudget {
         { retryAfterMs: RETRY_MS },
       );
     }
-    if (bytes > 0 && this.#heldBytes + bytes > bodyBytes) {
-      this.#ofGateway.refused();
-      throw new ColinkError(
-        "gateway_bodies_full",
-        `Cannot take the call: the gateway's calls hold all of the ` +
-          `${Math.floor(bodyBytes / MIB)} MiB of request bodies that it keeps ` +
-          `(${settingNames.bodyBytes}); try again soon`,
-        { retryAfterMs: RETRY_MS },
-      );
-    }
-    this.#heldBytes += bytes;
-    if (held > 0) this.#heldByAccount.set(accountId, held);
-    else this.#heldByAccount.delete(accountId);
+    return new ColinkError(
+      "gateway_bodies_full",
+      `Cannot take the call: the gateway's calls hold all of the ` +
+        `${Math.floor(bodyBytes / MIB)} MiB of request bodies that it keeps ` +
+        `(${settingNames.bodyBytes}); try again soon`,
+      { retryAfterMs: RETRY_MS },
+    );
   }
 }
 

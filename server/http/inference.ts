@@ -96,8 +96,11 @@ function run(
     ending: () => server.timeout(request, config.callerIdleMs / 1000),
     progress: () => parts.sendQueues.of(port, server.requestIP(request)?.port),
   };
-  const onBegin = () => held.release();
-  const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection, onBegin);
+  const memory = {
+    begins: () => held.release(),
+    hold: (bytes: number) => parts.answerBudget.add(key.accountId, bytes),
+  };
+  const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection, memory);
   const cancelLimits = limitTime(request, call, writer, parts);
   void relay.run(call, writer).then(() => {
     cancelLimits();

@@ -19,7 +19,12 @@ const answerOk: Script = (sink, { stream }) => {
 };
 
 beforeAll(async () => {
-  app = await TestApp.start({ COLINK_DEADLINE_SECONDS: "60", COLINK_DEFAULT_RPM: "1000" });
+  app = await TestApp.start({
+    COLINK_DEADLINE_SECONDS: "60",
+    COLINK_DEFAULT_RPM: "1000",
+    // Without white space, the status stays open until the deadline.
+    COLINK_WHOLE_KEEPALIVE_SECONDS: "600",
+  });
   owner = await app.account("owner@example.org");
   const facts = new Map([["m", allFacts({ endpoints: endpoints.map(({ path }) => path) })]]);
   app.join(owner, { name: "n", maxParallel: 100, facts }, (sink, order) => script(sink, order));

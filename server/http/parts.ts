@@ -29,6 +29,7 @@ import type { PenaltyBook } from "../node/penalty.ts";
 import type { LedgerWriter } from "../store/ledger_writer.ts";
 import type { Store } from "../store/store.ts";
 import type { Origin } from "./address.ts";
+import type { AnswerBudget } from "./answer_budget.ts";
 import type { BodyBudget } from "./body_budget.ts";
 import type { AppContext } from "./env.ts";
 import type { Live } from "./live/live.ts";
@@ -79,6 +80,7 @@ export interface AppParts {
   metrics: Metrics;
   sendQueues: SendQueues;
   bodyBudget: BodyBudget;
+  answerBudget: AnswerBudget;
   refusals: RefusalLimit;
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;

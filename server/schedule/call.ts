@@ -23,8 +23,12 @@ export interface CallRequest extends Service {
   body: Body;
 }
 
+/** The budget of held answers that has no room for one. */
+export type AnswerBudgetFull = "account_answers_full" | "gateway_answers_full";
+
 /** Why a call is stopped from outside. */
 export type StopCode =
+  | AnswerBudgetFull
   | "caller_gone"
   | "caller_too_slow"
   | "deadline_exceeded"
@@ -39,8 +43,18 @@ const stopMessages: Record<StopCode, string> = {
     "Cannot finish: the call's time is up; ask for fewer tokens, or allow more time",
   key_revoked: "Cannot go on: this key was revoked; use the new one from the console",
   answer_too_large:
-    "Cannot give the answer: it is larger than the gateway buffers; ask for fewer tokens, or set stream to true",
+    "Cannot give the answer: it is larger than the gateway takes (COLINK_MAX_ANSWER_MB); ask for less at once, or set stream to true",
+  account_answers_full:
+    "Cannot give the answer: this account's calls hold all that one account may of answers that are not read (COLINK_ANSWER_BYTES_PER_ACCOUNT); read faster, or make fewer calls at a time",
+  gateway_answers_full:
+    "Cannot give the answer: the gateway holds all that it can of answers that are not read (COLINK_ANSWER_BYTES); try again soon",
   shutting_down: "Cannot go on: this gateway is restarting; try again",
+};
+
+/** How soon a stopped call may be tried again, where that is known: room comes when any answer has been taken. */
+const retryAfterMs: Partial<Record<StopCode, number>> = {
+  account_answers_full: 5_000,
+  gateway_answers_full: 5_000,
 };
 
 /** A call keeps its stop listeners itself, because an AbortSignal would cost as much as queueing the call. */
@@ -63,7 +77,9 @@ export class Call {
   /** Ends the call in whatever state it is. Only the first reason counts. */
   stop(code: StopCode): void {
     if (this.#stopped !== null) return;
-    this.#stopped = new ColinkError(code, stopMessages[code]);
+    const afterMs = retryAfterMs[code];
+    const details = afterMs === undefined ? {} : { retryAfterMs: afterMs };
+    this.#stopped = new ColinkError(code, stopMessages[code], details);
     for (const listener of this.#listeners.splice(0)) listener();
   }
 

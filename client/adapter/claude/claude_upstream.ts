@@ -3,13 +3,7 @@
 import type { World } from "../../world.ts";
 import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
 import { parseKeeping, toJsonText } from "../raw_json.ts";
-import {
-  beginsWithObject,
-  disconnected,
-  isEventStream,
-  readEvents,
-  readWhole,
-} from "../sse/event_stream.ts";
+import { beginsWithObject, disconnected, isEventStream, readEvents } from "../sse/event_stream.ts";
 import { nextPage, readListing } from "../upstream/model_listing.ts";
 import { type ReadError, readFailure, toFailure } from "../upstream/upstream_error.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -59,12 +53,17 @@ export class ClaudeUpstream {
     return response;
   }
 
+  /** Reads a whole answer. Throws an UpstreamFailure for one that is too large or breaks off. */
+  readWhole(response: Response, signal: AbortSignal): Promise<string> {
+    return this.upstream.answers.read(response, signal);
+  }
+
   /** A stream's events up to the last one. Throws an UpstreamFailure for an error event or a truncated stream. */
   async *events(response: Response, signal: AbortSignal): AsyncIterable<EventJson> {
     const sniffed = isEventStream(response)
       ? { isObject: false, response }
       : await beginsWithObject(response, signal);
-    if (sniffed.isObject) return yield* eventsIn(await readWhole(sniffed.response, signal));
+    if (sniffed.isObject) return yield* eventsIn(await this.readWhole(sniffed.response, signal));
     let id: string | null = null;
     for await (const { data } of readEvents(sniffed.response, signal)) {
       const type = typeOf(data);

@@ -4,7 +4,7 @@ import { withMember } from "../../../protocol/mod.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
 import { withAskedModel } from "../asked_model.ts";
 import { pathBelowBase } from "../upstream/base_url.ts";
-import { isEventText, readWhole } from "../sse/event_stream.ts";
+import { isEventText } from "../sse/event_stream.ts";
 import type { ReadError } from "../upstream/upstream_error.ts";
 import { type ClaudeUpstream, parseEvent, type UpstreamRequest } from "./claude_upstream.ts";
 import { gatherMessage } from "./message_gather.ts";
@@ -27,7 +27,7 @@ export class MessagesRelay {
         yield type === "message_start" ? withAskedModel(json, JSON.parse(json), call) : json;
       }
     } else {
-      const text = await readWhole(response, call.signal);
+      const text = await this.upstream.readWhole(response, call.signal);
       const whole = isEventText(text) ? await this.#gathered(text, call) : jsonObject(text);
       yield withAskedModel(whole, JSON.parse(whole), call);
     }

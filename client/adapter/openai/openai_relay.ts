@@ -7,9 +7,9 @@ import { withAskedModel } from "../asked_model.ts";
 import { type Json, parseObject } from "../json_object.ts";
 import {
   beginsWithObject,
+  beginWhole,
   isEventStream,
   isEventText,
-  readWhole,
   ResponseBody,
 } from "../sse/event_stream.ts";
 import { PassthroughScanner } from "../sse/passthrough_scanner.ts";
@@ -17,10 +17,14 @@ import { pathBelowBase } from "../upstream/base_url.ts";
 import { relayedHeaders } from "../upstream/relayed_headers.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { readFailure, toFailure } from "../upstream/upstream_error.ts";
+import { answerParts } from "./answer_parts.ts";
 import { type DialectStream, type OpenAiDialect, openAiDialects } from "./chat_dialect.ts";
 import { EventRelay, type Scanner } from "./event_relay.ts";
 import { errorAfter200, openAiError } from "./openai_error.ts";
 import { StreamedAnswer } from "./streamed_answer.ts";
+
+/** A longer answer of an endpoint that does not stream is passed on as it arrives. */
+const MAX_HELD_BYTES = 1024 * 1024;
 
 export class OpenAiRelay {
   constructor(
@@ -35,9 +39,8 @@ export class OpenAiRelay {
       throw new UpstreamFailure(404, `This provider has no ${call.endpoint}`);
     }
     const response = await this.#post(call);
-    if (!call.stream || dialect.stream === null) {
-      return iterate(await this.#whole(response, dialect, call));
-    }
+    if (dialect.stream === null) return await this.#unstreamed(response, dialect, call);
+    if (!call.stream) return iterate(await this.#whole(response, dialect, call));
     if (isEventStream(response)) return this.#events(response, dialect.stream, call);
     const sniffed = await beginsWithObject(response, call.signal);
     return sniffed.isObject
@@ -66,13 +69,25 @@ export class OpenAiRelay {
     return response;
   }
 
+  /** Answers of endpoints that do not stream may be large; those are passed on as they arrive. */
+  async #unstreamed(
+    response: Response,
+    dialect: OpenAiDialect,
+    call: AdapterCall,
+  ): Promise<AsyncIterator<Piece>> {
+    const { text, read, body } = await beginWhole(response, call.signal, MAX_HELD_BYTES);
+    if (body !== null) return answerParts(read, body, call, (error) => this.#failureIn(error));
+    const whole = text!.trim();
+    return iterate([withAskedModel(whole, this.#answerIn(whole, dialect), call)]);
+  }
+
   async #whole(
     response: Response,
     dialect: OpenAiDialect,
     call: AdapterCall,
   ): Promise<string[]> {
     const { stream } = dialect;
-    const text = (await readWhole(response, call.signal)).trim();
+    const text = (await this.upstream.answers.read(response, call.signal)).trim();
     const isStream = stream !== null && isEventText(text);
     const whole = isStream ? this.#gathered(text, stream, call) : text;
     const answer = this.#answerIn(whole, dialect);
@@ -86,7 +101,7 @@ export class OpenAiRelay {
     dialect: OpenAiDialect,
     call: AdapterCall,
   ): Promise<string[]> {
-    const text = (await readWhole(response, call.signal)).trim();
+    const text = (await this.upstream.answers.read(response, call.signal)).trim();
     const answer = this.#answerIn(text, dialect);
     const repaired = parseObject(dialect.repair?.(text, answer) ?? text);
     const events = dialect.stream!.expand(repaired, wantsUsage(call.bodyText));

@@ -3,8 +3,8 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { UpstreamFailure } from "../adapter.ts";
 
-/** The largest event or whole answer accepted; a frame that carries more would end the link. */
-const MAX_PIECE_BYTES = 7 * 1024 * 1024;
+/** The largest event accepted. */
+const MAX_EVENT_BYTES = 7 * 1024 * 1024;
 
 /** How long a connection whose answer is complete may take to end by itself. */
 const LINGER_MS = 1_000;
@@ -37,7 +37,7 @@ export class EventParser {
   #events: EventSourceMessage[] = [];
   #isTooLarge = false;
   readonly #parser = createParser({
-    maxBufferSize: MAX_PIECE_BYTES,
+    maxBufferSize: MAX_EVENT_BYTES,
     onEvent: (event) => {
       this.#isTooLarge ||= !fits(event.data);
       this.#events.push(event);
@@ -48,7 +48,7 @@ export class EventParser {
   /** Returns the events that these bytes complete. Throws an UpstreamFailure if one is too large. */
   feed(bytes: Uint8Array): EventSourceMessage[] {
     this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
-    if (this.#isTooLarge) throw answerTooLarge();
+    if (this.#isTooLarge) throw answerTooLarge(MAX_EVENT_BYTES);
     return this.#events.splice(0);
   }
 }
@@ -57,24 +57,80 @@ export class EventParser {
 export async function readWhole(
   response: Response,
   signal: AbortSignal,
-  maxBytes = MAX_PIECE_BYTES,
+  maxBytes: number,
+  /** Called with the size until now, before more is read; may throw. */
+  onSize: (bytes: number) => void = () => {},
 ): Promise<string> {
-  if (hasKnownSize(response, maxBytes)) return await wholeText(response, signal);
+  const known = knownSize(response, maxBytes);
+  if (known !== null) {
+    onSize(known);
+    return await wholeText(response, signal);
+  }
   const decoder = new TextDecoder();
   const texts: string[] = [];
   let size = 0;
   for await (const bytes of readBytes(response, signal)) {
     texts.push(decoder.decode(bytes, { stream: true }));
     size += bytes.byteLength;
-    if (size > maxBytes) throw answerTooLarge();
+    if (size > maxBytes) throw answerTooLarge(maxBytes);
+    onSize(size);
   }
   return texts.join("");
 }
 
-/** Whether the headers guarantee at most `maxBytes`; a compressed body's length is unknown. */
-function hasKnownSize({ headers }: Response, maxBytes: number): boolean {
+/** An answer of which at most the beginning was read. */
+export interface BegunAnswer {
+  /** The whole answer; null: it is longer. */
+  text: string | null;
+  /** The beginning of a longer one, and where its rest comes from. */
+  read: Uint8Array[];
+  body: ResponseBody | null;
+}
+
+/** Reads a whole answer up to a size. The caller must release the `body` of a longer one. */
+export async function beginWhole(
+  response: Response,
+  signal: AbortSignal,
+  maxBytes: number,
+): Promise<BegunAnswer> {
+  if (knownSize(response, maxBytes) !== null) {
+    return { text: await wholeText(response, signal), read: [], body: null };
+  }
+  const body = new ResponseBody(response, signal);
+  const read: Uint8Array[] = [];
+  let size = 0;
+  try {
+    while (size <= maxBytes) {
+      const { done, value } = await body.read();
+      if (done) {
+        body.release();
+        return { text: new TextDecoder().decode(concat(read, size)), read: [], body: null };
+      }
+      read.push(value);
+      size += value.byteLength;
+    }
+  } catch (cause) {
+    body.release();
+    throw body.lossFrom(cause);
+  }
+  return { text: null, read, body };
+}
+
+function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.byteLength;
+  }
+  return all;
+}
+
+/** The body's length where the headers guarantee one of at most `maxBytes`; a compressed body's is unknown. */
+function knownSize({ headers }: Response, maxBytes: number): number | null {
   const length = headers.get("content-length");
-  return length !== null && Number(length) <= maxBytes && !headers.has("content-encoding");
+  const isKnown = length !== null && Number(length) <= maxBytes && !headers.has("content-encoding");
+  return isKnown ? Number(length) : null;
 }
 
 /** The runtime's own text() costs far less than a reader. */
@@ -197,9 +253,11 @@ export function disconnected(cause?: unknown): UpstreamFailure {
   });
 }
 
-function answerTooLarge(): UpstreamFailure {
+/** The failure for an answer, or an event of one, of more than so many bytes. */
+export function answerTooLarge(maxBytes: number): UpstreamFailure {
+  const mib = Math.floor(maxBytes / (1024 * 1024));
   const message =
-    "The provider's answer is too large: over 7 MiB in one piece; ask for fewer results at once";
+    `The provider's answer is too large: over ${mib} MiB in one piece; ask for fewer results at once`;
   return new UpstreamFailure(413, message, {
     error: { message, type: "invalid_request_error", param: null, code: "answer_too_large" },
   });
@@ -207,7 +265,7 @@ function answerTooLarge(): UpstreamFailure {
 
 /** Counting bytes is slow; a character takes at most three. */
 function fits(text: string): boolean {
-  return text.length * 3 <= MAX_PIECE_BYTES || byteLength(text) <= MAX_PIECE_BYTES;
+  return text.length * 3 <= MAX_EVENT_BYTES || byteLength(text) <= MAX_EVENT_BYTES;
 }
 
 function byteLength(text: string): number {

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { endpointSpecs, withoutUsage } from "../../../protocol/mod.ts";
-import type { AdapterCall, PlainEvents } from "../adapter.ts";
+import type { AdapterCall, PlainBytes } from "../adapter.ts";
 import { type ModelNames, withAskedModel } from "../asked_model.ts";
 import { type Change, EventPattern } from "./event_pattern.ts";
 import { markersOf } from "../event_markers.ts";
@@ -32,7 +32,7 @@ export class PassthroughScanner {
   constructor(private readonly call: ScannedCall) {}
 
   /** Takes the plain events that begin at `at`, the start of an event; null: none. `text` is `bytes` as Latin-1. */
-  take(bytes: Uint8Array, text: string, at: number): PlainEvents | null {
+  take(bytes: Uint8Array, text: string, at: number): PlainBytes | null {
     const pattern = this.#pattern;
     if (pattern === null) return null;
     const kept: string[] = [];

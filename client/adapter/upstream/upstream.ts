@@ -5,6 +5,7 @@ import type { World } from "../../world.ts";
 import { UpstreamFailure } from "../adapter.ts";
 import { discard, readWhole } from "../sse/event_stream.ts";
 import { type Redact, redactor } from "./redact.ts";
+import { WholeAnswers } from "./whole_answers.ts";
 
 /** The largest answer to a GET request. */
 const MAX_FACTS_BYTES = 4 * 1024 * 1024;
@@ -30,6 +31,7 @@ export interface UpstreamOptions {
 export class Upstream {
   /** Removes the key, the address and the owner's headers from a text. */
   readonly redact: Redact;
+  readonly answers = new WholeAnswers();
   readonly #base: URL;
   readonly #headers: Readonly<Record<string, string>>;
   /** Request URLs by path. */

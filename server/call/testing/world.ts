@@ -15,7 +15,7 @@ import { V1Answer } from "../../node/v1_answer.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 import type { AnswerSource, AnswerWriter } from "../answer_writer.ts";
 import type { UpstreamRejection } from "../classify_failure.ts";
-import { Call } from "../../schedule/call.ts";
+import { type AnswerBudgetFull, Call } from "../../schedule/call.ts";
 import { Calls } from "../calls.ts";
 import type { Lease } from "../../schedule/lease.ts";
 import { createPolicies } from "../../schedule/policy/registry.ts";
@@ -152,7 +152,9 @@ export class World {
       idleMs: 10_000,
       cancelGraceMs: 5_000,
       maxRetries: 3,
-      maxFrameBytes: 1000,
+      maxAnswerBytes: 4_000,
+      heldAnswerBytes: 1_000,
+      heldNodeBytes: 2_000,
     });
   }
 
@@ -260,6 +262,10 @@ export class KeptAnswer implements AnswerWriter {
   endings = 0;
   lateWrites = 0;
   isStalled = false;
+  /** Bytes of whole answers that are held and were not handed over. */
+  heldBytes = 0;
+  /** The budget that has no room; null: both have. */
+  full: AnswerBudgetFull | null = null;
   #source: AnswerSource | null = null;
 
   head({ who }: Node, headers: Readonly<Record<string, string>>): void {
@@ -278,7 +284,15 @@ export class KeptAnswer implements AnswerWriter {
     if (this.endings > 0) this.lateWrites++;
     this.#source = source;
     this.events.push(Buffer.from(events as string).toString());
+    // Nothing is held of a stream.
+    if (this.heldBytes > 0) this.heldBytes -= events.length;
     return !this.isStalled;
+  }
+
+  hold(bytes: number): AnswerBudgetFull | null {
+    if (bytes > 0 && this.full !== null) return this.full;
+    this.heldBytes += bytes;
+    return null;
   }
 
   /** The caller reads on after a stall. */
@@ -288,6 +302,7 @@ export class KeptAnswer implements AnswerWriter {
   }
 
   whole(body: string | Uint8Array): void {
+    this.heldBytes -= body.length;
     this.body = Buffer.from(body as string).toString();
     this.endings++;
   }

@@ -45,6 +45,8 @@ export const errors: Messages["errors"] = {
   queue_full: "排队已满，请稍后重试。",
   account_bodies_full: "你进行中的调用占用了过多内容，请等部分调用结束后重试。",
   gateway_bodies_full: "网关暂存的请求过多，请稍后重试。",
+  account_answers_full: "你进行中的调用尚有过多回答未读取，请加快读取或减少并发。",
+  gateway_answers_full: "网关暂存的回答过多，请稍后重试。",
   queue_timeout: "排队超时，节点都在忙。",
   node_busy: "所有节点都已满载。",
   node_lost: "节点连接中断，请重试。",
