@@ -42,14 +42,52 @@ export async function startBalancer(
   gateways: readonly string[],
   kind: BalancerKind = "nginx",
 ): Promise<Balancer> {
+  const { write } = setups[kind];
+  return await start(kind, (port, folder) => write(port, folder, gateways));
+}
+
+/** A proxy in front of one gateway with no more settings than it needs. It gives up a gateway that is silent for so many seconds. */
+export async function startProxy(
+  gateway: { url: string },
+  kind: BalancerKind,
+  silenceSeconds: number,
+): Promise<Balancer> {
+  const { host } = new URL(gateway.url);
+  const written: Record<BalancerKind, (port: number, folder: string) => string> = {
+    nginx: (port, folder) =>
+      nginxWith(
+        folder,
+        `server { listen 127.0.0.1:${port}; location / {
+          proxy_pass http://${host}; proxy_read_timeout ${silenceSeconds}s; } }`,
+      ),
+    haproxy: (port) => `
+defaults
+  mode http
+  timeout connect 5s
+  timeout client ${silenceSeconds}s
+  timeout server ${silenceSeconds}s
+frontend all
+  bind 127.0.0.1:${port}
+  default_backend gateway
+backend gateway
+  server one ${host}
+`,
+  };
+  return await start(kind, written[kind]);
+}
+
+async function start(
+  kind: BalancerKind,
+  write: (port: number, folder: string) => string,
+): Promise<Balancer> {
   const program = requirements[kind].find();
   if (program === null) throw new Error(`Cannot start ${kind}: not found`);
   const port = freePort();
   const folder = join(temporaryFolder(), kind);
   mkdirSync(folder);
   const config = join(folder, `${kind}.conf`);
-  const { write, words } = setups[kind];
-  writeFileSync(config, write(port, folder, gateways));
+  const { words } = setups[kind];
+  writeFileSync(config, write(port, folder));
   const running = new Program(kind, [program, ...words(folder, config)], { cwd: folder });
   // Stopped and not killed, because a killed nginx leaves its worker behind.
   endAfterTests(async () => void await running.stop());
@@ -59,13 +97,18 @@ export async function startBalancer(
 }
 
 function nginxConfiguration(port: number, folder: string, gateways: readonly string[]): string {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
   // Debian's nginx has no `resolve`.
   const shipped = shippedIn("compose.cluster.yaml", "balancer", gateways)
     .replace("listen 8080;", `listen 127.0.0.1:${port};`)
     .replace(/resolver [^;]+;/, "")
     .replaceAll(" resolve ", " ");
+  return nginxWith(folder, shipped);
+}
+
+/** nginx's configuration with these servers. */
+function nginxWith(folder: string, servers: string): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
   return `${process.getuid?.() === 0 ? "user root;" : ""}
 daemon off;
 pid ${folder}/nginx.pid;
@@ -73,7 +116,7 @@ events {}
 http {
 ${temporary}
 access_log off;
-${shipped}
+${servers}
 }
 `;
 }

@@ -5,6 +5,7 @@ import OpenAI from "openai";
 import { Endpoint } from "../../protocol/mod.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { ask, chat, hello } from "../harness/api.ts";
+import { startProxy } from "../harness/balancer.ts";
 import { ending, piece } from "../harness/chunks.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { type JoinedNode, joinNode, penalized } from "../harness/joined_node.ts";
@@ -213,7 +214,7 @@ describe("a stream whose node thinks", () => {
 });
 
 describe("a call that does not stream", () => {
-  test("gets no comments and keeps its status open, however long it takes", async () => {
+  test("gets no comments and keeps its status open for most of a minute", async () => {
     const { model, node } = await fleet();
     const caller = await dial(gateway);
     caller.write(wholeCall(owner.apiToken, hello(model)));
@@ -223,6 +224,77 @@ describe("a call that does not stream", () => {
     node.fail(id, 422, "now I know");
     await until("the refusal has come", () => caller.received.includes("now I know"));
     expect(caller.received).toStartWith("HTTP/1.1 422");
+  });
+
+  describe("and takes longer than proxies wait", () => {
+    let patient: Gateway;
+    let caller: Account;
+    const SILENCE_SECONDS = 1;
+
+    beforeAll(async () => {
+      patient = await startGateway({
+        env: { COLINK_KEEPALIVE_SECONDS: "0.2", COLINK_WHOLE_KEEPALIVE_SECONDS: "0.4" },
+      });
+      caller = await createAccount(patient);
+    }, 60_000);
+
+    async function join(model: string) {
+      return await joinNode({ gateway: patient, owner: caller, models: [model] });
+    }
+
+    for (const kind of ["nginx", "haproxy"] as const) {
+      test(`passes ${kind} by white space before the answer`, async () => {
+        const proxy = await startProxy(patient, kind, SILENCE_SECONDS);
+        const node = await join(kind);
+        const sdk = new OpenAI({
+          baseURL: `${proxy.url}/v1`,
+          apiKey: caller.apiToken,
+          maxRetries: 0,
+        });
+        const answer = sdk.chat.completions.create(sdkHello(kind));
+        const id = await node.called();
+        await Bun.sleep(2.5 * SILENCE_SECONDS * 1000);
+        node.answer(id, "at last");
+        expect((await answer).choices[0]?.message.content).toBe("at last");
+      }, 30_000);
+    }
+
+    test("goes to another node when its own fails, and is cut off when none is left", async () => {
+      const nodes = [await join("frail"), await join("frail")];
+      const call = await dial(patient);
+      call.write(wholeCall(caller.apiToken, hello("frail")));
+      await until("white space has come", () => call.received.endsWith("1\r\n \r\n"));
+      const called = (node: JoinedNode) => node.raw.frames.some(({ type }) => type === "CALL");
+      const first = await until("a node is called", () => nodes.find(called));
+      first.fail(await first.called(), 500);
+      const second = nodes.find((node) => node !== first)!;
+      second.fail(await second.called(), 400, "no, thanks");
+      const { status, text } = await call.answer();
+      expect(status).toBe(200);
+      // Neither the end of the body nor a whole object.
+      expect(text).toContain(`{"error":{"message":"no, thanks"`);
+      expect(text).not.toContain("\r\n0\r\n");
+      expect(text).not.toContain("}}");
+    });
+
+    test("is an error to the SDK when it fails late, not an answer", async () => {
+      const node = await join("late");
+      const sdk = new OpenAI({
+        baseURL: `${patient.url}/v1`,
+        apiKey: caller.apiToken,
+        maxRetries: 0,
+      });
+      const answer = sdk.chat.completions.create(sdkHello("late"));
+      const failed = answer.then(() => null, (error: unknown) => error);
+      const id = await node.called();
+      await Bun.sleep(1_000);
+      node.fail(id, 400, "no, thanks");
+      expect(await failed).toBeInstanceOf(Error);
+      expect(await ledgerRows(patient, "late")).toMatchObject([{
+        outcome: "rejected",
+        status: 400,
+      }]);
+    });
   });
 });
 
