@@ -25,6 +25,13 @@ export class ByteBudget {
     });
   }
 
+  /** Whether the account or the whole gateway holds more than half of what it may. */
+  isScarce(accountId: string): boolean {
+    const { perAccount, total } = this.limits;
+    return (this.#heldByAccount.get(accountId) ?? 0) > perAccount / 2 ||
+      this.#heldBytes > total / 2;
+  }
+
   /** Holds so many bytes more for the account, or fewer. Returns whose budget has no room for them, and then holds what it did. */
   add(accountId: string, bytes: number): FullBudget | null {
     const held = (this.#heldByAccount.get(accountId) ?? 0) + bytes;

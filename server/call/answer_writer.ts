@@ -4,7 +4,7 @@ import type { ColinkError } from "../base/error.ts";
 import type { AttemptFailure } from "../node/attempt.ts";
 import type { UpstreamRejection } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
-import type { AnswerBudgetFull } from "../schedule/call.ts";
+import type { AnswerRoom } from "../schedule/call.ts";
 
 /** Takes an attempt's answer. */
 export interface AnswerSink {
@@ -36,9 +36,9 @@ export interface AnswerWriter extends AnswerSink {
   queued(position: number): void;
   /**
    * Counts so many bytes more (or fewer) that are held of a whole answer. Those that are handed over by
-   * `data` or `whole` are counted until the caller has taken them. Returns the budget that has no room.
+   * `data` or `whole` are counted until the caller has taken them. Those for which a budget has no room are not counted.
    */
-  hold(bytes: number): AnswerBudgetFull | null;
+  hold(bytes: number): AnswerRoom;
   /** Writes the complete JSON answer of a call that does not stream. */
   whole(body: string | Uint8Array): void;
   /** Ends an answer that was given by `data` and is complete. */

@@ -26,6 +26,9 @@ const BLOCK_BYTES = 64 * 1024;
 
 const NO_BLOCK = new Uint8Array();
 
+/** How much of an answer is held where room is scarce. */
+const SCARCE_BYTES = 64 * 1024;
+
 /** What is parsed in a few milliseconds. */
 const MAX_PARSED_BYTES = 512 * 1024;
 
@@ -75,15 +78,16 @@ export class GatheredAnswer implements AnswerSink {
       this.call.stop("answer_too_large");
       return false;
     }
-    const full = this.writer.hold(length);
-    if (full !== null) {
-      this.call.stop(full);
+    const room = this.writer.hold(length);
+    if (room !== "enough" && room !== "scarce") {
+      this.call.stop(room);
       return false;
     }
     this.#bytes += length;
     if (this.#check !== null) return this.#pass(this.#check, bytesOf(piece), length, source);
     this.#keep(piece);
-    const isHeld = this.#heldBytes <= heldAnswerBytes && this.node.keptBytes <= heldNodeBytes;
+    const mayHold = room === "enough" ? heldAnswerBytes : Math.min(heldAnswerBytes, SCARCE_BYTES);
+    const isHeld = this.#heldBytes <= mayHold && this.node.keptBytes <= heldNodeBytes;
     return isHeld || this.#begin(source);
   }
 

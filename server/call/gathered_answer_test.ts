@@ -104,6 +104,15 @@ describe("an answer that is too large to be held", () => {
     expect(node.keptBytes).toBe(LIMITS.heldNodeBytes);
   });
 
+  test("goes on early where room is scarce, unless it is small", () => {
+    const { give, writer, answer } = start();
+    writer.room = "scarce";
+    give(objectOf(100_000).subarray(0, 60_000));
+    expect(answer.hasBegun).toBe(false);
+    give(objectOf(100_000).subarray(60_000));
+    expect(writer.deliveredBytes).toBe(99_999);
+  });
+
   test("makes its node wait while the caller does not read", () => {
     const { give, writer } = start();
     writer.isStalled = true;
@@ -158,7 +167,7 @@ test("an answer for which a budget has no room stops its call, with the budget's
   for (const full of ["account_answers_full", "gateway_answers_full"] as const) {
     const { give, call, writer, answer } = start();
     give(encoder.encode("{"));
-    writer.full = full;
+    writer.room = full;
     expect(give(encoder.encode("}"))).toBe(false);
     expect(call.stopped).toMatchObject({ code: full, retryAfterMs: 5_000 });
     answer.discard();

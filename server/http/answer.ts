@@ -6,7 +6,7 @@ import type { ColinkError } from "../base/error.ts";
 import type { AnswerSource, AnswerWriter } from "../call/answer_writer.ts";
 import type { UpstreamRejection } from "../call/classify_failure.ts";
 import type { Node } from "../node/node.ts";
-import type { AnswerBudgetFull, Call } from "../schedule/call.ts";
+import type { AnswerRoom, Call } from "../schedule/call.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders } from "./env.ts";
 import {
@@ -34,11 +34,11 @@ export interface AnswerLimits extends BodyLimits {
 export interface CallMemory {
   /** Called before the caller gets the first piece of an answer: no other node can take the call over from then on. */
   begins(): void;
-  /** Counts so many bytes more of a whole answer, or fewer; returns the budget that has no room. */
-  hold(bytes: number): AnswerBudgetFull | null;
+  /** Counts so many bytes more of a whole answer, or fewer. Those for which a budget has no room are not counted. */
+  hold(bytes: number): AnswerRoom;
 }
 
-const NO_MEMORY: CallMemory = { begins: () => {}, hold: () => null };
+const NO_MEMORY: CallMemory = { begins: () => {}, hold: () => "enough" };
 
 const WHOLE_HEADERS: Readonly<AnswerHeaders> = { "content-type": "application/json" };
 
@@ -141,8 +141,8 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
     return !body.isStalled;
   }
 
-  hold(bytes: number): AnswerBudgetFull | null {
-    return bytes === 0 ? null : this.memory.hold(bytes);
+  hold(bytes: number): AnswerRoom {
+    return bytes === 0 ? "enough" : this.memory.hold(bytes);
   }
 
   whole(body: string | Uint8Array): void {

@@ -3,7 +3,7 @@
 import type { Budgets } from "../base/budgets.ts";
 import { ByteBudget } from "../base/byte_budget.ts";
 import type { Config } from "../base/config.ts";
-import type { AnswerBudgetFull } from "../schedule/call.ts";
+import type { AnswerRoom } from "../schedule/call.ts";
 
 export class AnswerBudget {
   readonly #held: ByteBudget;
@@ -16,9 +16,10 @@ export class AnswerBudget {
     this.#held = new ByteBudget("answer_bytes", limits, budgets);
   }
 
-  /** Holds so many bytes more for the account, or fewer. Returns the budget that has no room for them, and then holds what it did. */
-  add(accountId: string, bytes: number): AnswerBudgetFull | null {
+  /** Holds so many bytes more for the account, or fewer. A budget that has no room for them then holds what it did. */
+  add(accountId: string, bytes: number): AnswerRoom {
     const full = this.#held.add(accountId, bytes);
-    return full === null ? null : `${full}_answers_full`;
+    if (full !== null) return `${full}_answers_full`;
+    return this.#held.isScarce(accountId) ? "scarce" : "enough";
   }
 }

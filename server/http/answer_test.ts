@@ -31,7 +31,7 @@ function start({ endpoint = Endpoint.chat, stream = true }: Options = {}) {
     },
     hold: (bytes: number) => {
       memory.heldBytes += bytes;
-      return null;
+      return "enough" as const;
     },
   };
   const connection = { endings: 0, ending: () => void connection.endings++, progress };

@@ -18,6 +18,8 @@ export interface LedgerRow {
   stream: number;
   outcome: Outcome;
   status: number;
+  /** The error's code; null: there was none. */
+  cause: string | null;
   attempts: number;
   delivered_bytes: number;
   delivered_chunks: number;

@@ -64,6 +64,37 @@ const places = [
 ];
 
 for (const { place, of } of places) {
+  test(`a batch of embeddings far larger than a frame passes from a node at ${place}`, async () => {
+    const model = `model-${models++}`;
+    const data = Array.from({ length: 1000 }, (_, index) => ({
+      object: "embedding",
+      index,
+      embedding: Buffer.alloc(1536 * 4, index).toString("base64"),
+    }));
+    const answer = { object: "list", data, model: "local", usage: { prompt_tokens: 3000 } };
+    const upstream = startUpstream({ local: () => Response.json(answer) });
+    await startNode({
+      gateway: of(),
+      clientToken: account.clientToken,
+      name: model,
+      providers: [{
+        type: "openai",
+        base_url: upstream.url,
+        models: [{ local: "local", server_mapping: model }],
+      }],
+    });
+    await listedBy(gateways, model);
+    const { status, text } = await ask(`${gateways[0]!.url}/v1/embeddings`, {
+      method: "POST",
+      token: account.apiToken,
+      body: JSON.stringify({ model, input: "x", encoding_format: "base64" }),
+    });
+    expect(status).toBe(200);
+    expect(text === JSON.stringify({ ...answer, model })).toBe(true);
+  });
+}
+
+for (const { place, of } of places) {
   for (const wire of [1, 2] as const) {
     describe(`a node of wire v${wire} at ${place}`, () => {
       test("streams every byte, in order, to an official SDK", async () => {

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { CloseCode } from "../../protocol/close_codes.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { ask, chat, hello, stream } from "../harness/api.ts";
+import { joinBystander, whileWatched } from "../harness/bystander.ts";
 import { ending, piece, whole } from "../harness/chunks.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { ledgerRows } from "../harness/ledger.ts";
@@ -229,17 +230,6 @@ describe("a v2 node that ignores its credit", () => {
     expect((await within("the end", node.closed)).code).toBe(CloseCode.protocol);
   });
 
-  test("or respects it, cannot fill the gateway with answers that are given whole", async () => {
-    const node = await joinRawNodeV2({ gateway, owner, models: ["whole"], maxParallel: 64 });
-    // The first ones warm the gateway up.
-    const before = await pushWhole(node, 2);
-    const after = await pushWhole(node, 64);
-    // Of 440 MiB; freed memory waits for the collector.
-    expect(after.memory - before.memory).toBeLessThan(128 * MIB);
-    expect(before.refused).toBe(0);
-    expect(after.refused).toBeGreaterThan(56);
-  });
-
   test("or sends single bytes, cannot make the gateway keep a list of them", async () => {
     const node = await joinRawNodeV2({ gateway, owner, models: ["crumbs"] });
     const answer = chat(gateway, owner.apiToken, hello("crumbs"));
@@ -263,38 +253,129 @@ describe("a v2 node that ignores its credit", () => {
     expect((await answer).text === " ".repeat(crumbs) + "{}").toBe(true);
   });
 
-  /** Sends up to 7 MiB of a whole answer for each of so many calls; resolves with the gateway's memory and the number of refused answers. */
-  async function pushWhole(node: RawNodeV2, count: number) {
-    const answers = Array.from(
-      { length: count },
-      () => chat(gateway, owner.apiToken, hello("whole")),
-    );
-    const ids: number[] = [];
-    while (ids.length < count) ids.push((await node.nextCall()).stream);
-    const part = new Uint8Array(WINDOW_BYTES / 2).fill(0x20);
-    for (const id of ids) {
-      node.head(id);
-      let sent = 0;
-      await until("the answer is too large or complete", () => {
-        for (; sent + part.length <= WINDOW_BYTES + node.granted(id); sent += part.length) {
-          node.send("stream", id, part);
-        }
-        return sent > 7 * MIB ||
-          node.frames.some(({ type, stream }) => type === "cancel" && stream === id);
-      });
-    }
-    const memory = await gatewayMemory();
-    for (const id of ids) node.finish(id);
-    const codes = (await Promise.all(answers)).map(({ json }) => json?.error.code);
-    return { memory, refused: codes.filter((code) => code === "answer_too_large").length };
-  }
-
   /** A streaming call that the node has received and whose caller reads. */
   async function calledStream(node: RawNodeV2, model: string) {
     const response = chat(gateway, owner.apiToken, hello(model, { stream: true }));
     const { stream: id } = await node.nextCall();
     return { response, id };
   }
+});
+
+describe("whole answers that are large", () => {
+  const MAX_ANSWER_MB = 8;
+  const ACCOUNT_MIB = 16;
+  const PART = new Uint8Array(WINDOW_BYTES / 2).fill(0x20);
+  let strict: Gateway;
+  let attacker: Account;
+  let bystander: Account;
+
+  beforeAll(async () => {
+    strict = await startGateway({
+      env: {
+        COLINK_STALL_SECONDS: "600",
+        COLINK_CALLER_IDLE_SECONDS: "255",
+        COLINK_MAX_ANSWER_MB: String(MAX_ANSWER_MB),
+        COLINK_ANSWER_BYTES_PER_ACCOUNT: String(ACCOUNT_MIB * MIB),
+        COLINK_DEFAULT_RPM: "10000",
+      },
+    });
+    [attacker, bystander] = [await createAccount(strict), await createAccount(strict)];
+    await joinBystander(strict, bystander);
+    // Warms the gateway up.
+    await whileWatched(strict, bystander, () => Bun.sleep(500));
+  }, 60_000);
+
+  /** Begins so many calls; resolves with their streams at the node, which has sent the head and an open string. */
+  async function begun(node: RawNodeV2, count: number): Promise<number[]> {
+    const ids: number[] = [];
+    while (ids.length < count) ids.push((await node.nextCall()).stream);
+    for (const id of ids) {
+      node.head(id);
+      node.data(id, `{"a":"`);
+    }
+    return ids;
+  }
+
+  /** Sends what the gateway grants on each stream until it grants no more and all but `waiting` of them are cancelled. */
+  async function push(node: RawNodeV2, ids: readonly number[], waiting: number): Promise<number> {
+    const sent = new Map(ids.map((id) => [id, 6]));
+    const isCancelled = (id: number) =>
+      node.frames.some(({ type, stream }) => type === "cancel" && stream === id);
+    let open = [...ids];
+    await until("the gateway takes no more", async () => {
+      open = open.filter((id) => !isCancelled(id));
+      let isIdle = true;
+      for (const id of open) {
+        const mayBe = WINDOW_BYTES + node.granted(id);
+        for (let at = sent.get(id)!; at + PART.length <= mayBe; sent.set(id, at += PART.length)) {
+          node.send("stream", id, PART);
+          isIdle = false;
+        }
+      }
+      await until("the frames are read", () => node.socket.bufferedAmount < 4 * MIB);
+      return open.length <= waiting && isIdle;
+    }, 60_000);
+    return open.length;
+  }
+
+  test("and endless are stopped at the limit, and are never held", async () => {
+    const COUNT = 24;
+    const node = await joinRawNodeV2({
+      gateway: strict,
+      owner: attacker,
+      models: ["endless"],
+      maxParallel: COUNT,
+    });
+    const outcomes: Promise<string>[] = [];
+    const seen = await whileWatched(strict, bystander, async () => {
+      for (let i = 0; i < COUNT; i++) {
+        const answer = chat(strict, attacker.apiToken, hello("endless"));
+        outcomes.push(answer.then(({ text }) => text.slice(-99), () => "cut off"));
+      }
+      await push(node, await begun(node, COUNT), 0);
+    });
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(["cut off"]));
+    expect(seen.failures).toEqual([]);
+    expect(seen.grownMiB).toBeLessThan(96);
+    const causes = (await ledgerRows(strict, "endless")).map(({ cause }) => cause);
+    expect(new Set(causes)).toEqual(new Set(["answer_too_large"]));
+  }, 120_000);
+
+  test("and never read fill their account's budget only", async () => {
+    // A window is held for each at least.
+    const COUNT = 100;
+    const node = await joinRawNodeV2({
+      gateway: strict,
+      owner: attacker,
+      models: ["unread"],
+      maxParallel: COUNT,
+    });
+    const callers: RawHttp[] = [];
+    const seen = await whileWatched(strict, bystander, async () => {
+      for (let i = 0; i < COUNT; i++) {
+        const caller = await dial(strict);
+        caller.pause();
+        caller.write(wholeCall(attacker.apiToken, hello("unread")));
+        callers.push(caller);
+      }
+      const ids = await begun(node, COUNT);
+      await push(node, ids, COUNT - 1);
+    });
+    expect(seen.failures).toEqual([]);
+    expect(seen.grownMiB).toBeLessThan(96);
+    const { text } = await ask(`${strict.url}/metrics`);
+    expect(text).toMatch(
+      /^colink_budget_refusals_total\{budget="answer_bytes_per_account"\} [1-9]/m,
+    );
+    // Who leaves gives the budget back.
+    for (const caller of callers) caller.hangUp();
+    await until(
+      "nothing is held",
+      async () =>
+        /^colink_budget_used\{budget="answer_bytes_per_account"\} 0$/m
+          .test((await ask(`${strict.url}/metrics`)).text),
+    );
+  }, 120_000);
 });
 
 test(

@@ -45,6 +45,7 @@ function aRow(change: Partial<LedgerRow> = {}): LedgerRow {
     stream: 1,
     outcome: "ok",
     status: 200,
+    cause: null,
     attempts: 1,
     delivered_bytes: 400,
     delivered_chunks: 4,

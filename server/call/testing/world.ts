@@ -15,7 +15,7 @@ import { V1Answer } from "../../node/v1_answer.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 import type { AnswerSource, AnswerWriter } from "../answer_writer.ts";
 import type { UpstreamRejection } from "../classify_failure.ts";
-import { type AnswerBudgetFull, Call } from "../../schedule/call.ts";
+import { type AnswerRoom, Call } from "../../schedule/call.ts";
 import { Calls } from "../calls.ts";
 import type { Lease } from "../../schedule/lease.ts";
 import { createPolicies } from "../../schedule/policy/registry.ts";
@@ -264,8 +264,8 @@ export class KeptAnswer implements AnswerWriter {
   isStalled = false;
   /** Bytes of whole answers that are held and were not handed over. */
   heldBytes = 0;
-  /** The budget that has no room; null: both have. */
-  full: AnswerBudgetFull | null = null;
+  /** What the budgets say to everything that is to be held. */
+  room: AnswerRoom = "enough";
   #source: AnswerSource | null = null;
 
   head({ who }: Node, headers: Readonly<Record<string, string>>): void {
@@ -289,10 +289,9 @@ export class KeptAnswer implements AnswerWriter {
     return !this.isStalled;
   }
 
-  hold(bytes: number): AnswerBudgetFull | null {
-    if (bytes > 0 && this.full !== null) return this.full;
-    this.heldBytes += bytes;
-    return null;
+  hold(bytes: number): AnswerRoom {
+    if (bytes <= 0 || !this.room.endsWith("_full")) this.heldBytes += bytes;
+    return this.room;
   }
 
   /** The caller reads on after a stall. */
