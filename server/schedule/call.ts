@@ -24,7 +24,7 @@ export interface CallRequest extends Service {
 }
 
 /** The budget of held answers that has no room for one. */
-export type AnswerBudgetFull = "account_answers_full" | "gateway_answers_full";
+type AnswerBudgetFull = "account_answers_full" | "gateway_answers_full";
 
 /** Whether there is room for holding more of an answer. Where it is scarce, large answers should go on to their callers. */
 export type AnswerRoom = "enough" | "scarce" | AnswerBudgetFull;

@@ -49,7 +49,8 @@ export const errors = {
   queue_full: "The queue is full.",
   account_bodies_full: "Your running calls hold too much data. Try again when some have ended.",
   gateway_bodies_full: "The gateway holds too many requests. Try again in a moment.",
-  account_answers_full: "Your running calls hold too much of their answers. Read them faster, or make fewer at a time.",
+  account_answers_full:
+    "Your running calls hold too much of their answers. Read them faster, or make fewer at a time.",
   gateway_answers_full: "The gateway holds too many answers. Try again in a moment.",
   queue_timeout: "No slot became free in time.",
   node_busy: "Every node is full.",
