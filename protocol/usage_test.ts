@@ -21,6 +21,21 @@ describe("usage for the ledger alone", () => {
       `{"choices":[{}],"usage":{"a":1}}`,
       `{"choices":[{}],"usage":{"a":1}}`,
     ],
+    [
+      "llama.cpp's timings beside usage",
+      `{"choices":[],"created":1,"object":"chat.completion.chunk","usage":{"a":1},"timings":{"predicted_ms":12345678901234567890.5}}`,
+      `{"choices":[{"index":0,"delta":{},"finish_reason":null}],"created":1,"object":"chat.completion.chunk","timings":{"predicted_ms":12345678901234567890.5}}`,
+    ],
+    [
+      "whatever else rides in the last chunk of a text",
+      `{"object":"text_completion","choices":[],"usage":{},"x":0}`,
+      `{"object":"text_completion","choices":[{"index":0,"text":"","finish_reason":null}],"x":0}`,
+    ],
+    [
+      "what all chunks share beside usage",
+      `{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{},"x":null}`,
+      "",
+    ],
     ["no usage at all", `{"choices":[]}`, `{"choices":[]}`],
   ];
   for (const [what, chunk, shown] of seen) {

@@ -24,11 +24,15 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
 
   // A call must match its own route and no other: Hono then runs the handler without a chain of
   // middleware, which would cost every call more than the routing itself.
-  for (const endpoint of endpoints) app.post(endpoint.path, inference(endpoint, parts));
+  for (const endpoint of endpoints) {
+    for (const path of spellings(endpoint.path)) app.post(path, inference(endpoint, parts));
+  }
 
   app.options("/v1/*", commonHeaders, preflight);
-  app.get("/v1/models", commonHeaders, listModels(parts));
-  app.get("/v1/models/*", commonHeaders, oneModel(parts));
+  for (const path of spellings("/v1/models")) {
+    app.get(path, commonHeaders, listModels(parts));
+    app.get(`${path}/*`, commonHeaders, oneModel(parts));
+  }
   app.get("/v1/*", commonHeaders, (c) => c.notFound());
 
   app.get("/livez", commonHeaders, livez);
@@ -39,6 +43,11 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.all("/api/*", commonHeaders, lazyConsoleApi(parts));
   if (parts.console) app.get("*", commonHeaders, parts.console);
   return app;
+}
+
+/** A path, and the one that Anthropic's clients ask for where their base URL ends in /v1 already. */
+function spellings(path: string): string[] {
+  return [path, `/v1${path}`];
 }
 
 /** What is served without encryption beside HTTPS. Links between gateways are sealed by themselves. */

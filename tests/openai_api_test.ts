@@ -272,9 +272,19 @@ describe("a base URL", () => {
   }
 
   test("with too much in it is one, too", async () => {
-    const error = await sdk("/v1/v1").models.list().then(() => null, (error) => error);
+    const error = await sdk("/openai/v1").models.list().then(() => null, (error) => error);
     expect(error).toBeInstanceOf(OpenAI.NotFoundError);
     expect(error.message).toContain("did you mean /v1/models? Then mend the base URL");
+  });
+
+  test("with /v1 twice is understood", async () => {
+    const { models, chat } = sdk("/v1/v1");
+    const messages = [{ role: "user" as const, content: "hi" }];
+    expect((await models.list()).data.map(({ id }) => id)).toContain("model");
+    expect((await models.retrieve("model")).id).toBe("model");
+    expect((await chat.completions.create({ model: "model", messages })).choices).toHaveLength(1);
+    const misused = await ask(`${gateway.url}/v1/v1/messages`);
+    expect(misused.status).toBe(405);
   });
 });
 

@@ -9,6 +9,7 @@ import { Call } from "../schedule/call.ts";
 import { responseNotFound } from "../schedule/unavailable.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
+import { sessionHint } from "./session_hint.ts";
 
 export interface IncomingRequest {
   request: Request;
@@ -50,6 +51,7 @@ export function readCall(
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: passedHeaders(endpoint, request.headers),
     requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
+    sessionHint: sessionHint(request.headers, body),
     body: kept,
   };
   return new Call(callRequest, startedMs, clock.now());

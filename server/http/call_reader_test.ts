@@ -112,6 +112,27 @@ describe("a call", () => {
     expect(request({ messages }, { headers }).headers).toBeNull();
   });
 
+  const hints: [
+    client: string,
+    body: object,
+    headers: Record<string, string>,
+    hint: string | null,
+  ][] = [
+    ["opencode", {}, { "x-session-affinity": "s" }, "s"],
+    ["Claude Code", { metadata: { user_id: "u" } }, { "x-claude-code-session-id": "s" }, "s"],
+    ["Codex", { prompt_cache_key: "k" }, { "session-id": "s" }, "s"],
+    ["an OpenAI SDK", { prompt_cache_key: "k" }, {}, "k"],
+    ["an Anthropic SDK", { metadata: { user_id: "u" } }, {}, "u"],
+    ["a client that says nothing", { metadata: null, prompt_cache_key: 1 }, {}, null],
+    ["a client that says too much", { prompt_cache_key: "k".repeat(5000) }, {}, null],
+    ["a client that means something else", { metadata: { user_id: 7 } }, {}, null],
+  ];
+  for (const [client, body, headers, hint] of hints) {
+    test(`of ${client} belongs to the session ${hint}`, () => {
+      expect(request({ messages, ...body }, { headers }).sessionHint).toBe(hint);
+    });
+  }
+
   test("that continues a stored response can be served by the response's node only", () => {
     const endpoint = Endpoint.responses;
     expect(request({ previous_response_id: "resp_1" }, { endpoint }).requiredNode).toBe("key/a");

@@ -38,7 +38,8 @@ export function oneModel(parts: AppParts) {
   const { hub, startedAt } = parts;
   return async (c: AppContext): Promise<Response> => {
     const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
-    const id = decoded(new URL(c.req.url).pathname.slice(PREFIX.length));
+    const { pathname } = new URL(c.req.url);
+    const id = decoded(pathname.slice(pathname.indexOf(PREFIX) + PREFIX.length));
     const facts = mayUse(key, id) ? hub.factsOf(id) : null;
     if (facts === null) {
       throw new ColinkError(

@@ -63,8 +63,8 @@ export function errorResponse(error: ColinkError, recipient: Recipient): Respons
     headers["retry-after-ms"] = String(Math.ceil(retryAfterMs));
     headers["retry-after"] = String(Math.ceil(retryAfterMs / 1000));
   }
-  // SDKs go by the status unless this header decides.
-  if (isRetriedBySdks(kind.status)) headers["x-should-retry"] = String(isRetryable(kind));
+  // Clients go by the status unless this header decides.
+  if (isRetried(kind.status)) headers["x-should-retry"] = String(isRetryable(kind));
   const status = kind.status === 499 ? 400 : kind.status;
   return new Response(errorBody(error, recipient), { status, headers });
 }
@@ -80,7 +80,7 @@ export function rejectionResponse(rejection: UpstreamRejection, recipient: Recip
   // Of limits, the caller's own key's are sent where both name one: a provider's concern its node.
   const headers = { ...upstreamHeaders, ...headersFor(recipient) };
   // The same request would be rejected again unless the upstream says otherwise; SDKs would try it twice more.
-  if (isRetriedBySdks(status)) headers["x-should-retry"] ??= "false";
+  if (isRetried(status)) headers["x-should-retry"] ??= "false";
   return new Response(rejectionBody(rejection, recipient), { status, headers });
 }
 
@@ -93,11 +93,12 @@ export function rejectionBody(
   return format.requestIdHeader === null ? body : withRequestId(body, requestId);
 }
 
-/** A node does not know the request's id, and writes null. A provider's own body stays as it is. */
+/** A node does not know the request's id, and some providers give none. A provider's own id stays. */
 function withRequestId(body: string, requestId: string): string {
   try {
     const { request_id } = JSON.parse(body) as { request_id?: unknown };
-    return request_id === null ? withMember(body, "request_id", JSON.stringify(requestId)) : body;
+    const hasOwn = typeof request_id === "string" && request_id !== "";
+    return hasOwn ? body : withMember(body, "request_id", JSON.stringify(requestId));
   } catch {
     return body;
   }
@@ -123,8 +124,9 @@ function isRetryable({ retry }: ErrorKind): boolean {
   return retry === "later" || retry === "elsewhere";
 }
 
-function isRetriedBySdks(status: number): boolean {
-  return status === 408 || status === 409 || status === 429 || status >= 500;
+/** Whether clients try again by the status alone: the SDKs, and after a 401 Claude Code, for minutes. */
+function isRetried(status: number): boolean {
+  return status === 401 || status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
 /** What Hono's own errors about a body mean, by their status. */

@@ -28,6 +28,8 @@ describe("an error", () => {
     ["upstream_error", "true"],
     ["upstream_auth", "false"],
     ["answer_too_large", "false"],
+    // Claude Code would try a wrong key again for minutes.
+    ["invalid_api_key", "false"],
     ["invalid_request", null],
   ];
   for (const [code, isWorthIt] of retries) {
@@ -62,6 +64,19 @@ describe("a rejection by the upstream", () => {
     expect(headers.get("x-ratelimit-remaining-requests")).toBe("59");
     expect(headers.get("x-ratelimit-remaining-tokens")).toBe("7");
   });
+
+  const bodies: [whose: string, sent: object, id: string][] = [
+    ["a node wrote without it", { type: "error", error: {}, request_id: null }, "req-1"],
+    ["a provider wrote without it", { type: "error", error: {} }, "req-1"],
+    ["a provider wrote with its own", { type: "error", error: {}, request_id: "req_p" }, "req_p"],
+  ];
+  for (const [whose, sent, id] of bodies) {
+    test(`at /v1/messages has a request's id in the body that ${whose}`, async () => {
+      const rejection = { status: 400, body: JSON.stringify(sent), headers: {} };
+      const answer = rejectionResponse(rejection, { ...recipient, format: anthropic });
+      expect(await answer.json()).toEqual({ ...sent, request_id: id });
+    });
+  }
 });
 
 test("an upstream error of any shape ends a stream of responses", () => {

@@ -17,7 +17,7 @@ const endings = [...endpoints.map(({ path }) => path), MODELS]
 /** The error for such a request: `method_not_supported`, with the header `allow`, or `not_found`. */
 export function unmatched(c: AppContext): ColinkError {
   const { method, path } = c.req;
-  const allowed = methodOf(path);
+  const allowed = methodOf(path.startsWith(`${API}${API}/`) ? path.slice(API.length) : path);
   if (allowed !== null) {
     answerHeaders(c).allow = allowed;
     return new ColinkError("method_not_supported", `Cannot ${method} ${path}: use ${allowed}`);

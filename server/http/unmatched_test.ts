@@ -3,8 +3,8 @@ import { nearPath, nearPathHint } from "./unmatched.ts";
 
 const cases: [why: string, path: string, near: string | null][] = [
   ["a base URL without /v1", "/chat/completions", "/v1/chat/completions"],
-  ["/v1 given to an SDK that appends it itself", "/v1/v1/messages", "/v1/messages"],
-  ["counting tokens there", "/v1/v1/messages/count_tokens", "/v1/messages/count_tokens"],
+  ["/v1 given twice to an SDK that appends it itself", "/v1/v1/v1/messages", "/v1/messages"],
+  ["counting tokens there", "/v1/v1/v1/messages/count_tokens", "/v1/messages/count_tokens"],
   ["a base URL that has the endpoint in it", "/v1/embeddings/models", "/v1/models"],
   ["one endpoint twice", "/v1/completions/completions", "/v1/completions"],
   ["another server's prefix", "/openai/v1/responses", "/v1/responses"],
@@ -24,6 +24,6 @@ test("a base URL without /v1 is to be extended, one with too much to be mended, 
   expect(nearPathHint("/models")).toEndWith(
     "did you mean /v1/models? Then add /v1 to the base URL",
   );
-  expect(nearPathHint("/v1/v1/models")).toEndWith("? Then mend the base URL");
+  expect(nearPathHint("/openai/v1/models")).toEndWith("? Then mend the base URL");
   expect(nearPathHint("/nodes")).toBe("");
 });

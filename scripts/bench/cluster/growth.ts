@@ -203,6 +203,7 @@ function callOf(n: number, clock: FakeClock): Call {
       wantsPosition: false,
       headers: null,
       requiredNode: null,
+      sessionHint: null,
       body,
     },
     clock.monotonic(),

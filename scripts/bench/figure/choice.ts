@@ -131,6 +131,7 @@ function callOf(model: string): Call {
     streamOptions: null,
     headers: null,
     requiredNode: null,
+    sessionHint: null,
     wantsPosition: false,
     body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
   };

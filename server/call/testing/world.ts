@@ -77,6 +77,8 @@ export interface CallOptions {
   wantsPosition?: boolean;
   /** The name of the only node that can serve the call. */
   requiredNode?: string;
+  /** What the client calls the call's session. */
+  session?: string;
 }
 
 export class World {
@@ -239,6 +241,7 @@ export class World {
       headers: null,
       requiredNode: requiredNode === undefined ? null : `key/${requiredNode}`,
       wantsPosition,
+      sessionHint: options.session ?? null,
       body: new ReceivedBody(encoder.encode(JSON.stringify({ model, messages, stream }))),
     };
     return new Call(request, this.clock.monotonic(), this.clock.now());

@@ -315,6 +315,7 @@ export class TestGateway {
       streamOptions: null,
       headers: null,
       requiredNode,
+      sessionHint: null,
       wantsPosition: false,
       body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
     };

@@ -14,28 +14,39 @@ const BOUND = 1.25;
 const MAX_CONVERSATIONS = 10_000;
 const MAX_MODELS = 200;
 
+interface Digests {
+  /** Of each beginning of the call's conversation, the shortest first. */
+  prefixes: readonly bigint[];
+  session: bigint | null;
+}
+
 /**
  * A new conversation goes to the least busy node, so that no node starves. A conversation that goes
- * on returns to its node, unless the node already runs 1.25 times its share of the calls; the share
- * is proportional to the nodes' shares of slots and rounded up to a whole call. These are the bounds of consistent hashing
- * with bounded loads, without the hashing: the policy remembers where each conversation was.
+ * on returns to its node, and so does a call of a session that the client names, unless the node
+ * already runs 1.25 times its share of the calls; the share is proportional to the nodes' shares of
+ * slots and rounded up to a whole call. These are the bounds of consistent hashing with bounded
+ * loads, without the hashing: the policy remembers where each conversation was.
  */
 export class Affinity implements Policy {
-  /** By model: digest of all messages of an answered call → key of the node that has them. */
+  /** By model: digest of all messages of an answered call, or of its session → key of the node that has them. */
   readonly #byModel = new LruCache<string, LruCache<bigint, string>>(MAX_MODELS);
-  readonly #digests = new WeakMap<CallRequest, readonly bigint[]>();
+  readonly #digests = new WeakMap<CallRequest, Digests>();
   readonly cost = leastBusy.cost;
 
   /** `seed` is secret to this process, so that digests cannot be computed elsewhere. */
   constructor(private readonly hub: Hub, private readonly seed: bigint) {}
 
-  /** The node of the longest beginning that was answered. The whole call does not count: sent again, it may go anywhere. */
+  /**
+   * The node of the longest beginning that was answered, else that of the session. The whole call
+   * does not count: sent again, it may go anywhere.
+   */
   preferred(request: CallRequest, { shares, active }: PoolLoad): Node | null {
     // Read now in any case: the body is given up before the call has ended, and `learn` needs them.
-    const digests = this.#digestsOf(request);
+    const { prefixes, session } = this.#digestsOf(request);
     const nodeKeys = this.#byModel.get(request.model);
     if (nodeKeys === undefined) return null;
-    for (const digest of digests.slice(0, -1).reverse()) {
+    const beginnings = prefixes.slice(0, -1).reverse();
+    for (const digest of session === null ? beginnings : [...beginnings, session]) {
       const nodeKey = nodeKeys.get(digest);
       const node = nodeKey === undefined ? undefined : this.hub.find(nodeKey);
       if (!node?.serves(request)) continue;
@@ -46,19 +57,25 @@ export class Affinity implements Policy {
   }
 
   learn(node: Node, request: CallRequest): void {
-    const whole = this.#digestsOf(request).at(-1);
-    if (whole === undefined) return;
+    const { prefixes, session } = this.#digestsOf(request);
+    const whole = prefixes.at(-1);
+    if (whole === undefined && session === null) return;
     const nodeKeys = this.#byModel.get(request.model) ?? new LruCache(MAX_CONVERSATIONS);
     this.#byModel.set(request.model, nodeKeys);
-    nodeKeys.set(whole, node.who.nodeKey);
+    if (whole !== undefined) nodeKeys.set(whole, node.who.nodeKey);
+    if (session !== null) nodeKeys.set(session, node.who.nodeKey);
   }
 
   /** Seeded by account: where a call goes must not tell an account what others have said. */
-  #digestsOf(request: CallRequest): readonly bigint[] {
+  #digestsOf(request: CallRequest): Digests {
     const known = this.#digests.get(request);
     if (known !== undefined) return known;
-    const { accountId, endpoint, body } = request;
-    const digests = prefixDigests(endpoint, body.text, BigInt(Bun.hash(accountId, this.seed)));
+    const { accountId, endpoint, body, sessionHint } = request;
+    const seed = BigInt(Bun.hash(accountId, this.seed));
+    const digests = {
+      prefixes: prefixDigests(endpoint, body.text, seed),
+      session: sessionHint === null ? null : BigInt(Bun.hash(`session ${sessionHint}`, seed)),
+    };
     this.#digests.set(request, digests);
     return digests;
   }

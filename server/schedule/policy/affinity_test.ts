@@ -106,6 +106,30 @@ describe("affinity", () => {
     expect(again.node.who.publicId).not.toBe(name);
   });
 
+  test("brings the calls of a session that the client names to one node, whatever they say", async () => {
+    const world = start(16);
+    const names = new Set<string>();
+    for (let i = 0; i < 20; i++) {
+      names.add(await serve(world, { messages: [`question ${i}`], session: "s" }));
+    }
+    expect(names.size).toBe(1);
+    const others = new Set<string>();
+    for (let i = 0; i < 20; i++) {
+      others.add(await serve(world, { messages: ["x"], session: "s", account: `user ${i}` }));
+    }
+    expect(others.size).toBeGreaterThan(1);
+  });
+
+  test("prefers the node that has the conversation to the session's", async () => {
+    const world = start(2, 1);
+    const first = await serve(world, { messages: turns("talk", 1), session: "s" });
+    const blocker = leaseOf(world, first);
+    const second = await serve(world, { messages: ["another"], session: "s" });
+    expect(second).not.toBe(first);
+    blocker.release();
+    expect(await serve(world, { messages: turns("talk", 2), session: "s" })).toBe(first);
+  });
+
   test("does not let an account find out what another one has said", async () => {
     const world = start(16);
     const names = new Set<string>();
