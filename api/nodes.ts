@@ -17,7 +17,8 @@ export const NodeState = z.enum([
   "`penalized`: gets no calls for a while. `probing`: that time is over, and one call at a time " +
     "tries the node until one succeeds; both of the whole node, or of each of its models. " +
     "`draining`: running calls end, no new ones come until it connects again. `paused`: no calls " +
-    "until its owner resumes it. `unapproved`: no calls until an administrator approves it.",
+    "until its owner resumes it, or until its owner's terms allow them again. `unapproved`: no " +
+    "calls until an administrator approves it.",
 );
 export type NodeState = z.infer<typeof NodeState>;
 
@@ -42,6 +43,9 @@ export const NodeView = z.object({
   penalty_reason: z.string().nullable().describe("Why it is penalised, in words."),
   penalized_until: z.number().nullable(),
   draining: z.boolean(),
+  pause_reason: z.string().nullable()
+    .describe("Why the node has paused by its owner's terms, in its own words."),
+  paused_until: z.number().nullable().describe("When it expects to serve again, if it knows."),
   connected_at: z.number(),
   agent: z.string().nullable(),
   mine: z.boolean().describe("Whether it is the asking account's own; false without a session."),

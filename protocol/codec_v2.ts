@@ -285,6 +285,9 @@ const states = new Set<unknown>(["serving", "draining", "paused", undefined]);
 function statusProblem(data: Fields): string | null {
   if (!states.has(data.state)) return "unknown state";
   if (data.reason !== undefined && typeof data.reason !== "string") return "reason must be text";
+  if (data.resumes_in_ms !== undefined && !isCount(data.resumes_in_ms)) {
+    return "resumes_in_ms must be a count of milliseconds";
+  }
   return registerProblem({ max_parallel: 1, models: [], ...data }) ??
     capabilitiesProblem(data.capabilities);
 }

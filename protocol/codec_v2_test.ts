@@ -154,6 +154,7 @@ describe("wire v2", () => {
     ["a STATUS with an invisible model", encodeJson("status", 0, { models: ["m\u2066"] } as never)],
     ["a STATUS in no known state", encodeJson("status", 0, { state: "dancing" } as never)],
     ["a STATUS whose reason is no text", encodeJson("status", 0, { reason: 7 } as never)],
+    ["a STATUS that resumes before now", encodeJson("status", 0, { resumes_in_ms: -1 } as never)],
     ["a GOAWAY without a reason", encodeJson("goaway", 0, { redial_within_ms: 1 } as never)],
     ["a HEAD of status 7", encodeJson("head", 1, { status: 7, headers: {} })],
     [

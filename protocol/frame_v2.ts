@@ -119,6 +119,8 @@ export interface Status {
   state?: "serving" | "draining" | "paused";
   /** Why, for people. */
   reason?: string;
+  /** With `paused`: in how many milliseconds the node expects to serve again. Absent: it does not know. */
+  resumes_in_ms?: number;
 }
 
 /** The gateway is leaving: the node finishes its calls, and dials again after a random part of the delay. */

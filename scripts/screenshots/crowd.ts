@@ -17,6 +17,8 @@ export function crowd(nowMs: number): NodeView[] {
     penalty_reason: null,
     penalized_until: null,
     draining: false,
+    pause_reason: null,
+    paused_until: null,
     connected_at: nowMs - 3 * MINUTE_MS,
     agent: "co-link/0.1.0",
     mine: false,

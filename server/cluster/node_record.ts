@@ -1,7 +1,7 @@
 /** A node as its gateway publishes it to the others: plain JSON. Owners' decisions about it are read from the database. */
 
 import { allFacts, type ModelFacts } from "../node/model_facts.ts";
-import type { Node, NodeIdentity, NodeOffer } from "../node/node.ts";
+import type { Node, NodeIdentity, NodeOffer, NodePause } from "../node/node.ts";
 
 /** Field names are shared with gateways of other versions. */
 export interface NodeRecord {
@@ -9,6 +9,8 @@ export interface NodeRecord {
   who: { id: string; identity: string; accountId: string; keyId: string };
   offer: Omit<NodeOffer, "facts"> & { facts?: [model: string, facts: Partial<ModelFacts>][] };
   isDraining: boolean;
+  /** Absent: it is not paused by its own word, or its gateway's version does not say. */
+  pause?: NodePause;
   /** UTC milliseconds by the clock of the node's gateway. */
   connectedAt: number;
   /** Time of its connection by Redis' clock: of two records of one node, the later one counts. */
@@ -18,12 +20,13 @@ export interface NodeRecord {
 }
 
 export function recordOf(node: Node, sinceMs: number): NodeRecord {
-  const { who: { publicId, nodeKey, accountId, keyId }, isDraining, connectedAt } = node;
+  const { who: { publicId, nodeKey, accountId, keyId }, isDraining, pause, connectedAt } = node;
   const { facts, ...offer } = node.offer;
   return {
     who: { id: publicId, identity: nodeKey, accountId, keyId },
     offer: facts === undefined ? offer : { ...offer, facts: [...facts] },
     isDraining,
+    ...(pause === null ? {} : { pause }),
     connectedAt,
     sinceMs,
   };

@@ -102,6 +102,13 @@ describe("a node's record", () => {
     );
   });
 
+  test("says why the node is paused, where it is", () => {
+    const pause = { reason: "night", until: 5 };
+    const node = new Node(who, offer, connection, 11, null, { isDraining: true, pause });
+    expect(recordOf(node, 22).pause).toEqual(pause);
+    expect("pause" in recordOf(new Node(who, offer, connection, 11), 22)).toBe(false);
+  });
+
   test("is read as the same identity and offer, with facts or without", () => {
     for (const one of [offer, { ...offer, facts: new Map([["m", whole]]) }]) {
       const record = recordOf(new Node(who, one, connection, 11), 22);

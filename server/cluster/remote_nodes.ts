@@ -95,7 +95,8 @@ export class RemoteNodes {
     const who = identityIn(record);
     const connection = connectionTo(gateway, who.publicId);
     const [, others = 0, earned] = this.#loads.get(gateway)?.get(who.publicId) ?? [];
-    const state = { isDraining: record.isDraining, active: others };
+    const { isDraining, pause = null } = record;
+    const state = { isDraining, pause, active: others };
     const node = new Node(who, offerIn(record), connection, connectedAt, gateway, state);
     this.#offered.set(who.publicId, { node, record, others });
     hub.add(node);
@@ -112,7 +113,8 @@ export class RemoteNodes {
 
   #update(remote: RemoteNode, record: NodeRecord): void {
     remote.record = record;
-    this.parts.hub.update(remote.node, offerIn(record), record.isDraining);
+    const { isDraining, pause = null } = record;
+    this.parts.hub.update(remote.node, offerIn(record), isDraining, pause);
   }
 }
 

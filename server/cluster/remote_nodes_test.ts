@@ -129,6 +129,16 @@ describe("a remote node", () => {
   });
 });
 
+test("a remote node is shown with why it is paused, until it serves again", () => {
+  hold("gw-1", { isDraining: true, pause: { reason: "night", until: 5 } });
+  const node = remote.find("gw-1", "n")!;
+  expect(node.pause).toEqual({ reason: "night", until: 5 });
+  hold("gw-1", { isDraining: true, pause: { reason: "a game", until: null } });
+  expect(node.pause?.reason).toBe("a game");
+  hold("gw-1");
+  expect(node.pause).toBeNull();
+});
+
 describe("a remote node that is connected here as well", () => {
   test("is served from here, and offered again when it has left here", async () => {
     hold("gw-1");

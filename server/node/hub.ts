@@ -3,7 +3,7 @@
 import { type Endpoint, endpointsOf } from "../../protocol/mod.ts";
 import { EarnedSlots } from "./earned_slots.ts";
 import { type ModelFacts, together } from "./model_facts.ts";
-import type { Node, NodeOffer, NodeStanding } from "./node.ts";
+import type { Node, NodeOffer, NodePause, NodeStanding } from "./node.ts";
 import type { Service } from "./service.ts";
 
 /** Called on changes that matter to which node can take a call. */
@@ -64,11 +64,17 @@ export class Hub {
     this.#join(node);
   }
 
-  /** Replaces the node's offer as a whole, and whether it drains. */
-  update(node: Node, offer: NodeOffer, isDraining: boolean = node.isDraining): void {
+  /** Replaces the node's offer as a whole, and whether it takes calls. */
+  update(
+    node: Node,
+    offer: NodeOffer,
+    isDraining: boolean = node.isDraining,
+    pause: NodePause | null = isDraining ? node.pause : null,
+  ): void {
     this.#leave(node);
     writable(node).offer = offer;
     writable(node).isDraining = isDraining;
+    writable(node).pause = pause;
     this.#join(node);
   }
 

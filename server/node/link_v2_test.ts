@@ -784,6 +784,40 @@ describe("STATUS", () => {
     }
   });
 
+  test("shows why the node is paused and until when, for as long as it is", async () => {
+    const node = new V2Node();
+    const reason = "outside the owner's hours";
+    await node.status({ state: "paused", reason, resumes_in_ms: 60_000 });
+    const until = node.harness.clock.now() + 60_000;
+    expect(node.inHub.view([])).toMatchObject({
+      state: "paused",
+      pause_reason: reason,
+      paused_until: expect.closeTo(until, -4),
+    });
+    await node.status({ max_parallel: 3 });
+    expect(node.inHub.pause?.reason).toBe(reason);
+    await node.status({ state: "paused", reason: "the owner uses the machine" });
+    expect(node.inHub.pause).toEqual({ reason: "the owner uses the machine", until: null });
+    await node.status({ state: "serving" });
+    expect(node.inHub.view([])).toMatchObject({ state: "ready", pause_reason: null });
+  });
+
+  test("shows no reason that cannot be seen, and no more than 200 characters of a long one", async () => {
+    const node = new V2Node();
+    await node.status({ state: "paused", reason: "night\u202e" });
+    expect(node.inHub.pause).toEqual({ reason: null, until: null });
+    await node.status({ state: "paused", reason: "x".repeat(1_000) });
+    expect(node.inHub.pause?.reason).toBe("x".repeat(200));
+  });
+
+  test("of the same pause again is not applied", async () => {
+    const node = new V2Node();
+    await node.status({ state: "paused", reason: "night", resumes_in_ms: 60_000 });
+    const { pause } = node.inHub;
+    await node.status({ state: "paused", reason: "night", resumes_in_ms: 59_900 });
+    expect(node.inHub.pause).toBe(pause);
+  });
+
   test("without a member is a sign of life that changes and logs nothing", async () => {
     const node = new V2Node();
     const { offer } = node.inHub;

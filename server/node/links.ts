@@ -1,7 +1,7 @@
 /** The connections of all nodes, from the upgrade to the close: puts nodes into the hub, and ends silent connections. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
-import { CloseCode, LivenessWatch, type Status } from "../../protocol/mod.ts";
+import { CloseCode, isVisibleName, LivenessWatch, type Status } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Hub } from "./hub.ts";
@@ -9,7 +9,7 @@ import type { Link, LinkOwner } from "./link.ts";
 import { LinkV1 } from "./link_v1.ts";
 import { LinkV2 } from "./link_v2.ts";
 import { factsByModel } from "./model_facts.ts";
-import { Node, type NodeOffer } from "./node.ts";
+import { Node, type NodeOffer, type NodePause } from "./node.ts";
 
 /** The peer of a socket, as authenticated before the upgrade. */
 export interface Dialer {
@@ -66,6 +66,11 @@ const CHANGE_EVERY_MS = 100;
 
 /** A challenged link must show a sign of life within this time. */
 const CHALLENGE_MS = 5_000;
+
+/** Of why a node is paused, in its own words. */
+const MAX_REASON_CHARS = 200;
+/** Two announcements of one end of a pause differ by less. */
+const SAME_UNTIL_MS = 2_000;
 
 interface Peer {
   dialer: Dialer;
@@ -200,9 +205,10 @@ export class Links implements LinkOwner {
     const models = status.models === undefined ? base.models : [...new Set(status.models)];
     const facts = capabilities === undefined ? base.facts : factsByModel(capabilities, models);
     const offer = { ...base, maxParallel, models, facts };
-    const isDraining = status.state === undefined ? node.isDraining : status.state !== "serving";
-    if (isDraining === node.isDraining && isSameOffer(offer, node.offer)) return;
-    this.parts.hub.update(node, offer, isDraining);
+    const rest = status.state === undefined ? node : this.#restOf(status);
+    const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);
+    if (isSameRest && isSameOffer(offer, node.offer)) return;
+    this.parts.hub.update(node, offer, rest.isDraining, rest.pause);
     this.parts.observer?.changed(node);
     const { state, reason } = status;
     log.info(
@@ -210,10 +216,18 @@ export class Links implements LinkOwner {
         node: node.who.publicId,
         models: models.length,
         state,
-        reason: reason?.slice(0, 200),
+        reason: reason?.slice(0, MAX_REASON_CHARS),
       },
       "node changed its offer",
     );
+  }
+
+  /** Whether the node takes calls by its own word, and why not. */
+  #restOf({ state, reason, resumes_in_ms }: Status): Pick<Node, "isDraining" | "pause"> {
+    if (state !== "paused") return { isDraining: state !== "serving", pause: null };
+    const shown = reason?.slice(0, MAX_REASON_CHARS).trim() ?? "";
+    const until = resumes_in_ms === undefined ? null : this.parts.clock.now() + resumes_in_ms;
+    return { isDraining: true, pause: { reason: isVisibleName(shown) ? shown : null, until } };
   }
 
   noticed(link: Link, event: string, detail: Record<string, unknown>): void {
@@ -355,6 +369,11 @@ export class Links implements LinkOwner {
 }
 
 /** Whether calls would notice no difference. */
+function isSamePause(a: NodePause | null, b: NodePause | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.reason === b.reason && Math.abs((a.until ?? 0) - (b.until ?? 0)) < SAME_UNTIL_MS;
+}
+
 function isSameOffer(a: NodeOffer, b: NodeOffer): boolean {
   return a.maxParallel === b.maxParallel && a.name === b.name && a.agent === b.agent &&
     a.facts === b.facts && a.models.length === b.models.length &&

@@ -29,6 +29,14 @@ export interface NodeIdentity {
 /** `draining`: until it connects again; `paused`: until its owner resumes it; `unapproved`: until an administrator approves it. */
 export type NodeHold = "draining" | "paused" | "unapproved";
 
+/** Why a node takes no calls by its own word, for its owner's policy. */
+export interface NodePause {
+  /** In the node's words; null: it gives none that can be shown. */
+  reason: string | null;
+  /** When it expects to serve again, in UTC milliseconds; null: it does not know. */
+  until: number | null;
+}
+
 /** What people have decided about a node. */
 export interface NodeStanding {
   /** The name that its owner has given it; null: the one that it reports itself. */
@@ -73,8 +81,10 @@ export class Node {
   readonly standing: NodeStanding = UNDECIDED;
   /** Slots that it has earned by its answers; it may have claimed fewer or more. */
   readonly earned: number = FIRST_SLOTS;
-  /** Whether it takes no calls, by its own word. */
+  /** Whether it takes no calls, by its own word: it leaves, or is paused. */
   readonly isDraining: boolean;
+  /** Set while it is paused by its own word. */
+  readonly pause: NodePause | null;
   /** Whether it is in the hub: its calls may outlast its connection. */
   readonly isConnected: boolean = false;
   #keptBytes = 0;
@@ -87,10 +97,13 @@ export class Node {
     readonly connectedAt: number,
     /** The gateway that it is connected to; null: this one. */
     readonly gateway: string | null = null,
-    { active = 0, isDraining = false }: Partial<Pick<Node, "active" | "isDraining">> = {},
+    { active = 0, isDraining = false, pause = null }: Partial<
+      Pick<Node, "active" | "isDraining" | "pause">
+    > = {},
   ) {
     this.active = active;
     this.isDraining = isDraining;
+    this.pause = pause;
   }
 
   get label(): string | null {
@@ -169,6 +182,8 @@ export class Node {
       penalty_reason: bar?.reason ?? null,
       penalized_until: bar?.until ?? null,
       draining: this.isDraining || this.hold === "draining",
+      pause_reason: this.pause?.reason ?? null,
+      paused_until: this.pause?.until ?? null,
       connected_at: this.connectedAt,
       agent: this.offer.agent,
       mine: this.who.accountId === viewerId,
@@ -177,6 +192,7 @@ export class Node {
 
   #state(penalties: readonly Penalty[], bar: Penalty | null): NodeView["state"] {
     if (this.hold !== null && this.hold !== "draining") return this.hold;
+    if (this.pause !== null) return "paused";
     if (this.isOut) return "draining";
     if (bar !== null) return "penalized";
     if (this.#bar(penalties) !== null) return "probing";

@@ -96,6 +96,8 @@ function madeUpNode(i: number): NodeView {
     penalty_reason: null,
     penalized_until: null,
     draining: false,
+    pause_reason: null,
+    paused_until: null,
     connected_at: Date.now() - i * 1000,
     agent: "co-link/0.1.0",
     mine: false,

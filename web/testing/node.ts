@@ -15,6 +15,8 @@ export function aNode(changes: Partial<NodeView> = {}): NodeView {
     penalty_reason: null,
     penalized_until: null,
     draining: false,
+    pause_reason: null,
+    paused_until: null,
     connected_at: 0,
     agent: null,
     mine: false,

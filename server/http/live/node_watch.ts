@@ -12,6 +12,7 @@ interface Look {
   hold: Node["hold"];
   label: string | null;
   isDraining: boolean;
+  pause: Node["pause"];
   penalties: string;
   active: number;
 }
@@ -58,9 +59,9 @@ export class NodeWatch {
   }
 
   #lookAt(node: Node): Look {
-    const { offer, hold, label, isDraining, active } = node;
+    const { offer, hold, label, isDraining, pause, active } = node;
     const penalties = this.penalties.of(node.who.nodeKey).map(mark).join(" ");
-    return { node, offer, hold, label, isDraining, penalties, active };
+    return { node, offer, hold, label, isDraining, pause, penalties, active };
   }
 }
 
@@ -70,5 +71,5 @@ function mark({ model, until, isOver }: Penalty): string {
 
 function differs(a: Look, b: Look): boolean {
   return a.node !== b.node || a.offer !== b.offer || a.hold !== b.hold || a.label !== b.label ||
-    a.isDraining !== b.isDraining || a.penalties !== b.penalties;
+    a.isDraining !== b.isDraining || a.pause !== b.pause || a.penalties !== b.penalties;
 }

@@ -42,6 +42,19 @@ export const nodes = {
     unapproved: "It gets no calls until an administrator approves it.",
     away: "It is not connected.",
   },
+  /** By the node program's own words; another program's are shown as they are. */
+  pauseReasons: {
+    "outside the owner's hours": "It is outside its owner’s hours.",
+    "the machine runs on battery": "The machine runs on battery.",
+    "the owner uses the machine": "Its owner uses the machine.",
+    "the owner's own programs come first": "Its owner’s own programs come first.",
+    "today's tokens are used up": "It has given the tokens that its owner lends a day.",
+    "this hour's calls are used up": "It has taken the calls that its owner lends an hour.",
+    "the owner has paused the node": "Its owner has paused it.",
+    "another program of the owner's asks for a pause":
+      "Another program of its owner’s asks for a pause.",
+  },
+  pausedUntil: (why: string, until: string) => `${why} Expected back ${until}.`,
   away: (why: string, seconds: number) => `${why} No calls for another ${wait(seconds)}.`,
   tried: (why: string) =>
     `${why} It has cooled down; it gets one call at a time until one succeeds.`,

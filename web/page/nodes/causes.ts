@@ -1,7 +1,7 @@
 /** Why a node takes calls or does not, and what its owner can do about it, in the chosen language. */
 
 import type { NodeGone, NodeView } from "../../../api/mod.ts";
-import { formatAge, messages } from "../../state/locale.ts";
+import { formatAge, formatMoment, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import type { ListedNode } from "./listed.ts";
 import { type Obstacle, obstacles } from "./node_state.ts";
@@ -19,9 +19,21 @@ export function causes(node: ListedNode, nowMs: number): Cause[] {
 
 function ofLive(node: NodeView, nowMs: number): Cause[] {
   const t = messages.value.nodes;
-  const own = t.causes[node.state];
+  const own = node.state === "paused" ? pausedText(node, nowMs) : t.causes[node.state];
   const against = obstacles(node, nowMs).map(asCause);
   return own === "" ? against : [{ text: own, fix: null }, ...against];
+}
+
+/** A node that its owner's terms have paused says why itself. */
+function pausedText(
+  { pause_reason: reason, paused_until: untilMs }: NodeView,
+  nowMs: number,
+): string {
+  const t = messages.value.nodes;
+  if (reason === null) return t.causes.paused;
+  const known = t.pauseReasons[reason as keyof typeof t.pauseReasons] ?? asSentence(reason);
+  const isAhead = untilMs !== null && untilMs > nowMs;
+  return isAhead ? t.pausedUntil(known, formatMoment(untilMs)) : known;
 }
 
 function asCause({ model, code, reason, secondsLeft }: Obstacle): Cause {

@@ -1,0 +1,44 @@
+import { afterEach, expect, test } from "bun:test";
+import type { NodeView } from "../../../api/mod.ts";
+import { installBrowser } from "../../testing/browser.ts";
+import { aNode } from "../../testing/node.ts";
+import { listed } from "./listed.ts";
+
+installBrowser();
+const { locale } = await import("../../state/locale.ts");
+const { causes } = await import("./causes.ts");
+
+afterEach(() => void (locale.value = "en"));
+
+const NOW_MS = Date.parse("2026-11-30T20:00:00Z");
+
+function texts(changes: Partial<NodeView>): string[] {
+  const [node] = listed({ connected: [aNode(changes)], gone: [], error: null }, []);
+  return causes(node!, NOW_MS).map(({ text }) => text);
+}
+
+const paused = { state: "paused", draining: true } as const;
+
+test("a node that its owner's terms have paused says why in the chosen language", () => {
+  const pause_reason = "the owner uses the machine";
+  expect(texts({ ...paused, pause_reason })).toEqual(["Its owner uses the machine."]);
+  locale.value = "zh-CN";
+  expect(texts({ ...paused, pause_reason })).toEqual(["所有者正在使用这台机器。"]);
+});
+
+test("it says when it is expected back, while that is ahead", () => {
+  const pause_reason = "outside the owner's hours";
+  const [ahead] = texts({ ...paused, pause_reason, paused_until: NOW_MS + 60_000 });
+  expect(ahead).toStartWith("It is outside its owner’s hours. Expected back ");
+  expect(texts({ ...paused, pause_reason, paused_until: NOW_MS - 1 }))
+    .toEqual(["It is outside its owner’s hours."]);
+});
+
+test("another program's reason is shown in its own words", () => {
+  expect(texts({ ...paused, pause_reason: "somebody plays a game" }))
+    .toEqual(["Somebody plays a game."]);
+});
+
+test("a node that was paused in the console says so", () => {
+  expect(texts(paused)).toEqual(["Paused by its owner: it gets no calls until it is resumed."]);
+});
