@@ -14,6 +14,7 @@ import {
   MAX_IGNORED_BYTES,
   MAX_JSON_DEPTH,
   MAX_MALFORMED_IN_A_ROW,
+  MIN_IGNORED_BYTES,
   RELAYED_HEADERS,
   SUBPROTOCOL_V2,
   WINDOW_BYTES,
@@ -105,7 +106,7 @@ describe("docs/wire-v2.md", () => {
     ["STREAM without CREDIT", [WINDOW_BYTES]],
     ["STREAM for a stream that has ended", [WINDOW_BYTES]],
     ["bodies ahead of what pongs tell of", [UNDER_WAY_BYTES]],
-    ["frames of unknown types in a minute", [MAX_IGNORED_BYTES]],
+    ["frames of unknown types in a minute", [MAX_IGNORED_BYTES, MIN_IGNORED_BYTES]],
     ["malformed frames in a row", [MAX_MALFORMED_IN_A_ROW - 1]],
   ];
   for (const [what, numbers] of limits) {
