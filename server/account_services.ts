@@ -4,6 +4,7 @@ import { Accounts } from "./account/accounts.ts";
 import { AuditLog } from "./account/audit_log.ts";
 import { CallHistory } from "./account/call_history.ts";
 import { Invites } from "./account/invites.ts";
+import { Joining } from "./account/joining.ts";
 import { Keyring } from "./account/keyring.ts";
 import { Keys } from "./account/keys.ts";
 import { NetworkLimits } from "./account/network_limits.ts";
@@ -43,6 +44,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
   const sessions = new SessionBook({ store, sessions: jwts, clock, log });
   const keys = new Keys({ store, vault, keyring, clock });
   const audit = new AuditLog({ store, clock });
+  const networks = new NetworkLimits({ ...limits, config, budgets });
   const accounts = new Accounts({
     store,
     vault,
@@ -50,7 +52,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     sessions,
     keyring,
     failures: limits.failures,
-    networks: new NetworkLimits({ ...limits, config, budgets }),
+    networks,
     passwords: new Passwords({ budgets }),
     registration: () => settings.values.registration,
     clock,
@@ -67,6 +69,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     accounts,
     setup: new Setup({ secret: config.jwtSecret, store, accounts, clock }),
     sessions,
+    joining: new Joining({ store, vault, keys, networks, limiter: limits.limiter, clock }),
     keys,
     invites: new Invites({ store, clock }),
     settings,

@@ -17,6 +17,8 @@ import type {
   FirstAdmin,
   InfoView,
   InviteView,
+  JoinCode,
+  JoinRequestAnswer,
   KeyChange,
   KeyRotation,
   KeyView,
@@ -74,6 +76,11 @@ export const api = {
   drainNode: (id: string) => post<OwnNodeAnswer>(`/api/nodes/${id}/drain`, {}),
   rotateNodeToken: (id: string, rotation: KeyRotation) =>
     post<RotatedKey>(`/api/nodes/${id}/rotate-token`, rotation),
+  createJoinCode: () => post<JoinCode>("/api/join/codes", {}),
+  joinRequest: (code: string) =>
+    get<JoinRequestAnswer>(`/api/join/requests/${encodeURIComponent(code)}`),
+  decideJoin: (code: string, approved: boolean) =>
+    post<JoinRequestAnswer>(`/api/join/requests/${encodeURIComponent(code)}`, { approved }),
   models: (signal?: Signal) => get<{ models: ModelView[] }>("/api/models", signal),
 
   keys: (signal?: Signal) => get<{ keys: KeyView[] }>("/api/keys", signal),

@@ -14,6 +14,7 @@ import { messages } from "./state/locale.ts";
 const Register = lazy(() => import("./page/account/Register.tsx").then((page) => page.Register));
 const Login = lazy(() => import("./page/account/Login.tsx").then((page) => page.Login));
 const Setup = lazy(() => import("./page/account/Setup.tsx").then((page) => page.Setup));
+const Join = lazy(() => import("./page/join/Join.tsx").then((page) => page.Join));
 const Dashboard = lazy(() =>
   import("./page/dashboard/Dashboard.tsx").then((page) => page.Dashboard)
 );
@@ -41,6 +42,7 @@ export function App() {
             <Route path={paths.register} component={Register} />
             <Route path={paths.login} component={Login} />
             <Route path={paths.setup} component={Setup} />
+            <Route path={paths.join} component={Join} />
             <Route path={paths.dashboard} component={Dashboard} />
             <Route path={paths.nodes} component={Nodes} />
             <Route path={paths.node} component={NodeDetail} />

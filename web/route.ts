@@ -6,6 +6,7 @@ export const paths = {
   login: "/login",
   setup: "/setup",
   dashboard: "/dashboard",
+  join: "/join",
   nodes: "/nodes",
   node: "/nodes/:id",
   models: "/models",

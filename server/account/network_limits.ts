@@ -1,14 +1,14 @@
-/** How many sign-ins and new accounts one network may try, whether or not they succeed. */
+/** How many sign-ins, new accounts and ways to join one network may try. */
 
 import { type Budget, Budgets } from "../base/budgets.ts";
 import { type Config, settingNames } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
 import { networkOf } from "./network.ts";
 
-/** Counts tries by network for a while. */
+/** Counts tries by network, or by account, for a while. */
 interface TryCounter {
   /** Counts one more. Resolves with their number, and with the milliseconds until the count starts over. */
-  add(network: string): Promise<{ failures: number; resetMs: number }>;
+  add(who: string): Promise<{ failures: number; resetMs: number }>;
 }
 
 export interface NetworkLimitsOptions {
@@ -16,7 +16,9 @@ export interface NetworkLimitsOptions {
   signIns: TryCounter;
   /** Its counts last an hour. */
   newAccounts: TryCounter;
-  config: Pick<Config, "signInsPerMinute" | "accountsPerHour">;
+  /** Its counts last an hour. */
+  joins: TryCounter;
+  config: Pick<Config, "signInsPerMinute" | "accountsPerHour" | "joinsPerHour">;
   budgets?: Budgets;
 }
 
@@ -24,12 +26,14 @@ export class NetworkLimits {
   readonly #options: NetworkLimitsOptions;
   readonly #signIns: Budget;
   readonly #newAccounts: Budget;
+  readonly #joins: Budget;
 
   constructor(options: NetworkLimitsOptions) {
     this.#options = options;
     const { config, budgets = new Budgets() } = options;
     this.#signIns = budgets.add("sign_ins_per_network", { limit: config.signInsPerMinute });
     this.#newAccounts = budgets.add("new_accounts_per_network", { limit: config.accountsPerHour });
+    this.#joins = budgets.add("joins_per_network", { limit: config.joinsPerHour });
   }
 
   /** Counts a sign-in of the address. Throws `login_throttled`. */
@@ -50,6 +54,22 @@ export class NetworkLimits {
     this.#newAccounts.refused();
     const why = `your network has tried to make ${limit} accounts within an hour`;
     throw throttled("register", `${why} (${settingNames.accountsPerHour})`, resetMs);
+  }
+
+  /**
+   * Counts a request to join, or a wrong code, of the address, and of the account where one is given.
+   * Throws `login_throttled`.
+   */
+  async join(address: string, accountId?: string): Promise<void> {
+    const { joins, config: { joinsPerHour: limit } } = this.#options;
+    const whose = accountId === undefined
+      ? { who: networkOf(address), name: "network" }
+      : { who: `account:${accountId}`, name: "account" };
+    const { failures: tries, resetMs } = await joins.add(whose.who);
+    if (tries <= limit) return;
+    this.#joins.refused();
+    const why = `your ${whose.name} has tried ${limit} times within an hour`;
+    throw throttled("join", `${why} (${settingNames.joinsPerHour})`, resetMs);
   }
 }
 

@@ -9,7 +9,7 @@ async function networks() {
   const clock = new FakeClock();
   const limits = await createLimits({ redisUrl: null, gateways: () => 1, clock, log: silentLog });
   const budgets = new Budgets();
-  const config = { signInsPerMinute: 3, accountsPerHour: 2 };
+  const config = { signInsPerMinute: 3, accountsPerHour: 2, joinsPerHour: 2 };
   return { budgets, networks: new NetworkLimits({ ...limits, config, budgets }) };
 }
 
@@ -24,7 +24,7 @@ test("a network's sign-ins are counted together, those of other networks apart",
   await limits.signIn("2001:db8:0:1::1");
   await limits.signIn("192.0.2.1");
   expect(budgets.all.map(({ name, refusals }) => `${name} ${refusals}`))
-    .toEqual(["sign_ins_per_network 1", "new_accounts_per_network 0"]);
+    .toEqual(["sign_ins_per_network 1", "new_accounts_per_network 0", "joins_per_network 0"]);
 });
 
 test("a network's new accounts have a limit of their own", async () => {

@@ -177,6 +177,13 @@ const settings = {
     "Accounts that one network may try to make",
     whole(1, 1_000_000),
   ),
+  joinsPerHour: setting(
+    "COLINK_JOINS_PER_HOUR",
+    "60",
+    "tries/h",
+    "Machines of one network that may ask to join, and wrong join codes of a network or an account",
+    whole(1, 1_000_000),
+  ),
   refusedPerMinute: setting(
     "COLINK_REFUSED_PER_MINUTE",
     "60",

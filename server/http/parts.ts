@@ -6,6 +6,7 @@ import type { Accounts } from "../account/accounts.ts";
 import type { AuditLog } from "../account/audit_log.ts";
 import type { CallHistory } from "../account/call_history.ts";
 import type { Invites } from "../account/invites.ts";
+import type { Joining } from "../account/joining.ts";
 import type { Keyring } from "../account/keyring.ts";
 import type { Keys } from "../account/keys.ts";
 import type { OwnNodes } from "../account/own_nodes.ts";
@@ -57,6 +58,7 @@ export interface AppParts {
   accounts: Accounts;
   setup: Setup;
   sessions: SessionBook;
+  joining: Joining;
   keys: Keys;
   users: Users;
   invites: Invites;

@@ -17,6 +17,8 @@ export interface Limits {
   signIns: FailureCounter;
   /** New accounts by network, each hour. */
   newAccounts: FailureCounter;
+  /** Requests to join and wrong join codes by network, and wrong codes by account, each hour. */
+  joins: FailureCounter;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export async function createLimits(options: LimitsOptions): Promise<Limits> {
     failures: limiter.failures("login", LOGIN_WINDOW_MS),
     signIns: limiter.failures("signins", MINUTE_MS),
     newAccounts: limiter.failures("accounts", 60 * MINUTE_MS),
+    joins: limiter.failures("joins", 60 * MINUTE_MS),
     close: () => limiter.close(),
   };
 }

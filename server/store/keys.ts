@@ -73,11 +73,14 @@ export class KeyTable {
 
   /** Throws `too_many` where the account has as many working keys as it may. */
   add(key: KeyRow): Promise<void> {
-    return this.database.transaction(async (db) => {
-      await this.#lockAccount(db, key.accountId);
-      await this.#expectRoom(db, key.accountId);
-      await db.insertInto("keys").values(keys.toRow(key)).execute();
-    });
+    return this.database.transaction((db) => this.insert(db, key));
+  }
+
+  /** The same within a transaction. */
+  async insert(db: Transaction<Schema>, key: KeyRow): Promise<void> {
+    await this.#lockAccount(db, key.accountId);
+    await this.#expectRoom(db, key.accountId);
+    await db.insertInto("keys").values(keys.toRow(key)).execute();
   }
 
   /** The key after the change; null: the account has no working key of that id. An end in the past means now. */

@@ -4,6 +4,7 @@ import type { Kysely } from "kysely";
 import { createTables } from "./migration/base.ts";
 import { addConsole } from "./migration/console.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
+import { addJoins } from "./migration/joins.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -23,4 +24,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
       .addColumn("value", "text", (value) => value.notNull())
       .addColumn("expires_at", "bigint", (time) => time.notNull())
       .execute(),
+  addJoins,
 ];

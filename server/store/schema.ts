@@ -83,6 +83,25 @@ export const invites = new Table({
 });
 export type InviteRow = RowOf<typeof invites>;
 
+export const joins = new Table({
+  id: text,
+  /** HMAC-SHA-256, as hex, of the code that people read: a join code, or the user code of a request. */
+  codeDigest: text,
+  /** The same of the device code, which the machine that asks keeps; null: a join code. */
+  deviceDigest: nullable(text),
+  /** The account that made the code, or has decided about the request. */
+  accountId: nullable(text),
+  /** A join code is approved from its beginning. */
+  state: oneOf<"open" | "approved" | "denied" | "used">(),
+  /** As the machine that asks calls itself. */
+  machine: foreignText,
+  /** The network address of the machine that asks; empty for a join code. */
+  address: text,
+  createdAt: integer,
+  expiresAt: integer,
+});
+export type JoinRow = RowOf<typeof joins>;
+
 export const sessions = new Table({
   id: text,
   accountId: text,
@@ -246,6 +265,7 @@ export interface Schema {
   accounts: StoredOf<typeof accounts>;
   keys: StoredOf<typeof keys>;
   invites: StoredOf<typeof invites>;
+  joins: StoredOf<typeof joins>;
   sessions: StoredOf<typeof sessions>;
   nodes: StoredOf<typeof nodes>;
   node_events: StoredOf<typeof nodeEvents>;

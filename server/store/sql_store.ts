@@ -7,6 +7,7 @@ import type { Backend } from "./backend.ts";
 import { CallTable } from "./calls.ts";
 import { Database } from "./database.ts";
 import { InviteTable } from "./invites.ts";
+import { JoinTable } from "./joins.ts";
 import { KeyTable } from "./keys.ts";
 import { writeLedger } from "./ledger_table.ts";
 import { migrate } from "./migrate.ts";
@@ -32,6 +33,7 @@ export class SqlStore implements Store {
   readonly sessions: SessionTable;
   readonly users: UserTable;
   readonly invites: InviteTable;
+  readonly joins: JoinTable;
   readonly nodes: NodeTable;
   readonly calls: CallTable;
   readonly usage: UsageTable;
@@ -47,6 +49,7 @@ export class SqlStore implements Store {
     this.sessions = new SessionTable(database);
     this.users = new UserTable(database);
     this.invites = new InviteTable(database);
+    this.joins = new JoinTable(database, this.keys);
     this.nodes = new NodeTable(database);
     this.calls = new CallTable(database);
     this.usage = new UsageTable(database);

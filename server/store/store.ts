@@ -3,6 +3,7 @@
 import type { AuditTable } from "./audit.ts";
 import type { CallTable } from "./calls.ts";
 import type { InviteTable } from "./invites.ts";
+import type { JoinTable } from "./joins.ts";
 import type { KeyTable } from "./keys.ts";
 import type { NodeTable } from "./nodes.ts";
 import type { SessionTable } from "./sessions.ts";
@@ -60,6 +61,7 @@ export interface Store {
   readonly sessions: SessionTable;
   readonly users: UserTable;
   readonly invites: InviteTable;
+  readonly joins: JoinTable;
   readonly nodes: NodeTable;
   readonly calls: CallTable;
   readonly usage: UsageTable;

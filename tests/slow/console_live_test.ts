@@ -218,7 +218,7 @@ test.concurrent("an invited person registers by the link, and every page shows t
     await submit(page);
     await page.waitForURL("/dashboard");
     await page.goto("/nodes?add=1");
-    await page.locator("pre", { hasText: '"wss://colink.example/ws"' }).waitFor();
+    await page.locator("pre", { hasText: "https://colink.example/install.sh" }).waitFor();
     await page.goto("/playground");
     await button(page, en.playground.asCode).click();
     await page.locator("pre", { hasText: "https://colink.example/v1/chat" }).waitFor();

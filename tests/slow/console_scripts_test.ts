@@ -127,9 +127,10 @@ describe.each(stages)("on $database", (stage) => {
       await submit(page);
       const dialog = page.getByRole("dialog", { name: t.nodes.adding.title });
       await dialog.getByText(t.nodes.adding.waiting).waitFor();
-      await button(dialog, t.nodes.adding.showToken).click();
-      const pasted = await dialog.locator("pre").innerText();
-      const clientToken = /client_token: "(client-[^"]+)"/.exec(pasted)?.[1] ?? "";
+      await button(dialog, `${t.copy}: ${t.setup.terminal}`).click();
+      const code = / sh -s -- (\S+)$/.exec(await tab.clipboard())?.[1];
+      const joined = await asked<JoinedView>(gateway, null, "POST /join", { code, machine: "pc" });
+      const clientToken = joined.json.access_token;
       await joinNode({ gateway, owner: { ...host, clientToken }, models: ["mine"] });
       await dialog.locator("[data-part=look-out][data-done=true]").waitFor();
       await dialog.getByRole("link", { name: t.nodes.adding.see }).click();

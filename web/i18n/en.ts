@@ -6,6 +6,7 @@ import { common } from "./en/common.ts";
 import { dashboard } from "./en/dashboard.ts";
 import { errors } from "./en/errors.ts";
 import { home } from "./en/home.ts";
+import { join } from "./en/join.ts";
 import { models } from "./en/models.ts";
 import { node } from "./en/node.ts";
 import { keys } from "./en/keys.ts";
@@ -28,6 +29,7 @@ export const en = {
   dashboard,
   nodes,
   node,
+  join,
   models,
   playground,
   keys,

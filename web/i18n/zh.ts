@@ -7,6 +7,7 @@ import { common } from "./zh/common.ts";
 import { dashboard } from "./zh/dashboard.ts";
 import { errors } from "./zh/errors.ts";
 import { home } from "./zh/home.ts";
+import { join } from "./zh/join.ts";
 import { models } from "./zh/models.ts";
 import { node } from "./zh/node.ts";
 import { keys } from "./zh/keys.ts";
@@ -29,6 +30,7 @@ export const zh: Messages = {
   dashboard,
   nodes,
   node,
+  join,
   models,
   playground,
   keys,

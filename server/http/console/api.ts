@@ -9,6 +9,7 @@ import type { AppParts } from "../parts.ts";
 import { accountRoutes } from "./account.ts";
 import { adminRoutes } from "./admin.ts";
 import { callRoutes } from "./calls.ts";
+import { joinRoutes } from "./joins.ts";
 import { keyRoutes } from "./keys.ts";
 import { liveRoutes } from "./live.ts";
 import { modelRoutes } from "./models.ts";
@@ -35,6 +36,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   api.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
 
   accountRoutes(api, parts);
+  joinRoutes(api, parts);
   keyRoutes(api, parts);
   callRoutes(api, parts);
   usageRoutes(api, parts);

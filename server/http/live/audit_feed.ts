@@ -32,6 +32,8 @@ const changedBy: Readonly<Record<Subject, Change>> = {
   password: { own: "sessions" },
   key: { own: "keys", admins: ["users"] },
   node: { admins: ["nodes"] },
+  // A machine that joins gets a key of its own.
+  join: { own: "keys", admins: ["users"] },
   user: { admins: ["users"] },
   invite: { admins: ["invites"] },
   settings: { admins: ["settings"] },

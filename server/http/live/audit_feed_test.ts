@@ -19,6 +19,7 @@ const cases: [action: string, own: string[], admins: string[]][] = [
   ["password.changed", ["sessions"], ["audit"]],
   ["key.rotated", ["keys"], ["audit", "users"]],
   ["node.paused", [], ["audit", "nodes"]],
+  ["join.completed", ["keys"], ["audit", "users"]],
   ["user.disabled", [], ["audit", "users"]],
   ["invite.revoked", [], ["audit", "invites"]],
   ["settings.changed", [], ["audit", "settings"]],

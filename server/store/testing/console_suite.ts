@@ -1,6 +1,7 @@
 /** What a store does for the console: store_test.ts runs this suite on SQLite and on PostgreSQL. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { JoinRow } from "../joins.ts";
 import type { NodeSighting } from "../nodes.ts";
 import type { AccountRow, LedgerEntry, Store } from "../store.ts";
 import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
@@ -31,6 +32,57 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
     await store.addAccount(account, []);
     return account;
   }
+
+  describe("joins", () => {
+    async function asked(change: Partial<JoinRow> = {}): Promise<JoinRow> {
+      const row: JoinRow = {
+        id: crypto.randomUUID(),
+        codeDigest: crypto.randomUUID(),
+        deviceDigest: crypto.randomUUID(),
+        accountId: null,
+        state: "open",
+        machine: "studio-pc",
+        address: "192.0.2.1",
+        createdAt: Date.now(),
+        expiresAt: Date.now() + HOUR_MS,
+        ...change,
+      };
+      await store.joins.add(row);
+      return row;
+    }
+
+    test("are decided once, by the first account that does", async () => {
+      const [ada, bob] = [await added(), await added()];
+      const { codeDigest } = await asked();
+      const decisions = await Promise.all(
+        [ada, bob].map(({ id: accountId }) =>
+          store.joins.decide(codeDigest, { accountId, isApproved: true })
+        ),
+      );
+      expect(decisions.filter((row) => row !== null)).toHaveLength(1);
+    });
+
+    test("make one key, however many use them at the same time, and none once they have expired", async () => {
+      const account = await added();
+      const state = "approved";
+      const { id } = await asked({ accountId: account.id, state });
+      const keyOf = (accountId: string) => aKey({ id: accountId }, { kind: "node" });
+      const keys = await Promise.all([1, 2, 3].map(() => store.joins.use(id, keyOf)));
+      expect(keys.filter((key) => key !== null)).toHaveLength(1);
+      expect(await store.keys.ofAccount(account.id)).toHaveLength(1);
+      const late = await asked({ accountId: account.id, state, expiresAt: Date.now() - 1 });
+      expect(await store.joins.use(late.id, keyOf)).toBeNull();
+      expect(await store.joins.decide(late.codeDigest, { accountId: account.id, isApproved: true }))
+        .toBeNull();
+    });
+
+    test("are forgotten when they have expired and others come", async () => {
+      const { codeDigest } = await asked({ expiresAt: Date.now() - 1 });
+      expect(await store.joins.byCode(codeDigest)).not.toBeNull();
+      await asked();
+      expect(await store.joins.byCode(codeDigest)).toBeNull();
+    });
+  });
 
   describe("sessions", () => {
     const later = () => Date.now() + HOUR_MS;

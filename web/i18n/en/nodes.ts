@@ -124,20 +124,16 @@ export const nodes = {
   },
   adding: {
     title: "Add a node",
-    programTitle: "Put the node program on the machine",
-    programText:
-      "It is one file, bin/client (bin/client.exe on Windows): ask your administrator, or build it with `bun run build`. It connects out, so no port has to be opened.",
-    commandTitle: "Open a terminal in its folder and paste this",
-    upstream: "What it serves",
-    system: "Its system",
-    upstreamHints: {
-      Ollama: "Shares every model that Ollama has, and follows its list.",
-      vLLM: "Shares every model that the server lists, and follows its list.",
-      OpenAI: "Reads the key from OPENAI_API_KEY there; it never leaves the machine.",
-      Claude: "Reads the key from ANTHROPIC_API_KEY there; it never leaves the machine.",
+    commandTitle: "Paste this into the machine’s terminal",
+    commandText:
+      "It installs the node program, finds the machine’s models and connects. The code in it is good for one machine, for 15 minutes; no port has to be opened.",
+    byHand: "By hand, with a node token",
+    system: "The machine",
+    systems: {
+      unix: "Linux · macOS",
+      windows: "Windows",
+      installed: "Has the node program",
     },
-    showToken: "Show the token",
-    hideToken: "Hide the token",
     waiting: "Waiting for the machine to connect…",
     here: (name: string, models: number) =>
       `${name} is connected, with ${count(models, "model", "models")}.`,

@@ -104,20 +104,16 @@ export const nodes: Messages["nodes"] = {
   },
   adding: {
     title: "添加节点",
-    programTitle: "把节点程序复制到那台机器",
-    programText:
-      "节点程序只有一个文件 bin/client（Windows 为 bin/client.exe），向管理员索取或自行构建。它主动连出，无需公网 IP 和端口映射。",
-    commandTitle: "在节点程序所在目录打开终端，粘贴以下命令",
-    upstream: "模型来源",
-    system: "操作系统",
-    upstreamHints: {
-      Ollama: "共享 Ollama 里的全部模型，并自动同步增减。",
-      vLLM: "共享该服务的全部模型，并自动同步增减。",
-      OpenAI: "从那台机器的 OPENAI_API_KEY 读取密钥，密钥不会离开那台机器。",
-      Claude: "从那台机器的 ANTHROPIC_API_KEY 读取密钥，密钥不会离开那台机器。",
+    commandTitle: "在那台机器的终端粘贴以下命令",
+    commandText:
+      "它会安装节点程序、查找本机模型并接入网关。命令中的代码只能用于一台机器，15 分钟内有效；无需公网 IP 和端口映射。",
+    byHand: "用节点令牌手动接入",
+    system: "那台机器",
+    systems: {
+      unix: "Linux · macOS",
+      windows: "Windows",
+      installed: "已有节点程序",
     },
-    showToken: "显示令牌",
-    hideToken: "隐藏令牌",
     waiting: "正在等待机器接入…",
     here: (name, models) => `${name} 已接入，提供 ${number.format(models)} 个模型。`,
     tryIt: "开始对话",

@@ -1,17 +1,20 @@
-/** How to connect a machine: the text to paste there, and a status line that turns green once it has connected. */
+/** How to connect a machine: one command to paste there, and a status line that turns green once it has connected. */
 
-import { useComputed, useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
-import type { NodeView, UserView } from "../../../api/mod.ts";
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { JoinCode, NodeView } from "../../../api/mod.ts";
+import { api } from "../../api.ts";
 import { Choice } from "../../part/Choice.tsx";
 import { Code } from "../../part/Code.tsx";
-import { masked } from "../../part/CopyField.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
-import { nodePath, tryPath } from "../../route.ts";
-import { type UpstreamName, upstreams } from "../../snippet.ts";
+import { ErrorNotice } from "../../part/Notice.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { nodePath, paths, tryPath } from "../../route.ts";
 import { useGatewayAddress } from "../../state/address.ts";
+import { serverNow } from "../../state/clock.ts";
 import { messages } from "../../state/locale.ts";
-import { type ShellName, shells } from "./setup.ts";
+import { useSubmit } from "../../state/submit.ts";
+import { joinCommand, type SystemName, systemNames } from "./setup.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./AddNode.module.css";
 import * as pageStyle from "../../part/Page.module.css";
@@ -19,52 +22,23 @@ import * as buttonStyle from "../../part/button.module.css";
 import { LookOut } from "../../part/LookOut.tsx";
 
 interface Props {
-  user: UserView;
   /** The nodes connected now. */
   connected: readonly NodeView[];
   onClose: () => void;
 }
 
-const shellNames = Object.keys(shells) as ShellName[];
-const upstreamNames = Object.keys(upstreams) as UpstreamName[];
-
-export function AddNode({ user, connected, onClose }: Props) {
+export function AddNode({ connected, onClose }: Props) {
   const t = messages.value.nodes.adding;
   const isOpen = useSignal(true);
-  const isShown = useSignal(false);
-  const shell = useSignal<ShellName>(isWindows() ? "Windows" : "Linux · macOS");
-  const upstream = useSignal<UpstreamName>("Ollama");
-  const address = useGatewayAddress();
-  const written = (clientToken: string) =>
-    shells[shell.value]({ address, clientToken, upstream: upstream.value });
-  const hint = useComputed(() => messages.value.nodes.adding.upstreamHints[upstream.value]);
   return (
     <Dialog isOpen={isOpen} title={t.title} width="wide" onClose={onClose}>
       <ol class={style.numbered}>
         <li>
-          <h3>{t.programTitle}</h3>
-          <p>{t.programText}</p>
-        </li>
-        <li>
           <h3>{t.commandTitle}</h3>
-          <p>{hint}</p>
-          <div class={pageStyle.toolbar}>
-            <Choice label={t.upstream} options={upstreamNames} value={upstream} />
-            <Choice label={t.system} options={shellNames} value={shell} />
-          </div>
-          <Code
-            title={messages.value.setup.terminal}
-            shown={written(isShown.value ? user.client_token : masked(user.client_token))}
-            copied={written(user.client_token)}
-          />
-          <button
-            type="button"
-            class={`${buttonStyle.link} ${style.toggle}`}
-            aria-pressed={isShown.value}
-            onClick={() => isShown.value = !isShown.value}
-          >
-            {isShown.value ? t.hideToken : t.showToken}
-          </button>
+          <Command />
+          <p>
+            {t.commandText} <a href={paths.keys}>{t.byHand}</a>
+          </p>
         </li>
         <li>
           <JoinStatus connected={connected} />
@@ -72,6 +46,57 @@ export function AddNode({ user, connected, onClose }: Props) {
       </ol>
     </Dialog>
   );
+}
+
+function Command() {
+  const t = messages.value.nodes.adding;
+  const system = useSignal<SystemName>(isWindows() ? "windows" : "unix");
+  const address = useGatewayAddress();
+  const { code, error } = useJoinCode();
+  return (
+    <>
+      <div class={pageStyle.toolbar}>
+        <Choice
+          label={t.system}
+          options={systemNames}
+          value={system}
+          name={(name) => t.systems[name]}
+        />
+      </div>
+      {error && <ErrorNotice error={error} />}
+      {code !== null
+        ? (
+          <Code
+            title={messages.value.setup.terminal}
+            shown={joinCommand(system.value, { address, code })}
+          />
+        )
+        : !error && <Bones count={1} />}
+    </>
+  );
+}
+
+/** A join code, replaced by another one when it expires. */
+function useJoinCode() {
+  const joinCode = useSignal<JoinCode | null>(null);
+  const { error, run } = useSubmit();
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isGone = false;
+    const make = () =>
+      run(async () => {
+        const made = await api.createJoinCode();
+        if (isGone) return;
+        joinCode.value = made;
+        timer = setTimeout(make, Math.max(1000, made.expires_at - serverNow(Date.now())));
+      });
+    void make();
+    return () => {
+      isGone = true;
+      clearTimeout(timer);
+    };
+  }, []);
+  return { code: joinCode.value?.code ?? null, error: error.value };
 }
 
 /** Turns green with the first node of the user's that has connected since the dialog opened. */

@@ -60,7 +60,6 @@ export function Nodes() {
       {all.length > 0 && <Listed all={all} connected={nodes.connected} />}
       {user && nodes.connected && choices.get("add") !== "" && (
         <AddNode
-          user={user}
           connected={nodes.connected}
           onClose={() => choices.set({ add: "" })}
         />

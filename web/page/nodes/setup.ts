@@ -1,28 +1,24 @@
-/** The commands that turn a machine into a node, to paste into its terminal. */
+/** The command that turns a machine into a node, to paste into its terminal. */
 
-import { clientConfig, type UpstreamName } from "../../snippet.ts";
-
-/** By the name on its tab. */
-export const shells = { "Linux · macOS": unix, Windows: powerShell } as const;
-export type ShellName = keyof typeof shells;
-
-interface Setup {
+interface Joining {
   /** The gateway's: `https://gateway.example` */
   address: string;
-  clientToken: string;
-  upstream: UpstreamName;
+  /** For one machine, valid for a quarter of an hour. */
+  code: string;
 }
 
-/** Writes the configuration readable by its owner only, and starts the node program. */
-function unix({ address, clientToken, upstream }: Setup): string {
-  return `umask 077
-cat > config.yaml <<'EOF'
-${clientConfig(address, clientToken, upstream)}EOF
-./client --config config.yaml`;
-}
+/** By the name of the system. */
+const commands = {
+  unix: ({ address, code }: Joining) => `curl -fsSL ${address}/install.sh | sh -s -- ${code}`,
+  windows: ({ address, code }: Joining) =>
+    `& ([scriptblock]::Create((irm ${address}/install.ps1))) ${code}`,
+  /** The node program is on the machine. */
+  installed: ({ address, code }: Joining) => `client join ${address} ${code}`,
+} as const;
 
-function powerShell({ address, clientToken, upstream }: Setup): string {
-  return `@'
-${clientConfig(address, clientToken, upstream)}'@ | Set-Content -Encoding utf8 config.yaml
-.\\client.exe --config config.yaml`;
+export type SystemName = keyof typeof commands;
+export const systemNames = Object.keys(commands) as SystemName[];
+
+export function joinCommand(system: SystemName, joining: Joining): string {
+  return commands[system](joining);
 }
