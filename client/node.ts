@@ -6,8 +6,8 @@ import { announce, type Announcement } from "./link/announcement.ts";
 import { Catalogue } from "./run/catalogue.ts";
 import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config/config.ts";
 import { ModelWatch } from "./run/model_watch.ts";
-import { Runner } from "./run/runner.ts";
-import { Session, type SessionState } from "./link/session.ts";
+import { type FailedCall, Runner, type RunningCall } from "./run/runner.ts";
+import { Session, type SessionState, type SessionTarget } from "./link/session.ts";
 import { buildFacts } from "../release/mod.ts";
 import { realWorld, type World } from "./world.ts";
 
@@ -18,8 +18,16 @@ export interface NodeStatus {
   /** The names that callers may ask for. */
   models: string[];
   maxParallel: number;
-  /** Calls that run now. */
+  /** The gateway that is dialled. */
+  server: string;
+  /** UTC milliseconds; null: not connected. */
+  connectedSince: number | null;
+  roundTripMs: number | null;
+  isPaused: boolean;
+  /** The number of calls that run now. */
   active: number;
+  running: RunningCall[];
+  lastFailure: FailedCall | null;
   served: number;
   failed: number;
 }
@@ -34,6 +42,17 @@ export interface Node {
    */
   stop(options?: { graceMs?: number }): Promise<void>;
   readonly status: NodeStatus;
+  /**
+   * Takes over another configuration without cutting a call: models, providers and `max_parallel` on
+   * the same connection; the gateway's address, the token and the name with a new one, once the calls
+   * on the old one have ended. Throws a ConfigError, and nothing has changed then.
+   */
+  reload(config: NodeConfig): Promise<void>;
+  /** Takes no new calls until `resume`; running ones go on. */
+  pause(reason: string): void;
+  resume(): void;
+  /** Tells the node's owner something, in the gateway's console. */
+  notifyOwner(text: string): void;
 }
 
 /** Parts of the world to replace, and who this node is. */
@@ -46,40 +65,49 @@ export interface NodeOptions extends Partial<World> {
 
 const DEFAULT_GRACE_MS = 10 * 60_000;
 
+/** Providers that are new in a configuration may take so long to list their models. */
+const LIST_WITHIN_MS = 10_000;
+
 /** Builds a node. Throws a ConfigError that names everything wrong with the configuration. */
 export function createNode(config: NodeConfig, options: NodeOptions = {}): Node {
   checkConfig(config);
   const { nodeId = crypto.randomUUID(), adapters = {}, ...replaced } = options;
   const world: World = { ...realWorld, ...replaced };
-  const maxParallel = config.max_parallel ?? 1;
-  const catalogue = new Catalogue(config, adapters, world, () => announceModels());
-  if (catalogue.isEmpty) throw new ConfigError(["providers must name at least one provider"]);
-  const runner = new Runner({ catalogue, maxParallel, world });
+  let current = config;
+  const maxParallelOf = ({ max_parallel = 1 }: NodeConfig) => max_parallel;
+  const catalogue = new Catalogue(config, adapters, world, () => announceOffer());
+  if (catalogue.isEmpty) throw noProvider();
+  const runner = new Runner({ catalogue, maxParallel: maxParallelOf(config), world });
   let announced = announcementOf(catalogue, world.log);
   const session = new Session({
-    urls: serverUrls(config),
-    token: config.client_token,
+    ...targetOf(config),
     register: () => ({
-      max_parallel: maxParallel,
+      max_parallel: runner.maxParallel,
       models: announced.models,
       capabilities: announced.capabilities,
       node_id: nodeId,
-      name: config.name ?? hostname(),
+      name: nameOf(current),
       agent: `co-link/${buildFacts.version}`,
     }),
     runner,
     world,
   });
-  const announceModels = () => {
+  const announceOffer = () => {
     const before = withoutLoaded(announced);
     announced = announcementOf(catalogue, world.log);
     // Models come into memory and leave it all day long.
     if (withoutLoaded(announced) !== before) {
       world.log.info({ models: announced.models }, "offers other models, or knows more of them");
     }
-    session.announceModels();
+    session.announceOffer();
   };
-  const modelWatch = new ModelWatch(catalogue, world, announceModels);
+  let modelWatch = new ModelWatch(catalogue, world, announceOffer);
+  const takeProviders = async (next: NodeConfig) => {
+    await catalogue.reconfigure(next, AbortSignal.timeout(LIST_WITHIN_MS));
+    modelWatch.stop();
+    modelWatch = new ModelWatch(catalogue, world, announceOffer);
+    modelWatch.start();
+  };
   return {
     start: () => {
       session.start();
@@ -90,13 +118,39 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       catalogue.stop();
       return session.stop(graceMs);
     },
+    async reload(next) {
+      checkConfig(next);
+      if (next.providers.length === 0 && Object.keys(adapters).length === 0) throw noProvider();
+      const before = current;
+      current = next;
+      runner.maxParallel = maxParallelOf(next);
+      const hasOtherProviders = !isSame(before.providers, next.providers);
+      if (hasOtherProviders) await takeProviders(next);
+      if (hasOtherProviders || maxParallelOf(before) !== maxParallelOf(next)) announceOffer();
+      if (!isSame(identityOf(before), identityOf(next))) session.move(targetOf(next));
+    },
+    pause(reason) {
+      runner.isPaused = true;
+      session.announcePause(reason);
+    },
+    resume() {
+      runner.isPaused = false;
+      session.announcePause(null);
+    },
+    notifyOwner: (text) => session.notifyOwner(text),
     get status() {
       return {
         state: session.state,
         lastProblem: session.lastProblem,
         models: announced.models,
-        maxParallel,
+        maxParallel: runner.maxParallel,
+        server: session.server,
+        connectedSince: session.connectedSince,
+        roundTripMs: session.roundTripMs,
+        isPaused: runner.isPaused,
         active: runner.active,
+        running: runner.running,
+        lastFailure: runner.lastFailure,
         ...runner.totals,
       };
     },
@@ -115,4 +169,25 @@ function announcementOf(catalogue: Catalogue, log: World["log"]): Announcement {
     log.warn(fields, "offers more models than a node may; use allow and deny");
   }
   return announcement;
+}
+
+function targetOf(config: NodeConfig): SessionTarget {
+  return { urls: serverUrls(config), token: config.client_token };
+}
+
+function nameOf({ name }: NodeConfig): string {
+  return name ?? hostname();
+}
+
+/** What a connection is made with: a change of it needs another one. */
+function identityOf(config: NodeConfig) {
+  return [config.client_token, serverUrls(config).map(({ href }) => href), nameOf(config)];
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function noProvider(): ConfigError {
+  return new ConfigError(["providers must name at least one provider"]);
 }

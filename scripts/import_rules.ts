@@ -40,7 +40,26 @@ export const rooms: readonly Room[] = [
   // The entry files join the parts of the node.
   {
     path: "client",
-    may: [...clientBase, "log", "client/link", "client/run", "client/config", "client/adapter"],
+    may: [
+      ...clientBase,
+      "log",
+      "client/link",
+      "client/run",
+      "client/config",
+      "client/adapter",
+      "client/daemon",
+      "client/setup",
+    ],
+  },
+  // The commands that people call; client/command.ts runs them.
+  {
+    path: "client/setup",
+    may: [...clientBase, "client", "client/daemon", "client/config", "client/adapter"],
+  },
+  // The node as a long-running program.
+  {
+    path: "client/daemon",
+    may: [...clientBase, "client", "log", "client/link", "client/run", "client/config"],
   },
   { path: "client/world.ts", may: ["log"] },
   {

@@ -1,6 +1,7 @@
 /** Reads config.yaml into a NodeConfig, and names all of its problems at once, with line and column. */
 
 import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { isAlias, isNode, LineCounter, parseDocument, visit } from "yaml";
 import { noProviders, problemsOf, type ShapeProblem } from "./shape.ts";
 import type { ProviderOptions } from "../adapter/provider_options.ts";
@@ -55,6 +56,8 @@ export interface NodeConfig {
 
 export interface LoadedConfig {
   config: NodeConfig;
+  /** Further files that it names, relative to it. */
+  files: string[];
   /** What is allowed but unwise, a sentence each. */
   warnings: string[];
 }
@@ -72,13 +75,21 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Reads a configuration file. Throws a ConfigError that names every problem. */
 export function loadConfig(path: string, env: Env): LoadedConfig {
   const text = readText(path);
-  const config = parseConfig(text, env, path);
+  const { config, files } = parseText(text, env, path);
   refuseOpenFile(path, text, config);
-  return { config, warnings: configWarnings(config) };
+  return { config, files, warnings: configWarnings(config) };
 }
 
 /** The same from text; `path` only names the file in the problems. */
 export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeConfig {
+  return parseText(text, env, path).config;
+}
+
+function parseText(
+  text: string,
+  env: Env,
+  path: string,
+): Pick<LoadedConfig, "config" | "files"> {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const at = (offset: number) => {
@@ -104,6 +115,10 @@ export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeC
   });
 
   const value: unknown = document.toJS();
+  const tokenFile = takeTokenFile(value, dirname(path), (message) => {
+    const node = document.get("client_token_file", true);
+    addProblem(isNode(node) ? node.range?.[0] ?? 0 : 0, message);
+  });
   for (const problem of [...problemsOf(value), ...noProviders(value)]) {
     const offset = offsetOf(document, problem);
     if (!unset.has(offset)) addProblem(offset, problem.message);
@@ -111,8 +126,42 @@ export function parseConfig(text: string, env: Env, path = "config.yaml"): NodeC
   if (problems.size > 0) {
     throw new ConfigError([...problems].sort(([a], [b]) => a - b).flatMap(([, lines]) => lines));
   }
-  return value as NodeConfig;
+  return { config: value as NodeConfig, files: tokenFile === null ? [] : [tokenFile] };
 }
+
+/**
+ * Reads the token from the file that stands for it, and puts it in the place of the file's name.
+ * Returns that name; null: the token stands in the configuration itself.
+ */
+function takeTokenFile(
+  value: unknown,
+  folder: string,
+  onProblem: (message: string) => void,
+): string | null {
+  const config = value as { client_token?: unknown; client_token_file?: unknown } | null;
+  const file = config?.client_token_file;
+  if (typeof file !== "string" || file === "") return null;
+  delete config!.client_token_file;
+  if (config!.client_token !== undefined) {
+    onProblem("client_token_file stands beside client_token; one of them is enough");
+    return file;
+  }
+  // What the shape's check would say of a missing token is said here.
+  config!.client_token = UNREAD_TOKEN;
+  const path = resolve(folder, file);
+  try {
+    config!.client_token = readFileSync(path, "utf8").trim() || UNREAD_TOKEN;
+    if (config!.client_token === UNREAD_TOKEN) onProblem(`client_token_file ${path} is empty`);
+    else if (isOpenToOthers(path)) onProblem(openProblem(path));
+  } catch (error) {
+    const { code } = error as { code?: string };
+    const hint = code === "ENOENT" ? "no such file; run: client join GATEWAY" : code;
+    onProblem(`client_token_file ${path}: ${hint}`);
+  }
+  return file;
+}
+
+const UNREAD_TOKEN = "client-unread";
 
 /** Checks a configuration that did not come from a file. Throws a ConfigError. */
 export function checkConfig(config: NodeConfig): void {
@@ -171,12 +220,17 @@ function readText(path: string): string {
 
 /** Throws if others on the machine can read a file that holds secrets itself, instead of taking them from the environment. */
 function refuseOpenFile(path: string, text: string, config: NodeConfig): void {
-  // Windows has no such modes: every file there looks readable to all.
-  const isOpen = globalThis.process?.platform !== "win32" && (statSync(path).mode & 0o077) !== 0;
-  if (!isOpen || !secretsOf(config).some((secret) => text.includes(secret))) return;
-  throw new ConfigError([
-    `${path}: holds your keys, and others on this machine can read it; run: chmod 600 ${path}`,
-  ]);
+  if (!isOpenToOthers(path) || !secretsOf(config).some((secret) => text.includes(secret))) return;
+  throw new ConfigError([`${path}: ${openProblem(path)}`]);
+}
+
+function openProblem(path: string): string {
+  return `holds your keys, and others on this machine can read it; run: chmod 600 ${path}`;
+}
+
+/** Windows has no such modes: every file there looks readable to all. */
+function isOpenToOthers(path: string): boolean {
+  return globalThis.process?.platform !== "win32" && (statSync(path).mode & 0o077) !== 0;
 }
 
 const SECRET_HEADER = /auth|cookie|key|secret|token/i;

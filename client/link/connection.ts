@@ -59,6 +59,8 @@ export class Connection implements FrameSink {
   #session: WireSession = new WireSessionV1(this);
   #malformedInARow = 0;
   #lastError: unknown = null;
+  #probedMs: number | null = null;
+  #roundTripMs: number | null = null;
   readonly #ended = Promise.withResolvers<ConnectionEnd>();
   readonly #leaving = Promise.withResolvers<{ redialWithinMs: number }>();
   /** Resolves once, when the socket is gone for whatever reason. */
@@ -82,6 +84,11 @@ export class Connection implements FrameSink {
     this.#listen();
   }
 
+  /** Of the last probe that was answered; null: none was, or the runtime cannot tell. */
+  get roundTripMs(): number | null {
+    return this.#roundTripMs;
+  }
+
   send(message: string | Uint8Array<ArrayBuffer>): void {
     if (this.#openedMs !== null && this.#stage !== "ended") this.#socket.send(message);
   }
@@ -91,9 +98,9 @@ export class Connection implements FrameSink {
     this.#session.announceStatus(status);
   }
 
-  /** Tells the gateway which models the node has now. Before REGISTER, which names them, nothing is sent. */
-  announceModels(): void {
-    if (this.#stage === "registered") this.#session.announceModels(this.options.register());
+  /** Tells the gateway what the node offers now. Before REGISTER, which says it, nothing is sent. */
+  announceOffer(): void {
+    if (this.#stage === "registered") this.#session.announceOffer(this.options.register());
   }
 
   drained(signal: AbortSignal): Promise<void> | null {
@@ -134,7 +141,7 @@ export class Connection implements FrameSink {
       this.#handle(this.#session.read(typeof data === "string" ? data : new Uint8Array(data)));
     });
     socket.addEventListener("ping", () => this.#watchdog.markAlive());
-    socket.addEventListener("pong", () => this.#watchdog.markAlive());
+    socket.addEventListener("pong", () => this.#answered());
     socket.addEventListener("error", (event) => this.#lastError = event);
     socket.addEventListener("close", (event) => {
       const { code, reason } = event as { code: number; reason: string };
@@ -170,6 +177,8 @@ export class Connection implements FrameSink {
     this.#enter("registered");
     this.#session.register(this.options.register());
     this.options.onRegistered();
+    // Its answer shows at once how far away the gateway is.
+    if (this.#socket.ping) this.#probe();
   }
 
   #handle(event: WireEvent): void {
@@ -200,8 +209,15 @@ export class Connection implements FrameSink {
   }
 
   #probe(): void {
+    this.#probedMs = this.options.world.nowMs();
     if (this.#socket.ping) this.#socket.ping();
     else this.#session.keepAlive();
+  }
+
+  #answered(): void {
+    this.#watchdog.markAlive();
+    if (this.#probedMs !== null) this.#roundTripMs = this.options.world.nowMs() - this.#probedMs;
+    this.#probedMs = null;
   }
 
   /** Ends without waiting for the other end, which may be unable to answer. */

@@ -125,7 +125,7 @@ describe("a link in wire v2", () => {
       max_frame_bytes: 1024,
     }));
     connection.announceStatus({ state: "draining" });
-    expect(socket.sent).toEqual(["v2 register", "v2 status"]);
+    expect(socket.sent).toEqual(["v2 register", "v2 status", "v2 status"]);
   });
 
   test("is ended after ten malformed frames in a row", () => {
@@ -184,7 +184,7 @@ describe("a link that opens", () => {
     expect(socket.sent).toEqual(["v1 REGISTER"]);
     socket.emit("close", { code: 1006, reason: "" });
     connection.send("{}");
-    connection.announceModels();
+    connection.announceOffer();
     expect(socket.sent).toEqual(["v1 REGISTER"]);
   });
 });
@@ -268,10 +268,10 @@ describe("a close", () => {
 });
 
 describe("a silent link", () => {
-  test("is probed by pings, and cut after 40 seconds", async () => {
+  test("is probed by pings, at once and every ten seconds, and cut after 40 seconds", async () => {
     const { world, socket, connection } = dial({ agreesTo: "" });
     await world.pass(39_999);
-    expect(socket.pings).toBe(3);
+    expect(socket.pings).toBe(4);
     expect(socket.isTerminated).toBe(false);
     await world.pass(1);
     expect(socket.isTerminated).toBe(true);

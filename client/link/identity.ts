@@ -8,16 +8,19 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * The id of the node with this configuration file on this machine, 32 hexadecimal digits. It derives
- * from a random id in the state folder; where none can be kept there, from one for this process.
+ * from a random id in the state folder; where none can be kept there, from one for this process. `as`
+ * tells several nodes of one configuration apart.
  */
-export async function nodeId(configPath: string, env: Env): Promise<string> {
+export async function nodeId(configPath: string, env: Env, as?: string): Promise<string> {
   const machineId = storedId(join(stateFolder(env), "node-id")) ?? crypto.randomUUID();
-  const bytes = new TextEncoder().encode(`${machineId}\n${realPath(configPath)}`);
+  const bytes = new TextEncoder().encode(
+    `${machineId}\n${realPath(configPath)}${as === undefined ? "" : `\n${as}`}`,
+  );
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function stateFolder(env: Env): string {
+export function stateFolder(env: Env): string {
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local", "state"), "co-link");
 }
 
@@ -45,7 +48,7 @@ function createId(path: string): string | null {
   }
 }
 
-function realPath(path: string): string {
+export function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {

@@ -11,10 +11,14 @@ const CANCEL_WITHIN_MS = 2_000;
 
 export type SessionState = "idle" | "connecting" | "connected" | "waiting" | "draining" | "stopped";
 
-export interface SessionOptions {
+/** Where a node dials, and as whom. */
+export interface SessionTarget {
   /** Gateways of one network: the next is dialled when one fails or leaves. */
   urls: readonly URL[];
   token: string;
+}
+
+export interface SessionOptions extends SessionTarget {
   /** What the node is now. */
   register: () => RegisterV2;
   runner: Runner;
@@ -24,6 +28,14 @@ export interface SessionOptions {
 export class Session {
   #state: SessionState = "idle";
   #lastProblem: string | null = null;
+  #target: SessionTarget;
+  #pauseReason: string | null = null;
+  /** UTC milliseconds; null: not connected. */
+  #connectedSince: number | null = null;
+  /** Ends the wait before the next dial. */
+  #wake = new AbortController();
+  /** Whether the link ends so that another target is dialled. */
+  #isMoving = false;
   #connection: Connection | null = null;
   /** Links to gateways that leave: calls over them finish there. */
   readonly #leaving = new Set<Connection>();
@@ -34,7 +46,22 @@ export class Session {
   readonly #backoff: Backoff;
 
   constructor(private readonly options: SessionOptions) {
+    this.#target = options;
     this.#backoff = new Backoff(options.world.random);
+  }
+
+  /** The gateway that is dialled, without what may be secret in its address. */
+  get server(): string {
+    return this.#server();
+  }
+
+  /** UTC milliseconds; null: not connected. */
+  get connectedSince(): number | null {
+    return this.#connectedSince;
+  }
+
+  get roundTripMs(): number | null {
+    return this.#connection?.roundTripMs ?? null;
   }
 
   get state(): SessionState {
@@ -52,9 +79,32 @@ export class Session {
     void this.#run();
   }
 
-  /** Tells the gateway which models the node has now; without a connection, the next REGISTER does. */
-  announceModels(): void {
-    this.#connection?.announceModels();
+  /** Tells the gateway what the node offers now; without a connection, the next REGISTER does. */
+  announceOffer(): void {
+    this.#connection?.announceOffer();
+  }
+
+  /** Asks for no new calls until the pause ends, which null stands for. */
+  announcePause(reason: string | null): void {
+    this.#pauseReason = reason;
+    this.#connection?.announceStatus(
+      reason === null ? { state: "serving" } : { state: "paused", reason },
+    );
+  }
+
+  /** Tells the node's owner something, in the gateway's console; without a connection nothing is sent. */
+  notifyOwner(reason: string): void {
+    this.#connection?.announceStatus({ reason });
+  }
+
+  /** Dials another target, or as another: at once, or as soon as the running calls have ended. */
+  move(target: SessionTarget): void {
+    this.#target = target;
+    this.#urlIndex = 0;
+    if (this.#state === "connected") {
+      this.#isMoving = true;
+      void this.#connection?.retire();
+    } else this.#wake.abort();
   }
 
   /** Takes no new calls, lets running ones finish for at most `graceMs`, then leaves. */
@@ -91,10 +141,16 @@ export class Session {
       const link = this.#dial(asksForV2);
       const outcome = await Promise.race([link.ended, link.leaving]);
       this.#connection = null;
+      this.#connectedSince = null;
       if ("redialWithinMs" in outcome) this.#leave(link, outcome.redialWithinMs);
       if (this.#stopping.signal.aborted) return;
       if ("redialWithinMs" in outcome) {
         await this.#wait("the gateway is leaving", this.#backoff.withinMs(this.#redialWithinMs));
+        continue;
+      }
+      if (this.#isMoving) {
+        this.#isMoving = false;
+        asksForV2 = true;
         continue;
       }
       asksForV2 = !asksForV2 || outcome.knowsOnlyV1 !== true;
@@ -108,6 +164,7 @@ export class Session {
   #dial(asksForV2: boolean): Connection {
     return this.#connection = new Connection({
       ...this.options,
+      ...this.#target,
       url: this.#url,
       asksForV2,
       onRegistered: () => this.#registered(),
@@ -130,17 +187,20 @@ export class Session {
 
   /** Waits before the next address is dialled. */
   async #wait(reason: string, delayMs: number): Promise<void> {
-    const { world, urls } = this.options;
-    const seconds = Math.ceil(delayMs / 1000);
-    world.log.warn({ server: this.#server() }, `${reason}; dialling again in ${seconds} s`);
+    const { world } = this.options;
+    const { urls } = this.#target;
+    world.log.warn({ server: this.#server() }, `${reason}; dialling again ${inTime(delayMs)}`);
     this.#urlIndex = (this.#urlIndex + 1) % urls.length;
     this.#state = "waiting";
-    await pause(world, delayMs, this.#stopping.signal);
+    this.#wake = new AbortController();
+    await pause(world, delayMs, AbortSignal.any([this.#stopping.signal, this.#wake.signal]));
   }
 
   #registered(): void {
     const { register, world } = this.options;
     if (this.#state === "connecting") this.#state = "connected";
+    this.#connectedSince = world.todayMs();
+    if (this.#pauseReason !== null) this.announcePause(this.#pauseReason);
     for (const link of this.#leaving) void link.retire();
     const { models, max_parallel, name } = register();
     world.log.info({ server: this.#server(), models, max_parallel, name }, "connected");
@@ -151,7 +211,7 @@ export class Session {
   }
 
   get #url(): URL {
-    return this.options.urls[this.#urlIndex]!;
+    return this.#target.urls[this.#urlIndex]!;
   }
 
   /** The address without its query, which may hold secrets. */
@@ -159,4 +219,12 @@ export class Session {
     const { protocol, host, pathname } = this.#url;
     return `${protocol}//${host}${pathname}`;
   }
+}
+
+/** As exact as it matters: a wait of a few milliseconds is none. */
+function inTime(delayMs: number): string {
+  if (delayMs < 500) return "at once";
+  return delayMs < 10_000
+    ? `in ${(delayMs / 1000).toFixed(1)} s`
+    : `in ${Math.round(delayMs / 1000)} s`;
 }

@@ -231,7 +231,7 @@ describe("a link that fails", () => {
     await lose(socket(0));
     expect(servers).toEqual([
       { server: "wss://a.example:8443/hub/ws" },
-      "cannot connect: the server cannot be reached; dialling again in 1 s",
+      "cannot connect: the server cannot be reached; dialling again in 1.0 s",
     ]);
   });
 
@@ -271,17 +271,17 @@ describe("a session", () => {
 
   test("announces changed models only over a link that is open", async () => {
     const { world, session, socket } = start();
-    session.announceModels();
+    session.announceOffer();
     socket(0).openV2();
-    session.announceModels();
+    session.announceOffer();
     expect(socket(0).sent).toEqual(["v2 register", "v2 status"]);
     socket(0).goAway(1_000);
     await settled();
-    session.announceModels();
+    session.announceOffer();
     expect(socket(0).sent).toEqual(["v2 register", "v2 status"]);
     await world.pass(1_000);
     socket(1).openV2();
-    session.announceModels();
+    session.announceOffer();
     expect(socket(1).sent).toEqual(["v2 register", "v2 status"]);
   });
 });

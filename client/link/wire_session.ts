@@ -35,8 +35,8 @@ export interface FrameSink {
 export interface WireSession {
   /** Sends REGISTER. */
   register(data: RegisterV2): void;
-  /** Tells the gateway which models the node has now. */
-  announceModels(data: RegisterV2): void;
+  /** Tells the gateway what the node offers now. */
+  announceOffer(data: RegisterV2): void;
   /** Tells the gateway of the node's state, in versions that can. */
   announceStatus(status: Status): void;
   /** Sends a message that gateways ignore: on a dead link the system reports that it cannot be sent. */

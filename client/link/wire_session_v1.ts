@@ -23,21 +23,21 @@ const encoder = new TextEncoder();
 const ignored: WireEvent = { kind: "ignored" };
 
 export class WireSessionV1 implements WireSession {
-  /** The models of the last REGISTER. */
-  #models: string[] = [];
+  /** The last REGISTER. */
+  #offer = "";
 
   constructor(private readonly frames: FrameSink) {}
 
   /** v1 cannot say what a model can do: every model chats. */
   register(data: RegisterV2): void {
     const { capabilities: _, ...known } = data;
-    this.#models = chatModels(data);
-    this.frames.send(encodeRegister({ ...known, models: this.#models }));
+    this.#offer = offerOf(data);
+    this.frames.send(encodeRegister({ ...known, models: chatModels(data) }));
   }
 
-  /** A second REGISTER replaces the first; it is sent only where the names have changed. */
-  announceModels(data: RegisterV2): void {
-    if (chatModels(data).join("\n") !== this.#models.join("\n")) this.register(data);
+  /** A second REGISTER replaces the first; it is sent only where the offer has changed. */
+  announceOffer(data: RegisterV2): void {
+    if (offerOf(data) !== this.#offer) this.register(data);
   }
 
   read(message: string | Uint8Array): WireEvent {
@@ -117,4 +117,9 @@ function errorFrame(id: string, failure: UpstreamFailure): string {
     ...(failure.retryAfterMs === undefined ? {} : { retry_after_ms: failure.retryAfterMs }),
     ...(failure.kind === undefined ? {} : { kind: failure.kind }),
   });
+}
+
+/** What v1 can say of an offer. */
+function offerOf(data: RegisterV2): string {
+  return JSON.stringify([data.max_parallel, chatModels(data)]);
 }

@@ -69,13 +69,13 @@ test("changed models are announced by a second REGISTER, changed capabilities an
   const { session, sent } = wire();
   const offer = { max_parallel: 1, node_id: "n", models: ["m"] };
   session.register(offer);
-  session.announceModels({ ...offer, capabilities: { m: { tools: true } } });
+  session.announceOffer({ ...offer, capabilities: { m: { tools: true } } });
   const ranker = { endpoints: [Endpoint.rerank] };
-  session.announceModels({ ...offer, models: ["m", "r"], capabilities: { r: ranker } });
+  session.announceOffer({ ...offer, models: ["m", "r"], capabilities: { r: ranker } });
   expect(sent).toHaveLength(1);
-  session.announceModels({ ...offer, models: ["m", "n"] });
+  session.announceOffer({ ...offer, models: ["m", "n"] });
   expect(JSON.parse(sent[1]!).data.models).toEqual(["m", "n"]);
-  session.announceModels({ ...offer, models: ["m", "n"] });
+  session.announceOffer({ ...offer, models: ["m", "n"] });
   expect(sent).toHaveLength(2);
 });
 

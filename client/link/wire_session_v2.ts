@@ -46,8 +46,8 @@ export class WireSessionV2 implements WireSession {
     takesPacks: false,
   };
   #isWelcomed = false;
-  /** Models that changed before WELCOME; sent once it has come. */
-  #changedModels: Status | null = null;
+  /** What changed before WELCOME; sent once it has come. */
+  #changed: Status | null = null;
 
   constructor(
     private readonly frames: FrameSink,
@@ -58,10 +58,8 @@ export class WireSessionV2 implements WireSession {
     this.frames.send(encodeJson("register", 0, data));
   }
 
-  announceModels({ models, capabilities = {} }: RegisterV2): void {
-    const change = { models, capabilities };
-    if (this.#isWelcomed) this.announceStatus(change);
-    else this.#changedModels = change;
+  announceOffer({ models, capabilities = {}, max_parallel }: RegisterV2): void {
+    this.announceStatus({ models, capabilities, max_parallel });
   }
 
   read(message: string | Uint8Array): WireEvent {
@@ -73,6 +71,7 @@ export class WireSessionV2 implements WireSession {
 
   announceStatus(status: Status): void {
     if (this.#isWelcomed) this.frames.send(encodeJson("status", 0, status));
+    else this.#changed = { ...this.#changed, ...status };
   }
 
   keepAlive(): void {
@@ -114,8 +113,8 @@ export class WireSessionV2 implements WireSession {
       takesPacks: welcome.takes_packs === true,
     };
     this.#isWelcomed = true;
-    if (this.#changedModels !== null) this.announceStatus(this.#changedModels);
-    this.#changedModels = null;
+    if (this.#changed !== null) this.announceStatus(this.#changed);
+    this.#changed = null;
     return ignored;
   }
 

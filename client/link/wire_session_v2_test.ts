@@ -77,12 +77,15 @@ describe("the beginning of wire v2", () => {
     expect(line.frames()).toEqual([{ type: "register", stream: 0, data }]);
   });
 
-  test("STATUS is sent only after WELCOME, and keep-alive is an empty one", () => {
+  test("STATUS waits for WELCOME, and keep-alive is an empty one", () => {
     const wire = new Wire();
     wire.session.announceStatus({ state: "draining" });
     wire.session.keepAlive();
     expect(wire.line.frames()).toEqual([]);
     wire.welcome();
+    expect(wire.line.frames()).toEqual([
+      { type: "status", stream: 0, data: { state: "draining" } },
+    ]);
     wire.session.announceStatus({ state: "draining", reason: "night" });
     wire.session.keepAlive();
     expect(wire.line.frames()).toEqual([
@@ -106,8 +109,8 @@ describe("the beginning of wire v2", () => {
   test("models that change before WELCOME are announced once it has come, the newest only", () => {
     const wire = new Wire();
     const register = { max_parallel: 1, node_id: "n1" };
-    wire.session.announceModels({ ...register, models: ["a"], capabilities: {} });
-    wire.session.announceModels({
+    wire.session.announceOffer({ ...register, models: ["a"], capabilities: {} });
+    wire.session.announceOffer({
       ...register,
       models: ["b"],
       capabilities: { b: { tools: true } },
@@ -118,7 +121,7 @@ describe("the beginning of wire v2", () => {
       {
         type: "status",
         stream: 0,
-        data: { models: ["b"], capabilities: { b: { tools: true } } },
+        data: { models: ["b"], capabilities: { b: { tools: true } }, max_parallel: 1 },
       },
     ]);
     expect(wire.welcome().line.frames()).toEqual([]);

@@ -9,14 +9,14 @@ import {
 } from "../../protocol/mod.ts";
 import { type Adapter, endpointsServed } from "../adapter/adapter.ts";
 import { providerTypes } from "../adapter/provider_types.ts";
-import type { NodeConfig } from "../config/config.ts";
+import type { NodeConfig, ProviderConfig } from "../config/config.ts";
 import { type Offer, Provider } from "./provider.ts";
 import { Withdrawals } from "./withdrawals.ts";
 import type { World } from "../world.ts";
 
 export class Catalogue {
-  readonly providers: readonly Provider[];
-  readonly #withdrawals: Withdrawals;
+  #providers: readonly Provider[];
+  #withdrawals: Withdrawals;
   readonly #ownOffers: readonly (readonly [string, Offer])[];
   #offers: ReadonlyMap<string, readonly Offer[]> = new Map();
 
@@ -27,18 +27,48 @@ export class Catalogue {
   constructor(
     config: NodeConfig,
     own: Readonly<Record<string, Adapter>>,
-    world: World,
-    onWithdrawal: () => void = () => {},
+    private readonly world: World,
+    private readonly onWithdrawal: () => void = () => {},
   ) {
-    this.#withdrawals = new Withdrawals(world, () => {
-      if (this.update()) onWithdrawal();
-    });
-    this.providers = config.providers.map((provider, position) => {
-      const adapter = new providerTypes[provider.type](provider, world);
-      return new Provider(`providers[${position}] ${provider.type}`, provider, adapter);
-    });
+    this.#withdrawals = this.#freshWithdrawals();
+    this.#providers = config.providers.map((provider, position) =>
+      this.#providerOf(provider, position)
+    );
     this.#ownOffers = Object.entries(own).map(([name, adapter]) => [name, ownOffer(name, adapter)]);
     this.update();
+  }
+
+  get providers(): readonly Provider[] {
+    return this.#providers;
+  }
+
+  /**
+   * Takes over the providers of another configuration. A provider that has not changed keeps what it
+   * has listed; the others list their models first, until the signal aborts. Calls that run go on.
+   */
+  async reconfigure(config: Pick<NodeConfig, "providers">, signal: AbortSignal): Promise<void> {
+    const providers = config.providers.map((provider, position) => {
+      const before = this.#providers[position];
+      return before?.isOf(provider) ? before : this.#providerOf(provider, position);
+    });
+    const fresh = providers.filter((provider) => !this.#providers.includes(provider));
+    // What cannot be listed now is reported by the watch, which lists again.
+    await Promise.allSettled(fresh.map((provider) => provider.refresh(signal)));
+    this.#withdrawals.stop();
+    this.#withdrawals = this.#freshWithdrawals();
+    this.#providers = providers;
+    this.update();
+  }
+
+  #providerOf(config: ProviderConfig, position: number): Provider {
+    const adapter = new providerTypes[config.type](config, this.world);
+    return new Provider(`providers[${position}] ${config.type}`, config, adapter);
+  }
+
+  #freshWithdrawals(): Withdrawals {
+    return new Withdrawals(this.world, () => {
+      if (this.update()) this.onWithdrawal();
+    });
   }
 
   /** Whether nothing could ever offer a model. */

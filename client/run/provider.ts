@@ -32,6 +32,11 @@ export class Provider {
     private readonly adapter: Adapter,
   ) {}
 
+  /** Whether it is that of this configuration. */
+  isOf(config: ProviderConfig): boolean {
+    return JSON.stringify(config) === JSON.stringify(this.config);
+  }
+
   /** Whether the provider's own list decides what it offers. */
   get isAuto(): boolean {
     return !Array.isArray(this.config.models);

@@ -36,10 +36,30 @@ export interface Reply {
   ready(signal: AbortSignal): Promise<void> | null;
 }
 
+/** A call that runs now, without what it says. */
+export interface RunningCall {
+  model: string;
+  endpoint: Endpoint;
+  /** Since it came. */
+  seconds: number;
+  /** So far, about one for each event of its stream. */
+  tokens: number;
+  /** Since its first token; null: none has come. */
+  tokensPerSecond: number | null;
+}
+
+/** A call that failed, in the words of the log. */
+export interface FailedCall {
+  /** UTC milliseconds. */
+  at: number;
+  model: string;
+  fault: string;
+}
+
 export interface RunnerOptions {
   catalogue: Pick<Catalogue, "get" | "confirmMissing">;
   maxParallel: number;
-  world: Pick<World, "nowMs" | "log">;
+  world: Pick<World, "nowMs" | "todayMs" | "log">;
 }
 
 /** A call that runs. */
@@ -52,6 +72,7 @@ interface Run {
   /** Whether an upstream has accepted the request: what fails afterwards is its answer. */
   isAccepted: boolean;
   startedMs: number;
+  firstPieceMs: number | null;
   /** Its reason is the failure that the call ends with. */
   controller: AbortController;
 }
@@ -66,10 +87,53 @@ export class Runner {
   readonly #runs = new Map<string, Run>();
   #idleWaiters: { link: object | undefined; resolve: () => void }[] = [];
   #isDraining = false;
+  #isPaused = false;
+  #maxParallel: number;
+  #lastFailure: FailedCall | null = null;
   #served = 0;
   #failed = 0;
 
-  constructor(private readonly options: RunnerOptions) {}
+  constructor(private readonly options: RunnerOptions) {
+    this.#maxParallel = options.maxParallel;
+  }
+
+  /** Calls that may run at a time. Those beyond a lower number run on. */
+  get maxParallel(): number {
+    return this.#maxParallel;
+  }
+
+  set maxParallel(calls: number) {
+    this.#maxParallel = calls;
+  }
+
+  /** Whether new calls are refused until further notice. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  set isPaused(isPaused: boolean) {
+    this.#isPaused = isPaused;
+  }
+
+  /** The calls that run now, the oldest first. */
+  get running(): RunningCall[] {
+    const nowMs = this.options.world.nowMs();
+    return [...this.#runs.values()].map(({ call, usage, startedMs, firstPieceMs }) => {
+      const { tokenEvents: tokens } = usage;
+      const streamingS = firstPieceMs === null ? 0 : (nowMs - firstPieceMs) / 1000;
+      return {
+        model: call.model,
+        endpoint: call.endpoint,
+        seconds: (nowMs - startedMs) / 1000,
+        tokens,
+        tokensPerSecond: streamingS > 0 && tokens > 1 ? tokens / streamingS : null,
+      };
+    });
+  }
+
+  get lastFailure(): FailedCall | null {
+    return this.#lastFailure;
+  }
 
   /** Calls that run now. */
   get active(): number {
@@ -83,11 +147,14 @@ export class Runner {
 
   /** Runs a call that came over `link`, or answers at once that it cannot. Never throws. */
   take(call: Call, reply: Reply, link: object): void {
-    const { maxParallel, world } = this.options;
+    const { world } = this.options;
+    const maxParallel = this.#maxParallel;
     if (this.#runs.has(call.id)) {
       world.log.warn({ request_id: call.id }, "ignored a call that is running already");
     } else if (this.#isDraining) {
       reply.busy("this node is draining");
+    } else if (this.#isPaused) {
+      reply.busy("this node is paused");
     } else if (this.#runs.size >= maxParallel) {
       reply.busy(`all ${maxParallel} slots are in use`);
     } else {
@@ -100,6 +167,7 @@ export class Runner {
         usage,
         isAccepted: false,
         startedMs: world.nowMs(),
+        firstPieceMs: null,
         controller,
       });
     }
@@ -197,6 +265,7 @@ export class Runner {
     for await (const piece of offer.adapter.answer(adapterCall)) {
       signal.throwIfAborted();
       usage.count(piece);
+      run.firstPieceMs ??= this.options.world.nowMs();
       reply.piece(piece);
       const ready = reply.ready(signal);
       if (ready !== null) await ready;
@@ -222,7 +291,9 @@ export class Runner {
       world.log.info(fields, "call cancelled");
     } else {
       this.#failed++;
-      world.log.warn({ ...fields, provider, fault: faultOf(failure) }, "call failed");
+      const fault = faultOf(failure);
+      this.#lastFailure = { at: world.todayMs(), model: call.model, fault };
+      world.log.warn({ ...fields, provider, fault }, "call failed");
     }
   }
 }

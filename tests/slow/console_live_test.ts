@@ -7,7 +7,9 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { freePort } from "../../scripts/free_port.ts";
 import { Program, run } from "../../scripts/program.ts";
+import type { DeviceAuthorization, ErrorView, JoinedView } from "../../api/mod.ts";
 import { en } from "../../web/i18n/en.ts";
+import { inspectAsIs } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { chat, hello } from "../harness/api.ts";
 import { inTab, startBrowser } from "../harness/browser.ts";
@@ -28,8 +30,10 @@ import {
   runGateway,
   startGateway,
 } from "../harness/gateway.ts";
+import { asked as request } from "../harness/console_api.ts";
 import { joinNode } from "../harness/joined_node.ts";
 import { nodeCommand } from "../harness/node.ts";
+import { startOllama } from "../harness/ollama.ts";
 
 const t = en.nodes;
 const PASSWORD = "correct horse battery";
@@ -53,18 +57,17 @@ test.concurrent("the command that Add node shows connects a node, and the dialog
     await signInBehindThePage(tab.context, account);
     await page.goto("/nodes?add=1");
     const dialog = page.getByRole("dialog", { name: t.adding.title });
-    await dialog.getByText("OpenAI", { exact: true }).click();
+    await dialog.getByText(t.adding.systems.installed, { exact: true }).click();
     await dialog.getByText(t.adding.waiting).waitFor();
-    expect(await dialog.locator("pre").innerText()).not.toContain(account.clientToken);
     await button(dialog, `${en.copy}: ${en.setup.terminal}`).click();
     await button(dialog, `${en.copied}: ${en.setup.terminal}`).waitFor();
 
     const folder = temporaryFolder();
     const client = nodeCommand().map((word) => `'${word}'`).join(" ");
     writeFileSync(join(folder, "client"), `#!/bin/sh\nexec ${client} "$@"\n`, { mode: 0o755 });
-    const env = { PATH: process.env.PATH, HOME: folder, OPENAI_API_KEY: "sk-none" };
-    const script = await tab.clipboard();
-    const node = new Program("node", ["sh", "-c", script.replace(/^\.\//m, "exec ./")], {
+    const { host } = startOllama({ "tiny:1b": 1e9 });
+    const env = { PATH: `${folder}:${process.env.PATH}`, HOME: folder, OLLAMA_HOST: host };
+    const node = new Program("node", ["sh", "-c", `exec ${await tab.clipboard()}`], {
       cwd: folder,
       env,
     });
@@ -74,6 +77,30 @@ test.concurrent("the command that Add node shows connects a node, and the dialog
     await page.getByText(t.states.ready).first().waitFor();
     await node.kill();
     await page.getByText(t.states.away, { exact: true }).first().waitFor();
+  }));
+
+test.concurrent("a machine that asks to join is shown by its code, and gets its token once it is approved", () =>
+  inTab(browser, { baseURL: gateway.url }, async (tab, page) => {
+    const account = await createAccount(gateway);
+    const ask = { machine: "studio-pc" };
+    const asked =
+      (await request<DeviceAuthorization>(gateway, null, "POST /join/device", ask)).json;
+    const poll = () =>
+      request<JoinedView & ErrorView>(gateway, null, "POST /join/token", {
+        grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+        device_code: asked.device_code,
+      });
+    expect((await poll()).json.error.code).toBe("authorization_pending");
+    await page.goto(`/join?code=${asked.user_code}`);
+    await page.waitForURL(/\/login\?next=/);
+    await fill(page, { email: account.email, password: account.password });
+    await submit(page);
+    await inspectAsIs(page, "a machine that asks to join");
+    await page.getByText("studio-pc", { exact: true }).waitFor();
+    await button(page, en.join.approve).click();
+    await page.getByText(en.join.approved("studio-pc")).waitFor();
+    expect((await poll()).json.account).toBe(account.email);
+    expect(tab.faults).toEqual([]);
   }));
 
 test.concurrent("a node that loses its connection is shown as away, with the reason, within two seconds, until it is back", () =>

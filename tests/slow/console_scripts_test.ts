@@ -2,12 +2,14 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
+import type { JoinedView } from "../../api/mod.ts";
 import { en, type Messages } from "../../web/i18n/en.ts";
 import { zh } from "../../web/i18n/zh.ts";
 import { accessibilityFaults } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { inTab, startBrowser, type Tab } from "../harness/browser.ts";
 import { button, fill, freshEmail, submit } from "../harness/console.ts";
+import { asked } from "../harness/console_api.ts";
 import { createDatabase } from "../harness/database.ts";
 import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
 import { answerEveryCall, joinNode } from "../harness/joined_node.ts";

@@ -1,0 +1,205 @@
+/** The node as a program that runs until it is told to stop: signals, reloads, and its door for the other commands. */
+
+import { createLog } from "../../log/create_log.ts";
+import { watchTerminal } from "../../log/terminal.ts";
+import { buildFacts } from "../../release/mod.ts";
+import { ConfigError, loadConfig, type LoadedConfig } from "../config/config.ts";
+import { nodeId } from "../link/identity.ts";
+import { createNode, type Node, type NodeStatus } from "../node.ts";
+import { raiseConnectionLimit } from "../run/connection_limit.ts";
+import type { Log } from "../world.ts";
+import { ConfigWatch } from "./config_watch.ts";
+import { type ControlServer, type Handlers, type Instance, serveControl } from "./control.ts";
+import { notifyServiceManager, type ServiceManager } from "./systemd.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What `client status` shows. */
+export interface DaemonStatus extends NodeStatus {
+  version: string;
+  pid: number;
+  config: string;
+  name: string | null;
+  /** UTC milliseconds. */
+  startedAt: number;
+  /** Why the last edit of config.yaml is not in use; null: the file is in use as it is. */
+  configProblems: readonly string[] | null;
+  /** UTC milliseconds at which a pause ends by itself; null: it does not, or there is none. */
+  pausedUntil: number | null;
+}
+
+/** A second node with the same configuration. */
+export class AlreadyRunning extends Error {
+  override readonly name = "AlreadyRunning";
+}
+
+/** The longest that the runtime's timers wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Starts the node; it ends the process when it is told to. Throws ConfigError or AlreadyRunning. */
+export async function runDaemon(instance: Instance, env: Env): Promise<void> {
+  const loaded = loadConfig(instance.configPath, env);
+  const log = createLog(env.COLINK_CLIENT_LOG_LEVEL ?? "info", process.stdout.isTTY);
+  raiseConnectionLimit(loaded.config.max_parallel ?? 1, process, log);
+  const daemon = new Daemon(instance, loaded, env, log);
+  surviveErrors(log);
+  await daemon.start();
+}
+
+class Daemon {
+  readonly #startedAt = Date.now();
+  #loaded: LoadedConfig;
+  #configProblems: readonly string[] | null = null;
+  #node: Node | null = null;
+  #control: ControlServer | null = null;
+  #manager: ServiceManager | null = null;
+  #watch: ConfigWatch | null = null;
+  #isStopping = false;
+  #pausedUntil: number | null = null;
+  #pauseTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Reloads run one after the other. */
+  #reloading: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly instance: Instance,
+    loaded: LoadedConfig,
+    private readonly env: Env,
+    private readonly log: Log,
+  ) {
+    this.#loaded = loaded;
+  }
+
+  async start(): Promise<void> {
+    const { instance: { configPath, as }, env, log } = this;
+    this.#control = await serveControl(this.instance, this.#handlers(), env);
+    if (this.#control === null) throw new AlreadyRunning();
+    for (const warning of this.#loaded.warnings) log.warn({}, warning);
+    log.info({ version: buildFacts.version, config: configPath }, "starting");
+    const node = this.#node = createNode(this.#named(this.#loaded.config), {
+      log,
+      nodeId: await nodeId(configPath, env, as),
+    });
+    this.#obeySignals();
+    this.#watch = new ConfigWatch(configPath, () => this.#loaded.files, () => this.#reload());
+    node.start();
+    this.#manager = notifyServiceManager(env);
+  }
+
+  #handlers(): Handlers {
+    return {
+      status: () => this.#status(),
+      pause: (body) => this.#pause((body as { forMs?: unknown }).forMs),
+      resume: () => this.#resume(),
+      reload: async () => {
+        await this.#reload();
+        return { problems: this.#configProblems };
+      },
+      stop: () => void this.#stop(),
+    };
+  }
+
+  #status(): DaemonStatus | null {
+    if (this.#node === null) return null;
+    return {
+      ...this.#node.status,
+      version: buildFacts.version,
+      pid: process.pid,
+      config: this.instance.configPath,
+      name: this.#loaded.config.name ?? this.instance.as ?? null,
+      startedAt: this.#startedAt,
+      configProblems: this.#configProblems,
+      pausedUntil: this.#pausedUntil,
+    };
+  }
+
+  #pause(forMs: unknown): void {
+    clearTimeout(this.#pauseTimer);
+    this.#pausedUntil = typeof forMs === "number" ? Date.now() + forMs : null;
+    this.#node?.pause("paused by its owner");
+    this.log.info({ until: this.#pausedUntil }, "paused: takes no new calls");
+    if (typeof forMs !== "number") return;
+    this.#pauseTimer = setTimeout(() => this.#resume(), Math.min(forMs, MAX_TIMER_MS));
+  }
+
+  #resume(): void {
+    clearTimeout(this.#pauseTimer);
+    this.#pausedUntil = null;
+    this.#node?.resume();
+    this.log.info({}, "resumed: takes calls again");
+  }
+
+  #reload(): Promise<void> {
+    return this.#reloading = this.#reloading.then(() => this.#reloadOnce());
+  }
+
+  /** What is in use stays in use where the file cannot be used. */
+  async #reloadOnce(): Promise<void> {
+    const node = this.#node;
+    if (node === null || this.#isStopping) return;
+    try {
+      const loaded = loadConfig(this.instance.configPath, this.env);
+      await node.reload(this.#named(loaded.config));
+      this.#loaded = loaded;
+      this.#configProblems = null;
+      for (const warning of loaded.warnings) this.log.warn({}, warning);
+      this.log.info({}, "configuration reloaded");
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.#configProblems = error.problems;
+      this.log.error(
+        { problems: error.problems },
+        "the changed configuration cannot be used; the one before stays in use",
+      );
+      node.notifyOwner(noticeOf(error.problems, this.instance.configPath));
+    }
+  }
+
+  /** A second node on one machine is told apart by its name. */
+  #named(config: LoadedConfig["config"]): LoadedConfig["config"] {
+    const { as } = this.instance;
+    return as === undefined ? config : { ...config, name: as };
+  }
+
+  /** The first signal drains the node; the second one stops it at once. SIGHUP reloads, unless the terminal was closed. */
+  #obeySignals(): void {
+    const isTerminalGone = watchTerminal();
+    process.on("SIGTERM", () => void this.#stop());
+    process.on("SIGINT", () => void this.#stop());
+    process.on("SIGHUP", () => void (isTerminalGone() ? this.#stop() : this.#reload()));
+    // A terminal that was closed takes no more lines.
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  }
+
+  async #stop(): Promise<void> {
+    const isSecond = this.#isStopping;
+    this.#isStopping = true;
+    const node = this.#node;
+    if (!isSecond) {
+      this.#manager?.stopping();
+      const active = node?.status.active ?? 0;
+      this.log.info({ active }, "draining: takes nothing new; a second signal stops at once");
+    }
+    this.#watch?.stop();
+    await node?.stop(isSecond ? { graceMs: 0 } : {});
+    this.#control?.stop();
+    process.exit(0);
+  }
+}
+
+/** The first problem, without the file's folder. */
+function noticeOf([first = ""]: readonly string[], path: string): string {
+  const place = first.replaceAll(path, "config.yaml");
+  return `config.yaml was changed and cannot be used, the one before stays in use: ${place}`
+    .slice(0, 190);
+}
+
+/** An unexpected error costs one call, not the node. Messages may quote a prompt, so only its place is logged. */
+function surviveErrors(log: Log): void {
+  const report = (error: unknown) => {
+    const { name, stack } = error instanceof Error ? error : new Error();
+    const place = stack?.split("\n").find((line) => line.trim().startsWith("at "))?.trim();
+    log.error({ fault: name, place }, "unexpected fault; please report it");
+  };
+  process.on("uncaughtException", report);
+  process.on("unhandledRejection", report);
+}

@@ -1,0 +1,130 @@
+/** A gateway as the setup commands talk to it over HTTP: its address, and its answers or why there are none. */
+
+import { CommandError } from "./command_error.ts";
+
+type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+/** How long the gateway may take to answer. */
+const ANSWER_WITHIN_MS = 15_000;
+
+/** An answer of the gateway that says no. */
+export class GatewayRefusal extends CommandError {
+  constructor(readonly status: number, readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+/** What the gateway says of itself. */
+export interface GatewayInfo {
+  version: string;
+}
+
+export class Gateway {
+  /** `https://gateway.example`, without a slash at its end. */
+  readonly address: string;
+  readonly #hasScheme: boolean;
+
+  /** The address in any form that people copy. Throws CommandError. */
+  constructor(text: string, private readonly fetch: Fetch = globalThis.fetch) {
+    this.#hasScheme = /^[a-z]+:\/\//i.test(text);
+    const url = URL.parse(
+      this.#hasScheme ? text : `${isLoopback(text) ? "http" : "https"}://${text}`,
+    );
+    const scheme = { "ws:": "http:", "wss:": "https:", "http:": "http:", "https:": "https:" }[
+      url?.protocol ?? ""
+    ];
+    if (url === null || scheme === undefined || url.hostname === "") {
+      throw new CommandError(
+        `"${text}" is no address of a gateway; give it as https://gateway.example`,
+      );
+    }
+    const path = url.pathname.replace(/\/(ws)?\/*$/, "");
+    this.address = `${scheme}//${url.host}${path}`;
+  }
+
+  /** Where nodes dial. */
+  get serverUrl(): string {
+    return `${this.address.replace(/^http/, "ws")}/ws`;
+  }
+
+  /** Throws CommandError where this is no gateway, or none can be reached. */
+  async info(): Promise<GatewayInfo> {
+    const info = await this.ask<Partial<GatewayInfo>>("GET", "/api/info").catch((error) => {
+      if (error instanceof GatewayRefusal) throw this.#noGateway(`it answered ${error.status}`);
+      throw error;
+    });
+    if (typeof info?.version !== "string") throw this.#noGateway("it answers something else");
+    return { version: info.version };
+  }
+
+  /** The answer's JSON. Throws GatewayRefusal for an error, and CommandError where none answers. */
+  async ask<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
+    const response = await this.#send(method, path, body);
+    const json = await response.json().catch(() => null) as
+      | { error?: { code?: unknown; message?: unknown } }
+      | null;
+    if (response.ok) return json as T;
+    const { code, message } = json?.error ?? {};
+    throw new GatewayRefusal(
+      response.status,
+      typeof code === "string" ? code : "",
+      printable(typeof message === "string" ? message : `The gateway answered ${response.status}`),
+    );
+  }
+
+  async #send(method: string, path: string, body: unknown): Promise<Response> {
+    try {
+      return await this.fetch(this.address + path, {
+        method,
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        ...(body === undefined ? {} : {
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(body),
+        }),
+      });
+    } catch (error) {
+      throw new CommandError(
+        `Cannot reach ${this.address}: ${causeOf(error)}`,
+        ...this.#hasScheme || !this.address.startsWith("https:")
+          ? []
+          : [`If this gateway has no TLS, say so: http://${this.address.slice("https://".length)}`],
+      );
+    }
+  }
+
+  #noGateway(state: string): CommandError {
+    return new CommandError(
+      `${this.address} is no Co-Link gateway: ${state}; give the address at which its console opens`,
+    );
+  }
+}
+
+function isLoopback(text: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])(:|\/|$)/i.test(text);
+}
+
+/** Printed to a terminal: control characters could move the cursor. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, " ").slice(0, 500);
+}
+
+const causes: readonly [RegExp, string][] = [
+  [/timed? ?out|TimeoutError/i, "no answer within 15 s; check the address and firewalls"],
+  [/ENOTFOUND|EAI_AGAIN|resolve|dns/i, "no such name; check the address"],
+  [
+    /ECONNREFUSED|refused|Unable to connect/i,
+    "connection refused; is the gateway running at this port?",
+  ],
+  [/self.signed/i, "its certificate is self-signed; NODE_EXTRA_CA_CERTS=FILE names one to trust"],
+  [/expired/i, "its certificate has expired"],
+  [/ALTNAME|NotValidForName|hostname/i, "its certificate is for another name"],
+  [/WRONG_VERSION|UNKNOWN_PROTOCOL/i, "it does not speak TLS there; try http://"],
+  [/certificate|TLS|SSL/i, "its certificate is not trusted"],
+  [/ECONNRESET|closed/i, "it hung up; if it speaks TLS, use https://"],
+];
+
+function causeOf(error: unknown): string {
+  const { name = "", code = "", message = "" } = error as Partial<Error & { code: string }>;
+  const text = `${name} ${code} ${message}`;
+  return causes.find(([pattern]) => pattern.test(text))?.[1] ?? printable(message || "no answer");
+}
