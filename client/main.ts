@@ -3,6 +3,7 @@
 import { command, type Commands, runProgram } from "./command.ts";
 import { AlreadyRunning, runDaemon } from "./daemon/daemon.ts";
 import { CommandError } from "./setup/command_error.ts";
+import { programName } from "./setup/program_name.ts";
 import { configPathOf, instanceFlags } from "./setup/instance.ts";
 import { buildFacts } from "../release/mod.ts";
 
@@ -16,8 +17,8 @@ const run = command({
     } catch (error) {
       if (!(error instanceof AlreadyRunning)) throw error;
       throw new CommandError(
-        `A node runs already on this machine with ${configPath}; "client status" shows it.`,
-        "To run a second one deliberately, give it a name: client --as NAME",
+        `A node runs already on this machine with ${configPath}; "${programName} status" shows it.`,
+        `To run a second one deliberately, give it a name: ${programName} --as NAME`,
       );
     }
   },
@@ -26,12 +27,15 @@ const run = command({
 const commands: Commands = {
   run: () => Promise.resolve(run),
   join: () => import("./setup/join.ts").then(({ join }) => join),
+  status: () => import("./setup/status.ts").then(({ status }) => status),
+  pause: () => import("./setup/status.ts").then(({ pause }) => pause),
+  resume: () => import("./setup/status.ts").then(({ resume }) => resume),
   init: () => import("./setup/init.ts").then(({ initCommand }) => initCommand),
 };
 
 const code = await runProgram(
   {
-    name: "client",
+    name: programName,
     version: buildFacts.version,
     about:
       "Offers this machine's models through a Co-Link gateway. COLINK_CLIENT_LOG_LEVEL (debug, info, warn, error, silent) says how much it logs.",

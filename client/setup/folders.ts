@@ -20,7 +20,7 @@ export function configFolder(env: Env, platform: NodeJS.Platform = process.platf
   return join(home, ".config", NAME);
 }
 
-export function homeOf(env: Env): string {
+function homeOf(env: Env): string {
   return env.HOME || env.USERPROFILE || homedir();
 }
 

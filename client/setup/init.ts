@@ -8,6 +8,7 @@ import { ConfigFile } from "./config_file.ts";
 import { discover, type FoundModel, type FoundServer } from "./discover.ts";
 import { usualConfigPath } from "./instance.ts";
 import { printable } from "./gateway.ts";
+import { programName } from "./program_name.ts";
 import { Terminal } from "./terminal.ts";
 import { type Trial, tryModel } from "./trial.ts";
 
@@ -58,7 +59,9 @@ interface Choice {
 export async function init(path: string, args: InitArgs, env: Env): Promise<boolean> {
   const file = ConfigFile.open(path);
   if (!file.isJoined && !args.json) {
-    throw new CommandError(`${path} names no gateway yet; run: client join https://GATEWAY`);
+    throw new CommandError(
+      `${path} names no gateway yet; run: ${programName} join https://GATEWAY`,
+    );
   }
   const servers = await discover({ env, fetch });
   const terminal = Terminal.open(args);
@@ -80,7 +83,7 @@ export async function init(path: string, args: InitArgs, env: Env): Promise<bool
 function noServer({ json }: InitArgs): false {
   const lines = [
     "Found no model server on this machine: nothing answers as Ollama, LM Studio, vLLM, llama.cpp or SGLang.",
-    "Start one, or set OPENAI_API_KEY or ANTHROPIC_API_KEY, and run: client init",
+    `Start one, or set OPENAI_API_KEY or ANTHROPIC_API_KEY, and run: ${programName} init`,
   ];
   if (json) console.log(JSON.stringify({ servers: [], written: false }));
   else for (const line of lines) console.error(line);

@@ -8,6 +8,7 @@ import { ConfigFile } from "./config_file.ts";
 import { configFolder, writePrivate } from "./folders.ts";
 import { Gateway, GatewayRefusal, printable } from "./gateway.ts";
 import { init, initFlags } from "./init.ts";
+import { programName } from "./program_name.ts";
 import { startFlags, startNode } from "./start.ts";
 
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
@@ -97,7 +98,7 @@ async function joinedBy(
     throw new CommandError(
       `This gateway (version ${printable(version)}) is too old for joining by code.`,
       "Copy the node token from its console into a file, and run:",
-      `  client join ${gateway.address} --token-file FILE`,
+      `  ${programName} join ${gateway.address} --token-file FILE`,
     );
   }
 }

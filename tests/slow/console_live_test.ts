@@ -64,7 +64,9 @@ test.concurrent("the command that Add node shows connects a node, and the dialog
 
     const folder = temporaryFolder();
     const client = nodeCommand().map((word) => `'${word}'`).join(" ");
-    writeFileSync(join(folder, "client"), `#!/bin/sh\nexec ${client} "$@"\n`, { mode: 0o755 });
+    writeFileSync(join(folder, "colink-client"), `#!/bin/sh\nexec ${client} "$@"\n`, {
+      mode: 0o755,
+    });
     const { host } = startOllama({ "tiny:1b": 1e9 });
     const env = { PATH: `${folder}:${process.env.PATH}`, HOME: folder, OLLAMA_HOST: host };
     const node = new Program("node", ["sh", "-c", `exec ${await tab.clipboard()}`], {

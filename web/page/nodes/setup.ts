@@ -13,7 +13,7 @@ const commands = {
   windows: ({ address, code }: Joining) =>
     `& ([scriptblock]::Create((irm ${address}/install.ps1))) ${code}`,
   /** The node program is on the machine. */
-  installed: ({ address, code }: Joining) => `client join ${address} ${code}`,
+  installed: ({ address, code }: Joining) => `colink-client join ${address} ${code}`,
 } as const;
 
 export type SystemName = keyof typeof commands;

@@ -1,0 +1,158 @@
+/** `client status`, `pause` and `resume`: what the node that runs here does, and whether it takes calls. */
+
+import { command, type Env } from "../command.ts";
+import { askControl, type Instance, NotRunning } from "../daemon/control.ts";
+import type { DaemonStatus } from "../daemon/daemon.ts";
+import { CommandError } from "./command_error.ts";
+import { configPathOf, instanceFlags } from "./instance.ts";
+import { programName } from "./program_name.ts";
+import { printable } from "./gateway.ts";
+
+export const status = command({
+  about: "Show what the node that runs here does",
+  args: {
+    ...instanceFlags,
+    json: {
+      type: "boolean",
+      description: "Print JSON; the default where the output is no terminal",
+    },
+  },
+  async run(args, env) {
+    const found = await ask<DaemonStatus>(instanceOf(args, env), "status", {}, env);
+    const isJson = args.json ?? !process.stdout.isTTY;
+    console.log(isJson ? JSON.stringify(found, null, 2) : screenOf(found, Date.now()));
+    return 0;
+  },
+});
+
+export const pause = command({
+  about: "Take no new calls, for a while or until resume; running ones go on",
+  args: {
+    time: {
+      type: "positional",
+      required: false,
+      description: "For so long: 30m, 2h or 1d; without it, until resume",
+    },
+    ...instanceFlags,
+  },
+  async run(args, env) {
+    const forMs = args.time === undefined ? null : durationMs(args.time);
+    await ask(instanceOf(args, env), "pause", forMs === null ? {} : { forMs }, env);
+    const until = forMs === null
+      ? `until: ${programName} resume`
+      : `until ${new Date(Date.now() + forMs).toLocaleString()}`;
+    console.log(`Paused ${until}. Calls that run go on.`);
+    return 0;
+  },
+});
+
+export const resume = command({
+  about: "Take calls again after a pause",
+  args: instanceFlags,
+  async run(args, env) {
+    await ask(instanceOf(args, env), "resume", {}, env);
+    console.log("Takes calls again.");
+    return 0;
+  },
+});
+
+interface InstanceArgs {
+  config?: string | undefined;
+  as?: string | undefined;
+}
+
+/** The node that the flags name. */
+function instanceOf(args: InstanceArgs, env: Env): Instance {
+  return { configPath: configPathOf(args, env), as: args.as };
+}
+
+async function ask<T>(instance: Instance, name: string, body: object, env: Env): Promise<T> {
+  try {
+    return await askControl<T>(instance, name, body, env);
+  } catch (error) {
+    if (!(error instanceof NotRunning)) throw error;
+    throw new CommandError(
+      `No node runs here with ${instance.configPath}.`,
+      `Start it with "${programName}", or see why it does not run: ${programName} doctor`,
+    );
+  }
+}
+
+const units: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const MAX_PAUSE_MS = 365 * 86_400_000;
+
+function durationMs(text: string): number {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? [];
+  const ms = Number(number) * (units[unit] ?? 0);
+  if (ms > 0 && ms <= MAX_PAUSE_MS) return ms;
+  throw new CommandError(`"${text}" is no time to pause for; write it as 30m, 2h or 1d`);
+}
+
+/** One screen for people. */
+function screenOf(found: DaemonStatus, nowMs: number): string {
+  const rows: [string, string][] = [
+    ["Link", linkOf(found, nowMs)],
+    ["Gateway", found.server],
+    [
+      "Round trip",
+      found.roundTripMs === null ? "not known" : `${Math.round(found.roundTripMs)} ms`,
+    ],
+    [
+      "Calls",
+      `${found.active} of ${found.maxParallel} run; ${found.served} served, ${found.failed} failed`,
+    ],
+    ...found.running.map((call): [string, string] => [
+      "",
+      `${printable(call.model)}  ${call.seconds.toFixed(0)} s${
+        call.tokensPerSecond === null ? "" : `  ${call.tokensPerSecond.toFixed(0)} tok/s`
+      }`,
+    ]),
+    ["Models", found.models.length === 0 ? "none" : found.models.map(printable).join(", ")],
+    ["Last error", lastErrorOf(found, nowMs)],
+    ["Running since", `${new Date(found.startedAt).toLocaleString()} (process ${found.pid})`],
+    ["Configuration", configOf(found)],
+    ["Version", found.version],
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(15)}${value}`).join("\n");
+}
+
+function linkOf(
+  { state, isPaused, pausedUntil, connectedSince, lastProblem }: DaemonStatus,
+  nowMs: number,
+): string {
+  if (state !== "connected") return lastProblem === null ? state : `${state}: ${lastProblem}`;
+  const since = connectedSince === null ? "" : ` for ${lengthOf(nowMs - connectedSince)}`;
+  if (!isPaused) return `connected${since}`;
+  return pausedUntil === null
+    ? `connected${since}, paused`
+    : `connected${since}, paused for ${lengthOf(pausedUntil - nowMs)} more`;
+}
+
+function lastErrorOf({ lastFailure }: DaemonStatus, nowMs: number): string {
+  if (lastFailure === null) return "none";
+  const { at, model, fault } = lastFailure;
+  return `${lengthOf(nowMs - at)} ago, ${printable(model)}: ${printable(fault)}`;
+}
+
+function configOf({ config, configProblems }: DaemonStatus): string {
+  if (configProblems === null) return config;
+  return [
+    `${config} was changed and cannot be used; the one before stays in use:`,
+    ...configProblems.map((problem) => `${" ".repeat(15)}${problem}`),
+  ].join("\n");
+}
+
+/** `42 s`, `7 min`, `3 h`, `2 d` */
+function lengthOf(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800
+    ? `${Math.round(seconds / 3600)} h`
+    : `${Math.round(seconds / 86_400)} d`;
+}
