@@ -127,7 +127,8 @@ describe("docs/wire-v2.md", () => {
     const units: Record<string, number> = { s: 1, MiB: 1024 * 1024 };
     for (const [, number, unit, setting] of named) {
       const [, fallback] = defaults.find(([name]) => name === setting)!;
-      expect(Number(number) * units[unit!]!).toBe(Number(fallback));
+      const settingUnit = setting!.endsWith("_MB") ? units.MiB! : 1;
+      expect(Number(number) * units[unit!]!).toBe(Number(fallback) * settingUnit);
     }
   });
 
