@@ -2,6 +2,7 @@
 
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, parseArgs, type ParsedArgs, renderUsage } from "citty";
+import { licenses } from "../release/mod.ts";
 import { ConfigError } from "./config/config.ts";
 import { CommandError } from "./setup/command_error.ts";
 
@@ -51,13 +52,14 @@ export async function runProgram(
     const args = {
       ...named.args,
       ...common,
-      ...named === program.main ? versionFlag : {},
+      ...named === program.main ? programFlags : {},
     };
     const problems = problemsOf(args, rest);
     if (problems.length > 0) return refuse([...problems, "--help shows what can be given"]);
     const parsed = parseArgs(rest as string[], args) as Record<string, unknown>;
     if (parsed.help) return await showHelp(program, named, path, args);
     if (parsed.version) return print(program.version);
+    if (parsed.licenses) return print(licenses());
     return await named.run(parsed as never, env) ?? null;
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error.problems);
@@ -67,8 +69,13 @@ export async function runProgram(
   }
 }
 
-const versionFlag = {
+const programFlags = {
   version: { type: "boolean", alias: "v", description: "Show the version and exit" },
+  licenses: {
+    type: "boolean",
+    alias: "licences",
+    description: "Show the licences of all that is inside and exit",
+  },
 } satisfies ArgsDef;
 
 async function commandOf(

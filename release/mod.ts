@@ -2,6 +2,7 @@
 
 export { type BuildFacts, buildFacts } from "./build_facts.ts";
 export { isNewer, type Latest, readLatest } from "./latest.ts";
+export { licenses, licensesFile } from "./licenses.ts";
 export { ReleaseError, SignedSums } from "./signed_sums.ts";
 export {
   archiveName,
@@ -13,6 +14,7 @@ export {
   releaseFiles,
   SBOM_FILE,
   SIGNATURE_FILE,
+  SSH_NAMESPACE,
   SSH_SIGNATURE_FILE,
   SUMS_FILE,
   type Target,

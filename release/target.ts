@@ -41,6 +41,8 @@ export const SUMS_FILE = "SHA256SUMS";
 export const SIGNATURE_FILE = "SHA256SUMS.sig";
 /** The same key's signature in the form that `ssh-keygen -Y verify` reads. */
 export const SSH_SIGNATURE_FILE = "SHA256SUMS.sshsig";
+/** What that signature is for: ssh-keygen asks for it. */
+export const SSH_NAMESPACE = "co-link-release";
 /** Which version the release is; listed in SHA256SUMS. See Latest. */
 export const LATEST_FILE = "latest.json";
 /** What the programs are made of, as CycloneDX. */

@@ -67,9 +67,14 @@ const builders: Record<Part, (facts: BuildFacts) => Promise<string | void>> = {
     const { buildWeb } = await import("./build_web.ts");
     return await buildWeb();
   },
-  server: (facts) => compileApart({ ...executables.server, facts }),
-  client: (facts) => compileApart({ ...executables.client, facts }),
+  server: (facts) => compileProgram("server", facts),
+  client: (facts) => compileProgram("client", facts),
 };
+
+async function compileProgram(name: ProgramName, facts: BuildFacts): Promise<string> {
+  const packages = await compileApart({ ...executables[name], facts });
+  return `${facts.version}, ${packages.length} packages`;
+}
 
 /** How the two executables are made, here and for a release. */
 export const executables: Record<ProgramName, Omit<Executable, "facts">> = {

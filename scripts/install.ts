@@ -24,7 +24,7 @@ export async function installMissing(): Promise<string> {
 
 /** For programs for other kinds of machine: native addons are optional, and an ordinary install takes this machine's. */
 export async function installForAllMachines(): Promise<void> {
-  await install(["--production", "--os=*", "--cpu=*"]);
+  await install(["--production", "--os=*", "--cpu=*", "--libc=*"]);
 }
 
 /** How many packages that package.json depends on are not installed in its version. */

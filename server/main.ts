@@ -12,7 +12,7 @@ import { createLog } from "../log/create_log.ts";
 import type { Log } from "./base/log.ts";
 import { consoleUrls, setupLink } from "./urls.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
-import { buildFacts } from "../release/mod.ts";
+import { buildFacts, licenses } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
 
 const EXIT_BAD_CONFIGURATION = 2;
@@ -159,13 +159,14 @@ async function help(command: CommandDef, path: readonly string[]): Promise<void>
   const above = { meta: { name: path.slice(0, -1).join(" ") } };
   const usage = await renderUsage(command, isRoot ? undefined : above);
   const text = isRoot
-    ? `${usage}\n\nSETTINGS, by environment: name, default, unit, meaning\n\n${settingsHelp()}\n`
+    ? `${usage}\n\n--version shows the version, --licenses the licences of all that is inside.\n\nSETTINGS, by environment: name, default, unit, meaning\n\n${settingsHelp()}\n`
     : usage;
   console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text));
 }
 
 async function run(words: string[]): Promise<void> {
   if (words.includes("--version") || words.includes("-v")) return console.log(buildFacts.version);
+  if (words.includes("--licenses") || words.includes("--licences")) return console.log(licenses());
   if (words.includes(WORKER_FLAG)) return await runServe(true);
   // `serve` is the default command; its flags work without it.
   if (/^--(workers|domain)/.test(words[0] ?? "")) words.unshift("serve");

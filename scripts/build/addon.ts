@@ -23,7 +23,7 @@ export function expectAddon(target: Target): void {
   if (existsSync(join(root, "node_modules", name, "package.json"))) return;
   throw new Error(
     `Cannot build for ${target}: ${name}, the native part of the password hash, is not installed. ` +
-      "Install it with: bun install --frozen-lockfile --os='*' --cpu='*'",
+      "Install it with: bun install --frozen-lockfile --os='*' --cpu='*' --libc='*'",
   );
 }
 

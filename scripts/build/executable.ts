@@ -2,17 +2,18 @@
 
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type BuildFacts, isWindows, type Target } from "../../release/mod.ts";
 import { run } from "../program.ts";
 import { root } from "../root.ts";
 import { bindAddon, expectAddon } from "./addon.ts";
 import { defines } from "./facts.ts";
-import { licencesOf, shippedPackages } from "./licences.ts";
+import { licencesOf, type Package, shippedPackages } from "./licences.ts";
 
 export interface Executable {
-  /** From the repository's root, as the output is. */
+  /** From the repository's root, as the output is unless it is absolute. */
   entry: string;
+  /** Without the `.exe` that Windows needs. */
   output: string;
   facts: BuildFacts;
   /** Folders and files that lie inside the executable, beside its code. */
@@ -27,20 +28,20 @@ export interface Executable {
  * Writes the executable, replacing an older one in one step, also while that one runs; the same
  * sources make the same bytes, in whatever folder they lie. Beside the code lies `licenses.txt`, the
  * notices of all packages in it. Throws when the code does not bundle, when the native addon for the
- * target is not installed, or when a package has no licence.
+ * target is not installed, or when a package has no licence. Resolves with the packages in it.
  */
-export async function compile(executable: Executable): Promise<void> {
+export async function compile(executable: Executable): Promise<Package[]> {
   const { output, facts } = executable;
   const target = targetOf(facts);
   if (executable.needsAddon) expectAddon(target);
-  const path = join(root, isWindows(target) ? `${output}.exe` : output);
+  const path = resolve(root, isWindows(target) ? `${output}.exe` : output);
   mkdirSync(dirname(path), { recursive: true });
   // In a folder of its own: Bun leaves the source maps, which are inside the executable, beside it too.
   const folder = mkdtempSync(join(dirname(path), ".build-"));
   try {
     const licences = join(folder, "licenses.txt");
-    const inputs = await inputsOf(executable);
-    await Bun.write(licences, await licencesOf(shippedPackages(inputs)));
+    const packages = shippedPackages(await inputsOf(executable));
+    await Bun.write(licences, await licencesOf(packages));
     const fresh = join(folder, basename(path));
     await bundle(executable, {
       target: `bun-${target}`,
@@ -52,6 +53,7 @@ export async function compile(executable: Executable): Promise<void> {
     });
     await expectNoPath(fresh);
     renameSync(fresh, path);
+    return packages;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -116,15 +118,17 @@ async function expectNoPath(path: string): Promise<void> {
  * The same, in a process of its own: the bundler does not see packages that were installed after
  * its process began.
  */
-export async function compileApart(executable: Executable): Promise<void> {
+export async function compileApart(executable: Executable): Promise<Package[]> {
   const command = [process.execPath, import.meta.path, JSON.stringify(executable)];
   const { code, output } = await run(command, { cwd: root });
   if (code !== 0) throw new Error(output);
+  // Before it there may be lines about a runtime that was fetched.
+  return JSON.parse(output.split("\n").findLast((line) => line.startsWith("[")) ?? "[]");
 }
 
 if (import.meta.main) {
   try {
-    await compile(JSON.parse(process.argv[2] ?? ""));
+    console.log(JSON.stringify(await compile(JSON.parse(process.argv[2] ?? ""))));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

@@ -17,7 +17,7 @@ const KEY_FILE = "COLINK_RELEASE_KEY";
 /** More public keys that the programs shall accept, in base64 by comma: the next key, before it is used. */
 const MORE_KEYS = "COLINK_RELEASE_TRUSTED";
 
-interface ReleaseKey {
+export interface ReleaseKey {
   privateKey: KeyObject;
   /** 32 bytes in base64. */
   publicKey: string;

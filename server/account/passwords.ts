@@ -1,8 +1,8 @@
 /** Password hashing with bcrypt: off the event loop, a few at a time, with a bounded queue in which sign-ins go first. */
 
-import { hash, verify } from "@node-rs/bcrypt";
 import { type Budget, Budgets } from "../base/budgets.ts";
 import { ColinkError } from "../base/error.ts";
+import { bcrypt } from "./bcrypt.ts";
 
 const COST = 12;
 const MAX_AT_ONCE = 4;
@@ -55,7 +55,7 @@ export class Passwords {
         param: field,
       });
     }
-    return await this.#limited(order, () => hash(password, this.#cost));
+    return await this.#limited(order, () => bcrypt.hash(password, this.#cost));
   }
 
   /**
@@ -69,7 +69,7 @@ export class Passwords {
   ): Promise<boolean> {
     const isPossible = stored !== null && problemWith(password) === null;
     const against = isPossible ? stored : this.#noAccountHash();
-    const matches = await this.#limited(order, () => verify(password, against));
+    const matches = await this.#limited(order, () => bcrypt.verify(password, against));
     return matches && isPossible;
   }
 

@@ -1,0 +1,46 @@
+/** Archives whose bytes depend on their files alone: no time, no owner, no folder of this machine. */
+
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { zipSync } from "fflate";
+import { createTar } from "nanotar";
+
+export interface ArchivedFile {
+  /** Its path in the archive. */
+  name: string;
+  data: Uint8Array;
+  isExecutable?: boolean;
+}
+
+/** The earliest that ZIP can say, with some room for time zones. */
+const EPOCH_MS = Date.UTC(1980, 0, 2);
+const REGULAR_FILE = 0o100000;
+const UNIX = 3;
+
+export async function packTarGz(files: readonly ArchivedFile[]): Promise<Uint8Array> {
+  const tar = createTar(files.map(({ name, data, isExecutable }) => ({
+    name,
+    data,
+    attrs: { mode: mode(isExecutable).toString(8), uid: 0, gid: 0, mtime: EPOCH_MS },
+  })));
+  return await promisify(gzip)(tar, { level: 9 });
+}
+
+export function packZip(files: readonly ArchivedFile[]): Uint8Array {
+  return zipSync(
+    Object.fromEntries(files.map(({ name, data, isExecutable }) => [
+      name,
+      [data, { os: UNIX, attrs: (REGULAR_FILE | mode(isExecutable)) * 0x10000 }],
+    ])),
+    { level: 6, mtime: localTime(EPOCH_MS) },
+  );
+}
+
+function mode(isExecutable = false): number {
+  return isExecutable ? 0o755 : 0o644;
+}
+
+/** ZIP keeps local time: a moment that reads the same on every machine. */
+function localTime(utcMs: number): Date {
+  return new Date(utcMs + new Date(utcMs).getTimezoneOffset() * 60_000);
+}

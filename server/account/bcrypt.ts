@@ -1,0 +1,18 @@
+/**
+ * bcrypt: the native addon, or where that cannot be loaded the runtime's own. Each verifies the
+ * other's hashes. The addon is unpacked into the temporary folder, which may be read-only or noexec.
+ */
+
+export interface Bcrypt {
+  hash(password: string, cost: number): Promise<string>;
+  verify(password: string, hash: string): Promise<boolean>;
+}
+
+/** Somewhat slower. Passwords must be at most 72 bytes: beyond them the two differ. */
+export const runtimeBcrypt: Bcrypt = {
+  hash: (password, cost) => Bun.password.hash(password, { algorithm: "bcrypt", cost }),
+  verify: (password, hash) => Bun.password.verify(password, hash, "bcrypt"),
+};
+
+/** Loaded at the start, so that the first sign-in does not wait for it. */
+export const bcrypt: Bcrypt = await import("@node-rs/bcrypt").catch(() => runtimeBcrypt);
