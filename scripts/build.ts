@@ -81,7 +81,7 @@ export const executables: Record<ProgramName, Omit<Executable, "facts">> = {
   server: {
     entry: "server/main.ts",
     output: "bin/server",
-    assets: [at("dist", "web")],
+    assets: [at("dist", "web"), at("server", "install")],
     inputsFile: at("dist", "web.inputs.json"),
     needsAddon: true,
   },

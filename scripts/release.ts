@@ -44,18 +44,22 @@ async function release(chosen: readonly Target[], steps: Steps): Promise<void> {
   await build(["web"], steps);
   rmSync(at(OUTPUT), { recursive: true, force: true });
   mkdirSync(at(OUTPUT), { recursive: true });
+  // Once: the tree may be edited meanwhile, and a release is of one version.
+  const facts = await collectFacts();
   const contents = { client: [] as Package[], server: [] as Package[] };
   for (const target of chosen) {
-    const facts = await collectFacts(target);
     for (const name of programNames) {
       await steps.run(`build ${archiveName(name, target)}`, async () => {
-        const { packages, note } = await buildArchive(name, target, facts);
+        const { packages, note } = await buildArchive(name, target, {
+          ...facts,
+          target,
+        });
         contents[name].push(...packages);
         return note;
       });
     }
   }
-  await steps.run("describe, sum and sign", async () => await seal(key, contents));
+  await steps.run("describe, sum and sign", async () => await seal(key, facts, contents));
   if (key.isDevelopment) steps.say(DEVELOPMENT_KEY);
 }
 
@@ -101,8 +105,7 @@ function withValidSignature(program: Uint8Array, name: ProgramName, target: Targ
   return { program: signed, note: `, signed anew: of the runtime's signature ${problem}` };
 }
 
-async function seal(key: ReleaseKey, contents: Contents): Promise<string> {
-  const facts = await collectFacts();
+async function seal(key: ReleaseKey, facts: BuildFacts, contents: Contents): Promise<string> {
   const { version, committedAt } = facts;
   const latest: Latest = { version, committed_at: committedAt };
   write(LATEST_FILE, JSON.stringify(latest, null, 2) + "\n");

@@ -3,6 +3,7 @@
 import { Hono } from "hono";
 import { PEER_PATH } from "./cluster/address.ts";
 import { lazyConsoleApi } from "./http/console/lazy_api.ts";
+import { licenseNotices } from "./http/downloads.ts";
 import { endpoints } from "./http/endpoints.ts";
 import type { AppEnv } from "./http/env.ts";
 import { commonHeaders, preflight } from "./http/headers.ts";
@@ -40,6 +41,12 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/metrics", commonHeaders, metrics(parts));
   app.get("/ws", commonHeaders, upgrade(parts));
   app.get(PEER_PATH, commonHeaders, peerUpgrade(parts));
+  const { downloads } = parts;
+  app.get("/download/", commonHeaders, (c) => downloads.list(c));
+  app.get("/download/:name", commonHeaders, (c) => downloads.file(c));
+  app.get("/install.sh", commonHeaders, downloads.script("install.sh"));
+  app.get("/install.ps1", commonHeaders, downloads.script("install.ps1"));
+  app.get("/licenses.txt", commonHeaders, licenseNotices);
   app.all("/api/*", commonHeaders, lazyConsoleApi(parts));
   if (parts.console) app.get("*", commonHeaders, parts.console);
   return app;

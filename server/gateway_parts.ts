@@ -1,5 +1,6 @@
 /** Builds the gateway's parts, each from those before it. */
 
+import { dirname, join } from "node:path";
 import { networkOf } from "./account/network.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
@@ -20,6 +21,7 @@ import { originReader } from "./http/address.ts";
 import { assets } from "./http/assets.ts";
 import { AnswerBudget } from "./http/answer_budget.ts";
 import { BodyBudget } from "./http/body_budget.ts";
+import { Downloads } from "./http/downloads.ts";
 import { Live } from "./http/live/live.ts";
 import { Metrics } from "./http/metrics.ts";
 import type { AppParts } from "./http/parts.ts";
@@ -174,6 +176,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     return node?.view(penalties.of(node.who.nodeKey), viewerId) ?? null;
   };
 
+  const origin = originReader(config.trustedProxies);
   const app: AppParts = {
     config,
     version: buildFacts.version,
@@ -200,12 +203,21 @@ export async function createParts(config: Config, world: PartsWorld) {
     refusals: new RefusalLimit({ limiter: limits.limiter, clock, config, budgets }),
     bodyBudget: new BodyBudget(config, budgets),
     answerBudget: new AnswerBudget(config, budgets),
-    origin: originReader(config.trustedProxies),
+    origin,
     isDraining,
     cluster,
     console: consoleDir === null
       ? null
       : assets(consoleDir, { httpsOnly: speaksTls(config) && config.httpPort !== null }),
+    downloads: new Downloads({
+      dirs: config.downloadsDir === null ? downloadDirs(dataDir) : [config.downloadsDir],
+      installDir: join(import.meta.dir, "install"),
+      releaseKeys: buildFacts.releaseKeys,
+      config,
+      origin,
+      limiter,
+      budgets,
+    }),
   };
   return {
     ...app,
@@ -220,6 +232,14 @@ export async function createParts(config: Config, world: PartsWorld) {
     folder: new UsageFolder({ store, clock, log }),
     probe: new StoreProbe({ store, clock, log }),
   };
+}
+
+/** `downloads` beside the executable, or bin/downloads in a clone; then the one in the data folder. */
+function downloadDirs(dataDir: string): string[] {
+  const programs = Bun.isStandaloneExecutable
+    ? dirname(process.execPath)
+    : join(import.meta.dir, "..", "bin");
+  return [programs, dataDir].map((dir) => join(dir, "downloads"));
 }
 
 /** Null for a single gateway: several need a common database and a common Redis. */

@@ -97,6 +97,14 @@ const settings = {
     "SQLite file and generated secret",
     folder,
   ),
+  /** Null: `downloads` beside the executable, or in the data folder. */
+  downloadsDir: setting(
+    "COLINK_DOWNLOADS_DIR",
+    "",
+    "folder",
+    "The release's files, offered to nodes under /download/; unset: downloads/ beside the executable or in the data folder",
+    optional(folder),
+  ),
   /** Null: taken from each request. */
   publicUrl: setting(
     "COLINK_PUBLIC_URL",

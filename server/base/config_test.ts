@@ -59,6 +59,7 @@ const rows: [setting: string, good: string[], bad: string[]][] = [
     "-a.example.com",
   ]],
   ["COLINK_ACME_DIRECTORY", ["https://ca.example/dir"], ["http://ca.example/dir", "ca.example"]],
+  ["COLINK_DOWNLOADS_DIR", ["/srv/downloads", "~/downloads"], []],
   ["COLINK_TRUSTED_PROXIES", ["10.0.0.0/8, fd00::/8,127.0.0.1", "0.0.0.0/0", "::1"], [
     "10.0.0.0/33",
     "fe80::/129",

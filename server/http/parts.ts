@@ -32,6 +32,7 @@ import type { Store } from "../store/store.ts";
 import type { Origin } from "./address.ts";
 import type { AnswerBudget } from "./answer_budget.ts";
 import type { BodyBudget } from "./body_budget.ts";
+import type { Downloads } from "./downloads.ts";
 import type { AppContext } from "./env.ts";
 import type { Live } from "./live/live.ts";
 import type { Metrics } from "./metrics.ts";
@@ -90,4 +91,5 @@ export interface AppParts {
   cluster: ClusterGate | null;
   /** Serves the console's files; null: it is not built. */
   console: Handler | null;
+  downloads: Downloads;
 }
