@@ -1,9 +1,13 @@
 /** What is shipped says what the documentation promises. */
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
+import { run } from "../scripts/program.ts";
 import { at } from "../scripts/root.ts";
+import { createAccount, signIn } from "./harness/account.ts";
+import { gatewayCommand, startGateway, temporaryFolder } from "./harness/gateway.ts";
+import { nodeCommand } from "./harness/node.ts";
 
 function readYaml(file: string) {
   return parse(readFileSync(at(file), "utf8"));
@@ -43,4 +47,63 @@ test("package.json and deno.json have the same tasks", () => {
   const { scripts } = JSON.parse(readFileSync(at("package.json"), "utf8"));
   const { tasks } = JSON.parse(readFileSync(at("deno.json"), "utf8"));
   expect(tasks).toEqual(scripts);
+});
+
+const isSource = process.env.COLINK_TEST_SOURCE === "1";
+
+test.skipIf(isSource)(
+  "both programs and the console pass on the licences of what they are made of",
+  async () => {
+    const gateway = await startGateway();
+    const web = await (await fetch(`${gateway.url}/licenses.txt`)).text();
+    const programs = await Promise.all(
+      [gatewayCommand(), nodeCommand()].map((command) => run([...command, "--licenses"])),
+    );
+    for (const text of [web, ...programs.map(({ output }) => output)]) {
+      expect(text).toContain("MIT License");
+      expect(text).toContain(`oven-sh/bun/blob/bun-v${Bun.version}/LICENSE.md`);
+      expect(text).toContain("\nzod ");
+    }
+    // Of the console, which only the gateway carries: a package, and a font.
+    for (const name of ["preact", "@fontsource-variable/geist"]) {
+      expect(web).toContain(`\n${name} `);
+      expect(programs[1]!.output).not.toContain(`\n${name} `);
+    }
+  },
+);
+
+test("a gateway offers the script that makes a node, and says what it lacks", async () => {
+  const gateway = await startGateway({ env: { COLINK_DOWNLOADS_DIR: temporaryFolder() } });
+  for (const script of ["install.sh", "install.ps1"]) {
+    expect(await (await fetch(`${gateway.url}/${script}`)).text()).toContain(`'${gateway.url}'`);
+  }
+  const missing = await fetch(`${gateway.url}/download/`);
+  expect(missing.status).toBe(404);
+  expect((await missing.json() as { error: { message: string } }).error.message).toContain(
+    "`bun run release`",
+  );
+});
+
+test.skipIf(process.platform !== "linux")(
+  "where the temporary folder takes no native code, accounts work as before",
+  async () => {
+    const dataDir = temporaryFolder();
+    const usual = await startGateway({ dataDir });
+    const account = await createAccount(usual);
+    await usual.stop();
+    // No file can be made there, not even by root.
+    const without = await startGateway({ dataDir, env: { TMPDIR: "/proc" } });
+    expect((await signIn(without, account.email, account.password)).apiToken).toBe(
+      account.apiToken,
+    );
+    const other = await createAccount(without);
+    await without.stop();
+    const again = await startGateway({ dataDir });
+    expect((await signIn(again, other.email, other.password)).apiToken).toBe(other.apiToken);
+  },
+);
+
+test("nothing of a build is left beside the programs", () => {
+  const left = readdirSync(at("bin")).filter((file) => /\.map$|^\.(build|release)-/.test(file));
+  expect(left).toEqual([]);
 });

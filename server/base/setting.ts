@@ -16,11 +16,6 @@ export const text: Reader<string> = (given) => given;
 /** A path; `~` stands for the user's home. */
 export const folder: Reader<string> = (given) => given.replace(/^~(?=\/|$)/, homedir());
 
-/** Null for the empty text. */
-export function optional<T>(read: Reader<T>): Reader<T | null> {
-  return (given) => given === "" ? null : read(given);
-}
-
 function number(min: number, max: number): Reader<number> {
   return (given) => {
     const value = Number(given);

@@ -114,12 +114,12 @@ describe("files", () => {
   test("a file that is not there is refused with what the operator can do", async () => {
     const answer = await get("/download/co-link-client-darwin-x64.tar.gz");
     expect(answer.status).toBe(404);
-    expect((await answer.json()).message).toContain("`bun run release`");
+    expect(await messageOf(answer)).toContain("`bun run release`");
     const none = serve({ dirs: [join(folder, "nowhere")] });
     for (const path of ["/download/", "/download/SHA256SUMS"]) {
       const missing = await none(path);
       expect(missing.status).toBe(404);
-      expect((await missing.json()).message).toContain("COLINK_DOWNLOADS_DIR");
+      expect(await messageOf(missing)).toContain("COLINK_DOWNLOADS_DIR");
     }
   });
 
@@ -135,7 +135,7 @@ describe("files", () => {
   test("a network that has downloaded too often is told when to come again", async () => {
     const answer = await serve({ allowed: false })(`/download/${archive}`);
     expect(answer.status).toBe(429);
-    expect((await answer.json()).message).toContain("60 within a minute");
+    expect(await messageOf(answer)).toContain("60 within a minute");
   });
 });
 
@@ -185,6 +185,10 @@ describe("scripts", () => {
     }
   });
 });
+
+async function messageOf(answer: Response): Promise<string> {
+  return (await answer.json() as { message: string }).message;
+}
 
 /** What a client without manners sends: fetch would correct the header. */
 async function rawGet(get: ReturnType<typeof serve>, path: string, host: string): Promise<string> {
