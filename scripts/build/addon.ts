@@ -17,10 +17,13 @@ const packages: Readonly<Record<Target, string>> = {
   "windows-arm64": "@node-rs/bcrypt-win32-arm64-msvc",
 };
 
-/** Throws where the addon for the target is not installed: the program would hash without it, and slower. */
-export function expectAddon(target: Target): void {
+/**
+ * Throws where the addon for the target is not installed: the program would hash without it, and
+ * slower. `modules`: where packages are.
+ */
+export function expectAddon(target: Target, modules: string = join(root, "node_modules")): void {
   const name = packages[target];
-  if (existsSync(join(root, "node_modules", name, "package.json"))) return;
+  if (existsSync(join(modules, name, "package.json"))) return;
   throw new Error(
     `Cannot build for ${target}: ${name}, the native part of the password hash, is not installed. ` +
       "Install it with: bun install --frozen-lockfile --os='*' --cpu='*' --libc='*'",
