@@ -20,6 +20,7 @@ const parts = {
   config: { publicUrl: null },
   clock: { monotonic: () => 0 },
   console: () => new Response("the console"),
+  downloads: { script: () => () => new Response("a script") },
 } as unknown as AppParts;
 
 const app = createApp(parts);
