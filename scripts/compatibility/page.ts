@@ -1,5 +1,7 @@
 /** Renders docs/compatibility.md from the rows of the compatibility tests. */
 
+import { type ClientResult, type Outcome, type Trial, trials } from "./clients/results.ts";
+import { serverKinds } from "./clients/server_kind.ts";
 import { table } from "./table.ts";
 
 /** One tested feature. */
@@ -16,15 +18,23 @@ export interface Shown {
 /** One column per provider type. */
 const providers = ["openai", "claude"] as const;
 
-/** Renders the page. `versions`: client versions by name. */
+/** Renders the page. `versions`: client versions by name; `results`: of real programs. */
 export function compatibilityPage(
   shown: readonly Shown[],
   versions: Readonly<Record<string, string>>,
+  results: readonly ClientResult[],
 ): string {
   const paths = Map.groupBy(shown, ({ path }) => path);
   const sections = [...paths].map(([path, rows]) => `## ${path}\n\n${endpointTable(rows)}`);
   const clients = [...new Set(shown.map(({ client }) => client))];
-  const parts = [beginning, clientTable(clients, versions), reading, ...sections, missing];
+  const parts = [
+    beginning,
+    clientTable(clients, versions),
+    reading,
+    ...programsSection(results),
+    ...sections,
+    missing,
+  ];
   return parts.join("\n\n") + "\n";
 }
 
@@ -59,6 +69,55 @@ const missing = `## What is missing for the last two
   content type, and the ledger the cost of audio.
 - **Image generation** takes and returns JSON. It needs what \`/v1/rerank\` needed, a row in the table
   of each end, and an answer limit above 8 MiB for several large images.`;
+
+/** What real programs can do. */
+function programsSection(results: readonly ClientResult[]): string[] {
+  const rows = results.map((result) => [
+    result.client,
+    result.version,
+    result.date,
+    ...trials.map((trial) => trialCell(result, trial)),
+  ]);
+  const shortfalls = results.flatMap(shortfallsOf);
+  return [
+    programs,
+    table([["client", "version", "tried", ...trials], ...rows]),
+    ...(shortfalls.length === 0 ? [] : [shortfalls.join("\n")]),
+  ];
+}
+
+/** Where the trial succeeds on some model servers only, those. */
+function trialCell({ missing, outcomes }: ClientResult, trial: Trial): string {
+  if (missing !== undefined) return "–";
+  const tried = serverKinds.flatMap((kind) => {
+    const outcome = outcomes[kind]?.[trial];
+    return outcome === undefined || outcome === null ? [] : [{ kind, outcome }];
+  });
+  const good = tried.filter(({ outcome }) => outcome === true);
+  if (tried.length === 0) return "–";
+  if (good.length === tried.length) return "yes";
+  return good.length === 0 ? "no" : good.map(({ kind }) => kind).join(", ");
+}
+
+function shortfallsOf({ client, missing, outcomes }: ClientResult): string[] {
+  if (missing !== undefined) return [`- ${client}: ${missing}`];
+  return serverKinds.flatMap((kind) =>
+    (Object.entries(outcomes[kind] ?? {}) as [Trial, Outcome][]).flatMap(([trial, outcome]) =>
+      typeof outcome === "string" ? [`- ${client}, ${trial}, ${kind}: ${outcome}`] : []
+    )
+  );
+}
+
+const programs = `## Programs
+
+Real programs, unchanged and set up as [clients.md](clients.md) says, through a real gateway and node.
+Each is tried on three model servers: one that has chat completions only (\`chat\`), one that has
+responses only (\`responses\`), and Anthropic's API (\`claude\`). The model plays a script: it answers,
+calls the program's own tools until a file is changed (tools; aider's edits are text), or goes on
+until Ctrl-C, of which the model server must hear within 10 s (abort). A wrong key, a wrong model and
+a used-up limit must be reported and not be repeated for ever; a limit may also be waited for. A dash:
+the program has no such mode. \`bun run compatibility --clients\` installs the programs and writes the
+table anew.`;
 
 function clientTable(
   clients: readonly string[],
