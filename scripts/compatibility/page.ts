@@ -110,14 +110,14 @@ function shortfallsOf({ client, missing, outcomes }: ClientResult): string[] {
 
 const programs = `## Programs
 
-Real programs, unchanged and set up as [clients.md](clients.md) says, through a real gateway and node.
-Each is tried on three model servers: one that has chat completions only (\`chat\`), one that has
-responses only (\`responses\`), and Anthropic's API (\`claude\`). The model plays a script: it answers,
-calls the program's own tools until a file is changed (tools; aider's edits are text), or goes on
-until Ctrl-C, of which the model server must hear within 10 s (abort). A wrong key, a wrong model and
-a used-up limit must be reported and not be repeated for ever; a limit may also be waited for. A dash:
-the program has no such mode. \`bun run compatibility --clients\` installs the programs and writes the
-table anew.`;
+Real programs, unchanged and set up as [clients.md](clients.md) says, through a real gateway and
+node. Each is tried on three model servers: one with chat completions only (\`chat\`), one with
+responses only (\`responses\`), and Anthropic's API (\`claude\`). The model plays a script. It answers,
+it calls the program's own tools until a file is changed (aider's edits are text), or it goes on
+until Ctrl-C, which must end the model server's work within 10 s. A wrong key, a wrong model and an
+exhausted limit must be reported, and not be repeated for ever; a limit may also be waited for. A
+dash: the program has no such mode. Where a trial succeeds on some model servers only, the table
+names those. \`bun run compatibility --clients\` installs the programs and writes the table anew.`;
 
 function clientTable(
   clients: readonly string[],

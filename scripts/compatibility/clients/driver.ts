@@ -23,7 +23,7 @@ export interface Driver {
   service?: Service;
 }
 
-export interface Service {
+interface Service {
   /** Added to the last line of its snippets. */
   options(port: number): string;
   /** A path that answers once it is ready. */
@@ -31,7 +31,7 @@ export interface Service {
 }
 
 /** A file that the model changes. */
-export interface EditedFile {
+interface EditedFile {
   path: string;
   before: string;
   after: string;

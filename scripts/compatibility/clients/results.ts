@@ -20,7 +20,7 @@ export type Trial = typeof trials[number];
 /** True: it works. A text: why not. Null: the client has no such thing. */
 export type Outcome = true | string | null;
 
-export type Outcomes = Partial<Record<ServerKind, Partial<Record<Trial, Outcome>>>>;
+type Outcomes = Partial<Record<ServerKind, Partial<Record<Trial, Outcome>>>>;
 
 export interface ClientResult {
   client: string;

@@ -10,7 +10,7 @@ const paths: Record<ServerKind, string> = {
   claude: "/v1/messages",
 };
 
-export interface ToolCall {
+interface ToolCall {
   name: string;
   arguments: Record<string, unknown>;
 }
