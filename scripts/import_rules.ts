@@ -135,8 +135,8 @@ export const rooms: readonly Room[] = [
     ],
     mayType: ["server", "client", "protocol", "api"],
   },
-  // Campaigns start nodes by the thousand, which dial as the product's nodes do.
-  { path: "scripts/soak", may: ["scripts", "client", "client/adapter"] },
+  // Campaigns start nodes by the thousand, which dial as the product's nodes do, and hostile ones.
+  { path: "scripts/soak", may: ["scripts", "client", "client/adapter", "protocol"] },
 ];
 
 function below(...more: string[]): string[] {

@@ -1,6 +1,6 @@
 /**
  * Campaigns that take longer than tests may: `bun run soak [NAME…] [--seed N] [--runs N]
- * [--minutes N]`; without a name all of them. Last line: `N passed, N failed, N skipped`. See
+ * [--minutes N | --seconds N]`; without a name all of them. Last line: `N passed, N failed, N skipped`. See
  * docs/soak.md.
  */
 
@@ -15,6 +15,7 @@ import { rolling } from "./soak/rolling.ts";
 import { simulate } from "./soak/simulate.ts";
 import { stalled } from "./soak/stalled.ts";
 import { storm } from "./soak/storm.ts";
+import { strangers } from "./soak/strangers.ts";
 import { Steps } from "./steps.ts";
 
 const campaigns: readonly Campaign[] = [
@@ -24,6 +25,7 @@ const campaigns: readonly Campaign[] = [
   storm,
   rolling,
   simulate,
+  strangers,
   leak,
 ];
 
@@ -81,6 +83,7 @@ function readOptions(): Options {
       seed: { type: "string" },
       runs: { type: "string" },
       minutes: { type: "string" },
+      seconds: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -88,11 +91,12 @@ function readOptions(): Options {
     steps.say(campaigns.map(({ name, about }) => `${name.padEnd(14)} ${about}`).join("\n"));
     process.exit(0);
   }
+  const seconds = positive("--seconds", values.seconds);
   return {
     chosen: positionals.length === 0 ? campaigns : positionals.map(campaignNamed),
     seed: positive("--seed", values.seed) ?? Math.floor(Math.random() * 1_000_000),
     runs: positive("--runs", values.runs),
-    minutes: positive("--minutes", values.minutes),
+    minutes: positive("--minutes", values.minutes) ?? (seconds && seconds / 60),
   };
 }
 

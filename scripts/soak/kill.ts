@@ -1,11 +1,10 @@
 /** Gateway, nodes and callers are killed, stopped and frozen at random moments; the books must stay right. */
 
-import { provide, requirements } from "../testing/requirement.ts";
-import { startPostgres } from "../testing/postgres.ts";
-import { type Campaign, type CampaignOptions, seedsOf, Skipped } from "./campaign.ts";
+import { type Campaign, type CampaignOptions, seedsOf } from "./campaign.ts";
 import { planOf } from "./kill/plan.ts";
 import { play, type RunReport } from "./kill/run.ts";
 import { World } from "./kill/world.ts";
+import { withPostgres } from "./postgres.ts";
 
 const RUNS = 500;
 
@@ -101,23 +100,5 @@ class Tally {
       `to a killed gateway, none that had ended more than ${
         Math.ceil(this.#oldestLossMs)
       } ms before`;
-  }
-}
-
-/** With a server of its own, where TEST_DATABASE_URL names none. */
-async function withPostgres<T>(work: () => Promise<T>): Promise<T> {
-  if (process.env.TEST_DATABASE_URL) return await work();
-  try {
-    await provide([requirements.postgres]);
-  } catch (error) {
-    throw new Skipped(error instanceof Error ? error.message : String(error));
-  }
-  const service = await startPostgres();
-  process.env.TEST_DATABASE_URL = service.url;
-  try {
-    return await work();
-  } finally {
-    delete process.env.TEST_DATABASE_URL;
-    await service.stop();
   }
 }

@@ -1,0 +1,71 @@
+/** Strangers who try all attacks at once, again and again: a process of its own, which leaves the processor to all others. */
+
+import { setPriority } from "node:os";
+import { createAccount } from "../../../tests/harness/account.ts";
+import { type Attack, type Attacker, ATTACKS, type Place } from "./attacks.ts";
+
+/** Attack these. */
+export interface AttackersOrder {
+  gateways: readonly Place[];
+  /** The e-mail address of somebody whose account is to be shut. */
+  victim: string;
+}
+
+/** Sent once all have begun, and again at the end. */
+export interface AttackersReport {
+  problem?: string;
+  kinds: number;
+  rounds: number;
+  /** Attacks that never got through a round. */
+  idle: string[];
+}
+
+const LOWEST_PRIORITY = 19;
+
+let isEnding = false;
+
+/** Rounds that were gone through, by attack. */
+const rounds = new Map<string, number>();
+
+/** One attack on one gateway, until the end. What the gateway refuses is part of it. */
+async function attack({ name, everyMs, round }: Attack, attacker: Attacker): Promise<void> {
+  while (!isEnding) {
+    try {
+      await round(attacker);
+      rounds.set(name, (rounds.get(name) ?? 0) + 1);
+    } catch {
+      // Refused, cut off or too late.
+    }
+    attacker.round++;
+    await Bun.sleep(everyMs);
+  }
+}
+
+function report(): AttackersReport {
+  const idle = ATTACKS.filter(({ name }) => !rounds.has(name)).map(({ name }) => name);
+  const all = [...rounds.values()].reduce((sum, count) => sum + count, 0);
+  return { kinds: ATTACKS.length, rounds: all, idle };
+}
+
+/** Every attack goes against one of the gateways, from an account of its own. */
+async function begin({ gateways, victim }: AttackersOrder): Promise<AttackersReport> {
+  const attackers: Attacker[] = [];
+  for (let i = 0; i < ATTACKS.length; i++) {
+    const place = gateways[i % gateways.length]!;
+    attackers.push({ ...place, ...await createAccount(place), victim, round: 0 });
+  }
+  ATTACKS.forEach((one, i) => void attack(one, attackers[i]!));
+  return report();
+}
+
+async function obey(order: AttackersOrder | "end"): Promise<AttackersReport> {
+  if (order !== "end") return await begin(order);
+  isEnding = true;
+  return report();
+}
+
+setPriority(LOWEST_PRIORITY);
+process.on("message", async (order: AttackersOrder | "end") => {
+  process.send?.(await obey(order).catch((error) => ({ ...report(), problem: String(error) })));
+});
+process.on("disconnect", () => process.exit(0));
