@@ -13,8 +13,9 @@ const LONGEST_BLANK_LINE = 4;
 type Bytes = Uint8Array;
 
 export class WholeEvents {
-  /** The beginning of an incomplete event. */
-  #held: Bytes | null = null;
+  /** The beginning of an incomplete event, and behind it room for more, so that small pieces are not copied again and again. */
+  #held: Buffer | null = null;
+  #heldBytes = 0;
   #isCut = false;
 
   constructor(private readonly pass: (events: string | Bytes) => void) {}
@@ -32,27 +33,39 @@ export class WholeEvents {
       return this.pass(piece);
     }
     const bytes = viewOf(piece);
-    const rest = this.#held === null ? bytes : this.#complete(this.#held, bytes);
+    const rest = this.#held === null ? bytes : this.#complete(bytes);
     if (rest.byteLength > 0) this.#split(rest);
   }
 
   /** Returns the beginning of an event that stays incomplete, and holds it no longer; null: there is none. */
   takeRest(): Bytes | null {
-    const rest = this.#held;
+    const rest = this.#held?.subarray(0, this.#heldBytes) ?? null;
     this.#held = null;
+    this.#heldBytes = 0;
     return rest;
   }
 
   /** Passes the held event on if the piece completes it. Returns the bytes behind it. */
-  #complete(held: Bytes, piece: Buffer): Buffer {
-    const end = endOfFirst(held, piece);
-    this.#held = end === null ? Buffer.concat([held, piece]) : null;
-    if (end !== null) this.pass(Buffer.concat([held, piece.subarray(0, end)]));
-    else if (this.#held!.byteLength > MAX_HELD_BYTES) {
-      this.pass(this.takeRest()!);
-      this.#isCut = true;
-    }
+  #complete(piece: Buffer): Buffer {
+    const end = endOfFirst(this.#held!.subarray(0, this.#heldBytes), piece);
+    this.#hold(piece.subarray(0, end ?? piece.byteLength));
+    if (end === null && this.#heldBytes <= MAX_HELD_BYTES) return piece.subarray(piece.byteLength);
+    this.#isCut = end === null;
+    this.pass(this.takeRest()!);
     return piece.subarray(end ?? piece.byteLength);
+  }
+
+  /** Holds these bytes, too. A view would keep the whole frame in memory for as long as the caller stalls. */
+  #hold(bytes: Buffer): void {
+    const needed = this.#heldBytes + bytes.byteLength;
+    if (this.#held === null) this.#held = Buffer.alloc(needed);
+    else if (needed > this.#held.byteLength) {
+      const larger = Buffer.alloc(2 * needed);
+      this.#held.copy(larger, 0, 0, this.#heldBytes);
+      this.#held = larger;
+    }
+    bytes.copy(this.#held, this.#heldBytes);
+    this.#heldBytes = needed;
   }
 
   /** Passes whole events on and holds the beginning of the last one. */
@@ -65,8 +78,7 @@ export class WholeEvents {
     }
     this.#isCut = false;
     if (end > 0) this.pass(bytes.subarray(0, end));
-    // A view would keep the whole frame in memory for as long as the caller stalls.
-    if (end < bytes.byteLength) this.#held = Uint8Array.from(bytes.subarray(end));
+    if (end < bytes.byteLength) this.#hold(bytes.subarray(end));
   }
 }
 
