@@ -30,6 +30,7 @@ import { SendQueues } from "./http/send_queues.ts";
 import { createLimits } from "./limit/open.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
+import { OfferBudget } from "./node/offer_budget.ts";
 import type { Node } from "./node/node.ts";
 import { PenaltyBook } from "./node/penalty.ts";
 import { enforceDecisions, faultsFor, nodeObserverOf } from "./node_lifecycle.ts";
@@ -113,6 +114,7 @@ export async function createParts(config: Config, world: PartsWorld) {
       logs.ofLink({ account: accountId, address: networkOf(address) }),
     publicId,
     observer,
+    offers: new OfferBudget(config, budgets),
   }, config);
 
   const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));

@@ -234,6 +234,13 @@ const settings = {
     "Nodes of one account that are remembered when they are gone, and new ones an hour",
     whole(1, 1_000_000),
   ),
+  offersPerAccount: setting(
+    "COLINK_OFFERS_PER_ACCOUNT",
+    "50000",
+    "offers",
+    "Nodes of one account that are connected, and the models that they offer, counted together",
+    whole(1, 100_000_000),
+  ),
   logLines: setting(
     "COLINK_LOG_LINES",
     "600",

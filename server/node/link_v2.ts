@@ -183,6 +183,8 @@ export class LinkV2 extends Link<number, OpenStream> {
       offerOf(data, data.capabilities),
       data.node_id ?? null,
     );
+    // Its account may have too many nodes and models already.
+    if (!this.isOpen) return;
     this.socket.send(encodeJson("welcome", 0, {
       session: this.#session,
       node,

@@ -10,6 +10,7 @@ import { LinkV1 } from "./link_v1.ts";
 import { LinkV2 } from "./link_v2.ts";
 import { factsByModel } from "./model_facts.ts";
 import { Node, type NodeOffer, type NodePause } from "./node.ts";
+import type { OfferBudget } from "./offer_budget.ts";
 
 /** The peer of a socket, as authenticated before the upgrade. */
 export interface Dialer {
@@ -45,6 +46,7 @@ export interface LinksParts {
   logOf?: (dialer: Dialer) => Log;
   /** Derives a stable and unguessable public id from a node key. */
   publicId: (nodeKey: string) => string;
+  offers: OfferBudget;
   observer?: NodeObserver;
 }
 
@@ -79,6 +81,8 @@ interface Peer {
   /** The node key without its ordinal. */
   base: string;
   ordinal: number;
+  /** Of its account's offers: the link itself, and the node's models. */
+  offers: number;
   isSilent: boolean;
   /** Whether it was asked to dial another gateway. */
   isMoving: boolean;
@@ -148,9 +152,10 @@ export class Links implements LinkOwner {
     const { hub, clock, observer } = this.parts;
     const { log } = peer;
     if (peer.node) {
-      this.#change(peer, { offer, status: {} });
+      this.#change(link, peer, { offer, status: {} });
       return peer.node.who.publicId;
     }
+    if (!this.#mayOffer(link, peer, offer.models.length)) return "";
     peer.cancelRegisterLimit();
     // Drop the closure: thousands of nodes stay connected for days.
     peer.cancelRegisterLimit = nothing;
@@ -180,21 +185,33 @@ export class Links implements LinkOwner {
     // An empty STATUS is only a sign of life.
     if (!peer?.node || Object.keys(status).length === 0) return;
     const { offer = null, status: before = {} } = peer.pending ?? {};
-    this.#change(peer, { offer, status: { ...before, ...status } });
+    this.#change(link, peer, { offer, status: { ...before, ...status } });
+  }
+
+  /** Counts what the link's node wants to offer from now on. False: its account has too many, and the link ends. */
+  #mayOffer(link: Link, peer: Peer, models: number): boolean {
+    const { offers } = this.parts;
+    const more = 1 + models - peer.offers;
+    if (offers.take(peer.dialer.accountId, more)) {
+      peer.offers += more;
+      return true;
+    }
+    link.close(CloseCode.protocol, offers.reason);
+    return false;
   }
 
   /** Applies a change now, or together with others when the node may change its offer again. */
-  #change(peer: Peer, change: NonNullable<Peer["pending"]>): void {
+  #change(link: Link, peer: Peer, change: NonNullable<Peer["pending"]>): void {
     const { clock } = this.parts;
     const isTimed = peer.pending !== null;
     peer.pending = change;
     if (isTimed) return;
     const waitMs = peer.mayChangeMs - clock.monotonic();
-    if (waitMs <= 0) this.#applyPending(peer);
-    else clock.after(waitMs, () => this.#applyPending(peer));
+    if (waitMs <= 0) this.#applyPending(link, peer);
+    else clock.after(waitMs, () => this.#applyPending(link, peer));
   }
 
-  #applyPending(peer: Peer): void {
+  #applyPending(link: Link, peer: Peer): void {
     const { node, pending, log } = peer;
     peer.pending = null;
     peer.mayChangeMs = this.#monotonic() + CHANGE_EVERY_MS;
@@ -208,6 +225,7 @@ export class Links implements LinkOwner {
     const rest = status.state === undefined ? node : this.#restOf(status);
     const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);
     if (isSameRest && isSameOffer(offer, node.offer)) return;
+    if (!this.#mayOffer(link, peer, models.length)) return;
     this.parts.hub.update(node, offer, rest.isDraining, rest.pause);
     this.parts.observer?.changed(node);
     const { state, reason } = status;
@@ -281,19 +299,22 @@ export class Links implements LinkOwner {
     const cancelRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
     });
-    this.#peers.set(link, {
+    const peer: Peer = {
       dialer,
       log: logOf(dialer),
       node: null,
       base: "",
       ordinal: 0,
+      offers: 0,
       isSilent: false,
       isMoving: false,
       isChallenged: false,
       pending: null,
       mayChangeMs: -Infinity,
       cancelRegisterLimit,
-    });
+    };
+    this.#peers.set(link, peer);
+    this.#mayOffer(link, peer, 0);
     return link;
   }
 
@@ -302,6 +323,7 @@ export class Links implements LinkOwner {
     if (!link || !peer) return;
     this.#peers.delete(link);
     peer.cancelRegisterLimit();
+    this.parts.offers.take(peer.dialer.accountId, -peer.offers);
     if (peer.node) {
       this.parts.hub.remove(peer.node);
       this.#giveOrdinalBack(peer);

@@ -657,3 +657,47 @@ describe("the connections of all nodes", () => {
     ]);
   });
 });
+
+describe("what the nodes of one account offer", () => {
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `m${i}`);
+
+  for (const wire of [1, 2] as const) {
+    test(`in wire v${wire} is bounded: the link that goes beyond it ends, the others stay, and what ends makes room`, () => {
+      const harness = new LinkHarness({ offersPerAccount: 10 });
+      const join = (id: string, models: number) => {
+        const socket = harness.dial({ wire });
+        harness.register(socket, { node_id: id, models: names(models) });
+        return socket;
+      };
+      const first = join("first", 5);
+      const second = join("second", 4);
+      expect(second.closed).toEqual({
+        code: 4003,
+        reason:
+          "This account's nodes and their models are more than 10 (COLINK_OFFERS_PER_ACCOUNT)",
+      });
+      expect(harness.ids).toEqual(["public:key/first"]);
+      harness.gone(second);
+      expect(join("third", 3).closed).toBeNull();
+      // No link has room any more, registered or not.
+      expect(harness.dial().closed).toMatchObject({ code: 4003 });
+      harness.gone(first);
+      expect(join("fourth", 4).closed).toBeNull();
+    });
+  }
+
+  test("is counted anew when a node changes it", async () => {
+    const harness = new LinkHarness({ offersPerAccount: 10 });
+    const socket = harness.dial();
+    for (const count of [9, 1, 9, 1]) {
+      harness.register(socket, { node_id: "one", models: names(count) });
+      await harness.clock.pass(100);
+    }
+    expect(socket.closed).toBeNull();
+    harness.register(socket, { node_id: "one", models: names(10) });
+    await harness.clock.pass(100);
+    expect(socket.closed).toMatchObject({ code: 4003 });
+    harness.gone(socket);
+    expect(harness.dial().closed).toBeNull();
+  });
+});

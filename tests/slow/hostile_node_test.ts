@@ -25,7 +25,7 @@ let bystander: Account;
 let attacker: Account;
 
 beforeAll(async () => {
-  gateway = await startGateway();
+  gateway = await startGateway({ env: { COLINK_OFFERS_PER_ACCOUNT: "10000" } });
   [bystander, attacker] = [await createAccount(gateway), await createAccount(gateway)];
   await joinBystander(gateway, bystander);
 }, 60_000);
@@ -84,6 +84,23 @@ for (const [what, frame, reason] of manyFrames) {
     expectServed(seen);
   }, 60_000);
 }
+
+test("an account's nodes offer no more models together than its budget", async () => {
+  const hoarder = await createAccount(gateway);
+  const models = Array.from({ length: 1000 }, (_, i) => `${"n".repeat(190)}-${i}`);
+  const seen = await whileWatched(gateway, bystander, async () => {
+    const links = await Promise.all(Array.from({ length: 12 }, (_, i) => {
+      const register = { max_parallel: 1, models, node_id: `hoarder-${i}` };
+      return connectRawNode({ gateway, token: hoarder.clientToken, register });
+    }));
+    const ended: number[] = [];
+    for (const link of links) void link.closed.then(({ code }) => void ended.push(code));
+    await until("the links beyond the budget have ended", () => ended.length >= 3);
+    expect(ended).toEqual([CloseCode.protocol, CloseCode.protocol, CloseCode.protocol]);
+    await Promise.all(links.map((link) => link.close()));
+  });
+  expectServed(seen);
+}, 60_000);
 
 test("hundreds of links that claim to be one node cost what as many nodes cost", async () => {
   const links = 1500;

@@ -1,11 +1,13 @@
 /** Links over fake sockets and a fake clock, for the tests of this folder. */
 
 import { decodeV2, encodeJson, type FrameV2, type RegisterData } from "../../../protocol/mod.ts";
+import { Budgets } from "../../base/budgets.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
 import type { Fields, Log } from "../../base/log.ts";
 import type { AttemptFailure, Order, RunningAttempt } from "../attempt.ts";
 import { Hub } from "../hub.ts";
 import { Links, type SocketData } from "../links.ts";
+import { OfferBudget } from "../offer_budget.ts";
 
 /** A socket that records what is sent to it. */
 export class FakeSocket {
@@ -74,7 +76,9 @@ export class LinkHarness {
   readonly links: Links;
   readonly #handlers;
 
-  constructor({ maxBufferedBytes = 1 << 20, maxFrameBytes = 8 << 20 } = {}) {
+  constructor(
+    { maxBufferedBytes = 1 << 20, maxFrameBytes = 8 << 20, offersPerAccount = 100_000 } = {},
+  ) {
     const record = (level: keyof Log) => (_fields: Fields, message: string) =>
       void this.log.push(`${level} ${message}`);
     this.links = new Links({
@@ -87,6 +91,7 @@ export class LinkHarness {
         error: record("error"),
       },
       publicId: (nodeKey) => `public:${nodeKey}`,
+      offers: new OfferBudget({ offersPerAccount }, new Budgets()),
       observer: {
         connected: ({ who }) =>
           void this.observed.push(`connected ${who.publicId}, ${this.hub.size} in the hub`),
