@@ -34,6 +34,8 @@ export class AnswerStream implements Reply {
   readonly #writer: AnswerWriter;
   #isFlushPlanned = false;
   #wake: () => void = () => {};
+  /** Whether the caller is gone. */
+  #isDiscarded = false;
 
   /** `onEnd` is called once, after the last frame was sent. */
   constructor(
@@ -69,7 +71,7 @@ export class AnswerStream implements Reply {
   }
 
   finish(usage: UsageMeter): void {
-    this.#writer.finish(this.#finishOf(usage));
+    this.#writer.finish(this.#isDiscarded ? this.#cancelledFinish(usage) : this.#finishOf(usage));
   }
 
   fail(failure: UpstreamFailure, usage: UsageMeter): void {
@@ -106,6 +108,7 @@ export class AnswerStream implements Reply {
 
   /** The caller is gone: drops what was not sent yet. */
   discard(): void {
+    this.#isDiscarded = true;
     this.#writer.discard();
     this.#wake();
   }

@@ -387,6 +387,18 @@ describe("a call that is cancelled", () => {
     expect(tallyAfter()).toMatchObject({ prompt_tokens: null, estimated: false });
   });
 
+  test("once its answer is complete is finished, with its prompt's tokens estimated", () => {
+    const { line, reply } = start();
+    const usage = usageMeter(Endpoint.chat);
+    usage.count(chunk("a"));
+    reply.discard();
+    reply.finish(usage);
+    const prompt_tokens = Math.ceil(head.body_bytes / 4);
+    const last = line.frames().at(-1) as { type: string; data: object };
+    expect(last.type).toBe("finish");
+    expect(last.data).toMatchObject({ prompt_tokens, completion_tokens: 1, estimated: true });
+  });
+
   test("after its end, and before all was sent, is confirmed by its FINISH", () => {
     const { line, reply } = start({ credit: 4 });
     reply.piece("1");

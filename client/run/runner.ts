@@ -6,7 +6,7 @@ import type { Catalogue } from "./catalogue.ts";
 import type { Offer } from "./provider.ts";
 import { type UsageMeter, usageMeter } from "../adapter/usage_meter.ts";
 import { Withdrawals } from "./withdrawals.ts";
-import type { World } from "../world.ts";
+import type { CancelTimer, World } from "../world.ts";
 
 /** One call, as the gateway sent it. */
 export interface Call {
@@ -59,7 +59,7 @@ export interface FailedCall {
 export interface RunnerOptions {
   catalogue: Pick<Catalogue, "get" | "confirmMissing">;
   maxParallel: number;
-  world: Pick<World, "nowMs" | "todayMs" | "log">;
+  world: Pick<World, "after" | "nowMs" | "todayMs" | "log">;
 }
 
 /** A call that runs. */
@@ -75,7 +75,12 @@ interface Run {
   firstPieceMs: number | null;
   /** Its reason is the failure that the call ends with. */
   controller: AbortController;
+  /** Cancels the timer that stops the call, where that waits for its usage. */
+  cancelStop?: CancelTimer;
 }
+
+/** How long a complete answer whose caller is gone is read on for its usage. */
+const USAGE_WITHIN_MS = 500;
 
 interface Outcome {
   failure?: UpstreamFailure;
@@ -173,11 +178,17 @@ export class Runner {
     }
   }
 
-  /** Stops a call whose caller is gone. Its end is still reported. */
+  /**
+   * Stops a call whose caller is gone. Its end is still reported. Many callers leave after the finish
+   * reason, and the usage comes after that.
+   */
   cancel(id: string): void {
-    this.#runs.get(id)?.controller.abort(
-      new UpstreamFailure(CALLER_GONE, "Stopped: the caller is gone"),
-    );
+    const run = this.#runs.get(id);
+    if (run === undefined || run.cancelStop) return;
+    const gone = new UpstreamFailure(CALLER_GONE, "Stopped: the caller is gone");
+    const stop = () => run.controller.abort(gone);
+    if (!isComplete(run) || run.usage.promptTokens !== null) return stop();
+    run.cancelStop = this.options.world.after(USAGE_WITHIN_MS, stop);
   }
 
   /** Stops every call, or those that came over one link. */
@@ -216,6 +227,8 @@ export class Runner {
     const { call, reply, usage } = run;
     this.#runs.set(call.id, run);
     const outcome = await this.#answer(run);
+    run.cancelStop?.();
+    if (outcome.failure?.code === CALLER_GONE && isComplete(run)) delete outcome.failure;
     // Freed only once the upstream has ended, and before the gateway can send the next call.
     this.#runs.delete(call.id);
     if (outcome.failure) reply.fail(outcome.failure, usage);
@@ -296,6 +309,11 @@ export class Runner {
       world.log.warn({ ...fields, provider, fault }, "call failed");
     }
   }
+}
+
+/** Whether the model has ended its answer. Of several choices, another one may still be written. */
+function isComplete({ usage, call: { bodyText } }: Run): boolean {
+  return usage.finishReason !== null && !/"n"\s*:\s*(?:[2-9]|1\d)/.test(bodyText);
 }
 
 function notServed({ model, endpoint }: Call, offers: readonly Offer[]): UpstreamFailure {

@@ -304,6 +304,58 @@ describe("a call that is stopped", () => {
     expect(logged.at(-1)).toMatchObject({ level: "info", message: "call cancelled", status: 499 });
   });
 
+  const ended = '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}';
+  const usage = '{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":1}}';
+
+  test("after its finish reason is read on for its usage, and is served", async () => {
+    const { runner, take, upstream, world } = start();
+    const reply = take();
+    await settled();
+    await upstream().say(ended);
+    runner.cancel("req-1");
+    runner.cancel("req-1");
+    await upstream().say(usage);
+    await upstream().end();
+    expect(reply.said).toEqual([`piece ${ended}`, `piece ${usage}`, "finish"]);
+    expect(runner.totals).toEqual({ served: 1, failed: 0 });
+    expect(world.nextTimerMs).toBeNull();
+  });
+
+  test("after its finish reason is stopped where no usage comes, and is served", async () => {
+    const { runner, take, upstream, world } = start();
+    const reply = take();
+    await settled();
+    await upstream().say(ended);
+    runner.cancel("req-1");
+    await settled();
+    expect(upstream().call.signal.aborted).toBe(false);
+    await world.pass(500);
+    expect(upstream().call.signal.aborted).toBe(true);
+    expect(reply.said.at(-1)).toBe("finish");
+  });
+
+  test("after its usage has nothing to wait for", async () => {
+    const { runner, take, upstream } = start();
+    const reply = take();
+    await settled();
+    await upstream().say(ended);
+    await upstream().say(usage);
+    runner.cancel("req-1");
+    await settled();
+    expect(upstream().call.signal.aborted).toBe(true);
+    expect(reply.said.at(-1)).toBe("finish");
+  });
+
+  test("after the first of several choices has ended is stopped like any other", async () => {
+    const { runner, take, upstream } = start();
+    const reply = take("req-1", { bodyText: '{"n": 2}' });
+    await settled();
+    await upstream().say(ended);
+    runner.cancel("req-1");
+    await settled();
+    expect(reply.said.at(-1)).toBe("fail 499 Stopped: the caller is gone");
+  });
+
   test("after its upstream's last piece is not reported as finished", async () => {
     const { runner, take, upstream } = start();
     const reply = take();

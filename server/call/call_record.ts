@@ -73,7 +73,8 @@ export class CallRecord {
     const { request, startedAt } = this.call;
     const context = this.#attempt?.node.factsOf(request.model).contextLength ?? null;
     const reported = this.#attempt?.tally() ?? NO_TALLY;
-    const tally = plausible(reported, context, this.#promptBytes, deliveredBytes);
+    const counted = end.is === "stopped" ? withPrompt(reported, this.#promptBytes) : reported;
+    const tally = plausible(counted, context, this.#promptBytes, deliveredBytes);
     const who = this.#attempt?.node.who ?? null;
     return {
       id: request.id,
@@ -84,7 +85,7 @@ export class CallRecord {
       endpoint: request.endpoint,
       model: request.model,
       stream: request.stream,
-      ...resultOf(end, this.hasFailed || tally.hasFailed === true),
+      ...resultOf(end, tally, this.hasFailed),
       promptTokens: tally.promptTokens,
       completionTokens: tally.completionTokens,
       estimated: tally.estimated,
@@ -105,6 +106,15 @@ export class CallRecord {
     const [only] = this.#attemptLog;
     return this.#attemptLog.length === 1 && only?.end === "ok" ? [] : this.#attemptLog;
   }
+}
+
+/** Of a request's JSON, on average. */
+const BYTES_PER_TOKEN = 4;
+
+/** The upstream has read the prompt of an answer that has begun, but reports its tokens only at the end. */
+function withPrompt(tally: Tally, promptBytes: number): Tally {
+  if (tally.promptTokens !== null || tally.chunks === 0) return tally;
+  return { ...tally, promptTokens: Math.ceil(promptBytes / BYTES_PER_TOKEN), estimated: true };
 }
 
 /** The longest context of any model, in tokens. */
@@ -131,10 +141,14 @@ function cappedAt(most: number, tokens: number | null): number | null {
 /** `hasFailed`: the answer is complete, and says itself that it has failed. */
 function resultOf(
   end: AttemptEnd,
+  tally: Tally,
   hasFailed: boolean,
 ): Pick<LedgerEntry, "outcome" | "status" | "cause"> {
-  if (end.is === "finished") {
-    return { outcome: hasFailed ? "upstream_error" : "ok", status: 200, cause: null };
+  // A caller who leaves after the finish reason has got the answer.
+  const isLeft = end.is === "stopped" && end.error.code === "caller_gone" && tally.isComplete;
+  if (end.is === "finished" || isLeft) {
+    const isFailure = hasFailed || tally.hasFailed === true;
+    return { outcome: isFailure ? "upstream_error" : "ok", status: 200, cause: null };
   }
   if (end.is === "rejected") {
     return { outcome: "rejected", status: end.rejection.status, cause: null };

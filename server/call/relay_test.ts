@@ -260,6 +260,41 @@ describe("the relay", () => {
     expect(world.ledger[0]).toMatchObject({ outcome: "cancelled", status: 499, producedChunks: 2 });
   });
 
+  test("a caller who leaves after the finish reason has got its answer, with an estimated prompt", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { call, done } = run({ stream: true });
+    await settle();
+    a.received[0]!.text("one");
+    a.received[0]!.chunk({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
+    call.stop("caller_gone");
+    await settle();
+    expect(a.received[0]!.isCancelled).toBe(true);
+    a.received[0]!.error(499);
+    await done;
+    const { bytes } = call.request.body;
+    expect(world.ledger).toMatchObject([{
+      outcome: "ok",
+      status: 200,
+      cause: null,
+      promptTokens: Math.ceil(bytes.byteLength / 4),
+      completionTokens: 1,
+      estimated: true,
+    }]);
+  });
+
+  test("a call that is stopped otherwise after its finish reason has not succeeded", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { call, done } = run({ stream: true });
+    await settle();
+    a.received[0]!.chunk({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
+    call.stop("key_revoked");
+    a.received[0]!.error(499);
+    await done;
+    expect(world.ledger[0]).toMatchObject({ cause: "key_revoked" });
+  });
+
   test("the slot of a node that never confirms a cancel is released once, after the grace period", async () => {
     const { world, run } = start();
     const a = world.node("a");

@@ -159,7 +159,7 @@ export class InboundCall implements AttemptSink {
       prompt_tokens: tally?.promptTokens ?? null,
       completion_tokens: tally?.completionTokens ?? null,
       estimated: tally?.estimated ?? false,
-      finish_reason: tally?.hasFailed ? "failed" : null,
+      finish_reason: tally?.hasFailed ? "failed" : tally?.isComplete ? "stop" : null,
       first_byte_ms: null,
       total_ms: Math.round(this.parts.clock.monotonic() - this.#startedMs),
       ...(tally?.responseId === undefined ? {} : { response_id: tally.responseId }),

@@ -39,6 +39,8 @@ export interface Tally {
   responseId?: string;
   /** Whether the complete answer itself says that the upstream failed: `response.failed`. */
   hasFailed?: true;
+  /** Whether the upstream has given its finish reason: the answer is complete, whether or not its stream has ended. */
+  isComplete?: true;
 }
 
 /** What became of an attempt whose answer has an error in its place, after a status of success. */

@@ -374,6 +374,7 @@ function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
     chunks,
   };
   if (finish.response_id !== undefined) tally.responseId = finish.response_id;
+  if (finish.finish_reason !== null) tally.isComplete = true;
   if (finish.finish_reason === "failed") tally.hasFailed = true;
   return tally;
 }

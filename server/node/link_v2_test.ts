@@ -303,6 +303,7 @@ describe("a call in wire v2", () => {
       completionTokens: 3,
       estimated: false,
       chunks: 2,
+      isComplete: true,
     });
   });
 

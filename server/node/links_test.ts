@@ -152,6 +152,7 @@ describe("a node's link in wire v1", () => {
       completionTokens: 3,
       estimated: true,
       chunks: 5,
+      isComplete: true,
     });
   });
 

@@ -65,6 +65,7 @@ export class V1Answer {
       completionTokens: isGuess ? this.#contentChunks : this.#completionTokens,
       estimated: isGuess,
       chunks: this.#chunks,
+      ...(this.isComplete ? { isComplete: true as const } : {}),
     };
   }
 
