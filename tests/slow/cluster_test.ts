@@ -248,7 +248,8 @@ describe("an endpoint of a node at another gateway", () => {
       endpoint: Endpoint.messages,
       headers: { "anthropic-version": "2023-06-01" },
     });
-    const refusal = `{ "type": "error", "error": { "type": "invalid_request_error" } }`;
+    const refusal =
+      `{ "type": "error", "error": { "type": "invalid_request_error" }, "request_id": "req_up" }`;
     node.head(stream, 400, { "request-id": "req_upstream" });
     node.data(stream, refusal);
     node.finish(stream);
