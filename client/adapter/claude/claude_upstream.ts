@@ -3,6 +3,7 @@
 import type { World } from "../../world.ts";
 import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
 import { parseKeeping, toJsonText } from "../raw_json.ts";
+import { EndWait } from "../sse/end_wait.ts";
 import { beginsWithObject, disconnected, isEventStream, readEvents } from "../sse/event_stream.ts";
 import { nextPage, readListing } from "../upstream/model_listing.ts";
 import { type ReadError, readFailure, toFailure } from "../upstream/upstream_error.ts";
@@ -58,21 +59,30 @@ export class ClaudeUpstream {
     return this.upstream.answers.read(response, signal);
   }
 
-  /** A stream's events up to the last one. Throws an UpstreamFailure for an error event or a truncated stream. */
+  /**
+   * A stream's events up to the last one, which is added where the provider has named the reason for
+   * the end and then falls silent or closes. Throws an UpstreamFailure for an error event or a
+   * truncated stream.
+   */
   async *events(response: Response, signal: AbortSignal): AsyncIterable<EventJson> {
     const sniffed = isEventStream(response)
       ? { isObject: false, response }
       : await beginsWithObject(response, signal);
     if (sniffed.isObject) return yield* eventsIn(await this.readWhole(sniffed.response, signal));
     let id: string | null = null;
-    for await (const { data } of readEvents(sniffed.response, signal)) {
+    let endWait: EndWait | null = null;
+    for await (const { data } of readEvents(sniffed.response, signal, () => endWait)) {
       const type = typeOf(data);
       if (type === "error") throw this.#failure(data);
       if (type === "message_start") id = sameMessage(id, parseEvent(data).message?.id);
+      if (type === "message_delta" && parseEvent(data).delta?.stop_reason) {
+        endWait ??= new EndWait();
+      }
       yield { type, json: data };
       if (type === "message_stop") return;
     }
-    throw disconnected();
+    if (endWait === null) throw disconnected();
+    yield { type: "message_stop", json: `{"type":"message_stop"}` };
   }
 
   /** The provider's description of a model; null if it has none. */

@@ -1,5 +1,5 @@
 import Anthropic from "@anthropic-ai/sdk";
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import type { ProviderConfig } from "../../config/config.ts";
 import { frameEvent } from "../sse/event_text.ts";
 import { errorBody } from "../error_body.ts";
 import { callOf } from "../../testing/adapter_call.ts";
-import { eventStream } from "../../testing/stub_upstream.ts";
+import { endlessStream, eventStream } from "../../testing/stub_upstream.ts";
 import { realWorld } from "../../world.ts";
 import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
 import { ClaudeAdapter } from "../claude.ts";
@@ -309,7 +309,46 @@ test("a stream or a whole answer is recognised by its body, whatever its label",
 test("a last event without a blank line is complete, unless its JSON is truncated", async () => {
   const wire = recorded("claude-text").toString().trimEnd();
   expect((await ask(() => eventStream([wire]))).failure).toBeNull();
-  const { texts, failure } = await ask(() => eventStream([wire.slice(0, -3)]));
+  const cut = wire.lastIndexOf('"stop_reason"');
+  const { texts, failure } = await ask(() => eventStream([wire.slice(0, cut)]));
   expect(failure).toMatchObject({ code: 502 });
   expect(texts.join("")).not.toContain("message_stop");
+});
+
+describe("an answer that has named the reason for its end, and not ended", () => {
+  const wire = recorded("claude-text").toString();
+  const begun = wire.slice(0, wire.lastIndexOf("event: message_stop"));
+  const complete = payloads(wire);
+
+  const ends: [what: string, answer: () => Response][] = [
+    ["is closed", () => eventStream([begun])],
+    ["is cut off in its last event", () => eventStream([wire.trimEnd().slice(0, -3)])],
+    ["is silent on an open connection", () => endlessStream(begun)],
+    ["goes on with heartbeats", () => {
+      const events = async function* () {
+        yield Buffer.from(begun);
+        for (let beats = 0; beats < 500; beats++) {
+          await Bun.sleep(20);
+          yield Buffer.from(": still here\n\n");
+        }
+      };
+      return new Response(events(), { headers: { "content-type": "text/event-stream" } });
+    }],
+  ];
+  for (const [what, answer] of ends) {
+    test(`is complete when its stream ${what}`, async () => {
+      const { texts, failure } = await ask(answer);
+      expect(failure).toBeNull();
+      expect(texts).toEqual(complete);
+    });
+  }
+
+  test("is complete for callers of the other dialect, too", async () => {
+    const { texts, failure } = await ask(() => endlessStream(begun), {
+      endpoint: Endpoint.chat,
+      bodyText: JSON.stringify({ model: "pro", messages: body.messages, stream: true }),
+    });
+    expect(failure).toBeNull();
+    expect(texts.join("")).toContain('"finish_reason":"stop"');
+  });
 });

@@ -4,17 +4,15 @@
  */
 
 import type { Piece } from "../adapter.ts";
+import { EndWait } from "../sse/end_wait.ts";
 import type { ReadResult, ResponseBody } from "../sse/event_stream.ts";
 import type { EventRelay } from "./event_relay.ts";
 
 const END = { done: true, value: undefined } as const;
 
-/** How long a complete answer waits for its usage in all, whatever else comes, where the upstream keeps the connection open. */
-const USAGE_WITHIN_MS = 2_000;
-
 export class StreamedAnswer implements AsyncIterator<Piece> {
-  /** What is left of the wait for usage. Time in which the consumer does not read is no wait. */
-  #usageWaitMs = USAGE_WITHIN_MS;
+  /** A complete answer waits for its usage. */
+  readonly #usageWait = new EndWait();
 
   constructor(private readonly body: ResponseBody, private readonly relay: EventRelay) {}
 
@@ -28,7 +26,10 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
       return Promise.reject(failure);
     }
     const read = this.body.read();
-    return (this.relay.isComplete ? this.#orEnd(read) : read).then(this.#feed, this.#lose);
+    return (this.relay.isComplete ? this.#usageWait.orEnd(read) : read).then(
+      this.#feed,
+      this.#lose,
+    );
   }
 
   return(): Promise<IteratorResult<Piece>> {
@@ -61,17 +62,5 @@ export class StreamedAnswer implements AsyncIterator<Piece> {
     this.body.release();
     this.relay.end();
     return END;
-  }
-
-  /** The read, or the end of the stream if usage takes too long. */
-  #orEnd(read: Promise<ReadResult>): Promise<ReadResult> {
-    const startMs = performance.now();
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => resolve(END), this.#usageWaitMs);
-      read.then(resolve, reject).finally(() => {
-        clearTimeout(timer);
-        this.#usageWaitMs -= performance.now() - startMs;
-      });
-    });
   }
 }

@@ -2,6 +2,7 @@
 
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { UpstreamFailure } from "../adapter.ts";
+import type { EndWait } from "./end_wait.ts";
 
 /** The largest event accepted. */
 const MAX_EVENT_BYTES = 7 * 1024 * 1024;
@@ -9,13 +10,18 @@ const MAX_EVENT_BYTES = 7 * 1024 * 1024;
 /** How long a connection whose answer is complete may take to end by itself. */
 const LINGER_MS = 1_000;
 
-/** Yields events as they become complete. Throws an UpstreamFailure when the connection is lost. */
+/**
+ * Yields events as they become complete. Throws an UpstreamFailure when the connection is lost. Once
+ * `endWait` returns a wait, the answer is complete: the stream then ends with the connection, however
+ * that ends, or with the wait.
+ */
 export async function* readEvents(
   response: Response,
   signal: AbortSignal,
+  endWait?: () => EndWait | null,
 ): AsyncIterable<EventSourceMessage> {
   const parser = new EventParser();
-  for await (const bytes of readBytes(response, signal)) yield* parser.feed(bytes);
+  for await (const bytes of readBytes(response, signal, endWait)) yield* parser.feed(bytes);
   // The last event may lack its blank line, but its JSON must be whole.
   yield* parser.feed(BLANK_LINE).filter(({ data }) => isJsonText(data));
 }
@@ -187,14 +193,21 @@ export function discard(response: Response): void {
   response.body?.cancel().catch(() => {/* already closed */});
 }
 
-async function* readBytes(response: Response, signal: AbortSignal): AsyncIterable<Uint8Array> {
+async function* readBytes(
+  response: Response,
+  signal: AbortSignal,
+  endWait: () => EndWait | null = () => null,
+): AsyncIterable<Uint8Array> {
   const body = new ResponseBody(response, signal);
-  const lose = (cause: unknown) => {
-    throw body.lossFrom(cause);
+  const lose = (cause: unknown): ReadResult => {
+    const failure = body.lossFrom(cause);
+    if (endWait() === null) throw failure;
+    return { done: true, value: undefined };
   };
   try {
     for (;;) {
-      const { done, value } = await body.read().catch(lose);
+      const read = body.read();
+      const { done, value } = await (endWait()?.orEnd(read) ?? read).catch(lose);
       if (done) return;
       yield value;
     }
