@@ -3,6 +3,7 @@
 import {
   CloseCode,
   MAX_MALFORMED_IN_A_ROW,
+  MAX_PARALLEL_LIMIT,
   type RegisterV2,
   type Status,
   SUBPROTOCOL_V2,
@@ -26,6 +27,11 @@ const CLOSE_WITHIN_MS = 2_000;
 /** Above this many unsent bytes upstreams are not read, until no more than the second are left. */
 const HIGH_WATER_BYTES = 4 * 1024 * 1024;
 const LOW_WATER_BYTES = 1024 * 1024;
+/**
+ * So many calls may come while more than the first is unsent. A gateway that reads sends a node no
+ * more than it has slots; one that does not read would fill the node's memory with refusals.
+ */
+const MAX_UNREAD_CALLS = MAX_PARALLEL_LIMIT;
 /** Client sockets have no drain event, so their buffer is looked at this often. */
 const DRAIN_POLL_MS = 20;
 
@@ -58,6 +64,8 @@ export class Connection implements FrameSink {
   readonly #watchdog: Watchdog;
   #session: WireSession = new WireSessionV1(this);
   #malformedInARow = 0;
+  /** Calls that have come since the gateway has stopped reading. */
+  #unreadCalls = 0;
   #lastError: unknown = null;
   #probedMs: number | null = null;
   #roundTripMs: number | null = null;
@@ -187,7 +195,10 @@ export class Connection implements FrameSink {
     this.#malformedInARow = event.kind === "malformed" ? this.#malformedInARow + 1 : 0;
     switch (event.kind) {
       case "call":
-        return runner.take(event.call, event.reply, this);
+        runner.take(event.call, event.reply, this);
+        return this.#countUnread();
+      case "refused":
+        return this.#countUnread();
       case "cancel":
         return runner.cancel(event.id);
       case "notice":
@@ -206,6 +217,13 @@ export class Connection implements FrameSink {
           this.close(CloseCode.protocol, "ten malformed frames in a row");
         }
     }
+  }
+
+  #countUnread(): void {
+    const isRead = this.#socket.bufferedAmount <= HIGH_WATER_BYTES;
+    this.#unreadCalls = isRead ? 0 : this.#unreadCalls + 1;
+    if (this.#unreadCalls <= MAX_UNREAD_CALLS) return;
+    this.#cut("disconnected: the gateway sends calls and does not read the answers");
   }
 
   #probe(): void {

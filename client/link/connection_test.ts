@@ -319,6 +319,35 @@ describe("a link that takes no more", () => {
     expect(isDrained).toBe(true);
   });
 
+  test("is cut once a gateway that reads nothing has sent more calls than a node can have slots", () => {
+    for (const wire of [1, 2]) {
+      const { socket, runner } = dial({ agreesTo: wire === 2 ? SUBPROTOCOL_V2 : "" });
+      if (wire === 2) socket.receive(hello);
+      const unreadable = wire === 2
+        ? encodeCallV2(2, {
+          id: "r",
+          endpoint: "/v1/chat/completions",
+          model: "m",
+          stream: true,
+          hide_usage: false,
+        }, new TextEncoder().encode("no"))[0]!
+        : `{"type":"CALL","data":{"request_id":"r","model":"m","payload":{"Model":"x"}}}`;
+      const flood = (calls: number) => {
+        for (let i = 0; i < calls; i++) socket.receive(unreadable);
+      };
+      flood(11_000);
+      socket.bufferedAmount = HIGH_WATER_BYTES + 1;
+      flood(10_000);
+      expect(socket.isTerminated).toBe(false);
+      flood(1);
+      expect(socket.isTerminated).toBe(true);
+      expect(runner.active).toBe(0);
+      const before = socket.sent.length;
+      flood(1);
+      expect(socket.sent).toHaveLength(before);
+    }
+  });
+
   test("lets go of a call that was cancelled, and of all when it ends", async () => {
     const { world, socket, connection } = dial({ agreesTo: "" });
     socket.bufferedAmount = HIGH_WATER_BYTES + 1;

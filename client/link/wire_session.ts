@@ -15,6 +15,8 @@ export type WireEvent =
   /** The gateway has shown that it speaks this version. */
   | { kind: "hello" }
   | { kind: "call"; call: Call; reply: Reply }
+  /** A call that was answered with an error before it began. */
+  | { kind: "refused" }
   | { kind: "cancel"; id: string }
   /** The gateway will end the link; the next one is dialled after a random part of this time. */
   | { kind: "goaway"; reason: string; redialWithinMs: number }

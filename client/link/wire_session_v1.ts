@@ -67,7 +67,7 @@ export class WireSessionV1 implements WireSession {
     const body = readBody(encoder.encode(bodyText));
     if ("code" in body) {
       this.frames.send(encodeError({ request_id: id, ...body }));
-      return ignored;
+      return { kind: "refused" };
     }
     const stream = (payload as { stream?: unknown }).stream === true;
     const call = { ...CHAT, id, model, bodyText, stream };

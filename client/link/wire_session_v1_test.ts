@@ -25,7 +25,7 @@ test("a call whose model a server written in Go would read otherwise is refused,
   const { session, sent } = wire();
   for (const member of ["Model", "MODEL", "\\u004dodel", "\u017ftream"]) {
     const event = session.read(encodeCall("r", "m", `{"model":"m","${member}":"other"}`));
-    expect(event.kind).toBe("ignored");
+    expect(event.kind).toBe("refused");
     expect(JSON.parse(sent.pop()!)).toMatchObject({
       type: "ERROR",
       data: { request_id: "r", code: 400 },

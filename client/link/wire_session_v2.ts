@@ -191,7 +191,7 @@ export class WireSessionV2 implements WireSession {
   /** Answers a call that has not begun. */
   #refuse(stream: number, failure: Failure): WireEvent {
     this.frames.send(encodeJson("error", stream, failure));
-    return ignored;
+    return { kind: "refused" };
   }
 }
 

@@ -242,7 +242,7 @@ describe("CANCEL", () => {
     const wire = new Wire();
     const frames = encodeCallV2(1, head, new Uint8Array(3 * MAX_FRAME_BYTES));
     wire.receive(frames[0]!, frames[1]!);
-    expect(wire.receive(encodeCancel(1))).toEqual({ kind: "ignored" });
+    expect(wire.receive(encodeCancel(1))).toEqual({ kind: "refused" });
     expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 1, data: { code: 499 } }]);
     expect(wire.receive(frames[2]!, frames[3]!)).toEqual({ kind: "ignored" });
     expect(wire.line.frames()).toEqual([]);
@@ -316,7 +316,7 @@ describe("what a gateway should not send", () => {
   for (const [what, send, code] of bodies) {
     test(`${what} is refused with ${code}, and nothing runs`, () => {
       const wire = new Wire();
-      expect(send(wire)).toEqual({ kind: "ignored" });
+      expect(send(wire)).toEqual({ kind: "refused" });
       expect(wire.line.frames()).toMatchObject([{ type: "error", stream: 1, data: { code } }]);
     });
   }
