@@ -1,9 +1,9 @@
 /** The wait for what may follow a complete answer, where the upstream keeps the connection open. */
 
-import type { ReadResult } from "./event_stream.ts";
-
 /** How long it takes in all, whatever else comes. */
 const WAIT_MS = 2_000;
+
+type ReadResult = Bun.ReadableStreamDefaultReadResult<Uint8Array>;
 
 export class EndWait {
   /** Time in which the consumer does not read is no wait. */
