@@ -100,12 +100,24 @@ function trialCell({ missing, outcomes }: ClientResult, trial: Trial): string {
 }
 
 function shortfallsOf({ client, missing, outcomes }: ClientResult): string[] {
-  if (missing !== undefined) return [`- ${client}: ${missing}`];
+  if (missing !== undefined) return [item(`${client}: ${missing}`)];
   return serverKinds.flatMap((kind) =>
     (Object.entries(outcomes[kind] ?? {}) as [Trial, Outcome][]).flatMap(([trial, outcome]) =>
-      typeof outcome === "string" ? [`- ${client}, ${trial}, ${kind}: ${outcome}`] : []
+      typeof outcome === "string" ? [item(`${client}, ${trial}, ${kind}: ${outcome}`)] : []
     )
   );
+}
+
+const WIDTH = 100;
+
+/** An item of a list, in lines as the formatter breaks them; without what Markdown would interpret. */
+function item(text: string): string {
+  const lines = ["-"];
+  for (const word of text.replace(/[^\w .,:;'"()/@=-]/g, "").split(/\s+/)) {
+    if (`${lines.at(-1)} ${word}`.length > WIDTH) lines.push(" ");
+    lines.push(`${lines.pop()} ${word}`);
+  }
+  return lines.join("\n");
 }
 
 const programs = `## Programs
