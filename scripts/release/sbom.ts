@@ -28,7 +28,7 @@ export async function sbom(facts: BuildFacts, contents: Contents): Promise<strin
   const programs = Object.keys(contents).map((name) => program(name, facts));
   const dependsOn = (name: string) => [
     runtime["bom-ref"],
-    ...contents[name as ProgramName].map(purl).sort(),
+    ...[...new Set(contents[name as ProgramName].map(purl))].sort(),
   ];
   return JSON.stringify(
     {

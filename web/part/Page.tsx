@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { messages } from "../state/locale.ts";
 import * as style from "./Page.module.css";
 
 interface Props {
@@ -26,7 +27,17 @@ export function Page({ title, lead, width = "wide", action, children }: Props) {
         {action}
       </header>
       {children}
+      <Foot />
     </div>
+  );
+}
+
+/** Passes on the licences of all that the gateway and this console are made of. */
+export function Foot() {
+  return (
+    <footer class={style.foot}>
+      <a href="/licenses.txt" target="_blank" rel="noopener">{messages.value.licenses}</a>
+    </footer>
   );
 }
 

@@ -13,6 +13,7 @@ export const common = {
   /** Header of the column of buttons. */
   tools: "Actions",
   save: "Save",
+  licenses: "Licences",
   programmingLanguage: "Language",
   clients: { label: "Client", libraries: "Code and libraries", programs: "Programs" },
   copy: "Copy",

@@ -13,6 +13,7 @@ export const common: Common = {
   table: "表格",
   tools: "操作",
   save: "保存",
+  licenses: "许可证",
   programmingLanguage: "语言",
   clients: { label: "客户端", libraries: "代码与开发库", programs: "程序" },
   copy: "复制",

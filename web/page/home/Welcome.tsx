@@ -8,7 +8,7 @@ import { messages } from "../../state/locale.ts";
 import { useLive } from "../../state/live.ts";
 import { NetworkPicture } from "./NetworkPicture.tsx";
 import { NetworkStatus } from "./NetworkStatus.tsx";
-import { useTitle } from "../../part/Page.tsx";
+import { Foot, useTitle } from "../../part/Page.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as pageStyle from "../../part/Page.module.css";
 import * as style from "./Welcome.module.css";
@@ -51,6 +51,7 @@ export function Welcome() {
           ))}
         </ol>
       </section>
+      <Foot />
     </div>
   );
 }
