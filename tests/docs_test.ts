@@ -96,7 +96,7 @@ function accepts(name: string, value: string): boolean {
 
 test("every COLINK_ name in the documentation is one that some part of the product reads", () => {
   const known = new Set(settings.map(({ name }) => name));
-  const others = /^COLINK_(API_KEY|CLIENT_LOG_LEVEL|TEST_[A-Z]+)$/;
+  const others = /^COLINK_(API_KEY|CLIENT_LOG_LEVEL|(TEST|RELEASE|BUILD)_[A-Z]+)$/;
   const strays = all.flatMap(({ path }) =>
     [...readFileSync(at(path), "utf8").matchAll(/\bCOLINK_[A-Z_]+\b/g)].map(([name]) => name)
       .filter((name) => !known.has(name) && !others.test(name)).map((name) => `${path}: ${name}`)
