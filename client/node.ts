@@ -1,11 +1,22 @@
 /** A node: joins its models, its link to the gateway and its calls. */
 
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Adapter } from "./adapter/adapter.ts";
 import { announce, type Announcement } from "./link/announcement.ts";
-import { Catalogue } from "./run/catalogue.ts";
+import { Catalogue, placeOf } from "./run/catalogue.ts";
 import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config/config.ts";
+import {
+  Gate,
+  type GateOptions,
+  type Pause,
+  type PolicyScope,
+  type PolicyTerms,
+} from "./policy/gate.ts";
+import type { Machine } from "./policy/machine.ts";
+import { machineHere } from "./policy/machine_here.ts";
 import { ModelWatch } from "./run/model_watch.ts";
+import { modelScope } from "./run/provider.ts";
 import { type FailedCall, Runner, type RunningCall } from "./run/runner.ts";
 import { Session, type SessionState, type SessionTarget } from "./link/session.ts";
 import { buildFacts } from "../release/mod.ts";
@@ -23,7 +34,8 @@ export interface NodeStatus {
   /** UTC milliseconds; null: not connected. */
   connectedSince: number | null;
   roundTripMs: number | null;
-  isPaused: boolean;
+  /** Why the node takes no calls now; null: it takes them. */
+  pause: Pause | null;
   /** The number of calls that run now. */
   active: number;
   running: RunningCall[];
@@ -48,8 +60,12 @@ export interface Node {
    * on the old one have ended. Throws a ConfigError, and nothing has changed then.
    */
   reload(config: NodeConfig): Promise<void>;
-  /** Takes no new calls until `resume`; running ones go on. */
-  pause(reason: string): void;
+  /**
+   * Takes no new calls until then, in UTC milliseconds, or until `resume`, which null stands for. Outlasts
+   * a restart where `policyState` is kept.
+   */
+  pause(untilMs: number | null): void;
+  /** Ends `pause`; the policy holds as before. */
   resume(): void;
   /** Tells the node's owner something, in the gateway's console. */
   notifyOwner(text: string): void;
@@ -59,6 +75,10 @@ export interface Node {
 export interface NodeOptions extends Partial<World> {
   /** A stable random identity; by default a new one for each process. */
   nodeId?: string;
+  /** The probes that a policy asks. Default: those of this system. */
+  machine?: Machine;
+  /** What of the policy outlasts a restart. Default: nothing does. */
+  policyState?: Pick<GateOptions, "kept" | "keep">;
   /** More models, served by adapters of your own, by the names that callers ask for. */
   adapters?: Readonly<Record<string, Adapter>>;
 }
@@ -71,14 +91,30 @@ const LIST_WITHIN_MS = 10_000;
 /** Builds a node. Throws a ConfigError that names everything wrong with the configuration. */
 export function createNode(config: NodeConfig, options: NodeOptions = {}): Node {
   checkConfig(config);
-  const { nodeId = crypto.randomUUID(), adapters = {}, ...replaced } = options;
+  const {
+    nodeId = crypto.randomUUID(),
+    adapters = {},
+    machine = machineHere(),
+    policyState = {},
+    ...replaced
+  } = options;
   const world: World = { ...realWorld, ...replaced };
   let current = config;
   const maxParallelOf = ({ max_parallel = 1 }: NodeConfig) => max_parallel;
-  const catalogue = new Catalogue(config, adapters, world, () => announceOffer());
+  const gate = new Gate({
+    ...termsOf(config),
+    machine,
+    world,
+    hasPauseFile: () => hasFile(current.policy?.pause_file),
+    ...policyState,
+    onChange: () => policyChanged(),
+  });
+  const isClosed = (scopes: readonly string[]) => gate.pauseOf(scopes) !== null;
+  const catalogue = new Catalogue(config, adapters, world, () => announceOffer(), isClosed);
   if (catalogue.isEmpty) throw noProvider();
-  const runner = new Runner({ catalogue, maxParallel: maxParallelOf(config), world });
+  const runner = new Runner({ catalogue, gate, maxParallel: maxParallelOf(config), world });
   let announced = announcementOf(catalogue, world.log);
+  let announcedPause: Pause | null = null;
   const session = new Session({
     ...targetOf(config),
     register: () => ({
@@ -101,6 +137,18 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     }
     session.announceOffer();
   };
+  const policyChanged = () => {
+    const { pause } = gate;
+    if (pause?.reason !== announcedPause?.reason) {
+      const text = pause === null ? "takes calls" : `takes no calls: ${pause.reason}`;
+      world.log.info({ until: isoTime(pause?.untilMs ?? null) }, text);
+      session.announcePause(pause);
+    }
+    announcedPause = pause;
+    if (catalogue.update()) announceOffer();
+    const manner = current.policy?.yield ?? "finish";
+    if (manner !== "finish") runner.giveWay(manner === "stop");
+  };
   let modelWatch = new ModelWatch(catalogue, world, announceOffer);
   const takeProviders = async (next: NodeConfig) => {
     await catalogue.reconfigure(next, AbortSignal.timeout(LIST_WITHIN_MS));
@@ -110,10 +158,12 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   };
   return {
     start: () => {
+      void gate.start();
       session.start();
       modelWatch.start();
     },
     stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => {
+      gate.stop();
       modelWatch.stop();
       catalogue.stop();
       return session.stop(graceMs);
@@ -124,19 +174,14 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       const before = current;
       current = next;
       runner.maxParallel = maxParallelOf(next);
+      if (!isSame(termsOf(before), termsOf(next))) await gate.reconfigure(termsOf(next));
       const hasOtherProviders = !isSame(before.providers, next.providers);
       if (hasOtherProviders) await takeProviders(next);
       if (hasOtherProviders || maxParallelOf(before) !== maxParallelOf(next)) announceOffer();
       if (!isSame(identityOf(before), identityOf(next))) session.move(targetOf(next));
     },
-    pause(reason) {
-      runner.isPaused = true;
-      session.announcePause(reason);
-    },
-    resume() {
-      runner.isPaused = false;
-      session.announcePause(null);
-    },
+    pause: (untilMs) => gate.pauseUntil(untilMs),
+    resume: () => gate.resume(),
     notifyOwner: (text) => session.notifyOwner(text),
     get status() {
       return {
@@ -147,7 +192,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
         server: session.server,
         connectedSince: session.connectedSince,
         roundTripMs: session.roundTripMs,
-        isPaused: runner.isPaused,
+        pause: gate.pause,
         active: runner.active,
         running: runner.running,
         lastFailure: runner.lastFailure,
@@ -169,6 +214,31 @@ function announcementOf(catalogue: Catalogue, log: World["log"]): Announcement {
     log.warn(fields, "offers more models than a node may; use allow and deny");
   }
   return announcement;
+}
+
+/** The owner's terms for the node, and for the providers and models that have terms of their own. */
+function termsOf({ policy = {}, providers }: NodeConfig): PolicyTerms {
+  const scopes = providers.flatMap((provider, position) => {
+    const place = placeOf(provider, position);
+    const models = Array.isArray(provider.models) ? provider.models : [];
+    const ofModels = models.map(({ local, policy }) => ({
+      key: modelScope(place, local),
+      name: `${local} of ${place}`,
+      policy,
+    }));
+    return [{ key: place, name: place, policy: provider.policy }, ...ofModels];
+  });
+  const withTerms = scopes.filter((scope): scope is PolicyScope => scope.policy !== undefined);
+  return { policy, scopes: withTerms };
+}
+
+/** Whether another program of the owner's asks for a pause. */
+function hasFile(path: string | undefined): boolean {
+  return path !== undefined && existsSync(path);
+}
+
+function isoTime(utcMs: number | null): string | null {
+  return utcMs === null ? null : new Date(utcMs).toISOString();
 }
 
 function targetOf(config: NodeConfig): SessionTarget {

@@ -45,6 +45,7 @@ export const rooms: readonly Room[] = [
       "log",
       "client/link",
       "client/run",
+      "client/policy",
       "client/config",
       "client/adapter",
       "client/daemon",
@@ -59,14 +60,27 @@ export const rooms: readonly Room[] = [
   // The node as a long-running program.
   {
     path: "client/daemon",
-    may: [...clientBase, "client", "log", "client/link", "client/run", "client/config"],
+    may: [
+      ...clientBase,
+      "client",
+      "log",
+      "client/link",
+      "client/run",
+      "client/policy",
+      "client/config",
+    ],
   },
   { path: "client/world.ts", may: ["log"] },
   {
     path: "client/link",
     may: [...clientBase, "client/run", "client/adapter", "client/adapter/sse"],
+    mayType: ["client/policy"],
   },
-  { path: "client/run", may: [...clientBase, "client/config", "client/adapter"] },
+  {
+    path: "client/run",
+    may: [...clientBase, "client/config", "client/policy", "client/adapter"],
+  },
+  { path: "client/policy", may: [...clientBase, "client/config"] },
   { path: "client/config", may: ["protocol", "client/adapter"] },
   // The contract, and one file for each type of provider; what the types share.
   { path: "client/adapter", may: [...clientBase, ...insideAdapter] },

@@ -7,6 +7,7 @@ import { noProviders, problemsOf, type ShapeProblem } from "./shape.ts";
 import type { ProviderOptions } from "../adapter/provider_options.ts";
 import type { ProviderType } from "../adapter/provider_types.ts";
 import type { EndpointName } from "../../protocol/endpoint.ts";
+import type { OfferPolicyConfig, PolicyConfig } from "./policy_shape.ts";
 
 /** One model that a provider runs. */
 export interface ModelConfig {
@@ -16,6 +17,8 @@ export interface ModelConfig {
   server_mapping?: string | undefined;
   /** The endpoints at which it can be called. Default: its provider's. */
   endpoints?: EndpointName[] | undefined;
+  /** The terms on which it is lent, beyond its provider's. */
+  policy?: OfferPolicyConfig | undefined;
 }
 
 /** Which models of a provider's own list are offered, and under which names. */
@@ -37,6 +40,8 @@ export interface ProviderConfig extends ProviderOptions {
   /** The endpoints at which its models can be called. Default: what the provider lists, else all that its type serves. */
   endpoints?: EndpointName[] | undefined;
   models: ModelsConfig;
+  /** The terms on which it is lent, beyond the node's. */
+  policy?: OfferPolicyConfig | undefined;
 }
 
 /** The contents of config.yaml. */
@@ -51,6 +56,8 @@ export interface NodeConfig {
   max_parallel?: number | undefined;
   /** A name for people. Default: the machine's. */
   name?: string | undefined;
+  /** The terms on which the machine is lent. Default: always. */
+  policy?: PolicyConfig | undefined;
   providers: ProviderConfig[];
 }
 

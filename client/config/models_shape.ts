@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Endpoint, type EndpointName } from "../../protocol/endpoint.ts";
 import { isModelName, MODEL_NAME_RULE } from "../../protocol/model_name.ts";
 import { type ProviderType, providerTypes } from "../adapter/provider_types.ts";
+import { offerPolicyShape } from "./policy_shape.ts";
 
 const text = z.string().min(1, { error: "must not be empty" });
 
@@ -50,6 +51,7 @@ function modelShape(type: ProviderType) {
     local: text,
     server_mapping: text.optional(),
     endpoints: endpointsShape(type).optional(),
+    policy: offerPolicyShape.optional(),
   }).check(({ value, issues }) => {
     const offered = value.server_mapping ?? value.local;
     if (isModelName(offered)) return;

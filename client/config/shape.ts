@@ -11,6 +11,7 @@ import { everyEndpoint } from "../../protocol/endpoint.ts";
 import { type ProviderType, providerTypes } from "../adapter/provider_types.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import { autoKeys, endpointsShape, modelKeys, modelsShape } from "./models_shape.ts";
+import { offerPolicyShape, policyKeys, policyShape } from "./policy_shape.ts";
 
 export interface ShapeProblem {
   /** Keys and indexes from the top. */
@@ -48,6 +49,7 @@ const providerShape = (type: ProviderType) =>
     headers: headers.optional(),
     endpoints: endpointsShape(type).optional(),
     models: modelsShape(type),
+    policy: offerPolicyShape.optional(),
     ...providerTypes[type].options,
   });
 
@@ -82,6 +84,7 @@ const shape = z.strictObject({
   name: z.string().max(200, { error: "must be at most 200 characters" })
     .refine((name) => name === "" || isVisibleName(name), { error: `must be ${VISIBLE_NAME_RULE}` })
     .optional(),
+  policy: policyShape.optional(),
   providers: z.array(z.discriminatedUnion("type", providerShapes)),
 });
 
@@ -91,6 +94,7 @@ const knownKeys: Readonly<Record<string, readonly string[]>> = Object.freeze({
   providers: [...new Set(providerShapes.flatMap((one) => Object.keys(one.shape)))],
   models: modelKeys,
   auto: autoKeys,
+  policy: policyKeys,
 });
 
 /** All that is wrong with a configuration. */
@@ -139,6 +143,7 @@ function unknownKey(path: (string | number)[], key: string): string {
   const level = path.findLast((step) => typeof step === "string") ?? "";
   const known = knownKeys[level] ?? [];
   const name = nameOf([...path, key]);
+  if (level === "policy" && known.includes(key)) return `${name} is for the node's own policy`;
   if (known.includes(key)) return `${name} is not for this type of provider`;
   const guess = didYouMean(key, known);
   return `${name} is not known${guess === null ? "" : `; did you mean ${guess}?`}`;

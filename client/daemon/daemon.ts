@@ -1,10 +1,12 @@
 /** The node as a program that runs until it is told to stop: signals, reloads, and its door for the other commands. */
 
+import { join } from "node:path";
 import { createLog } from "../../log/create_log.ts";
 import { watchTerminal } from "../../log/terminal.ts";
 import { buildFacts } from "../../release/mod.ts";
 import { ConfigError, loadConfig, type LoadedConfig } from "../config/config.ts";
-import { nodeId } from "../link/identity.ts";
+import { nodeId, stateFolder } from "../link/identity.ts";
+import { readKept, writeKept } from "../policy/kept_policy.ts";
 import { createNode, type Node, type NodeStatus } from "../node.ts";
 import { raiseConnectionLimit } from "../run/connection_limit.ts";
 import type { Log } from "../world.ts";
@@ -24,17 +26,12 @@ export interface DaemonStatus extends NodeStatus {
   startedAt: number;
   /** Why the last edit of config.yaml is not in use; null: the file is in use as it is. */
   configProblems: readonly string[] | null;
-  /** UTC milliseconds at which a pause ends by itself; null: it does not, or there is none. */
-  pausedUntil: number | null;
 }
 
 /** A second node with the same configuration. */
 export class AlreadyRunning extends Error {
   override readonly name = "AlreadyRunning";
 }
-
-/** The longest that the runtime's timers wait. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Starts the node; it ends the process when it is told to. Throws ConfigError or AlreadyRunning. */
 export async function runDaemon(instance: Instance, env: Env): Promise<void> {
@@ -55,8 +52,6 @@ class Daemon {
   #manager: ServiceManager | null = null;
   #watch: ConfigWatch | null = null;
   #isStopping = false;
-  #pausedUntil: number | null = null;
-  #pauseTimer: ReturnType<typeof setTimeout> | undefined;
   /** Reloads run one after the other. */
   #reloading: Promise<void> = Promise.resolve();
 
@@ -75,9 +70,12 @@ class Daemon {
     if (this.#control === null) throw new AlreadyRunning();
     for (const warning of this.#loaded.warnings) log.warn({}, warning);
     log.info({ version: buildFacts.version, config: configPath }, "starting");
+    const id = await nodeId(configPath, env, as);
+    const kept = join(stateFolder(env), `policy-${id}.json`);
     const node = this.#node = createNode(this.#named(this.#loaded.config), {
       log,
-      nodeId: await nodeId(configPath, env, as),
+      nodeId: id,
+      policyState: { kept: readKept(kept), keep: (state) => writeKept(kept, state) },
     });
     this.#obeySignals();
     this.#watch = new ConfigWatch(configPath, () => this.#loaded.files, () => this.#reload());
@@ -88,8 +86,11 @@ class Daemon {
   #handlers(): Handlers {
     return {
       status: () => this.#status(),
-      pause: (body) => this.#pause((body as { forMs?: unknown }).forMs),
-      resume: () => this.#resume(),
+      pause: (body) => {
+        const { forMs } = body as { forMs?: unknown };
+        this.#node?.pause(typeof forMs === "number" ? Date.now() + forMs : null);
+      },
+      resume: () => this.#node?.resume(),
       reload: async () => {
         await this.#reload();
         return { problems: this.#configProblems };
@@ -108,24 +109,7 @@ class Daemon {
       name: this.#loaded.config.name ?? this.instance.as ?? null,
       startedAt: this.#startedAt,
       configProblems: this.#configProblems,
-      pausedUntil: this.#pausedUntil,
     };
-  }
-
-  #pause(forMs: unknown): void {
-    clearTimeout(this.#pauseTimer);
-    this.#pausedUntil = typeof forMs === "number" ? Date.now() + forMs : null;
-    this.#node?.pause("paused by its owner");
-    this.log.info({ until: this.#pausedUntil }, "paused: takes no new calls");
-    if (typeof forMs !== "number") return;
-    this.#pauseTimer = setTimeout(() => this.#resume(), Math.min(forMs, MAX_TIMER_MS));
-  }
-
-  #resume(): void {
-    clearTimeout(this.#pauseTimer);
-    this.#pausedUntil = null;
-    this.#node?.resume();
-    this.log.info({}, "resumed: takes calls again");
   }
 
   #reload(): Promise<void> {

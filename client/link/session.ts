@@ -1,8 +1,9 @@
 /** Keeps a node connected until it is stopped: dials, serves, backs off, dials again, drains. */
 
-import { CloseCode, type RegisterV2 } from "../../protocol/mod.ts";
+import { CloseCode, type RegisterV2, type Status } from "../../protocol/mod.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
+import type { Pause } from "../policy/gate.ts";
 import type { Runner } from "../run/runner.ts";
 import { pause, type World } from "../world.ts";
 
@@ -29,7 +30,7 @@ export class Session {
   #state: SessionState = "idle";
   #lastProblem: string | null = null;
   #target: SessionTarget;
-  #pauseReason: string | null = null;
+  #pause: Pause | null = null;
   /** UTC milliseconds; null: not connected. */
   #connectedSince: number | null = null;
   /** Ends the wait before the next dial. */
@@ -84,12 +85,18 @@ export class Session {
     this.#connection?.announceOffer();
   }
 
-  /** Asks for no new calls until the pause ends, which null stands for. */
-  announcePause(reason: string | null): void {
-    this.#pauseReason = reason;
-    this.#connection?.announceStatus(
-      reason === null ? { state: "serving" } : { state: "paused", reason },
-    );
+  /** Asks for no new calls until the pause ends, which null stands for. A node that leaves takes none anyway. */
+  announcePause(pause: Pause | null): void {
+    this.#pause = pause;
+    if (this.#stopping.signal.aborted) return;
+    const status = pause === null ? { state: "serving" as const } : this.#statusOf(pause);
+    this.#connection?.announceStatus(status);
+  }
+
+  #statusOf({ reason, untilMs }: Pause): Status {
+    if (untilMs === null) return { state: "paused", reason };
+    const resumesInMs = Math.round(untilMs - this.options.world.todayMs());
+    return { state: "paused", reason, resumes_in_ms: Math.max(0, resumesInMs) };
   }
 
   /** Tells the node's owner something, in the gateway's console; without a connection nothing is sent. */
@@ -200,7 +207,7 @@ export class Session {
     const { register, world } = this.options;
     if (this.#state === "connecting") this.#state = "connected";
     this.#connectedSince = world.todayMs();
-    if (this.#pauseReason !== null) this.announcePause(this.#pauseReason);
+    if (this.#pause !== null) this.announcePause(this.#pause);
     for (const link of this.#leaving) void link.retire();
     const { models, max_parallel, name } = register();
     world.log.info({ server: this.#server(), models, max_parallel, name }, "connected");

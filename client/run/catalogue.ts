@@ -23,12 +23,14 @@ export class Catalogue {
   /**
    * `own`: adapters of the library's user, by the names that they serve. `onWithdrawal` is called
    * when what a provider turned out not to have has changed the models or their capabilities.
+   * `isClosed`: whether the owner's policy keeps an offer in these scopes back now.
    */
   constructor(
     config: NodeConfig,
     own: Readonly<Record<string, Adapter>>,
     private readonly world: World,
     private readonly onWithdrawal: () => void = () => {},
+    private readonly isClosed: (scopes: readonly string[]) => boolean = () => false,
   ) {
     this.#withdrawals = this.#freshWithdrawals();
     this.#providers = config.providers.map((provider, position) =>
@@ -62,7 +64,7 @@ export class Catalogue {
 
   #providerOf(config: ProviderConfig, position: number): Provider {
     const adapter = new providerTypes[config.type](config, this.world);
-    return new Provider(`providers[${position}] ${config.type}`, config, adapter);
+    return new Provider(placeOf(config, position), config, adapter);
   }
 
   #freshWithdrawals(): Withdrawals {
@@ -95,7 +97,7 @@ export class Catalogue {
     ];
     for (const [name, offer] of all) {
       const endpoints = this.#withdrawals.endpointsOf(offer);
-      if (endpoints.length === 0) continue;
+      if (endpoints.length === 0 || this.isClosed(offer.scopes ?? [])) continue;
       offers.set(name, [...offers.get(name) ?? [], { ...offer, endpoints }]);
     }
     const before = JSON.stringify(this.capabilities);
@@ -114,6 +116,11 @@ export class Catalogue {
       [...this.#offers].map(([name, offers]) => [name, capabilitiesOf(offers)]),
     );
   }
+}
+
+/** Where a provider stands in the configuration, for people. */
+export function placeOf({ type }: Pick<ProviderConfig, "type">, position: number): string {
+  return `providers[${position}] ${type}`;
 }
 
 function ownOffer(name: string, adapter: Adapter): Offer {

@@ -15,6 +15,8 @@ export interface Offer {
   adapter: Adapter;
   /** The endpoints at which the model can be called there; at least one. */
   endpoints: readonly Endpoint[];
+  /** The scopes of the owner's policy that it is in, besides the whole node. */
+  scopes?: readonly string[];
   /** Whether a provider of the configuration serves it, rather than an adapter of the library's user. */
   isProvided?: true;
   /** What else is known of the model. */
@@ -103,10 +105,16 @@ export class Provider {
       local,
       adapter: this.adapter,
       isProvided: true,
+      scopes: [this.place, modelScope(this.place, local)],
       endpoints: served.filter((endpoint) => wanted.includes(endpoint)),
       capabilities,
     };
   }
+}
+
+/** Names a provider's model as a scope of the owner's policy; the provider's own scope is its place. */
+export function modelScope(place: string, local: string): string {
+  return `${place}\n${local}`;
 }
 
 function rulesOf({ models }: ProviderConfig): AutoModels {

@@ -6,6 +6,8 @@ import type { Catalogue } from "./catalogue.ts";
 import type { Offer } from "./provider.ts";
 import { type UsageMeter, usageMeter } from "../adapter/usage_meter.ts";
 import { Withdrawals } from "./withdrawals.ts";
+import { type Gate, openGate } from "../policy/gate.ts";
+import { WHOLE_NODE } from "../policy/usage.ts";
 import type { CancelTimer, World } from "../world.ts";
 
 /** One call, as the gateway sent it. */
@@ -58,6 +60,8 @@ export interface FailedCall {
 
 export interface RunnerOptions {
   catalogue: Pick<Catalogue, "get" | "confirmMissing">;
+  /** Holds calls to the owner's policy. Default: there is none. */
+  gate?: Pick<Gate, "pauseOf" | "began" | "ended">;
   maxParallel: number;
   world: Pick<World, "after" | "nowMs" | "todayMs" | "log">;
 }
@@ -71,6 +75,8 @@ interface Run {
   usage: UsageMeter;
   /** Whether an upstream has accepted the request: what fails afterwards is its answer. */
   isAccepted: boolean;
+  /** The scopes of the owner's policy that the offer in use is in. */
+  scopes: readonly string[];
   startedMs: number;
   firstPieceMs: number | null;
   /** Its reason is the failure that the call ends with. */
@@ -92,14 +98,15 @@ export class Runner {
   readonly #runs = new Map<string, Run>();
   #idleWaiters: { link: object | undefined; resolve: () => void }[] = [];
   #isDraining = false;
-  #isPaused = false;
   #maxParallel: number;
   #lastFailure: FailedCall | null = null;
   #served = 0;
   #failed = 0;
+  readonly #gate: NonNullable<RunnerOptions["gate"]>;
 
   constructor(private readonly options: RunnerOptions) {
     this.#maxParallel = options.maxParallel;
+    this.#gate = options.gate ?? openGate;
   }
 
   /** Calls that may run at a time. Those beyond a lower number run on. */
@@ -109,15 +116,6 @@ export class Runner {
 
   set maxParallel(calls: number) {
     this.#maxParallel = calls;
-  }
-
-  /** Whether new calls are refused until further notice. */
-  get isPaused(): boolean {
-    return this.#isPaused;
-  }
-
-  set isPaused(isPaused: boolean) {
-    this.#isPaused = isPaused;
   }
 
   /** The calls that run now, the oldest first. */
@@ -154,15 +152,17 @@ export class Runner {
   take(call: Call, reply: Reply, link: object): void {
     const { world } = this.options;
     const maxParallel = this.#maxParallel;
+    const pause = this.#gate.pauseOf([WHOLE_NODE]);
     if (this.#runs.has(call.id)) {
       world.log.warn({ request_id: call.id }, "ignored a call that is running already");
     } else if (this.#isDraining) {
       reply.busy("this node is draining");
-    } else if (this.#isPaused) {
-      reply.busy("this node is paused");
     } else if (this.#runs.size >= maxParallel) {
       reply.busy(`all ${maxParallel} slots are in use`);
+    } else if (pause !== null) {
+      reply.busy(`this node is paused: ${pause.reason}`);
     } else {
+      this.#gate.began([WHOLE_NODE]);
       const usage = usageMeter(call.endpoint);
       const controller = new AbortController();
       void this.#run({
@@ -171,6 +171,7 @@ export class Runner {
         link,
         usage,
         isAccepted: false,
+        scopes: [WHOLE_NODE],
         startedMs: world.nowMs(),
         firstPieceMs: null,
         controller,
@@ -198,6 +199,18 @@ export class Runner {
     });
     for (const run of this.#runs.values()) {
       if (link === undefined || run.link === link) run.controller.abort(reason);
+    }
+  }
+
+  /**
+   * The owner's policy has closed: calls that it concerns and that have given nothing yet are sent
+   * elsewhere, all of them if `isHard`. Gateways penalise nobody for that.
+   */
+  giveWay(isHard: boolean): void {
+    for (const { scopes, usage, controller } of this.#runs.values()) {
+      if (usage.pieces > 0 && !isHard) continue;
+      const pause = this.#gate.pauseOf(scopes);
+      if (pause !== null) controller.abort(paused(pause.reason));
     }
   }
 
@@ -231,6 +244,8 @@ export class Runner {
     if (outcome.failure?.code === CALLER_GONE && isComplete(run)) delete outcome.failure;
     // Freed only once the upstream has ended, and before the gateway can send the next call.
     this.#runs.delete(call.id);
+    const { promptTokens, completionTokens, tokenEvents } = usage;
+    this.#gate.ended(run.scopes, (promptTokens ?? 0) + (completionTokens ?? tokenEvents));
     if (outcome.failure) reply.fail(outcome.failure, usage);
     else reply.finish(usage);
     this.#report(run, outcome);
@@ -245,6 +260,11 @@ export class Runner {
     let provider: string | undefined;
     for (const offer of offers) {
       if (!offer.endpoints.includes(call.endpoint)) continue;
+      const pause = this.#gate.pauseOf(offer.scopes ?? []);
+      if (pause !== null) {
+        failure ??= paused(pause.reason);
+        continue;
+      }
       provider = offer.provider;
       try {
         await this.#relay(offer, run);
@@ -270,6 +290,9 @@ export class Runner {
   async #relay(offer: Offer, run: Run): Promise<void> {
     const { call, reply, usage, controller: { signal } } = run;
     run.isAccepted = false;
+    const scopes = offer.scopes ?? [];
+    run.scopes = [WHOLE_NODE, ...scopes];
+    this.#gate.began(scopes);
     const onHead = (headers: Record<string, string>) => {
       run.isAccepted = true;
       reply.head(headers);
@@ -314,6 +337,11 @@ export class Runner {
 /** Whether the model has ended its answer. Of several choices, another one may still be written. */
 function isComplete({ usage, call: { bodyText } }: Run): boolean {
   return usage.finishReason !== null && !/"n"\s*:\s*(?:[2-9]|1\d)/.test(bodyText);
+}
+
+/** The owner's policy keeps the call back: another node may take it, and nobody is at fault. */
+function paused(reason: string): UpstreamFailure {
+  return new UpstreamFailure(503, `this node is paused: ${reason}`, { isBusy: true });
 }
 
 function notServed({ model, endpoint }: Call, offers: readonly Offer[]): UpstreamFailure {

@@ -4,7 +4,8 @@ import { type Adapter, type AdapterCall, type Piece, UpstreamFailure } from "../
 import { fixedCatalogue } from "../testing/fixed_catalogue.ts";
 import { FakeWorld, settled } from "../testing/fake_world.ts";
 import type { Offer } from "./provider.ts";
-import { type Call, type Reply, Runner } from "./runner.ts";
+import { openGate } from "../policy/gate.ts";
+import { type Call, type Reply, Runner, type RunnerOptions } from "./runner.ts";
 
 /** One call of an adapter, for the test to answer. */
 interface Upstream {
@@ -62,7 +63,19 @@ class KeptReply implements Reply {
   }
 }
 
-function start({ maxParallel = 2, offers = 1, endpoints = DEFAULT_ENDPOINTS } = {}) {
+interface StartOptions {
+  maxParallel?: number;
+  offers?: number;
+  endpoints?: readonly Endpoint[];
+  gate?: RunnerOptions["gate"];
+  /** Of each offer. */
+  scopes?: readonly (readonly string[])[];
+}
+
+function start(
+  { maxParallel = 2, offers = 1, endpoints = DEFAULT_ENDPOINTS, gate = openGate, scopes = [] }:
+    StartOptions = {},
+) {
   const world = new FakeWorld();
   const logged: object[] = [];
   for (const level of ["info", "warn"] as const) {
@@ -76,8 +89,10 @@ function start({ maxParallel = 2, offers = 1, endpoints = DEFAULT_ENDPOINTS } = 
     local: `local-${i}`,
     endpoints,
     adapter,
+    scopes: scopes[i] ?? [],
   }));
   const runner = new Runner({
+    gate,
     catalogue: fixedCatalogue({ m: offered }, ({ local }) => missing.has(local)),
     maxParallel,
     world,
@@ -475,4 +490,91 @@ describe("a runner", () => {
       expect(JSON.stringify(logged)).not.toContain("a prompt");
     });
   }
+});
+
+describe("the owner's policy", () => {
+  /** A gate whose scopes the test closes; the whole node's is the empty text. */
+  function gated(scopes: readonly string[] = ["p"]) {
+    const closed = new Set<string>();
+    const counted: string[] = [];
+    const started = start({
+      offers: 2,
+      gate: {
+        pauseOf: (asked) =>
+          asked.some((scope) => closed.has(scope))
+            ? { reason: "it is night", untilMs: null }
+            : null,
+        began: (asked) => void counted.push(`began ${asked.join(",")}`),
+        ended: (asked, tokens) => void counted.push(`ended ${asked.join(",")} ${tokens}`),
+      },
+      scopes: [scopes, ["q"]],
+    });
+    return { ...started, closed, counted };
+  }
+
+  test("that closes the node refuses new calls, and lets running ones finish", async () => {
+    const { take, upstream, closed } = gated();
+    const running = take();
+    await settled();
+    closed.add("");
+    expect(take("req-2").said).toEqual(["busy this node is paused: it is night"]);
+    await upstream().say(chunk("a"));
+    await upstream().end();
+    expect(running.said.at(-1)).toBe("finish");
+  });
+
+  test("sends calls that have given nothing elsewhere where they shall move, and lets others finish", async () => {
+    const { take, upstream, closed, runner } = gated();
+    const begun = take();
+    await settled();
+    await upstream().say(chunk("a"));
+    const waiting = take("req-2");
+    await settled();
+    closed.add("");
+    runner.giveWay(false);
+    await upstream(1).end();
+    await upstream().end();
+    expect(waiting.said).toEqual(["fail 503 busy this node is paused: it is night"]);
+    expect(begun.said.at(-1)).toBe("finish");
+  });
+
+  test("ends every call that it concerns where they shall stop", async () => {
+    const { take, upstream, closed, runner } = gated();
+    const begun = take();
+    await settled();
+    await upstream().say(chunk("a"));
+    runner.giveWay(true);
+    closed.add("p");
+    runner.giveWay(true);
+    await upstream().end();
+    expect(begun.said.at(-1)).toBe("fail 503 busy this node is paused: it is night");
+  });
+
+  test("that closes a provider leaves its calls to the next one", async () => {
+    const { take, upstream, closed } = gated();
+    closed.add("p");
+    const reply = take();
+    await settled();
+    await upstream(0, 1).say(chunk("a"));
+    await upstream(0, 1).end();
+    expect(reply.said.at(-1)).toBe("finish");
+  });
+
+  test("that closes every provider of the model bounces the call", async () => {
+    const { take, closed } = gated();
+    closed.add("p").add("q");
+    const reply = take();
+    await settled();
+    expect(reply.said).toEqual(["fail 503 busy this node is paused: it is night"]);
+  });
+
+  test("is told of each call once, and of its tokens in the scopes that answered", async () => {
+    const { take, upstream, counted } = gated();
+    take();
+    await settled();
+    await upstream().say(chunk("a"));
+    await upstream().say(JSON.stringify({ usage: { prompt_tokens: 5, completion_tokens: 4 } }));
+    await upstream().end();
+    expect(counted).toEqual(["began ", "began p", "ended ,p 9"]);
+  });
 });

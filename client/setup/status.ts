@@ -122,15 +122,15 @@ function screenOf(found: DaemonStatus, nowMs: number): string {
 }
 
 function linkOf(
-  { state, isPaused, pausedUntil, connectedSince, lastProblem }: DaemonStatus,
+  { state, pause, connectedSince, lastProblem }: DaemonStatus,
   nowMs: number,
 ): string {
   if (state !== "connected") return lastProblem === null ? state : `${state}: ${lastProblem}`;
   const since = connectedSince === null ? "" : ` for ${lengthOf(nowMs - connectedSince)}`;
-  if (!isPaused) return `connected${since}`;
-  return pausedUntil === null
-    ? `connected${since}, paused`
-    : `connected${since}, paused for ${lengthOf(pausedUntil - nowMs)} more`;
+  if (pause === null) return `connected${since}`;
+  const { reason, untilMs } = pause;
+  const rest = untilMs === null ? "" : `, for ${lengthOf(untilMs - nowMs)} more`;
+  return `connected${since}, takes no calls: ${reason}${rest}`;
 }
 
 function lastErrorOf({ lastFailure }: DaemonStatus, nowMs: number): string {

@@ -1,0 +1,35 @@
+/** The memory of NVIDIA's graphics processors, as their driver's own tool prints it. */
+
+import { output } from "./command.ts";
+import type { GpuMemory } from "./machine.ts";
+
+const MIB = 2 ** 20;
+
+/** Null: there is no such driver. */
+export async function nvidiaMemory(
+  own: ReadonlySet<number>,
+  tool = "nvidia-smi",
+): Promise<GpuMemory | null> {
+  const query = (what: string, format = "csv,noheader,nounits") =>
+    output(tool, `--query-${what}`, `--format=${format}`);
+  const [gpus, processes] = await Promise.all([
+    query("gpu=memory.total,memory.used"),
+    query("compute-apps=pid,used_gpu_memory"),
+  ]);
+  const rows = gpus === null ? [] : numbersOf(gpus);
+  if (rows.length === 0) return null;
+  const ownRows = numbersOf(processes ?? "").filter(([pid]) => own.has(pid));
+  return {
+    totalBytes: rows.reduce((sum, [total]) => sum + total * MIB, 0),
+    usedBytes: rows.reduce((sum, [, used]) => sum + used * MIB, 0),
+    ownBytes: ownRows.reduce((sum, [, used]) => sum + used * MIB, 0),
+  };
+}
+
+/** The lines that hold two numbers; others, such as `[N/A]`, are left out. */
+function numbersOf(text: string): [number, number][] {
+  return text.split("\n").flatMap((line) => {
+    const [first, second] = line.split(",").map((cell) => Number.parseFloat(cell));
+    return Number.isFinite(first) && Number.isFinite(second) ? [[first!, second!]] : [];
+  });
+}

@@ -1,0 +1,76 @@
+/** What was used of an owner's allowances: tokens of the day, calls of the last hour. */
+
+import { nextMidnight, type ToLocal } from "./calendar.ts";
+import type { Used } from "./condition.ts";
+
+const HOUR_MS = 60 * 60_000;
+
+/** What outlasts a restart of the node. */
+export interface KeptUsage {
+  /** When it was kept, in UTC milliseconds: tokens of another day do not count. */
+  atMs: number;
+  tokens: Record<string, number>;
+}
+
+/** The scope of everything that the node serves. */
+export const WHOLE_NODE = "";
+
+export class Usage {
+  #day: { date: number; endsMs: number } | null = null;
+  #tokens = new Map<string, number>();
+  /** When the calls of the last hour began, in UTC milliseconds, oldest first. */
+  readonly #calls = new Map<string, number[]>();
+
+  constructor(
+    private readonly world: { todayMs(): number; toLocal: ToLocal },
+    kept: KeptUsage | null = null,
+  ) {
+    if (kept === null) return;
+    this.#turnDay(kept.atMs);
+    this.#tokens = new Map(Object.entries(kept.tokens));
+  }
+
+  /** A call begins in these scopes, one inside the other. */
+  began(scopes: readonly string[]): void {
+    const nowMs = this.world.todayMs();
+    for (const scope of scopes) {
+      const calls = this.#recent(scope, nowMs);
+      calls.push(nowMs);
+      this.#calls.set(scope, calls);
+    }
+  }
+
+  ended(scopes: readonly string[], tokens: number): void {
+    this.#turnDay(this.world.todayMs());
+    for (const scope of scopes) this.#tokens.set(scope, (this.#tokens.get(scope) ?? 0) + tokens);
+  }
+
+  of(scope: string): Used {
+    const nowMs = this.world.todayMs();
+    const day = this.#turnDay(nowMs);
+    const calls = this.#recent(scope, nowMs);
+    return {
+      tokensToday: this.#tokens.get(scope) ?? 0,
+      callsThisHour: calls.length,
+      dayEndsMs: day.endsMs,
+      hourEndsMs: (calls[0] ?? nowMs) + HOUR_MS,
+    };
+  }
+
+  get kept(): KeptUsage {
+    return { atMs: this.world.todayMs(), tokens: Object.fromEntries(this.#tokens) };
+  }
+
+  #turnDay(nowMs: number): { date: number; endsMs: number } {
+    const { toLocal } = this.world;
+    const { date } = toLocal(nowMs);
+    // The end is checked too: a clock that was set back or forth may show the same date.
+    if (this.#day?.date === date && nowMs < this.#day.endsMs) return this.#day;
+    if (this.#day !== null) this.#tokens.clear();
+    return this.#day = { date, endsMs: nextMidnight(nowMs, toLocal) };
+  }
+
+  #recent(scope: string, nowMs: number): number[] {
+    return (this.#calls.get(scope) ?? []).filter((atMs) => atMs > nowMs - HOUR_MS && atMs <= nowMs);
+  }
+}
