@@ -158,7 +158,8 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   };
   return {
     start: () => {
-      void gate.start();
+      // A policy may be closed from the beginning, which is no change.
+      void gate.start().then(policyChanged);
       session.start();
       modelWatch.start();
     },

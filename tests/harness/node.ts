@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { ProviderConfig } from "../../client/config/config.ts";
+import type { PolicyConfig } from "../../client/config/policy_shape.ts";
 import type { NodeView } from "../../api/mod.ts";
 import { Program } from "../../scripts/program.ts";
 import { at } from "../../scripts/root.ts";
@@ -17,6 +18,8 @@ export interface NodeOptions {
   serverUrls?: readonly string[];
   clientToken: string;
   providers: ProviderConfig[];
+  /** On which terms its owner lends it. Default: always. */
+  policy?: PolicyConfig;
   /** Default 3. */
   maxParallel?: number;
   /** What the gateway lists it as; default: the machine's name. */
@@ -86,6 +89,7 @@ function writeConfig(folder: string, options: NodeOptions): string {
     ...(options.serverUrls === undefined ? {} : { server_urls: options.serverUrls }),
     max_parallel: options.maxParallel ?? 3,
     ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.policy === undefined ? {} : { policy: options.policy }),
     providers: options.providers,
   };
   writeFileSync(file, stringify(config));

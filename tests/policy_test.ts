@@ -1,0 +1,135 @@
+/** A node obeys its owner: real processes, whose policy asks the real machine. */
+
+import { beforeAll, expect, test } from "bun:test";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import type { NodeView } from "../api/mod.ts";
+import type { PolicyConfig } from "../client/config/policy_shape.ts";
+import { type Account, createAccount } from "./harness/account.ts";
+import { chat, hello } from "./harness/api.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { listNodes, startNode } from "./harness/node.ts";
+import { startUpstream, type Upstream } from "./harness/upstream.ts";
+import { until } from "./harness/wait.ts";
+
+let gateway: Gateway;
+let owner: Account;
+let upstream: Upstream;
+let folder: string;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  owner = await createAccount(gateway);
+  upstream = startUpstream();
+  folder = mkdtempSync(join(tmpdir(), "co-link-policy-"));
+  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+}, 60_000);
+
+/** A node of its own, which serves these models on these terms. */
+async function lend(name: string, models: string[], policy: PolicyConfig) {
+  const node = await startNode({
+    gateway,
+    clientToken: owner.clientToken,
+    name,
+    policy,
+    providers: [{
+      type: "openai",
+      base_url: upstream.url,
+      models: models.map((local) => ({ local })),
+    }],
+  });
+  const view = async () => (await listNodes(gateway)).find((one) => one.name === name);
+  const shows = (what: string, isShown: (view: NodeView) => boolean) =>
+    until(`${name} ${what}`, async () => {
+      const found = await view();
+      return found !== undefined && isShown(found) && found;
+    });
+  const isPaused = () => shows("is paused", ({ state }) => state === "paused");
+  const isServing = () => shows("serves", ({ state }) => state === "ready");
+  return { node, isPaused, isServing };
+}
+
+test("a program that the owner gives way to pauses the node for as long as it runs", async () => {
+  const program = join(folder, "some-game");
+  copyFileSync(Bun.which("sleep")!, program);
+  const { isPaused, isServing, node } = await lend("gamer", ["g"], {
+    busy_programs: ["some-game"],
+    hold: "1s",
+  });
+  await isServing();
+  const game = Bun.spawn([program, "600"]);
+  endAfterTests(() => game.kill());
+  expect(await isPaused()).toMatchObject({
+    pause_reason: "the owner's own programs come first",
+    penalized: false,
+  });
+  expect((await chat(gateway, owner.apiToken, hello("g"))).status).toBe(503);
+  game.kill();
+  await isServing();
+  expect((await chat(gateway, owner.apiToken, hello("g"))).status).toBe(200);
+  expect(node.log.join("\n")).toContain("takes no calls: the owner's own programs come first");
+}, 60_000);
+
+test("another policy in config.yaml holds without another connection", async () => {
+  const { isPaused, isServing, node } = await lend("editor", ["e"], {
+    pause_file: join(folder, "p"),
+  });
+  const { connected_at: before } = await isServing();
+  const config = parse(await Bun.file(node.configFile).text()) as Record<string, unknown>;
+  const weekday = new Date().getDay();
+  const days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+  // Neither today nor tomorrow, whenever the test runs.
+  config.policy = { hours: [days[(weekday + 3) % 7]] };
+  writeFileSync(node.configFile, stringify(config));
+  const paused = await isPaused();
+  expect(paused.pause_reason).toBe("outside the owner's hours");
+  expect(paused.paused_until).toBeGreaterThan(Date.now() + 24 * 60 * 60_000);
+  delete config.policy;
+  writeFileSync(node.configFile, stringify(config));
+  expect((await isServing()).connected_at).toBe(before);
+}, 60_000);
+
+test(
+  "tokens of the day are counted from answers, and close the node once they are used up",
+  async () => {
+    const { isPaused, isServing, node } = await lend("frugal", ["f"], { tokens_per_day: 1 });
+    await isServing();
+    expect((await chat(gateway, owner.apiToken, hello("f"))).status).toBe(200);
+    expect((await isPaused()).pause_reason).toBe("today's tokens are used up");
+    expect(await node.stop()).toBe(0);
+  },
+  60_000,
+);
+
+test(
+  "calls move to another node while one is paused again and again, and none fails or costs a penalty",
+  async () => {
+    const file = join(folder, "flip");
+    const flipped = await lend("flipped", ["m"], { pause_file: file, yield: "move" });
+    const steady = await lend("steady", ["m"], {});
+    await Promise.all([flipped.isServing(), steady.isServing()]);
+    const statuses = new Map<number, number>();
+    let isOver = false;
+    const callers = Array.from({ length: 3 }, async () => {
+      while (!isOver) {
+        const { status } = await chat(gateway, owner.apiToken, hello("m"));
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    });
+    for (let flip = 0; flip < 3; flip++) {
+      writeFileSync(file, "");
+      expect((await flipped.isPaused()).pause_reason)
+        .toBe("another program of the owner's asks for a pause");
+      rmSync(file);
+      await flipped.isServing();
+    }
+    isOver = true;
+    await Promise.all(callers);
+    expect([...statuses.keys()]).toEqual([200]);
+    expect((await listNodes(gateway)).flatMap(({ penalties }) => penalties)).toEqual([]);
+  },
+  60_000,
+);
