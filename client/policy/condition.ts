@@ -46,7 +46,7 @@ export interface Breach {
 }
 
 /** `unknown`: the machine cannot tell. */
-export type Finding = Breach | "holds" | "unknown";
+type Finding = Breach | "holds" | "unknown";
 
 export type ConditionKey = keyof PolicyConditions;
 export type ProbeKey = "power" | "idleMs" | "programs" | "gpuMemory" | "otherCpuLoad";
@@ -59,7 +59,7 @@ interface Row<Key extends ConditionKey> {
   find(value: PolicyConditions[Key], reading: Reading, used: Used): Finding;
 }
 
-export const conditionRows: { readonly [Key in ConditionKey]: Row<Key> } = Object.freeze({
+const conditionRows: { readonly [Key in ConditionKey]: Row<Key> } = Object.freeze({
   hours: {
     find(texts, { nowMs, toLocal }) {
       const hours = texts.map((text) => parseHours(text)!);
