@@ -97,7 +97,7 @@ const dialects: Readonly<Record<Endpoint, Dialect>> = {
     events: `event: response.created\ndata: {"type":"response.created","sequence_number":7}\n\n` +
       `event: response.completed\ndata: {"type":"response.completed","sequence_number":8}\n\n`,
     broken:
-      /event: error\ndata: {"type":"error","code":"upstream_error","message":"[^"]+","param":null,"sequence_number":8}\n\n$/,
+      /event: error\ndata: {"type":"error","code":"upstream_error","message":"[^"]+","param":null,"sequence_number":8,"error":\{"type":"server_error","code":"upstream_error","message":"[^"]+","param":null\}\}\n\n$/,
   },
   [Endpoint.messages]: {
     body: { max_tokens: 9, messages: turns },

@@ -68,7 +68,7 @@ const missing = `## What is missing for the last two
 - **Audio answers** (speech). Nodes answer with JSON or events of JSON. HEAD would have to carry the
   content type, and the ledger the cost of audio.
 - **Image generation** takes and returns JSON. It needs what \`/v1/rerank\` needed, a row in the table
-  of each end, and an answer limit above 8 MiB for several large images.`;
+  of each end.`;
 
 /** What real programs can do. */
 function programsSection(results: readonly ClientResult[]): string[] {

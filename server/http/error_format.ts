@@ -63,8 +63,12 @@ export const openAiResponses: ErrorFormat = Object.freeze({
   body: openAiBody,
   event(body: string, before: string | Uint8Array): string {
     const { error } = JSON.parse(body) as { error?: Partial<ErrorContent> };
-    const { code = null, message = "The model server failed", param = null } = error ?? {};
-    const event = { type: "error", code, message, param, sequence_number: nextNumber(before) };
+    const { type = "server_error", message = "The model server failed" } = error ?? {};
+    const { code = null, param = null } = error ?? {};
+    const sequence_number = nextNumber(before);
+    // Some clients read the members of OpenAI's specification, others the object that OpenAI's servers send.
+    const content = { type, code: code ?? type, message, param };
+    const event = { type: "error", code, message, param, sequence_number, error: content };
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`;
   },
 });

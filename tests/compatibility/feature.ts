@@ -9,6 +9,11 @@ export type Client =
   | "openai (Python)"
   | "@anthropic-ai/sdk"
   | "ai"
+  | "@ai-sdk/anthropic 2"
+  | "@ai-sdk/anthropic 3"
+  | "@ai-sdk/openai"
+  | "@ai-sdk/openai 2"
+  | "@ai-sdk/openai 3"
   | "@langchain/openai";
 
 /** The provider types. */

@@ -21,6 +21,13 @@ export const responseErrorShape = z.strictObject({
   message: z.string().min(1),
   param: z.string().nullable(),
   sequence_number: z.int(),
+  // As OpenAI's servers send it; the members beside it are the specification's.
+  error: z.strictObject({
+    type: z.string().min(1),
+    code: z.string(),
+    message: z.string().min(1),
+    param: z.string().nullable(),
+  }),
 });
 
 /** An error body for Anthropic's clients. */

@@ -116,7 +116,7 @@ describe("a stream whose node thinks", () => {
       Endpoint.responses,
       { input: "x" },
       `{"error":{"message":"no","param":"input","code":"too_long"}}`,
-      `event: error\ndata: {"type":"error","code":"too_long","message":"no","param":"input","sequence_number":0}\n\n`,
+      `event: error\ndata: {"type":"error","code":"too_long","message":"no","param":"input","sequence_number":0,"error":{"type":"server_error","code":"too_long","message":"no","param":"input"}}\n\n`,
     ],
     [
       Endpoint.messages,

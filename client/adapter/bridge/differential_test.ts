@@ -1,7 +1,8 @@
-/** Each recorded stream says the same to the official SDKs, read directly and through every bridge. */
+/** Each recorded stream says the same to the official SDKs, read directly and through every bridge, however its bytes are cut. */
 
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "bun:test";
+import fc from "fast-check";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import OpenAI from "openai";
@@ -9,17 +10,17 @@ import { Endpoint } from "../../../protocol/mod.ts";
 import { callOf, textsOf } from "../../testing/adapter_call.ts";
 import { eventStream } from "../../testing/stub_upstream.ts";
 import { realWorld } from "../../world.ts";
-import type { Adapter } from "../adapter.ts";
+import { type Adapter, UpstreamFailure } from "../adapter.ts";
 import { ClaudeAdapter } from "../claude.ts";
 import { OpenAiAdapter } from "../openai.ts";
 import { frameEvent } from "../sse/event_text.ts";
 
 const folder = join(import.meta.dir, "..", "recorded");
 
+const streams = readdirSync(folder).filter((name) => name.endsWith(".sse"));
+
 /** Without streams that fail, and those that only the node understands, not the SDK. */
-const names = readdirSync(folder).filter((name) =>
-  name.endsWith(".sse") && !/cut-off|error|unnamed|message-start/.test(name)
-);
+const names = streams.filter((name) => !/cut-off|error|unnamed|message-start/.test(name));
 
 /** An answer's content in no dialect. */
 interface Content {
@@ -39,19 +40,19 @@ const dialectOf = (name: string): BridgedEndpoint =>
     ? Endpoint.chat
     : Endpoint.responses;
 
-/** An adapter whose provider has only the recorded answer's endpoint. */
-function adapterOver(name: string): Adapter {
+/** An adapter whose provider has only the recorded answer's endpoint, and sends the answer in these parts. */
+function adapterOver(name: string, parts: readonly Uint8Array[]): Adapter {
   const dialect = dialectOf(name);
   const fetch = (url: string) =>
     Promise.resolve(
       `/v1${new URL(url).pathname.slice("/v1".length)}` === dialect
-        ? eventStream([readFileSync(join(folder, name))])
+        ? eventStream(parts)
         : new Response("404 page not found", { status: 404 }),
     );
   const options = { base_url: "http://127.0.0.1:9/v1" };
   return dialect === Endpoint.messages
-    ? new ClaudeAdapter(options, { ...realWorld, fetch })
-    : new OpenAiAdapter(options, { ...realWorld, fetch });
+    ? new ClaudeAdapter(options, { ...realWorld, fetch, todayMs: () => 0 })
+    : new OpenAiAdapter(options, { ...realWorld, fetch, todayMs: () => 0 });
 }
 
 const bodies: Readonly<Record<BridgedEndpoint, object>> = {
@@ -63,11 +64,15 @@ const bodies: Readonly<Record<BridgedEndpoint, object>> = {
   [Endpoint.responses]: { input: "hi" },
 };
 
+function callAt(endpoint: BridgedEndpoint, stream: boolean) {
+  const bodyText = JSON.stringify({ model: "pro", ...bodies[endpoint] });
+  return callOf({ endpoint, model: "m", askedModel: "pro", bodyText, stream });
+}
+
 /** The answer as a caller of the endpoint receives it, in its HTTP framing. */
 async function answerOf(name: string, endpoint: BridgedEndpoint, stream: boolean) {
-  const bodyText = JSON.stringify({ model: "pro", ...bodies[endpoint] });
-  const call = callOf({ endpoint, model: "m", askedModel: "pro", bodyText, stream });
-  const texts = await Array.fromAsync(textsOf(adapterOver(name).answer(call)));
+  const adapter = adapterOver(name, [readFileSync(join(folder, name))]);
+  const texts = await Array.fromAsync(textsOf(adapter.answer(callAt(endpoint, stream))));
   if (!stream) return Response.json(JSON.parse(texts[0]!));
   const done = endpoint === Endpoint.chat ? ["data: [DONE]\n\n"] : [];
   return eventStream([...texts.map((text) => frameEvent(endpoint, text)), ...done]);
@@ -204,6 +209,52 @@ for (const name of names) {
         const content = await readers[endpoint](answer, stream);
         expect([endpoint, stream, content]).toEqual([endpoint, stream, direct]);
       }
+    }
+  });
+}
+
+/** In the soak, each cut is tried, and random ones as often as that says. */
+const isSoak = process.env.COLINK_TEST_PROPERTY_RUNS !== undefined;
+const SAMPLE = { seed: 12, numRuns: 5 };
+
+/** Generated ids, which are random. */
+const GENERATED_ID = /[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f-]{20,}/g;
+
+/** What a caller gets of the stream in these parts, its end or failure included. */
+async function receivedFrom(name: string, endpoint: BridgedEndpoint, parts: Uint8Array[]) {
+  const received: string[] = [];
+  try {
+    const answer = adapterOver(name, parts).answer(callAt(endpoint, true));
+    for await (const text of textsOf(answer)) received.push(text);
+  } catch (failure) {
+    if (!(failure instanceof UpstreamFailure)) throw failure;
+    received.push(`${failure.code} ${failure.message}`);
+  }
+  const ids = new Map<string, number>();
+  return received.join("\n").replaceAll(GENERATED_ID, (id) => {
+    if (!ids.has(id)) ids.set(id, ids.size);
+    return `id-${ids.get(id)}`;
+  });
+}
+
+function cutAt(wire: Uint8Array, cuts: readonly number[]): Uint8Array[] {
+  const marks = [0, ...[...cuts].sort((a, b) => a - b), wire.length];
+  return marks.slice(1).map((to, i) => wire.subarray(marks[i], to));
+}
+
+for (const name of streams) {
+  test(`${name} gives each endpoint's callers the same, wherever its bytes are cut`, async () => {
+    const wire = new Uint8Array(readFileSync(join(folder, name)));
+    for (const endpoint of [Endpoint.chat, Endpoint.messages, Endpoint.responses] as const) {
+      const whole = await receivedFrom(name, endpoint, [wire]);
+      const expectSame = async (cuts: readonly number[]) =>
+        expect([endpoint, cuts, await receivedFrom(name, endpoint, cutAt(wire, cuts))])
+          .toEqual([endpoint, cuts, whole]);
+      const everywhere = Array.from({ length: wire.length - 1 }, (_, i) => i + 1);
+      await expectSame(everywhere);
+      if (isSoak) { for (const cut of everywhere) await expectSame([cut]); }
+      const cuts = fc.uniqueArray(fc.integer({ min: 1, max: wire.length - 1 }), { maxLength: 4 });
+      await fc.assert(fc.asyncProperty(cuts, expectSame), isSoak ? {} : SAMPLE);
     }
   });
 }
