@@ -118,7 +118,12 @@ export class GatheredAnswer implements AnswerSink {
 
   /** Gives the caller what it has not got yet of an answer without a flaw. */
   end(): void {
-    if (this.#check === null) return this.writer.whole(this.#take());
+    if (this.#check === null) {
+      const counted = this.#heldBytes;
+      const whole = this.#take();
+      this.writer.hold(whole.length - counted);
+      return this.writer.whole(whole);
+    }
     this.writer.hold(LAST_BRACE.length);
     this.writer.data(LAST_BRACE, NO_SOURCE);
     this.writer.end();

@@ -28,6 +28,9 @@ export interface InboundCallParts {
   onEnd: () => void;
 }
 
+/** Beyond so many of the largest frames, no more is kept of one node's answers in wire v1 for callers who do not read. */
+const FRAMES_PER_NODE = 2;
+
 const encoder = new TextEncoder();
 const MAX_REFUSAL_STATUS = 498;
 
@@ -36,17 +39,22 @@ export class InboundCall implements AttemptSink {
   #running: RunningAttempt | null = null;
   #cancelGrace: () => void = () => {};
   readonly #startedMs: number;
+  /** Bytes beyond the peer's credit, which count against the node: only wire v1 makes them. */
+  #keptBytes = 0;
 
   constructor(
     stream: number,
     private readonly lease: Lease,
-    credit: number,
+    private readonly credit: number,
     private readonly parts: InboundCallParts,
     private readonly config: InboundCallConfig,
   ) {
     this.#startedMs = parts.clock.monotonic();
     const terms = { windowBytes: credit, maxFrameBytes: MAX_FRAME_BYTES, takesPacks: false };
-    this.#writer = new AnswerWriter(stream, terms, parts, parts.onEnd);
+    this.#writer = new AnswerWriter(stream, terms, parts, () => {
+      this.#count();
+      parts.onEnd();
+    });
   }
 
   /** Sends the call to its node. */
@@ -61,11 +69,13 @@ export class InboundCall implements AttemptSink {
   grant(bytes: number): void {
     this.#running?.consumed(bytes);
     this.#writer.grant(bytes);
+    this.#count();
   }
 
   /** The peer or its caller is gone. The slot is held until the node confirms that it has stopped. */
   cancel(): void {
     this.#writer.discard();
+    this.#count();
     if (this.#running === null) return;
     this.#running.cancel();
     this.#cancelGrace();
@@ -83,8 +93,12 @@ export class InboundCall implements AttemptSink {
 
   data(piece: string | Uint8Array): void {
     this.#writer.write(typeof piece === "string" ? encoder.encode(piece) : piece);
+    this.#count();
     // Only a node of wire v1 sends more than it was granted.
-    if (this.#writer.unsentBytes <= this.config.maxFrameBytes) return;
+    const { maxFrameBytes } = this.config;
+    const isKept = this.#writer.unsentBytes <= maxFrameBytes &&
+      (this.#keptBytes === 0 || this.lease.node.keptBytes <= FRAMES_PER_NODE * maxFrameBytes);
+    if (isKept) return;
     this.#fail({ code: 502, message: "The caller reads too slowly", fault: "gateway" });
     this.cancel();
   }
@@ -143,6 +157,12 @@ export class InboundCall implements AttemptSink {
 
   #fail(failure: PeerFailure): void {
     this.#writer.fail({ ...failure, tally: this.#tally() });
+  }
+
+  #count(): void {
+    const kept = Math.max(0, this.#writer.unsentBytes - this.credit);
+    this.lease.node.keep(kept - this.#keptBytes);
+    this.#keptBytes = kept;
   }
 
   /** The node is done with the call, or is given up. */

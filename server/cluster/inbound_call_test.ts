@@ -136,6 +136,23 @@ describe("the answer to a peer", () => {
   });
 });
 
+test("answers of one node that wait for callers who do not read are bounded together", () => {
+  // As much as its other calls may keep.
+  const others = 2 * MAX_KEPT_BYTES - 10;
+  node.keep(others);
+  sink.data(new Uint8Array(CREDIT));
+  sink.data(new Uint8Array(CREDIT + 10));
+  expect(node.keptBytes).toBe(others + 10);
+  call.grant(CREDIT);
+  expect(node.keptBytes).toBe(others + 6);
+  sink.data(new Uint8Array(4));
+  expect(types()).not.toContain("error");
+  sink.data(new Uint8Array(1));
+  expect(frames.at(-1)).toMatchObject({ type: "error", data: { code: 502, fault: "gateway" } });
+  // What waited was discarded, and counts no longer.
+  expect(node.keptBytes).toBe(others);
+});
+
 describe("a refusal for a peer", () => {
   test("with the upstream's own body is an answer with its status", () => {
     sink.fail({ kind: "answered", status: 400, headers: { a: "b" }, body: "no" });

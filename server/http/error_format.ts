@@ -67,7 +67,7 @@ export const openAiResponses: ErrorFormat = Object.freeze({
     const { code = null, param = null } = error ?? {};
     const sequence_number = nextNumber(before);
     // Some clients read the members of OpenAI's specification, others the object that OpenAI's servers send.
-    const content = { type, code: code ?? type, message, param };
+    const content = { type, code: String(code ?? type), message, param };
     const event = { type: "error", code, message, param, sequence_number, error: content };
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`;
   },

@@ -88,8 +88,27 @@ test("an upstream error of any shape ends a stream of responses", () => {
       message: expect.any(String),
       param: null,
       sequence_number: 0,
+      error: {
+        type: "server_error",
+        code: "server_error",
+        message: expect.any(String),
+        param: null,
+      },
     });
   }
+});
+
+test("the error that ends a stream of responses says the same in both of the shapes that clients read", () => {
+  const error = { type: "too_long", code: 7, message: "no", param: "input" };
+  const event = openAiResponses.event(JSON.stringify({ error }), "");
+  expect(JSON.parse(event.split("data: ")[1]!)).toEqual({
+    type: "error",
+    code: 7,
+    message: "no",
+    param: "input",
+    sequence_number: 0,
+    error: { ...error, code: "7" },
+  });
 });
 
 test("the error that ends a stream of responses is numbered after the last event before it", () => {
