@@ -11,14 +11,27 @@ import { ColinkError } from "../base/error.ts";
 import type { HeldBody } from "./body_budget.ts";
 import { isEncoding, roomsFor, unpack } from "./unpack.ts";
 
-/** Checks a body; a promise for a long one. Throws invalid_json, body_too_deep or invalid_request. */
+/** Smaller bodies may share their buffer with others. */
+const LARGE_BYTES = 64 * 1024;
+
+/** Checks a body; a promise for a long one. Throws invalid_json, body_too_deep or invalid_request, and then the bytes are gone. */
 export function checkedBody(received: Uint8Array): CallBody | Promise<CallBody> {
+  const refuse = (error: unknown) => {
+    freeNow(received);
+    return refuseBody(error);
+  };
   try {
     const body = CallBody.inSlices(received);
-    return body instanceof Promise ? body.catch(refuseBody) : body;
+    return body instanceof Promise ? body.catch(refuse) : body;
   } catch (error) {
-    return refuseBody(error);
+    return refuse(error);
   }
+}
+
+/** Frees a large body without waiting for the collector, which lets a dozen of them lie about. */
+function freeNow({ buffer, byteLength }: Uint8Array): void {
+  const isOwn = byteLength >= LARGE_BYTES && buffer.byteLength < 2 * byteLength;
+  if (isOwn && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 function refuseBody(error: unknown): never {

@@ -151,6 +151,20 @@ describe("a body that costs much", () => {
       .rejects.toMatchObject({ code: "account_bodies_full" });
   });
 
+  test("is freed at once when it is refused, unless others may share its buffer", async () => {
+    const padding = "x".repeat(300_000);
+    for (const text of [`["${padding}"]`, `{"a":"${padding}"`, `{"a":"${padding}",}`]) {
+      const bytes = new TextEncoder().encode(text);
+      await expect((async () => await checkedBody(bytes))()).rejects.toThrow();
+      expect(bytes.byteLength).toBe(0);
+    }
+    const whole = new TextEncoder().encode(`["${padding}"]["x"]`);
+    for (const part of [whole.subarray(whole.byteLength - 5), whole.subarray(0, 1000)]) {
+      expect(() => checkedBody(part)).toThrow();
+      expect(part.byteLength).toBeGreaterThan(0);
+    }
+  });
+
   test("is refused for its many members with their limit", async () => {
     const members = (count: number, name: (i: number) => string) =>
       checkedBody(
