@@ -153,17 +153,19 @@ for (const [endpoint, dialect] of Object.entries(dialects) as [Endpoint, Dialect
       });
     });
 
-    test("relays an upstream's error response unchanged", async () => {
+    test("relays an upstream's error response unchanged, with the request's id where its API has one", async () => {
       const { node, model } = await join(endpoint);
       const answer = post(endpoint, { ...dialect.body, model });
       const { stream } = await node.nextCall();
       node.head(stream, 422, { "x-ratelimit-remaining-tokens": "7", "request-id": "req_upstream" });
-      node.data(stream, `{ "error": { "message": "no", "details": [1.0] } }`);
+      const error = `"error": { "message": "no", "details": [1.0] }`;
+      node.data(stream, `{ ${error} }`);
       node.finish(stream);
       const { status, text, headers } = await answer;
+      const id = `"request_id":"${headers.get("x-request-id")}",`;
       expect({ status, text }).toEqual({
         status: 422,
-        text: `{ "error": { "message": "no", "details": [1.0] } }`,
+        text: endpointSpecs[endpoint].api === "anthropic" ? `{${id} ${error} }` : `{ ${error} }`,
       });
       expect(headers.get("x-ratelimit-remaining-tokens")).toBe("7");
       expect(headers.get("x-upstream-request-id")).toBe("req_upstream");
