@@ -471,7 +471,7 @@ describe("a stored response", () => {
     const { model, id } = await stored();
     const stranger = await createAccount(gateway);
     const answer = await goOn(model, id, stranger.apiToken);
-    expect(answer.status).toBe(404);
+    expect(answer.status).toBe(400);
     expect(answer.json.error).toMatchObject({
       param: "previous_response_id",
       code: "previous_response_not_found",
@@ -484,7 +484,7 @@ describe("a stored response", () => {
     node.socket.close();
     await until("the node has left", async () => (await node.view()) === undefined);
     const answer = await goOn(model, id);
-    expect(answer.status).toBe(404);
+    expect(answer.status).toBe(400);
     expect(answer.json.error.message).toContain("is away");
     expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
   });
@@ -498,15 +498,15 @@ describe("a stored response", () => {
     expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
   });
 
-  test("unknown to the gateway is a 404 on every route", async () => {
+  test("unknown to the gateway is a 400 that names the field, and cannot be fetched", async () => {
     const { model } = await join(Endpoint.responses);
     const kept = await post(Endpoint.responses, { model, input: "x", conversation: "conv_1" });
-    expect(kept.status).toBe(404);
+    expect(kept.status).toBe(400);
     expect(kept.json.error).toMatchObject({
       param: "conversation",
       code: "previous_response_not_found",
     });
-    expect((await goOn(model, "resp_never")).status).toBe(404);
+    expect((await goOn(model, "resp_never")).status).toBe(400);
     for (const path of ["resp_1", "resp_1/input_items"]) {
       const answer = await ask(`${gateway.url}/v1/responses/${path}`, { token: account.apiToken });
       expect(answer.status).toBe(404);

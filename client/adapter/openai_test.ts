@@ -384,6 +384,8 @@ test("error bodies of every shape keep their status and message", async () => {
     [{ object: "error", message: "m3", code: 400 }, "m3"],
     [{ detail: [{ loc: ["body"], msg: "m4" }, { msg: "m5" }] }, "m4; m5"],
     [{ detail: "m6" }, "m6"],
+    // Gemini.
+    [[{ error: { code: 400, message: "m7", status: "INVALID_ARGUMENT" } }], "m7"],
     [{}, "HTTP 422"],
   ];
   for (const [body, message] of bodies) {

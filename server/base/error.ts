@@ -54,7 +54,8 @@ export const errorKinds: { readonly [C in ErrorCode]: ErrorKind } = Object.freez
   origin_refused: kind(403, "never", "rejected"),
   model_not_found: kind(404, "never", "rejected"),
   endpoint_not_offered: kind(404, "never", "rejected"),
-  previous_response_not_found: kind(404, "never", "rejected"),
+  // As at OpenAI: what cannot be found is named by a field of the request, not by its path.
+  previous_response_not_found: kind(400, "never", "rejected"),
   not_found: kind(404, "never", "rejected"),
   method_not_supported: kind(405, "never", "rejected"),
   body_too_large: kind(413, "never", "rejected"),

@@ -47,9 +47,11 @@ export function readResponsesRequest(bodyText: string): ModelRequest {
   };
 }
 
+const NO_LOGPROBS = "This model's provider gives no log probabilities";
+
 /** What depends on stored responses or on OpenAI's own servers. */
 function rejectUnsupported(request: ResponsesRequest): void {
-  const { previous_response_id, conversation, background, prompt, top_logprobs } = request;
+  const { previous_response_id, conversation, background, prompt, top_logprobs, include } = request;
   const why = {
     previous_response_id: previous_response_id
       ? "No response of this id is stored here: send the whole conversation as input"
@@ -57,7 +59,8 @@ function rejectUnsupported(request: ResponsesRequest): void {
     conversation: conversation ? "This model's provider stores no conversations" : null,
     background: background ? "This model's provider does not run calls in the background" : null,
     prompt: prompt ? "This model's provider stores no prompts" : null,
-    top_logprobs: top_logprobs ? "This model's provider gives no log probabilities" : null,
+    top_logprobs: top_logprobs ? NO_LOGPROBS : null,
+    include: include?.includes("message.output_text.logprobs") ? NO_LOGPROBS : null,
   };
   for (const [param, message] of Object.entries(why)) {
     if (message !== null) throw unsupported(param, message);

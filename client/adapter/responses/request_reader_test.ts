@@ -283,6 +283,7 @@ test("a field that cannot be expressed is a 400 that names it", () => {
     [{ background: true }, "background"],
     [{ prompt: { id: "p" } }, "prompt"],
     [{ top_logprobs: 3 }, "top_logprobs"],
+    [{ include: ["message.output_text.logprobs"] }, "include"],
     [{ tools: [{ type: "web_search" }] }, "tools[0].type"],
     [{ tools: [f, { type: "mcp", server_label: "s" }] }, "tools[1].type"],
     [{ tools: [{ type: "function" }] }, "tools[0].name"],

@@ -61,6 +61,8 @@ const responsesRequest = z.looseObject({
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_logprobs: z.int().min(0).nullish(),
+  /** Other names are of items that no provider here writes. */
+  include: z.array(z.string()).nullish(),
   tools: z.array(tool).nullish(),
   tool_choice: z.union([
     z.enum(["none", "auto", "required"]),

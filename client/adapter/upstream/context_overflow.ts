@@ -17,6 +17,9 @@ const WORDS: readonly RegExp[] = [
   /context (?:length|window|size) (?:of|is|was) (?:exceeded|only|\d+)/i,
   /context[ _](?:length|window|size) exceeded/i,
   /greater than the context length/i,
+  // Mistral, Gemini.
+  /too large for model with \d+ maximum context/i,
+  /token count\b.* exceeds the maximum number of tokens/i,
 ];
 
 /** Whether the error says that the prompt is too long for the model. */
@@ -48,11 +51,14 @@ function tokensIn(message: string): { prompt: number | null; maximum: number | n
       /([\d,]+) (?:input tokens|in the (?:messages|prompt))/i,
       /(?:request|prompt|input)\D{0,12}\(?([\d,]+) tokens/i,
       /(?:resulted in|requested|contains|has) ([\d,]+)/i,
+      /(?:token count|first) \(?([\d,]+)/i,
       /([\d,]+) tokens? (?:>|exceed|from)/i,
     ),
     maximum: find(
       /maximum context length (?:is|of) ([\d,]+)/i,
       /context (?:size|length|window)\D{0,12}\(?([\d,]+)/i,
+      /([\d,]+) maximum context/i,
+      /tokens allowed \(?([\d,]+)/i,
       /> ([\d,]+) max/i,
     ),
   };

@@ -45,6 +45,17 @@ const sources: [server: string, status: number, body: object, tokens: string | n
       type: "exceed_context_size_error",
     },
   }, "9000 tokens > 8192 maximum"],
+  ["LM Studio", 400, {
+    error:
+      "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context length of only 8192 tokens",
+  }, "9000 tokens > 8192 maximum"],
+  ["Mistral", 400, {
+    object: "error",
+    message:
+      "Prompt contains 9000 tokens and 0 draft tokens, too large for model with 8192 maximum context length",
+    type: "invalid_request_prompt",
+    code: "3051",
+  }, "9000 tokens > 8192 maximum"],
   ["a server with a 500", 500, { error: { message: "context length exceeded" } }, null],
 ];
 

@@ -40,7 +40,7 @@ export async function readFailure(
     signal.throwIfAborted();
     return "";
   });
-  const { code, error, bodyText } = readError(status, jsonOrText(text), text);
+  const { code, error, bodyText } = readError(status, onlyItem(jsonOrText(text)), text);
   const retryAfter = retryAfterMs(response.headers, nowMs);
   return toFailure(code, error, upstream, {
     headers: readHeaders(response.headers),
@@ -121,6 +121,11 @@ function redactJson(text: string, { redact }: Upstream): string {
 function detailText(detail: unknown): unknown {
   if (!Array.isArray(detail)) return detail;
   return detail.map((item) => isObject(item) ? String(item.msg ?? "") : String(item)).join("; ");
+}
+
+/** Gemini sends its errors in a list. */
+function onlyItem(body: unknown): unknown {
+  return Array.isArray(body) && body.length === 1 ? body[0] : body;
 }
 
 function jsonOrText(text: string): unknown {
