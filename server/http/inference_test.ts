@@ -252,6 +252,19 @@ describe("a request that is refused", () => {
     await strict.clock.pass(60_000);
   });
 
+  test("for a model that is looked for takes a call of its key, too, once its network has been refused too often", async () => {
+    await strict.clock.pass(60_000);
+    const look = async () => {
+      const { status } = await strict.ask("GET /v1/models/none", { token: caller.api_token });
+      return status;
+    };
+    for (let i = 0; i < 5 + 3; i++) expect(await look()).toBe(404);
+    expect(await look()).toBe(429);
+    const { status } = await strict.ask("GET /v1/models/m", { token: caller.api_token });
+    expect(status).toBe(200);
+    await strict.clock.pass(60_000);
+  });
+
   test("for its key is not even looked up once its network has been refused too often", async () => {
     let lookUps = 0;
     const { keys } = strict.parts.store;
@@ -265,6 +278,19 @@ describe("a request that is refused", () => {
     expect(lookUps).toBe(5);
     const models = await strict.ask<ErrorView>("GET /v1/models", { token: newToken("api") });
     expect([models.status, lookUps]).toEqual([429, 5]);
+    // So are lists of models, and those without a key.
+    await strict.clock.pass(60_000);
+    for (let i = 0; i < 4; i++) {
+      const { status } = await strict.ask("GET /v1/models", { token: newToken("api") });
+      expect(status).toBe(401);
+    }
+    expect((await strict.ask("GET /v1/models")).status).toBe(401);
+    lookUps = 0;
+    for (const path of ["/v1/models", "/v1/models/m"]) {
+      const { status } = await strict.ask(`GET ${path}`, { token: newToken("api") });
+      expect([status, lookUps]).toEqual([429, 0]);
+    }
+    lookUps = 5;
     // A key in use goes on, also when it must be looked up again.
     expect(await ask(caller.api_token, "m")).toBe("200");
     expect(lookUps).toBe(6);

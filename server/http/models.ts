@@ -7,9 +7,10 @@ import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Hub } from "../node/hub.ts";
 import type { ModelFacts } from "../node/model_facts.ts";
-import { apiKey } from "./credentials.ts";
+import { apiKey, withinLimit } from "./credentials.ts";
 import { isAnthropicSdk } from "./error_format.ts";
 import type { AppContext } from "./env.ts";
+import { answerHeaders } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 
 const PREFIX = "/v1/models/";
@@ -42,6 +43,7 @@ export function oneModel(parts: AppParts) {
     const id = decoded(pathname.slice(pathname.indexOf(PREFIX) + PREFIX.length));
     const facts = mayUse(key, id) ? hub.factsOf(id) : null;
     if (facts === null) {
+      await countRefusal(key, c, parts);
       throw new ColinkError(
         "model_not_found",
         `Cannot find the model "${id}": GET /v1/models lists what is offered`,
@@ -51,6 +53,13 @@ export function oneModel(parts: AppParts) {
     const view = isAnthropicSdk(c.req.raw.headers) ? anthropicView : openAiView;
     return c.json(view({ id, facts }, startedAt));
   };
+}
+
+/** A look for a model takes nothing from the key until its network has looked for too many that are not there. */
+async function countRefusal(key: Key, c: AppContext, parts: AppParts): Promise<void> {
+  const { refusals, limiter, settings } = parts;
+  if (await refusals.count(parts.origin(c).address)) return;
+  await withinLimit(key, limiter, settings.values.defaultRpm, answerHeaders(c));
 }
 
 function visibleModels(hub: Hub, key: Key): Model[] {

@@ -12,6 +12,10 @@ import type {
 } from "../../../api/mod.ts";
 import { type TestAccount, TestApp } from "../testing/test_app.ts";
 
+interface Described {
+  paths: Record<string, Record<string, { security?: unknown; requestBody?: unknown }>>;
+}
+
 let app: TestApp;
 let admin: TestAccount;
 let user: TestAccount;
@@ -24,6 +28,28 @@ beforeAll(async () => {
   token = admin.session;
 });
 afterAll(() => app.stop());
+
+test("every route that needs a session asks for it before it reads the body, whatever that is", async () => {
+  const { json } = await app.ask<Described>("GET /api/openapi.json");
+  const routes = Object.entries(json.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).filter(([, { security, requestBody }]) => security && requestBody)
+      .map(([method]) => `${method.toUpperCase()} /api${path.replaceAll(/\{\w+\}/g, "x")}`)
+  );
+  expect(routes.length).toBeGreaterThan(5);
+  for (const route of routes) {
+    for (const wrong of [undefined, "no-session"]) {
+      let reads = 0;
+      const body = new ReadableStream({
+        pull(controller) {
+          reads++;
+          controller.enqueue(new Uint8Array(64 * 1024));
+        },
+      }, { highWaterMark: 0 });
+      const { status } = await app.ask(route, { body, ...(wrong && { token: wrong }) });
+      expect([route, status, reads]).toEqual([route, 401, 0]);
+    }
+  }
+});
 
 test("every route is for administrators only", async () => {
   const routes = [
