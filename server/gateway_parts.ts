@@ -230,7 +230,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     links,
     cluster,
     certificates: openCertificates(config, { store, clock, log }),
-    retention: new Retention({ store, clock, log, ...config }),
+    retention: new Retention({ store, clock, log, connectedNodes: () => idsOf(hub), ...config }),
     folder: new UsageFolder({ store, clock, log }),
     probe: new StoreProbe({ store, clock, log }),
   };
@@ -257,4 +257,9 @@ async function createCluster(
   const openBus: ClusterParts["openBus"] = (listener) =>
     new RedisBus(redisUrl, secret, parts.log, listener);
   return new Cluster({ ...parts, openBus, version: buildFacts.version, secret }, config);
+}
+
+/** Public ids of the nodes that are connected to this gateway. */
+function idsOf(hub: Hub): string[] {
+  return [...hub.nodes()].flatMap(({ gateway, who }) => gateway === null ? [who.publicId] : []);
 }

@@ -194,6 +194,24 @@ export class NodeTable {
     );
   }
 
+  /** Notes that these nodes, at most 500, are connected at that time, where that was not noted since `before`. */
+  stillSeen(ids: readonly string[], { at, before }: { at: number; before: number }): Promise<void> {
+    return this.database.write((db) =>
+      db.updateTable("nodes")
+        .set({ last_seen_at: at, gone_at: null, gone_code: null, close_code: null })
+        .where("id", "in", ids).where("last_seen_at", "<", before).execute()
+    );
+  }
+
+  /** Ends the connections of nodes that were not seen since before that time: their gateway has crashed. */
+  endUnseen(before: number): Promise<void> {
+    return this.database.write((db) =>
+      db.updateTable("nodes")
+        .set(({ ref }) => ({ gone_at: ref("last_seen_at"), gone_code: "lost", close_code: 1006 }))
+        .where("gone_at", "is", null).where("last_seen_at", "<", before).execute()
+    );
+  }
+
   /** Deletes up to `limit` nodes that have been gone since before that time; resolves with their number. */
   pruneGone(before: number, limit: number): Promise<number> {
     return this.#forget((db) => forgettable(db).where("gone_at", "<", before).limit(limit));

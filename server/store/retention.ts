@@ -17,6 +17,8 @@ export interface RetentionOptions {
   auditMs: number;
   /** Nodes of one account that are remembered. */
   rememberedNodes: number;
+  /** Public ids of the nodes that are connected to this gateway now. */
+  connectedNodes: () => readonly string[];
 }
 
 const EVERY_MS = 10 * 60_000;
@@ -31,6 +33,12 @@ const NODES_PER_CHUNK = 50;
 
 /** How long nodes' timelines are kept, and nodes that do not come back. */
 const EVENTS_MS = 90 * 24 * 60 * 60_000;
+
+/** It is noted so often that a node is still connected. */
+const SEEN_EVERY_MS = 24 * 60 * 60_000;
+const SEEN_PER_CHUNK = 500;
+/** A node that was not seen for so long, and has not left, was connected to a gateway that has crashed. */
+const UNSEEN_MS = 3 * SEEN_EVERY_MS;
 
 export class Retention {
   readonly #options: RetentionOptions;
@@ -75,8 +83,22 @@ export class Retention {
     while (!this.#task.isClosed && await prune(limit) === limit) await this.#pause();
   }
 
+  /** Whatever becomes of a gateway, the rows of its nodes are noted as gone in the end. */
+  async #noteConnected(): Promise<void> {
+    const { store: { nodes }, clock, connectedNodes } = this.#options;
+    const at = clock.now();
+    const ids = connectedNodes();
+    for (let i = 0; i < ids.length && !this.#task.isClosed; i += SEEN_PER_CHUNK) {
+      if (i > 0) await this.#pause();
+      const some = ids.slice(i, i + SEEN_PER_CHUNK);
+      await nodes.stillSeen(some, { at, before: at - SEEN_EVERY_MS });
+    }
+    await nodes.endUnseen(at - UNSEEN_MS);
+  }
+
   async #pruneNodes(before: number): Promise<void> {
     const { store: { nodes }, rememberedNodes } = this.#options;
+    await this.#noteConnected();
     await this.#inChunks((limit) => nodes.pruneGone(before, limit), NODES_PER_CHUNK);
     for (const { accountId, nodes: count } of await nodes.crowded(rememberedNodes)) {
       let left = count - rememberedNodes;

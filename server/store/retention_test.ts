@@ -39,7 +39,10 @@ afterEach(async () => {
 });
 
 function aRetention(options: Partial<RetentionOptions> = {}): Retention {
-  const forEver = { ledgerMs: 0, minutesMs: 0, auditMs: 0, rememberedNodes: 1000 };
+  const forEver = {
+    ...{ ledgerMs: 0, minutesMs: 0, auditMs: 0, rememberedNodes: 1000 },
+    connectedNodes: () => [],
+  };
   return new Retention({ store, clock, log: silentLog, ...forEver, ...options });
 }
 
@@ -147,6 +150,40 @@ test("nodes that have been gone for ninety days are forgotten, but for paused on
   await store.nodes.decide("paused", null, { pausedAt: 1 });
   await aRetention().run();
   expect(await nodesOf("owner")).toEqual(["here", "kept", "paused"]);
+});
+
+test("nodes of a gateway that has crashed are gone three days after they were seen last, and forgotten in time", async () => {
+  const offer = { accountId: "owner", keyId: "key", name: "n", agent: null, models: [] };
+  const seen = { "orphan": 4, "old orphan": 91, "elsewhere": 2, "here": 95, "back": 10 };
+  await store.nodes.write({
+    sightings: Object.entries(seen).map(([id, daysAgo]) => {
+      return { id, at: NOW - daysAgo * DAY_MS, maxParallel: 1, ...offer };
+    }),
+    departures: [],
+    events: [],
+  });
+  const connected = ["here", ...Array.from({ length: 700 }, (_, i) => `not-remembered-${i}`)];
+  const retention = aRetention({ connectedNodes: () => connected });
+  await retention.run();
+  const goneDaysAgo = async () => {
+    const rows = await store.nodes.ofAccount("owner", 100);
+    return Object.fromEntries(rows.map(({ id, goneAt, goneCode }) => [
+      id,
+      goneAt === null ? null : `${goneCode} ${(NOW - goneAt) / DAY_MS}`,
+    ]));
+  };
+  expect(await goneDaysAgo())
+    .toEqual({ elsewhere: null, here: null, orphan: "lost 4", back: "lost 10" });
+  expect((await store.nodes.find("here"))?.lastSeenAt).toBe(NOW);
+  // A gateway that could not write for days has it still.
+  connected.push("back");
+  await retention.run();
+  expect(await goneDaysAgo()).toEqual({
+    elsewhere: null,
+    here: null,
+    orphan: "lost 4",
+    back: null,
+  });
 });
 
 test("of an account with too many nodes, those that have been gone for longest are forgotten", async () => {

@@ -490,6 +490,22 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.nodes.find(node.id)).toMatchObject({ lastSeenAt: DAY + 2, goneAt: null });
     });
 
+    test("that were not seen for long are gone since then, until they are seen again", async () => {
+      const account = await added();
+      const [unseen, seen] = [sighting(account, { at: 5 }), sighting(account, { at: 5 })];
+      await store.nodes.write({ ...nothing, sightings: [unseen, seen] });
+      await store.nodes.stillSeen([seen.id], { at: 9, before: 6 });
+      await store.nodes.endUnseen(8);
+      expect(await store.nodes.find(seen.id)).toMatchObject({ lastSeenAt: 9, goneAt: null });
+      expect(await store.nodes.find(unseen.id))
+        .toMatchObject({ lastSeenAt: 5, goneAt: 5, goneCode: "lost", closeCode: 1006 });
+      await store.nodes.stillSeen([unseen.id], { at: 12, before: 6 });
+      expect(await store.nodes.find(unseen.id))
+        .toMatchObject({ lastSeenAt: 12, goneAt: null, goneCode: null });
+      await store.nodes.stillSeen([unseen.id], { at: 13, before: 12 });
+      expect(await store.nodes.find(unseen.id)).toMatchObject({ lastSeenAt: 12 });
+    });
+
     test("obey their owner alone, and decisions outlive reconnecting", async () => {
       const [account, other] = [await added(), await added()];
       const node = sighting(account);
