@@ -2,6 +2,7 @@
 
 import { Hono } from "hono";
 import { PEER_PATH } from "./cluster/address.ts";
+import { pathBelow } from "./http/base_path.ts";
 import { lazyConsoleApi } from "./http/console/lazy_api.ts";
 import { licenseNotices } from "./http/downloads.ts";
 import { endpoints } from "./http/endpoints.ts";
@@ -19,7 +20,7 @@ import { unmatched } from "./http/unmatched.ts";
 import { upgrade } from "./http/upgrade.ts";
 
 export function createApp(parts: AppParts): Hono<AppEnv> {
-  const app = new Hono<AppEnv>();
+  const app = new Hono<AppEnv>(pathBelow(parts.config.basePath));
   app.onError((error, c) => refuse(error, c, requestLog(parts, c)));
   app.notFound((c) => refuse(unmatched(c), c, requestLog(parts, c)));
 

@@ -208,9 +208,10 @@ export async function createParts(config: Config, world: PartsWorld) {
     origin,
     isDraining,
     cluster,
-    console: consoleDir === null
-      ? null
-      : assets(consoleDir, { httpsOnly: speaksTls(config) && config.httpPort !== null }),
+    console: consoleDir === null ? null : assets(consoleDir, {
+      httpsOnly: speaksTls(config) && config.httpPort !== null,
+      base: config.basePath,
+    }),
     downloads: new Downloads({
       dirs: config.downloadsDir === null ? downloadDirs(dataDir) : [config.downloadsDir],
       installDir: join(import.meta.dir, "install"),

@@ -11,13 +11,13 @@ export function reachableUrl(host: string, port: number, scheme = "http"): strin
 
 /** The console's URLs: the configured one, or else one for this machine and one for others. */
 export function consoleUrls(
-  { publicUrl, host }: Pick<Config, "publicUrl" | "host">,
+  { publicUrl, host, basePath }: Pick<Config, "publicUrl" | "host" | "basePath">,
   port: number,
   interfaces?: Interfaces,
 ): string[] {
   if (publicUrl !== null) return [publicUrl];
   const outside = advertisedUrl({ advertiseUrl: null, host }, port, false, interfaces);
-  return [...new Set([reachableUrl(host, port), outside])];
+  return [...new Set([reachableUrl(host, port), outside])].map((url) => url + basePath);
 }
 
 /** The code follows the #: browsers do not send that part, so that it stays out of the logs of servers and proxies. */

@@ -44,6 +44,7 @@ import type {
   UserView,
 } from "../api/mod.ts";
 import { noteServerDate } from "./state/clock.ts";
+import { base } from "./base.ts";
 import { noteReached } from "./state/connection.ts";
 
 export interface Registration {
@@ -192,7 +193,7 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
   try {
-    const answer = await fetch(path, {
+    const answer = await fetch(base + path, {
       ...init,
       signal,
       cache: "no-store",

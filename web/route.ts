@@ -1,20 +1,22 @@
 /** The paths of the console's pages, and the way back to one after signing in. */
 
+import { base } from "./base.ts";
+
 export const paths = {
-  home: "/",
-  register: "/register",
-  login: "/login",
-  setup: "/setup",
-  dashboard: "/dashboard",
-  join: "/join",
-  nodes: "/nodes",
-  node: "/nodes/:id",
-  models: "/models",
-  playground: "/playground",
-  keys: "/keys",
-  calls: "/calls",
-  settings: "/settings",
-  admin: "/admin",
+  home: base || "/",
+  register: `${base}/register`,
+  login: `${base}/login`,
+  setup: `${base}/setup`,
+  dashboard: `${base}/dashboard`,
+  join: `${base}/join`,
+  nodes: `${base}/nodes`,
+  node: `${base}/nodes/:id`,
+  models: `${base}/models`,
+  playground: `${base}/playground`,
+  keys: `${base}/keys`,
+  calls: `${base}/calls`,
+  settings: `${base}/settings`,
+  admin: `${base}/admin`,
 } as const;
 
 /** The page of one node. */

@@ -10,6 +10,7 @@ import {
   folder,
   onOff,
   optional,
+  path,
   type Reader,
   required,
   seconds,
@@ -112,6 +113,14 @@ const settings = {
     "https://…",
     "The address at which people reach this gateway; unset: as they typed it",
     url("http", "https"),
+  ),
+  /** Below which all is served; empty: at the root. Once read, that of `publicUrl` where it is unset. */
+  basePath: setting(
+    "COLINK_BASE_PATH",
+    "",
+    "path",
+    "Serve everything below this path too, such as /co-link; unset: the path of COLINK_PUBLIC_URL",
+    path,
   ),
   /** Empty: no certificate is fetched. */
   domains: setting(
@@ -502,6 +511,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...unknownNames(env),
     ...secretProblems(given(settings.jwtSecret), given(settings.databaseUrl)),
     ...tlsProblems(config),
+    ...pathProblems(config),
   );
   if (problems.length > 0) throw new ConfigError(problems);
   // A node that is pinged seldom answers seldom: a shorter limit would drop healthy nodes.
@@ -524,6 +534,17 @@ export function speaksTls({ domains, tlsCert }: Pick<Config, "domains" | "tlsCer
 }
 
 function deriveAddresses(config: Config): void {
+  deriveHostAddresses(config);
+  if (config.publicUrl === null) return;
+  config.basePath ||= basePathOf(config.publicUrl);
+  config.publicUrl = new URL(config.publicUrl).origin + config.basePath;
+}
+
+function basePathOf(url: string): string {
+  return new URL(url).pathname.replace(/\/+$/, "");
+}
+
+function deriveHostAddresses(config: Config): void {
   // The type says what `port` is from here on.
   config.port ??= speaksTls(config) ? 443 : 8080;
   const [domain] = config.domains;
@@ -531,6 +552,14 @@ function deriveAddresses(config: Config): void {
   config.httpPort ??= 80;
   if (config.port === 0) return;
   config.publicUrl ??= `https://${domain}${config.port === 443 ? "" : `:${config.port}`}`;
+}
+
+/** A proxy that serves the gateway below another path than its own would have to change pages. */
+function pathProblems({ publicUrl = null, basePath = "" }: Config): string[] {
+  const given = publicUrl === null ? "" : basePathOf(publicUrl);
+  return given === "" || basePath === "" || given === basePath ? [] : [
+    `${settings.basePath.env}: differs from the path of ${settings.publicUrl.env}; set one of them`,
+  ];
 }
 
 /** Settings about certificates that do not go together. A setting that could not be read is undefined. */

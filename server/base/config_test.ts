@@ -46,6 +46,13 @@ const rows: [setting: string, good: string[], bad: string[]][] = [
     "redis://:canary@db:notaport",
   ]],
   ["COLINK_PUBLIC_URL", ["https://co-link.example"], ["co-link.example", "https://"]],
+  ["COLINK_BASE_PATH", ["/", "/co-link", "/a/b-c/"], [
+    "co-link",
+    "//a",
+    "/a b",
+    "/a/../b",
+    '/"><x',
+  ]],
   ["COLINK_DOMAIN", [
     "co-link.example.com",
     "A.example.com, b.example.com",
@@ -206,6 +213,27 @@ test("with a domain the gateway listens on 443 and 80, under its name; with a ce
     .toMatchObject({ publicUrl: "https://b.example.com" });
   expect(read({ COLINK_TLS_CERT: "c.pem", COLINK_TLS_KEY: "k.pem" }))
     .toMatchObject({ port: 443, httpPort: null, publicUrl: null });
+});
+
+test("the base path is that of the public address unless it is set itself", () => {
+  const read = (env: Record<string, string>) => readConfig({ JWT_SECRET: secret, ...env });
+  expect(read({})).toMatchObject({ basePath: "", publicUrl: null });
+  expect(read({ COLINK_BASE_PATH: "/a/" })).toMatchObject({ basePath: "/a", publicUrl: null });
+  const address = "https://example.com";
+  for (
+    const [url, path, expected] of [
+      [`${address}/`, "", ""],
+      [`${address}/a/b/`, "", "/a/b"],
+      [address, "/a", "/a"],
+      [`${address}/a`, "/a/", "/a"],
+    ] as const
+  ) {
+    expect(read({ COLINK_PUBLIC_URL: url, COLINK_BASE_PATH: path }))
+      .toMatchObject({ basePath: expected, publicUrl: address + expected });
+  }
+  expect(problemsOf({ COLINK_PUBLIC_URL: `${address}/a`, COLINK_BASE_PATH: "/b" })).toEqual([
+    "COLINK_BASE_PATH: differs from the path of COLINK_PUBLIC_URL; set one of them",
+  ]);
 });
 
 test("settings about certificates that do not go together are refused", () => {

@@ -89,6 +89,14 @@ function isUrl(given: string, schemes: readonly string[]): boolean {
   }
 }
 
+/** A path without a slash at its end; empty: none. */
+export const path: Reader<string> = (given) => {
+  const trimmed = given.replace(/\/+$/, "");
+  return trimmed === "" || /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/.test(trimmed)
+    ? trimmed
+    : unexpected("expected a path such as /co-link");
+};
+
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
 
 /** Names of hosts, each with a dot; in lower case. */

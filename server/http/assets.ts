@@ -24,6 +24,11 @@ export type Manifest = Record<string, Asset>;
 
 type Encoding = keyof Asset["sizes"];
 
+/** An asset as it is served: its files, or bytes that were made at the start. */
+interface Served extends Asset {
+  bytes?: Partial<Record<Encoding, Uint8Array<ArrayBuffer>>>;
+}
+
 const suffixes: Readonly<Record<Encoding, string>> = { identity: "", br: ".br", gzip: ".gz" };
 /** Best first. */
 const encodings: readonly Encoding[] = ["br", "gzip"];
@@ -54,9 +59,11 @@ const HSTS = { "strict-transport-security": "max-age=31536000" };
  * extension) and are not listed go to the app's `notFound`, and so do programs that look for the API:
  * an SDK would take a page for an empty answer. Reads `manifest.json` in `dir` at once, and throws
  * where the console was not built. `httpsOnly`: browsers shall never come by plain HTTP again.
+ * `base`: below which path of its host the gateway is reached, or empty.
  */
-export function assets(dir: string, { httpsOnly = false } = {}): Handler {
-  const manifest = readManifest(dir);
+export function assets(dir: string, { httpsOnly = false, base = "" } = {}): Handler {
+  const manifest: Record<string, Served> = readManifest(dir);
+  if (base !== "") manifest[INDEX] = pageBelow(base, dir, manifest[INDEX]!);
   const always = httpsOnly ? { ...securityHeaders, ...HSTS } : securityHeaders;
   return (c) => {
     const asset = manifest[c.req.path] ?? (isPage(c) ? manifest[INDEX] : undefined);
@@ -75,6 +82,21 @@ function readManifest(dir: string): Manifest {
   }
 }
 
+/** The console's page, whose addresses begin with `base`. All other files name each other relatively. */
+function pageBelow(base: string, dir: string, page: Asset): Served {
+  const html = readFileSync(join(dir, page.file), "utf8")
+    .replaceAll(/ (href|src)="\//g, ` $1="${base}/`)
+    .replace("<html ", `<html data-base="${base}" `);
+  const identity = new Uint8Array(Buffer.from(html));
+  const gzip = new Uint8Array(Bun.gzipSync(identity));
+  return {
+    ...page,
+    etag: Bun.hash(html).toString(36),
+    sizes: { identity: identity.length, gzip: gzip.length },
+    bytes: { identity, gzip },
+  };
+}
+
 function isPage({ req }: Context): boolean {
   return req.path === "/" || !namesFile(req.path) && !isApiCaller(req.raw.headers);
 }
@@ -86,7 +108,7 @@ function namesFile(path: string): boolean {
 function answer(
   c: Context,
   dir: string,
-  asset: Asset,
+  asset: Served,
   always: Readonly<Record<string, string>>,
 ): Response {
   const encoding = chosenEncoding(c, asset);
@@ -105,7 +127,8 @@ function answer(
   // Set here because the runtime would answer HEAD with a length of 0.
   headers.set("content-length", String(asset.sizes[encoding]));
   if (encoding !== "identity") headers.set("content-encoding", encoding);
-  return new Response(Bun.file(join(dir, asset.file + suffixes[encoding])), { headers });
+  const body = asset.bytes?.[encoding] ?? Bun.file(join(dir, asset.file + suffixes[encoding]));
+  return new Response(body, { headers });
 }
 
 function chosenEncoding(c: Context, asset: Asset): Encoding {

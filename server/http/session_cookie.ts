@@ -16,10 +16,15 @@ const MARK = "colink_signed_in";
 /** Another site's form cannot send this header: with it, a cookie proves that the console sent the request. */
 const CSRF_HEADER = "x-colink-csrf";
 
-export function setSession(c: AppContext, jwt: string, isSecure: boolean): void {
+/** `path`: below which the browser sends it back. */
+export function setSession(
+  c: AppContext,
+  jwt: string,
+  { isSecure, path }: { isSecure: boolean; path: string },
+): void {
   const options: CookieOptions = {
     sameSite: "Strict",
-    path: "/",
+    path,
     maxAge: SESSION_SECONDS,
     secure: isSecure,
   };
@@ -27,9 +32,9 @@ export function setSession(c: AppContext, jwt: string, isSecure: boolean): void 
   setCookie(c, MARK, "1", options);
 }
 
-export function clearSession(c: AppContext): void {
-  deleteCookie(c, SESSION, { path: "/" });
-  deleteCookie(c, MARK, { path: "/" });
+export function clearSession(c: AppContext, path: string): void {
+  deleteCookie(c, SESSION, { path });
+  deleteCookie(c, MARK, { path });
 }
 
 /** The JWT. */

@@ -76,6 +76,31 @@ backend gateway
   return await start(kind, written[kind]);
 }
 
+/** nginx that serves the gateway below a path of its host: with the whole path, or, if it `strips`, without that part. */
+export async function startProxyBelow(
+  path: string,
+  gateway: string,
+  { strips }: { strips: boolean },
+): Promise<Balancer> {
+  const { url, wsUrl } = await start("nginx", (port, folder) =>
+    nginxWith(
+      folder,
+      `
+server {
+  listen 127.0.0.1:${port};
+  location = /healthz { return 200; }
+  location ${path}/ {
+    proxy_pass ${gateway}${strips ? "/" : ""};
+    proxy_http_version 1.1;
+    proxy_set_header Host $http_host;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";
+  }
+}`,
+    ));
+  return { url: url + path, wsUrl: wsUrl.replace("/ws", `${path}/ws`) };
+}
+
 async function start(
   kind: BalancerKind,
   write: (port: number, folder: string) => string,

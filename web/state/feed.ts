@@ -3,6 +3,7 @@
  * while a user is signed in, the tab is visible, and at least one component subscribes.
  */
 
+import { base } from "../base.ts";
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { LiveEvents } from "../../api/mod.ts";
@@ -72,7 +73,7 @@ const names: readonly Name[] = [
 
 /** Opens the stream; the returned function closes it. */
 function open(): () => void {
-  const source = new EventSource("/api/live");
+  const source = new EventSource(`${base}/api/live`);
   let reopening: ReturnType<typeof setTimeout> | undefined;
   let close = () => source.close();
   source.addEventListener("open", () => state.value = "open");

@@ -1,5 +1,7 @@
 /** A readable cookie that the gateway sets beside the session cookie, which no script can read. */
 
+import { base } from "../base.ts";
+
 const MARK = "colink_signed_in";
 
 export function isMarked(): boolean {
@@ -8,5 +10,5 @@ export function isMarked(): boolean {
 
 /** Called when the gateway has rejected the session, so that the next visit need not ask about it. */
 export function removeMark(): void {
-  document.cookie = `${MARK}=; path=/; max-age=0; samesite=strict`;
+  document.cookie = `${MARK}=; path=${base || "/"}; max-age=0; samesite=strict`;
 }

@@ -113,6 +113,8 @@ const routes = {
 
 export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   const { accounts, setup, sessions, settings, hub, config, origin, version, cluster } = parts;
+  // Other programs of the same host need not see the session.
+  const cookiePath = config.basePath || "/";
 
   const signIn = async (c: AppContext, form: { email: string; password: string }) => {
     const { address, isSecure } = origin(c);
@@ -120,7 +122,10 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const answer = await accounts.login({ ...form, address, userAgent });
     const { id: accountId, email } = answer.user;
     await audit(c, parts, { accountId, email }, { action: "session.started" });
-    setSession(c, answer.token, isSecure || config.publicUrl?.startsWith("https:") === true);
+    setSession(c, answer.token, {
+      isSecure: isSecure || config.publicUrl?.startsWith("https:") === true,
+      path: cookiePath,
+    });
     return answer;
   };
 
@@ -156,7 +161,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const token = sessionToken(c);
     const visitor = token === undefined ? null : await sessions.endOf(token);
     if (visitor !== null) await audit(c, parts, visitor, { action: "session.ended" });
-    clearSession(c);
+    clearSession(c, cookiePath);
     return c.json({ message: "Signed out" }, 200);
   });
 

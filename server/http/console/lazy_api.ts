@@ -3,6 +3,7 @@
 import { Hono } from "hono";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
+import { pathBelow } from "../base_path.ts";
 import { unmatched } from "../unmatched.ts";
 
 /**
@@ -19,7 +20,7 @@ export function lazyConsoleApi(parts: AppParts): (c: AppContext) => Promise<Resp
 
 async function load(parts: AppParts): Promise<Hono<AppEnv>> {
   const { consoleApi } = await import("./api.ts");
-  const api = new Hono<AppEnv>();
+  const api = new Hono<AppEnv>(pathBelow(parts.config.basePath));
   api.onError((error) => {
     throw error;
   });

@@ -1,5 +1,6 @@
 /** Streams one answer: the only place of the console that calls models. */
 
+import { base } from "../../base.ts";
 import { createParser } from "eventsource-parser";
 import { ApiError } from "../../api.ts";
 import type { ChatBody } from "./chat_request.ts";
@@ -74,7 +75,7 @@ export async function streamChat(
 
 async function send(body: ChatBody, apiToken: string, signal: AbortSignal): Promise<Response> {
   try {
-    return await fetch("/v1/chat/completions", {
+    return await fetch(`${base}/v1/chat/completions`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${apiToken}` },
       body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
