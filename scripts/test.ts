@@ -80,8 +80,8 @@ async function providePython(found: Promise<PythonFound>): Promise<string> {
 }
 
 async function provideServices(): Promise<string | void> {
-  const { postgres, redis, chromium, nginx, haproxy } = requirements;
-  const all: Requirement[] = [postgres, redis, chromium, nginx, haproxy];
+  const { postgres, redis, pgbouncer, chromium, nginx, haproxy } = requirements;
+  const all: Requirement[] = [postgres, redis, pgbouncer, chromium, nginx, haproxy];
   const needed = all.filter(({ instead }) => instead === undefined || !process.env[instead]);
   const installed = await provide(needed);
   return installed.length > 0 ? `installed ${installed.join(", ")}` : undefined;

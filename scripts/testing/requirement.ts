@@ -37,6 +37,12 @@ export const requirements = Object.freeze({
     debian: "fonts-wqy-microhei",
     brew: "--cask font-noto-sans-cjk-sc",
   },
+  pgbouncer: {
+    name: "pgbouncer",
+    find: () => which("pgbouncer"),
+    debian: "pgbouncer",
+    brew: "pgbouncer",
+  },
   nginx: { name: "nginx", find: () => which("nginx"), debian: "nginx-light", brew: "nginx" },
   haproxy: {
     name: "HAProxy",

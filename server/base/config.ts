@@ -1,6 +1,8 @@
 /** Environment → Config, checked once. The only server file that reads the environment. */
 
+import { databaseUrl } from "./database_url.ts";
 import { keptSecret, SECRET_REQUIRED, secretProblem } from "./kept_secret.ts";
+import { redisUrl } from "./redis_url.ts";
 import {
   byModel,
   choice,
@@ -41,10 +43,6 @@ function setting<T>(
   return { env, fallback, unit, help, read };
 }
 
-const redisSchemes = ["", "s"].flatMap((s) =>
-  ["", "-sentinel", "-cluster"].map((form) => `redis${s}${form}`)
-);
-
 /** The ways to choose a node; server/schedule/policy/registry.ts has one row each. */
 export const policyNames = ["least-busy", "fastest", "affinity"] as const;
 
@@ -65,7 +63,7 @@ const settings = {
     "",
     "postgres://…",
     "PostgreSQL; unset: SQLite in the data folder",
-    url("postgres", "postgresql"),
+    databaseUrl,
   ),
   /** Null: limits in memory, and a single gateway. */
   redisUrl: setting(
@@ -73,7 +71,7 @@ const settings = {
     "",
     "redis://…",
     "Redis for limits and for more gateways; unset: one gateway, limits in memory",
-    url(...redisSchemes),
+    redisUrl,
   ),
   /** Null: derived from the listening address. */
   advertiseUrl: setting(

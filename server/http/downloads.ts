@@ -32,7 +32,7 @@ export interface DownloadsParts {
   /** Where the scripts that install a node are. */
   installDir: string;
   releaseKeys: readonly string[];
-  config: Pick<Config, "publicUrl">;
+  config: Pick<Config, "publicUrl" | "basePath">;
   origin: (c: AppContext) => Origin;
   limiter: Pick<Limiter, "take">;
   budgets: Budgets;

@@ -38,7 +38,7 @@ function serve({ dirs = [full], publicUrl = null, origin, allowed = true }: Worl
     dirs,
     installDir: join(import.meta.dir, "..", "install"),
     releaseKeys: [Buffer.alloc(32, 7).toString("base64")],
-    config: { publicUrl },
+    config: { publicUrl, basePath: "" },
     origin: () => origin ?? { address: "192.0.2.1", isSecure: false },
     limiter: { take: () => verdict },
     budgets: new Budgets(),

@@ -15,11 +15,14 @@ const PLAIN_URL =
  */
 export function gatewayUrl(
   c: AppContext,
-  { config, origin }: { config: Pick<Config, "publicUrl">; origin: (c: AppContext) => Origin },
+  { config, origin }: {
+    config: Pick<Config, "publicUrl" | "basePath">;
+    origin: (c: AppContext) => Origin;
+  },
 ): string {
   // Null for a Host header that no URL can have.
   const host = URL.parse(c.req.url)?.host ?? "";
-  const asked = `${origin(c).isSecure ? "https" : "http"}://${host}`;
+  const asked = `${origin(c).isSecure ? "https" : "http"}://${host}${config.basePath}`;
   const url = (config.publicUrl ?? asked).replace(/\/+$/, "");
   if (PLAIN_URL.test(url)) return url;
   throw new ColinkError(

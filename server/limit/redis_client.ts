@@ -1,16 +1,9 @@
 /** A client of Redis in any of its forms: a single server, a group under Sentinel, or a Redis Cluster. */
 
 import { Cluster, type Command, Redis, type RedisOptions } from "ioredis";
+import { parseRedisUrl, type RedisAddress } from "../base/redis_url.ts";
 
 export type RedisClient = Redis | Cluster;
-
-type Form = "single" | "sentinel" | "cluster";
-
-const defaultPorts: Readonly<Record<Form, number>> = {
-  single: 6379,
-  sentinel: 26379,
-  cluster: 6379,
-};
 
 const MAX_RECONNECT_DELAY_MS = 1000;
 /** A connection on which a command is not answered within this time is taken for lost. */
@@ -27,7 +20,8 @@ export function openRedis(
   url: string,
   { commandTimeoutMs = COMMAND_TIMEOUT_MS } = {},
 ): RedisClient {
-  const { form, isSecure, hosts, username, password, path } = parsed(url);
+  const address = parseRedisUrl(url);
+  const { form, hosts, username, password, tls } = address;
   const common = {
     lazyConnect: true,
     // No call waits for a Redis that is away.
@@ -35,7 +29,7 @@ export function openRedis(
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    ...(isSecure ? { tls: {} } : {}),
+    ...(tls ? { tls } : {}),
     ...(username ? { username } : {}),
     ...(password ? { password } : {}),
   } satisfies RedisOptions;
@@ -53,9 +47,9 @@ export function openRedis(
     return cluster;
   }
   const where = form === "sentinel"
-    ? { sentinels: hosts, name: path, sentinelRetryStrategy: retryStrategy }
-    : { ...hosts[0], db: Number(path) || 0 };
-  const redis = new Redis({ ...common, ...where, retryStrategy });
+    ? { ...sentinelOptions(address), sentinelRetryStrategy: retryStrategy }
+    : hosts[0]!;
+  const redis = new Redis({ ...common, ...where, db: address.database, retryStrategy });
   makeImpatient(redis, commandTimeoutMs);
   return redis;
 }
@@ -65,27 +59,16 @@ export function isCluster(client: RedisClient): client is Cluster {
   return client instanceof Cluster;
 }
 
-interface Host {
-  host: string;
-  port: number;
-}
-
-/** `path`: the number of the database, or Sentinel's name of the group. */
-function parsed(url: string) {
-  const [, scheme = "", auth = "", list = "", path = ""] =
-    /^([\w-]+):\/\/(?:([^@/]*)@)?([^/?]*)\/?([^/?]*)/.exec(url) ?? [];
-  const [, secure, suffix = "single"] = /^redis(s?)(?:-(\w+))?$/.exec(scheme) ?? [];
-  // The setting's reader accepts no other schemes.
-  const form = suffix as Form;
-  const [username = "", password = ""] = auth.split(":").map(decodeURIComponent);
-  const hosts = list.split(",").map((entry) => hostOf(entry, defaultPorts[form]));
-  return { form, isSecure: secure === "s", hosts, username, password, path };
-}
-
-function hostOf(text: string, defaultPort: number): Host {
-  const [, bracketed, plain = "127.0.0.1", port] =
-    /^(?:\[([^\]]+)\]|([^:]+))?(?::(\d+))?$/.exec(text) ?? [];
-  return { host: bracketed ?? plain, port: Number(port ?? defaultPort) };
+/** The Sentinels have an account of their own, and speak TLS where the group does. */
+function sentinelOptions(address: RedisAddress) {
+  const { hosts, group, tls, sentinelUsername, sentinelPassword } = address;
+  return {
+    sentinels: hosts,
+    name: group,
+    ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
+    ...(sentinelUsername ? { sentinelUsername } : {}),
+    ...(sentinelPassword ? { sentinelPassword } : {}),
+  };
 }
 
 /**

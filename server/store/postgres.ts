@@ -5,6 +5,7 @@
 
 import { CompiledQuery, Kysely, sql } from "kysely";
 import postgres from "postgres";
+import { type DatabaseAddress, parseDatabaseUrl } from "../base/database_url.ts";
 import { ColinkError } from "../base/error.ts";
 import {
   type Backend,
@@ -46,6 +47,9 @@ const MIGRATION_LOCK = 5_029_114_766;
  */
 const OWN_FAULT = /^(2[123]...|P0...)$/;
 
+/** What a pooler answers that takes no settings for a session. */
+const REFUSED_SETTING = /unsupported startup parameter/;
+
 interface Pool {
   client: Client;
   db: Kysely<Schema>;
@@ -53,24 +57,45 @@ interface Pool {
 
 /** The first query connects. `deadlineMs`: for each query, including the wait for a connection. */
 export function openPostgres(url: string, deadlineMs: number): Backend {
-  let pool = openPool(url, deadlineMs);
+  const address = parseDatabaseUrl(url);
+  /** Undefined: not known yet. */
+  let isPooled: boolean | undefined = address.isPooled || undefined;
+  let detection: Promise<void> | null = null;
+  let pool = openPool(address, isPooled === true, deadlineMs);
   let running = 0;
   let closed = false;
 
   function retire(failed: Pool): void {
     if (failed !== pool || closed) return;
-    pool = openPool(url, deadlineMs);
+    pool = openPool(address, isPooled === true, deadlineMs);
     // Without delay: queries that wait there for a connection fail now and are repeated on the new pool.
     void failed.client.end({ timeout: 0 });
   }
 
   async function attempt<T>(work: Work<T>, signal: AbortSignal): Promise<T> {
+    if (isPooled === undefined) {
+      detection ??= detectPooler().finally(() => detection = null);
+      await untilAborted(detection, signal);
+    }
     const mine = pool;
     try {
       return await untilAborted(work(mine.db), signal);
     } catch (error) {
       if (signal.aborted || isLost(error)) retire(mine);
       throw error;
+    }
+  }
+
+  /** Before any work: with statements that only one session knows, a pooler would lose transactions. */
+  async function detectPooler(): Promise<void> {
+    const mine = pool;
+    try {
+      isPooled = await isBehindPooler(mine.client);
+    } catch (error) {
+      if (error instanceof Error && REFUSED_SETTING.test(error.message)) isPooled = true;
+      else throw error;
+    } finally {
+      if (isPooled !== false) retire(mine);
     }
   }
 
@@ -81,7 +106,7 @@ export function openPostgres(url: string, deadlineMs: number): Backend {
     const signal = AbortSignal.timeout(withinMs);
     try {
       return await attempt(work, signal).catch((error) => {
-        const isSafe = retry || error instanceof NotBegunError;
+        const isSafe = retry || isPooled === undefined || error instanceof NotBegunError;
         if (isSafe && !signal.aborted && isLost(error)) return attempt(work, signal);
         throw error;
       });
@@ -162,17 +187,44 @@ function* inStableSizes<T>(items: readonly T[]): Generator<readonly T[]> {
   }
 }
 
-function openPool(url: string, deadlineMs: number): Pool {
-  const client = postgres(url, {
+function openPool(address: DatabaseAddress, isPooled: boolean, deadlineMs: number): Pool {
+  const { hosts, ports, socketPath, user, password, database, targetSession, session } = address;
+  const statementTimeout = isPooled ? {} : { statement_timeout: deadlineMs * SERVER_SHARE };
+  const client = postgres({
+    // Lists, which the driver takes and its types lack.
+    ...(hosts && { host: hosts as unknown as string }),
+    ...(ports && { port: ports as unknown as number }),
+    ...(socketPath && { path: socketPath }),
+    ...(user && { user }),
+    ...(password && { password }),
+    ...(database && { database }),
+    ...(targetSession && { target_session_attrs: targetSession as "read-write" }),
+    ...tlsOptions(address),
     max: POOL_SIZE,
+    // Also of the driver's own statements, such as "commit".
+    prepare: !isPooled,
     connect_timeout: deadlineMs / 1000,
     idle_timeout: IDLE_SECONDS,
     fetch_types: false,
     onnotice: () => {},
-    connection: { application_name: "co-link", statement_timeout: deadlineMs * SERVER_SHARE },
+    connection: { application_name: "co-link", ...statementTimeout, ...session },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });
-  return { client, db: new Kysely<Schema>({ dialect: postgresDialect(client) }) };
+  return { client, db: new Kysely<Schema>({ dialect: postgresDialect(client, isPooled) }) };
+}
+
+function tlsOptions({ tls }: DatabaseAddress): { ssl?: object | "prefer" } {
+  // The driver is not told of "no TLS", because PGSSL could not override it then.
+  if (tls === false) return {};
+  if (tls === "prefer") return { ssl: tls };
+  const { checksName, ...options } = tls;
+  return { ssl: checksName ? options : { ...options, checkServerIdentity: () => undefined } };
+}
+
+/** A pooler shares the server's sessions among its clients, and tells them of a process that is not the session's. */
+async function isBehindPooler(client: Client): Promise<boolean> {
+  const result = await client.unsafe("select pg_backend_pid() as pid");
+  return result.state.pid !== result[0]?.pid;
 }
 
 /** A ColinkError comes from the work itself, on a connection that works. */

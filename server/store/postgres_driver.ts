@@ -19,11 +19,13 @@ import { Connection, driverOver } from "./driver.ts";
 
 export type Client = postgres.Sql<{ bigint: number }>;
 
-/** postgres.js pools the connections; one of kysely's connections only holds a transaction, if there is one. */
-export function postgresDialect(client: Client): Dialect {
+/**
+ * `isPooled`: a pooler gives each transaction another of the server's sessions. postgres.js pools the connections; one of kysely's connections only holds a transaction, if there is one.
+ */
+export function postgresDialect(client: Client, isPooled: boolean): Dialect {
   return {
     createAdapter: () => new PostgresAdapter(),
-    createDriver: () => driverOver(() => new PoolConnection(client)),
+    createDriver: () => driverOver(() => new PoolConnection(client, isPooled)),
     createIntrospector: (db) => new PostgresIntrospector(db),
     createQueryCompiler: () => new PostgresQueryCompiler(),
   };
@@ -66,15 +68,16 @@ class PoolConnection extends Connection {
   #transaction: OpenTransaction | null = null;
   #isLost = false;
 
-  constructor(private readonly client: Client) {
+  constructor(private readonly client: Client, private readonly isPooled: boolean) {
     super();
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.isPooled && this.#transaction === null) return await this.#executeAlone(query);
     const sql = this.#transaction?.sql ?? this.client;
     try {
       const result = await sql.unsafe(query.sql, [...query.parameters] as never[], {
-        prepare: true,
+        prepare: !this.isPooled,
       });
       return {
         rows: [...result] as unknown as R[],
@@ -83,6 +86,25 @@ class PoolConnection extends Connection {
     } catch (error) {
       this.#isLost ||= isSessionLost(error);
       throw error;
+    }
+  }
+
+  /**
+   * In a transaction of its own. postgres.js asks for the types of a statement's parameters before it
+   * sends them, and pipelines: a pooler may take the session away between the two, so that another
+   * client gets the answer.
+   */
+  async #executeAlone<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    await this.begin();
+    try {
+      const result = await this.executeQuery<R>(query);
+      await this.commit();
+      return result;
+    } catch (error) {
+      await this.rollback();
+      throw error;
+    } finally {
+      this.#transaction = null;
     }
   }
 
