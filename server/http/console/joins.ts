@@ -91,8 +91,8 @@ export function joinRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.device, async (c) => {
     const { address, isSecure } = origin(c);
     const { host } = new URL(c.req.url);
-    const consoleUrl = config.publicUrl?.replace(/\/+$/, "") ??
-      `http${isSecure ? "s" : ""}://${host}`;
+    const consoleUrl = config.publicUrl ??
+      `http${isSecure ? "s" : ""}://${host}${config.basePath}`;
     const { machine } = c.req.valid("json");
     return c.json(await joining.request({ machine, address, consoleUrl }), 200);
   });
