@@ -115,7 +115,7 @@ function serve(dir: string, releaseKeys: string[]): string {
     dirs: [dir],
     installDir: at("server", "install"),
     releaseKeys,
-    config: { publicUrl: null },
+    config: { publicUrl: null, basePath: "" },
     origin: () => ({ address: "127.0.0.1", isSecure: false }),
     limiter: {
       take: () => ({ allowed: true, limit: 1, remaining: 1, resetMs: 0, retryAfterMs: 0 }),

@@ -11,6 +11,7 @@ import {
   JoinedView,
   JoinRequestAnswer,
 } from "../../../api/mod.ts";
+import { gatewayUrl } from "../gateway_url.ts";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, session } from "./schema.ts";
@@ -71,7 +72,7 @@ const routes = {
 };
 
 export function joinRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { joining, config, origin } = parts;
+  const { joining, origin } = parts;
 
   api.openapi(routes.createCode, async (c) => {
     const visitor = await signedIn(c, parts);
@@ -89,10 +90,8 @@ export function joinRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   });
 
   api.openapi(routes.device, async (c) => {
-    const { address, isSecure } = origin(c);
-    const { host } = new URL(c.req.url);
-    const consoleUrl = config.publicUrl ??
-      `http${isSecure ? "s" : ""}://${host}${config.basePath}`;
+    const { address } = origin(c);
+    const consoleUrl = gatewayUrl(c, parts);
     const { machine } = c.req.valid("json");
     return c.json(await joining.request({ machine, address, consoleUrl }), 200);
   });
