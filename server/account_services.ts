@@ -82,6 +82,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
 /** The services alone, for commands that need no listening gateway. Throws ColinkError. */
 export async function openAccountServices(config: Config, log: Log): Promise<{
   services: AccountServices;
+  store: Store;
   close: () => Promise<void>;
 }> {
   const clock = systemClock;
@@ -99,5 +100,5 @@ export async function openAccountServices(config: Config, log: Log): Promise<{
     await limits.close();
     await store.close();
   };
-  return { services, close };
+  return { services, store, close };
 }

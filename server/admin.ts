@@ -2,10 +2,11 @@
 
 import { type CommandDef, defineCommand } from "citty";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
-import { type Config, ConfigError, readConfig } from "./base/config.ts";
+import { ConfigError, readConfig } from "./base/config.ts";
 import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
-import { consoleUrls, setupLink } from "./urls.ts";
+import { languageOf, setupBox } from "./greeting.ts";
+import { inviteLink, rememberedUrls, setupLink } from "./urls.ts";
 
 const email = { type: "string", required: true, description: "The account's e-mail" } as const;
 
@@ -33,25 +34,25 @@ const setup = defineCommand({
     description: "Print a link that creates the first administrator in the browser",
   },
   run: () =>
-    withServices(async ({ setup }, _note, config) => {
+    withServices(async ({ setup }, _note, urls) => {
       const code = await setup.code();
       if (code === null) return "This gateway has been set up already: its administrators sign in";
-      const links = consoleUrls(config, config.port).map((url) => setupLink(url, code));
-      return [...links, "Open one of them within 30 minutes; it works once."].join("\n");
+      const links = urls.map((url) => setupLink(url, code));
+      return setupBox(links, languageOf(process.env), process.stdout.columns ?? 0);
     }),
 });
 
 const invite = defineCommand({
-  meta: { name: "invite", description: "Print a code that registers one account" },
-  args: { days: { type: "string", default: "7", description: "How long the code is valid" } },
+  meta: { name: "invite", description: "Print a link with which one account can be made" },
+  args: { days: { type: "string", default: "7", description: "How long the link is valid" } },
   run({ args }) {
     const days = Number(args.days);
     if (!(days > 0)) throw new ConfigError(["--days: expected a number above 0"]);
-    return withServices(async ({ invites }, note) => {
+    return withServices(async ({ invites }, note, urls) => {
       const ttlMs = days * 24 * 60 * 60 * 1000;
       const { invite, code } = await invites.create({ ttlMs, createdBy: null });
       await note({ action: "invite.created", target: invite.id, detail: { days } });
-      return code;
+      return urls.map((url) => inviteLink(url, code)).join("\n");
     });
   },
 });
@@ -137,13 +138,15 @@ async function withServices(
   work: (
     services: AccountServices,
     note: (event: AuditEvent) => Promise<void>,
-    config: Config,
+    /** At which people open the console. */
+    urls: readonly string[],
   ) => Promise<string>,
 ): Promise<void> {
   const config = readConfig(process.env);
-  const { services, close } = await openAccountServices(config, createLog("warn", true));
+  const { services, store, close } = await openAccountServices(config, createLog("warn", true));
+  const note = (event: AuditEvent) => services.audit.write(COMMAND_LINE, event);
   try {
-    console.log(await work(services, (event) => services.audit.write(COMMAND_LINE, event), config));
+    console.log(await work(services, note, await rememberedUrls(store, config)));
   } finally {
     await close();
   }

@@ -9,6 +9,7 @@ import type { Log } from "./base/log.ts";
 import { listen } from "./listener.ts";
 import { createParts, type GatewayParts } from "./gateway_parts.ts";
 import { Shutdown } from "./shutdown.ts";
+import { consoleUrls, rememberUrls } from "./urls.ts";
 
 /** What surrounds a gateway; each member has a real default. */
 export interface GatewayWorld {
@@ -25,6 +26,8 @@ export interface GatewayWorld {
 export interface Gateway {
   /** Where it listens: `http://127.0.0.1:8080`. */
   readonly url: string;
+  /** At which people open the console: the public one, or one for this machine and one for others. */
+  readonly urls: readonly string[];
   readonly accounts: Accounts;
   readonly setup: Setup;
   /**
@@ -52,7 +55,10 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   const listener = await listen(config, parts, isWorker);
   await parts.cluster?.start();
   const { accounts, setup } = parts;
-  return { url: listener.url, accounts, setup, stop: () => shutdown.run(parts, listener) };
+  const { url } = listener;
+  const urls = consoleUrls(config, Number(new URL(url).port));
+  await rememberUrls(parts.store, urls);
+  return { url, urls, accounts, setup, stop: () => shutdown.run(parts, listener) };
 }
 
 /** Connects what one part reports with the parts that act on it. */

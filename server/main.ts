@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { admin } from "./admin.ts";
-import { type Config, ConfigError, readConfig, settingsHelp } from "./base/config.ts";
+import { ConfigError, readConfig, settingsHelp } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
+import { greeting, languageOf } from "./greeting.ts";
 import { createLog } from "../log/create_log.ts";
 import type { Log } from "./base/log.ts";
-import { consoleUrls, setupLink } from "./urls.ts";
+import { setupLink } from "./urls.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { buildFacts, licenses } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
@@ -62,7 +63,7 @@ async function runServe(isWorker = false): Promise<void> {
     limits: config.redisUrl ? "redis" : "memory",
     registration: config.registration,
   }, "listening");
-  if (!isWorker) await (isTerminal ? greet(gateway, config) : noteSetup(gateway, log));
+  if (!isWorker) await (isTerminal ? greet(gateway) : noteSetup(gateway, log));
   stopOnSignals(() => gateway.stop());
   // The process that started this worker is gone.
   if (isWorker) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
@@ -102,21 +103,14 @@ function stopOnSignals(stop: () => Promise<void>): void {
   process.on("SIGINT", onSignal);
 }
 
-async function greet({ url, setup }: Gateway, config: Config): Promise<void> {
+async function greet({ urls, setup }: Gateway): Promise<void> {
   const code = await setup.code();
-  const port = Number(new URL(url).port);
-  const links = code === null ? [] : consoleUrls(config, port).map((url) => setupLink(url, code));
-  console.log(`
-  Console   ${url}
-  API       ${url}/v1
-  Nodes     ${url.replace(/^http/, "ws")}/ws
-${links.map((link) => `  Setup     ${link}\n`).join("")}
-  ${links.length > 0 ? SETUP_HINT : ACCOUNT_HINT} Ctrl-C stops; again, at once.
-`);
+  const setupLinks = code === null ? [] : urls.map((url) => setupLink(url, code));
+  const { columns } = process.stdout;
+  console.log(
+    greeting({ version: buildFacts.version, urls, setupLinks, columns }, languageOf(process.env)),
+  );
 }
-
-const SETUP_HINT = "Open a setup link within 30 minutes to make yourself its administrator.";
-const ACCOUNT_HINT = "Open the console to make an account and copy its two tokens.";
 
 /** Others may read the log: it names the command that prints the link, not the link. */
 async function noteSetup({ setup }: Gateway, log: Log): Promise<void> {

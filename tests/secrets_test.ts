@@ -5,7 +5,14 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Account, createAccount, login, register, rotateToken } from "./harness/account.ts";
+import {
+  type Account,
+  createAccount,
+  inviteCodeIn,
+  login,
+  register,
+  rotateToken,
+} from "./harness/account.ts";
 import { type Answer, ask, chat, hello } from "./harness/api.ts";
 import { createDatabase, query } from "./harness/database.ts";
 import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
@@ -57,7 +64,7 @@ async function startWorld(env: Record<string, string>): Promise<World> {
     "the caller's session": caller.jwt,
     "a replaced API token": before.apiToken,
     "a replaced client token": before.clientToken,
-    "an invite": invite.trim(),
+    "an invite": inviteCodeIn(invite),
   };
   return { gateway, owner, caller, node, secrets, seen: await askForEverything(gateway, caller) };
 }

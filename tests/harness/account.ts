@@ -25,6 +25,11 @@ export function register(
   return ask(`${gateway.url}/api/auth/register`, asJson({ email, password, ...more }));
 }
 
+/** The code in what `server admin invite` prints, which are links. */
+export function inviteCodeIn(output: string): string {
+  return /invite=(invite-\w+)/.exec(output)?.[1] ?? "";
+}
+
 /** One try to sign in. */
 export function login(
   gateway: { url: string },

@@ -4,7 +4,7 @@ import { Database } from "bun:sqlite";
 import { beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { createAccount, register, rotateToken, signIn } from "../harness/account.ts";
+import { createAccount, inviteCodeIn, register, rotateToken, signIn } from "../harness/account.ts";
 import { ask } from "../harness/api.ts";
 import { createDatabase, query } from "../harness/database.ts";
 import { type Gateway, runGateway, startGateway, temporaryFolder } from "../harness/gateway.ts";
@@ -253,7 +253,7 @@ describe("registration", () => {
     };
     await refused("first@example.com");
     await refused("first@example.com", "invite-nobodymadethisone");
-    const { output: code } = await runGateway(["admin", "invite"], { dataDir });
+    const code = inviteCodeIn((await runGateway(["admin", "invite"], { dataDir })).output);
     const used = await register(gateway, "first@example.com", password, { invite: code });
     expect(used.status).toBe(200);
     await refused("second@example.com", code);
@@ -261,14 +261,14 @@ describe("registration", () => {
     const { output: expired } = await runGateway(["admin", "invite", "--days", "0.0000000001"], {
       dataDir,
     });
-    await refused("third@example.com", expired);
+    await refused("third@example.com", inviteCodeIn(expired));
   });
 
   test("by invite keeps the code good when the account could not be made with it", async () => {
     const gateway = await startGateway({ env: { COLINK_REGISTRATION: "invite" } });
     const { dataDir } = gateway;
-    const first = (await runGateway(["admin", "invite"], { dataDir })).output;
-    const invite = (await runGateway(["admin", "invite"], { dataDir })).output;
+    const first = inviteCodeIn((await runGateway(["admin", "invite"], { dataDir })).output);
+    const invite = inviteCodeIn((await runGateway(["admin", "invite"], { dataDir })).output);
     await register(gateway, "first@example.com", password, { invite: first });
     const taken = await register(gateway, "first@example.com", password, { invite });
     expect(taken.json.error.code).toBe("email_taken");

@@ -89,7 +89,7 @@ function NewInvite({ onChange }: { onChange: () => void }) {
 function InviteLink({ code }: { code: string }) {
   const t = messages.value.admin;
   const address = useGatewayAddress();
-  const link = `${address}${paths.register}?invite=${encodeURIComponent(code)}`;
+  const link = `${address}/register?invite=${encodeURIComponent(code)}`;
   return (
     <Notice tone="good">
       <p>{t.linkReady}</p>
