@@ -216,6 +216,7 @@ export const reserved: readonly Reserved[] = [
       // The entry files hand the environment over.
       "server/main.ts",
       "server/admin.ts",
+      "server/backup.ts",
       "client/main.ts",
       // Sets a variable of the runtime itself, for the process that it becomes.
       "client/run/connection_limit.ts",

@@ -3,8 +3,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { admin } from "./admin.ts";
+import { backupCommand, migrateCommand, restoreCommand } from "./backup.ts";
 import { ConfigError, readConfig, settingsHelp } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
@@ -12,6 +13,7 @@ import { greeting, languageOf } from "./greeting.ts";
 import { createLog } from "../log/create_log.ts";
 import type { Log } from "./base/log.ts";
 import { setupLink } from "./urls.ts";
+import { BackupError } from "./store/backup.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { buildFacts, licenses } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
@@ -47,7 +49,13 @@ const main = defineCommand({
     version: buildFacts.version,
     description: "Co-Link gateway: connected nodes behind one OpenAI-compatible address",
   },
-  subCommands: { serve, admin },
+  subCommands: {
+    serve,
+    admin,
+    backup: backupCommand,
+    restore: restoreCommand,
+    migrate: migrateCommand,
+  },
 });
 
 async function runServe(isWorker = false): Promise<void> {
@@ -140,11 +148,13 @@ function commandOf(
 
 /** The first unknown flag or command, which citty would ignore. */
 function unknownWord(command: CommandDef, rest: readonly string[]): string | undefined {
-  const flags = Object.keys(command.args ?? {}).map((name) => `--${name}`);
+  const args = Object.entries((command.args ?? {}) as ArgsDef);
+  const flags = args.map(([name]) => `--${name}`);
+  let places = args.filter(([, { type }]) => type === "positional").length;
   return rest.find((word, i) =>
     word.startsWith("-")
       ? !flags.some((flag) => word === flag || word.startsWith(`${flag}=`))
-      : !flags.includes(rest[i - 1] ?? "")
+      : !flags.includes(rest[i - 1] ?? "") && places-- <= 0
   );
 }
 
@@ -189,7 +199,10 @@ function explain(error: unknown): number {
     console.error(
       `Cannot listen: ${listenProblems[code ?? ""] ?? `${code}; set PORT, COLINK_HOST`}`,
     );
-  } else if (error instanceof ColinkError || error instanceof NewerSchemaError) {
+  } else if (
+    error instanceof ColinkError || error instanceof NewerSchemaError ||
+    error instanceof BackupError
+  ) {
     console.error(withCause(error));
   } else console.error(error);
   return EXIT_FAILED;

@@ -1,6 +1,14 @@
 /** The gateway's secret: judged where it is set, and otherwise made once and kept in the data folder. */
 
-import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { SettingError } from "./setting.ts";
 
@@ -37,6 +45,19 @@ export function keptSecret(dataDir: string): string {
     'its file "secret" is damaged; restore it, or delete it: then every token and session that ' +
       "was made with it is void",
   );
+}
+
+/** Whether a data folder's own secret is this one; it may have none. */
+export function isKept(dataDir: string, secret: string): boolean {
+  const path = join(dataDir, "secret");
+  return existsSync(path) && readFileSync(path, "utf8").trim() === secret;
+}
+
+/** Puts a secret in the place of a data folder's own, under which nothing is sealed yet. */
+export function keepSecret(dataDir: string, secret: string): void {
+  const draft = join(dataDir, `secret.${crypto.randomUUID()}`);
+  writeFileSync(draft, secret + "\n", { mode: 0o600, flag: "wx" });
+  renameSync(draft, join(dataDir, "secret"));
 }
 
 function makeSecret(dataDir: string, path: string): void {

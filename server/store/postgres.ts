@@ -188,9 +188,24 @@ function* inStableSizes<T>(items: readonly T[]): Generator<readonly T[]> {
 }
 
 function openPool(address: DatabaseAddress, isPooled: boolean, deadlineMs: number): Pool {
-  const { hosts, ports, socketPath, user, password, database, targetSession, session } = address;
-  const statementTimeout = isPooled ? {} : { statement_timeout: deadlineMs * SERVER_SHARE };
-  const client = postgres({
+  const client = openClient(address, {
+    max: POOL_SIZE,
+    // Also of the driver's own statements, such as "commit".
+    prepare: !isPooled,
+    connect_timeout: deadlineMs / 1000,
+    idle_timeout: IDLE_SECONDS,
+  }, isPooled ? {} : { statement_timeout: deadlineMs * SERVER_SHARE });
+  return { client, db: new Kysely<Schema>({ dialect: postgresDialect(client, isPooled) }) };
+}
+
+/** A client of the driver's, without limits on time unless it gets some. `session`: settings of its sessions. */
+export function openClient(
+  address: DatabaseAddress,
+  limits: { max: number; prepare: boolean; connect_timeout?: number; idle_timeout?: number },
+  session: Record<string, number> = {},
+): Client {
+  const { hosts, ports, socketPath, user, password, database, targetSession } = address;
+  return postgres({
     // Lists, which the driver takes and its types lack.
     ...(hosts && { host: hosts as unknown as string }),
     ...(ports && { port: ports as unknown as number }),
@@ -200,17 +215,12 @@ function openPool(address: DatabaseAddress, isPooled: boolean, deadlineMs: numbe
     ...(database && { database }),
     ...(targetSession && { target_session_attrs: targetSession as "read-write" }),
     ...tlsOptions(address),
-    max: POOL_SIZE,
-    // Also of the driver's own statements, such as "commit".
-    prepare: !isPooled,
-    connect_timeout: deadlineMs / 1000,
-    idle_timeout: IDLE_SECONDS,
+    ...limits,
     fetch_types: false,
     onnotice: () => {},
-    connection: { application_name: "co-link", ...statementTimeout, ...session },
+    connection: { application_name: "co-link", ...session, ...address.session },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });
-  return { client, db: new Kysely<Schema>({ dialect: postgresDialect(client, isPooled) }) };
 }
 
 function tlsOptions({ tls }: DatabaseAddress): { ssl?: object | "prefer" } {

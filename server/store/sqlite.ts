@@ -16,7 +16,8 @@ import {
 import type { Schema } from "./schema.ts";
 import { sqliteDialect } from "./sqlite_driver.ts";
 
-const FILE_NAME = "colink.db";
+/** In the data folder. */
+export const DATABASE_FILE = "colink.db";
 
 /** How long work waits while another process writes, and how often it tries again. */
 const BUSY_TIMEOUT_MS = 5000;
@@ -94,7 +95,7 @@ export function openSqlite(dataDir: string): Backend {
 
 function openDatabase(dataDir: string): Database {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const path = join(dataDir, FILE_NAME);
+  const path = join(dataDir, DATABASE_FILE);
   // Created before SQLite opens it, because the -wal and -shm files inherit its mode.
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);

@@ -1,0 +1,134 @@
+/** `server backup`, `restore` and `migrate`: the whole database, whether the gateway runs or not. */
+
+import { createHmac } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defineCommand } from "citty";
+import { type Config, ConfigError, readConfig } from "./base/config.ts";
+import { databaseUrl } from "./base/database_url.ts";
+import { isKept, keepSecret } from "./base/kept_secret.ts";
+import { SettingError } from "./base/setting.ts";
+import {
+  backUp,
+  BackupError,
+  type BackupFacts,
+  factsOf,
+  restore,
+  type RowCounts,
+} from "./store/backup.ts";
+
+const file = { type: "positional", required: true, valueHint: "FILE" } as const;
+
+export const backupCommand = defineCommand({
+  meta: {
+    name: "backup",
+    description: "Write everything to a new file, also while the gateway runs",
+  },
+  args: { file: { ...file, description: "Must not exist" } },
+  async run({ args }) {
+    const config = readConfig(process.env);
+    const counts = await backUp(config, args.file, factsFor(config));
+    console.log(`${args.file}: ${described(counts)}, readable by you alone`);
+    console.log(
+      isKept(config.dataDir, config.jwtSecret)
+        ? "It holds the gateway's secret: keep it as you keep that."
+        : "It is of use only with the gateway's JWT_SECRET, which is not in it.",
+    );
+  },
+});
+
+export const restoreCommand = defineCommand({
+  meta: {
+    name: "restore",
+    description: "Fill the configured database, which must be empty, from a backup",
+  },
+  args: { file: { ...file, description: 'A file that "backup" has written' } },
+  async run({ args }) {
+    const config = readConfig(process.env);
+    const facts = factsOf(args.file);
+    const secret = secretFor(facts, config);
+    const counts = await restore(args.file, config);
+    if (secret !== null) keepSecret(config.dataDir, secret);
+    const at = new Date(facts.createdAt).toISOString();
+    console.log(`restored what there was at ${at}: ${described(counts)}; start the gateway`);
+  },
+});
+
+export const migrateCommand = defineCommand({
+  meta: {
+    name: "migrate",
+    description: "Copy everything from SQLite to an empty PostgreSQL, also while the gateway runs",
+  },
+  args: {
+    to: {
+      type: "string",
+      required: true,
+      valueHint: "postgres://…",
+      description: "The PostgreSQL; its password may be given as PGPASSWORD in the environment",
+    },
+  },
+  async run({ args }) {
+    const config = readConfig(process.env);
+    const target = checkedTarget(args.to);
+    if (config.databaseUrl !== null) {
+      throw new ConfigError(["DATABASE_URL: the gateway uses PostgreSQL already; unset it"]);
+    }
+    const folder = mkdtempSync(join(tmpdir(), "co-link-"));
+    try {
+      const copy = join(folder, "copy");
+      await backUp(config, copy, factsFor(config));
+      const counts = await restore(copy, { databaseUrl: target, dataDir: folder });
+      console.log(`copied and compared: ${described(counts)}`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    const secret = isKept(config.dataDir, config.jwtSecret)
+      ? `the content of ${join(config.dataDir, "secret")}`
+      : "the same as now";
+    console.log(
+      "Stop the gateway now: what it does from here on stays behind. Start it again with " +
+        `DATABASE_URL set to that PostgreSQL, and JWT_SECRET to ${secret}.`,
+    );
+  },
+});
+
+function factsFor({ dataDir, jwtSecret }: Config): BackupFacts {
+  return {
+    createdAt: Date.now(),
+    secretDigest: digestOf(jwtSecret),
+    secret: isKept(dataDir, jwtSecret) ? jwtSecret : null,
+  };
+}
+
+/** The secret that the data folder needs; null: the configured one fits. Throws BackupError where none does. */
+function secretFor({ secret, secretDigest }: BackupFacts, config: Config): string | null {
+  if (digestOf(config.jwtSecret) === secretDigest) return null;
+  const isOwn = config.databaseUrl === null && isKept(config.dataDir, config.jwtSecret);
+  if (isOwn && secret !== null) return secret;
+  throw new BackupError(
+    "Cannot restore: its tokens are sealed under another secret; set JWT_SECRET to that of the " +
+      "gateway that was backed up",
+  );
+}
+
+function digestOf(secret: string): string {
+  return createHmac("sha256", secret).update("co-link backup").digest("hex");
+}
+
+function checkedTarget(text: string): string {
+  try {
+    const url = databaseUrl(text);
+    if (url !== null) return url;
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    throw new ConfigError([`--to: ${error.message}`]);
+  }
+  throw new ConfigError(["--to: expected postgres://…"]);
+}
+
+function described(counts: RowCounts): string {
+  const rows = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const { accounts = 0, ledger = 0 } = counts;
+  return `${rows} rows, with ${accounts} accounts and ${ledger} calls`;
+}
