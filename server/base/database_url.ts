@@ -21,7 +21,7 @@ export interface DatabaseAddress {
   session: Record<string, string>;
 }
 
-export interface TlsOptions {
+interface TlsOptions {
   rejectUnauthorized: boolean;
   /** Whether the certificate must be for the host's name. */
   checksName: boolean;

@@ -3,7 +3,7 @@
 import { checkedUrl, fileOf, parseServiceUrl } from "./service_url.ts";
 import { SettingError } from "./setting.ts";
 
-export type RedisForm = "single" | "sentinel" | "cluster";
+type RedisForm = "single" | "sentinel" | "cluster";
 
 export interface RedisAddress {
   form: RedisForm;

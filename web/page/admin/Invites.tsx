@@ -10,7 +10,6 @@ import { Field } from "../../part/Field.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
-import { paths } from "../../route.ts";
 import { useChanging } from "../../state/changing.ts";
 import { useGatewayAddress } from "../../state/address.ts";
 import { formatMoment, messages } from "../../state/locale.ts";
