@@ -29,6 +29,7 @@ import { targetOfBinary } from "./binary.ts";
 import { signatureProblem } from "./code_signature.ts";
 import { trustedKeys } from "./key.ts";
 import { type Runner, runnerFor } from "./runner.ts";
+import { compareWithTwin } from "./twin.ts";
 
 const EXIT_BAD_USE = 2;
 
@@ -38,6 +39,10 @@ export async function checkRelease(folder: string, steps: Steps): Promise<void> 
     "check the signature",
     () => readSums(folder),
     ({ version }) => `version ${version}`,
+  );
+  await steps.run(
+    "build this machine's programs again in another folder",
+    () => compareWithTwin(folder, version),
   );
   const present = targets.filter((target) => sums.has(archiveName("client", target)));
   for (const target of present) {
