@@ -26,9 +26,8 @@ import { build, executables } from "./build.ts";
 import { compileApart } from "./build/executable.ts";
 import { collectFacts } from "./build/facts.ts";
 import { licencesOf, type Package } from "./build/licences.ts";
-import { installForAllMachines } from "./install.ts";
+import { installForAllMachines, installMissing } from "./install.ts";
 import { packTarGz, packZip } from "./release/archive.ts";
-import { checkRelease } from "./release/check.ts";
 import { signAdHoc, signatureProblem } from "./release/code_signature.ts";
 import { type ReleaseKey, signingKey } from "./release/key.ts";
 import { type Contents, sbom } from "./release/sbom.ts";
@@ -88,7 +87,7 @@ async function buildArchive(name: ProgramName, target: Target, facts: BuildFacts
       { name: beside("LICENSE"), data: readFileSync(at("LICENSE")) },
       { name: beside("licenses.txt"), data: Buffer.from(await licencesOf(packages)) },
     ];
-    const packed = isWindows(target) ? packZip(files) : await packTarGz(files);
+    const packed = await (isWindows(target) ? packZip(files) : packTarGz(files));
     writeFileSync(at(OUTPUT, archiveName(name, target)), packed);
     return { packages, note: `${(packed.length / 2 ** 20).toFixed(0)} MiB${note}` };
   } finally {
@@ -127,6 +126,13 @@ function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+async function check(steps: Steps): Promise<void> {
+  await steps.run("install what is missing", installMissing);
+  // Only now: it imports what may just have been installed.
+  const { checkRelease } = await import("./release/check.ts");
+  await checkRelease(at(OUTPUT), steps);
+}
+
 function chosenTargets(words: readonly string[]): readonly Target[] {
   const wrong = words.find((word) => !targets.some((target) => target === word));
   if (wrong !== undefined) {
@@ -140,7 +146,7 @@ try {
   const steps = new Steps();
   const isCheck = words.includes("--check");
   const chosen = chosenTargets(words.filter((word) => word !== "--check"));
-  if (isCheck) await checkRelease(at(OUTPUT), steps);
+  if (isCheck) await check(steps);
   else await release(chosen, steps);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

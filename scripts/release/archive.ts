@@ -2,8 +2,6 @@
 
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { zipSync } from "fflate";
-import { createTar } from "nanotar";
 
 export interface ArchivedFile {
   /** Its path in the archive. */
@@ -17,7 +15,10 @@ const EPOCH_MS = Date.UTC(1980, 0, 2);
 const REGULAR_FILE = 0o100000;
 const UNIX = 3;
 
+// The packers are imported when they are needed: in a fresh clone they are installed only then.
+
 export async function packTarGz(files: readonly ArchivedFile[]): Promise<Uint8Array> {
+  const { createTar } = await import("nanotar");
   const tar = createTar(files.map(({ name, data, isExecutable }) => ({
     name,
     data,
@@ -26,7 +27,8 @@ export async function packTarGz(files: readonly ArchivedFile[]): Promise<Uint8Ar
   return await promisify(gzip)(tar, { level: 9 });
 }
 
-export function packZip(files: readonly ArchivedFile[]): Uint8Array {
+export async function packZip(files: readonly ArchivedFile[]): Promise<Uint8Array> {
+  const { zipSync } = await import("fflate");
   return zipSync(
     Object.fromEntries(files.map(({ name, data, isExecutable }) => [
       name,

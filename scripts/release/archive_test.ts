@@ -26,7 +26,7 @@ test("tar unpacks them, and what is executable can be run", async () => {
 
 const hasUnzip = Bun.which("unzip") !== null;
 test.skipIf(!hasUnzip)(`unzip unpacks them${hasUnzip ? "" : " (skipped: no unzip)"}`, async () => {
-  await Bun.write(join(folder, "a.zip"), packZip(files));
+  await Bun.write(join(folder, "a.zip"), await packZip(files));
   const { code, output } = await run(["unzip", "-p", "a.zip", "one/LICENSE"], { cwd: folder });
   expect({ code, output }).toEqual({ code: 0, output: "its licence" });
 });
@@ -36,7 +36,7 @@ test("the bytes depend on nothing but the files, not on time zone or time", asyn
     import { packTarGz, packZip } from ${JSON.stringify(join(import.meta.dir, "archive.ts"))};
     const files = [{ name: "a", data: Buffer.from("b") }];
     const hash = (bytes) => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-    console.log(hash(await packTarGz(files)), hash(packZip(files)));`;
+    console.log(hash(await packTarGz(files)), hash(await packZip(files)));`;
   const outcomes = await Promise.all(
     ["UTC", "Asia/Shanghai", "America/Los_Angeles"].map((TZ) =>
       run([process.execPath, "-e", script], { env: { ...process.env, TZ } })
