@@ -12,7 +12,7 @@ import type { Origin } from "./address.ts";
 import type { AppContext } from "./env.ts";
 import { gatewayUrl } from "./gateway_url.ts";
 
-/** Of one network: a download is large, and needs no account. */
+/** Of one network: an archive is large, and needs no account. */
 const DOWNLOADS_PER_MINUTE = 60;
 
 const types: Readonly<Record<string, string>> = {
@@ -60,7 +60,7 @@ export class Downloads {
     const etag = `"${bytes.toString(16)}-${modifiedMs.toString(16)}"`;
     const headers = { ...fileHeaders, etag };
     if (c.req.header("if-none-match") === etag) return new Response(null, { status: 304, headers });
-    await this.#expectRate(c);
+    if (isArchive(name)) await this.#expectRate(c);
     return new Response(Bun.file(path), {
       headers: {
         ...headers,
@@ -96,7 +96,7 @@ export class Downloads {
     this.#budget.refused();
     throw new ColinkError(
       "rate_limit_exceeded",
-      `Cannot send the file now: your network has had ${DOWNLOADS_PER_MINUTE} within a minute; ` +
+      `Cannot send the file now: your network has had ${DOWNLOADS_PER_MINUTE} programs within a minute; ` +
         "try again in a minute",
       { retryAfterMs: verdict.retryAfterMs },
     );
@@ -138,6 +138,10 @@ const MISSING =
   "this gateway has no copy of it. Its operator makes one with `bun run release`, and " +
   "puts what is then in bin/downloads/ into the folder that COLINK_DOWNLOADS_DIR names; or build " +
   "it yourself with `bun run build`: docs/deployment.md, Releases";
+
+function isArchive(name: string): boolean {
+  return /\.(tar\.gz|zip)$/.test(name);
+}
 
 /** A name of the caller's own making, for a message. */
 function shown(name: string): string {
