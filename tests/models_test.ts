@@ -6,7 +6,9 @@ import { Endpoint } from "../protocol/mod.ts";
 import type { ModelCapabilities } from "../protocol/frame_v2.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask } from "./harness/api.ts";
+import { endAfterTests } from "./harness/cleanup.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { startNode } from "./harness/node.ts";
 import { joinRawNodeV2, type RawNodeV2 } from "./harness/raw_node_v2.ts";
 import { until } from "./harness/wait.ts";
 
@@ -119,4 +121,61 @@ describe("for Anthropic's SDK, the list", () => {
     expect(refused).toBeInstanceOf(Anthropic.AuthenticationError);
     expect(refused.type).toBe("authentication_error");
   });
+});
+
+/** Ollama's answers: a model that chats, in memory, and one that embeds. */
+function startOllama(): string {
+  const capabilities: Record<string, string[]> = {
+    "chatter:8b": ["completion", "tools", "thinking"],
+    "nomic:latest": ["embedding"],
+  };
+  const names = Object.keys(capabilities);
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    routes: {
+      "/v1/models": () =>
+        Response.json({ data: names.map((id) => ({ id, object: "model", owned_by: "library" })) }),
+      "/api/tags": () =>
+        Response.json({ models: names.map((name) => ({ name, digest: `sha-${name}` })) }),
+      "/api/ps": () => Response.json({ models: [{ name: names[0], context_length: 8192 }] }),
+      "/api/show": async (request) => {
+        const { model } = await request.json() as { model: string };
+        return Response.json({ capabilities: capabilities[model], model_info: {} });
+      },
+    },
+    fetch: () => new Response(null, { status: 404 }),
+  });
+  endAfterTests(() => server.stop(true));
+  return `http://127.0.0.1:${server.port}`;
+}
+
+test("of a node at Ollama, each model is offered where it can be called, with what Ollama knows of it", async () => {
+  const { clientToken } = account;
+  const providers = [{ type: "openai" as const, base_url: startOllama(), models: "auto" as const }];
+  await startNode({ gateway, clientToken, providers });
+  await until("the node has asked for its models", async () => await listed("nomic:latest"));
+  expect(await listed("nomic:latest")).toMatchObject({
+    endpoints: [Endpoint.embeddings],
+    loaded: false,
+  });
+  const chatter = await listed("chatter:8b");
+  expect(chatter).toMatchObject({
+    context_length: 8192,
+    max_model_len: 8192,
+    tools: true,
+    vision: false,
+    thinking: true,
+    loaded: true,
+  });
+  expect(chatter?.endpoints).not.toContain(Endpoint.embeddings);
+  expect(chatter?.endpoints).toContain(Endpoint.responses);
+  const { max_tokens } = await sdk().models.retrieve("chatter:8b");
+  expect(max_tokens).toBe(8192);
+  const mistaken = await ask<{ error: { code: string } }>(`${gateway.url}/v1/chat/completions`, {
+    method: "POST",
+    token: account.apiToken,
+    body: JSON.stringify({ model: "nomic:latest", messages: [{ role: "user", content: "hi" }] }),
+  });
+  expect(mistaken.json.error.code).toBe("endpoint_not_offered");
 });
