@@ -54,6 +54,8 @@ const outcomeOfCode: Readonly<Record<string, LedgerRow["outcome"]>> = {
   upstream_502: "upstream_error",
   shutting_down: "interrupted",
   answer_too_large: "interrupted",
+  account_answers_full: "interrupted",
+  gateway_answers_full: "interrupted",
   internal_error: "interrupted",
 };
 
