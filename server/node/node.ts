@@ -135,10 +135,9 @@ export class Node {
     return this.active >= this.share;
   }
 
-  /** The part of its share in use, from 0 to 1; beyond its share, the part of all its slots. */
+  /** How many times its share of slots is in use: above 1 where it runs calls beyond it. */
   get load(): number {
-    const { share } = this;
-    return this.active / (this.active < share ? share : this.offer.maxParallel);
+    return this.active / this.share;
   }
 
   /** Whether it gets no new calls of any model, by its own STATUS or by a decision. */

@@ -50,6 +50,13 @@ describe("a node that claims 10,000 slots", () => {
     expect((await take(100)).counts).toEqual({ stranger: 98, a: 2 });
   });
 
+  test("takes no more of what is left than the others, while these have slots", async () => {
+    const { world, take } = start();
+    world.node("stranger", 10_000);
+    world.node("a", 6);
+    expect((await take(12)).counts).toEqual({ stranger: 6, a: 6 });
+  });
+
   test("gets no more than its share of a conversation's calls, either", async () => {
     const { world } = start({ policy: "affinity" });
     const stranger = world.node("stranger", 10_000);

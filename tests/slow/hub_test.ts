@@ -40,7 +40,7 @@ async function waitingLine(length: number): Promise<void> {
 }
 
 describe("the least busy node", () => {
-  test("gets the call: slots fill in proportion, and no node gets more than it offered", async () => {
+  test("gets the call: new nodes share equally, and no node gets more than it offered", async () => {
     const nodes = [await join("shared", 10), await join("shared", 5)];
     const counts = () => nodes.map(received);
     const total = () => counts().reduce((a, b) => a + b);
@@ -48,10 +48,8 @@ describe("the least busy node", () => {
     for (let i = 1; i <= 15; i++) {
       answers.push(call(alice, "shared"));
       await until(`call ${i} has reached a node`, () => total() === i);
-      // Both are new: each has two slots of its own.
-      if (i === 4) expect(counts()).toEqual([2, 2]);
-      // Then, after every third call, the node with twice the slots has twice the calls.
-      if (i > 4 && i % 3 === 0) expect(counts()).toEqual([i / 3 * 2, i / 3]);
+      // Both are new, so that each has as much to earn as the other, until it is full.
+      if (i % 2 === 0) expect(counts()).toEqual(i <= 10 ? [i / 2, i / 2] : [i - 5, 5]);
     }
     answers.push(call(alice, "shared"));
     await waitingLine(1);
@@ -100,7 +98,45 @@ describe("the least busy node", () => {
   });
 });
 
+test("a stranger that claims 10,000 slots and answers nothing holds no more calls than a new node of three", async () => {
+  const [stranger, honest] = [await join("coveted", 10_000), await join("coveted", 3)];
+  const total = () => received(stranger) + received(honest);
+  const answers: Promise<Answer<ErrorView>>[] = [];
+  for (let i = 1; i <= 6; i++) {
+    answers.push(call(i % 2 === 0 ? alice : bob, "coveted"));
+    await until(`call ${i} is out`, () => total() === i);
+  }
+  expect([received(stranger), received(honest)]).toEqual([3, 3]);
+  // With every answer the honest node has a slot free again, which the next call gets.
+  for (let i = 1; i <= 20; i++) {
+    honest.answer(await honest.called(), "done");
+    await until("the slot is free", async () => (await honest.view())?.active_tasks === 2);
+    answers.push(call(bob, "coveted"));
+    await until("the next call is out", () => total() === 6 + i);
+  }
+  expect(received(stranger)).toBe(3);
+  stranger.raw.terminate();
+  for (let i = 0; i < 6; i++) honest.answer(await honest.called(), "done");
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(26).fill(200));
+});
+
 describe("the queue", () => {
+  test("is left at once, with the true reason, by calls whose only node has died", async () => {
+    const node = await join("mortal");
+    const running = call(alice, "mortal");
+    await node.called();
+    const waiting = [call(alice, "mortal"), call(bob, "mortal")];
+    await waitingLine(2);
+    node.raw.terminate();
+    for (const answer of waiting) {
+      const { status, json, headers } = await answer;
+      expect([status, json.error.code]).toEqual([503, "no_node_online"]);
+      expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
+    }
+    expect((await running).status).toBe(502);
+    await waitingLine(0);
+  });
+
   test("takes turns between accounts, and serves each account's calls in order", async () => {
     const node = await join("scarce");
     const running = call(alice, "scarce", "alice 0");
