@@ -65,10 +65,19 @@ export function usageMeter(endpoint: Endpoint): UsageMeter {
     if (!markers.accounting.test(text)) return;
     const report = JSON.parse(text) as Report;
     Object.assign(usage, usageIn(report));
-    meter.completionTokens = countIn(usage.completion_tokens) ?? countIn(usage.output_tokens) ??
-      meter.completionTokens;
-    meter.promptTokens = promptTokens(usage) ?? meter.promptTokens;
+    const completion = countIn(usage.completion_tokens) ?? countIn(usage.output_tokens);
+    const prompt = promptTokens(usage);
+    if (!isPlaceholder(prompt, completion)) {
+      meter.completionTokens = completion ?? meter.completionTokens;
+      meter.promptTokens = prompt ?? meter.promptTokens;
+    }
     if (endpoint === Endpoint.responses) meter.responseId = responseId(report) ?? meter.responseId;
+  }
+
+  /** A bridged answer must have numbers here, although its provider has reported none. */
+  function isPlaceholder(prompt: number | null, completion: number | null): boolean {
+    const isRequired = endpoint === Endpoint.messages || endpoint === Endpoint.responses;
+    return isRequired && prompt === 0 && completion === 0;
   }
 
   return meter;

@@ -132,3 +132,19 @@ test("reported zeros stay zeros", () => {
     completionTokens: 0,
   });
 });
+
+test("zeros of an API that must have numbers are none, and those of chat are", () => {
+  const zeros = { input_tokens: 0, output_tokens: 0 };
+  const delta = { type: "content_block_delta", delta: { type: "text_delta", text: "a" } };
+  const none = { promptTokens: null, completionTokens: null };
+  const start = { type: "message_start", message: { usage: zeros } };
+  const end = { type: "message_delta", usage: zeros };
+  expect(counted(Endpoint.messages, start, delta, end)).toMatchObject({ ...none, tokenEvents: 1 });
+  const completed = { type: "response.completed", response: { id: "r", usage: zeros } };
+  expect(counted(Endpoint.responses, completed)).toMatchObject(none);
+  const usage = { prompt_tokens: 0, completion_tokens: 0 };
+  expect(counted(Endpoint.chat, { choices: [], usage }))
+    .toMatchObject({ promptTokens: 0, completionTokens: 0 });
+  expect(counted(Endpoint.messages, start, { usage: { input_tokens: 5, output_tokens: 7 } }))
+    .toMatchObject({ promptTokens: 5, completionTokens: 7 });
+});
