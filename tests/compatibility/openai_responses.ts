@@ -180,6 +180,19 @@ const rows: Row[] = [
       });
     },
   },
+  {
+    does: "hosted tools, such as `web_search`, beside functions",
+    on: ["openai", "claude"],
+    but: { note: "left out where the provider has none" },
+    async run({ openai, provider, model, chatOnlyModel }) {
+      const answer = await openai.responses.create({
+        model: provider === "claude" ? model : chatOnlyModel,
+        input: Say.tools,
+        tools: [...tools, { type: "web_search" }],
+      });
+      expect(answer.output.filter(({ type }) => type === "function_call")).toMatchObject(CALLS);
+    },
+  },
 ];
 
 export const openAiResponses: Feature[] = features("openai", Endpoint.responses, rows);

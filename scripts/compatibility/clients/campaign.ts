@@ -111,8 +111,8 @@ class ClientTrials {
   async #list(key: string): Promise<Outcome> {
     if (this.driver.list === undefined) return null;
     const { output } = await this.#ended(this.driver.list, "chat-model", key);
-    // A client whose models are in its configuration has the one of its snippet.
-    return output.includes("chat-model") || `no model in: ${endOf(output)}`;
+    const unlisted = serverKinds.find((kind) => !output.includes(`${kind}-model`));
+    return unlisted === undefined || `${unlisted}-model is not in: ${endOf(output)}`;
   }
 
   async #whole(model: string, key: string): Promise<Outcome> {

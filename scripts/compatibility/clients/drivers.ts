@@ -105,7 +105,6 @@ export const drivers: readonly Driver[] = Object.freeze<Driver[]>([
     client: "pi",
     source: { registry: "npm", package: "@earendil-works/pi-coding-agent", version: "1.6.0" },
     ask: (prompt, model) => `pi -p --provider co-link --model ${model} ${word(prompt)}`,
-    list: "pi --list-models",
     edit: ({ path, before, after }) => ({
       calls: [
         { name: "read", arguments: { path } },
