@@ -73,7 +73,6 @@ const programFlags = {
   version: { type: "boolean", alias: "v", description: "Show the version and exit" },
   licenses: {
     type: "boolean",
-    alias: "licences",
     description: "Show the licences of all that is inside and exit",
   },
 } satisfies ArgsDef;

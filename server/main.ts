@@ -170,7 +170,7 @@ async function help(command: CommandDef, path: readonly string[]): Promise<void>
 
 async function run(words: string[]): Promise<void> {
   if (words.includes("--version") || words.includes("-v")) return console.log(buildFacts.version);
-  if (words.includes("--licenses") || words.includes("--licences")) return console.log(licenses());
+  if (words.includes("--licenses")) return console.log(licenses());
   if (words.includes(WORKER_FLAG)) return await runServe(true);
   // `serve` is the default command; its flags work without it.
   if (/^--(workers|domain)/.test(words[0] ?? "")) words.unshift("serve");
