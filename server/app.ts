@@ -43,6 +43,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/ws", commonHeaders, upgrade(parts));
   app.get(PEER_PATH, commonHeaders, peerUpgrade(parts));
   const { downloads } = parts;
+  app.get("/download", commonHeaders, (c) => downloads.list(c));
   app.get("/download/", commonHeaders, (c) => downloads.list(c));
   app.get("/download/:name", commonHeaders, (c) => downloads.file(c));
   app.get("/install.sh", commonHeaders, downloads.script("install.sh"));

@@ -51,7 +51,6 @@ export async function compile(executable: Executable): Promise<Package[]> {
       autoloadDotenv: false,
       autoloadBunfig: false,
     });
-    await expectNoPath(fresh);
     renameSync(fresh, path);
     return packages;
   } finally {
@@ -59,9 +58,10 @@ export async function compile(executable: Executable): Promise<Package[]> {
   }
 }
 
-/** The source files that become part of the executable. */
+/** The source files that become part of the executable. Throws where it would name their folder. */
 async function inputsOf(executable: Executable): Promise<string[]> {
-  const { metafile } = await bundle(executable);
+  const { metafile, outputs } = await bundle(executable);
+  await expectNoPath(outputs, executable.output);
   const more = executable.inputsFile === undefined
     ? []
     : JSON.parse(await readFile(executable.inputsFile, "utf8")) as string[];
@@ -107,11 +107,11 @@ const withoutFolders: Bun.BunPlugin = {
   },
 };
 
-/** Throws where the executable names the folder that it was built in. */
-async function expectNoPath(path: string): Promise<void> {
-  const at = (await readFile(path)).indexOf(join(root, "node_modules"));
-  if (at < 0) return;
-  throw new Error(`Cannot build ${path}: it names this machine's folders at byte ${at}`);
+/** Throws where the bundle names the folder that it was built in. */
+async function expectNoPath(outputs: readonly Bun.BuildArtifact[], name: string): Promise<void> {
+  const texts = await Promise.all(outputs.map((output) => output.text()));
+  if (!texts.some((text) => text.includes(join(root, "node_modules")))) return;
+  throw new Error(`Cannot build ${name}: it names this machine's folders`);
 }
 
 /**
