@@ -96,6 +96,7 @@ export const NodeEventKind = z.enum([
   "approved",
   "unapproved",
   "token_rotated",
+  "notice",
 ]);
 export type NodeEventKind = z.infer<typeof NodeEventKind>;
 
@@ -107,7 +108,9 @@ export const NodeEvent = z.object({
   ),
   model: z.string().nullable()
     .describe("Of `penalized` and `recovered`: the model; null: all of the node's."),
-  detail: z.string().nullable().describe("In words, where there is more to say."),
+  detail: z.string().nullable().describe(
+    "In words, where there is more to say; of `notice`: what the node's program says to its owner.",
+  ),
   until: z.number().nullable().describe("Of `penalized`: until when."),
 }).meta({ id: "NodeEvent", description: "One line of a node's timeline." });
 export type NodeEvent = z.infer<typeof NodeEvent>;

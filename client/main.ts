@@ -30,6 +30,9 @@ const commands: Commands = {
   status: () => import("./setup/status.ts").then(({ status }) => status),
   pause: () => import("./setup/status.ts").then(({ pause }) => pause),
   resume: () => import("./setup/status.ts").then(({ resume }) => resume),
+  doctor: () => import("./setup/doctor.ts").then(({ doctor }) => doctor),
+  update: () => import("./setup/update.ts").then(({ update }) => update),
+  service: () => import("./setup/service.ts").then(({ service }) => service),
   init: () => import("./setup/init.ts").then(({ initCommand }) => initCommand),
 };
 

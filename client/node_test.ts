@@ -247,7 +247,7 @@ test("a refused token is said in one line, and dialling goes on", async () => {
   gateway.refuseWith = 401;
   const node = startNode(gateway, [unused]);
   await gateway.until(() => gateway.tokens.length >= 3);
-  expect(node.status.lastProblem).toContain("refused the client token (401)");
+  expect(node.status.lastProblem).toContain("refused the node token (401)");
   gateway.refuseWith = null;
   await gateway.registered();
 });

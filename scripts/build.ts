@@ -15,6 +15,7 @@ const shared = [
   "protocol/",
   "log/",
   "release/",
+  "service/",
   "LICENSE",
   "package.json",
   "bun.lockb",

@@ -31,7 +31,7 @@ export function breaches(folder: string): string[] {
 }
 
 function readSources(folder: string): Source[] {
-  const pattern = "{protocol,log,api,server,client,web,scripts}/**/*.{ts,tsx}";
+  const pattern = "{protocol,log,api,service,server,client,web,scripts}/**/*.{ts,tsx}";
   const paths = [...new Bun.Glob(pattern).scanSync({ cwd: folder }), "mod.ts"];
   return paths.filter((path) => !isTest(path)).sort().flatMap((path) => readSource(folder, path));
 }

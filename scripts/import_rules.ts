@@ -34,6 +34,7 @@ export const rooms: readonly Room[] = [
   { path: "protocol", may: [] },
   { path: "log", may: [] },
   { path: "release", may: [] },
+  { path: "service", may: [] },
   { path: "api", may: [] },
   { path: "api/clients.ts", may: [] },
   { path: "web", may: ["api/clients.ts"], mayType: ["api"] },
@@ -50,12 +51,21 @@ export const rooms: readonly Room[] = [
       "client/adapter",
       "client/daemon",
       "client/setup",
+      "service",
     ],
   },
   // The commands that people call; client/command.ts runs them.
   {
     path: "client/setup",
-    may: [...clientBase, "client", "client/daemon", "client/config", "client/adapter"],
+    may: [
+      ...clientBase,
+      "client",
+      "client/daemon",
+      "client/link",
+      "client/config",
+      "client/adapter",
+      "service",
+    ],
   },
   // The node as a long-running program.
   {
@@ -68,6 +78,7 @@ export const rooms: readonly Room[] = [
       "client/run",
       "client/policy",
       "client/config",
+      "service",
     ],
   },
   { path: "client/world.ts", may: ["log"] },
@@ -117,7 +128,7 @@ export const rooms: readonly Room[] = [
   // The entry files join the parts.
   {
     path: "server",
-    may: [...everyServerRoom, "server/http/console", ...below(), "log"],
+    may: [...everyServerRoom, "server/http/console", ...below(), "log", "service"],
     mayType: ["api"],
   },
   { path: "mod.ts", may: ["server", "client", "protocol", "server/base"], mayType: ["api"] },
@@ -220,6 +231,8 @@ export const reserved: readonly Reserved[] = [
       "client/main.ts",
       // Sets a variable of the runtime itself, for the process that it becomes.
       "client/run/connection_limit.ts",
+      // Becomes another version of the program, with the environment of this one.
+      "client/daemon/daemon.ts",
     ],
   },
 ];

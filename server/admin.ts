@@ -2,7 +2,7 @@
 
 import { type CommandDef, defineCommand } from "citty";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
-import { ConfigError, readConfig } from "./base/config.ts";
+import { readConfig, UsageError } from "./base/config.ts";
 import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
 import { languageOf, setupBox } from "./greeting.ts";
@@ -47,7 +47,7 @@ const invite = defineCommand({
   args: { days: { type: "string", default: "7", description: "How long the link is valid" } },
   run({ args }) {
     const days = Number(args.days);
-    if (!(days > 0)) throw new ConfigError(["--days: expected a number above 0"]);
+    if (!(days > 0)) throw new UsageError([`--days=${args.days}: expected a number above 0`]);
     return withServices(async ({ invites }, note, urls) => {
       const ttlMs = days * 24 * 60 * 60 * 1000;
       const { invite, code } = await invites.create({ ttlMs, createdBy: null });
@@ -84,7 +84,7 @@ const limits = defineCommand({
       ...(args.models === undefined ? {} : { models: modelsOf(args.models) }),
     };
     if (Object.keys(change).length === 0) {
-      throw new ConfigError(["--rpm or --models: one of them is needed"]);
+      throw new UsageError(["--rpm or --models: one of them is needed"]);
     }
     return withServices(async ({ accounts }, note) => {
       await accounts.setLimits(args.email, change);
@@ -161,7 +161,7 @@ function rpmOf(text: string): number | null {
   if (text === "default") return null;
   const rpm = Number(text);
   if (Number.isInteger(rpm) && rpm >= 0 && text.trim() !== "") return rpm;
-  throw new ConfigError([`--rpm=${text}: expected a whole number, or "default"`]);
+  throw new UsageError([`--rpm=${text}: expected a whole number, or "default"`]);
 }
 
 function modelsOf(text: string): string[] | null {

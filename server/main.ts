@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { admin } from "./admin.ts";
 import { backupCommand, migrateCommand, restoreCommand } from "./backup.ts";
-import { ConfigError, readConfig, settingsHelp } from "./base/config.ts";
+import { ConfigError, readConfig, settingsHelp, UsageError } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { greeting, languageOf } from "./greeting.ts";
@@ -14,6 +14,10 @@ import { createLog } from "../log/create_log.ts";
 import type { Log } from "./base/log.ts";
 import { setupLink } from "./urls.ts";
 import { BackupError } from "./store/backup.ts";
+import { watchTerminal } from "../log/terminal.ts";
+import { notifyServiceManager, ServiceError } from "../service/mod.ts";
+import { doctorCommand } from "./doctor.ts";
+import { serviceCommand } from "./service.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { buildFacts, licenses } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
@@ -55,6 +59,8 @@ const main = defineCommand({
     backup: backupCommand,
     restore: restoreCommand,
     migrate: migrateCommand,
+    service: serviceCommand(process.env),
+    doctor: doctorCommand(process.env),
   },
 });
 
@@ -64,6 +70,11 @@ async function runServe(isWorker = false): Promise<void> {
   if (isWorker) reportAlive();
   const log = createLog(config.logLevel, isTerminal);
   const gateway = await createGateway(config, { log, consoleDir: builtConsole(), isWorker });
+  const manager = isWorker ? null : notifyServiceManager(process.env);
+  stopOnSignals(() => {
+    manager?.stopping();
+    return gateway.stop();
+  }, log);
   log.info({
     url: gateway.url,
     version: buildFacts.version,
@@ -72,7 +83,6 @@ async function runServe(isWorker = false): Promise<void> {
     registration: config.registration,
   }, "listening");
   if (!isWorker) await (isTerminal ? greet(gateway) : noteSetup(gateway, log));
-  stopOnSignals(() => gateway.stop());
   // The process that started this worker is gone.
   if (isWorker) process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
 }
@@ -91,14 +101,22 @@ async function runWorkers(text: string): Promise<void> {
   const script = Bun.isStandaloneExecutable ? [] : [Bun.main];
   const workers = startWorkers(count, [process.execPath, ...script], process.env, config, log);
   log.info({ workers: count, port: config.port, version: buildFacts.version }, "started");
-  stopOnSignals(() => workers.stop());
+  const manager = notifyServiceManager(process.env);
+  stopOnSignals(() => {
+    manager.stopping();
+    return workers.stop();
+  }, log);
   const code = await workers.failed;
   await workers.stop();
   process.exit(code);
 }
 
-/** The first signal drains, the second cuts off what still runs, the third exits at once. */
-function stopOnSignals(stop: () => Promise<void>): void {
+/**
+ * The first signal drains, the second cuts off what still runs, the third exits at once. SIGHUP
+ * drains where it says that the terminal was closed.
+ */
+function stopOnSignals(stop: () => Promise<void>, log: Log): void {
+  const isTerminalGone = watchTerminal();
   let signals = 0;
   const onSignal = () => {
     if (++signals > 2) process.exit(EXIT_FAILED);
@@ -109,6 +127,12 @@ function stopOnSignals(stop: () => Promise<void>): void {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  process.on("SIGHUP", () => {
+    if (!isTerminalGone()) log.info({}, "SIGHUP ignored: a change of the settings needs a restart");
+    else if (signals === 0) onSignal();
+  });
+  // A terminal that was closed, or a full disk, takes no more lines.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
 async function greet({ urls, setup }: Gateway): Promise<void> {
@@ -178,7 +202,7 @@ async function run(words: string[]): Promise<void> {
   if (words.includes("--help") || words.includes("-h")) return await help(command, path);
   const unknown = unknownWord(command, rest);
   if (unknown !== undefined) {
-    throw new ConfigError([`"${unknown}": no such command or flag; --help lists all`]);
+    throw new UsageError([`"${unknown}": no such command or flag; --help lists all`]);
   }
   if (words.length === 0) return await runServe();
   await runCommand(main, { rawArgs: words });
@@ -186,6 +210,14 @@ async function run(words: string[]): Promise<void> {
 
 /** Prints a line for an error that the operator can mend, and a stack for any other. Returns the exit code. */
 function explain(error: unknown): number {
+  if (error instanceof ServiceError) {
+    console.error(error.message);
+    return EXIT_FAILED;
+  }
+  if (error instanceof UsageError) {
+    for (const problem of error.problems) console.error(problem);
+    return EXIT_BAD_CONFIGURATION;
+  }
   if (error instanceof ConfigError) {
     console.error(["Cannot start:", ...error.problems.map((p) => `  ${p}`)].join("\n"));
     return EXIT_BAD_CONFIGURATION;

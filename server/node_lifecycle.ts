@@ -25,6 +25,9 @@ export function nodeObserverOf(register: NodeRegister): NodeObserver {
       const detail = `${models.length} models, ${maxParallel} at once`;
       register.addEvent(node.who.publicId, { kind: "offer", detail });
     },
+    noticed(node, text) {
+      register.addEvent(node.who.publicId, { kind: "notice", detail: text });
+    },
     left(node, closeCode, isSilent) {
       register.left(
         node.who.publicId,

@@ -58,6 +58,8 @@ export interface NodeConfig {
   name?: string | undefined;
   /** The terms on which the machine is lent. Default: always. */
   policy?: PolicyConfig | undefined;
+  /** Whether to look once a day for a newer program at the gateway. Default: yes. */
+  check_updates?: boolean | undefined;
   providers: ProviderConfig[];
 }
 

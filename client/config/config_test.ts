@@ -48,13 +48,13 @@ test("the example is accepted once it has a token", () => {
 
 test("the example's own token is refused, and it is said where to get one", () => {
   expect(problemsIn(example)).toEqual([
-    "config.yaml:1:15: client_token is still the example's; copy your own client token from the gateway's dashboard",
+    "config.yaml:1:15: client_token is still the example's; copy your own node token from the gateway's dashboard",
   ]);
 });
 
-test("an API key in the place of the client token is named before a gateway refuses it", () => {
+test("an API key in the place of the node token is named before a gateway refuses it", () => {
   expect(problemsIn(example.replace("client-your-token-here", "sk-colink-abc"))).toEqual([
-    "config.yaml:1:15: client_token is an API key, which calls models; nodes need the client token, client-…",
+    "config.yaml:1:15: client_token is an API key, which calls models; nodes need the node token, client-…",
   ]);
 });
 
@@ -356,4 +356,42 @@ test("what is counted has bounds: models, addresses, calls at a time, the length
   for (const max_parallel of [1, 10_000]) expect(checked(1, { max_parallel })).toEqual([]);
   expect(checked(1, { max_parallel: 0 })).toEqual(["max_parallel must be 1 or more"]);
   expect(checked(1, { max_parallel: 10_001 })).toEqual(["max_parallel must be at most 10000"]);
+});
+
+test("a server's name in the place of the type is answered with what to write", () => {
+  const config = (type: string) =>
+    `client_token: client-a\nserver_url: ws://h\nproviders: [{ type: ${type}, models: auto }]`;
+  const cases = [
+    ["ollama", 'for ollama write type: "openai", with base_url: "http://127.0.0.1:11434/v1"'],
+    ["anthropic", 'for anthropic write type: "claude"'],
+    ["nonsense", 'must be "openai" or "claude"'],
+  ];
+  for (const [type = "", said = ""] of cases) {
+    expect(() => parseConfig(config(type), {})).toThrow(said);
+  }
+});
+
+test("a token is read from the file that stands for it, unless others can read that", () => {
+  const folder = mkdtempSync(join(tmpdir(), "colink-token-"));
+  const path = join(folder, "config.yaml");
+  const write = (more = "") =>
+    writeFileSync(
+      path,
+      `client_token_file: token\n${more}server_url: ws://localhost\nproviders: [{ type: openai, models: auto }]\n`,
+    );
+  try {
+    write();
+    expect(() => loadConfig(path, {})).toThrow("token: no such file; run: client join GATEWAY");
+    writeFileSync(join(folder, "token"), "client-abc\n", { mode: 0o644 });
+    expect(() => loadConfig(path, {})).toThrow("others on this machine can read it");
+    chmodSync(join(folder, "token"), 0o600);
+    expect(loadConfig(path, {})).toMatchObject({
+      config: { client_token: "client-abc" },
+      files: ["token"],
+    });
+    write("client_token: client-b\n");
+    expect(() => loadConfig(path, {})).toThrow("one of them is enough");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

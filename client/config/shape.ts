@@ -23,7 +23,7 @@ export interface ShapeProblem {
 
 const PLACEHOLDER_TOKEN = "client-your-token-here";
 
-/** The dashboard shows API keys below client tokens, and people copy the wrong one. */
+/** The dashboard shows API keys below node tokens, and people copy the wrong one. */
 const API_KEY_PREFIX = "sk-colink-";
 
 const headers = z.record(z.string(), z.string())
@@ -67,10 +67,10 @@ const MAX_SERVER_URLS = 100;
 const shape = z.strictObject({
   client_token: z.string().min(1, { error: "must not be empty" })
     .refine((token) => token !== PLACEHOLDER_TOKEN, {
-      error: "is still the example's; copy your own client token from the gateway's dashboard",
+      error: "is still the example's; copy your own node token from the gateway's dashboard",
     })
     .refine((token) => !token.startsWith(API_KEY_PREFIX), {
-      error: "is an API key, which calls models; nodes need the client token, client-…",
+      error: "is an API key, which calls models; nodes need the node token, client-…",
     })
     .refine((token) => !/[^\x21-\x7e]/.test(token), {
       error: "has characters that no token has; copy it again from the gateway's dashboard",
@@ -85,6 +85,7 @@ const shape = z.strictObject({
     .refine((name) => name === "" || isVisibleName(name), { error: `must be ${VISIBLE_NAME_RULE}` })
     .optional(),
   policy: policyShape.optional(),
+  check_updates: z.boolean().optional(),
   providers: z.array(z.discriminatedUnion("type", providerShapes)),
 });
 
@@ -119,11 +120,10 @@ function inWords(issue: z.core.$ZodIssue, value: unknown): ShapeProblem[] {
         : `${name} must be ${kindNames[issue.expected] ?? issue.expected}, not ${kindOf(found)}`;
       return [{ path, message }];
     }
-    case "invalid_union":
-      return [{
-        path,
-        message: `${name} must be ${typeNames.map((type) => `"${type}"`).join(" or ")}`,
-      }];
+    case "invalid_union": {
+      const types = typeNames.map((type) => `"${type}"`).join(" or ");
+      return [{ path, message: `${name} must be ${types}${typeHint(at(value, path))}` }];
+    }
     default:
       return [{ path, message: `${name} ${issue.message}` }];
   }
@@ -138,6 +138,22 @@ const kindNames: Readonly<Record<string, string>> = Object.freeze({
   object: "a group of keys",
   record: "a group of keys",
 });
+
+/** Names of servers and providers that people write as a type, and what they speak. */
+const spokenBy: readonly [RegExp, string][] = [
+  [/^ollama$/i, 'openai", with base_url: "http://127.0.0.1:11434/v1"'],
+  [/^lm[\s_-]?studio$/i, 'openai", with base_url: "http://127.0.0.1:1234/v1"'],
+  [/^vllm$/i, 'openai", with base_url: "http://127.0.0.1:8000/v1"'],
+  [/^llama[\s._-]?cpp$/i, 'openai", with base_url: "http://127.0.0.1:8080/v1"'],
+  [/^sglang$/i, 'openai", with base_url: "http://127.0.0.1:30000/v1"'],
+  [/^(anthropic|claude.*)$/i, 'claude"'],
+  [/^(openai.*|open-ai|gpt|azure|groq|deepseek|mistral|openrouter|localai|tgi)$/i, 'openai"'],
+];
+
+function typeHint(given: unknown): string {
+  const type = spokenBy.find(([name]) => typeof given === "string" && name.test(given))?.[1];
+  return type === undefined ? "" : `; for ${given} write type: "${type}`;
+}
 
 function unknownKey(path: (string | number)[], key: string): string {
   const level = path.findLast((step) => typeof step === "string") ?? "";

@@ -3,16 +3,17 @@
 import { join } from "node:path";
 import { createLog } from "../../log/create_log.ts";
 import { watchTerminal } from "../../log/terminal.ts";
-import { buildFacts } from "../../release/mod.ts";
-import { ConfigError, loadConfig, type LoadedConfig } from "../config/config.ts";
+import { buildFacts, isNewer } from "../../release/mod.ts";
+import { ConfigError, loadConfig, type LoadedConfig, serverUrls } from "../config/config.ts";
 import { nodeId, stateFolder } from "../link/identity.ts";
 import { readKept, writeKept } from "../policy/kept_policy.ts";
 import { createNode, type Node, type NodeStatus } from "../node.ts";
 import { raiseConnectionLimit } from "../run/connection_limit.ts";
 import type { Log } from "../world.ts";
+import { offeredRelease } from "./update_check.ts";
 import { ConfigWatch } from "./config_watch.ts";
 import { type ControlServer, type Handlers, type Instance, serveControl } from "./control.ts";
-import { notifyServiceManager, type ServiceManager } from "./systemd.ts";
+import { notifyServiceManager, type ServiceManager } from "../../service/mod.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -26,12 +27,18 @@ export interface DaemonStatus extends NodeStatus {
   startedAt: number;
   /** Why the last edit of config.yaml is not in use; null: the file is in use as it is. */
   configProblems: readonly string[] | null;
+  /** A newer version that the gateway offers; null: none is known. */
+  updateOffered: string | null;
 }
 
 /** A second node with the same configuration. */
 export class AlreadyRunning extends Error {
   override readonly name = "AlreadyRunning";
 }
+
+/** Once the node has connected, and then daily. */
+const FIRST_LOOK_MS = 60_000;
+const DAY_MS = 24 * 60 * 60_000;
 
 /** Starts the node; it ends the process when it is told to. Throws ConfigError or AlreadyRunning. */
 export async function runDaemon(instance: Instance, env: Env): Promise<void> {
@@ -52,6 +59,7 @@ class Daemon {
   #manager: ServiceManager | null = null;
   #watch: ConfigWatch | null = null;
   #isStopping = false;
+  #updateOffered: string | null = null;
   /** Reloads run one after the other. */
   #reloading: Promise<void> = Promise.resolve();
 
@@ -81,6 +89,23 @@ class Daemon {
     this.#watch = new ConfigWatch(configPath, () => this.#loaded.files, () => this.#reload());
     node.start();
     this.#manager = notifyServiceManager(env);
+    setTimeout(() => void this.#lookForUpdate(), FIRST_LOOK_MS).unref();
+    setInterval(() => void this.#lookForUpdate(), DAY_MS).unref();
+  }
+
+  /** The gateway alone is asked; nothing is installed. */
+  async #lookForUpdate(): Promise<void> {
+    const { config } = this.#loaded;
+    if (config.check_updates === false) return;
+    const latest = await offeredRelease(serverUrls(config)[0]!).catch(() => null);
+    const isNew = latest !== null && isNewer(latest, buildFacts);
+    if (isNew && latest.version !== this.#updateOffered) {
+      this.log.info(
+        { version: latest.version },
+        "the gateway offers a newer version: client update",
+      );
+    }
+    this.#updateOffered = isNew ? latest.version : null;
   }
 
   #handlers(): Handlers {
@@ -95,7 +120,7 @@ class Daemon {
         await this.#reload();
         return { problems: this.#configProblems };
       },
-      stop: () => void this.#stop(),
+      restart: (body) => void this.#restart((body as { graceMs?: unknown }).graceMs),
     };
   }
 
@@ -109,6 +134,7 @@ class Daemon {
       name: this.#loaded.config.name ?? this.instance.as ?? null,
       startedAt: this.#startedAt,
       configProblems: this.#configProblems,
+      updateOffered: this.#updateOffered,
     };
   }
 
@@ -149,9 +175,29 @@ class Daemon {
     const isTerminalGone = watchTerminal();
     process.on("SIGTERM", () => void this.#stop());
     process.on("SIGINT", () => void this.#stop());
-    process.on("SIGHUP", () => void (isTerminalGone() ? this.#stop() : this.#reload()));
+    process.on("SIGHUP", () => {
+      if (!isTerminalGone()) void this.#reload();
+      else if (!this.#isStopping) void this.#stop();
+    });
     // A terminal that was closed takes no more lines.
     for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  }
+
+  /** Ends the calls, and becomes the program that stands in this one's place now, under the same process id where the system can. */
+  async #restart(graceMs: unknown): Promise<void> {
+    this.#isStopping = true;
+    this.log.info({ active: this.#node?.status.active ?? 0 }, "draining, to start anew");
+    this.#watch?.stop();
+    await this.#node?.stop(typeof graceMs === "number" ? { graceMs } : {});
+    this.#control?.stop();
+    const script = Bun.isStandaloneExecutable ? [] : [Bun.main];
+    const args = [...script, ...process.argv.slice(2)];
+    const env = process.env as Record<string, string>;
+    if (process.execve !== undefined) {
+      process.execve(process.execPath, [process.execPath, ...args], env);
+    }
+    Bun.spawn([process.execPath, ...args], { stdio: ["inherit", "inherit", "inherit"], env });
+    process.exit(0);
   }
 
   async #stop(): Promise<void> {

@@ -43,7 +43,7 @@ const statusErrors: Readonly<Record<string, string>> = Object.freeze({
   // The gateway's console answers every path that is not the gateway's own.
   200: "a website at this path, no gateway (200); server_url usually ends with /ws",
   401:
-    "the gateway refused the client token (401); copy it from the gateway's dashboard into client_token",
+    "the gateway refused the node token (401); copy it from the gateway's dashboard into client_token",
   403: "the gateway refused this machine (403)",
   404: "no gateway at this path (404); server_url usually ends with /ws",
   429: "the gateway takes no more connections now (429)",
@@ -73,7 +73,7 @@ const closeMeanings: Readonly<Record<number, string>> = Object.freeze({
   1009: "a frame was too large for the gateway",
   [CloseCode.restart]: "the gateway is restarting",
   [CloseCode.revoked]:
-    "the client token was revoked; copy the new one from the gateway's dashboard into client_token",
+    "the node token was revoked; copy the new one from the gateway's dashboard into client_token",
   [CloseCode.notRegistered]: "the gateway received no REGISTER in time",
   [CloseCode.protocol]: "the gateway did not understand this node",
 });

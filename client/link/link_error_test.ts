@@ -3,8 +3,8 @@ import { closeError, dialError } from "./link_error.ts";
 
 // Word for word what Bun 1.4.5 and Deno 2.9.6 say, the addresses shortened.
 const dials: [string, object, string][] = [
-  ["a refused token", { message: "failed: Expected 101 status code: 401" }, "client token (401)"],
-  ["a refused token, on Deno", { message: "Invalid status code: 401" }, "client token (401)"],
+  ["a refused token", { message: "failed: Expected 101 status code: 401" }, "node token (401)"],
+  ["a refused token, on Deno", { message: "Invalid status code: 401" }, "node token (401)"],
   ["a wrong path", { message: "failed: Expected 101 status code: 404" }, "usually ends with /ws"],
   ["a console's path", { message: "failed: Expected 101 status code: 200" }, "ends with /ws"],
   ["no gateway", { message: "Failed to connect", error: { code: "ECONNREFUSED" } }, "refused"],

@@ -214,7 +214,7 @@ describe("a link that fails", () => {
     const { world, session, socket, dialled } = start({ random: 1 });
     socket(0).openV2();
     await lose(socket(0), 4001);
-    expect(session.lastProblem).toContain("the client token was revoked");
+    expect(session.lastProblem).toContain("the node token was revoked");
     await world.pass(BACKOFF_LAST_MS - 1);
     expect(dialled()).toEqual([A]);
     await world.pass(1);

@@ -116,7 +116,7 @@ function screenOf(found: DaemonStatus, nowMs: number): string {
     ["Last error", lastErrorOf(found, nowMs)],
     ["Running since", `${new Date(found.startedAt).toLocaleString()} (process ${found.pid})`],
     ["Configuration", configOf(found)],
-    ["Version", found.version],
+    ["Version", versionOf(found)],
   ];
   return rows.map(([name, value]) => `${name.padEnd(15)}${value}`).join("\n");
 }
@@ -145,6 +145,11 @@ function configOf({ config, configProblems }: DaemonStatus): string {
     `${config} was changed and cannot be used; the one before stays in use:`,
     ...configProblems.map((problem) => `${" ".repeat(15)}${problem}`),
   ].join("\n");
+}
+
+function versionOf({ version, updateOffered }: DaemonStatus): string {
+  if (updateOffered === null) return version;
+  return `${version}; the gateway offers ${printable(updateOffered)}: ${programName} update`;
 }
 
 /** `42 s`, `7 min`, `3 h`, `2 d` */

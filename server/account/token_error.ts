@@ -33,7 +33,7 @@ const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]
     unknown: ["invalid_api_key", `the API key is not known here; ${WHERE}`],
     wrongKind: [
       "wrong_token_kind",
-      `this is a Client-Token, which connects nodes; calls need an API key, sk-colink-…, ${WHERE}`,
+      `this is a node token, which connects nodes; calls need an API key, sk-colink-…, ${WHERE}`,
     ],
     revoked: ["key_revoked", `the API key was replaced by a newer one; ${WHERE}`],
     expired: ["key_expired", `the API key has expired; make another, ${WHERE}`],
@@ -42,31 +42,31 @@ const rows: Readonly<Record<KeyKind, Record<Reason, readonly [ErrorCode, string]
   node: {
     missing: [
       "invalid_client_token",
-      `no Client-Token was sent; set client_token in the node's configuration, ${WHERE}`,
+      `no node token was sent; set client_token in the node's configuration, ${WHERE}`,
     ],
     foreign: [
       "invalid_client_token",
-      `this looks like a provider's key; Client-Tokens begin with client-, ${WHERE}`,
+      `this looks like a provider's key; node tokens begin with client-, ${WHERE}`,
     ],
     session: [
       "invalid_client_token",
-      `this is a console session; Client-Tokens begin with client-, ${WHERE}`,
+      `this is a console session; node tokens begin with client-, ${WHERE}`,
     ],
     notOurs: [
       "invalid_client_token",
-      `this is not a Client-Token; they begin with client-, ${WHERE}`,
+      `this is not a node token; they begin with client-, ${WHERE}`,
     ],
     mistyped: [
       "invalid_client_token",
-      `the Client-Token is mistyped or incomplete; copy it again, ${WHERE}`,
+      `the node token is mistyped or incomplete; copy it again, ${WHERE}`,
     ],
-    unknown: ["invalid_client_token", `the Client-Token is not known here; ${WHERE}`],
+    unknown: ["invalid_client_token", `the node token is not known here; ${WHERE}`],
     wrongKind: [
       "wrong_token_kind",
-      `this is an API key, which calls models; nodes need a Client-Token, client-…, ${WHERE}`,
+      `this is an API key, which calls models; nodes need a node token, client-…, ${WHERE}`,
     ],
-    revoked: ["key_revoked", `the Client-Token was replaced by a newer one; ${WHERE}`],
-    expired: ["key_expired", `the Client-Token has expired; ${WHERE}`],
+    revoked: ["key_revoked", `the node token was replaced by a newer one; ${WHERE}`],
+    expired: ["key_expired", `the node token has expired; ${WHERE}`],
     blocked: ["key_blocked", "the token's account was disabled; ask who runs this gateway"],
   },
 };

@@ -472,6 +472,11 @@ export const settingNames = Object.freeze(
   Object.fromEntries(Object.entries(settings).map(([name, { env }]) => [name, env])),
 ) as Readonly<Record<keyof typeof settings, string>>;
 
+/** Whether a variable of the environment is one of the settings. */
+export function isSetting(name: string): boolean {
+  return Object.values(settings).some(({ env }) => env === name);
+}
+
 /** All settings, with defaults filled in: each member has the type that its row's reader returns. */
 export type Config =
   & { -readonly [K in Exclude<keyof typeof settings, "port">]: Value<typeof settings[K]> }
@@ -486,6 +491,9 @@ export class ConfigError extends Error {
     super(`Cannot start: ${problems.join("; ")}`);
   }
 }
+
+/** Words of a command that are not valid: nothing is wrong with the settings. */
+export class UsageError extends ConfigError {}
 
 /**
  * Reads and checks every setting. Where no secret is set, creates the data folder and a secret in it.

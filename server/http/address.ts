@@ -14,7 +14,9 @@ export interface Origin {
 export function originReader(trustedProxies: readonly string[]): (c: AppContext) => Origin {
   const trusted = blockList(trustedProxies);
   const isTrusted = (ip: string) => trusted.check(ip, isIPv6(ip) ? "ipv6" : "ipv4");
-  return (c) => {
+  // Kept for each request: when its caller has hung up, the server no longer knows the address.
+  const known = new WeakMap<object, Origin>();
+  const read = (c: AppContext): Origin => {
     const peer = plain(c.env.server.requestIP(c.req.raw)?.address ?? "unknown");
     if (peer === "unknown" || !isTrusted(peer)) {
       return { address: peer, isSecure: c.req.url.startsWith("https:") };
@@ -25,6 +27,11 @@ export function originReader(trustedProxies: readonly string[]): (c: AppContext)
     // Of a chain of proxies, the first one has the caller's connection.
     const scheme = c.req.header("x-forwarded-proto")?.split(",", 1)[0]?.trim().toLowerCase();
     return { address, isSecure: scheme === "https" };
+  };
+  return (c) => {
+    const origin = known.get(c.req.raw) ?? read(c);
+    known.set(c.req.raw, origin);
+    return origin;
   };
 }
 

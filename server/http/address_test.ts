@@ -65,3 +65,16 @@ test("a connection is encrypted when a trusted proxy says so", async () => {
   expect((await originOf("10.0.0.1", {}, PROXIES)).isSecure).toBe(false);
   expect((await originOf("203.0.113.1", headers, PROXIES)).isSecure).toBe(false);
 });
+
+test("a caller who hangs up is known by the address that the request came from", async () => {
+  const origin = originReader([]);
+  let isConnected = true;
+  const server = { requestIP: () => isConnected ? { address: "203.0.113.1" } : null };
+  const app = new Hono<AppEnv>().get("/", (c) => {
+    origin(c);
+    isConnected = false;
+    return c.json(origin(c));
+  });
+  expect(await (await app.request("/", {}, { server })).json())
+    .toMatchObject({ address: "203.0.113.1" });
+});

@@ -56,6 +56,8 @@ export interface NodeObserver {
   connected(node: Node): void;
   /** Called when the node's offer has changed. */
   changed(node: Node): void;
+  /** Called when the node says something to its owner. */
+  noticed(node: Node, text: string): void;
   /** `isSilent`: the gateway cut the connection because nothing arrived on it. */
   left(node: Node, closeCode: number, isSilent: boolean): void;
 }
@@ -223,6 +225,7 @@ export class Links implements LinkOwner {
     const facts = capabilities === undefined ? base.facts : factsByModel(capabilities, models);
     const offer = { ...base, maxParallel, models, facts };
     const rest = status.state === undefined ? node : this.#restOf(status);
+    if (status.state === undefined) this.#notice(node, status.reason);
     const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);
     if (isSameRest && isSameOffer(offer, node.offer)) return;
     if (!this.#mayOffer(link, peer, models.length)) return;
@@ -238,6 +241,12 @@ export class Links implements LinkOwner {
       },
       "node changed its offer",
     );
+  }
+
+  /** Passes on what the node says to its owner. */
+  #notice(node: Node, reason = ""): void {
+    const shown = reason.slice(0, MAX_REASON_CHARS).trim();
+    if (isVisibleName(shown)) this.parts.observer?.noticed(node, shown);
   }
 
   /** Whether the node takes calls by its own word, and why not. */

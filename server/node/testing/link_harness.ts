@@ -97,6 +97,7 @@ export class LinkHarness {
           void this.observed.push(`connected ${who.publicId}, ${this.hub.size} in the hub`),
         changed: ({ who, offer }) =>
           void this.observed.push(`changed ${who.publicId} ${offer.models}`),
+        noticed: ({ who }, text) => void this.observed.push(`noticed ${who.publicId} ${text}`),
         left: ({ who }, code, isSilent) =>
           void this.observed.push(`left ${who.publicId} ${code}${isSilent ? " silent" : ""}`),
       },

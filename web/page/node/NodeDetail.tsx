@@ -103,6 +103,7 @@ function Node({ id, detail, onChange }: NodeProps) {
 
 function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
   const t = messages.value.node.facts;
+  const gateway = useLive(api.info, REFRESH_INFO_MS).value.data?.version;
   const nowMs = serverNow(now.value);
   const rows: readonly [string, string | null][] = [
     [
@@ -112,10 +113,22 @@ function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
     [t.lastSeen, own && !live ? formatMoment(own.last_seen_at) : null],
     [t.firstSeen, own && formatMoment(own.first_seen_at)],
     [t.ownName, own ? ownName(own) : null],
-    [t.agent, live?.agent ?? own?.agent ?? null],
+    [t.agent, withSkew(live?.agent ?? own?.agent ?? null, gateway)],
   ];
   return <Facts rows={rows.filter(([, value]) => value !== null)} />;
 }
+
+/** The node's version and, where it is another release's, the gateway's. */
+function withSkew(agent: string | null, gateway: string | undefined): string | null {
+  const own = agent?.startsWith(AGENT) ? agent.slice(AGENT.length) : null;
+  return agent === null || own === null || gateway === undefined || own === gateway
+    ? agent
+    : `${agent} (${messages.value.node.facts.skew(gateway)})`;
+}
+
+const AGENT = "co-link/";
+/** The gateway's version changes with its restart. */
+const REFRESH_INFO_MS = 60_000;
 
 /** The node's reported name, where its owner has given it another. */
 function ownName({ label, live }: OwnNodeView): string | null {

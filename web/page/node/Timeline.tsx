@@ -21,6 +21,7 @@ const signs: Readonly<Record<NodeEventKind, { icon: IconName; tone: Tone }>> = {
   approved: { icon: "shield", tone: "good" },
   unapproved: { icon: "shield", tone: "warning" },
   token_rotated: { icon: "key", tone: "quiet" },
+  notice: { icon: "warning", tone: "warning" },
 };
 
 /** Events shown at first; the others fold away. */

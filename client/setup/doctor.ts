@@ -1,0 +1,350 @@
+/** `client doctor`: checks all that lies between this machine's models and the gateway, from near to far. */
+
+import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { lookup } from "node:dns/promises";
+import { connect } from "node:net";
+import { dirname, join, resolve } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
+import { buildFacts } from "../../release/mod.ts";
+import {
+  type Check,
+  climb,
+  failed,
+  type Finding,
+  ok,
+  skipped,
+  warning,
+} from "../../service/mod.ts";
+import { providerTypes } from "../adapter/provider_types.ts";
+import { command, type Env } from "../command.ts";
+import {
+  ConfigError,
+  loadConfig,
+  type NodeConfig,
+  type ProviderConfig,
+  serverUrls,
+} from "../config/config.ts";
+import { askControl } from "../daemon/control.ts";
+import type { DaemonStatus } from "../daemon/daemon.ts";
+import { dialError } from "../link/link_error.ts";
+import { realWorld } from "../world.ts";
+import { Gateway, printable } from "./gateway.ts";
+import { configPathOf, instanceFlags } from "./instance.ts";
+import { programName } from "./program_name.ts";
+
+const WITHIN_MS = 10_000;
+const MIN_FREE_BYTES = 100 * 1024 * 1024;
+/** Tokens and certificates do not depend on the clock to the second. */
+const MAX_SKEW_MS = 60_000;
+
+export const doctor = command({
+  about: "Check configuration, network, gateway and models; each line with a cause and a cure",
+  args: {
+    ...instanceFlags,
+    report: {
+      type: "boolean",
+      description:
+        "Begin with versions and the configuration without its secrets, to show to others",
+    },
+  },
+  async run(args, env) {
+    const path = configPathOf(args, env);
+    const say = (line: string) => console.log(line);
+    const config = configOf(path, env);
+    if (args.report) { for (const line of reportHead(path, config)) say(line); }
+    const checks = config instanceof ConfigError
+      ? [{ name: "configuration", run: () => problemsOf(config) }]
+      : checksOf(path, config, args.as, env);
+    return await climb(checks, say) ? 0 : 1;
+  },
+});
+
+function configOf(path: string, env: Env): NodeConfig | ConfigError {
+  try {
+    return loadConfig(path, env).config;
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+}
+
+function problemsOf({ problems }: ConfigError): Finding[] {
+  return problems.map((problem) =>
+    problem.includes("no such file")
+      ? failed(problem, `join a gateway first: ${programName} join https://GATEWAY`)
+      : failed(problem, "mend it there; docs/configuration.md lists every key")
+  );
+}
+
+function checksOf(path: string, config: NodeConfig, as: string | undefined, env: Env): Check[] {
+  const url = serverUrls(config)[0]!;
+  const isSecure = url.protocol === "wss:";
+  return [
+    { name: "configuration", run: () => ok(path) },
+    { name: "permissions", run: () => permissions(path) },
+    { name: "disk", run: () => disk(path) },
+    { name: "node", run: () => running(path, as, env) },
+    { name: "DNS", run: () => dns(url) },
+    { name: "TCP", run: () => tcp(url) },
+    { name: "proxy", run: () => proxy(url, env) },
+    { name: "TLS", run: () => isSecure ? tls(url) : plain(url) },
+    { name: "gateway", run: () => gatewayOf(url) },
+    { name: "clock", run: () => clock(url) },
+    { name: "WebSocket and token", run: () => link(url, config.client_token) },
+    { name: "approval", run: () => approval(url, config, path, as, env) },
+    ...config.providers.map((provider, i): Check => ({
+      name: `providers[${i}] ${provider.type}`,
+      run: () => models(provider),
+    })),
+  ];
+}
+
+function permissions(path: string): Finding {
+  try {
+    accessSync(dirname(resolve(path)), constants.W_OK);
+  } catch {
+    return warning(
+      `${dirname(resolve(path))} cannot be written`,
+      `the node runs, but "${programName} init" cannot change its configuration there`,
+    );
+  }
+  const token = join(dirname(path), "token");
+  if (process.platform === "win32" || !existsSync(token)) {
+    return ok("the configuration is yours alone");
+  }
+  return (statSync(token).mode & 0o077) === 0
+    ? ok("the token is readable by you alone")
+    : failed(`others can read ${token}`, `chmod 600 ${token}`);
+}
+
+function disk(path: string): Finding {
+  const { bavail, bsize } = statfsSync(dirname(resolve(path)));
+  const free = bavail * bsize;
+  const text = `${Math.round(free / 2 ** 20)} MiB free`;
+  return free >= MIN_FREE_BYTES
+    ? ok(text)
+    : warning(text, "make room: the log and updates need some; the node itself goes on");
+}
+
+async function running(path: string, as: string | undefined, env: Env): Promise<Finding> {
+  const status = await askControl<DaemonStatus>({ configPath: path, as }, "status", {}, env)
+    .catch(() => null);
+  if (status === null) {
+    return warning("not running", `start it: ${programName}, or ${programName} service install`);
+  }
+  if (status.configProblems !== null) {
+    return failed(
+      `runs with an older configuration, because this one cannot be used: ${
+        status.configProblems[0]
+      }`,
+      "mend the file; the node takes it over by itself",
+    );
+  }
+  if (status.state === "connected") return ok(`connected, ${status.models.length} models`);
+  return warning(`${status.state}: ${status.lastProblem ?? "not connected yet"}`, "see below");
+}
+
+async function dns({ hostname }: URL): Promise<Finding> {
+  const name = hostname.replace(/^\[|\]$/g, "");
+  try {
+    const found = await lookup(name, { all: true });
+    return ok(`${name} is ${found.map(({ address }) => address).join(", ")}`);
+  } catch (error) {
+    return failed(
+      `the name ${name} is not known (${(error as { code?: string }).code})`,
+      "check server_url for a misspelling, and this machine's network",
+    );
+  }
+}
+
+function portOf({ port, protocol }: URL): number {
+  return Number(port) || (protocol === "wss:" ? 443 : 80);
+}
+
+function tcp(url: URL): Promise<Finding> {
+  const { promise, resolve } = Promise.withResolvers<Finding>();
+  const port = portOf(url);
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const startedMs = performance.now();
+  const socket = connect({ host, port, timeout: WITHIN_MS });
+  const end = (finding: Finding) => {
+    socket.destroy();
+    resolve(finding);
+  };
+  socket.on(
+    "connect",
+    () => end(ok(`port ${port} answers in ${Math.round(performance.now() - startedMs)} ms`)),
+  );
+  socket.on(
+    "timeout",
+    () =>
+      end(
+        failed(
+          `port ${port} does not answer`,
+          "a firewall drops the connection, here or there; or the gateway is off",
+        ),
+      ),
+  );
+  socket.on("error", (error: { code?: string }) =>
+    end(failed(
+      `port ${port}: ${error.code === "ECONNREFUSED" ? "connection refused" : error.code}`,
+      "is the gateway running there? Is the port in server_url right?",
+    )));
+  return promise;
+}
+
+function proxy({ protocol }: URL, env: Env): Finding {
+  const name = protocol === "wss:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  const value = env[name] || env[name.toLowerCase()];
+  if (!value) return skipped("none is set");
+  const shown = URL.parse(value)?.host ?? "an address that is none";
+  return ok(`${name} is ${shown}; NO_PROXY is ${env.NO_PROXY || env.no_proxy || "not set"}`);
+}
+
+function plain({ hostname }: URL): Finding {
+  const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  return isLocal ? skipped("the gateway is on this machine") : warning(
+    "not encrypted: your token and all prompts can be read on the way",
+    "use wss:// in server_url where the gateway has TLS",
+  );
+}
+
+function tls(url: URL): Promise<Finding> {
+  const { promise, resolve } = Promise.withResolvers<Finding>();
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const socket = connectTls({ host, port: portOf(url), servername: host, timeout: WITHIN_MS });
+  const end = (finding: Finding) => {
+    socket.destroy();
+    resolve(finding);
+  };
+  socket.on("secureConnect", () => {
+    const { valid_to, issuer } = socket.getPeerCertificate();
+    const by = issuer?.O ?? issuer?.CN ?? "an unknown authority";
+    end(ok(`a certificate of ${printable(String(by))}, valid until ${valid_to}`));
+  });
+  socket.on(
+    "timeout",
+    () => end(failed("no TLS handshake in time", "check what stands before the gateway")),
+  );
+  socket.on("error", (error) =>
+    end(failed(
+      dialError({ error }).reason.replace("cannot connect: ", ""),
+      "check server_url; a CA of your own is named by NODE_EXTRA_CA_CERTS",
+    )));
+  return promise;
+}
+
+function gatewayAt(url: URL): Gateway {
+  return new Gateway(url.href);
+}
+
+async function gatewayOf(url: URL): Promise<Finding> {
+  const { version } = await gatewayAt(url).info();
+  const own = buildFacts.version;
+  return version === own
+    ? ok(`version ${version}, as this node`)
+    : ok(`version ${printable(version)}; this node is ${own}`);
+}
+
+async function clock(url: URL): Promise<Finding> {
+  const response = await fetch(`${gatewayAt(url).address}/livez`, {
+    signal: AbortSignal.timeout(WITHIN_MS),
+  });
+  const date = response.headers.get("date");
+  if (date === null) return skipped("the gateway does not say its time");
+  const skewMs = Date.parse(date) - Date.now();
+  const text = `${Math.round(Math.abs(skewMs) / 1000)} s from the gateway's`;
+  return Math.abs(skewMs) <= MAX_SKEW_MS
+    ? ok(text)
+    : warning(text, "set this machine's clock: certificates are checked by it");
+}
+
+/** The upgrade alone: nothing is registered, so that a running node is not disturbed. */
+function link(url: URL, token: string): Promise<Finding> {
+  const { promise, resolve } = Promise.withResolvers<Finding>();
+  const socket = realWorld.connect(url.href, { "Client-Token": token }, [SUBPROTOCOL_V2]);
+  let lastError: unknown = null;
+  const cancel = realWorld.after(WITHIN_MS, () => {
+    resolve(
+      failed("the gateway does not answer the upgrade", "a proxy before it may hold WebSockets up"),
+    );
+    socket.close();
+  });
+  socket.addEventListener("open", () => {
+    cancel();
+    resolve(ok("accepted"));
+    socket.close(1000);
+  });
+  socket.addEventListener("error", (event) => lastError = event);
+  socket.addEventListener("close", () => {
+    cancel();
+    const { reason } = dialError(lastError);
+    resolve(failed(
+      reason.replace("cannot connect: ", ""),
+      /token/.test(reason) ? `join again: ${programName} join GATEWAY` : "see the lines above",
+    ));
+  });
+  return promise;
+}
+
+async function approval(
+  url: URL,
+  config: NodeConfig,
+  path: string,
+  as: string | undefined,
+  env: Env,
+): Promise<Finding> {
+  const status = await askControl<DaemonStatus>({ configPath: path, as }, "status", {}, env)
+    .catch(() => null);
+  if (status?.state !== "connected") return skipped("the node is not connected");
+  const { nodes } = await gatewayAt(url).ask<{ nodes: { name: string; state: string }[] }>(
+    "GET",
+    "/api/nodes",
+  );
+  const name = as ?? config.name;
+  const own = nodes.filter((node) => name === undefined || node.name === name);
+  return own.length > 0 && own.every(({ state }) => state === "unapproved")
+    ? warning("the node waits for an administrator's approval", "ask who runs the gateway")
+    : ok("the node gets calls");
+}
+
+async function models(provider: ProviderConfig): Promise<Finding[]> {
+  const adapter = new providerTypes[provider.type](provider, realWorld);
+  if (adapter.models === undefined) return [skipped("it has no list of models")];
+  let listed: Set<string>;
+  try {
+    listed = new Set((await adapter.models(AbortSignal.timeout(WITHIN_MS))).map(({ id }) => id));
+  } catch (error) {
+    return [failed(
+      printable((error as Error).message),
+      "is it running? Are base_url and api_key right?",
+    )];
+  }
+  if (!Array.isArray(provider.models)) return [ok(`lists ${listed.size} models`)];
+  const missing = provider.models.filter(({ local }) => !listed.has(local));
+  if (missing.length === 0) return [ok(`has all ${provider.models.length} models`)];
+  return missing.map(({ local }) =>
+    warning(`does not list ${printable(local)}`, `load it there, or remove it: ${programName} init`)
+  );
+}
+
+/** What helps others to help: no token, no key, no header, no path or query of an address. */
+function reportHead(path: string, config: NodeConfig | ConfigError): string[] {
+  const head = [
+    `Co-Link node ${buildFacts.version}`,
+    `Bun ${Bun.version}, ${process.platform} ${process.arch}`,
+  ];
+  if (config instanceof ConfigError) return [...head, `Configuration: ${path}, unusable`, ""];
+  const providers = config.providers.map(({ type, base_url, models }) => {
+    const where = base_url === undefined ? "" : ` at ${URL.parse(base_url)?.origin}`;
+    return `  ${type}${where}: ${Array.isArray(models) ? models.length : "all its"} models`;
+  });
+  return [
+    ...head,
+    `Gateway: ${serverUrls(config).map(({ origin }) => origin).join(", ")}`,
+    `At a time: ${config.max_parallel ?? 1} calls`,
+    ...providers,
+    "",
+  ];
+}

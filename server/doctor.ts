@@ -1,0 +1,220 @@
+/** `server doctor`: looks at what a gateway depends on, and says of each whether it is well, or cause and cure. */
+
+import { accessSync, constants, existsSync, mkdirSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import { type CommandDef, defineCommand } from "citty";
+import { buildFacts } from "../release/mod.ts";
+import { type Check, climb, failed, type Finding, ok, skipped, warning } from "../service/mod.ts";
+import { systemClock } from "./base/clock.ts";
+import { type Config, ConfigError, isSetting, readConfig, speaksTls } from "./base/config.ts";
+import { silentLog } from "./base/log.ts";
+import { createLimits } from "./limit/open.ts";
+import { openStore } from "./store/open.ts";
+import { reachableUrl } from "./urls.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const MIN_FREE_BYTES = 500 * 1024 * 1024;
+const ANSWER_WITHIN_MS = 10_000;
+
+export function doctorCommand(env: Env): CommandDef {
+  return defineCommand({
+    meta: {
+      name: "doctor",
+      description: "Check what the gateway depends on; each line with a cause and a cure",
+    },
+    args: {
+      report: {
+        type: "boolean",
+        description:
+          "Begin with versions and the names of the settings, to be shown to others; no secrets",
+      },
+    },
+    async run({ args }) {
+      if (args.report) { for (const line of reportHead(env)) console.log(line); }
+      process.exitCode = await examine(env, (line) => console.log(line)) ? 0 : 1;
+    },
+  }) as unknown as CommandDef;
+}
+
+/** Resolves with whether nothing has failed. */
+async function examine(env: Env, say: (line: string) => void): Promise<boolean> {
+  let config: Config;
+  try {
+    config = readConfig(env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const findings = error.problems.map((text) =>
+      failed(text, "server --help lists every setting")
+    );
+    return await climb([{ name: "settings", run: () => findings }], say);
+  }
+  return await climb(checksOf(config), say);
+}
+
+function checksOf(config: Config): Check[] {
+  return [
+    { name: "settings", run: () => ok("valid") },
+    { name: "data folder", run: () => dataFolder(config) },
+    { name: "disk", run: () => disk(config) },
+    { name: "database", run: () => database(config) },
+    { name: "Redis", run: () => redis(config) },
+    { name: "gateway", run: () => listening(config) },
+    { name: "public address", run: () => publicAddress(config) },
+    { name: "TLS", run: () => tls(config) },
+    { name: "downloads", run: () => downloads(config) },
+    {
+      name: "version",
+      run: () =>
+        ok(`${buildFacts.version}, Bun ${Bun.version}, ${process.platform} ${process.arch}`),
+    },
+  ];
+}
+
+function dataFolder({ dataDir }: Config): Finding {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    return ok(dataDir);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    return failed(
+      `${dataDir} cannot be read and written (${code})`,
+      "give it to the gateway's user, or set COLINK_DATA_DIR to a folder of its own",
+    );
+  }
+}
+
+function disk({ dataDir }: Config): Finding {
+  const { bavail, bsize } = statfsSync(dataDir);
+  const free = bavail * bsize;
+  const text = `${Math.round(free / 2 ** 20)} MiB free`;
+  return free >= MIN_FREE_BYTES
+    ? ok(text)
+    : warning(text, `make room at ${dataDir}: ended calls wait there while the database is away`);
+}
+
+async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
+  const name = databaseUrl === null ? `SQLite in ${dataDir}` : "PostgreSQL";
+  if (databaseUrl === null && !existsSync(join(dataDir, "colink.db"))) {
+    return skipped(`${name}: it is made when the gateway starts for the first time`);
+  }
+  const store = await openStore({ databaseUrl, dataDir, log: silentLog });
+  try {
+    await store.probe();
+    return ok(`${name} takes writes`);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    const why = cause instanceof Error ? ` (${cause.message})` : "";
+    return failed(
+      `${name}: ${message}${why}`,
+      databaseUrl === null
+        ? "look at the folder's owner and the disk; a gateway that never started has made no tables yet"
+        : "check DATABASE_URL, that the server runs, and that this machine may connect; a gateway that never started has made no tables yet",
+    );
+  } finally {
+    await store.close();
+  }
+}
+
+async function redis({ redisUrl }: Config): Promise<Finding> {
+  if (redisUrl === null) return skipped("not set: limits in memory, one gateway");
+  const limits = await createLimits({
+    redisUrl,
+    gateways: () => 1,
+    clock: systemClock,
+    log: silentLog,
+  });
+  try {
+    const endMs = Date.now() + ANSWER_WITHIN_MS / 2;
+    while (limits.limiter.trouble !== null && Date.now() < endMs) await Bun.sleep(100);
+    const { trouble } = limits.limiter;
+    return trouble === null ? ok("answers and takes writes") : failed(
+      trouble,
+      "check REDIS_URL, that Redis runs, and its maxmemory; until then each gateway counts for itself",
+    );
+  } finally {
+    await limits.close();
+  }
+}
+
+async function listening(config: Config): Promise<Finding> {
+  const { host, port } = config;
+  if (port === 0) return skipped("PORT=0: its port is known only to itself");
+  const isSecure = speaksTls(config);
+  const url = reachableUrl(host, port, isSecure ? "https" : "http");
+  // The certificate is for its name, not for this machine's own address.
+  const response = await answerOf(`${url}/readyz`, { rejectUnauthorized: !isSecure });
+  if (response === null) {
+    return failed(`nothing answers at ${url}`, "start it: server, or server service install");
+  }
+  const ready = await response.json().catch(() => null) as { status?: string } | null;
+  if (ready?.status === undefined) {
+    return failed(`another program answers at ${url}`, "set PORT to a free one");
+  }
+  return ready.status === "ok"
+    ? ok(`ready at ${url}`)
+    : warning(`${ready.status} at ${url}`, `see which check of ${url}/readyz is not ok`);
+}
+
+async function publicAddress({ publicUrl }: Config): Promise<Finding> {
+  if (publicUrl === null) {
+    return warning(
+      "COLINK_PUBLIC_URL is not set",
+      "set it to the address that people use: snippets and links then name it",
+    );
+  }
+  const response = await answerOf(`${publicUrl.replace(/\/+$/, "")}/livez`);
+  if (response?.ok) return ok(`${publicUrl} answers, seen from this machine`);
+  return failed(
+    `${publicUrl} ${
+      response === null ? "does not answer" : `answers ${response.status}`
+    }, seen from this machine`,
+    "check its DNS entry, the proxy before the gateway and the firewall; some routers do not let a machine reach its own public address: try from outside",
+  );
+}
+
+function tls(config: Config): Finding {
+  const { publicUrl, host } = config;
+  if (speaksTls(config)) return ok("the gateway speaks HTTPS by itself");
+  if (publicUrl?.startsWith("https:")) return ok("the public address is encrypted");
+  const isLocal = /^(127\.|localhost$|::1$)/.test(host) && publicUrl === null;
+  return isLocal ? ok("listens on this machine only") : warning(
+    "others reach this gateway without encryption: keys, prompts and answers can be read on the way",
+    "server --domain NAME serves HTTPS by itself; docs/deployment.md has proxies",
+  );
+}
+
+function downloads(config: Config): Finding {
+  const { downloadsDir } = config as Config & { downloadsDir?: string | null };
+  const folder = downloadsDir || join(config.dataDir, "downloads");
+  return existsSync(join(folder, "SHA256SUMS"))
+    ? ok(`${folder} has a release for new machines`)
+    : warning(
+      `no node programs in ${folder}: the command of "Add a node" finds nothing to install`,
+      "copy a release there, made by: bun run release",
+    );
+}
+
+async function answerOf(
+  url: string,
+  tls: { rejectUnauthorized?: boolean } = {},
+): Promise<Response | null> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    return await fetch(url, { signal, tls } as RequestInit);
+  } catch {
+    return null;
+  }
+}
+
+/** What helps others to help; names of settings, no values. */
+function reportHead(env: Env): string[] {
+  const set = Object.keys(env).filter((name) => isSetting(name) && env[name]);
+  return [
+    `Co-Link gateway ${buildFacts.version}`,
+    `Bun ${Bun.version}, ${process.platform} ${process.arch}`,
+    `Settings that are set: ${set.join(", ") || "none"}`,
+    "",
+  ];
+}

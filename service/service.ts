@@ -1,0 +1,72 @@
+/** One service of this machine, under whatever manager the machine has. */
+
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { Launchd } from "./launchd.ts";
+import { ScheduledTask } from "./scheduled_task.ts";
+import { ServiceError } from "./service_error.ts";
+import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
+import { Systemd } from "./systemd.ts";
+
+export { ServiceError };
+
+export const serviceActions = {
+  install: "Keep it running: start it now, and again after a failure, a logout and a reboot",
+  uninstall: "Stop it, and start it no more",
+  status: "Show what the service manager says of it",
+  logs: "Follow its log",
+} as const;
+
+export type ServiceAction = keyof typeof serviceActions;
+
+/** Carries the action out; resolves with the exit code. Throws ServiceError. */
+export async function serviceOf(
+  spec: ServiceSpec,
+  action: ServiceAction,
+  env: ServiceWorld["env"],
+  replaced: Partial<ServiceWorld> = {},
+): Promise<number> {
+  const world: ServiceWorld = { ...realWorld(env), ...replaced };
+  if (spec.isSystem && world.platform !== "win32" && world.uid !== 0) {
+    throw new ServiceError("--system is for all users of the machine and needs root: sudo …");
+  }
+  return await managerOf(world)[action](spec) ?? 0;
+}
+
+function managerOf(world: ServiceWorld): Manager {
+  if (world.platform === "darwin") return new Launchd(world);
+  if (world.platform === "win32") return new ScheduledTask(world);
+  if (Bun.which("systemctl", { PATH: world.env.PATH ?? "" }) !== null) return new Systemd(world);
+  throw new ServiceError(
+    "This machine has no service manager that Co-Link knows (systemd, launchd, scheduled tasks): " +
+      "let yours start the program; docs/deployment.md says how",
+  );
+}
+
+function realWorld(env: ServiceWorld["env"]): ServiceWorld {
+  return {
+    platform: process.platform,
+    env,
+    home: env.HOME || env.USERPROFILE || homedir(),
+    uid: process.getuid?.() ?? 0,
+    say: (line) => console.log(line),
+    async run(command) {
+      try {
+        const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+        const [out, err] = await Promise.all([
+          new Response(child.stdout).text(),
+          new Response(child.stderr).text(),
+        ]);
+        return { code: await child.exited, output: out + err };
+      } catch {
+        return null;
+      }
+    },
+    async show(command) {
+      if (!existsSync(command[0] ?? "") && Bun.which(command[0] ?? "") === null) {
+        throw new ServiceError(`${command[0]} is not there`);
+      }
+      return await Bun.spawn([...command], { stdio: ["inherit", "inherit", "inherit"] }).exited;
+    },
+  };
+}

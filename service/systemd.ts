@@ -1,0 +1,177 @@
+/** Services under systemd: a unit of this user, or of the system. */
+
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ServiceError } from "./service_error.ts";
+import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
+import { removeUnit, writeUnit } from "./unit_file.ts";
+
+const comment = (line: string) => `# ${line}`;
+/** Sorted before what people name their own drop-ins. */
+const DROP_IN = "10-co-link.conf";
+
+export class Systemd implements Manager {
+  constructor(private readonly world: ServiceWorld) {}
+
+  async install(spec: ServiceSpec): Promise<void> {
+    const { say, run } = this.world;
+    if (spec.isSystem) await this.#makeUser(spec);
+    const path = this.#path(spec);
+    if (writeUnit({ path, text: unitOf(spec), comment })) say(`Wrote ${path}`);
+    else this.#writeDropIn(spec, path);
+    await this.#systemctl(spec, "daemon-reload");
+    await this.#systemctl(spec, "enable", `${spec.name}.service`);
+    await this.#systemctl(spec, "restart", `${spec.name}.service`);
+    say(`${spec.name} runs, and starts ${spec.isSystem ? "at boot" : "when you log in"}`);
+    if (spec.isSystem) return;
+    const lingering = await run(["loginctl", "enable-linger"]);
+    say(
+      lingering?.code === 0
+        ? "It also runs while you are logged out, and starts at boot."
+        : 'It ends when you log out. To keep it running: sudo loginctl enable-linger "$USER"',
+    );
+  }
+
+  async uninstall(spec: ServiceSpec): Promise<void> {
+    const path = this.#path(spec);
+    await this.#systemctl(spec, "disable", "--now", `${spec.name}.service`);
+    rmSync(join(`${path}.d`, DROP_IN), { force: true });
+    const isGone = removeUnit({ path });
+    await this.#systemctl(spec, "daemon-reload");
+    this.world.say(
+      isGone ? `${spec.name} is no service any more` : `Stopped; ${path} was edited and stays`,
+    );
+  }
+
+  status(spec: ServiceSpec): Promise<number> {
+    return this.world.show(["systemctl", ...level(spec), "--no-pager", "status", spec.name]);
+  }
+
+  logs(spec: ServiceSpec): Promise<number> {
+    const unit = spec.isSystem ? "--unit" : "--user-unit";
+    return this.world.show(["journalctl", unit, spec.name, "--lines", "100", "--follow"]);
+  }
+
+  #path({ name, isSystem }: ServiceSpec): string {
+    const { env, home } = this.world;
+    const folder = isSystem
+      ? "/etc/systemd/system"
+      : join(env.XDG_CONFIG_HOME || join(home, ".config"), "systemd", "user");
+    return join(folder, `${name}.service`);
+  }
+
+  /** What somebody has edited stays: only how the program is called is set beside it. */
+  #writeDropIn(spec: ServiceSpec, path: string): void {
+    const folder = `${path}.d`;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, DROP_IN), dropInOf(spec));
+    this.world.say(`${path} was edited and stays as it is; wrote ${join(folder, DROP_IN)}`);
+  }
+
+  async #makeUser({ systemUser, ownedFiles = [] }: ServiceSpec): Promise<void> {
+    if ((await this.world.run(["id", "-u", systemUser]))?.code !== 0) {
+      await this.#addUser(systemUser);
+    }
+    if (ownedFiles.length > 0) await this.world.run(["chown", systemUser, ...ownedFiles]);
+  }
+
+  async #addUser(name: string): Promise<void> {
+    const { run } = this.world;
+    const shell = existsSync("/usr/sbin/nologin") ? "/usr/sbin/nologin" : "/bin/false";
+    const made = await run(["useradd", "--system", "--shell", shell, name]);
+    if (made?.code !== 0) {
+      throw new ServiceError(`Cannot make the user ${name}: ${made?.output ?? "no useradd here"}`);
+    }
+  }
+
+  async #systemctl(spec: ServiceSpec, ...words: string[]): Promise<void> {
+    const done = await this.world.run(["systemctl", ...level(spec), ...words]);
+    if (done?.code === 0) return;
+    throw new ServiceError(
+      `systemctl ${words.join(" ")} failed: ${done?.output.trim() || "no systemctl here"}`,
+    );
+  }
+}
+
+function level({ isSystem }: ServiceSpec): string[] {
+  return isSystem ? [] : ["--user"];
+}
+
+/** The unit, without the mark. */
+export function unitOf(spec: ServiceSpec): string {
+  const { name, description, isSystem, stopSeconds, systemUser, badConfigurationCode } = spec;
+  return `# Own settings belong into a drop-in: systemctl ${isSystem ? "" : "--user "}edit ${name}
+[Unit]
+Description=${description}
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+${serviceLines(spec)}
+ExecReload=/bin/kill -HUP $MAINPID
+WatchdogSec=60
+Restart=always
+RestartSec=5
+# A bad setting, which a restart does not mend.
+RestartPreventExitStatus=${badConfigurationCode}
+TimeoutStopSec=${stopSeconds}
+LimitNOFILE=65536
+NoNewPrivileges=yes
+${
+    isSystem
+      ? `User=${systemUser}
+StateDirectory=${stateName(name)}
+StateDirectoryMode=0700
+RuntimeDirectory=${stateName(name)}
+RuntimeDirectoryMode=0700
+Environment=XDG_STATE_HOME=/var/lib/${stateName(name)} COLINK_DATA_DIR=/var/lib/${stateName(name)}
+PrivateTmp=yes
+ProtectSystem=strict
+ProtectHome=yes
+# Not MemoryDenyWriteExecute: the runtime compiles code while it runs.
+
+[Install]
+WantedBy=multi-user.target
+`
+      : `
+[Install]
+WantedBy=default.target
+`
+  }`;
+}
+
+function stateName(name: string): string {
+  return name === "colink-client" ? "co-link-node" : "co-link";
+}
+
+function serviceLines({ command, environmentFile, environment = {} }: ServiceSpec): string {
+  return [
+    `ExecStart=${command.map(quoted).join(" ")}`,
+    // A leading dash: the file may be missing.
+    ...environmentFile === undefined ? [] : [`EnvironmentFile=-${escaped(environmentFile)}`],
+    ...Object.entries(environment).map(([name, value]) =>
+      `Environment=${quoted(`${name}=${value}`)}`
+    ),
+  ].join("\n");
+}
+
+function dropInOf(spec: ServiceSpec): string {
+  return `# Written by Co-Link at each installation. Own settings belong into another file.
+[Service]
+ExecStart=
+${serviceLines(spec)}
+`;
+}
+
+/** As one word of a command line in a unit. */
+function quoted(word: string): string {
+  return `"${
+    escaped(word).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("$", "$$$$")
+  }"`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("%", "%%");
+}
