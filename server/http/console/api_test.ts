@@ -16,7 +16,7 @@ interface Document {
   components: { schemas: Record<string, { properties?: object }> };
 }
 
-const anything: unknown = new Proxy({}, { get: () => ({}) });
+const anything: unknown = new Proxy({}, { get: () => () => ({}) });
 const document = await (await consoleApi(anything as AppParts).request("/openapi.json"))
   .json() as Document;
 
