@@ -27,6 +27,8 @@ export interface DaemonStatus extends NodeStatus {
   startedAt: number;
   /** Why the last edit of config.yaml is not in use; null: the file is in use as it is. */
   configProblems: readonly string[] | null;
+  /** Whether a service manager starts it again when it ends. */
+  isService: boolean;
   /** A newer version that the gateway offers; null: none is known. */
   updateOffered: string | null;
 }
@@ -134,6 +136,7 @@ class Daemon {
       name: this.#loaded.config.name ?? this.instance.as ?? null,
       startedAt: this.#startedAt,
       configProblems: this.#configProblems,
+      isService: isService(this.env),
       updateOffered: this.#updateOffered,
     };
   }
@@ -232,4 +235,9 @@ function surviveErrors(log: Log): void {
   };
   process.on("uncaughtException", report);
   process.on("unhandledRejection", report);
+}
+
+/** By what systemd and launchd set. */
+function isService({ NOTIFY_SOCKET, XPC_SERVICE_NAME = "0" }: Env): boolean {
+  return NOTIFY_SOCKET !== undefined || XPC_SERVICE_NAME !== "0";
 }

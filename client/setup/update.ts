@@ -1,6 +1,6 @@
 /** `client update`: takes the newest program that the gateway offers, verified, and goes back if it does not connect. */
 
-import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   archiveName,
@@ -28,6 +28,8 @@ import { programName } from "./program_name.ts";
 const MAX_ARCHIVE_BYTES = 400 * 1024 * 1024;
 const DOWNLOAD_WITHIN_MS = 10 * 60_000;
 const CONNECT_WITHIN_MS = 60_000;
+/** A program that opens no door within this time does not run; service managers wait a few seconds. */
+const START_WITHIN_MS = 15_000;
 const LOOK_EVERY_MS = 500;
 
 export const update = command({
@@ -127,9 +129,7 @@ async function swap(program: Uint8Array, instance: Instance, env: Env): Promise<
   }
   const version = trial.stdout.toString().trim();
   const before = await statusOf(instance, env);
-  rmSync(old, { force: true });
-  renameSync(own, old);
-  renameSync(fresh, own);
+  exchange(own, { fresh, old });
   if (before === null) {
     console.log(`Updated to ${version}. The node did not run; start it: ${programName}`);
     return 0;
@@ -142,11 +142,34 @@ async function swap(program: Uint8Array, instance: Instance, env: Env): Promise<
     return 0;
   }
   renameSync(old, own);
-  await askControl(instance, "restart", { graceMs: 0 }, env).catch(() => {});
+  await startAgain(before, instance, env);
   throw new CommandError(
     `The node did not connect with ${version} within a minute: ${buildFacts.version} is back in its place.`,
     `See why: ${programName} doctor`,
   );
+}
+
+/** Keeps the old program beside the new one. An interruption leaves one of them in place. */
+function exchange(own: string, { fresh, old }: { fresh: string; old: string }): void {
+  rmSync(old, { force: true });
+  // Windows lets a program that runs be renamed, but not replaced.
+  if (process.platform === "win32") renameSync(own, old);
+  else linkSync(own, old);
+  renameSync(fresh, own);
+}
+
+/** Starts the program that is back in its place: its own process may be gone, and no service manager may care. */
+async function startAgain(before: DaemonStatus, instance: Instance, env: Env): Promise<void> {
+  const isThere = await askControl(instance, "restart", { graceMs: 0 }, env)
+    .then(() => true, () => false);
+  if (isThere || before.isService) return;
+  const { configPath, as } = instance;
+  const args = ["--config", configPath, ...as === undefined ? [] : ["--as", as]];
+  Bun.spawn([process.execPath, ...args], {
+    stdio: ["ignore", "ignore", "ignore"],
+    env: { ...env },
+    detached: true,
+  }).unref();
 }
 
 function statusOf(instance: Instance, env: Env): Promise<DaemonStatus | null> {
@@ -161,8 +184,11 @@ async function connectsAs(
   env: Env,
 ): Promise<boolean> {
   let endMs: number | null = null;
+  let goneMs: number | null = null;
   for (;;) {
     const status = await statusOf(instance, env);
+    goneMs = status === null ? goneMs ?? performance.now() : null;
+    if (goneMs !== null && performance.now() - goneMs > START_WITHIN_MS) return false;
     const isOld = status !== null && status.version !== version && status.pid === pid;
     if (!isOld) endMs ??= performance.now() + CONNECT_WITHIN_MS;
     if (status?.version === version && status.state === "connected") return true;
