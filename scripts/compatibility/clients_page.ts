@@ -74,7 +74,7 @@ key and beside each model.
 
 A client may use any model: the gateway serves its dialect whatever the model's provider speaks.
 Where a client can speak several, its snippet makes it speak the first. What was tried with which
-version: [compatibility.md](compatibility.md).
+version: [compatibility.md](compatibility.md#programs).
 
 [简体中文](clients.zh.md)`,
     programs: "Programs",
@@ -90,7 +90,7 @@ version: [compatibility.md](compatibility.md).
 
 各个客户端的设置方法。请把 \`${values.address}\` 换成你的网关地址，\`${values.key}\` 换成你的 API 密钥，\`${values.model}\` 换成 \`GET /v1/models\` 列出的某个模型。在控制台新建密钥时，以及在每个模型旁边，都能看到已填好这些值的同样代码。
 
-任何客户端都可以使用任何模型：无论模型的提供方支持哪种接口，网关都会转换。支持多种接口的客户端，按这里的设置使用第一种。哪些版本经过实测，见 [compatibility.md](compatibility.md)。
+任何客户端都可以使用任何模型：无论模型的提供方支持哪种接口，网关都会转换。支持多种接口的客户端，按这里的设置使用第一种。哪些版本经过实测，见 [compatibility.md](compatibility.md#programs)。
 
 [English](clients.md)`,
     programs: "程序",
