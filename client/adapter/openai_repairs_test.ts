@@ -116,6 +116,18 @@ describe("an SDK's strict helper accepts a stream", () => {
   });
 });
 
+test("a call of a whole answer that has no id gets one", async () => {
+  const tools = [{ id: "", type: "function", function: { name: "f", arguments: "{}" } }];
+  const choices = [{ index: 0, message: { tool_calls: [...tools, ...tools] } }];
+  const adapter = new OpenAiAdapter({ base_url: "http://h/v1" }, {
+    ...realWorld,
+    fetch: () => Promise.resolve(Response.json({ ...head, choices })),
+  });
+  const [text] = await Array.fromAsync(textsOf(adapter.answer(callOf({ stream: false }))));
+  const calls: { id: string }[] = JSON.parse(text!).choices[0].message.tool_calls;
+  expect(new Set(calls.map(({ id }) => /^call_\w+$/.exec(id)?.[0])).size).toBe(2);
+});
+
 describe("a failure results from a stream", () => {
   const broken: [name: string, wire: string][] = [
     ["that ends without a finish reason", sse(role, chunk({ content: "hi" }))],

@@ -13,7 +13,7 @@ import {
 import type { Piece, UpstreamFailure } from "../adapter/adapter.ts";
 import type { FrameSink } from "./wire_session.ts";
 import { frameEvent } from "../adapter/sse/event_text.ts";
-import { errorBody } from "../adapter/error_body.ts";
+import { errorBody, errorWords } from "../adapter/error_body.ts";
 import type { Reply } from "../run/runner.ts";
 import type { UsageMeter } from "../adapter/usage_meter.ts";
 import type { World } from "../world.ts";
@@ -75,7 +75,8 @@ export class AnswerStream implements Reply {
   }
 
   fail(failure: UpstreamFailure, usage: UsageMeter): void {
-    const { code, message, isBusy, retryAfterMs, error, kind } = failure;
+    const { code, message, isBusy, retryAfterMs, kind } = failure;
+    const error = errorWords(this.call.endpoint, failure);
     const isAnswer = code >= 400 && code < 500 && code !== CALLER_GONE && kind === undefined;
     if (isAnswer && !this.#writer.hasBegun) return this.#reject(failure, usage);
     const lastFrame: Failure = {

@@ -86,6 +86,7 @@ interface OpenCall {
   extra: unknown;
   /** Arguments held back: before the call begins, and all of a free-text tool's. */
   held: string;
+  hasArguments: boolean;
 }
 
 export class ChatAnswerReader {
@@ -162,7 +163,8 @@ export class ChatAnswerReader {
   #call({ id, function: called, extra_content }: ChatCall, index: number): AnswerEvent[] {
     const left = this.#releaseBefore(index);
     const known = this.#calls.get(index);
-    const open = known ?? { call: null, id: "", name: "", extra: null, held: "" };
+    const open = known ??
+      { call: null, id: "", name: "", extra: null, held: "", hasArguments: false };
     this.#calls.set(index, open);
     open.id ||= id ?? "";
     open.name ||= called?.name ?? "";
@@ -193,6 +195,7 @@ export class ChatAnswerReader {
     if (isCustom || open.held === "") return events;
     events.push({ type: "arguments", call: open.call, text: open.held });
     open.held = "";
+    open.hasArguments = true;
     return events;
   }
 
@@ -202,8 +205,15 @@ export class ChatAnswerReader {
       throw new UpstreamFailure(502, "The provider sent a tool call without a name");
     }
     const events = this.#release(open);
-    if (open.held === "") return events;
-    return [...events, { type: "arguments", call: open.call!, text: freeText(open.held) }];
+    const isCustom = this.options.customNames.has(open.name);
+    // Callers parse the arguments of a call that needs none, too.
+    const left = isCustom ? freeText(open.held) : open.hasArguments || this.#isCut() ? "" : "{}";
+    if (left === "") return events;
+    return [...events, { type: "arguments", call: open.call!, text: left }];
+  }
+
+  #isCut(): boolean {
+    return this.#endReason() === "length";
   }
 
   /** Servers send "stop" after calls, and "tool_calls" without any: the calls decide. */

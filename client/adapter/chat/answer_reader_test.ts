@@ -70,7 +70,7 @@ describe("a call begins once its id and its name are known:", () => {
     ]],
     ["before the next one, though its id is unknown", [
       calls({ index: 0, function: { name: "f", arguments: "{}" } }, named(1, "b", "g")),
-    ], [[begun(0, "", "f"), args(0, "{}"), begun(1, "b", "g")], []]],
+    ], [[begun(0, "", "f"), args(0, "{}"), begun(1, "b", "g")], [args(1, "{}")]]],
   ];
   for (const [name, chunks, expected] of cases) {
     test(name, () => expect(read(chunks)).toEqual(expected));
@@ -82,6 +82,13 @@ test("a call that never gets a name is a failure, an empty one is none", () => {
   for (const call of [{ index: 0, id: "a" }, more(0, "{}")]) {
     expect(() => read([calls(call)])).toThrow(UpstreamFailure);
   }
+});
+
+test("a call without arguments has an empty object as arguments, unless it was cut off", () => {
+  const ended = (finish_reason: string) => ({ choices: [{ delta: {}, finish_reason }] });
+  const last = (finish: string) => read([calls(named(0, "a", "f", "")), ended(finish)]).at(-1);
+  expect(last("tool_calls")).toEqual([args(0, "{}")]);
+  expect(last("length")).toEqual([]);
 });
 
 test("a free-text tool's input is unwrapped, whole, at the end", () => {

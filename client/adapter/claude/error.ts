@@ -1,6 +1,7 @@
 /** Claude's errors → OpenAI's. */
 
 import type { UpstreamErrorObject } from "../adapter.ts";
+import { CONTEXT_OVERFLOW, isContextOverflow } from "../upstream/context_overflow.ts";
 import { errorObject } from "../upstream/upstream_error.ts";
 
 type Row = [code: number, type: string, errorCode: string | null];
@@ -43,11 +44,11 @@ export function claudeError(
 }
 
 function rowOf(status: number, { type = "", message }: UpstreamErrorObject): Row {
+  const overflow: Row = [400, "invalid_request_error", CONTEXT_OVERFLOW];
+  if (isContextOverflow({ message, type })) return overflow;
   const known = Object.hasOwn(rows, type) ? type : typesByStatus[status] ?? "api_error";
   if (known === "invalid_request_error") {
-    if (/prompt is too long|context window/i.test(message)) {
-      return [400, "invalid_request_error", "context_length_exceeded"];
-    }
+    if (/context window/i.test(message)) return overflow;
     // An account out of credit is reported as a bad request, but the request is not at fault.
     if (/credit balance|usage limit|spend limit/i.test(message)) return rows.billing_error!;
   }

@@ -5,6 +5,7 @@ import { type AdapterCall, UpstreamFailure } from "../adapter.ts";
 import { withAskedModel } from "../asked_model.ts";
 import { pathBelowBase } from "../upstream/base_url.ts";
 import { isEventText } from "../sse/event_stream.ts";
+import { CONTEXT_OVERFLOW, promptTooLong } from "../upstream/context_overflow.ts";
 import type { ReadError } from "../upstream/upstream_error.ts";
 import { type ClaudeUpstream, parseEvent, type UpstreamRequest } from "./claude_upstream.ts";
 import { gatherMessage } from "./message_gather.ts";
@@ -57,10 +58,15 @@ export class MessagesRelay {
   }
 }
 
-/** Keeps the provider's own error body if the request is at fault. */
+/**
+ * Keeps the provider's own error body if the request is at fault. Model servers that have Anthropic's API
+ * too report a prompt that is too long in words of their own, which its clients do not know.
+ */
 const readError: ReadError = (status, body, text) => {
   const { code, error } = claudeError(status, body);
-  return { code, error, ...(code === status && isObject(body) ? { bodyText: text } : {}) };
+  const isKnown = error.code !== CONTEXT_OVERFLOW || promptTooLong(error.message) === error.message;
+  const isKept = code === status && isObject(body) && isKnown;
+  return { code, error, ...(isKept ? { bodyText: text } : {}) };
 };
 
 function jsonObject(text: string): string {

@@ -106,6 +106,7 @@ test("thinking, text and two tools become consecutive blocks", () => {
     [2, '"SF"}'],
     2,
     [3, "tool_use", "now"],
+    [3, "{}"],
     3,
     "tool_use",
     "message_stop",
@@ -207,7 +208,7 @@ test("missing ids are generated, and invalid ones sanitised", () => {
       ? [event.content_block.id]
       : []
   );
-  expect(ids[0]).toBe("toolu_new1");
+  expect(ids[0]).toMatch(/^call_[0-9a-f]{32}$/);
   expect(ids[1]).toMatch(/^Bash_0_\w+$/);
 });
 

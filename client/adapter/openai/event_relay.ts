@@ -15,7 +15,7 @@ const NOTHING = new Uint8Array();
 const EVENT_END = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
 
 /** Finds the events that pass as bytes. */
-export type Scanner = Pick<PassthroughScanner, "take" | "learn" | "end">;
+export type Scanner = Pick<PassthroughScanner, "take" | "learn" | "forget" | "end">;
 
 export class EventRelay {
   readonly #parser = new EventParser();
@@ -110,7 +110,8 @@ export class EventRelay {
     if (isError) throw this.failureIn(body);
     const { type } = body;
     const passed = this.follower.pass(data, body);
-    if (this.#source !== null && passed === data) this.scanner.learn(this.#source, type);
+    if (passed !== data) this.scanner.forget();
+    else if (this.#source !== null) this.scanner.learn(this.#source, type);
     return withAskedModel(passed, body, this.names);
   }
 }

@@ -12,7 +12,7 @@ import { EventRelay } from "./event_relay.ts";
 const encoder = new TextEncoder();
 
 /** A scanner that finds nothing: every event is parsed. */
-const parsesAll = { take: () => null, learn: () => {}, end: 0 };
+const parsesAll = { take: () => null, learn: () => {}, forget: () => {}, end: 0 };
 
 interface Shown {
   text: string;
@@ -33,7 +33,9 @@ function callTo(endpoint: Endpoint, hidesUsage = false, askedModel = MODEL): Sca
 function relayed(
   call: ScannedCall,
   reads: readonly Uint8Array[],
-  plain: Pick<PassthroughScanner, "take" | "learn" | "end"> = new PassthroughScanner(call),
+  plain: Pick<PassthroughScanner, "take" | "learn" | "forget" | "end"> = new PassthroughScanner(
+    call,
+  ),
 ): Shown {
   const { endpoint, hidesUsage } = call;
   const follower = openAiDialects[endpoint]!.stream!.follow();
@@ -291,6 +293,23 @@ describe("among repeated events,", () => {
     for (const make of always) {
       expect(plainOf(Endpoint.chat, false, [first, ...words.map(make)])).toBe(0);
     }
+  });
+
+  test("arguments under the index of an earlier call are relayed under their own call's", () => {
+    const call = (id: string, index: number) =>
+      data(chunk({ tool_calls: [{ index, id, function: { name: "f", arguments: "" } }] }));
+    const more = (text: string, index: number) =>
+      data(chunk({ tool_calls: [{ index, function: { arguments: text } }] }));
+    const sent = (second: number) =>
+      [
+        first,
+        call("a", 0),
+        ...['{"x', '":', "1}"].map((text) => more(text, 0)),
+        call("b", second),
+        ...['{"y', '":', "2}"].map((text) => more(text, second)),
+      ].join("");
+    const { text } = relayed(callTo(Endpoint.chat), [encoder.encode(sent(0))]);
+    expect(text).toBe(sent(1));
   });
 
   test("learning pauses for a stream that repeats nothing", () => {

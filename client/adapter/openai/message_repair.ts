@@ -4,11 +4,17 @@
  */
 
 import { isObject, type Json } from "../json_object.ts";
+import { newCallId } from "./tool_calls.ts";
 import { parseExact, parseKeeping, type Path, RawJson } from "../raw_json.ts";
 
-/** Returns whether anything changed. Arguments given as an object must be RawJson: see `repairable`. */
-export function repairMessage(message: Json): boolean {
-  return [flattenContent(message), copyReasoning(message), writeArguments(message)].some(Boolean);
+/** Returns whether anything changed. `isWhole`: not a delta. Arguments given as an object must be RawJson: see `repairable`. */
+export function repairMessage(message: Json, isWhole = false): boolean {
+  return [
+    flattenContent(message),
+    copyReasoning(message),
+    writeArguments(message),
+    isWhole && giveIds(message),
+  ].some(Boolean);
 }
 
 /** Mistral sends content as typed parts; clients expect a string. */
@@ -51,6 +57,13 @@ function writeArguments({ tool_calls: calls }: Json): boolean {
     changed = true;
   }
   return changed;
+}
+
+/** Without an id no result can name its call. */
+function giveIds({ tool_calls: calls }: Json): boolean {
+  const without = Array.isArray(calls) ? calls.filter(isObject).filter(({ id }) => !id) : [];
+  for (const call of without) call.id = newCallId();
+  return without.length > 0;
 }
 
 const argumentPaths: readonly Path[] = ["delta", "message"].map((holder) => [

@@ -142,7 +142,7 @@ async function* iterate(texts: readonly string[]): AsyncGenerator<string> {
 }
 
 /** Parses every event. */
-const everyEvent: Scanner = { take: () => null, learn: () => {}, end: 0 };
+const everyEvent: Scanner = { take: () => null, learn: () => {}, forget: () => {}, end: 0 };
 
 /** Whether the request asks for the usage chunk. */
 function wantsUsage(bodyText: string): boolean {

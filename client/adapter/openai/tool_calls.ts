@@ -1,7 +1,7 @@
 /**
  * Tells the tool calls of one choice apart and numbers them from 0 without gaps: SDK helpers reject
  * other numbers. Servers reuse an index for parallel calls, change the id with each delta, send id or
- * name late, or omit index and id.
+ * name late or again, or omit index and id.
  */
 
 import { isObject, type Json } from "../json_object.ts";
@@ -10,7 +10,9 @@ interface Call {
   index: number;
   id: string;
   name: string;
-  /** The arguments so far; only known for calls without an index. */
+  /** Whether the caller received an id that the provider did not send. */
+  hasMadeId: boolean;
+  /** The arguments so far; only known for deltas without index or id. */
   argumentsText: string;
 }
 
@@ -37,18 +39,30 @@ export class ToolCallTracker {
   #repairOne(delta: Json): boolean {
     const id = textIn(delta.id);
     const called = isObject(delta.function) ? delta.function : delta.custom;
-    const name = isObject(called) ? textIn(called.name) : "";
+    const [name, text] = isObject(called)
+      ? [textIn(called.name), textIn(called.arguments)]
+      : ["", ""];
+    const isNumbered = delta.index !== undefined && delta.index !== null;
     const call = this.#callOf(delta.index, id, name);
-    const hasOtherId = id !== "" && call.id !== "" && id !== call.id;
-    const isWrong = hasOtherId || delta.index !== call.index;
-    if (hasOtherId) delete delta.id;
-    if (delta.index === undefined || delta.index === null) {
-      call.argumentsText += isObject(called) ? textIn(called.arguments) : "";
-    }
+    const isWrong = [
+      delta.index !== call.index,
+      // Readers that join all texts would double them.
+      id !== "" && (call.id !== "" || call.hasMadeId) && delete delta.id,
+      name !== "" && name === call.name && delete (called as Json).name,
+    ].some(Boolean);
+    if (!isNumbered || (call.id === "" && id === "")) call.argumentsText += text;
     delta.index = call.index;
     call.id ||= id;
     call.name ||= name;
-    return isWrong;
+    return this.#giveId(delta, call, text) || isWrong;
+  }
+
+  /** Without an id no result can name its call. Where arguments come first, no id follows. */
+  #giveId(delta: Json, call: Call, argumentsText: string): boolean {
+    if (call.id !== "" || call.hasMadeId || call.name === "" || argumentsText === "") return false;
+    call.hasMadeId = true;
+    delta.id = newCallId();
+    return true;
   }
 
   #callOf(index: unknown, id: string, name: string): Call {
@@ -71,8 +85,7 @@ export class ToolCallTracker {
       const isLate = last.id === "" && (last.name === "" || name === "");
       return this.#withId(id) ?? (isLate ? last : this.#begin());
     }
-    const isNext = name !== "" && last.name !== "" && isWhole(last.argumentsText);
-    return isNext ? this.#begin() : last;
+    return isNext(last, name) ? this.#begin() : last;
   }
 
   #withId(id: string): Call | undefined {
@@ -80,15 +93,27 @@ export class ToolCallTracker {
   }
 
   #begin(): Call {
-    const call = { index: this.#calls.length, id: "", name: "", argumentsText: "" };
+    const index = this.#calls.length;
+    const call = { index, id: "", name: "", hasMadeId: false, argumentsText: "" };
     this.#calls.push(call);
     return call;
   }
 }
 
+/** An id for a call that the provider sent without one. */
+export function newCallId(): string {
+  return `call_${crypto.randomUUID().replaceAll("-", "")}`;
+}
+
 /** A new id together with a name begins a new call, even at a known index. */
 function isNew(current: Call, id: string, name: string): boolean {
+  if (id === "" && current.id === "") return isNext(current, name);
   return id !== "" && name !== "" && current.id !== "" && current.name !== "" && id !== current.id;
+}
+
+/** Without ids, a name after whole arguments begins the next call. */
+function isNext(last: Call, name: string): boolean {
+  return name !== "" && last.name !== "" && isWhole(last.argumentsText);
 }
 
 function isWhole(argumentsText: string): boolean {

@@ -33,6 +33,35 @@ test("an id that changes with each delta, without a name, continues the call und
   ]);
 });
 
+test("an id and a name that are repeated are sent once", () => {
+  const tracker = new ToolCallTracker();
+  const delta = (text: string) => ({
+    index: 0,
+    id: "a",
+    function: { name: "f", arguments: text },
+  });
+  const deltas = [[delta("{")], [delta("}")]];
+  expect(deltas.map((each) => tracker.repair(each))).toEqual([false, true]);
+  expect(deltas).toEqual([[delta("{")], [{ index: 0, function: { arguments: "}" } }] as never]);
+});
+
+test("a call without an id gets one with its first arguments, and keeps it", () => {
+  const [first, second, third, late] = repair(
+    [0, null, "f", "{"],
+    [0, null, null, "}"],
+    [0, null, "g", "{}"],
+    [0, "late", null, " "],
+  ).map(([, id]) => id);
+  expect([first, third]).toEqual(Array(2).fill(expect.stringMatching(/^call_[0-9a-f]{32}$/)));
+  expect(first).not.toBe(third);
+  expect([second, late]).toEqual(Array(2).fill(undefined));
+});
+
+test("parallel calls under one index without ids are told apart by a name after whole arguments", () => {
+  expect(places([0, "", "f", '{"a":1}'], [0, "", "f", '{"a":2}'], [0, "", "f", "{}"]))
+    .toEqual([0, 1, 2]);
+});
+
 test("an id or a name may come after the call has begun", () => {
   expect(places([0, null, null], [0, "a", "f", "{}"])).toEqual([0, 0]);
   expect(places([0, "a"], [0, null, "f", "{}"])).toEqual([0, 0]);

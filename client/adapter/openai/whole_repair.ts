@@ -13,7 +13,7 @@ export function repairCompletion(text: string, parsed: Json): string {
     checkFinishReason(choice.finish_reason);
     const isNumbered = typeof choice.index === "number";
     if (!isNumbered) choice.index = position;
-    return isObject(choice.message) && repairMessage(choice.message) || !isNumbered;
+    return isObject(choice.message) && repairMessage(choice.message, true) || !isNumbered;
   });
   return repaired.some(Boolean) ? toJsonText(answer) : text;
 }

@@ -2,6 +2,7 @@
 
 import { type UpstreamErrorObject, UpstreamFailure } from "../adapter.ts";
 import type { AnswerEvent, EndReason, TokenUsage } from "../bridge/answer_event.ts";
+import { CONTEXT_OVERFLOW, isContextOverflow } from "../upstream/context_overflow.ts";
 import { isObject, type Json } from "../json_object.ts";
 
 /** A call whose item has begun and not ended. */
@@ -73,11 +74,12 @@ export class ResponseAnswerReader {
     return [{ type: "arguments", call: open.call, text }];
   }
 
-  /** A free-text tool's input is emitted whole, and so are arguments without deltas. */
+  /** A free-text tool's input is emitted whole, and so are arguments without deltas: callers parse them. */
   #endCall({ item, output_index }: Json): AnswerEvent[] {
     const open = this.#calls.get(output_index);
     if (open === undefined || open.hasDeltas || !isObject(item)) return [];
-    const text = textIn(open.isCustom ? item.input : item.arguments);
+    const isCut = item.status === "incomplete";
+    const text = open.isCustom ? textIn(item.input) : textIn(item.arguments) || (isCut ? "" : "{}");
     return text === "" ? [] : [{ type: "arguments", call: open.call, text }];
   }
 
@@ -118,8 +120,18 @@ function failureOf(response: unknown): UpstreamFailure {
   const error = isObject(response) && isObject(response.error) ? response.error : {};
   const code = textIn(error.code) || "server_error";
   const message = textIn(error.message) || "The provider failed in the middle of its answer";
-  const shown: UpstreamErrorObject = { message, type: "server_error", param: null, code };
-  return new UpstreamFailure(code === "rate_limit_exceeded" ? 429 : 502, message, { error: shown });
+  const isOverflow = isContextOverflow({ message, code });
+  // A code that names the request's input is the caller's to mend.
+  const isRequest = isOverflow ||
+    /^(?:invalid|unsupported|empty|failed_to_download)_|_too_(?:large|small)$/.test(code);
+  const shown: UpstreamErrorObject = {
+    message,
+    type: isRequest ? "invalid_request_error" : "server_error",
+    param: null,
+    code: isOverflow ? CONTEXT_OVERFLOW : code,
+  };
+  const status = code === "rate_limit_exceeded" ? 429 : isRequest ? 400 : 502;
+  return new UpstreamFailure(status, message, { error: shown });
 }
 
 function textIn(value: unknown): string {

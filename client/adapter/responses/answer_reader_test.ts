@@ -117,7 +117,21 @@ test("a failed response is a failure with its own code and message", () => {
     .toEqual([429, "rate_limit_exceeded", "slow"]);
   expect(failure({ error: { code: "server_error", message: "boom" } }))
     .toEqual([502, "server_error", "boom"]);
+  expect(failure({ error: { code: "invalid_image", message: "blurred" } }))
+    .toEqual([400, "invalid_image", "blurred"]);
+  const long = "Your input exceeds the context window of this model.";
+  for (const code of ["context_length_exceeded", "invalid_prompt"]) {
+    expect(failure({ error: { code, message: long } }))
+      .toEqual([400, "context_length_exceeded", long]);
+  }
   expect(failure({})?.slice(0, 2)).toEqual([502, "server_error"]);
+});
+
+test("a call without arguments has an empty object as arguments", () => {
+  const item = { type: "function_call", id: "fc", call_id: "c", name: "f", arguments: "" };
+  const response = { id: "r", object: "response", status: "completed", output: [item] };
+  expect(read(...responseEvents(response).map((text) => JSON.parse(text))))
+    .toContainEqual({ type: "arguments", call: 0, text: "{}" });
 });
 
 test("a whole response is read like its stream", () => {

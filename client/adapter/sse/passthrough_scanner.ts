@@ -73,6 +73,11 @@ export class PassthroughScanner {
     this.#pause = PAUSE_EVENTS;
   }
 
+  /** An event had to be repaired: later ones that look like the learned one may have to be, too. */
+  forget(): void {
+    this.#pattern = null;
+  }
+
   #patternOf(event: string, name: unknown): EventPattern | null {
     const { endpoint } = this.call;
     const isNamed = endpointSpecs[endpoint].stream?.endsWithDone === false;
@@ -81,6 +86,8 @@ export class PassthroughScanner {
     const json = event.slice(head.length, -"\n\n".length);
     const { tokens, finishReason, accounting } = markersOf(endpoint);
     if (/[\r\n]/.test(json) || finishReason.test(json) || accounting.test(json)) return null;
+    // Begins a call, which the next event must not do again.
+    if (/"name"\s*:/.test(json)) return null;
     const changes = this.#changesIn(json).map(({ from, to, by }) => ({
       from: from + head.length,
       to: to + head.length,

@@ -8,8 +8,9 @@ export const CONTEXT_OVERFLOW = "context_length_exceeded";
 const WORDS: readonly RegExp[] = [
   // Anthropic.
   /prompt is too long/i,
-  // OpenAI, vLLM, SGLang.
-  /maximum context length/i,
+  // OpenAI, vLLM, SGLang, xAI.
+  /maximum (?:context|prompt) length/i,
+  /longer than the maximum model length/i,
   /longer than the (?:model's )?(?:maximum )?context/i,
   // llama.cpp, LM Studio, Ollama.
   /exceeds? the (?:available |model'?s? )?context (?:size|length|window)/i,
@@ -17,6 +18,10 @@ const WORDS: readonly RegExp[] = [
   /context (?:length|window|size) (?:of|is|was) (?:exceeded|only|\d+)/i,
   /context[ _](?:length|window|size) exceeded/i,
   /greater than the context length/i,
+  // Moonshot, GitHub Copilot, Text Generation Inference.
+  /exceeded model token limit/i,
+  /prompt token count\b.* exceeds the limit/i,
+  /`?inputs`? tokens \+ `?max_new_tokens`? must be/i,
   // Mistral, Gemini.
   /too large for model with \d+ maximum context/i,
   /token count\b.* exceeds the maximum number of tokens/i,
@@ -53,13 +58,20 @@ function tokensIn(message: string): { prompt: number | null; maximum: number | n
       /(?:resulted in|requested|contains|has) ([\d,]+)/i,
       /(?:token count|first) \(?([\d,]+)/i,
       /([\d,]+) tokens? (?:>|exceed|from)/i,
+      /\(length ([\d,]+)\) is longer/i,
+      /token count of ([\d,]+)/i,
+      /\(requested: ([\d,]+)\)/i,
+      /given: ([\d,]+) `?inputs/i,
     ),
     maximum: find(
-      /maximum context length (?:is|of) ([\d,]+)/i,
+      /maximum (?:context|prompt|model) length (?:is|of) ([\d,]+)/i,
       /context (?:size|length|window)\D{0,12}\(?([\d,]+)/i,
       /([\d,]+) maximum context/i,
       /tokens allowed \(?([\d,]+)/i,
       /> ([\d,]+) max/i,
+      /exceeds the limit of ([\d,]+)/i,
+      /model token limit: ([\d,]+)/i,
+      /must be <= ([\d,]+)/i,
     ),
   };
 }

@@ -5,7 +5,7 @@ import { eventStream, sse } from "../../testing/stub_upstream.ts";
 import { realWorld } from "../../world.ts";
 import { UpstreamFailure } from "../adapter.ts";
 import { ClaudeAdapter } from "../claude.ts";
-import { errorBody } from "../error_body.ts";
+import { errorBody, errorWords } from "../error_body.ts";
 import { OpenAiAdapter } from "../openai.ts";
 import { isContextOverflow, promptTooLong } from "./context_overflow.ts";
 
@@ -56,6 +56,35 @@ const sources: [server: string, status: number, body: object, tokens: string | n
     type: "invalid_request_prompt",
     code: "3051",
   }, "9000 tokens > 8192 maximum"],
+  ["vLLM, older", 400, {
+    error: {
+      message:
+        "The decoder prompt (length 9000) is longer than the maximum model length of 8192. Make sure that `max_model_len` is no smaller than the number of text tokens.",
+      type: "BadRequestError",
+      code: 400,
+    },
+  }, "9000 tokens > 8192 maximum"],
+  ["Moonshot", 400, {
+    error: {
+      message: "Invalid request: Your request exceeded model token limit: 8192 (requested: 9000)",
+      type: "invalid_request_error",
+    },
+  }, "9000 tokens > 8192 maximum"],
+  ["xAI", 400, {
+    code: "Client specified an invalid argument",
+    error: "This model's maximum prompt length is 8192 but the request contains 9000 tokens.",
+  }, "9000 tokens > 8192 maximum"],
+  ["GitHub Copilot", 400, {
+    error: {
+      message: "prompt token count of 9000 exceeds the limit of 8192",
+      code: "model_max_prompt_tokens_exceeded",
+    },
+  }, "9000 tokens > 8192 maximum"],
+  ["Text Generation Inference", 422, {
+    error:
+      "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8192. Given: 9000 `inputs` tokens and 100 `max_new_tokens`",
+    error_type: "validation",
+  }, "9000 tokens > 8192 maximum"],
   ["a server with a 500", 500, { error: { message: "context length exceeded" } }, null],
 ];
 
@@ -93,7 +122,7 @@ describe("a prompt beyond the context", () => {
           expect(JSON.parse(errorBody(endpoint, failure)).error).toMatchObject({
             code: "context_length_exceeded",
             type: "invalid_request_error",
-            message: expect.stringMatching(/context/),
+            message: expect.stringMatching(/context|prompt|token/),
           });
         }
         const failure = await failureOf(openAiOver(answer), Endpoint.messages);
@@ -116,6 +145,30 @@ describe("a prompt beyond the context", () => {
         .toMatchObject({ code: "context_length_exceeded", message });
     }
   });
+});
+
+test("a prompt beyond the context of a model server with Anthropic's API is told in Anthropic's words", async () => {
+  const message =
+    "request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it";
+  const error = { type: "invalid_request_error", message };
+  const answers = [
+    () => Response.json({ type: "error", error }, { status: 400 }),
+    () => eventStream([`event: error\n${sse({ type: "error", error })}`]),
+  ];
+  for (const [stream, answer] of answers.entries()) {
+    const adapter = new ClaudeAdapter({}, {
+      ...realWorld,
+      fetch: () => Promise.resolve(answer()),
+    });
+    const bodyText = JSON.stringify({ model: "m", ...bodies[Endpoint.messages] });
+    const call = callOf({ endpoint: Endpoint.messages, bodyText, stream: stream === 1 });
+    const failure: UpstreamFailure = await Array.fromAsync(textsOf(adapter.answer(call)))
+      .catch((error) => error);
+    const told = "prompt is too long: 9000 tokens > 8192 maximum";
+    expect(JSON.parse(errorBody(Endpoint.messages, failure)).error.message).toBe(told);
+    expect(errorWords(Endpoint.messages, failure)?.message).toBe(told);
+    expect(errorWords(Endpoint.chat, failure)?.message).toBe(message);
+  }
 });
 
 test("an answer that is too long for the rest of the context is no overflow", () => {
