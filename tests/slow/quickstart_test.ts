@@ -54,7 +54,7 @@ test("the curl line that quickstart prints works, and SIGTERM ends all with 0", 
   const answer = await fetch(url, {
     method: "POST",
     headers: Object.fromEntries([authorization, contentType].map((one) => one.split(": "))),
-    body: flags.at(-1),
+    body: flags.at(-1) ?? null,
   });
   expect(await answer.text()).toContain("data: [DONE]");
   expect(await program.stop()).toBe(0);
