@@ -103,6 +103,9 @@ const routes: Route[] = [
   bySession("PATCH /api/keys/{id}", 404, { name: "another" }),
   bySession("DELETE /api/keys/{id}", 404),
   bySession("POST /api/keys/{id}/rotate", 404, {}),
+  bySession("POST /api/join/codes"),
+  bySession("GET /api/join/requests/{code}", 403),
+  bySession("POST /api/join/requests/{code}", 403, { approved: true }),
   bySession("GET /api/calls"),
   bySession("GET /api/calls/{id}", 404),
   bySession("GET /api/usage"),
@@ -127,6 +130,9 @@ const routes: Route[] = [
 /** Routes that need no credential, end the sessions used here, or never end; other tests cover them. */
 const elsewhere = [
   "POST /api/auth/register",
+  "POST /api/join",
+  "POST /api/join/device",
+  "POST /api/join/token",
   "POST /api/auth/login",
   "POST /api/auth/logout",
   "POST /api/setup",
