@@ -2,6 +2,7 @@
 
 import { command, type Commands, runProgram } from "./command.ts";
 import { AlreadyRunning, runDaemon } from "./daemon/daemon.ts";
+import { keepLoopbackDirect } from "./network.ts";
 import { CommandError } from "./setup/command_error.ts";
 import { programName } from "./setup/program_name.ts";
 import { configPathOf, instanceFlags } from "./setup/instance.ts";
@@ -36,6 +37,7 @@ const commands: Commands = {
   init: () => import("./setup/init.ts").then(({ initCommand }) => initCommand),
 };
 
+keepLoopbackDirect(process.env);
 const code = await runProgram(
   {
     name: programName,

@@ -22,6 +22,14 @@ export interface ClientSocket {
   ): void;
 }
 
+/** Options that Bun's WebSocket takes. */
+export interface SocketOptions {
+  /** The proxy's URL. */
+  proxy?: string;
+  /** PEM texts. */
+  tls?: { ca?: string[]; cert?: string; key?: string };
+}
+
 export { type Log, silentLog };
 
 export interface World {
@@ -33,7 +41,12 @@ export interface World {
   random(): number;
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** Binary messages arrive as ArrayBuffers. */
-  connect(url: string, headers: Record<string, string>, protocols: string[]): ClientSocket;
+  connect(
+    url: string,
+    headers: Record<string, string>,
+    protocols: string[],
+    options?: SocketOptions,
+  ): ClientSocket;
   /** Calls `run` in the next turn of the event loop. */
   soon(run: () => void): void;
   /** Calls `run` once after the delay. */
@@ -47,9 +60,14 @@ export const realWorld: World = {
   todayMs: () => Date.now(),
   random: () => Math.random(),
   fetch: (url, init) => fetch(url, init),
-  connect: (url, headers, protocols) => {
+  connect: (url, headers, protocols, more = {}) => {
     // Both runtimes take headers here; the standard's type lacks them.
-    const options = { headers, protocols, perMessageDeflate: false } as unknown as string[];
+    const options = {
+      headers,
+      protocols,
+      perMessageDeflate: false,
+      ...more,
+    } as unknown as string[];
     const socket = new WebSocket(url, options);
     socket.binaryType = "arraybuffer";
     return socket as unknown as ClientSocket;

@@ -19,6 +19,9 @@ export interface Listener {
   stop(isHard: boolean): Promise<void>;
 }
 
+/** Whether a listener can take over a port before the one before it lets go. */
+const CAN_SHARE_PORT = process.platform !== "win32";
+
 /** Resolves once it listens, with TLS once there is a certificate. Throws the runtime's error where a port cannot be used. */
 export async function listen(
   config: Config,
@@ -60,7 +63,7 @@ async function listenSecurely(
   /** Each with its end, which is when its last connection has ended. */
   const retired = new Map<WebServer, Promise<void>>();
   const secureServer = (tls: KeyPair, atPort: number) =>
-    serve(config, parts, app, { port: atPort, reusePort: true, tls });
+    serve(config, parts, app, { port: atPort, reusePort: CAN_SHARE_PORT, tls });
   const plainApp = createPlainApp(parts, certificates, () => current && portOf(current));
   // Gateways dial each other without TLS, at a worker's own port or at that of plain HTTP.
   const needsPeerPort = parts.cluster !== null && (isWorker || httpPort === null);
@@ -74,8 +77,12 @@ async function listenSecurely(
   const first = await certificates.start((tls) => {
     if (current === null) return;
     const before = current;
-    current = secureServer(tls, portOf(before));
-    retired.set(before, before.stop(false).finally(() => retired.delete(before)));
+    const retire = () =>
+      retired.set(before, before.stop(false).finally(() => retired.delete(before)));
+    const atPort = portOf(before);
+    if (!CAN_SHARE_PORT) retire();
+    current = secureServer(tls, atPort);
+    if (CAN_SHARE_PORT) retire();
   });
   current = secureServer(first, port);
   const isPeerSecure = peers === null || advertiseUrl?.startsWith("https:") === true && !isWorker;

@@ -50,6 +50,7 @@ export class ClaudeAdapter implements Adapter {
         ...(options.api_key ? { "x-api-key": options.api_key } : {}),
       },
       extraHeaders: options.headers,
+      proxy: options.proxy,
     }, world);
     this.#upstream = new ClaudeUpstream(upstream, world);
     this.#relay = new MessagesRelay(this.#upstream, options.headers);

@@ -80,6 +80,7 @@ export class OpenAiAdapter implements Adapter {
       apiKey: options.api_key,
       headers: options.api_key ? { authorization: `Bearer ${options.api_key}` } : {},
       extraHeaders: options.headers,
+      proxy: options.proxy,
     }, world);
     this.#relay = new OpenAiRelay(this.#upstream, world);
     const claude = new ClaudeUpstream(this.#upstream, world);

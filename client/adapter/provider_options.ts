@@ -9,6 +9,8 @@ export interface ProviderOptions {
   base_url?: string | undefined;
   /** The API's path below `base_url`. Default: /v1 if servers of the type have it there. */
   api_path?: string | undefined;
+  /** The proxy that leads to it, or `none`. Default: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say. */
+  proxy?: string | undefined;
   /** Sent with every request to this provider; they override the node's own. */
   headers?: Record<string, string> | undefined;
   /** `openai` only: how the server deviates from the usual dialect. Default: known or learned. */

@@ -2,7 +2,7 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isAlias, isNode, LineCounter, parseDocument, visit } from "yaml";
+import { isAlias, isNode, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { noProviders, problemsOf, type ShapeProblem } from "./shape.ts";
 import type { ProviderOptions } from "../adapter/provider_options.ts";
 import type { ProviderType } from "../adapter/provider_types.ts";
@@ -60,6 +60,11 @@ export interface NodeConfig {
   policy?: PolicyConfig | undefined;
   /** Whether to look once a day for a newer program at the gateway. Default: yes. */
   check_updates?: boolean | undefined;
+  /** Certificate authorities (PEM) that are trusted besides the system's: for the link and for providers. */
+  ca_file?: string | undefined;
+  /** The node's own certificate for the link, and its key (PEM). */
+  client_cert_file?: string | undefined;
+  client_key_file?: string | undefined;
   providers: ProviderConfig[];
 }
 
@@ -112,10 +117,15 @@ function parseText(
   const addProblem = (offset: number, message: string) =>
     problems.set(offset, [...problems.get(offset) ?? [], `${at(offset)}: ${message}`]);
   const unset = new Set<number>();
+  /** Values without quotes that variables are in: where a number must be, they are one. */
+  const expanded = new Set<unknown>();
   visit(document, {
     Scalar(key, node) {
       if (key === "key" || typeof node.value !== "string") return;
       const offset = node.range?.[0] ?? 0;
+      const isPlain = node.type === "PLAIN" && VARIABLE.test(node.value);
+      VARIABLE.lastIndex = 0;
+      if (isPlain) expanded.add(node);
       node.value = expand(node.value, env, (name) => {
         unset.add(offset);
         addProblem(offset, `the environment variable ${name} is not set`);
@@ -123,9 +133,19 @@ function parseText(
     },
   });
 
+  for (const { path: place } of problemsOf(document.toJS())) {
+    const node = document.getIn(place, true);
+    if (!expanded.has(node) || !isScalar(node)) continue;
+    const number = Number(node.value);
+    if (node.value !== "" && Number.isFinite(number)) node.value = number;
+  }
   const value: unknown = document.toJS();
   const tokenFile = takeTokenFile(value, dirname(path), (message) => {
     const node = document.get("client_token_file", true);
+    addProblem(isNode(node) ? node.range?.[0] ?? 0 : 0, message);
+  });
+  const networkFiles = resolveFiles(value, dirname(path), (key, message) => {
+    const node = document.get(key, true);
     addProblem(isNode(node) ? node.range?.[0] ?? 0 : 0, message);
   });
   for (const problem of [...problemsOf(value), ...noProviders(value)]) {
@@ -135,7 +155,10 @@ function parseText(
   if (problems.size > 0) {
     throw new ConfigError([...problems].sort(([a], [b]) => a - b).flatMap(([, lines]) => lines));
   }
-  return { config: value as NodeConfig, files: tokenFile === null ? [] : [tokenFile] };
+  return {
+    config: value as NodeConfig,
+    files: [...tokenFile === null ? [] : [tokenFile], ...networkFiles],
+  };
 }
 
 /**
@@ -172,6 +195,40 @@ function takeTokenFile(
 
 const UNREAD_TOKEN = "client-unread";
 
+const FILE_KEYS = ["ca_file", "client_cert_file", "client_key_file"] as const;
+
+/** Makes names of PEM files absolute, and returns them. */
+function resolveFiles(
+  value: unknown,
+  folder: string,
+  onProblem: (key: string, message: string) => void,
+): string[] {
+  const config = (value ?? {}) as Record<string, unknown>;
+  const [cert, key] = [config.client_cert_file, config.client_key_file];
+  if (cert === undefined && key !== undefined) {
+    onProblem("client_key_file", "client_cert_file is missing");
+  }
+  if (cert !== undefined && key === undefined) {
+    onProblem("client_cert_file", "client_key_file is missing");
+  }
+  return FILE_KEYS.flatMap((key) => {
+    const file = config[key];
+    if (typeof file !== "string" || file === "") return [];
+    const path = resolve(folder, file);
+    config[key] = path;
+    try {
+      if (!readFileSync(path, "utf8").includes("-----BEGIN ")) {
+        onProblem(key, `${key} ${path} is no PEM file`);
+      } else if (key === "client_key_file" && isOpenToOthers(path)) {
+        onProblem(key, openProblem(path));
+      }
+    } catch (error) {
+      onProblem(key, `${key} ${path}: ${(error as { code?: string }).code}`);
+    }
+    return [path];
+  });
+}
+
 /** Checks a configuration that did not come from a file. Throws a ConfigError. */
 export function checkConfig(config: NodeConfig): void {
   const problems = problemsOf(config).map(({ message }) => message);
@@ -187,14 +244,17 @@ export function serverUrls(config: NodeConfig): URL[] {
 
 function socketUrl(text: string): URL {
   const url = new URL(text.replace(/^http/, "ws"));
-  if (url.pathname === "/") url.pathname = "/ws";
+  url.pathname = url.pathname.replace(/\/+$/, "") || "/ws";
   return url;
 }
 
+/** `${NAME}`, or `${NAME:-default}` as in a shell: the default where it is unset or empty. */
+const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
+
 function expand(text: string, env: Env, onUnset: (name: string) => void): string {
-  return text.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-    const value = env[name];
-    if (value === undefined || value === "") onUnset(name);
+  return text.replaceAll(VARIABLE, (_, name: string, fallback?: string) => {
+    const value = env[name] || fallback;
+    if (value === undefined) onUnset(name);
     return value ?? "";
   });
 }
@@ -234,12 +294,18 @@ function refuseOpenFile(path: string, text: string, config: NodeConfig): void {
 }
 
 function openProblem(path: string): string {
-  return `holds your keys, and others on this machine can read it; run: chmod 600 ${path}`;
+  const others = (statSync(path).mode & 0o007) !== 0 ? "others on this machine" : "its group";
+  return `holds your keys, and ${others} can read it; run: chmod 600 ${path}`;
 }
 
-/** Windows has no such modes: every file there looks readable to all. */
+/**
+ * A group may read what root has given it, as packages and systemd's credentials do. Windows has no
+ * such modes: every file there looks readable to all.
+ */
 function isOpenToOthers(path: string): boolean {
-  return globalThis.process?.platform !== "win32" && (statSync(path).mode & 0o077) !== 0;
+  if (globalThis.process?.platform === "win32") return false;
+  const { mode, uid } = statSync(path);
+  return (mode & (uid === 0 ? 0o007 : 0o077)) !== 0;
 }
 
 const SECRET_HEADER = /auth|cookie|key|secret|token/i;

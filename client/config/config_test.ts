@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VISIBLE_NAME_RULE } from "../../protocol/mod.ts";
@@ -250,12 +250,67 @@ test("an address that goes on to an endpoint is refused", () => {
 test("a file with keys that others can read is refused, and says how to close it", () => {
   const path = join(folder, "open.yaml");
   writeFileSync(path, usable);
-  for (const mode of [0o644, 0o640, 0o604]) {
+  for (const mode of [0o644, 0o604, 0o602]) {
     chmodSync(path, mode);
     expect(() => loadConfig(path, {})).toThrow(
       `${path}: holds your keys, and others on this machine can read it; run: chmod 600 ${path}`,
     );
   }
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "a group may read what root gave it, as systemd's credentials, but not a user's own file",
+  () => {
+    const path = join(folder, "group.yaml");
+    writeFileSync(path, usable);
+    for (const mode of [0o440, 0o640, 0o400]) {
+      chmodSync(path, mode);
+      expect(loadConfig(path, {}).config.client_token).toBeString();
+    }
+    chownSync(path, 65534, 65534);
+    chmodSync(path, 0o640);
+    expect(() => loadConfig(path, {})).toThrow("holds your keys, and its group can read it");
+  },
+);
+
+test("a variable may have a default, and stand for a number", () => {
+  const parse = (line: string, env: Record<string, string>) =>
+    parseConfig(`${usable.replace(/^(max_parallel|name): .*/gm, "")}\n${line}\n`, env);
+  expect(parse("max_parallel: ${N}", { N: "7" }).max_parallel).toBe(7);
+  expect(parse("max_parallel: ${N:-3}", {}).max_parallel).toBe(3);
+  expect(parse("max_parallel: ${N:-3}", { N: "" }).max_parallel).toBe(3);
+  expect(parse("name: ${N:-12}", {}).name).toBe("12");
+  expect(parse('name: "${N:-}"', {}).name).toBe("");
+  expect(parse("name: a-${N:-b}-${M}", { N: "x", M: "y" }).name).toBe("a-x-y");
+  expect(() => parse("max_parallel: ${N}", { N: "many" })).toThrow("must be a whole number");
+  expect(() => parse('max_parallel: "${N}"', { N: "7" })).toThrow("must be a whole number");
+  expect(() => parse("max_parallel: ${N}", {})).toThrow("the environment variable N is not set");
+});
+
+test("files of certificates are found beside the configuration, and a wrong one is named", () => {
+  const path = join(folder, "network.yaml");
+  const write = (lines: string) => writeFileSync(path, usable + lines + "\n", { mode: 0o600 });
+  writeFileSync(join(folder, "ca.pem"), "-----BEGIN CERTIFICATE-----\n");
+  write("\nca_file: ca.pem");
+  const { config, files } = loadConfig(path, {});
+  expect([config.ca_file, files]).toEqual([join(folder, "ca.pem"), [join(folder, "ca.pem")]]);
+  write("\nca_file: none.pem");
+  expect(() => loadConfig(path, {})).toThrow(/:\d+:\d+: ca_file \S+none\.pem: ENOENT/);
+  write("\nca_file: network.yaml");
+  expect(() => loadConfig(path, {})).toThrow("is no PEM file");
+  write("\nclient_cert_file: ca.pem");
+  expect(() => loadConfig(path, {})).toThrow("client_key_file is missing");
+});
+
+test("credentials in an address are refused, and it is said where they belong", () => {
+  const base = usable.replace(/base_url: .*/, "");
+  expect(() =>
+    parseConfig(
+      base.replace('- type: "openai"', '- type: "openai"\n    base_url: "http://u:canary@h"'),
+      {},
+    )
+  )
+    .toThrow("must have no user name and password in it; put them into headers");
 });
 
 test("others may read a file whose keys all come from the environment", () => {

@@ -38,7 +38,12 @@ const providerShape = (type: ProviderType) =>
   z.strictObject({
     type: z.literal(type),
     api_key: z.string().optional(),
-    base_url: z.string().refine((text) => isUrl(text, "http:", "https:"), {
+    proxy: z.string().refine((text) => text === "none" || isProxy(text), {
+      error: 'must be an address such as "http://proxy:3128", or none',
+    }).optional(),
+    base_url: z.string().refine(hasNoCredentials, {
+      error: "must have no user name and password in it; put them into headers, as authorization",
+    }).refine((text) => isUrl(text, "http:", "https:"), {
       error: 'must be an address such as "http://127.0.0.1:11434/v1"',
     }).refine((text) => !ENDPOINT_PATH.test(URL.parse(text)?.pathname ?? ""), {
       error: "must end before the endpoint: the node appends /chat/completions and others itself",
@@ -58,7 +63,9 @@ type ProviderShape = ReturnType<typeof providerShape>;
 const typeNames = Object.keys(providerTypes) as ProviderType[];
 const providerShapes = typeNames.map(providerShape) as [ProviderShape, ...ProviderShape[]];
 
-const serverUrl = z.string().refine((text) => isUrl(text, "ws:", "wss:", "http:", "https:"), {
+const serverUrl = z.string().refine(hasNoCredentials, {
+  error: "must have no user name and password in it; the client token says who the node is",
+}).refine((text) => isUrl(text, "ws:", "wss:", "http:", "https:"), {
   error: 'must be an address such as "wss://your-server/ws"',
 });
 
@@ -86,6 +93,9 @@ const shape = z.strictObject({
     .optional(),
   policy: policyShape.optional(),
   check_updates: z.boolean().optional(),
+  ca_file: z.string().optional(),
+  client_cert_file: z.string().optional(),
+  client_key_file: z.string().optional(),
   providers: z.array(z.discriminatedUnion("type", providerShapes)),
 });
 
@@ -236,8 +246,17 @@ function kindOf(value: unknown): string {
 
 function isUrl(text: string, ...protocols: string[]): boolean {
   const url = URL.parse(text);
-  return url !== null && protocols.includes(url.protocol) && url.hostname !== "" &&
-    url.username === "" && url.password === "";
+  return url !== null && protocols.includes(url.protocol) && url.hostname !== "";
+}
+
+/** A proxy's credentials stand in its address. */
+function isProxy(text: string): boolean {
+  return isUrl(text, "http:", "https:");
+}
+
+function hasNoCredentials(text: string): boolean {
+  const url = URL.parse(text);
+  return url === null || url.username === "" && url.password === "";
 }
 
 function areHeaders(map: Record<string, string>): boolean {

@@ -7,6 +7,8 @@ import { buildFacts, isNewer } from "../../release/mod.ts";
 import { ConfigError, loadConfig, type LoadedConfig, serverUrls } from "../config/config.ts";
 import { nodeId, stateFolder } from "../link/identity.ts";
 import { readKept, writeKept } from "../policy/kept_policy.ts";
+import { Network } from "../network.ts";
+import { realWorld } from "../world.ts";
 import { createNode, type Node, type NodeStatus } from "../node.ts";
 import { raiseConnectionLimit } from "../run/connection_limit.ts";
 import type { Log } from "../world.ts";
@@ -63,6 +65,7 @@ class Daemon {
   #isStopping = false;
   #updateOffered: string | null = null;
   /** Reloads run one after the other. */
+  readonly #network: Network;
   #reloading: Promise<void> = Promise.resolve();
 
   constructor(
@@ -72,6 +75,7 @@ class Daemon {
     private readonly log: Log,
   ) {
     this.#loaded = loaded;
+    this.#network = new Network(loaded.config, env);
   }
 
   async start(): Promise<void> {
@@ -83,6 +87,7 @@ class Daemon {
     const id = await nodeId(configPath, env, as);
     const kept = join(stateFolder(env), `policy-${id}.json`);
     const node = this.#node = createNode(this.#named(this.#loaded.config), {
+      ...this.#network.around(realWorld),
       log,
       nodeId: id,
       policyState: { kept: readKept(kept), keep: (state) => writeKept(kept, state) },
@@ -151,6 +156,7 @@ class Daemon {
     if (node === null || this.#isStopping) return;
     try {
       const loaded = loadConfig(this.instance.configPath, this.env);
+      this.#network.use(loaded.config);
       await node.reload(this.#named(loaded.config));
       this.#loaded = loaded;
       this.#configProblems = null;

@@ -13,7 +13,7 @@ export interface LinkError {
 /** For a link that never opened; `error` is the socket's error event. */
 export function dialError(error: unknown): LinkError {
   const text = textOf(error);
-  const status = /status code: (\d{3})/.exec(text)?.[1];
+  const status = /(?:status code|Proxy authentication required): (\d{3})/.exec(text)?.[1];
   const known = status === undefined
     ? connectErrors.find(([pattern]) => pattern.test(text))?.[1]
     : statusErrors[status] ?? `the server answered HTTP ${status} instead of a WebSocket`;
@@ -42,6 +42,16 @@ const NO_SUBPROTOCOL = /(missing|mismatch) client protocol/i;
 const statusErrors: Readonly<Record<string, string>> = Object.freeze({
   // The gateway's console answers every path that is not the gateway's own.
   200: "a website at this path, no gateway (200); server_url usually ends with /ws",
+  ...Object.fromEntries(["301", "302", "307", "308"].map((status) => [
+    status,
+    `the server redirects to another address (${status}); if that is https://, write wss:// in server_url`,
+  ])),
+  400:
+    "the server does not understand the request (400); if it speaks TLS at this port, use wss://",
+  407:
+    "the proxy wants a name and a password (407); write them as http://user:password@proxy in HTTPS_PROXY",
+  426:
+    "no WebSocket comes through (426): use wss:// if the gateway speaks TLS, otherwise let the proxy before it pass Upgrade on",
   401:
     "the gateway refused the node token (401); copy it from the gateway's dashboard into client_token",
   403: "the gateway refused this machine (403)",

@@ -13,6 +13,18 @@ const dials: [string, object, string][] = [
   ["wss to a plain port", { message: "TLS handshake failed: WRONG_VERSION_NUMBER" }, "try ws://"],
   ["a self-signed certificate", { message: "TLS: self signed certificate" }, "self-signed"],
   ["ws to a TLS port", { message: "Connection ended", error: { code: "ECONNRESET" } }, "wss://"],
+  ["a redirect to https", { message: "failed: Expected 101 status code: 301" }, "write wss://"],
+  [
+    "a proxy without upgrades",
+    { message: "failed: Expected 101 status code: 426" },
+    "pass Upgrade on",
+  ],
+  ["ws to a TLS port of nginx", { message: "failed: Expected 101 status code: 400" }, "use wss://"],
+  [
+    "a proxy that wants a password",
+    { message: "failed: Proxy authentication required: 407 Proxy Authentication Required" },
+    "http://user:password@proxy",
+  ],
   ["an unknown error", {}, "cannot be reached"],
 ];
 

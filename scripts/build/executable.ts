@@ -50,6 +50,8 @@ export async function compile(executable: Executable): Promise<Package[]> {
       // A folder that somebody happens to stand in must not change what the program does.
       autoloadDotenv: false,
       autoloadBunfig: false,
+      // Authorities that the machine's owner trusts are trusted, besides those that Bun brings along.
+      execArgv: ["--use-system-ca"],
     });
     renameSync(fresh, path);
     return packages;

@@ -26,6 +26,8 @@ export interface UpstreamOptions {
   /** The owner's headers, which override the dialect's. */
   extraHeaders?: Record<string, string> | undefined;
   apiKey?: string | undefined;
+  /** The proxy's URL, or `none`; undefined: what the environment says. */
+  proxy?: string | undefined;
 }
 
 export class Upstream {
@@ -33,6 +35,7 @@ export class Upstream {
   readonly redact: Redact;
   readonly answers = new WholeAnswers();
   readonly #base: URL;
+  readonly #proxy: { proxy?: string | false };
   readonly #headers: Readonly<Record<string, string>>;
   /** Request URLs by path. */
   readonly #posts = new Map<string, string>();
@@ -44,6 +47,9 @@ export class Upstream {
     private readonly world: Pick<World, "fetch">,
   ) {
     this.#base = options.baseUrl;
+    const { proxy } = options;
+    // Bun's option: false connects directly, whatever the environment says.
+    this.#proxy = proxy === undefined ? {} : { proxy: proxy === "none" ? false : proxy };
     const headers = new Headers({
       "user-agent": `co-link/${buildFacts.version}`,
       ...options.headers,
@@ -54,6 +60,7 @@ export class Upstream {
     this.#headers = Object.fromEntries(headers);
     this.redact = redactor([
       options.apiKey,
+      options.proxy === "none" ? undefined : options.proxy,
       ...Object.values(options.extraHeaders ?? {}),
       ...this.#base.searchParams.values(),
       this.#base.href,
@@ -127,7 +134,7 @@ export class Upstream {
   async #fetch(url: string, init: Init): Promise<Response> {
     const mayReuse = this.#hasAnswered && init.keepalive !== false;
     try {
-      const response = await this.world.fetch(url, init);
+      const response = await this.world.fetch(url, { ...init, ...this.#proxy });
       this.#hasAnswered = true;
       return response;
     } catch (cause) {
