@@ -44,10 +44,10 @@ async function serialAt(target: Target): Promise<string> {
   return serialNumber;
 }
 
-/** Status and text of `GET /livez` over TLS. */
-async function liveAt(target: Target): Promise<string> {
+/** The whole answer to a GET over TLS. */
+async function getAt(target: Target, path: string): Promise<string> {
   const socket = await connection(target);
-  socket.write("GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
   const { promise, resolve } = Promise.withResolvers<string>();
   let text = "";
   socket.on("data", (bytes) => text += bytes).on("end", () => resolve(text));
@@ -159,7 +159,7 @@ describe(noPebble === null ? "by ACME" : `by ACME (left out: ${noPebble})`, () =
     async () => {
       const pebble = await startPebble();
       const { gateway, target } = await startFor(pebble);
-      expect(await liveAt(target)).toStartWith("HTTP/1.1 200");
+      expect(await getAt(target, "/livez")).toStartWith("HTTP/1.1 200");
       const serial = await serialAt(target);
       const { dataDir } = gateway;
       await gateway.stop();
@@ -201,6 +201,9 @@ describe(noPebble === null ? "by ACME" : `by ACME (left out: ${noPebble})`, () =
     const target = { port, servername: domain, ca: await pebble.root() };
     const serials = await Promise.all(Array.from({ length: 12 }, () => serialAt(target)));
     expect(new Set(serials).size).toBe(1);
+    await until("they reach each other", async () => {
+      return (await getAt(target, "/readyz")).includes('"cluster":"ok"');
+    });
     expect(pebble.log.filter((line) => line.includes("Issued certificate"))).toHaveLength(1);
   });
 
