@@ -32,7 +32,9 @@ export type NetworkView = z.infer<typeof NetworkView>;
 export const LiveSnapshot = z.object({
   now: z.number().describe("The gateway's clock."),
   network: NetworkView,
-  nodes: z.array(NodeView).optional().describe("Present with the topic `nodes`."),
+  nodes: z.array(NodeView).optional().describe(
+    "Present with the topic `nodes`, unless they are too long: `/api/nodes` has them in pages.",
+  ),
 });
 export type LiveSnapshot = z.infer<typeof LiveSnapshot>;
 

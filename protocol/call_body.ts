@@ -79,7 +79,7 @@ function begun(received: Uint8Array): { bytes: Uint8Array; scan: ObjectScan } {
 }
 
 /** Resolves when whatever else has arrived was handled. */
-function othersTurn(): Promise<void> {
+export function othersTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

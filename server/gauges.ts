@@ -24,7 +24,7 @@ export function gauges(
 ): Gauges {
   return {
     colink_nodes: { help: "Nodes, at whatever gateway", read: () => hub.size },
-    colink_models: { help: "Models served now", read: () => hub.models().length },
+    colink_models: { help: "Models served now", read: () => hub.modelCount },
     colink_calls_running: { help: "Calls running or waiting", read: () => calls.size },
     colink_calls_waiting: { help: "Calls waiting in line", read: () => scheduler.waiting },
     colink_ledger_pending: {

@@ -133,10 +133,21 @@ export class RunningCall {
   }
 
   #tryNode(lease: Lease): Promise<AttemptEnd> {
-    const { endpoint, model, body, stream, wantsUsage, streamOptions, headers } = this.call.request;
+    const { endpoint, model, body, stream, wantsUsage, streamOptions, choices, headers } =
+      this.call.request;
     const { clock, nonce } = this.parts;
     const attemptId = `${this.call.id}-${nonce()}`;
-    const order = { attemptId, endpoint, model, body, stream, wantsUsage, streamOptions, headers };
+    const order = {
+      attemptId,
+      endpoint,
+      model,
+      body,
+      stream,
+      wantsUsage,
+      streamOptions,
+      choices,
+      headers,
+    };
     const sink = stream ? this.writer : this.#gather(lease.node);
     const attempt = new Attempt(lease, order, {
       clock,

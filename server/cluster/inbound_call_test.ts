@@ -17,6 +17,7 @@ const order: Order = {
   stream: true,
   wantsUsage: true,
   streamOptions: null,
+  choices: 1,
   headers: null,
 };
 

@@ -137,6 +137,7 @@ function orderOf(head: PeerCallHead, bytes: Uint8Array): Order {
     stream: head.stream,
     wantsUsage: !head.hide_usage,
     streamOptions: head.stream_options ?? null,
+    choices: head.choices ?? 1,
     body: new ReceivedBody(bytes),
   };
 }

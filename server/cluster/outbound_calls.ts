@@ -16,6 +16,8 @@ export interface PeerCallHead extends CallHead {
   window_bytes: number;
   /** The body's `stream_options`, which are merged for nodes of wire v1. */
   stream_options?: object;
+  /** How many choices the body asks for; absent: one. */
+  choices?: number;
 }
 
 /** ERROR of a gateway, which can also report how a node failed. */
@@ -67,13 +69,14 @@ export class OutboundCalls extends LinkV2 {
   }
 
   protected override headOf(order: PeerOrder): Omit<PeerCallHead, "body_bytes"> {
-    const { node, grant, streamOptions } = order;
+    const { node, grant, streamOptions, choices } = order;
     return {
       ...super.headOf(order),
       node,
       window_bytes: this.windowBytes,
       ...(grant === null ? {} : { grant }),
       ...(streamOptions === null ? {} : { stream_options: streamOptions }),
+      ...(choices === 1 ? {} : { choices }),
     };
   }
 

@@ -49,6 +49,7 @@ const chat: Order = {
   stream: true,
   wantsUsage: true,
   streamOptions: null,
+  choices: 1,
   headers: null,
 };
 

@@ -74,6 +74,7 @@ function start(bodyBytes = 0) {
     stream: true,
     wantsUsage: true,
     streamOptions: null,
+    choices: 1,
     headers: null,
   };
   link.calls.startOn("n", null, order, {

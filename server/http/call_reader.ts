@@ -4,12 +4,15 @@ import { type CallBody, endpointSpecs } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import type { ResponseAffinity } from "../call/response_affinity.ts";
-import type { Body } from "../node/attempt.ts";
+import { type Body, MAX_CHOICES } from "../node/attempt.ts";
 import { Call } from "../schedule/call.ts";
 import { responseNotFound } from "../schedule/unavailable.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AppParts } from "./parts.ts";
 import { sessionHint } from "./session_hint.ts";
+
+/** Longer spellings of a small number are not read. */
+const MAX_NUMBER_BYTES = 16;
 
 export interface IncomingRequest {
   request: Request;
@@ -48,6 +51,7 @@ export function readCall(
     stream,
     wantsUsage: !isUsageOptional || streamOptions?.include_usage === true,
     streamOptions,
+    choices: choicesIn(body),
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: passedHeaders(endpoint, request.headers),
     requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
@@ -59,6 +63,13 @@ export function readCall(
 
 function streamOptionsIn(body: CallBody): { include_usage?: unknown } | null {
   return (body.value("stream_options") ?? null) as { include_usage?: unknown } | null;
+}
+
+/** Read here once: a node's link would have to parse the whole body for it. */
+function choicesIn(body: CallBody): number {
+  if (body.kind("n") !== "number" || body.size("n") > MAX_NUMBER_BYTES) return 1;
+  const n = body.value("n") as number;
+  return Number.isInteger(n) && n >= 1 && n <= MAX_CHOICES ? n : 1;
 }
 
 /** The key of the node that has stored what the call goes on from; null: the call goes on from nothing. */

@@ -2,7 +2,7 @@
 
 import type Anthropic from "@anthropic-ai/sdk";
 import type OpenAI from "openai";
-import { Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
+import { Endpoint, type ModelCapabilities, othersTurn } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Hub } from "../node/hub.ts";
@@ -26,12 +26,58 @@ interface Model {
 
 export function listModels(parts: AppParts) {
   const { hub, startedAt } = parts;
+  const whole = new WholeList(parts);
   return async (c: AppContext): Promise<Response> => {
     const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
+    const isAnthropic = isAnthropicSdk(c.req.raw.headers);
+    if (key.models === null && !isAnthropic) return new Response(await whole.json());
     const models = visibleModels(hub, key);
-    if (isAnthropicSdk(c.req.raw.headers)) return c.json(anthropicPage(c, models, startedAt));
+    if (isAnthropic) return c.json(anthropicPage(c, models, startedAt));
     return c.json({ object: "list", data: models.map((model) => openAiView(model, startedAt)) });
   };
+}
+
+/** A list of more models than this is made at most once in so long, although nodes may change what they offer. */
+const LONG_LIST = 1000;
+const LONG_LIST_FRESH_MS = 1000;
+/** A long list is made in parts, and what else has arrived is handled between them. */
+const MODELS_PER_TURN = 250;
+
+/** The list in OpenAI's format for keys that may use every model, which share one copy. */
+class WholeList {
+  #made: Promise<Blob> | null = null;
+  #madeMs = -Infinity;
+  /** The hub's, as the list was made. */
+  #revision = -1;
+
+  constructor(private readonly parts: Pick<AppParts, "hub" | "clock" | "startedAt">) {}
+
+  /** A Blob: slow readers share its bytes. */
+  json(): Promise<Blob> {
+    const { hub, clock } = this.parts;
+    const nowMs = clock.monotonic();
+    const isFresh = hub.revision === this.#revision ||
+      hub.modelCount > LONG_LIST && nowMs - this.#madeMs < LONG_LIST_FRESH_MS;
+    if (this.#made !== null && isFresh) return this.#made;
+    this.#madeMs = nowMs;
+    this.#revision = hub.revision;
+    return this.#made = this.#make();
+  }
+
+  async #make(): Promise<Blob> {
+    const { hub, startedAt } = this.parts;
+    const models = hub.models();
+    const texts: string[] = [];
+    for (let from = 0; from < models.length; from += MODELS_PER_TURN) {
+      if (from > 0) await othersTurn();
+      const some = models.slice(from, from + MODELS_PER_TURN).flatMap((id) => {
+        const facts = hub.factsOf(id);
+        return facts === null ? [] : [JSON.stringify(openAiView({ id, facts }, startedAt))];
+      });
+      if (some.length > 0) texts.push(some.join());
+    }
+    return new Blob([`{"object":"list","data":[${texts.join()}]}`], { type: "application/json" });
+  }
 }
 
 /** The id is all that follows the prefix: it may contain slashes, encoded or not. */
@@ -63,8 +109,10 @@ async function countRefusal(key: Key, c: AppContext, parts: AppParts): Promise<v
 }
 
 function visibleModels(hub: Hub, key: Key): Model[] {
-  return hub.models().flatMap((id) => {
-    const facts = mayUse(key, id) ? hub.factsOf(id) : null;
+  // A key's own list is short; the hub's may be long.
+  const names = key.models === null ? hub.models() : [...new Set(key.models)].sort();
+  return names.flatMap((id) => {
+    const facts = hub.factsOf(id);
     return facts === null ? [] : [{ id, facts }];
   });
 }

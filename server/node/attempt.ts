@@ -10,6 +10,9 @@ export interface Body {
   readonly digest: number | bigint;
 }
 
+/** An answer has fewer choices than this; what else a body asks for, or a chunk has, is not counted. */
+export const MAX_CHOICES = 128;
+
 /** What a node is asked to run. */
 export interface Order {
   /** Unguessable, and used for this attempt only. */
@@ -22,6 +25,8 @@ export interface Order {
   wantsUsage: boolean;
   /** The body's `stream_options`, where it has any. */
   streamOptions: object | null;
+  /** How many choices the body asks for, in `n`. */
+  choices: number;
   /** The caller's headers that travel with the call, by lower-case name. */
   headers: Readonly<Record<string, string>> | null;
 }

@@ -48,6 +48,7 @@ export class Hub {
   readonly #known = new Map<string, readonly Endpoint[]>();
   readonly #watchers: HubWatcher[] = [];
   readonly #earned = new EarnedSlots();
+  #revision = 0;
 
   constructor(private readonly parts: HubParts = {}) {}
 
@@ -161,6 +162,16 @@ export class Hub {
     this.#learnEarned(node);
   }
 
+  /** A number that changes with what any node offers. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** How many models connected nodes serve. */
+  get modelCount(): number {
+    return this.#served.size;
+  }
+
   /** The models that connected nodes serve, each once, in alphabetical order. */
   models(): string[] {
     return [...this.#served.keys()].sort();
@@ -201,6 +212,7 @@ export class Hub {
   }
 
   #join(node: Node): void {
+    this.#revision++;
     this.#decide(node);
     writable(node).earned = this.#earned.of(node.who.nodeKey);
     const models = node.offer.models.map((model) => this.#serve(node, model));
@@ -214,6 +226,7 @@ export class Hub {
   }
 
   #leave(node: Node): void {
+    this.#revision++;
     for (const model of node.offer.models) {
       const served = this.#served.get(model);
       if (served === undefined) continue;

@@ -955,6 +955,7 @@ test("an error in the gateway's own code ends one link, not the process", () => 
     stream: true,
     wantsUsage: false,
     streamOptions: null,
+    choices: 1,
     headers: null,
   }, {
     head: () => {

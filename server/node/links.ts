@@ -83,8 +83,8 @@ interface Peer {
   /** The node key without its ordinal. */
   base: string;
   ordinal: number;
-  /** Of its account's offers: the link itself, and the node's models. */
-  offers: number;
+  /** The models that are counted for its account, beside the link itself; null: neither is. */
+  offered: readonly string[] | null;
   isSilent: boolean;
   /** Whether it was asked to dial another gateway. */
   isMoving: boolean;
@@ -157,7 +157,7 @@ export class Links implements LinkOwner {
       this.#change(link, peer, { offer, status: {} });
       return peer.node.who.publicId;
     }
-    if (!this.#mayOffer(link, peer, offer.models.length)) return "";
+    if (!this.#mayOffer(link, peer, offer.models)) return "";
     peer.cancelRegisterLimit();
     // Drop the closure: thousands of nodes stay connected for days.
     peer.cancelRegisterLimit = nothing;
@@ -171,6 +171,8 @@ export class Links implements LinkOwner {
     peer.node = new Node(who, offer, link, clock.now());
     observer?.connected(peer.node);
     hub.add(peer.node);
+    // The hub's texts, which all nodes share: this link's own copies are dropped.
+    peer.offered = peer.node.offer.models;
     log.info({
       node: who.publicId,
       name: offer.name,
@@ -191,14 +193,13 @@ export class Links implements LinkOwner {
   }
 
   /** Counts what the link's node wants to offer from now on. False: its account has too many, and the link ends. */
-  #mayOffer(link: Link, peer: Peer, models: number): boolean {
-    const { offers } = this.parts;
-    const more = 1 + models - peer.offers;
-    if (offers.take(peer.dialer.accountId, more)) {
-      peer.offers += more;
+  #mayOffer(link: Link, peer: Peer, models: readonly string[]): boolean {
+    const reason = this.parts.offers.change(peer.dialer.accountId, peer.offered, models);
+    if (reason === null) {
+      peer.offered = models;
       return true;
     }
-    link.close(CloseCode.protocol, offers.reason);
+    link.close(CloseCode.protocol, reason);
     return false;
   }
 
@@ -228,8 +229,9 @@ export class Links implements LinkOwner {
     if (status.state === undefined) this.#notice(node, status.reason);
     const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);
     if (isSameRest && isSameOffer(offer, node.offer)) return;
-    if (!this.#mayOffer(link, peer, models.length)) return;
+    if (!this.#mayOffer(link, peer, models)) return;
     this.parts.hub.update(node, offer, rest.isDraining, rest.pause);
+    peer.offered = node.offer.models;
     this.parts.observer?.changed(node);
     const { state, reason } = status;
     log.info(
@@ -314,7 +316,7 @@ export class Links implements LinkOwner {
       node: null,
       base: "",
       ordinal: 0,
-      offers: 0,
+      offered: null,
       isSilent: false,
       isMoving: false,
       isChallenged: false,
@@ -323,7 +325,7 @@ export class Links implements LinkOwner {
       cancelRegisterLimit,
     };
     this.#peers.set(link, peer);
-    this.#mayOffer(link, peer, 0);
+    this.#mayOffer(link, peer, []);
     return link;
   }
 
@@ -332,7 +334,7 @@ export class Links implements LinkOwner {
     if (!link || !peer) return;
     this.#peers.delete(link);
     peer.cancelRegisterLimit();
-    this.parts.offers.take(peer.dialer.accountId, -peer.offers);
+    this.parts.offers.change(peer.dialer.accountId, peer.offered, null);
     if (peer.node) {
       this.parts.hub.remove(peer.node);
       this.#giveOrdinalBack(peer);

@@ -63,6 +63,7 @@ describe("a node's link in wire v1", () => {
       stream: false,
       wantsUsage: false,
       streamOptions: null,
+      choices: 1,
       headers: null,
     }, sink);
     expect(texts).toEqual([
@@ -314,13 +315,12 @@ describe("a node's link in wire v1", () => {
   });
 
   test("a stream of several choices is complete once all have ended that were asked for or have begun", async () => {
-    for (const text of ['{"n":2}', "{}"]) {
+    for (const choices of [2, 1]) {
       const { harness, socket } = connected();
-      const body = { text, bytes: new Uint8Array(), digest: 0 };
-      const { received } = call(harness, { stream: true, body });
+      const { received } = call(harness, { stream: true, choices });
       harness.text(
         socket,
-        chunk("req-1", { choices: [{ index: text === "{}" ? 1 : 0, delta: {} }] }),
+        chunk("req-1", { choices: [{ index: choices === 1 ? 1 : 0, delta: {} }] }),
       );
       harness.text(socket, ended("req-1"));
       await harness.clock.pass(10_000);
@@ -686,6 +686,26 @@ describe("what the nodes of one account offer", () => {
       expect(join("fourth", 4).closed).toBeNull();
     });
   }
+
+  test("has at most 2,000 different models, each at however many nodes", () => {
+    const harness = new LinkHarness();
+    const join = (id: string, from: number) => {
+      const socket = harness.dial();
+      const models = Array.from({ length: 1000 }, (_, i) => `m${from + i}`);
+      harness.register(socket, { node_id: id, models });
+      return socket;
+    };
+    const [first] = [join("first", 0), join("second", 0), join("third", 1000)];
+    expect(join("fourth", 500).closed).toBeNull();
+    expect(join("fifth", 1001).closed).toEqual({
+      code: 4003,
+      reason: "This account's nodes offer more than 2000 different models",
+    });
+    // Another node offers the first one's models, too.
+    harness.gone(first!);
+    expect(join("sixth", 1001).closed).toMatchObject({ code: 4003 });
+    expect(join("seventh", 1000).closed).toBeNull();
+  });
 
   test("is counted anew when a node changes it", async () => {
     const harness = new LinkHarness({ offersPerAccount: 10 });

@@ -189,6 +189,11 @@ export class Node {
     };
   }
 
+  /** As in its view, but for penalties. */
+  get stateWithoutPenalties(): NodeView["state"] {
+    return this.#state([], null);
+  }
+
   #state(penalties: readonly Penalty[], bar: Penalty | null): NodeView["state"] {
     if (this.hold !== null && this.hold !== "draining") return this.hold;
     if (this.pause !== null) return "paused";
@@ -200,6 +205,7 @@ export class Node {
 
   /** If every model is penalised, the penalty that ends first; otherwise null. */
   #bar(penalties: readonly Penalty[]): Penalty | null {
+    if (penalties.length === 0) return null;
     const ofAll = penalties.filter(({ model }) => model === null);
     const ofModel = new Map(penalties.map((penalty) => [penalty.model, penalty]));
     const each = this.offer.models.map((model) => ofModel.get(model));

@@ -5,33 +5,66 @@ import { type Config, settingNames } from "../base/config.ts";
 
 export type OfferBudgetConfig = Pick<Config, "offersPerAccount">;
 
+/** Different models of one account's nodes: each is a row of every list of models, however many nodes offer it. */
+const MAX_MODELS_PER_ACCOUNT = 2_000;
+
+/** What the links of one account offer together. */
+interface Offers {
+  /** The links and their models. */
+  count: number;
+  /** How many links offer each model. */
+  models: Map<string, number>;
+}
+
 export class OfferBudget {
-  readonly #byAccount = new Map<string, number>();
+  readonly #byAccount = new Map<string, Offers>();
   readonly #budget: Budget;
 
   constructor(private readonly config: OfferBudgetConfig, budgets: Budgets) {
     this.#budget = budgets.add("offers_per_account", {
       limit: config.offersPerAccount,
-      used: () => Math.max(0, ...this.#byAccount.values()),
+      used: () => Math.max(0, ...[...this.#byAccount.values()].map(({ count }) => count)),
     });
   }
 
-  /** Takes so many, or gives them back where the number is negative. False, and nothing is taken: the account has no more. */
-  take(accountId: string, count: number): boolean {
-    const used = (this.#byAccount.get(accountId) ?? 0) + count;
-    if (count > 0 && used > this.config.offersPerAccount) {
-      this.#budget.refused();
-      return false;
-    }
-    if (used > 0) this.#byAccount.set(accountId, used);
+  /**
+   * A link's models are replaced; null: there is no such link, before or from now on. Returns why the
+   * account may not offer so much, and then nothing has changed.
+   */
+  change(
+    accountId: string,
+    before: readonly string[] | null,
+    after: readonly string[] | null,
+  ): string | null {
+    const offers = this.#byAccount.get(accountId) ?? { count: 0, models: new Map() };
+    add(offers, before, -1);
+    const reason = after === null ? null : this.#refusal(offers, after);
+    if (reason !== null) this.#budget.refused();
+    add(offers, reason === null ? after : before, 1);
+    if (offers.count > 0) this.#byAccount.set(accountId, offers);
     else this.#byAccount.delete(accountId);
-    return true;
+    return reason;
   }
 
-  /** Why a link that wants more is ended. */
-  get reason(): string {
+  #refusal({ count, models }: Offers, more: readonly string[]): string | null {
     const { offersPerAccount } = this.config;
-    return `This account's nodes and their models are more than ${offersPerAccount} ` +
-      `(${settingNames.offersPerAccount})`;
+    if (count + 1 + more.length > offersPerAccount) {
+      return `This account's nodes and their models are more than ${offersPerAccount} ` +
+        `(${settingNames.offersPerAccount})`;
+    }
+    const fresh = new Set(more.filter((model) => !models.has(model)));
+    if (models.size + fresh.size <= MAX_MODELS_PER_ACCOUNT) return null;
+    return `This account's nodes offer more than ${MAX_MODELS_PER_ACCOUNT} different models`;
+  }
+}
+
+/** Counts a link and its models, or with a `sign` of −1 no more. */
+function add(offers: Offers, link: readonly string[] | null, sign: 1 | -1): void {
+  if (link === null) return;
+  offers.count += sign * (1 + link.length);
+  for (const model of link) {
+    const links = (offers.models.get(model) ?? 0) + sign;
+    if (links > 0) offers.models.set(model, links);
+    else offers.models.delete(model);
   }
 }

@@ -1,7 +1,7 @@
 /** Reads the chunks of a v1 node: turns them into server-sent events and keeps the tally. */
 
 import { askForUsage, withoutUsage } from "../../protocol/mod.ts";
-import type { Order, Tally } from "./attempt.ts";
+import { MAX_CHOICES, type Order, type Tally } from "./attempt.ts";
 
 interface Usage {
   prompt_tokens?: unknown;
@@ -76,7 +76,7 @@ export class V1Answer {
       if (index > this.#highestIndex) this.#highestIndex = index;
       if (typeof choice?.finish_reason !== "string") continue;
       (this.#ended ??= new Set()).add(index);
-      const expected = Math.max(this.#highestIndex + 1, choicesAskedFor(this.order));
+      const expected = Math.max(this.#highestIndex + 1, this.order.choices);
       this.isComplete = this.#ended.size >= expected;
     }
   }
@@ -93,17 +93,8 @@ export function payloadFor({ stream, wantsUsage, body, streamOptions }: Order): 
   return stream && !wantsUsage ? askForUsage(body.text, streamOptions) : body.text;
 }
 
-const MAX_CHOICES = 128;
-
 function isIndex(index: unknown): index is number {
   return Number.isInteger(index) && (index as number) >= 0 && (index as number) < MAX_CHOICES;
-}
-
-/** Few bodies have the member, and only those are parsed. */
-function choicesAskedFor({ body }: Order): number {
-  if (!body.text.includes('"n"')) return 1;
-  const { n } = JSON.parse(body.text) as { n?: unknown };
-  return isIndex(n) ? n : 1;
 }
 
 /** Whether any choice holds tokens: chunks with only a role or a finish reason do not. */

@@ -12,6 +12,7 @@ function answer(change: Partial<Order> = {}): V1Answer {
     stream: true,
     wantsUsage: false,
     streamOptions: null,
+    choices: 1,
     headers: null,
     ...change,
   });

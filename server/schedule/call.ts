@@ -13,6 +13,8 @@ export interface CallRequest extends Service {
   /** Whether the stream shows usage to the caller: the caller asked for it, or the endpoint always shows it. */
   wantsUsage: boolean;
   streamOptions: object | null;
+  /** How many choices the caller asks for. */
+  choices: number;
   /** The caller's headers that are passed on to the node, by lower-case name. */
   headers: Readonly<Record<string, string>> | null;
   /** Whether the stream reports the call's queue position in comments. */

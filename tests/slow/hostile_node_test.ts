@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "bun:test";
 import { FrameTypeV2 } from "../../protocol/frame_v2.ts";
 import { CloseCode, encodeJson, everyEndpoint } from "../../protocol/mod.ts";
 import { type Account, createAccount } from "../harness/account.ts";
-import { chat, hello } from "../harness/api.ts";
+import { ask, chat, hello } from "../harness/api.ts";
 import {
   joinBystander,
   LONGEST_BLOCK_MS,
@@ -12,6 +12,7 @@ import {
   type Witnessed,
 } from "../harness/bystander.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { joinNode } from "../harness/joined_node.ts";
 import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
 import { connectRawNode } from "../harness/raw_node.ts";
 import { until } from "../harness/wait.ts";
@@ -101,6 +102,54 @@ test("an account's nodes offer no more models together than its budget", async (
   });
   expectServed(seen);
 }, 60_000);
+
+test("the lists of models of an account that offers thousands block nobody", async () => {
+  const hoarder = await createAccount(gateway);
+  const links = await Promise.all(Array.from({ length: 9 }, (_, i) => {
+    // The same 1000 at the first eight nodes, and others at the last.
+    const models = Array.from({ length: 1000 }, (_, j) => `${"n".repeat(180)}-${i >> 3}-${j}`);
+    const register = { max_parallel: 1, models, node_id: `hoarder-${i}` };
+    return connectRawNode({ gateway, token: hoarder.clientToken, register });
+  }));
+  const { json } = await until("all are listed", async () => {
+    const list = await ask<{ data: unknown[] }>(`${gateway.url}/v1/models`, {
+      token: attacker.apiToken,
+    });
+    return list.json.data.length > 2000 && list;
+  });
+  expect(json.data).toContainEqual(expect.objectContaining({ id: "bystanders-model" }));
+  const seen = await whileWatched(gateway, bystander, async () => {
+    for (let i = 0; i < 10; i++) {
+      const lists = await Promise.all([
+        ask(`${gateway.url}/v1/models`, { token: attacker.apiToken }),
+        ask(`${gateway.url}/api/models`, { token: attacker.jwt }),
+      ]);
+      expect(lists.map(({ status }) => status)).toEqual([200, 200]);
+    }
+  });
+  await Promise.all(links.map((link) => link.close()));
+  expectServed(seen);
+}, 60_000);
+
+test(
+  "a chunk of a v1 node that ends its choices again and again costs no more than a chunk",
+  async () => {
+    const node = await joinNode({ gateway, owner: attacker, models: ["choices"] });
+    const leave = new AbortController();
+    const seen = await whileWatched(gateway, bystander, async () => {
+      const body = { ...hello("choices"), stream: true, n: 128, padding: "x".repeat(8 * MIB) };
+      const call = chat(gateway, attacker.apiToken, body, { signal: leave.signal }).catch(() => {});
+      const request_id = await node.called();
+      const choices = Array.from({ length: 500 }, () => ({ index: 0, finish_reason: "stop" }));
+      node.raw.send({ type: "STREAM", data: { request_id, chunk: { choices } } });
+      node.raw.send({ type: "FINISH", data: { request_id } });
+      await call;
+    });
+    // The rest is the body's way through the gateway, once.
+    expectServed(seen, 160);
+  },
+  60_000,
+);
 
 test("hundreds of links that claim to be one node cost what as many nodes cost", async () => {
   const links = 1500;

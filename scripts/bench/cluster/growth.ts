@@ -200,6 +200,7 @@ function callOf(n: number, clock: FakeClock): Call {
       stream: false,
       wantsUsage: false,
       streamOptions: null,
+      choices: 1,
       wantsPosition: false,
       headers: null,
       requiredNode: null,

@@ -129,6 +129,7 @@ function callOf(model: string): Call {
     stream: false,
     wantsUsage: false,
     streamOptions: null,
+    choices: 1,
     headers: null,
     requiredNode: null,
     sessionHint: null,

@@ -238,6 +238,7 @@ export class World {
       stream,
       wantsUsage: false,
       streamOptions: null,
+      choices: 1,
       headers: null,
       requiredNode: requiredNode === undefined ? null : `key/${requiredNode}`,
       wantsPosition,

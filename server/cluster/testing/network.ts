@@ -313,6 +313,7 @@ export class TestGateway {
       stream: true,
       wantsUsage: true,
       streamOptions: null,
+      choices: 1,
       headers: null,
       requiredNode,
       sessionHint: null,
@@ -335,6 +336,7 @@ export function startOn(node: Node, body = "{}") {
     stream: true,
     wantsUsage: true,
     streamOptions: null,
+    choices: 1,
     headers: null,
   };
   const got = {

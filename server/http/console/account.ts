@@ -213,7 +213,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       registration: settings.values.registration,
       public_url: config.publicUrl,
       nodes: hub.size,
-      models: hub.models().length,
+      models: hub.modelCount,
       setup: await setup.isOpen().catch(asClosed),
       cut_off: cluster !== null && isCutOff(cluster.view()),
     }, 200));

@@ -2,14 +2,20 @@
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { type ModelNode, ModelView, type NodeState } from "../../../api/mod.ts";
+import { othersTurn } from "../../../protocol/mod.ts";
 import type { Node } from "../../node/node.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
-import { signedIn } from "./visitor.ts";
+import { limitRate, signedIn } from "./visitor.ts";
 
 /** Shown of one model. */
 const MAX_NODES = 200;
+
+/** Of one account: its open pages load the list every few seconds. */
+const LISTS_PER_MINUTE = 120;
+/** A long list is made in parts, and what else has arrived is handled between them. */
+const MODELS_PER_TURN = 100;
 
 const route = createRoute({
   method: "get",
@@ -27,7 +33,13 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(route, async (c) => {
     const { accountId } = await signedIn(c, parts);
-    return c.json({ models: hub.models().map((model) => view(model, accountId)) }, 200);
+    await limitRate(parts, "models", accountId, LISTS_PER_MINUTE);
+    const models: ModelView[] = [];
+    for (const [at, model] of hub.models().entries()) {
+      models.push(view(model, accountId));
+      if (at % MODELS_PER_TURN === MODELS_PER_TURN - 1) await othersTurn();
+    }
+    return c.json({ models }, 200);
   });
 
   function view(model: string, accountId: string): ModelView {
@@ -56,14 +68,14 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   }
 
   function modelNode(node: Node, model: string, accountId: string): ModelNode {
-    const { id, name, active_tasks, max_parallel, mine, state } = node.view([], accountId);
+    const { who, label, offer, active } = node;
     return {
-      id,
-      name,
-      state: stateOf(node, model, state),
-      active_tasks,
-      max_parallel,
-      mine,
+      id: who.publicId,
+      name: label ?? offer.name,
+      state: stateOf(node, model, node.stateWithoutPenalties),
+      active_tasks: active,
+      max_parallel: offer.maxParallel,
+      mine: who.accountId === accountId,
     };
   }
 

@@ -18,12 +18,17 @@ export interface LiveEvent {
 }
 
 const MAX_EVENTS = 2_000;
+/** Of the data of all events together: those of a node name all its models, hundreds of KiB. */
+const MAX_CHARS = 8 * 1024 * 1024;
+/** Sent again at a time; after more than this a browser begins anew, which is shorter. */
+const MAX_MISSED_CHARS = 512 * 1024;
 
 export class LiveHistory {
   #epoch = newEpoch();
   #events: LiveEvent[] = [];
   /** The number of the oldest event that is kept. */
   #first = 1;
+  #chars = 0;
 
   /** The id of the newest event, as browsers send it back. */
   get lastId(): string {
@@ -33,31 +38,46 @@ export class LiveHistory {
   /** Returns the event's id. */
   add(event: LiveEvent): string {
     this.#events.push(event);
-    if (this.#events.length > MAX_EVENTS) {
-      const cut = MAX_EVENTS / 4;
-      this.#events = this.#events.slice(cut);
-      this.#first += cut;
-    }
+    this.#chars += charsOf(event);
+    while (this.#events.length > MAX_EVENTS || this.#chars > MAX_CHARS) this.#dropOldest();
     return this.lastId;
   }
 
-  /** The events after that one; null: not all of them are known. */
+  #dropOldest(): void {
+    const count = Math.ceil(Math.min(this.#events.length, MAX_EVENTS) / 4);
+    const dropped = this.#events.slice(0, count);
+    this.#events = this.#events.slice(dropped.length);
+    this.#first += dropped.length;
+    this.#chars -= sumOf(dropped);
+  }
+
+  /** The events after that one; null: not all of them are known, or they are too long to be sent again. */
   since(id: string | undefined): { id: string; event: LiveEvent }[] | null {
     const [epoch, text] = id?.split(".") ?? [];
     const number = Number(text);
     if (epoch !== this.#epoch || !Number.isSafeInteger(number)) return null;
     const from = number + 1 - this.#first;
     if (from < 0 || from > this.#events.length) return null;
-    return this.#events.slice(from)
-      .map((event, at) => ({ id: `${this.#epoch}.${number + 1 + at}`, event }));
+    const missed = this.#events.slice(from);
+    if (sumOf(missed) > MAX_MISSED_CHARS) return null;
+    return missed.map((event, at) => ({ id: `${this.#epoch}.${number + 1 + at}`, event }));
   }
 
   /** Drops all events; ids given before are unknown from now on. */
   forget(): void {
     this.#epoch = newEpoch();
     this.#events = [];
+    this.#chars = 0;
     this.#first = 1;
   }
+}
+
+function charsOf({ data, own }: LiveEvent): number {
+  return data.length + (own?.data.length ?? 0);
+}
+
+function sumOf(events: readonly LiveEvent[]): number {
+  return events.reduce((sum, event) => sum + charsOf(event), 0);
 }
 
 /** The data of an event for one visitor; null: the visitor does not receive it. */

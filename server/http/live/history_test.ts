@@ -42,6 +42,18 @@ test("the oldest events are dropped, and the ids of the others stay", () => {
   expect(dataSince(history, ids[1_999]!)).toEqual([[ids[2_000], "2000"]]);
 });
 
+test("long events are dropped sooner, and too many of them are not sent again", () => {
+  const history = new LiveHistory();
+  const long = "x".repeat(256 * 1024);
+  const ids = Array.from({ length: 100 }, () => history.add(event(long)));
+  expect(history.since(ids[10])).toBeNull();
+  expect(history.since(ids[96])).toBeNull();
+  expect(history.since(ids[97])).toHaveLength(2);
+  history.forget();
+  const [before, id] = [history.lastId, history.add(event("a"))];
+  expect(dataSince(history, before)).toEqual([[id, "a"]]);
+});
+
 test("an event is for everybody, for one account, or for administrators", () => {
   const [me, admin] = [
     { accountId: "me", role: "user" },

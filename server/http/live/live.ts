@@ -14,6 +14,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ColinkError } from "../../base/error.ts";
 import type { Log } from "../../base/log.ts";
 import type { Hub } from "../../node/hub.ts";
+import type { Node } from "../../node/node.ts";
 import type { PenaltyBook } from "../../node/penalty.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 import { SseBody } from "../sse.ts";
@@ -75,6 +76,11 @@ const MAX_STREAMS_PER_ACCOUNT = 20;
 /** Calls of one account that are sent one by one in a tick; the figures count all. */
 const MAX_CALLS_PER_TICK = 20;
 
+/** Nodes are left out of a snapshot in which they would be longer: the pages of `/api/nodes` have them. */
+const MAX_SNAPSHOT_CHARS = 512 * 1024;
+/** An account's changed nodes that are sent in a tick, at least one; the others follow in the next ones. */
+const MAX_NODE_CHARS_PER_TICK = 64 * 1024;
+
 const LIMITS = { keepAliveMs: 15_000, stallMs: 30_000, maxBufferedBytes: 1024 * 1024 };
 
 /** After how long a browser that lost its stream dials again. */
@@ -96,6 +102,8 @@ export class Live {
   readonly #nodes: NodeWatch;
   readonly #usage = new UsageTally();
   readonly #auditEvents: AuditFeed;
+  /** Nodes that have changed since they were sent. */
+  readonly #changed = new Set<Node>();
   readonly #callsSent = new Map<string, number>();
   #network = "";
   #ticks = 0;
@@ -195,6 +203,7 @@ export class Live {
     this.#isTicking = true;
     this.#history.forget();
     this.#nodes.look();
+    this.#changed.clear();
     this.#auditEvents.forget();
     void this.#sendAuditEvents();
     this.#network = JSON.stringify(this.#networkView());
@@ -233,18 +242,30 @@ export class Live {
 
   #sendNodes(): void {
     const { changed, gone, load } = this.#nodes.look();
-    for (const node of changed) {
-      const { accountId } = node.who;
-      const data = JSON.stringify(this.#nodes.view(node, null));
-      const own = { accountId, data: JSON.stringify(this.#nodes.view(node, accountId)) };
-      this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own });
-    }
+    for (const node of changed) this.#changed.add(node);
+    this.#sendChanged();
     for (const { id, name } of gone) {
       const now = this.parts.clock.now();
       const how = this.parts.goneOf(id) ?? { at: now, code: "lost" as const, close_code: 1006 };
       this.#publishToEverybody("nodes", "node_gone", { id, name, gone: how });
     }
     if (Object.keys(load).length > 0) this.#publishToEverybody("nodes", "load", load);
+  }
+
+  /** A few of each account: a thousand models make one node's event a quarter of a MiB, for every browser. */
+  #sendChanged(): void {
+    const sentChars = new Map<string, number>();
+    for (const node of this.#changed) {
+      const { accountId } = node.who;
+      const chars = sentChars.get(accountId) ?? 0;
+      if (node.isConnected && chars >= MAX_NODE_CHARS_PER_TICK) continue;
+      this.#changed.delete(node);
+      if (!node.isConnected) continue;
+      const data = JSON.stringify(this.#nodes.view(node, null));
+      const own = { accountId, data: JSON.stringify(this.#nodes.view(node, accountId)) };
+      this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own });
+      sentChars.set(accountId, chars + data.length);
+    }
   }
 
   #sendNetwork(): void {
@@ -316,10 +337,13 @@ export class Live {
   }
 
   #snapshot({ visitor, topics, body }: Watcher): void {
+    const nodes = topics.has("nodes")
+      ? this.#nodes.views(visitor.accountId, MAX_SNAPSHOT_CHARS)
+      : null;
     const snapshot: LiveEvents["snapshot"] = {
       now: this.parts.clock.now(),
       network: this.#networkView(),
-      ...(topics.has("nodes") ? { nodes: this.#nodes.views(visitor.accountId) } : {}),
+      ...(nodes === null ? {} : { nodes }),
     };
     const id = this.#history.lastId;
     body.write(`id: ${id}\nevent: snapshot\ndata: ${JSON.stringify(snapshot)}\n\n`);
@@ -330,7 +354,7 @@ export class Live {
     const waitingNow = waiting();
     return {
       nodes: hub.size,
-      models: hub.models().length,
+      models: hub.modelCount,
       running: Math.max(0, running() - waitingNow),
       waiting: waitingNow,
     };

@@ -62,13 +62,16 @@ function visitor(accountId: string, sessionId = "session"): Visitor {
   return { accountId, email: "a@example.org", role, sessionId };
 }
 
-function join(id: string, accountId = "owner"): Node {
+function join(id: string, accountId = "owner", models = ["m"]): Node {
   const who = { publicId: id, nodeKey: `key/${id}`, accountId, keyId: "key" };
-  const offer = { name: id, agent: null, maxParallel: 2, models: ["m"] };
+  const offer = { name: id, agent: null, maxParallel: 2, models };
   const node = new Node(who, offer, { start: () => null, close() {} }, 0);
   hub.add(node);
   return node;
 }
+
+/** As long as a node may make itself. */
+const MANY = Array.from({ length: 1000 }, (_, i) => `${"n".repeat(190)}-${i}`);
 
 interface ReceivedEvent {
   id: string | undefined;
@@ -366,4 +369,31 @@ test("a database that is away ends no stream, and its changes are sent when it i
   auditEvents = [{ id: "new", actorId: null, action: "settings.changed" }, ...before];
   for (let i = 0; i < 3; i++) await tick();
   expect(names()).toEqual(["snapshot", "changed"]);
+});
+
+test("nodes that are too long for a snapshot are left out of it, and the stream lives", async () => {
+  for (let i = 0; i < 4; i++) join(`hoarder-${i}`, "hoarder", MANY);
+  const { received, isOver } = listen("me");
+  await tick();
+  expect(received[0]!.name).toBe("snapshot");
+  expect(received[0]!.data).not.toHaveProperty("nodes");
+  join("late");
+  await tick();
+  expect(received.find(({ name }) => name === "node")!.data).toMatchObject({ id: "late" });
+  expect(isOver()).toBe(false);
+});
+
+test("of long nodes that change together an account's follow one by one, and others' at once", async () => {
+  const { received, isOver } = listen("me");
+  await tick();
+  for (let i = 0; i < 3; i++) join(`hoarder-${i}`, "hoarder", MANY);
+  join("late");
+  const sent = () =>
+    received.filter(({ name }) => name === "node").map(({ data }) => (data as { id: string }).id);
+  await tick();
+  expect(sent()).toEqual(["hoarder-0", "late"]);
+  await tick();
+  await tick();
+  expect(sent()).toEqual(["hoarder-0", "late", "hoarder-1", "hoarder-2"]);
+  expect(isOver()).toBe(false);
 });

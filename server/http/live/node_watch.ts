@@ -54,8 +54,17 @@ export class NodeWatch {
     return node.view(this.penalties.of(node.who.nodeKey), viewerId);
   }
 
-  views(viewerId: string): NodeView[] {
-    return [...this.hub.nodes()].map((node) => this.view(node, viewerId));
+  /** All nodes; null: they would take more than so many characters as JSON. */
+  views(viewerId: string, maxChars: number): NodeView[] | null {
+    const views: NodeView[] = [];
+    let chars = 0;
+    for (const node of this.hub.nodes()) {
+      const view = this.view(node, viewerId);
+      chars += JSON.stringify(view).length;
+      if (chars > maxChars) return null;
+      views.push(view);
+    }
+    return views;
   }
 
   #lookAt(node: Node): Look {

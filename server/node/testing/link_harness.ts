@@ -176,6 +176,7 @@ export function call(harness: LinkHarness, change: Partial<Order> = {}): Started
     stream: false,
     wantsUsage: false,
     streamOptions: null,
+    choices: 1,
     headers: null,
     ...change,
   };
