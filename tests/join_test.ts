@@ -1,7 +1,8 @@
 /** Joining as a contributor does: one command on a machine with a model server, and it serves. */
 
 import { beforeAll, expect, test } from "bun:test";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parse } from "yaml";
 import type { JoinCode, KeyView } from "../api/mod.ts";
 import { type Account, createAccount } from "./harness/account.ts";
@@ -131,6 +132,55 @@ test("what cannot be done is said in a line with the next step, and nothing is h
     expect(output).not.toContain(ada.apiToken);
   }
   expect(files()).toEqual(before);
+});
+
+test("a gateway that is too old to let machines join is named, with the way that works there", async () => {
+  const old = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request) =>
+      new URL(request.url).pathname === "/api/info"
+        ? Response.json({ version: "0.0.9" })
+        : Response.json({ error: { code: "not_found", message: "no" } }, { status: 404 }),
+  });
+  const machine = aMachine();
+  for (const code of [[], ["7KQ4-M2XP-9TRA"]]) {
+    const { output } = await machine.run(["join", `http://127.0.0.1:${old.port}`, ...code]);
+    expect(output).toMatch(/version 0\.0\.9\) is too old .* --token-file FILE/s);
+  }
+  void old.stop(true);
+});
+
+test("a machine without a model server is told what to start", async () => {
+  const machine = aMachine({ OLLAMA_HOST: "127.0.0.1:9" });
+  const { output } = await machine.run(["init", "--json"]);
+  const found = JSON.parse(output) as { written: boolean };
+  expect(found.written).toBe(false);
+});
+
+test("joining with --service keeps the node running by the system's own manager (a stand-in for systemctl)", async () => {
+  const machine = aMachine({ OLLAMA_HOST: ollama.host });
+  const tools = join(machine.home, "tools");
+  mkdirSync(tools);
+  // Starts the program as the unit says; everything else is noted only.
+  const unit = join(machine.home, ".config/systemd/user/colink-client.service");
+  writeFileSync(
+    join(tools, "systemctl"),
+    `#!/bin/sh
+echo "$@" >> ${machine.home}/asked
+case "$*" in *restart*) eval "$(sed -n 's/^ExecStart=//p' ${unit}) >/dev/null 2>&1 &" ;; esac
+`,
+    { mode: 0o755 },
+  );
+  writeFileSync(join(tools, "loginctl"), "#!/bin/sh\n", { mode: 0o755 });
+  const args = ["join", gateway.url, await aCode(), "--yes", "--no-test", "--service"];
+  const { code, output } = await machine.run(args, { PATH: `${tools}:${machine.env.PATH}` });
+  expect([code, output]).toEqual([0, expect.stringMatching(/Connected to ws:\S+, \d+ models/)]);
+  expect(readFileSync(`${machine.home}/asked`, "utf8")).toContain(
+    "--user enable colink-client.service",
+  );
+  const { pid } = JSON.parse((await machine.run(["status"])).output) as { pid: number };
+  process.kill(pid, "SIGTERM");
 });
 
 test("guessing codes costs a network its own tries, and a bystander nothing", async () => {

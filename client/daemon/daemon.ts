@@ -163,13 +163,14 @@ class Daemon {
       for (const warning of loaded.warnings) this.log.warn({}, warning);
       this.log.info({}, "configuration reloaded");
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      this.#configProblems = error.problems;
+      // A file that vanishes while it is read is no reason to stop watching it.
+      const problems = error instanceof ConfigError ? error.problems : [String(error)];
+      this.#configProblems = problems;
       this.log.error(
-        { problems: error.problems },
+        { problems },
         "the changed configuration cannot be used; the one before stays in use",
       );
-      node.notifyOwner(noticeOf(error.problems, this.instance.configPath));
+      node.notifyOwner(noticeOf(problems, this.instance.configPath));
     }
   }
 
