@@ -218,7 +218,7 @@ function announcementOf(catalogue: Catalogue, log: World["log"]): Announcement {
 }
 
 /** The owner's terms for the node, and for the providers and models that have terms of their own. */
-function termsOf({ policy = {}, providers }: NodeConfig): PolicyTerms {
+export function termsOf({ policy = {}, providers }: NodeConfig): PolicyTerms {
   const scopes = providers.flatMap((provider, position) => {
     const place = placeOf(provider, position);
     const models = Array.isArray(provider.models) ? provider.models : [];

@@ -62,6 +62,7 @@ export const rooms: readonly Room[] = [
       "client",
       "client/daemon",
       "client/link",
+      "client/policy",
       "client/config",
       "client/adapter",
       "service",

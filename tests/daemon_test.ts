@@ -233,11 +233,13 @@ test("the doctors name cause and cure, and say nothing that is secret", async ()
   const broken = readFileSync(path, "utf8")
     .replace(ada.clientToken, `${ada.clientToken.slice(0, -1)}!`)
     .replace(upstream.url, "http://127.0.0.1:9/v1");
-  writeFileSync(path, broken);
+  const policy = '{"policy":{"gpu_memory_free":"4000GiB","unknown":"deny"},';
+  writeFileSync(path, broken.replace("{", policy));
   const ill = await machine.run(["doctor", "--report"]);
   expect(ill.code).toBe(1);
   expect(ill.output).toMatch(/✗ WebSocket and token: the gateway refused the node token \(401\)/);
   expect(ill.output).toMatch(/→ join again: \S+ join GATEWAY/);
+  expect(ill.output).toMatch(/policy: .*graphics memory/);
   expect(ill.output).toMatch(/✗ providers\[0\] openai: Cannot reach/);
   for (const { output } of [well, ill]) expect(output).not.toContain(ada.clientToken.slice(0, 20));
 });

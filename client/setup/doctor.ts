@@ -28,7 +28,10 @@ import {
 import { askControl } from "../daemon/control.ts";
 import type { DaemonStatus } from "../daemon/daemon.ts";
 import { dialError } from "../link/link_error.ts";
-import { realWorld } from "../world.ts";
+import { termsOf } from "../node.ts";
+import { Gate } from "../policy/gate.ts";
+import { machineHere } from "../policy/machine_here.ts";
+import { realWorld, silentLog } from "../world.ts";
 import { Gateway, printable } from "./gateway.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
@@ -85,6 +88,7 @@ function checksOf(path: string, config: NodeConfig, as: string | undefined, env:
     { name: "permissions", run: () => permissions(path) },
     { name: "disk", run: () => disk(path) },
     { name: "node", run: () => running(path, as, env) },
+    ...config.policy === undefined ? [] : [{ name: "policy", run: () => policy(config) }],
     { name: "DNS", run: () => dns(url) },
     { name: "TCP", run: () => tcp(url) },
     { name: "proxy", run: () => proxy(url, env) },
@@ -125,6 +129,21 @@ function disk(path: string): Finding {
   return free >= MIN_FREE_BYTES
     ? ok(text)
     : warning(text, "make room: the log and updates need some; the node itself goes on");
+}
+
+/** What the owner's policy says now, and which of its conditions this machine cannot tell. */
+async function policy(config: NodeConfig): Promise<Finding> {
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (_: object, message: string) => void warnings.push(message) };
+  const world = { ...realWorld, log };
+  const gate = new Gate({ ...termsOf(config), machine: machineHere(), world, onChange: () => {} });
+  await gate.start();
+  gate.stop();
+  const [unknown] = warnings;
+  if (unknown !== undefined) return warning(unknown, "docs/sharing.md says what each system tells");
+  return ok(
+    gate.pause === null ? "calls are taken now" : `no calls are taken now: ${gate.pause.reason}`,
+  );
 }
 
 async function running(path: string, as: string | undefined, env: Env): Promise<Finding> {
