@@ -70,11 +70,13 @@ export class HeldBody {
     return this.#body = new ReceivedBody(bytes);
   }
 
-  /** Gives the body up: it is not needed again. Harmless twice. */
+  /** Gives the body up: it is not needed again. Copies on their way to a node stay counted. Harmless twice. */
   release(): void {
-    this.resize(0);
+    if (this.#isReleased) return;
     this.#isReleased = true;
-    this.#body?.giveUp();
+    const free = () => this.add(-this.#bytes);
+    if (this.#body === null) free();
+    else this.#body.giveUp(free);
     this.#body = null;
   }
 }

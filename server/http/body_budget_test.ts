@@ -61,3 +61,17 @@ test("a refusal says when to try again", () => {
   expect(() => bodies.hold("c").resize(100))
     .toThrow(expect.objectContaining({ code: "gateway_bodies_full", retryAfterMs: 5000 }));
 });
+
+test("a body's copies stay counted until they are sent, also when it was given up", () => {
+  const { bodies, ofAccount } = budget();
+  const held = bodies.hold("alice");
+  held.resize(60);
+  const body = held.keep(new Uint8Array(60));
+  const sent = [body.copied(), body.copied()];
+  held.release();
+  expect([body.bytes.length, ofAccount.size.used?.()]).toEqual([0, 60]);
+  sent[0]!();
+  expect(ofAccount.size.used?.()).toBe(60);
+  sent[1]!();
+  expect(ofAccount.size.used?.()).toBe(0);
+});

@@ -8,6 +8,8 @@ export interface Body {
   readonly text: string;
   /** Alike for bodies that are alike, also once the body was given up. */
   readonly digest: number | bigint;
+  /** A copy of the body waits to be sent, and counts as the body does until the returned function is called. */
+  copied?(): () => void;
 }
 
 /** An answer has fewer choices than this; what else a body asks for, or a chunk has, is not counted. */

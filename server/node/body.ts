@@ -8,6 +8,8 @@ const GIVEN_UP = new Uint8Array();
 export class ReceivedBody implements Body {
   #bytes: Uint8Array;
   #digest: number | bigint | null = null;
+  #copies = 0;
+  #onFreed = () => {};
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -27,10 +29,22 @@ export class ReceivedBody implements Body {
     return this.#digest ??= Bun.hash(this.#bytes);
   }
 
-  /** Frees the memory: the call's node has the body, and no other will need it. */
-  giveUp(): void {
+  copied(): () => void {
+    this.#copies++;
+    return () => {
+      if (--this.#copies === 0) this.#onFreed();
+    };
+  }
+
+  /**
+   * Frees the memory: the call's node has the body, and no other will need it. `onFreed` is called when
+   * no copy of it waits to be sent either.
+   */
+  giveUp(onFreed: () => void = () => {}): void {
     // The call may still fail, and is then told from others by its body.
     this.#digest ??= Bun.hash(this.#bytes);
     this.#bytes = GIVEN_UP;
+    if (this.#copies === 0) onFreed();
+    else this.#onFreed = onFreed;
   }
 }

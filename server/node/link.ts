@@ -110,6 +110,14 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.lastSeenMs = this.monotonic();
   }
 
+  /** Called when the socket takes bytes again. */
+  drained(): void {
+    this.markAlive();
+  }
+
+  /** What the socket has taken and not sent yet is gone. */
+  protected unsentGone(): void {}
+
   /** Called with the text of a pong. */
   ponged(_text: string): void {
     this.markAlive();
@@ -130,6 +138,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   /** The socket has closed: every open attempt is lost. */
   closed(reason: string): void {
     this.#isClosed = true;
+    this.unsentGone();
     for (const id of [...this.open.keys()]) this.fail(id, { kind: "lost", reason });
   }
 

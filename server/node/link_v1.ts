@@ -30,6 +30,9 @@ interface OpenAttempt {
   cancelUsageWait: (() => void) | null;
 }
 
+/** What a socket's `send` returns for a message that it will send later. */
+const QUEUED = -1;
+
 /** How long usage may take once all choices of a stream have ended: some upstreams keep the connection open. */
 const USAGE_WITHIN_MS = 2_000;
 
@@ -39,6 +42,8 @@ const LATE_BYTES = 32 * 1024 * 1024;
 /** On the wire, an attempt is identified by its id. */
 export class LinkV1 extends Link<string, OpenAttempt> {
   protected override readonly lateBytes = LATE_BYTES;
+  /** Of bodies that the socket may not have sent whole. */
+  #unsent: (() => void)[] = [];
 
   constructor(
     socket: Socket,
@@ -53,17 +58,28 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     const { attemptId } = order;
     const answer = new V1Answer(order);
     this.open.set(attemptId, { answer, sink, lateBytes: null, cancelUsageWait: null });
-    // −1 is queued and will be sent; only 0 means that the frame was dropped.
-    if (this.socket.send(encodeCall(attemptId, order.model, payloadFor(order))) === 0) {
+    const sent = this.socket.send(encodeCall(attemptId, order.model, payloadFor(order)));
+    if (sent === 0) {
       this.open.delete(attemptId);
       return null;
     }
+    // The socket has a copy, which a node that does not read keeps there when the call is long over.
+    if (sent === QUEUED && order.body.copied) this.#unsent.push(order.body.copied());
     return {
       tally: () => answer.tally(),
       consumed: () => {},
       cancel: () => this.#cancel(attemptId),
       forget: () => this.end(attemptId),
     };
+  }
+
+  override drained(): void {
+    super.drained();
+    if (this.socket.getBufferedAmount() === 0) this.unsentGone();
+  }
+
+  protected override unsentGone(): void {
+    for (const gone of this.#unsent.splice(0)) gone();
   }
 
   /** v1 has no such frame: the close code says it when the link ends. */

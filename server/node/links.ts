@@ -144,7 +144,7 @@ export class Links implements LinkOwner {
       message: (ws, message) => ws.data.link?.receive(message),
       ping: (ws) => ws.data.link?.markAlive(),
       pong: (ws, bytes) => ws.data.link?.ponged(bytes.toString()),
-      drain: (ws) => ws.data.link?.markAlive(),
+      drain: (ws) => ws.data.link?.drained(),
       close: (ws, code, reason) => this.#closed(ws.data.link, code, reason),
     };
   }

@@ -14,6 +14,7 @@ import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { joinNode } from "../harness/joined_node.ts";
 import { dial } from "../harness/raw_http.ts";
 import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
+import { until } from "../harness/wait.ts";
 
 const MIB = 1024 * 1024;
 
@@ -41,6 +42,14 @@ function expectServed(seen: Witnessed): void {
   expect(seen.failures).toEqual([]);
   expect(seen.served).toBeGreaterThan(0);
   expect(seen.longestBlockMs).toBeLessThanOrEqual(LONGEST_BLOCK_MS);
+}
+
+const USED = 'colink_budget_used{budget="body_bytes_per_account"}';
+
+async function gauge(name: string): Promise<number> {
+  const { text } = await ask(`${gateway.url}/metrics`);
+  const line = text.split("\n").find((line) => line.startsWith(`${name} `));
+  return Number(line?.split(" ")[1]);
 }
 
 /** The statuses of answers, each with how often it came. */
@@ -90,6 +99,42 @@ test(
     for (let bytes = "1"; Number(bytes) > 0; await Bun.sleep(20)) {
       bytes = used.exec((await ask(`${gateway.url}/metrics`)).text)?.[1] ?? "";
     }
+  },
+  60_000,
+);
+
+test(
+  "callers who leave fill no more than their account's budget with bodies that v1 nodes do not read",
+  async () => {
+    const owner = await createAccount(gateway);
+    const models = Array.from({ length: 8 }, (_, i) => `unread-${i}`);
+    const nodes = await Promise.all(
+      models.map((model) => joinNode({ gateway, owner, models: [model], maxParallel: 10 })),
+    );
+    for (const { raw } of nodes) (raw.socket as unknown as { pause(): void }).pause();
+    const leave = new AbortController();
+    const call = (model: string) =>
+      chat(gateway, owner.apiToken, "", {
+        body: zstdCompressSync(
+          JSON.stringify({ ...hello(model), padding: "x".repeat(9 * MIB) }),
+        ),
+        headers: { "content-encoding": "zstd", "content-type": "application/json" },
+        signal: leave.signal,
+      }).then(({ json }) => String(json.error.code), () => "left");
+    const seen = await whileWatched(gateway, bystander, async () => {
+      const calls = models.map(call);
+      await Promise.any(calls);
+      leave.abort();
+      expect(counted(await Promise.all(calls))).toHaveProperty("account_bodies_full");
+      // The bystander may have one.
+      await until("the calls are over", async () => await gauge("colink_calls_running") <= 1);
+      expect(await gauge(USED)).toBeGreaterThan(16 * MIB);
+    });
+    expectServed(seen);
+    // The copies in the sockets, and the texts from which they were made.
+    expect(seen.grownMiB).toBeLessThan(160);
+    for (const { raw } of nodes) raw.terminate();
+    await until("the budget is free", async () => await gauge(USED) < MIB);
   },
   60_000,
 );
