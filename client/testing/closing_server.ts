@@ -10,10 +10,17 @@ export interface ClosingServer {
   stop(): void;
 }
 
-/** Answers the first `answers` requests of each connection with `body`, and closes at the next one. */
-export async function startClosingServer(body: string, answers = 1): Promise<ClosingServer> {
+/**
+ * Answers the first `answers` requests of each connection with `body`, and closes at the next one. It
+ * answers nothing before requests have come over so many `connections`.
+ */
+export async function startClosingServer(
+  body: string,
+  { answers = 1, connections = 1 } = {},
+): Promise<ClosingServer> {
   const requests: number[] = [];
   const sockets: Socket[] = [];
+  const waiting: (() => void)[] = [];
   const server = createServer((socket) => {
     const position = requests.push(0) - 1;
     sockets.push(socket);
@@ -28,7 +35,8 @@ export async function startClosingServer(body: string, answers = 1): Promise<Clo
       requests[position]!++;
       if (requests[position]! > answers) return void socket.end();
       const headers = `content-type: application/json\r\ncontent-length: ${body.length}`;
-      socket.write(`HTTP/1.1 200 OK\r\n${headers}\r\n\r\n${body}`);
+      waiting.push(() => socket.write(`HTTP/1.1 200 OK\r\n${headers}\r\n\r\n${body}`));
+      if (sockets.length >= connections) { for (const answer of waiting.splice(0)) answer(); }
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

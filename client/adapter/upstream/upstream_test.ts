@@ -149,7 +149,7 @@ describe("a connection that its server closes before the first byte of an answer
   const post = (upstream: Upstream) => upstream.post("chat", "{}", { stream: false, signal });
 
   test("as it is used again is unseen: the request goes over a new one, whatever others were kept", async () => {
-    const server = await startClosingServer("{}");
+    const server = await startClosingServer("{}", { connections: 2 });
     cleanups.push(server.stop);
     const upstream = upstreamAt(server.url);
     const kept = [upstream.read("a", signal), upstream.read("b", signal)];
@@ -160,7 +160,7 @@ describe("a connection that its server closes before the first byte of an answer
   });
 
   test("that was new is a failure", async () => {
-    const server = await startClosingServer("{}", 0);
+    const server = await startClosingServer("{}", { answers: 0 });
     cleanups.push(server.stop);
     const failure = await failureOf(post(upstreamAt(server.url)));
     expect(failure.message).toBe("Cannot reach the provider: the connection was reset");
