@@ -106,6 +106,8 @@ export class NodeRegister {
   #isWriting = false;
   #lastWrite: Promise<void> = Promise.resolve();
   #dropped = 0;
+  /** `#dropped` when it was last logged. */
+  #reportedDropped = 0;
   #isClosed = false;
   #cancelWrite: (() => void) | null = null;
 
@@ -310,9 +312,9 @@ export class NodeRegister {
 
   /** Logs the first loss, and then each time the number has doubled. */
   #drop(count: number): void {
-    const before = this.#dropped;
     this.#dropped += count;
-    if (count === 0 || this.#dropped < before * 2) return;
+    if (count === 0 || this.#dropped < this.#reportedDropped * 2) return;
+    this.#reportedDropped = this.#dropped;
     this.#options.log.warn({ lines: this.#dropped }, "what nodes did was not written down");
   }
 }

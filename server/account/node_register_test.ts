@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type Budget, Budgets } from "../base/budgets.ts";
 import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import { ColinkError } from "../base/error.ts";
-import { silentLog } from "../base/log.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { anAccount } from "../store/testing/store_suite.ts";
@@ -20,6 +20,7 @@ let needsApproval: boolean;
 let isAway: boolean;
 let register: NodeRegister;
 let budget: Budget;
+let logged: { level: string; lines?: number }[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "colink-register-"));
@@ -29,14 +30,8 @@ beforeEach(async () => {
   clock = new FakeClock();
   [needsApproval, isAway] = [false, false];
   budget = new Budgets().add("remembered_nodes", { limit: 1000 });
-  register = new NodeRegister({
-    store: { nodes: failing(store.nodes) },
-    rememberedNodes: 1000,
-    budget,
-    needsApproval: () => needsApproval,
-    clock,
-    log: silentLog,
-  });
+  logged = [];
+  register = registerOf(1000);
 });
 afterEach(async () => {
   isAway = false;
@@ -44,6 +39,21 @@ afterEach(async () => {
   await store.close();
   rmSync(folder, { recursive: true });
 });
+
+function registerOf(rememberedNodes: number): NodeRegister {
+  return new NodeRegister({
+    store: { nodes: failing(store.nodes) },
+    rememberedNodes,
+    budget,
+    needsApproval: () => needsApproval,
+    clock,
+    log: {
+      ...silentLog,
+      warn: ({ lines }: { lines: number }) => logged.push({ level: "warn", lines }),
+      error: () => logged.push({ level: "error" }),
+    } as unknown as Log,
+  });
+}
 
 /** The table, unless it is away. */
 function failing(nodes: Store["nodes"]): Store["nodes"] {
@@ -232,4 +242,65 @@ test("a node that leaves while its first write fails is written with its departu
   gate.resolve();
   await pass();
   expect(await store.nodes.find("node-1")).toMatchObject({ name: "studio", goneCode: "lost" });
+});
+
+test("a batch begins soon after the one before it, and never beside it", async () => {
+  const gate = Promise.withResolvers<void>();
+  const write = store.nodes.write.bind(store.nodes);
+  const sizes: number[] = [];
+  store.nodes.write = async (batch) => {
+    sizes.push(batch.events.length);
+    await gate.promise;
+    await write(batch);
+  };
+  for (let i = 0; i < 401; i++) register.addEvent("node-1", { kind: "offer" });
+  expect(clock.pending).toBe(1);
+  await pass(250);
+  register.addEvent("node-1", { kind: "offer" });
+  expect(clock.pending).toBe(0);
+  gate.resolve();
+  await pass(0);
+  await pass(20);
+  await pass(20);
+  expect(sizes).toEqual([200, 200, 2]);
+});
+
+test("a batch that can never be written is dropped with an error, and the next is written soon", async () => {
+  const write = store.nodes.write.bind(store.nodes);
+  let writes = 0;
+  store.nodes.write = (batch) =>
+    ++writes > 1 ? write(batch) : Promise.reject(new Error("a constraint is violated"));
+  for (let i = 0; i < 201; i++) register.addEvent("node-1", { kind: "offer" });
+  await pass(250);
+  await pass(20);
+  expect(await store.nodes.timeline("node-1", 999)).toHaveLength(1);
+  expect(logged).toEqual([{ level: "error" }]);
+});
+
+test("after an outage is noticed the next try is two seconds away", async () => {
+  isAway = true;
+  register.addEvent("node-1", { kind: "offer" });
+  await pass(250);
+  isAway = false;
+  await pass(1999);
+  expect(await store.nodes.timeline("node-1", 9)).toEqual([]);
+  await pass(1);
+  expect(await store.nodes.timeline("node-1", 9)).toHaveLength(1);
+});
+
+test("what is reported after closing sets no timer", async () => {
+  await register.close();
+  register.addEvent("node-1", { kind: "offer" });
+  expect(clock.pending).toBe(0);
+});
+
+test("of 30,000 nodes that wait the oldest are dropped, and each doubling of their number is logged", () => {
+  const big = registerOf(100_000);
+  const seen = (from: number, to: number) => {
+    for (let i = from; i < to; i++) big.seen({ ...sighting, id: `node-${i}` });
+  };
+  seen(0, 30_000);
+  expect(logged).toEqual([]);
+  seen(30_000, 30_009);
+  expect(logged.map(({ lines }) => lines)).toEqual([1, 2, 4, 8]);
 });
