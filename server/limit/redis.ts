@@ -113,7 +113,6 @@ export class RedisLimits implements Limiter {
         keyPrefix: `colink:failures:${name}`,
         points: Number.MAX_SAFE_INTEGER,
         duration: windowMs / 1000,
-        rejectIfRedisNotReady: true,
         insuranceLimiter,
       }),
     );
@@ -134,7 +133,6 @@ export class RedisLimits implements Limiter {
         duration: MINUTE_MS / 1000,
         storeClient: this.#redis,
         keyPrefix: "colink:rpm",
-        rejectIfRedisNotReady: true,
       });
       this.#byRpm.set(rpm, limiter);
     }

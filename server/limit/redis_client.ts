@@ -27,7 +27,6 @@ export function openRedis(
     // No call waits for a Redis that is away.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
     connectTimeout: CONNECT_TIMEOUT_MS,
     ...(tls ? { tls } : {}),
     ...(username ? { username } : {}),

@@ -1,6 +1,7 @@
 /** Rate limits in Redis: shared by gateways, and through a Redis that dies, hangs and comes back. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -140,6 +141,51 @@ describe("a Redis that goes away", () => {
     expect(limits.trouble).toBeNull();
     await limits.close();
   }, 20_000);
+});
+
+test("closing ends the connection, and is no failure to report", async () => {
+  const { log, lines } = recordingLog();
+  const clock = new FakeClock();
+  const url = process.env.TEST_REDIS_URL ?? "";
+  const limits = new RedisLimits({ url, gateways: () => 1, clock, log });
+  while (limits.trouble !== null) await Bun.sleep(1);
+  await limits.close();
+  while (limits.trouble === null) await Bun.sleep(1);
+  expect([lines, clock.pending]).toEqual([[], 0]);
+});
+
+test("a Redis that asks for a password is given that of the URL, for its user", async () => {
+  const redis = await PrivateRedis.start();
+  try {
+    await redis.command("acl", "setuser", "colink", "on", ">of-colink", "~*", "+@all");
+    await redis.command("config", "set", "requirepass", "of-all");
+    const { port } = new URL(redis.url);
+    for (const account of [":of-all", "colink:of-colink"]) {
+      const limits = await connected(`redis://${account}@127.0.0.1:${port}`);
+      expect(await limits.take(key(), 3)).toMatchObject({ allowed: true, remaining: 2 });
+      await limits.close();
+    }
+  } finally {
+    await redis.remove();
+  }
+});
+
+test("a Redis that accepts a connection and never speaks is tried again", async () => {
+  const again = Promise.withResolvers<void>();
+  let connections = 0;
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    if (++connections === 2) again.resolve();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const limits = someLimits(`redis://127.0.0.1:${port}`, silentLog);
+  try {
+    await again.promise;
+  } finally {
+    await limits.close();
+    server.close();
+  }
 });
 
 describe("a Redis that answers but takes no writes", () => {
