@@ -227,6 +227,18 @@ describe("a network that has tried too often", () => {
   });
 });
 
+test("new accounts wait for their hash behind sign-ins, and by network", async () => {
+  const orders: object[] = [];
+  class Recorded extends Passwords {
+    override hash(...[password, order, param]: Parameters<Passwords["hash"]>): Promise<string> {
+      orders.push(order ?? {});
+      return super.hash(password, order, param);
+    }
+  }
+  await someAccounts({ passwords: new Recorded({ cost: 4 }) }).register(eve);
+  expect(orders).toEqual([{ network: "192.0.2.1", isNewAccount: true }]);
+});
+
 describe("registration", () => {
   test("closed admits only administrators that the operator creates", async () => {
     const closed = someAccounts({ registration: () => "closed" });

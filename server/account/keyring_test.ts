@@ -1,6 +1,7 @@
 /** The keyring: what it caches, for how long, and how it learns of revocations. */
 
 import { beforeEach, describe, expect, test } from "bun:test";
+import { ColinkError } from "../base/error.ts";
 import { silentLog } from "../base/log.ts";
 import { storeUnavailable } from "../store/backend.ts";
 import type { KeyTable } from "../store/keys.ts";
@@ -224,6 +225,18 @@ describe("while the store is away", () => {
     nowMs += 10_000;
     store.isHanging = true;
     expect(await keyring.authenticate(token, "api")).toMatchObject({ accountId: "account" });
+  });
+
+  test("an outage that is over no longer lets a cached key pass unexamined", async () => {
+    const token = store.add("api");
+    await keyring.authenticate(token, "api");
+    store.isAway = true;
+    await keyring.start();
+    store.isAway = false;
+    await poll();
+    nowMs += 10_000;
+    store.isAccountDisabled = true;
+    await expect(keyring.authenticate(token, "api")).rejects.toBeInstanceOf(ColinkError);
   });
 
   test("a key that is revoked during the look-up is not served from the cache", async () => {

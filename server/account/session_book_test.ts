@@ -29,6 +29,7 @@ beforeEach(() => {
     seen: (_id: string, at: number) => Promise.resolve(void seenAt.push(lastSeenAt = at)),
     end: (_accountId: string, id: string) => Promise.resolve(id === "live"),
     endOthers: () => Promise.resolve([] as string[]),
+    ofAccount: () => Promise.resolve([{ id: "this" }, { id: "that" }]),
   };
   const sessions = new Sessions("a secret of at least thirty-two bytes", clock);
   const store = { sessions: table as unknown as Store["sessions"] };
@@ -63,4 +64,9 @@ test("only sessions that were ended are reported", async () => {
   await expect(book.end("acc", "other")).rejects.toMatchObject({ code: "not_found" });
   expect(await book.endOthers("acc", null)).toBe(0);
   expect(ended).toEqual([["live"]]);
+});
+
+test("the session that asks is marked among its account's", async () => {
+  const marks = (await book.list("acc", "this")).map(({ id, current }) => [id, current]);
+  expect(marks).toEqual([["this", true], ["that", false]]);
 });

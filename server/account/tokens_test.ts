@@ -1,8 +1,8 @@
 /** Tokens: their shape, their digest, their sealed copy. */
 
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
-import { isWellFormed, newToken, tokenKind, TokenVault } from "./tokens.ts";
+import { isWellFormed, newToken, randomChars, tokenKind, TokenVault } from "./tokens.ts";
 
 const vault = new TokenVault("a secret of at least thirty-two bytes");
 
@@ -21,6 +21,19 @@ test("all 62 characters are about equally frequent", () => {
   expect(seen.size).toBe(62);
   expect(Math.min(...seen.values())).toBeGreaterThan(600);
   expect(Math.max(...seen.values())).toBeLessThan(1100);
+});
+
+test("bytes that would favour some characters are replaced, until the text is as long as asked", () => {
+  const bytes = [[248, 61, 255, 1], [247, 2, 3, 4]];
+  const random = spyOn(crypto, "getRandomValues").mockImplementation((array) => {
+    (array as unknown as Uint8Array).set(bytes.shift()!);
+    return array;
+  });
+  try {
+    expect(randomChars(4)).toBe("z1z2");
+  } finally {
+    random.mockRestore();
+  }
 });
 
 test("a token's prefix gives its kind, and other text has none", () => {

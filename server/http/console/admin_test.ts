@@ -8,6 +8,7 @@ import type {
   AuditPage,
   CreatedInvite,
   InviteView,
+  NodeDetail,
   SettingsView,
 } from "../../../api/mod.ts";
 import { type TestAccount, TestApp } from "../testing/test_app.ts";
@@ -83,6 +84,7 @@ test("accounts are found and changed, and each change is one entry of the audit 
   expect(await change({ models: null })).toMatchObject({ rpm: 7, models: null });
   expect(await change({ disabled: true })).toMatchObject({ disabled_at: expect.any(Number) });
   expect(await change({ disabled: false })).toMatchObject({ disabled_at: null });
+  expect((await app.ask("GET /api/user/sessions", { token: user.session })).status).toBe(401);
   const [actor, target] = [admin.email, user.email];
   const changes = await app.audited("user.changed");
   expect(changes).toHaveLength(2);
@@ -92,6 +94,27 @@ test("accounts are found and changed, and each change is one entry of the audit 
   ]));
   expect(await app.audited("user.disabled")).toEqual([{ actor, target, detail: {} }]);
   expect(await app.audited("user.enabled")).toEqual([{ actor, target, detail: {} }]);
+});
+
+test("administrators cannot take their own rights away", async () => {
+  const own = async (body: object) => {
+    const { status, json } = await app.ask(`PATCH /api/admin/users/${admin.id}`, { token, body });
+    return [status, (json.error as { param?: string } | undefined)?.param];
+  };
+  expect(await own({ disabled: true })).toEqual([400, "disabled"]);
+  expect(await own({ role: "user" })).toEqual([400, "role"]);
+  expect(await own({ disabled: false, role: "admin" })).toEqual([200, undefined]);
+});
+
+test("accounts are read page by page", async () => {
+  const page = async (query: string) =>
+    (await app.ask<AdminUserPage>(`GET /api/admin/users?${query}`, { token })).json;
+  const first = await page("limit=1");
+  expect(first.users).toHaveLength(1);
+  const second = await page(`limit=1&cursor=${first.next_cursor}`);
+  const emails = [...first.users, ...second.users].map(({ email }) => email);
+  expect(emails.toSorted()).toEqual([admin.email, user.email]);
+  expect(second.next_cursor).toBeNull();
 });
 
 test("an invite is valid for seven days unless said otherwise, and can be revoked", async () => {
@@ -154,9 +177,12 @@ test("requiring approval approves the nodes that are there, and only new ones wa
 });
 
 test("a node is approved and paused, and each change is one entry of the audit log", async () => {
-  const change = async (body: object) =>
-    (await app.ask<{ node: AdminNodeView }>("PATCH /api/admin/nodes/node_new", { token, body }))
-      .json.node;
+  const change = async (body: object) => {
+    // The timeline goes by the time.
+    await app.clock.pass(1);
+    const route = "PATCH /api/admin/nodes/node_new";
+    return (await app.ask<{ node: AdminNodeView }>(route, { token, body })).json.node;
+  };
   expect((await change({ approved: true })).approved_at).toBeNumber();
   expect((await change({ paused: true })).paused_at).toBeNumber();
   expect((await change({ paused: false })).paused_at).toBeNull();
@@ -165,6 +191,10 @@ test("a node is approved and paused, and each change is one entry of the audit l
     expect(await app.audited(action))
       .toEqual([{ actor: admin.email, target: "node_new", detail: {} }]);
   }
+  await app.clock.pass(1000);
+  const { json } = await app.ask<NodeDetail>("GET /api/nodes/node_new", { token });
+  expect(json.timeline.map(({ kind }): string => kind))
+    .toEqual(["unapproved", "resumed", "paused", "approved", "connected"]);
 });
 
 test("the audit log is read page by page, and by actor and action", async () => {

@@ -97,6 +97,7 @@ test("a node that is gone is shown to its owner and administrators only", async 
   const whileConnected = await detail(other);
   expect(whileConnected.json.live?.id).toBe("node_n");
   expect(whileConnected.json.own).toBeNull();
+  expect((await detail(owner)).json.own!.last_seen_at).toBe(app.clock.now());
   app.parts.hub.remove(node);
   app.parts.register.left("node_n", "closed", 1000);
   await app.clock.pass(1000);
@@ -105,6 +106,7 @@ test("a node that is gone is shown to its owner and administrators only", async 
     const { json } = await detail(account);
     expect(json.live).toBeNull();
     expect(json.own).toMatchObject({ id: "node_n", gone: { code: "closed" } });
+    expect(json.own!.last_seen_at).toBeLessThan(app.clock.now());
   }
   const mine = async ({ session: token }: TestAccount) =>
     (await app.ask<{ nodes: OwnNodeView[] }>("GET /api/nodes/mine", { token })).json.nodes.length;

@@ -112,7 +112,7 @@ export class TestApp {
   async account(email: string, role: "user" | "admin" = "user"): Promise<TestAccount> {
     const { accounts, keys, sessions, store, clock } = this.parts;
     const account = {
-      id: `acc_${email}`,
+      id: `acc_${email.replaceAll(/\W/g, "_")}`,
       email,
       passwordHash: "x",
       role,
