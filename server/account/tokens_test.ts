@@ -25,10 +25,12 @@ test("all 62 characters are about equally frequent", () => {
 
 test("bytes that would favour some characters are replaced, until the text is as long as asked", () => {
   const bytes = [[248, 61, 255, 1], [247, 2, 3, 4]];
-  const random = spyOn(crypto, "getRandomValues").mockImplementation((array) => {
-    (array as unknown as Uint8Array).set(bytes.shift()!);
+  const scripted = (array: Uint8Array) => {
+    array.set(bytes.shift()!);
     return array;
-  });
+  };
+  const random = spyOn(crypto, "getRandomValues")
+    .mockImplementation(scripted as typeof crypto.getRandomValues);
   try {
     expect(randomChars(4)).toBe("z1z2");
   } finally {

@@ -51,6 +51,15 @@ describe("an answer that is small enough to be held", () => {
     expect(writer.body === Buffer.concat(pieces).toString()).toBe(true);
   });
 
+  test("counts by its bytes once it is joined, although texts were counted by their characters", () => {
+    const { answer, give, node, writer } = start();
+    const pieces = ['{"a":"ééé', encoder.encode("üü"), '世界"}'];
+    for (const piece of pieces) give(piece);
+    answer.end();
+    expect(writer.body).toBe('{"a":"éééüü世界"}');
+    expect([node.keptBytes, writer.heldBytes]).toEqual([0, 0]);
+  });
+
   test("that is discarded counts no longer, and another node can give it", () => {
     const { answer, give, node, writer, begin } = start();
     for (const size of [10, 20, 5_000, 30]) give(new Uint8Array(size));
