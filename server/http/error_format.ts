@@ -100,9 +100,11 @@ const anthropicTypes: Readonly<Record<number, Anthropic.ErrorObject["type"]>> = 
   402: "billing_error",
   403: "permission_error",
   404: "not_found_error",
+  413: "request_too_large" as Anthropic.ErrorObject["type"],
   429: "rate_limit_error",
   503: "overloaded_error",
   504: "timeout_error",
+  529: "overloaded_error",
 });
 
 /** An event's data must not hold the line breaks that JSON may have between its tokens. */

@@ -122,3 +122,18 @@ test("the error that ends a stream of responses is numbered after the last event
   expect(numberAfter(new TextEncoder().encode(delta(41, "é")))).toBe(42);
   expect(numberAfter('data: {"type":"x"}\n\n')).toBe(0);
 });
+
+test("Anthropic's clients read what a status means from its type", () => {
+  const type = (status: number) =>
+    JSON.parse(anthropic.body({ status, message: "m", type: "t", param: null, code: null }, "r"))
+      .error.type;
+  expect([400, 413, 422, 429, 500, 503, 529].map(type)).toEqual([
+    "invalid_request_error",
+    "request_too_large",
+    "invalid_request_error",
+    "rate_limit_error",
+    "api_error",
+    "overloaded_error",
+    "overloaded_error",
+  ]);
+});

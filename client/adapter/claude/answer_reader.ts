@@ -23,6 +23,8 @@ const endReasons: ReadonlyMap<string | null, EndReason> = new Map([
   ["end_turn", "stop"],
   ["stop_sequence", "stop"],
   ["pause_turn", "stop"],
+  ["compaction", "stop"],
+  [null, "stop"],
   ["tool_use", "calls"],
   ["max_tokens", "length"],
   ["model_context_window_exceeded", "length"],
@@ -178,7 +180,7 @@ export class ClaudeAnswerReader {
 
   /** Anthropic runs server tools itself, and the JSON tool is none: the caller has nothing to call. */
   #endReason(): EndReason {
-    const reason = endReasons.get(this.#stopReason) ?? "stop";
+    const reason = endReasons.get(this.#stopReason) ?? "length";
     return reason === "calls" && (this.#callCount === 0 || this.#usedJsonTool) ? "stop" : reason;
   }
 

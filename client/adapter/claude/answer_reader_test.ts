@@ -63,7 +63,7 @@ test("every chunk has the message's id, the requested model and the same time", 
   }
 });
 
-test("every stop_reason is mapped to a finish_reason, unknown ones to stop", () => {
+test("every stop_reason is mapped to a finish_reason, unknown ones to length", () => {
   const finish = (reason: string | null) =>
     decode([begin, open(0, { type: "tool_use", id: "t", name: "f" }), ending(reason), stop])
       .chunks.at(-1)!.choices[0]!.finish_reason;
@@ -76,8 +76,8 @@ test("every stop_reason is mapped to a finish_reason, unknown ones to stop", () 
     ["model_context_window_exceeded", "length"],
     ["refusal", "content_filter"],
     ["compaction", "stop"],
-    ["brand_new", "stop"],
-    ["toString", "stop"],
+    ["brand_new", "length"],
+    ["toString", "length"],
   ];
   for (const [reason, expected] of reasons) expect(finish(reason)).toBe(expected);
   expect(finish(null)).toBe("stop");

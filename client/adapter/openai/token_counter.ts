@@ -12,6 +12,9 @@ export interface TokenCount {
   isEstimate: boolean;
 }
 
+/** Callers count before each turn: an estimate now is better than an exact count late. */
+const COUNT_WITHIN_MS = 5_000;
+
 /** A list of token ids is long. */
 const MAX_COUNT_BYTES = 32 * 1024 * 1024;
 
@@ -19,7 +22,7 @@ export class TokenCounter {
   /** Whether the server turned out to have no tokenizer. */
   #hasNone = false;
 
-  constructor(private readonly api: NativeApi) {}
+  constructor(private readonly api: NativeApi, private readonly withinMs = COUNT_WITHIN_MS) {}
 
   /** Looks for a tokenizer again at the next count. */
   forget(): void {
@@ -27,10 +30,12 @@ export class TokenCounter {
   }
 
   async count(request: ModelRequest, model: string, signal: AbortSignal): Promise<TokenCount> {
-    const counted = this.#hasNone ? null : await this.#tokenize(request, model, signal);
+    const withinTime = AbortSignal.any([signal, AbortSignal.timeout(this.withinMs)]);
+    const counted = this.#hasNone ? null : await this.#tokenize(request, model, withinTime);
+    signal.throwIfAborted();
     this.#hasNone = counted === null;
     return counted === null
-      ? { tokens: await estimateTokens(request), isEstimate: true }
+      ? { tokens: await estimateTokens(request, signal), isEstimate: true }
       : { tokens: counted, isEstimate: false };
   }
 
@@ -42,11 +47,8 @@ export class TokenCounter {
   ): Promise<number | null> {
     const { messages, tools } = chatBody(request, model, usualQuirks, false);
     const chat = { model, messages, ...(tools ? { tools } : {}) };
-    const post = async (path: string, body: object) => {
-      const answer = await this.api.post(path, toJsonText(body), signal, MAX_COUNT_BYTES);
-      signal.throwIfAborted();
-      return answer;
-    };
+    const post = (path: string, body: object) =>
+      this.api.post(path, toJsonText(body), signal, MAX_COUNT_BYTES);
     const answer = await post("tokenize", chat);
     if (answer === null) return null;
     if (isCount(answer.count)) return answer.count;

@@ -3,7 +3,11 @@ import { Endpoint } from "../../../protocol/mod.ts";
 import { callOf, textsOf } from "../../testing/adapter_call.ts";
 import { realWorld } from "../../world.ts";
 import type { Json } from "../json_object.ts";
+import { estimateTokens } from "../bridge/token_estimate.ts";
+import { readCountRequest } from "../messages/request_reader.ts";
 import { OpenAiAdapter } from "../openai.ts";
+import { NativeApi } from "../servers/native_api.ts";
+import { TokenCounter } from "./token_counter.ts";
 
 type Answers = Record<string, (body: Json) => Response>;
 
@@ -70,6 +74,36 @@ test("a server without a tokenizer is estimated, and asked again after its model
   await adapter.models(new AbortController().signal);
   await count();
   expect(paths.filter((path) => path === "/tokenize")).toHaveLength(2);
+});
+
+test("a server whose tokenizer does not answer in time is estimated", async () => {
+  const send = () => Promise.reject(new Error("not asked"));
+  let isAborted = false;
+  const post = (_path: string, _body: string, { signal }: { signal: AbortSignal }) =>
+    new Promise<Response>((_, reject) =>
+      signal.addEventListener("abort", () => {
+        isAborted = true;
+        reject(signal.reason);
+      })
+    );
+  const counter = new TokenCounter(new NativeApi({ get: send, post }), 1);
+  const body = { model: "m", messages: [{ role: "user", content: "hi" }] };
+  const request = readCountRequest(JSON.stringify(body));
+  const count = await counter.count(request, "m", new AbortController().signal);
+  expect([count.isEstimate, isAborted]).toEqual([true, true]);
+});
+
+test("an estimate of one long word leaves the event loop free, and ends with its call", async () => {
+  const word = Array.from({ length: 100_000 }, (_, i) => 0x4e00 + (i * i * 7) % 20_000)
+    .map((code) => String.fromCodePoint(code)).join("");
+  const request = readCountRequest(
+    JSON.stringify({ model: "m", messages: [{ role: "user", content: word }] }),
+  );
+  const caller = new AbortController();
+  const timer = setInterval(() => caller.abort(new Error("gone")));
+  const estimate = estimateTokens(request, caller.signal);
+  expect(await estimate.catch((error) => error.message)).toBe("gone");
+  clearInterval(timer);
 });
 
 describe("an estimate", () => {
