@@ -5,12 +5,17 @@ import type { FieldFault, FieldProblem } from "../../api/mod.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 
+/** Of one form. A body has room for thousands of unknown members, and each would be named. */
+const MAX_PROBLEMS = 20;
+/** Of a name that the sender has made up. */
+const MAX_NAME_CHARS = 100;
+
 export class FormError extends ColinkError {
   readonly fields: readonly FieldProblem[];
 
   /** `what`: the part of the request that the fields are in. */
   constructor(what: string, cause: z.core.$ZodError) {
-    const fields = problemsOf(cause);
+    const fields = problemsOf(cause).slice(0, MAX_PROBLEMS);
     const texts = fields.map(({ param, message }) => `${param || what}: ${message}`);
     super("invalid_request", `Cannot read the ${what}: ${texts.join("; ")}`, {
       ...defined({ param: fields[0]?.param || undefined }),
@@ -22,7 +27,7 @@ export class FormError extends ColinkError {
 /** What is wrong with a form, field by field, by the codes that the console has texts for. */
 function problemsOf(error: z.core.$ZodError): FieldProblem[] {
   return error.issues.flatMap((issue): FieldProblem[] => {
-    const param = issue.path.join(".");
+    const param = issue.path.join(".").slice(0, MAX_NAME_CHARS);
     const { message } = issue;
     switch (issue.code) {
       case "too_small":
@@ -31,10 +36,11 @@ function problemsOf(error: z.core.$ZodError): FieldProblem[] {
         return [{ param, code: sizeFault(issue.code, issue.origin), message, limit }];
       }
       case "unrecognized_keys":
-        return issue.keys.map((key) => ({
-          param: [...issue.path, key].join("."),
+        // zod's own message names all of them, in each problem again.
+        return issue.keys.slice(0, MAX_PROBLEMS).map((key) => ({
+          param: [...issue.path, key].join(".").slice(0, MAX_NAME_CHARS),
           code: "unknown_field",
-          message,
+          message: `Unrecognized key: ${JSON.stringify(key.slice(0, MAX_NAME_CHARS))}`,
         }));
       case "invalid_type":
         return isMissing(issue)

@@ -218,6 +218,23 @@ test(
   60_000,
 );
 
+test("forms of thousands of unknown members are answered with the first of them", async () => {
+  const body = JSON.stringify(Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [i, i])));
+  const seen = await whileWatched(gateway, bystander, async () => {
+    for (const path of ["join", "join/token", "join/device", "auth/login"]) {
+      const { status, text } = await ask(`${gateway.url}/api/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+      });
+      expect(status).toBe(400);
+      expect(text.length).toBeLessThan(8 * 1024);
+    }
+  });
+  expectServed(seen);
+  expect(seen.grownMiB).toBeLessThan(64);
+}, 60_000);
+
 test("readers of the list of nodes who never read hold a page each", async () => {
   const names = Array.from({ length: 1000 }, (_, i) => `${"n".repeat(190)}-${i}`);
   for (let i = 0; i < 6; i++) {
