@@ -803,6 +803,17 @@ describe("STATUS", () => {
     expect(node.inHub.view([])).toMatchObject({ state: "ready", pause_reason: null });
   });
 
+  test("shows no time that is further away than a year: the furthest are no dates", async () => {
+    const node = new V2Node();
+    const year = 366 * 24 * 60 * 60 * 1000;
+    await node.status({ state: "paused", reason: "long", resumes_in_ms: year });
+    expect(node.inHub.pause?.until).toBeGreaterThanOrEqual(node.harness.clock.now() + year - 1000);
+    for (const resumes_in_ms of [year + 1, Number.MAX_SAFE_INTEGER]) {
+      await node.status({ state: "paused", reason: `${resumes_in_ms}`, resumes_in_ms });
+      expect(node.inHub.pause).toEqual({ reason: `${resumes_in_ms}`, until: null });
+    }
+  });
+
   test("shows no reason that cannot be seen, and no more than 200 characters of a long one", async () => {
     const node = new V2Node();
     await node.status({ state: "paused", reason: "night\u202e" });

@@ -71,6 +71,9 @@ const CHANGE_EVERY_MS = 100;
 /** A challenged link must show a sign of life within this time. */
 const CHALLENGE_MS = 5_000;
 
+/** A node that says it comes back later than in a year does not say when: some times are no dates. */
+const MAX_PAUSE_MS = 366 * 24 * 60 * 60 * 1000;
+
 /** Of why a node is paused, in its own words. */
 const MAX_REASON_CHARS = 200;
 /** Two announcements of one end of a pause differ by less. */
@@ -255,7 +258,8 @@ export class Links implements LinkOwner {
   #restOf({ state, reason, resumes_in_ms }: Status): Pick<Node, "isDraining" | "pause"> {
     if (state !== "paused") return { isDraining: state !== "serving", pause: null };
     const shown = reason?.slice(0, MAX_REASON_CHARS).trim() ?? "";
-    const until = resumes_in_ms === undefined ? null : this.parts.clock.now() + resumes_in_ms;
+    const isKnown = resumes_in_ms !== undefined && resumes_in_ms <= MAX_PAUSE_MS;
+    const until = isKnown ? this.parts.clock.now() + resumes_in_ms : null;
     return { isDraining: true, pause: { reason: isVisibleName(shown) ? shown : null, until } };
   }
 

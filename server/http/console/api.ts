@@ -52,13 +52,14 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     scheme: "bearer",
     bearerFormat: "JWT",
   });
-  api.doc31("/openapi.json", {
-    openapi: "3.1.0",
-    info: {
-      title: "Co-Link console API",
-      version: parts.version,
-      description: "Times are UTC milliseconds, durations milliseconds. See docs/console-api.md.",
-    },
+  const description =
+    "Times are UTC milliseconds, durations milliseconds. See docs/console-api.md.";
+  const info = { title: "Co-Link console API", version: parts.version, description };
+  // Made once: it takes twenty milliseconds, and anybody may ask for it.
+  let document: string | null = null;
+  api.get("/openapi.json", (c) => {
+    document ??= JSON.stringify(api.getOpenAPI31Document({ openapi: "3.1.0", info }));
+    return c.body(document, 200, { "content-type": "application/json" });
   });
   return api;
 }
