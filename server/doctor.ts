@@ -8,6 +8,7 @@ import { type Check, climb, failed, type Finding, ok, skipped, warning } from ".
 import { systemClock } from "./base/clock.ts";
 import { type Config, ConfigError, isSetting, readConfig, speaksTls } from "./base/config.ts";
 import { silentLog } from "./base/log.ts";
+import { downloadDirs } from "./gateway_parts.ts";
 import { createLimits } from "./limit/open.ts";
 import { openStore } from "./store/open.ts";
 import { reachableUrl } from "./urls.ts";
@@ -186,14 +187,14 @@ function tls(config: Config): Finding {
 }
 
 function downloads(config: Config): Finding {
-  const { downloadsDir } = config as Config & { downloadsDir?: string | null };
-  const folder = downloadsDir || join(config.dataDir, "downloads");
-  return existsSync(join(folder, "SHA256SUMS"))
-    ? ok(`${folder} has a release for new machines`)
-    : warning(
-      `no node programs in ${folder}: the command of "Add a node" finds nothing to install`,
-      "copy a release there, made by: bun run release",
-    );
+  const folders = downloadDirs(config);
+  const found = folders.find((folder) => existsSync(join(folder, "SHA256SUMS")));
+  return found !== undefined ? ok(`${found} has a release for new machines`) : warning(
+    `no node programs in ${
+      folders.join(" or ")
+    }: the command of "Add a node" finds nothing to install`,
+    "copy a release there, made by: bun run release",
+  );
 }
 
 async function answerOf(

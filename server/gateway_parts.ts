@@ -213,7 +213,7 @@ export async function createParts(config: Config, world: PartsWorld) {
       base: config.basePath,
     }),
     downloads: new Downloads({
-      dirs: config.downloadsDir === null ? downloadDirs(dataDir) : [config.downloadsDir],
+      dirs: downloadDirs(config),
       installDir: join(import.meta.dir, "install"),
       releaseKeys: buildFacts.releaseKeys,
       config,
@@ -237,8 +237,12 @@ export async function createParts(config: Config, world: PartsWorld) {
   };
 }
 
-/** `downloads` beside the executable, or bin/downloads in a clone; then the one in the data folder. */
-function downloadDirs(dataDir: string): string[] {
+/**
+ * Where releases for new machines are looked for: as configured, else in `downloads` beside the
+ * executable, or bin/downloads in a clone, and then in the data folder.
+ */
+export function downloadDirs({ downloadsDir, dataDir }: Config): string[] {
+  if (downloadsDir !== null) return [downloadsDir];
   const programs = Bun.isStandaloneExecutable
     ? dirname(process.execPath)
     : join(import.meta.dir, "..", "bin");

@@ -4,6 +4,7 @@ import { Database } from "bun:sqlite";
 import { beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../../scripts/free_port.ts";
 import { createAccount, inviteCodeIn, register, rotateToken, signIn } from "../harness/account.ts";
 import { ask } from "../harness/api.ts";
 import { createDatabase, query } from "../harness/database.ts";
@@ -281,5 +282,43 @@ describe("registration", () => {
     const answer = await register(gateway, "first@example.com", password);
     expect(answer.status).toBe(403);
     expect(answer.json.error.code).toBe("registration_closed");
+  });
+});
+
+describe("server doctor", () => {
+  test("finds nothing wrong with a gateway that serves, and names what is not set up", async () => {
+    const port = freePort();
+    const { dataDir } = await startGateway({ env: { PORT: String(port) } });
+    const env = { PORT: String(port), JWT_SECRET: "canary-".repeat(8) };
+    const { code, output } = await runGateway(["doctor", "--report"], { dataDir, env });
+    expect(code).toBe(0);
+    expect(output).toContain(`✓ gateway: ready at http://127.0.0.1:${port}`);
+    expect(output).toMatch(/✓ database: SQLite in \S+ takes writes/);
+    expect(output).toMatch(/! downloads: no node programs in .*\n\s+→ copy a release there/);
+    expect(output).not.toContain("canary");
+  });
+
+  test("names cause and cure of each part that fails, and looks at the others all the same", async () => {
+    const port = freePort();
+    const env = {
+      PORT: String(port),
+      DATABASE_URL: `postgres://colink:canary@127.0.0.1:${port}/colink`,
+      REDIS_URL: `redis://:canary@127.0.0.1:${port}`,
+      JWT_SECRET: "0123456789abcdef".repeat(4),
+      COLINK_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    };
+    const { code, output } = await runGateway(["doctor"], { env });
+    expect(code).toBe(1);
+    expect(output).toMatch(/✗ database: .*\n\s+→ check DATABASE_URL/);
+    expect(output).toMatch(/✗ Redis: .*\n\s+→ check REDIS_URL/);
+    expect(output).toMatch(/✗ gateway: nothing answers at .*\n\s+→ start it/);
+    expect(output).toMatch(/✗ public address: .* does not answer/);
+    expect(output).not.toContain("canary");
+  });
+
+  test("names settings that cannot be read", async () => {
+    const { code, output } = await runGateway(["doctor"], { env: { PORT: "eighty" } });
+    expect(code).toBe(1);
+    expect(output).toMatch(/✗ settings: PORT="eighty": expected a number.*\n\s+→ server --help/);
   });
 });
