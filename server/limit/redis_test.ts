@@ -247,7 +247,7 @@ describe("a Redis that answers but takes no writes", () => {
     }, 20_000);
   }
 
-  test("is noticed without a call, by a write now and then", async () => {
+  test("is noticed without a call, by a write now and then, and reported each time", async () => {
     const clock = new FakeClock();
     const { log, lines, logged } = recordingLog();
     const limits = new RedisLimits({ url: redis.url, gateways: () => 1, clock, log });
@@ -261,6 +261,11 @@ describe("a Redis that answers but takes no writes", () => {
     await clock.pass(1000);
     await logged("info");
     expect(lines).toEqual(["warn", "info"]);
+    await redis.command("config", "set", "maxmemory", "1");
+    await clock.pass(10_000);
+    while (limits.trouble === null) await Bun.sleep(1);
+    expect(lines).toEqual(["warn", "info", "warn"]);
+    await redis.command("config", "set", "maxmemory", "0");
     await limits.close();
     expect(clock.pending).toBe(0);
   });
