@@ -6,6 +6,7 @@ import type { Key } from "../account/keyring.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { ResponseAffinity } from "../call/response_affinity.ts";
 import type { CallRequest } from "../schedule/call.ts";
+import { MAX_CHOICES } from "../node/attempt.ts";
 import { ReceivedBody } from "../node/body.ts";
 import { readCall } from "./call_reader.ts";
 import { endpoints } from "./endpoints.ts";
@@ -91,6 +92,12 @@ describe("a call", () => {
     expect(request({ messages, stream_options: options }).streamOptions).toEqual(options);
     expect(request({ input: "hi", stream_options: options }, { endpoint: Endpoint.responses }))
       .toMatchObject({ streamOptions: null });
+  });
+
+  test("has as many choices as it asks for, where that is a number that can be", () => {
+    const choices = [2, MAX_CHOICES, undefined, 0, -1, 1.5, MAX_CHOICES + 1, "3", null]
+      .map((n) => request({ messages, n }).choices);
+    expect(choices).toEqual([2, MAX_CHOICES, 1, 1, 1, 1, 1, 1, 1]);
   });
 
   test("is told its queue position if it streams and asks for that", () => {

@@ -60,6 +60,19 @@ describe("OpenAI's list", () => {
     expect(json.data[3]).toMatchObject({ id: "chat-only", max_output_tokens: 64 });
   });
 
+  test("has a model as soon as a node offers it, and no longer than that", async () => {
+    const { hub } = app.parts;
+    const ids = async () =>
+      (await app.ask<Page>("GET /v1/models", { token: me.api_token })).json.data.map(({ id }) =>
+        id
+      );
+    const before = await ids();
+    const node = app.join(me, { name: "later", models: ["z"] });
+    expect(await ids()).toEqual([...before, "z"]);
+    hub.remove(node);
+    expect(await ids()).toEqual(before);
+  });
+
   test("has only the models that the key may use", async () => {
     const { token } = await app.key(me, { models: ["b", "org/e", "unknown"] });
     const { json } = await app.ask<Page>("GET /v1/models", { token });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { type RateLimiterAbstract, RateLimiterRes } from "rate-limiter-flexible";
-import { takeFrom } from "./window.ts";
+import { countIn, takeFrom } from "./window.ts";
 
 /** A limiter with this many calls and milliseconds left. */
 function limiterWith(remaining: number, leftMs: number): RateLimiterAbstract {
@@ -31,4 +31,14 @@ test("a store's failure is no answer", async () => {
   const failing = { consume: () => Promise.reject(new Error("it is away")) };
   await expect(takeFrom(failing as unknown as RateLimiterAbstract, "key", 5))
     .rejects.toThrow("it is away");
+});
+
+test("a counter's window has not ended before it ends", async () => {
+  const counting = (msBeforeNext: number) =>
+    countIn({
+      penalty: () =>
+        Promise.resolve(Object.assign(new RateLimiterRes(), { consumedPoints: 2, msBeforeNext })),
+    } as unknown as RateLimiterAbstract);
+  expect(await counting(5000).add("eve")).toEqual({ failures: 2, resetMs: 5000 });
+  expect(await counting(-1).add("eve")).toEqual({ failures: 2, resetMs: 0 });
 });

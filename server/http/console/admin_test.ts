@@ -184,7 +184,9 @@ test("a node is approved and paused, and each change is one entry of the audit l
     return (await app.ask<{ node: AdminNodeView }>(route, { token, body })).json.node;
   };
   expect((await change({ approved: true })).approved_at).toBeNumber();
+  expect(await app.audited("node.approved")).toHaveLength(1);
   expect((await change({ paused: true })).paused_at).toBeNumber();
+  expect(await app.audited("node.paused")).toHaveLength(1);
   expect((await change({ paused: false })).paused_at).toBeNull();
   expect((await change({ approved: false })).approved_at).toBeNull();
   for (const action of ["node.approved", "node.paused", "node.resumed", "node.unapproved"]) {

@@ -2,6 +2,7 @@
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { LiveEvents, LiveTopic } from "../../../api/mod.ts";
+import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
@@ -39,11 +40,8 @@ export function liveRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(route, async (c) => {
     const visitor = await signedIn(c, parts);
     const lastEventId = c.req.valid("header")["last-event-id"];
-    const stream = parts.live.open({
-      visitor,
-      topics: new Set(c.req.valid("query").topics),
-      ...(lastEventId === undefined ? {} : { lastEventId }),
-    });
+    const { topics } = c.req.valid("query");
+    const stream = parts.live.open(defined({ visitor, topics: new Set(topics), lastEventId }));
     // The stream sends keep-alives; Bun's idle timer would not wait for them.
     c.env.server.timeout(c.req.raw, 0);
     return new Response(stream, {
