@@ -18,6 +18,8 @@ export interface ModelRequest {
   topP: number | null;
   topK: number | null;
   stops: string[];
+  /** The field of the caller's body that holds them. */
+  stopsParam: string;
   effort: Effort | null;
   format: AnswerFormat | null;
   user: string | null;
@@ -156,6 +158,7 @@ export function emptyRequest(): ModelRequest {
     topP: null,
     topK: null,
     stops: [],
+    stopsParam: "stop",
     effort: null,
     format: null,
     user: null,

@@ -8,7 +8,7 @@ import type { Block, Source } from "./request_schema.ts";
 /** The parts of a user's, an assistant's or a tool's blocks. `at` gives a block's path. */
 export function partsOf(blocks: readonly Block[], at: (index: number) => string): Part[] {
   return blocks.flatMap((block, i) => {
-    const read = Object.hasOwn(readers, block.type) ? readers[block.type] : undefined;
+    const read = readerOf(block.type);
     if (read === undefined) throw untranslatable(block, `${at(i)}.type`);
     return read(block, at(i));
   });
@@ -39,12 +39,17 @@ const readers: Readonly<Record<string, Reader>> = Object.freeze({
   image: imagePart,
   document: documentParts,
   search_result: searchResult,
-  // Written by Anthropic's own tools in earlier turns: a rejection would end the conversation.
   tool_reference: quoted,
-  server_tool_use: quoted,
-  web_search_tool_result: quoted,
-  web_fetch_tool_result: quoted,
+  // A summary of earlier turns.
+  compaction: ({ content }, param) => textPart(typeof content === "string" ? content : "", param),
 });
+
+function readerOf(type: string): Reader | undefined {
+  if (Object.hasOwn(readers, type)) return readers[type];
+  // Written by Anthropic's own tools in earlier turns, such as web_search_tool_result and mcp_tool_use: a
+  // rejection would end the conversation.
+  return /_tool_(?:use|result)$/.test(type) ? quoted : undefined;
+}
 
 function textPart(text: string | null | undefined, param: string): TextPart[] {
   return text ? [{ type: "text", text, param }] : [];

@@ -42,6 +42,7 @@ export function readMessagesRequest(bodyText: string): ModelRequest {
     topP: request.top_p ?? null,
     topK: request.top_k ?? null,
     stops: request.stop_sequences ?? [],
+    stopsParam: "stop_sequences",
     effort: effortOf(request),
     format: formatOf(request),
     user: request.metadata?.user_id || null,

@@ -4,6 +4,7 @@ import { idWithExtra } from "../chat/call_extra.ts";
 import { quirksOf } from "../chat/quirks.ts";
 import { type ChatBody, chatBody } from "../chat/request_writer.ts";
 import { toJsonText } from "../raw_json.ts";
+import { responsesBody } from "../responses/request_writer.ts";
 import { readMessagesRequest } from "./request_reader.ts";
 
 const hello = { role: "user", content: "hi" };
@@ -291,14 +292,14 @@ test("a field without an equivalent is a 400 that names it", () => {
     ],
     [user({ type: "tool_result", content: "x" }), "messages[0].content[0].tool_use_id"],
     [
-      user({ type: "tool_result", tool_use_id: "t", content: [{ type: "mcp_tool_result" }] }),
+      user({ type: "tool_result", tool_use_id: "t", content: [{ type: "of_tomorrow" }] }),
       "messages[0].content[0].content[0].type",
     ],
     [
       {
         messages: [hello, {
           role: "assistant",
-          content: [{ type: "mcp_tool_use", id: "s", name: "web_search", input: {} }],
+          content: [{ type: "of_tomorrow", id: "s", name: "web_search", input: {} }],
         }],
       },
       "messages[1].content[0].type",
@@ -324,6 +325,33 @@ test("blocks of Anthropic's own tools in earlier turns become text", () => {
   expect(content).toEndWith("ok");
   expect(messages[2]).toMatchObject({ role: "tool", tool_call_id: "t" });
   expect(String(messages[2]!.content)).toContain('"tool_name":"f"');
+});
+
+test("every call of Anthropic's own tools and servers, and its result, becomes text", () => {
+  const blocks = [
+    { type: "mcp_tool_use", id: "m", name: "n", server_name: "s", input: { a: 1 } },
+    { type: "mcp_tool_result", tool_use_id: "m", content: [{ type: "text", text: "r" }] },
+    {
+      type: "bash_code_execution_tool_result",
+      tool_use_id: "b",
+      content: { type: "bash_code_execution_result", stdout: "out", return_code: 0 },
+    },
+    { type: "compaction", content: "the summary" },
+  ];
+  const { messages } = chat({ messages: [hello, { role: "assistant", content: blocks }, hello] });
+  const text = String((messages as { content: unknown }[])[1]!.content);
+  for (const part of ["<mcp_tool_use>", '"text":"r"', '"stdout":"out"', "the summary"]) {
+    expect(text).toContain(part);
+  }
+});
+
+test("a server without stop sequences names the caller's own field for them", () => {
+  const body = { model: "m", max_tokens: 9, messages: [hello], stop_sequences: ["x"] };
+  const request = readMessagesRequest(JSON.stringify(body));
+  expect(() => responsesBody(request, "m", false))
+    .toThrow(
+      expect.objectContaining({ error: expect.objectContaining({ param: "stop_sequences" }) }),
+    );
 });
 
 test("arguments and schemas keep their numbers and key order", () => {

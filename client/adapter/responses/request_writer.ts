@@ -8,7 +8,7 @@ import type { Json } from "../json_object.ts";
 export function responsesBody(request: ModelRequest, model: string, stream: boolean): Json {
   const { system, temperature, topP, maxTokens, effort, user, serviceTier } = request;
   if (request.stops.length > 0) {
-    throw unsupported("stop", "This model's provider takes no stop sequences");
+    throw unsupported(request.stopsParam, "This model's provider takes no stop sequences");
   }
   const instructions = system.map(({ text }) => text).join("\n\n");
   return {
