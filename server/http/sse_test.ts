@@ -250,6 +250,17 @@ describe("a reader that stops reading", () => {
     reader.socket.destroy();
   });
 
+  test("has not been delivered what it has not taken when its answer breaks off", async () => {
+    const { reader } = await stalled();
+    const taken = [body.deliveredBytes, body.deliveredChunks];
+    body.write("data: held\n\n");
+    body.write("data: too\n\n");
+    expect(body.deliveredChunks).toBe(taken[1]! + 2);
+    body.breakOff("data: error\n\n");
+    expect([body.deliveredBytes, body.deliveredChunks]).toEqual(taken);
+    reader.socket.destroy();
+  });
+
   test("is too slow once it has taken nothing for too long", async () => {
     const { reader } = await stalled();
     await clock.pass(limits.stallMs - 1);
