@@ -19,6 +19,7 @@ beforeEach(() => {
   hub.watch({
     joined: (node) => void events.push(`joined ${nameOf(node)}`),
     left: (node) => void events.push(`left ${nameOf(node)}`),
+    barred: (node) => void events.push(`barred ${nameOf(node)}`),
     eased: (node) => void events.push(`eased ${nameOf(node)}`),
     loaded: (node, by) => void events.push(`loaded ${nameOf(node)} ${by}`),
   });
@@ -111,6 +112,11 @@ describe("a hub", () => {
     expect([held.label, events]).toEqual([null, ["eased a m"]]);
     hub.review(held);
     expect(events).toHaveLength(1);
+    standing = { label: null, hold: "draining" };
+    hub.review(held);
+    expect(events).toEqual(["eased a m", "barred a m draining"]);
+    hub.review(held);
+    expect(events).toHaveLength(2);
   });
 
   test("leaves a node alone about which nothing is decided", () => {
