@@ -47,17 +47,20 @@ export async function runProgram(
 ): Promise<number | null> {
   try {
     const found = await commandOf(program, words);
-    if ("commands" in found) return await refuse([unknownCommand(found.commands, found.rest)]);
+    if ("commands" in found) {
+      if (asksForHelp(found.rest)) return print(await listOf(found.commands, found.above));
+      return refuse([unknownCommand(found.commands, found.rest)]);
+    }
     const { named, path, rest } = found;
     const args = {
       ...named.args,
       ...common,
       ...named === program.main ? programFlags : {},
     };
+    if (asksForHelp(rest)) return await showHelp(program, named, path, args);
     const problems = problemsOf(args, rest);
     if (problems.length > 0) return refuse([...problems, "--help shows what can be given"]);
     const parsed = parseArgs(rest as string[], args) as Record<string, unknown>;
-    if (parsed.help) return await showHelp(program, named, path, args);
     if (parsed.version) return print(program.version);
     if (parsed.licenses) return print(licenses());
     return await named.run(parsed as never, env) ?? null;
@@ -83,6 +86,8 @@ async function commandOf(
 ): Promise<
   { named: Command; path: string[]; rest: readonly string[] } | {
     commands: Commands;
+    /** The words that led to them. */
+    above: string;
     rest: readonly string[];
   }
 > {
@@ -92,7 +97,9 @@ async function commandOf(
     const [word] = rest;
     const load = word === undefined || !Object.hasOwn(below, word) ? undefined : below[word];
     if (load === undefined) {
-      return path.length === 0 ? { named: main, path, rest } : { commands: below, rest };
+      return path.length === 0
+        ? { named: main, path, rest }
+        : { commands: below, above: path.map((word) => `${word} `).join(""), rest };
     }
     path.push(word!);
     const loaded = await load();
@@ -103,6 +110,11 @@ async function commandOf(
 
 function isCommand(loaded: Command | Commands): loaded is Command {
   return typeof loaded.run === "function" && "args" in loaded;
+}
+
+/** Whether help is asked for, in whatever company: who asks does not know yet what is missing. */
+function asksForHelp(words: readonly string[]): boolean {
+  return words.includes("--help") || words.includes("-h");
 }
 
 /** What is wrong with the arguments: the parser itself accepts any flag. */

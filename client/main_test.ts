@@ -61,6 +61,19 @@ test("--help names every flag, --version only the version", async () => {
   expect(await output(["--version"])).toEqual({ code: 0, out: "dev\n", err: "" });
 });
 
+test("--help answers wherever it stands, also where something else is missing or wrong", async () => {
+  const asked: [string[], string][] = [
+    [["join", "--help"], "USAGE client join"],
+    [["join", "-h", "--confg"], "USAGE client join"],
+    [["service", "--help"], "service install"],
+  ];
+  for (const [words, expected] of asked) {
+    const { code, out } = await output(words);
+    expect({ words, code, isShown: out.includes(expected) })
+      .toEqual({ words, code: 0, isShown: true });
+  }
+});
+
 test("unknown flags and stray words are refused, all at once", async () => {
   const { code, err } = await output(["--confg", "x", "-z"]);
   expect(code).toBe(2);

@@ -108,7 +108,9 @@ test("systemd: what a service manager refuses is said with its own words", async
   const run = () => Promise.resolve({ code: 1, output: "Failed to connect to bus\n" });
   const { world } = aWorld("linux", { run });
   await expect(serviceOf(spec, "install", env(), world)).rejects
-    .toThrow("systemctl daemon-reload failed: Failed to connect to bus");
+    .toThrow(
+      /^systemctl daemon-reload failed: Failed to connect to bus\n.*sudo colink-client service install --system$/,
+    );
 });
 
 test("a system-wide service needs root, and a machine without a manager is told what to do", async () => {

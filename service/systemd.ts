@@ -87,10 +87,16 @@ export class Systemd implements Manager {
   async #systemctl(spec: ServiceSpec, ...words: string[]): Promise<void> {
     const done = await this.world.run(["systemctl", ...level(spec), ...words]);
     if (done?.code === 0) return;
-    throw new ServiceError(
-      `systemctl ${words.join(" ")} failed: ${done?.output.trim() || "no systemctl here"}`,
-    );
+    const output = done?.output.trim() || "no systemctl here";
+    const cure = !spec.isSystem && /connect to .*bus/.test(output) ? `\n${noBus(spec)}` : "";
+    throw new ServiceError(`systemctl ${words.join(" ")} failed: ${output}${cure}`);
   }
+}
+
+/** After su, in a container and the like, a user has no service manager that answers. */
+function noBus({ name }: ServiceSpec): string {
+  return "This session has no systemd of its own user, as after su or in a container: sign in by " +
+    `ssh or at the machine and try again, or use the machine's: sudo ${name} service install --system`;
 }
 
 function level({ isSystem }: ServiceSpec): string[] {

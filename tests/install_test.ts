@@ -265,7 +265,7 @@ describe("nothing is installed, and the next step is named, when", () => {
   test("the gateway has no program for this machine", async () => {
     const made = await machine();
     rmSync(join(made.downloads, archive));
-    expect(await refused(made)).toContain("Cannot download GW/download/");
+    expect(await refused(made)).toContain("the gateway does not offer it. Its operator makes");
   });
 
   test("the program does not run here", async () => {

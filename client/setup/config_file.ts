@@ -5,11 +5,13 @@ import { type Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq 
 import type { ModelConfig, ProviderConfig } from "../config/config.ts";
 import { CommandError } from "./command_error.ts";
 import { writePrivate } from "./folders.ts";
+import { programName } from "./program_name.ts";
 
 /** The token lies beside config.yaml, in a file of its own. */
 const TOKEN_FILE = "token";
 
-const TEMPLATE = `# A Co-Link node. A saved change takes effect at once; "client doctor" checks it.
+const TEMPLATE =
+  `# A Co-Link node. A saved change takes effect at once; "${programName} doctor" checks it.
 
 # This machine's own token, in a file beside this one. Revoke it in the gateway's console.
 client_token_file: ${TOKEN_FILE}
@@ -21,7 +23,7 @@ server_url:
 max_parallel: 1
 
 # What this machine shares: model servers on it, and providers for which you have a key. Keys stay
-# here; \${NAME} stands for an environment variable. "client init" looks for more.
+# here; \${NAME} stands for an environment variable. "${programName} init" looks for more.
 providers: []
 `;
 

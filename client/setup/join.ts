@@ -135,11 +135,14 @@ function isPassing(error: unknown): boolean {
 async function tokenIn(file: string): Promise<string> {
   const source = file === "-" ? Bun.stdin : Bun.file(file);
   const text = await source.text().catch((error: { code?: string }) => {
-    throw new CommandError(`Cannot read ${file}: ${error.code ?? "unreadable"}`);
+    const cause = error.code === "ENOENT" ? "no such file" : error.code ?? "unreadable";
+    throw new CommandError(`Cannot read ${file}: ${cause}`);
   });
   const token = text.trim();
   if (/^client-[\x21-\x7e]+$/.test(token)) return token;
   throw new CommandError(
-    `${file} holds no node token; a node token begins with client-, and the gateway's console shows yours`,
+    `${file === "-" ? "Standard input" : file} holds ${
+      token.startsWith("sk-") ? "an API key, which calls models" : "no node token"
+    }; a node token begins with client-, and the gateway's console shows yours`,
   );
 }

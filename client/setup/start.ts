@@ -33,7 +33,12 @@ export async function startNode(
   args: StartArgs,
   env: Env,
 ): Promise<number | undefined> {
-  if (args.start === false) return 0;
+  if (args.start === false) {
+    if (args.json !== true) {
+      console.log(`Start it with ${programName}; ${programName} service install keeps it running.`);
+    }
+    return 0;
+  }
   const running = await statusOf(configPath, env);
   if (running !== null) {
     console.log("The node that runs here takes the change over by itself.");

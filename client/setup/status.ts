@@ -40,7 +40,7 @@ export const pause = command({
     await ask(instanceOf(args, env), "pause", forMs === null ? {} : { forMs }, env);
     const until = forMs === null
       ? `until: ${programName} resume`
-      : `until ${new Date(Date.now() + forMs).toLocaleString()}`;
+      : `until ${localTime(Date.now() + forMs)}`;
     console.log(`Paused ${until}. Calls that run go on.`);
     return 0;
   },
@@ -114,11 +114,16 @@ function screenOf(found: DaemonStatus, nowMs: number): string {
     ]),
     ["Models", found.models.length === 0 ? "none" : found.models.map(printable).join(", ")],
     ["Last error", lastErrorOf(found, nowMs)],
-    ["Running since", `${new Date(found.startedAt).toLocaleString()} (process ${found.pid})`],
+    ["Running since", `${localTime(found.startedAt)} (process ${found.pid})`],
     ["Configuration", configOf(found)],
     ["Version", versionOf(found)],
   ];
   return rows.map(([name, value]) => `${name.padEnd(15)}${value}`).join("\n");
+}
+
+/** As `2026-11-30 05:46:47`, which reads the same in all languages; Sweden writes it so. */
+function localTime(ms: number): string {
+  return new Date(ms).toLocaleString("sv-SE");
 }
 
 function linkOf(

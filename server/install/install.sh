@@ -18,7 +18,7 @@ Installs a Co-Link node from $GATEWAY and joins it.
 
   curl -fsSL $GATEWAY/install.sh | sh -s -- [CODE] [flags]
 
-  CODE                 the one-time code that the console shows under "Add node"
+  CODE                 the one-time code that the console shows under "Add a node"
   --system             install for all users, in /usr/local/bin (as root)
   --dir DIR            install into DIR
   --no-join            install the program only
@@ -194,9 +194,14 @@ try_program() {
 }
 
 fetch() {
-  if ! download "$GATEWAY/download/$1" "$work/$1"; then
-    fail "Cannot download $GATEWAY/download/$1. See that the gateway can be reached, that it offers this file, and that there is room on the disk of $dir; then run this again"
-  fi
+  status=0
+  download "$GATEWAY/download/$1" "$work/$1" || status=$?
+  case $status in
+    0) ;;
+    # What curl and wget end with where the gateway has answered with an error.
+    22 | 8) fail "Cannot download $GATEWAY/download/$1: the gateway does not offer it. Its operator makes the programs for nodes with \"bun run release\" and copies bin/downloads/ beside the gateway's program (docs/deployment.md, Releases); then run this again" ;;
+    *) fail "Cannot download $GATEWAY/download/$1. See that the gateway can be reached, and that there is room on the disk of $dir; then run this again" ;;
+  esac
 }
 
 download() {
