@@ -17,14 +17,14 @@ export interface ReaderOptions {
 
 /** The members of a chunk that are read; providers omit or null any of them. */
 export interface ChatChunk {
-  id?: string | null;
+  id?: string | number | null;
   choices?: (ChatChoice & { index?: number | null; delta?: ChatMessage | null })[] | null;
   usage?: ChatUsage | null;
 }
 
 /** The members of a whole completion that are read. */
 export interface ChatCompletion {
-  id?: string | null;
+  id?: string | number | null;
   choices?: (ChatChoice & { message?: ChatMessage | null })[] | null;
   usage?: ChatUsage | null;
 }
@@ -107,7 +107,11 @@ export class ChatAnswerReader {
     const choice = choices?.find(({ index }) => (index ?? 0) === 0);
     this.#usage = usage ?? choice?.usage ?? this.#usage;
     if (choice?.finish_reason) this.#end = choice;
-    const start: AnswerEvent[] = this.#hasBegun ? [] : [{ type: "start", id: id || null }];
+    const start: AnswerEvent[] = this.#hasBegun ? [] : [{
+      type: "start",
+      // A few servers number their answers.
+      id: typeof id === "string" && id !== "" ? id : null,
+    }];
     this.#hasBegun = true;
     return [...start, ...this.#message(choice?.delta ?? {})];
   }

@@ -84,6 +84,11 @@ test("a call that never gets a name is a failure, an empty one is none", () => {
   }
 });
 
+test("an answer whose id is a number begins without one", () => {
+  const reader = new ChatAnswerReader({ stops: [], customNames: new Set() });
+  expect(reader.read({ id: 7, choices: [] })).toEqual([{ type: "start", id: null }]);
+});
+
 test("a call without arguments has an empty object as arguments, unless it was cut off", () => {
   const ended = (finish_reason: string) => ({ choices: [{ delta: {}, finish_reason }] });
   const last = (finish: string) => read([calls(named(0, "a", "f", "")), ended(finish)]).at(-1);
