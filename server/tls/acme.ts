@@ -191,6 +191,13 @@ export class AcmeCertificates implements Certificates {
 
   async #order(): Promise<void> {
     const { domains, email, directoryUrl, clock, store, log } = this.#options;
+    // An authority that cannot be reached takes its time to fail: the log must not be silent until then.
+    log.info(
+      { domains, authority: directoryUrl },
+      this.#current === null
+        ? "orders a certificate; HTTPS begins once it has come"
+        : "orders the next certificate",
+    );
     // Loaded on demand: most gateways order once in two months, or never.
     const { Client, crypto: acme } = await import("acme-client");
     const known = await this.#stored<Account>("account");

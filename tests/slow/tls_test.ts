@@ -218,6 +218,10 @@ describe(noPebble === null ? "by ACME" : `by ACME (left out: ${noPebble})`, () =
       env: { ...gatewayEnvironment(dataDir), ...env },
     });
     endAfterTests(() => program.kill());
+    await program.line(
+      (line) => line.includes("HTTPS begins once it has come") ? line : undefined,
+      20_000,
+    );
     const line = await program.line(
       (line) => line.includes("cannot get a certificate") ? line : undefined,
       20_000,
