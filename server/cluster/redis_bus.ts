@@ -56,9 +56,6 @@ const SCAN_COUNT = 1000;
 /** How often the log says that something in Redis is not signed. */
 const WARN_EVERY_MS = 60_000;
 
-/** A subscription that has lost this many echoes in a row is opened anew. */
-const MAX_LOST_ECHOES = 2;
-
 /** The scripts, as commands of the Redis client. */
 interface Scripts {
   colinkBeat(...args: (string | number)[]): Promise<[string, string, string[]]>;
@@ -68,7 +65,8 @@ interface Scripts {
 export class RedisBus implements Bus {
   readonly #redis: RedisClient & Scripts;
   #subscriber: RedisClient;
-  #lostEchoes = 0;
+  /** Whether the echo of the last heartbeat has not come back yet. */
+  #isEchoMissing = false;
   readonly #keys: ReturnType<typeof keysOf>;
   readonly #opened: Promise<unknown>;
   readonly #records: SignedRecords;
@@ -225,19 +223,22 @@ export class RedisBus implements Bus {
 
   /**
    * A dead subscription looks like one without messages. Called when Redis has just answered on the
-   * other connection: an echo that is published now must arrive.
+   * other connection: an echo that is published now must arrive before the next heartbeat.
    */
   #publishEcho(): void {
-    if (this.#lostEchoes >= MAX_LOST_ECHOES) {
+    if (this.#isEchoMissing) {
       this.log.warn({}, "cluster: messages do not arrive any more, subscribing again");
-      this.#lostEchoes = 0;
+      this.#isEchoMissing = false;
       this.#subscriber.disconnect();
       this.#subscriber = this.#openSubscriber();
+      return;
     }
-    this.#lostEchoes++;
+    // A subscriber that is still connecting gets no echo.
+    if ((this.#subscriber as Redis).status !== "ready") return;
+    this.#isEchoMissing = true;
     this.#publish(this.#keys.echo, "").catch(() => {
       // Redis has gone away again.
-      this.#lostEchoes = 0;
+      this.#isEchoMissing = false;
     });
   }
 
@@ -294,7 +295,7 @@ export class RedisBus implements Bus {
       await (isCluster(subscriber)
         ? subscriber.ssubscribe(channel, echo)
         : subscriber.subscribe(channel, echo));
-      this.#lostEchoes = 0;
+      this.#isEchoMissing = false;
       this.listener.subscribed();
     } catch (cause) {
       // The connection was lost again; `ready` will fire again.
@@ -303,7 +304,7 @@ export class RedisBus implements Bus {
   }
 
   #receive(channel: string, text: string): void {
-    this.#lostEchoes = 0;
+    this.#isEchoMissing = false;
     if (channel === this.#keys.echo) return;
     try {
       const stamped = this.#read<Stamped<Message>>("message", text);
