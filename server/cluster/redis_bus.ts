@@ -56,6 +56,9 @@ const SCAN_COUNT = 1000;
 /** How often the log says that something in Redis is not signed. */
 const WARN_EVERY_MS = 60_000;
 
+/** A subscription on which an echo takes longer is dead. */
+const ECHO_WITHIN_MS = 500;
+
 /** The scripts, as commands of the Redis client. */
 interface Scripts {
   colinkBeat(...args: (string | number)[]): Promise<[string, string, string[]]>;
@@ -65,8 +68,8 @@ interface Scripts {
 export class RedisBus implements Bus {
   readonly #redis: RedisClient & Scripts;
   #subscriber: RedisClient;
-  /** Whether the echo of the last heartbeat has not come back yet. */
-  #isEchoMissing = false;
+  /** When the echo was sent that has not come back yet, in monotonic milliseconds; null: none is under way. */
+  #echoSentMs: number | null = null;
   readonly #keys: ReturnType<typeof keysOf>;
   readonly #opened: Promise<unknown>;
   readonly #records: SignedRecords;
@@ -223,22 +226,24 @@ export class RedisBus implements Bus {
 
   /**
    * A dead subscription looks like one without messages. Called when Redis has just answered on the
-   * other connection: an echo that is published now must arrive before the next heartbeat.
+   * other connection: an echo that is published now must arrive soon.
    */
   #publishEcho(): void {
-    if (this.#isEchoMissing) {
+    const nowMs = performance.now();
+    if (this.#echoSentMs !== null) {
+      if (nowMs - this.#echoSentMs < ECHO_WITHIN_MS) return;
       this.log.warn({}, "cluster: messages do not arrive any more, subscribing again");
-      this.#isEchoMissing = false;
+      this.#echoSentMs = null;
       this.#subscriber.disconnect();
       this.#subscriber = this.#openSubscriber();
       return;
     }
     // A subscriber that is still connecting gets no echo.
     if ((this.#subscriber as Redis).status !== "ready") return;
-    this.#isEchoMissing = true;
+    this.#echoSentMs = nowMs;
     this.#publish(this.#keys.echo, "").catch(() => {
       // Redis has gone away again.
-      this.#isEchoMissing = false;
+      this.#echoSentMs = null;
     });
   }
 
@@ -295,7 +300,7 @@ export class RedisBus implements Bus {
       await (isCluster(subscriber)
         ? subscriber.ssubscribe(channel, echo)
         : subscriber.subscribe(channel, echo));
-      this.#isEchoMissing = false;
+      this.#echoSentMs = null;
       this.listener.subscribed();
     } catch (cause) {
       // The connection was lost again; `ready` will fire again.
@@ -304,7 +309,7 @@ export class RedisBus implements Bus {
   }
 
   #receive(channel: string, text: string): void {
-    this.#isEchoMissing = false;
+    this.#echoSentMs = null;
     if (channel === this.#keys.echo) return;
     try {
       const stamped = this.#read<Stamped<Message>>("message", text);

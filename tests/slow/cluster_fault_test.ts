@@ -24,7 +24,6 @@ import { until, within } from "../harness/wait.ts";
 
 /** Promised times, from the end of the failure. */
 const HEALED_WITHIN_MS = 5_000;
-/** A dead subscription is replaced after about four heartbeats, and what was missed is read with the next. */
 const NODES_BACK_WITHIN_MS = 10_000;
 
 interface World {
