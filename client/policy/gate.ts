@@ -4,7 +4,14 @@ import type { OfferPolicyConfig, PolicyConfig } from "../config/policy_shape.ts"
 import { parseDuration, parseHours } from "../config/policy_units.ts";
 import { pause, type World } from "../world.ts";
 import { machineTime, nextWithin, type ToLocal } from "./calendar.ts";
-import { breachOf, probesOf, type Reading, subjects, unknownOf } from "./condition.ts";
+import {
+  breachOf,
+  conditionsOf,
+  probesOf,
+  type Reading,
+  subjects,
+  unknownOf,
+} from "./condition.ts";
 import { type CpuTime, type Machine, modelServerPids } from "./machine.ts";
 import { type KeptUsage, Usage, WHOLE_NODE } from "./usage.ts";
 
@@ -75,6 +82,8 @@ interface Door {
 
 export class Gate {
   #doors: readonly Door[] = [];
+  /** Whether any door has a condition: most nodes have no policy, and pay nothing for it with each call. */
+  #hasConditions = false;
   readonly #usage: Usage;
   readonly #toLocal: ToLocal;
   #holdMs = HOLD_MS;
@@ -129,7 +138,7 @@ export class Gate {
       if (this.#hasPauseFile) return { reason: PAUSE_FILE, untilMs: null };
       if (!this.#hasLooked) return FIRST_LOOK;
     }
-    if (!this.#hasLooked) return null;
+    if (!this.#hasLooked || !this.#hasConditions) return null;
     this.#judge();
     return this.#doors.find((door) => door.pause !== null && scopes.includes(door.scope.key))
       ?.pause ?? null;
@@ -151,6 +160,7 @@ export class Gate {
 
   /** A call begins in these scopes. */
   began(scopes: readonly string[]): void {
+    if (!this.#hasConditions) return;
     this.#usage.began(scopes);
     this.#report();
   }
@@ -158,6 +168,7 @@ export class Gate {
   /** A call in these scopes has taken so many tokens. */
   ended(scopes: readonly string[], tokens: number): void {
     this.#usage.ended(scopes, tokens);
+    if (!this.#hasConditions) return;
     this.#keep(false);
     this.#report();
   }
@@ -166,7 +177,10 @@ export class Gate {
     const all = [{ key: WHOLE_NODE, name: "the node", policy }, ...scopes];
     this.#doors = all.map((scope) => ({ scope, pause: null, flappedMs: -Infinity }));
     this.#holdMs = policy.hold === undefined ? HOLD_MS : parseDuration(policy.hold)!;
+    this.#hasConditions = all.some((scope) => conditionsOf(scope.policy).length > 0);
     this.#hasLooked = this.#probes.length === 0;
+    const limited = all.filter((scope) => scope.policy.calls_per_hour !== undefined);
+    this.#usage.limitCalls(limited.map(({ key }) => key));
   }
 
   async #lookFirst(): Promise<void> {

@@ -5,7 +5,7 @@ import { breachOf, conditionsOf, type Reading } from "./condition.ts";
 import { Gate, type GateOptions, type KeptPolicy } from "./gate.ts";
 import { FakeMachine } from "./testing/fake_machine.ts";
 import { zoneTime } from "./testing/zone_time.ts";
-import { WHOLE_NODE } from "./usage.ts";
+import { Usage, WHOLE_NODE } from "./usage.ts";
 
 const GIB = 2 ** 30;
 const utc = zoneTime("UTC");
@@ -50,6 +50,20 @@ test("without a policy the node takes calls and asks the machine nothing", async
   await owner.world.pass(10_000);
   expect(owner.reason).toBeNull();
   expect(owner.machine.asked).toEqual([]);
+});
+
+test("without a limit no call is kept, and with one none that is older than an hour", async () => {
+  const free = new Usage({ todayMs: () => 0, toLocal: utc });
+  free.began([WHOLE_NODE]);
+  expect(free.of(WHOLE_NODE).callsThisHour).toBe(0);
+  let nowMs = 0;
+  const limited = new Usage({ todayMs: () => nowMs, toLocal: utc });
+  limited.limitCalls([WHOLE_NODE]);
+  for (; nowMs < 7_200_000; nowMs += 60_000) limited.began([WHOLE_NODE]);
+  expect(limited.of(WHOLE_NODE).callsThisHour).toBe(59);
+  // The clock is set back.
+  nowMs = 3_600_000;
+  expect(limited.of(WHOLE_NODE).callsThisHour).toBeLessThan(60);
 });
 
 test("no call is taken before the machine was looked at", async () => {

@@ -18,7 +18,7 @@ export const WHOLE_NODE = "";
 export class Usage {
   #day: { date: number; endsMs: number } | null = null;
   #tokens = new Map<string, number>();
-  /** When the calls of the last hour began, in UTC milliseconds, oldest first. */
+  /** When the calls of the last hour began, in UTC milliseconds, oldest first, in scopes that limit them. */
   readonly #calls = new Map<string, number[]>();
 
   constructor(
@@ -30,14 +30,18 @@ export class Usage {
     this.#tokens = new Map(Object.entries(kept.tokens));
   }
 
+  /** The scopes whose calls are limited; those of others are not kept. */
+  limitCalls(scopes: readonly string[]): void {
+    for (const scope of [...this.#calls.keys()]) {
+      if (!scopes.includes(scope)) this.#calls.delete(scope);
+    }
+    for (const scope of scopes) this.#calls.set(scope, this.#calls.get(scope) ?? []);
+  }
+
   /** A call begins in these scopes, one inside the other. */
   began(scopes: readonly string[]): void {
     const nowMs = this.world.todayMs();
-    for (const scope of scopes) {
-      const calls = this.#recent(scope, nowMs);
-      calls.push(nowMs);
-      this.#calls.set(scope, calls);
-    }
+    for (const scope of scopes) this.#calls.get(scope)?.push(nowMs);
   }
 
   ended(scopes: readonly string[], tokens: number): void {
@@ -70,7 +74,11 @@ export class Usage {
     return this.#day = { date, endsMs: nextMidnight(nowMs, toLocal) };
   }
 
-  #recent(scope: string, nowMs: number): number[] {
-    return (this.#calls.get(scope) ?? []).filter((atMs) => atMs > nowMs - HOUR_MS && atMs <= nowMs);
+  /** The calls of the last hour. Those that a clock which was set back shows ahead are forgotten. */
+  #recent(scope: string, nowMs: number): readonly number[] {
+    const calls = this.#calls.get(scope) ?? [];
+    while (calls.length > 0 && calls[0]! <= nowMs - HOUR_MS) calls.shift();
+    while (calls.length > 0 && calls.at(-1)! > nowMs) calls.pop();
+    return calls;
   }
 }
