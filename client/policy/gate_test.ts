@@ -52,7 +52,7 @@ test("without a policy the node takes calls and asks the machine nothing", async
   expect(owner.machine.asked).toEqual([]);
 });
 
-test("without a limit no call is kept, and with one none that is older than an hour", async () => {
+test("without a limit no call is kept, and with one none that is older than an hour", () => {
   const free = new Usage({ todayMs: () => 0, toLocal: utc });
   free.began([WHOLE_NODE]);
   expect(free.of(WHOLE_NODE).callsThisHour).toBe(0);
