@@ -212,6 +212,7 @@ export class Gate {
   /** Asks the machine what the conditions need, and reports what has changed. Never rejects. */
   async #look(): Promise<void> {
     const { machine, world, hasPauseFile = () => false } = this.options;
+    const doors = this.#doors;
     const asked = new Set(this.#probes);
     const reading: Reading = { nowMs: world.todayMs(), toLocal: this.#toLocal };
     const needsOwn = asked.has("gpuMemory") || asked.has("otherCpuLoad");
@@ -235,6 +236,8 @@ export class Gate {
           reading.otherCpuLoad = this.#otherLoad(await machine.cpuTime(own));
       }
     }));
+    // Another policy asks for more than this look has seen; its own look follows.
+    if (doors !== this.#doors) return;
     this.#reading = reading;
     this.#hasPauseFile = hasPauseFile();
     this.#hasLooked = true;

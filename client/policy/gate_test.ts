@@ -135,6 +135,23 @@ describe("each condition closes the node within two seconds and opens it after t
   }
 });
 
+test("a look that began for another policy does not count for the new one", async () => {
+  const owner = await Owner.of({ idle: "1m" });
+  const slow = Promise.withResolvers<number>();
+  owner.machine.idleMs = () => slow.promise;
+  await owner.world.pass(2_000);
+  owner.machine.supply = { isOnMains: false, batteryPercent: 50 };
+  const shown = Promise.withResolvers<typeof owner.machine.supply>();
+  owner.machine.power = () => shown.promise;
+  const reconfigured = owner.gate.reconfigure({ policy: { power: "mains" }, scopes: [] });
+  slow.resolve(3_600_000);
+  await owner.world.pass(0);
+  expect(owner.reason).toBe("the node looks at the machine first");
+  shown.resolve(owner.machine.supply);
+  await reconfigured;
+  expect(owner.reason).toBe("the machine runs on battery");
+});
+
 test("a condition that flaps keeps the node closed until it has held as long as the owner says", async () => {
   const owner = await Owner.of({ power: "mains", hold: "10s" });
   for (let flip = 0; flip < 20; flip++) {

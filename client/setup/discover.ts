@@ -71,7 +71,7 @@ type Recognise = (ask: Ask) => Promise<Pick<FoundServer, "name" | "models" | "pa
 /** The JSON at a path; null: none. */
 type Ask = (path: string, body?: object) => Promise<Json | null>;
 
-// deno-lint-ignore no-explicit-any -- strangers' JSON, of which every member is checked where it is used
+// deno-lint-ignore no-explicit-any -- a model server's JSON: every member is checked where it is used
 type Json = any;
 
 /** The most telling first: most of them speak OpenAI's dialect, too. */
