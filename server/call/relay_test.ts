@@ -400,7 +400,7 @@ describe("the relay", () => {
     const { answer, done } = run({ stream: true });
     await settle();
     const [attempt] = a.received;
-    attempt!.sink.data(new Uint8Array(100));
+    attempt!.sink.data(`data: ${"x".repeat(92)}\n\n`);
     expect(attempt!.consumedBytes).toBe(100);
     answer.isStalled = true;
     attempt!.sink.data(new Uint8Array(30));

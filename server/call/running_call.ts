@@ -15,6 +15,7 @@ import { Attempt, type AttemptEnd, type AttemptTimes } from "./attempt.ts";
 import { CallRecord } from "./call_record.ts";
 import type { Calls } from "./calls.ts";
 import { GatheredAnswer, type GatherLimits } from "./gathered_answer.ts";
+import { Opening, type OpeningLimits } from "./opening.ts";
 import type { ResponseAffinity } from "./response_affinity.ts";
 
 /** Where ledger entries go. Its methods must not block. */
@@ -24,7 +25,7 @@ interface Ledger {
   recordProvisional(entry: LedgerEntry): void;
 }
 
-export interface RelayConfig extends AttemptTimes, GatherLimits {
+export interface RelayConfig extends AttemptTimes, GatherLimits, OpeningLimits {
   /** How many nodes are tried after the first. */
   maxRetries: number;
 }
@@ -62,6 +63,8 @@ export class RunningCall {
   readonly #openFailures: { lease: Lease; failure: Failure }[] = [];
   /** Of a call that does not stream. Until the caller has a part of it, another node may give it. */
   #gathered: GatheredAnswer | null = null;
+  /** Of a call that streams. Until the caller has a part of it, another node may give the answer. */
+  #opening: Opening | null = null;
 
   constructor(
     private readonly call: Call,
@@ -148,7 +151,7 @@ export class RunningCall {
       choices,
       headers,
     };
-    const sink = stream ? this.writer : this.#gather(lease.node);
+    const sink = stream ? this.#open() : this.#gather(lease.node);
     const attempt = new Attempt(lease, order, {
       clock,
       times: this.config,
@@ -163,6 +166,12 @@ export class RunningCall {
     return attempt.run(this.call);
   }
 
+  /** Begins a stream; what an attempt before has given of its opening is discarded. */
+  #open(): Opening {
+    this.#opening?.discard();
+    return this.#opening = new Opening(this.writer, this.parts.clock, this.config);
+  }
+
   /** Begins to collect an answer; what an attempt before has given of it is discarded. */
   #gather(node: Node): GatheredAnswer {
     this.#gathered?.discard();
@@ -171,8 +180,7 @@ export class RunningCall {
 
   /** Whether the caller was sent a byte of the answer: from then on nothing is retried. */
   get #hasBegun(): boolean {
-    if (!this.call.request.stream) return this.#gathered?.hasBegun ?? false;
-    return (this.#attempt?.firstPieceMs ?? null) !== null;
+    return (this.#opening ?? this.#gathered)?.hasBegun ?? false;
   }
 
   /** Reports what the attempt has shown of its node. A call that was stopped has shown nothing. */
@@ -272,6 +280,7 @@ export class RunningCall {
       this.#logUnexpected(error);
     }
     this.#gathered?.discard();
+    this.#opening?.discard();
   }
 
   #write(end: AttemptEnd): void {
@@ -279,6 +288,7 @@ export class RunningCall {
     const { scheduler, clock } = this.parts;
     switch (end.is) {
       case "finished":
+        this.#opening?.release();
         if (request.stream) this.writer.end();
         else this.#gathered?.end();
         return scheduler.measured(request, clock.monotonic() - startedMs);

@@ -150,6 +150,7 @@ export class World {
       onPenalty: ({ who }, { code }) => void this.reported.push(`${who.publicId} ${code}`),
       onRecovery: ({ who }, model) => void this.reported.push(`${who.publicId} ${model} recovered`),
     }, {
+      keepAliveMs: 5_000,
       firstTokenMs: 20_000,
       idleMs: 10_000,
       cancelGraceMs: 5_000,
