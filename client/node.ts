@@ -19,6 +19,7 @@ import { ModelWatch } from "./run/model_watch.ts";
 import { modelScope } from "./run/provider.ts";
 import { type FailedCall, Runner, type RunningCall } from "./run/runner.ts";
 import { Session, type SessionState, type SessionTarget } from "./link/session.ts";
+import { mayCome, type ShareWith } from "../protocol/mod.ts";
 import { buildFacts } from "../release/mod.ts";
 import { realWorld, type World } from "./world.ts";
 
@@ -36,6 +37,10 @@ export interface NodeStatus {
   roundTripMs: number | null;
   /** Why the node takes no calls now; null: it takes them. */
   pause: Pause | null;
+  /** Whose calls may come. */
+  shareWith: ShareWith;
+  /** Whether the gateway is too old to keep to that, so that nothing is offered to it. */
+  isWithheld: boolean;
   /** The number of calls that run now. */
   active: number;
   running: RunningCall[];
@@ -112,7 +117,13 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   const isClosed = (scopes: readonly string[]) => gate.pauseOf(scopes) !== null;
   const catalogue = new Catalogue(config, adapters, world, () => announceOffer(), isClosed);
   if (catalogue.isEmpty) throw noProvider();
-  const runner = new Runner({ catalogue, gate, maxParallel: maxParallelOf(config), world });
+  const runner = new Runner({
+    catalogue,
+    gate,
+    mayCome: (audience) => mayCome(shareWithOf(current), audience),
+    maxParallel: maxParallelOf(config),
+    world,
+  });
   let announced = announcementOf(catalogue, world.log);
   let announcedPause: Pause | null = null;
   const session = new Session({
@@ -124,6 +135,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       node_id: nodeId,
       name: nameOf(current),
       agent: `co-link/${buildFacts.version}`,
+      share_with: shareWithOf(current),
     }),
     runner,
     world,
@@ -178,7 +190,9 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       if (!isSame(termsOf(before), termsOf(next))) await gate.reconfigure(termsOf(next));
       const hasOtherProviders = !isSame(before.providers, next.providers);
       if (hasOtherProviders) await takeProviders(next);
-      if (hasOtherProviders || maxParallelOf(before) !== maxParallelOf(next)) announceOffer();
+      const isOtherOffer = maxParallelOf(before) !== maxParallelOf(next) ||
+        !isSame(shareWithOf(before), shareWithOf(next));
+      if (hasOtherProviders || isOtherOffer) announceOffer();
       if (!isSame(identityOf(before), identityOf(next))) session.move(targetOf(next));
     },
     pause: (untilMs) => gate.pauseUntil(untilMs),
@@ -194,6 +208,8 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
         connectedSince: session.connectedSince,
         roundTripMs: session.roundTripMs,
         pause: gate.pause,
+        shareWith: shareWithOf(current),
+        isWithheld: session.isWithheld,
         active: runner.active,
         running: runner.running,
         lastFailure: runner.lastFailure,
@@ -244,6 +260,10 @@ function isoTime(utcMs: number | null): string | null {
 
 function targetOf(config: NodeConfig): SessionTarget {
   return { urls: serverUrls(config), token: config.client_token };
+}
+
+function shareWithOf({ share_with = "everyone" }: NodeConfig): ShareWith {
+  return share_with;
 }
 
 function nameOf({ name }: NodeConfig): string {

@@ -20,6 +20,7 @@ import {
 import { nestsDeeperThan } from "./json_text.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
 import { capabilitiesProblem, registerProblem } from "./register.ts";
+import { shareWithProblems } from "./share_with.ts";
 
 /** The payload of each type whose payload is JSON. */
 interface JsonPayloads {
@@ -257,7 +258,8 @@ type Fields = Record<string, unknown>;
 
 /** For each type, what is wrong with its data; null: nothing. */
 const problems: Record<JsonType, (data: Fields) => string | null> = {
-  register: (data) => registerProblem(data) ?? capabilitiesProblem(data.capabilities),
+  register: (data) =>
+    registerProblem(data) ?? capabilitiesProblem(data.capabilities) ?? shareProblem(data),
   status: statusProblem,
   welcome: (data) =>
     isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms) &&
@@ -289,7 +291,13 @@ function statusProblem(data: Fields): string | null {
     return "resumes_in_ms must be a count of milliseconds";
   }
   return registerProblem({ max_parallel: 1, models: [], ...data }) ??
-    capabilitiesProblem(data.capabilities);
+    capabilitiesProblem(data.capabilities) ?? shareProblem(data);
+}
+
+function shareProblem({ share_with: shareWith }: Fields): string | null {
+  const [problem] = shareWith === undefined ? [] : shareWithProblems(shareWith);
+  if (problem === undefined) return null;
+  return `share_with${problem.index === null ? "" : `[${problem.index}]`} ${problem.message}`;
 }
 
 function finishProblem(data: Fields): string | null {
@@ -308,6 +316,7 @@ function callProblem(data: Fields, bytesHere: number): string | null {
   }
   if (typeof data.stream !== "boolean") return "stream is no flag";
   if (data.headers !== undefined && !isHeaders(data.headers)) return "headers are wrong";
+  if (data.audience !== undefined && typeof data.audience !== "string") return "audience is wrong";
   return isCount(data.body_bytes) && data.body_bytes >= bytesHere ? null : "body_bytes is wrong";
 }
 

@@ -13,6 +13,7 @@
  */
 
 import type { FailureKind, RegisterData, UpstreamErrorData } from "./frame.ts";
+import type { ShareWith } from "./share_with.ts";
 
 /** The WebSocket subprotocol that negotiates v2. */
 export const SUBPROTOCOL_V2 = "colink.v2";
@@ -86,12 +87,16 @@ export interface ModelCapabilities {
 export interface Hello {
   /** The versions of the wire that the gateway speaks. */
   versions: number[];
+  /** Whether the gateway keeps to a node's `share_with`. Absent: it does not, and would send calls of everyone. */
+  takes_share_with?: boolean;
 }
 
 /** The REGISTER of v1, with the capabilities of models. */
 export interface RegisterV2 extends RegisterData {
   node_id: string;
   capabilities?: Record<string, ModelCapabilities>;
+  /** Whose calls may come. Absent: everyone's. */
+  share_with?: ShareWith;
 }
 
 /** The gateway's answer to a REGISTER. */
@@ -115,6 +120,7 @@ export interface Status {
   max_parallel?: number;
   models?: string[];
   capabilities?: Record<string, ModelCapabilities>;
+  share_with?: ShareWith;
   /** `draining`: no new calls; running ones end. `paused`: no new calls until `serving`. */
   state?: "serving" | "draining" | "paused";
   /** Why, for people. */
@@ -143,6 +149,11 @@ export interface CallHead {
   body_bytes: number;
   /** Whether the caller did not ask for usage: the node asks its upstream and removes it from STREAM. */
   hide_usage: boolean;
+  /**
+   * Why the call may come to a node that is not for everyone: `owner`, or the name in the node's
+   * `share_with` that the caller comes under. The node refuses a call without one, or with another.
+   */
+  audience?: string;
 }
 
 /** Status and headers of the upstream's answer, before its body. */

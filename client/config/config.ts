@@ -7,6 +7,7 @@ import { noProviders, problemsOf, type ShapeProblem } from "./shape.ts";
 import type { ProviderOptions } from "../adapter/provider_options.ts";
 import type { ProviderType } from "../adapter/provider_types.ts";
 import type { EndpointName } from "../../protocol/endpoint.ts";
+import type { ShareWith } from "../../protocol/mod.ts";
 import type { OfferPolicyConfig, PolicyConfig } from "./policy_shape.ts";
 
 /** One model that a provider runs. */
@@ -58,6 +59,8 @@ export interface NodeConfig {
   name?: string | undefined;
   /** The terms on which the machine is lent. Default: always. */
   policy?: PolicyConfig | undefined;
+  /** Whose calls may come. Default: everyone's. */
+  share_with?: ShareWith | undefined;
   /** Whether to look once a day for a newer program at the gateway. Default: yes. */
   check_updates?: boolean | undefined;
   /** Certificate authorities (PEM) that are trusted besides the system's: for the link and for providers. */

@@ -5,6 +5,8 @@ import {
   isVisibleName,
   MAX_MODELS_PER_NODE,
   MAX_PARALLEL_LIMIT,
+  type ShareWith,
+  shareWithProblems,
   VISIBLE_NAME_RULE,
 } from "../../protocol/mod.ts";
 import { everyEndpoint } from "../../protocol/endpoint.ts";
@@ -71,6 +73,12 @@ const serverUrl = z.string().refine(hasNoCredentials, {
 
 const MAX_SERVER_URLS = 100;
 
+const shareWithShape = z.custom<ShareWith>().superRefine((value, context) => {
+  for (const { index, message } of shareWithProblems(value)) {
+    context.addIssue({ code: "custom", message, path: index === null ? [] : [index] });
+  }
+});
+
 const shape = z.strictObject({
   client_token: z.string().min(1, { error: "must not be empty" })
     .refine((token) => token !== PLACEHOLDER_TOKEN, {
@@ -92,6 +100,7 @@ const shape = z.strictObject({
     .refine((name) => name === "" || isVisibleName(name), { error: `must be ${VISIBLE_NAME_RULE}` })
     .optional(),
   policy: policyShape.optional(),
+  share_with: shareWithShape.optional(),
   check_updates: z.boolean().optional(),
   ca_file: z.string().optional(),
   client_cert_file: z.string().optional(),

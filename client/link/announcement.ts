@@ -14,7 +14,7 @@ export interface Announcement {
 }
 
 /** The rest of the frame is left for its other fields. */
-const MAX_BYTES = MAX_CONTROL_BYTES - 4 * 1024;
+const MAX_BYTES = MAX_CONTROL_BYTES - 24 * 1024;
 
 /** The first models for which there is room, in their order. */
 export function announce(all: Readonly<Record<string, ModelCapabilities>>): Announcement {

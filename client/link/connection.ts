@@ -63,6 +63,8 @@ export class Connection implements FrameSink {
   readonly #socket: ClientSocket;
   readonly #watchdog: Watchdog;
   #session: WireSession = new WireSessionV1(this);
+  /** Whether the gateway has said that it keeps to `share_with`. */
+  #takesShareWith = false;
   #malformedInARow = 0;
   /** Calls that have come since the gateway has stopped reading. */
   #unreadCalls = 0;
@@ -108,7 +110,13 @@ export class Connection implements FrameSink {
 
   /** Tells the gateway what the node offers now. Before REGISTER, which says it, nothing is sent. */
   announceOffer(): void {
-    if (this.#stage === "registered") this.#session.announceOffer(this.options.register());
+    if (this.#stage === "registered") this.#session.announceOffer(this.#offer());
+  }
+
+  /** Whether nothing is offered, because the gateway would send calls of everyone to a node that is not for everyone. */
+  get isWithheld(): boolean {
+    const { share_with = "everyone" } = this.options.register();
+    return this.#stage === "registered" && !this.#takesShareWith && share_with !== "everyone";
   }
 
   drained(signal: AbortSignal): Promise<void> | null {
@@ -183,10 +191,20 @@ export class Connection implements FrameSink {
 
   #register(): void {
     this.#enter("registered");
-    this.#session.register(this.options.register());
+    this.#session.register(this.#offer());
     this.options.onRegistered();
     // Its answer shows at once how far away the gateway is.
     if (this.#socket.ping) this.#probe();
+  }
+
+  #offer(): RegisterV2 {
+    const offer = this.options.register();
+    if (!this.isWithheld) return offer;
+    this.options.world.log.warn(
+      { share_with: offer.share_with },
+      "this gateway is too old to honour share_with: no model is offered to it until it is updated",
+    );
+    return { ...offer, models: [], capabilities: {} };
   }
 
   #handle(event: WireEvent): void {
@@ -210,6 +228,7 @@ export class Connection implements FrameSink {
         this.#leaving.resolve(event);
         return world.log.info({}, `the gateway is leaving: ${printable(event.reason)}`);
       case "hello":
+        this.#takesShareWith = event.takesShareWith;
         return this.#register();
       case "malformed":
         world.log.debug({ reason: event.reason }, "ignored a malformed frame");

@@ -4,6 +4,7 @@ import {
   encodeCallV2,
   encodeCancel,
   encodeJson,
+  type ShareWith,
   SUBPROTOCOL_V2,
 } from "../../protocol/mod.ts";
 import type { Adapter } from "../adapter/adapter.ts";
@@ -22,7 +23,17 @@ const silentAdapter: Adapter = {
   },
 };
 
-function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string, opens = true } = {}) {
+interface DialOptions {
+  asksForV2?: boolean;
+  agreesTo?: string;
+  opens?: boolean;
+  shareWith?: ShareWith;
+}
+
+function dial(
+  { asksForV2 = true, agreesTo = SUBPROTOCOL_V2, opens = true, shareWith = "everyone" }:
+    DialOptions = {},
+) {
   const world = new FakeWorld();
   let registered = 0;
   const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter: silentAdapter };
@@ -30,7 +41,7 @@ function dial({ asksForV2 = true, agreesTo = SUBPROTOCOL_V2 as string, opens = t
   const connection = new Connection({
     url: new URL("ws://gateway.example/ws"),
     token: "client-1",
-    register: () => ({ max_parallel: 2, models: ["m"], node_id: "n1" }),
+    register: () => ({ max_parallel: 2, models: ["m"], node_id: "n1", share_with: shareWith }),
     runner,
     world,
     asksForV2,
@@ -359,5 +370,35 @@ describe("a link that takes no more", () => {
     socket.emit("close", { code: 1006, reason: "" });
     await world.pass(20);
     await lost;
+  });
+});
+
+describe("a gateway that is too old to keep to share_with", () => {
+  test("is offered nothing in v2, and the log says why", () => {
+    const { world, socket, connection } = dial({ shareWith: ["group:lab"] });
+    socket.receive(hello);
+    expect(socket.data[0]).toMatchObject({ models: [], share_with: ["group:lab"] });
+    expect(connection.isWithheld).toBe(true);
+    expect(world.logged.join()).toContain("too old to honour share_with");
+  });
+
+  test("is offered nothing in v1", () => {
+    const { socket, connection } = dial({ agreesTo: "", shareWith: "me" });
+    expect(socket.data[0]).toEqual({ max_parallel: 2, models: [], node_id: "n1" });
+    expect(connection.isWithheld).toBe(true);
+  });
+
+  test("is offered everything by a node for everyone", () => {
+    const { socket, connection } = dial();
+    socket.receive(hello);
+    expect(socket.data[0]).toMatchObject({ models: ["m"] });
+    expect(connection.isWithheld).toBe(false);
+  });
+
+  test("differs from one that says in HELLO that it keeps to it", () => {
+    const { socket, connection } = dial({ shareWith: ["group:lab"] });
+    socket.receive(encodeJson("hello", 0, { versions: [1, 2], takes_share_with: true }));
+    expect(socket.data[0]).toMatchObject({ models: ["m"], share_with: ["group:lab"] });
+    expect(connection.isWithheld).toBe(false);
   });
 });

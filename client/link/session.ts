@@ -65,6 +65,11 @@ export class Session {
     return this.#connection?.roundTripMs ?? null;
   }
 
+  /** Whether nothing is offered to the gateway, which is too old to keep to `share_with`. */
+  get isWithheld(): boolean {
+    return this.#connection?.isWithheld ?? false;
+  }
+
   get state(): SessionState {
     return this.#state;
   }

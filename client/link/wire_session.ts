@@ -13,7 +13,7 @@ import type { Call, Reply } from "../run/runner.ts";
 /** What a message from the gateway means for the node. */
 export type WireEvent =
   /** The gateway has shown that it speaks this version. */
-  | { kind: "hello" }
+  | { kind: "hello"; takesShareWith: boolean }
   | { kind: "call"; call: Call; reply: Reply }
   /** A call that was answered with an error before it began. */
   | { kind: "refused" }

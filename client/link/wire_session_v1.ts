@@ -28,9 +28,9 @@ export class WireSessionV1 implements WireSession {
 
   constructor(private readonly frames: FrameSink) {}
 
-  /** v1 cannot say what a model can do: every model chats. */
+  /** v1 cannot say what a model can do, nor whose calls may come: every model chats. */
   register(data: RegisterV2): void {
-    const { capabilities: _, ...known } = data;
+    const { capabilities: _, share_with: _shareWith, ...known } = data;
     this.#offer = offerOf(data);
     this.frames.send(encodeRegister({ ...known, models: chatModels(data) }));
   }

@@ -58,8 +58,9 @@ export class WireSessionV2 implements WireSession {
     this.frames.send(encodeJson("register", 0, data));
   }
 
-  announceOffer({ models, capabilities = {}, max_parallel }: RegisterV2): void {
-    this.announceStatus({ models, capabilities, max_parallel });
+  announceOffer({ models, capabilities = {}, max_parallel, share_with }: RegisterV2): void {
+    const sharing = share_with === undefined ? {} : { share_with };
+    this.announceStatus({ models, capabilities, max_parallel, ...sharing });
   }
 
   read(message: string | Uint8Array): WireEvent {
@@ -81,7 +82,7 @@ export class WireSessionV2 implements WireSession {
   #handle(frame: FrameV2): WireEvent {
     switch (frame.type) {
       case "hello":
-        return { kind: "hello" };
+        return { kind: "hello", takesShareWith: frame.data.takes_share_with === true };
       case "welcome":
         return this.#welcome(frame.data);
       case "call":
@@ -163,7 +164,8 @@ export class WireSessionV2 implements WireSession {
   }
 
   #startCall(stream: number, head: KnownCallHead, bytes: Uint8Array): WireEvent {
-    const { id, endpoint, headers = {}, model, stream: isStream, hide_usage: hidesUsage } = head;
+    const { id, endpoint, headers = {}, model, stream: isStream, audience } = head;
+    const { hide_usage: hidesUsage } = head;
     const body = readBody(bytes);
     if ("code" in body) return this.#refuse(stream, body);
     const text = decoder.decode(body.bytes);
@@ -172,7 +174,7 @@ export class WireSessionV2 implements WireSession {
       this.#replies.delete(stream);
     });
     this.#replies.set(stream, reply);
-    const call = { id, endpoint, headers, model, bodyText, stream: isStream, hidesUsage };
+    const call = { id, endpoint, headers, model, bodyText, stream: isStream, hidesUsage, audience };
     return { kind: "call", call, reply };
   }
 

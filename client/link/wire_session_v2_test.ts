@@ -71,7 +71,10 @@ const never = new AbortController().signal;
 describe("the beginning of wire v2", () => {
   test("HELLO is followed by REGISTER", () => {
     const { session, line } = new Wire();
-    expect(session.read(encodeJson("hello", 0, { versions: [1, 2] }))).toEqual({ kind: "hello" });
+    expect(session.read(encodeJson("hello", 0, { versions: [1, 2] }))).toEqual({
+      kind: "hello",
+      takesShareWith: false,
+    });
     const data = { max_parallel: 2, models: ["pro"], node_id: "n1", name: "studio", agent: "a/1" };
     session.register(data);
     expect(line.frames()).toEqual([{ type: "register", stream: 0, data }]);

@@ -23,6 +23,8 @@ export interface Call {
   stream: boolean;
   /** Whether the gateway requested usage that the caller did not. */
   hidesUsage: boolean;
+  /** What of the node's `share_with` the gateway says that it comes under. */
+  audience?: string | undefined;
 }
 
 /** A call's way back to the gateway, in whatever version of the wire the link speaks. */
@@ -62,6 +64,8 @@ export interface RunnerOptions {
   catalogue: Pick<Catalogue, "get" | "confirmMissing">;
   /** Holds calls to the owner's policy. Default: there is none. */
   gate?: Pick<Gate, "pauseOf" | "began" | "ended">;
+  /** Whether a call with this audience may come to the node at all. Default: every call may. */
+  mayCome?: (audience: string | undefined) => boolean;
   maxParallel: number;
   world: Pick<World, "after" | "nowMs" | "todayMs" | "log">;
 }
@@ -155,6 +159,10 @@ export class Runner {
     const pause = this.#gate.pauseOf([WHOLE_NODE]);
     if (this.#runs.has(call.id)) {
       world.log.warn({ request_id: call.id }, "ignored a call that is running already");
+    } else if (this.options.mayCome?.(call.audience) === false) {
+      // The gateway may have sent it before it read that the owner lends to fewer.
+      world.log.warn({ request_id: call.id }, "refused a call that share_with does not let in");
+      reply.busy("this node is not shared with the call's audience");
     } else if (this.#isDraining) {
       reply.busy("this node is draining");
     } else if (this.#runs.size >= maxParallel) {

@@ -68,13 +68,20 @@ interface StartOptions {
   offers?: number;
   endpoints?: readonly Endpoint[];
   gate?: RunnerOptions["gate"];
+  mayCome?: RunnerOptions["mayCome"];
   /** Of each offer. */
   scopes?: readonly (readonly string[])[];
 }
 
 function start(
-  { maxParallel = 2, offers = 1, endpoints = DEFAULT_ENDPOINTS, gate = openGate, scopes = [] }:
-    StartOptions = {},
+  {
+    maxParallel = 2,
+    offers = 1,
+    endpoints = DEFAULT_ENDPOINTS,
+    gate = openGate,
+    scopes = [],
+    mayCome = () => true,
+  }: StartOptions = {},
 ) {
   const world = new FakeWorld();
   const logged: object[] = [];
@@ -93,6 +100,7 @@ function start(
   }));
   const runner = new Runner({
     gate,
+    mayCome,
     catalogue: fixedCatalogue({ m: offered }, ({ local }) => missing.has(local)),
     maxParallel,
     world,
@@ -117,6 +125,22 @@ const call: Call = {
 };
 
 const chunk = (content: string) => JSON.stringify({ choices: [{ delta: { content } }] });
+
+describe("a node that is not for everyone", () => {
+  test("runs no call whose audience it does not name, whatever gateway sends it, and is not at fault", async () => {
+    const { take, upstream, runner, logged } = start({
+      mayCome: (audience) => audience === "group:lab",
+    });
+    const refusal = ["busy this node is not shared with the call's audience"];
+    expect(take("req-1").said).toEqual(refusal);
+    expect(take("req-2", { audience: "group:other" }).said).toEqual(refusal);
+    expect(logged).toMatchObject([{ level: "warn", request_id: "req-1" }, { level: "warn" }]);
+    expect(runner.active).toBe(0);
+    take("req-3", { audience: "group:lab" });
+    await settled();
+    expect(upstream().call.id).toBe("req-3");
+  });
+});
 
 describe("a call", () => {
   test("reaches the adapter under the provider's name for the model, with all else as it came", async () => {

@@ -5,7 +5,7 @@ import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
+import { decodeV2, SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
 import { buildFacts } from "../../release/mod.ts";
 import {
   type Check,
@@ -37,6 +37,8 @@ import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
 
 const WITHIN_MS = 10_000;
+/** A gateway that speaks v2 says so at once. */
+const HELLO_WITHIN_MS = 3_000;
 const MIN_FREE_BYTES = 100 * 1024 * 1024;
 /** Tokens and certificates do not depend on the clock to the second. */
 const MAX_SKEW_MS = 60_000;
@@ -96,6 +98,10 @@ function checksOf(path: string, config: NodeConfig, as: string | undefined, env:
     { name: "gateway", run: () => gatewayOf(url) },
     { name: "clock", run: () => clock(url) },
     { name: "WebSocket and token", run: () => link(url, config.client_token) },
+    ...config.share_with === undefined || config.share_with === "everyone" ? [] : [{
+      name: "share_with",
+      run: () => sharing(url, config.client_token),
+    }],
     { name: "approval", run: () => approval(url, config, path, as, env) },
     ...config.providers.map((provider, i): Check => ({
       name: `providers[${i}] ${provider.type}`,
@@ -304,6 +310,32 @@ function link(url: URL, token: string): Promise<Finding> {
       /token/.test(reason) ? `join again: ${programName} join GATEWAY` : "see the lines above",
     ));
   });
+  return promise;
+}
+
+/** A gateway says in HELLO, before anything is registered, whether it keeps to `share_with`. */
+function sharing(url: URL, token: string): Promise<Finding> {
+  const { promise, resolve } = Promise.withResolvers<Finding>();
+  const socket = realWorld.connect(url.href, { "Client-Token": token }, [SUBPROTOCOL_V2]);
+  const end = (finding: Finding) => {
+    cancel();
+    resolve(finding);
+    socket.close(1000);
+  };
+  const tooOld = () =>
+    end(warning(
+      "this gateway is too old to honour share_with: the node offers it nothing",
+      "ask who runs the gateway to update it, or set share_with: everyone",
+    ));
+  const cancel = realWorld.after(HELLO_WITHIN_MS, tooOld);
+  socket.addEventListener("message", (event) => {
+    const { data } = event as { data: string | ArrayBuffer };
+    const decoded = typeof data === "string" ? null : decodeV2(new Uint8Array(data));
+    if (decoded?.kind !== "frame" || decoded.frame.type !== "hello") return tooOld();
+    if (decoded.frame.data.takes_share_with !== true) return tooOld();
+    end(ok("the gateway sends only the calls that share_with lets in"));
+  });
+  socket.addEventListener("error", () => end(skipped("the gateway cannot be reached")));
   return promise;
 }
 

@@ -113,6 +113,7 @@ function screenOf(found: DaemonStatus, nowMs: number): string {
       }`,
     ]),
     ["Models", found.models.length === 0 ? "none" : found.models.map(printable).join(", ")],
+    ["Shared with", sharingOf(found)],
     ["Last error", lastErrorOf(found, nowMs)],
     ["Running since", `${localTime(found.startedAt)} (process ${found.pid})`],
     ["Configuration", configOf(found)],
@@ -136,6 +137,11 @@ function linkOf(
   const { reason, untilMs } = pause;
   const rest = untilMs === null ? "" : `, for ${lengthOf(untilMs - nowMs)} more`;
   return `connected${since}, takes no calls: ${reason}${rest}`;
+}
+
+function sharingOf({ shareWith, isWithheld }: DaemonStatus): string {
+  const names = typeof shareWith === "string" ? shareWith : shareWith.map(printable).join(", ");
+  return isWithheld ? `${names}; the gateway is too old for that, and is offered nothing` : names;
 }
 
 function lastErrorOf({ lastFailure }: DaemonStatus, nowMs: number): string {

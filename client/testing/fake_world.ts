@@ -77,6 +77,8 @@ export class FakeSocket implements ClientSocket {
   protocol = "";
   /** Every frame, as its wire and its type: `v1 REGISTER`, `v2 register`. */
   readonly sent: string[] = [];
+  /** The data of every frame that has some. */
+  readonly data: unknown[] = [];
   /** How the node closed it. */
   closed: { code: number; reason: string } | null = null;
   isTerminated = false;
@@ -98,6 +100,7 @@ export class FakeSocket implements ClientSocket {
   send(message: string | Uint8Array<ArrayBuffer>): void {
     const decoded = typeof message === "string" ? decode(message) : decodeV2(message);
     if (decoded.kind !== "frame") throw new Error(`Sent ${decoded.kind}`);
+    if ("data" in decoded.frame) this.data.push(decoded.frame.data);
     this.sent.push(`${typeof message === "string" ? "v1" : "v2"} ${decoded.frame.type}`);
   }
 
