@@ -1,7 +1,7 @@
 /** The documentation says what the program does: settings, errors, frames, commands, links, both languages. */
 
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../client/config/config.ts";
 import { closeError, dialError } from "../client/link/link_error.ts";
@@ -20,6 +20,7 @@ import {
 
 const english = readMarkdown("README.md");
 const chinese = readMarkdown("README.zh-CN.md");
+const api = readMarkdown("docs/api.md");
 const configuration = readMarkdown("docs/configuration.md");
 const errors = readMarkdown("docs/errors.md");
 const wire = readMarkdown("docs/wire.md");
@@ -132,10 +133,10 @@ function firstCells({ path, tables }: Markdown, ...heads: string[]): string[] {
   return table.slice(1).map(([cell = ""]) => cell.replaceAll("`", ""));
 }
 
-test("the error codes in the READMEs exist", () => {
+test("the error codes in the pages on troubleshooting exist", () => {
   const codes = Object.keys(errorKinds);
-  for (const readme of [english, chinese]) {
-    const shown = firstCells(readme, "code");
+  for (const path of ["docs/troubleshooting.md", "docs/troubleshooting.zh.md"]) {
+    const shown = firstCells(readMarkdown(path), "code");
     expect(shown.length).toBeGreaterThan(5);
     expect(shown.filter((one) => !codes.includes(one))).toEqual([]);
   }
@@ -169,21 +170,38 @@ test("what a client says when it cannot connect is told in its own words", () =>
   }
 });
 
-test("both READMEs have the same sections", () => {
-  expect(chinese.headings.map(({ level }) => level)).toEqual(
-    english.headings.map(({ level }) => level),
-  );
-});
+/** Pages whose translation says all that they say; other translations are shorter. */
+const translated = [
+  [english, chinese],
+  ...["api", "architecture", "troubleshooting"].map((name) =>
+    [`docs/${name}.md`, `docs/${name}.zh.md`].map(readMarkdown)
+  ),
+] as [Markdown, Markdown][];
 
-test("both READMEs have the same code, but for comments and pictures", () => {
-  const codeOf = ({ fences }: Markdown) =>
-    fences.map((fence) => fence.language === "text" ? "a picture" : withoutComments(fence));
-  expect(codeOf(chinese)).toEqual(codeOf(english));
-});
+for (const [inEnglish, inChinese] of translated) {
+  test(`${inEnglish.path} and its translation have the same sections`, () => {
+    expect(inChinese.headings.map(({ level }) => level)).toEqual(
+      inEnglish.headings.map(({ level }) => level),
+    );
+  });
 
-test("both READMEs name the same commands, paths, settings and codes", () => {
-  const names = ({ inlineCode }: Markdown) => [...new Set(inlineCode)].sort();
-  expect(names(chinese)).toEqual(names(english));
+  test(`${inEnglish.path} and its translation have the same code, but for comments and pictures`, () => {
+    const codeOf = ({ fences }: Markdown) =>
+      fences.map((fence) => fence.language === "text" ? "a picture" : withoutComments(fence));
+    expect(codeOf(inChinese)).toEqual(codeOf(inEnglish));
+  });
+
+  test(`${inEnglish.path} and its translation name the same commands, paths, settings and codes`, () => {
+    const names = ({ inlineCode }: Markdown) => [...new Set(inlineCode)].sort();
+    expect(names(inChinese)).toEqual(names(inEnglish));
+  });
+}
+
+test("each README has at most 12 KiB, so that it is read", () => {
+  for (const { path } of [english, chinese]) {
+    const { size } = statSync(at(path));
+    expect(`${path}: ${size} bytes, ${size <= 12 * 1024}`).toEndWith("true");
+  }
 });
 
 const { scripts } = JSON.parse(readFileSync(at("package.json"), "utf8")) as {
@@ -199,10 +217,10 @@ test("every task that the documentation runs exists", () => {
   expect(run.filter(({ name }) => !Object.hasOwn(scripts, name))).toEqual([]);
 });
 
-test("the READMEs list every task, and no other", () => {
-  for (const readme of [english, chinese]) {
-    expect(firstCells(readme, "task", "任务").sort()).toEqual(Object.keys(scripts).sort());
-  }
+test("CONTRIBUTING.md lists every task, and no other", () => {
+  expect(firstCells(readMarkdown("CONTRIBUTING.md"), "task").sort()).toEqual(
+    Object.keys(scripts).sort(),
+  );
 });
 
 test("every relative link leads to a file, and to a heading in it", () => {
@@ -250,7 +268,7 @@ test("the configurations that are shown are accepted, once they hold a token", (
 
 test("the snippets that are run elsewhere can be found", () => {
   for (const language of ["python", "javascript"]) {
-    for (const page of [english, wire]) expect(fenceOf(page, language)).not.toBe("");
+    for (const page of [api, wire]) expect(fenceOf(page, language)).not.toBe("");
   }
 });
 

@@ -1,4 +1,4 @@
-/** The programs in the README run as they stand there, against a real gateway and node. */
+/** The programs in the README and in docs/api.md run as they stand there, against a real gateway and node. */
 
 import { beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -15,6 +15,7 @@ import { findPython } from "./harness/python.ts";
 import { startUpstream } from "./harness/upstream.ts";
 
 const readme = readMarkdown("README.md");
+const api = readMarkdown("docs/api.md");
 const SAID = "Say hello in five words.";
 /** The whole answer, then the streamed one. */
 const BOTH = `${SAID}\n${SAID}`;
@@ -54,7 +55,7 @@ async function runSnippet(interpreter: string, file: string, snippet: string): P
 }
 
 test("the JavaScript snippet prints the answer whole, then as a stream", async () => {
-  const output = await runSnippet(process.execPath, "call.mjs", fenceOf(readme, "javascript"));
+  const output = await runSnippet(process.execPath, "call.mjs", fenceOf(api, "javascript"));
   expect(output).toBe(BOTH);
 });
 
@@ -62,7 +63,8 @@ const { python, missing: noPython } = await findPython("openai");
 test.skipIf(noPython !== null)(
   `the Python snippet prints the same${noPython === null ? "" : ` (not run: ${noPython})`}`,
   async () => {
-    expect(await runSnippet(python, "call.py", fenceOf(readme, "python"))).toBe(BOTH);
+    expect(await runSnippet(python, "call.py", fenceOf(api, "python"))).toBe(BOTH);
+    expect(await runSnippet(python, "stream.py", fenceOf(readme, "python"))).toBe(SAID);
   },
 );
 
@@ -72,7 +74,7 @@ test.skipIf(noCurl !== null)(
     noCurl === null ? "" : ` (not run: ${noCurl})`
   }`,
   async () => {
-    const lines = readme.fences.find(({ text }) => text.includes("curl -N"))?.text ?? "";
+    const lines = api.fences.find(({ text }) => text.includes("curl -N"))?.text ?? "";
     const output = await runSnippet("sh", "call.sh", lines);
     expect(output).toContain(`"object":"chat.completion"`);
     expect(output).toContain(SAID);
@@ -82,7 +84,7 @@ test.skipIf(noCurl !== null)(
 );
 
 /** Method and path of each row of the API table. */
-const routes = readme.rows
+const routes = api.rows
   .filter(([method]) => method === "GET" || method === "POST")
   .map(([method = "", path = ""]) => ({ method, path: path.replaceAll("`", "") }));
 
@@ -100,7 +102,7 @@ test("every path of the API table answers to its method", async () => {
   }
 });
 
-test("the tables of the README and docs/console-api.md name every path that /api documents of itself", async () => {
+test("the tables of docs/api.md and docs/console-api.md name every path that /api documents of itself", async () => {
   const document = await fetch(`${gateway.url}/api/openapi.json`);
   const { paths } = await document.json() as { paths: Record<string, object> };
   const more = readMarkdown("docs/console-api.md").rows.map(([, path = ""]) => path.slice(1, -1));
