@@ -72,6 +72,10 @@ export type ErrorCode =
   | "answer_too_large"
   | "caller_gone"
   | "caller_too_slow"
+  | "call_cancelled"
+  | "idempotency_key_reused"
+  | "too_many_idempotency_keys"
+  | "replay_gone"
   | "internal_error";
 
 export const FieldFault = z.enum([

@@ -12,6 +12,7 @@ import type { Log } from "./base/log.ts";
 import { buildFacts } from "../release/mod.ts";
 import { Calls } from "./call/calls.ts";
 import { Relay } from "./call/relay.ts";
+import { SharedAnswers } from "./call/shared_answers.ts";
 import { ResponseAffinity } from "./call/response_affinity.ts";
 import type { Cluster, ClusterParts } from "./cluster/cluster.ts";
 import { gauges } from "./gauges.ts";
@@ -139,6 +140,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     config,
   );
   const calls = new Calls();
+  const sharedAnswers = new SharedAnswers(clock, config, budgets);
   const { limiter } = limits;
   const measured = { hub, calls, scheduler, store, limiter, ledger, cluster };
   const metrics = new Metrics(gauges(measured), budgets);
@@ -200,6 +202,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     calls,
     responseAffinity,
     relay,
+    sharedAnswers,
     metrics,
     sendQueues: new SendQueues(),
     refusals: new RefusalLimit({ limiter: limits.limiter, clock, config, budgets }),

@@ -41,8 +41,8 @@ export interface AnswerWriter extends AnswerSink {
   hold(bytes: number): AnswerRoom;
   /** Writes the complete JSON answer of a call that does not stream. */
   whole(body: string | Uint8Array): void;
-  /** Ends an answer that was given by `data` and is complete. */
-  end(): void;
+  /** Ends an answer that was given by `data` and is complete. `isMarked`: its pieces hold the mark of its end already. */
+  end(isMarked?: boolean): void;
   /** Writes the upstream's rejection of the request. */
   reject(rejection: UpstreamRejection): void;
   /** Writes an error instead of the answer, or of its rest. */

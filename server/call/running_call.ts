@@ -76,7 +76,7 @@ export class RunningCall {
   }
 
   /** Never rejects. */
-  async run(): Promise<void> {
+  async run(): Promise<LedgerEntry> {
     const { calls } = this.parts;
     calls.add(this.call);
     try {
@@ -85,7 +85,7 @@ export class RunningCall {
       if (this.#attempt !== null && !this.#attempt.isSettled) {
         await this.#settle(this.#attempt, end);
       }
-      this.#recordCall(end);
+      return this.#recordCall(end);
     } finally {
       calls.remove(this.call);
     }
@@ -319,7 +319,7 @@ export class RunningCall {
     this.parts.log.error({ request: this.call.id, err: error }, "unexpected error");
   }
 
-  #recordCall(end: AttemptEnd): void {
+  #recordCall(end: AttemptEnd): LedgerEntry {
     const { ledger, log, onEnd } = this.parts;
     const entry = this.#record.entry(end, this.writer);
     ledger.record(entry);
@@ -337,6 +337,7 @@ export class RunningCall {
       first_byte_ms: entry.firstByteMs,
       ms: entry.durationMs,
     }, "call");
+    return entry;
   }
 }
 

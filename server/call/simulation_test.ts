@@ -27,7 +27,7 @@ type Scripted = ReturnType<World["node"]>;
 interface Running {
   call: Call;
   answer: KeptAnswer;
-  done: Promise<void>;
+  done: Promise<unknown>;
 }
 
 class Simulation {

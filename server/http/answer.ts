@@ -5,7 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import type { ColinkError } from "../base/error.ts";
 import type { AnswerSource, AnswerWriter } from "../call/answer_writer.ts";
 import type { UpstreamRejection } from "../call/classify_failure.ts";
-import type { Node } from "../node/node.ts";
+import type { AnsweringNode } from "../call/shared_answer.ts";
 import type { AnswerRoom, Call } from "../schedule/call.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders } from "./env.ts";
@@ -29,6 +29,14 @@ export interface AnswerLimits extends BodyLimits {
   /** After so long a wait for a whole answer, it begins with white space. */
   wholeKeepAliveMs: number;
 }
+
+/** The call, as far as one of its callers sees it. */
+export type AnsweredCall =
+  & Pick<Call, "id" | "startedMs">
+  & {
+    request: Pick<Call["request"], "stream">;
+    stop(code: "caller_gone" | "caller_too_slow"): void;
+  };
 
 /** What a call holds of the gateway's memory. */
 export interface CallMemory {
@@ -76,6 +84,7 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
   /** Of a whole answer: handed over and not taken by the caller yet. */
   #untakenBytes = 0;
   #hasBegun = false;
+  #isOutgrown = false;
   #failure: ColinkError | null = null;
   /** Headers from the node that answers. */
   #nodeHeaders: AnswerHeaders = {};
@@ -83,7 +92,7 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
   #cancelEarly = NOTHING;
 
   constructor(
-    private readonly call: Call,
+    private readonly call: AnsweredCall,
     private readonly endpoint: EndpointRow,
     private readonly clock: Clock,
     private readonly limits: AnswerLimits,
@@ -118,7 +127,7 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
     return this.#failure;
   }
 
-  head(node: Node, headers: Readonly<Record<string, string>>): void {
+  head(node: AnsweringNode, headers: Readonly<Record<string, string>>): void {
     this.#nodeHeaders = { ...headers, "x-colink-node": node.who.publicId };
   }
 
@@ -158,9 +167,16 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
     this.#resolve(new Response(body as string | Uint8Array<ArrayBuffer>, { headers }));
   }
 
-  end(): void {
+  end(isMarked = false): void {
     if (!this.call.request.stream) return this.#pieces().end();
-    this.#events().end(endpointSpecs[this.endpoint.path].stream?.endsWithDone ? DONE : "");
+    const needsMark = !isMarked && endpointSpecs[this.endpoint.path].stream?.endsWithDone;
+    this.#events().end(needsMark ? DONE : "");
+  }
+
+  /** Who loses this answer cannot go on with it: said in a header, or in a comment where that is sent already. */
+  outgrown(): void {
+    if (this.#body === null) this.#isOutgrown = true;
+    else if (this.#body instanceof SseBody) this.#body.note("x-colink-resumable: no");
   }
 
   reject(rejection: UpstreamRejection): void {
@@ -257,6 +273,7 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
     // The gateway's own headers win: a provider's limits concern its node, not the caller's key.
     const all = Object.assign(this.#nodeHeaders, this.headers, more);
     all["openai-processing-ms"] = String(elapsedMs);
+    if (this.#isOutgrown) all["x-colink-resumable"] = "no";
     // Frees what a long stream does not need.
     this.#nodeHeaders = {};
     return all;

@@ -8,6 +8,7 @@ import { type Body, MAX_CHOICES } from "../node/attempt.ts";
 import { Call } from "../schedule/call.ts";
 import { responseNotFound } from "../schedule/unavailable.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
+import type { AnswerHeaders, WebServer } from "./env.ts";
 import type { AppParts } from "./parts.ts";
 import { sessionHint } from "./session_hint.ts";
 
@@ -19,6 +20,17 @@ export interface IncomingRequest {
   requestId: string;
   /** Monotonic milliseconds. */
   startedMs: number;
+}
+
+/** What a handler of an inference endpoint has of its request. */
+export interface InferenceRequest extends IncomingRequest {
+  server: WebServer;
+  /** That the server listens on. */
+  port: number;
+  /** Set on every answer. */
+  headers: AnswerHeaders;
+  /** The caller's network address. */
+  address: () => string;
 }
 
 /** Throws ColinkError if the request is invalid, or its key may not call the model. */

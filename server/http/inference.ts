@@ -1,28 +1,29 @@
 /** Handles the inference endpoints: from a request to a Call, and from its answer to a response. */
 
 import type { Key } from "../account/keyring.ts";
+import { SharedAnswer } from "../call/shared_answer.ts";
 import type { Call } from "../schedule/call.ts";
 import { ColinkError } from "../base/error.ts";
 import { HttpAnswer } from "./answer.ts";
 import { checkedBody, readBody } from "./body.ts";
 import type { HeldBody } from "./body_budget.ts";
-import { type IncomingRequest, readCall } from "./call_reader.ts";
+import { type InferenceRequest, readCall } from "./call_reader.ts";
 import { apiKey, giveBack, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
-import type { AnswerHeaders, AppContext, WebServer } from "./env.ts";
+import type { AppContext } from "./env.ts";
 import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 import { requestLog } from "./request_log.ts";
+import { answerKeyed, attach, connectionOf, digestOf, type FirstRequest } from "./shared_calls.ts";
 
-interface InferenceRequest extends IncomingRequest {
-  server: WebServer;
-  /** That the server listens on. */
-  port: number;
-  /** Set on every answer. */
-  headers: AnswerHeaders;
-  /** The caller's network address. */
-  address: () => string;
+/** A call that was read from its request and may run. */
+interface TakenCall {
+  call: Call;
+  received: InferenceRequest;
+  endpoint: EndpointRow;
+  held: HeldBody;
+  key: Key;
 }
 
 /** The handler of one endpoint. It sets its headers itself: middleware would cost as much as the rest of a short call. */
@@ -50,11 +51,25 @@ async function answer(
   endpoint: EndpointRow,
   parts: AppParts,
 ): Promise<Response> {
+  const { request, address } = received;
+  const found = apiKey(request.headers, parts, address);
+  const key = found instanceof Promise ? await found : found;
+  const idempotencyKey = request.headers.get("idempotency-key");
+  if (idempotencyKey === null) return takeCall(received, endpoint, key, parts, null);
+  return answerKeyed(idempotencyKey, received, endpoint, key, parts, takeCall);
+}
+
+/** Takes a request as a call of its own. `first`: other requests with its Idempotency-Key will get its answer, too. */
+async function takeCall(
+  received: InferenceRequest,
+  endpoint: EndpointRow,
+  key: Key,
+  parts: AppParts,
+  first: FirstRequest | null,
+): Promise<Response> {
   const { request, headers, address } = received;
   const { config, keyring, limiter, settings } = parts;
   const { revocationCount } = keyring;
-  const found = apiKey(request.headers, parts, address);
-  const key = found instanceof Promise ? await found : found;
   const counted = withinLimit(
     key,
     limiter,
@@ -72,7 +87,8 @@ async function answer(
     // which ends only what is a call already.
     if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, parts, address);
     if (parts.isDraining()) throw shuttingDown();
-    return run(call, received, endpoint, { held, key }, parts);
+    const running = { call, received, endpoint, held, key };
+    return first === null ? run(running, parts) : runShared(running, first, parts);
   } catch (error) {
     held.release();
     forgive(error, key, address, parts);
@@ -82,24 +98,16 @@ async function answer(
 
 /** Runs the call. The body is given up when an answer has begun, because no other node can then take over, and at the end. */
 function run(
-  call: Call,
-  { request, server, port, headers, address }: InferenceRequest,
-  endpoint: EndpointRow,
-  { held, key }: { held: HeldBody; key: Key },
+  { call, received, endpoint, held, key }: TakenCall,
   parts: AppParts,
 ): Promise<Response> {
+  const { request, headers, address } = received;
   const { config, clock, relay } = parts;
-  // The relay has its own limits; Bun's idle timer would end the call of a node that thinks for long.
-  server.timeout(request, 0);
-  const connection = {
-    // Closes the connection of a caller that neither takes the rest nor sends another request.
-    ending: () => server.timeout(request, config.callerIdleMs / 1000),
-    progress: () => parts.sendQueues.of(port, server.requestIP(request)?.port),
-  };
   const memory = {
     begins: () => held.release(),
     hold: (bytes: number) => parts.answerBudget.add(key.accountId, bytes),
   };
+  const connection = connectionOf(received, parts);
   const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection, memory);
   const cancelLimits = limitTime(request, call, writer, parts);
   void relay.run(call, writer).then(() => {
@@ -108,6 +116,32 @@ function run(
     forgive(writer.failure, key, address, parts);
   });
   return writer.response;
+}
+
+/** Runs the call for its caller, and for those who ask for its answer again. */
+function runShared(
+  { call, received, endpoint, held, key }: TakenCall,
+  first: FirstRequest,
+  parts: AppParts,
+): Promise<Response> {
+  const { config, clock, relay, sharedAnswers } = parts;
+  const answer = new SharedAnswer(call, {
+    clock,
+    reserve: (bytes) => sharedAnswers.reserve(answer, bytes),
+    begins: () => held.release(),
+    hold: (bytes) => parts.answerBudget.add(key.accountId, bytes),
+  }, { keptBytes: config.keptCallBytes });
+  first.settle(answer, digestOf(endpoint.path, call.request.body.bytes));
+  const response = attach(answer, received, endpoint, first, parts);
+  const cancelDeadline = clock.after(config.deadlineMs, () => call.stop("deadline_exceeded"));
+  void relay.run(call, answer).then((entry) => {
+    cancelDeadline();
+    held.release();
+    answer.entry = entry;
+    sharedAnswers.ended(answer);
+    forgive(answer.failure, key, received.address, parts);
+  });
+  return response;
 }
 
 /** Gives a call that was answered with 404 back to its key, within its network's limit of refusals: it was a mistake and cost little. */

@@ -17,6 +17,7 @@ import type { UsageReport } from "../account/usage_report.ts";
 import type { Users } from "../account/users.ts";
 import type { Calls } from "../call/calls.ts";
 import type { ResponseAffinity } from "../call/response_affinity.ts";
+import type { SharedAnswers } from "../call/shared_answers.ts";
 import type { Relay } from "../call/relay.ts";
 import type { BoundedLogs } from "../base/bounded_logs.ts";
 import type { Clock } from "../base/clock.ts";
@@ -80,6 +81,7 @@ export interface AppParts {
   calls: Calls;
   responseAffinity: ResponseAffinity;
   relay: Relay;
+  sharedAnswers: SharedAnswers;
   metrics: Metrics;
   sendQueues: SendQueues;
   bodyBudget: BodyBudget;

@@ -8,7 +8,7 @@ import {
   type BodyLimits,
   type BodyListener,
 } from "./answer_body.ts";
-import { WholeEvents } from "./whole_events.ts";
+import { WholeEvents } from "../call/whole_events.ts";
 
 /** Some parsers take `: ping` for the end of a stream; this spelling is safe. */
 const KEEP_ALIVE = ": keep-alive\n\n";
@@ -50,7 +50,12 @@ export class SseBody extends AnswerBody {
   }
 
   comment(): void {
-    if (!this.isEnded && !this.#events.isCut) this.put(KEEP_ALIVE);
+    this.#putBetween(KEEP_ALIVE);
+  }
+
+  /** Writes a comment that says something. */
+  note(text: string): void {
+    this.#putBetween(`: ${text}\n\n`);
   }
 
   protected override keepAlive(): void {
@@ -73,6 +78,11 @@ export class SseBody extends AnswerBody {
     this.forgetUntaken();
     this.writeExtra(this.#events.isCut ? BLANK_LINE + lastEvent : lastEvent);
     this.close();
+  }
+
+  /** Not into an event. */
+  #putBetween(comment: string): void {
+    if (!this.isEnded && !this.#events.isCut) this.put(comment);
   }
 
   #write(events: string | Uint8Array): void {

@@ -38,6 +38,7 @@ export type StopCode =
   | AnswerBudgetFull
   | "caller_gone"
   | "caller_too_slow"
+  | "call_cancelled"
   | "deadline_exceeded"
   | "key_revoked"
   | "answer_too_large"
@@ -46,6 +47,7 @@ export type StopCode =
 const stopMessages: Record<StopCode, string> = {
   caller_gone: "Cannot answer: the caller closed the connection",
   caller_too_slow: "Cannot go on: the caller does not read its answer",
+  call_cancelled: "Cannot go on: the call was cancelled, as its account has asked",
   deadline_exceeded:
     "Cannot finish: the call's time is up; ask for fewer tokens, or allow more time",
   key_revoked: "Cannot go on: this key was revoked; use the new one from the console",
@@ -63,6 +65,12 @@ const retryAfterMs: Partial<Record<StopCode, number>> = {
   account_answers_full: 5_000,
   gateway_answers_full: 5_000,
 };
+
+export function stopError(code: StopCode): ColinkError {
+  const afterMs = retryAfterMs[code];
+  const details = afterMs === undefined ? {} : { retryAfterMs: afterMs };
+  return new ColinkError(code, stopMessages[code], details);
+}
 
 /** A call keeps its stop listeners itself, because an AbortSignal would cost as much as queueing the call. */
 export class Call {
@@ -84,9 +92,7 @@ export class Call {
   /** Ends the call in whatever state it is. Only the first reason counts. */
   stop(code: StopCode): void {
     if (this.#stopped !== null) return;
-    const afterMs = retryAfterMs[code];
-    const details = afterMs === undefined ? {} : { retryAfterMs: afterMs };
-    this.#stopped = new ColinkError(code, stopMessages[code], details);
+    this.#stopped = stopError(code);
     for (const listener of this.#listeners.splice(0)) listener();
   }
 

@@ -1,0 +1,429 @@
+/**
+ * The answer of one call that several callers may read: the one who asked, and the same one again
+ * after its connection was lost. All of it is kept up to a bound; each reader goes on from its own
+ * place. Beyond the bound only those who are attached then get the rest.
+ */
+
+import { endpointSpecs } from "../../protocol/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
+import type { Node } from "../node/node.ts";
+import { type AnswerRoom, type Call, stopError } from "../schedule/call.ts";
+import type { LedgerEntry } from "../store/store.ts";
+import { AnswerLog, EventNumbers } from "./answer_log.ts";
+import type { AnswerSource, AnswerWriter } from "./answer_writer.ts";
+import type { UpstreamRejection } from "./classify_failure.ts";
+import { WholeEvents } from "./whole_events.ts";
+
+/** Where the answer goes for one caller. */
+export type AnswerReader =
+  & Pick<AnswerWriter, "queued" | "data" | "whole" | "end" | "reject" | "fail">
+  & {
+    head(node: AnsweringNode, headers: Readonly<Record<string, string>>): void;
+    /** The answer has outgrown what is kept: who loses it from now on cannot go on with it. */
+    outgrown(): void;
+  };
+
+export type AnsweringNode = { readonly who: Pick<Node["who"], "publicId"> };
+
+/** Where a caller wants to go on, and how long the call goes on without it. */
+export interface Attachment {
+  /** The number of the last event that it has; null: it wants the whole answer. */
+  after: number | null;
+  lingerMs: number;
+}
+
+export interface SharedAnswerParts {
+  clock: Clock;
+  /** Counts so many bytes more of kept answers, or fewer; false: there is no room for them. */
+  reserve: (bytes: number) => boolean;
+  /** Counts bytes of whole answers that are collected. */
+  hold: (bytes: number) => AnswerRoom;
+  /** Called before the first piece of the answer: no other node can take the call over. */
+  begins: () => void;
+  /** Called with the first complete event of a stream. */
+  onFirstEvent?: () => void;
+}
+
+export interface SharedAnswerLimits {
+  /** The most that is kept of one answer. */
+  keptBytes: number;
+}
+
+type End =
+  | { is: "complete" }
+  | { is: "rejected"; rejection: UpstreamRejection }
+  | { is: "failed"; error: ColinkError };
+
+/** More callers than this do not read one answer at a time; who came first goes first. */
+const MAX_READERS = 8;
+
+/** How much of the log a reader is given at a time. */
+const PIECE_BYTES = 64 * 1024;
+
+const DONE = "data: [DONE]\n\n";
+
+const NOTHING = (): void => {};
+
+export class SharedAnswer implements AnswerWriter {
+  readonly #log: AnswerLog;
+  readonly #numbers = new EventNumbers();
+  readonly #events = new WholeEvents((events) => this.#add(events));
+  /** The oldest first. */
+  readonly #readers = new Set<Reader>();
+  #head: { node: AnsweringNode; headers: Readonly<Record<string, string>> } | null = null;
+  #end: End | null = null;
+  /** Whether the beginning is not kept any more. */
+  #isGone = false;
+  #hasBegun = false;
+  #source: AnswerSource | null = null;
+  #lingerMs = 0;
+  #cancelLinger = NOTHING;
+  /** Bytes and events that some reader was given, of those that are not kept any more. */
+  #passed = { bytes: 0, chunks: 0 };
+  #furthest = 0;
+  /** What the ledger has of the call; null: it is not recorded yet. */
+  entry: LedgerEntry | null = null;
+
+  constructor(
+    readonly call: Pick<Call, "id" | "request" | "stop" | "startedAt">,
+    private readonly parts: SharedAnswerParts,
+    { keptBytes }: SharedAnswerLimits,
+  ) {
+    this.#log = new AnswerLog(keptBytes, (bytes) => this.parts.reserve(bytes));
+    this.#mayHoldUpBytes = keptBytes / 2;
+  }
+
+  readonly #mayHoldUpBytes: number;
+
+  get isEnded(): boolean {
+    return this.#end !== null;
+  }
+
+  /** Whether a caller who comes now can have the answer from its beginning. */
+  get isKept(): boolean {
+    return !this.#isGone;
+  }
+
+  /** Why there is no answer; null: there is one, or it is still to come. */
+  get failure(): ColinkError | null {
+    return this.#end?.is === "failed" ? this.#end.error : null;
+  }
+
+  get rejection(): UpstreamRejection | null {
+    return this.#end?.is === "rejected" ? this.#end.rejection : null;
+  }
+
+  /** What is kept of the answer. */
+  get log(): Pick<AnswerLog, "events" | "event" | "from" | "length"> {
+    return this.#log;
+  }
+
+  /** Whether the same request may be tried again after this end, which is therefore forgotten. */
+  get mayRetry(): boolean {
+    const { failure, rejection } = this;
+    if (failure !== null) return failure.kind.retry !== "never";
+    if (rejection === null) return false;
+    const { status, headers } = rejection;
+    return headers["x-should-retry"] === "true" || status === 408 || status === 429 ||
+      status >= 500;
+  }
+
+  /**
+   * Gives a caller the answer, from where it wants to go on. Returns how it leaves. Throws
+   * `replay_gone` or `invalid_request`.
+   */
+  attach(target: AnswerReader, { after, lingerMs }: Attachment): (code: LeaveCode) => void {
+    if (this.#isGone || this.failure?.code === "caller_gone") throw replayGone(this);
+    const { events } = this.#log;
+    if (after !== null && after > events) throw beyondLast(after, events);
+    const isStream = this.call.request.stream;
+    const reader = new Reader(target, isStream ? this.#log.endOf(after ?? 0) : 0, lingerMs, this);
+    this.#cancelLinger();
+    this.#readers.add(reader);
+    if (this.#readers.size > MAX_READERS) {
+      const [oldest] = this.#readers;
+      this.#leave(oldest!, new ColinkError("too_many_streams", TOO_MANY_READERS));
+    }
+    this.pump(reader);
+    this.#readOn();
+    return (code) => this.#leave(reader, stopError(code));
+  }
+
+  /** Frees what is kept. Callers who are attached get the rest as it comes. */
+  forget(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    for (const reader of [...this.#readers]) {
+      if (!this.isEnded) reader.target.outgrown();
+      this.#giveAll(reader);
+    }
+    this.#passed = { bytes: this.deliveredBytes, chunks: this.deliveredChunks };
+    this.#furthest = 0;
+    this.#log.drop();
+    for (const reader of this.#readers) reader.position = 0;
+    // Nobody is there, and nobody could come back for it.
+    if (!this.isEnded && this.#readers.size === 0) this.call.stop("caller_gone");
+  }
+
+  // What the relay writes.
+
+  head(node: AnsweringNode, headers: Readonly<Record<string, string>>): void {
+    this.#head = { node, headers };
+  }
+
+  discardHead(): void {
+    this.#head = null;
+  }
+
+  queued(position: number): void {
+    for (const { target } of this.#readers) target.queued(position);
+  }
+
+  data(piece: string | Uint8Array, source: AnswerSource): boolean {
+    this.#begin();
+    this.#source = source;
+    if (this.call.request.stream) this.#events.add(piece);
+    else this.#passWhole(piece);
+    return !this.#isHeldUp;
+  }
+
+  hold(bytes: number): AnswerRoom {
+    return this.parts.hold(bytes);
+  }
+
+  whole(body: string | Uint8Array): void {
+    this.#begin();
+    this.parts.hold(-body.length);
+    const bytes = Buffer.from(body as Uint8Array);
+    if (!this.#log.append(bytes)) {
+      for (const { target } of this.#readers) target.outgrown();
+      this.#isGone = true;
+      if (this.#readers.size > 0) this.#passed = { bytes: bytes.length, chunks: 1 };
+    }
+    this.#finish({ is: "complete" }, ({ target }) => {
+      this.#giveHead(target);
+      target.whole(bytes);
+    });
+  }
+
+  end(): void {
+    if (!this.call.request.stream) return this.#finish({ is: "complete" });
+    const rest = this.#events.takeRest();
+    if (rest !== null) this.#add(Buffer.concat([rest, Buffer.from("\n\n")]));
+    const spec = endpointSpecs[this.call.request.endpoint];
+    if (spec.stream?.endsWithDone) this.#add(DONE);
+    this.#finish({ is: "complete" });
+  }
+
+  reject(rejection: UpstreamRejection): void {
+    this.#finish({ is: "rejected", rejection });
+  }
+
+  fail(error: ColinkError): void {
+    this.#finish({ is: "failed", error });
+  }
+
+  get deliveredBytes(): number {
+    return this.#passed.bytes + this.#furthest;
+  }
+
+  get deliveredChunks(): number {
+    const { stream } = this.call.request;
+    const kept = stream ? this.#log.eventsBefore(this.#furthest) : Number(this.#furthest > 0);
+    return this.#passed.chunks + kept;
+  }
+
+  // What readers report.
+
+  /** Gives a reader what it does not have yet, as far as it takes it. */
+  pump(reader: Reader): void {
+    const { target } = reader;
+    if (!this.#readers.has(reader)) return;
+    if (!this.call.request.stream && this.#end?.is === "complete" && this.isKept) {
+      this.#giveHead(target);
+      this.#readers.delete(reader);
+      this.#reached(this.#log.length);
+      return target.whole(this.#log.from(0));
+    }
+    while (!reader.isStalled && reader.position < this.#log.length) {
+      this.#give(reader, this.#log.from(reader.position, PIECE_BYTES));
+    }
+    if (reader.position === this.#log.length && this.#end !== null) this.#endFor(reader, this.#end);
+  }
+
+  drained(reader: Reader): void {
+    this.pump(reader);
+    this.#readOn();
+  }
+
+  /** The node may send more: somebody takes it. */
+  #readOn(): void {
+    if (!this.#isHeldUp) this.#source?.drained();
+  }
+
+  /** Whether nobody takes what comes, and much has come. */
+  get #isHeldUp(): boolean {
+    if (!this.#isGone && this.#log.length < this.#mayHoldUpBytes) return false;
+    for (const { isStalled } of this.#readers) if (!isStalled) return false;
+    return true;
+  }
+
+  #begin(): void {
+    if (!this.#hasBegun) this.parts.begins();
+    this.#hasBegun = true;
+  }
+
+  #add(events: string | Uint8Array): void {
+    const { bytes, ends } = this.#numbers.number(events);
+    const isFirst = this.#log.events === 0 && !this.#isGone;
+    if (!this.#isGone && !this.#log.append(bytes, ends)) this.forget();
+    if (this.#isGone) this.#pass(bytes, ends.length);
+    else for (const reader of [...this.#readers]) this.pump(reader);
+    if (isFirst && ends.length > 0) this.parts.onFirstEvent?.();
+  }
+
+  /** Passes on a piece of a whole answer, which only comes in pieces if it is too large to be kept. */
+  #passWhole(piece: string | Uint8Array): void {
+    if (!this.#isGone) {
+      this.#isGone = true;
+      for (const { target } of this.#readers) target.outgrown();
+    }
+    if (this.#readers.size === 0) this.call.stop("caller_gone");
+    // From here on each reader's body bounds what it holds.
+    this.parts.hold(-piece.length);
+    this.#pass(piece, 1);
+  }
+
+  #pass(piece: string | Uint8Array, chunks: number): void {
+    if (this.#readers.size > 0) {
+      this.#passed.bytes += piece.length;
+      this.#passed.chunks += chunks;
+    }
+    for (const reader of [...this.#readers]) {
+      this.#giveHead(reader.target);
+      reader.isStalled = !reader.target.data(piece, reader);
+    }
+  }
+
+  /** The whole rest, also to a reader that does not take it now: it holds it, or is cut off. */
+  #giveAll(reader: Reader): void {
+    while (this.#readers.has(reader) && reader.position < this.#log.length) {
+      this.#give(reader, this.#log.from(reader.position, PIECE_BYTES));
+    }
+  }
+
+  #give(reader: Reader, piece: Buffer): void {
+    if (reader.position === 0 || !reader.hasHead) this.#giveHead(reader.target);
+    reader.hasHead = true;
+    reader.position += piece.length;
+    this.#reached(reader.position);
+    reader.isStalled = !reader.target.data(piece, reader);
+  }
+
+  #giveHead(target: AnswerReader): void {
+    if (this.#head !== null) target.head(this.#head.node, { ...this.#head.headers });
+  }
+
+  #reached(position: number): void {
+    this.#furthest = Math.max(this.#furthest, position);
+  }
+
+  #finish(end: End, giveEnd?: (reader: Reader) => void): void {
+    if (this.#end !== null) return;
+    this.#end = end;
+    this.#cancelLinger();
+    this.#source = null;
+    if (end.is !== "complete") this.#events.takeRest();
+    for (const reader of [...this.#readers]) {
+      if (giveEnd === undefined) this.pump(reader);
+      else {
+        this.#readers.delete(reader);
+        this.#reached(this.#log.length);
+        giveEnd(reader);
+      }
+    }
+  }
+
+  #endFor(reader: Reader, end: End): void {
+    this.#readers.delete(reader);
+    const { target } = reader;
+    if (end.is === "complete") return target.end(true);
+    if (end.is === "rejected") return target.reject(end.rejection);
+    target.fail(end.error);
+  }
+
+  #leave(reader: Reader, error: ColinkError): void {
+    if (!this.#readers.delete(reader)) return;
+    reader.target.fail(error);
+    this.#lingerMs = reader.lingerMs;
+    if (this.#readers.size > 0) return this.#readOn();
+    if (this.isEnded) return;
+    const stop = () => this.call.stop("caller_gone");
+    // What is not kept any more can be given to nobody who comes back.
+    if (this.#isGone || this.#lingerMs <= 0) return stop();
+    if (this.#lingerMs < Infinity) {
+      this.#cancelLinger = this.parts.clock.after(this.#lingerMs, stop);
+    }
+  }
+}
+
+/** Why a caller does not read any more. */
+export type LeaveCode = Parameters<typeof stopError>[0];
+
+class Reader implements AnswerSource {
+  isStalled = false;
+  hasHead = false;
+
+  constructor(
+    readonly target: AnswerReader,
+    /** In the log. */
+    public position: number,
+    readonly lingerMs: number,
+    private readonly answer: SharedAnswer,
+  ) {}
+
+  drained(): void {
+    if (!this.isStalled) return;
+    this.isStalled = false;
+    this.answer.drained(this);
+  }
+}
+
+const TOO_MANY_READERS =
+  `Cannot go on: more than ${MAX_READERS} callers read this answer; those who came last go on`;
+
+function beyondLast(after: number, last: number): ColinkError {
+  return new ColinkError(
+    "invalid_request",
+    `Cannot go on behind event ${after}: ${last} were sent so far; send the number of the last event that arrived`,
+    { param: "Last-Event-ID" },
+  );
+}
+
+/** The answer is not kept any more, or not from its beginning; says what became of the call. */
+export function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, "entry">> & {
+  call: { id: string };
+  isEnded: boolean;
+}): ColinkError {
+  return goneError(call.id, isEnded ? entry ?? null : "running");
+}
+
+/** `known`: what the ledger has of the call, or that it still runs; null: nothing. */
+export function goneError(callId: string, known: LedgerEntry | "running" | null): ColinkError {
+  return new ColinkError(
+    "replay_gone",
+    `Cannot give the answer again: it is not kept any more; ${becameOf(callId, known)}; ` +
+      "send a new Idempotency-Key to run the request anew",
+  );
+}
+
+function becameOf(callId: string, known: LedgerEntry | "running" | null): string {
+  if (known === "running") return `the call ${callId} still runs`;
+  if (known === null) return `the call ${callId} has no end in the ledger yet`;
+  const { outcome, promptTokens, completionTokens } = known;
+  const tokens = `${promptTokens ?? "unknown"} prompt and ${
+    completionTokens ?? "unknown"
+  } completion tokens`;
+  return `the call ${callId} ended (${outcome}) with ${tokens}`;
+}

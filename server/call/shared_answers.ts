@@ -1,0 +1,333 @@
+/**
+ * The answers that callers may come back for: by Idempotency-Key, and by the id of a stored response.
+ * They are kept in memory only, within bounds, and belong to their account: no other can name them.
+ */
+
+import type { Budget, Budgets } from "../base/budgets.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Config } from "../base/config.ts";
+import { ColinkError } from "../base/error.ts";
+import type { AnswerReader, Attachment, SharedAnswer } from "./shared_answer.ts";
+
+/** Where a name of an account is known. Names are of two kinds, which never meet. */
+export interface AnswerName {
+  accountId: string;
+  kind: "key" | "response";
+  name: string;
+}
+
+/** Which gateway runs the call that a name belongs to. */
+export interface OwnerRecord {
+  /** The gateway's id. */
+  gateway: string;
+  callId: string;
+}
+
+/** The other gateways on the same Redis. */
+export interface OtherGateways {
+  /** Says that a name belongs to this gateway, unless it belongs to another: returns that one's record. */
+  claim(name: AnswerName, callId: string, keepMs: number): Promise<OwnerRecord | null>;
+  /** The record of a name that belongs to another gateway; null: no gateway has said so. */
+  find(name: AnswerName): Promise<OwnerRecord | null>;
+  renew(name: AnswerName, keepMs: number): void;
+  release(name: AnswerName): void;
+  /** Asks the owner. Returns how the caller leaves; null: the gateway is gone. */
+  ask(gateway: string, question: PeerQuestion, target: AnswerReader): (() => void) | null;
+}
+
+/** What one gateway asks another about an answer that is kept there. */
+export type PeerQuestion =
+  & { name: AnswerName; callId: string }
+  & (
+    | ({ asks: "attach"; digest: string; models: readonly string[] | null } & Attachment)
+    | { asks: "response"; verb: string; search: string }
+  );
+
+/** One name, from its first request on. */
+export interface NamedAnswer {
+  readonly name: AnswerName;
+  /** Digest of the request; null while it arrives. */
+  digest: string | null;
+  /** Null: the request has not arrived whole, or was refused. */
+  answer: SharedAnswer | null;
+  /** Resolves when `answer` is decided. */
+  readonly decided: Promise<void>;
+}
+
+export type Claim =
+  /** The request is the first. Must be settled. */
+  | { is: "first"; settle(answer: SharedAnswer | null, digest: string): void }
+  | { is: "here"; answer: SharedAnswer; digest: string }
+  | { is: "elsewhere"; record: OwnerRecord };
+
+type RoomConfig = Pick<
+  Config,
+  | "replayMs"
+  | "storedResponsesMs"
+  | "keptAnswerBytes"
+  | "keptAnswerBytesPerAccount"
+  | "idempotencyKeys"
+>;
+
+interface AccountShare {
+  bytes: number;
+  names: number;
+  /** Those that hold bytes, the oldest first. */
+  holding: Set<SharedAnswer>;
+}
+
+/** A record of a running call is renewed so often within the time that it is kept. */
+const RENEWALS = 3;
+
+export class SharedAnswers {
+  readonly #named = new Map<string, NamedAnswer>();
+  /** Under which names an answer is known. */
+  readonly #namesOf = new Map<SharedAnswer, AnswerName[]>();
+  readonly #shares = new Map<string, AccountShare>();
+  #bytes = 0;
+  readonly #evictions: Budget;
+  readonly #accountEvictions: Budget;
+  readonly #refusals: Budget;
+  /** Null: this gateway is the only one. */
+  others: OtherGateways | null = null;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly config: RoomConfig,
+    budgets: Budgets,
+  ) {
+    const most = (of: (share: AccountShare) => number) => () =>
+      Math.max(0, ...[...this.#shares.values()].map(of));
+    this.#evictions = budgets.add("kept_answer_bytes", {
+      limit: config.keptAnswerBytes,
+      used: () => this.#bytes,
+    });
+    this.#accountEvictions = budgets.add("kept_answer_bytes_per_account", {
+      limit: config.keptAnswerBytesPerAccount,
+      used: most(({ bytes }) => bytes),
+    });
+    this.#refusals = budgets.add("idempotency_keys", {
+      limit: config.idempotencyKeys,
+      used: most(({ names }) => names),
+    });
+  }
+
+  /** How many names are known. */
+  get size(): number {
+    return this.#named.size;
+  }
+
+  /** Whether the account has used the name here already. */
+  has(name: AnswerName): boolean {
+    return this.#named.has(textOf(name));
+  }
+
+  /** The answer of that name; null: none is known here. */
+  find(name: AnswerName): NamedAnswer | null {
+    return this.#named.get(textOf(name)) ?? null;
+  }
+
+  /**
+   * Decides whether a request with this key is the first. Waits while the first one's body arrives.
+   * Throws `too_many_idempotency_keys`.
+   */
+  async claim(name: AnswerName, callId: string): Promise<Claim> {
+    for (;;) {
+      const known = this.find(name);
+      if (known === null) return this.#claimNew(name, callId);
+      const { answer, digest, decided } = known;
+      if (answer !== null) return { is: "here", answer, digest: digest! };
+      await decided;
+    }
+  }
+
+  /** Makes an answer findable by a further name. False: there is no room for one more. */
+  add(name: AnswerName, answer: SharedAnswer): boolean {
+    if (!this.#hasRoom(name.accountId)) return false;
+    if (this.has(name)) return false;
+    this.#insert({ name, digest: null, answer, decided: Promise.resolve() });
+    this.#name(answer, name);
+    void this.others?.claim(name, answer.call.id, this.#recordMs(name)).catch(ignoreError);
+    return true;
+  }
+
+  /** Forgets a name before its time. */
+  remove(name: AnswerName): void {
+    const text = textOf(name);
+    const known = this.#named.get(text);
+    if (known === undefined) return;
+    this.#named.delete(text);
+    const share = this.#shareOf(name.accountId);
+    share.names--;
+    this.#freeShare(name.accountId, share);
+    if (known.answer !== null) this.#unname(known.answer, text);
+  }
+
+  /** The call has ended and is recorded: its names are known for their time, or no longer. */
+  ended(answer: SharedAnswer): void {
+    const names = this.#namesOf.get(answer) ?? [];
+    if (names.length === 0) answer.forget();
+    for (const name of [...names]) {
+      if (name.kind === "key" && answer.mayRetry) {
+        this.remove(name);
+        this.others?.release(name);
+        continue;
+      }
+      const keepMs = this.#keepMs(name);
+      this.others?.renew(name, keepMs);
+      this.clock.after(keepMs, () => {
+        if (this.find(name)?.answer === answer) this.remove(name);
+      });
+    }
+  }
+
+  /**
+   * Counts so many bytes more of the answer, or fewer. Where there is no room, the oldest answers of
+   * its account go, then those of the account that holds most. False: it is the oldest itself.
+   */
+  reserve(answer: SharedAnswer, bytes: number): boolean {
+    const { accountId } = answer.call.request;
+    const { keptAnswerBytes, keptAnswerBytesPerAccount } = this.config;
+    const share = this.#shareOf(accountId);
+    if (bytes > 0) {
+      while (share.bytes + bytes > keptAnswerBytesPerAccount) {
+        this.#accountEvictions.refused();
+        if (!evictOldest(share, answer)) return this.#freeShare(accountId, share);
+      }
+      while (this.#bytes + bytes > keptAnswerBytes) {
+        this.#evictions.refused();
+        if (!evictOldest(this.#largestShare() ?? share, answer)) {
+          return this.#freeShare(accountId, share);
+        }
+      }
+      share.holding.add(answer);
+      this.#shares.set(accountId, share);
+    }
+    share.bytes += bytes;
+    this.#bytes += bytes;
+    if (bytes < 0) share.holding.delete(answer);
+    this.#freeShare(accountId, share);
+    return true;
+  }
+
+  async #claimNew(name: AnswerName, callId: string): Promise<Claim> {
+    if (!this.#hasRoom(name.accountId)) {
+      this.#refusals.refused();
+      throw new ColinkError(
+        "too_many_idempotency_keys",
+        `Cannot take the call: ${this.config.idempotencyKeys} Idempotency-Keys of this account are remembered already ` +
+          "(COLINK_IDEMPOTENCY_KEYS); try again later, or send none",
+        { retryAfterMs: this.config.replayMs / 10 },
+      );
+    }
+    const { promise: decided, resolve } = Promise.withResolvers<void>();
+    const entry: NamedAnswer = { name, digest: null, answer: null, decided };
+    this.#insert(entry);
+    const settle = (answer: SharedAnswer | null, digest: string) => {
+      if (answer === null) this.remove(name);
+      else this.#name(answer, name);
+      entry.answer = answer;
+      entry.digest = digest;
+      resolve();
+    };
+    const record = await this.others?.claim(name, callId, this.#recordMs(name)).catch(ignoreError);
+    if (!record) return { is: "first", settle: this.#settled(name, settle) };
+    settle(null, "");
+    return { is: "elsewhere", record };
+  }
+
+  /** As `settle`; tells the other gateways, and goes on telling them while the call runs. */
+  #settled(
+    name: AnswerName,
+    settle: (answer: SharedAnswer | null, digest: string) => void,
+  ): (answer: SharedAnswer | null, digest: string) => void {
+    let isSettled = false;
+    return (answer, digest) => {
+      if (isSettled) return;
+      isSettled = true;
+      settle(answer, digest);
+      if (answer === null) this.others?.release(name);
+      else if (this.others !== null) this.#renewWhileRunning(name, answer);
+    };
+  }
+
+  #renewWhileRunning(name: AnswerName, answer: SharedAnswer): void {
+    this.clock.after(this.#keepMs(name) / RENEWALS, () => {
+      if (answer.isEnded || this.find(name)?.answer !== answer) return;
+      this.others?.renew(name, this.#recordMs(name));
+      this.#renewWhileRunning(name, answer);
+    });
+  }
+
+  /** How long a name is known after its call's end. */
+  #keepMs({ kind }: AnswerName): number {
+    return kind === "key" ? this.config.replayMs : this.config.storedResponsesMs;
+  }
+
+  /** How long the record of a running call is kept: after its gateway's death still as long as after an end. */
+  #recordMs(name: AnswerName): number {
+    return this.#keepMs(name) * (1 + 1 / RENEWALS);
+  }
+
+  #hasRoom(accountId: string): boolean {
+    return (this.#shares.get(accountId)?.names ?? 0) < this.config.idempotencyKeys;
+  }
+
+  #insert(entry: NamedAnswer): void {
+    this.#named.set(textOf(entry.name), entry);
+    this.#shareOf(entry.name.accountId).names++;
+  }
+
+  #name(answer: SharedAnswer, name: AnswerName): void {
+    const names = this.#namesOf.get(answer);
+    if (names === undefined) this.#namesOf.set(answer, [name]);
+    else names.push(name);
+  }
+
+  #unname(answer: SharedAnswer, text: string): void {
+    const names = (this.#namesOf.get(answer) ?? []).filter((name) => textOf(name) !== text);
+    if (names.length > 0) return void this.#namesOf.set(answer, names);
+    this.#namesOf.delete(answer);
+    if (answer.isEnded) answer.forget();
+  }
+
+  #shareOf(accountId: string): AccountShare {
+    const known = this.#shares.get(accountId);
+    if (known !== undefined) return known;
+    const share = { bytes: 0, names: 0, holding: new Set<SharedAnswer>() };
+    this.#shares.set(accountId, share);
+    return share;
+  }
+
+  /** Always false. */
+  #freeShare(accountId: string, { bytes, names }: AccountShare): false {
+    if (bytes === 0 && names === 0) this.#shares.delete(accountId);
+    return false;
+  }
+
+  #largestShare(): AccountShare | undefined {
+    let largest: AccountShare | undefined;
+    for (const share of this.#shares.values()) {
+      if (share.bytes > (largest?.bytes ?? 0)) largest = share;
+    }
+    return largest;
+  }
+}
+
+/** Drops what is kept of the oldest answer, unless that is `own`. */
+function evictOldest({ holding }: AccountShare, own: SharedAnswer): boolean {
+  const [oldest] = holding;
+  if (oldest === undefined || oldest === own) return false;
+  oldest.forget();
+  holding.delete(oldest);
+  return true;
+}
+
+function textOf({ accountId, kind, name }: AnswerName): string {
+  return `${accountId} ${kind} ${name}`;
+}
+
+/** Redis is away: what other gateways have is not known until it is back. */
+function ignoreError(): null {
+  return null;
+}

@@ -1,0 +1,217 @@
+/** Requests with an Idempotency-Key: the first runs, the others get its answer, from the event on that they name. */
+
+import type { Key } from "../account/keyring.ts";
+import { ColinkError } from "../base/error.ts";
+import type { AnswerReader, Attachment, LeaveCode, SharedAnswer } from "../call/shared_answer.ts";
+import type { Claim } from "../call/shared_answers.ts";
+import { HttpAnswer } from "./answer.ts";
+import type { BodyConnection } from "./answer_body.ts";
+import type { InferenceRequest } from "./call_reader.ts";
+import { checkedBody, readBody } from "./body.ts";
+import { withinLimit } from "./credentials.ts";
+import { type EndpointRow, routingFields } from "./endpoints.ts";
+import type { AppParts } from "./parts.ts";
+
+/** The first request with its key. */
+export interface FirstRequest extends Attachment {
+  settle: Extract<Claim, { is: "first" }>["settle"];
+}
+
+/** Runs a request as a call of its own. */
+type TakeCall = (
+  received: InferenceRequest,
+  endpoint: EndpointRow,
+  key: Key,
+  parts: AppParts,
+  first: FirstRequest | null,
+) => Promise<Response>;
+
+/** Visible characters of ASCII. */
+const KEY = /^[\x21-\x7e]{8,255}$/;
+const EVENT_NUMBER = /^\d{1,15}$/;
+
+const DEFAULT_RESUME_SECONDS = 30;
+const MAX_RESUME_SECONDS = 300;
+
+/** Requests for an answer that exists are counted apart from calls, with limits of the same size. */
+export const REPLAY_ALLOWANCE = "replay:";
+
+export async function answerKeyed(
+  idempotencyKey: string,
+  received: InferenceRequest,
+  endpoint: EndpointRow,
+  key: Key,
+  parts: AppParts,
+  takeCall: TakeCall,
+): Promise<Response> {
+  const attachment = attachmentOf(idempotencyKey, received.request.headers);
+  if (parts.config.replayMs === 0) {
+    received.headers["x-colink-resumable"] = "no";
+    return takeCall(received, endpoint, key, parts, null);
+  }
+  const name = { accountId: key.accountId, kind: "key", name: idempotencyKey } as const;
+  const claim = await parts.sharedAnswers.claim(name, received.requestId);
+  if (claim.is !== "first") return repeat(claim, received, endpoint, key, attachment, parts);
+  try {
+    if (attachment.after !== null) throw unknownKey();
+    const first = { ...attachment, settle: claim.settle };
+    return await takeCall(received, endpoint, key, parts, first);
+  } catch (error) {
+    claim.settle(null, "");
+    throw error;
+  }
+}
+
+/** Gives a caller the answer, from where it wants to go on. Throws as `SharedAnswer.attach`. */
+export function attach(
+  answer: SharedAnswer,
+  received: InferenceRequest,
+  endpoint: EndpointRow,
+  attachment: Attachment,
+  parts: AppParts,
+): Promise<Response> {
+  const isStream = answer.call.request.stream;
+  const connect = (target: AnswerReader) => answer.attach(target, attachment);
+  return respond(connect, isStream, received, endpoint, parts);
+}
+
+/** The answer that `connect` gives to a reader. */
+export function respond(
+  connect: (target: AnswerReader) => (code: LeaveCode) => void,
+  stream: boolean,
+  received: InferenceRequest,
+  endpoint: EndpointRow,
+  parts: AppParts,
+): Promise<Response> {
+  const { request, requestId, startedMs, headers } = received;
+  let leave: ((code: LeaveCode) => void) | null = null;
+  const stop = (code: LeaveCode) => leave?.(code);
+  const caller = { id: requestId, startedMs, request: { stream }, stop };
+  const connection = connectionOf(received, parts);
+  const writer = new HttpAnswer(caller, endpoint, parts.clock, parts.config, headers, connection);
+  try {
+    leave = connect(writer);
+  } catch (error) {
+    // Ends its timers.
+    writer.fail(error as ColinkError);
+    throw error;
+  }
+  if (request.signal.aborted) stop("caller_gone");
+  request.signal.addEventListener("abort", () => stop("caller_gone"), { once: true });
+  return writer.response;
+}
+
+/** The connection of a call, which may be silent for as long as its limits let it. */
+export function connectionOf(
+  { request, server, port }: InferenceRequest,
+  { config, sendQueues }: AppParts,
+): BodyConnection {
+  // The relay has its own limits; Bun's idle timer would end the call of a node that thinks for long.
+  server.timeout(request, 0);
+  return {
+    // Closes the connection of a caller that neither takes the rest nor sends another request.
+    ending: () => server.timeout(request, config.callerIdleMs / 1000),
+    progress: () => sendQueues.of(port, server.requestIP(request)?.port),
+  };
+}
+
+/** Tells requests apart: two with the same digest ask for the same answer. */
+export function digestOf(path: string, body: Uint8Array): string {
+  return new Bun.CryptoHasher("sha256").update(`${path}\n`).update(body).digest("base64url");
+}
+
+async function repeat(
+  claim: Exclude<Claim, { is: "first" }>,
+  received: InferenceRequest,
+  endpoint: EndpointRow,
+  key: Key,
+  attachment: Attachment,
+  parts: AppParts,
+): Promise<Response> {
+  const { request, headers } = received;
+  const { limiter, settings } = parts;
+  await withinLimit(key, limiter, settings.values.defaultRpm, headers, REPLAY_ALLOWANCE);
+  const { digest, stream } = await digestRequest(request, endpoint, key, parts);
+  if (claim.is === "elsewhere") {
+    throw new ColinkError("replay_gone", `${stream}`);
+  }
+  const { answer } = claim;
+  if (digest !== claim.digest) throw keyReused();
+  expectModel(key, answer.call.request.model);
+  headers["x-colink-replayed"] = answer.isEnded ? "stored" : "live";
+  return attach(answer, received, endpoint, attachment, parts);
+}
+
+/** Reads and checks the body, of which only the digest is kept. */
+async function digestRequest(
+  request: Request,
+  { path }: EndpointRow,
+  { accountId }: Key,
+  { bodyBudget, config }: AppParts,
+): Promise<{ digest: string; stream: boolean }> {
+  const held = bodyBudget.hold(accountId);
+  try {
+    const body = await checkedBody(await readBody(request, config.maxBodyBytes, held));
+    return { digest: digestOf(path, body.bytes), stream: routingFields(body).stream };
+  } finally {
+    held.release();
+  }
+}
+
+function attachmentOf(idempotencyKey: string, headers: Headers): Attachment {
+  if (!KEY.test(idempotencyKey)) {
+    throw new ColinkError(
+      "invalid_request",
+      "Cannot take the call: Idempotency-Key must be 8 to 255 visible characters of ASCII, without spaces",
+      { param: "Idempotency-Key" },
+    );
+  }
+  const sent = headers.get("last-event-id");
+  if (sent !== null && sent !== "" && !EVENT_NUMBER.test(sent)) {
+    throw new ColinkError(
+      "invalid_request",
+      "Cannot go on: Last-Event-ID must be the number of the last event that arrived, as in its id",
+      { param: "Last-Event-ID" },
+    );
+  }
+  return { after: sent ? Number(sent) : null, lingerMs: lingerMsOf(headers) };
+}
+
+/** How long the call goes on without its caller. */
+function lingerMsOf(headers: Headers): number {
+  const sent = headers.get("x-colink-resume-seconds") ?? String(DEFAULT_RESUME_SECONDS);
+  const seconds = Number(sent);
+  if (sent.trim() !== "" && seconds >= 0 && seconds <= MAX_RESUME_SECONDS) return seconds * 1000;
+  throw new ColinkError(
+    "invalid_request",
+    `Cannot take the call: x-colink-resume-seconds must be a number from 0 to ${MAX_RESUME_SECONDS}`,
+    { param: "x-colink-resume-seconds" },
+  );
+}
+
+/** A key that may not call the model may not read its answers either. */
+export function expectModel({ models }: Key, model: string): void {
+  if (models === null || models.includes(model)) return;
+  throw new ColinkError(
+    "model_not_allowed",
+    `Cannot give the answer of "${model}": this key may not use it; ask the key's owner`,
+    { param: "model" },
+  );
+}
+
+function keyReused(): ColinkError {
+  return new ColinkError(
+    "idempotency_key_reused",
+    "Cannot take the call: this Idempotency-Key was sent with another request; send a new one with each new request",
+    { param: "Idempotency-Key" },
+  );
+}
+
+function unknownKey(): ColinkError {
+  return new ColinkError(
+    "replay_gone",
+    "Cannot go on behind that event: no answer is kept for this Idempotency-Key, or not any more; " +
+      "send the request without Last-Event-ID to run it anew",
+    { param: "Last-Event-ID" },
+  );
+}
