@@ -402,7 +402,7 @@ function beyondLast(after: number, last: number): ColinkError {
 }
 
 /** The answer is not kept any more, or not from its beginning; says what became of the call. */
-export function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, "entry">> & {
+function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, "entry">> & {
   call: { id: string };
   isEnded: boolean;
 }): ColinkError {
@@ -410,7 +410,7 @@ export function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, 
 }
 
 /** `known`: what the ledger has of the call, or that it still runs; null: nothing. */
-export function goneError(callId: string, known: LedgerEntry | "running" | null): ColinkError {
+function goneError(callId: string, known: LedgerEntry | "running" | null): ColinkError {
   return new ColinkError(
     "replay_gone",
     `Cannot give the answer again: it is not kept any more; ${becameOf(callId, known)}; ` +

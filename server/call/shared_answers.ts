@@ -17,7 +17,7 @@ export interface AnswerName {
 }
 
 /** Which gateway runs the call that a name belongs to. */
-export interface OwnerRecord {
+interface OwnerRecord {
   /** The gateway's id. */
   gateway: string;
   callId: string;
@@ -36,7 +36,7 @@ export interface OtherGateways {
 }
 
 /** What one gateway asks another about an answer that is kept there. */
-export type PeerQuestion =
+type PeerQuestion =
   & { name: AnswerName; callId: string }
   & (
     | ({ asks: "attach"; digest: string; models: readonly string[] | null } & Attachment)

@@ -34,7 +34,7 @@ const DEFAULT_RESUME_SECONDS = 30;
 const MAX_RESUME_SECONDS = 300;
 
 /** Requests for an answer that exists are counted apart from calls, with limits of the same size. */
-export const REPLAY_ALLOWANCE = "replay:";
+const REPLAY_ALLOWANCE = "replay:";
 
 export async function answerKeyed(
   idempotencyKey: string,
@@ -76,7 +76,7 @@ export function attach(
 }
 
 /** The answer that `connect` gives to a reader. */
-export function respond(
+function respond(
   connect: (target: AnswerReader) => (code: LeaveCode) => void,
   stream: boolean,
   received: InferenceRequest,
@@ -190,7 +190,7 @@ function lingerMsOf(headers: Headers): number {
 }
 
 /** A key that may not call the model may not read its answers either. */
-export function expectModel({ models }: Key, model: string): void {
+function expectModel({ models }: Key, model: string): void {
   if (models === null || models.includes(model)) return;
   throw new ColinkError(
     "model_not_allowed",
