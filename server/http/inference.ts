@@ -125,7 +125,7 @@ function runShared(
   parts: AppParts,
 ): Promise<Response> {
   const { config, clock, relay, sharedAnswers } = parts;
-  const answer = new SharedAnswer(call, {
+  const answer: SharedAnswer = new SharedAnswer(call, {
     clock,
     reserve: (bytes) => sharedAnswers.reserve(answer, bytes),
     begins: () => held.release(),
