@@ -139,6 +139,11 @@ export const rooms: readonly Room[] = [
     may: ["scripts", ...below("call", "schedule", "node")],
   },
   {
+    // Relays on the gateway's wire, and does nothing else.
+    path: "scripts/bench/bare_relay.ts",
+    may: ["scripts", "protocol"],
+  },
+  {
     // Simulates one gateway among very many.
     path: "scripts/bench/cluster",
     may: ["scripts", "server", ...below("call", "schedule", "cluster", "node")],

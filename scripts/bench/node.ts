@@ -12,7 +12,7 @@ const MAX_PARALLEL = 4096;
 
 /** Resolves once the gateway counts it. */
 export async function startNode(
-  gateway: Gateway,
+  gateway: Pick<Gateway, "url" | "wsUrl" | "clientToken">,
   upstreamPort: number,
   folder: string,
 ): Promise<ServerProcess> {

@@ -8,6 +8,8 @@ export interface Row {
   unit: string;
   direct?: Spread;
   nginx?: Spread;
+  /** The bare relay on the same runtime. */
+  floor?: Spread;
   gateway?: Spread;
   node?: Spread;
   /** What the goal is about, where that is not the gateway's value itself: such as its ratio to nginx. */

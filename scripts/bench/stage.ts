@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Cores } from "./cores.ts";
+import { type Floor, startFloor } from "./floor.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { type Nginx, startNginx } from "./nginx.ts";
 import { startNode } from "./node.ts";
@@ -24,7 +25,7 @@ export interface Upstream {
   readonly pid: number;
 }
 
-/** A gateway with one real node, and nginx, before the same upstream. */
+/** A gateway with one real node, nginx, and the bare relay with its node, before the same upstream. */
 export class Stage {
   static #count = 0;
 
@@ -32,18 +33,21 @@ export class Stage {
     readonly bench: Bench,
     readonly folder: string,
     readonly nginx: Nginx,
+    readonly floor: Floor,
     readonly gateway: Gateway,
     readonly node: ServerProcess,
   ) {}
 
-  /** Starts all three; several stages may stand side by side. */
+  /** Starts all; several stages may stand side by side. */
   static async set(bench: Bench): Promise<Stage> {
     const folder = join(bench.folder, `stage-${++Stage.#count}`);
     const at = (name: string) => ({ folder: join(folder, name), cores: bench.cores.measured });
-    const nginx = await startNginx({ ...at("nginx"), upstreamPort: bench.upstream.port });
+    const upstreamPort = bench.upstream.port;
+    const nginx = await startNginx({ ...at("nginx"), upstreamPort });
+    const floor = await startFloor({ ...at("floor"), upstreamPort });
     const gateway = await startGateway(at("gateway"));
-    const node = await startNode(gateway, bench.upstream.port, join(folder, "node"));
-    return new Stage(bench, folder, nginx, gateway, node);
+    const node = await startNode(gateway, upstreamPort, join(folder, "node"));
+    return new Stage(bench, folder, nginx, floor, gateway, node);
   }
 
   get targets(): Record<VariantName, Target> {
@@ -51,14 +55,16 @@ export class Stage {
     return {
       direct: { port: this.bench.upstream.port, token },
       nginx: { port: this.nginx.port, token },
+      floor: this.floor,
       gateway: this.gateway,
     };
   }
 
   /** Process ids of those whose processor time is of interest. */
-  get watched(): Record<"nginx" | "gateway" | "node" | "upstream", number> {
+  get watched(): Record<"nginx" | "floor" | "gateway" | "node" | "upstream", number> {
     return {
       nginx: this.nginx.process.pid,
+      floor: this.floor.process.pid,
       gateway: this.gateway.process.pid,
       node: this.node.pid,
       upstream: this.bench.upstream.pid,
@@ -66,7 +72,8 @@ export class Stage {
   }
 
   forgetLogs(): void {
-    for (const process of [this.nginx.process, this.gateway.process, this.node]) {
+    const { nginx, floor, gateway, node } = this;
+    for (const process of [nginx.process, floor.node, gateway.process, node]) {
       process.forgetLog();
     }
   }
@@ -74,6 +81,8 @@ export class Stage {
   async strike(): Promise<void> {
     await this.node.stop();
     await this.gateway.process.stop();
+    await this.floor.node.stop();
+    await this.floor.process.stop();
     await this.nginx.process.stop();
   }
 }

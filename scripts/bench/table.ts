@@ -16,6 +16,7 @@ const columns: readonly Column[] = [
   { head: "Unit", cell: ({ unit }) => unit },
   { head: "Direct", cell: ({ direct }) => shown(direct) },
   { head: "nginx", cell: ({ nginx }) => shown(nginx) },
+  { head: "Floor", cell: ({ floor }) => shown(floor) },
   { head: "Gateway", cell: ({ gateway }) => shown(gateway) },
   { head: "Node", cell: ({ node }) => shown(node) },
   { head: "Compared", cell: compared },

@@ -1,7 +1,7 @@
 /** Where a load is sent: a port of this machine that offers chat completions. */
 
-/** The three ways to the same answer that are compared. */
-export type VariantName = "direct" | "nginx" | "gateway";
+/** The four ways to the same answer that are compared. */
+export type VariantName = "direct" | "nginx" | "floor" | "gateway";
 
 export interface Target {
   readonly port: number;

@@ -53,8 +53,11 @@ async function measure(stage: Stage, { label, streams, paceMs, limit }: Kind): P
     if (result.broken > 0) throw new Error(`${label}: ${result.broken} streams were not whole`);
     return { ...cost, ...result };
   };
-  const { nginx, gateway } = stage.targets;
-  const measured = await interleaved({ nginx: load(nginx), gateway: load(gateway) }, size);
+  const { nginx, floor, gateway } = stage.targets;
+  const measured = await interleaved(
+    { nginx: load(nginx), floor: load(floor), gateway: load(gateway) },
+    size,
+  );
   const { conditions } = measured;
   return [
     {
@@ -68,6 +71,18 @@ async function measure(stage: Stage, { label, streams, paceMs, limit }: Kind): P
         (r) => cpuPerChunk(r.gateway, "gateway") / cpuPerChunk(r.nginx, "nginx"),
       ),
       goal: atMost(limit, "× nginx"),
+      conditions,
+    },
+    {
+      figure: `Against the floor: CPU per chunk, ${label}`,
+      unit: "µs",
+      floor: over(measured, (r) => cpuPerChunk(r.floor, "floor")),
+      gateway: over(measured, (r) => cpuPerChunk(r.gateway, "gateway")),
+      compared: over(
+        measured,
+        (r) => cpuPerChunk(r.gateway, "gateway") / cpuPerChunk(r.floor, "floor"),
+      ),
+      ...(paceMs === 0 ? {} : { goal: atMost(1.1, "× floor") }),
       conditions,
     },
     {

@@ -26,10 +26,11 @@ async function measure(stage: Stage): Promise<Row[]> {
     stage.forgetLogs();
     return sample;
   };
-  const { direct, nginx, gateway } = stage.targets;
+  const { direct, nginx, floor, gateway } = stage.targets;
   const measured = await interleaved({
     direct: load(direct),
     nginx: load(nginx),
+    floor: load(floor),
     gateway: load(gateway),
   }, size);
   const { conditions } = measured;
@@ -48,6 +49,18 @@ async function measure(stage: Stage): Promise<Row[]> {
       conditions,
     },
     {
+      figure: "Against the floor: CPU per non-streaming request",
+      unit: "µs",
+      floor: over(measured, (r) => cpuPerCall(r.floor, "floor")),
+      gateway: over(measured, (r) => cpuPerCall(r.gateway, "gateway")),
+      compared: over(
+        measured,
+        (r) => cpuPerCall(r.gateway, "gateway") / cpuPerCall(r.floor, "floor"),
+      ),
+      goal: atMost(1.5, "× floor"),
+      conditions,
+    },
+    {
       figure: "Node: CPU per non-streaming request",
       unit: "µs",
       node: over(measured, (r) => cpuPerCall(r.gateway, "node")),
@@ -63,6 +76,7 @@ async function measure(stage: Stage): Promise<Row[]> {
       unit: "1/s",
       direct: over(measured, (r) => r.direct.perSecond),
       nginx: over(measured, (r) => r.nginx.perSecond),
+      floor: over(measured, (r) => r.floor.perSecond),
       gateway: over(measured, (r) => r.gateway.perSecond),
       conditions,
       note: "Bounded by the cores that upstream, node and load share, not by the gateway's.",
