@@ -213,6 +213,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     cluster,
     console: consoleDir === null ? null : assets(consoleDir, {
       httpsOnly: speaksTls(config) && config.httpPort !== null,
+      isSecure: (c) => origin(c).isSecure || config.publicUrl?.startsWith("https:") === true,
       base: config.basePath,
     }),
     downloads: new Downloads({

@@ -62,3 +62,14 @@ test("every class of a stylesheet is used by a component", () => {
   ).filter((name) => !uses.has(name));
   expect(unused).toEqual([]);
 });
+
+test("nothing needs a secure context without a way around it", () => {
+  // On plain HTTP, anywhere but on localhost, these are undefined.
+  const secureOnly =
+    /\b(?:crypto\.(?:randomUUID|subtle)|navigator\.(?:clipboard|credentials|serviceWorker|storage|locks)|caches\.)/;
+  const ways = ["part/CopyButton.tsx"];
+  const users = [...components].filter(([path, source]) =>
+    !/_test\.|^testing\//.test(path) && secureOnly.test(source)
+  );
+  expect(users.map(([path]) => path)).toEqual(ways);
+});

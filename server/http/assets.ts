@@ -2,9 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Context, Handler } from "hono";
+import type { Handler } from "hono";
 import { accepts } from "hono/accepts";
 import { isApiCaller } from "./credentials.ts";
+import type { AppContext, AppEnv } from "./env.ts";
 
 /** One file of the console, in every encoding that is stored. */
 export interface Asset {
@@ -47,8 +48,19 @@ const securityHeaders: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "referrer-policy": "same-origin",
   "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-  "cross-origin-opener-policy": "same-origin",
 };
+
+/** Browsers ignore it, and log an error, where the page came over plain HTTP from another machine. */
+const OPENER_POLICY = { "cross-origin-opener-policy": "same-origin" };
+
+/** Hosts that browsers trust over plain HTTP, too. */
+const LOCAL_HOST = /^(?:localhost|[^:]+\.localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/i;
+
+interface AssetOptions {
+  httpsOnly?: boolean;
+  isSecure?: (c: AppContext) => boolean;
+  base?: string;
+}
 
 /** For a year. */
 const HSTS = { "strict-transport-security": "max-age=31536000" };
@@ -59,15 +71,21 @@ const HSTS = { "strict-transport-security": "max-age=31536000" };
  * extension) and are not listed go to the app's `notFound`, and so do programs that look for the API:
  * an SDK would take a page for an empty answer. Reads `manifest.json` in `dir` at once, and throws
  * where the console was not built. `httpsOnly`: browsers shall never come by plain HTTP again.
- * `base`: below which path of its host the gateway is reached, or empty.
+ * `isSecure`: whether the browser came by HTTPS. `base`: below which path of its host the gateway is
+ * reached, or empty.
  */
-export function assets(dir: string, { httpsOnly = false, base = "" } = {}): Handler {
+export function assets(
+  dir: string,
+  { httpsOnly = false, isSecure = () => true, base = "" }: AssetOptions = {},
+): Handler<AppEnv> {
   const manifest: Record<string, Served> = readManifest(dir);
   if (base !== "") manifest[INDEX] = pageBelow(base, dir, manifest[INDEX]!);
   const always = httpsOnly ? { ...securityHeaders, ...HSTS } : securityHeaders;
   return (c) => {
     const asset = manifest[c.req.path] ?? (isPage(c) ? manifest[INDEX] : undefined);
-    return asset ? answer(c, dir, asset, always) : c.notFound();
+    if (asset === undefined) return c.notFound();
+    const isTrusted = isSecure(c) || LOCAL_HOST.test(c.req.header("host") ?? "");
+    return answer(c, dir, asset, isTrusted ? { ...always, ...OPENER_POLICY } : always);
   };
 }
 
@@ -97,7 +115,7 @@ function pageBelow(base: string, dir: string, page: Asset): Served {
   };
 }
 
-function isPage({ req }: Context): boolean {
+function isPage({ req }: AppContext): boolean {
   return req.path === "/" || !namesFile(req.path) && !isApiCaller(req.raw.headers);
 }
 
@@ -106,7 +124,7 @@ function namesFile(path: string): boolean {
 }
 
 function answer(
-  c: Context,
+  c: AppContext,
   dir: string,
   asset: Served,
   always: Readonly<Record<string, string>>,
@@ -131,7 +149,7 @@ function answer(
   return new Response(body, { headers });
 }
 
-function chosenEncoding(c: Context, asset: Asset): Encoding {
+function chosenEncoding(c: AppContext, asset: Asset): Encoding {
   const supports = encodings.filter((encoding) => asset.sizes[encoding] !== undefined);
   return accepts(c, {
     header: "Accept-Encoding",

@@ -6,6 +6,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { Hono } from "hono";
 import OpenAI from "openai";
 import { assets, type Manifest } from "./assets.ts";
+import type { AppEnv } from "./env.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "colink-assets-"));
 const script = `console.log(${JSON.stringify("x".repeat(500))});`;
@@ -32,9 +33,10 @@ const manifest: Manifest = {
 };
 store("manifest.json", JSON.stringify(manifest));
 
-const app = new Hono()
+const app = new Hono<AppEnv>()
   .notFound((c) => c.json({ error: { code: "not_found" } }, 404))
   .get("*", assets(dir));
+const overHttp = new Hono<AppEnv>().get("*", assets(dir, { isSecure: () => false }));
 // A real server: what HEAD says of the length is the runtime's doing as much as ours.
 const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: app.fetch });
 
@@ -173,4 +175,17 @@ test("every file comes with the policy that lets the page load from its own gate
 
 test("a console that was not built stops the start, and says which task builds it", () => {
   expect(() => assets(join(dir, "nowhere"))).toThrow("build:web");
+});
+
+test("the opener policy is sent where the browser follows it: over HTTPS, and to this machine", async () => {
+  const name = "cross-origin-opener-policy";
+  const at = async (host: string) =>
+    (await overHttp.request("/", { headers: { host } })).headers.get(name);
+  for (const host of ["localhost:8080", "127.0.0.1", "[::1]:8080", "app.localhost"]) {
+    expect(await at(host)).toBe("same-origin");
+  }
+  for (const host of ["192.168.1.5:8080", "gateway.lan", "localhost.example"]) {
+    expect(await at(host)).toBeNull();
+  }
+  expect((await get("/")).headers.get(name)).toBe("same-origin");
 });

@@ -18,7 +18,11 @@ const WAIT_MS = 20_000;
 /** Starts Chromium: the one that the test command found, otherwise the one in the PATH. */
 export async function startBrowser(): Promise<Browser> {
   const executablePath = process.env.COLINK_TEST_CHROMIUM ?? Bun.which("chromium");
-  const browser = await chromium.launch(executablePath === null ? {} : { executablePath });
+  const browser = await chromium.launch({
+    ...(executablePath !== null && { executablePath }),
+    // Names that are not this machine's own, to which browsers show less over plain HTTP.
+    args: ["--host-resolver-rules=MAP *.colink.test 127.0.0.1"],
+  });
   endAfterTests(() => browser.close());
   return browser;
 }

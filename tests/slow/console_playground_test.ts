@@ -8,7 +8,7 @@ import { accessibilityFaults } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { inTab, type Scene, startBrowser, type TabOptions } from "../harness/browser.ts";
 import { ending, piece } from "../harness/chunks.ts";
-import { button, fill, signInBehindThePage } from "../harness/console.ts";
+import { button, fill, signInBehindThePage, submit } from "../harness/console.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { joinNode } from "../harness/joined_node.ts";
 import { connectScriptedNode } from "../harness/scripted_node.ts";
@@ -51,6 +51,26 @@ async function ask(page: Page, text: string): Promise<void> {
   await page.getByRole("textbox", { name: t.message }).fill(text);
   await page.keyboard.press("Enter");
 }
+
+test("over plain HTTP, from another machine, one can sign in and ask", async () => {
+  const baseURL = gateway.url.replace("127.0.0.1", "gateway.colink.test");
+  await inTab(browser, { baseURL }, async (_tab, page) => {
+    const node = await join("plain-model");
+    await page.goto(`/login?next=${encodeURIComponent("/playground?model=plain-model")}`);
+    await fill(page, { email: owner.email, password: owner.password });
+    await submit(page);
+    await until(
+      "the model is chosen",
+      async () => await page.locator("main select").inputValue() === "plain-model",
+    );
+    await ask(page, "Hello");
+    const call = await node.called();
+    node.say(call, "Hi there");
+    await page.locator("article").getByText("Hi there").waitFor();
+    node.raw.send({ type: "STREAM", data: { request_id: call, chunk: ending() } });
+    node.finish(call);
+  });
+});
 
 test(
   "an answer is shown as it streams, with folded reasoning, its node and its speed",

@@ -55,6 +55,10 @@ function leave(): void {
 
 export async function signIn(email: string, password: string): Promise<void> {
   const { user } = await api.login(email, password);
+  // The gateway's cookies are for HTTPS only where its public address is; browsers drop them here.
+  if (!isMarked() && location.protocol === "http:") {
+    throw new ApiError(0, "needs_https", "Cannot sign in: this address needs https");
+  }
   session.value = { state: "in", user };
 }
 

@@ -104,6 +104,17 @@ test("signing in shows the user, and a wrong password leaves the session as it w
   expect<unknown>(session.value).toEqual({ state: "in", user });
 });
 
+test("signing in over HTTP says that this gateway needs HTTPS where it does, and not before", async () => {
+  gateway.answers["POST /api/auth/login"] = json({ user });
+  document.cookie = "";
+  for (const protocol of ["http:", "https:"]) {
+    session.value = { state: "out", why: "never" };
+    Object.assign(location, { protocol });
+    const signedIn = signIn("lin@example.org", "right").then(() => "signed in", ({ code }) => code);
+    expect(await signedIn).toBe(protocol === "http:" ? "needs_https" : "signed in");
+  }
+});
+
 test("creating an account signs in with it, and a refused one does not try", async () => {
   gateway.answers["POST /api/auth/register"] = failure(400, "email_taken");
   await expect(signUp({ email: "lin@example.org", password: "p", invite: "i" })).rejects.toThrow();

@@ -86,7 +86,13 @@ const history = {
   replaceState: (_state: unknown, _title: string, url: string) =>
     history.log.push(`replace ${url}`),
 };
-const location = { pathname: "/", search: "", hash: "", origin: "http://gateway.example" };
+const location = {
+  protocol: "http:",
+  pathname: "/",
+  search: "",
+  hash: "",
+  origin: "http://gateway.example",
+};
 
 const navigator = { language: "en-US" };
 

@@ -43,6 +43,8 @@ export const common = {
   },
   retryAfter: (failure: string, seconds: number) => `${failure} Try again in ${wait(seconds)}.`,
   lost: (age: string) => `Connection to the gateway lost. What you see is from ${age}; retrying.`,
+  otherVersion: "This page cannot be loaded: the gateway was updated, or cannot be reached.",
+  reload: "Reload",
   pageBroke:
     "Something went wrong on this page. Reload it; if it happens again, tell your administrator.",
 } as const;

@@ -3,9 +3,11 @@
 import type { ErrorCode } from "../../../api/mod.ts";
 
 /** Errors that the console itself detects. */
-type ConsoleError = "unreachable" | "unknown" | "stream_lost";
+type ConsoleError = "needs_https" | "unreachable" | "unknown" | "stream_lost";
 
 export const errors = {
+  needs_https:
+    "This gateway can be used over HTTPS only. Open its https:// address and sign in there.",
   unreachable: "The gateway cannot be reached. Check your connection and try again.",
   unknown: "Unexpected response from the gateway. Try again.",
   internal_error: "Something went wrong in the gateway. Try again in a moment.",

@@ -25,7 +25,7 @@ export const dashboard: Messages["dashboard"] = {
   },
   rotateClient: {
     title: "更换节点令牌？",
-    text: "使用旧令牌的节点会在五秒内断开，直到你把新令牌写入它们的 config.yaml。",
+    text: "使用旧节点令牌的节点会在 5 秒内断开；把新令牌写入 config.yaml 后即可重新接入。",
   },
   side: "统计范围",
   sides: { made: "我发起的", provided: "我贡献的" },

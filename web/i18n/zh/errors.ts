@@ -3,6 +3,7 @@
 import type { Messages } from "../en.ts";
 
 export const errors: Messages["errors"] = {
+  needs_https: "此网关只能通过 HTTPS 使用，请打开它的 https:// 地址登录。",
   unreachable: "无法连接网关，请检查网络后重试。",
   unknown: "网关返回了无法识别的内容，请稍后重试。",
   internal_error: "网关内部出错，请稍后重试。",

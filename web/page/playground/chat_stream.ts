@@ -30,7 +30,13 @@ interface Chunk {
     };
   }[];
   usage?: Usage | null;
-  error?: { message?: string; code?: string | null };
+  error?: ReportedError;
+}
+
+/** Providers leave the code out, or send a number. */
+interface ReportedError {
+  message?: string;
+  code?: string | number | null;
 }
 
 /**
@@ -92,21 +98,16 @@ async function send(body: ChatBody, apiToken: string, signal: AbortSignal): Prom
 async function errorOf(response: Response): Promise<ApiError> {
   const body = await response.json().catch(() => null) as Chunk | null;
   const retryAfterS = Number(response.headers.get("retry-after")) || null;
-  const { code, message } = body?.error ?? {};
-  return new ApiError(
-    response.status,
-    code ?? "unknown",
-    message ?? `The gateway answered ${response.status}`,
-    null,
-    retryAfterS,
-  );
+  const { code, message } = reported(body?.error, `The gateway answered ${response.status}`);
+  return new ApiError(response.status, code, message, null, retryAfterS);
 }
 
 /** Passes one event on; returns the error that it reports, or null. */
 function dispatch(data: string, listener: ChatListener): ApiError | null {
   const { choices, usage, error } = JSON.parse(data) as Chunk;
   if (error) {
-    return new ApiError(0, error.code ?? "unknown", error.message ?? "The answer broke off");
+    const { code, message } = reported(error, "The answer broke off");
+    return new ApiError(0, code, message);
   }
   const delta = choices?.[0]?.delta;
   const reasoning = delta?.reasoning_content ?? delta?.reasoning;
@@ -114,4 +115,13 @@ function dispatch(data: string, listener: ChatListener): ApiError | null {
   if (delta?.content) listener.text(delta.content);
   if (usage) listener.usage(usage);
   return null;
+}
+
+/** An error without a code of the gateway's is the provider's: its message is shown. */
+function reported(
+  { code, message }: ReportedError = {},
+  otherwise: string,
+): { code: string; message: string } {
+  if (!message) return { code: "unknown", message: otherwise };
+  return { code: typeof code === "string" && code ? code : "provider_error", message };
 }

@@ -39,7 +39,7 @@ export class Conversation {
   /** One model, or two to compare. The first is empty until a model is known. */
   readonly models = signal<readonly string[]>([""]);
 
-  constructor(id: string = crypto.randomUUID(), atMs: number = Date.now()) {
+  constructor(id: string = newId(), atMs: number = Date.now()) {
     this.id = id;
     this.atMs = atMs;
   }
@@ -115,4 +115,10 @@ export class Conversation {
       this.parameters.value,
     );
   }
+}
+
+/** Random hexadecimal digits: browsers make UUIDs on HTTPS and localhost only. */
+function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

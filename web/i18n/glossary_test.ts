@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { Glob } from "bun";
+import { join } from "node:path";
+import { at } from "../../scripts/root.ts";
+
+/** Words that say in Chinese what another word says already, or something else than is meant. */
+const otherWords: readonly (readonly [wrong: RegExp, right: string])[] = [
+  [/词元/, "Token"],
+  [/供应商/, "提供商"],
+  [/管理者|操作员|运营者/, "管理员"],
+  [/并发位|槽位/, "并发名额"],
+  [/试用中/, "恢复观察"],
+  [/暂停分配/, "冷却中"],
+  [/正在退出/, "正在下线"],
+  [/首字节|首字时间/, "首字延迟"],
+  [/配置文件(?! ?config\.yaml|（config\.yaml）)/, "环境变量，或配置文件 config.yaml"],
+  [/请求编号/, "请求 ID"],
+  [/永不到期|从不到期|不会到期/, "永不过期"],
+  [/令牌数|令牌\/秒/, "Token"],
+  [/账户(?!余额)/, "账号"],
+  [/内网穿透(?!。|、|，)/, "主动连出"],
+];
+
+const files = [
+  ...[...new Glob("web/i18n/zh/*.ts").scanSync(at("."))],
+  ...[...new Glob("{docs/*.zh.md,README.zh-CN.md}").scanSync(at("."))],
+].sort();
+
+test("one thing has one Chinese word in the console and in the documents", async () => {
+  const found: string[] = [];
+  for (const path of files) {
+    const lines = (await Bun.file(join(at("."), path)).text()).split("\n");
+    for (const [i, line] of lines.entries()) {
+      for (const [wrong, right] of otherWords) {
+        if (wrong.test(line)) {
+          found.push(`${path}:${i + 1} ${wrong.source} → ${right}: ${line.trim()}`);
+        }
+      }
+    }
+  }
+  expect(found).toEqual([]);
+});
