@@ -1,6 +1,7 @@
 /** Every route of the gateway, on one screen. */
 
 import { Hono } from "hono";
+import { Endpoint } from "../protocol/mod.ts";
 import { PEER_PATH } from "./cluster/address.ts";
 import { pathBelow } from "./http/base_path.ts";
 import { lazyConsoleApi } from "./http/console/lazy_api.ts";
@@ -15,6 +16,7 @@ import { listModels, oneModel } from "./http/models.ts";
 import type { AppParts } from "./http/parts.ts";
 import { acmeChallenge, type ChallengeSource, toHttps } from "./http/plain_http.ts";
 import { peerUpgrade } from "./http/peer_upgrade.ts";
+import { storedResponse } from "./http/responses.ts";
 import { refuse } from "./http/reply.ts";
 import { unmatched } from "./http/unmatched.ts";
 import { upgrade } from "./http/upgrade.ts";
@@ -28,6 +30,13 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   // middleware, which would cost every call more than the routing itself.
   for (const endpoint of endpoints) {
     for (const path of spellings(endpoint.path)) app.post(path, inference(endpoint, parts));
+  }
+
+  for (const path of spellings(`${Endpoint.responses}/:id`)) {
+    app.get(path, storedResponse("retrieve", parts));
+    app.delete(path, storedResponse("delete", parts));
+    app.post(`${path}/cancel`, storedResponse("cancel", parts));
+    app.get(`${path}/input_items`, storedResponse("input_items", parts));
   }
 
   app.options("/v1/*", commonHeaders, preflight);

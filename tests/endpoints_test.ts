@@ -292,7 +292,12 @@ describe("an invalid body", () => {
     [Endpoint.moderations, {}, "input", "must be text, or a list"],
     [Endpoint.responses, { messages: turns }, "input", `belongs to /v1/chat/completions`],
     [Endpoint.responses, { input: 7 }, "input", "must be text or a list"],
-    [Endpoint.responses, { input: "x", background: true }, "background", "in the background"],
+    [
+      Endpoint.responses,
+      { input: "x", background: true, store: false },
+      "background",
+      "must be stored",
+    ],
     [Endpoint.responses, { input: "x", previous_response_id: 1 }, "previous_response_id", "text"],
   ];
   for (const [endpoint, body, param, says] of wrong) {
@@ -498,7 +503,7 @@ describe("a stored response", () => {
     expect(idle.frames.filter(({ type }) => type === "call")).toEqual([]);
   });
 
-  test("unknown to the gateway is a 400 that names the field, and cannot be fetched", async () => {
+  test("unknown to the gateway is a 400 that names the field, and is not found", async () => {
     const { model } = await join(Endpoint.responses);
     const kept = await post(Endpoint.responses, { model, input: "x", conversation: "conv_1" });
     expect(kept.status).toBe(400);
@@ -510,7 +515,7 @@ describe("a stored response", () => {
     for (const path of ["resp_1", "resp_1/input_items"]) {
       const answer = await ask(`${gateway.url}/v1/responses/${path}`, { token: account.apiToken });
       expect(answer.status).toBe(404);
-      expect(answer.json.error.message).toContain("previous_response_id");
+      expect(answer.json.error.code).toBe("not_found");
     }
   });
 });

@@ -41,13 +41,30 @@ export interface SharedAnswerParts {
   hold: (bytes: number) => AnswerRoom;
   /** Called before the first piece of the answer: no other node can take the call over. */
   begins: () => void;
-  /** Called with the first complete event of a stream. */
-  onFirstEvent?: () => void;
+  /**
+   * Called with the first events of a stream, or the whole answer, before any caller has them, until it
+   * returns true: it knows the id that the answer is stored under.
+   */
+  identify?: () => boolean;
 }
 
 export interface SharedAnswerLimits {
   /** The most that is kept of one answer. */
   keptBytes: number;
+}
+
+/** What is known of a response besides its answer. */
+export interface StoredTerms {
+  /** Null: its provider has not named it yet. */
+  id: string | null;
+  /** Whether the id is this gateway's own, because the caller got it before any provider was asked. */
+  isOwnId: boolean;
+  background: boolean;
+  previousId: string | null;
+  /** JSON of all items that the model read; null: too large to be kept. */
+  input: string | null;
+  /** Members of the request that the response repeats. */
+  echo: Readonly<Record<string, unknown>>;
 }
 
 type End =
@@ -57,6 +74,9 @@ type End =
 
 /** More callers than this do not read one answer at a time; who came first goes first. */
 const MAX_READERS = 8;
+
+/** The id of a response is in one of its first events. */
+export const IDENTIFYING_EVENTS = 8;
 
 /** How much of the log a reader is given at a time. */
 const PIECE_BYTES = 64 * 1024;
@@ -84,9 +104,11 @@ export class SharedAnswer implements AnswerWriter {
   #furthest = 0;
   /** What the ledger has of the call; null: it is not recorded yet. */
   entry: LedgerEntry | null = null;
+  #isIdentified = false;
+  #stored: StoredTerms | null = null;
 
   constructor(
-    readonly call: Pick<Call, "id" | "request" | "stop" | "startedAt">,
+    readonly call: Pick<Call, "id" | "request" | "stop" | "stopped" | "startedAt">,
     private readonly parts: SharedAnswerParts,
     { keptBytes }: SharedAnswerLimits,
   ) {
@@ -96,6 +118,17 @@ export class SharedAnswer implements AnswerWriter {
 
   readonly #mayHoldUpBytes: number;
 
+  /** What its caller asked to be stored; null: nothing. */
+  get stored(): StoredTerms | null {
+    return this.#stored;
+  }
+
+  /** Must be called before the call runs. What the model reads is kept, too, where there is room for it. */
+  store(terms: StoredTerms): void {
+    this.#stored = terms;
+    if (terms.input !== null && !this.parts.reserve(terms.input.length)) terms.input = null;
+  }
+
   get isEnded(): boolean {
     return this.#end !== null;
   }
@@ -103,6 +136,11 @@ export class SharedAnswer implements AnswerWriter {
   /** Whether a caller who comes now can have the answer from its beginning. */
   get isKept(): boolean {
     return !this.#isGone;
+  }
+
+  /** Whether a node has begun to answer. */
+  get hasHead(): boolean {
+    return this.#head !== null;
   }
 
   /** Why there is no answer; null: there is one, or it is still to come. */
@@ -153,11 +191,8 @@ export class SharedAnswer implements AnswerWriter {
   /** Frees what is kept. Callers who are attached get the rest as it comes. */
   forget(): void {
     if (this.#isGone) return;
-    this.#isGone = true;
-    for (const reader of [...this.#readers]) {
-      if (!this.isEnded) reader.target.outgrown();
-      this.#giveAll(reader);
-    }
+    this.#outgrow();
+    for (const reader of [...this.#readers]) this.#giveAll(reader);
     this.#passed = { bytes: this.deliveredBytes, chunks: this.deliveredChunks };
     this.#furthest = 0;
     this.#log.drop();
@@ -197,10 +232,9 @@ export class SharedAnswer implements AnswerWriter {
     this.parts.hold(-body.length);
     const bytes = Buffer.from(body as Uint8Array);
     if (!this.#log.append(bytes)) {
-      for (const { target } of this.#readers) target.outgrown();
-      this.#isGone = true;
+      this.#outgrow();
       if (this.#readers.size > 0) this.#passed = { bytes: bytes.length, chunks: 1 };
-    }
+    } else this.#identify();
     this.#finish({ is: "complete" }, ({ target }) => {
       this.#giveHead(target);
       target.whole(bytes);
@@ -276,19 +310,32 @@ export class SharedAnswer implements AnswerWriter {
 
   #add(events: string | Uint8Array): void {
     const { bytes, ends } = this.#numbers.number(events);
-    const isFirst = this.#log.events === 0 && !this.#isGone;
     if (!this.#isGone && !this.#log.append(bytes, ends)) this.forget();
+    if (ends.length > 0) this.#identify();
     if (this.#isGone) this.#pass(bytes, ends.length);
     else for (const reader of [...this.#readers]) this.pump(reader);
-    if (isFirst && ends.length > 0) this.parts.onFirstEvent?.();
+  }
+
+  /** From now on nobody can begin to read, or go on after a loss. */
+  #outgrow(): void {
+    this.#isGone = true;
+    if (this.stored?.input) {
+      this.parts.reserve(-this.stored.input.length);
+      this.stored.input = null;
+    }
+    if (this.isEnded) return;
+    for (const { target } of this.#readers) target.outgrown();
+  }
+
+  #identify(): void {
+    if (this.#isIdentified || this.#isGone) return;
+    const isLast = this.#log.events >= IDENTIFYING_EVENTS;
+    this.#isIdentified = (this.parts.identify?.() ?? true) || isLast;
   }
 
   /** Passes on a piece of a whole answer, which only comes in pieces if it is too large to be kept. */
   #passWhole(piece: string | Uint8Array): void {
-    if (!this.#isGone) {
-      this.#isGone = true;
-      for (const { target } of this.#readers) target.outgrown();
-    }
+    if (!this.#isGone) this.#outgrow();
     if (this.#readers.size === 0) this.call.stop("caller_gone");
     // From here on each reader's body bounds what it holds.
     this.parts.hold(-piece.length);
@@ -402,7 +449,7 @@ function beyondLast(after: number, last: number): ColinkError {
 }
 
 /** The answer is not kept any more, or not from its beginning; says what became of the call. */
-function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, "entry">> & {
+export function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, "entry">> & {
   call: { id: string };
   isEnded: boolean;
 }): ColinkError {

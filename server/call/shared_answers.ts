@@ -151,7 +151,13 @@ export class SharedAnswers {
     return true;
   }
 
-  /** Forgets a name before its time. */
+  /** Forgets a name before its time, here and at the other gateways. */
+  release(name: AnswerName): void {
+    this.remove(name);
+    this.others?.release(name);
+  }
+
+  /** Forgets a name. */
   remove(name: AnswerName): void {
     const text = textOf(name);
     const known = this.#named.get(text);
@@ -169,8 +175,7 @@ export class SharedAnswers {
     if (names.length === 0) answer.forget();
     for (const name of [...names]) {
       if (name.kind === "key" && answer.mayRetry) {
-        this.remove(name);
-        this.others?.release(name);
+        this.release(name);
         continue;
       }
       const keepMs = this.#keepMs(name);
@@ -213,12 +218,7 @@ export class SharedAnswers {
   async #claimNew(name: AnswerName, callId: string): Promise<Claim> {
     if (!this.#hasRoom(name.accountId)) {
       this.#refusals.refused();
-      throw new ColinkError(
-        "too_many_idempotency_keys",
-        `Cannot take the call: ${this.config.idempotencyKeys} Idempotency-Keys of this account are remembered already ` +
-          "(COLINK_IDEMPOTENCY_KEYS); try again later, or send none",
-        { retryAfterMs: this.config.replayMs / 10 },
-      );
+      throw tooManyNames(this.config.idempotencyKeys);
     }
     const { promise: decided, resolve } = Promise.withResolvers<void>();
     const entry: NamedAnswer = { name, digest: null, answer: null, decided };
@@ -312,6 +312,17 @@ export class SharedAnswers {
     }
     return largest;
   }
+}
+
+const RETRY_NAMES_MS = 30_000;
+
+export function tooManyNames(limit: number): ColinkError {
+  return new ColinkError(
+    "too_many_idempotency_keys",
+    `Cannot take the call: ${limit} Idempotency-Keys and stored responses of this account are ` +
+      "remembered already (COLINK_IDEMPOTENCY_KEYS); try again later, or send none",
+    { retryAfterMs: RETRY_NAMES_MS },
+  );
 }
 
 /** Drops what is kept of the oldest answer, unless that is `own`. */

@@ -34,6 +34,8 @@ export interface EndpointRow {
   readonly refuse?: (body: CallBody) => void;
   /** The member that names the stored response which the call continues. */
   readonly continues?: string;
+  /** Whether its answers may be stored, and are then found by their id. */
+  readonly stores?: true;
   /** The caller's headers that travel to the node, by lower-case name; absent: none. */
   readonly headers?: readonly string[];
   /** Counted apart from other calls, with limits of the same size; absent: with them. */
@@ -103,6 +105,7 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
     ],
     refuse: refuseResponse,
     continues: "previous_response_id",
+    stores: true,
   },
   {
     path: Endpoint.messages,
@@ -187,12 +190,6 @@ function refuseResponse(body: CallBody): void {
       "Cannot continue a stored conversation: none is kept here; " +
         "send it whole as input, or continue a response with previous_response_id",
       { param: "conversation" },
-    );
-  }
-  if (body.kind("background") === "boolean" && body.value("background") === true) {
-    throw wrong(
-      "background",
-      "Cannot answer in the background: answers cannot be fetched later; stream it or wait for it",
     );
   }
 }

@@ -51,7 +51,7 @@ const bodies: [path: Endpoint, body: object, param: string | null][] = [
   [Endpoint.responses, { input: "hi", messages }, null],
   [Endpoint.responses, { input: "hi", conversation: null }, null],
   [Endpoint.responses, { input: "hi", conversation: "conv_1" }, "conversation"],
-  [Endpoint.responses, { input: "hi", background: true }, "background"],
+  [Endpoint.responses, { input: "hi", background: true }, null],
   [Endpoint.responses, { input: "hi", background: false }, null],
   [Endpoint.messages, { messages, max_tokens: 1 }, null],
   [Endpoint.messages, { messages }, "max_tokens"],

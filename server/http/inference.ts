@@ -1,7 +1,9 @@
 /** Handles the inference endpoints: from a request to a Call, and from its answer to a response. */
 
 import type { Key } from "../account/keyring.ts";
-import { SharedAnswer } from "../call/shared_answer.ts";
+import { SharedAnswer, type StoredTerms } from "../call/shared_answer.ts";
+import { tooManyNames } from "../call/shared_answers.ts";
+import { responseIdIn } from "../call/stored_responses.ts";
 import type { Call } from "../schedule/call.ts";
 import { ColinkError } from "../base/error.ts";
 import { HttpAnswer } from "./answer.ts";
@@ -15,7 +17,17 @@ import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 import { requestLog } from "./request_log.ts";
+import { preparedResponse } from "./responses.ts";
 import { answerKeyed, attach, connectionOf, digestOf, type FirstRequest } from "./shared_calls.ts";
+
+/** Why an answer is kept. */
+interface SharedTerms {
+  /** Null: its request has no Idempotency-Key. */
+  first: FirstRequest | null;
+  digest: string;
+  /** Null: it is not stored under its id. */
+  terms: StoredTerms | null;
+}
 
 /** A call that was read from its request and may run. */
 interface TakenCall {
@@ -81,14 +93,18 @@ async function takeCall(
   const held = parts.bodyBudget.hold(key.accountId);
   try {
     const checked = checkedBody(await readBody(request, config.maxBodyBytes, held));
-    const body = checked instanceof Promise ? await checked : checked;
+    const sent = checked instanceof Promise ? await checked : checked;
+    const digest = first === null ? "" : digestOf(endpoint.path, sent.bytes);
+    const prepared = endpoint.stores ? preparedResponse(sent, held, key, parts) : null;
+    const { body, terms } = prepared === null ? { body: sent, terms: null } : await prepared;
     const call = readCall(received, body, held.keep(body.bytes), endpoint, key, parts);
     // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
     // which ends only what is a call already.
     if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, parts, address);
     if (parts.isDraining()) throw shuttingDown();
     const running = { call, received, endpoint, held, key };
-    return first === null ? run(running, parts) : runShared(running, first, parts);
+    if (first === null && terms === null) return run(running, parts);
+    return runShared(running, { first, digest, terms }, parts);
   } catch (error) {
     held.release();
     forgive(error, key, address, parts);
@@ -121,18 +137,35 @@ function run(
 /** Runs the call for its caller, and for those who ask for its answer again. */
 function runShared(
   { call, received, endpoint, held, key }: TakenCall,
-  first: FirstRequest,
+  { first, digest, terms }: SharedTerms,
   parts: AppParts,
 ): Promise<Response> {
   const { config, clock, relay, sharedAnswers } = parts;
+  const { accountId } = key;
+  const identify = (): boolean => {
+    if (terms === null) return true;
+    terms.id ??= responseIdIn(answer);
+    if (terms.id === null) return false;
+    return sharedAnswers.add({ accountId, kind: "response", name: terms.id }, answer);
+  };
   const answer: SharedAnswer = new SharedAnswer(call, {
     clock,
     reserve: (bytes) => sharedAnswers.reserve(answer, bytes),
     begins: () => held.release(),
-    hold: (bytes) => parts.answerBudget.add(key.accountId, bytes),
+    hold: (bytes) => parts.answerBudget.add(accountId, bytes),
+    identify,
   }, { keptBytes: config.keptCallBytes });
-  first.settle(answer, digestOf(endpoint.path, call.request.body.bytes));
-  const response = attach(answer, received, endpoint, first, parts);
+  if (terms !== null) answer.store(terms);
+  // The id is the gateway's own: its caller may ask for it at once.
+  if (terms?.isOwnId && !identify()) {
+    answer.forget();
+    throw tooManyNames(config.idempotencyKeys);
+  }
+  first?.settle(answer, digest);
+  const attachment = terms?.background
+    ? { after: null, lingerMs: Infinity }
+    : first ?? { after: null, lingerMs: 0 };
+  const response = attach(answer, received, endpoint, attachment, parts);
   const cancelDeadline = clock.after(config.deadlineMs, () => call.stop("deadline_exceeded"));
   void relay.run(call, answer).then((entry) => {
     cancelDeadline();

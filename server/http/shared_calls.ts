@@ -4,6 +4,7 @@ import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import type { AnswerReader, Attachment, LeaveCode, SharedAnswer } from "../call/shared_answer.ts";
 import type { Claim } from "../call/shared_answers.ts";
+import { giveAsIs } from "../call/stored_responses.ts";
 import { HttpAnswer } from "./answer.ts";
 import type { BodyConnection } from "./answer_body.ts";
 import type { InferenceRequest } from "./call_reader.ts";
@@ -34,7 +35,7 @@ const DEFAULT_RESUME_SECONDS = 30;
 const MAX_RESUME_SECONDS = 300;
 
 /** Requests for an answer that exists are counted apart from calls, with limits of the same size. */
-const REPLAY_ALLOWANCE = "replay:";
+export const REPLAY_ALLOWANCE = "replay:";
 
 export async function answerKeyed(
   idempotencyKey: string,
@@ -71,12 +72,16 @@ export function attach(
   parts: AppParts,
 ): Promise<Response> {
   const isStream = answer.call.request.stream;
-  const connect = (target: AnswerReader) => answer.attach(target, attachment);
+  const { stored } = answer;
+  // Whoever asks for a response in the background gets it as it is, and asks for it again later.
+  const isAsIs = stored !== null && stored.background && !isStream;
+  const connect = (target: AnswerReader) =>
+    isAsIs ? giveAsIs(answer, target) : answer.attach(target, attachment);
   return respond(connect, isStream, received, endpoint, parts);
 }
 
 /** The answer that `connect` gives to a reader. */
-function respond(
+export function respond(
   connect: (target: AnswerReader) => (code: LeaveCode) => void,
   stream: boolean,
   received: InferenceRequest,

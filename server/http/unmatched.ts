@@ -22,10 +22,7 @@ export function unmatched(c: AppContext): ColinkError {
     answerHeaders(c).allow = allowed;
     return new ColinkError("method_not_supported", `Cannot ${method} ${path}: use ${allowed}`);
   }
-  const isStoredResponse = path.startsWith("/v1/responses/");
-  const why = isStoredResponse && (method === "GET" || method === "DELETE")
-    ? "stored responses cannot be fetched here; continue one with previous_response_id"
-    : `no such path${nearPathHint(path)}`;
+  const why = `no such path${nearPathHint(path)}`;
   return new ColinkError("not_found", `Cannot ${method} ${path}: ${why}`);
 }
 

@@ -103,14 +103,51 @@ const rows: Row[] = [
     },
   },
   {
-    does: "`background`",
+    does: "`previous_response_id` of an answer with `store: true`",
     on: both,
-    but: { fails: "400 that names the field" },
     async run({ openai, model }) {
-      const error = await failure(
-        openai.responses.create({ model, input: Say.hello, background: true }),
-      );
-      expect(error).toMatchObject({ status: 400, param: "background" });
+      const { id } = await openai.responses.create({ model, input: Say.hello, store: true });
+      const answer = await openai.responses.create({
+        model,
+        input: Say.hello,
+        previous_response_id: id,
+      });
+      expect(answer.output_text).not.toBe("");
+    },
+  },
+  {
+    does: "`store: true`: `retrieve`, `inputItems.list`, `delete`",
+    on: both,
+    async run({ openai, model }) {
+      const { id, output_text } = await openai.responses.create({
+        model,
+        input: Say.hello,
+        store: true,
+      });
+      expect((await openai.responses.retrieve(id)).output_text).toBe(output_text);
+      expect((await openai.responses.inputItems.list(id)).data).toHaveLength(1);
+      await openai.responses.delete(id);
+      expect(await failure(openai.responses.retrieve(id))).toMatchObject({ status: 404 });
+    },
+  },
+  {
+    does: "`background`, with `retrieve` behind any event, and `cancel`",
+    on: both,
+    async run({ openai, model }) {
+      const asked = { model, input: Say.hello, background: true } as const;
+      const events = [];
+      for await (const event of await openai.responses.create({ ...asked, stream: true })) {
+        events.push(event);
+      }
+      const { id } = (events[0] as { response: { id: string } }).response;
+      const rest = [];
+      const place = { stream: true, starting_after: 1 } as const;
+      for await (const event of await openai.responses.retrieve(id, place)) rest.push(event);
+      expect(rest).toEqual(events.slice(2));
+      let answer = await openai.responses.create(asked);
+      while (answer.status !== "completed") answer = await openai.responses.retrieve(answer.id);
+      expect(answer.output_text).not.toBe("");
+      expect((await openai.responses.cancel(answer.id)).status).toBe("completed");
     },
   },
   {

@@ -1,0 +1,190 @@
+/** Stored responses: what a request stores and goes on from, and the paths at which a response is asked for again. */
+
+import { CallBody, Endpoint, withMember, withoutMember } from "../../protocol/mod.ts";
+import type { Key } from "../account/keyring.ts";
+import { ColinkError } from "../base/error.ts";
+import type { StoredTerms } from "../call/shared_answer.ts";
+import {
+  inputItemsOf,
+  type ResponseContext,
+  type ResponseVerb,
+  StoredResponses,
+} from "../call/stored_responses.ts";
+import type { HeldBody } from "./body_budget.ts";
+import { apiKey, withinLimit } from "./credentials.ts";
+import { endpoints } from "./endpoints.ts";
+import type { AppContext } from "./env.ts";
+import { callHeaders, newRequestId } from "./headers.ts";
+import type { AppParts } from "./parts.ts";
+import { renderError } from "./reply.ts";
+import { requestLog } from "./request_log.ts";
+import { REPLAY_ALLOWANCE, respond } from "./shared_calls.ts";
+
+/** A request to /v1/responses as it goes to a node. */
+export interface PreparedResponse {
+  body: CallBody;
+  /** Null: nothing is stored. */
+  terms: StoredTerms | null;
+}
+
+/** What a response that runs in the background repeats of its request before it is there. */
+const ECHOED = [
+  "instructions",
+  "max_output_tokens",
+  "metadata",
+  "parallel_tool_calls",
+  "reasoning",
+  "temperature",
+  "text",
+  "tool_choice",
+  "tools",
+  "top_p",
+  "user",
+];
+const MAX_ECHOED_BYTES = 16 * 1024;
+
+/**
+ * Reads what is to be stored, and puts the items of a response that is stored here in the place of
+ * `previous_response_id`. Null: the request goes on as it is, and nothing is stored. Throws ColinkError.
+ */
+export function preparedResponse(
+  body: CallBody,
+  held: Pick<HeldBody, "resize">,
+  key: Key,
+  parts: AppParts,
+): Promise<PreparedResponse> | null {
+  const background = body.value("background") === true;
+  const stores = body.kind("store") === "boolean" && body.value("store") === true;
+  const hasPrevious = body.kind("previous_response_id") === "string";
+  if (!background && !stores && !hasPrevious) return null;
+  if (background) expectStorable(body, parts);
+  return prepare(body, { background, stores: stores || background }, held, key, parts);
+}
+
+async function prepare(
+  body: CallBody,
+  { background, stores }: { background: boolean; stores: boolean },
+  held: Pick<HeldBody, "resize">,
+  key: Key,
+  parts: AppParts,
+): Promise<PreparedResponse> {
+  const { keptCallBytes, storedResponsesMs } = parts.config;
+  const previousId = (body.value("previous_response_id") ?? null) as string | null;
+  const context = previousId === null ? null : await contextOf(previousId, key, parts);
+  const isSmall = context !== null || body.size("input") <= keptCallBytes;
+  const own = isSmall ? inputItemsOf(body.value("input")) : [];
+  const items = context === null ? own : [...context.input, ...context.output, ...own];
+  const prepared = await rewritten(body, { items: context && items, background }, held, parts);
+  if (!stores || storedResponsesMs === 0) return { body: prepared, terms: null };
+  const input = isSmall ? JSON.stringify(items) : null;
+  const isOwnId = background && body.value("stream") !== true;
+  const terms: StoredTerms = {
+    id: isOwnId ? `resp_${Bun.randomUUIDv7("buffer").toString("hex")}` : null,
+    isOwnId,
+    background,
+    previousId,
+    input: input !== null && input.length <= keptCallBytes ? input : null,
+    echo: isOwnId ? echoOf(body) : {},
+  };
+  return { body: prepared, terms };
+}
+
+/** The body as a node gets it, whose provider need not know that the response is stored here. */
+async function rewritten(
+  body: CallBody,
+  { items, background }: { items: unknown[] | null; background: boolean },
+  held: Pick<HeldBody, "resize">,
+  { config }: AppParts,
+): Promise<CallBody> {
+  if (items === null && !background) return body;
+  let text = Buffer.from(body.bytes).toString();
+  if (background) text = withoutMember(text, "background");
+  if (items !== null) {
+    text = withMember(withoutMember(text, "previous_response_id"), "input", JSON.stringify(items));
+  }
+  const bytes = Buffer.from(text);
+  if (bytes.length > config.maxBodyBytes) {
+    throw new ColinkError(
+      "body_too_large",
+      "Cannot go on from the previous response: with its items the request is larger than this gateway takes; send less as input",
+      { param: "previous_response_id" },
+    );
+  }
+  held.resize(bytes.length);
+  return await CallBody.inSlices(bytes);
+}
+
+/** The items of a response that is stored here or at another gateway; null: none, or its provider has stored it. */
+async function contextOf(
+  id: string,
+  { accountId }: Key,
+  { responseAffinity, sharedAnswers }: AppParts,
+): Promise<ResponseContext | null> {
+  if (responseAffinity.requiredNodeOf(accountId, id) !== null) return null;
+  return await Promise.resolve(
+    new StoredResponses(sharedAnswers).context({ accountId, kind: "response", name: id }),
+  );
+}
+
+function echoOf(body: CallBody): Record<string, unknown> {
+  const small = ECHOED.filter((name) =>
+    body.kind(name) !== undefined && body.size(name) <= MAX_ECHOED_BYTES
+  );
+  return Object.fromEntries(small.map((name) => [name, body.value(name)]));
+}
+
+function expectStorable(body: CallBody, { config }: AppParts): void {
+  if (body.value("store") === false) {
+    throw wrongBackground("it must be stored; leave out store: false");
+  }
+  if (config.storedResponsesMs === 0) {
+    throw wrongBackground(
+      "this gateway stores no responses (COLINK_STORED_RESPONSES_SECONDS); stream it or wait for it",
+    );
+  }
+}
+
+function wrongBackground(why: string): ColinkError {
+  return new ColinkError("invalid_request", `Cannot answer in the background: ${why}`, {
+    param: "background",
+  });
+}
+
+const endpoint = endpoints.find(({ path }) => path === Endpoint.responses)!;
+
+/** The handler of a path of one response. */
+export function storedResponse(verb: ResponseVerb, parts: AppParts) {
+  return async (c: AppContext): Promise<Response> => {
+    const request = c.req.raw;
+    const { server, port } = c.env;
+    const requestId = newRequestId();
+    const format = endpoint.errorFormat;
+    const headers = callHeaders(requestId, format, request.headers);
+    const startedMs = parts.clock.monotonic();
+    try {
+      const address = () => parts.origin(c).address;
+      const key = await apiKey(request.headers, parts, address);
+      const { limiter, settings, sharedAnswers } = parts;
+      await withinLimit(key, limiter, settings.values.defaultRpm, headers, REPLAY_ALLOWANCE);
+      const name = {
+        accountId: key.accountId,
+        kind: "response",
+        name: c.req.param("id")!,
+      } as const;
+      const { search, searchParams } = new URL(request.url);
+      const isStream = verb === "retrieve" && searchParams.get("stream") === "true";
+      const received = { request, server, port, requestId, headers, startedMs, address };
+      const responses = new StoredResponses(sharedAnswers);
+      return await respond(
+        (target) => responses.serve(name, { verb, search }, target),
+        isStream,
+        received,
+        endpoint,
+        parts,
+      );
+    } catch (error) {
+      const asked = { method: request.method, path: `${endpoint.path}/{id}` };
+      return renderError(error, asked, { format, requestId, headers }, requestLog(parts, c));
+    }
+  };
+}
