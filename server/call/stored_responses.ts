@@ -32,11 +32,6 @@ const GONE = (): void => {};
 export class StoredResponses {
   constructor(private readonly answers: SharedAnswers) {}
 
-  /** Whether the response is stored here. */
-  has(name: AnswerName): boolean {
-    return this.answers.find(name)?.answer?.stored != null;
-  }
-
   /** Answers a question about a response. Returns how the caller leaves. Throws ColinkError. */
   serve(
     name: AnswerName,
