@@ -21,6 +21,7 @@ export const AdminUserView = z.object({
   total_provided_calls: z.number(),
   keys: z.number().describe("Keys that are valid."),
   nodes: z.number().describe("Nodes that are connected."),
+  groups: z.array(z.string()).describe("Names of its groups."),
 }).meta({ id: "AdminUser" });
 export type AdminUserView = z.infer<typeof AdminUserView>;
 
@@ -136,6 +137,9 @@ export const AuditAction = z.enum([
   "join.approved",
   "join.denied",
   "join.completed",
+  "group.created",
+  "group.changed",
+  "group.deleted",
   "invite.created",
   "invite.revoked",
   "settings.changed",

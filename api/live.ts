@@ -12,6 +12,7 @@ export const Changed = z.enum([
   "keys",
   "sessions",
   "users",
+  "groups",
   "invites",
   "nodes",
   "settings",

@@ -7,6 +7,7 @@ export * from "./account.ts";
 export * from "./admin.ts";
 export * from "./calls.ts";
 export * from "./error.ts";
+export * from "./groups.ts";
 export * from "./joins.ts";
 export * from "./keys.ts";
 export * from "./live.ts";

@@ -3,6 +3,7 @@
 import { Accounts } from "./account/accounts.ts";
 import { AuditLog } from "./account/audit_log.ts";
 import { CallHistory } from "./account/call_history.ts";
+import { Groups } from "./account/groups.ts";
 import { Invites } from "./account/invites.ts";
 import { Joining } from "./account/joining.ts";
 import { Keyring } from "./account/keyring.ts";
@@ -71,6 +72,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     sessions,
     joining: new Joining({ store, vault, keys, networks, limiter: limits.limiter, clock }),
     keys,
+    groups: new Groups({ store, clock, log }),
     invites: new Invites({ store, clock }),
     settings,
     audit,

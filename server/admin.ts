@@ -1,6 +1,7 @@
 /** `server admin …`: accounts and their limits from the command line, whether the gateway runs or not. */
 
 import { type CommandDef, defineCommand } from "citty";
+import { GroupChange, NewGroup } from "../api/mod.ts";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
 import { readConfig, UsageError } from "./base/config.ts";
 import { createLog } from "../log/create_log.ts";
@@ -9,6 +10,9 @@ import { languageOf, setupBox } from "./greeting.ts";
 import { inviteLink, rememberedUrls, setupLink } from "./urls.ts";
 
 const email = { type: "string", required: true, description: "The account's e-mail" } as const;
+
+const groupName = { type: "string", required: true, description: "The group's name" } as const;
+const groupWeight = { type: "string", description: "1 is an account alone; 0.01 to 1000" } as const;
 
 const create = defineCommand({
   meta: {
@@ -124,10 +128,108 @@ const reopen = defineCommand({
     }),
 });
 
+const group = defineCommand({
+  meta: { name: "group", description: "Groups of accounts, which nodes can be lent to" },
+  subCommands: {
+    list: defineCommand({
+      meta: { name: "list", description: "Print all groups" },
+      run: () =>
+        withServices(async ({ groups }) => {
+          await groups.refresh();
+          const lines = groups.list().map(({ name, members, weight }) =>
+            `${name}\t${members} members\tweight ${weight}`
+          );
+          return lines.join("\n") || "There are no groups";
+        }),
+    }),
+    add: defineCommand({
+      meta: { name: "add", description: "Make a group" },
+      args: { name: groupName, weight: groupWeight },
+      run: ({ args }) =>
+        withServices(async ({ groups }, note) => {
+          const { name, weight } = await groups.create({
+            name: groupNameOf(args.name),
+            weight: weightOf(args.weight ?? "1"),
+          });
+          await note({ action: "group.created", target: name, detail: { weight } });
+          return `The group "${name}" is there; "admin group join" adds members`;
+        }),
+    }),
+    remove: defineCommand({
+      meta: { name: "remove", description: "Delete a group; its members stay as they are" },
+      args: { name: groupName },
+      run: ({ args }) =>
+        withServices(async ({ groups }, note) => {
+          const { name } = await groups.remove(await groupId(groups, args.name));
+          await note({ action: "group.deleted", target: name });
+          return `The group "${name}" is gone`;
+        }),
+    }),
+    rename: defineCommand({
+      meta: { name: "rename", description: "Give a group another name" },
+      args: {
+        name: groupName,
+        to: { type: "string", required: true, description: "The new name" },
+      },
+      run: ({ args }) => changeGroup(args.name, { name: groupNameOf(args.to) }),
+    }),
+    weight: defineCommand({
+      meta: { name: "weight", description: "Set a member's part of what is scarce" },
+      args: { name: groupName, weight: { ...groupWeight, required: true } },
+      run: ({ args }) => changeGroup(args.name, { weight: weightOf(args.weight) }),
+    }),
+    members: defineCommand({
+      meta: { name: "members", description: "Print a group's members" },
+      args: { name: groupName },
+      run: ({ args }) =>
+        withServices(async ({ groups }) => {
+          const members = await groups.members(await groupId(groups, args.name));
+          return members.map(({ email }) => email).join("\n") || "The group has no members";
+        }),
+    }),
+    join: defineCommand({
+      meta: { name: "join", description: "Add an account to a group" },
+      args: { name: groupName, email },
+      run: ({ args }) => changeMember(args.name, args.email, "add"),
+    }),
+    leave: defineCommand({
+      meta: { name: "leave", description: "Remove an account from a group" },
+      args: { name: groupName, email },
+      run: ({ args }) => changeMember(args.name, args.email, "remove"),
+    }),
+  } as Record<string, unknown> as Record<string, CommandDef>,
+});
+
+function changeGroup(name: string, change: { name?: string; weight?: number }): Promise<void> {
+  return withServices(async ({ groups }, note) => {
+    const group = await groups.change(await groupId(groups, name), change);
+    await note({ action: "group.changed", target: group.name, detail: change });
+    return `${group.name}: ${JSON.stringify(change)}, within seconds on every gateway`;
+  });
+}
+
+function changeMember(name: string, email: string, way: "add" | "remove"): Promise<void> {
+  return withServices(async ({ groups, accounts }, note) => {
+    const id = await groupId(groups, name);
+    const group = await groups.change(id, { [way]: [await accounts.idOf(email)] });
+    const detail = way === "add" ? { added: email } : { removed: email };
+    await note({ action: "group.changed", target: group.name, detail });
+    return `${email} is ${way === "add" ? "now" : "no longer"} a member of "${group.name}"`;
+  });
+}
+
+/** Throws `not_found`. */
+async function groupId(groups: AccountServices["groups"], name: string): Promise<string> {
+  await groups.refresh();
+  const id = groups.idOf(name);
+  if (id !== null) return id;
+  throw new UsageError([`--name=${name}: no group has that name; "admin group list" prints all`]);
+}
+
 /** The commands below `server admin`. */
 export const admin: CommandDef = defineCommand({
   meta: { name: "admin", description: "Accounts, from the command line" },
-  subCommands: { setup, create, invite, password, limits, shut, reopen } as Record<
+  subCommands: { setup, create, invite, password, limits, shut, reopen, group } as Record<
     string,
     unknown
   > as Record<string, CommandDef>,
@@ -155,6 +257,18 @@ async function withServices(
 async function passwordFromInput(): Promise<string> {
   if (process.stdin.isTTY) console.error("Type the password, Enter, and Ctrl-D:");
   return (await Bun.stdin.text()).replace(/\r?\n$/, "");
+}
+
+function weightOf(text: string): number {
+  const { success, data } = GroupChange.shape.weight.safeParse(Number(text));
+  if (success && data !== undefined) return data;
+  throw new UsageError([`--weight=${text}: expected a number from 0.01 to 1000`]);
+}
+
+function groupNameOf(text: string): string {
+  const { success, data } = NewGroup.shape.name.safeParse(text);
+  if (success) return data;
+  throw new UsageError([`--name=${text}: expected 1 to 60 visible characters`]);
 }
 
 function rpmOf(text: string): number | null {

@@ -73,7 +73,12 @@ function joinParts({ keyring, sessions, calls, links, live, cluster, scheduler }
 }
 
 async function startParts(parts: GatewayParts): Promise<void> {
-  await Promise.all([parts.keyring.start(), parts.settings.start(), parts.register.start()]);
+  await Promise.all([
+    parts.keyring.start(),
+    parts.settings.start(),
+    parts.groups.start(),
+    parts.register.start(),
+  ]);
   parts.links.start();
   parts.retention.start();
   parts.folder.start();

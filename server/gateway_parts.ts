@@ -83,7 +83,7 @@ export async function createParts(config: Config, world: PartsWorld) {
   const gateways = () => cluster?.view().gateways ?? 1;
   const limits = await createLimits({ redisUrl, gateways, clock, log });
   const services = createAccountServices(config, { store, limits, budgets, clock, log });
-  const { vault, keyring, settings, sessions } = services;
+  const { vault, keyring, settings, sessions, groups } = services;
 
   const penalties = new PenaltyBook(clock, config);
   const needsApproval = () => settings.values.nodeApproval;
@@ -191,7 +191,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     store,
     ledger,
     ...services,
-    users: new Users({ store, keyring, sessions, nodesOf: (id) => hub.countOf(id) }),
+    users: new Users({ store, keyring, sessions, groups, nodesOf: (id) => hub.countOf(id) }),
     nodes: new OwnNodes({ store, register, live: liveNode, clock }),
     liveNode,
     live,

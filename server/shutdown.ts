@@ -87,10 +87,10 @@ export class Shutdown {
 
 /** Ends the background work on the store, writes what waits for it, and closes it. */
 async function closeStores(parts: GatewayParts): Promise<void> {
-  const { keyring, settings, retention, folder, probe, register, ledger, limits, store } = parts;
-  for (
-    const part of [keyring, settings, retention, folder, probe, register, ledger, limits, store]
-  ) {
+  const { keyring, settings, groups, retention, folder, probe, register } = parts;
+  const { ledger, limits, store } = parts;
+  const polls = [keyring, settings, groups, retention, folder, probe, register];
+  for (const part of [...polls, ledger, limits, store]) {
     await part.close();
   }
 }

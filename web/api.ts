@@ -15,6 +15,9 @@ import type {
   ErrorView,
   FieldProblem,
   FirstAdmin,
+  GroupChange,
+  GroupMembers,
+  GroupView,
   InfoView,
   InviteView,
   JoinCode,
@@ -25,6 +28,7 @@ import type {
   LoginAnswer,
   MessageView,
   ModelView,
+  NewGroup,
   NewInvite,
   NewKey,
   NodeChange,
@@ -101,6 +105,13 @@ export const api = {
     get<AdminUserPage>(`/api/admin/users${query(filter)}`, signal),
   changeUser: (id: string, change: AdminUserChange) =>
     patch<{ user: AdminUserView }>(`/api/admin/users/${id}`, change),
+  groups: (signal?: Signal) => get<{ groups: GroupView[] }>("/api/admin/groups", signal),
+  createGroup: (group: NewGroup) => post<{ group: GroupView }>("/api/admin/groups", group),
+  groupMembers: (id: string, signal?: Signal) =>
+    get<GroupMembers>(`/api/admin/groups/${id}/members`, signal),
+  changeGroup: (id: string, change: GroupChange) =>
+    patch<{ group: GroupView }>(`/api/admin/groups/${id}`, change),
+  deleteGroup: (id: string) => remove<MessageView>(`/api/admin/groups/${id}`),
   invites: (signal?: Signal) => get<{ invites: InviteView[] }>("/api/admin/invites", signal),
   createInvite: (invite: NewInvite) => post<CreatedInvite>("/api/admin/invites", invite),
   revokeInvite: (id: string) => remove<MessageView>(`/api/admin/invites/${id}`),

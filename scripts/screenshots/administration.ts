@@ -24,6 +24,7 @@ export function users(nowMs: number): AdminUserView[] {
     total_provided_calls: 88,
     keys: 3,
     nodes: 1,
+    groups: [],
     ...changes,
   });
   return [

@@ -196,6 +196,11 @@ export class Accounts {
     await this.#setPasswordHash(id, { hash: await this.#passwords.hash(password) });
   }
 
+  /** For operators: the id of the account with that address. Throws `not_found`. */
+  async idOf(email: string): Promise<string> {
+    return (await this.#byEmail(email)).id;
+  }
+
   /** For operators: changes the limits that the account's keys share; an absent one stays. Throws `not_found`. */
   async setLimits(
     email: string,

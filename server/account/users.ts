@@ -14,6 +14,7 @@ export interface UsersOptions {
   sessions: { endOthers(accountId: string, exceptId: string | null): Promise<number> };
   /** How many nodes of the account are connected. */
   nodesOf: (accountId: string) => number;
+  groups: { namesOf(accountId: string): string[] };
 }
 
 /** Every method throws `store_unavailable` while the database is away. */
@@ -86,6 +87,7 @@ export class Users {
       total_provided_calls: row.totalProvidedCalls,
       keys: row.keys,
       nodes: this.options.nodesOf(row.id),
+      groups: this.options.groups.namesOf(row.id),
     };
   }
 }

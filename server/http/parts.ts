@@ -5,6 +5,7 @@ import type { NodeView } from "../../api/mod.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { AuditLog } from "../account/audit_log.ts";
 import type { CallHistory } from "../account/call_history.ts";
+import type { Groups } from "../account/groups.ts";
 import type { Invites } from "../account/invites.ts";
 import type { Joining } from "../account/joining.ts";
 import type { Keyring } from "../account/keyring.ts";
@@ -63,6 +64,7 @@ export interface AppParts {
   joining: Joining;
   keys: Keys;
   users: Users;
+  groups: Groups;
   invites: Invites;
   settings: Settings;
   audit: AuditLog;

@@ -4,6 +4,7 @@ import type { Kysely } from "kysely";
 import { createTables } from "./migration/base.ts";
 import { addConsole } from "./migration/console.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
+import { addGroups } from "./migration/groups.ts";
 import { addJoins } from "./migration/joins.ts";
 import type { Schema } from "./schema.ts";
 
@@ -25,4 +26,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
       .addColumn("expires_at", "bigint", (time) => time.notNull())
       .execute(),
   addJoins,
+  addGroups,
 ];

@@ -259,6 +259,22 @@ export const audit = new Table({
 });
 export type AuditRow = RowOf<typeof audit>;
 
+/** Groups of accounts. */
+export const groups = new Table({
+  id: text,
+  name: text,
+  /** The name in lower case; unique. */
+  nameKey: text,
+  /** A member's part of what is scarce, in hundredths: 100 is that of an account alone. */
+  weight: integer,
+  /** Whether members see the nodes that other members own. */
+  membersSeeNodes: flag,
+  createdAt: integer,
+});
+export type GroupRow = RowOf<typeof groups>;
+
+export const groupMembers = new Table({ groupId: text, accountId: text, addedAt: integer });
+
 /** The tables as kysely sees them. */
 export interface Schema {
   colink_schema: { version: number };
@@ -275,6 +291,8 @@ export interface Schema {
   /** What administrators have set, as JSON. */
   settings: { name: string; value: string };
   audit: StoredOf<typeof audit>;
+  account_groups: StoredOf<typeof groups>;
+  group_members: StoredOf<typeof groupMembers>;
   shared_items: { name: string; value: string; expires_at: number };
   /** Models that were offered once. */
   known_models: { name: string; seen_at: number };

@@ -6,6 +6,7 @@ import { AuditTable } from "./audit.ts";
 import type { Backend } from "./backend.ts";
 import { CallTable } from "./calls.ts";
 import { Database } from "./database.ts";
+import { GroupTable } from "./groups.ts";
 import { InviteTable } from "./invites.ts";
 import { JoinTable } from "./joins.ts";
 import { KeyTable } from "./keys.ts";
@@ -32,6 +33,7 @@ export class SqlStore implements Store {
   readonly keys: KeyTable;
   readonly sessions: SessionTable;
   readonly users: UserTable;
+  readonly groups: GroupTable;
   readonly invites: InviteTable;
   readonly joins: JoinTable;
   readonly nodes: NodeTable;
@@ -48,6 +50,7 @@ export class SqlStore implements Store {
     this.keys = new KeyTable(database);
     this.sessions = new SessionTable(database);
     this.users = new UserTable(database);
+    this.groups = new GroupTable(database);
     this.invites = new InviteTable(database);
     this.joins = new JoinTable(database, this.keys);
     this.nodes = new NodeTable(database);

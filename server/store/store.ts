@@ -2,6 +2,7 @@
 
 import type { AuditTable } from "./audit.ts";
 import type { CallTable } from "./calls.ts";
+import type { GroupTable } from "./groups.ts";
 import type { InviteTable } from "./invites.ts";
 import type { JoinTable } from "./joins.ts";
 import type { KeyTable } from "./keys.ts";
@@ -60,6 +61,7 @@ export interface Store {
   readonly keys: KeyTable;
   readonly sessions: SessionTable;
   readonly users: UserTable;
+  readonly groups: GroupTable;
   readonly invites: InviteTable;
   readonly joins: JoinTable;
   readonly nodes: NodeTable;

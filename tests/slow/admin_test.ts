@@ -86,3 +86,23 @@ test("each command has a help of its own", async () => {
   expect(output).toContain("server admin limits");
   expect(output).toContain("--models");
 });
+
+test(
+  "a group made from the command line is the console's, and takes members by e-mail",
+  async () => {
+    expect((await admin(["group", "add", "--name", "Lab", "--weight", "2"])).code).toBe(0);
+    expect((await admin(["group", "join", "--name", "lab", "--email", account.email])).code).toBe(
+      0,
+    );
+    expect((await admin(["group", "members", "--name", "Lab"])).output).toContain(account.email);
+    expect((await admin(["group", "list"])).output).toMatch(/Lab\s+1 members\s+weight 2/);
+    const wrong = await admin(["group", "join", "--name", "nowhere", "--email", account.email]);
+    expect([wrong.code, wrong.output]).toEqual([
+      2,
+      expect.stringContaining("no group has that name"),
+    ]);
+    expect((await admin(["group", "remove", "--name", "LAB"])).code).toBe(0);
+    expect((await admin(["group", "list"])).output).toContain("There are no groups");
+  },
+  60_000,
+);

@@ -11,8 +11,12 @@ import {
   AuditFilter,
   AuditPage,
   CreatedInvite,
+  GroupChange,
+  GroupMembers,
+  GroupView,
   InviteView,
   MessageView,
+  NewGroup,
   NewInvite,
   SettingsChange,
   SettingsView,
@@ -42,6 +46,46 @@ const routes = {
     security: session,
     request: { ...idParam, ...body(AdminUserChange) },
     responses: answers(z.object({ user: AdminUserView })),
+  }),
+  groups: createRoute({
+    method: "get",
+    path: "/admin/groups",
+    description: "`{groups}`, in the order of their names",
+    security: session,
+    responses: answers(z.object({ groups: z.array(GroupView) })),
+  }),
+  createGroup: createRoute({
+    method: "post",
+    path: "/admin/groups",
+    description: "`{name, weight?, members_see_nodes?}` → `{group}`",
+    security: session,
+    request: body(NewGroup),
+    responses: answers(z.object({ group: GroupView })),
+  }),
+  groupMembers: createRoute({
+    method: "get",
+    path: "/admin/groups/{id}/members",
+    description: "`{members}`, in the order of their addresses",
+    security: session,
+    request: idParam,
+    responses: answers(GroupMembers),
+  }),
+  changeGroup: createRoute({
+    method: "patch",
+    path: "/admin/groups/{id}",
+    description:
+      "`{name?, weight?, members_see_nodes?, add?, remove?}`; the last two name accounts by id or e-mail",
+    security: session,
+    request: { ...idParam, ...body(GroupChange) },
+    responses: answers(z.object({ group: GroupView })),
+  }),
+  deleteGroup: createRoute({
+    method: "delete",
+    path: "/admin/groups/{id}",
+    description: "Deletes it; its members stay as they are",
+    security: session,
+    request: idParam,
+    responses: answers(MessageView),
   }),
   invites: createRoute({
     method: "get",
@@ -109,6 +153,7 @@ const routes = {
 
 export function adminRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   userRoutes(api, parts);
+  groupRoutes(api, parts);
   inviteRoutes(api, parts);
   settingRoutes(api, parts);
   nodeRoutes(api, parts);
@@ -145,6 +190,53 @@ function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       await audit(c, parts, admin, { action: "user.changed", target, detail });
     }
     return c.json({ user }, 200);
+  });
+}
+
+function groupRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
+  const { groups, accounts } = parts;
+  const idOf = (account: string) => account.includes("@") ? accounts.idOf(account) : account;
+
+  api.openapi(routes.groups, async (c) => {
+    await administrator(c, parts);
+    return c.json({ groups: groups.list() }, 200);
+  });
+
+  api.openapi(routes.createGroup, async (c) => {
+    const admin = await administrator(c, parts);
+    const group = await groups.create(c.req.valid("json"));
+    const { name: target, weight } = group;
+    await audit(c, parts, admin, { action: "group.created", target, detail: { weight } });
+    return c.json({ group }, 200);
+  });
+
+  api.openapi(routes.groupMembers, async (c) => {
+    await administrator(c, parts);
+    return c.json({ members: await groups.members(c.req.valid("param").id) }, 200);
+  });
+
+  api.openapi(routes.changeGroup, async (c) => {
+    const admin = await administrator(c, parts);
+    const { add = [], remove = [], ...change } = c.req.valid("json");
+    const group = await groups.change(c.req.valid("param").id, {
+      add: await Promise.all(add.map(idOf)),
+      remove: await Promise.all(remove.map(idOf)),
+      ...change,
+    });
+    const detail = defined({
+      ...change,
+      added: add.length || undefined,
+      removed: remove.length || undefined,
+    });
+    await audit(c, parts, admin, { action: "group.changed", target: group.name, detail });
+    return c.json({ group }, 200);
+  });
+
+  api.openapi(routes.deleteGroup, async (c) => {
+    const admin = await administrator(c, parts);
+    const { name: target } = await groups.remove(c.req.valid("param").id);
+    await audit(c, parts, admin, { action: "group.deleted", target });
+    return c.json({ message: "Group deleted" }, 200);
   });
 }
 

@@ -7,6 +7,7 @@ import type {
   AdminUserView,
   AuditPage,
   CreatedInvite,
+  GroupView,
   InviteView,
   NodeDetail,
   SettingsView,
@@ -56,6 +57,11 @@ test("every route is for administrators only", async () => {
   const routes = [
     "GET /api/admin/users",
     `PATCH /api/admin/users/${user.id}`,
+    "GET /api/admin/groups",
+    "POST /api/admin/groups",
+    "GET /api/admin/groups/x/members",
+    "PATCH /api/admin/groups/x",
+    "DELETE /api/admin/groups/x",
     "GET /api/admin/invites",
     "POST /api/admin/invites",
     "DELETE /api/admin/invites/x",
@@ -66,7 +72,9 @@ test("every route is for administrators only", async () => {
     "GET /api/admin/audit",
   ];
   for (const route of routes) {
-    const body = route.startsWith("GET") ? {} : { body: {} };
+    const body = route.startsWith("GET")
+      ? {}
+      : { body: route.endsWith("groups") ? { name: "x" } : {} };
     const { status, json } = await app.ask(route, { token: user.session, ...body });
     expect([route, status, json.error]).toMatchObject([route, 403, { code: "admin_required" }]);
   }
@@ -211,4 +219,39 @@ test("the audit log is read page by page, and by actor and action", async () => 
   const found = await read("action=invite.revoked&actor=admin@example.org");
   expect(found.entries).toMatchObject([{ action: "invite.revoked", address: "192.0.2.1" }]);
   expect((await read("actor=user@example.org")).entries).toEqual([]);
+});
+
+test("groups are made, filled by id or e-mail, changed and deleted, and the audit log says so", async () => {
+  const ask = (route: string, body?: object) =>
+    app.ask<never>(route, { token, ...(body && { body }) });
+  const { json: { group } } = await ask("POST /api/admin/groups", { name: "Lab" }) as unknown as {
+    json: { group: GroupView };
+  };
+  expect(group).toMatchObject({ name: "Lab", weight: 1, members: 0, members_see_nodes: false });
+  const path = `/api/admin/groups/${group.id}`;
+  await ask(`PATCH ${path}`, { add: [user.id, "admin@example.org"], weight: 3 });
+  const { json: members } = await ask(`GET ${path}/members`);
+  expect(members as unknown).toEqual({
+    members: [{ id: admin.id, email: "admin@example.org" }, {
+      id: user.id,
+      email: "user@example.org",
+    }],
+  });
+  const { json: page } = await ask("GET /api/admin/users") as unknown as { json: AdminUserPage };
+  expect(page.users.map(({ groups }) => groups)).toEqual(page.users.map(() => ["Lab"]));
+  expect(await ask("POST /api/admin/groups", { name: "lab" })).toMatchObject({ status: 400 });
+  for (const wrong of [{ add: ["nobody@example.org"] }, { add: ["nobody"] }]) {
+    expect(await ask(`PATCH ${path}`, wrong)).toMatchObject({ status: 404 });
+  }
+  for (const weight of [0, -1, 1001]) {
+    expect(await ask(`PATCH ${path}`, { weight })).toMatchObject({ status: 400 });
+  }
+  await ask(`DELETE ${path}`);
+  expect(await ask(`DELETE ${path}`)).toMatchObject({ status: 404 });
+  expect(await ask("GET /api/admin/groups")).toMatchObject({ json: { groups: [] } });
+  for (const action of ["group.created", "group.changed", "group.deleted"]) {
+    expect(await app.audited(action)).toEqual(
+      expect.arrayContaining([expect.objectContaining({ target: "Lab" })]),
+    );
+  }
 });

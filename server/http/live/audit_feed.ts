@@ -35,6 +35,7 @@ const changedBy: Readonly<Record<Subject, Change>> = {
   // A machine that joins gets a key of its own.
   join: { own: "keys", admins: ["users"] },
   user: { admins: ["users"] },
+  group: { admins: ["groups", "users"] },
   invite: { admins: ["invites"] },
   settings: { admins: ["settings"] },
 };

@@ -22,6 +22,7 @@ const cases: [action: string, own: string[], admins: string[]][] = [
   ["join.completed", ["keys"], ["audit", "users"]],
   ["user.disabled", [], ["audit", "users"]],
   ["invite.revoked", [], ["audit", "invites"]],
+  ["group.changed", [], ["audit", "groups", "users"]],
   ["settings.changed", [], ["audit", "settings"]],
   ["unknown.action", [], ["audit"]],
 ];

@@ -33,6 +33,75 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
     return account;
   }
 
+  describe("groups", () => {
+    const group = (name: string) => ({
+      id: crypto.randomUUID(),
+      name,
+      weight: 100,
+      membersSeeNodes: false,
+      createdAt: DAY,
+    });
+    const membersOf = async (id: string) =>
+      (await store.groups.members(id)).map(({ accountId }) => accountId);
+
+    test("have one name each, whatever its case", async () => {
+      const lab = group("Lab");
+      await store.groups.add(lab);
+      await expect(store.groups.add(group("LAB"))).rejects.toThrow("another group has that name");
+      const other = group("Office");
+      await store.groups.add(other);
+      await expect(store.groups.change(other.id, { name: "lab" })).rejects.toThrow("another group");
+      expect(await store.groups.change(lab.id, { name: "lab", weight: 300 })).toBe(true);
+      const { groups } = await store.groups.snapshot();
+      expect(groups.find(({ id }) => id === lab.id)).toEqual({
+        ...lab,
+        name: "lab",
+        nameKey: "lab",
+        weight: 300,
+      });
+      expect(await store.groups.change("nowhere", { weight: 1 })).toBe(false);
+    });
+
+    test("take accounts in, twice as once, and let them go; unknown ones are refused", async () => {
+      const [ada, bob] = [await added(), await added()];
+      const team = group("team");
+      await store.groups.add(team);
+      const change = (add: string[], remove: string[] = []) =>
+        store.groups.changeMembers(team.id, { add, remove, now: DAY });
+      await change([ada.id, bob.id]);
+      await change([ada.id]);
+      expect((await membersOf(team.id)).sort()).toEqual([ada.id, bob.id].sort());
+      await expect(change(["nobody"])).rejects.toThrow("an account does not exist");
+      await change([], [ada.id]);
+      expect(await membersOf(team.id)).toEqual([bob.id]);
+    });
+
+    test("leave no member behind when they are removed", async () => {
+      const ada = await added();
+      const gone = group("gone");
+      await store.groups.add(gone);
+      await store.groups.changeMembers(gone.id, { add: [ada.id], remove: [], now: DAY });
+      expect(await store.groups.remove(gone.id)).toBe(true);
+      expect(await store.groups.remove(gone.id)).toBe(false);
+      const { members } = await store.groups.snapshot();
+      expect(members.filter(({ groupId }) => groupId === gone.id)).toEqual([]);
+    });
+
+    test("have another version after each change, and the same after none", async () => {
+      const versions = [await store.groups.version()];
+      const one = group("versioned");
+      await store.groups.add(one);
+      versions.push(await store.groups.version());
+      await store.groups.remove(one.id);
+      versions.push(await store.groups.version());
+      expect(new Set(versions).size).toBe(3);
+      await expect(store.groups.add(group("Lab "))).resolves.toBeUndefined();
+      await expect(store.groups.add(group("Lab "))).rejects.toThrow();
+      const after = await store.groups.version();
+      expect(await store.groups.version()).toBe(after);
+    });
+  });
+
   describe("joins", () => {
     async function asked(change: Partial<JoinRow> = {}): Promise<JoinRow> {
       const row: JoinRow = {
@@ -592,7 +661,11 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       await store.settings.set("registration", "invite");
       await store.settings.set("default_rpm", 7);
       await store.settings.set("default_rpm", undefined);
-      expect(await store.settings.all()).toEqual(new Map([["registration", "invite"]]));
+      const all = await store.settings.all();
+      expect(["registration", "default_rpm"].map((name) => all.get(name))).toEqual([
+        "invite",
+        undefined,
+      ]);
     });
 
     test("lists invites with the accounts that made and used them, and revokes unused ones", async () => {

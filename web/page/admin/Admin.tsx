@@ -8,12 +8,14 @@ import { messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
 import { Audit } from "./Audit.tsx";
 import { GatewaySettings } from "./GatewaySettings.tsx";
+import { Groups } from "./Groups.tsx";
 import { Invites } from "./Invites.tsx";
 import { NodeApproval } from "./NodeApproval.tsx";
 import { Users } from "./Users.tsx";
 
 const tabs = {
   users: Users,
+  groups: Groups,
   invites: Invites,
   nodes: NodeApproval,
   settings: GatewaySettings,

@@ -1,0 +1,178 @@
+/** Groups of accounts: what administrators do with them, and which groups an account belongs to. */
+
+import type { GroupChange, GroupView, NewGroup } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import { defined } from "../base/defined.ts";
+import { Emitter } from "../base/emitter.ts";
+import type { Log } from "../base/log.ts";
+import { groupNotFound, type GroupRow } from "../store/groups.ts";
+import { PeriodicTask } from "../store/periodic_task.ts";
+import type { Store } from "../store/store.ts";
+import { randomChars } from "./tokens.ts";
+
+export interface GroupsOptions {
+  store: Pick<Store, "groups">;
+  clock: Clock;
+  log: Log;
+}
+
+/** A change made on one gateway reaches the others within this time. */
+const POLL_MS = 2000;
+
+/** Weights are stored in hundredths. */
+const HUNDREDTHS = 100;
+
+const NONE: readonly string[] = [];
+
+export class Groups {
+  /** Emits after groups or members were changed, on any gateway. */
+  readonly changes = new Emitter();
+
+  readonly #options: GroupsOptions;
+  readonly #task: PeriodicTask;
+  #reading: Promise<void> = Promise.resolve();
+  #version: string | null = null;
+  #byId: ReadonlyMap<string, GroupRow> = new Map();
+  #idByName: ReadonlyMap<string, string> = new Map();
+  #byAccount: ReadonlyMap<string, readonly string[]> = new Map();
+  #sizes: ReadonlyMap<string, number> = new Map();
+
+  constructor(options: GroupsOptions) {
+    this.#options = options;
+    this.#task = new PeriodicTask({
+      everyMs: POLL_MS,
+      run: () => this.refresh(),
+      failure: "cannot read the groups",
+      clock: options.clock,
+      log: options.log,
+    });
+  }
+
+  /** Reads the groups, now and regularly. Does not fail while the store is away. */
+  start(): Promise<void> {
+    return this.#task.runNow();
+  }
+
+  close(): Promise<void> {
+    return this.#task.close();
+  }
+
+  /** The ids of the account's groups; a change on another gateway is known here within seconds. */
+  groupsOf(accountId: string): readonly string[] {
+    return this.#byAccount.get(accountId) ?? NONE;
+  }
+
+  /** The id of the group of that name, in any case; null: there is none. */
+  idOf(name: string): string | null {
+    return this.#idByName.get(name.toLowerCase()) ?? null;
+  }
+
+  /** The group's weight, where 1 is that of an account alone; 1 for a group that is gone. */
+  weightOf(id: string): number {
+    return (this.#byId.get(id)?.weight ?? HUNDREDTHS) / HUNDREDTHS;
+  }
+
+  /** In the order of their names. */
+  list(): GroupView[] {
+    return [...this.#byId.values()].map((row) => this.#view(row));
+  }
+
+  /** The names of the account's groups. */
+  namesOf(accountId: string): string[] {
+    return this.groupsOf(accountId).flatMap((id) => this.#byId.get(id)?.name ?? []);
+  }
+
+  /** Throws `not_found`. */
+  async members(id: string): Promise<{ id: string; email: string }[]> {
+    if (!this.#byId.has(id)) throw groupNotFound();
+    const members = await this.#options.store.groups.members(id);
+    return members.map(({ accountId, email }) => ({ id: accountId, email }));
+  }
+
+  /** Throws `invalid_request` for a name that another group has, and `too_many`. */
+  async create({ name, weight = 1, members_see_nodes = false }: NewGroup): Promise<GroupView> {
+    const id = `grp_${randomChars(22)}`;
+    await this.#options.store.groups.add({
+      id,
+      name,
+      weight: Math.round(weight * HUNDREDTHS),
+      membersSeeNodes: members_see_nodes,
+      createdAt: this.#options.clock.now(),
+    });
+    await this.refresh();
+    return this.#find(id);
+  }
+
+  /** Throws as `create`, and `not_found`. */
+  async change(
+    id: string,
+    { name, weight, members_see_nodes, add = [], remove = [] }: GroupChange,
+  ): Promise<GroupView> {
+    const { store: { groups }, clock } = this.#options;
+    const change = defined({
+      name,
+      weight: weight === undefined ? undefined : Math.round(weight * HUNDREDTHS),
+      membersSeeNodes: members_see_nodes,
+    });
+    if (Object.keys(change).length > 0 && !await groups.change(id, change)) throw groupNotFound();
+    if (add.length + remove.length > 0) {
+      await groups.changeMembers(id, { add, remove, now: clock.now() });
+    }
+    await this.refresh();
+    return this.#find(id);
+  }
+
+  /** Removes the group; resolves with what it was. Throws `not_found`. */
+  async remove(id: string): Promise<GroupView> {
+    const group = this.#find(id);
+    if (!await this.#options.store.groups.remove(id)) throw groupNotFound();
+    await this.refresh();
+    return group;
+  }
+
+  /** Reads the groups if any gateway has changed them. */
+  refresh(): Promise<void> {
+    // One after the other: an older reading must not replace a newer one.
+    const reading = this.#reading.then(() => this.#read());
+    this.#reading = reading.catch(() => {});
+    return reading;
+  }
+
+  async #read(): Promise<void> {
+    const { groups } = this.#options.store;
+    const version = await groups.version();
+    if (version === this.#version) return;
+    const { groups: rows, members } = await groups.snapshot();
+    const byAccount = new Map<string, string[]>();
+    const sizes = new Map<string, number>();
+    for (const { groupId, accountId } of members) {
+      const ids = byAccount.get(accountId);
+      if (ids === undefined) byAccount.set(accountId, [groupId]);
+      else ids.push(groupId);
+      sizes.set(groupId, (sizes.get(groupId) ?? 0) + 1);
+    }
+    this.#byId = new Map(rows.map((row) => [row.id, row]));
+    this.#idByName = new Map(rows.map(({ nameKey, id }) => [nameKey, id]));
+    this.#byAccount = byAccount;
+    this.#sizes = sizes;
+    this.#version = version;
+    this.changes.emit();
+  }
+
+  #find(id: string): GroupView {
+    const row = this.#byId.get(id);
+    if (row === undefined) throw groupNotFound();
+    return this.#view(row);
+  }
+
+  #view({ id, name, weight, membersSeeNodes, createdAt }: GroupRow): GroupView {
+    return {
+      id,
+      name,
+      weight: weight / HUNDREDTHS,
+      members_see_nodes: membersSeeNodes,
+      created_at: createdAt,
+      members: this.#sizes.get(id) ?? 0,
+    };
+  }
+}

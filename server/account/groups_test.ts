@@ -1,0 +1,71 @@
+/** Groups: whose members accounts are, here and after a change on another gateway. */
+
+import { expect, test } from "bun:test";
+import { FakeClock } from "../base/testing/fake_clock.ts";
+import { silentLog } from "../base/log.ts";
+import { openStore } from "../store/open.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Groups } from "./groups.ts";
+
+async function withGroups(
+  work: (here: Groups, there: Groups, clock: FakeClock, account: string) => Promise<void>,
+): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), "colink-groups-"));
+  const store = await openStore({ databaseUrl: null, dataDir, log: silentLog });
+  await store.migrate();
+  const account = crypto.randomUUID();
+  await store.addAccount({
+    id: account,
+    email: "ann@example.org",
+    passwordHash: "",
+    role: "user",
+    createdAt: 0,
+    disabledAt: null,
+    rpm: null,
+    models: null,
+    totalApiCalls: 0,
+    totalProvidedCalls: 0,
+  }, []);
+  const clock = new FakeClock();
+  const [here, there] = [1, 2].map(() => new Groups({ store, clock, log: silentLog }));
+  try {
+    await Promise.all([here!.start(), there!.start()]);
+    await work(here!, there!, clock, account);
+  } finally {
+    await Promise.all([here!.close(), there!.close()]);
+    await store.close();
+    rmSync(dataDir, { recursive: true });
+  }
+}
+
+test("a member is known here at once, and at other gateways within five seconds", () =>
+  withGroups(async (here, there, clock, account) => {
+    const { id } = await here.create({ name: "Lab", weight: 2.5 });
+    await here.change(id, { add: [account] });
+    expect(here.groupsOf(account)).toEqual([id]);
+    expect(there.groupsOf(account)).toEqual([]);
+    await clock.pass(5_000);
+    await there.refresh();
+    expect(there.groupsOf(account)).toEqual([id]);
+    expect([there.idOf("LAB"), there.weightOf(id), there.namesOf(account)])
+      .toEqual([id, 2.5, ["Lab"]]);
+    await there.change(id, { remove: [account] });
+    await here.refresh();
+    expect(here.groupsOf(account)).toEqual([]);
+  }));
+
+test("a change is reported once, and a group that is gone has nobody and weighs as an account alone", () =>
+  withGroups(async (here, _there, _clock, account) => {
+    const { id } = await here.create({ name: "Lab", weight: 9 });
+    await here.change(id, { add: [account] });
+    let changes = 0;
+    here.changes.subscribe(() => changes++);
+    expect(await here.remove(id)).toMatchObject({ name: "Lab", members: 1 });
+    await here.refresh();
+    expect(changes).toBe(1);
+    expect([here.groupsOf(account), here.idOf("lab"), here.weightOf(id), here.list()])
+      .toEqual([[], null, 1, []]);
+    await expect(here.members(id)).rejects.toMatchObject({ code: "not_found" });
+  }));

@@ -1,0 +1,232 @@
+/** Groups of accounts: made, renamed, weighed, filled with members, deleted. */
+
+import { useSignal } from "@preact/signals";
+import type { GroupView } from "../../../api/mod.ts";
+import { api } from "../../api.ts";
+import { Confirm } from "../../part/Confirm.tsx";
+import { Dialog } from "../../part/Dialog.tsx";
+import { Empty } from "../../part/Empty.tsx";
+import { Field } from "../../part/Field.tsx";
+import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { Table } from "../../part/Table.tsx";
+import { buttonClass } from "../../part/button.ts";
+import { useChanging } from "../../state/changing.ts";
+import { messages } from "../../state/locale.ts";
+import { useSubmit } from "../../state/submit.ts";
+import * as formStyle from "../../part/form.module.css";
+import * as panelStyle from "../../part/panel.module.css";
+import * as tableStyle from "../../part/Table.module.css";
+import * as style from "./Invites.module.css";
+
+export function Groups() {
+  const t = messages.value.admin;
+  const { live, reload } = useChanging("groups", api.groups);
+  const { data, error } = live.value;
+  const edited = useSignal<GroupView | null>(null);
+  return (
+    <section>
+      <NewGroupForm onChange={reload} />
+      <Failure error={error} />
+      {!data && !error && <Bones count={2} />}
+      {data?.groups.length === 0 && (
+        <Empty icon="user" title={t.noGroupsTitle} text={t.noGroupsText} />
+      )}
+      {data && data.groups.length > 0 && (
+        <Table
+          columns={[
+            { name: t.groupColumns.name },
+            { name: t.groupColumns.members, isNumber: true },
+            { name: t.groupColumns.weight, isNumber: true },
+          ]}
+          hasTools
+        >
+          {data.groups.map((group) => (
+            <tr key={group.id}>
+              <th scope="row">{group.name}</th>
+              <td data-label={t.groupColumns.members}>{group.members}</td>
+              <td data-label={t.groupColumns.weight}>{group.weight}</td>
+              <td class={tableStyle.tight}>
+                <button
+                  type="button"
+                  class={buttonClass("small")}
+                  aria-label={t.editGroup(group.name)}
+                  onClick={() => edited.value = group}
+                >
+                  {t.edit}
+                </button>
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+      {edited.value && (
+        <GroupDialog
+          key={edited.value.id}
+          group={edited.value}
+          onChange={reload}
+          onClose={() => edited.value = null}
+        />
+      )}
+    </section>
+  );
+}
+
+function NewGroupForm({ onChange }: { onChange: () => void }) {
+  const t = messages.value.admin;
+  const name = useSignal("");
+  const { isBusy, error, run } = useSubmit();
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void run(async () => {
+      await api.createGroup({ name: name.value });
+      name.value = "";
+      onChange();
+    });
+  };
+  return (
+    <div class={panelStyle.panel}>
+      <form class={style.create} noValidate onSubmit={submit}>
+        <Field
+          label={t.groupColumns.name}
+          name="name"
+          autocomplete="off"
+          value={name.value}
+          onInput={(text) => name.value = text}
+          problem={error.value ? fieldProblem(error.value, "name") : undefined}
+        />
+        <button type="submit" class={buttonClass("primary", "large")} aria-disabled={isBusy.value}>
+          {t.createGroup}
+        </button>
+      </form>
+      {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+    </div>
+  );
+}
+
+interface GroupDialogProps {
+  group: GroupView;
+  onChange: () => void;
+  onClose: () => void;
+}
+
+function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
+  const t = messages.value.admin;
+  const isOpen = useSignal(true);
+  const name = useSignal(group.name);
+  const weight = useSignal(String(group.weight));
+  const isDeleting = useSignal(false);
+  const { isBusy, error, run } = useSubmit();
+  const problem = (field: string) => (error.value ? fieldProblem(error.value, field) : undefined);
+  const save = (event: Event) => {
+    event.preventDefault();
+    void run(async () => {
+      await api.changeGroup(group.id, { name: name.value, weight: Number(weight.value) });
+      isOpen.value = false;
+      onChange();
+    });
+  };
+  return (
+    <Dialog isOpen={isOpen} title={t.editGroup(group.name)} onClose={onClose}>
+      <form class={formStyle.form} noValidate onSubmit={save}>
+        {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+        <Field
+          label={t.groupColumns.name}
+          name="group-name"
+          autocomplete="off"
+          value={name.value}
+          onInput={(text) => name.value = text}
+          problem={problem("name")}
+        />
+        <Field
+          label={t.groupColumns.weight}
+          name="weight"
+          type="number"
+          autocomplete="off"
+          value={weight.value}
+          onInput={(text) => weight.value = text}
+          hint={t.weightHint}
+          problem={problem("weight")}
+        />
+        <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
+          {messages.value.save}
+        </button>
+      </form>
+      <Members group={group} onChange={onChange} />
+      <button type="button" class={buttonClass("danger")} onClick={() => isDeleting.value = true}>
+        {t.deleteGroup}
+      </button>
+      <Confirm
+        isOpen={isDeleting}
+        title={t.deleteGroup}
+        text={t.deleteGroupText(group.name)}
+        action={t.deleteGroup}
+        onConfirm={async () => {
+          await api.deleteGroup(group.id);
+          isOpen.value = false;
+          onChange();
+        }}
+      />
+    </Dialog>
+  );
+}
+
+function Members({ group, onChange }: { group: GroupView; onChange: () => void }) {
+  const t = messages.value.admin;
+  const { live, reload } = useChanging("groups", (signal) => api.groupMembers(group.id, signal));
+  const { data, error: unread } = live.value;
+  const email = useSignal("");
+  const { isBusy, error, run } = useSubmit();
+  const change = (members: { add?: string[]; remove?: string[] }) =>
+    run(async () => {
+      await api.changeGroup(group.id, members);
+      email.value = "";
+      reload();
+      onChange();
+    });
+  return (
+    <section>
+      <h3>{t.groupColumns.members}</h3>
+      <Failure error={unread} />
+      {data?.members.length === 0 && <p>{t.noMembers}</p>}
+      <ul>
+        {data?.members.map((member) => (
+          <li key={member.id}>
+            {member.email}{" "}
+            <button
+              type="button"
+              class={buttonClass("small")}
+              aria-label={t.removeMember(member.email)}
+              aria-disabled={isBusy.value}
+              onClick={() => change({ remove: [member.id] })}
+            >
+              {t.remove}
+            </button>
+          </li>
+        ))}
+      </ul>
+      <form
+        class={style.create}
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          void change({ add: [email.value.trim()] });
+        }}
+      >
+        <Field
+          label={t.memberEmail}
+          name="member"
+          type="email"
+          autocomplete="off"
+          value={email.value}
+          onInput={(text) => email.value = text}
+          problem={undefined}
+        />
+        <button type="submit" class={buttonClass()} aria-disabled={isBusy.value}>
+          {t.addMember}
+        </button>
+      </form>
+      {error.value && <ErrorNotice error={error.value} />}
+    </section>
+  );
+}
