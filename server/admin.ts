@@ -1,9 +1,9 @@
 /** `server admin …`: accounts and their limits from the command line, whether the gateway runs or not. */
 
 import { type CommandDef, defineCommand } from "citty";
-import { GroupChange, NewGroup } from "../api/mod.ts";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
 import { readConfig, UsageError } from "./base/config.ts";
+import { isVisibleName } from "../protocol/mod.ts";
 import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
 import { languageOf, setupBox } from "./greeting.ts";
@@ -260,14 +260,14 @@ async function passwordFromInput(): Promise<string> {
 }
 
 function weightOf(text: string): number {
-  const { success, data } = GroupChange.shape.weight.safeParse(Number(text));
-  if (success && data !== undefined) return data;
+  const weight = Number(text);
+  if (weight >= 0.01 && weight <= 1000) return weight;
   throw new UsageError([`--weight=${text}: expected a number from 0.01 to 1000`]);
 }
 
 function groupNameOf(text: string): string {
-  const { success, data } = NewGroup.shape.name.safeParse(text);
-  if (success) return data;
+  const name = text.trim();
+  if (isVisibleName(name) && name.length <= 60) return name;
   throw new UsageError([`--name=${text}: expected 1 to 60 visible characters`]);
 }
 

@@ -273,7 +273,7 @@ export const groups = new Table({
 });
 export type GroupRow = RowOf<typeof groups>;
 
-export const groupMembers = new Table({ groupId: text, accountId: text, addedAt: integer });
+const groupMembers = new Table({ groupId: text, accountId: text, addedAt: integer });
 
 /** The tables as kysely sees them. */
 export interface Schema {

@@ -63,6 +63,14 @@ test(
     for (const tab of ["users", "nodes", "settings", "audit"]) {
       await inspect(page, `/admin?tab=${tab}`, en.admin.title);
     }
+    await page.goto("/admin?tab=groups");
+    await fill(page, { name: "Lab" });
+    await submit(page);
+    await button(page, en.admin.editGroup("Lab")).click();
+    await fill(page, { member: "op@example.com" });
+    await button(page, en.admin.addMember).click();
+    await button(page, en.admin.removeMember("op@example.com")).waitFor();
+    await inspectAsIs(page, "a group");
     await page.goto("/admin?tab=invites");
     await fill(page, { note: "for a friend" });
     await submit(page);
