@@ -12,6 +12,7 @@ import type { Log } from "./base/log.ts";
 import { buildFacts } from "../release/mod.ts";
 import { Calls } from "./call/calls.ts";
 import { Relay } from "./call/relay.ts";
+import { shareAnswers } from "./answer_sharing.ts";
 import { SharedAnswers } from "./call/shared_answers.ts";
 import { ResponseAffinity } from "./call/response_affinity.ts";
 import type { Cluster, ClusterParts } from "./cluster/cluster.ts";
@@ -140,7 +141,13 @@ export async function createParts(config: Config, world: PartsWorld) {
     config,
   );
   const calls = new Calls();
-  const sharedAnswers = new SharedAnswers(clock, config, budgets);
+  const sharedAnswers = new SharedAnswers(
+    clock,
+    config,
+    budgets,
+    (accountId, callId) => store.calls.find(accountId, callId),
+  );
+  if (cluster !== null) shareAnswers(sharedAnswers, cluster);
   const { limiter } = limits;
   const measured = { hub, calls, scheduler, store, limiter, ledger, cluster };
   const metrics = new Metrics(gauges(measured), budgets);

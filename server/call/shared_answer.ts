@@ -457,7 +457,7 @@ export function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, 
 }
 
 /** `known`: what the ledger has of the call, or that it still runs; null: nothing. */
-function goneError(callId: string, known: LedgerEntry | "running" | null): ColinkError {
+export function goneError(callId: string, known: LedgerEntry | "running" | null): ColinkError {
   return new ColinkError(
     "replay_gone",
     `Cannot give the answer again: it is not kept any more; ${becameOf(callId, known)}; ` +

@@ -8,6 +8,8 @@ import type { Hub } from "../node/hub.ts";
 import type { Node, NodeConnection } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { Scheduler } from "../schedule/scheduler.ts";
+import { AnswerOwners } from "./answer_owners.ts";
+import { AnswerRelay } from "./answer_relay.ts";
 import type { Bus, BusListener, Message, Presence } from "./bus.ts";
 import { Follower } from "./follower.ts";
 import { Handshake, PEER_HEADER } from "./handshake.ts";
@@ -85,6 +87,9 @@ export class Cluster {
   readonly offers: Offers;
   /** Console viewers at other gateways. */
   readonly viewers: RemoteViewers;
+  /** Answers that other gateways keep. */
+  readonly answers: AnswerRelay;
+  readonly owners: AnswerOwners;
   readonly #bus: Bus;
   readonly #membership: Membership;
   readonly #publisher: Publisher;
@@ -133,6 +138,8 @@ export class Cluster {
     const broadcast = (message: PeerMessage) => this.#broadcast(message);
     this.offers = new Offers({ clock, send, broadcast });
     this.viewers = new RemoteViewers({ send, broadcast });
+    this.answers = new AnswerRelay({ clock, send });
+    this.owners = new AnswerOwners(bus, id);
     this.#loads = new LoadReporter({
       clock,
       send,
@@ -206,6 +213,12 @@ export class Cluster {
     this.#peers.start();
     this.#rebalancer.start();
     await this.#meeting;
+  }
+
+  /** Whether a gateway can be asked now, or perhaps soon (a member without a link), or never again. */
+  standingOf(gateway: string): "linked" | "member" | "gone" {
+    if (this.#peers.find(gateway) !== undefined) return "linked";
+    return this.#membership.others.has(gateway) ? "member" : "gone";
   }
 
   view(): ClusterView {
@@ -361,6 +374,11 @@ export class Cluster {
         return this.offers.release(peer, message.grant);
       case "pin":
         return this.#adoptStored(message);
+      case "ask":
+      case "answer":
+      case "taken":
+      case "leave":
+        return this.answers.receive(peer, message);
       case "watch":
       case "live":
         return this.viewers.receive(peer, message);
@@ -397,6 +415,7 @@ export class Cluster {
     this.#remote.clearLoads(peer);
     this.offers.peerLost(peer);
     this.viewers.peerLost(peer);
+    this.answers.peerLost(peer);
     for (const { who } of this.#follower.nodesOf(peer)) this.#remote.refresh(who.id);
   }
 
