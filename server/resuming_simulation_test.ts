@@ -237,7 +237,7 @@ describe("of several gateways", () => {
       const isJson = response.headers.get("content-type")?.startsWith("application/json");
       return isJson ? await response.json() as Record<string, unknown> : await response.text();
     };
-    const input = [{ content: "of the cluster" }];
+    const input = [{ role: "user", content: "of the cluster" }];
     const create = ask(one!, "POST /v1/responses", {
       model: "m",
       input,
@@ -265,10 +265,10 @@ describe("of several gateways", () => {
       previous_response_id: id,
     });
     while (!bodies.has("goes on")) await world.pass(10);
-    const [last] = [...bodies.values()].slice(-1);
-    expect(last).toMatchObject({
-      input: [{ content: "of the cluster" }, { n: 1 }, { role: "user" }],
-    });
+    const { input: sent } = bodies.get("goes on") as { input: object[] };
+    expect(sent).toMatchObject([{ content: [{ text: "of the cluster" }] }, { n: 1 }, {
+      role: "user",
+    }]);
     expect(await ask(three!, `DELETE /v1/responses/${id}`)).toMatchObject({ deleted: true });
     expect(await ask(one!, `GET /v1/responses/${id}`)).toMatchObject({
       error: { code: "not_found" },

@@ -24,7 +24,7 @@ export interface AnswerName {
 }
 
 /** Which gateway runs the call that a name belongs to. */
-export interface OwnerRecord {
+interface OwnerRecord {
   /** The gateway's id. */
   gateway: string;
   callId: string;
