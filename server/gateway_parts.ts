@@ -1,6 +1,7 @@
 /** Builds the gateway's parts, each from those before it. */
 
 import { dirname, join } from "node:path";
+import { Audiences } from "./audiences.ts";
 import { networkOf } from "./account/network.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
@@ -30,6 +31,7 @@ import type { AppParts } from "./http/parts.ts";
 import { RefusalLimit } from "./http/refusal_limit.ts";
 import { SendQueues } from "./http/send_queues.ts";
 import { createLimits } from "./limit/open.ts";
+import { maySee, type Onlooker } from "./node/audience.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
 import { OfferBudget } from "./node/offer_budget.ts";
@@ -96,7 +98,20 @@ export async function createParts(config: Config, world: PartsWorld) {
     clock,
     log,
   });
+  const audiences = new Audiences({
+    users: store.users,
+    groups,
+    clock,
+    log,
+    warn: (node, text) => {
+      log.warn({ node: node.who.publicId }, text);
+      node.connection.notify?.(text);
+      register.addEvent(node.who.publicId, { kind: "notice", detail: text });
+    },
+  });
+  const memberships = groups;
   const hub = new Hub({
+    audienceOf: (node) => audiences.of(node),
     standingOf: ({ who, connectedAt }) => register.standing({ id: who.publicId, connectedAt }),
     // Kept over restarts, so that "no node is online" is not reported as "no such model".
     onNewModels: (models) =>
@@ -128,6 +143,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     hub,
     penalties,
     responseAffinity,
+    memberships,
     clock,
     log,
     challenge,
@@ -137,7 +153,16 @@ export async function createParts(config: Config, world: PartsWorld) {
   const cluster = await createCluster(config, peers);
   const remoteWaiters = cluster?.offers;
   const scheduler = new Scheduler(
-    { hub, penalties, policies, clock, log, random, ...(remoteWaiters && { remoteWaiters }) },
+    {
+      hub,
+      penalties,
+      policies,
+      memberships,
+      clock,
+      log,
+      random,
+      ...(remoteWaiters && { remoteWaiters }),
+    },
     config,
   );
   const calls = new Calls();
@@ -178,13 +203,19 @@ export async function createParts(config: Config, world: PartsWorld) {
     running: () => calls.size,
     waiting: () => scheduler.waiting,
     auditEvents: () => store.audit.page({ limit: LATEST_AUDIT_EVENTS }),
+    memberships,
     alive: (sessionIds) => sessions.alive(sessionIds),
     goneOf: (nodeId) => register.goneOf(nodeId),
     peers: cluster?.viewers,
   });
-  const liveNode = (nodeId: string, viewerId: string | null) => {
+  const liveNode = (nodeId: string, onlooker: Onlooker) => {
     const node = hub.findPublic(nodeId);
-    return node?.view(penalties.of(node.who.nodeKey), viewerId) ?? null;
+    if (node === undefined || !maySee(node, onlooker)) return null;
+    return node.view(penalties.of(node.who.nodeKey), onlooker.accountId, onlooker.isAdmin);
+  };
+  const ownNode = (nodeId: string, ownerId: string | null) => {
+    const node = hub.findPublic(nodeId);
+    return node?.view(penalties.of(node.who.nodeKey), ownerId) ?? null;
   };
 
   const origin = originReader(config.trustedProxies);
@@ -199,12 +230,13 @@ export async function createParts(config: Config, world: PartsWorld) {
     ledger,
     ...services,
     users: new Users({ store, keyring, sessions, groups, nodesOf: (id) => hub.countOf(id) }),
-    nodes: new OwnNodes({ store, register, live: liveNode, clock }),
+    nodes: new OwnNodes({ store, register, live: ownNode, clock }),
     liveNode,
     live,
     scheduler,
     limiter,
     hub,
+    memberships,
     penalties,
     calls,
     responseAffinity,
@@ -240,6 +272,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     limits,
     register,
     links,
+    audiences,
     cluster,
     certificates: openCertificates(config, { store, clock, log }),
     retention: new Retention({ store, clock, log, connectedNodes: () => idsOf(hub), ...config }),

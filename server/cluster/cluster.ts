@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
 import type { AttemptSink, Order } from "../node/attempt.ts";
+import { type Memberships, noMemberships } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node, NodeConnection } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
@@ -33,6 +34,8 @@ export interface ClusterParts {
   hub: Hub;
   penalties: PenaltyBook;
   responseAffinity: StoredResponses;
+  /** Default: no account is in a group. */
+  memberships?: Memberships;
   clock: Clock;
   log: Log;
   version: string;
@@ -110,6 +113,7 @@ export class Cluster {
 
   constructor(private readonly parts: ClusterParts, config: InboundConfig) {
     const { clock, log, hub, challenge, responseAffinity, dial = dialPeer } = parts;
+    const { memberships = noMemberships } = parts;
     const { id } = this;
     const bus = parts.openBus({
       received: (message) => this.#receive(message),
@@ -136,7 +140,7 @@ export class Cluster {
     });
     const send = (peer: string, message: PeerMessage) => this.#peers.find(peer)?.send(message);
     const broadcast = (message: PeerMessage) => this.#broadcast(message);
-    this.offers = new Offers({ clock, send, broadcast });
+    this.offers = new Offers({ clock, memberships, send, broadcast });
     this.viewers = new RemoteViewers({ send, broadcast });
     this.answers = new AnswerRelay({ clock, send });
     this.owners = new AnswerOwners(bus, id);
@@ -158,6 +162,7 @@ export class Cluster {
       publisher: this.#publisher,
       loads: this.#loads,
       offers: this.offers,
+      memberships,
       sharedNow: () => this.#membership.sharedNowMs,
       challenge,
     });

@@ -84,7 +84,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   hello(terms: WelcomeTerms): this {
     this.#terms = terms;
     this.windowBytes = Math.min(WINDOW_BYTES, terms.maxBufferedBytes);
-    this.socket.send(encodeJson("hello", 0, { versions: [1, 2] }));
+    this.socket.send(encodeJson("hello", 0, { versions: [1, 2], takes_share_with: true }));
     return this;
   }
 
@@ -116,6 +116,10 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   override goAway(reason: string, redialWithinMs: number): void {
     this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
+  }
+
+  notify(message: string): void {
+    if (this.isOpen) this.socket.send(encodeJson("error", 0, { code: 404, message }));
   }
 
   override ping(): void {
@@ -180,7 +184,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   #register(data: RegisterV2): void {
     const node = this.owner.registered(
       this,
-      offerOf(data, data.capabilities),
+      offerOf(data, data),
       data.node_id ?? null,
     );
     // Its account may have too many nodes and models already.
@@ -277,6 +281,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       model: order.model,
       stream: order.stream,
       hide_usage: order.stream && !order.wantsUsage,
+      ...(order.audience === undefined ? {} : { audience: order.audience }),
     };
   }
 

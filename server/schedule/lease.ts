@@ -7,6 +7,8 @@ export class Lease {
   #isReleased = false;
   /** The node answered BUSY: its slot was never free. */
   isBounced = false;
+  /** What its call comes under at the node; undefined: the node is for everyone. */
+  audience: string | undefined;
 
   /** `onRelease` is called once, to free the slot. */
   constructor(

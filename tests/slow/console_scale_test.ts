@@ -101,6 +101,7 @@ function madeUpNode(i: number): NodeView {
     connected_at: Date.now() - i * 1000,
     agent: "co-link/0.1.0",
     mine: false,
+    share_with: null,
   };
 }
 
