@@ -61,7 +61,7 @@ export function readCall(
     keyId: key.id,
     endpoint: endpoint.path,
     model,
-    route: routeOf(request.headers, "any"),
+    route: routeOf(request.headers, key.route),
     stream,
     wantsUsage: !isUsageOptional || streamOptions?.include_usage === true,
     streamOptions,

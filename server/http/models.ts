@@ -140,7 +140,7 @@ async function countRefusal(key: Key, c: AppContext, parts: AppParts): Promise<v
 /** The key's account, on the route that its key and the request leave it. */
 function viewerOf(key: Key, headers: Headers, { memberships }: AppParts): Viewer {
   const { accountId } = key;
-  return { accountId, groups: memberships.groupsOf(accountId), route: routeOf(headers, "any") };
+  return { accountId, groups: memberships.groupsOf(accountId), route: routeOf(headers, key.route) };
 }
 
 function visibleModels(hub: Hub, key: Key, viewer: Viewer): Model[] {

@@ -1,9 +1,8 @@
 /** The header with which a caller asks for near nodes: its own, those that are shared with it by name, or any. */
 
 import { ColinkError } from "../base/error.ts";
+import { ROUTE_HEADER } from "../call/attempt.ts";
 import { narrower, type Route, routes } from "../node/audience.ts";
-
-const ROUTE_HEADER = "x-colink-route";
 
 /** The route of a request: the narrower of what it asks for and what its key allows. Throws invalid_request. */
 export function routeOf(headers: Headers, allowed: Route): Route {

@@ -1,12 +1,13 @@
 /** For whom a node is, and which nodes an account's call may use. */
 
+import type { Route } from "../../api/mod.ts";
 import { OWNER_AUDIENCE, type ShareWith } from "../../protocol/mod.ts";
 
 /**
  * Which nodes a call may use: those of its own account; also those that name its account or one of
  * its groups; also those for everyone. Of a node that ran a call: how near it is to the call's account.
  */
-export type Route = "own" | "group" | "any";
+export type { Route };
 
 export const routes: readonly Route[] = ["own", "group", "any"];
 
@@ -79,6 +80,12 @@ export function nearness(
   if (isForEveryone) return "any";
   const isNamed = accounts.has(viewer.accountId) || viewer.groups.some((id) => groups.has(id));
   return isNamed ? "group" : null;
+}
+
+/** How near the node is to an account that may use it. */
+export function routeTo({ who, audience }: Shared, accountId: string): Route {
+  if (who.accountId === accountId) return "own";
+  return audience.isForEveryone ? "any" : "group";
 }
 
 /** Whether the node is for the account, and as near as it wants. */

@@ -8,6 +8,7 @@ import {
   mayUse,
   type Memberships,
   noMemberships,
+  routeTo,
   type Viewer,
   viewerOf,
 } from "../node/audience.ts";
@@ -206,6 +207,7 @@ export class Slots implements HubWatcher {
     const { model } = wanted;
     const isProbe = penalties.circuit(nodeKey, model) === "probation";
     const lease = new Lease(node, wanted, this.#released);
+    lease.route = routeTo(node, wanted.accountId ?? "");
     if (!node.audience.isForEveryone) lease.audience = audienceTag(node, this.viewerOf(wanted));
     if (isProbe) this.#probes.set(lease, penalties.beginProbe(nodeKey, model));
     this.#use(node, 1);

@@ -120,6 +120,7 @@ function madeUpCall(i: number): CallView {
     key_name: "laptop",
     node: "n",
     node_name: "studio-pc",
+    route: "any",
     prompt_tokens: i,
     completion_tokens: i,
     estimated: false,

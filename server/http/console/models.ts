@@ -21,7 +21,7 @@ const MODELS_PER_TURN = 100;
 const route = createRoute({
   method: "get",
   path: "/models",
-  description: "What is offered, by which nodes, how busy it is",
+  description: "What is offered to the account, by which nodes, how busy it is",
   security: session,
   responses: answers(z.object({ models: z.array(ModelView) })),
 });

@@ -27,7 +27,7 @@ const routes = {
     method: "get",
     path: "/nodes",
     description:
-      "A page of the connected nodes; with a session, which are one's own. The next one begins `after` the `next` of this one; null: it is the last",
+      "A page of the connected nodes that one may use, all for administrators; with a session, which are one's own. The next one begins `after` the `next` of this one; null: it is the last",
     request: { query: z.object({ after: z.string().max(200).default("") }) },
     responses: answers(z.object({ nodes: z.array(NodeView), next: z.string().nullable() })),
   }),
