@@ -13,12 +13,14 @@ export const NodeState = z.enum([
   "draining",
   "paused",
   "unapproved",
+  "reconnecting",
 ]).describe(
   "`penalized`: gets no calls for a while. `probing`: that time is over, and one call at a time " +
     "tries the node until one succeeds; both of the whole node, or of each of its models. " +
     "`draining`: running calls end, no new ones come until it connects again. `paused`: no calls " +
     "until its owner resumes it, or until its owner's terms allow them again. `unapproved`: no " +
-    "calls until an administrator approves it.",
+    "calls until an administrator approves it. `reconnecting`: its connection is lost; its calls wait, " +
+    "and no new ones come until it is back.",
 );
 export type NodeState = z.infer<typeof NodeState>;
 
@@ -46,14 +48,12 @@ export const NodeView = z.object({
   pause_reason: z.string().nullable()
     .describe("Why the node has paused by its owner's terms, in its own words."),
   paused_until: z.number().nullable().describe("When it expects to serve again, if it knows."),
+  reconnecting_until: z.number().nullable()
+    .describe("While its connection is lost: when its calls are given up unless it is back."),
   connected_at: z.number(),
   agent: z.string().nullable(),
   mine: z.boolean().describe("Whether it is the asking account's own; false without a session."),
-  share_with: z.array(z.string()).nullable().describe(
-    "Whose calls it takes: `everyone`, `me` for its owner, or names such as `group:lab`. " +
-      "Null for all but its owner and administrators.",
-  ),
-}).meta({ id: "Node", description: "A connected node, as those may see it whose calls it takes." });
+}).meta({ id: "Node", description: "A connected node, as everybody may see it." });
 export type NodeView = z.infer<typeof NodeView>;
 
 export const NodeGone = z.object({

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import type { Adapter } from "./adapter/adapter.ts";
 import type { ModelConfig, NodeConfig } from "./config/config.ts";
 import { createNode, type Node, type NodeOptions } from "./node.ts";
-import { PROBE_EVERY_MS } from "./link/watchdog.ts";
+import { BUSY_LOOK_MS } from "../protocol/mod.ts";
 import { StubGateway } from "./testing/stub_gateway.ts";
 import { endlessStream, eventStream, sse, StubUpstream } from "./testing/stub_upstream.ts";
 import { realWorld, silentLog } from "./world.ts";
@@ -378,11 +378,11 @@ test("a half-open link, on which pings stay unanswered, is dropped and dialled a
   let nowMs = 0;
   const node = startNode(gatewayStub(), [unused], { server_url: `ws://127.0.0.1:${port}/ws` }, {
     nowMs: () => nowMs,
-    // The time between two probes passes at once.
+    // The time between two looks passes at once.
     after: (delayMs, run) => {
-      if (delayMs !== PROBE_EVERY_MS) return realWorld.after(delayMs, run);
+      if (delayMs !== BUSY_LOOK_MS) return realWorld.after(delayMs, run);
       return realWorld.after(0, () => {
-        nowMs += PROBE_EVERY_MS;
+        nowMs += BUSY_LOOK_MS;
         run();
       });
     },
@@ -391,7 +391,7 @@ test("a half-open link, on which pings stay unanswered, is dropped and dialled a
   // A server that does not know v2 is dialled at once without asking for it, and once more with it.
   expect(dials).toEqual(["colink.v2", "none", "colink.v2"]);
   expect(node.status.lastProblem).toBe(
-    "disconnected: the gateway sent nothing for 40 s",
+    "disconnected: the gateway sent nothing for too long",
   );
 });
 

@@ -4,7 +4,14 @@
  */
 
 import { encodeJson, encodePack, encodeStreamV2 } from "./codec_v2.ts";
-import { type Failure, type Finish, FrameTypeV2, type Head, HEADER_BYTES } from "./frame_v2.ts";
+import {
+  type Failure,
+  type Finish,
+  FrameTypeV2,
+  type Head,
+  HEADER_BYTES,
+  type StreamState,
+} from "./frame_v2.ts";
 import { SendBuffer } from "./send_buffer.ts";
 
 /** What the gateway that receives the answer allows. */
@@ -14,6 +21,8 @@ export interface AnswerTerms {
   maxFrameBytes: number;
   /** Whether frames may leave together, in a PACK. */
   takesPacks: boolean;
+  /** Whether a lost link may be resumed: what was not acknowledged is kept. Absent: it is not. */
+  isResumable?: boolean;
 }
 
 export interface FrameSink {
@@ -36,6 +45,14 @@ export class AnswerWriter {
   readonly #maxDataBytes: number;
   /** Frames of one flush, where the receiver takes packs. */
   readonly #batch: Uint8Array<ArrayBuffer>[] = [];
+  /** STREAM frames that may have to be sent again, whole: keeping them copies nothing. */
+  #kept: Uint8Array<ArrayBuffer>[] = [];
+  /** How many bytes of the body came before those that are kept, and were sent in all. */
+  #keptFromBytes = 0;
+  #sentBytes = 0;
+  #grantedBytes = 0;
+  /** The last frame, once it was sent. */
+  #sentLast: Uint8Array<ArrayBuffer> | null = null;
 
   /** `onEnd` is called once, after the last frame was sent. */
   constructor(
@@ -58,6 +75,11 @@ export class AnswerWriter {
     return this.#unsent.bytes;
   }
 
+  /** Body bytes in memory: unsent ones, and those that the receiver may not have. */
+  get keptBytes(): number {
+    return this.#unsent.bytes + this.#sentBytes - this.#keptFromBytes;
+  }
+
   /** Whether more bytes wait than there is credit for. */
   get isHeldBack(): boolean {
     return this.#unsent.bytes > this.#credit;
@@ -65,7 +87,7 @@ export class AnswerWriter {
 
   /** Replaces the status and the headers that are sent before the first byte of the body; 200 and none otherwise. */
   setHead(head: Head): void {
-    this.#head = head;
+    if (!this.#hasSentHead) this.#head = head;
   }
 
   /** Sends the head without waiting for the body. */
@@ -105,13 +127,47 @@ export class AnswerWriter {
     if (this.#isDiscarded && last[0] === FrameTypeV2.finish) this.#addHead();
     this.#add(last);
     this.#leave();
+    if (this.#sentLast !== null) return;
+    if (this.terms.isResumable) this.#sentLast = last;
     this.onEnd();
   }
 
   /** The receiver takes so many more bytes of the body. */
   grant(bytes: number): void {
     this.#credit += bytes;
+    this.#grantedBytes += bytes;
+    this.#forgetBefore(this.#grantedBytes);
     this.flush();
+  }
+
+  /**
+   * The link was lost and is back: sends what has not arrived, which `state` tells. False: no answer
+   * of this writer can have come so far, so that nothing was sent.
+   */
+  resume({ receivedBytes, grantedBytes, hasHead }: StreamState): boolean {
+    const isPossible = receivedBytes <= this.#sentBytes && receivedBytes >= this.#keptFromBytes &&
+      grantedBytes <= receivedBytes && grantedBytes >= this.#grantedBytes &&
+      (hasHead ? this.#hasSentHead : receivedBytes === 0);
+    if (!isPossible) return false;
+    this.#forgetBefore(receivedBytes);
+    this.#grantedBytes = grantedBytes;
+    this.#credit = this.terms.windowBytes + grantedBytes - this.#sentBytes;
+    const hadHead = this.#hasSentHead;
+    this.#hasSentHead = hasHead;
+    if (hadHead) this.#addHead();
+    if (!this.#isDiscarded) this.#addKept(receivedBytes);
+    this.#lastFrame ??= this.#sentLast;
+    this.flush();
+    return true;
+  }
+
+  /** Nothing more is sent, whatever is written. */
+  abandon(): void {
+    this.#isEnded = this.#isDiscarded = true;
+    this.#lastFrame = this.#sentLast = null;
+    this.#unsent.clear();
+    this.#kept = [];
+    this.#keptFromBytes = this.#sentBytes;
   }
 
   /** The receiver wants no more of the body: drops what was not sent and what is still written. */
@@ -145,7 +201,35 @@ export class AnswerWriter {
   #addData(bytes: Uint8Array): void {
     this.#addHead();
     this.#credit -= bytes.byteLength;
-    this.#add(encodeStreamV2(this.stream, bytes));
+    const frame = encodeStreamV2(this.stream, bytes);
+    if (this.terms.isResumable) {
+      this.#kept.push(frame);
+      this.#sentBytes += bytes.byteLength;
+    }
+    this.#add(frame);
+  }
+
+  /** The frames that are kept, from this byte of the body on. */
+  #addKept(fromBytes: number): void {
+    const [first, ...others] = this.#kept;
+    if (first === undefined) return;
+    const arrived = fromBytes - this.#keptFromBytes;
+    this.#add(
+      arrived === 0 ? first : encodeStreamV2(this.stream, first.subarray(HEADER_BYTES + arrived)),
+    );
+    for (const frame of others) this.#add(frame);
+  }
+
+  /** Drops the frames that lie before this byte of the body. */
+  #forgetBefore(bytes: number): void {
+    let whole = 0;
+    for (const frame of this.#kept) {
+      const end = this.#keptFromBytes + frame.byteLength - HEADER_BYTES;
+      if (end > bytes) break;
+      this.#keptFromBytes = end;
+      whole++;
+    }
+    if (whole > 0) this.#kept.splice(0, whole);
   }
 
   #addHead(): void {

@@ -15,6 +15,7 @@ import {
   MAX_FRAME_BYTES,
   type RegisterV2,
   type Status,
+  type StreamState,
   type Welcome,
 } from "./frame_v2.ts";
 import { nestsDeeperThan } from "./json_text.ts";
@@ -43,7 +44,9 @@ export type FrameV2 =
   | { type: "call"; stream: number; data: CallHead; bytes: Uint8Array }
   | { type: "body" | "stream"; stream: number; bytes: Uint8Array }
   | { type: "credit"; stream: number; bytes: number }
-  | { type: "cancel"; stream: number };
+  | { type: "cancel" | "missing"; stream: number }
+  | { type: "resume"; stream: number; state: StreamState }
+  | { type: "ended"; stream: number; streams: number[] };
 
 export type DecodedV2 =
   | { kind: "frame"; frame: FrameV2 }
@@ -53,6 +56,11 @@ export type DecodedV2 =
 
 /** The length before each frame of a PACK. */
 const LENGTH_BYTES = 4;
+
+/** The payload of RESUME, and the flags in it. */
+const RESUME_BYTES = 17;
+const HAS_HEAD = 1;
+const IS_CANCELLED = 2;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -79,6 +87,27 @@ export function encodeCredit(stream: number, bytes: number): Uint8Array<ArrayBuf
 
 export function encodeCancel(stream: number): Uint8Array<ArrayBuffer> {
   return header(FrameTypeV2.cancel, stream, 0);
+}
+
+/** The CALL of this stream never arrived. */
+export function encodeMissing(stream: number): Uint8Array<ArrayBuffer> {
+  return header(FrameTypeV2.missing, stream, 0);
+}
+
+/** Acknowledges the ends of the streams. */
+export function encodeEnded(streams: readonly number[]): Uint8Array<ArrayBuffer> {
+  const frame = header(FrameTypeV2.ended, 0, 4 * streams.length);
+  streams.forEach((stream, i) => writeU32(frame, HEADER_BYTES + 4 * i, stream));
+  return frame;
+}
+
+export function encodeResume(stream: number, state: StreamState): Uint8Array<ArrayBuffer> {
+  const frame = header(FrameTypeV2.resume, stream, RESUME_BYTES);
+  writeU64(frame, HEADER_BYTES, state.receivedBytes);
+  writeU64(frame, HEADER_BYTES + 8, state.grantedBytes);
+  frame[HEADER_BYTES + 16] = (state.hasHead ? HAS_HEAD : 0) |
+    (state.isCancelled ? IS_CANCELLED : 0);
+  return frame;
 }
 
 /** Returns memory of `bytes` bytes for one frame. It may be used again once the frame was sent. */
@@ -193,6 +222,9 @@ const readers: Record<TypeName, Reader> = {
       ? frame({ type: "credit", stream, bytes: readU32(payload, 0) })
       : malformed("credit without a number"),
   call: readCall,
+  missing: (_type, stream) => frame({ type: "missing", stream }),
+  resume: readResume,
+  ended: readEnded,
 };
 
 function raw(type: TypeName, stream: number, bytes: Uint8Array): DecodedV2 {
@@ -254,16 +286,44 @@ function readCall(type: TypeName, stream: number, payload: Uint8Array): DecodedV
   return frame({ type: "call", stream, data: data as unknown as CallHead, bytes });
 }
 
+function readResume(_type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
+  if (payload.byteLength < RESUME_BYTES) return malformed("resume that is cut off");
+  const receivedBytes = readU64(payload, 0);
+  const grantedBytes = readU64(payload, 8);
+  if (!isCount(receivedBytes) || !isCount(grantedBytes)) {
+    return malformed("resume with numbers beyond all answers");
+  }
+  const flags = payload[16]!;
+  const hasHead = (flags & HAS_HEAD) !== 0;
+  const isCancelled = (flags & IS_CANCELLED) !== 0;
+  return frame({
+    type: "resume",
+    stream,
+    state: { receivedBytes, grantedBytes, hasHead, isCancelled },
+  });
+}
+
+function readEnded(_type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
+  if (payload.byteLength === 0 || payload.byteLength % 4 !== 0) {
+    return malformed("ended without whole numbers");
+  }
+  const streams: number[] = [];
+  for (let at = 0; at < payload.byteLength; at += 4) streams.push(readU32(payload, at));
+  return frame({ type: "ended", stream, streams });
+}
+
 type Fields = Record<string, unknown>;
 
 /** For each type, what is wrong with its data; null: nothing. */
 const problems: Record<JsonType, (data: Fields) => string | null> = {
   register: (data) =>
-    registerProblem(data) ?? capabilitiesProblem(data.capabilities) ?? shareProblem(data),
+    registerProblem(data) ?? capabilitiesProblem(data.capabilities) ?? shareProblem(data) ??
+      resumeProblem(data.resume),
   status: statusProblem,
   welcome: (data) =>
     isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms) &&
-      isCount(data.max_frame_bytes) && data.max_frame_bytes > HEADER_BYTES
+      isCount(data.max_frame_bytes) && data.max_frame_bytes > HEADER_BYTES &&
+      (data.secret === undefined || (isText(data.secret) && isCount(data.resume_ms)))
       ? null
       : "incomplete",
   hello: (data) => Array.isArray(data.versions) ? null : "incomplete",
@@ -281,6 +341,15 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
       : "its tally is wrong";
   },
 };
+
+function resumeProblem(resume: unknown): string | null {
+  if (resume === undefined) return null;
+  if (!isObject(resume)) return "resume must be an object";
+  const { session, secret } = resume;
+  return [session, secret].every((text) => text === undefined || isText(text))
+    ? null
+    : "resume must hold the session and the secret of a WELCOME";
+}
 
 const states = new Set<unknown>(["serving", "draining", "paused", undefined]);
 
@@ -375,6 +444,16 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
 function readU32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>>
     0;
+}
+
+function writeU64(bytes: Uint8Array, at: number, value: number): void {
+  writeU32(bytes, at, Math.floor(value / 2 ** 32));
+  writeU32(bytes, at + 4, value);
+}
+
+/** Not a safe integer where the value is too large for one. */
+function readU64(bytes: Uint8Array, at: number): number {
+  return readU32(bytes, at) * 2 ** 32 + readU32(bytes, at + 4);
 }
 
 function frame(frame: FrameV2): DecodedV2 {

@@ -7,8 +7,11 @@ import {
   encodeCallV2,
   encodeCancel,
   encodeCredit,
+  encodeEnded,
   encodeJson,
+  encodeMissing,
   encodePack,
+  encodeResume,
   encodeStreamV2,
   FrameTypeV2,
   type FrameV2,
@@ -66,6 +69,9 @@ describe("wire v2", () => {
     ["goaway", encodeJson("goaway", 0, { reason: "restart", redial_within_ms: 5 })],
     ["credit", encodeCredit(9, 4_000_000_000)],
     ["cancel", encodeCancel(9)],
+    ["missing", encodeMissing(9)],
+    ["ended", encodeEnded([1, 2])],
+    ["resume", encodeResume(9, stateOf(1))],
     ["head", encodeJson("head", 9, { status: 200, headers: { "retry-after": "1" } })],
     ["stream", encodeStreamV2(9, new Uint8Array([1, 2, 3]))],
     ["finish", encodeJson("finish", 9, tally())],
@@ -238,6 +244,23 @@ describe("wire v2", () => {
       "a PACK within a PACK",
       encodePack([encodePack([encodeCancel(1), encodeCancel(2)])!, encodeCancel(3)])!,
     ],
+    ["a RESUME of more bytes than a number can count", encodeResume(1, stateOf(2 ** 60))],
+    ["an ENDED without a stream", encodeEnded([])],
+    ["an ENDED whose last stream is cut off", encodeEnded([1, 2]).slice(0, -1)],
+    ...[
+      ["is text", "s-1"],
+      ["names no session", { session: "", secret: "r-1" }],
+      ["has a secret that is a number", { session: "s-1", secret: 1 }],
+      ["has a secret of 201 characters", { session: "s-1", secret: "r".repeat(201) }],
+    ].map(([what, resume]): [string, Uint8Array] => [
+      `a REGISTER whose resume ${what}`,
+      encodeJson("register", 0, {
+        max_parallel: 1,
+        models: ["m"],
+        node_id: "n",
+        resume,
+      } as never),
+    ]),
     ["a frame of more than 1 MiB", encodeStreamV2(1, new Uint8Array(MAX_FRAME_BYTES))],
   ];
   for (const [what, bytes] of wrong) {
@@ -343,6 +366,10 @@ function deep(levels: number): unknown {
   return levels === 0 ? 1 : [deep(levels - 1)];
 }
 
+function stateOf(receivedBytes: number) {
+  return { receivedBytes, grantedBytes: 0, hasHead: true, isCancelled: false };
+}
+
 function tally() {
   return {
     prompt_tokens: 1,
@@ -386,6 +413,12 @@ function encoded(frame: FrameV2): Uint8Array {
       return encodeCredit(frame.stream, frame.bytes);
     case "cancel":
       return encodeCancel(frame.stream);
+    case "missing":
+      return encodeMissing(frame.stream);
+    case "resume":
+      return encodeResume(frame.stream, frame.state);
+    case "ended":
+      return encodeEnded(frame.streams);
     case "stream":
       return encodeStreamV2(frame.stream, frame.bytes);
     case "call": {

@@ -7,8 +7,7 @@
  *     +------+-------+------------+--------------------------+-----------
  *
  * Stream 0 is the connection itself. The gateway numbers streams from 1 and never uses a number
- * twice on one connection. Flags are 0; receivers ignore unknown ones, so that later versions can
- * announce sequence numbers there. Payloads are UTF-8 JSON objects unless stated otherwise; unknown
+ * twice in one session. Flags are 0, and receivers ignore unknown ones. Payloads are UTF-8 JSON objects unless stated otherwise; unknown
  * members are ignored.
  */
 
@@ -44,6 +43,8 @@ export const FrameTypeV2 = Object.freeze({
   hello: 5,
   /** Node → gateway, if WELCOME allows it: several frames, each after its length as u32; none of them a PACK. */
   pack: 6,
+  /** Gateway → node, if the session can be resumed: u32 each, streams whose FINISH or ERROR has arrived. */
+  ended: 7,
   /** Gateway → node: u32 length, a CallHead of that length, then the first part of the body. */
   call: 16,
   /** Gateway → node: more of the body, raw. */
@@ -52,6 +53,8 @@ export const FrameTypeV2 = Object.freeze({
   credit: 18,
   /** Gateway → node: empty. The node answers with FINISH or ERROR once its upstream has stopped. */
   cancel: 19,
+  /** Gateway → node, before the WELCOME that resumes a session: StreamState of a stream that it still wants. */
+  resume: 20,
   /** Node → gateway: Head, before any STREAM. */
   head: 32,
   /** Node → gateway: bytes of the answer, raw. The only type that uses credit. */
@@ -60,6 +63,8 @@ export const FrameTypeV2 = Object.freeze({
   finish: 34,
   /** Both ways: Failure. With a stream id, the last frame of that stream. */
   error: 35,
+  /** Node → gateway, as the answer to RESUME: empty. The CALL, or a part of its body, has never arrived. */
+  missing: 36,
 });
 
 export type FrameTypeV2 = typeof FrameTypeV2[keyof typeof FrameTypeV2];
@@ -97,11 +102,19 @@ export interface RegisterV2 extends RegisterData {
   capabilities?: Record<string, ModelCapabilities>;
   /** Whose calls may come. Absent: everyone's. */
   share_with?: ShareWith;
+  /** Present: the node can resume a session, and asks for one; with the members of the last WELCOME, for that one. */
+  resume?: ResumeRequest;
+}
+
+/** What a node offers to go on with the session of a link that was lost. */
+export interface ResumeRequest {
+  session?: string;
+  secret?: string;
 }
 
 /** The gateway's answer to a REGISTER. */
 export interface Welcome {
-  /** Random; for logs of both ends. */
+  /** Random; for logs of both ends, and to resume it. */
   session: string;
   /** The node's public id. */
   node: string;
@@ -113,6 +126,24 @@ export interface Welcome {
   max_frame_bytes: number;
   /** Whether the gateway takes PACK frames. Absent: it does not. */
   takes_packs?: boolean;
+  /** What the node must show to resume the session; as secret as its token. Absent: a lost link ends the session. */
+  secret?: string;
+  /** For how long after its link was lost a session can be resumed, in milliseconds. */
+  resume_ms?: number;
+  /** Whether the session that the node asked for goes on. Absent: this is a new one, and the streams of the other are lost. */
+  resumed?: boolean;
+}
+
+/** How far a stream of a lost link has come, as its gateway knows. u64 received, u64 granted, u8 flags. */
+export interface StreamState {
+  /** STREAM bytes that have arrived. */
+  receivedBytes: number;
+  /** The sum of all CREDIT that was sent, whether or not it arrived. */
+  grantedBytes: number;
+  /** Flag 1: HEAD has arrived. */
+  hasHead: boolean;
+  /** Flag 2: CANCEL was sent, whether or not it arrived. */
+  isCancelled: boolean;
 }
 
 /** A change that needs no new connection. Absent members keep their values. */

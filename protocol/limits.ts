@@ -27,3 +27,11 @@ export const MIN_IGNORED_BYTES = 256;
 
 /** A node may change its offer so often within a minute, in REGISTER and STATUS, before its link ends. */
 export const MAX_CHANGES_A_MINUTE = 2_000;
+
+/**
+ * While a link is lost, each end keeps so many bytes for the other until it is back: of one call, and of
+ * all. A node keeps answers, and reads its upstreams no further than that; a gateway keeps bodies that
+ * may not have arrived, and sends calls with more of them elsewhere.
+ */
+export const MAX_KEPT_PER_STREAM = 8 * 1024 * 1024;
+export const MAX_KEPT_PER_LINK = 32 * 1024 * 1024;

@@ -8,6 +8,7 @@ import {
   type Endpoint,
   type Failure,
   type Finish,
+  type StreamState,
   withoutUsage,
 } from "../../protocol/mod.ts";
 import type { Piece, UpstreamFailure } from "../adapter/adapter.ts";
@@ -21,6 +22,12 @@ import type { World } from "../world.ts";
 /** The head of a CALL at an endpoint that this node knows. */
 export interface KnownCallHead extends CallHead {
   endpoint: Endpoint;
+}
+
+/** The link of an answer, which may be lost for a while. */
+export interface AnswerSink extends FrameSink {
+  /** Whether the link is lost and may come back, and `keptBytes` of one answer are little enough to go on reading. */
+  takesUnsent(keptBytes: number): boolean;
 }
 
 const encoder = new TextEncoder();
@@ -42,7 +49,7 @@ export class AnswerStream implements Reply {
     stream: number,
     private readonly call: KnownCallHead,
     terms: AnswerTerms,
-    private readonly frames: FrameSink,
+    private readonly frames: AnswerSink,
     private readonly world: Pick<World, "nowMs" | "soon">,
     onEnd: () => void,
   ) {
@@ -96,14 +103,39 @@ export class AnswerStream implements Reply {
     this.#writer.fail({ code: 503, message: reason, busy: true });
   }
 
+  /** Bytes of the answer in memory. */
+  get keptBytes(): number {
+    return this.#writer.keptBytes;
+  }
+
   /** Waits while the gateway's credit or the link itself holds back what was written; null: nothing does. */
   ready(signal: AbortSignal): Promise<void> | null {
+    if (this.#isBuffered) return null;
     return this.#writer.isHeldBack ? this.#released(signal) : this.frames.drained(signal);
   }
 
   /** The gateway takes so many more bytes. */
   grant(bytes: number): void {
     this.#writer.grant(bytes);
+    this.#wake();
+  }
+
+  /** The link is lost: upstreams are read on for a while. */
+  suspend(): void {
+    this.#wake();
+  }
+
+  /** The link is back: sends what has not arrived. False: `state` cannot be true of this answer. */
+  resume(state: StreamState): boolean {
+    const isPossible = this.#writer.resume(state);
+    this.#wake();
+    return isPossible;
+  }
+
+  /** The gateway knows nothing of the answer: nothing more of it is sent. */
+  abandon(): void {
+    this.#isDiscarded = true;
+    this.#writer.abandon();
     this.#wake();
   }
 
@@ -116,10 +148,15 @@ export class AnswerStream implements Reply {
 
   async #released(signal: AbortSignal): Promise<void> {
     this.#writer.flush();
-    while (this.#writer.isHeldBack && !signal.aborted) {
+    while (this.#writer.isHeldBack && !this.#isBuffered && !signal.aborted) {
       await this.#woken(signal);
     }
     await this.frames.drained(signal);
+  }
+
+  /** Whether the answer goes on without its link. */
+  get #isBuffered(): boolean {
+    return this.frames.takesUnsent(this.#writer.keptBytes);
   }
 
   #woken(signal: AbortSignal): Promise<void> {

@@ -20,6 +20,11 @@ import { type CancelTimer, type ClientSocket, pause, type World } from "../world
 const OPEN_WITHIN_MS = 20_000;
 /** A server that agrees to v2 and sends no HELLO within this time agrees to any subprotocol: v1 is spoken. */
 const HELLO_WITHIN_MS = 1_500;
+/**
+ * How long HELLO, and then the answer to REGISTER, may take where a lost session is to go on: its
+ * gateway speaks v2, and the link may be lost again before a word has come.
+ */
+const RESUME_WITHIN_MS = 5_000;
 /** Calls that a gateway has sent before it reads that the node has moved arrive within this time. */
 const CROSSING_MS = 1_000;
 /** How long the gateway may take to answer a close. */
@@ -35,6 +40,8 @@ const MAX_UNREAD_CALLS = MAX_PARALLEL_LIMIT;
 /** Client sockets have no drain event, so their buffer is looked at this often. */
 const DRAIN_POLL_MS = 20;
 
+const UNANSWERED = "disconnected: the gateway does not answer";
+
 export interface ConnectionOptions {
   url: URL;
   token: string;
@@ -44,14 +51,28 @@ export interface ConnectionOptions {
   world: World;
   /** Whether the node offers to speak wire v2. */
   asksForV2: boolean;
+  /** The session of a lost link that may go on over this one; null: there is none. */
+  lostSession?: () => WireSessionV2 | null;
+  /** How long the gateway may take to accept the connection. Default: 20 s. */
+  openWithinMs?: number | undefined;
   /** Called when REGISTER was sent. */
   onRegistered(): void;
+  /** Called when the gateway has agreed to go on with the lost session, or has not. */
+  onLostSettled?: () => void;
 }
 
 export interface ConnectionEnd extends LinkError {
   /** How long the link was open, in milliseconds; 0 if it never was. */
   livedMs: number;
+  /** The session, if it may go on over another link: its calls run on. */
+  session: WireSessionV2 | null;
 }
+
+/**
+ * Codes with which no end closes a link for good: the connection was lost, a proxy has recycled it, or
+ * an end has failed.
+ */
+const LOST_CODES: ReadonlySet<number> = new Set([1001, 1005, 1006, 1011]);
 
 type Stage = "dialling" | "awaiting hello" | "registered" | "closing" | "ended";
 
@@ -68,6 +89,8 @@ export class Connection implements FrameSink {
   #malformedInARow = 0;
   /** Calls that have come since the gateway has stopped reading. */
   #unreadCalls = 0;
+  /** Whether the gateway has asked to be left: a session that it holds is not resumed. */
+  #isLeft = false;
   #lastError: unknown = null;
   #probedMs: number | null = null;
   #roundTripMs: number | null = null;
@@ -79,19 +102,26 @@ export class Connection implements FrameSink {
   readonly leaving = this.#leaving.promise;
 
   constructor(private readonly options: ConnectionOptions) {
-    const { url, token, world, asksForV2 } = options;
+    const { url, token, world, asksForV2, openWithinMs = OPEN_WITHIN_MS } = options;
     const protocols = asksForV2 ? [SUBPROTOCOL_V2] : [];
     this.#socket = world.connect(url.href, { "Client-Token": token }, protocols);
     this.#watchdog = new Watchdog(world, {
       answersProbes: this.#socket.ping !== undefined,
       probe: () => this.#probe(),
-      onDead: () => this.#cut("disconnected: the gateway sent nothing for 40 s"),
+      // Where calls would be lost with the link, a network that stalls is given more time.
+      isBusy: () => resumable(this.#session)?.isBusy ?? false,
+      onDead: () => this.#cut("disconnected: the gateway sent nothing for too long", true),
     });
     this.#cancelDeadline = world.after(
-      OPEN_WITHIN_MS,
+      openWithinMs,
       () => this.#cut("cannot connect: the server does not answer; check server_url and firewalls"),
     );
     this.#listen();
+  }
+
+  /** What speaks on the link, and on those before it where it goes on for them. */
+  get session(): WireSession {
+    return this.#session;
   }
 
   /** Of the last probe that was answered; null: none was, or the runtime cannot tell. */
@@ -134,7 +164,7 @@ export class Connection implements FrameSink {
     const reason = "this node has moved to another gateway";
     this.announceStatus({ state: "draining", reason });
     await pause(world, CROSSING_MS, new AbortController().signal);
-    await runner.idle(this);
+    await runner.idle(this.#session);
     this.close(CloseCode.normal, reason);
   }
 
@@ -154,14 +184,18 @@ export class Connection implements FrameSink {
       const { data } = event as { data: string | ArrayBuffer };
       // A gateway whose first message is text speaks v1, whatever was agreed.
       if (this.#stage === "awaiting hello" && typeof data === "string") this.#speakV1();
-      this.#handle(this.#session.read(typeof data === "string" ? data : new Uint8Array(data)));
+      const message = typeof data === "string" ? data : new Uint8Array(data);
+      const wireEvent = this.#session.read(message);
+      if (wireEvent.kind === "session lost") this.#beginAnew(message);
+      else this.#handle(wireEvent);
     });
     socket.addEventListener("ping", () => this.#watchdog.markAlive());
     socket.addEventListener("pong", () => this.#answered());
     socket.addEventListener("error", (event) => this.#lastError = event);
     socket.addEventListener("close", (event) => {
       const { code, reason } = event as { code: number; reason: string };
-      this.#end(this.#openedMs === null ? dialError(this.#lastError) : closeError(code, reason));
+      const error = this.#openedMs === null ? dialError(this.#lastError) : closeError(code, reason);
+      this.#end(error, LOST_CODES.has(code));
     });
   }
 
@@ -178,7 +212,9 @@ export class Connection implements FrameSink {
     this.#watchdog.start();
     if (this.#socket.protocol === SUBPROTOCOL_V2) {
       this.#session = new WireSessionV2(this, this.options.world);
-      this.#enter("awaiting hello", HELLO_WITHIN_MS, () => this.#speakV1());
+      if (this.#lost === null) {
+        this.#enter("awaiting hello", HELLO_WITHIN_MS, () => this.#speakV1());
+      } else this.#enter("awaiting hello", RESUME_WITHIN_MS, () => this.#cut(UNANSWERED));
     } else {
       this.#register();
     }
@@ -191,6 +227,9 @@ export class Connection implements FrameSink {
 
   #register(): void {
     this.#enter("registered");
+    if (this.#session === this.#lost) {
+      this.#enter("registered", RESUME_WITHIN_MS, () => this.#cut(UNANSWERED, true));
+    }
     this.#session.register(this.#offer());
     this.options.onRegistered();
     // Its answer shows at once how far away the gateway is.
@@ -213,7 +252,7 @@ export class Connection implements FrameSink {
     this.#malformedInARow = event.kind === "malformed" ? this.#malformedInARow + 1 : 0;
     switch (event.kind) {
       case "call":
-        runner.take(event.call, event.reply, this);
+        runner.take(event.call, event.reply, this.#session);
         return this.#countUnread();
       case "refused":
         return this.#countUnread();
@@ -225,17 +264,46 @@ export class Connection implements FrameSink {
           `the gateway says: ${printable(event.message)}`,
         );
       case "goaway":
+        this.#isLeft = true;
         this.#leaving.resolve(event);
         return world.log.info({}, `the gateway is leaving: ${printable(event.reason)}`);
       case "hello":
         this.#takesShareWith = event.takesShareWith;
+        this.#offerLost();
         return this.#register();
+      case "resumed":
+        this.#enter("registered");
+        this.options.onLostSettled?.();
+        for (const id of event.unwanted) runner.cancel(id);
+        return world.log.info({}, "the lost link is back: its calls go on");
       case "malformed":
         world.log.debug({ reason: event.reason }, "ignored a malformed frame");
         if (this.#malformedInARow >= MAX_MALFORMED_IN_A_ROW) {
           this.close(CloseCode.protocol, "ten malformed frames in a row");
         }
     }
+  }
+
+  get #lost(): WireSessionV2 | null {
+    return this.options.lostSession?.() ?? null;
+  }
+
+  /** Asks the gateway to go on with the session of the link that was lost. */
+  #offerLost(): void {
+    const lost = this.#lost;
+    if (lost === null) return;
+    lost.attach(this);
+    this.#session = lost;
+  }
+
+  /** The gateway has begun another session, and has just said so. */
+  #beginAnew(welcome: string | Uint8Array): void {
+    this.#enter("registered");
+    (this.#session as WireSessionV2).suspend();
+    this.options.runner.cancelAll(this.#session);
+    this.#session = new WireSessionV2(this, this.options.world);
+    this.options.onLostSettled?.();
+    this.#session.read(welcome);
   }
 
   #countUnread(): void {
@@ -258,21 +326,33 @@ export class Connection implements FrameSink {
   }
 
   /** Ends without waiting for the other end, which may be unable to answer. */
-  #cut(reason: string): void {
-    this.#end({ reason, needsOwner: false });
+  #cut(reason: string, isLost = false): void {
+    this.#end({ reason, needsOwner: false }, isLost);
     if (this.#socket.terminate) this.#socket.terminate();
     else this.#socket.close();
   }
 
-  /** The one ending. The calls of this link are stopped: their answers have no way back. */
-  #end(error: LinkError): void {
+  /** The one ending. The calls of this link are stopped, unless its session may go on over another one. */
+  #end(error: LinkError, isLost: boolean): void {
     if (this.#stage === "ended") return;
+    const mayGoOn = isLost && this.#stage === "registered" && !this.#isLeft;
     this.#enter("ended");
     this.#watchdog.stop();
-    this.options.runner.cancelAll(this);
     const livedMs = this.#openedMs === null ? 0 : this.options.world.nowMs() - this.#openedMs;
-    this.#ended.resolve({ ...error, livedMs });
+    this.#ended.resolve({ ...error, livedMs, session: this.#kept(mayGoOn) });
   }
+
+  #kept(mayGoOn: boolean): WireSessionV2 | null {
+    const session = mayGoOn ? resumable(this.#session) : null;
+    if (session === null) this.options.runner.cancelAll(this.#session);
+    else session.suspend();
+    return session;
+  }
+}
+
+/** The session, if it can go on over another link. */
+function resumable(session: WireSession): WireSessionV2 | null {
+  return session instanceof WireSessionV2 && session.resumeMs > 0 ? session : null;
 }
 
 function printable(text: string): string {

@@ -5,10 +5,20 @@ import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { Pause } from "../policy/gate.ts";
 import type { Runner } from "../run/runner.ts";
-import { pause, type World } from "../world.ts";
+import { type CancelTimer, pause, type World } from "../world.ts";
+import type { WireSessionV2 } from "./wire_session_v2.ts";
 
 /** How long upstreams may take to stop once their calls are cancelled. */
 const CANCEL_WITHIN_MS = 2_000;
+
+/**
+ * While calls wait for a lost link, the gateway is dialled again within this time, however often; and
+ * within the second where none is known here: the gateway may hold some that have never arrived.
+ */
+const RESUME_WITHIN_MS = 1_000;
+const RESUME_IDLE_WITHIN_MS = 4_000;
+/** How long it may take to accept such a connection: on a network that has just come back, the first packets may be lost. */
+const RESUME_OPEN_WITHIN_MS = 5_000;
 
 export type SessionState = "idle" | "connecting" | "connected" | "waiting" | "draining" | "stopped";
 
@@ -43,6 +53,8 @@ export class Session {
   /** The time within which the last gateway that leaves asked its nodes to dial again. */
   #redialWithinMs = 0;
   #urlIndex = 0;
+  /** What goes on over the next link, until its time is over; null: no link was lost. */
+  #lost: { session: WireSessionV2; cancel: CancelTimer } | null = null;
   readonly #stopping = new AbortController();
   readonly #backoff: Backoff;
 
@@ -113,6 +125,7 @@ export class Session {
   move(target: SessionTarget): void {
     this.#target = target;
     this.#urlIndex = 0;
+    this.#dropLost();
     if (this.#state === "connected") {
       this.#isMoving = true;
       void this.#connection?.retire();
@@ -128,6 +141,7 @@ export class Session {
     runner.drain();
     for (const link of this.#links()) link.announceStatus({ state: "draining", reason });
     this.#stopping.abort();
+    this.#dropLost();
     await this.#finishCalls(graceMs);
     runner.cancelAll();
     await this.#finishCalls(CANCEL_WITHIN_MS);
@@ -155,8 +169,10 @@ export class Session {
       this.#connection = null;
       this.#connectedSince = null;
       if ("redialWithinMs" in outcome) this.#leave(link, outcome.redialWithinMs);
+      else if (outcome.session !== null) this.#keepLost(outcome.session);
       if (this.#stopping.signal.aborted) return;
       if ("redialWithinMs" in outcome) {
+        this.#nextUrl();
         await this.#wait("the gateway is leaving", this.#backoff.withinMs(this.#redialWithinMs));
         continue;
       }
@@ -169,6 +185,8 @@ export class Session {
       // Dialled again at once: the same server takes nodes that do not ask for v2.
       if (!asksForV2) continue;
       this.#lastProblem = outcome.reason;
+      // The gateway that holds the session is tried first.
+      if (outcome.session === null || outcome.livedMs === 0) this.#nextUrl();
       await this.#wait(outcome.reason, this.#delayAfter(outcome));
     }
   }
@@ -179,7 +197,10 @@ export class Session {
       ...this.#target,
       url: this.#url,
       asksForV2,
+      lostSession: () => this.#lost?.session ?? null,
+      openWithinMs: this.#lost === null ? undefined : RESUME_OPEN_WITHIN_MS,
       onRegistered: () => this.#registered(),
+      onLostSettled: () => this.#forgetLost(),
     });
   }
 
@@ -190,19 +211,49 @@ export class Session {
     void link.ended.then(() => this.#leaving.delete(link));
   }
 
+  /** The link is lost: its calls run on, and their answers wait for the next link. */
+  #keepLost(session: WireSessionV2): void {
+    // Lost again before the gateway has agreed: its time runs since the first loss.
+    if (this.#lost?.session === session) return;
+    const { world, runner } = this.options;
+    if (this.#stopping.signal.aborted) return runner.cancelAll(session);
+    const cancel = world.after(session.resumeMs, () => this.#dropLost());
+    this.#lost = { session, cancel };
+  }
+
+  /** The link does not come back in time, or its calls must not go on: they are stopped. */
+  #dropLost(): void {
+    const lost = this.#lost;
+    if (lost === null) return;
+    this.#forgetLost();
+    // Its gateway may be about to agree.
+    if (this.#connection?.session !== lost.session) this.options.runner.cancelAll(lost.session);
+  }
+
+  /** The gateway goes on with the session, or has none of it: the next loss is another one. */
+  #forgetLost(): void {
+    this.#lost?.cancel();
+    this.#lost = null;
+  }
+
   /** While a gateway that leaves still serves calls, its own pace holds: growing waits would gain nothing. */
   #delayAfter({ livedMs, needsOwner }: { livedMs: number; needsOwner: boolean }): number {
-    return this.#leaving.size > 0
-      ? this.#backoff.withinMs(this.#redialWithinMs)
-      : this.#backoff.afterMs(livedMs, needsOwner);
+    if (this.#lost?.session.isBusy) return this.#backoff.withinMs(RESUME_WITHIN_MS);
+    if (this.#leaving.size > 0) return this.#backoff.withinMs(this.#redialWithinMs);
+    const delayMs = this.#backoff.afterMs(livedMs, needsOwner);
+    return this.#lost === null
+      ? delayMs
+      : Math.min(delayMs, this.#backoff.withinMs(RESUME_IDLE_WITHIN_MS));
+  }
+
+  #nextUrl(): void {
+    this.#urlIndex = (this.#urlIndex + 1) % this.#target.urls.length;
   }
 
   /** Waits before the next address is dialled. */
   async #wait(reason: string, delayMs: number): Promise<void> {
     const { world } = this.options;
-    const { urls } = this.#target;
     world.log.warn({ server: this.#server() }, `${reason}; dialling again ${inTime(delayMs)}`);
-    this.#urlIndex = (this.#urlIndex + 1) % urls.length;
     this.#state = "waiting";
     this.#wake = new AbortController();
     await pause(world, delayMs, AbortSignal.any([this.#stopping.signal, this.#wake.signal]));
@@ -212,7 +263,10 @@ export class Session {
     const { register, world } = this.options;
     if (this.#state === "connecting") this.#state = "connected";
     this.#connectedSince = world.todayMs();
-    if (this.#pause !== null) this.announcePause(this.#pause);
+    const isResumed = this.#lost !== null && this.#connection?.session === this.#lost.session;
+    // The gateway of another version of the wire has no part in the lost session.
+    if (!isResumed) this.#dropLost();
+    if (this.#pause !== null || isResumed) this.announcePause(this.#pause);
     for (const link of this.#leaving) void link.retire();
     const { models, max_parallel, name } = register();
     world.log.info({ server: this.#server(), models, max_parallel, name }, "connected");

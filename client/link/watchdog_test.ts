@@ -26,11 +26,12 @@ function stillClock() {
   };
 }
 
-function watched(answersProbes = true) {
+function watched(answersProbes = true, isBusy = false) {
   const clock = stillClock();
-  const link = { answersProbes, probes: 0, deaths: 0 };
+  const link = { answersProbes, isBusy, probes: 0, deaths: 0 };
   const watchdog = new Watchdog(clock, {
     answersProbes,
+    isBusy: () => link.isBusy,
     probe: () => link.probes++,
     onDead: () => link.deaths++,
   });
@@ -38,16 +39,16 @@ function watched(answersProbes = true) {
   return { clock, link, watchdog };
 }
 
-test("a link on which nothing comes is dead within 45 seconds", () => {
+test("a link on which nothing comes is dead within 25 seconds", () => {
   const { clock, link } = watched();
-  clock.pass(45_000);
-  expect(link).toMatchObject({ probes: 3, deaths: 1 });
+  clock.pass(25_000);
+  expect(link).toMatchObject({ probes: 2, deaths: 1 });
 });
 
-test("a link that gave any sign of life half a minute ago is not dead", () => {
+test("a link that gave any sign of life 20 seconds ago is not dead", () => {
   const { clock, link, watchdog } = watched();
   for (let i = 0; i < 20; i++) {
-    clock.pass(3 * PROBE_EVERY_MS);
+    clock.pass(2 * PROBE_EVERY_MS);
     watchdog.markAlive();
   }
   expect(link.deaths).toBe(0);
@@ -62,7 +63,7 @@ test("silence proves nothing where answers to probes cannot be noticed, but prob
 test("a link is given up once, however long nothing comes afterwards", () => {
   const { clock, link } = watched();
   clock.pass(600_000);
-  expect(link).toMatchObject({ probes: 3, deaths: 1 });
+  expect(link).toMatchObject({ probes: 2, deaths: 1 });
 });
 
 test("silence counts from the start, not from when the link was dialled", () => {
@@ -70,7 +71,7 @@ test("silence counts from the start, not from when the link was dialled", () => 
   watchdog.stop();
   clock.pass(60_000);
   watchdog.start();
-  clock.pass(30_000);
+  clock.pass(20_000);
   expect(link.deaths).toBe(0);
   clock.pass(10_000);
   expect(link.deaths).toBe(1);
@@ -81,4 +82,24 @@ test("a watchdog that was stopped looks no more", () => {
   watchdog.stop();
   clock.pass(600_000);
   expect(link).toMatchObject({ probes: 0, deaths: 0 });
+});
+
+test("while calls run, a link on which nothing comes is dead within 12 seconds", () => {
+  for (let ms = 0; ms < 10_000; ms += 700) {
+    const { clock, link, watchdog } = watched();
+    clock.pass(ms);
+    watchdog.markAlive();
+    link.isBusy = true;
+    clock.pass(12_000);
+    expect(link.deaths).toBe(1);
+  }
+});
+
+test("while calls run, a probe that is answered in time proves that the link lives", () => {
+  const { clock, link, watchdog } = watched(true, true);
+  for (let i = 0; i < 20; i++) {
+    clock.pass(5_000);
+    watchdog.markAlive();
+  }
+  expect(link.deaths).toBe(0);
 });

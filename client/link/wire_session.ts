@@ -22,6 +22,10 @@ export type WireEvent =
   | { kind: "goaway"; reason: string; redialWithinMs: number }
   /** A message about the connection, for the log. */
   | { kind: "notice"; code: number; message: string }
+  /** The lost link is back. Calls that the gateway does not want any more are stopped. */
+  | { kind: "resumed"; unwanted: string[] }
+  /** The gateway has begun another session: the calls of this one are lost. */
+  | { kind: "session lost" }
   /** Handled already, or of a type that this node does not know or does not receive. */
   | { kind: "ignored" }
   | { kind: "malformed"; reason: string };

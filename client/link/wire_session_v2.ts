@@ -8,23 +8,33 @@ import {
   type CallHead,
   decodeV2,
   encodeJson,
+  encodeMissing,
   type Failure,
+  FrameTypeV2,
   type FrameV2,
+  HEADER_BYTES,
   isEndpoint,
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
+  MAX_KEPT_PER_LINK,
+  MAX_KEPT_PER_STREAM,
   type RegisterV2,
+  type ResumeRequest,
   type Status,
+  type StreamState,
   type Welcome,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
 import { type FrameSink, readBody, type WireEvent, type WireSession } from "./wire_session.ts";
-import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";
+import { type AnswerSink, AnswerStream, type KnownCallHead } from "./answer_stream.ts";
 import type { World } from "../world.ts";
 
 /** Bounds on what a gateway can make the node hold: of one body, and of all that are on their way. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 const MAX_ARRIVING_BYTES = 256 * 1024 * 1024;
+
+/** Answers that have ended and are kept until the gateway has their ends. A gateway acknowledges a few at a time. */
+const MAX_ENDED_STREAMS = 1024;
 
 /** A call whose body is still on its way. */
 interface Arriving {
@@ -34,28 +44,90 @@ interface Arriving {
   receivedBytes: number;
 }
 
+/** Where a frame's stream stands, and that of the first frame in a PACK. */
+const STREAM_AT = 4;
+const PACKED_STREAM_AT = HEADER_BYTES + 4 + STREAM_AT;
+
 const decoder = new TextDecoder();
 const ignored: WireEvent = { kind: "ignored" };
 
-export class WireSessionV2 implements WireSession {
+/** One session with a gateway, over one link or over several in turn, of which each but the last was lost. */
+export class WireSessionV2 implements WireSession, AnswerSink {
   readonly #arriving = new Map<number, Arriving>();
   readonly #replies = new Map<number, AnswerStream>();
+  /** Answers whose ends the gateway has not acknowledged. */
+  readonly #ended = new Map<number, AnswerStream>();
+  /** What the session is resumed with; null: the gateway gives none. */
+  #ticket: Required<ResumeRequest> | null = null;
+  #resumeMs = 0;
+  /** While it is being resumed, the streams that the gateway still wants. */
+  #wanted: Set<number> | null = null;
+  /** Null: the link is lost. */
+  #frames: FrameSink | null;
   #terms: AnswerTerms = {
     windowBytes: WINDOW_BYTES,
     maxFrameBytes: MAX_FRAME_BYTES,
     takesPacks: false,
+    isResumable: false,
   };
   #isWelcomed = false;
   /** What changed before WELCOME; sent once it has come. */
   #changed: Status | null = null;
 
-  constructor(
-    private readonly frames: FrameSink,
-    private readonly world: Pick<World, "nowMs" | "soon">,
-  ) {}
+  constructor(frames: FrameSink, private readonly world: Pick<World, "nowMs" | "soon">) {
+    this.#frames = frames;
+  }
+
+  /** For how long after its link is lost the session can be resumed, in milliseconds; 0: it cannot. */
+  get resumeMs(): number {
+    return this.#resumeMs;
+  }
+
+  /** Whether calls come or run, or their ends may not have arrived. */
+  get isBusy(): boolean {
+    return this.#arriving.size + this.#replies.size + this.#ended.size > 0;
+  }
+
+  /** The link is lost. Answers are written on, and kept for the next link. */
+  suspend(): void {
+    this.#frames = null;
+    this.#isWelcomed = false;
+    // The gateway sends such calls again.
+    this.#arriving.clear();
+    for (const reply of this.#replies.values()) reply.suspend();
+  }
+
+  /** Goes on over another link, if its gateway agrees. */
+  attach(frames: FrameSink): void {
+    this.#frames = frames;
+    this.#wanted = new Set();
+  }
+
+  send(message: string | Uint8Array<ArrayBuffer>): void {
+    // Answers keep what they send while the gateway says where to go on.
+    if (this.#wanted === null || this.#wanted.has(streamOf(message as Uint8Array))) {
+      this.#frames?.send(message);
+    }
+  }
+
+  drained(signal: AbortSignal): Promise<void> | null {
+    return this.#frames?.drained(signal) ?? null;
+  }
+
+  takesUnsent(keptBytes: number): boolean {
+    if (this.#frames !== null || keptBytes >= MAX_KEPT_PER_STREAM) return false;
+    return this.#keptBytes() < MAX_KEPT_PER_LINK;
+  }
+
+  #keptBytes(): number {
+    let bytes = 0;
+    for (const reply of this.#replies.values()) bytes += reply.keptBytes;
+    for (const reply of this.#ended.values()) bytes += reply.keptBytes;
+    return bytes;
+  }
 
   register(data: RegisterV2): void {
-    this.frames.send(encodeJson("register", 0, data));
+    this.#frames?.send(encodeJson("register", 0, { ...data, resume: this.#ticket ?? {} }));
   }
 
   announceOffer({ models, capabilities = {}, max_parallel, share_with }: RegisterV2): void {
@@ -71,7 +143,7 @@ export class WireSessionV2 implements WireSession {
   }
 
   announceStatus(status: Status): void {
-    if (this.#isWelcomed) this.frames.send(encodeJson("status", 0, status));
+    if (this.#isWelcomed) this.#frames?.send(encodeJson("status", 0, status));
     else this.#changed = { ...this.#changed, ...status };
   }
 
@@ -94,6 +166,11 @@ export class WireSessionV2 implements WireSession {
         return ignored;
       case "cancel":
         return this.#cancel(frame.stream);
+      case "resume":
+        return this.#resume(frame.stream, frame.state);
+      case "ended":
+        for (const stream of frame.streams) this.#ended.delete(stream);
+        return ignored;
       case "goaway":
         return {
           kind: "goaway",
@@ -108,18 +185,75 @@ export class WireSessionV2 implements WireSession {
   }
 
   #welcome(welcome: Welcome): WireEvent {
+    if (this.#wanted !== null) {
+      if (welcome.resumed !== true) return { kind: "session lost" };
+      return this.#resumed(this.#wanted);
+    }
+    const { session, secret, resume_ms = 0 } = welcome;
+    this.#ticket = secret === undefined ? null : { session, secret };
+    this.#resumeMs = secret === undefined ? 0 : resume_ms;
     this.#terms = {
       windowBytes: welcome.window_bytes,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, welcome.max_frame_bytes),
       takesPacks: welcome.takes_packs === true,
+      isResumable: this.#resumeMs > 0,
     };
-    this.#isWelcomed = true;
-    if (this.#changed !== null) this.announceStatus(this.#changed);
-    this.#changed = null;
+    this.#announceChanged();
     return ignored;
   }
 
+  #announceChanged(): void {
+    this.#isWelcomed = true;
+    if (this.#changed !== null) this.announceStatus(this.#changed);
+    this.#changed = null;
+  }
+
+  /** The gateway has named all streams that it wants: the others have ended there. */
+  #resumed(wanted: ReadonlySet<number>): WireEvent {
+    this.#wanted = null;
+    const unwanted: string[] = [];
+    for (const [stream, reply] of this.#replies) {
+      if (wanted.has(stream)) continue;
+      reply.abandon();
+      this.#replies.delete(stream);
+      unwanted.push(reply.callId);
+    }
+    for (const stream of this.#ended.keys()) if (!wanted.has(stream)) this.#ended.delete(stream);
+    this.#announceChanged();
+    return { kind: "resumed", unwanted };
+  }
+
+  /** The gateway wants a stream, and says what it has of it. */
+  #resume(stream: number, state: StreamState): WireEvent {
+    if (this.#wanted === null) return ignored;
+    this.#wanted.add(stream);
+    const reply = this.#replies.get(stream) ?? this.#ended.get(stream);
+    if (reply === undefined) return this.#reportMissing(stream, state);
+    if (state.isCancelled) reply.discard();
+    if (!reply.resume(state)) return this.#giveUp(stream, reply);
+    return state.isCancelled ? { kind: "cancel", id: reply.callId } : ignored;
+  }
+
+  #reportMissing(stream: number, { isCancelled }: StreamState): WireEvent {
+    if (isCancelled) {
+      return this.#refuse(stream, { code: CALLER_GONE, message: "Stopped before it had come" });
+    }
+    this.#frames?.send(encodeMissing(stream));
+    return ignored;
+  }
+
+  /** The gateway says of an answer what cannot be. */
+  #giveUp(stream: number, reply: AnswerStream): WireEvent {
+    reply.abandon();
+    this.#replies.delete(stream);
+    this.#ended.delete(stream);
+    this.#refuse(stream, { code: 500, message: "This node has not sent what the gateway has" });
+    return { kind: "cancel", id: reply.callId };
+  }
+
   #beginCall(stream: number, { endpoint, ...rest }: CallHead, bytes: Uint8Array): WireEvent {
+    // A call runs once.
+    if (this.#replies.has(stream) || this.#ended.has(stream)) return ignored;
     if (!isEndpoint(endpoint)) {
       const message = `This node does not know ${endpoint}; a newer version of it may`;
       return this.#refuse(stream, { code: 404, message });
@@ -170,12 +304,28 @@ export class WireSessionV2 implements WireSession {
     if ("code" in body) return this.#refuse(stream, body);
     const text = decoder.decode(body.bytes);
     const bodyText = hidesUsage ? askForUsage(text, streamOptionsIn(body)) : text;
-    const reply = new AnswerStream(stream, head, this.#terms, this.frames, this.world, () => {
+    const reply = new AnswerStream(stream, head, this.#terms, this, this.world, () => {
       this.#replies.delete(stream);
+      if (this.#terms.isResumable) this.#keepEnded(stream, reply);
     });
     this.#replies.set(stream, reply);
     const call = { id, endpoint, headers, model, bodyText, stream: isStream, hidesUsage, audience };
     return { kind: "call", call, reply };
+  }
+
+  #keepEnded(stream: number, reply: AnswerStream): void {
+    this.#ended.set(stream, reply);
+    // Only a gateway that does not acknowledge makes a node keep so much.
+    while (this.#ended.size > MAX_ENDED_STREAMS || this.#endedBytes() > MAX_KEPT_PER_STREAM) {
+      const [oldest] = this.#ended.keys();
+      this.#ended.delete(oldest!);
+    }
+  }
+
+  #endedBytes(): number {
+    let bytes = 0;
+    for (const reply of this.#ended.values()) bytes += reply.keptBytes;
+    return bytes;
   }
 
   #cancel(stream: number): WireEvent {
@@ -192,9 +342,15 @@ export class WireSessionV2 implements WireSession {
 
   /** Answers a call that has not begun. */
   #refuse(stream: number, failure: Failure): WireEvent {
-    this.frames.send(encodeJson("error", stream, failure));
+    this.#frames?.send(encodeJson("error", stream, failure));
     return { kind: "refused" };
   }
+}
+
+/** The stream of an answer's frame, or of the frames in its PACK, which are all of one answer. */
+function streamOf(message: Uint8Array): number {
+  const at = message[0] === FrameTypeV2.pack ? PACKED_STREAM_AT : STREAM_AT;
+  return new DataView(message.buffer, message.byteOffset).getUint32(at);
 }
 
 function streamOptionsIn(body: CallBody): object | null {

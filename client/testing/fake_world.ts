@@ -83,6 +83,8 @@ export class FakeSocket implements ClientSocket {
   closed: { code: number; reason: string } | null = null;
   isTerminated = false;
   pings = 0;
+  /** Whether a ping is answered at once. */
+  answersPings = true;
   /** Whether a close is answered at once. */
   answersClose = true;
   readonly #listeners = new Map<string, (event: unknown) => void>();
@@ -115,6 +117,7 @@ export class FakeSocket implements ClientSocket {
 
   ping(): void {
     this.pings++;
+    if (this.answersPings) this.emit("pong");
   }
 
   emit(type: string, event: unknown = {}): void {

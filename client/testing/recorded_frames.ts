@@ -18,6 +18,10 @@ export class RecordedFrames implements FrameSink {
     this.#sent.push(message);
   }
 
+  takesUnsent(): boolean {
+    return false;
+  }
+
   drained(): Promise<void> | null {
     return null;
   }
@@ -31,6 +35,11 @@ export class RecordedFrames implements FrameSink {
   /** What was sent since the last look; throws if any of it is no frame of wire v2. */
   frames(): FrameV2[] {
     return this.#sent.splice(0).flatMap((message) => framesOf(message as Uint8Array));
+  }
+
+  /** The same as hex, by messages. */
+  hex(): string[] {
+    return this.#sent.splice(0).map((message) => (message as Uint8Array).toHex());
   }
 
   /** The same by messages, with each frame in short: STREAM by its text, others by their type. */

@@ -19,10 +19,10 @@ export function crowd(nowMs: number): NodeView[] {
     draining: false,
     pause_reason: null,
     paused_until: null,
+    reconnecting_until: null,
     connected_at: nowMs - 3 * MINUTE_MS,
     agent: "co-link/0.1.0",
     mine: false,
-    share_with: null,
     ...changes,
   });
   const penalty = (model: string | null, code: string, leftMs: number) => ({

@@ -17,7 +17,6 @@ export function keys(nowMs: number): KeyView[] {
     expires_at: null,
     models: null,
     rpm: null,
-    route: "any",
     ...changes,
   });
   return [
@@ -54,7 +53,6 @@ export function calls(nowMs: number): CallView[] {
     model: "llama3.2",
     stream: true,
     outcome: "ok",
-    route: "any",
     status: 200,
     cause: null,
     key_id: "laptop",

@@ -41,10 +41,8 @@ export class Keys {
 
   /** Throws `too_many` once the account has as many keys as it may have. */
   async create(accountId: string, spec: NewKey): Promise<CreatedKey> {
-    const { name, kind = "api", models = null, rpm = null, route = null } = spec;
-    const { expires_at: expiresAt = null } = spec;
-    const limits = { name, models, rpm, route, expiresAt };
-    const { key, token } = this.fresh(accountId, kinds[kind], limits);
+    const { name, kind = "api", models = null, rpm = null, expires_at: expiresAt = null } = spec;
+    const { key, token } = this.fresh(accountId, kinds[kind], { name, models, rpm, expiresAt });
     await this.#options.store.keys.add(key);
     return { key: this.#view(key), token };
   }
@@ -97,9 +95,7 @@ export class Keys {
   fresh(
     accountId: string,
     kind: KeyKind,
-    more: Partial<
-      Pick<KeyRow, "name" | "models" | "rpm" | "route" | "expiresAt" | "isDefault" | "family">
-    >,
+    more: Partial<Pick<KeyRow, "name" | "models" | "rpm" | "expiresAt" | "isDefault" | "family">>,
   ): { key: KeyRow; token: string } {
     const { vault } = this.#options;
     const token = newToken(kind);
@@ -116,7 +112,6 @@ export class Keys {
       name: "",
       rpm: null,
       models: null,
-      route: null,
       family: id,
       expiresAt: null,
       ...more,
@@ -131,9 +126,9 @@ export class Keys {
 
   /** A new key with its predecessor's name, limits, expiry and rate-limit family; not yet stored. */
   successor(
-    { accountId, kind, name, models, rpm, route, expiresAt, isDefault, family }: KeyRow,
+    { accountId, kind, name, models, rpm, expiresAt, isDefault, family }: KeyRow,
   ): { key: KeyRow; token: string } {
-    return this.fresh(accountId, kind, { name, models, rpm, route, expiresAt, isDefault, family });
+    return this.fresh(accountId, kind, { name, models, rpm, expiresAt, isDefault, family });
   }
 
   async #find(accountId: string, keyId: string, action: string): Promise<KeyRow> {
@@ -156,7 +151,6 @@ export class Keys {
       expires_at: row.expiresAt,
       models: row.models,
       rpm: row.rpm,
-      route: row.route ?? "any",
     };
   }
 

@@ -493,6 +493,13 @@ const settings = {
     "A node that is silent this long is dropped; never less than two pings",
     seconds(0.2, 900),
   ),
+  resumeMs: setting(
+    "COLINK_RESUME_SECONDS",
+    "30",
+    "s",
+    "The calls of a node whose link is lost wait this long for it to come back; 0: not at all",
+    seconds(0, 300),
+  ),
   registerMs: setting(
     "COLINK_REGISTER_SECONDS",
     "5",

@@ -5,7 +5,6 @@ import type { ColinkError } from "../base/error.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "../node/attempt.ts";
 import { Failure, type FailureDetails, type UpstreamRejection } from "../node/failure.ts";
 import type { Evidence } from "../node/blame.ts";
-import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
 import type { Lease } from "../schedule/lease.ts";
@@ -35,6 +34,8 @@ export interface AttemptParts {
   clock: Clock;
   times: AttemptTimes;
   sink: AnswerSink;
+  /** Whether another node could take the call at once. */
+  hasRoomElsewhere: () => boolean;
   /** Called once, before the slot is released: the next call on it profits from what this attempt has shown. */
   onEnd: (end: AttemptEnd) => void;
 }
@@ -46,8 +47,11 @@ export const NO_TALLY: Tally = {
   chunks: 0,
 };
 
-/** Asks for near nodes, and says how near the one was that answered. */
-export const ROUTE_HEADER = "x-colink-route";
+/** How often a call that waits for its node's connection is looked at: another node may have room by then. */
+const LOOK_ELSEWHERE_MS = 1_000;
+
+/** How soon a node whose connection is lost is looked at again when its time would be over. */
+const MIN_WATCH_MS = 1_000;
 
 const NOTHING = (): void => {};
 
@@ -66,6 +70,9 @@ export class Attempt implements AttemptSink, AnswerSource {
   /** Handed to the sink and not yet taken by the caller. */
   #undeliveredBytes = 0;
   #isOver = false;
+  /** Since when the node's connection is lost, in monotonic milliseconds; null: it is not. */
+  #suspendedMs: number | null = null;
+  #cancelLook = NOTHING;
   #cancelSilence = NOTHING;
   #cancelGrace = NOTHING;
   #resolve: (end: AttemptEnd) => void = NOTHING;
@@ -80,11 +87,6 @@ export class Attempt implements AttemptSink, AnswerSource {
 
   get node(): Node {
     return this.lease.node;
-  }
-
-  /** How near the node was to the call's account when the attempt began. */
-  get route(): Route {
-    return this.lease.route;
   }
 
   /** When the first piece of the answer came, in monotonic milliseconds; null: none has come. */
@@ -144,8 +146,7 @@ export class Attempt implements AttemptSink, AnswerSource {
   }
 
   head(headers: Readonly<Record<string, string>>): void {
-    if (this.#isOver) return;
-    this.parts.sink.head(this.node, { ...headers, [ROUTE_HEADER]: this.route });
+    if (!this.#isOver) this.parts.sink.head(this.node, headers);
   }
 
   data(piece: string | Uint8Array): void {
@@ -179,6 +180,28 @@ export class Attempt implements AttemptSink, AnswerSource {
     );
   }
 
+  suspended(): void {
+    this.#suspendedMs ??= this.parts.clock.monotonic();
+    this.#lookElsewhere();
+  }
+
+  resumed(): void {
+    this.#cancelLook();
+    if (this.#suspendedMs === null) return;
+    this.#lastSignMs += this.parts.clock.monotonic() - this.#suspendedMs;
+    this.#suspendedMs = null;
+  }
+
+  /** Nothing of the answer is lost where another node begins it: the call need not wait. */
+  #lookElsewhere(): void {
+    const { clock, hasRoomElsewhere } = this.parts;
+    if (this.#isOver || this.#firstPieceMs !== null) return;
+    if (hasRoomElsewhere()) {
+      return this.#abandon(failed("busy", { what: "the node's connection is interrupted" }));
+    }
+    this.#cancelLook = clock.after(LOOK_ELSEWHERE_MS, () => this.#lookElsewhere());
+  }
+
   #firstSign(): void {
     this.#hasShownWork = true;
     this.#cancelSilence();
@@ -191,9 +214,12 @@ export class Attempt implements AttemptSink, AnswerSource {
     this.#cancelSilence = clock.after(delayMs, () => {
       // A node that waits for credit is not silent; the caller's stall is limited elsewhere.
       if (this.#undeliveredBytes > 0) this.#lastSignMs = clock.monotonic();
-      const silentMs = clock.monotonic() - this.#lastSignMs;
+      // Nor is one whose connection is lost.
+      const silentMs = (this.#suspendedMs ?? clock.monotonic()) - this.#lastSignMs;
       const allowedMs = this.#hasShownWork ? times.idleMs : times.firstTokenMs;
-      if (silentMs < allowedMs) return this.#watchSilence(allowedMs - silentMs);
+      if (silentMs < allowedMs || this.#suspendedMs !== null) {
+        return this.#watchSilence(Math.max(allowedMs - silentMs, MIN_WATCH_MS));
+      }
       const what = `the node sent nothing for ${Math.round(allowedMs / 1000)} s`;
       this.#abandon(failed("silent", { what }));
     });
@@ -218,6 +244,7 @@ export class Attempt implements AttemptSink, AnswerSource {
   #end(end: AttemptEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#cancelLook();
     this.#cancelSilence();
     this.parts.onEnd(end);
     this.#resolve(end);

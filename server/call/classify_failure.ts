@@ -66,6 +66,8 @@ export function classifyFailure(failure: AttemptFailure): FailureClass {
       return failed("link lost");
     case "gateway lost":
       return failed("gateway lost");
+    case "interrupted":
+      return failed("busy", { what: `the node's connection is interrupted (${failure.reason})` });
     case "protocol":
       return failed("protocol broken", { what: `the node broke the protocol (${failure.reason})` });
     case "no answer":

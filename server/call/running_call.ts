@@ -136,17 +136,8 @@ export class RunningCall {
   }
 
   #tryNode(lease: Lease): Promise<AttemptEnd> {
-    const {
-      accountId,
-      endpoint,
-      model,
-      body,
-      stream,
-      wantsUsage,
-      streamOptions,
-      choices,
-      headers,
-    } = this.call.request;
+    const { endpoint, model, body, stream, wantsUsage, streamOptions, choices, headers } =
+      this.call.request;
     const { clock, nonce } = this.parts;
     const attemptId = `${this.call.id}-${nonce()}`;
     const order = {
@@ -159,14 +150,13 @@ export class RunningCall {
       streamOptions,
       choices,
       headers,
-      accountId,
-      audience: lease.audience,
     };
     const sink = stream ? this.#open() : this.#gather(lease.node);
     const attempt = new Attempt(lease, order, {
       clock,
       times: this.config,
       sink,
+      hasRoomElsewhere: () => this.#hasRoomElsewhere(lease.node),
       onEnd: (end) => {
         this.#record.attemptEnded(end, clock.monotonic());
         this.#learn(lease, attempt, end);
@@ -181,6 +171,11 @@ export class RunningCall {
   #open(): Opening {
     this.#opening?.discard();
     return this.#opening = new Opening(this.writer, this.parts.clock, this.config);
+  }
+
+  #hasRoomElsewhere({ who }: Node): boolean {
+    const tried = new Set([...this.#record.tried, who.publicId]);
+    return this.parts.scheduler.hasRoom(this.call.request, tried);
   }
 
   /** Begins to collect an answer; what an attempt before has given of it is discarded. */

@@ -113,6 +113,8 @@ export class InboundCall implements AttemptSink {
       this.#answer(failure.status, failure.headers, failure.body);
     } else if (failure.kind === "refused") {
       this.#refuse(failure.error);
+    } else if (failure.kind === "interrupted") {
+      this.#fail({ code: 503, message: failure.reason, busy: true });
     } else if (failure.kind === "no answer") {
       this.#fail({ code: 502, message: failure.reason });
     } else {

@@ -19,7 +19,6 @@ const key: Key = {
   rpm: null,
   family: "key-1",
   models: null,
-  route: "any",
 };
 
 const messages = [{ role: "user", content: "hi" }];

@@ -162,7 +162,9 @@ function runShared(
     throw tooManyNames(config.idempotencyKeys);
   }
   first?.settle(answer, digest);
-  const attachment = first ?? { after: null, lingerMs: 0 };
+  const attachment = terms?.background
+    ? { after: null, lingerMs: Infinity }
+    : first ?? { after: null, lingerMs: 0 };
   const response = attach(answer, received, endpoint, attachment, parts);
   const cancelDeadline = clock.after(config.deadlineMs, () => call.stop("deadline_exceeded"));
   void relay.run(call, answer).then((entry) => {

@@ -2,7 +2,6 @@
 
 import type { NodeView } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
-import { maySee, type Onlooker } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
@@ -36,9 +35,9 @@ export class NodePages {
     this.#parts = parts;
   }
 
-  /** The JSON of one page: the nodes that the visitor may see; null: a visitor without a session. */
-  page(after: string, onlooker: Onlooker | null): Uint8Array<ArrayBuffer> {
-    if (onlooker !== null) return this.#make(after, onlooker);
+  /** The JSON of one page. `viewerId`: the account whose own nodes are marked; null: a visitor without a session. */
+  page(after: string, viewerId: string | null): Uint8Array<ArrayBuffer> {
+    if (viewerId !== null) return this.#make(after, viewerId);
     const nowMs = this.#parts.clock.monotonic();
     if (nowMs - this.#madeMs >= FRESH_MS) {
       this.#public.clear();
@@ -51,19 +50,17 @@ export class NodePages {
     return made;
   }
 
-  #make(after: string, onlooker: Onlooker | null): Uint8Array<ArrayBuffer> {
+  #make(after: string, viewerId: string | null): Uint8Array<ArrayBuffer> {
     const nodes: string[] = [];
     let chars = 0;
     let last = after;
     let next: string | null = null;
-    for (const node of this.#nodesAfter(after, onlooker)) {
+    for (const node of this.#nodesAfter(after)) {
       if (chars >= PAGE_CHARS) {
         next = last;
         break;
       }
-      const penalties = this.#parts.penalties.of(node.who.nodeKey);
-      const { accountId = null, isAdmin = false } = onlooker ?? {};
-      const text = JSON.stringify(node.view(penalties, accountId, isAdmin));
+      const text = JSON.stringify(node.view(this.#parts.penalties.of(node.who.nodeKey), viewerId));
       nodes.push(text);
       chars += text.length;
       last = node.who.publicId;
@@ -72,10 +69,8 @@ export class NodePages {
   }
 
   /** Sorted by id, so that a node which connects or leaves between two pages shifts no other. */
-  #nodesAfter(after: string, onlooker: Onlooker | null): Node[] {
-    return [...this.#parts.hub.nodes()].filter((node) =>
-      node.who.publicId > after && maySee(node, onlooker)
-    )
+  #nodesAfter(after: string): Node[] {
+    return [...this.#parts.hub.nodes()].filter(({ who }) => who.publicId > after)
       .sort((a, b) => a.who.publicId < b.who.publicId ? -1 : 1);
   }
 }

@@ -31,10 +31,6 @@ export interface Order {
   choices: number;
   /** The caller's headers that travel with the call, by lower-case name. */
   headers: Readonly<Record<string, string>> | null;
-  /** Why the call may come to the node; undefined: the node is for everyone. */
-  audience?: string | undefined;
-  /** The caller's account, for the gateway that the node is connected to. */
-  accountId?: string;
 }
 
 /** What an attempt has produced, as far as is known. */
@@ -67,6 +63,8 @@ export type AttemptFailure =
   | { kind: "answered"; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The node's connection ended. */
   | { kind: "lost"; reason: string }
+  /** The node's connection is interrupted, and the call need not wait until it comes back. Nobody's fault. */
+  | { kind: "interrupted"; reason: string }
   /** The answer is none: there is nothing of it, it is no JSON, or it is cut off. */
   | { kind: "no answer"; reason: string }
   /** The node broke the protocol. */
@@ -88,6 +86,9 @@ export interface AttemptSink {
   data(piece: string | Uint8Array): void;
   finish(): void;
   fail(failure: AttemptFailure): void;
+  /** The node's connection is lost and may come back: the node cannot send until `resumed`. */
+  suspended?(): void;
+  resumed?(): void;
 }
 
 /** The handle of an attempt that was sent to a node. */

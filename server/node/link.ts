@@ -24,10 +24,21 @@ export interface Socket {
   getBufferedAmount(): number;
 }
 
+/** What a node shows to go on with the session of a lost link. */
+export interface ResumeTicket {
+  session: string;
+  secret: string;
+}
+
 /** Receives what happens on a link. */
 export interface LinkOwner {
   /** Returns the node's public id. */
-  registered(link: Link, offer: NodeOffer, nodeId: string | null): string;
+  registered(link: Link, offer: NodeOffer, nodeId: string | null, isNew?: boolean): string;
+  /**
+   * The node wants to go on with the session of a lost link. True: the link that holds it has taken
+   * over the socket of this one. Absent: sessions cannot be resumed here.
+   */
+  resume?(link: Link, ticket: ResumeTicket, offer: NodeOffer): boolean;
   /** The node changes what it offers, or whether it takes calls. */
   changed(link: Link, status: Status): void;
   /** Something worth a line in the log. */
@@ -63,9 +74,11 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   /** Monotonic milliseconds of the last sign of life. */
   lastSeenMs: number;
   pingedMs: number;
+  /** When it was first pinged since anything has arrived. */
+  askedMs = -Infinity;
 
   constructor(
-    protected readonly socket: Socket,
+    protected socket: Socket,
     protected readonly owner: LinkOwner,
     private readonly monotonic: () => number,
   ) {
@@ -73,6 +86,11 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   }
 
   abstract start(order: Order, sink: AttemptSink): RunningAttempt | null;
+
+  /** Whether the end of the link is to be noticed soon. */
+  get isBusy(): boolean {
+    return false;
+  }
 
   /** Asks the node to connect to another gateway within the time, because this one is leaving. */
   abstract goAway(reason: string, redialWithinMs: number): void;
@@ -94,14 +112,21 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.socket.close(code, reason);
   }
 
-  /** Cuts the connection without a closing handshake. */
+  /** Cuts the connection without a closing handshake. A session may go on over the next one. */
   drop(): void {
     this.socket.terminate();
+  }
+
+  /** Cuts the connection for good. */
+  cut(): void {
+    this.#isClosed = true;
+    this.drop();
   }
 
   /** The peer answers with the same text. */
   ping(text?: string): void {
     this.pingedMs = this.monotonic();
+    if (this.askedMs < this.lastSeenMs) this.askedMs = this.pingedMs;
     this.socket.ping(text);
   }
 
@@ -131,8 +156,13 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
       this.read(message);
     } catch (error) {
       this.owner.failed(this, error);
-      this.drop();
+      this.cut();
     }
+  }
+
+  /** The socket belongs to another link from now on. */
+  detach(): void {
+    this.#isClosed = true;
   }
 
   /** The socket has closed: every open attempt is lost. */

@@ -1,5 +1,6 @@
 /** A node's link in wire v2: binary frames, status first, credits, acknowledged cancel. */
 
+import { createHash, timingSafeEqual } from "node:crypto";
 import {
   BUSY,
   type CallHead,
@@ -7,15 +8,20 @@ import {
   encodeCallStart,
   encodeCancel,
   encodeCredit,
+  encodeEnded,
   encodeJson,
+  encodeResume,
   errorIn,
   type Failure,
   type Finish,
   type FrameV2,
   type Head,
   MAX_FRAME_BYTES,
+  MAX_KEPT_PER_LINK,
+  MAX_KEPT_PER_STREAM,
   type RegisterV2,
   RELAYED_HEADERS,
+  type ResumeRequest,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
 import {
@@ -26,7 +32,7 @@ import {
   type RunningAttempt,
   type Tally,
 } from "./attempt.ts";
-import { Link } from "./link.ts";
+import { Link, type ResumeTicket, type Socket } from "./link.ts";
 import { offerOf } from "./node.ts";
 import { Outbox, sharedRoom } from "./outbox.ts";
 import { RejectionBody } from "./rejection_body.ts";
@@ -39,6 +45,8 @@ export interface WelcomeTerms {
   maxBufferedBytes: number;
   /** The largest frame that this gateway takes. */
   maxFrameBytes: number;
+  /** For how long a session outlasts its link; 0: it does not. */
+  resumeMs: number;
 }
 
 /** Header values that are passed on: one short line of visible characters. */
@@ -50,8 +58,29 @@ const SUCCESS: Head = { status: 200, headers: {} };
 /** With more than this of bodies unsent, in bytes, a node gets no further calls. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
+/** The ends of so many streams are acknowledged together, or sooner for so many bytes that the node keeps of them. */
+const MAX_UNACKNOWLEDGED_ENDS = 16;
+const MAX_UNACKNOWLEDGED_BYTES = 128 * 1024;
+
+/** Stands for the socket while the link is lost. What is lost with it is told when the node comes back. */
+const NO_SOCKET: Socket = Object.freeze({
+  send: () => 1,
+  ping: () => {},
+  close: () => {},
+  terminate: () => {},
+  getBufferedAmount: () => 0,
+});
+
 interface OpenStream {
   sink: AttemptSink;
+  /** Until HEAD, which shows that the node has it. */
+  order: Order | null;
+  /** STREAM bytes that have arrived, and those that CREDIT has granted. */
+  receivedBytes: number;
+  grantedBytes: number;
+  isCancelled: boolean;
+  /** Whether the node has just come back, and may say once that it lacks the call. */
+  mayBeMissing: boolean;
   /** Whether the caller asked for a stream. */
   isStream: boolean;
   head: Head | null;
@@ -68,7 +97,16 @@ interface OpenStream {
 /** On the wire, an attempt is a numbered stream. A number is never used twice on one connection. */
 export class LinkV2 extends Link<number, OpenStream> {
   protected override readonly lateBytes = WINDOW_BYTES;
-  readonly #session = crypto.randomUUID();
+  readonly session = crypto.randomUUID();
+  /** What the node must show to resume the session; null: it has not asked for one. */
+  #secret: string | null = null;
+  #isSuspended = false;
+  /** Whether anything has come from the node since its WELCOME, which shows that it knows the session. */
+  #isConfirmed = false;
+  /** Whether the node was asked to leave: it keeps the link for its running calls, and does not come back to it. */
+  #isLeft = false;
+  #unacknowledged: number[] = [];
+  #unacknowledgedBytes = 0;
   protected readonly outbox = new Outbox({
     send: (frame) => this.send(frame),
     ping: (text) => this.socket.ping(text),
@@ -84,15 +122,22 @@ export class LinkV2 extends Link<number, OpenStream> {
   hello(terms: WelcomeTerms): this {
     this.#terms = terms;
     this.windowBytes = Math.min(WINDOW_BYTES, terms.maxBufferedBytes);
-    this.socket.send(encodeJson("hello", 0, { versions: [1, 2], takes_share_with: true }));
+    this.socket.send(encodeJson("hello", 0, { versions: [1, 2] }));
     return this;
   }
 
   override start(order: Order, sink: AttemptSink): RunningAttempt | null {
-    if (!this.takesCalls || this.outbox.waitingBytes > this.maxWaitingBytes) return null;
+    if (this.#isSuspended || !this.takesCalls || this.outbox.waitingBytes > this.maxWaitingBytes) {
+      return null;
+    }
     const id = ++this.#lastStream;
     const stream: OpenStream = {
       sink,
+      order,
+      receivedBytes: 0,
+      grantedBytes: 0,
+      isCancelled: false,
+      mayBeMissing: false,
       isStream: order.stream,
       head: null,
       credit: this.windowBytes,
@@ -109,21 +154,83 @@ export class LinkV2 extends Link<number, OpenStream> {
     return {
       tally: () => tallyOf(stream),
       consumed: (bytes) => this.#grant(id, stream, bytes),
-      cancel: () => this.#cancel(id),
+      cancel: () => this.#cancel(id, stream),
       forget: () => this.end(id),
     };
   }
 
+  /** Where calls would be lost with the link, a network that stalls is given more time. */
+  override get isBusy(): boolean {
+    return this.#secret !== null && this.open.size + this.#unacknowledged.length > 0;
+  }
+
   override goAway(reason: string, redialWithinMs: number): void {
+    this.#isLeft = true;
     this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
   }
 
-  notify(message: string): void {
-    if (this.isOpen) this.socket.send(encodeJson("error", 0, { code: 404, message }));
+  override ping(): void {
+    this.#acknowledgeEnds();
+    super.ping(this.outbox.mark);
   }
 
-  override ping(): void {
-    super.ping(this.outbox.mark);
+  /** Whether the session can outlast its link. */
+  get isResumable(): boolean {
+    return this.isOpen && this.#secret !== null && !this.#isLeft;
+  }
+
+  /** A node that never had the WELCOME had none of the calls after it either: they are tried elsewhere. */
+  override closed(reason: string): void {
+    if (this.#secret !== null && !this.#isConfirmed) {
+      for (const id of [...this.open.keys()]) this.fail(id, { kind: "interrupted", reason });
+    }
+    super.closed(reason);
+  }
+
+  /** Whether the node has shown what it was given to resume the session. */
+  isHeldBy({ session, secret }: ResumeTicket): boolean {
+    const isSecret = this.#secret !== null && isSame(secret, this.#secret);
+    return isSecret && session === this.session;
+  }
+
+  /** Bytes of bodies that are kept for the node while its link is lost. */
+  get keptBytes(): number {
+    if (!this.#isSuspended) return 0;
+    let bytes = 0;
+    for (const { order } of this.open.values()) bytes += order?.body.bytes.byteLength ?? 0;
+    return bytes;
+  }
+
+  /** The link is lost, and its node may come back. Returns how many calls have more body than is kept for them. */
+  suspend(): number {
+    this.#replaceSocket(NO_SOCKET);
+    this.#isSuspended = true;
+    let left = MAX_KEPT_PER_LINK;
+    const refused: number[] = [];
+    for (const [id, { order }] of this.open) {
+      const bytes = order?.body.bytes.byteLength ?? 0;
+      if (bytes > MAX_KEPT_PER_STREAM || bytes > left) refused.push(id);
+      else left -= bytes;
+    }
+    const reason = "its body is too long to be kept for the node";
+    for (const id of refused) this.fail(id, { kind: "interrupted", reason });
+    for (const { sink } of [...this.open.values()]) sink.suspended?.();
+    return refused.length;
+  }
+
+  /** The node is back, on this socket: tells it what has arrived of each stream, and goes on. */
+  resume(socket: Socket, node: string): void {
+    this.#replaceSocket(socket);
+    this.#isSuspended = false;
+    this.markAlive();
+    for (const [id, stream] of this.open) {
+      stream.mayBeMissing = stream.order !== null;
+      const { receivedBytes, grantedBytes, head, isCancelled } = stream;
+      const state = { receivedBytes, grantedBytes, hasHead: head !== null, isCancelled };
+      this.send(encodeResume(id, state));
+    }
+    this.#welcome(node, true);
+    for (const { sink } of [...this.open.values()]) sink.resumed?.();
   }
 
   override ponged(text: string): void {
@@ -153,11 +260,14 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   #take(frame: FrameV2): void {
+    this.#isConfirmed = this.#secret !== null;
     switch (frame.type) {
       case "stream":
         return this.#data(frame.stream, frame.bytes);
       case "head":
         return this.#head(frame.stream, frame.data);
+      case "missing":
+        return this.#missing(frame.stream);
       case "finish":
         return this.#finish(frame.stream, frame.data);
       case "error":
@@ -182,21 +292,31 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   #register(data: RegisterV2): void {
-    const node = this.owner.registered(
-      this,
-      offerOf(data, data),
-      data.node_id ?? null,
-    );
+    const { resume, node_id: nodeId = null } = data;
+    const offer = offerOf(data, data.capabilities);
+    const ticket = resume && ticketIn(resume);
+    if (ticket && this.owner.resume?.(this, ticket, offer)) return;
+    const node = this.owner.registered(this, offer, nodeId, ticket === null);
     // Its account may have too many nodes and models already.
     if (!this.isOpen) return;
+    const mayResume = resume !== undefined && (this.#terms?.resumeMs ?? 0) > 0;
+    if (mayResume) this.#secret ??= crypto.randomUUID() + crypto.randomUUID();
+    this.#welcome(node, false);
+  }
+
+  #welcome(node: string, isResumed: boolean): void {
+    const { pingMs = 0, silenceMs = 0, maxFrameBytes = MAX_FRAME_BYTES, resumeMs = 0 } =
+      this.#terms ?? {};
     this.socket.send(encodeJson("welcome", 0, {
-      session: this.#session,
+      session: this.session,
       node,
-      ping_ms: this.#terms?.pingMs ?? 0,
-      silence_ms: this.#terms?.silenceMs ?? 0,
+      ping_ms: pingMs,
+      silence_ms: silenceMs,
       window_bytes: this.windowBytes,
-      max_frame_bytes: Math.min(MAX_FRAME_BYTES, this.#terms?.maxFrameBytes ?? MAX_FRAME_BYTES),
+      max_frame_bytes: Math.min(MAX_FRAME_BYTES, maxFrameBytes),
       takes_packs: true,
+      ...(this.#secret === null ? {} : { secret: this.#secret, resume_ms: resumeMs }),
+      ...(isResumed ? { resumed: true } : {}),
     }));
   }
 
@@ -204,6 +324,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     const stream = this.open.get(id);
     if (stream === undefined) return this.takeLate(id, "HEAD");
     if (stream.head !== null) return this.#breach(id, "a second HEAD");
+    stream.order = null;
     if (!isSuccess(head)) stream.head = head;
     else {
       stream.head = SUCCESS;
@@ -221,6 +342,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     // An empty frame is no answer, and must not keep the call of a silent node alive.
     if (bytes.byteLength === 0) return;
     stream.credit -= bytes.byteLength;
+    stream.receivedBytes += bytes.byteLength;
     if (stream.credit < 0) return this.#breach(id, "more bytes than it had credit for");
     if (!isSuccess(stream.head)) return this.#addToRejection(id, stream, bytes);
     if (stream.chunks === 0 && stream.isStream) {
@@ -252,6 +374,7 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   #finish(id: number, finish: Finish): void {
     const stream = this.open.get(id);
+    this.#acknowledge(id, stream);
     if (stream === undefined) return this.takeLate(id, "FINISH");
     const { head, sink } = stream;
     if (head === null) return this.#breach(id, "FINISH before HEAD");
@@ -267,9 +390,45 @@ export class LinkV2 extends Link<number, OpenStream> {
   #error(id: number, failure: Failure): void {
     if (id === 0) return this.reported(failure.code, failure.message);
     const stream = this.open.get(id);
+    this.#acknowledge(id, stream);
     if (stream === undefined) return this.takeLate(id, "ERROR");
     stream.finish = failure.tally ?? null;
     this.fail(id, this.failureOf(failure));
+  }
+
+  /** What was on its way is lost with the socket before. */
+  #replaceSocket(socket: Socket): void {
+    this.socket = socket;
+    this.outbox.reset();
+    this.#unacknowledged = [];
+    this.#unacknowledgedBytes = 0;
+  }
+
+  /** The CALL has never arrived, or a part of its body: it is sent again. */
+  #missing(id: number): void {
+    const stream = this.open.get(id);
+    if (stream === undefined) return this.takeLate(id, "MISSING");
+    if (stream.order === null) return this.#breach(id, "MISSING after HEAD");
+    if (!stream.mayBeMissing) return this.takeForeign("MISSING");
+    stream.mayBeMissing = false;
+    if (!this.#sendCall(id, stream.order)) this.drop();
+  }
+
+  /** The node keeps an answer until it knows that its end has arrived. */
+  #acknowledge(id: number, stream: OpenStream | undefined): void {
+    if (this.#secret === null) return;
+    this.#unacknowledged.push(id);
+    if (stream) this.#unacknowledgedBytes += stream.receivedBytes - stream.grantedBytes;
+    const isDue = this.#unacknowledged.length >= MAX_UNACKNOWLEDGED_ENDS ||
+      this.#unacknowledgedBytes >= MAX_UNACKNOWLEDGED_BYTES;
+    if (isDue) this.#acknowledgeEnds();
+  }
+
+  #acknowledgeEnds(): void {
+    if (this.#unacknowledged.length === 0) return;
+    this.send(encodeEnded(this.#unacknowledged));
+    this.#unacknowledged = [];
+    this.#unacknowledgedBytes = 0;
   }
 
   /** The head of the order's CALL. */
@@ -281,7 +440,6 @@ export class LinkV2 extends Link<number, OpenStream> {
       model: order.model,
       stream: order.stream,
       hide_usage: order.stream && !order.wantsUsage,
-      ...(order.audience === undefined ? {} : { audience: order.audience }),
     };
   }
 
@@ -323,6 +481,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     stream.consumed += bytes;
     if (stream.consumed < this.windowBytes / 2 || !this.open.has(id)) return;
     stream.credit += stream.consumed;
+    stream.grantedBytes += stream.consumed;
     this.send(encodeCredit(id, stream.consumed));
     stream.consumed = 0;
   }
@@ -338,11 +497,23 @@ export class LinkV2 extends Link<number, OpenStream> {
     return true;
   }
 
-  #cancel(id: number): void {
+  #cancel(id: number, stream: OpenStream): void {
     if (!this.open.has(id)) return;
+    stream.isCancelled = true;
     this.outbox.drop(id);
     this.send(encodeCancel(id));
   }
+}
+
+/** Null: the node asks for a session, and has none. */
+function ticketIn({ session, secret }: ResumeRequest): ResumeTicket | null {
+  return session === undefined || secret === undefined ? null : { session, secret };
+}
+
+/** Takes as long for every wrong secret. */
+function isSame(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => createHash("sha256").update(text).digest());
+  return timingSafeEqual(left!, right!);
 }
 
 function isSuccess(head: Head): boolean {

@@ -1,16 +1,24 @@
 /** The connections of all nodes, from the upgrade to the close: puts nodes into the hub, and ends silent connections. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
-import { CloseCode, isVisibleName, LivenessWatch, type Status } from "../../protocol/mod.ts";
+import {
+  BUSY_LOOK_MS,
+  CloseCode,
+  isVisibleName,
+  LivenessWatch,
+  MAX_KEPT_PER_LINK,
+  type Status,
+} from "../../protocol/mod.ts";
+import { type Budget, Budgets } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Hub } from "./hub.ts";
-import type { Link, LinkOwner } from "./link.ts";
+import type { Link, LinkOwner, ResumeTicket } from "./link.ts";
 import { LinkV1 } from "./link_v1.ts";
 import { LinkV2 } from "./link_v2.ts";
 import { factsByModel } from "./model_facts.ts";
 import { Node, type NodeOffer, type NodePause } from "./node.ts";
-import type { LinkOffer, OfferBudget } from "./offer_budget.ts";
+import type { OfferBudget } from "./offer_budget.ts";
 
 /** The peer of a socket, as authenticated before the upgrade. */
 export interface Dialer {
@@ -34,6 +42,8 @@ export interface LinksConfig {
   pingMs: number;
   silenceMs: number;
   registerMs: number;
+  /** For how long a node may come back to its session after its connection was lost; 0: it may not. */
+  resumeMs: number;
   maxFrameBytes: number;
   maxBufferedBytes: number;
 }
@@ -47,6 +57,8 @@ export interface LinksParts {
   /** Derives a stable and unguessable public id from a node key. */
   publicId: (nodeKey: string) => string;
   offers: OfferBudget;
+  /** Where what is kept for lost links is counted. Absent: nowhere. */
+  budgets?: Budgets;
   observer?: NodeObserver;
 }
 
@@ -58,6 +70,8 @@ export interface NodeObserver {
   changed(node: Node): void;
   /** Called when the node says something to its owner. */
   noticed(node: Node, text: string): void;
+  /** Its connection was lost, and it may come back. Absent: that is not recorded. */
+  interrupted?(node: Node): void;
   /** `isSilent`: the gateway cut the connection because nothing arrived on it. */
   left(node: Node, closeCode: number, isSilent: boolean): void;
 }
@@ -79,20 +93,43 @@ const MAX_REASON_CHARS = 200;
 /** Two announcements of one end of a pause differ by less. */
 const SAME_UNTIL_MS = 2_000;
 
+/** A session that is resumed more often within a minute ends. */
+const MAX_RESUMES_A_MINUTE = 60;
+
+/**
+ * With these codes a node, or a proxy before it, closes for a reason: its session ends at once. With any
+ * other, 1006 above all, the connection was lost.
+ */
+const FINAL_CODES: ReadonlySet<number> = new Set([
+  CloseCode.normal,
+  ...[1002, 1003, 1007, 1008, 1009, 1010],
+]);
+
+/** Codes from here on are this protocol's own: an end that closes with one does not come back. */
+const FIRST_OWN_CODE = 4000;
+
+/** The code of a connection that ended without a close frame. */
+const LOST = 1006;
+
 interface Peer {
+  ws: ServerWebSocket<SocketData>;
   dialer: Dialer;
   log: Log;
   node: Node | null;
   /** The node key without its ordinal. */
   base: string;
   ordinal: number;
-  /** What is counted for its account; null: nothing is. */
-  offered: LinkOffer | null;
+  /** The models that are counted for its account, beside the link itself; null: neither is. */
+  offered: readonly string[] | null;
   isSilent: boolean;
   /** Whether it was asked to dial another gateway. */
   isMoving: boolean;
   /** Whether a sign of life was asked for and may still come in time. */
   isChallenged: boolean;
+  /** Ends the wait for a node whose connection is lost; null: it is connected. */
+  cancelWait: (() => void) | null;
+  /** When the session was resumed within the last minute, in monotonic milliseconds. */
+  resumedMs: number[];
   /** What the node has sent since its offer was changed last, and when that may be next. */
   pending: { offer: NodeOffer | null; status: Status } | null;
   mayChangeMs: number;
@@ -103,16 +140,25 @@ export class Links implements LinkOwner {
   readonly #peers = new Map<Link, Peer>();
   /** Links by node key without ordinal, then by ordinal: two machines may share a token and an address. */
   readonly #twins = new Map<string, (Link | undefined)[]>();
+  /** Links in wire v2, by session. */
+  readonly #sessions = new Map<string, LinkV2>();
+  /** Those whose nodes are waited for. */
+  readonly #interrupted = new Map<Peer, LinkV2>();
   readonly #monotonic: () => number;
+  readonly #keptBytes: Budget;
   readonly #watch: LivenessWatch<Link>;
 
   constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {
     const { clock } = parts;
     const { pingMs, silenceMs } = config;
     this.#monotonic = () => clock.monotonic();
+    this.#keptBytes = (parts.budgets ?? new Budgets()).add("lost_link_bytes", {
+      limit: MAX_KEPT_PER_LINK,
+      used: () => Math.max(0, ...[...this.#interrupted.values()].map((link) => link.keptBytes)),
+    });
     this.#watch = new LivenessWatch(
       clock,
-      { everyMs: Math.min(pingMs, silenceMs) / 3, pingMs, silenceMs },
+      { everyMs: Math.min(BUSY_LOOK_MS, pingMs / 3, silenceMs / 3), pingMs, silenceMs },
       () => this.#peers.keys(),
       (link) => this.#silent(link),
     );
@@ -152,7 +198,7 @@ export class Links implements LinkOwner {
     };
   }
 
-  registered(link: Link, offer: NodeOffer, nodeId: string | null): string {
+  registered(link: Link, offer: NodeOffer, nodeId: string | null, isNew = true): string {
     const peer = this.#peers.get(link)!;
     const { hub, clock, observer } = this.parts;
     const { log } = peer;
@@ -160,22 +206,25 @@ export class Links implements LinkOwner {
       this.#change(link, peer, { offer, status: {} });
       return peer.node.who.publicId;
     }
-    if (!this.#mayOffer(link, peer, offer)) return "";
+    if (!this.#mayOffer(link, peer, offer.models)) return "";
     peer.cancelRegisterLimit();
     // Drop the closure: thousands of nodes stay connected for days.
     peer.cancelRegisterLimit = nothing;
     const { accountId, keyId, keyFamily, address } = peer.dialer;
     peer.base = `${keyFamily}/${nodeId ?? address}`;
     this.#replaceMoving(peer.base);
+    // A program that was started anew has none of the calls of the one before.
+    if (nodeId !== null && isNew) this.#endInterrupted(peer.base);
     if (nodeId !== null) this.#challengeTwins(peer.base);
     peer.ordinal = this.#takeOrdinal(peer.base, link);
     const nodeKey = peer.ordinal === 0 ? peer.base : `${peer.base}#${peer.ordinal}`;
     const who = { publicId: this.parts.publicId(nodeKey), nodeKey, accountId, keyId };
     peer.node = new Node(who, offer, link, clock.now());
+    if (link instanceof LinkV2) this.#sessions.set(link.session, link);
     observer?.connected(peer.node);
     hub.add(peer.node);
     // The hub's texts, which all nodes share: this link's own copies are dropped.
-    peer.offered = peer.node.offer;
+    peer.offered = peer.node.offer.models;
     log.info({
       node: who.publicId,
       name: offer.name,
@@ -187,6 +236,54 @@ export class Links implements LinkOwner {
     return who.publicId;
   }
 
+  resume(link: Link, ticket: ResumeTicket, offer: NodeOffer): boolean {
+    const fresh = this.#peers.get(link)!;
+    const held = this.#sessions.get(ticket.session);
+    const peer = held && this.#peers.get(held);
+    if (held === undefined || !peer?.node || !this.#isOwn(held, peer, fresh, ticket)) return false;
+    if (!this.#mayResume(peer)) {
+      this.#end(held, peer, CloseCode.protocol, "its session was resumed too often");
+      return false;
+    }
+    fresh.cancelRegisterLimit();
+    this.#peers.delete(link);
+    this.parts.offers.change(fresh.dialer.accountId, fresh.offered, null);
+    link.detach();
+    this.#fence(peer);
+    this.#interrupted.delete(peer);
+    peer.cancelWait?.();
+    peer.cancelWait = null;
+    peer.isSilent = false;
+    peer.ws = fresh.ws;
+    peer.dialer = fresh.dialer;
+    peer.ws.data.link = held;
+    this.parts.hub.reconnected(peer.node);
+    held.resume(peer.ws, peer.node.who.publicId);
+    this.#change(held, peer, { offer, status: {} });
+    peer.log.info({ node: peer.node.who.publicId }, "node is back: its calls go on");
+    return true;
+  }
+
+  /** Whether the ticket is that of the held link, which can be resumed, and both belong to one token. */
+  #isOwn(held: LinkV2, { dialer }: Peer, fresh: Peer, ticket: ResumeTicket): boolean {
+    const isSameToken = dialer.accountId === fresh.dialer.accountId &&
+      dialer.keyFamily === fresh.dialer.keyFamily;
+    return held.isHeldBy(ticket) && isSameToken && held.isResumable && dialer !== fresh.dialer;
+  }
+
+  /** The node has a new socket: nothing that still comes over the old one counts. */
+  #fence({ ws, cancelWait }: Peer): void {
+    if (cancelWait !== null) return;
+    ws.data.link = null;
+    ws.terminate();
+  }
+
+  #mayResume(peer: Peer): boolean {
+    const nowMs = this.#monotonic();
+    peer.resumedMs = [...peer.resumedMs.filter((ms) => nowMs - ms < 60_000), nowMs];
+    return peer.resumedMs.length <= MAX_RESUMES_A_MINUTE;
+  }
+
   changed(link: Link, status: Status): void {
     const peer = this.#peers.get(link);
     // An empty STATUS is only a sign of life.
@@ -196,10 +293,10 @@ export class Links implements LinkOwner {
   }
 
   /** Counts what the link's node wants to offer from now on. False: its account has too many, and the link ends. */
-  #mayOffer(link: Link, peer: Peer, offer: LinkOffer): boolean {
-    const reason = this.parts.offers.change(peer.dialer.accountId, peer.offered, offer);
+  #mayOffer(link: Link, peer: Peer, models: readonly string[]): boolean {
+    const reason = this.parts.offers.change(peer.dialer.accountId, peer.offered, models);
     if (reason === null) {
-      peer.offered = offer;
+      peer.offered = models;
       return true;
     }
     link.close(CloseCode.protocol, reason);
@@ -227,19 +324,14 @@ export class Links implements LinkOwner {
     const { max_parallel: maxParallel = base.maxParallel, capabilities } = status;
     const models = status.models === undefined ? base.models : [...new Set(status.models)];
     const facts = capabilities === undefined ? base.facts : factsByModel(capabilities, models);
-    const { share_with = base.shareWith } = status;
-    const { shareWith: _, ...kept } = base;
-    const sharing = share_with === undefined || share_with === "everyone"
-      ? {}
-      : { shareWith: share_with };
-    const offer: NodeOffer = { ...kept, maxParallel, models, facts, ...sharing };
+    const offer = { ...base, maxParallel, models, facts };
     const rest = status.state === undefined ? node : this.#restOf(status);
     if (status.state === undefined) this.#notice(node, status.reason);
     const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);
     if (isSameRest && isSameOffer(offer, node.offer)) return;
-    if (!this.#mayOffer(link, peer, offer)) return;
+    if (!this.#mayOffer(link, peer, models)) return;
     this.parts.hub.update(node, offer, rest.isDraining, rest.pause);
-    peer.offered = node.offer;
+    peer.offered = node.offer.models;
     this.parts.observer?.changed(node);
     const { state, reason } = status;
     log.info(
@@ -282,7 +374,7 @@ export class Links implements LinkOwner {
   closeKey(keyId: string): void {
     for (const [link, peer] of this.#peers) {
       if (peer.dialer.keyId === keyId) {
-        link.close(CloseCode.revoked, "The client token was revoked");
+        this.#close(link, peer, CloseCode.revoked, "The client token was revoked");
       }
     }
   }
@@ -303,12 +395,21 @@ export class Links implements LinkOwner {
   }
 
   closeAll(code: number, reason: string): void {
-    for (const link of this.#peers.keys()) link.close(code, reason);
+    for (const [link, peer] of this.#peers) this.#close(link, peer, code, reason);
+  }
+
+  /** A node that is away is not waited for any longer. */
+  #close(link: Link, peer: Peer, code: number, reason: string): void {
+    link.close(code, reason);
+    if (peer.cancelWait !== null) this.#end(link, peer, code, reason);
   }
 
   /** Cuts all connections that are left. */
   dropAll(): void {
-    for (const link of this.#peers.keys()) link.drop();
+    for (const [link, peer] of this.#peers) {
+      link.cut();
+      if (peer.cancelWait !== null) this.#end(link, peer, CloseCode.restart, "stopped");
+    }
   }
 
   #open(ws: ServerWebSocket<SocketData>, dialer: Dialer): Link {
@@ -320,6 +421,7 @@ export class Links implements LinkOwner {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
     });
     const peer: Peer = {
+      ws,
       dialer,
       log: logOf(dialer),
       node: null,
@@ -329,20 +431,62 @@ export class Links implements LinkOwner {
       isSilent: false,
       isMoving: false,
       isChallenged: false,
+      cancelWait: null,
+      resumedMs: [],
       pending: null,
       mayChangeMs: -Infinity,
       cancelRegisterLimit,
     };
     this.#peers.set(link, peer);
-    this.#mayOffer(link, peer, { models: [] });
+    if (!this.#isAwaited(peer)) this.#mayOffer(link, peer, []);
     return link;
+  }
+
+  /**
+   * Whether the connection may be that of a node which is waited for, and which is counted for its
+   * account already. A node that registers anew is counted then.
+   */
+  #isAwaited({ dialer: { accountId } }: Peer): boolean {
+    if (this.#interrupted.size === 0) return false;
+    const of = ({ dialer }: Peer) => dialer.accountId === accountId;
+    const awaited = [...this.#interrupted.keys()].filter(of).length;
+    if (awaited === 0) return false;
+    const uncounted = [...this.#peers.values()].filter((peer) => of(peer) && peer.offered === null);
+    return uncounted.length <= awaited;
   }
 
   #closed(link: Link | null, code: number, reason: string): void {
     const peer = link && this.#peers.get(link);
     if (!link || !peer) return;
-    this.#peers.delete(link);
+    const isLost = !FINAL_CODES.has(code) && code < FIRST_OWN_CODE && code !== CloseCode.restart;
+    const isHeld = peer.node !== null && this.parts.hub.find(peer.node.who.nodeKey) === peer.node;
+    if (isLost && isHeld && link instanceof LinkV2 && link.isResumable) {
+      return this.#await(link, peer, code);
+    }
+    this.#end(link, peer, code, reason);
+  }
+
+  /** The node's connection is lost: its calls wait for it, and it gets no others. */
+  #await(link: LinkV2, peer: Peer, code: number): void {
+    const { clock, observer } = this.parts;
+    const { resumeMs } = this.config;
+    const node = peer.node!;
+    const late = `it did not come back within ${resumeMs / 1000} s`;
+    peer.cancelWait = clock.after(resumeMs, () => this.#end(link, peer, code, late));
+    this.#interrupted.set(peer, link);
+    observer?.interrupted?.(node);
+    peer.log.info({ node: node.who.publicId, code, calls: node.active }, "node lost its link");
+    this.parts.hub.interrupted(node, clock.now() + resumeMs);
+    for (let calls = link.suspend(); calls > 0; calls--) this.#keptBytes.refused();
+  }
+
+  /** The connection is over and done with, and so are its calls. */
+  #end(link: Link, peer: Peer, code: number, reason: string): void {
+    if (!this.#peers.delete(link)) return;
     peer.cancelRegisterLimit();
+    peer.cancelWait?.();
+    this.#interrupted.delete(peer);
+    if (link instanceof LinkV2) this.#sessions.delete(link.session);
     this.parts.offers.change(peer.dialer.accountId, peer.offered, null);
     if (peer.node) {
       this.parts.hub.remove(peer.node);
@@ -370,6 +514,15 @@ export class Links implements LinkOwner {
     }
   }
 
+  /** Nodes with this key that are waited for do not come back. */
+  #endInterrupted(base: string): void {
+    for (const link of this.#twins.get(base) ?? []) {
+      const peer = link && this.#peers.get(link);
+      if (!peer || peer.cancelWait === null) continue;
+      this.#end(link, peer, LOST, "its program was started anew");
+    }
+  }
+
   /** Older connections of the same node are probably half open: checks that they still live. */
   #challengeTwins(base: string): void {
     for (const link of this.#twins.get(base) ?? []) if (link !== undefined) this.#challenge(link);
@@ -385,7 +538,8 @@ export class Links implements LinkOwner {
     link.ping();
     clock.after(CHALLENGE_MS, () => {
       peer.isChallenged = false;
-      if (link.lastSeenMs < askedMs) link.drop();
+      // Whichever of its connections the node is on now, it is not this one.
+      if (link.lastSeenMs < askedMs && peer.cancelWait === null) link.cut();
     });
   }
 
@@ -405,7 +559,10 @@ export class Links implements LinkOwner {
   }
 
   #silent(link: Link): void {
-    this.#peers.get(link)!.isSilent = true;
+    const peer = this.#peers.get(link)!;
+    // What is lost cannot be silent.
+    if (peer.cancelWait !== null) return;
+    peer.isSilent = true;
     link.drop();
   }
 }
@@ -418,13 +575,8 @@ function isSamePause(a: NodePause | null, b: NodePause | null): boolean {
 
 function isSameOffer(a: NodeOffer, b: NodeOffer): boolean {
   return a.maxParallel === b.maxParallel && a.name === b.name && a.agent === b.agent &&
-    a.facts === b.facts && isSameSharing(a.shareWith, b.shareWith) &&
-    a.models.length === b.models.length &&
+    a.facts === b.facts && a.models.length === b.models.length &&
     a.models.every((model, i) => model === b.models[i]);
-}
-
-function isSameSharing(a: NodeOffer["shareWith"], b: NodeOffer["shareWith"]): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 function nothing(): void {}

@@ -1,9 +1,8 @@
 /** One connected machine: its identity, what it serves, and its state. */
 
 import type { NodeView } from "../../api/mod.ts";
-import type { RegisterData, RegisterV2, ShareWith } from "../../protocol/mod.ts";
+import type { RegisterData, RegisterV2 } from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
-import { type Audience, unresolved } from "./audience.ts";
 import { FIRST_SLOTS } from "./earned_slots.ts";
 import { type FactsByModel, factsByModel, factsIn, type ModelFacts } from "./model_facts.ts";
 import type { Penalty } from "./penalty.ts";
@@ -14,8 +13,6 @@ export interface NodeConnection {
   /** Sends a call. Returns null if the connection cannot take it now. */
   start(order: Order, sink: AttemptSink): RunningAttempt | null;
   close(code: number, reason: string): void;
-  /** Says something to the node about its offer, in versions of the wire that can. */
-  notify?(message: string): void;
 }
 
 /** What does not change while a node is connected. */
@@ -60,14 +57,12 @@ export interface NodeOffer {
   models: readonly string[];
   /** Of the models whose capabilities it announced; the others are served at chat only. */
   facts?: FactsByModel | undefined;
-  /** Whose calls may come; absent: everyone's. */
-  shareWith?: ShareWith | undefined;
 }
 
 /** The offer in a REGISTER. */
 export function offerOf(
   data: RegisterData,
-  { capabilities, share_with }: Pick<RegisterV2, "capabilities" | "share_with"> = {},
+  capabilities?: RegisterV2["capabilities"],
 ): NodeOffer {
   const models = [...new Set(data.models)];
   return {
@@ -76,7 +71,6 @@ export function offerOf(
     maxParallel: data.max_parallel,
     models,
     facts: capabilities && factsByModel(capabilities, models),
-    ...(share_with === undefined || share_with === "everyone" ? {} : { shareWith: share_with }),
   };
 }
 
@@ -85,14 +79,14 @@ export class Node {
   /** Slots in use. */
   readonly active: number;
   readonly standing: NodeStanding = UNDECIDED;
-  /** For whom it is, of the accounts and groups that are known to be meant. */
-  readonly audience: Audience;
   /** Slots that it has earned by its answers; it may have claimed fewer or more. */
   readonly earned: number = FIRST_SLOTS;
   /** Whether it takes no calls, by its own word: it leaves, or is paused. */
   readonly isDraining: boolean;
   /** Set while it is paused by its own word. */
   readonly pause: NodePause | null;
+  /** Until when it may come back after its connection was lost, in UTC milliseconds; null: it is connected. */
+  readonly reconnectsUntil: number | null = null;
   /** Whether it is in the hub: its calls may outlast its connection. */
   readonly isConnected: boolean = false;
   #keptBytes = 0;
@@ -105,14 +99,14 @@ export class Node {
     readonly connectedAt: number,
     /** The gateway that it is connected to; null: this one. */
     readonly gateway: string | null = null,
-    { active = 0, isDraining = false, pause = null }: Partial<
-      Pick<Node, "active" | "isDraining" | "pause">
+    { active = 0, isDraining = false, pause = null, reconnectsUntil = null }: Partial<
+      Pick<Node, "active" | "isDraining" | "pause" | "reconnectsUntil">
     > = {},
   ) {
     this.active = active;
-    this.audience = unresolved(offer.shareWith);
     this.isDraining = isDraining;
     this.pause = pause;
+    this.reconnectsUntil = reconnectsUntil;
   }
 
   get label(): string | null {
@@ -170,11 +164,8 @@ export class Node {
     }
   }
 
-  /**
-   * `penalties` include those that are over; `viewerId` is the account that the view is for. Only the
-   * node's owner and administrators see for whom it is.
-   */
-  view(penalties: readonly Penalty[], viewerId: string | null = null, isAdmin = false): NodeView {
+  /** `penalties` include those that are over; `viewerId` is the account that the view is for. */
+  view(penalties: readonly Penalty[], viewerId: string | null = null): NodeView {
     const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
     return {
       id: this.who.publicId,
@@ -195,16 +186,11 @@ export class Node {
       draining: this.isDraining || this.hold === "draining",
       pause_reason: this.pause?.reason ?? null,
       paused_until: this.pause?.until ?? null,
+      reconnecting_until: this.reconnectsUntil,
       connected_at: this.connectedAt,
       agent: this.offer.agent,
       mine: this.who.accountId === viewerId,
-      share_with: isAdmin || this.who.accountId === viewerId ? this.#shareWith() : null,
     };
-  }
-
-  #shareWith(): string[] {
-    const { shareWith = "everyone" } = this.offer;
-    return typeof shareWith === "string" ? [shareWith] : [...shareWith];
   }
 
   /** As in its view, but for penalties. */
@@ -215,6 +201,7 @@ export class Node {
   #state(penalties: readonly Penalty[], bar: Penalty | null): NodeView["state"] {
     if (this.hold !== null && this.hold !== "draining") return this.hold;
     if (this.pause !== null) return "paused";
+    if (this.reconnectsUntil !== null) return "reconnecting";
     if (this.isOut) return "draining";
     if (bar !== null) return "penalized";
     if (this.#bar(penalties) !== null) return "probing";

@@ -72,6 +72,16 @@ export class Outbox {
     });
   }
 
+  /** The link was lost, with all that was in flight: bodies begin anew on the next one. */
+  reset(): void {
+    this.#rests = [];
+    this.#waitingBytes =
+      this.#sentBytes =
+      this.#pingedBytes =
+      this.#arrivedBytes =
+        0;
+  }
+
   /** The text for every ping of the link, so that every pong proves what has arrived. */
   get mark(): string {
     this.#pingedBytes = this.#sentBytes;

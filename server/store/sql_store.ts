@@ -209,7 +209,6 @@ function probeOf(id: string): LedgerEntry {
     startedAt: 0,
     cause: null,
     attemptLog: [],
-    route: null,
   };
 }
 

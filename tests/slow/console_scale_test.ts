@@ -98,10 +98,10 @@ function madeUpNode(i: number): NodeView {
     draining: false,
     pause_reason: null,
     paused_until: null,
+    reconnecting_until: null,
     connected_at: Date.now() - i * 1000,
     agent: "co-link/0.1.0",
     mine: false,
-    share_with: null,
   };
 }
 
@@ -120,7 +120,6 @@ function madeUpCall(i: number): CallView {
     key_name: "laptop",
     node: "n",
     node_name: "studio-pc",
-    route: "any",
     prompt_tokens: i,
     completion_tokens: i,
     estimated: false,

@@ -51,6 +51,7 @@ const paths = {
   penalized: "M8 2.2 14.6 13.5H1.4zM8 6.5v3M8 11.4v.2",
   draining: "M8 2.5v7.5M4.5 7 8 10.5 11.5 7M3 13.5h10",
   paused: "M5.5 3.5v9M10.5 3.5v9",
+  reconnecting: "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3",
   unapproved: "M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8zM8 4.5V8l2.5 1.5",
 } as const;
 

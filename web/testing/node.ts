@@ -17,10 +17,10 @@ export function aNode(changes: Partial<NodeView> = {}): NodeView {
     draining: false,
     pause_reason: null,
     paused_until: null,
+    reconnecting_until: null,
     connected_at: 0,
     agent: null,
     mine: false,
-    share_with: null,
     ...changes,
   };
 }

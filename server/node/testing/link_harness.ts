@@ -77,7 +77,12 @@ export class LinkHarness {
   readonly #handlers;
 
   constructor(
-    { maxBufferedBytes = 1 << 20, maxFrameBytes = 8 << 20, offersPerAccount = 100_000 } = {},
+    {
+      maxBufferedBytes = 1 << 20,
+      maxFrameBytes = 8 << 20,
+      offersPerAccount = 100_000,
+      resumeMs = 30_000,
+    } = {},
   ) {
     const record = (level: keyof Log) => (_fields: Fields, message: string) =>
       void this.log.push(`${level} ${message}`);
@@ -105,6 +110,7 @@ export class LinkHarness {
       pingMs: 15_000,
       silenceMs: 45_000,
       registerMs: 5_000,
+      resumeMs,
       maxFrameBytes,
       maxBufferedBytes,
     });

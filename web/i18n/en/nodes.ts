@@ -29,6 +29,7 @@ export const nodes = {
     draining: "Draining",
     paused: "Paused",
     unapproved: "Awaits approval",
+    reconnecting: "Reconnecting",
     away: "Offline",
   },
   /** Empty where the penalty’s own text says it all. */
@@ -40,6 +41,7 @@ export const nodes = {
     draining: "Finishes its running calls and takes no new ones.",
     paused: "Paused by its owner: it gets no calls until it is resumed.",
     unapproved: "It gets no calls until an administrator approves it.",
+    reconnecting: "Its connection is lost; its calls wait for it.",
     away: "It is not connected.",
   },
   /** By the node program's own words; another program's are shown as they are. */
@@ -54,6 +56,8 @@ export const nodes = {
     "another program of the owner's asks for a pause":
       "Another program of its owner’s asks for a pause.",
   },
+  reconnectingFor: (seconds: number) =>
+    `Reconnecting, ${wait(seconds)}: its connection is lost; its calls wait for it so long.`,
   pausedUntil: (why: string, until: string) => `${why} Expected back ${until}.`,
   away: (why: string, seconds: number) => `${why} No calls for another ${wait(seconds)}.`,
   tried: (why: string) =>

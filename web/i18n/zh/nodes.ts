@@ -28,6 +28,7 @@ export const nodes: Messages["nodes"] = {
     draining: "正在下线",
     paused: "已暂停",
     unapproved: "等待批准",
+    reconnecting: "正在重连",
     away: "离线",
   },
   causes: {
@@ -38,6 +39,7 @@ export const nodes: Messages["nodes"] = {
     draining: "完成进行中的调用，不再接受新的调用。",
     paused: "已被所有者暂停，恢复前不会分配调用。",
     unapproved: "等待管理员批准，批准前不会分配调用。",
+    reconnecting: "连接已中断，进行中的调用正在等待它恢复。",
     away: "节点当前离线。",
   },
   pauseReasons: {
@@ -50,6 +52,8 @@ export const nodes: Messages["nodes"] = {
     "the owner has paused the node": "所有者已暂停此节点。",
     "another program of the owner's asks for a pause": "所有者的另一个程序要求暂停。",
   },
+  reconnectingFor: (seconds) =>
+    `正在重连，剩余${wait(seconds)}：连接已中断，进行中的调用会等待它恢复。`,
   pausedUntil: (why, until) => `${why}预计 ${until} 恢复。`,
   away: (why, seconds) => `${why}${wait(seconds)}后自动恢复。`,
   tried: (why) => `${why}冷却已结束，正在逐次试探，成功一次后恢复正常。`,

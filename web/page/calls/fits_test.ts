@@ -16,7 +16,6 @@ const call: CallView = {
   key_name: "laptop",
   node: "n1",
   node_name: "studio",
-  route: "any",
   prompt_tokens: null,
   completion_tokens: null,
   estimated: false,

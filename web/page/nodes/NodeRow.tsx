@@ -22,6 +22,7 @@ const tones: Readonly<Record<ListedState, Tone>> = {
   draining: "quiet",
   paused: "quiet",
   unapproved: "warning",
+  reconnecting: "warning",
   away: "quiet",
 };
 

@@ -4,7 +4,7 @@ import type { NodeGone, NodeView } from "../../../api/mod.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import type { ListedNode } from "./listed.ts";
-import { type Obstacle, obstacles } from "./node_state.ts";
+import { type Obstacle, obstacles, secondsLeft } from "./node_state.ts";
 
 export interface Cause {
   text: string;
@@ -18,10 +18,21 @@ export function causes(node: ListedNode, nowMs: number): Cause[] {
 }
 
 function ofLive(node: NodeView, nowMs: number): Cause[] {
-  const t = messages.value.nodes;
-  const own = node.state === "paused" ? pausedText(node, nowMs) : t.causes[node.state];
+  const own = ownText(node, nowMs);
   const against = obstacles(node, nowMs).map(asCause);
   return own === "" ? against : [{ text: own, fix: null }, ...against];
+}
+
+function ownText(node: NodeView, nowMs: number): string {
+  const t = messages.value.nodes;
+  switch (node.state) {
+    case "paused":
+      return pausedText(node, nowMs);
+    case "reconnecting":
+      return t.reconnectingFor(secondsLeft(node.reconnecting_until ?? nowMs, nowMs));
+    default:
+      return t.causes[node.state];
+  }
 }
 
 /** A node that its owner's terms have paused says why itself. */

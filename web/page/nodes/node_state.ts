@@ -48,6 +48,6 @@ export function liveModels(nodes: readonly NodeView[], nowMs: number): string[] 
   return [...new Set(live)].sort();
 }
 
-function secondsLeft(untilMs: number, nowMs: number): number {
+export function secondsLeft(untilMs: number, nowMs: number): number {
   return Math.max(0, Math.ceil((untilMs - nowMs) / 1000));
 }

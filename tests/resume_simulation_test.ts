@@ -1,0 +1,60 @@
+/**
+ * Both real ends of a node's link, over sockets that a seed cuts at any byte, in either direction, again and again: no
+ * byte is lost, doubled or out of order, each call runs once and ends once. A failing seed replays exactly.
+ */
+
+import { expect, test } from "bun:test";
+import { seeded } from "../server/base/testing/random.ts";
+import { type Cut, CutLink, type Fault, MAX_PARALLEL } from "./harness/cut_link.ts";
+
+const SEEDS = Number(process.env.COLINK_TEST_SEEDS ?? 500);
+const FIRST_SEED = Number(process.env.COLINK_TEST_FIRST_SEED ?? 1);
+const SEED_WITHIN_MS = 200;
+
+const CUTS: readonly Cut[] = [
+  "reset",
+  "half-open",
+  "node notices late",
+  "gateway notices late",
+  "recycled",
+];
+
+/** One to four losses, one connection after the other. */
+function faultsOf(seed: number): Fault[] {
+  const random = seeded(seed * 7919);
+  return Array.from({ length: 1 + Math.floor(random() * 4) }, () => ({
+    cut: CUTS[Math.floor(random() * CUTS.length)]!,
+    direction: random() < 0.5 ? "to node" : "to gateway",
+    // The handshake, the resume and the first frames as often as the middle of answers.
+    afterBytes: Math.floor(random() < 0.5 ? random() * 900 : random() * 12_000),
+  }));
+}
+
+async function simulated(seed: number): Promise<CutLink> {
+  const link = new CutLink({ seed, faults: faultsOf(seed), calls: 8, hasBadDials: true });
+  await link.run();
+  return link;
+}
+
+test(
+  `a link that is cut anywhere and comes back costs no call anything (${SEEDS} seeds from ${FIRST_SEED})`,
+  async () => {
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      const link = await simulated(seed);
+      const where = `seed ${seed}`;
+      expect([where, link.calls.length]).toEqual([where, 8]);
+      for (const { id, received, ends, isCancelled } of link.calls) {
+        const call = `${where}, ${id}`;
+        const whole = CutLink.answerOf(id);
+        expect([call, ends.length]).toEqual([call, 1]);
+        if (isCancelled) expect([call, whole.startsWith(received)]).toEqual([call, true]);
+        else expect([call, ends[0], received]).toEqual([call, "finished", whole]);
+        const runs = link.runs.get(id) ?? 0;
+        expect([call, isCancelled ? Math.max(runs, 1) : runs]).toEqual([call, 1]);
+      }
+      expect([where, link.node?.active, link.runner.active]).toEqual([where, 0, 0]);
+      expect([where, link.maxRunning <= MAX_PARALLEL]).toEqual([where, true]);
+    }
+  },
+  SEEDS * SEED_WITHIN_MS,
+);
