@@ -1,6 +1,7 @@
 /** Calls that have ended: metadata, never prompts or answers. */
 
 import { z } from "zod";
+import { Route } from "./keys.ts";
 import { filterText, limitText, timeText } from "./fields.ts";
 
 export const CallOutcome = z.enum([
@@ -48,6 +49,8 @@ export const CallView = z.object({
   key_name: z.string().nullable().describe("Null also where the key is no longer there."),
   node: z.string().nullable().describe("The node that answered, or tried last; null: none did."),
   node_name: z.string().nullable(),
+  route: Route.nullable()
+    .describe("How near that node was to the caller; null: no node was tried, or it is not known."),
   prompt_tokens: z.number().nullable(),
   completion_tokens: z.number().nullable(),
   estimated: z.boolean().describe(

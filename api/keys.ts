@@ -6,6 +6,13 @@ import { label, modelList, orNull, rpm, time } from "./fields.ts";
 const MAX_NAME_CHARS = 80;
 const MAX_OVERLAP_SECONDS = 30 * 24 * 60 * 60;
 
+/** How near a node is to an account. */
+export const Route = z.enum(["own", "group", "any"]).describe(
+  "`own`: the account's own nodes. `group`: also those whose owners name it or one of its groups. " +
+    "`any`: also those for everyone.",
+);
+export type Route = z.infer<typeof Route>;
+
 export const TokenKind = z.enum(["api", "client"])
   .describe("`api`: `sk-colink-…`, calls models. `client`: `client-…`, connects nodes.");
 export type TokenKind = z.infer<typeof TokenKind>;
@@ -30,12 +37,14 @@ export const KeyView = z.object({
   rpm: z.number().nullable().describe(
     "Calls per minute of its own, within the account's; null: the account's only.",
   ),
+  route: Route.describe("The farthest nodes that it may use; a call may ask for nearer ones."),
 }).meta({ id: "Key", description: "A key, as its owner sees it." });
 export type KeyView = z.infer<typeof KeyView>;
 
 const limits = {
   models: modelList.nullable().optional(),
   rpm: rpm.nullable().optional(),
+  route: Route.optional(),
   expires_at: time.nullable().optional(),
 };
 

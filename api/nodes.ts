@@ -53,7 +53,11 @@ export const NodeView = z.object({
   connected_at: z.number(),
   agent: z.string().nullable(),
   mine: z.boolean().describe("Whether it is the asking account's own; false without a session."),
-}).meta({ id: "Node", description: "A connected node, as everybody may see it." });
+  share_with: z.array(z.string()).nullable().describe(
+    "Whose calls it takes: `everyone`, `me` for its owner, or names such as `group:lab`. " +
+      "Null for all but its owner and administrators.",
+  ),
+}).meta({ id: "Node", description: "A connected node, as those may see it whose calls it takes." });
 export type NodeView = z.infer<typeof NodeView>;
 
 export const NodeGone = z.object({

@@ -26,6 +26,12 @@ const SLOW = "tests/slow/**";
 /** Real processes on a busy machine are slower than Bun's five seconds allow for. */
 const TEST_TIMEOUT_MS = 60_000;
 
+/**
+ * Test files that run at a time: one more than there are processors, because those of the whole
+ * system wait for timers and for each other more than half of their time.
+ */
+const LANES = availableParallelism() + 1;
+
 /** Names the Python that runs the documentation's programs. */
 const PYTHON = "COLINK_TEST_PYTHON";
 
@@ -64,7 +70,11 @@ async function main(args: readonly string[]): Promise<void> {
   const pebble = isFast ? null : findOrBuildPebble();
   if (!await check("build the console and both executables", buildAll)) return;
   const chosen = files.length > 0 ? [] : checks.filter(({ isSlow }) => !(isFast && isSlow));
-  for (const one of chosen) await check(one.name, () => runCheck(one));
+  // The longest takes one processor for as long as all others together.
+  const [long, short] = [chosen.filter((one) => one.isSlow), chosen.filter((one) => !one.isSlow)];
+  await Promise.all([long, short].map(async (lane) => {
+    for (const one of lane) await check(one.name, () => runCheck(one));
+  }));
   if (!await check("start PostgreSQL and Redis", startServices)) return;
   if (python !== null) await check("find or fetch a Python", () => providePython(python));
   if (pebble !== null) {
@@ -112,7 +122,7 @@ async function runTests(files: readonly string[], isFast: boolean): Promise<void
     "test",
     // Whatever a test forgot to end ends with it.
     "--no-orphans",
-    `--parallel=${availableParallelism()}`,
+    `--parallel=${LANES}`,
     `--timeout=${TEST_TIMEOUT_MS}`,
     "--only-failures",
     "--reporter=junit",

@@ -62,11 +62,15 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 }
 
 /** Connects what one part reports with the parts that act on it. */
-function joinParts({ keyring, sessions, calls, links, live, cluster, scheduler }: GatewayParts) {
+function joinParts(
+  { keyring, sessions, groups, calls, links, live, cluster, scheduler }: GatewayParts,
+) {
   keyring.revocations.subscribe((keyId) => {
     calls.stopKey(keyId);
     links.closeKey(keyId);
   });
+  // After the audiences, which find the groups that names stand for.
+  groups.changes.subscribe(() => scheduler.membershipsChanged());
   sessions.endings.subscribe((sessionIds) => live.sessionsEnded(sessionIds));
   cluster?.viewers.onEvent.subscribe((...event) => live.peerReported(...event));
   cluster?.attach(scheduler);
@@ -79,6 +83,7 @@ async function startParts(parts: GatewayParts): Promise<void> {
     parts.groups.start(),
     parts.register.start(),
   ]);
+  parts.audiences.start(parts.hub);
   parts.links.start();
   parts.retention.start();
   parts.folder.start();

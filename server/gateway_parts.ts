@@ -1,6 +1,7 @@
 /** Builds the gateway's parts, each from those before it. */
 
 import { dirname, join } from "node:path";
+import { Audiences } from "./audiences.ts";
 import { networkOf } from "./account/network.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
@@ -12,6 +13,7 @@ import type { Log } from "./base/log.ts";
 import { buildFacts } from "../release/mod.ts";
 import { Calls } from "./call/calls.ts";
 import { Relay } from "./call/relay.ts";
+import { shareAnswers } from "./answer_sharing.ts";
 import { SharedAnswers } from "./call/shared_answers.ts";
 import { ResponseAffinity } from "./call/response_affinity.ts";
 import type { Cluster, ClusterParts } from "./cluster/cluster.ts";
@@ -29,6 +31,7 @@ import type { AppParts } from "./http/parts.ts";
 import { RefusalLimit } from "./http/refusal_limit.ts";
 import { SendQueues } from "./http/send_queues.ts";
 import { createLimits } from "./limit/open.ts";
+import { maySee, type Onlooker } from "./node/audience.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
 import { OfferBudget } from "./node/offer_budget.ts";
@@ -95,7 +98,20 @@ export async function createParts(config: Config, world: PartsWorld) {
     clock,
     log,
   });
+  const audiences = new Audiences({
+    users: store.users,
+    groups,
+    clock,
+    log,
+    warn: (node, text) => {
+      log.warn({ node: node.who.publicId }, text);
+      node.connection.notify?.(text);
+      register.addEvent(node.who.publicId, { kind: "notice", detail: text });
+    },
+  });
+  const memberships = groups;
   const hub = new Hub({
+    audienceOf: (node) => audiences.of(node),
     standingOf: ({ who, connectedAt }) => register.standing({ id: who.publicId, connectedAt }),
     // Kept over restarts, so that "no node is online" is not reported as "no such model".
     onNewModels: (models) =>
@@ -128,6 +144,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     hub,
     penalties,
     responseAffinity,
+    memberships,
     clock,
     log,
     challenge,
@@ -137,11 +154,26 @@ export async function createParts(config: Config, world: PartsWorld) {
   const cluster = await createCluster(config, peers);
   const remoteWaiters = cluster?.offers;
   const scheduler = new Scheduler(
-    { hub, penalties, policies, clock, log, random, ...(remoteWaiters && { remoteWaiters }) },
+    {
+      hub,
+      penalties,
+      policies,
+      memberships,
+      clock,
+      log,
+      random,
+      ...(remoteWaiters && { remoteWaiters }),
+    },
     config,
   );
   const calls = new Calls();
-  const sharedAnswers = new SharedAnswers(clock, config, budgets);
+  const sharedAnswers = new SharedAnswers(
+    clock,
+    config,
+    budgets,
+    (accountId, callId) => store.calls.find(accountId, callId),
+  );
+  if (cluster !== null) shareAnswers(sharedAnswers, cluster);
   const { limiter } = limits;
   const measured = { hub, calls, scheduler, store, limiter, ledger, cluster };
   const metrics = new Metrics(gauges(measured), budgets);
@@ -172,13 +204,19 @@ export async function createParts(config: Config, world: PartsWorld) {
     running: () => calls.size,
     waiting: () => scheduler.waiting,
     auditEvents: () => store.audit.page({ limit: LATEST_AUDIT_EVENTS }),
+    memberships,
     alive: (sessionIds) => sessions.alive(sessionIds),
     goneOf: (nodeId) => register.goneOf(nodeId),
     peers: cluster?.viewers,
   });
-  const liveNode = (nodeId: string, viewerId: string | null) => {
+  const liveNode = (nodeId: string, onlooker: Onlooker) => {
     const node = hub.findPublic(nodeId);
-    return node?.view(penalties.of(node.who.nodeKey), viewerId) ?? null;
+    if (node === undefined || !maySee(node, onlooker)) return null;
+    return node.view(penalties.of(node.who.nodeKey), onlooker.accountId, onlooker.isAdmin);
+  };
+  const ownNode = (nodeId: string, ownerId: string | null) => {
+    const node = hub.findPublic(nodeId);
+    return node?.view(penalties.of(node.who.nodeKey), ownerId) ?? null;
   };
 
   const origin = originReader(config.trustedProxies);
@@ -193,12 +231,13 @@ export async function createParts(config: Config, world: PartsWorld) {
     ledger,
     ...services,
     users: new Users({ store, keyring, sessions, groups, nodesOf: (id) => hub.countOf(id) }),
-    nodes: new OwnNodes({ store, register, live: liveNode, clock }),
+    nodes: new OwnNodes({ store, register, live: ownNode, clock }),
     liveNode,
     live,
     scheduler,
     limiter,
     hub,
+    memberships,
     penalties,
     calls,
     responseAffinity,
@@ -234,6 +273,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     limits,
     register,
     links,
+    audiences,
     cluster,
     certificates: openCertificates(config, { store, clock, log }),
     retention: new Retention({ store, clock, log, connectedNodes: () => idsOf(hub), ...config }),

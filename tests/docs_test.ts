@@ -173,7 +173,7 @@ test("what a client says when it cannot connect is told in its own words", () =>
 /** Pages whose translation says all that they say; other translations are shorter. */
 const translated = [
   [english, chinese],
-  ...["api", "architecture", "troubleshooting"].map((name) =>
+  ...["api", "architecture", "resuming", "troubleshooting"].map((name) =>
     [`docs/${name}.md`, `docs/${name}.zh.md`].map(readMarkdown)
   ),
 ] as [Markdown, Markdown][];

@@ -94,7 +94,8 @@ const dialects: Readonly<Record<Endpoint, Dialect>> = {
   [Endpoint.responses]: {
     body: { input: "Hi" },
     whole: `{ "object":"response","id":"resp_1" }`,
-    events: `event: response.created\ndata: {"type":"response.created","sequence_number":7}\n\n` +
+    events:
+      `event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":7,"delta":"x"}\n\n` +
       `event: response.completed\ndata: {"type":"response.completed","sequence_number":8}\n\n`,
     broken:
       /event: error\ndata: {"type":"error","code":"upstream_error","message":"[^"]+","param":null,"sequence_number":8,"error":\{"type":"server_error","code":"upstream_error","message":"[^"]+","param":null\}\}\n\n$/,
@@ -102,7 +103,8 @@ const dialects: Readonly<Record<Endpoint, Dialect>> = {
   [Endpoint.messages]: {
     body: { max_tokens: 9, messages: turns },
     whole: `{ "type":"message","id":"msg_1" }`,
-    events: `event: message_start\ndata: {"type":"message_start"}\n\n` +
+    events:
+      `event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"x"}}\n\n` +
       `event: message_stop\ndata: {"type":"message_stop"}\n\n`,
     broken:
       /event: error\ndata: {"type":"error","error":{"type":"api_error","message":"[^"]+"},"request_id":"req-[0-9a-f]+"}\n\n$/,

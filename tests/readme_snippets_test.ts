@@ -1,6 +1,7 @@
 /** The programs in the README and in docs/api.md run as they stand there, against a real gateway and node. */
 
 import { beforeAll, expect, test } from "bun:test";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +24,7 @@ const BOTH = `${SAID}\n${SAID}`;
 let gateway: Gateway;
 let account: Account;
 let folder: string;
+const upstream = startUpstream();
 
 beforeAll(async () => {
   gateway = await startGateway();
@@ -33,7 +35,7 @@ beforeAll(async () => {
     providers: [{
       type: "openai",
       api_key: "none",
-      base_url: startUpstream().url,
+      base_url: upstream.url,
       models: [{ local: "echo", server_mapping: "pro-model" }],
     }],
   });
@@ -43,8 +45,13 @@ beforeAll(async () => {
 }, 60_000);
 
 /** Runs a snippet with the key that the README tells to export, and this gateway's address. */
-async function runSnippet(interpreter: string, file: string, snippet: string): Promise<string> {
-  expect(snippet).toContain("http://127.0.0.1:8080");
+async function runSnippet(
+  interpreter: string,
+  file: string,
+  snippet: string,
+  address = "http://127.0.0.1:8080",
+): Promise<string> {
+  expect(snippet).toContain(address);
   writeFileSync(join(folder, file), snippet.replaceAll("http://127.0.0.1:8080", gateway.url));
   const { code, output } = await run([interpreter, file], {
     cwd: folder,
@@ -67,6 +74,55 @@ test.skipIf(noPython !== null)(
     expect(await runSnippet(python, "stream.py", fenceOf(readme, "python"))).toBe(SAID);
   },
 );
+
+/** The gateway by way of a network that cuts the first answer in the middle of its third event. */
+async function cuttingUrl(): Promise<string> {
+  let isCut = false;
+  const { hostname, port } = new URL(gateway.url);
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    near.pipe(far);
+    far.on("data", (bytes: Buffer) => {
+      const at = isCut ? -1 : bytes.indexOf("id: 3\ndata");
+      if (at < 0) return void near.write(bytes);
+      isCut = true;
+      near.write(bytes.subarray(0, at + 8), () => near.destroy());
+      far.destroy();
+    });
+    for (const socket of [near, far]) socket.on("error", () => socket.destroy());
+    far.on("close", () => near.end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  endAfterTests(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const resuming = readMarkdown("docs/resuming.md");
+const interpreters = { python: "python3", javascript: process.execPath, sh: "sh" };
+for (const [language, program] of Object.entries(interpreters)) {
+  const isMissing = Bun.which(program) === null || (language === "sh" && !Bun.which("curl"));
+  test.skipIf(isMissing)(
+    `the ${language} program of docs/resuming.md has all of an answer whose connection is cut${
+      isMissing ? " (not run: it is not installed)" : ""
+    }`,
+    async () => {
+      const url = await cuttingUrl();
+      const before = upstream.calls.length;
+      const snippet = fenceOf(resuming, language).replaceAll("http://127.0.0.1:8080", url);
+      const output = await runSnippet(
+        program,
+        `resume.${language === "sh" ? "sh" : "mjs"}`,
+        snippet,
+        url,
+      );
+      const text = language === "sh"
+        ? [...output.matchAll(/"content":"([^"]*)"/g)].map(([, piece]) => piece).join("")
+        : output;
+      expect(text).toBe(SAID);
+      expect(upstream.calls).toHaveLength(before + 1);
+    },
+  );
+}
 
 const noCurl = Bun.which("curl") === null ? "curl is not installed" : null;
 test.skipIf(noCurl !== null)(

@@ -467,9 +467,12 @@ describe("the errors of /v1/messages in Anthropic's SDK", () => {
 
 test("a stream of /v1/responses that breaks off makes OpenAI's SDK throw", async () => {
   const created = { type: "response.created", sequence_number: 0, response: { id: "resp_1" } };
+  const delta = { type: "response.output_text.delta", sequence_number: 1, delta: "Hi" };
   const model = await modelThat((node, { stream }) => {
     node.head(stream);
-    node.data(stream, `event: ${created.type}\ndata: ${JSON.stringify(created)}\n\n`);
+    for (const event of [created, delta]) {
+      node.data(stream, `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    }
     node.fail(stream, { code: 502, message: "it broke off" });
   });
   const sdk = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: account.apiToken, maxRetries: 0 });
@@ -482,5 +485,5 @@ test("a stream of /v1/responses that breaks off makes OpenAI's SDK throw", async
   const error = await read().catch((error) => error);
   expect(error).toBeInstanceOf(APIError);
   expect(error).toMatchObject({ code: "upstream_error" });
-  expect(types).toEqual(["response.created"]);
+  expect(types).toEqual([created.type, delta.type]);
 });

@@ -355,7 +355,8 @@ async function approval(
   );
   const name = as ?? config.name;
   const own = nodes.filter((node) => name === undefined || node.name === name);
-  return own.length > 0 && own.every(({ state }) => state === "unapproved")
+  if (own.length === 0) return skipped("the public list of nodes does not have it");
+  return own.every(({ state }) => state === "unapproved")
     ? warning("the node waits for an administrator's approval", "ask who runs the gateway")
     : ok("the node gets calls");
 }

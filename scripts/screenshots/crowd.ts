@@ -23,6 +23,7 @@ export function crowd(nowMs: number): NodeView[] {
     connected_at: nowMs - 3 * MINUTE_MS,
     agent: "co-link/0.1.0",
     mine: false,
+    share_with: null,
     ...changes,
   });
   const penalty = (model: string | null, code: string, leftMs: number) => ({

@@ -17,6 +17,7 @@ export function keys(nowMs: number): KeyView[] {
     expires_at: null,
     models: null,
     rpm: null,
+    route: "any",
     ...changes,
   });
   return [
@@ -53,6 +54,7 @@ export function calls(nowMs: number): CallView[] {
     model: "llama3.2",
     stream: true,
     outcome: "ok",
+    route: "any",
     status: 200,
     cause: null,
     key_id: "laptop",

@@ -98,6 +98,7 @@ export function callView(entry: LedgerEntry, side: Side, names: Names): CallView
     key_name: isMade ? names.keys.get(entry.keyId) ?? null : null,
     node: entry.nodeId,
     node_name: entry.nodeId === null ? null : names.nodes.get(entry.nodeId) ?? null,
+    route: entry.route,
     prompt_tokens: entry.promptTokens,
     completion_tokens: entry.completionTokens,
     estimated: entry.estimated,

@@ -1,5 +1,6 @@
 /** Authenticates bearer tokens. Look-ups are cached for seconds; a revoked key leaves the cache at once. */
 
+import type { Route } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
@@ -24,6 +25,8 @@ export interface Key {
   family: string;
   /** The models that the key may call; null: all. */
   models: readonly string[] | null;
+  /** Which nodes it may use. */
+  route: Route;
 }
 
 /** A key in the cache. */
@@ -211,6 +214,7 @@ export class Keyring {
         rpm,
         family,
         models: both(account.models, answer.key.models),
+        route: answer.key.route ?? "any",
       }),
       state,
       expiresAt: expiresAt ?? Infinity,

@@ -139,6 +139,7 @@ test("a token is looked up by nothing but its digest", async () => {
     rpm: 5,
     family: store.lastId,
     models: ["llama-3"],
+    route: "any",
   });
   expect(store.asked).toEqual([vault.digest(token)]);
 });
@@ -390,6 +391,7 @@ class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
       sealed: "",
       rpm: null,
       models: null,
+      route: null,
       createdAt: 0,
       revokedAt: null,
       name: "",

@@ -41,8 +41,10 @@ export class Keys {
 
   /** Throws `too_many` once the account has as many keys as it may have. */
   async create(accountId: string, spec: NewKey): Promise<CreatedKey> {
-    const { name, kind = "api", models = null, rpm = null, expires_at: expiresAt = null } = spec;
-    const { key, token } = this.fresh(accountId, kinds[kind], { name, models, rpm, expiresAt });
+    const { name, kind = "api", models = null, rpm = null, route = null } = spec;
+    const { expires_at: expiresAt = null } = spec;
+    const limits = { name, models, rpm, route, expiresAt };
+    const { key, token } = this.fresh(accountId, kinds[kind], limits);
     await this.#options.store.keys.add(key);
     return { key: this.#view(key), token };
   }
@@ -95,7 +97,9 @@ export class Keys {
   fresh(
     accountId: string,
     kind: KeyKind,
-    more: Partial<Pick<KeyRow, "name" | "models" | "rpm" | "expiresAt" | "isDefault" | "family">>,
+    more: Partial<
+      Pick<KeyRow, "name" | "models" | "rpm" | "route" | "expiresAt" | "isDefault" | "family">
+    >,
   ): { key: KeyRow; token: string } {
     const { vault } = this.#options;
     const token = newToken(kind);
@@ -112,6 +116,7 @@ export class Keys {
       name: "",
       rpm: null,
       models: null,
+      route: null,
       family: id,
       expiresAt: null,
       ...more,
@@ -126,9 +131,9 @@ export class Keys {
 
   /** A new key with its predecessor's name, limits, expiry and rate-limit family; not yet stored. */
   successor(
-    { accountId, kind, name, models, rpm, expiresAt, isDefault, family }: KeyRow,
+    { accountId, kind, name, models, rpm, route, expiresAt, isDefault, family }: KeyRow,
   ): { key: KeyRow; token: string } {
-    return this.fresh(accountId, kind, { name, models, rpm, expiresAt, isDefault, family });
+    return this.fresh(accountId, kind, { name, models, rpm, route, expiresAt, isDefault, family });
   }
 
   async #find(accountId: string, keyId: string, action: string): Promise<KeyRow> {
@@ -151,6 +156,7 @@ export class Keys {
       expires_at: row.expiresAt,
       models: row.models,
       rpm: row.rpm,
+      route: row.route ?? "any",
     };
   }
 

@@ -5,6 +5,7 @@ import type { ColinkError } from "../base/error.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt, Tally } from "../node/attempt.ts";
 import { Failure, type FailureDetails, type UpstreamRejection } from "../node/failure.ts";
 import type { Evidence } from "../node/blame.ts";
+import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
 import type { Lease } from "../schedule/lease.ts";
@@ -47,6 +48,9 @@ export const NO_TALLY: Tally = {
   chunks: 0,
 };
 
+/** Asks for near nodes, and says how near the one was that answered. */
+export const ROUTE_HEADER = "x-colink-route";
+
 /** How often a call that waits for its node's connection is looked at: another node may have room by then. */
 const LOOK_ELSEWHERE_MS = 1_000;
 
@@ -87,6 +91,11 @@ export class Attempt implements AttemptSink, AnswerSource {
 
   get node(): Node {
     return this.lease.node;
+  }
+
+  /** How near the node was to the call's account when the attempt began. */
+  get route(): Route {
+    return this.lease.route;
   }
 
   /** When the first piece of the answer came, in monotonic milliseconds; null: none has come. */
@@ -146,7 +155,8 @@ export class Attempt implements AttemptSink, AnswerSource {
   }
 
   head(headers: Readonly<Record<string, string>>): void {
-    if (!this.#isOver) this.parts.sink.head(this.node, headers);
+    if (this.#isOver) return;
+    this.parts.sink.head(this.node, { ...headers, [ROUTE_HEADER]: this.route });
   }
 
   data(piece: string | Uint8Array): void {

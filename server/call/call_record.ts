@@ -2,6 +2,7 @@
 
 import type { AttemptEntry, LedgerEntry } from "../store/store.ts";
 import type { Call } from "../schedule/call.ts";
+import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import type { Tally } from "../node/attempt.ts";
 import { type Attempt, type AttemptEnd, NO_TALLY } from "./attempt.ts";
@@ -26,6 +27,7 @@ export class CallRecord {
   #durationMs = 0;
   readonly #attemptLog: AttemptEntry[] = [];
   #attempt: Attempt | null = null;
+  #route: Route | null = null;
   readonly #promptBytes: number;
 
   constructor(private readonly call: Call) {
@@ -34,6 +36,7 @@ export class CallRecord {
 
   attemptStarted(attempt: Attempt, nowMs: number): void {
     this.attempts++;
+    this.#route = attempt.route;
     const startMs = Math.round(nowMs - this.call.startedMs);
     this.#attemptLog.push({ node: attempt.node.who.publicId, startMs, durationMs: 0, end: "" });
     this.#attempt = attempt;
@@ -98,6 +101,7 @@ export class CallRecord {
       durationMs: Math.round(this.#durationMs),
       startedAt,
       attemptLog: this.#notableAttempts(),
+      route: this.#route,
     };
   }
 

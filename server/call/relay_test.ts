@@ -704,7 +704,7 @@ describe("the relay", () => {
     first.received[0]!.sink.head({ "x-upstream-request-id": "1" });
     expect(answer.headOf).toEqual({
       node: first.node.who.publicId,
-      headers: { "x-upstream-request-id": "1" },
+      headers: { "x-upstream-request-id": "1", "x-colink-route": "any" },
     });
     first.received[0]!.error(500);
     await settle();
@@ -713,7 +713,8 @@ describe("the relay", () => {
     second.received[0]!.chunk(whole);
     second.received[0]!.sink.finish();
     await done;
-    expect(answer.headOf).toEqual({ node: second.node.who.publicId, headers: {} });
+    const headers = { "x-colink-route": "any" };
+    expect(answer.headOf).toEqual({ node: second.node.who.publicId, headers });
   });
 
   test("the ledger has each attempt with its end, and none of a call that succeeded at once", async () => {

@@ -136,8 +136,17 @@ export class RunningCall {
   }
 
   #tryNode(lease: Lease): Promise<AttemptEnd> {
-    const { endpoint, model, body, stream, wantsUsage, streamOptions, choices, headers } =
-      this.call.request;
+    const {
+      accountId,
+      endpoint,
+      model,
+      body,
+      stream,
+      wantsUsage,
+      streamOptions,
+      choices,
+      headers,
+    } = this.call.request;
     const { clock, nonce } = this.parts;
     const attemptId = `${this.call.id}-${nonce()}`;
     const order = {
@@ -150,6 +159,8 @@ export class RunningCall {
       streamOptions,
       choices,
       headers,
+      accountId,
+      audience: lease.audience,
     };
     const sink = stream ? this.#open() : this.#gather(lease.node);
     const attempt = new Attempt(lease, order, {

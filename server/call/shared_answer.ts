@@ -30,7 +30,8 @@ export type AnsweringNode = { readonly who: Pick<Node["who"], "publicId"> };
 export interface Attachment {
   /** The number of the last event that it has; null: it wants the whole answer. */
   after: number | null;
-  lingerMs: number;
+  /** Null: for as long as was said before. */
+  lingerMs: number | null;
 }
 
 export interface SharedAnswerParts {
@@ -176,7 +177,9 @@ export class SharedAnswer implements AnswerWriter {
     const { events } = this.#log;
     if (after !== null && after > events) throw beyondLast(after, events);
     const isStream = this.call.request.stream;
-    const reader = new Reader(target, isStream ? this.#log.endOf(after ?? 0) : 0, lingerMs, this);
+    const reader = new Reader(target, isStream ? this.#log.endOf(after ?? 0) : 0, this);
+    // The newest word counts, in whatever order callers leave.
+    this.#lingerMs = this.stored?.background ? Infinity : lingerMs ?? this.#lingerMs;
     this.#cancelLinger();
     this.#readers.add(reader);
     if (this.#readers.size > MAX_READERS) {
@@ -403,7 +406,6 @@ export class SharedAnswer implements AnswerWriter {
   #leave(reader: Reader, error: ColinkError): void {
     if (!this.#readers.delete(reader)) return;
     reader.target.fail(error);
-    this.#lingerMs = reader.lingerMs;
     if (this.#readers.size > 0) return this.#readOn();
     if (this.isEnded) return;
     const stop = () => this.call.stop("caller_gone");
@@ -426,7 +428,6 @@ class Reader implements AnswerSource {
     readonly target: AnswerReader,
     /** In the log. */
     public position: number,
-    readonly lingerMs: number,
     private readonly answer: SharedAnswer,
   ) {}
 
@@ -457,7 +458,7 @@ export function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, 
 }
 
 /** `known`: what the ledger has of the call, or that it still runs; null: nothing. */
-function goneError(callId: string, known: LedgerEntry | "running" | null): ColinkError {
+export function goneError(callId: string, known: LedgerEntry | "running" | null): ColinkError {
   return new ColinkError(
     "replay_gone",
     `Cannot give the answer again: it is not kept any more; ${becameOf(callId, known)}; ` +

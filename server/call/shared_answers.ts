@@ -7,7 +7,14 @@ import type { Budget, Budgets } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
-import type { AnswerReader, Attachment, SharedAnswer } from "./shared_answer.ts";
+import type { LedgerEntry } from "../store/store.ts";
+import {
+  type AnswerReader,
+  type Attachment,
+  goneError,
+  type LeaveCode,
+  type SharedAnswer,
+} from "./shared_answer.ts";
 
 /** Where a name of an account is known. Names are of two kinds, which never meet. */
 export interface AnswerName {
@@ -31,17 +38,23 @@ export interface OtherGateways {
   find(name: AnswerName): Promise<OwnerRecord | null>;
   renew(name: AnswerName, keepMs: number): void;
   release(name: AnswerName): void;
-  /** Asks the owner. Returns how the caller leaves; null: the gateway is gone. */
-  ask(gateway: string, question: PeerQuestion, target: AnswerReader): (() => void) | null;
+  /** Whether a gateway can be asked now, perhaps soon, or never again. */
+  standingOf(gateway: string): "linked" | "member" | "gone";
+  /** Asks a linked gateway for an answer. Returns how the caller leaves. */
+  ask(
+    gateway: string,
+    question: unknown,
+    target: AnswerReader,
+    listener: { opened(isEnded: boolean): void; lost(): Promise<ColinkError> },
+  ): (code: "caller_gone" | "caller_too_slow") => void;
 }
 
-/** What one gateway asks another about an answer that is kept there. */
-type PeerQuestion =
-  & { name: AnswerName; callId: string }
-  & (
-    | ({ asks: "attach"; digest: string; models: readonly string[] | null } & Attachment)
-    | { asks: "response"; verb: string; search: string }
-  );
+/** A request that was sent before, and where its caller wants to go on. */
+export interface AttachQuestion extends Attachment {
+  digest: string;
+  /** The models that the caller's key may call; null: all. */
+  models: readonly string[] | null;
+}
 
 /** One name, from its first request on. */
 export interface NamedAnswer {
@@ -95,6 +108,8 @@ export class SharedAnswers {
     private readonly clock: Clock,
     private readonly config: RoomConfig,
     budgets: Budgets,
+    /** What the ledger has of a call; null: nothing. */
+    private readonly recorded: (accountId: string, callId: string) => Promise<LedgerEntry | null>,
   ) {
     const most = (of: (share: AccountShare) => number) => () =>
       Math.max(0, ...[...this.#shares.values()].map(of));
@@ -141,6 +156,23 @@ export class SharedAnswers {
     }
   }
 
+  /** Gives a caller who sends a request again its answer. Throws ColinkError. */
+  attach(
+    { answer, digest }: Pick<NamedAnswer, "answer" | "digest">,
+    question: AttachQuestion,
+    target: AnswerReader,
+  ): (code: LeaveCode) => void {
+    if (digest !== question.digest) throw keyReused();
+    expectModel(question.models, answer!.call.request.model);
+    return answer!.attach(target, question);
+  }
+
+  /** The error for a caller whose call's gateway is gone: says what the ledger knows. */
+  async gone(accountId: string, callId: string): Promise<ColinkError> {
+    const known = await this.recorded(accountId, callId).catch(ignoreError);
+    return goneError(callId, known);
+  }
+
   /** Makes an answer findable by a further name. False: there is no room for one more. */
   add(name: AnswerName, answer: SharedAnswer): boolean {
     if (!this.#hasRoom(name.accountId)) return false;
@@ -148,6 +180,7 @@ export class SharedAnswers {
     this.#insert({ name, digest: null, answer, decided: Promise.resolve() });
     this.#name(answer, name);
     void this.others?.claim(name, answer.call.id, this.#recordMs(name)).catch(ignoreError);
+    if (this.others !== null) this.#renewWhileRunning(name, answer);
     return true;
   }
 
@@ -312,6 +345,24 @@ export class SharedAnswers {
     }
     return largest;
   }
+}
+
+/** A key that may not call the model may not read its answers either. */
+function expectModel(models: readonly string[] | null, model: string): void {
+  if (models === null || models.includes(model)) return;
+  throw new ColinkError(
+    "model_not_allowed",
+    `Cannot give the answer of "${model}": this key may not use it; ask the key's owner`,
+    { param: "model" },
+  );
+}
+
+function keyReused(): ColinkError {
+  return new ColinkError(
+    "idempotency_key_reused",
+    "Cannot take the call: this Idempotency-Key was sent with another request; send a new one with each new request",
+    { param: "Idempotency-Key" },
+  );
 }
 
 const RETRY_NAMES_MS = 30_000;

@@ -42,7 +42,7 @@ export class StoredResponses {
     if (answer === null || answer.stored === null) throw responseUnknown(name.name);
     const search = new URLSearchParams(question.search);
     if (question.verb === "retrieve" && search.get("stream") === "true") {
-      return answer.attach(target, { after: placeOf(answer, search), lingerMs: Infinity });
+      return answer.attach(target, { after: placeOf(answer, search), lingerMs: null });
     }
     const stored = { answer, terms: answer.stored };
     const json = question.verb === "delete"

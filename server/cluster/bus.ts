@@ -54,6 +54,13 @@ export type Message =
   /** The node with the key `identity` stores this response: calls that continue it need that node. */
   | { is: "pin"; from: string; account: string; response: string; identity: string };
 
+/** Whose an answer is. */
+export interface AnswerOwner {
+  /** The gateway's id. */
+  gateway: string;
+  callId: string;
+}
+
 /** The reply to a heartbeat. */
 export interface BeatReply {
   /** Redis' clock, in UTC milliseconds. */
@@ -89,6 +96,11 @@ export interface Bus {
   erasePenalty(identity: string, model: string | null): Promise<void>;
   /** Penalties that end after `nowMs`, by Redis' clock. */
   readPenalties(nowMs: number): Promise<PenaltyNotice[]>;
+  /** Writes whose an answer is, unless that is written: resolves with the record that stands. It expires after `keepMs`. */
+  claimAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<AnswerOwner>;
+  readAnswer(place: string): Promise<AnswerOwner | null>;
+  renewAnswer(place: string, keepMs: number): Promise<void>;
+  eraseAnswer(place: string): Promise<void>;
   /** Sends a message to all gateways that listen, this one included. */
   publish(message: Message): Promise<void>;
   close(): void;

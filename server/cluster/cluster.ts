@@ -4,10 +4,13 @@ import type { Clock } from "../base/clock.ts";
 import type { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
 import type { AttemptSink, Order } from "../node/attempt.ts";
+import { type Memberships, noMemberships } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node, NodeConnection } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { Scheduler } from "../schedule/scheduler.ts";
+import { AnswerOwners } from "./answer_owners.ts";
+import { AnswerRelay } from "./answer_relay.ts";
 import type { Bus, BusListener, Message, Presence } from "./bus.ts";
 import { Follower } from "./follower.ts";
 import { Handshake, PEER_HEADER } from "./handshake.ts";
@@ -31,6 +34,8 @@ export interface ClusterParts {
   hub: Hub;
   penalties: PenaltyBook;
   responseAffinity: StoredResponses;
+  /** Default: no account is in a group. */
+  memberships?: Memberships;
   clock: Clock;
   log: Log;
   version: string;
@@ -85,6 +90,9 @@ export class Cluster {
   readonly offers: Offers;
   /** Console viewers at other gateways. */
   readonly viewers: RemoteViewers;
+  /** Answers that other gateways keep. */
+  readonly answers: AnswerRelay;
+  readonly owners: AnswerOwners;
   readonly #bus: Bus;
   readonly #membership: Membership;
   readonly #publisher: Publisher;
@@ -105,6 +113,7 @@ export class Cluster {
 
   constructor(private readonly parts: ClusterParts, config: InboundConfig) {
     const { clock, log, hub, challenge, responseAffinity, dial = dialPeer } = parts;
+    const { memberships = noMemberships } = parts;
     const { id } = this;
     const bus = parts.openBus({
       received: (message) => this.#receive(message),
@@ -131,8 +140,10 @@ export class Cluster {
     });
     const send = (peer: string, message: PeerMessage) => this.#peers.find(peer)?.send(message);
     const broadcast = (message: PeerMessage) => this.#broadcast(message);
-    this.offers = new Offers({ clock, send, broadcast });
+    this.offers = new Offers({ clock, memberships, send, broadcast });
     this.viewers = new RemoteViewers({ send, broadcast });
+    this.answers = new AnswerRelay({ clock, send });
+    this.owners = new AnswerOwners(bus, id);
     this.#loads = new LoadReporter({
       clock,
       send,
@@ -151,6 +162,7 @@ export class Cluster {
       publisher: this.#publisher,
       loads: this.#loads,
       offers: this.offers,
+      memberships,
       sharedNow: () => this.#membership.sharedNowMs,
       challenge,
     });
@@ -206,6 +218,12 @@ export class Cluster {
     this.#peers.start();
     this.#rebalancer.start();
     await this.#meeting;
+  }
+
+  /** Whether a gateway can be asked now, or perhaps soon (a member without a link), or never again. */
+  standingOf(gateway: string): "linked" | "member" | "gone" {
+    if (this.#peers.find(gateway) !== undefined) return "linked";
+    return this.#membership.others.has(gateway) ? "member" : "gone";
   }
 
   view(): ClusterView {
@@ -361,6 +379,11 @@ export class Cluster {
         return this.offers.release(peer, message.grant);
       case "pin":
         return this.#adoptStored(message);
+      case "ask":
+      case "answer":
+      case "taken":
+      case "leave":
+        return this.answers.receive(peer, message);
       case "watch":
       case "live":
         return this.viewers.receive(peer, message);
@@ -397,6 +420,7 @@ export class Cluster {
     this.#remote.clearLoads(peer);
     this.offers.peerLost(peer);
     this.viewers.peerLost(peer);
+    this.answers.peerLost(peer);
     for (const { who } of this.#follower.nodesOf(peer)) this.#remote.refresh(who.id);
   }
 

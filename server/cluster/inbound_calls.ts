@@ -21,7 +21,11 @@ export interface InboundCallsParts {
   clock: Clock;
   send: (frame: Uint8Array) => void;
   /** Leases a slot of the node for the peer; null: none is free, or this gateway takes no calls. */
-  lease: (nodeId: string, service: Service, grant: number | null) => Lease | null;
+  lease: (
+    nodeId: string,
+    wanted: Service & { accountId: string },
+    grant: number | null,
+  ) => Lease | null;
   /** The peer's call has released its slot. `isAnswered`: its node has answered it. */
   onFreed: (lease: Lease, isAnswered: boolean) => void;
 }
@@ -92,9 +96,10 @@ export class InboundCalls {
   }
 
   #start(stream: number, head: PeerCallHead, body: Uint8Array): void {
-    const { model, endpoint, grant = null } = head;
-    const service: Service = { model, endpoint: endpoint as Endpoint };
-    const lease = this.parts.lease(head.node, service, grant);
+    // Earlier versions name no account: their calls may use nodes for everyone.
+    const { model, endpoint, grant = null, account: accountId = "" } = head;
+    const wanted = { model, endpoint: endpoint as Endpoint, accountId };
+    const lease = this.parts.lease(head.node, wanted, grant);
     if (lease === null) return this.#busy(stream);
     const { clock, send, onFreed } = this.parts;
     const call = new InboundCall(stream, lease, head.window_bytes, {
@@ -104,7 +109,7 @@ export class InboundCalls {
       onEnd: () => void this.#calls.delete(stream),
     }, this.config);
     this.#calls.set(stream, call);
-    call.start(orderOf(head, body));
+    call.start({ ...orderOf(head, body), audience: lease.audience });
   }
 
   #cancel(stream: number): void {

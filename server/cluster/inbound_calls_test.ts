@@ -20,7 +20,7 @@ let node: Node;
 let frames: FrameV2[];
 /** What the node was sent. */
 let started: { order: Order; sink: AttemptSink; cancelled: number; consumed: number }[];
-let leased: { nodeId: string; service: Service; grant: number | null }[];
+let leased: { nodeId: string; service: Service & { accountId: string }; grant: number | null }[];
 let freed: number;
 let hasSlot: boolean;
 let calls: InboundCalls;
@@ -118,7 +118,7 @@ describe("a peer's call", () => {
     const headers = { "anthropic-version": "1" };
     const stream_options = { include_usage: true };
     call(1, 0, "", { id: "a", headers, stream_options, hide_usage: true, stream: false });
-    call(2, 0, "", { id: "b", endpoint: Endpoint.messages, model: "x", grant: 7 });
+    call(2, 0, "", { id: "b", endpoint: Endpoint.messages, model: "x", grant: 7, account: "ann" });
     expect(started[0]?.order).toMatchObject({
       attemptId: "a",
       endpoint: Endpoint.chat,
@@ -136,8 +136,12 @@ describe("a peer's call", () => {
       streamOptions: null,
     });
     expect(leased).toEqual([
-      { nodeId: "n", service: { model: "m", endpoint: Endpoint.chat }, grant: null },
-      { nodeId: "n", service: { model: "x", endpoint: Endpoint.messages }, grant: 7 },
+      { nodeId: "n", service: { model: "m", endpoint: Endpoint.chat, accountId: "" }, grant: null },
+      {
+        nodeId: "n",
+        service: { model: "x", endpoint: Endpoint.messages, accountId: "ann" },
+        grant: 7,
+      },
     ]);
   });
 

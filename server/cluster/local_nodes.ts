@@ -1,5 +1,12 @@
 /** The nodes that are connected to this gateway: published to the others, whose calls they serve. */
 
+import {
+  audienceTag,
+  mayUse,
+  type Memberships,
+  noMemberships,
+  viewerOf,
+} from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
@@ -14,6 +21,8 @@ export interface LocalNodesParts {
   publisher: Pick<Publisher, "record" | "put" | "remove" | "removeAll">;
   loads: Pick<LoadReporter, "changed" | "countHeld" | "nodeLeft">;
   offers: Pick<Offers, "redeem" | "close">;
+  /** Default: no account is in a group. */
+  memberships?: Memberships;
   /** Redis' clock, in UTC milliseconds. */
   sharedNow: () => number;
   /** Asks the node which of its connections stands: the one here answers, or ends. */
@@ -69,18 +78,30 @@ export class LocalNodes {
     if (node !== undefined && sinceMs > since) this.parts.challenge(node);
   }
 
-  /** Leases a slot for a peer's call: the slot that it was granted, or else a free one. */
-  lease(peer: string, nodeId: string, service: Service, grant: number | null): Lease | null {
-    const { offers, loads } = this.parts;
+  /**
+   * Leases a slot for a peer's call: the slot that it was granted, or else a free one. Null also where
+   * the node is not for the call's account, which a peer of an earlier version does not know.
+   */
+  lease(
+    peer: string,
+    nodeId: string,
+    wanted: Service & { accountId: string },
+    grant: number | null,
+  ): Lease | null {
+    const { offers, loads, memberships = noMemberships } = this.parts;
     const node = this.#nodes.get(nodeId);
     const granted = grant === null ? null : offers.redeem(peer, grant);
-    if (node === undefined || granted !== null && granted.node !== node) {
+    const viewer = viewerOf(wanted, memberships);
+    const isAllowed = node !== undefined && mayUse(node, viewer);
+    if (!isAllowed || granted !== null && granted.node !== node) {
       granted?.release();
       return null;
     }
     const lease = granted ??
-      (this.#areWithdrawn ? null : this.#scheduler?.leaseLocal(node, service) ?? null);
-    if (lease !== null) loads.countHeld(peer, node, 1);
+      (this.#areWithdrawn ? null : this.#scheduler?.leaseLocal(node, wanted) ?? null);
+    if (lease === null) return null;
+    lease.audience = audienceTag(node, viewer);
+    loads.countHeld(peer, node, 1);
     return lease;
   }
 

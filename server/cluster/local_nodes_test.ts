@@ -9,7 +9,7 @@ import { LocalNodes } from "./local_nodes.ts";
 import type { NodeRecord } from "./node_record.ts";
 import { record } from "./testing/record.ts";
 
-const service = { model: "m", endpoint: Endpoint.chat };
+const service = { model: "m", endpoint: Endpoint.chat, accountId: "alice" };
 
 let hub: Hub;
 let sharedNowMs: number;

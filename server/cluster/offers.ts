@@ -2,14 +2,21 @@
 
 import type { Lease } from "../schedule/lease.ts";
 import type { Waiter } from "../schedule/fair_queue.ts";
+import type { Wanted } from "../schedule/call.ts";
 import type { RemoteWaiters } from "../schedule/remote_waiters.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Node } from "../node/node.ts";
+import { mayUse, type Memberships, noMemberships, viewerOf } from "../node/audience.ts";
 import { ByService, type Service } from "../node/service.ts";
 import type { PeerMessage, Waiting } from "./peer_message.ts";
 
 /** Waiting calls of one queue that are announced at a time; more follow as these are served. */
 const MAX_WAITERS = 16;
+/**
+ * Beyond those, the first of each further account, up to so many: it may be the only one that can use
+ * a node which is not for everyone.
+ */
+const MAX_WAITING_ACCOUNTS = 64;
 
 /** Changes of a queue within this time are announced together. */
 const COALESCE_MS = 5;
@@ -32,6 +39,8 @@ export interface OfferScheduler {
 
 export interface OffersParts {
   clock: Clock;
+  /** Default: no account is in a group. */
+  memberships?: Memberships;
   send: (peer: string, message: PeerMessage) => void;
   /** Sends to all linked peers. */
   broadcast: (message: PeerMessage) => void;
@@ -43,8 +52,7 @@ interface RemoteWaiter {
   sinceMs: number;
   /** Public ids of nodes that must not be offered. */
   tried: ReadonlySet<string>;
-  /** Key of the only node that can serve the call; null: any node. */
-  requiredNode: string | null;
+  wanted: Wanted;
 }
 
 interface Grant {
@@ -94,6 +102,11 @@ export class Offers implements RemoteWaiters {
     return !this.#isClosed && this.#waiters.get(service) !== undefined;
   }
 
+  *wants(service: Service): Iterable<RemoteWaiter> {
+    if (this.#isClosed) return;
+    for (const waiters of this.#waiters.get(service)?.values() ?? []) yield* waiters;
+  }
+
   waitingSince(node: Node, service: Service): number | null {
     return this.#isClosed ? null : this.#longestWait(node, service)?.waiter.sinceMs ?? null;
   }
@@ -129,10 +142,12 @@ export class Offers implements RemoteWaiters {
   /** Replaces what is known of the peer's queue for the service. */
   receiveWaiters(peer: string, service: Service, waiting: readonly Waiting[]): void {
     const nowMs = this.parts.clock.monotonic();
-    const waiters = waiting.slice(0, MAX_WAITERS).map(({ age_ms, tried, home = null }) => ({
+    const waiters = waiting.slice(0, MAX_WAITERS + MAX_WAITING_ACCOUNTS).map((
+      { age_ms, tried, home = null, account = "", route = "any" },
+    ) => ({
       sinceMs: nowMs - age_ms,
       tried: new Set(tried),
-      requiredNode: home,
+      wanted: { ...serviceOf(service), requiredNode: home, accountId: account, route },
     }));
     this.#setWaiters(peer, service, waiters);
     this.#scheduler?.remoteWaitersArrived(service);
@@ -167,14 +182,16 @@ export class Offers implements RemoteWaiters {
 
   /** Announces to a new peer which calls wait here. */
   peerLinked(peer: string): void {
-    for (const service of this.#announced.values()) this.parts.send(peer, this.#wants(service));
+    for (const service of this.#announced.values()) {
+      this.parts.send(peer, this.#announcement(service));
+    }
   }
 
   /** Asks the node's gateway again, which may have been declined because the node was not known here. */
   nodeJoined(node: Node): void {
     if (node.gateway === null) return;
     for (const service of this.#announced.values()) {
-      if (node.serves(service)) this.parts.send(node.gateway, this.#wants(service));
+      if (node.serves(service)) this.parts.send(node.gateway, this.#announcement(service));
     }
   }
 
@@ -202,7 +219,7 @@ export class Offers implements RemoteWaiters {
 
   #announce(service: Service): void {
     this.#dirty.delete(service);
-    const message = this.#wants(service);
+    const message = this.#announcement(service);
     if (message.waiting.length > 0) this.#announced.set(service, service);
     else this.#announced.delete(service);
     this.parts.broadcast(message);
@@ -217,16 +234,21 @@ export class Offers implements RemoteWaiters {
     });
   }
 
-  #wants(service: Service): Extract<PeerMessage, { is: "wants" }> {
+  #announcement(service: Service): Extract<PeerMessage, { is: "wants" }> {
     const nowMs = this.parts.clock.monotonic();
     const waiting: Waiting[] = [];
+    const accounts = new Set<string>();
     for (const { sinceMs, tried, call } of this.#scheduler?.waiters(service) ?? []) {
-      if (waiting.length === MAX_WAITERS) break;
-      const { requiredNode } = call.request;
+      if (waiting.length === MAX_WAITERS + MAX_WAITING_ACCOUNTS) break;
+      const { requiredNode, accountId, route } = call.request;
+      if (waiting.length >= MAX_WAITERS && accounts.has(accountId)) continue;
+      accounts.add(accountId);
       waiting.push({
         age_ms: nowMs - sinceMs,
         ...(tried.size === 0 ? {} : { tried: [...tried] }),
         ...(requiredNode === null ? {} : { home: requiredNode }),
+        account: accountId,
+        ...(route === "any" ? {} : { route }),
       });
     }
     return { is: "wants", service: serviceOf(service), waiting };
@@ -234,12 +256,15 @@ export class Offers implements RemoteWaiters {
 
   /** The remote call that has waited longest and that the node can serve. */
   #longestWait(node: Node, service: Service): { peer: string; waiter: RemoteWaiter } | null {
+    const { memberships = noMemberships } = this.parts;
     const { publicId, nodeKey } = node.who;
     let longest: { peer: string; waiter: RemoteWaiter } | null = null;
     for (const [peer, waiters] of this.#waiters.get(service) ?? []) {
       for (const waiter of waiters) {
-        const { sinceMs, tried, requiredNode } = waiter;
+        const { sinceMs, tried, wanted } = waiter;
+        const { requiredNode = null } = wanted;
         if (tried.has(publicId) || requiredNode !== null && requiredNode !== nodeKey) continue;
+        if (!mayUse(node, viewerOf(wanted, memberships))) continue;
         if (longest === null || sinceMs < longest.waiter.sinceMs) longest = { peer, waiter };
       }
     }

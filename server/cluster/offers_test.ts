@@ -145,10 +145,10 @@ describe("the calls that wait at peers", () => {
     expect([offers.waitingElsewhere, offers.hasWaiting(service)]).toEqual([1, false]);
   });
 
-  test("are known up to sixteen of each queue", () => {
+  test("are known up to eighty of each queue", () => {
     const { offers } = start();
-    offers.receiveWaiters("gw-1", service, Array.from({ length: 20 }, () => ({ age_ms: 1 })));
-    expect(offers.waitingElsewhere).toBe(16);
+    offers.receiveWaiters("gw-1", service, Array.from({ length: 90 }, () => ({ age_ms: 1 })));
+    expect(offers.waitingElsewhere).toBe(80);
   });
 
   test("are forgotten with a peer that is lost, which is offered nothing any more", () => {
@@ -267,17 +267,26 @@ describe("a gateway whose own calls wait", () => {
     await clock.pass(4);
     expect(sent).toEqual([]);
     await clock.pass(1);
-    const waiting = [{ age_ms: 5, tried: ["t"], home: "key/away" }];
+    const waiting = [{ age_ms: 5, tried: ["t"], home: "key/away", account: "alice" }];
     expect(sent).toEqual([{ peer: "all", message: { is: "wants", service, waiting } }]);
   });
 
-  test("announces no more than the first sixteen of a queue", async () => {
+  test("announces the first sixteen of a queue, and of each further account the first", async () => {
     const { world, sent, clock } = start({ queuePerModel: 50, queuePerAccount: 50 });
     const { node } = world.node("away", 1, ["m"], { gateway: "gw-1" });
     world.hub.load(node, 1);
     for (let i = 0; i < 20; i++) void Promise.resolve(world.lease()).catch(() => {});
     await clock.pass(10);
     expect((sent.at(-1)?.message as { waiting: unknown[] }).waiting).toHaveLength(16);
+    for (let i = 0; i < 20; i++) {
+      void Promise.resolve(world.lease(world.call({ account: `account-${i % 10}` }))).catch(
+        () => {},
+      );
+    }
+    await clock.pass(10);
+    const { waiting } = sent.at(-1)!.message as { waiting: { account: string }[] };
+    expect(new Set(waiting.map(({ account }) => account)).size).toBe(11);
+    expect(waiting).toHaveLength(16);
   });
 
   test("announces changes within a moment together, and each queue by itself", async () => {

@@ -10,6 +10,8 @@ import { Outbox } from "../node/outbox.ts";
 export interface PeerCallHead extends CallHead {
   /** Public id of the node that runs the call. */
   node: string;
+  /** The account whose call it is. */
+  account?: string;
   /** Number of the offer whose slot the call uses. */
   grant?: number;
   /** STREAM bytes that may be sent before the first CREDIT. */
@@ -69,11 +71,12 @@ export class OutboundCalls extends LinkV2 {
   }
 
   protected override headOf(order: PeerOrder): Omit<PeerCallHead, "body_bytes"> {
-    const { node, grant, streamOptions, choices } = order;
+    const { node, grant, streamOptions, choices, accountId } = order;
     return {
       ...super.headOf(order),
       node,
       window_bytes: this.windowBytes,
+      ...(accountId === undefined ? {} : { account: accountId }),
       ...(grant === null ? {} : { grant }),
       ...(streamOptions === null ? {} : { stream_options: streamOptions }),
       ...(choices === 1 ? {} : { choices }),

@@ -20,7 +20,12 @@ export interface PeerLinkParts {
   clock: Clock;
   log: Log;
   /** Leases a slot for a peer's call; null: none is free. */
-  lease: (peer: string, nodeId: string, service: Service, grant: number | null) => Lease | null;
+  lease: (
+    peer: string,
+    nodeId: string,
+    wanted: Service & { accountId: string },
+    grant: number | null,
+  ) => Lease | null;
   /** The peer's call has released its slot. `isAnswered`: its node has answered it. */
   onFreed: (peer: string, lease: Lease, isAnswered: boolean) => void;
   onMessage: (peer: string, message: PeerMessage) => void;
@@ -64,7 +69,7 @@ export class PeerLink {
     this.#inboundCalls = new InboundCalls({
       clock,
       send: (frame) => this.#send(frame),
-      lease: (nodeId, service, grant) => lease(peer, nodeId, service, grant),
+      lease: (nodeId, wanted, grant) => lease(peer, nodeId, wanted, grant),
       onFreed: (...freed) => onFreed(peer, ...freed),
     }, config);
   }

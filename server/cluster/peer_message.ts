@@ -1,5 +1,7 @@
 /** What gateways send each other on their link beside the frames of wire v2: JSON in frames of one more type. */
 
+import type { AnswerMessage } from "./answer_relay.ts";
+import type { Route } from "../node/audience.ts";
 import type { Service } from "../node/service.ts";
 import type { Message } from "./bus.ts";
 import type { PeerProof } from "./handshake.ts";
@@ -13,6 +15,10 @@ export interface Waiting {
   tried?: string[];
   /** Key of the only node that can serve it. */
   home?: string;
+  /** The account whose call it is. Absent, from gateways of earlier versions: it may use nodes for everyone. */
+  account?: string;
+  /** Absent: any. */
+  route?: Route;
 }
 
 /**
@@ -37,7 +43,8 @@ export type PeerMessage =
   /** An event for the receiver's viewers of the account; `data` is JSON. */
   | { is: "live"; account: string; name: string; data: string }
   /** As on the bus, but sooner: the caller's next call may follow at once. */
-  | Extract<Message, { is: "pin" }>;
+  | Extract<Message, { is: "pin" }>
+  | AnswerMessage;
 
 /** Above all frame types of wire v2, which reserves these numbers for gateways. */
 const PEER_MESSAGE = 64;

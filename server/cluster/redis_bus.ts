@@ -5,6 +5,7 @@ import type { Redis } from "ioredis";
 import type { Log } from "../base/log.ts";
 import { isCluster, openRedis, type RedisClient } from "../limit/redis_client.ts";
 import type {
+  AnswerOwner,
   BeatReply,
   Bus,
   BusListener,
@@ -38,6 +39,7 @@ function keysOf(secret: string) {
     channel: `${common}:changes`,
     /** For messages of a gateway to itself. */
     echo: `${common}:echo:${crypto.randomUUID()}`,
+    answer: (digest: string) => `colink:{${tag} ${digest}}:answer`,
     nodes: (id: string) => `colink:{${id}}:nodes`,
   };
 }
@@ -85,7 +87,7 @@ export class RedisBus implements Bus {
   /** `secret` is the same at all gateways. */
   constructor(
     private readonly url: string,
-    secret: string,
+    private readonly secret: string,
     private readonly log: Log,
     private readonly listener: BusListener,
   ) {
@@ -190,6 +192,40 @@ export class RedisBus implements Bus {
     }
     if (others.length > 0) await this.#redis.hdel(this.#keys.penalties, ...others);
     return current;
+  }
+
+  async claimAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<AnswerOwner> {
+    const key = this.#answerKey(place);
+    const signed = this.#records.sign(key, owner);
+    // Twice, because a record may expire between the two commands.
+    for (let tries = 0; tries < 2; tries++) {
+      if (await this.#redis.set(key, signed, "PX", keepMs, "NX") === "OK") return owner;
+      const standing = await this.readAnswer(place);
+      if (standing !== null && standing.gateway !== owner.gateway) return standing;
+      if (standing !== null) break;
+    }
+    // This gateway's own of before, or one that no gateway has signed.
+    await this.#redis.set(key, signed, "PX", keepMs);
+    return owner;
+  }
+
+  async readAnswer(place: string): Promise<AnswerOwner | null> {
+    const key = this.#answerKey(place);
+    const text = await this.#redis.get(key);
+    return text === null ? null : this.#read<AnswerOwner>(key, text);
+  }
+
+  async renewAnswer(place: string, keepMs: number): Promise<void> {
+    await this.#redis.pexpire(this.#answerKey(place), keepMs);
+  }
+
+  async eraseAnswer(place: string): Promise<void> {
+    await this.#redis.del(this.#answerKey(place));
+  }
+
+  /** Nothing that a caller has sent can be read in Redis, or on its disk. */
+  #answerKey(place: string): string {
+    return this.#keys.answer(createHmac("sha256", this.secret).update(place).digest("base64url"));
   }
 
   async publish(message: Message): Promise<void> {

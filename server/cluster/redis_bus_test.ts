@@ -204,6 +204,25 @@ for (const [name, start] of Object.entries(forms)) {
       expect(await other.readPenalties(1_000)).toEqual([]);
     });
 
+    test("an answer belongs to the gateway that says so first, until its record expires or is erased", async () => {
+      const [one, two] = await Promise.all([opened(), opened()]);
+      const owners = [one, two].map((_, i) => ({ gateway: `gw-${i}`, callId: `req-${i}` }));
+      const place = `acc key ${crypto.randomUUID()}`;
+      const claims = await Promise.all([
+        one.claimAnswer(place, owners[0]!, 60_000),
+        two.claimAnswer(place, owners[1]!, 60_000),
+      ]);
+      expect(claims[0]).toEqual(claims[1]!);
+      const winner = claims[0]!;
+      expect(await one.claimAnswer(place, winner, 60_000)).toEqual(winner);
+      expect(await two.readAnswer(place)).toEqual(winner);
+      await one.eraseAnswer(place);
+      expect(await two.readAnswer(place)).toBeNull();
+      await two.claimAnswer(place, owners[1]!, 60_000);
+      await two.renewAnswer(place, 1);
+      while (await one.readAnswer(place) !== null) await Bun.sleep(1);
+    });
+
     test("a gateway's record of a node with a few models takes less than a KiB", () => {
       const one = record("node-0123456789abcdef01234567");
       one.who.identity = `${crypto.randomUUID()}/${crypto.randomUUID()}`;

@@ -5,6 +5,7 @@ import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import type { ResponseAffinity } from "../call/response_affinity.ts";
 import { type Body, MAX_CHOICES } from "../node/attempt.ts";
+import { routeOf } from "./route.ts";
 import { Call } from "../schedule/call.ts";
 import { responseNotFound } from "../schedule/unavailable.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
@@ -60,6 +61,7 @@ export function readCall(
     keyId: key.id,
     endpoint: endpoint.path,
     model,
+    route: routeOf(request.headers, key.route),
     stream,
     wantsUsage: !isUsageOptional || streamOptions?.include_usage === true,
     streamOptions,

@@ -19,6 +19,7 @@ const key: Key = {
   rpm: null,
   family: "key-1",
   models: null,
+  route: "any",
 };
 
 const messages = [{ role: "user", content: "hi" }];

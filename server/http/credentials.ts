@@ -144,11 +144,11 @@ export function sessionToken(c: AppContext): string | undefined {
 }
 
 /** The account of the request's session; null: there is none, or it is not valid. For public routes. */
-export async function viewerAccount(c: AppContext, accounts: Accounts): Promise<string | null> {
+export async function sessionOf(c: AppContext, accounts: Accounts): Promise<Visitor | null> {
   const token = bearer(c.req.raw.headers) ?? sessionCookie(c);
   if (!token) return null;
   try {
-    return (await accounts.authenticateSession(token)).accountId;
+    return await accounts.authenticateSession(token);
   } catch (error) {
     if (error instanceof ColinkError && error.kind.status === 401) return null;
     throw error;

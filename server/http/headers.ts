@@ -14,6 +14,7 @@ const openToAllSites: Readonly<AnswerHeaders> = Object.freeze({
     "x-request-id",
     "request-id",
     "x-colink-node",
+    "x-colink-route",
     "x-colink-replayed",
     "x-colink-resumable",
     ...new Set(RELAYED_HEADERS.values()),

@@ -162,9 +162,7 @@ function runShared(
     throw tooManyNames(config.idempotencyKeys);
   }
   first?.settle(answer, digest);
-  const attachment = terms?.background
-    ? { after: null, lingerMs: Infinity }
-    : first ?? { after: null, lingerMs: 0 };
+  const attachment = first ?? { after: null, lingerMs: 0 };
   const response = attach(answer, received, endpoint, attachment, parts);
   const cancelDeadline = clock.after(config.deadlineMs, () => call.stop("deadline_exceeded"));
   void relay.run(call, answer).then((entry) => {

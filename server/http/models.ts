@@ -5,11 +5,14 @@ import type OpenAI from "openai";
 import { Endpoint, type ModelCapabilities, othersTurn } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
+import { LruCache } from "../base/lru.ts";
+import { STRANGER, type Viewer } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
 import type { ModelFacts } from "../node/model_facts.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
 import { isAnthropicSdk } from "./error_format.ts";
 import type { AppContext } from "./env.ts";
+import { routeOf } from "./route.ts";
 import { answerHeaders } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 
@@ -26,12 +29,13 @@ interface Model {
 
 export function listModels(parts: AppParts) {
   const { hub, startedAt } = parts;
-  const whole = new WholeList(parts);
+  const lists = new WholeLists(parts);
   return async (c: AppContext): Promise<Response> => {
     const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
     const isAnthropic = isAnthropicSdk(c.req.raw.headers);
-    if (key.models === null && !isAnthropic) return new Response(await whole.json());
-    const models = visibleModels(hub, key);
+    const viewer = viewerOf(key, c.req.raw.headers, parts);
+    if (key.models === null && !isAnthropic) return new Response(await lists.of(viewer).json());
+    const models = visibleModels(hub, key, viewer);
     if (isAnthropic) return c.json(anthropicPage(c, models, startedAt));
     return c.json({ object: "list", data: models.map((model) => openAiView(model, startedAt)) });
   };
@@ -43,14 +47,38 @@ const LONG_LIST_FRESH_MS = 1000;
 /** A long list is made in parts, and what else has arrived is handled between them. */
 const MODELS_PER_TURN = 250;
 
-/** The list in OpenAI's format for keys that may use every model, which share one copy. */
+/** The lists of accounts that may use other nodes than everyone may. */
+const MAX_LISTS = 100;
+
+/** The lists for keys that may use every model: one for all accounts that may use the nodes for everyone alone. */
+class WholeLists {
+  readonly #common: WholeList;
+  readonly #byViewer = new LruCache<string, WholeList>(MAX_LISTS);
+
+  constructor(private readonly parts: WholeListParts) {
+    this.#common = new WholeList(parts, STRANGER);
+  }
+
+  of(viewer: Viewer): WholeList {
+    if (this.parts.hub.isCommon(viewer)) return this.#common;
+    const { accountId, route, groups } = viewer;
+    const name = JSON.stringify([accountId, route, groups]);
+    const list = this.#byViewer.get(name) ?? new WholeList(this.parts, viewer);
+    this.#byViewer.set(name, list);
+    return list;
+  }
+}
+
+type WholeListParts = Pick<AppParts, "hub" | "clock" | "startedAt">;
+
+/** The list in OpenAI's format of all models that a viewer may use. */
 class WholeList {
   #made: Promise<Blob> | null = null;
   #madeMs = -Infinity;
   /** The hub's, as the list was made. */
   #revision = -1;
 
-  constructor(private readonly parts: Pick<AppParts, "hub" | "clock" | "startedAt">) {}
+  constructor(private readonly parts: WholeListParts, private readonly viewer: Viewer) {}
 
   /** A Blob: slow readers share its bytes. */
   json(): Promise<Blob> {
@@ -66,12 +94,12 @@ class WholeList {
 
   async #make(): Promise<Blob> {
     const { hub, startedAt } = this.parts;
-    const models = hub.models();
+    const models = hub.models(this.viewer);
     const texts: string[] = [];
     for (let from = 0; from < models.length; from += MODELS_PER_TURN) {
       if (from > 0) await othersTurn();
       const some = models.slice(from, from + MODELS_PER_TURN).flatMap((id) => {
-        const facts = hub.factsOf(id);
+        const facts = hub.factsOf(id, this.viewer);
         return facts === null ? [] : [JSON.stringify(openAiView({ id, facts }, startedAt))];
       });
       if (some.length > 0) texts.push(some.join());
@@ -87,7 +115,8 @@ export function oneModel(parts: AppParts) {
     const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
     const { pathname } = new URL(c.req.url);
     const id = decoded(pathname.slice(pathname.indexOf(PREFIX) + PREFIX.length));
-    const facts = mayUse(key, id) ? hub.factsOf(id) : null;
+    const viewer = viewerOf(key, c.req.raw.headers, parts);
+    const facts = mayUse(key, id) ? hub.factsOf(id, viewer) : null;
     if (facts === null) {
       await countRefusal(key, c, parts);
       throw new ColinkError(
@@ -108,11 +137,17 @@ async function countRefusal(key: Key, c: AppContext, parts: AppParts): Promise<v
   await withinLimit(key, limiter, settings.values.defaultRpm, answerHeaders(c));
 }
 
-function visibleModels(hub: Hub, key: Key): Model[] {
+/** The key's account, on the route that its key and the request leave it. */
+function viewerOf(key: Key, headers: Headers, { memberships }: AppParts): Viewer {
+  const { accountId } = key;
+  return { accountId, groups: memberships.groupsOf(accountId), route: routeOf(headers, key.route) };
+}
+
+function visibleModels(hub: Hub, key: Key, viewer: Viewer): Model[] {
   // A key's own list is short; the hub's may be long.
-  const names = key.models === null ? hub.models() : [...new Set(key.models)].sort();
+  const names = key.models === null ? hub.models(viewer) : [...new Set(key.models)].sort();
   return names.flatMap((id) => {
-    const facts = hub.factsOf(id);
+    const facts = hub.factsOf(id, viewer);
     return facts === null ? [] : [{ id, facts }];
   });
 }

@@ -2,6 +2,7 @@
 
 import type { NodeView } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
+import { maySee, type Onlooker } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
@@ -35,9 +36,9 @@ export class NodePages {
     this.#parts = parts;
   }
 
-  /** The JSON of one page. `viewerId`: the account whose own nodes are marked; null: a visitor without a session. */
-  page(after: string, viewerId: string | null): Uint8Array<ArrayBuffer> {
-    if (viewerId !== null) return this.#make(after, viewerId);
+  /** The JSON of one page: the nodes that the visitor may see; null: a visitor without a session. */
+  page(after: string, onlooker: Onlooker | null): Uint8Array<ArrayBuffer> {
+    if (onlooker !== null) return this.#make(after, onlooker);
     const nowMs = this.#parts.clock.monotonic();
     if (nowMs - this.#madeMs >= FRESH_MS) {
       this.#public.clear();
@@ -50,17 +51,19 @@ export class NodePages {
     return made;
   }
 
-  #make(after: string, viewerId: string | null): Uint8Array<ArrayBuffer> {
+  #make(after: string, onlooker: Onlooker | null): Uint8Array<ArrayBuffer> {
     const nodes: string[] = [];
     let chars = 0;
     let last = after;
     let next: string | null = null;
-    for (const node of this.#nodesAfter(after)) {
+    for (const node of this.#nodesAfter(after, onlooker)) {
       if (chars >= PAGE_CHARS) {
         next = last;
         break;
       }
-      const text = JSON.stringify(node.view(this.#parts.penalties.of(node.who.nodeKey), viewerId));
+      const penalties = this.#parts.penalties.of(node.who.nodeKey);
+      const { accountId = null, isAdmin = false } = onlooker ?? {};
+      const text = JSON.stringify(node.view(penalties, accountId, isAdmin));
       nodes.push(text);
       chars += text.length;
       last = node.who.publicId;
@@ -69,8 +72,10 @@ export class NodePages {
   }
 
   /** Sorted by id, so that a node which connects or leaves between two pages shifts no other. */
-  #nodesAfter(after: string): Node[] {
-    return [...this.#parts.hub.nodes()].filter(({ who }) => who.publicId > after)
+  #nodesAfter(after: string, onlooker: Onlooker | null): Node[] {
+    return [...this.#parts.hub.nodes()].filter((node) =>
+      node.who.publicId > after && maySee(node, onlooker)
+    )
       .sort((a, b) => a.who.publicId < b.who.publicId ? -1 : 1);
   }
 }

@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
 import { FakeClock } from "../base/testing/fake_clock.ts";
+import type { Onlooker } from "../node/audience.ts";
+import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
+import { testAudienceOf } from "../node/testing/group_book.ts";
 import { type NodePage, NodePages } from "./node_pages.ts";
 
 const connection = { start: () => null, close() {} };
@@ -10,11 +13,15 @@ function node(id: string, models: string[], accountId = "alice"): Node {
   return new Node(who, { name: id, agent: null, maxParallel: 1, models }, connection, 0);
 }
 
+function onlooker(accountId: string | null, isAdmin = false) {
+  return accountId === null ? null : { accountId, groups: [], isAdmin };
+}
+
 function world(nodes: Node[]) {
   const clock = new FakeClock();
   const pages = new NodePages({ hub: { nodes: () => nodes }, penalties: { of: () => [] }, clock });
   const read = (after = "", viewerId: string | null = null) =>
-    JSON.parse(Buffer.from(pages.page(after, viewerId)).toString()) as NodePage;
+    JSON.parse(Buffer.from(pages.page(after, onlooker(viewerId))).toString()) as NodePage;
   return { clock, pages, read };
 }
 
@@ -53,4 +60,22 @@ test("visitors without a session share the bytes for a second; accounts see whic
   expect(read().nodes).toHaveLength(2);
   for (let i = 0; i < 100; i++) pages.page(`made up ${i}`, null);
   expect(read("a").nodes.map(({ id }) => id)).toEqual(["b"]);
+});
+
+test("a node that is not for everyone is listed for its owner, for those whom it is for, and for administrators", () => {
+  const lab = node("lab", ["secret"], "alice");
+  const { pages } = world([node("open", ["m"]), lab]);
+  const hub = new Hub({ audienceOf: testAudienceOf });
+  hub.add(lab);
+  hub.update(lab, { ...lab.offer, shareWith: ["group:lab"] });
+  const read = (viewer: Onlooker | null) => {
+    const { nodes } = JSON.parse(Buffer.from(pages.page("", viewer)).toString()) as NodePage;
+    return nodes.map(({ id, share_with }) => `${id} ${share_with}`);
+  };
+  const bob = { accountId: "bob", groups: [], isAdmin: false };
+  expect(read(null)).toEqual(["open null"]);
+  expect(read(bob)).toEqual(["open null"]);
+  expect(read({ ...bob, groups: ["lab"] })).toEqual(["lab null", "open null"]);
+  expect(read({ ...bob, accountId: "alice" })).toEqual(["lab group:lab", "open everyone"]);
+  expect(read({ ...bob, isAdmin: true })).toEqual(["lab group:lab", "open everyone"]);
 });

@@ -27,6 +27,7 @@ import type { PeerSocketData } from "../cluster/peer_socket.ts";
 import type { Config } from "../base/config.ts";
 import type { Limiter } from "../limit/limiter.ts";
 import type { Log } from "../base/log.ts";
+import type { Memberships, Onlooker } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { LedgerWriter } from "../store/ledger_writer.ts";
@@ -73,12 +74,13 @@ export interface AppParts {
   /** Nodes as their owners see them. */
   nodes: OwnNodes;
   /** A connected node, as the viewer's account sees it; null: it is not connected. */
-  liveNode: (nodeId: string, viewerId: string | null) => NodeView | null;
+  liveNode: (nodeId: string, onlooker: Onlooker) => NodeView | null;
   live: Live;
   scheduler: { waitingFor(model: string): number };
   keyring: Keyring;
   limiter: Limiter;
   hub: Hub;
+  memberships: Memberships;
   penalties: PenaltyBook;
   calls: Calls;
   responseAffinity: ResponseAffinity;

@@ -3,7 +3,7 @@
 import { CallBody, Endpoint, withMember, withoutMember } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
-import type { StoredTerms } from "../call/shared_answer.ts";
+import type { AnswerReader, StoredTerms } from "../call/shared_answer.ts";
 import {
   inputItemsOf,
   type ResponseContext,
@@ -18,7 +18,7 @@ import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 import { requestLog } from "./request_log.ts";
-import { REPLAY_ALLOWANCE, respond } from "./shared_calls.ts";
+import { connectElsewhere, REPLAY_ALLOWANCE, respond } from "./shared_calls.ts";
 
 /** A request to /v1/responses as it goes to a node. */
 export interface PreparedResponse {
@@ -121,9 +121,32 @@ async function contextOf(
   { responseAffinity, sharedAnswers }: AppParts,
 ): Promise<ResponseContext | null> {
   if (responseAffinity.requiredNodeOf(accountId, id) !== null) return null;
-  return await Promise.resolve(
-    new StoredResponses(sharedAnswers).context({ accountId, kind: "response", name: id }),
-  );
+  const name = { accountId, kind: "response", name: id } as const;
+  const here = new StoredResponses(sharedAnswers).context(name);
+  if (here !== null || sharedAnswers.others === null) return here;
+  const record = await sharedAnswers.others.find(name).catch(() => null);
+  if (record === null) return null;
+  const about = { verb: "context", search: "" } as const;
+  const question = { asks: "response", about, name, callId: record.callId } as const;
+  const connect = await connectElsewhere(record.gateway, question, () => {}, { sharedAnswers });
+  return JSON.parse(await wholeOf(connect)) as ResponseContext;
+}
+
+/** A whole answer as text. Rejects with the error that stands in its place. */
+function wholeOf(connect: (target: AnswerReader) => unknown): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const refuse = () => reject(new Error("no whole answer"));
+    connect({
+      head: () => {},
+      queued: () => {},
+      outgrown: () => {},
+      data: () => true,
+      whole: (body) => resolve(Buffer.from(body as Uint8Array).toString()),
+      end: refuse,
+      reject: refuse,
+      fail: reject,
+    });
+  });
 }
 
 function echoOf(body: CallBody): Record<string, unknown> {
@@ -175,13 +198,20 @@ export function storedResponse(verb: ResponseVerb, parts: AppParts) {
       const isStream = verb === "retrieve" && searchParams.get("stream") === "true";
       const received = { request, server, port, requestId, headers, startedMs, address };
       const responses = new StoredResponses(sharedAnswers);
-      return await respond(
-        (target) => responses.serve(name, { verb, search }, target),
-        isStream,
-        received,
-        endpoint,
-        parts,
-      );
+      const about = { verb, search };
+      const { others } = sharedAnswers;
+      const record = others === null || sharedAnswers.has(name)
+        ? null
+        : await others.find(name).catch(() => null);
+      const connect = record === null
+        ? (target: AnswerReader) => responses.serve(name, about, target)
+        : await connectElsewhere(
+          record.gateway,
+          { asks: "response", about, name, callId: record.callId },
+          () => {},
+          parts,
+        );
+      return await respond(connect, isStream, received, endpoint, parts);
     } catch (error) {
       const asked = { method: request.method, path: `${endpoint.path}/{id}` };
       return renderError(error, asked, { format, requestId, headers }, requestLog(parts, c));

@@ -4,6 +4,7 @@ import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import type { AnswerReader, Attachment, LeaveCode, SharedAnswer } from "../call/shared_answer.ts";
 import type { Claim } from "../call/shared_answers.ts";
+import type { PeerQuestion } from "../call/peer_answers.ts";
 import { giveAsIs } from "../call/stored_responses.ts";
 import { HttpAnswer } from "./answer.ts";
 import type { BodyConnection } from "./answer_body.ts";
@@ -52,7 +53,9 @@ export async function answerKeyed(
   }
   const name = { accountId: key.accountId, kind: "key", name: idempotencyKey } as const;
   const claim = await parts.sharedAnswers.claim(name, received.requestId);
-  if (claim.is !== "first") return repeat(claim, received, endpoint, key, attachment, parts);
+  if (claim.is !== "first") {
+    return repeat(idempotencyKey, claim, received, endpoint, key, attachment, parts);
+  }
   try {
     if (attachment.after !== null) throw unknownKey();
     const first = { ...attachment, settle: claim.settle };
@@ -72,12 +75,14 @@ export function attach(
   parts: AppParts,
 ): Promise<Response> {
   const isStream = answer.call.request.stream;
-  const { stored } = answer;
-  // Whoever asks for a response in the background gets it as it is, and asks for it again later.
-  const isAsIs = stored !== null && stored.background && !isStream;
   const connect = (target: AnswerReader) =>
-    isAsIs ? giveAsIs(answer, target) : answer.attach(target, attachment);
+    isAsIs(answer) ? giveAsIs(answer, target) : answer.attach(target, attachment);
   return respond(connect, isStream, received, endpoint, parts);
+}
+
+/** Whether a caller gets it as it is now, and asks for it again later: a response in the background. */
+function isAsIs({ stored, call }: SharedAnswer): boolean {
+  return stored !== null && stored.background && !call.request.stream;
 }
 
 /** The answer that `connect` gives to a reader. */
@@ -126,6 +131,7 @@ export function digestOf(path: string, body: Uint8Array): string {
 }
 
 async function repeat(
+  idempotencyKey: string,
   claim: Exclude<Claim, { is: "first" }>,
   received: InferenceRequest,
   endpoint: EndpointRow,
@@ -137,14 +143,45 @@ async function repeat(
   const { limiter, settings } = parts;
   await withinLimit(key, limiter, settings.values.defaultRpm, headers, REPLAY_ALLOWANCE);
   const { digest, stream } = await digestRequest(request, endpoint, key, parts);
+  const about = { ...attachment, digest, models: key.models };
+  const opened = (isEnded: boolean) => {
+    headers["x-colink-replayed"] = isEnded ? "stored" : "live";
+  };
   if (claim.is === "elsewhere") {
-    throw new ColinkError("replay_gone", `${stream}`);
+    const name = { accountId: key.accountId, kind: "key", name: idempotencyKey } as const;
+    const question = { asks: "key", about, name, callId: claim.record.callId } as const;
+    const connect = await connectElsewhere(claim.record.gateway, question, opened, parts);
+    return respond(connect, stream, received, endpoint, parts);
   }
   const { answer } = claim;
-  if (digest !== claim.digest) throw keyReused();
-  expectModel(key, answer.call.request.model);
-  headers["x-colink-replayed"] = answer.isEnded ? "stored" : "live";
-  return attach(answer, received, endpoint, attachment, parts);
+  opened(answer.isEnded);
+  const connect = (target: AnswerReader) =>
+    isAsIs(answer) ? giveAsIs(answer, target) : parts.sharedAnswers.attach(claim, about, target);
+  return respond(connect, stream, received, endpoint, parts);
+}
+
+/** How a caller here reads an answer that another gateway keeps. Throws `replay_gone` or `gateway_lost`. */
+export async function connectElsewhere(
+  gateway: string,
+  question: PeerQuestion,
+  opened: (isEnded: boolean) => void,
+  { sharedAnswers }: Pick<AppParts, "sharedAnswers">,
+): Promise<(target: AnswerReader) => (code: LeaveCode) => void> {
+  const others = sharedAnswers.others!;
+  const { name: { accountId }, callId } = question;
+  const lost = async () =>
+    others.standingOf(gateway) === "gone"
+      ? await sharedAnswers.gone(accountId, callId)
+      : new ColinkError(
+        "gateway_lost",
+        "Cannot go on: the gateway that runs this call does not answer; try again in a moment",
+        { retryAfterMs: 1000 },
+      );
+  if (others.standingOf(gateway) !== "linked") throw await lost();
+  return (target) => {
+    const leave = others.ask(gateway, question, target, { opened, lost });
+    return (code) => leave(code === "caller_too_slow" ? code : "caller_gone");
+  };
 }
 
 /** Reads and checks the body, of which only the digest is kept. */
@@ -191,24 +228,6 @@ function lingerMsOf(headers: Headers): number {
     "invalid_request",
     `Cannot take the call: x-colink-resume-seconds must be a number from 0 to ${MAX_RESUME_SECONDS}`,
     { param: "x-colink-resume-seconds" },
-  );
-}
-
-/** A key that may not call the model may not read its answers either. */
-function expectModel({ models }: Key, model: string): void {
-  if (models === null || models.includes(model)) return;
-  throw new ColinkError(
-    "model_not_allowed",
-    `Cannot give the answer of "${model}": this key may not use it; ask the key's owner`,
-    { param: "model" },
-  );
-}
-
-function keyReused(): ColinkError {
-  return new ColinkError(
-    "idempotency_key_reused",
-    "Cannot take the call: this Idempotency-Key was sent with another request; send a new one with each new request",
-    { param: "Idempotency-Key" },
   );
 }
 

@@ -31,6 +31,10 @@ export interface Order {
   choices: number;
   /** The caller's headers that travel with the call, by lower-case name. */
   headers: Readonly<Record<string, string>> | null;
+  /** Why the call may come to the node; undefined: the node is for everyone. */
+  audience?: string | undefined;
+  /** The caller's account, for the gateway that the node is connected to. */
+  accountId?: string;
 }
 
 /** What an attempt has produced, as far as is known. */

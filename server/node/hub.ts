@@ -1,6 +1,8 @@
 /** The nodes connected now, and the models that they serve. Every change of a node goes through the hub. */
 
 import { type Endpoint, endpointsOf } from "../../protocol/mod.ts";
+import { type Audience, STRANGER, unresolved, type Viewer } from "./audience.ts";
+import { ConfidedModels } from "./confided_models.ts";
 import { EarnedSlots } from "./earned_slots.ts";
 import { type ModelFacts, together } from "./model_facts.ts";
 import type { Node, NodeOffer, NodePause, NodeStanding } from "./node.ts";
@@ -26,7 +28,9 @@ export interface HubWatcher {
 export interface HubParts {
   /** The decisions in force about a node, applied whenever it joins. Default: none. */
   standingOf?: (node: Node) => NodeStanding;
-  /** Called with models that this hub has not seen before. */
+  /** For whom the node is, by what its offer says. Default: names stand for no account and no group. */
+  audienceOf?: (node: Node) => Audience;
+  /** Called with models that this hub has not seen served to everyone before. */
   onNewModels?: (models: string[]) => void;
 }
 
@@ -38,16 +42,29 @@ interface Served {
   /** One text for all nodes that serve the model: each node's own copy of the name is dropped. */
   readonly name: string;
   readonly nodes: Set<Node>;
-  /** What the nodes state together; null: not computed since they changed. */
+  /** The nodes for everyone. */
+  open: number;
+  /** What the nodes for everyone state together; null: not computed since they changed. */
   facts: ModelFacts | null;
 }
+
+/** The nodes that are near an account or a group. */
+type NodesById = Map<string, Set<Node>>;
+
+const NO_NODES: readonly Node[] = [];
 
 export class Hub {
   /** By node key, which no two connected nodes share. */
   readonly #nodes = new Map<string, Node>();
   readonly #served = new Map<string, Served>();
-  /** Models that were ever served here, with the endpoints at which this process has seen them. */
+  /** Models that were ever served to everyone here, with the endpoints at which this process has seen them. */
   readonly #known = new Map<string, readonly Endpoint[]>();
+  /** The same for models that were not served to everyone. */
+  readonly #confided = new ConfidedModels();
+  readonly #byOwner: NodesById = new Map();
+  /** Nodes that are not for everyone, by the accounts, their owners among them, and the groups that they are for. */
+  readonly #byAccount: NodesById = new Map();
+  readonly #byGroup: NodesById = new Map();
   readonly #watchers: HubWatcher[] = [];
   readonly #earned = new EarnedSlots();
   #revision = 0;
@@ -108,9 +125,12 @@ export class Hub {
 
   /** How many nodes of the account are connected. */
   countOf(accountId: string): number {
-    let count = 0;
-    for (const { who } of this.#nodes.values()) if (who.accountId === accountId) count++;
-    return count;
+    return this.#byOwner.get(accountId)?.size ?? 0;
+  }
+
+  /** The accounts and groups that the node's names stand for have changed. */
+  resolve(node: Node): void {
+    this.update(node, node.offer, node.isDraining, node.pause);
   }
 
   /** Applies the decisions about the node again: call it when they have changed. */
@@ -187,16 +207,31 @@ export class Hub {
     return this.#served.size;
   }
 
-  /** The models that connected nodes serve, each once, in alphabetical order. */
-  models(): string[] {
-    return [...this.#served.keys()].sort();
+  /** The models that the viewer may use, each once, in alphabetical order; null: all models. */
+  models(viewer: Viewer | null = STRANGER): string[] {
+    if (viewer === null) return [...this.#served.keys()].sort();
+    const models = new Set<string>();
+    if (viewer.route === "any") {
+      for (const { name, open } of this.#served.values()) if (open > 0) models.add(name);
+    }
+    for (const node of this.#near(viewer)) for (const model of node.offer.models) models.add(model);
+    return [...models].sort();
   }
 
-  /** What the connected nodes state of the model together; null: none serves it. */
-  factsOf(model: string): ModelFacts | null {
+  /** Whether the viewer may use exactly the nodes that everyone may use. */
+  isCommon(viewer: Viewer): boolean {
+    return viewer.route === "any" && this.#near(viewer).length === 0;
+  }
+
+  /** What the connected nodes that the viewer may use state of the model together; null: none serves it. */
+  factsOf(model: string, viewer: Viewer = STRANGER): ModelFacts | null {
     const served = this.#served.get(model);
     if (served === undefined) return null;
-    return served.facts ??= together([...served.nodes].map((node) => node.factsOf(model)));
+    const isAny = viewer.route === "any";
+    const near = this.#near(viewer).filter((node) => served.nodes.has(node));
+    const common = isAny && served.open > 0 ? [this.#commonFactsOf(served)] : [];
+    const all = [...common, ...near.map((node) => node.factsOf(model))];
+    return all.length <= 1 ? all[0] ?? null : together(all);
   }
 
   /** The connected nodes that serve the model. */
@@ -204,14 +239,17 @@ export class Hub {
     return this.#served.get(model)?.nodes ?? [];
   }
 
-  /** Whether the model was ever served here. */
-  knows(model: string): boolean {
-    return this.#known.has(model);
+  /** Whether the viewer may know that the model was ever served here. */
+  knows(model: string, viewer: Viewer = STRANGER): boolean {
+    const served = this.#served.get(model);
+    const isCommon = served === undefined ? this.#known.has(model) : served.open > 0;
+    return isCommon || this.#confided.knows(model, viewer);
   }
 
-  /** Whether this process has seen the model served at this endpoint. */
-  hasSeen({ model, endpoint }: Service): boolean {
-    return this.#known.get(model)?.includes(endpoint) ?? false;
+  /** Whether this process has seen the model served to the viewer at this endpoint. */
+  hasSeen({ model, endpoint }: Service, viewer: Viewer = STRANGER): boolean {
+    return this.#known.get(model)?.includes(endpoint) === true ||
+      this.#confided.knows(model, viewer, endpoint);
   }
 
   /** Remembers models that were served before this process started. */
@@ -222,34 +260,83 @@ export class Hub {
     }
   }
 
-  knownModels(): Iterable<string> {
-    return this.#known.keys();
+  /** The models that the viewer may know of. */
+  *knownModels(viewer: Viewer = STRANGER): Iterable<string> {
+    for (const model of this.#known.keys()) {
+      if (this.#served.get(model)?.open !== 0) yield model;
+    }
+    yield* this.#confided.namesFor(viewer);
   }
 
   #join(node: Node): void {
     this.#revision++;
     this.#decide(node);
+    const { audienceOf } = this.parts;
+    writable(node).audience = audienceOf?.(node) ?? unresolved(node.offer.shareWith);
+    this.#index(node);
     writable(node).earned = this.#earned.of(node.who.nodeKey);
     const models = node.offer.models.map((model) => this.#serve(node, model));
     writable(node).offer = { ...node.offer, models };
-    const room = MAX_REMEMBERED_MODELS - this.#known.size;
-    const fresh = models.filter((model) => !this.#known.has(model)).slice(0, room);
-    this.remember(fresh);
-    for (const model of models) this.#see(model, node.factsOf(model).endpoints);
+    const fresh = node.audience.isForEveryone ? this.#remember(node) : [];
+    if (!node.audience.isForEveryone) this.#confided.remember(node);
     for (const watcher of this.#watchers) watcher.joined?.(node);
     if (fresh.length > 0) this.parts.onNewModels?.(fresh);
   }
 
+  /** Remembers the models of a node for everyone; returns those that are new. */
+  #remember(node: Node): string[] {
+    const { models } = node.offer;
+    const room = MAX_REMEMBERED_MODELS - this.#known.size;
+    const fresh = models.filter((model) => !this.#known.has(model)).slice(0, room);
+    this.remember(fresh);
+    for (const model of models) this.#see(model, node.factsOf(model).endpoints);
+    return fresh;
+  }
+
   #leave(node: Node): void {
     this.#revision++;
+    this.#unindex(node);
     for (const model of node.offer.models) {
       const served = this.#served.get(model);
-      if (served === undefined) continue;
-      served.nodes.delete(node);
+      if (served === undefined || !served.nodes.delete(node)) continue;
+      if (node.audience.isForEveryone) served.open--;
       served.facts = null;
       if (served.nodes.size === 0) this.#served.delete(model);
     }
     for (const watcher of this.#watchers) watcher.left?.(node);
+  }
+
+  /** The nodes that the viewer wants to use and may, each once; not those for everyone where it wants all of them. */
+  #near({ accountId, groups, route }: Viewer): readonly Node[] {
+    const own = route === "any" ? undefined : this.#byOwner.get(accountId);
+    if (route === "own") return [...own ?? []];
+    const sets = [own, this.#byAccount.get(accountId), ...groups.map((id) => this.#byGroup.get(id))]
+      .filter((nodes) => nodes !== undefined);
+    return sets.length === 0 ? NO_NODES : [...new Set(sets.flatMap((nodes) => [...nodes]))];
+  }
+
+  #commonFactsOf(served: Served): ModelFacts {
+    if (served.facts !== null) return served.facts;
+    const common = [...served.nodes].filter(({ audience }) => audience.isForEveryone);
+    return served.facts = together(common.map((node) => node.factsOf(served.name)));
+  }
+
+  #index(node: Node): void {
+    const { who, audience } = node;
+    enter(this.#byOwner, who.accountId, node);
+    if (audience.isForEveryone) return;
+    enter(this.#byAccount, who.accountId, node);
+    for (const id of audience.accounts.keys()) enter(this.#byAccount, id, node);
+    for (const id of audience.groups.keys()) enter(this.#byGroup, id, node);
+  }
+
+  #unindex(node: Node): void {
+    const { who, audience } = node;
+    leave(this.#byOwner, who.accountId, node);
+    if (audience.isForEveryone) return;
+    leave(this.#byAccount, who.accountId, node);
+    for (const id of audience.accounts.keys()) leave(this.#byAccount, id, node);
+    for (const id of audience.groups.keys()) leave(this.#byGroup, id, node);
   }
 
   #learnEarned(node: Node): void {
@@ -277,9 +364,11 @@ export class Hub {
 
   /** Adds the node to those that serve the model; returns the shared name. */
   #serve(node: Node, model: string): string {
-    const served = this.#served.get(model) ?? { name: model, nodes: new Set(), facts: null };
+    const served = this.#served.get(model) ??
+      { name: model, nodes: new Set(), open: 0, facts: null };
     this.#served.set(served.name, served);
     served.nodes.add(node);
+    if (node.audience.isForEveryone) served.open++;
     served.facts = null;
     return served.name;
   }
@@ -289,6 +378,18 @@ export class Hub {
     if (seen === undefined || endpoints.every((endpoint) => seen.includes(endpoint))) return;
     this.#known.set(model, endpointsOf({ endpoints: [...seen, ...endpoints] }));
   }
+}
+
+function enter(byId: NodesById, id: string, node: Node): void {
+  const nodes = byId.get(id) ?? new Set();
+  byId.set(id, nodes);
+  nodes.add(node);
+}
+
+function leave(byId: NodesById, id: string, node: Node): void {
+  const nodes = byId.get(id);
+  nodes?.delete(node);
+  if (nodes?.size === 0) byId.delete(id);
 }
 
 /** To all others a node's state is read-only, so that no change of it can pass the hub's watchers by. */

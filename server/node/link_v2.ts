@@ -122,7 +122,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   hello(terms: WelcomeTerms): this {
     this.#terms = terms;
     this.windowBytes = Math.min(WINDOW_BYTES, terms.maxBufferedBytes);
-    this.socket.send(encodeJson("hello", 0, { versions: [1, 2] }));
+    this.socket.send(encodeJson("hello", 0, { versions: [1, 2], takes_share_with: true }));
     return this;
   }
 
@@ -167,6 +167,10 @@ export class LinkV2 extends Link<number, OpenStream> {
   override goAway(reason: string, redialWithinMs: number): void {
     this.#isLeft = true;
     this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
+  }
+
+  notify(message: string): void {
+    if (this.isOpen) this.socket.send(encodeJson("error", 0, { code: 404, message }));
   }
 
   override ping(): void {
@@ -293,7 +297,7 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   #register(data: RegisterV2): void {
     const { resume, node_id: nodeId = null } = data;
-    const offer = offerOf(data, data.capabilities);
+    const offer = offerOf(data, data);
     const ticket = resume && ticketIn(resume);
     if (ticket && this.owner.resume?.(this, ticket, offer)) return;
     const node = this.owner.registered(this, offer, nodeId, ticket === null);
@@ -440,6 +444,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       model: order.model,
       stream: order.stream,
       hide_usage: order.stream && !order.wantsUsage,
+      ...(order.audience === undefined ? {} : { audience: order.audience }),
     };
   }
 

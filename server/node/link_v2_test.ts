@@ -104,7 +104,11 @@ describe("the beginning of a link in wire v2", () => {
   test("HELLO comes at once, WELCOME after REGISTER, with the link's terms", () => {
     const harness = new LinkHarness();
     const socket = harness.dial({ wire: 2 });
-    expect(socket.frames).toEqual([{ type: "hello", stream: 0, data: { versions: [1, 2] } }]);
+    expect(socket.frames).toEqual([{
+      type: "hello",
+      stream: 0,
+      data: { versions: [1, 2], takes_share_with: true },
+    }]);
     harness.register(socket, { models: ["a", "b"], max_parallel: 4, name: "studio", agent: "x/1" });
     expect(socket.frames[1]).toEqual({
       type: "welcome",

@@ -18,7 +18,7 @@ import { LinkV1 } from "./link_v1.ts";
 import { LinkV2 } from "./link_v2.ts";
 import { factsByModel } from "./model_facts.ts";
 import { Node, type NodeOffer, type NodePause } from "./node.ts";
-import type { OfferBudget } from "./offer_budget.ts";
+import type { LinkOffer, OfferBudget } from "./offer_budget.ts";
 
 /** The peer of a socket, as authenticated before the upgrade. */
 export interface Dialer {
@@ -119,8 +119,8 @@ interface Peer {
   /** The node key without its ordinal. */
   base: string;
   ordinal: number;
-  /** The models that are counted for its account, beside the link itself; null: neither is. */
-  offered: readonly string[] | null;
+  /** What is counted for its account; null: nothing is. */
+  offered: LinkOffer | null;
   isSilent: boolean;
   /** Whether it was asked to dial another gateway. */
   isMoving: boolean;
@@ -206,7 +206,7 @@ export class Links implements LinkOwner {
       this.#change(link, peer, { offer, status: {} });
       return peer.node.who.publicId;
     }
-    if (!this.#mayOffer(link, peer, offer.models)) return "";
+    if (!this.#mayOffer(link, peer, offer)) return "";
     peer.cancelRegisterLimit();
     // Drop the closure: thousands of nodes stay connected for days.
     peer.cancelRegisterLimit = nothing;
@@ -224,7 +224,7 @@ export class Links implements LinkOwner {
     observer?.connected(peer.node);
     hub.add(peer.node);
     // The hub's texts, which all nodes share: this link's own copies are dropped.
-    peer.offered = peer.node.offer.models;
+    peer.offered = peer.node.offer;
     log.info({
       node: who.publicId,
       name: offer.name,
@@ -293,10 +293,10 @@ export class Links implements LinkOwner {
   }
 
   /** Counts what the link's node wants to offer from now on. False: its account has too many, and the link ends. */
-  #mayOffer(link: Link, peer: Peer, models: readonly string[]): boolean {
-    const reason = this.parts.offers.change(peer.dialer.accountId, peer.offered, models);
+  #mayOffer(link: Link, peer: Peer, offer: LinkOffer): boolean {
+    const reason = this.parts.offers.change(peer.dialer.accountId, peer.offered, offer);
     if (reason === null) {
-      peer.offered = models;
+      peer.offered = offer;
       return true;
     }
     link.close(CloseCode.protocol, reason);
@@ -324,14 +324,19 @@ export class Links implements LinkOwner {
     const { max_parallel: maxParallel = base.maxParallel, capabilities } = status;
     const models = status.models === undefined ? base.models : [...new Set(status.models)];
     const facts = capabilities === undefined ? base.facts : factsByModel(capabilities, models);
-    const offer = { ...base, maxParallel, models, facts };
+    const { share_with = base.shareWith } = status;
+    const { shareWith: _, ...kept } = base;
+    const sharing = share_with === undefined || share_with === "everyone"
+      ? {}
+      : { shareWith: share_with };
+    const offer: NodeOffer = { ...kept, maxParallel, models, facts, ...sharing };
     const rest = status.state === undefined ? node : this.#restOf(status);
     if (status.state === undefined) this.#notice(node, status.reason);
     const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);
     if (isSameRest && isSameOffer(offer, node.offer)) return;
-    if (!this.#mayOffer(link, peer, models)) return;
+    if (!this.#mayOffer(link, peer, offer)) return;
     this.parts.hub.update(node, offer, rest.isDraining, rest.pause);
-    peer.offered = node.offer.models;
+    peer.offered = node.offer;
     this.parts.observer?.changed(node);
     const { state, reason } = status;
     log.info(
@@ -438,7 +443,7 @@ export class Links implements LinkOwner {
       cancelRegisterLimit,
     };
     this.#peers.set(link, peer);
-    if (!this.#isAwaited(peer)) this.#mayOffer(link, peer, []);
+    if (!this.#isAwaited(peer)) this.#mayOffer(link, peer, { models: [] });
     return link;
   }
 
@@ -575,8 +580,13 @@ function isSamePause(a: NodePause | null, b: NodePause | null): boolean {
 
 function isSameOffer(a: NodeOffer, b: NodeOffer): boolean {
   return a.maxParallel === b.maxParallel && a.name === b.name && a.agent === b.agent &&
-    a.facts === b.facts && a.models.length === b.models.length &&
+    a.facts === b.facts && isSameSharing(a.shareWith, b.shareWith) &&
+    a.models.length === b.models.length &&
     a.models.every((model, i) => model === b.models[i]);
+}
+
+function isSameSharing(a: NodeOffer["shareWith"], b: NodeOffer["shareWith"]): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 function nothing(): void {}

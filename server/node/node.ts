@@ -1,8 +1,9 @@
 /** One connected machine: its identity, what it serves, and its state. */
 
 import type { NodeView } from "../../api/mod.ts";
-import type { RegisterData, RegisterV2 } from "../../protocol/mod.ts";
+import type { RegisterData, RegisterV2, ShareWith } from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
+import { type Audience, unresolved } from "./audience.ts";
 import { FIRST_SLOTS } from "./earned_slots.ts";
 import { type FactsByModel, factsByModel, factsIn, type ModelFacts } from "./model_facts.ts";
 import type { Penalty } from "./penalty.ts";
@@ -13,6 +14,8 @@ export interface NodeConnection {
   /** Sends a call. Returns null if the connection cannot take it now. */
   start(order: Order, sink: AttemptSink): RunningAttempt | null;
   close(code: number, reason: string): void;
+  /** Says something to the node about its offer, in versions of the wire that can. */
+  notify?(message: string): void;
 }
 
 /** What does not change while a node is connected. */
@@ -57,12 +60,14 @@ export interface NodeOffer {
   models: readonly string[];
   /** Of the models whose capabilities it announced; the others are served at chat only. */
   facts?: FactsByModel | undefined;
+  /** Whose calls may come; absent: everyone's. */
+  shareWith?: ShareWith | undefined;
 }
 
 /** The offer in a REGISTER. */
 export function offerOf(
   data: RegisterData,
-  capabilities?: RegisterV2["capabilities"],
+  { capabilities, share_with }: Pick<RegisterV2, "capabilities" | "share_with"> = {},
 ): NodeOffer {
   const models = [...new Set(data.models)];
   return {
@@ -71,6 +76,7 @@ export function offerOf(
     maxParallel: data.max_parallel,
     models,
     facts: capabilities && factsByModel(capabilities, models),
+    ...(share_with === undefined || share_with === "everyone" ? {} : { shareWith: share_with }),
   };
 }
 
@@ -79,6 +85,8 @@ export class Node {
   /** Slots in use. */
   readonly active: number;
   readonly standing: NodeStanding = UNDECIDED;
+  /** For whom it is, of the accounts and groups that are known to be meant. */
+  readonly audience: Audience;
   /** Slots that it has earned by its answers; it may have claimed fewer or more. */
   readonly earned: number = FIRST_SLOTS;
   /** Whether it takes no calls, by its own word: it leaves, or is paused. */
@@ -104,6 +112,7 @@ export class Node {
     > = {},
   ) {
     this.active = active;
+    this.audience = unresolved(offer.shareWith);
     this.isDraining = isDraining;
     this.pause = pause;
     this.reconnectsUntil = reconnectsUntil;
@@ -164,8 +173,11 @@ export class Node {
     }
   }
 
-  /** `penalties` include those that are over; `viewerId` is the account that the view is for. */
-  view(penalties: readonly Penalty[], viewerId: string | null = null): NodeView {
+  /**
+   * `penalties` include those that are over; `viewerId` is the account that the view is for. Only the
+   * node's owner and administrators see for whom it is.
+   */
+  view(penalties: readonly Penalty[], viewerId: string | null = null, isAdmin = false): NodeView {
     const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
     return {
       id: this.who.publicId,
@@ -190,7 +202,13 @@ export class Node {
       connected_at: this.connectedAt,
       agent: this.offer.agent,
       mine: this.who.accountId === viewerId,
+      share_with: isAdmin || this.who.accountId === viewerId ? this.#shareWith() : null,
     };
+  }
+
+  #shareWith(): string[] {
+    const { shareWith = "everyone" } = this.offer;
+    return typeof shareWith === "string" ? [shareWith] : [...shareWith];
   }
 
   /** As in its view, but for penalties. */

@@ -2,6 +2,10 @@
 
 import type { Budget, Budgets } from "../base/budgets.ts";
 import { type Config, settingNames } from "../base/config.ts";
+import type { NodeOffer } from "./node.ts";
+
+/** What a link offers: each model is kept once for every group and user that the node is for. */
+export type LinkOffer = Pick<NodeOffer, "models" | "shareWith">;
 
 export type OfferBudgetConfig = Pick<Config, "offersPerAccount">;
 
@@ -28,13 +32,13 @@ export class OfferBudget {
   }
 
   /**
-   * A link's models are replaced; null: there is no such link, before or from now on. Returns why the
+   * A link's offer is replaced; null: there is no such link, before or from now on. Returns why the
    * account may not offer so much, and then nothing has changed.
    */
   change(
     accountId: string,
-    before: readonly string[] | null,
-    after: readonly string[] | null,
+    before: LinkOffer | null,
+    after: LinkOffer | null,
   ): string | null {
     const offers = this.#byAccount.get(accountId) ?? { count: 0, models: new Map() };
     add(offers, before, -1);
@@ -46,23 +50,28 @@ export class OfferBudget {
     return reason;
   }
 
-  #refusal({ count, models }: Offers, more: readonly string[]): string | null {
+  #refusal({ count, models }: Offers, more: LinkOffer): string | null {
     const { offersPerAccount } = this.config;
-    if (count + 1 + more.length > offersPerAccount) {
+    if (count + sizeOf(more) > offersPerAccount) {
       return `This account's nodes and their models are more than ${offersPerAccount} ` +
         `(${settingNames.offersPerAccount})`;
     }
-    const fresh = new Set(more.filter((model) => !models.has(model)));
+    const fresh = new Set(more.models.filter((model) => !models.has(model)));
     if (models.size + fresh.size <= MAX_MODELS_PER_ACCOUNT) return null;
     return `This account's nodes offer more than ${MAX_MODELS_PER_ACCOUNT} different models`;
   }
 }
 
+/** The link itself, and its models. */
+function sizeOf({ models, shareWith }: LinkOffer): number {
+  return 1 + models.length * (Array.isArray(shareWith) ? shareWith.length : 1);
+}
+
 /** Counts a link and its models, or with a `sign` of −1 no more. */
-function add(offers: Offers, link: readonly string[] | null, sign: 1 | -1): void {
+function add(offers: Offers, link: LinkOffer | null, sign: 1 | -1): void {
   if (link === null) return;
-  offers.count += sign * (1 + link.length);
-  for (const model of link) {
+  offers.count += sign * sizeOf(link);
+  for (const model of link.models) {
     const links = (offers.models.get(model) ?? 0) + sign;
     if (links > 0) offers.models.set(model, links);
     else offers.models.delete(model);

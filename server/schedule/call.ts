@@ -2,6 +2,7 @@
 
 import { ColinkError } from "../base/error.ts";
 import type { Body } from "../node/attempt.ts";
+import type { Route } from "../node/audience.ts";
 import type { Service } from "../node/service.ts";
 
 /** A request as server/http has read it. */
@@ -9,6 +10,8 @@ export interface CallRequest extends Service {
   id: string;
   accountId: string;
   keyId: string;
+  /** Which nodes the caller wants. */
+  route: Route;
   stream: boolean;
   /** Whether the stream shows usage to the caller: the caller asked for it, or the endpoint always shows it. */
   wantsUsage: boolean;
@@ -26,6 +29,9 @@ export interface CallRequest extends Service {
   /** The caller's JSON body, unchanged. */
   body: Body;
 }
+
+/** A service, for an account that may not use all nodes, on the route that it wants, or of the only node that can serve the call. */
+export type Wanted = Service & Partial<Pick<CallRequest, "requiredNode" | "accountId" | "route">>;
 
 /** The budget of held answers that has no room for one. */
 type AnswerBudgetFull = "account_answers_full" | "gateway_answers_full";

@@ -51,10 +51,16 @@ export class FairQueue<T> {
     if (waiters.length === 0) this.#byAccount.delete(accountId);
   }
 
-  /** The waiter whose turn it is among those that `fits` accepts; it stays in the queue. */
-  next(fits: (waiter: Waiter<T>) => boolean): Waiter<T> | null {
-    for (const waiters of this.#byAccount.values()) {
-      const waiter = waiters.find(fits);
+  /**
+   * The waiter whose turn it is among those that `fits` accepts, of the accounts that `mayFit`
+   * accepts; it stays in the queue.
+   */
+  next(
+    mayFit: (accountId: string) => boolean,
+    fits: (waiter: Waiter<T>) => boolean,
+  ): Waiter<T> | null {
+    for (const [accountId, waiters] of this.#byAccount) {
+      const waiter = mayFit(accountId) ? waiters.find(fits) : undefined;
       if (waiter) return waiter;
     }
     return null;

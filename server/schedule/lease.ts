@@ -1,5 +1,6 @@
 /** One of a node's slots, held by a call. */
 
+import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 
@@ -7,6 +8,10 @@ export class Lease {
   #isReleased = false;
   /** The node answered BUSY: its slot was never free. */
   isBounced = false;
+  /** How near the node is to the call's account. */
+  route: Route = "any";
+  /** What its call comes under at the node; undefined: the node is for everyone. */
+  audience: string | undefined;
 
   /** `onRelease` is called once, to free the slot. */
   constructor(

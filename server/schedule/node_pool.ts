@@ -41,6 +41,8 @@ export class NodePool {
   readonly #queue = new BucketQueue<Place>();
   /** Slots of all its nodes. */
   slots = 0;
+  /** Slots of its nodes that are not for everyone. */
+  confidedSlots = 0;
   /** Calls of any service that run on its nodes; stays 0 unless `countsActive`. */
   active = 0;
   /** The shares of all its nodes; stays 0 unless `countsActive`. */
@@ -60,7 +62,7 @@ export class NodePool {
     const place: Place = { node, pool: this, stale, bucket: null, index: 0 };
     // A lower bound of every price; the first draw computes the real one.
     this.#queue.add(place, 0);
-    this.slots += node.offer.maxParallel;
+    this.#countSlots(node, node.offer.maxParallel);
     if (this.countsActive) {
       this.active += node.active;
       this.shares += node.share;
@@ -70,7 +72,7 @@ export class NodePool {
 
   remove(place: Place): void {
     this.#queue.remove(place);
-    this.slots -= place.node.offer.maxParallel;
+    this.#countSlots(place.node, -place.node.offer.maxParallel);
     if (!this.countsActive) return;
     this.active -= place.node.active;
     this.shares -= place.node.share;
@@ -82,24 +84,23 @@ export class NodePool {
   }
 
   /** One of the cheapest nodes that can take a call now, at random; `tried` (public ids) are skipped. */
-  cheapest(tried: ReadonlySet<string>, random: () => number): Node | null {
+  cheapest(tried: ReadonlySet<string>, random: () => number): Place | null {
     const place = this.#draw(tried, random);
-    return place !== null && keyOf(place) < FULL ? place.node : null;
-  }
-
-  /** Whether a node that was not tried can take a call, now or when it has room. */
-  hasAble(tried: ReadonlySet<string>): boolean {
-    const place = this.#draw(tried);
-    return place !== null && keyOf(place) <= FULL;
+    return place !== null && keyOf(place) < FULL ? place : null;
   }
 
   /**
-   * The price of the node that, in a pool that takes no calls, takes calls again first; Infinity:
-   * unknown. `tried` (public ids) are skipped.
+   * The price of the node that takes a call first, now, when it has room, or, in a pool that takes no
+   * calls, later; Infinity: that is unknown. `tried` (public ids) are skipped.
    */
   opensAt(tried: ReadonlySet<string>): number {
     const place = this.#draw(tried);
     return place === null ? Infinity : keyOf(place);
+  }
+
+  #countSlots({ audience }: Node, by: number): void {
+    this.slots += by;
+    if (!audience.isForEveryone) this.confidedSlots += by;
   }
 
   #draw(tried: ReadonlySet<string>, random: () => number = () => 0): Place | null {
@@ -128,6 +129,7 @@ export class NodePool {
   }
 }
 
-function keyOf(place: Place): number {
+/** The price of the node of a place that was drawn just now. */
+export function keyOf(place: Place): number {
   return place.bucket?.key ?? Infinity;
 }

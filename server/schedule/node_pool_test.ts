@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
+import { STRANGER } from "../node/audience.ts";
 import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
@@ -33,6 +34,11 @@ class Market {
       left: (node) => this.pools.left(node),
       loaded: (node, by) => this.pools.loaded(node, by),
     });
+  }
+
+  /** Of the nodes for everyone. */
+  pool(service: Service) {
+    return this.pools.others(service, STRANGER)[0];
   }
 
   add(price: number, models: readonly string[] = ["m"]): Node {
@@ -87,12 +93,11 @@ describe("a pool", () => {
           market.nodes.filter(() => random() < 0.2).map(({ who }) => who.publicId),
         );
         const lowest = market.lowest(service, tried);
-        const pool = market.pools.of(service);
-        const found = pool?.cheapest(tried, random) ?? null;
+        const pool = market.pool(service);
+        const found = pool?.cheapest(tried, random)?.node ?? null;
         expect(found === null ? null : market.prices.get(found)!)
           .toBe(lowest < FULL ? lowest : null);
         if (found) expect(tried.has(found.who.publicId) || !found.serves(service)).toBe(false);
-        expect(pool?.hasAble(tried) ?? false).toBe(lowest <= FULL);
         expect(pool?.opensAt(tried) ?? Infinity).toBe(lowest);
       }
     }
@@ -106,10 +111,10 @@ describe("a pool", () => {
     for (let i = 0; i < 3000; i++) {
       // The price rises without report, is corrected by the draw, and falls back.
       market.prices.set(a!, 3);
-      market.pools.of(chatWith("m"))!.cheapest(NONE, random);
+      market.pool(chatWith("m"))!.cheapest(NONE, random);
       market.prices.set(a!, 1);
       market.pools.eased(a!);
-      const node = market.pools.of(chatWith("m"))!.cheapest(NONE, random)!;
+      const { node } = market.pool(chatWith("m"))!.cheapest(NONE, random)!;
       counts.set(node, (counts.get(node) ?? 0) + 1);
     }
     for (const node of [a, b, c]) expect(counts.get(node!)).toBeWithin(900, 1100);
@@ -128,14 +133,14 @@ describe("a pool", () => {
         const market = new Market();
         for (let i = 0; i < others; i++) market.add(price);
         const node = market.add(0);
-        const pool = market.pools.of(chatWith("m"))!;
+        const pool = market.pool(chatWith("m"))!;
         const random = seeded(1);
         // The first draw pays for moving the others to their prices.
         pool.cheapest(new Set([node.who.publicId]), random);
         market.reads = 0;
         for (let i = 0; i < 100; i++) {
           pool.cheapest(NONE, random);
-          pool.hasAble(NONE);
+          pool.opensAt(NONE);
           market.prices.set(node, 0.5);
           pool.cheapest(NONE, random);
           market.prices.set(node, 0);
@@ -151,7 +156,7 @@ describe("a pool", () => {
     const market = new Market();
     const models = Array.from({ length: 1000 }, (_, i) => `model-${i}`);
     const node = market.add(0, models);
-    const pool = market.pools.of(chatWith("model-7"))!;
+    const pool = market.pool(chatWith("model-7"))!;
     market.prices.set(node, FULL);
     expect(pool.cheapest(NONE, () => 0)).toBeNull();
     market.prices.set(node, 0);
@@ -161,25 +166,25 @@ describe("a pool", () => {
     // A place with the lowest key is not updated again.
     market.pools.loaded(node, -1);
     expect(market.reads).toBe(1);
-    expect(pool.cheapest(NONE, () => 0)).toBe(node);
+    expect(pool.cheapest(NONE, () => 0)?.node).toBe(node);
   });
 
   test("counts the slots and the running calls of its nodes, as they join, work and leave", () => {
     const market = new Market();
     const [a, b] = [market.add(0), market.add(0, ["m", "n"])];
     market.hub.load(b, 1);
-    expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 4, active: 1 });
-    expect(market.pools.of(chatWith("n"))).toMatchObject({ slots: 2, active: 1 });
+    expect(market.pool(chatWith("m"))).toMatchObject({ slots: 4, active: 1 });
+    expect(market.pool(chatWith("n"))).toMatchObject({ slots: 2, active: 1 });
     market.remove(a);
-    expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
+    expect(market.pool(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
     market.hub.load(b, -1);
-    expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 0 });
+    expect(market.pool(chatWith("m"))).toMatchObject({ slots: 2, active: 0 });
     market.remove(b);
-    expect(market.pools.of(chatWith("m"))).toBeUndefined();
+    expect(market.pool(chatWith("m"))).toBeUndefined();
     // The node reconnects with a call that still runs.
     market.hub.load(b, 1);
     market.hub.add(b);
-    expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
+    expect(market.pool(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
   });
 
   test("counts the running calls of the nodes that stay when another leaves, and none unless asked", () => {
@@ -191,7 +196,7 @@ describe("a pool", () => {
       }
       market.remove(a);
       const active = countsActive ? 1 : 0;
-      expect(market.pools.of(chatWith("m"))).toMatchObject({ slots: 2, active });
+      expect(market.pool(chatWith("m"))).toMatchObject({ slots: 2, active });
     }
   });
 });

@@ -1,11 +1,13 @@
-/** The node pools of all services, kept up to date as nodes join, work and leave. */
+/** The node pools of all services, for everyone and for those whom nodes are for, kept up to date as nodes join, work and leave. */
 
+import type { Viewer } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import { ByService, type Service } from "../node/service.ts";
 import { NodePool, type Place, type Price } from "./node_pool.ts";
 
 /** A node's places in all pools. */
 interface Membership {
+  readonly homes: readonly Home[];
   readonly places: readonly Place[];
   /** Places whose key may be higher than the node's price. */
   readonly stale: ReadonlySet<Place>;
@@ -13,8 +15,28 @@ interface Membership {
   readonly counting: readonly NodePool[];
 }
 
+/** The pools of one audience. */
+type Pools = ByService<NodePool>;
+type PoolsById = Map<string, Pools>;
+
+/** Where the pools of one of a node's audiences are. */
+type Home = readonly [byId: PoolsById, id: string];
+
+/** The id of the audience that everyone is in. */
+const EVERYONE = "";
+
+const NO_POOLS: readonly NodePool[] = [];
+
+/**
+ * A node has a place for each of its services in its owner's pool, and in the pool for everyone or in
+ * those of the accounts and groups that it names. A call looks into the few pools that are its
+ * account's, however many nodes there are for others.
+ */
 export class NodePools {
-  readonly #pools = new ByService<NodePool>();
+  readonly #common: PoolsById = new Map();
+  readonly #byOwner: PoolsById = new Map();
+  readonly #byAccount: PoolsById = new Map();
+  readonly #byGroup: PoolsById = new Map();
   readonly #memberships = new Map<Node, Membership>();
 
   /** `countsActive`: whether a service's pool counts the calls that run on its nodes, and their shares. */
@@ -23,25 +45,56 @@ export class NodePools {
     private readonly countsActive: (service: Service) => boolean,
   ) {}
 
-  /** Undefined: no node serves the model at the endpoint. */
-  of(service: Service): NodePool | undefined {
-    return this.#pools.get(service);
+  /** The account's own nodes; undefined: none serves the model at the endpoint. */
+  own(service: Service, { accountId }: Viewer): NodePool | undefined {
+    return this.#byOwner.get(accountId)?.get(service);
+  }
+
+  /** The pools of the other nodes that the viewer wants to use and may, which can have nodes in common. */
+  others(service: Service, { accountId, groups, route }: Viewer): readonly NodePool[] {
+    if (route === "own") return NO_POOLS;
+    const found: NodePool[] = [];
+    const add = (pool: NodePool | undefined) => void (pool !== undefined && found.push(pool));
+    if (route === "any") add(this.#common.get(EVERYONE)?.get(service));
+    if (this.#byAccount.size > 0) add(this.#byAccount.get(accountId)?.get(service));
+    if (this.#byGroup.size > 0) {
+      for (const id of groups) {
+        add(this.#byGroup.get(id)?.get(service));
+      }
+    }
+    return found;
+  }
+
+  /** All pools of the nodes that the viewer wants to use and may, its own first. */
+  all(service: Service, viewer: Viewer): readonly NodePool[] {
+    const own = this.own(service, viewer);
+    const others = this.others(service, viewer);
+    return own === undefined ? others : [own, ...others];
   }
 
   joined(node: Node): void {
     const stale = new Set<Place>();
-    const places = [...node.services()].map((service) => this.#poolFor(service).add(node, stale));
+    const homes = this.#homesOf(node);
+    const services = [...node.services()];
+    const places = homes.flatMap((home) =>
+      services.map((service) => this.#poolFor(home, service).add(node, stale))
+    );
     const counting = places.map(({ pool }) => pool).filter((pool) => pool.countsActive);
-    this.#memberships.set(node, { places, stale, counting });
+    this.#memberships.set(node, { homes, places, stale, counting });
   }
 
   left(node: Node): void {
-    for (const place of this.#memberships.get(node)?.places ?? []) {
-      const { pool } = place;
-      pool.remove(place);
-      if (pool.isEmpty) this.#pools.delete(pool.service);
-    }
+    const { homes = [], places = [] } = this.#memberships.get(node) ?? {};
     this.#memberships.delete(node);
+    for (const place of places) place.pool.remove(place);
+    for (const [byId, id] of homes) {
+      const pools = byId.get(id);
+      if (pools === undefined) continue;
+      for (const service of node.services()) {
+        if (pools.get(service)?.isEmpty) pools.delete(service);
+      }
+      if (pools.size === 0) byId.delete(id);
+    }
   }
 
   /** `by` more of the node's slots are in use than before; negative: fewer. */
@@ -61,11 +114,22 @@ export class NodePools {
     for (const place of this.#memberships.get(node)?.stale ?? []) place.pool.update(place);
   }
 
-  #poolFor(service: Service): NodePool {
-    const known = this.#pools.get(service);
+  #homesOf({ who, audience: { isForEveryone, accounts, groups } }: Node): Home[] {
+    return [
+      [this.#byOwner, who.accountId],
+      ...isForEveryone ? [[this.#common, EVERYONE] as const] : [],
+      ...[...accounts.keys()].map((id) => [this.#byAccount, id] as const),
+      ...[...groups.keys()].map((id) => [this.#byGroup, id] as const),
+    ];
+  }
+
+  #poolFor([byId, id]: Home, service: Service): NodePool {
+    const pools = byId.get(id) ?? new ByService<NodePool>();
+    byId.set(id, pools);
+    const known = pools.get(service);
     if (known !== undefined) return known;
     const pool = new NodePool(service, this.price, this.countsActive(service));
-    this.#pools.set(service, pool);
+    pools.set(service, pool);
     return pool;
   }
 }

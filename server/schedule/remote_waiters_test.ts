@@ -19,6 +19,10 @@ class OneGateway implements RemoteWaiters {
     return model === "m" && this.waiting.length > 0;
   }
 
+  wants(service: Service) {
+    return this.waiting.map(({ tried }) => ({ wanted: service, tried: new Set(tried) }));
+  }
+
   waitingSince(node: Node, { model }: Service): number | null {
     return model === "m" ? this.#next(node)?.sinceMs ?? null : null;
   }

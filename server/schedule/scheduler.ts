@@ -2,22 +2,24 @@
 
 import { Emitter } from "../base/emitter.ts";
 import type { ColinkError } from "../base/error.ts";
+import { mayUse } from "../node/audience.ts";
 import type { Failure } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
 import { type FailedRequest, OpenFailures } from "../node/open_failures.ts";
 import type { Fault, Penalty } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
-import type { Call, CallRequest } from "./call.ts";
+import type { Call, CallRequest, Wanted } from "./call.ts";
 import type { Waiter } from "./fair_queue.ts";
 import type { Lease } from "./lease.ts";
 import type { Timing } from "./policy/policy.ts";
 import { noRemoteWaiters, type RemoteWaiters } from "./remote_waiters.ts";
 import { StrandedWaiters } from "./stranded_waiters.ts";
-import { Slots, type SlotsParts, type Wanted } from "./slots.ts";
+import { Slots, type SlotsParts } from "./slots.ts";
 import {
   endpointNotOffered,
   modelNotFound,
   nodesPenalized,
+  noNodeNear,
   noNodeOnline,
   queueFull,
   queueTimeout,
@@ -56,6 +58,7 @@ export class Scheduler {
   readonly #waitEstimate = new WaitEstimate();
   readonly #remoteWaiters: RemoteWaiters;
   readonly #openFailures: OpenFailures;
+  readonly #stranded: StrandedWaiters;
   /** A call has entered or left the service's queue. */
   readonly onQueueChange = new Emitter<[service: Service]>();
   /** A slot of the node was taken or given back. */
@@ -72,7 +75,7 @@ export class Scheduler {
     parts.penalties.onFault.subscribe((nodeKey, code) => {
       if (code !== "upstream_rate_limited") parts.hub.failed(nodeKey);
     });
-    new StrandedWaiters({
+    this.#stranded = new StrandedWaiters({
       ...parts,
       queues: this.#queues,
       mayBeServed: (waiter) => this.#mayBeServed(waiter),
@@ -101,9 +104,9 @@ export class Scheduler {
     if (call.stopped) throw call.stopped;
     const { request } = call;
     const { tried } = leaseRequest;
-    if (this.#queues.of(request) === undefined) {
-      const node = this.#slots.choose(request, tried);
-      if (node) return this.#slots.take(node, request);
+    for (let node; (node = this.#slots.choose(request, tried)) !== null;) {
+      // A node may have room for this call and not for those that wait; they are served first where they fit.
+      if (!this.serveNext(node, request)) return this.#slots.take(node, request);
     }
     if (!this.hasOther(request, tried) && !this.#opensSoon(request, tried)) {
       throw this.#unavailable(request);
@@ -202,12 +205,23 @@ export class Scheduler {
 
   /** Calls of other gateways have begun to wait for the service: free slots go to the calls that have waited longest. */
   remoteWaitersArrived(service: Service): void {
-    const seen = new Set<string>();
-    while (this.#remoteWaiters.hasWaiting(service)) {
-      const node = this.#slots.chooseLocal(service, seen);
-      if (node === null) return;
-      seen.add(node.who.publicId);
-      this.#serveWaiters(node);
+    for (const { wanted, tried } of [...this.#remoteWaiters.wants(service)]) {
+      const node = this.#slots.chooseLocal(wanted, tried);
+      if (node !== null) this.#serveWaiters(node);
+    }
+  }
+
+  /**
+   * Accounts have joined groups or left them: their waiting calls get slots that are free for them
+   * now, and those that no node can serve any more are answered.
+   */
+  membershipsChanged(): void {
+    for (const service of this.#queues.services()) {
+      for (const { call: { request }, tried } of [...this.waiters(service)]) {
+        const node = this.#slots.choose(request, tried);
+        if (node !== null) this.serveNext(node, service);
+      }
+      this.#stranded.check(service);
     }
   }
 
@@ -252,19 +266,13 @@ export class Scheduler {
       const waitMs = this.#expectedWaitMs(request, this.#queues.sizeOf(request));
       throw queueFull(request.model, limit, waitMs);
     }
-    const { queue, waiter, granted } = this.#queues.enter(call, {
+    const { queue, granted } = this.#queues.enter(call, {
       tried,
       isReturning: isRetry,
       onPosition,
       timeoutError: () => this.#queueTimeout(request),
     });
-    // A node may have room for this call and not for those before it; they are served first where they fit.
-    while (queue.has(waiter)) {
-      const node = this.#slots.choose(request, tried);
-      if (node === null) break;
-      while (this.#slots.isOpen(node, request) && this.serveNext(node, request));
-    }
-    if (queue.has(waiter)) this.#queues.reportPositions(queue);
+    this.#queues.reportPositions(queue);
     return granted;
   }
 
@@ -275,11 +283,11 @@ export class Scheduler {
     return opensInMs <= sinceMs + this.config.queueWaitMs - clock.monotonic();
   }
 
-  #queueTimeout(service: Service): ColinkError {
+  #queueTimeout(request: CallRequest): ColinkError {
     // The call that times out is still in the queue.
-    const waiting = this.#queues.sizeOf(service) - 1;
-    const waitMs = this.#expectedWaitMs(service, waiting);
-    return queueTimeout(service.model, this.config.queueWaitMs, waitMs);
+    const waiting = this.#queues.sizeOf(request) - 1;
+    const waitMs = this.#expectedWaitMs(request, waiting);
+    return queueTimeout(request.model, this.config.queueWaitMs, waitMs);
   }
 
   /** Gives free slots of the node to the calls that wait for any of its services, longest wait first. */
@@ -321,33 +329,41 @@ export class Scheduler {
 
   #nextFor(node: Node, service: Service): Waiter<Lease> | null {
     const { publicId, nodeKey } = node.who;
-    return this.#queues.of(service)?.next(({ call: { request: { requiredNode } }, tried }) =>
-      !tried.has(publicId) && (requiredNode === null || requiredNode === nodeKey)
+    return this.#queues.of(service)?.next(
+      (accountId) => this.#slots.mayUse(node, { ...service, accountId }),
+      ({ call: { request }, tried }) =>
+        !tried.has(publicId) && isNodeFor(request, nodeKey) && this.#slots.mayUse(node, request),
     ) ?? null;
   }
 
   #serve(waiter: Waiter<Lease>, node: Node, service: Service): void {
     this.#queues.of(service)?.take(waiter);
-    waiter.resolve(this.#slots.take(node, service));
+    waiter.resolve(this.#slots.take(node, waiter.call.request));
   }
 
   /** Why no node can serve the call. */
   #unavailable(request: CallRequest): ColinkError {
     const { hub } = this.parts;
-    const { model, endpoint, requiredNode } = request;
-    if (requiredNode !== null && !hub.find(requiredNode)?.serves(request)) {
-      return requiredNodeOffline();
+    const { model, endpoint, requiredNode, route } = request;
+    const viewer = this.#slots.viewerOf(request);
+    if (requiredNode !== null) {
+      const node = hub.find(requiredNode);
+      if (!node?.serves(request) || !mayUse(node, viewer)) return requiredNodeOffline();
     }
-    const offered = hub.factsOf(model)?.endpoints;
+    const offered = hub.factsOf(model, viewer)?.endpoints;
     if (offered?.includes(endpoint)) return nodesPenalized(model, this.retryAfterMs(request));
+    // Whether others than the caller wants could serve the call is not told, but that the model is known.
+    if (route !== "any" && hub.knows(model, viewer)) {
+      return noNodeNear(request, route, this.retryAfterMs(request));
+    }
     // A node that served the model here a while ago may come back.
-    if (offered && !hub.hasSeen(request)) return endpointNotOffered(request, offered);
-    if (hub.knows(model)) return noNodeOnline(request, this.retryAfterMs(request));
-    return modelNotFound(model, hub.knownModels());
+    if (offered && !hub.hasSeen(request, viewer)) return endpointNotOffered(request, offered);
+    if (hub.knows(model, viewer)) return noNodeOnline(request, this.retryAfterMs(request));
+    return modelNotFound(model, hub.knownModels(viewer));
   }
 
-  #expectedWaitMs(service: Service, waiting: number): number {
-    return this.#waitEstimate.expectedWaitMs(service, waiting, this.#slots.count(service));
+  #expectedWaitMs(wanted: Wanted, waiting: number): number {
+    return this.#waitEstimate.expectedWaitMs(wanted, waiting, this.#slots.count(wanted));
   }
 }
 
@@ -359,6 +375,10 @@ function faultOf({ blame, error, what }: Failure, { model }: Service): Fault {
     retryAfterMs: error.retryAfterMs,
     isRest: blame.blamed === "provider",
   };
+}
+
+function isNodeFor({ requiredNode }: CallRequest, nodeKey: string): boolean {
+  return requiredNode === null || requiredNode === nodeKey;
 }
 
 function requestOf({ request: { accountId, body } }: Call): FailedRequest {

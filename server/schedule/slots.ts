@@ -2,15 +2,25 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import {
+  audienceTag,
+  covers,
+  mayUse,
+  type Memberships,
+  noMemberships,
+  routeTo,
+  type Viewer,
+  viewerOf,
+} from "../node/audience.ts";
 import type { Hub, HubWatcher } from "../node/hub.ts";
 import type { Node } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
-import type { CallRequest } from "./call.ts";
+import type { CallRequest, Wanted } from "./call.ts";
 import { Lease } from "./lease.ts";
-import { FULL, type Price } from "./node_pool.ts";
+import { FULL, keyOf, type NodePool, type Place, type Price } from "./node_pool.ts";
 import { NodePools } from "./node_pools.ts";
-import type { Policies } from "./policy/policy.ts";
+import type { Policies, PoolLoad } from "./policy/policy.ts";
 import type { RemoteWaiters } from "./remote_waiters.ts";
 
 export interface SlotsParts {
@@ -23,6 +33,8 @@ export interface SlotsParts {
   random?: () => number;
   /** Calls of other gateways that wait for slots of nodes connected to this one. */
   remoteWaiters?: RemoteWaiters;
+  /** Default: no account is in a group. */
+  memberships?: Memberships;
 }
 
 /** How long a node that answered BUSY counts as full, unless one of its slots is given back first. */
@@ -39,9 +51,6 @@ const BEYOND_SHARE_COST = 2e9;
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** A service of any node, or of the only node that can serve the call. */
-export type Wanted = Service & Partial<Pick<CallRequest, "requiredNode">>;
-
 export class Slots implements HubWatcher {
   readonly #pools: NodePools;
   /** Pools of the nodes connected to this gateway; null in a gateway that is not part of a cluster. */
@@ -51,6 +60,7 @@ export class Slots implements HubWatcher {
   /** Leases of calls that probe a node, each with what ends the probe. */
   readonly #probes = new Map<Lease, () => void>();
   readonly #random: () => number;
+  readonly #memberships: Memberships;
 
   /** `onRoom` is called when a node may have a free slot, `onUse` when a slot was taken or given back. */
   constructor(
@@ -60,6 +70,7 @@ export class Slots implements HubWatcher {
   ) {
     const { hub, penalties, policies, remoteWaiters, random = Math.random } = parts;
     this.#random = random;
+    this.#memberships = parts.memberships ?? noMemberships;
     const price: Price = (node, service) => this.#price(node, service);
     const countsActive = ({ model }: Service) => policies(model).preferred !== undefined;
     this.#pools = new NodePools(price, countsActive);
@@ -68,25 +79,76 @@ export class Slots implements HubWatcher {
     penalties.onRelief.subscribe((nodeKey) => this.#relieved(nodeKey));
   }
 
-  /** The node that the model's policy chooses for the call among those with a free slot; `tried` are skipped. */
+  /** Who asks, as the groups are now. */
+  viewerOf(wanted: Wanted): Viewer {
+    return viewerOf(wanted, this.#memberships);
+  }
+
+  /** Whether the node is one that such a call may use. */
+  mayUse(node: Node, wanted: Wanted): boolean {
+    return mayUse(node, this.viewerOf(wanted));
+  }
+
+  /**
+   * A node with a free slot: one of the account's own where there is one, whatever the policy; else
+   * the one that the model's policy chooses among those that the call may use. `tried` are skipped.
+   */
   choose(request: CallRequest, tried: ReadonlySet<string>): Node | null {
     if (request.requiredNode) {
       const required = this.#requiredNode(request, tried);
       return required && this.isOpen(required, request) ? required : null;
     }
-    const pool = this.#pools.of(request);
-    if (pool === undefined) return null;
-    const preferred = this.parts.policies(request.model).preferred?.(request, pool) ?? null;
+    const viewer = this.viewerOf(request);
+    const own = this.#pools.own(request, viewer);
+    const chosen = own === undefined ? null : this.#chooseIn([own], viewer, request, tried);
+    return chosen ?? this.#chooseIn(this.#pools.others(request, viewer), viewer, request, tried);
+  }
+
+  /** The node that `choose` would choose without a policy among those connected to this gateway. */
+  chooseLocal(wanted: Wanted, tried: ReadonlySet<string>): Node | null {
+    if (this.#localPools === null) return null;
+    if (wanted.requiredNode) {
+      const required = this.#requiredNode(wanted, tried);
+      return required?.gateway === null && this.isOpen(required, wanted) ? required : null;
+    }
+    return this.#cheapest(this.#localPools.all(wanted, this.viewerOf(wanted)), tried);
+  }
+
+  #chooseIn(
+    pools: readonly NodePool[],
+    viewer: Viewer,
+    request: CallRequest,
+    tried: ReadonlySet<string>,
+  ): Node | null {
+    if (pools.length === 0) return null;
+    const preferred = this.parts.policies(request.model).preferred?.(request, loadOf(pools)) ??
+      null;
+    const isOwn = pools[0] === this.#pools.own(request, viewer);
     const isAvailable = preferred !== null && !tried.has(preferred.who.publicId) &&
+      (isOwn ? preferred.who.accountId === viewer.accountId : mayUse(preferred, viewer)) &&
       this.isOpen(preferred, request);
     if (isAvailable && !preferred.isBeyondShare) return preferred;
-    const cheapest = pool.cheapest(tried, this.#random);
+    const cheapest = this.#cheapest(pools, tried);
     return isAvailable && cheapest?.isBeyondShare ? preferred : cheapest;
   }
 
-  /** The cheapest node among those connected to this gateway; `skipped` are public ids. */
-  chooseLocal(service: Service, skipped: ReadonlySet<string>): Node | null {
-    return this.#localPools?.of(service)?.cheapest(skipped, this.#random) ?? null;
+  /** One of the cheapest nodes of all these pools, at random. */
+  #cheapest(pools: readonly NodePool[], tried: ReadonlySet<string>): Node | null {
+    let best: Place | null = null;
+    let equals = 0;
+    for (const pool of pools) {
+      const place = pool.cheapest(tried, this.#random);
+      if (place === null) continue;
+      const count = place.bucket?.items.length ?? 1;
+      if (best === null || keyOf(place) < keyOf(best)) {
+        best = place;
+        equals = count;
+      } else if (keyOf(place) === keyOf(best)) {
+        equals += count;
+        if (this.#random() * equals < count) best = place;
+      }
+    }
+    return best?.node ?? null;
   }
 
   /** Whether the node, which offers the service, can take a call of it at once. */
@@ -96,16 +158,14 @@ export class Slots implements HubWatcher {
 
   /** Whether a node that was not tried can take such a call, now or when it has room. */
   hasAble(wanted: Wanted, tried: ReadonlySet<string>): boolean {
-    if (!wanted.requiredNode) return this.#pools.of(wanted)?.hasAble(tried) ?? false;
-    const required = this.#requiredNode(wanted, tried);
-    return required !== null && this.#price(required, wanted) <= FULL;
+    return this.opensAt(wanted, tried) <= 0;
   }
 
-  /** Whether another node than this one can take such a call and has not failed lately. */
+  /** Whether another node than this one can take the calls that this one takes and has not failed lately. */
   hasHealthyOther(node: Node, service: Service): boolean {
     const { hub, penalties } = this.parts;
     for (const other of hub.nodesOf(service.model)) {
-      if (other === node || other.isOut || !other.serves(service)) continue;
+      if (other === node || other.isOut || !other.serves(service) || !covers(other, node)) continue;
       if (penalties.circuit(other.who.nodeKey, service.model) === "clear") return true;
     }
     return false;
@@ -116,23 +176,39 @@ export class Slots implements HubWatcher {
    * `penalties.nowMs`; 0 or less: one takes them now, or as soon as it has room; Infinity: unknown.
    */
   opensAt(wanted: Wanted, tried: ReadonlySet<string> = NONE): number {
-    if (!wanted.requiredNode) return (this.#pools.of(wanted)?.opensAt(tried) ?? Infinity) - FULL;
-    const required = this.#requiredNode(wanted, tried);
-    return required === null ? Infinity : this.#price(required, wanted) - FULL;
+    if (wanted.requiredNode) {
+      const required = this.#requiredNode(wanted, tried);
+      return required === null ? Infinity : this.#price(required, wanted) - FULL;
+    }
+    let opensAt = Infinity;
+    for (const pool of this.#pools.all(wanted, this.viewerOf(wanted))) {
+      opensAt = Math.min(opensAt, pool.opensAt(tried));
+    }
+    return opensAt - FULL;
   }
 
-  /** The slots for the service, free or not. */
-  count(service: Service): number {
-    return this.#pools.of(service)?.slots ?? 0;
+  /**
+   * About how many slots such calls may use, free or not: a node that is for several groups of the
+   * account counts as often.
+   */
+  count(wanted: Wanted): number {
+    const viewer = this.viewerOf(wanted);
+    const own = this.#pools.own(wanted, viewer);
+    // The account's nodes that are for everyone are among the others, unless it wants only its own.
+    const isAny = viewer.route === "any";
+    const ownSlots = (isAny ? own?.confidedSlots : own?.slots) ?? 0;
+    return this.#pools.others(wanted, viewer).reduce((sum, { slots }) => sum + slots, ownSlots);
   }
 
-  /** Takes a slot of the node, which is open for the service. */
-  take(node: Node, service: Service): Lease {
+  /** Takes a slot of the node, which is open for the call. */
+  take(node: Node, wanted: Wanted): Lease {
     const { penalties } = this.parts;
     const { nodeKey } = node.who;
-    const { model } = service;
+    const { model } = wanted;
     const isProbe = penalties.circuit(nodeKey, model) === "probation";
-    const lease = new Lease(node, service, this.#released);
+    const lease = new Lease(node, wanted, this.#released);
+    lease.route = routeTo(node, wanted.accountId ?? "");
+    if (!node.audience.isForEveryone) lease.audience = audienceTag(node, this.viewerOf(wanted));
     if (isProbe) this.#probes.set(lease, penalties.beginProbe(nodeKey, model));
     this.#use(node, 1);
     return lease;
@@ -183,7 +259,9 @@ export class Slots implements HubWatcher {
   /** The only node that can serve the call, if it is connected, offers the service and was not tried. */
   #requiredNode(wanted: Wanted, tried: ReadonlySet<string>): Node | null {
     const node = this.parts.hub.find(wanted.requiredNode ?? "");
-    return node?.serves(wanted) && !tried.has(node.who.publicId) ? node : null;
+    const mayServe = node?.serves(wanted) && !tried.has(node.who.publicId) &&
+      this.mayUse(node, wanted);
+    return mayServe ? node! : null;
   }
 
   /** See Price. Whatever can lower it is followed by `eased` or is the release of a lease. */
@@ -237,4 +315,11 @@ export class Slots implements HubWatcher {
     log.info({ node: node.who.publicId }, "penalty over: one call probes the node");
     this.eased(node);
   }
+}
+
+function loadOf(pools: readonly NodePool[]): PoolLoad {
+  if (pools.length === 1) return pools[0]!;
+  const sum = (of: (pool: NodePool) => number) =>
+    pools.reduce((total, pool) => total + of(pool), 0);
+  return { shares: sum(({ shares }) => shares), active: sum(({ active }) => active) };
 }

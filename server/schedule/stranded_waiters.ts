@@ -41,15 +41,20 @@ export class StrandedWaiters {
   }
 
   #lost(node: Node): void {
-    const { queues, clock } = this.parts;
+    const { queues } = this.parts;
     if (queues.isEmpty) return;
     for (const service of node.services()) {
-      if (queues.of(service) !== undefined) this.#services.set(service, service);
+      if (queues.of(service) !== undefined) this.check(service);
     }
-    if (this.#isPlanned || this.#services.size === 0) return;
+  }
+
+  /** Nodes that calls wait for may be lost to them: looks at each once, in a moment. */
+  check(service: Service): void {
+    this.#services.set(service, service);
+    if (this.#isPlanned) return;
     this.#isPlanned = true;
     // A new offer of a node, and a node that moves to another gateway, leave and join in one turn.
-    clock.after(0, () => this.#rejectAll());
+    this.parts.clock.after(0, () => this.#rejectAll());
   }
 
   #rejectAll(): void {

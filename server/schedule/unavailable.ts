@@ -48,6 +48,18 @@ export function noNodeOnline({ model, endpoint }: Service, retryAfterMs: number)
   return new ColinkError("no_node_online", `Cannot serve "${model}": ${why}`, { retryAfterMs });
 }
 
+/** The nodes that serve the model are not as near as the caller wants. */
+export function noNodeNear(
+  { model, endpoint }: Service,
+  route: "own" | "group",
+  retryAfterMs: number,
+): ColinkError {
+  const whose = route === "own" ? "of your own" : "of your own or shared with you by name";
+  const why = `no node ${whose} that offers it at ${endpoint} is connected, and this call is for ` +
+    "those alone (x-colink-route, or its key); connect one, or allow any";
+  return new ColinkError("no_node_online", `Cannot serve "${model}": ${why}`, { retryAfterMs });
+}
+
 export function nodesPenalized(model: string, retryAfterMs: number): ColinkError {
   const why =
     "every node that offers it has failed lately, is paused or is leaving; try again later";

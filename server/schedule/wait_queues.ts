@@ -55,6 +55,11 @@ export class WaitQueues<T> {
     return this.#queues.get(service);
   }
 
+  /** The services that calls wait for. */
+  services(): Service[] {
+    return [...this.#queues.entries()].map(([service]) => service);
+  }
+
   /** Calls that wait for the service. */
   sizeOf(service: Service): number {
     return this.of(service)?.size ?? 0;

@@ -9,7 +9,7 @@ import { type KeyRow, keys, type LedgerEntry, type Schema } from "./schema.ts";
 import { storable } from "./text.ts";
 
 /** What an owner may change of a key. Absent members stay as they are. */
-export type KeyChange = Partial<Pick<KeyRow, "name" | "rpm" | "models" | "expiresAt">>;
+export type KeyChange = Partial<Pick<KeyRow, "name" | "rpm" | "models" | "expiresAt" | "route">>;
 
 /** What a key's account contributes when the key is used. */
 export interface KeyAccount {

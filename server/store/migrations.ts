@@ -6,6 +6,7 @@ import { addConsole } from "./migration/console.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
 import { addGroups } from "./migration/groups.ts";
 import { addJoins } from "./migration/joins.ts";
+import { addRoutes } from "./migration/routes.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -27,4 +28,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
       .execute(),
   addJoins,
   addGroups,
+  addRoutes,
 ];

@@ -1,5 +1,6 @@
 /** Every table's columns. Times are UTC milliseconds; ids are random and unguessable. */
 
+import type { Route } from "../../api/mod.ts";
 import type { Outcome } from "../base/outcome.ts";
 import {
   flag,
@@ -51,6 +52,8 @@ export const keys = new Table({
   rpm: nullable(integer),
   /** The models that the key may call; null: all that its account may. */
   models: nullable(json<string[]>()),
+  /** Which nodes it may use; null: any that its account may. */
+  route: nullable(oneOf<Route>()),
   createdAt: integer,
   revokedAt: nullable(integer),
   name: text,
@@ -197,6 +200,8 @@ export const ledger = new Table({
   cause: nullable(text),
   /** In order. Empty where one attempt did it: that lasted from the end of the wait to the end of the call. */
   attemptLog: jsonList<AttemptEntry>(),
+  /** How near the node was to the account; null: no node was tried. */
+  route: nullable(oneOf<Route>()),
 });
 export type LedgerEntry = RowOf<typeof ledger>;
 

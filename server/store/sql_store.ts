@@ -209,6 +209,7 @@ function probeOf(id: string): LedgerEntry {
     startedAt: 0,
     cause: null,
     attemptLog: [],
+    route: null,
   };
 }
 

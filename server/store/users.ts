@@ -85,6 +85,15 @@ export class UserTable {
     );
   }
 
+  /** The accounts that have these addresses, in their stored spelling. */
+  async idsByEmail(emails: readonly string[]): Promise<{ email: string; id: string }[]> {
+    if (emails.length === 0) return [];
+    return await this.database.read((db) =>
+      db.selectFrom("accounts").select(["email", "id"]).where("email", "in", emails.map(storable))
+        .execute()
+    );
+  }
+
   /** A page of account ids, in their order. */
   async ids(after: string, limit: number): Promise<string[]> {
     const rows = await this.database.read((db) =>

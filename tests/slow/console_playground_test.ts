@@ -229,6 +229,25 @@ test(
 );
 
 test(
+  "an answer goes on where the page was reloaded in the middle of it, and was asked for once",
+  visit(async (_tab, page) => {
+    const node = await join("reloaded-model");
+    await openPlayground(page, "reloaded-model");
+    await ask(page, "Tell me a story");
+    const call = await node.called();
+    node.say(call, "Once upon a time");
+    await page.locator("article").getByText("Once upon a time").waitFor();
+    await page.reload();
+    await page.locator("article").getByText("Once upon a time").waitFor();
+    node.raw.answer(call, [piece(" there was a reload."), ending()]);
+    await page.getByText("Once upon a time there was a reload.").waitFor();
+    await page.locator("article footer").waitFor();
+    await page.reload();
+    await page.getByText(t.beginTitle).waitFor();
+  }),
+);
+
+test(
   "from the login page to a streamed answer by keyboard alone, in Chinese, on a phone",
   () =>
     inTab(

@@ -102,6 +102,7 @@ function madeUpNode(i: number): NodeView {
     connected_at: Date.now() - i * 1000,
     agent: "co-link/0.1.0",
     mine: false,
+    share_with: null,
   };
 }
 
@@ -120,6 +121,7 @@ function madeUpCall(i: number): CallView {
     key_name: "laptop",
     node: "n",
     node_name: "studio-pc",
+    route: "any",
     prompt_tokens: i,
     completion_tokens: i,
     estimated: false,

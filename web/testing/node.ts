@@ -21,6 +21,7 @@ export function aNode(changes: Partial<NodeView> = {}): NodeView {
     connected_at: 0,
     agent: null,
     mine: false,
+    share_with: null,
     ...changes,
   };
 }

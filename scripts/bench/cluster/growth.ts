@@ -201,6 +201,7 @@ function callOf(n: number, clock: FakeClock): Call {
       wantsUsage: false,
       streamOptions: null,
       choices: 1,
+      route: "any",
       wantsPosition: false,
       headers: null,
       requiredNode: null,

@@ -133,6 +133,7 @@ function callOf(model: string): Call {
     headers: null,
     requiredNode: null,
     sessionHint: null,
+    route: "any" as const,
     wantsPosition: false,
     body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
   };

@@ -1,16 +1,18 @@
 /** A hub with scripted nodes, a scheduler and a relay under a fake clock, for tests. */
 
-import { Endpoint } from "../../../protocol/mod.ts";
+import { Endpoint, type ShareWith } from "../../../protocol/mod.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
 import type { Fields, Log } from "../../base/log.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../../node/attempt.ts";
 import type { Evidence } from "../../node/blame.ts";
 import { Failure } from "../../node/failure.ts";
 import { ReceivedBody } from "../../node/body.ts";
+import type { Route } from "../../node/audience.ts";
 import { Hub } from "../../node/hub.ts";
 import { Node } from "../../node/node.ts";
 import { type FactsByModel, factsByModel } from "../../node/model_facts.ts";
 import { type Circuit, PenaltyBook, type PenaltyTimes } from "../../node/penalty.ts";
+import { GroupBook, testAudienceOf } from "../../node/testing/group_book.ts";
 import { V1Answer } from "../../node/v1_answer.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 import type { AnswerSource, AnswerWriter } from "../answer_writer.ts";
@@ -75,6 +77,7 @@ export interface CallOptions {
   stream?: boolean;
   messages?: string[];
   wantsPosition?: boolean;
+  route?: Route;
   /** The name of the only node that can serve the call. */
   requiredNode?: string;
   /** What the client calls the call's session. */
@@ -92,6 +95,7 @@ export class World {
   readonly logged: (Fields & { level: string; message: string })[] = [];
   /** Nodes that were reported as penalised or recovered. */
   readonly reported: string[] = [];
+  readonly groups = new GroupBook();
   readonly responseAffinity = new ResponseAffinity(this.clock);
   readonly scheduler: Scheduler;
   readonly relay: Relay;
@@ -108,7 +112,10 @@ export class World {
       ...limits
     } = config;
     this.policy = policy;
-    const hub = new Hub({ standingOf: () => ({ label: null, hold: null, isTrusted }) });
+    const hub = new Hub({
+      standingOf: () => ({ label: null, hold: null, isTrusted }),
+      audienceOf: testAudienceOf,
+    });
     this.hub = hub;
     const penalties = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
     this.penalties = penalties;
@@ -128,6 +135,7 @@ export class World {
       clock,
       random,
       log,
+      memberships: this.groups,
       ...(remoteWaiters && { remoteWaiters }),
     };
     this.scheduler = new Scheduler(parts, {
@@ -166,7 +174,12 @@ export class World {
     name: string,
     maxParallel = 1,
     models: string[] = ["m"],
-    { gateway = null, facts }: { gateway?: string | null; facts?: FactsByModel } = {},
+    { gateway = null, facts, owner = `owner-${name}`, shareWith }: {
+      gateway?: string | null;
+      facts?: FactsByModel;
+      owner?: string;
+      shareWith?: ShareWith;
+    } = {},
   ) {
     const received: Received[] = [];
     const state = { refusesSends: false };
@@ -193,10 +206,10 @@ export class World {
     const who = {
       publicId: name,
       nodeKey: `key/${name}`,
-      accountId: `owner-${name}`,
+      accountId: owner,
       keyId: "key",
     };
-    const offer = { name, agent: null, maxParallel, models, ...(facts && { facts }) };
+    const offer = { name, agent: null, maxParallel, models, facts, shareWith };
     const node = new Node(who, offer, connection, this.clock.now(), gateway);
     this.hub.add(node);
     return { node, received, state, leave: () => this.hub.remove(node) };
@@ -226,8 +239,14 @@ export class World {
   }
 
   call(options: CallOptions = {}): Call {
-    const { model = "m", account = "alice", stream = false, messages, wantsPosition = false } =
-      options;
+    const {
+      model = "m",
+      account = "alice",
+      stream = false,
+      messages,
+      wantsPosition = false,
+      route = "any" as Route,
+    } = options;
     const { endpoint = Endpoint.chat, requiredNode } = options;
     const id = `req-${this.#names++}`;
     const request = {
@@ -242,6 +261,7 @@ export class World {
       choices: 1,
       headers: null,
       requiredNode: requiredNode === undefined ? null : `key/${requiredNode}`,
+      route,
       wantsPosition,
       sessionHint: options.session ?? null,
       body: new ReceivedBody(encoder.encode(JSON.stringify({ model, messages, stream }))),

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../base/clock.ts";
 import type {
+  AnswerOwner,
   BeatReply,
   Bus,
   BusListener,
@@ -37,6 +38,7 @@ export class MemoryRedis {
   readonly #lists = new Map<string, StoredList>();
   readonly #presences = new Map<string, { text: string; untilMs: number }>();
   readonly #penalties = new Map<string, PenaltyNotice>();
+  readonly answers = new Map<string, { owner: AnswerOwner; untilMs: number }>();
   #fence = 0;
 
   constructor(private readonly clock: Clock) {}
@@ -50,7 +52,7 @@ export class MemoryRedis {
 
   /** Loses everything, as a Redis does that restarts without persistence. */
   clear(): void {
-    for (const map of [this.#lists, this.#presences, this.#penalties]) map.clear();
+    for (const map of [this.#lists, this.#presences, this.#penalties, this.answers]) map.clear();
     this.#fence = 0;
   }
 
@@ -141,6 +143,23 @@ export class MemoryRedis {
     return structuredClone([...this.#penalties.values()]);
   }
 
+  claimAnswer(place: string, owner: AnswerOwner, keepMs: number): AnswerOwner {
+    const standing = this.readAnswer(place);
+    if (standing !== null && standing.gateway !== owner.gateway) return standing;
+    this.answers.set(place, { owner, untilMs: this.clock.now() + keepMs });
+    return owner;
+  }
+
+  readAnswer(place: string): AnswerOwner | null {
+    const record = this.answers.get(place);
+    return record !== undefined && record.untilMs > this.clock.now() ? record.owner : null;
+  }
+
+  renewAnswer(place: string, keepMs: number): void {
+    const record = this.answers.get(place);
+    if (record !== undefined) record.untilMs = this.clock.now() + keepMs;
+  }
+
   #list(id: string): StoredList | undefined {
     const list = this.#lists.get(id);
     return list && list.untilMs > this.clock.now() ? list : undefined;
@@ -196,6 +215,22 @@ export class MemoryBus implements Bus {
 
   readPenalties(nowMs: number): Promise<PenaltyNotice[]> {
     return this.redis.run(this, () => this.redis.readPenalties(nowMs));
+  }
+
+  claimAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<AnswerOwner> {
+    return this.redis.run(this, () => this.redis.claimAnswer(place, owner, keepMs));
+  }
+
+  readAnswer(place: string): Promise<AnswerOwner | null> {
+    return this.redis.run(this, () => this.redis.readAnswer(place));
+  }
+
+  renewAnswer(place: string, keepMs: number): Promise<void> {
+    return this.redis.run(this, () => this.redis.renewAnswer(place, keepMs));
+  }
+
+  eraseAnswer(place: string): Promise<void> {
+    return this.redis.run(this, () => void this.redis.answers.delete(place));
   }
 
   publish(message: Message): Promise<void> {

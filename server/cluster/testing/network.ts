@@ -317,6 +317,7 @@ export class TestGateway {
       headers: null,
       requiredNode,
       sessionHint: null,
+      route: "any" as const,
       wantsPosition: false,
       body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
     };

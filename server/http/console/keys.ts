@@ -30,7 +30,7 @@ const routes = {
     method: "post",
     path: "/keys",
     description:
-      "`{name, kind?, models?, rpm?, expires_at?}` → `{key, token}`; the token is shown this once",
+      "`{name, kind?, models?, rpm?, route?, expires_at?}` → `{key, token}`; the token is shown this once",
     security: session,
     request: body(NewKey),
     responses: answers(CreatedKey),
@@ -38,7 +38,7 @@ const routes = {
   change: createRoute({
     method: "patch",
     path: "/keys/{id}",
-    description: "Changes its name, models, limit or end",
+    description: "Changes its name, models, limit, route or end",
     security: session,
     request: { ...idParam, ...body(KeyChange) },
     responses: answers(z.object({ key: KeyView })),

@@ -3,6 +3,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { type ModelNode, ModelView, type NodeState } from "../../../api/mod.ts";
 import { othersTurn } from "../../../protocol/mod.ts";
+import { mayUse, type Viewer, viewerOf } from "../../node/audience.ts";
 import type { Node } from "../../node/node.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
@@ -20,7 +21,7 @@ const MODELS_PER_TURN = 100;
 const route = createRoute({
   method: "get",
   path: "/models",
-  description: "What is offered, by which nodes, how busy it is",
+  description: "What is offered to the account, by which nodes, how busy it is",
   security: session,
   responses: answers(z.object({ models: z.array(ModelView) })),
 });
@@ -35,17 +36,19 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const { accountId } = await signedIn(c, parts);
     await limitRate(parts, "models", accountId, LISTS_PER_MINUTE);
     const models: ModelView[] = [];
-    for (const [at, model] of hub.models().entries()) {
-      models.push(view(model, accountId));
+    const viewer = viewerOf({ accountId }, parts.memberships);
+    for (const [at, model] of hub.models(viewer).entries()) {
+      models.push(view(model, viewer));
       if (at % MODELS_PER_TURN === MODELS_PER_TURN - 1) await othersTurn();
     }
     return c.json({ models }, 200);
   });
 
-  function view(model: string, accountId: string): ModelView {
-    const nodes = [...hub.nodesOf(model)].map((node) => modelNode(node, model, accountId));
+  function view(model: string, viewer: Viewer): ModelView {
+    const nodes = [...hub.nodesOf(model)].filter((node) => mayUse(node, viewer))
+      .map((node) => modelNode(node, model, viewer.accountId));
     const able = nodes.filter(({ state }) => open.has(state));
-    const facts = hub.factsOf(model);
+    const facts = hub.factsOf(model, viewer);
     const slots = able.reduce((sum, node) => sum + node.max_parallel, 0);
     const free = able.reduce((sum, node) => sum + freeSlots(node), 0);
     return {

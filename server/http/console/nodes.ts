@@ -11,7 +11,8 @@ import {
   RotatedKey,
 } from "../../../api/mod.ts";
 import { ColinkError } from "../../base/error.ts";
-import { viewerAccount } from "../credentials.ts";
+import { sessionOf } from "../credentials.ts";
+import { onlookerOf } from "../../node/audience.ts";
 import type { AppEnv } from "../env.ts";
 import { NodePages } from "../node_pages.ts";
 import type { AppParts } from "../parts.ts";
@@ -26,7 +27,7 @@ const routes = {
     method: "get",
     path: "/nodes",
     description:
-      "A page of the connected nodes; with a session, which are one's own. The next one begins `after` the `next` of this one; null: it is the last",
+      "A page of the connected nodes that one may use, all for administrators; with a session, which are one's own. The next one begins `after` the `next` of this one; null: it is the last",
     request: { query: z.object({ after: z.string().max(200).default("") }) },
     responses: answers(z.object({ nodes: z.array(NodeView), next: z.string().nullable() })),
   }),
@@ -76,8 +77,9 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   const pages = new NodePages(parts);
 
   api.openapi(routes.all, async (c) => {
-    const viewerId = await viewerAccount(c, accounts);
-    const page = pages.page(c.req.valid("query").after, viewerId);
+    const visitor = await sessionOf(c, accounts);
+    const onlooker = visitor && onlookerOf(visitor, parts.memberships);
+    const page = pages.page(c.req.valid("query").after, onlooker);
     return c.body(page, 200, { "content-type": "application/json" }) as never;
   });
 
@@ -90,7 +92,7 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const { accountId, role } = await signedIn(c, parts);
     const { id } = c.req.valid("param");
     const found = await nodes.find(id);
-    const live = parts.liveNode(id, accountId);
+    const live = parts.liveNode(id, onlookerOf({ accountId, role }, parts.memberships));
     const ownerId = found?.ownerId ?? null;
     const isOwn = ownerId === accountId || role === "admin";
     if (live === null && (found === null || !isOwn)) throw unknownNode();

@@ -13,6 +13,8 @@ export interface LiveEvent {
   onlyFor: string | null;
   /** Whether only administrators receive it. */
   isForAdmins?: boolean;
+  /** Whether the visitor may see the node that it is about; absent: it is about no node. */
+  isFor?: (visitor: Pick<Visitor, "accountId" | "role">) => boolean;
   /** What the owner of its node receives instead of `data`. */
   own: { accountId: string; data: string } | null;
 }
@@ -83,8 +85,10 @@ function sumOf(events: readonly LiveEvent[]): number {
 /** The data of an event for one visitor; null: the visitor does not receive it. */
 export function dataFor(
   event: LiveEvent,
-  { accountId, role }: Pick<Visitor, "accountId" | "role">,
+  visitor: Pick<Visitor, "accountId" | "role">,
 ): string | null {
+  const { accountId, role } = visitor;
+  if (event.isFor?.(visitor) === false) return null;
   if (event.isForAdmins && role !== "admin") return null;
   if (event.onlyFor !== null && event.onlyFor !== accountId) return null;
   return event.own?.accountId === accountId ? event.own.data : event.data;

@@ -8,11 +8,13 @@ import type {
   NodeGone,
   Side,
 } from "../../../api/mod.ts";
+import { CloseCode } from "../../../protocol/mod.ts";
 import { callView } from "../../account/call_history.ts";
 import type { Visitor } from "../../account/session_book.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ColinkError } from "../../base/error.ts";
 import type { Log } from "../../base/log.ts";
+import { maySee, type Memberships, type Onlooker, onlookerOf } from "../../node/audience.ts";
 import type { Hub } from "../../node/hub.ts";
 import type { Node } from "../../node/node.ts";
 import type { PenaltyBook } from "../../node/penalty.ts";
@@ -26,6 +28,7 @@ import { UsageTally } from "./usage_tally.ts";
 export interface LiveParts {
   hub: Hub;
   penalties: PenaltyBook;
+  memberships: Memberships;
   clock: Clock;
   log: Log;
   /** Calls on this gateway; `running` includes those that wait. */
@@ -241,15 +244,39 @@ export class Live {
   }
 
   #sendNodes(): void {
-    const { changed, gone, load } = this.#nodes.look();
+    const { changed, gone, narrowed, loads } = this.#nodes.look();
     for (const node of changed) this.#changed.add(node);
     this.#sendChanged();
-    for (const { id, name } of gone) {
-      const now = this.parts.clock.now();
+    const now = this.parts.clock.now();
+    for (const { id, name, shared } of gone) {
       const how = this.parts.goneOf(id) ?? { at: now, code: "lost" as const, close_code: 1006 };
-      this.#publishToEverybody("nodes", "node_gone", { id, name, gone: how });
+      this.#publishNode("node_gone", { id, name, gone: how }, (visitor) => maySee(shared, visitor));
     }
-    if (Object.keys(load).length > 0) this.#publishToEverybody("nodes", "load", load);
+    // To those who may see it no more, it has left.
+    for (const { id, name, before, shared } of narrowed) {
+      const how = { at: now, code: "closed" as const, close_code: CloseCode.normal };
+      this.#publishNode(
+        "node_gone",
+        { id, name, gone: how },
+        (visitor) => maySee(before, visitor) && !maySee(shared, visitor),
+      );
+    }
+    for (const [shared, load] of loads) {
+      this.#publishNode("load", load, (visitor) => maySee(shared, visitor));
+    }
+  }
+
+  #publishNode<N extends "node_gone" | "load">(
+    name: N,
+    value: LiveEvents[N],
+    maySeeIt: (onlooker: Onlooker) => boolean,
+  ): void {
+    const event = { topic: "nodes" as const, name, data: JSON.stringify(value), onlyFor: null };
+    this.#publish({ ...event, own: null, isFor: this.#isFor(maySeeIt) });
+  }
+
+  #isFor(maySeeIt: (onlooker: Onlooker) => boolean): NonNullable<LiveEvent["isFor"]> {
+    return (visitor) => maySeeIt(onlookerOf(visitor, this.parts.memberships));
   }
 
   /** A few of each account: a thousand models make one node's event a quarter of a MiB, for every browser. */
@@ -263,7 +290,9 @@ export class Live {
       if (!node.isConnected) continue;
       const data = JSON.stringify(this.#nodes.view(node, null));
       const own = { accountId, data: JSON.stringify(this.#nodes.view(node, accountId)) };
-      this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own });
+      const { who, audience } = node;
+      const isFor = this.#isFor((visitor) => maySee({ who, audience }, visitor));
+      this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own, isFor });
       sentChars.set(accountId, chars + data.length);
     }
   }
@@ -338,7 +367,7 @@ export class Live {
 
   #snapshot({ visitor, topics, body }: Watcher): void {
     const nodes = topics.has("nodes")
-      ? this.#nodes.views(visitor.accountId, MAX_SNAPSHOT_CHARS)
+      ? this.#nodes.views(onlookerOf(visitor, this.parts.memberships), MAX_SNAPSHOT_CHARS)
       : null;
     const snapshot: LiveEvents["snapshot"] = {
       now: this.parts.clock.now(),

@@ -6,6 +6,7 @@ import type { Visitor } from "../../account/session_book.ts";
 import { FakeClock, settle } from "../../base/testing/fake_clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { Hub } from "../../node/hub.ts";
+import { GroupBook, testAudienceOf } from "../../node/testing/group_book.ts";
 import { Node, type NodeHold } from "../../node/node.ts";
 import { PenaltyBook } from "../../node/penalty.ts";
 import { anEntry } from "../../store/testing/store_suite.ts";
@@ -14,6 +15,7 @@ import { Live } from "./live.ts";
 
 let clock: FakeClock;
 let hub: Hub;
+let groups: GroupBook;
 let holds: Map<string, NodeHold>;
 let penalties: PenaltyBook;
 let alive: Set<string>;
@@ -29,7 +31,9 @@ let reportedWatches: [accountId: string, isWatched: boolean][];
 beforeEach(() => {
   clock = new FakeClock();
   holds = new Map();
+  groups = new GroupBook();
   hub = new Hub({
+    audienceOf: testAudienceOf,
     standingOf: ({ who }) => ({ label: null, hold: holds.get(who.publicId) ?? null }),
   });
   penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
@@ -42,6 +46,7 @@ beforeEach(() => {
   live = new Live({
     hub,
     penalties,
+    memberships: groups,
     clock,
     log: silentLog,
     running: () => 3,
@@ -396,4 +401,28 @@ test("of long nodes that change together an account's follow one by one, and oth
   await tick();
   expect(sent()).toEqual(["hoarder-0", "late", "hoarder-1", "hoarder-2"]);
   expect(isOver()).toBe(false);
+});
+
+test("what happens to a node that is not for everyone shows to those whom it is for alone", async () => {
+  groups.put("member", "lab");
+  const node = join("n");
+  const streams = ["owner", "member", "stranger", "admin"].map((name) =>
+    listen(name, { topics: ["nodes"] })
+  );
+  await tick();
+  const take = () => streams.map(({ received }) => received.splice(0).map(({ name }) => name));
+  take();
+  hub.update(node, { ...node.offer, shareWith: ["group:lab"] });
+  await tick();
+  expect(take()).toEqual([["node"], ["node"], ["node_gone"], ["node"]]);
+  hub.load(node, 1);
+  await tick();
+  expect(take()).toEqual([["load"], ["load"], [], ["load"]]);
+  hub.remove(node);
+  await tick();
+  expect(take()).toEqual([["node_gone"], ["node_gone"], [], ["node_gone"]]);
+  hub.add(node);
+  const late = listen("stranger", { topics: ["nodes"] });
+  await tick();
+  expect(JSON.stringify(late.received)).not.toContain('"n"');
 });

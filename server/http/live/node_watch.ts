@@ -1,6 +1,7 @@
 /** Finds what has changed in the connected nodes since the last look. */
 
 import type { NodeView } from "../../../api/mod.ts";
+import { maySee, type Onlooker, type Shared } from "../../node/audience.ts";
 import type { Hub } from "../../node/hub.ts";
 import type { Node } from "../../node/node.ts";
 import type { Penalty, PenaltyBook } from "../../node/penalty.ts";
@@ -9,6 +10,7 @@ import type { Penalty, PenaltyBook } from "../../node/penalty.ts";
 interface Look {
   node: Node;
   offer: Node["offer"];
+  shared: Shared;
   hold: Node["hold"];
   label: string | null;
   isDraining: boolean;
@@ -20,9 +22,11 @@ interface Look {
 
 export interface NodeChanges {
   changed: Node[];
-  gone: { id: string; name: string }[];
-  /** Running calls by public id, of nodes in which nothing else changed. */
-  load: Record<string, number>;
+  gone: { id: string; name: string; shared: Shared }[];
+  /** Nodes that are for others than `before`. */
+  narrowed: { id: string; name: string; before: Shared; shared: Shared }[];
+  /** Running calls by public id, of nodes in which nothing else changed: those for everyone together, each other one alone. */
+  loads: [shared: Shared, load: Record<string, number>][];
 }
 
 /** Compares all nodes at each look, so that a call that begins or ends costs nothing. */
@@ -33,20 +37,30 @@ export class NodeWatch {
 
   look(): NodeChanges {
     const before = this.#looks;
-    const changes: NodeChanges = { changed: [], gone: [], load: {} };
+    const changes: NodeChanges = { changed: [], gone: [], narrowed: [], loads: [] };
+    let common: Record<string, number> | null = null;
     this.#looks = new Map();
     for (const node of this.hub.nodes()) {
       const { publicId } = node.who;
       const look = this.#lookAt(node);
       const last = before.get(publicId);
       this.#looks.set(publicId, look);
-      if (last === undefined || differs(last, look)) changes.changed.push(node);
-      else if (last.active !== look.active) changes.load[publicId] = look.active;
-    }
-    for (const [id, { node }] of before) {
-      if (!this.#looks.has(id)) {
-        changes.gone.push({ id, name: node.label ?? node.offer.name });
+      const { shared } = look;
+      if (last !== undefined && last.shared.audience !== shared.audience) {
+        changes.narrowed.push({ id: publicId, name: nameOf(node), before: last.shared, shared });
       }
+      if (last === undefined || differs(last, look)) changes.changed.push(node);
+      else if (last.active !== look.active) {
+        if (!shared.audience.isForEveryone) {
+          changes.loads.push([shared, { [publicId]: look.active }]);
+          continue;
+        }
+        if (common === null) changes.loads.push([shared, common = {}]);
+        common[publicId] = look.active;
+      }
+    }
+    for (const [id, { node, shared }] of before) {
+      if (!this.#looks.has(id)) changes.gone.push({ id, name: nameOf(node), shared });
     }
     return changes;
   }
@@ -55,12 +69,14 @@ export class NodeWatch {
     return node.view(this.penalties.of(node.who.nodeKey), viewerId);
   }
 
-  /** All nodes; null: they would take more than so many characters as JSON. */
-  views(viewerId: string, maxChars: number): NodeView[] | null {
+  /** All nodes that show; null: they would take more than so many characters as JSON. */
+  views(onlooker: Onlooker, maxChars: number): NodeView[] | null {
     const views: NodeView[] = [];
     let chars = 0;
     for (const node of this.hub.nodes()) {
-      const view = this.view(node, viewerId);
+      if (!maySee(node, onlooker)) continue;
+      const { accountId, isAdmin } = onlooker;
+      const view = node.view(this.penalties.of(node.who.nodeKey), accountId, isAdmin);
       chars += JSON.stringify(view).length;
       if (chars > maxChars) return null;
       views.push(view);
@@ -69,10 +85,26 @@ export class NodeWatch {
   }
 
   #lookAt(node: Node): Look {
-    const { offer, hold, label, isDraining, pause, reconnectsUntil, active } = node;
+    const { offer, hold, label, isDraining, pause, reconnectsUntil, active, who, audience } = node;
+    const shared = { who, audience };
     const penalties = this.penalties.of(node.who.nodeKey).map(mark).join(" ");
-    return { node, offer, hold, label, isDraining, pause, reconnectsUntil, penalties, active };
+    return {
+      node,
+      offer,
+      shared,
+      hold,
+      label,
+      isDraining,
+      pause,
+      reconnectsUntil,
+      penalties,
+      active,
+    };
   }
+}
+
+function nameOf({ label, offer }: Node): string {
+  return label ?? offer.name;
 }
 
 function mark({ model, until, isOver }: Penalty): string {
@@ -80,7 +112,8 @@ function mark({ model, until, isOver }: Penalty): string {
 }
 
 function differs(a: Look, b: Look): boolean {
-  return a.node !== b.node || a.offer !== b.offer || a.hold !== b.hold || a.label !== b.label ||
+  return a.node !== b.node || a.offer !== b.offer || a.shared.audience !== b.shared.audience ||
+    a.hold !== b.hold || a.label !== b.label ||
     a.isDraining !== b.isDraining || a.pause !== b.pause ||
     a.reconnectsUntil !== b.reconnectsUntil || a.penalties !== b.penalties;
 }

@@ -34,13 +34,13 @@ function decide(next: NodeStanding): void {
 }
 
 test("a node in which nothing changed is not reported", () => {
-  expect(watch.look()).toEqual({ changed: [], gone: [], load: {} });
+  expect(watch.look()).toEqual({ changed: [], gone: [], narrowed: [], loads: [] });
 });
 
 test("a change of its running calls alone is a number", () => {
   hub.load(node, 1);
-  expect(watch.look()).toEqual({ changed: [], gone: [], load: { n: 1 } });
-  expect(watch.look().load).toEqual({});
+  expect(watch.look()).toMatchObject({ changed: [], gone: [], loads: [[{}, { n: 1 }]] });
+  expect(watch.look().loads).toEqual([]);
 });
 
 const changes: [what: string, change: () => void][] = [
@@ -56,7 +56,7 @@ for (const [what, change] of changes) {
   test(`a change of its ${what} reports the whole node, once`, () => {
     change();
     hub.load(node, 2);
-    expect(watch.look()).toEqual({ changed: [node], gone: [], load: {} });
+    expect(watch.look()).toMatchObject({ changed: [node], gone: [], loads: [] });
     expect(watch.look().changed).toEqual([]);
   });
 }
@@ -75,6 +75,20 @@ test("a node that leaves is reported by its label, else by its own name", () => 
   watch.look();
   hub.remove(node);
   hub.remove(other);
-  expect(watch.look().gone).toEqual([{ id: "n", name: "n" }, { id: "other", name: "renamed" }]);
+  expect(watch.look().gone)
+    .toMatchObject([{ id: "n", name: "n" }, { id: "other", name: "renamed" }]);
   expect(watch.look().gone).toEqual([]);
+});
+
+test("a node that is shared with others is reported with whom it was for before, and its load alone", () => {
+  const before = node.audience;
+  hub.update(node, { ...node.offer, shareWith: "me" });
+  const { narrowed, changed } = watch.look();
+  expect(narrowed).toMatchObject([{ id: "n", before: { audience: before } }]);
+  expect(changed).toEqual([node]);
+  const other = join("other");
+  watch.look();
+  hub.load(node, 1);
+  hub.load(other, 1);
+  expect(watch.look().loads.map(([, load]) => load)).toEqual([{ n: 1 }, { other: 1 }]);
 });

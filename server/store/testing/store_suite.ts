@@ -39,6 +39,7 @@ export function aKey(account: Pick<AccountRow, "id">, change: Partial<KeyRow> = 
     sealed: "sealed",
     rpm: null,
     models: null,
+    route: null,
     createdAt: 1_700_000_000_000,
     revokedAt: null,
     name: "",
@@ -77,6 +78,7 @@ export function anEntry(change: Partial<LedgerEntry> = {}): LedgerEntry {
     startedAt: 1_700_000_000_000,
     cause: null,
     attemptLog: [],
+    route: "group",
     ...change,
   };
 }

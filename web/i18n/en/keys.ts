@@ -23,6 +23,12 @@ export const keys = {
   nameHint: "What uses it: laptop, CI, notebook.",
   rpm: "Calls per minute",
   rpmHint: "For this key only. Leave empty to use the account’s limit.",
+  route: "Nodes that it may use",
+  routes: {
+    any: "All that you may use",
+    group: "Yours, and those shared with you by name",
+    own: "Only your own",
+  },
   lifetime: "Expires",
   lifetimes: {
     never: "Never",

@@ -25,6 +25,12 @@ export const keys: Messages["keys"] = {
   nameHint: "用在哪里：如笔记本、CI、脚本。",
   rpm: "每分钟调用次数",
   rpmHint: "只对此密钥生效。留空则只受账号限额约束。",
+  route: "可用的节点",
+  routes: {
+    any: "你能使用的全部节点",
+    group: "自己的节点，以及指名与你共享的节点",
+    own: "只用自己的节点",
+  },
   lifetime: "过期时间",
   lifetimes: {
     never: "永不过期",

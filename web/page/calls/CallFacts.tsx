@@ -59,6 +59,7 @@ function factsOf(call: CallView): [string, string][] {
     [t.facts.endpoint, `${call.endpoint}${call.stream ? ` (${t.streamed})` : ""}`],
     [t.facts.cause, cause && (has(errors, cause) ? `${errors[cause]} (${cause})` : cause)],
     [t.facts.queued, call.queued_ms > 0 ? formatDuration(call.queued_ms) : null],
+    [t.facts.route, call.route && t.routes[call.route]],
     [t.facts.delivered, t.bytes(formatNumber(call.delivered_bytes))],
     [t.facts.counted, estimated && completion_tokens !== null ? t.estimated : null],
   ];

@@ -16,6 +16,7 @@ const call: CallView = {
   key_name: "laptop",
   node: "n1",
   node_name: "studio",
+  route: "any",
   prompt_tokens: null,
   completion_tokens: null,
   estimated: false,

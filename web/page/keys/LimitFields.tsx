@@ -11,7 +11,7 @@ import { serverNow } from "../../state/clock.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { liveModels } from "../nodes/node_state.ts";
-import { lifetimes, type Limits, problems } from "./limits.ts";
+import { lifetimes, type Limits, problems, routes } from "./limits.ts";
 import * as formStyle from "../../part/form.module.css";
 import * as style from "./LimitFields.module.css";
 
@@ -58,6 +58,14 @@ export function LimitFields({ limits, onChange, hasExpiry, wasSubmitted, error }
         onInput={(rpm) => set({ rpm })}
         hint={t.rpmHint}
         problem={problem("rpm")}
+      />
+      <SelectField
+        label={t.route}
+        name="route"
+        options={routes}
+        chosen={limits.route}
+        nameOf={(one) => t.routes[one]}
+        onChoose={(route) => set({ route })}
       />
       <SelectField
         label={t.lifetime}

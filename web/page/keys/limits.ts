@@ -1,8 +1,9 @@
 /** A key's limits, in the form and as sent to the gateway. */
 
-import type { KeyView } from "../../../api/mod.ts";
+import type { KeyView, Route } from "../../../api/mod.ts";
 
 export const lifetimes = ["never", "30", "90", "365", "kept"] as const;
+export const routes: readonly Route[] = ["any", "group", "own"];
 /** Days until expiry; `kept`: unchanged. */
 type Lifetime = typeof lifetimes[number];
 
@@ -12,25 +13,33 @@ export interface Limits {
   models: readonly string[] | null;
   /** As typed; empty: no limit of its own. */
   rpm: string;
+  route: Route;
   lifetime: Lifetime;
 }
 
-export const noLimits: Limits = { name: "", models: null, rpm: "", lifetime: "never" };
+export const noLimits: Limits = {
+  name: "",
+  models: null,
+  rpm: "",
+  route: "any",
+  lifetime: "never",
+};
 
 const DAY_MS = 86_400_000;
 
-export function limitsOf({ name, models, rpm, expires_at }: KeyView): Limits {
+export function limitsOf({ name, models, rpm, route, expires_at }: KeyView): Limits {
   const lifetime = expires_at === null ? "never" : "kept";
-  return { name, models, rpm: rpm === null ? "" : String(rpm), lifetime };
+  return { name, models, rpm: rpm === null ? "" : String(rpm), route, lifetime };
 }
 
 /** The request's fields. `nowMs` is the gateway's time; `before` is the key to change, or null. */
 export function requested(limits: Limits, nowMs: number, before: KeyView | null) {
-  const { name, models, rpm, lifetime } = limits;
+  const { name, models, rpm, route, lifetime } = limits;
   return {
     name: name.trim(),
     models: models === null ? null : [...models],
     rpm: rpm.trim() === "" ? null : Number(rpm),
+    route,
     expires_at: expiry(lifetime, nowMs, before),
   };
 }

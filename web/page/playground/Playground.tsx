@@ -14,7 +14,7 @@ import { messages } from "../../state/locale.ts";
 import { CodeDialog } from "./CodeDialog.tsx";
 import { Composer } from "./Composer.tsx";
 import { Conversation } from "./conversation.ts";
-import { belongTo, keep } from "./history.ts";
+import { belongTo, keep, markOpen, openConversation } from "./history.ts";
 import { HistoryDialog } from "./HistoryDialog.tsx";
 import type { UserMessage } from "./chat_request.ts";
 import { Settings } from "./Settings.tsx";
@@ -51,15 +51,25 @@ function Chat({ user }: { user: UserView }) {
     current.models.value = [choice, ...current.models.value.slice(1)];
   }, [models?.join("\n"), current, query.model]);
 
-  const ask = async (asked: UserMessage) => {
+  /** Stores the conversation while it is answered, so that a reload can go on, and when it was. */
+  const follow = async (talk: Conversation, answered: Promise<void>) => {
+    keep(talk);
+    markOpen(talk.id);
+    await answered;
+    keep(talk);
+    markOpen(null);
+  };
+  const ask = (asked: UserMessage) => {
     lastModel.value = current.models.value[0] ?? "";
-    await current.ask(asked, user.api_token);
-    keep(current);
+    return follow(current, current.ask(asked, user.api_token));
   };
-  const again = async () => {
-    await current.again(user.api_token);
-    keep(current);
-  };
+  const again = () => follow(current, current.again(user.api_token));
+  useEffect(() => {
+    const open = openConversation();
+    if (open === null) return;
+    conversation.value = open;
+    void follow(open, open.resume(user.api_token));
+  }, []);
   const begin = (next: Conversation) => {
     current.stop();
     next.models.value = next.models.value[0] ? next.models.value : current.models.value;

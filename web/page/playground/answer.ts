@@ -3,7 +3,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { ApiError } from "../../api.ts";
 import type { ChatBody } from "./chat_request.ts";
-import { streamChat, type Usage } from "./chat_stream.ts";
+import { leaveChat, streamChat, type Usage } from "./chat_stream.ts";
 
 export type AnswerState = "waiting" | "streaming" | "done" | "stopped" | "failed";
 
@@ -15,7 +15,12 @@ export interface AnswerRecord {
   reasoning: string;
   figures: Figures;
   error: { code: string; message: string } | null;
+  /** Of an answer that was not complete when it was stored: what gets the same answer again. */
+  resume?: { body: ChatBody; key: string };
 }
+
+/** A longer request, such as one with pictures, is not stored. In characters. */
+const MAX_RESUME_SIZE = 200_000;
 
 export interface Figures {
   /** From sending to the first token, of the text or of the reasoning. */
@@ -64,12 +69,18 @@ export class Answer {
   readonly #pending = new Map<Signal<string>, string>();
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly model: string, request: ChatBody | null = null) {
+  constructor(
+    readonly model: string,
+    request: ChatBody | null = null,
+    private readonly key: string = newId(),
+  ) {
     this.request = request;
   }
 
   /** Restores an answer from the history. */
   static from(record: AnswerRecord): Answer {
+    const { resume } = record;
+    if (resume) return new Answer(record.model, resume.body, resume.key);
     const answer = new Answer(record.model);
     answer.state.value = record.state;
     answer.text.value = record.text;
@@ -89,7 +100,14 @@ export class Answer {
       reasoning: this.reasoning.peek(),
       figures: this.figures.peek(),
       error: error && { code: error.code, message: error.message },
+      ...(this.isOver.peek() ? {} : this.#resume()),
     };
+  }
+
+  #resume(): Pick<AnswerRecord, "resume"> {
+    const { request: body, key } = this;
+    const isSmall = body !== null && JSON.stringify(body).length <= MAX_RESUME_SIZE;
+    return isSmall ? { resume: { body, key } } : {};
   }
 
   stop(): void {
@@ -98,7 +116,8 @@ export class Answer {
 
   /** Streams the answer; resolves once it is done, stopped or failed. */
   async run(apiToken: string, clock: () => number = () => performance.now()): Promise<void> {
-    if (!this.request) return;
+    const { request: body, key } = this;
+    if (!body || this.isOver.peek()) return;
     const startMs = clock();
     let firstMs: number | null = null;
     let lastMs = startMs;
@@ -135,10 +154,13 @@ export class Answer {
       raw: (data: string) => this.raw.length < RAW_EVENTS && this.raw.push(data),
     };
     try {
-      await streamChat(this.request, apiToken, listener, this.#stopping.signal);
+      await streamChat({ body, apiToken, key }, listener, this.#stopping.signal);
       end("done");
     } catch (error) {
-      if (this.#stopping.signal.aborted) return end("stopped");
+      if (this.#stopping.signal.aborted) {
+        void leaveChat({ body, apiToken, key });
+        return end("stopped");
+      }
       if (!(error instanceof ApiError)) throw error;
       this.error.value = error;
       end("failed");
@@ -163,4 +185,10 @@ export class Answer {
   #updateFigures(figures: Partial<Figures>): void {
     this.figures.value = { ...this.figures.peek(), ...figures };
   }
+}
+
+/** Random hexadecimal digits: browsers make UUIDs on HTTPS and localhost only. */
+export function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

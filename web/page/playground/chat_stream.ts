@@ -39,24 +39,97 @@ interface ReportedError {
   code?: string | number | null;
 }
 
+/** What is asked, and under which Idempotency-Key: the same key gives the same answer, generated once. */
+export interface ChatCall {
+  body: ChatBody;
+  apiToken: string;
+  key: string;
+}
+
+/** How long the answer goes on while the network or the page is away. */
+const RESUME_SECONDS = 60;
+const RETRY_MS = 1000;
+/** How long leaving for good may take. */
+const LEAVE_MS = 2000;
+
 /**
- * Resolves once the answer is complete. Rejects with ApiError when it failed, with status 0 when in
- * mid-answer, and with AbortError when `signal` was aborted.
+ * Resolves once the answer is complete; goes on behind the last event when the connection is lost in
+ * mid-answer. Rejects with ApiError when it failed, with status 0 when in mid-answer, and with
+ * AbortError when `signal` was aborted.
  */
 export async function streamChat(
-  body: ChatBody,
-  apiToken: string,
+  call: ChatCall,
   listener: ChatListener,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await send(body, apiToken, signal);
+  let last = "";
+  for (let lostMs = 0; lostMs < RESUME_SECONDS * 1000; lostMs += RETRY_MS) {
+    const before = last;
+    try {
+      last = await streamFrom(last, call, listener, signal);
+      return;
+    } catch (error) {
+      const reached = error instanceof Lost ? error.last : last;
+      if (signal.aborted || !isLoss(error) || reached === "") throw error;
+      last = reached;
+      // At once where the connection has given something.
+      if (reached !== before) lostMs = 0;
+      else await pause(RETRY_MS, signal);
+    }
+  }
+  throw new ApiError(0, "stream_lost", "The answer broke off");
+}
+
+/** Says that the answer is not wanted any more, so that nothing generates it further. */
+export async function leaveChat(call: ChatCall): Promise<void> {
+  try {
+    const response = await send(
+      call,
+      { "x-colink-resume-seconds": "0" },
+      AbortSignal.timeout(LEAVE_MS),
+    );
+    await response.body?.cancel();
+  } catch {
+    // The gateway is away: it stops by itself.
+  }
+}
+
+/** The connection was lost behind an event. */
+class Lost extends ApiError {
+  constructor(readonly last: string) {
+    super(0, "stream_lost", "The answer broke off");
+  }
+}
+
+function isLoss(error: unknown): boolean {
+  return error instanceof ApiError &&
+    (error.code === "stream_lost" || error.code === "unreachable" || error.code === "gateway_lost");
+}
+
+/** Reads the events behind number `last`; resolves with the last one's number once the answer is complete. */
+async function streamFrom(
+  last: string,
+  call: ChatCall,
+  listener: ChatListener,
+  signal: AbortSignal,
+): Promise<string> {
+  const headers = { "x-colink-resume-seconds": String(RESUME_SECONDS) };
+  const response = await send(
+    call,
+    last === "" ? headers : { ...headers, "last-event-id": last },
+    signal,
+  );
   if (!response.ok || !response.body) throw await errorOf(response);
-  listener.began(response.headers.get("x-colink-node"), response.headers.get("x-request-id"));
+  if (last === "") {
+    listener.began(response.headers.get("x-colink-node"), response.headers.get("x-request-id"));
+  }
 
   let isComplete = false;
   let failure: ApiError | null = null;
+  let reached = last;
   const parser = createParser({
-    onEvent: ({ data }) => {
+    onEvent: ({ id, data }) => {
+      reached = id ?? reached;
       listener.raw(data);
       if (data === "[DONE]") isComplete = true;
       else failure ??= dispatch(data, listener);
@@ -72,18 +145,38 @@ export async function streamChat(
     }
   } catch (error) {
     if (signal.aborted || error instanceof ApiError) throw error;
-    throw new ApiError(0, "stream_lost", "The answer broke off");
+    throw new Lost(reached);
   } finally {
     reader.cancel().catch(() => {});
   }
-  if (!isComplete) throw new ApiError(0, "stream_lost", "The answer broke off");
+  if (!isComplete) throw new Lost(reached);
+  return reached;
 }
 
-async function send(body: ChatBody, apiToken: string, signal: AbortSignal): Promise<Response> {
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}
+
+async function send(
+  { body, apiToken, key }: ChatCall,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Response> {
   try {
     return await fetch(`${base}/v1/chat/completions`, {
       method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${apiToken}` },
+      headers: {
+        "content-type": "application/json",
+        authorization: `Bearer ${apiToken}`,
+        "idempotency-key": key,
+        ...headers,
+      },
       body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
       // The key identifies the caller; the session cookie must not be sent.
       credentials: "omit",

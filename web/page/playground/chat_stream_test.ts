@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { fakeGateway } from "../../testing/gateway.ts";
-import { streamChat } from "./chat_stream.ts";
+import { leaveChat, streamChat } from "./chat_stream.ts";
 
 const gateway = fakeGateway();
 const ignored = {
@@ -14,8 +14,10 @@ const ignored = {
 async function failureOf(answer: Response): Promise<unknown> {
   gateway.answers["POST /v1/chat/completions"] = () => answer;
   const { signal } = new AbortController();
-  return await streamChat({ model: "m", messages: [] }, "sk", ignored, signal).catch((e) => e);
+  return await streamChat(call, ignored, signal).catch((e) => e);
 }
+
+const call = { body: { model: "m", messages: [] }, apiToken: "sk", key: "key-of-test" };
 
 const message = "Prompt has too many tokens";
 
@@ -35,4 +37,33 @@ test("an error with a code keeps it, and one without words is unknown", async ()
     .toMatchObject({ code: "context_length_exceeded", message });
   expect(await failureOf(new Response("<html>", { status: 502 })))
     .toMatchObject({ status: 502, code: "unknown" });
+});
+
+test("a connection that is lost in mid-answer is made again, behind the last whole event", async () => {
+  const chunk = (id: number, content: string) =>
+    `id: ${id}\ndata: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
+  const sent: (string | null)[] = [];
+  const answers = [
+    `${chunk(1, "a")}${chunk(2, "b")}id: 3\ndata: {"cho`,
+    `${chunk(3, "c")}id: 4\ndata: [DONE]\n\n`,
+  ];
+  gateway.answers["POST /v1/chat/completions"] = (request) => {
+    sent.push(new Headers(request.headers).get("last-event-id"));
+    expect(new Headers(request.headers).get("idempotency-key")).toBe(call.key);
+    return new Response(answers.shift());
+  };
+  let text = "";
+  const listener = { ...ignored, text: (piece: string) => void (text += piece) };
+  await streamChat(call, listener, new AbortController().signal);
+  expect([text, ...sent]).toEqual(["abc", null, "2"]);
+});
+
+test("an answer that is not wanted any more is left for good", async () => {
+  let seconds: string | null = null;
+  gateway.answers["POST /v1/chat/completions"] = (request) => {
+    seconds = new Headers(request.headers).get("x-colink-resume-seconds");
+    return new Response("");
+  };
+  await leaveChat(call);
+  expect(seconds as string | null).toBe("0");
 });

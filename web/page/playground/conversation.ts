@@ -1,7 +1,7 @@
 /** A conversation with one model, or with two side by side. */
 
 import { signal } from "@preact/signals";
-import { Answer, type AnswerRecord } from "./answer.ts";
+import { Answer, type AnswerRecord, newId } from "./answer.ts";
 import { chatBody, noParameters, type Parameters, type UserMessage } from "./chat_request.ts";
 
 /** A question and the models' answers, by column. */
@@ -82,6 +82,12 @@ export class Conversation {
     await Promise.all(answers.map((answer) => answer.run(apiToken)));
   }
 
+  /** Goes on with answers that were not complete when the conversation was stored. */
+  async resume(apiToken: string): Promise<void> {
+    const answers = this.turns.peek().at(-1)?.answers ?? [];
+    await Promise.all(answers.map((answer) => answer.run(apiToken)));
+  }
+
   /** Asks the last question again. */
   async again(apiToken: string): Promise<void> {
     const last = this.turns.peek().at(-1);
@@ -115,10 +121,4 @@ export class Conversation {
       this.parameters.value,
     );
   }
-}
-
-/** Random hexadecimal digits: browsers make UUIDs on HTTPS and localhost only. */
-function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,7 +1,7 @@
 /** Earlier conversations, stored in this browser only: the gateway stores no prompt and no answer. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
-import type { Conversation, ConversationRecord } from "./conversation.ts";
+import { Conversation, type ConversationRecord } from "./conversation.ts";
 
 const KEY = "colink.playground";
 /** Beyond this, the oldest are deleted. */
@@ -19,6 +19,29 @@ export function keep(conversation: Conversation): void {
   const record = conversation.record();
   const others = kept.peek().filter(({ id }) => id !== record.id);
   write([record, ...others].slice(0, MAX_CONVERSATIONS));
+}
+
+const OPEN_KEY = `${KEY}.open`;
+
+/** Marks the conversation that is being answered in this tab; null: none is. */
+export function markOpen(id: string | null): void {
+  try {
+    if (id === null) sessionStorage.removeItem(OPEN_KEY);
+    else sessionStorage.setItem(OPEN_KEY, id);
+  } catch {
+    // Blocked: a reload does not go on.
+  }
+}
+
+/** The conversation that was being answered when this tab was reloaded; null: none was. */
+export function openConversation(): Conversation | null {
+  try {
+    const id = sessionStorage.getItem(OPEN_KEY);
+    const record = kept.peek().find((one) => one.id === id);
+    return record ? Conversation.from(record) : null;
+  } catch {
+    return null;
+  }
 }
 
 export function forget(id: string): void {

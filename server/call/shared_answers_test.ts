@@ -1,0 +1,297 @@
+/** How much is kept of answers, whose goes first, and what slow readers cost others. */
+
+import { describe, expect, test } from "bun:test";
+import { Endpoint } from "../../protocol/mod.ts";
+import { Budgets } from "../base/budgets.ts";
+import type { ColinkError } from "../base/error.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
+import type { AnswerSource } from "./answer_writer.ts";
+import { type AnswerReader, SharedAnswer } from "./shared_answer.ts";
+import { SharedAnswers } from "./shared_answers.ts";
+
+const KIB = 1024;
+const limits = {
+  replayMs: 300_000,
+  storedResponsesMs: 600_000,
+  keptAnswerBytes: 100 * KIB,
+  keptAnswerBytesPerAccount: 40 * KIB,
+  idempotencyKeys: 50,
+};
+const CALL_BYTES = 16 * KIB;
+
+class Room {
+  readonly clock = new FakeClock();
+  readonly budgets = new Budgets();
+  readonly answers = new SharedAnswers(
+    this.clock,
+    limits,
+    this.budgets,
+    () => Promise.resolve(null),
+  );
+  readonly stopped: string[] = [];
+  #calls = 0;
+
+  /** A running call with a key, which the account has just sent. */
+  async call(accountId: string, { stream = true } = {}) {
+    const id = `req-${this.#calls++}`;
+    const name = { accountId, kind: "key", name: id } as const;
+    const claim = await this.answers.claim(name, id);
+    if (claim.is !== "first") throw new Error("the key is known");
+    const request = { accountId, stream, endpoint: Endpoint.chat, model: "m" };
+    const call = { id, request, startedAt: 0, stopped: null, stop: () => this.stopped.push(id) };
+    const answer: SharedAnswer = new SharedAnswer(call as never, {
+      clock: this.clock,
+      reserve: (bytes) => this.answers.reserve(answer, bytes),
+      hold: () => "enough",
+      begins: () => {},
+    }, { keptBytes: CALL_BYTES });
+    claim.settle(answer, "digest");
+    return answer;
+  }
+
+  used(name: string): number {
+    return this.budgets.all.find((budget) => budget.name === name)!.size.used!();
+  }
+}
+
+class Caller implements AnswerReader {
+  text = "";
+  error: ColinkError | null = null;
+  isEnded = false;
+  isOutgrown = false;
+  isStalled = false;
+  source: AnswerSource | null = null;
+
+  head(): void {}
+  queued(): void {}
+  reject(): void {}
+  data(piece: string | Uint8Array, source: AnswerSource): boolean {
+    this.source = source;
+    this.text += Buffer.from(piece as Uint8Array).toString();
+    return !this.isStalled;
+  }
+  whole(body: string | Uint8Array): void {
+    this.text = Buffer.from(body as Uint8Array).toString();
+    this.isEnded = true;
+  }
+  end(): void {
+    this.isEnded = true;
+  }
+  outgrown(): void {
+    this.isOutgrown = true;
+  }
+  fail(error: ColinkError): void {
+    this.error = error;
+  }
+}
+
+const fromStart = { after: null, lingerMs: 30_000 };
+const event = (size: number, letter = "x") => `data: ${letter.repeat(size)}\n\n`;
+const source = { drained: () => {} };
+
+function attachError(answer: SharedAnswer): string {
+  try {
+    answer.attach(new Caller(), fromStart);
+    return "none";
+  } catch (error) {
+    return (error as ColinkError).code;
+  }
+}
+
+describe("an answer beyond its bound", () => {
+  test("goes on for those who read it, who are told, and can be had by nobody else", async () => {
+    const room = new Room();
+    const answer = await room.call("a");
+    const caller = new Caller();
+    answer.attach(caller, fromStart);
+    for (let i = 0; i < 30; i++) answer.data(event(KIB), source);
+    expect(caller.isOutgrown).toBe(true);
+    expect(room.used("kept_answer_bytes")).toBe(0);
+    expect(attachError(answer)).toBe("replay_gone");
+    answer.end();
+    expect([caller.isEnded, caller.text.match(/^id: /gm)!.length]).toEqual([true, 31]);
+    expect(attachError(answer)).toBe("replay_gone");
+  });
+
+  test("waits there for a caller who has left, and is cancelled without one in the end", async () => {
+    const room = new Room();
+    const answer = await room.call("a");
+    const first = new Caller();
+    answer.attach(first, fromStart)("caller_gone");
+    let sent = 0;
+    while (answer.data(event(KIB), source)) sent++;
+    expect(sent).toBeGreaterThan(5);
+    expect(sent).toBeLessThan(CALL_BYTES / KIB);
+    let drained = 0;
+    answer.data(event(1), { drained: () => drained++ });
+    const second = new Caller();
+    answer.attach(second, fromStart);
+    expect([drained, answer.isKept]).toEqual([1, true]);
+    expect(answer.data(event(KIB), source)).toBe(true);
+    await room.clock.pass(60_000);
+    expect(room.stopped).toEqual([]);
+  });
+
+  test("that is given whole is kept up to it, and given once if it is larger", async () => {
+    for (const [bytes, isKept] of [[10 * KIB, true], [20 * KIB, false]] as const) {
+      const room = new Room();
+      const answer = await room.call("a", { stream: false });
+      const caller = new Caller();
+      answer.attach(caller, fromStart);
+      answer.whole("x".repeat(bytes));
+      expect([caller.text.length, caller.isOutgrown]).toEqual([bytes, !isKept]);
+      expect(attachError(answer)).toBe(isKept ? "none" : "replay_gone");
+    }
+  });
+});
+
+describe("a caller who does not read", () => {
+  test("slows nobody down who does", async () => {
+    const room = new Room();
+    const answer = await room.call("a");
+    const [slow, quick] = [new Caller(), new Caller()];
+    slow.isStalled = true;
+    answer.attach(slow, fromStart);
+    answer.attach(quick, fromStart);
+    for (let i = 0; i < 40; i++) expect(answer.data(event(KIB), source)).toBe(true);
+    answer.end();
+    expect(quick.text.match(/^id: /gm)).toHaveLength(41);
+    slow.isStalled = false;
+    slow.source!.drained();
+    expect(slow.text).toBe(quick.text);
+  });
+
+  test("holds up its own call when nobody else reads, and reads on from its own place", async () => {
+    const room = new Room();
+    const answer = await room.call("a");
+    const caller = new Caller();
+    caller.isStalled = true;
+    answer.attach(caller, fromStart);
+    let drained = 0;
+    const node = { drained: () => drained++ };
+    let sent = 1;
+    while (answer.data(event(KIB, String(sent % 10)), node)) sent++;
+    expect(sent).toBeLessThan(CALL_BYTES / KIB);
+    caller.isStalled = false;
+    caller.source!.drained();
+    expect([drained, answer.data(event(1), node)]).toEqual([1, true]);
+    expect(caller.text.match(/^id: /gm)).toHaveLength(sent + 1);
+  });
+
+  test("among too many callers of one answer is cut off where it came first", async () => {
+    const room = new Room();
+    const answer = await room.call("a");
+    const callers = Array.from({ length: 10 }, () => new Caller());
+    for (const caller of callers) answer.attach(caller, fromStart);
+    expect(callers.map(({ error }) => error?.code ?? "") as string[]).toEqual([
+      ...["too_many_streams", "too_many_streams"],
+      ...Array.from({ length: 8 }, () => ""),
+    ]);
+    answer.data(event(1), source);
+    answer.end();
+    expect(callers.filter(({ isEnded }) => isEnded)).toHaveLength(8);
+  });
+});
+
+describe("one account's answers", () => {
+  const fill = async (room: Room, account: string, bytes: number) => {
+    const answer = await room.call(account);
+    answer.attach(new Caller(), fromStart);
+    answer.data(event(bytes), source);
+    answer.end();
+    room.answers.ended(answer);
+    return answer;
+  };
+
+  test("push out its own oldest, and nobody else's", async () => {
+    const room = new Room();
+    const bystander = await fill(room, "bystander", 10 * KIB);
+    const own = [];
+    for (let i = 0; i < 20; i++) own.push(await fill(room, "greedy", 10 * KIB));
+    expect(bystander.isKept).toBe(true);
+    expect(own.map(({ isKept }) => isKept).lastIndexOf(false)).toBeGreaterThan(10);
+    expect(own.at(-1)!.isKept).toBe(true);
+    expect(room.used("kept_answer_bytes_per_account")).toBeLessThanOrEqual(40 * KIB);
+    // Those that went are remembered: nothing runs a second time.
+    const again = await room.answers.claim({
+      accountId: "greedy",
+      kind: "key",
+      name: own[0]!.call.id,
+    }, "x");
+    expect(again.is).toBe("here");
+  });
+
+  test("of many accounts push out those of the account that holds most", async () => {
+    const room = new Room();
+    const small = await fill(room, "small", 2 * KIB);
+    for (let i = 0; i < 12; i++) await fill(room, `account ${i % 4}`, 12 * KIB);
+    expect(small.isKept).toBe(true);
+    expect(room.used("kept_answer_bytes")).toBeLessThanOrEqual(100 * KIB);
+  });
+
+  test("are forgotten in time, and hold nothing then", async () => {
+    const room = new Room();
+    for (let i = 0; i < 30; i++) await fill(room, `account ${i % 3}`, KIB);
+    expect(room.answers.size).toBe(30);
+    await room.clock.pass(300_000);
+    expect([room.answers.size, room.used("kept_answer_bytes"), room.clock.pending]).toEqual([
+      0,
+      0,
+      0,
+    ]);
+  });
+
+  test("a thousand keys a second are refused beyond their number, and cost no other account its own", async () => {
+    const room = new Room();
+    const bystander = await fill(room, "bystander", 10);
+    const refusals: string[] = [];
+    for (let i = 0; i < 1_000; i++) {
+      await room.call("flood").then((answer) => answer.end(), ({ code }) => refusals.push(code));
+    }
+    expect(refusals.length).toBe(1_000 - limits.idempotencyKeys);
+    expect(new Set(refusals)).toEqual(new Set(["too_many_idempotency_keys"]));
+    expect([bystander.isKept, room.answers.size]).toEqual([true, limits.idempotencyKeys + 1]);
+    await room.call("bystander");
+  });
+});
+
+test("whatever 200 random seeds do, memory is counted, bounded and given back", async () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    let state = seed;
+    const below = (n: number) => (state = (state * 48271) % 2147483647) % n;
+    const room = new Room();
+    const running: SharedAnswer[] = [];
+    const callers: Caller[] = [];
+    for (let step = 0; step < 60; step++) {
+      const answer = running[below(running.length || 1)];
+      const dice = below(10);
+      if (dice < 2 || answer === undefined) {
+        await room.call(`account ${below(3)}`).then((one) => running.push(one), () => {});
+      } else if (dice < 4) {
+        const caller = new Caller();
+        caller.isStalled = below(3) === 0;
+        callers.push(caller);
+        if (answer.isKept && !answer.isEnded) answer.attach(caller, fromStart);
+      } else if (dice < 8) {
+        answer.data(event(1 + below(6 * KIB)), source);
+      } else if (dice < 9) {
+        running.splice(running.indexOf(answer), 1);
+        answer.end();
+        room.answers.ended(answer);
+      } else {
+        for (const caller of callers) caller.isStalled = false;
+        for (const caller of callers) caller.source?.drained();
+      }
+      expect(room.used("kept_answer_bytes")).toBeWithin(0, limits.keptAnswerBytes + 1);
+      expect(room.used("kept_answer_bytes_per_account"))
+        .toBeWithin(0, limits.keptAnswerBytesPerAccount + 1);
+    }
+    for (const answer of running) {
+      answer.end();
+      room.answers.ended(answer);
+    }
+    await room.clock.pass(700_000);
+    expect([seed, room.answers.size, room.used("kept_answer_bytes"), room.clock.pending])
+      .toEqual([seed, 0, 0, 0]);
+  }
+});

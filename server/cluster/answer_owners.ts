@@ -1,0 +1,46 @@
+/** Which gateway keeps an answer: one record in Redis for each name of an account. */
+
+import type { AnswerOwner, Bus } from "./bus.ts";
+
+/** What an answer is known by. */
+export interface OwnedName {
+  accountId: string;
+  kind: string;
+  name: string;
+}
+
+export class AnswerOwners {
+  constructor(
+    private readonly bus: Pick<Bus, "claimAnswer" | "readAnswer" | "renewAnswer" | "eraseAnswer">,
+    /** This gateway. */
+    private readonly id: string,
+  ) {}
+
+  /** Says that a name belongs to this gateway, unless another has it: returns that one's record. Rejects while Redis is away. */
+  async claim(name: OwnedName, callId: string, keepMs: number): Promise<AnswerOwner | null> {
+    const own = { gateway: this.id, callId };
+    const standing = await this.bus.claimAnswer(placeOf(name), own, Math.ceil(keepMs));
+    return standing.gateway === this.id ? null : standing;
+  }
+
+  /** Null: no gateway has it, or this one. */
+  async find(name: OwnedName): Promise<AnswerOwner | null> {
+    const standing = await this.bus.readAnswer(placeOf(name));
+    return standing?.gateway === this.id ? null : standing;
+  }
+
+  renew(name: OwnedName, keepMs: number): void {
+    this.bus.renewAnswer(placeOf(name), Math.ceil(keepMs)).catch(ignoreError);
+  }
+
+  release(name: OwnedName): void {
+    this.bus.eraseAnswer(placeOf(name)).catch(ignoreError);
+  }
+}
+
+function placeOf({ accountId, kind, name }: OwnedName): string {
+  return `${accountId} ${kind} ${name}`;
+}
+
+/** Redis is away: the record expires by itself. */
+function ignoreError(): void {}
