@@ -6,6 +6,7 @@ import { chunkFigure } from "./figure/chunk.ts";
 import { choiceFigure } from "./figure/choice.ts";
 import type { Figure } from "./figure/figure.ts";
 import { idleNodesFigure } from "./figure/idle_nodes.ts";
+import { idleWorkFigure } from "./figure/idle_work.ts";
 import { latencyFigure } from "./figure/latency.ts";
 import { openStreamsFigure } from "./figure/open_streams.ts";
 import { promptFigure } from "./figure/prompt.ts";
@@ -21,6 +22,7 @@ export const figures: readonly Figure[] = [
   capacityFigure,
   promptFigure,
   idleNodesFigure,
+  idleWorkFigure,
   choiceFigure,
   affinityFigure,
   openStreamsFigure,

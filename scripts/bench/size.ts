@@ -11,6 +11,9 @@ export interface Size {
   /** Two populations of nodes; figures per node are the slope between them. */
   idleNodes: readonly [number, number];
   openStreams: readonly [number, number];
+  /** Nodes beside which an idle gateway is watched, and for how long in a round. */
+  idleCrowd: number;
+  idleSeconds: number;
   /** After a population has grown, before memory is read. */
   settleMs: number;
   /** Streams at a time that are tried, in this order, for how many one core carries. */
@@ -27,6 +30,8 @@ export const fullSize: Size = {
   timedCalls: 1500,
   idleNodes: [2000, 10_000],
   openStreams: [200, 1200],
+  idleCrowd: 1000,
+  idleSeconds: 30,
   settleMs: 4000,
   capacitySteps: [500, 1000, 1500, 2000, 2500, 3000, 4000],
   capacitySeconds: 5,
@@ -41,6 +46,8 @@ export const quickSize: Size = {
   timedCalls: 100,
   idleNodes: [100, 300],
   openStreams: [50, 150],
+  idleCrowd: 100,
+  idleSeconds: 2,
   settleMs: 500,
   capacitySteps: [100, 250],
   capacitySeconds: 2,
