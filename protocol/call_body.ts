@@ -99,7 +99,11 @@ const routingMembers: ReadonlyMap<string, string> = new Map(
   ["model", "stream"].map((name) => [name.toUpperCase(), name]),
 );
 
+/** Of the longest of them. No name gets shorter in upper case. */
+const MAX_ROUTING_CHARS = "stream".length;
+
 function refuseOtherCase(name: string): void {
+  if (name === "model" || name === "stream" || name.length > MAX_ROUTING_CHARS) return;
   const meant = routingMembers.get(name.toUpperCase());
   if (meant !== undefined && meant !== name) throw new OtherCase(meant);
 }

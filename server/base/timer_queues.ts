@@ -7,10 +7,14 @@ export interface NativeTimers {
   setTimeout(task: () => void, delayMs: number): { ref(): unknown; unref(): unknown };
 }
 
+/** One timer, which knows its neighbours: a set would have to hash what each call adds and removes. */
 interface Timer {
   /** Monotonic milliseconds. */
   readonly atMs: number;
   readonly task: () => void;
+  before: Timer | null;
+  after: Timer | null;
+  isSet: boolean;
 }
 
 /** Distinct delays at a time. */
@@ -34,8 +38,9 @@ export class TimerQueues {
 }
 
 class TimerQueue {
-  /** The next one due is first. */
-  readonly #timers = new Set<Timer>();
+  /** The next one due, and the last one. */
+  #first: Timer | null = null;
+  #last: Timer | null = null;
   #nativeTimer: ReturnType<NativeTimers["setTimeout"]> | null = null;
 
   /** `onIdle` is called when the native timer has fired and no timer is left. */
@@ -46,14 +51,28 @@ class TimerQueue {
   ) {}
 
   add(task: () => void): () => void {
-    const timer = { atMs: this.native.monotonic() + this.delayMs, task };
-    this.#timers.add(timer);
+    const atMs = this.native.monotonic() + this.delayMs;
+    const timer: Timer = { atMs, task, before: this.#last, after: null, isSet: true };
+    if (this.#last === null) this.#first = timer;
+    else this.#last.after = timer;
+    this.#last = timer;
     if (this.#nativeTimer === null) this.#arm(this.delayMs);
-    else if (this.#timers.size === 1) this.#nativeTimer.ref();
+    else if (this.#first === timer) this.#nativeTimer.ref();
     return () => {
+      if (!timer.isSet) return;
+      this.#remove(timer);
       // The native timer stays armed: clearing it per call would cost what sharing it saves.
-      if (this.#timers.delete(timer) && this.#timers.size === 0) this.#nativeTimer?.unref();
+      if (this.#first === null) this.#nativeTimer?.unref();
     };
+  }
+
+  #remove(timer: Timer): void {
+    const { before, after } = timer;
+    timer.isSet = false;
+    if (before === null) this.#first = after;
+    else before.after = after;
+    if (after === null) this.#last = before;
+    else after.before = before;
   }
 
   #arm(delayMs: number): void {
@@ -63,13 +82,13 @@ class TimerQueue {
   #fire(): void {
     this.#nativeTimer = null;
     const nowMs = this.native.monotonic();
-    for (const timer of this.#timers) {
+    for (let timer; (timer = this.#first) !== null;) {
       if (timer.atMs > nowMs) {
         // A task may have set a timer and thereby armed the native one.
         if (this.#nativeTimer === null) this.#arm(Math.ceil(timer.atMs - nowMs));
         return;
       }
-      this.#timers.delete(timer);
+      this.#remove(timer);
       timer.task();
     }
     if (this.#nativeTimer === null) this.onIdle();

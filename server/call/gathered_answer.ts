@@ -26,6 +26,8 @@ const BLOCK_BYTES = 64 * 1024;
 
 const NO_BLOCK = new Uint8Array();
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** How much of an answer is held where room is scarce. */
 const SCARCE_BYTES = 64 * 1024;
 
@@ -102,7 +104,7 @@ export class GatheredAnswer implements AnswerSink {
     const answer = this.#joined();
     if (typeof answer === "string") return null;
     if (answer.length > MAX_PARSED_BYTES) return isObject(answer) ? null : NO_JSON;
-    const text = Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength).toString();
+    const text = decoder.decode(answer);
     try {
       const json = JSON.parse(text) as Record<string, unknown> | null;
       if (typeof json !== "object" || json === null) return NO_JSON;

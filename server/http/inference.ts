@@ -1,5 +1,6 @@
 /** Handles the inference endpoints: from a request to a Call, and from its answer to a response. */
 
+import { Context } from "hono";
 import type { Key } from "../account/keyring.ts";
 import { SharedAnswer, type StoredTerms } from "../call/shared_answer.ts";
 import { tooManyNames } from "../call/shared_answers.ts";
@@ -12,7 +13,7 @@ import type { HeldBody } from "./body_budget.ts";
 import { type InferenceRequest, readCall } from "./call_reader.ts";
 import { apiKey, giveBack, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
-import type { AppContext } from "./env.ts";
+import type { AppEnv } from "./env.ts";
 import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
@@ -38,22 +39,30 @@ interface TakenCall {
   key: Key;
 }
 
+/** Handles a request by itself; never rejects. */
+export type CallHandler = (request: Request, env: AppEnv["Bindings"]) => Promise<Response>;
+
 /** The handler of one endpoint. It sets its headers itself: middleware would cost as much as the rest of a short call. */
-export function inference(endpoint: EndpointRow, parts: AppParts) {
-  return async (c: AppContext): Promise<Response> => {
-    const request = c.req.raw;
-    const { server, port } = c.env;
+export function inference(endpoint: EndpointRow, parts: AppParts): CallHandler {
+  return async (request, env) => {
+    const { server, port } = env;
+    const context = () => new Context<AppEnv>(request, { env });
     const requestId = newRequestId();
     const headers = callHeaders(requestId, endpoint.errorFormat, request.headers);
     const startedMs = parts.clock.monotonic();
     try {
-      const address = () => parts.origin(c).address;
+      const address = () => parts.origin(context()).address;
       const received = { request, server, port, requestId, headers, startedMs, address };
       return await answer(received, endpoint, parts);
     } catch (error) {
       const { path, errorFormat: format } = endpoint;
       const asked = { method: request.method, path };
-      return renderError(error, asked, { format, requestId, headers }, requestLog(parts, c));
+      return renderError(
+        error,
+        asked,
+        { format, requestId, headers },
+        requestLog(parts, context()),
+      );
     }
   };
 }

@@ -498,7 +498,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     const head = this.headOf(order);
     const frame = encodeCallStart(id, head, first, bytes.byteLength, sharedRoom);
     if (this.socket.send(frame) === 0) return false;
-    this.outbox.add(id, bytes.subarray(first.byteLength));
+    this.outbox.add(id, bytes, first.byteLength);
     return true;
   }
 

@@ -49,14 +49,16 @@ export class Outbox {
 
   /** The part of a new body that may go with its CALL. The CALL must be sent at once. */
   take(body: Uint8Array): Uint8Array {
-    const first = body.subarray(0, this.#maySend ? PIECE_BYTES : 0);
+    const isWhole = this.#maySend && body.byteLength <= PIECE_BYTES;
+    const first = isWhole ? body : body.subarray(0, this.#maySend ? PIECE_BYTES : 0);
     this.#sentBytes += first.byteLength;
     return first;
   }
 
-  /** Sends the rest of a body, as fast as the node receives it. */
-  add(stream: number, bytes: Uint8Array): void {
-    if (bytes.byteLength > 0) {
+  /** Sends a body from `sentBytes` on, as fast as the node receives it. */
+  add(stream: number, body: Uint8Array, sentBytes: number): void {
+    if (body.byteLength > sentBytes) {
+      const bytes = body.subarray(sentBytes);
       this.#rests.push({ stream, bytes });
       this.#waitingBytes += bytes.byteLength;
     }

@@ -19,7 +19,7 @@ function outbox(underWayBytes?: number) {
   const send = (stream: number, body: Uint8Array) => {
     const first = out.take(body);
     sent.push({ stream, bytes: first });
-    out.add(stream, body.subarray(first.byteLength));
+    out.add(stream, body, first.byteLength);
   };
   const sentBytes = () => sent.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
   return { out, sent, pings, send, sentBytes };
@@ -51,7 +51,7 @@ describe("bodies that are sent to a node", () => {
     expect(pings).toEqual([String(PIECE_BYTES + 10)]);
     send(3, new Uint8Array(10));
     expect(out.waitingBytes).toBe(10);
-    out.add(4, new Uint8Array(10));
+    out.add(4, new Uint8Array(10), 0);
     expect(pings).toHaveLength(1);
   });
 
