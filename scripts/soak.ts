@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { endAll } from "../tests/harness/cleanup.ts";
 import { build } from "./build.ts";
 import { onInterruption } from "./interruption.ts";
+import { callers } from "./soak/callers.ts";
 import { type Campaign, Skipped } from "./soak/campaign.ts";
 import { kill, killPostgres } from "./soak/kill.ts";
 import { leak } from "./soak/leak.ts";
@@ -26,6 +27,7 @@ const campaigns: readonly Campaign[] = [
   rolling,
   simulate,
   strangers,
+  callers,
   leak,
 ];
 

@@ -1,7 +1,6 @@
 /** The programs in the README and in docs/api.md run as they stand there, against a real gateway and node. */
 
 import { beforeAll, expect, test } from "bun:test";
-import { type AddressInfo, connect, createServer } from "node:net";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,10 +8,13 @@ import { run } from "../scripts/program.ts";
 import { at } from "../scripts/root.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { endAfterTests } from "./harness/cleanup.ts";
+import { type Cut, cutAtRandom, cuttingNetworkTo } from "./harness/cutting_network.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { fenceOf, readMarkdown } from "./harness/markdown.ts";
 import { startNode } from "./harness/node.ts";
 import { findPython } from "./harness/python.ts";
+import { Dice } from "../scripts/soak/random.ts";
+import { returns } from "./harness/returning_caller.ts";
 import { startUpstream } from "./harness/upstream.ts";
 
 const readme = readMarkdown("README.md");
@@ -75,26 +77,14 @@ test.skipIf(noPython !== null)(
   },
 );
 
-/** The gateway by way of a network that cuts the first answer in the middle of its third event. */
-async function cuttingUrl(): Promise<string> {
+/** Cuts the first answer in the middle of its third event. */
+function cutOnce(): Cut {
   let isCut = false;
-  const { hostname, port } = new URL(gateway.url);
-  const server = createServer((near) => {
-    const far = connect(Number(port), hostname);
-    near.pipe(far);
-    far.on("data", (bytes: Buffer) => {
-      const at = isCut ? -1 : bytes.indexOf("id: 3\ndata");
-      if (at < 0) return void near.write(bytes);
-      isCut = true;
-      near.write(bytes.subarray(0, at + 8), () => near.destroy());
-      far.destroy();
-    });
-    for (const socket of [near, far]) socket.on("error", () => socket.destroy());
-    far.on("close", () => near.end());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  endAfterTests(() => void server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return (bytes) => {
+    const at = isCut ? -1 : bytes.indexOf("id: 3\ndata");
+    isCut ||= at >= 0;
+    return at < 0 ? null : at + 8;
+  };
 }
 
 const resuming = readMarkdown("docs/resuming.md");
@@ -106,7 +96,7 @@ for (const [language, program] of Object.entries(interpreters)) {
       isMissing ? " (not run: it is not installed)" : ""
     }`,
     async () => {
-      const url = await cuttingUrl();
+      const { url } = await cuttingNetworkTo(gateway.url, cutOnce());
       const before = upstream.calls.length;
       const snippet = fenceOf(resuming, language).replaceAll("http://127.0.0.1:8080", url);
       const output = await runSnippet(
@@ -123,6 +113,22 @@ for (const [language, program] of Object.entries(interpreters)) {
     },
   );
 }
+
+test("callers of every kind whose connections are cut at random have all of their answers, each asked for once", async () => {
+  const dice = new Dice(4711);
+  const network = await cuttingNetworkTo(gateway.url, cutAtRandom(() => dice.next(), 6_000));
+  const content = Array.from({ length: 12 }, (_, i) => `word-${i}-é`).join(" ");
+  const before = upstream.calls.length;
+  let calls = 0;
+  while (network.cuts < 12) {
+    for (const comesBack of Object.values(returns)) {
+      const key = `returning-${calls++}`;
+      const question = { token: account.apiToken, model: "pro-model", content, key };
+      expect(await comesBack(question, () => network.url)).toBe(content);
+    }
+  }
+  expect(upstream.calls.length - before).toBe(calls);
+});
 
 const noCurl = Bun.which("curl") === null ? "curl is not installed" : null;
 test.skipIf(noCurl !== null)(
