@@ -3,7 +3,7 @@
 import OpenAI from "openai";
 import { createParser } from "eventsource-parser";
 
-export interface Question {
+interface Question {
   token: string;
   model: string;
   content: string;
