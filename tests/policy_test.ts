@@ -8,9 +8,9 @@ import { parse, stringify } from "yaml";
 import type { NodeView } from "../api/mod.ts";
 import type { PolicyConfig } from "../client/config/policy_shape.ts";
 import { type Account, createAccount } from "./harness/account.ts";
-import { chat, hello } from "./harness/api.ts";
+import { ask, chat, hello } from "./harness/api.ts";
 import { endAfterTests } from "./harness/cleanup.ts";
-import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
 import { listNodes, startNode } from "./harness/node.ts";
 import { startUpstream, type Upstream } from "./harness/upstream.ts";
 import { until } from "./harness/wait.ts";
@@ -130,6 +130,59 @@ test(
     await Promise.all(callers);
     expect([...statuses.keys()]).toEqual([200]);
     expect((await listNodes(gateway)).flatMap(({ penalties }) => penalties)).toEqual([]);
+  },
+  60_000,
+);
+
+test(
+  "a node that is shared with a group serves its members, and does not exist for others",
+  async () => {
+    const [member, stranger] = [await createAccount(gateway), await createAccount(gateway)];
+    const group = async (...args: string[]) => {
+      const { dataDir } = gateway;
+      expect((await runGateway(["admin", "group", ...args], { dataDir })).code).toBe(0);
+    };
+    await group("add", "--name", "lab");
+    await group("join", "--name", "lab", "--email", member.email);
+    const { node } = await lend("lab-node", ["lab-model"], {});
+    const config = parse(await Bun.file(node.configFile).text()) as Record<string, unknown>;
+    config.share_with = ["group:Lab", "group:choir"];
+    writeFileSync(node.configFile, stringify(config));
+    const asks = ({ apiToken }: Account, headers = {}) =>
+      chat(gateway, apiToken, hello("lab-model"), {
+        headers: { "content-type": "application/json", ...headers },
+      });
+    const refused = await until("others are refused", async () => {
+      const answer = await asks(stranger);
+      return answer.status === 404 && answer;
+    });
+    expect(refused.json.error.code).toBe("model_not_found");
+    expect(refused.text.replace('the model \\"lab-model\\"', "")).not.toContain("lab-");
+    const models = ({ apiToken: token }: Account) => ask(`${gateway.url}/v1/models`, { token });
+    expect((await models(stranger)).text).not.toContain("lab-model");
+    expect(JSON.stringify(await listNodes(gateway))).not.toContain("lab-node");
+    const seen = async ({ jwt: token }: Account) =>
+      (await ask(`${gateway.url}/api/nodes`, { token })).text;
+    expect(await seen(stranger)).not.toContain("lab-node");
+
+    const served = await until("a member is served", async () => {
+      const answer = await asks(member);
+      return answer.status === 200 && answer;
+    });
+    expect(served.headers.get("x-colink-route")).toBe("group");
+    expect((await models(member)).text).toContain("lab-model");
+    expect(await seen(member)).toContain("lab-node");
+    const own = await asks(owner, { "x-colink-route": "own" });
+    expect([own.status, own.headers.get("x-colink-route")]).toEqual([200, "own"]);
+    const near = await asks(member, { "x-colink-route": "own" });
+    expect([near.status, near.json.error.code]).toEqual([503, "no_node_online"]);
+    expect((await asks(member, { "x-colink-route": "mine" })).status).toBe(400);
+    const warning = "groups that do not exist here, and match no call: group:choir";
+    await until("the node is warned", () => node.log.some((line) => line.includes(warning)));
+
+    await group("leave", "--name", "lab", "--email", member.email);
+    await until("one who has left is refused", async () => (await asks(member)).status === 404);
+    expect((await asks(owner)).status).toBe(200);
   },
   60_000,
 );

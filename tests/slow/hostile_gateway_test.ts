@@ -41,7 +41,7 @@ class HostileGateway {
   #socket: ServerWebSocket<undefined> | undefined;
   readonly #server;
 
-  constructor(readonly version: 1 | 2) {
+  constructor(readonly version: 1 | 2, takesShareWith = true) {
     const protocol = version === 2 ? { "sec-websocket-protocol": SUBPROTOCOL_V2 } : {};
     this.#server = Bun.serve<undefined>({
       hostname: "127.0.0.1",
@@ -56,7 +56,10 @@ class HostileGateway {
         open: (socket) => {
           this.#socket = socket;
           if (version === 1) socket.send('{"type":"READY","data":{}}');
-          else socket.send(encodeJson("hello", 0, { versions: [1, 2] }));
+          else {
+            const hello = { versions: [1, 2], takes_share_with: takesShareWith };
+            socket.send(encodeJson("hello", 0, hello));
+          }
         },
         message: (_, message) => this.#receive(message),
         close: (_, code) => void this.closes.push(code),
@@ -115,10 +118,10 @@ class HostileGateway {
 }
 
 /** A node of two models, of which its owner lends one, at a server that reads names in any case. */
-async function start(version: 1 | 2) {
+async function start(version: 1 | 2, more: object = {}, takesShareWith = true) {
   const ran: string[] = [];
   const upstream = startGoUpstream(ran);
-  const gateway = new HostileGateway(version);
+  const gateway = new HostileGateway(version, takesShareWith);
   const folder = mkdtempSync(join(tmpdir(), "co-link-hostile-"));
   endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "config.yaml");
@@ -128,6 +131,7 @@ async function start(version: 1 | 2) {
       client_token: `client-${"x".repeat(43)}`,
       server_url: gateway.wsUrl,
       max_parallel: 4,
+      ...more,
       providers: [{
         type: "openai",
         api_key: "sk-upstream",
@@ -244,6 +248,63 @@ describe("a call whose body a gateway should have refused", () => {
     }
     expect(ran).toEqual([]);
   }, 60_000);
+});
+
+describe("a call to a node that is lent to a group", () => {
+  const lent = { share_with: ["group:lab"] };
+  const bytes = new TextEncoder().encode(body(OFFERED));
+
+  test(
+    "is refused where it is not the group's, and costs the node's other calls nothing",
+    async () => {
+      const { gateway, ran, program } = await start(2, lent);
+      for (const [i, audience] of [undefined, "group:other", "everyone", "me", ""].entries()) {
+        const foreign = {
+          ...head,
+          id: `req-${i}`,
+          ...(audience === undefined ? {} : { audience }),
+        };
+        gateway.send(...encodeCallV2(i + 1, foreign, bytes));
+        expect(await gateway.end(i + 1)).toMatchObject({ type: "error", data: { busy: true } });
+      }
+      expect(ran).toEqual([]);
+      for (const [i, audience] of ["group:lab", "owner"].entries()) {
+        gateway.send(...encodeCallV2(10 + i, { ...head, id: `own-${i}`, audience }, bytes));
+        expect(await gateway.end(10 + i)).toMatchObject({ type: "finish" });
+      }
+      expect(ran).toEqual([OFFERED, OFFERED]);
+      expect(program.lines.join("\n")).toContain("refused a call that share_with does not let in");
+    },
+    60_000,
+  );
+
+  for (const version of [1, 2] as const) {
+    test(
+      `is refused from a gateway of wire v${version} that knows of no groups, which is offered nothing`,
+      async () => {
+        const { gateway, ran, program } = await start(version, lent, false);
+        if (version === 1) {
+          expect(JSON.parse(gateway.texts[0]!).data).toMatchObject({ models: [] });
+          gateway.send(encodeCall("bad", OFFERED, body(OFFERED)));
+          const error = await until(
+            "the node answers",
+            () => gateway.texts.find((text) => text.includes('"ERROR"')),
+          );
+          expect(JSON.parse(error).data.message).toStartWith("BUSY");
+        } else {
+          expect(gateway.frames[0]).toMatchObject({ type: "register", data: { models: [] } });
+          gateway.send(...encodeCallV2(1, head, bytes));
+          expect(await gateway.end(1)).toMatchObject({ type: "error", data: { busy: true } });
+        }
+        expect(ran).toEqual([]);
+        await until(
+          "the log says why",
+          () => program.lines.some((line) => line.includes("too old to honour share_with")),
+        );
+      },
+      60_000,
+    );
+  }
 });
 
 describe("a flood of BODY frames", () => {
