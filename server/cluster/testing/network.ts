@@ -1,13 +1,15 @@
 /** Several gateways of one network in one process: real clusters, schedulers and hubs, joined by memory. */
 
-import { Endpoint } from "../../../protocol/mod.ts";
+import { Endpoint, type ShareWith } from "../../../protocol/mod.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
 import { ResponseAffinity } from "../../call/response_affinity.ts";
 import { Received } from "../../call/testing/world.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../../node/attempt.ts";
+import type { Route } from "../../node/audience.ts";
 import { Hub } from "../../node/hub.ts";
+import { GroupBook, testAudienceOf } from "../../node/testing/group_book.ts";
 import type { Socket } from "../../node/link.ts";
 import { Node } from "../../node/node.ts";
 import { PenaltyBook } from "../../node/penalty.ts";
@@ -40,6 +42,7 @@ export class TestNetwork {
   readonly clock = new FakeClock();
   readonly redis = new MemoryRedis(this.clock);
   readonly gateways: TestGateway[] = [];
+  readonly groups = new GroupBook();
   /** Links, by the names of both ends. */
   readonly #links = new Map<string, MemoryLink>();
   readonly #silenced = new Set<string>();
@@ -196,7 +199,7 @@ export class MemoryLink {
 }
 
 export class TestGateway {
-  readonly hub = new Hub();
+  readonly hub = new Hub({ audienceOf: testAudienceOf });
   readonly penalties: PenaltyBook;
   readonly affinity: ResponseAffinity;
   readonly cluster: Cluster;
@@ -232,6 +235,7 @@ export class TestGateway {
       hub,
       penalties,
       responseAffinity: this.affinity,
+      memberships: network.groups,
       clock,
       log,
       version: "1",
@@ -256,6 +260,7 @@ export class TestGateway {
       hub,
       penalties,
       policies,
+      memberships: network.groups,
       clock,
       log,
       random: () => 0,
@@ -269,7 +274,12 @@ export class TestGateway {
   }
 
   /** Connects a node here; what it is sent gathers in `received`. */
-  node(name: string, maxParallel = 1, models: string[] = ["m"]) {
+  node(
+    name: string,
+    maxParallel = 1,
+    models: string[] = ["m"],
+    { owner = "owner", shareWith }: { owner?: string; shareWith?: ShareWith } = {},
+  ) {
     const received: Received[] = [];
     const connection = {
       start(order: Order, sink: AttemptSink): RunningAttempt {
@@ -284,8 +294,8 @@ export class TestGateway {
       },
       close() {},
     };
-    const who = { publicId: name, nodeKey: `key/${name}`, accountId: "owner", keyId: "key" };
-    const offer = { name, agent: null, maxParallel, models };
+    const who = { publicId: name, nodeKey: `key/${name}`, accountId: owner, keyId: "key" };
+    const offer = { name, agent: null, maxParallel, models, shareWith };
     const node = new Node(who, offer, connection, this.#clock.now());
     this.hub.add(node);
     return { node, received, leave: () => this.hub.remove(node) };
@@ -303,10 +313,14 @@ export class TestGateway {
   }
 
   /** Asks for a slot for a new call. */
-  lease(model = "m", requiredNode: string | null = null): Promise<Lease> | Lease {
+  lease(
+    model = "m",
+    requiredNode: string | null = null,
+    { account = "alice", route = "any" }: { account?: string; route?: Route } = {},
+  ): Promise<Lease> | Lease {
     const request = {
       id: `req-${this.#calls++}`,
-      accountId: "alice",
+      accountId: account,
       keyId: "key",
       endpoint: Endpoint.chat,
       model,
@@ -317,7 +331,7 @@ export class TestGateway {
       headers: null,
       requiredNode,
       sessionHint: null,
-      route: "any" as const,
+      route,
       wantsPosition: false,
       body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
     };
@@ -327,7 +341,7 @@ export class TestGateway {
 }
 
 /** Sends a call with this body to a node; what comes back gathers in the result. */
-export function startOn(node: Node, body = "{}") {
+export function startOn(node: Node, body = "{}", accountId = "alice") {
   const bytes = new TextEncoder().encode(body);
   const order: Order = {
     attemptId: crypto.randomUUID(),
@@ -339,6 +353,7 @@ export function startOn(node: Node, body = "{}") {
     streamOptions: null,
     choices: 1,
     headers: null,
+    accountId,
   };
   const got = {
     text: "",
