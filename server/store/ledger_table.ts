@@ -4,6 +4,7 @@ import type { Transaction } from "kysely";
 import { outcomes } from "../base/outcome.ts";
 import { type Backend, countable } from "./backend.ts";
 import { ledger, type LedgerEntry, type Schema } from "./schema.ts";
+import { lentColumns, lentRows } from "./lent.ts";
 import { freshColumns, freshRows } from "./usage_fresh.ts";
 
 /** Writes the entries that are not there yet, and adds only those to totals and usage. */
@@ -22,6 +23,11 @@ export async function writeLedger(
     table: "usage_fresh",
     ...freshColumns,
     rows: countable(freshRows(added)),
+  });
+  await backend.addUp(transaction, {
+    table: "lent_usage",
+    ...lentColumns,
+    rows: countable(lentRows(added)),
   });
 }
 

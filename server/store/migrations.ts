@@ -6,6 +6,7 @@ import { addConsole } from "./migration/console.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
 import { addGroups } from "./migration/groups.ts";
 import { addJoins } from "./migration/joins.ts";
+import { addLent } from "./migration/lent.ts";
 import { addRoutes } from "./migration/routes.ts";
 import type { Schema } from "./schema.ts";
 
@@ -29,4 +30,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   addJoins,
   addGroups,
   addRoutes,
+  addLent,
 ];

@@ -6,7 +6,7 @@ import { PeriodicTask } from "./periodic_task.ts";
 import type { Store } from "./store.ts";
 
 export interface RetentionOptions {
-  store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "sessions" | "audit">;
+  store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "lent" | "sessions" | "audit">;
   clock: Clock;
   log: Log;
   /** How long the ledger keeps calls; 0: for ever. */
@@ -33,6 +33,9 @@ const NODES_PER_CHUNK = 50;
 
 /** How long nodes' timelines are kept, and nodes that do not come back. */
 const EVENTS_MS = 90 * 24 * 60 * 60_000;
+
+/** How long it is kept what a node gave on a day. */
+const LENT_MS = 400 * 24 * 60 * 60_000;
 
 /** It is noted so often that a node is still connected. */
 const SEEN_EVERY_MS = 24 * 60 * 60_000;
@@ -68,6 +71,7 @@ export class Retention {
     if (minutesMs > 0) await this.#pruneMinutes(clock.now() - minutesMs);
     await store.nodes.prune(clock.now() - EVENTS_MS);
     await this.#pruneNodes(clock.now() - EVENTS_MS);
+    await store.lent.prune(clock.now() - LENT_MS);
     await store.sessions.prune(clock.now());
   }
 

@@ -264,6 +264,38 @@ export const audit = new Table({
 });
 export type AuditRow = RowOf<typeof audit>;
 
+/** For whom a node served: its owner, its groups, everyone else. */
+export type LentTo = "own" | "group" | "any";
+
+/** What a node served on a day, by how near the callers are to its owner: never by whom. */
+export const lentUsageKey = new Table({
+  nodeId: text,
+  /** When the UTC day begins. */
+  day: integer,
+  route: oneOf<LentTo>(),
+});
+export const lentUsageSums = new Table({
+  calls: integer,
+  promptTokens: integer,
+  completionTokens: integer,
+});
+
+/** What a node reports of a day. */
+export const lentDays = new Table({
+  nodeId: text,
+  /** When the UTC day begins. */
+  day: integer,
+  /** Seconds for which it was connected and took calls. */
+  openS: integer,
+  /** Seconds for which it was connected and took none, by the reason. */
+  closed: json<Record<string, number>>(),
+  /** Calls that it refused because of its owner's terms. */
+  refused: integer,
+  /** Of its graphics processors while calls ran; null: they do not tell. */
+  energyJ: nullable(integer),
+});
+export type LentDay = RowOf<typeof lentDays>;
+
 /** Groups of accounts. */
 export const groups = new Table({
   id: text,
@@ -296,6 +328,8 @@ export interface Schema {
   /** What administrators have set, as JSON. */
   settings: { name: string; value: string };
   audit: StoredOf<typeof audit>;
+  lent_usage: StoredOf<typeof lentUsageKey> & StoredOf<typeof lentUsageSums>;
+  lent_days: StoredOf<typeof lentDays>;
   account_groups: StoredOf<typeof groups>;
   group_members: StoredOf<typeof groupMembers>;
   shared_items: { name: string; value: string; expires_at: number };

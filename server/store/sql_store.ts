@@ -11,6 +11,7 @@ import { InviteTable } from "./invites.ts";
 import { JoinTable } from "./joins.ts";
 import { KeyTable } from "./keys.ts";
 import { writeLedger } from "./ledger_table.ts";
+import { LentTable } from "./lent.ts";
 import { migrate } from "./migrate.ts";
 import { NodeTable } from "./nodes.ts";
 import {
@@ -37,6 +38,7 @@ export class SqlStore implements Store {
   readonly invites: InviteTable;
   readonly joins: JoinTable;
   readonly nodes: NodeTable;
+  readonly lent: LentTable;
   readonly calls: CallTable;
   readonly usage: UsageTable;
   readonly settings: SettingTable;
@@ -54,6 +56,7 @@ export class SqlStore implements Store {
     this.invites = new InviteTable(database);
     this.joins = new JoinTable(database, this.keys);
     this.nodes = new NodeTable(database);
+    this.lent = new LentTable(database);
     this.calls = new CallTable(database);
     this.usage = new UsageTable(database);
     this.settings = new SettingTable(database);

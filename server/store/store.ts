@@ -6,6 +6,7 @@ import type { GroupTable } from "./groups.ts";
 import type { InviteTable } from "./invites.ts";
 import type { JoinTable } from "./joins.ts";
 import type { KeyTable } from "./keys.ts";
+import type { LentTable } from "./lent.ts";
 import type { NodeTable } from "./nodes.ts";
 import type { SessionTable } from "./sessions.ts";
 import type { SettingTable } from "./settings.ts";
@@ -65,6 +66,7 @@ export interface Store {
   readonly invites: InviteTable;
   readonly joins: JoinTable;
   readonly nodes: NodeTable;
+  readonly lent: LentTable;
   readonly calls: CallTable;
   readonly usage: UsageTable;
   readonly settings: SettingTable;
