@@ -154,3 +154,35 @@ export type NodeChange = z.infer<typeof NodeChange>;
 
 export const OwnNodeAnswer = z.object({ node: OwnNodeView });
 export type OwnNodeAnswer = z.infer<typeof OwnNodeAnswer>;
+
+const lentFigures = z.object({
+  calls: z.number(),
+  prompt_tokens: z.number(),
+  completion_tokens: z.number(),
+});
+
+export const LentDayView = z.object({
+  day: z.number().describe("When the UTC day begins."),
+  open_s: z.number().describe("Seconds for which it was connected and took calls."),
+  closed: z.array(z.object({ reason: z.string(), seconds: z.number() }))
+    .describe("For how long it was connected and took none, and why."),
+  refused: z.number().describe("Calls that it refused because of its owner's terms."),
+  energy_j: z.number().nullable()
+    .describe("What its graphics processors used while calls ran; null: they do not tell."),
+  served: z.object({
+    own: lentFigures.describe("For its owner."),
+    group: lentFigures.describe("For those whom `share_with` names."),
+    any: lentFigures.describe("For everyone else."),
+  }),
+}).meta({ id: "LentDay" });
+export type LentDayView = z.infer<typeof LentDayView>;
+
+export const LentFilter = z.object({
+  days: z.coerce.number<number | string>().int().min(1).max(366).default(30),
+});
+
+export const LentView = z.object({ days: z.array(LentDayView) }).meta({
+  id: "Lent",
+  description: "What a node gave, the newest day first; days without anything are left out.",
+});
+export type LentView = z.infer<typeof LentView>;

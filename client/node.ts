@@ -13,6 +13,7 @@ import {
   type PolicyScope,
   type PolicyTerms,
 } from "./policy/gate.ts";
+import { Lent } from "./policy/lent.ts";
 import type { Machine } from "./policy/machine.ts";
 import { machineHere } from "./policy/machine_here.ts";
 import { ModelWatch } from "./run/model_watch.ts";
@@ -120,6 +121,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   const runner = new Runner({
     catalogue,
     gate,
+    onRefused: () => lent.refused(),
     mayCome: (audience) => mayCome(shareWithOf(current), audience),
     maxParallel: maxParallelOf(config),
     world,
@@ -139,6 +141,14 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     }),
     runner,
     world,
+  });
+  const lent = new Lent({
+    world,
+    isConnected: () => session.state === "connected",
+    closedFor: () => gate.pause?.reason ?? null,
+    isServing: () => runner.active > 0,
+    gpuWatts: () => machine.gpuWatts(),
+    report: (report) => session.reportLent(report),
   });
   const announceOffer = () => {
     const before = withoutLoaded(announced);
@@ -173,10 +183,12 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       // A policy may be closed from the beginning, which is no change.
       void gate.start().then(policyChanged);
       session.start();
+      lent.start();
       modelWatch.start();
     },
     stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => {
       gate.stop();
+      lent.stop();
       modelWatch.stop();
       catalogue.stop();
       return session.stop(graceMs);

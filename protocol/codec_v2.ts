@@ -360,13 +360,25 @@ function statusProblem(data: Fields): string | null {
     return "resumes_in_ms must be a count of milliseconds";
   }
   return registerProblem({ max_parallel: 1, models: [], ...data }) ??
-    capabilitiesProblem(data.capabilities) ?? shareProblem(data);
+    capabilitiesProblem(data.capabilities) ?? shareProblem(data) ?? lentProblem(data.lent);
 }
 
 function shareProblem({ share_with: shareWith }: Fields): string | null {
   const [problem] = shareWith === undefined ? [] : shareWithProblems(shareWith);
   if (problem === undefined) return null;
   return `share_with${problem.index === null ? "" : `[${problem.index}]`} ${problem.message}`;
+}
+
+/** The reasons of one report. */
+const MAX_REASONS = 20;
+
+function lentProblem(lent: unknown): string | null {
+  if (lent === undefined) return null;
+  if (!isObject(lent) || !isObject(lent.closed_s)) return "lent is incomplete";
+  const closed = Object.values(lent.closed_s);
+  if (closed.length > MAX_REASONS) return `lent names more than ${MAX_REASONS} reasons`;
+  const counts = [lent.open_s, lent.refused, lent.energy_j ?? 0, ...closed];
+  return counts.every(isCount) ? null : "lent must hold counts";
 }
 
 function finishProblem(data: Fields): string | null {

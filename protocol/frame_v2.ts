@@ -158,6 +158,20 @@ export interface Status {
   reason?: string;
   /** With `paused`: in how many milliseconds the node expects to serve again. Absent: it does not know. */
   resumes_in_ms?: number;
+  /** What the node gave since it last told. */
+  lent?: LentReport;
+}
+
+/** For the owner's eyes: what a node gave in a time of at most an hour. */
+export interface LentReport {
+  /** Seconds for which it was connected and took calls. */
+  open_s: number;
+  /** Seconds for which it was connected and took none, by the reason. */
+  closed_s: Record<string, number>;
+  /** Calls that it refused because of its owner's terms. */
+  refused: number;
+  /** What its graphics processors used while calls ran, in joules. Absent: they do not tell. */
+  energy_j?: number;
 }
 
 /** The gateway is leaving: the node finishes its calls, and dials again after a random part of the delay. */

@@ -8,6 +8,7 @@ import { Invites } from "./account/invites.ts";
 import { Joining } from "./account/joining.ts";
 import { Keyring } from "./account/keyring.ts";
 import { Keys } from "./account/keys.ts";
+import { LentBook } from "./account/lent.ts";
 import { NetworkLimits } from "./account/network_limits.ts";
 import { Passwords } from "./account/passwords.ts";
 import { SessionBook } from "./account/session_book.ts";
@@ -72,6 +73,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     sessions,
     joining: new Joining({ store, vault, keys, networks, limiter: limits.limiter, clock }),
     keys,
+    lent: new LentBook({ store, clock, log }),
     groups: new Groups({ store, clock, log }),
     invites: new Invites({ store, clock }),
     settings,

@@ -88,4 +88,5 @@ async function startParts(parts: GatewayParts): Promise<void> {
   parts.retention.start();
   parts.folder.start();
   parts.probe.start();
+  parts.lent.start();
 }

@@ -122,7 +122,7 @@ export async function createParts(config: Config, world: PartsWorld) {
   hub.remember(await store.knownModels(MAX_REMEMBERED_MODELS));
   enforceDecisions(hub, register, settings);
   const publicId = (nodeKey: string) => vault.publicNodeId(nodeKey);
-  const observer = nodeObserverOf(register);
+  const observer = nodeObserverOf(register, services.lent);
   const links = new Links({
     hub,
     clock,

@@ -1,6 +1,7 @@
 /** Connects the nodes' register with the parts that see nodes connect, fail and leave, and the hub with its decisions. */
 
 import type { NodeGone } from "../api/mod.ts";
+import type { LentBook } from "./account/lent.ts";
 import type { NodeRegister } from "./account/node_register.ts";
 import type { Settings } from "./account/settings.ts";
 import type { Hub } from "./node/hub.ts";
@@ -13,7 +14,10 @@ import { CloseCode } from "../protocol/mod.ts";
 const BURST_MS = 1000;
 
 /** Records connections and changed offers in the register. */
-export function nodeObserverOf(register: NodeRegister): NodeObserver {
+export function nodeObserverOf(
+  register: NodeRegister,
+  lent: Pick<LentBook, "reported">,
+): NodeObserver {
   return {
     connected(node) {
       register.seen(sightingOf(node));
@@ -28,6 +32,7 @@ export function nodeObserverOf(register: NodeRegister): NodeObserver {
     noticed(node, text) {
       register.addEvent(node.who.publicId, { kind: "notice", detail: text });
     },
+    lent: (node, report) => lent.reported(node.who.publicId, report),
     left(node, closeCode, isSilent) {
       register.left(
         node.who.publicId,

@@ -25,6 +25,7 @@ import type {
   KeyChange,
   KeyRotation,
   KeyView,
+  LentView,
   LoginAnswer,
   MessageView,
   ModelView,
@@ -77,6 +78,7 @@ export const api = {
   nodes: allNodes,
   ownNodes: (signal?: Signal) => get<{ nodes: OwnNodeView[] }>("/api/nodes/mine", signal),
   node: (id: string, signal?: Signal) => get<NodeDetail>(`/api/nodes/${id}`, signal),
+  nodeLent: (id: string, signal?: Signal) => get<LentView>(`/api/nodes/${id}/lent`, signal),
   changeNode: (id: string, change: NodeChange) => patch<OwnNodeAnswer>(`/api/nodes/${id}`, change),
   drainNode: (id: string) => post<OwnNodeAnswer>(`/api/nodes/${id}/drain`, {}),
   rotateNodeToken: (id: string, rotation: KeyRotation) =>

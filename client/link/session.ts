@@ -1,6 +1,6 @@
 /** Keeps a node connected until it is stopped: dials, serves, backs off, dials again, drains. */
 
-import { CloseCode, type RegisterV2, type Status } from "../../protocol/mod.ts";
+import { CloseCode, type LentReport, type RegisterV2, type Status } from "../../protocol/mod.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { Pause } from "../policy/gate.ts";
@@ -119,6 +119,11 @@ export class Session {
   /** Tells the node's owner something, in the gateway's console; without a connection nothing is sent. */
   notifyOwner(reason: string): void {
     this.#connection?.announceStatus({ reason });
+  }
+
+  /** Tells the node's owner what was given since the last report. */
+  reportLent(lent: LentReport): void {
+    this.#connection?.announceStatus({ lent });
   }
 
   /** Dials another target, or as another: at once, or as soon as the running calls have ended. */

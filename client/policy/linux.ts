@@ -4,7 +4,7 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { output } from "./command.ts";
 import type { CpuTime, GpuMemory, Machine, Power, Program } from "./machine.ts";
-import { nvidiaMemory } from "./nvidia.ts";
+import { nvidiaMemory, nvidiaWatts } from "./nvidia.ts";
 
 /** `root` holds `sys` and `proc`, `nvidiaSmi` is the driver's tool: tests bring their own. */
 export function linuxMachine(root = "/", nvidiaSmi = "nvidia-smi"): Machine {
@@ -16,6 +16,7 @@ export function linuxMachine(root = "/", nvidiaSmi = "nvidia-smi"): Machine {
     gpuMemory: async (own) =>
       await nvidiaMemory(own, nvidiaSmi) ?? await amdMemory(own, at("sys/class/drm"), at("proc")),
     cpuTime: (own) => cpuTime(own, at("proc")),
+    gpuWatts: async () => await nvidiaWatts(nvidiaSmi) ?? await amdWatts(at("sys/class/drm")),
   };
 }
 
@@ -134,6 +135,22 @@ async function amdMemory(
     usedBytes: found.reduce((sum, [, used]) => sum + used, 0),
     ownBytes: ownBytes.reduce((sum, bytes) => sum + bytes, 0),
   };
+}
+
+/** As AMD's driver reports it, in microwatts; null: there is no such processor. */
+async function amdWatts(drm: string): Promise<number | null> {
+  const cards = (await list(drm)).filter((name) => /^card\d+$/.test(name));
+  const folders = (await Promise.all(cards.map(async (card) => {
+    const monitors = join(drm, card, "device", "hwmon");
+    return (await list(monitors)).map((name) => join(monitors, name));
+  }))).flat();
+  const found = await Promise.all(
+    folders.map(async (folder) =>
+      await read(join(folder, "power1_average")) ?? await read(join(folder, "power1_input"))
+    ),
+  );
+  const microwatts = found.filter((text) => text !== null).map(Number).filter(Number.isFinite);
+  return microwatts.length === 0 ? null : microwatts.reduce((sum, one) => sum + one, 0) / 1e6;
 }
 
 /** Each client of the driver counts once, although a process may hold several handles of it. */

@@ -38,6 +38,8 @@ export interface Machine {
   /** Of all graphics processors together; `own` are process ids. */
   gpuMemory(own: ReadonlySet<number>): Promise<GpuMemory | null>;
   cpuTime(own: ReadonlySet<number>): Promise<CpuTime | null>;
+  /** What all graphics processors together draw now. */
+  gpuWatts(): Promise<number | null>;
 }
 
 /** The names of model servers' programs: what they use is not another program's. */

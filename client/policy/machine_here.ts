@@ -12,6 +12,7 @@ const unknownMachine: Machine = {
   programs: () => Promise.resolve(null),
   gpuMemory: () => Promise.resolve(null),
   cpuTime: () => Promise.resolve(null),
+  gpuWatts: () => Promise.resolve(null),
 };
 
 export function machineHere(platform: string = globalThis.process?.platform): Machine {

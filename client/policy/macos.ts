@@ -11,6 +11,7 @@ export const macosMachine: Machine = {
   // Apple's processors share the machine's memory, of which no program's part is reported.
   gpuMemory: () => Promise.resolve(null),
   cpuTime: async (own) => cpuTimeOf(own, await output("ps", "-axo", "pid=,time=")),
+  gpuWatts: () => Promise.resolve(null),
 };
 
 /** Of `pmset -g batt`. */

@@ -1,4 +1,4 @@
-/** The memory of NVIDIA's graphics processors, as their driver's own tool prints it. */
+/** The memory and the power of NVIDIA's graphics processors, as their driver's own tool prints them. */
 
 import { output } from "./command.ts";
 import type { GpuMemory } from "./machine.ts";
@@ -24,6 +24,13 @@ export async function nvidiaMemory(
     usedBytes: rows.reduce((sum, [, used]) => sum + used * MIB, 0),
     ownBytes: ownRows.reduce((sum, [, used]) => sum + used * MIB, 0),
   };
+}
+
+/** What they draw together; null: there is no such driver, or none of them tells. */
+export async function nvidiaWatts(tool = "nvidia-smi"): Promise<number | null> {
+  const text = await output(tool, "--query-gpu=power.draw", "--format=csv,noheader,nounits");
+  const watts = (text ?? "").split("\n").map(Number.parseFloat).filter(Number.isFinite);
+  return watts.length === 0 ? null : watts.reduce((sum, one) => sum + one, 0);
 }
 
 /** The lines that hold two numbers; others, such as `[N/A]`, are left out. */

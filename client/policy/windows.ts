@@ -3,7 +3,7 @@
 import { output } from "./command.ts";
 import { cpuTotals } from "./cpu_totals.ts";
 import type { CpuTime, Machine, Power, Program } from "./machine.ts";
-import { nvidiaMemory } from "./nvidia.ts";
+import { nvidiaMemory, nvidiaWatts } from "./nvidia.ts";
 
 export const windowsMachine: Machine = {
   power: async () => powerOf(await powershell(POWER)),
@@ -11,6 +11,7 @@ export const windowsMachine: Machine = {
   programs: async () => programsOf(await powershell(PROGRAMS)),
   gpuMemory: (own) => nvidiaMemory(own),
   cpuTime: async (own) => cpuTimeOf(own, await powershell(CPU)),
+  gpuWatts: () => nvidiaWatts(),
 };
 
 const POWER = "Add-Type -AssemblyName System.Windows.Forms; " +

@@ -66,6 +66,8 @@ export interface RunnerOptions {
   gate?: Pick<Gate, "pauseOf" | "began" | "ended">;
   /** Whether a call with this audience may come to the node at all. Default: every call may. */
   mayCome?: (audience: string | undefined) => boolean;
+  /** Called when a call is refused, or given up, because of the owner's terms. */
+  onRefused?: () => void;
   maxParallel: number;
   world: Pick<World, "after" | "nowMs" | "todayMs" | "log">;
 }
@@ -163,12 +165,14 @@ export class Runner {
       // The gateway may have sent it before it read that the owner lends to fewer.
       world.log.warn({ request_id: call.id }, "refused a call that share_with does not let in");
       reply.busy("this node is not shared with the call's audience");
+      this.options.onRefused?.();
     } else if (this.#isDraining) {
       reply.busy("this node is draining");
     } else if (this.#runs.size >= maxParallel) {
       reply.busy(`all ${maxParallel} slots are in use`);
     } else if (pause !== null) {
       reply.busy(`this node is paused: ${pause.reason}`);
+      this.options.onRefused?.();
     } else {
       this.#gate.began([WHOLE_NODE]);
       const usage = usageMeter(call.endpoint);
@@ -218,7 +222,9 @@ export class Runner {
     for (const { scopes, usage, controller } of this.#runs.values()) {
       if (usage.pieces > 0 && !isHard) continue;
       const pause = this.#gate.pauseOf(scopes);
-      if (pause !== null) controller.abort(paused(pause.reason));
+      if (pause === null) continue;
+      controller.abort(paused(pause.reason));
+      this.options.onRefused?.();
     }
   }
 
@@ -270,6 +276,7 @@ export class Runner {
       if (!offer.endpoints.includes(call.endpoint)) continue;
       const pause = this.#gate.pauseOf(offer.scopes ?? []);
       if (pause !== null) {
+        if (failure === undefined) this.options.onRefused?.();
         failure ??= paused(pause.reason);
         continue;
       }

@@ -10,6 +10,7 @@ import type { Invites } from "../account/invites.ts";
 import type { Joining } from "../account/joining.ts";
 import type { Keyring } from "../account/keyring.ts";
 import type { Keys } from "../account/keys.ts";
+import type { LentBook } from "../account/lent.ts";
 import type { OwnNodes } from "../account/own_nodes.ts";
 import type { SessionBook } from "../account/session_book.ts";
 import type { Settings } from "../account/settings.ts";
@@ -73,6 +74,7 @@ export interface AppParts {
   usage: UsageReport;
   /** Nodes as their owners see them. */
   nodes: OwnNodes;
+  lent: LentBook;
   /** A connected node, as the viewer's account sees it; null: it is not connected. */
   liveNode: (nodeId: string, onlooker: Onlooker) => NodeView | null;
   live: Live;

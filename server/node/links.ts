@@ -5,6 +5,7 @@ import {
   BUSY_LOOK_MS,
   CloseCode,
   isVisibleName,
+  type LentReport,
   LivenessWatch,
   MAX_KEPT_PER_LINK,
   type Status,
@@ -72,6 +73,8 @@ export interface NodeObserver {
   noticed(node: Node, text: string): void;
   /** Its connection was lost, and it may come back. Absent: that is not recorded. */
   interrupted?(node: Node): void;
+  /** Called when the node reports what it gave since its last report. */
+  lent(node: Node, report: LentReport): void;
   /** `isSilent`: the gateway cut the connection because nothing arrived on it. */
   left(node: Node, closeCode: number, isSilent: boolean): void;
 }
@@ -81,6 +84,9 @@ export interface NodeObserver {
  * comes sooner is merged and applied at the end of the time.
  */
 const CHANGE_EVERY_MS = 100;
+
+/** A node reports once a minute what it gave. */
+const REPORT_EVERY_MS = 10_000;
 
 /** A challenged link must show a sign of life within this time. */
 const CHALLENGE_MS = 5_000;
@@ -133,6 +139,8 @@ interface Peer {
   /** What the node has sent since its offer was changed last, and when that may be next. */
   pending: { offer: NodeOffer | null; status: Status } | null;
   mayChangeMs: number;
+  /** When it may next report what it gave, in monotonic milliseconds. */
+  mayReportMs: number;
   cancelRegisterLimit: () => void;
 }
 
@@ -288,8 +296,19 @@ export class Links implements LinkOwner {
     const peer = this.#peers.get(link);
     // An empty STATUS is only a sign of life.
     if (!peer?.node || Object.keys(status).length === 0) return;
+    const { lent, ...rest } = status;
+    if (lent !== undefined && this.#mayReport(peer)) this.parts.observer?.lent(peer.node, lent);
+    if (Object.keys(rest).length === 0) return;
     const { offer = null, status: before = {} } = peer.pending ?? {};
-    this.#change(link, peer, { offer, status: { ...before, ...status } });
+    this.#change(link, peer, { offer, status: { ...before, ...rest } });
+  }
+
+  /** A report beyond the rate is dropped, and so are its figures. */
+  #mayReport(peer: Peer): boolean {
+    const nowMs = this.#monotonic();
+    if (nowMs < peer.mayReportMs) return false;
+    peer.mayReportMs = nowMs + REPORT_EVERY_MS;
+    return true;
   }
 
   /** Counts what the link's node wants to offer from now on. False: its account has too many, and the link ends. */
@@ -440,6 +459,7 @@ export class Links implements LinkOwner {
       resumedMs: [],
       pending: null,
       mayChangeMs: -Infinity,
+      mayReportMs: -Infinity,
       cancelRegisterLimit,
     };
     this.#peers.set(link, peer);

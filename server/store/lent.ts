@@ -1,23 +1,16 @@
 /** What nodes gave, by day: what they served, added up with the ledger, and what they report of themselves. */
 
+import type { Route } from "../../api/mod.ts";
+import { countable } from "./backend.ts";
 import type { Database } from "./database.ts";
-import {
-  type LedgerEntry,
-  type LentDay,
-  lentDays,
-  type LentTo,
-  lentUsageKey,
-  lentUsageSums,
-} from "./schema.ts";
+import { type LedgerEntry, lentSum, lentSumKey, lentUsageKey, lentUsageSums } from "./schema.ts";
 import { storable } from "./text.ts";
-
-export type { LentDay, LentTo };
 
 export const lentColumns = { keyColumns: lentUsageKey.names, sumColumns: lentUsageSums.names };
 
 export interface LentUsage {
   day: number;
-  route: LentTo;
+  route: Route;
   calls: number;
   promptTokens: number;
   completionTokens: number;
@@ -25,47 +18,54 @@ export interface LentUsage {
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** Rows of one statement. */
-const MAX_ROWS = 500;
+/** What nodes report: seconds for which they took calls, or took none for a reason; calls refused; energy. */
+export type LentSumName = "open_s" | "refused" | "energy_j" | `closed_s:${string}`;
+
+/** A part of what a node gave on a day. */
+export interface LentSum {
+  nodeId: string;
+  day: number;
+  what: LentSumName;
+  amount: number;
+}
+
+const sumColumns = { keyColumns: lentSumKey.names, sumColumns: lentSum.names };
 
 export class LentTable {
   constructor(private readonly database: Database) {}
 
-  /** Replaces what these nodes reported of these days. */
-  async write(days: readonly LentDay[]): Promise<void> {
-    // In the order of the key, each once: two gateways must not deadlock.
-    const rows = new Map(days.map((day) => [`${day.nodeId}\n${day.day}`, lentDays.toRow(day)]));
-    const sorted = [...rows].sort(([a], [b]) => a < b ? -1 : 1).map(([, row]) => row);
-    for (let i = 0; i < sorted.length; i += MAX_ROWS) {
-      await this.database.write((db) =>
-        db.insertInto("lent_days").values(sorted.slice(i, i + MAX_ROWS))
-          .onConflict((conflict) =>
-            conflict.columns(["node_id", "day"]).doUpdateSet((row) => ({
-              open_s: row.ref("excluded.open_s"),
-              closed: row.ref("excluded.closed"),
-              refused: row.ref("excluded.refused"),
-              energy_j: row.ref("excluded.energy_j"),
-            }))
-          ).execute()
-      );
-    }
+  /** Adds to what nodes have reported. Each day and name stands at most once for each node. */
+  add(sums: readonly LentSum[]): Promise<void> {
+    // In the order of the key: two gateways must not deadlock.
+    const rows = sums.map(({ amount, ...key }) => [...lentSumKey.toCells({ ...key }), amount])
+      .sort((a, b) => a.join("\n") < b.join("\n") ? -1 : 1);
+    const { backend } = this.database;
+    return this.database.transaction((db) =>
+      backend.addUp(db, { table: "lent_sums", ...sumColumns, rows: countable(rows) })
+    );
   }
 
   /** What the node reported of each day since then, and what it served on it; oldest first. */
   async ofNode(
     nodeId: string,
     since: number,
-  ): Promise<{ days: LentDay[]; usage: LentUsage[] }> {
+  ): Promise<{ sums: LentSum[]; usage: LentUsage[] }> {
     return await this.database.read(async (db) => {
-      const days = await db.selectFrom("lent_days").selectAll()
-        .where("node_id", "=", storable(nodeId)).where("day", ">=", since).orderBy("day").execute();
+      const sums = await db.selectFrom("lent_sums").selectAll()
+        .where("node_id", "=", storable(nodeId)).where("day", ">=", since)
+        .orderBy("day").orderBy("what").execute();
       const usage = await db.selectFrom("lent_usage").selectAll()
         .where("node_id", "=", storable(nodeId)).where("day", ">=", since)
         .orderBy("day").orderBy("route").execute();
       return {
-        days: days.map((row) => lentDays.fromRow(row)),
+        sums: sums.map(({ day, what, amount }) => ({
+          nodeId,
+          day: Number(day),
+          what: what as LentSumName,
+          amount: Number(amount),
+        })),
         usage: usage.map((row) => ({
-          day: row.day,
+          day: Number(row.day),
           route: row.route,
           calls: Number(row.calls),
           promptTokens: Number(row.prompt_tokens),
@@ -78,7 +78,7 @@ export class LentTable {
   /** Deletes what is from before that time. */
   async prune(before: number): Promise<void> {
     await this.database.write((db) =>
-      db.deleteFrom("lent_days").where("day", "<", before).execute()
+      db.deleteFrom("lent_sums").where("day", "<", before).execute()
     );
     await this.database.write((db) =>
       db.deleteFrom("lent_usage").where("day", "<", before).execute()
@@ -90,10 +90,10 @@ export class LentTable {
 export function lentRows(entries: readonly LedgerEntry[]): (string | number)[][] {
   const rows = new Map<string, { key: (string | number)[]; sums: number[] }>();
   for (const entry of entries) {
-    const { nodeId, startedAt, promptTokens, completionTokens } = entry;
+    const { nodeId, startedAt, promptTokens, completionTokens, route } = entry;
     if (nodeId === null) continue;
     const day = Math.floor(startedAt / DAY_MS) * DAY_MS;
-    const key = lentUsageKey.toCells({ nodeId, day, route: lentTo(entry) });
+    const key = lentUsageKey.toCells({ nodeId, day, route: route ?? "any" });
     const id = key.join("\n");
     let row = rows.get(id);
     if (row === undefined) rows.set(id, row = { key, sums: [0, 0, 0] });
@@ -103,8 +103,4 @@ export function lentRows(entries: readonly LedgerEntry[]): (string | number)[][]
   }
   return [...rows].sort(([a], [b]) => a < b ? -1 : 1)
     .map(([, { key, sums }]) => [...key, ...sums]);
-}
-
-function lentTo({ accountId, providerAccountId }: LedgerEntry): LentTo {
-  return accountId === providerAccountId ? "own" : "any";
 }

@@ -264,15 +264,12 @@ export const audit = new Table({
 });
 export type AuditRow = RowOf<typeof audit>;
 
-/** For whom a node served: its owner, its groups, everyone else. */
-export type LentTo = "own" | "group" | "any";
-
 /** What a node served on a day, by how near the callers are to its owner: never by whom. */
 export const lentUsageKey = new Table({
   nodeId: text,
   /** When the UTC day begins. */
   day: integer,
-  route: oneOf<LentTo>(),
+  route: oneOf<Route>(),
 });
 export const lentUsageSums = new Table({
   calls: integer,
@@ -280,21 +277,15 @@ export const lentUsageSums = new Table({
   completionTokens: integer,
 });
 
-/** What a node reports of a day. */
-export const lentDays = new Table({
+/** What a node reports of itself, added up by day. */
+export const lentSumKey = new Table({
   nodeId: text,
   /** When the UTC day begins. */
   day: integer,
-  /** Seconds for which it was connected and took calls. */
-  openS: integer,
-  /** Seconds for which it was connected and took none, by the reason. */
-  closed: json<Record<string, number>>(),
-  /** Calls that it refused because of its owner's terms. */
-  refused: integer,
-  /** Of its graphics processors while calls ran; null: they do not tell. */
-  energyJ: nullable(integer),
+  /** See lent.ts. */
+  what: foreignText,
 });
-export type LentDay = RowOf<typeof lentDays>;
+export const lentSum = new Table({ amount: integer });
 
 /** Groups of accounts. */
 export const groups = new Table({
@@ -329,7 +320,7 @@ export interface Schema {
   settings: { name: string; value: string };
   audit: StoredOf<typeof audit>;
   lent_usage: StoredOf<typeof lentUsageKey> & StoredOf<typeof lentUsageSums>;
-  lent_days: StoredOf<typeof lentDays>;
+  lent_sums: StoredOf<typeof lentSumKey> & StoredOf<typeof lentSum>;
   account_groups: StoredOf<typeof groups>;
   group_members: StoredOf<typeof groupMembers>;
   shared_items: { name: string; value: string; expires_at: number };

@@ -11,6 +11,7 @@ export class FakeMachine implements Machine {
   gpu: GpuMemory | null = { totalBytes: 24 * GIB, usedBytes: 0, ownBytes: 0 };
   /** The share of the processor that other programs use from now on. */
   otherLoad = 0;
+  watts: number | null = null;
   /** Probes that were asked, by name. */
   readonly asked: string[] = [];
   #cpu: CpuTime = { busy: 0, total: 0, own: 0 };
@@ -19,6 +20,7 @@ export class FakeMachine implements Machine {
   idleMs = () => this.#show("idleMs", this.idleForMs);
   programs = () => this.#show("programs", this.running);
   gpuMemory = () => this.#show("gpuMemory", this.gpu);
+  gpuWatts = () => this.#show("gpuWatts", this.watts);
 
   cpuTime = () => {
     const { busy, total, own } = this.#cpu;

@@ -3,6 +3,8 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import {
   KeyRotation,
+  LentFilter,
+  LentView,
   NodeChange,
   NodeDetail,
   NodeView,
@@ -45,6 +47,15 @@ const routes = {
     security: session,
     request: idParam,
     responses: answers(NodeDetail),
+  }),
+  lent: createRoute({
+    method: "get",
+    path: "/nodes/{id}/lent",
+    description:
+      "What one's own node gave in the last `days` (30): time, calls, tokens, energy; never by caller",
+    security: session,
+    request: { ...idParam, query: LentFilter },
+    responses: answers(LentView),
   }),
   change: createRoute({
     method: "patch",
@@ -102,6 +113,14 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     ]);
     const own = isOwn ? found?.own ?? null : null;
     return c.json({ live, own, timeline, speed }, 200);
+  });
+
+  api.openapi(routes.lent, async (c) => {
+    const { accountId, role } = await signedIn(c, parts);
+    const { id } = c.req.valid("param");
+    const found = await nodes.find(id);
+    if (found === null || found.ownerId !== accountId && role !== "admin") throw unknownNode();
+    return c.json(await parts.lent.ofNode(id, c.req.valid("query").days), 200);
   });
 
   api.openapi(routes.change, async (c) => {

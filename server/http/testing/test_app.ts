@@ -162,7 +162,7 @@ export class TestApp {
     const whole = { agent: null, maxParallel: 2, models: ["m"], ...offer };
     const node = new Node(who, whole, connection, clock.now());
     hub.add(node);
-    nodeObserverOf(register).connected(node);
+    nodeObserverOf(register, this.parts.lent).connected(node);
     return node;
   }
 

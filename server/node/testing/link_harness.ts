@@ -103,6 +103,7 @@ export class LinkHarness {
         changed: ({ who, offer }) =>
           void this.observed.push(`changed ${who.publicId} ${offer.models}`),
         noticed: ({ who }, text) => void this.observed.push(`noticed ${who.publicId} ${text}`),
+        lent: ({ who }, { open_s }) => void this.observed.push(`lent ${who.publicId} ${open_s}`),
         left: ({ who }, code, isSilent) =>
           void this.observed.push(`left ${who.publicId} ${code}${isSilent ? " silent" : ""}`),
       },

@@ -13,16 +13,14 @@ export async function addLent(db: Kysely<Schema>): Promise<void> {
     .addColumn("completion_tokens", "bigint", (column) => column.notNull())
     .addPrimaryKeyConstraint("lent_usage_key", ["node_id", "day", "route"])
     .execute();
-  await db.schema.createTable("lent_days")
+  await db.schema.createTable("lent_sums")
     .addColumn("node_id", "text", (column) => column.notNull())
     .addColumn("day", "bigint", (column) => column.notNull())
-    .addColumn("open_s", "bigint", (column) => column.notNull())
-    .addColumn("closed", "text", (column) => column.notNull())
-    .addColumn("refused", "bigint", (column) => column.notNull())
-    .addColumn("energy_j", "bigint")
-    .addPrimaryKeyConstraint("lent_days_key", ["node_id", "day"])
+    .addColumn("what", "text", (column) => column.notNull())
+    .addColumn("amount", "bigint", (column) => column.notNull())
+    .addPrimaryKeyConstraint("lent_sums_key", ["node_id", "day", "what"])
     .execute();
   // Both are pruned by their age.
   await db.schema.createIndex("lent_usage_day").on("lent_usage").column("day").execute();
-  await db.schema.createIndex("lent_days_day").on("lent_days").column("day").execute();
+  await db.schema.createIndex("lent_sums_day").on("lent_sums").column("day").execute();
 }

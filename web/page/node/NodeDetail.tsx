@@ -18,6 +18,7 @@ import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import type { ListedNode } from "../nodes/listed.ts";
 import { NodeState } from "../nodes/NodeRow.tsx";
+import { LentTable } from "./LentTable.tsx";
 import { OwnerActions } from "./OwnerActions.tsx";
 import { SpeedTable } from "./SpeedTable.tsx";
 import { Timeline } from "./Timeline.tsx";
@@ -91,6 +92,15 @@ function Node({ id, detail, onChange }: NodeProps) {
         </div>
         <SpeedTable speed={speed} models={live?.supported_models ?? own?.models ?? []} />
       </section>
+      {own && (
+        <section class={panelStyle.panel}>
+          <div class={panelStyle.head}>
+            <h2>{t.lentTitle}</h2>
+            <span class="hint">{t.lentHint}</span>
+          </div>
+          <LentTable id={id} />
+        </section>
+      )}
       <section class={panelStyle.panel}>
         <div class={panelStyle.head}>
           <h2>{t.timelineTitle}</h2>

@@ -42,9 +42,15 @@ function pausedText(
 ): string {
   const t = messages.value.nodes;
   if (reason === null) return t.causes.paused;
-  const known = t.pauseReasons[reason as keyof typeof t.pauseReasons] ?? asSentence(reason);
+  const known = textOfReason(reason);
   const isAhead = untilMs !== null && untilMs > nowMs;
   return isAhead ? t.pausedUntil(known, formatMoment(untilMs)) : known;
+}
+
+/** What the owner's terms say, as a sentence. */
+export function textOfReason(reason: string): string {
+  const { pauseReasons } = messages.value.nodes;
+  return pauseReasons[reason as keyof typeof pauseReasons] ?? asSentence(reason);
 }
 
 function asCause({ model, code, reason, secondsLeft }: Obstacle): Cause {
