@@ -52,7 +52,7 @@ const routes = {
     method: "get",
     path: "/nodes/{id}/lent",
     description:
-      "What one's own node gave in the last `days` (30): time, calls, tokens, energy; never by caller",
+      "What the node gave in the last `days` (30): time, calls, tokens, energy, and why it was closed; never by caller",
     security: session,
     request: { ...idParam, query: LentFilter },
     responses: answers(LentView),
