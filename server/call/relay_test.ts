@@ -952,3 +952,123 @@ function askedFirst(nodes: Scripted[]): [Scripted, Scripted] {
   const [a, b] = nodes as [Scripted, Scripted];
   return a.received.length > 0 ? [a, b] : [b, a];
 }
+
+describe("a call whose node's link is lost for a while", () => {
+  const lose = (world: World, { node, received }: Scripted) => {
+    world.hub.interrupted(node, world.clock.now() + 30_000);
+    received[0]!.sink.suspended!();
+  };
+  const comeBack = (world: World, { node, received }: Scripted) => {
+    world.hub.reconnected(node);
+    received[0]!.sink.resumed!();
+  };
+
+  test("and that has had no byte goes to another node that has room, and nobody is blamed", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { answer, done } = run({ stream: true });
+    await settle();
+    const [first, second] = askedFirst(nodes);
+    lose(world, first);
+    await settle();
+    expect(first.received[0]!.isCancelled).toBe(true);
+    // Its node may still be at work for it.
+    expect(first.node.active).toBe(1);
+    second.received[0]!.text("hi");
+    second.received[0]!.chunk(finishChunk);
+    second.received[0]!.sink.finish();
+    await done;
+    expect(answer.text).toBe("hi");
+    expect(world.reported).toEqual([]);
+    comeBack(world, first);
+    first.received[0]!.error(499);
+    expect(first.node.active).toBe(0);
+  });
+
+  test("goes to another node as soon as one has room", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { done } = run({ stream: true });
+    await settle();
+    lose(world, a);
+    await world.clock.pass(1_500);
+    expect(a.received[0]!.isCancelled).toBe(false);
+    const b = world.node("b");
+    await world.clock.pass(1_000);
+    expect(b.received).toHaveLength(1);
+    b.received[0]!.chunk(finishChunk);
+    b.received[0]!.sink.finish();
+    await done;
+  });
+
+  test("waits where it has begun, and its clocks stand still", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { answer, done } = run({ stream: true });
+    await settle();
+    const [node] = askedFirst(nodes);
+    node.received[0]!.text("a");
+    // 10 s of silence end a call.
+    await world.clock.pass(6_000);
+    lose(world, node);
+    await world.clock.pass(29_000);
+    comeBack(world, node);
+    await world.clock.pass(3_000);
+    expect(answer.endings).toBe(0);
+    node.received[0]!.text("b");
+    node.received[0]!.chunk(finishChunk);
+    node.received[0]!.sink.finish();
+    await done;
+    expect(answer.text).toBe("ab");
+    expect(world.clock.pending).toBe(0);
+  });
+
+  test("is stopped for its silence when the node that has come back says nothing for the rest of its time", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { answer, done } = run({ stream: true });
+    await settle();
+    a.received[0]!.text("a");
+    await world.clock.pass(6_000);
+    lose(world, a);
+    await world.clock.pass(20_000);
+    comeBack(world, a);
+    await world.clock.pass(3_900);
+    expect(answer.endings).toBe(0);
+    await world.clock.pass(1_200);
+    expect(answer.endings).toBe(1);
+    a.received[0]!.error(499);
+    await done;
+  });
+
+  test("ends at once where its caller leaves", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { call, answer, done } = run({ stream: true });
+    await settle();
+    a.received[0]!.text("a");
+    lose(world, a);
+    call.stop("caller_gone");
+    await world.clock.pass(1_100);
+    await done;
+    expect(answer.endings).toBe(1);
+    expect(a.received[0]!.isCancelled).toBe(true);
+    expect(a.node.active).toBe(1);
+  });
+
+  test("new calls wait for the node, and are not refused", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    world.hub.interrupted(a.node, world.clock.now() + 30_000);
+    const { answer, done } = run({ stream: true });
+    await world.clock.pass(2_000);
+    expect(answer.endings).toBe(0);
+    expect(a.received).toEqual([]);
+    world.hub.reconnected(a.node);
+    await settle();
+    expect(a.received).toHaveLength(1);
+    a.received[0]!.chunk(finishChunk);
+    a.received[0]!.sink.finish();
+    await done;
+  });
+});
