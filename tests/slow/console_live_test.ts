@@ -44,7 +44,11 @@ let gateway: Gateway;
 let owner: Account;
 
 beforeAll(async () => {
-  [browser, gateway] = await Promise.all([startBrowser(), startGateway()]);
+  [browser, gateway] = await Promise.all([
+    startBrowser(),
+    // A node that is killed is offline soon.
+    startGateway({ env: { COLINK_RESUME_SECONDS: "1" } }),
+  ]);
   owner = await createAccount(gateway);
 }, 60_000);
 

@@ -24,7 +24,11 @@ let names = 0;
 
 beforeAll(async () => {
   gateway = await startGateway({
-    env: { COLINK_KEEPALIVE_SECONDS: "0.1", COLINK_DEADLINE_SECONDS: "3" },
+    env: {
+      COLINK_RESUME_SECONDS: "1",
+      COLINK_KEEPALIVE_SECONDS: "0.1",
+      COLINK_DEADLINE_SECONDS: "3",
+    },
   });
   owner = await createAccount(gateway);
 }, 60_000);
