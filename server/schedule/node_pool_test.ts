@@ -38,7 +38,7 @@ class Market {
 
   /** Of the nodes for everyone. */
   pool(service: Service) {
-    return this.pools.others(service, STRANGER)[0];
+    return this.pools.all(service, STRANGER)[0];
   }
 
   add(price: number, models: readonly string[] = ["m"]): Node {

@@ -1,13 +1,12 @@
 /** The node pools of all services, for everyone and for those whom nodes are for, kept up to date as nodes join, work and leave. */
 
-import type { Viewer } from "../node/audience.ts";
+import type { Route, Viewer } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import { ByService, type Service } from "../node/service.ts";
 import { NodePool, type Place, type Price } from "./node_pool.ts";
 
 /** A node's places in all pools. */
 interface Membership {
-  readonly homes: readonly Home[];
   readonly places: readonly Place[];
   /** Places whose key may be higher than the node's price. */
   readonly stale: ReadonlySet<Place>;
@@ -46,30 +45,41 @@ export class NodePools {
   ) {}
 
   /** The account's own nodes; undefined: none serves the model at the endpoint. */
-  own(service: Service, { accountId }: Viewer): NodePool | undefined {
+  own(service: Service, accountId: string): NodePool | undefined {
     return this.#byOwner.get(accountId)?.get(service);
   }
 
-  /** The pools of the other nodes that the viewer wants to use and may, which can have nodes in common. */
-  others(service: Service, { accountId, groups, route }: Viewer): readonly NodePool[] {
-    if (route === "own") return NO_POOLS;
-    const found: NodePool[] = [];
-    const add = (pool: NodePool | undefined) => void (pool !== undefined && found.push(pool));
-    if (route === "any") add(this.#common.get(EVERYONE)?.get(service));
-    if (this.#byAccount.size > 0) add(this.#byAccount.get(accountId)?.get(service));
+  /**
+   * The pools of the other nodes that the account wants to use and may, which can have nodes in
+   * common. A pool that is the only one, as for most calls, comes without a list.
+   */
+  others(
+    service: Service,
+    accountId: string,
+    groups: readonly string[],
+    route: Route,
+  ): NodePool | readonly NodePool[] | undefined {
+    if (route === "own") return undefined;
+    let found: NodePool | NodePool[] | undefined = route === "any"
+      ? this.#common.get(EVERYONE)?.get(service)
+      : undefined;
+    if (this.#byAccount.size > 0) {
+      found = joined(found, this.#byAccount.get(accountId)?.get(service));
+    }
     if (this.#byGroup.size > 0) {
-      for (const id of groups) {
-        add(this.#byGroup.get(id)?.get(service));
+      for (let i = 0; i < groups.length; i++) {
+        found = joined(found, this.#byGroup.get(groups[i]!)?.get(service));
       }
     }
     return found;
   }
 
   /** All pools of the nodes that the viewer wants to use and may, its own first. */
-  all(service: Service, viewer: Viewer): readonly NodePool[] {
-    const own = this.own(service, viewer);
-    const others = this.others(service, viewer);
-    return own === undefined ? others : [own, ...others];
+  all(service: Service, { accountId, groups, route }: Viewer): readonly NodePool[] {
+    const own = this.own(service, accountId);
+    const others = this.others(service, accountId, groups, route);
+    const list = others === undefined ? NO_POOLS : others instanceof NodePool ? [others] : others;
+    return own === undefined ? list : [own, ...list];
   }
 
   joined(node: Node): void {
@@ -80,14 +90,15 @@ export class NodePools {
       services.map((service) => this.#poolFor(home, service).add(node, stale))
     );
     const counting = places.map(({ pool }) => pool).filter((pool) => pool.countsActive);
-    this.#memberships.set(node, { homes, places, stale, counting });
+    this.#memberships.set(node, { places, stale, counting });
   }
 
   left(node: Node): void {
-    const { homes = [], places = [] } = this.#memberships.get(node) ?? {};
+    const { places = [] } = this.#memberships.get(node) ?? {};
     this.#memberships.delete(node);
     for (const place of places) place.pool.remove(place);
-    for (const [byId, id] of homes) {
+    // Its offer and its audience are still those with which it has joined.
+    for (const [byId, id] of this.#homesOf(node)) {
       const pools = byId.get(id);
       if (pools === undefined) continue;
       for (const service of node.services()) {
@@ -116,10 +127,10 @@ export class NodePools {
 
   #homesOf({ who, audience: { isForEveryone, accounts, groups } }: Node): Home[] {
     return [
-      [this.#byOwner, who.accountId],
       ...isForEveryone ? [[this.#common, EVERYONE] as const] : [],
       ...[...accounts.keys()].map((id) => [this.#byAccount, id] as const),
       ...[...groups.keys()].map((id) => [this.#byGroup, id] as const),
+      [this.#byOwner, who.accountId],
     ];
   }
 
@@ -132,4 +143,14 @@ export class NodePools {
     pools.set(service, pool);
     return pool;
   }
+}
+
+function joined(
+  found: NodePool | NodePool[] | undefined,
+  more: NodePool | undefined,
+): NodePool | NodePool[] | undefined {
+  if (more === undefined || found === undefined) return more ?? found;
+  if (found instanceof NodePool) return [found, more];
+  found.push(more);
+  return found;
 }

@@ -18,7 +18,7 @@ import type { PenaltyBook } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
 import type { CallRequest, Wanted } from "./call.ts";
 import { Lease } from "./lease.ts";
-import { FULL, keyOf, type NodePool, type Place, type Price } from "./node_pool.ts";
+import { FULL, keyOf, NodePool, type Place, type Price } from "./node_pool.ts";
 import { NodePools } from "./node_pools.ts";
 import type { Policies, PoolLoad } from "./policy/policy.ts";
 import type { RemoteWaiters } from "./remote_waiters.ts";
@@ -98,10 +98,13 @@ export class Slots implements HubWatcher {
       const required = this.#requiredNode(request, tried);
       return required && this.isOpen(required, request) ? required : null;
     }
-    const viewer = this.viewerOf(request);
-    const own = this.#pools.own(request, viewer);
-    const chosen = own === undefined ? null : this.#chooseIn([own], viewer, request, tried);
-    return chosen ?? this.#chooseIn(this.#pools.others(request, viewer), viewer, request, tried);
+    const { accountId, route } = request;
+    const own = this.#pools.own(request, accountId);
+    const chosen = own === undefined ? null : this.#chooseIn(own, request, tried);
+    if (chosen !== null) return chosen;
+    const groups = this.#memberships.groupsOf(accountId);
+    const others = this.#pools.others(request, accountId, groups, route);
+    return others === undefined ? null : this.#chooseIn(others, request, tried);
   }
 
   /** The node that `choose` would choose without a policy among those connected to this gateway. */
@@ -115,25 +118,30 @@ export class Slots implements HubWatcher {
   }
 
   #chooseIn(
-    pools: readonly NodePool[],
-    viewer: Viewer,
+    pools: NodePool | readonly NodePool[],
     request: CallRequest,
     tried: ReadonlySet<string>,
   ): Node | null {
-    if (pools.length === 0) return null;
-    const preferred = this.parts.policies(request.model).preferred?.(request, loadOf(pools)) ??
-      null;
-    const isOwn = pools[0] === this.#pools.own(request, viewer);
+    const policy = this.parts.policies(request.model);
+    if (policy.preferred === undefined) return this.#cheapest(pools, tried);
+    const preferred = policy.preferred(request, loadOf(pools));
     const isAvailable = preferred !== null && !tried.has(preferred.who.publicId) &&
-      (isOwn ? preferred.who.accountId === viewer.accountId : mayUse(preferred, viewer)) &&
-      this.isOpen(preferred, request);
+      this.#isIn(pools, preferred, request) && this.isOpen(preferred, request);
     if (isAvailable && !preferred.isBeyondShare) return preferred;
     const cheapest = this.#cheapest(pools, tried);
     return isAvailable && cheapest?.isBeyondShare ? preferred : cheapest;
   }
 
+  /** Whether the node is one of those that the pools of the call are for: its own, or others that it may use. */
+  #isIn(pools: NodePool | readonly NodePool[], node: Node, request: CallRequest): boolean {
+    return pools === this.#pools.own(request, request.accountId)
+      ? node.who.accountId === request.accountId
+      : this.mayUse(node, request);
+  }
+
   /** One of the cheapest nodes of all these pools, at random. */
-  #cheapest(pools: readonly NodePool[], tried: ReadonlySet<string>): Node | null {
+  #cheapest(pools: NodePool | readonly NodePool[], tried: ReadonlySet<string>): Node | null {
+    if (pools instanceof NodePool) return pools.cheapest(tried, this.#random)?.node ?? null;
     let best: Place | null = null;
     let equals = 0;
     for (const pool of pools) {
@@ -193,11 +201,10 @@ export class Slots implements HubWatcher {
    */
   count(wanted: Wanted): number {
     const viewer = this.viewerOf(wanted);
-    const own = this.#pools.own(wanted, viewer);
-    // The account's nodes that are for everyone are among the others, unless it wants only its own.
-    const isAny = viewer.route === "any";
-    const ownSlots = (isAny ? own?.confidedSlots : own?.slots) ?? 0;
-    return this.#pools.others(wanted, viewer).reduce((sum, { slots }) => sum + slots, ownSlots);
+    const own = this.#pools.own(wanted, viewer.accountId);
+    const all = this.#pools.all(wanted, viewer).reduce((sum, { slots }) => sum + slots, 0);
+    // The account's nodes for everyone are in two pools, unless it wants only its own or its groups'.
+    return viewer.route === "any" && own !== undefined ? all - own.slots + own.confidedSlots : all;
   }
 
   /** Takes a slot of the node, which is open for the call. */
@@ -317,8 +324,8 @@ export class Slots implements HubWatcher {
   }
 }
 
-function loadOf(pools: readonly NodePool[]): PoolLoad {
-  if (pools.length === 1) return pools[0]!;
+function loadOf(pools: NodePool | readonly NodePool[]): PoolLoad {
+  if (pools instanceof NodePool) return pools;
   const sum = (of: (pool: NodePool) => number) =>
     pools.reduce((total, pool) => total + of(pool), 0);
   return { shares: sum(({ shares }) => shares), active: sum(({ active }) => active) };

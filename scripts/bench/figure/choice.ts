@@ -72,6 +72,12 @@ const comparisons: readonly Comparison[] = [
     },
   },
   {
+    what: "10,000 nodes, each for some of 1,000 groups, for a member of three",
+    note: "Among 10,000 nodes for everyone",
+    few: () => nodesOf(MANY),
+    many: () => nodesOf(MANY, ["model-0"], (i) => [i % 1_000, (i + 1) % 1_000].map(groupName)),
+  },
+  {
     what: "100 nodes with 1,000 models each",
     note: "With one model each",
     few: () => nodesOf(100),
@@ -85,13 +91,31 @@ interface Surroundings {
   model: string;
 }
 
-function nodesOf(count: number, models = ["model-0"]): Surroundings {
-  const hub = new Hub();
+function groupName(index: number): string {
+  return `group-${index}`;
+}
+
+/** The groups of the account that calls. */
+const memberships = { groupsOf: () => [3, 4, 500].map(groupName) };
+
+/** `groupsOf`: for which groups a node is; null: for everyone. */
+function nodesOf(
+  count: number,
+  models = ["model-0"],
+  groupsOf: (node: number) => string[] | null = () => null,
+): Surroundings {
+  const hub = new Hub({
+    audienceOf: ({ who }) => {
+      const groups = groupsOf(Number(who.publicId)) ?? [];
+      const named = new Map(groups.map((name) => [name, name]));
+      return { isForEveryone: groups.length === 0, accounts: new Map(), groups: named };
+    },
+  });
   const times = { penaltyMs: 3_600_000, penaltyMaxMs: 3_600_000 };
   const penalties = new PenaltyBook(clock, times);
   const settings = { policy: "least-busy" as const, policies: new Map() };
   const policies = createPolicies(settings, { hub, clock, seed: 0n });
-  const parts = { hub, penalties, policies, clock, log: silentLog };
+  const parts = { hub, penalties, policies, memberships, clock, log: silentLog };
   const scheduler = new Scheduler(parts, { queuePerModel: 0, queuePerAccount: 0, queueWaitMs: 0 });
   for (let i = 0; i < count; i++) {
     const who = { publicId: `${i}`, nodeKey: `key/${i}`, accountId: "owner", keyId: "key" };
