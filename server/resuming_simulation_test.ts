@@ -52,8 +52,10 @@ class World {
   /** How many rows the ledgers have, once they have so many. */
   async rows(expected: number): Promise<number> {
     let rows = 0;
-    for (let i = 0; i < 500 && rows < expected; i++) {
+    for (let i = 0; i < 2_000 && rows < expected; i++) {
       await this.pass(100);
+      // The database writes in its own time.
+      await Bun.sleep(2);
       const pages = await Promise.all(
         this.gateways.map(({ app, owner }) =>
           app.parts.store.calls.page({ accountId: owner.id, side: "made", limit: 1000 })

@@ -64,8 +64,8 @@ export interface StoredTerms {
   previousId: string | null;
   /** JSON of all items that the model read; null: too large to be kept. */
   input: string | null;
-  /** Members of the request that the response repeats. */
-  echo: Readonly<Record<string, unknown>>;
+  /** JSON of the request's members that the response repeats; null: none, or too large to be kept. */
+  echo: string | null;
 }
 
 type End =
@@ -78,6 +78,8 @@ const MAX_READERS = 8;
 
 /** The id of a response is in one of its first events. */
 export const IDENTIFYING_EVENTS = 8;
+
+const BYTES_PER_CHARACTER = 2;
 
 /** How much of the log a reader is given at a time. */
 const PIECE_BYTES = 64 * 1024;
@@ -105,6 +107,8 @@ export class SharedAnswer implements AnswerWriter {
   #furthest = 0;
   /** What the ledger has of the call; null: it is not recorded yet. */
   entry: LedgerEntry | null = null;
+  /** What is counted beside the log. */
+  #besideBytes = 0;
   #isIdentified = false;
   #stored: StoredTerms | null = null;
 
@@ -127,7 +131,8 @@ export class SharedAnswer implements AnswerWriter {
   /** Must be called before the call runs. What the model reads is kept, too, where there is room for it. */
   store(terms: StoredTerms): void {
     this.#stored = terms;
-    if (terms.input !== null && !this.parts.reserve(terms.input.length)) terms.input = null;
+    if (terms.input !== null && !this.#reserve(terms.input)) terms.input = null;
+    if (terms.echo !== null && !this.#reserve(terms.echo)) terms.echo = null;
   }
 
   get isEnded(): boolean {
@@ -161,7 +166,8 @@ export class SharedAnswer implements AnswerWriter {
   /** Whether the same request may be tried again after this end, which is therefore forgotten. */
   get mayRetry(): boolean {
     const { failure, rejection } = this;
-    if (failure !== null) return failure.kind.retry !== "never";
+    // A revoked key's account may send the request again with another one.
+    if (failure !== null) return failure.kind.retry !== "never" || failure.code === "key_revoked";
     if (rejection === null) return false;
     const { status, headers } = rejection;
     return headers["x-should-retry"] === "true" || status === 408 || status === 429 ||
@@ -254,7 +260,12 @@ export class SharedAnswer implements AnswerWriter {
   }
 
   reject(rejection: UpstreamRejection): void {
+    const isKept = this.#reserve(JSON.stringify(rejection));
     this.#finish({ is: "rejected", rejection });
+    if (isKept) return;
+    // Its readers have it; nobody else can.
+    this.forget();
+    this.#end = { is: "rejected", rejection: { ...rejection, body: "" } };
   }
 
   fail(error: ColinkError): void {
@@ -322,12 +333,19 @@ export class SharedAnswer implements AnswerWriter {
   /** From now on nobody can begin to read, or go on after a loss. */
   #outgrow(): void {
     this.#isGone = true;
-    if (this.stored?.input) {
-      this.parts.reserve(-this.stored.input.length);
-      this.stored.input = null;
-    }
+    this.parts.reserve(-this.#besideBytes);
+    this.#besideBytes = 0;
+    if (this.stored !== null) this.stored.input = this.stored.echo = null;
     if (this.isEnded) return;
     for (const { target } of this.#readers) target.outgrown();
+  }
+
+  /** Counts a text that is kept beside the log. False: there is no room for it. */
+  #reserve(text: string): boolean {
+    const bytes = BYTES_PER_CHARACTER * text.length;
+    if (!this.parts.reserve(bytes)) return false;
+    this.#besideBytes += bytes;
+    return true;
   }
 
   #identify(): void {

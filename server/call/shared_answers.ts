@@ -40,13 +40,13 @@ export interface OtherGateways {
   release(name: AnswerName): void;
   /** Whether a gateway can be asked now, perhaps soon, or never again. */
   standingOf(gateway: string): "linked" | "member" | "gone";
-  /** Asks a linked gateway for an answer. Returns how the caller leaves. */
+  /** Asks a linked gateway for an answer. Returns how the caller leaves, which returns whether it was still there. */
   ask(
     gateway: string,
     question: unknown,
     target: AnswerReader,
     listener: { opened(isEnded: boolean): void; lost(): Promise<ColinkError> },
-  ): (code: "caller_gone" | "caller_too_slow") => void;
+  ): (code: "caller_gone" | "caller_too_slow") => boolean;
 }
 
 /** A request that was sent before, and where its caller wants to go on. */

@@ -193,6 +193,20 @@ describe("a caller who does not read", () => {
   });
 });
 
+test("a rejection is counted, and one for which there is no room is given once", async () => {
+  const room = new Room();
+  const rejection = (size: number) => ({ status: 422, headers: {}, body: "x".repeat(size) });
+  const small = await room.call("a");
+  small.reject(rejection(KIB));
+  expect(room.used("kept_answer_bytes")).toBeWithin(KIB, 3 * KIB);
+  const large = await room.call("a");
+  large.reject(rejection(100 * KIB));
+  expect([attachError(small), attachError(large)]).toEqual(["replay_gone", "replay_gone"]);
+  for (const answer of [small, large]) room.answers.ended(answer);
+  await room.clock.pass(300_000);
+  expect(room.used("kept_answer_bytes")).toBe(0);
+});
+
 describe("one account's answers", () => {
   const fill = async (room: Room, account: string, bytes: number) => {
     const answer = await room.call(account);

@@ -165,7 +165,7 @@ function skeleton({ call, hasHead }: SharedAnswer, { id, echo }: StoredTerms): J
     tools: [],
     top_p: null,
     usage: null,
-    ...echo,
+    ...(echo === null ? {} : objectIn(echo)),
   };
 }
 

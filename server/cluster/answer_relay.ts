@@ -89,8 +89,13 @@ export class AnswerRelay {
 
   constructor(private readonly parts: AnswerRelayParts) {}
 
-  /** Asks a linked peer for an answer. Returns how the caller leaves. */
-  ask(peer: string, question: unknown, target: AnswerTarget, listener: AskListener): Leave {
+  /** Asks a linked peer for an answer. Returns how the caller leaves, which returns whether it was still there. */
+  ask(
+    peer: string,
+    question: unknown,
+    target: AnswerTarget,
+    listener: AskListener,
+  ): (code: LeaveCode) => boolean {
     const ask = ++this.#asks;
     const { clock, send } = this.parts;
     const asked: Asked = {
@@ -105,9 +110,9 @@ export class AnswerRelay {
     this.#asked.set(ask, asked);
     send(peer, { is: "ask", ask, question });
     return (code) => {
-      if (!this.#close(ask)) return;
+      if (this.#close(ask) === null) return false;
       send(peer, { is: "leave", ask, code });
-      target.fail(new ColinkError(code, "Cannot go on: the caller does not read its answer"));
+      return true;
     };
   }
 

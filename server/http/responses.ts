@@ -84,7 +84,7 @@ async function prepare(
     background,
     previousId,
     input: input !== null && input.length <= keptCallBytes ? input : null,
-    echo: isOwnId ? echoOf(body) : {},
+    echo: isOwnId ? JSON.stringify(echoOf(body)) : null,
   };
   return { body: prepared, terms };
 }
@@ -211,7 +211,7 @@ export function storedResponse(verb: ResponseVerb, parts: AppParts) {
           () => {},
           parts,
         );
-      return await respond(connect, isStream, received, endpoint, parts);
+      return await respond(connect, { stream: isStream, keyId: key.id }, received, endpoint, parts);
     } catch (error) {
       const asked = { method: request.method, path: `${endpoint.path}/{id}` };
       return renderError(error, asked, { format, requestId, headers }, requestLog(parts, c));

@@ -263,6 +263,25 @@ describe("a response in the background", () => {
     expect(await statusOf(create)).toEqual([400, "invalid_request"]);
   });
 
+  test("with a key that streams goes on when all who read it have left", async () => {
+    const { promise, resolve } = Promise.withResolvers<AttemptSink>();
+    script = (sink) => {
+      sink.head({});
+      sink.data(eventsOf(responseOf("a b"), "a b").slice(0, 2).join(""));
+      resolve(sink);
+    };
+    const options = { headers: { "idempotency-key": "background-stream" } };
+    for (let i = 0; i < 2; i++) {
+      const create = { ...ask, background: true, stream: true } as const;
+      for await (const _ of await client.responses.create(create, options)) break;
+    }
+    await promise;
+    await app.clock.pass(200_000);
+    expect([app.parts.calls.size, sent.length]).toEqual([1, 1]);
+    (await promise).finish();
+    await app.clock.pass(0);
+  });
+
   test("with an Idempotency-Key runs once", async () => {
     script = () => {};
     const options = { headers: { "idempotency-key": "background-1" } };

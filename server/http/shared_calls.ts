@@ -6,6 +6,7 @@ import type { AnswerReader, Attachment, LeaveCode, SharedAnswer } from "../call/
 import type { Claim } from "../call/shared_answers.ts";
 import type { PeerQuestion } from "../call/peer_answers.ts";
 import { giveAsIs } from "../call/stored_responses.ts";
+import { stopError } from "../schedule/call.ts";
 import { HttpAnswer } from "./answer.ts";
 import type { BodyConnection } from "./answer_body.ts";
 import type { InferenceRequest } from "./call_reader.ts";
@@ -74,10 +75,10 @@ export function attach(
   attachment: Attachment,
   parts: AppParts,
 ): Promise<Response> {
-  const isStream = answer.call.request.stream;
+  const { stream, keyId } = answer.call.request;
   const connect = (target: AnswerReader) =>
     isAsIs(answer) ? giveAsIs(answer, target) : answer.attach(target, attachment);
-  return respond(connect, isStream, received, endpoint, parts);
+  return respond(connect, { stream, keyId }, received, endpoint, parts);
 }
 
 /** Whether a caller gets it as it is now, and asks for it again later: a response in the background. */
@@ -88,16 +89,30 @@ function isAsIs({ stored, call }: SharedAnswer): boolean {
 /** The answer that `connect` gives to a reader. */
 export function respond(
   connect: (target: AnswerReader) => (code: LeaveCode) => void,
-  stream: boolean,
+  { stream, keyId }: { stream: boolean; keyId: string },
   received: InferenceRequest,
   endpoint: EndpointRow,
   parts: AppParts,
 ): Promise<Response> {
   const { request, requestId, startedMs, headers } = received;
   let leave: ((code: LeaveCode) => void) | null = null;
-  const stop = (code: LeaveCode) => leave?.(code);
+  const stop = (code: LeaveCode) => {
+    unsubscribe();
+    leave?.(code);
+  };
+  // Its own key counts, whichever key of the account the call was made with.
+  const unsubscribe = parts.keyring.revocations.subscribe((revoked) => {
+    if (revoked === keyId) stop("key_revoked");
+  });
   const caller = { id: requestId, startedMs, request: { stream }, stop };
-  const connection = connectionOf(received, parts);
+  const { ending, ...others } = connectionOf(received, parts);
+  const connection = {
+    ...others,
+    ending: () => {
+      unsubscribe();
+      ending();
+    },
+  };
   const writer = new HttpAnswer(caller, endpoint, parts.clock, parts.config, headers, connection);
   try {
     leave = connect(writer);
@@ -151,13 +166,13 @@ async function repeat(
     const name = { accountId: key.accountId, kind: "key", name: idempotencyKey } as const;
     const question = { asks: "key", about, name, callId: claim.record.callId } as const;
     const connect = await connectElsewhere(claim.record.gateway, question, opened, parts);
-    return respond(connect, stream, received, endpoint, parts);
+    return respond(connect, { stream, keyId: key.id }, received, endpoint, parts);
   }
   const { answer } = claim;
   opened(answer.isEnded);
   const connect = (target: AnswerReader) =>
     isAsIs(answer) ? giveAsIs(answer, target) : parts.sharedAnswers.attach(claim, about, target);
-  return respond(connect, stream, received, endpoint, parts);
+  return respond(connect, { stream, keyId: key.id }, received, endpoint, parts);
 }
 
 /** How a caller here reads an answer that another gateway keeps. Throws `replay_gone` or `gateway_lost`. */
@@ -180,7 +195,9 @@ export async function connectElsewhere(
   if (others.standingOf(gateway) !== "linked") throw await lost();
   return (target) => {
     const leave = others.ask(gateway, question, target, { opened, lost });
-    return (code) => leave(code === "caller_too_slow" ? code : "caller_gone");
+    return (code) => {
+      if (leave(code === "caller_too_slow" ? code : "caller_gone")) target.fail(stopError(code));
+    };
   };
 }
 

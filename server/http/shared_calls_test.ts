@@ -268,6 +268,43 @@ describe("Last-Event-ID", () => {
   });
 });
 
+describe("a key that is revoked", () => {
+  test("ends what it reads of another key's call, which goes on", async () => {
+    const { key: { id }, token } = await app.key(owner);
+    const begun = held();
+    const key = newKey();
+    const first = reading(send({ key, body: { stream: true } }));
+    const sink = await begun;
+    sink.data(text("a"));
+    const second = await reading(send({ key, token, body: { stream: true } }));
+    await app.parts.keys.revoke(owner.id, id);
+    await app.clock.pass(0);
+    await Bun.sleep(0);
+    expect(second.text).toContain("key_revoked");
+    sink.data(text("b"));
+    sink.finish();
+    await app.clock.pass(0);
+    await Bun.sleep(0);
+    expect((await first).text).toContain("<b>");
+    expect(second.text).not.toContain("<b>");
+  });
+
+  test("does not stand in the way of the same request with the key that takes its place", async () => {
+    const { key: { id }, token } = await app.key(owner);
+    const begun = held();
+    const key = newKey();
+    const first = send({ key, token });
+    await begun;
+    await app.parts.keys.revoke(owner.id, id);
+    // As the gateway does where it joins its parts.
+    app.parts.calls.stopKey(id);
+    expect(await errorOf(first)).toEqual([401, "key_revoked"]);
+    await app.clock.pass(2_000);
+    script = answered;
+    expect((await send({ key })).status).toBe(200);
+  });
+});
+
 describe("a call whose caller left", () => {
   test("goes on for 30 seconds, and then is cancelled and never run again silently", async () => {
     const begun = held();
