@@ -183,12 +183,13 @@ export class LinkV2 extends Link<number, OpenStream> {
     return this.isOpen && this.#secret !== null && !this.#isLeft;
   }
 
-  /** A node that never had the WELCOME had none of the calls after it either: they are tried elsewhere. */
-  override closed(reason: string): void {
-    if (this.#secret !== null && !this.#isConfirmed) {
-      for (const id of [...this.open.keys()]) this.fail(id, { kind: "interrupted", reason });
-    }
-    super.closed(reason);
+  /**
+   * The node is back without its session. One that never had the WELCOME had none of the calls after it
+   * either: they are tried elsewhere, and nobody is blamed.
+   */
+  replaced(reason: string): void {
+    if (this.#isConfirmed) return;
+    for (const id of [...this.open.keys()]) this.fail(id, { kind: "interrupted", reason });
   }
 
   /** Whether the node has shown what it was given to resume the session. */

@@ -544,7 +544,9 @@ export class Links implements LinkOwner {
     for (const link of this.#twins.get(base) ?? []) {
       const peer = link && this.#peers.get(link);
       if (!peer || peer.cancelWait === null) continue;
-      this.#end(link, peer, LOST, "its program was started anew");
+      const reason = "its program was started anew";
+      this.#interrupted.get(peer)?.replaced(reason);
+      this.#end(link, peer, LOST, reason);
     }
   }
 
@@ -564,7 +566,9 @@ export class Links implements LinkOwner {
     clock.after(CHALLENGE_MS, () => {
       peer.isChallenged = false;
       // Whichever of its connections the node is on now, it is not this one.
-      if (link.lastSeenMs < askedMs && peer.cancelWait === null) link.cut();
+      if (link.lastSeenMs >= askedMs || peer.cancelWait !== null) return;
+      if (link instanceof LinkV2) link.replaced("the node is connected anew");
+      link.cut();
     });
   }
 
