@@ -345,7 +345,12 @@ export class CutLink {
         else this.clock.after(random() * 100, () => call.running?.consumed(size));
       },
       finish: () => end("finished"),
-      fail: ({ kind }) => kind === "interrupted" ? this.#beginAgain(call) : end(kind),
+      fail: ({ kind }) => {
+        const hasBegun = this.runs.has(id) || call.received !== "";
+        // Where the first WELCOME was lost, the node has no session to come back to.
+        if (kind === "interrupted" || kind === "lost" && !hasBegun) this.#beginAgain(call);
+        else end(kind);
+      },
     });
     if (call.running === null) return false;
     this.hub.use(node, 1);
