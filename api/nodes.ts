@@ -1,7 +1,7 @@
 /** Nodes: as everybody may see them, and what their owners see and do. */
 
 import { z } from "zod";
-import { label, orNull } from "./fields.ts";
+import { label, orNull, time } from "./fields.ts";
 
 const MAX_LABEL_CHARS = 80;
 
@@ -85,6 +85,8 @@ export const OwnNodeView = z.object({
   gone: orNull(NodeGone)
     .describe("How its last connection ended; null: it is connected, or that is not known."),
   paused_at: z.number().nullable(),
+  paused_until: z.number().nullable()
+    .describe("When the pause ends by itself; null: when somebody ends it, or there is none."),
   approved_at: z.number().nullable()
     .describe("Null: not approved yet, where approval is required."),
   key_id: z.string().describe("The client key that it connected with last."),
@@ -119,7 +121,7 @@ export const NodeEvent = z.object({
   detail: z.string().nullable().describe(
     "In words, where there is more to say; of `notice`: what the node's program says to its owner.",
   ),
-  until: z.number().nullable().describe("Of `penalized`: until when."),
+  until: z.number().nullable().describe("Of `penalized` and `paused`: until when."),
 }).meta({ id: "NodeEvent", description: "One line of a node's timeline." });
 export type NodeEvent = z.infer<typeof NodeEvent>;
 
@@ -149,6 +151,10 @@ export type NodeDetail = z.infer<typeof NodeDetail>;
 export const NodeChange = z.strictObject({
   label: label(MAX_LABEL_CHARS).nullable().optional().describe("Null: back to its own name."),
   paused: z.boolean().optional(),
+  paused_until: time.nullable().optional()
+    .describe(
+      "With `paused`: when the pause ends by itself; null or absent: when somebody ends it.",
+    ),
 }).meta({ id: "NodeChange", description: "What is absent stays as it is." });
 export type NodeChange = z.infer<typeof NodeChange>;
 

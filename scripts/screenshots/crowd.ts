@@ -93,6 +93,7 @@ export function ownNodes(nowMs: number): OwnNodeView[] {
     last_seen_at: nowMs - 47 * MINUTE_MS,
     gone: { at: nowMs - 47 * MINUTE_MS, code: "lost", close_code: 1006 },
     paused_at: null,
+    paused_until: null,
     approved_at: null,
     key_id: "key-1",
   }];

@@ -65,6 +65,7 @@ export function nodeDetail(live: NodeView | null, nowMs: number): NodeDetail {
       last_seen_at: nowMs,
       gone: null,
       paused_at: null,
+      paused_until: null,
       approved_at: null,
       key_id: "key-1",
     },

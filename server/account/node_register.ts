@@ -35,6 +35,8 @@ export interface NodeStanding {
   label: string | null;
   /** Why the node gets no calls; where several reasons hold, the first of this list. */
   hold: "unapproved" | "paused" | "draining" | null;
+  /** When a pause ends by itself, in UTC milliseconds; null: nobody knows. */
+  heldUntil: number | null;
   /** Whether an administrator has approved it. */
   isTrusted: boolean;
 }
@@ -76,6 +78,9 @@ const MAX_WAITING = 30_000;
 export const TIMELINE_EVENTS = 200;
 const TRIM_EVERY = 50;
 
+/** The longest time that a timer of the runtime takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const MAX_REMEMBERED = 10_000;
 const MAX_ACCOUNTS = 1000;
 const HOUR_MS = 60 * 60_000;
@@ -93,6 +98,8 @@ export class NodeRegister {
   readonly #options: NodeRegisterOptions;
   readonly #poll: ChangePoll<DecidedNode>;
   readonly #orders = new Map<string, NodeOrder>();
+  /** By node id: what cancels the end of its pause. */
+  readonly #ends = new Map<string, () => void>();
   readonly #gone = new LruCache<string, NodeGone>(MAX_REMEMBERED);
   /** By account: the nodes that were written down in this hour. */
   readonly #remembered = new LruCache<string, Remembered>(MAX_ACCOUNTS);
@@ -133,6 +140,7 @@ export class NodeRegister {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelWrite?.();
+    for (const cancel of this.#ends.values()) cancel();
     await this.#poll.close();
     await this.#lastWrite;
     // A batch that fails is put back: stop once nothing gets fewer.
@@ -146,9 +154,11 @@ export class NodeRegister {
   /** The decisions in force for a connected node. */
   standing({ id, connectedAt }: ConnectedNode): NodeStanding {
     const order = this.#orders.get(id);
+    const hold = this.#hold(order, connectedAt);
     return {
       label: order?.label ?? null,
-      hold: this.#hold(order, connectedAt),
+      hold,
+      heldUntil: hold === "paused" ? order?.pausedUntil ?? null : null,
       isTrusted: (order?.approvedAt ?? null) !== null,
     };
   }
@@ -156,7 +166,7 @@ export class NodeRegister {
   #hold(order: NodeOrder | undefined, connectedAt: number): NodeStanding["hold"] {
     if (this.#options.needsApproval() && (order?.approvedAt ?? null) === null) return "unapproved";
     if (order === undefined) return null;
-    if (order.pausedAt !== null) return "paused";
+    if (isPaused(order, this.#options.clock.now())) return "paused";
     return order.drainedAt !== null && order.drainedAt > connectedAt ? "draining" : null;
   }
 
@@ -227,10 +237,29 @@ export class NodeRegister {
   }
 
   #apply(orders: readonly NodeOrder[]): void {
-    for (const { id, label, pausedAt, drainedAt, approvedAt } of orders) {
-      this.#orders.set(id, { id, label, pausedAt, drainedAt, approvedAt });
+    for (const { id, label, pausedAt, pausedUntil, drainedAt, approvedAt } of orders) {
+      const order = { id, label, pausedAt, pausedUntil, drainedAt, approvedAt };
+      this.#orders.set(id, order);
+      this.#endLater(order);
     }
     this.decisions.emit(orders.map(({ id }) => id));
+  }
+
+  /** Lets the hub look at the node again when its pause ends by itself. */
+  #endLater(order: NodeOrder): void {
+    const { clock } = this.#options;
+    const { id, pausedUntil } = order;
+    this.#ends.get(id)?.();
+    this.#ends.delete(id);
+    if (pausedUntil === null || !isPaused(order, clock.now()) || this.#isClosed) return;
+    const waitMs = Math.min(pausedUntil - clock.now(), MAX_TIMER_MS);
+    this.#ends.set(
+      id,
+      clock.after(waitMs, () => {
+        this.#endLater(order);
+        if (!this.#ends.has(id)) this.decisions.emit([id]);
+      }),
+    );
   }
 
   #note(id: string, state: NodeState): void {
@@ -317,6 +346,14 @@ export class NodeRegister {
     this.#reportedDropped = this.#dropped;
     this.#options.log.warn({ lines: this.#dropped }, "what nodes did was not written down");
   }
+}
+
+/** Whether a pause holds at that time, in UTC milliseconds. */
+export function isPaused(
+  { pausedAt, pausedUntil }: Pick<NodeOrder, "pausedAt" | "pausedUntil">,
+  now: number,
+): boolean {
+  return pausedAt !== null && (pausedUntil === null || now < pausedUntil);
 }
 
 /** What is to be written of a node: its last sighting, and its departure if that came later. */

@@ -194,16 +194,23 @@ test("a decision on another gateway applies here within seconds, and is reported
   const reported: (readonly string[])[] = [];
   register.decisions.subscribe((ids) => reported.push(ids));
   await store.nodes.decide("node-1", "owner", { label: "attic", pausedAt: 5, approvedAt: 6 });
-  expect(standing()).toEqual({ label: null, hold: null, isTrusted: false });
+  expect(standing()).toEqual({ label: null, hold: null, heldUntil: null, isTrusted: false });
   await pass();
-  expect(standing()).toEqual({ label: "attic", hold: "paused", isTrusted: true });
+  expect(standing()).toEqual({ label: "attic", hold: "paused", heldUntil: null, isTrusted: true });
   // The polls overlap, and the decision is reported once all the same.
   await pass();
   expect(reported).toEqual([["node-1"]]);
 });
 
 test("a drain holds for connections from before it; a pause for all; approval comes first", () => {
-  const order = { id: "node-1", label: null, pausedAt: null, drainedAt: 100, approvedAt: null };
+  const order = {
+    id: "node-1",
+    label: null,
+    pausedAt: null,
+    pausedUntil: null,
+    drainedAt: 100,
+    approvedAt: null,
+  };
   register.decided(order);
   expect(standing(99).hold).toBe("draining");
   expect(standing(100).hold).toBeNull();
@@ -214,6 +221,35 @@ test("a drain holds for connections from before it; a pause for all; approval co
   expect(register.standing({ id: "never seen", connectedAt: 0 }).hold).toBe("unapproved");
   register.decided({ ...order, approvedAt: 1 });
   expect(standing(100).hold).toBeNull();
+});
+
+test("a pause with an end ends by itself, on time, and is shown with its end", async () => {
+  await register.start();
+  const until = clock.now() + 3_600_000;
+  const order = { id: "node-1", label: null, drainedAt: null, approvedAt: null };
+  register.decided({ ...order, pausedAt: clock.now(), pausedUntil: until });
+  expect(standing()).toMatchObject({ hold: "paused", heldUntil: until });
+  const reported: (readonly string[])[] = [];
+  register.decisions.subscribe((ids) => reported.push(ids));
+  await clock.pass(3_599_000);
+  expect([standing().hold, reported]).toEqual(["paused", []]);
+  await clock.pass(1_000);
+  expect([standing().hold, reported]).toEqual([null, [["node-1"]]]);
+});
+
+test("a pause that is ended, or made longer, before its end is not ended again then", async () => {
+  const pausedAt = clock.now();
+  const order = { id: "node-1", label: null, drainedAt: null, approvedAt: null };
+  register.decided({ ...order, pausedAt, pausedUntil: pausedAt + 10_000 });
+  register.decided({ ...order, pausedAt, pausedUntil: pausedAt + 60 * 24 * 3_600_000 });
+  await clock.pass(20_000);
+  expect(standing().hold).toBe("paused");
+  // Longer than one timer can wait.
+  await clock.pass(60 * 24 * 3_600_000);
+  expect(standing().hold).toBeNull();
+  register.decided({ ...order, pausedAt, pausedUntil: null });
+  await clock.pass(400 * 24 * 3_600_000);
+  expect(standing().hold).toBe("paused");
 });
 
 test("a timeline is regularly trimmed to its newest events", async () => {

@@ -16,7 +16,7 @@ import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import type { NodeEventRow, NodeRow, OwnedNodeRow } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
-import { type NodeRegister, TIMELINE_EVENTS } from "./node_register.ts";
+import { isPaused, type NodeRegister, TIMELINE_EVENTS } from "./node_register.ts";
 import { figures } from "./usage_report.ts";
 
 export interface OwnNodesOptions {
@@ -30,6 +30,8 @@ export interface OwnNodesOptions {
 const HOUR_MS = 60 * 60 * 1000;
 const SPEED_HOURS = 24;
 const MAX_SPEEDS = 50;
+
+const MAX_PAUSE_MS = 366 * 24 * HOUR_MS;
 
 const MAX_OWN = 1_000;
 const MAX_ALL = 10_000;
@@ -101,11 +103,14 @@ export class OwnNodes {
 
   /** Changes a node for its owner. Throws `not_found` for a node that is not the account's. */
   async change(accountId: string, nodeId: string, change: NodeChange): Promise<OwnNodeView> {
-    const { label, paused } = change;
+    const { label, paused, paused_until: until = null } = change;
     const decision = defined({ label: label === "" ? null : label });
-    const row = await this.#decide(nodeId, accountId, { ...decision, ...this.#pause(paused) });
+    const row = await this.#decide(nodeId, accountId, {
+      ...decision,
+      ...this.#pause(paused, until),
+    });
     if (label !== undefined) this.#addEvent(row, "renamed", row.label);
-    if (paused !== undefined) this.#addEvent(row, paused ? "paused" : "resumed", null);
+    if (paused !== undefined) this.#addEvent(row, paused ? "paused" : "resumed", null, until);
     return this.#view(row);
   }
 
@@ -149,9 +154,18 @@ export class OwnNodes {
   }
 
   /** Resuming a node ends a drain, too. */
-  #pause(paused: boolean | undefined) {
+  #pause(paused: boolean | undefined, until: number | null = null) {
     if (paused === undefined) return {};
-    return paused ? { pausedAt: this.#options.clock.now() } : { pausedAt: null, drainedAt: null };
+    const now = this.#options.clock.now();
+    if (!paused) return { pausedAt: null, pausedUntil: null, drainedAt: null };
+    if (until !== null && (until <= now || until > now + MAX_PAUSE_MS)) {
+      throw new ColinkError(
+        "invalid_request",
+        "Cannot pause until then: choose a time within the next 366 days",
+        { param: "paused_until" },
+      );
+    }
+    return { pausedAt: now, pausedUntil: until };
   }
 
   async #decide(
@@ -165,8 +179,13 @@ export class OwnNodes {
     return row;
   }
 
-  #addEvent({ id }: NodeRow, kind: NodeEventKind, detail: string | null): void {
-    this.#options.register.addEvent(id, { kind, detail });
+  #addEvent(
+    { id }: NodeRow,
+    kind: NodeEventKind,
+    detail: string | null,
+    until: number | null = null,
+  ): void {
+    this.#options.register.addEvent(id, { kind, detail, until });
   }
 
   #view(row: NodeRow): OwnNodeView {
@@ -182,10 +201,17 @@ export class OwnNodes {
       first_seen_at: row.firstSeenAt,
       last_seen_at: live === null ? row.lastSeenAt : this.#options.clock.now(),
       gone: live === null ? goneOf(row) : null,
-      paused_at: row.pausedAt,
+      ...this.#pauseOf(row),
       approved_at: row.approvedAt,
       key_id: row.keyId,
     };
+  }
+
+  /** A pause that has ended by itself is none. */
+  #pauseOf(row: NodeRow): Pick<OwnNodeView, "paused_at" | "paused_until"> {
+    return isPaused(row, this.#options.clock.now())
+      ? { paused_at: row.pausedAt, paused_until: row.pausedUntil }
+      : { paused_at: null, paused_until: null };
   }
 
   #adminView(row: OwnedNodeRow): AdminNodeView {
@@ -200,7 +226,7 @@ export class OwnNodes {
       first_seen_at: row.firstSeenAt,
       last_seen_at: isConnected ? this.#options.clock.now() : row.lastSeenAt,
       approved_at: row.approvedAt,
-      paused_at: row.pausedAt,
+      paused_at: this.#pauseOf(row).paused_at,
     };
   }
 }

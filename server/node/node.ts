@@ -46,6 +46,8 @@ export interface NodeStanding {
   label: string | null;
   /** Why it gets no calls although it would take some; null: it gets them. */
   hold: NodeHold | null;
+  /** When a pause ends by itself, in UTC milliseconds; absent or null: that is not known. */
+  heldUntil?: number | null;
   /** Whether an administrator has approved it: what it claims need not be earned. */
   isTrusted?: boolean;
 }
@@ -197,7 +199,7 @@ export class Node {
       penalized_until: bar?.until ?? null,
       draining: this.isDraining || this.hold === "draining",
       pause_reason: this.pause?.reason ?? null,
-      paused_until: this.pause?.until ?? null,
+      paused_until: this.pause?.until ?? this.standing.heldUntil ?? null,
       reconnecting_until: this.reconnectsUntil,
       connected_at: this.connectedAt,
       agent: this.offer.agent,

@@ -31,4 +31,6 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   addGroups,
   addRoutes,
   addLent,
+  // Version 10: until when a node is paused.
+  (db) => db.schema.alterTable("nodes").addColumn("paused_until", "bigint").execute(),
 ];

@@ -24,7 +24,14 @@ export interface NodeDeparture {
   closeCode: number;
 }
 
-const orders = nodes.pick("id", "label", "pausedAt", "drainedAt", "approvedAt");
+const orders = nodes.pick(
+  "id",
+  "label",
+  "pausedAt",
+  "pausedUntil",
+  "drainedAt",
+  "approvedAt",
+);
 
 /** What people have decided about a node, for gateways to obey. */
 export type NodeOrder = RowOf<typeof orders>;
@@ -286,6 +293,7 @@ function newNode({ at, models, ...announced }: NodeSighting): NodeRow {
     goneCode: null,
     closeCode: null,
     pausedAt: null,
+    pausedUntil: null,
     drainedAt: null,
     approvedAt: null,
     changedAt: 0,

@@ -134,6 +134,8 @@ export const nodes = new Table({
   goneCode: nullable(text),
   closeCode: nullable(integer),
   pausedAt: nullable(integer),
+  /** When the pause ends by itself; null: when somebody ends it. */
+  pausedUntil: nullable(integer),
   /** Connections from before then are being drained. */
   drainedAt: nullable(integer),
   approvedAt: nullable(integer),

@@ -60,7 +60,7 @@ const routes = {
   change: createRoute({
     method: "patch",
     path: "/nodes/{id}",
-    description: "`{label?, paused?}`",
+    description: "`{label?, paused?, paused_until?}`",
     security: session,
     request: { ...idParam, ...body(NodeChange) },
     responses: answers(OwnNodeAnswer),

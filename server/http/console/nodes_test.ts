@@ -44,8 +44,14 @@ test("an owner renames and pauses a node, and each change is one entry of the au
   const change = async (body: object) =>
     (await app.ask<{ node: OwnNodeView }>(`PATCH ${PATH}`, { token, body })).json.node;
   expect(await change({ label: "mine" })).toMatchObject({ name: "mine", label: "mine" });
-  expect(await change({ paused: true })).toMatchObject({ paused_at: expect.any(Number) });
+  const paused_until = Date.now() + 3_600_000;
+  expect(await change({ paused: true, paused_until })).toMatchObject({
+    paused_at: expect.any(Number),
+    paused_until,
+  });
   expect(node.hold).toBe("paused");
+  const wrong = { paused: true, paused_until: Date.now() - 1000 };
+  expect(await app.ask(`PATCH ${PATH}`, { token, body: wrong })).toMatchObject({ status: 400 });
   expect(await change({ paused: false })).toMatchObject({ paused_at: null });
   expect(node.hold).toBeNull();
   expect(await app.audited("node.renamed"))

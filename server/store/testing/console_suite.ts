@@ -588,13 +588,19 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         id: node.id,
         label: "mine",
         pausedAt: 7,
+        pausedUntil: null,
         drainedAt: null,
         approvedAt: null,
         at: expect.any(Number),
       });
       await store.nodes.approveAll(9);
       expect(await store.nodes.owned(node.id))
-        .toMatchObject({ approvedAt: 9, pausedAt: 7, ownerEmail: account.email });
+        .toMatchObject({
+          approvedAt: 9,
+          pausedAt: 7,
+          pausedUntil: null,
+          ownerEmail: account.email,
+        });
     });
 
     test("have a timeline, newest first, of which the newest events are kept", async () => {

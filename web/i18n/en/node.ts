@@ -61,6 +61,12 @@ export const node = {
     notice: "The node reports",
   },
   pause: "Pause",
+  pauseQuestion: {
+    title: "Pause this node?",
+    text: "It finishes its running calls and gets no new ones.",
+  },
+  pauseFor: "For how long",
+  pauseLength: (hours: number) => hours === 0 ? "Until I resume it" : count(hours, "hour", "hours"),
   resume: "Resume",
   drain: "Drain",
   rename: "Rename",

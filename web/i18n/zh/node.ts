@@ -61,6 +61,12 @@ export const node: Messages["node"] = {
     notice: "节点报告",
   },
   pause: "暂停",
+  pauseQuestion: {
+    title: "暂停此节点？",
+    text: "正在进行的调用会继续完成，之后不再分配新的调用。",
+  },
+  pauseFor: "暂停多久",
+  pauseLength: (hours) => (hours === 0 ? "直到我恢复" : `${number.format(hours)} 小时`),
   resume: "恢复",
   drain: "下线",
   rename: "重命名",

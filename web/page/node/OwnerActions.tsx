@@ -8,6 +8,7 @@ import { Icon } from "../../part/Icon.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { PauseDialog } from "./PauseDialog.tsx";
 import { RenameDialog } from "./RenameDialog.tsx";
 import { NewTokenDialog } from "./NewTokenDialog.tsx";
 import { buttonClass } from "../../part/button.ts";
@@ -21,6 +22,7 @@ interface Props {
 
 export function OwnerActions({ node, onChange }: Props) {
   const t = messages.value.node;
+  const isPausing = useSignal(false);
   const isRenaming = useSignal(false);
   const isDraining = useSignal(false);
   const isRotating = useSignal(false);
@@ -28,9 +30,9 @@ export function OwnerActions({ node, onChange }: Props) {
   const { isBusy, error, run } = useSubmit();
   const isPaused = node.paused_at !== null;
 
-  const pause = () =>
+  const resume = () =>
     run(async () => {
-      await api.changeNode(node.id, { paused: !isPaused });
+      await api.changeNode(node.id, { paused: false });
       onChange();
     });
   const drain = async () => {
@@ -44,7 +46,12 @@ export function OwnerActions({ node, onChange }: Props) {
   return (
     <div class={style.actions}>
       <div class={buttonStyle.actions}>
-        <button type="button" class={buttonClass()} aria-disabled={isBusy.value} onClick={pause}>
+        <button
+          type="button"
+          class={buttonClass()}
+          aria-disabled={isBusy.value}
+          onClick={() => isPaused ? resume() : isPausing.value = true}
+        >
           <Icon name={isPaused ? "play" : "pause"} /> {isPaused ? t.resume : t.pause}
         </button>
         {node.live && node.live.state !== "draining" && (
@@ -66,6 +73,7 @@ export function OwnerActions({ node, onChange }: Props) {
       {error.value && <ErrorNotice error={error.value} />}
       <Confirm isOpen={isDraining} {...t.drainQuestion} action={t.drain} onConfirm={drain} />
       <Confirm isOpen={isRotating} {...t.rotateQuestion} action={t.rotate} onConfirm={rotate} />
+      <PauseDialog isOpen={isPausing} node={node} onChange={onChange} />
       <RenameDialog isOpen={isRenaming} node={node} onChange={onChange} />
       {rotated.value && (
         <NewTokenDialog

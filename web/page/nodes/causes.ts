@@ -41,11 +41,14 @@ function pausedText(
   nowMs: number,
 ): string {
   const t = messages.value.nodes;
-  if (reason === null) return t.causes.paused;
-  const known = textOfReason(reason);
   const isAhead = untilMs !== null && untilMs > nowMs;
+  if (reason === null && !isAhead) return t.causes.paused;
+  const known = textOfReason(reason ?? PAUSED_HERE);
   return isAhead ? t.pausedUntil(known, formatMoment(untilMs)) : known;
 }
+
+/** A pause that was set in the console, in the node program's words for its own. */
+const PAUSED_HERE = "the owner has paused the node";
 
 /** What the owner's terms say, as a sentence. */
 export function textOfReason(reason: string): string {

@@ -19,6 +19,7 @@ const away: OwnNodeView = {
   last_seen_at: 5,
   gone,
   paused_at: null,
+  paused_until: null,
   approved_at: null,
   key_id: "k",
 };

@@ -1,0 +1,63 @@
+/** Pauses a node, for a while or until it is resumed. */
+
+import { type Signal, useSignal } from "@preact/signals";
+import type { OwnNodeView } from "../../../api/mod.ts";
+import { api } from "../../api.ts";
+import { Dialog } from "../../part/Dialog.tsx";
+import { ErrorNotice } from "../../part/Notice.tsx";
+import { SelectField } from "../../part/SelectField.tsx";
+import { buttonClass } from "../../part/button.ts";
+import { serverNow } from "../../state/clock.ts";
+import { messages } from "../../state/locale.ts";
+import { useSubmit } from "../../state/submit.ts";
+import * as formStyle from "../../part/form.module.css";
+import * as buttonStyle from "../../part/button.module.css";
+
+interface Props {
+  isOpen: Signal<boolean>;
+  node: OwnNodeView;
+  onChange: () => void;
+}
+
+/** In hours; 0: until it is resumed. */
+const lengths = ["0", "1", "2", "8", "24"] as const;
+const HOUR_MS = 3_600_000;
+
+export function PauseDialog({ isOpen, node, onChange }: Props) {
+  const t = messages.value.node;
+  const hours = useSignal<typeof lengths[number]>("0");
+  const { isBusy, error, run } = useSubmit();
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void run(async () => {
+      const ms = Number(hours.value) * HOUR_MS;
+      const paused_until = ms === 0 ? null : serverNow() + ms;
+      await api.changeNode(node.id, { paused: true, paused_until });
+      isOpen.value = false;
+      onChange();
+    });
+  };
+  return (
+    <Dialog isOpen={isOpen} title={t.pauseQuestion.title} text={t.pauseQuestion.text}>
+      <form class={formStyle.form} noValidate onSubmit={submit}>
+        {error.value && <ErrorNotice error={error.value} />}
+        <SelectField
+          label={t.pauseFor}
+          name="hours"
+          options={lengths}
+          chosen={hours.value}
+          nameOf={(one) => t.pauseLength(Number(one))}
+          onChoose={(one) => hours.value = one}
+        />
+        <div class={buttonStyle.actionsEnd}>
+          <button type="button" class={buttonClass()} onClick={() => isOpen.value = false}>
+            {messages.value.cancel}
+          </button>
+          <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
+            {t.pause}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
