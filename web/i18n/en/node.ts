@@ -13,6 +13,7 @@ export const node = {
     firstSeen: "First seen",
     ownName: "Reported name",
     agent: "Version",
+    sharing: "Shared",
     skew: (gateway: string) => `the gateway is ${gateway}`,
   },
   speedTitle: "Models",

@@ -20,6 +20,12 @@ export const nodes = {
   noModels: "Offers no model",
   more: (n: number) => `+${number.format(n)} more`,
   fewer: "Fewer",
+  sharing: {
+    everyone: "for everyone",
+    you: "only you",
+    owner: "only its owner",
+    names: (names: string) => `for ${names}`,
+  },
   connected: (age: string) => `connected ${age}`,
   states: {
     ready: "Ready",

@@ -13,6 +13,7 @@ export const node: Messages["node"] = {
     firstSeen: "首次接入",
     ownName: "上报名称",
     agent: "程序版本",
+    sharing: "共享范围",
     skew: (gateway) => `网关版本为 ${gateway}`,
   },
   speedTitle: "模型",

@@ -19,6 +19,12 @@ export const nodes: Messages["nodes"] = {
   noModels: "未提供模型",
   more: (n) => `另外 ${number.format(n)} 个`,
   fewer: "收起",
+  sharing: {
+    everyone: "对所有人开放",
+    you: "仅限你自己",
+    owner: "仅限机主",
+    names: (names) => `对 ${names} 开放`,
+  },
   connected: (age) => `${age}接入`,
   states: {
     ready: "就绪",

@@ -18,6 +18,7 @@ import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import type { ListedNode } from "../nodes/listed.ts";
 import { NodeState } from "../nodes/NodeRow.tsx";
+import { sharing } from "../nodes/sharing.ts";
 import { LentTable } from "./LentTable.tsx";
 import { OwnerActions } from "./OwnerActions.tsx";
 import { SpeedTable } from "./SpeedTable.tsx";
@@ -123,6 +124,7 @@ function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
     [t.lastSeen, own && !live ? formatMoment(own.last_seen_at) : null],
     [t.firstSeen, own && formatMoment(own.first_seen_at)],
     [t.ownName, own ? ownName(own) : null],
+    [t.sharing, live && sharing(live)],
     [t.agent, withSkew(live?.agent ?? own?.agent ?? null, gateway)],
   ];
   return <Facts rows={rows.filter(([, value]) => value !== null)} />;

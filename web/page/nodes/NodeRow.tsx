@@ -9,6 +9,7 @@ import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { causes } from "./causes.ts";
+import { sharing } from "./sharing.ts";
 import { type ListedNode, type ListedState, stateOf } from "./listed.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./NodeRow.module.css";
@@ -34,6 +35,9 @@ export function NodeRow({ node }: { node: ListedNode }) {
         <h2>
           {session.value.state === "in" ? <a href={nodePath(node.id)}>{node.name}</a> : node.name}
           {node.isMine && <span class={chipStyle.soft}>{t.mine}</span>}
+          {node.live?.mine && !node.live.share_with?.includes("everyone") && (
+            <span class={chipStyle.soft}>{sharing(node.live)}</span>
+          )}
         </h2>
         <Since node={node} />
       </div>
