@@ -11,8 +11,8 @@ import {
   type Witnessed,
 } from "../harness/bystander.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
-import { joinNode } from "../harness/joined_node.ts";
-import { dial } from "../harness/raw_http.ts";
+import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
+import { dial, headWithoutEnd } from "../harness/raw_http.ts";
 import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
 import { until } from "../harness/wait.ts";
 
@@ -259,3 +259,47 @@ test("readers of the list of nodes who never read hold a page each", async () =>
   expectServed(seen);
   expect(seen.grownMiB).toBeLessThan(64);
 }, 60_000);
+
+test("a thousand Idempotency-Keys and places that are none hold nothing of others' room, nor their calls up", async () => {
+  const node = await joinNode({
+    gateway,
+    owner: attacker,
+    models: ["keyed-model"],
+    maxParallel: 50,
+  });
+  answerEveryCall(node);
+  const statuses: (number | string)[] = [];
+  const seen = await whileWatched(gateway, bystander, async () => {
+    const flood = async (from: number) => {
+      for (let i = from; i < from + 50; i++) {
+        const { status } = await chat(gateway, attacker.apiToken, hello("keyed-model"), {
+          headers: {
+            "content-type": "application/json",
+            "idempotency-key": `flood-key-${i}`,
+            "last-event-id": i % 2 ? "1e9" : "",
+          },
+        });
+        statuses.push(status);
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, (_, i) => flood(50 * i)));
+    for (
+      const line of [
+        "idempotency-key: \u0001\u0002\u0003\u0004\u0005\u0006\u0007\u0008",
+        "idempotency-key: a b c d e",
+      ]
+    ) {
+      const caller = await dial(gateway);
+      const body = JSON.stringify(hello("keyed-model"));
+      caller.write(
+        `${headWithoutEnd(attacker.apiToken)}${line}\r\nconnection: close\r\n` +
+          `content-length: ${body.length}\r\n\r\n${body}`,
+      );
+      expect((await caller.answer()).status).toBe(400);
+    }
+  });
+  expectServed(seen);
+  expect(counted(statuses)).toEqual({ 200: 500, 400: 500 });
+  expect(await gauge('colink_budget_used{budget="idempotency_keys"}')).toBe(500);
+  expect(seen.grownMiB).toBeLessThan(48);
+});
