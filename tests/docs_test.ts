@@ -277,7 +277,9 @@ test("every row of the table of faults names a test that there is", () => {
   const [, ...rows] = table ?? [];
   expect(rows.length).toBeGreaterThan(6);
   for (const [what, , shown = ""] of rows) {
-    const named = [...shown.matchAll(/\]\(\.\.\/((?:server|tests)\/[\w/]+\.ts)\)(?:: "([^"]+)")?/g)];
+    const named = [
+      ...shown.matchAll(/\]\(\.\.\/((?:server|tests)\/[\w/]+\.ts)\)(?:: "([^"]+)")?/g),
+    ];
     expect([what, named.length]).not.toEqual([what, 0]);
     for (const [, path = "", name = ""] of named) {
       expect(readFileSync(at(path), "utf8")).toContain(name);
