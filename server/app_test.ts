@@ -42,6 +42,10 @@ const paths: [method: string, path: string, status: number][] = [
   ["PROPFIND", "/v1/models", 405],
   ["OPTIONS", "/v1/chat/completions", 204],
   ["POST", "/v1/chat/completions", 401],
+  ["POST", "/v1/chat/completions?api-version=1", 401],
+  ["POST", "/v1/chat/%63ompletions", 401],
+  ["POST", "/v1/v1/messages", 401],
+  ["POST", "/v1/chat/completions/", 404],
   ["GET", "/v1/chat/completions", 405],
   ["PROPFIND", "/v1/chat/completions", 405],
   ["GET", "/v1/responses", 405],
@@ -58,6 +62,13 @@ const paths: [method: string, path: string, status: number][] = [
   ["GET", "/api/nonsense", 404],
   ["GET", "/api", 404],
 ];
+
+test("a call below the base path is taken like one above it", async () => {
+  const below = createApp({ ...parts, config: { ...parts.config, basePath: "/ai" } });
+  for (const path of ["/ai/v1/chat/completions", "/v1/chat/completions"]) {
+    expect((await below.request(path, { method: "POST" }, { server: {} })).status).toBe(401);
+  }
+});
 
 describe("every answer", () => {
   for (const [method, path, status] of paths) {
