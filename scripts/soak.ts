@@ -12,6 +12,7 @@ import { callers } from "./soak/callers.ts";
 import { type Campaign, Skipped } from "./soak/campaign.ts";
 import { kill, killPostgres } from "./soak/kill.ts";
 import { leak } from "./soak/leak.ts";
+import { resume } from "./soak/resume.ts";
 import { rolling } from "./soak/rolling.ts";
 import { simulate } from "./soak/simulate.ts";
 import { stalled } from "./soak/stalled.ts";
@@ -26,6 +27,7 @@ const campaigns: readonly Campaign[] = [
   storm,
   rolling,
   simulate,
+  resume,
   strangers,
   callers,
   leak,

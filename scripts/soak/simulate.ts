@@ -21,13 +21,13 @@ export const simulate: Campaign = {
 async function search({ seed, runs: seeds = SEEDS, progress }: CampaignOptions): Promise<string> {
   progress(`${seeds} seeds of the simulation`);
   const first = String(seed);
-  const simulated = await test(["server/call/simulation_test.ts"], {
+  const simulated = await runTests(["server/call/simulation_test.ts"], {
     COLINK_TEST_SEEDS: String(seeds),
     COLINK_TEST_FIRST_SEED: first,
   });
   const files = propertyTests();
   progress(`${files.length} files of properties`);
-  const tried = await test(files, {
+  const tried = await runTests(files, {
     COLINK_TEST_PROPERTY_RUNS: String(PROPERTY_RUNS),
     COLINK_TEST_FIRST_SEED: first,
   });
@@ -42,7 +42,7 @@ function propertyTests(): string[] {
 }
 
 /** Throws with what the tests printed when one fails. */
-async function test(
+export async function runTests(
   files: readonly string[],
   env: Record<string, string>,
 ): Promise<{ tests: number; checks: number }> {
