@@ -3,15 +3,17 @@
 import { beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import OpenAI from "openai";
 import { stringify } from "yaml";
 import { Program } from "../../scripts/program.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { chat, hello } from "../harness/api.ts";
 import { type Authority, createAuthority } from "../harness/certificate.ts";
 import { endAfterTests } from "../harness/cleanup.ts";
+import { startCuttingRelay } from "../harness/cutting_relay.ts";
 import { startConnectProxy } from "../harness/connect_proxy.ts";
 import { type Gateway, startGateway, temporaryFolder } from "../harness/gateway.ts";
-import { nodeCommand } from "../harness/node.ts";
+import { listNodes, nodeCommand } from "../harness/node.ts";
 import { startTlsFront } from "../harness/tls_front.ts";
 import { until } from "../harness/wait.ts";
 
@@ -133,3 +135,80 @@ test("a gateway's front that asks for a certificate gets the node's", async () =
     '"connected"',
   );
 });
+
+test(
+  "a link that is cut in the middle of streams, and frozen, costs the official SDK's streams time and nothing else",
+  async () => {
+    const relay = await startCuttingRelay(Number(new URL(gateway.url).port));
+    const pieces = Array.from({ length: 120 }, (_, i) => `${i}:${Bun.hash(String(i))} `);
+    let runs = 0;
+    const provider = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: ({ url }) => {
+        if (url.endsWith("/models")) return Response.json({ data: [] });
+        runs++;
+        return new Response(
+          async function* () {
+            for (const content of pieces) {
+              yield event({ content });
+              await Bun.sleep(10);
+            }
+            yield event({}, "stop");
+            yield new TextEncoder().encode("data: [DONE]\n\n");
+          }(),
+          { headers: { "content-type": "text/event-stream" } },
+        );
+      },
+    });
+    endAfterTests(() => provider.stop(true));
+    startNode({
+      server_url: relay.url,
+      max_parallel: 8,
+      providers: [{
+        type: "openai",
+        base_url: `http://127.0.0.1:${provider.port}/v1`,
+        models: [{ local: "cut" }],
+      }],
+    });
+    const client = new OpenAI({ apiKey: account.apiToken, baseURL: `${gateway.url}/v1` });
+    const node = async () =>
+      (await listNodes(gateway)).find(({ supported_models: [model] }) => model === "cut");
+    await until("the node is there", node);
+    const streamed = async () => {
+      const stream = await client.chat.completions.create({
+        model: "cut",
+        messages: [{ role: "user", content: "hi" }],
+        stream: true,
+      });
+      let text = "";
+      for await (const { choices: [choice] } of stream) text += choice?.delta.content ?? "";
+      return text;
+    };
+    const all = Promise.all(Array.from({ length: 8 }, streamed));
+    await until("all streams run", () => runs === 8);
+    for (const break_ of [relay.cut, relay.cut, relay.freeze]) {
+      await Bun.sleep(150);
+      const { dials } = relay;
+      break_();
+      await until("the node is back", async () => {
+        return relay.dials > dials && (await node())?.state !== "reconnecting";
+      });
+    }
+    expect(await all).toEqual(Array(8).fill(pieces.join("")));
+    expect(runs).toBe(8);
+    expect(await node()).toMatchObject({ penalized: false });
+  },
+  60_000,
+);
+
+function event(delta: object, finish_reason: string | null = null): Uint8Array {
+  const chunk = {
+    id: "x",
+    object: "chat.completion.chunk",
+    created: 1,
+    model: "m",
+    choices: [{ index: 0, delta, finish_reason }],
+  };
+  return new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\n\n`);
+}
