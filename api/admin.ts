@@ -143,6 +143,9 @@ export const AuditAction = z.enum([
   "invite.created",
   "invite.revoked",
   "settings.changed",
+  "alias.saved",
+  "alias.removed",
+  "model.changed",
 ]);
 export type AuditAction = z.infer<typeof AuditAction>;
 

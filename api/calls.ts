@@ -36,6 +36,10 @@ export const CallView = z.object({
   started_at: z.number(),
   endpoint: z.string(),
   model: z.string(),
+  alias: z.string().nullable()
+    .describe(
+      "The name that the caller asked for, where it was an alias; null: it was the model's. Null on the `provided` side.",
+    ),
   stream: z.boolean(),
   outcome: CallOutcome,
   status: z.number().describe("What the caller saw; 499 where the caller left first."),

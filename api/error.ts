@@ -51,6 +51,7 @@ export type ErrorCode =
   | "too_many"
   | "too_many_streams"
   | "model_not_found"
+  | "alias_broken"
   | "endpoint_not_offered"
   | "previous_response_not_found"
   | "no_node_online"

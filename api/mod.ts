@@ -12,5 +12,6 @@ export * from "./joins.ts";
 export * from "./keys.ts";
 export * from "./live.ts";
 export * from "./models.ts";
+export * from "./names.ts";
 export * from "./nodes.ts";
 export * from "./usage.ts";

@@ -8,6 +8,9 @@ import { isEmptyArray, JsonFault, type JsonKind, type JsonSpan, ObjectScan } fro
 import { MAX_JSON_DEPTH, MAX_JSON_MEMBERS } from "./limits.ts";
 
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+const OPEN_BRACE = 0x7b;
 
 const LIMITS = { maxDepth: MAX_JSON_DEPTH, maxMembers: MAX_JSON_MEMBERS };
 
@@ -64,6 +67,21 @@ export class CallBody {
     return span !== undefined && isEmptyArray(this.bytes, span);
   }
 
+  /** What gives some members other values, and adds those that the body lacks. Not for a body without members. `values`: JSON by name. */
+  edits(values: Readonly<Record<string, string>>): BodyEdit[] {
+    return Object.entries(values).map(([name, json]) => this.#edit(name, json))
+      .sort((a, b) => a.start - b.start);
+  }
+
+  #edit(name: string, json: string): BodyEdit {
+    const span = this.#members.get(name);
+    if (span !== undefined) {
+      return { start: span.start, end: span.end, bytes: encoder.encode(json) };
+    }
+    const start = this.bytes.indexOf(OPEN_BRACE) + 1;
+    return { start, end: start, bytes: encoder.encode(`${JSON.stringify(name)}:${json},`) };
+  }
+
   /** A member's value, parsed on each call; undefined: there is no such member. */
   value(name: string): unknown {
     const span = this.#members.get(name);
@@ -76,6 +94,31 @@ function begun(received: Uint8Array): { bytes: Uint8Array; scan: ObjectScan } {
   const bytes = withoutByteOrderMark(received);
   if (!isUtf8(bytes)) throw new JsonFault("not UTF-8", 0);
   return { bytes, scan: new ObjectScan(bytes, LIMITS) };
+}
+
+/** Bytes in the place of others. */
+export interface BodyEdit {
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A copy of the bytes with the edits made, which are in order and do not overlap. */
+export function edited(bytes: Uint8Array, edits: readonly BodyEdit[]): Uint8Array {
+  const growth = edits.reduce((sum, { start, end, bytes }) => sum + bytes.length - end + start, 0);
+  const copy = new Uint8Array(bytes.length + growth);
+  let [from, to] = [0, 0];
+  const append = (part: Uint8Array) => {
+    copy.set(part, to);
+    to += part.length;
+  };
+  for (const edit of edits) {
+    append(bytes.subarray(from, edit.start));
+    append(edit.bytes);
+    from = edit.end;
+  }
+  append(bytes.subarray(from));
+  return copy;
 }
 
 /** Resolves when whatever else has arrived was handled. */

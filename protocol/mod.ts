@@ -11,6 +11,7 @@ export * from "./json_feed.ts";
 export * from "./json_scan.ts";
 export * from "./json_text.ts";
 export * from "./limits.ts";
+export * from "./name_pattern.ts";
 export * from "./owned_bytes.ts";
 export * from "./liveness_watch.ts";
 export * from "./shared_facts.ts";

@@ -9,6 +9,7 @@ import { Joining } from "./account/joining.ts";
 import { Keyring } from "./account/keyring.ts";
 import { Keys } from "./account/keys.ts";
 import { LentBook } from "./account/lent.ts";
+import { Names } from "./account/names.ts";
 import { NetworkLimits } from "./account/network_limits.ts";
 import { Passwords } from "./account/passwords.ts";
 import { SessionBook } from "./account/session_book.ts";
@@ -77,6 +78,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     groups: new Groups({ store, clock, log }),
     invites: new Invites({ store, clock }),
     settings,
+    names: new Names({ store, keyring, clock, log }),
     audit,
     history: new CallHistory(store),
     usage: new UsageReport({ store, minutesMs: config.minutesMs, clock }),

@@ -1,9 +1,11 @@
 /** `server admin …`: accounts and their limits from the command line, whether the gateway runs or not. */
 
 import { type CommandDef, defineCommand } from "citty";
+import type { AliasTarget } from "../api/mod.ts";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
 import { readConfig, UsageError } from "./base/config.ts";
 import { isVisibleName } from "../protocol/mod.ts";
+import { defined } from "./base/defined.ts";
 import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
 import { languageOf, setupBox } from "./greeting.ts";
@@ -226,10 +228,118 @@ async function groupId(groups: AccountServices["groups"], name: string): Promise
   throw new UsageError([`--name=${name}: no group has that name; "admin group list" prints all`]);
 }
 
+const aliasName = { type: "positional", required: true, description: "The name" } as const;
+
+const aliasSet = defineCommand({
+  meta: { name: "set", description: "Let a name lead to models" },
+  args: {
+    name: aliasName,
+    targets: {
+      type: "positional",
+      required: true,
+      description: "Models separated by commas, or targets with conditions as a JSON list",
+    },
+  },
+  run: async ({ args: { name, targets } }) => {
+    const { readAlias } = await import("./http/console/name_input.ts");
+    const alias = readAlias({ name, targets: targetsOf(targets) });
+    return withServices(async ({ names }, note) => {
+      await names.save(alias);
+      const to = alias.targets.map(({ model }) => model).join(", ");
+      await note({ action: "alias.saved", target: name, detail: { to } });
+      return `${name} → ${to}, within seconds on every gateway`;
+    });
+  },
+});
+
+const aliasRemove = defineCommand({
+  meta: { name: "remove", description: "Remove an alias" },
+  args: { name: aliasName },
+  run: ({ args: { name } }) =>
+    withServices(async ({ names }, note) => {
+      await names.remove(name);
+      await note({ action: "alias.removed", target: name });
+      return `${name} is no alias any more`;
+    }),
+});
+
+const aliasList = defineCommand({
+  meta: { name: "list", description: "List the aliases and what they lead to" },
+  run: () =>
+    withServices(async ({ names }) => {
+      await names.refresh();
+      const lines = names.aliases(() => true).map(({ name, targets }) =>
+        `${name} → ${textOf(targets)}`
+      );
+      return lines.join("\n") || "There are no aliases";
+    }),
+});
+
+const alias = defineCommand({
+  meta: { name: "alias", description: "Names that lead to models" },
+  subCommands: { set: aliasSet, remove: aliasRemove, list: aliasList } as Record<
+    string,
+    unknown
+  > as Record<string, CommandDef>,
+});
+
+const model = defineCommand({
+  meta: { name: "model", description: "Show or change what is said about a model" },
+  args: {
+    name: { type: "positional", required: true, description: "The model's name" },
+    note: { type: "string", description: "Shown in the list of models" },
+    hidden: { type: "string", description: "yes: lists of models leave it out; or no" },
+    temperature: { type: "string", description: "Sent where a caller says none; none: no longer" },
+    "max-tokens": { type: "string", description: "The same for the longest answer" },
+    forget: { type: "boolean", description: "Say nothing more about the model" },
+  },
+  run: ({ args }) =>
+    withServices(async ({ names }, note) => {
+      const { name } = args;
+      await names.refresh();
+      if (args.forget) {
+        await names.removeModel(name);
+        await note({ action: "model.changed", target: name });
+        return `${name}: nothing is said about it any more`;
+      }
+      const before = names.settingsOf(name) ?? { name };
+      const { temperature, max_tokens } = before.defaults ?? {};
+      const defaults = defined({
+        temperature: numberOf("temperature", args.temperature, temperature),
+        max_tokens: numberOf("max-tokens", args["max-tokens"], max_tokens),
+      });
+      const { readModelSettings } = await import("./http/console/name_input.ts");
+      const after = readModelSettings({
+        ...before,
+        ...defined({ note: args.note, hidden: yesOf("hidden", args.hidden) }),
+        defaults,
+      });
+      if (
+        JSON.stringify(after) !== JSON.stringify({ ...before, defaults: before.defaults ?? {} })
+      ) {
+        await names.saveModel(after);
+        const detail = { settings: JSON.stringify(after) };
+        await note({ action: "model.changed", target: name, detail });
+      }
+      return JSON.stringify(after, null, 2);
+    }),
+});
+
 /** The commands below `server admin`. */
 export const admin: CommandDef = defineCommand({
   meta: { name: "admin", description: "Accounts, from the command line" },
-  subCommands: { setup, create, invite, password, limits, shut, reopen, group } as Record<
+  subCommands: {
+    setup,
+    create,
+    invite,
+    password,
+    limits,
+    shut,
+    reopen,
+    group,
+    alias,
+    model,
+  } as Record<
     string,
     unknown
   > as Record<string, CommandDef>,
@@ -276,6 +386,38 @@ function rpmOf(text: string): number | null {
   const rpm = Number(text);
   if (Number.isInteger(rpm) && rpm >= 0 && text.trim() !== "") return rpm;
   throw new UsageError([`--rpm=${text}: expected a whole number, or "default"`]);
+}
+
+/** Targets as they are written on the command line: models' names, or JSON. */
+function targetsOf(text: string): unknown {
+  if (!text.startsWith("[")) return text.split(",").map((name) => ({ model: name.trim() }));
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError([`${text}: expected names, or a JSON list such as [{"model":"m"}]`]);
+  }
+}
+
+function textOf(targets: readonly AliasTarget[]): string {
+  const isPlain = targets.every((target) => Object.keys(target).length === 1);
+  return isPlain ? targets.map(({ model }) => model).join(",") : JSON.stringify(targets);
+}
+
+function numberOf(
+  option: string,
+  text: string | undefined,
+  before: number | undefined,
+): number | undefined {
+  if (text === undefined) return before;
+  if (text === "none") return undefined;
+  if (text.trim() !== "" && Number.isFinite(Number(text))) return Number(text);
+  throw new UsageError([`--${option}=${text}: expected a number, or "none"`]);
+}
+
+function yesOf(option: string, text: string | undefined): boolean | undefined {
+  if (text === undefined) return undefined;
+  if (text === "yes" || text === "no") return text === "yes";
+  throw new UsageError([`--${option}=${text}: expected yes or no`]);
 }
 
 function modelsOf(text: string): string[] | null {

@@ -81,6 +81,7 @@ async function startParts(parts: GatewayParts): Promise<void> {
     parts.keyring.start(),
     parts.settings.start(),
     parts.groups.start(),
+    parts.names.start(),
     parts.register.start(),
   ]);
   parts.audiences.start(parts.hub);

@@ -235,6 +235,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     liveNode,
     live,
     scheduler,
+    random,
     limiter,
     hub,
     memberships,

@@ -87,9 +87,21 @@ export class Shutdown {
 
 /** Ends the background work on the store, writes what waits for it, and closes it. */
 async function closeStores(parts: GatewayParts): Promise<void> {
-  const { keyring, settings, groups, lent, audiences, retention, folder, probe, register } = parts;
+  const { keyring, settings, groups, lent, names, audiences, retention, folder, probe, register } =
+    parts;
   const { ledger, limits, store } = parts;
-  const polls = [keyring, settings, groups, lent, audiences, retention, folder, probe, register];
+  const polls = [
+    keyring,
+    settings,
+    groups,
+    lent,
+    names,
+    audiences,
+    retention,
+    folder,
+    probe,
+    register,
+  ];
   for (const part of [...polls, ledger, limits, store]) {
     await part.close();
   }

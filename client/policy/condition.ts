@@ -1,6 +1,6 @@
 /** The conditions under which a machine is lent: one row for each key of a policy. */
 
-import { fitsPattern } from "../config/name_pattern.ts";
+import { fitsPattern } from "../../protocol/mod.ts";
 import type { OfferPolicyConfig, PolicyConditions } from "../config/policy_shape.ts";
 import {
   parseBytes,

@@ -4,7 +4,7 @@ import { Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
 import { isModelName } from "../../protocol/model_name.ts";
 import { type Adapter, endpointsServed, type ListedModel } from "../adapter/adapter.ts";
 import type { AutoModels, ModelConfig, ProviderConfig } from "../config/config.ts";
-import { fitsPattern } from "../config/name_pattern.ts";
+import { fitsPattern } from "../../protocol/mod.ts";
 
 /** One way to serve a name that callers ask for. */
 export interface Offer {

@@ -51,6 +51,7 @@ export function calls(nowMs: number): CallView[] {
     side: "made",
     started_at: nowMs - i * 3.7 * MINUTE_MS,
     endpoint: "/v1/chat/completions",
+    alias: null,
     model: "llama3.2",
     stream: true,
     outcome: "ok",

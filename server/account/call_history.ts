@@ -90,6 +90,8 @@ export function callView(entry: LedgerEntry, side: Side, names: Names): CallView
     started_at: entry.startedAt,
     endpoint: entry.endpoint,
     model: entry.model,
+    // What an account calls its models is none of a node owner's business.
+    alias: isMade ? entry.alias : null,
     stream: entry.stream,
     outcome: entry.outcome,
     status: entry.status,

@@ -9,6 +9,7 @@ import { isStoreUnavailable } from "../store/backend.ts";
 import { ChangePoll } from "../store/change_poll.ts";
 import type { KeyEnd, KeyTable } from "../store/keys.ts";
 import type { KeyKind } from "../store/store.ts";
+import { OwnAliases } from "./names.ts";
 import { checkFormat, tokenError } from "./token_error.ts";
 import type { TokenVault } from "./tokens.ts";
 
@@ -27,6 +28,8 @@ export interface Key {
   models: readonly string[] | null;
   /** Which nodes it may use. */
   route: Route;
+  /** The aliases of its account; null: it has none. */
+  ownAliases: OwnAliases | null;
 }
 
 /** A key in the cache. */
@@ -149,6 +152,13 @@ export class Keyring {
     this.#evict(new Set([keyId]));
   }
 
+  /** Evicts the keys of an account of which this gateway has changed something: their next uses ask the store. */
+  accountChanged(accountId: string): void {
+    for (const [digest, { key }] of this.#found.entries()) {
+      if (key.accountId === accountId) this.#found.delete(digest);
+    }
+  }
+
   #evict(keyIds: ReadonlySet<string>): void {
     for (const [digest, { key }] of this.#found.entries()) {
       if (keyIds.has(key.id)) this.#found.delete(digest);
@@ -215,6 +225,7 @@ export class Keyring {
         family,
         models: both(account.models, answer.key.models),
         route: answer.key.route ?? "any",
+        ownAliases: OwnAliases.of(account.aliases),
       }),
       state,
       expiresAt: expiresAt ?? Infinity,

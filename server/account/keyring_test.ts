@@ -140,6 +140,7 @@ test("a token is looked up by nothing but its digest", async () => {
     family: store.lastId,
     models: ["llama-3"],
     route: "any",
+    ownAliases: null,
   });
   expect(store.asked).toEqual([vault.digest(token)]);
 });
@@ -431,7 +432,12 @@ class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
     if (this.isHanging) await new Promise(() => {});
     await this.#held;
     if (this.isAway) throw storeUnavailable("it is away");
-    const account = { isDisabled: this.isAccountDisabled, rpm: null, models: this.accountModels };
+    const account = {
+      isDisabled: this.isAccountDisabled,
+      rpm: null,
+      models: this.accountModels,
+      aliases: null,
+    };
     return key === undefined ? null : { key, account };
   }
 

@@ -63,6 +63,11 @@ export class CallRecord {
     return this.#tried ?? NONE;
   }
 
+  /** Another model is asked for: nodes that failed the one before may serve it. */
+  modelChanged(): void {
+    this.#tried = null;
+  }
+
   failedOn(node: Node): void {
     (this.#tried ??= new Set()).add(node.who.publicId);
   }
@@ -87,6 +92,7 @@ export class CallRecord {
       nodeId: who?.publicId ?? null,
       endpoint: request.endpoint,
       model: request.model,
+      alias: this.call.alias?.name ?? null,
       stream: request.stream,
       ...resultOf(end, tally, this.hasFailed),
       promptTokens: tally.promptTokens,

@@ -17,6 +17,7 @@ import type { Calls } from "./calls.ts";
 import { GatheredAnswer, type GatherLimits } from "./gathered_answer.ts";
 import { Opening, type OpeningLimits } from "./opening.ts";
 import type { ResponseAffinity } from "./response_affinity.ts";
+import { Targets } from "./targets.ts";
 
 /** Where ledger entries go. Its methods must not block. */
 interface Ledger {
@@ -65,6 +66,8 @@ export class RunningCall {
   #gathered: GatheredAnswer | null = null;
   /** Of a call that streams. Until the caller has a part of it, another node may give the answer. */
   #opening: Opening | null = null;
+  /** Of a call to an alias: where it may go. */
+  readonly #targets: Targets | null;
 
   constructor(
     private readonly call: Call,
@@ -73,6 +76,9 @@ export class RunningCall {
     private readonly config: RelayConfig,
   ) {
     this.#record = new CallRecord(call);
+    this.#targets = call.alias === null
+      ? null
+      : new Targets(call, call.alias, parts.scheduler, () => this.#modelChanged());
   }
 
   /** Never rejects. */
@@ -102,13 +108,16 @@ export class RunningCall {
       } catch (error) {
         if (this.call.stopped) return { is: "stopped", error: this.call.stopped };
         if (failure !== null) return this.#giveUp(failure);
-        return { is: "failed", error: asColinkError(error), failure: null };
+        const cause = asColinkError(error);
+        return { is: "failed", error: this.#targets?.summary(cause) ?? cause, failure: null };
       }
       const end = await this.#tryNode(lease);
       if (end.is !== "failed" || end.failure === null) return end;
       failure = this.#moreTelling(failure, end.failure);
       if (!this.#hasBegun) this.writer.discardHead();
-      if (!this.#mayRetry(lease.node, end.failure)) return this.#giveUp(failure);
+      if (!this.#mayRetry(lease.node, end.failure) && !this.#leaveTarget(end.failure)) {
+        return this.#giveUp(failure);
+      }
     }
   }
 
@@ -118,7 +127,10 @@ export class RunningCall {
       ? (position: number) => this.writer.queued(position)
       : undefined;
     const isRetry = attempts + busyBounces > 0;
-    return this.parts.scheduler.lease(this.call, { tried, isRetry, onPosition });
+    const leaseRequest = { tried, isRetry, onPosition };
+    return this.#targets === null
+      ? this.parts.scheduler.lease(this.call, leaseRequest)
+      : this.#targets.lease(leaseRequest);
   }
 
   async #waitFor(granted: Promise<Lease>): Promise<Lease> {
@@ -258,6 +270,20 @@ export class RunningCall {
     return record.attempts <= this.config.maxRetries;
   }
 
+  /** Leaves the target for the next one of the alias, if there is one. False: the call ends with the failure. */
+  #leaveTarget(failure: Failure): boolean {
+    const { retry } = failure.error.kind;
+    const mayHelp = retry === "elsewhere" || retry === "only elsewhere";
+    if (this.#targets === null || this.#hasBegun || !mayHelp) return false;
+    return this.#targets.leave(failure);
+  }
+
+  /** An answer of another model says nothing about the nodes that failed the one before. */
+  #modelChanged(): void {
+    this.#openFailures.length = 0;
+    this.#record.modelChanged();
+  }
+
   /** Whether two nodes have failed alike: then a third one would, too. */
   #isRepeated({ likeness }: Failure): boolean {
     return this.#openFailures.filter(({ failure }) => failure.likeness === likeness).length > 1;
@@ -270,6 +296,8 @@ export class RunningCall {
 
   /** The failure in the provider's words, and with the time at which a retry makes sense as the nodes are now. */
   #giveUp(failure: Failure): AttemptEnd {
+    const summary = this.#targets?.summary(failure.error, failure) ?? null;
+    if (summary !== null) return { is: "failed", error: summary, failure };
     const { words, error: { code, message, retryAfterMs, cause } } = failure;
     const soonestMs = this.parts.scheduler.retryAfterMs(this.call.request);
     const details = { retryAfterMs: Math.max(retryAfterMs ?? 0, soonestMs), cause };

@@ -1,12 +1,15 @@
 /** Reads a call from a request: from its body, its headers, and the permissions of its key. */
 
 import { type CallBody, endpointSpecs } from "../../protocol/mod.ts";
+import type { ModelDefaults, ModelSettings } from "../../api/mod.ts";
 import type { Key } from "../account/keyring.ts";
+import type { NamePlan } from "../account/names.ts";
 import { ColinkError } from "../base/error.ts";
 import type { ResponseAffinity } from "../call/response_affinity.ts";
 import { type Body, MAX_CHOICES } from "../node/attempt.ts";
 import { routeOf } from "./route.ts";
-import { Call } from "../schedule/call.ts";
+import { EditedBody } from "../node/body.ts";
+import { type AliasPlan, Call } from "../schedule/call.ts";
 import { responseNotFound } from "../schedule/unavailable.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AnswerHeaders, WebServer } from "./env.ts";
@@ -42,11 +45,13 @@ export function readCall(
   kept: Body,
   endpoint: EndpointRow,
   key: Key,
-  { clock, responseAffinity }: Pick<AppParts, "clock" | "responseAffinity">,
+  parts: Pick<AppParts, "clock" | "responseAffinity"> & PlanParts,
 ): Call {
+  const { clock, responseAffinity } = parts;
   const { model, stream } = routingFields(body);
   checkBody(endpoint, body);
-  if (key.models !== null && !key.models.includes(model)) {
+  const found = planOf(key, model, endpoint, parts);
+  if (found === null && !mayCall(key, model, parts)) {
     throw new ColinkError(
       "model_not_allowed",
       `Cannot call "${model}": this key may not use it; ask the key's owner`,
@@ -70,9 +75,64 @@ export function readCall(
     headers: passedHeaders(endpoint, request.headers),
     requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
     sessionHint: sessionHint(request.headers, body),
-    body: kept,
+    body: found === null ? bodyFor(model, null) : kept,
   };
-  return new Call(callRequest, startedMs, clock.now());
+  const plan = found && withBodies(found, (target) => bodyFor(target, model));
+  return new Call(callRequest, startedMs, clock.now(), plan);
+
+  /** The body as a model's nodes get it. */
+  function bodyFor(target: string, asked: string | null): Body {
+    const values = memberValues(endpoint, body, target, asked, parts.names.settingsOf(target));
+    return values === null ? kept : new EditedBody(kept, body.edits(values));
+  }
+}
+
+type PlanParts = Pick<AppParts, "names" | "scheduler" | "random" | "memberships">;
+
+/** Whether the key, and its account's groups, let it call the model. */
+function mayCall({ models, accountId }: Key, model: string, parts: PlanParts): boolean {
+  const { names, memberships } = parts;
+  if (models !== null && !models.includes(model)) return false;
+  return !names.hasGroups || names.mayUse(model, memberships.groupsOf(accountId));
+}
+
+/** Where the call goes if its model is an alias; null: it is none. */
+function planOf(
+  key: Key,
+  model: string,
+  { path: endpoint }: EndpointRow,
+  { names, scheduler, random, memberships }: PlanParts,
+): NamePlan | null {
+  return names.plan(key, model, {
+    groups: names.hasGroups ? memberships.groupsOf(key.accountId) : [],
+    random,
+    callMs: (target) => scheduler.callMs({ model: target, endpoint }),
+  });
+}
+
+/** The bodies are prepared at once: the check's results are not kept, which pin the body's memory. */
+function withBodies({ name, targets }: NamePlan, bodyFor: (model: string) => Body): AliasPlan {
+  const bodies = new Map(targets.map(({ model }) => [model, bodyFor(model)]));
+  return { name, targets, bodyFor: (model) => bodies.get(model)! };
+}
+
+/** The members of a body that differ from what the caller sent, as JSON by name; null: none. */
+function memberValues(
+  { defaults = {} }: EndpointRow,
+  body: CallBody,
+  model: string,
+  asked: string | null,
+  settings: ModelSettings | undefined,
+): Record<string, string> | null {
+  const values: Record<string, string> = {};
+  if (asked !== null && asked !== model) values.model = JSON.stringify(model);
+  for (const [name, members] of Object.entries(defaults)) {
+    const value = settings?.defaults?.[name as keyof ModelDefaults];
+    const [first = ""] = members;
+    const isSaid = members.some((member) => (body.kind(member) ?? "null") !== "null");
+    if (value !== undefined && !isSaid) values[first] = JSON.stringify(value);
+  }
+  return Object.keys(values).length === 0 ? null : values;
 }
 
 function streamOptionsIn(body: CallBody): { include_usage?: unknown } | null {

@@ -3,9 +3,12 @@
 import { describe, expect, test } from "bun:test";
 import { CallBody, Endpoint } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
+import { Names } from "../account/names.ts";
+import { silentLog } from "../base/log.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { ResponseAffinity } from "../call/response_affinity.ts";
 import type { CallRequest } from "../schedule/call.ts";
+import { noMemberships } from "../node/audience.ts";
 import { MAX_CHOICES } from "../node/attempt.ts";
 import { ReceivedBody } from "../node/body.ts";
 import { readCall } from "./call_reader.ts";
@@ -20,6 +23,7 @@ const key: Key = {
   family: "key-1",
   models: null,
   route: "any",
+  ownAliases: null,
 };
 
 const messages = [{ role: "user", content: "hi" }];
@@ -40,7 +44,15 @@ function read(body: object, { endpoint = Endpoint.chat, headers = {}, models }: 
   const received = { request, requestId: "req-1", startedMs: 7 };
   const allowed = { ...key, models: models ?? null };
   const kept = new ReceivedBody(bytes);
-  return readCall(received, CallBody.of(bytes), kept, row, allowed, { clock, responseAffinity });
+  const parts = {
+    clock,
+    responseAffinity,
+    names: new Names({ store: {} as never, keyring: {} as never, clock, log: silentLog }),
+    scheduler: { waitingFor: () => 0, callMs: () => null },
+    random: () => 0,
+    memberships: noMemberships,
+  };
+  return readCall(received, CallBody.of(bytes), kept, row, allowed, parts);
 }
 
 function request(...args: Parameters<typeof read>): CallRequest {

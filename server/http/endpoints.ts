@@ -9,6 +9,7 @@ import {
   type JsonKind,
   MAX_MODEL_NAME_CHARS,
 } from "../../protocol/mod.ts";
+import type { ModelDefaults } from "../../api/mod.ts";
 import { ColinkError } from "../base/error.ts";
 import { anthropic, type ErrorFormat, openAi, openAiResponses } from "./error_format.ts";
 
@@ -38,6 +39,8 @@ export interface EndpointRow {
   readonly stores?: true;
   /** The caller's headers that travel to the node, by lower-case name; absent: none. */
   readonly headers?: readonly string[];
+  /** The members that say what a default of a model says; the first is added where the caller sends none of them. */
+  readonly defaults?: Readonly<Partial<Record<keyof ModelDefaults, readonly string[]>>>;
   /** Counted apart from other calls, with limits of the same size; absent: with them. */
   readonly allowance?: string;
 }
@@ -66,10 +69,19 @@ const streamOptions: Rule = {
 };
 
 export const endpoints: readonly EndpointRow[] = Object.freeze([
-  { path: Endpoint.chat, errorFormat: openAi, rules: [messages, streamOptions] },
+  {
+    path: Endpoint.chat,
+    errorFormat: openAi,
+    rules: [messages, streamOptions],
+    defaults: {
+      temperature: ["temperature"],
+      max_tokens: ["max_tokens", "max_completion_tokens"],
+    },
+  },
   {
     path: Endpoint.completions,
     errorFormat: openAi,
+    defaults: { temperature: ["temperature"], max_tokens: ["max_tokens"] },
     rules: [
       {
         member: "prompt",
@@ -106,11 +118,13 @@ export const endpoints: readonly EndpointRow[] = Object.freeze([
     refuse: refuseResponse,
     continues: "previous_response_id",
     stores: true,
+    defaults: { temperature: ["temperature"], max_tokens: ["max_output_tokens"] },
   },
   {
     path: Endpoint.messages,
     errorFormat: anthropic,
     rules: [messages, { member: "max_tokens", kinds: ["number"], text: "a number" }],
+    defaults: { temperature: ["temperature"] },
     headers: [...CALL_HEADERS],
   },
   {

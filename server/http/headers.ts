@@ -15,6 +15,7 @@ const openToAllSites: Readonly<AnswerHeaders> = Object.freeze({
     "request-id",
     "x-colink-node",
     "x-colink-route",
+    "x-colink-alias",
     "x-colink-replayed",
     "x-colink-resumable",
     ...new Set(RELAYED_HEADERS.values()),
@@ -44,6 +45,11 @@ export function callHeaders(
   const headers: AnswerHeaders = { "x-request-id": requestId, ...v1Headers(sent) };
   if (requestIdHeader !== null) headers[requestIdHeader] = requestId;
   return headers;
+}
+
+/** A name as a header's value: what is not printable ASCII is encoded as in a URL. */
+export function headerText(name: string): string {
+  return name.toWellFormed().replaceAll(/[^\x21-\x7e]+|%/g, encodeURIComponent);
 }
 
 /** The headers that any other answer has, whatever it will be. The same object for one request each time. */

@@ -14,7 +14,7 @@ import { type InferenceRequest, readCall } from "./call_reader.ts";
 import { apiKey, giveBack, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AppEnv } from "./env.ts";
-import { callHeaders, newRequestId } from "./headers.ts";
+import { callHeaders, headerText, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 import { requestLog } from "./request_log.ts";
@@ -107,6 +107,7 @@ async function takeCall(
     const prepared = endpoint.stores ? preparedResponse(sent, held, key, parts) : null;
     const { body, terms } = prepared === null ? { body: sent, terms: null } : await prepared;
     const call = readCall(received, body, held.keep(body.bytes), endpoint, key, parts);
+    if (call.alias !== null) headers["x-colink-alias"] = headerText(call.alias.name);
     // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
     // which ends only what is a call already.
     if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, parts, address);

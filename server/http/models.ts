@@ -4,11 +4,11 @@ import type Anthropic from "@anthropic-ai/sdk";
 import type OpenAI from "openai";
 import { Endpoint, type ModelCapabilities, othersTurn } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
+import type { NamedAlias } from "../account/names.ts";
 import { ColinkError } from "../base/error.ts";
 import { LruCache } from "../base/lru.ts";
 import { STRANGER, type Viewer } from "../node/audience.ts";
-import type { Hub } from "../node/hub.ts";
-import type { ModelFacts } from "../node/model_facts.ts";
+import { type ModelFacts, together } from "../node/model_facts.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
 import { isAnthropicSdk } from "./error_format.ts";
 import type { AppContext } from "./env.ts";
@@ -25,17 +25,22 @@ const MAX_PAGE_ITEMS = 1000;
 interface Model {
   id: string;
   facts: ModelFacts;
+  /** The models that an alias leads to, in the order in which they are tried; absent: it is a model. */
+  leadsTo?: readonly string[];
+  /** What administrators say about it. */
+  note?: string;
 }
 
 export function listModels(parts: AppParts) {
-  const { hub, startedAt } = parts;
+  const { startedAt } = parts;
   const lists = new WholeLists(parts);
   return async (c: AppContext): Promise<Response> => {
     const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
     const isAnthropic = isAnthropicSdk(c.req.raw.headers);
     const viewer = viewerOf(key, c.req.raw.headers, parts);
-    if (key.models === null && !isAnthropic) return new Response(await lists.of(viewer).json());
-    const models = visibleModels(hub, key, viewer);
+    const isPlain = key.models === null && key.ownAliases === null && !isAnthropic;
+    if (isPlain) return new Response(await lists.of(viewer).json());
+    const models = visibleModels(parts, key, viewer);
     if (isAnthropic) return c.json(anthropicPage(c, models, startedAt));
     return c.json({ object: "list", data: models.map((model) => openAiView(model, startedAt)) });
   };
@@ -60,7 +65,9 @@ class WholeLists {
   }
 
   of(viewer: Viewer): WholeList {
-    if (this.parts.hub.isCommon(viewer)) return this.#common;
+    const { hub, names } = this.parts;
+    const isMember = names.hasGroups && viewer.groups.length > 0;
+    if (hub.isCommon(viewer) && !isMember) return this.#common;
     const { accountId, route, groups } = viewer;
     const name = JSON.stringify([accountId, route, groups]);
     const list = this.#byViewer.get(name) ?? new WholeList(this.parts, viewer);
@@ -69,38 +76,39 @@ class WholeLists {
   }
 }
 
-type WholeListParts = Pick<AppParts, "hub" | "clock" | "startedAt">;
+type WholeListParts = Pick<AppParts, "hub" | "names" | "clock" | "startedAt">;
 
 /** The list in OpenAI's format of all models that a viewer may use. */
 class WholeList {
   #made: Promise<Blob> | null = null;
   #madeMs = -Infinity;
-  /** The hub's, as the list was made. */
-  #revision = -1;
+  /** The hub's and the names', as the list was made. */
+  #revision = "";
 
   constructor(private readonly parts: WholeListParts, private readonly viewer: Viewer) {}
 
   /** A Blob: slow readers share its bytes. */
   json(): Promise<Blob> {
-    const { hub, clock } = this.parts;
+    const { hub, names, clock } = this.parts;
     const nowMs = clock.monotonic();
-    const isFresh = hub.revision === this.#revision ||
+    const revision = `${hub.revision} ${names.revision}`;
+    const isFresh = revision === this.#revision ||
       hub.modelCount > LONG_LIST && nowMs - this.#madeMs < LONG_LIST_FRESH_MS;
     if (this.#made !== null && isFresh) return this.#made;
     this.#madeMs = nowMs;
-    this.#revision = hub.revision;
+    this.#revision = revision;
     return this.#made = this.#make();
   }
 
   async #make(): Promise<Blob> {
-    const { hub, startedAt } = this.parts;
-    const models = hub.models(this.viewer);
+    const { startedAt } = this.parts;
+    const listed = listedNames(this.parts, UNLIMITED, this.viewer);
     const texts: string[] = [];
-    for (let from = 0; from < models.length; from += MODELS_PER_TURN) {
+    for (let from = 0; from < listed.length; from += MODELS_PER_TURN) {
       if (from > 0) await othersTurn();
-      const some = models.slice(from, from + MODELS_PER_TURN).flatMap((id) => {
-        const facts = hub.factsOf(id, this.viewer);
-        return facts === null ? [] : [JSON.stringify(openAiView({ id, facts }, startedAt))];
+      const some = listed.slice(from, from + MODELS_PER_TURN).flatMap((name) => {
+        const model = modelOf(this.parts, name, this.viewer);
+        return model === null ? [] : [JSON.stringify(openAiView(model, startedAt))];
       });
       if (some.length > 0) texts.push(some.join());
     }
@@ -110,14 +118,16 @@ class WholeList {
 
 /** The id is all that follows the prefix: it may contain slashes, encoded or not. */
 export function oneModel(parts: AppParts) {
-  const { hub, startedAt } = parts;
+  const { names, startedAt } = parts;
   return async (c: AppContext): Promise<Response> => {
     const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
     const { pathname } = new URL(c.req.url);
     const id = decoded(pathname.slice(pathname.indexOf(PREFIX) + PREFIX.length));
     const viewer = viewerOf(key, c.req.raw.headers, parts);
-    const facts = mayUse(key, id) ? hub.factsOf(id, viewer) : null;
-    if (facts === null) {
+    const alias = names.lookUp(key, id, viewer.groups);
+    const isAllowed = alias !== null || mayUse(key, id) && names.mayUse(id, viewer.groups);
+    const model = isAllowed ? modelOf(parts, alias ?? id, viewer) : null;
+    if (model === null) {
       await countRefusal(key, c, parts);
       throw new ColinkError(
         "model_not_found",
@@ -126,7 +136,7 @@ export function oneModel(parts: AppParts) {
       );
     }
     const view = isAnthropicSdk(c.req.raw.headers) ? anthropicView : openAiView;
-    return c.json(view({ id, facts }, startedAt));
+    return c.json(view(model, startedAt));
   };
 }
 
@@ -143,13 +153,52 @@ function viewerOf(key: Key, headers: Headers, { memberships }: AppParts): Viewer
   return { accountId, groups: memberships.groupsOf(accountId), route: routeOf(headers, key.route) };
 }
 
-function visibleModels(hub: Hub, key: Key, viewer: Viewer): Model[] {
+function visibleModels(parts: ListParts, key: Key, viewer: Viewer): Model[] {
+  return listedNames(parts, key, viewer).flatMap((name) => modelOf(parts, name, viewer) ?? []);
+}
+
+type ListParts = Pick<AppParts, "hub" | "names">;
+type ListKey = Pick<Key, "models" | "ownAliases">;
+
+const UNLIMITED: ListKey = { models: null, ownAliases: null };
+
+/** The models that the key may call, and its aliases, in alphabetical order. An alias hides a model of its name. */
+function listedNames(
+  { hub, names }: ListParts,
+  key: ListKey,
+  viewer: Viewer,
+): (string | NamedAlias)[] {
+  const aliases = new Map(names.listed(key, viewer.groups).map((alias) => [alias.name, alias]));
   // A key's own list is short; the hub's may be long.
-  const names = key.models === null ? hub.models(viewer) : [...new Set(key.models)].sort();
-  return names.flatMap((id) => {
-    const facts = hub.factsOf(id, viewer);
-    return facts === null ? [] : [{ id, facts }];
-  });
+  const models = key.models === null ? hub.models(viewer) : [...new Set(key.models)];
+  const others = models.filter((model) =>
+    !aliases.has(model) && names.mayUse(model, viewer.groups)
+  );
+  const nameOf = (one: string | NamedAlias) => typeof one === "string" ? one : one.name;
+  return [...others, ...aliases.values()]
+    .filter((one) => names.settingsOf(nameOf(one))?.hidden !== true)
+    .sort((a, b) => nameOf(a) < nameOf(b) ? -1 : 1);
+}
+
+/** A model, or an alias with what it can do whichever of its models serves it; null: no node offers it. */
+function modelOf(
+  { hub, names }: ListParts,
+  name: string | NamedAlias,
+  viewer: Viewer,
+): Model | null {
+  const isModel = typeof name === "string";
+  const id = isModel ? name : name.name;
+  const models = isModel ? [name] : name.models;
+  const all = models.flatMap((model) => hub.factsOf(model, viewer) ?? []);
+  const [only] = all;
+  if (only === undefined) return null;
+  const { note = "" } = names.settingsOf(id) ?? {};
+  return {
+    id,
+    facts: all.length === 1 ? only : together(all),
+    ...(isModel ? {} : { leadsTo: models }),
+    ...(note === "" ? {} : { note }),
+  };
 }
 
 function mayUse(key: Key, model: string): boolean {
@@ -159,11 +208,18 @@ function mayUse(key: Key, model: string): boolean {
 /** Clients read the context length under the name of the server that they were made for. */
 type ContextNames = Partial<Record<"context_window" | "max_model_len", number>>;
 
+/** What administrators say about a name. */
+interface NameFacts {
+  /** The models that an alias leads to, in order. */
+  alias_of?: readonly string[];
+  description?: string;
+}
+
 /** Leaves out what is not known: some clients fail on null. */
 function openAiView(
-  { id, facts }: Model,
+  { id, facts, leadsTo, note }: Model,
   startedAt: number,
-): OpenAI.Model & ModelCapabilities & ContextNames {
+): OpenAI.Model & ModelCapabilities & ContextNames & NameFacts {
   const { endpoints, contextLength, maxOutputTokens, tools, vision, thinking, loaded } = facts;
   return {
     id,
@@ -181,6 +237,8 @@ function openAiView(
     ...(vision === null ? {} : { vision }),
     ...(thinking === null ? {} : { thinking }),
     ...(loaded === null ? {} : { loaded }),
+    ...(leadsTo === undefined ? {} : { alias_of: leadsTo }),
+    ...(note === undefined ? {} : { description: note }),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Joining } from "../account/joining.ts";
 import type { Keyring } from "../account/keyring.ts";
 import type { Keys } from "../account/keys.ts";
 import type { LentBook } from "../account/lent.ts";
+import type { Names } from "../account/names.ts";
 import type { OwnNodes } from "../account/own_nodes.ts";
 import type { SessionBook } from "../account/session_book.ts";
 import type { Settings } from "../account/settings.ts";
@@ -33,6 +34,7 @@ import type { Hub } from "../node/hub.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { LedgerWriter } from "../store/ledger_writer.ts";
 import type { Store } from "../store/store.ts";
+import type { Scheduler } from "../schedule/scheduler.ts";
 import type { Origin } from "./address.ts";
 import type { AnswerBudget } from "./answer_budget.ts";
 import type { BodyBudget } from "./body_budget.ts";
@@ -69,6 +71,7 @@ export interface AppParts {
   groups: Groups;
   invites: Invites;
   settings: Settings;
+  names: Names;
   audit: AuditLog;
   history: CallHistory;
   usage: UsageReport;
@@ -78,7 +81,9 @@ export interface AppParts {
   /** A connected node, as the viewer's account sees it; null: it is not connected. */
   liveNode: (nodeId: string, onlooker: Onlooker) => NodeView | null;
   live: Live;
-  scheduler: { waitingFor(model: string): number };
+  scheduler: Pick<Scheduler, "waitingFor" | "callMs">;
+  /** From 0 up to 1. */
+  random: () => number;
   keyring: Keyring;
   limiter: Limiter;
   hub: Hub;

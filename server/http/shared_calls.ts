@@ -13,6 +13,7 @@ import type { InferenceRequest } from "./call_reader.ts";
 import { checkedBody, readBody } from "./body.ts";
 import { withinLimit } from "./credentials.ts";
 import { type EndpointRow, routingFields } from "./endpoints.ts";
+import { headerText } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 
 /** The first request with its key. */
@@ -157,8 +158,12 @@ async function repeat(
   const { request, headers } = received;
   const { limiter, settings } = parts;
   await withinLimit(key, limiter, settings.values.defaultRpm, headers, REPLAY_ALLOWANCE);
-  const { digest, stream } = await digestRequest(request, endpoint, key, parts);
-  const about = { ...attachment, digest, models: key.models };
+  const { digest, stream, model } = await digestRequest(request, endpoint, key, parts);
+  const alias = parts.names.lookUp(key, model, parts.memberships.groupsOf(key.accountId));
+  if (alias !== null) headers["x-colink-alias"] = headerText(model);
+  // A key that may call an alias may read the answers of what it leads to.
+  const models = key.models && [...key.models, ...alias?.models ?? []];
+  const about = { ...attachment, digest, models };
   const opened = (isEnded: boolean) => {
     headers["x-colink-replayed"] = isEnded ? "stored" : "live";
   };
@@ -207,11 +212,11 @@ async function digestRequest(
   { path }: EndpointRow,
   { accountId }: Key,
   { bodyBudget, config }: AppParts,
-): Promise<{ digest: string; stream: boolean }> {
+): Promise<{ digest: string; stream: boolean; model: string }> {
   const held = bodyBudget.hold(accountId);
   try {
     const body = await checkedBody(await readBody(request, config.maxBodyBytes, held));
-    return { digest: digestOf(path, body.bytes), stream: routingFields(body).stream };
+    return { digest: digestOf(path, body.bytes), ...routingFields(body) };
   } finally {
     held.release();
   }

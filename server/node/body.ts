@@ -1,5 +1,6 @@
-/** A call's body as it was received. */
+/** A call's body: as it was received, or with a few members changed. */
 
+import { type BodyEdit, edited } from "../../protocol/mod.ts";
 import type { Body } from "./attempt.ts";
 
 const decoder = new TextDecoder();
@@ -46,5 +47,31 @@ export class ReceivedBody implements Body {
     this.#bytes = GIVEN_UP;
     if (this.#copies === 0) onFreed();
     else this.#onFreed = onFreed;
+  }
+}
+
+/** A received body with other values for a few members. Made on each use and not kept: it would take the body's memory a second time. */
+export class EditedBody implements Body {
+  constructor(
+    private readonly received: Body,
+    private readonly edits: readonly BodyEdit[],
+  ) {}
+
+  /** Empty once the body was given up. */
+  get bytes(): Uint8Array {
+    const { bytes } = this.received;
+    return bytes.byteLength === 0 ? bytes : edited(bytes, this.edits);
+  }
+
+  get text(): string {
+    return decoder.decode(this.bytes);
+  }
+
+  get digest(): number | bigint {
+    return this.received.digest;
+  }
+
+  copied(): () => void {
+    return this.received.copied?.() ?? (() => {});
   }
 }

@@ -32,6 +32,26 @@ export interface CallRequest extends Service {
 
 /** A service, for an account that may not use all nodes, on the route that it wants, or of the only node that can serve the call. */
 export type Wanted = Service & Partial<Pick<CallRequest, "requiredNode" | "accountId" | "route">>;
+/** A model that a call to an alias may be served by, and when. */
+export interface Target {
+  readonly model: string;
+  /** In tokens; 0: any. */
+  readonly contextAtLeast: number;
+  readonly needs: readonly ("tools" | "vision")[];
+  readonly prefer: "loaded" | "own" | "fastest" | null;
+  /** How long the call waits for a slot before the next target is tried. */
+  readonly maxWaitMs: number;
+}
+
+/** Where a call goes that asked for an alias. */
+export interface AliasPlan {
+  /** The name that was asked for. */
+  readonly name: string;
+  /** In the order in which they are tried; at least one. */
+  readonly targets: readonly Target[];
+  /** The caller's body, which asks for another model instead. */
+  bodyFor(model: string): Body;
+}
 
 /** The budget of held answers that has no room for one. */
 type AnswerBudgetFull = "account_answers_full" | "gateway_answers_full";
@@ -80,16 +100,30 @@ export function stopError(code: StopCode): ColinkError {
 
 /** A call keeps its stop listeners itself, because an AbortSignal would cost as much as queueing the call. */
 export class Call {
+  #request: CallRequest;
   #stopped: ColinkError | null = null;
   readonly #listeners: (() => void)[] = [];
 
   constructor(
-    readonly request: CallRequest,
+    request: CallRequest,
     /** Monotonic milliseconds. */
     readonly startedMs: number,
     /** UTC milliseconds. */
     readonly startedAt: number,
-  ) {}
+    /** Null: the call asked for a model. */
+    readonly alias: AliasPlan | null = null,
+  ) {
+    this.#request = request;
+  }
+
+  get request(): CallRequest {
+    return this.#request;
+  }
+
+  /** Lets a call to an alias ask for one of its targets, while it neither waits nor runs. */
+  aim(target: Pick<CallRequest, "model" | "body" | "route">): void {
+    this.#request = { ...this.#request, ...target };
+  }
 
   get id(): string {
     return this.request.id;

@@ -8,6 +8,8 @@ export interface Waiter<T> {
   readonly tried: ReadonlySet<string>;
   /** When the call began to wait, in monotonic milliseconds. */
   readonly sinceMs: number;
+  /** How long it waits at most. */
+  readonly maxWaitMs: number;
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
   /** Called with the call's 1-based position in the queue; absent: the caller does not ask for it. */

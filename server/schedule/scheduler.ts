@@ -6,6 +6,7 @@ import { mayUse } from "../node/audience.ts";
 import type { Failure } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
 import { type FailedRequest, OpenFailures } from "../node/open_failures.ts";
+import type { ModelFacts } from "../node/model_facts.ts";
 import type { Fault, Penalty } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
 import type { Call, CallRequest, Wanted } from "./call.ts";
@@ -39,6 +40,8 @@ export interface LeaseRequest {
   isRetry: boolean;
   /** Called with the call's 1-based queue position while it waits. */
   onPosition?: ((position: number) => void) | undefined;
+  /** How long the call waits at most, in milliseconds; default: as long as calls do; 0: it takes a free slot or none. */
+  maxWaitMs?: number;
 }
 
 /** It is unknown when a node comes back; nodes redial within a minute. */
@@ -111,6 +114,7 @@ export class Scheduler {
     if (!this.hasOther(request, tried) && !this.#opensSoon(request, tried)) {
       throw this.#unavailable(request);
     }
+    if (leaseRequest.maxWaitMs === 0) throw this.#queueTimeout(request, 0);
     return this.#wait(call, leaseRequest);
   }
 
@@ -186,6 +190,16 @@ export class Scheduler {
     return true;
   }
 
+  /** What the nodes that serve the model, and that the account may use, state of it together; null: none serves it. */
+  factsOf(wanted: Wanted): ModelFacts | null {
+    return this.parts.hub.factsOf(wanted.model, this.#slots.viewerOf(wanted));
+  }
+
+  /** How long calls of the service have lasted lately, in milliseconds; null: unknown. */
+  callMs(service: Service): number | null {
+    return this.#waitEstimate.callMs(service);
+  }
+
   /** Records how long a call of the service took from its arrival; waits are estimated from that. */
   measured(service: Service, durationMs: number): void {
     this.#waitEstimate.measured(service, durationMs);
@@ -259,8 +273,9 @@ export class Scheduler {
       this.#slots.opensAt(request) - this.parts.penalties.nowMs <= SOON_MS;
   }
 
-  #wait(call: Call, { tried, isRetry, onPosition }: LeaseRequest): Promise<Lease> {
+  #wait(call: Call, leaseRequest: LeaseRequest): Promise<Lease> {
     const { request } = call;
+    const { tried, isRetry, onPosition, maxWaitMs = this.config.queueWaitMs } = leaseRequest;
     const limit = isRetry ? null : this.#queues.fullFor(call);
     if (limit) {
       const waitMs = this.#expectedWaitMs(request, this.#queues.sizeOf(request));
@@ -270,24 +285,25 @@ export class Scheduler {
       tried,
       isReturning: isRetry,
       onPosition,
-      timeoutError: () => this.#queueTimeout(request),
+      maxWaitMs,
+      timeoutError: () => this.#queueTimeout(request, maxWaitMs),
     });
     this.#queues.reportPositions(queue);
     return granted;
   }
 
   /** Whether a node that was not tried takes such calls, or does so before the call's wait ends. */
-  #mayBeServed({ call, tried, sinceMs }: Waiter<Lease>): boolean {
+  #mayBeServed({ call, tried, sinceMs, maxWaitMs }: Waiter<Lease>): boolean {
     const { penalties, clock } = this.parts;
     const opensInMs = this.#slots.opensAt(call.request, tried) - penalties.nowMs;
-    return opensInMs <= sinceMs + this.config.queueWaitMs - clock.monotonic();
+    return opensInMs <= sinceMs + maxWaitMs - clock.monotonic();
   }
 
-  #queueTimeout(request: CallRequest): ColinkError {
-    // The call that times out is still in the queue.
-    const waiting = this.#queues.sizeOf(request) - 1;
+  #queueTimeout(request: CallRequest, waitedMs: number): ColinkError {
+    // A call that times out is still in the queue.
+    const waiting = Math.max(0, this.#queues.sizeOf(request) - 1);
     const waitMs = this.#expectedWaitMs(request, waiting);
-    return queueTimeout(request.model, this.config.queueWaitMs, waitMs);
+    return queueTimeout(request.model, waitedMs, waitMs);
   }
 
   /** Gives free slots of the node to the calls that wait for any of its services, longest wait first. */

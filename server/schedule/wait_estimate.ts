@@ -24,6 +24,11 @@ export class WaitEstimate {
     this.#callMs.set(service, updated);
   }
 
+  /** The average duration of the service's calls; null: none was measured. */
+  callMs(service: Service): number | null {
+    return this.#callMs.get(service) ?? null;
+  }
+
   /** How long a new call would wait behind `waiting` others for one of `slots`, in milliseconds; at least a second. */
   expectedWaitMs(service: Service, waiting: number, slots: number): number {
     const callMs = this.#callMs.get(service) ?? DEFAULT_CALL_MS;

@@ -20,6 +20,8 @@ export interface QueueEntry {
   isReturning: boolean;
   /** Called with the call's 1-based position: within a second, and after each change at most once a second. */
   onPosition?: ((position: number) => void) | undefined;
+  /** How long the call waits at most. */
+  maxWaitMs: number;
   /** Makes the error that the call fails with when it has waited too long. */
   timeoutError: () => unknown;
 }
@@ -102,6 +104,7 @@ export class WaitQueues<T> {
       call,
       tried: entry.tried,
       sinceMs: this.clock.monotonic(),
+      maxWaitMs: entry.maxWaitMs,
       onPosition: entry.onPosition,
       resolve: (value) => {
         leave();
@@ -113,7 +116,7 @@ export class WaitQueues<T> {
       },
     };
     const onTimeout = () => waiter.reject(entry.timeoutError());
-    const cancelTimeout = this.clock.after(this.config.queueWaitMs, onTimeout);
+    const cancelTimeout = this.clock.after(entry.maxWaitMs, onTimeout);
     const unsubscribe = call.onStop(() => waiter.reject(call.stopped));
     queue.add(waiter, entry.isReturning);
     this.onChange(call.request);

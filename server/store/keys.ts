@@ -18,6 +18,8 @@ export interface KeyAccount {
   rpm: number | null;
   /** The models that it may call; null: all. */
   models: string[] | null;
+  /** Its own aliases, as JSON; null: it has none. */
+  aliases: string | null;
 }
 
 /** A key stopped working at that time. */
@@ -55,11 +57,16 @@ export class KeyTable {
   async byDigest(digest: string): Promise<{ key: KeyRow; account: KeyAccount } | null> {
     const row = await this.database.read((db) =>
       db.selectFrom("keys").innerJoin("accounts", "accounts.id", "keys.account_id")
+        .leftJoin(
+          "names",
+          (join) => join.on("names.kind", "=", "own").onRef("names.name", "=", "accounts.id"),
+        )
         .selectAll("keys")
         .select([
           "accounts.disabled_at",
           "accounts.rpm as account_rpm",
           "accounts.models as account_models",
+          "names.value as account_aliases",
         ])
         .where("keys.digest", "=", digest).executeTakeFirst()
     );
@@ -67,7 +74,7 @@ export class KeyTable {
     const { rpm, models } = limits.fromRow({ rpm: row.account_rpm, models: row.account_models });
     return {
       key: keys.fromRow(row),
-      account: { isDisabled: row.disabled_at !== null, rpm, models },
+      account: { isDisabled: row.disabled_at !== null, rpm, models, aliases: row.account_aliases },
     };
   }
 

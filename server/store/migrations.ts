@@ -8,6 +8,7 @@ import { addGroups } from "./migration/groups.ts";
 import { addJoins } from "./migration/joins.ts";
 import { addLent } from "./migration/lent.ts";
 import { addRoutes } from "./migration/routes.ts";
+import { addNames } from "./migration/names.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -33,4 +34,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   addLent,
   // Version 10: until when a node is paused.
   (db) => db.schema.alterTable("nodes").addColumn("paused_until", "bigint").execute(),
+  addNames,
 ];

@@ -178,6 +178,8 @@ export const ledger = new Table({
   nodeId: nullable(text),
   endpoint: foreignText,
   model: foreignText,
+  /** The name that the caller asked for, where it was an alias. */
+  alias: nullable(foreignText),
   stream: flag,
   outcome: oneOf<Outcome>(),
   /** What the caller saw; 499 where the caller left first. */
@@ -252,6 +254,16 @@ export const histogramColumns = Array.from(
 );
 export type UsageSums = StoredOf<typeof usageSums> & Record<`h${number}`, number>;
 
+/** What a name stands for. */
+export const names = new Table({
+  /** `alias`, `model`: for everybody. `own`: the aliases of one account, by its id. */
+  kind: oneOf<"alias" | "model" | "own">(),
+  name: foreignText,
+  /** JSON. */
+  value: text,
+});
+export type NamedValue = RowOf<typeof names>;
+
 /** Rows are added and never changed. */
 export const audit = new Table({
   id: text,
@@ -318,6 +330,7 @@ export interface Schema {
   ledger: StoredOf<typeof ledger>;
   usage: StoredOf<typeof usageKey> & UsageSums;
   usage_fresh: FreshCell;
+  names: StoredOf<typeof names>;
   /** What administrators have set, as JSON. */
   settings: { name: string; value: string };
   audit: StoredOf<typeof audit>;

@@ -13,6 +13,7 @@ import { KeyTable } from "./keys.ts";
 import { writeLedger } from "./ledger_table.ts";
 import { LentTable } from "./lent.ts";
 import { migrate } from "./migrate.ts";
+import { NameTable } from "./names.ts";
 import { NodeTable } from "./nodes.ts";
 import {
   type AccountRow,
@@ -42,6 +43,7 @@ export class SqlStore implements Store {
   readonly calls: CallTable;
   readonly usage: UsageTable;
   readonly settings: SettingTable;
+  readonly names: NameTable;
   readonly audit: AuditTable;
   readonly sharedItems: SharedItemTable;
   readonly #database: Database;
@@ -60,6 +62,7 @@ export class SqlStore implements Store {
     this.calls = new CallTable(database);
     this.usage = new UsageTable(database);
     this.settings = new SettingTable(database);
+    this.names = new NameTable(database);
     this.audit = new AuditTable(database);
     this.sharedItems = new SharedItemTable(database);
   }
@@ -196,6 +199,7 @@ function probeOf(id: string): LedgerEntry {
     nodeId: null,
     endpoint: "",
     model: "",
+    alias: null,
     stream: false,
     outcome: "rejected",
     status: 0,

@@ -7,6 +7,7 @@ import type { InviteTable } from "./invites.ts";
 import type { JoinTable } from "./joins.ts";
 import type { KeyTable } from "./keys.ts";
 import type { LentTable } from "./lent.ts";
+import type { NameTable } from "./names.ts";
 import type { NodeTable } from "./nodes.ts";
 import type { SessionTable } from "./sessions.ts";
 import type { SettingTable } from "./settings.ts";
@@ -70,6 +71,7 @@ export interface Store {
   readonly calls: CallTable;
   readonly usage: UsageTable;
   readonly settings: SettingTable;
+  readonly names: NameTable;
   readonly audit: AuditTable;
   readonly sharedItems: SharedItemTable;
 

@@ -112,6 +112,7 @@ function madeUpCall(i: number): CallView {
     side: "made",
     started_at: Date.now() - i * 1000,
     endpoint: "/v1/chat/completions",
+    alias: null,
     model: `model-${i % 40}`,
     stream: true,
     outcome: "ok",

@@ -17,7 +17,7 @@ import { V1Answer } from "../../node/v1_answer.ts";
 import type { LedgerEntry } from "../../store/store.ts";
 import type { AnswerSource, AnswerWriter } from "../answer_writer.ts";
 import type { UpstreamRejection } from "../classify_failure.ts";
-import { type AnswerRoom, Call } from "../../schedule/call.ts";
+import { type AliasPlan, type AnswerRoom, Call, type Target } from "../../schedule/call.ts";
 import { Calls } from "../calls.ts";
 import type { Lease } from "../../schedule/lease.ts";
 import { createPolicies } from "../../schedule/policy/registry.ts";
@@ -82,6 +82,8 @@ export interface CallOptions {
   requiredNode?: string;
   /** What the client calls the call's session. */
   session?: string;
+  /** Where the call may go, if `model` is an alias. */
+  targets?: (Partial<Target> & { model: string })[];
 }
 
 export class World {
@@ -266,8 +268,23 @@ export class World {
       sessionHint: options.session ?? null,
       body: new ReceivedBody(encoder.encode(JSON.stringify({ model, messages, stream }))),
     };
-    return new Call(request, this.clock.monotonic(), this.clock.now());
+    return new Call(request, this.clock.monotonic(), this.clock.now(), planOf(options));
   }
+}
+
+function planOf({ model: name = "m", targets }: CallOptions): AliasPlan | null {
+  if (targets === undefined) return null;
+  return {
+    name,
+    targets: targets.map((target) => ({
+      contextAtLeast: 0,
+      needs: [],
+      prefer: null,
+      maxWaitMs: 0,
+      ...target,
+    })),
+    bodyFor: (model) => new ReceivedBody(encoder.encode(JSON.stringify({ model }))),
+  };
 }
 
 /** The facts of a node that serves its model "m" at these endpoints. */
@@ -279,7 +296,7 @@ export function servedAt(...endpoints: Endpoint[]): FactsByModel {
 export class KeptAnswer implements AnswerWriter {
   body: string | null = null;
   rejection: UpstreamRejection | null = null;
-  error: { code: string; retryAfterMs: number | null } | null = null;
+  error: { code: string; message: string; retryAfterMs: number | null } | null = null;
   events: string[] = [];
   positions: number[] = [];
   /** The node whose head counts, and its headers. */
@@ -340,7 +357,7 @@ export class KeptAnswer implements AnswerWriter {
     this.endings++;
   }
 
-  fail(error: { code: string; retryAfterMs: number | null }): void {
+  fail(error: { code: string; message: string; retryAfterMs: number | null }): void {
     this.error = error;
     this.endings++;
   }

@@ -13,6 +13,7 @@ import { joinRoutes } from "./joins.ts";
 import { keyRoutes } from "./keys.ts";
 import { liveRoutes } from "./live.ts";
 import { modelRoutes } from "./models.ts";
+import { nameRoutes } from "./names.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { usageRoutes } from "./usage.ts";
 import { signedIn } from "./visitor.ts";
@@ -44,6 +45,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   usageRoutes(api, parts);
   nodeRoutes(api, parts);
   modelRoutes(api, parts);
+  nameRoutes(api, parts);
   adminRoutes(api, parts);
   liveRoutes(api, parts);
 

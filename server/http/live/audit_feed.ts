@@ -38,6 +38,8 @@ const changedBy: Readonly<Record<Subject, Change>> = {
   group: { admins: ["groups", "users"] },
   invite: { admins: ["invites"] },
   settings: { admins: ["settings"] },
+  alias: { admins: ["settings"] },
+  model: { admins: ["settings"] },
 };
 
 export class AuditFeed {

@@ -62,6 +62,7 @@ export function anEntry(change: Partial<LedgerEntry> = {}): LedgerEntry {
     nodeId: "node-1",
     endpoint: "/v1/chat/completions",
     model: "llama-3",
+    alias: null,
     stream: true,
     outcome: "ok",
     status: 200,
@@ -215,7 +216,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     await store.keys.rotate(key);
     expect(await store.keys.byDigest(key.digest)).toEqual({
       key,
-      account: { isDisabled: false, rpm: null, models: null },
+      account: { isDisabled: false, rpm: null, models: null, aliases: null },
     });
     await store.keys.change(account.id, key.id, { rpm: 0 });
     expect((await store.keys.byDigest(key.digest))?.key)

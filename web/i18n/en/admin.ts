@@ -124,5 +124,8 @@ export const admin = {
     "invite.created": "Invite created",
     "invite.revoked": "Invite revoked",
     "settings.changed": "Settings changed",
+    "alias.saved": "Alias saved",
+    "alias.removed": "Alias removed",
+    "model.changed": "Settings of a model changed",
   },
 } as const;

@@ -118,5 +118,8 @@ export const admin: Messages["admin"] = {
     "invite.created": "创建邀请",
     "invite.revoked": "撤销邀请",
     "settings.changed": "修改设置",
+    "alias.saved": "保存别名",
+    "alias.removed": "删除别名",
+    "model.changed": "修改模型设置",
   },
 };

@@ -43,6 +43,7 @@ export const errors: Messages["errors"] = {
   origin_refused: "当前访问地址不被允许，请用网关的正式地址打开控制台。",
   stream_lost: "回答中断，请重试。",
   model_not_found: "从未有节点提供过此模型，请选择其他模型。",
+  alias_broken: "此名称的别名设置有误，无法找到模型，请联系设置者。",
   model_not_allowed: "此密钥无权调用该模型。",
   endpoint_not_offered: "此模型不支持对话，请选择其他模型。",
   previous_response_not_found: "找不到之前的对话，请重新发送完整内容。",

@@ -7,6 +7,7 @@ const call: CallView = {
   side: "made",
   started_at: 1_000,
   endpoint: "/v1/chat/completions",
+  alias: null,
   model: "llama",
   stream: true,
   outcome: "node_lost",
