@@ -21,10 +21,10 @@ export interface Target {
 }
 
 /** How long a chain of aliases may be. */
-export const MAX_ALIAS_DEPTH = 8;
+const MAX_ALIAS_DEPTH = 8;
 
 /** How many models an alias may lead to. */
-export const MAX_ALIAS_MODELS = 64;
+const MAX_ALIAS_MODELS = 64;
 
 /** Names without an exact alias whose pattern is remembered. */
 const MAX_REMEMBERED_NAMES = 1000;

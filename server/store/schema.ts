@@ -255,7 +255,7 @@ export const histogramColumns = Array.from(
 export type UsageSums = StoredOf<typeof usageSums> & Record<`h${number}`, number>;
 
 /** What a name stands for. */
-export const names = new Table({
+const names = new Table({
   /** `alias`, `model`: for everybody. `own`: the aliases of one account, by its id. */
   kind: oneOf<"alias" | "model" | "own">(),
   name: foreignText,
