@@ -28,7 +28,7 @@ test("docs/console-api.md has a row for each route, which says what the OpenAPI 
   );
   const docs = readFileSync(join(import.meta.dir, "../../../docs/console-api.md"), "utf8");
   const rows = [
-    ...docs.matchAll(/^\| (GET|POST|PATCH|DELETE) *\| `(.*?)` *\| (\w+) *\| (.*?) *\|$/gm),
+    ...docs.matchAll(/^\| (GET|POST|PUT|PATCH|DELETE) *\| `(.*?)` *\| (\w+) *\| (.*?) *\|$/gm),
   ];
   const documented = rows.map(([, method, path, who, what]) => {
     return [method, path, who === "everybody" ? who : "session", what];
