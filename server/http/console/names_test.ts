@@ -233,9 +233,9 @@ test("an alias may lead to what nobody has offered, and is shown so", async () =
 test("what is saved and removed is in the audit log", async () => {
   await save("admin", "fast", "a", "b");
   await remove("admin", "fast");
-  expect((await app.audited("alias.saved"))[0])
-    .toEqual({ actor: admin.email, target: "fast", detail: { to: "a, b" } });
-  expect((await app.audited("alias.removed"))[0]).toMatchObject({ target: "fast" });
+  expect(await app.audited("alias.saved"))
+    .toContainEqual({ actor: admin.email, target: "fast", detail: { to: "a, b" } });
+  expect((await app.audited("alias.removed")).map(({ target }) => target)).toContain("fast");
   expect((await remove("admin", "fast")).status).toBe(404);
 });
 
