@@ -22,6 +22,9 @@ export interface AudiencesParts {
 /** An account that is made, or deleted, meets the nodes that name it within this time. */
 const LOOK_EVERY_MS = 30_000;
 
+/** Between two looks for addresses that nodes have just named. */
+const SOONEST_LOOK_MS = 1_000;
+
 const MAX_WARNING_CHARS = 200;
 
 /** Names that are looked up together. */
@@ -32,9 +35,10 @@ const USER = "user:";
 
 export class Audiences {
   /** By address in its stored spelling; null: no account has it. */
-  #accountIds = new Map<string, string | null>();
+  readonly #accountIds = new Map<string, string | null>();
   #hub: Hub | null = null;
   #isPlanned = false;
+  #mayLookMs = -Infinity;
   readonly #task: PeriodicTask;
   /** What each node was warned of. */
   readonly #warned = new WeakMap<Node, string>();
@@ -42,7 +46,7 @@ export class Audiences {
   constructor(private readonly parts: AudiencesParts) {
     this.#task = new PeriodicTask({
       everyMs: LOOK_EVERY_MS,
-      run: () => this.#look(),
+      run: () => this.#lookAgain(),
       failure: "cannot look for the accounts that nodes are shared with",
       clock: parts.clock,
       log: parts.log,
@@ -92,24 +96,37 @@ export class Audiences {
     this.parts.warn(node, text.slice(0, MAX_WARNING_CHARS));
   }
 
+  /** Nodes choose the addresses: new ones are looked up together, one look at a time, and once a second. */
   #lookSoon(): void {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
-    this.parts.clock.after(0, () => {
+    const { clock } = this.parts;
+    clock.after(Math.max(0, this.#mayLookMs - clock.monotonic()), async () => {
+      const isNew = (email: string) => !this.#accountIds.has(email);
+      await this.#look([...this.#emails()].filter(isNew)).catch(() => {});
+      this.#mayLookMs = clock.monotonic() + SOONEST_LOOK_MS;
       this.#isPlanned = false;
-      void this.#look().catch(() => {});
+      this.#resolve();
     });
   }
 
-  async #look(): Promise<void> {
+  async #lookAgain(): Promise<void> {
     const emails = [...this.#emails()];
-    const found = new Map<string, string | null>(emails.map((email) => [email, null]));
-    for (let from = 0; from < emails.length; from += BATCH) {
-      const some = await this.parts.users.idsByEmail(emails.slice(from, from + BATCH));
-      for (const { email, id } of some) found.set(email, id);
+    await this.#look(emails);
+    const used = new Set(emails);
+    for (const email of this.#accountIds.keys()) {
+      if (!used.has(email)) this.#accountIds.delete(email);
     }
-    this.#accountIds = found;
     this.#resolve();
+  }
+
+  async #look(emails: readonly string[]): Promise<void> {
+    for (let from = 0; from < emails.length; from += BATCH) {
+      const some = emails.slice(from, from + BATCH);
+      const found = await this.parts.users.idsByEmail(some);
+      for (const email of some) this.#accountIds.set(email, null);
+      for (const { email, id } of found) this.#accountIds.set(email, id);
+    }
   }
 
   *#emails(): Iterable<string> {

@@ -93,3 +93,15 @@ test("a node for everyone, or for its owner, costs no lookup", async () => {
   await clock.pass(1);
   expect(lookups).toBe(0);
 });
+
+test("however often nodes name other addresses, they are looked up once a second", async () => {
+  const node = join(["user:a0@example.com"]);
+  for (let i = 1; i <= 30; i++) {
+    await clock.pass(100);
+    emails.set(`a${i}@example.com`, `a${i}`);
+    hub.update(node, { ...node.offer, shareWith: [`user:a${i}@example.com`] });
+  }
+  expect(lookups).toBeLessThanOrEqual(4);
+  await clock.pass(1_000);
+  expect(ids(node)).toEqual(["a30"]);
+});
