@@ -11,7 +11,7 @@ import type { AppEnv } from "./http/env.ts";
 import { commonHeaders, preflight } from "./http/headers.ts";
 import { livez, metrics, readyz } from "./http/health.ts";
 import { requestLog } from "./http/request_log.ts";
-import { type CallHandler, inference } from "./http/inference.ts";
+import { inference } from "./http/inference.ts";
 import { listModels, oneModel } from "./http/models.ts";
 import type { AppParts } from "./http/parts.ts";
 import { acmeChallenge, type ChallengeSource, toHttps } from "./http/plain_http.ts";
@@ -26,8 +26,12 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.onError((error, c) => refuse(error, c, requestLog(parts, c)));
   app.notFound((c) => refuse(unmatched(c), c, requestLog(parts, c)));
 
-  const calls = callRoutes(parts);
-  for (const [path, handle] of calls) app.post(path, (c) => handle(c.req.raw, c.env));
+  for (const endpoint of endpoints) {
+    const handle = inference(endpoint, parts);
+    for (const path of spellings(endpoint.path)) {
+      app.post(path, (c) => handle(c.req.raw, c.env));
+    }
+  }
 
   for (const path of spellings(`${Endpoint.responses}/:id`)) {
     app.get(path, storedResponse("retrieve", parts));
@@ -57,31 +61,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/licenses.txt", commonHeaders, licenseNotices);
   app.all("/api/*", commonHeaders, lazyConsoleApi(parts));
   if (parts.console) app.get("*", commonHeaders, parts.console);
-  pastRouting(app, calls);
   return app;
-}
-
-function callRoutes(parts: AppParts): ReadonlyMap<string, CallHandler> {
-  return new Map(endpoints.flatMap((endpoint) => {
-    const handle = inference(endpoint, parts);
-    return spellings(endpoint.path).map((path) => [path, handle] as const);
-  }));
-}
-
-/** Calls whose path is written plainly go to their handler at once: Hono's routing and context would cost a short one a twentieth of its time. */
-function pastRouting(app: Hono<AppEnv>, calls: ReadonlyMap<string, CallHandler>): void {
-  const { fetch } = app;
-  app.fetch = (request, env, context) => {
-    const handle = request.method === "POST" ? calls.get(pathIn(request.url)) : undefined;
-    return handle === undefined ? fetch(request, env, context) : handle(request, env as never);
-  };
-}
-
-const SCHEME_CHARS = "https://".length;
-
-/** With the query, which no plain call has. */
-function pathIn(url: string): string {
-  return url.slice(url.indexOf("/", SCHEME_CHARS));
 }
 
 /** A path, and the one that Anthropic's clients ask for where their base URL ends in /v1 already. */
