@@ -27,6 +27,10 @@ const SOONEST_LOOK_MS = 1_000;
 
 const MAX_WARNING_CHARS = 200;
 
+/** Of one node: it may name other groups many times a second, and each warning is written down. */
+const WARNINGS_PER_MINUTE = 5;
+const MINUTE_MS = 60_000;
+
 /** Names that are looked up together. */
 const BATCH = 500;
 
@@ -41,7 +45,7 @@ export class Audiences {
   #mayLookMs = -Infinity;
   readonly #task: PeriodicTask;
   /** What each node was warned of. */
-  readonly #warned = new WeakMap<Node, string>();
+  readonly #warned = new WeakMap<Node, { names: string; sinceMs: number; count: number }>();
 
   constructor(private readonly parts: AudiencesParts) {
     this.#task = new PeriodicTask({
@@ -89,9 +93,13 @@ export class Audiences {
   /** Whether an account has an address is told nobody: an owner would learn who is a user here. */
   #warn(node: Node, missing: readonly string[]): void {
     const names = missing.join(", ");
-    if (node.gateway !== null || (this.#warned.get(node) ?? "") === names) return;
-    this.#warned.set(node, names);
-    if (names === "") return;
+    const nowMs = this.parts.clock.monotonic();
+    const before = this.#warned.get(node) ?? { names: "", sinceMs: nowMs, count: 0 };
+    if (node.gateway !== null || before.names === names) return;
+    const isSameMinute = nowMs - before.sinceMs < MINUTE_MS;
+    const count = (isSameMinute ? before.count : 0) + (names === "" ? 0 : 1);
+    this.#warned.set(node, { names, sinceMs: isSameMinute ? before.sinceMs : nowMs, count });
+    if (names === "" || count > WARNINGS_PER_MINUTE) return;
     const text = `share_with names groups that do not exist here, and match no call: ${names}`;
     this.parts.warn(node, text.slice(0, MAX_WARNING_CHARS));
   }

@@ -105,3 +105,15 @@ test("however often nodes name other addresses, they are looked up once a second
   await clock.pass(1_000);
   expect(ids(node)).toEqual(["a30"]);
 });
+
+test("a node that names ever other groups is warned five times a minute", async () => {
+  const node = join(["group:g0"]);
+  for (let i = 1; i <= 30; i++) {
+    hub.update(node, { ...node.offer, shareWith: [`group:g${i}`] });
+    await clock.pass(100);
+  }
+  expect(warnings).toHaveLength(5);
+  await clock.pass(60_000);
+  hub.update(node, { ...node.offer, shareWith: ["group:other"] });
+  expect(warnings).toHaveLength(6);
+});
