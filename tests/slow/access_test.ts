@@ -128,6 +128,12 @@ const routes: Route[] = [
   byAdmin("DELETE /api/admin/invites/{id}"),
   byAdmin("GET /api/admin/settings"),
   byAdmin("PATCH /api/admin/settings", { registration: "open" }),
+  byAdmin("GET /api/admin/aliases"),
+  byAdmin("PUT /api/admin/aliases", { name: "fast", targets: [{ model: "m" }] }),
+  bySession("GET /api/account/aliases"),
+  bySession("PUT /api/account/aliases", 200, { name: "fast", targets: [{ model: "m" }] }),
+  byAdmin("GET /api/admin/models"),
+  byAdmin("PUT /api/admin/models", { name: "m" }),
   byAdmin("GET /api/admin/nodes"),
   byAdmin("PATCH /api/admin/nodes/{id}", { approved: true }),
   byAdmin("GET /api/admin/audit"),
@@ -145,6 +151,10 @@ const elsewhere = [
   "POST /api/user/password",
   "DELETE /api/user/sessions",
   "GET /api/live",
+  // They need the name of what they remove.
+  "DELETE /api/admin/aliases",
+  "DELETE /api/account/aliases",
+  "DELETE /api/admin/models",
 ];
 
 function send({ route, body }: Route, headers: Record<string, string>) {

@@ -283,3 +283,22 @@ describe("what administrators say about a model", () => {
     expect(await app.audited("model.changed")).not.toEqual([]);
   });
 });
+
+test("a model for certain groups is called and listed by their members alone, and by no alias of others", async () => {
+  const { groups } = app.parts;
+  const { id } = await groups.create({ name: "Staff" });
+  await groups.change(id, { add: [admin.id] });
+  await app.ask("PUT /api/admin/models", {
+    token: admin.session,
+    body: { name: "org/big", groups: [id] },
+  });
+  await save("account", "mine", "org/big");
+  await save("admin", "all", "org/big", "llama");
+  expect((await call("org/big")).json.error?.code).toBe("model_not_allowed");
+  expect((await call("mine")).json.error?.code).toBe("model_not_allowed");
+  expect((await call("all")).json.model).toBe("llama");
+  expect((await call("org/big", admin.api_token)).json.model).toBe("org/big");
+  const ids = async (token?: string) => (await listed(token)).map((one) => one.id);
+  expect(await ids()).not.toContain("org/big");
+  expect(await ids(admin.api_token)).toContain("org/big");
+});

@@ -29,6 +29,7 @@ export const calls = {
   facts: {
     id: "Request id",
     endpoint: "Endpoint",
+    alias: "Asked for as",
     cause: "Cause",
     queued: "Waited for a slot",
     route: "Ran on",

@@ -29,6 +29,7 @@ export const calls: Messages["calls"] = {
   facts: {
     id: "请求 ID",
     endpoint: "端点",
+    alias: "请求的名称",
     cause: "原因",
     queued: "排队时长",
     route: "运行于",

@@ -6,6 +6,7 @@ import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";
 import { messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
+import { Aliases } from "./Aliases.tsx";
 import { Audit } from "./Audit.tsx";
 import { GatewaySettings } from "./GatewaySettings.tsx";
 import { Groups } from "./Groups.tsx";
@@ -18,6 +19,7 @@ const tabs = {
   groups: Groups,
   invites: Invites,
   nodes: NodeApproval,
+  aliases: Aliases,
   settings: GatewaySettings,
   audit: Audit,
 };

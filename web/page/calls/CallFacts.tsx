@@ -57,6 +57,7 @@ function factsOf(call: CallView): [string, string][] {
   const { cause, estimated, completion_tokens } = call;
   const facts: [string, string | null][] = [
     [t.facts.endpoint, `${call.endpoint}${call.stream ? ` (${t.streamed})` : ""}`],
+    [t.facts.alias, call.alias],
     [t.facts.cause, cause && (has(errors, cause) ? `${errors[cause]} (${cause})` : cause)],
     [t.facts.queued, call.queued_ms > 0 ? formatDuration(call.queued_ms) : null],
     [t.facts.route, call.route && t.routes[call.route]],
