@@ -44,7 +44,7 @@ const MODELS = ["model", "meta-llama/Llama-3.1:8b", "other"];
 const FAILING = Array.from({ length: 10 }, (_, i) => `failing-${i}`);
 
 beforeAll(async () => {
-  gateway = await startGateway();
+  gateway = await startGateway({ env: { COLINK_RESUME_SECONDS: "0.5" } });
   owner = await createAccount(gateway);
   upstream = startUpstream();
   await serve([...MODELS, ...FAILING]);

@@ -20,6 +20,7 @@ import { behaviour, direct, type Part } from "./servers.ts";
 /** Short, so that a run sees every limit. */
 const LIMITS = {
   COLINK_DRAIN_SECONDS: "0.4",
+  COLINK_RESUME_SECONDS: "0.3",
   COLINK_PENALTY_SECONDS: "0.2",
   COLINK_PENALTY_MAX_SECONDS: "0.4",
   COLINK_DEADLINE_SECONDS: "1.5",
