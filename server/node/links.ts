@@ -463,8 +463,15 @@ export class Links implements LinkOwner {
       cancelRegisterLimit,
     };
     this.#peers.set(link, peer);
-    if (!this.#isAwaited(peer)) this.#mayOffer(link, peer, { models: [] });
+    this.#countOpened(link, peer);
     return link;
+  }
+
+  #countOpened(link: Link, peer: Peer): void {
+    const nothingYet = { models: [] };
+    const reason = this.parts.offers.change(peer.dialer.accountId, null, nothingYet);
+    if (reason === null) peer.offered = nothingYet;
+    else if (!this.#isAwaited(peer)) link.close(CloseCode.protocol, reason);
   }
 
   /**
