@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { RegistrationMode, Role } from "./account.ts";
-import { filterText, limitText, modelList, note, rpm } from "./fields.ts";
+import { Budget } from "./budget.ts";
+import { filterText, limitText, modelList, note, orNull, rpm } from "./fields.ts";
 
 const page = { cursor: filterText, limit: limitText(200, 50) };
 const next_cursor = z.string().nullable();
@@ -17,6 +18,7 @@ export const AdminUserView = z.object({
     "Calls per minute of all its keys together; null: the gateway's default; 0: none.",
   ),
   models: z.array(z.string()).nullable().describe("The models that it may call; null: all."),
+  budget: orNull(Budget),
   total_api_calls: z.number(),
   total_provided_calls: z.number(),
   keys: z.number().describe("Keys that are valid."),
@@ -36,6 +38,7 @@ export const AdminUserChange = z.strictObject({
   disabled: z.boolean().optional(),
   rpm: rpm.nullable().optional(),
   models: modelList.nullable().optional(),
+  budget: orNull(Budget).optional(),
 }).meta({ id: "AdminUserChange", description: "What is absent stays as it is." });
 export type AdminUserChange = z.infer<typeof AdminUserChange>;
 

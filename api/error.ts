@@ -57,6 +57,7 @@ export type ErrorCode =
   | "no_node_online"
   | "nodes_penalized"
   | "rate_limit_exceeded"
+  | "budget_exceeded"
   | "queue_full"
   | "account_bodies_full"
   | "gateway_bodies_full"

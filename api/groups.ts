@@ -1,7 +1,8 @@
 /** Groups of accounts. */
 
 import { z } from "zod";
-import { label } from "./fields.ts";
+import { GroupBudget } from "./budget.ts";
+import { label, orNull } from "./fields.ts";
 
 const weight = z.number().min(0.01).max(1000);
 const ids = z.array(z.string().min(1).max(200)).max(1000);
@@ -12,6 +13,7 @@ export const GroupView = z.object({
   weight: z.number()
     .describe("A member's part of what is scarce; 1 is that of an account without a group."),
   members_see_nodes: z.boolean().describe("Whether members see the nodes that others of them own."),
+  budget: orNull(GroupBudget),
   created_at: z.number(),
   members: z.number().describe("How many accounts."),
 }).meta({ id: "Group" });
@@ -28,6 +30,7 @@ export const GroupChange = z.strictObject({
   name: label(60).optional(),
   weight: weight.optional(),
   members_see_nodes: z.boolean().optional(),
+  budget: orNull(GroupBudget).optional(),
   add: ids.optional().describe("Accounts that become members, by id or e-mail."),
   remove: ids.optional().describe("Accounts that are members no longer, likewise."),
 }).meta({ id: "GroupChange", description: "What is absent stays as it is." });

@@ -1,7 +1,8 @@
 /** Keys: bearer tokens that call models or connect nodes. */
 
 import { z } from "zod";
-import { label, modelList, orNull, rpm, time } from "./fields.ts";
+import { Budget } from "./budget.ts";
+import { described, label, modelList, orNull, rpm, time } from "./fields.ts";
 
 const MAX_NAME_CHARS = 80;
 const MAX_OVERLAP_SECONDS = 30 * 24 * 60 * 60;
@@ -37,6 +38,10 @@ export const KeyView = z.object({
   rpm: z.number().nullable().describe(
     "Calls per minute of its own, within the account's; null: the account's only.",
   ),
+  budget: described(
+    orNull(Budget),
+    "What it may use of its own, within the account's; null: no limit of its own.",
+  ),
   route: Route.describe("The farthest nodes that it may use; a call may ask for nearer ones."),
 }).meta({ id: "Key", description: "A key, as its owner sees it." });
 export type KeyView = z.infer<typeof KeyView>;
@@ -45,6 +50,7 @@ const limits = {
   models: modelList.nullable().optional(),
   rpm: rpm.nullable().optional(),
   route: Route.optional(),
+  budget: orNull(Budget).optional(),
   expires_at: time.nullable().optional(),
 };
 

@@ -5,6 +5,7 @@
 
 export * from "./account.ts";
 export * from "./admin.ts";
+export * from "./budget.ts";
 export * from "./calls.ts";
 export * from "./error.ts";
 export * from "./groups.ts";

@@ -3,7 +3,10 @@
 import { type CommandDef, defineCommand } from "citty";
 import type { AliasTarget } from "../api/mod.ts";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
+import { budgetText } from "./account/usage_budgets.ts";
 import { readConfig, UsageError } from "./base/config.ts";
+import { defined } from "./base/defined.ts";
+import { Budget, GroupBudget, type GroupChange } from "../api/mod.ts";
 import { isVisibleName } from "../protocol/mod.ts";
 import { defined } from "./base/defined.ts";
 import { createLog } from "../log/create_log.ts";
@@ -15,6 +18,11 @@ const email = { type: "string", required: true, description: "The account's e-ma
 
 const groupName = { type: "string", required: true, description: "The group's name" } as const;
 const groupWeight = { type: "string", description: "1 is an account alone; 0.01 to 1000" } as const;
+
+const budget = {
+  type: "string",
+  description: "As in tokens_per_day=2000000,calls_at_once=2; none: no budget",
+} as const;
 
 const create = defineCommand({
   meta: {
@@ -83,18 +91,21 @@ const limits = defineCommand({
     email,
     rpm: { type: "string", description: "Calls per minute; 0 blocks; default: the gateway's" },
     models: { type: "string", description: "Names separated by commas; all: every model" },
+    budget,
   },
   run({ args }) {
     const change = {
       ...(args.rpm === undefined ? {} : { rpm: rpmOf(args.rpm) }),
       ...(args.models === undefined ? {} : { models: modelsOf(args.models) }),
+      ...(args.budget === undefined ? {} : { budget: budgetOf(args.budget, Budget) }),
     };
     if (Object.keys(change).length === 0) {
-      throw new UsageError(["--rpm or --models: one of them is needed"]);
+      throw new UsageError(["--rpm, --models or --budget: one of them is needed"]);
     }
     return withServices(async ({ accounts }, note) => {
       await accounts.setLimits(args.email, change);
-      const { models, ...detail } = { models: undefined, ...change };
+      const { models, budget, ...rest } = { models: undefined, budget: undefined, ...change };
+      const detail = defined({ ...rest, budget: budgetText(budget) });
       await note({
         action: "user.changed",
         target: args.email,
@@ -180,6 +191,11 @@ const group = defineCommand({
       args: { name: groupName, weight: { ...groupWeight, required: true } },
       run: ({ args }) => changeGroup(args.name, { weight: weightOf(args.weight) }),
     }),
+    budget: defineCommand({
+      meta: { name: "budget", description: "Set what all members together may use" },
+      args: { name: groupName, budget: { ...budget, required: true } },
+      run: ({ args }) => changeGroup(args.name, { budget: budgetOf(args.budget, GroupBudget) }),
+    }),
     members: defineCommand({
       meta: { name: "members", description: "Print a group's members" },
       args: { name: groupName },
@@ -202,10 +218,12 @@ const group = defineCommand({
   } as Record<string, unknown> as Record<string, CommandDef>,
 });
 
-function changeGroup(name: string, change: { name?: string; weight?: number }): Promise<void> {
+function changeGroup(name: string, change: GroupChange): Promise<void> {
   return withServices(async ({ groups }, note) => {
     const group = await groups.change(await groupId(groups, name), change);
-    await note({ action: "group.changed", target: group.name, detail: change });
+    const { name: renamed, weight, budget } = change;
+    const detail = defined({ name: renamed, weight, budget: budgetText(budget) });
+    await note({ action: "group.changed", target: group.name, detail });
     return `${group.name}: ${JSON.stringify(change)}, within seconds on every gateway`;
   });
 }
@@ -379,6 +397,29 @@ function groupNameOf(text: string): string {
   const name = text.trim();
   if (isVisibleName(name) && name.length <= 60) return name;
   throw new UsageError([`--name=${text}: expected 1 to 60 visible characters`]);
+}
+
+/** Reads `tokens_per_day=2000000,calls_at_once=2`. */
+function budgetOf<T>(text: string, shape: { safeParse(value: unknown): Parsed<T> }): T | null {
+  if (text === "none") return null;
+  const members = text.split(",").map((part) => part.split("=").map((word) => word.trim()));
+  const budget = Object.fromEntries(members.map(([name, value = ""]) => [
+    name,
+    name === "models" ? value.split("+") : Number(value || NaN),
+  ]));
+  const { success, data, error } = shape.safeParse(budget);
+  if (success) return data!;
+  const names = Object.keys(GroupBudget.shape).join(", ");
+  const reason = error!.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join(
+    "; ",
+  );
+  throw new UsageError([`--budget=${text}: ${reason}; expected name=number, of ${names}; or none`]);
+}
+
+interface Parsed<T> {
+  success: boolean;
+  data?: T | undefined;
+  error?: { issues: { path: PropertyKey[]; message: string }[] } | undefined;
 }
 
 function rpmOf(text: string): number | null {

@@ -5,6 +5,7 @@ import { Audiences } from "./audiences.ts";
 import { networkOf } from "./account/network.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
+import { UsageBudgets } from "./account/usage_budgets.ts";
 import { Users } from "./account/users.ts";
 import { createAccountServices } from "./account_services.ts";
 import type { Clock } from "./base/clock.ts";
@@ -231,6 +232,12 @@ export async function createParts(config: Config, world: PartsWorld) {
     ledger,
     ...services,
     users: new Users({ store, keyring, sessions, groups, nodesOf: (id) => hub.countOf(id) }),
+    usageBudgets: new UsageBudgets({
+      meters: limits.meters,
+      groups,
+      clock,
+      deadlineMs: config.deadlineMs,
+    }),
     nodes: new OwnNodes({ store, register, live: ownNode, clock }),
     liveNode,
     live,

@@ -20,6 +20,7 @@ export function users(nowMs: number): AdminUserView[] {
     disabled_at: null,
     rpm: null,
     models: null,
+    budget: null,
     total_api_calls: 1204,
     total_provided_calls: 88,
     keys: 3,

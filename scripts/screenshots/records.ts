@@ -16,6 +16,7 @@ export function keys(nowMs: number): KeyView[] {
     last_used_at: nowMs - 4 * MINUTE_MS,
     expires_at: null,
     models: null,
+    budget: null,
     rpm: null,
     route: "any",
     ...changes,

@@ -1,7 +1,7 @@
 /** Accounts: registration, sign-in, passwords, and an account as its owner sees it. */
 
 import { createHash } from "node:crypto";
-import type { LoginAnswer, RegistrationMode, UserView } from "../../api/mod.ts";
+import type { Budget, LoginAnswer, RegistrationMode, UserView } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { AccountRow, KeyKind, KeyRow, NewPasswordHash, Role, Store } from "../store/store.ts";
@@ -204,7 +204,7 @@ export class Accounts {
   /** For operators: changes the limits that the account's keys share; an absent one stays. Throws `not_found`. */
   async setLimits(
     email: string,
-    limits: { rpm?: number | null; models?: string[] | null },
+    limits: { rpm?: number | null; models?: string[] | null; budget?: Budget | null },
   ): Promise<void> {
     const { id } = await this.#byEmail(email);
     await this.#options.store.users.change(id, limits);
@@ -255,6 +255,7 @@ export class Accounts {
       disabledAt: null,
       rpm: null,
       models: null,
+      budget: null,
       totalApiCalls: 0,
       totalProvidedCalls: 0,
     };

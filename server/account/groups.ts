@@ -35,6 +35,7 @@ export class Groups {
   #byId: ReadonlyMap<string, GroupRow> = new Map();
   #idByName: ReadonlyMap<string, string> = new Map();
   #byAccount: ReadonlyMap<string, readonly string[]> = new Map();
+  #budgets: ReadonlyMap<string, readonly GroupRow[]> = new Map();
   #sizes: ReadonlyMap<string, number> = new Map();
 
   constructor(options: GroupsOptions) {
@@ -60,6 +61,11 @@ export class Groups {
   /** The ids of the account's groups; a change on another gateway is known here within seconds. */
   groupsOf(accountId: string): readonly string[] {
     return this.#byAccount.get(accountId) ?? NONE;
+  }
+
+  /** Those of the account's groups that have a budget; undefined: none. */
+  budgetsOf(accountId: string): readonly GroupRow[] | undefined {
+    return this.#budgets.get(accountId);
   }
 
   /** The id of the group of that name, in any case; null: there is none. */
@@ -97,6 +103,7 @@ export class Groups {
       name,
       weight: Math.round(weight * HUNDREDTHS),
       membersSeeNodes: members_see_nodes,
+      budget: null,
       createdAt: this.#options.clock.now(),
     });
     await this.refresh();
@@ -106,13 +113,14 @@ export class Groups {
   /** Throws as `create`, and `not_found`. */
   async change(
     id: string,
-    { name, weight, members_see_nodes, add = [], remove = [] }: GroupChange,
+    { name, weight, members_see_nodes, budget, add = [], remove = [] }: GroupChange,
   ): Promise<GroupView> {
     const { store: { groups }, clock } = this.#options;
     const change = defined({
       name,
       weight: weight === undefined ? undefined : Math.round(weight * HUNDREDTHS),
       membersSeeNodes: members_see_nodes,
+      budget,
     });
     if (Object.keys(change).length > 0 && !await groups.change(id, change)) throw groupNotFound();
     if (add.length + remove.length > 0) {
@@ -154,6 +162,7 @@ export class Groups {
     this.#byId = new Map(rows.map((row) => [row.id, row]));
     this.#idByName = new Map(rows.map(({ nameKey, id }) => [nameKey, id]));
     this.#byAccount = byAccount;
+    this.#budgets = budgetsIn(this.#byId, byAccount);
     this.#sizes = sizes;
     this.#version = version;
     this.changes.emit();
@@ -165,14 +174,29 @@ export class Groups {
     return this.#view(row);
   }
 
-  #view({ id, name, weight, membersSeeNodes, createdAt }: GroupRow): GroupView {
+  #view({ id, name, weight, membersSeeNodes, budget, createdAt }: GroupRow): GroupView {
     return {
       id,
       name,
       weight: weight / HUNDREDTHS,
       members_see_nodes: membersSeeNodes,
+      budget,
       created_at: createdAt,
       members: this.#sizes.get(id) ?? 0,
     };
   }
+}
+
+/** By account. */
+function budgetsIn(
+  byId: ReadonlyMap<string, GroupRow>,
+  byAccount: ReadonlyMap<string, readonly string[]>,
+): ReadonlyMap<string, readonly GroupRow[]> {
+  const limited = new Map<string, GroupRow[]>();
+  if ([...byId.values()].every(({ budget }) => budget === null)) return limited;
+  for (const [accountId, ids] of byAccount) {
+    const rows = ids.flatMap((id) => byId.get(id) ?? []).filter(({ budget }) => budget !== null);
+    if (rows.length > 0) limited.set(accountId, rows);
+  }
+  return limited;
 }

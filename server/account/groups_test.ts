@@ -25,6 +25,7 @@ async function withGroups(
     disabledAt: null,
     rpm: null,
     models: null,
+    budget: null,
     totalApiCalls: 0,
     totalProvidedCalls: 0,
   }, []);

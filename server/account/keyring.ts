@@ -1,6 +1,6 @@
 /** Authenticates bearer tokens. Look-ups are cached for seconds; a revoked key leaves the cache at once. */
 
-import type { Route } from "../../api/mod.ts";
+import type { Budget, Route } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
@@ -26,6 +26,9 @@ export interface Key {
   family: string;
   /** The models that the key may call; null: all. */
   models: readonly string[] | null;
+  /** What the key, and all keys of its account together, may use; null: no budget. */
+  budget: Budget | null;
+  accountBudget: Budget | null;
   /** Which nodes it may use. */
   route: Route;
   /** The aliases of its account; null: it has none. */
@@ -224,6 +227,8 @@ export class Keyring {
         rpm,
         family,
         models: both(account.models, answer.key.models),
+        budget: answer.key.budget,
+        accountBudget: account.budget,
         route: answer.key.route ?? "any",
         ownAliases: OwnAliases.of(account.aliases),
       }),

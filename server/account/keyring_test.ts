@@ -137,6 +137,8 @@ test("a token is looked up by nothing but its digest", async () => {
     kind: "api",
     accountRpm: null,
     rpm: 5,
+    budget: null,
+    accountBudget: null,
     family: store.lastId,
     models: ["llama-3"],
     route: "any",
@@ -392,6 +394,7 @@ class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
       sealed: "",
       rpm: null,
       models: null,
+      budget: null,
       route: null,
       createdAt: 0,
       revokedAt: null,
@@ -437,6 +440,7 @@ class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
       rpm: null,
       models: this.accountModels,
       aliases: null,
+      budget: null,
     };
     return key === undefined ? null : { key, account };
   }

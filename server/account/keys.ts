@@ -41,9 +41,9 @@ export class Keys {
 
   /** Throws `too_many` once the account has as many keys as it may have. */
   async create(accountId: string, spec: NewKey): Promise<CreatedKey> {
-    const { name, kind = "api", models = null, rpm = null, route = null } = spec;
+    const { name, kind = "api", models = null, rpm = null, route = null, budget = null } = spec;
     const { expires_at: expiresAt = null } = spec;
-    const limits = { name, models, rpm, route, expiresAt };
+    const limits = { name, models, rpm, route, budget, expiresAt };
     const { key, token } = this.fresh(accountId, kinds[kind], limits);
     await this.#options.store.keys.add(key);
     return { key: this.#view(key), token };
@@ -98,7 +98,10 @@ export class Keys {
     accountId: string,
     kind: KeyKind,
     more: Partial<
-      Pick<KeyRow, "name" | "models" | "rpm" | "route" | "expiresAt" | "isDefault" | "family">
+      Pick<
+        KeyRow,
+        "name" | "models" | "rpm" | "route" | "budget" | "expiresAt" | "isDefault" | "family"
+      >
     >,
   ): { key: KeyRow; token: string } {
     const { vault } = this.#options;
@@ -117,6 +120,7 @@ export class Keys {
       rpm: null,
       models: null,
       route: null,
+      budget: null,
       family: id,
       expiresAt: null,
       ...more,
@@ -131,9 +135,18 @@ export class Keys {
 
   /** A new key with its predecessor's name, limits, expiry and rate-limit family; not yet stored. */
   successor(
-    { accountId, kind, name, models, rpm, route, expiresAt, isDefault, family }: KeyRow,
+    { accountId, kind, name, models, rpm, route, budget, expiresAt, isDefault, family }: KeyRow,
   ): { key: KeyRow; token: string } {
-    return this.fresh(accountId, kind, { name, models, rpm, route, expiresAt, isDefault, family });
+    return this.fresh(accountId, kind, {
+      name,
+      models,
+      rpm,
+      route,
+      budget,
+      expiresAt,
+      isDefault,
+      family,
+    });
   }
 
   async #find(accountId: string, keyId: string, action: string): Promise<KeyRow> {
@@ -156,6 +169,7 @@ export class Keys {
       expires_at: row.expiresAt,
       models: row.models,
       rpm: row.rpm,
+      budget: row.budget,
       route: row.route ?? "any",
     };
   }

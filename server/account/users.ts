@@ -48,7 +48,7 @@ export class Users {
    */
   async change(id: string, change: AdminUserChange, byId: string): Promise<AdminUserView> {
     const user = await this.#existing(id);
-    const { role, disabled: isDisabled, rpm, models } = change;
+    const { role, disabled: isDisabled, rpm, models, budget } = change;
     if (id === byId && (isDisabled === true || role === "user")) {
       throw new ColinkError(
         "invalid_request",
@@ -57,7 +57,7 @@ export class Users {
       );
     }
     const { store: { users, keys }, sessions, keyring } = this.options;
-    await users.change(id, defined({ role, isDisabled, rpm, models }));
+    await users.change(id, defined({ role, isDisabled, rpm, models, budget }));
     const wasDisabled = isDisabled === true && user.disabledAt === null;
     const wasDemoted = role === "user" && user.role === "admin";
     // The role is read with every request; ending the sessions makes the console show the change at once.
@@ -83,6 +83,7 @@ export class Users {
       disabled_at: row.disabledAt,
       rpm: row.rpm,
       models: row.models,
+      budget: row.budget,
       total_api_calls: row.totalApiCalls,
       total_provided_calls: row.totalProvidedCalls,
       keys: row.keys,

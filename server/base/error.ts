@@ -66,6 +66,7 @@ export const errorKinds: { readonly [C in ErrorCode]: ErrorKind } = Object.freez
   unsupported_media_type: kind(415, "never", "rejected"),
   upgrade_required: kind(426, "never", "rejected"),
   rate_limit_exceeded: kind(429, "later", "rejected"),
+  budget_exceeded: kind(429, "later", "rejected"),
   login_throttled: kind(429, "later", "rejected"),
   too_many_streams: kind(429, "later", "rejected"),
   account_bodies_full: kind(429, "later", "rejected"),

@@ -20,6 +20,8 @@ const key: Key = {
   kind: "api",
   accountRpm: null,
   rpm: null,
+  budget: null,
+  accountBudget: null,
   family: "key-1",
   models: null,
   route: "any",

@@ -4,6 +4,7 @@ import { ColinkError } from "../base/error.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { Visitor } from "../account/session_book.ts";
 import type { Key, Keyring } from "../account/keyring.ts";
+import type { Admission, Remaining } from "../account/usage_budgets.ts";
 import type { Limiter, Verdict } from "../limit/limiter.ts";
 import type { AnswerHeaders, AppContext } from "./env.ts";
 import type { RefusalLimit } from "./refusal_limit.ts";
@@ -165,10 +166,21 @@ function bearer(headers: Headers): string | undefined {
   return /^bearer +(\S+) *$/i.exec(header)?.[1];
 }
 
-function setLimitHeaders(headers: AnswerHeaders, { limit, remaining, resetMs }: Verdict): void {
-  headers["x-ratelimit-limit-requests"] = String(limit);
-  headers["x-ratelimit-remaining-requests"] = String(remaining);
-  headers["x-ratelimit-reset-requests"] = duration(resetMs);
+/** Sets the headers of what the call's budgets have left. */
+export function setBudgetHeaders(headers: AnswerHeaders, { requests, tokens }: Admission): void {
+  const others = Number(headers["x-ratelimit-remaining-requests"] ?? Infinity);
+  if (requests !== null && requests.remaining < others) setLimitHeaders(headers, requests);
+  if (tokens !== null) setLimitHeaders(headers, tokens, "tokens");
+}
+
+function setLimitHeaders(
+  headers: AnswerHeaders,
+  { limit, remaining, resetMs }: Remaining,
+  what: "requests" | "tokens" = "requests",
+): void {
+  headers[`x-ratelimit-limit-${what}`] = String(limit);
+  headers[`x-ratelimit-remaining-${what}`] = String(remaining);
+  headers[`x-ratelimit-reset-${what}`] = duration(resetMs);
 }
 
 /** In OpenAI's format: `750ms`, `1s`, `6m0s`. */

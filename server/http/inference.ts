@@ -1,7 +1,9 @@
 /** Handles the inference endpoints: from a request to a Call, and from its answer to a response. */
 
 import { Context } from "hono";
+import { type CallBody, endpointSpecs } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
+import type { Admission, Demand } from "../account/usage_budgets.ts";
 import { SharedAnswer, type StoredTerms } from "../call/shared_answer.ts";
 import { tooManyNames } from "../call/shared_answers.ts";
 import { responseIdIn } from "../call/stored_responses.ts";
@@ -11,7 +13,7 @@ import { HttpAnswer } from "./answer.ts";
 import { checkedBody, readBody } from "./body.ts";
 import type { HeldBody } from "./body_budget.ts";
 import { type InferenceRequest, readCall } from "./call_reader.ts";
-import { apiKey, giveBack, withinLimit } from "./credentials.ts";
+import { apiKey, giveBack, setBudgetHeaders, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AppEnv } from "./env.ts";
 import { callHeaders, headerText, newRequestId } from "./headers.ts";
@@ -37,6 +39,8 @@ interface TakenCall {
   endpoint: EndpointRow;
   held: HeldBody;
   key: Key;
+  /** Null: no budget counts the call. */
+  admission: Admission | null;
 }
 
 /** Handles a request by itself; never rejects. */
@@ -100,6 +104,7 @@ async function takeCall(
   );
   if (counted instanceof Promise) await counted;
   const held = parts.bodyBudget.hold(key.accountId);
+  let admission: Admission | null = null;
   try {
     const checked = checkedBody(await readBody(request, config.maxBodyBytes, held));
     const sent = checked instanceof Promise ? await checked : checked;
@@ -108,14 +113,18 @@ async function takeCall(
     const { body, terms } = prepared === null ? { body: sent, terms: null } : await prepared;
     const call = readCall(received, body, held.keep(body.bytes), endpoint, key, parts);
     if (call.alias !== null) headers["x-colink-alias"] = headerText(call.alias.name);
+    const admitted = parts.usageBudgets.admit(key, () => demandOf(call, body, endpoint));
+    admission = admitted instanceof Promise ? await admitted : admitted;
+    if (admission !== null) setBudgetHeaders(headers, admission);
     // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
     // which ends only what is a call already.
     if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, parts, address);
     if (parts.isDraining()) throw shuttingDown();
-    const running = { call, received, endpoint, held, key };
+    const running = { call, received, endpoint, held, key, admission };
     if (first === null && terms === null) return run(running, parts);
     return runShared(running, { first, digest, terms }, parts);
   } catch (error) {
+    admission?.close(null);
     held.release();
     forgive(error, key, address, parts);
     throw error;
@@ -124,7 +133,7 @@ async function takeCall(
 
 /** Runs the call. The body is given up when an answer has begun, because no other node can then take over, and at the end. */
 function run(
-  { call, received, endpoint, held, key }: TakenCall,
+  { call, received, endpoint, held, key, admission }: TakenCall,
   parts: AppParts,
 ): Promise<Response> {
   const { request, headers, address } = received;
@@ -136,7 +145,8 @@ function run(
   const connection = connectionOf(received, parts);
   const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection, memory);
   const cancelLimits = limitTime(request, call, writer, parts);
-  void relay.run(call, writer).then(() => {
+  void relay.run(call, writer).then((entry) => {
+    admission?.close(entry);
     cancelLimits();
     held.release();
     forgive(writer.failure, key, address, parts);
@@ -146,7 +156,7 @@ function run(
 
 /** Runs the call for its caller, and for those who ask for its answer again. */
 function runShared(
-  { call, received, endpoint, held, key }: TakenCall,
+  { call, received, endpoint, held, key, admission }: TakenCall,
   { first, digest, terms }: SharedTerms,
   parts: AppParts,
 ): Promise<Response> {
@@ -176,6 +186,7 @@ function runShared(
   const response = attach(answer, received, endpoint, attachment, parts);
   const cancelDeadline = clock.after(config.deadlineMs, () => call.stop("deadline_exceeded"));
   void relay.run(call, answer).then((entry) => {
+    admission?.close(entry);
     cancelDeadline();
     held.release();
     answer.entry = entry;
@@ -184,6 +195,20 @@ function runShared(
   });
   return response;
 }
+
+/** What budgets look at. */
+function demandOf({ request }: Call, body: CallBody, { path }: EndpointRow): Demand {
+  const { id: callId, model } = request;
+  if (endpointSpecs[path].stream === null) return { callId, model, maxTokens: undefined };
+  const named = TOKEN_LIMITS.flatMap((name) => {
+    const tokens = body.kind(name) === "number" ? body.value(name) : null;
+    return typeof tokens === "number" ? [tokens] : [];
+  });
+  return { callId, model, maxTokens: named.length === 0 ? null : Math.max(...named) };
+}
+
+/** What endpoints call the most tokens of an answer. */
+const TOKEN_LIMITS = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
 
 /** Gives a call that was answered with 404 back to its key, within its network's limit of refusals: it was a mistake and cost little. */
 function forgive(

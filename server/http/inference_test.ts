@@ -53,6 +53,69 @@ function begins(): Promise<void> {
   return promise;
 }
 
+describe("a budget", () => {
+  let admin: TestAccount;
+  let caller: TestAccount;
+  beforeAll(async () => {
+    admin = await app.account("admin@example.org", "admin");
+    caller = await app.account("budget@example.org");
+  });
+  const set = (budget: object | null) =>
+    app.ask<ErrorView>(`PATCH /api/admin/users/${caller.id}`, {
+      token: admin.session,
+      body: { budget },
+    });
+
+  test("of calls at a time refuses the next one until one ends, and costs another account nothing", async () => {
+    expect((await set({ calls_at_once: 1 })).status).toBe(200);
+    const { promise: hasBegun, resolve: begin } = Promise.withResolvers<AttemptSink>();
+    script = (sink) => begin(sink);
+    const first = call(caller.api_token);
+    const sink = await hasBegun;
+    script = answerOk;
+    const refused = await call(caller.api_token);
+    expect([refused.status, refused.json.error.code]).toEqual([429, "budget_exceeded"]);
+    expect(refused.json.error.message).toContain("calls_at_once of this account, 1");
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect((await call()).status).toBe(200);
+    sink.head({});
+    sink.data("{}");
+    sink.finish();
+    expect((await first).status).toBe(200);
+    expect((await call(caller.api_token)).status).toBe(200);
+  });
+
+  test("of tokens shows what is left, and lifting it takes it away", async () => {
+    await set({ tokens_per_day: 500, tokens_per_minute: 300 });
+    const { headers } = await call(caller.api_token);
+    expect(headers.get("x-ratelimit-limit-tokens")).toBe("300");
+    expect(headers.get("x-ratelimit-remaining-tokens")).toBe("300");
+    expect(headers.get("x-ratelimit-reset-tokens")).toMatch(/^\d+m?s$|^1m0s$/);
+    await set(null);
+    expect((await call(caller.api_token)).headers.has("x-ratelimit-limit-tokens")).toBe(false);
+  });
+
+  test("below one request is refused where it is set", async () => {
+    for (const budget of [{ calls_at_once: 0 }, { tokens_per_day: 0.5 }, { tokens_per_day: -1 }]) {
+      expect((await set(budget)).status).toBe(400);
+    }
+  });
+
+  test("of max_tokens binds calls that write tokens, and no others", async () => {
+    await set({ max_tokens: 10 });
+    const asked = async (more: object) => (await call(caller.api_token, more)).status;
+    expect(await asked({ max_tokens: 10 })).toBe(200);
+    expect(await asked({ max_completion_tokens: 11 })).toBe(400);
+    expect(await asked({})).toBe(400);
+    const { status } = await app.ask("POST /v1/embeddings", {
+      token: caller.api_token,
+      body: { model: "m", input: "hi" },
+    });
+    expect(status).toBe(200);
+    await set(null);
+  });
+});
+
 describe("a call", () => {
   test("names its request and its node in headers", async () => {
     const { status, headers } = await call();

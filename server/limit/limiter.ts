@@ -24,6 +24,40 @@ export interface Limiter {
   close(): Promise<void>;
 }
 
+/** A counter that calls are held against. */
+export interface Meter {
+  /** Unique, with the beginning of its time: a later time has another name. */
+  name: string;
+  /** `requests` and `calls` take one as a call begins; `tokens` are known at its end. */
+  kind: "requests" | "tokens" | "calls";
+  /** A call begins only while less than this is used. */
+  limit: number;
+  /** When nothing of this time counts any more, at the latest. UTC milliseconds. */
+  endsAt: number;
+}
+
+/** The result of opening a call. */
+export interface Opening {
+  /** The place of the first meter that is used up, in which case nothing was taken; null: there is none. */
+  full: number | null;
+  /** What each meter has counted, this call included. */
+  used: readonly number[];
+}
+
+/** What a call used, at its end. */
+export interface Spent {
+  tokens: number;
+  /** Whether the call does not count as a request either. */
+  isFree: boolean;
+}
+
+/** Counts calls against several meters in one step. Never fails: while Redis is away, each gateway counts for itself. */
+export interface MeterBook {
+  open(meters: readonly Meter[], callId: string): Opening | Promise<Opening>;
+  /** To be called once for each call that was opened. */
+  close(meters: readonly Meter[], callId: string, spent: Spent): void;
+}
+
 /** Failures of one subject, and in how many milliseconds their count starts over. */
 export interface FailureCount {
   failures: number;

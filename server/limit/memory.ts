@@ -4,6 +4,7 @@ import { RateLimiterMemory } from "rate-limiter-flexible";
 import type { Clock } from "../base/clock.ts";
 import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
+import { MemoryMeters } from "./memory_meters.ts";
 import { countIn } from "./window.ts";
 
 /** Keys counted at a time; an evicted key starts a new minute. */
@@ -18,6 +19,7 @@ interface Minute {
 /** Counts synchronously: a promise, as the library returns, would cost a call more than the counting. */
 export class MemoryLimits implements Limiter {
   readonly trouble = null;
+  readonly meters = new MemoryMeters();
   readonly #minutes = new LruCache<string, Minute>(MAX_KEYS);
 
   constructor(private readonly clock: Pick<Clock, "monotonic">) {}

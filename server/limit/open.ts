@@ -2,7 +2,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import { type FailureCounter, type Limiter, MINUTE_MS } from "./limiter.ts";
+import { type FailureCounter, type Limiter, type MeterBook, MINUTE_MS } from "./limiter.ts";
 import { MemoryLimits } from "./memory.ts";
 import type { RedisLimitsOptions } from "./redis.ts";
 
@@ -11,6 +11,8 @@ const LOGIN_WINDOW_MS = 15 * 60_000;
 
 export interface Limits {
   limiter: Limiter;
+  /** What budgets count. */
+  meters: MeterBook;
   /** Failed sign-ins. */
   failures: FailureCounter;
   /** Sign-ins by network, each minute. */
@@ -39,6 +41,7 @@ export async function createLimits(options: LimitsOptions): Promise<Limits> {
     : await inRedis({ ...options, url: redisUrl });
   return {
     limiter,
+    meters: limiter.meters,
     failures: limiter.failures("login", LOGIN_WINDOW_MS),
     signIns: limiter.failures("signins", MINUTE_MS),
     newAccounts: limiter.failures("accounts", 60 * MINUTE_MS),

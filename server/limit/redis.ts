@@ -6,6 +6,7 @@ import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
 import { failuresInMemory, MemoryLimits } from "./memory.ts";
+import { RedisMeters } from "./redis_meters.ts";
 import { openRedis, type RedisClient } from "./redis_client.ts";
 import { countIn, takeFrom } from "./window.ts";
 
@@ -30,6 +31,7 @@ export class RedisLimits implements Limiter {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #gateways: () => number;
+  readonly meters: RedisMeters;
   readonly #memory: MemoryLimits;
   readonly #byRpm = new LruCache<number, RateLimiterRedis>(MAX_RATES);
   #trouble: string | null = "not connected yet";
@@ -43,6 +45,14 @@ export class RedisLimits implements Limiter {
     this.#gateways = gateways;
     this.#memory = new MemoryLimits(clock);
     this.#redis = openRedis(url);
+    this.meters = new RedisMeters({
+      redis: this.#redis,
+      isAway: () => this.#trouble !== null,
+      onFailure: (error) => this.#refused(error),
+      own: this.#memory.meters,
+      gateways,
+      clock,
+    });
     this.#redis.on("ready", () => void this.#probe());
     this.#redis.on("close", () => this.#onAway("connection closed"));
     this.#redis.on("error", (error: Error & { code?: string }) => {

@@ -61,6 +61,29 @@ describe("two gateways on one Redis", () => {
     expect((await one.failures("login", 900_000).add(id)).failures).toBe(1);
   });
 
+  test("of 200 calls at once exactly as many are opened as a budget allows, together", async () => {
+    const endsAt = Date.now() + 60_000;
+    const meters = [
+      { name: key(), kind: "requests", limit: 50, endsAt },
+      { name: key(), kind: "calls", limit: 20, endsAt },
+      { name: key(), kind: "tokens", limit: 10, endsAt },
+    ] as const;
+    const ids = Array.from({ length: 200 }, key);
+    const openings = await Promise.all(
+      ids.map((id, i) => (i % 2 ? one : other).meters.open(meters, id)),
+    );
+    const opened = ids.filter((_, i) => openings[i]!.full === null);
+    expect(opened).toHaveLength(20);
+    expect(new Set(openings.map(({ full }) => full))).toEqual(new Set([null, 1]));
+    one.meters.close(meters, opened[0]!, { tokens: 4, isFree: false });
+    one.meters.close(meters, opened[1]!, { tokens: 4, isFree: true });
+    await one.take(key(), 1);
+    expect(await other.meters.open(meters, key())).toEqual({ full: null, used: [20, 19, 4] });
+    one.meters.close(meters, opened[2]!, { tokens: 6, isFree: false });
+    await one.take(key(), 1);
+    expect(await other.meters.open(meters, key())).toMatchObject({ full: 2 });
+  });
+
   test("a key with no calls a minute is never allowed any", () => {
     const id = key();
     for (let i = 0; i < 2; i++) {

@@ -9,7 +9,7 @@ import { storable } from "./text.ts";
 export type { GroupRow };
 
 /** What administrators may change of a group. Absent members stay as they are. */
-export type GroupChange = Partial<Pick<GroupRow, "name" | "weight" | "membersSeeNodes">>;
+export type GroupChange = Partial<Pick<GroupRow, "name" | "weight" | "membersSeeNodes" | "budget">>;
 
 /** All groups with their members, as they were at one moment. */
 export interface GroupSnapshot {

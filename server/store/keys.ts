@@ -1,6 +1,7 @@
 /** Keys: the bearer tokens of accounts, with their limits and their ends. */
 
 import { type NotNull, type RawBuilder, sql, type SqlBool, type Transaction } from "kysely";
+import type { Budget } from "../../api/mod.ts";
 import { ColinkError } from "../base/error.ts";
 import { LruCache } from "../base/lru.ts";
 import type { Changes } from "./change_poll.ts";
@@ -9,7 +10,9 @@ import { type KeyRow, keys, type LedgerEntry, type Schema } from "./schema.ts";
 import { storable } from "./text.ts";
 
 /** What an owner may change of a key. Absent members stay as they are. */
-export type KeyChange = Partial<Pick<KeyRow, "name" | "rpm" | "models" | "expiresAt" | "route">>;
+export type KeyChange = Partial<
+  Pick<KeyRow, "name" | "rpm" | "models" | "expiresAt" | "route" | "budget">
+>;
 
 /** What a key's account contributes when the key is used. */
 export interface KeyAccount {
@@ -20,6 +23,8 @@ export interface KeyAccount {
   models: string[] | null;
   /** Its own aliases, as JSON; null: it has none. */
   aliases: string | null;
+  /** What all its keys together may use; null: no budget. */
+  budget: Budget | null;
 }
 
 /** A key stopped working at that time. */
@@ -67,14 +72,25 @@ export class KeyTable {
           "accounts.rpm as account_rpm",
           "accounts.models as account_models",
           "names.value as account_aliases",
+          "accounts.budget as account_budget",
         ])
         .where("keys.digest", "=", digest).executeTakeFirst()
     );
     if (row === undefined) return null;
-    const { rpm, models } = limits.fromRow({ rpm: row.account_rpm, models: row.account_models });
+    const { rpm, models, budget } = limits.fromRow({
+      rpm: row.account_rpm,
+      models: row.account_models,
+      budget: row.account_budget,
+    });
     return {
       key: keys.fromRow(row),
-      account: { isDisabled: row.disabled_at !== null, rpm, models, aliases: row.account_aliases },
+      account: {
+        isDisabled: row.disabled_at !== null,
+        rpm,
+        models,
+        budget,
+        aliases: row.account_aliases,
+      },
     };
   }
 
@@ -238,4 +254,4 @@ export function isWorking(now: RawBuilder<number>) {
   >`keys.revoked_at is null and (keys.expires_at is null or keys.expires_at > ${now})`;
 }
 
-const limits = keys.pick("rpm", "models");
+const limits = keys.pick("rpm", "models", "budget");

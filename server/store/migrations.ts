@@ -35,4 +35,10 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   // Version 10: until when a node is paused.
   (db) => db.schema.alterTable("nodes").addColumn("paused_until", "bigint").execute(),
   addNames,
+  // Version 12: budgets.
+  async (db) => {
+    for (const table of ["accounts", "keys", "account_groups"] as const) {
+      await db.schema.alterTable(table).addColumn("budget", "text").execute();
+    }
+  },
 ];

@@ -1,6 +1,6 @@
 /** Every table's columns. Times are UTC milliseconds; ids are random and unguessable. */
 
-import type { Route } from "../../api/mod.ts";
+import type { Budget, GroupBudget, Route } from "../../api/mod.ts";
 import type { Outcome } from "../base/outcome.ts";
 import {
   flag,
@@ -35,6 +35,8 @@ export const accounts = new Table({
   rpm: nullable(integer),
   /** The models that it may call; null: all. */
   models: nullable(json<string[]>()),
+  /** What all its keys together may use; null: no budget. */
+  budget: nullable(json<Budget>()),
   totalApiCalls: integer,
   totalProvidedCalls: integer,
 });
@@ -52,6 +54,8 @@ export const keys = new Table({
   rpm: nullable(integer),
   /** The models that the key may call; null: all that its account may. */
   models: nullable(json<string[]>()),
+  /** What it may use within its account's budget; null: no budget of its own. */
+  budget: nullable(json<Budget>()),
   /** Which nodes it may use; null: any that its account may. */
   route: nullable(oneOf<Route>()),
   createdAt: integer,
@@ -311,6 +315,8 @@ export const groups = new Table({
   weight: integer,
   /** Whether members see the nodes that other members own. */
   membersSeeNodes: flag,
+  /** What all members together may use; null: no budget. */
+  budget: nullable(json<GroupBudget>()),
   createdAt: integer,
 });
 export type GroupRow = RowOf<typeof groups>;

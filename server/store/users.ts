@@ -1,6 +1,7 @@
 /** Accounts as administrators find and change them. */
 
 import { type ExpressionBuilder, sql } from "kysely";
+import type { Budget } from "../../api/mod.ts";
 import type { Database } from "./database.ts";
 import { isWorking } from "./keys.ts";
 import { type AccountRow, accounts, type Role, type Schema } from "./schema.ts";
@@ -12,6 +13,7 @@ export interface AccountChange {
   isDisabled?: boolean;
   rpm?: number | null;
   models?: string[] | null;
+  budget?: Budget | null;
 }
 
 /** An account, without its password's hash. */
@@ -36,6 +38,7 @@ const columns = accounts.pick(
   "disabledAt",
   "rpm",
   "models",
+  "budget",
   "totalApiCalls",
   "totalProvidedCalls",
 );

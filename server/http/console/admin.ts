@@ -21,6 +21,7 @@ import {
   SettingsChange,
   SettingsView,
 } from "../../../api/mod.ts";
+import { budgetText } from "../../account/usage_budgets.ts";
 import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
@@ -42,7 +43,7 @@ const routes = {
   changeUser: createRoute({
     method: "patch",
     path: "/admin/users/{id}",
-    description: "`{role?, disabled?, rpm?, models?}`",
+    description: "`{role?, disabled?, rpm?, models?, budget?}`",
     security: session,
     request: { ...idParam, ...body(AdminUserChange) },
     responses: answers(z.object({ user: AdminUserView })),
@@ -74,7 +75,7 @@ const routes = {
     method: "patch",
     path: "/admin/groups/{id}",
     description:
-      "`{name?, weight?, members_see_nodes?, add?, remove?}`; the last two name accounts by id or e-mail",
+      "`{name?, weight?, members_see_nodes?, budget?, add?, remove?}`; the last two name accounts by id or e-mail",
     security: session,
     request: { ...idParam, ...body(GroupChange) },
     responses: answers(z.object({ group: GroupView })),
@@ -175,7 +176,7 @@ function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.changeUser, async (c) => {
     const admin = await administrator(c, parts);
     const change = c.req.valid("json");
-    const { disabled, models, ...rest } = change;
+    const { disabled, models, budget, ...rest } = change;
     const user = await users.change(c.req.valid("param").id, change, admin.accountId);
     const { email: target } = user;
     if (disabled !== undefined) {
@@ -185,6 +186,7 @@ function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const detail = defined({
       ...rest,
       models: models === undefined ? undefined : models?.join(", ") ?? null,
+      budget: budgetText(budget),
     });
     if (Object.keys(detail).length > 0) {
       await audit(c, parts, admin, { action: "user.changed", target, detail });
@@ -217,14 +219,16 @@ function groupRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.changeGroup, async (c) => {
     const admin = await administrator(c, parts);
-    const { add = [], remove = [], ...change } = c.req.valid("json");
+    const { add = [], remove = [], budget, ...change } = c.req.valid("json");
     const group = await groups.change(c.req.valid("param").id, {
       add: await Promise.all(add.map(idOf)),
       remove: await Promise.all(remove.map(idOf)),
       ...change,
+      ...defined({ budget }),
     });
     const detail = defined({
       ...change,
+      budget: budgetText(budget),
       added: add.length || undefined,
       removed: remove.length || undefined,
     });

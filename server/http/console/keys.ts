@@ -30,7 +30,7 @@ const routes = {
     method: "post",
     path: "/keys",
     description:
-      "`{name, kind?, models?, rpm?, route?, expires_at?}` → `{key, token}`; the token is shown this once",
+      "`{name, kind?, models?, rpm?, route?, budget?, expires_at?}` → `{key, token}`; the token is shown this once",
     security: session,
     request: body(NewKey),
     responses: answers(CreatedKey),

@@ -120,6 +120,7 @@ export class TestApp {
       disabledAt: null,
       rpm: null,
       models: null,
+      budget: null,
       totalApiCalls: 0,
       totalProvidedCalls: 0,
     };

@@ -39,6 +39,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       name,
       weight: 100,
       membersSeeNodes: false,
+      budget: { models: ["a"], tokens_per_month: 7 },
       createdAt: DAY,
     });
     const membersOf = async (id: string) =>

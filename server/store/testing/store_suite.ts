@@ -23,6 +23,7 @@ export function anAccount(change: Partial<AccountRow> = {}): AccountRow {
     disabledAt: null,
     rpm: null,
     models: null,
+    budget: null,
     totalApiCalls: 0,
     totalProvidedCalls: 0,
     ...change,
@@ -39,6 +40,7 @@ export function aKey(account: Pick<AccountRow, "id">, change: Partial<KeyRow> = 
     sealed: "sealed",
     rpm: null,
     models: null,
+    budget: null,
     route: null,
     createdAt: 1_700_000_000_000,
     revokedAt: null,
@@ -212,18 +214,34 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
 
   test("a key is read with its limits, which are changed one by one", async () => {
     const { account } = await added();
-    const key = aKey(account, { kind: "node", rpm: 7, models: ["a/b", "ü"] });
+    await store.users.change(account.id, { budget: { tokens_per_day: 5 } });
+    const key = aKey(account, {
+      kind: "node",
+      rpm: 7,
+      models: ["a/b", "ü"],
+      budget: { max_tokens: 9 },
+    });
     await store.keys.rotate(key);
     expect(await store.keys.byDigest(key.digest)).toEqual({
       key,
-      account: { isDisabled: false, rpm: null, models: null, aliases: null },
+      account: {
+        isDisabled: false,
+        rpm: null,
+        models: null,
+        budget: { tokens_per_day: 5 },
+        aliases: null,
+      },
     });
     await store.keys.change(account.id, key.id, { rpm: 0 });
     expect((await store.keys.byDigest(key.digest))?.key)
       .toMatchObject({ rpm: 0, models: ["a/b", "ü"] });
-    await store.keys.change(account.id, key.id, { rpm: null, models: null });
+    await store.keys.change(account.id, key.id, { rpm: null, models: null, budget: null });
     await store.keys.change(account.id, key.id, {});
-    expect((await store.keys.byDigest(key.digest))?.key).toMatchObject({ rpm: null, models: null });
+    expect((await store.keys.byDigest(key.digest))?.key).toMatchObject({
+      rpm: null,
+      models: null,
+      budget: null,
+    });
   });
 
   test("rotation revokes the key of that kind alone, and both keys are still found by digest", async () => {

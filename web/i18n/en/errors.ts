@@ -36,6 +36,7 @@ export const errors = {
   invalid_credentials: "E-mail or password is wrong.",
   login_throttled: "Too many attempts.",
   rate_limit_exceeded: "Too many requests.",
+  budget_exceeded: "A budget is used up.",
   registration_closed: "Registration is closed on this gateway.",
   invite_required: "This invite code is not valid. Ask for a new one.",
   join_refused: "This code is wrong, was used or has expired.",

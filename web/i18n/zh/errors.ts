@@ -32,6 +32,7 @@ export const errors: Messages["errors"] = {
   invalid_credentials: "邮箱或密码错误。",
   login_throttled: "尝试次数过多。",
   rate_limit_exceeded: "请求过于频繁。",
+  budget_exceeded: "额度已用完。",
   registration_closed: "此网关已关闭注册。",
   invite_required: "邀请码无效，请索取新的邀请码。",
   join_refused: "代码有误、已使用或已过期。",

@@ -1,0 +1,233 @@
+/** Budgets of keys, accounts and groups: which calls may begin, and what each has used at its end. */
+
+import type { Budget, GroupBudget } from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
+import { ColinkError } from "../base/error.ts";
+import type { Meter, MeterBook, Opening } from "../limit/limiter.ts";
+import type { Groups } from "./groups.ts";
+import type { Key } from "./keyring.ts";
+
+/** What a budget looks at before a call. */
+export interface Demand {
+  callId: string;
+  model: string;
+  /** The most tokens that the call asks for; null: it does not say; undefined: its endpoint writes none. */
+  maxTokens: number | null | undefined;
+}
+
+/** What the ledger knows of a call that has ended. */
+export interface CallUsage {
+  accountId: string;
+  providerAccountId: string | null;
+  promptTokens: number | null;
+  completionTokens: number | null;
+  status: number;
+}
+
+/** What is left of the tightest budget of a kind. */
+export interface Remaining {
+  limit: number;
+  remaining: number;
+  resetMs: number;
+}
+
+/** A call that budgets let begin. */
+export interface Admission {
+  requests: Remaining | null;
+  tokens: Remaining | null;
+  /** Counts what the call used; null: it came to nothing. Further calls do nothing. */
+  close(usage: CallUsage | null): void;
+}
+
+export interface UsageBudgetsOptions {
+  meters: MeterBook;
+  groups: Pick<Groups, "budgetsOf">;
+  clock: Pick<Clock, "now">;
+  /** The longest that a call can run. */
+  deadlineMs: number;
+}
+
+/** Whose budget it is: a name for its meters, and words for its caller. */
+interface Holder {
+  id: string;
+  words: string;
+  budget: GroupBudget;
+}
+
+interface BudgetMeter extends Meter {
+  /** The budget's member, such as `tokens_per_day`. */
+  member: string;
+  holder: Holder;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** When a caller tries again whose calls are all running: nobody knows when one ends. */
+const RETRY_CALLS_MS = 1000;
+
+export class UsageBudgets {
+  constructor(private readonly options: UsageBudgetsOptions) {}
+
+  /**
+   * Takes the call into every budget of its key, its account and its account's groups, or into none.
+   * Null: no budget counts it. Throws `budget_exceeded`, `model_not_allowed` and `invalid_request`.
+   */
+  admit(key: Key, demand: () => Demand): Admission | null | Promise<Admission> {
+    const groups = this.options.groups.budgetsOf(key.accountId);
+    if (key.budget === null && key.accountBudget === null && groups === undefined) return null;
+    const holders = holdersOf(key, groups);
+    const asked = demand();
+    for (const holder of holders) expectAllowed(holder, asked);
+    const now = this.options.clock.now();
+    const meters = holders.flatMap((holder) => metersOf(holder, now, this.options.deadlineMs));
+    if (meters.length === 0) return null;
+    const opening = this.options.meters.open(meters, asked.callId);
+    return opening instanceof Promise
+      ? opening.then((known) => this.#admission(meters, known, asked, now))
+      : this.#admission(meters, opening, asked, now);
+  }
+
+  #admission(
+    meters: readonly BudgetMeter[],
+    { full, used }: Opening,
+    { callId }: Demand,
+    now: number,
+  ): Admission {
+    if (full !== null) throw exceeded(meters[full]!, now);
+    let isOpen = true;
+    return {
+      requests: tightest("requests", meters, used, now),
+      tokens: tightest("tokens", meters, used, now),
+      close: (usage) => {
+        if (!isOpen) return;
+        isOpen = false;
+        this.options.meters.close(meters, callId, spentBy(usage));
+      },
+    };
+  }
+}
+
+function holdersOf(
+  { family, accountId, budget, accountBudget }: Key,
+  groups: ReturnType<Groups["budgetsOf"]>,
+): Holder[] {
+  const holders: Holder[] = [];
+  if (budget !== null) holders.push({ id: `key:${family}`, words: "this key", budget });
+  if (accountBudget !== null) {
+    holders.push({ id: `account:${accountId}`, words: "this account", budget: accountBudget });
+  }
+  for (const group of groups ?? []) {
+    if (group.budget === null) continue;
+    const words = `the group "${group.name}"`;
+    holders.push({ id: `group:${group.id}`, words, budget: group.budget });
+  }
+  return holders;
+}
+
+function expectAllowed({ words, budget }: Holder, { model, maxTokens }: Demand): void {
+  if (budget.models !== undefined && !budget.models.includes(model)) {
+    throw new ColinkError(
+      "model_not_allowed",
+      `Cannot call "${model}": ${words} may not use it; ask the gateway's operator`,
+      { param: "model" },
+    );
+  }
+  const most = budget.max_tokens;
+  if (most === undefined || maxTokens === undefined) return;
+  if (maxTokens !== null && maxTokens <= most) return;
+  throw new ColinkError(
+    "invalid_request",
+    `Cannot call: ${words} may ask for ${most} tokens at most, and the call ${
+      maxTokens === null ? "names no limit" : `asks for ${maxTokens}`
+    }; send max_tokens of ${most} or less`,
+    { param: "max_tokens" },
+  );
+}
+
+/** The times of UTC in which each member counts. */
+const periods = {
+  requests_per_minute: { kind: "requests", period: minuteOf },
+  tokens_per_minute: { kind: "tokens", period: minuteOf },
+  tokens_per_day: { kind: "tokens", period: dayOf },
+  tokens_per_month: { kind: "tokens", period: monthOf },
+} as const satisfies Partial<Record<keyof GroupBudget, object>>;
+
+function metersOf(holder: Holder, now: number, deadlineMs: number): BudgetMeter[] {
+  const meters: BudgetMeter[] = [];
+  for (const [member, { kind, period }] of Object.entries(periods)) {
+    const limit = holder.budget[member as keyof typeof periods];
+    if (limit === undefined) continue;
+    const { name, endsAt } = period(now);
+    meters.push({ name: `${holder.id}:${kind}:${name}`, kind, limit, endsAt, member, holder });
+  }
+  const limit = (holder.budget satisfies Budget).calls_at_once;
+  if (limit !== undefined) {
+    const [member, kind, endsAt] = ["calls_at_once", "calls", now + deadlineMs] as const;
+    meters.push({ name: `${holder.id}:calls`, kind, limit, endsAt, member, holder });
+  }
+  return meters;
+}
+
+interface Period {
+  name: string;
+  /** UTC milliseconds. */
+  endsAt: number;
+}
+
+function minuteOf(now: number): Period {
+  const minute = Math.floor(now / MINUTE_MS);
+  return { name: `minute:${minute}`, endsAt: (minute + 1) * MINUTE_MS };
+}
+
+function dayOf(now: number): Period {
+  const day = Math.floor(now / DAY_MS);
+  return { name: `day:${day}`, endsAt: (day + 1) * DAY_MS };
+}
+
+function monthOf(now: number): Period {
+  const date = new Date(now);
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
+  return { name: `month:${year}-${month + 1}`, endsAt: Date.UTC(year, month + 1) };
+}
+
+function exceeded({ holder, member, kind, limit, endsAt }: BudgetMeter, now: number): ColinkError {
+  const isCalls = kind === "calls";
+  const opens = isCalls
+    ? "try again when one of its calls has ended"
+    : `it opens again at ${new Date(endsAt).toISOString().replace(".000", "")}`;
+  return new ColinkError(
+    "budget_exceeded",
+    `Cannot call: the budget ${member} of ${holder.words}, ${limit}, is used up; ${opens}`,
+    { retryAfterMs: isCalls ? RETRY_CALLS_MS : endsAt - now },
+  );
+}
+
+/** Calls on the account's own nodes cost nothing, and a refused one is no request. */
+function spentBy(usage: CallUsage | null) {
+  const isFree = usage === null || usage.status === 404 ||
+    usage.providerAccountId === usage.accountId;
+  const tokens = (usage?.promptTokens ?? 0) + (usage?.completionTokens ?? 0);
+  return { tokens, isFree };
+}
+
+function tightest(
+  kind: Meter["kind"],
+  meters: readonly BudgetMeter[],
+  used: readonly number[],
+  now: number,
+): Remaining | null {
+  let found: Remaining | null = null;
+  for (const [at, meter] of meters.entries()) {
+    if (meter.kind !== kind) continue;
+    const remaining = Math.max(0, meter.limit - used[at]!);
+    if (found !== null && found.remaining <= remaining) continue;
+    found = { limit: meter.limit, remaining, resetMs: meter.endsAt - now };
+  }
+  return found;
+}
+
+/** A budget in the audit log; undefined where a change leaves it as it is. */
+export function budgetText(budget: GroupBudget | null | undefined): string | null | undefined {
+  if (budget === null || budget === undefined) return budget;
+  return Object.entries(budget).map(([member, limit]) => `${member}=${String(limit)}`).join(", ");
+}

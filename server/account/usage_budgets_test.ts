@@ -1,0 +1,162 @@
+/** Budgets: what they let begin, what a call costs them, and when they open again. */
+
+import { describe, expect, test } from "bun:test";
+import type { Budget, GroupBudget } from "../../api/mod.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
+import { MemoryMeters } from "../limit/memory_meters.ts";
+import type { GroupRow } from "../store/groups.ts";
+import type { Key } from "./keyring.ts";
+import { type Admission, type CallUsage, UsageBudgets } from "./usage_budgets.ts";
+
+const BASE: Key = {
+  id: "key",
+  accountId: "ann",
+  kind: "api",
+  accountRpm: null,
+  rpm: null,
+  family: "key",
+  models: null,
+  budget: null,
+  accountBudget: null,
+  route: "any",
+};
+
+function world(groups: Record<string, GroupBudget[]> = {}) {
+  const clock = new FakeClock();
+  const meters = new MemoryMeters();
+  const budgets = new UsageBudgets({
+    meters,
+    clock,
+    deadlineMs: 600_000,
+    groups: {
+      budgetsOf: (account) =>
+        groups[account]?.map((budget, at) =>
+          ({ id: `g${at}`, name: `G${at}`, budget }) as GroupRow
+        ),
+    },
+  });
+  let calls = 0;
+  const admit = (
+    key: Partial<Key>,
+    { model = "m", maxTokens = undefined as number | null | undefined } = {},
+  ) =>
+    budgets.admit({ ...BASE, ...key }, () => ({
+      callId: `call${calls++}`,
+      model,
+      maxTokens,
+    })) as Admission | null;
+  return { clock, admit };
+}
+
+const used = (tokens: number, more: Partial<CallUsage> = {}): CallUsage => ({
+  accountId: "ann",
+  providerAccountId: "bob",
+  promptTokens: tokens - 1,
+  completionTokens: 1,
+  status: 200,
+  ...more,
+});
+
+const account = (budget: Budget) => ({ accountBudget: budget });
+
+test("a call that no budget counts is asked nothing", () => {
+  const budgets = new UsageBudgets({
+    meters: new MemoryMeters(),
+    clock: new FakeClock(),
+    deadlineMs: 1,
+    groups: { budgetsOf: () => undefined },
+  });
+  const demand = () => {
+    throw new Error("asked");
+  };
+  expect(budgets.admit(BASE, demand)).toBeNull();
+});
+
+describe.each(
+  [
+    ["tokens_per_minute", Date.UTC(2026, 1, 28, 23, 59, 30), 30_000],
+    ["tokens_per_day", Date.UTC(2026, 1, 28, 23, 0, 0), 3_600_000],
+    ["tokens_per_month", Date.UTC(2026, 11, 31, 23, 0, 0), 3_600_000],
+  ] as const,
+)("the budget %s", (member, startMs, opensInMs) => {
+  test("ends with what runs already, names itself, and opens when its time of UTC ends", async () => {
+    const { clock, admit } = world();
+    await clock.pass(startMs - clock.now());
+    const key = account({ [member]: 10 });
+    const running = [admit(key)!, admit(key)!];
+    running.forEach((call) => call.close(used(8)));
+    expect(() => admit(key)).toThrow(
+      expect.objectContaining({
+        code: "budget_exceeded",
+        retryAfterMs: opensInMs,
+        message: expect.stringContaining(`${member} of this account, 10, is used up; it opens`),
+      }),
+    );
+    await clock.pass(opensInMs);
+    expect(admit(key)?.tokens).toEqual({ limit: 10, remaining: 10, resetMs: expect.any(Number) });
+  });
+});
+
+test("what a call used is counted once, and its headers show the tightest budget", () => {
+  const { admit } = world();
+  const key = { budget: { tokens_per_day: 100 }, ...account({ tokens_per_month: 1000 }) };
+  const call = admit(key)!;
+  call.close(used(30));
+  call.close(used(30));
+  expect(admit(key)!.tokens).toMatchObject({ limit: 100, remaining: 70 });
+});
+
+test("calls at a time are as many as the budget says, and one that ends makes room", () => {
+  const { admit } = world();
+  const key = account({ calls_at_once: 2 });
+  const first = admit(key)!;
+  admit(key);
+  expect(() => admit(key)).toThrow("calls_at_once of this account, 2");
+  first.close(null);
+  expect(admit(key)).not.toBeNull();
+});
+
+test("members of a group share its budgets, and others feel nothing of it", () => {
+  const groups = { ann: [{ requests_per_minute: 2 }], bob: [{ requests_per_minute: 2 }] };
+  const { admit } = world(groups);
+  expect(admit({ accountId: "ann" })!.requests).toMatchObject({ limit: 2, remaining: 1 });
+  admit({ accountId: "bob" });
+  expect(() => admit({ accountId: "ann" })).toThrow('requests_per_minute of the group "G0", 2');
+  expect(admit({ accountId: "eve" })).toBeNull();
+});
+
+test("a call that one budget refuses is counted by none", () => {
+  const { admit } = world({ ann: [{ requests_per_minute: 1 }] });
+  const key = account({ calls_at_once: 1 });
+  const first = admit({ accountId: "ann", ...key })!;
+  first.close(used(1));
+  expect(() => admit({ accountId: "ann", ...key })).toThrow("requests_per_minute");
+  expect(admit({ ...key, accountId: "eve" })).not.toBeNull();
+});
+
+test("calls on one's own nodes, and refused ones, cost nothing", () => {
+  const { admit } = world({ ann: [{ requests_per_minute: 1, tokens_per_day: 5 }] });
+  admit({})!.close(used(50, { providerAccountId: "ann" }));
+  admit({})!.close(used(50, { status: 404, providerAccountId: null }));
+  admit({})!.close(null);
+  expect(admit({})!.tokens).toMatchObject({ remaining: 5 });
+});
+
+test("a group's models and the largest max_tokens bind, and the error says what to send", () => {
+  const { admit } = world({ ann: [{ models: ["small"], max_tokens: 100 }] });
+  expect(() => admit({}, { model: "big" })).toThrow(
+    expect.objectContaining({ code: "model_not_allowed" }),
+  );
+  for (const maxTokens of [101, null]) {
+    expect(() => admit({}, { model: "small", maxTokens })).toThrow("max_tokens of 100 or less");
+  }
+  expect(admit({}, { model: "small", maxTokens: 100 })).toBeNull();
+  expect(admit({}, { model: "small" })).toBeNull();
+});
+
+test("a replaced key goes on with its family's budget", () => {
+  const { admit } = world();
+  const budget = { tokens_per_day: 5 };
+  admit({ budget })!.close(used(5));
+  expect(() => admit({ id: "next", budget })).toThrow("tokens_per_day of this key");
+});
