@@ -3,10 +3,10 @@
 import { type CommandDef, defineCommand } from "citty";
 import type { AliasTarget } from "../api/mod.ts";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
-import { budgetText } from "./account/usage_budgets.ts";
+import { budgetOf, budgetText } from "./http/console/budget_text.ts";
 import { readConfig, UsageError } from "./base/config.ts";
 import { defined } from "./base/defined.ts";
-import { Budget, GroupBudget, type GroupChange } from "../api/mod.ts";
+import type { GroupChange } from "../api/mod.ts";
 import { isVisibleName } from "../protocol/mod.ts";
 import { defined } from "./base/defined.ts";
 import { createLog } from "../log/create_log.ts";
@@ -97,7 +97,7 @@ const limits = defineCommand({
     const change = {
       ...(args.rpm === undefined ? {} : { rpm: rpmOf(args.rpm) }),
       ...(args.models === undefined ? {} : { models: modelsOf(args.models) }),
-      ...(args.budget === undefined ? {} : { budget: budgetOf(args.budget, Budget) }),
+      ...(args.budget === undefined ? {} : { budget: budgetOf(args.budget, "account") }),
     };
     if (Object.keys(change).length === 0) {
       throw new UsageError(["--rpm, --models or --budget: one of them is needed"]);
@@ -194,7 +194,7 @@ const group = defineCommand({
     budget: defineCommand({
       meta: { name: "budget", description: "Set what all members together may use" },
       args: { name: groupName, budget: { ...budget, required: true } },
-      run: ({ args }) => changeGroup(args.name, { budget: budgetOf(args.budget, GroupBudget) }),
+      run: ({ args }) => changeGroup(args.name, { budget: budgetOf(args.budget, "group") }),
     }),
     members: defineCommand({
       meta: { name: "members", description: "Print a group's members" },
@@ -397,29 +397,6 @@ function groupNameOf(text: string): string {
   const name = text.trim();
   if (isVisibleName(name) && name.length <= 60) return name;
   throw new UsageError([`--name=${text}: expected 1 to 60 visible characters`]);
-}
-
-/** Reads `tokens_per_day=2000000,calls_at_once=2`. */
-function budgetOf<T>(text: string, shape: { safeParse(value: unknown): Parsed<T> }): T | null {
-  if (text === "none") return null;
-  const members = text.split(",").map((part) => part.split("=").map((word) => word.trim()));
-  const budget = Object.fromEntries(members.map(([name, value = ""]) => [
-    name,
-    name === "models" ? value.split("+") : Number(value || NaN),
-  ]));
-  const { success, data, error } = shape.safeParse(budget);
-  if (success) return data!;
-  const names = Object.keys(GroupBudget.shape).join(", ");
-  const reason = error!.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join(
-    "; ",
-  );
-  throw new UsageError([`--budget=${text}: ${reason}; expected name=number, of ${names}; or none`]);
-}
-
-interface Parsed<T> {
-  success: boolean;
-  data?: T | undefined;
-  error?: { issues: { path: PropertyKey[]; message: string }[] } | undefined;
 }
 
 function rpmOf(text: string): number | null {

@@ -5,7 +5,7 @@ import { Audiences } from "./audiences.ts";
 import { networkOf } from "./account/network.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
-import { UsageBudgets } from "./account/usage_budgets.ts";
+import { UsageBudgets } from "./http/usage_budgets.ts";
 import { Users } from "./account/users.ts";
 import { createAccountServices } from "./account_services.ts";
 import type { Clock } from "./base/clock.ts";

@@ -4,7 +4,7 @@ import { ColinkError } from "../base/error.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { Visitor } from "../account/session_book.ts";
 import type { Key, Keyring } from "../account/keyring.ts";
-import type { Admission, Remaining } from "../account/usage_budgets.ts";
+import type { Admission, Remaining } from "./usage_budgets.ts";
 import type { Limiter, Verdict } from "../limit/limiter.ts";
 import type { AnswerHeaders, AppContext } from "./env.ts";
 import type { RefusalLimit } from "./refusal_limit.ts";

@@ -3,7 +3,7 @@
 import { Context } from "hono";
 import { type CallBody, endpointSpecs } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
-import type { Admission, Demand } from "../account/usage_budgets.ts";
+import type { Admission, Demand } from "./usage_budgets.ts";
 import { SharedAnswer, type StoredTerms } from "../call/shared_answer.ts";
 import { tooManyNames } from "../call/shared_answers.ts";
 import { responseIdIn } from "../call/stored_responses.ts";

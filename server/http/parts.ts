@@ -27,7 +27,7 @@ import type { Clock } from "../base/clock.ts";
 import type { ClusterView } from "../cluster/cluster.ts";
 import type { PeerSocketData } from "../cluster/peer_socket.ts";
 import type { Config } from "../base/config.ts";
-import type { UsageBudgets } from "../account/usage_budgets.ts";
+import type { UsageBudgets } from "./usage_budgets.ts";
 import type { Limiter } from "../limit/limiter.ts";
 import type { Log } from "../base/log.ts";
 import type { Memberships, Onlooker } from "../node/audience.ts";

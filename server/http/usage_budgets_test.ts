@@ -5,7 +5,7 @@ import type { Budget, GroupBudget } from "../../api/mod.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { MemoryMeters } from "../limit/memory_meters.ts";
 import type { GroupRow } from "../store/groups.ts";
-import type { Key } from "./keyring.ts";
+import type { Key } from "../account/keyring.ts";
 import { type Admission, type CallUsage, UsageBudgets } from "./usage_budgets.ts";
 
 const BASE: Key = {

@@ -4,8 +4,8 @@ import type { Budget, GroupBudget } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Meter, MeterBook, Opening } from "../limit/limiter.ts";
-import type { Groups } from "./groups.ts";
-import type { Key } from "./keyring.ts";
+import type { Groups } from "../account/groups.ts";
+import type { Key } from "../account/keyring.ts";
 
 /** What a budget looks at before a call. */
 export interface Demand {
@@ -224,10 +224,4 @@ function tightest(
     found = { limit: meter.limit, remaining, resetMs: meter.endsAt - now };
   }
   return found;
-}
-
-/** A budget in the audit log; undefined where a change leaves it as it is. */
-export function budgetText(budget: GroupBudget | null | undefined): string | null | undefined {
-  if (budget === null || budget === undefined) return budget;
-  return Object.entries(budget).map(([member, limit]) => `${member}=${String(limit)}`).join(", ");
 }
