@@ -8,7 +8,6 @@ import { readConfig, UsageError } from "./base/config.ts";
 import { defined } from "./base/defined.ts";
 import type { GroupChange } from "../api/mod.ts";
 import { isVisibleName } from "../protocol/mod.ts";
-import { defined } from "./base/defined.ts";
 import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
 import { languageOf, setupBox } from "./greeting.ts";

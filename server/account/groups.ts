@@ -68,6 +68,17 @@ export class Groups {
     return this.#budgets.get(accountId);
   }
 
+  /** The key with no other models than its account's groups may call. */
+  bounded<K extends { accountId: string; models: readonly string[] | null }>(key: K): K {
+    const limited = this.#budgets.get(key.accountId);
+    if (limited === undefined) return key;
+    const lists = [key.models, ...limited.map(({ budget }) => budget?.models ?? null)];
+    const models = lists.reduce((all, list) =>
+      all === null || list === null ? all ?? list : all.filter((name) => list.includes(name))
+    );
+    return { ...key, models };
+  }
+
   /** The id of the group of that name, in any case; null: there is none. */
   idOf(name: string): string | null {
     return this.#idByName.get(name.toLowerCase()) ?? null;

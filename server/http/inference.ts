@@ -78,7 +78,8 @@ async function answer(
 ): Promise<Response> {
   const { request, address } = received;
   const found = apiKey(request.headers, parts, address);
-  const key = found instanceof Promise ? await found : found;
+  const given = found instanceof Promise ? await found : found;
+  const key = parts.groups.bounded(given);
   const idempotencyKey = request.headers.get("idempotency-key");
   if (idempotencyKey === null) return takeCall(received, endpoint, key, parts, null);
   return answerKeyed(idempotencyKey, received, endpoint, key, parts, takeCall);
@@ -198,13 +199,13 @@ function runShared(
 
 /** What budgets look at. */
 function demandOf({ request }: Call, body: CallBody, { path }: EndpointRow): Demand {
-  const { id: callId, model } = request;
-  if (endpointSpecs[path].stream === null) return { callId, model, maxTokens: undefined };
+  const { id: callId } = request;
+  if (endpointSpecs[path].stream === null) return { callId, maxTokens: undefined };
   const named = TOKEN_LIMITS.flatMap((name) => {
     const tokens = body.kind(name) === "number" ? body.value(name) : null;
     return typeof tokens === "number" ? [tokens] : [];
   });
-  return { callId, model, maxTokens: named.length === 0 ? null : Math.max(...named) };
+  return { callId, maxTokens: named.length === 0 ? null : Math.max(...named) };
 }
 
 /** What endpoints call the most tokens of an answer. */

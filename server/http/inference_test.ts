@@ -101,6 +101,27 @@ describe("a budget", () => {
     }
   });
 
+  test("of a group leaves its members the models that it names, alone", async () => {
+    const asked = <T>(route: string, body: object) =>
+      app.ask<T>(route, { token: admin.session, body });
+    const { json } = await asked<{ group: { id: string } }>("POST /api/admin/groups", {
+      name: "G",
+    });
+    const route = `PATCH /api/admin/groups/${json.group.id}`;
+    await asked(route, { add: [caller.id], budget: { models: ["other"], requests_per_minute: 1 } });
+    const refused = await call(caller.api_token);
+    expect([refused.status, refused.json.error.code]).toEqual([403, "model_not_allowed"]);
+    const list = await app.ask<{ data: object[] }>("GET /v1/models", { token: caller.api_token });
+    expect(list.json.data).toEqual([]);
+    expect((await call()).status).toBe(200);
+    await asked(route, { budget: { models: ["m"], requests_per_minute: 1 } });
+    const { headers } = await call(caller.api_token);
+    expect(headers.get("x-ratelimit-remaining-requests")).toBe("0");
+    const next = await call(caller.api_token);
+    expect([next.status, next.json.error.code]).toEqual([429, "budget_exceeded"]);
+    await asked(`DELETE /api/admin/groups/${json.group.id}`, {});
+  });
+
   test("of max_tokens binds calls that write tokens, and no others", async () => {
     await set({ max_tokens: 10 });
     const asked = async (more: object) => (await call(caller.api_token, more)).status;

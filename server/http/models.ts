@@ -35,7 +35,8 @@ export function listModels(parts: AppParts) {
   const { startedAt } = parts;
   const lists = new WholeLists(parts);
   return async (c: AppContext): Promise<Response> => {
-    const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
+    const given = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
+    const key = parts.groups.bounded(given);
     const isAnthropic = isAnthropicSdk(c.req.raw.headers);
     const viewer = viewerOf(key, c.req.raw.headers, parts);
     const isPlain = key.models === null && key.ownAliases === null && !isAnthropic;
@@ -120,7 +121,8 @@ class WholeList {
 export function oneModel(parts: AppParts) {
   const { names, startedAt } = parts;
   return async (c: AppContext): Promise<Response> => {
-    const key = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
+    const given = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
+    const key = parts.groups.bounded(given);
     const { pathname } = new URL(c.req.url);
     const id = decoded(pathname.slice(pathname.indexOf(PREFIX) + PREFIX.length));
     const viewer = viewerOf(key, c.req.raw.headers, parts);

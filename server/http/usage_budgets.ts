@@ -10,7 +10,6 @@ import type { Key } from "../account/keyring.ts";
 /** What a budget looks at before a call. */
 export interface Demand {
   callId: string;
-  model: string;
   /** The most tokens that the call asks for; null: it does not say; undefined: its endpoint writes none. */
   maxTokens: number | null | undefined;
 }
@@ -70,7 +69,7 @@ export class UsageBudgets {
 
   /**
    * Takes the call into every budget of its key, its account and its account's groups, or into none.
-   * Null: no budget counts it. Throws `budget_exceeded`, `model_not_allowed` and `invalid_request`.
+   * Null: no budget counts it. Throws `budget_exceeded` and `invalid_request`.
    */
   admit(key: Key, demand: () => Demand): Admission | null | Promise<Admission> {
     const groups = this.options.groups.budgetsOf(key.accountId);
@@ -124,14 +123,7 @@ function holdersOf(
   return holders;
 }
 
-function expectAllowed({ words, budget }: Holder, { model, maxTokens }: Demand): void {
-  if (budget.models !== undefined && !budget.models.includes(model)) {
-    throw new ColinkError(
-      "model_not_allowed",
-      `Cannot call "${model}": ${words} may not use it; ask the gateway's operator`,
-      { param: "model" },
-    );
-  }
+function expectAllowed({ words, budget }: Holder, { maxTokens }: Demand): void {
   const most = budget.max_tokens;
   if (most === undefined || maxTokens === undefined) return;
   if (maxTokens !== null && maxTokens <= most) return;

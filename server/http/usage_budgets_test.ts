@@ -18,6 +18,7 @@ const BASE: Key = {
   models: null,
   budget: null,
   accountBudget: null,
+  ownAliases: null,
   route: "any",
 };
 
@@ -36,13 +37,9 @@ function world(groups: Record<string, GroupBudget[]> = {}) {
     },
   });
   let calls = 0;
-  const admit = (
-    key: Partial<Key>,
-    { model = "m", maxTokens = undefined as number | null | undefined } = {},
-  ) =>
+  const admit = (key: Partial<Key>, maxTokens?: number | null) =>
     budgets.admit({ ...BASE, ...key }, () => ({
       callId: `call${calls++}`,
-      model,
       maxTokens,
     })) as Admission | null;
   return { clock, admit };
@@ -142,16 +139,13 @@ test("calls on one's own nodes, and refused ones, cost nothing", () => {
   expect(admit({})!.tokens).toMatchObject({ remaining: 5 });
 });
 
-test("a group's models and the largest max_tokens bind, and the error says what to send", () => {
-  const { admit } = world({ ann: [{ models: ["small"], max_tokens: 100 }] });
-  expect(() => admit({}, { model: "big" })).toThrow(
-    expect.objectContaining({ code: "model_not_allowed" }),
-  );
+test("the largest max_tokens binds, and the error says what to send", () => {
+  const { admit } = world({ ann: [{ max_tokens: 100 }] });
   for (const maxTokens of [101, null]) {
-    expect(() => admit({}, { model: "small", maxTokens })).toThrow("max_tokens of 100 or less");
+    expect(() => admit({}, maxTokens)).toThrow("max_tokens of 100 or less");
   }
-  expect(admit({}, { model: "small", maxTokens: 100 })).toBeNull();
-  expect(admit({}, { model: "small" })).toBeNull();
+  expect(admit({}, 100)).toBeNull();
+  expect(admit({})).toBeNull();
 });
 
 test("a replaced key goes on with its family's budget", () => {
