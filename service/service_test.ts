@@ -67,6 +67,7 @@ test("systemd: the unit is written, enabled and started, and an edited one is ne
   const path = join(home, ".config/systemd/user/colink-client.service");
   expect(ran).toEqual([
     "systemctl --user daemon-reload",
+    "systemctl --user daemon-reload",
     "systemctl --user enable colink-client.service",
     "systemctl --user restart colink-client.service",
     "loginctl enable-linger",
@@ -104,13 +105,14 @@ test.skipIf(Bun.which("systemd-analyze") === null)(
   },
 );
 
-test("systemd: what a service manager refuses is said with its own words", async () => {
+test("systemd: what a service manager refuses is said with its own words, and no unit stays behind", async () => {
   const run = () => Promise.resolve({ code: 1, output: "Failed to connect to bus\n" });
   const { world } = aWorld("linux", { run });
   await expect(serviceOf(spec, "install", env(), world)).rejects
     .toThrow(
       /^systemctl daemon-reload failed: Failed to connect to bus\n.*sudo colink-client service install --system$/,
     );
+  expect(existsSync(join(home, ".config"))).toBe(false);
 });
 
 test("a system-wide service needs root, and a machine without a manager is told what to do", async () => {

@@ -15,6 +15,8 @@ export class Systemd implements Manager {
 
   async install(spec: ServiceSpec): Promise<void> {
     const { say, run } = this.world;
+    // Asked before anything is made: without an answer, no unit stays behind that nothing has loaded.
+    await this.#systemctl(spec, "daemon-reload");
     if (spec.isSystem) await this.#makeUser(spec);
     const path = this.#path(spec);
     if (writeUnit({ path, text: unitOf(spec), comment })) say(`Wrote ${path}`);
