@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Adapter } from "./adapter/adapter.ts";
 import { announce, type Announcement } from "./link/announcement.ts";
-import { Catalogue, placeOf } from "./run/catalogue.ts";
+import { Catalogue, placeOf, providerScopes } from "./run/catalogue.ts";
 import { checkConfig, ConfigError, type NodeConfig, serverUrls } from "./config/config.ts";
 import {
   Gate,
@@ -247,15 +247,17 @@ function announcementOf(catalogue: Catalogue, log: World["log"]): Announcement {
 
 /** The owner's terms for the node, and for the providers and models that have terms of their own. */
 export function termsOf({ policy = {}, providers }: NodeConfig): PolicyTerms {
+  const keys = providerScopes(providers);
   const scopes = providers.flatMap((provider, position) => {
     const place = placeOf(provider, position);
+    const key = keys[position]!;
     const models = Array.isArray(provider.models) ? provider.models : [];
     const ofModels = models.map(({ local, policy }) => ({
-      key: modelScope(place, local),
+      key: modelScope(key, local),
       name: `${local} of ${place}`,
       policy,
     }));
-    return [{ key: place, name: place, policy: provider.policy }, ...ofModels];
+    return [{ key, name: place, policy: provider.policy }, ...ofModels];
   });
   const withTerms = scopes.filter((scope): scope is PolicyScope => scope.policy !== undefined);
   return { policy, scopes: withTerms };

@@ -33,8 +33,9 @@ export class Catalogue {
     private readonly isClosed: (scopes: readonly string[]) => boolean = () => false,
   ) {
     this.#withdrawals = this.#freshWithdrawals();
+    const scopes = providerScopes(config.providers);
     this.#providers = config.providers.map((provider, position) =>
-      this.#providerOf(provider, position)
+      this.#providerOf(provider, position, scopes[position]!)
     );
     this.#ownOffers = Object.entries(own).map(([name, adapter]) => [name, ownOffer(name, adapter)]);
     this.update();
@@ -49,9 +50,11 @@ export class Catalogue {
    * has listed; the others list their models first, until the signal aborts. Calls that run go on.
    */
   async reconfigure(config: Pick<NodeConfig, "providers">, signal: AbortSignal): Promise<void> {
+    const scopes = providerScopes(config.providers);
     const providers = config.providers.map((provider, position) => {
       const before = this.#providers[position];
-      return before?.isOf(provider) ? before : this.#providerOf(provider, position);
+      const scope = scopes[position]!;
+      return before?.isOf(provider, scope) ? before : this.#providerOf(provider, position, scope);
     });
     const fresh = providers.filter((provider) => !this.#providers.includes(provider));
     // What cannot be listed now is reported by the watch, which lists again.
@@ -62,9 +65,9 @@ export class Catalogue {
     this.update();
   }
 
-  #providerOf(config: ProviderConfig, position: number): Provider {
+  #providerOf(config: ProviderConfig, position: number, scope: string): Provider {
     const adapter = new providerTypes[config.type](config, this.world);
-    return new Provider(placeOf(config, position), config, adapter);
+    return new Provider(placeOf(config, position), scope, config, adapter);
   }
 
   #freshWithdrawals(): Withdrawals {
@@ -121,6 +124,23 @@ export class Catalogue {
 /** Where a provider stands in the configuration, for people. */
 export function placeOf({ type }: Pick<ProviderConfig, "type">, position: number): string {
   return `providers[${position}] ${type}`;
+}
+
+/**
+ * Each provider's scope of the owner's policy: its type and address, so that what is counted there
+ * stays its own when providers are added, removed or put into another order. Of several at one
+ * address the order counts.
+ */
+export function providerScopes(
+  providers: readonly Pick<ProviderConfig, "type" | "base_url">[],
+): string[] {
+  const seen = new Map<string, number>();
+  return providers.map(({ type, base_url: url }) => {
+    const scope = url === undefined ? type : `${type} ${url}`;
+    const count = (seen.get(scope) ?? 0) + 1;
+    seen.set(scope, count);
+    return count === 1 ? scope : `${scope} #${count}`;
+  });
 }
 
 function ownOffer(name: string, adapter: Adapter): Offer {

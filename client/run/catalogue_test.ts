@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { announce } from "../link/announcement.ts";
-import { Catalogue } from "./catalogue.ts";
+import { Catalogue, providerScopes } from "./catalogue.ts";
+import { termsOf } from "../node.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { realWorld } from "../world.ts";
 
@@ -53,6 +54,29 @@ test("a name that two providers offer is tried at the first, then at the second"
     ["providers[1] openai", "m"],
     ["providers[2] openai", "x"],
   ]);
+});
+
+test("a provider's scope of the owner's policy is its own, whatever stands before it", async () => {
+  const [a, b] = [{ host: "a", models: [] }, { host: "b" }];
+  const scopesOf = async (providers: Parameters<typeof catalogueOf>[1]) => {
+    const catalogue = catalogueOf({ b: [{ id: "m" }] }, providers);
+    await refreshed(catalogue);
+    return catalogue.get("m")?.map(({ scopes }) => scopes);
+  };
+  const scopes = await scopesOf([a, b]);
+  expect(scopes).toEqual([["openai http://b", "openai http://b\nm"]]);
+  expect(await scopesOf([b, a])).toEqual(scopes);
+  const provider = { type: "openai" as const, base_url: "http://b", models: [] };
+  expect(providerScopes([provider, provider])).toEqual(["openai http://b", "openai http://b #2"]);
+  expect(providerScopes([{ type: "claude" }])).toEqual(["claude"]);
+
+  const policy = { tokens_per_day: 5 };
+  const terms = termsOf({
+    client_token: "client-1",
+    server_url: "ws://gateway.example",
+    providers: [{ ...provider, policy, models: [{ local: "m", policy }] }],
+  });
+  expect(terms.scopes.map(({ key }) => key)).toEqual([...scopes![0]!]);
 });
 
 test("of a name with two offers, only what both can is promised", async () => {

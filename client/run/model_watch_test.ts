@@ -206,7 +206,12 @@ function watchOver(models: ModelsConfig, answer: (signal: AbortSignal) => Promis
     async *answer() {},
     models: (signal) => (asked++, answer(signal)),
   };
-  const provider = new Provider("providers[0] openai", { type: "openai", models }, adapter);
+  const provider = new Provider(
+    "providers[0] openai",
+    "openai",
+    { type: "openai", models },
+    adapter,
+  );
   let changes = 0;
   const catalogue = { providers: [provider], update: () => true };
   const watch = new ModelWatch(catalogue, world, () => void changes++);

@@ -30,13 +30,15 @@ export class Provider {
   constructor(
     /** Where in the configuration it stands, for the owner's log. */
     readonly place: string,
+    /** Names it in the owner's policy. */
+    private readonly scope: string,
     private readonly config: ProviderConfig,
     private readonly adapter: Adapter,
   ) {}
 
-  /** Whether it is that of this configuration. */
-  isOf(config: ProviderConfig): boolean {
-    return JSON.stringify(config) === JSON.stringify(this.config);
+  /** Whether it is that of this configuration, in that scope. */
+  isOf(config: ProviderConfig, scope: string): boolean {
+    return scope === this.scope && JSON.stringify(config) === JSON.stringify(this.config);
   }
 
   /** Whether the provider's own list decides what it offers. */
@@ -105,16 +107,16 @@ export class Provider {
       local,
       adapter: this.adapter,
       isProvided: true,
-      scopes: [this.place, modelScope(this.place, local)],
+      scopes: [this.scope, modelScope(this.scope, local)],
       endpoints: served.filter((endpoint) => wanted.includes(endpoint)),
       capabilities,
     };
   }
 }
 
-/** Names a provider's model as a scope of the owner's policy; the provider's own scope is its place. */
-export function modelScope(place: string, local: string): string {
-  return `${place}\n${local}`;
+/** Names a provider's model as a scope of the owner's policy; see `providerScopes` for the provider's own. */
+export function modelScope(providerScope: string, local: string): string {
+  return `${providerScope}\n${local}`;
 }
 
 function rulesOf({ models }: ProviderConfig): AutoModels {

@@ -33,7 +33,7 @@ function providerOf(
     async *answer() {},
     ...adapter,
   };
-  return new Provider("providers[0] openai", { type: "openai", models, ...more }, whole);
+  return new Provider("providers[0] openai", "openai", { type: "openai", models, ...more }, whole);
 }
 
 const names = (provider: Provider) => [...provider.offers().keys()];
