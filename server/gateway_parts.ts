@@ -80,7 +80,7 @@ export async function createParts(config: Config, world: PartsWorld) {
   const linesPerMinute = config.logLines;
   const budget = budgets.add("log_lines", { limit: linesPerMinute });
   const logs = new BoundedLogs({ log, clock, linesPerMinute, budget });
-  const store = await openStore({ databaseUrl, dataDir, log });
+  const store = await openStore({ databaseUrl, dataDir, log, isExclusive: true });
   await store.migrate();
   const ledger = new LedgerWriter({ store, dataDir, clock, log });
   await ledger.start();

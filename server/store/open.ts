@@ -2,7 +2,7 @@
 
 import { SqlStore } from "./sql_store.ts";
 import { openSqlite } from "./sqlite.ts";
-import { storeUnavailable } from "./backend.ts";
+import { isStoreUnavailable, storeUnavailable } from "./backend.ts";
 import type { Log } from "../base/log.ts";
 import type { Store } from "./store.ts";
 
@@ -13,6 +13,8 @@ export interface StoreOptions {
   log: Log;
   /** The time that one query to PostgreSQL may take, including the wait for a connection. */
   deadlineMs?: number;
+  /** Whether no other process may serve from the same SQLite file; commands beside a gateway may read it. */
+  isExclusive?: boolean;
 }
 
 const DEADLINE_MS = 2000;
@@ -22,9 +24,9 @@ const DEADLINE_MS = 2000;
  * query connects to PostgreSQL. Throws ColinkError `store_unavailable` if the file cannot be opened.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { databaseUrl, dataDir, log, deadlineMs = DEADLINE_MS } = options;
+  const { databaseUrl, dataDir, log, deadlineMs = DEADLINE_MS, isExclusive = false } = options;
   const backend = databaseUrl === null
-    ? openFile(dataDir)
+    ? openFile(dataDir, isExclusive)
     : await openServer(databaseUrl, deadlineMs);
   log.debug({ database: backend.kind }, "store opened");
   return new SqlStore(backend);
@@ -36,10 +38,11 @@ async function openServer(url: string, deadlineMs: number) {
   return openPostgres(url, deadlineMs);
 }
 
-function openFile(dataDir: string) {
+function openFile(dataDir: string, isExclusive: boolean) {
   try {
-    return openSqlite(dataDir);
+    return openSqlite(dataDir, { isExclusive });
   } catch (error) {
+    if (isStoreUnavailable(error)) throw error;
     throw storeUnavailable(`the folder ${dataDir} does not let it be opened`, error);
   }
 }

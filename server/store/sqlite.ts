@@ -13,6 +13,7 @@ import {
   storeUnavailable,
   type Work,
 } from "./backend.ts";
+import { lockFolder } from "./folder_lock.ts";
 import type { Schema } from "./schema.ts";
 import { sqliteDialect } from "./sqlite_driver.ts";
 
@@ -29,8 +30,10 @@ const BUSY_POLL_MS = 10;
  */
 const OWN_FAULT = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE|MISUSE)/;
 
-/** Opens the database in `dataDir`; creates both where they are missing, readable by their owner only. */
-export function openSqlite(dataDir: string): Backend {
+/** Opens the database in `dataDir`; creates both where they are missing, readable by their owner only. `isExclusive` as in StoreOptions. */
+export function openSqlite(dataDir: string, { isExclusive = false } = {}): Backend {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const unlock = isExclusive ? lockFolder(dataDir) : () => {};
   const database = openDatabase(dataDir);
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
   let closed = false;
@@ -89,12 +92,12 @@ export function openSqlite(dataDir: string): Backend {
       closed = true;
       await db.destroy();
       database.close();
+      unlock();
     },
   };
 }
 
 function openDatabase(dataDir: string): Database {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, DATABASE_FILE);
   // Created before SQLite opens it, because the -wal and -shm files inherit its mode.
   closeSync(openSync(path, "a", 0o600));
