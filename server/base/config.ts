@@ -44,7 +44,7 @@ function setting<T>(
 }
 
 /** The ways to choose a node; server/schedule/policy/registry.ts has one row each. */
-export const policyNames = ["least-busy", "fastest", "affinity"] as const;
+export const policyNames = ["auto", "least-busy", "fastest", "affinity"] as const;
 
 /** A row per setting: name, default, unit, purpose, reader. Durations are read as milliseconds. `--help` prints this table. */
 const settings = {

@@ -234,6 +234,11 @@ export class Hub {
     return all.length <= 1 ? all[0] ?? null : together(all);
   }
 
+  /** Whether more than one connected node serves the model. */
+  hasSeveral(model: string): boolean {
+    return (this.#served.get(model)?.nodes.size ?? 0) > 1;
+  }
+
   /** The connected nodes that serve the model. */
   nodesOf(model: string): Iterable<Node> {
     return this.#served.get(model)?.nodes ?? [];

@@ -23,6 +23,11 @@ export class BucketQueue<T extends Bucketed<T>> {
     return this.#buckets[0];
   }
 
+  /** The first bucket with this key or a higher one. */
+  from(key: number): Bucket<T> | undefined {
+    return this.#buckets[this.#positionOf(key)];
+  }
+
   add(item: T, key: number): void {
     const position = this.#positionOf(key);
     let bucket = this.#buckets[position];

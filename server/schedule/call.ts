@@ -18,6 +18,8 @@ export interface CallRequest extends Service {
   streamOptions: object | null;
   /** How many choices the caller asks for. */
   choices: number;
+  /** The most tokens that the caller takes as an answer; null or absent: it does not say. */
+  maxTokens?: number | null;
   /** The caller's headers that are passed on to the node, by lower-case name. */
   headers: Readonly<Record<string, string>> | null;
   /** Whether the stream reports the call's queue position in comments. */

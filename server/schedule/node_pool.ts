@@ -2,7 +2,8 @@
 
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
-import { type Bucketed, BucketQueue } from "./bucket_queue.ts";
+import { type Bucket, type Bucketed, BucketQueue } from "./bucket_queue.ts";
+import { type Candidate, COST_STEP } from "./policy/policy.ts";
 
 /** A node's membership in a pool. */
 export interface Place extends Bucketed<Place> {
@@ -87,6 +88,46 @@ export class NodePool {
   cheapest(tried: ReadonlySet<string>, random: () => number): Place | null {
     const place = this.#draw(tried, random);
     return place !== null && keyOf(place) < FULL ? place : null;
+  }
+
+  /**
+   * Adds to `found` a node of each of the lowest steps of the price that can take a call now, at
+   * random among equals; at most so many. `tried` (public ids) are skipped.
+   */
+  addCandidates(
+    found: Candidate[],
+    most: number,
+    tried: ReadonlySet<string>,
+    random: () => number,
+  ): void {
+    let from = 0;
+    for (let bucket; most > 0 && (bucket = this.#queue.from(from)) !== undefined;) {
+      const { key, items } = bucket;
+      if (key >= FULL) return;
+      const weight = items.length;
+      const place = this.#untried(bucket, tried, random);
+      const price = place === null ? 0 : this.price(place.node, this.service);
+      if (place === null) {
+        // All of its nodes were tried: the next bucket may be of the same step.
+        from = key + Number.EPSILON * Math.max(1, key);
+      } else if (price > key) {
+        this.#move(place, price);
+      } else {
+        found.push({ node: place.node, weight });
+        most--;
+        from = (Math.floor(key / COST_STEP) + 1) * COST_STEP;
+      }
+    }
+  }
+
+  /** A place of the bucket at random, whose node was not tried; null: there is none. */
+  #untried({ items }: Bucket<Place>, tried: ReadonlySet<string>, random: () => number) {
+    const start = Math.floor(random() * items.length);
+    for (let i = 0; i < items.length && i <= tried.size; i++) {
+      const place = items[(start + i) % items.length]!;
+      if (tried.size === 0 || !tried.has(place.node.who.publicId)) return place;
+    }
+    return null;
   }
 
   /**

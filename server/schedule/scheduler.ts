@@ -109,7 +109,7 @@ export class Scheduler {
     const { tried } = leaseRequest;
     for (let node; (node = this.#slots.choose(request, tried)) !== null;) {
       // A node may have room for this call and not for those that wait; they are served first where they fit.
-      if (!this.serveNext(node, request)) return this.#slots.take(node, request);
+      if (!this.serveNext(node, request)) return this.#take(node, request);
     }
     if (!this.hasOther(request, tried) && !this.#opensSoon(request, tried)) {
       throw this.#unavailable(request);
@@ -354,7 +354,13 @@ export class Scheduler {
 
   #serve(waiter: Waiter<Lease>, node: Node, service: Service): void {
     this.#queues.of(service)?.take(waiter);
-    waiter.resolve(this.#slots.take(node, waiter.call.request));
+    waiter.resolve(this.#take(node, waiter.call.request));
+  }
+
+  #take(node: Node, request: CallRequest): Lease {
+    const lease = this.#slots.take(node, request);
+    this.parts.policies(request.model).taken?.(node, request);
+    return lease;
   }
 
   /** Why no node can serve the call. */

@@ -20,7 +20,7 @@ import type { CallRequest, Wanted } from "./call.ts";
 import { Lease } from "./lease.ts";
 import { FULL, keyOf, NodePool, type Place, type Price } from "./node_pool.ts";
 import { NodePools } from "./node_pools.ts";
-import type { Policies, PoolLoad } from "./policy/policy.ts";
+import type { Candidate, Policies, PoolLoad } from "./policy/policy.ts";
 import type { RemoteWaiters } from "./remote_waiters.ts";
 
 export interface SlotsParts {
@@ -49,6 +49,10 @@ const AWAY_COST = 1e-6;
  */
 const BEYOND_SHARE_COST = 2e9;
 
+/** Steps of the cost that a policy which picks among nodes is shown. */
+const CANDIDATES = 4;
+
+const NO_NODES: readonly Node[] = [];
 const NONE: ReadonlySet<string> = new Set();
 
 export class Slots implements HubWatcher {
@@ -123,10 +127,22 @@ export class Slots implements HubWatcher {
     tried: ReadonlySet<string>,
   ): Node | null {
     const policy = this.parts.policies(request.model);
+    const isOpen = (node: Node) =>
+      !tried.has(node.who.publicId) && this.#isIn(pools, node, request) &&
+      this.isOpen(node, request);
+    if (policy.pick !== undefined) {
+      const candidates: Candidate[] = [];
+      for (const pool of pools) pool.addCandidates(candidates, CANDIDATES, tried, this.#random);
+      if (candidates.length === 0) return null;
+      for (const node of policy.holders?.(request) ?? NO_NODES) {
+        const isNew = candidates.every((candidate) => candidate.node !== node);
+        if (isNew && isOpen(node)) candidates.push({ node, weight: 1 });
+      }
+      return policy.pick(request, candidates, this.#random);
+    }
     if (policy.preferred === undefined) return this.#cheapest(pools, tried);
     const preferred = policy.preferred(request, loadOf(pools));
-    const isAvailable = preferred !== null && !tried.has(preferred.who.publicId) &&
-      this.#isIn(pools, preferred, request) && this.isOpen(preferred, request);
+    const isAvailable = preferred !== null && isOpen(preferred);
     if (isAvailable && !preferred.isBeyondShare) return preferred;
     const cheapest = this.#cheapest(pools, tried);
     return isAvailable && cheapest?.isBeyondShare ? preferred : cheapest;

@@ -20,26 +20,39 @@ const shapes: Readonly<{ [E in Endpoint]?: Shape }> = Object.freeze({
   [Endpoint.responses]: { messages: "input", preamble: "instructions" },
 });
 
+/** A beginning of a conversation. */
+export interface Prefix {
+  readonly digest: bigint;
+  /** Its length in the body. */
+  readonly chars: number;
+}
+
+/** See `prefixesOf`. */
+export function prefixDigests(endpoint: Endpoint, bodyText: string, seed: bigint): bigint[] {
+  return prefixesOf(endpoint, bodyText, seed).map(({ digest }) => digest);
+}
+
 /**
  * Digests of a body's first message, of its first two, and so on. Equal beginnings have equal digests
  * as long as the client serialises its messages the same way each time. With the seed, a guessed
  * message can be tested against a digest.
  */
-export function prefixDigests(endpoint: Endpoint, bodyText: string, seed: bigint): bigint[] {
+export function prefixesOf(endpoint: Endpoint, bodyText: string, seed: bigint): Prefix[] {
   const shape = shapes[endpoint];
   if (shape === undefined) return [];
   const members = objectMembers(bodyText);
   const messages = lastMember(members, shape.messages);
   if (messages === undefined) return [];
   const preamble = shape.preamble === undefined ? undefined : lastMember(members, shape.preamble);
-  const digests: bigint[] = [];
+  const prefixes: Prefix[] = [];
   let digest = preamble === undefined ? seed : digestOf(bodyText, preamble, seed);
+  const preambleChars = preamble === undefined ? 0 : preamble.end - preamble.start;
   for (const item of arrayItems(bodyText, messages.start)) {
-    if (digests.length === MAX_MESSAGES) break;
+    if (prefixes.length === MAX_MESSAGES) break;
     digest = digestOf(bodyText, item, digest);
-    digests.push(digest);
+    prefixes.push({ digest, chars: preambleChars + item.end - messages.start });
   }
-  return digests;
+  return prefixes;
 }
 
 function digestOf(text: string, { start, end }: { start: number; end: number }, seed: bigint) {

@@ -8,8 +8,9 @@ import type { CallRequest } from "../call.ts";
 export interface Policy {
   /**
    * What the next call costs on the node, from 0 up to 1e9: a cheapest node gets the call, at random
-   * among equals, and one beyond its share only when no other can take it. A cost may rise at any time. It may fall when a call of the node ends; at any other
-   * time the hub must be told (`Hub.ease`).
+   * among equals, and one beyond its share only when no other can take it. A cost may rise at any
+   * time. It may fall when a call of the node ends; at any other time the hub must be told
+   * (`Hub.ease`).
    */
   cost(node: Node, service: Service): number;
   /**
@@ -17,9 +18,28 @@ export interface Policy {
    * is full, penalised or draining), a cheapest node gets it: there is no second preference.
    */
   preferred?(request: CallRequest, load: PoolLoad): Node | null;
+  /** Nodes that the call should be compared on, besides the cheapest. */
+  holders?(request: CallRequest): readonly Node[];
+  /**
+   * The node that gets the call, of those that can take it at once: the first of each of the lowest
+   * steps of the cost (see COST_STEP), and holders. Replaces the choice by cost alone.
+   */
+  pick?(request: CallRequest, candidates: readonly Candidate[], random: () => number): Node | null;
+  /** The call has got a slot of the node, which is counted already. */
+  taken?(node: Node, request: CallRequest): void;
   /** The node has answered the call. */
   learn?(node: Node, request: CallRequest, timing: Timing): void;
 }
+
+/** A node that could take a call at once. */
+export interface Candidate {
+  readonly node: Node;
+  /** How many nodes of equal cost it stands for. */
+  readonly weight: number;
+}
+
+/** With `pick`, costs of the same multiple of this count as one step, and order the nodes within it. */
+export const COST_STEP = 64;
 
 /** All nodes of a service together. */
 export interface PoolLoad {
@@ -34,6 +54,8 @@ export interface Timing {
   firstTokenMs: number | null;
   durationMs: number;
   completionTokens: number | null;
+  /** As the gateway received it; absent: not counted. */
+  answerBytes?: number;
 }
 
 /** Prefers the node of whose share of slots the smallest part is in use. */

@@ -4,6 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config.ts";
 import type { Hub } from "../../node/hub.ts";
 import { Affinity } from "./affinity.ts";
+import { Auto } from "./auto.ts";
 import { leastBusy, type Policies, type Policy, type PolicyName } from "./policy.ts";
 import { Fastest } from "./fastest.ts";
 
@@ -19,6 +20,7 @@ export function createPolicies(
   { hub, clock, seed }: PolicyParts,
 ): Policies {
   const byName: Readonly<{ [N in PolicyName]: Policy }> = {
+    "auto": new Auto(hub, clock, seed),
     "least-busy": leastBusy,
     "fastest": new Fastest(hub, clock),
     "affinity": new Affinity(hub, seed),

@@ -1,0 +1,186 @@
+/** What was measured of one node for one service: how fast it reads, how fast it writes, and what else delays it. */
+
+import { ANSWER_TOKENS, PROMPT_CHARS } from "./typical_call.ts";
+
+/** Weight of the newest answer in the averages of a node's speed. */
+const NEWEST_WEIGHT = 0.3;
+
+/** Weight of the newest answer in what changes slowly. */
+const SLOW_WEIGHT = 0.1;
+
+/** By how much one more running call slows the others down, until it is measured. */
+const SLOWDOWN_PER_CALL = 0.15;
+
+/** Levels of concurrency that are told apart: 1, 2, 3 to 5, 6 to 11, and so on. */
+const LEVELS = 14;
+
+/** What is expected of an answer. */
+export interface Expected {
+  /** Until the first token, in milliseconds. */
+  readonly firstMs: number;
+  /** Until the last. */
+  readonly endMs: number;
+}
+
+/** What a call asks of a node. */
+export interface Work {
+  /** Characters of the prompt that the node does not hold. */
+  readonly chars: number;
+  /** Length of the answer. */
+  readonly tokens: number;
+  /** Calls that run on the node meanwhile, this one included. */
+  readonly running: number;
+}
+
+/** An answer as it was measured. */
+export interface Measured extends Work {
+  /** Null: the answer came in one piece. */
+  readonly firstMs: number | null;
+  readonly durationMs: number;
+}
+
+export class NodeSpeed {
+  /** Of a call that runs alone. */
+  #msPerToken = 0;
+  /** How many times as long a token takes at each level of concurrency. */
+  readonly #slowdowns: number[] = [];
+  /** Averages from which the time to the first token is fitted to the length of what is read. */
+  #fit: { x: number; y: number; xx: number; xy: number } | null = null;
+  /** How long the model takes to load; 0: not measured. */
+  loadMs = 0;
+  /** The part of the prompts expected in the cache that was there. */
+  hitRate = 0.9;
+  /** Answers measured. */
+  answers = 0;
+  /** In monotonic milliseconds. */
+  measuredMs = 0;
+  /** Average logarithm of the answers' lengths, by the node's own count. */
+  logTokens = 0;
+  /** The logarithm of `typicalMs` as it was counted last. */
+  logMs = 0;
+  /** Moving medians of how far expectations were off, as parts of the real times. */
+  firstError = 0;
+  endError = 0;
+  /** Steps of the typical call's cost by level; they are computed when asked for, after each answer. */
+  #steps: (number | undefined)[] = [];
+  #lastSteps: (number | undefined)[] = [];
+
+  expected({ chars, tokens, running }: Work): Expected {
+    const firstMs = this.readMs(chars);
+    return { firstMs, endMs: firstMs + tokens * this.msPerToken(running) };
+  }
+
+  /** Until the end of the answer to a typical call that runs alone. */
+  get typicalMs(): number {
+    return this.expected({ chars: PROMPT_CHARS, tokens: ANSWER_TOKENS, running: 1 }).endMs;
+  }
+
+  /** Until the first token of an answer to so much that must be read. */
+  readMs(chars: number): number {
+    const fit = this.#fit;
+    if (fit === null) return 0;
+    const slope = slopeOf(fit);
+    return Math.max(0, fit.y - slope * fit.x) + slope * chars;
+  }
+
+  msPerToken(running: number): number {
+    return this.#msPerToken * this.#slowdown(levelOf(running));
+  }
+
+  /** Time per character of a prompt. */
+  get msPerChar(): number {
+    return this.#fit === null ? 0 : slopeOf(this.#fit);
+  }
+
+  /** Running calls, the middle of each level that was measured, and what a token takes then. */
+  *decodeSpeeds(): Iterable<{ running: number; msPerToken: number }> {
+    for (let level = 0; level < LEVELS; level++) {
+      if (level > 0 && this.#slowdowns[level] === undefined) continue;
+      const running = 2 ** level;
+      yield { running, msPerToken: this.msPerToken(running) };
+    }
+  }
+
+  /**
+   * The logarithm of the typical call's time, in whole steps. A step is left only when the cost is well
+   * beyond it, so that equally fast nodes do not change places by the noise of their answers.
+   */
+  step(running: number, stepOf: (ms: number) => number): number {
+    const level = levelOf(running);
+    const known = this.#steps[level];
+    if (known !== undefined) return known;
+    const work = { chars: PROMPT_CHARS, tokens: ANSWER_TOKENS, running: 2 ** level };
+    const exact = stepOf(this.expected(work).endMs);
+    const last = this.#lastSteps[level];
+    const step = last !== undefined && Math.abs(exact - last) < 0.8 ? last : Math.round(exact);
+    this.#lastSteps[level] = step;
+    return this.#steps[level] = step;
+  }
+
+  learn({ chars, tokens, running, firstMs, durationMs }: Measured): void {
+    const isFirst = this.answers++ === 0;
+    this.#steps = [];
+    // An answer without tokens is read alone; one in one piece does not show when its first token was there.
+    const readMs = tokens === 0 ? durationMs : firstMs;
+    if (readMs !== null) this.#learnReading(chars, readMs);
+    if (tokens === 0) return;
+    const writtenMs = Math.max(
+      0,
+      durationMs - (firstMs ?? Math.min(this.readMs(chars), durationMs)),
+    );
+    this.#learnWriting(writtenMs / tokens, levelOf(running), isFirst);
+    const weight = Math.max(0.05, 1 / this.answers);
+    this.logTokens += weight * (Math.log(tokens) - this.logTokens);
+  }
+
+  #learnReading(chars: number, ms: number): void {
+    const fit = this.#fit;
+    const newest = { x: chars, y: ms, xx: chars * chars, xy: chars * ms };
+    if (fit === null) {
+      this.#fit = newest;
+      return;
+    }
+    // Once all was read 2 times as slowly or fast as expected, the node has changed, and what it was counts less.
+    const ratio = (ms + 20) / (this.readMs(chars) + 20);
+    const weight = ratio > 2 || ratio < 0.5 ? NEWEST_WEIGHT : SLOW_WEIGHT;
+    for (const key of ["x", "y", "xx", "xy"] as const) {
+      fit[key] += weight * (newest[key] - fit[key]);
+    }
+  }
+
+  #learnWriting(msPerToken: number, level: number, isFirst: boolean): void {
+    const slowdown = this.#slowdown(level);
+    const before = this.#msPerToken;
+    const alone = msPerToken / slowdown;
+    this.#msPerToken = isFirst || before === 0 ? alone : before + NEWEST_WEIGHT * (alone - before);
+    if (level === 0 || before === 0) return;
+    const measured = Math.max(1, msPerToken / before);
+    // A node that has slowed down as a whole says nothing of its calls among each other.
+    if (measured > 2 * slowdown || slowdown > 2 * measured) return;
+    this.#slowdowns[level] = slowdown + SLOW_WEIGHT * (measured - slowdown);
+  }
+
+  /** As measured at the level, else from the nearest lower one that was. */
+  #slowdown(level: number): number {
+    for (let known = level; known > 0; known--) {
+      const slowdown = this.#slowdowns[known];
+      if (slowdown === undefined) continue;
+      return slowdown + SLOWDOWN_PER_CALL * (2 ** level - 2 ** known);
+    }
+    return 1 + SLOWDOWN_PER_CALL * (2 ** level - 1);
+  }
+}
+
+function levelOf(running: number): number {
+  return running < 1.5 ? 0 : Math.min(LEVELS - 1, Math.round(Math.log2(running)));
+}
+
+/** Of the fitted line; between samples of about one length, that of a line through the origin. */
+function slopeOf({ x, y, xx, xy }: { x: number; y: number; xx: number; xy: number }): number {
+  if (x <= 0) return 0;
+  const proportional = y / x;
+  const ridge = 0.05 * x * x;
+  const variance = Math.max(0, xx - x * x);
+  const slope = (xy - x * y + ridge * proportional) / (variance + ridge);
+  return Math.min(Math.max(0, slope), proportional);
+}
