@@ -460,7 +460,7 @@ const settings = {
   ),
   policy: setting(
     "COLINK_POLICY",
-    "least-busy",
+    "auto",
     "policy",
     `How a node is chosen: ${policyNames.join(", ")}`,
     choice(...policyNames),

@@ -73,6 +73,8 @@ export class Attempt implements AttemptSink, AnswerSource {
   #hasShownWork = false;
   /** Handed to the sink and not yet taken by the caller. */
   #undeliveredBytes = 0;
+  /** Of the answer, as they came from the node. */
+  #answerBytes = 0;
   #isOver = false;
   /** Since when the node's connection is lost, in monotonic milliseconds; null: it is not. */
   #suspendedMs: number | null = null;
@@ -124,7 +126,8 @@ export class Attempt implements AttemptSink, AnswerSource {
     const firstTokenMs = this.order.stream && this.#firstPieceMs !== null
       ? this.#firstPieceMs - this.#startedMs
       : null;
-    return { firstTokenMs, durationMs, completionTokens: this.tally().completionTokens };
+    const { completionTokens } = this.tally();
+    return { firstTokenMs, durationMs, completionTokens, answerBytes: this.#answerBytes };
   }
 
   run(call: Pick<Call, "stopped" | "onStop">): Promise<AttemptEnd> {
@@ -166,6 +169,7 @@ export class Attempt implements AttemptSink, AnswerSource {
     if (piece.length === 0) return;
     this.#firstPieceMs ??= this.#lastSignMs;
     this.#undeliveredBytes += piece.length;
+    this.#answerBytes += piece.length;
     if (this.parts.sink.data(piece, this)) this.drained();
   }
 

@@ -791,8 +791,8 @@ describe("the relay", () => {
     a.received[2]!.error(400);
     await done;
     expect(timings).toEqual([
-      { firstTokenMs: 100, durationMs: 300, completionTokens: 2 },
-      { firstTokenMs: null, durationMs: 300, completionTokens: 2 },
+      { firstTokenMs: 100, durationMs: 300, completionTokens: 2, answerBytes: expect.any(Number) },
+      { firstTokenMs: null, durationMs: 300, completionTokens: 2, answerBytes: expect.any(Number) },
       null,
     ]);
   });

@@ -71,6 +71,7 @@ export function readCall(
     wantsUsage: !isUsageOptional || streamOptions?.include_usage === true,
     streamOptions,
     choices: choicesIn(body),
+    maxTokens: maxTokensIn(body),
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: passedHeaders(endpoint, request.headers),
     requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
@@ -144,6 +145,19 @@ function choicesIn(body: CallBody): number {
   if (body.kind("n") !== "number" || body.size("n") > MAX_NUMBER_BYTES) return 1;
   const n = body.value("n") as number;
   return Number.isInteger(n) && n >= 1 && n <= MAX_CHOICES ? n : 1;
+}
+
+/** The members by which the endpoints limit an answer, in the order in which they count. */
+const TOKEN_LIMITS = ["max_completion_tokens", "max_tokens", "max_output_tokens"] as const;
+
+/** The longest answer that the caller takes, in tokens; null: it does not say. */
+function maxTokensIn(body: CallBody): number | null {
+  for (const member of TOKEN_LIMITS) {
+    if (body.kind(member) !== "number" || body.size(member) > MAX_NUMBER_BYTES) continue;
+    const limit = body.value(member) as number;
+    if (limit >= 1) return limit;
+  }
+  return null;
 }
 
 /** The key of the node that has stored what the call goes on from; null: the call goes on from nothing. */

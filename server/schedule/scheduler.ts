@@ -12,7 +12,7 @@ import type { Service } from "../node/service.ts";
 import type { Call, CallRequest, Wanted } from "./call.ts";
 import type { Waiter } from "./fair_queue.ts";
 import type { Lease } from "./lease.ts";
-import type { Timing } from "./policy/policy.ts";
+import type { Choice, Timing } from "./policy/policy.ts";
 import { noRemoteWaiters, type RemoteWaiters } from "./remote_waiters.ts";
 import { StrandedWaiters } from "./stranded_waiters.ts";
 import { Slots, type SlotsParts } from "./slots.ts";
@@ -198,6 +198,11 @@ export class Scheduler {
   /** How long calls of the service have lasted lately, in milliseconds; null: unknown. */
   callMs(service: Service): number | null {
     return this.#waitEstimate.callMs(service);
+  }
+
+  /** Why the call got its node last; null: unknown. */
+  choiceOf(request: CallRequest): Choice | null {
+    return this.parts.policies(request.model).choiceOf?.(request) ?? null;
   }
 
   /** Records how long a call of the service took from its arrival; waits are estimated from that. */

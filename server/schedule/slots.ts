@@ -132,7 +132,8 @@ export class Slots implements HubWatcher {
       this.isOpen(node, request);
     if (policy.pick !== undefined) {
       const candidates: Candidate[] = [];
-      for (const pool of pools) pool.addCandidates(candidates, CANDIDATES, tried, this.#random);
+      const all = pools instanceof NodePool ? [pools] : pools;
+      for (const pool of all) pool.addCandidates(candidates, CANDIDATES, tried, this.#random);
       if (candidates.length === 0) return null;
       for (const node of policy.holders?.(request) ?? NO_NODES) {
         const isNew = candidates.every((candidate) => candidate.node !== node);

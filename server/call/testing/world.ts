@@ -22,7 +22,7 @@ import { Calls } from "../calls.ts";
 import type { Lease } from "../../schedule/lease.ts";
 import { createPolicies } from "../../schedule/policy/registry.ts";
 import { ResponseAffinity } from "../response_affinity.ts";
-import type { PolicyName, Timing } from "../../schedule/policy/policy.ts";
+import type { Choice, PolicyName, Timing } from "../../schedule/policy/policy.ts";
 import { Relay } from "../relay.ts";
 import type { RemoteWaiters } from "../../schedule/remote_waiters.ts";
 import { Scheduler, type SchedulerConfig } from "../../schedule/scheduler.ts";
@@ -220,6 +220,11 @@ export class World {
   /** Leases a slot for a new call. */
   lease(call = this.call(), tried: ReadonlySet<string> = new Set()): Promise<Lease> | Lease {
     return this.scheduler.lease(call, { tried, isRetry: false });
+  }
+
+  /** Why the call got its node, under the policy auto. */
+  choiceOf({ request }: Call): Choice | null {
+    return this.scheduler.choiceOf(request);
   }
 
   circuit({ node }: { node: Node }, model = "m"): Circuit {

@@ -10,8 +10,15 @@ import type { CallRequest } from "../call.ts";
 import { AnswerLengths } from "./answer_lengths.ts";
 import { type Prefix, prefixesOf } from "./conversation.ts";
 import { HeldPrefixes } from "./held_prefixes.ts";
-import { type Expected, NodeSpeed } from "./node_speed.ts";
-import { type Candidate, COST_STEP, type Policy, type Timing } from "./policy.ts";
+import { NodeSpeed } from "./node_speed.ts";
+import {
+  type Candidate,
+  type Choice,
+  COST_STEP,
+  type Expected,
+  type Policy,
+  type Timing,
+} from "./policy.ts";
 
 /** Costs that differ by less than this factor count as equal: the less busy node gets the call. */
 const EQUAL = 1.1;
@@ -50,14 +57,6 @@ interface Pool {
   readonly untried: Set<Node>;
   trial: Node | null;
   calls: number;
-}
-
-/** Why a node got a call: what was expected of the nodes compared. */
-export interface Choice {
-  readonly node: Node;
-  readonly expected: Expected;
-  /** The best that were compared, the chosen one among them, the soonest first. */
-  readonly compared: readonly { node: Node; expected: Expected }[];
 }
 
 /** What is known of a call on its way. */
@@ -102,7 +101,12 @@ export class Auto implements Policy {
     const pool = this.#poolOf(service);
     if (pool === undefined || pool.speeds.size === 0) return load;
     const speed = pool.speeds.peek(node.who.nodeKey);
-    if (speed !== undefined) return speed.step(node.active + 1, stepOf) * COST_STEP + load;
+    if (speed !== undefined) {
+      const step = this.#isUnloaded(node, service)
+        ? Math.round(stepOf(speed.typicalMs + (speed.loadMs || FIRST_LOAD_MS)))
+        : speed.step(node.active + 1, stepOf);
+      return step * COST_STEP + load;
+    }
     if (pool.trial === node && node.active === 0) return 0;
     pool.untried.add(node);
     return Math.round(stepOf(Math.exp(pool.logMs / pool.speeds.size))) * COST_STEP + load;
@@ -184,7 +188,7 @@ export class Auto implements Policy {
     const chars = plan.promptChars - held * speed.hitRate;
     if (known !== undefined) {
       this.#forget(pool, speed);
-      this.#compare(speed, plan, timing);
+      this.#compare(speed, plan, timing, counted, chars);
     }
     const { firstTokenMs } = timing;
     const overdueMs = firstTokenMs === null ? 0 : firstTokenMs - speed.readMs(chars);
@@ -195,13 +199,20 @@ export class Auto implements Policy {
         this.#learnHit(speed, plan.promptChars, held, firstTokenMs);
       }
       const { durationMs } = timing;
-      speed.learn({ chars, tokens: counted, running, firstMs: firstTokenMs, durationMs });
+      speed.learn({
+        chars,
+        tokens: counted,
+        claimedTokens: tokens,
+        running,
+        firstMs: firstTokenMs,
+        durationMs,
+      });
     }
     speed.measuredMs = nowMs;
     this.#count(pool, speed);
     pool.speeds.set(nodeKey, speed);
     pool.untried.delete(node);
-    if (tokens > 0) this.#lengths.learn(model, accountId, tokens);
+    if (counted > 0) this.#lengths.learn(model, accountId, counted);
     if (plan.prefixes !== null) {
       this.#held.keep(model, plan.prefixes, tokens * 4, nodeKey, nowMs);
     }
@@ -252,6 +263,11 @@ export class Auto implements Policy {
     return longer > 1 ? believed / longer : believed;
   }
 
+  #isUnloaded(node: Node, { model }: Service): boolean {
+    return node.active === 0 && node.offer.facts !== undefined &&
+      node.factsOf(model).loaded === false;
+  }
+
   #learnHit(speed: NodeSpeed, promptChars: number, held: number, firstMs: number): void {
     const [hitMs, missMs] = [speed.readMs(promptChars - held), speed.readMs(promptChars)];
     // Where reading costs next to nothing, a hit cannot be told from a miss.
@@ -260,18 +276,24 @@ export class Auto implements Policy {
     speed.hitRate += 0.1 * (isHit - speed.hitRate);
   }
 
-  /** Keeps how far the expectations were off: a moving median each. */
+  /**
+   * Keeps how far the expectations were off: a moving median each. The end is the one that was expected
+   * of an answer of its real length, which no gateway can know before.
+   */
   #compare(
     speed: NodeSpeed,
-    { expected }: Plan,
+    { expected, running }: Plan,
     { firstTokenMs, durationMs }: Timing,
+    tokens: number,
+    chars: number,
   ): void {
     if (expected === null) return;
     const off = (was: number, real: number) => Math.abs(was - real) / Math.max(1, real);
     if (firstTokenMs !== null) {
       speed.firstError = median(speed.firstError, off(expected.firstMs, firstTokenMs));
     }
-    speed.endError = median(speed.endError, off(expected.endMs, durationMs));
+    const { endMs } = speed.expected({ chars, tokens, running });
+    speed.endError = median(speed.endError, off(endMs, durationMs));
   }
 
   #planOf(request: CallRequest): Plan {

@@ -1,5 +1,6 @@
 /** What was measured of one node for one service: how fast it reads, how fast it writes, and what else delays it. */
 
+import type { Expected } from "./policy.ts";
 import { ANSWER_TOKENS, PROMPT_CHARS } from "./typical_call.ts";
 
 /** Weight of the newest answer in the averages of a node's speed. */
@@ -14,14 +15,6 @@ const SLOWDOWN_PER_CALL = 0.15;
 /** Levels of concurrency that are told apart: 1, 2, 3 to 5, 6 to 11, and so on. */
 const LEVELS = 14;
 
-/** What is expected of an answer. */
-export interface Expected {
-  /** Until the first token, in milliseconds. */
-  readonly firstMs: number;
-  /** Until the last. */
-  readonly endMs: number;
-}
-
 /** What a call asks of a node. */
 export interface Work {
   /** Characters of the prompt that the node does not hold. */
@@ -34,6 +27,8 @@ export interface Work {
 
 /** An answer as it was measured. */
 export interface Measured extends Work {
+  /** Length of the answer by the node's own count. */
+  readonly claimedTokens: number;
   /** Null: the answer came in one piece. */
   readonly firstMs: number | null;
   readonly durationMs: number;
@@ -117,7 +112,7 @@ export class NodeSpeed {
     return this.#steps[level] = step;
   }
 
-  learn({ chars, tokens, running, firstMs, durationMs }: Measured): void {
+  learn({ chars, tokens, claimedTokens, running, firstMs, durationMs }: Measured): void {
     const isFirst = this.answers++ === 0;
     this.#steps = [];
     // An answer without tokens is read alone; one in one piece does not show when its first token was there.
@@ -130,7 +125,7 @@ export class NodeSpeed {
     );
     this.#learnWriting(writtenMs / tokens, levelOf(running), isFirst);
     const weight = Math.max(0.05, 1 / this.answers);
-    this.logTokens += weight * (Math.log(tokens) - this.logTokens);
+    this.logTokens += weight * (Math.log(claimedTokens) - this.logTokens);
   }
 
   #learnReading(chars: number, ms: number): void {

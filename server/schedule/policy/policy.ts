@@ -27,8 +27,24 @@ export interface Policy {
   pick?(request: CallRequest, candidates: readonly Candidate[], random: () => number): Node | null;
   /** The call has got a slot of the node, which is counted already. */
   taken?(node: Node, request: CallRequest): void;
+  /** Why the call got its node; null: unknown. */
+  choiceOf?(request: CallRequest): Choice | null;
   /** The node has answered the call. */
   learn?(node: Node, request: CallRequest, timing: Timing): void;
+}
+
+/** When an answer is expected, in milliseconds since the node was sent the call. */
+export interface Expected {
+  readonly firstMs: number;
+  readonly endMs: number;
+}
+
+/** Why a node got a call: what was expected of the nodes compared. */
+export interface Choice {
+  readonly node: Node;
+  readonly expected: Expected;
+  /** The best that were compared, the soonest first. */
+  readonly compared: readonly { node: Node; expected: Expected }[];
 }
 
 /** A node that could take a call at once. */

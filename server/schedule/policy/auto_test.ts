@@ -1,0 +1,160 @@
+import { describe, expect, test } from "bun:test";
+import { seeded } from "../../base/testing/random.ts";
+import { factsByModel } from "../../node/model_facts.ts";
+import { type CallOptions, World } from "../../call/testing/world.ts";
+import type { Call } from "../call.ts";
+import type { Lease } from "../lease.ts";
+import type { Timing } from "./policy.ts";
+
+const LENGTH = 100;
+
+/** Nodes that write so many milliseconds per token, by name. */
+class Speeds {
+  readonly world: World;
+  readonly calls = new Map<string, number>();
+
+  constructor(readonly msPerToken: Record<string, number>, slots = 4, seed = 1) {
+    this.world = new World({ policy: "auto", trustsNodes: true }, seeded(seed));
+    for (const name of Object.keys(msPerToken)) this.world.node(name, slots);
+  }
+
+  take(options: CallOptions = {}): { call: Call; lease: Lease; name: string } {
+    const call = this.world.call({ stream: true, messages: ["hello"], ...options });
+    const lease = this.world.lease(call) as Lease;
+    const name = lease.node.who.publicId;
+    this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
+    return { call, lease, name };
+  }
+
+  end(
+    { call, lease, name }: { call: Call; lease: Lease; name: string },
+    timing: Partial<Timing> = {},
+  ) {
+    const durationMs = 100 + LENGTH * this.msPerToken[name]!;
+    const whole = { firstTokenMs: 100, durationMs, completionTokens: LENGTH, answerBytes: 20_000 };
+    this.world.answers(lease, call, { ...whole, ...timing });
+  }
+
+  /** One call after the other. */
+  run(count: number, options: CallOptions = {}): string[] {
+    return Array.from({ length: count }, () => {
+      const taken = this.take(options);
+      this.end(taken);
+      return taken.name;
+    });
+  }
+
+  share(names: readonly string[], name: string): number {
+    return names.filter((other) => other === name).length / names.length;
+  }
+}
+
+describe("the policy auto", () => {
+  test("fills the node whose answers end first, and gives slower ones what it has no room for", () => {
+    const speeds = new Speeds({ fast: 10, slow: 100 });
+    speeds.run(100);
+    const taken = Array.from({ length: 5 }, () => speeds.take());
+    expect(taken.map(({ name }) => name)).toEqual(["fast", "fast", "fast", "fast", "slow"]);
+  });
+
+  test("gives unmeasured nodes at most one call in twenty while a measured one is faster", () => {
+    const names: Record<string, number> = { fast: 1 };
+    for (let i = 0; i < 40; i++) names[`slow-${i}`] = 500;
+    const speeds = new Speeds(names);
+    speeds.run(60);
+    const later = speeds.run(400);
+    expect(speeds.share(later, "fast")).toBeGreaterThanOrEqual(0.95);
+    expect(speeds.calls.size).toBeGreaterThan(15);
+  });
+
+  test("shares among alike nodes as least-busy does: never two calls on one while another has none", () => {
+    const names = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`n${i}`, 20]));
+    const speeds = new Speeds(names);
+    for (let round = 0; round < 50; round++) {
+      const taken = Array.from({ length: 8 }, () => speeds.take());
+      expect(new Set(taken.map(({ name }) => name)).size).toBe(8);
+      for (const one of taken) speeds.end(one);
+    }
+  });
+
+  test("shares with a node that is a tenth slower", () => {
+    const speeds = new Speeds({ a: 20, b: 21.5 });
+    speeds.run(50);
+    expect(speeds.share(speeds.run(200), "b")).toBeGreaterThan(0.3);
+  });
+
+  test("takes half of its share from a node that turns five times slower, within ten calls", () => {
+    const speeds = new Speeds({ a: 20, b: 20 });
+    speeds.run(100);
+    speeds.msPerToken["a"] = 100;
+    speeds.run(20);
+    expect(speeds.share(speeds.run(40), "a")).toBeLessThan(0.25);
+  });
+
+  test("does not believe a node that counts ten times its tokens", () => {
+    const speeds = new Speeds({ a: 20, b: 20, c: 20, liar: 30 });
+    const names: string[] = [];
+    for (let i = 0; i < 600; i++) {
+      const taken = Array.from({ length: 3 }, () => speeds.take());
+      for (const one of taken) {
+        if (i >= 200) names.push(one.name);
+        speeds.end(one, one.name === "liar" ? { completionTokens: 10 * LENGTH } : {});
+      }
+    }
+    expect(speeds.share(names, "liar")).toBeLessThan(0.3);
+  });
+
+  test("brings a long conversation back to the node that holds it, and not a short one to a slow node", () => {
+    const speeds = new Speeds({ a: 20, b: 20, slow: 200 });
+    const readMs = 1;
+    const talk = (messages: string[], held: boolean) => {
+      const taken = speeds.take({ messages });
+      const chars = held ? 0 : messages.join("").length;
+      const firstTokenMs = 100 + chars * readMs;
+      speeds.end(taken, {
+        firstTokenMs,
+        durationMs: firstTokenMs + LENGTH * speeds.msPerToken[taken.name]!,
+      });
+      return taken.name;
+    };
+    for (let i = 0; i < 120; i++) talk([`warm ${i} ${"x".repeat((i % 5) * 200)}`], false);
+    for (let i = 0; i < 20; i++) {
+      const first = `question ${i} ${"x".repeat(4_000)}`;
+      const node = talk([first], false);
+      if (node === "slow") continue;
+      expect(talk([first, "answer", "more"], true)).toBe(node);
+    }
+  });
+
+  test("prefers a node that has the model loaded to one that says that it has not", () => {
+    const world = new World({ policy: "auto", trustsNodes: true }, seeded(3));
+    const facts = (loaded: boolean) => factsByModel({ m: { loaded } }, ["m"]);
+    world.node("cold", 4, ["m"], { facts: facts(false) });
+    world.node("warm", 4, ["m"], { facts: facts(true) });
+    const names: string[] = [];
+    for (let i = 0; i < 60; i++) {
+      const call = world.call({ stream: true });
+      const lease = world.lease(call) as Lease;
+      names.push(lease.node.who.publicId);
+      world.answers(lease, call);
+    }
+    expect(names.slice(-20)).toEqual(Array<string>(20).fill("warm"));
+  });
+
+  test("expects a longer answer of an account whose answers were long, and none beyond max_tokens", () => {
+    const speeds = new Speeds({ a: 10, b: 10 });
+    speeds.run(30);
+    for (let i = 0; i < 30; i++) {
+      const taken = speeds.take({ account: "writer" });
+      speeds.end(taken, { completionTokens: 2_000, durationMs: 100 + 20_000 });
+    }
+    const expected = (account: string, maxTokens?: number) => {
+      const call = speeds.world.call({ stream: true, account });
+      Object.assign(call.request, { maxTokens });
+      (speeds.world.lease(call) as Lease).release();
+      return speeds.world.choiceOf(call)!.expected.endMs;
+    };
+    expect(expected("writer")).toBeGreaterThan(4 * expected("alice"));
+    expect(expected("writer", 10)).toBeLessThan(expected("alice"));
+  });
+});
