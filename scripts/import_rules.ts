@@ -139,6 +139,11 @@ export const rooms: readonly Room[] = [
     may: ["scripts", ...below("call", "schedule", "node")],
   },
   {
+    // Runs the scheduler in simulated time.
+    path: "scripts/bench/simulation",
+    may: ["scripts", ...below("call", "schedule", "node")],
+  },
+  {
     // Relays on the gateway's wire, and does nothing else.
     path: "scripts/bench/bare_relay.ts",
     may: ["scripts", "protocol"],
@@ -161,6 +166,7 @@ export const rooms: readonly Room[] = [
       "release",
       "scripts/bench/figure/choice.ts",
       "scripts/bench/cluster",
+      "scripts/bench/simulation",
       "scripts/bench_usage/history.ts",
       "scripts/soak",
     ],

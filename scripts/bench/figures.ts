@@ -1,6 +1,7 @@
 /** Everything that is measured, in the order in which the table shows it. */
 
 import { affinityFigure } from "./figure/affinity.ts";
+import { answersFigure } from "./figure/answers.ts";
 import { capacityFigure } from "./figure/capacity.ts";
 import { chunkFigure } from "./figure/chunk.ts";
 import { choiceFigure } from "./figure/choice.ts";
@@ -24,6 +25,7 @@ export const figures: readonly Figure[] = [
   idleNodesFigure,
   idleWorkFigure,
   choiceFigure,
+  answersFigure,
   affinityFigure,
   openStreamsFigure,
   startFigure,

@@ -3,6 +3,7 @@
 import { Endpoint } from "../../../protocol/mod.ts";
 import { Call } from "../../../server/schedule/call.ts";
 import type { Lease } from "../../../server/schedule/lease.ts";
+import type { PolicyName } from "../../../server/schedule/policy/policy.ts";
 import { createPolicies } from "../../../server/schedule/policy/registry.ts";
 import { Scheduler } from "../../../server/schedule/scheduler.ts";
 import { systemClock as clock } from "../../../server/base/clock.ts";
@@ -12,7 +13,7 @@ import { Node } from "../../../server/node/node.ts";
 import { PenaltyBook } from "../../../server/node/penalty.ts";
 import { metered } from "../meter.ts";
 import { interleaved, over } from "../rounds.ts";
-import type { Row } from "../row.ts";
+import { atMost, type Goal, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import type { Figure } from "./figure.ts";
 
@@ -26,13 +27,13 @@ export const choiceFigure: Figure = { name: "choice", about: "the choice of a no
 
 async function measure({ bench }: Stage): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const { what, note, few, many } of comparisons) {
+  for (const { what, note, goal, few, many } of comparisons) {
     const measured = await interleaved({ few: sample(few()), many: sample(many()) }, bench.size);
     rows.push({
       figure: `Choosing a node and giving it back, ${what}`,
       unit: "µs",
       gateway: over(measured, (r) => r.many.us),
-      compared: over(measured, (r) => r.many.us / r.few.us),
+      ...goal ? { goal } : { compared: over(measured, (r) => r.many.us / r.few.us) },
       conditions: measured.conditions,
       note: `${note}: ${over(measured, (r) => r.few.us).median.toFixed(2)} µs.`,
     });
@@ -44,11 +45,26 @@ interface Comparison {
   what: string;
   /** What `few` is. */
   note: string;
+  /** Of the many. */
+  goal?: Goal;
   few: () => Surroundings;
   many: () => Surroundings;
 }
 
 const comparisons: readonly Comparison[] = [
+  {
+    what: "10,000 measured nodes, policy auto",
+    note: "Among 10 nodes",
+    goal: atMost(1, "µs"),
+    few: () => measuredNodesOf(FEW),
+    many: () => measuredNodesOf(MANY),
+  },
+  {
+    what: "100 measured nodes with 1,000 models each, policy auto",
+    note: "With one model each",
+    few: () => measuredNodesOf(100),
+    many: () => measuredNodesOf(100, 1000),
+  },
   {
     what: "10,000 nodes",
     note: "Among 10 nodes",
@@ -103,6 +119,7 @@ function nodesOf(
   count: number,
   models = ["model-0"],
   groupsOf: (node: number) => string[] | null = () => null,
+  policy: PolicyName = "least-busy",
 ): Surroundings {
   const hub = new Hub({
     audienceOf: ({ who }) => {
@@ -113,7 +130,7 @@ function nodesOf(
   });
   const times = { penaltyMs: 3_600_000, penaltyMaxMs: 3_600_000 };
   const penalties = new PenaltyBook(clock, times);
-  const settings = { policy: "least-busy" as const, policies: new Map() };
+  const settings = { policy, policies: new Map() };
   const policies = createPolicies(settings, { hub, clock, seed: 0n });
   const parts = { hub, penalties, policies, memberships, clock, log: silentLog };
   const scheduler = new Scheduler(parts, { queuePerModel: 0, queuePerAccount: 0, queueWaitMs: 0 });
@@ -125,10 +142,27 @@ function nodesOf(
   return { scheduler, penalties, model: models[0]! };
 }
 
+/** Nodes that have answered, at different speeds. */
+function measuredNodesOf(count: number, models = 1): Surroundings {
+  const names = Array.from({ length: models }, (_, i) => `model-${i}`);
+  const nodes = nodesOf(count, names, () => null, "auto");
+  const { scheduler, model } = nodes;
+  const running = Array.from({ length: count }, () => {
+    const call = callOf(model);
+    return { call, lease: scheduler.lease(call, REQUEST) as Lease };
+  });
+  running.forEach(({ call, lease }, i) => {
+    const durationMs = 2_000 + 100 * (i % 100);
+    scheduler.answered(lease, call, { firstTokenMs: 100, durationMs, completionTokens: 100 });
+    lease.release();
+  });
+  return nodes;
+}
+
+const REQUEST = { tried: new Set<string>(), isRetry: false };
+
 function sample({ scheduler, model }: Surroundings) {
-  const call = callOf(model);
-  const leaseRequest = { tried: new Set<string>(), isRetry: false };
-  const take = () => scheduler.lease(call, leaseRequest) as Lease;
+  const take = () => scheduler.lease(callOf(model), REQUEST) as Lease;
   const running = Array.from({ length: RUNNING }, take);
   return async () => {
     const { seconds, foreignCores } = await metered({}, () => {

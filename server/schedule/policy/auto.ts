@@ -38,6 +38,9 @@ const FIRST_LOAD_MS = 5_000;
 /** A node whose answers are longer than others' by more than this factor has that much less counted of them. */
 const LONGER = 1.3;
 
+/** What a node holds of a shorter body is read in less time than is worth a look. */
+const MIN_HELD_BYTES = 1_000;
+
 /** Nodes that hold a call's beginning and are compared besides the cheapest. */
 const MAX_HOLDERS = 2;
 
@@ -319,10 +322,10 @@ export class Auto implements Policy {
 
   /**
    * Seeded by account: where a call goes must not tell an account what others have said. Null where
-   * there is only one node, which gets the call whatever it holds.
+   * there is only one node, which gets the call whatever it holds, and for short prompts.
    */
   #prefixesOf({ model, endpoint, accountId, body }: CallRequest): readonly Prefix[] | null {
-    if (!this.hub.hasSeveral(model)) return null;
+    if (body.bytes.length < MIN_HELD_BYTES || !this.hub.hasSeveral(model)) return null;
     return prefixesOf(endpoint, body.text, BigInt(Bun.hash(accountId, this.seed)));
   }
 
