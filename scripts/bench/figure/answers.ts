@@ -35,7 +35,7 @@ const p95End: Figures = ({ endMs }) => quantile(endMs, 0.95);
 const p50First: Figures = ({ firstMs }) => quantile(firstMs, 0.5);
 
 /** All rows; so many seeds each. */
-export async function measureAnswers(seeds: number): Promise<Row[]> {
+async function measureAnswers(seeds: number): Promise<Row[]> {
   const rows: Row[] = [];
   const run = (by: Policy, more: Partial<SimulationOptions> = {}) =>
     forEachSeed(seeds, (seed) =>

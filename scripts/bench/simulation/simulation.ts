@@ -37,7 +37,7 @@ export interface SimulationOptions {
 }
 
 /** Lets nodes come and go. */
-export interface Network {
+interface Network {
   leave(server: number): void;
   join(server: number): void;
 }
