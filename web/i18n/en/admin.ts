@@ -87,6 +87,11 @@ export const admin = {
   groupColumns: { name: "Group", members: "Members", weight: "Weight" },
   createGroup: "Create group",
   editGroup: (name: string) => `Edit the group ${name}`,
+  budget: "Budget",
+  userBudgetHint:
+    "Such as tokens_per_day=2000000, calls_at_once=2. Names: tokens_per_minute, tokens_per_day, tokens_per_month, calls_at_once, max_tokens. Days and months begin by UTC.",
+  groupBudgetHint:
+    "What all members together may use. Names: tokens_per_minute, tokens_per_day, tokens_per_month, calls_at_once, max_tokens, requests_per_minute, models (a+b).",
   weightHint: "A member’s part when calls must wait; 1 is that of an account alone.",
   deleteGroup: "Delete group",
   deleteGroupText: (name: string) =>

@@ -14,6 +14,7 @@ import { buttonClass } from "../../part/button.ts";
 import { useChanging } from "../../state/changing.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { budgetIn, budgetText } from "./budget.ts";
 import * as formStyle from "../../part/form.module.css";
 import * as panelStyle from "../../part/panel.module.css";
 import * as tableStyle from "../../part/Table.module.css";
@@ -115,13 +116,18 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
   const isOpen = useSignal(true);
   const name = useSignal(group.name);
   const weight = useSignal(String(group.weight));
+  const budget = useSignal(budgetText(group.budget));
   const isDeleting = useSignal(false);
   const { isBusy, error, run } = useSubmit();
   const problem = (field: string) => (error.value ? fieldProblem(error.value, field) : undefined);
   const save = (event: Event) => {
     event.preventDefault();
     void run(async () => {
-      await api.changeGroup(group.id, { name: name.value, weight: Number(weight.value) });
+      await api.changeGroup(group.id, {
+        name: name.value,
+        weight: Number(weight.value),
+        budget: budgetIn(budget.value),
+      });
       isOpen.value = false;
       onChange();
     });
@@ -147,6 +153,16 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
           onInput={(text) => weight.value = text}
           hint={t.weightHint}
           problem={problem("weight")}
+        />
+        <Field
+          label={t.budget}
+          name="budget"
+          autocomplete="off"
+          placeholder={messages.value.keys.noLimit}
+          value={budget.value}
+          onInput={(text) => budget.value = text}
+          hint={t.groupBudgetHint}
+          problem={problem("budget")}
         />
         <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
           {messages.value.save}

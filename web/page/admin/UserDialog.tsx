@@ -11,6 +11,7 @@ import { messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
+import { budgetIn, budgetText } from "./budget.ts";
 import * as formStyle from "../../part/form.module.css";
 import * as pageStyle from "../../part/Page.module.css";
 import * as buttonStyle from "../../part/button.module.css";
@@ -29,6 +30,7 @@ export function UserDialog({ user, onChange, onClose }: Props) {
   const role = useSignal<Role>(user.role);
   const rpm = useSignal(user.rpm === null ? "" : String(user.rpm));
   const models = useSignal(user.models?.join(", ") ?? "");
+  const budget = useSignal(budgetText(user.budget));
   const { isBusy, error, run } = useSubmit();
   const current = session.value;
   // Administrators cannot take away their own rights.
@@ -46,6 +48,7 @@ export function UserDialog({ user, onChange, onClose }: Props) {
       role: role.value,
       rpm: rpm.value.trim() === "" ? null : Number(rpm.value),
       models: names.length === 0 ? null : names,
+      budget: budgetIn(budget.value),
     });
   };
   const problem = (name: string) => (error.value ? fieldProblem(error.value, name) : undefined);
@@ -83,6 +86,16 @@ export function UserDialog({ user, onChange, onClose }: Props) {
           onInput={(text) => models.value = text}
           hint={t.userModelsHint}
           problem={problem("models")}
+        />
+        <Field
+          label={t.budget}
+          name="budget"
+          autocomplete="off"
+          placeholder={messages.value.keys.noLimit}
+          value={budget.value}
+          onInput={(text) => budget.value = text}
+          hint={t.userBudgetHint}
+          problem={problem("budget")}
         />
         <div class={pageStyle.toolbar}>
           {!isSelf && (
