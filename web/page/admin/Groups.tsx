@@ -14,7 +14,7 @@ import { buttonClass } from "../../part/button.ts";
 import { useChanging } from "../../state/changing.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
-import { budgetIn, budgetText } from "./budget.ts";
+import { budgetIn, budgetProblem, budgetText } from "./budget.ts";
 import * as formStyle from "../../part/form.module.css";
 import * as panelStyle from "../../part/panel.module.css";
 import * as tableStyle from "../../part/Table.module.css";
@@ -162,7 +162,7 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
           value={budget.value}
           onInput={(text) => budget.value = text}
           hint={t.groupBudgetHint}
-          problem={problem("budget")}
+          problem={budgetProblem(error.value)}
         />
         <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
           {messages.value.save}

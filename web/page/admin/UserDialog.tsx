@@ -11,7 +11,7 @@ import { messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
-import { budgetIn, budgetText } from "./budget.ts";
+import { budgetIn, budgetProblem, budgetText } from "./budget.ts";
 import * as formStyle from "../../part/form.module.css";
 import * as pageStyle from "../../part/Page.module.css";
 import * as buttonStyle from "../../part/button.module.css";
@@ -95,7 +95,7 @@ export function UserDialog({ user, onChange, onClose }: Props) {
           value={budget.value}
           onInput={(text) => budget.value = text}
           hint={t.userBudgetHint}
-          problem={problem("budget")}
+          problem={budgetProblem(error.value)}
         />
         <div class={pageStyle.toolbar}>
           {!isSelf && (
