@@ -2,11 +2,12 @@
 
 import type { AppParts } from "./parts.ts";
 import { SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
+import { networkOf } from "../account/network.ts";
 import { ColinkError } from "../base/error.ts";
 import type { SocketData } from "../node/links.ts";
 import type { AppContext } from "./env.ts";
 
-/** Handshakes with a wrong token from one address; further ones are throttled. */
+/** Handshakes with a wrong token from one IPv4 address or IPv6 /64; further ones are throttled. */
 const REFUSED_PER_MINUTE = 60;
 
 export function upgrade(parts: AppParts) {
@@ -46,11 +47,11 @@ async function authenticated(c: AppContext, parts: AppParts, address: string) {
   } catch (error) {
     const isRefusal = error instanceof ColinkError && error.kind.status === 401;
     if (!isRefusal) throw error;
-    const verdict = await parts.limiter.take(`handshake:${address}`, REFUSED_PER_MINUTE);
+    const verdict = await parts.limiter.take(`handshake:${networkOf(address)}`, REFUSED_PER_MINUTE);
     if (verdict.allowed) throw error;
     throw new ColinkError(
       "login_throttled",
-      "Cannot connect: too many refused tokens from this address; try again later",
+      "Cannot connect: too many refused tokens from this network; try again later",
       { retryAfterMs: verdict.retryAfterMs },
     );
   }

@@ -30,11 +30,12 @@ beforeEach(() => {
 async function dial(
   handler: (c: AppContext) => Response | Promise<Response>,
   headers: Record<string, string>,
+  address = "192.0.2.1",
 ) {
   const hono = new Hono<AppEnv>();
   hono.onError((error, c) => refuse(error, c, silentLog));
   const server = {
-    requestIP: () => ({ address: "192.0.2.1" }),
+    requestIP: () => ({ address }),
     upgrade: (_: Request, options: typeof opened[number]) => opened.push(options) > 0,
   };
   const answer = await hono.get("/", handler).request("/", { headers }, {
@@ -87,6 +88,13 @@ describe("a node", () => {
     expect(Number(throttled.headers.get("retry-after"))).toBeGreaterThan(0);
     expect((await connect({ "client-token": owner.client_token })).code).toBeNull();
     expect(opened).toHaveLength(1);
+  });
+
+  test("with refused tokens is throttled by its /64, however many of its addresses it dials from", async () => {
+    const from = (address: string) => dial(upgrade(app.parts), {}, address);
+    for (let i = 0; i < 60; i++) await from(`2001:db8:1:1::${i.toString(16)}`);
+    expect((await from("2001:db8:1:1:ffff::1")).code).toBe("login_throttled");
+    expect((await from("2001:db8:1:2::1")).code).toMatch(/token/);
   });
 
   test("is not throttled for failures that are not its own", async () => {
