@@ -21,7 +21,7 @@ import {
   SettingsChange,
   SettingsView,
 } from "../../../api/mod.ts";
-import { budgetText } from "./budget_text.ts";
+import { budgetText } from "../../account/budget_text.ts";
 import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
