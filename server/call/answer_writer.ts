@@ -17,6 +17,8 @@ export interface AnswerSink {
   data(piece: string | Uint8Array, source: AnswerSource): boolean;
   /** Why what was given is no whole answer; null: it is one. Absent: the answer is not kept. */
   flaw?(): AttemptFailure | null;
+  /** Whether the caller was sent a byte of the answer. Absent: as soon as a piece was given. */
+  readonly hasBegun?: boolean;
 }
 
 /** Gives an answer's pieces. */

@@ -209,11 +209,17 @@ export class Attempt implements AttemptSink, AnswerSource {
   /** Nothing of the answer is lost where another node begins it: the call need not wait. */
   #lookElsewhere(): void {
     const { clock, hasRoomElsewhere } = this.parts;
-    if (this.#isOver || this.#firstPieceMs !== null) return;
+    if (this.#isOver || this.#hasBegun) return;
     if (hasRoomElsewhere()) {
       return this.#abandon(failed("busy", { what: "the node's connection is interrupted" }));
     }
     this.#cancelLook = clock.after(LOOK_ELSEWHERE_MS, () => this.#lookElsewhere());
+  }
+
+  /** A stream begins when its caller gets a byte; any other answer with its first piece, which mostly is the whole. */
+  get #hasBegun(): boolean {
+    const { sink } = this.parts;
+    return this.#firstPieceMs !== null && (!this.order.stream || sink.hasBegun !== false);
   }
 
   #firstSign(): void {

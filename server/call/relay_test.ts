@@ -985,6 +985,25 @@ describe("a call whose node's link is lost for a while", () => {
     expect(first.node.active).toBe(0);
   });
 
+  test("and that has had an announcement alone goes to another node that has room", async () => {
+    const { world, run } = start();
+    const nodes = [world.node("a"), world.node("b")];
+    const { answer, done } = run({ stream: true });
+    await settle();
+    const [first, second] = askedFirst(nodes);
+    first.received[0]!.chunk({ choices: [{ index: 0, delta: { role: "assistant" } }] });
+    lose(world, first);
+    await settle();
+    expect(first.received[0]!.isCancelled).toBe(true);
+    second.received[0]!.text("hi");
+    second.received[0]!.chunk(finishChunk);
+    second.received[0]!.sink.finish();
+    await done;
+    expect(answer.text).toBe("hi");
+    expect(world.reported).toEqual([]);
+    first.received[0]!.error(499);
+  });
+
   test("goes to another node as soon as one has room", async () => {
     const { world, run } = start();
     const a = world.node("a");
