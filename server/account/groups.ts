@@ -63,6 +63,14 @@ export class Groups {
     return this.#byAccount.get(accountId) ?? NONE;
   }
 
+  /** Whether both are members of a group whose members see each other's nodes. */
+  seesNodesOf(accountId: string, ownerId: string): boolean {
+    const owners = this.groupsOf(ownerId);
+    return this.groupsOf(accountId).some((id) =>
+      this.#byId.get(id)?.membersSeeNodes === true && owners.includes(id)
+    );
+  }
+
   /** Those of the account's groups that have a budget; undefined: none. */
   budgetsOf(accountId: string): readonly GroupRow[] | undefined {
     return this.#budgets.get(accountId);

@@ -7,33 +7,47 @@ import { openStore } from "../store/open.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { maySee, onlookerOf, unresolved } from "../node/audience.ts";
 import { Groups } from "./groups.ts";
 
 async function withGroups(
-  work: (here: Groups, there: Groups, clock: FakeClock, account: string) => Promise<void>,
+  work: (
+    here: Groups,
+    there: Groups,
+    clock: FakeClock,
+    account: string,
+    other: string,
+  ) => Promise<void>,
 ): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), "colink-groups-"));
   const store = await openStore({ databaseUrl: null, dataDir, log: silentLog });
   await store.migrate();
-  const account = crypto.randomUUID();
-  await store.addAccount({
-    id: account,
-    email: "ann@example.org",
-    passwordHash: "",
-    role: "user",
-    createdAt: 0,
-    disabledAt: null,
-    rpm: null,
-    models: null,
-    budget: null,
-    totalApiCalls: 0,
-    totalProvidedCalls: 0,
-  }, []);
+  const addAccount = async (email: string) => {
+    const id = crypto.randomUUID();
+    await store.addAccount({
+      id,
+      email,
+      passwordHash: "",
+      role: "user",
+      createdAt: 0,
+      disabledAt: null,
+      rpm: null,
+      models: null,
+      budget: null,
+      totalApiCalls: 0,
+      totalProvidedCalls: 0,
+    }, []);
+    return id;
+  };
+  const [account, other] = [
+    await addAccount("ann@example.org"),
+    await addAccount("bob@example.org"),
+  ];
   const clock = new FakeClock();
   const [here, there] = [1, 2].map(() => new Groups({ store, clock, log: silentLog }));
   try {
     await Promise.all([here!.start(), there!.start()]);
-    await work(here!, there!, clock, account);
+    await work(here!, there!, clock, account, other);
   } finally {
     await Promise.all([here!.close(), there!.close()]);
     await store.close();
@@ -55,6 +69,23 @@ test("a member is known here at once, and at other gateways within five seconds"
     await there.change(id, { remove: [account] });
     await here.refresh();
     expect(here.groupsOf(account)).toEqual([]);
+  }));
+
+test("members see each other's nodes, whomever these are for, while their group is set so", () =>
+  withGroups(async (here, _there, _clock, account, bob) => {
+    const audience = unresolved("me");
+    const isSeen = (ownerId: string) =>
+      maySee(
+        { who: { accountId: ownerId }, audience },
+        onlookerOf({ accountId: account, role: "user" }, here),
+      );
+    const { id } = await here.create({ name: "Lab" });
+    await here.change(id, { add: [account, bob] });
+    expect([account, bob, "zoe"].map(isSeen)).toEqual([true, false, false]);
+    await here.change(id, { members_see_nodes: true });
+    expect([account, bob, "zoe"].map(isSeen)).toEqual([true, true, false]);
+    await here.change(id, { remove: [bob] });
+    expect([account, bob, "zoe"].map(isSeen)).toEqual([true, false, false]);
   }));
 
 test("a change is reported once, and a group that is gone has nobody and weighs as an account alone", () =>

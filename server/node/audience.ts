@@ -51,6 +51,8 @@ export const STRANGER: Viewer = { accountId: "", groups: [], route: "any" };
 export interface Memberships {
   /** The ids of the account's groups, a few seconds old at most. Called for every choice of a node. */
   groupsOf(accountId: string): readonly string[];
+  /** Whether the account sees the nodes that the other owns, because a group of both is set so. Absent: never. */
+  seesNodesOf?(accountId: string, ownerId: string): boolean;
 }
 
 const NO_GROUPS: readonly string[] = [];
@@ -116,16 +118,24 @@ export function covers(other: Shared, node: Shared): boolean {
 /** Who looks at nodes: an account, or an administrator, who sees all of them. */
 export interface Onlooker extends Pick<Viewer, "accountId" | "groups"> {
   readonly isAdmin: boolean;
+  /** Whether all nodes of that owner show, whomever they are for. Absent: of no owner. */
+  readonly seesNodesOf?: (ownerId: string) => boolean;
 }
 
 /** Whether the node shows at all; null: to a visitor without a session. */
 export function maySee(node: Shared, onlooker: Onlooker | null): boolean {
-  return onlooker?.isAdmin === true || nearness(node, onlooker ?? STRANGER) !== null;
+  return onlooker?.isAdmin === true || nearness(node, onlooker ?? STRANGER) !== null ||
+    onlooker?.seesNodesOf?.(node.who.accountId) === true;
 }
 
 export function onlookerOf(
   { accountId, role }: { accountId: string; role: string },
   memberships: Memberships,
 ): Onlooker {
-  return { accountId, groups: memberships.groupsOf(accountId), isAdmin: role === "admin" };
+  return {
+    accountId,
+    groups: memberships.groupsOf(accountId),
+    isAdmin: role === "admin",
+    seesNodesOf: (ownerId) => memberships.seesNodesOf?.(accountId, ownerId) === true,
+  };
 }

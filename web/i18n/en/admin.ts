@@ -92,6 +92,7 @@ export const admin = {
     "Such as tokens_per_day=2000000, calls_at_once=2. Names: tokens_per_minute, tokens_per_day, tokens_per_month, calls_at_once, max_tokens. Days and months begin by UTC.",
   groupBudgetHint:
     "What all members together may use. Names: tokens_per_minute, tokens_per_day, tokens_per_month, calls_at_once, max_tokens, requests_per_minute, models (a+b).",
+  membersSeeNodes: "Members see each other’s nodes, even those that they may not use",
   weightHint: "A member’s part when calls must wait; 1 is that of an account alone.",
   deleteGroup: "Delete group",
   deleteGroupText: (name: string) =>

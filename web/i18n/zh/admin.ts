@@ -92,6 +92,7 @@ export const admin: Messages["admin"] = {
     "例如 tokens_per_day=2000000, calls_at_once=2。可用名称：tokens_per_minute, tokens_per_day, tokens_per_month, calls_at_once, max_tokens。日和月按 UTC 起算。",
   groupBudgetHint:
     "全体成员合计可用的额度。可用名称：tokens_per_minute, tokens_per_day, tokens_per_month, calls_at_once, max_tokens、requests_per_minute、models（a+b）。",
+  membersSeeNodes: "成员互相看到节点，包括自己不能使用的",
   weightHint: "排队时每个成员所占的份额；单独的账号为 1。",
   deleteGroup: "删除分组",
   deleteGroupText: (name: string) => `共享给“${name}”的节点将不再对其成员开放，账号不受影响。`,

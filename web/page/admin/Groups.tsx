@@ -117,6 +117,7 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
   const name = useSignal(group.name);
   const weight = useSignal(String(group.weight));
   const budget = useSignal(budgetText(group.budget));
+  const seesNodes = useSignal(group.members_see_nodes);
   const isDeleting = useSignal(false);
   const { isBusy, error, run } = useSubmit();
   const problem = (field: string) => (error.value ? fieldProblem(error.value, field) : undefined);
@@ -126,6 +127,7 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
       await api.changeGroup(group.id, {
         name: name.value,
         weight: Number(weight.value),
+        members_see_nodes: seesNodes.value,
         budget: budgetIn(budget.value),
       });
       isOpen.value = false;
@@ -154,6 +156,14 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
           hint={t.weightHint}
           problem={problem("weight")}
         />
+        <label>
+          <input
+            type="checkbox"
+            checked={seesNodes.value}
+            onChange={(event) => seesNodes.value = event.currentTarget.checked}
+          />{" "}
+          {t.membersSeeNodes}
+        </label>
         <Field
           label={t.budget}
           name="budget"
