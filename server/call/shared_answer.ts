@@ -240,8 +240,8 @@ export class SharedAnswer implements AnswerWriter {
     this.#begin();
     this.parts.hold(-body.length);
     const bytes = Buffer.from(body as Uint8Array);
-    if (!this.#log.append(bytes)) {
-      this.#outgrow();
+    if (this.#isGone || !this.#log.append(bytes)) {
+      if (!this.#isGone) this.#outgrow();
       if (this.#readers.size > 0) this.#passed = { bytes: bytes.length, chunks: 1 };
     } else this.#identify();
     this.#finish({ is: "complete" }, ({ target }) => {
@@ -260,7 +260,7 @@ export class SharedAnswer implements AnswerWriter {
   }
 
   reject(rejection: UpstreamRejection): void {
-    const isKept = this.#reserve(JSON.stringify(rejection));
+    const isKept = !this.#isGone && this.#reserve(JSON.stringify(rejection));
     this.#finish({ is: "rejected", rejection });
     if (isKept) return;
     // Its readers have it; nobody else can.

@@ -113,6 +113,18 @@ describe("an answer beyond its bound", () => {
     expect(attachError(answer)).toBe("replay_gone");
   });
 
+  test.each(["whole", "rejected"])("counts nothing any more that comes later: %s", async (end) => {
+    const room = new Room();
+    const answer = await room.call("a", { stream: false });
+    const caller = new Caller();
+    answer.attach(caller, fromStart);
+    answer.forget();
+    if (end === "whole") answer.whole(`{"text":"${"x".repeat(KIB)}"}`);
+    else answer.reject({ status: 400, headers: {}, body: "no" } as never);
+    expect(room.used("kept_answer_bytes")).toBe(0);
+    expect(caller.isEnded || end === "rejected").toBe(true);
+  });
+
   test("waits there for a caller who has left, and is cancelled without one in the end", async () => {
     const room = new Room();
     const answer = await room.call("a");
