@@ -148,7 +148,7 @@ function choicesIn(body: CallBody): number {
 }
 
 /** The members by which the endpoints limit an answer, in the order in which they count. */
-const TOKEN_LIMITS = ["max_completion_tokens", "max_tokens", "max_output_tokens"] as const;
+export const TOKEN_LIMITS = ["max_completion_tokens", "max_tokens", "max_output_tokens"] as const;
 
 /** The longest answer that the caller takes, in tokens; null: it does not say. */
 function maxTokensIn(body: CallBody): number | null {

@@ -12,7 +12,7 @@ import { ColinkError } from "../base/error.ts";
 import { HttpAnswer } from "./answer.ts";
 import { checkedBody, readBody } from "./body.ts";
 import type { HeldBody } from "./body_budget.ts";
-import { type InferenceRequest, readCall } from "./call_reader.ts";
+import { type InferenceRequest, readCall, TOKEN_LIMITS } from "./call_reader.ts";
 import { apiKey, giveBack, setBudgetHeaders, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AppEnv } from "./env.ts";
@@ -201,15 +201,12 @@ function runShared(
 function demandOf({ request }: Call, body: CallBody, { path }: EndpointRow): Demand {
   const { id: callId } = request;
   if (endpointSpecs[path].stream === null) return { callId, maxTokens: undefined };
-  const named = TOKEN_LIMITS.flatMap((name) => {
-    const tokens = body.kind(name) === "number" ? body.value(name) : null;
-    return typeof tokens === "number" ? [tokens] : [];
-  });
-  return { callId, maxTokens: named.length === 0 ? null : Math.max(...named) };
+  const named = TOKEN_LIMITS.filter((name) => (body.kind(name) ?? "null") !== "null")
+    .map((name) => (body.kind(name) === "number" ? body.value(name) as number : 0));
+  // Providers differ in which of them they obey, and some take -1 as no limit.
+  const isLimited = named.length > 0 && named.every((tokens) => tokens >= 1);
+  return { callId, maxTokens: isLimited ? Math.max(...named) : null };
 }
-
-/** What endpoints call the most tokens of an answer. */
-const TOKEN_LIMITS = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
 
 /** Gives a call that was answered with 404 back to its key, within its network's limit of refusals: it was a mistake and cost little. */
 function forgive(

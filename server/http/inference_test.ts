@@ -128,6 +128,11 @@ describe("a budget", () => {
     expect(await asked({ max_tokens: 10 })).toBe(200);
     expect(await asked({ max_completion_tokens: 11 })).toBe(400);
     expect(await asked({})).toBe(400);
+    // Some providers take it as no limit, or obey the other member.
+    expect(await asked({ max_tokens: -1 })).toBe(400);
+    expect(await asked({ max_completion_tokens: 1, max_tokens: -1 })).toBe(400);
+    expect(await asked({ max_completion_tokens: 1, max_tokens: "1000" })).toBe(400);
+    expect(await asked({ max_completion_tokens: 1, max_tokens: null })).toBe(200);
     const { status } = await app.ask("POST /v1/embeddings", {
       token: caller.api_token,
       body: { model: "m", input: "hi" },
