@@ -106,7 +106,11 @@ export class AnswerRelay {
       parts: [],
       cancelTimeout: () => {},
     };
-    asked.cancelTimeout = clock.after(OPEN_WITHIN_MS, () => this.#lose(ask));
+    asked.cancelTimeout = clock.after(OPEN_WITHIN_MS, () => {
+      // It may still answer: without a word it would hold the answer for a caller who is gone.
+      send(peer, { is: "leave", ask, code: "caller_gone" });
+      this.#lose(ask);
+    });
     this.#asked.set(ask, asked);
     send(peer, { is: "ask", ask, question });
     return (code) => {
