@@ -239,6 +239,11 @@ export class Hub {
     return (this.#served.get(model)?.nodes.size ?? 0) > 1;
   }
 
+  /** Whether a connected node serves the model, whomever it is for. */
+  serves(model: string): boolean {
+    return this.#served.has(model);
+  }
+
   /** The connected nodes that serve the model. */
   nodesOf(model: string): Iterable<Node> {
     return this.#served.get(model)?.nodes ?? [];

@@ -2,6 +2,7 @@
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { AliasView, MessageView, ModelSettings, NameQuery, NewAlias } from "../../../api/mod.ts";
+import { viewerOf } from "../../node/audience.ts";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, session } from "./schema.ts";
@@ -94,7 +95,7 @@ export function nameRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
 function aliasRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   const { names } = parts;
-  const list = () => ({ aliases: names.aliases(isOfferedIn(parts)) });
+  const list = () => ({ aliases: names.aliases((model) => parts.hub.serves(model)) });
 
   api.openapi(routes.aliases, async (c) => {
     await administrator(c, parts);
@@ -124,9 +125,12 @@ function aliasRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
 function ownAliasRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   const { names } = parts;
-  const list = async (accountId: string) => ({
-    aliases: await names.own(accountId, isOfferedIn(parts)),
-  });
+  const list = async (accountId: string) => {
+    const viewer = viewerOf({ accountId }, parts.memberships);
+    return {
+      aliases: await names.own(accountId, (model) => parts.hub.factsOf(model, viewer) !== null),
+    };
+  };
   const changing = async (c: AppContext) => {
     const visitor = await signedIn(c, parts);
     await limitRate(parts, "aliases", visitor.accountId, CHANGES_PER_MINUTE);
@@ -170,8 +174,13 @@ function modelSettingRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const admin = await administrator(c, parts);
     const model = c.req.valid("json");
     await names.saveModel(model);
-    const { name: target, note = null, hidden = false, defaults = {} } = model;
-    const detail = { note, hidden, defaults: JSON.stringify(defaults) };
+    const { name: target, note = null, hidden = false, groups, defaults = {} } = model;
+    const detail = {
+      note,
+      hidden,
+      groups: groups?.join(", ") ?? null,
+      defaults: JSON.stringify(defaults),
+    };
     await audit(c, parts, admin, { action: "model.changed", target, detail });
     return c.json(list(), 200);
   });
@@ -183,10 +192,6 @@ function modelSettingRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     await audit(c, parts, admin, { action: "model.changed", target: name });
     return c.json({ message: "Settings of the model removed" }, 200);
   });
-}
-
-function isOfferedIn({ hub }: AppParts): (model: string) => boolean {
-  return (model) => hub.factsOf(model) !== null;
 }
 
 /** What the audit log says of an alias. */

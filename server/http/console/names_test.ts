@@ -302,3 +302,20 @@ test("a model for certain groups is called and listed by their members alone, an
   expect(await ids()).not.toContain("org/big");
   expect(await ids(admin.api_token)).toContain("org/big");
 });
+
+test("an account's own alias shows as offered what a node lends to that account", async () => {
+  const { id } = await app.parts.groups.create({ name: "Lab" });
+  await app.parts.groups.change(id, { add: [user.id] });
+  app.join(admin, {
+    name: "lent",
+    models: ["lent-model"],
+    maxParallel: 1,
+    shareWith: ["group:lab"],
+  });
+  await save("account", "mine", "lent-model");
+  await save("admin", "all", "lent-model");
+  const offered = async (whose: Whose) =>
+    (await list(whose)).map(({ leads_to }) => leads_to[0]?.offered);
+  expect(await offered("account")).toEqual([true]);
+  expect(await offered("admin")).toEqual([true]);
+});
