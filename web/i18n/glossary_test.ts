@@ -15,6 +15,7 @@ const otherWords: readonly (readonly [wrong: RegExp, right: string])[] = [
   [/首字节|首字时间/, "首字延迟"],
   [/配置文件(?! ?config\.yaml|（config\.yaml）)/, "环境变量，或配置文件 config.yaml"],
   [/请求编号/, "请求 ID"],
+  [/用户组/, "分组"],
   [/永不到期|从不到期|不会到期/, "永不过期"],
   [/令牌数|令牌\/秒/, "Token"],
   [/账户(?!余额)/, "账号"],
