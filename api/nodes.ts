@@ -86,7 +86,9 @@ export const OwnNodeView = z.object({
     .describe("How its last connection ended; null: it is connected, or that is not known."),
   paused_at: z.number().nullable(),
   paused_until: z.number().nullable()
-    .describe("When the pause ends by itself; null: when somebody ends it, or there is none."),
+    .describe(
+      "When the pause ends by itself; null: its owner or an administrator ends it, or there is none.",
+    ),
   approved_at: z.number().nullable()
     .describe("Null: not approved yet, where approval is required."),
   key_id: z.string().describe("The client key that it connected with last."),
@@ -153,7 +155,7 @@ export const NodeChange = z.strictObject({
   paused: z.boolean().optional(),
   paused_until: time.nullable().optional()
     .describe(
-      "With `paused`: when the pause ends by itself; null or absent: when somebody ends it.",
+      "With `paused`: when the pause ends by itself; null or absent: its owner or an administrator ends it.",
     ),
 }).meta({ id: "NodeChange", description: "What is absent stays as it is." });
 export type NodeChange = z.infer<typeof NodeChange>;

@@ -90,7 +90,7 @@ export class Audiences {
     return { isForEveryone: false, accounts, groups };
   }
 
-  /** Whether an account has an address is told nobody: an owner would learn who is a user here. */
+  /** Names of users are left out of the warning: an owner would learn which addresses have accounts here. */
   #warn(node: Node, missing: readonly string[]): void {
     const names = missing.join(", ");
     const nowMs = this.parts.clock.monotonic();

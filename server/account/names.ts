@@ -353,7 +353,7 @@ function problemsOf(aliases: AliasSet): Alias[] {
 function broken(name: string, problem: string): ColinkError {
   return new ColinkError(
     "alias_broken",
-    `Cannot serve "${name}": this alias leads nowhere, because ${problem}; ask whoever made it`,
+    `Cannot serve "${name}": this alias leads nowhere, because ${problem}; ask the one who made the alias`,
     { param: "model" },
   );
 }

@@ -35,7 +35,7 @@ export interface NodeStanding {
   label: string | null;
   /** Why the node gets no calls; where several reasons hold, the first of this list. */
   hold: "unapproved" | "paused" | "draining" | null;
-  /** When a pause ends by itself, in UTC milliseconds; null: nobody knows. */
+  /** When a pause ends by itself, in UTC milliseconds; null: it has no known end. */
   heldUntil: number | null;
   /** Whether an administrator has approved it. */
   isTrusted: boolean;

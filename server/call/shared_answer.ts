@@ -206,7 +206,7 @@ export class SharedAnswer implements AnswerWriter {
     this.#furthest = 0;
     this.#log.drop();
     for (const reader of this.#readers) reader.position = 0;
-    // Nobody is there, and nobody could come back for it.
+    // No caller is attached, and none could come back for the answer.
     if (!this.isEnded && this.#readers.size === 0) this.call.stop("caller_gone");
   }
 
@@ -263,7 +263,7 @@ export class SharedAnswer implements AnswerWriter {
     const isKept = !this.#isGone && this.#reserve(JSON.stringify(rejection));
     this.#finish({ is: "rejected", rejection });
     if (isKept) return;
-    // Its readers have it; nobody else can.
+    // Its readers have the rejection; no later caller can get it.
     this.forget();
     this.#end = { is: "rejected", rejection: { ...rejection, body: "" } };
   }
@@ -305,12 +305,12 @@ export class SharedAnswer implements AnswerWriter {
     this.#readOn();
   }
 
-  /** The node may send more: somebody takes it. */
+  /** Lets the node send more where a reader takes it. */
   #readOn(): void {
     if (!this.#isHeldUp) this.#source?.drained();
   }
 
-  /** Whether nobody takes what comes, and much has come. */
+  /** Whether no reader takes what comes, and much has come. */
   get #isHeldUp(): boolean {
     if (!this.#isGone && this.#log.length < this.#mayHoldUpBytes) return false;
     for (const { isStalled } of this.#readers) if (!isStalled) return false;
@@ -330,7 +330,7 @@ export class SharedAnswer implements AnswerWriter {
     else for (const reader of [...this.#readers]) this.pump(reader);
   }
 
-  /** From now on nobody can begin to read, or go on after a loss. */
+  /** From now on no caller can begin to read, or go on after a loss. */
   #outgrow(): void {
     this.#isGone = true;
     this.parts.reserve(-this.#besideBytes);
@@ -427,7 +427,7 @@ export class SharedAnswer implements AnswerWriter {
     if (this.#readers.size > 0) return this.#readOn();
     if (this.isEnded) return;
     const stop = () => this.call.stop("caller_gone");
-    // What is not kept any more can be given to nobody who comes back.
+    // An answer that is not kept cannot be given to a caller who comes back.
     if (this.#isGone || this.#lingerMs <= 0) return stop();
     if (this.#lingerMs < Infinity) {
       this.#cancelLinger = this.parts.clock.after(this.#lingerMs, stop);

@@ -269,7 +269,7 @@ export class SharedAnswers {
     return { is: "elsewhere", record };
   }
 
-  /** As `settle`; tells the other gateways, and goes on telling them while the call runs. */
+  /** As `settle`; also renews the name's record at the other gateways while the call runs. */
   #settled(
     name: AnswerName,
     settle: (answer: SharedAnswer | null, digest: string) => void,

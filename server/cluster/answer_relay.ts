@@ -61,7 +61,7 @@ export type Serve = (
   target: AnswerTarget,
 ) => { leave: Leave; isEnded: boolean } | Promise<{ leave: Leave; isEnded: boolean }>;
 
-/** What is told of an answer besides the answer. */
+/** Receives what happens to a question besides the answer's parts. */
 export interface AskListener {
   opened(isEnded: boolean): void;
   /** The gateway is gone or does not answer: the error that the caller gets. */

@@ -61,7 +61,7 @@ interface BudgetMeter extends Meter {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** When a caller tries again whose calls are all running: nobody knows when one ends. */
+/** When a caller tries again whose calls are all running: it is unknown when one ends. */
 const RETRY_CALLS_MS = 1000;
 
 export class UsageBudgets {

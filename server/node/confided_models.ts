@@ -1,4 +1,4 @@
-/** The models that were served to some accounts only: those may know of them, and nobody else. */
+/** The models that were served to some accounts only: only those may know of them. */
 
 import type { Endpoint } from "../../protocol/mod.ts";
 import { type Audience, nearness, type Viewer } from "./audience.ts";

@@ -62,7 +62,7 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 const MAX_UNACKNOWLEDGED_ENDS = 16;
 const MAX_UNACKNOWLEDGED_BYTES = 128 * 1024;
 
-/** Stands for the socket while the link is lost. What is lost with it is told when the node comes back. */
+/** Stands for the socket while the link is lost. What was sent meanwhile is made up for when the node comes back. */
 const NO_SOCKET: Socket = Object.freeze({
   send: () => 1,
   ping: () => {},

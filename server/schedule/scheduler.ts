@@ -379,7 +379,7 @@ export class Scheduler {
     }
     const offered = hub.factsOf(model, viewer)?.endpoints;
     if (offered?.includes(endpoint)) return nodesPenalized(model, this.retryAfterMs(request));
-    // Whether others than the caller wants could serve the call is not told, but that the model is known.
+    // The error says that the model is known, and not whether farther nodes could serve the call.
     if (route !== "any" && hub.knows(model, viewer)) {
       return noNodeNear(request, route, this.retryAfterMs(request));
     }

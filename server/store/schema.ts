@@ -138,7 +138,7 @@ export const nodes = new Table({
   goneCode: nullable(text),
   closeCode: nullable(integer),
   pausedAt: nullable(integer),
-  /** When the pause ends by itself; null: when somebody ends it. */
+  /** When the pause ends by itself; null: its owner or an administrator ends it. */
   pausedUntil: nullable(integer),
   /** Connections from before then are being drained. */
   drainedAt: nullable(integer),
