@@ -14,7 +14,9 @@ test("one gateway at a time serves from a data folder; commands read it beside; 
   const script = `import { lockFolder } from ${
     JSON.stringify(join(import.meta.dir, "folder_lock.ts"))
   };
-    lockFolder(${JSON.stringify(dataDir)}); console.log("locked"); setInterval(() => {}, 1000);`;
+    globalThis.unlock = lockFolder(${
+    JSON.stringify(dataDir)
+  }); console.log("locked"); setInterval(() => {}, 1000);`;
   const other = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
   try {
     await other.stdout.getReader().read();
