@@ -34,11 +34,9 @@ const sumColumns = { keyColumns: lentSumKey.names, sumColumns: lentSum.names };
 export class LentTable {
   constructor(private readonly database: Database) {}
 
-  /** Adds to what nodes have reported. Each day and name stands at most once for each node. */
+  /** Adds to what nodes have reported. */
   add(sums: readonly LentSum[]): Promise<void> {
-    // In the order of the key: two gateways must not deadlock.
-    const rows = sums.map(({ amount, ...key }) => [...lentSumKey.toCells({ ...key }), amount])
-      .sort((a, b) => a.join("\n") < b.join("\n") ? -1 : 1);
+    const rows = sumRows(sums);
     const { backend } = this.database;
     return this.database.transaction((db) =>
       backend.addUp(db, { table: "lent_sums", ...sumColumns, rows: countable(rows) })
@@ -86,20 +84,37 @@ export class LentTable {
   }
 }
 
-/** What these entries add to `lent_usage`: key columns first, each key once, in its order. */
-export function lentRows(entries: readonly LedgerEntry[]): (string | number)[][] {
-  const rows = new Map<string, { key: (string | number)[]; sums: number[] }>();
-  for (const entry of entries) {
+/** What these sums add to `lent_sums`. Nodes choose their reasons, and two of them can be stored alike. */
+function sumRows(sums: readonly LentSum[]): Cell[][] {
+  return addedUp(sums.map(({ amount, ...key }) => ({
+    key: lentSumKey.toCells({ ...key }),
+    sums: [amount],
+  })));
+}
+
+/** What these entries add to `lent_usage`. */
+export function lentRows(entries: readonly LedgerEntry[]): Cell[][] {
+  return addedUp(entries.flatMap((entry) => {
     const { nodeId, startedAt, promptTokens, completionTokens, route } = entry;
-    if (nodeId === null) continue;
+    if (nodeId === null) return [];
     const day = Math.floor(startedAt / DAY_MS) * DAY_MS;
     const key = lentUsageKey.toCells({ nodeId, day, route: route ?? "any" });
+    return [{ key, sums: [1, promptTokens ?? 0, completionTokens ?? 0] }];
+  }));
+}
+
+type Cell = string | number;
+
+/** Key columns first, each key once, in its order: two gateways that write the same rows never deadlock. */
+function addedUp(added: readonly { key: Cell[]; sums: number[] }[]): Cell[][] {
+  const rows = new Map<string, { key: Cell[]; sums: number[] }>();
+  for (const { key, sums } of added) {
     const id = key.join("\n");
-    let row = rows.get(id);
-    if (row === undefined) rows.set(id, row = { key, sums: [0, 0, 0] });
-    row.sums[0]! += 1;
-    row.sums[1]! += promptTokens ?? 0;
-    row.sums[2]! += completionTokens ?? 0;
+    const row = rows.get(id);
+    rows.set(id, {
+      key,
+      sums: row === undefined ? sums : sums.map((sum, at) => row.sums[at]! + sum),
+    });
   }
   return [...rows].sort(([a], [b]) => a < b ? -1 : 1)
     .map(([, { key, sums }]) => [...key, ...sums]);

@@ -345,6 +345,23 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     expect(await store.knownModels(1)).toEqual(["new"]);
   });
 
+  test("reports of nodes whose reasons it spells alike add up to one", async () => {
+    const sum = { nodeId: "lending", day: 0, amount: 1 };
+    await store.lent.add([
+      { ...sum, what: "closed_s:nul\0" },
+      { ...sum, what: "closed_s:nul\uFFFD" },
+      { ...sum, what: "closed_s:half \uD83D" },
+      { ...sum, nodeId: "bystander", what: "open_s" },
+      { ...sum, what: "closed_s:half \uDE00" },
+    ]);
+    const { sums } = await store.lent.ofNode("lending", 0);
+    expect(sums.map(({ what, amount }) => [what, amount])).toEqual([
+      ["closed_s:half \uFFFD", 2],
+      ["closed_s:nul\uFFFD", 2],
+    ]);
+    expect((await store.lent.ofNode("bystander", 0)).sums).toHaveLength(1);
+  });
+
   test("no query sees a transaction half done", async () => {
     const { account } = await added();
     const looks: Promise<number>[] = [];
