@@ -19,6 +19,9 @@ export function lazyConsoleApi(parts: AppParts): (c: AppContext) => Promise<Resp
 }
 
 async function load(parts: AppParts): Promise<Hono<AppEnv>> {
+  // The OpenAPI document knows no shape that was made before this library was loaded, and the bundler
+  // loads the shapes first where a command of the program shares them.
+  await import("@hono/zod-openapi");
   const { consoleApi } = await import("./api.ts");
   const api = new Hono<AppEnv>(pathBelow(parts.config.basePath));
   api.onError((error) => {
