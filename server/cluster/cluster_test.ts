@@ -201,6 +201,40 @@ describe("a node of another gateway", () => {
     expect(other.find("far")?.share).toBe(4);
   });
 
+  test("whose link is lost gets no calls from here until it is back, and reports both to its call from here", async () => {
+    const { network, clock, one, other } = await startTwo();
+    const { node, received } = await join(network, other, "far", 2);
+    const lease = await one.lease();
+    const { got } = startOn(lease.node);
+    await clock.pass(KNOWN_MS);
+    other.hub.interrupted(node, 30_000);
+    received[0]!.sink.suspended!();
+    await clock.pass(KNOWN_MS);
+    expect(got.link).toEqual(["suspended"]);
+    expect(one.find("far")?.view([])).toMatchObject({ state: "reconnecting" });
+    const third = await network.add();
+    expect(third.find("far")?.reconnectsUntil).toBe(30_000);
+    let hasSlot = false;
+    const waiting = Promise.resolve(one.lease()).then((next) => {
+      hasSlot = true;
+      return next;
+    });
+    await clock.pass(KNOWN_MS);
+    expect(hasSlot).toBe(false);
+
+    other.hub.reconnected(node);
+    received[0]!.sink.resumed!();
+    await clock.pass(KNOWN_MS);
+    expect((await waiting).node).toBe(lease.node);
+    expect(got.link).toEqual(["suspended", "resumed"]);
+    expect([one, third].map((each) => each.find("far")?.reconnectsUntil)).toEqual([null, null]);
+    received[0]!.sink.data("on it goes");
+    received[0]!.sink.finish();
+    await clock.pass(KNOWN_MS);
+    expect(got).toMatchObject({ text: "on it goes", hasFinished: true, failure: null });
+    expect(received).toHaveLength(1);
+  });
+
   test("gets no calls by those who still hold it after it has left", async () => {
     const { network, clock, one, other } = await startTwo();
     const { leave } = await join(network, other, "far");

@@ -11,6 +11,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
 import type { PeerFailure } from "./outbound_calls.ts";
+import { encodePeerMessage } from "./peer_message.ts";
 
 export interface InboundCallConfig {
   cancelGraceMs: number;
@@ -43,7 +44,7 @@ export class InboundCall implements AttemptSink {
   #keptBytes = 0;
 
   constructor(
-    stream: number,
+    private readonly stream: number,
     private readonly lease: Lease,
     private readonly credit: number,
     private readonly parts: InboundCallParts,
@@ -122,6 +123,14 @@ export class InboundCall implements AttemptSink {
       this.#fail({ code: 502, message: failure.reason, fault });
     }
     this.#free();
+  }
+
+  suspended(): void {
+    this.parts.send(encodePeerMessage({ is: "suspended", stream: this.stream }));
+  }
+
+  resumed(): void {
+    this.parts.send(encodePeerMessage({ is: "resumed", stream: this.stream }));
   }
 
   #refuse({ code, message, retry_after_ms, error, kind }: Refused): void {

@@ -8,6 +8,7 @@ import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../node
 import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
 import { InboundCall } from "./inbound_call.ts";
+import { decodePeerMessage, isPeerMessage, type PeerMessage } from "./peer_message.ts";
 
 const order: Order = {
   attemptId: "try",
@@ -29,6 +30,7 @@ let clock: FakeClock;
 let node: Node;
 let sink: AttemptSink;
 let frames: FrameV2[];
+let messages: PeerMessage[];
 /** What happened outside of the frames, in order. */
 let events: string[];
 let call: InboundCall;
@@ -56,6 +58,7 @@ function start(credit = CREDIT, takesCalls = true): InboundCall {
   const parts = {
     clock,
     send: (frame: Uint8Array) => {
+      if (isPeerMessage(frame)) messages.push(decodePeerMessage(frame));
       const decoded = decodeV2(frame);
       if (decoded.kind === "frame") frames.push(decoded.frame);
     },
@@ -69,7 +72,7 @@ function start(credit = CREDIT, takesCalls = true): InboundCall {
 }
 
 beforeEach(() => {
-  [frames, events, clock] = [[], [], new FakeClock()];
+  [frames, messages, events, clock] = [[], [], [], new FakeClock()];
   call = start();
 });
 
@@ -244,6 +247,15 @@ describe("a refusal for a peer", () => {
     expect(frames).toMatchObject([{ type: "error", data: { code: 503, busy: true } }]);
     expect(node.active).toBe(0);
   });
+});
+
+test("a peer learns that the link of its call's node is lost, and that it is back", () => {
+  sink.data("ab");
+  sink.suspended?.();
+  sink.resumed?.();
+  expect(messages).toEqual([{ is: "suspended", stream: 7 }, { is: "resumed", stream: 7 }]);
+  expect(types()).toEqual(["head", "stream"]);
+  expect(events).toEqual([]);
 });
 
 describe("a peer's call that is cancelled", () => {

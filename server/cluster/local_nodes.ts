@@ -44,7 +44,7 @@ export class LocalNodes {
     const changed = (node: Node) => node.gateway === null && this.#changed(node);
     const left = (node: Node) => node.gateway === null && this.#left(node);
     const shared = (node: Node) => node.gateway === null && parts.loads.changed(node);
-    parts.hub.watch({ joined: changed, eased: changed, left, shared });
+    parts.hub.watch({ joined: changed, eased: changed, interrupted: changed, left, shared });
   }
 
   attach(scheduler: LocalLeases): void {

@@ -100,6 +100,15 @@ describe("a node that connects here", () => {
     expect(records.get("n")).toMatchObject({ isDraining: true, offer: { maxParallel: 3 } });
   });
 
+  test("is published when its link is lost, and again when it is back", () => {
+    const node = join("n");
+    hub.interrupted(node, 9_000);
+    expect(records.get("n")?.reconnectsUntil).toBe(9_000);
+    hub.reconnected(node);
+    expect(records.get("n")?.reconnectsUntil).toBeUndefined();
+    expect(events).toEqual(["put n 1000", "put n 1000", "put n 1000"]);
+  });
+
   test("is removed when it leaves, once", () => {
     const node = join("n");
     hub.remove(node);

@@ -11,6 +11,11 @@ export interface NodeRecord {
   isDraining: boolean;
   /** Absent: it is not paused by its own word, or its gateway's version does not say. */
   pause?: NodePause;
+  /**
+   * Its link is lost, and may come back until then, in UTC milliseconds by the clock of the node's
+   * gateway. Absent: the link lives, or its gateway's version does not say.
+   */
+  reconnectsUntil?: number;
   /** UTC milliseconds by the clock of the node's gateway. */
   connectedAt: number;
   /** Time of its connection by Redis' clock: of two records of one node, the later one counts. */
@@ -21,12 +26,14 @@ export interface NodeRecord {
 
 export function recordOf(node: Node, sinceMs: number): NodeRecord {
   const { who: { publicId, nodeKey, accountId, keyId }, isDraining, pause, connectedAt } = node;
+  const { reconnectsUntil } = node;
   const { facts, ...offer } = node.offer;
   return {
     who: { id: publicId, identity: nodeKey, accountId, keyId },
     offer: facts === undefined ? offer : { ...offer, facts: [...facts] },
     isDraining,
     ...(pause === null ? {} : { pause }),
+    ...(reconnectsUntil === null ? {} : { reconnectsUntil }),
     connectedAt,
     sinceMs,
   };

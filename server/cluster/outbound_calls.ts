@@ -70,6 +70,11 @@ export class OutboundCalls extends LinkV2 {
     return this.start(peerOrder, sink);
   }
 
+  /** The peer reports that the node of the call has lost its link, or is back. Harmless for calls that have ended. */
+  reportLink(stream: number, change: "suspended" | "resumed"): void {
+    this.open.get(stream)?.sink[change]?.();
+  }
+
   protected override headOf(order: PeerOrder): Omit<PeerCallHead, "body_bytes"> {
     const { node, grant, streamOptions, choices, accountId } = order;
     return {

@@ -141,13 +141,21 @@ export class PeerLink {
 
   #readFrame(message: Uint8Array): void {
     if (isPeerMessage(message)) {
-      this.parts.onMessage(this.peer, decodePeerMessage(message));
+      this.#readMessage(decodePeerMessage(message));
     } else if (INBOUND_FRAME_TYPES.has(message[0])) {
       const decoded = decodeV2(message);
       if (decoded.kind !== "frame") throw new Error("a malformed frame from a gateway");
       this.#inboundCalls.read(decoded.frame);
     } else {
       this.calls.receive(message);
+    }
+  }
+
+  #readMessage(message: PeerMessage): void {
+    if (message.is === "suspended" || message.is === "resumed") {
+      this.calls.reportLink(message.stream, message.is);
+    } else {
+      this.parts.onMessage(this.peer, message);
     }
   }
 

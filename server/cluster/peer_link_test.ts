@@ -65,6 +65,7 @@ function frameOfCall(stream: number, bodyBytes: number): Uint8Array {
 
 function start(bodyBytes = 0) {
   const failures: AttemptFailure[] = [];
+  const ofLink: string[] = [];
   let text = "";
   const order: Order = {
     attemptId: "try",
@@ -82,8 +83,10 @@ function start(bodyBytes = 0) {
     data: (piece) => void (text += Buffer.from(piece as string).toString()),
     finish() {},
     fail: (failure) => void failures.push(failure),
+    suspended: () => void ofLink.push("suspended"),
+    resumed: () => void ofLink.push("resumed"),
   });
-  return { failures, text: () => text };
+  return { failures, ofLink, text: () => text };
 }
 
 function sentFrames(): FrameV2[] {
@@ -109,6 +112,20 @@ describe("a link", () => {
     expect(leased).toEqual(["gw-1 n"]);
     expect(sentFrames().map(({ type }) => type)).toEqual(["call", "error"]);
     expect(text()).toBe("hello");
+  });
+
+  test("reports to a call of this gateway that its node's link is lost or back, and to no other call", () => {
+    const [first, second] = [start(), start()];
+    const report = (is: "suspended" | "resumed", stream: number) =>
+      link.receive(encodePeerMessage({ is, stream }));
+    report("suspended", 2);
+    report("resumed", 2);
+    for (const stream of [0, 3, -1, null, "2"]) report("suspended", stream as number);
+    expect([first.ofLink, second.ofLink]).toEqual([[], ["suspended", "resumed"]]);
+    link.receive(encodeJson("error", 2, { code: 500, message: "no" }));
+    report("suspended", 2);
+    expect(second.ofLink).toHaveLength(2);
+    expect([received, errors]).toEqual([[], []]);
   });
 
   test("counts the peer's calls that run or arrive, and cancels them with a frame", () => {

@@ -38,6 +38,8 @@ export type PeerMessage =
   | { is: "offer"; grant: number; node: string; service: Service }
   /** The receiver's slot is not needed any more. */
   | { is: "decline"; grant: number }
+  /** The link of the node that runs the receiver's call with this stream number is lost and may come back, or is back. */
+  | { is: "suspended" | "resumed"; stream: number }
   /** Whether the sender has console viewers of these accounts' calls. */
   | { is: "watch"; accounts: string[]; isWatched: boolean }
   /** An event for the receiver's viewers of the account; `data` is JSON. */

@@ -26,6 +26,8 @@ const written: readonly [PeerMessage, string][] = [
     '"service":{"model":"m","endpoint":"/v1/chat/completions"}}',
   ],
   [{ is: "decline", grant: 7 }, '{"is":"decline","grant":7}'],
+  [{ is: "suspended", stream: 3 }, '{"is":"suspended","stream":3}'],
+  [{ is: "resumed", stream: 3 }, '{"is":"resumed","stream":3}'],
   [
     { is: "watch", accounts: ["a"], isWatched: true },
     '{"is":"watch","accounts":["a"],"isWatched":true}',
@@ -107,6 +109,12 @@ describe("a node's record", () => {
     const node = new Node(who, offer, connection, 11, null, { isDraining: true, pause });
     expect(recordOf(node, 22).pause).toEqual(pause);
     expect("pause" in recordOf(new Node(who, offer, connection, 11), 22)).toBe(false);
+  });
+
+  test("says until when the node may come back, where its link is lost", () => {
+    const node = new Node(who, offer, connection, 11, null, { reconnectsUntil: 7 });
+    expect(recordOf(node, 22).reconnectsUntil).toBe(7);
+    expect("reconnectsUntil" in recordOf(new Node(who, offer, connection, 11), 22)).toBe(false);
   });
 
   test("is read as the same identity and offer, with facts or without", () => {

@@ -95,8 +95,8 @@ export class RemoteNodes {
     const who = identityIn(record);
     const connection = connectionTo(gateway, who.publicId);
     const [, others = 0, earned] = this.#loads.get(gateway)?.get(who.publicId) ?? [];
-    const { isDraining, pause = null } = record;
-    const state = { isDraining, pause, active: others };
+    const { isDraining, pause = null, reconnectsUntil = null } = record;
+    const state = { isDraining, pause, reconnectsUntil, active: others };
     const node = new Node(who, offerIn(record), connection, connectedAt, gateway, state);
     this.#offered.set(who.publicId, { node, record, others });
     hub.add(node);
@@ -112,9 +112,13 @@ export class RemoteNodes {
   }
 
   #update(remote: RemoteNode, record: NodeRecord): void {
+    const { hub } = this.parts;
+    const { node } = remote;
     remote.record = record;
-    const { isDraining, pause = null } = record;
-    this.parts.hub.update(remote.node, offerIn(record), isDraining, pause);
+    const { isDraining, pause = null, reconnectsUntil = null } = record;
+    hub.update(node, offerIn(record), isDraining, pause);
+    if (reconnectsUntil === null) hub.reconnected(node);
+    else hub.interrupted(node, reconnectsUntil);
   }
 }
 

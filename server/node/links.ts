@@ -532,7 +532,12 @@ export class Links implements LinkOwner {
 
   /** Another gateway reports that the node is connected to it: checks that the connection here still lives. */
   challenge(node: Node): void {
-    for (const [link, peer] of this.#peers) if (peer.node === node) this.#challenge(link);
+    for (const [link, peer] of this.#peers) {
+      if (peer.node !== node) continue;
+      // A node that is waited for has a new session there: it does not come back, and its calls here are lost.
+      if (peer.cancelWait !== null) this.#endReplaced(link, peer, "it is at another gateway");
+      else this.#challenge(link);
+    }
   }
 
   /** A node that was asked to move has come back to this gateway: it stays the same node. Calls end on its old link. */
@@ -551,10 +556,13 @@ export class Links implements LinkOwner {
     for (const link of this.#twins.get(base) ?? []) {
       const peer = link && this.#peers.get(link);
       if (!peer || peer.cancelWait === null) continue;
-      const reason = "its program was started anew";
-      this.#interrupted.get(peer)?.replaced(reason);
-      this.#end(link, peer, LOST, reason);
+      this.#endReplaced(link, peer, "its program was started anew");
     }
+  }
+
+  #endReplaced(link: Link, peer: Peer, reason: string): void {
+    this.#interrupted.get(peer)?.replaced(reason);
+    this.#end(link, peer, LOST, reason);
   }
 
   /** Older connections of the same node are probably half open: checks that they still live. */

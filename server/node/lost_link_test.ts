@@ -174,6 +174,17 @@ describe("a node whose link is lost", () => {
     expect(received.failures).toMatchObject([{ kind: "interrupted" }]);
   });
 
+  test("and that has come to another gateway instead is lost at once", () => {
+    const node = new Node();
+    const { received } = call(node.harness, stream);
+    node.send(head(1), text(1, "a"));
+    node.lose();
+    node.harness.links.challenge(node.inHub[0]!);
+    expect(received.failures).toMatchObject([{ kind: "lost" }]);
+    expect(node.inHub).toEqual([]);
+    expect(node.comeBack().welcome.resumed).toBeUndefined();
+  });
+
   test("whose token is revoked meanwhile is lost at once", () => {
     const node = new Node();
     const { received } = call(node.harness, stream);

@@ -360,12 +360,16 @@ export function startOn(node: Node, body = "{}", accountId = "alice") {
     hasFinished: false,
     failure: null as AttemptFailure | null,
     headers: null as Readonly<Record<string, string>> | null,
+    /** What was reported of the node's link, in order. */
+    link: [] as string[],
   };
   const running = node.connection.start(order, {
     head: (headers) => void (got.headers = headers),
     data: (piece) => void (got.text += Buffer.from(piece as string).toString()),
     finish: () => void (got.hasFinished = true),
     fail: (failure) => void (got.failure = failure),
+    suspended: () => void got.link.push("suspended"),
+    resumed: () => void got.link.push("resumed"),
   });
   return { got, running };
 }
