@@ -222,12 +222,13 @@ function inputItems({ terms }: Stored, search: URLSearchParams): Json {
 
 /** Reasoning that its provider has not sealed is of no use to another, and is refused there. */
 function isPortable(item: unknown): boolean {
+  if (typeof item !== "object" || item === null) return false;
   const { type, encrypted_content } = item as { type?: string; encrypted_content?: unknown };
   return type !== "reasoning" || typeof encrypted_content === "string";
 }
 
 function contextOf(stored: Stored): ResponseContext {
-  const { output, status } = viewOf(stored) as { output?: unknown[]; status?: unknown };
+  const { output, status } = viewOf(stored);
   if (status === "queued" || status === "in_progress") {
     throw new ColinkError(
       "previous_response_not_found",
@@ -235,7 +236,9 @@ function contextOf(stored: Stored): ResponseContext {
       { param: "previous_response_id" },
     );
   }
-  return { input: itemsOf(stored.terms), output: (output ?? []).filter(isPortable) };
+  // Its node may have given anything as output.
+  const items = Array.isArray(output) ? output.filter(isPortable) : [];
+  return { input: itemsOf(stored.terms), output: items };
 }
 
 function itemsOf({ input, id }: StoredTerms): unknown[] {

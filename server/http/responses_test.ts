@@ -149,6 +149,21 @@ describe("a response that is stored", () => {
     expect((await client.responses.retrieve(second.id)).previous_response_id).toBe(first.id);
   });
 
+  test("can be continued whatever its node gave as output", async () => {
+    for (const output of [[null, 1, "text"], "text", { a: 1 }, 5]) {
+      script = (sink) => {
+        sink.head({});
+        sink.data(JSON.stringify({ ...responseOf(""), output }));
+        sink.finish();
+      };
+      const { id } = await client.responses.create({ ...ask, background: true });
+      await app.clock.pass(0);
+      script = (sink, order) => answer(sink, order, "more");
+      await client.responses.create({ ...ask, previous_response_id: id });
+      expect(sent.at(-1)!.input).toHaveLength(2);
+    }
+  });
+
   test("belongs to its account", async () => {
     const { id } = await client.responses.create(ask);
     const stranger = clientOf(await app.account("stranger@example.org"));
