@@ -155,6 +155,13 @@ export class OwnNodes {
 
   /** Resuming a node ends a drain, too. */
   #pause(paused: boolean | undefined, until: number | null = null) {
+    if (until !== null && paused !== true) {
+      throw new ColinkError(
+        "invalid_request",
+        "Cannot set when a pause ends without a pause: send paused: true along with paused_until",
+        { param: "paused_until" },
+      );
+    }
     if (paused === undefined) return {};
     const now = this.#options.clock.now();
     if (!paused) return { pausedAt: null, pausedUntil: null, drainedAt: null };

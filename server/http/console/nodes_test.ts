@@ -50,8 +50,15 @@ test("an owner renames and pauses a node, and each change is one entry of the au
     paused_until,
   });
   expect(node.hold).toBe("paused");
-  const wrong = { paused: true, paused_until: Date.now() - 1000 };
-  expect(await app.ask(`PATCH ${PATH}`, { token, body: wrong })).toMatchObject({ status: 400 });
+  const wrong = [
+    { paused: true, paused_until: Date.now() - 1000 },
+    // Without a pause there is nothing that could end.
+    { paused_until },
+    { paused: false, paused_until },
+  ];
+  for (const body of wrong) {
+    expect(await app.ask(`PATCH ${PATH}`, { token, body })).toMatchObject({ status: 400 });
+  }
   expect(await change({ paused: false })).toMatchObject({ paused_at: null });
   expect(node.hold).toBeNull();
   expect(await app.audited("node.renamed"))
