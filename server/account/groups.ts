@@ -92,9 +92,10 @@ export class Groups {
     return this.#idByName.get(name.toLowerCase()) ?? null;
   }
 
-  /** The group's weight, where 1 is that of an account alone; 1 for a group that is gone. */
-  weightOf(id: string): number {
-    return (this.#byId.get(id)?.weight ?? HUNDREDTHS) / HUNDREDTHS;
+  /** The highest weight of the account's groups; 1 for an account without a group. */
+  weightOf(accountId: string): number {
+    const weights = this.groupsOf(accountId).flatMap((id) => this.#byId.get(id)?.weight ?? []);
+    return weights.length === 0 ? 1 : Math.max(...weights) / HUNDREDTHS;
   }
 
   /** In the order of their names. */

@@ -51,6 +51,8 @@ export const STRANGER: Viewer = { accountId: "", groups: [], route: "any" };
 export interface Memberships {
   /** The ids of the account's groups, a few seconds old at most. Called for every choice of a node. */
   groupsOf(accountId: string): readonly string[];
+  /** The account's part of what is scarce. Absent: 1, as for an account without a group. */
+  weightOf?(accountId: string): number;
   /** Whether the account sees the nodes that the other owns, because a group of both is set so. Absent: never. */
   seesNodesOf?(accountId: string, ownerId: string): boolean;
 }

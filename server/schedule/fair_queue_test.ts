@@ -76,3 +76,44 @@ async function stop(world: World, waiting: ReturnType<typeof wait>[]): Promise<v
   await world.clock.pass(10_000);
   await Promise.all(waiting.map(({ done }) => done));
 }
+
+describe("accounts of different weights", () => {
+  /** Whose calls a node with one slot serves, one after the other. */
+  async function served(weights: Record<string, number>, calls: number): Promise<string[]> {
+    const world = new World({ queuePerAccount: 10, queuePerModel: 20 });
+    const { received } = world.node("a");
+    const held = await world.lease();
+    for (const [account, weight] of Object.entries(weights)) {
+      world.groups.weights.set(account, weight);
+    }
+    const order: string[] = [];
+    const expected: [number, string][] = [];
+    const waiting = Object.keys(weights).flatMap((account) =>
+      Array.from({ length: calls }, () => ({ account, ...wait(world, account) }))
+    );
+    await world.clock.pass(1_000);
+    for (const { account, answer } of waiting) expected.push([answer.positions.at(-1)!, account]);
+    held.release();
+    for (let i = 0; i < waiting.length; i++) {
+      await settle();
+      const { order: { accountId }, sink } = received.at(-1)!;
+      order.push(accountId ?? "");
+      received.at(-1)!.chunk({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
+      sink.finish();
+    }
+    await Promise.all(waiting.map(({ done }) => done));
+    const announced = expected.sort(([a], [b]) => a - b).map(([, account]) => account);
+    expect(order).toEqual(announced);
+    return order;
+  }
+
+  test("are served in this proportion, and in the order that their positions say", async () => {
+    expect((await served({ a: 1, b: 3 }, 6)).join("")).toBe("abbbabbbaaaa");
+    expect((await served({ a: 0.5, b: 1 }, 4)).join("")).toBe("babbabaa");
+  });
+
+  test("take turns where their weights are alike", async () => {
+    expect((await served({ a: 1, b: 1 }, 3)).join("")).toBe("ababab");
+    expect((await served({ a: 0.01, b: 0.01 }, 2)).join("")).toBe("abab");
+  });
+});

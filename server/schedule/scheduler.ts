@@ -71,7 +71,8 @@ export class Scheduler {
     this.#remoteWaiters = parts.remoteWaiters ?? noRemoteWaiters;
     this.#openFailures = new OpenFailures(parts.clock);
     const onChange = (service: Service) => this.onQueueChange.emit(service);
-    this.#queues = new WaitQueues(parts.clock, config, onChange);
+    const weightOf = (accountId: string) => parts.memberships?.weightOf?.(accountId) ?? 1;
+    this.#queues = new WaitQueues(parts.clock, config, onChange, weightOf);
     const onUse = (node: Node) => this.onSlotUse.emit(node);
     this.#slots = new Slots(parts, (node) => this.#serveWaiters(node), onUse);
     // A provider that limits the calls is no failure of the node.

@@ -40,6 +40,8 @@ export class WaitQueues<T> {
     private readonly clock: Clock,
     private readonly config: WaitQueuesConfig,
     private readonly onChange: (service: Service) => void,
+    /** How many turns an account has for one of most accounts. Default: as many. */
+    private readonly weightOf?: (accountId: string) => number,
   ) {}
 
   /** Calls that wait now. */
@@ -90,7 +92,7 @@ export class WaitQueues<T> {
     entry: QueueEntry,
   ): { queue: FairQueue<T>; waiter: Waiter<T>; granted: Promise<T> } {
     const { accountId } = call.request;
-    const queue = this.of(call.request) ?? new FairQueue<T>();
+    const queue = this.of(call.request) ?? new FairQueue<T>(this.weightOf);
     this.#queues.set(call.request, queue);
     this.#waitingByAccount.set(accountId, (this.#waitingByAccount.get(accountId) ?? 0) + 1);
     const { promise, resolve, reject } = Promise.withResolvers<T>();

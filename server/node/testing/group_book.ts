@@ -4,10 +4,16 @@ import type { Audience, Memberships } from "../audience.ts";
 import type { Node } from "../node.ts";
 
 export class GroupBook implements Memberships {
+  /** By account; others have 1. */
+  readonly weights = new Map<string, number>();
   readonly #groupsByAccount = new Map<string, readonly string[]>();
 
   put(accountId: string, ...groups: string[]): void {
     this.#groupsByAccount.set(accountId, groups);
+  }
+
+  weightOf(accountId: string): number {
+    return this.weights.get(accountId) ?? 1;
   }
 
   groupsOf(accountId: string): readonly string[] {
