@@ -177,7 +177,13 @@ async function repeat(
   opened(answer.isEnded);
   const connect = (target: AnswerReader) =>
     isAsIs(answer) ? giveAsIs(answer, target) : parts.sharedAnswers.attach(claim, about, target);
-  return respond(connect, { stream, keyId: key.id }, received, endpoint, parts);
+  try {
+    return await respond(connect, { stream, keyId: key.id }, received, endpoint, parts);
+  } catch (error) {
+    // A refusal is no answer that was given before.
+    delete headers["x-colink-replayed"];
+    throw error;
+  }
 }
 
 /** How a caller here reads an answer that another gateway keeps. Throws `replay_gone` or `gateway_lost`. */

@@ -157,9 +157,9 @@ describe("an Idempotency-Key", () => {
     expect(await errorOf(send({ key, body: { temperature: 1 } }))).toEqual([...refused]);
     expect(await errorOf(send({ key, path: "/v1/messages", body: { max_tokens: 1 } })))
       .toEqual([409, undefined as never]);
-    expect((await send({ key, body: { temperature: 1 } })).headers.get("x-should-retry")).toBe(
-      "false",
-    );
+    const { headers } = await send({ key, body: { temperature: 1 } });
+    expect(headers.get("x-should-retry")).toBe("false");
+    expect(headers.get("x-colink-replayed")).toBeNull();
   });
 
   test("of another account is another key", async () => {
