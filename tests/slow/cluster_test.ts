@@ -8,11 +8,12 @@ import { type Account, createAccount } from "../harness/account.ts";
 import { ask, chat, hello, stream } from "../harness/api.ts";
 import { endAfterTests } from "../harness/cleanup.ts";
 import { type ClusterGateway, gauges, listedBy, startCluster } from "../harness/cluster.ts";
+import { type CuttingRelay, startCuttingRelay } from "../harness/cutting_relay.ts";
 import { type RunningNode, startNode } from "../harness/node.ts";
 import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
 import { dial, wholeCall } from "../harness/raw_http.ts";
 import { connectScriptedNode, type ScriptedNode, type Wire } from "../harness/scripted_node.ts";
-import { pieces, say, startUpstream } from "../harness/upstream.ts";
+import { pieces, say, startUpstream, type Upstream } from "../harness/upstream.ts";
 import { until, within } from "../harness/wait.ts";
 
 let gateways: readonly ClusterGateway[];
@@ -263,16 +264,21 @@ describe("an endpoint of a node at another gateway", () => {
 
 describe("a node program and its model server, at another gateway", () => {
   const big = numbered(20_000);
-  const models = { big: "big-far", huge: "huge-far" };
+  const paced = numbered(100);
+  const models = { big: "big-far", huge: "huge-far", paced: "paced-far" };
   let node: RunningNode;
+  let upstream: Upstream;
+  let relay: CuttingRelay;
 
   beforeAll(async () => {
-    const upstream = startUpstream({
+    relay = await startCuttingRelay(Number(new URL(gateways[1]!.url).port));
+    upstream = startUpstream({
       big: pieces(big),
+      paced: pieces(paced, 10),
       huge: say("h".repeat(5 * 1024 * 1024)),
     });
     node = await startNode({
-      gateway: gateways[1]!,
+      gateway: { url: gateways[1]!.url, wsUrl: relay.url },
       clientToken: account.clientToken,
       name: "far",
       providers: [{
@@ -305,6 +311,29 @@ describe("a node program and its model server, at another gateway", () => {
     expect(text === big.join("")).toBe(true);
     expect(tokens).toBe(big.length);
     expect(node.program.isRunning).toBe(true);
+  });
+
+  test("goes on with a stream whose node's link is cut, every byte of it once", async () => {
+    const client = new OpenAI({
+      baseURL: `${gateways[0]!.url}/v1`,
+      apiKey: account.apiToken,
+      maxRetries: 0,
+    });
+    const { dials } = relay;
+    const answer = await client.chat.completions.create({
+      messages: [{ role: "user", content: "hello" }],
+      model: models.paced,
+      stream: true,
+    });
+    let text = "";
+    for await (const { choices } of answer) {
+      const content = choices[0]?.delta.content ?? "";
+      text += content;
+      if (content === paced[20]) relay.cut();
+    }
+    expect(text).toBe(paced.join(""));
+    expect(relay.dials - dials).toBe(1);
+    expect(upstream.calls.filter(({ body }) => body.model === "paced")).toHaveLength(1);
   });
 
   test("answers in one piece of megabytes", async () => {
