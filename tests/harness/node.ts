@@ -44,14 +44,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const folder = mkdtempSync(join(tmpdir(), "co-link-node-"));
   endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
   const configFile = writeConfig(folder, options);
-  const before = await countAlike(options);
+  const before = await idsAlike(options);
   const program = new Program("node", [...nodeCommand(), "-c", configFile], {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir(), ...options.env },
   });
   endAfterTests(() => program.kill());
   await program.line(isConnected, CONNECTED_WITHIN_MS);
-  await until("the gateway lists the node", async () => await countAlike(options) > before);
+  await until("the gateway lists the node", async () => {
+    const now = await idsAlike(options);
+    // A node of the same name that was killed a moment ago may still be listed.
+    return now.some((id) => !before.includes(id));
+  });
   return {
     program,
     configFile,
@@ -102,11 +106,11 @@ function isConnected(line: string): true | undefined {
   return (JSON.parse(line) as { msg?: string }).msg === "connected" || undefined;
 }
 
-/** How many nodes of that name, where it has one, that serve all these models the gateway knows. */
-async function countAlike({ gateway, providers, name }: NodeOptions): Promise<number> {
+/** The nodes of that name, where it has one, that serve all these models, as far as the gateway knows. */
+async function idsAlike({ gateway, providers, name }: NodeOptions): Promise<string[]> {
   const models = providers.flatMap((one) => Array.isArray(one.models) ? one.models : [])
     .map(({ local, server_mapping }) => server_mapping ?? local);
   const nodes = (await listNodes(gateway)).filter((node) => node.name === (name ?? node.name));
   return nodes.filter((node) => models.every((model) => node.supported_models.includes(model)))
-    .length;
+    .map(({ id }) => id);
 }
