@@ -32,7 +32,9 @@ export function nodeObserverOf(
     noticed(node, text) {
       register.addEvent(node.who.publicId, { kind: "notice", detail: text });
     },
-    lent: (node, report) => lent.reported(node.who.publicId, report),
+    lent({ who: { publicId } }, report) {
+      if (register.isRemembered(publicId)) lent.reported(publicId, report);
+    },
     left(node, closeCode, isSilent) {
       register.left(
         node.who.publicId,

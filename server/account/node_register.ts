@@ -182,10 +182,15 @@ export class NodeRegister {
   left(id: string, code: NodeGone["code"], closeCode: number): void {
     const at = this.#options.clock.now();
     this.#gone.set(id, { at, code, close_code: closeCode });
-    if (this.#unremembered.get(id)) return;
+    if (!this.isRemembered(id)) return;
     const sighting = this.#states.get(id)?.sighting ?? null;
     this.#note(id, { sighting, departure: { id, at, code, closeCode } });
     this.addEvent(id, { kind: "disconnected", code });
+  }
+
+  /** Whether the node may have rows of its own: not beyond its account's number. */
+  isRemembered(id: string): boolean {
+    return this.#unremembered.get(id) === undefined;
   }
 
   /** Whoever dials under one new identity after the other gets no row for each. */
@@ -216,7 +221,7 @@ export class NodeRegister {
     nodeId: string,
     { kind, code = null, model = null, detail = null, until = null }: TimelineEvent,
   ): void {
-    if (this.#unremembered.get(nodeId)) return;
+    if (!this.isRemembered(nodeId)) return;
     const id = `evt_${randomChars(22)}`;
     const at = this.#options.clock.now();
     this.#events.push({ id, nodeId, at, kind, code, model, detail, until });

@@ -111,6 +111,8 @@ test("of an account that dials under ever new identities, only so many nodes an 
   for (let i = 0; i < 1047; i++) dial(`node-${i}`);
   dial("node-0");
   dial("others", "other");
+  expect(["node-0", "node-999", "node-1000"].map((id) => register.isRemembered(id)))
+    .toEqual([true, true, false]);
   await register.close();
   const idsOf = async (accountId: string) =>
     (await store.nodes.ofAccount(accountId, 2000)).map(({ id }) => id);
