@@ -47,6 +47,9 @@ const MAX_HOLDERS = 2;
 /** Candidates whose expectations are kept with the call. */
 const SHOWN = 3;
 
+/** Nodes of one service that wait to be tried. One that finds no room is noted when it is priced again. */
+const MAX_UNTRIED = 1_000;
+
 const MAX_NODES = 20_000;
 const MAX_MODELS = 200;
 
@@ -56,8 +59,8 @@ interface Pool {
   /** Sum over its nodes of the logarithm of a typical answer's time, and of its length. */
   logMs: number;
   logTokens: number;
-  /** Nodes that are to be tried, and wait for their turn. */
-  readonly untried: Set<Node>;
+  /** Keys of nodes that are to be tried, and wait for their turn. Not the nodes: those that leave are to be freed. */
+  readonly untried: Set<string>;
   trial: Node | null;
   calls: number;
 }
@@ -111,7 +114,7 @@ export class Auto implements Policy {
       return step * COST_STEP + load;
     }
     if (pool.trial === node && node.active === 0) return 0;
-    pool.untried.add(node);
+    if (pool.untried.size < MAX_UNTRIED) pool.untried.add(node.who.nodeKey);
     return Math.round(stepOf(Math.exp(pool.logMs / pool.speeds.size))) * COST_STEP + load;
   }
 
@@ -214,7 +217,7 @@ export class Auto implements Policy {
     speed.measuredMs = nowMs;
     this.#count(pool, speed);
     pool.speeds.set(nodeKey, speed);
-    pool.untried.delete(node);
+    pool.untried.delete(nodeKey);
     if (counted > 0) this.#lengths.learn(model, accountId, counted);
     if (plan.prefixes !== null) {
       this.#held.keep(model, plan.prefixes, tokens * 4, nodeKey, nowMs);
@@ -353,9 +356,10 @@ export class Auto implements Policy {
   /** One in twenty calls lets a node be tried that was not measured. */
   #countCall(pool: Pool | undefined): void {
     if (pool === undefined || ++pool.calls % CALLS_PER_TRIAL !== 0) return;
-    for (const node of pool.untried) {
-      pool.untried.delete(node);
-      if (!node.isConnected || pool.speeds.has(node.who.nodeKey)) continue;
+    for (const nodeKey of pool.untried) {
+      pool.untried.delete(nodeKey);
+      const node = this.hub.find(nodeKey);
+      if (!node?.isConnected || pool.speeds.has(nodeKey)) continue;
       pool.trial = node;
       this.hub.ease(node);
       return;

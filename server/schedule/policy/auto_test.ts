@@ -67,6 +67,22 @@ describe("the policy auto", () => {
     expect(speeds.calls.size).toBeGreaterThan(15);
   });
 
+  test("holds no node that has left before it was tried", async () => {
+    const speeds = new Speeds({ fast: 1 });
+    speeds.run(60);
+    const passing = Array.from({ length: 100 }, (_, i) => speeds.world.node(`passing-${i}`, 1));
+    // A choice prices them.
+    speeds.take();
+    const gone = passing.splice(0).map(({ node, leave }) => {
+      leave();
+      return new WeakRef(node);
+    });
+    // A reference that was made in this turn holds its node until the next.
+    await Bun.sleep(0);
+    Bun.gc(true);
+    expect(gone.filter((one) => one.deref() !== undefined).length).toBeLessThan(10);
+  });
+
   test("shares among alike nodes as least-busy does: never two calls on one while another has none", () => {
     const names = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`n${i}`, 20]));
     const speeds = new Speeds(names);
