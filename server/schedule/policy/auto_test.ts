@@ -77,10 +77,11 @@ describe("the policy auto", () => {
       leave();
       return new WeakRef(node);
     });
-    // A reference that was made in this turn holds its node until the next.
+    // A reference that was made in this turn holds its node until the next, and the collector takes
+    // some values on the stack for references.
     await Bun.sleep(0);
     Bun.gc(true);
-    expect(gone.filter((one) => one.deref() !== undefined).length).toBeLessThan(10);
+    expect(gone.filter((one) => one.deref() !== undefined).length).toBeLessThan(50);
   });
 
   test("shares among alike nodes as least-busy does: never two calls on one while another has none", () => {
