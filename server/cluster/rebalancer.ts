@@ -19,9 +19,12 @@ export interface RebalancerParts {
 /** Longer than a node takes to move, so that each round counts what the one before has done. */
 const ROUND_MS = 5_000;
 
-/** Nodes above the share at which moving begins: this many, and this part of the share. It ends at the share. */
-const MIN_EXCESS = 2;
-const EXCESS_SHARE = 0.1;
+/**
+ * Moving begins where a gateway has so many nodes more than its share, or has more than its share
+ * while another has so many fewer: this many, and this part of the share. It ends at the share.
+ */
+const MIN_DISTANCE = 2;
+const DISTANCE_SHARE = 0.1;
 
 /** Rounds in a row that must find too many nodes: after a restart they come back by themselves. */
 const PATIENT_ROUNDS = 2;
@@ -61,7 +64,9 @@ export class Rebalancer {
     const share = Math.ceil(all / (others.length + 1));
     const excess = nodes.length - share;
     const isMoving = this.#roundsOver >= PATIENT_ROUNDS;
-    const isOver = excess >= (isMoving ? 1 : Math.max(MIN_EXCESS, share * EXCESS_SHARE));
+    const distance = Math.max(excess, share - Math.min(share, ...others));
+    const isFar = distance >= Math.max(MIN_DISTANCE, share * DISTANCE_SHARE);
+    const isOver = excess >= 1 && (isMoving || isFar);
     this.#roundsOver = isOver ? this.#roundsOver + 1 : 0;
     if (this.#roundsOver >= PATIENT_ROUNDS) this.#ask(nodes, excess, share);
   }

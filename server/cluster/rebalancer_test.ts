@@ -67,6 +67,17 @@ describe("a gateway with more than its share of nodes", () => {
     expect([nodes.length, others]).toEqual([10, [10, 10]]);
   });
 
+  test("gives to one that has none, though it has but one too many; small differences stay", async () => {
+    connect(3);
+    others = [2, 1];
+    await clock.pass(MINUTE_MS);
+    expect(asked).toEqual([]);
+    others = [3, 0];
+    onMove = moveAway;
+    await clock.pass(MINUTE_MS);
+    expect([nodes.length, others]).toEqual([2, [3, 1]]);
+  });
+
   test("asks at most twenty of thousands in one round", async () => {
     connect(3_000);
     others = [0];
