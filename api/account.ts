@@ -57,6 +57,17 @@ export const PasswordChange = z.object({
 }).meta({ id: "PasswordChange" });
 export type PasswordChange = z.infer<typeof PasswordChange>;
 
+export const PasswordReset = z.object({
+  code: z.string().describe("`reset-…`, from the link that an administrator made."),
+  new_password: z.string(),
+}).meta({ id: "PasswordReset" });
+export type PasswordReset = z.infer<typeof PasswordReset>;
+
+export const PasswordResetDone = z.object({
+  email: z.string().describe("The account to sign in with."),
+}).meta({ id: "PasswordResetDone" });
+export type PasswordResetDone = z.infer<typeof PasswordResetDone>;
+
 export const SessionView = z.object({
   id: z.string().describe("Cannot be signed in with."),
   created_at: z.number(),
@@ -69,6 +80,10 @@ export const SessionView = z.object({
   current: z.boolean().describe("Whether this request belongs to it."),
 }).meta({ id: "Session", description: "A sign-in that has not ended." });
 export type SessionView = z.infer<typeof SessionView>;
+
+export const SessionsToEnd = z.object({
+  all: z.enum(["true", "false"]).optional().describe("Whether to end the session that asks, too."),
+});
 
 export const SessionsEnded = z.object({ ended: z.number() }).meta({ id: "SessionsEnded" });
 export type SessionsEnded = z.infer<typeof SessionsEnded>;

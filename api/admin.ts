@@ -42,6 +42,21 @@ export const AdminUserChange = z.strictObject({
 }).meta({ id: "AdminUserChange", description: "What is absent stays as it is." });
 export type AdminUserChange = z.infer<typeof AdminUserChange>;
 
+export const NewPasswordReset = z.strictObject({
+  hours: z.int().min(1).max(168).optional().describe("How long the link is valid; default 24."),
+}).meta({ id: "NewPasswordReset" });
+export type NewPasswordReset = z.infer<typeof NewPasswordReset>;
+
+export const PasswordResetLink = z.object({
+  code: z.string().describe("Shown this once; the link is `/reset#` and the code."),
+  email: z.string(),
+  expires_at: z.number(),
+}).meta({
+  id: "PasswordResetLink",
+  description: "Sets the account's password once. It replaces the account's earlier link.",
+});
+export type PasswordResetLink = z.infer<typeof PasswordResetLink>;
+
 export const InviteView = z.object({
   id: z.string(),
   note: z.string(),
@@ -123,6 +138,8 @@ export const AuditAction = z.enum([
   "session.refused",
   "session.ended",
   "password.changed",
+  "password.reset_link",
+  "password.reset",
   "key.created",
   "key.changed",
   "key.rotated",

@@ -39,6 +39,7 @@ export type ErrorCode =
   | "email_taken"
   | "weak_password"
   | "setup_refused"
+  | "reset_refused"
   | "join_refused"
   | "authorization_pending"
   | "slow_down"

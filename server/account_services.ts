@@ -11,6 +11,7 @@ import { Keys } from "./account/keys.ts";
 import { LentBook } from "./account/lent.ts";
 import { Names } from "./account/names.ts";
 import { NetworkLimits } from "./account/network_limits.ts";
+import { PasswordResets } from "./account/password_resets.ts";
 import { Passwords } from "./account/passwords.ts";
 import { SessionBook } from "./account/session_book.ts";
 import { Sessions } from "./account/sessions.ts";
@@ -48,6 +49,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
   const keys = new Keys({ store, vault, keyring, clock });
   const audit = new AuditLog({ store, clock });
   const networks = new NetworkLimits({ ...limits, config, budgets });
+  const passwords = new Passwords({ budgets });
   const accounts = new Accounts({
     store,
     vault,
@@ -56,7 +58,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     keyring,
     failures: limits.failures,
     networks,
-    passwords: new Passwords({ budgets }),
+    passwords,
     registration: () => settings.values.registration,
     clock,
     onRefused(email, address) {
@@ -71,6 +73,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     keyring,
     accounts,
     setup: new Setup({ secret: config.jwtSecret, store, accounts, clock }),
+    passwordResets: new PasswordResets({ store, passwords, networks, sessions, clock }),
     sessions,
     joining: new Joining({ store, vault, keys, networks, limiter: limits.limiter, clock }),
     keys,

@@ -11,7 +11,7 @@ import { isVisibleName } from "../protocol/mod.ts";
 import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
 import { languageOf, setupBox } from "./greeting.ts";
-import { inviteLink, rememberedUrls, setupLink } from "./urls.ts";
+import { inviteLink, rememberedUrls, resetLink, setupLink } from "./urls.ts";
 
 const email = { type: "string", required: true, description: "The account's e-mail" } as const;
 
@@ -81,6 +81,34 @@ const password = defineCommand({
       await accounts.setPassword(args.email, await passwordFromInput());
       await note({ action: "password.changed", target: args.email });
       return `${args.email} has a new password`;
+    }),
+});
+
+const reset = defineCommand({
+  meta: { name: "reset", description: "Print a link with which an account gets a new password" },
+  args: { email, hours: { type: "string", default: "24", description: "How long it is valid" } },
+  run({ args }) {
+    const hours = Number(args.hours);
+    if (!(hours > 0 && hours <= 168)) {
+      throw new UsageError([`--hours=${args.hours}: expected a number above 0, at most 168`]);
+    }
+    return withServices(async ({ accounts, passwordResets }, note, urls) => {
+      const id = await accounts.idOf(args.email);
+      const { code, email: target } = await passwordResets.create(id, hours * 60 * 60 * 1000);
+      await note({ action: "password.reset_link", target, detail: { hours } });
+      return urls.map((url) => resetLink(url, code)).join("\n");
+    });
+  },
+});
+
+const signOut = defineCommand({
+  meta: { name: "sign-out", description: "End all of an account's sessions; its keys stay" },
+  args: { email },
+  run: ({ args }) =>
+    withServices(async ({ accounts, sessions }, note) => {
+      const ended = await sessions.endOthers(await accounts.idOf(args.email), null);
+      await note({ action: "session.ended", target: args.email, detail: { ended } });
+      return `${args.email} is signed out everywhere: ${ended} sessions ended`;
     }),
 });
 
@@ -351,6 +379,8 @@ export const admin: CommandDef = defineCommand({
     create,
     invite,
     password,
+    reset,
+    "sign-out": signOut,
     limits,
     shut,
     reopen,

@@ -48,6 +48,11 @@ export function setupLink(url: string, code: string): string {
   return `${url}/setup#${code}`;
 }
 
+/** Where a new password can be set with a reset's code, which stays out of logs as a setup code does. */
+export function resetLink(url: string, code: string): string {
+  return `${url}/reset#${code}`;
+}
+
 /** Where one account can be made with an invite's code. */
 export function inviteLink(url: string, code: string): string {
   return `${url}/register?invite=${encodeURIComponent(code)}`;

@@ -40,6 +40,9 @@ import type {
   OwnNodeAnswer,
   OwnNodeView,
   PasswordChange,
+  PasswordReset,
+  PasswordResetDone,
+  PasswordResetLink,
   RotatedKey,
   SessionsEnded,
   SessionView,
@@ -73,9 +76,11 @@ export const api = {
   logout: () => post<MessageView>("/api/auth/logout", {}),
   rotate: (kind: TokenKind) => post<{ user: UserView }>("/api/user/tokens/rotate", { kind }),
   changePassword: (change: PasswordChange) => post<MessageView>("/api/user/password", change),
+  resetPassword: (reset: PasswordReset) => post<PasswordResetDone>("/api/auth/reset", reset),
   sessions: (signal?: Signal) => get<{ sessions: SessionView[] }>("/api/user/sessions", signal),
   endSession: (id: string) => remove<MessageView>(`/api/user/sessions/${id}`),
   endOtherSessions: () => remove<SessionsEnded>("/api/user/sessions"),
+  endAllSessions: () => remove<SessionsEnded>("/api/user/sessions?all=true"),
 
   nodes: allNodes,
   ownNodes: (signal?: Signal) => get<{ nodes: OwnNodeView[] }>("/api/nodes/mine", signal),
@@ -109,6 +114,8 @@ export const api = {
     get<AdminUserPage>(`/api/admin/users${query(filter)}`, signal),
   changeUser: (id: string, change: AdminUserChange) =>
     patch<{ user: AdminUserView }>(`/api/admin/users/${id}`, change),
+  resetLink: (id: string) => post<PasswordResetLink>(`/api/admin/users/${id}/password-reset`, {}),
+  signOutUser: (id: string) => remove<SessionsEnded>(`/api/admin/users/${id}/sessions`),
   groups: (signal?: Signal) => get<{ groups: GroupView[] }>("/api/admin/groups", signal),
   createGroup: (group: NewGroup) => post<{ group: GroupView }>("/api/admin/groups", group),
   groupMembers: (id: string, signal?: Signal) =>

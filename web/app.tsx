@@ -16,6 +16,7 @@ import { messages } from "./state/locale.ts";
 const Register = page(() => import("./page/account/Register.tsx").then(({ Register }) => Register));
 const Login = page(() => import("./page/account/Login.tsx").then(({ Login }) => Login));
 const Setup = page(() => import("./page/account/Setup.tsx").then(({ Setup }) => Setup));
+const Reset = page(() => import("./page/account/Reset.tsx").then(({ Reset }) => Reset));
 const Join = page(() => import("./page/join/Join.tsx").then(({ Join }) => Join));
 const Dashboard = page(() =>
   import("./page/dashboard/Dashboard.tsx").then(({ Dashboard }) => Dashboard)
@@ -48,6 +49,7 @@ export function App() {
             <Route path={paths.register} component={Register} />
             <Route path={paths.login} component={Login} />
             <Route path={paths.setup} component={Setup} />
+            <Route path={paths.reset} component={Reset} />
             <Route path={paths.join} component={Join} />
             <Route path={paths.dashboard} component={Dashboard} />
             <Route path={paths.nodes} component={Nodes} />

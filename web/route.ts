@@ -7,6 +7,7 @@ export const paths = {
   register: `${base}/register`,
   login: `${base}/login`,
   setup: `${base}/setup`,
+  reset: `${base}/reset`,
   dashboard: `${base}/dashboard`,
   join: `${base}/join`,
   nodes: `${base}/nodes`,

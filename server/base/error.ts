@@ -50,6 +50,7 @@ export const errorKinds: { readonly [C in ErrorCode]: ErrorKind } = Object.freez
   registration_closed: kind(403, "never", "rejected"),
   invite_required: kind(403, "never", "rejected"),
   setup_refused: kind(403, "never", "rejected"),
+  reset_refused: kind(403, "never", "rejected"),
   join_refused: kind(403, "never", "rejected"),
   origin_refused: kind(403, "never", "rejected"),
   model_not_found: kind(404, "never", "rejected"),

@@ -13,6 +13,7 @@ import type { Keys } from "../account/keys.ts";
 import type { LentBook } from "../account/lent.ts";
 import type { Names } from "../account/names.ts";
 import type { OwnNodes } from "../account/own_nodes.ts";
+import type { PasswordResets } from "../account/password_resets.ts";
 import type { SessionBook } from "../account/session_book.ts";
 import type { Settings } from "../account/settings.ts";
 import type { Setup } from "../account/setup.ts";
@@ -65,6 +66,7 @@ export interface AppParts {
   ledger: Pick<LedgerWriter, "pending" | "spooled" | "trouble">;
   accounts: Accounts;
   setup: Setup;
+  passwordResets: PasswordResets;
   sessions: SessionBook;
   joining: Joining;
   keys: Keys;

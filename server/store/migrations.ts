@@ -9,6 +9,7 @@ import { addJoins } from "./migration/joins.ts";
 import { addLent } from "./migration/lent.ts";
 import { addRoutes } from "./migration/routes.ts";
 import { addNames } from "./migration/names.ts";
+import { addPasswordResets } from "./migration/password_resets.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -41,4 +42,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
       await db.schema.alterTable(table).addColumn("budget", "text").execute();
     }
   },
+  addPasswordResets,
 ];

@@ -120,6 +120,14 @@ export const sessions = new Table({
 });
 export type SessionRow = RowOf<typeof sessions>;
 
+export const passwordResets = new Table({
+  accountId: text,
+  /** SHA-256 of the code, as hex. */
+  digest: text,
+  expiresAt: integer,
+});
+export type PasswordResetRow = RowOf<typeof passwordResets>;
+
 export const nodes = new Table({
   /** Public. */
   id: text,
@@ -331,6 +339,7 @@ export interface Schema {
   invites: StoredOf<typeof invites>;
   joins: StoredOf<typeof joins>;
   sessions: StoredOf<typeof sessions>;
+  password_resets: StoredOf<typeof passwordResets>;
   nodes: StoredOf<typeof nodes>;
   node_events: StoredOf<typeof nodeEvents>;
   ledger: StoredOf<typeof ledger>;

@@ -15,6 +15,7 @@ import { LentTable } from "./lent.ts";
 import { migrate } from "./migrate.ts";
 import { NameTable } from "./names.ts";
 import { NodeTable } from "./nodes.ts";
+import { PasswordResetTable } from "./password_resets.ts";
 import {
   type AccountRow,
   accounts,
@@ -32,6 +33,7 @@ import { UserTable } from "./users.ts";
 
 export class SqlStore implements Store {
   readonly kind: Store["kind"];
+  readonly passwordResets: PasswordResetTable;
   readonly keys: KeyTable;
   readonly sessions: SessionTable;
   readonly users: UserTable;
@@ -51,6 +53,7 @@ export class SqlStore implements Store {
   constructor(private readonly backend: Backend) {
     this.kind = backend.kind;
     const database = this.#database = new Database(backend);
+    this.passwordResets = new PasswordResetTable(database);
     this.keys = new KeyTable(database);
     this.sessions = new SessionTable(database);
     this.users = new UserTable(database);
@@ -152,7 +155,23 @@ export class SqlStore implements Store {
       if (replacing !== undefined) update = update.where("password_hash", "=", replacing);
       const changed = await update.returning("id").executeTakeFirst();
       if (changed === undefined) return null;
+      await this.passwordResets.drop(db, accountId);
       return await this.sessions.endAll(db, accountId, exceptSession ?? null);
+    });
+  }
+
+  resetPassword(
+    digest: string,
+    hash: string,
+  ): Promise<{ accountId: string; sessionIds: string[] } | null> {
+    return this.#database.transaction(async (db) => {
+      const accountId = await this.passwordResets.use(db, digest);
+      if (accountId === null) return null;
+      const changed = await db.updateTable("accounts").set({ password_hash: hash })
+        .where("id", "=", accountId).where("disabled_at", "is", null).returning("id")
+        .executeTakeFirst();
+      if (changed === undefined) return null;
+      return { accountId, sessionIds: await this.sessions.endAll(db, accountId, null) };
     });
   }
 

@@ -9,6 +9,7 @@ import type { KeyTable } from "./keys.ts";
 import type { LentTable } from "./lent.ts";
 import type { NameTable } from "./names.ts";
 import type { NodeTable } from "./nodes.ts";
+import type { PasswordResetTable } from "./password_resets.ts";
 import type { SessionTable } from "./sessions.ts";
 import type { SettingTable } from "./settings.ts";
 import type { SharedItemTable } from "./shared_items.ts";
@@ -60,6 +61,16 @@ export interface Store {
    * nothing has changed: there is no such account, or its password is not the one to replace.
    */
   setPasswordHash(accountId: string, change: NewPasswordHash): Promise<string[] | null>;
+  /**
+   * Sets the password of the account that the code with this digest is for, uses the code up and
+   * ends all of the account's sessions. Null, and no password has changed: the code is unknown, used
+   * or expired, or the account is disabled.
+   */
+  resetPassword(
+    digest: string,
+    hash: string,
+  ): Promise<{ accountId: string; sessionIds: string[] } | null>;
+  readonly passwordResets: PasswordResetTable;
   readonly keys: KeyTable;
   readonly sessions: SessionTable;
   readonly users: UserTable;

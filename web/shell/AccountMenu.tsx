@@ -53,7 +53,7 @@ function Entries({ user, close }: { user: UserView; close: () => void }) {
           <Icon name={icon} /> {t.pages[name]}
         </a>
       ))}
-      <button type="button" class={style.item} onClick={() => leaving.run(signOut)}>
+      <button type="button" class={style.item} onClick={() => leaving.run(() => signOut())}>
         <Icon name="leave" /> {t.signOut}
       </button>
       {leaving.error.value && <ErrorNotice error={leaving.error.value} />}

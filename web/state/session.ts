@@ -74,10 +74,11 @@ export async function signUp(form: Registration): Promise<void> {
   await signIn(form.email, form.password);
 }
 
-export async function signOut(): Promise<void> {
+/** Ends this session, or with `everywhere` all of the account's. */
+export async function signOut(everywhere = false): Promise<void> {
   isLeaving = true;
   try {
-    await api.logout();
+    await (everywhere ? api.endAllSessions() : api.logout());
     session.value = { state: "out", why: "left" };
   } finally {
     isLeaving = false;

@@ -8,8 +8,11 @@ import {
   LoginAnswer,
   MessageView,
   PasswordChange,
+  PasswordReset,
+  PasswordResetDone,
   Registration,
   SessionsEnded,
+  SessionsToEnd,
   SessionView,
   TokenRotation,
   UserView,
@@ -57,6 +60,14 @@ const routes = {
     description: "Ends the session",
     responses: answers(MessageView),
   }),
+  resetPassword: createRoute({
+    method: "post",
+    path: "/auth/reset",
+    description:
+      "`{code, new_password}` → `{email}`: sets a password with the code of a link, which works once, and ends the account's sessions",
+    request: body(PasswordReset),
+    responses: answers(PasswordResetDone),
+  }),
   me: createRoute({
     method: "get",
     path: "/user/me",
@@ -98,8 +109,9 @@ const routes = {
   endSessions: createRoute({
     method: "delete",
     path: "/user/sessions",
-    description: "Ends all sessions but the one that asks",
+    description: "Ends all sessions but the one that asks; with `all=true` that one, too",
     security: session,
+    request: { query: SessionsToEnd },
     responses: answers(SessionsEnded),
   }),
   info: createRoute({
@@ -112,7 +124,18 @@ const routes = {
 };
 
 export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { accounts, setup, sessions, settings, hub, config, origin, version, cluster } = parts;
+  const {
+    accounts,
+    setup,
+    passwordResets,
+    sessions,
+    settings,
+    hub,
+    config,
+    origin,
+    version,
+    cluster,
+  } = parts;
   // Other programs of the same host need not see the session.
   const cookiePath = config.basePath || "/";
 
@@ -165,6 +188,14 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     return c.json({ message: "Signed out" }, 200);
   });
 
+  api.openapi(routes.resetPassword, async (c) => {
+    const { code, new_password: password } = c.req.valid("json");
+    const { address } = origin(c);
+    const { email, ...account } = await passwordResets.use({ code, password, address });
+    await audit(c, parts, { ...account, email }, { action: "password.reset" });
+    return c.json({ email }, 200);
+  });
+
   api.openapi(routes.me, async (c) => {
     const { accountId } = await signedIn(c, parts);
     return c.json({ user: await accounts.view(accountId) }, 200);
@@ -202,8 +233,10 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.endSessions, async (c) => {
     const visitor = await signedIn(c, parts);
-    const ended = await sessions.endOthers(visitor.accountId, visitor.sessionId);
+    const isAll = c.req.valid("query").all === "true";
+    const ended = await sessions.endOthers(visitor.accountId, isAll ? null : visitor.sessionId);
     await audit(c, parts, visitor, { action: "session.ended", detail: { ended } });
+    if (isAll) clearSession(c, cookiePath);
     return c.json({ ended }, 200);
   });
 

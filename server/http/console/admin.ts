@@ -18,6 +18,9 @@ import {
   MessageView,
   NewGroup,
   NewInvite,
+  NewPasswordReset,
+  PasswordResetLink,
+  SessionsEnded,
   SettingsChange,
   SettingsView,
 } from "../../../api/mod.ts";
@@ -26,10 +29,15 @@ import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
-import { administrator, audit } from "./visitor.ts";
+import { administrator, audit, limitRate } from "./visitor.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_INVITE_DAYS = 7;
+
+const HOUR_MS = 60 * 60 * 1000;
+const DEFAULT_RESET_HOURS = 24;
+/** Per administrator. */
+const RESETS_PER_MINUTE = 20;
 
 const routes = {
   users: createRoute({
@@ -47,6 +55,23 @@ const routes = {
     security: session,
     request: { ...idParam, ...body(AdminUserChange) },
     responses: answers(z.object({ user: AdminUserView })),
+  }),
+  resetPassword: createRoute({
+    method: "post",
+    path: "/admin/users/{id}/password-reset",
+    description:
+      "`{hours?}` → `{code, email, expires_at}`: a link with which the account's owner sets a new password once",
+    security: session,
+    request: { ...idParam, ...body(NewPasswordReset) },
+    responses: answers(PasswordResetLink),
+  }),
+  signOutUser: createRoute({
+    method: "delete",
+    path: "/admin/users/{id}/sessions",
+    description: "Ends all of the account's sessions",
+    security: session,
+    request: idParam,
+    responses: answers(SessionsEnded),
   }),
   groups: createRoute({
     method: "get",
@@ -166,7 +191,25 @@ export function adminRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 }
 
 function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { users } = parts;
+  const { users, passwordResets, sessions } = parts;
+
+  api.openapi(routes.resetPassword, async (c) => {
+    const admin = await administrator(c, parts);
+    await limitRate(parts, "reset", admin.accountId, RESETS_PER_MINUTE);
+    const { hours = DEFAULT_RESET_HOURS } = c.req.valid("json");
+    const link = await passwordResets.create(c.req.valid("param").id, hours * HOUR_MS);
+    const event = { action: "password.reset_link", target: link.email, detail: { hours } } as const;
+    await audit(c, parts, admin, event);
+    return c.json(link, 200);
+  });
+
+  api.openapi(routes.signOutUser, async (c) => {
+    const admin = await administrator(c, parts);
+    const { id, email: target } = await users.find(c.req.valid("param").id);
+    const ended = await sessions.endOthers(id, null);
+    await audit(c, parts, admin, { action: "session.ended", target, detail: { ended } });
+    return c.json({ ended }, 200);
+  });
 
   api.openapi(routes.users, async (c) => {
     await administrator(c, parts);

@@ -57,6 +57,8 @@ test("every route is for administrators only", async () => {
   const routes = [
     "GET /api/admin/users",
     `PATCH /api/admin/users/${user.id}`,
+    `POST /api/admin/users/${user.id}/password-reset`,
+    `DELETE /api/admin/users/${user.id}/sessions`,
     "GET /api/admin/groups",
     "POST /api/admin/groups",
     "GET /api/admin/groups/x/members",

@@ -234,6 +234,27 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.sessions.ofAccount(account.id)).toEqual([]);
     });
 
+    test("end with a password that a code sets, which works once however often it is used at once", async () => {
+      const account = await added();
+      const { id } = account;
+      await begun(account);
+      const digest = crypto.randomUUID();
+      const code = { accountId: id, digest, expiresAt: Date.now() + 60_000 };
+      await store.passwordResets.put({ ...code, digest: "an older one" });
+      await store.passwordResets.put(code);
+      expect(await store.passwordResets.emailOf("an older one")).toBeNull();
+      const other = await subject.openAgain();
+      const uses = await Promise.all(
+        [store, other, store, other].map((one, i) => one.resetPassword(digest, `hash ${i}`)),
+      );
+      await other.close();
+      expect(uses.filter((use) => use !== null)).toHaveLength(1);
+      expect(await store.sessions.ofAccount(id)).toEqual([]);
+      expect(await store.passwordResets.emailOf(digest)).toBeNull();
+      await store.passwordResets.put({ ...code, expiresAt: Date.now() - 60_000 });
+      expect(await store.resetPassword(digest, "too late")).toBeNull();
+    });
+
     test("beyond fifty end the oldest ones", async () => {
       const account = await added();
       const oldest = await begun(account, { createdAt: 1 });

@@ -19,6 +19,11 @@ export const account = {
   inviteHint: "This gateway is open to invited people only.",
   closedTitle: "Registration is closed.",
   closedText: "Ask your administrator for an account.",
+  resetTitle: "Set a new password",
+  resetLead: "It ends every session of the account. Its keys stay as they are.",
+  resetAction: "Set the password",
+  resetDone: (email: string) => `${email} has a new password.`,
+  resetWithoutCode: "Open the link that your administrator sent you: its end is missing here.",
   problems: {
     emailMissing: "Enter your e-mail address.",
     emailWrong: "This does not look like an e-mail address.",

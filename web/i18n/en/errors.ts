@@ -44,6 +44,8 @@ export const errors = {
   slow_down: "The machine asks too often.",
   access_denied: "The machine’s request was denied.",
   expired_token: "The machine’s request has expired.",
+  reset_refused:
+    "This link is wrong, has been used or has expired. Ask an administrator for a new one.",
   setup_refused: "This link is wrong or has expired. Print a new one: server admin setup",
   origin_refused: "The gateway refused this page’s address. Open the console at its usual address.",
   stream_lost: "The answer was interrupted. Ask again.",

@@ -21,4 +21,5 @@ export const settings = {
   end: "Sign out",
   endOf: (name: string) => `Sign out: ${name}`,
   endOthers: "Sign out everywhere else",
+  endAll: "Sign out everywhere",
 } as const;

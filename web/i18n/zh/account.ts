@@ -20,6 +20,11 @@ export const account: Messages["account"] = {
   inviteHint: "此网关仅对受邀者开放。",
   closedTitle: "注册已关闭。",
   closedText: "请联系管理员开通账号。",
+  resetTitle: "设置新密码",
+  resetLead: "设置后，该账号会在所有设备上退出登录；密钥不受影响。",
+  resetAction: "设置密码",
+  resetDone: (email) => `${email} 的新密码已生效。`,
+  resetWithoutCode: "请打开管理员发来的完整链接：当前地址缺少末尾部分。",
   problems: {
     emailMissing: "请输入邮箱地址。",
     emailWrong: "邮箱格式不正确。",

@@ -23,4 +23,5 @@ export const settings: Messages["settings"] = {
   end: "退出登录",
   endOf: (name) => `退出：${name}`,
   endOthers: "退出其他所有设备",
+  endAll: "退出所有设备",
 };

@@ -12,6 +12,7 @@ import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
 import { budgetIn, budgetProblem, budgetText } from "./budget.ts";
+import { UserActions } from "./UserActions.tsx";
 import * as formStyle from "../../part/form.module.css";
 import * as pageStyle from "../../part/Page.module.css";
 import * as buttonStyle from "../../part/button.module.css";
@@ -118,6 +119,7 @@ export function UserDialog({ user, onChange, onClose }: Props) {
           </div>
         </div>
       </form>
+      <UserActions user={user} />
     </Dialog>
   );
 }

@@ -8,6 +8,7 @@ import { useChanging } from "../../state/changing.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
+import { signOut } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { programName } from "./program_name.ts";
 import { buttonClass } from "../../part/button.ts";
@@ -44,8 +45,8 @@ export function Sessions() {
           />
         ))}
       </ul>
-      {data.sessions.length > 1 && (
-        <div class={buttonStyle.actions}>
+      <div class={buttonStyle.actions}>
+        {data.sessions.length > 1 && (
           <button
             type="button"
             class={buttonClass()}
@@ -54,8 +55,16 @@ export function Sessions() {
           >
             {t.endOthers}
           </button>
-        </div>
-      )}
+        )}
+        <button
+          type="button"
+          class={buttonClass()}
+          aria-disabled={ending.isBusy.value}
+          onClick={() => void ending.run(() => signOut(true))}
+        >
+          {t.endAll}
+        </button>
+      </div>
     </div>
   );
 }
