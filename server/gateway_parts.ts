@@ -153,6 +153,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     url: world.peerUrl,
   };
   const cluster = await createCluster(config, peers);
+  cluster?.tunnels.attach(links);
   const remoteWaiters = cluster?.offers;
   const scheduler = new Scheduler(
     {

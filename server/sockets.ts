@@ -1,9 +1,13 @@
 /** Routes the events of accepted WebSockets to the handlers of their kind: nodes or gateways. */
 
 import type { ServerWebSocket, WebSocketHandler } from "bun";
+import { HEADER_BYTES } from "../protocol/mod.ts";
 import { TAG_BYTES } from "./cluster/frame_cipher.ts";
 import type { PeerSocketData } from "./cluster/peer_socket.ts";
-import type { SocketData } from "./node/links.ts";
+import type { SocketData } from "./node/link.ts";
+
+/** What a node's frame grows by on its way between two gateways. */
+const PEER_OVERHEAD_BYTES = TAG_BYTES + HEADER_BYTES;
 
 type Data = SocketData | PeerSocketData;
 type Events = "open" | "message" | "ping" | "pong" | "drain" | "close";
@@ -18,7 +22,7 @@ export function socketHandlers(
     ("admitted" in ws.data ? peers : nodes) as Pick<WebSocketHandler<Data>, Events>;
   return {
     ...nodes,
-    maxPayloadLength: nodes.maxPayloadLength! + TAG_BYTES,
+    maxPayloadLength: nodes.maxPayloadLength! + PEER_OVERHEAD_BYTES,
     data: {} as Data,
     open: (ws) => of(ws).open?.(ws),
     message: (ws, message) => of(ws).message?.(ws, message),

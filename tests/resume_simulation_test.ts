@@ -5,7 +5,13 @@
 
 import { expect, test } from "bun:test";
 import { seeded } from "../server/base/testing/random.ts";
-import { type Cut, CutLink, type Fault, MAX_PARALLEL } from "./harness/cut_link.ts";
+import {
+  type Cut,
+  CutLink,
+  type CutLinkOptions,
+  type Fault,
+  MAX_PARALLEL,
+} from "./harness/cut_link.ts";
 
 const SEEDS = Number(process.env.COLINK_TEST_SEEDS ?? 500);
 const FIRST_SEED = Number(process.env.COLINK_TEST_FIRST_SEED ?? 1);
@@ -30,31 +36,48 @@ function faultsOf(seed: number): Fault[] {
   }));
 }
 
-async function simulated(seed: number): Promise<CutLink> {
-  const link = new CutLink({ seed, faults: faultsOf(seed), calls: 8, hasBadDials: true });
-  await link.run();
-  return link;
+/** With one gateway, and with several, where the node comes back at any of them. */
+const networks: [what: string, options: Partial<CutLinkOptions>, share: number][] = [
+  ["to its gateway", {}, 1],
+  ["to any of three gateways", { gateways: 3 }, 0.4],
+];
+
+for (const [where, options, share] of networks) {
+  const seeds = Math.ceil(SEEDS * share);
+  test(
+    `a link that is cut anywhere and comes back ${where} costs no call anything (${seeds} seeds from ${FIRST_SEED})`,
+    () => simulate(seeds, options),
+    SEEDS * SEED_WITHIN_MS,
+  );
 }
 
-test(
-  `a link that is cut anywhere and comes back costs no call anything (${SEEDS} seeds from ${FIRST_SEED})`,
-  async () => {
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-      const link = await simulated(seed);
-      const where = `seed ${seed}`;
-      expect([where, link.calls.length]).toEqual([where, 8]);
-      for (const { id, received, ends, isCancelled } of link.calls) {
-        const call = `${where}, ${id}`;
-        const whole = CutLink.answerOf(id);
-        expect([call, ends.length]).toEqual([call, 1]);
-        if (isCancelled) expect([call, whole.startsWith(received)]).toEqual([call, true]);
-        else expect([call, ends[0], received]).toEqual([call, "finished", whole]);
-        const runs = link.runs.get(id) ?? 0;
-        expect([call, isCancelled ? Math.max(runs, 1) : runs]).toEqual([call, 1]);
-      }
-      expect([where, link.node?.active, link.runner.active]).toEqual([where, 0, 0]);
-      expect([where, link.maxRunning <= MAX_PARALLEL]).toEqual([where, true]);
+async function simulate(seeds: number, options: Partial<CutLinkOptions>): Promise<void> {
+  let carriedFrames = 0;
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) {
+    const link = new CutLink({
+      seed,
+      faults: faultsOf(seed),
+      calls: 8,
+      hasBadDials: true,
+      ...options,
+    });
+    await link.run();
+    carriedFrames += link.carriedFrames;
+    const where = `seed ${seed}`;
+    expect([where, link.calls.length]).toEqual([where, 8]);
+    for (const { id, received, ends, isCancelled } of link.calls) {
+      const call = `${where}, ${id}`;
+      const whole = CutLink.answerOf(id);
+      expect([call, ends.length]).toEqual([call, 1]);
+      if (isCancelled) expect([call, whole.startsWith(received)]).toEqual([call, true]);
+      else expect([call, ends[0], received]).toEqual([call, "finished", whole]);
+      const runs = link.runs.get(id) ?? 0;
+      expect([call, isCancelled ? Math.max(runs, 1) : runs]).toEqual([call, 1]);
     }
-  },
-  SEEDS * SEED_WITHIN_MS,
-);
+    const { nodes, runner } = link;
+    expect([where, nodes.map(({ active }) => active)]).toEqual([where, [0]]);
+    expect([where, runner.active]).toEqual([where, 0]);
+    expect([where, link.maxRunning <= MAX_PARALLEL]).toEqual([where, true]);
+  }
+  expect(carriedFrames > 0).toBe((options.gateways ?? 1) > 1);
+}

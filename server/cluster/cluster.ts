@@ -28,6 +28,7 @@ import { Rebalancer } from "./rebalancer.ts";
 import { RemoteNodes } from "./remote_nodes.ts";
 import { RemoteViewers } from "./remote_viewers.ts";
 import { SharedPenalties } from "./shared_penalties.ts";
+import { Tunnels } from "./tunnels.ts";
 
 export interface ClusterParts {
   openBus: (listener: BusListener) => Bus;
@@ -93,6 +94,8 @@ export class Cluster {
   /** Answers that other gateways keep. */
   readonly answers: AnswerRelay;
   readonly owners: AnswerOwners;
+  /** Nodes that have come to another gateway than the one that holds their session. */
+  readonly tunnels: Tunnels;
   readonly #bus: Bus;
   readonly #membership: Membership;
   readonly #publisher: Publisher;
@@ -144,6 +147,7 @@ export class Cluster {
     this.viewers = new RemoteViewers({ send, broadcast });
     this.answers = new AnswerRelay({ clock, send });
     this.owners = new AnswerOwners(bus, id);
+    this.tunnels = new Tunnels({ clock, id, find: (peer) => this.#peers.find(peer) });
     this.#loads = new LoadReporter({
       clock,
       send,
@@ -181,6 +185,7 @@ export class Cluster {
         this.#loads.countHeld(peer, node, -1);
       },
       onMessage: (peer, message) => this.#receiveFromPeer(peer, message),
+      onTunnelFrame: (peer, frame) => this.tunnels.receiveFrame(peer, frame),
     }, config);
     this.#remote = new RemoteNodes({
       hub,
@@ -260,9 +265,11 @@ export class Cluster {
     this.#cancelWithdrawal = this.parts.clock.after(moveWithinMs, () => this.#local.withdraw());
   }
 
-  /** Resolves when the nodes have moved, or are withdrawn, and no call of another gateway runs here. */
+  /** Resolves when the nodes have moved, or are withdrawn, and no call of another gateway runs here or is carried. */
   async idle(): Promise<void> {
-    while (this.#peers.inboundCalls > 0 || this.#local.areMoving) await this.#pause(IDLE_POLL_MS);
+    const isBusy = () =>
+      this.#peers.inboundCalls > 0 || this.#local.areMoving || this.tunnels.carried > 0;
+    while (isBusy()) await this.#pause(IDLE_POLL_MS);
   }
 
   /** Leaves: ends the links, and removes from Redis what this gateway has written. */
@@ -384,6 +391,8 @@ export class Cluster {
       case "taken":
       case "leave":
         return this.answers.receive(peer, message);
+      case "tunnel":
+        return this.tunnels.receive(peer, message);
       case "watch":
       case "live":
         return this.viewers.receive(peer, message);
@@ -421,6 +430,7 @@ export class Cluster {
     this.offers.peerLost(peer);
     this.viewers.peerLost(peer);
     this.answers.peerLost(peer);
+    this.tunnels.peerLost(peer);
     for (const { who } of this.#follower.nodesOf(peer)) this.#remote.refresh(who.id);
   }
 

@@ -15,6 +15,7 @@ import {
   isPeerMessage,
   type PeerMessage,
 } from "./peer_message.ts";
+import { isTunnelFrame } from "./tunnels.ts";
 
 export interface PeerLinkParts {
   clock: Clock;
@@ -29,6 +30,8 @@ export interface PeerLinkParts {
   /** The peer's call has released its slot. `isAnswered`: its node has answered it. */
   onFreed: (peer: string, lease: Lease, isAnswered: boolean) => void;
   onMessage: (peer: string, message: PeerMessage) => void;
+  /** A frame of a node that one of the two gateways carries for the other. */
+  onTunnelFrame: (peer: string, frame: Uint8Array) => void;
 }
 
 /** The frames that gateways otherwise send to nodes: they belong to the peer's calls on nodes here. */
@@ -68,7 +71,7 @@ export class PeerLink {
     this.calls = new OutboundCalls(this.#socket, owner, () => clock.monotonic(), config);
     this.#inboundCalls = new InboundCalls({
       clock,
-      send: (frame) => this.#send(frame),
+      send: (frame) => this.sendFrame(frame),
       lease: (nodeId, wanted, grant) => lease(peer, nodeId, wanted, grant),
       onFreed: (...freed) => onFreed(peer, ...freed),
     }, config);
@@ -80,7 +83,17 @@ export class PeerLink {
   }
 
   send(message: PeerMessage): void {
-    this.#send(encodePeerMessage(message));
+    this.sendFrame(encodePeerMessage(message));
+  }
+
+  sendFrame(frame: Uint8Array): void {
+    // 0 means that the frame was dropped: a link with a gap is of no use.
+    if (!this.#isClosed && this.#socket.send(frame) === 0) this.drop();
+  }
+
+  /** Bytes that are sent and not on their way yet. */
+  get bufferedBytes(): number {
+    return this.#socket.getBufferedAmount();
   }
 
   /** A message from the socket. Never throws. */
@@ -146,6 +159,8 @@ export class PeerLink {
       const decoded = decodeV2(message);
       if (decoded.kind !== "frame") throw new Error("a malformed frame from a gateway");
       this.#inboundCalls.read(decoded.frame);
+    } else if (isTunnelFrame(message)) {
+      this.parts.onTunnelFrame(this.peer, message);
     } else {
       this.calls.receive(message);
     }
@@ -157,10 +172,5 @@ export class PeerLink {
     } else {
       this.parts.onMessage(this.peer, message);
     }
-  }
-
-  #send(frame: Uint8Array): void {
-    // 0 means that the frame was dropped: a link with a gap is of no use.
-    if (!this.#isClosed && this.#socket.send(frame) === 0) this.drop();
   }
 }

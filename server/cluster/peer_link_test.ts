@@ -41,6 +41,7 @@ beforeEach(() => {
       return null;
     },
     onFreed() {},
+    onTunnelFrame() {},
     onMessage(peer, message) {
       if (message.is === "decline" && message.grant === 13) throw new Error("a fault of ours");
       received.push({ peer, message });

@@ -5,6 +5,7 @@ import type { Route } from "../node/audience.ts";
 import type { Service } from "../node/service.ts";
 import type { Message } from "./bus.ts";
 import type { PeerProof } from "./handshake.ts";
+import type { TunnelMessage } from "./tunnels.ts";
 import { HEADER_BYTES, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 
 /** A call that waits for a slot. */
@@ -46,7 +47,8 @@ export type PeerMessage =
   | { is: "live"; account: string; name: string; data: string }
   /** As on the bus, but sooner: the caller's next call may follow at once. */
   | Extract<Message, { is: "pin" }>
-  | AnswerMessage;
+  | AnswerMessage
+  | TunnelMessage;
 
 /** Above all frame types of wire v2, which reserves these numbers for gateways. */
 const PEER_MESSAGE = 64;

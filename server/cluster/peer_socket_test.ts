@@ -50,6 +50,7 @@ beforeAll(() => {
     },
     lease: () => null,
     onFreed() {},
+    onTunnelFrame() {},
     onMessage(_peer, message) {
       received.push(message);
       changed();

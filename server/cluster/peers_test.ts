@@ -53,6 +53,7 @@ beforeEach(() => {
     onLost: (peer) => void events.push(`lost ${peer} ${peers.find(peer) === undefined}`),
     lease: () => null,
     onFreed: () => {},
+    onTunnelFrame() {},
     onMessage: (_peer, message) => void received.push(message),
   }, { maxBodyBytes: 1, maxFrameBytes: 1, maxBufferedBytes: 1, cancelGraceMs: 1 });
   peers.start();

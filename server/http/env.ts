@@ -4,7 +4,7 @@ import type { Server } from "bun";
 import type { Context } from "hono";
 import type { Visitor } from "../account/session_book.ts";
 import type { PeerSocketData } from "../cluster/peer_socket.ts";
-import type { SocketData } from "../node/links.ts";
+import type { SocketData } from "../node/link.ts";
 
 /** The listening server: upgrades sockets, knows callers' addresses, sets the idle timeout of one request. */
 export type WebServer = Server<SocketData | PeerSocketData>;

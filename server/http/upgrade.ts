@@ -4,7 +4,7 @@ import type { AppParts } from "./parts.ts";
 import { SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
 import { networkOf } from "../account/network.ts";
 import { ColinkError } from "../base/error.ts";
-import type { SocketData } from "../node/links.ts";
+import type { SocketData } from "../node/link.ts";
 import type { AppContext } from "./env.ts";
 
 /** Handshakes with a wrong token from one IPv4 address or IPv6 /64; further ones are throttled. */

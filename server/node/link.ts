@@ -7,6 +7,7 @@ import {
   MAX_IGNORED_BYTES,
   MAX_MALFORMED_IN_A_ROW,
   MIN_IGNORED_BYTES,
+  type RegisterV2,
   type Status,
 } from "../../protocol/mod.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "./attempt.ts";
@@ -24,10 +25,42 @@ export interface Socket {
   getBufferedAmount(): number;
 }
 
+/** The peer of a socket, as authenticated before the upgrade. */
+export interface Dialer {
+  accountId: string;
+  keyId: string;
+  /** Stays the same when the key is replaced by a new one. */
+  keyFamily: string;
+  /** The peer's address: part of the node key of nodes that send no id, as v1 allows. */
+  address: string;
+  /** The negotiated version of the wire. */
+  wire: 1 | 2;
+}
+
+/** The data that Bun keeps with each socket. */
+export interface SocketData {
+  dialer: Dialer;
+  link: Link | null;
+}
+
+/** A node's socket: at this gateway, or at another one that carries its frames. */
+export interface NodeSocket extends Socket {
+  readonly data: SocketData;
+}
+
 /** What a node shows to go on with the session of a lost link. */
 export interface ResumeTicket {
   session: string;
   secret: string;
+}
+
+/** A node that registers with the session of a lost link. */
+export interface ReturningNode {
+  ticket: ResumeTicket;
+  offer: NodeOffer;
+  register: RegisterV2;
+  /** Gives it a new session, where another gateway has the one it wants and does not go on with it. */
+  begin(): void;
 }
 
 /** Receives what happens on a link. */
@@ -36,9 +69,10 @@ export interface LinkOwner {
   registered(link: Link, offer: NodeOffer, nodeId: string | null, isNew?: boolean): string;
   /**
    * The node wants to go on with the session of a lost link. True: the link that holds it has taken
-   * over the socket of this one. Absent: sessions cannot be resumed here.
+   * over the socket of this one, or another gateway that may hold it is asked. Absent: sessions cannot
+   * be resumed here.
    */
-  resume?(link: Link, ticket: ResumeTicket, offer: NodeOffer): boolean;
+  resume?(link: Link, node: ReturningNode): boolean;
   /** The node changes what it offers, or whether it takes calls. */
   changed(link: Link, status: Status): void;
   /** Something worth a line in the log. */
@@ -166,7 +200,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   }
 
   /** The socket has closed: every open attempt is lost. */
-  closed(reason: string): void {
+  closed(reason: string, _code?: number): void {
     this.#isClosed = true;
     this.unsentGone();
     for (const id of [...this.open.keys()]) this.fail(id, { kind: "lost", reason });

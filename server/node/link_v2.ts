@@ -97,7 +97,8 @@ interface OpenStream {
 /** On the wire, an attempt is a numbered stream. A number is never used twice on one connection. */
 export class LinkV2 extends Link<number, OpenStream> {
   protected override readonly lateBytes = WINDOW_BYTES;
-  readonly session = crypto.randomUUID();
+  /** With several gateways it begins with the name of this one, so that others know whom to ask for it. */
+  #session: string = crypto.randomUUID();
   /** What the node must show to resume the session; null: it has not asked for one. */
   #secret: string | null = null;
   #isSuspended = false;
@@ -118,9 +119,14 @@ export class LinkV2 extends Link<number, OpenStream> {
   /** Headers that callers may see, each with the name under which they see it. */
   protected readonly shownNames = RELAYED_HEADERS;
 
-  /** Sends HELLO. `terms` are stated in the WELCOME for a node that registers. */
-  hello(terms: WelcomeTerms): this {
+  get session(): string {
+    return this.#session;
+  }
+
+  /** Sends HELLO. `terms` are stated in the WELCOME for a node that registers; `gateway` is one of several. */
+  hello(terms: WelcomeTerms, gateway: string | null = null): this {
     this.#terms = terms;
+    if (gateway !== null) this.#session = sessionAt(gateway, this.#session);
     this.windowBytes = Math.min(WINDOW_BYTES, terms.maxBufferedBytes);
     this.socket.send(encodeJson("hello", 0, { versions: [1, 2], takes_share_with: true }));
     return this;
@@ -195,7 +201,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   /** Whether the node has shown what it was given to resume the session. */
   isHeldBy({ session, secret }: ResumeTicket): boolean {
     const isSecret = this.#secret !== null && isSame(secret, this.#secret);
-    return isSecret && session === this.session;
+    return isSecret && session === this.#session;
   }
 
   /** Bytes of bodies that are kept for the node while its link is lost. */
@@ -300,20 +306,23 @@ export class LinkV2 extends Link<number, OpenStream> {
     const { resume, node_id: nodeId = null } = data;
     const offer = offerOf(data, data);
     const ticket = resume && ticketIn(resume);
-    if (ticket && this.owner.resume?.(this, ticket, offer)) return;
-    const node = this.owner.registered(this, offer, nodeId, ticket === null);
-    // Its account may have too many nodes and models already.
-    if (!this.isOpen) return;
-    const mayResume = resume !== undefined && (this.#terms?.resumeMs ?? 0) > 0;
-    if (mayResume) this.#secret ??= crypto.randomUUID() + crypto.randomUUID();
-    this.#welcome(node, false);
+    const begin = () => {
+      const node = this.owner.registered(this, offer, nodeId, ticket === null);
+      // Its account may have too many nodes and models already.
+      if (!this.isOpen) return;
+      const mayResume = resume !== undefined && (this.#terms?.resumeMs ?? 0) > 0;
+      if (mayResume) this.#secret ??= crypto.randomUUID() + crypto.randomUUID();
+      this.#welcome(node, false);
+    };
+    if (ticket && this.owner.resume?.(this, { ticket, offer, register: data, begin })) return;
+    begin();
   }
 
   #welcome(node: string, isResumed: boolean): void {
     const { pingMs = 0, silenceMs = 0, maxFrameBytes = MAX_FRAME_BYTES, resumeMs = 0 } =
       this.#terms ?? {};
     this.socket.send(encodeJson("welcome", 0, {
-      session: this.session,
+      session: this.#session,
       node,
       ping_ms: pingMs,
       silence_ms: silenceMs,
@@ -511,8 +520,21 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 }
 
+/** Between the name of a gateway and the rest of a session's name. */
+const SESSION_SEPARATOR = "/";
+
+function sessionAt(gateway: string, session: string): string {
+  return `${gateway}${SESSION_SEPARATOR}${session}`;
+}
+
+/** The gateway that holds the session; null: its name does not say. */
+export function holderOf(session: string): string | null {
+  const end = session.indexOf(SESSION_SEPARATOR);
+  return end < 0 ? null : session.slice(0, end);
+}
+
 /** Null: the node asks for a session, and has none. */
-function ticketIn({ session, secret }: ResumeRequest): ResumeTicket | null {
+export function ticketIn({ session, secret }: ResumeRequest): ResumeTicket | null {
   return session === undefined || secret === undefined ? null : { session, secret };
 }
 

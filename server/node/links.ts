@@ -1,6 +1,6 @@
 /** The connections of all nodes, from the upgrade to the close: puts nodes into the hub, and ends silent connections. */
 
-import type { ServerWebSocket, WebSocketHandler } from "bun";
+import type { WebSocketHandler } from "bun";
 import {
   BUSY_LOOK_MS,
   CloseCode,
@@ -8,36 +8,28 @@ import {
   type LentReport,
   LivenessWatch,
   MAX_KEPT_PER_LINK,
+  type RegisterV2,
   type Status,
 } from "../../protocol/mod.ts";
 import { type Budget, Budgets } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { CarriedLink, LOST, type OtherHolders } from "./carried_link.ts";
 import type { Hub } from "./hub.ts";
-import type { Link, LinkOwner, ResumeTicket } from "./link.ts";
+import type {
+  Dialer,
+  Link,
+  LinkOwner,
+  NodeSocket,
+  ResumeTicket,
+  ReturningNode,
+  SocketData,
+} from "./link.ts";
 import { LinkV1 } from "./link_v1.ts";
-import { LinkV2 } from "./link_v2.ts";
+import { holderOf, LinkV2, ticketIn } from "./link_v2.ts";
 import { factsByModel } from "./model_facts.ts";
-import { Node, type NodeOffer, type NodePause } from "./node.ts";
+import { Node, type NodeOffer, type NodePause, offerOf } from "./node.ts";
 import type { LinkOffer, OfferBudget } from "./offer_budget.ts";
-
-/** The peer of a socket, as authenticated before the upgrade. */
-export interface Dialer {
-  accountId: string;
-  keyId: string;
-  /** Stays the same when the key is replaced by a new one. */
-  keyFamily: string;
-  /** The peer's address: part of the node key of nodes that send no id, as v1 allows. */
-  address: string;
-  /** The negotiated version of the wire. */
-  wire: 1 | 2;
-}
-
-/** The data that Bun keeps with each socket. */
-export interface SocketData {
-  dialer: Dialer;
-  link: Link | null;
-}
 
 export interface LinksConfig {
   pingMs: number;
@@ -114,11 +106,13 @@ const FINAL_CODES: ReadonlySet<number> = new Set([
 /** Codes from here on are this protocol's own: an end that closes with one does not come back. */
 const FIRST_OWN_CODE = 4000;
 
-/** The code of a connection that ended without a close frame. */
-const LOST = 1006;
+/** How often a node is looked at whose frames another gateway carries, for how long it is, and when it then dials anew. */
+const CARRIED_LOOK_MS = 1_000;
+const MAX_CARRIED_MS = 5 * 60_000;
+const LEAD_OVER_WITHIN_MS = 2_000;
 
 interface Peer {
-  ws: ServerWebSocket<SocketData>;
+  ws: NodeSocket;
   dialer: Dialer;
   log: Log;
   node: Node | null;
@@ -152,6 +146,8 @@ export class Links implements LinkOwner {
   readonly #sessions = new Map<string, LinkV2>();
   /** Those whose nodes are waited for. */
   readonly #interrupted = new Map<Peer, LinkV2>();
+  /** Null: this gateway is the only one. */
+  #others: OtherHolders | null = null;
   readonly #monotonic: () => number;
   readonly #keptBytes: Budget;
   readonly #watch: LivenessWatch<Link>;
@@ -244,39 +240,125 @@ export class Links implements LinkOwner {
     return who.publicId;
   }
 
-  resume(link: Link, ticket: ResumeTicket, offer: NodeOffer): boolean {
+  resume(link: Link, returning: ReturningNode): boolean {
     const fresh = this.#peers.get(link)!;
-    const held = this.#sessions.get(ticket.session);
-    const peer = held && this.#peers.get(held);
-    if (held === undefined || !peer?.node || !this.#isOwn(held, peer, fresh, ticket)) return false;
-    if (!this.#mayResume(peer)) {
-      this.#end(held, peer, CloseCode.protocol, "its session was resumed too often");
-      return false;
-    }
+    // A node that is registered here has its session.
+    if (fresh.node !== null) return false;
+    const { ticket, offer } = returning;
+    const found = this.#findHeld(fresh.ws, ticket);
+    if (found === null) return this.#askOthers(link, fresh, returning);
     fresh.cancelRegisterLimit();
     this.#peers.delete(link);
     this.parts.offers.change(fresh.dialer.accountId, fresh.offered, null);
     link.detach();
+    this.#goOn(...found, fresh.ws, offer);
+    return true;
+  }
+
+  /**
+   * A node has come to another gateway with a session that this one holds, which goes on over the
+   * socket. False: it does not, and the node begins anew there.
+   */
+  resumeOver(ws: NodeSocket, register: RegisterV2): boolean {
+    const ticket = register.resume && ticketIn(register.resume);
+    const found = ticket ? this.#findHeld(ws, ticket) : null;
+    if (found === null) return false;
+    const [link, peer] = found;
+    if (!link.isBusy) {
+      // Nothing is lost if it begins anew there, and nothing has to be carried.
+      this.#fence(peer);
+      this.#end(link, peer, LOST, "it has come to another gateway");
+      return false;
+    }
+    this.#goOn(link, peer, ws, offerOf(register, register));
+    this.#leadOver(link, peer, ws);
+    return true;
+  }
+
+  /** The gateway that carries a node's frames has lost its socket, or was lost itself. */
+  closedOver({ data }: NodeSocket, code: number): void {
+    this.#closed(data.link, code, "");
+  }
+
+  /** Several gateways: the sessions that the others hold can be resumed here. */
+  attach(others: OtherHolders): void {
+    this.#others = others;
+  }
+
+  /** Null: the session cannot go on over the socket. */
+  #findHeld({ data: { dialer } }: NodeSocket, ticket: ResumeTicket): [LinkV2, Peer] | null {
+    const link = this.#sessions.get(ticket.session);
+    const peer = link && this.#peers.get(link);
+    if (link === undefined || !peer?.node || !this.#isOwn(link, peer, dialer, ticket)) return null;
+    if (this.#mayResume(peer)) return [link, peer];
+    this.#end(link, peer, CloseCode.protocol, "its session was resumed too often");
+    return null;
+  }
+
+  /** The session goes on over the socket. */
+  #goOn(link: LinkV2, peer: Peer, ws: NodeSocket, offer: NodeOffer): void {
+    const node = peer.node!;
     this.#fence(peer);
     this.#interrupted.delete(peer);
     peer.cancelWait?.();
     peer.cancelWait = null;
     peer.isSilent = false;
-    peer.ws = fresh.ws;
-    peer.dialer = fresh.dialer;
-    peer.ws.data.link = held;
-    this.parts.hub.reconnected(peer.node);
-    held.resume(peer.ws, peer.node.who.publicId);
-    this.#change(held, peer, { offer, status: {} });
-    peer.log.info({ node: peer.node.who.publicId }, "node is back: its calls go on");
+    peer.ws = ws;
+    peer.dialer = ws.data.dialer;
+    ws.data.link = link;
+    this.parts.hub.reconnected(node);
+    link.resume(ws, node.who.publicId);
+    this.#change(link, peer, { offer, status: {} });
+    peer.log.info({ node: node.who.publicId }, "node is back: its calls go on");
+  }
+
+  /** Asks the gateway that the session names. False: there is none to ask. */
+  #askOthers(link: Link, peer: Peer, { ticket, register, begin }: ReturningNode): boolean {
+    const { ws, dialer } = peer;
+    const holder = holderOf(ticket.session);
+    if (this.#others === null || holder === null || holder === this.#others.gateway) return false;
+    const carried = new CarriedLink(ws, this, this.#monotonic, (early) => {
+      this.#replace(carried, link, peer);
+      begin();
+      for (const message of early) link.receive(message);
+    });
+    const carrier = this.#others.carry({ session: ticket.session, dialer, register }, carried);
+    if (carrier === null) return false;
+    peer.cancelRegisterLimit();
+    carried.carriedBy(carrier);
+    this.#replace(link, carried, peer);
     return true;
   }
 
+  /** Another link has the socket from now on. */
+  #replace(before: Link, after: Link, peer: Peer): void {
+    this.#peers.delete(before);
+    this.#peers.set(after, peer);
+    peer.ws.data.link = after;
+  }
+
+  /**
+   * A node whose frames another gateway carries is asked to dial anew once it has no calls, or after
+   * some minutes: what it runs then ends on the link that it has.
+   */
+  #leadOver(link: LinkV2, peer: Peer, ws: NodeSocket): void {
+    const { clock } = this.parts;
+    const untilMs = clock.monotonic() + MAX_CARRIED_MS;
+    const look = () => {
+      if (this.#peers.get(link) !== peer || peer.ws !== ws || peer.node === null) return;
+      const isDue = !link.isBusy || clock.monotonic() >= untilMs;
+      if (isDue && peer.cancelWait === null) {
+        this.move(peer.node, "its session is at another gateway", LEAD_OVER_WITHIN_MS);
+      } else clock.after(CARRIED_LOOK_MS, look);
+    };
+    clock.after(CARRIED_LOOK_MS, look);
+  }
+
   /** Whether the ticket is that of the held link, which can be resumed, and both belong to one token. */
-  #isOwn(held: LinkV2, { dialer }: Peer, fresh: Peer, ticket: ResumeTicket): boolean {
-    const isSameToken = dialer.accountId === fresh.dialer.accountId &&
-      dialer.keyFamily === fresh.dialer.keyFamily;
-    return held.isHeldBy(ticket) && isSameToken && held.isResumable && dialer !== fresh.dialer;
+  #isOwn(held: LinkV2, { dialer }: Peer, fresh: Dialer, ticket: ResumeTicket): boolean {
+    const isSameToken = dialer.accountId === fresh.accountId &&
+      dialer.keyFamily === fresh.keyFamily;
+    return held.isHeldBy(ticket) && isSameToken && held.isResumable && dialer !== fresh;
   }
 
   /** The node has a new socket: nothing that still comes over the old one counts. */
@@ -436,10 +518,10 @@ export class Links implements LinkOwner {
     }
   }
 
-  #open(ws: ServerWebSocket<SocketData>, dialer: Dialer): Link {
+  #open(ws: NodeSocket, dialer: Dialer): Link {
     const { clock, log, logOf = () => log } = this.parts;
     const link = dialer.wire === 2
-      ? new LinkV2(ws, this, this.#monotonic).hello(this.config)
+      ? new LinkV2(ws, this, this.#monotonic).hello(this.config, this.#others?.gateway)
       : new LinkV1(ws, this, clock);
     const cancelRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
@@ -527,7 +609,7 @@ export class Links implements LinkOwner {
       peer.log.info({ node: peer.node.who.publicId, code, reason }, "node disconnected");
     }
     // Must be last: calls whose attempts fail look for another node at once, which must not be this one.
-    link.closed(`connection closed (${code})`);
+    link.closed(`connection closed (${code})`, code);
   }
 
   /** Another gateway reports that the node is connected to it: checks that the connection here still lives. */

@@ -11,10 +11,13 @@ import { type ClientSocket, realWorld, type World } from "../../client/world.ts"
 import { DEFAULT_ENDPOINTS, SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
 import { seeded } from "../../server/base/testing/random.ts";
 import { Budgets } from "../../server/base/budgets.ts";
+import type { Clock } from "../../server/base/clock.ts";
+import { type TunnelMessage, Tunnels } from "../../server/cluster/tunnels.ts";
 import { silentLog } from "../../log/log.ts";
 import type { AttemptFailure, RunningAttempt } from "../../server/node/attempt.ts";
 import { Hub } from "../../server/node/hub.ts";
-import { Links, type SocketData } from "../../server/node/links.ts";
+import type { SocketData } from "../../server/node/link.ts";
+import { Links } from "../../server/node/links.ts";
 import type { Node } from "../../server/node/node.ts";
 import { OfferBudget } from "../../server/node/offer_budget.ts";
 
@@ -79,7 +82,12 @@ class Pipe {
   #lastMs = { "to node": 0, "to gateway": 0 };
   isCut = false;
 
-  constructor(readonly world: CutLink, readonly fault: Fault | null, wire: 1 | 2) {
+  constructor(
+    readonly world: CutLink,
+    readonly gateway: SimulatedGateway,
+    readonly fault: Fault | null,
+    wire: 1 | 2,
+  ) {
     this.server = new ServerEnd(this, wire);
     this.client = new ClientEnd(this, wire);
   }
@@ -138,7 +146,7 @@ class ServerEnd {
     this.pipe.carry("to node", text.length, () => {
       this.pipe.client.emit("ping");
       this.pipe.carry("to gateway", text.length, () => {
-        void this.pipe.world.handlers.pong!(this as never, Buffer.from(text) as never);
+        void this.pipe.gateway.handlers.pong!(this as never, Buffer.from(text) as never);
       });
     });
   }
@@ -158,7 +166,7 @@ class ServerEnd {
   closed(code: number): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    void this.pipe.world.handlers.close!(this as never, code, "");
+    void this.pipe.gateway.handlers.close!(this as never, code, "");
   }
 }
 
@@ -190,13 +198,13 @@ class ClientEnd implements ClientSocket {
     this.pipe.carry("to gateway", copy.length, () => {
       const server = this.pipe.server as never;
       const received = typeof copy === "string" ? copy : Buffer.from(copy);
-      void this.pipe.world.handlers.message!(server, received as never);
+      void this.pipe.gateway.handlers.message!(server, received as never);
     });
   }
 
   ping(): void {
     this.pipe.carry("to gateway", 0, () => {
-      void this.pipe.world.handlers.ping!(this.pipe.server as never, Buffer.alloc(0) as never);
+      void this.pipe.gateway.handlers.ping!(this.pipe.server as never, Buffer.alloc(0) as never);
       this.pipe.carry("to node", 0, () => this.emit("pong"));
     });
   }
@@ -212,6 +220,54 @@ class ClientEnd implements ClientSocket {
   closed(code: number): void {
     this.emit("close", { code, reason: "" });
     this.#isClosed = true;
+  }
+}
+
+/** A gateway, as far as nodes see it, among others of its network. */
+class SimulatedGateway {
+  readonly hub = new Hub();
+  readonly links: Links;
+  readonly handlers;
+  readonly tunnels: Tunnels;
+  constructor(readonly id: string, network: CutLink) {
+    const { clock, options } = network;
+    this.links = new Links({
+      hub: this.hub,
+      clock: network.serverClock,
+      log: silentLog,
+      publicId: (nodeKey) => nodeKey,
+      offers: new OfferBudget({ offersPerAccount: 100 }, new Budgets()),
+    }, {
+      pingMs: 15_000,
+      silenceMs: 45_000,
+      registerMs: 5_000,
+      resumeMs: options.resumeMs ?? 30_000,
+      maxFrameBytes: 8 << 20,
+      maxBufferedBytes: WINDOW_BYTES,
+    });
+    this.handlers = this.links.handlers();
+    this.tunnels = new Tunnels({
+      clock: network.serverClock,
+      id,
+      find: (peer) => network.peerLink(this, peer),
+    });
+    if ((options.gateways ?? 1) > 1) this.tunnels.attach(this.links);
+    this.hub.watch({
+      joined: ({ who: { nodeKey } }) => {
+        // As the cluster does when the record of a node that has connected elsewhere arrives.
+        for (const other of network.gateways) {
+          if (other === this) continue;
+          clock.exactly(network.random() * 50, () => {
+            const node = other.hub.find(nodeKey);
+            if (node) other.links.challenge(node);
+          });
+        }
+      },
+    });
+  }
+
+  get node(): Node | undefined {
+    return [...this.hub.nodes()].at(-1);
   }
 }
 
@@ -231,14 +287,17 @@ export interface CutLinkOptions {
   resumeMs?: number;
   /** Whether dials between two faults may be refused or lost. */
   hasBadDials?: boolean;
+  /** How many gateways a balancer sends the node to, at random. Default: one. */
+  gateways?: number;
+  /** How often the link between two gateways is lost, and comes back after half a second. Default: never. */
+  peerLosses?: number;
 }
 
 export class CutLink {
   readonly random: () => number;
   readonly clock: SimulatedClock;
-  readonly hub = new Hub();
-  readonly links: Links;
-  readonly handlers;
+  readonly serverClock: Clock;
+  readonly gateways: readonly SimulatedGateway[];
   readonly session: Session;
   readonly runner: Runner;
   readonly calls: SimulatedCall[] = [];
@@ -248,31 +307,32 @@ export class CutLink {
   /** Calls that have not begun. */
   readonly #waiting: string[];
   #badDials = 0;
+  readonly #lostPeers = new Set<string>();
+  /** How often the links between two gateways were lost. */
+  readonly #epochs = new Map<string, number>();
+  /** When the last frame from one gateway to another arrives. */
+  readonly #lastMs = new Map<string, number>();
   dials = 0;
+  /** Frames that went from one gateway to another. */
+  carriedFrames = 0;
   /** The most slots that were taken at a time, at the node. */
   maxRunning = 0;
 
-  constructor(private readonly options: CutLinkOptions) {
+  constructor(readonly options: CutLinkOptions) {
     this.random = seeded(options.seed);
     this.clock = new SimulatedClock(this.random);
+    const { clock } = this;
+    this.serverClock = {
+      now: () => clock.nowMs,
+      monotonic: () => clock.nowMs,
+      after: clock.after,
+    };
     this.#faults = [...options.faults];
     this.#waiting = Array.from({ length: options.calls }, (_, i) => `call-${i}`);
-    const { clock } = this;
-    this.links = new Links({
-      hub: this.hub,
-      clock: { now: () => clock.nowMs, monotonic: () => clock.nowMs, after: clock.after },
-      log: silentLog,
-      publicId: (nodeKey) => nodeKey,
-      offers: new OfferBudget({ offersPerAccount: 100 }, new Budgets()),
-    }, {
-      pingMs: 15_000,
-      silenceMs: 45_000,
-      registerMs: 5_000,
-      resumeMs: options.resumeMs ?? 30_000,
-      maxFrameBytes: 8 << 20,
-      maxBufferedBytes: WINDOW_BYTES,
-    });
-    this.handlers = this.links.handlers();
+    this.gateways = Array.from(
+      { length: options.gateways ?? 1 },
+      (_, i) => new SimulatedGateway(`gw-${i}`, this),
+    );
     const world = this.#nodeWorld();
     const adapter = this.#adapter();
     const offer = { provider: "p", local: "m", endpoints: DEFAULT_ENDPOINTS, adapter };
@@ -289,7 +349,7 @@ export class CutLink {
 
   /** Starts both ends and runs until every call has ended, or `withinMs` are over. */
   async run(withinMs = 180_000): Promise<void> {
-    this.links.start();
+    for (const { links } of this.gateways) links.start();
     this.session.start();
     const untilMs = this.clock.nowMs + withinMs;
     const begin = () => {
@@ -298,6 +358,9 @@ export class CutLink {
       this.clock.after(this.random() * 300, begin);
     };
     begin();
+    for (let i = 0; i < (this.options.peerLosses ?? 0); i++) {
+      this.clock.after(500 + this.random() * 5_000, () => this.#losePeers());
+    }
     const areOver = () =>
       this.#waiting.length === 0 && this.calls.every(({ ends }) => ends.length > 0);
     while (!areOver() && await this.clock.step(untilMs));
@@ -306,8 +369,44 @@ export class CutLink {
     while (await this.clock.step(quietMs));
   }
 
-  get node(): Node | undefined {
-    return [...this.hub.nodes()][0];
+  /** Each gateway's nodes. */
+  get nodes(): Node[] {
+    return this.gateways.flatMap(({ hub }) => [...hub.nodes()]);
+  }
+
+  /** The link between two gateways, from the first one's side: frames arrive in order, a moment later. */
+  peerLink(from: SimulatedGateway, peer: string) {
+    const to = this.gateways.find(({ id }) => id === peer);
+    if (to === undefined || this.#lostPeers.has(pairOf(from.id, peer))) return undefined;
+    const deliver = (task: () => void) => {
+      const way = `${from.id} ${peer}`;
+      const epoch = this.#epochs.get(pairOf(from.id, peer)) ?? 0;
+      const atMs = Math.max(this.clock.nowMs + this.random() * 3, this.#lastMs.get(way) ?? 0);
+      this.#lastMs.set(way, atMs);
+      this.clock.exactly(atMs - this.clock.nowMs, () => {
+        // What was on its way is lost with the link.
+        if (epoch === (this.#epochs.get(pairOf(from.id, peer)) ?? 0)) task();
+      });
+    };
+    return {
+      send: (message: TunnelMessage) => deliver(() => to.tunnels.receive(from.id, message)),
+      sendFrame: (frame: Uint8Array) => {
+        this.carriedFrames++;
+        const copy = frame.slice();
+        deliver(() => to.tunnels.receiveFrame(from.id, copy));
+      },
+      bufferedBytes: 0,
+    };
+  }
+
+  #losePeers(): void {
+    const [one, other] = this.gateways;
+    const pair = pairOf(one!.id, other!.id);
+    this.#lostPeers.add(pair);
+    this.#epochs.set(pair, (this.#epochs.get(pair) ?? 0) + 1);
+    one!.tunnels.peerLost(other!.id);
+    other!.tunnels.peerLost(one!.id);
+    this.clock.after(500, () => this.#lostPeers.delete(pair));
   }
 
   /** The text of a whole answer. */
@@ -316,13 +415,17 @@ export class CutLink {
   }
 
   #begin(id: string): boolean {
-    const { node, random } = this;
-    const isOpen = node !== undefined && node.reconnectsUntil === null &&
-      node.active < MAX_PARALLEL;
-    if (!isOpen) return false;
+    const { random } = this;
+    const isOpen = ({ node }: SimulatedGateway) =>
+      node !== undefined && node.reconnectsUntil === null && node.active < MAX_PARALLEL;
+    const open = this.gateways.filter(isOpen);
+    const gateway = open[Math.floor(random() * open.length)];
+    const node = gateway?.node;
+    if (node === undefined) return false;
+    const { hub } = gateway!;
     const call: SimulatedCall = { id, received: "", ends: [], isCancelled: false, running: null };
     const end = (how: SimulatedCall["ends"][number]) => {
-      if (call.ends.length === 0) this.hub.use(node, -1);
+      if (call.ends.length === 0) hub.use(node, -1);
       call.ends.push(how);
     };
     const bytes = encoder.encode(`{"model":"m","stream":true,"x":"${"x".repeat(random() * 500)}"}`);
@@ -353,7 +456,7 @@ export class CutLink {
       },
     });
     if (call.running === null) return false;
-    this.hub.use(node, 1);
+    hub.use(node, 1);
     this.calls.push(call);
     if (random() < 0.2) {
       this.clock.after(random() * 2_000, () => {
@@ -406,7 +509,10 @@ export class CutLink {
     this.dials++;
     const isBad = this.options.hasBadDials && this.dials > 1 && this.#badDials < 3 &&
       this.random() < 0.3;
-    const pipe = new Pipe(this, isBad ? null : this.#faults.shift() ?? null, wire);
+    const { gateways } = this;
+    const gateway =
+      gateways[gateways.length === 1 ? 0 : Math.floor(this.random() * gateways.length)]!;
+    const pipe = new Pipe(this, gateway, isBad ? null : this.#faults.shift() ?? null, wire);
     if (isBad) {
       this.#badDials++;
       pipe.isCut = true;
@@ -416,10 +522,14 @@ export class CutLink {
     }
     this.clock.exactly(2, () => {
       pipe.client.emit("open");
-      void this.handlers.open!(pipe.server as never);
+      void gateway.handlers.open!(pipe.server as never);
     });
     return pipe.client;
   }
+}
+
+function pairOf(one: string, other: string): string {
+  return [one, other].sort().join(" ");
 }
 
 /** Of 1 to 40 events, some of them long: decided by the call's id alone. */

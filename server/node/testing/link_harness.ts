@@ -6,7 +6,8 @@ import { FakeClock } from "../../base/testing/fake_clock.ts";
 import type { Fields, Log } from "../../base/log.ts";
 import type { AttemptFailure, Order, RunningAttempt } from "../attempt.ts";
 import { Hub } from "../hub.ts";
-import { Links, type SocketData } from "../links.ts";
+import type { SocketData } from "../link.ts";
+import { Links } from "../links.ts";
 import { OfferBudget } from "../offer_budget.ts";
 
 /** A socket that records what is sent to it. */
