@@ -51,17 +51,38 @@ for (const [where, options, share] of networks) {
   );
 }
 
+test(
+  "while the links between gateways are lost, too, each call ends once, with its answer or a part of it",
+  async () => {
+    const counts = { whole: 0, lost: 0 };
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS / 5; seed++) {
+      const link = await simulated(seed, { gateways: 2, peerLosses: 3 });
+      const where = `seed ${seed}`;
+      for (const { id, received, ends, isCancelled } of link.calls) {
+        const call = `${where}, ${id}`;
+        expect([call, ends.length]).toEqual([call, 1]);
+        expect([call, CutLink.answerOf(id).startsWith(received)]).toEqual([call, true]);
+        const isWhole = received === CutLink.answerOf(id);
+        expect([call, isCancelled || ends[0] === "lost" || isWhole]).toEqual([call, true]);
+        counts[isWhole ? "whole" : "lost"]++;
+        expect([call, (link.runs.get(id) ?? 0) <= 1]).toEqual([call, true]);
+      }
+      expectNothingLeft(where, link);
+    }
+    expect(counts.whole).toBeGreaterThan(counts.lost);
+  },
+  SEEDS * SEED_WITHIN_MS,
+);
+
+function simulated(seed: number, options: Partial<CutLinkOptions>): Promise<CutLink> {
+  const faults = faultsOf(seed);
+  return new CutLink({ seed, faults, calls: 8, hasBadDials: true, ...options }).run();
+}
+
 async function simulate(seeds: number, options: Partial<CutLinkOptions>): Promise<void> {
   let carriedFrames = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) {
-    const link = new CutLink({
-      seed,
-      faults: faultsOf(seed),
-      calls: 8,
-      hasBadDials: true,
-      ...options,
-    });
-    await link.run();
+    const link = await simulated(seed, options);
     carriedFrames += link.carriedFrames;
     const where = `seed ${seed}`;
     expect([where, link.calls.length]).toEqual([where, 8]);
@@ -74,10 +95,17 @@ async function simulate(seeds: number, options: Partial<CutLinkOptions>): Promis
       const runs = link.runs.get(id) ?? 0;
       expect([call, isCancelled ? Math.max(runs, 1) : runs]).toEqual([call, 1]);
     }
-    const { nodes, runner } = link;
-    expect([where, nodes.map(({ active }) => active)]).toEqual([where, [0]]);
-    expect([where, runner.active]).toEqual([where, 0]);
-    expect([where, link.maxRunning <= MAX_PARALLEL]).toEqual([where, true]);
+    expectNothingLeft(where, link);
   }
   expect(carriedFrames > 0).toBe((options.gateways ?? 1) > 1);
+}
+
+function expectNothingLeft(where: string, { nodes, runner, maxRunning, gateways }: CutLink): void {
+  expect([where, nodes.map(({ active }) => active)]).toEqual([where, [0]]);
+  expect([where, runner.active]).toEqual([where, 0]);
+  expect([where, maxRunning <= MAX_PARALLEL]).toEqual([where, true]);
+  expect([where, gateways.map(({ tunnels }) => tunnels.carried)]).toEqual([
+    where,
+    gateways.map(() => 0),
+  ]);
 }

@@ -27,6 +27,9 @@ const MESSAGE_OVERHEAD_BYTES = 6;
 /** A small window: credit runs out, and comes back, in every run. */
 const WINDOW_BYTES = 2_000;
 
+/** After so long a silence a gateway gives another one up. */
+const PEER_SILENCE_MS = 6_000;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -308,6 +311,7 @@ export class CutLink {
   readonly #waiting: string[];
   #badDials = 0;
   readonly #lostPeers = new Set<string>();
+  readonly #silentPeers = new Set<string>();
   /** How often the links between two gateways were lost. */
   readonly #epochs = new Map<string, number>();
   /** When the last frame from one gateway to another arrives. */
@@ -348,7 +352,7 @@ export class CutLink {
   }
 
   /** Starts both ends and runs until every call has ended, or `withinMs` are over. */
-  async run(withinMs = 180_000): Promise<void> {
+  async run(withinMs = 180_000): Promise<this> {
     for (const { links } of this.gateways) links.start();
     this.session.start();
     const untilMs = this.clock.nowMs + withinMs;
@@ -367,6 +371,7 @@ export class CutLink {
     // Whatever should not come any more would come now.
     const quietMs = this.clock.nowMs + 60_000;
     while (await this.clock.step(quietMs));
+    return this;
   }
 
   /** Each gateway's nodes. */
@@ -379,6 +384,7 @@ export class CutLink {
     const to = this.gateways.find(({ id }) => id === peer);
     if (to === undefined || this.#lostPeers.has(pairOf(from.id, peer))) return undefined;
     const deliver = (task: () => void) => {
+      if (this.#silentPeers.has(pairOf(from.id, peer))) return;
       const way = `${from.id} ${peer}`;
       const epoch = this.#epochs.get(pairOf(from.id, peer)) ?? 0;
       const atMs = Math.max(this.clock.nowMs + this.random() * 3, this.#lastMs.get(way) ?? 0);
@@ -399,14 +405,19 @@ export class CutLink {
     };
   }
 
+  /** The link between two gateways is lost, at once or after a silence, as when one of them is frozen. */
   #losePeers(): void {
     const [one, other] = this.gateways;
     const pair = pairOf(one!.id, other!.id);
-    this.#lostPeers.add(pair);
     this.#epochs.set(pair, (this.#epochs.get(pair) ?? 0) + 1);
-    one!.tunnels.peerLost(other!.id);
-    other!.tunnels.peerLost(one!.id);
-    this.clock.after(500, () => this.#lostPeers.delete(pair));
+    this.#silentPeers.add(pair);
+    this.clock.after(this.random() < 0.5 ? 0 : PEER_SILENCE_MS, () => {
+      this.#silentPeers.delete(pair);
+      this.#lostPeers.add(pair);
+      one!.tunnels.peerLost(other!.id);
+      other!.tunnels.peerLost(one!.id);
+      this.clock.after(500, () => this.#lostPeers.delete(pair));
+    });
   }
 
   /** The text of a whole answer. */
