@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { Route } from "./keys.ts";
-import { filterText, limitText, timeText } from "./fields.ts";
+import { filterText, limitText, orNull, timeText } from "./fields.ts";
 
 export const CallOutcome = z.enum([
   "ok",
@@ -69,6 +69,47 @@ export const CallView = z.object({
     .describe("In order. On the `provided` side only those on the account's own nodes."),
 }).meta({ id: "Call" });
 export type CallView = z.infer<typeof CallView>;
+
+export const CandidateView = z.object({
+  node: z.string().nullable()
+    .describe("The node's public id; null: a node that the account may not see now."),
+  node_name: z.string().nullable(),
+  chosen: z.boolean(),
+  expected_first_ms: z.number()
+    .describe(
+      "When the first token was expected, after the call would have been sent to the node.",
+    ),
+  expected_end_ms: z.number().describe("When the end of the answer was expected."),
+  load_ms: z.number().describe("How much of that was for loading the model."),
+  held_chars: z.number()
+    .describe("The beginning of the prompt that the node was expected to hold, in characters."),
+  free_slots: z.number(),
+  measured: z.boolean()
+    .describe("False: nothing was known of the node's speed, and the others' average was assumed."),
+}).meta({ id: "Candidate", description: "What was expected of a node." });
+export type CandidateView = z.infer<typeof CandidateView>;
+
+export const ChoiceView = z.object({
+  trial: z.boolean().describe("Whether the node got the call to be measured."),
+  real_first_ms: z.number().nullable().describe(
+    "When the first piece of the answer came, after the call was sent to the node; null: none did.",
+  ),
+  real_end_ms: z.number().nullable().describe("When the answer ended; null: it failed."),
+  candidates: z.array(CandidateView).describe(
+    "The chosen node and at most two more, the soonest first. On the `provided` side only the account's own nodes.",
+  ),
+}).meta({
+  id: "Choice",
+  description: "Why the node of the last attempt was chosen, and what its answer really took.",
+});
+export type ChoiceView = z.infer<typeof ChoiceView>;
+
+export const CallDetail = CallView.extend({
+  choice: orNull(ChoiceView).describe(
+    "Null: no other node served the model, the call waited for a certain node, or the policy does not expect.",
+  ),
+}).meta({ id: "CallDetail" });
+export type CallDetail = z.infer<typeof CallDetail>;
 
 export const CallFilter = z.object({
   side: Side.optional().describe("Default: `made`."),

@@ -8,9 +8,9 @@ import type {
   AdminUserView,
   AliasView,
   AuditPage,
+  CallDetail,
   CallFilter,
   CallPage,
-  CallView,
   CreatedInvite,
   CreatedKey,
   ErrorView,
@@ -106,7 +106,7 @@ export const api = {
 
   calls: (filter: CallFilter, signal?: Signal) =>
     get<CallPage>(`/api/calls${query(filter)}`, signal),
-  call: (id: string, signal?: Signal) => get<{ call: CallView }>(`/api/calls/${id}`, signal),
+  call: (id: string, signal?: Signal) => get<{ call: CallDetail }>(`/api/calls/${id}`, signal),
   usage: (filter: UsageFilter, signal?: Signal) =>
     get<UsageView>(`/api/usage${query(filter)}`, signal),
 

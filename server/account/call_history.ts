@@ -1,6 +1,14 @@
 /** An account's calls as it may see them: the calls that it made, and the calls that its nodes served. */
 
-import type { AttemptView, CallFilter, CallPage, CallView, Side } from "../../api/mod.ts";
+import type {
+  AttemptView,
+  CallDetail,
+  CallFilter,
+  CallPage,
+  CallView,
+  ChoiceView,
+  Side,
+} from "../../api/mod.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import { type Outcome, outcomes } from "../base/outcome.ts";
@@ -53,20 +61,32 @@ export class CallHistory {
     };
   }
 
-  /** One call that the account made or provided; where it did both, as the side that made it. Throws `not_found`. */
-  async find(accountId: string, id: string): Promise<CallView> {
+  /**
+   * One call that the account made or provided; where it did both, as the side that made it.
+   * `visible` returns those of the nodes, by public id, that the account may see now. Throws
+   * `not_found`.
+   */
+  async find(
+    accountId: string,
+    id: string,
+    visible: (nodeIds: ReadonlySet<string>) => ReadonlySet<string>,
+  ): Promise<CallDetail> {
     const entry = await this.store.calls.find(accountId, id);
     if (entry === null) {
       throw new ColinkError("not_found", "Cannot show the call: this account has none of that id");
     }
     const names = await this.#names(accountId, [entry]);
-    return callView(entry, entry.accountId === accountId ? "made" : "provided", names);
+    const side = entry.accountId === accountId ? "made" : "provided";
+    const compared = entry.choice?.compared.map(({ node }) => node) ?? [];
+    const seen = visible(new Set(compared));
+    return { ...callView(entry, side, names), choice: choiceView(entry, side, names, seen) };
   }
 
   async #names(accountId: string, entries: readonly LedgerEntry[]): Promise<Names> {
     const ids = entries.flatMap((entry) => [
       ...entry.nodeId === null ? [] : [entry.nodeId],
       ...entry.attemptLog.map(({ node }) => node),
+      ...entry.choice?.compared.map(({ node }) => node) ?? [],
     ]);
     const [keys, nodes] = await Promise.all([
       this.store.keys.names(accountId),
@@ -118,6 +138,44 @@ function attemptsOf(entry: LedgerEntry): readonly AttemptEntry[] {
   const { nodeId: node, queuedMs: startMs, durationMs, outcome } = entry;
   const end = outcome === "ok" ? "ok" : entry.cause ?? outcome;
   return [{ node, startMs, durationMs: Math.max(0, durationMs - startMs), end }];
+}
+
+/**
+ * A node that was only compared shows while the account may see it; the caller knows the nodes that
+ * tried its call, and an owner its own, in any case.
+ */
+export function choiceView(
+  entry: LedgerEntry,
+  side: Side,
+  names: Names,
+  visible: ReadonlySet<string>,
+): ChoiceView | null {
+  const { choice, firstByteMs, outcome } = entry;
+  if (choice === null) return null;
+  const { startMs, durationMs } = attemptsOf(entry).at(-1) ?? { startMs: 0, durationMs: 0 };
+  const shown = choice.compared.filter(({ node }) => side === "made" || names.own.has(node));
+  const isKnown = (node: string) =>
+    node === choice.node || names.own.has(node) || visible.has(node);
+  return {
+    trial: choice.isTrial,
+    // An attempt before may have given the first piece.
+    real_first_ms: firstByteMs === null || firstByteMs < startMs ? null : firstByteMs - startMs,
+    real_end_ms: outcome === "ok" ? durationMs : null,
+    candidates: shown.map((candidate) => {
+      const { node, firstMs, endMs, loadMs, heldChars, freeSlots, isMeasured } = candidate;
+      return {
+        node: isKnown(node) ? node : null,
+        node_name: isKnown(node) ? names.nodes.get(node) ?? null : null,
+        chosen: node === choice.node,
+        expected_first_ms: firstMs,
+        expected_end_ms: endMs,
+        load_ms: loadMs,
+        held_chars: heldChars,
+        free_slots: freeSlots,
+        measured: isMeasured,
+      };
+    }),
+  };
 }
 
 function attemptView({ node, startMs, durationMs, end }: AttemptEntry, names: Names): AttemptView {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { anEntry } from "../store/testing/store_suite.ts";
-import { callView, type Names } from "./call_history.ts";
+import { callView, choiceView, type Names } from "./call_history.ts";
 
 const names: Names = {
   keys: new Map([["key", "laptop"]]),
@@ -34,4 +34,38 @@ test("a node's owner sees neither the caller's key nor attempts on nodes of othe
   const provided = callView(entry, "provided", names);
   expect(provided).toMatchObject({ key_id: null, key_name: null });
   expect(provided.attempts.map(({ node }) => node)).toEqual(["own"]);
+});
+
+test("a node that was only compared shows to a caller who may see it now, and to no other owner", () => {
+  const candidate = {
+    firstMs: 100,
+    endMs: 900,
+    loadMs: 0,
+    heldChars: 0,
+    freeSlots: 1,
+    isMeasured: true,
+  };
+  const compared = ["own", "other", "hidden"].map((node) => ({ node, ...candidate }));
+  const entry = anEntry({
+    nodeId: "own",
+    queuedMs: 50,
+    firstByteMs: 250,
+    durationMs: 1_050,
+    outcome: "ok",
+    attemptLog: [],
+    choice: { node: "own", isTrial: false, compared },
+  });
+  const visible = new Set(["other"]);
+  const made = choiceView(entry, "made", { ...names, own: new Set() }, visible)!;
+  expect(made).toMatchObject({ trial: false, real_first_ms: 200, real_end_ms: 1_000 });
+  expect(made.candidates.map(({ node, node_name, chosen }) => [node, node_name, chosen])).toEqual([
+    ["own", "studio", true],
+    ["other", "attic", false],
+    [null, null, false],
+  ]);
+  const provided = choiceView(entry, "provided", names, visible)!;
+  expect(provided.candidates.map(({ node }) => node)).toEqual(["own"]);
+  const failed = choiceView({ ...entry, outcome: "timeout" }, "made", names, visible);
+  expect(failed).toMatchObject({ real_end_ms: null });
+  expect(choiceView({ ...entry, choice: null }, "made", names, visible)).toBeNull();
 });

@@ -1,7 +1,8 @@
 /** What is known of a running call, and the ledger entry that is made of it. */
 
-import type { AttemptEntry, LedgerEntry } from "../store/store.ts";
-import type { Call } from "../schedule/call.ts";
+import type { AttemptEntry, CandidateEntry, ChoiceEntry, LedgerEntry } from "../store/store.ts";
+import type { Call, CallRequest } from "../schedule/call.ts";
+import type { Choice, Compared } from "../schedule/policy/policy.ts";
 import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import type { Tally } from "../node/attempt.ts";
@@ -30,7 +31,11 @@ export class CallRecord {
   #route: Route | null = null;
   readonly #promptBytes: number;
 
-  constructor(private readonly call: Call) {
+  /** `choiceOf`: why the request got its node last; null: unknown. */
+  constructor(
+    private readonly call: Call,
+    private readonly choiceOf: (request: CallRequest) => Choice | null,
+  ) {
     this.#promptBytes = call.request.body.bytes.byteLength;
   }
 
@@ -108,7 +113,17 @@ export class CallRecord {
       startedAt,
       attemptLog: this.#notableAttempts(),
       route: this.#route,
+      choice: this.#choice(),
     };
+  }
+
+  /** Of the last attempt, after which the call may have asked for another model. */
+  #choice(): ChoiceEntry | null {
+    if (this.#attempt === null) return null;
+    const choice = this.choiceOf(this.call.request);
+    if (choice?.node !== this.#attempt.node) return null;
+    const { node, isTrial, compared } = choice;
+    return { node: node.who.publicId, isTrial, compared: compared.map(candidateEntry) };
   }
 
   /** A single attempt that succeeded is left out: the call's own figures describe it. */
@@ -116,6 +131,19 @@ export class CallRecord {
     const [only] = this.#attemptLog;
     return this.#attemptLog.length === 1 && only?.end === "ok" ? [] : this.#attemptLog;
   }
+}
+
+function candidateEntry({ node, expected, freeSlots }: Compared): CandidateEntry {
+  const { firstMs, endMs, loadMs, heldChars, isMeasured } = expected;
+  return {
+    node: node.who.publicId,
+    firstMs: Math.round(firstMs),
+    endMs: Math.round(endMs),
+    loadMs: Math.round(loadMs),
+    heldChars,
+    freeSlots,
+    isMeasured,
+  };
 }
 
 /** Of a request's JSON, on average. */

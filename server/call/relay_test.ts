@@ -747,6 +747,37 @@ describe("the relay", () => {
     expect(world.ledger[2]).toMatchObject({ cause: null, attemptLog: [{ end: "refused" }] });
   });
 
+  test("the ledger says what was expected of the nodes that the last attempt's was chosen from", async () => {
+    const world = new World({ policy: "auto", trustsNodes: true });
+    const nodes = [
+      world.node("a"),
+      world.node("b"),
+      world.node("elsewhere", 1, ["m"], {
+        gateway: "gw-2",
+      }),
+    ];
+    const answered = async (failsFirst: boolean) => {
+      const before = new Set(nodes.flatMap(({ received }) => received));
+      const news = () =>
+        nodes.flatMap(({ received }) => received).filter((one) => !before.has(one));
+      const done = world.relay.run(world.call(), new KeptAnswer());
+      await settle();
+      if (failsFirst) news()[0]!.error(500);
+      await world.clock.pass(20);
+      const last = news().at(-1)!;
+      last.chunk(whole);
+      last.sink.finish();
+      return await done;
+    };
+    expect((await answered(false)).choice).toBeNull();
+    for (let i = 0; i < 10; i++) await answered(false);
+    const { nodeId, choice, attemptLog } = await answered(true);
+    expect(attemptLog).toHaveLength(2);
+    expect(choice!.node).toBe(nodeId!);
+    expect(choice!.compared.map(({ node }) => node)).toContain(nodeId!);
+    expect(choice!.compared.length).toBeLessThanOrEqual(3);
+  });
+
   test("the first byte counts from the call's arrival to the first piece, of whichever attempt", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];

@@ -75,7 +75,7 @@ export class RunningCall {
     private readonly parts: RelayParts,
     private readonly config: RelayConfig,
   ) {
-    this.#record = new CallRecord(call);
+    this.#record = new CallRecord(call, (request) => parts.scheduler.choiceOf(request));
     this.#targets = call.alias === null
       ? null
       : new Targets(call, call.alias, parts.scheduler, () => this.#modelChanged());

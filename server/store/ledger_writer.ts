@@ -369,5 +369,6 @@ function withoutStatistics(entry: LedgerEntry): LedgerEntry {
     firstByteMs: null,
     durationMs: 0,
     attemptLog: [],
+    choice: null,
   };
 }

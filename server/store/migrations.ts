@@ -2,6 +2,7 @@
 
 import type { Kysely } from "kysely";
 import { createTables } from "./migration/base.ts";
+import { addChoices } from "./migration/choices.ts";
 import { addConsole } from "./migration/console.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
 import { addGroups } from "./migration/groups.ts";
@@ -43,4 +44,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
     }
   },
   addPasswordResets,
+  addChoices,
 ];

@@ -178,6 +178,29 @@ export interface AttemptEntry {
   end: string;
 }
 
+/** What was expected of a node when a call was given away. */
+export interface CandidateEntry {
+  /** Public. */
+  node: string;
+  /** Until its first token and its end, in milliseconds since the node would have been sent the call. */
+  firstMs: number;
+  endMs: number;
+  loadMs: number;
+  /** Characters of the prompt that the node was expected to hold. */
+  heldChars: number;
+  freeSlots: number;
+  isMeasured: boolean;
+}
+
+/** Why a call was given to the node that it ran on last. */
+export interface ChoiceEntry {
+  /** Of the last attempt. */
+  node: string;
+  isTrial: boolean;
+  /** A few, the soonest first; the node itself is one of them. */
+  compared: CandidateEntry[];
+}
+
 /** One row a call, written exactly once, when the call has ended. */
 export const ledger = new Table({
   /** The request id that the caller, the gateway and the node have in their logs. */
@@ -218,6 +241,8 @@ export const ledger = new Table({
   attemptLog: jsonList<AttemptEntry>(),
   /** How near the node was to the account; null: no node was tried. */
   route: nullable(oneOf<Route>()),
+  /** Null: the policy does not say, or there was no other node. */
+  choice: nullable(json<ChoiceEntry>()),
 });
 export type LedgerEntry = RowOf<typeof ledger>;
 

@@ -236,6 +236,7 @@ function probeOf(id: string): LedgerEntry {
     cause: null,
     attemptLog: [],
     route: null,
+    choice: null,
   };
 }
 

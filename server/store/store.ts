@@ -15,9 +15,27 @@ import type { SettingTable } from "./settings.ts";
 import type { SharedItemTable } from "./shared_items.ts";
 import type { UsageTable } from "./usage.ts";
 import type { UserTable } from "./users.ts";
-import type { AccountRow, AttemptEntry, KeyKind, KeyRow, LedgerEntry, Role } from "./schema.ts";
+import type {
+  AccountRow,
+  AttemptEntry,
+  CandidateEntry,
+  ChoiceEntry,
+  KeyKind,
+  KeyRow,
+  LedgerEntry,
+  Role,
+} from "./schema.ts";
 
-export type { AccountRow, AttemptEntry, KeyKind, KeyRow, LedgerEntry, Role };
+export type {
+  AccountRow,
+  AttemptEntry,
+  CandidateEntry,
+  ChoiceEntry,
+  KeyKind,
+  KeyRow,
+  LedgerEntry,
+  Role,
+};
 
 export interface NewPasswordHash {
   hash: string;

@@ -14,6 +14,7 @@ import { NodeSpeed } from "./node_speed.ts";
 import {
   type Candidate,
   type Choice,
+  type Compared,
   COST_STEP,
   type Expected,
   type Policy,
@@ -71,9 +72,12 @@ interface Plan {
   readonly prefixes: readonly Prefix[] | null;
   readonly held: ReadonlyMap<string, number>;
   readonly tokens: number;
-  compared: readonly { node: Node; expected: Expected }[];
+  compared: readonly Compared[];
+  isTrial: boolean;
   node: Node | null;
   expected: Expected | null;
+  /** Slots of the node that were free when the call took one of them. */
+  freeSlots: number;
   /** Running calls when it began, itself included. */
   running: number;
   mayLoad: boolean;
@@ -137,18 +141,23 @@ export class Auto implements Policy {
     if (pool === undefined || pool.speeds.size === 0) return leastLoaded(candidates, random);
     if (pool.trial === first.node && !pool.speeds.has(first.node.who.nodeKey)) {
       pool.trial = null;
+      const plan = this.#planOf(request);
+      plan.isTrial = true;
+      plan.compared = [];
       return first.node;
     }
     const plan = this.#planOf(request);
+    plan.isTrial = false;
     const compared = candidates.map((candidate) => ({
       ...candidate,
       expected: this.#expected(candidate.node, request, plan, pool),
+      freeSlots: candidate.node.offer.maxParallel - candidate.node.active,
     }));
     // A node's slots beyond its share are for when no other node has one free.
     const isShared = compared.some(({ node }) => !node.isBeyondShare);
     const fit = isShared ? compared.filter(({ node }) => !node.isBeyondShare) : compared;
     const soonest = Math.min(...fit.map(({ expected }) => expected.endMs));
-    plan.compared = compared.sort((a, b) => a.expected.endMs - b.expected.endMs).slice(0, SHOWN);
+    plan.compared = compared.sort(bySoonest).slice(0, SHOWN);
     return leastLoaded(fit.filter(({ expected }) => expected.endMs <= soonest * EQUAL), random);
   }
 
@@ -160,18 +169,21 @@ export class Auto implements Policy {
     plan.running = node.active;
     const speed = pool?.speeds.get(node.who.nodeKey);
     plan.mayLoad = this.#mayLoad(node, request, speed);
-    plan.expected = pool === undefined || speed === undefined
+    plan.expected = pool === undefined || pool.speeds.size === 0
       ? null
       : this.#expected(node, request, plan, pool, node.active);
-    if (!plan.compared.some((other) => other.node === node) && plan.expected !== null) {
-      plan.compared = [...plan.compared.slice(0, SHOWN - 1), { node, expected: plan.expected }];
-    }
+    // The slot was free before the call took it.
+    plan.freeSlots = node.offer.maxParallel - node.active + 1;
   }
 
   choiceOf(request: CallRequest): Choice | null {
-    const { node, expected, compared } = this.#plans.get(request) ?? {};
-    if (!node || !expected || compared === undefined) return null;
-    return { node, expected, compared };
+    const plan = this.#plans.get(request);
+    // Where one node alone serves the model there was nothing to choose.
+    if (!plan?.node || plan.expected === null || !this.hub.hasSeveral(request.model)) return null;
+    const { node, expected, isTrial, freeSlots, compared } = plan;
+    const others = compared.filter((other) => other.node !== node).slice(0, SHOWN - 1);
+    const all = [...others, { node, expected, freeSlots }];
+    return { node, expected, isTrial, compared: all.sort(bySoonest) };
   }
 
   speedOf(node: Node, service: Service): NodeSpeed | null {
@@ -225,20 +237,32 @@ export class Auto implements Policy {
     this.#forgetOldest(pool, nowMs);
   }
 
-  #expected(node: Node, request: CallRequest, plan: Plan, pool: Pool, running = node.active + 1) {
+  #expected(
+    node: Node,
+    request: CallRequest,
+    plan: Plan,
+    pool: Pool,
+    running = node.active + 1,
+  ): Expected {
     const { nodeKey } = node.who;
     const speed = pool.speeds.peek(nodeKey);
+    const heldChars = plan.held.get(nodeKey) ?? 0;
     if (speed === undefined) {
       const endMs = Math.exp(pool.logMs / pool.speeds.size);
-      return { firstMs: endMs / 10, endMs };
+      return { firstMs: endMs / 10, endMs, loadMs: 0, heldChars, isMeasured: false };
     }
-    const held = plan.held.get(nodeKey) ?? 0;
-    const chars = plan.promptChars - held * speed.hitRate;
+    const chars = plan.promptChars - heldChars * speed.hitRate;
     const { firstMs, endMs } = speed.expected({ chars, tokens: plan.tokens, running });
-    if (!this.#mayLoad(node, request, speed)) return { firstMs, endMs };
-    const loadMs = speed.loadMs ||
-      (node.factsOf(request.model).loaded === false ? FIRST_LOAD_MS : 0);
-    return { firstMs: firstMs + loadMs, endMs: endMs + loadMs };
+    const loadMs = this.#mayLoad(node, request, speed)
+      ? speed.loadMs || (node.factsOf(request.model).loaded === false ? FIRST_LOAD_MS : 0)
+      : 0;
+    return {
+      firstMs: firstMs + loadMs,
+      endMs: endMs + loadMs,
+      loadMs,
+      heldChars,
+      isMeasured: true,
+    };
   }
 
   /** Whether the model may have to be loaded first: the node says so, or was not asked for long. */
@@ -293,7 +317,7 @@ export class Auto implements Policy {
     tokens: number,
     chars: number,
   ): void {
-    if (expected === null) return;
+    if (!expected?.isMeasured) return;
     const off = (was: number, real: number) => Math.abs(was - real) / Math.max(1, real);
     if (firstTokenMs !== null) {
       speed.firstError = median(speed.firstError, off(expected.firstMs, firstTokenMs));
@@ -314,8 +338,10 @@ export class Auto implements Policy {
       held: prefixes === null ? NOTHING_HELD : this.#held.heldOf(model, prefixes, nowMs),
       tokens: this.#lengths.expected(model, accountId, maxTokens),
       compared: [],
+      isTrial: false,
       node: null,
       expected: null,
+      freeSlots: 0,
       running: 1,
       mayLoad: false,
     };
@@ -404,6 +430,10 @@ function leastLoaded(candidates: readonly Candidate[], random: () => number): No
     }
   }
   return best;
+}
+
+function bySoonest(a: Compared, b: Compared): number {
+  return a.expected.endMs - b.expected.endMs;
 }
 
 /** A cost in steps of 1.1. */

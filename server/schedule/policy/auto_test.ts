@@ -158,6 +158,50 @@ describe("the policy auto", () => {
     expect(names.slice(-20)).toEqual(Array<string>(20).fill("warm"));
   });
 
+  test("tells what it expected of the three soonest, the chosen one among them, with their slots and what they hold", () => {
+    const speeds = new Speeds({ a: 10, b: 30, c: 50, d: 90 });
+    speeds.run(200);
+    const messages = ["x".repeat(3_000)];
+    speeds.end(speeds.take({ messages }));
+    const { call } = speeds.take({ messages });
+    const { node, isTrial, compared } = speeds.world.choiceOf(call)!;
+    expect(node.who.publicId).toBe("a");
+    expect(isTrial).toBe(false);
+    expect(compared).toHaveLength(3);
+    expect(compared[0]).toMatchObject({ node, freeSlots: 4 });
+    expect(compared[0]!.expected).toMatchObject({ isMeasured: true, loadMs: 0 });
+    expect(compared[0]!.expected.heldChars).toBeGreaterThan(3_000);
+    const ends = compared.map(({ expected }) => expected.endMs);
+    expect(ends).toEqual(ends.toSorted((a, b) => a - b));
+    // About 100 ms of reading and 100 tokens.
+    expect(ends[0]).toBeWithin(900, 1_300);
+  });
+
+  test("tells that a node got its call to be measured", () => {
+    const speeds = new Speeds({ fast: 1, slow: 500 });
+    speeds.run(60);
+    speeds.world.node("new", 4);
+    speeds.msPerToken["new"] = 500;
+    for (let i = 0; i < 40; i++) {
+      const taken = speeds.take();
+      const choice = speeds.world.choiceOf(taken.call)!;
+      expect(choice.isTrial).toBe(taken.name === "new");
+      if (taken.name === "new") {
+        const unmeasured = { expected: { isMeasured: false }, freeSlots: 4 };
+        expect(choice.compared).toMatchObject([unmeasured]);
+        return;
+      }
+      speeds.end(taken);
+    }
+    throw new Error("the new node was not tried");
+  });
+
+  test("says nothing of a choice where one node alone serves the model", () => {
+    const speeds = new Speeds({ only: 10 });
+    speeds.run(5);
+    expect(speeds.world.choiceOf(speeds.take().call)).toBeNull();
+  });
+
   test("expects a longer answer of an account whose answers were long, and none beyond max_tokens", () => {
     const speeds = new Speeds({ a: 10, b: 10 });
     speeds.run(30);

@@ -60,7 +60,7 @@ export class NodeSpeed {
   #steps: (number | undefined)[] = [];
   #lastSteps: (number | undefined)[] = [];
 
-  expected({ chars, tokens, running }: Work): Expected {
+  expected({ chars, tokens, running }: Work): Pick<Expected, "firstMs" | "endMs"> {
     const firstMs = this.readMs(chars);
     return { firstMs, endMs: firstMs + tokens * this.msPerToken(running) };
   }

@@ -37,14 +37,30 @@ export interface Policy {
 export interface Expected {
   readonly firstMs: number;
   readonly endMs: number;
+  /** How much of that passes before the model is loaded. */
+  readonly loadMs: number;
+  /** The characters of the prompt that the node is expected to hold. */
+  readonly heldChars: number;
+  /** False: as for the average of the others, because the node's own speed is not known. */
+  readonly isMeasured: boolean;
+}
+
+/** What was expected of a node when a call was given away. */
+export interface Compared {
+  readonly node: Node;
+  readonly expected: Expected;
+  /** Slots that were free then. */
+  readonly freeSlots: number;
 }
 
 /** Why a node got a call: what was expected of the nodes compared. */
 export interface Choice {
   readonly node: Node;
   readonly expected: Expected;
-  /** The best that were compared, the soonest first. */
-  readonly compared: readonly { node: Node; expected: Expected }[];
+  /** The node got the call to be measured. */
+  readonly isTrial: boolean;
+  /** The best that were compared and the node itself, the soonest first. */
+  readonly compared: readonly Compared[];
 }
 
 /** A node that could take a call at once. */

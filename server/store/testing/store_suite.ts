@@ -82,6 +82,19 @@ export function anEntry(change: Partial<LedgerEntry> = {}): LedgerEntry {
     cause: null,
     attemptLog: [],
     route: "group",
+    choice: {
+      node: "node-1",
+      isTrial: false,
+      compared: [{
+        node: "node-1",
+        firstMs: 120,
+        endMs: 900,
+        loadMs: 0,
+        heldChars: 4000,
+        freeSlots: 2,
+        isMeasured: true,
+      }],
+    },
     ...change,
   };
 }

@@ -6,6 +6,7 @@ import { Facts } from "../../part/Facts.tsx";
 import { nodePath } from "../../route.ts";
 import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
+import { ChoiceTable } from "./ChoiceTable.tsx";
 import type { Narrowing } from "./narrowing.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./CallFacts.module.css";
@@ -32,6 +33,7 @@ export function CallFacts({ call, onNarrow }: Props) {
   return (
     <div class={style.details}>
       <Waterfall call={call} />
+      <ChoiceTable callId={call.id} />
       <Facts rows={[[t.facts.id, id], ...factsOf(call)]} />
       <div class={style.more}>
         {alike.map(([name, value, text]) =>
